@@ -1,0 +1,130 @@
+//! Worlds: what an environment, a suite of tasks and an expert are, and the suites this program knows.
+//!
+//! To add a suite, implement [`Environment`] for one running world and [`Suite`] for the family, and add a line to
+//! [`open_suite`]. Everything else (alternatives, evaluation, screens) works on the traits.
+
+pub mod alfworld;
+pub mod household;
+pub mod tw_pddl;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+
+/// How many steps an episode may take unless a command says otherwise (the original wrapper's default).
+pub const STEP_LIMIT: usize = 50;
+
+/// What the agent is shown at one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The text exactly as the environment gave it.
+    pub observation: Arc<str>,
+    /// The actions that can be sent now, where the environment lists them, in its order.
+    pub admissible: Option<Arc<[Arc<str>]>>,
+    /// Whether the episode is over.
+    pub done: bool,
+    /// Whether it ended in success.
+    pub success: bool,
+}
+
+/// One running world.
+pub trait Environment: Send {
+    /// The goal in words.
+    fn task(&self) -> &str;
+
+    /// What the agent is shown now.
+    fn turn(&self) -> &Turn;
+
+    /// Sends an action; an inadmissible one is answered as the environment answers it. Fails only when the world
+    /// itself broke (a grammar without a rule, a lost connection), and then the world is not to be used further.
+    fn step(&mut self, action: &str) -> Result<()>;
+
+    /// An independent copy of the world as it is now: steps on one are never seen by the other. A remote world that
+    /// cannot be copied replays its prefix in a fresh instance, verifies that every observation came out the same,
+    /// and fails otherwise.
+    fn fork(&self) -> Result<Box<dyn Environment>>;
+
+    /// Equal for two states of the same task exactly when playing on cannot tell them apart (up to hash collisions).
+    fn fingerprint(&self) -> u64;
+}
+
+/// What an expert says about a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// The action it would take.
+    pub action: String,
+    /// Steps to the goal along its plan, this one included, where it knows.
+    pub steps_left: Option<usize>,
+}
+
+/// Something that knows what to do in some or all states of a task.
+pub trait Expert: Send + Sync {
+    /// A short name for screens and records.
+    fn name(&self) -> &'static str;
+
+    /// The action for this state, or none when it has no answer here.
+    fn advise(&self, env: &dyn Environment) -> Option<Advice>;
+}
+
+/// One task of a suite.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TaskRef {
+    /// Identifies the task within its suite.
+    pub id: String,
+    /// The kind of task ("pick_and_place_simple").
+    pub kind: String,
+}
+
+/// A task opened at its start, with what the suite offers as its expert.
+pub struct Opened {
+    /// The running world.
+    pub env: Box<dyn Environment>,
+    /// The expert, if there is one.
+    pub expert: Option<Box<dyn Expert>>,
+    /// The task's suite, identifier and kind.
+    pub suite: String,
+    /// The task.
+    pub task: TaskRef,
+}
+
+/// A family of tasks.
+pub trait Suite: Send + Sync {
+    /// "household", "alfworld".
+    fn name(&self) -> &'static str;
+
+    /// The splits it has, the one for training first.
+    fn splits(&self) -> Vec<String>;
+
+    /// The tasks of a split, in a fixed order.
+    fn tasks(&self, split: &str) -> Result<Vec<TaskRef>>;
+
+    /// Opens a task at its start.
+    fn open(&self, id: &str) -> Result<Opened>;
+}
+
+/// The suite of that name; `data` is where its files are, for suites that have files.
+pub fn open_suite(name: &str, data: Option<&Path>) -> Result<Arc<dyn Suite>> {
+    match name {
+        "household" => Ok(Arc::new(household::Household)),
+        "alfworld" => Ok(Arc::new(alfworld::AlfWorld::open(data)?)),
+        other => Err(Error::new(format!("there is no suite `{other}`")).hint("suites: household, alfworld")),
+    }
+}
+
+/// Opens a single `game.tw-pddl` file.
+pub fn open_game_file(path: &Path, suite: &str, task: TaskRef) -> Result<Opened> {
+    open_game(&tw_pddl::game::Game::load(path)?, suite, task).map_err(|error| error.at(path.display()))
+}
+
+fn open_game(game: &Arc<tw_pddl::game::Game>, suite: &str, task: TaskRef) -> Result<Opened> {
+    let env = tw_pddl::TwPddl::new(Arc::clone(game))?;
+    let expert = tw_pddl::Walkthrough::new(game)?;
+    Ok(Opened { env: Box::new(env), expert: Some(Box::new(expert)), suite: suite.into(), task })
+}
+
+/// The task with that identifier among a suite's splits, or an error that says how to list them.
+fn unknown_task(suite: &str, id: &str) -> Error {
+    Error::new(format!("suite {suite} has no task `{id}`"))
+        .hint(format!("list them with: foretaste env list --suite {suite} --split SPLIT"))
+}

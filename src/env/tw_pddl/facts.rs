@@ -1,0 +1,97 @@
+//! Ground facts packed into integers.
+//!
+//! Objects are ranked by their identifiers, bytewise, and a fact packs predicate and ranks into one `u64` with the
+//! first argument in front. A sorted vector of such facts is therefore sorted exactly as the original engine sorts
+//! facts when it looks for matches, and "all facts of a predicate" or "… with this first argument" is one slice.
+
+use super::pddl::{MAX_ARITY, Pred};
+
+/// Rank of an object among the game's identifiers.
+pub type Object = u16;
+
+/// Packs a fact; `args` has at most [`MAX_ARITY`] items.
+pub fn pack(pred: Pred, args: &[Object]) -> u64 {
+    debug_assert!(args.len() <= MAX_ARITY);
+    args.iter().enumerate().fold(u64::from(pred) << 48, |fact, (i, arg)| fact | u64::from(*arg) << (32 - 16 * i))
+}
+
+/// The predicate of a packed fact.
+pub fn pred_of(fact: u64) -> Pred {
+    (fact >> 48) as Pred
+}
+
+/// Argument `i` of a packed fact.
+pub fn arg(fact: u64, i: usize) -> Object {
+    (fact >> (32 - 16 * i)) as Object
+}
+
+/// A sorted set of packed facts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FactSet(Vec<u64>);
+
+impl FactSet {
+    /// The set of `facts`, duplicates dropped.
+    pub fn new(mut facts: Vec<u64>) -> Self {
+        facts.sort_unstable();
+        facts.dedup();
+        Self(facts)
+    }
+
+    /// Whether the fact is in the set.
+    pub fn has(&self, fact: u64) -> bool {
+        self.0.binary_search(&fact).is_ok()
+    }
+
+    /// Adds a fact.
+    pub fn add(&mut self, fact: u64) {
+        if let Err(at) = self.0.binary_search(&fact) {
+            self.0.insert(at, fact);
+        }
+    }
+
+    /// Removes a fact.
+    pub fn remove(&mut self, fact: u64) {
+        if let Ok(at) = self.0.binary_search(&fact) {
+            self.0.remove(at);
+        }
+    }
+
+    /// All facts, sorted.
+    pub fn all(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// All facts of a predicate, sorted by their arguments; with `first`, only those with that first argument.
+    pub fn of(&self, pred: Pred, first: Option<Object>) -> &[u64] {
+        let low = pack(pred, &[first.unwrap_or(0)]);
+        let span = if first.is_some() { 1 << 32 } else { 1 << 48 };
+        let start = self.0.partition_point(|fact| *fact < low);
+        let len = self.0[start..].partition_point(|fact| *fact - low < span);
+        &self.0[start..start + len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn behaves_like_a_sorted_set(ops in proptest::collection::vec((any::<bool>(), 0u16..4, 0u16..5, 0u16..5), 0..60)) {
+            let (mut set, mut model) = (FactSet::default(), BTreeSet::new());
+            for (add, p, a, b) in ops {
+                let fact = pack(p, &[a, b]);
+                if add { set.add(fact); model.insert((p, a, b)); } else { set.remove(fact); model.remove(&(p, a, b)); }
+            }
+            for p in 0..4 {
+                let want: Vec<_> = model.iter().filter(|f| f.0 == p).copied().collect();
+                let got: Vec<_> = set.of(p, None).iter().map(|f| (pred_of(*f), arg(*f, 0), arg(*f, 1))).collect();
+                prop_assert_eq!(want, got);
+                let want = model.iter().filter(|f| f.0 == p && f.1 == 3).count();
+                prop_assert_eq!(want, set.of(p, Some(3)).len());
+            }
+        }
+    }
+}

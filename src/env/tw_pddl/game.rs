@@ -1,0 +1,303 @@
+//! A game file: loading, naming, and everything about it that play never changes.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::{FactSet, Object, pack};
+use super::grammar::Grammar;
+use super::pddl::{Clause, Domain, Pred, Problem, Term, Type};
+use crate::error::{Error, Result};
+
+/// Larger files are refused before they are read: real games are about 85 KB.
+const MAX_FILE: u64 = 32 << 20;
+
+/// The JSON object of a `game.tw-pddl` file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GameFile {
+    /// The domain text.
+    pub pddl_domain: String,
+    /// The twl2 text grammar.
+    pub grammar: String,
+    /// The problem text.
+    pub pddl_problem: String,
+    /// Whether its maker found a plan.
+    #[serde(default)]
+    pub solvable: bool,
+    /// The stored plan, as commands.
+    #[serde(default)]
+    pub walkthrough: Vec<String>,
+}
+
+/// A loaded game; running worlds share it.
+#[derive(Debug)]
+pub struct Game {
+    /// The domain, shared by all games with the same text.
+    pub domain: Arc<Domain>,
+    /// The grammar, shared likewise.
+    pub grammar: Arc<Grammar>,
+    /// Object identifiers by rank.
+    pub ids: Vec<String>,
+    /// Display names by rank ("mug 1").
+    pub names: Vec<String>,
+    /// Types by rank.
+    pub types: Vec<Type>,
+    /// Ranks of the objects of each type.
+    pub members: Vec<Vec<Object>>,
+    /// Facts of predicates that play never changes.
+    pub fixed: FactSet,
+    /// The same facts of two-place predicates with their arguments swapped, for look-ups by the second.
+    pub fixed_swapped: FactSet,
+    /// Facts at the start that play may change.
+    pub start: FactSet,
+    /// The goal's disjuncts.
+    pub goal: Vec<Clause>,
+    /// The domain's constants as objects of this game, where it has them.
+    pub constants: Vec<Option<Object>>,
+    /// The goal's constants likewise.
+    pub goal_constants: Vec<Option<Object>>,
+    /// In which order the positive literals of each action's clauses are best matched.
+    pub order: Vec<Vec<Vec<usize>>>,
+    /// The same for the goal's disjuncts.
+    pub goal_order: Vec<Vec<usize>>,
+    /// Which predicates a precondition or the goal reads: facts of the others never matter for play.
+    pub matters: Vec<bool>,
+    /// The task sentence, where the grammar states one.
+    pub task: Option<String>,
+    /// The stored plan.
+    pub walkthrough: Vec<String>,
+    /// Whether the file says that it can be won.
+    pub solvable: bool,
+    /// Commands of ground operators met so far; `None` for an operator that changes nothing.
+    pub(super) commands: RwLock<HashMap<OperatorKey, Option<Arc<str>>>>,
+}
+
+/// Action, clause and variable bindings of a ground operator.
+pub(super) type OperatorKey = (u16, u16, [Object; super::pddl::MAX_VARS]);
+
+impl Game {
+    /// Reads and prepares a game file.
+    pub fn load(path: &Path) -> Result<Arc<Self>> {
+        let size = std::fs::metadata(path).map_err(|e| Error::io("opening the game", path, &e))?.len();
+        if size > MAX_FILE {
+            return Err(Error::new(format!("{}: {size} bytes is too large for a game (limit {MAX_FILE})", path.display()))
+                .hint("a real game.tw-pddl file is about 85 KB; check the path"));
+        }
+        let text = std::fs::read(path).map_err(|e| Error::io("reading the game", path, &e))?;
+        let file: GameFile = serde_json::from_slice(&text).map_err(|e| {
+            Error::new(format!("{}: not a game file: {e}", path.display()))
+                .hint("expected JSON with pddl_domain, grammar and pddl_problem; fetch or unpack it again")
+        })?;
+        Self::new(&file).map_err(|error| error.at(path.display()))
+    }
+
+    /// Prepares a game from the parts of its file.
+    pub fn new(file: &GameFile) -> Result<Arc<Self>> {
+        let (grammar_text, task) = split_task(&file.grammar);
+        let (domain, grammar) = shared(&file.pddl_domain, &grammar_text)?;
+        let problem = Problem::parse(&file.pddl_problem, &domain).map_err(|error| error.at("pddl_problem"))?;
+        let mut kinds: HashMap<&str, Type> = HashMap::new();
+        for (name, kind) in &problem.objects {
+            kinds.insert(name, *kind);
+        }
+        let mut ids: Vec<String> = kinds.keys().map(|id| (*id).to_string()).collect();
+        ids.sort_unstable();
+        if ids.len() > usize::from(Object::MAX) {
+            return Err(Error::new(format!("pddl_problem: {} objects is more than an engine holds", ids.len())));
+        }
+        let rank: HashMap<&str, Object> = ids.iter().enumerate().map(|(i, id)| (id.as_str(), i as Object)).collect();
+        let types: Vec<Type> = ids.iter().map(|id| kinds[id.as_str()]).collect();
+        let mut members = vec![Vec::new(); domain.types.len()];
+        for (i, kind) in types.iter().enumerate() {
+            members[usize::from(*kind)].push(i as Object);
+            if *kind != 0 {
+                members[0].push(i as Object);
+            }
+        }
+        let (mut fixed, mut swapped, mut start) = (Vec::new(), Vec::new(), Vec::new());
+        let mut used = vec![false; ids.len()];
+        for (pred, args) in &problem.init {
+            let mut objects = Vec::with_capacity(args.len());
+            for arg in args {
+                let object = *rank.get(arg.as_str()).ok_or_else(|| {
+                    Error::new(format!("pddl_problem: a fact names `{arg}`, which is not among :objects"))
+                })?;
+                used[usize::from(object)] = true;
+                objects.push(object);
+            }
+            if domain.is_static[usize::from(*pred)] {
+                fixed.push(pack(*pred, &objects));
+                if let [a, b] = objects[..] {
+                    swapped.push(pack(*pred, &[b, a]));
+                }
+            } else {
+                start.push(pack(*pred, &objects));
+            }
+        }
+        let names = display_names(&ids, &used);
+        let look_up = |names: &[String]| names.iter().map(|name| rank.get(name.as_str()).copied()).collect::<Vec<_>>();
+        let (constants, goal_constants) = (look_up(&domain.constants), look_up(&problem.constants));
+        let (fixed, start) = (FactSet::new(fixed), FactSet::new(start));
+        let count = |pred: Pred| fixed.of(pred, None).len() + start.of(pred, None).len();
+        let order = domain.actions.iter().map(|a| a.clauses.iter().map(|c| match_order(c, &count)).collect()).collect();
+        let goal_order = problem.goal.iter().map(|clause| match_order(clause, &count)).collect();
+        let matters = read_predicates(&domain, &problem.goal);
+        Ok(Arc::new(Self {
+            names,
+            types,
+            members,
+            fixed,
+            fixed_swapped: FactSet::new(swapped),
+            start,
+            goal: problem.goal,
+            constants,
+            goal_constants,
+            order,
+            goal_order,
+            matters,
+            task,
+            walkthrough: file.walkthrough.clone(),
+            solvable: file.solvable,
+            commands: RwLock::default(),
+            ids,
+            domain,
+            grammar,
+        }))
+    }
+}
+
+type Parsed = (Arc<Domain>, Arc<Grammar>);
+
+/// Domains and grammars by content: thousands of games embed the same two texts.
+fn shared(domain: &str, grammar: &str) -> Result<Parsed> {
+    static CACHE: LazyLock<Mutex<HashMap<u64, (String, String, Parsed)>>> = LazyLock::new(Mutex::default);
+    let mut hasher = DefaultHasher::new();
+    (domain, grammar).hash(&mut hasher);
+    let key = hasher.finish();
+    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((known_domain, known_grammar, parsed)) = cache.get(&key) {
+        if known_domain == domain && known_grammar == grammar {
+            return Ok(parsed.clone());
+        }
+    }
+    let parsed_domain = Domain::parse(domain).map_err(|error| error.at("pddl_domain"))?;
+    let parsed_grammar = Grammar::parse(grammar, &parsed_domain).map_err(|error| error.at("grammar"))?;
+    let parsed = (Arc::new(parsed_domain), Arc::new(parsed_grammar));
+    cache.insert(key, (domain.to_string(), grammar.to_string(), parsed.clone()));
+    Ok(parsed)
+}
+
+/// Takes the task sentence out of a grammar, so that games share the rest and the sentence stays plain text (a `{` or
+/// `#` in a person's wording would otherwise break the rule syntax).
+fn split_task(grammar: &str) -> (String, Option<String>) {
+    let whole = || (grammar.to_string(), None);
+    let mut found = grammar.match_indices("\"task\"");
+    let (Some((at, key)), None) = (found.next(), found.next()) else { return whole() };
+    let mut rest = &grammar[at + key.len()..];
+    for expected in [":", "[", "{", "\"rhs\"", ":"] {
+        match rest.trim_start().strip_prefix(expected) {
+            Some(after) => rest = after,
+            None => return whole(),
+        }
+    }
+    let literal = rest.trim_start();
+    let mut parsed = serde_json::Deserializer::from_str(literal).into_iter::<String>();
+    let Some(Ok(task)) = parsed.next() else { return whole() };
+    let start = grammar.len() - literal.len();
+    (format!("{}\"\"{}", &grammar[..start], &grammar[start + parsed.byte_offset()..]), Some(task))
+}
+
+/// Class and number of every identifier that a starting fact mentions. Numbers are handed out from the class's count
+/// downwards in identifier order, as the original does; identifiers without `_bar_` keep their own name.
+fn display_names(ids: &[String], used: &[bool]) -> Vec<String> {
+    let class = |id: &str| {
+        let base = id.split("_bar_").next().unwrap_or_default();
+        if id.contains("basin") { format!("{base}basin") } else { base.to_string() }
+    };
+    let mut left: HashMap<String, usize> = HashMap::new();
+    let numbered = |id: &str, used: bool| used && id.contains("_bar_");
+    for (id, used) in ids.iter().zip(used) {
+        if numbered(id, *used) {
+            *left.entry(class(id)).or_default() += 1;
+        }
+    }
+    let mut names = Vec::with_capacity(ids.len());
+    for (id, used) in ids.iter().zip(used) {
+        names.push(match left.get_mut(&class(id)) {
+            Some(count) if numbered(id, *used) => {
+                *count -= 1;
+                format!("{} {}", class(id), *count + 1)
+            }
+            _ => format!("{id} "),
+        });
+    }
+    names
+}
+
+/// Greedy join order: next the literal with the fewest unbound variables, rarer predicates first.
+fn match_order(clause: &Clause, count: &dyn Fn(Pred) -> usize) -> Vec<usize> {
+    let mut left: Vec<usize> = (0..clause.literals.len()).filter(|i| !clause.literals[*i].negated).collect();
+    let mut bound = vec![false; clause.types.len()];
+    let mut order = Vec::new();
+    while !left.is_empty() {
+        let cost = |i: usize| {
+            let atom = &clause.literals[i].atom;
+            let free = atom.args.iter().filter(|t| matches!(t, Term::Var(v) if !bound[usize::from(*v)])).count();
+            let fixed = atom.args.len() - free;
+            (free.min(1) * usize::from(fixed == 0), free, count(atom.pred))
+        };
+        let at = (0..left.len()).min_by_key(|at| cost(left[*at])).unwrap_or_default();
+        let next = left.remove(at);
+        for term in &clause.literals[next].atom.args {
+            if let Term::Var(v) = term {
+                bound[usize::from(*v)] = true;
+            }
+        }
+        order.push(next);
+    }
+    order
+}
+
+fn read_predicates(domain: &Domain, goal: &[Clause]) -> Vec<bool> {
+    let mut reads = vec![false; domain.predicates.len()];
+    let actions = domain.actions.iter();
+    let conditions = actions.clone().flat_map(|action| &action.clauses).chain(goal).flat_map(|clause| &clause.literals);
+    let when = actions.flat_map(|action| &action.effects).flat_map(|effect| &effect.when);
+    for literal in conditions.chain(when) {
+        reads[usize::from(literal.atom.pred)] = true;
+    }
+    reads
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_run_downwards_and_basins_are_named() {
+        let ids = ["agent1", "desk_bar_1", "desk_bar_2", "sink_bar_1_bar_sinkbasin"].map(String::from);
+        assert_eq!(display_names(&ids, &[true; 4]), ["agent1 ", "desk 2", "desk 1", "sinkbasin 1"]);
+    }
+
+    #[test]
+    fn the_task_is_cut_out_as_plain_text() {
+        let (rest, task) = split_task(r#"{"task": [ { "rhs": "Do {this} \"now\"." } ], "b": 1}"#);
+        assert_eq!(task.as_deref(), Some("Do {this} \"now\"."));
+        assert_eq!(rest, r#"{"task": [ { "rhs": "" } ], "b": 1}"#);
+        assert_eq!(split_task("no such rule").1, None);
+    }
+
+    #[test]
+    fn a_missing_or_huge_or_broken_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("game.tw-pddl");
+        assert!(Game::load(&path).unwrap_err().message().contains("game.tw-pddl"));
+        std::fs::write(&path, "{\"pddl_domain\": \"(").unwrap();
+        assert!(Game::load(&path).unwrap_err().message().contains("not a game file"));
+        std::fs::File::create(&path).unwrap().set_len(200 << 20).unwrap();
+        assert!(Game::load(&path).unwrap_err().message().contains("too large"));
+    }
+}

@@ -1,0 +1,435 @@
+//! The PDDL subset of ALFWorld's domain: typed parameters, `and` / `or` / `not` / `exists` preconditions, add, delete
+//! and `when` effects. Anything else is refused with the line it stands on, never guessed at.
+//!
+//! Preconditions are kept in disjunctive normal form, so that one [`Clause`] is one conjunctive query.
+
+use std::collections::HashMap;
+
+use super::sexpr::Sexpr;
+use crate::error::{Error, Result};
+
+/// The widest predicate that a packed fact holds.
+pub const MAX_ARITY: usize = 3;
+/// More clauses than this in one precondition are refused.
+const MAX_CLAUSES: usize = 256;
+/// More variables than this in one action (parameters and quantified ones together) are refused.
+pub const MAX_VARS: usize = 16;
+
+/// Index of a predicate in [`Domain::predicates`]; 0 is equality.
+pub type Pred = u16;
+/// Index of a type in [`Domain::types`]; 0 is `object`, which every object belongs to.
+pub type Type = u16;
+
+/// A parsed domain, shared by every game that embeds the same text.
+#[derive(Debug)]
+pub struct Domain {
+    /// Type names; unknown types named by a parameter are added too and simply have no members.
+    pub types: Vec<String>,
+    /// Predicate names, `=` first.
+    pub predicates: Vec<String>,
+    /// How many arguments each predicate takes.
+    pub arity: Vec<usize>,
+    /// Whether no action's effect ever changes the predicate.
+    pub is_static: Vec<bool>,
+    /// Constants named inside actions; resolved against each problem's objects.
+    pub constants: Vec<String>,
+    /// The actions, in the order of the text.
+    pub actions: Vec<Action>,
+}
+
+/// An action schema.
+#[derive(Debug)]
+pub struct Action {
+    /// Lower-cased name.
+    pub name: String,
+    /// Parameter names without `?`.
+    pub params: Vec<String>,
+    /// Parameter types.
+    pub types: Vec<Type>,
+    /// The precondition's disjuncts.
+    pub clauses: Vec<Clause>,
+    /// All effects, conditional ones included; costs are dropped.
+    pub effects: Vec<Effect>,
+}
+
+/// A conjunction of literals over the action's parameters and some quantified variables.
+#[derive(Debug, Clone, Default)]
+pub struct Clause {
+    /// Type of every variable: the parameters first, then the quantified ones.
+    pub types: Vec<Type>,
+    /// Literals that must hold together.
+    pub literals: Vec<Literal>,
+}
+
+/// An atom or its negation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Literal {
+    /// Whether the atom must not hold.
+    pub negated: bool,
+    /// The atom.
+    pub atom: Atom,
+}
+
+/// A predicate over terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Atom {
+    /// The predicate.
+    pub pred: Pred,
+    /// One term an argument.
+    pub args: Vec<Term>,
+}
+
+/// A variable of the clause or a constant of the table the text was read with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Term {
+    /// Index into [`Clause::types`].
+    Var(u8),
+    /// Index into the constant table.
+    Const(u16),
+}
+
+/// One effect of an action.
+#[derive(Debug)]
+pub struct Effect {
+    /// Literals that must hold before the action for the effect to fire.
+    pub when: Vec<Literal>,
+    /// Whether the atom becomes false.
+    pub delete: bool,
+    /// The atom that changes.
+    pub atom: Atom,
+}
+
+/// What one problem adds to a domain.
+#[derive(Debug)]
+pub struct Problem {
+    /// Object names and types, in the order of the text; a repeated name keeps its last type.
+    pub objects: Vec<(String, Type)>,
+    /// Facts that hold at the start, as predicate and object names.
+    pub init: Vec<(Pred, Vec<String>)>,
+    /// The goal's disjuncts.
+    pub goal: Vec<Clause>,
+    /// Constants named by the goal.
+    pub constants: Vec<String>,
+}
+
+fn bad(at: &Sexpr, what: impl std::fmt::Display) -> Error {
+    Error::new(format!("line {}: {what}", at.line))
+        .hint("only the PDDL subset of ALFWorld games is read; see the rustdoc of env::tw_pddl")
+}
+
+/// `a b - type c` as (name, type name); names without a type are `object`s.
+fn typed(items: &[Sexpr]) -> Result<Vec<(String, String)>> {
+    let mut out = Vec::new();
+    let mut waiting = Vec::new();
+    let mut words = items.iter();
+    while let Some(item) = words.next() {
+        let word = item.word("a name")?;
+        if word == "-" {
+            let kind = words.next().ok_or_else(|| bad(item, "`-` without a type after it"))?.word("a type")?;
+            out.extend(waiting.drain(..).map(|name| (name, kind.to_string())));
+        } else {
+            waiting.push(word.to_string());
+        }
+    }
+    out.extend(waiting.into_iter().map(|name| (name, "object".to_string())));
+    Ok(out)
+}
+
+fn intern(table: &mut Vec<String>, name: &str) -> u16 {
+    let at = table.iter().position(|known| known == name).unwrap_or_else(|| {
+        table.push(name.to_string());
+        table.len() - 1
+    });
+    at as u16
+}
+
+/// Reads formulas against growing tables of types and constants.
+struct Reader<'a> {
+    types: &'a mut Vec<String>,
+    predicates: &'a HashMap<String, Pred>,
+    arity: &'a [usize],
+    constants: &'a mut Vec<String>,
+}
+
+impl Reader<'_> {
+    fn variables(&mut self, list: &Sexpr) -> Result<Vec<(String, Type)>> {
+        let names = typed(list.list("a parameter list")?)?;
+        Ok(names.into_iter().map(|(name, kind)| (name, intern(self.types, &kind))).collect())
+    }
+
+    fn atom(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Atom> {
+        let items = expr.list("an atom")?;
+        let name = items.first().ok_or_else(|| bad(expr, "an atom without a predicate"))?.word("a predicate")?;
+        let pred = *self
+            .predicates
+            .get(name)
+            .ok_or_else(|| bad(expr, format_args!("`{name}` is not a declared predicate or a supported connective")))?;
+        if items.len() - 1 != self.arity[usize::from(pred)] {
+            let (given, wants) = (items.len() - 1, self.arity[usize::from(pred)]);
+            return Err(bad(expr, format_args!("`{name}` takes {wants} arguments, {given} given")));
+        }
+        let mut args = Vec::with_capacity(items.len() - 1);
+        for item in &items[1..] {
+            let word = item.word("an argument")?;
+            args.push(if word.starts_with('?') {
+                let at = scope.iter().rposition(|(known, _)| known == word);
+                Term::Var(at.ok_or_else(|| bad(item, format_args!("variable `{word}` is not declared")))? as u8)
+            } else {
+                Term::Const(intern(self.constants, word))
+            });
+        }
+        Ok(Atom { pred, args })
+    }
+
+    /// Disjunctive normal form of `expr` over `scope`; a disjunct's quantified variables follow the scope's.
+    fn formula(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Vec<(Vec<(String, Type)>, Vec<Literal>)>> {
+        let items = expr.list("a formula")?;
+        match expr.head() {
+            None if items.is_empty() => Ok(vec![(scope.to_vec(), Vec::new())]),
+            Some("and") => {
+                let mut all = vec![(scope.to_vec(), Vec::new())];
+                for part in &items[1..] {
+                    let mut next = Vec::new();
+                    for (vars, literals) in &all {
+                        for (more_vars, more) in self.formula(part, vars)? {
+                            next.push((more_vars, [literals.as_slice(), &more].concat()));
+                        }
+                    }
+                    if next.len() > MAX_CLAUSES {
+                        return Err(bad(expr, format_args!("more than {MAX_CLAUSES} alternatives in one formula")));
+                    }
+                    all = next;
+                }
+                Ok(all)
+            }
+            Some("or") => {
+                let mut all = Vec::new();
+                for part in &items[1..] {
+                    all.extend(self.formula(part, scope)?);
+                }
+                Ok(all)
+            }
+            Some("exists") if items.len() == 3 => {
+                let mut inner = scope.to_vec();
+                inner.extend(self.variables(&items[1])?);
+                if inner.len() > MAX_VARS {
+                    return Err(bad(expr, format_args!("more than {MAX_VARS} variables")));
+                }
+                self.formula(&items[2], &inner)
+            }
+            Some("not") if items.len() == 2 => {
+                if matches!(items[1].head(), Some("and" | "or" | "exists" | "not" | "forall")) {
+                    return Err(bad(expr, "`not` is supported before an atom only"));
+                }
+                Ok(vec![(scope.to_vec(), vec![Literal { negated: true, atom: self.atom(&items[1], scope)? }])])
+            }
+            _ => Ok(vec![(scope.to_vec(), vec![Literal { negated: false, atom: self.atom(expr, scope)? }])]),
+        }
+    }
+
+    fn clauses(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Vec<Clause>> {
+        let disjuncts = self.formula(expr, scope)?;
+        Ok(disjuncts
+            .into_iter()
+            .map(|(vars, literals)| Clause { types: vars.into_iter().map(|(_, kind)| kind).collect(), literals })
+            .collect())
+    }
+
+    fn effects(&mut self, expr: &Sexpr, scope: &[(String, Type)], out: &mut Vec<Effect>) -> Result<()> {
+        let items = expr.list("an effect")?;
+        match expr.head() {
+            None if items.is_empty() => Ok(()),
+            Some("increase") => Ok(()),
+            Some("and") => items[1..].iter().try_for_each(|part| self.effects(part, scope, out)),
+            Some("when") if items.len() == 3 => {
+                let mut when = self.formula(&items[1], scope)?;
+                match (when.pop(), when.is_empty()) {
+                    (Some((vars, literals)), true) if vars.len() == scope.len() => {
+                        let mut inner = Vec::new();
+                        self.effects(&items[2], scope, &mut inner)?;
+                        out.extend(inner.into_iter().map(|effect| Effect { when: literals.clone(), ..effect }));
+                        Ok(())
+                    }
+                    _ => Err(bad(expr, "`when` takes a conjunction of literals")),
+                }
+            }
+            Some("not") if items.len() == 2 => {
+                out.push(Effect { when: Vec::new(), delete: true, atom: self.atom(&items[1], scope)? });
+                Ok(())
+            }
+            _ => {
+                out.push(Effect { when: Vec::new(), delete: false, atom: self.atom(expr, scope)? });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The parts of `(define (kind name) part...)`.
+fn define<'a>(expr: &'a Sexpr, kind: &str) -> Result<&'a [Sexpr]> {
+    let items = expr.list("(define ...)")?;
+    if expr.head() != Some("define") || items.len() < 2 || items[1].head() != Some(kind) {
+        return Err(bad(expr, format_args!("expected (define ({kind} NAME) ...)")));
+    }
+    Ok(&items[2..])
+}
+
+impl Domain {
+    /// Reads a domain; errors name the line.
+    pub fn parse(text: &str) -> Result<Self> {
+        let expr = Sexpr::parse(text)?;
+        let parts = define(&expr, "domain")?;
+        let mut types = vec!["object".to_string()];
+        let mut predicates = vec!["=".to_string()];
+        let mut arity = vec![2];
+        for part in parts {
+            let items = part.list("a section")?;
+            match part.head() {
+                Some(":types") => {
+                    for (name, parent) in typed(&items[1..])? {
+                        if parent != "object" {
+                            return Err(bad(part, format_args!("type `{name}` has a supertype `{parent}`: flat types only")));
+                        }
+                        intern(&mut types, &name);
+                    }
+                }
+                Some(":predicates") => {
+                    for declared in &items[1..] {
+                        let name = declared.head().ok_or_else(|| bad(declared, "a predicate without a name"))?;
+                        let wide = typed(&declared.list("a predicate")?[1..])?.len();
+                        if wide > MAX_ARITY {
+                            return Err(bad(declared, format_args!("`{name}` takes {wide} arguments; {MAX_ARITY} at most")));
+                        }
+                        predicates.push(name.to_string());
+                        arity.push(wide);
+                    }
+                }
+                Some(":requirements" | ":functions" | ":action") => {}
+                other => return Err(bad(part, format_args!("section `{}` is not supported", other.unwrap_or("?")))),
+            }
+        }
+        let by_name: HashMap<String, Pred> =
+            predicates.iter().enumerate().map(|(i, name)| (name.clone(), i as Pred)).collect();
+        let mut constants = Vec::new();
+        let mut reader = Reader { types: &mut types, predicates: &by_name, arity: &arity, constants: &mut constants };
+        let mut actions = Vec::new();
+        for part in parts.iter().filter(|part| part.head() == Some(":action")) {
+            actions.push(action(part, &mut reader)?);
+        }
+        let mut is_static = vec![true; predicates.len()];
+        for effect in actions.iter().flat_map(|action| &action.effects) {
+            is_static[usize::from(effect.atom.pred)] = false;
+        }
+        Ok(Self { types, predicates, arity, is_static, constants, actions })
+    }
+
+    /// The predicate of that (lower-cased) name.
+    pub fn predicate(&self, name: &str) -> Option<Pred> {
+        self.predicates.iter().position(|known| known == name).map(|at| at as Pred)
+    }
+
+    /// The type of that (lower-cased) name.
+    pub fn type_named(&self, name: &str) -> Option<Type> {
+        self.types.iter().position(|known| known == name).map(|at| at as Type)
+    }
+}
+
+fn action(part: &Sexpr, reader: &mut Reader<'_>) -> Result<Action> {
+    let items = part.list("an action")?;
+    let name = items.get(1).ok_or_else(|| bad(part, "an action without a name"))?.word("an action name")?;
+    let mut sections: HashMap<&str, &Sexpr> = HashMap::new();
+    for pair in items[2..].chunks(2) {
+        match pair {
+            [key, value] => sections.insert(key.word("a keyword")?, value),
+            _ => return Err(bad(&pair[0], "a keyword without its value")),
+        };
+    }
+    let section = |key: &str| {
+        sections.get(key).copied().ok_or_else(|| bad(part, format_args!("action `{name}` has no {key}")))
+    };
+    let scope = reader.variables(section(":parameters")?)?;
+    if scope.len() > MAX_VARS {
+        return Err(bad(part, format_args!("more than {MAX_VARS} parameters")));
+    }
+    let clauses = reader.clauses(section(":precondition")?, &scope)?;
+    let mut effects = Vec::new();
+    reader.effects(section(":effect")?, &scope, &mut effects)?;
+    let (params, types) = scope.into_iter().map(|(name, kind)| (name.trim_start_matches('?').to_string(), kind)).unzip();
+    Ok(Action { name: name.to_string(), params, types, clauses, effects })
+}
+
+impl Problem {
+    /// Reads a problem of `domain`; errors name the line.
+    pub fn parse(text: &str, domain: &Domain) -> Result<Self> {
+        let expr = Sexpr::parse(text)?;
+        let parts = define(&expr, "problem")?;
+        let section = |key: &str| {
+            let found = parts.iter().find(|part| part.head() == Some(key));
+            found.ok_or_else(|| bad(&expr, format_args!("the problem has no {key}")))
+        };
+        let mut objects = Vec::new();
+        let objects_part = section(":objects")?;
+        for (name, kind) in typed(&objects_part.list("objects")?[1..])? {
+            let known = domain.type_named(&kind);
+            let known = known.ok_or_else(|| {
+                bad(objects_part, format_args!("object `{name}` has type `{kind}`, which the domain does not declare"))
+            })?;
+            objects.push((name, known));
+        }
+        let mut init = Vec::new();
+        for fact in &section(":init")?.list("facts")?[1..] {
+            if fact.head() == Some("=") {
+                continue; // a cost, which play does not depend on
+            }
+            let items = fact.list("a fact")?;
+            let name = fact.head().ok_or_else(|| bad(fact, "a fact without a predicate"))?;
+            let pred = domain
+                .predicate(name)
+                .ok_or_else(|| bad(fact, format_args!("`{name}` is not a predicate of the domain")))?;
+            if items.len() - 1 != domain.arity[usize::from(pred)] {
+                return Err(bad(fact, format_args!("`{name}` takes {} arguments", domain.arity[usize::from(pred)])));
+            }
+            let args = items[1..].iter().map(|arg| arg.word("an object").map(str::to_string)).collect::<Result<_>>()?;
+            init.push((pred, args));
+        }
+        let goal_part = section(":goal")?;
+        let formula = goal_part.list("a goal")?.get(1).ok_or_else(|| bad(goal_part, "an empty goal"))?;
+        let by_name: HashMap<String, Pred> =
+            domain.predicates.iter().enumerate().map(|(i, name)| (name.clone(), i as Pred)).collect();
+        let (mut types, mut constants) = (domain.types.clone(), Vec::new());
+        let mut reader =
+            Reader { types: &mut types, predicates: &by_name, arity: &domain.arity, constants: &mut constants };
+        let goal = reader.clauses(formula, &[])?;
+        Ok(Self { objects, init, goal, constants })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOMAIN: &str = "(define (domain d) (:requirements :adl) (:types place)
+        (:predicates (at ?p - place) (open ?p - place) (wet ?p - place))
+        (:action dip :parameters (?p - place)
+          :precondition (and (at ?p) (or (not (open ?p)) (exists (?q - place, ?r - place) (open ?q))))
+          :effect (and (wet ?p) (when (open ?p) (not (at ?p))) (increase (total-cost) 1))))";
+
+    #[test]
+    fn normalises_preconditions_and_keeps_conditional_effects() {
+        let domain = Domain::parse(DOMAIN).unwrap();
+        let dip = &domain.actions[0];
+        assert_eq!(dip.clauses.len(), 2);
+        assert_eq!(dip.clauses[1].types.len(), 3, "p and the two quantified variables");
+        assert_eq!(domain.types[usize::from(dip.clauses[1].types[1])], "place,", "the original's comma typo has no members");
+        assert_eq!(dip.effects.len(), 2);
+        assert!(domain.is_static[usize::from(domain.predicate("open").unwrap())]);
+    }
+
+    #[test]
+    fn refuses_what_is_outside_the_subset_with_its_line() {
+        let with = DOMAIN.replace("(at ?p) (or", "(forall (?z) (at ?z)) (or");
+        assert!(Domain::parse(&with).unwrap_err().message().starts_with("line 4: `forall`"));
+        let axioms = DOMAIN.replace("(:types place)", "(:derived (x) (y))");
+        assert!(Domain::parse(&axioms).unwrap_err().message().contains("`:derived` is not supported"));
+    }
+}

@@ -1,0 +1,117 @@
+//! The crate's one error: what failed, where, and what to do next.
+//!
+//! Errors here are read by a person at a terminal, so each carries a sentence rather than a code, the file, line or
+//! value it is about, and (where there is one) the next step as a hint.
+
+use std::fmt;
+use std::path::Path;
+
+/// The result of anything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Something failed; the text says what, where and what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    what: String,
+    hint: Option<String>,
+    cancelled: bool,
+}
+
+impl Error {
+    /// An error that says `what` failed.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: None, cancelled: false }
+    }
+
+    /// The person asked for the work to stop; nothing is wrong.
+    pub fn cancelled() -> Self {
+        Self { what: "cancelled".into(), hint: None, cancelled: true }
+    }
+
+    /// Whether this is [`Error::cancelled`].
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Puts the place (a file, a line, a value) in front of the message.
+    #[must_use]
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
+        self.what = format!("{place}: {}", self.what);
+        self
+    }
+
+    /// An operating-system error while `doing` something to `path`.
+    pub fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
+        let failed = Self::new(format!("{doing} {}: {error}", path.display()));
+        match error.kind() {
+            std::io::ErrorKind::NotFound => failed.hint("check the path; nothing is there"),
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                failed.hint("the place is not writable or readable for you; pick another with --data-dir")
+            }
+            std::io::ErrorKind::StorageFull => failed.hint("the disk is full; free some space and run it again"),
+            _ => failed,
+        }
+    }
+
+    /// The message without its hint.
+    pub fn message(&self) -> &str {
+        &self.what
+    }
+
+    /// The next step, where there is one.
+    pub fn next_step(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  next: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly, SystemIoFailure};
+        let failed = Self::new(format!("the store: {error}"));
+        match error.sqlite_error_code() {
+            Some(DiskFull | SystemIoFailure) => failed.hint("the disk may be full; nothing already saved is lost"),
+            Some(ReadOnly) => failed.hint("the data directory is read-only; pick another with --data-dir"),
+            Some(DatabaseBusy) => failed.hint("another foretaste has been writing for a long time; try again, or close it"),
+            Some(DatabaseCorrupt | NotADatabase) => {
+                failed.hint("the store file is damaged; move it away and restore a copy, or start with another --data-dir")
+            }
+            _ => failed,
+        }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::new(format!("the model: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn place_comes_first_and_hint_last() {
+        let error = Error::new("no such thing").at("line 3").at("game.json").hint("look again");
+        assert_eq!(error.to_string(), "game.json: line 3: no such thing\n  next: look again");
+    }
+}

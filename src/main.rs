@@ -1,0 +1,2 @@
+//! The `foretaste` program.
+fn main() {}
