@@ -4,4 +4,5 @@
 
 pub mod env;
 pub mod error;
+pub mod model;
 pub mod rng;

@@ -1,0 +1,48 @@
+//! The language model: a Llama-family decoder over token trees, its weights, tokenizer, sampler and optimiser.
+//!
+//! Knows nothing of agents. The arithmetic runs through candle; training uses candle's autograd.
+
+pub mod adamw;
+pub mod cache;
+pub mod config;
+pub mod decoder;
+pub mod generate;
+pub mod sampler;
+pub mod tokenizer;
+pub mod tree;
+pub mod weights;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::Result;
+use decoder::Decoder;
+use tokenizer::Tokenizer;
+
+/// A loaded model with the tokenizer it was trained with.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The network.
+    pub decoder: Arc<Decoder>,
+    /// Text to tokens and back.
+    pub tokenizer: Arc<Tokenizer>,
+    /// Where it came from, for screens and records ("embedded", a path).
+    pub source: String,
+}
+
+impl Model {
+    /// The model inside the binary.
+    pub fn embedded() -> Result<Self> {
+        let parts = weights::Parts {
+            config: include_bytes!("../../assets/model/config.json").to_vec(),
+            tensors: include_bytes!("../../assets/model/model.safetensors").to_vec(),
+            tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
+        };
+        parts.build("embedded")
+    }
+
+    /// A model folder in Hugging Face's layout: `config.json`, `model.safetensors`, `tokenizer.json`.
+    pub fn load(folder: &Path) -> Result<Self> {
+        weights::Parts::read(folder)?.build(&folder.display().to_string())
+    }
+}

@@ -1,0 +1,85 @@
+//! Token trees: each token has at most one parent and attends to its ancestors only.
+//!
+//! A trajectory with alternatives, one prompt with every admissible action, K samples of one prompt are all such trees;
+//! a plain sequence is the tree without branches. Shared prefixes stand once.
+
+/// A forest of tokens in an order where parents come before children.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TokenTree {
+    /// Token ids.
+    pub tokens: Vec<u32>,
+    /// Index of each token's parent; none for a root.
+    pub parents: Vec<Option<usize>>,
+    /// How much each token counts as a training target (0 = it is only context). A root is never a target.
+    pub weights: Vec<f32>,
+}
+
+impl TokenTree {
+    /// Appends `tokens` as a chain below `parent` and returns the index of the last one (or `parent` when empty).
+    pub fn extend(&mut self, parent: Option<usize>, tokens: &[u32], weight: f32) -> Option<usize> {
+        let mut above = parent;
+        for token in tokens {
+            self.tokens.push(*token);
+            self.parents.push(above);
+            self.weights.push(if above.is_some() { weight } else { 0.0 });
+            above = Some(self.tokens.len() - 1);
+        }
+        above
+    }
+
+    /// Number of tokens.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether there is no token.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// Position of each token along its own path, from 0.
+    pub fn positions(&self) -> Vec<u32> {
+        positions(&self.parents, |_| 0)
+    }
+
+    /// Puts another tree beside this one; they do not see each other.
+    pub fn join(&mut self, other: &Self) {
+        let shift = self.len();
+        self.tokens.extend(&other.tokens);
+        self.parents.extend(other.parents.iter().map(|parent| parent.map(|p| p + shift)));
+        self.weights.extend(&other.weights);
+    }
+
+    /// Total weight of the targets.
+    pub fn weight(&self) -> f32 {
+        self.weights.iter().sum()
+    }
+}
+
+/// Depth of every node; `root` gives the depth of node `i` when it has no parent.
+pub(super) fn positions(parents: &[Option<usize>], root: impl Fn(usize) -> u32) -> Vec<u32> {
+    let mut depth: Vec<u32> = Vec::with_capacity(parents.len());
+    for (i, parent) in parents.iter().enumerate() {
+        depth.push(parent.map_or_else(|| root(i), |p| depth[p] + 1));
+    }
+    depth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_share_their_prefix_and_count_positions_along_their_path() {
+        let mut tree = TokenTree::default();
+        let trunk = tree.extend(None, &[1, 2], 1.0);
+        tree.extend(trunk, &[3, 4], 1.0);
+        tree.extend(trunk, &[5], 0.5);
+        assert_eq!(tree.positions(), [0, 1, 2, 3, 2]);
+        assert_eq!(tree.weights, [0.0, 1.0, 1.0, 1.0, 0.5]);
+        let mut two = tree.clone();
+        two.join(&tree);
+        assert_eq!(two.parents[5..7], [None, Some(5)]);
+        assert_eq!(two.positions()[5..], [0, 1, 2, 3, 2]);
+    }
+}

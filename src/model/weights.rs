@@ -1,0 +1,191 @@
+//! Model files in Hugging Face's layout: read with every length checked, written atomically.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor, Var};
+use safetensors::{SafeTensors, tensor::TensorView};
+
+use super::Model;
+use super::config::Config;
+use super::decoder::Decoder;
+use super::tokenizer::Tokenizer;
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+
+/// The three files of a model.
+#[derive(Debug)]
+pub struct Parts {
+    /// `config.json`.
+    pub config: Vec<u8>,
+    /// `model.safetensors`.
+    pub tensors: Vec<u8>,
+    /// `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+}
+
+impl Parts {
+    /// Reads the files of a folder.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let file = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read(&path).map_err(|e| Error::io("reading the model file", &path, &e))
+        };
+        Ok(Self { config: file("config.json")?, tensors: file("model.safetensors")?, tokenizer: file("tokenizer.json")? })
+    }
+
+    /// Checks and assembles them; `source` names the model in errors and on screens.
+    pub fn build(&self, source: &str) -> Result<Model> {
+        let located = |error: Error| error.at(source).hint("the model is damaged or of another kind; fetch or train it again");
+        let config = Config::parse(&self.config).map_err(|error| error.at(source))?;
+        let tokenizer = Tokenizer::parse(&self.tokenizer).map_err(|error| error.at(source))?;
+        if tokenizer.vocab() > config.vocab {
+            return Err(located(Error::new(format!(
+                "the tokenizer has {} tokens, the model only {}",
+                tokenizer.vocab(),
+                config.vocab
+            ))));
+        }
+        let tensors = parse_tensors(&self.tensors).map_err(located)?;
+        let decoder = Decoder::new(config, &tensors).map_err(located)?;
+        Ok(Model { decoder: Arc::new(decoder), tokenizer: Arc::new(tokenizer), source: source.to_string() })
+    }
+}
+
+/// Tensors of a safetensors file as f32. The header is checked against the file's length before anything is allocated.
+pub fn parse_tensors(bytes: &[u8]) -> Result<HashMap<String, Tensor>> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| Error::new(format!("model.safetensors: {e}")))?;
+    let mut out = HashMap::new();
+    for (name, view) in file.tensors() {
+        let dtype = match view.dtype() {
+            safetensors::Dtype::F32 => DType::F32,
+            safetensors::Dtype::F16 => DType::F16,
+            safetensors::Dtype::BF16 => DType::BF16,
+            other => return Err(Error::new(format!("tensor `{name}` has type {other:?}; f32, f16 and bf16 are read"))),
+        };
+        let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu)?.to_dtype(DType::F32)?;
+        let sum: f32 = tensor.sum_all()?.to_scalar()?;
+        if !sum.is_finite() {
+            return Err(Error::new(format!("tensor `{name}` holds values that are not finite numbers")));
+        }
+        out.insert(name, tensor);
+    }
+    Ok(out)
+}
+
+/// Names with flat f32 data and a shape, as a safetensors file of `dtype` (f32 or f16).
+pub fn serialize(tensors: &[(String, Vec<f32>, Vec<usize>)], half: bool) -> Result<Vec<u8>> {
+    let bytes: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|(_, data, _)| {
+            if half {
+                data.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect()
+            } else {
+                data.iter().flat_map(|x| x.to_le_bytes()).collect()
+            }
+        })
+        .collect();
+    let dtype = if half { safetensors::Dtype::F16 } else { safetensors::Dtype::F32 };
+    let mut views = Vec::with_capacity(tensors.len());
+    for ((name, _, shape), data) in tensors.iter().zip(&bytes) {
+        let view = TensorView::new(dtype, shape.clone(), data).map_err(|e| Error::new(format!("tensor `{name}`: {e}")))?;
+        views.push((name.clone(), view));
+    }
+    let format = HashMap::from([("format".to_string(), "pt".to_string())]);
+    safetensors::serialize(views, Some(format)).map_err(|e| Error::new(format!("writing tensors: {e}")))
+}
+
+/// A model whose weights can be trained.
+#[derive(Debug)]
+pub struct Trainable {
+    /// The weights by name.
+    pub vars: BTreeMap<String, Var>,
+    /// A decoder over those weights: it sees every update.
+    pub model: Model,
+}
+
+impl Trainable {
+    /// A trainable copy of a model.
+    pub fn from_model(model: &Model, folder_or_embedded: &Parts) -> Result<Self> {
+        Self::over(parse_tensors(&folder_or_embedded.tensors)?, &model.decoder.config, &model.tokenizer, &model.source)
+    }
+
+    /// A fresh model: normal weights of deviation 0.02 (residual outputs scaled down by depth), norms at one.
+    pub fn fresh(config: &Config, tokenizer: Arc<Tokenizer>, seed: u64) -> Result<Self> {
+        let mut rng = Rng::stream(seed, "weights");
+        let mut tensors = HashMap::new();
+        for (name, shape) in config.tensors() {
+            let count: usize = shape.iter().product();
+            let output = name.contains("o_proj") || name.contains("down_proj");
+            let deviation = if output { 0.02 / (2.0 * config.layers as f64).sqrt() } else { 0.02 };
+            let data: Vec<f32> = if shape.len() == 1 {
+                vec![1.0; count]
+            } else {
+                (0..count).map(|_| (normal(&mut rng) * deviation) as f32).collect()
+            };
+            tensors.insert(name, Tensor::from_vec(data, shape, &Device::Cpu)?);
+        }
+        Self::over(tensors, config, &tokenizer, "fresh")
+    }
+
+    fn over(tensors: HashMap<String, Tensor>, config: &Config, tokenizer: &Arc<Tokenizer>, source: &str) -> Result<Self> {
+        let mut vars = BTreeMap::new();
+        for (name, _) in config.tensors() {
+            let tensor = tensors.get(&name).ok_or_else(|| Error::new(format!("tensor `{name}` is missing")))?;
+            vars.insert(name, Var::from_tensor(tensor)?);
+        }
+        let shared: HashMap<String, Tensor> = vars.iter().map(|(n, var)| (n.clone(), var.as_tensor().clone())).collect();
+        let decoder = Arc::new(Decoder::new(config.clone(), &shared)?);
+        Ok(Self { vars, model: Model { decoder, tokenizer: Arc::clone(tokenizer), source: source.into() } })
+    }
+
+    /// The weights as the three files of a model folder.
+    pub fn parts(&self, half: bool) -> Result<Parts> {
+        let mut flat = Vec::new();
+        for (name, var) in &self.vars {
+            flat.push((name.clone(), var.as_tensor().flatten_all()?.to_vec1()?, var.as_tensor().dims().to_vec()));
+        }
+        let config = self.model.decoder.config.to_json(self.model.tokenizer.end);
+        Ok(Parts {
+            config: serde_json::to_vec_pretty(&config).map_err(|e| Error::new(format!("config.json: {e}")))?,
+            tensors: serialize(&flat, half)?,
+            tokenizer: self.model.tokenizer.to_json()?.into_bytes(),
+        })
+    }
+}
+
+fn normal(rng: &mut Rng) -> f64 {
+    (-2.0 * (1.0 - rng.unit()).ln()).sqrt() * (std::f64::consts::TAU * rng.unit()).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tiny() -> Parts {
+        let tokenizer = Arc::new(Tokenizer::train(&["walk to shelf".into()], 300).unwrap());
+        let config = Config::small(1, 32, tokenizer.vocab()).unwrap();
+        Trainable::fresh(&config, tokenizer, 1).unwrap().parts(false).unwrap()
+    }
+
+    #[test]
+    fn damaged_files_are_refused_by_name_without_a_panic() {
+        let parts = tiny();
+        assert!(parts.build("m").is_ok());
+        for cut in [0, 7, 8, 100, parts.tensors.len() - 1] {
+            let bad = Parts { tensors: parts.tensors[..cut].to_vec(), config: parts.config.clone(), tokenizer: parts.tokenizer.clone() };
+            assert!(bad.build("m").unwrap_err().message().contains("model.safetensors"));
+        }
+        let mut hostile = parts.tensors.clone();
+        hostile[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert!(parse_tensors(&hostile).is_err());
+        let mut poisoned = parts.tensors.clone();
+        let end = poisoned.len();
+        poisoned[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+        assert!(parse_tensors(&poisoned).unwrap_err().message().contains("not finite"));
+        let other = String::from_utf8(parts.config.clone()).unwrap().replace("\"hidden_size\": 32", "\"hidden_size\": 64");
+        let bad = Parts { config: other.into_bytes(), tensors: parts.tensors, tokenizer: parts.tokenizer };
+        assert!(bad.build("m").is_err());
+    }
+}
