@@ -2,7 +2,18 @@
 //!
 //! `ARCHITECTURE.md` is the map; the method is arXiv 2510.08558.
 
+pub mod agent;
+pub mod cli;
+pub mod collect;
+pub mod control;
 pub mod env;
 pub mod error;
+pub mod eval;
+pub mod experience;
+pub mod formats;
 pub mod model;
+pub mod paths;
 pub mod rng;
+pub mod store;
+pub mod train;
+pub mod tui;

@@ -1,2 +1,10 @@
 //! The `foretaste` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if let Err(error) = color_eyre::install() {
+        eprintln!("error: {error}");
+    }
+    foretaste::cli::main()
+}

@@ -31,14 +31,18 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model inside the binary.
-    pub fn embedded() -> Result<Self> {
-        let parts = weights::Parts {
+    /// The files of the model inside the binary.
+    pub fn embedded_parts() -> weights::Parts {
+        weights::Parts {
             config: include_bytes!("../../assets/model/config.json").to_vec(),
             tensors: include_bytes!("../../assets/model/model.safetensors").to_vec(),
             tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
-        };
-        parts.build("embedded")
+        }
+    }
+
+    /// The model inside the binary.
+    pub fn embedded() -> Result<Self> {
+        Self::embedded_parts().build("embedded")
     }
 
     /// A model folder in Hugging Face's layout: `config.json`, `model.safetensors`, `tokenizer.json`.

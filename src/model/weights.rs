@@ -106,9 +106,10 @@ pub struct Trainable {
 }
 
 impl Trainable {
-    /// A trainable copy of a model.
-    pub fn from_model(model: &Model, folder_or_embedded: &Parts) -> Result<Self> {
-        Self::over(parse_tensors(&folder_or_embedded.tensors)?, &model.decoder.config, &model.tokenizer, &model.source)
+    /// The weights of a model's files, to be trained on.
+    pub fn from_parts(parts: &Parts, source: &str) -> Result<Self> {
+        let model = parts.build(source)?;
+        Self::over(parse_tensors(&parts.tensors)?, &model.decoder.config, &model.tokenizer, source)
     }
 
     /// A fresh model: normal weights of deviation 0.02 (residual outputs scaled down by depth), norms at one.

@@ -1,0 +1,93 @@
+//! The language model as an agent: asked to act, to predict, and to explain.
+//!
+//! The three traits are what the rest of the program knows; [`local::LocalAgent`] answers them with a model in this
+//! process, [`template::Template`] writes reflections with no model at all.
+
+pub mod local;
+pub mod prompt;
+pub mod template;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, Result};
+use crate::experience::{Branch, State};
+
+/// A flag by which a person, or a newer request, ends work that is under way.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks for the work to end.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// An error if it was.
+    pub fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
+    }
+}
+
+/// Chooses actions.
+pub trait Policy {
+    /// Log-probability in nats of each action as a whole in this state.
+    fn score(&mut self, state: &State, actions: &[String]) -> Result<Vec<f64>>;
+
+    /// Samples `count` actions as free text, at temperature 1.
+    fn propose(&mut self, state: &State, count: usize, seed: u64) -> Result<Vec<String>>;
+}
+
+/// Predicts what actions lead to.
+pub trait WorldModel {
+    /// The next observation after each action, the likeliest tokens. `each` sees the text of prediction `i` as it
+    /// grows and ends the work by answering `false`.
+    fn predict(&mut self, state: &State, actions: &[String], each: &mut dyn FnMut(usize, &str) -> bool) -> Result<Vec<String>>;
+}
+
+/// One state with everything that was executed in it, from which a reflection is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// The state.
+    pub state: State,
+    /// The expert's action.
+    pub action: String,
+    /// What it led to.
+    pub outcome: String,
+    /// The executed alternatives; never empty.
+    pub alternatives: Vec<Branch>,
+}
+
+/// Explains why the expert's action is preferable.
+pub trait Reflector {
+    /// What the reflection is labelled with.
+    fn generator(&self) -> String;
+
+    /// Writes the monologue.
+    fn reflect(&mut self, case: &Case, seed: u64) -> Result<String>;
+}
+
+/// Turns log-probabilities of a closed list into shares that add up to one.
+pub fn shares(scores: &[f64]) -> Vec<f64> {
+    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let raw: Vec<f64> = scores.iter().map(|s| if top.is_finite() { (s - top).exp() } else { 1.0 }).collect();
+    let total: f64 = raw.iter().sum();
+    raw.iter().map(|r| if total > 0.0 { r / total } else { 0.0 }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_add_up_even_when_all_is_impossible() {
+        assert!((shares(&[-1.0, -2.0, -900.0]).iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert_eq!(shares(&[f64::NEG_INFINITY; 2]), [0.5, 0.5]);
+        assert!(shares(&[]).is_empty());
+    }
+}

@@ -1,0 +1,140 @@
+//! How a state becomes tokens: the same in training, in evaluation and on the screen.
+//!
+//! ```text
+//! <|task|>GOAL<|obs|>FIRST OBSERVATION<|end|> (<|act|>ACTION<|end|><|obs|>OBSERVATION<|end|>)*
+//! ```
+//! To act, `<|act|>` follows; to predict, `<|act|>ACTION<|end|><|obs|>`; to explain, `<|think|>`, and the action after
+//! the explanation. The control tokens keep the three apart (a checkpoint that learned to predict must not answer with
+//! an observation where an action is due), and a trajectory with its alternatives is one token tree.
+
+use crate::error::{Error, Result};
+use crate::experience::State;
+use crate::model::tokenizer::{ACTION, END, OBSERVATION, TASK, THINK, Tokenizer};
+
+/// Tokens kept free for what the model is to write.
+pub const ROOM: usize = 192;
+
+/// Writes framed tokens.
+#[derive(Debug)]
+pub struct Framing<'a> {
+    tokenizer: &'a Tokenizer,
+    task: u32,
+    observation: u32,
+    action: u32,
+    think: u32,
+    end: u32,
+}
+
+impl<'a> Framing<'a> {
+    /// The framing of a tokenizer.
+    pub fn new(tokenizer: &'a Tokenizer) -> Result<Self> {
+        Ok(Self {
+            tokenizer,
+            task: tokenizer.control(TASK)?,
+            observation: tokenizer.control(OBSERVATION)?,
+            action: tokenizer.control(ACTION)?,
+            think: tokenizer.control(THINK)?,
+            end: tokenizer.control(END)?,
+        })
+    }
+
+    fn framed(&self, open: u32, text: &str) -> Result<Vec<u32>> {
+        let mut tokens = vec![open];
+        tokens.extend(self.tokenizer.encode_plain(text.trim())?);
+        tokens.push(self.end);
+        Ok(tokens)
+    }
+
+    /// The control token before an action, alone.
+    pub fn act(&self) -> Vec<u32> {
+        vec![self.action]
+    }
+
+    /// The control token before a reflection, alone.
+    pub fn think(&self) -> Vec<u32> {
+        vec![self.think]
+    }
+
+    /// The control token before an observation, alone.
+    pub fn observe(&self) -> Vec<u32> {
+        vec![self.observation]
+    }
+
+    /// An action after `<|act|>`, with its end.
+    pub fn action(&self, action: &str) -> Result<Vec<u32>> {
+        Ok(self.framed(self.action, action)?[1..].to_vec())
+    }
+
+    /// An observation after `<|obs|>`, with its end.
+    pub fn observation(&self, observation: &str) -> Result<Vec<u32>> {
+        Ok(self.framed(self.observation, observation)?[1..].to_vec())
+    }
+
+    /// A reflection after `<|think|>`, with its end.
+    pub fn reflection(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(self.framed(self.think, text)?[1..].to_vec())
+    }
+
+    /// The task and the first observation.
+    pub fn opening(&self, state: &State) -> Result<Vec<u32>> {
+        let mut tokens = vec![self.task];
+        tokens.extend(self.tokenizer.encode_plain(state.task.trim())?);
+        tokens.extend(self.framed(self.observation, &first_observation(&state.observation, &state.task))?);
+        Ok(tokens)
+    }
+
+    /// A whole state within `limit` tokens. If it is too long, the oldest steps are left out, the opening never.
+    pub fn state(&self, state: &State, limit: usize) -> Result<Vec<u32>> {
+        let mut tokens = self.opening(state)?;
+        let mut turns = Vec::with_capacity(state.history.len());
+        for (action, observation) in &state.history {
+            let mut turn = self.framed(self.action, action)?;
+            turn.extend(self.framed(self.observation, observation)?);
+            turns.push(turn);
+        }
+        let mut room = limit.checked_sub(tokens.len()).ok_or_else(|| {
+            Error::new(format!("the first observation alone takes {} tokens; the model reads {limit}", tokens.len()))
+                .hint("use a model with a longer context")
+        })?;
+        let mut kept = turns.len();
+        while kept > 0 && turns[kept - 1].len() <= room {
+            room -= turns[kept - 1].len();
+            kept -= 1;
+        }
+        tokens.extend(turns[kept..].iter().flatten());
+        Ok(tokens)
+    }
+}
+
+/// The first observation without the engine's banner and without the line that repeats the task.
+pub fn first_observation(observation: &str, task: &str) -> String {
+    let kept = observation.lines().filter(|line| !line.starts_with("-= ") && (task.is_empty() || !line.contains(task)));
+    kept.collect::<Vec<_>>().join("\n").trim().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(steps: usize) -> State {
+        State {
+            task: "put a mug on the shelf.".into(),
+            observation: "-= Welcome =-\n\nThe room has a shelf 1.\n\nYour errand: put a mug on the shelf.".into(),
+            history: (0..steps).map(|i| (format!("walk to shelf {i}"), "You reach it.".to_string())).collect(),
+        }
+    }
+
+    #[test]
+    fn a_state_is_a_prefix_of_the_next_one_and_old_steps_go_first() {
+        let tokenizer = Tokenizer::train(&["walk to shelf 1 You reach it. The room has".into()], 290).unwrap();
+        let framing = Framing::new(&tokenizer).unwrap();
+        let (short, long) = (framing.state(&state(2), 4096).unwrap(), framing.state(&state(3), 4096).unwrap());
+        assert_eq!(long[..short.len()], short[..]);
+        let text = tokenizer.decode(&framing.opening(&state(0)).unwrap()).unwrap();
+        assert_eq!(text, "put a mug on the shelf.The room has a shelf 1.");
+        let opening = framing.opening(&state(0)).unwrap().len();
+        let cut = framing.state(&state(9), opening + 30).unwrap();
+        assert!(cut.len() <= opening + 30 && cut.len() > opening);
+        assert!(framing.state(&state(0), 3).is_err());
+    }
+}

@@ -1,0 +1,157 @@
+//! A reflection written by rule from the executed outcomes: deterministic, and possible with no model.
+//!
+//! It follows the leak-safe profile: it speaks of what the agent can know in this state and of what it *expects*; the
+//! outcomes decide what is worth saying, but none is told as if it had been seen, and nothing is called the expert's.
+
+use super::{Case, Reflector};
+use crate::error::{Error, Result};
+use crate::experience::{Branch, Effect, State};
+use crate::rng::Rng;
+
+/// The template writer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Template;
+
+impl Reflector for Template {
+    fn generator(&self) -> String {
+        "template".into()
+    }
+
+    fn reflect(&mut self, case: &Case, seed: u64) -> Result<String> {
+        if case.alternatives.is_empty() {
+            return Err(Error::new("UNEXECUTED: a reflection needs an executed alternative"));
+        }
+        let mut rng = Rng::stream(seed, &case.action);
+        let mut pick = |choices: &[&str]| rng.pick(choices).map_or(String::new(), |c| (*c).to_string());
+        let mut text = format!("{} {}.", pick(&["The task is to", "I need to", "My goal is to"]), goal(&case.state.task));
+        if let Some(held) = holding(&case.state) {
+            text.push_str(&format!(" I hold {held}."));
+        }
+        for other in distinct(&case.alternatives) {
+            let sentence = match other.effect {
+                Effect::NoOp => pick(&["would change nothing here", "should leave everything as it is"]),
+                Effect::Error => pick(&["is not possible here", "should not work from this place"]),
+                Effect::SameAsExpert => continue,
+                Effect::Ends if other.success => continue,
+                Effect::Changed | Effect::Ends => cost(other, &case.action),
+            };
+            text.push_str(&format!(" To {} {sentence}.", other.action));
+        }
+        let purpose = purpose(&case.action, &case.state);
+        text.push_str(&format!(" {} {}{purpose}.", pick(&["So I should", "Better to", "I will"]), case.action));
+        Ok(text)
+    }
+}
+
+/// The task as it reads after "the task is to".
+fn goal(task: &str) -> &str {
+    task.trim().trim_end_matches('.')
+}
+
+/// What the history says is in hand: the last thing lifted that was not put down.
+fn holding(state: &State) -> Option<String> {
+    let mut held = None;
+    for (action, observation) in &state.history {
+        let words: Vec<&str> = action.split_whitespace().collect();
+        match words.first() {
+            Some(&("grab" | "take")) if !observation.starts_with("Nothing happens") => {
+                held = Some(format!("the {}", words.get(1..3)?.join(" ")));
+            }
+            Some(&("leave" | "move" | "put")) if !observation.starts_with("Nothing happens") => held = None,
+            _ => {}
+        }
+    }
+    held
+}
+
+/// At most three alternatives, one for each verb: a list of every one would bury the decision.
+fn distinct(alternatives: &[Branch]) -> Vec<&Branch> {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut kept = Vec::new();
+    for branch in alternatives {
+        let verb = branch.action.split_whitespace().next().unwrap_or_default();
+        if !seen.contains(&verb) && kept.len() < 3 {
+            seen.push(verb);
+            kept.push(branch);
+        }
+    }
+    kept
+}
+
+/// Why an alternative that changes the world is worse, as far as its kind tells.
+fn cost(other: &Branch, action: &str) -> String {
+    let verb = |text: &str| text.split_whitespace().next().unwrap_or_default().to_string();
+    match verb(&other.action).as_str() {
+        "walk" | "go" if verb(action) == verb(&other.action) => "seems a less likely place for what I need".into(),
+        "walk" | "go" => "would take me away before I am done here".into(),
+        "shut" | "close" => "would hide what I may still need".into(),
+        "leave" | "move" | "put" => "would put down what I still need".into(),
+        "grab" | "take" => "would fill my hands with something else".into(),
+        "open" => "would cost a step without need".into(),
+        _ => "would not bring me closer".into(),
+    }
+}
+
+/// What the action is for, in the anticipatory voice.
+fn purpose(action: &str, state: &State) -> String {
+    let verb = action.split_whitespace().next().unwrap_or_default();
+    let reason = match verb {
+        "walk" | "go" if holding(state).is_some() => "the next thing to do with it should be done there",
+        "walk" | "go" => "what I need is likely to be there",
+        "open" => "to see what is inside",
+        "grab" | "take" => "because the task needs it",
+        "rinse" | "clean" | "warm" | "heat" | "chill" | "cool" => "because the task asks for that first",
+        "leave" | "move" | "put" => "because that is where it belongs",
+        "switch" | "use" => "which should finish the task",
+        _ => return String::new(),
+    };
+    format!(", {reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(alternatives: Vec<Branch>) -> Case {
+        let history = vec![("grab mug 1 from table 1".into(), "You lift the mug 1 off the table 1.".into())];
+        Case {
+            state: State { task: "put a clean mug on the shelf.".into(), observation: String::new(), history },
+            action: "walk to sink 1".into(),
+            outcome: "You reach the sink 1.".into(),
+            alternatives,
+        }
+    }
+
+    fn branch(action: &str, effect: Effect) -> Branch {
+        Branch {
+            id: 1,
+            trajectory: 1,
+            t: 1,
+            action: action.into(),
+            source: "uniform".into(),
+            observation: "SECRET OUTCOME".into(),
+            effect,
+            done: false,
+            success: false,
+        }
+    }
+
+    #[test]
+    fn explains_from_outcomes_without_telling_them_or_naming_a_label() {
+        let text = Template
+            .reflect(&case(vec![branch("inspect mug 1", Effect::NoOp), branch("walk to shelf 1", Effect::Changed)]), 3)
+            .unwrap();
+        assert!(text.contains("To inspect mug 1") && text.contains("walk to sink 1"), "{text}");
+        assert!(text.contains("I hold the mug 1"), "{text}");
+        for leak in ["SECRET", "expert", "correct", "optimal"] {
+            assert!(!text.contains(leak), "{text}");
+        }
+        let again = Template.reflect(&case(vec![branch("inspect mug 1", Effect::NoOp), branch("walk to shelf 1", Effect::Changed)]), 3);
+        assert_eq!(again.unwrap(), text);
+    }
+
+    #[test]
+    fn writes_nothing_without_an_executed_alternative() {
+        assert!(Template.reflect(&case(Vec::new()), 1).unwrap_err().message().contains("UNEXECUTED"));
+    }
+}

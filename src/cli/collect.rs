@@ -1,0 +1,120 @@
+//! `foretaste collect`.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{Common, SuiteArgs, interruptible};
+use crate::agent::Reflector;
+use crate::agent::local::LocalAgent;
+use crate::agent::template::Template;
+use crate::collect::{self, Proposer, Scope};
+use crate::error::Result;
+use crate::train::checkpoint;
+
+/// Arguments of `foretaste collect`.
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Expert trajectories
+    Demos(Range),
+    /// K executed alternatives at every state of the demonstrations
+    Branches {
+        #[command(flatten)]
+        range: Range,
+        /// Alternatives a state
+        #[arg(short, default_value_t = 4)]
+        k: usize,
+        /// Where alternatives come from
+        #[arg(long, value_enum, default_value_t = From::Uniform)]
+        proposer: From,
+        /// The policy's model: embedded, a checkpoint's number, or a folder
+        #[arg(long)]
+        checkpoint: Option<String>,
+    },
+    /// A reflection for every state with executed alternatives, pending review
+    Reflections {
+        #[command(flatten)]
+        range: Range,
+        /// What writes them
+        #[arg(long, value_enum, default_value_t = Generator::Template)]
+        generator: Generator,
+        /// The model that writes, with --generator model
+        #[arg(long)]
+        checkpoint: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum From {
+    Uniform,
+    Policy,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Generator {
+    Template,
+    Model,
+}
+
+#[derive(Debug, Args)]
+struct Range {
+    #[command(flatten)]
+    suite: SuiteArgs,
+    /// The split
+    #[arg(long, default_value = "train")]
+    split: String,
+    /// How many games
+    #[arg(long, default_value_t = 20)]
+    games: usize,
+    /// Chooses the games and whatever is random
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl Range {
+    fn scope(&self) -> Scope {
+        Scope { split: self.split.clone(), games: self.games, seed: self.seed }
+    }
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
+    let mut store = common.store()?;
+    let (out, mut live) = (common.out(), common.out());
+    let control = interruptible();
+    let mut report = |row: serde_json::Value, progress: crate::control::Progress| {
+        out.line(&row, || row.to_string());
+        live.progress(&progress);
+    };
+    match args.what {
+        What::Demos(range) => {
+            let suite = range.suite.open()?;
+            collect::demonstrations(&mut store, suite.as_ref(), &range.scope(), &control, &mut report)
+        }
+        What::Branches { range, k, proposer, checkpoint } => {
+            let suite = range.suite.open()?;
+            let mut agent = match proposer {
+                From::Uniform => None,
+                From::Policy => {
+                    Some(LocalAgent::new(checkpoint::load(&store, checkpoint.as_deref())?, control.cancel.clone()))
+                }
+            };
+            let mut proposer = agent.as_mut().map_or(Proposer::Uniform, |agent| Proposer::Policy(agent));
+            collect::branches(&mut store, suite.as_ref(), &range.scope(), k, &mut proposer, &control, &mut report)
+        }
+        What::Reflections { range, generator, checkpoint } => {
+            let suite = range.suite.open()?;
+            let mut reflector: Box<dyn Reflector> = match generator {
+                Generator::Template => Box::new(Template),
+                Generator::Model => {
+                    Box::new(LocalAgent::new(checkpoint::load(&store, checkpoint.as_deref())?, control.cancel.clone()))
+                }
+            };
+            collect::reflections(&mut store, suite.as_ref(), &range.scope(), reflector.as_mut(), &control, &mut report)
+        }
+    }
+}

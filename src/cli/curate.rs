@@ -1,0 +1,109 @@
+//! `foretaste curate`: the decisions of the Curate screen, one a line or one a command.
+
+use std::io::BufRead;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::Common;
+use crate::error::{Error, Result};
+use crate::experience::REASONS;
+use crate::store::{Decision, Store};
+
+/// Arguments of `foretaste curate`.
+#[derive(Debug, Args)]
+pub struct CurateArgs {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Fit for training
+    Approve {
+        /// Reflection numbers (see data list reflections)
+        #[arg(required = true)]
+        ids: Vec<i64>,
+    },
+    /// Not fit; the reason is one of the codes
+    Reject {
+        /// Reflection number
+        id: i64,
+        /// Why
+        #[arg(value_parser = REASONS.map(|(code, _)| code))]
+        reason: String,
+    },
+    /// A new version beside the old ones, approved
+    Edit {
+        /// Reflection number
+        id: i64,
+        /// The new text
+        text: String,
+    },
+    /// Back to pending
+    Requeue {
+        /// Reflection number
+        id: i64,
+    },
+    /// Take back the latest decision
+    Undo,
+    /// Read decisions from stdin: `approve ID`, `reject ID CODE`, `edit ID TEXT`, `requeue ID`, `undo`
+    Apply,
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: CurateArgs) -> Result<()> {
+    let mut store = common.store()?;
+    match args.act {
+        Act::Approve { ids } => ids.into_iter().try_for_each(|id| decide(common, &mut store, id, &Decision::Approve)),
+        Act::Reject { id, reason } => decide(common, &mut store, id, &Decision::Reject(reason)),
+        Act::Edit { id, text } => decide(common, &mut store, id, &Decision::Edit(text)),
+        Act::Requeue { id } => decide(common, &mut store, id, &Decision::Requeue),
+        Act::Undo => undo(common, &mut store),
+        Act::Apply => {
+            for (n, line) in std::io::stdin().lock().lines().enumerate() {
+                let line = line.map_err(|e| Error::new(format!("stdin line {}: {e}", n + 1)))?;
+                apply(common, &mut store, line.trim()).map_err(|error| error.at(format_args!("stdin line {}", n + 1)))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn apply(common: &Common, store: &mut Store, line: &str) -> Result<()> {
+    let mut words = line.splitn(3, ' ');
+    let (act, id, rest) = (words.next().unwrap_or_default(), words.next(), words.next());
+    if act == "undo" {
+        return undo(common, store);
+    }
+    let wrong = || Error::new(format!("cannot read `{line}`")).hint("one of: approve ID, reject ID CODE, edit ID TEXT, requeue ID, undo");
+    let id: i64 = id.and_then(|id| id.parse().ok()).ok_or_else(wrong)?;
+    let decision = match (act, rest) {
+        ("approve", None) => Decision::Approve,
+        ("requeue", None) => Decision::Requeue,
+        ("edit", Some(text)) => Decision::Edit(text.to_string()),
+        ("reject", Some(code)) if REASONS.iter().any(|(known, _)| *known == code) => Decision::Reject(code.to_string()),
+        _ => return Err(wrong()),
+    };
+    decide(common, store, id, &decision)
+}
+
+fn decide(common: &Common, store: &mut Store, id: i64, decision: &Decision) -> Result<()> {
+    store.decide(id, decision)?;
+    let act = match decision {
+        Decision::Approve => "approve",
+        Decision::Reject(_) => "reject",
+        Decision::Edit(_) => "edit",
+        Decision::Requeue => "requeue",
+    };
+    common.out().line(&json!({"reflection": id, "act": act}), || format!("{act} {id}"));
+    Ok(())
+}
+
+fn undo(common: &Common, store: &mut Store) -> Result<()> {
+    let undone = store.undo()?.ok_or_else(|| Error::new("there is no decision to undo"))?;
+    common.out().line(&json!({"reflection": undone.reflection, "undone": undone.act}), || {
+        format!("undid: {} {}", undone.act, undone.reflection)
+    });
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! `foretaste data`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::Common;
+use crate::error::{Error, Result};
+use crate::experience::Purpose;
+use crate::formats::{self, Set};
+
+/// Arguments of `foretaste data`.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    command: DataCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DataCommand {
+    /// What is in the store: totals, or the rows of one kind
+    List {
+        /// Which rows
+        what: Option<Rows>,
+        /// At most this many rows
+        #[arg(long, default_value_t = 10_000)]
+        limit: usize,
+    },
+    /// A trajectory with its alternatives
+    Show {
+        /// Its number
+        id: i64,
+    },
+    /// Write a training set as JSONL of chat messages, one example a line
+    Export {
+        /// Which set
+        #[arg(long, value_enum)]
+        set: Set,
+        /// The file to write (not there yet); stdout without it
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Take a trajectory out of every list and training set (data restore puts it back)
+    Delete {
+        /// Its number
+        id: i64,
+    },
+    /// Put a deleted trajectory back
+    Restore {
+        /// Its number
+        id: i64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Rows {
+    Demonstrations,
+    Explorations,
+    Reflections,
+    Runs,
+    Checkpoints,
+    Evaluations,
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: DataArgs) -> Result<()> {
+    let out = common.out();
+    let store = common.store()?;
+    let rows = |rows: Vec<Value>| {
+        for row in &rows {
+            out.line(row, || plain(row));
+        }
+        Ok(())
+    };
+    match args.command {
+        DataCommand::List { what: None, .. } => rows(vec![value(&store.counts()?)]),
+        DataCommand::List { what: Some(what), limit } => rows(match what {
+            Rows::Demonstrations => store.trajectories(Some(Purpose::Demonstration), limit)?.iter().map(value).collect(),
+            Rows::Explorations => store.trajectories(Some(Purpose::Exploration), limit)?.iter().map(value).collect(),
+            Rows::Reflections => store.queue(None, limit)?.items.iter().map(value).collect(),
+            Rows::Runs => store.runs()?.iter().map(value).collect(),
+            Rows::Checkpoints => store.checkpoints()?.iter().map(value).collect(),
+            Rows::Evaluations => store.evaluations()?.iter().map(value).collect(),
+        }),
+        DataCommand::Show { id } => {
+            let trajectory = store.trajectory(id)?;
+            rows(vec![json!({"trajectory": trajectory, "branches": store.branches(id)?})])
+        }
+        DataCommand::Delete { id } | DataCommand::Restore { id } => {
+            let deleted = matches!(args.command, DataCommand::Delete { .. });
+            if deleted {
+                store.trajectory(id)?;
+            }
+            store.set_deleted(id, deleted)?;
+            rows(vec![json!({"trajectory": id, "deleted": deleted})])
+        }
+        DataCommand::Export { set, out: None } => formats::export(&store, set, &mut |line| {
+            out.line(line, || line.to_string());
+            Ok(())
+        })
+        .map(|_| ()),
+        DataCommand::Export { set, out: Some(path) } => {
+            let written = formats::export_file(&store, set, &path)?;
+            rows(vec![json!({"file": path, "examples": written})])
+        }
+    }
+}
+
+fn value(row: &impl serde::Serialize) -> Value {
+    serde_json::to_value(row).unwrap_or_else(|e| json!(Error::new(e.to_string()).message()))
+}
+
+/// A row as `key value` pairs for a person.
+fn plain(row: &Value) -> String {
+    let Value::Object(map) = row else { return row.to_string() };
+    let pairs = map.iter().map(|(key, value)| match value {
+        Value::String(text) => format!("{key} {text}"),
+        other => format!("{key} {other}"),
+    });
+    pairs.collect::<Vec<_>>().join("  ")
+}

@@ -1,0 +1,68 @@
+//! `foretaste doctor`: what was found, and what to do about it.
+
+use std::io::IsTerminal;
+
+use serde_json::json;
+
+use super::{Common, SuiteArgs};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::tui::caps::Caps;
+use crate::{paths, store::Store};
+
+/// Runs the command; fails if something must be mended before the program can work.
+pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
+    let out = common.out();
+    let mut broken = 0;
+    let mut say = |what: &str, ok: bool, found: String, next: Option<String>| {
+        broken += u32::from(!ok);
+        out.line(&json!({"check": what, "ok": ok, "found": found, "next": next}), || {
+            let mark = if ok { "ok   " } else { "FAIL " };
+            let next = next.as_deref().map(|next| format!("\n        next: {next}")).unwrap_or_default();
+            format!("{mark} {what:<10} {found}{next}")
+        });
+    };
+    let mut check = |what: &str, result: Result<String>| match result {
+        Ok(found) => say(what, true, found, None),
+        Err(error) => say(what, false, error.message().to_string(), error.next_step().map(str::to_string)),
+    };
+    check("terminal", Ok(terminal()));
+    check("model", Model::embedded().map(|model| {
+        let config = &model.decoder.config;
+        format!("embedded, {} layers x {}, {} tokens, context {}", config.layers, config.hidden, config.vocab, config.context)
+    }));
+    let root = paths::data_dir(common.data_dir.clone());
+    check("data", root.clone().and_then(|root| {
+        let store = Store::open(&root)?;
+        store.set_setting("doctor", "was here")?;
+        let counts = store.counts()?;
+        Ok(format!("{} is writable: {} demonstrations, {} alternatives, {} runs", root.display(), counts.demonstrations, counts.branches, counts.runs))
+    }));
+    check("disk", root.and_then(|root| disk(&root)));
+    check("household", crate::env::open_suite("household", None).and_then(|suite| Ok(format!("{} splits", suite.splits().len()))));
+    let alfworld = crate::env::open_suite("alfworld", opening.data.as_deref());
+    check("alfworld", match alfworld {
+        Ok(suite) => Ok(format!("splits: {}", suite.splits().join(", "))),
+        Err(error) => Ok(format!("not set up ({}); optional: {}", error.message(), error.next_step().unwrap_or_default())),
+    });
+    if broken == 0 { Ok(()) } else { Err(Error::new(format!("{broken} of the checks failed"))) }
+}
+
+fn terminal() -> String {
+    let caps = Caps::detect();
+    let size = crossterm::terminal::size().map_or("unknown size".into(), |(w, h)| format!("{w}x{h}"));
+    let shown = if std::io::stdout().is_terminal() { size } else { "stdout is no terminal".into() };
+    let term = std::env::var("TERM").unwrap_or_else(|_| "unset".into());
+    format!(
+        "{shown}, TERM {term}, colour {}, {}",
+        if caps.color { "on" } else { "off (NO_COLOR or TERM=dumb)" },
+        if caps.unicode { "UTF-8 glyphs" } else { "ASCII only (the locale is not UTF-8)" }
+    )
+}
+
+/// Writes and removes a megabyte: whether there is room is what matters, not how much the system claims.
+fn disk(root: &std::path::Path) -> Result<String> {
+    let probe = tempfile::NamedTempFile::new_in(root).map_err(|e| Error::io("writing to", root, &e))?;
+    std::fs::write(probe.path(), vec![0; 1 << 20]).map_err(|e| Error::io("writing to", root, &e))?;
+    Ok("there is room for a checkpoint".into())
+}

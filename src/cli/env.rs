@@ -1,0 +1,158 @@
+//! `foretaste env`.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Common, Out, SuiteArgs};
+use crate::collect::play_expert;
+use crate::env::{Environment, Opened, TaskRef, open_game_file};
+use crate::error::{Error, Result};
+
+/// Arguments of `foretaste env`.
+#[derive(Debug, Args)]
+pub struct EnvArgs {
+    #[command(subcommand)]
+    command: EnvCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum EnvCommand {
+    /// Suites and splits, or the tasks of a split
+    List {
+        #[command(flatten)]
+        suite: SuiteArgs,
+        /// List this split's tasks
+        #[arg(long)]
+        split: Option<String>,
+    },
+    /// Step a game: actions from stdin, one a line; a state after each
+    Step(GameArgs),
+    /// Play the expert to the end of a game
+    Expert(GameArgs),
+}
+
+/// Which game.
+#[derive(Debug, Args)]
+struct GameArgs {
+    #[command(flatten)]
+    suite: SuiteArgs,
+    /// A game.tw-pddl file
+    #[arg(long, value_name = "FILE", conflicts_with = "task", required_unless_present = "task")]
+    game: Option<PathBuf>,
+    /// A task of the suite (see env list)
+    #[arg(long)]
+    task: Option<String>,
+    /// Seed of whatever is random in the environment (these suites are deterministic)
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+impl GameArgs {
+    fn open(&self) -> Result<Opened> {
+        match (&self.game, &self.task) {
+            (Some(file), _) => {
+                let id = file.display().to_string();
+                open_game_file(file, &self.suite.suite, TaskRef { id, kind: String::new() })
+            }
+            (None, Some(task)) => self.suite.open()?.open(task),
+            (None, None) => Err(Error::new("name a game with --game FILE or --task ID")),
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: EnvArgs) -> Result<()> {
+    let out = common.out();
+    match args.command {
+        EnvCommand::List { suite, split } => list(&out, &suite, split.as_deref()),
+        EnvCommand::Step(game) => step(common, &game),
+        EnvCommand::Expert(game) => {
+            let out = Out::new(common.json || !std::io::stdout().is_terminal());
+            let mut opened = game.open()?;
+            let expert = opened.expert.take().ok_or_else(|| Error::new("this suite offers no expert"))?;
+            show(&out, 0, None, opened.env.as_ref());
+            let mut t = 0;
+            let won = play_expert(opened.env.as_mut(), expert.as_ref(), |env, action| {
+                t += 1;
+                show(&out, t, Some(action), env);
+            })?;
+            if won { Ok(()) } else { Err(Error::new(format!("the {} does not win this game", expert.name()))) }
+        }
+    }
+}
+
+fn list(out: &Out, args: &SuiteArgs, split: Option<&str>) -> Result<()> {
+    let suite = args.open()?;
+    if let Some(split) = split {
+        for task in suite.tasks(split)? {
+            out.line(&json!({"suite": suite.name(), "split": split, "task": task.id, "kind": task.kind}), || {
+                format!("{}  {}", task.id, task.kind)
+            });
+        }
+        return Ok(());
+    }
+    for split in suite.splits() {
+        let count = suite.tasks(&split)?.len();
+        out.line(&json!({"suite": suite.name(), "split": split, "tasks": count}), || {
+            format!("{}  {split}  {count} tasks", suite.name())
+        });
+    }
+    Ok(())
+}
+
+fn state(t: usize, action: Option<&str>, env: &dyn Environment) -> Value {
+    let turn = env.turn();
+    json!({
+        "t": t,
+        "action": action,
+        "observation": turn.observation,
+        "admissible": turn.admissible,
+        "done": turn.done,
+        "success": turn.success,
+    })
+}
+
+fn show(out: &Out, t: usize, action: Option<&str>, env: &dyn Environment) {
+    out.line(&state(t, action, env), || {
+        let turn = env.turn();
+        let admissible = turn.admissible.iter().flat_map(|list| list.iter()).map(AsRef::as_ref).collect::<Vec<_>>().join(" · ");
+        let end = if turn.success { "\n  done: success" } else { "" };
+        format!("{t}> {}\n{}\n  [{admissible}]{end}", action.unwrap_or("(start)"), turn.observation)
+    });
+}
+
+fn step(common: &Common, game: &GameArgs) -> Result<()> {
+    let by_hand = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let out = Out::new(common.json || !by_hand);
+    let mut env = game.open()?.env;
+    show(&out, 0, None, env.as_ref());
+    let mut input = std::io::stdin().lock();
+    let (mut line, mut t, mut refused) = (Vec::new(), 0, 0);
+    loop {
+        line.clear();
+        let read = input.read_until(b'\n', &mut line).map_err(|e| Error::new(format!("reading stdin: {e}")))?;
+        if read == 0 {
+            break;
+        }
+        t += 1;
+        let text = std::str::from_utf8(&line).map_err(|_| {
+            Error::new(format!("stdin line {t}: not valid UTF-8")).hint("send one action a line as UTF-8 text")
+        })?;
+        let action = text.strip_suffix('\n').unwrap_or(text).trim_end_matches('\r');
+        let known = |list: &std::sync::Arc<[std::sync::Arc<str>]>| list.iter().any(|known| **known == *action.trim());
+        if !env.turn().admissible.as_ref().is_none_or(known) {
+            refused += 1;
+            eprintln!("stdin line {t}: `{action}` is not admissible here; the answer is the environment's own");
+        }
+        env.step(action)?;
+        show(&out, t, Some(action), env.as_ref());
+    }
+    if refused == 0 {
+        return Ok(());
+    }
+    Err(Error::new(format!("{refused} of {t} actions were not admissible"))
+        .hint("choose from the `admissible` list of the state before; every answer was still written"))
+}

@@ -1,0 +1,73 @@
+//! `foretaste eval`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Common, SuiteArgs, interruptible};
+use crate::agent::local::LocalAgent;
+use crate::collect::Scope;
+use crate::error::Result;
+use crate::eval::{Play, evaluate};
+use crate::train::checkpoint;
+
+/// Arguments of `foretaste eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    #[command(flatten)]
+    suite: SuiteArgs,
+    /// The split
+    #[arg(long, default_value = "unseen")]
+    split: String,
+    /// How many games
+    #[arg(long, default_value_t = 20)]
+    games: usize,
+    /// Chooses the games and the sampling
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// What plays: embedded, a checkpoint's number, or a model folder (default: the newest checkpoint, else embedded)
+    #[arg(long)]
+    checkpoint: Option<String>,
+    /// Temperature over the admissible list; 0 takes the likeliest
+    #[arg(long, default_value_t = 0.4)]
+    temperature: f64,
+    /// Also predict every outcome before it happens and report how right the predictions were
+    #[arg(long)]
+    predict: bool,
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
+    let mut store = common.store()?;
+    let suite = args.suite.open()?;
+    let (out, mut live) = (common.out(), common.out());
+    let control = interruptible();
+    let mut agent = LocalAgent::new(checkpoint::load(&store, args.checkpoint.as_deref())?, control.cancel.clone());
+    let scope = Scope { split: args.split.clone(), games: args.games, seed: args.seed };
+    let play = Play { temperature: args.temperature, predict: args.predict };
+    let summary = evaluate(&mut store, suite.as_ref(), &scope, &mut agent, play, &control, &mut |game, progress| {
+        out.line(&json!(game), || {
+            let word = if game.success { "won " } else { "lost" };
+            format!("{word} {:3} steps  {}  {}", game.steps, game.kind, game.task_id)
+        });
+        live.progress(&progress);
+    })?;
+    out.line(&json!(summary), || {
+        let percent = |x: f64| format!("{:.1} %", 100.0 * x);
+        let (low, high) = summary.interval;
+        let mut text = format!(
+            "{}: {} of {} = {} [{}, {}], mean {:.1} steps",
+            summary.checkpoint,
+            summary.successes,
+            summary.n,
+            percent(summary.rate),
+            percent(low),
+            percent(high),
+            summary.mean_steps
+        );
+        if let (Some(exact), Some(f1)) = (summary.prediction_exact, summary.prediction_f1) {
+            text.push_str(&format!("; predictions {} exact, word F1 {f1:.3}, n {}", percent(exact), summary.predictions));
+        }
+        text
+    });
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! The commands: everything a screen can do, without a terminal.
+
+mod collect;
+mod curate;
+mod data;
+mod doctor;
+mod env;
+mod eval;
+mod model;
+mod out;
+mod replay;
+mod train;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::control::Control;
+use crate::env::{Suite, open_suite};
+use crate::error::{Error, Result};
+use crate::paths;
+use crate::store::Store;
+use out::Out;
+
+/// A terminal workbench for training language agents from their own early experience.
+#[derive(Debug, Parser)]
+#[command(name = "foretaste", version, max_term_width = 100)]
+#[command(after_help = "Without a command the terminal program opens.\n\nExit codes: 0 ok, 1 failed, 2 wrong usage.\n\n\
+Examples:\n  foretaste\n  foretaste --suite alfworld --data ~/alfworld\n  foretaste collect demos --suite household --split train --games 50\n  \
+foretaste train --objective imitation --steps 200\n  foretaste eval --suite household --split unseen --games 20 --json")]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    opening: SuiteArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Common {
+    /// Where everything is kept (default: the platform's data directory)
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// One JSON object per line on stdout; progress goes to stderr
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Common {
+    fn store(&self) -> Result<Store> {
+        Store::open(&paths::data_dir(self.data_dir.clone())?)
+    }
+
+    fn out(&self) -> Out {
+        Out::new(self.json)
+    }
+}
+
+/// Which suite, and where its files are.
+#[derive(Debug, Clone, Args)]
+struct SuiteArgs {
+    /// The suite: household (embedded) or alfworld
+    #[arg(long, default_value = "household")]
+    suite: String,
+    /// The suite's files (alfworld: the folder with train/, valid_seen/, ...; default $ALFWORLD_DATA)
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl SuiteArgs {
+    fn open(&self) -> Result<Arc<dyn Suite>> {
+        open_suite(&self.suite, self.data.as_deref())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List suites and tasks, step an environment, play its expert
+    Env(env::EnvArgs),
+    /// Collect demonstrations, executed alternatives, reflections
+    Collect(collect::CollectArgs),
+    /// Decide on reflections: approve, reject, edit, requeue, undo
+    Curate(curate::CurateArgs),
+    /// See and export what is in the store
+    Data(data::DataArgs),
+    /// Train on the curated data
+    Train(train::TrainArgs),
+    /// Play games with a policy and report its success rate
+    Eval(eval::EvalArgs),
+    /// Print a stored trajectory step by step
+    Replay(replay::ReplayArgs),
+    /// Make a fresh model, or pack a checkpoint into a model folder
+    Model(model::ModelArgs),
+    /// Check terminal, data directory, model and suites, and say what to do about each finding
+    Doctor,
+}
+
+/// Runs the program and returns its exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let common = cli.common.clone();
+    let result = match cli.command {
+        None => open_terminal(&common, &cli.opening),
+        Some(Command::Env(args)) => env::run(&common, args),
+        Some(Command::Collect(args)) => collect::run(&common, args),
+        Some(Command::Curate(args)) => curate::run(&common, args),
+        Some(Command::Data(args)) => data::run(&common, args),
+        Some(Command::Train(args)) => train::run(&common, args),
+        Some(Command::Eval(args)) => eval::run(&common, &args),
+        Some(Command::Replay(args)) => replay::run(&common, &args),
+        Some(Command::Model(args)) => model::run(&common, args),
+        Some(Command::Doctor) => doctor::run(&common, &cli.opening),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn open_terminal(common: &Common, opening: &SuiteArgs) -> Result<()> {
+    use std::io::IsTerminal;
+    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+        return Err(Error::new("the terminal program needs a terminal, and this is a pipe or a file").hint(
+            "use a command instead: env, collect, curate, data, train, eval, replay, model, doctor (foretaste --help)",
+        ));
+    }
+    let root = paths::data_dir(common.data_dir.clone())?;
+    crate::tui::run(&root, opening.open()?)
+}
+
+/// A control that Ctrl-C and a polite kill end cleanly.
+fn interruptible() -> Control {
+    let control = Control::default();
+    let cancel = control.cancel.clone();
+    let watch = move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            if crate::tui::asked_to_end().await {
+                eprintln!("stopping cleanly…");
+                cancel.cancel();
+            }
+        });
+    };
+    std::thread::spawn(watch);
+    control
+}

@@ -1,0 +1,97 @@
+//! `foretaste model`: fresh models, and packing one into a folder.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::Common;
+use crate::agent::prompt::first_observation;
+use crate::error::{Error, Result};
+use crate::model::config::Config;
+use crate::model::tokenizer::Tokenizer;
+use crate::model::weights::Trainable;
+use crate::train::checkpoint;
+
+/// Arguments of `foretaste model`.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    #[command(subcommand)]
+    command: ModelCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelCommand {
+    /// An untrained model, with a tokenizer trained on the text in the store
+    New {
+        /// Layers
+        #[arg(long, default_value_t = 4)]
+        layers: usize,
+        /// Width; a multiple of 32
+        #[arg(long, default_value_t = 192)]
+        hidden: usize,
+        /// Tokens at most
+        #[arg(long, default_value_t = 768)]
+        vocab: usize,
+        /// Seed of the weights
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The folder to make
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// A checkpoint as a model folder (config.json, model.safetensors, tokenizer.json) without optimiser state
+    Pack {
+        /// embedded, a checkpoint's number, or a folder
+        checkpoint: String,
+        /// Store weights as f16
+        #[arg(long)]
+        half: bool,
+        /// The folder to make
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
+    let store = common.store()?;
+    let (weights, half, out) = match args.command {
+        ModelCommand::New { layers, hidden, vocab, seed, out } => {
+            let texts = texts(&store)?;
+            if texts.is_empty() {
+                return Err(Error::new("the store has no text to train a tokenizer on")
+                    .hint("run: foretaste collect demos --suite household --split train --games 500"));
+            }
+            let tokenizer = Tokenizer::train(&texts, vocab)?;
+            let config = Config::small(layers, hidden, tokenizer.vocab())?;
+            (Trainable::fresh(&config, Arc::new(tokenizer), seed)?, false, out)
+        }
+        ModelCommand::Pack { checkpoint, half, out } => {
+            let (parts, source) = checkpoint::find(&store, Some(&checkpoint))?;
+            (Trainable::from_parts(&parts, &source)?, half, out)
+        }
+    };
+    if out.exists() {
+        return Err(Error::new(format!("{}: already there", out.display())).hint("name a folder that does not exist yet"));
+    }
+    let absolute = std::path::absolute(&out).map_err(|e| Error::io("finding", &out, &e))?;
+    checkpoint::write_folder(&absolute, &weights.parts(half)?, &[])?;
+    let count: usize = weights.vars.values().map(|var| var.as_tensor().elem_count()).sum();
+    common.out().line(&json!({"folder": out, "parameters": count}), || format!("{} ({count} parameters)", out.display()));
+    Ok(())
+}
+
+fn texts(store: &crate::store::Store) -> Result<Vec<String>> {
+    let mut texts = Vec::new();
+    for demo in store.demonstrations(None, None)?.iter().take(2000) {
+        let trajectory = store.trajectory(demo.id)?;
+        texts.push(trajectory.task.clone());
+        texts.push(first_observation(&trajectory.observation, &trajectory.task));
+        texts.extend(trajectory.steps.iter().flat_map(|step| [step.action.clone(), step.observation.clone()]));
+        texts.extend(store.branches(demo.id)?.into_iter().flat_map(|branch| [branch.action, branch.observation]));
+    }
+    texts.extend(store.queue(None, 2000)?.items.iter().map(|reflection| reflection.text().to_string()));
+    Ok(texts)
+}

@@ -1,0 +1,65 @@
+//! What commands write: results to stdout, progress to stderr.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::control::Progress;
+
+/// A command's output.
+pub struct Out {
+    json: bool,
+    live: bool,
+    last: Option<Instant>,
+}
+
+impl Out {
+    /// JSON lines, or text for a person.
+    pub fn new(json: bool) -> Self {
+        Self { json, live: std::io::stderr().is_terminal(), last: None }
+    }
+
+    /// Writes one result; when it returns, the result has left the program. A closed pipe ends the program quietly.
+    pub fn line(&self, json: &Value, text: impl FnOnce() -> String) {
+        let line = if self.json { json.to_string() } else { text() };
+        let mut stdout = std::io::stdout().lock();
+        let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+        match written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+            Err(error) => {
+                eprintln!("error: writing to stdout: {error}");
+                std::process::exit(1);
+            }
+            Ok(()) => {}
+        }
+    }
+
+    /// Whether results are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Shows how far a job is: in place on a terminal, now and then in a log.
+    pub fn progress(&mut self, progress: &Progress) {
+        let pause = Duration::from_millis(if self.live { 100 } else { 10_000 });
+        let finished = progress.total > 0 && progress.done >= progress.total;
+        if !finished && self.last.is_some_and(|last| last.elapsed() < pause) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let left = progress.left_s.map_or("…".into(), seconds);
+        let text = format!("{} {}/{} · {:.1}/s · {left} left", progress.doing, progress.done, progress.total, progress.rate);
+        if self.live {
+            eprint!("\r\x1b[K{text}{}", if finished { "\n" } else { "" });
+        } else {
+            eprintln!("{text}");
+        }
+    }
+}
+
+/// A duration for people.
+pub fn seconds(s: f64) -> String {
+    let s = s.max(0.0).round() as u64;
+    if s < 60 { format!("{s}s") } else if s < 3600 { format!("{}m{:02}s", s / 60, s % 60) } else { format!("{}h{:02}m", s / 3600, s / 60 % 60) }
+}

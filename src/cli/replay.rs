@@ -1,0 +1,41 @@
+//! `foretaste replay`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::Common;
+use crate::error::Result;
+
+/// Arguments of `foretaste replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The trajectory's number (see data list)
+    id: i64,
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
+    let (store, out) = (common.store()?, common.out());
+    let trajectory = store.trajectory(args.id)?;
+    let branches = store.branches(args.id)?;
+    for t in 0..=trajectory.steps.len() {
+        let step = t.checked_sub(1).and_then(|before| trajectory.steps.get(before));
+        let here: Vec<_> = branches.iter().filter(|branch| branch.t == t).collect();
+        let row = json!({
+            "t": t,
+            "action": step.map(|s| &s.action),
+            "source": step.map(|s| &s.source),
+            "observation": trajectory.observation_at(t),
+            "admissible": trajectory.admissible_at(t),
+            "done": step.is_some_and(|s| s.done),
+            "success": step.is_some_and(|s| s.success),
+            "alternatives": here,
+        });
+        out.line(&row, || {
+            let head = step.map_or("start".to_string(), |s| format!("> {}  ({})", s.action, s.source));
+            let tried = here.iter().map(|b| format!("\n     {} [{}] {}", b.action, b.effect.word(), b.observation));
+            format!("{t:3} {head}\n    {}{}", trajectory.observation_at(t).replace('\n', "\n    "), tried.collect::<String>())
+        });
+    }
+    Ok(())
+}

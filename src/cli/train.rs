@@ -1,0 +1,86 @@
+//! `foretaste train`.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::{Common, interruptible};
+use crate::error::Result;
+use crate::model::weights::Trainable;
+use crate::train::trainer::{self, Event};
+use crate::train::{Objective, Plan, checkpoint};
+
+/// Arguments of `foretaste train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// What to optimise: imitation, world-model, reflection (or joint, which made the embedded model)
+    #[arg(long, required_unless_present = "resume")]
+    objective: Option<String>,
+    /// Updates
+    #[arg(long, default_value_t = 200)]
+    steps: u64,
+    /// Seed of the data order
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Start from: embedded, a checkpoint's number, or a model folder (default: the newest checkpoint, else embedded)
+    #[arg(long, value_name = "CHECKPOINT")]
+    from: Option<String>,
+    /// Trees an update
+    #[arg(long, default_value_t = 8)]
+    batch: usize,
+    /// Peak learning rate
+    #[arg(long, default_value_t = 5e-4)]
+    rate: f64,
+    /// Threads
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
+    /// Updates between checkpoints (default: a quarter of the run)
+    #[arg(long)]
+    save_every: Option<u64>,
+    /// Only data of this suite
+    #[arg(long)]
+    suite: Option<String>,
+    /// Go on with this run from its newest checkpoint
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["objective", "from"])]
+    resume: Option<i64>,
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
+    let mut store = common.store()?;
+    let (out, mut live) = (common.out(), common.out());
+    let control = interruptible();
+    let mut each = |event: Event<'_>| match event {
+        Event::Begun { run, data } => out.line(&json!({"run": run, "data": data}), || {
+            format!("run {run}: {} demonstrations, {} alternatives, {} reflections, {} tokens", data.demonstrations, data.branches, data.reflections, data.tokens)
+        }),
+        Event::Update { step, metrics, progress } => {
+            let row: Map<String, Value> = std::iter::once(("step".to_string(), json!(step)))
+                .chain(metrics.iter().map(|(name, value)| ((*name).to_string(), json!(value))))
+                .collect();
+            if out.is_json() || step % 10 == 0 {
+                out.line(&Value::Object(row), || {
+                    let shown = metrics.iter().map(|(name, value)| format!("{name} {value:.4}"));
+                    format!("step {step}  {}", shown.collect::<Vec<_>>().join("  "))
+                });
+            }
+            live.progress(&progress);
+        }
+        Event::Saved { step, folder } => {
+            out.line(&json!({"saved": folder, "step": step}), || format!("saved {}", folder.display()));
+        }
+    };
+    let run = match (args.resume, &args.objective) {
+        (Some(run), _) => trainer::resume(&mut store, run, &control, &mut each)?,
+        (None, objective) => {
+            let objective = Objective::from_word(objective.as_deref().unwrap_or_default())?;
+            let (parts, source) = checkpoint::find(&store, args.from.as_deref())?;
+            let weights = Trainable::from_parts(&parts, &source)?;
+            let mut plan = Plan::new(objective, args.steps, args.seed);
+            (plan.batch, plan.rate, plan.workers, plan.suite) = (args.batch.max(1), args.rate, args.workers, args.suite);
+            plan.save_every = args.save_every.unwrap_or(plan.save_every).max(1);
+            trainer::train(&mut store, &plan, &weights, &source, &control, &mut each)?
+        }
+    };
+    out.line(&json!({"finished": run}), || format!("run {run} is finished"));
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! Pausing and ending long work, and reporting how far it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::agent::Cancel;
+use crate::error::Result;
+
+/// The handle by which a person pauses or ends a job.
+#[derive(Debug, Clone, Default)]
+pub struct Control {
+    /// Ends the job at its next safe point.
+    pub cancel: Cancel,
+    paused: Arc<AtomicBool>,
+}
+
+impl Control {
+    /// Pauses or goes on; returns whether it is paused now.
+    pub fn toggle_pause(&self) -> bool {
+        !self.paused.fetch_xor(true, Ordering::Relaxed)
+    }
+
+    /// Whether it is paused.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    /// A safe point: waits while paused, fails once cancelled.
+    pub fn checkpoint(&self) -> Result<()> {
+        while self.is_paused() && !self.cancel.is_cancelled() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.cancel.check()
+    }
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// What it is doing.
+    pub doing: String,
+    /// Units done and planned.
+    pub done: u64,
+    /// Units planned; 0 when unknown.
+    pub total: u64,
+    /// Units a second so far.
+    pub rate: f64,
+    /// Seconds left at that rate, once a rate is known.
+    pub left_s: Option<f64>,
+}
+
+/// Measures a job's rate from its start.
+#[derive(Debug)]
+pub struct Meter {
+    doing: String,
+    started: Instant,
+    first: u64,
+    total: u64,
+}
+
+impl Meter {
+    /// A job of `total` units of which `first` are already done.
+    pub fn new(doing: impl Into<String>, first: u64, total: u64) -> Self {
+        Self { doing: doing.into(), started: Instant::now(), first, total }
+    }
+
+    /// How far it is with `done` units done.
+    pub fn at(&self, done: u64) -> Progress {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let rate = if seconds > 0.0 { done.saturating_sub(self.first) as f64 / seconds } else { 0.0 };
+        let left_s = (rate > 0.0 && self.total >= done).then(|| (self.total - done) as f64 / rate);
+        Progress { doing: self.doing.clone(), done, total: self.total, rate, left_s }
+    }
+}

@@ -1,0 +1,288 @@
+//! The domain's own types, pure: trajectories, branches, reflections, decisions, runs. No I/O, no model, no screen.
+
+use serde::{Deserialize, Serialize};
+
+/// What a trajectory is kept for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// Expert data (`D_expert`).
+    Demonstration,
+    /// A person's wandering; not trained on unless kept.
+    Exploration,
+    /// A policy's episode under evaluation.
+    Evaluation,
+}
+
+impl Purpose {
+    /// The word used in the store and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Demonstration => "demonstration",
+            Self::Exploration => "exploration",
+            Self::Evaluation => "evaluation",
+        }
+    }
+
+    /// The purpose of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Demonstration, Self::Exploration, Self::Evaluation].into_iter().find(|p| p.word() == word)
+    }
+}
+
+/// Who chose an action: "walkthrough", "human", "policy", "uniform".
+pub type Source = String;
+
+/// One executed action and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What was sent.
+    pub action: String,
+    /// Who chose it.
+    pub source: Source,
+    /// The next observation.
+    pub observation: String,
+    /// Admissible actions in the next state, where listed.
+    pub admissible: Vec<String>,
+    /// Whether the episode ended.
+    pub done: bool,
+    /// Whether it ended in success.
+    pub success: bool,
+}
+
+/// An episode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trajectory {
+    /// Row id; 0 before it is saved.
+    pub id: i64,
+    /// Suite, split, task and kind of task.
+    pub suite: String,
+    /// The split.
+    pub split: String,
+    /// The task's identifier in the suite.
+    pub task_id: String,
+    /// The kind of task.
+    pub kind: String,
+    /// The goal in words.
+    pub task: String,
+    /// What it is kept for.
+    pub purpose: Purpose,
+    /// Who acted: an expert's name, "human", a checkpoint.
+    pub actor: String,
+    /// Seed of whatever was random.
+    pub seed: u64,
+    /// The first observation.
+    pub observation: String,
+    /// Admissible actions at the start.
+    pub admissible: Vec<String>,
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// When it was saved, in milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+impl Trajectory {
+    /// Whether the goal was reached.
+    pub fn success(&self) -> bool {
+        self.steps.last().is_some_and(|step| step.success)
+    }
+
+    /// The observation of state `t` (0 = the start).
+    pub fn observation_at(&self, t: usize) -> &str {
+        if t == 0 { &self.observation } else { self.steps.get(t - 1).map_or("", |step| &step.observation) }
+    }
+
+    /// The admissible actions of state `t`.
+    pub fn admissible_at(&self, t: usize) -> &[String] {
+        if t == 0 { &self.admissible } else { self.steps.get(t - 1).map_or(&[], |step| &step.admissible) }
+    }
+
+    /// The state before step `t`, as a policy is shown it.
+    pub fn state(&self, t: usize) -> State {
+        let history = self.steps.iter().take(t).map(|step| (step.action.clone(), step.observation.clone())).collect();
+        State { task: self.task.clone(), observation: self.observation.clone(), history }
+    }
+}
+
+/// What a policy conditions on: the task, the first observation and every (action, observation) since.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
+pub struct State {
+    /// The goal in words.
+    pub task: String,
+    /// The first observation.
+    pub observation: String,
+    /// What was done and seen since.
+    pub history: Vec<(String, String)>,
+}
+
+/// What executing an alternative did, compared with the state it was tried in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// The world is another one now.
+    Changed,
+    /// Nothing that play depends on changed.
+    NoOp,
+    /// The environment refused the action.
+    Error,
+    /// The same state that the expert's action leads to.
+    SameAsExpert,
+    /// The episode ended.
+    Ends,
+}
+
+impl Effect {
+    /// The word used in the store, in JSON and on screens.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::NoOp => "no-op",
+            Self::Error => "error",
+            Self::SameAsExpert => "same-as-expert",
+            Self::Ends => "ends",
+        }
+    }
+
+    /// The effect of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Changed, Self::NoOp, Self::Error, Self::SameAsExpert, Self::Ends].into_iter().find(|e| e.word() == word)
+    }
+}
+
+/// An executed alternative hanging off one state of a trajectory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Row id; 0 before it is saved.
+    pub id: i64,
+    /// The trajectory and the state it hangs off.
+    pub trajectory: i64,
+    /// The state's index.
+    pub t: usize,
+    /// The alternative.
+    pub action: String,
+    /// Who proposed it.
+    pub source: Source,
+    /// The real next observation.
+    pub observation: String,
+    /// What it did.
+    pub effect: Effect,
+    /// Whether the episode ended there.
+    pub done: bool,
+    /// Whether it ended in success.
+    pub success: bool,
+}
+
+/// Where a reflection stands in review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nobody decided yet.
+    Pending,
+    /// Fit for training.
+    Approved,
+    /// Not fit, for a reason.
+    Rejected,
+}
+
+impl Verdict {
+    /// The word used in the store, in JSON and on screens.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    /// The verdict of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Approved, Self::Rejected].into_iter().find(|v| v.word() == word)
+    }
+}
+
+/// Reasons to reject, in the order of their number keys (`method.md` 6.2 of the project's notes on the paper).
+pub const REASONS: [(&str, &str); 9] = [
+    ("WRONG_CONCLUSION", "ends on another action, or contradicts the one taken"),
+    ("LABEL_LEAK", "speaks of an expert, a correct or a numbered choice"),
+    ("OUTCOME_LEAK", "tells a result as if it had already been seen"),
+    ("HALLUCINATED", "names something that is not in the state or the outcomes"),
+    ("CONTRADICTS_STATE", "claims what the state or an outcome denies"),
+    ("MISSED_CONSTRAINT", "leaves out what the task demands"),
+    ("GENERIC", "would fit any step; uses none of the evidence"),
+    ("BAD_EXPERT", "the expert's step itself is poor"),
+    ("BAD_ALTERNATIVE", "an alternative is just as good, or not worth teaching against"),
+];
+
+/// A generated reflection with its later versions and its standing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reflection {
+    /// Row id.
+    pub id: i64,
+    /// The trajectory and state it is about.
+    pub trajectory: i64,
+    /// The state's index.
+    pub t: usize,
+    /// What wrote the first version: "template", or "model <source>".
+    pub generator: String,
+    /// The executed branches it may cite.
+    pub cites: Vec<i64>,
+    /// Version texts, the generated one first; a later one is a person's edit.
+    pub versions: Vec<String>,
+    /// Where it stands.
+    pub verdict: Verdict,
+    /// The code of a rejection.
+    pub reason: Option<String>,
+}
+
+impl Reflection {
+    /// The newest version.
+    pub fn text(&self) -> &str {
+        self.versions.last().map_or("", String::as_str)
+    }
+}
+
+/// How right a predicted text is: the harmonic mean of word precision and recall, 1 for the same multiset of words.
+pub fn word_f1(predicted: &str, actual: &str) -> f64 {
+    let mut left: Vec<&str> = actual.split_whitespace().collect();
+    let (wanted, given) = (left.len(), predicted.split_whitespace().count());
+    if wanted + given == 0 {
+        return 1.0;
+    }
+    let hits = predicted
+        .split_whitespace()
+        .filter(|word| left.iter().position(|other| other == word).map(|at| left.swap_remove(at)).is_some())
+        .count();
+    2.0 * hits as f64 / (wanted + given) as f64
+}
+
+/// The Wilson score interval of a success rate at 95 %.
+pub fn wilson(successes: u64, n: u64) -> (f64, f64) {
+    if n == 0 {
+        return (0.0, 1.0);
+    }
+    let (n, z) = (n as f64, 1.959_964);
+    let p = successes as f64 / n;
+    let centre = p + z * z / (2.0 * n);
+    let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + z * z / n;
+    (((centre - spread) / scale).max(0.0), ((centre + spread) / scale).min(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_agrees_with_the_published_interval() {
+        let (low, high) = wilson(103, 128); // 80.5 % of 128 episodes: [72.8, 86.4] in the project's notes on the paper
+        assert!((low - 0.728).abs() < 1e-3 && (high - 0.864).abs() < 1e-3, "{low} {high}");
+        assert_eq!(wilson(0, 0), (0.0, 1.0));
+    }
+
+    #[test]
+    fn word_f1_counts_words_with_their_multiplicity() {
+        assert!((word_f1("you see a mug 1", "you see a mug 1") - 1.0).abs() < 1e-12);
+        assert!((word_f1("a a", "a b") - 0.5).abs() < 1e-12);
+        assert!(word_f1("", "x").abs() < 1e-12);
+    }
+}

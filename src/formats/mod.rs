@@ -1,0 +1,94 @@
+//! Training sets for other trainers: JSONL of chat messages, one example a line (`expert_sft`, `iwm_sft`,
+//! `reflection_sft` of the authors' data layout). The state is rendered the same way in all three; the loss belongs on
+//! the last assistant turn.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::agent::prompt::first_observation;
+use crate::error::{Error, Result};
+use crate::experience::State;
+use crate::store::Store;
+
+/// Which training set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Set {
+    /// The expert's action in each state (`expert_sft`).
+    Imitation,
+    /// The next state of each executed action, the expert's included (`iwm_sft`).
+    WorldModel,
+    /// An approved reflection and then the expert's action (`reflection_sft`).
+    Reflection,
+}
+
+const ACT: &str = "You act in a text environment. Answer with the next action only.";
+const PREDICT: &str = "You predict what a text environment answers. Answer with the next observation only.";
+const THINK: &str = "You act in a text environment. Think in <think></think>, then give the action in <action></action>.";
+
+fn prompt(state: &State) -> String {
+    let mut text = format!("Task: {}\n\n{}", state.task.trim(), first_observation(&state.observation, &state.task));
+    for (action, observation) in &state.history {
+        text.push_str(&format!("\n\n> {action}\n{observation}"));
+    }
+    text
+}
+
+fn example(system: &str, user: String, assistant: &str) -> Value {
+    json!({"messages": [
+        {"role": "system", "content": system},
+        {"role": "user", "content": user},
+        {"role": "assistant", "content": assistant},
+    ]})
+}
+
+/// Calls `each` with every example of a set, in the order of the store; returns how many there are.
+pub fn export(store: &Store, set: Set, each: &mut dyn FnMut(&Value) -> Result<()>) -> Result<usize> {
+    let mut count = 0;
+    let mut emit = |line: &Value| {
+        count += 1;
+        each(line)
+    };
+    for demo in store.demonstrations(None, None)? {
+        let trajectory = store.trajectory(demo.id)?;
+        let branches = if set == Set::WorldModel { store.branches(demo.id)? } else { Vec::new() };
+        let reflections = if set == Set::Reflection { store.approved(demo.id)? } else { Vec::new() };
+        for (t, step) in trajectory.steps.iter().enumerate() {
+            let state = prompt(&trajectory.state(t));
+            match set {
+                Set::Imitation => emit(&example(ACT, state, &step.action))?,
+                Set::WorldModel => {
+                    let expert = std::iter::once((step.action.as_str(), step.observation.as_str()));
+                    let others = branches.iter().filter(|b| b.t == t).map(|b| (b.action.as_str(), b.observation.as_str()));
+                    for (action, observation) in expert.chain(others) {
+                        emit(&example(PREDICT, format!("{state}\n\n> {action}"), observation))?;
+                    }
+                }
+                Set::Reflection => {
+                    for (_, text) in reflections.iter().filter(|(at, _)| *at == t) {
+                        let answer = format!("<think>{}</think><action>{}</action>", text.trim(), step.action);
+                        emit(&example(THINK, state.clone(), &answer))?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// [`export`] into a new file, which appears only when it is complete.
+pub fn export_file(store: &Store, set: Set, path: &Path) -> Result<usize> {
+    if path.exists() {
+        return Err(Error::new(format!("{}: already there", path.display())).hint("name another file, or move it away first"));
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let at = |e: &std::io::Error| Error::io("writing", path, e);
+    let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder).map_err(|e| at(&e))?);
+    let count = export(store, set, &mut |line| writeln!(file, "{line}").map_err(|e| at(&e)))?;
+    let file = file.into_inner().map_err(|e| at(e.error()))?;
+    file.as_file().sync_all().map_err(|e| at(&e))?;
+    file.persist_noclobber(path).map_err(|e| at(&e.error))?;
+    Ok(count)
+}

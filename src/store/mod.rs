@@ -1,0 +1,133 @@
+//! The store: one `SQLite` file (WAL) under the data directory. Whatever is shown as saved is a committed row here.
+//!
+//! Several programs may use one data directory at once: every write is one transaction, a writer waits for another for
+//! up to ten seconds, and readers never wait. Rows are never changed in place where history matters (generated text,
+//! decisions): newer rows stand beside older ones, and undoing is a mark.
+
+mod decisions;
+mod runs;
+mod trajectories;
+
+pub use decisions::{Decision, Queue, Undone};
+pub use runs::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
+pub use trajectories::{Counts, NewReflection, TrajectorySummary};
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use crate::error::{Error, Result};
+
+/// The schema's version; a store with a higher one was written by a newer program.
+const VERSION: i64 = 1;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// A connection to the store.
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) db: Connection,
+    root: PathBuf,
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}
+
+impl Store {
+    /// Opens (and on first use creates) the store of a data directory.
+    pub fn open(root: &Path) -> Result<Self> {
+        std::fs::create_dir_all(root).map_err(|e| Error::io("creating the data directory", root, &e))?;
+        let path = root.join("foretaste.sqlite");
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let at = |error: rusqlite::Error| Error::from(error).at(path.display());
+        let mut db = Connection::open_with_flags(&path, flags).map_err(at)?;
+        db.busy_timeout(Duration::from_secs(10)).map_err(at)?;
+        db.pragma_update(None, "journal_mode", "wal").map_err(at)?;
+        db.pragma_update(None, "synchronous", "full").map_err(at)?;
+        db.pragma_update(None, "foreign_keys", "on").map_err(at)?;
+        let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(at)?;
+        if version > VERSION {
+            return Err(Error::new(format!(
+                "{}: written by a newer foretaste (store version {version}, this program knows {VERSION})",
+                path.display()
+            ))
+            .hint("update foretaste, or name another data directory with --data-dir"));
+        }
+        if version < VERSION {
+            // Immediate, so that of two programs that start together one creates and the other finds.
+            let migration = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(at)?;
+            let version: i64 = migration.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(at)?;
+            if version < 1 {
+                migration.execute_batch(SCHEMA).map_err(at)?;
+            }
+            migration.pragma_update(None, "user_version", VERSION).map_err(at)?;
+            migration.commit().map_err(at)?;
+        }
+        Ok(Self { db, root: root.to_path_buf() })
+    }
+
+    /// Another connection to the same store, for another thread.
+    pub fn reopen(&self) -> Result<Self> {
+        Self::open(&self.root)
+    }
+
+    /// The data directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A remembered setting (screen, selection, …).
+    pub fn setting(&self, key: &str) -> Result<Option<String>> {
+        Ok(self.db.query_row("SELECT value FROM settings WHERE key = ?1", [key], |row| row.get(0)).optional()?)
+    }
+
+    /// Remembers a setting.
+    pub fn set_setting(&self, key: &str, value: &str) -> Result<()> {
+        self.db.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, ?2)", params![key, value])?;
+        Ok(())
+    }
+}
+
+fn from_json(text: &str) -> Vec<String> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn to_json(list: &[String]) -> String {
+    serde_json::to_string(list).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_store_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        Store::open(dir.path()).unwrap().db.pragma_update(None, "user_version", 99).unwrap();
+        let error = Store::open(dir.path()).unwrap_err();
+        assert!(error.message().contains("newer foretaste") && error.next_step().unwrap().contains("--data-dir"));
+    }
+
+    #[test]
+    fn a_damaged_store_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("foretaste.sqlite"), vec![7u8; 9000]).unwrap();
+        assert!(Store::open(dir.path()).unwrap_err().next_step().unwrap().contains("damaged"));
+    }
+
+    #[test]
+    fn two_programs_share_one_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (Store::open(dir.path()).unwrap(), Store::open(dir.path()).unwrap());
+        a.set_setting("screen", "curate").unwrap();
+        assert_eq!(b.setting("screen").unwrap().as_deref(), Some("curate"));
+        std::thread::scope(|scope| {
+            for store in [a, b] {
+                scope.spawn(move || (0..50).for_each(|i| store.set_setting("k", &i.to_string()).unwrap()));
+            }
+        });
+    }
+}

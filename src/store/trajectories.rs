@@ -1,0 +1,302 @@
+//! Demonstrations, explorations, alternatives, and the reflections written about them.
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde::Serialize;
+
+use super::{Store, from_json, now_ms, to_json};
+use crate::error::{Error, Result};
+use crate::experience::{Branch, Effect, Purpose, Step, Trajectory};
+
+/// One line of a list of trajectories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TrajectorySummary {
+    /// Row id.
+    pub id: i64,
+    /// Where it was played.
+    pub suite: String,
+    /// The split.
+    pub split: String,
+    /// The kind of task.
+    pub kind: String,
+    /// The goal in words.
+    pub task: String,
+    /// What it is kept for.
+    pub purpose: Purpose,
+    /// Who acted.
+    pub actor: String,
+    /// Number of steps.
+    pub length: usize,
+    /// Whether the goal was reached.
+    pub success: bool,
+    /// The task's identifier.
+    pub task_id: String,
+}
+
+/// A reflection about to be saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReflection {
+    /// The state it is about.
+    pub trajectory: i64,
+    /// The state's index.
+    pub t: usize,
+    /// What wrote it.
+    pub generator: String,
+    /// The executed branches it may cite; never empty.
+    pub cites: Vec<i64>,
+    /// The text.
+    pub text: String,
+}
+
+/// How much of everything the store holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Demonstrations and their steps (`D_expert`).
+    pub demonstrations: u64,
+    /// Steps of demonstrations.
+    pub demonstration_steps: u64,
+    /// Executed alternatives (`D_rollout`).
+    pub branches: u64,
+    /// Reflections (`D_refl`) by standing.
+    pub pending: u64,
+    /// Approved ones.
+    pub approved: u64,
+    /// Rejected ones.
+    pub rejected: u64,
+    /// Explorations kept in the store.
+    pub explorations: u64,
+    /// Training runs.
+    pub runs: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+}
+
+const SUMMARY: &str = "SELECT id, suite, split, kind, task, purpose, actor, length, success, task_id FROM trajectories";
+
+fn purpose(word: &str) -> Purpose {
+    Purpose::from_word(word).unwrap_or(Purpose::Exploration)
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<TrajectorySummary> {
+    Ok(TrajectorySummary {
+        id: row.get(0)?,
+        suite: row.get(1)?,
+        split: row.get(2)?,
+        kind: row.get(3)?,
+        task: row.get(4)?,
+        purpose: purpose(&row.get::<_, String>(5)?),
+        actor: row.get(6)?,
+        length: row.get::<_, i64>(7)? as usize,
+        success: row.get(8)?,
+        task_id: row.get(9)?,
+    })
+}
+
+impl Store {
+    /// Saves a trajectory with all its steps in one transaction; returns its id.
+    pub fn add_trajectory(&mut self, trajectory: &Trajectory) -> Result<i64> {
+        let tx = self.db.transaction()?;
+        let tr = trajectory;
+        tx.execute(
+            "INSERT INTO trajectories (suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, \
+             success, length, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            params![
+                tr.suite,
+                tr.split,
+                tr.task_id,
+                tr.kind,
+                tr.task,
+                tr.purpose.word(),
+                tr.actor,
+                tr.seed as i64,
+                tr.observation,
+                to_json(&tr.admissible),
+                tr.success(),
+                tr.steps.len() as i64,
+                now_ms()
+            ],
+        )?;
+        let id = tx.last_insert_rowid();
+        for (t, step) in tr.steps.iter().enumerate() {
+            tx.prepare_cached("INSERT INTO steps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
+                id,
+                t as i64,
+                step.action,
+                step.source,
+                step.observation,
+                to_json(&step.admissible),
+                step.done,
+                step.success
+            ])?;
+        }
+        tx.commit()?;
+        Ok(id)
+    }
+
+    /// A trajectory with its steps.
+    pub fn trajectory(&self, id: i64) -> Result<Trajectory> {
+        let found = self
+            .db
+            .query_row(
+                "SELECT suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, created_ms \
+                 FROM trajectories WHERE id = ?1 AND deleted = 0",
+                [id],
+                |row| {
+                    Ok(Trajectory {
+                        id,
+                        suite: row.get(0)?,
+                        split: row.get(1)?,
+                        task_id: row.get(2)?,
+                        kind: row.get(3)?,
+                        task: row.get(4)?,
+                        purpose: purpose(&row.get::<_, String>(5)?),
+                        actor: row.get(6)?,
+                        seed: row.get::<_, i64>(7)? as u64,
+                        observation: row.get(8)?,
+                        admissible: from_json(&row.get::<_, String>(9)?),
+                        created_ms: row.get(10)?,
+                        steps: Vec::new(),
+                    })
+                },
+            )
+            .optional()?;
+        let mut trajectory = found.ok_or_else(|| {
+            Error::new(format!("there is no trajectory {id}")).hint("list them with: foretaste data list")
+        })?;
+        let mut rows = self.db.prepare_cached(
+            "SELECT action, source, observation, admissible, done, success FROM steps WHERE trajectory = ?1 ORDER BY t",
+        )?;
+        let steps = rows.query_map([id], |row| {
+            Ok(Step {
+                action: row.get(0)?,
+                source: row.get(1)?,
+                observation: row.get(2)?,
+                admissible: from_json(&row.get::<_, String>(3)?),
+                done: row.get(4)?,
+                success: row.get(5)?,
+            })
+        })?;
+        trajectory.steps = steps.collect::<rusqlite::Result<_>>()?;
+        Ok(trajectory)
+    }
+
+    /// Trajectories, newest first, at most `limit`; only those of a purpose if one is given.
+    pub fn trajectories(&self, purpose: Option<Purpose>, limit: usize) -> Result<Vec<TrajectorySummary>> {
+        let mut rows = self.db.prepare_cached(&format!(
+            "{SUMMARY} WHERE deleted = 0 AND (?1 IS NULL OR purpose = ?1) ORDER BY id DESC LIMIT ?2"
+        ))?;
+        let found = rows.query_map(params![purpose.map(Purpose::word), limit as i64], summary)?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Demonstrations of a suite and split (either may be left open) that reached the goal, oldest first.
+    pub fn demonstrations(&self, suite: Option<&str>, split: Option<&str>) -> Result<Vec<TrajectorySummary>> {
+        let mut rows = self.db.prepare_cached(&format!(
+            "{SUMMARY} WHERE deleted = 0 AND purpose = 'demonstration' AND success = 1 \
+             AND (?1 IS NULL OR suite = ?1) AND (?2 IS NULL OR split = ?2) ORDER BY id"
+        ))?;
+        let found = rows.query_map(params![suite, split], summary)?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Takes a trajectory out of every list and training set, or puts it back.
+    pub fn set_deleted(&self, trajectory: i64, deleted: bool) -> Result<()> {
+        self.db.execute("UPDATE trajectories SET deleted = ?2 WHERE id = ?1", params![trajectory, deleted])?;
+        Ok(())
+    }
+
+    /// Saves executed alternatives in one transaction; one that the state already has keeps its row. Returns the ids.
+    pub fn add_branches(&mut self, branches: &[Branch]) -> Result<Vec<i64>> {
+        let tx = self.db.transaction()?;
+        let mut ids = Vec::with_capacity(branches.len());
+        for b in branches {
+            let insert = "INSERT INTO branches (trajectory, t, action, source, observation, effect, done, success, created_ms) \
+                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+                          ON CONFLICT (trajectory, t, action) DO UPDATE SET source = source RETURNING id";
+            let values = params![
+                b.trajectory,
+                b.t as i64,
+                b.action,
+                b.source,
+                b.observation,
+                b.effect.word(),
+                b.done,
+                b.success,
+                now_ms()
+            ];
+            ids.push(tx.prepare_cached(insert)?.query_row(values, |row| row.get(0))?);
+        }
+        tx.commit()?;
+        Ok(ids)
+    }
+
+    /// The executed alternatives of a trajectory, by state.
+    pub fn branches(&self, trajectory: i64) -> Result<Vec<Branch>> {
+        let mut rows = self.db.prepare_cached(
+            "SELECT id, t, action, source, observation, effect, done, success FROM branches WHERE trajectory = ?1 ORDER BY t, id",
+        )?;
+        let found = rows.query_map([trajectory], |row| {
+            Ok(Branch {
+                id: row.get(0)?,
+                trajectory,
+                t: row.get::<_, i64>(1)? as usize,
+                action: row.get(2)?,
+                source: row.get(3)?,
+                observation: row.get(4)?,
+                effect: Effect::from_word(&row.get::<_, String>(5)?).unwrap_or(Effect::Changed),
+                done: row.get(6)?,
+                success: row.get(7)?,
+            })
+        })?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Saves generated reflections as pending items in one transaction. Refused as a whole if one cites no executed
+    /// alternative of its own state (`UNEXECUTED`): nothing is offered for approval that was not tried.
+    pub fn add_reflections(&mut self, reflections: &[NewReflection]) -> Result<Vec<i64>> {
+        let tx = self.db.transaction()?;
+        let mut ids = Vec::with_capacity(reflections.len());
+        for r in reflections {
+            for branch in &r.cites {
+                let executed = tx
+                    .prepare_cached("SELECT 1 FROM branches WHERE id = ?1 AND trajectory = ?2 AND t = ?3")?
+                    .exists(params![branch, r.trajectory, r.t as i64])?;
+                if !executed {
+                    return Err(Error::new(format!("UNEXECUTED: reflection on step {} cites branch {branch}", r.t)));
+                }
+            }
+            if r.cites.is_empty() {
+                return Err(Error::new(format!("UNEXECUTED: a reflection on step {} cites no executed alternative", r.t))
+                    .hint("run: foretaste collect branches"));
+            }
+            let cites = serde_json::to_string(&r.cites).unwrap_or_default();
+            tx.execute(
+                "INSERT INTO reflections (trajectory, t, generator, cites, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![r.trajectory, r.t as i64, r.generator, cites, now_ms()],
+            )?;
+            let id = tx.last_insert_rowid();
+            tx.execute("INSERT INTO versions VALUES (?1, 1, ?2, ?3, ?4)", params![id, r.generator, r.text, now_ms()])?;
+            ids.push(id);
+        }
+        tx.commit()?;
+        Ok(ids)
+    }
+
+    /// How much of everything there is.
+    pub fn counts(&self) -> Result<Counts> {
+        let count = |sql: &str| -> Result<u64> { Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64) };
+        let [pending, approved, rejected] = self.standing()?;
+        Ok(Counts {
+            demonstrations: count("SELECT count(*) FROM trajectories WHERE purpose = 'demonstration' AND deleted = 0")?,
+            demonstration_steps: count(
+                "SELECT coalesce(sum(length), 0) FROM trajectories WHERE purpose = 'demonstration' AND deleted = 0",
+            )?,
+            branches: count("SELECT count(*) FROM branches")?,
+            pending,
+            approved,
+            rejected,
+            explorations: count("SELECT count(*) FROM trajectories WHERE purpose = 'exploration' AND deleted = 0")?,
+            runs: count("SELECT count(*) FROM runs")?,
+            checkpoints: count("SELECT count(*) FROM checkpoints")?,
+        })
+    }
+}

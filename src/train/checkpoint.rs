@@ -1,0 +1,108 @@
+//! Checkpoints: a model folder in Hugging Face's layout, with the trainer's own state beside it.
+//!
+//! A folder is written under a temporary name, synced and renamed, and only then recorded: a checkpoint that the store
+//! knows is whole, and a full disk or a kill leaves the older ones as they were.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::model::adamw::AdamW;
+use crate::model::weights::{Parts, Trainable, parse_tensors, serialize};
+use crate::store::Store;
+
+/// Optimiser state beside the model's files.
+const OPTIMISER: &str = "optimizer.safetensors";
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = File::create(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|e| Error::io("writing", path, &e))
+}
+
+/// Writes a model folder at `target`, which must not exist yet.
+pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)]) -> Result<()> {
+    let parent = target.parent().ok_or_else(|| Error::new("a checkpoint needs a folder to stand in"))?;
+    std::fs::create_dir_all(parent).map_err(|e| Error::io("creating", parent, &e))?;
+    let temp = tempfile::tempdir_in(parent).map_err(|e| Error::io("writing a checkpoint under", parent, &e))?;
+    let files = [
+        ("config.json", parts.config.as_slice()),
+        ("model.safetensors", &parts.tensors),
+        ("tokenizer.json", &parts.tokenizer),
+    ];
+    for (name, bytes) in files.into_iter().chain(more.iter().map(|(name, bytes)| (*name, bytes.as_slice()))) {
+        write_synced(&temp.path().join(name), bytes)?;
+    }
+    let ready = temp.keep();
+    std::fs::rename(&ready, target).map_err(|e| {
+        _ = std::fs::remove_dir_all(&ready);
+        Error::io("putting the checkpoint in place at", target, &e)
+    })?;
+    if let Ok(folder) = File::open(parent) {
+        _ = folder.sync_all(); // makes the rename durable where folders can be synced
+    }
+    Ok(())
+}
+
+/// Saves a run's weights and optimiser at an update and records the checkpoint; returns its folder.
+pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<PathBuf> {
+    let name = format!("checkpoints/run-{run}-step-{step}");
+    let target = store.root().join(&name);
+    let moments: Vec<_> = optimiser.tensors().into_iter().map(|(n, data)| (n, data.clone(), vec![data.len()])).collect();
+    let state = serde_json::json!({"run": run, "step": step, "updates": optimiser.updates});
+    let more = [(OPTIMISER, serialize(&moments, false)?), ("trainer.json", state.to_string().into_bytes())];
+    if !target.exists() {
+        write_folder(&target, &weights.parts(false)?, &more)?;
+    }
+    store.add_checkpoint(run, step, &name)?;
+    Ok(target)
+}
+
+/// The optimiser saved in a checkpoint folder.
+pub fn optimiser(folder: &Path) -> Result<AdamW> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read(&path).map_err(|e| Error::io("reading", &path, &e))
+    };
+    let state: serde_json::Value =
+        serde_json::from_slice(&read("trainer.json")?).map_err(|e| Error::new(format!("{}: trainer.json: {e}", folder.display())))?;
+    let mut tensors = BTreeMap::new();
+    for (name, tensor) in parse_tensors(&read(OPTIMISER)?).map_err(|e| e.at(folder.display()))? {
+        tensors.insert(name, tensor.to_vec1()?);
+    }
+    AdamW::restore(state["updates"].as_u64().unwrap_or_default(), tensors)
+}
+
+/// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model), `embedded`, a
+/// checkpoint's number, or a folder. Returns its files and the name it goes by.
+pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
+    let recorded = |checkpoint: &crate::store::Checkpoint| {
+        Ok((Parts::read(&store.root().join(&checkpoint.folder))?, format!("run {} step {}", checkpoint.run, checkpoint.step)))
+    };
+    match name {
+        Some("embedded") => Ok((Model::embedded_parts(), "embedded".into())),
+        None => match store.latest_checkpoint(None)? {
+            Some(checkpoint) => recorded(&checkpoint),
+            None => Ok((Model::embedded_parts(), "embedded".into())),
+        },
+        Some(number) if number.chars().all(|c| c.is_ascii_digit()) => {
+            let known = store.checkpoints()?;
+            let found = known.iter().find(|checkpoint| checkpoint.id.to_string() == number).ok_or_else(|| {
+                Error::new(format!("there is no checkpoint {number}")).hint("list them with: foretaste data list checkpoints")
+            })?;
+            recorded(found)
+        }
+        Some(folder) => Ok((Parts::read(Path::new(folder))?, folder.to_string())),
+    }
+}
+
+/// [`find`], assembled.
+pub fn load(store: &Store, name: Option<&str>) -> Result<Model> {
+    let (parts, source) = find(store, name)?;
+    parts.build(&source)
+}

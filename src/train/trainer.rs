@@ -1,0 +1,382 @@
+//! The update loop.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Instant;
+
+use rayon::ThreadPool;
+
+use super::checkpoint;
+use super::examples::{Carry, Example, Kind, examples};
+use super::{Objective, Plan};
+use crate::agent::prompt::Framing;
+use crate::control::{Control, Meter, Progress};
+use crate::error::{Error, Result};
+use crate::model::adamw::{AdamW, Gradients};
+use crate::model::weights::Trainable;
+use crate::rng::Rng;
+use crate::store::{RunStatus, Store};
+
+/// Gradients are scaled down to this global norm.
+const CLIP: f64 = 1.0;
+
+/// What a run tells while it works.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The run exists and what it trains on.
+    Begun {
+        /// Row id of the run.
+        run: i64,
+        /// What it trains on.
+        data: &'a DataSummary,
+    },
+    /// An update is done and its metrics are in the store.
+    Update {
+        /// The update, counted from 1.
+        step: u64,
+        /// Metric names and values.
+        metrics: &'a [(&'static str, f64)],
+        /// How far the run is.
+        progress: Progress,
+    },
+    /// A checkpoint is on disk and in the store.
+    Saved {
+        /// The update.
+        step: u64,
+        /// Its folder.
+        folder: &'a Path,
+    },
+}
+
+/// What a training set consists of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct DataSummary {
+    /// Demonstrations.
+    pub demonstrations: usize,
+    /// Executed alternatives.
+    pub branches: usize,
+    /// Approved reflections.
+    pub reflections: usize,
+    /// Trees.
+    pub trees: usize,
+    /// Tokens, shared prefixes counted once.
+    pub tokens: usize,
+}
+
+/// The trees a plan trains on, and those held out (every twentieth demonstration, once there are twenty).
+pub struct Data {
+    train: Vec<Example>,
+    held_out: Vec<Example>,
+    /// What they consist of.
+    pub summary: DataSummary,
+}
+
+impl Data {
+    /// Reads the store.
+    pub fn read(store: &Store, plan: &Plan, weights: &Trainable) -> Result<Self> {
+        let framing = Framing::new(&weights.model.tokenizer)?;
+        let context = weights.model.decoder.config.context;
+        let carry = Carry {
+            branches: matches!(plan.objective, Objective::WorldModel | Objective::Joint),
+            reflections: matches!(plan.objective, Objective::Reflection | Objective::Joint),
+        };
+        let demos = store.demonstrations(plan.suite.as_deref(), None)?;
+        let mut data = Self { train: Vec::new(), held_out: Vec::new(), summary: DataSummary::default() };
+        for (i, demo) in demos.iter().enumerate() {
+            let trajectory = store.trajectory(demo.id)?;
+            let branches = if carry.branches { store.branches(demo.id)? } else { Vec::new() };
+            let reflections = if carry.reflections { store.approved(demo.id)? } else { Vec::new() };
+            let trees = examples(&framing, &trajectory, &branches, &reflections, carry, context)?;
+            data.summary.demonstrations += 1;
+            data.summary.branches += branches.len();
+            data.summary.reflections += reflections.len();
+            data.summary.trees += trees.len();
+            data.summary.tokens += trees.iter().map(|example| example.tree.len()).sum::<usize>();
+            (if demos.len() >= 20 && i % 20 == 19 { &mut data.held_out } else { &mut data.train }).extend(trees);
+        }
+        let missing = |what: &str, command: &str| Err(Error::new(format!("there is nothing to train on: {what}")).hint(command));
+        if data.summary.demonstrations == 0 {
+            return missing("no demonstrations", "run: foretaste collect demos --suite household --split train --games 50");
+        }
+        if plan.objective == Objective::WorldModel && data.summary.branches == 0 {
+            return missing("no executed alternatives", "run: foretaste collect branches (after collect demos)");
+        }
+        if plan.objective == Objective::Reflection && data.summary.reflections == 0 {
+            return missing("no approved reflections", "collect reflections, then approve some in Curate");
+        }
+        Ok(data)
+    }
+
+    /// The trees of an update: consecutive in an order that the seed draws anew each epoch, so that it depends on the
+    /// update's number only and a resumed run goes on where it was.
+    fn batch(&self, plan: &Plan, step: u64) -> Vec<Example> {
+        let mixture = plan.objective.mixture(step, plan.steps);
+        let mut picked = Vec::with_capacity(plan.batch);
+        let mut at = step * plan.batch as u64;
+        let mut order: (u64, Vec<usize>) = (u64::MAX, Vec::new());
+        let mut tries = 0;
+        while picked.len() < plan.batch && tries < plan.batch + 4 * self.train.len() {
+            let epoch = at / self.train.len() as u64;
+            if order.0 != epoch {
+                order = (epoch, (0..self.train.len()).collect());
+                Rng::stream(plan.seed ^ epoch, "order").shuffle(&mut order.1);
+            }
+            let mut example = self.train[order.1[(at % self.train.len() as u64) as usize]].clone();
+            if example.weigh(&mixture) {
+                picked.push(example);
+            }
+            at += 1;
+            tries += 1;
+        }
+        picked
+    }
+}
+
+/// Sums over some trees.
+#[derive(Debug, Default)]
+struct Sums {
+    grads: Gradients,
+    /// Nats and tokens of actions, observations, reflections.
+    nats: [f64; 3],
+    counts: [f64; 3],
+    loss: f64,
+    weight: f64,
+    tokens: usize,
+}
+
+impl Sums {
+    fn add(&mut self, weights: &Trainable, example: &Example, gradient: bool) -> Result<()> {
+        let (loss, nats) = weights.model.decoder.losses(&example.tree)?;
+        let value = f64::from(loss.to_scalar::<f32>()?);
+        if !value.is_finite() {
+            return Err(Error::new(format!("the loss on trajectory {} is not a number", example.trajectory))
+                .hint("lower the learning rate with --rate; the last checkpoint is whole"));
+        }
+        self.loss += value;
+        self.weight += f64::from(example.tree.weight());
+        self.tokens += example.tree.len();
+        for (node, nats) in nats {
+            let slot = match example.kinds[node] {
+                Kind::Action => 0,
+                Kind::Observation => 1,
+                Kind::Reflection => 2,
+                Kind::Context => continue,
+            };
+            self.nats[slot] += f64::from(nats);
+            self.counts[slot] += 1.0;
+        }
+        if gradient {
+            let grads = loss.backward()?;
+            for (name, var) in &weights.vars {
+                if let Some(grad) = grads.get(var.as_tensor()) {
+                    let flat: Vec<f32> = grad.flatten_all()?.to_vec1()?;
+                    add_into(self.grads.entry(name.clone()).or_default(), flat);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (name, grad) in other.grads {
+            add_into(self.grads.entry(name).or_default(), grad);
+        }
+        for slot in 0..3 {
+            self.nats[slot] += other.nats[slot];
+            self.counts[slot] += other.counts[slot];
+        }
+        self.loss += other.loss;
+        self.weight += other.weight;
+        self.tokens += other.tokens;
+    }
+
+    fn mean(&self, slot: usize) -> Option<f64> {
+        (self.counts[slot] > 0.0).then(|| self.nats[slot] / self.counts[slot])
+    }
+}
+
+fn add_into(sum: &mut Vec<f32>, grad: Vec<f32>) {
+    if sum.is_empty() {
+        *sum = grad;
+    } else {
+        sum.iter_mut().zip(grad).for_each(|(s, g)| *s += g);
+    }
+}
+
+/// Threads that each compute with one core, so that products are not split: data is.
+struct Workers(Vec<ThreadPool>);
+
+impl Workers {
+    fn new(count: usize) -> Result<Self> {
+        let pool = |_| rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let pools = (0..count.max(1)).map(pool).collect::<std::result::Result<_, _>>();
+        Ok(Self(pools.map_err(|e| Error::new(format!("starting a worker thread: {e}")))?))
+    }
+
+    /// Sums over `batch`; each worker takes every n-th tree, and sums are merged in worker order.
+    fn run(&self, weights: &Trainable, batch: &[Example], gradient: bool) -> Result<Sums> {
+        let count = self.0.len();
+        let parts: Vec<Result<Sums>> = std::thread::scope(|scope| {
+            let work = |(w, pool): (usize, &ThreadPool)| {
+                let mine: Vec<&Example> = batch.iter().skip(w).step_by(count).collect();
+                pool.install(|| {
+                    let mut sums = Sums::default();
+                    mine.into_iter().try_for_each(|example| sums.add(weights, example, gradient))?;
+                    Ok(sums)
+                })
+            };
+            let handles: Vec<_> = self.0.iter().enumerate().map(|item| scope.spawn(move || work(item))).collect();
+            handles.into_iter().map(|h| h.join().unwrap_or_else(|_| Err(Error::new("a worker thread broke off")))).collect()
+        });
+        let mut total = Sums::default();
+        for part in parts {
+            total.merge(part?);
+        }
+        Ok(total)
+    }
+}
+
+/// Marks a run as alive for other programs: the lock goes with the process, however it ends.
+pub fn lock_run(store: &Store, run: i64) -> Result<File> {
+    let folder = store.root().join("runs");
+    std::fs::create_dir_all(&folder).map_err(|e| Error::io("creating", &folder, &e))?;
+    let path = folder.join(format!("{run}.lock"));
+    let file = File::create(&path).map_err(|e| Error::io("creating", &path, &e))?;
+    file.try_lock().map_err(|_| Error::new(format!("run {run} is being trained by another foretaste")).hint("stop it there first"))?;
+    Ok(file)
+}
+
+/// Whether some process is training this run now.
+pub fn is_alive(store: &Store, run: i64) -> bool {
+    let path = store.root().join("runs").join(format!("{run}.lock"));
+    File::open(path).is_ok_and(|file| file.try_lock().is_err())
+}
+
+/// Starts a run from `weights` (`start` names them) and trains it to the end, or until it is cancelled.
+pub fn train(
+    store: &mut Store,
+    plan: &Plan,
+    weights: &Trainable,
+    start: &str,
+    control: &Control,
+    each: &mut dyn FnMut(Event<'_>),
+) -> Result<i64> {
+    let data = Data::read(store, plan, weights)?;
+    let config = serde_json::json!({"plan": plan, "data": data.summary, "model": start});
+    let run = store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, plan.steps)?;
+    each(Event::Begun { run, data: &data.summary });
+    go_on(store, run, plan, weights, AdamW::default(), 0, &data, control, each)
+}
+
+/// Goes on with a run from its newest checkpoint (or from its start, if it has none).
+pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<i64> {
+    let row = store.run(run)?;
+    if row.status == RunStatus::Finished {
+        return Err(Error::new(format!("run {run} is finished")).hint("start another from it with --from CHECKPOINT"));
+    }
+    let config: serde_json::Value = serde_json::from_str(&row.config).map_err(|e| Error::new(format!("run {run}: {e}")))?;
+    let plan: Plan =
+        serde_json::from_value(config["plan"].clone()).map_err(|e| Error::new(format!("run {run} has no usable plan: {e}")))?;
+    let (parts, source, optimiser, step) = match store.latest_checkpoint(Some(run))? {
+        Some(saved) => {
+            let folder = store.root().join(&saved.folder);
+            (crate::model::weights::Parts::read(&folder)?, row.start.clone(), checkpoint::optimiser(&folder)?, saved.step)
+        }
+        None => {
+            let name = if row.start == "embedded" { Some("embedded") } else { None };
+            let (parts, source) = checkpoint::find(store, name)?;
+            if source != row.start {
+                return Err(Error::new(format!("run {run} started from {}, and saved no checkpoint yet", row.start))
+                    .hint("start it anew"));
+            }
+            (parts, source, AdamW::default(), 0)
+        }
+    };
+    let weights = Trainable::from_parts(&parts, &source)?;
+    let data = Data::read(store, &plan, &weights)?;
+    each(Event::Begun { run, data: &data.summary });
+    go_on(store, run, &plan, &weights, optimiser, step, &data, control, each)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one private function that `train` and `resume` share")]
+fn go_on(
+    store: &mut Store,
+    run: i64,
+    plan: &Plan,
+    weights: &Trainable,
+    mut optimiser: AdamW,
+    from: u64,
+    data: &Data,
+    control: &Control,
+    each: &mut dyn FnMut(Event<'_>),
+) -> Result<i64> {
+    let _lock = lock_run(store, run)?;
+    store.set_run(run, RunStatus::Running, from, None)?;
+    let mut step = from;
+    let ended = updates(store, run, plan, weights, &mut optimiser, &mut step, data, control, each);
+    match ended {
+        Ok(()) => store.set_run(run, RunStatus::Finished, step, None)?,
+        Err(error) if error.is_cancelled() => {
+            // A clean stop keeps what was learned since the last checkpoint.
+            if store.latest_checkpoint(Some(run))?.is_none_or(|saved| saved.step != step) && step > 0 {
+                let folder = checkpoint::save(store, run, step, weights, &optimiser)?;
+                each(Event::Saved { step, folder: &folder });
+            }
+            store.set_run(run, RunStatus::Stopped, step, None)?;
+            return Err(error);
+        }
+        Err(error) => {
+            store.set_run(run, RunStatus::Failed, step, Some(error.message()))?;
+            return Err(error);
+        }
+    }
+    Ok(run)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the body of `go_on`, apart so that every way out is handled in one place")]
+fn updates(
+    store: &mut Store,
+    run: i64,
+    plan: &Plan,
+    weights: &Trainable,
+    optimiser: &mut AdamW,
+    step: &mut u64,
+    data: &Data,
+    control: &Control,
+    each: &mut dyn FnMut(Event<'_>),
+) -> Result<()> {
+    let workers = Workers::new(plan.workers)?;
+    let meter = Meter::new(plan.objective.word(), *step, plan.steps);
+    let began = Instant::now();
+    while *step < plan.steps {
+        control.checkpoint()?;
+        let started = Instant::now();
+        let batch = data.batch(plan, *step);
+        let mut sums = workers.run(weights, &batch, true)?;
+        let scale = (1.0 / sums.weight.max(1.0)) as f32;
+        sums.grads.values_mut().flatten().for_each(|g| *g *= scale);
+        let rate = plan.rate_at(*step);
+        let norm = optimiser.step(&weights.vars, &sums.grads, rate, CLIP)?;
+        *step += 1;
+        let speed = sums.tokens as f64 / started.elapsed().as_secs_f64();
+        let mut metrics = vec![("loss", sums.loss / sums.weight.max(1.0)), ("rate", rate), ("norm", norm), ("tokens_per_s", speed)];
+        let means = [("loss_action", 0), ("loss_observation", 1), ("loss_reflection", 2)];
+        metrics.extend(means.iter().filter_map(|(name, slot)| Some((*name, sums.mean(*slot)?))));
+        if *step % plan.save_every == 0 || *step == plan.steps {
+            let mut held = data.held_out.clone();
+            let all = super::Mixture { action: 1.0, observation: 1.0, reflection: 1.0 };
+            held.retain_mut(|example| example.weigh(&all));
+            held.truncate(32);
+            let sums = workers.run(weights, &held, false)?;
+            let names = [("valid_action", 0), ("valid_observation", 1), ("valid_reflection", 2)];
+            metrics.extend(names.iter().filter_map(|(name, slot)| Some((*name, sums.mean(*slot)?))));
+        }
+        store.add_metrics(run, *step, began.elapsed().as_millis() as i64, &metrics)?;
+        each(Event::Update { step: *step, metrics: &metrics, progress: meter.at(*step) });
+        if *step % plan.save_every == 0 || *step == plan.steps {
+            let folder = checkpoint::save(store, run, *step, weights, optimiser)?;
+            each(Event::Saved { step: *step, folder: &folder });
+        }
+    }
+    Ok(())
+}
