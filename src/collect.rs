@@ -65,7 +65,11 @@ pub fn trajectory_at(opened: &Opened, split: &str, purpose: Purpose, actor: &str
 }
 
 /// Plays an expert to the end of an episode; `None` if it gives up or runs out of steps.
-pub fn play_expert(env: &mut dyn Environment, expert: &dyn Expert, mut each: impl FnMut(&dyn Environment, &str)) -> Result<bool> {
+pub fn play_expert(
+    env: &mut dyn Environment,
+    expert: &dyn Expert,
+    mut each: impl FnMut(&dyn Environment, &str),
+) -> Result<bool> {
     for _ in 0..STEP_LIMIT {
         let Some(advice) = expert.advise(env) else { break };
         env.step(&advice.action)?;
@@ -83,7 +87,13 @@ pub fn choose(suite: &dyn Suite, scope: &Scope) -> Result<Vec<TaskRef>> {
 }
 
 /// Expert trajectories.
-pub fn demonstrations(store: &mut Store, suite: &dyn Suite, scope: &Scope, control: &Control, report: Report<'_>) -> Result<()> {
+pub fn demonstrations(
+    store: &mut Store,
+    suite: &dyn Suite,
+    scope: &Scope,
+    control: &Control,
+    report: Report<'_>,
+) -> Result<()> {
     let have = store.demonstrations(Some(suite.name()), Some(&scope.split))?;
     let tasks = choose(suite, scope)?;
     let total = tasks.len() as u64;
@@ -95,7 +105,9 @@ pub fn demonstrations(store: &mut Store, suite: &dyn Suite, scope: &Scope, contr
         }
         let mut opened = suite.open(&task.id)?;
         let Some(expert) = opened.expert.take() else {
-            return Err(Error::new(format!("suite {} offers no expert", suite.name())).hint("play games by hand in Explore"));
+            return Err(
+                Error::new(format!("suite {} offers no expert", suite.name())).hint("play games by hand in Explore")
+            );
         };
         let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Demonstration, expert.name(), scope.seed);
         let won = play_expert(opened.env.as_mut(), expert.as_ref(), |env, action| {
@@ -301,8 +313,11 @@ pub fn reflections(
     if found_any {
         return Ok(());
     }
-    Err(Error::new("no state has executed alternatives yet, so there is nothing to reflect on")
-        .hint(format!("run: foretaste collect branches --suite {} --split {} --games N", suite.name(), scope.split)))
+    Err(Error::new("no state has executed alternatives yet, so there is nothing to reflect on").hint(format!(
+        "run: foretaste collect branches --suite {} --split {} --games N",
+        suite.name(),
+        scope.split
+    )))
 }
 
 /// What there is to reflect on at a state; none where no alternative was executed.

@@ -11,7 +11,8 @@ pub fn data_dir(named: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(path) = named {
         return Ok(path);
     }
-    let dirs = ProjectDirs::from("", "", "foretaste")
-        .ok_or_else(|| Error::new("this account has no home directory").hint("name a data directory with --data-dir DIR"))?;
+    let dirs = ProjectDirs::from("", "", "foretaste").ok_or_else(|| {
+        Error::new("this account has no home directory").hint("name a data directory with --data-dir DIR")
+    })?;
     Ok(dirs.data_dir().to_path_buf())
 }

@@ -4,29 +4,41 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
+use foretaste::model::adamw::zeros;
 use foretaste::model::config::Config;
 use foretaste::model::decoder::Decoder;
 use foretaste::model::generate::{Decoding, Prompt};
 use foretaste::model::sampler::Sampling;
+use foretaste::model::step::{Buffers, step};
 use foretaste::model::tokenizer::Tokenizer;
 use foretaste::model::tree::TokenTree;
 use foretaste::model::weights::Trainable;
 use foretaste::rng::Rng;
 use proptest::prelude::*;
 
+/// A small model with larger weights than a fresh one's, so that differences would show.
 fn small(kv_heads: usize) -> Trainable {
     let tokenizer = Arc::new(Tokenizer::train(&["walk to shelf 1".into()], 280).unwrap());
     let mut config = Config::small(2, 64, tokenizer.vocab()).unwrap();
     config.kv_heads = kv_heads;
-    let mut fresh = Trainable::fresh(&config, tokenizer, 5).unwrap();
-    // Larger weights than a fresh model's, so that differences would show.
-    for var in fresh.vars.values_mut() {
-        if var.as_tensor().rank() > 1 {
-            var.set(&(var.as_tensor() * 6.0).unwrap()).unwrap();
-        }
+    let mut fresh = Trainable::fresh(&config, tokenizer, 5);
+    for weights in fresh.weights.iter_mut().filter(|weights| weights.len() > 64) {
+        weights.iter_mut().for_each(|w| *w *= 6.0);
     }
     fresh
+}
+
+/// The same weights as candle variables, and a decoder over them.
+fn candle(fresh: &Trainable) -> (HashMap<String, Var>, Decoder) {
+    let var = |data: Vec<f32>, shape: Vec<usize>| {
+        Var::from_tensor(&Tensor::from_vec(data, shape, &Device::Cpu).unwrap()).unwrap()
+    };
+    let vars: HashMap<String, Var> =
+        fresh.named().into_iter().map(|(name, data, shape)| (name, var(data, shape))).collect();
+    let tensors = vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
+    let decoder = Decoder::new(fresh.config.clone(), &tensors).unwrap();
+    (vars, decoder)
 }
 
 fn random_tokens(rng: &mut Rng, count: usize) -> Vec<u32> {
@@ -42,19 +54,20 @@ fn agrees_with_candle_transformers_llama() {
     use candle_transformers::models::llama::{Cache, Llama, LlamaConfig};
     for kv_heads in [2, 1] {
         let fresh = small(kv_heads);
-        let json = fresh.model.decoder.config.to_json(0);
+        let (vars, decoder) = candle(&fresh);
+        let json = fresh.config.to_json(0);
         let config: LlamaConfig = serde_json::from_value(json).unwrap();
         let config = config.into_config(false);
-        let tensors: HashMap<String, Tensor> = fresh.vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
+        let tensors: HashMap<String, Tensor> = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
         let vars = candle_nn::VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
         let llama = Llama::load(vars, &config).unwrap();
         let tokens = random_tokens(&mut Rng::new(2), 20);
         let mut cache = Cache::new(false, DType::F32, &config, &Device::Cpu).unwrap();
         let input = Tensor::new(tokens.as_slice(), &Device::Cpu).unwrap().unsqueeze(0).unwrap();
         let want: Vec<f32> = llama.forward(&input, 0, &mut cache).unwrap().squeeze(0).unwrap().to_vec1().unwrap();
-        let prompt = Prompt::new(&fresh.model.decoder, &tokens, None).unwrap();
+        let prompt = Prompt::new(&decoder, &tokens, None).unwrap();
         let singles: Vec<Vec<u32>> = (0..want.len() as u32).map(|t| vec![t]).collect();
-        let got = prompt.score(&fresh.model.decoder, &singles).unwrap();
+        let got = prompt.score(&decoder, &singles).unwrap();
         let top = f64::from(want.iter().copied().fold(f32::MIN, f32::max));
         let norm = top + want.iter().map(|l| (f64::from(*l) - top).exp()).sum::<f64>().ln();
         for (logit, score) in want.iter().zip(got) {
@@ -86,21 +99,46 @@ fn flattened(tree: &TokenTree) -> Vec<TokenTree> {
     out
 }
 
-fn gradient(fresh: &Trainable, trees: &[TokenTree]) -> (f64, HashMap<String, Vec<f32>>) {
-    let (mut loss, mut sums): (f64, HashMap<String, Vec<f32>>) = (0.0, HashMap::new());
+/// Loss and gradients by hand.
+fn gradient(fresh: &Trainable, trees: &[TokenTree]) -> (f64, Buffers) {
+    let mut grads = zeros(&fresh.config);
+    let mut loss = 0.0;
     for tree in trees.iter().filter(|tree| tree.weight() > 0.0) {
-        let one = fresh.model.decoder.loss(tree).unwrap();
-        let grads = one.backward().unwrap();
-        loss += value(&one);
-        for (name, var) in &fresh.vars {
-            if let Some(grad) = grads.get(var.as_tensor()) {
-                let flat: Vec<f32> = grad.flatten_all().unwrap().to_vec1().unwrap();
-                let sum = sums.entry(name.clone()).or_insert_with(|| vec![0.0; flat.len()]);
-                sum.iter_mut().zip(flat).for_each(|(s, g)| *s += g);
-            }
-        }
+        loss += step(&fresh.config, &fresh.weights, tree, Some(&mut grads)).unwrap().total;
     }
-    (loss, sums)
+    (loss, grads)
+}
+
+/// Loss and gradients by candle's autograd.
+fn reference(fresh: &Trainable, tree: &TokenTree) -> (f64, Buffers) {
+    let (vars, decoder) = candle(fresh);
+    let loss = decoder.loss(tree).unwrap();
+    let grads = loss.backward().unwrap();
+    let flat = |name: &String| {
+        let grad = grads.get(vars[name].as_tensor()).unwrap();
+        grad.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+    };
+    (value(&loss), fresh.config.tensors().iter().map(|(name, _)| flat(name)).collect())
+}
+
+/// Relative distance of the worst tensor.
+fn distance(got: &Buffers, want: &Buffers) -> f32 {
+    let one = |(got, want): (&Vec<f32>, &Vec<f32>)| {
+        let norm = want.iter().map(|w| w * w).sum::<f32>().sqrt();
+        let off = got.iter().zip(want).map(|(g, w)| (g - w) * (g - w)).sum::<f32>().sqrt();
+        off / norm.max(1e-3)
+    };
+    got.iter().zip(want).map(one).fold(0.0, f32::max)
+}
+
+fn random_tree(rng: &mut Rng, nodes: usize) -> TokenTree {
+    let mut tree = TokenTree::default();
+    tree.extend(None, &random_tokens(rng, 2), 1.0);
+    for _ in 0..nodes {
+        let (parent, token) = (rng.below(tree.len()), random_tokens(rng, 1));
+        tree.extend(Some(parent), &token, [0.0, 1.0, 0.5][rng.below(3)]);
+    }
+    tree
 }
 
 proptest! {
@@ -108,27 +146,31 @@ proptest! {
     #[test]
     fn a_tree_has_the_loss_and_gradient_of_its_flattened_sequences(seed in any::<u64>(), nodes in 3usize..24) {
         let fresh = small(1);
-        let mut rng = Rng::new(seed);
-        let mut tree = TokenTree::default();
-        tree.extend(None, &random_tokens(&mut rng, 2), 1.0);
-        for _ in 0..nodes {
-            let (parent, token) = (rng.below(tree.len()), random_tokens(&mut rng, 1));
-            tree.extend(Some(parent), &token, [0.0, 1.0, 0.5][rng.below(3)]);
-        }
+        let tree = random_tree(&mut Rng::new(seed), nodes);
         let (loss, grads) = gradient(&fresh, std::slice::from_ref(&tree));
         let (want_loss, want) = gradient(&fresh, &flattened(&tree));
         prop_assert!((loss - want_loss).abs() <= 1e-5 * want_loss.abs().max(1.0), "{loss} {want_loss}");
-        for (name, want) in want {
-            let norm = want.iter().map(|w| w * w).sum::<f32>().sqrt();
-            let off = grads[&name].iter().zip(&want).map(|(g, w)| (g - w) * (g - w)).sum::<f32>().sqrt();
-            prop_assert!(off <= 1e-4 * norm.max(1e-3), "{name}: {off} of {norm}");
-        }
+        let off = distance(&grads, &want);
+        prop_assert!(off <= 1e-5, "{off}");
+    }
+
+    #[test]
+    fn the_hand_written_step_agrees_with_autograd(seed in any::<u64>(), nodes in 3usize..40, kv_heads in 1usize..3) {
+        let fresh = small(kv_heads);
+        let tree = random_tree(&mut Rng::new(seed), nodes);
+        prop_assume!(tree.weight() > 0.0);
+        let (loss, grads) = gradient(&fresh, std::slice::from_ref(&tree));
+        let (want_loss, want) = reference(&fresh, &tree);
+        prop_assert!((loss - want_loss).abs() <= 1e-5 * want_loss.abs().max(1.0), "{loss} {want_loss}");
+        let off = distance(&grads, &want);
+        prop_assert!(off <= 1e-4, "{off}");
     }
 
     #[test]
     fn cached_scores_equal_scores_from_scratch(seed in any::<u64>()) {
         let fresh = small(2);
-        let decoder: &Decoder = &fresh.model.decoder;
+        let (_, decoder) = candle(&fresh);
+        let decoder = &decoder;
         let mut rng = Rng::new(seed);
         let prompt = random_tokens(&mut rng, 12);
         let actions: Vec<Vec<u32>> = (1..5).map(|n| random_tokens(&mut rng, n)).collect();
@@ -151,7 +193,8 @@ proptest! {
 #[test]
 fn decoding_together_equals_decoding_alone() {
     let fresh = small(1);
-    let decoder = &fresh.model.decoder;
+    let (_, decoder) = candle(&fresh);
+    let decoder = &decoder;
     let prompt = Prompt::new(decoder, &random_tokens(&mut Rng::new(1), 9), None).unwrap();
     let starts: Vec<Vec<u32>> = vec![vec![1, 2, 3], vec![4], vec![]];
     let options = Decoding { stop: 9999, limit: 6, sampling: Sampling::GREEDY, seed: 1 };

@@ -76,7 +76,12 @@ impl Policy for LocalAgent {
 }
 
 impl WorldModel for LocalAgent {
-    fn predict(&mut self, state: &State, actions: &[String], each: &mut dyn FnMut(usize, &str) -> bool) -> Result<Vec<String>> {
+    fn predict(
+        &mut self,
+        state: &State,
+        actions: &[String],
+        each: &mut dyn FnMut(usize, &str) -> bool,
+    ) -> Result<Vec<String>> {
         let prompt = self.prompt(state)?;
         let framing = Framing::new(&self.model.tokenizer)?;
         let mut starts = Vec::with_capacity(actions.len());
@@ -86,8 +91,7 @@ impl WorldModel for LocalAgent {
             tokens.extend(framing.observe());
             starts.push(tokens);
         }
-        let how =
-            Decoding { stop: self.model.tokenizer.end, limit: PREDICTION, sampling: Sampling::GREEDY, seed: 0 };
+        let how = Decoding { stop: self.model.tokenizer.end, limit: PREDICTION, sampling: Sampling::GREEDY, seed: 0 };
         let (cancel, tokenizer) = (self.cancel.clone(), self.model.tokenizer.clone());
         let mut partial: Vec<Vec<u32>> = vec![Vec::new(); actions.len()];
         let found = prompt.decode(&self.model.decoder, &starts, &how, &mut |i, token| {

@@ -47,7 +47,12 @@ pub trait Policy {
 pub trait WorldModel {
     /// The next observation after each action, the likeliest tokens. `each` sees the text of prediction `i` as it
     /// grows and ends the work by answering `false`.
-    fn predict(&mut self, state: &State, actions: &[String], each: &mut dyn FnMut(usize, &str) -> bool) -> Result<Vec<String>>;
+    fn predict(
+        &mut self,
+        state: &State,
+        actions: &[String],
+        each: &mut dyn FnMut(usize, &str) -> bool,
+    ) -> Result<Vec<String>>;
 }
 
 /// One state with everything that was executed in it, from which a reflection is written.

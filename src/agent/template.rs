@@ -146,7 +146,8 @@ mod tests {
         for leak in ["SECRET", "expert", "correct", "optimal"] {
             assert!(!text.contains(leak), "{text}");
         }
-        let again = Template.reflect(&case(vec![branch("inspect mug 1", Effect::NoOp), branch("walk to shelf 1", Effect::Changed)]), 3);
+        let again = Template
+            .reflect(&case(vec![branch("inspect mug 1", Effect::NoOp), branch("walk to shelf 1", Effect::Changed)]), 3);
         assert_eq!(again.unwrap(), text);
     }
 

@@ -76,7 +76,10 @@ fn apply(common: &Common, store: &mut Store, line: &str) -> Result<()> {
     if act == "undo" {
         return undo(common, store);
     }
-    let wrong = || Error::new(format!("cannot read `{line}`")).hint("one of: approve ID, reject ID CODE, edit ID TEXT, requeue ID, undo");
+    let wrong = || {
+        Error::new(format!("cannot read `{line}`"))
+            .hint("one of: approve ID, reject ID CODE, edit ID TEXT, requeue ID, undo")
+    };
     let id: i64 = id.and_then(|id| id.parse().ok()).ok_or_else(wrong)?;
     let decision = match (act, rest) {
         ("approve", None) => Decision::Approve,

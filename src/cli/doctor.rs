@@ -27,24 +27,47 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
         Err(error) => say(what, false, error.message().to_string(), error.next_step().map(str::to_string)),
     };
     check("terminal", Ok(terminal()));
-    check("model", Model::embedded().map(|model| {
-        let config = &model.decoder.config;
-        format!("embedded, {} layers x {}, {} tokens, context {}", config.layers, config.hidden, config.vocab, config.context)
-    }));
+    check(
+        "model",
+        Model::embedded().map(|model| {
+            let config = &model.decoder.config;
+            format!(
+                "embedded, {} layers x {}, {} tokens, context {}",
+                config.layers, config.hidden, config.vocab, config.context
+            )
+        }),
+    );
     let root = paths::data_dir(common.data_dir.clone());
-    check("data", root.clone().and_then(|root| {
-        let store = Store::open(&root)?;
-        store.set_setting("doctor", "was here")?;
-        let counts = store.counts()?;
-        Ok(format!("{} is writable: {} demonstrations, {} alternatives, {} runs", root.display(), counts.demonstrations, counts.branches, counts.runs))
-    }));
+    check(
+        "data",
+        root.clone().and_then(|root| {
+            let store = Store::open(&root)?;
+            store.set_setting("doctor", "was here")?;
+            let counts = store.counts()?;
+            Ok(format!(
+                "{} is writable: {} demonstrations, {} alternatives, {} runs",
+                root.display(),
+                counts.demonstrations,
+                counts.branches,
+                counts.runs
+            ))
+        }),
+    );
     check("disk", root.and_then(|root| disk(&root)));
-    check("household", crate::env::open_suite("household", None).and_then(|suite| Ok(format!("{} splits", suite.splits().len()))));
+    check(
+        "household",
+        crate::env::open_suite("household", None).and_then(|suite| Ok(format!("{} splits", suite.splits().len()))),
+    );
     let alfworld = crate::env::open_suite("alfworld", opening.data.as_deref());
-    check("alfworld", match alfworld {
-        Ok(suite) => Ok(format!("splits: {}", suite.splits().join(", "))),
-        Err(error) => Ok(format!("not set up ({}); optional: {}", error.message(), error.next_step().unwrap_or_default())),
-    });
+    check(
+        "alfworld",
+        match alfworld {
+            Ok(suite) => Ok(format!("splits: {}", suite.splits().join(", "))),
+            Err(error) => {
+                Ok(format!("not set up ({}); optional: {}", error.message(), error.next_step().unwrap_or_default()))
+            }
+        },
+    );
     if broken == 0 { Ok(()) } else { Err(Error::new(format!("{broken} of the checks failed"))) }
 }
 

@@ -118,7 +118,8 @@ fn state(t: usize, action: Option<&str>, env: &dyn Environment) -> Value {
 fn show(out: &Out, t: usize, action: Option<&str>, env: &dyn Environment) {
     out.line(&state(t, action, env), || {
         let turn = env.turn();
-        let admissible = turn.admissible.iter().flat_map(|list| list.iter()).map(AsRef::as_ref).collect::<Vec<_>>().join(" · ");
+        let admissible =
+            turn.admissible.iter().flat_map(|list| list.iter()).map(AsRef::as_ref).collect::<Vec<_>>().join(" · ");
         let end = if turn.success { "\n  done: success" } else { "" };
         format!("{t}> {}\n{}\n  [{admissible}]{end}", action.unwrap_or("(start)"), turn.observation)
     });

@@ -66,7 +66,7 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
             }
             let tokenizer = Tokenizer::train(&texts, vocab)?;
             let config = Config::small(layers, hidden, tokenizer.vocab())?;
-            (Trainable::fresh(&config, Arc::new(tokenizer), seed)?, false, out)
+            (Trainable::fresh(&config, Arc::new(tokenizer), seed), false, out)
         }
         ModelCommand::Pack { checkpoint, half, out } => {
             let (parts, source) = checkpoint::find(&store, Some(&checkpoint))?;
@@ -78,7 +78,7 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
     }
     let absolute = std::path::absolute(&out).map_err(|e| Error::io("finding", &out, &e))?;
     checkpoint::write_folder(&absolute, &weights.parts(half)?, &[])?;
-    let count: usize = weights.vars.values().map(|var| var.as_tensor().elem_count()).sum();
+    let count: usize = weights.weights.iter().map(Vec::len).sum();
     common.out().line(&json!({"folder": out, "parameters": count}), || format!("{} ({count} parameters)", out.display()));
     Ok(())
 }

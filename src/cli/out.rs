@@ -49,7 +49,8 @@ impl Out {
         }
         self.last = Some(Instant::now());
         let left = progress.left_s.map_or("…".into(), seconds);
-        let text = format!("{} {}/{} · {:.1}/s · {left} left", progress.doing, progress.done, progress.total, progress.rate);
+        let text =
+            format!("{} {}/{} · {:.1}/s · {left} left", progress.doing, progress.done, progress.total, progress.rate);
         if self.live {
             eprint!("\r\x1b[K{text}{}", if finished { "\n" } else { "" });
         } else {
@@ -61,5 +62,11 @@ impl Out {
 /// A duration for people.
 pub fn seconds(s: f64) -> String {
     let s = s.max(0.0).round() as u64;
-    if s < 60 { format!("{s}s") } else if s < 3600 { format!("{}m{:02}s", s / 60, s % 60) } else { format!("{}h{:02}m", s / 3600, s / 60 % 60) }
+    if s < 60 {
+        format!("{s}s")
+    } else if s < 3600 {
+        format!("{}m{:02}s", s / 60, s % 60)
+    } else {
+        format!("{}h{:02}m", s / 3600, s / 60 % 60)
+    }
 }

@@ -34,7 +34,11 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
         out.line(&row, || {
             let head = step.map_or("start".to_string(), |s| format!("> {}  ({})", s.action, s.source));
             let tried = here.iter().map(|b| format!("\n     {} [{}] {}", b.action, b.effect.word(), b.observation));
-            format!("{t:3} {head}\n    {}{}", trajectory.observation_at(t).replace('\n', "\n    "), tried.collect::<String>())
+            format!(
+                "{t:3} {head}\n    {}{}",
+                trajectory.observation_at(t).replace('\n', "\n    "),
+                tried.collect::<String>()
+            )
         });
     }
     Ok(())

@@ -51,7 +51,10 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
     let control = interruptible();
     let mut each = |event: Event<'_>| match event {
         Event::Begun { run, data } => out.line(&json!({"run": run, "data": data}), || {
-            format!("run {run}: {} demonstrations, {} alternatives, {} reflections, {} tokens", data.demonstrations, data.branches, data.reflections, data.tokens)
+            format!(
+                "run {run}: {} demonstrations, {} alternatives, {} reflections, {} tokens",
+                data.demonstrations, data.branches, data.reflections, data.tokens
+            )
         }),
         Event::Update { step, metrics, progress } => {
             let row: Map<String, Value> = std::iter::once(("step".to_string(), json!(step)))
@@ -78,7 +81,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             let mut plan = Plan::new(objective, args.steps, args.seed);
             (plan.batch, plan.rate, plan.workers, plan.suite) = (args.batch.max(1), args.rate, args.workers, args.suite);
             plan.save_every = args.save_every.unwrap_or(plan.save_every).max(1);
-            trainer::train(&mut store, &plan, &weights, &source, &control, &mut each)?
+            trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?
         }
     };
     out.line(&json!({"finished": run}), || format!("run {run} is finished"));

@@ -81,7 +81,9 @@ pub fn export(store: &Store, set: Set, each: &mut dyn FnMut(&Value) -> Result<()
 /// [`export`] into a new file, which appears only when it is complete.
 pub fn export_file(store: &Store, set: Set, path: &Path) -> Result<usize> {
     if path.exists() {
-        return Err(Error::new(format!("{}: already there", path.display())).hint("name another file, or move it away first"));
+        return Err(
+            Error::new(format!("{}: already there", path.display())).hint("name another file, or move it away first")
+        );
     }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let at = |e: &std::io::Error| Error::io("writing", path, e);

@@ -56,9 +56,11 @@ impl Cache {
         self.layers = if past == 0 {
             fresh
         } else {
-            let joined = self.layers.iter().zip(&fresh).map(|((k, v), (new_k, new_v))| {
-                Ok((Tensor::cat(&[k, new_k], 1)?, Tensor::cat(&[v, new_v], 1)?))
-            });
+            let joined = self
+                .layers
+                .iter()
+                .zip(&fresh)
+                .map(|((k, v), (new_k, new_v))| Ok((Tensor::cat(&[k, new_k], 1)?, Tensor::cat(&[v, new_v], 1)?)));
             joined.collect::<candle_core::Result<_>>()?
         };
         self.paths.extend(paths);

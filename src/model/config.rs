@@ -140,7 +140,8 @@ impl Config {
         let (h, kv) = (self.hidden, self.kv_heads * self.head_dim());
         let mut all = vec![("model.embed_tokens.weight".to_string(), vec![self.vocab, h])];
         for layer in 0..self.layers {
-            let mut push = |name: &str, shape: &[usize]| all.push((format!("model.layers.{layer}.{name}.weight"), shape.to_vec()));
+            let mut push =
+                |name: &str, shape: &[usize]| all.push((format!("model.layers.{layer}.{name}.weight"), shape.to_vec()));
             push("input_layernorm", &[h]);
             push("self_attn.q_proj", &[h, h]);
             push("self_attn.k_proj", &[kv, h]);

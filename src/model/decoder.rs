@@ -55,7 +55,10 @@ impl Decoder {
         for (name, shape) in config.tensors() {
             let found = tensors.get(&name).ok_or_else(|| Error::new(format!("tensor `{name}` is missing")))?;
             if found.dims() != shape {
-                return Err(Error::new(format!("tensor `{name}` has shape {:?}, config.json needs {shape:?}", found.dims())));
+                return Err(Error::new(format!(
+                    "tensor `{name}` has shape {:?}, config.json needs {shape:?}",
+                    found.dims()
+                )));
             }
         }
         let get = |name: &str| tensors[name].clone();
@@ -82,21 +85,17 @@ impl Decoder {
 
     /// Weighted cross-entropy of a tree's targets: the sum over targets of weight times nats, a scalar that can be
     /// differentiated. Logits are computed for the parents of targets only.
+    ///
+    /// This is the reference that [`super::step`] is tested against, and the way to other devices.
     pub fn loss(&self, tree: &TokenTree) -> Result<Tensor> {
-        Ok(self.losses(tree)?.0)
-    }
-
-    /// [`Decoder::loss`], and the nats of each target by its index in the tree.
-    pub fn losses(&self, tree: &TokenTree) -> Result<(Tensor, Vec<(usize, f32)>)> {
         let positions = tree.positions();
         let mask = tree_mask(&tree.parents, 0, &[])?;
         let pass = Pass { tokens: &tree.tokens, positions: &positions, mask, past: &[], fused: false };
         let (hidden, _) = self.forward(&pass)?;
-        let (mut rows, mut nodes, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut rows, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new());
         for (i, weight) in tree.weights.iter().enumerate() {
             if let (true, Some(parent)) = (*weight != 0.0, tree.parents[i]) {
                 rows.push(parent as u32);
-                nodes.push(i);
                 targets.push(tree.tokens[i]);
                 weights.push(*weight);
             }
@@ -109,9 +108,7 @@ impl Decoder {
         let hidden = hidden.index_select(&Tensor::from_vec(rows, count, &device)?, 0)?;
         let log_probs = ops::log_softmax(&self.logits(&hidden)?, D::Minus1)?;
         let picked = log_probs.gather(&Tensor::from_vec(targets, (count, 1), &device)?, 1)?.squeeze(1)?;
-        let nats = picked.neg()?;
-        let each = nodes.into_iter().zip(nats.to_vec1::<f32>()?).collect();
-        Ok(((nats * Tensor::from_vec(weights, count, &device)?)?.sum_all()?, each))
+        Ok((picked.neg()? * Tensor::from_vec(weights, count, &device)?)?.sum_all()?)
     }
 
     /// Logits of hidden states: `[n, hidden]` to `[n, vocab]`.

@@ -118,7 +118,9 @@ impl Prompt {
                 ends[branch] = cache.len() + tokens.len() - 1;
                 still.push(branch);
             }
-            if still.is_empty() || self.tokens.len() + out.iter().map(Vec::len).max().unwrap_or(0) + 8 > decoder.config.context {
+            if still.is_empty()
+                || self.tokens.len() + out.iter().map(Vec::len).max().unwrap_or(0) + 8 > decoder.config.context
+            {
                 break;
             }
             let rows: Vec<Vec<f32>> = decoder.logits(&cache.extend(decoder, &tokens, &parents)?)?.to_vec2()?;

@@ -1,13 +1,16 @@
 //! The language model: a Llama-family decoder over token trees, its weights, tokenizer, sampler and optimiser.
 //!
-//! Knows nothing of agents. The arithmetic runs through candle; training uses candle's autograd.
+//! Knows nothing of agents. Inference runs through candle; the training step is our own, and candle's autograd is the
+//! reference it is tested against.
 
 pub mod adamw;
 pub mod cache;
 pub mod config;
 pub mod decoder;
 pub mod generate;
+pub mod kernels;
 pub mod sampler;
+pub mod step;
 pub mod tokenizer;
 pub mod tree;
 pub mod weights;

@@ -1,15 +1,16 @@
 //! Model files in Hugging Face's layout: read with every length checked, written atomically.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Tensor};
 use safetensors::{SafeTensors, tensor::TensorView};
 
 use super::Model;
 use super::config::Config;
 use super::decoder::Decoder;
+use super::step::Buffers;
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -37,7 +38,8 @@ impl Parts {
 
     /// Checks and assembles them; `source` names the model in errors and on screens.
     pub fn build(&self, source: &str) -> Result<Model> {
-        let located = |error: Error| error.at(source).hint("the model is damaged or of another kind; fetch or train it again");
+        let located =
+            |error: Error| error.at(source).hint("the model is damaged or of another kind; fetch or train it again");
         let config = Config::parse(&self.config).map_err(|error| error.at(source))?;
         let tokenizer = Tokenizer::parse(&self.tokenizer).map_err(|error| error.at(source))?;
         if tokenizer.vocab() > config.vocab {
@@ -97,61 +99,60 @@ pub fn serialize(tensors: &[(String, Vec<f32>, Vec<usize>)], half: bool) -> Resu
 }
 
 /// A model whose weights can be trained.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Trainable {
-    /// The weights by name.
-    pub vars: BTreeMap<String, Var>,
-    /// A decoder over those weights: it sees every update.
-    pub model: Model,
+    /// Its shape.
+    pub config: Config,
+    /// The weights, in the order of [`Config::tensors`].
+    pub weights: Buffers,
+    /// Its tokenizer.
+    pub tokenizer: Arc<Tokenizer>,
 }
 
 impl Trainable {
     /// The weights of a model's files, to be trained on.
     pub fn from_parts(parts: &Parts, source: &str) -> Result<Self> {
         let model = parts.build(source)?;
-        Self::over(parse_tensors(&parts.tensors)?, &model.decoder.config, &model.tokenizer, source)
+        let tensors = parse_tensors(&parts.tensors)?;
+        let config = model.decoder.config.clone();
+        let mut weights = Buffers::new();
+        for (name, _) in config.tensors() {
+            let tensor = tensors.get(&name).ok_or_else(|| Error::new(format!("tensor `{name}` is missing")))?;
+            weights.push(tensor.flatten_all()?.to_vec1()?);
+        }
+        Ok(Self { config, weights, tokenizer: model.tokenizer })
     }
 
     /// A fresh model: normal weights of deviation 0.02 (residual outputs scaled down by depth), norms at one.
-    pub fn fresh(config: &Config, tokenizer: Arc<Tokenizer>, seed: u64) -> Result<Self> {
+    pub fn fresh(config: &Config, tokenizer: Arc<Tokenizer>, seed: u64) -> Self {
         let mut rng = Rng::stream(seed, "weights");
-        let mut tensors = HashMap::new();
+        let mut weights = Buffers::new();
         for (name, shape) in config.tensors() {
             let count: usize = shape.iter().product();
             let output = name.contains("o_proj") || name.contains("down_proj");
             let deviation = if output { 0.02 / (2.0 * config.layers as f64).sqrt() } else { 0.02 };
-            let data: Vec<f32> = if shape.len() == 1 {
+            weights.push(if shape.len() == 1 {
                 vec![1.0; count]
             } else {
                 (0..count).map(|_| (normal(&mut rng) * deviation) as f32).collect()
-            };
-            tensors.insert(name, Tensor::from_vec(data, shape, &Device::Cpu)?);
+            });
         }
-        Self::over(tensors, config, &tokenizer, "fresh")
+        Self { config: config.clone(), weights, tokenizer }
     }
 
-    fn over(tensors: HashMap<String, Tensor>, config: &Config, tokenizer: &Arc<Tokenizer>, source: &str) -> Result<Self> {
-        let mut vars = BTreeMap::new();
-        for (name, _) in config.tensors() {
-            let tensor = tensors.get(&name).ok_or_else(|| Error::new(format!("tensor `{name}` is missing")))?;
-            vars.insert(name, Var::from_tensor(tensor)?);
-        }
-        let shared: HashMap<String, Tensor> = vars.iter().map(|(n, var)| (n.clone(), var.as_tensor().clone())).collect();
-        let decoder = Arc::new(Decoder::new(config.clone(), &shared)?);
-        Ok(Self { vars, model: Model { decoder, tokenizer: Arc::clone(tokenizer), source: source.into() } })
+    /// The weights with their names and shapes.
+    pub fn named(&self) -> Vec<(String, Vec<f32>, Vec<usize>)> {
+        let shapes = self.config.tensors().into_iter();
+        shapes.zip(&self.weights).map(|((name, shape), data)| (name, data.clone(), shape)).collect()
     }
 
     /// The weights as the three files of a model folder.
     pub fn parts(&self, half: bool) -> Result<Parts> {
-        let mut flat = Vec::new();
-        for (name, var) in &self.vars {
-            flat.push((name.clone(), var.as_tensor().flatten_all()?.to_vec1()?, var.as_tensor().dims().to_vec()));
-        }
-        let config = self.model.decoder.config.to_json(self.model.tokenizer.end);
+        let config = self.config.to_json(self.tokenizer.end);
         Ok(Parts {
             config: serde_json::to_vec_pretty(&config).map_err(|e| Error::new(format!("config.json: {e}")))?,
-            tensors: serialize(&flat, half)?,
-            tokenizer: self.model.tokenizer.to_json()?.into_bytes(),
+            tensors: serialize(&self.named(), half)?,
+            tokenizer: self.tokenizer.to_json()?.into_bytes(),
         })
     }
 }
@@ -167,7 +168,7 @@ mod tests {
     fn tiny() -> Parts {
         let tokenizer = Arc::new(Tokenizer::train(&["walk to shelf".into()], 300).unwrap());
         let config = Config::small(1, 32, tokenizer.vocab()).unwrap();
-        Trainable::fresh(&config, tokenizer, 1).unwrap().parts(false).unwrap()
+        Trainable::fresh(&config, tokenizer, 1).parts(false).unwrap()
     }
 
     #[test]
@@ -175,7 +176,11 @@ mod tests {
         let parts = tiny();
         assert!(parts.build("m").is_ok());
         for cut in [0, 7, 8, 100, parts.tensors.len() - 1] {
-            let bad = Parts { tensors: parts.tensors[..cut].to_vec(), config: parts.config.clone(), tokenizer: parts.tokenizer.clone() };
+            let bad = Parts {
+                tensors: parts.tensors[..cut].to_vec(),
+                config: parts.config.clone(),
+                tokenizer: parts.tokenizer.clone(),
+            };
             assert!(bad.build("m").unwrap_err().message().contains("model.safetensors"));
         }
         let mut hostile = parts.tensors.clone();

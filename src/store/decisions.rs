@@ -98,7 +98,9 @@ impl Store {
 
     /// How many reflections are pending, approved, rejected.
     pub fn standing(&self) -> Result<[u64; 3]> {
-        let mut rows = self.db.prepare_cached(&format!("SELECT coalesce(verdict, 'pending'), count(*) FROM ({CURRENT}) GROUP BY 1"))?;
+        let mut rows = self
+            .db
+            .prepare_cached(&format!("SELECT coalesce(verdict, 'pending'), count(*) FROM ({CURRENT}) GROUP BY 1"))?;
         let mut standing = [0; 3];
         let found = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
         for pair in found {

@@ -153,8 +153,13 @@ impl Store {
         let tx = self.db.transaction()?;
         for (name, value) in metrics {
             let value = value.is_finite().then_some(*value);
-            tx.prepare_cached("INSERT OR REPLACE INTO metrics VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![run, step as i64, name, value, wall_ms])?;
+            tx.prepare_cached("INSERT OR REPLACE INTO metrics VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+                run,
+                step as i64,
+                name,
+                value,
+                wall_ms
+            ])?;
         }
         tx.execute("UPDATE runs SET step = ?2, updated_ms = ?3 WHERE id = ?1", params![run, step as i64, now_ms()])?;
         tx.commit()?;
@@ -163,8 +168,9 @@ impl Store {
 
     /// The metric of a run by step.
     pub fn metric(&self, run: i64, name: &str) -> Result<Vec<MetricPoint>> {
-        let mut rows =
-            self.db.prepare_cached("SELECT step, value, wall_ms FROM metrics WHERE run = ?1 AND name = ?2 ORDER BY step")?;
+        let mut rows = self
+            .db
+            .prepare_cached("SELECT step, value, wall_ms FROM metrics WHERE run = ?1 AND name = ?2 ORDER BY step")?;
         let found = rows.query_map(params![run, name], |row| {
             Ok(MetricPoint { step: row.get::<_, i64>(0)? as u64, value: row.get(1)?, wall_ms: row.get(2)? })
         })?;
@@ -200,7 +206,8 @@ impl Store {
 
     /// All checkpoints, newest first.
     pub fn checkpoints(&self) -> Result<Vec<Checkpoint>> {
-        let mut rows = self.db.prepare_cached("SELECT id, run, step, folder FROM checkpoints ORDER BY id DESC LIMIT 500")?;
+        let mut rows =
+            self.db.prepare_cached("SELECT id, run, step, folder FROM checkpoints ORDER BY id DESC LIMIT 500")?;
         Ok(rows.query_map([], checkpoint_row)?.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -3,7 +3,6 @@
 //! A folder is written under a temporary name, synced and renamed, and only then recorded: a checkpoint that the store
 //! knows is whole, and a full disk or a kill leaves the older ones as they were.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::model::adamw::AdamW;
+use crate::model::config::Config;
 use crate::model::weights::{Parts, Trainable, parse_tensors, serialize};
 use crate::store::Store;
 
@@ -53,7 +53,14 @@ pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)]) -> R
 pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<PathBuf> {
     let name = format!("checkpoints/run-{run}-step-{step}");
     let target = store.root().join(&name);
-    let moments: Vec<_> = optimiser.tensors().into_iter().map(|(n, data)| (n, data.clone(), vec![data.len()])).collect();
+    let names = weights.config.tensors();
+    let moments: Vec<_> = [("first", &optimiser.first), ("second", &optimiser.second)]
+        .into_iter()
+        .flat_map(|(moment, buffers)| {
+            let each = names.iter().zip(buffers);
+            each.map(move |((name, shape), data)| (format!("{name}.{moment}"), data.clone(), shape.clone()))
+        })
+        .collect();
     let state = serde_json::json!({"run": run, "step": step, "updates": optimiser.updates});
     let more = [(OPTIMISER, serialize(&moments, false)?), ("trainer.json", state.to_string().into_bytes())];
     if !target.exists() {
@@ -63,26 +70,37 @@ pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: 
     Ok(target)
 }
 
-/// The optimiser saved in a checkpoint folder.
-pub fn optimiser(folder: &Path) -> Result<AdamW> {
+/// The optimiser saved in a checkpoint folder of a model of that shape.
+pub fn optimiser(folder: &Path, config: &Config) -> Result<AdamW> {
     let read = |name: &str| {
         let path = folder.join(name);
         std::fs::read(&path).map_err(|e| Error::io("reading", &path, &e))
     };
-    let state: serde_json::Value =
-        serde_json::from_slice(&read("trainer.json")?).map_err(|e| Error::new(format!("{}: trainer.json: {e}", folder.display())))?;
-    let mut tensors = BTreeMap::new();
-    for (name, tensor) in parse_tensors(&read(OPTIMISER)?).map_err(|e| e.at(folder.display()))? {
-        tensors.insert(name, tensor.to_vec1()?);
+    let state: serde_json::Value = serde_json::from_slice(&read("trainer.json")?)
+        .map_err(|e| Error::new(format!("{}: trainer.json: {e}", folder.display())))?;
+    let tensors = parse_tensors(&read(OPTIMISER)?).map_err(|e| e.at(folder.display()))?;
+    let mut optimiser = AdamW::new(config);
+    optimiser.updates = state["updates"].as_u64().unwrap_or_default();
+    for (i, (name, _)) in config.tensors().iter().enumerate() {
+        for (moment, buffer) in [("first", &mut optimiser.first[i]), ("second", &mut optimiser.second[i])] {
+            let found = tensors.get(&format!("{name}.{moment}")).filter(|tensor| tensor.elem_count() == buffer.len());
+            let found = found.ok_or_else(|| {
+                Error::new(format!("{}: the optimiser's state of `{name}` does not fit", folder.display()))
+            })?;
+            *buffer = found.flatten_all()?.to_vec1()?;
+        }
     }
-    AdamW::restore(state["updates"].as_u64().unwrap_or_default(), tensors)
+    Ok(optimiser)
 }
 
 /// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model), `embedded`, a
 /// checkpoint's number, or a folder. Returns its files and the name it goes by.
 pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
     let recorded = |checkpoint: &crate::store::Checkpoint| {
-        Ok((Parts::read(&store.root().join(&checkpoint.folder))?, format!("run {} step {}", checkpoint.run, checkpoint.step)))
+        Ok((
+            Parts::read(&store.root().join(&checkpoint.folder))?,
+            format!("run {} step {}", checkpoint.run, checkpoint.step),
+        ))
     };
     match name {
         Some("embedded") => Ok((Model::embedded_parts(), "embedded".into())),
@@ -93,7 +111,8 @@ pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
         Some(number) if number.chars().all(|c| c.is_ascii_digit()) => {
             let known = store.checkpoints()?;
             let found = known.iter().find(|checkpoint| checkpoint.id.to_string() == number).ok_or_else(|| {
-                Error::new(format!("there is no checkpoint {number}")).hint("list them with: foretaste data list checkpoints")
+                Error::new(format!("there is no checkpoint {number}"))
+                    .hint("list them with: foretaste data list checkpoints")
             })?;
             recorded(found)
         }

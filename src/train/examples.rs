@@ -177,9 +177,13 @@ mod tests {
         assert!(all.len() > 1);
         let count = |kind: Kind| all.iter().flat_map(|e| &e.kinds).filter(|k| **k == kind).count();
         let shut = framing.observation("It is shut.").unwrap().len();
-        let trunk: usize = (0..6).map(|i| framing.observation(&format!("You reach the shelf {i}. It holds nothing.")).unwrap().len()).sum();
+        let trunk: usize = (0..6)
+            .map(|i| framing.observation(&format!("You reach the shelf {i}. It holds nothing.")).unwrap().len())
+            .sum();
         assert_eq!(count(Kind::Observation), 60 * shut + trunk);
-        let reflection = framing.reflection("I should look there.").unwrap().len() + 1 + framing.action("walk to shelf 1").unwrap().len();
+        let reflection = framing.reflection("I should look there.").unwrap().len()
+            + 1
+            + framing.action("walk to shelf 1").unwrap().len();
         assert_eq!(count(Kind::Reflection), reflection);
         let none = Carry { branches: false, reflections: false };
         assert_eq!(examples(&framing, &trajectory(6), &branches, &reflections, none, 2048).unwrap().len(), 1);

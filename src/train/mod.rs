@@ -38,7 +38,8 @@ impl Objective {
     pub fn from_word(word: &str) -> Result<Self> {
         let all = [Self::Imitation, Self::WorldModel, Self::Reflection, Self::Joint];
         all.into_iter().find(|o| o.word() == word).ok_or_else(|| {
-            Error::new(format!("there is no objective `{word}`")).hint("objectives: imitation, world-model, reflection, joint")
+            Error::new(format!("there is no objective `{word}`"))
+                .hint("objectives: imitation, world-model, reflection, joint")
         })
     }
 

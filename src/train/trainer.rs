@@ -4,15 +4,14 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
-use rayon::ThreadPool;
-
 use super::checkpoint;
 use super::examples::{Carry, Example, Kind, examples};
 use super::{Objective, Plan};
 use crate::agent::prompt::Framing;
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
-use crate::model::adamw::{AdamW, Gradients};
+use crate::model::adamw::{AdamW, zeros};
+use crate::model::step::{Buffers, step};
 use crate::model::weights::Trainable;
 use crate::rng::Rng;
 use crate::store::{RunStatus, Store};
@@ -74,8 +73,8 @@ pub struct Data {
 impl Data {
     /// Reads the store.
     pub fn read(store: &Store, plan: &Plan, weights: &Trainable) -> Result<Self> {
-        let framing = Framing::new(&weights.model.tokenizer)?;
-        let context = weights.model.decoder.config.context;
+        let framing = Framing::new(&weights.tokenizer)?;
+        let context = weights.config.context;
         let carry = Carry {
             branches: matches!(plan.objective, Objective::WorldModel | Objective::Joint),
             reflections: matches!(plan.objective, Objective::Reflection | Objective::Joint),
@@ -94,7 +93,8 @@ impl Data {
             data.summary.tokens += trees.iter().map(|example| example.tree.len()).sum::<usize>();
             (if demos.len() >= 20 && i % 20 == 19 { &mut data.held_out } else { &mut data.train }).extend(trees);
         }
-        let missing = |what: &str, command: &str| Err(Error::new(format!("there is nothing to train on: {what}")).hint(command));
+        let missing =
+            |what: &str, command: &str| Err(Error::new(format!("there is nothing to train on: {what}")).hint(command));
         if data.summary.demonstrations == 0 {
             return missing("no demonstrations", "run: foretaste collect demos --suite household --split train --games 50");
         }
@@ -135,7 +135,7 @@ impl Data {
 /// Sums over some trees.
 #[derive(Debug, Default)]
 struct Sums {
-    grads: Gradients,
+    grads: Buffers,
     /// Nats and tokens of actions, observations, reflections.
     nats: [f64; 3],
     counts: [f64; 3],
@@ -145,17 +145,17 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, weights: &Trainable, example: &Example, gradient: bool) -> Result<()> {
-        let (loss, nats) = weights.model.decoder.losses(&example.tree)?;
-        let value = f64::from(loss.to_scalar::<f32>()?);
-        if !value.is_finite() {
+    fn add(&mut self, weights: &Trainable, example: &Example) -> Result<()> {
+        let grads = if self.grads.is_empty() { None } else { Some(&mut self.grads) };
+        let loss = step(&weights.config, &weights.weights, &example.tree, grads)?;
+        if !loss.total.is_finite() {
             return Err(Error::new(format!("the loss on trajectory {} is not a number", example.trajectory))
                 .hint("lower the learning rate with --rate; the last checkpoint is whole"));
         }
-        self.loss += value;
+        self.loss += loss.total;
         self.weight += f64::from(example.tree.weight());
         self.tokens += example.tree.len();
-        for (node, nats) in nats {
+        for (node, nats) in loss.nats {
             let slot = match example.kinds[node] {
                 Kind::Action => 0,
                 Kind::Observation => 1,
@@ -165,21 +165,16 @@ impl Sums {
             self.nats[slot] += f64::from(nats);
             self.counts[slot] += 1.0;
         }
-        if gradient {
-            let grads = loss.backward()?;
-            for (name, var) in &weights.vars {
-                if let Some(grad) = grads.get(var.as_tensor()) {
-                    let flat: Vec<f32> = grad.flatten_all()?.to_vec1()?;
-                    add_into(self.grads.entry(name.clone()).or_default(), flat);
-                }
-            }
-        }
         Ok(())
     }
 
     fn merge(&mut self, other: Self) {
-        for (name, grad) in other.grads {
-            add_into(self.grads.entry(name).or_default(), grad);
+        if self.grads.is_empty() {
+            self.grads = other.grads;
+        } else {
+            for (sum, grad) in self.grads.iter_mut().flatten().zip(other.grads.iter().flatten()) {
+                *sum += grad;
+            }
         }
         for slot in 0..3 {
             self.nats[slot] += other.nats[slot];
@@ -195,45 +190,26 @@ impl Sums {
     }
 }
 
-fn add_into(sum: &mut Vec<f32>, grad: Vec<f32>) {
-    if sum.is_empty() {
-        *sum = grad;
-    } else {
-        sum.iter_mut().zip(grad).for_each(|(s, g)| *s += g);
+/// Sums over `batch` on threads that each take every n-th tree; sums are merged in worker order, so a seed and a
+/// number of workers repeat a run exactly.
+fn sums(workers: usize, weights: &Trainable, batch: &[Example], gradient: bool) -> Result<Sums> {
+    let parts: Vec<Result<Sums>> = std::thread::scope(|scope| {
+        let work = |worker: usize| {
+            let mut sums = Sums::default();
+            if gradient {
+                sums.grads = zeros(&weights.config);
+            }
+            batch.iter().skip(worker).step_by(workers).try_for_each(|example| sums.add(weights, example))?;
+            Ok(sums)
+        };
+        let handles: Vec<_> = (0..workers).map(|worker| scope.spawn(move || work(worker))).collect();
+        handles.into_iter().map(|h| h.join().unwrap_or_else(|_| Err(Error::new("a worker thread broke off")))).collect()
+    });
+    let mut total = Sums::default();
+    for part in parts {
+        total.merge(part?);
     }
-}
-
-/// Threads that each compute with one core, so that products are not split: data is.
-struct Workers(Vec<ThreadPool>);
-
-impl Workers {
-    fn new(count: usize) -> Result<Self> {
-        let pool = |_| rayon::ThreadPoolBuilder::new().num_threads(1).build();
-        let pools = (0..count.max(1)).map(pool).collect::<std::result::Result<_, _>>();
-        Ok(Self(pools.map_err(|e| Error::new(format!("starting a worker thread: {e}")))?))
-    }
-
-    /// Sums over `batch`; each worker takes every n-th tree, and sums are merged in worker order.
-    fn run(&self, weights: &Trainable, batch: &[Example], gradient: bool) -> Result<Sums> {
-        let count = self.0.len();
-        let parts: Vec<Result<Sums>> = std::thread::scope(|scope| {
-            let work = |(w, pool): (usize, &ThreadPool)| {
-                let mine: Vec<&Example> = batch.iter().skip(w).step_by(count).collect();
-                pool.install(|| {
-                    let mut sums = Sums::default();
-                    mine.into_iter().try_for_each(|example| sums.add(weights, example, gradient))?;
-                    Ok(sums)
-                })
-            };
-            let handles: Vec<_> = self.0.iter().enumerate().map(|item| scope.spawn(move || work(item))).collect();
-            handles.into_iter().map(|h| h.join().unwrap_or_else(|_| Err(Error::new("a worker thread broke off")))).collect()
-        });
-        let mut total = Sums::default();
-        for part in parts {
-            total.merge(part?);
-        }
-        Ok(total)
-    }
+    Ok(total)
 }
 
 /// Marks a run as alive for other programs: the lock goes with the process, however it ends.
@@ -242,7 +218,8 @@ pub fn lock_run(store: &Store, run: i64) -> Result<File> {
     std::fs::create_dir_all(&folder).map_err(|e| Error::io("creating", &folder, &e))?;
     let path = folder.join(format!("{run}.lock"));
     let file = File::create(&path).map_err(|e| Error::io("creating", &path, &e))?;
-    file.try_lock().map_err(|_| Error::new(format!("run {run} is being trained by another foretaste")).hint("stop it there first"))?;
+    file.try_lock()
+        .map_err(|_| Error::new(format!("run {run} is being trained by another foretaste")).hint("stop it there first"))?;
     Ok(file)
 }
 
@@ -256,16 +233,17 @@ pub fn is_alive(store: &Store, run: i64) -> bool {
 pub fn train(
     store: &mut Store,
     plan: &Plan,
-    weights: &Trainable,
+    mut weights: Trainable,
     start: &str,
     control: &Control,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<i64> {
-    let data = Data::read(store, plan, weights)?;
+    let data = Data::read(store, plan, &weights)?;
     let config = serde_json::json!({"plan": plan, "data": data.summary, "model": start});
     let run = store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, plan.steps)?;
     each(Event::Begun { run, data: &data.summary });
-    go_on(store, run, plan, weights, AdamW::default(), 0, &data, control, each)
+    let optimiser = AdamW::new(&weights.config);
+    go_on(store, run, plan, &mut weights, optimiser, 0, &data, control, each)
 }
 
 /// Goes on with a run from its newest checkpoint (or from its start, if it has none).
@@ -275,12 +253,12 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
         return Err(Error::new(format!("run {run} is finished")).hint("start another from it with --from CHECKPOINT"));
     }
     let config: serde_json::Value = serde_json::from_str(&row.config).map_err(|e| Error::new(format!("run {run}: {e}")))?;
-    let plan: Plan =
-        serde_json::from_value(config["plan"].clone()).map_err(|e| Error::new(format!("run {run} has no usable plan: {e}")))?;
-    let (parts, source, optimiser, step) = match store.latest_checkpoint(Some(run))? {
+    let plan: Plan = serde_json::from_value(config["plan"].clone())
+        .map_err(|e| Error::new(format!("run {run} has no usable plan: {e}")))?;
+    let (parts, source, folder, step) = match store.latest_checkpoint(Some(run))? {
         Some(saved) => {
             let folder = store.root().join(&saved.folder);
-            (crate::model::weights::Parts::read(&folder)?, row.start.clone(), checkpoint::optimiser(&folder)?, saved.step)
+            (crate::model::weights::Parts::read(&folder)?, row.start.clone(), Some(folder), saved.step)
         }
         None => {
             let name = if row.start == "embedded" { Some("embedded") } else { None };
@@ -289,13 +267,17 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
                 return Err(Error::new(format!("run {run} started from {}, and saved no checkpoint yet", row.start))
                     .hint("start it anew"));
             }
-            (parts, source, AdamW::default(), 0)
+            (parts, source, None, 0)
         }
     };
-    let weights = Trainable::from_parts(&parts, &source)?;
+    let mut weights = Trainable::from_parts(&parts, &source)?;
+    let optimiser = match folder {
+        Some(folder) => checkpoint::optimiser(&folder, &weights.config)?,
+        None => AdamW::new(&weights.config),
+    };
     let data = Data::read(store, &plan, &weights)?;
     each(Event::Begun { run, data: &data.summary });
-    go_on(store, run, &plan, &weights, optimiser, step, &data, control, each)
+    go_on(store, run, &plan, &mut weights, optimiser, step, &data, control, each)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one private function that `train` and `resume` share")]
@@ -303,7 +285,7 @@ fn go_on(
     store: &mut Store,
     run: i64,
     plan: &Plan,
-    weights: &Trainable,
+    weights: &mut Trainable,
     mut optimiser: AdamW,
     from: u64,
     data: &Data,
@@ -338,38 +320,39 @@ fn updates(
     store: &mut Store,
     run: i64,
     plan: &Plan,
-    weights: &Trainable,
+    weights: &mut Trainable,
     optimiser: &mut AdamW,
     step: &mut u64,
     data: &Data,
     control: &Control,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
-    let workers = Workers::new(plan.workers)?;
+    let workers = plan.workers.clamp(1, 64);
     let meter = Meter::new(plan.objective.word(), *step, plan.steps);
     let began = Instant::now();
     while *step < plan.steps {
         control.checkpoint()?;
         let started = Instant::now();
         let batch = data.batch(plan, *step);
-        let mut sums = workers.run(weights, &batch, true)?;
-        let scale = (1.0 / sums.weight.max(1.0)) as f32;
-        sums.grads.values_mut().flatten().for_each(|g| *g *= scale);
+        let mut total = sums(workers, weights, &batch, true)?;
+        let scale = (1.0 / total.weight.max(1.0)) as f32;
+        total.grads.iter_mut().flatten().for_each(|g| *g *= scale);
         let rate = plan.rate_at(*step);
-        let norm = optimiser.step(&weights.vars, &sums.grads, rate, CLIP)?;
+        let norm = optimiser.step(&weights.config, &mut weights.weights, &total.grads, rate, CLIP)?;
         *step += 1;
-        let speed = sums.tokens as f64 / started.elapsed().as_secs_f64();
-        let mut metrics = vec![("loss", sums.loss / sums.weight.max(1.0)), ("rate", rate), ("norm", norm), ("tokens_per_s", speed)];
+        let speed = total.tokens as f64 / started.elapsed().as_secs_f64();
+        let mut metrics =
+            vec![("loss", total.loss / total.weight.max(1.0)), ("rate", rate), ("norm", norm), ("tokens_per_s", speed)];
         let means = [("loss_action", 0), ("loss_observation", 1), ("loss_reflection", 2)];
-        metrics.extend(means.iter().filter_map(|(name, slot)| Some((*name, sums.mean(*slot)?))));
+        metrics.extend(means.iter().filter_map(|(name, slot)| Some((*name, total.mean(*slot)?))));
         if *step % plan.save_every == 0 || *step == plan.steps {
             let mut held = data.held_out.clone();
             let all = super::Mixture { action: 1.0, observation: 1.0, reflection: 1.0 };
             held.retain_mut(|example| example.weigh(&all));
             held.truncate(32);
-            let sums = workers.run(weights, &held, false)?;
+            let valid = sums(workers, weights, &held, false)?;
             let names = [("valid_action", 0), ("valid_observation", 1), ("valid_reflection", 2)];
-            metrics.extend(names.iter().filter_map(|(name, slot)| Some((*name, sums.mean(*slot)?))));
+            metrics.extend(names.iter().filter_map(|(name, slot)| Some((*name, valid.mean(*slot)?))));
         }
         store.add_metrics(run, *step, began.elapsed().as_millis() as i64, &metrics)?;
         each(Event::Update { step: *step, metrics: &metrics, progress: meter.at(*step) });

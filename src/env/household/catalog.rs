@@ -38,8 +38,8 @@ pub const ROOMS: [Room; 4] = [
             ("bin", 0, 1, false),
         ],
         things: &[
-            "mug", "cup", "plate", "bowl", "pan", "pot", "knife", "fork", "spoon", "spatula", "apple", "tomato",
-            "potato", "egg", "bread", "lettuce",
+            "mug", "cup", "plate", "bowl", "pan", "pot", "knife", "fork", "spoon", "spatula", "apple", "tomato", "potato",
+            "egg", "bread", "lettuce",
         ],
     },
     Room {

@@ -118,13 +118,17 @@ fn furnish(
     }
     for _ in 0..rng.between(4, 9) {
         // Never a second one of what the task is about: the plan would not know which.
-        wanted.extend(rng.pick(room.things).and_then(|n| catalog::find(n)).filter(|t| t.name != thing.name && t.name != "lamp"));
+        wanted.extend(
+            rng.pick(room.things).and_then(|n| catalog::find(n)).filter(|t| t.name != thing.name && t.name != "lamp"),
+        );
     }
     let mut items: Vec<Item> = Vec::new();
     for thing_now in wanted {
         let subject = thing_now.name == thing.name;
         let homes: Vec<usize> = (0..places.len())
-            .filter(|i| thing_now.homes.contains(&places[*i].kind) && !(subject && task != "light" && places[*i].kind == target))
+            .filter(|i| {
+                thing_now.homes.contains(&places[*i].kind) && !(subject && task != "light" && places[*i].kind == target)
+            })
             .collect();
         // Likelier homes come first in the list; the better of two draws leans towards them.
         let likely = |i: &usize| thing_now.homes.iter().position(|home| *home == places[*i].kind);
@@ -188,7 +192,10 @@ fn problem(draft: &Draft) -> String {
         }
         init.push('\n');
     }
-    format!("(define (problem errand)\n(:domain household)\n(:objects\n{objects})\n(:init\n{init})\n(:goal {}))\n", goal(draft))
+    format!(
+        "(define (problem errand)\n(:domain household)\n(:objects\n{objects})\n(:init\n{init})\n(:goal {}))\n",
+        goal(draft)
+    )
 }
 
 fn goal(draft: &Draft) -> String {

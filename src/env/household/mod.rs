@@ -41,9 +41,10 @@ impl Suite for Household {
     }
 
     fn tasks(&self, split: &str) -> Result<Vec<TaskRef>> {
-        let (_, count) = SPLITS.iter().find(|(name, _)| *name == split).ok_or_else(|| {
-            Error::new(format!("household has no split `{split}`")).hint("splits: train, seen, unseen")
-        })?;
+        let (_, count) = SPLITS
+            .iter()
+            .find(|(name, _)| *name == split)
+            .ok_or_else(|| Error::new(format!("household has no split `{split}`")).hint("splits: train, seen, unseen"))?;
         Ok((0..*count)
             .map(|index| TaskRef { id: format!("{split}/{index}"), kind: generate::kind_of(split, index).to_string() })
             .collect())
@@ -76,7 +77,11 @@ mod tests {
                 let mut steps = 0;
                 while let Some(advice) = expert.advise(env.as_ref()) {
                     let listed = env.turn().admissible.clone().unwrap();
-                    assert!(listed.iter().any(|a| **a == *advice.action), "{split}/{index}: {} in {listed:?}", advice.action);
+                    assert!(
+                        listed.iter().any(|a| **a == *advice.action),
+                        "{split}/{index}: {} in {listed:?}",
+                        advice.action
+                    );
                     env.step(&advice.action).unwrap();
                     steps += 1;
                 }

@@ -202,7 +202,14 @@ impl Grammar {
         Ok(out)
     }
 
-    fn pieces(&self, pieces: &[Piece], bound: &[Binding], facts: &dyn TextFacts, out: &mut String, depth: usize) -> Result<()> {
+    fn pieces(
+        &self,
+        pieces: &[Piece],
+        bound: &[Binding],
+        facts: &dyn TextFacts,
+        out: &mut String,
+        depth: usize,
+    ) -> Result<()> {
         if depth > MAX_DEPTH || out.len() > MAX_TEXT {
             return Err(Error::new("the text grammar refers to itself without end"));
         }
@@ -221,7 +228,14 @@ impl Grammar {
         Ok(())
     }
 
-    fn list(&self, texts: &[String], bound: &[Binding], facts: &dyn TextFacts, out: &mut String, depth: usize) -> Result<()> {
+    fn list(
+        &self,
+        texts: &[String],
+        bound: &[Binding],
+        facts: &dyn TextFacts,
+        out: &mut String,
+        depth: usize,
+    ) -> Result<()> {
         let Some((last, first)) = texts.split_last() else {
             return self.symbol("list_empty", bound, facts, out, depth + 1);
         };

@@ -30,7 +30,12 @@ impl TwPddl {
     pub fn new(game: Arc<Game>) -> Result<Self> {
         let world = World::new(Arc::clone(&game))?;
         let stated = game.task.as_deref().unwrap_or_else(|| world.feedback.lines().last().unwrap_or_default());
-        let task = stated.trim().strip_prefix("Your task is to: ").or_else(|| stated.trim().strip_prefix("Your errand: ")).unwrap_or(stated.trim()).into();
+        let task = stated
+            .trim()
+            .strip_prefix("Your task is to: ")
+            .or_else(|| stated.trim().strip_prefix("Your errand: "))
+            .unwrap_or(stated.trim())
+            .into();
         let turn = turn_of(&world);
         Ok(Self { world, task, turn })
     }

@@ -288,7 +288,10 @@ impl Domain {
                 Some(":types") => {
                     for (name, parent) in typed(&items[1..])? {
                         if parent != "object" {
-                            return Err(bad(part, format_args!("type `{name}` has a supertype `{parent}`: flat types only")));
+                            return Err(bad(
+                                part,
+                                format_args!("type `{name}` has a supertype `{parent}`: flat types only"),
+                            ));
                         }
                         intern(&mut types, &name);
                     }
@@ -298,7 +301,10 @@ impl Domain {
                         let name = declared.head().ok_or_else(|| bad(declared, "a predicate without a name"))?;
                         let wide = typed(&declared.list("a predicate")?[1..])?.len();
                         if wide > MAX_ARITY {
-                            return Err(bad(declared, format_args!("`{name}` takes {wide} arguments; {MAX_ARITY} at most")));
+                            return Err(bad(
+                                declared,
+                                format_args!("`{name}` takes {wide} arguments; {MAX_ARITY} at most"),
+                            ));
                         }
                         predicates.push(name.to_string());
                         arity.push(wide);
@@ -344,9 +350,8 @@ fn action(part: &Sexpr, reader: &mut Reader<'_>) -> Result<Action> {
             _ => return Err(bad(&pair[0], "a keyword without its value")),
         };
     }
-    let section = |key: &str| {
-        sections.get(key).copied().ok_or_else(|| bad(part, format_args!("action `{name}` has no {key}")))
-    };
+    let section =
+        |key: &str| sections.get(key).copied().ok_or_else(|| bad(part, format_args!("action `{name}` has no {key}")));
     let scope = reader.variables(section(":parameters")?)?;
     if scope.len() > MAX_VARS {
         return Err(bad(part, format_args!("more than {MAX_VARS} parameters")));
@@ -420,7 +425,11 @@ mod tests {
         let dip = &domain.actions[0];
         assert_eq!(dip.clauses.len(), 2);
         assert_eq!(dip.clauses[1].types.len(), 3, "p and the two quantified variables");
-        assert_eq!(domain.types[usize::from(dip.clauses[1].types[1])], "place,", "the original's comma typo has no members");
+        assert_eq!(
+            domain.types[usize::from(dip.clauses[1].types[1])],
+            "place,",
+            "the original's comma typo has no members"
+        );
         assert_eq!(dip.effects.len(), 2);
         assert!(domain.is_static[usize::from(domain.predicate("open").unwrap())]);
     }

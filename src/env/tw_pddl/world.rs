@@ -157,9 +157,10 @@ impl World {
                     }
                 }
                 action.clauses.iter().any(|clause| {
-                    let fixed = clause.literals.iter().filter(|l| {
-                        l.atom.pred != 0 && self.game.domain.is_static[usize::from(l.atom.pred)]
-                    });
+                    let fixed = clause
+                        .literals
+                        .iter()
+                        .filter(|l| l.atom.pred != 0 && self.game.domain.is_static[usize::from(l.atom.pred)]);
                     let fixed = Clause { types: clause.types.clone(), literals: fixed.cloned().collect() };
                     let order: Vec<usize> = (0..fixed.literals.len()).filter(|i| !fixed.literals[*i].negated).collect();
                     let mut possible = false;
@@ -250,20 +251,16 @@ impl World {
         }
         let vars = &key.2;
         let ground = |atom: &Atom| self.ground(atom, vars, &self.game.constants);
-        let required = |negated: bool, fact| {
-            clause.literals.iter().any(|l| l.negated == negated && ground(&l.atom) == Some(fact))
-        };
+        let required =
+            |negated: bool, fact| clause.literals.iter().any(|l| l.negated == negated && ground(&l.atom) == Some(fact));
         let added = |fact| action.effects.iter().any(|e| !e.delete && ground(&e.atom) == Some(fact));
         let idle = action.effects.iter().all(|effect| {
             ground(&effect.atom).is_none_or(|fact| {
                 (effect.delete && effect.when.is_empty() && added(fact)) || required(effect.delete, fact)
             })
         });
-        let text = if idle {
-            None
-        } else {
-            Some(self.game.grammar.derive(template, &bindings(action, vars), self)?.into())
-        };
+        let text =
+            if idle { None } else { Some(self.game.grammar.derive(template, &bindings(action, vars), self)?.into()) };
         if idle || !self.game.grammar.reads_fluents(template, &self.game.domain) {
             self.game.commands.write().unwrap_or_else(PoisonError::into_inner).insert(key, text.clone());
         }

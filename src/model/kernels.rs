@@ -1,0 +1,267 @@
+//! The arithmetic of a training step on flat row-major `f32` buffers: matrix products, norms, rotary embedding, and
+//! attention over a token tree.
+//!
+//! Loops that matter run under [`pulp`]'s run-time dispatch, so one build uses AVX2 or AVX-512 where they are present.
+//! Products are single-threaded: a step is parallel over its trees, not inside a product.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use pulp::Arch;
+
+fn accum(add: bool) -> Accum {
+    if add { Accum::Add } else { Accum::Replace }
+}
+
+/// `out[m,n] (+)= a[m,k] · b[n,k]ᵀ`: a linear layer forward, with the weight as checkpoints store it.
+pub fn mul_nt(out: &mut [f32], a: &[f32], b: &[f32], k: usize, add: bool) {
+    let (m, n) = (a.len() / k, b.len() / k);
+    let (a, b) = (MatRef::from_row_major_slice(a, m, k), MatRef::from_row_major_slice(b, n, k));
+    matmul(MatMut::from_row_major_slice_mut(out, m, n), accum(add), a, b.transpose(), 1.0, Par::Seq);
+}
+
+/// `out[m,k] (+)= a[m,n] · b[n,k]`: the gradient of a linear layer's input.
+pub fn mul_nn(out: &mut [f32], a: &[f32], b: &[f32], n: usize, add: bool) {
+    let (m, k) = (a.len() / n, b.len() / n);
+    let (a, b) = (MatRef::from_row_major_slice(a, m, n), MatRef::from_row_major_slice(b, n, k));
+    matmul(MatMut::from_row_major_slice_mut(out, m, k), accum(add), a, b, 1.0, Par::Seq);
+}
+
+/// `out[n,k] += a[m,n]ᵀ · b[m,k]`: the gradient of a linear layer's weight.
+pub fn mul_tn(out: &mut [f32], a: &[f32], b: &[f32], m: usize) {
+    let (n, k) = (a.len() / m, b.len() / m);
+    let (a, b) = (MatRef::from_row_major_slice(a, m, n), MatRef::from_row_major_slice(b, m, k));
+    matmul(MatMut::from_row_major_slice_mut(out, n, k), Accum::Add, a.transpose(), b, 1.0, Par::Seq);
+}
+
+/// Dot product in eight independent sums, which the compiler turns into vector instructions.
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 8];
+    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
+    let tail: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a8.zip(b8) {
+        for i in 0..8 {
+            sums[i] += x[i] * y[i];
+        }
+    }
+    sums.iter().sum::<f32>() + tail
+}
+
+#[inline(always)]
+fn axpy(out: &mut [f32], scale: f32, x: &[f32]) {
+    out.iter_mut().zip(x).for_each(|(o, x)| *o += scale * x);
+}
+
+/// `eˣ` to about 1e-7 relative for `x ≤ 88`, without a library call, so that loops over it vectorise.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    let x = x.max(-87.0);
+    let n = (x * std::f32::consts::LOG2_E).round_ties_even();
+    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
+    let p = 1.0 + r * (1.0 + r * (0.5 + r * (0.166_666_67 + r * (0.041_666_65 + r * (0.008_333_45 + r * 0.001_388_9)))));
+    p * f32::from_bits(((n as i32 + 127) as u32) << 23)
+}
+
+/// RMS norm of each row: `out = x / rms(x) · gain`; returns the reciprocal rms of each row.
+pub fn rms_norm(out: &mut [f32], x: &[f32], gain: &[f32], eps: f32) -> Vec<f32> {
+    let width = gain.len();
+    Arch::new().dispatch(|| {
+        let rows = out.chunks_exact_mut(width).zip(x.chunks_exact(width));
+        rows.map(|(out, x)| {
+            let scale = 1.0 / (dot(x, x) / width as f32 + eps).sqrt();
+            out.iter_mut().zip(x).zip(gain).for_each(|((o, x), g)| *o = x * scale * g);
+            scale
+        })
+        .collect()
+    })
+}
+
+/// Gradient of [`rms_norm`]: adds to `dx` and `dgain`.
+pub fn rms_norm_back(dx: &mut [f32], dgain: &mut [f32], dout: &[f32], x: &[f32], gain: &[f32], scales: &[f32]) {
+    let width = gain.len();
+    Arch::new().dispatch(|| {
+        let mut weighted = vec![0.0f32; width];
+        for (((dx, dout), x), scale) in
+            dx.chunks_exact_mut(width).zip(dout.chunks_exact(width)).zip(x.chunks_exact(width)).zip(scales)
+        {
+            for i in 0..width {
+                weighted[i] = dout[i] * gain[i];
+                dgain[i] += dout[i] * x[i] * scale;
+            }
+            let share = dot(&weighted, x) * scale * scale * scale / width as f32;
+            for i in 0..width {
+                dx[i] += weighted[i] * scale - x[i] * share;
+            }
+        }
+    });
+}
+
+/// `silu(gate) · up`.
+pub fn swiglu(out: &mut [f32], gate: &[f32], up: &[f32]) {
+    Arch::new().dispatch(|| {
+        out.iter_mut().zip(gate).zip(up).for_each(|((o, g), u)| *o = g / (1.0 + exp(-g)) * u);
+    });
+}
+
+/// Gradient of [`swiglu`]: turns `gate` and `up` into their gradients.
+pub fn swiglu_back(gate: &mut [f32], up: &mut [f32], dout: &[f32]) {
+    Arch::new().dispatch(|| {
+        gate.iter_mut().zip(up.iter_mut()).zip(dout).for_each(|((g, u), d)| {
+            let sigma = 1.0 / (1.0 + exp(-*g));
+            let (gate, up) = (*g, *u);
+            *u = d * gate * sigma;
+            *g = d * up * sigma * (1.0 + gate * (1.0 - sigma));
+        });
+    });
+}
+
+/// Rotates each head of each row in place by its position; `back` turns the other way, which is also the gradient.
+pub fn rope(x: &mut [f32], width: usize, head_dim: usize, cos_sin: &[(f32, f32)], back: bool) {
+    let half = head_dim / 2;
+    for (row, angles) in x.chunks_exact_mut(width).zip(cos_sin.chunks_exact(half)) {
+        for head in row.chunks_exact_mut(head_dim) {
+            let (left, right) = head.split_at_mut(half);
+            for ((a, b), (cos, sin)) in left.iter_mut().zip(right).zip(angles) {
+                let sin = if back { -sin } else { *sin };
+                (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+            }
+        }
+    }
+}
+
+/// Shape of the attention.
+#[derive(Debug, Clone, Copy)]
+pub struct Heads {
+    /// Query heads.
+    pub queries: usize,
+    /// Key and value heads.
+    pub keys: usize,
+    /// Width of a head.
+    pub dim: usize,
+}
+
+/// Softmax of the scaled scores of token `i`'s query head against its ancestors and itself, into `shares`.
+#[inline(always)]
+fn attention_row(shares: &mut Vec<f32>, q: &[f32], k: &[f32], path: &[u32], stride: usize, at: usize, scale: f32) {
+    shares.clear();
+    shares.extend(path.iter().map(|j| {
+        let start = *j as usize * stride + at;
+        dot(q, &k[start..start + q.len()]) * scale
+    }));
+    let top = shares.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for share in shares.iter_mut() {
+        *share = exp(*share - top);
+        sum += *share;
+    }
+    shares.iter_mut().for_each(|share| *share /= sum);
+}
+
+/// Attention of every token to its ancestors and itself. `paths[i]` lists them; rows of `q` are `queries · dim` wide,
+/// rows of `k` and `v` are `keys · dim`. No tokens × tokens matrix is ever kept.
+pub fn attention(out: &mut [f32], q: &[f32], k: &[f32], v: &[f32], paths: &[Vec<u32>], heads: Heads) {
+    let (width, stride) = (heads.queries * heads.dim, heads.keys * heads.dim);
+    let (scale, group) = (1.0 / (heads.dim as f32).sqrt(), heads.queries / heads.keys);
+    Arch::new().dispatch(|| {
+        let mut shares = Vec::new();
+        out.fill(0.0);
+        for (i, path) in paths.iter().enumerate() {
+            for h in 0..heads.queries {
+                let (row, at) = (i * width + h * heads.dim, h / group * heads.dim);
+                attention_row(&mut shares, &q[row..row + heads.dim], k, path, stride, at, scale);
+                let out = &mut out[row..row + heads.dim];
+                for (j, share) in path.iter().zip(&shares) {
+                    let start = *j as usize * stride + at;
+                    axpy(out, *share, &v[start..start + heads.dim]);
+                }
+            }
+        }
+    });
+}
+
+/// Gradients of [`attention`], which recomputes the shares. `dk` and `dv` are added to, `dq` is written.
+pub struct AttentionBack<'a> {
+    /// Gradient of the output.
+    pub dout: &'a [f32],
+    /// The inputs of the forward pass.
+    pub q: &'a [f32],
+    /// Keys.
+    pub k: &'a [f32],
+    /// Values.
+    pub v: &'a [f32],
+    /// The paths.
+    pub paths: &'a [Vec<u32>],
+    /// The shape.
+    pub heads: Heads,
+}
+
+impl AttentionBack<'_> {
+    /// Computes them.
+    pub fn run(&self, dq: &mut [f32], dk: &mut [f32], dv: &mut [f32]) {
+        let heads = self.heads;
+        let (width, stride) = (heads.queries * heads.dim, heads.keys * heads.dim);
+        let (scale, group) = (1.0 / (heads.dim as f32).sqrt(), heads.queries / heads.keys);
+        Arch::new().dispatch(|| {
+            let (mut shares, mut dshares) = (Vec::new(), Vec::new());
+            dq.fill(0.0);
+            for (i, path) in self.paths.iter().enumerate() {
+                for h in 0..heads.queries {
+                    let (row, at) = (i * width + h * heads.dim, h / group * heads.dim);
+                    let (q, dout) = (&self.q[row..row + heads.dim], &self.dout[row..row + heads.dim]);
+                    attention_row(&mut shares, q, self.k, path, stride, at, scale);
+                    dshares.clear();
+                    for (j, share) in path.iter().zip(&shares) {
+                        let start = *j as usize * stride + at;
+                        dshares.push(dot(dout, &self.v[start..start + heads.dim]));
+                        axpy(&mut dv[start..start + heads.dim], *share, dout);
+                    }
+                    let mean = dot(&shares, &dshares);
+                    let dq = &mut dq[row..row + heads.dim];
+                    for ((j, share), dshare) in path.iter().zip(&shares).zip(&dshares) {
+                        let start = *j as usize * stride + at;
+                        let dscore = share * (dshare - mean) * scale;
+                        axpy(dq, dscore, &self.k[start..start + heads.dim]);
+                        axpy(&mut dk[start..start + heads.dim], dscore, q);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Cross-entropy of each row of logits against its target, in nats; turns the logits into the gradient of the
+/// weighted sum.
+pub fn cross_entropy(logits: &mut [f32], targets: &[u32], weights: &[f32], vocab: usize) -> Vec<f32> {
+    Arch::new().dispatch(|| {
+        let rows = logits.chunks_exact_mut(vocab).zip(targets).zip(weights);
+        rows.map(|((row, target), weight)| {
+            let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let wanted = row[*target as usize] - top;
+            let mut sum = 0.0;
+            for logit in row.iter_mut() {
+                *logit = exp(*logit - top);
+                sum += *logit;
+            }
+            let scale = weight / sum;
+            row.iter_mut().for_each(|share| *share *= scale);
+            row[*target as usize] -= weight;
+            sum.ln() - wanted
+        })
+        .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_exact_enough_everywhere_it_is_used() {
+        for i in -8700..=1000 {
+            let x = i as f32 / 100.0;
+            let (got, want) = (f64::from(exp(x)), f64::from(x).exp());
+            assert!((got - want).abs() <= 4e-7 * want, "{x}: {got} {want}");
+        }
+        assert!(exp(-1e9) < 1e-37);
+    }
+}

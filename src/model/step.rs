@@ -1,0 +1,224 @@
+//! One training step by hand: loss and gradients of a token tree.
+//!
+//! candle's autograd materialises every intermediate result and its gradient; this keeps what the backward pass needs
+//! and recomputes the rest. `tests/model.rs` holds it against candle's gradients.
+
+use super::config::Config;
+use super::kernels::{
+    AttentionBack, Heads, attention, cross_entropy, mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu,
+    swiglu_back,
+};
+use super::tree::TokenTree;
+use crate::error::{Error, Result};
+
+/// Weights or their gradients: one flat buffer a tensor, in the order of [`Config::tensors`].
+pub type Buffers = Vec<Vec<f32>>;
+
+/// Tensors of a layer, as offsets from the layer's first.
+const LAYER: usize = 9;
+const INPUT_NORM: usize = 0;
+const Q: usize = 1;
+const K: usize = 2;
+const V: usize = 3;
+const O: usize = 4;
+const POST_NORM: usize = 5;
+const GATE: usize = 6;
+const UP: usize = 7;
+const DOWN: usize = 8;
+
+/// What the backward pass of a layer needs.
+struct Saved {
+    input: Vec<f32>,
+    input_scales: Vec<f32>,
+    q: Vec<f32>,
+    k: Vec<f32>,
+    v: Vec<f32>,
+    mixed: Vec<f32>,
+    middle: Vec<f32>,
+    middle_scales: Vec<f32>,
+    normed: Vec<f32>,
+    gate: Vec<f32>,
+    up: Vec<f32>,
+}
+
+/// What a tree's targets cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loss {
+    /// Sum over targets of weight times nats.
+    pub total: f64,
+    /// Nats of each target by its index in the tree.
+    pub nats: Vec<(usize, f32)>,
+}
+
+/// The computation over one tree.
+struct Step<'a> {
+    config: &'a Config,
+    weights: &'a Buffers,
+    paths: Vec<Vec<u32>>,
+    angles: Vec<(f32, f32)>,
+}
+
+/// Loss of a tree's targets; with `grads`, the gradients are added to them.
+pub fn step(config: &Config, weights: &Buffers, tree: &TokenTree, grads: Option<&mut Buffers>) -> Result<Loss> {
+    if let Some(token) = tree.tokens.iter().find(|token| **token as usize >= config.vocab) {
+        return Err(Error::new(format!("token {token} is outside the model's vocabulary of {}", config.vocab)));
+    }
+    let step = Step::new(config, weights, tree);
+    let mut saved = Vec::with_capacity(config.layers);
+    let mut x: Vec<f32> = Vec::with_capacity(tree.len() * config.hidden);
+    for token in &tree.tokens {
+        let at = *token as usize * config.hidden;
+        x.extend_from_slice(&weights[0][at..at + config.hidden]);
+    }
+    for layer in 0..config.layers {
+        saved.push(step.layer(layer, &mut x));
+    }
+    step.head(tree, &x, saved, grads)
+}
+
+impl<'a> Step<'a> {
+    fn new(config: &'a Config, weights: &'a Buffers, tree: &TokenTree) -> Self {
+        let mut paths: Vec<Vec<u32>> = Vec::with_capacity(tree.len());
+        for (i, parent) in tree.parents.iter().enumerate() {
+            let mut path = parent.map(|p| paths[p].clone()).unwrap_or_default();
+            path.push(i as u32);
+            paths.push(path);
+        }
+        let half = config.head_dim() / 2;
+        let frequency = |i: usize| f64::from(config.rope_theta).powf(-2.0 * i as f64 / config.head_dim() as f64);
+        let frequencies: Vec<f64> = (0..half).map(frequency).collect();
+        let angle = |path: &Vec<u32>| {
+            let position = (path.len() - 1) as f64;
+            frequencies
+                .iter()
+                .map(move |f| (position * f).sin_cos())
+                .map(|(sin, cos)| (cos as f32, sin as f32))
+                .collect::<Vec<_>>()
+        };
+        let angles = paths.iter().flat_map(angle).collect();
+        Self { config, weights, paths, angles }
+    }
+
+    fn heads(&self) -> Heads {
+        Heads { queries: self.config.heads, keys: self.config.kv_heads, dim: self.config.head_dim() }
+    }
+
+    fn at(layer: usize, tensor: usize) -> usize {
+        1 + layer * LAYER + tensor
+    }
+
+    fn linear(&self, x: &[f32], tensor: usize, inner: usize) -> Vec<f32> {
+        let weight = &self.weights[tensor];
+        let mut out = vec![0.0; x.len() / inner * (weight.len() / inner)];
+        mul_nt(&mut out, x, weight, inner, false);
+        out
+    }
+
+    fn norm(&self, x: &[f32], tensor: usize) -> (Vec<f32>, Vec<f32>) {
+        let mut out = vec![0.0; x.len()];
+        let scales = rms_norm(&mut out, x, &self.weights[tensor], self.config.norm_eps as f32);
+        (out, scales)
+    }
+
+    fn layer(&self, layer: usize, x: &mut [f32]) -> Saved {
+        let (h, dim) = (self.config.hidden, self.config.head_dim());
+        let kv = self.config.kv_heads * dim;
+        let at = |tensor| Self::at(layer, tensor);
+        let input = x.to_vec();
+        let (normed, input_scales) = self.norm(x, at(INPUT_NORM));
+        let mut q = self.linear(&normed, at(Q), h);
+        let mut k = self.linear(&normed, at(K), h);
+        let v = self.linear(&normed, at(V), h);
+        rope(&mut q, h, dim, &self.angles, false);
+        rope(&mut k, kv, dim, &self.angles, false);
+        let mut mixed = vec![0.0; x.len()];
+        attention(&mut mixed, &q, &k, &v, &self.paths, self.heads());
+        mul_nt(x, &mixed, &self.weights[at(O)], h, true);
+        let middle = x.to_vec();
+        let (normed, middle_scales) = self.norm(x, at(POST_NORM));
+        let gate = self.linear(&normed, at(GATE), h);
+        let up = self.linear(&normed, at(UP), h);
+        let mut inner = vec![0.0; gate.len()];
+        swiglu(&mut inner, &gate, &up);
+        mul_nt(x, &inner, &self.weights[at(DOWN)], self.config.intermediate, true);
+        Saved { input, input_scales, q, k, v, mixed, middle, middle_scales, normed, gate, up }
+    }
+
+    /// Turns the gradient of a layer's output into the gradient of its input.
+    fn layer_back(&self, layer: usize, saved: Saved, dx: &mut [f32], grads: &mut Buffers) {
+        let (h, tokens) = (self.config.hidden, self.paths.len());
+        let at = |tensor| Self::at(layer, tensor);
+        let Saved { input, input_scales, q, k, v, mixed, middle, middle_scales, normed, mut gate, mut up } = saved;
+        let mut inner = vec![0.0; gate.len()];
+        swiglu(&mut inner, &gate, &up);
+        mul_tn(&mut grads[at(DOWN)], dx, &inner, tokens);
+        mul_nn(&mut inner, dx, &self.weights[at(DOWN)], h, false);
+        swiglu_back(&mut gate, &mut up, &inner);
+        let mut dnormed = vec![0.0; dx.len()];
+        for (dout, tensor) in [(&gate, GATE), (&up, UP)] {
+            mul_tn(&mut grads[at(tensor)], dout, &normed, tokens);
+            mul_nn(&mut dnormed, dout, &self.weights[at(tensor)], self.config.intermediate, tensor == UP);
+        }
+        rms_norm_back(dx, &mut grads[at(POST_NORM)], &dnormed, &middle, &self.weights[at(POST_NORM)], &middle_scales);
+
+        mul_tn(&mut grads[at(O)], dx, &mixed, tokens);
+        let mut dmixed = vec![0.0; dx.len()];
+        mul_nn(&mut dmixed, dx, &self.weights[at(O)], h, false);
+        let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
+        let back = AttentionBack { dout: &dmixed, q: &q, k: &k, v: &v, paths: &self.paths, heads: self.heads() };
+        back.run(&mut dq, &mut dk, &mut dv);
+        let (dim, kv) = (self.config.head_dim(), k.len() / tokens);
+        rope(&mut dq, h, dim, &self.angles, true);
+        rope(&mut dk, kv, dim, &self.angles, true);
+        let (normed, _) = self.norm(&input, at(INPUT_NORM));
+        for (dout, tensor, width) in [(&dq, Q, h), (&dk, K, kv), (&dv, V, kv)] {
+            mul_tn(&mut grads[at(tensor)], dout, &normed, tokens);
+            mul_nn(&mut dnormed, dout, &self.weights[at(tensor)], width, tensor != Q);
+        }
+        rms_norm_back(dx, &mut grads[at(INPUT_NORM)], &dnormed, &input, &self.weights[at(INPUT_NORM)], &input_scales);
+    }
+
+    /// The loss, and from it backwards through everything. Logits exist for the parents of targets only.
+    fn head(&self, tree: &TokenTree, x: &[f32], saved: Vec<Saved>, grads: Option<&mut Buffers>) -> Result<Loss> {
+        let h = self.config.hidden;
+        let (mut rows, mut nodes, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (i, weight) in tree.weights.iter().enumerate() {
+            if let (true, Some(parent)) = (*weight != 0.0, tree.parents[i]) {
+                rows.push(parent);
+                nodes.push(i);
+                targets.push(tree.tokens[i]);
+                weights.push(*weight);
+            }
+        }
+        if rows.is_empty() {
+            return Err(Error::new("a training example without any target token"));
+        }
+        let norm = 1 + self.config.layers * LAYER;
+        let head = if self.config.tied { 0 } else { norm + 1 };
+        let picked: Vec<f32> = rows.iter().flat_map(|row| &x[row * h..(row + 1) * h]).copied().collect();
+        let (normed, scales) = self.norm(&picked, norm);
+        let mut logits = self.linear(&normed, head, h);
+        let nats = cross_entropy(&mut logits, &targets, &weights, self.config.vocab);
+        let total = nats.iter().zip(&weights).map(|(nats, weight)| f64::from(nats * weight)).sum();
+        let loss = Loss { total, nats: nodes.into_iter().zip(nats).collect() };
+        let Some(grads) = grads else { return Ok(loss) };
+
+        mul_tn(&mut grads[head], &logits, &normed, rows.len());
+        let mut dnormed = vec![0.0; normed.len()];
+        mul_nn(&mut dnormed, &logits, &self.weights[head], self.config.vocab, false);
+        let mut dpicked = vec![0.0; picked.len()];
+        rms_norm_back(&mut dpicked, &mut grads[norm], &dnormed, &picked, &self.weights[norm], &scales);
+        let mut dx = vec![0.0; x.len()];
+        for (row, d) in rows.iter().zip(dpicked.chunks_exact(h)) {
+            dx[row * h..(row + 1) * h].iter_mut().zip(d).for_each(|(x, d)| *x += d);
+        }
+        for (layer, saved) in saved.into_iter().enumerate().rev() {
+            self.layer_back(layer, saved, &mut dx, grads);
+        }
+        for (token, d) in tree.tokens.iter().zip(dx.chunks_exact(h)) {
+            let at = *token as usize * h;
+            grads[0][at..at + h].iter_mut().zip(d).for_each(|(g, d)| *g += d);
+        }
+        Ok(loss)
+    }
+}
