@@ -10,6 +10,7 @@ pub mod env;
 pub mod error;
 pub mod eval;
 pub mod experience;
+pub mod explore;
 pub mod formats;
 pub mod model;
 pub mod paths;

@@ -12,6 +12,7 @@ use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::model::adamw::{AdamW, zeros};
 use crate::model::step::{Buffers, step};
+use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Trainable;
 use crate::rng::Rng;
 use crate::store::{RunStatus, Store};
@@ -72,9 +73,8 @@ pub struct Data {
 
 impl Data {
     /// Reads the store.
-    pub fn read(store: &Store, plan: &Plan, weights: &Trainable) -> Result<Self> {
-        let framing = Framing::new(&weights.tokenizer)?;
-        let context = weights.config.context;
+    pub fn read(store: &Store, plan: &Plan, tokenizer: &Tokenizer, context: usize) -> Result<Self> {
+        let framing = Framing::new(tokenizer)?;
         let carry = Carry {
             branches: matches!(plan.objective, Objective::WorldModel | Objective::Joint),
             reflections: matches!(plan.objective, Objective::Reflection | Objective::Joint),
@@ -238,7 +238,7 @@ pub fn train(
     control: &Control,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<i64> {
-    let data = Data::read(store, plan, &weights)?;
+    let data = Data::read(store, plan, &weights.tokenizer, weights.config.context)?;
     let config = serde_json::json!({"plan": plan, "data": data.summary, "model": start});
     let run = store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, plan.steps)?;
     each(Event::Begun { run, data: &data.summary });
@@ -275,7 +275,7 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
         Some(folder) => checkpoint::optimiser(&folder, &weights.config)?,
         None => AdamW::new(&weights.config),
     };
-    let data = Data::read(store, &plan, &weights)?;
+    let data = Data::read(store, &plan, &weights.tokenizer, weights.config.context)?;
     each(Event::Begun { run, data: &data.summary });
     go_on(store, run, &plan, &mut weights, optimiser, step, &data, control, each)
 }

@@ -1,16 +1,142 @@
-//! The terminal program.
+//! The terminal program: state, messages, update, view; threads behind it do all the work.
 
+pub mod app;
 pub mod caps;
+pub mod frame;
+pub mod keys;
+pub mod screens;
+pub mod theme;
+pub mod work;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind};
+use crossterm::execute;
+use futures::StreamExt;
+use ratatui::DefaultTerminal;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::env::Suite;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::store::Store;
+use app::{App, Effect, Msg};
+use caps::Caps;
+use work::desk::DeskCmd;
+use work::jobs::Jobs;
+use work::mind::Mind;
+use work::world::WorldCmd;
+use work::{Mailbox, desk, world};
 
-/// Runs it.
-pub fn run(_root: &Path, _suite: Arc<dyn Suite>) -> Result<()> {
-    Ok(())
+/// At most sixty frames a second.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// Runs it until the person leaves, and puts the terminal back whatever happens.
+pub fn run(root: &Path, suite: Arc<dyn Suite>) -> Result<()> {
+    // Opened here first: what is wrong with the data directory is said before the screen is taken.
+    let store = Store::open(root)?;
+    let screen = store.setting("screen")?;
+    drop(store);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Error::new(format!("starting the event loop: {e}")))?;
+    let mut terminal = ratatui::try_init().map_err(|e| Error::new(format!("preparing the terminal: {e}")))?;
+    _ = execute!(std::io::stdout(), EnableBracketedPaste);
+    let (tx, rx) = unbounded_channel();
+    let mail = Mailbox(tx);
+    let hands = Hands {
+        world: world::start(Arc::clone(&suite), root.to_path_buf(), mail.clone()),
+        mind: Mind::start(root.to_path_buf(), mail.clone()),
+        desk: desk::start(root.to_path_buf(), mail.clone()),
+        jobs: Jobs::new(Arc::clone(&suite), root.to_path_buf(), mail),
+    };
+    let mut app = App::new(suite.name(), Caps::detect());
+    app.data.root = root.display().to_string();
+    let (hands, ended) = runtime.block_on(live(&mut terminal, &mut app, hands, rx, screen.as_deref()));
+    _ = execute!(std::io::stdout(), DisableBracketedPaste);
+    ratatui::restore();
+    if !app.jobs.is_empty() {
+        eprintln!("stopping cleanly…");
+    }
+    hands.jobs.finish();
+    ended
+}
+
+/// The threads that carry effects out.
+struct Hands {
+    world: Sender<WorldCmd>,
+    mind: Mind,
+    desk: Sender<DeskCmd>,
+    jobs: Jobs,
+}
+
+impl Hands {
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            // A closed channel means that the thread is gone; it has said why.
+            match effect {
+                Effect::World(command) => _ = self.world.send(command),
+                Effect::Look(look) => self.mind.look(*look),
+                Effect::LoadModel(name) => self.mind.load(name),
+                Effect::Desk(command) => _ = self.desk.send(command),
+                Effect::Job(command) => self.jobs.obey(command),
+            }
+        }
+    }
+}
+
+async fn live(
+    terminal: &mut DefaultTerminal,
+    app: &mut App,
+    mut hands: Hands,
+    mut rx: UnboundedReceiver<Msg>,
+    screen: Option<&str>,
+) -> (Hands, Result<()>) {
+    hands.carry_out(app.begin(screen));
+    let mut input = EventStream::new();
+    let mut clock = interval(Duration::from_millis(500));
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next_frame = Instant::now();
+    let mut stale = true;
+    let end = asked_to_end();
+    tokio::pin!(end);
+    while !app.quit {
+        let msg = tokio::select! {
+            biased;
+            _ = &mut end => break,
+            event = input.next() => match event {
+                Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => Some(Msg::Key(key)),
+                Some(Ok(Event::Paste(text))) => Some(Msg::Paste(text)),
+                Some(Ok(_)) => None,
+                Some(Err(error)) => return (hands, Err(Error::new(format!("reading the terminal: {error}")))),
+                None => break,
+            },
+            // A frame before more messages: a busy thread must not starve the screen.
+            () = sleep_until(next_frame), if stale => {
+                if let Err(error) = terminal.draw(|frame| frame::draw(app, frame)) {
+                    return (hands, Err(Error::new(format!("drawing: {error}"))));
+                }
+                stale = false;
+                next_frame = Instant::now() + FRAME;
+                continue;
+            }
+            msg = rx.recv() => msg,
+            _ = clock.tick() => {
+                let effects = app.update(Msg::Tick);
+                stale |= app.screen == app::Screen::Replay || !effects.is_empty();
+                hands.carry_out(effects);
+                continue;
+            }
+        };
+        if let Some(msg) = msg {
+            let effects = app.update(msg);
+            hands.carry_out(effects);
+        }
+        stale = true;
+    }
+    (hands, Ok(()))
 }
 
 /// Resolves to true when the process is asked to end: Ctrl-C, SIGTERM, SIGHUP.

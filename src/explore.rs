@@ -1,0 +1,375 @@
+//! One person's exploration of a task: a tree of states, each a running world of its own, and where they stand in it.
+//!
+//! Going back is choosing another node; trying an alternative is a step on a fork. Knows nothing of screens.
+
+use serde::{Deserialize, Serialize};
+
+use crate::collect::{step_of, trajectory_at, try_action};
+use crate::env::{Advice, Environment, Expert, Opened, STEP_LIMIT, Suite};
+use crate::error::{Error, Result};
+use crate::experience::{Branch, Effect, Purpose, State, Trajectory};
+
+/// A state that was visited.
+struct Node {
+    parent: Option<usize>,
+    action: String,
+    source: String,
+    depth: usize,
+    env: Box<dyn Environment>,
+}
+
+/// An executed what-if: an action, who proposed it, and what it really led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The action.
+    pub action: String,
+    /// Who proposed it.
+    pub source: String,
+    /// The real next observation.
+    pub observation: String,
+    /// What it did.
+    pub effect: Effect,
+    /// Whether it ends the episode in success.
+    pub success: bool,
+    /// Steps to the goal from there along the expert's plan, where it knows.
+    pub steps_left: Option<usize>,
+}
+
+/// One line of the tree walked so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkLine {
+    /// The node.
+    pub node: usize,
+    /// Steps from the start.
+    pub depth: usize,
+    /// What led to it; empty for the start.
+    pub action: String,
+    /// Who chose that.
+    pub source: String,
+    /// Whether it lies on the path to the current node.
+    pub on_path: bool,
+}
+
+/// Everything a face shows of the current node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// Suite, split and task.
+    pub suite: String,
+    /// The split.
+    pub split: String,
+    /// The task's identifier.
+    pub task_id: String,
+    /// Its kind.
+    pub kind: String,
+    /// The goal in words.
+    pub task: String,
+    /// The current node.
+    pub node: usize,
+    /// Steps taken to it.
+    pub depth: usize,
+    /// The observation exactly as given.
+    pub observation: String,
+    /// Admissible actions, in the environment's order.
+    pub admissible: Vec<String>,
+    /// The expert's name and what it says here.
+    pub expert: Option<(String, Option<Advice>)>,
+    /// What the expert's action leads to.
+    pub expert_outcome: Option<Outcome>,
+    /// The tree.
+    pub trunk: Vec<TrunkLine>,
+    /// Whether the episode is over here, and won.
+    pub done: bool,
+    /// Whether the goal is reached here.
+    pub success: bool,
+    /// The state as the policy is shown it.
+    pub state: State,
+}
+
+/// A session as it is remembered between starts: enough to replay it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    suite: String,
+    split: String,
+    task_id: String,
+    /// Parent, action and source of each node after the first.
+    steps: Vec<(usize, String, String)>,
+    at: usize,
+}
+
+impl Remembered {
+    /// The suite it was in.
+    pub fn suite(&self) -> &str {
+        &self.suite
+    }
+
+    /// The task it was in.
+    pub fn task_id(&self) -> &str {
+        &self.task_id
+    }
+
+    /// The split it was in.
+    pub fn split(&self) -> &str {
+        &self.split
+    }
+}
+
+/// An exploration of one task.
+pub struct Session {
+    start: Trajectory,
+    expert: Option<Box<dyn Expert>>,
+    nodes: Vec<Node>,
+    at: usize,
+}
+
+impl Session {
+    /// Opens a task at its start.
+    pub fn open(suite: &dyn Suite, split: &str, task_id: &str) -> Result<Self> {
+        let mut opened: Opened = suite.open(task_id)?;
+        let expert = opened.expert.take();
+        let start = trajectory_at(&opened, split, Purpose::Exploration, "human", 0);
+        let root = Node { parent: None, action: String::new(), source: String::new(), depth: 0, env: opened.env };
+        Ok(Self { start, expert, nodes: vec![root], at: 0 })
+    }
+
+    /// Opens a remembered session and replays it.
+    pub fn restore(suite: &dyn Suite, remembered: &Remembered) -> Result<Self> {
+        let mut session = Self::open(suite, &remembered.split, &remembered.task_id)?;
+        for (parent, action, source) in &remembered.steps {
+            session.goto(*parent)?;
+            session.step(action, source)?;
+        }
+        session.goto(remembered.at)?;
+        Ok(session)
+    }
+
+    /// What to remember.
+    pub fn remember(&self) -> Remembered {
+        let steps = self.nodes.iter().filter_map(|n| Some((n.parent?, n.action.clone(), n.source.clone())));
+        Remembered {
+            suite: self.start.suite.clone(),
+            split: self.start.split.clone(),
+            task_id: self.start.task_id.clone(),
+            steps: steps.collect(),
+            at: self.at,
+        }
+    }
+
+    fn env(&self) -> &dyn Environment {
+        self.nodes[self.at].env.as_ref()
+    }
+
+    /// Takes an action on a fork of the current state and goes there. The same action from the same state is the same
+    /// node.
+    pub fn step(&mut self, action: &str, source: &str) -> Result<()> {
+        if self.env().turn().done {
+            return Err(Error::new("the episode is over here").hint("go back with u, or to the next task with ]"));
+        }
+        if self.nodes[self.at].depth >= STEP_LIMIT {
+            return Err(Error::new(format!("the step limit of {STEP_LIMIT} is reached")).hint("go back with u"));
+        }
+        let action = action.trim();
+        let known = self.nodes.iter().position(|node| node.parent == Some(self.at) && node.action == action);
+        if let Some(known) = known {
+            self.at = known;
+            return Ok(());
+        }
+        let mut env = self.env().fork()?;
+        env.step(action)?;
+        let depth = self.nodes[self.at].depth + 1;
+        self.nodes.push(Node { parent: Some(self.at), action: action.into(), source: source.into(), depth, env });
+        self.at = self.nodes.len() - 1;
+        Ok(())
+    }
+
+    /// Goes back one step; false at the start.
+    pub fn back(&mut self) -> bool {
+        let parent = self.nodes[self.at].parent;
+        self.at = parent.unwrap_or(self.at);
+        parent.is_some()
+    }
+
+    /// Goes to any node.
+    pub fn goto(&mut self, node: usize) -> Result<()> {
+        if node >= self.nodes.len() {
+            return Err(Error::new(format!("there is no node {node}")));
+        }
+        self.at = node;
+        Ok(())
+    }
+
+    /// The current node.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The nodes from the start to the current one.
+    pub fn path(&self) -> Vec<usize> {
+        let mut path = vec![self.at];
+        while let Some(parent) = self.nodes[path[path.len() - 1]].parent {
+            path.push(parent);
+        }
+        path.reverse();
+        path
+    }
+
+    /// The episode from the start to the current node.
+    pub fn trajectory(&self) -> Trajectory {
+        let mut trajectory = self.start.clone();
+        for node in &self.path()[1..] {
+            let node = &self.nodes[*node];
+            trajectory.steps.push(step_of(node.env.as_ref(), &node.action, &node.source));
+        }
+        trajectory
+    }
+
+    /// The same, as a demonstration with whoever acted as its expert. Refused unless it reached the goal: what is
+    /// imitated must be worth imitating.
+    pub fn demonstration(&self) -> Result<Trajectory> {
+        if !self.env().turn().success {
+            return Err(Error::new("the goal is not reached here, so there is nothing to imitate yet")
+                .hint("play on until the task is solved, then keep it"));
+        }
+        let mut trajectory = self.trajectory();
+        trajectory.purpose = Purpose::Demonstration;
+        let by_hand = trajectory.steps.iter().any(|step| step.source == "human" || step.source == "policy");
+        trajectory.actor = if by_hand { "human".into() } else { self.expert.as_ref().map_or("human", |e| e.name()).into() };
+        Ok(trajectory)
+    }
+
+    fn advice(&self) -> Option<Advice> {
+        self.expert.as_ref()?.advise(self.env())
+    }
+
+    /// Executes actions on forks of the current state.
+    pub fn outcomes(&self, actions: &[(String, String)]) -> Result<Vec<Outcome>> {
+        let expert_next = match self.advice() {
+            Some(advice) => Some(try_action(self.env(), &advice.action, None)?.0.fingerprint()),
+            None => None,
+        };
+        actions.iter().map(|(action, source)| self.outcome(action, source, expert_next)).collect()
+    }
+
+    fn outcome(&self, action: &str, source: &str, expert_next: Option<u64>) -> Result<Outcome> {
+        let (fork, effect) = try_action(self.env(), action, expert_next)?;
+        let left = self.expert.as_ref().and_then(|expert| expert.advise(fork.as_ref())).and_then(|a| a.steps_left);
+        let turn = fork.turn();
+        let steps_left = if turn.success { Some(0) } else { left };
+        let observation = turn.observation.to_string();
+        Ok(Outcome { action: action.into(), source: source.into(), observation, effect, success: turn.success, steps_left })
+    }
+
+    /// Everything to be shown of the current node.
+    pub fn view(&self) -> Result<View> {
+        let turn = self.env().turn();
+        let advice = self.advice();
+        let expert_outcome = match (&advice, &self.expert) {
+            (Some(advice), Some(expert)) => Some(self.outcome(&advice.action, expert.name(), None)?),
+            _ => None,
+        };
+        let path = self.path();
+        let trajectory = self.trajectory();
+        Ok(View {
+            suite: self.start.suite.clone(),
+            split: self.start.split.clone(),
+            task_id: self.start.task_id.clone(),
+            kind: self.start.kind.clone(),
+            task: self.start.task.clone(),
+            node: self.at,
+            depth: self.nodes[self.at].depth,
+            observation: turn.observation.to_string(),
+            admissible: trajectory.admissible_at(trajectory.steps.len()).to_vec(),
+            expert: self.expert.as_ref().map(|expert| (expert.name().to_string(), advice)),
+            expert_outcome,
+            trunk: self.trunk(&path),
+            done: turn.done,
+            success: turn.success,
+            state: trajectory.state(trajectory.steps.len()),
+        })
+    }
+
+    /// The tree in depth-first order, children in the order they were first visited.
+    fn trunk(&self, path: &[usize]) -> Vec<TrunkLine> {
+        let mut lines = Vec::with_capacity(self.nodes.len());
+        let mut stack = vec![0];
+        while let Some(at) = stack.pop() {
+            let node = &self.nodes[at];
+            lines.push(TrunkLine {
+                node: at,
+                depth: node.depth,
+                action: node.action.clone(),
+                source: node.source.clone(),
+                on_path: path.contains(&at),
+            });
+            stack.extend((0..self.nodes.len()).rev().filter(|child| self.nodes[*child].parent == Some(at)));
+        }
+        lines
+    }
+}
+
+/// A what-if as a branch of a stored trajectory.
+pub fn branch(outcome: &Outcome, trajectory: i64, t: usize) -> Branch {
+    Branch {
+        id: 0,
+        trajectory,
+        t,
+        action: outcome.action.clone(),
+        source: outcome.source.clone(),
+        observation: outcome.observation.clone(),
+        effect: outcome.effect,
+        done: outcome.effect == Effect::Ends,
+        success: outcome.success,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::household::Household;
+
+    fn session() -> Session {
+        Session::open(&Household, "train", "train/3").unwrap()
+    }
+
+    #[test]
+    fn going_back_and_on_keeps_every_branch_and_forks_do_not_meet() {
+        let mut session = session();
+        let start = session.view().unwrap();
+        let actions: Vec<String> = start.admissible.iter().filter(|a| a.starts_with("walk")).take(2).cloned().collect();
+        session.step(&actions[0], "human").unwrap();
+        let first = session.view().unwrap();
+        assert!(session.back());
+        assert_eq!(session.view().unwrap().observation, start.observation);
+        session.step(&actions[1], "human").unwrap();
+        session.goto(first.node).unwrap();
+        assert_eq!(session.view().unwrap().observation, first.observation);
+        assert_eq!(session.view().unwrap().trunk.len(), 3);
+        session.back();
+        session.step(&actions[0], "human").unwrap();
+        assert_eq!(session.view().unwrap().trunk.len(), 3, "the same action from the same state is the same node");
+    }
+
+    #[test]
+    fn a_session_comes_back_as_it_was_and_only_a_win_is_kept() {
+        let mut session = session();
+        assert!(session.demonstration().is_err());
+        while let Some(advice) = session.view().unwrap().expert.and_then(|(_, advice)| advice) {
+            session.step(&advice.action, "walkthrough").unwrap();
+        }
+        let kept = session.demonstration().unwrap();
+        assert!(kept.success() && kept.actor == "walkthrough");
+        session.back();
+        let again = Session::restore(&Household, &session.remember()).unwrap();
+        assert_eq!(again.view().unwrap(), session.view().unwrap());
+    }
+
+    #[test]
+    fn off_the_path_there_is_no_expert_and_none_is_invented() {
+        let mut session = session();
+        let start = session.view().unwrap();
+        let expert = start.expert.unwrap().1.unwrap().action;
+        let other = start.admissible.iter().find(|a| a.starts_with("walk") && **a != expert).unwrap();
+        session.step(other, "human").unwrap();
+        let view = session.view().unwrap();
+        assert!(view.expert.unwrap().1.is_none() && view.expert_outcome.is_none());
+    }
+}

@@ -1,0 +1,402 @@
+//! The state of the interface, what changes it, and what it asks for: pure, and tested without a terminal.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crossterm::event::KeyEvent;
+
+use super::caps::Caps;
+use super::keys::{self, Act};
+use super::screens::{curate, data, explore, replay, train};
+use super::theme::Theme;
+use super::work::desk::DeskCmd;
+use super::work::jobs::{JobCmd, Kind};
+use super::work::mind::Look;
+use super::work::world::WorldCmd;
+use crate::collect::Scope;
+use crate::control::Progress;
+use crate::error::{Error, Result};
+
+/// The five screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Screen {
+    /// Step a task beside its expert.
+    Explore,
+    /// Decide on reflections.
+    Curate,
+    /// Train and watch.
+    Train,
+    /// Step through what was saved.
+    Replay,
+    /// What is in the store.
+    Data,
+}
+
+impl Screen {
+    /// In the order of their tabs.
+    pub const ALL: [Self; 5] = [Self::Explore, Self::Curate, Self::Train, Self::Replay, Self::Data];
+
+    /// The tab's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Explore => "Explore",
+            Self::Curate => "Curate",
+            Self::Train => "Train",
+            Self::Replay => "Replay",
+            Self::Data => "Data",
+        }
+    }
+
+    /// The screen so many tabs on.
+    pub fn beside(self, by: usize) -> Self {
+        Self::ALL[(self as usize + by) % 5]
+    }
+}
+
+/// A line for the status bar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The text.
+    pub text: String,
+    /// Whether something failed.
+    pub bad: bool,
+}
+
+impl Notice {
+    /// Something happened.
+    pub fn info(text: String) -> Self {
+        Self { text, bad: false }
+    }
+
+    /// Something failed.
+    pub fn error(error: &Error) -> Self {
+        let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
+        Self { text: format!("{}{next}", error.message()), bad: true }
+    }
+}
+
+/// A running job.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Job {
+    /// How far it is.
+    pub progress: Option<Progress>,
+    /// Whether it is paused.
+    pub paused: bool,
+    /// Whether it was asked to stop.
+    pub stopping: bool,
+}
+
+/// What a job says.
+#[derive(Debug)]
+pub enum JobMsg {
+    /// It runs.
+    Started,
+    /// The training run it works on.
+    Run(i64),
+    /// How far it is.
+    Progress(Progress),
+    /// A checkpoint is saved.
+    Saved(u64),
+    /// It was paused or goes on.
+    Paused(bool),
+    /// It ended.
+    Ended(Result<String>),
+}
+
+/// Everything that can happen.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The clock, twice a second.
+    Tick,
+    /// The store's contents changed.
+    Changed,
+    /// Something to say.
+    Notice(Notice),
+    /// From a job.
+    Job(Kind, JobMsg),
+    /// For Explore.
+    Explore(explore::Msg),
+    /// For Curate.
+    Curate(curate::Msg),
+    /// For Train.
+    Train(train::Msg),
+    /// For Replay.
+    Replay(replay::Msg),
+    /// For Data.
+    Data(data::Msg),
+}
+
+/// Everything the interface asks for, as data.
+#[derive(Debug)]
+pub enum Effect {
+    /// Of the world.
+    World(WorldCmd),
+    /// Of the model.
+    Look(Box<Look>),
+    /// The model to load; none for the newest checkpoint.
+    LoadModel(Option<String>),
+    /// Of the store.
+    Desk(DeskCmd),
+    /// Of the jobs.
+    Job(JobCmd),
+}
+
+/// A box over the screen that takes all keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Popup {
+    /// All keys of the screen.
+    Help(usize),
+    /// Really leave while work runs?
+    Quit,
+    /// How many games to collect.
+    Collect(usize),
+}
+
+/// The interface.
+#[derive(Debug)]
+pub struct App {
+    /// The screen in front.
+    pub screen: Screen,
+    /// The box over it.
+    pub popup: Option<Popup>,
+    /// How things look.
+    pub theme: Theme,
+    /// Explore.
+    pub explore: explore::State,
+    /// Curate.
+    pub curate: curate::State,
+    /// Train.
+    pub train: train::State,
+    /// Replay.
+    pub replay: replay::State,
+    /// Data.
+    pub data: data::State,
+    /// Running jobs.
+    pub jobs: BTreeMap<Kind, Job>,
+    /// What happened, the newest last.
+    pub notices: VecDeque<Notice>,
+    /// Whether to leave.
+    pub quit: bool,
+    suite: String,
+}
+
+impl App {
+    /// The interface before anything is known.
+    pub fn new(suite: &str, caps: Caps) -> Self {
+        Self {
+            screen: Screen::Explore,
+            popup: None,
+            theme: Theme::new(caps),
+            explore: explore::State::default(),
+            curate: curate::State::default(),
+            train: train::State::default(),
+            replay: replay::State::default(),
+            data: data::State::default(),
+            jobs: BTreeMap::new(),
+            notices: VecDeque::new(),
+            quit: false,
+            suite: suite.to_string(),
+        }
+    }
+
+    /// What to ask for at the start; `screen` is where the last session left.
+    pub fn begin(&mut self, screen: Option<&str>) -> Vec<Effect> {
+        let mut effects = vec![Effect::LoadModel(None), Effect::World(WorldCmd::Begin)];
+        effects.extend(self.refresh());
+        if let Some(screen) = Screen::ALL.into_iter().find(|s| Some(s.word()) == screen) {
+            effects.extend(self.show(screen));
+        }
+        effects
+    }
+
+    /// Says something in the status bar.
+    pub fn say(&mut self, notice: Notice) {
+        if self.notices.len() == 100 {
+            self.notices.pop_front();
+        }
+        self.notices.push_back(notice);
+    }
+
+    fn show(&mut self, screen: Screen) -> Vec<Effect> {
+        self.screen = screen;
+        let mut effects = vec![Effect::Desk(DeskCmd::Remember("screen", screen.word().into()))];
+        effects.extend(match screen {
+            Screen::Explore => Vec::new(),
+            Screen::Curate => vec![Effect::Desk(DeskCmd::Queue(self.curate.filter))],
+            Screen::Train => vec![Effect::Desk(DeskCmd::Runs)],
+            Screen::Replay => vec![Effect::Desk(DeskCmd::Trajectories(self.replay.filter))],
+            Screen::Data => vec![Effect::Desk(DeskCmd::Data)],
+        });
+        effects
+    }
+
+    /// What the screens show of the store, read again.
+    fn refresh(&self) -> Vec<Effect> {
+        let mut effects = vec![Effect::Desk(DeskCmd::Queue(self.curate.filter)), Effect::Desk(DeskCmd::Runs)];
+        effects.push(Effect::Desk(DeskCmd::Trajectories(self.replay.filter)));
+        if self.screen == Screen::Data {
+            effects.push(Effect::Desk(DeskCmd::Data));
+        }
+        effects
+    }
+
+    /// The pure heart: what a message changes, and what it makes the interface ask for.
+    pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        match msg {
+            Msg::Key(key) => self.key(key),
+            Msg::Paste(text) => self.paste(&text),
+            Msg::Tick => self.tick(),
+            Msg::Changed => self.refresh(),
+            Msg::Notice(notice) => {
+                self.say(notice);
+                Vec::new()
+            }
+            Msg::Job(kind, msg) => self.job(kind, msg),
+            Msg::Explore(msg) => self.explore.update(msg),
+            Msg::Curate(msg) => self.curate.update(msg),
+            Msg::Train(msg) => self.train.update(msg),
+            Msg::Replay(msg) => self.replay.update(msg),
+            Msg::Data(msg) => {
+                self.data.update(msg);
+                Vec::new()
+            }
+        }
+    }
+
+    fn tick(&mut self) -> Vec<Effect> {
+        let mut effects = self.replay.tick();
+        if self.screen == Screen::Train && self.jobs.contains_key(&Kind::Train) {
+            effects.push(Effect::Desk(DeskCmd::Runs));
+        }
+        effects
+    }
+
+    fn job(&mut self, kind: Kind, msg: JobMsg) -> Vec<Effect> {
+        match msg {
+            JobMsg::Started => {
+                self.jobs.insert(kind, Job::default());
+                Vec::new()
+            }
+            JobMsg::Progress(progress) => {
+                self.jobs.entry(kind).or_default().progress = Some(progress);
+                Vec::new()
+            }
+            JobMsg::Paused(paused) => {
+                self.jobs.entry(kind).or_default().paused = paused;
+                Vec::new()
+            }
+            JobMsg::Run(run) => {
+                self.train.follow(run);
+                vec![Effect::Desk(DeskCmd::Runs)]
+            }
+            JobMsg::Saved(step) => {
+                self.say(Notice::info(format!("checkpoint saved at step {step}; it answers in Explore now")));
+                vec![Effect::LoadModel(None), Effect::Desk(DeskCmd::Runs)]
+            }
+            JobMsg::Ended(result) => {
+                self.jobs.remove(&kind);
+                match result {
+                    Ok(text) => self.say(Notice::info(text)),
+                    Err(error) if error.is_cancelled() => {
+                        self.say(Notice::info(format!("{kind:?} stopped; nothing is lost")))
+                    }
+                    Err(error) => self.say(Notice::error(&error)),
+                }
+                self.refresh()
+            }
+        }
+    }
+
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        match self.screen {
+            Screen::Explore => self.explore.paste(text),
+            Screen::Curate => self.curate.paste(text),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        if let Some(popup) = self.popup.clone() {
+            return self.popup_key(&popup, key);
+        }
+        let taken = match self.screen {
+            Screen::Explore => self.explore.typing(key),
+            Screen::Curate => self.curate.typing(key),
+            Screen::Train => self.train.typing(key),
+            Screen::Replay | Screen::Data => None,
+        };
+        match taken {
+            Some(effects) => effects,
+            None => keys::lookup(self.screen, key).map_or_else(Vec::new, |act| self.act(act)),
+        }
+    }
+
+    fn act(&mut self, act: Act) -> Vec<Effect> {
+        match act {
+            Act::Show(screen) => self.show(screen),
+            Act::Help => {
+                self.popup = Some(Popup::Help(0));
+                Vec::new()
+            }
+            Act::Quit => {
+                self.quit = self.jobs.is_empty();
+                self.popup = (!self.quit).then_some(Popup::Quit);
+                Vec::new()
+            }
+            Act::Collect => {
+                if !self.jobs.contains_key(&Kind::Collect) {
+                    self.popup = Some(Popup::Collect(20));
+                }
+                Vec::new()
+            }
+            Act::BranchOff => match self.replay.here() {
+                Some((id, t)) => {
+                    let mut effects = self.show(Screen::Explore);
+                    effects.push(Effect::World(WorldCmd::BranchOff(id, t)));
+                    effects
+                }
+                None => Vec::new(),
+            },
+            Act::Evaluate if !self.jobs.contains_key(&Kind::Evaluate) => {
+                let split = if self.suite == "alfworld" { "valid_unseen" } else { "unseen" };
+                vec![Effect::Job(JobCmd::Evaluate(Scope { split: split.into(), games: 20, seed: 1 }))]
+            }
+            act => match self.screen {
+                Screen::Explore => self.explore.act(act),
+                Screen::Curate => self.curate.act(act),
+                Screen::Train => self.train.act(act, self.jobs.contains_key(&Kind::Train)),
+                Screen::Replay => self.replay.act(act),
+                Screen::Data => data::act(act),
+            },
+        }
+    }
+
+    fn popup_key(&mut self, popup: &Popup, key: KeyEvent) -> Vec<Effect> {
+        use crossterm::event::KeyCode::{Char, Down, Enter, Esc, Up};
+        match (popup, key.code) {
+            (Popup::Help(at), Char('j') | Down) => self.popup = Some(Popup::Help(at + 1)),
+            (Popup::Help(at), Char('k') | Up) => self.popup = Some(Popup::Help(at.saturating_sub(1))),
+            (Popup::Quit, Char('s' | 'y') | Enter) => {
+                self.popup = None;
+                self.quit = true; // the program ends the jobs cleanly on its way out
+            }
+            (Popup::Collect(games), Char('+' | 'k') | Up) => self.popup = Some(Popup::Collect((games + 10).min(5000))),
+            (Popup::Collect(games), Char('-' | 'j') | Down) => {
+                self.popup = Some(Popup::Collect(games.saturating_sub(10).max(1)))
+            }
+            (Popup::Collect(games), Enter) => {
+                self.popup = None;
+                let split = self.explore.split().unwrap_or("train").to_string();
+                let scope = Scope { split, games: *games, seed: 1 };
+                return vec![Effect::Job(JobCmd::Collect { scope, k: 4 })];
+            }
+            (Popup::Help(_), _) | (_, Esc | Char('q' | 'n')) => self.popup = None,
+            _ => {}
+        }
+        Vec::new()
+    }
+}

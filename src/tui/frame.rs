@@ -1,0 +1,203 @@
+//! What every screen stands in: the tabs above, the keys that apply now and the running jobs below, popups over it.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph, Wrap};
+
+use super::app::{App, Popup, Screen};
+use super::keys::KEYS;
+use super::screens::{curate, data, explore_view, replay, train};
+use super::theme::{Theme, centered, clean, fit, ratio};
+use super::work::jobs::Kind;
+
+/// The smallest terminal that shows the screens.
+pub const SMALLEST: (u16, u16) = (40, 12);
+
+/// Draws everything.
+pub fn draw(app: &App, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        let text = format!(
+            "{}x{} is too small.\nforetaste needs {}x{}.\nq quits.",
+            area.width, area.height, SMALLEST.0, SMALLEST.1
+        );
+        frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }), area);
+        return;
+    }
+    let notice = u16::from(!app.notices.is_empty());
+    let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(notice), Constraint::Length(1)];
+    let [tabs, body, said, keys] = Layout::vertical(rows).areas(area);
+    frame.render_widget(Paragraph::new(tab_line(app, tabs.width as usize)), tabs);
+    match app.screen {
+        Screen::Explore => explore_view::draw(&app.explore, app.theme, frame, body),
+        Screen::Curate => curate::draw(&app.curate, app.theme, frame, body),
+        Screen::Train => train::draw(&app.train, app.theme, frame, body),
+        Screen::Replay => replay::draw(&app.replay, app.theme, frame, body),
+        Screen::Data => data::draw(&app.data, app.theme, frame, body),
+    }
+    if let Some(notice) = app.notices.back() {
+        let style = if notice.bad { app.theme.bad() } else { app.theme.good() };
+        let mark = if notice.bad { "! " } else { "· " };
+        let text = fit(&format!(" {mark}{}", clean(&notice.text).replace('\n', " ")), said.width as usize);
+        frame.render_widget(Paragraph::new(text).style(style), said);
+    }
+    frame.render_widget(Paragraph::new(key_line(app, keys.width as usize)), keys);
+    if let Some(popup) = &app.popup {
+        draw_popup(app, popup, frame, body);
+    }
+}
+
+fn tab_line(app: &App, width: usize) -> Line<'static> {
+    let theme = app.theme;
+    let mut spans = vec![Span::styled(" foretaste ", theme.strong())];
+    let mut used = 11;
+    for (i, screen) in Screen::ALL.into_iter().enumerate() {
+        let pending = app.curate.queue.standing[0];
+        let extra = match screen {
+            Screen::Curate if pending > 0 => format!("·{pending}"),
+            Screen::Train if app.jobs.contains_key(&Kind::Train) => theme.glyph("▸", ">").to_string(),
+            _ => String::new(),
+        };
+        let word = if width >= 60 || app.screen == screen { screen.word() } else { &screen.word()[..1] };
+        let text = format!(" {} {word}{extra} ", i + 1);
+        used += text.chars().count();
+        spans.push(Span::styled(text, if app.screen == screen { theme.selected() } else { theme.dim() }));
+    }
+    if let Some(view) = app.explore.view.as_ref().filter(|_| app.screen == Screen::Explore) {
+        let (place, of) = app.explore.place;
+        let long = format!("{} / {} / {place} of {of}", view.suite, view.split);
+        let short = format!("{place}/{of}");
+        let text = [long, short].into_iter().find(|text| used + text.len() + 2 <= width);
+        if let Some(text) = text {
+            spans.push(Span::styled(format!("{text:>0$} ", width - used - 1), theme.dim()));
+        }
+    }
+    Line::from(spans)
+}
+
+/// The keys of this screen as far as they fit, `?` always, then a cell for each running job.
+fn key_line(app: &App, width: usize) -> Line<'static> {
+    let theme = app.theme;
+    let jobs: Vec<String> = app.jobs.iter().map(|(kind, job)| job_cell(*kind, job, theme, width < 100)).collect();
+    let jobs = jobs.join("  ");
+    let mut room = width.saturating_sub(jobs.chars().count() + 10);
+    let mut spans = vec![Span::raw(" ")];
+    let own = KEYS.iter().filter(|b| b.screen == Some(app.screen) && !b.short.is_empty());
+    for binding in own {
+        let size = binding.shown.chars().count() + binding.short.chars().count() + 4;
+        if size > room {
+            break;
+        }
+        room -= size;
+        spans.push(Span::styled(binding.shown, theme.key()));
+        spans.push(Span::raw(format!(" {} · ", binding.short)));
+    }
+    spans.push(Span::styled("?", theme.key()));
+    spans.push(Span::raw(" keys  "));
+    spans.push(Span::styled(fit(&jobs, width.saturating_sub(10)), theme.warn()));
+    Line::from(spans)
+}
+
+fn job_cell(kind: Kind, job: &super::app::Job, theme: Theme, short: bool) -> String {
+    let Some(progress) = &job.progress else { return format!("{kind:?} starting") };
+    let share = ratio(progress.done as f64, progress.total as f64);
+    let state = if job.paused {
+        " paused".to_string()
+    } else {
+        progress.left_s.map_or(String::new(), |s| format!(" {}", seconds(s)))
+    };
+    if short {
+        return format!("{} {:.0} %{state}", progress.doing, 100.0 * share);
+    }
+    let bar = theme.bar(share, 6);
+    let frame = theme.glyph("▏", "|");
+    format!("{} {}/{} {frame}{bar:<6}{frame} {:.1}/s{state}", progress.doing, progress.done, progress.total, progress.rate)
+}
+
+fn seconds(s: f64) -> String {
+    let s = s.max(0.0).round() as u64;
+    if s < 60 {
+        format!("{s}s")
+    } else if s < 3600 {
+        format!("{}m{:02}s", s / 60, s % 60)
+    } else {
+        format!("{}h{:02}m", s / 3600, s / 60 % 60)
+    }
+}
+
+fn draw_popup(app: &App, popup: &Popup, frame: &mut Frame<'_>, body: Rect) {
+    let theme = app.theme;
+    match popup {
+        Popup::Help(at) => {
+            let area = centered(body, 84, 40);
+            let lines = help(app.screen, theme);
+            let last = (lines.len() as u16).saturating_sub(area.height.saturating_sub(2));
+            frame.render_widget(Clear, area);
+            let title = format!("{} · j k scroll · any other key leaves", app.screen.word());
+            let text = Paragraph::new(lines).scroll(((*at as u16).min(last), 0));
+            frame.render_widget(text.block(theme.panel(&title)), area);
+        }
+        Popup::Quit => {
+            let area = centered(body, 56, 5);
+            frame.render_widget(Clear, area);
+            let lines = vec![
+                Line::from(" Work is under way. A stopped run can go on later."),
+                Line::default(),
+                Line::from(vec![
+                    Span::styled(" s", theme.key()),
+                    Span::raw(" stop cleanly and leave   "),
+                    Span::styled("Esc", theme.key()),
+                    Span::raw(" stay"),
+                ]),
+            ];
+            frame.render_widget(Paragraph::new(lines).block(theme.panel("Leave?")), area);
+        }
+        Popup::Collect(games) => {
+            let area = centered(body, 66, 8);
+            frame.render_widget(Clear, area);
+            let split = app.explore.split().unwrap_or("train");
+            let lines = vec![
+                Line::from(format!(" {games} games of {split}:")),
+                Line::from("  expert trajectories,"),
+                Line::from("  4 executed alternatives at every state (uniform),"),
+                Line::from("  a reflection for every state (template), to be reviewed."),
+                Line::default(),
+                Line::from(vec![
+                    Span::styled(" ⏎", theme.key()),
+                    Span::raw(" start   "),
+                    Span::styled("+ -", theme.key()),
+                    Span::raw(" games   "),
+                    Span::styled("Esc", theme.key()),
+                    Span::raw(" leave"),
+                ]),
+            ];
+            frame.render_widget(Paragraph::new(lines).block(theme.panel("Collect")), area);
+        }
+    }
+}
+
+fn help(screen: Screen, theme: Theme) -> Vec<Line<'static>> {
+    let row = |shown: &'static str, long: &'static str| {
+        Line::from(vec![Span::styled(format!(" {shown:>9}  "), theme.key()), Span::raw(long)])
+    };
+    let mut lines: Vec<Line<'static>> =
+        KEYS.iter().filter(|b| b.screen == Some(screen)).map(|b| row(b.shown, b.long)).collect();
+    lines.push(Line::default());
+    lines.extend(KEYS.iter().filter(|b| b.screen.is_none()).map(|b| row(b.shown, b.long)));
+    lines.push(Line::default());
+    let words: &[(&str, &str)] = &[
+        ("expert", "who knows what to do in this state; here the game's walkthrough"),
+        ("alternative", "another action, executed for one step on a copy of the world"),
+        ("predicted", "the next state as the model expects it, before it is executed"),
+        ("actual", "what the environment really answered; [only predicted] {only actual}"),
+        ("reflection", "why the expert's action is preferable, from executed outcomes"),
+        ("h p u E", "who chose a step: human, policy, uniform draw, expert"),
+    ];
+    lines.extend(
+        words
+            .iter()
+            .map(|(word, what)| Line::from(vec![Span::styled(format!(" {word:>11}  "), theme.strong()), Span::raw(*what)])),
+    );
+    lines
+}

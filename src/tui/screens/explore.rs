@@ -1,0 +1,282 @@
+//! Explore, the state: what should I do here, what would I have done, and what would have happened?
+
+use std::collections::HashMap;
+
+use crossterm::event::{KeyCode, KeyEvent};
+
+use crate::explore::{Outcome, View};
+use crate::tui::app::Effect;
+use crate::tui::keys::{Act, Direction};
+use crate::tui::work::mind::Look;
+use crate::tui::work::world::WorldCmd;
+
+/// Alternatives shown at first, and by how many `s` adds.
+const K: usize = 4;
+
+/// What Explore is told.
+#[derive(Debug)]
+pub enum Msg {
+    /// Where the session stands.
+    View {
+        /// The node.
+        view: Box<View>,
+        /// The task's place in its split, from 1.
+        place: usize,
+        /// Tasks in the split.
+        of: usize,
+    },
+    /// The policy's share of each admissible action, for a ticket.
+    Scores(u64, Vec<f64>),
+    /// The alternatives, for a ticket.
+    Chosen(u64, Vec<(String, String)>),
+    /// Predictions (the expert's action first, if there is one), for a ticket; whether they are complete.
+    Predicted(u64, Vec<String>, bool),
+    /// What the alternatives of a node really led to.
+    Outcomes(usize, Vec<Outcome>),
+    /// The model that answers.
+    Model(String),
+}
+
+/// The panels, where not all fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Panel {
+    /// Observation and admissible actions.
+    #[default]
+    Now,
+    /// Expert and alternatives.
+    WhatIf,
+    /// The tree.
+    Trunk,
+}
+
+/// What is being typed over the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Typing {
+    /// An action.
+    Action(String),
+    /// A node of the tree is being chosen; the index of its line.
+    Node(usize),
+}
+
+/// The screen's state.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The node, once the world has answered.
+    pub view: Option<View>,
+    /// The task's place in its split, and the split's size.
+    pub place: (usize, usize),
+    /// The model that answers.
+    pub model: String,
+    /// Shares of the admissible actions.
+    pub shares: Option<Vec<f64>>,
+    /// The alternatives.
+    pub chosen: Vec<(String, String)>,
+    /// What they led to.
+    pub outcomes: Vec<Outcome>,
+    /// Predictions, the expert's first.
+    pub predictions: Vec<String>,
+    /// Whether they are complete.
+    pub predicted: bool,
+    /// The admissible action under the cursor.
+    pub selected: usize,
+    /// The panel in front.
+    pub panel: Panel,
+    /// What is being typed.
+    pub typing: Option<Typing>,
+    ticket: u64,
+    k: usize,
+    tried: HashMap<usize, Vec<Outcome>>,
+}
+
+impl State {
+    /// The split being explored.
+    pub fn split(&self) -> Option<&str> {
+        self.view.as_ref().map(|view| view.split.as_str())
+    }
+
+    /// Admissible actions in the order shown: with `filter`, those that contain its words.
+    pub fn listed(&self, filter: &str) -> Vec<(usize, &str)> {
+        let all = self.view.iter().flat_map(|view| view.admissible.iter()).map(String::as_str).enumerate();
+        let words: Vec<&str> = filter.split_whitespace().collect();
+        let mut found: Vec<_> = all.filter(|(_, action)| words.iter().all(|word| action.contains(word))).collect();
+        if let Some(shares) = &self.shares {
+            found.sort_by(|a, b| {
+                shares.get(b.0).unwrap_or(&0.0).total_cmp(shares.get(a.0).unwrap_or(&0.0)).then(a.0.cmp(&b.0))
+            });
+        }
+        found
+    }
+
+    fn look(&mut self) -> Vec<Effect> {
+        self.ticket += 1;
+        let Some(view) = self.view.as_ref().filter(|view| !view.done) else { return Vec::new() };
+        let expert = view.expert.as_ref().and_then(|(_, advice)| advice.as_ref()).map(|advice| advice.action.clone());
+        vec![Effect::Look(Box::new(Look {
+            ticket: self.ticket,
+            state: view.state.clone(),
+            actions: view.admissible.clone(),
+            expert,
+            k: self.k.max(K),
+        }))]
+    }
+
+    fn forget(&mut self) {
+        self.shares = None;
+        self.chosen.clear();
+        self.outcomes.clear();
+        self.predictions.clear();
+        self.predicted = false;
+    }
+
+    /// Takes in a message.
+    pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        match msg {
+            Msg::View { view, place, of } => {
+                let another = self.view.as_ref().is_none_or(|old| old.task_id != view.task_id);
+                if another {
+                    self.tried.clear();
+                }
+                (self.view, self.place, self.selected, self.k) = (Some(*view), (place, of), 0, K);
+                self.forget();
+                return self.look();
+            }
+            Msg::Model(source) => {
+                self.model = source;
+                self.forget();
+                return self.look();
+            }
+            Msg::Scores(ticket, shares) if ticket == self.ticket => self.shares = Some(shares),
+            Msg::Chosen(ticket, chosen) if ticket == self.ticket => {
+                let node = self.view.as_ref().map(|view| view.node);
+                self.chosen.clone_from(&chosen);
+                return node.map(|node| Effect::World(WorldCmd::Execute(node, chosen))).into_iter().collect();
+            }
+            Msg::Predicted(ticket, predictions, complete) if ticket == self.ticket => {
+                (self.predictions, self.predicted) = (predictions, complete);
+            }
+            Msg::Outcomes(node, outcomes) if self.view.as_ref().is_some_and(|view| view.node == node) => {
+                self.tried.insert(node, outcomes.clone());
+                self.outcomes = outcomes;
+            }
+            Msg::Scores(..) | Msg::Chosen(..) | Msg::Predicted(..) | Msg::Outcomes(..) => {} // about a state left since
+        }
+        Vec::new()
+    }
+
+    /// Does what a key means.
+    pub fn act(&mut self, act: Act) -> Vec<Effect> {
+        let world = |command: WorldCmd| vec![Effect::World(command)];
+        match act {
+            Act::Enter => {
+                let said = self.view.as_ref().and_then(|view| view.expert.clone());
+                if let Some((name, Some(advice))) = said { world(WorldCmd::Step(advice.action, name)) } else { Vec::new() }
+            }
+            Act::Number(n) => match self.chosen.get(n.wrapping_sub(1)) {
+                Some((action, source)) => world(WorldCmd::Step(action.clone(), source.clone())),
+                None => Vec::new(),
+            },
+            Act::TakeSelected => match self.listed("").get(self.selected) {
+                Some((_, action)) => world(WorldCmd::Step((*action).to_string(), "human".into())),
+                None => Vec::new(),
+            },
+            Act::TypeAction => {
+                self.typing = Some(Typing::Action(String::new()));
+                Vec::new()
+            }
+            Act::Nodes => {
+                let here = self
+                    .view
+                    .as_ref()
+                    .map_or(0, |view| view.trunk.iter().position(|line| line.node == view.node).unwrap_or_default());
+                self.typing = Some(Typing::Node(here));
+                Vec::new()
+            }
+            Act::Undo => world(WorldCmd::Back),
+            Act::More => {
+                self.k += K;
+                self.look()
+            }
+            Act::Keep => world(WorldCmd::Keep(self.tried.iter().map(|(n, o)| (*n, o.clone())).collect())),
+            Act::Next => world(WorldCmd::Task(1)),
+            Act::Previous => world(WorldCmd::Task(-1)),
+            Act::NextPanel => {
+                self.panel = match self.panel {
+                    Panel::Now => Panel::WhatIf,
+                    Panel::WhatIf => Panel::Trunk,
+                    Panel::Trunk => Panel::Now,
+                };
+                Vec::new()
+            }
+            Act::Move(direction) => {
+                let count = self.listed("").len();
+                self.selected = moved(self.selected, count, direction);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes a key while something is typed; none if nothing is.
+    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        let mut typing = self.typing.take()?;
+        let effects = match &mut typing {
+            Typing::Action(text) => match key.code {
+                KeyCode::Esc => return Some(Vec::new()),
+                KeyCode::Enter => {
+                    let action = text.trim().to_string();
+                    let step = |action: String| vec![Effect::World(WorldCmd::Step(action, "human".into()))];
+                    return Some(if action.is_empty() { Vec::new() } else { step(action) });
+                }
+                KeyCode::Tab => {
+                    if let Some((_, action)) = self.listed(text).first() {
+                        *text = (*action).to_string();
+                    }
+                    Vec::new()
+                }
+                KeyCode::Backspace => {
+                    text.pop();
+                    Vec::new()
+                }
+                KeyCode::Char(c) => {
+                    text.push(c);
+                    Vec::new()
+                }
+                _ => Vec::new(),
+            },
+            Typing::Node(at) => {
+                let lines = self.view.as_ref().map(|view| view.trunk.as_slice()).unwrap_or_default();
+                match key.code {
+                    KeyCode::Esc | KeyCode::Char('q' | 'b') => return Some(Vec::new()),
+                    KeyCode::Enter => {
+                        let node = lines.get(*at).map(|line| line.node);
+                        return Some(node.map(|node| Effect::World(WorldCmd::Goto(node))).into_iter().collect());
+                    }
+                    KeyCode::Char('j') | KeyCode::Down => *at = moved(*at, lines.len(), Direction::Down),
+                    KeyCode::Char('k') | KeyCode::Up => *at = moved(*at, lines.len(), Direction::Up),
+                    _ => {}
+                }
+                Vec::new()
+            }
+        };
+        self.typing = Some(typing);
+        Some(effects)
+    }
+
+    /// Takes pasted text.
+    pub fn paste(&mut self, pasted: &str) {
+        if let Some(Typing::Action(text)) = &mut self.typing {
+            text.push_str(pasted.lines().next().unwrap_or_default());
+        }
+    }
+}
+
+/// A selection among `count` items, moved.
+pub fn moved(at: usize, count: usize, direction: Direction) -> usize {
+    let last = count.saturating_sub(1);
+    match direction {
+        Direction::Up | Direction::Left => at.saturating_sub(1),
+        Direction::Down | Direction::Right => (at + 1).min(last),
+        Direction::First => 0,
+        Direction::Last => last,
+    }
+}

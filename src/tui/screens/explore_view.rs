@@ -1,0 +1,321 @@
+//! Explore, the drawing. At 110 columns three panels stand side by side; from 60 Now stands over What if; below, one
+//! panel at a time.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph, Wrap};
+use similar::{ChangeTag, TextDiff};
+
+use super::explore::{Panel, State, Typing};
+use crate::experience::{Effect, word_f1};
+use crate::explore::{Outcome, View};
+use crate::tui::theme::{Theme, centered, clean, fit};
+
+/// Draws the screen.
+pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let Some(view) = &state.view else {
+        frame.render_widget(Paragraph::new("opening the first task…").style(theme.dim()), area);
+        return;
+    };
+    let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    frame.render_widget(Paragraph::new(heading(view, theme, head.width as usize)), head);
+    if area.width >= 110 {
+        let columns = [Constraint::Percentage(24), Constraint::Percentage(34), Constraint::Percentage(42)];
+        let [left, middle, right] = Layout::horizontal(columns).areas(body);
+        draw_trunk(view, theme, frame, left);
+        draw_now(state, view, theme, frame, middle);
+        draw_what_if(state, view, theme, frame, right);
+    } else if area.width >= 60 && area.height >= 16 && state.panel != Panel::Trunk {
+        let [top, bottom] = Layout::vertical([Constraint::Percentage(42), Constraint::Percentage(58)]).areas(body);
+        draw_now(state, view, theme, frame, top);
+        draw_what_if(state, view, theme, frame, bottom);
+    } else {
+        match state.panel {
+            Panel::Now => draw_now(state, view, theme, frame, body),
+            Panel::WhatIf => draw_what_if(state, view, theme, frame, body),
+            Panel::Trunk => draw_trunk(view, theme, frame, body),
+        }
+    }
+    match &state.typing {
+        Some(Typing::Action(text)) => draw_typing(state, text, theme, frame, body),
+        Some(Typing::Node(at)) => draw_nodes(view, *at, theme, frame, body),
+        None => {}
+    }
+}
+
+fn heading<'a>(view: &View, theme: Theme, width: usize) -> Line<'a> {
+    let expert = match &view.expert {
+        _ if view.success => "solved".to_string(),
+        _ if view.done => "over".to_string(),
+        Some((name, Some(advice))) => match advice.steps_left {
+            Some(left) => format!("expert {name}: {left} step{} left", if left == 1 { "" } else { "s" }),
+            None => format!("expert {name}"),
+        },
+        Some((name, None)) => format!("no expert here: off the {name}"),
+        None => "no expert in this suite".to_string(),
+    };
+    let right = format!("step {}/{} · {expert}", view.depth, crate::env::STEP_LIMIT);
+    let room = width.saturating_sub(right.chars().count() + 9);
+    Line::from(vec![
+        Span::styled(" TASK ", theme.strong()),
+        Span::styled(format!("{:room$}", fit(&clean(&view.task), room)), Style::new().add_modifier(Modifier::BOLD)),
+        Span::styled(format!(" {right} "), if view.success { theme.good() } else { theme.dim() }),
+    ])
+}
+
+/// A letter for who chose a step: it shows without colour.
+fn letter(source: &str) -> &'static str {
+    match source {
+        "" => " ",
+        "human" => "h",
+        "policy" => "p",
+        "uniform" => "u",
+        _ => "E",
+    }
+}
+
+fn trunk_line<'a>(view: &View, at: usize, theme: Theme, width: usize) -> Line<'a> {
+    let line = &view.trunk[at];
+    let current = line.node == view.node;
+    let mark = if current { theme.glyph("▶", ">") } else { " " };
+    let name = if line.action.is_empty() { "start".to_string() } else { clean(&line.action) };
+    let branch = if line.on_path { "" } else { theme.glyph("└ ", "` ") };
+    let text = fit(&format!("{mark}{:>2} {} {branch}{name}", line.depth, letter(&line.source)), width);
+    let style = if current {
+        theme.strong()
+    } else if line.on_path {
+        Style::new()
+    } else {
+        theme.dim()
+    };
+    Line::styled(text, style)
+}
+
+fn draw_trunk(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let block = theme.panel("Trunk");
+    let inner = block.inner(area);
+    let here = view.trunk.iter().position(|line| line.node == view.node).unwrap_or_default();
+    let from = here.saturating_sub(inner.height.saturating_sub(2) as usize);
+    let lines: Vec<Line<'_>> =
+        (from..view.trunk.len()).map(|at| trunk_line(view, at, theme, inner.width as usize)).collect();
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn draw_now(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let block = theme.panel("Now");
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let text = Paragraph::new(clean(&view.observation)).wrap(Wrap { trim: false });
+    let wanted = text.line_count(inner.width) as u16;
+    let list_room = inner.height.saturating_sub(wanted + 1).max(inner.height / 2);
+    let [top, bottom] = Layout::vertical([Constraint::Min(0), Constraint::Length(list_room)]).areas(inner);
+    // The end of a long observation is what changed last, so that is what stays in view.
+    let hidden = wanted.saturating_sub(top.height);
+    let first = if view.depth == 0 { 0 } else { hidden };
+    frame.render_widget(text.scroll((first, 0)), top);
+    draw_admissible(state, view, theme, frame, bottom, "");
+}
+
+fn draw_admissible(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect, filter: &str) {
+    let listed = state.listed(filter);
+    let rows = area.height.saturating_sub(1) as usize;
+    let from = (state.selected + 1).saturating_sub(rows);
+    let rule = format!("{0} admissible ({1}) {0}", theme.glyph("─", "-"), view.admissible.len());
+    let mut lines = vec![Line::styled(fit(&rule, area.width as usize), theme.dim())];
+    let name_width = (area.width as usize).saturating_sub(15).max(10);
+    for (row, (i, action)) in listed.iter().enumerate().skip(from).take(rows) {
+        let share = state.shares.as_ref().and_then(|shares| shares.get(*i));
+        let name = format!("{:name_width$}", fit(&clean(action), name_width));
+        let style = if row == state.selected && filter.is_empty() { theme.selected() } else { Style::new() };
+        let mut spans = vec![Span::styled(name, style)];
+        match share {
+            Some(share) => {
+                spans.push(Span::raw(format!(" {:>5.1} % ", 100.0 * share)));
+                spans.push(Span::styled(theme.bar(*share, 6), theme.key()));
+            }
+            None => spans.push(Span::styled(" …", theme.dim())),
+        }
+        lines.push(Line::from(spans));
+    }
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let title = format!("What if · {}", if state.model.is_empty() { "loading the model…" } else { &state.model });
+    let block = theme.panel(&title);
+    let inner = block.inner(area);
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    if view.success {
+        lines.push(Line::styled(
+            "The goal is reached. K keeps this episode as a demonstration, ] opens the next task.",
+            theme.good(),
+        ));
+    } else if view.done {
+        lines.push(Line::styled("The episode is over here. u goes back.", theme.warn()));
+    } else {
+        let width = inner.width as usize;
+        expert_lines(state, view, theme, width, &mut lines);
+        let offset = usize::from(view.expert_outcome.is_some());
+        for (i, (action, source)) in state.chosen.iter().enumerate() {
+            let outcome = state.outcomes.iter().find(|outcome| outcome.action == *action);
+            let prediction = state.predictions.get(i + offset).map(String::as_str);
+            cell(state, view, &(i + 1).to_string(), action, source, outcome, prediction, theme, width, &mut lines);
+        }
+        if state.chosen.is_empty() {
+            lines.push(Line::styled("the policy is choosing alternatives…", theme.dim()));
+        }
+    }
+    frame.render_widget(Paragraph::new(lines).block(block).wrap(Wrap { trim: false }), area);
+}
+
+fn expert_lines<'a>(state: &State, view: &View, theme: Theme, width: usize, lines: &mut Vec<Line<'a>>) {
+    match (&view.expert_outcome, &view.expert) {
+        (Some(outcome), _) => {
+            let prediction = state.predictions.first().map(String::as_str);
+            cell(state, view, "E", &outcome.action, &outcome.source, Some(outcome), prediction, theme, width, lines);
+        }
+        (None, Some((name, None))) => {
+            lines.push(Line::styled(format!("E  no expert here: this state is off the {name}."), theme.warn()));
+            lines.push(Line::styled("   u goes back towards it; a planner comes later.", theme.dim()));
+            lines.push(Line::default());
+        }
+        (None, _) => {}
+    }
+}
+
+/// One what-if: who, how likely, what was predicted, what really happens, and how far the two agree.
+#[expect(clippy::too_many_arguments, reason = "a cell is drawn from exactly these")]
+fn cell<'a>(
+    state: &State,
+    view: &View,
+    mark: &str,
+    action: &str,
+    source: &str,
+    outcome: Option<&Outcome>,
+    prediction: Option<&str>,
+    theme: Theme,
+    width: usize,
+    lines: &mut Vec<Line<'a>>,
+) {
+    let share = view.admissible.iter().position(|a| a == action).and_then(|i| state.shares.as_ref()?.get(i).copied());
+    let share = share.map_or("p   … ".to_string(), |share| format!("p {:>4.1} %", 100.0 * share));
+    let right = format!("{share}  {source}");
+    let room = width.saturating_sub(right.chars().count() + 4);
+    let style = if mark == "E" { theme.good() } else { Style::new() };
+    lines.push(Line::from(vec![
+        Span::styled(format!("{mark}  "), theme.key()),
+        Span::styled(format!("{:room$} ", fit(&clean(action), room)), style.add_modifier(Modifier::BOLD)),
+        Span::styled(right, theme.dim()),
+    ]));
+    let label = |text: &'static str| Span::styled(text, theme.dim());
+    let predicted = prediction.map(clean).unwrap_or_default();
+    let Some(outcome) = outcome else {
+        lines.push(Line::from(vec![label("   predicted "), Span::raw(predicted)]));
+        lines.push(Line::styled("   actual    …", theme.dim()));
+        lines.push(Line::default());
+        return;
+    };
+    let actual = clean(outcome.observation.trim());
+    let tag = match (outcome.effect, outcome.success) {
+        (_, true) => "solves the task".to_string(),
+        (Effect::NoOp, _) => "no-op: the state did not change".into(),
+        (Effect::Error, _) => "refused by the environment".into(),
+        (Effect::SameAsExpert, _) => "same state as the expert's".into(),
+        (Effect::Ends, _) => "ends the episode".into(),
+        (Effect::Changed, _) => {
+            outcome.steps_left.map_or(String::new(), |left| format!("{left} steps to the goal from there"))
+        }
+    };
+    let known = state.predicted && prediction.is_some();
+    if known && predicted.trim() == actual {
+        lines.push(Line::from(vec![label("   predicted "), Span::raw(predicted)]));
+        lines.push(Line::from(vec![label("   actual    "), Span::styled("= identical", theme.good())]));
+    } else if known {
+        let score = format!("  {:.0} % of words right", 100.0 * word_f1(&predicted, &actual));
+        let (left, right) = difference(predicted.trim(), &actual, theme);
+        lines.push(Line::from([vec![label("   predicted ")], left].concat()));
+        lines.push(Line::from(
+            [vec![label("   actual    ")], right, vec![label("")], vec![Span::styled(score, theme.warn())]].concat(),
+        ));
+    } else {
+        let waiting = if predicted.is_empty() { "…".to_string() } else { predicted };
+        lines.push(Line::from(vec![label("   predicted "), Span::raw(waiting)]));
+        lines.push(Line::from(vec![label("   actual    "), Span::raw(actual)]));
+    }
+    if !tag.is_empty() {
+        lines.push(Line::styled(format!("   {tag}"), if outcome.success { theme.good() } else { theme.dim() }));
+    }
+    lines.push(Line::default());
+}
+
+/// Word-level difference: `[words]` only predicted, `{words}` only actual, so that it shows without colour.
+fn difference<'a>(predicted: &str, actual: &str, theme: Theme) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
+    let diff = TextDiff::from_words(predicted, actual);
+    let (mut left, mut right): (Vec<(bool, String)>, Vec<(bool, String)>) = (Vec::new(), Vec::new());
+    let push = |side: &mut Vec<(bool, String)>, differs: bool, text: &str| match side.last_mut() {
+        Some((same, run)) if *same == differs => run.push_str(text),
+        _ => side.push((differs, text.to_string())),
+    };
+    for change in diff.iter_all_changes() {
+        match change.tag() {
+            ChangeTag::Equal => {
+                push(&mut left, false, change.value());
+                push(&mut right, false, change.value());
+            }
+            ChangeTag::Delete => push(&mut left, true, change.value()),
+            ChangeTag::Insert => push(&mut right, true, change.value()),
+        }
+    }
+    let spans = |side: Vec<(bool, String)>, open: char, close: char, style: Style| {
+        side.into_iter()
+            .map(|(differs, text)| {
+                let text = text.replace('\n', " ");
+                if differs && !text.trim().is_empty() {
+                    Span::styled(
+                        format!("{open}{}{close}{}", text.trim_end(), if text.ends_with(' ') { " " } else { "" }),
+                        style,
+                    )
+                } else {
+                    Span::raw(text)
+                }
+            })
+            .collect()
+    };
+    (spans(left, '[', ']', theme.bad()), spans(right, '{', '}', theme.good()))
+}
+
+fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let Some(view) = &state.view else { return };
+    let area = centered(area, 70, 14);
+    frame.render_widget(Clear, area);
+    let block = theme.panel("Action · ⏎ send · Tab complete · Esc leave");
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let [input, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
+    let shown = fit(&clean(text), input.width.saturating_sub(3) as usize);
+    frame.render_widget(
+        Paragraph::new(Line::from(vec![
+            Span::styled("> ", theme.key()),
+            Span::raw(shown),
+            Span::styled(" ", theme.selected()),
+        ])),
+        input,
+    );
+    draw_admissible(state, view, theme, frame, list, text);
+}
+
+fn draw_nodes(view: &View, at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 64, view.trunk.len() as u16 + 2);
+    frame.render_widget(Clear, area);
+    let block = theme.panel("Go to · j k choose · ⏎ go · Esc leave");
+    let inner = block.inner(area);
+    let from = (at + 1).saturating_sub(inner.height as usize);
+    let line = |i: usize| {
+        let line = trunk_line(view, i, theme, inner.width as usize);
+        if i == at { line.style(theme.selected()) } else { line }
+    };
+    let lines: Vec<Line<'_>> = (from..view.trunk.len()).map(line).collect();
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}

@@ -1,0 +1,163 @@
+//! The one door to colour, glyphs and text that comes from outside.
+
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::symbols::{Marker, border};
+use ratatui::widgets::{Block, Borders};
+
+use super::caps::Caps;
+
+/// How things look under the terminal's capabilities. Meaning is never carried by colour alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Theme {
+    caps: Caps,
+}
+
+const ASCII: border::Set<'static> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+impl Theme {
+    /// The theme for a terminal.
+    pub fn new(caps: Caps) -> Self {
+        Self { caps }
+    }
+
+    fn colored(self, color: Color) -> Style {
+        if self.caps.color { Style::new().fg(color) } else { Style::new() }
+    }
+
+    /// Secondary text.
+    pub fn dim(self) -> Style {
+        if self.caps.color { Style::new().fg(Color::DarkGray) } else { Style::new().add_modifier(Modifier::DIM) }
+    }
+
+    /// Headings and what is current.
+    pub fn strong(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// Keys and hints.
+    pub fn key(self) -> Style {
+        self.colored(Color::Cyan)
+    }
+
+    /// Success, approval, the expert.
+    pub fn good(self) -> Style {
+        self.colored(Color::Green)
+    }
+
+    /// Failure, rejection, what is missing.
+    pub fn bad(self) -> Style {
+        self.colored(Color::Red)
+    }
+
+    /// Warnings and what differs.
+    pub fn warn(self) -> Style {
+        self.colored(Color::Magenta)
+    }
+
+    /// The selection: reversed, so that it shows without colour.
+    pub fn selected(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    /// A titled panel.
+    pub fn panel(self, title: &str) -> Block<'_> {
+        let block = Block::new().borders(Borders::ALL).border_style(self.dim()).title(format!(" {title} "));
+        if self.caps.unicode { block } else { block.border_set(ASCII) }
+    }
+
+    /// Marks for curves.
+    pub fn marker(self) -> Marker {
+        if self.caps.unicode { Marker::Braille } else { Marker::Dot }
+    }
+
+    /// One glyph or its ASCII stand-in.
+    pub fn glyph(self, unicode: &'static str, ascii: &'static str) -> &'static str {
+        if self.caps.unicode { unicode } else { ascii }
+    }
+
+    /// A bar of at most `width` cells for a share in 0..=1.
+    pub fn bar(self, share: f64, width: usize) -> String {
+        let share = ratio(share, 1.0);
+        let cells = (share * width as f64).round() as usize;
+        let small = share > 0.005 && cells == 0;
+        if small { self.glyph("▏", ".").to_string() } else { self.glyph("▇", "#").repeat(cells) }
+    }
+}
+
+/// `part / whole` within 0..=1; 0 for anything that is no number.
+pub fn ratio(part: f64, whole: f64) -> f64 {
+    let ratio = part / whole;
+    if ratio.is_finite() { ratio.clamp(0.0, 1.0) } else { 0.0 }
+}
+
+/// Text from an environment or a model, unable to drive the terminal: control characters are shown, not sent.
+pub fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' => '\n',
+            '\t' => ' ',
+            '\u{1b}' => '␛',
+            c if c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
+                '·'
+            }
+            c => c,
+        })
+        .collect()
+}
+
+/// The first `width` cells of a line, with an ellipsis if it is longer.
+pub fn fit(text: &str, width: usize) -> String {
+    use unicode_segmentation::UnicodeSegmentation;
+    use unicode_width::UnicodeWidthStr;
+    if text.width() <= width {
+        return text.to_string();
+    }
+    let (mut out, mut used) = (String::new(), 0);
+    for grapheme in text.graphemes(true) {
+        if used + grapheme.width() + 1 > width {
+            break;
+        }
+        used += grapheme.width();
+        out.push_str(grapheme);
+    }
+    if width > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// A box of at most the given size in the middle of `area`.
+pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outside_text_cannot_drive_the_terminal() {
+        assert_eq!(clean("a\u{1b}[2Jb\r\u{7}\u{202e}c"), "a␛[2Jb···c");
+    }
+
+    #[test]
+    fn fitting_counts_cells_not_bytes() {
+        assert_eq!(fit("日本語テキスト", 7), "日本語…");
+        assert_eq!(fit("short", 5), "short");
+        assert_eq!(fit("x", 0), "");
+        assert!((ratio(f64::NAN, 1.0), ratio(1.0, 0.0)) == (0.0, 0.0));
+    }
+}

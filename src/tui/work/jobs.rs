@@ -1,0 +1,193 @@
+//! Long work: collecting, training, evaluating. Each on a thread and a store connection of its own.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::Mailbox;
+use crate::agent::local::LocalAgent;
+use crate::agent::template::Template;
+use crate::collect::{self, Proposer, Scope};
+use crate::control::{Control, Progress};
+use crate::env::Suite;
+use crate::error::Result;
+use crate::eval::{Play, evaluate};
+use crate::model::weights::Trainable;
+use crate::store::Store;
+use crate::train::trainer::{self, Event};
+use crate::train::{Plan, checkpoint};
+use crate::tui::app::{JobMsg, Msg};
+
+/// A kind of job; one of each may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Demonstrations, then alternatives, then reflections.
+    Collect,
+    /// A training run.
+    Train,
+    /// Games played by the newest checkpoint.
+    Evaluate,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub enum JobCmd {
+    /// Collect on a split.
+    Collect {
+        /// Which games.
+        scope: Scope,
+        /// Alternatives a state.
+        k: usize,
+    },
+    /// Start a run from the newest checkpoint, else the embedded model.
+    Train(Box<Plan>),
+    /// Go on with a run.
+    Resume(i64),
+    /// Evaluate.
+    Evaluate(Scope),
+    /// Pause or go on.
+    Pause(Kind),
+    /// End cleanly.
+    Stop(Kind),
+}
+
+/// The running jobs.
+pub struct Jobs {
+    suite: Arc<dyn Suite>,
+    root: PathBuf,
+    mail: Mailbox,
+    running: HashMap<Kind, (Control, JoinHandle<()>)>,
+}
+
+impl Jobs {
+    /// None yet.
+    pub fn new(suite: Arc<dyn Suite>, root: PathBuf, mail: Mailbox) -> Self {
+        Self { suite, root, mail, running: HashMap::new() }
+    }
+
+    /// Starts, pauses or ends a job.
+    pub fn obey(&mut self, command: JobCmd) {
+        match command {
+            JobCmd::Pause(kind) => {
+                if let Some((control, _)) = self.running.get(&kind) {
+                    self.mail.send(Msg::Job(kind, JobMsg::Paused(control.toggle_pause())));
+                }
+            }
+            JobCmd::Stop(kind) => {
+                if let Some((control, _)) = self.running.get(&kind) {
+                    control.cancel.cancel();
+                }
+            }
+            JobCmd::Collect { scope, k } => {
+                self.spawn(Kind::Collect, move |root, suite, control, tell| {
+                    collect_all(root, suite, &scope, k, control, tell)
+                });
+            }
+            JobCmd::Train(plan) => self.spawn(Kind::Train, move |root, _, control, tell| {
+                let mut store = Store::open(root)?;
+                let (parts, source) = checkpoint::find(&store, None)?;
+                let weights = Trainable::from_parts(&parts, &source)?;
+                let run =
+                    trainer::train(&mut store, &plan, weights, &source, control, &mut |event| tell_training(&event, tell))?;
+                Ok(format!("run {run} is finished"))
+            }),
+            JobCmd::Resume(run) => self.spawn(Kind::Train, move |root, _, control, tell| {
+                trainer::resume(&mut Store::open(root)?, run, control, &mut |event| tell_training(&event, tell))?;
+                Ok(format!("run {run} is finished"))
+            }),
+            JobCmd::Evaluate(scope) => self.spawn(Kind::Evaluate, move |root, suite, control, tell| {
+                let mut store = Store::open(root)?;
+                let mut agent = LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone());
+                let play = Play { temperature: 0.4, predict: false };
+                let summary = evaluate(&mut store, suite, &scope, &mut agent, play, control, &mut |_, progress| {
+                    tell(JobMsg::Progress(progress));
+                })?;
+                let (low, high) = summary.interval;
+                Ok(format!(
+                    "{}: won {} of {} = {:.0} % [{:.0}, {:.0}]",
+                    summary.checkpoint,
+                    summary.successes,
+                    summary.n,
+                    100.0 * summary.rate,
+                    100.0 * low,
+                    100.0 * high
+                ))
+            }),
+        }
+    }
+
+    fn spawn(
+        &mut self,
+        kind: Kind,
+        body: impl FnOnce(&Path, &dyn Suite, &Control, &mut dyn FnMut(JobMsg)) -> Result<String> + Send + 'static,
+    ) {
+        if self.running.get(&kind).is_some_and(|(_, thread)| !thread.is_finished()) {
+            return;
+        }
+        let (control, mail) = (Control::default(), self.mail.clone());
+        let (suite, root, own) = (Arc::clone(&self.suite), self.root.clone(), control.clone());
+        let work = move || {
+            let mut last: Option<Instant> = None;
+            let mut tell = |msg: JobMsg| {
+                // Progress is a latest value: ten a second are plenty.
+                if matches!(msg, JobMsg::Progress(_)) && last.is_some_and(|at| at.elapsed() < Duration::from_millis(100)) {
+                    return;
+                }
+                last = Some(Instant::now());
+                mail.send(Msg::Job(kind, msg));
+            };
+            let ended = body(&root, suite.as_ref(), &own, &mut tell);
+            mail.send(Msg::Job(kind, JobMsg::Ended(ended)));
+        };
+        let started = std::thread::Builder::new().name(format!("{kind:?}")).spawn(work);
+        if let Ok(thread) = started {
+            self.mail.send(Msg::Job(kind, JobMsg::Started));
+            self.running.insert(kind, (control, thread));
+        }
+    }
+
+    /// Ends everything cleanly and waits for it: a stopping run saves a checkpoint.
+    pub fn finish(self) {
+        for (control, _) in self.running.values() {
+            control.cancel.cancel();
+        }
+        for (_, (_, thread)) in self.running {
+            _ = thread.join();
+        }
+    }
+}
+
+fn tell_training(event: &Event<'_>, tell: &mut dyn FnMut(JobMsg)) {
+    match event {
+        Event::Begun { run, .. } => tell(JobMsg::Run(*run)),
+        Event::Update { progress, .. } => tell(JobMsg::Progress(progress.clone())),
+        Event::Saved { step, .. } => tell(JobMsg::Saved(*step)),
+    }
+}
+
+fn collect_all(
+    root: &Path,
+    suite: &dyn Suite,
+    scope: &Scope,
+    k: usize,
+    control: &Control,
+    tell: &mut dyn FnMut(JobMsg),
+) -> Result<String> {
+    let mut store = Store::open(root)?;
+    let before = store.counts()?;
+    let mut report = |_: serde_json::Value, progress: Progress| tell(JobMsg::Progress(progress));
+    collect::demonstrations(&mut store, suite, scope, control, &mut report)?;
+    // What was kept by hand is covered too, hence all demonstrations and not the first few.
+    let all = Scope { games: usize::MAX, ..scope.clone() };
+    collect::branches(&mut store, suite, &all, k, &mut Proposer::Uniform, control, &mut report)?;
+    collect::reflections(&mut store, suite, &all, &mut Template, control, &mut report)?;
+    let after = store.counts()?;
+    Ok(format!(
+        "collected {} demonstrations, {} alternatives, {} reflections to review",
+        after.demonstrations - before.demonstrations,
+        after.branches - before.branches,
+        after.pending.saturating_sub(before.pending)
+    ))
+}

@@ -1,0 +1,179 @@
+//! The thread that owns the running worlds of Explore.
+
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+
+use super::{Mailbox, worker};
+use crate::collect::Retrace;
+use crate::env::{Suite, TaskRef};
+use crate::error::{Error, Result};
+use crate::explore::{Outcome, Remembered, Session, branch};
+use crate::store::Store;
+use crate::tui::app::{Msg, Notice};
+use crate::tui::screens::explore;
+
+/// The setting under which the session is remembered.
+const REMEMBERED: &str = "explore";
+
+/// What the world is asked.
+#[derive(Debug)]
+pub enum WorldCmd {
+    /// Come back to where the last session stood, or to the first task.
+    Begin,
+    /// The task so many places on in the split.
+    Task(i64),
+    /// Take an action.
+    Step(String, String),
+    /// Go back one step.
+    Back,
+    /// Go to a node.
+    Goto(usize),
+    /// Execute actions on forks of a node.
+    Execute(usize, Vec<(String, String)>),
+    /// Keep the episode as a demonstration, with these executed alternatives at its nodes.
+    Keep(Vec<(usize, Vec<Outcome>)>),
+    /// Go to step `t` of a stored trajectory, verified.
+    BranchOff(i64, usize),
+}
+
+struct World {
+    suite: Arc<dyn Suite>,
+    root: PathBuf,
+    mail: Mailbox,
+    store: Option<Store>,
+    split: String,
+    tasks: Vec<TaskRef>,
+    session: Option<Session>,
+}
+
+/// Starts the thread.
+pub fn start(suite: Arc<dyn Suite>, root: PathBuf, mail: Mailbox) -> mpsc::Sender<WorldCmd> {
+    worker("world", move |commands| {
+        let mut world = World { suite, root, mail, store: None, split: String::new(), tasks: Vec::new(), session: None };
+        for command in commands {
+            if let Err(error) = world.obey(command) {
+                world.mail.failed(&error);
+            }
+        }
+    })
+}
+
+impl World {
+    fn store(&mut self) -> Result<&mut Store> {
+        if self.store.is_none() {
+            self.store = Some(Store::open(&self.root)?);
+        }
+        self.store.as_mut().ok_or_else(|| Error::new("no store"))
+    }
+
+    fn session(&mut self) -> Result<&mut Session> {
+        self.session.as_mut().ok_or_else(|| Error::new("no task is open"))
+    }
+
+    fn obey(&mut self, command: WorldCmd) -> Result<()> {
+        match command {
+            WorldCmd::Begin => return self.begin(),
+            WorldCmd::Task(by) => {
+                let now = self.session.as_ref().map(|session| session.remember().task_id().to_string());
+                let at = self.tasks.iter().position(|task| Some(&task.id) == now.as_ref()).unwrap_or_default();
+                let count = self.tasks.len().max(1) as i64;
+                let next = (at as i64 + by).rem_euclid(count) as usize;
+                let id = self.tasks.get(next).ok_or_else(|| Error::new("the split has no tasks"))?.id.clone();
+                self.session = Some(Session::open(self.suite.as_ref(), &self.split, &id)?);
+            }
+            WorldCmd::Step(action, source) => self.session()?.step(&action, &source)?,
+            WorldCmd::Back => _ = self.session()?.back(),
+            WorldCmd::Goto(node) => self.session()?.goto(node)?,
+            WorldCmd::Execute(node, actions) => {
+                let session = self.session()?;
+                if session.at() == node {
+                    let outcomes = session.outcomes(&actions)?;
+                    self.mail.send(Msg::Explore(explore::Msg::Outcomes(node, outcomes)));
+                }
+                return Ok(());
+            }
+            WorldCmd::Keep(tried) => return self.keep(&tried),
+            WorldCmd::BranchOff(trajectory, t) => self.branch_off(trajectory, t)?,
+        }
+        self.remember()?;
+        self.show()
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        let name = self.suite.name();
+        let kept = self.store()?.setting(&format!("{REMEMBERED}.{name}"))?;
+        let kept: Option<Remembered> = kept.and_then(|text| serde_json::from_str(&text).ok());
+        let splits = self.suite.splits();
+        let split = kept.as_ref().map(Remembered::split).filter(|split| splits.iter().any(|known| known == split));
+        self.split = split.map(str::to_string).or_else(|| splits.first().cloned()).unwrap_or_default();
+        self.tasks = self.suite.tasks(&self.split)?;
+        let restored = kept.filter(|kept| kept.suite() == name).map(|kept| Session::restore(self.suite.as_ref(), &kept));
+        match restored {
+            Some(Ok(session)) => self.session = Some(session),
+            other => {
+                if let Some(Err(error)) = other {
+                    self.mail.failed(&error); // the game files may have moved; start over on another task
+                }
+                let first =
+                    self.tasks.first().ok_or_else(|| Error::new(format!("{name} / {} has no tasks", self.split)))?;
+                self.session = Some(Session::open(self.suite.as_ref(), &self.split, &first.id)?);
+            }
+        }
+        self.show()
+    }
+
+    /// Writes where the session stands before it is shown.
+    fn remember(&mut self) -> Result<()> {
+        let key = format!("{REMEMBERED}.{}", self.suite.name());
+        let text = serde_json::to_string(&self.session()?.remember()).map_err(|e| Error::new(e.to_string()))?;
+        self.store()?.set_setting(&key, &text)
+    }
+
+    fn show(&mut self) -> Result<()> {
+        let id = self.session()?.remember().task_id().to_string();
+        let place = self.tasks.iter().position(|task| task.id == id).map_or(0, |at| at + 1);
+        let view = self.session()?.view()?;
+        self.mail.send(Msg::Explore(explore::Msg::View { view: Box::new(view), place, of: self.tasks.len() }));
+        Ok(())
+    }
+
+    fn keep(&mut self, tried: &[(usize, Vec<Outcome>)]) -> Result<()> {
+        let trajectory = self.session()?.demonstration()?;
+        let path = self.session()?.path();
+        let store = self.store()?;
+        let id = store.add_trajectory(&trajectory)?;
+        let mut branches = Vec::new();
+        for (node, outcomes) in tried {
+            let Some(t) = path.iter().position(|n| n == node) else { continue };
+            let others = outcomes.iter().filter(|o| trajectory.steps.get(t).is_some_and(|step| step.action != o.action));
+            branches.extend(others.map(|outcome| branch(outcome, id, t)));
+        }
+        store.add_branches(&branches)?;
+        let text = format!("kept as demonstration {id}: {} steps, {} alternatives", trajectory.steps.len(), branches.len());
+        self.mail.send(Msg::Notice(Notice::info(text)));
+        self.mail.send(Msg::Changed);
+        Ok(())
+    }
+
+    fn branch_off(&mut self, trajectory: i64, t: usize) -> Result<()> {
+        let stored = self.store()?.trajectory(trajectory)?;
+        if stored.suite != self.suite.name() {
+            return Err(Error::new(format!("trajectory {trajectory} was played in {}", stored.suite))
+                .hint(format!("open it with: foretaste --suite {}", stored.suite)));
+        }
+        let mut retrace = Retrace::open(self.suite.as_ref(), &stored)?;
+        retrace.to(&stored, t)?;
+        let mut session = Session::open(self.suite.as_ref(), &stored.split, &stored.task_id)?;
+        for step in stored.steps.iter().take(t) {
+            session.step(&step.action, &step.source)?;
+        }
+        if self.split != stored.split {
+            self.split.clone_from(&stored.split);
+            self.tasks = self.suite.tasks(&self.split)?;
+        }
+        self.session = Some(session);
+        let text = format!("on a fork of trajectory {trajectory} at step {t}; every observation was verified");
+        self.mail.send(Msg::Notice(Notice::info(text)));
+        Ok(())
+    }
+}
