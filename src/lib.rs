@@ -2,6 +2,8 @@
 //!
 //! `ARCHITECTURE.md` is the map; the method is arXiv 2510.08558.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 pub mod agent;
 pub mod cli;
 pub mod collect;

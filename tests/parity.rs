@@ -37,7 +37,7 @@ fn replay(file: &str) -> usize {
         let place = format!("{file} {name} t={}", row["t"]);
         if row["t"] == 0 {
             let game = games.entry(name.to_string()).or_insert_with(|| Game::load(&root.join(name)).unwrap());
-            running = Some(TwPddl::new(Arc::clone(game)).unwrap());
+            running = Some(TwPddl::new(game).unwrap());
             episodes += 1;
         } else {
             running.as_mut().unwrap().step(row["action"].as_str().unwrap()).unwrap();
@@ -65,4 +65,39 @@ fn every_transcript_is_reproduced() {
     files.sort();
     let states: usize = files.iter().map(|file| replay(file)).sum();
     assert!(states > 10_000, "only {states} states replayed");
+}
+
+/// Through the program as a user runs it: `foretaste env step` on every validation game.
+#[test]
+fn every_validation_game_is_won_by_its_walkthrough() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let Some(root) = shared() else { return };
+    let data = tempfile::tempdir().unwrap();
+    let mut games = 0;
+    for split in ["valid_seen", "valid_unseen"] {
+        for group in std::fs::read_dir(root.join("json_2.1.1").join(split)).unwrap() {
+            for trial in std::fs::read_dir(group.unwrap().path()).unwrap() {
+                let game = trial.unwrap().path().join("game.tw-pddl");
+                let plan = Game::load(&game).unwrap().walkthrough.join("\n");
+                let mut child = Command::new(env!("CARGO_BIN_EXE_foretaste"))
+                    .args(["env", "step", "--suite", "alfworld", "--json", "--data-dir"])
+                    .arg(data.path())
+                    .arg("--game")
+                    .arg(&game)
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::piped())
+                    .spawn()
+                    .unwrap();
+                child.stdin.take().unwrap().write_all(plan.as_bytes()).unwrap();
+                let output = child.wait_with_output().unwrap();
+                let text = String::from_utf8(output.stdout).unwrap();
+                let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+                assert!(output.status.success() && last["success"] == true, "{}", game.display());
+                games += 1;
+            }
+        }
+    }
+    eprintln!("{games} validation games, all won");
+    assert!(games >= 173, "only {games} games");
 }

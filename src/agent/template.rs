@@ -96,8 +96,8 @@ fn cost(other: &Branch, action: &str) -> String {
 fn purpose(action: &str, state: &State) -> String {
     let verb = action.split_whitespace().next().unwrap_or_default();
     let reason = match verb {
-        "walk" | "go" if holding(state).is_some() => "the next thing to do with it should be done there",
-        "walk" | "go" => "what I need is likely to be there",
+        "walk" | "go" if holding(state).is_some() => "since the next thing to do with it is done there",
+        "walk" | "go" => "since what I need is likely to be there",
         "open" => "to see what is inside",
         "grab" | "take" => "because the task needs it",
         "rinse" | "clean" | "warm" | "heat" | "chill" | "cool" => "because the task asks for that first",

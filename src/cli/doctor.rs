@@ -54,10 +54,7 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
         }),
     );
     check("disk", root.and_then(|root| disk(&root)));
-    check(
-        "household",
-        crate::env::open_suite("household", None).and_then(|suite| Ok(format!("{} splits", suite.splits().len()))),
-    );
+    check("household", crate::env::open_suite("household", None).map(|suite| format!("{} splits", suite.splits().len())));
     let alfworld = crate::env::open_suite("alfworld", opening.data.as_deref());
     check(
         "alfworld",

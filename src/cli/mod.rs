@@ -131,7 +131,7 @@ fn open_terminal(common: &Common, opening: &SuiteArgs) -> Result<()> {
         ));
     }
     let root = paths::data_dir(common.data_dir.clone())?;
-    crate::tui::run(&root, opening.open()?)
+    crate::tui::run(&root, &opening.open()?)
 }
 
 /// A control that Ctrl-C and a polite kill end cleanly.

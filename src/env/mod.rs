@@ -118,7 +118,7 @@ pub fn open_game_file(path: &Path, suite: &str, task: TaskRef) -> Result<Opened>
 }
 
 fn open_game(game: &Arc<tw_pddl::game::Game>, suite: &str, task: TaskRef) -> Result<Opened> {
-    let env = tw_pddl::TwPddl::new(Arc::clone(game))?;
+    let env = tw_pddl::TwPddl::new(game)?;
     let expert = tw_pddl::Walkthrough::new(game)?;
     Ok(Opened { env: Box::new(env), expert: Some(Box::new(expert)), suite: suite.into(), task })
 }

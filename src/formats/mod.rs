@@ -36,7 +36,7 @@ fn prompt(state: &State) -> String {
     text
 }
 
-fn example(system: &str, user: String, assistant: &str) -> Value {
+fn example(system: &str, user: &str, assistant: &str) -> Value {
     json!({"messages": [
         {"role": "system", "content": system},
         {"role": "user", "content": user},
@@ -58,18 +58,18 @@ pub fn export(store: &Store, set: Set, each: &mut dyn FnMut(&Value) -> Result<()
         for (t, step) in trajectory.steps.iter().enumerate() {
             let state = prompt(&trajectory.state(t));
             match set {
-                Set::Imitation => emit(&example(ACT, state, &step.action))?,
+                Set::Imitation => emit(&example(ACT, &state, &step.action))?,
                 Set::WorldModel => {
                     let expert = std::iter::once((step.action.as_str(), step.observation.as_str()));
                     let others = branches.iter().filter(|b| b.t == t).map(|b| (b.action.as_str(), b.observation.as_str()));
                     for (action, observation) in expert.chain(others) {
-                        emit(&example(PREDICT, format!("{state}\n\n> {action}"), observation))?;
+                        emit(&example(PREDICT, &format!("{state}\n\n> {action}"), observation))?;
                     }
                 }
                 Set::Reflection => {
                     for (_, text) in reflections.iter().filter(|(at, _)| *at == t) {
                         let answer = format!("<think>{}</think><action>{}</action>", text.trim(), step.action);
-                        emit(&example(THINK, state.clone(), &answer))?;
+                        emit(&example(THINK, &state, &answer))?;
                     }
                 }
             }

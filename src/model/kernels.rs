@@ -154,7 +154,9 @@ fn attention_row(shares: &mut Vec<f32>, q: &[f32], k: &[f32], path: &[u32], stri
         *share = exp(*share - top);
         sum += *share;
     }
-    shares.iter_mut().for_each(|share| *share /= sum);
+    for share in shares.iter_mut() {
+        *share /= sum;
+    }
 }
 
 /// Attention of every token to its ancestors and itself. `paths[i]` lists them; rows of `q` are `queries · dim` wide,
@@ -243,7 +245,9 @@ pub fn cross_entropy(logits: &mut [f32], targets: &[u32], weights: &[f32], vocab
                 sum += *logit;
             }
             let scale = weight / sum;
-            row.iter_mut().for_each(|share| *share *= scale);
+            for share in row.iter_mut() {
+                *share *= scale;
+            }
             row[*target as usize] -= weight;
             sum.ln() - wanted
         })

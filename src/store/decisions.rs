@@ -36,6 +36,8 @@ pub struct Undone {
     pub act: String,
     /// The reflection it was about.
     pub reflection: i64,
+    /// How the reflection stands now.
+    pub verdict: Verdict,
 }
 
 /// The standing of each reflection: its latest act that was not undone.
@@ -92,8 +94,16 @@ impl Store {
             .optional()?;
         let Some((id, act, reflection)) = last else { return Ok(None) };
         tx.execute("UPDATE decisions SET undone = 1 WHERE id = ?1", [id])?;
+        let verdict: Option<String> = tx
+            .query_row(
+                "SELECT verdict FROM decisions WHERE reflection = ?1 AND undone = 0 ORDER BY id DESC LIMIT 1",
+                [reflection],
+                |row| row.get(0),
+            )
+            .optional()?;
         tx.commit()?;
-        Ok(Some(Undone { act, reflection }))
+        let verdict = verdict.and_then(|word| Verdict::from_word(&word)).unwrap_or(Verdict::Pending);
+        Ok(Some(Undone { act, reflection, verdict }))
     }
 
     /// How many reflections are pending, approved, rejected.

@@ -255,20 +255,17 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
     let config: serde_json::Value = serde_json::from_str(&row.config).map_err(|e| Error::new(format!("run {run}: {e}")))?;
     let plan: Plan = serde_json::from_value(config["plan"].clone())
         .map_err(|e| Error::new(format!("run {run} has no usable plan: {e}")))?;
-    let (parts, source, folder, step) = match store.latest_checkpoint(Some(run))? {
-        Some(saved) => {
-            let folder = store.root().join(&saved.folder);
-            (crate::model::weights::Parts::read(&folder)?, row.start.clone(), Some(folder), saved.step)
+    let (parts, source, folder, step) = if let Some(saved) = store.latest_checkpoint(Some(run))? {
+        let folder = store.root().join(&saved.folder);
+        (crate::model::weights::Parts::read(&folder)?, row.start.clone(), Some(folder), saved.step)
+    } else {
+        let name = if row.start == "embedded" { Some("embedded") } else { None };
+        let (parts, source) = checkpoint::find(store, name)?;
+        if source != row.start {
+            return Err(Error::new(format!("run {run} started from {}, and saved no checkpoint yet", row.start))
+                .hint("start it anew"));
         }
-        None => {
-            let name = if row.start == "embedded" { Some("embedded") } else { None };
-            let (parts, source) = checkpoint::find(store, name)?;
-            if source != row.start {
-                return Err(Error::new(format!("run {run} started from {}, and saved no checkpoint yet", row.start))
-                    .hint("start it anew"));
-            }
-            (parts, source, None, 0)
-        }
+        (parts, source, None, 0)
     };
     let mut weights = Trainable::from_parts(&parts, &source)?;
     let optimiser = match folder {
@@ -345,7 +342,7 @@ fn updates(
             vec![("loss", total.loss / total.weight.max(1.0)), ("rate", rate), ("norm", norm), ("tokens_per_s", speed)];
         let means = [("loss_action", 0), ("loss_observation", 1), ("loss_reflection", 2)];
         metrics.extend(means.iter().filter_map(|(name, slot)| Some((*name, total.mean(*slot)?))));
-        if *step % plan.save_every == 0 || *step == plan.steps {
+        if (*step).is_multiple_of(plan.save_every) || *step == plan.steps {
             let mut held = data.held_out.clone();
             let all = super::Mixture { action: 1.0, observation: 1.0, reflection: 1.0 };
             held.retain_mut(|example| example.weigh(&all));
@@ -356,7 +353,7 @@ fn updates(
         }
         store.add_metrics(run, *step, began.elapsed().as_millis() as i64, &metrics)?;
         each(Event::Update { step: *step, metrics: &metrics, progress: meter.at(*step) });
-        if *step % plan.save_every == 0 || *step == plan.steps {
+        if (*step).is_multiple_of(plan.save_every) || *step == plan.steps {
             let folder = checkpoint::save(store, run, *step, weights, optimiser)?;
             each(Event::Saved { step: *step, folder: &folder });
         }

@@ -47,6 +47,7 @@ impl Screen {
     }
 
     /// The screen so many tabs on.
+    #[must_use]
     pub fn beside(self, by: usize) -> Self {
         Self::ALL[(self as usize + by) % 5]
     }
@@ -301,7 +302,7 @@ impl App {
                 match result {
                     Ok(text) => self.say(Notice::info(text)),
                     Err(error) if error.is_cancelled() => {
-                        self.say(Notice::info(format!("{kind:?} stopped; nothing is lost")))
+                        self.say(Notice::info(format!("{kind:?} stopped; nothing is lost")));
                     }
                     Err(error) => self.say(Notice::error(&error)),
                 }
@@ -386,7 +387,7 @@ impl App {
             }
             (Popup::Collect(games), Char('+' | 'k') | Up) => self.popup = Some(Popup::Collect((games + 10).min(5000))),
             (Popup::Collect(games), Char('-' | 'j') | Down) => {
-                self.popup = Some(Popup::Collect(games.saturating_sub(10).max(1)))
+                self.popup = Some(Popup::Collect(games.saturating_sub(10).max(1)));
             }
             (Popup::Collect(games), Enter) => {
                 self.popup = None;

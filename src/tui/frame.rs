@@ -14,8 +14,32 @@ use super::work::jobs::Kind;
 /// The smallest terminal that shows the screens.
 pub const SMALLEST: (u16, u16) = (40, 12);
 
-/// Draws everything.
+/// Draws everything; on a terminal without UTF-8, marks of our own become ASCII.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
+    draw_all(app, frame);
+    if app.theme.unicode() {
+        return;
+    }
+    for cell in &mut frame.buffer_mut().content {
+        let stand_in = match cell.symbol() {
+            "│" => "|",
+            "─" | "–" => "-",
+            "┌" | "┐" | "└" | "┘" => "+",
+            "•" => "*",
+            "·" | "…" => ".",
+            "→" => ">",
+            "⏎" => "E",
+            "×" => "x",
+            "↑" => "^",
+            "↓" => "v",
+            "←" => "<",
+            _ => continue,
+        };
+        cell.set_symbol(stand_in);
+    }
+}
+
+fn draw_all(app: &App, frame: &mut Frame<'_>) {
     let area = frame.area();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         let text = format!(
@@ -59,8 +83,8 @@ fn tab_line(app: &App, width: usize) -> Line<'static> {
             Screen::Train if app.jobs.contains_key(&Kind::Train) => theme.glyph("▸", ">").to_string(),
             _ => String::new(),
         };
-        let word = if width >= 60 || app.screen == screen { screen.word() } else { &screen.word()[..1] };
-        let text = format!(" {} {word}{extra} ", i + 1);
+        let word = if width >= 60 || app.screen == screen { screen.word() } else { "" };
+        let text = format!(" F{}{}{word}{extra} ", i + 1, if word.is_empty() { "" } else { " " });
         used += text.chars().count();
         spans.push(Span::styled(text, if app.screen == screen { theme.selected() } else { theme.dim() }));
     }

@@ -35,7 +35,7 @@ use work::{Mailbox, desk, world};
 const FRAME: Duration = Duration::from_millis(16);
 
 /// Runs it until the person leaves, and puts the terminal back whatever happens.
-pub fn run(root: &Path, suite: Arc<dyn Suite>) -> Result<()> {
+pub fn run(root: &Path, suite: &Arc<dyn Suite>) -> Result<()> {
     // Opened here first: what is wrong with the data directory is said before the screen is taken.
     let store = Store::open(root)?;
     let screen = store.setting("screen")?;
@@ -47,10 +47,10 @@ pub fn run(root: &Path, suite: Arc<dyn Suite>) -> Result<()> {
     let (tx, rx) = unbounded_channel();
     let mail = Mailbox(tx);
     let hands = Hands {
-        world: world::start(Arc::clone(&suite), root.to_path_buf(), mail.clone()),
+        world: world::start(Arc::clone(suite), root.to_path_buf(), mail.clone()),
         mind: Mind::start(root.to_path_buf(), mail.clone()),
         desk: desk::start(root.to_path_buf(), mail.clone()),
-        jobs: Jobs::new(Arc::clone(&suite), root.to_path_buf(), mail),
+        jobs: Jobs::new(Arc::clone(suite), root.to_path_buf(), mail),
     };
     let mut app = App::new(suite.name(), Caps::detect());
     app.data.root = root.display().to_string();

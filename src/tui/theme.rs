@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
-use ratatui::symbols::{Marker, border};
+use ratatui::symbols::Marker;
 use ratatui::widgets::{Block, Borders};
 
 use super::caps::Caps;
@@ -13,21 +13,15 @@ pub struct Theme {
     caps: Caps,
 }
 
-const ASCII: border::Set<'static> = border::Set {
-    top_left: "+",
-    top_right: "+",
-    bottom_left: "+",
-    bottom_right: "+",
-    vertical_left: "|",
-    vertical_right: "|",
-    horizontal_top: "-",
-    horizontal_bottom: "-",
-};
-
 impl Theme {
     /// The theme for a terminal.
     pub fn new(caps: Caps) -> Self {
         Self { caps }
+    }
+
+    /// Whether glyphs beyond ASCII may be used.
+    pub fn unicode(self) -> bool {
+        self.caps.unicode
     }
 
     fn colored(self, color: Color) -> Style {
@@ -71,8 +65,7 @@ impl Theme {
 
     /// A titled panel.
     pub fn panel(self, title: &str) -> Block<'_> {
-        let block = Block::new().borders(Borders::ALL).border_style(self.dim()).title(format!(" {title} "));
-        if self.caps.unicode { block } else { block.border_set(ASCII) }
+        Block::new().borders(Borders::ALL).border_style(self.dim()).title(format!(" {title} "))
     }
 
     /// Marks for curves.

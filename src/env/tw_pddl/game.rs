@@ -171,17 +171,21 @@ impl Game {
 
 type Parsed = (Arc<Domain>, Arc<Grammar>);
 
+/// The two texts and what they parsed to, by a hash of the texts.
+type ParsedTexts = HashMap<u64, (String, String, Parsed)>;
+
 /// Domains and grammars by content: thousands of games embed the same two texts.
 fn shared(domain: &str, grammar: &str) -> Result<Parsed> {
-    static CACHE: LazyLock<Mutex<HashMap<u64, (String, String, Parsed)>>> = LazyLock::new(Mutex::default);
+    static CACHE: LazyLock<Mutex<ParsedTexts>> = LazyLock::new(Mutex::default);
     let mut hasher = DefaultHasher::new();
     (domain, grammar).hash(&mut hasher);
     let key = hasher.finish();
     let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((known_domain, known_grammar, parsed)) = cache.get(&key) {
-        if known_domain == domain && known_grammar == grammar {
-            return Ok(parsed.clone());
-        }
+    if let Some((known_domain, known_grammar, parsed)) = cache.get(&key)
+        && known_domain == domain
+        && known_grammar == grammar
+    {
+        return Ok(parsed.clone());
     }
     let parsed_domain = Domain::parse(domain).map_err(|error| error.at("pddl_domain"))?;
     let parsed_grammar = Grammar::parse(grammar, &parsed_domain).map_err(|error| error.at("grammar"))?;

@@ -27,8 +27,8 @@ pub struct TwPddl {
 
 impl TwPddl {
     /// A game at its start.
-    pub fn new(game: Arc<Game>) -> Result<Self> {
-        let world = World::new(Arc::clone(&game))?;
+    pub fn new(game: &Arc<Game>) -> Result<Self> {
+        let world = World::new(Arc::clone(game))?;
         let stated = game.task.as_deref().unwrap_or_else(|| world.feedback.lines().last().unwrap_or_default());
         let task = stated
             .trim()
@@ -90,7 +90,7 @@ pub struct Walkthrough {
 impl Walkthrough {
     /// Plays the game's walkthrough once on a world of its own to learn which states it passes through.
     pub fn new(game: &Arc<Game>) -> Result<Self> {
-        let mut env = TwPddl::new(Arc::clone(game))?;
+        let mut env = TwPddl::new(game)?;
         let mut path = Vec::new();
         for (i, action) in game.walkthrough.iter().enumerate() {
             path.push((env.fingerprint(), action.clone(), game.walkthrough.len() - i));

@@ -143,6 +143,9 @@ fn intern(table: &mut Vec<String>, name: &str) -> u16 {
     at as u16
 }
 
+/// One disjunct of a formula: the variables in scope, and the literals over them.
+type Disjunct = (Vec<(String, Type)>, Vec<Literal>);
+
 /// Reads formulas against growing tables of types and constants.
 struct Reader<'a> {
     types: &'a mut Vec<String>,
@@ -182,7 +185,7 @@ impl Reader<'_> {
     }
 
     /// Disjunctive normal form of `expr` over `scope`; a disjunct's quantified variables follow the scope's.
-    fn formula(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Vec<(Vec<(String, Type)>, Vec<Literal>)>> {
+    fn formula(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Vec<Disjunct>> {
         let items = expr.list("a formula")?;
         match expr.head() {
             None if items.is_empty() => Ok(vec![(scope.to_vec(), Vec::new())]),

@@ -114,7 +114,7 @@ impl World {
     fn apply(&mut self, action: &Action, vars: &Vars) {
         let state = &self.state;
         let fires = |when: &[Literal]| when.iter().all(|l| self.holds(&state.planner, &l.atom, vars) != l.negated);
-        let ground = |atom: &Atom| self.ground(atom, vars, &self.game.constants);
+        let ground = |atom: &Atom| Self::ground(atom, vars, &self.game.constants);
         let mut next = State::clone(state);
         for delete in [true, false] {
             for effect in action.effects.iter().filter(|e| e.delete == delete && fires(&e.when)) {
@@ -175,7 +175,7 @@ impl World {
         self.game.domain.actions.iter().any(adds)
     }
 
-    fn ground(&self, atom: &Atom, vars: &Vars, constants: &[Option<Object>]) -> Option<u64> {
+    fn ground(atom: &Atom, vars: &Vars, constants: &[Option<Object>]) -> Option<u64> {
         let mut args = [0; super::pddl::MAX_ARITY];
         for (slot, term) in args.iter_mut().zip(&atom.args) {
             *slot = match term {
@@ -193,7 +193,7 @@ impl World {
     fn holds(&self, planner: &FactSet, atom: &Atom, vars: &Vars) -> bool {
         let fixed = self.game.domain.is_static[usize::from(atom.pred)];
         let facts = if fixed { &self.game.fixed } else { planner };
-        self.ground(atom, vars, &self.game.constants).is_some_and(|fact| facts.has(fact))
+        Self::ground(atom, vars, &self.game.constants).is_some_and(|fact| facts.has(fact))
     }
 
     /// Recomputes commands and victory after the facts changed.
@@ -250,7 +250,7 @@ impl World {
             return Ok(known.clone());
         }
         let vars = &key.2;
-        let ground = |atom: &Atom| self.ground(atom, vars, &self.game.constants);
+        let ground = |atom: &Atom| Self::ground(atom, vars, &self.game.constants);
         let required =
             |negated: bool, fact| clause.literals.iter().any(|l| l.negated == negated && ground(&l.atom) == Some(fact));
         let added = |fact| action.effects.iter().any(|e| !e.delete && ground(&e.atom) == Some(fact));
@@ -369,11 +369,12 @@ impl World {
                 self.finish(clause, constants, next, v + 1, found)
             });
         }
-        let violated = clause.literals.iter().filter(|l| l.negated).any(|l| match self.ground(&l.atom, &vars, constants) {
-            Some(fact) if l.atom.pred == 0 => arg(fact, 0) == arg(fact, 1),
-            Some(fact) => self.facts_of(l.atom.pred).has(fact),
-            None => false,
-        });
+        let violated =
+            clause.literals.iter().filter(|l| l.negated).any(|l| match Self::ground(&l.atom, &vars, constants) {
+                Some(fact) if l.atom.pred == 0 => arg(fact, 0) == arg(fact, 1),
+                Some(fact) => self.facts_of(l.atom.pred).has(fact),
+                None => false,
+            });
         violated || found(&vars)
     }
 

@@ -29,8 +29,8 @@ pub enum Msg {
     Case(i64, String, Option<Box<Case>>),
     /// A decision is in the store.
     Decided(i64, Decision, [u64; 3]),
-    /// A decision about this reflection was taken back.
-    Undone(i64),
+    /// A decision about this reflection was taken back; how it stands now.
+    Undone(i64, Verdict),
 }
 
 /// The screen's state.
@@ -45,6 +45,8 @@ pub struct State {
     cases: HashMap<i64, (String, Option<Box<Case>>)>,
     editor: Option<Box<TextArea<'static>>>,
     rejecting: bool,
+    evidence: bool,
+    drafts: HashMap<i64, String>,
     wanted: Option<i64>,
     waiting: bool,
     decided: Vec<Instant>,
@@ -59,6 +61,8 @@ impl Default for State {
             cases: HashMap::new(),
             editor: None,
             rejecting: false,
+            evidence: false,
+            drafts: HashMap::new(),
             wanted: None,
             waiting: false,
             decided: Vec::new(),
@@ -114,11 +118,11 @@ impl State {
                 self.queue.items.retain(|item| item.id != id);
                 return self.go(self.at);
             }
-            Msg::Undone(id) => {
-                // The item may be under another filter: undo shows what it brought back.
+            Msg::Undone(id, verdict) => {
+                // Undo shows what it brought back, under whatever filter that now is.
                 self.wanted = Some(id);
-                self.filter = None;
-                return vec![Effect::Desk(DeskCmd::Queue(None))];
+                self.filter = self.filter.map(|_| verdict);
+                return vec![Effect::Desk(DeskCmd::Queue(self.filter))];
             }
         }
         Vec::new()
@@ -142,12 +146,17 @@ impl State {
             }
             Act::Edit => {
                 if let Some(item) = self.current() {
-                    let mut editor = TextArea::new(item.text().lines().map(str::to_string).collect());
+                    let text = self.drafts.get(&item.id).map_or(item.text(), String::as_str);
+                    let mut editor = TextArea::new(text.lines().map(str::to_string).collect());
                     editor.set_wrap_mode(WrapMode::Word);
                     editor.move_cursor(ratatui_textarea::CursorMove::Bottom);
                     editor.move_cursor(ratatui_textarea::CursorMove::End);
                     self.editor = Some(Box::new(editor));
                 }
+                Vec::new()
+            }
+            Act::NextPanel => {
+                self.evidence = !self.evidence;
                 Vec::new()
             }
             Act::Undo => vec![Effect::Desk(DeskCmd::Undo)],
@@ -184,11 +193,21 @@ impl State {
         }
         let mut editor = self.editor.take()?;
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let text = editor.lines().join("\n").trim().to_string();
+        let same = self.current().is_some_and(|item| item.text() == text);
+        let id = self.current().map_or(0, |item| item.id);
         match key.code {
-            KeyCode::Esc => return Some(Vec::new()),
+            KeyCode::Esc => {
+                // What was typed is kept for the next e; leaving an editor must not cost a paragraph.
+                if same {
+                    self.drafts.remove(&id);
+                } else {
+                    self.drafts.insert(id, text);
+                }
+                return Some(Vec::new());
+            }
             KeyCode::Char('s') if control => {
-                let text = editor.lines().join("\n").trim().to_string();
-                let same = self.current().is_some_and(|item| item.text() == text);
+                self.drafts.remove(&id);
                 let decision = if same { Decision::Approve } else { Decision::Edit(text) };
                 return Some(self.decide(decision));
             }
@@ -239,15 +258,21 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(Paragraph::new(empty).wrap(Wrap { trim: false }), body);
         return;
     };
-    let (left, right) = if area.width >= 100 {
+    if area.width >= 100 {
         let [left, right] = Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(body);
-        (left, right)
+        draw_state(state, item, theme, frame, left);
+        draw_reflection(state, item, theme, frame, right);
+    } else if state.evidence && state.editor.is_none() {
+        draw_state(state, item, theme, frame, body);
     } else {
-        let [top, bottom] = Layout::vertical([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(body);
-        (top, bottom)
-    };
-    draw_state(state, item, theme, frame, left);
-    draw_reflection(state, item, theme, frame, right);
+        // The text gets the lines it needs, the evidence the rest; Tab shows the evidence alone.
+        let text = Paragraph::new(clean(item.text())).wrap(Wrap { trim: false }).line_count(body.width.saturating_sub(2));
+        let wanted = if state.editor.is_some() { body.height / 2 } else { text as u16 + 4 };
+        let lower = wanted.clamp(5, (body.height * 2 / 3).max(5));
+        let [top, bottom] = Layout::vertical([Constraint::Min(0), Constraint::Length(lower)]).areas(body);
+        draw_state(state, item, theme, frame, top);
+        draw_reflection(state, item, theme, frame, bottom);
+    }
     if state.rejecting {
         let area = centered(body, 76, REASONS.len() as u16 + 2);
         frame.render_widget(Clear, area);
@@ -303,13 +328,18 @@ fn draw_state(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<
 
 fn draw_reflection(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     if let Some(editor) = &state.editor {
-        let block = theme.panel("Editing · Ctrl-S save and approve · Esc leave as it was");
+        let block = theme.panel("Editing · Ctrl-S save and approve · Esc leave, keeping a draft");
         let inner = block.inner(area);
         frame.render_widget(block, area);
         frame.render_widget(editor.as_ref(), inner);
         return;
     }
-    let edited = if item.versions.len() > 1 { " · edited by you" } else { "" };
+    let draft = state.drafts.contains_key(&item.id);
+    let edited = match (draft, item.versions.len()) {
+        (true, _) => " · draft on e",
+        (false, 0 | 1) => "",
+        (false, _) => " · edited by you",
+    };
     let words = item.text().split_whitespace().count();
     let title = format!("Reflection {} · {}{edited} · {words} words", item.id, item.generator);
     let verdict = match item.verdict {

@@ -27,7 +27,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         draw_trunk(view, theme, frame, left);
         draw_now(state, view, theme, frame, middle);
         draw_what_if(state, view, theme, frame, right);
-    } else if area.width >= 60 && area.height >= 16 && state.panel != Panel::Trunk {
+    } else if area.width >= 60 && area.height >= 16 && state.panel == Panel::Now {
         let [top, bottom] = Layout::vertical([Constraint::Percentage(42), Constraint::Percentage(58)]).areas(body);
         draw_now(state, view, theme, frame, top);
         draw_what_if(state, view, theme, frame, bottom);
@@ -56,7 +56,13 @@ fn heading<'a>(view: &View, theme: Theme, width: usize) -> Line<'a> {
         Some((name, None)) => format!("no expert here: off the {name}"),
         None => "no expert in this suite".to_string(),
     };
-    let right = format!("step {}/{} · {expert}", view.depth, crate::env::STEP_LIMIT);
+    let limit = crate::env::STEP_LIMIT;
+    let left = view.expert.as_ref().and_then(|(_, advice)| advice.as_ref()?.steps_left);
+    let right = match left {
+        Some(left) if width < 60 && !view.done => format!("{}/{limit} · {left} left", view.depth),
+        _ if width < 60 => format!("{}/{limit}{}", view.depth, if view.success { " · solved" } else { "" }),
+        _ => format!("step {}/{limit} · {expert}", view.depth),
+    };
     let room = width.saturating_sub(right.chars().count() + 9);
     Line::from(vec![
         Span::styled(" TASK ", theme.strong()),
@@ -100,7 +106,22 @@ fn draw_trunk(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let from = here.saturating_sub(inner.height.saturating_sub(2) as usize);
     let lines: Vec<Line<'_>> =
         (from..view.trunk.len()).map(|at| trunk_line(view, at, theme, inner.width as usize)).collect();
+    let begun = view.trunk.len() > 1;
     frame.render_widget(Paragraph::new(lines).block(block), area);
+    if !begun && inner.height > 6 {
+        let hints = [
+            (theme.glyph("⏎", "Enter"), "take the expert's step"),
+            ("1-4", "try an alternative instead"),
+            ("?", "all keys, and what the words mean"),
+        ];
+        let lines: Vec<Line<'_>> = hints
+            .map(|(key, what)| {
+                Line::from(vec![Span::styled(format!(" {key:<6}"), theme.key()), Span::styled(what, theme.dim())])
+            })
+            .into();
+        let bottom = Rect { y: inner.bottom() - 4, height: 4, ..inner };
+        frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), bottom);
+    }
 }
 
 fn draw_now(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -135,6 +156,7 @@ fn draw_admissible(state: &State, view: &View, theme: Theme, frame: &mut Frame<'
                 spans.push(Span::raw(format!(" {:>5.1} % ", 100.0 * share)));
                 spans.push(Span::styled(theme.bar(*share, 6), theme.key()));
             }
+            None if view.done => {}
             None => spans.push(Span::styled(" …", theme.dim())),
         }
         lines.push(Line::from(spans));
@@ -170,7 +192,7 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
     frame.render_widget(Paragraph::new(lines).block(block).wrap(Wrap { trim: false }), area);
 }
 
-fn expert_lines<'a>(state: &State, view: &View, theme: Theme, width: usize, lines: &mut Vec<Line<'a>>) {
+fn expert_lines(state: &State, view: &View, theme: Theme, width: usize, lines: &mut Vec<Line<'_>>) {
     match (&view.expert_outcome, &view.expert) {
         (Some(outcome), _) => {
             let prediction = state.predictions.first().map(String::as_str);
@@ -187,7 +209,7 @@ fn expert_lines<'a>(state: &State, view: &View, theme: Theme, width: usize, line
 
 /// One what-if: who, how likely, what was predicted, what really happens, and how far the two agree.
 #[expect(clippy::too_many_arguments, reason = "a cell is drawn from exactly these")]
-fn cell<'a>(
+fn cell(
     state: &State,
     view: &View,
     mark: &str,
@@ -197,7 +219,7 @@ fn cell<'a>(
     prediction: Option<&str>,
     theme: Theme,
     width: usize,
-    lines: &mut Vec<Line<'a>>,
+    lines: &mut Vec<Line<'_>>,
 ) {
     let share = view.admissible.iter().position(|a| a == action).and_then(|i| state.shares.as_ref()?.get(i).copied());
     let share = share.map_or("p   … ".to_string(), |share| format!("p {:>4.1} %", 100.0 * share));
@@ -252,38 +274,32 @@ fn cell<'a>(
 
 /// Word-level difference: `[words]` only predicted, `{words}` only actual, so that it shows without colour.
 fn difference<'a>(predicted: &str, actual: &str, theme: Theme) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
-    let diff = TextDiff::from_words(predicted, actual);
-    let (mut left, mut right): (Vec<(bool, String)>, Vec<(bool, String)>) = (Vec::new(), Vec::new());
-    let push = |side: &mut Vec<(bool, String)>, differs: bool, text: &str| match side.last_mut() {
-        Some((same, run)) if *same == differs => run.push_str(text),
-        _ => side.push((differs, text.to_string())),
-    };
-    for change in diff.iter_all_changes() {
-        match change.tag() {
-            ChangeTag::Equal => {
-                push(&mut left, false, change.value());
-                push(&mut right, false, change.value());
-            }
-            ChangeTag::Delete => push(&mut left, true, change.value()),
-            ChangeTag::Insert => push(&mut right, true, change.value()),
-        }
-    }
-    let spans = |side: Vec<(bool, String)>, open: char, close: char, style: Style| {
-        side.into_iter()
-            .map(|(differs, text)| {
-                let text = text.replace('\n', " ");
-                if differs && !text.trim().is_empty() {
-                    Span::styled(
-                        format!("{open}{}{close}{}", text.trim_end(), if text.ends_with(' ') { " " } else { "" }),
-                        style,
-                    )
-                } else {
-                    Span::raw(text)
+    let (old, new): (Vec<&str>, Vec<&str>) = (predicted.split_whitespace().collect(), actual.split_whitespace().collect());
+    let diff = TextDiff::from_slices(&old, &new);
+    let mut sides = [(ChangeTag::Delete, '[', ']', theme.bad()), (ChangeTag::Insert, '{', '}', theme.good())].map(
+        |(own, open, close, style)| {
+            let mut spans: Vec<Span<'a>> = Vec::new();
+            let mut run: Vec<&str> = Vec::new();
+            let flush = |run: &mut Vec<&str>, spans: &mut Vec<Span<'a>>| {
+                if !run.is_empty() {
+                    spans.push(Span::styled(format!("{open}{}{close}", run.join(" ")), style));
+                    spans.push(Span::raw(" "));
+                    run.clear();
                 }
-            })
-            .collect()
-    };
-    (spans(left, '[', ']', theme.bad()), spans(right, '{', '}', theme.good()))
+            };
+            for change in diff.iter_all_changes() {
+                if change.tag() == own {
+                    run.push(change.value());
+                } else if change.tag() == ChangeTag::Equal {
+                    flush(&mut run, &mut spans);
+                    spans.push(Span::raw(format!("{} ", change.value())));
+                }
+            }
+            flush(&mut run, &mut spans);
+            spans
+        },
+    );
+    (std::mem::take(&mut sides[0]), std::mem::take(&mut sides[1]))
 }
 
 fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

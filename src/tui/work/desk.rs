@@ -74,7 +74,7 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         DeskCmd::Undo => match store.undo()? {
             Some(undone) => {
                 mail.send(Msg::Notice(Notice::info(format!("took back: {} reflection {}", undone.act, undone.reflection))));
-                mail.send(Msg::Curate(curate::Msg::Undone(undone.reflection)));
+                mail.send(Msg::Curate(curate::Msg::Undone(undone.reflection, undone.verdict)));
             }
             None => mail.send(Msg::Notice(Notice::info("there is no decision to take back".into()))),
         },

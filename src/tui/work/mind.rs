@@ -49,7 +49,7 @@ impl Mind {
                 let done = match command {
                     Command::Load(name) => load(&root, name.as_deref(), &mail).map(|loaded| agent = Some(loaded)),
                     Command::Look(look, cancel) if !cancel.is_cancelled() => match agent.as_mut() {
-                        Some(agent) => think(agent, &look, cancel, &mail),
+                        Some(agent) => think(agent, &look, &cancel, &mail),
                         None => Err(Error::new("no model is loaded")),
                     },
                     Command::Look(..) => Ok(()),
@@ -95,7 +95,7 @@ fn load(root: &std::path::Path, name: Option<&str>, mail: &Mailbox) -> Result<Lo
 }
 
 /// Scores, then chooses alternatives, then predicts, saying each as soon as it is known.
-fn think(agent: &mut LocalAgent, look: &Look, cancel: Cancel, mail: &Mailbox) -> Result<()> {
+fn think(agent: &mut LocalAgent, look: &Look, cancel: &Cancel, mail: &Mailbox) -> Result<()> {
     agent.set_cancel(cancel.clone());
     let ticket = look.ticket;
     let tell = |msg: explore::Msg| mail.send(Msg::Explore(msg));

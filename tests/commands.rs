@@ -1,0 +1,294 @@
+//! The commands as a user meets them: the whole loop headless, bad input, and SIGKILL at any moment.
+
+mod common;
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{failure, foretaste, json, lines, run};
+use foretaste::rng::Rng;
+use foretaste::store::Store;
+use serde_json::Value;
+
+/// Demonstrations, alternatives and reflections of a few games.
+fn collected(games: &str) -> tempfile::TempDir {
+    let data = tempfile::tempdir().unwrap();
+    json(data.path(), &["collect", "demos", "--games", games]);
+    json(data.path(), &["collect", "branches", "--games", games, "-k", "3"]);
+    json(data.path(), &["collect", "reflections", "--games", games]);
+    data
+}
+
+#[test]
+fn the_whole_loop_runs_headless_and_keeps_its_json_keys() {
+    let data = collected("6");
+    let dir = data.path();
+    let counts = &json(dir, &["data", "list"])[0];
+    assert_eq!(counts["demonstrations"], 6);
+    assert!(counts["branches"].as_u64().unwrap() > 50 && counts["pending"].as_u64().unwrap() > 15, "{counts}");
+    let first = json(dir, &["data", "list", "reflections", "--limit", "4"]);
+    let id = |i: usize| first[i]["id"].to_string();
+    json(dir, &["curate", "approve", &id(0), &id(1)]);
+    json(dir, &["curate", "reject", &id(2), "GENERIC"]);
+    json(dir, &["curate", "edit", &id(3), "I should look there first."]);
+    assert_eq!(json(dir, &["curate", "undo"])[0]["undone"], "edit");
+    let counts = &json(dir, &["data", "list"])[0];
+    assert_eq!((&counts["approved"], &counts["rejected"]), (&Value::from(2), &Value::from(1)));
+
+    for objective in ["imitation", "world-model", "reflection"] {
+        let rows = json(dir, &["train", "--objective", objective, "--steps", "4", "--batch", "2", "--save-every", "2"]);
+        assert_eq!(rows.iter().filter(|row| row["loss"].is_number()).count(), 4, "{objective}");
+        assert_eq!(rows.iter().filter(|row| row["saved"].is_string()).count(), 2, "{objective}");
+    }
+    let checkpoints = json(dir, &["data", "list", "checkpoints"]);
+    let folder = dir.join(checkpoints[0]["folder"].as_str().unwrap());
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        assert!(folder.join(file).is_file(), "{file}");
+    }
+    let rows = json(dir, &["eval", "--split", "unseen", "--games", "3", "--seed", "5", "--predict"]);
+    let summary = rows.last().unwrap();
+    assert_eq!(summary["n"], 3);
+    let (low, high) = (summary["interval"][0].as_f64().unwrap(), summary["interval"][1].as_f64().unwrap());
+    let rate = summary["successes"].as_f64().unwrap() / 3.0;
+    assert!(low <= rate && rate <= high && low >= 0.0 && high <= 1.0);
+    assert!(summary["predictions"].as_u64().unwrap() > 0);
+    let again = json(dir, &["eval", "--split", "unseen", "--games", "3", "--seed", "5", "--predict"]);
+    let won = |rows: &[Value]| rows.iter().map(|row| (row["task_id"].clone(), row["steps"].clone())).collect::<Vec<_>>();
+    assert_eq!(won(&rows), won(&again), "a seed repeats an evaluation");
+
+    for set in ["imitation", "world-model", "reflection"] {
+        let exported = json(dir, &["data", "export", "--set", set]);
+        assert!(exported.iter().all(|row| row["messages"][2]["role"] == "assistant"), "{set}");
+        assert!(!exported.is_empty(), "{set}");
+    }
+    let steps = json(dir, &["replay", "1"]);
+    assert_eq!(steps.last().unwrap()["success"], true);
+    assert!(!steps[0]["alternatives"].as_array().unwrap().is_empty());
+    json(dir, &["doctor"]);
+}
+
+#[test]
+fn training_repeats_from_its_seed_and_goes_on_exactly_where_it_stopped() {
+    let data = collected("4");
+    let losses = |rows: &[Value]| -> Vec<(u64, f64)> {
+        rows.iter().filter_map(|row| Some((row["step"].as_u64()?, row["loss"].as_f64()?))).collect()
+    };
+    let plan =
+        ["train", "--objective", "world-model", "--from", "embedded", "--steps", "8", "--batch", "2", "--save-every", "2"];
+    let whole = losses(&json(data.path(), &plan));
+    assert_eq!(whole, losses(&json(data.path(), &plan)), "the same seed and workers repeat bit for bit");
+    // A third run is killed after its fourth update and resumed.
+    let mut child = foretaste(data.path(), &plan).arg("--json").stdout(Stdio::piped()).spawn().unwrap();
+    let mut seen = BufReader::new(child.stdout.take().unwrap()).lines();
+    let reached = seen.by_ref().map_while(Result::ok).any(|line| line.contains("saved") && line.contains("\"step\":4"));
+    assert!(reached);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let resumed = losses(&json(data.path(), &["train", "--resume", "3"]));
+    let from = resumed[0].0;
+    assert!((5..=8).contains(&from), "{resumed:?}");
+    assert_eq!(resumed, whole[from as usize - 1..].to_vec(), "resumed losses are bit-identical");
+}
+
+#[test]
+fn stepping_answers_every_line_and_playing_the_expert_wins() {
+    let data = tempfile::tempdir().unwrap();
+    let played = json(data.path(), &["env", "expert", "--task", "unseen/3"]);
+    assert_eq!(played.last().unwrap()["success"], true);
+    let keys: Vec<&String> = played[0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["t", "action", "observation", "admissible", "done", "success"]);
+    let actions: String = played[1..].iter().map(|row| format!("{}\n", row["action"].as_str().unwrap())).collect();
+    let stepped = feed(data.path(), &["env", "step", "--task", "unseen/3"], actions.as_bytes());
+    assert!(stepped.status.success());
+    assert_eq!(lines(&stepped), played, "the same actions give the same states");
+}
+
+fn feed(data: &Path, args: &[&str], input: &[u8]) -> std::process::Output {
+    let mut child =
+        foretaste(data, args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    _ = child.stdin.take().unwrap().write_all(input); // the program may have refused its input before reading all
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn bad_input_is_refused_with_the_place_and_the_next_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let file = data.join("game.tw-pddl");
+    let game = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        failure(&run(data, &["env", "step", "--game", file.to_str().unwrap()]))
+    };
+    assert!(failure(&run(data, &["env", "step", "--game", "/no/such/file"])).contains("/no/such/file"));
+    assert!(game("not json").contains("not a game file"));
+    assert!(game("{\"pddl_domain\": \"(define").contains("game.tw-pddl"));
+    let forall = r#"{"pddl_domain": "(define (domain d)\n(:predicates (p ?x))\n(:action a :parameters (?x) :precondition (forall (?y) (p ?y)) :effect (p ?x)))", "grammar": "", "pddl_problem": ""}"#;
+    let said = game(forall);
+    assert!(said.contains("line 3") && said.contains("forall"), "{said}");
+    std::fs::File::create(&file).unwrap().set_len(200 << 20).unwrap();
+    assert!(failure(&run(data, &["env", "step", "--game", file.to_str().unwrap()])).contains("too large"));
+    assert!(failure(&run(data, &["env", "step", "--task", "train/zzz"])).contains("env list"));
+    assert!(failure(&run(data, &["env", "list", "--suite", "alfworld"])).contains("ALFWORLD_DATA"));
+    assert!(
+        failure(&feed(data, &["env", "step", "--task", "train/1"], b"look around\n\xff\xfe\n"))
+            .contains("line 2: not valid UTF-8")
+    );
+    let refused = feed(data, &["env", "step", "--task", "train/1"], b"dance\nlook around\n");
+    assert!(failure(&refused).contains("line 1: `dance` is not admissible"));
+    assert_eq!(lines(&refused)[1]["observation"], "Nothing happens.");
+    assert_eq!(lines(&refused).len(), 3, "every line is answered all the same");
+    assert!(failure(&run(data, &["replay", "77"])).contains("no trajectory 77"));
+    assert!(failure(&run(data, &["collect", "branches"])).contains("collect demos"));
+    assert!(failure(&run(data, &["train", "--objective", "imitation"])).contains("collect demos"));
+    assert!(failure(&run(data, &[])).contains("needs a terminal"));
+    assert_eq!(run(data, &["train"]).status.code(), Some(2), "wrong usage");
+}
+
+#[test]
+fn damaged_models_and_unusable_data_directories_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model");
+    json(dir.path(), &["model", "pack", "embedded", "--out", model.to_str().unwrap()]);
+    let eval = |what: &Path| failure(&run(dir.path(), &["eval", "--games", "1", "--checkpoint", what.to_str().unwrap()]));
+    let weights = model.join("model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    std::fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
+    assert!(eval(&model).contains("model.safetensors"));
+    std::fs::write(&weights, b"").unwrap();
+    assert!(eval(&model).contains("next:"));
+    assert!(eval(&dir.path().join("nowhere")).contains("config.json"));
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    assert!(failure(&run(&file, &["data", "list"])).contains("data directory"));
+    Store::open(&dir.path().join("newer")).unwrap();
+    let newer = rusqlite::Connection::open(dir.path().join("newer/foretaste.sqlite")).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    assert!(failure(&run(&dir.path().join("newer"), &["data", "list"])).contains("newer foretaste"));
+}
+
+#[test]
+fn a_full_disk_stops_a_command_with_a_message_and_loses_nothing() {
+    // /dev/full takes no byte: the results of a command cannot be written there, and it says so.
+    let data = tempfile::tempdir().unwrap();
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
+    let output = foretaste(data.path(), &["collect", "demos", "--games", "3", "--json"]).stdout(full).output().unwrap();
+    assert!(failure(&output).contains("stdout"));
+    json(data.path(), &["collect", "demos", "--games", "3"]);
+    assert_eq!(json(data.path(), &["data", "list"])[0]["demonstrations"], 3);
+}
+
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    let data = tempfile::tempdir().unwrap();
+    let mut child = foretaste(data.path(), &["env", "list", "--split", "train"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+/// Runs a command, kills it after `pause`, and returns the lines it had written.
+fn killed(data: &Path, args: &[&str], input: &str, pause: Duration) -> Vec<Value> {
+    let mut child = foretaste(data, args)
+        .arg("--json")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_string();
+    let writer = std::thread::spawn(move || _ = stdin.write_all(input.as_bytes()));
+    let mut stdout = child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        _ = stdout.read_to_end(&mut text);
+        text
+    });
+    let until = Instant::now() + pause;
+    while Instant::now() < until && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    writer.join().unwrap();
+    let text = String::from_utf8(reader.join().unwrap()).unwrap();
+    // The last line may have been cut; a cut line is not an acknowledgement.
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn whatever_was_acknowledged_survives_sigkill() {
+    let mut rng = Rng::new(20_260_724);
+    let mut pause = |low: usize, high: usize| Duration::from_millis(rng.between(low, high) as u64);
+    let data = tempfile::tempdir().unwrap();
+    let dir = data.path();
+    let ids = |rows: &[Value], key: &str| -> HashSet<i64> { rows.iter().filter_map(|row| row[key].as_i64()).collect() };
+    let mut demos = HashSet::new();
+    for _ in 0..4 {
+        demos.extend(ids(&killed(dir, &["collect", "demos", "--games", "3000"], "", pause(30, 400)), "trajectory"));
+        let store = Store::open(dir).unwrap();
+        for id in &demos {
+            assert!(store.trajectory(*id).unwrap().success(), "demonstration {id} was acknowledged");
+        }
+    }
+    assert!(!demos.is_empty());
+    let games = demos.len().min(40).to_string();
+    for (what, key) in [("branches", "branches"), ("reflections", "reflections")] {
+        for _ in 0..3 {
+            let rows = killed(dir, &["collect", what, "--games", &games], "", pause(20, 150));
+            let acknowledged: HashSet<i64> = rows
+                .iter()
+                .flat_map(|row| row[key].as_array().cloned().unwrap_or_default())
+                .filter_map(|id| id.as_i64())
+                .collect();
+            let store = Store::open(dir).unwrap();
+            let there: HashSet<i64> = if what == "branches" {
+                rows.iter()
+                    .filter_map(|row| row["trajectory"].as_i64())
+                    .flat_map(|id| store.branches(id).unwrap())
+                    .map(|b| b.id)
+                    .collect()
+            } else {
+                store.queue(None, 100_000).unwrap().items.iter().map(|item| item.id).collect()
+            };
+            assert!(acknowledged.is_subset(&there), "{what}");
+        }
+        json(dir, &["collect", what, "--games", &games]);
+    }
+    let all: Vec<i64> = Store::open(dir).unwrap().queue(None, 100_000).unwrap().items.iter().map(|item| item.id).collect();
+    let mut decided = HashSet::new();
+    for round in 0..4 {
+        let input: String = all.iter().skip(round).step_by(4).map(|id| format!("approve {id}\n")).collect();
+        decided.extend(ids(&killed(dir, &["curate", "apply"], &input, pause(5, 120)), "reflection"));
+        let approved = Store::open(dir).unwrap().queue(Some(foretaste::experience::Verdict::Approved), 100_000).unwrap();
+        let approved: HashSet<i64> = approved.items.iter().map(|item| item.id).collect();
+        assert!(decided.is_subset(&approved), "round {round}");
+    }
+    for _ in 0..3 {
+        let rows = killed(
+            dir,
+            &["train", "--objective", "imitation", "--steps", "400", "--batch", "1", "--save-every", "3"],
+            "",
+            pause(300, 1500),
+        );
+        let store = Store::open(dir).unwrap();
+        let Some(run) = rows.first().and_then(|row| row["run"].as_i64()) else { continue };
+        let kept: HashSet<u64> = store.metric(run, "loss").unwrap().iter().map(|point| point.step).collect();
+        assert!(rows.iter().filter(|row| row["loss"].is_number()).all(|row| kept.contains(&row["step"].as_u64().unwrap())));
+        for saved in rows.iter().filter_map(|row| row["saved"].as_str()) {
+            foretaste::model::Model::load(Path::new(saved)).unwrap();
+        }
+        for checkpoint in store.checkpoints().unwrap() {
+            foretaste::model::Model::load(&dir.join(&checkpoint.folder)).unwrap();
+        }
+    }
+}

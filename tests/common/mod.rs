@@ -1,0 +1,39 @@
+//! What the end-to-end tests share: the binary, a fresh data directory, and its output as JSON.
+#![allow(dead_code)] // each test program uses a part of it
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The program under test on a data directory.
+pub fn foretaste(data: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_foretaste"));
+    command.arg("--data-dir").arg(data).args(args).env_remove("ALFWORLD_DATA").stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+pub fn run(data: &Path, args: &[&str]) -> Output {
+    foretaste(data, args).output().unwrap()
+}
+
+/// Runs it with `--json`; it must succeed. One value a line.
+pub fn json(data: &Path, args: &[&str]) -> Vec<Value> {
+    let output = foretaste(data, args).arg("--json").output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    lines(&output)
+}
+
+/// Standard output as JSON lines.
+pub fn lines(output: &Output) -> Vec<Value> {
+    String::from_utf8(output.stdout.clone()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What it said went wrong; it must have failed with exit code 1, not panicked.
+pub fn failure(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).to_string();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+    text
+}

@@ -1,0 +1,222 @@
+//! Every screen at three sizes, drawn from a real game and a real store; sizes from nothing upwards; random keys.
+
+use std::collections::HashMap;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use foretaste::agent::template::Template;
+use foretaste::collect::{self, Proposer, Scope};
+use foretaste::control::{Control, Progress};
+use foretaste::env::household::Household;
+use foretaste::experience::Verdict;
+use foretaste::explore::Session;
+use foretaste::rng::Rng;
+use foretaste::store::{MetricPoint, RunStatus, Store};
+use foretaste::tui::app::{App, Effect, JobMsg, Msg, Notice, Screen};
+use foretaste::tui::caps::Caps;
+use foretaste::tui::screens::{curate, data, explore, replay, train};
+use foretaste::tui::work::jobs::Kind;
+use foretaste::tui::work::world::WorldCmd;
+use foretaste::tui::{frame, keys};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let scope = Scope { split: "train".into(), games: 2, seed: 1 };
+    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    collect::demonstrations(&mut store, &Household, &scope, &control, quiet).unwrap();
+    collect::branches(&mut store, &Household, &scope, 3, &mut Proposer::Uniform, &control, quiet).unwrap();
+    collect::reflections(&mut store, &Household, &scope, &mut Template, &control, quiet).unwrap();
+    (dir, store)
+}
+
+/// The interface with everything the threads would have told it, the model's answers being fixed numbers.
+fn app(caps: Caps) -> App {
+    let mut app = App::new("household", caps);
+    let mut session = Session::open(&Household, "train", "train/3").unwrap();
+    let advice = session.view().unwrap().expert.unwrap().1.unwrap();
+    session.step(&advice.action, "walkthrough").unwrap();
+    show(&mut app, &session);
+    let (_dir, store) = store();
+    let queue = store.queue(Some(Verdict::Pending), 100).unwrap();
+    let first = queue.items[0].clone();
+    let trajectory = store.trajectory(first.trajectory).unwrap();
+    let branches = store.branches(first.trajectory).unwrap();
+    let case = collect::case_at(&trajectory, &branches, first.t).map(Box::new);
+    app.update(Msg::Curate(curate::Msg::Queue(Some(Verdict::Pending), queue)));
+    app.update(Msg::Curate(curate::Msg::Case(first.id, trajectory.kind.clone(), case)));
+    let run = store.begin_run("imitation", r#"{"plan":{"batch":8,"rate":0.0005,"workers":2},"data":{"demonstrations":2,"branches":0,"reflections":0,"tokens":512,"trees":2}}"#, 1, "embedded", 200).unwrap();
+    store.set_run(run, RunStatus::Stopped, 120, None).unwrap();
+    let points = (1..=120).map(|i| MetricPoint { step: i, value: Some(2.0 / i as f64 + 0.1), wall_ms: 0 }).collect();
+    app.update(Msg::Train(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], vec![])));
+    app.update(Msg::Train(train::Msg::Curve(run, "loss".into(), points, vec!["loss".into(), "rate".into()])));
+    app.update(Msg::Replay(replay::Msg::List(None, store.trajectories(None, 10).unwrap())));
+    app.update(Msg::Replay(replay::Msg::Opened(Box::new(trajectory), branches)));
+    app.update(Msg::Data(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
+    app.data.root = "DATA".into();
+    app.update(Msg::Job(
+        Kind::Train,
+        JobMsg::Progress(Progress { doing: "imitation".into(), done: 120, total: 200, rate: 4.0, left_s: Some(20.0) }),
+    ));
+    app
+}
+
+/// Tells Explore where a session stands, and answers what it asks of world and mind.
+fn show(app: &mut App, session: &Session) {
+    let view = Box::new(session.view().unwrap());
+    app.update(Msg::Explore(explore::Msg::Model("embedded".into())));
+    let effects = app.update(Msg::Explore(explore::Msg::View { view, place: 4, of: 4000 }));
+    let Some(Effect::Look(look)) = effects.into_iter().next() else { return };
+    let n = look.actions.len() as f64;
+    let shares = (0..look.actions.len()).map(|i| 2.0 * (n - i as f64) / (n * (n + 1.0))).collect();
+    app.update(Msg::Explore(explore::Msg::Scores(look.ticket, shares)));
+    let others = look.actions.iter().filter(|a| Some(*a) != look.expert.as_ref()).take(3);
+    let chosen: Vec<_> = others.map(|action| (action.clone(), "policy".to_string())).collect();
+    for effect in app.update(Msg::Explore(explore::Msg::Chosen(look.ticket, chosen))) {
+        if let Effect::World(WorldCmd::Execute(node, actions)) = effect {
+            let outcomes = session.outcomes(&actions).unwrap();
+            app.update(Msg::Explore(explore::Msg::Outcomes(node, outcomes)));
+        }
+    }
+    let predictions = vec!["You reach the shelf 1. It holds a vase 1.".to_string(); 4];
+    app.update(Msg::Explore(explore::Msg::Predicted(look.ticket, predictions, true)));
+}
+
+fn drawn(app: &App, width: u16, height: u16) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|f| frame::draw(app, f)).unwrap();
+    let buffer = terminal.backend().buffer().clone();
+    let line = |y: u16| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string();
+    (0..height).map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_screen_at_three_sizes() {
+    let mut app = app(Caps::FULL);
+    for screen in Screen::ALL {
+        app.screen = screen;
+        for (width, height) in SIZES {
+            insta::assert_snapshot!(format!("{}_{width}x{height}", screen.word()), drawn(&app, width, height));
+        }
+    }
+}
+
+#[test]
+fn help_pages_list_every_key_and_popups_fit() {
+    let mut app = app(Caps::FULL);
+    for screen in Screen::ALL {
+        app.screen = screen;
+        app.update(Msg::Key(KeyEvent::from(KeyCode::Char('?'))));
+        let page = drawn(&app, 100, 60);
+        for binding in keys::KEYS.iter().filter(|b| b.screen == Some(screen) || b.screen.is_none()) {
+            assert!(page.contains(binding.long), "{screen:?}: {}", binding.long);
+        }
+        app.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
+    }
+    app.screen = Screen::Explore;
+    insta::assert_snapshot!("Help_80x24", {
+        app.update(Msg::Key(KeyEvent::from(KeyCode::Char('?'))));
+        drawn(&app, 80, 24)
+    });
+}
+
+#[test]
+fn without_colour_or_unicode_everything_is_still_said() {
+    let mut plain = app(Caps { color: false, unicode: false });
+    for screen in Screen::ALL {
+        plain.screen = screen;
+        let text = drawn(&plain, 120, 40);
+        let odd: Vec<char> = text.chars().filter(|c| !c.is_ascii()).collect();
+        assert!(odd.is_empty(), "{screen:?}: {odd:?}");
+    }
+    plain.screen = Screen::Explore;
+    insta::assert_snapshot!("Explore_ascii_120x40", drawn(&plain, 120, 40));
+}
+
+#[test]
+fn no_size_panics_and_tiny_ones_say_so() {
+    let mut app = app(Caps::FULL);
+    app.say(Notice::info("a notice".into()));
+    for screen in Screen::ALL {
+        app.screen = screen;
+        for key in ['?', 'a', 'b', 'x', 't', 'c'] {
+            for (width, height) in (0..60).step_by(3).flat_map(|w| (0..30).map(move |h| (w * 3, h))) {
+                if width > 0 && height > 0 {
+                    drawn(&app, width, height);
+                }
+            }
+            app.update(Msg::Key(KeyEvent::from(KeyCode::Char(key))));
+        }
+        app.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
+        app.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
+    }
+    assert!(drawn(&app, 39, 12).contains("too small"));
+}
+
+#[test]
+fn two_hundred_thousand_random_keys_never_panic() {
+    let mut app = app(Caps::FULL);
+    let mut rng = Rng::new(7);
+    let special = [
+        KeyCode::Enter,
+        KeyCode::Esc,
+        KeyCode::Tab,
+        KeyCode::Backspace,
+        KeyCode::Up,
+        KeyCode::Down,
+        KeyCode::Left,
+        KeyCode::Right,
+        KeyCode::F(1),
+        KeyCode::F(2),
+        KeyCode::F(3),
+        KeyCode::F(4),
+        KeyCode::F(5),
+        KeyCode::Home,
+        KeyCode::End,
+    ];
+    let mut asked: HashMap<&str, usize> = HashMap::new();
+    for i in 0..200_000 {
+        let code = if rng.below(3) == 0 {
+            special[rng.below(special.len())]
+        } else {
+            KeyCode::Char(char::from(33 + rng.below(90) as u8))
+        };
+        let modifiers = if rng.below(12) == 0 { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+        let msg = if rng.below(50) == 0 {
+            Msg::Paste("put 日本語 \u{1b}[31m\n".into())
+        } else {
+            Msg::Key(KeyEvent::new(code, modifiers))
+        };
+        for effect in app.update(msg) {
+            let name = match effect {
+                Effect::World(_) => "world",
+                Effect::Look(_) => "look",
+                Effect::LoadModel(_) => "model",
+                Effect::Desk(_) => "desk",
+                Effect::Job(_) => "job",
+            };
+            *asked.entry(name).or_default() += 1;
+        }
+        app.quit = false;
+        if i % 500 == 0 {
+            drawn(&app, 20 + rng.below(120) as u16, 5 + rng.below(40) as u16);
+        }
+    }
+    assert!(asked.len() >= 4, "{asked:?}");
+}
+
+#[test]
+fn an_observation_cannot_drive_the_terminal() {
+    let mut app = app(Caps::FULL);
+    if let Some(view) = &mut app.explore.view {
+        view.observation = "\u{1b}[2J\u{1b}]0;owned\u{7} \u{202e}reversed\r\nok 日本語 🎉 e\u{301}".into();
+        view.task = "\u{9b}31m".into();
+    }
+    app.screen = Screen::Explore;
+    for (width, height) in SIZES {
+        assert!(!drawn(&app, width, height).chars().any(|c| c != '\n' && c.is_control()));
+    }
+}

@@ -1,0 +1,220 @@
+//! The real program in a pseudo-terminal: the whole loop of the README by keys, and how it leaves the terminal.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use common::json;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// A terminal with the program in it.
+struct Terminal {
+    master: Box<dyn MasterPty + Send>,
+    writer: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    screen: Arc<Mutex<vt100::Parser>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Terminal {
+    fn open(data: &Path, size: (u16, u16)) -> Self {
+        let size = PtySize { cols: size.0, rows: size.1, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_foretaste"));
+        command.args(["--data-dir", data.to_str().unwrap()]);
+        command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(size.rows, size.cols, 0)));
+        let (mut source, seen) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&screen));
+        let reader = std::thread::spawn(move || {
+            let mut bytes = [0; 65536];
+            while let Ok(count) = source.read(&mut bytes) {
+                if count == 0 {
+                    break;
+                }
+                seen.lock().unwrap().process(&bytes[..count]);
+            }
+        });
+        let writer = pair.master.take_writer().unwrap();
+        Self { master: pair.master, writer, child, screen, reader: Some(reader) }
+    }
+
+    fn text(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// Waits until the screen fulfils a condition.
+    fn until(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let text = self.text();
+            if holds(&text) {
+                return text;
+            }
+            assert!(Instant::now() < end, "waiting for {what}; the screen shows:\n{text}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn shows(&self, text: &str) -> String {
+        self.until(text, |screen| screen.contains(text))
+    }
+
+    fn keys(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    /// A key, and then the screen shows something.
+    fn press(&mut self, key: &str, then: &str) -> String {
+        self.keys(key);
+        self.shows(then)
+    }
+
+    fn resize(&self, cols: u16, rows: u16) {
+        self.master.resize(PtySize { cols, rows, pixel_width: 0, pixel_height: 0 }).unwrap();
+        self.screen.lock().unwrap().screen_mut().set_size(rows, cols);
+    }
+
+    /// Waits for the program's end and returns its exit code and whether the terminal is as it was before.
+    fn ended(mut self) -> (u32, bool) {
+        let code = self.child.wait().unwrap().exit_code();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        let parser = self.screen.lock().unwrap();
+        (code, !parser.screen().alternate_screen() && !parser.screen().bracketed_paste())
+    }
+}
+
+const F1: &str = "\x1bOP";
+const F2: &str = "\x1bOQ";
+const F3: &str = "\x1bOR";
+const F4: &str = "\x1bOS";
+const F5: &str = "\x1b[15~";
+
+#[test]
+fn the_whole_loop_by_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let mut term = Terminal::open(data, (120, 40));
+
+    // 1. Something to see at once: task, observation, expert, alternatives with probabilities, predicted and actual.
+    let first = term.until("scores, outcomes and predictions", |s| {
+        s.contains("expert walkthrough")
+            && s.contains("p ")
+            && s.contains("predicted")
+            && s.contains("policy")
+            && s.contains("words right")
+    });
+    assert!(first.contains("TASK") && first.contains("admissible"));
+
+    // 2. Step, go back, take an alternative, type an action, play on by the expert, keep the episode.
+    term.press("\r", "step 1/50");
+    term.press("u", "step 0/50");
+    term.press("1", "step 1/50");
+    term.press("u", "step 0/50");
+    term.press("a", "⏎ send");
+    term.keys("look aro\t\r");
+    term.shows("1 h look around");
+    for _ in 0..25 {
+        if term.text().contains("solved") {
+            break;
+        }
+        let before = term.text();
+        term.keys("\r");
+        term.until("a step", |s| s != before);
+        std::thread::sleep(Duration::from_millis(60));
+    }
+    term.shows("solved");
+    term.press("K", "kept as demonstration 1");
+
+    // 3. Collect; the interface stays live.
+    term.press("c", "20 games");
+    term.keys("\r");
+    term.shows("collected");
+
+    // 4. Approve, edit, reject, undo.
+    term.press(F2, "QUEUE");
+    term.press("a", "1 approved");
+    term.press("e", "Editing");
+    term.keys(" Edited by hand.");
+    term.press("\x13", "2 approved");
+    term.press("x", "HALLUCINATED");
+    term.press("7", "1 rejected");
+    term.press("u", "0 rejected");
+
+    // 5. Train in the background while exploring; the new checkpoint answers when it is saved.
+    term.press(F3, "no runs yet");
+    term.press("t", "updates of 8 trees");
+    term.keys("3----\r");
+    term.shows("reflection");
+    term.press(F1, "TASK");
+    term.press("]", "step 0/50");
+    term.press("\r", "step 1/50");
+    term.shows("run 1 is finished");
+    term.shows("What if · run 1 step 10");
+    term.press(F3, "finished");
+
+    // 6. Open what was saved and step through it.
+    term.press(F4, "Trajectories");
+    term.press("l", "Steps · 1 of");
+    term.press("h", "Steps · 0 of");
+    term.press(F5, "demonstrations  21");
+    term.press(F1, "step 1/50");
+
+    // Resizes: a small terminal still works, a tiny one says so.
+    term.resize(40, 12);
+    term.shows("F1 Explore");
+    term.resize(20, 6);
+    term.shows("too small");
+    term.resize(120, 40);
+    let before = term.until("the screen", |s| s.contains("TASK") && s.contains("step 1/50"));
+
+    // 7. Quit, start again, and everything is as it was.
+    term.keys("q");
+    assert_eq!(term.ended(), (0, true));
+    let again = Terminal::open(data, (120, 40));
+    let after = again.shows("step 1/50");
+    let task = |screen: &str| screen.lines().find(|line| line.contains("TASK")).map(|line| line.trim_end().to_string());
+    assert_eq!(task(&before), task(&after));
+    again.shows("run 1 step 10");
+    drop(again);
+    let counts = &json(data, &["data", "list"])[0];
+    assert_eq!((counts["demonstrations"].as_u64(), counts["approved"].as_u64()), (Some(21), Some(2)));
+}
+
+#[test]
+fn the_terminal_is_restored_after_signals_and_the_first_frame_is_quick() {
+    for signal in ["TERM", "HUP"] {
+        let dir = tempfile::tempdir().unwrap();
+        let term = Terminal::open(dir.path(), (80, 24));
+        term.shows("TASK");
+        let pid = term.child.process_id().unwrap().to_string();
+        std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap();
+        assert_eq!(term.ended(), (0, true), "{signal}");
+    }
+}
+
+#[test]
+fn two_programs_on_one_data_directory_both_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut one = Terminal::open(dir.path(), (100, 30));
+    let mut two = Terminal::open(dir.path(), (100, 30));
+    one.shows("TASK");
+    two.shows("TASK");
+    one.press("\r", "step 1/50");
+    two.press("\r", "step 1/50");
+    json(dir.path(), &["collect", "demos", "--games", "5"]);
+    one.press(F5, "demonstrations  5");
+    two.press(F5, "demonstrations  5");
+    one.keys("q");
+    two.keys("q");
+    assert_eq!((one.ended(), two.ended()), ((0, true), (0, true)));
+}
