@@ -213,11 +213,6 @@ impl Retrace {
         }
         Ok(self.env.as_ref())
     }
-
-    /// The world where it is now.
-    pub fn into_env(self) -> Box<dyn Environment> {
-        self.env
-    }
 }
 
 fn covered(store: &Store, suite: &dyn Suite, scope: &Scope) -> Result<Vec<TrajectorySummary>> {

@@ -17,16 +17,6 @@ impl Rng {
         Self::new(stream.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)))
     }
 
-    /// The internal state, to be kept with a checkpoint.
-    pub fn state(&self) -> u64 {
-        self.0
-    }
-
-    /// A generator that goes on from a kept [`Rng::state`].
-    pub fn resume(state: u64) -> Self {
-        Self(state)
-    }
-
     /// 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

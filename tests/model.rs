@@ -24,7 +24,9 @@ fn small(kv_heads: usize) -> Trainable {
     config.kv_heads = kv_heads;
     let mut fresh = Trainable::fresh(&config, tokenizer, 5);
     for weights in fresh.weights.iter_mut().filter(|weights| weights.len() > 64) {
-        weights.iter_mut().for_each(|w| *w *= 6.0);
+        for w in weights.iter_mut() {
+            *w *= 6.0;
+        }
     }
     fresh
 }

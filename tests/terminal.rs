@@ -33,7 +33,7 @@ impl Terminal {
         let screen = Arc::new(Mutex::new(vt100::Parser::new(size.rows, size.cols, 0)));
         let (mut source, seen) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&screen));
         let reader = std::thread::spawn(move || {
-            let mut bytes = [0; 65536];
+            let mut bytes = vec![0; 65536];
             while let Ok(count) = source.read(&mut bytes) {
                 if count == 0 {
                     break;

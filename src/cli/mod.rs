@@ -116,6 +116,10 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_cancelled() => {
+            eprintln!("stopped. What was acknowledged is saved; a run goes on with: foretaste train --resume RUN");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE

@@ -69,11 +69,6 @@ impl Store {
         Ok(Self { db, root: root.to_path_buf() })
     }
 
-    /// Another connection to the same store, for another thread.
-    pub fn reopen(&self) -> Result<Self> {
-        Self::open(&self.root)
-    }
-
     /// The data directory.
     pub fn root(&self) -> &Path {
         &self.root

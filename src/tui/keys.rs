@@ -155,6 +155,7 @@ pub const KEYS: &[Binding] = &[
     on(Explore, &[C('c')], Act::Collect, "c", "collect", "collect demonstrations, alternatives and reflections"),
     on(Explore, &[C(']')], Act::Next, "]", "next task", "the next task of the split"),
     on(Explore, &[C('[')], Act::Previous, "[", "", "the task before"),
+    on(Explore, &[C('f')], Act::Filter, "f", "split", "the next split of the suite"),
     on(Curate, &[C('a')], Act::Approve, "a", "approve", "fit for training as it stands"),
     on(Curate, &[C('e')], Act::Edit, "e", "edit", "write a new version (Ctrl-S saves and approves it, Esc leaves it)"),
     on(Curate, &[C('x')], Act::Reject, "x", "reject", "reject with one of nine reasons"),

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use super::cursor::Cursor;
 use super::pddl::{Domain, Pred, Type};
 use crate::error::{Error, Result};
 
@@ -102,7 +103,7 @@ impl Grammar {
     /// Reads a twl2 text for `domain`.
     pub fn parse(text: &str, domain: &Domain) -> Result<Self> {
         let mut grammar = Self::default();
-        let mut cursor = Cursor { text, at: 0 };
+        let mut cursor = Cursor::new(text);
         loop {
             cursor.skip_space();
             if cursor.rest().is_empty() {
@@ -367,7 +368,7 @@ fn expression(text: &str) -> Result<What> {
 
 /// Cuts a right-hand side into pieces.
 fn pieces(text: &str, domain: &Domain) -> Result<Vec<Piece>> {
-    let mut cursor = Cursor { text, at: 0 };
+    let mut cursor = Cursor::new(text);
     let mut out = Vec::new();
     let hole = |cursor: &mut Cursor<'_>| -> Result<Hole> {
         let body = cursor.until('}')?;
@@ -392,100 +393,5 @@ fn pieces(text: &str, domain: &Domain) -> Result<Vec<Piece>> {
             }
             out.push(Piece::Text(literal.replace("\\n", "\n")));
         }
-    }
-}
-
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
-    }
-
-    fn line(&self) -> String {
-        format!("grammar line {}", self.text[..self.at].matches('\n').count() + 1)
-    }
-
-    fn bad(&self, what: &str) -> Error {
-        let near: String = self.rest().chars().take(24).collect();
-        Error::new(format!("{}: {what}, near `{near}`", self.line()))
-    }
-
-    fn skip_space(&mut self) {
-        self.at += self.rest().len() - self.rest().trim_start().len();
-    }
-
-    /// The original's parser treats white space at the start of a line as a comment between two pieces.
-    fn skip_comment_space(&mut self) {
-        loop {
-            let tabs = self.rest().len() - self.rest().trim_start_matches('\t').len();
-            let start = self.at + tabs;
-            if start >= self.text.len() || !(start == 0 || self.text.as_bytes()[start - 1] == b'\n') {
-                self.at = start;
-                return;
-            }
-            let rest = &self.text[start..];
-            let skipped = if rest.starts_with("//") {
-                rest.find('\n').map_or(rest.len(), |end| end + 1)
-            } else {
-                rest.len() - rest.trim_start().len()
-            };
-            if tabs + skipped == 0 {
-                return;
-            }
-            self.at = start + skipped;
-        }
-    }
-
-    fn eat(&mut self, what: &str) -> bool {
-        let found = self.rest().starts_with(what);
-        if found {
-            self.at += what.len();
-        }
-        found
-    }
-
-    fn word(&mut self, word: &str) -> bool {
-        let follows = self.rest()[..].strip_prefix(word).and_then(|rest| rest.chars().next());
-        follows.is_some_and(|c| !c.is_alphanumeric()) && self.eat(word)
-    }
-
-    fn expect_here(&mut self, what: &str) -> Result<()> {
-        if self.eat(what) { Ok(()) } else { Err(self.bad(&format!("expected `{what}`"))) }
-    }
-
-    fn expect(&mut self, what: &str) -> Result<()> {
-        self.skip_space();
-        self.expect_here(what)
-    }
-
-    fn take_while(&mut self, keep: impl Fn(char) -> bool) -> &'a str {
-        let rest = self.rest();
-        let end = rest.find(|c| !keep(c)).unwrap_or(rest.len());
-        self.at += end;
-        &rest[..end]
-    }
-
-    fn until(&mut self, stop: char) -> Result<&'a str> {
-        let rest = self.rest();
-        let end = rest.find(stop).ok_or_else(|| self.bad(&format!("`{stop}` is missing")))?;
-        self.at += end + stop.len_utf8();
-        Ok(&rest[..end])
-    }
-
-    fn quoted(&mut self) -> Result<&'a str> {
-        self.expect("\"")?;
-        self.until('"')
-    }
-
-    fn triple_quoted(&mut self) -> Result<&'a str> {
-        self.expect("\"\"\"")?;
-        let rest = self.rest();
-        let end = rest.find("\"\"\"").ok_or_else(|| self.bad("`\"\"\"` is never closed"))?;
-        self.at += end + 3;
-        Ok(&rest[..end])
     }
 }

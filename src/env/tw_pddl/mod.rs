@@ -3,6 +3,7 @@
 //! Text, admissible commands and victory are meant to equal TextWorld 1.7.0 / ALFWorld 0.4.2 byte for byte; the tests
 //! replay transcripts of that engine.
 
+mod cursor;
 pub mod facts;
 pub mod game;
 pub mod grammar;

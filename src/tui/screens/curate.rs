@@ -116,6 +116,9 @@ impl State {
                     return effects;
                 }
                 self.queue.items.retain(|item| item.id != id);
+                if self.queue.items.is_empty() {
+                    return vec![Effect::Desk(DeskCmd::Queue(self.filter))]; // there may be more than one page
+                }
                 return self.go(self.at);
             }
             Msg::Undone(id, verdict) => {

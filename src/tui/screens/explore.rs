@@ -199,6 +199,7 @@ impl State {
             Act::Keep => world(WorldCmd::Keep(self.tried.iter().map(|(n, o)| (*n, o.clone())).collect())),
             Act::Next => world(WorldCmd::Task(1)),
             Act::Previous => world(WorldCmd::Task(-1)),
+            Act::Filter => world(WorldCmd::NextSplit),
             Act::NextPanel => {
                 self.panel = match self.panel {
                     Panel::Now => Panel::WhatIf,

@@ -222,7 +222,7 @@ fn cell(
     lines: &mut Vec<Line<'_>>,
 ) {
     let share = view.admissible.iter().position(|a| a == action).and_then(|i| state.shares.as_ref()?.get(i).copied());
-    let share = share.map_or("p   … ".to_string(), |share| format!("p {:>4.1} %", 100.0 * share));
+    let share = share.map_or("p   … ".to_string(), |share| format!("p {:>5.1} %", 100.0 * share));
     let right = format!("{share}  {source}");
     let room = width.saturating_sub(right.chars().count() + 4);
     let style = if mark == "E" { theme.good() } else { Style::new() };
@@ -256,13 +256,14 @@ fn cell(
         lines.push(Line::from(vec![label("   actual    "), Span::styled("= identical", theme.good())]));
     } else if known {
         let score = format!("  {:.0} % of words right", 100.0 * word_f1(&predicted, &actual));
-        let (left, right) = difference(predicted.trim(), &actual, theme);
+        let (left, right) = difference(&beginning(&predicted), &beginning(&actual), theme);
         lines.push(Line::from([vec![label("   predicted ")], left].concat()));
         lines.push(Line::from(
             [vec![label("   actual    ")], right, vec![label("")], vec![Span::styled(score, theme.warn())]].concat(),
         ));
     } else {
         let waiting = if predicted.is_empty() { "…".to_string() } else { predicted };
+        let actual = beginning(&actual);
         lines.push(Line::from(vec![label("   predicted "), Span::raw(waiting)]));
         lines.push(Line::from(vec![label("   actual    "), Span::raw(actual)]));
     }
@@ -270,6 +271,15 @@ fn cell(
         lines.push(Line::styled(format!("   {tag}"), if outcome.success { theme.good() } else { theme.dim() }));
     }
     lines.push(Line::default());
+}
+
+/// Longer texts are shown up to this many words; taking the step shows them whole.
+const SHOWN_WORDS: usize = 48;
+
+/// The first words of a long text.
+fn beginning(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.len() > SHOWN_WORDS { format!("{} …", words[..SHOWN_WORDS].join(" ")) } else { text.to_string() }
 }
 
 /// Word-level difference: `[words]` only predicted, `{words}` only actual, so that it shows without colour.

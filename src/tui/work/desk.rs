@@ -1,6 +1,7 @@
 //! The thread that reads and writes the store for the screens.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 use super::{Mailbox, worker};
@@ -98,7 +99,7 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         }
         DeskCmd::Data => {
             mail.send(Msg::Data(data::Msg::Counts(store.counts()?, disk_use(store.root()))));
-            mail.send(Msg::Data(data::Msg::Sets(sets(store)?)));
+            count_sets(store.root().to_path_buf(), mail.clone());
         }
         DeskCmd::Export => {
             let stamp = crate::store::now_ms() / 1000;
@@ -116,6 +117,22 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         DeskCmd::Remember(key, value) => store.set_setting(key, &value)?,
     }
     Ok(())
+}
+
+/// Counting tokens takes seconds on a large store, and a decision must not wait for it: a thread of its own, one at a
+/// time.
+fn count_sets(root: PathBuf, mail: Mailbox) {
+    static COUNTING: AtomicBool = AtomicBool::new(false);
+    if COUNTING.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    std::thread::spawn(move || {
+        match Store::open(&root).and_then(|store| sets(&store)) {
+            Ok(sets) => mail.send(Msg::Data(data::Msg::Sets(sets))),
+            Err(error) => mail.failed(&error),
+        }
+        COUNTING.store(false, Ordering::Release);
+    });
 }
 
 /// What each objective would train on now: alternatives or reflections, trees, tokens.

@@ -22,6 +22,8 @@ pub enum WorldCmd {
     Begin,
     /// The task so many places on in the split.
     Task(i64),
+    /// The first task of the suite's next split.
+    NextSplit,
     /// Take an action.
     Step(String, String),
     /// Go back one step.
@@ -44,12 +46,15 @@ struct World {
     split: String,
     tasks: Vec<TaskRef>,
     session: Option<Session>,
+    /// The node whose episode was kept as a demonstration.
+    kept: Option<usize>,
 }
 
 /// Starts the thread.
 pub fn start(suite: Arc<dyn Suite>, root: PathBuf, mail: Mailbox) -> mpsc::Sender<WorldCmd> {
     worker("world", move |commands| {
-        let mut world = World { suite, root, mail, store: None, split: String::new(), tasks: Vec::new(), session: None };
+        let mut world =
+            World { suite, root, mail, store: None, split: String::new(), tasks: Vec::new(), session: None, kept: None };
         for command in commands {
             if let Err(error) = world.obey(command) {
                 world.mail.failed(&error);
@@ -74,12 +79,23 @@ impl World {
         match command {
             WorldCmd::Begin => return self.begin(),
             WorldCmd::Task(by) => {
+                self.file_away()?;
                 let now = self.session.as_ref().map(|session| session.remember().task_id().to_string());
                 let at = self.tasks.iter().position(|task| Some(&task.id) == now.as_ref()).unwrap_or_default();
                 let count = self.tasks.len().max(1) as i64;
                 let next = (at as i64 + by).rem_euclid(count) as usize;
                 let id = self.tasks.get(next).ok_or_else(|| Error::new("the split has no tasks"))?.id.clone();
                 self.session = Some(Session::open(self.suite.as_ref(), &self.split, &id)?);
+            }
+            WorldCmd::NextSplit => {
+                self.file_away()?;
+                let splits = self.suite.splits();
+                let at = splits.iter().position(|split| *split == self.split).map_or(0, |at| (at + 1) % splits.len());
+                let split = splits.get(at).cloned().unwrap_or_default();
+                let tasks = self.suite.tasks(&split)?;
+                let first = tasks.first().ok_or_else(|| Error::new(format!("split {split} has no tasks")))?.id.clone();
+                self.session = Some(Session::open(self.suite.as_ref(), &split, &first)?);
+                (self.split, self.tasks) = (split, tasks);
             }
             WorldCmd::Step(action, source) => self.session()?.step(&action, &source)?,
             WorldCmd::Back => _ = self.session()?.back(),
@@ -122,6 +138,17 @@ impl World {
         self.show()
     }
 
+    /// Saves what was walked so far as an exploration before another task is opened, unless it was kept already.
+    fn file_away(&mut self) -> Result<()> {
+        let Some(trajectory) = self.session.as_ref().map(Session::trajectory) else { return Ok(()) };
+        if self.kept.take() == Some(self.session()?.at()) || trajectory.steps.is_empty() {
+            return Ok(());
+        }
+        self.store()?.add_trajectory(&trajectory)?;
+        self.mail.send(Msg::Changed);
+        Ok(())
+    }
+
     /// Writes where the session stands before it is shown.
     fn remember(&mut self) -> Result<()> {
         let key = format!("{REMEMBERED}.{}", self.suite.name());
@@ -149,6 +176,7 @@ impl World {
             branches.extend(others.map(|outcome| branch(outcome, id, t)));
         }
         store.add_branches(&branches)?;
+        self.kept = Some(self.session()?.at());
         let text = format!("kept as demonstration {id}: {} steps, {} alternatives", trajectory.steps.len(), branches.len());
         self.mail.send(Msg::Notice(Notice::info(text)));
         self.mail.send(Msg::Changed);
@@ -161,6 +189,7 @@ impl World {
             return Err(Error::new(format!("trajectory {trajectory} was played in {}", stored.suite))
                 .hint(format!("open it with: foretaste --suite {}", stored.suite)));
         }
+        self.file_away()?;
         let mut retrace = Retrace::open(self.suite.as_ref(), &stored)?;
         retrace.to(&stored, t)?;
         let mut session = Session::open(self.suite.as_ref(), &stored.split, &stored.task_id)?;
