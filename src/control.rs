@@ -73,3 +73,15 @@ impl Meter {
         Progress { doing: self.doing.clone(), done, total: self.total, rate, left_s }
     }
 }
+
+/// A duration for people.
+pub fn seconds(s: f64) -> String {
+    let s = s.max(0.0).round() as u64;
+    if s < 60 {
+        format!("{s}s")
+    } else if s < 3600 {
+        format!("{}m{:02}s", s / 60, s % 60)
+    } else {
+        format!("{}h{:02}m", s / 3600, s / 60 % 60)
+    }
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::control::Progress;
+use crate::control::{Progress, seconds};
 
 /// A command's output.
 pub struct Out {
@@ -56,17 +56,5 @@ impl Out {
         } else {
             eprintln!("{text}");
         }
-    }
-}
-
-/// A duration for people.
-pub fn seconds(s: f64) -> String {
-    let s = s.max(0.0).round() as u64;
-    if s < 60 {
-        format!("{s}s")
-    } else if s < 3600 {
-        format!("{}m{:02}s", s / 60, s % 60)
-    } else {
-        format!("{}h{:02}m", s / 3600, s / 60 % 60)
     }
 }

@@ -5,75 +5,13 @@ use std::collections::{BTreeMap, VecDeque};
 use crossterm::event::KeyEvent;
 
 use super::caps::Caps;
+use super::effect::{DeskCmd, Effect, JobCmd, Kind, Notice, Screen, WorldCmd};
 use super::keys::{self, Act};
+use super::msg::{JobMsg, Msg};
 use super::screens::{curate, data, explore, replay, train};
 use super::theme::Theme;
-use super::work::desk::DeskCmd;
-use super::work::jobs::{JobCmd, Kind};
-use super::work::mind::Look;
-use super::work::world::WorldCmd;
 use crate::collect::Scope;
 use crate::control::Progress;
-use crate::error::{Error, Result};
-
-/// The five screens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Screen {
-    /// Step a task beside its expert.
-    Explore,
-    /// Decide on reflections.
-    Curate,
-    /// Train and watch.
-    Train,
-    /// Step through what was saved.
-    Replay,
-    /// What is in the store.
-    Data,
-}
-
-impl Screen {
-    /// In the order of their tabs.
-    pub const ALL: [Self; 5] = [Self::Explore, Self::Curate, Self::Train, Self::Replay, Self::Data];
-
-    /// The tab's word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Explore => "Explore",
-            Self::Curate => "Curate",
-            Self::Train => "Train",
-            Self::Replay => "Replay",
-            Self::Data => "Data",
-        }
-    }
-
-    /// The screen so many tabs on.
-    #[must_use]
-    pub fn beside(self, by: usize) -> Self {
-        Self::ALL[(self as usize + by) % 5]
-    }
-}
-
-/// A line for the status bar.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// The text.
-    pub text: String,
-    /// Whether something failed.
-    pub bad: bool,
-}
-
-impl Notice {
-    /// Something happened.
-    pub fn info(text: String) -> Self {
-        Self { text, bad: false }
-    }
-
-    /// Something failed.
-    pub fn error(error: &Error) -> Self {
-        let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
-        Self { text: format!("{}{next}", error.message()), bad: true }
-    }
-}
 
 /// A running job.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -84,65 +22,6 @@ pub struct Job {
     pub paused: bool,
     /// Whether it was asked to stop.
     pub stopping: bool,
-}
-
-/// What a job says.
-#[derive(Debug)]
-pub enum JobMsg {
-    /// It runs.
-    Started,
-    /// The training run it works on.
-    Run(i64),
-    /// How far it is.
-    Progress(Progress),
-    /// A checkpoint is saved.
-    Saved(u64),
-    /// It was paused or goes on.
-    Paused(bool),
-    /// It ended.
-    Ended(Result<String>),
-}
-
-/// Everything that can happen.
-#[derive(Debug)]
-pub enum Msg {
-    /// A key was pressed.
-    Key(KeyEvent),
-    /// Text was pasted.
-    Paste(String),
-    /// The clock, twice a second.
-    Tick,
-    /// The store's contents changed.
-    Changed,
-    /// Something to say.
-    Notice(Notice),
-    /// From a job.
-    Job(Kind, JobMsg),
-    /// For Explore.
-    Explore(explore::Msg),
-    /// For Curate.
-    Curate(curate::Msg),
-    /// For Train.
-    Train(train::Msg),
-    /// For Replay.
-    Replay(replay::Msg),
-    /// For Data.
-    Data(data::Msg),
-}
-
-/// Everything the interface asks for, as data.
-#[derive(Debug)]
-pub enum Effect {
-    /// Of the world.
-    World(WorldCmd),
-    /// Of the model.
-    Look(Box<Look>),
-    /// The model to load; none for the newest checkpoint.
-    LoadModel(Option<String>),
-    /// Of the store.
-    Desk(DeskCmd),
-    /// Of the jobs.
-    Job(JobCmd),
 }
 
 /// A box over the screen that takes all keys.

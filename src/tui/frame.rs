@@ -5,11 +5,12 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
-use super::app::{App, Popup, Screen};
+use super::app::{App, Popup};
+use super::effect::{Kind, Screen};
 use super::keys::KEYS;
 use super::screens::{curate, data, explore_view, replay, train};
 use super::theme::{Theme, centered, clean, fit, ratio};
-use super::work::jobs::Kind;
+use crate::control::seconds;
 
 /// The smallest terminal that shows the screens.
 pub const SMALLEST: (u16, u16) = (40, 12);
@@ -137,17 +138,6 @@ fn job_cell(kind: Kind, job: &super::app::Job, theme: Theme, short: bool) -> Str
     let bar = theme.bar(share, 6);
     let frame = theme.glyph("▏", "|");
     format!("{} {}/{} {frame}{bar:<6}{frame} {:.1}/s{state}", progress.doing, progress.done, progress.total, progress.rate)
-}
-
-fn seconds(s: f64) -> String {
-    let s = s.max(0.0).round() as u64;
-    if s < 60 {
-        format!("{s}s")
-    } else if s < 3600 {
-        format!("{}m{:02}s", s / 60, s % 60)
-    } else {
-        format!("{}h{:02}m", s / 3600, s / 60 % 60)
-    }
 }
 
 fn draw_popup(app: &App, popup: &Popup, frame: &mut Frame<'_>, body: Rect) {

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::app::Screen;
+use super::effect::Screen;
 
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

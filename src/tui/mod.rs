@@ -2,8 +2,10 @@
 
 pub mod app;
 pub mod caps;
+pub mod effect;
 pub mod frame;
 pub mod keys;
+pub mod msg;
 pub mod screens;
 pub mod theme;
 pub mod work;
@@ -23,12 +25,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::store::Store;
-use app::{App, Effect, Msg};
+use app::App;
 use caps::Caps;
-use work::desk::DeskCmd;
+use effect::{DeskCmd, Effect, Screen, WorldCmd};
+use msg::Msg;
 use work::jobs::Jobs;
 use work::mind::Mind;
-use work::world::WorldCmd;
 use work::{Mailbox, desk, world};
 
 /// At most sixty frames a second.
@@ -125,7 +127,7 @@ async fn live(
             msg = rx.recv() => msg,
             _ = clock.tick() => {
                 let effects = app.update(Msg::Tick);
-                stale |= app.screen == app::Screen::Replay || !effects.is_empty();
+                stale |= app.screen == Screen::Replay || !effects.is_empty();
                 hands.carry_out(effects);
                 continue;
             }

@@ -10,7 +10,8 @@ use std::sync::mpsc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::app::{Msg, Notice};
+use super::effect::Notice;
+use super::msg::Msg;
 use crate::error::Error;
 
 /// Where threads send what they have to say.

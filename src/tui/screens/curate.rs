@@ -15,10 +15,9 @@ use super::explore::moved;
 use crate::agent::Case;
 use crate::experience::{REASONS, Reflection, Verdict};
 use crate::store::{Decision, Queue};
-use crate::tui::app::Effect;
+use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::Act;
 use crate::tui::theme::{Theme, centered, clean, fit};
-use crate::tui::work::desk::DeskCmd;
 
 /// What Curate is told.
 #[derive(Debug)]

@@ -8,10 +8,9 @@ use ratatui::widgets::{Paragraph, Wrap};
 use crate::store::Counts;
 use crate::train::Objective;
 use crate::train::trainer::DataSummary;
-use crate::tui::app::Effect;
+use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::Act;
 use crate::tui::theme::Theme;
-use crate::tui::work::desk::DeskCmd;
 
 /// What each objective would train on, or why it cannot yet.
 pub type Sets = Vec<(Objective, Result<DataSummary, String>)>;

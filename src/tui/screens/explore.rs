@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::explore::{Outcome, View};
-use crate::tui::app::Effect;
+use crate::tui::effect::{Effect, Look, WorldCmd};
 use crate::tui::keys::{Act, Direction};
-use crate::tui::work::mind::Look;
-use crate::tui::work::world::WorldCmd;
 
 /// Alternatives shown at first, and by how many `s` adds.
 const K: usize = 4;

@@ -9,10 +9,9 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::explore::moved;
 use crate::experience::{Branch, Purpose, Trajectory};
 use crate::store::TrajectorySummary;
-use crate::tui::app::Effect;
+use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
 use crate::tui::theme::{Theme, clean, fit};
-use crate::tui::work::desk::DeskCmd;
 
 /// What Replay is told.
 #[derive(Debug)]

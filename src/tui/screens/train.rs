@@ -10,11 +10,9 @@ use super::explore::moved;
 use crate::experience::wilson;
 use crate::store::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
 use crate::train::{Objective, Plan};
-use crate::tui::app::Effect;
+use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind};
 use crate::tui::keys::{Act, Direction};
 use crate::tui::theme::{Theme, centered, fit};
-use crate::tui::work::desk::DeskCmd;
-use crate::tui::work::jobs::{JobCmd, Kind};
 
 /// What Train is told.
 #[derive(Debug)]

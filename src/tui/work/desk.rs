@@ -7,40 +7,13 @@ use std::sync::mpsc;
 use super::{Mailbox, worker};
 use crate::collect::case_at;
 use crate::error::Result;
-use crate::experience::{Purpose, Reflection, Verdict};
 use crate::formats::{self, Set};
-use crate::store::{Decision, Store};
+use crate::store::Store;
 use crate::train::trainer::{Data, is_alive};
 use crate::train::{Objective, Plan, checkpoint};
-use crate::tui::app::{Msg, Notice};
+use crate::tui::effect::{DeskCmd, Notice};
+use crate::tui::msg::Msg;
 use crate::tui::screens::{curate, data, replay, train};
-
-/// What the desk is asked.
-#[derive(Debug)]
-pub enum DeskCmd {
-    /// The curation queue under a filter.
-    Queue(Option<Verdict>),
-    /// What a reflection is about.
-    Case(Box<Reflection>),
-    /// Record a decision.
-    Decide(i64, Decision),
-    /// Take back the latest decision.
-    Undo,
-    /// Runs, checkpoints and evaluations.
-    Runs,
-    /// A curve of a run.
-    Curve(i64, String),
-    /// Trajectories of a purpose.
-    Trajectories(Option<Purpose>),
-    /// One trajectory.
-    Trajectory(i64),
-    /// Totals, disk use and training sets.
-    Data,
-    /// Write the training sets as files.
-    Export,
-    /// Remember a setting.
-    Remember(&'static str, String),
-}
 
 /// Starts the thread.
 pub fn start(root: PathBuf, mail: Mailbox) -> mpsc::Sender<DeskCmd> {

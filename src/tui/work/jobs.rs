@@ -16,42 +16,10 @@ use crate::error::Result;
 use crate::eval::{Play, evaluate};
 use crate::model::weights::Trainable;
 use crate::store::Store;
+use crate::train::checkpoint;
 use crate::train::trainer::{self, Event};
-use crate::train::{Plan, checkpoint};
-use crate::tui::app::{JobMsg, Msg};
-
-/// A kind of job; one of each may run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// Demonstrations, then alternatives, then reflections.
-    Collect,
-    /// A training run.
-    Train,
-    /// Games played by the newest checkpoint.
-    Evaluate,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone)]
-pub enum JobCmd {
-    /// Collect on a split.
-    Collect {
-        /// Which games.
-        scope: Scope,
-        /// Alternatives a state.
-        k: usize,
-    },
-    /// Start a run from the newest checkpoint, else the embedded model.
-    Train(Box<Plan>),
-    /// Go on with a run.
-    Resume(i64),
-    /// Evaluate.
-    Evaluate(Scope),
-    /// Pause or go on.
-    Pause(Kind),
-    /// End cleanly.
-    Stop(Kind),
-}
+use crate::tui::effect::{JobCmd, Kind};
+use crate::tui::msg::{JobMsg, Msg};
 
 /// The running jobs.
 pub struct Jobs {

@@ -8,26 +8,11 @@ use super::{Mailbox, worker};
 use crate::agent::local::LocalAgent;
 use crate::agent::{Cancel, Policy, WorldModel, shares};
 use crate::error::{Error, Result};
-use crate::experience::State;
 use crate::store::Store;
 use crate::train::checkpoint;
-use crate::tui::app::Msg;
+use crate::tui::effect::Look;
+use crate::tui::msg::Msg;
 use crate::tui::screens::explore;
-
-/// What is to be thought about a state.
-#[derive(Debug, Clone)]
-pub struct Look {
-    /// Identifies the request in the answers.
-    pub ticket: u64,
-    /// The state.
-    pub state: State,
-    /// All admissible actions.
-    pub actions: Vec<String>,
-    /// The expert's action, if there is one: it is predicted too, and is no alternative.
-    pub expert: Option<String>,
-    /// How many alternatives.
-    pub k: usize,
-}
 
 enum Command {
     Look(Box<Look>, Cancel),

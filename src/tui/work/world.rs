@@ -9,34 +9,12 @@ use crate::env::{Suite, TaskRef};
 use crate::error::{Error, Result};
 use crate::explore::{Outcome, Remembered, Session, branch};
 use crate::store::Store;
-use crate::tui::app::{Msg, Notice};
+use crate::tui::effect::{Notice, WorldCmd};
+use crate::tui::msg::Msg;
 use crate::tui::screens::explore;
 
 /// The setting under which the session is remembered.
 const REMEMBERED: &str = "explore";
-
-/// What the world is asked.
-#[derive(Debug)]
-pub enum WorldCmd {
-    /// Come back to where the last session stood, or to the first task.
-    Begin,
-    /// The task so many places on in the split.
-    Task(i64),
-    /// The first task of the suite's next split.
-    NextSplit,
-    /// Take an action.
-    Step(String, String),
-    /// Go back one step.
-    Back,
-    /// Go to a node.
-    Goto(usize),
-    /// Execute actions on forks of a node.
-    Execute(usize, Vec<(String, String)>),
-    /// Keep the episode as a demonstration, with these executed alternatives at its nodes.
-    Keep(Vec<(usize, Vec<Outcome>)>),
-    /// Go to step `t` of a stored trajectory, verified.
-    BranchOff(i64, usize),
-}
 
 struct World {
     suite: Arc<dyn Suite>,

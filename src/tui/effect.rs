@@ -1,0 +1,180 @@
+//! What the interface asks for, as data: the only thing that screens and threads share besides messages.
+
+use crate::collect::Scope;
+use crate::error::Error;
+use crate::experience::{Purpose, Reflection, State, Verdict};
+use crate::explore::Outcome;
+use crate::store::Decision;
+use crate::train::Plan;
+
+/// The five screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Screen {
+    /// Step a task beside its expert.
+    Explore,
+    /// Decide on reflections.
+    Curate,
+    /// Train and watch.
+    Train,
+    /// Step through what was saved.
+    Replay,
+    /// What is in the store.
+    Data,
+}
+
+impl Screen {
+    /// In the order of their tabs.
+    pub const ALL: [Self; 5] = [Self::Explore, Self::Curate, Self::Train, Self::Replay, Self::Data];
+
+    /// The tab's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Explore => "Explore",
+            Self::Curate => "Curate",
+            Self::Train => "Train",
+            Self::Replay => "Replay",
+            Self::Data => "Data",
+        }
+    }
+
+    /// The screen so many tabs on.
+    #[must_use]
+    pub fn beside(self, by: usize) -> Self {
+        Self::ALL[(self as usize + by) % 5]
+    }
+}
+
+/// A line for the status bar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The text.
+    pub text: String,
+    /// Whether something failed.
+    pub bad: bool,
+}
+
+impl Notice {
+    /// Something happened.
+    pub fn info(text: String) -> Self {
+        Self { text, bad: false }
+    }
+
+    /// Something failed.
+    pub fn error(error: &Error) -> Self {
+        let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
+        Self { text: format!("{}{next}", error.message()), bad: true }
+    }
+}
+
+/// Everything the interface asks for, as data.
+#[derive(Debug)]
+pub enum Effect {
+    /// Of the world.
+    World(WorldCmd),
+    /// Of the model.
+    Look(Box<Look>),
+    /// The model to load; none for the newest checkpoint.
+    LoadModel(Option<String>),
+    /// Of the store.
+    Desk(DeskCmd),
+    /// Of the jobs.
+    Job(JobCmd),
+}
+
+/// What the world is asked.
+#[derive(Debug)]
+pub enum WorldCmd {
+    /// Come back to where the last session stood, or to the first task.
+    Begin,
+    /// The task so many places on in the split.
+    Task(i64),
+    /// The first task of the suite's next split.
+    NextSplit,
+    /// Take an action.
+    Step(String, String),
+    /// Go back one step.
+    Back,
+    /// Go to a node.
+    Goto(usize),
+    /// Execute actions on forks of a node.
+    Execute(usize, Vec<(String, String)>),
+    /// Keep the episode as a demonstration, with these executed alternatives at its nodes.
+    Keep(Vec<(usize, Vec<Outcome>)>),
+    /// Go to step `t` of a stored trajectory, verified.
+    BranchOff(i64, usize),
+}
+
+/// What is to be thought about a state.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Identifies the request in the answers.
+    pub ticket: u64,
+    /// The state.
+    pub state: State,
+    /// All admissible actions.
+    pub actions: Vec<String>,
+    /// The expert's action, if there is one: it is predicted too, and is no alternative.
+    pub expert: Option<String>,
+    /// How many alternatives.
+    pub k: usize,
+}
+
+/// What the desk is asked.
+#[derive(Debug)]
+pub enum DeskCmd {
+    /// The curation queue under a filter.
+    Queue(Option<Verdict>),
+    /// What a reflection is about.
+    Case(Box<Reflection>),
+    /// Record a decision.
+    Decide(i64, Decision),
+    /// Take back the latest decision.
+    Undo,
+    /// Runs, checkpoints and evaluations.
+    Runs,
+    /// A curve of a run.
+    Curve(i64, String),
+    /// Trajectories of a purpose.
+    Trajectories(Option<Purpose>),
+    /// One trajectory.
+    Trajectory(i64),
+    /// Totals, disk use and training sets.
+    Data,
+    /// Write the training sets as files.
+    Export,
+    /// Remember a setting.
+    Remember(&'static str, String),
+}
+
+/// A kind of job; one of each may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Demonstrations, then alternatives, then reflections.
+    Collect,
+    /// A training run.
+    Train,
+    /// Games played by the newest checkpoint.
+    Evaluate,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub enum JobCmd {
+    /// Collect on a split.
+    Collect {
+        /// Which games.
+        scope: Scope,
+        /// Alternatives a state.
+        k: usize,
+    },
+    /// Start a run from the newest checkpoint, else the embedded model.
+    Train(Box<Plan>),
+    /// Go on with a run.
+    Resume(i64),
+    /// Evaluate.
+    Evaluate(Scope),
+    /// Pause or go on.
+    Pause(Kind),
+    /// End cleanly.
+    Stop(Kind),
+}

@@ -1,0 +1,52 @@
+//! Everything that can happen to the interface.
+
+use crossterm::event::KeyEvent;
+
+use super::effect::{Kind, Notice};
+use super::screens::{curate, data, explore, replay, train};
+use crate::control::Progress;
+use crate::error::Result;
+
+/// Everything that can happen.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The clock, twice a second.
+    Tick,
+    /// The store's contents changed.
+    Changed,
+    /// Something to say.
+    Notice(Notice),
+    /// From a job.
+    Job(Kind, JobMsg),
+    /// For Explore.
+    Explore(explore::Msg),
+    /// For Curate.
+    Curate(curate::Msg),
+    /// For Train.
+    Train(train::Msg),
+    /// For Replay.
+    Replay(replay::Msg),
+    /// For Data.
+    Data(data::Msg),
+}
+
+/// What a job says.
+#[derive(Debug)]
+pub enum JobMsg {
+    /// It runs.
+    Started,
+    /// The training run it works on.
+    Run(i64),
+    /// How far it is.
+    Progress(Progress),
+    /// A checkpoint is saved.
+    Saved(u64),
+    /// It was paused or goes on.
+    Paused(bool),
+    /// It ended.
+    Ended(Result<String>),
+}
