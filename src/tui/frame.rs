@@ -112,7 +112,7 @@ fn key_line(app: &App, width: usize) -> Line<'static> {
     for binding in own {
         let size = binding.shown.chars().count() + binding.short.chars().count() + 4;
         if size > room {
-            break;
+            continue;
         }
         room -= size;
         spans.push(Span::styled(binding.shown, theme.key()));

@@ -60,6 +60,9 @@ fn heading<'a>(view: &View, theme: Theme, width: usize) -> Line<'a> {
     let left = view.expert.as_ref().and_then(|(_, advice)| advice.as_ref()?.steps_left);
     let right = match left {
         Some(left) if width < 60 && !view.done => format!("{}/{limit} · {left} left", view.depth),
+        Some(left) if width < 100 && !view.done => {
+            format!("step {}/{limit} · {left} step{} left", view.depth, if left == 1 { "" } else { "s" })
+        }
         _ if width < 60 => format!("{}/{limit}{}", view.depth, if view.success { " · solved" } else { "" }),
         _ => format!("step {}/{limit} · {expert}", view.depth),
     };
@@ -153,7 +156,7 @@ fn draw_admissible(state: &State, view: &View, theme: Theme, frame: &mut Frame<'
         let mut spans = vec![Span::styled(name, style)];
         match share {
             Some(share) => {
-                spans.push(Span::raw(format!(" {:>5.1} % ", 100.0 * share)));
+                spans.push(Span::raw(format!(" {} ", percent(*share))));
                 spans.push(Span::styled(theme.bar(*share, 6), theme.key()));
             }
             None if view.done => {}
@@ -207,6 +210,11 @@ fn expert_lines(state: &State, view: &View, theme: Theme, width: usize, lines: &
     }
 }
 
+/// A share in seven cells; what is not nothing is never shown as 0.
+fn percent(share: f64) -> String {
+    if share > 0.0 && share < 0.0005 { " <0.1 %".into() } else { format!("{:>5.1} %", 100.0 * share) }
+}
+
 /// One what-if: who, how likely, what was predicted, what really happens, and how far the two agree.
 #[expect(clippy::too_many_arguments, reason = "a cell is drawn from exactly these")]
 fn cell(
@@ -222,7 +230,7 @@ fn cell(
     lines: &mut Vec<Line<'_>>,
 ) {
     let share = view.admissible.iter().position(|a| a == action).and_then(|i| state.shares.as_ref()?.get(i).copied());
-    let share = share.map_or("p   … ".to_string(), |share| format!("p {:>5.1} %", 100.0 * share));
+    let share = share.map_or("p    …  ".to_string(), |share| format!("p {}", percent(share)));
     let right = format!("{share}  {source}");
     let room = width.saturating_sub(right.chars().count() + 4);
     let style = if mark == "E" { theme.good() } else { Style::new() };

@@ -172,7 +172,7 @@ fn draw_runs(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let mut lines: Vec<Line<'_>> = Vec::new();
     let from = (state.selected + 1).saturating_sub(inner.height as usize);
     for (i, run) in state.runs.iter().enumerate().skip(from).take(inner.height as usize) {
-        let text = format!("{:>3} {:<11} {:>5}/{:<5} {}", run.id, run.objective, run.step, run.steps, status(state, run));
+        let text = format!("{:>2} {:<11} {:>4}/{:<4} {}", run.id, run.objective, run.step, run.steps, status(state, run));
         let line = Line::from(fit(&text, inner.width as usize));
         lines.push(if i == state.selected { line.style(theme.selected()) } else { line });
     }
@@ -240,7 +240,8 @@ fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let title = format!("run {run} · {name} {last:.4}{gaps} · m next curve");
     let (low, high) = known.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), (_, y)| (l.min(*y), h.max(*y)));
     let room = ((high - low) * 0.05).max(high.abs().max(1e-9) * 1e-3);
-    let (low, high) = (low - room, high + room);
+    // A loss is never negative; an axis that starts below nothing would say that it could be.
+    let (low, high) = (if low >= 0.0 { (low - room).max(0.0) } else { low - room }, high + room);
     let (first, end) = (known[0].0, known[known.len() - 1].0.max(known[0].0 + 1.0));
     let block = theme.panel(&title);
     if block.inner(area).height < 4 || block.inner(area).width < 16 {
