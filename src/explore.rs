@@ -203,7 +203,7 @@ impl Session {
     }
 
     /// The nodes from the start to the current one.
-    pub fn path(&self) -> Vec<usize> {
+    fn path(&self) -> Vec<usize> {
         let mut path = vec![self.at];
         while let Some(parent) = self.nodes[path[path.len() - 1]].parent {
             path.push(parent);

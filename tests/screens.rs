@@ -67,7 +67,9 @@ fn app(caps: Caps) -> App {
 /// Tells Explore where a session stands, and answers what it asks of world and mind.
 fn show(app: &mut App, session: &Session) {
     let view = Box::new(session.view().unwrap());
-    app.update(Msg::Explore(explore::Msg::Model("embedded".into())));
+    if app.explore.model.is_empty() {
+        app.update(Msg::Explore(explore::Msg::Model("embedded".into())));
+    }
     let effects = app.update(Msg::Explore(explore::Msg::View { view, place: 4, of: 4000 }));
     let Some(Effect::Look(look)) = effects.into_iter().next() else { return };
     let n = look.actions.len() as f64;
@@ -219,4 +221,30 @@ fn an_observation_cannot_drive_the_terminal() {
     for (width, height) in SIZES {
         assert!(!drawn(&app, width, height).chars().any(|c| c != '\n' && c.is_control()));
     }
+}
+
+#[test]
+fn a_thread_that_breaks_off_ends_the_program_with_its_name() {
+    let mut app = app(Caps::FULL);
+    app.update(Msg::Broken("world"));
+    assert_eq!((app.quit, app.broken), (true, Some("world")));
+}
+
+#[test]
+fn going_back_shows_what_was_known_at_once_and_another_model_forgets_it() {
+    let mut app = app(Caps::FULL);
+    let mut session = Session::open(&Household, "train", "train/3").unwrap();
+    show(&mut app, &session);
+    let before = drawn(&app, 120, 40);
+    let action = session.view().unwrap().admissible[0].clone();
+    session.step(&action, "human").unwrap();
+    show(&mut app, &session);
+    session.back();
+    let view = || Msg::Explore(explore::Msg::View { view: Box::new(session.view().unwrap()), place: 4, of: 4000 });
+    assert!(app.update(view()).is_empty(), "nothing is computed again");
+    let what_if =
+        |text: &str| text.lines().map(|line| line.rsplit('│').nth(1).unwrap_or("").to_string()).collect::<Vec<_>>();
+    assert_eq!(what_if(&drawn(&app, 120, 40)), what_if(&before));
+    app.update(Msg::Explore(explore::Msg::Model("run 1 step 10".into())));
+    assert!(matches!(app.update(view()).as_slice(), [Effect::Look(_)]), "another model is asked anew");
 }

@@ -60,6 +60,8 @@ pub struct App {
     pub notices: VecDeque<Notice>,
     /// Whether to leave.
     pub quit: bool,
+    /// The thread that broke off, if one did.
+    pub broken: Option<&'static str>,
     suite: String,
 }
 
@@ -78,6 +80,7 @@ impl App {
             jobs: BTreeMap::new(),
             notices: VecDeque::new(),
             quit: false,
+            broken: None,
             suite: suite.to_string(),
         }
     }
@@ -132,6 +135,10 @@ impl App {
             Msg::Changed => self.refresh(),
             Msg::Notice(notice) => {
                 self.say(notice);
+                Vec::new()
+            }
+            Msg::Broken(thread) => {
+                (self.broken, self.quit) = (Some(thread), true);
                 Vec::new()
             }
             Msg::Job(kind, msg) => self.job(kind, msg),

@@ -98,8 +98,8 @@ pub enum WorldCmd {
     Goto(usize),
     /// Execute actions on forks of a node.
     Execute(usize, Vec<(String, String)>),
-    /// Keep the episode as a demonstration, with these executed alternatives at its nodes.
-    Keep(Vec<(usize, Vec<Outcome>)>),
+    /// Keep the episode as a demonstration, with the alternatives that were executed in these states.
+    Keep(Vec<(State, Vec<Outcome>)>),
     /// Go to step `t` of a stored trajectory, verified.
     BranchOff(i64, usize),
 }

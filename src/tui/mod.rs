@@ -63,6 +63,10 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>) -> Result<()> {
         eprintln!("stopping cleanly…");
     }
     hands.jobs.finish();
+    if let Some(thread) = app.broken {
+        return Err(Error::new(format!("the {thread} thread broke off: this is a defect in foretaste"))
+            .hint("what was shown as saved is saved; start it again, and please report what stands above"));
+    }
     ended
 }
 

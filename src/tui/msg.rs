@@ -20,6 +20,8 @@ pub enum Msg {
     Changed,
     /// Something to say.
     Notice(Notice),
+    /// A thread broke off: a defect in this program, whose report is already on the terminal.
+    Broken(&'static str),
     /// From a job.
     Job(Kind, JobMsg),
     /// For Explore.

@@ -6,6 +6,7 @@ pub mod jobs;
 pub mod mind;
 pub mod world;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -32,10 +33,22 @@ impl Mailbox {
     }
 }
 
-/// Starts a thread that works off commands in order.
-fn worker<C: Send + 'static>(name: &str, body: impl FnOnce(mpsc::Receiver<C>) + Send + 'static) -> mpsc::Sender<C> {
+/// Starts a thread that works off commands in order. If it breaks off, the interface is told and leaves: a screen
+/// whose world or store no longer answers would be a lie.
+fn worker<C: Send + 'static>(
+    name: &'static str,
+    mail: &Mailbox,
+    body: impl FnOnce(mpsc::Receiver<C>) + Send + 'static,
+) -> mpsc::Sender<C> {
     let (tx, rx) = mpsc::channel();
-    // A thread that cannot be started leaves a closed channel, and every command to it is dropped.
-    _ = std::thread::Builder::new().name(name.into()).spawn(move || body(rx));
+    let (mail, failed) = (mail.clone(), mail.clone());
+    let guarded = move || {
+        if catch_unwind(AssertUnwindSafe(|| body(rx))).is_err() {
+            mail.send(Msg::Broken(name));
+        }
+    };
+    if std::thread::Builder::new().name(name.into()).spawn(guarded).is_err() {
+        failed.send(Msg::Broken(name));
+    }
     tx
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crossterm::event::{KeyCode, KeyEvent};
 
+use crate::experience;
 use crate::explore::{Outcome, View};
 use crate::tui::effect::{Effect, Look, WorldCmd};
 use crate::tui::keys::{Act, Direction};
@@ -83,7 +84,19 @@ pub struct State {
     pub typing: Option<Typing>,
     ticket: u64,
     k: usize,
-    tried: HashMap<usize, Vec<Outcome>>,
+    /// What was thought and tried in states of this task, so that going back shows it at once.
+    known: HashMap<experience::State, Known>,
+    /// What was executed in states of this task; kept with a demonstration.
+    tried: HashMap<experience::State, Vec<Outcome>>,
+}
+
+/// Everything about one state, complete.
+#[derive(Debug, Clone)]
+struct Known {
+    shares: Option<Vec<f64>>,
+    chosen: Vec<(String, String)>,
+    outcomes: Vec<Outcome>,
+    predictions: Vec<String>,
 }
 
 impl State {
@@ -118,6 +131,20 @@ impl State {
         }))]
     }
 
+    /// Keeps what is known of this state once it is complete.
+    fn learn(&mut self) {
+        let Some(view) = self.view.as_ref().filter(|_| self.predicted && self.outcomes.len() == self.chosen.len()) else {
+            return;
+        };
+        let known = Known {
+            shares: self.shares.clone(),
+            chosen: self.chosen.clone(),
+            outcomes: self.outcomes.clone(),
+            predictions: self.predictions.clone(),
+        };
+        self.known.insert(view.state.clone(), known);
+    }
+
     fn forget(&mut self) {
         self.shares = None;
         self.chosen.clear();
@@ -132,14 +159,20 @@ impl State {
             Msg::View { view, place, of } => {
                 let another = self.view.as_ref().is_none_or(|old| old.task_id != view.task_id);
                 if another {
+                    self.known.clear();
                     self.tried.clear();
                 }
+                let known = self.known.get(&view.state).cloned();
                 (self.view, self.place, self.selected, self.k) = (Some(*view), (place, of), 0, K);
                 self.forget();
-                return self.look();
+                let Some(known) = known else { return self.look() };
+                self.ticket += 1; // answers about the state before are no longer wanted
+                (self.shares, self.chosen, self.outcomes) = (known.shares, known.chosen, known.outcomes);
+                (self.predictions, self.predicted) = (known.predictions, true);
             }
             Msg::Model(source) => {
                 self.model = source;
+                self.known.clear();
                 self.forget();
                 return self.look();
             }
@@ -151,10 +184,14 @@ impl State {
             }
             Msg::Predicted(ticket, predictions, complete) if ticket == self.ticket => {
                 (self.predictions, self.predicted) = (predictions, complete);
+                self.learn();
             }
             Msg::Outcomes(node, outcomes) if self.view.as_ref().is_some_and(|view| view.node == node) => {
-                self.tried.insert(node, outcomes.clone());
+                if let Some(view) = &self.view {
+                    self.tried.insert(view.state.clone(), outcomes.clone());
+                }
                 self.outcomes = outcomes;
+                self.learn();
             }
             Msg::Scores(..) | Msg::Chosen(..) | Msg::Predicted(..) | Msg::Outcomes(..) => {} // about a state left since
         }
@@ -194,7 +231,10 @@ impl State {
                 self.k += K;
                 self.look()
             }
-            Act::Keep => world(WorldCmd::Keep(self.tried.iter().map(|(n, o)| (*n, o.clone())).collect())),
+            Act::Keep => {
+                let tried = self.tried.iter().map(|(state, outcomes)| (state.clone(), outcomes.clone()));
+                world(WorldCmd::Keep(tried.collect()))
+            }
             Act::Next => world(WorldCmd::Task(1)),
             Act::Previous => world(WorldCmd::Task(-1)),
             Act::Filter => world(WorldCmd::NextSplit),

@@ -17,7 +17,8 @@ use crate::tui::screens::{curate, data, replay, train};
 
 /// Starts the thread.
 pub fn start(root: PathBuf, mail: Mailbox) -> mpsc::Sender<DeskCmd> {
-    worker("desk", move |commands| {
+    let own = mail.clone();
+    worker("desk", &own, move |commands| {
         let mut store = None;
         for command in commands {
             let opened = match store.as_mut() {

@@ -1,6 +1,7 @@
 //! Long work: collecting, training, evaluating. Each on a thread and a store connection of its own.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,7 +13,7 @@ use crate::agent::template::Template;
 use crate::collect::{self, Proposer, Scope};
 use crate::control::{Control, Progress};
 use crate::env::Suite;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::eval::{Play, evaluate};
 use crate::model::weights::Trainable;
 use crate::store::Store;
@@ -106,7 +107,11 @@ impl Jobs {
                 last = Some(Instant::now());
                 mail.send(Msg::Job(kind, msg));
             };
-            let ended = body(&root, suite.as_ref(), &own, &mut tell);
+            let body = AssertUnwindSafe(|| body(&root, suite.as_ref(), &own, &mut tell));
+            let ended = catch_unwind(body).unwrap_or_else(|_| {
+                mail.send(Msg::Broken("job"));
+                Err(Error::new("the job broke off"))
+            });
             mail.send(Msg::Job(kind, JobMsg::Ended(ended)));
         };
         let started = std::thread::Builder::new().name(format!("{kind:?}")).spawn(work);

@@ -28,7 +28,8 @@ pub struct Mind {
 impl Mind {
     /// Starts the thread; it loads the newest checkpoint, else the embedded model.
     pub fn start(root: PathBuf, mail: Mailbox) -> Self {
-        let commands = worker("mind", move |commands: mpsc::Receiver<Command>| {
+        let own = mail.clone();
+        let commands = worker("mind", &own, move |commands: mpsc::Receiver<Command>| {
             let mut agent = None;
             for command in commands {
                 let done = match command {

@@ -7,6 +7,7 @@ use super::{Mailbox, worker};
 use crate::collect::Retrace;
 use crate::env::{Suite, TaskRef};
 use crate::error::{Error, Result};
+use crate::experience::State;
 use crate::explore::{Outcome, Remembered, Session, branch};
 use crate::store::Store;
 use crate::tui::effect::{Notice, WorldCmd};
@@ -30,7 +31,8 @@ struct World {
 
 /// Starts the thread.
 pub fn start(suite: Arc<dyn Suite>, root: PathBuf, mail: Mailbox) -> mpsc::Sender<WorldCmd> {
-    worker("world", move |commands| {
+    let own = mail.clone();
+    worker("world", &own, move |commands| {
         let mut world =
             World { suite, root, mail, store: None, split: String::new(), tasks: Vec::new(), session: None, kept: None };
         for command in commands {
@@ -142,14 +144,13 @@ impl World {
         Ok(())
     }
 
-    fn keep(&mut self, tried: &[(usize, Vec<Outcome>)]) -> Result<()> {
+    fn keep(&mut self, tried: &[(State, Vec<Outcome>)]) -> Result<()> {
         let trajectory = self.session()?.demonstration()?;
-        let path = self.session()?.path();
         let store = self.store()?;
         let id = store.add_trajectory(&trajectory)?;
         let mut branches = Vec::new();
-        for (node, outcomes) in tried {
-            let Some(t) = path.iter().position(|n| n == node) else { continue };
+        for (state, outcomes) in tried {
+            let Some(t) = (0..trajectory.steps.len()).find(|t| trajectory.state(*t) == *state) else { continue };
             let others = outcomes.iter().filter(|o| trajectory.steps.get(t).is_some_and(|step| step.action != o.action));
             branches.extend(others.map(|outcome| branch(outcome, id, t)));
         }
