@@ -213,7 +213,15 @@ impl App {
         let taken = match self.screen {
             Screen::Explore => self.explore.typing(key),
             Screen::Curate => self.curate.typing(key),
-            Screen::Train => self.train.typing(key),
+            Screen::Train => self.train.typing(key).map(|mut effects| {
+                // A run started here is on the suite that is open here.
+                for effect in &mut effects {
+                    if let Effect::Job(JobCmd::Train(plan)) = effect {
+                        plan.suite = Some(self.suite.clone());
+                    }
+                }
+                effects
+            }),
             Screen::Replay | Screen::Data => None,
         };
         match taken {
