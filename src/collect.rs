@@ -163,7 +163,7 @@ impl Proposer<'_> {
 /// Executes an alternative on a fork and says what it did. `expert_next` is the state the expert's action leads to.
 pub fn try_action(env: &dyn Environment, action: &str, expert_next: Option<u64>) -> Result<(Box<dyn Environment>, Effect)> {
     let mut fork = env.fork()?;
-    let refused = env.turn().admissible.as_ref().is_some_and(|list| !list.iter().any(|known| **known == *action.trim()));
+    let refused = !env.turn().admits(action);
     fork.step(action)?;
     let after = fork.fingerprint();
     let effect = match () {

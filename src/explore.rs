@@ -102,11 +102,6 @@ impl Remembered {
         &self.suite
     }
 
-    /// The task it was in.
-    pub fn task_id(&self) -> &str {
-        &self.task_id
-    }
-
     /// The split it was in.
     pub fn split(&self) -> &str {
         &self.split
@@ -195,6 +190,11 @@ impl Session {
         }
         self.at = node;
         Ok(())
+    }
+
+    /// The task being explored.
+    pub fn task_id(&self) -> &str {
+        &self.start.task_id
     }
 
     /// The current node.

@@ -50,12 +50,7 @@ impl Policy for LocalAgent {
     fn score(&mut self, state: &State, actions: &[String]) -> Result<Vec<f64>> {
         let prompt = self.prompt(state)?;
         let framing = Framing::new(&self.model.tokenizer)?;
-        let mut continuations = Vec::with_capacity(actions.len());
-        for action in actions {
-            let mut tokens = framing.act();
-            tokens.extend(framing.action(action)?);
-            continuations.push(tokens);
-        }
+        let continuations: Vec<Vec<u32>> = actions.iter().map(|action| framing.acted(action)).collect::<Result<_>>()?;
         // The control token itself is given, not chosen: its probability is the same for all and is taken out.
         let opening = prompt.score(&self.model.decoder, &[framing.act()])?;
         let scores = prompt.score(&self.model.decoder, &continuations)?;
@@ -86,8 +81,7 @@ impl WorldModel for LocalAgent {
         let framing = Framing::new(&self.model.tokenizer)?;
         let mut starts = Vec::with_capacity(actions.len());
         for action in actions {
-            let mut tokens = framing.act();
-            tokens.extend(framing.action(action)?);
+            let mut tokens = framing.acted(action)?;
             tokens.extend(framing.observe());
             starts.push(tokens);
         }

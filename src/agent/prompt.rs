@@ -60,9 +60,14 @@ impl<'a> Framing<'a> {
         vec![self.observation]
     }
 
+    /// `<|act|>`, an action, and its end.
+    pub fn acted(&self, action: &str) -> Result<Vec<u32>> {
+        self.framed(self.action, action)
+    }
+
     /// An action after `<|act|>`, with its end.
     pub fn action(&self, action: &str) -> Result<Vec<u32>> {
-        Ok(self.framed(self.action, action)?[1..].to_vec())
+        Ok(self.acted(action)?[1..].to_vec())
     }
 
     /// An observation after `<|obs|>`, with its end.
@@ -88,7 +93,7 @@ impl<'a> Framing<'a> {
         let mut tokens = self.opening(state)?;
         let mut turns = Vec::with_capacity(state.history.len());
         for (action, observation) in &state.history {
-            let mut turn = self.framed(self.action, action)?;
+            let mut turn = self.acted(action)?;
             turn.extend(self.framed(self.observation, observation)?);
             turns.push(turn);
         }

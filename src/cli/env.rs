@@ -143,8 +143,7 @@ fn step(common: &Common, game: &GameArgs) -> Result<()> {
             Error::new(format!("stdin line {t}: not valid UTF-8")).hint("send one action a line as UTF-8 text")
         })?;
         let action = text.strip_suffix('\n').unwrap_or(text).trim_end_matches('\r');
-        let known = |list: &std::sync::Arc<[std::sync::Arc<str>]>| list.iter().any(|known| **known == *action.trim());
-        if !env.turn().admissible.as_ref().is_none_or(known) {
+        if !env.turn().admits(action) {
             refused += 1;
             eprintln!("stdin line {t}: `{action}` is not admissible here; the answer is the environment's own");
         }

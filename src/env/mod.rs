@@ -28,6 +28,13 @@ pub struct Turn {
     pub success: bool,
 }
 
+impl Turn {
+    /// Whether an action can be sent now; any can where the environment has no list.
+    pub fn admits(&self, action: &str) -> bool {
+        self.admissible.as_ref().is_none_or(|list| list.iter().any(|known| **known == *action.trim()))
+    }
+}
+
 /// One running world.
 pub trait Environment: Send {
     /// The goal in words.

@@ -1,6 +1,6 @@
 //! The curation queue: reflections, their versions, and every act of a person, undoable across restarts.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::{Store, now_ms};
@@ -45,6 +45,15 @@ const CURRENT: &str = "SELECT r.id, r.trajectory, r.t, r.generator, r.cites, d.v
     FROM reflections r JOIN trajectories j ON j.id = r.trajectory AND j.deleted = 0 \
     LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE reflection = r.id AND undone = 0)";
 
+/// How one reflection stands, and which version counts.
+fn current(db: &Connection, reflection: i64) -> Result<(Verdict, i64)> {
+    let latest = "SELECT verdict, version FROM decisions WHERE reflection = ?1 AND undone = 0 ORDER BY id DESC LIMIT 1";
+    let found: Option<(String, i64)> =
+        db.query_row(latest, [reflection], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let standing = found.map(|(word, version)| (Verdict::from_word(&word).unwrap_or(Verdict::Pending), version));
+    Ok(standing.unwrap_or((Verdict::Pending, 1)))
+}
+
 impl Store {
     /// Records a decision in one transaction; when it returns, the decision survives any crash.
     pub fn decide(&mut self, reflection: i64, decision: &Decision) -> Result<()> {
@@ -55,14 +64,7 @@ impl Store {
             return Err(Error::new(format!("there is no reflection {reflection}"))
                 .hint("list them with: foretaste data list reflections"));
         }
-        let current: Option<i64> = tx
-            .query_row(
-                "SELECT version FROM decisions WHERE reflection = ?1 AND undone = 0 ORDER BY id DESC LIMIT 1",
-                [reflection],
-                |row| row.get(0),
-            )
-            .optional()?;
-        let mut version = current.unwrap_or(1);
+        let (_, mut version) = current(&tx, reflection)?;
         let (act, verdict, reason) = match decision {
             Decision::Approve => ("approve", Verdict::Approved, None),
             Decision::Reject(code) => ("reject", Verdict::Rejected, Some(code.as_str())),
@@ -94,15 +96,8 @@ impl Store {
             .optional()?;
         let Some((id, act, reflection)) = last else { return Ok(None) };
         tx.execute("UPDATE decisions SET undone = 1 WHERE id = ?1", [id])?;
-        let verdict: Option<String> = tx
-            .query_row(
-                "SELECT verdict FROM decisions WHERE reflection = ?1 AND undone = 0 ORDER BY id DESC LIMIT 1",
-                [reflection],
-                |row| row.get(0),
-            )
-            .optional()?;
+        let (verdict, _) = current(&tx, reflection)?;
         tx.commit()?;
-        let verdict = verdict.and_then(|word| Verdict::from_word(&word)).unwrap_or(Verdict::Pending);
         Ok(Some(Undone { act, reflection, verdict }))
     }
 

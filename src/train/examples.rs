@@ -104,8 +104,7 @@ pub fn examples(
     };
     for branch in branches.iter().filter(|_| carry.branches) {
         let Some(state) = states.get(branch.t) else { continue };
-        let mut given = framing.act();
-        given.extend(framing.action(&branch.action)?);
+        let mut given = framing.acted(&branch.action)?;
         given.extend(framing.observe());
         attach(&[(given, Kind::Context), (framing.observation(&branch.observation)?, Kind::Observation)], *state);
     }
@@ -113,8 +112,7 @@ pub fn examples(
         let (Some(state), Some(step)) = (states.get(*t), trajectory.steps.get(*t)) else { continue };
         // The action is attached from the trajectory, never taken from the generator's text.
         let mut target = framing.reflection(text)?;
-        target.extend(framing.act());
-        target.extend(framing.action(&step.action)?);
+        target.extend(framing.acted(&step.action)?);
         attach(&[(framing.think(), Kind::Context), (target, Kind::Reflection)], *state);
     }
     Ok(out)

@@ -175,8 +175,8 @@ impl App {
                 self.jobs.entry(kind).or_default().paused = paused;
                 Vec::new()
             }
-            JobMsg::Run(run) => {
-                self.train.follow(run);
+            JobMsg::Run => {
+                self.train.follow();
                 vec![Effect::Desk(DeskCmd::Runs)]
             }
             JobMsg::Saved(step) => {

@@ -41,8 +41,8 @@ pub enum Msg {
 pub enum JobMsg {
     /// It runs.
     Started,
-    /// The training run it works on.
-    Run(i64),
+    /// Its training run is in the store.
+    Run,
     /// How far it is.
     Progress(Progress),
     /// A checkpoint is saved.

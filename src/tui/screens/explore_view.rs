@@ -266,9 +266,7 @@ fn cell(
         let score = format!("  {:.0} % of words right", 100.0 * word_f1(&predicted, &actual));
         let (left, right) = difference(&beginning(&predicted), &beginning(&actual), theme);
         lines.push(Line::from([vec![label("   predicted ")], left].concat()));
-        lines.push(Line::from(
-            [vec![label("   actual    ")], right, vec![label("")], vec![Span::styled(score, theme.warn())]].concat(),
-        ));
+        lines.push(Line::from([vec![label("   actual    ")], right, vec![Span::styled(score, theme.warn())]].concat()));
     } else {
         let waiting = if predicted.is_empty() { "…".to_string() } else { predicted };
         let actual = beginning(&actual);
@@ -294,7 +292,7 @@ fn beginning(text: &str) -> String {
 fn difference<'a>(predicted: &str, actual: &str, theme: Theme) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
     let (old, new): (Vec<&str>, Vec<&str>) = (predicted.split_whitespace().collect(), actual.split_whitespace().collect());
     let diff = TextDiff::from_slices(&old, &new);
-    let mut sides = [(ChangeTag::Delete, '[', ']', theme.bad()), (ChangeTag::Insert, '{', '}', theme.good())].map(
+    let [left, right] = [(ChangeTag::Delete, '[', ']', theme.bad()), (ChangeTag::Insert, '{', '}', theme.good())].map(
         |(own, open, close, style)| {
             let mut spans: Vec<Span<'a>> = Vec::new();
             let mut run: Vec<&str> = Vec::new();
@@ -317,7 +315,7 @@ fn difference<'a>(predicted: &str, actual: &str, theme: Theme) -> (Vec<Span<'a>>
             spans
         },
     );
-    (std::mem::take(&mut sides[0]), std::mem::take(&mut sides[1]))
+    (left, right)
 }
 
 fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

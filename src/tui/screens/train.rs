@@ -57,7 +57,7 @@ impl State {
     }
 
     /// Puts a run that has just begun in front.
-    pub fn follow(&mut self, _run: i64) {
+    pub fn follow(&mut self) {
         self.selected = 0;
         self.name = None;
     }

@@ -134,7 +134,7 @@ impl Jobs {
 
 fn tell_training(event: &Event<'_>, tell: &mut dyn FnMut(JobMsg)) {
     match event {
-        Event::Begun { run, .. } => tell(JobMsg::Run(*run)),
+        Event::Begun { .. } => tell(JobMsg::Run),
         Event::Update { progress, .. } => tell(JobMsg::Progress(progress.clone())),
         Event::Saved { step, .. } => tell(JobMsg::Saved(*step)),
     }

@@ -60,7 +60,7 @@ impl World {
             WorldCmd::Begin => return self.begin(),
             WorldCmd::Task(by) => {
                 self.file_away()?;
-                let now = self.session.as_ref().map(|session| session.remember().task_id().to_string());
+                let now = self.session.as_ref().map(|session| session.task_id().to_string());
                 let at = self.tasks.iter().position(|task| Some(&task.id) == now.as_ref()).unwrap_or_default();
                 let count = self.tasks.len().max(1) as i64;
                 let next = (at as i64 + by).rem_euclid(count) as usize;
@@ -137,7 +137,7 @@ impl World {
     }
 
     fn show(&mut self) -> Result<()> {
-        let id = self.session()?.remember().task_id().to_string();
+        let id = self.session()?.task_id().to_string();
         let place = self.tasks.iter().position(|task| task.id == id).map_or(0, |at| at + 1);
         let view = self.session()?.view()?;
         self.mail.send(Msg::Explore(explore::Msg::View { view: Box::new(view), place, of: self.tasks.len() }));
