@@ -1,5 +1,6 @@
 //! The commands: everything a screen can do, without a terminal.
 
+mod bench;
 mod collect;
 mod curate;
 mod data;
@@ -94,6 +95,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Make a fresh model, or pack a checkpoint into a model folder
     Model(model::ModelArgs),
+    /// Measure this program on this machine
+    Bench(bench::BenchArgs),
     /// Check terminal, data directory, model and suites, and say what to do about each finding
     Doctor,
 }
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Some(Command::Eval(args)) => eval::run(&common, &args),
         Some(Command::Replay(args)) => replay::run(&common, &args),
         Some(Command::Model(args)) => model::run(&common, args),
+        Some(Command::Bench(args)) => bench::run(&common, args),
         Some(Command::Doctor) => doctor::run(&common, &cli.opening),
     };
     match result {
@@ -131,7 +135,7 @@ fn open_terminal(common: &Common, opening: &SuiteArgs) -> Result<()> {
     use std::io::IsTerminal;
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(Error::new("the terminal program needs a terminal, and this is a pipe or a file").hint(
-            "use a command instead: env, collect, curate, data, train, eval, replay, model, doctor (foretaste --help)",
+            "use a command instead: env, collect, curate, data, train, eval, replay, model, bench, doctor (foretaste --help)",
         ));
     }
     let root = paths::data_dir(common.data_dir.clone())?;

@@ -7,6 +7,7 @@ pub mod alfworld;
 pub mod household;
 pub mod tw_pddl;
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,6 +55,9 @@ pub trait Environment: Send {
 
     /// Equal for two states of the same task exactly when playing on cannot tell them apart (up to hash collisions).
     fn fingerprint(&self) -> u64;
+
+    /// The world itself, for an expert or a measurement of its own suite that has to look under the hood.
+    fn as_any(&self) -> &dyn Any;
 }
 
 /// What an expert says about a state.

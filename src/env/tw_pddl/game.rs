@@ -5,8 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
+use super::commands::Operators;
 use super::facts::{FactSet, Object, pack};
 use super::grammar::Grammar;
 use super::pddl::{Clause, Domain, Pred, Problem, Term, Type};
@@ -71,12 +73,13 @@ pub struct Game {
     pub walkthrough: Vec<String>,
     /// Whether the file says that it can be won.
     pub solvable: bool,
-    /// Commands of ground operators met so far; `None` for an operator that changes nothing.
-    pub(super) commands: RwLock<HashMap<OperatorKey, Option<Arc<str>>>>,
+    /// The answer to anything inadmissible.
+    pub(super) nothing_happens: Arc<str>,
+    /// Ground operators met so far.
+    pub(super) operators: RwLock<Operators>,
+    /// Which facts can become true, as far as that was asked.
+    pub(super) possible: RwLock<HashMap<u64, bool, FixedState>>,
 }
-
-/// Action, clause and variable bindings of a ground operator.
-pub(super) type OperatorKey = (u16, u16, [Object; super::pddl::MAX_VARS]);
 
 impl Game {
     /// Reads and prepares a game file.
@@ -92,6 +95,12 @@ impl Game {
                 .hint("expected JSON with pddl_domain, grammar and pddl_problem; fetch or unpack it again")
         })?;
         Self::new(&file).map_err(|error| error.at(path.display()))
+    }
+
+    /// How many things there are to handle: objects of the type that the two domains call `object` and `thing`.
+    pub fn things(&self) -> usize {
+        let kind = self.domain.type_named("thing").unwrap_or(0);
+        self.types.iter().filter(|t| **t == kind).count()
     }
 
     /// Prepares a game from the parts of its file.
@@ -161,7 +170,9 @@ impl Game {
             task,
             walkthrough: file.walkthrough.clone(),
             solvable: file.solvable,
-            commands: RwLock::default(),
+            nothing_happens: "Nothing happens.".into(),
+            operators: RwLock::default(),
+            possible: RwLock::default(),
             ids,
             domain,
             grammar,

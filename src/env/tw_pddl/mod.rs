@@ -3,11 +3,15 @@
 //! Text, admissible commands and victory are meant to equal TextWorld 1.7.0 / ALFWorld 0.4.2 byte for byte; the tests
 //! replay transcripts of that engine.
 
+pub mod commands;
 mod cursor;
+pub mod derive;
 pub mod facts;
 pub mod game;
 pub mod grammar;
+pub mod matching;
 pub mod pddl;
+pub mod seen;
 pub mod sexpr;
 pub mod world;
 
@@ -77,6 +81,10 @@ impl Environment for TwPddl {
 
     fn fingerprint(&self) -> u64 {
         self.world.fingerprint()
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
     }
 }
 

@@ -4,16 +4,18 @@
 //! whether the goal holds. The *text* facts are what the grammar reads: they start as the planner's, but every listed
 //! effect is written into them (fired or not, deletes last), and a delete leaves an explicit `not_…` fact behind.
 
+use std::cell::RefCell;
 use std::sync::{Arc, PoisonError};
 
-use super::facts::{FactSet, Object, arg, pack, pred_of};
-use super::game::{Game, OperatorKey};
-use super::grammar::{Binding, Pattern, TextFacts};
-use super::pddl::{Action, Atom, Clause, Literal, MAX_VARS, Pred, Term};
+use super::commands::{Menu, OperatorKey};
+use super::derive::{Binding, TextFacts};
+use super::facts::{FactSet, Object, arg, pred_of};
+use super::game::Game;
+use super::grammar::{ActionText, INTRO, Name, Pattern};
+use super::matching::{FREE, Matcher, Query, Vars};
+use super::pddl::{Action, Clause, MAX_VARS, Pred, Term, Type};
+use super::seen::Seen;
 use crate::error::Result;
-
-type Vars = [Object; MAX_VARS];
-const FREE: Object = Object::MAX;
 
 /// What play changes; copied only when it does.
 #[derive(Debug, Clone)]
@@ -23,20 +25,13 @@ struct State {
     negated: FactSet,
 }
 
-/// A ground operator that is applicable now.
-#[derive(Debug, Clone, Copy)]
-struct Operator {
-    action: u16,
-    vars: Vars,
-}
-
 /// A running game. Cloning it is a fork: a few reference counts.
 #[derive(Debug, Clone)]
 pub struct World {
     game: Arc<Game>,
     state: Arc<State>,
-    commands: Arc<[Arc<str>]>,
-    operators: Arc<[Operator]>,
+    menu: Arc<Menu>,
+    seen: Seen,
     /// The answer to the last command, or the introduction.
     pub feedback: Arc<str>,
     /// Whether the goal holds now.
@@ -48,15 +43,12 @@ impl World {
     pub fn new(game: Arc<Game>) -> Result<Self> {
         let start = game.start.clone();
         let state = State { planner: start.clone(), text: start, negated: FactSet::default() };
-        let mut world = Self {
-            game,
-            state: Arc::new(state),
-            commands: Arc::new([]),
-            operators: Arc::new([]),
-            feedback: "".into(),
-            won: false,
-        };
-        world.feedback = world.game.grammar.derive_symbol("intro", &world)?.into();
+        let seen = Seen::nothing(game.ids.len());
+        let mut world = Self { game, state: Arc::new(state), menu: Arc::default(), seen, feedback: "".into(), won: false };
+        let teller = Teller::new(&world);
+        let intro = world.game.grammar.derive_symbol(INTRO, &teller)?;
+        world.seen = teller.seen();
+        world.feedback = intro.into();
         world.refresh()?;
         Ok(world)
     }
@@ -68,31 +60,61 @@ impl World {
 
     /// Admissible commands, sorted bytewise.
     pub fn commands(&self) -> &Arc<[Arc<str>]> {
-        &self.commands
+        &self.menu.commands
+    }
+
+    /// The commands with their operators (numbers that [`Game::operators`] knows).
+    pub fn menu(&self) -> &Menu {
+        &self.menu
+    }
+
+    /// The facts that decide what is admissible, without the game's fixed ones.
+    pub fn fluents(&self) -> &FactSet {
+        &self.state.planner
+    }
+
+    /// What the texts so far have told.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Bytes that this state holds for itself: what a fork adds once it has taken a step of its own.
+    pub fn own_bytes(&self) -> usize {
+        let facts = self.state.planner.all().len() + self.state.text.all().len() + self.state.negated.all().len();
+        let menu = self.menu.commands.len() * (size_of::<Arc<str>>() + size_of::<u32>());
+        size_of::<Self>() + size_of::<State>() + size_of::<Menu>() + 8 * facts + menu + self.feedback.len()
     }
 
     /// Sends a command. Surrounding white space is dropped; anything inadmissible changes nothing.
     pub fn step(&mut self, command: &str) -> Result<()> {
-        let command = command.trim();
-        let Ok(at) = self.commands.binary_search_by(|known| known.as_ref().cmp(command)) else {
-            self.feedback = "Nothing happens.".into();
+        let Some(id) = self.menu.operator(command.trim()) else {
+            self.feedback = Arc::clone(&self.game.nothing_happens);
             return Ok(());
         };
-        let Operator { action, vars } = self.operators[at];
         let game = Arc::clone(&self.game);
-        let action = &game.domain.actions[usize::from(action)];
-        self.apply(action, &vars);
-        let texts = game.grammar.of_action(&action.name);
-        let pieces = texts.map(|texts| texts.feedback.as_slice()).unwrap_or_default();
-        self.feedback = game.grammar.derive(pieces, &bindings(action, &vars), self)?.into();
+        let (action, vars) = {
+            let operators = game.operators.read().unwrap_or_else(PoisonError::into_inner);
+            let operator = operators.get(id);
+            (usize::from(operator.action), operator.vars)
+        };
+        self.apply(&game.domain.actions[action], &vars);
+        self.feedback = match game.grammar.of_action(action) {
+            Some(texts) => {
+                let teller = Teller::new(self);
+                let told = game.grammar.derive(&texts.feedback, bindings(texts, &vars), &teller)?;
+                self.seen = teller.seen();
+                told.into()
+            }
+            None => "".into(),
+        };
         self.refresh()
     }
 
     /// A number that is equal for two states of one game exactly when they cannot be told apart by playing on
-    /// (up to hash collisions): the planner's facts that some precondition or the goal reads.
+    /// (up to hash collisions): facts that nothing reads, such as `checked`, do not count.
     pub fn fingerprint(&self) -> u64 {
-        use std::hash::{DefaultHasher, Hash, Hasher};
-        let mut hasher = DefaultHasher::new();
+        use std::hash::{BuildHasher, Hash, Hasher};
+        let mut hasher = foldhash::fast::FixedState::default().build_hasher();
         let matters = |fact: &&u64| self.game.matters[usize::from(pred_of(**fact))];
         self.state.planner.all().iter().filter(matters).for_each(|fact| fact.hash(&mut hasher));
         hasher.finish()
@@ -113,12 +135,12 @@ impl World {
 
     fn apply(&mut self, action: &Action, vars: &Vars) {
         let state = &self.state;
-        let fires = |when: &[Literal]| when.iter().all(|l| self.holds(&state.planner, &l.atom, vars) != l.negated);
-        let ground = |atom: &Atom| Self::ground(atom, vars, &self.game.constants);
+        let now = Matcher::of_actions(&self.game, &state.planner);
         let mut next = State::clone(state);
         for delete in [true, false] {
+            let fires = |when: &[super::pddl::Literal]| when.iter().all(|literal| now.holds(literal, vars));
             for effect in action.effects.iter().filter(|e| e.delete == delete && fires(&e.when)) {
-                match (ground(&effect.atom), delete) {
+                match (now.ground(&effect.atom, vars), delete) {
                     (Some(fact), true) => next.planner.remove(fact),
                     (Some(fact), false) => next.planner.add(fact),
                     (None, _) => {}
@@ -127,7 +149,7 @@ impl World {
         }
         for delete in [false, true] {
             for effect in action.effects.iter().filter(|e| e.delete == delete) {
-                let Some(fact) = ground(&effect.atom) else { continue };
+                let Some(fact) = now.ground(&effect.atom, vars) else { continue };
                 if !delete {
                     next.negated.remove(fact);
                     next.text.add(fact);
@@ -143,242 +165,114 @@ impl World {
     /// Whether `fact` held at the start or some operator whose fixed conditions hold adds it: the original's
     /// translator drops deletes of facts that can never be true.
     fn can_become_true(&self, fact: u64) -> bool {
-        if self.game.start.has(fact) {
-            return true;
-        }
-        let adds = |action: &Action| {
-            action.effects.iter().filter(|e| !e.delete && e.atom.pred == pred_of(fact)).any(|effect| {
-                let mut vars = [FREE; MAX_VARS];
-                for (i, term) in effect.atom.args.iter().enumerate() {
-                    match term {
-                        Term::Var(v) => vars[usize::from(*v)] = arg(fact, i),
-                        Term::Const(c) if self.game.constants[usize::from(*c)] != Some(arg(fact, i)) => return false,
-                        Term::Const(_) => {}
-                    }
+        let known = self.game.possible.read().unwrap_or_else(PoisonError::into_inner).get(&fact).copied();
+        known.unwrap_or_else(|| {
+            let possible = self.game.start.has(fact) || self.game.domain.actions.iter().any(|a| self.adds(a, fact));
+            self.game.possible.write().unwrap_or_else(PoisonError::into_inner).insert(fact, possible);
+            possible
+        })
+    }
+
+    fn adds(&self, action: &Action, fact: u64) -> bool {
+        let matcher = Matcher::of_actions(&self.game, &self.state.planner);
+        action.effects.iter().filter(|e| !e.delete && e.atom.pred == pred_of(fact)).any(|effect| {
+            let mut vars = [FREE; MAX_VARS];
+            for (i, term) in effect.atom.args.iter().enumerate() {
+                match term {
+                    Term::Var(v) => vars[usize::from(*v)] = arg(fact, i),
+                    Term::Const(c) if self.game.constants[usize::from(*c)] != Some(arg(fact, i)) => return false,
+                    Term::Const(_) => {}
                 }
-                action.clauses.iter().any(|clause| {
-                    let fixed = clause
-                        .literals
-                        .iter()
-                        .filter(|l| l.atom.pred != 0 && self.game.domain.is_static[usize::from(l.atom.pred)]);
-                    let fixed = Clause { types: clause.types.clone(), literals: fixed.cloned().collect() };
-                    let order: Vec<usize> = (0..fixed.literals.len()).filter(|i| !fixed.literals[*i].negated).collect();
-                    let mut possible = false;
-                    self.solve(&fixed, &order, &self.game.constants, vars, 0, &mut |_| {
-                        possible = true;
-                        false
-                    });
-                    possible
-                })
+            }
+            action.clauses.iter().any(|clause| {
+                let fixed = |pred: Pred| pred != 0 && self.game.domain.is_static[usize::from(pred)];
+                let literals = clause.literals.iter().filter(|l| fixed(l.atom.pred)).cloned().collect();
+                let fixed = Clause { types: clause.types.clone(), literals };
+                let order: Vec<usize> = (0..fixed.literals.len()).filter(|i| !fixed.literals[*i].negated).collect();
+                matcher.any(Query { clause: &fixed, order: &order }, vars)
             })
-        };
-        self.game.domain.actions.iter().any(adds)
-    }
-
-    fn ground(atom: &Atom, vars: &Vars, constants: &[Option<Object>]) -> Option<u64> {
-        let mut args = [0; super::pddl::MAX_ARITY];
-        for (slot, term) in args.iter_mut().zip(&atom.args) {
-            *slot = match term {
-                Term::Var(v) => vars[usize::from(*v)],
-                Term::Const(c) => constants[usize::from(*c)]?,
-            };
-        }
-        Some(pack(atom.pred, &args[..atom.args.len()]))
-    }
-
-    fn facts_of(&self, pred: Pred) -> &FactSet {
-        if self.game.domain.is_static[usize::from(pred)] { &self.game.fixed } else { &self.state.planner }
-    }
-
-    fn holds(&self, planner: &FactSet, atom: &Atom, vars: &Vars) -> bool {
-        let fixed = self.game.domain.is_static[usize::from(atom.pred)];
-        let facts = if fixed { &self.game.fixed } else { planner };
-        Self::ground(atom, vars, &self.game.constants).is_some_and(|fact| facts.has(fact))
+        })
     }
 
     /// Recomputes commands and victory after the facts changed.
     fn refresh(&mut self) -> Result<()> {
-        let mut found: Vec<(Arc<str>, Operator)> = Vec::with_capacity(64);
-        let game = Arc::clone(&self.game);
-        for (a, action) in game.domain.actions.iter().enumerate() {
-            let Some(texts) = game.grammar.of_action(&action.name) else { continue };
-            for (c, clause) in action.clauses.iter().enumerate() {
-                let mut error = None;
-                self.solve(clause, &game.order[a][c], &game.constants, [FREE; MAX_VARS], 0, &mut |vars| {
-                    match self.command((a as u16, c as u16, *vars), action, clause, &texts.template) {
-                        Ok(Some(command)) => found.push((command, Operator { action: a as u16, vars: *vars })),
-                        Ok(None) => {}
-                        Err(failed) => error = Some(failed),
-                    }
-                    error.is_none()
-                });
-                if let Some(error) = error {
-                    return Err(error);
-                }
-            }
-        }
-        // Stable, so that of several operators with one command the first stays, as in the original.
-        found.sort_by(|a, b| a.0.cmp(&b.0));
-        found.dedup_by(|later, first| later.0 == first.0);
-        let (commands, operators): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        (self.commands, self.operators) = (commands.into(), operators.into());
+        self.menu = Arc::new(self.admissible()?);
         self.won = self.goal_holds();
         Ok(())
     }
 
-    fn goal_holds(&self) -> bool {
-        self.game.goal.iter().zip(&self.game.goal_order).any(|(clause, order)| {
-            let mut holds = false;
-            self.solve(clause, order, &self.game.goal_constants, [FREE; MAX_VARS], 0, &mut |_| {
-                holds = true;
-                false
-            });
-            holds
-        })
+    /// Works out what is admissible now (what [`Self::menu`] already holds).
+    pub fn admissible(&self) -> Result<Menu> {
+        let game = &*self.game;
+        let matcher = Matcher::of_actions(game, &self.state.planner);
+        let (mut found, mut unmet) = (Vec::with_capacity(64), Vec::new());
+        let operators = game.operators.read().unwrap_or_else(PoisonError::into_inner);
+        for (a, action) in game.domain.actions.iter().enumerate().filter(|(a, _)| game.grammar.of_action(*a).is_some()) {
+            for (c, clause) in action.clauses.iter().enumerate() {
+                let query = Query { clause, order: &game.order[a][c] };
+                matcher.solve(query, [FREE; MAX_VARS], &mut |vars| {
+                    let key = (a as u16, c as u16, *vars);
+                    match operators.known(&key) {
+                        Some(Some(id)) => found.push(id),
+                        Some(None) => {}
+                        None => {
+                            unmet.push((found.len(), key));
+                            found.push(u32::MAX);
+                        }
+                    }
+                    true
+                });
+            }
+        }
+        if unmet.is_empty() {
+            return Ok(operators.menu(&found));
+        }
+        drop(operators);
+        for (at, key) in unmet {
+            if let Some(id) = self.meet(key, &matcher)? {
+                found[at] = id;
+            }
+        }
+        found.retain(|id| *id != u32::MAX);
+        Ok(game.operators.read().unwrap_or_else(PoisonError::into_inner).menu(&found))
     }
 
-    /// The command of a ground operator, or none when all it does is already required (the original's translator
-    /// prunes such operators, so walking to where one stands is not a command).
-    fn command(
-        &self,
-        key: OperatorKey,
-        action: &Action,
-        clause: &Clause,
-        template: &[super::grammar::Piece],
-    ) -> Result<Option<Arc<str>>> {
-        if let Some(known) = self.game.commands.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(known.clone());
-        }
-        let vars = &key.2;
-        let ground = |atom: &Atom| Self::ground(atom, vars, &self.game.constants);
-        let required =
-            |negated: bool, fact| clause.literals.iter().any(|l| l.negated == negated && ground(&l.atom) == Some(fact));
-        let added = |fact| action.effects.iter().any(|e| !e.delete && ground(&e.atom) == Some(fact));
+    /// Interns an operator met for the first time. It is no command when all it does is already required: the
+    /// original's translator prunes such operators, so walking to where one stands is not a command.
+    fn meet(&self, key: OperatorKey, matcher: &Matcher<'_>) -> Result<Option<u32>> {
+        let game = &*self.game;
+        let (action, vars) = (&game.domain.actions[usize::from(key.0)], &key.2);
+        let clause = &action.clauses[usize::from(key.1)];
+        let required = |negated: bool, fact| {
+            clause.literals.iter().any(|l| l.negated == negated && matcher.ground(&l.atom, vars) == Some(fact))
+        };
+        let added = |fact| action.effects.iter().any(|e| !e.delete && matcher.ground(&e.atom, vars) == Some(fact));
         let idle = action.effects.iter().all(|effect| {
-            ground(&effect.atom).is_none_or(|fact| {
+            matcher.ground(&effect.atom, vars).is_none_or(|fact| {
                 (effect.delete && effect.when.is_empty() && added(fact)) || required(effect.delete, fact)
             })
         });
-        let text =
-            if idle { None } else { Some(self.game.grammar.derive(template, &bindings(action, vars), self)?.into()) };
-        if idle || !self.game.grammar.reads_fluents(template, &self.game.domain) {
-            self.game.commands.write().unwrap_or_else(PoisonError::into_inner).insert(key, text.clone());
-        }
-        Ok(text)
-    }
-
-    /// Calls `found` for every binding of the clause's variables under which its literals hold, until it says `false`.
-    /// Returns whether the search ran to its end.
-    fn solve(
-        &self,
-        clause: &Clause,
-        order: &[usize],
-        constants: &[Option<Object>],
-        vars: Vars,
-        depth: usize,
-        found: &mut dyn FnMut(&Vars) -> bool,
-    ) -> bool {
-        let Some(at) = order.get(depth) else { return self.finish(clause, constants, vars, 0, found) };
-        let atom = &clause.literals[*at].atom;
-        let value = |term: Option<&Term>| match term {
-            Some(Term::Var(v)) => Some(vars[usize::from(*v)]).filter(|o| *o != FREE),
-            Some(Term::Const(c)) => constants[usize::from(*c)],
-            None => None,
+        let operators = || game.operators.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(texts) = game.grammar.of_action(usize::from(key.0)).filter(|_| !idle) else {
+            return Ok(operators().add(key, None, true));
         };
-        if atom.args.iter().any(|t| matches!(t, Term::Const(c) if constants[usize::from(*c)].is_none())) {
-            return true;
-        }
-        if atom.pred == 0 {
-            return self.solve_equality(clause, order, constants, vars, depth, found);
-        }
-        let (first, second) = (value(atom.args.first()), value(atom.args.get(1)));
-        let swap = first.is_none()
-            && second.is_some()
-            && atom.args.len() == 2
-            && self.game.domain.is_static[usize::from(atom.pred)];
-        let facts = if swap {
-            self.game.fixed_swapped.of(atom.pred, second)
-        } else {
-            self.facts_of(atom.pred).of(atom.pred, first)
-        };
-        'facts: for fact in facts {
-            let mut next = vars;
-            for (i, term) in atom.args.iter().enumerate() {
-                let object = arg(*fact, if swap { 1 - i } else { i });
-                match term {
-                    Term::Const(_) if value(Some(term)) == Some(object) => {}
-                    Term::Var(v) if self.binds(clause, &mut next, usize::from(*v), object) => {}
-                    _ => continue 'facts,
-                }
-            }
-            if !self.solve(clause, order, constants, next, depth + 1, found) {
-                return false;
-            }
-        }
-        true
+        let text = game.grammar.derive(&texts.template, bindings(texts, vars), &Teller::new(self))?;
+        let fixed = !game.grammar.reads_fluents(&texts.template, &game.domain);
+        Ok(operators().add(key, Some(text), fixed))
     }
 
-    fn solve_equality(
+    fn goal_holds(&self) -> bool {
+        let matcher = Matcher::of_goal(&self.game, &self.state.planner);
+        let mut goal = self.game.goal.iter().zip(&self.game.goal_order);
+        goal.any(|(clause, order)| matcher.any(Query { clause, order }, [FREE; MAX_VARS]))
+    }
+
+    fn query(
         &self,
-        clause: &Clause,
-        order: &[usize],
-        constants: &[Option<Object>],
-        vars: Vars,
-        depth: usize,
-        found: &mut dyn FnMut(&Vars) -> bool,
+        query: &[Pattern],
+        bound: &mut Vec<Binding>,
+        found: &mut dyn FnMut(&mut Vec<Binding>) -> bool,
     ) -> bool {
-        let atom = &clause.literals[order[depth]].atom;
-        for object in 0..self.game.ids.len() as Object {
-            let mut next = vars;
-            let fits = atom.args.iter().all(|term| match term {
-                Term::Var(v) => self.binds(clause, &mut next, usize::from(*v), object),
-                Term::Const(c) => constants[usize::from(*c)] == Some(object),
-            });
-            if fits && !self.solve(clause, order, constants, next, depth + 1, found) {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn binds(&self, clause: &Clause, vars: &mut Vars, v: usize, object: Object) -> bool {
-        if vars[v] == FREE {
-            let kind = clause.types[v];
-            if kind != 0 && kind != self.game.types[usize::from(object)] {
-                return false;
-            }
-            vars[v] = object;
-        }
-        vars[v] == object
-    }
-
-    /// Binds what no positive literal bound, then checks the negative ones.
-    fn finish(
-        &self,
-        clause: &Clause,
-        constants: &[Option<Object>],
-        vars: Vars,
-        from: usize,
-        found: &mut dyn FnMut(&Vars) -> bool,
-    ) -> bool {
-        if let Some(v) = (from..clause.types.len()).find(|v| vars[*v] == FREE) {
-            let members = self.game.members.get(usize::from(clause.types[v])).map(Vec::as_slice).unwrap_or_default();
-            return members.iter().all(|object| {
-                let mut next = vars;
-                next[v] = *object;
-                self.finish(clause, constants, next, v + 1, found)
-            });
-        }
-        let violated =
-            clause.literals.iter().filter(|l| l.negated).any(|l| match Self::ground(&l.atom, &vars, constants) {
-                Some(fact) if l.atom.pred == 0 => arg(fact, 0) == arg(fact, 1),
-                Some(fact) => self.facts_of(l.atom.pred).has(fact),
-                None => false,
-            });
-        violated || found(&vars)
-    }
-
-    fn query(&self, query: &[Pattern], bound: &mut Vec<Binding>, found: &mut dyn FnMut(&[Binding]) -> bool) -> bool {
         let Some((pattern, rest)) = query.split_first() else { return found(bound) };
         let Some(pred) = pattern.pred else { return true };
         let facts = match (pattern.negative, self.game.domain.is_static[usize::from(pred)]) {
@@ -386,24 +280,25 @@ impl World {
             (false, true) => &self.game.fixed,
             (false, false) => &self.state.text,
         };
-        let same = |b: &Binding, arg: &(String, Option<u16>)| b.0 == arg.0 && b.1 == arg.1;
-        let first = pattern.args.first().and_then(|a| bound.iter().find(|b| same(b, a)).map(|b| b.2));
+        let is = |b: &Binding, wanted: &(Name, Option<Type>)| b.name == wanted.0 && b.kind == wanted.1;
+        let first = pattern.args.first().and_then(|a| bound.iter().find(|b| is(b, a)).map(|b| b.object));
         let before = bound.len();
         'facts: for fact in facts.of(pred, first) {
             bound.truncate(before);
             for (i, wanted) in pattern.args.iter().enumerate() {
                 let object = arg(*fact, i);
                 let fits = wanted.1.is_some_and(|t| t == 0 || t == self.game.types[usize::from(object)]);
-                match bound.iter().find(|b| same(b, wanted)) {
-                    Some(known) if fits && known.2 == object => {}
+                match bound.iter().find(|b| is(b, wanted)) {
+                    Some(known) if fits && known.object == object => {}
                     // Different variables stand for different objects.
-                    None if fits && bound.iter().all(|b| b.2 != object) => {
-                        bound.push((wanted.0.clone(), wanted.1, object));
+                    None if fits && bound.iter().all(|b| b.object != object) => {
+                        bound.push(Binding { name: wanted.0, kind: wanted.1, object });
                     }
                     _ => continue 'facts,
                 }
             }
             if !self.query(rest, bound, found) {
+                bound.truncate(before);
                 return false;
             }
         }
@@ -412,25 +307,51 @@ impl World {
     }
 }
 
-fn bindings(action: &Action, vars: &Vars) -> Vec<Binding> {
-    let named = action.params.iter().zip(&action.types).zip(vars);
-    named.map(|((name, kind), object)| (name.clone(), Some(*kind), *object)).collect()
+fn bindings(texts: &ActionText, vars: &Vars) -> Vec<Binding> {
+    let mut bound = Vec::with_capacity(MAX_VARS);
+    let params = texts.params.iter().zip(vars);
+    bound.extend(params.map(|((name, kind), object)| Binding { name: *name, kind: Some(*kind), object: *object }));
+    bound
 }
 
-impl TextFacts for World {
-    fn matches(&self, query: &[Pattern], bound: &[Binding], found: &mut dyn FnMut(&[Binding]) -> bool) {
-        self.query(query, &mut bound.to_vec(), found);
+/// A world telling something, and a note of what it told.
+struct Teller<'a> {
+    world: &'a World,
+    told: RefCell<(Vec<Object>, Vec<Object>)>,
+}
+
+impl<'a> Teller<'a> {
+    fn new(world: &'a World) -> Self {
+        Self { world, told: RefCell::default() }
     }
 
-    fn name(&self, object: u16) -> &str {
-        &self.game.names[usize::from(object)]
+    fn seen(self) -> Seen {
+        let (named, listed) = self.told.into_inner();
+        self.world.seen.with(&named, &listed)
+    }
+}
+
+impl TextFacts for Teller<'_> {
+    fn matches(&self, query: &[Pattern], bound: &mut Vec<Binding>, found: &mut dyn FnMut(&mut Vec<Binding>) -> bool) {
+        self.world.query(query, bound, found);
     }
 
-    fn id(&self, object: u16) -> &str {
-        &self.game.ids[usize::from(object)]
+    fn name(&self, object: Object) -> &str {
+        self.told.borrow_mut().0.push(object);
+        &self.world.game.names[usize::from(object)]
+    }
+
+    fn id(&self, object: Object) -> &str {
+        &self.world.game.ids[usize::from(object)]
     }
 
     fn task(&self) -> Option<&str> {
-        self.game.task.as_deref()
+        self.world.game.task.as_deref()
+    }
+
+    fn listed(&self, pred: Pred, object: Object) {
+        if !self.world.game.domain.is_static[usize::from(pred)] {
+            self.told.borrow_mut().1.push(object);
+        }
     }
 }

@@ -1,0 +1,74 @@
+//! `foretaste bench`.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::{Common, SuiteArgs, interruptible};
+use crate::bench;
+use crate::error::Result;
+
+/// Arguments of `foretaste bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    command: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum BenchCommand {
+    /// Steps, forks, loading and memory of a suite's environments
+    Env(EnvBench),
+}
+
+#[derive(Debug, Args)]
+struct EnvBench {
+    #[command(flatten)]
+    suite: SuiteArgs,
+    /// Only this split (default: all)
+    #[arg(long)]
+    split: Option<String>,
+    /// How many games to play
+    #[arg(long, default_value_t = 100)]
+    games: usize,
+    /// Episodes of random admissible actions in each game
+    #[arg(long, default_value_t = 20)]
+    episodes: usize,
+    /// Worker threads
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Forks of one game to keep alive at once (a million takes about 3 GB)
+    #[arg(long, default_value_t = 10_000)]
+    forks: usize,
+    /// Seed that draws games and actions
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
+    let figures = match args.command {
+        BenchCommand::Env(args) => {
+            let options = bench::env::Options {
+                split: args.split,
+                games: args.games,
+                episodes: args.episodes,
+                threads: args.threads,
+                forks: args.forks,
+                seed: args.seed,
+            };
+            bench::env::run(args.suite.open()?.as_ref(), &options, &interruptible())?
+        }
+    };
+    common.out().line(&figures, || lines(&figures));
+    Ok(())
+}
+
+/// A figure a line.
+fn lines(figures: &Value) -> String {
+    let rounded = |value: &Value| match value.as_f64() {
+        Some(number) if number.fract() != 0.0 => format!("{number:.3}"),
+        _ => value.to_string(),
+    };
+    let fields = figures.as_object().into_iter().flatten();
+    fields.map(|(key, value)| format!("{key:26} {}", rounded(value))).collect::<Vec<_>>().join("\n")
+}

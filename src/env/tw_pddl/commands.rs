@@ -1,0 +1,138 @@
+//! The commands of a game: ground operators met so far, what each is typed as, and the sorted list of those that are
+//! admissible in one state.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+
+use super::matching::Vars;
+
+/// Action, clause and variable bindings of a ground operator.
+pub type OperatorKey = (u16, u16, Vars);
+
+/// A ground operator with its command.
+#[derive(Debug)]
+pub struct Operator {
+    /// Index of the action.
+    pub action: u16,
+    /// What its variables stand for.
+    pub vars: Vars,
+    /// What it is typed as.
+    pub text: Arc<str>,
+    /// The first bytes of the command as numbers that compare as the bytes do.
+    prefix: [u64; 3],
+}
+
+const PREFIX: usize = 24;
+
+/// All operators of a game that some world of it has met, each interned once and shared by all its worlds.
+#[derive(Debug, Default)]
+pub struct Operators {
+    /// `None` for an operator that changes nothing and is therefore no command.
+    ids: HashMap<OperatorKey, Option<u32>, FixedState>,
+    /// The same for actions whose command depends on what play changes (no real game has any).
+    volatile: HashMap<(OperatorKey, Arc<str>), u32, FixedState>,
+    all: Vec<Operator>,
+}
+
+impl Operators {
+    /// The operator of a key: `None` if it was never met, `Some(None)` if it is no command.
+    pub fn known(&self, key: &OperatorKey) -> Option<Option<u32>> {
+        self.ids.get(key).copied()
+    }
+
+    /// The operator of that number.
+    pub fn get(&self, id: u32) -> &Operator {
+        &self.all[id as usize]
+    }
+
+    /// Interns an operator; `fixed` says that its command is the same in every state.
+    pub fn add(&mut self, key: OperatorKey, text: Option<String>, fixed: bool) -> Option<u32> {
+        let Some(text) = text else {
+            self.ids.insert(key, None);
+            return None;
+        };
+        let text: Arc<str> = text.into();
+        if let Some(known) = self.ids.get(&key).copied().flatten().or_else(|| self.volatile.get(&(key, text.clone())).copied())
+        {
+            return Some(known); // another world was quicker
+        }
+        let id = self.all.len() as u32;
+        self.all.push(Operator { action: key.0, vars: key.2, prefix: prefix(&text), text: text.clone() });
+        if fixed {
+            self.ids.insert(key, Some(id));
+        } else {
+            self.volatile.insert((key, text), id);
+        }
+        Some(id)
+    }
+
+    /// The menu of operators in the order they were found: sorted bytewise by command; of several with the same
+    /// command the first stays, as in the original.
+    pub fn menu(&self, found: &[u32]) -> Menu {
+        let mut sorted: Vec<([u64; 3], u32, u32)> =
+            found.iter().enumerate().map(|(order, id)| (self.get(*id).prefix, *id, order as u32)).collect();
+        let text = |id: u32| &self.get(id).text;
+        // A shorter command is all prefix (commands hold no zero bytes), so equal prefixes then mean equal commands.
+        let long = |id: u32| text(id).len() > PREFIX;
+        let same = |a: u32, b: u32| if long(a) || long(b) { text(a).cmp(text(b)) } else { Ordering::Equal };
+        sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| same(a.1, b.1)).then(a.2.cmp(&b.2)));
+        sorted.dedup_by(|later, first| later.0 == first.0 && same(later.1, first.1).is_eq());
+        Menu {
+            commands: sorted.iter().map(|(_, id, _)| Arc::clone(text(*id))).collect(),
+            operators: sorted.iter().map(|(_, id, _)| *id).collect(),
+        }
+    }
+}
+
+fn prefix(text: &str) -> [u64; 3] {
+    let mut bytes = [0; PREFIX];
+    let len = text.len().min(PREFIX);
+    bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+    std::array::from_fn(|i| bytes[8 * i..8 * i + 8].iter().fold(0, |n, byte| n << 8 | u64::from(*byte)))
+}
+
+/// What is admissible in one state.
+#[derive(Debug, Default)]
+pub struct Menu {
+    /// Commands, sorted bytewise.
+    pub commands: Arc<[Arc<str>]>,
+    /// The operator of each.
+    pub operators: Box<[u32]>,
+}
+
+impl Menu {
+    /// The operator of a command.
+    pub fn operator(&self, command: &str) -> Option<u32> {
+        self.commands.binary_search_by(|known| known.as_ref().cmp(command)).ok().map(|at| self.operators[at])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_menu_is_sorted_bytewise_without_duplicates(texts in proptest::collection::vec("(go to |take )?[ab]{0,2} ?[a-c]{0,24}", 1..20)) {
+            let mut operators = Operators::default();
+            let mut found = Vec::new();
+            for (i, text) in texts.iter().enumerate() {
+                found.extend(operators.add((i as u16, 0, [0; 16]), Some(text.clone()), true));
+            }
+            let menu = operators.menu(&found);
+            let mut want = texts.clone();
+            want.sort();
+            want.dedup();
+            let got: Vec<String> = menu.commands.iter().map(|c| c.to_string()).collect();
+            prop_assert_eq!(&got, &want);
+            for text in want {
+                let id = menu.operator(&text).unwrap();
+                prop_assert_eq!(usize::from(operators.get(id).action), texts.iter().position(|t| *t == text).unwrap());
+            }
+        }
+    }
+}
