@@ -26,8 +26,18 @@ pub fn arg(fact: u64, i: usize) -> Object {
 }
 
 /// A sorted set of packed facts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct FactSet(Vec<u64>);
+
+impl Clone for FactSet {
+    /// With room for the few facts that one step adds: a vector that has to grow would double its memory, and forks
+    /// are kept by the million.
+    fn clone(&self) -> Self {
+        let mut facts = Vec::with_capacity(self.0.len() + 4);
+        facts.extend_from_slice(&self.0);
+        Self(facts)
+    }
+}
 
 impl FactSet {
     /// The set of `facts`, duplicates dropped.
@@ -64,10 +74,13 @@ impl FactSet {
     /// All facts of a predicate, sorted by their arguments; with `first`, only those with that first argument.
     pub fn of(&self, pred: Pred, first: Option<Object>) -> &[u64] {
         let low = pack(pred, &[first.unwrap_or(0)]);
-        let span = if first.is_some() { 1 << 32 } else { 1 << 48 };
-        let start = self.0.partition_point(|fact| *fact < low);
-        let len = self.0[start..].partition_point(|fact| *fact - low < span);
-        &self.0[start..start + len]
+        let rest = &self.0[self.0.partition_point(|fact| *fact < low)..];
+        let len = match first {
+            // Few facts are about one object: counting them beats a second search.
+            Some(_) => rest.iter().take_while(|fact| **fact - low < 1 << 32).count(),
+            None => rest.partition_point(|fact| *fact - low < 1 << 48),
+        };
+        &rest[..len]
     }
 }
 

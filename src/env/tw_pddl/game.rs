@@ -9,9 +9,9 @@ use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
 use super::commands::Operators;
-use super::facts::{FactSet, Object, pack};
+use super::facts::{FactSet, Object, arg, pack};
 use super::grammar::Grammar;
-use super::pddl::{Clause, Domain, Pred, Problem, Term, Type};
+use super::pddl::{Clause, Domain, MAX_ARITY, Pred, Problem, Term, Type};
 use crate::error::{Error, Result};
 
 /// Larger files are refused before they are read: real games are about 85 KB.
@@ -97,10 +97,10 @@ impl Game {
         Self::new(&file).map_err(|error| error.at(path.display()))
     }
 
-    /// How many things there are to handle: objects of the type that the two domains call `object` and `thing`.
+    /// How many things there are to handle: those of which a fact of the two domains says what kind they are.
     pub fn things(&self) -> usize {
-        let kind = self.domain.type_named("thing").unwrap_or(0);
-        self.types.iter().filter(|t| **t == kind).count()
+        let kinds = ["objecttype", "tkindof"].iter().filter_map(|name| self.domain.predicate(name));
+        kinds.map(|pred| self.fixed.of(pred, None).len()).sum()
     }
 
     /// Prepares a game from the parts of its file.
@@ -150,9 +150,11 @@ impl Game {
         let look_up = |names: &[String]| names.iter().map(|name| rank.get(name.as_str()).copied()).collect::<Vec<_>>();
         let (constants, goal_constants) = (look_up(&domain.constants), look_up(&problem.constants));
         let (fixed, start) = (FactSet::new(fixed), FactSet::new(start));
-        let count = |pred: Pred| fixed.of(pred, None).len() + start.of(pred, None).len();
-        let order = domain.actions.iter().map(|a| a.clauses.iter().map(|c| match_order(c, &count)).collect()).collect();
-        let goal_order = problem.goal.iter().map(|clause| match_order(clause, &count)).collect();
+        let arities = domain.arity.iter().enumerate();
+        let spreads: Vec<_> = arities.map(|(pred, arity)| spread(pred as Pred, *arity, &fixed, &start)).collect();
+        let of_clauses = |clauses: &[Clause]| clauses.iter().map(|c| match_order(c, &spreads)).collect::<Vec<_>>();
+        let order = domain.actions.iter().map(|action| of_clauses(&action.clauses)).collect();
+        let goal_order = of_clauses(&problem.goal);
         let matters = read_predicates(&domain, &problem.goal);
         Ok(Arc::new(Self {
             names,
@@ -252,19 +254,39 @@ fn display_names(ids: &[String], used: &[bool]) -> Vec<String> {
     names
 }
 
-/// Greedy join order: next the literal with the fewest unbound variables, rarer predicates first.
-fn match_order(clause: &Clause, count: &dyn Fn(Pred) -> usize) -> Vec<usize> {
+/// How many facts a predicate has at the start, and how many different objects stand at each of its places.
+fn spread(pred: Pred, arity: usize, fixed: &FactSet, start: &FactSet) -> (usize, [usize; MAX_ARITY]) {
+    let facts = || fixed.of(pred, None).iter().chain(start.of(pred, None));
+    let mut distinct = [1; MAX_ARITY];
+    for (i, slot) in distinct.iter_mut().enumerate().take(arity) {
+        let mut objects: Vec<Object> = facts().map(|fact| arg(*fact, i)).collect();
+        objects.sort_unstable();
+        objects.dedup();
+        *slot = objects.len().max(1);
+    }
+    (facts().count().max(1), distinct)
+}
+
+/// Greedy join order: next the literal that is expected to have the fewest matches, given what is bound by then.
+fn match_order(clause: &Clause, spreads: &[(usize, [usize; MAX_ARITY])]) -> Vec<usize> {
     let mut left: Vec<usize> = (0..clause.literals.len()).filter(|i| !clause.literals[*i].negated).collect();
     let mut bound = vec![false; clause.types.len()];
     let mut order = Vec::new();
     while !left.is_empty() {
-        let cost = |i: usize| {
+        let expected = |i: usize| {
             let atom = &clause.literals[i].atom;
-            let free = atom.args.iter().filter(|t| matches!(t, Term::Var(v) if !bound[usize::from(*v)])).count();
-            let fixed = atom.args.len() - free;
-            (free.min(1) * usize::from(fixed == 0), free, count(atom.pred))
+            let (count, distinct) = &spreads[usize::from(atom.pred)];
+            let free = |term: &Term| matches!(term, Term::Var(v) if !bound[usize::from(*v)]);
+            if !atom.args.iter().any(free) {
+                return 0.0; // only a check
+            }
+            if atom.pred == 0 {
+                return f64::MAX; // equality with something unbound goes through all objects
+            }
+            let known = atom.args.iter().zip(distinct).filter(|(term, _)| !free(term));
+            *count as f64 / known.map(|(_, distinct)| *distinct as f64).product::<f64>()
         };
-        let at = (0..left.len()).min_by_key(|at| cost(left[*at])).unwrap_or_default();
+        let at = (0..left.len()).min_by(|a, b| expected(left[*a]).total_cmp(&expected(left[*b]))).unwrap_or_default();
         let next = left.remove(at);
         for term in &clause.literals[next].atom.args {
             if let Term::Var(v) = term {
