@@ -1,6 +1,7 @@
 //! Measurements of this program by itself: the figures that the docs quote, as commands that anyone can run again.
 
 pub mod env;
+pub mod plan;
 
 /// The most memory this process ever held, in MB; none where the system does not say.
 pub fn peak_rss_mb() -> Option<f64> {

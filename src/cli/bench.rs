@@ -18,6 +18,26 @@ pub struct BenchArgs {
 enum BenchCommand {
     /// Steps, forks, loading and memory of a suite's environments
     Env(EnvBench),
+    /// The planner, from states off the walkthrough
+    Plan(PlanBench),
+}
+
+#[derive(Debug, Args)]
+struct PlanBench {
+    #[command(flatten)]
+    suite: SuiteArgs,
+    /// Only this split (default: all)
+    #[arg(long)]
+    split: Option<String>,
+    /// How many games
+    #[arg(long, default_value_t = 100)]
+    games: usize,
+    /// States of each game: a point of the walkthrough and 10 to 50 random steps from there
+    #[arg(long, default_value_t = 10)]
+    states: usize,
+    /// Seed that draws games and states
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +77,11 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
                 seed: args.seed,
             };
             bench::env::run(args.suite.open()?.as_ref(), &options, &interruptible())?
+        }
+        BenchCommand::Plan(args) => {
+            let PlanBench { suite, split, games, states, seed } = args;
+            let options = bench::plan::Options { split, games, states, seed };
+            bench::plan::run(suite.open()?.as_ref(), &options, &interruptible())?
         }
     };
     common.out().line(&figures, || lines(&figures));

@@ -73,6 +73,7 @@ pub struct Game {
     pub walkthrough: Vec<String>,
     /// Whether the file says that it can be won.
     pub solvable: bool,
+    spreads: Vec<Spread>,
     /// The answer to anything inadmissible.
     pub(super) nothing_happens: Arc<str>,
     /// Ground operators met so far.
@@ -95,6 +96,16 @@ impl Game {
                 .hint("expected JSON with pddl_domain, grammar and pddl_problem; fetch or unpack it again")
         })?;
         Self::new(&file).map_err(|error| error.at(path.display()))
+    }
+
+    /// The ground operators that worlds of this game have met.
+    pub fn operators(&self) -> std::sync::RwLockReadGuard<'_, Operators> {
+        self.operators.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How facts are spread, by predicate.
+    pub(super) fn spreads(&self) -> &[Spread] {
+        &self.spreads
     }
 
     /// How many things there are to handle: those of which a fact of the two domains says what kind they are.
@@ -152,7 +163,7 @@ impl Game {
         let (fixed, start) = (FactSet::new(fixed), FactSet::new(start));
         let arities = domain.arity.iter().enumerate();
         let spreads: Vec<_> = arities.map(|(pred, arity)| spread(pred as Pred, *arity, &fixed, &start)).collect();
-        let of_clauses = |clauses: &[Clause]| clauses.iter().map(|c| match_order(c, &spreads)).collect::<Vec<_>>();
+        let of_clauses = |clauses: &[Clause]| clauses.iter().map(|c| match_order(c, &spreads, None, &|_| None)).collect::<Vec<_>>();
         let order = domain.actions.iter().map(|action| of_clauses(&action.clauses)).collect();
         let goal_order = of_clauses(&problem.goal);
         let matters = read_predicates(&domain, &problem.goal);
@@ -172,6 +183,7 @@ impl Game {
             task,
             walkthrough: file.walkthrough.clone(),
             solvable: file.solvable,
+            spreads,
             nothing_happens: "Nothing happens.".into(),
             operators: RwLock::default(),
             possible: RwLock::default(),
@@ -255,7 +267,9 @@ fn display_names(ids: &[String], used: &[bool]) -> Vec<String> {
 }
 
 /// How many facts a predicate has at the start, and how many different objects stand at each of its places.
-fn spread(pred: Pred, arity: usize, fixed: &FactSet, start: &FactSet) -> (usize, [usize; MAX_ARITY]) {
+pub(super) type Spread = (usize, [usize; MAX_ARITY]);
+
+fn spread(pred: Pred, arity: usize, fixed: &FactSet, start: &FactSet) -> Spread {
     let facts = || fixed.of(pred, None).iter().chain(start.of(pred, None));
     let mut distinct = [1; MAX_ARITY];
     for (i, slot) in distinct.iter_mut().enumerate().take(arity) {
@@ -268,14 +282,30 @@ fn spread(pred: Pred, arity: usize, fixed: &FactSet, start: &FactSet) -> (usize,
 }
 
 /// Greedy join order: next the literal that is expected to have the fewest matches, given what is bound by then.
-fn match_order(clause: &Clause, spreads: &[(usize, [usize; MAX_ARITY])]) -> Vec<usize> {
-    let mut left: Vec<usize> = (0..clause.literals.len()).filter(|i| !clause.literals[*i].negated).collect();
+///
+/// A `given` literal is matched already. `count` may replace the number of facts of a predicate by a better guess.
+pub(super) fn match_order(
+    clause: &Clause,
+    spreads: &[Spread],
+    given: Option<usize>,
+    count: &dyn Fn(Pred) -> Option<usize>,
+) -> Vec<usize> {
     let mut bound = vec![false; clause.types.len()];
+    let bind = |literal: usize, bound: &mut Vec<bool>| {
+        for term in &clause.literals[literal].atom.args {
+            if let Term::Var(v) = term {
+                bound[usize::from(*v)] = true;
+            }
+        }
+    };
+    given.into_iter().for_each(|literal| bind(literal, &mut bound));
+    let wanted = |i: &usize| !clause.literals[*i].negated && Some(*i) != given;
+    let mut left: Vec<usize> = (0..clause.literals.len()).filter(wanted).collect();
     let mut order = Vec::new();
     while !left.is_empty() {
         let expected = |i: usize| {
             let atom = &clause.literals[i].atom;
-            let (count, distinct) = &spreads[usize::from(atom.pred)];
+            let (facts, distinct) = &spreads[usize::from(atom.pred)];
             let free = |term: &Term| matches!(term, Term::Var(v) if !bound[usize::from(*v)]);
             if !atom.args.iter().any(free) {
                 return 0.0; // only a check
@@ -284,15 +314,11 @@ fn match_order(clause: &Clause, spreads: &[(usize, [usize; MAX_ARITY])]) -> Vec<
                 return f64::MAX; // equality with something unbound goes through all objects
             }
             let known = atom.args.iter().zip(distinct).filter(|(term, _)| !free(term));
-            *count as f64 / known.map(|(_, distinct)| *distinct as f64).product::<f64>()
+            count(atom.pred).unwrap_or(*facts) as f64 / known.map(|(_, distinct)| *distinct as f64).product::<f64>()
         };
         let at = (0..left.len()).min_by(|a, b| expected(left[*a]).total_cmp(&expected(left[*b]))).unwrap_or_default();
         let next = left.remove(at);
-        for term in &clause.literals[next].atom.args {
-            if let Term::Var(v) = term {
-                bound[usize::from(*v)] = true;
-            }
-        }
+        bind(next, &mut bound);
         order.push(next);
     }
     order

@@ -43,6 +43,11 @@ impl<'a> Matcher<'a> {
         Self { game, fluents, constants: &game.goal_constants }
     }
 
+    /// The game.
+    pub fn game(&self) -> &'a Game {
+        self.game
+    }
+
     /// The fact that an atom is under `vars`; none when it names a constant that the game does not have.
     pub fn ground(&self, atom: &Atom, vars: &Vars) -> Option<u64> {
         let mut args = [0; MAX_ARITY];

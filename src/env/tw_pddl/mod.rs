@@ -11,6 +11,7 @@ pub mod game;
 pub mod grammar;
 pub mod matching;
 pub mod pddl;
+pub mod plan;
 pub mod seen;
 pub mod sexpr;
 pub mod world;

@@ -1,0 +1,129 @@
+//! What the planner costs from states off the walkthrough, and whether it always has an answer.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::control::Control;
+use crate::env::Environment as _;
+use crate::env::Suite;
+use crate::env::tw_pddl::TwPddl;
+use crate::env::tw_pddl::plan::{Limits, Plan, Planner};
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+
+/// What to measure on.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The split; all splits without it.
+    pub split: Option<String>,
+    /// How many games, drawn from the seed.
+    pub games: usize,
+    /// How many states of each game.
+    pub states: usize,
+    /// The seed.
+    pub seed: u64,
+}
+
+#[derive(Default)]
+struct Figures {
+    ground_ms: Vec<f64>,
+    plan_ms: Vec<f64>,
+    starts_ms: Vec<f64>,
+    steps: Vec<f64>,
+    starts: Vec<f64>,
+    unsolvable: usize,
+    given_up: Vec<String>,
+    /// Plans that did not win when they were played; always 0.
+    failed: usize,
+    slowest: (f64, String),
+}
+
+/// Measures, and returns the figures by name.
+pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Value> {
+    let mut tasks = Vec::new();
+    for split in suite.splits().into_iter().filter(|split| options.split.as_ref().is_none_or(|only| only == split)) {
+        tasks.extend(suite.tasks(&split)?);
+    }
+    Rng::stream(options.seed, "bench").shuffle(&mut tasks);
+    tasks.truncate(options.games);
+    let mut figures = Figures::default();
+    for task in &tasks {
+        control.cancel.check()?;
+        let opened = suite.open(&task.id)?;
+        let env = opened.env.as_any().downcast_ref::<TwPddl>();
+        let env = env.ok_or_else(|| Error::new(format!("suite {} has no planner", suite.name())))?;
+        game(env, &task.id, options, &mut figures)?;
+    }
+    let states = figures.plan_ms.len();
+    Ok(json!({
+        "suite": suite.name(),
+        "games": tasks.len(),
+        "states": states,
+        "ground_ms": spread(figures.ground_ms),
+        "plan_ms": spread(figures.plan_ms),
+        "all_starts_ms": spread(figures.starts_ms),
+        "plan_steps": spread(figures.steps),
+        "equally_good": spread(figures.starts),
+        "solved": states - figures.unsolvable - figures.given_up.len() - figures.failed,
+        "proved_unsolvable": figures.unsolvable,
+        "failed_plans": figures.failed,
+        "given_up": figures.given_up,
+        "slowest": {"ms": figures.slowest.0, "at": figures.slowest.1},
+    }))
+}
+
+fn game(start: &TwPddl, id: &str, options: &Options, figures: &mut Figures) -> Result<()> {
+    let mut rng = Rng::stream(options.seed, id);
+    let planner = Planner::new(std::sync::Arc::clone(start.world().game()));
+    let started = Instant::now();
+    planner.size()?;
+    figures.ground_ms.push(started.elapsed().as_secs_f64() * 1e3);
+    let walkthrough = &start.world().game().walkthrough;
+    for _ in 0..options.states {
+        let mut env = start.clone();
+        for action in &walkthrough[..rng.below(walkthrough.len().max(1))] {
+            env.step(action)?;
+        }
+        for _ in 0..rng.between(10, 50) {
+            let next = env.turn().admissible.as_ref().and_then(|list| rng.pick(list).cloned());
+            let Some(action) = next else { break };
+            env.step(&action)?;
+        }
+        if env.turn().success {
+            continue;
+        }
+        let started = Instant::now();
+        let plan = planner.plan(env.world(), false, &Limits::default())?;
+        let ms = started.elapsed().as_secs_f64() * 1e3;
+        figures.plan_ms.push(ms);
+        if ms > figures.slowest.0 {
+            figures.slowest = (ms, id.to_string());
+        }
+        match plan {
+            Plan::Found { commands, .. } => {
+                let started = Instant::now();
+                if let Plan::Found { starts, .. } = planner.plan(env.world(), true, &Limits::default())? {
+                    figures.starts_ms.push(started.elapsed().as_secs_f64() * 1e3);
+                    figures.starts.push(starts.len() as f64);
+                }
+                figures.steps.push(commands.len() as f64);
+                for command in &commands {
+                    env.step(command)?;
+                }
+                figures.failed += usize::from(!env.turn().success);
+            }
+            Plan::Unsolvable => figures.unsolvable += 1,
+            Plan::GaveUp(_) => figures.given_up.push(id.to_string()),
+            Plan::Cancelled => return Err(Error::cancelled()),
+        }
+    }
+    Ok(())
+}
+
+/// Median, 90th, 99th percentile and maximum.
+fn spread(mut figures: Vec<f64>) -> Value {
+    figures.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| figures.get((share * figures.len().saturating_sub(1) as f64).round() as usize);
+    json!({"p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "max": at(1.0)})
+}

@@ -1,0 +1,134 @@
+//! The planner: a shortest plan from any state, or the proof that there is none.
+//!
+//! The game is grounded once ([`ground`]); each question is an A* search ([`search`]) under an admissible landmark
+//! heuristic ([`lmcut`]), so the plans are shortest, not just short. Such a search was preferred to a greedy one with a
+//! relaxed-plan heuristic because the number of steps left and the set of equally good actions are shown to people and
+//! decide what is taught, and only shortest plans make them exact.
+
+pub mod ground;
+pub mod lmcut;
+pub mod search;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::facts::FactSet;
+use super::game::Game;
+use super::world::World;
+use crate::agent::Cancel;
+use crate::error::Result;
+use ground::{Bits, Task};
+use lmcut::Links;
+use search::{Found, shortest};
+
+/// How long a search may take.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// States reached.
+    pub nodes: usize,
+    /// Time.
+    pub time: Option<Duration>,
+    /// Ends the search early.
+    pub cancel: Option<Cancel>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { nodes: 50_000, time: Some(Duration::from_secs(5)), cancel: None }
+    }
+}
+
+/// Plans for one game; made once and shared by its worlds.
+#[derive(Debug)]
+pub struct Planner {
+    game: Arc<Game>,
+    ready: OnceLock<Result<(Task, Links)>>,
+}
+
+/// What the planner found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// A shortest way to the goal.
+    Found {
+        /// Its commands.
+        commands: Vec<Arc<str>>,
+        /// All admissible commands that start some shortest way; the first of `commands` among them. Complete only if
+        /// it was asked for.
+        starts: Vec<Arc<str>>,
+    },
+    /// There is no way to the goal.
+    Unsolvable,
+    /// No plan found within that many nodes.
+    GaveUp(usize),
+    /// The person asked to stop.
+    Cancelled,
+}
+
+impl Planner {
+    /// For a game; the work of grounding is done at the first question.
+    pub fn new(game: Arc<Game>) -> Self {
+        Self { game, ready: OnceLock::new() }
+    }
+
+    fn ready(&self) -> Result<&(Task, Links)> {
+        let ready = self.ready.get_or_init(|| {
+            let task = Task::new(&self.game)?;
+            let links = Links::new(&task);
+            Ok((task, links))
+        });
+        ready.as_ref().map_err(Clone::clone)
+    }
+
+    /// How many operators and bits the grounded game has.
+    pub fn size(&self) -> Result<(usize, usize)> {
+        self.ready().map(|(task, _)| (task.ops.len(), task.bits))
+    }
+
+    /// A shortest plan from the state of a world. With `all_starts` every command that starts one is found, which
+    /// takes somewhat longer.
+    pub fn plan(&self, world: &World, all_starts: bool, limits: &Limits) -> Result<Plan> {
+        self.plan_from(world, world.fluents(), all_starts, limits)
+    }
+
+    /// The same as if only `fluents` held of what play can change; commands are those admissible in `world`.
+    pub fn plan_from(&self, world: &World, fluents: &FactSet, all_starts: bool, limits: &Limits) -> Result<Plan> {
+        let (task, links) = self.ready()?;
+        let start = task.state(fluents);
+        let (ops, starts) = match shortest(task, links, start.clone(), all_starts, limits) {
+            Found::Plan { ops, starts } => (ops, starts),
+            Found::Unsolvable => return Ok(Plan::Unsolvable),
+            Found::GaveUp(nodes) => return Ok(Plan::GaveUp(nodes)),
+            Found::Cancelled => return Ok(Plan::Cancelled),
+        };
+        let leads: Vec<Bits> = starts.iter().map(|op| task.after(&start, *op)).collect();
+        let starts = Self::commands_to(task, world, &start, &leads);
+        let mut commands: Vec<Arc<str>> = Vec::new();
+        let mut walk = world.clone();
+        let mut state = start;
+        for op in &ops {
+            let next = task.after(&state, *op);
+            let Some(command) = Self::commands_to(task, &walk, &state, std::slice::from_ref(&next)).into_iter().next() else {
+                break; // only for a believed state: what follows is not admissible in the real one yet
+            };
+            walk.step(&command)?;
+            commands.push(command);
+            state = next;
+        }
+        Ok(Plan::Found { commands, starts })
+    }
+
+    /// The admissible commands that lead from `state` to one of `goals`.
+    fn commands_to(task: &Task, world: &World, state: &[u64], goals: &[Bits]) -> Vec<Arc<str>> {
+        let game = world.game();
+        let operators = game.operators();
+        let menu = world.menu();
+        let leads = |id: &u32| {
+            let operator = operators.get(*id);
+            let params = game.domain.actions[usize::from(operator.action)].params.len();
+            let op = task.number(operator.action, &operator.vars[..params], state);
+            op.is_some_and(|op| goals.contains(&task.after(state, op)))
+        };
+        let commands = menu.commands.iter().zip(&menu.operators);
+        commands.filter(|(_, id)| leads(id)).map(|(command, _)| Arc::clone(command)).collect()
+    }
+}
