@@ -116,6 +116,9 @@ impl Task {
         let mut known: HashMap<Op, u32, FixedState> = HashMap::default();
         for raw in &raw {
             let op = task.op(raw, group);
+            if op.add.is_empty() {
+                continue; // nobody asks for what it does
+            }
             let id = *known.entry(op).or_insert_with_key(|op| {
                 task.ops.push(Op { pre: op.pre.clone(), add: op.add.clone(), del: op.del.clone(), moves: op.moves });
                 task.ops.len() as u32 - 1
@@ -194,6 +197,14 @@ impl Task {
         }
         op.add.iter().for_each(|bit| set(&mut next, *bit));
         next
+    }
+
+    /// Bits that stand for the absence of a fact whose presence nothing asks for.
+    pub fn absences(&self) -> Vec<Bit> {
+        let alone = self.negative.iter().filter(|(fact, _)| !self.positive.contains_key(*fact));
+        let mut bits: Vec<Bit> = alone.map(|(_, bit)| *bit).collect();
+        bits.sort_unstable();
+        bits
     }
 
     /// The operator that an action with these parameters is in a state; none when it changes nothing that matters.

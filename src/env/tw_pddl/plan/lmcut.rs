@@ -36,24 +36,6 @@ impl Lists {
     }
 }
 
-/// Which operators need a bit, and which set it.
-#[derive(Debug)]
-pub struct Links {
-    needed_by: Lists,
-    set_by: Lists,
-}
-
-impl Links {
-    /// The links of a task.
-    pub fn new(task: &Task) -> Self {
-        let (mut needs, mut sets) = (Vec::new(), Vec::new());
-        for (o, op) in task.ops.iter().enumerate() {
-            needs.extend(op.pre.iter().map(|bit| (*bit, o as u32)));
-            sets.extend(op.add.iter().map(|bit| (*bit, o as u32)));
-        }
-        Self { needed_by: Lists::new(task.bits, &needs), set_by: Lists::new(task.bits, &sets) }
-    }
-}
 
 /// What is known of an operator during one evaluation.
 #[derive(Debug, Clone, Copy)]
@@ -71,9 +53,17 @@ struct Known {
 #[derive(Debug)]
 pub struct LmCut<'a> {
     task: &'a Task,
-    links: &'a Links,
-    ops: Vec<Known>,
+    /// The task's operators that count.
+    which: Vec<u32>,
+    /// How many of them come before the goal's.
+    first_goal: usize,
+    /// Which of them need a bit, and which set it.
+    needed_by: Lists,
+    set_by: Lists,
+    known: Vec<Known>,
     far: Vec<u32>,
+    /// The bits that are set in the state, as far as any operator needs them.
+    now: Vec<u32>,
     /// By bit: 0 nothing known, 1 reached before the goal's zone, 2 in the zone.
     zone: Vec<u8>,
     queue: Vec<Vec<u32>>,
@@ -85,14 +75,23 @@ pub struct LmCut<'a> {
 }
 
 impl<'a> LmCut<'a> {
-    /// For a task and its links.
-    pub fn new(task: &'a Task, links: &'a Links) -> Self {
+    /// For some operators of a task, the goal's last.
+    pub fn new(task: &'a Task, which: Vec<u32>) -> Self {
+        let (mut needs, mut sets) = (Vec::new(), Vec::new());
+        for (o, op) in which.iter().enumerate() {
+            needs.extend(task.ops[*op as usize].pre.iter().map(|bit| (*bit, o as u32)));
+            sets.extend(task.ops[*op as usize].add.iter().map(|bit| (*bit, o as u32)));
+        }
         let none = Known { open: 0, cost: 0, support: 0, far: FAR };
         Self {
             task,
-            links,
-            ops: vec![none; task.ops.len()],
+            first_goal: which.iter().filter(|op| (**op as usize) < task.first_goal).count(),
+            needed_by: Lists::new(task.bits, &needs),
+            set_by: Lists::new(task.bits, &sets),
+            known: vec![none; which.len()],
+            which,
             far: vec![FAR; task.bits],
+            now: Vec::new(),
             zone: vec![0; task.bits],
             queue: Vec::new(),
             stack: Vec::new(),
@@ -110,15 +109,16 @@ impl<'a> LmCut<'a> {
         let mut bound = 0;
         while self.far[GOAL as usize] > 0 {
             self.mark_zone();
-            self.find_cut(state);
+            self.find_cut();
             bound += 1;
             for i in 0..self.cut.len() {
-                self.ops[self.cut[i] as usize].cost = 0;
+                self.known[self.cut[i] as usize].cost = 0;
             }
             self.lower();
         }
         for (op, in_cut) in &mut self.applicable {
-            *in_cut = self.ops[*op as usize].cost == 0;
+            *in_cut = self.known[*op as usize].cost == 0;
+            *op = self.which[*op as usize];
         }
         Some(bound)
     }
@@ -137,12 +137,15 @@ impl<'a> LmCut<'a> {
     fn explore(&mut self, state: &[u64]) {
         self.far.fill(FAR);
         self.applicable.clear();
-        let first_goal = self.task.first_goal;
-        for (o, (known, op)) in self.ops.iter_mut().zip(&self.task.ops).enumerate() {
-            *known = Known { open: op.pre.len() as u32, cost: u32::from(o < first_goal), support: 0, far: FAR };
+        let first_goal = self.first_goal;
+        for (o, (known, op)) in self.known.iter_mut().zip(&self.which).enumerate() {
+            let open = self.task.ops[*op as usize].pre.len() as u32;
+            *known = Known { open, cost: u32::from(o < first_goal), support: 0, far: FAR };
         }
-        for bit in (0..self.task.bits as u32).filter(|bit| has(state, *bit)) {
-            Self::reach(&mut self.far, &mut self.queue, bit, 0);
+        self.now.clear();
+        self.now.extend((0..self.task.bits as u32).filter(|bit| has(state, *bit) && !self.needed_by.of(*bit).is_empty()));
+        for bit in &self.now {
+            Self::reach(&mut self.far, &mut self.queue, *bit, 0);
         }
         let mut at = 0;
         while at < self.queue.len() {
@@ -153,8 +156,8 @@ impl<'a> LmCut<'a> {
             if self.far[bit as usize] < at as u32 {
                 continue;
             }
-            for o in self.links.needed_by.of(bit) {
-                let op = &mut self.ops[*o as usize];
+            for o in self.needed_by.of(bit) {
+                let op = &mut self.known[*o as usize];
                 op.open -= 1;
                 if op.open > 0 {
                     continue;
@@ -163,7 +166,7 @@ impl<'a> LmCut<'a> {
                 if at == 0 && (*o as usize) < first_goal {
                     self.applicable.push((*o, false));
                 }
-                for add in &self.task.ops[*o as usize].add {
+                for add in &self.task.ops[self.which[*o as usize] as usize].add {
                     Self::reach(&mut self.far, &mut self.queue, *add, at as u32 + op.cost);
                 }
             }
@@ -176,8 +179,8 @@ impl<'a> LmCut<'a> {
         self.zone[GOAL as usize] = 2;
         self.stack.push(GOAL);
         while let Some(bit) = self.stack.pop() {
-            for o in self.links.set_by.of(bit) {
-                let op = &self.ops[*o as usize];
+            for o in self.set_by.of(bit) {
+                let op = &self.known[*o as usize];
                 if op.far != FAR && op.cost == 0 && self.zone[op.support as usize] != 2 {
                     self.zone[op.support as usize] = 2;
                     self.stack.push(op.support);
@@ -187,19 +190,19 @@ impl<'a> LmCut<'a> {
     }
 
     /// The operators that lead from what the state reaches into the zone.
-    fn find_cut(&mut self, state: &[u64]) {
+    fn find_cut(&mut self) {
         self.cut.clear();
-        for bit in (0..self.task.bits as u32).filter(|bit| has(state, *bit)) {
-            self.zone[bit as usize] = 1;
-            self.stack.push(bit);
+        for bit in &self.now {
+            self.zone[*bit as usize] = 1;
+            self.stack.push(*bit);
         }
         while let Some(bit) = self.stack.pop() {
-            for o in self.links.needed_by.of(bit) {
-                let op = &self.ops[*o as usize];
+            for o in self.needed_by.of(bit) {
+                let op = &self.known[*o as usize];
                 if op.support != bit || op.far == FAR {
                     continue;
                 }
-                let add = &self.task.ops[*o as usize].add;
+                let add = &self.task.ops[self.which[*o as usize] as usize].add;
                 if add.iter().any(|bit| self.zone[*bit as usize] == 2) {
                     self.cut.push(*o);
                     continue;
@@ -217,8 +220,8 @@ impl<'a> LmCut<'a> {
     /// Brings the distances up to date after the operators of the cut became free.
     fn lower(&mut self) {
         for o in &self.cut {
-            let at = self.ops[*o as usize].far;
-            for add in &self.task.ops[*o as usize].add {
+            let at = self.known[*o as usize].far;
+            for add in &self.task.ops[self.which[*o as usize] as usize].add {
                 Self::reach(&mut self.far, &mut self.queue, *add, at);
             }
         }
@@ -231,18 +234,18 @@ impl<'a> LmCut<'a> {
             if self.far[bit as usize] < at as u32 {
                 continue;
             }
-            for o in self.links.needed_by.of(bit) {
-                let op = &mut self.ops[*o as usize];
+            for o in self.needed_by.of(bit) {
+                let op = &mut self.known[*o as usize];
                 if op.support != bit || op.far == FAR || op.far <= at as u32 {
                     continue;
                 }
-                let hardest = self.task.ops[*o as usize].pre.iter().copied().max_by_key(|bit| self.far[*bit as usize]);
+                let hardest = self.task.ops[self.which[*o as usize] as usize].pre.iter().copied().max_by_key(|bit| self.far[*bit as usize]);
                 let support = hardest.unwrap_or(op.support);
                 let far = self.far[support as usize];
                 let nearer = far < op.far;
                 (op.support, op.far) = (support, far);
                 if nearer {
-                    for add in &self.task.ops[*o as usize].add {
+                    for add in &self.task.ops[self.which[*o as usize] as usize].add {
                         Self::reach(&mut self.far, &mut self.queue, *add, far + op.cost);
                     }
                 }

@@ -5,6 +5,7 @@
 //! relaxed-plan heuristic because the number of steps left and the set of equally good actions are shown to people and
 //! decide what is taught, and only shortest plans make them exact.
 
+pub mod detours;
 pub mod ground;
 pub mod lmcut;
 pub mod search;
@@ -17,8 +18,8 @@ use super::game::Game;
 use super::world::World;
 use crate::agent::Cancel;
 use crate::error::Result;
+use detours::Detours;
 use ground::{Bits, Task};
-use lmcut::Links;
 use search::{Found, shortest};
 
 /// How long a search may take.
@@ -42,7 +43,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Planner {
     game: Arc<Game>,
-    ready: OnceLock<Result<(Task, Links)>>,
+    ready: OnceLock<Result<(Task, Detours)>>,
 }
 
 /// What the planner found.
@@ -70,11 +71,11 @@ impl Planner {
         Self { game, ready: OnceLock::new() }
     }
 
-    fn ready(&self) -> Result<&(Task, Links)> {
+    fn ready(&self) -> Result<&(Task, Detours)> {
         let ready = self.ready.get_or_init(|| {
             let task = Task::new(&self.game)?;
-            let links = Links::new(&task);
-            Ok((task, links))
+            let detours = Detours::new(&task);
+            Ok((task, detours))
         });
         ready.as_ref().map_err(Clone::clone)
     }
@@ -92,9 +93,9 @@ impl Planner {
 
     /// The same as if only `fluents` held of what play can change; commands are those admissible in `world`.
     pub fn plan_from(&self, world: &World, fluents: &FactSet, all_starts: bool, limits: &Limits) -> Result<Plan> {
-        let (task, links) = self.ready()?;
+        let (task, detours) = self.ready()?;
         let start = task.state(fluents);
-        let (ops, starts) = match shortest(task, links, start.clone(), all_starts, limits) {
+        let (ops, starts) = match shortest(task, detours.useful(&start), start.clone(), all_starts, limits) {
             Found::Plan { ops, starts } => (ops, starts),
             Found::Unsolvable => return Ok(Plan::Unsolvable),
             Found::GaveUp(nodes) => return Ok(Plan::GaveUp(nodes)),

@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 
 use super::Limits;
 use super::ground::{Bits, Task};
-use super::lmcut::{Links, LmCut};
+use super::lmcut::LmCut;
 
 /// How a search ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,11 +62,12 @@ struct Search<'a> {
     goals: Vec<u32>,
 }
 
-/// A shortest plan from a state. With `all_starts` the search goes on until every operator that starts one is known.
-pub fn shortest(task: &Task, links: &Links, start: Bits, all_starts: bool, limits: &Limits) -> Found {
+/// A shortest plan from a state by some operators of the task (the goal's last). With `all_starts` the search goes on
+/// until every operator that starts one is known.
+pub fn shortest(task: &Task, ops: Vec<u32>, start: Bits, all_starts: bool, limits: &Limits) -> Found {
     let mut search = Search {
         task,
-        heuristic: LmCut::new(task, links),
+        heuristic: LmCut::new(task, ops),
         nodes: Vec::new(),
         ids: HashMap::default(),
         queue: Vec::new(),
