@@ -6,8 +6,8 @@
 use serde_json::json;
 
 use crate::agent::{Case, Policy, Reflector};
-use crate::control::{Control, Meter, Progress};
-use crate::env::{Environment, Expert, Opened, STEP_LIMIT, Suite, TaskRef};
+use crate::control::{Cancel, Control, Meter, Progress};
+use crate::env::{Environment, Expert, Experts, Opened, STEP_LIMIT, Silence, Suite, TaskRef};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Effect, Purpose, Step, Trajectory};
 use crate::rng::Rng;
@@ -64,18 +64,49 @@ pub fn trajectory_at(opened: &Opened, split: &str, purpose: Purpose, actor: &str
     }
 }
 
-/// Plays an expert to the end of an episode; `None` if it gives up or runs out of steps.
+/// Plays an expert to the end of an episode; the reason if it does not get there.
 pub fn play_expert(
     env: &mut dyn Environment,
     expert: &dyn Expert,
+    cancel: &Cancel,
     mut each: impl FnMut(&dyn Environment, &str),
-) -> Result<bool> {
+) -> Result<Result<(), Silence>> {
     for _ in 0..STEP_LIMIT {
-        let Some(advice) = expert.advise(env) else { break };
+        if env.turn().success {
+            return Ok(Ok(()));
+        }
+        let advice = match expert.advise(env, cancel) {
+            Ok(advice) => advice,
+            Err(Silence::Cancelled) => return Err(Error::cancelled()),
+            Err(why) => return Ok(Err(why)),
+        };
         env.step(&advice.action)?;
         each(env, &advice.action);
     }
-    Ok(env.turn().success)
+    let late = || Silence::Other(format!("the goal was not reached within {STEP_LIMIT} steps"));
+    Ok(if env.turn().success { Ok(()) } else { Err(late()) })
+}
+
+/// Who demonstrates.
+#[derive(Clone, Copy)]
+pub enum Teacher<'a> {
+    /// The suite's expert of that name, or the one it puts first.
+    Suite(Option<&'a str>),
+    /// Someone else, like a person at the keyboard.
+    Other(&'a dyn Expert),
+}
+
+impl<'a> Teacher<'a> {
+    /// The expert for an opened task.
+    pub fn expert<'b>(&self, experts: &'b Experts) -> Result<&'b dyn Expert>
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Suite(name) => experts.get(*name),
+            Self::Other(expert) => Ok(*expert),
+        }
+    }
 }
 
 /// The games of a scope: the split's tasks in an order drawn from the seed.
@@ -91,6 +122,7 @@ pub fn demonstrations(
     store: &mut Store,
     suite: &dyn Suite,
     scope: &Scope,
+    teacher: Teacher<'_>,
     control: &Control,
     report: Report<'_>,
 ) -> Result<()> {
@@ -100,26 +132,24 @@ pub fn demonstrations(
     let meter = Meter::new("demonstrations", 0, total);
     for (i, task) in tasks.iter().enumerate() {
         control.checkpoint()?;
-        if have.iter().any(|known| known.task_id == task.id && known.actor != "human") {
+        let mut opened = suite.open(&task.id)?;
+        let expert = teacher.expert(&opened.experts)?;
+        if have.iter().any(|known| known.task_id == task.id && known.actor == expert.name()) {
             continue;
         }
-        let mut opened = suite.open(&task.id)?;
-        let Some(expert) = opened.expert.take() else {
-            return Err(
-                Error::new(format!("suite {} offers no expert", suite.name())).hint("play games by hand in Explore")
-            );
-        };
         let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Demonstration, expert.name(), scope.seed);
-        let won = play_expert(opened.env.as_mut(), expert.as_ref(), |env, action| {
+        let won = play_expert(opened.env.as_mut(), expert, &control.cancel, |env, action| {
             trajectory.steps.push(step_of(env, action, expert.name()));
         })?;
         let progress = meter.at(i as u64 + 1);
-        if !won {
-            report(json!({"skipped": task.id, "why": "the expert does not win this game"}), progress);
+        if let Err(why) = won {
+            report(json!({"skipped": task.id, "why": format!("{}: {why}", expert.name())}), progress);
             continue;
         }
         let id = store.add_trajectory(&trajectory)?;
-        report(json!({"trajectory": id, "task_id": task.id, "kind": task.kind, "steps": trajectory.steps.len()}), progress);
+        let steps = trajectory.steps.len();
+        let row = json!({"trajectory": id, "task_id": task.id, "kind": task.kind, "expert": expert.name(), "steps": steps});
+        report(row, progress);
     }
     Ok(())
 }
@@ -160,8 +190,36 @@ impl Proposer<'_> {
     }
 }
 
-/// Executes an alternative on a fork and says what it did. `expert_next` is the state the expert's action leads to.
-pub fn try_action(env: &dyn Environment, action: &str, expert_next: Option<u64>) -> Result<(Box<dyn Environment>, Effect)> {
+/// What alternatives in a state are held against: where the expert's action leads, and how far the goal is.
+pub struct Yardstick<'a> {
+    experts: &'a Experts,
+    /// The state the expert's action leads to.
+    next: u64,
+    /// Steps to the goal, where something knows.
+    left: Option<usize>,
+}
+
+impl<'a> Yardstick<'a> {
+    /// For the expert's action in a state.
+    pub fn new(experts: &'a Experts, env: &dyn Environment, action: &str) -> Result<Self> {
+        let next = try_action(env, action, None)?.0.fingerprint();
+        Ok(Self { experts, next, left: experts.distance(env, &Cancel::default()).ok() })
+    }
+
+    /// Whether the action that led to `next` starts a shortest way to the goal. An expert that does not know the world
+    /// may itself do worse: then this action was better.
+    fn as_good(&self, next: &dyn Environment) -> bool {
+        let left = || self.experts.distance(next, &Cancel::default()).ok();
+        self.left.is_some_and(|before| left().is_some_and(|after| after < before))
+    }
+}
+
+/// Executes an alternative on a fork and says what it did, held against the expert's action where there is one.
+pub fn try_action(
+    env: &dyn Environment,
+    action: &str,
+    expert: Option<&Yardstick<'_>>,
+) -> Result<(Box<dyn Environment>, Effect)> {
     let mut fork = env.fork()?;
     let refused = !env.turn().admits(action);
     fork.step(action)?;
@@ -170,7 +228,8 @@ pub fn try_action(env: &dyn Environment, action: &str, expert_next: Option<u64>)
         () if refused => Effect::Error,
         () if fork.turn().done => Effect::Ends,
         () if after == env.fingerprint() => Effect::NoOp,
-        () if expert_next == Some(after) => Effect::SameAsExpert,
+        () if expert.is_some_and(|expert| expert.next == after) => Effect::SameAsExpert,
+        () if expert.is_some_and(|expert| expert.as_good(fork.as_ref())) => Effect::EquallyGood,
         () => Effect::Changed,
     };
     Ok((fork, effect))
@@ -180,14 +239,16 @@ pub fn try_action(env: &dyn Environment, action: &str, expert_next: Option<u64>)
 /// recorded one, so that no alternative is ever executed in another world than the one it is recorded in.
 pub struct Retrace {
     env: Box<dyn Environment>,
+    /// The task's experts.
+    pub experts: Experts,
     at: usize,
 }
 
 impl Retrace {
     /// Opens the trajectory's task at its start.
     pub fn open(suite: &dyn Suite, trajectory: &Trajectory) -> Result<Self> {
-        let env = suite.open(&trajectory.task_id)?.env;
-        let retrace = Self { env, at: 0 };
+        let Opened { env, experts, .. } = suite.open(&trajectory.task_id)?;
+        let retrace = Self { env, experts, at: 0 };
         retrace.verify(trajectory)?;
         Ok(retrace)
     }
@@ -246,11 +307,12 @@ pub fn branches(
         for (t, step) in trajectory.steps.iter().enumerate() {
             control.cancel.check()?;
             let missing = k.saturating_sub(have.iter().filter(|branch| branch.t == t).count());
-            let env = retrace.to(&trajectory, t)?;
+            retrace.to(&trajectory, t)?;
             if missing == 0 {
                 continue;
             }
-            let expert_next = try_action(env, &step.action, None)?.0.fingerprint();
+            let env = retrace.env.as_ref();
+            let expert = Yardstick::new(&retrace.experts, env, &step.action)?;
             let open: Vec<String> = trajectory
                 .admissible_at(t)
                 .iter()
@@ -259,7 +321,7 @@ pub fn branches(
                 .collect();
             let seed = scope.seed ^ (demo.id as u64) << 16 ^ t as u64;
             for (action, source) in proposer.propose(&trajectory.state(t), &open, Some(&step.action), missing, seed)? {
-                let (fork, effect) = try_action(env, &action, Some(expert_next))?;
+                let (fork, effect) = try_action(env, &action, Some(&expert))?;
                 let turn = fork.turn();
                 let observation = turn.observation.to_string();
                 let (done, success) = (turn.done, turn.success);
@@ -315,10 +377,15 @@ pub fn reflections(
     )))
 }
 
-/// What there is to reflect on at a state; none where no alternative was executed.
+/// Whether an alternative may be argued against: one that is as good as the expert's action must not be.
+fn worse(branch: &Branch) -> bool {
+    !branch.success && !matches!(branch.effect, Effect::SameAsExpert | Effect::EquallyGood)
+}
+
+/// What there is to reflect on at a state; none where no worse alternative was executed.
 pub fn case_at(trajectory: &Trajectory, branches: &[Branch], t: usize) -> Option<Case> {
     let step = trajectory.steps.get(t)?;
-    let alternatives: Vec<Branch> = branches.iter().filter(|branch| branch.t == t).cloned().collect();
+    let alternatives: Vec<Branch> = branches.iter().filter(|branch| branch.t == t && worse(branch)).cloned().collect();
     if alternatives.is_empty() {
         return None;
     }

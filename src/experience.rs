@@ -127,6 +127,8 @@ pub enum Effect {
     Error,
     /// The same state that the expert's action leads to.
     SameAsExpert,
+    /// Another state, but the action starts a shortest way to the goal: nothing is better than it.
+    EquallyGood,
     /// The episode ended.
     Ends,
 }
@@ -139,13 +141,16 @@ impl Effect {
             Self::NoOp => "no-op",
             Self::Error => "error",
             Self::SameAsExpert => "same-as-expert",
+            Self::EquallyGood => "equally-good",
             Self::Ends => "ends",
         }
     }
 
     /// The effect of that word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Changed, Self::NoOp, Self::Error, Self::SameAsExpert, Self::Ends].into_iter().find(|e| e.word() == word)
+        [Self::Changed, Self::NoOp, Self::Error, Self::SameAsExpert, Self::EquallyGood, Self::Ends]
+            .into_iter()
+            .find(|e| e.word() == word)
     }
 }
 

@@ -4,10 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::collect::{step_of, trajectory_at, try_action};
-use crate::env::{Advice, Environment, Expert, Opened, STEP_LIMIT, Suite};
+use crate::collect::{Yardstick, step_of, trajectory_at, try_action};
+use crate::control::Cancel;
+use crate::env::{Advice, Environment, Expert, Experts, Opened, STEP_LIMIT, Silence, Suite};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Effect, Purpose, State, Trajectory};
+
+/// The name under which a person acts, and is the expert.
+pub const HUMAN: &str = "human";
 
 /// A state that was visited.
 struct Node {
@@ -31,7 +35,7 @@ pub struct Outcome {
     pub effect: Effect,
     /// Whether it ends the episode in success.
     pub success: bool,
-    /// Steps to the goal from there along the expert's plan, where it knows.
+    /// Steps to the goal from there along a shortest way, where the planner knows.
     pub steps_left: Option<usize>,
 }
 
@@ -71,8 +75,14 @@ pub struct View {
     pub observation: String,
     /// Admissible actions, in the environment's order.
     pub admissible: Vec<String>,
-    /// The expert's name and what it says here.
-    pub expert: Option<(String, Option<Advice>)>,
+    /// Who speaks as the expert here, and what it says; none when a person is the expert, or everyone is silent.
+    pub expert: Option<(String, Advice)>,
+    /// Who was asked to speak ("fair", "human"): another speaks where this one has no answer.
+    pub asked: String,
+    /// Why the one who was asked is silent.
+    pub silence: Option<Silence>,
+    /// Steps to the goal along a shortest way, or why the planner does not know.
+    pub distance: Result<usize, Silence>,
     /// What the expert's action leads to.
     pub expert_outcome: Option<Outcome>,
     /// The tree.
@@ -91,6 +101,8 @@ pub struct Remembered {
     suite: String,
     split: String,
     task_id: String,
+    #[serde(default)]
+    asked: Option<String>,
     /// Parent, action and source of each node after the first.
     steps: Vec<(usize, String, String)>,
     at: usize,
@@ -111,24 +123,43 @@ impl Remembered {
 /// An exploration of one task.
 pub struct Session {
     start: Trajectory,
-    expert: Option<Box<dyn Expert>>,
+    experts: Experts,
+    /// Who is to speak.
+    asked: String,
     nodes: Vec<Node>,
     at: usize,
 }
 
 impl Session {
-    /// Opens a task at its start.
-    pub fn open(suite: &dyn Suite, split: &str, task_id: &str) -> Result<Self> {
-        let mut opened: Opened = suite.open(task_id)?;
-        let expert = opened.expert.take();
-        let start = trajectory_at(&opened, split, Purpose::Exploration, "human", 0);
+    /// Opens a task at its start. `asked` is who speaks as the expert (the suite's first without it); `human` is nobody.
+    pub fn open(suite: &dyn Suite, split: &str, task_id: &str, asked: Option<&str>) -> Result<Self> {
+        let opened: Opened = suite.open(task_id)?;
+        let start = trajectory_at(&opened, split, Purpose::Exploration, HUMAN, 0);
+        let asked = match asked {
+            Some(HUMAN) => HUMAN,
+            name => opened.experts.get(name).map_or(HUMAN, Expert::name),
+        };
         let root = Node { parent: None, action: String::new(), source: String::new(), depth: 0, env: opened.env };
-        Ok(Self { start, expert, nodes: vec![root], at: 0 })
+        Ok(Self { start, experts: opened.experts, asked: asked.to_string(), nodes: vec![root], at: 0 })
+    }
+
+    /// Who is asked to speak as the expert.
+    pub fn asked(&self) -> &str {
+        &self.asked
+    }
+
+    /// The next expert speaks; after the last, nobody: a person is the expert then.
+    pub fn next_expert(&mut self) {
+        let mut names = self.experts.names();
+        names.push(HUMAN);
+        let at = names.iter().position(|name| *name == self.asked).unwrap_or_default();
+        self.asked = names[(at + 1) % names.len()].to_string();
     }
 
     /// Opens a remembered session and replays it.
-    pub fn restore(suite: &dyn Suite, remembered: &Remembered) -> Result<Self> {
-        let mut session = Self::open(suite, &remembered.split, &remembered.task_id)?;
+    pub fn restore(suite: &dyn Suite, remembered: &Remembered, asked: Option<&str>) -> Result<Self> {
+        let asked = asked.or(remembered.asked.as_deref());
+        let mut session = Self::open(suite, &remembered.split, &remembered.task_id, asked)?;
         for (parent, action, source) in &remembered.steps {
             session.goto(*parent)?;
             session.step(action, source)?;
@@ -144,6 +175,7 @@ impl Session {
             suite: self.start.suite.clone(),
             split: self.start.split.clone(),
             task_id: self.start.task_id.clone(),
+            asked: Some(self.asked.clone()),
             steps: steps.collect(),
             at: self.at,
         }
@@ -231,40 +263,51 @@ impl Session {
         }
         let mut trajectory = self.trajectory();
         trajectory.purpose = Purpose::Demonstration;
-        let by_hand = trajectory.steps.iter().any(|step| step.source == "human" || step.source == "policy");
-        trajectory.actor = if by_hand { "human".into() } else { self.expert.as_ref().map_or("human", |e| e.name()).into() };
+        let mut sources: Vec<&str> = trajectory.steps.iter().map(|step| step.source.as_str()).collect();
+        sources.dedup();
+        trajectory.actor = match sources[..] {
+            [one] if self.experts.names().contains(&one) => one.to_string(),
+            _ => HUMAN.to_string(),
+        };
         Ok(trajectory)
     }
 
-    fn advice(&self) -> Option<Advice> {
-        self.expert.as_ref()?.advise(self.env())
+    fn advice(&self) -> Option<Result<(&'static str, Advice), Silence>> {
+        (self.asked != HUMAN).then(|| self.experts.advise(Some(&self.asked), self.env(), &Cancel::default()))
     }
 
     /// Executes actions on forks of the current state.
     pub fn outcomes(&self, actions: &[(String, String)]) -> Result<Vec<Outcome>> {
-        let expert_next = match self.advice() {
-            Some(advice) => Some(try_action(self.env(), &advice.action, None)?.0.fingerprint()),
-            None => None,
+        let expert = match self.advice() {
+            Some(Ok((_, advice))) => Some(Yardstick::new(&self.experts, self.env(), &advice.action)?),
+            _ => None,
         };
-        actions.iter().map(|(action, source)| self.outcome(action, source, expert_next)).collect()
+        actions.iter().map(|(action, source)| self.outcome(action, source, expert.as_ref())).collect()
     }
 
-    fn outcome(&self, action: &str, source: &str, expert_next: Option<u64>) -> Result<Outcome> {
-        let (fork, effect) = try_action(self.env(), action, expert_next)?;
-        let left = self.expert.as_ref().and_then(|expert| expert.advise(fork.as_ref())).and_then(|a| a.steps_left);
+    fn outcome(&self, action: &str, source: &str, expert: Option<&Yardstick<'_>>) -> Result<Outcome> {
+        let (fork, effect) = try_action(self.env(), action, expert)?;
         let turn = fork.turn();
-        let steps_left = if turn.success { Some(0) } else { left };
         let observation = turn.observation.to_string();
+        let steps_left = self.experts.distance(fork.as_ref(), &Cancel::default()).ok();
         Ok(Outcome { action: action.into(), source: source.into(), observation, effect, success: turn.success, steps_left })
     }
 
     /// Everything to be shown of the current node.
     pub fn view(&self) -> Result<View> {
         let turn = self.env().turn();
-        let advice = self.advice();
-        let expert_outcome = match (&advice, &self.expert) {
-            (Some(advice), Some(expert)) => Some(self.outcome(&advice.action, expert.name(), None)?),
-            _ => None,
+        let (expert, silence) = match self.advice() {
+            Some(Ok((name, advice))) if name == self.asked => (Some((name.to_string(), advice)), None),
+            Some(Ok((name, advice))) => {
+                let why = self.experts.get(Some(&self.asked))?.advise(self.env(), &Cancel::default()).err();
+                (Some((name.to_string(), advice)), why)
+            }
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
+        let expert_outcome = match &expert {
+            Some((name, advice)) => Some(self.outcome(&advice.action, name, None)?),
+            None => None,
         };
         let path = self.path();
         let trajectory = self.trajectory();
@@ -278,7 +321,10 @@ impl Session {
             depth: self.nodes[self.at].depth,
             observation: turn.observation.to_string(),
             admissible: trajectory.admissible_at(trajectory.steps.len()).to_vec(),
-            expert: self.expert.as_ref().map(|expert| (expert.name().to_string(), advice)),
+            expert,
+            asked: self.asked.clone(),
+            silence,
+            distance: self.experts.distance(self.env(), &Cancel::default()),
             expert_outcome,
             trunk: self.trunk(&path),
             done: turn.done,
@@ -326,13 +372,13 @@ mod tests {
     use super::*;
     use crate::env::household::Household;
 
-    fn session() -> Session {
-        Session::open(&Household, "train", "train/3").unwrap()
+    fn session(asked: &str) -> Session {
+        Session::open(&Household, "train", "train/3", Some(asked)).unwrap()
     }
 
     #[test]
     fn going_back_and_on_keeps_every_branch_and_forks_do_not_meet() {
-        let mut session = session();
+        let mut session = session("fair");
         let start = session.view().unwrap();
         let actions: Vec<String> = start.admissible.iter().filter(|a| a.starts_with("walk")).take(2).cloned().collect();
         session.step(&actions[0], "human").unwrap();
@@ -350,26 +396,49 @@ mod tests {
 
     #[test]
     fn a_session_comes_back_as_it_was_and_only_a_win_is_kept() {
-        let mut session = session();
+        let mut session = session("fair");
         assert!(session.demonstration().is_err());
-        while let Some(advice) = session.view().unwrap().expert.and_then(|(_, advice)| advice) {
-            session.step(&advice.action, "walkthrough").unwrap();
+        while let Some((name, advice)) = session.view().unwrap().expert {
+            session.step(&advice.action, &name).unwrap();
         }
         let kept = session.demonstration().unwrap();
-        assert!(kept.success() && kept.actor == "walkthrough");
+        assert!(kept.success() && kept.actor == "fair");
         session.back();
-        let again = Session::restore(&Household, &session.remember()).unwrap();
+        let again = Session::restore(&Household, &session.remember(), None).unwrap();
         assert_eq!(again.view().unwrap(), session.view().unwrap());
     }
 
     #[test]
-    fn off_the_path_there_is_no_expert_and_none_is_invented() {
-        let mut session = session();
+    fn off_the_walkthrough_another_expert_speaks_and_the_view_says_so() {
+        let mut session = session("walkthrough");
         let start = session.view().unwrap();
-        let expert = start.expert.unwrap().1.unwrap().action;
-        let other = start.admissible.iter().find(|a| a.starts_with("walk") && **a != expert).unwrap();
+        let (name, advice) = start.expert.unwrap();
+        assert!(name == "walkthrough" && start.silence.is_none());
+        let other = start.admissible.iter().find(|a| a.starts_with("walk") && **a != advice.action).unwrap();
         session.step(other, "human").unwrap();
         let view = session.view().unwrap();
-        assert!(view.expert.unwrap().1.is_none() && view.expert_outcome.is_none());
+        assert_eq!(view.silence, Some(Silence::OffPath));
+        assert_ne!(view.expert.unwrap().0, "walkthrough");
+        assert!(view.distance.unwrap() >= start.distance.unwrap() - 1);
+        for asked in ["human", "fair", "planner", "walkthrough"] {
+            session.next_expert();
+            assert_eq!(session.view().unwrap().asked, asked);
+            assert_eq!(session.view().unwrap().expert.is_none(), asked == "human", "only a person leaves it open");
+        }
+    }
+
+    #[test]
+    fn an_alternative_is_held_against_the_expert_by_the_way_that_is_left() {
+        let session = session("planner");
+        let view = session.view().unwrap();
+        let left = view.expert_outcome.unwrap().steps_left.unwrap();
+        assert_eq!(left + 1, view.distance.unwrap(), "the planner's step brings the goal one step nearer");
+        let actions: Vec<_> = view.admissible.iter().map(|a| (a.clone(), "uniform".to_string())).collect();
+        let starts = session.experts.starts(session.env(), &Cancel::default()).unwrap();
+        for outcome in session.outcomes(&actions).unwrap() {
+            let good = matches!(outcome.effect, Effect::SameAsExpert | Effect::EquallyGood);
+            assert_eq!(good, outcome.steps_left == Some(left), "{outcome:?}");
+            assert_eq!(good, starts.iter().any(|a| **a == *outcome.action), "{outcome:?} {starts:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use foretaste::agent::template::Template;
-use foretaste::collect::{self, Proposer, Scope};
+use foretaste::collect::{self, Proposer, Scope, Teacher};
 use foretaste::control::{Control, Progress};
 use foretaste::env::household::Household;
 use foretaste::experience::Verdict;
@@ -27,7 +27,7 @@ fn store() -> (tempfile::TempDir, Store) {
     let mut store = Store::open(dir.path()).unwrap();
     let scope = Scope { split: "train".into(), games: 2, seed: 1 };
     let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
-    collect::demonstrations(&mut store, &Household, &scope, &control, quiet).unwrap();
+    collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(Some("walkthrough")), &control, quiet).unwrap();
     collect::branches(&mut store, &Household, &scope, 3, &mut Proposer::Uniform, &control, quiet).unwrap();
     collect::reflections(&mut store, &Household, &scope, &mut Template, &control, quiet).unwrap();
     (dir, store)
@@ -36,8 +36,8 @@ fn store() -> (tempfile::TempDir, Store) {
 /// The interface with everything the threads would have told it, the model's answers being fixed numbers.
 fn app(caps: Caps) -> App {
     let mut app = App::new("household", caps);
-    let mut session = Session::open(&Household, "train", "train/3").unwrap();
-    let advice = session.view().unwrap().expert.unwrap().1.unwrap();
+    let mut session = Session::open(&Household, "train", "train/3", Some("walkthrough")).unwrap();
+    let advice = session.view().unwrap().expert.unwrap().1;
     session.step(&advice.action, "walkthrough").unwrap();
     show(&mut app, &session);
     let (_dir, store) = store();
@@ -233,7 +233,7 @@ fn a_thread_that_breaks_off_ends_the_program_with_its_name() {
 #[test]
 fn going_back_shows_what_was_known_at_once_and_another_model_forgets_it() {
     let mut app = app(Caps::FULL);
-    let mut session = Session::open(&Household, "train", "train/3").unwrap();
+    let mut session = Session::open(&Household, "train", "train/3", Some("walkthrough")).unwrap();
     show(&mut app, &session);
     let before = drawn(&app, 120, 40);
     let action = session.view().unwrap().admissible[0].clone();

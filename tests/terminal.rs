@@ -107,7 +107,7 @@ fn the_whole_loop_by_keys() {
 
     // 1. Something to see at once: task, observation, expert, alternatives with probabilities, predicted and actual.
     let first = term.until("scores, outcomes and predictions", |s| {
-        s.contains("expert walkthrough")
+        s.contains("expert fair")
             && s.contains("p ")
             && s.contains("predicted")
             && s.contains("policy")

@@ -1,7 +1,8 @@
 //! A model in this process as policy, world model and reflector.
 
 use super::prompt::{Framing, ROOM};
-use super::{Cancel, Case, Policy, Reflector, WorldModel};
+use super::{Case, Policy, Reflector, WorldModel};
+use crate::control::Cancel;
 use crate::error::Result;
 use crate::experience::State;
 use crate::model::Model;

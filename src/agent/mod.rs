@@ -7,32 +7,8 @@ pub mod local;
 pub mod prompt;
 pub mod template;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experience::{Branch, State};
-
-/// A flag by which a person, or a newer request, ends work that is under way.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Asks for the work to end.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether that was asked.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// An error if it was.
-    pub fn check(&self) -> Result<()> {
-        if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
-    }
-}
 
 /// Chooses actions.
 pub trait Policy {

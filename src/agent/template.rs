@@ -31,7 +31,7 @@ impl Reflector for Template {
             let sentence = match other.effect {
                 Effect::NoOp => pick(&["would change nothing here", "should leave everything as it is"]),
                 Effect::Error => pick(&["is not possible here", "should not work from this place"]),
-                Effect::SameAsExpert => continue,
+                Effect::SameAsExpert | Effect::EquallyGood => continue,
                 Effect::Ends if other.success => continue,
                 Effect::Changed | Effect::Ends => cost(other, &case.action),
             };

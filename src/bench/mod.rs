@@ -1,6 +1,7 @@
 //! Measurements of this program by itself: the figures that the docs quote, as commands that anyone can run again.
 
 pub mod env;
+pub mod experts;
 pub mod plan;
 
 /// The most memory this process ever held, in MB; none where the system does not say.
@@ -23,4 +24,11 @@ fn status_mb(key: &str) -> Option<f64> {
 pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_unstable_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or_default()
+}
+
+/// Median, 90th and 99th percentile, and maximum of a list of figures.
+pub fn spread(mut figures: Vec<f64>) -> serde_json::Value {
+    figures.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| figures.get((share * figures.len().saturating_sub(1) as f64).round() as usize);
+    serde_json::json!({"p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "max": at(1.0)})
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::spread;
 use crate::control::Control;
 use crate::env::Environment as _;
 use crate::env::Suite;
@@ -101,14 +102,14 @@ fn game(start: &TwPddl, id: &str, options: &Options, figures: &mut Figures) -> R
             figures.slowest = (ms, id.to_string());
         }
         match plan {
-            Plan::Found { commands, .. } => {
+            Plan::Found { steps, .. } => {
                 let started = Instant::now();
                 if let Plan::Found { starts, .. } = planner.plan(env.world(), true, &Limits::default())? {
                     figures.starts_ms.push(started.elapsed().as_secs_f64() * 1e3);
                     figures.starts.push(starts.len() as f64);
                 }
-                figures.steps.push(commands.len() as f64);
-                for command in &commands {
+                figures.steps.push(steps.len() as f64);
+                for (_, command) in &steps {
                     env.step(command)?;
                 }
                 figures.failed += usize::from(!env.turn().success);
@@ -119,11 +120,4 @@ fn game(start: &TwPddl, id: &str, options: &Options, figures: &mut Figures) -> R
         }
     }
     Ok(())
-}
-
-/// Median, 90th, 99th percentile and maximum.
-fn spread(mut figures: Vec<f64>) -> Value {
-    figures.sort_unstable_by(f64::total_cmp);
-    let at = |share: f64| figures.get((share * figures.len().saturating_sub(1) as f64).round() as usize);
-    json!({"p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "max": at(1.0)})
 }

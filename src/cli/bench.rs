@@ -20,6 +20,23 @@ enum BenchCommand {
     Env(EnvBench),
     /// The planner, from states off the walkthrough
     Plan(PlanBench),
+    /// How often each expert wins a split's games, and in how many steps
+    Experts(ExpertsBench),
+}
+
+#[derive(Debug, Args)]
+struct ExpertsBench {
+    #[command(flatten)]
+    suite: SuiteArgs,
+    /// The split
+    #[arg(long, default_value = "train")]
+    split: String,
+    /// At most so many games (default: all)
+    #[arg(long, default_value_t = usize::MAX, hide_default_value = true)]
+    games: usize,
+    /// Seed that draws games, if not all are played
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +99,11 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             let PlanBench { suite, split, games, states, seed } = args;
             let options = bench::plan::Options { split, games, states, seed };
             bench::plan::run(suite.open()?.as_ref(), &options, &interruptible())?
+        }
+        BenchCommand::Experts(args) => {
+            let suite = args.suite.open()?;
+            let mut report = |row: Value| eprintln!("{row}");
+            bench::experts::run(suite.as_ref(), &args.split, args.games, args.seed, &interruptible(), &mut report)?
         }
     };
     common.out().line(&figures, || lines(&figures));

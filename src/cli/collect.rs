@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::person::{ExpertArg, Person};
 use super::{Common, SuiteArgs, interruptible};
 use crate::agent::Reflector;
 use crate::agent::local::LocalAgent;
@@ -20,7 +21,12 @@ pub struct CollectArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Expert trajectories
-    Demos(Range),
+    Demos {
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        expert: ExpertArg,
+    },
     /// K executed alternatives at every state of the demonstrations
     Branches {
         #[command(flatten)]
@@ -91,9 +97,10 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
         live.progress(&progress);
     };
     match args.what {
-        What::Demos(range) => {
-            let suite = range.suite.open()?;
-            collect::demonstrations(&mut store, suite.as_ref(), &range.scope(), &control, &mut report)
+        What::Demos { range, expert } => {
+            let (suite, person) = (range.suite.open()?, Person::default());
+            let teacher = expert.teacher(&person);
+            collect::demonstrations(&mut store, suite.as_ref(), &range.scope(), teacher, &control, &mut report)
         }
         What::Branches { range, k, proposer, checkpoint } => {
             let suite = range.suite.open()?;

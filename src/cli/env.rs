@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Common, Out, SuiteArgs};
+use super::person::{ExpertArg, Person};
+use super::{Common, Out, SuiteArgs, interruptible, make};
 use crate::collect::play_expert;
+use crate::env::tw_pddl::TwPddl;
+use crate::env::tw_pddl::prior::Counts;
 use crate::env::{Environment, Opened, TaskRef, open_game_file};
 use crate::error::{Error, Result};
 
@@ -30,8 +33,34 @@ enum EnvCommand {
     },
     /// Step a game: actions from stdin, one a line; a state after each
     Step(GameArgs),
-    /// Play the expert to the end of a game
-    Expert(GameArgs),
+    /// Play an expert to the end of a game
+    Expert {
+        #[command(flatten)]
+        game: GameArgs,
+        #[command(flatten)]
+        expert: ExpertArg,
+    },
+    /// How far the goal is, and every action that starts a shortest way to it
+    Actions {
+        #[command(flatten)]
+        game: GameArgs,
+        /// An action to take first; may be given several times
+        #[arg(long = "after", value_name = "ACTION")]
+        prefix: Vec<String>,
+    },
+    /// Print where things are usually found: the table that the fair expert searches by
+    Prior {
+        #[command(flatten)]
+        suite: SuiteArgs,
+        /// The split to count on
+        #[arg(long, default_value = "train")]
+        split: String,
+        /// How many games
+        #[arg(long, default_value_t = 4000)]
+        games: usize,
+    },
+    /// Write a suite's games as files
+    Make(make::MakeArgs),
 }
 
 /// Which game.
@@ -69,18 +98,22 @@ pub fn run(common: &Common, args: EnvArgs) -> Result<()> {
     match args.command {
         EnvCommand::List { suite, split } => list(&out, &suite, split.as_deref()),
         EnvCommand::Step(game) => step(common, &game),
-        EnvCommand::Expert(game) => {
+        EnvCommand::Expert { game, expert } => {
             let out = Out::new(common.json || !std::io::stdout().is_terminal());
             let mut opened = game.open()?;
-            let expert = opened.expert.take().ok_or_else(|| Error::new("this suite offers no expert"))?;
+            let person = Person::default();
+            let expert = expert.teacher(&person).expert(&opened.experts)?;
             show(&out, 0, None, opened.env.as_ref());
             let mut t = 0;
-            let won = play_expert(opened.env.as_mut(), expert.as_ref(), |env, action| {
+            let won = play_expert(opened.env.as_mut(), expert, &interruptible().cancel, |env, action| {
                 t += 1;
                 show(&out, t, Some(action), env);
             })?;
-            if won { Ok(()) } else { Err(Error::new(format!("the {} does not win this game", expert.name()))) }
+            won.map_err(|why| Error::new(format!("the expert {} does not win this game: {why}", expert.name())))
         }
+        EnvCommand::Actions { game, prefix } => actions(&out, &game, &prefix),
+        EnvCommand::Prior { suite, split, games } => prior(&suite, &split, games),
+        EnvCommand::Make(args) => make::run(&out, &args),
     }
 }
 
@@ -100,6 +133,39 @@ fn list(out: &Out, args: &SuiteArgs, split: Option<&str>) -> Result<()> {
             format!("{}  {split}  {count} tasks", suite.name())
         });
     }
+    Ok(())
+}
+
+fn actions(out: &Out, game: &GameArgs, prefix: &[String]) -> Result<()> {
+    let opened = game.open()?;
+    let mut env = opened.env;
+    for action in prefix {
+        if !env.turn().admits(action) {
+            return Err(Error::new(format!("`{action}` is not admissible there")).hint("env step shows what is"));
+        }
+        env.step(action)?;
+    }
+    let cancel = interruptible().cancel;
+    let left = opened.experts.distance(env.as_ref(), &cancel);
+    let starts = if env.turn().success { Ok(Vec::new()) } else { opened.experts.starts(env.as_ref(), &cancel) };
+    let (left, starts) = match (left, starts) {
+        (Ok(left), Ok(starts)) => (left, starts),
+        (Err(why), _) | (_, Err(why)) => return Err(Error::new(format!("the planner: {why}"))),
+    };
+    let row = json!({"observation": env.turn().observation, "steps_left": left, "actions": starts});
+    out.line(&row, || format!("{left} steps left\n{}", starts.join("\n")));
+    Ok(())
+}
+
+fn prior(args: &SuiteArgs, split: &str, games: usize) -> Result<()> {
+    let suite = args.open()?;
+    let mut counts = Counts::default();
+    for task in suite.tasks(split)?.iter().take(games) {
+        let opened = suite.open(&task.id)?;
+        let env = opened.env.as_any().downcast_ref::<TwPddl>();
+        counts.add(env.ok_or_else(|| Error::new("only PDDL text games have such a table"))?.world().game())?;
+    }
+    print!("{}", counts.table());
     Ok(())
 }
 

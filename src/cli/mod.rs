@@ -7,8 +7,10 @@ mod data;
 mod doctor;
 mod env;
 mod eval;
+mod make;
 mod model;
 mod out;
+mod person;
 mod replay;
 mod train;
 
@@ -36,6 +38,8 @@ pub struct Cli {
     common: Common,
     #[command(flatten)]
     opening: SuiteArgs,
+    #[command(flatten)]
+    expert: person::ExpertArg,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -106,7 +110,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let common = cli.common.clone();
     let result = match cli.command {
-        None => open_terminal(&common, &cli.opening),
+        None => open_terminal(&common, &cli.opening, &cli.expert),
         Some(Command::Env(args)) => env::run(&common, args),
         Some(Command::Collect(args)) => collect::run(&common, args),
         Some(Command::Curate(args)) => curate::run(&common, args),
@@ -131,7 +135,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn open_terminal(common: &Common, opening: &SuiteArgs) -> Result<()> {
+fn open_terminal(common: &Common, opening: &SuiteArgs, expert: &person::ExpertArg) -> Result<()> {
     use std::io::IsTerminal;
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(Error::new("the terminal program needs a terminal, and this is a pipe or a file").hint(
@@ -139,7 +143,7 @@ fn open_terminal(common: &Common, opening: &SuiteArgs) -> Result<()> {
         ));
     }
     let root = paths::data_dir(common.data_dir.clone())?;
-    crate::tui::run(&root, &opening.open()?)
+    crate::tui::run(&root, &opening.open()?, expert.name())
 }
 
 /// A control that Ctrl-C and a polite kill end cleanly.

@@ -4,6 +4,7 @@
 //! [`open_suite`]. Everything else (alternatives, evaluation, screens) works on the traits.
 
 pub mod alfworld;
+mod expert;
 pub mod household;
 pub mod tw_pddl;
 
@@ -12,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+pub use expert::{Advice, Expert, Experts, PLANNER, Silence};
 
 /// How many steps an episode may take unless a command says otherwise (the original wrapper's default).
 pub const STEP_LIMIT: usize = 50;
@@ -60,24 +62,6 @@ pub trait Environment: Send {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// What an expert says about a state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Advice {
-    /// The action it would take.
-    pub action: String,
-    /// Steps to the goal along its plan, this one included, where it knows.
-    pub steps_left: Option<usize>,
-}
-
-/// Something that knows what to do in some or all states of a task.
-pub trait Expert: Send + Sync {
-    /// A short name for screens and records.
-    fn name(&self) -> &'static str;
-
-    /// The action for this state, or none when it has no answer here.
-    fn advise(&self, env: &dyn Environment) -> Option<Advice>;
-}
-
 /// One task of a suite.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskRef {
@@ -91,8 +75,8 @@ pub struct TaskRef {
 pub struct Opened {
     /// The running world.
     pub env: Box<dyn Environment>,
-    /// The expert, if there is one.
-    pub expert: Option<Box<dyn Expert>>,
+    /// Who knows what to do in it.
+    pub experts: Experts,
     /// The task's suite, identifier and kind.
     pub suite: String,
     /// The task.
@@ -130,8 +114,7 @@ pub fn open_game_file(path: &Path, suite: &str, task: TaskRef) -> Result<Opened>
 
 fn open_game(game: &Arc<tw_pddl::game::Game>, suite: &str, task: TaskRef) -> Result<Opened> {
     let env = tw_pddl::TwPddl::new(game)?;
-    let expert = tw_pddl::Walkthrough::new(game)?;
-    Ok(Opened { env: Box::new(env), expert: Some(Box::new(expert)), suite: suite.into(), task })
+    Ok(Opened { env: Box::new(env), experts: tw_pddl::experts(game)?, suite: suite.into(), task })
 }
 
 /// The task with that identifier among a suite's splits, or an error that says how to list them.

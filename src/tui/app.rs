@@ -287,7 +287,7 @@ impl App {
                 self.popup = None;
                 let split = self.explore.split().unwrap_or("train").to_string();
                 let scope = Scope { split, games: *games, seed: 1 };
-                return vec![Effect::Job(JobCmd::Collect { scope, k: 4 })];
+                return vec![Effect::Job(JobCmd::Collect { scope, expert: self.explore.expert(), k: 4 })];
             }
             (Popup::Help(_), _) | (_, Esc | Char('q' | 'n')) => self.popup = None,
             _ => {}

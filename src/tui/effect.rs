@@ -98,6 +98,8 @@ pub enum WorldCmd {
     Goto(usize),
     /// Execute actions on forks of a node.
     Execute(usize, Vec<(String, String)>),
+    /// Let the next expert speak.
+    NextExpert,
     /// Keep the episode as a demonstration, with the alternatives that were executed in these states.
     Keep(Vec<(State, Vec<Outcome>)>),
     /// Go to step `t` of a stored trajectory, verified.
@@ -164,6 +166,8 @@ pub enum JobCmd {
     Collect {
         /// Which games.
         scope: Scope,
+        /// Who demonstrates; the suite's first expert without a name.
+        expert: Option<String>,
         /// Alternatives a state.
         k: usize,
     },

@@ -201,7 +201,7 @@ fn help(screen: Screen, theme: Theme) -> Vec<Line<'static>> {
     lines.extend(KEYS.iter().filter(|b| b.screen.is_none()).map(|b| row(b.shown, b.long)));
     lines.push(Line::default());
     let words: &[(&str, &str)] = &[
-        ("expert", "who knows what to do in this state; here the game's walkthrough"),
+        ("expert", "who knows what to do in this state; e changes who it is"),
         ("alternative", "another action, executed for one step on a copy of the world"),
         ("predicted", "the next state as the model expects it, before it is executed"),
         ("actual", "what the environment really answered; [only predicted] {only actual}"),

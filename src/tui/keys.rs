@@ -37,6 +37,8 @@ pub enum Act {
     Previous,
     /// Collect data.
     Collect,
+    /// Another expert speaks.
+    Expert,
     /// Keep the episode as a demonstration.
     Keep,
     /// Approve.
@@ -151,6 +153,7 @@ pub const KEYS: &[Binding] = &[
     on(Explore, &[C('u'), KeyCode::Backspace], Act::Undo, "u", "back", "go back one step (the branch stays)"),
     on(Explore, &[C('b')], Act::Nodes, "b", "nodes", "go to any node walked so far"),
     on(Explore, &[C('s')], Act::More, "s", "more", "try more of the policy's alternatives"),
+    on(Explore, &[C('e')], Act::Expert, "e", "expert", "who speaks: fair, planner, walkthrough, or you"),
     on(Explore, &[C('K')], Act::Keep, "K", "keep", "keep this episode as a demonstration"),
     on(Explore, &[C('c')], Act::Collect, "c", "collect", "collect demonstrations, alternatives and reflections"),
     on(Explore, &[C(']')], Act::Next, "]", "next task", "the next task of the split"),

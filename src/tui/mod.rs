@@ -37,7 +37,7 @@ use work::{Mailbox, desk, world};
 const FRAME: Duration = Duration::from_millis(16);
 
 /// Runs it until the person leaves, and puts the terminal back whatever happens.
-pub fn run(root: &Path, suite: &Arc<dyn Suite>) -> Result<()> {
+pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<()> {
     // Opened here first: what is wrong with the data directory is said before the screen is taken.
     let store = Store::open(root)?;
     let screen = store.setting("screen")?;
@@ -49,7 +49,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>) -> Result<()> {
     let (tx, rx) = unbounded_channel();
     let mail = Mailbox(tx);
     let hands = Hands {
-        world: world::start(Arc::clone(suite), root.to_path_buf(), mail.clone()),
+        world: world::start(Arc::clone(suite), expert.map(str::to_string), root.to_path_buf(), mail.clone()),
         mind: Mind::start(root.to_path_buf(), mail.clone()),
         desk: desk::start(root.to_path_buf(), mail.clone()),
         jobs: Jobs::new(Arc::clone(suite), root.to_path_buf(), mail),

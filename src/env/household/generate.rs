@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::Generated;
 use super::catalog::{self, ROOMS, Room, TASKS, Thing};
 use crate::env::tw_pddl::game::GameFile;
+use crate::error::{Error, Result};
 use crate::rng::Rng;
 
 const DOMAIN: &str = include_str!("../../../assets/household/domain.pddl");
@@ -39,24 +40,53 @@ pub fn kind_of(split: &str, index: usize) -> &'static str {
     TASKS[Rng::stream(SUITE_SEED ^ index as u64, &format!("{split}-kind")).below(TASKS.len())].0
 }
 
+/// How hard a game is: fewest and most of each.
+#[derive(Debug, Clone)]
+pub struct Difficulty {
+    /// Other things lying around.
+    pub distractors: (usize, usize),
+    /// Pieces of furniture.
+    pub furniture: (usize, usize),
+    /// Steps of the walkthrough.
+    pub steps: (usize, usize),
+}
+
+impl Default for Difficulty {
+    /// What the suite's own games are drawn with.
+    fn default() -> Self {
+        Self { distractors: (4, 9), furniture: (0, usize::MAX), steps: (0, usize::MAX) }
+    }
+}
+
+impl Difficulty {
+    fn admits(&self, draft: &Draft, walkthrough: &[String]) -> bool {
+        let within = |range: (usize, usize), count: usize| range.0 <= count && count <= range.1;
+        within(self.furniture, draft.places.len()) && within(self.steps, walkthrough.len())
+    }
+}
+
+/// Drafts looked at before a wished-for difficulty is given up: most drafts fit no split or task.
+const MAX_DRAFTS: usize = 200_000;
+
 /// The game at an index of a split; the same on every platform.
-pub fn generate(split: &str, index: usize) -> Generated {
+pub fn generate(split: &str, index: usize, difficulty: &Difficulty) -> Result<Generated> {
     let mut rng = Rng::stream(SUITE_SEED ^ (index as u64).wrapping_mul(0x9E37_79B9), split);
     let kind = TASKS.iter().position(|(name, _)| *name == kind_of(split, index)).unwrap_or_default();
-    let draft = loop {
-        if let Some(draft) = draw(&mut rng, split == "unseen", kind) {
-            break draft;
-        }
-    };
+    let drafts = (0..MAX_DRAFTS).filter_map(|_| draw(&mut rng, split == "unseen", kind, difficulty));
+    let found = drafts.map(|draft| (walkthrough(&draft), draft)).find(|(plan, draft)| difficulty.admits(draft, plan));
+    let (walkthrough, draft) = found.ok_or_else(|| {
+        Error::new(format!("household {split}/{index}: no game of that difficulty among {MAX_DRAFTS} drafts"))
+            .hint("widen --furniture, --steps or --distractors; rooms have 5 to 13 pieces, errands 3 to 30 steps")
+    })?;
     let task = format!("Your errand: {}", draft.wording.replace('X', draft.thing.name).replace('Y', draft.target));
     let file = GameFile {
         pddl_domain: DOMAIN.to_string(),
         grammar: GRAMMAR.replacen("\"rhs\": \"\"", &format!("\"rhs\": \"{task}\""), 1),
         pddl_problem: problem(&draft),
         solvable: true,
-        walkthrough: walkthrough(&draft),
+        walkthrough,
     };
-    Generated { file, kind: TASKS[kind].0 }
+    Ok(Generated { file, kind: TASKS[kind].0 })
 }
 
 /// A stable small hash that sorts layouts and pairs into "kept for the unseen split" and the rest.
@@ -64,7 +94,7 @@ fn held_out(what: &str, one_in: u64) -> bool {
     Rng::stream(SUITE_SEED, what).next_u64().is_multiple_of(one_in)
 }
 
-fn draw(rng: &mut Rng, unseen: bool, kind: usize) -> Option<Draft> {
+fn draw(rng: &mut Rng, unseen: bool, kind: usize, difficulty: &Difficulty) -> Option<Draft> {
     let room = rng.pick(&ROOMS)?;
     let mut places = Vec::new();
     let mut layout = String::new();
@@ -80,7 +110,7 @@ fn draw(rng: &mut Rng, unseen: bool, kind: usize) -> Option<Draft> {
     if TASKS[kind].0 != "light" && held_out(&format!("{}>{target}", thing.name), 5) != unseen {
         return None;
     }
-    let items = furnish(rng, room, &places, kind, thing, target)?;
+    let items = furnish(rng, room, &places, (kind, thing, target), difficulty.distractors)?;
     let wordings = &TASKS[kind].1;
     let wording = if unseen { wordings[2] } else { wordings[rng.below(2)] };
     Some(Draft { places, items, kind, thing, target, wording })
@@ -107,16 +137,15 @@ fn furnish(
     rng: &mut Rng,
     room: &Room,
     places: &[Place],
-    kind: usize,
-    thing: &'static Thing,
-    target: &str,
+    (kind, thing, target): (usize, &'static Thing, &str),
+    distractors: (usize, usize),
 ) -> Option<Vec<Item>> {
     let task = TASKS[kind].0;
     let mut wanted: Vec<&'static Thing> = vec![thing; if task == "two" { 2 } else { 1 }];
     if task == "light" {
         wanted.push(catalog::find("lamp")?);
     }
-    for _ in 0..rng.between(4, 9) {
+    for _ in 0..rng.between(distractors.0, distractors.1) {
         // Never a second one of what the task is about: the plan would not know which.
         wanted.extend(
             rng.pick(room.things).and_then(|n| catalog::find(n)).filter(|t| t.name != thing.name && t.name != "lamp"),

@@ -55,7 +55,8 @@ impl Operators {
             return None;
         };
         let text: Arc<str> = text.into();
-        if let Some(known) = self.ids.get(&key).copied().flatten().or_else(|| self.volatile.get(&(key, text.clone())).copied())
+        if let Some(known) =
+            self.ids.get(&key).copied().flatten().or_else(|| self.volatile.get(&(key, text.clone())).copied())
         {
             return Some(known); // another world was quicker
         }

@@ -138,8 +138,7 @@ impl Told<'_> {
         let (grammar, facts) = (self.grammar, self.facts);
         let mut out = std::mem::take(&mut self.out);
         facts.matches(query, &mut self.bound, &mut |bound| {
-            let mut inner =
-                Told { grammar, facts, bound: std::mem::take(bound), out: std::mem::take(&mut out) };
+            let mut inner = Told { grammar, facts, bound: std::mem::take(bound), out: std::mem::take(&mut out) };
             failed = inner.what(&hole.what, depth).err();
             (*bound, out) = (inner.bound, inner.out);
             ends.push(out.len());
@@ -151,9 +150,8 @@ impl Told<'_> {
 
     /// The object of the one argument that is bound already, if all others are free.
     fn only_bound(&self, args: &[(Name, Option<Type>)]) -> Option<Object> {
-        let object = |arg: &(Name, Option<Type>)| {
-            self.bound.iter().find(|b| b.name == arg.0 && b.kind == arg.1).map(|b| b.object)
-        };
+        let object =
+            |arg: &(Name, Option<Type>)| self.bound.iter().find(|b| b.name == arg.0 && b.kind == arg.1).map(|b| b.object);
         let mut known = args.iter().filter_map(object);
         let first = known.next()?;
         (args.len() > 1 && known.next().is_none()).then_some(first)

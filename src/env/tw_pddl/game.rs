@@ -163,7 +163,8 @@ impl Game {
         let (fixed, start) = (FactSet::new(fixed), FactSet::new(start));
         let arities = domain.arity.iter().enumerate();
         let spreads: Vec<_> = arities.map(|(pred, arity)| spread(pred as Pred, *arity, &fixed, &start)).collect();
-        let of_clauses = |clauses: &[Clause]| clauses.iter().map(|c| match_order(c, &spreads, None, &|_| None)).collect::<Vec<_>>();
+        let of_clauses =
+            |clauses: &[Clause]| clauses.iter().map(|c| match_order(c, &spreads, None, &|_| None)).collect::<Vec<_>>();
         let order = domain.actions.iter().map(|action| of_clauses(&action.clauses)).collect();
         let goal_order = of_clauses(&problem.goal);
         let matters = read_predicates(&domain, &problem.goal);

@@ -318,7 +318,8 @@ impl Reader<'_> {
             } else if cursor.eat("#") {
                 out.push(Piece::Symbol(self.symbols.id(cursor.until('#')?)?));
             } else {
-                let literal = cursor.take_while(|c| !matches!(c, ';' | '|' | '"' | '<' | '>' | '[' | ']' | '#' | '{' | '}'));
+                let literal =
+                    cursor.take_while(|c| !matches!(c, ';' | '|' | '"' | '<' | '>' | '[' | ']' | '#' | '{' | '}'));
                 if literal.is_empty() {
                     return Ok(out); // the end, or a character that the original's parser stops at as well
                 }

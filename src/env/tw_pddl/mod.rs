@@ -6,21 +6,27 @@
 pub mod commands;
 mod cursor;
 pub mod derive;
+mod experts;
 pub mod facts;
+mod fair;
 pub mod game;
 pub mod grammar;
 pub mod matching;
 pub mod pddl;
 pub mod plan;
+pub mod prior;
 pub mod seen;
 pub mod sexpr;
 pub mod world;
 
 use std::sync::Arc;
 
-use super::{Advice, Environment, Expert, Turn};
+use super::{Environment, Expert, Experts, Turn};
 use crate::error::Result;
+pub use experts::{Omniscient, Walkthrough};
+pub use fair::Fair;
 use game::Game;
+use plan::Planner;
 use world::World;
 
 /// A running game behind the [`Environment`] trait.
@@ -89,42 +95,14 @@ impl Environment for TwPddl {
     }
 }
 
-/// The stored walkthrough as an expert: it has an answer in every state that the walkthrough passes through, however
-/// the agent came there, and none anywhere else.
-#[derive(Debug)]
-pub struct Walkthrough {
-    /// State fingerprint, action, steps left (this one included).
-    path: Vec<(u64, String, usize)>,
-}
-
-impl Walkthrough {
-    /// Plays the game's walkthrough once on a world of its own to learn which states it passes through.
-    pub fn new(game: &Arc<Game>) -> Result<Self> {
-        let mut env = TwPddl::new(game)?;
-        let mut path = Vec::new();
-        for (i, action) in game.walkthrough.iter().enumerate() {
-            path.push((env.fingerprint(), action.clone(), game.walkthrough.len() - i));
-            env.step(action)?;
-        }
-        if !env.turn().success {
-            path.clear(); // a plan that does not win is no expert
-        }
-        Ok(Self { path })
+/// What this engine offers as experts of a game, the one that speaks by default first.
+pub fn experts(game: &Arc<Game>) -> Result<Experts> {
+    let planner = Arc::new(Planner::new(Arc::clone(game)));
+    let mut list: Vec<Box<dyn Expert>> = Vec::new();
+    if let Ok(fair) = Fair::new(Arc::clone(&planner), game) {
+        list.push(Box::new(fair)); // a domain in words of its own is played by the planner
     }
-}
-
-impl Expert for Walkthrough {
-    fn name(&self) -> &'static str {
-        "walkthrough"
-    }
-
-    fn advise(&self, env: &dyn Environment) -> Option<Advice> {
-        if env.turn().done {
-            return None;
-        }
-        // From the end: a state that the plan passes twice is best left by its last visit.
-        let here = env.fingerprint();
-        let (_, action, left) = self.path.iter().rev().find(|(state, _, _)| *state == here)?;
-        Some(Advice { action: action.clone(), steps_left: Some(*left) })
-    }
+    list.push(Box::new(Omniscient::new(planner)));
+    list.push(Box::new(Walkthrough::new(game)?));
+    Ok(Experts::new(list))
 }

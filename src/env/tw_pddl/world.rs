@@ -267,12 +267,7 @@ impl World {
         goal.any(|(clause, order)| matcher.any(Query { clause, order }, [FREE; MAX_VARS]))
     }
 
-    fn query(
-        &self,
-        query: &[Pattern],
-        bound: &mut Vec<Binding>,
-        found: &mut dyn FnMut(&mut Vec<Binding>) -> bool,
-    ) -> bool {
+    fn query(&self, query: &[Pattern], bound: &mut Vec<Binding>, found: &mut dyn FnMut(&mut Vec<Binding>) -> bool) -> bool {
         let Some((pattern, rest)) = query.split_first() else { return found(bound) };
         let Some(pred) = pattern.pred else { return true };
         let facts = match (pattern.negative, self.game.domain.is_static[usize::from(pred)]) {

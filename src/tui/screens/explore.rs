@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::experience;
-use crate::explore::{Outcome, View};
+use crate::explore::{HUMAN, Outcome, View};
 use crate::tui::effect::{Effect, Look, WorldCmd};
 use crate::tui::keys::{Act, Direction};
 
@@ -105,6 +105,11 @@ impl State {
         self.view.as_ref().map(|view| view.split.as_str())
     }
 
+    /// Who demonstrates when games are collected: the expert that speaks; a person cannot be asked in bulk.
+    pub fn expert(&self) -> Option<String> {
+        self.view.as_ref().map(|view| view.asked.clone()).filter(|asked| asked != HUMAN)
+    }
+
     /// Admissible actions in the order shown: with `filter`, those that contain its words.
     pub fn listed(&self, filter: &str) -> Vec<(usize, &str)> {
         let all = self.view.iter().flat_map(|view| view.admissible.iter()).map(String::as_str).enumerate();
@@ -121,7 +126,7 @@ impl State {
     fn look(&mut self) -> Vec<Effect> {
         self.ticket += 1;
         let Some(view) = self.view.as_ref().filter(|view| !view.done) else { return Vec::new() };
-        let expert = view.expert.as_ref().and_then(|(_, advice)| advice.as_ref()).map(|advice| advice.action.clone());
+        let expert = view.expert.as_ref().map(|(_, advice)| advice.action.clone());
         vec![Effect::Look(Box::new(Look {
             ticket: self.ticket,
             state: view.state.clone(),
@@ -159,8 +164,11 @@ impl State {
             Msg::View { view, place, of } => {
                 let another = self.view.as_ref().is_none_or(|old| old.task_id != view.task_id);
                 if another {
-                    self.known.clear();
                     self.tried.clear();
+                }
+                // Another expert says other things about the same state.
+                if another || self.view.as_ref().is_some_and(|old| old.asked != view.asked) {
+                    self.known.clear();
                 }
                 let known = self.known.get(&view.state).cloned();
                 (self.view, self.place, self.selected, self.k) = (Some(*view), (place, of), 0, K);
@@ -204,7 +212,7 @@ impl State {
         match act {
             Act::Enter => {
                 let said = self.view.as_ref().and_then(|view| view.expert.clone());
-                if let Some((name, Some(advice))) = said { world(WorldCmd::Step(advice.action, name)) } else { Vec::new() }
+                if let Some((name, advice)) = said { world(WorldCmd::Step(advice.action, name)) } else { Vec::new() }
             }
             Act::Number(n) => match self.chosen.get(n.wrapping_sub(1)) {
                 Some((action, source)) => world(WorldCmd::Step(action.clone(), source.clone())),
@@ -235,6 +243,7 @@ impl State {
                 let tried = self.tried.iter().map(|(state, outcomes)| (state.clone(), outcomes.clone()));
                 world(WorldCmd::Keep(tried.collect()))
             }
+            Act::Expert => world(WorldCmd::NextExpert),
             Act::Next => world(WorldCmd::Task(1)),
             Act::Previous => world(WorldCmd::Task(-1)),
             Act::Filter => world(WorldCmd::NextSplit),

@@ -9,6 +9,7 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use similar::{ChangeTag, TextDiff};
 
 use super::explore::{Panel, State, Typing};
+use crate::env::Silence;
 use crate::experience::{Effect, word_f1};
 use crate::explore::{Outcome, View};
 use crate::tui::theme::{Theme, centered, clean, fit};
@@ -46,25 +47,21 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn heading<'a>(view: &View, theme: Theme, width: usize) -> Line<'a> {
-    let expert = match &view.expert {
+    let limit = crate::env::STEP_LIMIT;
+    let far = match &view.distance {
         _ if view.success => "solved".to_string(),
         _ if view.done => "over".to_string(),
-        Some((name, Some(advice))) => match advice.steps_left {
-            Some(left) => format!("expert {name}: {left} step{} left", if left == 1 { "" } else { "s" }),
-            None => format!("expert {name}"),
-        },
-        Some((name, None)) => format!("no expert here: off the {name}"),
-        None => "no expert in this suite".to_string(),
+        Ok(left) if width < 60 => format!("{left} left"),
+        Ok(left) => format!("goal {left} step{} away", if *left == 1 { "" } else { "s" }),
+        Err(Silence::Unsolvable) => "goal out of reach".to_string(),
+        Err(_) if width < 60 => "? left".to_string(),
+        Err(why) => why.to_string(),
     };
-    let limit = crate::env::STEP_LIMIT;
-    let left = view.expert.as_ref().and_then(|(_, advice)| advice.as_ref()?.steps_left);
-    let right = match left {
-        Some(left) if width < 60 && !view.done => format!("{}/{limit} · {left} left", view.depth),
-        Some(left) if width < 100 && !view.done => {
-            format!("step {}/{limit} · {left} step{} left", view.depth, if left == 1 { "" } else { "s" })
-        }
-        _ if width < 60 => format!("{}/{limit}{}", view.depth, if view.success { " · solved" } else { "" }),
-        _ => format!("step {}/{limit} · {expert}", view.depth),
+    let who = view.expert.as_ref().map_or(view.asked.as_str(), |(name, _)| name);
+    let right = match width {
+        ..60 => format!("{}/{limit} · {far}", view.depth),
+        60..100 => format!("step {}/{limit} · {far}", view.depth),
+        _ => format!("step {}/{limit} · {far} · expert {who}", view.depth),
     };
     let room = width.saturating_sub(right.chars().count() + 9);
     Line::from(vec![
@@ -199,14 +196,27 @@ fn expert_lines(state: &State, view: &View, theme: Theme, width: usize, lines: &
     match (&view.expert_outcome, &view.expert) {
         (Some(outcome), _) => {
             let prediction = state.predictions.first().map(String::as_str);
+            if let Some(why) = &view.silence {
+                let text = format!("{} is silent ({why}), so {} speaks:", view.asked, outcome.source);
+                lines.push(Line::styled(text, theme.warn()));
+            }
             cell(state, view, "E", &outcome.action, &outcome.source, Some(outcome), prediction, theme, width, lines);
         }
-        (None, Some((name, None))) => {
-            lines.push(Line::styled(format!("E  no expert here: this state is off the {name}."), theme.warn()));
-            lines.push(Line::styled("   u goes back towards it; a planner comes later.", theme.dim()));
-            lines.push(Line::default());
+        (None, _) => {
+            let text = match &view.silence {
+                None => "E  you are the expert; e lets another speak".to_string(),
+                Some(why) => format!("E  {}: {why}", view.asked),
+            };
+            lines.extend([Line::styled(text, theme.warn()), Line::default()]);
         }
-        (None, _) => {}
+    }
+}
+
+/// How far the goal is after an action.
+fn from_there(outcome: &Outcome) -> String {
+    match outcome.steps_left {
+        Some(left) => format!("{left} step{} to the goal from there", if left == 1 { "" } else { "s" }),
+        None => "no way to the goal known from there".into(),
     }
 }
 
@@ -254,9 +264,13 @@ fn cell(
         (Effect::Error, _) => "refused by the environment".into(),
         (Effect::SameAsExpert, _) => "same state as the expert's".into(),
         (Effect::Ends, _) => "ends the episode".into(),
-        (Effect::Changed, _) => {
-            outcome.steps_left.map_or(String::new(), |left| format!("{left} steps to the goal from there"))
+        (Effect::EquallyGood, _) => {
+            let expert = view.expert_outcome.as_ref().and_then(|expert| expert.steps_left);
+            let better = expert.is_some_and(|expert| outcome.steps_left.is_some_and(|left| left < expert));
+            let how = if better { "better than the expert's" } else { "equally good" };
+            format!("{how}: {}", from_there(outcome))
         }
+        (Effect::Changed, _) => from_there(outcome),
     };
     let known = state.predicted && prediction.is_some();
     if known && predicted.trim() == actual {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::Mailbox;
 use crate::agent::local::LocalAgent;
 use crate::agent::template::Template;
-use crate::collect::{self, Proposer, Scope};
+use crate::collect::{self, Proposer, Scope, Teacher};
 use crate::control::{Control, Progress};
 use crate::env::Suite;
 use crate::error::{Error, Result};
@@ -49,9 +49,9 @@ impl Jobs {
                     control.cancel.cancel();
                 }
             }
-            JobCmd::Collect { scope, k } => {
+            JobCmd::Collect { scope, expert, k } => {
                 self.spawn(Kind::Collect, move |root, suite, control, tell| {
-                    collect_all(root, suite, &scope, k, control, tell)
+                    collect_all(root, suite, (&scope, expert.as_deref(), k), control, tell)
                 });
             }
             JobCmd::Train(plan) => self.spawn(Kind::Train, move |root, _, control, tell| {
@@ -143,15 +143,14 @@ fn tell_training(event: &Event<'_>, tell: &mut dyn FnMut(JobMsg)) {
 fn collect_all(
     root: &Path,
     suite: &dyn Suite,
-    scope: &Scope,
-    k: usize,
+    (scope, expert, k): (&Scope, Option<&str>, usize),
     control: &Control,
     tell: &mut dyn FnMut(JobMsg),
 ) -> Result<String> {
     let mut store = Store::open(root)?;
     let before = store.counts()?;
     let mut report = |_: serde_json::Value, progress: Progress| tell(JobMsg::Progress(progress));
-    collect::demonstrations(&mut store, suite, scope, control, &mut report)?;
+    collect::demonstrations(&mut store, suite, scope, Teacher::Suite(expert), control, &mut report)?;
     // What was kept by hand is covered too, hence all demonstrations and not the first few.
     let all = Scope { games: usize::MAX, ..scope.clone() };
     collect::branches(&mut store, suite, &all, k, &mut Proposer::Uniform, control, &mut report)?;

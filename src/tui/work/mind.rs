@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::{Mailbox, worker};
 use crate::agent::local::LocalAgent;
-use crate::agent::{Cancel, Policy, WorldModel, shares};
+use crate::agent::{Policy, WorldModel, shares};
+use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::train::checkpoint;

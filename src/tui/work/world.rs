@@ -25,16 +25,18 @@ struct World {
     split: String,
     tasks: Vec<TaskRef>,
     session: Option<Session>,
+    /// Who was asked for on the command line.
+    expert: Option<String>,
     /// The node whose episode was kept as a demonstration.
     kept: Option<usize>,
 }
 
 /// Starts the thread.
-pub fn start(suite: Arc<dyn Suite>, root: PathBuf, mail: Mailbox) -> mpsc::Sender<WorldCmd> {
+pub fn start(suite: Arc<dyn Suite>, expert: Option<String>, root: PathBuf, mail: Mailbox) -> mpsc::Sender<WorldCmd> {
     let own = mail.clone();
     worker("world", &own, move |commands| {
-        let mut world =
-            World { suite, root, mail, store: None, split: String::new(), tasks: Vec::new(), session: None, kept: None };
+        let (split, tasks) = (String::new(), Vec::new());
+        let mut world = World { suite, root, mail, store: None, split, tasks, session: None, expert, kept: None };
         for command in commands {
             if let Err(error) = world.obey(command) {
                 world.mail.failed(&error);
@@ -55,6 +57,11 @@ impl World {
         self.session.as_mut().ok_or_else(|| Error::new("no task is open"))
     }
 
+    /// Who speaks as the expert: the one who did last, else the one asked for at the start.
+    fn asked(&self) -> Option<String> {
+        self.session.as_ref().map(|session| session.asked().to_string()).or_else(|| self.expert.clone())
+    }
+
     fn obey(&mut self, command: WorldCmd) -> Result<()> {
         match command {
             WorldCmd::Begin => return self.begin(),
@@ -65,7 +72,7 @@ impl World {
                 let count = self.tasks.len().max(1) as i64;
                 let next = (at as i64 + by).rem_euclid(count) as usize;
                 let id = self.tasks.get(next).ok_or_else(|| Error::new("the split has no tasks"))?.id.clone();
-                self.session = Some(Session::open(self.suite.as_ref(), &self.split, &id)?);
+                self.session = Some(Session::open(self.suite.as_ref(), &self.split, &id, self.asked().as_deref())?);
             }
             WorldCmd::NextSplit => {
                 self.file_away()?;
@@ -74,10 +81,11 @@ impl World {
                 let split = splits.get(at).cloned().unwrap_or_default();
                 let tasks = self.suite.tasks(&split)?;
                 let first = tasks.first().ok_or_else(|| Error::new(format!("split {split} has no tasks")))?.id.clone();
-                self.session = Some(Session::open(self.suite.as_ref(), &split, &first)?);
+                self.session = Some(Session::open(self.suite.as_ref(), &split, &first, self.asked().as_deref())?);
                 (self.split, self.tasks) = (split, tasks);
             }
             WorldCmd::Step(action, source) => self.session()?.step(&action, &source)?,
+            WorldCmd::NextExpert => self.session()?.next_expert(),
             WorldCmd::Back => _ = self.session()?.back(),
             WorldCmd::Goto(node) => self.session()?.goto(node)?,
             WorldCmd::Execute(node, actions) => {
@@ -103,7 +111,9 @@ impl World {
         let split = kept.as_ref().map(Remembered::split).filter(|split| splits.iter().any(|known| known == split));
         self.split = split.map(str::to_string).or_else(|| splits.first().cloned()).unwrap_or_default();
         self.tasks = self.suite.tasks(&self.split)?;
-        let restored = kept.filter(|kept| kept.suite() == name).map(|kept| Session::restore(self.suite.as_ref(), &kept));
+        let restored = kept
+            .filter(|kept| kept.suite() == name)
+            .map(|kept| Session::restore(self.suite.as_ref(), &kept, self.expert.as_deref()));
         match restored {
             Some(Ok(session)) => self.session = Some(session),
             other => {
@@ -112,7 +122,7 @@ impl World {
                 }
                 let first =
                     self.tasks.first().ok_or_else(|| Error::new(format!("{name} / {} has no tasks", self.split)))?;
-                self.session = Some(Session::open(self.suite.as_ref(), &self.split, &first.id)?);
+                self.session = Some(Session::open(self.suite.as_ref(), &self.split, &first.id, self.asked().as_deref())?);
             }
         }
         self.show()
@@ -171,7 +181,7 @@ impl World {
         self.file_away()?;
         let mut retrace = Retrace::open(self.suite.as_ref(), &stored)?;
         retrace.to(&stored, t)?;
-        let mut session = Session::open(self.suite.as_ref(), &stored.split, &stored.task_id)?;
+        let mut session = Session::open(self.suite.as_ref(), &stored.split, &stored.task_id, self.asked().as_deref())?;
         for step in stored.steps.iter().take(t) {
             session.step(&step.action, &step.source)?;
         }

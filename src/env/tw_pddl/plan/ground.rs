@@ -230,8 +230,14 @@ fn relevant(game: &Game) -> Vec<bool> {
                 continue;
             }
             let when = action.effects.iter().filter(|e| relevant[usize::from(e.atom.pred)]).flat_map(|e| &e.when);
-            let read: Vec<Pred> = action.clauses.iter().flat_map(|clause| &clause.literals).chain(when).filter(fluent)
-                .map(|literal| literal.atom.pred).collect();
+            let read: Vec<Pred> = action
+                .clauses
+                .iter()
+                .flat_map(|clause| &clause.literals)
+                .chain(when)
+                .filter(fluent)
+                .map(|literal| literal.atom.pred)
+                .collect();
             read.into_iter().for_each(|pred| relevant[usize::from(pred)] = true);
         }
         if relevant.iter().filter(|r| **r).count() == before {
@@ -272,7 +278,8 @@ fn schemas<'a>(game: &'a Game, relevant: &[bool]) -> Result<Vec<Schema<'a>>> {
             return Err(unsupported(action));
         }
         for which in 0..1_usize << conditions.len() {
-            let holds = |literal: &Literal| conditions.iter().position(|c| *c == literal).is_some_and(|i| which >> i & 1 == 1);
+            let holds =
+                |literal: &Literal| conditions.iter().position(|c| *c == literal).is_some_and(|i| which >> i & 1 == 1);
             let extra = conditions.iter().map(|c| Literal { negated: c.negated == holds(c), atom: c.atom.clone() });
             let extra: Vec<Literal> = extra.collect();
             for clause in &action.clauses {
@@ -374,7 +381,8 @@ fn unify(game: &Game, clause: &Clause, literal: &Literal, fact: u64) -> Option<V
 }
 
 fn raw_op(matcher: &Matcher<'_>, schema: &Schema<'_>, vars: &Vars) -> Raw {
-    let fluent = |literal: &&Literal| literal.atom.pred != 0 && !matcher.game().domain.is_static[usize::from(literal.atom.pred)];
+    let fluent =
+        |literal: &&Literal| literal.atom.pred != 0 && !matcher.game().domain.is_static[usize::from(literal.atom.pred)];
     let pre = schema.clause.literals.iter().filter(fluent);
     let effects = |delete: bool| {
         let which = schema.effects.iter().filter(move |e| e.delete == delete);

@@ -36,7 +36,6 @@ impl Lists {
     }
 }
 
-
 /// What is known of an operator during one evaluation.
 #[derive(Debug, Clone, Copy)]
 struct Known {
@@ -239,7 +238,11 @@ impl<'a> LmCut<'a> {
                 if op.support != bit || op.far == FAR || op.far <= at as u32 {
                     continue;
                 }
-                let hardest = self.task.ops[self.which[*o as usize] as usize].pre.iter().copied().max_by_key(|bit| self.far[*bit as usize]);
+                let hardest = self.task.ops[self.which[*o as usize] as usize]
+                    .pre
+                    .iter()
+                    .copied()
+                    .max_by_key(|bit| self.far[*bit as usize]);
                 let support = hardest.unwrap_or(op.support);
                 let far = self.far[support as usize];
                 let nearer = far < op.far;

@@ -16,8 +16,8 @@ use std::time::Duration;
 use super::facts::FactSet;
 use super::game::Game;
 use super::world::World;
-use crate::agent::Cancel;
-use crate::error::Result;
+use crate::control::Cancel;
+use crate::error::{Error, Result};
 use detours::Detours;
 use ground::{Bits, Task};
 use search::{Found, shortest};
@@ -51,10 +51,10 @@ pub struct Planner {
 pub enum Plan {
     /// A shortest way to the goal.
     Found {
-        /// Its commands.
-        commands: Vec<Arc<str>>,
-        /// All admissible commands that start some shortest way; the first of `commands` among them. Complete only if
-        /// it was asked for.
+        /// Its commands, each with the fingerprint of the state that it is given in.
+        steps: Vec<(u64, Arc<str>)>,
+        /// All admissible commands that start some shortest way; the plan's first among them. Complete only if it was
+        /// asked for.
         starts: Vec<Arc<str>>,
     },
     /// There is no way to the goal.
@@ -103,19 +103,18 @@ impl Planner {
         };
         let leads: Vec<Bits> = starts.iter().map(|op| task.after(&start, *op)).collect();
         let starts = Self::commands_to(task, world, &start, &leads);
-        let mut commands: Vec<Arc<str>> = Vec::new();
-        let mut walk = world.clone();
-        let mut state = start;
+        let mut steps = Vec::with_capacity(ops.len());
+        let (mut walk, mut state) = (world.clone(), start);
         for op in &ops {
             let next = task.after(&state, *op);
-            let Some(command) = Self::commands_to(task, &walk, &state, std::slice::from_ref(&next)).into_iter().next() else {
-                break; // only for a believed state: what follows is not admissible in the real one yet
-            };
+            let command = Self::commands_to(task, &walk, &state, std::slice::from_ref(&next)).into_iter().next();
+            let command = command.ok_or_else(|| Error::new("the planner took a step that the world does not admit"))?;
+            let here = walk.fingerprint();
             walk.step(&command)?;
-            commands.push(command);
+            steps.push((here, command));
             state = next;
         }
-        Ok(Plan::Found { commands, starts })
+        Ok(Plan::Found { steps, starts })
     }
 
     /// The admissible commands that lead from `state` to one of `goals`.

@@ -110,7 +110,7 @@ impl Search<'_> {
             };
             taken += 1;
             if taken.is_multiple_of(64) {
-                if limits.cancel.as_ref().is_some_and(crate::agent::Cancel::is_cancelled) {
+                if limits.cancel.as_ref().is_some_and(crate::control::Cancel::is_cancelled) {
                     return Found::Cancelled;
                 }
                 if limits.time.is_some_and(|time| started.elapsed() > time) {

@@ -1,0 +1,80 @@
+//! How often each expert wins, and in how many steps.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::collect::play_expert;
+use crate::control::Control;
+use crate::env::{STEP_LIMIT, Suite};
+use crate::error::Result;
+use crate::rng::Rng;
+
+/// Plays up to `games` games of a split with every expert the suite offers, and returns, for each, games won within the
+/// step limit and the spread of steps; `report` sees every game that was not won.
+pub fn run(
+    suite: &dyn Suite,
+    split: &str,
+    games: usize,
+    seed: u64,
+    control: &Control,
+    report: &mut dyn FnMut(Value),
+) -> Result<Value> {
+    let mut tasks = suite.tasks(split)?;
+    if games < tasks.len() {
+        Rng::stream(seed, "bench").shuffle(&mut tasks);
+        tasks.truncate(games);
+    }
+    let mut tallies: BTreeMap<&'static str, Tally> = BTreeMap::new();
+    for task in &tasks {
+        let opened = suite.open(&task.id)?;
+        for name in opened.experts.names() {
+            control.cancel.check()?;
+            let mut env = opened.env.fork()?;
+            let mut steps = 0;
+            let expert = opened.experts.get(Some(name))?;
+            let won = play_expert(env.as_mut(), expert, &control.cancel, |_, _| steps += 1)?;
+            let tally = tallies.entry(name).or_default();
+            tally.games += 1;
+            let kind = tally.kinds.entry(task.kind.clone()).or_default();
+            kind.1 += 1;
+            match won {
+                Ok(()) => {
+                    tally.steps.push(steps as f64);
+                    kind.0 += 1;
+                }
+                Err(why) => report(json!({"expert": name, "lost": task.id, "why": why.to_string()})),
+            }
+        }
+    }
+    let rows: Vec<Value> = tallies.into_iter().map(|(name, tally)| tally.row(name)).collect();
+    Ok(json!({"suite": suite.name(), "split": split, "games": tasks.len(), "step_limit": STEP_LIMIT, "experts": rows}))
+}
+
+#[derive(Default)]
+struct Tally {
+    games: usize,
+    /// Steps of the games won.
+    steps: Vec<f64>,
+    /// Won and played, by kind of task.
+    kinds: BTreeMap<String, (usize, usize)>,
+}
+
+impl Tally {
+    fn row(self, name: &str) -> Value {
+        let won = self.steps.len();
+        let mean = self.steps.iter().sum::<f64>() / won.max(1) as f64;
+        let (low, high) = crate::experience::wilson(won as u64, self.games as u64);
+        let kinds: BTreeMap<String, String> =
+            self.kinds.into_iter().map(|(kind, (won, all))| (kind, format!("{won}/{all}"))).collect();
+        json!({
+            "expert": name,
+            "won": won,
+            "success": won as f64 / self.games.max(1) as f64,
+            "interval": [low, high],
+            "steps_mean": mean,
+            "steps": super::spread(self.steps),
+            "kinds": kinds,
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! `foretaste env make`: a suite's games as files that this engine and the original one read.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::Out;
+use crate::env::household;
+use crate::error::{Error, Result};
+
+/// Arguments of `foretaste env make`.
+#[derive(Debug, Args)]
+pub struct MakeArgs {
+    /// The suite whose games are generated
+    #[arg(long, value_enum, default_value_t = Generated::Household)]
+    suite: Generated,
+    /// The split: train, seen, unseen
+    #[arg(long, default_value = "train")]
+    split: String,
+    /// How many games
+    #[arg(long, default_value_t = 100)]
+    games: usize,
+    /// The first game's number
+    #[arg(long, default_value_t = 0)]
+    first: usize,
+    /// Where to: DIR/SPLIT/KIND-…/GAME/game.tw-pddl, as ALFWorld's data is laid out
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    difficulty: DifficultyArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Generated {
+    Household,
+}
+
+/// How hard generated games are.
+#[derive(Debug, Clone, Args)]
+struct DifficultyArgs {
+    /// Fewest and most other things lying around
+    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"])]
+    distractors: Option<Vec<usize>>,
+    /// Fewest and most pieces of furniture
+    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"])]
+    furniture: Option<Vec<usize>>,
+    /// Fewest and most steps of the walkthrough
+    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"])]
+    steps: Option<Vec<usize>>,
+}
+
+fn range(given: Option<&Vec<usize>>, usual: (usize, usize), what: &str) -> Result<(usize, usize)> {
+    match given.map(Vec::as_slice) {
+        None => Ok(usual),
+        Some([low, high]) if low <= high => Ok((*low, *high)),
+        Some(other) => Err(Error::new(format!("--{what} {other:?}: the first number must not exceed the second"))),
+    }
+}
+
+/// Runs the command.
+pub fn run(out: &Out, args: &MakeArgs) -> Result<()> {
+    let Generated::Household = args.suite;
+    let usual = household::Difficulty::default();
+    let difficulty = household::Difficulty {
+        distractors: range(args.difficulty.distractors.as_ref(), usual.distractors, "distractors")?,
+        furniture: range(args.difficulty.furniture.as_ref(), usual.furniture, "furniture")?,
+        steps: range(args.difficulty.steps.as_ref(), usual.steps, "steps")?,
+    };
+    if !household::has_split(&args.split) {
+        return Err(Error::new(format!("household has no split `{}`", args.split)).hint("splits: train, seen, unseen"));
+    }
+    for index in args.first..args.first + args.games {
+        let game = household::generate(&args.split, index, &difficulty)?;
+        let folder = args.out.join(&args.split).join(game.folder()).join(format!("game_{index:06}"));
+        let path = folder.join("game.tw-pddl");
+        write(&folder, &path, &game.file)?;
+        let steps = game.file.walkthrough.len();
+        out.line(&json!({"game": path, "kind": game.kind, "steps": steps}), || path.display().to_string());
+    }
+    Ok(())
+}
+
+/// Atomically: whole or not at all.
+fn write(folder: &Path, path: &Path, file: &impl serde::Serialize) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::io("making", folder, &e))?;
+    let failed = |e: std::io::Error| Error::io("writing", path, &e);
+    let mut temp = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    serde_json::to_writer(&mut temp, file).map_err(|e| failed(e.into()))?;
+    temp.as_file().sync_all().map_err(failed)?;
+    temp.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}

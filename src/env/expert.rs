@@ -1,0 +1,134 @@
+//! Experts: who knows what to do in a state.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Environment;
+use crate::control::Cancel;
+use crate::error::{Error, Result};
+
+/// What an expert says about a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// The action it would take.
+    pub action: String,
+    /// Steps to the goal along its plan, this one included, where it has one.
+    pub steps_left: Option<usize>,
+}
+
+/// Why an expert says nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Silence {
+    /// The episode is over.
+    Done,
+    /// The state is not one that the stored walkthrough passes through.
+    OffPath,
+    /// It is proved that the goal cannot be reached from here any more.
+    Unsolvable,
+    /// The search reached that many nodes, its limit.
+    GaveUp(usize),
+    /// The person asked to stop.
+    Cancelled,
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => write!(f, "the episode is over"),
+            Self::OffPath => write!(f, "this state is off the walkthrough"),
+            Self::Unsolvable => write!(f, "the goal cannot be reached from here any more"),
+            Self::GaveUp(nodes) => write!(f, "no plan found within {nodes} nodes"),
+            Self::Cancelled => write!(f, "cancelled"),
+            Self::Other(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl From<Error> for Silence {
+    fn from(error: Error) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+/// Something that knows what to do in some or all states of a task.
+pub trait Expert: Send + Sync {
+    /// A short name for screens and records.
+    fn name(&self) -> &'static str;
+
+    /// The action for this state.
+    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, Silence>;
+
+    /// All admissible actions that start a shortest way to the goal, for an expert that knows the world; one that does
+    /// not only knows its own.
+    fn starts(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Vec<Arc<str>>, Silence> {
+        self.advise(env, cancel).map(|advice| vec![advice.action.into()])
+    }
+}
+
+/// The expert that knows the world, and therefore how far the goal is.
+pub const PLANNER: &str = "planner";
+
+/// The experts that a suite offers for a task; the first is the one that speaks unless another is asked for.
+#[derive(Default)]
+pub struct Experts(Vec<Box<dyn Expert>>);
+
+impl Experts {
+    /// These, in this order.
+    pub fn new(list: Vec<Box<dyn Expert>>) -> Self {
+        Self(list)
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|expert| expert.name()).collect()
+    }
+
+    /// The one of that name, or the first.
+    pub fn get(&self, name: Option<&str>) -> Result<&dyn Expert> {
+        let found = match name {
+            Some(name) => self.0.iter().find(|expert| expert.name() == name),
+            None => self.0.first(),
+        };
+        found.map(AsRef::as_ref).ok_or_else(|| match name {
+            Some(name) => Error::new(format!("there is no expert `{name}` here"))
+                .hint(format!("experts of this suite: {}, and human", self.names().join(", "))),
+            None => Error::new("this suite offers no expert").hint("play games by hand in Explore and keep them"),
+        })
+    }
+
+    /// What the expert of that name says, or where it has no answer what another one says; with who it is that speaks.
+    /// The silence is that of the one asked.
+    pub fn advise(
+        &self,
+        name: Option<&str>,
+        env: &dyn Environment,
+        cancel: &Cancel,
+    ) -> Result<(&'static str, Advice), Silence> {
+        let asked = self.get(name)?;
+        let others = self.0.iter().map(AsRef::as_ref).filter(|other| other.name() != asked.name());
+        let mut silence = None;
+        for expert in std::iter::once(asked).chain(others) {
+            match expert.advise(env, cancel) {
+                Ok(advice) => return Ok((expert.name(), advice)),
+                Err(why) => silence = silence.or(Some(why)),
+            }
+        }
+        Err(silence.unwrap_or(Silence::Done))
+    }
+
+    /// Steps of a shortest way to the goal, where something knows the world.
+    pub fn distance(&self, env: &dyn Environment, cancel: &Cancel) -> Result<usize, Silence> {
+        if env.turn().success {
+            return Ok(0);
+        }
+        let advice = self.get(Some(PLANNER))?.advise(env, cancel)?;
+        advice.steps_left.ok_or_else(|| Silence::Other("the planner does not say how far the goal is".into()))
+    }
+
+    /// All admissible actions that start a shortest way to the goal, where something knows the world.
+    pub fn starts(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Vec<Arc<str>>, Silence> {
+        self.get(Some(PLANNER))?.starts(env, cancel)
+    }
+}

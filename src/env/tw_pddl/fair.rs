@@ -1,0 +1,215 @@
+//! The expert that plays fair: it knows what the texts of this episode have told, and nothing else.
+//!
+//! What it has not been told is left out of the facts it plans on: things that no text named, contents that no text
+//! listed. If a plan exists on what is left, it follows it. If not, something that the task needs has not been seen
+//! yet, and it looks for it: of all places whose contents were never listed, it goes to the one where finding it is
+//! likeliest for the steps that looking takes ([`Prior`]), opens it if it must, and remembers what it saw. This is what
+//! a sensible person would do, so a policy that sees the same texts can learn it.
+
+use std::sync::Arc;
+
+use super::experts::engine;
+use super::facts::{FactSet, Object, arg, pred_of};
+use super::game::Game;
+use super::pddl::{Domain, Pred, Term};
+use super::plan::{Limits, Plan, Planner};
+use super::prior::Prior;
+use super::world::World;
+use crate::control::Cancel;
+use crate::env::{Advice, Environment, Expert, Silence};
+use crate::error::{Error, Result};
+
+/// What a domain calls the things that a search is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles {
+    /// The agent is at a location.
+    pub at: Pred,
+    /// A place to put things is at a location.
+    pub spot: Pred,
+    /// A thing is in or on a place.
+    pub within: Pred,
+    /// A place can be shut.
+    pub shuts: Pred,
+    /// It is open.
+    pub open: Pred,
+    /// A place is of a kind.
+    pub place_kind: Pred,
+    /// A thing is of a kind.
+    pub thing_kind: Pred,
+}
+
+/// The words of ALFWorld's domain and of the household's, in the order of the fields of [`Roles`].
+const WORDS: [[&str; 7]; 2] = [
+    ["atlocation", "receptacleatlocation", "inreceptacle", "openable", "opened", "receptacletype", "objecttype"],
+    ["standing", "spot", "within", "shuts", "ajar", "fkindof", "tkindof"],
+];
+
+impl Roles {
+    /// The roles in a domain whose words are known.
+    pub fn of(domain: &Domain) -> Option<Self> {
+        WORDS.iter().find_map(|words| {
+            let found: Option<Vec<Pred>> = words.iter().map(|word| domain.predicate(word)).collect();
+            let [at, spot, within, shuts, open, place_kind, thing_kind] = found?[..] else { return None };
+            Some(Self { at, spot, within, shuts, open, place_kind, thing_kind })
+        })
+    }
+
+    /// The kind of a thing or place.
+    pub fn kind(game: &Game, pred: Pred, object: Object) -> Option<Object> {
+        game.fixed.of(pred, Some(object)).first().map(|fact| arg(*fact, 1))
+    }
+}
+
+/// The name of a kind without what the domains add to it ("sinkbasintype" and "sinkkind" are of a sink).
+pub fn kind_name(game: &Game, kind: Object) -> &str {
+    let id = game.ids[usize::from(kind)].as_str();
+    ["type", "kind", "sort"].iter().find_map(|end| id.strip_suffix(end)).unwrap_or(id)
+}
+
+/// The fair expert of one game.
+#[derive(Debug)]
+pub struct Fair {
+    planner: Arc<Planner>,
+    roles: Roles,
+    prior: &'static Prior,
+    /// Kinds of things that the goal asks for, and how many of each.
+    wanted: Vec<(Object, usize)>,
+}
+
+impl Fair {
+    /// For a game; fails for a domain whose words it does not know.
+    pub fn new(planner: Arc<Planner>, game: &Game) -> Result<Self> {
+        let roles = Roles::of(&game.domain).ok_or_else(|| {
+            Error::new("the fair expert does not know this domain's words for places and things")
+                .hint("use --expert planner or walkthrough")
+        })?;
+        let mut wanted: Vec<(Object, usize)> = Vec::new();
+        for clause in &game.goal {
+            let mut vars: Vec<(Object, u8)> = Vec::new();
+            for atom in clause.literals.iter().filter(|l| !l.negated).map(|l| &l.atom) {
+                let [Term::Var(v), Term::Const(c)] = atom.args[..] else { continue };
+                if let Some(kind) = game.goal_constants[usize::from(c)].filter(|_| atom.pred == roles.thing_kind)
+                    && !vars.contains(&(kind, v))
+                {
+                    vars.push((kind, v));
+                }
+            }
+            // A thing that must be able to do something, like a lamp in the household's goal, has no kind there.
+            for literal in clause.literals.iter().filter(|l| !l.negated && l.atom.args.len() == 1) {
+                let Term::Var(v) = literal.atom.args[0] else { continue };
+                let able = game.fixed.of(literal.atom.pred, None).first().map(|fact| arg(*fact, 0));
+                let kind = able.and_then(|thing| Roles::kind(game, roles.thing_kind, thing));
+                if let Some(kind) = kind.filter(|_| !vars.iter().any(|(_, known)| *known == v)) {
+                    vars.push((kind, v));
+                }
+            }
+            for (kind, _) in &vars {
+                let count = vars.iter().filter(|(other, _)| other == kind).count();
+                match wanted.iter_mut().find(|(known, _)| known == kind) {
+                    Some((_, most)) => *most = count.max(*most),
+                    None => wanted.push((*kind, count)),
+                }
+            }
+        }
+        Ok(Self { planner, roles, prior: Prior::of(&game.domain), wanted })
+    }
+
+    /// The changeable facts that the texts have told.
+    fn believed(&self, world: &World) -> FactSet {
+        let (game, seen) = (world.game(), world.seen());
+        let told = |fact: &u64| {
+            let pred = pred_of(*fact);
+            // What the agent did itself is known, and where it stands; of what was there before, only what was listed.
+            !game.start.has(*fact)
+                || pred == self.roles.at
+                || (pred == self.roles.within && seen.named(arg(*fact, 0)) && seen.listed(arg(*fact, 1)))
+        };
+        FactSet::new(world.fluents().all().iter().copied().filter(told).collect())
+    }
+
+    /// Kinds of things of which too few have been seen.
+    fn missing(&self, world: &World) -> Vec<Object> {
+        let game = world.game();
+        let things = game.fixed.of(self.roles.thing_kind, None);
+        let seen = |kind: Object| things.iter().filter(|f| arg(**f, 1) == kind && world.seen().named(arg(**f, 0))).count();
+        let few: Vec<Object> =
+            self.wanted.iter().filter(|(kind, count)| seen(*kind) < *count).map(|(kind, _)| *kind).collect();
+        if few.is_empty() { self.wanted.iter().map(|(kind, _)| *kind).collect() } else { few }
+    }
+
+    /// Where to look next, and the command that brings one nearer to having looked there.
+    fn look(&self, world: &World) -> Option<Arc<str>> {
+        let (game, roles) = (world.game(), self.roles);
+        let here = world.fluents().of(roles.at, None).first().map(|fact| arg(*fact, 1))?;
+        let wanted: Vec<&str> = self.missing(world).iter().map(|kind| kind_name(game, *kind)).collect();
+        let mut best: Option<(f64, &str, Object, bool)> = None;
+        for fact in game.fixed.of(roles.spot, None) {
+            let (place, location) = (arg(*fact, 0), arg(*fact, 1));
+            if world.seen().listed(place) {
+                continue;
+            }
+            let shut = self.shut(world, place);
+            let steps = 1 + usize::from(shut && location != here);
+            let kind = Roles::kind(game, roles.place_kind, place).map_or("", |kind| kind_name(game, kind));
+            let value = self.prior.chance(&wanted, kind) / steps as f64;
+            let name = game.names[usize::from(place)].as_str();
+            let natural = |name: &str| (name.len(), name.to_string()); // "drawer 2" before "drawer 10"
+            if best.is_none_or(|(most, known, _, _)| value > most || (value >= most && natural(name) < natural(known))) {
+                best = Some((value, name, place, location == here));
+            }
+        }
+        let (_, _, place, there) = best?;
+        self.towards(world, place, there)
+    }
+
+    fn shut(&self, world: &World, place: Object) -> bool {
+        let fact = |pred| super::facts::pack(pred, &[place]);
+        world.game().fixed.has(fact(self.roles.shuts)) && !world.fluents().has(fact(self.roles.open))
+    }
+
+    /// The command about a place that goes there, opens it, or looks at it.
+    fn towards(&self, world: &World, place: Object, there: bool) -> Option<Arc<str>> {
+        let game = world.game();
+        let wanted = match (there, self.shut(world, place)) {
+            (false, _) => Some(self.roles.at),
+            (true, true) => Some(self.roles.open),
+            (true, false) => None,
+        };
+        let operators = game.operators();
+        let about = |id: &u32| {
+            let operator = operators.get(*id);
+            let action = &game.domain.actions[usize::from(operator.action)];
+            let matters = |pred: Pred| game.matters[usize::from(pred)];
+            let does = match wanted {
+                Some(pred) => action.effects.iter().any(|e| !e.delete && e.atom.pred == pred),
+                None => !action.effects.iter().any(|e| matters(e.atom.pred)),
+            };
+            does && operator.vars[..action.params.len()].contains(&place)
+        };
+        let menu = world.menu();
+        let mut found = menu.commands.iter().zip(&menu.operators).filter(|(_, id)| about(id));
+        found.next().map(|(command, _)| Arc::clone(command))
+    }
+}
+
+impl Expert for Fair {
+    fn name(&self) -> &'static str {
+        "fair"
+    }
+
+    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, Silence> {
+        let world = engine(env)?.world();
+        let limits = Limits { cancel: Some(cancel.clone()), ..Limits::default() };
+        match self.planner.plan_from(world, &self.believed(world), false, &limits)? {
+            Plan::Found { steps, .. } if !steps.is_empty() => {
+                return Ok(Advice { action: steps[0].1.to_string(), steps_left: Some(steps.len()) });
+            }
+            Plan::Cancelled => return Err(Silence::Cancelled),
+            _ => {}
+        }
+        let action = self.look(world).map(|command| command.to_string());
+        let action =
+            action.ok_or_else(|| Silence::Other("every place was looked into and what was seen does not do".into()))?;
+        Ok(Advice { action, steps_left: None })
+    }
+}
