@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::agent::{Case, Policy, Reflector};
 use crate::control::{Cancel, Control, Meter, Progress};
-use crate::env::{Environment, Expert, Experts, Opened, STEP_LIMIT, Silence, Suite, TaskRef};
+use crate::env::{Environment, Expert, Experts, Opened, Silence, Suite, TaskRef};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Effect, Purpose, Step, Trajectory};
 use crate::rng::Rng;
@@ -68,10 +68,11 @@ pub fn trajectory_at(opened: &Opened, split: &str, purpose: Purpose, actor: &str
 pub fn play_expert(
     env: &mut dyn Environment,
     expert: &dyn Expert,
+    limit: usize,
     cancel: &Cancel,
     mut each: impl FnMut(&dyn Environment, &str),
 ) -> Result<Result<(), Silence>> {
-    for _ in 0..STEP_LIMIT {
+    for _ in 0..limit {
         if env.turn().success {
             return Ok(Ok(()));
         }
@@ -83,7 +84,7 @@ pub fn play_expert(
         env.step(&advice.action)?;
         each(env, &advice.action);
     }
-    let late = || Silence::Other(format!("the goal was not reached within {STEP_LIMIT} steps"));
+    let late = || Silence::Other(format!("the goal was not reached within {limit} steps"));
     Ok(if env.turn().success { Ok(()) } else { Err(late()) })
 }
 
@@ -138,7 +139,7 @@ pub fn demonstrations(
             continue;
         }
         let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Demonstration, expert.name(), scope.seed);
-        let won = play_expert(opened.env.as_mut(), expert, &control.cancel, |env, action| {
+        let won = play_expert(opened.env.as_mut(), expert, opened.limit, &control.cancel, |env, action| {
             trajectory.steps.push(step_of(env, action, expert.name()));
         })?;
         let progress = meter.at(i as u64 + 1);

@@ -6,7 +6,7 @@ use crate::agent::local::LocalAgent;
 use crate::agent::{Policy, WorldModel, shares};
 use crate::collect::{Scope, choose, step_of, trajectory_at};
 use crate::control::{Control, Meter, Progress};
-use crate::env::{STEP_LIMIT, Suite};
+use crate::env::Suite;
 use crate::error::Result;
 use crate::experience::{Purpose, wilson, word_f1};
 use crate::rng::Rng;
@@ -82,7 +82,7 @@ pub fn evaluate(
         let mut opened = suite.open(&task.id)?;
         let mut rng = Rng::stream(scope.seed, &task.id);
         let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Evaluation, &checkpoint, scope.seed);
-        while trajectory.steps.len() < STEP_LIMIT && !opened.env.turn().done {
+        while trajectory.steps.len() < opened.limit && !opened.env.turn().done {
             control.checkpoint()?;
             let t = trajectory.steps.len();
             let state = trajectory.state(t);

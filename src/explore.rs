@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::collect::{Yardstick, step_of, trajectory_at, try_action};
 use crate::control::Cancel;
-use crate::env::{Advice, Environment, Expert, Experts, Opened, STEP_LIMIT, Silence, Suite};
+use crate::env::{Advice, Environment, Expert, Experts, Opened, Silence, Suite};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Effect, Purpose, State, Trajectory};
 
@@ -71,6 +71,8 @@ pub struct View {
     pub node: usize,
     /// Steps taken to it.
     pub depth: usize,
+    /// Steps an episode may take.
+    pub limit: usize,
     /// The observation exactly as given.
     pub observation: String,
     /// Admissible actions, in the environment's order.
@@ -126,6 +128,9 @@ pub struct Session {
     experts: Experts,
     /// Who is to speak.
     asked: String,
+    limit: usize,
+    /// What a person should know about the task.
+    pub warning: Option<String>,
     nodes: Vec<Node>,
     at: usize,
 }
@@ -137,10 +142,11 @@ impl Session {
         let start = trajectory_at(&opened, split, Purpose::Exploration, HUMAN, 0);
         let asked = match asked {
             Some(HUMAN) => HUMAN,
-            name => opened.experts.get(name).map_or(HUMAN, Expert::name),
+            name => opened.experts.get(name).or_else(|_| opened.experts.get(None)).map_or(HUMAN, Expert::name),
         };
-        let root = Node { parent: None, action: String::new(), source: String::new(), depth: 0, env: opened.env };
-        Ok(Self { start, experts: opened.experts, asked: asked.to_string(), nodes: vec![root], at: 0 })
+        let Opened { env, experts, limit, warning, .. } = opened;
+        let root = Node { parent: None, action: String::new(), source: String::new(), depth: 0, env };
+        Ok(Self { start, experts, asked: asked.to_string(), limit, warning, nodes: vec![root], at: 0 })
     }
 
     /// Who is asked to speak as the expert.
@@ -191,8 +197,8 @@ impl Session {
         if self.env().turn().done {
             return Err(Error::new("the episode is over here").hint("go back with u, or to the next task with ]"));
         }
-        if self.nodes[self.at].depth >= STEP_LIMIT {
-            return Err(Error::new(format!("the step limit of {STEP_LIMIT} is reached")).hint("go back with u"));
+        if self.nodes[self.at].depth >= self.limit {
+            return Err(Error::new(format!("the step limit of {} is reached", self.limit)).hint("go back with u"));
         }
         let action = action.trim();
         let known = self.nodes.iter().position(|node| node.parent == Some(self.at) && node.action == action);
@@ -319,6 +325,7 @@ impl Session {
             task: self.start.task.clone(),
             node: self.at,
             depth: self.nodes[self.at].depth,
+            limit: self.limit,
             observation: turn.observation.to_string(),
             admissible: trajectory.admissible_at(trajectory.steps.len()).to_vec(),
             expert,

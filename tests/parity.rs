@@ -1,24 +1,15 @@
 //! Replays transcripts of the original engine: observation, admissible commands in order, victory, and the hash of the
 //! text facts.
 
+mod common;
+
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use common::shared;
 use foretaste::env::Environment;
 use foretaste::env::tw_pddl::TwPddl;
 use foretaste::env::tw_pddl::game::Game;
-
-/// The folder with the real games and transcripts, or none (said loudly: these tests then check nothing).
-fn shared() -> Option<PathBuf> {
-    let named = std::env::var_os("FORETASTE_SHARED").map(PathBuf::from);
-    let path = named.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared")).join("alfworld");
-    if path.join("oracle").is_dir() {
-        return Some(path);
-    }
-    eprintln!("\n!!! NOT CHECKED: no ALFWorld transcripts at {}. Set FORETASTE_SHARED. !!!\n", path.display());
-    None
-}
 
 fn fact_hash(env: &TwPddl) -> String {
     sha1_smol::Sha1::from(env.world().text_facts().join("\n")).digest().to_string()

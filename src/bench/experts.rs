@@ -33,7 +33,7 @@ pub fn run(
             let mut env = opened.env.fork()?;
             let mut steps = 0;
             let expert = opened.experts.get(Some(name))?;
-            let won = play_expert(env.as_mut(), expert, &control.cancel, |_, _| steps += 1)?;
+            let won = play_expert(env.as_mut(), expert, opened.limit, &control.cancel, |_, _| steps += 1)?;
             let tally = tallies.entry(name).or_default();
             tally.games += 1;
             let kind = tally.kinds.entry(task.kind.clone()).or_default();
@@ -47,8 +47,9 @@ pub fn run(
             }
         }
     }
+    let limit = tasks.first().map_or(Ok(STEP_LIMIT), |task| suite.open(&task.id).map(|opened| opened.limit))?;
     let rows: Vec<Value> = tallies.into_iter().map(|(name, tally)| tally.row(name)).collect();
-    Ok(json!({"suite": suite.name(), "split": split, "games": tasks.len(), "step_limit": STEP_LIMIT, "experts": rows}))
+    Ok(json!({"suite": suite.name(), "split": split, "games": tasks.len(), "step_limit": limit, "experts": rows}))
 }
 
 #[derive(Default)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Common;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
-use crate::formats::{self, Set};
+use crate::formats::{self, Observations, Set};
 
 /// Arguments of `foretaste data`.
 #[derive(Debug, Args)]
@@ -37,6 +37,9 @@ enum DataCommand {
         /// Which set
         #[arg(long, value_enum)]
         set: Set,
+        /// How observations stand in the prompts
+        #[arg(long, value_enum, default_value_t)]
+        observations: Observations,
         /// The file to write (not there yet); stdout without it
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -95,13 +98,13 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             store.set_deleted(id, deleted)?;
             rows(vec![json!({"trajectory": id, "deleted": deleted})])
         }
-        DataCommand::Export { set, out: None } => formats::export(&store, set, &mut |line| {
+        DataCommand::Export { set, observations, out: None } => formats::export(&store, set, observations, &mut |line| {
             out.line(line, || line.to_string());
             Ok(())
         })
         .map(|_| ()),
-        DataCommand::Export { set, out: Some(path) } => {
-            let written = formats::export_file(&store, set, &path)?;
+        DataCommand::Export { set, observations, out: Some(path) } => {
+            let written = formats::export_file(&store, set, observations, &path)?;
             rows(vec![json!({"file": path, "examples": written})])
         }
     }

@@ -81,14 +81,19 @@ struct GameArgs {
 
 impl GameArgs {
     fn open(&self) -> Result<Opened> {
-        match (&self.game, &self.task) {
+        let opened = match (&self.game, &self.task) {
             (Some(file), _) => {
                 let id = file.display().to_string();
-                open_game_file(file, &self.suite.suite, TaskRef { id, kind: String::new() })
+                let opened = open_game_file(file, &self.suite.suite, TaskRef { id, kind: String::new() })?;
+                Opened { limit: self.suite.step_limit, ..opened }
             }
-            (None, Some(task)) => self.suite.open()?.open(task),
-            (None, None) => Err(Error::new("name a game with --game FILE or --task ID")),
+            (None, Some(task)) => self.suite.open()?.open(task)?,
+            (None, None) => return Err(Error::new("name a game with --game FILE or --task ID")),
+        };
+        if let Some(warning) = &opened.warning {
+            eprintln!("warning: {warning}");
         }
+        Ok(opened)
     }
 }
 
@@ -105,7 +110,7 @@ pub fn run(common: &Common, args: EnvArgs) -> Result<()> {
             let expert = expert.teacher(&person).expert(&opened.experts)?;
             show(&out, 0, None, opened.env.as_ref());
             let mut t = 0;
-            let won = play_expert(opened.env.as_mut(), expert, &interruptible().cancel, |env, action| {
+            let won = play_expert(opened.env.as_mut(), expert, opened.limit, &interruptible().cancel, |env, action| {
                 t += 1;
                 show(&out, t, Some(action), env);
             })?;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 
 use crate::control::Control;
-use crate::env::{Suite, open_suite};
+use crate::env::{STEP_LIMIT, Suite, limited, open_suite};
 use crate::error::{Error, Result};
 use crate::paths;
 use crate::store::Store;
@@ -73,11 +73,14 @@ struct SuiteArgs {
     /// The suite's files (alfworld: the folder with train/, valid_seen/, ...; default $ALFWORLD_DATA)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Steps an episode may take, refused actions included
+    #[arg(long, value_name = "N", default_value_t = STEP_LIMIT)]
+    step_limit: usize,
 }
 
 impl SuiteArgs {
     fn open(&self) -> Result<Arc<dyn Suite>> {
-        open_suite(&self.suite, self.data.as_deref())
+        Ok(limited(open_suite(&self.suite, self.data.as_deref())?, self.step_limit))
     }
 }
 

@@ -81,6 +81,10 @@ pub struct Opened {
     pub suite: String,
     /// The task.
     pub task: TaskRef,
+    /// How many steps an episode may take; actions that the environment refuses count as steps.
+    pub limit: usize,
+    /// What a person should know before playing it.
+    pub warning: Option<String>,
 }
 
 /// A family of tasks.
@@ -114,7 +118,38 @@ pub fn open_game_file(path: &Path, suite: &str, task: TaskRef) -> Result<Opened>
 
 fn open_game(game: &Arc<tw_pddl::game::Game>, suite: &str, task: TaskRef) -> Result<Opened> {
     let env = tw_pddl::TwPddl::new(game)?;
-    Ok(Opened { env: Box::new(env), experts: tw_pddl::experts(game)?, suite: suite.into(), task })
+    let warning = (!game.solvable).then(|| "the game's file says that it cannot be won (`solvable` is false)".to_string());
+    let experts = tw_pddl::experts(game)?;
+    Ok(Opened { env: Box::new(env), experts, suite: suite.into(), task, limit: STEP_LIMIT, warning })
+}
+
+/// A suite whose episodes may take another number of steps.
+struct Limited {
+    suite: Arc<dyn Suite>,
+    limit: usize,
+}
+
+impl Suite for Limited {
+    fn name(&self) -> &'static str {
+        self.suite.name()
+    }
+
+    fn splits(&self) -> Vec<String> {
+        self.suite.splits()
+    }
+
+    fn tasks(&self, split: &str) -> Result<Vec<TaskRef>> {
+        self.suite.tasks(split)
+    }
+
+    fn open(&self, id: &str) -> Result<Opened> {
+        Ok(Opened { limit: self.limit, ..self.suite.open(id)? })
+    }
+}
+
+/// The same suite with that many steps an episode.
+pub fn limited(suite: Arc<dyn Suite>, limit: usize) -> Arc<dyn Suite> {
+    Arc::new(Limited { suite, limit })
 }
 
 /// The task with that identifier among a suite's splits, or an error that says how to list them.

@@ -24,16 +24,40 @@ pub enum Set {
     Reflection,
 }
 
+/// How observations stand in a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Observations {
+    /// As common agent harnesses give them: without the engine's banner, the repeated task line, and the location's
+    /// number that the older wording puts in front of an arrival.
+    #[default]
+    Stripped,
+    /// Byte for byte as the engine printed them.
+    Original,
+}
+
 const ACT: &str = "You act in a text environment. Answer with the next action only.";
 const PREDICT: &str = "You predict what a text environment answers. Answer with the next observation only.";
 const THINK: &str = "You act in a text environment. Think in <think></think>, then give the action in <action></action>.";
 
-fn prompt(state: &State) -> String {
-    let mut text = format!("Task: {}\n\n{}", state.task.trim(), first_observation(&state.observation, &state.task));
+fn prompt(state: &State, how: Observations) -> String {
+    let mut text = match how {
+        Observations::Stripped => {
+            format!("Task: {}\n\n{}", state.task.trim(), first_observation(&state.observation, &state.task))
+        }
+        Observations::Original => state.observation.clone(),
+    };
     for (action, observation) in &state.history {
-        text.push_str(&format!("\n\n> {action}\n{observation}"));
+        text.push_str(&format!("\n\n> {action}\n{}", told(observation, how)));
     }
     text
+}
+
+fn told(observation: &str, how: Observations) -> &str {
+    let arrival = observation.strip_prefix("You arrive at loc ").and_then(|rest| rest.split_once(". "));
+    match (how, arrival) {
+        (Observations::Stripped, Some((number, rest))) if number.bytes().all(|b| b.is_ascii_digit()) => rest,
+        _ => observation,
+    }
 }
 
 fn example(system: &str, user: &str, assistant: &str) -> Value {
@@ -45,7 +69,7 @@ fn example(system: &str, user: &str, assistant: &str) -> Value {
 }
 
 /// Calls `each` with every example of a set, in the order of the store; returns how many there are.
-pub fn export(store: &Store, set: Set, each: &mut dyn FnMut(&Value) -> Result<()>) -> Result<usize> {
+pub fn export(store: &Store, set: Set, how: Observations, each: &mut dyn FnMut(&Value) -> Result<()>) -> Result<usize> {
     let mut count = 0;
     let mut emit = |line: &Value| {
         count += 1;
@@ -56,14 +80,14 @@ pub fn export(store: &Store, set: Set, each: &mut dyn FnMut(&Value) -> Result<()
         let branches = if set == Set::WorldModel { store.branches(demo.id)? } else { Vec::new() };
         let reflections = if set == Set::Reflection { store.approved(demo.id)? } else { Vec::new() };
         for (t, step) in trajectory.steps.iter().enumerate() {
-            let state = prompt(&trajectory.state(t));
+            let state = prompt(&trajectory.state(t), how);
             match set {
                 Set::Imitation => emit(&example(ACT, &state, &step.action))?,
                 Set::WorldModel => {
                     let expert = std::iter::once((step.action.as_str(), step.observation.as_str()));
                     let others = branches.iter().filter(|b| b.t == t).map(|b| (b.action.as_str(), b.observation.as_str()));
                     for (action, observation) in expert.chain(others) {
-                        emit(&example(PREDICT, &format!("{state}\n\n> {action}"), observation))?;
+                        emit(&example(PREDICT, &format!("{state}\n\n> {action}"), told(observation, how)))?;
                     }
                 }
                 Set::Reflection => {
@@ -79,7 +103,7 @@ pub fn export(store: &Store, set: Set, each: &mut dyn FnMut(&Value) -> Result<()
 }
 
 /// [`export`] into a new file, which appears only when it is complete.
-pub fn export_file(store: &Store, set: Set, path: &Path) -> Result<usize> {
+pub fn export_file(store: &Store, set: Set, how: Observations, path: &Path) -> Result<usize> {
     if path.exists() {
         return Err(
             Error::new(format!("{}: already there", path.display())).hint("name another file, or move it away first")
@@ -88,7 +112,7 @@ pub fn export_file(store: &Store, set: Set, path: &Path) -> Result<usize> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let at = |e: &std::io::Error| Error::io("writing", path, e);
     let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder).map_err(|e| at(&e))?);
-    let count = export(store, set, &mut |line| writeln!(file, "{line}").map_err(|e| at(&e)))?;
+    let count = export(store, set, how, &mut |line| writeln!(file, "{line}").map_err(|e| at(&e)))?;
     let file = file.into_inner().map_err(|e| at(e.error()))?;
     file.as_file().sync_all().map_err(|e| at(&e))?;
     file.persist_noclobber(path).map_err(|e| at(&e.error))?;

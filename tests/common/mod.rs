@@ -1,7 +1,7 @@
 //! What the end-to-end tests share: the binary, a fresh data directory, and its output as JSON.
 #![allow(dead_code)] // each test program uses a part of it
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -36,4 +36,15 @@ pub fn failure(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(!text.contains("panicked"), "{text}");
     text
+}
+
+/// The folder with the real games and transcripts, or none (said loudly: these tests then check nothing).
+pub fn shared() -> Option<PathBuf> {
+    let named = std::env::var_os("FORETASTE_SHARED").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared")).join("alfworld");
+    if path.join("oracle").is_dir() {
+        return Some(path);
+    }
+    eprintln!("\n!!! NOT CHECKED: no ALFWorld transcripts at {}. Set FORETASTE_SHARED. !!!\n", path.display());
+    None
 }

@@ -14,6 +14,8 @@ pub mod grammar;
 pub mod matching;
 pub mod pddl;
 pub mod plan;
+#[cfg(test)]
+mod print;
 pub mod prior;
 pub mod seen;
 pub mod sexpr;

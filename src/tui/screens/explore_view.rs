@@ -47,7 +47,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn heading<'a>(view: &View, theme: Theme, width: usize) -> Line<'a> {
-    let limit = crate::env::STEP_LIMIT;
+    let limit = view.limit;
     let far = match &view.distance {
         _ if view.success => "solved".to_string(),
         _ if view.done => "over".to_string(),

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use super::{Mailbox, worker};
 use crate::collect::case_at;
 use crate::error::Result;
-use crate::formats::{self, Set};
+use crate::formats::{self, Observations, Set};
 use crate::store::Store;
 use crate::train::trainer::{Data, is_alive};
 use crate::train::{Objective, Plan, checkpoint};
@@ -83,7 +83,12 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
             for (set, name) in
                 [(Set::Imitation, "expert_sft"), (Set::WorldModel, "iwm_sft"), (Set::Reflection, "reflection_sft")]
             {
-                let count = formats::export_file(store, set, &folder.join(format!("{name}-{stamp}.jsonl")))?;
+                let count = formats::export_file(
+                    store,
+                    set,
+                    Observations::default(),
+                    &folder.join(format!("{name}-{stamp}.jsonl")),
+                )?;
                 counts.push(format!("{name} {count}"));
             }
             mail.send(Msg::Notice(Notice::info(format!("wrote {} to {}", counts.join(", "), folder.display()))));

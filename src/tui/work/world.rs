@@ -150,6 +150,9 @@ impl World {
         let id = self.session()?.task_id().to_string();
         let place = self.tasks.iter().position(|task| task.id == id).map_or(0, |at| at + 1);
         let view = self.session()?.view()?;
+        if let Some(warning) = self.session()?.warning.take() {
+            self.mail.send(Msg::Notice(Notice::info(warning)));
+        }
         self.mail.send(Msg::Explore(explore::Msg::View { view: Box::new(view), place, of: self.tasks.len() }));
         Ok(())
     }

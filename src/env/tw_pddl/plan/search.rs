@@ -109,7 +109,7 @@ impl Search<'_> {
                 continue;
             };
             taken += 1;
-            if taken.is_multiple_of(64) {
+            if taken % 64 == 1 {
                 if limits.cancel.as_ref().is_some_and(crate::control::Cancel::is_cancelled) {
                     return Found::Cancelled;
                 }

@@ -1,0 +1,104 @@
+//! Hostile input: random bytes and mutated real files, to every reader of the engine, and what is accepted is played.
+//!
+//! Nothing may panic, hang, or take more than a gigabyte. The seeds below run in CI; for longer:
+//! `FORETASTE_FUZZ_SECONDS=600 cargo test --release --test fuzz -- --nocapture`.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use foretaste::bench::peak_rss_mb;
+use foretaste::control::Cancel;
+use foretaste::env::Environment;
+use foretaste::env::household::{Difficulty, generate};
+use foretaste::env::tw_pddl::TwPddl;
+use foretaste::env::tw_pddl::game::{Game, GameFile};
+use foretaste::env::tw_pddl::grammar::Grammar;
+use foretaste::env::tw_pddl::pddl::{Domain, Problem};
+use foretaste::rng::Rng;
+
+/// One input may take this long: real ones take milliseconds.
+const SLOW: Duration = Duration::from_secs(5);
+
+fn originals() -> Vec<GameFile> {
+    let mut files: Vec<GameFile> = (0..4).map(|i| generate("train", i, &Difficulty::default()).unwrap().file).collect();
+    if let Some(root) = common::shared() {
+        let group = std::fs::read_dir(root.join("json_2.1.1/valid_unseen")).unwrap().next().unwrap().unwrap().path();
+        let trial = std::fs::read_dir(group).unwrap().next().unwrap().unwrap().path();
+        files.push(serde_json::from_slice(&std::fs::read(trial.join("game.tw-pddl")).unwrap()).unwrap());
+    }
+    files
+}
+
+/// A few cuts, repeats, swaps of words, and odd characters.
+fn mutated(text: &str, rng: &mut Rng) -> String {
+    const ODD: [&str; 14] = ["(", ")", "?", "-", ";", "\"", "{", "}", "#", "|", "\u{0}", "é", "or", "not"];
+    let mut words: Vec<String> = text.split_inclusive([' ', '\n', '(', ')', '{', '}']).map(str::to_string).collect();
+    for _ in 0..rng.between(1, 4) {
+        let (a, b) = (rng.below(words.len()), rng.below(words.len()));
+        match rng.below(6) {
+            0 => _ = words.remove(a),
+            1 => words.swap(a, b),
+            2 => {
+                let copy: Vec<String> = words[a..(a + rng.below(40)).min(words.len())].to_vec();
+                words.splice(b..b, copy);
+            }
+            3 => words.truncate(a.max(1)),
+            4 => words[a] = words[b].clone(),
+            _ => words[a].push_str(ODD[rng.below(ODD.len())]),
+        }
+    }
+    words.concat()
+}
+
+fn noise(rng: &mut Rng) -> String {
+    let bytes: Vec<u8> = (0..rng.below(400)).map(|_| rng.below(256) as u8).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Everything that reads text from a game file, and then the game.
+fn feed(file: &GameFile, rng: &mut Rng) -> bool {
+    let text = serde_json::to_string(file).unwrap();
+    _ = serde_json::from_str::<GameFile>(&mutated(&text, rng));
+    if let Ok(domain) = Domain::parse(&file.pddl_domain) {
+        _ = Grammar::parse(&file.grammar, &domain);
+        _ = Problem::parse(&file.pddl_problem, &domain);
+    }
+    let Ok(game) = Game::new(file) else { return false };
+    let Ok(mut env) = TwPddl::new(&game) else { return false };
+    let experts = foretaste::env::tw_pddl::experts(&game);
+    for _ in 0..3 {
+        if let Ok(experts) = &experts {
+            _ = experts.advise(None, &env, &Cancel::default());
+        }
+        let Some(action) = rng.pick(env.turn().admissible.as_ref().unwrap()).cloned() else { break };
+        if env.step(&action).is_err() {
+            break;
+        }
+    }
+    true
+}
+
+#[test]
+fn nothing_panics_hangs_or_grows_without_bound() {
+    let seconds = std::env::var("FORETASTE_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(8);
+    let (originals, started) = (originals(), Instant::now());
+    let (mut seed, mut played) = (0_u64, 0);
+    while started.elapsed() < Duration::from_secs(seconds) {
+        let mut rng = Rng::stream(seed, "fuzz");
+        let mut file = rng.pick(&originals).unwrap().clone();
+        let part = match rng.below(3) {
+            0 => &mut file.pddl_domain,
+            1 => &mut file.grammar,
+            _ => &mut file.pddl_problem,
+        };
+        *part = if rng.below(10) == 0 { noise(&mut rng) } else { mutated(part, &mut rng) };
+        let one = Instant::now();
+        played += u64::from(feed(&file, &mut rng));
+        assert!(one.elapsed() < SLOW, "seed {seed} took {:?}", one.elapsed());
+        seed += 1;
+    }
+    eprintln!("{seed} inputs in {seconds} s, {played} of them accepted and played; peak {:?} MB", peak_rss_mb());
+    assert!(played > 10 && seed - played > 10, "{played} of {seed} accepted: the mutations are too tame or too wild");
+    assert!(peak_rss_mb().is_none_or(|mb| mb < 1024.0));
+}
