@@ -5,6 +5,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod agent;
+pub mod agreement;
 pub mod bench;
 pub mod cli;
 pub mod collect;

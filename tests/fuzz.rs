@@ -35,6 +35,9 @@ fn mutated(text: &str, rng: &mut Rng) -> String {
     const ODD: [&str; 14] = ["(", ")", "?", "-", ";", "\"", "{", "}", "#", "|", "\u{0}", "é", "or", "not"];
     let mut words: Vec<String> = text.split_inclusive([' ', '\n', '(', ')', '{', '}']).map(str::to_string).collect();
     for _ in 0..rng.between(1, 4) {
+        if words.is_empty() {
+            break;
+        }
         let (a, b) = (rng.below(words.len()), rng.below(words.len()));
         match rng.below(6) {
             0 => _ = words.remove(a),
@@ -44,7 +47,10 @@ fn mutated(text: &str, rng: &mut Rng) -> String {
                 words.splice(b..b, copy);
             }
             3 => words.truncate(a.max(1)),
-            4 => words[a] = words[b].clone(),
+            4 => {
+                let copy = words[b].clone();
+                words[a] = copy;
+            }
             _ => words[a].push_str(ODD[rng.below(ODD.len())]),
         }
     }

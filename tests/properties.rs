@@ -57,7 +57,9 @@ fn a_fork_never_affects_its_parent_and_goes_on_as_a_replay_does() {
             }
             assert_eq!((env.turn().clone(), env.fingerprint(), env.world().text_facts()), before);
             let mut replay = open(file).0;
-            walked.iter().for_each(|action| replay.step(action).unwrap());
+            for action in &walked {
+                replay.step(action).unwrap();
+            }
             assert_eq!(replay.turn(), fork.turn());
             assert_eq!(replay.fingerprint(), fork.fingerprint());
             let action = draw(&env, &mut rng);
@@ -110,10 +112,12 @@ fn anything_else_is_answered_with_nothing_happens() {
 
 /// The depth of the nearest goal by exhaustive search over forks, and the first actions that lead to one so soon.
 fn exhaustive(env: &TwPddl, most: usize) -> Option<(usize, Vec<Arc<str>>)> {
+    /// A state, and the first actions of all ways to it.
+    type Reached = (TwPddl, Vec<Arc<str>>);
     let mut seen = HashSet::from([env.fingerprint()]);
-    let mut layer: Vec<(TwPddl, Vec<Arc<str>>)> = vec![(env.clone(), Vec::new())];
+    let mut layer: Vec<Reached> = vec![(env.clone(), Vec::new())];
     for depth in 1..=most {
-        let (mut next, mut firsts): (Vec<(TwPddl, Vec<Arc<str>>)>, Vec<Arc<str>>) = (Vec::new(), Vec::new());
+        let (mut next, mut firsts): (Vec<Reached>, Vec<Arc<str>>) = (Vec::new(), Vec::new());
         let mut at = std::collections::HashMap::new();
         for (state, starts) in &layer {
             for action in state.turn().admissible.clone().unwrap().iter() {
@@ -123,7 +127,7 @@ fn exhaustive(env: &TwPddl, most: usize) -> Option<(usize, Vec<Arc<str>>)> {
                 if fork.turn().success {
                     firsts.extend(mine);
                 } else if let Some(known) = at.get(&fork.fingerprint()).copied() {
-                    let (_, starts): &mut (TwPddl, Vec<Arc<str>>) = &mut next[known];
+                    let (_, starts): &mut Reached = &mut next[known];
                     starts.extend(mine);
                 } else if seen.insert(fork.fingerprint()) {
                     at.insert(fork.fingerprint(), next.len());

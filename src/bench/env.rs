@@ -81,6 +81,7 @@ pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Va
         "growth": growth(&measured),
         "live_forks": live_forks(suite, &tasks, options.forks)?,
         "peak_rss_mb": peak_rss_mb(),
+        "tasks": tasks.iter().map(|task| &task.id).collect::<Vec<_>>(),
     }))
 }
 

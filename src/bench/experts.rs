@@ -40,7 +40,7 @@ pub fn run(
             kind.1 += 1;
             match won {
                 Ok(()) => {
-                    tally.steps.push(steps as f64);
+                    tally.steps.push(f64::from(steps));
                     kind.0 += 1;
                 }
                 Err(why) => report(json!({"expert": name, "lost": task.id, "why": why.to_string()})),

@@ -98,7 +98,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
     };
     match args.what {
         What::Demos { range, expert } => {
-            let (suite, person) = (range.suite.open()?, Person::default());
+            let (suite, person) = (range.suite.open()?, Person);
             let teacher = expert.teacher(&person);
             collect::demonstrations(&mut store, suite.as_ref(), &range.scope(), teacher, &control, &mut report)
         }

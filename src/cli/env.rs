@@ -106,7 +106,7 @@ pub fn run(common: &Common, args: EnvArgs) -> Result<()> {
         EnvCommand::Expert { game, expert } => {
             let out = Out::new(common.json || !std::io::stdout().is_terminal());
             let mut opened = game.open()?;
-            let person = Person::default();
+            let person = Person;
             let expert = expert.teacher(&person).expert(&opened.experts)?;
             show(&out, 0, None, opened.env.as_ref());
             let mut t = 0;

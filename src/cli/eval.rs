@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Common, SuiteArgs, interruptible};
 use crate::agent::local::LocalAgent;
+use crate::agreement::agreement;
 use crate::collect::Scope;
 use crate::error::Result;
 use crate::eval::{Play, evaluate};
@@ -33,6 +34,9 @@ pub struct EvalArgs {
     /// Also predict every outcome before it happens and report how right the predictions were
     #[arg(long)]
     predict: bool,
+    /// Play nothing: say instead how well the policy foresees this expert's stored demonstrations of the split
+    #[arg(long, value_name = "EXPERT", conflicts_with = "predict")]
+    agreement: Option<String>,
 }
 
 /// Runs the command.
@@ -42,6 +46,22 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let (out, mut live) = (common.out(), common.out());
     let control = interruptible();
     let mut agent = LocalAgent::new(checkpoint::load(&store, args.checkpoint.as_deref())?, control.cancel.clone());
+    if let Some(expert) = &args.agreement {
+        let which = (suite.name(), args.split.as_str(), expert.as_str());
+        let found = agreement(&store, which, args.games, &mut agent, &control, &mut |progress| live.progress(&progress))?;
+        out.line(&json!(found), || {
+            format!(
+                "{}: {:.1} % of {} actions of {} foreseen, {:.2} bits an action (uniform: {:.2})",
+                found.checkpoint,
+                100.0 * found.same,
+                found.states,
+                found.expert,
+                found.bits,
+                found.bits_uniform
+            )
+        });
+        return Ok(());
+    }
     let scope = Scope { split: args.split.clone(), games: args.games, seed: args.seed };
     let play = Play { temperature: args.temperature, predict: args.predict };
     let summary = evaluate(&mut store, suite.as_ref(), &scope, &mut agent, play, &control, &mut |game, progress| {

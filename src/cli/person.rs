@@ -48,7 +48,7 @@ impl ExpertArg {
 
 /// A person: shown each state on stderr, answering with a line on stdin. An action that is not admissible is asked for
 /// again; the end of the input gives the game up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Person;
 
 impl Expert for Person {

@@ -39,6 +39,9 @@ pub struct TrainArgs {
     /// Only data of this suite
     #[arg(long)]
     suite: Option<String>,
+    /// Only demonstrations of this split; `all` for every one
+    #[arg(long, default_value = "train")]
+    split: String,
     /// Go on with this run from its newest checkpoint
     #[arg(long, value_name = "RUN", conflicts_with_all = ["objective", "from"])]
     resume: Option<i64>,
@@ -80,6 +83,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             let weights = Trainable::from_parts(&parts, &source)?;
             let mut plan = Plan::new(objective, args.steps, args.seed);
             (plan.batch, plan.rate, plan.workers, plan.suite) = (args.batch.max(1), args.rate, args.workers, args.suite);
+            plan.split = Some(args.split).filter(|split| split != "all");
             plan.save_every = args.save_every.unwrap_or(plan.save_every).max(1);
             trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?
         }

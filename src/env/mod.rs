@@ -1,7 +1,21 @@
 //! Worlds: what an environment, a suite of tasks and an expert are, and the suites this program knows.
 //!
-//! To add a suite, implement [`Environment`] for one running world and [`Suite`] for the family, and add a line to
-//! [`open_suite`]. Everything else (alternatives, evaluation, screens) works on the traits.
+//! # Adding a suite
+//!
+//! 1. Implement [`Environment`] for one running world. It is used from one thread at a time and may be moved between
+//!    threads; it is never called from the interface's thread, so it may take its time, but alternatives fork it at
+//!    every state, so forks should be cheap.
+//! 2. Implement [`Suite`]: names of splits (the one for training first), the tasks of a split in a fixed order *without
+//!    opening them* (thousands are listed at once), and opening one. The same identifier must open the same world on
+//!    every machine.
+//! 3. Offer what [`Experts`] you can. None is fine: a person is the expert then. One that is called [`PLANNER`] is taken
+//!    to know the world: its number of steps left is shown as the distance to the goal, and an action that it counts as
+//!    the start of a shortest way is never argued against. An expert that looks under the hood gets its own world back
+//!    with [`Environment::as_any`].
+//! 4. Add a line to [`open_suite`].
+//!
+//! Alternatives, evaluation, collection and screens work on the traits and need no change. The tests in
+//! `tests/properties.rs` say what must hold of every world; run them on yours.
 
 pub mod alfworld;
 mod expert;
@@ -38,24 +52,38 @@ impl Turn {
     }
 }
 
-/// One running world.
+/// One running world, at one state of one episode.
+///
+/// An environment is a value: what it answers depends on what was stepped on it and on nothing else. Randomness inside
+/// a world comes from a seed that is fixed when the task is opened, and a fork continues with the same random state.
 pub trait Environment: Send {
-    /// The goal in words.
+    /// The goal in words, without any phrase around it ("put a mug on the shelf."). Never changes.
     fn task(&self) -> &str;
 
-    /// What the agent is shown now.
+    /// What the agent is shown now. Cheap: it is asked for many times a state.
     fn turn(&self) -> &Turn;
 
-    /// Sends an action; an inadmissible one is answered as the environment answers it. Fails only when the world
-    /// itself broke (a grammar without a rule, a lost connection), and then the world is not to be used further.
+    /// Sends an action and moves on to the next turn.
+    ///
+    /// An action that the world does not admit is *not* an error: the world answers it as it answers such things
+    /// ("Nothing happens."), and it counts as a step. An episode that is over may be stepped on if the world allows it.
+    ///
+    /// # Errors
+    /// When the world itself broke: a grammar without a rule for what it must say, a lost connection, a remote that
+    /// answers nonsense. The world is not to be used further then; its forks are not affected.
     fn step(&mut self, action: &str) -> Result<()>;
 
-    /// An independent copy of the world as it is now: steps on one are never seen by the other. A remote world that
-    /// cannot be copied replays its prefix in a fresh instance, verifies that every observation came out the same,
-    /// and fails otherwise.
+    /// An independent copy of the world as it is now: steps on one are never seen by the other, in any order and on any
+    /// threads, and both go on exactly as a replay of their actions from the start would.
+    ///
+    /// # Errors
+    /// A native world copies itself and never fails. A remote world that cannot be copied opens a fresh instance,
+    /// replays its prefix there, and verifies that every observation came out the same to the byte; if one did not, or
+    /// the remote is gone, this fails with the step that differed, and nothing is recorded for the branch.
     fn fork(&self) -> Result<Box<dyn Environment>>;
 
     /// Equal for two states of the same task exactly when playing on cannot tell them apart (up to hash collisions).
+    /// Steps taken and looks around do not count; whatever can still change an answer's meaning for the goal does.
     fn fingerprint(&self) -> u64;
 
     /// The world itself, for an expert or a measurement of its own suite that has to look under the hood.
@@ -95,10 +123,17 @@ pub trait Suite: Send + Sync {
     /// The splits it has, the one for training first.
     fn splits(&self) -> Vec<String>;
 
-    /// The tasks of a split, in a fixed order.
+    /// The tasks of a split, in a fixed order, from names alone.
+    ///
+    /// # Errors
+    /// For a split the suite does not have (the message lists those it has), or a folder that cannot be read.
     fn tasks(&self, split: &str) -> Result<Vec<TaskRef>>;
 
     /// Opens a task at its start.
+    ///
+    /// # Errors
+    /// For an identifier the suite does not know, and for a file that cannot be read or understood: the message names
+    /// the file, the line and what was expected.
     fn open(&self, id: &str) -> Result<Opened>;
 }
 

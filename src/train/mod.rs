@@ -84,12 +84,16 @@ pub struct Plan {
     pub save_every: u64,
     /// Only data of this suite, if named.
     pub suite: Option<String>,
+    /// Only demonstrations of this split, if named: what is collected on the others is for testing.
+    #[serde(default)]
+    pub split: Option<String>,
 }
 
 impl Plan {
     /// The usual plan for an objective.
     pub fn new(objective: Objective, steps: u64, seed: u64) -> Self {
-        Self { objective, steps, batch: 8, rate: 1e-3, seed, workers: 2, save_every: (steps / 4).max(25), suite: None }
+        let (save_every, split) = ((steps / 4).max(25), Some("train".to_string()));
+        Self { objective, steps, batch: 8, rate: 1e-3, seed, workers: 2, save_every, suite: None, split }
     }
 
     /// The learning rate at an update.

@@ -79,7 +79,7 @@ impl Data {
             branches: matches!(plan.objective, Objective::WorldModel | Objective::Joint),
             reflections: matches!(plan.objective, Objective::Reflection | Objective::Joint),
         };
-        let demos = store.demonstrations(plan.suite.as_deref(), None)?;
+        let demos = store.demonstrations(plan.suite.as_deref(), plan.split.as_deref())?;
         let mut data = Self { train: Vec::new(), held_out: Vec::new(), summary: DataSummary::default() };
         for (i, demo) in demos.iter().enumerate() {
             let trajectory = store.trajectory(demo.id)?;
@@ -96,7 +96,10 @@ impl Data {
         let missing =
             |what: &str, command: &str| Err(Error::new(format!("there is nothing to train on: {what}")).hint(command));
         if data.summary.demonstrations == 0 {
-            return missing("no demonstrations", "run: foretaste collect demos --suite household --split train --games 50");
+            let split =
+                plan.split.as_ref().map_or(String::new(), |split| format!(" of split {split} (--split takes others)"));
+            let hint = "run: foretaste collect demos --suite household --split train --games 50";
+            return missing(&format!("no demonstrations{split}"), hint);
         }
         if plan.objective == Objective::WorldModel && data.summary.branches == 0 {
             return missing("no executed alternatives", "run: foretaste collect branches (after collect demos)");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
-use super::matching::Vars;
+use super::facts::Vars;
 
 /// Action, clause and variable bindings of a ground operator.
 pub type OperatorKey = (u16, u16, Vars);
@@ -128,7 +128,7 @@ mod tests {
             let mut want = texts.clone();
             want.sort();
             want.dedup();
-            let got: Vec<String> = menu.commands.iter().map(|c| c.to_string()).collect();
+            let got: Vec<String> = menu.commands.iter().map(ToString::to_string).collect();
             prop_assert_eq!(&got, &want);
             for text in want {
                 let id = menu.operator(&text).unwrap();

@@ -63,9 +63,12 @@ impl Expert for Walkthrough {
 #[derive(Debug)]
 pub struct Omniscient {
     planner: Arc<Planner>,
-    /// What it said about states by their fingerprints, and which commands start a shortest way where that was asked.
-    memo: Mutex<HashMap<u64, (Result<Advice, Silence>, Option<Vec<Arc<str>>>)>>,
+    /// What it said, by the states' fingerprints.
+    memo: Mutex<HashMap<u64, Said>>,
 }
+
+/// What it said about a state, and which commands start a shortest way, where that was asked.
+type Said = (Result<Advice, Silence>, Option<Vec<Arc<str>>>);
 
 /// More states than this are not remembered.
 const MEMO: usize = 100_000;

@@ -4,10 +4,16 @@
 //! first argument in front. A sorted vector of such facts is therefore sorted exactly as the original engine sorts
 //! facts when it looks for matches, and "all facts of a predicate" or "… with this first argument" is one slice.
 
-use super::pddl::{MAX_ARITY, Pred};
+use super::pddl::{MAX_ARITY, MAX_VARS, Pred};
 
 /// Rank of an object among the game's identifiers.
 pub type Object = u16;
+
+/// The objects that a clause's variables stand for.
+pub type Vars = [Object; MAX_VARS];
+
+/// A variable that stands for nothing yet.
+pub const FREE: Object = Object::MAX;
 
 /// Packs a fact; `args` has at most [`MAX_ARITY`] items.
 pub fn pack(pred: Pred, args: &[Object]) -> u64 {

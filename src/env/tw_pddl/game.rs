@@ -299,7 +299,9 @@ pub(super) fn match_order(
             }
         }
     };
-    given.into_iter().for_each(|literal| bind(literal, &mut bound));
+    if let Some(literal) = given {
+        bind(literal, &mut bound);
+    }
     let wanted = |i: &usize| !clause.literals[*i].negated && Some(*i) != given;
     let mut left: Vec<usize> = (0..clause.literals.len()).filter(wanted).collect();
     let mut order = Vec::new();

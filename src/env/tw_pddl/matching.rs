@@ -4,15 +4,9 @@
 //! slice of sorted facts; negative ones are checked once everything is bound. A step over a literal whose first
 //! argument is known touches only the facts about that object, so the work grows with what is near the agent.
 
-use super::facts::{FactSet, Object, arg, pack};
+use super::facts::{FREE, FactSet, Object, Vars, arg, pack};
 use super::game::Game;
-use super::pddl::{Atom, Clause, Literal, MAX_ARITY, MAX_VARS, Pred, Term};
-
-/// The objects that a clause's variables stand for.
-pub type Vars = [Object; MAX_VARS];
-
-/// A variable that stands for nothing yet.
-pub const FREE: Object = Object::MAX;
+use super::pddl::{Atom, Clause, Literal, MAX_ARITY, Pred, Term};
 
 /// The facts that a query reads: the game's fixed ones and some set of changeable ones.
 #[derive(Clone, Copy)]

@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use super::facts::arg;
-use super::fair::{Roles, kind_name};
 use super::game::Game;
 use super::pddl::Domain;
+use super::roles::{Roles, kind_name};
 use crate::error::{Error, Result};
 
 static ALFWORLD: LazyLock<Prior> = LazyLock::new(|| Prior::read(include_str!("../../../assets/priors/alfworld.txt")));

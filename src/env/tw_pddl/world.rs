@@ -9,10 +9,10 @@ use std::sync::{Arc, PoisonError};
 
 use super::commands::{Menu, OperatorKey};
 use super::derive::{Binding, TextFacts};
-use super::facts::{FactSet, Object, arg, pred_of};
+use super::facts::{FREE, FactSet, Object, Vars, arg, pred_of};
 use super::game::Game;
 use super::grammar::{ActionText, INTRO, Name, Pattern};
-use super::matching::{FREE, Matcher, Query, Vars};
+use super::matching::{Matcher, Query};
 use super::pddl::{Action, Clause, MAX_VARS, Pred, Term, Type};
 use super::seen::Seen;
 use crate::error::Result;

@@ -193,23 +193,20 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
 }
 
 fn expert_lines(state: &State, view: &View, theme: Theme, width: usize, lines: &mut Vec<Line<'_>>) {
-    match (&view.expert_outcome, &view.expert) {
-        (Some(outcome), _) => {
-            let prediction = state.predictions.first().map(String::as_str);
-            if let Some(why) = &view.silence {
-                let text = format!("{} is silent ({why}), so {} speaks:", view.asked, outcome.source);
-                lines.push(Line::styled(text, theme.warn()));
-            }
-            cell(state, view, "E", &outcome.action, &outcome.source, Some(outcome), prediction, theme, width, lines);
-        }
-        (None, _) => {
-            let text = match &view.silence {
-                None => "E  you are the expert; e lets another speak".to_string(),
-                Some(why) => format!("E  {}: {why}", view.asked),
-            };
-            lines.extend([Line::styled(text, theme.warn()), Line::default()]);
-        }
+    let Some(outcome) = &view.expert_outcome else {
+        let text = match &view.silence {
+            None => "E  you are the expert; e lets another speak".to_string(),
+            Some(why) => format!("E  {}: {why}", view.asked),
+        };
+        lines.extend([Line::styled(text, theme.warn()), Line::default()]);
+        return;
+    };
+    if let Some(why) = &view.silence {
+        let text = format!("{} is silent ({why}), so {} speaks:", view.asked, outcome.source);
+        lines.push(Line::styled(text, theme.warn()));
     }
+    let prediction = state.predictions.first().map(String::as_str);
+    cell(state, view, "E", &outcome.action, &outcome.source, Some(outcome), prediction, theme, width, lines);
 }
 
 /// How far the goal is after an action.

@@ -46,8 +46,12 @@ impl Detours {
                 return; // walking is nobody's detour
             }
             let bits = changed(op);
-            bits.iter().for_each(|bit| private[*bit as usize] = true);
-            bits.windows(2).for_each(|pair| groups.join(pair[0], pair[1]));
+            for bit in &bits {
+                private[*bit as usize] = true;
+            }
+            for pair in bits.windows(2) {
+                groups.join(pair[0], pair[1]);
+            }
         }
         // A group is spoilt when anything else reads or changes its bits.
         let mut spoilt = vec![false; task.bits];

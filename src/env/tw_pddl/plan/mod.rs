@@ -8,6 +8,7 @@
 pub mod detours;
 pub mod ground;
 pub mod lmcut;
+mod reach;
 pub mod search;
 
 use std::sync::{Arc, OnceLock};

@@ -2,13 +2,17 @@
 //!
 //! Going back is choosing another node; trying an alternative is a step on a fork. Knows nothing of screens.
 
+mod view;
+
 use serde::{Deserialize, Serialize};
+
+pub use view::{Outcome, TrunkLine, View};
 
 use crate::collect::{Yardstick, step_of, trajectory_at, try_action};
 use crate::control::Cancel;
 use crate::env::{Advice, Environment, Expert, Experts, Opened, Silence, Suite};
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Effect, Purpose, State, Trajectory};
+use crate::experience::{Branch, Effect, Purpose, Trajectory};
 
 /// The name under which a person acts, and is the expert.
 pub const HUMAN: &str = "human";
@@ -20,81 +24,6 @@ struct Node {
     source: String,
     depth: usize,
     env: Box<dyn Environment>,
-}
-
-/// An executed what-if: an action, who proposed it, and what it really led to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// The action.
-    pub action: String,
-    /// Who proposed it.
-    pub source: String,
-    /// The real next observation.
-    pub observation: String,
-    /// What it did.
-    pub effect: Effect,
-    /// Whether it ends the episode in success.
-    pub success: bool,
-    /// Steps to the goal from there along a shortest way, where the planner knows.
-    pub steps_left: Option<usize>,
-}
-
-/// One line of the tree walked so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrunkLine {
-    /// The node.
-    pub node: usize,
-    /// Steps from the start.
-    pub depth: usize,
-    /// What led to it; empty for the start.
-    pub action: String,
-    /// Who chose that.
-    pub source: String,
-    /// Whether it lies on the path to the current node.
-    pub on_path: bool,
-}
-
-/// Everything a face shows of the current node.
-#[derive(Debug, Clone, PartialEq)]
-pub struct View {
-    /// Suite, split and task.
-    pub suite: String,
-    /// The split.
-    pub split: String,
-    /// The task's identifier.
-    pub task_id: String,
-    /// Its kind.
-    pub kind: String,
-    /// The goal in words.
-    pub task: String,
-    /// The current node.
-    pub node: usize,
-    /// Steps taken to it.
-    pub depth: usize,
-    /// Steps an episode may take.
-    pub limit: usize,
-    /// The observation exactly as given.
-    pub observation: String,
-    /// Admissible actions, in the environment's order.
-    pub admissible: Vec<String>,
-    /// Who speaks as the expert here, and what it says; none when a person is the expert, or everyone is silent.
-    pub expert: Option<(String, Advice)>,
-    /// Who was asked to speak ("fair", "human"): another speaks where this one has no answer.
-    pub asked: String,
-    /// Why the one who was asked is silent.
-    pub silence: Option<Silence>,
-    /// Steps to the goal along a shortest way, or why the planner does not know.
-    pub distance: Result<usize, Silence>,
-    /// What the expert's action leads to.
-    pub expert_outcome: Option<Outcome>,
-    /// The tree.
-    pub trunk: Vec<TrunkLine>,
-    /// Whether the episode is over here, and won.
-    pub done: bool,
-    /// Whether the goal is reached here.
-    pub success: bool,
-    /// The state as the policy is shown it.
-    pub state: State,
 }
 
 /// A session as it is remembered between starts: enough to replay it.
