@@ -218,7 +218,7 @@ fn a_game_that_cannot_be_won_is_proved_so_and_still_playable() {
     let goal = file.pddl_problem.split("(tkindof ?t ").nth(1).unwrap().split(')').next().unwrap();
     let line = file.pddl_problem.lines().find(|l| l.contains("(within ") && l.contains(&format!(" {goal})"))).unwrap();
     let problem = file.pddl_problem.replacen(line, "", 1);
-    let (mut env, experts) = open(&GameFile { pddl_problem: problem, solvable: false, ..file.clone() });
+    let (mut env, experts) = open(&GameFile { pddl_problem: problem, solvable: Some(false), ..file.clone() });
     assert_eq!(experts.distance(&env, &Cancel::default()), Err(Silence::Unsolvable));
     let fair = experts.get(Some("fair")).unwrap();
     let mut steps = 0;

@@ -83,8 +83,8 @@ impl Suite for AlfWorld {
         let base = self.root.join(split);
         for group in folders(&base)? {
             let kind = group.split('-').next().unwrap_or_default();
-            if !KINDS.contains(&kind) {
-                continue; // as the original: movable-receptacle tasks and stray folders are left out
+            if !KINDS.contains(&kind) || group.contains("Sliced") || group.contains("movable") {
+                continue; // as the original: sliced and movable-receptacle tasks and stray folders are left out
             }
             for trial in folders(&base.join(&group))? {
                 if base.join(&group).join(&trial).join("game.tw-pddl").is_file() {

@@ -83,7 +83,7 @@ pub fn generate(split: &str, index: usize, difficulty: &Difficulty) -> Result<Ge
         pddl_domain: DOMAIN.to_string(),
         grammar: GRAMMAR.replacen("\"rhs\": \"\"", &format!("\"rhs\": \"{task}\""), 1),
         pddl_problem: problem(&draft),
-        solvable: true,
+        solvable: Some(true),
         walkthrough,
     };
     Ok(Generated { file, kind: TASKS[kind].0 })

@@ -26,9 +26,9 @@ pub struct GameFile {
     pub grammar: String,
     /// The problem text.
     pub pddl_problem: String,
-    /// Whether its maker found a plan.
+    /// Whether its maker found a plan; some files do not say.
     #[serde(default)]
-    pub solvable: bool,
+    pub solvable: Option<bool>,
     /// The stored plan, as commands.
     #[serde(default)]
     pub walkthrough: Vec<String>,
@@ -71,8 +71,8 @@ pub struct Game {
     pub task: Option<String>,
     /// The stored plan.
     pub walkthrough: Vec<String>,
-    /// Whether the file says that it can be won.
-    pub solvable: bool,
+    /// Whether the file says that it can be won, where it says anything.
+    pub solvable: Option<bool>,
     spreads: Vec<Spread>,
     /// The answer to anything inadmissible.
     pub(super) nothing_happens: Arc<str>,

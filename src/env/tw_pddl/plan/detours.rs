@@ -61,13 +61,16 @@ impl Detours {
             }
         }
         // Bits that say "inside": needed by every operator that leaves, set only by operators that enter.
-        let set_by_entering = |bit: Bit| ops().filter(|(_, op)| op.add.contains(&bit)).all(|(_, op)| enters(op));
+        let mut set_by_entering = vec![true; task.bits];
+        for bit in ops().filter(|(_, op)| !enters(op)).flat_map(|(_, op)| &op.add) {
+            set_by_entering[*bit as usize] = false;
+        }
         let mut inside: Vec<Vec<Bit>> = vec![Vec::new(); task.bits];
         for (_, op) in ops().filter(|(_, op)| leaves(op)) {
             let Some(first) = changed(op).first().copied() else { return };
             let group = groups.of(first) as usize;
             let key = op.pre.iter().copied().find(|bit| {
-                private[*bit as usize] && groups.of(*bit) as usize == group && *bit != ALWAYS && set_by_entering(*bit)
+                private[*bit as usize] && groups.of(*bit) as usize == group && *bit != ALWAYS && set_by_entering[*bit as usize]
             });
             match key {
                 Some(bit) if !inside[group].contains(&bit) => inside[group].push(bit),
