@@ -9,6 +9,7 @@ use foretaste::model::adamw::zeros;
 use foretaste::model::config::Config;
 use foretaste::model::decoder::Decoder;
 use foretaste::model::generate::{Decoding, Prompt};
+use foretaste::model::parallel::batch;
 use foretaste::model::sampler::Sampling;
 use foretaste::model::step::{Buffers, step};
 use foretaste::model::tokenizer::Tokenizer;
@@ -154,6 +155,34 @@ proptest! {
         prop_assert!((loss - want_loss).abs() <= 1e-5 * want_loss.abs().max(1.0), "{loss} {want_loss}");
         let off = distance(&grads, &want);
         prop_assert!(off <= 1e-5, "{off}");
+    }
+
+    #[test]
+    fn work_cut_up_among_workers_gives_the_same_sums(seed in any::<u64>(), workers in 1usize..5) {
+        let fresh = small(1);
+        let mut rng = Rng::new(seed);
+        let mut trees: Vec<TokenTree> = (0..rng.between(1, 3)).map(|_| random_tree(&mut rng, 12)).collect();
+        // One bushy tree that is worth cutting.
+        let mut bush = TokenTree::default();
+        let trunk = bush.extend(None, &random_tokens(&mut rng, 3), 1.0);
+        (0..8).for_each(|_| _ = bush.extend(trunk, &random_tokens(&mut rng, 9), 1.0));
+        trees.push(bush);
+        trees.retain(|tree| tree.weight() > 0.0);
+        let (loss, grads) = gradient(&fresh, &trees);
+        let refs: Vec<&TokenTree> = trees.iter().collect();
+        let done = batch(workers, &fresh.config, &fresh.weights, &refs, true).unwrap();
+        let again = batch(workers, &fresh.config, &fresh.weights, &refs, true).unwrap();
+        prop_assert_eq!(&done.grads, &again.grads, "the same bits every time");
+        let sum: f64 = done.losses.iter().map(|loss| loss.total).sum();
+        prop_assert!((loss - sum).abs() <= 1e-5 * loss.abs().max(1.0), "{loss} {sum}");
+        let off = distance(&done.grads, &grads);
+        prop_assert!(off <= 1e-5, "{off}");
+        for (tree, loss) in trees.iter().zip(&done.losses) {
+            let mut nodes: Vec<usize> = loss.nats.iter().map(|(node, _)| *node).collect();
+            nodes.sort_unstable();
+            let targets = (0..tree.len()).filter(|i| tree.weights[*i] != 0.0 && tree.parents[*i].is_some());
+            prop_assert_eq!(nodes, targets.collect::<Vec<_>>());
+        }
     }
 
     #[test]

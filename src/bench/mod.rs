@@ -3,6 +3,7 @@
 pub mod env;
 pub mod experts;
 pub mod plan;
+pub mod train;
 
 /// The most memory this process ever held, in MB; none where the system does not say.
 pub fn peak_rss_mb() -> Option<f64> {
@@ -18,6 +19,14 @@ fn status_mb(key: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? / 1024.0)
+}
+
+/// Processor seconds this process has used, user and system together.
+pub fn cpu_s() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // Fields 14 and 15, in hundredths of a second; counted after the name, which may hold spaces.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    Some((fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?) / 100.0)
 }
 
 /// The middle of a list of figures; 0 for an empty one.

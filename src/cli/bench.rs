@@ -20,8 +20,41 @@ enum BenchCommand {
     Env(EnvBench),
     /// The planner, from states off the walkthrough
     Plan(PlanBench),
+    /// A training step: the options and keys of the peers' script
+    Train(TrainBench),
     /// How often each expert wins a split's games, and in how many steps
     Experts(ExpertsBench),
+}
+
+#[derive(Debug, Args)]
+struct TrainBench {
+    /// small:LAYERSxWIDTH (random weights) or a model folder
+    #[arg(long, default_value = "small:4x256")]
+    model: String,
+    /// Full fine-tuning (the only kind there is so far)
+    #[arg(long)]
+    full: bool,
+    /// Sequences a step
+    #[arg(long, default_value_t = 8)]
+    batch: usize,
+    /// Tokens a sequence
+    #[arg(long, default_value_t = 256)]
+    seq: usize,
+    /// Share of tokens that are targets
+    #[arg(long, default_value_t = 1.0)]
+    supervised: f64,
+    /// A token tree (JSON) instead of sequences
+    #[arg(long, value_name = "FILE")]
+    tree: Option<std::path::PathBuf>,
+    /// Workers
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Measured steps
+    #[arg(long, default_value_t = 5)]
+    steps: usize,
+    /// Steps before
+    #[arg(long, default_value_t = 2)]
+    warmup: usize,
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +132,11 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             let PlanBench { suite, split, games, states, seed } = args;
             let options = bench::plan::Options { split, games, states, seed };
             bench::plan::run(suite.open()?.as_ref(), &options, &interruptible())?
+        }
+        BenchCommand::Train(args) => {
+            let TrainBench { model, full: _, batch, seq, supervised, tree, threads, steps, warmup } = args;
+            let options = bench::train::Options { model, batch, seq, supervised, tree, threads, steps, warmup };
+            bench::train::run(&options, &interruptible())?
         }
         BenchCommand::Experts(args) => {
             let suite = args.suite.open()?;

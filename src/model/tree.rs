@@ -50,6 +50,47 @@ impl TokenTree {
         self.weights.extend(&other.weights);
     }
 
+    /// Cuts the tree into about `parts` trees of like size along its branches, each with the indices of its tokens here.
+    /// A token that several parts need is context in all but the first, so every target counts once. Nothing is returned
+    /// when a cut would not pay: too few branches, or a trunk so long that repeating it costs more than it saves.
+    pub fn split(&self, parts: usize) -> Vec<(Self, Vec<usize>)> {
+        let mut leaf = vec![true; self.len()];
+        for parent in self.parents.iter().flatten() {
+            leaf[*parent] = false;
+        }
+        let leaves: Vec<usize> = (0..self.len()).filter(|i| leaf[*i]).collect();
+        let (mut owner, mut pieces, mut at) = (vec![false; self.len()], Vec::new(), 0);
+        for part in 0..parts {
+            // Leaves in order keep neighbours, which share most of their path, together.
+            let (mut kept, mut own) = (vec![false; self.len()], 0);
+            let left = owner.iter().filter(|taken| !**taken).count();
+            while at < leaves.len() && own * (parts - part) < left {
+                let mut node = Some(leaves[at]);
+                while let Some(i) = node.filter(|i| !kept[*i]) {
+                    kept[i] = true;
+                    own += usize::from(!owner[i]);
+                    node = self.parents[i];
+                }
+                at += 1;
+            }
+            let places: Vec<usize> = (0..self.len()).filter(|i| kept[*i]).collect();
+            let new = |i: usize| places.binary_search(&i).ok();
+            pieces.push((
+                Self {
+                    tokens: places.iter().map(|i| self.tokens[*i]).collect(),
+                    parents: places.iter().map(|i| self.parents[*i].and_then(new)).collect(),
+                    weights: places.iter().map(|i| if owner[*i] { 0.0 } else { self.weights[*i] }).collect(),
+                },
+                places.clone(),
+            ));
+            places.iter().for_each(|i| owner[*i] = true);
+        }
+        let largest = pieces.iter().map(|(tree, _)| tree.len()).max().unwrap_or_default();
+        let pays = 10 * largest < 8 * self.len();
+        let whole = pieces.iter().all(|(tree, _)| tree.weights.iter().any(|weight| *weight != 0.0));
+        if pays && whole { pieces } else { Vec::new() }
+    }
+
     /// Total weight of the targets.
     pub fn weight(&self) -> f32 {
         self.weights.iter().sum()
@@ -77,6 +118,7 @@ mod tests {
         tree.extend(trunk, &[5], 0.5);
         assert_eq!(tree.positions(), [0, 1, 2, 3, 2]);
         assert_eq!(tree.weights, [0.0, 1.0, 1.0, 1.0, 0.5]);
+        assert!(tree.split(2).is_empty(), "three tokens a part are not worth repeating two");
         let mut two = tree.clone();
         two.join(&tree);
         assert_eq!(two.parents[5..7], [None, Some(5)]);

@@ -10,9 +10,11 @@ use super::{Objective, Plan};
 use crate::agent::prompt::Framing;
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
-use crate::model::adamw::{AdamW, zeros};
-use crate::model::step::{Buffers, step};
+use crate::model::adamw::AdamW;
+use crate::model::parallel;
+use crate::model::step::Buffers;
 use crate::model::tokenizer::Tokenizer;
+use crate::model::tree::TokenTree;
 use crate::model::weights::Trainable;
 use crate::rng::Rng;
 use crate::store::{RunStatus, Store};
@@ -148,16 +150,24 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, weights: &Trainable, example: &Example) -> Result<()> {
-        let grads = if self.grads.is_empty() { None } else { Some(&mut self.grads) };
-        let loss = step(&weights.config, &weights.weights, &example.tree, grads)?;
+    fn mean(&self, slot: usize) -> Option<f64> {
+        (self.counts[slot] > 0.0).then(|| self.nats[slot] / self.counts[slot])
+    }
+}
+
+/// Sums over a batch, with its gradients if they are asked for.
+fn sums(workers: usize, weights: &Trainable, batch: &[Example], gradient: bool) -> Result<Sums> {
+    let trees: Vec<&TokenTree> = batch.iter().map(|example| &example.tree).collect();
+    let done = parallel::batch(workers, &weights.config, &weights.weights, &trees, gradient)?;
+    let mut sums = Sums { grads: done.grads, ..Sums::default() };
+    for (example, loss) in batch.iter().zip(done.losses) {
         if !loss.total.is_finite() {
             return Err(Error::new(format!("the loss on trajectory {} is not a number", example.trajectory))
                 .hint("lower the learning rate with --rate; the last checkpoint is whole"));
         }
-        self.loss += loss.total;
-        self.weight += f64::from(example.tree.weight());
-        self.tokens += example.tree.len();
+        sums.loss += loss.total;
+        sums.weight += f64::from(example.tree.weight());
+        sums.tokens += example.tree.len();
         for (node, nats) in loss.nats {
             let slot = match example.kinds[node] {
                 Kind::Action => 0,
@@ -165,54 +175,11 @@ impl Sums {
                 Kind::Reflection => 2,
                 Kind::Context => continue,
             };
-            self.nats[slot] += f64::from(nats);
-            self.counts[slot] += 1.0;
+            sums.nats[slot] += f64::from(nats);
+            sums.counts[slot] += 1.0;
         }
-        Ok(())
     }
-
-    fn merge(&mut self, other: Self) {
-        if self.grads.is_empty() {
-            self.grads = other.grads;
-        } else {
-            for (sum, grad) in self.grads.iter_mut().flatten().zip(other.grads.iter().flatten()) {
-                *sum += grad;
-            }
-        }
-        for slot in 0..3 {
-            self.nats[slot] += other.nats[slot];
-            self.counts[slot] += other.counts[slot];
-        }
-        self.loss += other.loss;
-        self.weight += other.weight;
-        self.tokens += other.tokens;
-    }
-
-    fn mean(&self, slot: usize) -> Option<f64> {
-        (self.counts[slot] > 0.0).then(|| self.nats[slot] / self.counts[slot])
-    }
-}
-
-/// Sums over `batch` on threads that each take every n-th tree; sums are merged in worker order, so a seed and a
-/// number of workers repeat a run exactly.
-fn sums(workers: usize, weights: &Trainable, batch: &[Example], gradient: bool) -> Result<Sums> {
-    let parts: Vec<Result<Sums>> = std::thread::scope(|scope| {
-        let work = |worker: usize| {
-            let mut sums = Sums::default();
-            if gradient {
-                sums.grads = zeros(&weights.config);
-            }
-            batch.iter().skip(worker).step_by(workers).try_for_each(|example| sums.add(weights, example))?;
-            Ok(sums)
-        };
-        let handles: Vec<_> = (0..workers).map(|worker| scope.spawn(move || work(worker))).collect();
-        handles.into_iter().map(|h| h.join().unwrap_or_else(|_| Err(Error::new("a worker thread broke off")))).collect()
-    });
-    let mut total = Sums::default();
-    for part in parts {
-        total.merge(part?);
-    }
-    Ok(total)
+    Ok(sums)
 }
 
 /// Marks a run as alive for other programs: the lock goes with the process, however it ends.

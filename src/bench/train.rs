@@ -1,0 +1,176 @@
+//! A training step: the options and figures of the peers' benchmark script, so that the two can run in turns.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::{cpu_s, median, peak_rss_mb};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::model::adamw::AdamW;
+use crate::model::config::Config;
+use crate::model::kernels::mul_nt;
+use crate::model::parallel;
+use crate::model::step::Buffers;
+use crate::model::tree::TokenTree;
+use crate::model::weights::{Parts, Trainable};
+use crate::rng::Rng;
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `small:LAYERSxWIDTH` (random weights, 2,048 tokens, heads of 64), or a model folder.
+    pub model: String,
+    /// Sequences a step.
+    pub batch: usize,
+    /// Tokens a sequence.
+    pub seq: usize,
+    /// Share of tokens that are targets.
+    pub supervised: f64,
+    /// A token tree instead of sequences: `{"trunk": n, "prompt": p, "branches": [{"attach": a, "len": l}, …]}`.
+    pub tree: Option<std::path::PathBuf>,
+    /// Workers.
+    pub threads: usize,
+    /// Measured steps, after `warmup` others.
+    pub steps: usize,
+    /// Steps before.
+    pub warmup: usize,
+}
+
+/// Measures full fine-tuning: forward, backward, clipping, AdamW.
+pub fn run(options: &Options, control: &Control) -> Result<Value> {
+    let (config, mut weights) = model(&options.model)?;
+    let mut rng = Rng::new(0);
+    let trees = match &options.tree {
+        Some(path) => vec![tree(path, &config, &mut rng)?],
+        None => (0..options.batch).map(|_| sequence(options, &config, &mut rng)).collect(),
+    };
+    let trees: Vec<&TokenTree> = trees.iter().collect();
+    let tokens: usize = trees.iter().map(|tree| tree.len()).sum();
+    let labels = trees.iter().flat_map(|tree| &tree.weights).filter(|weight| **weight != 0.0).count();
+    let mut optimiser = AdamW::new(&config);
+    let (mut times, mut losses, mut spent) = (Vec::new(), Vec::new(), cpu_s());
+    for i in 0..options.warmup + options.steps {
+        control.cancel.check()?;
+        if i == options.warmup {
+            (times, spent) = (Vec::new(), cpu_s());
+        }
+        let started = Instant::now();
+        let mut done = parallel::batch(options.threads, &config, &weights, &trees, true)?;
+        let scale = 1.0 / labels.max(1) as f32;
+        done.grads.iter_mut().flatten().for_each(|g| *g *= scale);
+        optimiser.step(&config, &mut weights, &done.grads, 1e-4, 1.0)?;
+        times.push(started.elapsed().as_secs_f64());
+        losses.push(done.losses.iter().map(|loss| loss.total).sum::<f64>() / labels.max(1) as f64);
+    }
+    let cpu = cpu_s().zip(spent).map(|(now, before)| now - before);
+    let (fastest, slowest) = (times.iter().copied().fold(f64::MAX, f64::min), times.iter().copied().fold(0.0, f64::max));
+    let (middle, peak) = (median(times), gemm_peak(options.threads)?);
+    let flops = products(&config, tokens, labels);
+    let name = if options.tree.is_some() { "useful_tokens" } else { "tokens" };
+    Ok(json!({
+        "args": {"model": options.model, "full": true, "batch": options.batch, "seq": options.seq,
+                 "supervised": options.supervised, "tree": options.tree, "threads": options.threads, "steps": options.steps},
+        format!("{name}_per_s"): tokens as f64 / middle,
+        format!("{name}_per_s_min_max"): [tokens as f64 / slowest, tokens as f64 / fastest],
+        format!("{name}_per_cpu_s"): cpu.map(|cpu| (tokens * options.steps) as f64 / cpu),
+        "step_s": middle,
+        "tokens_per_step": tokens,
+        "labels_per_step": labels,
+        "trainable_params": weights.iter().map(Vec::len).sum::<usize>(),
+        "peak_rss_mb": peak_rss_mb(),
+        "loss_first": losses.first(),
+        "loss_last": losses.last(),
+        "gflops": flops / middle / 1e9,
+        "gemm_peak_gflops": peak / 1e9,
+        "share_of_gemm_peak": flops / middle / peak,
+    }))
+}
+
+fn model(name: &str) -> Result<(Config, Buffers)> {
+    let Some(size) = name.strip_prefix("small:") else {
+        let weights = Trainable::from_parts(&Parts::read(Path::new(name))?, name)?;
+        return Ok((weights.config, weights.weights));
+    };
+    let bad = || Error::new(format!("--model {name}: expected small:LAYERSxWIDTH, as in small:8x384, or a folder"));
+    let (layers, hidden) = size.split_once('x').ok_or_else(bad)?;
+    let (layers, hidden): (usize, usize) = (layers.parse().map_err(|_| bad())?, hidden.parse().map_err(|_| bad())?);
+    if hidden == 0 || !hidden.is_multiple_of(64) {
+        return Err(bad().hint("the width must be a multiple of 64, the width of a head"));
+    }
+    let (heads, intermediate) = (hidden / 64, (hidden * 8).div_ceil(3).next_multiple_of(64));
+    let mut config = Config::small(layers, hidden, 2048)?;
+    (config.heads, config.kv_heads, config.intermediate, config.context) = (heads, heads, intermediate, 4096);
+    let mut rng = Rng::new(1);
+    let fill = |shape: &Vec<usize>| {
+        let count = shape.iter().product();
+        if shape.len() == 1 { vec![1.0; count] } else { (0..count).map(|_| 0.04 * (rng.unit() as f32 - 0.5)).collect() }
+    };
+    let shapes: Vec<Vec<usize>> = config.tensors().into_iter().map(|(_, shape)| shape).collect();
+    let weights = shapes.iter().map(fill).collect();
+    Ok((config, weights))
+}
+
+fn draw(count: usize, config: &Config, rng: &mut Rng) -> Vec<u32> {
+    (0..count).map(|_| rng.between(3, config.vocab - 1) as u32).collect()
+}
+
+fn sequence(options: &Options, config: &Config, rng: &mut Rng) -> TokenTree {
+    let mut tree = TokenTree::default();
+    tree.extend(None, &draw(options.seq, config, rng), 1.0);
+    for weight in &mut tree.weights {
+        *weight *= f32::from(u8::from(rng.unit() < options.supervised));
+    }
+    tree
+}
+
+/// Every node is a target once, except the prompt.
+fn tree(path: &Path, config: &Config, rng: &mut Rng) -> Result<TokenTree> {
+    let text = std::fs::read(path).map_err(|e| Error::io("reading the tree", path, &e))?;
+    let bad = |what: &str| Error::new(format!("{}: {what}", path.display())).hint("the peers' trees.py writes such files");
+    let raw: Value = serde_json::from_slice(&text).map_err(|e| bad(&e.to_string()))?;
+    let number = |value: &Value| value.as_u64().map(|n| n as usize).ok_or_else(|| bad("a number is missing"));
+    let (trunk, prompt) = (number(&raw["trunk"])?, number(&raw["prompt"])?);
+    let mut tree = TokenTree::default();
+    tree.extend(None, &draw(trunk, config, rng), 1.0);
+    tree.weights.iter_mut().take(prompt).for_each(|weight| *weight = 0.0);
+    for branch in raw["branches"].as_array().ok_or_else(|| bad("no branches"))? {
+        let (attach, len) = (number(&branch["attach"])?, number(&branch["len"])?);
+        let at = attach.checked_sub(1).filter(|at| *at < trunk).ok_or_else(|| bad("a branch attached outside the trunk"))?;
+        tree.extend(Some(at), &draw(len, config, rng), 1.0);
+    }
+    Ok(tree)
+}
+
+/// Floating-point operations of the matrix products of a step: forward, and twice as much backward. Logits are computed
+/// for targets only.
+fn products(config: &Config, tokens: usize, labels: usize) -> f64 {
+    let kv = config.kv_heads * config.head_dim();
+    let layer = config.hidden * (2 * config.hidden + 2 * kv) + 3 * config.hidden * config.intermediate;
+    6.0 * (config.layers * layer * tokens + config.hidden * config.vocab * labels) as f64
+}
+
+/// Operations a second of the matrix product alone, on as many threads, each with a product of its own.
+fn gemm_peak(threads: usize) -> Result<f64> {
+    const SHAPE: (usize, usize, usize) = (512, 576, 1536);
+    const ROUNDS: usize = 60;
+    let (m, k, n) = SHAPE;
+    let work = || {
+        let (a, b, mut out) = (vec![0.5; m * k], vec![0.25; n * k], vec![0.0; m * n]);
+        let mut times = Vec::with_capacity(ROUNDS);
+        for _ in 0..ROUNDS {
+            let started = Instant::now();
+            mul_nt(&mut out, &a, &b, k, false);
+            times.push(started.elapsed().as_secs_f64());
+        }
+        black_box(&out);
+        2.0 * (m * k * n) as f64 / median(times)
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let rates = workers.into_iter().map(|w| w.join().map_err(|_| Error::new("a worker thread broke off")));
+        rates.sum()
+    })
+}
