@@ -30,7 +30,8 @@ fn made_games_are_the_same_each_time_and_are_won_by_every_expert() {
         assert_eq!(text(&path(one)), text(&path(two)));
     }
     let games = dir.path().join("games");
-    let listed = json(dir.path(), &["env", "list", "--suite", "alfworld", "--data", games.to_str().unwrap(), "--split", "unseen"]);
+    let listed =
+        json(dir.path(), &["env", "list", "--suite", "alfworld", "--data", games.to_str().unwrap(), "--split", "unseen"]);
     assert_eq!(listed.len(), 12, "laid out as ALFWorld's data is");
     for expert in ["planner", "fair", "walkthrough"] {
         let mut lengths = Vec::new();
@@ -109,7 +110,8 @@ fn a_game_that_cannot_be_won_loads_and_says_so() {
     let path = rows[0]["game"].as_str().unwrap();
     let mut game: Value = serde_json::from_str(&text(Path::new(path))).unwrap();
     let problem = game["pddl_problem"].as_str().unwrap();
-    let kept: String = problem.lines().filter(|line| !line.starts_with("(within ")).map(|line| format!("{line}\n")).collect();
+    let kept: String =
+        problem.lines().filter(|line| !line.starts_with("(within ")).map(|line| format!("{line}\n")).collect();
     game["pddl_problem"] = kept.into();
     game["solvable"] = false.into();
     game["walkthrough"] = Value::Array(Vec::new());

@@ -138,7 +138,8 @@ fn tree(path: &Path, config: &Config, rng: &mut Rng) -> Result<TokenTree> {
     tree.weights.iter_mut().take(prompt).for_each(|weight| *weight = 0.0);
     for branch in raw["branches"].as_array().ok_or_else(|| bad("no branches"))? {
         let (attach, len) = (number(&branch["attach"])?, number(&branch["len"])?);
-        let at = attach.checked_sub(1).filter(|at| *at < trunk).ok_or_else(|| bad("a branch attached outside the trunk"))?;
+        let at =
+            attach.checked_sub(1).filter(|at| *at < trunk).ok_or_else(|| bad("a branch attached outside the trunk"))?;
         tree.extend(Some(at), &draw(len, config, rng), 1.0);
     }
     Ok(tree)

@@ -153,7 +153,8 @@ pub fn open_game_file(path: &Path, suite: &str, task: TaskRef) -> Result<Opened>
 
 fn open_game(game: &Arc<tw_pddl::game::Game>, suite: &str, task: TaskRef) -> Result<Opened> {
     let env = tw_pddl::TwPddl::new(game)?;
-    let warning = (game.solvable == Some(false)).then(|| "the game's file says that it cannot be won (`solvable` is false)".to_string());
+    let warning = (game.solvable == Some(false))
+        .then(|| "the game's file says that it cannot be won (`solvable` is false)".to_string());
     let experts = tw_pddl::experts(game)?;
     Ok(Opened { env: Box::new(env), experts, suite: suite.into(), task, limit: STEP_LIMIT, warning })
 }

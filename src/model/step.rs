@@ -5,8 +5,7 @@
 
 use super::config::Config;
 use super::kernels::{
-    AttentionBack, Heads, attention, cross_entropy, mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu,
-    swiglu_back,
+    Attention, Heads, Runs, cross_entropy, mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu, swiglu_back,
 };
 use super::tree::TokenTree;
 use crate::error::{Error, Result};
@@ -54,7 +53,8 @@ pub struct Loss {
 struct Step<'a> {
     config: &'a Config,
     weights: &'a Buffers,
-    paths: Vec<Vec<u32>>,
+    runs: Runs,
+    tokens: usize,
     angles: Vec<(f32, f32)>,
 }
 
@@ -78,25 +78,19 @@ pub fn step(config: &Config, weights: &Buffers, tree: &TokenTree, grads: Option<
 
 impl<'a> Step<'a> {
     fn new(config: &'a Config, weights: &'a Buffers, tree: &TokenTree) -> Self {
-        let mut paths: Vec<Vec<u32>> = Vec::with_capacity(tree.len());
-        for (i, parent) in tree.parents.iter().enumerate() {
-            let mut path = parent.map(|p| paths[p].clone()).unwrap_or_default();
-            path.push(i as u32);
-            paths.push(path);
-        }
         let half = config.head_dim() / 2;
         let frequency = |i: usize| f64::from(config.rope_theta).powf(-2.0 * i as f64 / config.head_dim() as f64);
         let frequencies: Vec<f64> = (0..half).map(frequency).collect();
-        let angle = |path: &Vec<u32>| {
-            let position = (path.len() - 1) as f64;
+        let angle = |position: u32| {
+            let position = f64::from(position);
             frequencies
                 .iter()
                 .map(move |f| (position * f).sin_cos())
                 .map(|(sin, cos)| (cos as f32, sin as f32))
                 .collect::<Vec<_>>()
         };
-        let angles = paths.iter().flat_map(angle).collect();
-        Self { config, weights, paths, angles }
+        let angles = tree.positions().into_iter().flat_map(angle).collect();
+        Self { config, weights, runs: Runs::new(&tree.parents), tokens: tree.len(), angles }
     }
 
     fn heads(&self) -> Heads {
@@ -132,7 +126,7 @@ impl<'a> Step<'a> {
         rope(&mut q, h, dim, &self.angles, false);
         rope(&mut k, kv, dim, &self.angles, false);
         let mut mixed = vec![0.0; x.len()];
-        attention(&mut mixed, &q, &k, &v, &self.paths, self.heads());
+        Attention { runs: &self.runs, heads: self.heads(), q: &q, k: &k, v: &v }.forward(&mut mixed);
         mul_nt(x, &mixed, &self.weights[at(O)], h, true);
         let middle = x.to_vec();
         let (normed, middle_scales) = self.norm(x, at(POST_NORM));
@@ -146,7 +140,7 @@ impl<'a> Step<'a> {
 
     /// Turns the gradient of a layer's output into the gradient of its input.
     fn layer_back(&self, layer: usize, saved: Saved, dx: &mut [f32], grads: &mut Buffers) {
-        let (h, tokens) = (self.config.hidden, self.paths.len());
+        let (h, tokens) = (self.config.hidden, self.tokens);
         let at = |tensor| Self::at(layer, tensor);
         let Saved { input, input_scales, q, k, v, mixed, middle, middle_scales, normed, mut gate, mut up } = saved;
         let mut inner = vec![0.0; gate.len()];
@@ -165,8 +159,8 @@ impl<'a> Step<'a> {
         let mut dmixed = vec![0.0; dx.len()];
         mul_nn(&mut dmixed, dx, &self.weights[at(O)], h, false);
         let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
-        let back = AttentionBack { dout: &dmixed, q: &q, k: &k, v: &v, paths: &self.paths, heads: self.heads() };
-        back.run(&mut dq, &mut dk, &mut dv);
+        let attention = Attention { runs: &self.runs, heads: self.heads(), q: &q, k: &k, v: &v };
+        attention.backward(&dmixed, &mut dq, &mut dk, &mut dv);
         let (dim, kv) = (self.config.head_dim(), k.len() / tokens);
         rope(&mut dq, h, dim, &self.angles, true);
         rope(&mut dk, kv, dim, &self.angles, true);

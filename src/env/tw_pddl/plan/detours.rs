@@ -70,7 +70,10 @@ impl Detours {
             let Some(first) = changed(op).first().copied() else { return };
             let group = groups.of(first) as usize;
             let key = op.pre.iter().copied().find(|bit| {
-                private[*bit as usize] && groups.of(*bit) as usize == group && *bit != ALWAYS && set_by_entering[*bit as usize]
+                private[*bit as usize]
+                    && groups.of(*bit) as usize == group
+                    && *bit != ALWAYS
+                    && set_by_entering[*bit as usize]
             });
             match key {
                 Some(bit) if !inside[group].contains(&bit) => inside[group].push(bit),

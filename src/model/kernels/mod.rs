@@ -4,6 +4,9 @@
 //! Loops that matter run under [`pulp`]'s run-time dispatch, so one build uses AVX2 or AVX-512 where they are present.
 //! Products are single-threaded: a step is parallel over its trees, not inside a product.
 
+mod attention;
+
+pub use attention::{Attention, Heads, Runs};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::Arch;
@@ -47,16 +50,13 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + tail
 }
 
-#[inline(always)]
-fn axpy(out: &mut [f32], scale: f32, x: &[f32]) {
-    out.iter_mut().zip(x).for_each(|(o, x)| *o += scale * x);
-}
-
 /// `eˣ` to about 1e-7 relative for `x ≤ 88`, without a library call, so that loops over it vectorise.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     let x = x.max(-87.0);
-    let n = (x * std::f32::consts::LOG2_E).round_ties_even();
+    // Adding and taking away this number rounds to an integer in any vector unit; the library's rounding is a call.
+    const ROUND: f32 = 12_582_912.0;
+    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let p = 1.0 + r * (1.0 + r * (0.5 + r * (0.166_666_67 + r * (0.041_666_65 + r * (0.008_333_45 + r * 0.001_388_9)))));
     p * f32::from_bits(((n as i32 + 127) as u32) << 23)
@@ -126,108 +126,6 @@ pub fn rope(x: &mut [f32], width: usize, head_dim: usize, cos_sin: &[(f32, f32)]
                 (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
             }
         }
-    }
-}
-
-/// Shape of the attention.
-#[derive(Debug, Clone, Copy)]
-pub struct Heads {
-    /// Query heads.
-    pub queries: usize,
-    /// Key and value heads.
-    pub keys: usize,
-    /// Width of a head.
-    pub dim: usize,
-}
-
-/// Softmax of the scaled scores of token `i`'s query head against its ancestors and itself, into `shares`.
-#[inline(always)]
-fn attention_row(shares: &mut Vec<f32>, q: &[f32], k: &[f32], path: &[u32], stride: usize, at: usize, scale: f32) {
-    shares.clear();
-    shares.extend(path.iter().map(|j| {
-        let start = *j as usize * stride + at;
-        dot(q, &k[start..start + q.len()]) * scale
-    }));
-    let top = shares.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for share in shares.iter_mut() {
-        *share = exp(*share - top);
-        sum += *share;
-    }
-    for share in shares.iter_mut() {
-        *share /= sum;
-    }
-}
-
-/// Attention of every token to its ancestors and itself. `paths[i]` lists them; rows of `q` are `queries · dim` wide,
-/// rows of `k` and `v` are `keys · dim`. No tokens × tokens matrix is ever kept.
-pub fn attention(out: &mut [f32], q: &[f32], k: &[f32], v: &[f32], paths: &[Vec<u32>], heads: Heads) {
-    let (width, stride) = (heads.queries * heads.dim, heads.keys * heads.dim);
-    let (scale, group) = (1.0 / (heads.dim as f32).sqrt(), heads.queries / heads.keys);
-    Arch::new().dispatch(|| {
-        let mut shares = Vec::new();
-        out.fill(0.0);
-        for (i, path) in paths.iter().enumerate() {
-            for h in 0..heads.queries {
-                let (row, at) = (i * width + h * heads.dim, h / group * heads.dim);
-                attention_row(&mut shares, &q[row..row + heads.dim], k, path, stride, at, scale);
-                let out = &mut out[row..row + heads.dim];
-                for (j, share) in path.iter().zip(&shares) {
-                    let start = *j as usize * stride + at;
-                    axpy(out, *share, &v[start..start + heads.dim]);
-                }
-            }
-        }
-    });
-}
-
-/// Gradients of [`attention`], which recomputes the shares. `dk` and `dv` are added to, `dq` is written.
-pub struct AttentionBack<'a> {
-    /// Gradient of the output.
-    pub dout: &'a [f32],
-    /// The inputs of the forward pass.
-    pub q: &'a [f32],
-    /// Keys.
-    pub k: &'a [f32],
-    /// Values.
-    pub v: &'a [f32],
-    /// The paths.
-    pub paths: &'a [Vec<u32>],
-    /// The shape.
-    pub heads: Heads,
-}
-
-impl AttentionBack<'_> {
-    /// Computes them.
-    pub fn run(&self, dq: &mut [f32], dk: &mut [f32], dv: &mut [f32]) {
-        let heads = self.heads;
-        let (width, stride) = (heads.queries * heads.dim, heads.keys * heads.dim);
-        let (scale, group) = (1.0 / (heads.dim as f32).sqrt(), heads.queries / heads.keys);
-        Arch::new().dispatch(|| {
-            let (mut shares, mut dshares) = (Vec::new(), Vec::new());
-            dq.fill(0.0);
-            for (i, path) in self.paths.iter().enumerate() {
-                for h in 0..heads.queries {
-                    let (row, at) = (i * width + h * heads.dim, h / group * heads.dim);
-                    let (q, dout) = (&self.q[row..row + heads.dim], &self.dout[row..row + heads.dim]);
-                    attention_row(&mut shares, q, self.k, path, stride, at, scale);
-                    dshares.clear();
-                    for (j, share) in path.iter().zip(&shares) {
-                        let start = *j as usize * stride + at;
-                        dshares.push(dot(dout, &self.v[start..start + heads.dim]));
-                        axpy(&mut dv[start..start + heads.dim], *share, dout);
-                    }
-                    let mean = dot(&shares, &dshares);
-                    let dq = &mut dq[row..row + heads.dim];
-                    for ((j, share), dshare) in path.iter().zip(&shares).zip(&dshares) {
-                        let start = *j as usize * stride + at;
-                        let dscore = share * (dshare - mean) * scale;
-                        axpy(dq, dscore, &self.k[start..start + heads.dim]);
-                        axpy(&mut dk[start..start + heads.dim], dscore, q);
-                    }
-                }
-            }
-        });
     }
 }
 
