@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::TwPddl;
 use super::game::Game;
@@ -88,8 +89,10 @@ impl Omniscient {
             Some((Ok(advice), None)) if !starts => return Ok((advice, Vec::new())),
             _ => {}
         }
-        let limits = Limits { cancel: Some(cancel.clone()), ..Limits::default() };
-        let plan = self.planner.plan(env.world(), starts, &limits)?;
+        let usual = Limits { cancel: Some(cancel.clone()), ..Limits::default() };
+        // All starts are asked for one state at a time, by a person who waits: they had better be all.
+        let patient = Limits { nodes: 20 * usual.nodes, time: Some(Duration::from_secs(20)), ..usual.clone() };
+        let plan = self.planner.plan(env.world(), starts, if starts { &patient } else { &usual })?;
         let mut memo = self.memo.lock().unwrap_or_else(PoisonError::into_inner);
         if memo.len() > MEMO {
             memo.clear();

@@ -36,7 +36,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { nodes: 50_000, time: Some(Duration::from_secs(5)), cancel: None }
+        Self { nodes: 50_000, time: Some(Duration::from_secs(1)), cancel: None }
     }
 }
 
