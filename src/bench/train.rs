@@ -135,7 +135,9 @@ fn tree(path: &Path, config: &Config, rng: &mut Rng) -> Result<TokenTree> {
     let (trunk, prompt) = (number(&raw["trunk"])?, number(&raw["prompt"])?);
     let mut tree = TokenTree::default();
     tree.extend(None, &draw(trunk, config, rng), 1.0);
-    tree.weights.iter_mut().take(prompt).for_each(|weight| *weight = 0.0);
+    for weight in tree.weights.iter_mut().take(prompt) {
+        *weight = 0.0;
+    }
     for branch in raw["branches"].as_array().ok_or_else(|| bad("no branches"))? {
         let (attach, len) = (number(&branch["attach"])?, number(&branch["len"])?);
         let at =

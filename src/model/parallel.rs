@@ -7,7 +7,7 @@
 use super::adamw::zeros;
 use super::config::Config;
 use super::step::{Buffers, Loss, step};
-use super::tree::TokenTree;
+use super::tree::{Cut, TokenTree};
 use crate::error::{Error, Result};
 
 /// What a batch costs: the gradients' sum if they were asked for, and the loss of each tree.
@@ -22,7 +22,7 @@ pub struct Batch {
 /// A piece of work: which tree it belongs to, and its tokens' indices there when it is only a part.
 struct Part {
     tree: usize,
-    cut: Option<(TokenTree, Vec<usize>)>,
+    cut: Option<Cut>,
 }
 
 /// Computes a batch. Work is dealt out by size and sums are merged in the order of the workers, so that the same trees

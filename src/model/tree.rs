@@ -3,6 +3,9 @@
 //! A trajectory with alternatives, one prompt with every admissible action, K samples of one prompt are all such trees;
 //! a plain sequence is the tree without branches. Shared prefixes stand once.
 
+/// A part of a tree, and the indices of its tokens in the whole.
+pub type Cut = (TokenTree, Vec<usize>);
+
 /// A forest of tokens in an order where parents come before children.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TokenTree {
@@ -53,7 +56,7 @@ impl TokenTree {
     /// Cuts the tree into about `parts` trees of like size along its branches, each with the indices of its tokens here.
     /// A token that several parts need is context in all but the first, so every target counts once. Nothing is returned
     /// when a cut would not pay: too few branches, or a trunk so long that repeating it costs more than it saves.
-    pub fn split(&self, parts: usize) -> Vec<(Self, Vec<usize>)> {
+    pub fn split(&self, parts: usize) -> Vec<Cut> {
         let mut leaf = vec![true; self.len()];
         for parent in self.parents.iter().flatten() {
             leaf[*parent] = false;
@@ -83,7 +86,9 @@ impl TokenTree {
                 },
                 places.clone(),
             ));
-            places.iter().for_each(|i| owner[*i] = true);
+            for i in places {
+                owner[i] = true;
+            }
         }
         let largest = pieces.iter().map(|(tree, _)| tree.len()).max().unwrap_or_default();
         let pays = 10 * largest < 8 * self.len();

@@ -61,6 +61,9 @@ impl Runs {
     }
 }
 
+/// Takes a token's rows of `dk` and `dv`.
+type GiveBack<'a> = &'a mut dyn FnMut(u32, &[f32], &[f32]);
+
 /// Rows gathered along the current path.
 #[derive(Default)]
 struct Path {
@@ -73,7 +76,7 @@ struct Path {
 
 impl Path {
     /// Goes to a run's path; rows shared with the path before stay. `give_back` gets the gradient rows that are left.
-    fn go(&mut self, run: &Run, k: &[f32], v: &[f32], stride: usize, give_back: &mut dyn FnMut(u32, &[f32], &[f32])) {
+    fn go(&mut self, run: &Run, k: &[f32], v: &[f32], stride: usize, give_back: GiveBack<'_>) {
         let wanted = run.above.iter().copied().chain(run.start as u32..run.end as u32);
         let same = self.tokens.iter().zip(wanted.clone()).take_while(|(a, b)| **a == *b).count();
         for (i, token) in self.tokens.iter().enumerate().skip(same) {
@@ -166,7 +169,9 @@ impl Attention<'_> {
                     sum += *share;
                 }
                 let each = 1.0 / sum;
-                row.iter_mut().for_each(|share| *share *= each);
+                for share in row.iter_mut() {
+                    *share *= each;
+                }
                 hidden.fill(0.0);
             }
         });

@@ -50,12 +50,13 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + tail
 }
 
+/// Adding and taking away this number rounds to an integer in any vector unit; the library's rounding is a call.
+const ROUND: f32 = 12_582_912.0;
+
 /// `eˣ` to about 1e-7 relative for `x ≤ 88`, without a library call, so that loops over it vectorise.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     let x = x.max(-87.0);
-    // Adding and taking away this number rounds to an integer in any vector unit; the library's rounding is a call.
-    const ROUND: f32 = 12_582_912.0;
     let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let p = 1.0 + r * (1.0 + r * (0.5 + r * (0.166_666_67 + r * (0.041_666_65 + r * (0.008_333_45 + r * 0.001_388_9)))));
