@@ -25,6 +25,9 @@ const GATE: usize = 6;
 const UP: usize = 7;
 const DOWN: usize = 8;
 
+/// Targets whose logits exist at once: a vocabulary of 49,152 then takes 25 MB and not gigabytes.
+const CHUNK: usize = 128;
+
 /// What the backward pass of a layer needs.
 struct Saved {
     input: Vec<f32>,
@@ -172,7 +175,8 @@ impl<'a> Step<'a> {
         rms_norm_back(dx, &mut grads[at(INPUT_NORM)], &dnormed, &input, &self.weights[at(INPUT_NORM)], &input_scales);
     }
 
-    /// The loss, and from it backwards through everything. Logits exist for the parents of targets only.
+    /// The loss, and from it backwards through everything. Logits exist for the parents of targets only, and for a
+    /// chunk of them at a time.
     fn head(&self, tree: &TokenTree, x: &[f32], saved: Vec<Saved>, grads: Option<&mut Buffers>) -> Result<Loss> {
         let h = self.config.hidden;
         let (mut rows, mut nodes, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -191,15 +195,22 @@ impl<'a> Step<'a> {
         let head = if self.config.tied { 0 } else { norm + 1 };
         let picked: Vec<f32> = rows.iter().flat_map(|row| &x[row * h..(row + 1) * h]).copied().collect();
         let (normed, scales) = self.norm(&picked, norm);
-        let mut logits = self.linear(&normed, head, h);
-        let nats = cross_entropy(&mut logits, &targets, &weights, self.config.vocab);
+        let (mut nats, mut dnormed) = (Vec::with_capacity(rows.len()), vec![0.0; normed.len()]);
+        let mut grads = grads;
+        for (i, normed) in normed.chunks(CHUNK * h).enumerate() {
+            let at = i * CHUNK..i * CHUNK + normed.len() / h;
+            let mut logits = self.linear(normed, head, h);
+            nats.extend(cross_entropy(&mut logits, &targets[at.clone()], &weights[at.clone()], self.config.vocab));
+            if let Some(grads) = &mut grads {
+                mul_tn(&mut grads[head], &logits, normed, at.len());
+                let dnormed = &mut dnormed[at.start * h..at.end * h];
+                mul_nn(dnormed, &logits, &self.weights[head], self.config.vocab, false);
+            }
+        }
         let total = nats.iter().zip(&weights).map(|(nats, weight)| f64::from(nats * weight)).sum();
         let loss = Loss { total, nats: nodes.into_iter().zip(nats).collect() };
         let Some(grads) = grads else { return Ok(loss) };
 
-        mul_tn(&mut grads[head], &logits, &normed, rows.len());
-        let mut dnormed = vec![0.0; normed.len()];
-        mul_nn(&mut dnormed, &logits, &self.weights[head], self.config.vocab, false);
         let mut dpicked = vec![0.0; picked.len()];
         rms_norm_back(&mut dpicked, &mut grads[norm], &dnormed, &picked, &self.weights[norm], &scales);
         let mut dx = vec![0.0; x.len()];
