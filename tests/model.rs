@@ -9,9 +9,10 @@ use foretaste::model::adamw::zeros;
 use foretaste::model::config::Config;
 use foretaste::model::decoder::Decoder;
 use foretaste::model::generate::{Decoding, Prompt};
+use foretaste::model::lora::{Adapter, LINEARS};
 use foretaste::model::parallel::batch;
 use foretaste::model::sampler::Sampling;
-use foretaste::model::step::{Buffers, step};
+use foretaste::model::step::{Buffers, Net, step};
 use foretaste::model::tokenizer::Tokenizer;
 use foretaste::model::tree::TokenTree;
 use foretaste::model::weights::Trainable;
@@ -104,10 +105,10 @@ fn flattened(tree: &TokenTree) -> Vec<TokenTree> {
 
 /// Loss and gradients by hand.
 fn gradient(fresh: &Trainable, trees: &[TokenTree]) -> (f64, Buffers) {
-    let mut grads = zeros(&fresh.config);
+    let mut grads = zeros(&fresh.config.tensors());
     let mut loss = 0.0;
     for tree in trees.iter().filter(|tree| tree.weight() > 0.0) {
-        loss += step(&fresh.config, &fresh.weights, tree, Some(&mut grads)).unwrap().total;
+        loss += step(fresh.net(), tree, Some(&mut grads)).unwrap().total;
     }
     (loss, grads)
 }
@@ -158,6 +159,49 @@ proptest! {
     }
 
     #[test]
+    fn an_adapter_has_the_gradient_that_the_chain_rule_gives_and_merges_to_the_same_loss(
+        seed in any::<u64>(),
+        nodes in 6usize..30,
+        kv_heads in 1usize..3,
+    ) {
+        let fresh = small(kv_heads);
+        let mut rng = Rng::new(seed);
+        let tree = random_tree(&mut rng, nodes);
+        prop_assume!(tree.weight() > 0.0);
+        let mut adapter = Adapter::new(&fresh.config, 3, 5.0, &LINEARS[rng.below(3)..], seed).unwrap();
+        let plain = step(fresh.net(), &tree, None).unwrap().total;
+        let untouched = step(Net { adapter: Some(&adapter), ..fresh.net() }, &tree, None).unwrap().total;
+        prop_assert!((plain - untouched).abs() <= 1e-6 * plain.max(1.0), "a fresh adapter changes nothing");
+        for b in adapter.weights.iter_mut().skip(1).step_by(2) {
+            b.iter_mut().for_each(|b| *b = 0.2 * (rng.unit() as f32 - 0.5));
+        }
+        let net = Net { adapter: Some(&adapter), ..fresh.net() };
+        let mut grads = zeros(&net.shapes());
+        let loss = step(net, &tree, Some(&mut grads)).unwrap().total;
+
+        let mut merged = small(kv_heads);
+        adapter.merge(&mut merged.weights);
+        let (merged_loss, full) = gradient(&merged, std::slice::from_ref(&tree));
+        prop_assert!((loss - merged_loss).abs() <= 1e-5 * loss.max(1.0), "{loss} {merged_loss}");
+        // dA = s·Bᵀ·dW and dB = s·dW·Aᵀ.
+        let (scale, rank) = (adapter.scale(), adapter.rank);
+        let mut want = Buffers::new();
+        for (t, (_, shape)) in fresh.config.tensors().iter().enumerate() {
+            let Some(at) = adapter.pair(t) else { continue };
+            let (out, inner, dw) = (shape[0], shape[1], &full[t]);
+            let (a, b) = (&adapter.weights[at], &adapter.weights[at + 1]);
+            let sum = |terms: usize, f: &dyn Fn(usize) -> f32| (0..terms).map(f).sum::<f32>() * scale;
+            want.push((0..rank * inner).map(|i| sum(out, &|o| b[o * rank + i / inner] * dw[o * inner + i % inner])).collect());
+            want.push((0..out * rank).map(|i| sum(inner, &|j| dw[i / rank * inner + j] * a[i % rank * inner + j])).collect());
+        }
+        let off = distance(&grads, &want);
+        prop_assert!(off <= 1e-4, "{off}");
+
+        let (settings, tensors) = adapter.to_peft("small").unwrap();
+        prop_assert_eq!(Adapter::from_peft(&fresh.config, &settings, &tensors).unwrap(), adapter);
+    }
+
+    #[test]
     fn work_cut_up_among_workers_gives_the_same_sums(seed in any::<u64>(), workers in 1usize..5) {
         let fresh = small(1);
         let mut rng = Rng::new(seed);
@@ -170,8 +214,8 @@ proptest! {
         trees.retain(|tree| tree.weight() > 0.0);
         let (loss, grads) = gradient(&fresh, &trees);
         let refs: Vec<&TokenTree> = trees.iter().collect();
-        let done = batch(workers, &fresh.config, &fresh.weights, &refs, true).unwrap();
-        let again = batch(workers, &fresh.config, &fresh.weights, &refs, true).unwrap();
+        let done = batch(workers, fresh.net(), &refs, true).unwrap();
+        let again = batch(workers, fresh.net(), &refs, true).unwrap();
         prop_assert_eq!(&done.grads, &again.grads, "the same bits every time");
         let sum: f64 = done.losses.iter().map(|loss| loss.total).sum();
         prop_assert!((loss - sum).abs() <= 1e-5 * loss.abs().max(1.0), "{loss} {sum}");

@@ -12,8 +12,9 @@ use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
 use crate::model::config::Config;
 use crate::model::kernels::mul_nt;
+use crate::model::lora::{Adapter, LINEARS};
 use crate::model::parallel;
-use crate::model::step::Buffers;
+use crate::model::step::{Buffers, Net};
 use crate::model::tree::TokenTree;
 use crate::model::weights::{Parts, Trainable};
 use crate::rng::Rng;
@@ -31,6 +32,8 @@ pub struct Options {
     pub supervised: f64,
     /// A token tree instead of sequences: `{"trunk": n, "prompt": p, "branches": [{"attach": a, "len": l}, …]}`.
     pub tree: Option<std::path::PathBuf>,
+    /// The rank of an adapter beside all seven linear layers; full fine-tuning without it.
+    pub lora: Option<usize>,
     /// Workers.
     pub threads: usize,
     /// Measured steps, after `warmup` others.
@@ -39,7 +42,7 @@ pub struct Options {
     pub warmup: usize,
 }
 
-/// Measures full fine-tuning: forward, backward, clipping, AdamW.
+/// Measures a step: forward, backward, clipping, AdamW.
 pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let (config, mut weights) = model(&options.model)?;
     let mut rng = Rng::new(0);
@@ -50,7 +53,10 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let trees: Vec<&TokenTree> = trees.iter().collect();
     let tokens: usize = trees.iter().map(|tree| tree.len()).sum();
     let labels = trees.iter().flat_map(|tree| &tree.weights).filter(|weight| **weight != 0.0).count();
-    let mut optimiser = AdamW::new(&config);
+    let adapter = |rank| Adapter::new(&config, rank, 2.0 * rank as f64, &LINEARS, 0);
+    let mut adapter = options.lora.map(adapter).transpose()?;
+    let shapes = Net { config: &config, weights: &weights, adapter: adapter.as_ref() }.shapes();
+    let mut optimiser = AdamW::new(&shapes);
     let (mut times, mut losses, mut spent) = (Vec::new(), Vec::new(), cpu_s());
     for i in 0..options.warmup + options.steps {
         control.cancel.check()?;
@@ -58,20 +64,22 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
             (times, spent) = (Vec::new(), cpu_s());
         }
         let started = Instant::now();
-        let mut done = parallel::batch(options.threads, &config, &weights, &trees, true)?;
+        let net = Net { config: &config, weights: &weights, adapter: adapter.as_ref() };
+        let mut done = parallel::batch(options.threads, net, &trees, true)?;
         let scale = 1.0 / labels.max(1) as f32;
         done.grads.iter_mut().flatten().for_each(|g| *g *= scale);
-        optimiser.step(&config, &mut weights, &done.grads, 1e-4, 1.0)?;
+        let trained = adapter.as_mut().map_or(&mut weights, |adapter| &mut adapter.weights);
+        optimiser.step(&shapes, trained, &done.grads, 1e-4, 1.0)?;
         times.push(started.elapsed().as_secs_f64());
         losses.push(done.losses.iter().map(|loss| loss.total).sum::<f64>() / labels.max(1) as f64);
     }
     let cpu = cpu_s().zip(spent).map(|(now, before)| now - before);
     let (fastest, slowest) = (times.iter().copied().fold(f64::MAX, f64::min), times.iter().copied().fold(0.0, f64::max));
     let (middle, peak) = (median(times), gemm_peak(options.threads)?);
-    let flops = products(&config, tokens, labels);
+    let flops = products(&config, tokens, labels, options.lora);
     let name = if options.tree.is_some() { "useful_tokens" } else { "tokens" };
     Ok(json!({
-        "args": {"model": options.model, "full": true, "batch": options.batch, "seq": options.seq,
+        "args": {"model": options.model, "lora": options.lora, "full": options.lora.is_none(), "batch": options.batch, "seq": options.seq,
                  "supervised": options.supervised, "tree": options.tree, "threads": options.threads, "steps": options.steps},
         format!("{name}_per_s"): tokens as f64 / middle,
         format!("{name}_per_s_min_max"): [tokens as f64 / slowest, tokens as f64 / fastest],
@@ -79,7 +87,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         "step_s": middle,
         "tokens_per_step": tokens,
         "labels_per_step": labels,
-        "trainable_params": weights.iter().map(Vec::len).sum::<usize>(),
+        "trainable_params": optimiser.first.iter().map(Vec::len).sum::<usize>(),
         "peak_rss_mb": peak_rss_mb(),
         "loss_first": losses.first(),
         "loss_last": losses.last(),
@@ -147,12 +155,15 @@ fn tree(path: &Path, config: &Config, rng: &mut Rng) -> Result<TokenTree> {
     Ok(tree)
 }
 
-/// Floating-point operations of the matrix products of a step: forward, and twice as much backward. Logits are computed
-/// for targets only.
-fn products(config: &Config, tokens: usize, labels: usize) -> f64 {
-    let kv = config.kv_heads * config.head_dim();
-    let layer = config.hidden * (2 * config.hidden + 2 * kv) + 3 * config.hidden * config.intermediate;
-    6.0 * (config.layers * layer * tokens + config.hidden * config.vocab * labels) as f64
+/// Floating-point operations of the matrix products of a step: forward, the gradient of the input, and that of the
+/// weight where it is trained. Logits are computed for targets only.
+fn products(config: &Config, tokens: usize, labels: usize, lora: Option<usize>) -> f64 {
+    let (h, inner, kv) = (config.hidden, config.intermediate, config.kv_heads * config.head_dim());
+    let layer = h * (2 * h + 2 * kv) + 3 * h * inner;
+    let low = lora.map_or(0, |rank| rank * (2 * 2 * h + 2 * (h + kv) + 3 * (h + inner)));
+    let frozen = (config.layers * layer * tokens + h * config.vocab * labels) as f64;
+    let passes = if lora.is_some() { 4.0 } else { 6.0 };
+    passes * frozen + 6.0 * (config.layers * low * tokens) as f64
 }
 
 /// Operations a second of the matrix product alone, on as many threads, each with a product of its own.

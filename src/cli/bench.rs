@@ -31,7 +31,10 @@ struct TrainBench {
     /// small:LAYERSxWIDTH (random weights) or a model folder
     #[arg(long, default_value = "small:4x256")]
     model: String,
-    /// Full fine-tuning (the only kind there is so far)
+    /// An adapter of this rank beside all seven linear layers of each block
+    #[arg(long, value_name = "R", required_unless_present = "full", conflicts_with = "full")]
+    lora: Option<usize>,
+    /// Full fine-tuning
     #[arg(long)]
     full: bool,
     /// Sequences a step
@@ -134,8 +137,8 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             bench::plan::run(suite.open()?.as_ref(), &options, &interruptible())?
         }
         BenchCommand::Train(args) => {
-            let TrainBench { model, full: _, batch, seq, supervised, tree, threads, steps, warmup } = args;
-            let options = bench::train::Options { model, batch, seq, supervised, tree, threads, steps, warmup };
+            let TrainBench { model, lora, full: _, batch, seq, supervised, tree, threads, steps, warmup } = args;
+            let options = bench::train::Options { model, batch, seq, supervised, tree, lora, threads, steps, warmup };
             bench::train::run(&options, &interruptible())?
         }
         BenchCommand::Experts(args) => {

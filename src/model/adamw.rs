@@ -1,6 +1,5 @@
 //! `AdamW` with decoupled weight decay, f32 throughout.
 
-use super::config::Config;
 use super::step::Buffers;
 use crate::error::{Error, Result};
 
@@ -9,7 +8,10 @@ const BETA2: f32 = 0.98;
 const EPS: f32 = 1e-8;
 const DECAY: f32 = 0.01;
 
-/// The optimiser's state; buffers are in the order of [`Config::tensors`].
+/// Names and shapes of what is trained.
+pub type Shapes = [(String, Vec<usize>)];
+
+/// The optimiser's state; buffers are in the order of the shapes it was made for.
 #[derive(Debug, Clone)]
 pub struct AdamW {
     /// First moments.
@@ -20,19 +22,19 @@ pub struct AdamW {
     pub updates: u64,
 }
 
-/// A zero for every weight of a model.
-pub fn zeros(config: &Config) -> Buffers {
-    config.tensors().iter().map(|(_, shape)| vec![0.0; shape.iter().product()]).collect()
+/// A zero for every weight.
+pub fn zeros(shapes: &Shapes) -> Buffers {
+    shapes.iter().map(|(_, shape)| vec![0.0; shape.iter().product()]).collect()
 }
 
 impl AdamW {
     /// The state before the first update.
-    pub fn new(config: &Config) -> Self {
-        Self { first: zeros(config), second: zeros(config), updates: 0 }
+    pub fn new(shapes: &Shapes) -> Self {
+        Self { first: zeros(shapes), second: zeros(shapes), updates: 0 }
     }
 
     /// One update. Gradients are scaled so that their global norm is at most `clip`; returns the norm before.
-    pub fn step(&mut self, config: &Config, weights: &mut Buffers, grads: &Buffers, rate: f64, clip: f64) -> Result<f64> {
+    pub fn step(&mut self, shapes: &Shapes, weights: &mut Buffers, grads: &Buffers, rate: f64, clip: f64) -> Result<f64> {
         let norm = grads.iter().flatten().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt();
         if !norm.is_finite() {
             return Err(
@@ -44,9 +46,7 @@ impl AdamW {
         let (rate, updates) = (rate as f32, self.updates.min(1 << 24) as i32);
         let (fix1, fix2) = (1.0 - BETA1.powi(updates), 1.0 - BETA2.powi(updates));
         let moments = self.first.iter_mut().zip(self.second.iter_mut());
-        for (((weights, grads), (first, second)), (_, shape)) in
-            weights.iter_mut().zip(grads).zip(moments).zip(config.tensors())
-        {
+        for (((weights, grads), (first, second)), (_, shape)) in weights.iter_mut().zip(grads).zip(moments).zip(shapes) {
             // Norm gains are not decayed: shrinking a gain towards zero is not regularisation.
             let decay = if shape.len() > 1 { rate * DECAY } else { 0.0 };
             for ((w, g), (m, v)) in weights.iter_mut().zip(grads).zip(first.iter_mut().zip(second.iter_mut())) {

@@ -9,6 +9,7 @@ pub mod config;
 pub mod decoder;
 pub mod generate;
 pub mod kernels;
+pub mod lora;
 pub mod parallel;
 pub mod sampler;
 pub mod step;

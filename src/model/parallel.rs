@@ -5,8 +5,7 @@
 //! the parts repeat the shared trunk as context and count every target once, so sums are what the whole tree gives.
 
 use super::adamw::zeros;
-use super::config::Config;
-use super::step::{Buffers, Loss, step};
+use super::step::{Buffers, Loss, Net, step};
 use super::tree::{Cut, TokenTree};
 use crate::error::{Error, Result};
 
@@ -27,18 +26,19 @@ struct Part {
 
 /// Computes a batch. Work is dealt out by size and sums are merged in the order of the workers, so that the same trees
 /// and number of workers give the same bits every time.
-pub fn batch(workers: usize, config: &Config, weights: &Buffers, trees: &[&TokenTree], gradient: bool) -> Result<Batch> {
+pub fn batch(workers: usize, net: Net<'_>, trees: &[&TokenTree], gradient: bool) -> Result<Batch> {
     let workers = workers.clamp(1, 64);
     let hands = deal(workers, trees);
+    let shapes = net.shapes();
     let work = |parts: &[Part]| -> Result<(Buffers, Vec<Loss>)> {
-        let mut grads = if gradient { zeros(config) } else { Buffers::new() };
+        let mut grads = if gradient { zeros(&shapes) } else { Buffers::new() };
         let mut losses = Vec::with_capacity(parts.len());
         for part in parts {
             let (tree, places) = match &part.cut {
                 Some((tree, places)) => (tree, Some(places)),
                 None => (trees[part.tree], None),
             };
-            let mut loss = step(config, weights, tree, gradient.then_some(&mut grads))?;
+            let mut loss = step(net, tree, gradient.then_some(&mut grads))?;
             if let Some(places) = places {
                 loss.nats.iter_mut().for_each(|(node, _)| *node = places[*node]);
             }

@@ -7,6 +7,7 @@ use super::config::Config;
 use super::kernels::{
     Attention, Heads, Runs, cross_entropy, mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu, swiglu_back,
 };
+use super::lora::Adapter;
 use super::tree::TokenTree;
 use crate::error::{Error, Result};
 
@@ -52,21 +53,41 @@ pub struct Loss {
     pub nats: Vec<(usize, f32)>,
 }
 
+/// A network: its weights, and the adapter beside them if that is what is trained.
+#[derive(Debug, Clone, Copy)]
+pub struct Net<'a> {
+    /// The shape.
+    pub config: &'a Config,
+    /// The weights, frozen when there is an adapter.
+    pub weights: &'a Buffers,
+    /// The adapter.
+    pub adapter: Option<&'a Adapter>,
+}
+
+impl Net<'_> {
+    /// Name and shape of every tensor that is trained.
+    pub fn shapes(&self) -> Vec<(String, Vec<usize>)> {
+        self.adapter.map_or_else(|| self.config.tensors(), |adapter| adapter.shapes().to_vec())
+    }
+}
+
 /// The computation over one tree.
 struct Step<'a> {
     config: &'a Config,
     weights: &'a Buffers,
+    adapter: Option<&'a Adapter>,
     runs: Runs,
     tokens: usize,
     angles: Vec<(f32, f32)>,
 }
 
-/// Loss of a tree's targets; with `grads`, the gradients are added to them.
-pub fn step(config: &Config, weights: &Buffers, tree: &TokenTree, grads: Option<&mut Buffers>) -> Result<Loss> {
+/// Loss of a tree's targets; with `grads` (in the order of [`Net::shapes`]), the gradients are added to them.
+pub fn step(net: Net<'_>, tree: &TokenTree, grads: Option<&mut Buffers>) -> Result<Loss> {
+    let Net { config, weights, .. } = net;
     if let Some(token) = tree.tokens.iter().find(|token| **token as usize >= config.vocab) {
         return Err(Error::new(format!("token {token} is outside the model's vocabulary of {}", config.vocab)));
     }
-    let step = Step::new(config, weights, tree);
+    let step = Step::new(net, tree);
     let mut saved = Vec::with_capacity(config.layers);
     let mut x: Vec<f32> = Vec::with_capacity(tree.len() * config.hidden);
     for token in &tree.tokens {
@@ -80,7 +101,8 @@ pub fn step(config: &Config, weights: &Buffers, tree: &TokenTree, grads: Option<
 }
 
 impl<'a> Step<'a> {
-    fn new(config: &'a Config, weights: &'a Buffers, tree: &TokenTree) -> Self {
+    fn new(net: Net<'a>, tree: &TokenTree) -> Self {
+        let Net { config, weights, adapter } = net;
         let half = config.head_dim() / 2;
         let frequency = |i: usize| f64::from(config.rope_theta).powf(-2.0 * i as f64 / config.head_dim() as f64);
         let frequencies: Vec<f64> = (0..half).map(frequency).collect();
@@ -93,7 +115,7 @@ impl<'a> Step<'a> {
                 .collect::<Vec<_>>()
         };
         let angles = tree.positions().into_iter().flat_map(angle).collect();
-        Self { config, weights, runs: Runs::new(&tree.parents), tokens: tree.len(), angles }
+        Self { config, weights, adapter, runs: Runs::new(&tree.parents), tokens: tree.len(), angles }
     }
 
     fn heads(&self) -> Heads {
@@ -105,10 +127,66 @@ impl<'a> Step<'a> {
     }
 
     fn linear(&self, x: &[f32], tensor: usize, inner: usize) -> Vec<f32> {
-        let weight = &self.weights[tensor];
-        let mut out = vec![0.0; x.len() / inner * (weight.len() / inner)];
-        mul_nt(&mut out, x, weight, inner, false);
+        let mut out = vec![0.0; x.len() / inner * (self.weights[tensor].len() / inner)];
+        self.linear_into(&mut out, x, tensor, inner, false);
         out
+    }
+
+    fn linear_into(&self, out: &mut [f32], x: &[f32], tensor: usize, inner: usize, add: bool) {
+        mul_nt(out, x, &self.weights[tensor], inner, add);
+        if let Some((adapter, at)) = self.pair(tensor) {
+            let mut low = self.down(adapter, at, x, inner);
+            low.iter_mut().for_each(|l| *l *= adapter.scale());
+            mul_nt(out, &low, &adapter.weights[at + 1], adapter.rank, true);
+        }
+    }
+
+    fn pair(&self, tensor: usize) -> Option<(&'a Adapter, usize)> {
+        let adapter = self.adapter?;
+        Some((adapter, adapter.pair(tensor)?))
+    }
+
+    /// `x · Aᵀ`.
+    fn down(&self, adapter: &Adapter, at: usize, x: &[f32], inner: usize) -> Vec<f32> {
+        let mut low = vec![0.0; x.len() / inner * adapter.rank];
+        mul_nt(&mut low, x, &adapter.weights[at], inner, false);
+        low
+    }
+
+    /// Gradients of a linear layer of `width` outputs: adds to those of its weight, or of the adapter beside it, and
+    /// writes or adds that of its input.
+    fn linear_back(
+        &self,
+        grads: &mut Buffers,
+        tensor: usize,
+        (dout, width): (&[f32], usize),
+        x: &[f32],
+        dx: &mut [f32],
+        add: bool,
+    ) {
+        let rows = dout.len() / width;
+        mul_nn(dx, dout, &self.weights[tensor], width, add);
+        if self.adapter.is_none() {
+            mul_tn(&mut grads[tensor], dout, x, rows);
+        }
+        if let Some((adapter, at)) = self.pair(tensor) {
+            let mut up = vec![0.0; rows * adapter.rank];
+            mul_nn(&mut up, dout, &adapter.weights[at + 1], width, false);
+            let mut low = self.down(adapter, at, x, x.len() / rows);
+            up.iter_mut().chain(&mut low).for_each(|value| *value *= adapter.scale());
+            mul_tn(&mut grads[at], &up, x, rows);
+            mul_tn(&mut grads[at + 1], dout, &low, rows);
+            mul_nn(dx, &up, &adapter.weights[at], adapter.rank, true);
+        }
+    }
+
+    /// Gradient of a norm's input; that of its gain counts only in full training.
+    fn norm_back(&self, grads: &mut Buffers, tensor: usize, dx: &mut [f32], dout: &[f32], x: &[f32], scales: &[f32]) {
+        let gain = &self.weights[tensor];
+        match self.adapter {
+            None => rms_norm_back(dx, &mut grads[tensor], dout, x, gain, scales),
+            Some(_) => rms_norm_back(dx, &mut vec![0.0; gain.len()], dout, x, gain, scales),
+        }
     }
 
     fn norm(&self, x: &[f32], tensor: usize) -> (Vec<f32>, Vec<f32>) {
@@ -130,14 +208,14 @@ impl<'a> Step<'a> {
         rope(&mut k, kv, dim, &self.angles, false);
         let mut mixed = vec![0.0; x.len()];
         Attention { runs: &self.runs, heads: self.heads(), q: &q, k: &k, v: &v }.forward(&mut mixed);
-        mul_nt(x, &mixed, &self.weights[at(O)], h, true);
+        self.linear_into(x, &mixed, at(O), h, true);
         let middle = x.to_vec();
         let (normed, middle_scales) = self.norm(x, at(POST_NORM));
         let gate = self.linear(&normed, at(GATE), h);
         let up = self.linear(&normed, at(UP), h);
         let mut inner = vec![0.0; gate.len()];
         swiglu(&mut inner, &gate, &up);
-        mul_nt(x, &inner, &self.weights[at(DOWN)], self.config.intermediate, true);
+        self.linear_into(x, &inner, at(DOWN), self.config.intermediate, true);
         Saved { input, input_scales, q, k, v, mixed, middle, middle_scales, normed, gate, up }
     }
 
@@ -148,19 +226,18 @@ impl<'a> Step<'a> {
         let Saved { input, input_scales, q, k, v, mixed, middle, middle_scales, normed, mut gate, mut up } = saved;
         let mut inner = vec![0.0; gate.len()];
         swiglu(&mut inner, &gate, &up);
-        mul_tn(&mut grads[at(DOWN)], dx, &inner, tokens);
-        mul_nn(&mut inner, dx, &self.weights[at(DOWN)], h, false);
-        swiglu_back(&mut gate, &mut up, &inner);
+        let mut dinner = vec![0.0; gate.len()];
+        self.linear_back(grads, at(DOWN), (dx, h), &inner, &mut dinner, false);
+        swiglu_back(&mut gate, &mut up, &dinner);
         let mut dnormed = vec![0.0; dx.len()];
         for (dout, tensor) in [(&gate, GATE), (&up, UP)] {
-            mul_tn(&mut grads[at(tensor)], dout, &normed, tokens);
-            mul_nn(&mut dnormed, dout, &self.weights[at(tensor)], self.config.intermediate, tensor == UP);
+            let dout = (dout.as_slice(), self.config.intermediate);
+            self.linear_back(grads, at(tensor), dout, &normed, &mut dnormed, tensor == UP);
         }
-        rms_norm_back(dx, &mut grads[at(POST_NORM)], &dnormed, &middle, &self.weights[at(POST_NORM)], &middle_scales);
+        self.norm_back(grads, at(POST_NORM), dx, &dnormed, &middle, &middle_scales);
 
-        mul_tn(&mut grads[at(O)], dx, &mixed, tokens);
         let mut dmixed = vec![0.0; dx.len()];
-        mul_nn(&mut dmixed, dx, &self.weights[at(O)], h, false);
+        self.linear_back(grads, at(O), (dx, h), &mixed, &mut dmixed, false);
         let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
         let attention = Attention { runs: &self.runs, heads: self.heads(), q: &q, k: &k, v: &v };
         attention.backward(&dmixed, &mut dq, &mut dk, &mut dv);
@@ -169,10 +246,9 @@ impl<'a> Step<'a> {
         rope(&mut dk, kv, dim, &self.angles, true);
         let (normed, _) = self.norm(&input, at(INPUT_NORM));
         for (dout, tensor, width) in [(&dq, Q, h), (&dk, K, kv), (&dv, V, kv)] {
-            mul_tn(&mut grads[at(tensor)], dout, &normed, tokens);
-            mul_nn(&mut dnormed, dout, &self.weights[at(tensor)], width, tensor != Q);
+            self.linear_back(grads, at(tensor), (dout, width), &normed, &mut dnormed, tensor != Q);
         }
-        rms_norm_back(dx, &mut grads[at(INPUT_NORM)], &dnormed, &input, &self.weights[at(INPUT_NORM)], &input_scales);
+        self.norm_back(grads, at(INPUT_NORM), dx, &dnormed, &input, &input_scales);
     }
 
     /// The loss, and from it backwards through everything. Logits exist for the parents of targets only, and for a
@@ -202,9 +278,8 @@ impl<'a> Step<'a> {
             let mut logits = self.linear(normed, head, h);
             nats.extend(cross_entropy(&mut logits, &targets[at.clone()], &weights[at.clone()], self.config.vocab));
             if let Some(grads) = &mut grads {
-                mul_tn(&mut grads[head], &logits, normed, at.len());
                 let dnormed = &mut dnormed[at.start * h..at.end * h];
-                mul_nn(dnormed, &logits, &self.weights[head], self.config.vocab, false);
+                self.linear_back(grads, head, (&logits, self.config.vocab), normed, dnormed, false);
             }
         }
         let total = nats.iter().zip(&weights).map(|(nats, weight)| f64::from(nats * weight)).sum();
@@ -212,13 +287,16 @@ impl<'a> Step<'a> {
         let Some(grads) = grads else { return Ok(loss) };
 
         let mut dpicked = vec![0.0; picked.len()];
-        rms_norm_back(&mut dpicked, &mut grads[norm], &dnormed, &picked, &self.weights[norm], &scales);
+        self.norm_back(grads, norm, &mut dpicked, &dnormed, &picked, &scales);
         let mut dx = vec![0.0; x.len()];
         for (row, d) in rows.iter().zip(dpicked.chunks_exact(h)) {
             dx[row * h..(row + 1) * h].iter_mut().zip(d).for_each(|(x, d)| *x += d);
         }
         for (layer, saved) in saved.into_iter().enumerate().rev() {
             self.layer_back(layer, saved, &mut dx, grads);
+        }
+        if self.adapter.is_some() {
+            return Ok(loss);
         }
         for (token, d) in tree.tokens.iter().zip(dx.chunks_exact(h)) {
             let at = *token as usize * h;

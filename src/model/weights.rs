@@ -10,7 +10,7 @@ use safetensors::{SafeTensors, tensor::TensorView};
 use super::Model;
 use super::config::Config;
 use super::decoder::Decoder;
-use super::step::Buffers;
+use super::step::{Buffers, Net};
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -110,6 +110,11 @@ pub struct Trainable {
 }
 
 impl Trainable {
+    /// The network that they are, all of it trained.
+    pub fn net(&self) -> Net<'_> {
+        Net { config: &self.config, weights: &self.weights, adapter: None }
+    }
+
     /// The weights of a model's files, to be trained on.
     pub fn from_parts(parts: &Parts, source: &str) -> Result<Self> {
         let model = parts.build(source)?;

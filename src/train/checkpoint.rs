@@ -79,7 +79,7 @@ pub fn optimiser(folder: &Path, config: &Config) -> Result<AdamW> {
     let state: serde_json::Value = serde_json::from_slice(&read("trainer.json")?)
         .map_err(|e| Error::new(format!("{}: trainer.json: {e}", folder.display())))?;
     let tensors = parse_tensors(&read(OPTIMISER)?).map_err(|e| e.at(folder.display()))?;
-    let mut optimiser = AdamW::new(config);
+    let mut optimiser = AdamW::new(&config.tensors());
     optimiser.updates = state["updates"].as_u64().unwrap_or_default();
     for (i, (name, _)) in config.tensors().iter().enumerate() {
         for (moment, buffer) in [("first", &mut optimiser.first[i]), ("second", &mut optimiser.second[i])] {

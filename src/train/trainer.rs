@@ -158,7 +158,7 @@ impl Sums {
 /// Sums over a batch, with its gradients if they are asked for.
 fn sums(workers: usize, weights: &Trainable, batch: &[Example], gradient: bool) -> Result<Sums> {
     let trees: Vec<&TokenTree> = batch.iter().map(|example| &example.tree).collect();
-    let done = parallel::batch(workers, &weights.config, &weights.weights, &trees, gradient)?;
+    let done = parallel::batch(workers, weights.net(), &trees, gradient)?;
     let mut sums = Sums { grads: done.grads, ..Sums::default() };
     for (example, loss) in batch.iter().zip(done.losses) {
         if !loss.total.is_finite() {
@@ -212,7 +212,7 @@ pub fn train(
     let config = serde_json::json!({"plan": plan, "data": data.summary, "model": start});
     let run = store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, plan.steps)?;
     each(Event::Begun { run, data: &data.summary });
-    let optimiser = AdamW::new(&weights.config);
+    let optimiser = AdamW::new(&weights.net().shapes());
     go_on(store, run, plan, &mut weights, optimiser, 0, &data, control, each)
 }
 
@@ -240,7 +240,7 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
     let mut weights = Trainable::from_parts(&parts, &source)?;
     let optimiser = match folder {
         Some(folder) => checkpoint::optimiser(&folder, &weights.config)?,
-        None => AdamW::new(&weights.config),
+        None => AdamW::new(&weights.net().shapes()),
     };
     let data = Data::read(store, &plan, &weights.tokenizer, weights.config.context)?;
     each(Event::Begun { run, data: &data.summary });
@@ -296,7 +296,7 @@ fn updates(
 ) -> Result<()> {
     let workers = plan.workers.clamp(1, 64);
     let meter = Meter::new(plan.objective.word(), *step, plan.steps);
-    let began = Instant::now();
+    let (began, shapes) = (Instant::now(), weights.net().shapes());
     while *step < plan.steps {
         control.checkpoint()?;
         let started = Instant::now();
@@ -305,7 +305,7 @@ fn updates(
         let scale = (1.0 / total.weight.max(1.0)) as f32;
         total.grads.iter_mut().flatten().for_each(|g| *g *= scale);
         let rate = plan.rate_at(*step);
-        let norm = optimiser.step(&weights.config, &mut weights.weights, &total.grads, rate, CLIP)?;
+        let norm = optimiser.step(&shapes, &mut weights.weights, &total.grads, rate, CLIP)?;
         *step += 1;
         let speed = total.tokens as f64 / started.elapsed().as_secs_f64();
         let mut metrics =

@@ -1,0 +1,150 @@
+//! Low-rank adapters (Hu et al., 2021) with the names, files and starting values of PEFT.
+//!
+//! A linear layer `W` acts as `W + α/r · B·A` with `A` of shape `[r, in]` and `B` of shape `[out, r]`; only they are
+//! trained. `B` starts at zero, so a fresh adapter changes nothing.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::config::Config;
+use super::kernels::mul_nn;
+use super::step::Buffers;
+use super::weights::{parse_tensors, serialize};
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+
+/// The linear layers of a block that an adapter may stand beside.
+pub const LINEARS: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
+/// An adapter for some linear layers of every block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adapter {
+    /// The rank `r`.
+    pub rank: usize,
+    /// The numerator `α` of the scale.
+    pub alpha: f64,
+    /// `A` and `B` of each adapted layer in turn.
+    pub weights: Buffers,
+    /// The adapted tensors by their index among the model's.
+    tensors: Vec<usize>,
+    shapes: Vec<(String, Vec<usize>)>,
+}
+
+impl Adapter {
+    /// A fresh adapter beside the named linear layers ([`LINEARS`]) of every block.
+    pub fn new(config: &Config, rank: usize, alpha: f64, targets: &[&str], seed: u64) -> Result<Self> {
+        if rank == 0 || rank > config.hidden {
+            return Err(Error::new(format!("a rank of {rank} is not between 1 and the model's width {}", config.hidden)));
+        }
+        if let Some(odd) = targets.iter().find(|name| !LINEARS.contains(name)) {
+            return Err(
+                Error::new(format!("there is no linear layer `{odd}`")).hint(format!("layers: {}", LINEARS.join(", ")))
+            );
+        }
+        let mut rng = Rng::stream(seed, "adapter");
+        let (mut weights, mut tensors, mut shapes) = (Buffers::new(), Vec::new(), Vec::new());
+        for (i, (name, shape)) in config.tensors().into_iter().enumerate() {
+            let (Some(layer), &[out, inner]) = (name.strip_suffix(".weight"), shape.as_slice()) else { continue };
+            if !targets.iter().any(|target| layer.ends_with(&format!(".{target}"))) {
+                continue;
+            }
+            let bound = 1.0 / (inner as f64).sqrt(); // Kaiming-uniform with a = √5, as PEFT
+            weights.push((0..rank * inner).map(|_| (bound * (2.0 * rng.unit() - 1.0)) as f32).collect());
+            weights.push(vec![0.0; out * rank]);
+            shapes.push((format!("base_model.model.{layer}.lora_A.weight"), vec![rank, inner]));
+            shapes.push((format!("base_model.model.{layer}.lora_B.weight"), vec![out, rank]));
+            tensors.push(i);
+        }
+        Ok(Self { rank, alpha, weights, tensors, shapes })
+    }
+
+    /// PEFT's name and the shape of every trained tensor, in the order of [`Self::weights`].
+    pub fn shapes(&self) -> &[(String, Vec<usize>)] {
+        &self.shapes
+    }
+
+    /// What `B·A` is multiplied with.
+    pub fn scale(&self) -> f32 {
+        (self.alpha / self.rank as f64) as f32
+    }
+
+    /// Where the pair beside a tensor of the model stands in [`Self::weights`].
+    pub fn pair(&self, tensor: usize) -> Option<usize> {
+        self.tensors.binary_search(&tensor).ok().map(|at| 2 * at)
+    }
+
+    /// Adds the adapter to a model's weights: what it then does without the adapter is what it did with it.
+    pub fn merge(&self, weights: &mut Buffers) {
+        for (pair, tensor) in self.weights.chunks_exact(2).zip(&self.tensors) {
+            let (a, b) = (&pair[0], &pair[1]);
+            let mut change = vec![0.0; weights[*tensor].len()];
+            mul_nn(&mut change, b, a, self.rank, false);
+            weights[*tensor].iter_mut().zip(change).for_each(|(w, change)| *w += self.scale() * change);
+        }
+    }
+
+    /// `adapter_config.json` and `adapter_model.safetensors`; `base` names the model that it stands beside.
+    pub fn to_peft(&self, base: &str) -> Result<(Vec<u8>, Vec<u8>)> {
+        let mut targets: Vec<&str> = Vec::new();
+        for (name, _) in &self.shapes {
+            let layer = name.trim_end_matches(".lora_A.weight").rsplit('.').next().unwrap_or_default();
+            if LINEARS.contains(&layer) && !targets.contains(&layer) {
+                targets.push(layer);
+            }
+        }
+        let config = json!({
+            "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base,
+            "r": self.rank, "lora_alpha": self.alpha, "lora_dropout": 0.0, "bias": "none",
+            "target_modules": targets, "fan_in_fan_out": false, "init_lora_weights": true, "inference_mode": true,
+        });
+        let tensors: Vec<_> = self
+            .shapes
+            .iter()
+            .zip(&self.weights)
+            .map(|((name, shape), data)| (name.clone(), data.clone(), shape.clone()))
+            .collect();
+        Ok((config.to_string().into_bytes(), serialize(&tensors, false)?))
+    }
+
+    /// Reads PEFT's two files for a model of that shape. Everything that would change the arithmetic and is not known
+    /// here is refused by name.
+    pub fn from_peft(config: &Config, settings: &[u8], tensors: &[u8]) -> Result<Self> {
+        let bad = |what: String| Error::new(format!("adapter_config.json: {what}"));
+        let raw: Value = serde_json::from_slice(settings).map_err(|e| bad(e.to_string()))?;
+        if raw["peft_type"] != "LORA" {
+            return Err(bad(format!("peft_type {} is not LORA", raw["peft_type"])));
+        }
+        for field in ["use_rslora", "use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "modules_to_save"] {
+            let plain = match &raw[field] {
+                Value::Null | Value::Bool(false) => true,
+                Value::Object(map) => map.is_empty(),
+                Value::Array(list) => list.is_empty(),
+                _ => false,
+            };
+            if !plain {
+                return Err(bad(format!("`{field}` is set, which is not supported")));
+            }
+        }
+        let rank = raw["r"].as_u64().ok_or_else(|| bad("`r` is missing".into()))? as usize;
+        let alpha = raw["lora_alpha"].as_f64().ok_or_else(|| bad("`lora_alpha` is missing".into()))?;
+        let named = raw["target_modules"].as_array().ok_or_else(|| bad("`target_modules` is not a list".into()))?;
+        let targets: Vec<&str> = named.iter().filter_map(Value::as_str).collect();
+        let mut adapter = Self::new(config, rank, alpha, &targets, 0).map_err(|e| e.at("adapter_config.json"))?;
+        let mut found: HashMap<_, _> = parse_tensors(tensors).map_err(|e| e.at("adapter_model.safetensors"))?;
+        for ((name, shape), buffer) in adapter.shapes.iter().zip(&mut adapter.weights) {
+            let place = |what| Error::new(format!("adapter_model.safetensors: tensor `{name}` {what}"));
+            let tensor = found.remove(name).ok_or_else(|| place("is missing"))?;
+            if tensor.dims() != shape.as_slice() {
+                return Err(place(&format!("has shape {:?}, expected {shape:?}", tensor.dims())));
+            }
+            *buffer = tensor.flatten_all()?.to_vec1()?;
+        }
+        match found.keys().next() {
+            Some(more) => {
+                Err(Error::new(format!("adapter_model.safetensors: tensor `{more}` belongs to no adapted layer")))
+            }
+            None => Ok(adapter),
+        }
+    }
+}
