@@ -15,7 +15,10 @@ use super::grammar::{ActionText, INTRO, Name, Pattern};
 use super::matching::{Matcher, Query};
 use super::pddl::{Action, Clause, MAX_VARS, Pred, Term, Type};
 use super::seen::Seen;
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// A state with more applicable operators than this is refused.
+const MAX_OPERATORS: usize = 20_000;
 
 /// What play changes; copied only when it does.
 #[derive(Debug, Clone)]
@@ -220,9 +223,13 @@ impl World {
                             found.push(u32::MAX);
                         }
                     }
-                    true
+                    found.len() < MAX_OPERATORS
                 });
             }
+        }
+        if found.len() >= MAX_OPERATORS {
+            return Err(Error::new(format!("more than {MAX_OPERATORS} operators are applicable in one state"))
+                .hint("an action of the domain has a parameter that no condition ties to anything; real games have some 70"));
         }
         if unmet.is_empty() {
             return Ok(operators.menu(&found));

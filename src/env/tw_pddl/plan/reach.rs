@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 pub type Condition = (u64, bool);
 
 /// More operators than this are refused: real games have at most a few thousand.
-const MAX_OPS: usize = 2_000_000;
+const MAX_OPS: usize = 200_000;
 
 /// An operator while it is grounded: still in facts.
 pub struct Raw {
