@@ -78,19 +78,26 @@ fn training_repeats_from_its_seed_and_goes_on_exactly_where_it_stopped() {
     };
     let plan =
         ["train", "--objective", "world-model", "--from", "embedded", "--steps", "8", "--batch", "2", "--save-every", "2"];
-    let whole = losses(&json(data.path(), &plan));
-    assert_eq!(whole, losses(&json(data.path(), &plan)), "the same seed and workers repeat bit for bit");
-    // A third run is killed after its fourth update and resumed.
-    let mut child = foretaste(data.path(), &plan).arg("--json").stdout(Stdio::piped()).spawn().unwrap();
-    let mut seen = BufReader::new(child.stdout.take().unwrap()).lines();
-    let reached = seen.by_ref().map_while(Result::ok).any(|line| line.contains("saved") && line.contains("\"step\":4"));
-    assert!(reached);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let resumed = losses(&json(data.path(), &["train", "--resume", "3"]));
-    let from = resumed[0].0;
-    assert!((5..=8).contains(&from), "{resumed:?}");
-    assert_eq!(resumed, whole[from as usize - 1..].to_vec(), "resumed losses are bit-identical");
+    for (round, kind) in [&[][..], &["--lora", "4"]].iter().enumerate() {
+        let plan = [&plan[..], kind].concat();
+        let whole = losses(&json(data.path(), &plan));
+        assert_eq!(whole, losses(&json(data.path(), &plan)), "the same seed and workers repeat bit for bit");
+        // A third run is killed after its fourth update and resumed.
+        let run = (3 * round + 3).to_string();
+        let mut child = foretaste(data.path(), &plan).arg("--json").stdout(Stdio::piped()).spawn().unwrap();
+        let mut seen = BufReader::new(child.stdout.take().unwrap()).lines();
+        let reached = seen.by_ref().map_while(Result::ok).any(|line| line.contains("saved") && line.contains("\"step\":4"));
+        assert!(reached);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let resumed = losses(&json(data.path(), &["train", "--resume", &run]));
+        let from = resumed[0].0;
+        assert!((5..=8).contains(&from), "{resumed:?}");
+        assert_eq!(resumed, whole[from as usize - 1..].to_vec(), "resumed losses are bit-identical");
+        let folder = data.path().join(format!("checkpoints/run-{run}-step-8"));
+        assert_eq!(folder.join("adapter/adapter_model.safetensors").is_file(), !kind.is_empty());
+        json(data.path(), &["eval", "--checkpoint", folder.to_str().unwrap(), "--games", "1", "--step-limit", "3"]);
+    }
 }
 
 #[test]

@@ -42,6 +42,9 @@ pub struct TrainArgs {
     /// Only demonstrations of this split; `all` for every one
     #[arg(long, default_value = "train")]
     split: String,
+    /// Train an adapter of this rank beside all linear layers (LoRA) in place of the weights
+    #[arg(long, value_name = "R")]
+    lora: Option<usize>,
     /// Go on with this run from its newest checkpoint
     #[arg(long, value_name = "RUN", conflicts_with_all = ["objective", "from"])]
     resume: Option<i64>,
@@ -83,6 +86,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             let weights = Trainable::from_parts(&parts, &source)?;
             let mut plan = Plan::new(objective, args.steps, args.seed);
             (plan.batch, plan.rate, plan.workers, plan.suite) = (args.batch.max(1), args.rate, args.workers, args.suite);
+            plan.lora = args.lora;
             plan.split = Some(args.split).filter(|split| split != "all");
             plan.save_every = args.save_every.unwrap_or(plan.save_every).max(1);
             trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?

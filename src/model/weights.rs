@@ -10,6 +10,7 @@ use safetensors::{SafeTensors, tensor::TensorView};
 use super::Model;
 use super::config::Config;
 use super::decoder::Decoder;
+use super::lora::Adapter;
 use super::step::{Buffers, Net};
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
@@ -107,12 +108,19 @@ pub struct Trainable {
     pub weights: Buffers,
     /// Its tokenizer.
     pub tokenizer: Arc<Tokenizer>,
+    /// The adapter that is trained in place of the weights, if there is one.
+    pub adapter: Option<Adapter>,
 }
 
 impl Trainable {
-    /// The network that they are, all of it trained.
+    /// The network that they are.
     pub fn net(&self) -> Net<'_> {
-        Net { config: &self.config, weights: &self.weights, adapter: None }
+        Net { config: &self.config, weights: &self.weights, adapter: self.adapter.as_ref() }
+    }
+
+    /// What is trained, in the order of [`Net::shapes`].
+    pub fn trained(&mut self) -> &mut Buffers {
+        self.adapter.as_mut().map_or(&mut self.weights, |adapter| &mut adapter.weights)
     }
 
     /// The weights of a model's files, to be trained on.
@@ -125,7 +133,7 @@ impl Trainable {
             let tensor = tensors.get(&name).ok_or_else(|| Error::new(format!("tensor `{name}` is missing")))?;
             weights.push(tensor.flatten_all()?.to_vec1()?);
         }
-        Ok(Self { config, weights, tokenizer: model.tokenizer })
+        Ok(Self { config, weights, tokenizer: model.tokenizer, adapter: None })
     }
 
     /// A fresh model: normal weights of deviation 0.02 (residual outputs scaled down by depth), norms at one.
@@ -142,13 +150,17 @@ impl Trainable {
                 (0..count).map(|_| (normal(&mut rng) * deviation) as f32).collect()
             });
         }
-        Self { config: config.clone(), weights, tokenizer }
+        Self { config: config.clone(), weights, tokenizer, adapter: None }
     }
 
-    /// The weights with their names and shapes.
+    /// The weights with their names and shapes; an adapter is merged into them.
     pub fn named(&self) -> Vec<(String, Vec<f32>, Vec<usize>)> {
+        let mut weights = self.weights.clone();
+        if let Some(adapter) = &self.adapter {
+            adapter.merge(&mut weights);
+        }
         let shapes = self.config.tensors().into_iter();
-        shapes.zip(&self.weights).map(|((name, shape), data)| (name, data.clone(), shape)).collect()
+        shapes.zip(weights).map(|((name, shape), data)| (name, data, shape)).collect()
     }
 
     /// The weights as the three files of a model folder.

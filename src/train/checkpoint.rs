@@ -9,13 +9,18 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::model::adamw::AdamW;
+use crate::model::adamw::{AdamW, Shapes};
 use crate::model::config::Config;
+use crate::model::lora::Adapter;
 use crate::model::weights::{Parts, Trainable, parse_tensors, serialize};
 use crate::store::Store;
 
 /// Optimiser state beside the model's files.
 const OPTIMISER: &str = "optimizer.safetensors";
+
+/// PEFT's files, in a folder of their own: beside `model.safetensors` (which has the adapter merged) other programs would
+/// apply them a second time.
+const ADAPTER: [&str; 2] = ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"];
 
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
     let written = File::create(path).and_then(|mut file| {
@@ -36,7 +41,11 @@ pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)]) -> R
         ("tokenizer.json", &parts.tokenizer),
     ];
     for (name, bytes) in files.into_iter().chain(more.iter().map(|(name, bytes)| (*name, bytes.as_slice()))) {
-        write_synced(&temp.path().join(name), bytes)?;
+        let path = temp.path().join(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
+        }
+        write_synced(&path, bytes)?;
     }
     let ready = temp.keep();
     std::fs::rename(&ready, target).map_err(|e| {
@@ -53,7 +62,7 @@ pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)]) -> R
 pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<PathBuf> {
     let name = format!("checkpoints/run-{run}-step-{step}");
     let target = store.root().join(&name);
-    let names = weights.config.tensors();
+    let names = weights.net().shapes();
     let moments: Vec<_> = [("first", &optimiser.first), ("second", &optimiser.second)]
         .into_iter()
         .flat_map(|(moment, buffers)| {
@@ -62,7 +71,11 @@ pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: 
         })
         .collect();
     let state = serde_json::json!({"run": run, "step": step, "updates": optimiser.updates});
-    let more = [(OPTIMISER, serialize(&moments, false)?), ("trainer.json", state.to_string().into_bytes())];
+    let mut more = vec![(OPTIMISER, serialize(&moments, false)?), ("trainer.json", state.to_string().into_bytes())];
+    if let Some(adapter) = &weights.adapter {
+        let (settings, tensors) = adapter.to_peft(&store.run(run)?.start)?;
+        more.extend(ADAPTER.into_iter().zip([settings, tensors]));
+    }
     if !target.exists() {
         write_folder(&target, &weights.parts(false)?, &more)?;
     }
@@ -70,18 +83,26 @@ pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: 
     Ok(target)
 }
 
-/// The optimiser saved in a checkpoint folder of a model of that shape.
-pub fn optimiser(folder: &Path, config: &Config) -> Result<AdamW> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        std::fs::read(&path).map_err(|e| Error::io("reading", &path, &e))
-    };
+fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>> {
+    let path = folder.join(name);
+    std::fs::read(&path).map_err(|e| Error::io("reading", &path, &e))
+}
+
+/// The adapter saved in a checkpoint folder.
+pub fn adapter(folder: &Path, config: &Config) -> Result<Adapter> {
+    let [settings, tensors] = ADAPTER.map(|name| read_file(folder, name));
+    Adapter::from_peft(config, &settings?, &tensors?).map_err(|error| error.at(folder.display()))
+}
+
+/// The optimiser saved in a checkpoint folder, for what was trained there.
+pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
+    let read = |name: &str| read_file(folder, name);
     let state: serde_json::Value = serde_json::from_slice(&read("trainer.json")?)
         .map_err(|e| Error::new(format!("{}: trainer.json: {e}", folder.display())))?;
     let tensors = parse_tensors(&read(OPTIMISER)?).map_err(|e| e.at(folder.display()))?;
-    let mut optimiser = AdamW::new(&config.tensors());
+    let mut optimiser = AdamW::new(shapes);
     optimiser.updates = state["updates"].as_u64().unwrap_or_default();
-    for (i, (name, _)) in config.tensors().iter().enumerate() {
+    for (i, (name, _)) in shapes.iter().enumerate() {
         for (moment, buffer) in [("first", &mut optimiser.first[i]), ("second", &mut optimiser.second[i])] {
             let found = tensors.get(&format!("{name}.{moment}")).filter(|tensor| tensor.elem_count() == buffer.len());
             let found = found.ok_or_else(|| {
@@ -118,6 +139,17 @@ pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
         }
         Some(folder) => Ok((Parts::read(Path::new(folder))?, folder.to_string())),
     }
+}
+
+/// The model that a run started from, by the name that [`find`] gave it.
+pub fn named(store: &Store, source: &str) -> Result<Parts> {
+    let known = store.checkpoints()?;
+    let saved = known.iter().find(|saved| format!("run {} step {}", saved.run, saved.step) == source);
+    match saved {
+        Some(saved) => Parts::read(&store.root().join(&saved.folder)),
+        None => find(store, Some(source)).map(|(parts, _)| parts),
+    }
+    .map_err(|error| error.hint("the run cannot go on without the model that it started from; start it anew"))
 }
 
 /// [`find`], assembled.

@@ -7,6 +7,8 @@ pub mod trainer;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::model::config::Config;
+use crate::model::lora::{Adapter, LINEARS};
 
 /// What a run optimises (paper, sections 4.2 and 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,13 +89,21 @@ pub struct Plan {
     /// Only demonstrations of this split, if named: what is collected on the others is for testing.
     #[serde(default)]
     pub split: Option<String>,
+    /// The rank of an adapter beside all linear layers, trained in place of the weights (its scale is 2).
+    #[serde(default)]
+    pub lora: Option<usize>,
 }
 
 impl Plan {
     /// The usual plan for an objective.
     pub fn new(objective: Objective, steps: u64, seed: u64) -> Self {
         let (save_every, split) = ((steps / 4).max(25), Some("train".to_string()));
-        Self { objective, steps, batch: 8, rate: 1e-3, seed, workers: 2, save_every, suite: None, split }
+        Self { objective, steps, batch: 8, rate: 1e-3, seed, workers: 2, save_every, suite: None, split, lora: None }
+    }
+
+    /// A fresh adapter for a model, if the plan wants one.
+    pub fn adapter(&self, config: &Config) -> Result<Option<Adapter>> {
+        self.lora.map(|rank| Adapter::new(config, rank, 2.0 * rank as f64, &LINEARS, self.seed)).transpose()
     }
 
     /// The learning rate at an update.

@@ -212,6 +212,7 @@ pub fn train(
     let config = serde_json::json!({"plan": plan, "data": data.summary, "model": start});
     let run = store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, plan.steps)?;
     each(Event::Begun { run, data: &data.summary });
+    weights.adapter = plan.adapter(&weights.config)?;
     let optimiser = AdamW::new(&weights.net().shapes());
     go_on(store, run, plan, &mut weights, optimiser, 0, &data, control, each)
 }
@@ -225,22 +226,22 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
     let config: serde_json::Value = serde_json::from_str(&row.config).map_err(|e| Error::new(format!("run {run}: {e}")))?;
     let plan: Plan = serde_json::from_value(config["plan"].clone())
         .map_err(|e| Error::new(format!("run {run} has no usable plan: {e}")))?;
-    let (parts, source, folder, step) = if let Some(saved) = store.latest_checkpoint(Some(run))? {
-        let folder = store.root().join(&saved.folder);
-        (crate::model::weights::Parts::read(&folder)?, row.start.clone(), Some(folder), saved.step)
-    } else {
-        let name = if row.start == "embedded" { Some("embedded") } else { None };
-        let (parts, source) = checkpoint::find(store, name)?;
-        if source != row.start {
-            return Err(Error::new(format!("run {run} started from {}, and saved no checkpoint yet", row.start))
-                .hint("start it anew"));
-        }
-        (parts, source, None, 0)
+    let saved = store.latest_checkpoint(Some(run))?;
+    let (folder, step) = saved.map_or((None, 0), |saved| (Some(store.root().join(&saved.folder)), saved.step));
+    // A checkpoint holds the weights; under an adapter they are those that the run started from.
+    let parts = match &folder {
+        Some(folder) if plan.lora.is_none() => crate::model::weights::Parts::read(folder)?,
+        _ => checkpoint::named(store, &row.start)?,
     };
-    let mut weights = Trainable::from_parts(&parts, &source)?;
+    let mut weights = Trainable::from_parts(&parts, &row.start)?;
+    weights.adapter = match &folder {
+        Some(folder) if plan.lora.is_some() => Some(checkpoint::adapter(folder, &weights.config)?),
+        _ => plan.adapter(&weights.config)?,
+    };
+    let shapes = weights.net().shapes();
     let optimiser = match folder {
-        Some(folder) => checkpoint::optimiser(&folder, &weights.config)?,
-        None => AdamW::new(&weights.net().shapes()),
+        Some(folder) => checkpoint::optimiser(&folder, &shapes)?,
+        None => AdamW::new(&shapes),
     };
     let data = Data::read(store, &plan, &weights.tokenizer, weights.config.context)?;
     each(Event::Begun { run, data: &data.summary });
@@ -305,7 +306,7 @@ fn updates(
         let scale = (1.0 / total.weight.max(1.0)) as f32;
         total.grads.iter_mut().flatten().for_each(|g| *g *= scale);
         let rate = plan.rate_at(*step);
-        let norm = optimiser.step(&shapes, &mut weights.weights, &total.grads, rate, CLIP)?;
+        let norm = optimiser.step(&shapes, weights.trained(), &total.grads, rate, CLIP)?;
         *step += 1;
         let speed = total.tokens as f64 / started.elapsed().as_secs_f64();
         let mut metrics =
