@@ -16,7 +16,7 @@ use crate::model::lora::{Adapter, LINEARS};
 use crate::model::parallel;
 use crate::model::step::{Buffers, Net};
 use crate::model::tree::TokenTree;
-use crate::model::weights::{Parts, Trainable};
+use crate::model::weights::read_flat;
 use crate::rng::Rng;
 
 /// What to measure.
@@ -99,8 +99,11 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
 
 fn model(name: &str) -> Result<(Config, Buffers)> {
     let Some(size) = name.strip_prefix("small:") else {
-        let weights = Trainable::from_parts(&Parts::read(Path::new(name))?, name)?;
-        return Ok((weights.config, weights.weights));
+        let path = Path::new(name).join("config.json");
+        let text = std::fs::read(&path).map_err(|e| Error::io("reading the model's shape", &path, &e))?;
+        let config = Config::parse(&text).map_err(|error| error.at(name))?;
+        let weights = read_flat(&path.with_file_name("model.safetensors"), &config)?;
+        return Ok((config, weights));
     };
     let bad = || Error::new(format!("--model {name}: expected small:LAYERSxWIDTH, as in small:8x384, or a folder"));
     let (layers, hidden) = size.split_once('x').ok_or_else(bad)?;

@@ -1,6 +1,7 @@
 //! Model files in Hugging Face's layout: read with every length checked, written atomically.
 
 use std::collections::HashMap;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -75,6 +76,54 @@ pub fn parse_tensors(bytes: &[u8]) -> Result<HashMap<String, Tensor>> {
         out.insert(name, tensor);
     }
     Ok(out)
+}
+
+/// The weights of a `model.safetensors` file, read tensor by tensor, so that a large model is in memory once. Every
+/// length is checked against the file's before anything is allocated.
+pub fn read_flat(path: &Path, config: &Config) -> Result<Buffers> {
+    let bad = |what: String| Error::new(format!("{}: {what}", path.display()));
+    let io = |e: std::io::Error| Error::io("reading the model file", path, &e);
+    let mut file = std::fs::File::open(path).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(io)?;
+    let header = u64::from_le_bytes(length);
+    if header > size.saturating_sub(8) || header > 100 << 20 {
+        return Err(bad(format!("a header of {header} bytes does not fit into a file of {size}")));
+    }
+    let mut bytes = vec![0; header as usize];
+    file.read_exact(&mut bytes).map_err(io)?;
+    let metadata: safetensors::tensor::Metadata = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
+    let mut weights = Buffers::new();
+    for (name, shape) in config.tensors() {
+        let info = metadata.info(&name).ok_or_else(|| bad(format!("tensor `{name}` is missing")))?;
+        if info.shape != shape {
+            return Err(bad(format!("tensor `{name}` has shape {:?}, expected {shape:?}", info.shape)));
+        }
+        let (start, end) = info.data_offsets;
+        let count: usize = shape.iter().product();
+        let width = match info.dtype {
+            safetensors::Dtype::F32 => 4,
+            safetensors::Dtype::F16 | safetensors::Dtype::BF16 => 2,
+            other => return Err(bad(format!("tensor `{name}` has type {other:?}; f32, f16 and bf16 are read"))),
+        };
+        if end.checked_sub(start) != Some(count * width) || 8 + header + end as u64 > size {
+            return Err(bad(format!("tensor `{name}` does not lie within the file")));
+        }
+        file.seek(SeekFrom::Start(8 + header + start as u64)).map_err(io)?;
+        let mut raw = vec![0; count * width];
+        file.read_exact(&mut raw).map_err(io)?;
+        let data: Vec<f32> = match info.dtype {
+            safetensors::Dtype::F32 => raw.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+            safetensors::Dtype::F16 => raw.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+            _ => raw.chunks_exact(2).map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+        };
+        if data.iter().any(|value| !value.is_finite()) {
+            return Err(bad(format!("tensor `{name}` holds values that are not finite numbers")));
+        }
+        weights.push(data);
+    }
+    Ok(weights)
 }
 
 /// Names with flat f32 data and a shape, as a safetensors file of `dtype` (f32 or f16).
@@ -186,6 +235,23 @@ mod tests {
         let tokenizer = Arc::new(Tokenizer::train(&["walk to shelf".into()], 300).unwrap());
         let config = Config::small(1, 32, tokenizer.vocab()).unwrap();
         Trainable::fresh(&config, tokenizer, 1).parts(false).unwrap()
+    }
+
+    #[test]
+    fn a_file_read_tensor_by_tensor_is_the_same_and_is_refused_where_it_is_damaged() {
+        let (parts, dir) = (tiny(), tempfile::tempdir().unwrap());
+        let (path, config) = (dir.path().join("model.safetensors"), Config::parse(&tiny().config).unwrap());
+        std::fs::write(&path, &parts.tensors).unwrap();
+        let whole = Trainable::from_parts(&parts, "m").unwrap();
+        assert_eq!(read_flat(&path, &config).unwrap(), whole.weights);
+        for cut in [0, 7, 8, 100, parts.tensors.len() - 1] {
+            std::fs::write(&path, &parts.tensors[..cut]).unwrap();
+            assert!(read_flat(&path, &config).unwrap_err().message().contains("model.safetensors"), "{cut}");
+        }
+        let mut hostile = parts.tensors.clone();
+        hostile[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        std::fs::write(&path, &hostile).unwrap();
+        assert!(read_flat(&path, &config).unwrap_err().message().contains("does not fit"));
     }
 
     #[test]
