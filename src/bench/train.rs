@@ -65,11 +65,10 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         }
         let started = Instant::now();
         let net = Net { config: &config, weights: &weights, adapter: adapter.as_ref() };
-        let mut done = parallel::batch(options.threads, net, &trees, true)?;
+        let done = parallel::batch(options.threads, net, &trees, true)?;
         let scale = 1.0 / labels.max(1) as f32;
-        done.grads.iter_mut().flatten().for_each(|g| *g *= scale);
         let trained = adapter.as_mut().map_or(&mut weights, |adapter| &mut adapter.weights);
-        optimiser.step(&shapes, trained, &done.grads, 1e-4, 1.0)?;
+        optimiser.step(&shapes, trained, &done.grads, scale, 1e-4, 1.0)?;
         times.push(started.elapsed().as_secs_f64());
         losses.push(done.losses.iter().map(|loss| loss.total).sum::<f64>() / labels.max(1) as f64);
     }

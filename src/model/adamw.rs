@@ -1,5 +1,8 @@
 //! `AdamW` with decoupled weight decay, f32 throughout.
 
+use pulp::Arch;
+use rayon::prelude::*;
+
 use super::step::Buffers;
 use crate::error::{Error, Result};
 
@@ -33,29 +36,43 @@ impl AdamW {
         Self { first: zeros(shapes), second: zeros(shapes), updates: 0 }
     }
 
-    /// One update. Gradients are scaled so that their global norm is at most `clip`; returns the norm before.
-    pub fn step(&mut self, shapes: &Shapes, weights: &mut Buffers, grads: &Buffers, rate: f64, clip: f64) -> Result<f64> {
-        let norm = grads.iter().flatten().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt();
+    /// One update by `scale` times the gradients, whose global norm is then cut to `clip`; returns the norm before.
+    /// Tensors are worked on in parallel, sums within one in order: the same bits on any number of threads.
+    pub fn step(
+        &mut self,
+        shapes: &Shapes,
+        weights: &mut Buffers,
+        grads: &Buffers,
+        scale: f32,
+        rate: f64,
+        clip: f64,
+    ) -> Result<f64> {
+        let squares = |grads: &Vec<f32>| grads.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
+        let each: Vec<f64> = grads.par_iter().map(squares).collect();
+        let norm = f64::from(scale) * each.iter().sum::<f64>().sqrt();
         if !norm.is_finite() {
             return Err(
                 Error::new("a gradient is not a number").hint("lower the learning rate; the last checkpoint is whole")
             );
         }
-        let scale = if norm > clip { (clip / norm) as f32 } else { 1.0 };
+        let scale = if norm > clip { scale * (clip / norm) as f32 } else { scale };
         self.updates += 1;
         let (rate, updates) = (rate as f32, self.updates.min(1 << 24) as i32);
         let (fix1, fix2) = (1.0 - BETA1.powi(updates), 1.0 - BETA2.powi(updates));
-        let moments = self.first.iter_mut().zip(self.second.iter_mut());
-        for (((weights, grads), (first, second)), (_, shape)) in weights.iter_mut().zip(grads).zip(moments).zip(shapes) {
+        let moments = self.first.par_iter_mut().zip(self.second.par_iter_mut());
+        let tensors = weights.par_iter_mut().zip(grads).zip(moments).zip(shapes);
+        tensors.for_each(|(((weights, grads), (first, second)), (_, shape))| {
             // Norm gains are not decayed: shrinking a gain towards zero is not regularisation.
             let decay = if shape.len() > 1 { rate * DECAY } else { 0.0 };
-            for ((w, g), (m, v)) in weights.iter_mut().zip(grads).zip(first.iter_mut().zip(second.iter_mut())) {
-                let g = g * scale;
-                *m = BETA1 * *m + (1.0 - BETA1) * g;
-                *v = BETA2 * *v + (1.0 - BETA2) * g * g;
-                *w -= decay * *w + rate * (*m / fix1) / ((*v / fix2).sqrt() + EPS);
-            }
-        }
+            Arch::new().dispatch(|| {
+                for ((w, g), (m, v)) in weights.iter_mut().zip(grads).zip(first.iter_mut().zip(second.iter_mut())) {
+                    let g = g * scale;
+                    *m = BETA1 * *m + (1.0 - BETA1) * g;
+                    *v = BETA2 * *v + (1.0 - BETA2) * g * g;
+                    *w -= decay * *w + rate * (*m / fix1) / ((*v / fix2).sqrt() + EPS);
+                }
+            });
+        });
         Ok(norm)
     }
 }

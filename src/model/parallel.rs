@@ -4,6 +4,8 @@
 //! one product cut in two. A tree that alone would keep a worker busy while the others wait is cut along its branches;
 //! the parts repeat the shared trunk as context and count every target once, so sums are what the whole tree gives.
 
+use rayon::prelude::*;
+
 use super::adamw::zeros;
 use super::step::{Buffers, Loss, Net, step};
 use super::tree::{Cut, TokenTree};
@@ -62,9 +64,8 @@ pub fn batch(workers: usize, net: Net<'_>, trees: &[&TokenTree], gradient: bool)
         if out.grads.is_empty() {
             out.grads = grads;
         } else {
-            for (sum, more) in out.grads.iter_mut().zip(&grads) {
-                sum.iter_mut().zip(more).for_each(|(s, m)| *s += m);
-            }
+            let tensors = out.grads.par_iter_mut().zip(&grads);
+            tensors.for_each(|(sum, more)| sum.iter_mut().zip(more).for_each(|(s, m)| *s += m));
         }
     }
     Ok(out)

@@ -115,7 +115,9 @@ pub fn read_flat(path: &Path, config: &Config) -> Result<Buffers> {
         file.read_exact(&mut raw).map_err(io)?;
         let data: Vec<f32> = match info.dtype {
             safetensors::Dtype::F32 => raw.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-            safetensors::Dtype::F16 => raw.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+            safetensors::Dtype::F16 => {
+                raw.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect()
+            }
             _ => raw.chunks_exact(2).map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
         };
         if data.iter().any(|value| !value.is_finite()) {

@@ -302,11 +302,10 @@ fn updates(
         control.checkpoint()?;
         let started = Instant::now();
         let batch = data.batch(plan, *step);
-        let mut total = sums(workers, weights, &batch, true)?;
+        let total = sums(workers, weights, &batch, true)?;
         let scale = (1.0 / total.weight.max(1.0)) as f32;
-        total.grads.iter_mut().flatten().for_each(|g| *g *= scale);
         let rate = plan.rate_at(*step);
-        let norm = optimiser.step(&shapes, weights.trained(), &total.grads, rate, CLIP)?;
+        let norm = optimiser.step(&shapes, weights.trained(), &total.grads, scale, rate, CLIP)?;
         *step += 1;
         let speed = total.tokens as f64 / started.elapsed().as_secs_f64();
         let mut metrics =

@@ -228,8 +228,9 @@ impl World {
             }
         }
         if found.len() >= MAX_OPERATORS {
-            return Err(Error::new(format!("more than {MAX_OPERATORS} operators are applicable in one state"))
-                .hint("an action of the domain has a parameter that no condition ties to anything; real games have some 70"));
+            return Err(Error::new(format!("more than {MAX_OPERATORS} operators are applicable in one state")).hint(
+                "an action of the domain has a parameter that no condition ties to anything; real games have some 70",
+            ));
         }
         if unmet.is_empty() {
             return Ok(operators.menu(&found));

@@ -60,7 +60,12 @@ struct Search<'a> {
     /// By total length, then by steps left.
     queue: Vec<Vec<Vec<Waiting>>>,
     goals: Vec<u32>,
+    /// Memory that nodes and queue take, about.
+    bytes: usize,
 }
+
+/// A search that would take more memory gives up: real ones stay under a few megabytes, hostile files need not.
+const MAX_BYTES: usize = 256 << 20;
 
 /// A shortest plan from a state by some operators of the task (the goal's last). With `all_starts` the search goes on
 /// until every operator that starts one is known.
@@ -72,6 +77,7 @@ pub fn shortest(task: &Task, ops: Vec<u32>, start: Bits, all_starts: bool, limit
         ids: HashMap::default(),
         queue: Vec::new(),
         goals: Vec::new(),
+        bytes: 0,
     };
     search.nodes.push(Node::new(start.clone(), 0, Vec::new()));
     search.ids.insert(start, 0);
@@ -96,6 +102,7 @@ impl Search<'_> {
             row.resize_with(left + 1, Vec::new);
         }
         row[left].push(waiting);
+        self.bytes += size_of::<Waiting>();
     }
 
     fn run(&mut self, all_starts: bool, limits: &Limits) -> Found {
@@ -117,7 +124,7 @@ impl Search<'_> {
                     return self.given_up();
                 }
             }
-            if self.nodes.len() > limits.nodes {
+            if self.nodes.len() > limits.nodes || self.bytes > MAX_BYTES {
                 return self.given_up();
             }
             let Some(node) = self.arrive(waiting, total as u32) else { continue };
@@ -158,6 +165,7 @@ impl Search<'_> {
                     }
                     None => {
                         let id = self.nodes.len() as u32;
+                        self.bytes += 2 * size_of_val(&*state) + size_of::<Node>();
                         self.nodes.push(Node::new(state.clone(), steps, vec![(waiting.node, op)]));
                         self.ids.insert(state, id);
                         id
@@ -171,6 +179,7 @@ impl Search<'_> {
             node.dead = left.is_none();
             node.left = left.map(|left| if left == 0 { 0 } else { left.max(waiting.bound) });
             node.next.clone_from(&self.heuristic.applicable);
+            self.bytes += size_of_val(node.next.as_slice());
         }
         let node = &self.nodes[id as usize];
         let (left, steps) = (node.left?, node.steps);
