@@ -173,7 +173,9 @@ proptest! {
         let untouched = step(Net { adapter: Some(&adapter), ..fresh.net() }, &tree, None).unwrap().total;
         prop_assert!((plain - untouched).abs() <= 1e-6 * plain.max(1.0), "a fresh adapter changes nothing");
         for b in adapter.weights.iter_mut().skip(1).step_by(2) {
-            b.iter_mut().for_each(|b| *b = 0.2 * (rng.unit() as f32 - 0.5));
+            for b in b.iter_mut() {
+                *b = 0.2 * (rng.unit() as f32 - 0.5);
+            }
         }
         let net = Net { adapter: Some(&adapter), ..fresh.net() };
         let mut grads = zeros(&net.shapes());

@@ -135,8 +135,10 @@ impl<'a> Step<'a> {
     fn linear_into(&self, out: &mut [f32], x: &[f32], tensor: usize, inner: usize, add: bool) {
         mul_nt(out, x, &self.weights[tensor], inner, add);
         if let Some((adapter, at)) = self.pair(tensor) {
-            let mut low = self.down(adapter, at, x, inner);
-            low.iter_mut().for_each(|l| *l *= adapter.scale());
+            let mut low = down(adapter, at, x, inner);
+            for l in &mut low {
+                *l *= adapter.scale();
+            }
             mul_nt(out, &low, &adapter.weights[at + 1], adapter.rank, true);
         }
     }
@@ -144,13 +146,6 @@ impl<'a> Step<'a> {
     fn pair(&self, tensor: usize) -> Option<(&'a Adapter, usize)> {
         let adapter = self.adapter?;
         Some((adapter, adapter.pair(tensor)?))
-    }
-
-    /// `x · Aᵀ`.
-    fn down(&self, adapter: &Adapter, at: usize, x: &[f32], inner: usize) -> Vec<f32> {
-        let mut low = vec![0.0; x.len() / inner * adapter.rank];
-        mul_nt(&mut low, x, &adapter.weights[at], inner, false);
-        low
     }
 
     /// Gradients of a linear layer of `width` outputs: adds to those of its weight, or of the adapter beside it, and
@@ -172,7 +167,7 @@ impl<'a> Step<'a> {
         if let Some((adapter, at)) = self.pair(tensor) {
             let mut up = vec![0.0; rows * adapter.rank];
             mul_nn(&mut up, dout, &adapter.weights[at + 1], width, false);
-            let mut low = self.down(adapter, at, x, x.len() / rows);
+            let mut low = down(adapter, at, x, x.len() / rows);
             up.iter_mut().chain(&mut low).for_each(|value| *value *= adapter.scale());
             mul_tn(&mut grads[at], &up, x, rows);
             mul_tn(&mut grads[at + 1], dout, &low, rows);
@@ -304,4 +299,11 @@ impl<'a> Step<'a> {
         }
         Ok(loss)
     }
+}
+
+/// `x · Aᵀ`.
+fn down(adapter: &Adapter, at: usize, x: &[f32], inner: usize) -> Vec<f32> {
+    let mut low = vec![0.0; x.len() / inner * adapter.rank];
+    mul_nt(&mut low, x, &adapter.weights[at], inner, false);
+    low
 }
