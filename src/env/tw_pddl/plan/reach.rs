@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 /// A fact, and `true` if it must not hold.
 pub type Condition = (u64, bool);
 
-/// More operators than this are refused: real games have at most a few thousand.
-const MAX_OPS: usize = 200_000;
+/// More operators than this are refused: real games have some ten thousand at most.
+const MAX_OPS: usize = 60_000;
 
 /// An operator while it is grounded: still in facts.
 pub struct Raw {
