@@ -10,9 +10,10 @@ use foretaste::model::config::Config;
 use foretaste::model::decoder::Decoder;
 use foretaste::model::generate::{Decoding, Prompt};
 use foretaste::model::lora::{Adapter, LINEARS};
-use foretaste::model::parallel::batch;
+use foretaste::model::pack::{Packing, batch};
 use foretaste::model::sampler::Sampling;
 use foretaste::model::step::{Buffers, Net, step};
+use foretaste::model::team::{Priority, Team};
 use foretaste::model::tokenizer::Tokenizer;
 use foretaste::model::tree::TokenTree;
 use foretaste::model::weights::Trainable;
@@ -204,7 +205,12 @@ proptest! {
     }
 
     #[test]
-    fn work_cut_up_among_workers_gives_the_same_sums(seed in any::<u64>(), workers in 1usize..5) {
+    fn packed_forests_give_the_same_sums_and_bits_on_any_number_of_threads(
+        seed in any::<u64>(),
+        threads in 1usize..5,
+        budget in 20usize..120,
+        recompute in any::<bool>(),
+    ) {
         let fresh = small(1);
         let mut rng = Rng::new(seed);
         let mut trees: Vec<TokenTree> = (0..rng.between(1, 3)).map(|_| random_tree(&mut rng, 12)).collect();
@@ -216,8 +222,12 @@ proptest! {
         trees.retain(|tree| tree.weight() > 0.0);
         let (loss, grads) = gradient(&fresh, &trees);
         let refs: Vec<&TokenTree> = trees.iter().collect();
-        let done = batch(workers, fresh.net(), &refs, true).unwrap();
-        let again = batch(workers, fresh.net(), &refs, true).unwrap();
+        let packing = Packing::new(&refs, budget);
+        let on = |threads, net| {
+            Team::new(threads, Priority::Interactive).unwrap().run(|| batch(net, &packing, refs.len(), true)).unwrap()
+        };
+        let done = on(1, fresh.net());
+        let again = on(threads, Net { recompute, ..fresh.net() });
         prop_assert_eq!(&done.grads, &again.grads, "the same bits every time");
         let sum: f64 = done.losses.iter().map(|loss| loss.total).sum();
         prop_assert!((loss - sum).abs() <= 1e-5 * loss.abs().max(1.0), "{loss} {sum}");

@@ -1,34 +1,29 @@
 //! What a suite's environments cost: steps, forks, loading, admissible actions, memory.
 
 use std::hint::black_box;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{median, peak_rss_mb, rss_mb};
+use super::{Sample, any_action, median, peak_rss_mb, rss_mb};
 use crate::control::Control;
 use crate::env::tw_pddl::TwPddl;
 use crate::env::{Environment, STEP_LIMIT, Suite, TaskRef};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
-/// What to measure on.
+/// What to measure.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The split; all splits without it.
-    pub split: Option<String>,
-    /// How many games, drawn from the seed.
-    pub games: usize,
+    /// The games.
+    pub sample: Sample,
     /// Episodes of uniformly random admissible actions in each game.
     pub episodes: usize,
     /// Worker threads.
     pub threads: usize,
     /// How many forks to keep alive at once.
     pub forks: usize,
-    /// The seed.
-    pub seed: u64,
 }
 
 /// One game's figures.
@@ -46,13 +41,9 @@ struct Measured {
 /// Measures, and returns the figures by name.
 pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Value> {
     let started = Instant::now();
-    let mut tasks = Vec::new();
-    for split in suite.splits().into_iter().filter(|split| options.split.as_ref().is_none_or(|only| only == split)) {
-        tasks.extend(suite.tasks(&split)?);
-    }
-    let (index_ms, listed) = (started.elapsed().as_secs_f64() * 1e3, tasks.len());
-    Rng::stream(options.seed, "bench").shuffle(&mut tasks);
-    tasks.truncate(options.games);
+    let all = options.sample.all(suite)?;
+    let (index_ms, listed) = (started.elapsed().as_secs_f64() * 1e3, all.len());
+    let tasks = options.sample.draw(all);
     let first = tasks.first().ok_or_else(|| Error::new("there are no games to measure on"))?;
     let started = Instant::now();
     drop(suite.open(&first.id)?);
@@ -89,9 +80,9 @@ fn play_all(suite: &dyn Suite, tasks: &[TaskRef], options: &Options, control: &C
     let (next, started) = (AtomicUsize::new(0), Instant::now());
     let worker = || -> Result<Vec<Measured>> {
         let mut done = Vec::new();
-        while let Some((i, task)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)).map(|t| (done.len(), t)) {
+        while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
             control.cancel.check()?;
-            done.push(play(suite, task, options, i)?);
+            done.push(play(suite, task, options)?);
         }
         Ok(done)
     };
@@ -106,18 +97,18 @@ fn play_all(suite: &dyn Suite, tasks: &[TaskRef], options: &Options, control: &C
     Ok((measured, started.elapsed().as_secs_f64()))
 }
 
-fn play(suite: &dyn Suite, task: &TaskRef, options: &Options, salt: usize) -> Result<Measured> {
+fn play(suite: &dyn Suite, task: &TaskRef, options: &Options) -> Result<Measured> {
     let started = Instant::now();
     let opened = suite.open(&task.id)?;
     let load_ms = started.elapsed().as_secs_f64() * 1e3;
-    let mut rng = Rng::stream(options.seed ^ salt as u64, &task.id);
+    let mut rng = Rng::stream(options.sample.seed, &task.id);
     let (mut steps, mut first, mut visited) = (0, (0, 0.0), Vec::new());
     let started = Instant::now();
     for episode in 0..options.episodes.max(1) {
         let mut env = opened.env.fork()?;
         for _ in 0..STEP_LIMIT {
-            let action = env.turn().admissible.as_ref().and_then(|list| rng.pick(list).cloned());
-            let Some(action) = action.filter(|_| !env.turn().done) else { break };
+            let action = any_action(env.as_ref(), &mut rng).filter(|_| !env.turn().done);
+            let Some(action) = action else { break };
             env.step(&action)?;
             steps += 1;
             if episode == 0 {
@@ -209,11 +200,10 @@ fn live_forks(suite: &dyn Suite, tasks: &[TaskRef], count: usize) -> Result<Valu
     }
     let forked = rss_mb();
     for env in &mut held {
-        let action = env.turn().admissible.as_ref().and_then(|list| rng.pick(list).cloned());
+        let action = any_action(env.as_ref(), &mut rng);
         env.step(action.as_deref().unwrap_or_default())?;
     }
     let stepped = rss_mb();
     let grown = |now: Option<f64>| Some(now? - before?);
-    let game = Path::new(&task.id).display().to_string();
-    Ok(json!({"game": game, "count": count, "forked_mb": grown(forked), "each_a_step_on_mb": grown(stepped)}))
+    Ok(json!({"game": task.id, "count": count, "forked_mb": grown(forked), "each_a_step_on_mb": grown(stepped)}))
 }

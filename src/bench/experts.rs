@@ -4,30 +4,20 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::Sample;
 use crate::collect::play_expert;
 use crate::control::Control;
 use crate::env::{STEP_LIMIT, Suite};
 use crate::error::Result;
-use crate::rng::Rng;
 
-/// Plays up to `games` games of a split with every expert the suite offers, and returns, for each, games won within the
+/// Plays the games with every expert the suite offers, and returns, for each, games won within the
 /// step limit and the spread of steps; `report` sees every game that was not won.
-pub fn run(
-    suite: &dyn Suite,
-    split: &str,
-    games: usize,
-    seed: u64,
-    control: &Control,
-    report: &mut dyn FnMut(Value),
-) -> Result<Value> {
-    let mut tasks = suite.tasks(split)?;
-    if games < tasks.len() {
-        Rng::stream(seed, "bench").shuffle(&mut tasks);
-        tasks.truncate(games);
-    }
-    let mut tallies: BTreeMap<&'static str, Tally> = BTreeMap::new();
+pub fn run(suite: &dyn Suite, sample: &Sample, control: &Control, report: &mut dyn FnMut(Value)) -> Result<Value> {
+    let tasks = sample.draw(sample.all(suite)?);
+    let (mut tallies, mut limit) = (BTreeMap::<&'static str, Tally>::new(), STEP_LIMIT);
     for task in &tasks {
         let opened = suite.open(&task.id)?;
+        limit = opened.limit;
         for name in opened.experts.names() {
             control.cancel.check()?;
             let mut env = opened.env.fork()?;
@@ -47,9 +37,8 @@ pub fn run(
             }
         }
     }
-    let limit = tasks.first().map_or(Ok(STEP_LIMIT), |task| suite.open(&task.id).map(|opened| opened.limit))?;
     let rows: Vec<Value> = tallies.into_iter().map(|(name, tally)| tally.row(name)).collect();
-    Ok(json!({"suite": suite.name(), "split": split, "games": tasks.len(), "step_limit": limit, "experts": rows}))
+    Ok(json!({"suite": suite.name(), "split": sample.split, "games": tasks.len(), "step_limit": limit, "experts": rows}))
 }
 
 #[derive(Default)]

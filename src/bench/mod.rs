@@ -5,6 +5,43 @@ pub mod experts;
 pub mod plan;
 pub mod train;
 
+use std::sync::Arc;
+
+use crate::env::{Environment, Suite, TaskRef};
+use crate::error::Result;
+use crate::rng::Rng;
+
+/// Which games to measure on.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The split; all splits without it.
+    pub split: Option<String>,
+    /// At most how many games, drawn from the seed.
+    pub games: usize,
+    /// The seed, also of whatever else is random in the measurement.
+    pub seed: u64,
+}
+
+impl Sample {
+    /// All games of the splits, in their order.
+    fn all(&self, suite: &dyn Suite) -> Result<Vec<TaskRef>> {
+        let splits = self.split.as_ref().map_or_else(|| suite.splits(), |split| vec![split.clone()]);
+        Ok(splits.iter().map(|split| suite.tasks(split)).collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// The drawn ones among them.
+    fn draw(&self, mut all: Vec<TaskRef>) -> Vec<TaskRef> {
+        Rng::stream(self.seed, "bench").shuffle(&mut all);
+        all.truncate(self.games);
+        all
+    }
+}
+
+/// Any action that can be sent now, where the environment lists them.
+fn any_action(env: &dyn Environment, rng: &mut Rng) -> Option<Arc<str>> {
+    rng.pick(env.turn().admissible.as_ref()?).cloned()
+}
+
 /// The most memory this process ever held, in MB; none where the system does not say.
 pub fn peak_rss_mb() -> Option<f64> {
     status_mb("VmHWM:")

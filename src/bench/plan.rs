@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::spread;
+use super::{Sample, any_action, spread};
 use crate::control::Control;
 use crate::env::Environment as _;
 use crate::env::Suite;
@@ -12,19 +12,6 @@ use crate::env::tw_pddl::TwPddl;
 use crate::env::tw_pddl::plan::{Limits, Plan, Planner};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
-
-/// What to measure on.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The split; all splits without it.
-    pub split: Option<String>,
-    /// How many games, drawn from the seed.
-    pub games: usize,
-    /// How many states of each game.
-    pub states: usize,
-    /// The seed.
-    pub seed: u64,
-}
 
 #[derive(Default)]
 struct Figures {
@@ -40,21 +27,16 @@ struct Figures {
     slowest: (f64, String),
 }
 
-/// Measures, and returns the figures by name.
-pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Value> {
-    let mut tasks = Vec::new();
-    for split in suite.splits().into_iter().filter(|split| options.split.as_ref().is_none_or(|only| only == split)) {
-        tasks.extend(suite.tasks(&split)?);
-    }
-    Rng::stream(options.seed, "bench").shuffle(&mut tasks);
-    tasks.truncate(options.games);
+/// Measures `states` states of each game, and returns the figures by name.
+pub fn run(suite: &dyn Suite, sample: &Sample, states: usize, control: &Control) -> Result<Value> {
+    let tasks = sample.draw(sample.all(suite)?);
     let mut figures = Figures::default();
     for task in &tasks {
         control.cancel.check()?;
         let opened = suite.open(&task.id)?;
         let env = opened.env.as_any().downcast_ref::<TwPddl>();
         let env = env.ok_or_else(|| Error::new(format!("suite {} has no planner", suite.name())))?;
-        game(env, &task.id, options, &mut figures)?;
+        game(env, &task.id, sample.seed, states, &mut figures)?;
     }
     let states = figures.plan_ms.len();
     Ok(json!({
@@ -74,21 +56,20 @@ pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Va
     }))
 }
 
-fn game(start: &TwPddl, id: &str, options: &Options, figures: &mut Figures) -> Result<()> {
-    let mut rng = Rng::stream(options.seed, id);
+fn game(start: &TwPddl, id: &str, seed: u64, states: usize, figures: &mut Figures) -> Result<()> {
+    let mut rng = Rng::stream(seed, id);
     let planner = Planner::new(std::sync::Arc::clone(start.world().game()));
     let started = Instant::now();
     planner.size()?;
     figures.ground_ms.push(started.elapsed().as_secs_f64() * 1e3);
     let walkthrough = &start.world().game().walkthrough;
-    for _ in 0..options.states {
+    for _ in 0..states {
         let mut env = start.clone();
         for action in &walkthrough[..rng.below(walkthrough.len().max(1))] {
             env.step(action)?;
         }
         for _ in 0..rng.between(10, 50) {
-            let next = env.turn().admissible.as_ref().and_then(|list| rng.pick(list).cloned());
-            let Some(action) = next else { break };
+            let Some(action) = any_action(&env, &mut rng) else { break };
             env.step(&action)?;
         }
         if env.turn().success {

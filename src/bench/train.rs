@@ -13,8 +13,9 @@ use crate::model::adamw::AdamW;
 use crate::model::config::Config;
 use crate::model::kernels::mul_nt;
 use crate::model::lora::{Adapter, LINEARS};
-use crate::model::parallel;
+use crate::model::pack::{Packing, batch};
 use crate::model::step::{Buffers, Net};
+use crate::model::team::{Priority, Team};
 use crate::model::tree::TokenTree;
 use crate::model::weights::read_flat;
 use crate::rng::Rng;
@@ -34,8 +35,12 @@ pub struct Options {
     pub tree: Option<std::path::PathBuf>,
     /// The rank of an adapter beside all seven linear layers; full fine-tuning without it.
     pub lora: Option<usize>,
-    /// Workers.
+    /// Threads.
     pub threads: usize,
+    /// Tokens of one pass at most; all at once without it.
+    pub budget: Option<usize>,
+    /// Compute layers again on the way back instead of keeping what they computed.
+    pub recompute: bool,
     /// Measured steps, after `warmup` others.
     pub steps: usize,
     /// Steps before.
@@ -55,7 +60,10 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let labels = trees.iter().flat_map(|tree| &tree.weights).filter(|weight| **weight != 0.0).count();
     let adapter = |rank| Adapter::new(&config, rank, 2.0 * rank as f64, &LINEARS, 0);
     let mut adapter = options.lora.map(adapter).transpose()?;
-    let shapes = Net { config: &config, weights: &weights, adapter: adapter.as_ref() }.shapes();
+    let shapes =
+        Net { config: &config, weights: &weights, adapter: adapter.as_ref(), recompute: options.recompute }.shapes();
+    let team = Team::new(options.threads, Priority::Interactive)?;
+    let packing = Packing::new(&trees, options.budget.unwrap_or(usize::MAX));
     let mut optimiser = AdamW::new(&shapes);
     let (mut times, mut losses, mut spent) = (Vec::new(), Vec::new(), cpu_s());
     for i in 0..options.warmup + options.steps {
@@ -64,11 +72,11 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
             (times, spent) = (Vec::new(), cpu_s());
         }
         let started = Instant::now();
-        let net = Net { config: &config, weights: &weights, adapter: adapter.as_ref() };
-        let done = parallel::batch(options.threads, net, &trees, true)?;
+        let net = Net { config: &config, weights: &weights, adapter: adapter.as_ref(), recompute: options.recompute };
+        let done = team.run(|| batch(net, &packing, trees.len(), true))?;
         let scale = 1.0 / labels.max(1) as f32;
         let trained = adapter.as_mut().map_or(&mut weights, |adapter| &mut adapter.weights);
-        optimiser.step(&shapes, trained, &done.grads, scale, 1e-4, 1.0)?;
+        team.run(|| optimiser.step(&shapes, trained, &done.grads, scale, 1e-4, 1.0))?;
         times.push(started.elapsed().as_secs_f64());
         losses.push(done.losses.iter().map(|loss| loss.total).sum::<f64>() / labels.max(1) as f64);
     }
@@ -85,6 +93,8 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         format!("{name}_per_cpu_s"): cpu.map(|cpu| (tokens * options.steps) as f64 / cpu),
         "step_s": middle,
         "tokens_per_step": tokens,
+        "computed_tokens_per_step": packing.computed,
+        "passes_per_step": packing.passes(),
         "labels_per_step": labels,
         "trainable_params": optimiser.first.iter().map(Vec::len).sum::<usize>(),
         "peak_rss_mb": peak_rss_mb(),

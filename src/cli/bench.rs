@@ -1,10 +1,13 @@
 //! `foretaste bench`.
 
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::{Common, SuiteArgs, interruptible};
-use crate::bench;
+use crate::bench::{self, Sample};
+use crate::env::Suite;
 use crate::error::Result;
 
 /// Arguments of `foretaste bench`.
@@ -49,9 +52,15 @@ struct TrainBench {
     /// A token tree (JSON) instead of sequences
     #[arg(long, value_name = "FILE")]
     tree: Option<std::path::PathBuf>,
-    /// Workers
+    /// Threads
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Tokens of one pass at most (default: the whole step)
+    #[arg(long, value_name = "TOKENS")]
+    budget: Option<usize>,
+    /// Activation checkpointing
+    #[arg(long)]
+    recompute: bool,
     /// Measured steps
     #[arg(long, default_value_t = 5)]
     steps: usize,
@@ -75,8 +84,9 @@ struct ExpertsBench {
     seed: u64,
 }
 
+/// Which suite, and which of its games.
 #[derive(Debug, Args)]
-struct PlanBench {
+struct SampleArgs {
     #[command(flatten)]
     suite: SuiteArgs,
     /// Only this split (default: all)
@@ -85,24 +95,30 @@ struct PlanBench {
     /// How many games
     #[arg(long, default_value_t = 100)]
     games: usize,
+    /// Seed that draws games, states and actions
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+impl SampleArgs {
+    fn open(self) -> Result<(Arc<dyn Suite>, Sample)> {
+        Ok((self.suite.open()?, Sample { split: self.split, games: self.games, seed: self.seed }))
+    }
+}
+
+#[derive(Debug, Args)]
+struct PlanBench {
+    #[command(flatten)]
+    sample: SampleArgs,
     /// States of each game: a point of the walkthrough and 10 to 50 random steps from there
     #[arg(long, default_value_t = 10)]
     states: usize,
-    /// Seed that draws games and states
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
 }
 
 #[derive(Debug, Args)]
 struct EnvBench {
     #[command(flatten)]
-    suite: SuiteArgs,
-    /// Only this split (default: all)
-    #[arg(long)]
-    split: Option<String>,
-    /// How many games to play
-    #[arg(long, default_value_t = 100)]
-    games: usize,
+    sample: SampleArgs,
     /// Episodes of random admissible actions in each game
     #[arg(long, default_value_t = 20)]
     episodes: usize,
@@ -112,39 +128,42 @@ struct EnvBench {
     /// Forks of one game to keep alive at once (a million takes about 3 GB)
     #[arg(long, default_value_t = 10_000)]
     forks: usize,
-    /// Seed that draws games and actions
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
 }
 
 /// Runs the command.
 pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
     let figures = match args.command {
-        BenchCommand::Env(args) => {
-            let options = bench::env::Options {
-                split: args.split,
-                games: args.games,
-                episodes: args.episodes,
-                threads: args.threads,
-                forks: args.forks,
-                seed: args.seed,
-            };
-            bench::env::run(args.suite.open()?.as_ref(), &options, &interruptible())?
+        BenchCommand::Env(EnvBench { sample, episodes, threads, forks }) => {
+            let (suite, sample) = sample.open()?;
+            let options = bench::env::Options { sample, episodes, threads, forks };
+            bench::env::run(suite.as_ref(), &options, &interruptible())?
         }
-        BenchCommand::Plan(args) => {
-            let PlanBench { suite, split, games, states, seed } = args;
-            let options = bench::plan::Options { split, games, states, seed };
-            bench::plan::run(suite.open()?.as_ref(), &options, &interruptible())?
+        BenchCommand::Plan(PlanBench { sample, states }) => {
+            let (suite, sample) = sample.open()?;
+            bench::plan::run(suite.as_ref(), &sample, states, &interruptible())?
         }
         BenchCommand::Train(args) => {
-            let TrainBench { model, lora, full: _, batch, seq, supervised, tree, threads, steps, warmup } = args;
-            let options = bench::train::Options { model, batch, seq, supervised, tree, lora, threads, steps, warmup };
+            let TrainBench { model, lora, full: _, batch, seq, supervised, tree, threads, .. } = args;
+            let TrainBench { budget, recompute, steps, warmup, .. } = args;
+            let options = bench::train::Options {
+                model,
+                batch,
+                seq,
+                supervised,
+                tree,
+                lora,
+                threads,
+                budget,
+                recompute,
+                steps,
+                warmup,
+            };
             bench::train::run(&options, &interruptible())?
         }
-        BenchCommand::Experts(args) => {
-            let suite = args.suite.open()?;
+        BenchCommand::Experts(ExpertsBench { suite, split, games, seed }) => {
+            let (suite, sample) = (suite.open()?, Sample { split: Some(split), games, seed });
             let mut report = |row: Value| eprintln!("{row}");
-            bench::experts::run(suite.as_ref(), &args.split, args.games, args.seed, &interruptible(), &mut report)?
+            bench::experts::run(suite.as_ref(), &sample, &interruptible(), &mut report)?
         }
     };
     common.out().line(&figures, || lines(&figures));

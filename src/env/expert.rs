@@ -67,6 +67,17 @@ pub trait Expert: Send + Sync {
     }
 }
 
+/// An expert that speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Voice {
+    /// Who.
+    pub name: &'static str,
+    /// What it says.
+    pub advice: Advice,
+    /// Why the one who was asked is silent, if that is another one.
+    pub silence: Option<Silence>,
+}
+
 /// The expert that knows the world, and therefore how far the goal is.
 pub const PLANNER: &str = "planner";
 
@@ -98,24 +109,20 @@ impl Experts {
         })
     }
 
-    /// What the expert of that name says, or where it has no answer what another one says; with who it is that speaks.
-    /// The silence is that of the one asked.
-    pub fn advise(
-        &self,
-        name: Option<&str>,
-        env: &dyn Environment,
-        cancel: &Cancel,
-    ) -> Result<(&'static str, Advice), Silence> {
+    /// What the expert of that name says, or where it has no answer what another one says: who speaks, and why the one
+    /// asked does not. Where everyone is silent, the silence of the one asked.
+    pub fn advise(&self, name: Option<&str>, env: &dyn Environment, cancel: &Cancel) -> Result<Voice, Silence> {
         let asked = self.get(name)?;
-        let others = self.0.iter().map(AsRef::as_ref).filter(|other| other.name() != asked.name());
-        let mut silence = None;
-        for expert in std::iter::once(asked).chain(others) {
-            match expert.advise(env, cancel) {
-                Ok(advice) => return Ok((expert.name(), advice)),
-                Err(why) => silence = silence.or(Some(why)),
+        let why = match asked.advise(env, cancel) {
+            Ok(advice) => return Ok(Voice { name: asked.name(), advice, silence: None }),
+            Err(why) => why,
+        };
+        for other in self.0.iter().filter(|other| other.name() != asked.name()) {
+            if let Ok(advice) = other.advise(env, cancel) {
+                return Ok(Voice { name: other.name(), advice, silence: Some(why) });
             }
         }
-        Err(silence.unwrap_or(Silence::Done))
+        Err(why)
     }
 
     /// Steps of a shortest way to the goal, where something knows the world.

@@ -27,7 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-pub use expert::{Advice, Expert, Experts, PLANNER, Silence};
+pub use expert::{Advice, Expert, Experts, PLANNER, Silence, Voice};
 
 /// How many steps an episode may take unless a command says otherwise (the original wrapper's default).
 pub const STEP_LIMIT: usize = 50;

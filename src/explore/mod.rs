@@ -10,7 +10,7 @@ pub use view::{Outcome, TrunkLine, View};
 
 use crate::collect::{Yardstick, step_of, trajectory_at, try_action};
 use crate::control::Cancel;
-use crate::env::{Advice, Environment, Expert, Experts, Opened, Silence, Suite};
+use crate::env::{Environment, Expert, Experts, Opened, Silence, Suite, Voice};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Effect, Purpose, Trajectory};
 
@@ -207,14 +207,14 @@ impl Session {
         Ok(trajectory)
     }
 
-    fn advice(&self) -> Option<Result<(&'static str, Advice), Silence>> {
+    fn advice(&self) -> Option<Result<Voice, Silence>> {
         (self.asked != HUMAN).then(|| self.experts.advise(Some(&self.asked), self.env(), &Cancel::default()))
     }
 
     /// Executes actions on forks of the current state.
     pub fn outcomes(&self, actions: &[(String, String)]) -> Result<Vec<Outcome>> {
         let expert = match self.advice() {
-            Some(Ok((_, advice))) => Some(Yardstick::new(&self.experts, self.env(), &advice.action)?),
+            Some(Ok(voice)) => Some(Yardstick::new(&self.experts, self.env(), &voice.advice.action)?),
             _ => None,
         };
         actions.iter().map(|(action, source)| self.outcome(action, source, expert.as_ref())).collect()
@@ -232,11 +232,7 @@ impl Session {
     pub fn view(&self) -> Result<View> {
         let turn = self.env().turn();
         let (expert, silence) = match self.advice() {
-            Some(Ok((name, advice))) if name == self.asked => (Some((name.to_string(), advice)), None),
-            Some(Ok((name, advice))) => {
-                let why = self.experts.get(Some(&self.asked))?.advise(self.env(), &Cancel::default()).err();
-                (Some((name.to_string(), advice)), why)
-            }
+            Some(Ok(Voice { name, advice, silence })) => (Some((name.to_string(), advice)), silence),
             Some(Err(why)) => (None, Some(why)),
             None => (None, None),
         };

@@ -54,6 +54,19 @@ impl Config {
         self.hidden / self.heads
     }
 
+    /// Cosine and sine of the rotary embedding: `head_dim / 2` pairs for each position.
+    pub fn angles(&self, positions: &[u32]) -> Vec<(f32, f32)> {
+        let half = self.head_dim() / 2;
+        let frequency = |i: usize| f64::from(self.rope_theta).powf(-2.0 * i as f64 / self.head_dim() as f64);
+        let frequencies: Vec<f64> = (0..half).map(frequency).collect();
+        let angle = |position: &u32| {
+            let position = f64::from(*position);
+            let turns = frequencies.iter().map(move |f| (position * f).sin_cos());
+            turns.map(|(sin, cos)| (cos as f32, sin as f32)).collect::<Vec<_>>()
+        };
+        positions.iter().flat_map(angle).collect()
+    }
+
     /// Reads `config.json`.
     pub fn parse(text: &[u8]) -> Result<Self> {
         let bad = |what: String| Error::new(format!("config.json: {what}"));

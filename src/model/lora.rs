@@ -74,25 +74,28 @@ impl Adapter {
         self.tensors.binary_search(&tensor).ok().map(|at| 2 * at)
     }
 
+    /// A tensor of the model with the adapter added to it; none, if no adapter stands beside it.
+    pub fn merged(&self, tensor: usize, weights: &[f32]) -> Option<Vec<f32>> {
+        let at = self.pair(tensor)?;
+        let mut sum = weights.to_vec();
+        let scaled: Vec<f32> = self.weights[at + 1].iter().map(|b| self.scale() * b).collect();
+        mul_nn(&mut sum, &scaled, &self.weights[at], self.rank, true);
+        Some(sum)
+    }
+
     /// Adds the adapter to a model's weights: what it then does without the adapter is what it did with it.
     pub fn merge(&self, weights: &mut Buffers) {
-        for (pair, tensor) in self.weights.chunks_exact(2).zip(&self.tensors) {
-            let (a, b) = (&pair[0], &pair[1]);
-            let mut change = vec![0.0; weights[*tensor].len()];
-            mul_nn(&mut change, b, a, self.rank, false);
-            weights[*tensor].iter_mut().zip(change).for_each(|(w, change)| *w += self.scale() * change);
+        for tensor in &self.tensors {
+            if let Some(sum) = self.merged(*tensor, &weights[*tensor]) {
+                weights[*tensor] = sum;
+            }
         }
     }
 
     /// `adapter_config.json` and `adapter_model.safetensors`; `base` names the model that it stands beside.
     pub fn to_peft(&self, base: &str) -> Result<(Vec<u8>, Vec<u8>)> {
-        let mut targets: Vec<&str> = Vec::new();
-        for (name, _) in &self.shapes {
-            let layer = name.trim_end_matches(".lora_A.weight").rsplit('.').next().unwrap_or_default();
-            if LINEARS.contains(&layer) && !targets.contains(&layer) {
-                targets.push(layer);
-            }
-        }
+        let adapted = |layer: &&&str| self.shapes.iter().any(|(name, _)| name.contains(&format!(".{layer}.")));
+        let targets: Vec<&&str> = LINEARS.iter().filter(adapted).collect();
         let config = json!({
             "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base,
             "r": self.rank, "lora_alpha": self.alpha, "lora_dropout": 0.0, "bias": "none",

@@ -2,12 +2,21 @@
 //!
 //! candle's autograd materialises every intermediate result and its gradient; this keeps what the backward pass needs
 //! and recomputes the rest. `tests/model.rs` holds it against candle's gradients.
+//!
+//! Work is dealt out to the threads of the pool that [`step`] is called in: rows of tokens to one task each, the gradient
+//! of a weight by its rows. How it is cut depends on the tree alone and every sum has a fixed order, so a step has the
+//! same bits on any number of threads.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
 
 use super::config::Config;
 use super::kernels::{
     Attention, Heads, Runs, cross_entropy, mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu, swiglu_back,
 };
 use super::lora::Adapter;
+use super::team::give_way;
 use super::tree::TokenTree;
 use crate::error::{Error, Result};
 
@@ -26,8 +35,11 @@ const GATE: usize = 6;
 const UP: usize = 7;
 const DOWN: usize = 8;
 
-/// Targets whose logits exist at once: a vocabulary of 49,152 then takes 25 MB and not gigabytes.
-const CHUNK: usize = 128;
+/// Logits that exist at once (64 MB), however many targets there are.
+const LOGITS: usize = 1 << 24;
+
+/// Weights whose gradient is one task.
+const TASK: usize = 1 << 17;
 
 /// What the backward pass of a layer needs.
 struct Saved {
@@ -62,6 +74,9 @@ pub struct Net<'a> {
     pub weights: &'a Buffers,
     /// The adapter.
     pub adapter: Option<&'a Adapter>,
+    /// Keep only the input of each layer and compute the rest again on the way back: about a third more work for a
+    /// fraction of the memory (activation checkpointing).
+    pub recompute: bool,
 }
 
 impl Net<'_> {
@@ -78,109 +93,144 @@ struct Step<'a> {
     adapter: Option<&'a Adapter>,
     runs: Runs,
     tokens: usize,
+    /// Rows of tokens a task works on.
+    part: usize,
     angles: Vec<(f32, f32)>,
+}
+
+/// A linear layer whose weight needs its gradient: the gradient of its outputs, `width` a row, and its inputs.
+struct Weigh<'a> {
+    tensor: usize,
+    dout: &'a [f32],
+    width: usize,
+    x: &'a [f32],
 }
 
 /// Loss of a tree's targets; with `grads` (in the order of [`Net::shapes`]), the gradients are added to them.
 pub fn step(net: Net<'_>, tree: &TokenTree, grads: Option<&mut Buffers>) -> Result<Loss> {
-    let Net { config, weights, .. } = net;
+    let Net { config, weights, recompute, .. } = net;
     if let Some(token) = tree.tokens.iter().find(|token| **token as usize >= config.vocab) {
         return Err(Error::new(format!("token {token} is outside the model's vocabulary of {}", config.vocab)));
     }
     let step = Step::new(net, tree);
-    let mut saved = Vec::with_capacity(config.layers);
+    let (mut saved, mut inputs) = (Vec::new(), Vec::new());
     let mut x: Vec<f32> = Vec::with_capacity(tree.len() * config.hidden);
     for token in &tree.tokens {
         let at = *token as usize * config.hidden;
         x.extend_from_slice(&weights[0][at..at + config.hidden]);
     }
     for layer in 0..config.layers {
-        saved.push(step.layer(layer, &mut x));
+        let input = (grads.is_some() && recompute).then(|| x.clone());
+        let kept = step.layer(layer, &mut x);
+        match (&grads, input) {
+            (Some(_), None) => saved.push(kept),
+            (_, input) => inputs.extend(input),
+        }
     }
-    step.head(tree, &x, saved, grads)
+    let Some(grads) = grads else { return Ok(step.head(tree, &x, None)?.0) };
+    let (loss, mut dx) = step.head(tree, &x, Some(grads))?;
+    drop(x);
+    for layer in (0..config.layers).rev() {
+        let kept = match inputs.pop() {
+            Some(mut input) => Some(step.layer(layer, &mut input)),
+            None => saved.pop(),
+        };
+        if let Some(kept) = kept {
+            step.layer_back(layer, kept, &mut dx, grads);
+        }
+    }
+    if net.adapter.is_none() {
+        for (token, d) in tree.tokens.iter().zip(dx.chunks_exact(config.hidden)) {
+            let at = *token as usize * config.hidden;
+            grads[0][at..at + config.hidden].iter_mut().zip(d).for_each(|(g, d)| *g += d);
+        }
+    }
+    Ok(loss)
 }
 
 impl<'a> Step<'a> {
     fn new(net: Net<'a>, tree: &TokenTree) -> Self {
-        let Net { config, weights, adapter } = net;
-        let half = config.head_dim() / 2;
-        let frequency = |i: usize| f64::from(config.rope_theta).powf(-2.0 * i as f64 / config.head_dim() as f64);
-        let frequencies: Vec<f64> = (0..half).map(frequency).collect();
-        let angle = |position: u32| {
-            let position = f64::from(position);
-            frequencies
-                .iter()
-                .map(move |f| (position * f).sin_cos())
-                .map(|(sin, cos)| (cos as f32, sin as f32))
-                .collect::<Vec<_>>()
-        };
-        let angles = tree.positions().into_iter().flat_map(angle).collect();
-        Self { config, weights, adapter, runs: Runs::new(&tree.parents), tokens: tree.len(), angles }
+        let Net { config, weights, adapter, .. } = net;
+        let angles = config.angles(&tree.positions());
+        let part = tree.len().div_ceil(4).clamp(64, 512);
+        Self { config, weights, adapter, runs: Runs::new(&tree.parents), tokens: tree.len(), part, angles }
     }
 
     fn heads(&self) -> Heads {
         Heads { queries: self.config.heads, keys: self.config.kv_heads, dim: self.config.head_dim() }
     }
 
+    /// Width of a row of keys.
+    fn kv(&self) -> usize {
+        self.config.kv_heads * self.config.head_dim()
+    }
+
     fn at(layer: usize, tensor: usize) -> usize {
         1 + layer * LAYER + tensor
     }
 
-    fn linear(&self, x: &[f32], tensor: usize, inner: usize) -> Vec<f32> {
-        let mut out = vec![0.0; x.len() / inner * (self.weights[tensor].len() / inner)];
-        self.linear_into(&mut out, x, tensor, inner, false);
-        out
+    /// The weights of a layer as they act: with an adapter, `W + scale · B · A`, which costs less than sending every token
+    /// through the narrow products besides.
+    fn acting(&self, layer: usize) -> [Cow<'a, [f32]>; LAYER] {
+        let tensors: Vec<Cow<'a, [f32]>> = (0..LAYER)
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|tensor| {
+                let at = Self::at(layer, tensor);
+                let merged = self.adapter.and_then(|adapter| adapter.merged(at, &self.weights[at]));
+                merged.map_or(Cow::Borrowed(self.weights[at].as_slice()), Cow::Owned)
+            })
+            .collect();
+        let mut tensors = tensors.into_iter();
+        std::array::from_fn(|_| tensors.next().unwrap_or_default())
     }
 
-    fn linear_into(&self, out: &mut [f32], x: &[f32], tensor: usize, inner: usize, add: bool) {
-        mul_nt(out, x, &self.weights[tensor], inner, add);
-        if let Some((adapter, at)) = self.pair(tensor) {
-            let mut low = down(adapter, at, x, inner);
-            for l in &mut low {
-                *l *= adapter.scale();
-            }
-            mul_nt(out, &low, &adapter.weights[at + 1], adapter.rank, true);
+    /// Adds the gradients of weights, or of the adapters beside them: a task for each piece of a weight.
+    fn weigh(&self, grads: &mut Buffers, jobs: &[Weigh<'_>]) {
+        if let Some(adapter) = self.adapter {
+            let pairs = grads.chunks_exact_mut(2).enumerate();
+            let found = |i: usize| jobs.iter().find(|job| adapter.pair(job.tensor) == Some(2 * i));
+            let tasks: Vec<_> = pairs.filter_map(|(i, pair)| Some((i, pair, found(i)?))).collect();
+            tasks.into_par_iter().with_max_len(1).for_each(|(i, pair, job)| {
+                give_way();
+                let (rank, rows) = (adapter.rank, job.dout.len() / job.width);
+                let (mut up, mut low) = (vec![0.0; rows * rank], vec![0.0; rows * rank]);
+                mul_nn(&mut up, job.dout, &adapter.weights[2 * i + 1], job.width, false);
+                mul_nt(&mut low, job.x, &adapter.weights[2 * i], job.x.len() / rows, false);
+                up.iter_mut().chain(&mut low).for_each(|value| *value *= adapter.scale());
+                mul_tn(&mut pair[0], (&up, rank), 0, job.x);
+                mul_tn(&mut pair[1], (job.dout, job.width), 0, &low);
+            });
+            return;
         }
-    }
-
-    fn pair(&self, tensor: usize) -> Option<(&'a Adapter, usize)> {
-        let adapter = self.adapter?;
-        Some((adapter, adapter.pair(tensor)?))
-    }
-
-    /// Gradients of a linear layer of `width` outputs: adds to those of its weight, or of the adapter beside it, and
-    /// writes or adds that of its input.
-    fn linear_back(
-        &self,
-        grads: &mut Buffers,
-        tensor: usize,
-        (dout, width): (&[f32], usize),
-        x: &[f32],
-        dx: &mut [f32],
-        add: bool,
-    ) {
-        let rows = dout.len() / width;
-        mul_nn(dx, dout, &self.weights[tensor], width, add);
-        if self.adapter.is_none() {
-            mul_tn(&mut grads[tensor], dout, x, rows);
+        let mut tasks = Vec::new();
+        for (tensor, grad) in grads.iter_mut().enumerate() {
+            let Some(job) = jobs.iter().find(|job| job.tensor == tensor) else { continue };
+            let rows = job.width.div_ceil(grad.len().div_ceil(TASK));
+            let piece = grad.len() / job.width * rows;
+            let pieces = grad.chunks_mut(piece).enumerate();
+            tasks.extend(pieces.map(|(i, out)| (out, job, i * rows)));
         }
-        if let Some((adapter, at)) = self.pair(tensor) {
-            let mut up = vec![0.0; rows * adapter.rank];
-            mul_nn(&mut up, dout, &adapter.weights[at + 1], width, false);
-            let mut low = down(adapter, at, x, x.len() / rows);
-            up.iter_mut().chain(&mut low).for_each(|value| *value *= adapter.scale());
-            mul_tn(&mut grads[at], &up, x, rows);
-            mul_tn(&mut grads[at + 1], dout, &low, rows);
-            mul_nn(dx, &up, &adapter.weights[at], adapter.rank, true);
-        }
+        tasks.into_par_iter().with_max_len(1).for_each(|(out, job, from)| {
+            give_way();
+            mul_tn(out, (job.dout, job.width), from, job.x);
+        });
     }
 
-    /// Gradient of a norm's input; that of its gain counts only in full training.
-    fn norm_back(&self, grads: &mut Buffers, tensor: usize, dx: &mut [f32], dout: &[f32], x: &[f32], scales: &[f32]) {
+    /// Gradient of a norm's input; returns that of its gain.
+    fn norm_back(&self, tensor: usize, dx: &mut [f32], dout: &[f32], x: &[f32], scales: &[f32]) -> Vec<f32> {
         let gain = &self.weights[tensor];
-        match self.adapter {
-            None => rms_norm_back(dx, &mut grads[tensor], dout, x, gain, scales),
-            Some(_) => rms_norm_back(dx, &mut vec![0.0; gain.len()], dout, x, gain, scales),
+        let mut dgain = vec![0.0; gain.len()];
+        rms_norm_back(dx, &mut dgain, dout, x, gain, scales);
+        dgain
+    }
+
+    /// Adds the gradients of a gain that the tasks computed, in the order of the tasks.
+    fn gain(&self, grads: &mut Buffers, tensor: usize, parts: &[Vec<f32>]) {
+        if self.adapter.is_none() {
+            for part in parts {
+                grads[tensor].iter_mut().zip(part).for_each(|(sum, more)| *sum += more);
+            }
         }
     }
 
@@ -191,65 +241,141 @@ impl<'a> Step<'a> {
     }
 
     fn layer(&self, layer: usize, x: &mut [f32]) -> Saved {
-        let (h, dim) = (self.config.hidden, self.config.head_dim());
-        let kv = self.config.kv_heads * dim;
-        let at = |tensor| Self::at(layer, tensor);
+        let (h, kv, inner, part) = (self.config.hidden, self.kv(), self.config.intermediate, self.part);
+        let half = self.config.head_dim() / 2;
+        let rows = |width: usize| vec![0.0f32; self.tokens * width];
+        let (weights, eps) = (self.acting(layer), self.config.norm_eps as f32);
         let input = x.to_vec();
-        let (normed, input_scales) = self.norm(x, at(INPUT_NORM));
-        let mut q = self.linear(&normed, at(Q), h);
-        let mut k = self.linear(&normed, at(K), h);
-        let v = self.linear(&normed, at(V), h);
-        rope(&mut q, h, dim, &self.angles, false);
-        rope(&mut k, kv, dim, &self.angles, false);
-        let mut mixed = vec![0.0; x.len()];
+        let (mut q, mut k, mut v, mut input_scales) = (rows(h), rows(kv), rows(kv), rows(1));
+        (
+            x.par_chunks(part * h),
+            q.par_chunks_mut(part * h),
+            k.par_chunks_mut(part * kv),
+            v.par_chunks_mut(part * kv),
+            input_scales.par_chunks_mut(part),
+            self.angles.par_chunks(part * half),
+        )
+            .into_par_iter()
+            .with_max_len(1)
+            .for_each(|(x, q, k, v, scales, angles)| {
+                give_way();
+                let mut normed = vec![0.0; x.len()];
+                scales.copy_from_slice(&rms_norm(&mut normed, x, &weights[INPUT_NORM], eps));
+                mul_nt(q, &normed, &weights[Q], h, false);
+                mul_nt(k, &normed, &weights[K], h, false);
+                mul_nt(v, &normed, &weights[V], h, false);
+                rope(q, h, 2 * half, angles, false);
+                rope(k, kv, 2 * half, angles, false);
+            });
+        let mut mixed = rows(h);
         Attention { runs: &self.runs, heads: self.heads(), q: &q, k: &k, v: &v }.forward(&mut mixed);
-        self.linear_into(x, &mixed, at(O), h, true);
-        let middle = x.to_vec();
-        let (normed, middle_scales) = self.norm(x, at(POST_NORM));
-        let gate = self.linear(&normed, at(GATE), h);
-        let up = self.linear(&normed, at(UP), h);
-        let mut inner = vec![0.0; gate.len()];
-        swiglu(&mut inner, &gate, &up);
-        self.linear_into(x, &inner, at(DOWN), self.config.intermediate, true);
+        let (mut middle, mut middle_scales, mut normed) = (rows(h), rows(1), rows(h));
+        let (mut gate, mut up) = (rows(inner), rows(inner));
+        (
+            x.par_chunks_mut(part * h),
+            mixed.par_chunks(part * h),
+            middle.par_chunks_mut(part * h),
+            middle_scales.par_chunks_mut(part),
+            normed.par_chunks_mut(part * h),
+            gate.par_chunks_mut(part * inner),
+            up.par_chunks_mut(part * inner),
+        )
+            .into_par_iter()
+            .with_max_len(1)
+            .for_each(|(x, mixed, middle, scales, normed, gate, up)| {
+                give_way();
+                mul_nt(x, mixed, &weights[O], h, true);
+                middle.copy_from_slice(x);
+                scales.copy_from_slice(&rms_norm(normed, x, &weights[POST_NORM], eps));
+                mul_nt(gate, normed, &weights[GATE], h, false);
+                mul_nt(up, normed, &weights[UP], h, false);
+                let mut through = vec![0.0; gate.len()];
+                swiglu(&mut through, gate, up);
+                mul_nt(x, &through, &weights[DOWN], inner, true);
+            });
         Saved { input, input_scales, q, k, v, mixed, middle, middle_scales, normed, gate, up }
     }
 
     /// Turns the gradient of a layer's output into the gradient of its input.
     fn layer_back(&self, layer: usize, saved: Saved, dx: &mut [f32], grads: &mut Buffers) {
-        let (h, tokens) = (self.config.hidden, self.tokens);
+        let (h, kv, inner, part) = (self.config.hidden, self.kv(), self.config.intermediate, self.part);
+        let half = self.config.head_dim() / 2;
         let at = |tensor| Self::at(layer, tensor);
+        let (weights, eps) = (self.acting(layer), self.config.norm_eps as f32);
         let Saved { input, input_scales, q, k, v, mixed, middle, middle_scales, normed, mut gate, mut up } = saved;
-        let mut inner = vec![0.0; gate.len()];
-        swiglu(&mut inner, &gate, &up);
-        let mut dinner = vec![0.0; gate.len()];
-        self.linear_back(grads, at(DOWN), (dx, h), &inner, &mut dinner, false);
-        swiglu_back(&mut gate, &mut up, &dinner);
-        let mut dnormed = vec![0.0; dx.len()];
-        for (dout, tensor) in [(&gate, GATE), (&up, UP)] {
-            let dout = (dout.as_slice(), self.config.intermediate);
-            self.linear_back(grads, at(tensor), dout, &normed, &mut dnormed, tensor == UP);
-        }
-        self.norm_back(grads, at(POST_NORM), dx, &dnormed, &middle, &middle_scales);
+        let mut through = vec![0.0; gate.len()];
+        let (dout, mut dmixed) = (dx.to_vec(), vec![0.0; dx.len()]);
+        let gains: Vec<Vec<f32>> = (
+            (gate.par_chunks_mut(part * inner), up.par_chunks_mut(part * inner), through.par_chunks_mut(part * inner)),
+            (dx.par_chunks_mut(part * h), dmixed.par_chunks_mut(part * h)),
+            (middle.par_chunks(part * h), middle_scales.par_chunks(part)),
+        )
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|((gate, up, through), (dx, dmixed), (middle, scales))| {
+                give_way();
+                swiglu(through, gate, up);
+                let mut dthrough = vec![0.0; gate.len()];
+                mul_nn(&mut dthrough, dx, &weights[DOWN], h, false);
+                swiglu_back(gate, up, &dthrough);
+                let mut dnormed = vec![0.0; dx.len()];
+                mul_nn(&mut dnormed, gate, &weights[GATE], inner, false);
+                mul_nn(&mut dnormed, up, &weights[UP], inner, true);
+                let gain = self.norm_back(at(POST_NORM), dx, &dnormed, middle, scales);
+                mul_nn(dmixed, dx, &weights[O], h, false);
+                gain
+            })
+            .collect();
+        self.gain(grads, at(POST_NORM), &gains);
+        self.weigh(
+            grads,
+            &[
+                Weigh { tensor: at(DOWN), dout: &dout, width: h, x: &through },
+                Weigh { tensor: at(GATE), dout: &gate, width: inner, x: &normed },
+                Weigh { tensor: at(UP), dout: &up, width: inner, x: &normed },
+                Weigh { tensor: at(O), dout: dx, width: h, x: &mixed },
+            ],
+        );
+        drop((through, gate, up, dout, mixed, middle));
 
-        let mut dmixed = vec![0.0; dx.len()];
-        self.linear_back(grads, at(O), (dx, h), &mixed, &mut dmixed, false);
         let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
         let attention = Attention { runs: &self.runs, heads: self.heads(), q: &q, k: &k, v: &v };
         attention.backward(&dmixed, &mut dq, &mut dk, &mut dv);
-        let (dim, kv) = (self.config.head_dim(), k.len() / tokens);
-        rope(&mut dq, h, dim, &self.angles, true);
-        rope(&mut dk, kv, dim, &self.angles, true);
-        let (normed, _) = self.norm(&input, at(INPUT_NORM));
-        for (dout, tensor, width) in [(&dq, Q, h), (&dk, K, kv), (&dv, V, kv)] {
-            self.linear_back(grads, at(tensor), (dout, width), &normed, &mut dnormed, tensor != Q);
-        }
-        self.norm_back(grads, at(INPUT_NORM), dx, &dnormed, &input, &input_scales);
+        let mut normed = normed;
+        let gains: Vec<Vec<f32>> = (
+            (dq.par_chunks_mut(part * h), dk.par_chunks_mut(part * kv), dv.par_chunks(part * kv)),
+            (dx.par_chunks_mut(part * h), normed.par_chunks_mut(part * h)),
+            (input.par_chunks(part * h), input_scales.par_chunks(part), self.angles.par_chunks(part * half)),
+        )
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|((dq, dk, dv), (dx, normed), (input, scales, angles))| {
+                give_way();
+                rope(dq, h, 2 * half, angles, true);
+                rope(dk, kv, 2 * half, angles, true);
+                let mut dnormed = vec![0.0; dx.len()];
+                mul_nn(&mut dnormed, dq, &weights[Q], h, false);
+                mul_nn(&mut dnormed, dk, &weights[K], kv, true);
+                mul_nn(&mut dnormed, dv, &weights[V], kv, true);
+                rms_norm(normed, input, &weights[INPUT_NORM], eps);
+                self.norm_back(at(INPUT_NORM), dx, &dnormed, input, scales)
+            })
+            .collect();
+        self.gain(grads, at(INPUT_NORM), &gains);
+        self.weigh(
+            grads,
+            &[
+                Weigh { tensor: at(Q), dout: &dq, width: h, x: &normed },
+                Weigh { tensor: at(K), dout: &dk, width: kv, x: &normed },
+                Weigh { tensor: at(V), dout: &dv, width: kv, x: &normed },
+            ],
+        );
     }
 
-    /// The loss, and from it backwards through everything. Logits exist for the parents of targets only, and for a
-    /// chunk of them at a time.
-    fn head(&self, tree: &TokenTree, x: &[f32], saved: Vec<Saved>, grads: Option<&mut Buffers>) -> Result<Loss> {
-        let h = self.config.hidden;
+    /// The loss and, with `grads`, the gradient of the last layer's output. Logits exist for the parents of targets only,
+    /// and for some of them at a time.
+    fn head(&self, tree: &TokenTree, x: &[f32], mut grads: Option<&mut Buffers>) -> Result<(Loss, Vec<f32>)> {
+        let (h, vocab) = (self.config.hidden, self.config.vocab);
         let (mut rows, mut nodes, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (i, weight) in tree.weights.iter().enumerate() {
             if let (true, Some(parent)) = (*weight != 0.0, tree.parents[i]) {
@@ -267,43 +393,42 @@ impl<'a> Step<'a> {
         let picked: Vec<f32> = rows.iter().flat_map(|row| &x[row * h..(row + 1) * h]).copied().collect();
         let (normed, scales) = self.norm(&picked, norm);
         let (mut nats, mut dnormed) = (Vec::with_capacity(rows.len()), vec![0.0; normed.len()]);
-        let mut grads = grads;
-        for (i, normed) in normed.chunks(CHUNK * h).enumerate() {
-            let at = i * CHUNK..i * CHUNK + normed.len() / h;
-            let mut logits = self.linear(normed, head, h);
-            nats.extend(cross_entropy(&mut logits, &targets[at.clone()], &weights[at.clone()], self.config.vocab));
-            if let Some(grads) = &mut grads {
-                let dnormed = &mut dnormed[at.start * h..at.end * h];
-                self.linear_back(grads, head, (&logits, self.config.vocab), normed, dnormed, false);
+        let chunk = (LOGITS / vocab).clamp(64, 2048);
+        for (i, normed) in normed.chunks(chunk * h).enumerate() {
+            let at = i * chunk..i * chunk + normed.len() / h;
+            let part = at.len().div_ceil((at.len() / 128).clamp(2, 8));
+            let mut logits = vec![0.0; at.len() * vocab];
+            let dnormed = &mut dnormed[at.start * h..at.end * h];
+            let costs: Vec<Vec<f32>> = (
+                (normed.par_chunks(part * h), logits.par_chunks_mut(part * vocab), dnormed.par_chunks_mut(part * h)),
+                (targets[at.clone()].par_chunks(part), weights[at].par_chunks(part)),
+            )
+                .into_par_iter()
+                .with_max_len(1)
+                .map(|((normed, logits, dnormed), (targets, weights))| {
+                    mul_nt(logits, normed, &self.weights[head], h, false);
+                    let costs = cross_entropy(logits, targets, weights, vocab);
+                    if grads.is_some() {
+                        mul_nn(dnormed, logits, &self.weights[head], vocab, false);
+                    }
+                    costs
+                })
+                .collect();
+            nats.extend(costs.into_iter().flatten());
+            if let (Some(grads), None) = (&mut grads, self.adapter) {
+                self.weigh(grads, &[Weigh { tensor: head, dout: &logits, width: vocab, x: normed }]);
             }
         }
         let total = nats.iter().zip(&weights).map(|(nats, weight)| f64::from(nats * weight)).sum();
         let loss = Loss { total, nats: nodes.into_iter().zip(nats).collect() };
-        let Some(grads) = grads else { return Ok(loss) };
-
+        let Some(grads) = grads else { return Ok((loss, Vec::new())) };
         let mut dpicked = vec![0.0; picked.len()];
-        self.norm_back(grads, norm, &mut dpicked, &dnormed, &picked, &scales);
+        let gain = self.norm_back(norm, &mut dpicked, &dnormed, &picked, &scales);
+        self.gain(grads, norm, &[gain]);
         let mut dx = vec![0.0; x.len()];
         for (row, d) in rows.iter().zip(dpicked.chunks_exact(h)) {
             dx[row * h..(row + 1) * h].iter_mut().zip(d).for_each(|(x, d)| *x += d);
         }
-        for (layer, saved) in saved.into_iter().enumerate().rev() {
-            self.layer_back(layer, saved, &mut dx, grads);
-        }
-        if self.adapter.is_some() {
-            return Ok(loss);
-        }
-        for (token, d) in tree.tokens.iter().zip(dx.chunks_exact(h)) {
-            let at = *token as usize * h;
-            grads[0][at..at + h].iter_mut().zip(d).for_each(|(g, d)| *g += d);
-        }
-        Ok(loss)
+        Ok((loss, dx))
     }
-}
-
-/// `x · Aᵀ`.
-fn down(adapter: &Adapter, at: usize, x: &[f32], inner: usize) -> Vec<f32> {
-    let mut low = vec![0.0; x.len() / inner * adapter.rank];
-    mul_nt(&mut low, x, &adapter.weights[at], inner, false);
-    low
 }

@@ -55,7 +55,7 @@ impl TokenTree {
 
     /// Cuts the tree into about `parts` trees of like size along its branches, each with the indices of its tokens here.
     /// A token that several parts need is context in all but the first, so every target counts once. Nothing is returned
-    /// when a cut would not pay: too few branches, or a trunk so long that repeating it costs more than it saves.
+    /// when it cannot be cut: too few branches, or parts without a target.
     pub fn split(&self, parts: usize) -> Vec<Cut> {
         let mut leaf = vec![true; self.len()];
         for parent in self.parents.iter().flatten() {
@@ -90,10 +90,9 @@ impl TokenTree {
                 owner[i] = true;
             }
         }
-        let largest = pieces.iter().map(|(tree, _)| tree.len()).max().unwrap_or_default();
-        let pays = 10 * largest < 8 * self.len();
+        let smaller = pieces.iter().all(|(tree, _)| tree.len() < self.len());
         let whole = pieces.iter().all(|(tree, _)| tree.weights.iter().any(|weight| *weight != 0.0));
-        if pays && whole { pieces } else { Vec::new() }
+        if smaller && whole { pieces } else { Vec::new() }
     }
 
     /// Total weight of the targets.
@@ -123,7 +122,8 @@ mod tests {
         tree.extend(trunk, &[5], 0.5);
         assert_eq!(tree.positions(), [0, 1, 2, 3, 2]);
         assert_eq!(tree.weights, [0.0, 1.0, 1.0, 1.0, 0.5]);
-        assert!(tree.split(2).is_empty(), "three tokens a part are not worth repeating two");
+        assert_eq!(tree.split(2).iter().map(|(part, _)| part.len()).sum::<usize>(), 7, "the trunk stands in both");
+        assert!(tree.split(3).is_empty(), "there are two branches only");
         let mut two = tree.clone();
         two.join(&tree);
         assert_eq!(two.parents[5..7], [None, Some(5)]);

@@ -166,7 +166,7 @@ pub struct Trainable {
 impl Trainable {
     /// The network that they are.
     pub fn net(&self) -> Net<'_> {
-        Net { config: &self.config, weights: &self.weights, adapter: self.adapter.as_ref() }
+        Net { config: &self.config, weights: &self.weights, adapter: self.adapter.as_ref(), recompute: false }
     }
 
     /// What is trained, in the order of [`Net::shapes`].

@@ -11,8 +11,9 @@ use crate::agent::prompt::Framing;
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
-use crate::model::parallel;
+use crate::model::pack::{self, Packing};
 use crate::model::step::Buffers;
+use crate::model::team::{Priority, Team};
 use crate::model::tokenizer::Tokenizer;
 use crate::model::tree::TokenTree;
 use crate::model::weights::Trainable;
@@ -21,6 +22,9 @@ use crate::store::{RunStatus, Store};
 
 /// Gradients are scaled down to this global norm.
 const CLIP: f64 = 1.0;
+
+/// Tokens of one pass.
+const BUDGET: usize = 2048;
 
 /// What a run tells while it works.
 #[derive(Debug)]
@@ -156,9 +160,10 @@ impl Sums {
 }
 
 /// Sums over a batch, with its gradients if they are asked for.
-fn sums(workers: usize, weights: &Trainable, batch: &[Example], gradient: bool) -> Result<Sums> {
+fn sums(team: &Team, weights: &Trainable, batch: &[Example], gradient: bool) -> Result<Sums> {
     let trees: Vec<&TokenTree> = batch.iter().map(|example| &example.tree).collect();
-    let done = parallel::batch(workers, weights.net(), &trees, gradient)?;
+    let packing = Packing::new(&trees, BUDGET);
+    let done = team.run(|| pack::batch(weights.net(), &packing, trees.len(), gradient))?;
     let mut sums = Sums { grads: done.grads, ..Sums::default() };
     for (example, loss) in batch.iter().zip(done.losses) {
         if !loss.total.is_finite() {
@@ -295,17 +300,17 @@ fn updates(
     control: &Control,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
-    let workers = plan.workers.clamp(1, 64);
+    let team = Team::new(plan.workers, Priority::Background)?;
     let meter = Meter::new(plan.objective.word(), *step, plan.steps);
     let (began, shapes) = (Instant::now(), weights.net().shapes());
     while *step < plan.steps {
         control.checkpoint()?;
         let started = Instant::now();
         let batch = data.batch(plan, *step);
-        let total = sums(workers, weights, &batch, true)?;
+        let total = sums(&team, weights, &batch, true)?;
         let scale = (1.0 / total.weight.max(1.0)) as f32;
         let rate = plan.rate_at(*step);
-        let norm = optimiser.step(&shapes, weights.trained(), &total.grads, scale, rate, CLIP)?;
+        let norm = team.run(|| optimiser.step(&shapes, weights.trained(), &total.grads, scale, rate, CLIP))?;
         *step += 1;
         let speed = total.tokens as f64 / started.elapsed().as_secs_f64();
         let mut metrics =
@@ -317,7 +322,7 @@ fn updates(
             let all = super::Mixture { action: 1.0, observation: 1.0, reflection: 1.0 };
             held.retain_mut(|example| example.weigh(&all));
             held.truncate(32);
-            let valid = sums(workers, weights, &held, false)?;
+            let valid = sums(&team, weights, &held, false)?;
             let names = [("valid_action", 0), ("valid_observation", 1), ("valid_reflection", 2)];
             metrics.extend(names.iter().filter_map(|(name, slot)| Some((*name, valid.mean(*slot)?))));
         }

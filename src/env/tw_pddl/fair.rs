@@ -107,8 +107,9 @@ impl Fair {
             let kind = Roles::kind(game, roles.place_kind, place).map_or("", |kind| kind_name(game, kind));
             let value = self.prior.chance(&wanted, kind) / steps as f64;
             let name = game.names[usize::from(place)].as_str();
-            let natural = |name: &str| (name.len(), name.to_string()); // "drawer 2" before "drawer 10"
-            if best.is_none_or(|(most, known, _, _)| value > most || (value >= most && natural(name) < natural(known))) {
+            // By length first: "drawer 2" before "drawer 10".
+            let earlier = |known: &str| (name.len(), name) < (known.len(), known);
+            if best.is_none_or(|(most, known, _, _)| value > most || (value >= most && earlier(known))) {
                 best = Some((value, name, place, location == here));
             }
         }

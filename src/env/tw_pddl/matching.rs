@@ -96,23 +96,24 @@ impl<'a> Matcher<'a> {
         } else {
             self.facts_of(atom.pred).of(atom.pred, bound(known[0]))
         };
-        'facts: for fact in facts {
-            let mut next = vars;
-            for (i, term) in atom.args.iter().enumerate() {
-                let object = arg(*fact, if swap { 1 - i } else { i });
-                let fits = match term {
-                    Term::Const(_) => known[i] == object,
-                    Term::Var(v) => self.binds(query.clause, &mut next, usize::from(*v), object),
-                };
-                if !fits {
-                    continue 'facts;
-                }
+        facts
+            .iter()
+            .filter_map(|fact| self.unify(query.clause, atom, *fact, swap, vars))
+            .all(|next| self.solve(rest, next, found))
+    }
+
+    /// `vars` with the atom's variables bound to a fact's objects (whose two are swapped in it with `swap`); none where
+    /// a constant, a type or what is bound already does not fit.
+    pub fn unify(&self, clause: &Clause, atom: &Atom, fact: u64, swap: bool, vars: Vars) -> Option<Vars> {
+        let mut next = vars;
+        let fits = atom.args.iter().enumerate().all(|(i, term)| {
+            let object = arg(fact, if swap { 1 - i } else { i });
+            match term {
+                Term::Const(c) => self.constants[usize::from(*c)] == Some(object),
+                Term::Var(v) => self.binds(clause, &mut next, usize::from(*v), object),
             }
-            if !self.solve(rest, next, found) {
-                return false;
-            }
-        }
-        true
+        });
+        fits.then_some(next)
     }
 
     fn solve_equality(&self, atom: &Atom, rest: Query<'_>, vars: Vars, found: &mut dyn FnMut(&Vars) -> bool) -> bool {

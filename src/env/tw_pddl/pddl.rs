@@ -332,6 +332,11 @@ impl Domain {
         Ok(Self { types, predicates, arity, is_static, constants, actions })
     }
 
+    /// Whether play can change the predicate; equality it cannot.
+    pub fn is_fluent(&self, pred: Pred) -> bool {
+        pred != 0 && !self.is_static[usize::from(pred)]
+    }
+
     /// The predicate of that (lower-cased) name.
     pub fn predicate(&self, name: &str) -> Option<Pred> {
         self.predicates.iter().position(|known| known == name).map(|at| at as Pred)

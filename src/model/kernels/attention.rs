@@ -4,15 +4,22 @@
 //! above it, and of the run itself what comes before them, so a block of a run against its path is two dense products
 //! with a triangle cut off. The rows of a path are gathered once and kept while the next run shares them. Scores exist
 //! for one block and head at a time; the backward pass computes them again.
+//!
+//! The blocks of a tree are dealt out in pieces of like cost, which threads work on side by side. The pieces depend on
+//! the tree alone and their sums are added in order: the same bits on any number of threads.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::Arch;
+use rayon::prelude::*;
 
-use super::{dot, exp};
+use super::{dot, softmax};
 
 /// Tokens of a run that are worked on together.
 const BLOCK: usize = 64;
+
+/// Pieces that a tree's attention is dealt out in.
+const PIECES: usize = 8;
 
 /// Shape of the attention.
 #[derive(Debug, Clone, Copy)]
@@ -34,9 +41,20 @@ struct Run {
     above: Vec<u32>,
 }
 
-/// The runs of a tree.
+/// Neighbouring tokens of a run that are worked on together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Block {
+    run: usize,
+    first: usize,
+    rows: usize,
+}
+
+/// The runs of a tree, and their blocks in pieces of like cost.
 #[derive(Debug, Clone)]
-pub struct Runs(Vec<Run>);
+pub struct Runs {
+    runs: Vec<Run>,
+    pieces: Vec<Vec<Block>>,
+}
 
 impl Runs {
     /// From each token's parent, which comes before it.
@@ -57,12 +75,64 @@ impl Runs {
                 }
             }
         }
-        Self(runs)
+        let pieces = deal(&runs);
+        Self { runs, pieces }
+    }
+
+    /// The pieces, each with its own rows of every buffer (`widths` wide).
+    fn with_rows<'a, const N: usize>(
+        &self,
+        buffers: [&'a mut [f32]; N],
+        widths: [usize; N],
+    ) -> Vec<(&[Block], [&'a mut [f32]; N])> {
+        let mut rest = buffers;
+        let mut out = Vec::with_capacity(self.pieces.len());
+        for piece in &self.pieces {
+            let rows: usize = piece.iter().map(|block| block.rows).sum();
+            let mut at = 0;
+            let own = rest.each_mut().map(|buffer| {
+                let (own, after) = std::mem::take(buffer).split_at_mut(rows * widths[at]);
+                *buffer = after;
+                at += 1;
+                own
+            });
+            out.push((piece.as_slice(), own));
+        }
+        out
     }
 }
 
-/// Takes a token's rows of `dk` and `dv`.
-type GiveBack<'a> = &'a mut dyn FnMut(u32, &[f32], &[f32]);
+fn deal(runs: &[Run]) -> Vec<Vec<Block>> {
+    let blocks: Vec<(Block, usize)> = runs
+        .iter()
+        .enumerate()
+        .flat_map(|(run, Run { start, end, above })| {
+            (*start..*end).step_by(BLOCK).map(move |first| {
+                let rows = BLOCK.min(end - first);
+                (Block { run, first, rows }, rows * (above.len() + first - start + rows))
+            })
+        })
+        .collect();
+    let total: usize = blocks.iter().map(|(_, cost)| cost).sum();
+    let (mut pieces, mut done) = (vec![Vec::new()], 0);
+    for (block, cost) in blocks {
+        let full = pieces.len() * total <= PIECES * done;
+        match pieces.last_mut() {
+            Some(last) if !full || last.is_empty() => last.push(block),
+            _ => pieces.push(vec![block]),
+        }
+        done += cost;
+    }
+    pieces
+}
+
+/// Gradient rows of keys and values, by token; a token may stand more than once.
+#[derive(Default)]
+struct Owed {
+    tokens: Vec<u32>,
+    dk: Vec<f32>,
+    dv: Vec<f32>,
+}
 
 /// Rows gathered along the current path.
 #[derive(Default)]
@@ -75,25 +145,29 @@ struct Path {
 }
 
 impl Path {
-    /// Goes to a run's path; rows shared with the path before stay. `give_back` gets the gradient rows that are left.
-    fn go(&mut self, run: &Run, k: &[f32], v: &[f32], stride: usize, give_back: GiveBack<'_>) {
-        let wanted = run.above.iter().copied().chain(run.start as u32..run.end as u32);
+    /// Goes to the path that ends before token `end` of a run; rows shared with the path before stay, the gradient rows
+    /// of those that go are put into `owed`.
+    fn go(&mut self, run: &Run, end: usize, (k, v): (&[f32], &[f32]), stride: usize, owed: &mut Owed) {
+        let wanted = run.above.iter().copied().chain(run.start as u32..end as u32);
         let same = self.tokens.iter().zip(wanted.clone()).take_while(|(a, b)| **a == *b).count();
-        for (i, token) in self.tokens.iter().enumerate().skip(same) {
-            if !self.dk.is_empty() {
-                let at = i * stride..(i + 1) * stride;
-                give_back(*token, &self.dk[at.clone()], &self.dv[at]);
-            }
-        }
-        self.tokens.truncate(same);
-        for rows in [&mut self.k, &mut self.v, &mut self.dk, &mut self.dv] {
-            rows.truncate(same * stride);
-        }
+        self.leave(same, stride, owed);
         for token in wanted.skip(same) {
             let at = token as usize * stride..(token as usize + 1) * stride;
             self.tokens.push(token);
             self.k.extend_from_slice(&k[at.clone()]);
             self.v.extend_from_slice(&v[at]);
+        }
+    }
+
+    fn leave(&mut self, same: usize, stride: usize, owed: &mut Owed) {
+        if self.dk.len() > same * stride {
+            owed.tokens.extend(&self.tokens[same..]);
+            owed.dk.extend(&self.dk[same * stride..]);
+            owed.dv.extend(&self.dv[same * stride..]);
+        }
+        self.tokens.truncate(same);
+        for rows in [&mut self.k, &mut self.v, &mut self.dk, &mut self.dv] {
+            rows.truncate(same * stride);
         }
     }
 }
@@ -112,8 +186,8 @@ pub struct Attention<'a> {
     pub v: &'a [f32],
 }
 
-/// A block of a run under one query head.
-struct Block {
+/// A block under one query head.
+struct Part {
     first: usize,
     rows: usize,
     /// Columns of the path that its last token sees.
@@ -130,48 +204,29 @@ impl Attention<'_> {
         (self.heads.queries * self.heads.dim, self.heads.keys * self.heads.dim)
     }
 
-    fn blocks(&self, run: &Run) -> impl Iterator<Item = Block> + use<> {
-        let (heads, above, start, end) = (self.heads, run.above.len(), run.start, run.end);
-        (start..end).step_by(BLOCK).flat_map(move |first| {
-            let rows = BLOCK.min(end - first);
-            (0..heads.queries).map(move |h| {
-                let least = above + first - start + 1;
-                let k_at = h / (heads.queries / heads.keys) * heads.dim;
-                Block { first, rows, seen: least + rows - 1, least, q_at: h * heads.dim, k_at }
-            })
+    fn parts(&self, block: &Block) -> impl Iterator<Item = Part> + use<> {
+        let (heads, Block { first, rows, run }) = (self.heads, *block);
+        let run = &self.runs.runs[run];
+        let least = run.above.len() + first - run.start + 1;
+        (0..heads.queries).map(move |h| {
+            let k_at = h / (heads.queries / heads.keys) * heads.dim;
+            Part { first, rows, seen: least + rows - 1, least, q_at: h * heads.dim, k_at }
         })
     }
 
-    /// The softmax shares of a block, row after row, nothing beyond what each token sees.
-    fn shares(&self, block: &Block, k: MatRef<'_, f32>, shares: &mut Vec<f32>) {
+    /// The softmax shares of a part, row after row, nothing beyond what each token sees.
+    fn shares(&self, part: &Part, k: MatRef<'_, f32>, shares: &mut Vec<f32>) {
         let (dim, (width, _)) = (self.heads.dim, self.widths());
         let q = MatRef::from_row_major_slice(self.q, self.q.len() / width, width);
-        let q = q.submatrix(block.first, block.q_at, block.rows, dim);
-        shares.resize(block.rows * block.seen, 0.0);
+        let q = q.submatrix(part.first, part.q_at, part.rows, dim);
+        shares.resize(part.rows * part.seen, 0.0);
         let scale = 1.0 / (dim as f32).sqrt();
-        let out = MatMut::from_row_major_slice_mut(shares, block.rows, block.seen);
+        let out = MatMut::from_row_major_slice_mut(shares, part.rows, part.seen);
         matmul(out, Accum::Replace, q, k.transpose(), scale, Par::Seq);
         Arch::new().dispatch(|| {
-            for (r, row) in shares.chunks_exact_mut(block.seen).enumerate() {
-                let (row, hidden) = row.split_at_mut(block.least + r);
-                let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let mut sums = [0.0f32; 8];
-                let mut chunks = row.chunks_exact_mut(8);
-                for chunk in &mut chunks {
-                    for i in 0..8 {
-                        chunk[i] = exp(chunk[i] - top);
-                        sums[i] += chunk[i];
-                    }
-                }
-                let mut sum: f32 = sums.iter().sum();
-                for share in chunks.into_remainder() {
-                    *share = exp(*share - top);
-                    sum += *share;
-                }
-                let each = 1.0 / sum;
-                for share in row.iter_mut() {
-                    *share *= each;
-                }
+            for (r, row) in shares.chunks_exact_mut(part.seen).enumerate() {
+                let (row, hidden) = row.split_at_mut(part.least + r);
+                softmax(row);
                 hidden.fill(0.0);
             }
         });
@@ -179,77 +234,99 @@ impl Attention<'_> {
 
     /// What each token takes from its ancestors and itself.
     pub fn forward(&self, out: &mut [f32]) {
+        let width = self.widths().0;
+        let pieces = self.runs.with_rows([out], [width]);
+        pieces.into_par_iter().with_max_len(1).for_each(|(blocks, [out])| self.piece(blocks, out));
+    }
+
+    fn piece(&self, blocks: &[Block], out: &mut [f32]) {
         let (dim, (width, stride)) = (self.heads.dim, self.widths());
+        let base = blocks.first().map_or(0, |block| block.first);
         let tokens = out.len() / width;
         let (mut path, mut shares) = (Path::default(), Vec::new());
-        for run in &self.runs.0 {
-            path.go(run, self.k, self.v, stride, &mut |_, _, _| {});
+        for block in blocks {
+            let run = &self.runs.runs[block.run];
+            path.go(run, block.first + block.rows, (self.k, self.v), stride, &mut Owed::default());
             let rows = path.tokens.len();
-            for block in self.blocks(run) {
-                let part = |rows_of| {
+            for part in self.parts(block) {
+                let seen = |rows_of| {
                     let all: MatRef<'_, f32> = MatRef::from_row_major_slice(rows_of, rows, stride);
-                    all.submatrix(0, block.k_at, block.seen, dim)
+                    all.submatrix(0, part.k_at, part.seen, dim)
                 };
-                self.shares(&block, part(&path.k), &mut shares);
-                let shares = MatRef::from_row_major_slice(&shares, block.rows, block.seen);
+                self.shares(&part, seen(&path.k), &mut shares);
+                let shares = MatRef::from_row_major_slice(&shares, part.rows, part.seen);
                 let out = MatMut::from_row_major_slice_mut(out, tokens, width);
-                let out = out.submatrix_mut(block.first, block.q_at, block.rows, dim);
-                matmul(out, Accum::Replace, shares, part(&path.v), 1.0, Par::Seq);
+                let out = out.submatrix_mut(part.first - base, part.q_at, part.rows, dim);
+                matmul(out, Accum::Replace, shares, seen(&path.v), 1.0, Par::Seq);
             }
         }
     }
 
     /// Gradients from that of the output: `dq` is written, `dk` and `dv` are added to.
     pub fn backward(&self, dout: &[f32], dq: &mut [f32], dk: &mut [f32], dv: &mut [f32]) {
+        let (width, stride) = self.widths();
+        let pieces = self.runs.with_rows([dq], [width]);
+        let owed: Vec<Owed> =
+            pieces.into_par_iter().with_max_len(1).map(|(blocks, [dq])| self.piece_back(blocks, dout, dq)).collect();
+        for owed in &owed {
+            let rows = owed.dk.chunks_exact(stride).zip(owed.dv.chunks_exact(stride));
+            for (token, (dk_row, dv_row)) in owed.tokens.iter().zip(rows) {
+                let at = *token as usize * stride..(*token as usize + 1) * stride;
+                dk[at.clone()].iter_mut().zip(dk_row).for_each(|(sum, d)| *sum += d);
+                dv[at].iter_mut().zip(dv_row).for_each(|(sum, d)| *sum += d);
+            }
+        }
+    }
+
+    fn piece_back(&self, blocks: &[Block], dout: &[f32], dq: &mut [f32]) -> Owed {
         let (dim, (width, stride)) = (self.heads.dim, self.widths());
         let (tokens, scale) = (dout.len() / width, 1.0 / (dim as f32).sqrt());
-        let mut give_back = |token: u32, dk_row: &[f32], dv_row: &[f32]| {
-            let at = token as usize * stride..(token as usize + 1) * stride;
-            dk[at.clone()].iter_mut().zip(dk_row).for_each(|(sum, d)| *sum += d);
-            dv[at].iter_mut().zip(dv_row).for_each(|(sum, d)| *sum += d);
-        };
-        let (mut path, mut shares, mut dshares) = (Path::default(), Vec::new(), Vec::new());
+        let (base, own) = (blocks.first().map_or(0, |block| block.first), dq.len() / width);
+        let (mut path, mut owed) = (Path::default(), Owed::default());
+        let (mut shares, mut dshares) = (Vec::new(), Vec::new());
         let dout = MatRef::from_row_major_slice(dout, tokens, width);
         let q = MatRef::from_row_major_slice(self.q, tokens, width);
-        for run in &self.runs.0 {
-            path.go(run, self.k, self.v, stride, &mut give_back);
+        for block in blocks {
+            let run = &self.runs.runs[block.run];
+            path.go(run, block.first + block.rows, (self.k, self.v), stride, &mut owed);
             let rows = path.tokens.len();
             path.dk.resize(rows * stride, 0.0);
             path.dv.resize(rows * stride, 0.0);
-            for block in self.blocks(run) {
-                let part = |rows_of| {
+            for part in self.parts(block) {
+                let seen = |rows_of| {
                     let all: MatRef<'_, f32> = MatRef::from_row_major_slice(rows_of, rows, stride);
-                    all.submatrix(0, block.k_at, block.seen, dim)
+                    all.submatrix(0, part.k_at, part.seen, dim)
                 };
-                self.shares(&block, part(&path.k), &mut shares);
+                self.shares(&part, seen(&path.k), &mut shares);
                 let (q, dout) = (
-                    q.submatrix(block.first, block.q_at, block.rows, dim),
-                    dout.submatrix(block.first, block.q_at, block.rows, dim),
+                    q.submatrix(part.first, part.q_at, part.rows, dim),
+                    dout.submatrix(part.first, part.q_at, part.rows, dim),
                 );
-                dshares.resize(block.rows * block.seen, 0.0);
-                let into = MatMut::from_row_major_slice_mut(&mut dshares, block.rows, block.seen);
-                matmul(into, Accum::Replace, dout, part(&path.v).transpose(), 1.0, Par::Seq);
+                dshares.resize(part.rows * part.seen, 0.0);
+                let into = MatMut::from_row_major_slice_mut(&mut dshares, part.rows, part.seen);
+                matmul(into, Accum::Replace, dout, seen(&path.v).transpose(), 1.0, Par::Seq);
                 let sum = |rows_of| {
                     let all: MatMut<'_, f32> = MatMut::from_row_major_slice_mut(rows_of, rows, stride);
-                    all.submatrix_mut(0, block.k_at, block.seen, dim)
+                    all.submatrix_mut(0, part.k_at, part.seen, dim)
                 };
-                let taken = MatRef::from_row_major_slice(&shares, block.rows, block.seen);
+                let taken = MatRef::from_row_major_slice(&shares, part.rows, part.seen);
                 matmul(sum(&mut path.dv), Accum::Add, taken.transpose(), dout, 1.0, Par::Seq);
                 Arch::new().dispatch(|| {
-                    let rows = dshares.chunks_exact_mut(block.seen).zip(shares.chunks_exact(block.seen));
+                    let rows = dshares.chunks_exact_mut(part.seen).zip(shares.chunks_exact(part.seen));
                     for (drow, row) in rows {
                         let mean = dot(drow, row);
                         drow.iter_mut().zip(row).for_each(|(d, share)| *d = share * (*d - mean));
                     }
                 });
-                let dscores = MatRef::from_row_major_slice(&dshares, block.rows, block.seen);
-                let into = MatMut::from_row_major_slice_mut(dq, tokens, width);
-                let into = into.submatrix_mut(block.first, block.q_at, block.rows, dim);
-                matmul(into, Accum::Replace, dscores, part(&path.k), scale, Par::Seq);
+                let dscores = MatRef::from_row_major_slice(&dshares, part.rows, part.seen);
+                let into = MatMut::from_row_major_slice_mut(dq, own, width);
+                let into = into.submatrix_mut(part.first - base, part.q_at, part.rows, dim);
+                matmul(into, Accum::Replace, dscores, seen(&path.k), scale, Par::Seq);
                 matmul(sum(&mut path.dk), Accum::Add, dscores.transpose(), q, scale, Par::Seq);
             }
         }
-        path.go(&Run { start: 0, end: 0, above: Vec::new() }, self.k, self.v, stride, &mut give_back);
+        path.leave(0, stride, &mut owed);
+        owed
     }
 }
 
@@ -260,7 +337,18 @@ mod tests {
     #[test]
     fn a_tree_is_cut_into_runs_with_the_path_above_each() {
         let runs = Runs::new(&[None, Some(0), Some(1), Some(0), Some(3), Some(1), None, Some(6)]);
-        let seen: Vec<(usize, usize, &[u32])> = runs.0.iter().map(|r| (r.start, r.end, r.above.as_slice())).collect();
+        let seen: Vec<(usize, usize, &[u32])> = runs.runs.iter().map(|r| (r.start, r.end, r.above.as_slice())).collect();
         assert_eq!(seen, [(0, 3, &[][..]), (3, 5, &[0]), (5, 6, &[0, 1]), (6, 8, &[])]);
+    }
+
+    #[test]
+    fn pieces_cost_alike_and_hold_every_token_once_in_order() {
+        let chain: Vec<Option<usize>> = (0..1000usize).map(|i| i.checked_sub(1)).collect();
+        let runs = Runs::new(&chain);
+        let tokens: Vec<usize> = runs.pieces.iter().flatten().flat_map(|b| b.first..b.first + b.rows).collect();
+        assert_eq!(tokens, (0..1000).collect::<Vec<_>>());
+        assert!((4..=PIECES + 1).contains(&runs.pieces.len()), "{}", runs.pieces.len());
+        assert!(runs.pieces[0].len() > 2 * runs.pieces[3].len(), "early blocks see less and cost less");
+        assert!(Runs::new(&[]).pieces.iter().all(Vec::is_empty));
     }
 }

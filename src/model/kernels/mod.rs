@@ -2,7 +2,7 @@
 //! attention over a token tree.
 //!
 //! Loops that matter run under [`pulp`]'s run-time dispatch, so one build uses AVX2 or AVX-512 where they are present.
-//! Products are single-threaded: a step is parallel over its trees, not inside a product.
+//! Products are single-threaded: callers deal out rows of tokens (or columns of a weight's gradient) to threads.
 
 mod attention;
 
@@ -29,11 +29,14 @@ pub fn mul_nn(out: &mut [f32], a: &[f32], b: &[f32], n: usize, add: bool) {
     matmul(MatMut::from_row_major_slice_mut(out, m, k), accum(add), a, b, 1.0, Par::Seq);
 }
 
-/// `out[n,k] += a[m,n]ᵀ · b[m,k]`: the gradient of a linear layer's weight.
-pub fn mul_tn(out: &mut [f32], a: &[f32], b: &[f32], m: usize) {
-    let (n, k) = (a.len() / m, b.len() / m);
-    let (a, b) = (MatRef::from_row_major_slice(a, m, n), MatRef::from_row_major_slice(b, m, k));
-    matmul(MatMut::from_row_major_slice_mut(out, n, k), Accum::Add, a.transpose(), b, 1.0, Par::Seq);
+/// `out[n,k] += a[m,from..from + n]ᵀ · b[m,k]`: the gradient of some rows of a linear layer's weight; `a` is `width` wide.
+pub fn mul_tn(out: &mut [f32], (a, width): (&[f32], usize), from: usize, b: &[f32]) {
+    let m = a.len() / width;
+    let k = b.len() / m;
+    let n = out.len() / k;
+    let (a, b) = (MatRef::from_row_major_slice(a, m, width), MatRef::from_row_major_slice(b, m, k));
+    let a = a.submatrix(0, from, m, n).transpose();
+    matmul(MatMut::from_row_major_slice_mut(out, n, k), Accum::Add, a, b, 1.0, Par::Seq);
 }
 
 /// Dot product in eight independent sums, which the compiler turns into vector instructions.
@@ -61,6 +64,49 @@ fn exp(x: f32) -> f32 {
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let p = 1.0 + r * (1.0 + r * (0.5 + r * (0.166_666_67 + r * (0.041_666_65 + r * (0.008_333_45 + r * 0.001_388_9)))));
     p * f32::from_bits(((n as i32 + 127) as u32) << 23)
+}
+
+/// The largest value, in eight strands.
+#[inline(always)]
+fn largest(row: &[f32]) -> f32 {
+    let mut tops = [f32::NEG_INFINITY; 8];
+    let chunks = row.chunks_exact(8);
+    let tail = chunks.remainder().iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    for chunk in chunks {
+        for i in 0..8 {
+            tops[i] = if chunk[i] > tops[i] { chunk[i] } else { tops[i] };
+        }
+    }
+    tops.into_iter().fold(tail, f32::max)
+}
+
+/// Turns each value into `e` to the power of its distance from `top`; returns their sum.
+#[inline(always)]
+fn exp_sum(row: &mut [f32], top: f32) -> f32 {
+    let mut sums = [0.0f32; 8];
+    let mut chunks = row.chunks_exact_mut(8);
+    for chunk in &mut chunks {
+        for i in 0..8 {
+            chunk[i] = exp(chunk[i] - top);
+            sums[i] += chunk[i];
+        }
+    }
+    let mut sum: f32 = sums.iter().sum();
+    for value in chunks.into_remainder() {
+        *value = exp(*value - top);
+        sum += *value;
+    }
+    sum
+}
+
+/// Turns scores into shares that add up to one.
+#[inline(always)]
+fn softmax(row: &mut [f32]) {
+    let top = largest(row);
+    let each = 1.0 / exp_sum(row, top);
+    for share in row.iter_mut() {
+        *share *= each;
+    }
 }
 
 /// RMS norm of each row: `out = x / rms(x) · gain`; returns the reciprocal rms of each row.
@@ -136,13 +182,9 @@ pub fn cross_entropy(logits: &mut [f32], targets: &[u32], weights: &[f32], vocab
     Arch::new().dispatch(|| {
         let rows = logits.chunks_exact_mut(vocab).zip(targets).zip(weights);
         rows.map(|((row, target), weight)| {
-            let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let top = largest(row);
             let wanted = row[*target as usize] - top;
-            let mut sum = 0.0;
-            for logit in row.iter_mut() {
-                *logit = exp(*logit - top);
-                sum += *logit;
-            }
+            let sum = exp_sum(row, top);
             let scale = weight / sum;
             for share in row.iter_mut() {
                 *share *= scale;

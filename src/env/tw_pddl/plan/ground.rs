@@ -93,8 +93,7 @@ impl Task {
         }
         task.here = vec![0; task.bits.div_ceil(64)].into();
         let group = group.filter(|pred| task.negative.keys().all(|fact| pred_of(*fact) != *pred));
-        for (fact, bit) in task.positive.iter().filter(|(fact, _)| Some(pred_of(**fact)) == group) {
-            debug_assert_eq!(Some(pred_of(*fact)), group);
+        for (_, bit) in task.positive.iter().filter(|(fact, _)| Some(pred_of(**fact)) == group) {
             set(&mut task.here, *bit);
         }
         let mut known: HashMap<Op, u32, FixedState> = HashMap::default();

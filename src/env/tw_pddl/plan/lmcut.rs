@@ -132,6 +132,18 @@ impl<'a> LmCut<'a> {
         }
     }
 
+    /// The next bit in the queue whose distance is still the one it waited with, and moves `at` to that distance.
+    fn nearest(&mut self, at: &mut usize) -> Option<u32> {
+        while let Some(waiting) = self.queue.get_mut(*at) {
+            match waiting.pop() {
+                Some(bit) if self.far[bit as usize] >= *at as u32 => return Some(bit),
+                Some(_) => {}
+                None => *at += 1,
+            }
+        }
+        None
+    }
+
     /// How far every bit is when an operator is as far as its farthest condition.
     fn explore(&mut self, state: &[u64]) {
         self.far.fill(FAR);
@@ -147,14 +159,7 @@ impl<'a> LmCut<'a> {
             Self::reach(&mut self.far, &mut self.queue, *bit, 0);
         }
         let mut at = 0;
-        while at < self.queue.len() {
-            let Some(bit) = self.queue[at].pop() else {
-                at += 1;
-                continue;
-            };
-            if self.far[bit as usize] < at as u32 {
-                continue;
-            }
+        while let Some(bit) = self.nearest(&mut at) {
             for o in self.needed_by.of(bit) {
                 let op = &mut self.known[*o as usize];
                 op.open -= 1;
@@ -225,14 +230,7 @@ impl<'a> LmCut<'a> {
             }
         }
         let mut at = 0;
-        while at < self.queue.len() {
-            let Some(bit) = self.queue[at].pop() else {
-                at += 1;
-                continue;
-            };
-            if self.far[bit as usize] < at as u32 {
-                continue;
-            }
+        while let Some(bit) = self.nearest(&mut at) {
             for o in self.needed_by.of(bit) {
                 let op = &mut self.known[*o as usize];
                 if op.support != bit || op.far == FAR || op.far <= at as u32 {

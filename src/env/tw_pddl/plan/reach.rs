@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
-use super::super::facts::{FREE, FactSet, Vars, arg, pred_of};
+use super::super::facts::{FREE, FactSet, Vars, pred_of};
 use super::super::game::{Game, match_order};
 use super::super::matching::{Matcher, Query};
-use super::super::pddl::{Action, Clause, Effect, Literal, MAX_VARS, Pred, Term};
+use super::super::pddl::{Action, Clause, Effect, Literal, MAX_VARS, Pred};
 use crate::error::{Error, Result};
 
 /// A fact, and `true` if it must not hold.
@@ -55,7 +55,7 @@ impl Reached {
 /// Which predicates the goal, or the way to it, reads.
 fn relevant(game: &Game) -> Vec<bool> {
     let mut relevant = vec![false; game.domain.predicates.len()];
-    let fluent = |literal: &&Literal| !game.domain.is_static[usize::from(literal.atom.pred)] && literal.atom.pred != 0;
+    let fluent = |literal: &&Literal| game.domain.is_fluent(literal.atom.pred);
     for literal in game.goal.iter().flat_map(|clause| &clause.literals).filter(fluent) {
         relevant[usize::from(literal.atom.pred)] = true;
     }
@@ -143,7 +143,7 @@ fn unsupported(action: &Action) -> Error {
 }
 
 fn relax(game: &Game, clause: &Clause) -> Clause {
-    let absent = |l: &Literal| l.negated && l.atom.pred != 0 && !game.domain.is_static[usize::from(l.atom.pred)];
+    let absent = |l: &Literal| l.negated && game.domain.is_fluent(l.atom.pred);
     let literals = clause.literals.iter().filter(|l| !absent(l)).cloned().collect();
     Clause { types: clause.types.clone(), literals }
 }
@@ -155,7 +155,7 @@ fn reach(game: &Game, relevant: &[bool], schemas: &[Schema<'_>]) -> Result<(Fact
     let mut fresh: Vec<u64> = reached.all().to_vec();
     let mut seen: HashSet<(u32, Vars), FixedState> = HashSet::default();
     let mut ops = Vec::new();
-    let many = |pred: Pred| if game.domain.is_static[usize::from(pred)] { None } else { Some(1 << 12) };
+    let many = |pred: Pred| game.domain.is_fluent(pred).then_some(1 << 12);
     let (mut first, mut too_many) = (true, false);
     while first || !fresh.is_empty() {
         let mut added = Vec::new();
@@ -179,7 +179,7 @@ fn reach(game: &Game, relevant: &[bool], schemas: &[Schema<'_>]) -> Result<(Fact
             for (l, literal) in clause.literals.iter().enumerate().filter(|(_, l)| !l.negated) {
                 let mut order = None;
                 for fact in fresh.iter().filter(|fact| pred_of(**fact) == literal.atom.pred) {
-                    let Some(vars) = unify(game, clause, literal, *fact) else { continue };
+                    let Some(vars) = matcher.unify(clause, &literal.atom, *fact, false, [FREE; MAX_VARS]) else { continue };
                     let order = order.get_or_insert_with(|| match_order(clause, game.spreads(), Some(l), &many));
                     matcher.solve(Query { clause, order }, vars, &mut found);
                 }
@@ -197,30 +197,8 @@ fn reach(game: &Game, relevant: &[bool], schemas: &[Schema<'_>]) -> Result<(Fact
     Ok((reached, ops))
 }
 
-fn unify(game: &Game, clause: &Clause, literal: &Literal, fact: u64) -> Option<Vars> {
-    let mut vars = [FREE; MAX_VARS];
-    for (i, term) in literal.atom.args.iter().enumerate() {
-        let object = arg(fact, i);
-        match term {
-            Term::Const(c) if game.constants[usize::from(*c)] != Some(object) => return None,
-            Term::Const(_) => {}
-            Term::Var(v) => {
-                let v = usize::from(*v);
-                let kind = clause.types[v];
-                let fits = kind == 0 || kind == game.types[usize::from(object)];
-                if !fits || (vars[v] != FREE && vars[v] != object) {
-                    return None;
-                }
-                vars[v] = object;
-            }
-        }
-    }
-    Some(vars)
-}
-
 fn raw_op(matcher: &Matcher<'_>, schema: &Schema<'_>, vars: &Vars) -> Raw {
-    let fluent =
-        |literal: &&Literal| literal.atom.pred != 0 && !matcher.game().domain.is_static[usize::from(literal.atom.pred)];
+    let fluent = |literal: &&Literal| matcher.game().domain.is_fluent(literal.atom.pred);
     let pre = schema.clause.literals.iter().filter(fluent);
     let effects = |delete: bool| {
         let which = schema.effects.iter().filter(move |e| e.delete == delete);
@@ -245,7 +223,7 @@ fn goals(game: &Game, reached: &FactSet) -> Vec<Vec<Condition>> {
         let relaxed = relax(game, clause);
         let order = match_order(&relaxed, game.spreads(), None, &|_| None);
         matcher.solve(Query { clause: &relaxed, order: &order }, [FREE; MAX_VARS], &mut |vars| {
-            let fluent = |l: &&Literal| l.atom.pred != 0 && !game.domain.is_static[usize::from(l.atom.pred)];
+            let fluent = |l: &&Literal| game.domain.is_fluent(l.atom.pred);
             let literals = clause.literals.iter().filter(fluent);
             goals.push(literals.filter_map(|l| Some((matcher.ground(&l.atom, vars)?, l.negated))).collect());
             goals.len() < MAX_OPS

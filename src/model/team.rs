@@ -1,0 +1,108 @@
+//! The model's threads, and how background work gives way to a person.
+//!
+//! Training runs on a team of its own at the lowest priority. Besides, it asks [`give_way`] before each piece of work (some
+//! milliseconds): while a person waits for an answer ([`interactive`]), it stands still.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::{Error, Result};
+
+/// Whom a team works for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// A person who waits.
+    Interactive,
+    /// Nobody in particular: other work comes first.
+    Background,
+}
+
+/// Threads that work on a model together.
+#[derive(Debug)]
+pub struct Team(ThreadPool);
+
+impl Team {
+    /// `threads` threads, at least one and at most 64.
+    pub fn new(threads: usize, priority: Priority) -> Result<Self> {
+        let builder = ThreadPoolBuilder::new().num_threads(threads.clamp(1, 64)).thread_name(|i| format!("model {i}"));
+        let built = builder.start_handler(move |_| priority.apply()).build();
+        built.map(Self).map_err(|e| Error::new(format!("starting the model's threads: {e}")))
+    }
+
+    /// As many threads as there are cores.
+    pub fn all(priority: Priority) -> Result<Self> {
+        Self::new(std::thread::available_parallelism().map_or(1, usize::from), priority)
+    }
+
+    /// Runs work that is parallel through rayon on these threads.
+    pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.0.install(work)
+    }
+}
+
+impl Priority {
+    /// Sets the calling thread's priority, where the system has one for threads.
+    fn apply(self) {
+        #[cfg(target_os = "linux")]
+        if self == Self::Background {
+            // A refusal only costs smoothness.
+            _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19);
+        }
+    }
+}
+
+static WAITING: Mutex<usize> = Mutex::new(0);
+static DONE: Condvar = Condvar::new();
+
+/// As long as this lives, background work in this process stands still.
+#[derive(Debug)]
+pub struct Waiting(());
+
+/// A person waits for what is computed now.
+pub fn interactive() -> Waiting {
+    *WAITING.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+    Waiting(())
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        *WAITING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        DONE.notify_all();
+    }
+}
+
+/// Waits while somebody waits for an answer; called between pieces of background work.
+pub fn give_way() {
+    let waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(DONE.wait_while(waiting, |waiting| *waiting > 0).unwrap_or_else(PoisonError::into_inner));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn background_work_stands_still_while_somebody_waits() {
+        let (guard, passed) = (interactive(), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                give_way();
+                passed.store(true, Ordering::SeqCst);
+            });
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            assert!(!passed.load(Ordering::SeqCst));
+            drop(guard);
+        });
+        assert!(passed.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_background_team_has_the_lowest_priority() {
+        let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
+        assert_eq!(Team::new(2, Priority::Background).unwrap().run(nice), 19);
+        assert_eq!(Team::new(2, Priority::Interactive).unwrap().run(nice), nice());
+    }
+}
