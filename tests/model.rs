@@ -7,15 +7,19 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor, Var};
 use foretaste::model::adamw::zeros;
 use foretaste::model::config::Config;
+use foretaste::control::Cancel;
+use foretaste::model::cache::Recent;
 use foretaste::model::decoder::Decoder;
-use foretaste::model::generate::{Decoding, Prompt};
+use foretaste::model::generate::{Decoding, Prompt, Stops};
 use foretaste::model::lora::{Adapter, LINEARS};
 use foretaste::model::pack::{Packing, batch};
+use foretaste::model::reference::Reference;
 use foretaste::model::sampler::Sampling;
 use foretaste::model::step::{Buffers, Net, step};
 use foretaste::model::team::{Priority, Team};
 use foretaste::model::tokenizer::Tokenizer;
 use foretaste::model::tree::TokenTree;
+use foretaste::model::trie::Trie;
 use foretaste::model::weights::Trainable;
 use foretaste::rng::Rng;
 use proptest::prelude::*;
@@ -35,15 +39,27 @@ fn small(kv_heads: usize) -> Trainable {
 }
 
 /// The same weights as candle variables, and a decoder over them.
-fn candle(fresh: &Trainable) -> (HashMap<String, Var>, Decoder) {
+fn candle(fresh: &Trainable) -> (HashMap<String, Var>, Reference) {
     let var = |data: Vec<f32>, shape: Vec<usize>| {
         Var::from_tensor(&Tensor::from_vec(data, shape, &Device::Cpu).unwrap()).unwrap()
     };
     let vars: HashMap<String, Var> =
         fresh.named().into_iter().map(|(name, data, shape)| (name, var(data, shape))).collect();
     let tensors = vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
-    let decoder = Decoder::new(fresh.config.clone(), &tensors).unwrap();
-    (vars, decoder)
+    (vars, Reference::new(fresh.config.clone(), &tensors).unwrap())
+}
+
+/// The same weights for inference.
+fn decoder(fresh: &Trainable) -> Arc<Decoder> {
+    fresh.parts(false).unwrap().build("small").unwrap().decoder
+}
+
+fn prompt(decoder: &Decoder, tokens: &[u32]) -> Prompt {
+    Prompt::new(decoder, tokens, &mut Recent::new(0), &Cancel::default()).unwrap()
+}
+
+fn nats(prompt: &Prompt, decoder: &Decoder, strings: &[Vec<u32>]) -> Vec<f64> {
+    prompt.score(decoder, strings, &Cancel::default()).unwrap().iter().map(|score| score.nats).collect()
 }
 
 fn random_tokens(rng: &mut Rng, count: usize) -> Vec<u32> {
@@ -59,7 +75,8 @@ fn agrees_with_candle_transformers_llama() {
     use candle_transformers::models::llama::{Cache, Llama, LlamaConfig};
     for kv_heads in [2, 1] {
         let fresh = small(kv_heads);
-        let (vars, decoder) = candle(&fresh);
+        let (vars, _) = candle(&fresh);
+        let decoder = decoder(&fresh);
         let json = fresh.config.to_json(0);
         let config: LlamaConfig = serde_json::from_value(json).unwrap();
         let config = config.into_config(false);
@@ -70,9 +87,8 @@ fn agrees_with_candle_transformers_llama() {
         let mut cache = Cache::new(false, DType::F32, &config, &Device::Cpu).unwrap();
         let input = Tensor::new(tokens.as_slice(), &Device::Cpu).unwrap().unsqueeze(0).unwrap();
         let want: Vec<f32> = llama.forward(&input, 0, &mut cache).unwrap().squeeze(0).unwrap().to_vec1().unwrap();
-        let prompt = Prompt::new(&decoder, &tokens, None).unwrap();
         let singles: Vec<Vec<u32>> = (0..want.len() as u32).map(|t| vec![t]).collect();
-        let got = prompt.score(&decoder, &singles).unwrap();
+        let got = nats(&prompt(&decoder, &tokens), &decoder, &singles);
         let top = f64::from(want.iter().copied().fold(f32::MIN, f32::max));
         let norm = top + want.iter().map(|l| (f64::from(*l) - top).exp()).sum::<f64>().ln();
         for (logit, score) in want.iter().zip(got) {
@@ -116,8 +132,8 @@ fn gradient(fresh: &Trainable, trees: &[TokenTree]) -> (f64, Buffers) {
 
 /// Loss and gradients by candle's autograd.
 fn reference(fresh: &Trainable, tree: &TokenTree) -> (f64, Buffers) {
-    let (vars, decoder) = candle(fresh);
-    let loss = decoder.loss(tree).unwrap();
+    let (vars, reference) = candle(fresh);
+    let loss = reference.loss(tree).unwrap();
     let grads = loss.backward().unwrap();
     let flat = |name: &String| {
         let grad = grads.get(vars[name].as_tensor()).unwrap();
@@ -254,37 +270,50 @@ proptest! {
     }
 
     #[test]
-    fn cached_scores_equal_scores_from_scratch(seed in any::<u64>()) {
-        let fresh = small(2);
-        let (_, decoder) = candle(&fresh);
-        let decoder = &decoder;
+    fn cached_scores_equal_scores_from_scratch_and_do_not_depend_on_what_is_scored_beside(
+        seed in any::<u64>(),
+        kv_heads in 1usize..3,
+        threads in 1usize..3,
+    ) {
+        let fresh = small(kv_heads);
+        let (_, reference) = candle(&fresh);
+        let decoder = &*decoder(&fresh);
+        let team = Team::new(threads, Priority::Interactive).unwrap();
         let mut rng = Rng::new(seed);
-        let prompt = random_tokens(&mut rng, 12);
-        let actions: Vec<Vec<u32>> = (1..5).map(|n| random_tokens(&mut rng, n)).collect();
-        let whole = Prompt::new(decoder, &prompt, None).unwrap();
-        let scores = whole.score(decoder, &actions).unwrap();
-        let other: Vec<u32> = prompt[..7].iter().copied().chain(random_tokens(&mut rng, 3)).collect();
-        let reused = Prompt::new(decoder, &prompt, Some(Prompt::new(decoder, &other, None).unwrap())).unwrap();
-        let again = reused.score(decoder, &actions[..2]).unwrap();
-        for (action, score) in actions.iter().zip(&scores) {
+        let cancel = Cancel::default();
+        let tokens = random_tokens(&mut rng, 90);
+        let mut actions: Vec<Vec<u32>> = (1..12).map(|n| random_tokens(&mut rng, n)).collect();
+        actions.push([actions[5].as_slice(), &[7, 8]].concat());
+        let whole = team.run(|| prompt(decoder, &tokens));
+        let scores = team.run(|| nats(&whole, decoder, &actions));
+        // The same prompt by way of two others that it shares some of its tokens with.
+        let mut recent = Recent::new(usize::MAX);
+        let mut reused = |tokens: &[u32]| Prompt::new(decoder, tokens, &mut recent, &cancel).unwrap();
+        reused(&[&tokens[..7], &[1, 2, 3]].concat());
+        reused(&[&tokens[..40], &[4]].concat());
+        reused(&tokens[..60]);
+        let reused = reused(&tokens);
+        prop_assert_eq!(reused.len(), whole.len());
+        for (i, action) in actions.iter().enumerate() {
             let mut chain = TokenTree::default();
-            let end = chain.extend(None, &prompt, 0.0);
+            let end = chain.extend(None, &tokens, 0.0);
             chain.extend(end, action, 1.0);
-            let want = -value(&decoder.loss(&chain).unwrap());
-            prop_assert!((score - want).abs() < 1e-4, "{score} {want}");
+            let want = -value(&reference.loss(&chain).unwrap());
+            let alone = nats(&reused, decoder, std::slice::from_ref(action))[0];
+            prop_assert!((scores[i] - want).abs() < 1e-4 && (alone - want).abs() < 1e-4, "{} {alone} {want}", scores[i]);
         }
-        prop_assert!((scores[0] - again[0]).abs() < 1e-4 && (scores[1] - again[1]).abs() < 1e-4);
     }
 }
 
 #[test]
 fn decoding_together_equals_decoding_alone() {
     let fresh = small(1);
-    let (_, decoder) = candle(&fresh);
-    let decoder = &decoder;
-    let prompt = Prompt::new(decoder, &random_tokens(&mut Rng::new(1), 9), None).unwrap();
-    let starts: Vec<Vec<u32>> = vec![vec![1, 2, 3], vec![4], vec![]];
-    let options = Decoding { stop: 9999, limit: 6, sampling: Sampling::GREEDY, seed: 1 };
+    let decoder = &*decoder(&fresh);
+    let prompt = prompt(decoder, &random_tokens(&mut Rng::new(1), 9));
+    let starts: Vec<Vec<u32>> = vec![vec![1, 2, 3], vec![4], vec![], vec![1, 2]];
+    let cancel = Cancel::default();
+    let options =
+        Decoding { stop: 9999, stops: None, only: None, limit: 6, sampling: Sampling::GREEDY, seed: 1, cancel: &cancel };
     let together = prompt.decode(decoder, &starts, &options, &mut |_, _| true).unwrap();
     for (start, want) in starts.iter().zip(&together) {
         let alone = prompt.decode(decoder, std::slice::from_ref(start), &options, &mut |_, _| true).unwrap();
@@ -292,9 +321,31 @@ fn decoding_together_equals_decoding_alone() {
         assert_eq!(want.len(), 6);
     }
     let sampled = |seed| {
-        let options = Decoding { sampling: Sampling { temperature: 1.0, top_p: 1.0 }, seed, ..options };
+        let options = Decoding { sampling: Sampling::at(1.0), seed, ..options };
         prompt.decode(decoder, &starts, &options, &mut |_, _| true).unwrap()
     };
     assert_eq!(sampled(7), sampled(7), "a seed repeats");
     assert_ne!(sampled(7), sampled(8));
+
+    // Only what a trie allows is written, with the end token where a string may end before a longer one.
+    let allowed: Vec<Vec<u32>> = vec![vec![10, 11], vec![10, 12, 13], vec![14], vec![10, 12]];
+    let (trie, _) = Trie::new(allowed.iter().map(Vec::as_slice));
+    let options = Decoding { only: Some(&trie), stop: 20, sampling: Sampling::at(5.0), ..options };
+    let mut seen = std::collections::HashSet::new();
+    for seed in 0..40 {
+        let written = prompt.decode(decoder, &[vec![], vec![]], &Decoding { seed, ..options }, &mut |_, _| true).unwrap();
+        assert!(written.iter().all(|tokens| allowed.contains(tokens)), "{written:?}");
+        seen.extend(written);
+    }
+    assert_eq!(seen.len(), 4);
+
+    let texts = ["a".to_string()];
+    let letter = fresh.tokenizer.encode("a").unwrap()[0];
+    let (only, _) = Trie::new([&[letter, letter, letter][..]]);
+    let stops = Some(Stops { tokenizer: &fresh.tokenizer, texts: &texts });
+    let options = Decoding { only: Some(&only), stops, ..options };
+    assert_eq!(prompt.decode(decoder, &[vec![]], &options, &mut |_, _| true).unwrap(), [[letter]]);
+
+    cancel.cancel();
+    assert!(prompt.decode(decoder, &starts, &options, &mut |_, _| true).unwrap_err().is_cancelled());
 }

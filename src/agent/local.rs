@@ -6,26 +6,33 @@ use crate::control::Cancel;
 use crate::error::Result;
 use crate::experience::State;
 use crate::model::Model;
+use crate::model::cache::Recent;
 use crate::model::generate::{Decoding, Prompt};
 use crate::model::sampler::Sampling;
+use crate::model::team::{Priority, Team};
 
 /// How many tokens a predicted observation, a proposed action and a reflection may take.
 const PREDICTION: usize = 96;
 const PROPOSAL: usize = 24;
 const REFLECTION: usize = 160;
 
-/// The model, with the prompt of the last state kept so that the next one costs only its new tokens.
+/// Memory that recent prompts may take.
+const RECENT: usize = 256 << 20;
+
+/// The model on threads of its own, with recent prompts kept: the next state, or one gone back to, costs only its new
+/// tokens.
 #[derive(Debug)]
 pub struct LocalAgent {
     model: Model,
-    prompt: Option<Prompt>,
+    recent: Recent,
+    team: Team,
     cancel: Cancel,
 }
 
 impl LocalAgent {
     /// An agent over a model; `cancel` ends long answers early.
-    pub fn new(model: Model, cancel: Cancel) -> Self {
-        Self { model, prompt: None, cancel }
+    pub fn new(model: Model, cancel: Cancel, priority: Priority) -> Result<Self> {
+        Ok(Self { model, recent: Recent::new(RECENT), team: Team::all(priority)?, cancel })
     }
 
     /// The model.
@@ -41,9 +48,23 @@ impl LocalAgent {
     fn prompt(&mut self, state: &State) -> Result<Prompt> {
         let limit = self.model.decoder.config.context.saturating_sub(ROOM);
         let tokens = Framing::new(&self.model.tokenizer)?.state(state, limit)?;
-        let prompt = Prompt::new(&self.model.decoder, &tokens, self.prompt.take())?;
-        self.prompt = Some(prompt.clone());
-        Ok(prompt)
+        let Self { model, recent, team, cancel } = self;
+        team.run(|| Prompt::new(&model.decoder, &tokens, recent, cancel))
+    }
+
+    /// Decodes a continuation for each start, on the agent's threads.
+    fn decode(
+        &self,
+        prompt: &Prompt,
+        starts: &[Vec<u32>],
+        (limit, sampling, seed): (usize, Sampling, u64),
+        each: &mut (dyn FnMut(usize, u32) -> bool + Send),
+    ) -> Result<Vec<Vec<u32>>> {
+        let (stop, cancel) = (self.model.tokenizer.end, &self.cancel);
+        let how = Decoding { stop, stops: None, only: None, limit, sampling, seed, cancel };
+        let found = self.team.run(|| prompt.decode(&self.model.decoder, starts, &how, each))?;
+        cancel.check()?;
+        Ok(found)
     }
 }
 
@@ -52,21 +73,17 @@ impl Policy for LocalAgent {
         let prompt = self.prompt(state)?;
         let framing = Framing::new(&self.model.tokenizer)?;
         let continuations: Vec<Vec<u32>> = actions.iter().map(|action| framing.acted(action)).collect::<Result<_>>()?;
+        let decoder = &self.model.decoder;
         // The control token itself is given, not chosen: its probability is the same for all and is taken out.
-        let opening = prompt.score(&self.model.decoder, &[framing.act()])?;
-        let scores = prompt.score(&self.model.decoder, &continuations)?;
-        Ok(scores.iter().map(|score| score - opening[0]).collect())
+        let opening = self.team.run(|| prompt.score(decoder, &[framing.act()], &self.cancel))?;
+        let scores = self.team.run(|| prompt.score(decoder, &continuations, &self.cancel))?;
+        Ok(scores.iter().map(|score| score.nats - opening[0].nats).collect())
     }
 
     fn propose(&mut self, state: &State, count: usize, seed: u64) -> Result<Vec<String>> {
         let prompt = self.prompt(state)?;
-        let framing = Framing::new(&self.model.tokenizer)?;
-        let sampling = Sampling { temperature: 1.0, top_p: 1.0 };
-        let how = Decoding { stop: self.model.tokenizer.end, limit: PROPOSAL, sampling, seed };
-        let cancel = self.cancel.clone();
-        let starts = vec![framing.act(); count];
-        let found = prompt.decode(&self.model.decoder, &starts, &how, &mut |_, _| !cancel.is_cancelled())?;
-        cancel.check()?;
+        let starts = vec![Framing::new(&self.model.tokenizer)?.act(); count];
+        let found = self.decode(&prompt, &starts, (PROPOSAL, Sampling::at(1.0), seed), &mut |_, _| true)?;
         found.iter().map(|tokens| Ok(self.model.tokenizer.decode(tokens)?.trim().to_string())).collect()
     }
 }
@@ -76,7 +93,7 @@ impl WorldModel for LocalAgent {
         &mut self,
         state: &State,
         actions: &[String],
-        each: &mut dyn FnMut(usize, &str) -> bool,
+        each: &mut (dyn FnMut(usize, &str) -> bool + Send),
     ) -> Result<Vec<String>> {
         let prompt = self.prompt(state)?;
         let framing = Framing::new(&self.model.tokenizer)?;
@@ -86,14 +103,13 @@ impl WorldModel for LocalAgent {
             tokens.extend(framing.observe());
             starts.push(tokens);
         }
-        let how = Decoding { stop: self.model.tokenizer.end, limit: PREDICTION, sampling: Sampling::GREEDY, seed: 0 };
         let (cancel, tokenizer) = (self.cancel.clone(), self.model.tokenizer.clone());
         let mut partial: Vec<Vec<u32>> = vec![Vec::new(); actions.len()];
-        let found = prompt.decode(&self.model.decoder, &starts, &how, &mut |i, token| {
+        let mut grow = |i: usize, token| {
             partial[i].push(token);
             !cancel.is_cancelled() && each(i, &tokenizer.decode(&partial[i]).unwrap_or_default())
-        })?;
-        cancel.check()?;
+        };
+        let found = self.decode(&prompt, &starts, (PREDICTION, Sampling::GREEDY, 0), &mut grow)?;
         found.iter().map(|tokens| tokenizer.decode(tokens)).collect()
     }
 }
@@ -107,12 +123,9 @@ impl Reflector for LocalAgent {
     /// state alone here too; the executed outcomes are what the reader judges it by.
     fn reflect(&mut self, case: &Case, seed: u64) -> Result<String> {
         let prompt = self.prompt(&case.state)?;
-        let framing = Framing::new(&self.model.tokenizer)?;
-        let sampling = Sampling { temperature: 0.7, top_p: 0.95 };
-        let how = Decoding { stop: self.model.tokenizer.end, limit: REFLECTION, sampling, seed };
-        let cancel = self.cancel.clone();
-        let found = prompt.decode(&self.model.decoder, &[framing.think()], &how, &mut |_, _| !cancel.is_cancelled())?;
-        cancel.check()?;
+        let starts = [Framing::new(&self.model.tokenizer)?.think()];
+        let sampling = Sampling { top_p: 0.95, ..Sampling::at(0.7) };
+        let found = self.decode(&prompt, &starts, (REFLECTION, sampling, seed), &mut |_, _| true)?;
         Ok(self.model.tokenizer.decode(&found[0])?.trim().to_string())
     }
 }

@@ -27,7 +27,7 @@ pub trait WorldModel {
         &mut self,
         state: &State,
         actions: &[String],
-        each: &mut dyn FnMut(usize, &str) -> bool,
+        each: &mut (dyn FnMut(usize, &str) -> bool + Send),
     ) -> Result<Vec<String>>;
 }
 

@@ -18,11 +18,11 @@ pub const ROOM: usize = 192;
 #[derive(Debug)]
 pub struct Framing<'a> {
     tokenizer: &'a Tokenizer,
-    task: u32,
-    observation: u32,
-    action: u32,
-    think: u32,
-    end: u32,
+    task: Vec<u32>,
+    observation: Vec<u32>,
+    action: Vec<u32>,
+    think: Vec<u32>,
+    end: Vec<u32>,
 }
 
 impl<'a> Framing<'a> {
@@ -38,53 +38,57 @@ impl<'a> Framing<'a> {
         })
     }
 
-    fn framed(&self, open: u32, text: &str) -> Result<Vec<u32>> {
-        let mut tokens = vec![open];
-        tokens.extend(self.tokenizer.encode_plain(text.trim())?);
-        tokens.push(self.end);
+    /// `text` with its end.
+    fn ended(&self, text: &str) -> Result<Vec<u32>> {
+        let mut tokens = self.tokenizer.encode_plain(text.trim())?;
+        tokens.extend(&self.end);
         Ok(tokens)
+    }
+
+    fn framed(&self, open: &[u32], text: &str) -> Result<Vec<u32>> {
+        Ok([open, &self.ended(text)?].concat())
     }
 
     /// The control token before an action, alone.
     pub fn act(&self) -> Vec<u32> {
-        vec![self.action]
+        self.action.clone()
     }
 
     /// The control token before a reflection, alone.
     pub fn think(&self) -> Vec<u32> {
-        vec![self.think]
+        self.think.clone()
     }
 
     /// The control token before an observation, alone.
     pub fn observe(&self) -> Vec<u32> {
-        vec![self.observation]
+        self.observation.clone()
     }
 
     /// `<|act|>`, an action, and its end.
     pub fn acted(&self, action: &str) -> Result<Vec<u32>> {
-        self.framed(self.action, action)
+        self.framed(&self.action, action)
     }
 
     /// An action after `<|act|>`, with its end.
     pub fn action(&self, action: &str) -> Result<Vec<u32>> {
-        Ok(self.acted(action)?[1..].to_vec())
+        self.ended(action)
     }
 
     /// An observation after `<|obs|>`, with its end.
     pub fn observation(&self, observation: &str) -> Result<Vec<u32>> {
-        Ok(self.framed(self.observation, observation)?[1..].to_vec())
+        self.ended(observation)
     }
 
     /// A reflection after `<|think|>`, with its end.
     pub fn reflection(&self, text: &str) -> Result<Vec<u32>> {
-        Ok(self.framed(self.think, text)?[1..].to_vec())
+        self.ended(text)
     }
 
     /// The task and the first observation.
     pub fn opening(&self, state: &State) -> Result<Vec<u32>> {
-        let mut tokens = vec![self.task];
+        let mut tokens = self.task.clone();
         tokens.extend(self.tokenizer.encode_plain(state.task.trim())?);
-        tokens.extend(self.framed(self.observation, &first_observation(&state.observation, &state.task))?);
+        tokens.extend(self.framed(&self.observation, &first_observation(&state.observation, &state.task))?);
         Ok(tokens)
     }
 
@@ -94,7 +98,7 @@ impl<'a> Framing<'a> {
         let mut turns = Vec::with_capacity(state.history.len());
         for (action, observation) in &state.history {
             let mut turn = self.acted(action)?;
-            turn.extend(self.framed(self.observation, observation)?);
+            turn.extend(self.framed(&self.observation, observation)?);
             turns.push(turn);
         }
         let mut room = limit.checked_sub(tokens.len()).ok_or_else(|| {

@@ -2,6 +2,7 @@
 
 pub mod env;
 pub mod experts;
+pub mod infer;
 pub mod plan;
 pub mod train;
 

@@ -17,7 +17,7 @@ use crate::model::pack::{Packing, batch};
 use crate::model::step::{Buffers, Net};
 use crate::model::team::{Priority, Team};
 use crate::model::tree::TokenTree;
-use crate::model::weights::read_flat;
+use crate::model::weights::Parts;
 use crate::rng::Rng;
 
 /// What to measure.
@@ -106,13 +106,9 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     }))
 }
 
-fn model(name: &str) -> Result<(Config, Buffers)> {
+pub(super) fn model(name: &str) -> Result<(Config, Buffers)> {
     let Some(size) = name.strip_prefix("small:") else {
-        let path = Path::new(name).join("config.json");
-        let text = std::fs::read(&path).map_err(|e| Error::io("reading the model's shape", &path, &e))?;
-        let config = Config::parse(&text).map_err(|error| error.at(name))?;
-        let weights = read_flat(&path.with_file_name("model.safetensors"), &config)?;
-        return Ok((config, weights));
+        return Parts::network(Path::new(name))?.weights();
     };
     let bad = || Error::new(format!("--model {name}: expected small:LAYERSxWIDTH, as in small:8x384, or a folder"));
     let (layers, hidden) = size.split_once('x').ok_or_else(bad)?;
@@ -133,7 +129,7 @@ fn model(name: &str) -> Result<(Config, Buffers)> {
     Ok((config, weights))
 }
 
-fn draw(count: usize, config: &Config, rng: &mut Rng) -> Vec<u32> {
+pub(super) fn draw(count: usize, config: &Config, rng: &mut Rng) -> Vec<u32> {
     (0..count).map(|_| rng.between(3, config.vocab - 1) as u32).collect()
 }
 

@@ -25,8 +25,49 @@ enum BenchCommand {
     Plan(PlanBench),
     /// A training step: the options and keys of the peers' script
     Train(TrainBench),
+    /// Reading a prompt
+    Prefill(InferBench),
+    /// One stream after a prompt, and several continuations of it together
+    Decode(InferBench),
+    /// The probabilities of a list of actions, with the prompt and with the prompt cached
+    Score(InferBench),
     /// How often each expert wins a split's games, and in how many steps
     Experts(ExpertsBench),
+}
+
+#[derive(Debug, Args)]
+struct InferBench {
+    /// small:LAYERSxWIDTH (random weights), a model folder, or a GGUF file
+    #[arg(long, default_value = "small:4x256")]
+    model: String,
+    /// Tokens of the prompt
+    #[arg(long, default_value_t = 500)]
+    prompt: usize,
+    /// Tokens of one stream
+    #[arg(long, default_value_t = 64)]
+    decode: usize,
+    /// Continuations decoded together
+    #[arg(long, default_value_t = 8)]
+    k: usize,
+    /// Tokens of each of them
+    #[arg(long, default_value_t = 24)]
+    new: usize,
+    /// Actions scored, of 5 to 7 tokens each
+    #[arg(long, default_value_t = 23)]
+    candidates: usize,
+    /// Threads
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Measured rounds, after one other
+    #[arg(long, default_value_t = 5)]
+    repeats: usize,
+}
+
+impl InferBench {
+    fn options(self) -> bench::infer::Options {
+        let Self { model, prompt, decode, k, new, candidates, threads, repeats } = self;
+        bench::infer::Options { model, prompt, decode, k, new, candidates, threads, repeats }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -132,7 +173,12 @@ struct EnvBench {
 
 /// Runs the command.
 pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
+    let rows = |rows: Vec<Value>| rows.iter().for_each(|row| common.out().line(row, || lines(row) + "\n"));
+    let cancel = interruptible().cancel;
     let figures = match args.command {
+        BenchCommand::Prefill(args) => return bench::infer::prefill(&args.options(), &cancel).map(rows),
+        BenchCommand::Decode(args) => return bench::infer::decode(&args.options(), &cancel).map(rows),
+        BenchCommand::Score(args) => return bench::infer::score(&args.options(), &cancel).map(rows),
         BenchCommand::Env(EnvBench { sample, episodes, threads, forks }) => {
             let (suite, sample) = sample.open()?;
             let options = bench::env::Options { sample, episodes, threads, forks };

@@ -9,6 +9,7 @@ use crate::agent::local::LocalAgent;
 use crate::agent::template::Template;
 use crate::collect::{self, Proposer, Scope};
 use crate::error::Result;
+use crate::model::team::Priority;
 use crate::train::checkpoint;
 
 /// Arguments of `foretaste collect`.
@@ -107,7 +108,8 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let mut agent = match proposer {
                 From::Uniform => None,
                 From::Policy => {
-                    Some(LocalAgent::new(checkpoint::load(&store, checkpoint.as_deref())?, control.cancel.clone()))
+                    let model = checkpoint::load(&store, checkpoint.as_deref())?;
+                    Some(LocalAgent::new(model, control.cancel.clone(), Priority::Interactive)?)
                 }
             };
             let mut proposer = agent.as_mut().map_or(Proposer::Uniform, |agent| Proposer::Policy(agent));
@@ -118,7 +120,8 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let mut reflector: Box<dyn Reflector> = match generator {
                 Generator::Template => Box::new(Template),
                 Generator::Model => {
-                    Box::new(LocalAgent::new(checkpoint::load(&store, checkpoint.as_deref())?, control.cancel.clone()))
+                    let model = checkpoint::load(&store, checkpoint.as_deref())?;
+                    Box::new(LocalAgent::new(model, control.cancel.clone(), Priority::Interactive)?)
                 }
             };
             collect::reflections(&mut store, suite.as_ref(), &range.scope(), reflector.as_mut(), &control, &mut report)

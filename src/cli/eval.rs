@@ -9,6 +9,7 @@ use crate::agreement::agreement;
 use crate::collect::Scope;
 use crate::error::Result;
 use crate::eval::{Play, evaluate};
+use crate::model::team::Priority;
 use crate::train::checkpoint;
 
 /// Arguments of `foretaste eval`.
@@ -45,7 +46,8 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let suite = args.suite.open()?;
     let (out, mut live) = (common.out(), common.out());
     let control = interruptible();
-    let mut agent = LocalAgent::new(checkpoint::load(&store, args.checkpoint.as_deref())?, control.cancel.clone());
+    let model = checkpoint::load(&store, args.checkpoint.as_deref())?;
+    let mut agent = LocalAgent::new(model, control.cancel.clone(), Priority::Interactive)?;
     if let Some(expert) = &args.agreement {
         let which = (suite.name(), args.split.as_str(), expert.as_str());
         let found = agreement(&store, which, args.games, &mut agent, &control, &mut |progress| live.progress(&progress))?;

@@ -1,81 +1,249 @@
-//! A key-value cache that is a tree: nodes are tokens, and a new token continues any node that is already there.
+//! A key-value cache that is a tree: segments of tokens, each continuing another from any of its tokens on, and new
+//! nodes that continue each other below.
 //!
-//! Cloning shares the tensors, so keeping the cache of a prompt beside its continuations costs nothing until they grow.
+//! A segment is never changed once it is computed, so any number of prompts share it; it goes when the last of them does.
 
-use candle_core::Tensor;
+use std::ops::Range;
+use std::sync::Arc;
 
-use super::decoder::{Decoder, KeyValue, Pass, tree_mask};
-use crate::error::{Error, Result};
+use super::config::Config;
 
-/// Keys and values of the nodes computed so far.
+/// Keys and values by layer and key-value head: `[nodes, head_dim]` each.
 #[derive(Debug, Clone, Default)]
+pub(super) struct Rows {
+    pub keys: Vec<Vec<f32>>,
+    pub values: Vec<Vec<f32>>,
+}
+
+impl Rows {
+    pub fn new(config: &Config) -> Self {
+        let none = || vec![Vec::new(); config.layers * config.kv_heads];
+        Self { keys: none(), values: none() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.keys.iter().chain(&self.values).map(|rows| 4 * rows.capacity()).sum()
+    }
+}
+
+/// A computed chain of tokens.
+#[derive(Debug)]
+pub struct Segment {
+    above: Option<Above>,
+    tokens: Vec<u32>,
+    pub(super) rows: Rows,
+}
+
+/// The place that new nodes continue: a segment and how many of its tokens are seen.
+pub type Above = (Arc<Segment>, usize);
+
+impl Segment {
+    /// How many tokens stand above its own.
+    pub fn depth(&self) -> usize {
+        self.above.as_ref().map_or(0, |(segment, used)| segment.depth() + used)
+    }
+
+    /// Tokens from the root to its end.
+    pub fn len(&self) -> usize {
+        self.depth() + self.tokens.len()
+    }
+
+    /// Whether there is no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Memory of its own keys and values.
+    pub fn bytes(&self) -> usize {
+        self.rows.bytes()
+    }
+
+    /// The segments from the root to this one, each with how many of its tokens are seen from `used` tokens of this one.
+    pub(super) fn path(self: &Arc<Self>, used: usize) -> Vec<Above> {
+        let mut path = vec![(Arc::clone(self), used)];
+        let mut at = &self.above;
+        while let Some((segment, used)) = at {
+            path.push((Arc::clone(segment), *used));
+            at = &segment.above;
+        }
+        path.reverse();
+        path
+    }
+
+    /// Where `tokens` part from the path that ends here: the last place they have in common, and how many that are.
+    pub fn common(self: &Arc<Self>, tokens: &[u32]) -> (Option<Above>, usize) {
+        let (mut place, mut same) = (None, 0);
+        for (segment, used) in self.path(self.tokens.len()) {
+            let own = segment.tokens[..used].iter().zip(&tokens[same..]).take_while(|(a, b)| a == b).count();
+            same += own;
+            if own > 0 {
+                place = Some((segment, own));
+            }
+            if own < used {
+                break;
+            }
+        }
+        (place, same)
+    }
+}
+
+/// New nodes below a place: each continues that place or another node.
+#[derive(Debug, Clone)]
 pub struct Cache {
-    layers: Vec<KeyValue>,
-    /// The path from the root to each node, the node itself last.
-    paths: Vec<std::sync::Arc<[usize]>>,
+    above: Option<Above>,
+    depth: usize,
+    tokens: Vec<u32>,
+    pub(super) rows: Rows,
+    /// The own nodes that each node sees, itself the last, as ascending ranges.
+    seen: Vec<Arc<[Range<usize>]>>,
 }
 
 impl Cache {
-    /// How many nodes are in the cache.
+    /// No node yet, below a place or as a root.
+    pub fn new(config: &Config, above: Option<Above>) -> Self {
+        let depth = above.as_ref().map_or(0, |(segment, used)| segment.depth() + used);
+        Self { above, depth, tokens: Vec::new(), rows: Rows::new(config), seen: Vec::new() }
+    }
+
+    /// Own nodes.
     pub fn len(&self) -> usize {
-        self.paths.len()
+        self.tokens.len()
     }
 
-    /// Whether it is empty.
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
+        self.tokens.is_empty()
     }
 
-    /// Computes new nodes. `parents[i]` is the node that token `i` continues: an index into the cache as it will be
-    /// (earlier nodes first, then the new ones in order), or none for a root. Returns `[tokens, hidden]`.
-    pub fn extend(&mut self, decoder: &Decoder, tokens: &[u32], parents: &[Option<usize>]) -> Result<Tensor> {
-        let past = self.len();
-        let mut paths: Vec<std::sync::Arc<[usize]>> = Vec::with_capacity(tokens.len());
-        for (i, parent) in parents.iter().enumerate() {
-            let above: &[usize] = match parent {
-                Some(p) if *p < past => &self.paths[*p],
-                Some(p) => paths.get(p - past).ok_or_else(|| Error::new("a token before its parent"))?,
-                None => &[],
+    pub(super) fn above(&self) -> Vec<Above> {
+        self.above.as_ref().map_or_else(Vec::new, |(segment, used)| segment.path(*used))
+    }
+
+    pub(super) fn seen(&self, node: usize) -> &[Range<usize>] {
+        &self.seen[node]
+    }
+
+    /// The position of a node along its path, from 0.
+    pub fn position(&self, node: usize) -> usize {
+        self.depth + self.seen[node].iter().map(ExactSizeIterator::len).sum::<usize>() - 1
+    }
+
+    /// Adds nodes whose keys and values are to follow. `parents[i]` is the own node that token `i` continues (earlier
+    /// nodes first, then the new ones in order), or none for the place above; false if a parent is not there yet.
+    pub(super) fn add(&mut self, tokens: &[u32], parents: &[Option<usize>]) -> bool {
+        for (token, parent) in tokens.iter().zip(parents) {
+            let node = self.tokens.len();
+            let mut seen: Vec<Range<usize>> = match parent {
+                Some(parent) if *parent < node => self.seen[*parent].to_vec(),
+                Some(_) => return false,
+                None => Vec::new(),
             };
-            if above.len() >= decoder.config.context {
-                return Err(Error::new(format!("the context of {} tokens is full", decoder.config.context))
-                    .hint("shorten the history, or use a model with a longer context"));
+            match seen.last_mut() {
+                Some(last) if last.end == node => last.end = node + 1,
+                _ => seen.push(node..node + 1),
             }
-            let path: Vec<usize> = above.iter().copied().chain([past + i]).collect();
-            paths.push(path.into());
+            self.tokens.push(*token);
+            self.seen.push(seen.into());
         }
-        let positions: Vec<u32> = paths.iter().map(|path| path.len() as u32 - 1).collect();
-        let local: Vec<Option<usize>> = parents.iter().map(|p| p.and_then(|p| p.checked_sub(past))).collect();
-        let visible: Vec<&[usize]> = parents
-            .iter()
-            .map(|parent| parent.filter(|p| *p < past).map(|p| self.paths[p].as_ref()).unwrap_or_default())
-            .collect();
-        let mask = tree_mask(&local, past, &visible)?;
-        let pass = Pass { tokens, positions: &positions, mask, past: &self.layers, fused: true };
-        let (hidden, fresh) = decoder.forward(&pass)?;
-        self.layers = if past == 0 {
-            fresh
-        } else {
-            let joined = self
-                .layers
-                .iter()
-                .zip(&fresh)
-                .map(|((k, v), (new_k, new_v))| Ok((Tensor::cat(&[k, new_k], 1)?, Tensor::cat(&[v, new_v], 1)?)));
-            joined.collect::<candle_core::Result<_>>()?
-        };
-        self.paths.extend(paths);
-        Ok(hidden)
+        true
     }
 
-    /// Keeps the first `len` nodes only.
-    pub fn truncate(&mut self, len: usize) -> Result<()> {
-        if len == 0 {
-            *self = Self::default();
-        } else if len < self.len() {
-            let cut = |t: &Tensor| t.narrow(1, 0, len)?.contiguous();
-            self.layers = self.layers.iter().map(|(k, v)| Ok((cut(k)?, cut(v)?))).collect::<candle_core::Result<_>>()?;
-            self.paths.truncate(len);
+    /// A chain of nodes, to be continued and shared.
+    pub fn freeze(self) -> Segment {
+        Segment { above: self.above, tokens: self.tokens, rows: self.rows }
+    }
+}
+
+/// Prompts computed lately, the newest last, within a limit of memory: a state that shares its beginning with one of
+/// them costs only what is new, and going back one step costs nothing.
+#[derive(Debug)]
+pub struct Recent {
+    kept: Vec<(Arc<Segment>, Vec<f32>)>,
+    limit: usize,
+}
+
+impl Recent {
+    /// None yet, and at most `limit` bytes of keys and values.
+    pub fn new(limit: usize) -> Self {
+        Self { kept: Vec::new(), limit }
+    }
+
+    /// The place that has the most tokens in common with `tokens`, how many they are, and the logits after them if it is
+    /// all of them.
+    pub fn find(&self, tokens: &[u32]) -> (Option<Above>, usize, Option<Vec<f32>>) {
+        let mut best = (None, 0, None);
+        for (segment, logits) in self.kept.iter().rev() {
+            let (place, same) = segment.common(tokens);
+            let whole = same == tokens.len() && segment.len() == same;
+            if same > best.1 || (whole && best.2.is_none()) {
+                best = (place, same, whole.then(|| logits.clone()));
+            }
         }
-        Ok(())
+        best
+    }
+
+    /// Keeps a prompt and the logits after it; the oldest go first.
+    pub fn keep(&mut self, segment: Arc<Segment>, logits: Vec<f32>) {
+        self.kept.retain(|(kept, _)| !Arc::ptr_eq(kept, &segment));
+        self.kept.push((segment, logits));
+        while self.kept.len() > 1 && self.bytes() > self.limit {
+            self.kept.remove(0);
+        }
+    }
+
+    /// Memory of all segments that the kept prompts are made of, each once.
+    pub fn bytes(&self) -> usize {
+        let mut all: Vec<Above> =
+            self.kept.iter().flat_map(|(segment, _)| segment.path(segment.tokens.len())).collect();
+        all.sort_by_key(|(segment, _)| Arc::as_ptr(segment));
+        all.dedup_by(|a, b| Arc::ptr_eq(&a.0, &b.0));
+        all.iter().map(|(segment, _)| segment.bytes()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(config: &Config, above: Option<Above>, tokens: &[u32]) -> Arc<Segment> {
+        let mut cache = Cache::new(config, above);
+        let parents: Vec<Option<usize>> = (0..tokens.len()).map(|i| i.checked_sub(1)).collect();
+        assert!(cache.add(tokens, &parents));
+        cache.rows.keys.iter_mut().for_each(|rows| rows.resize(tokens.len() * config.head_dim(), 0.0));
+        Arc::new(cache.freeze())
+    }
+
+    #[test]
+    fn prompts_share_what_they_have_in_common_and_the_oldest_go_first() {
+        let config = Config::small(1, 32, 10).unwrap();
+        let first = chain(&config, None, &[1, 2, 3, 4, 5]);
+        let mut recent = Recent::new(usize::MAX);
+        recent.keep(Arc::clone(&first), vec![0.5]);
+        let (place, same, logits) = recent.find(&[1, 2, 3, 9]);
+        assert_eq!((same, logits), (3, None));
+        let second = chain(&config, place, &[9, 8]);
+        assert_eq!((second.depth(), second.len()), (3, 5));
+        recent.keep(Arc::clone(&second), vec![1.5]);
+        assert_eq!(recent.find(&[1, 2, 3, 9, 8]).2, Some(vec![1.5]), "the whole prompt is known");
+        assert_eq!(recent.find(&[1, 2, 3, 4, 5]).2, Some(vec![0.5]));
+        assert_eq!(recent.find(&[1, 2, 3, 9, 7]).1, 4);
+        assert_eq!(recent.find(&[7]).1, 0);
+        let both = recent.bytes();
+        assert_eq!(both, first.bytes() + second.bytes(), "shared tokens are held once");
+        recent.limit = both - 1;
+        recent.keep(chain(&config, None, &[6]), vec![]);
+        assert_eq!(recent.find(&[1, 2, 3, 4, 5]).2, None);
+    }
+
+    #[test]
+    fn nodes_see_their_own_path_only() {
+        let config = Config::small(1, 32, 10).unwrap();
+        let mut cache = Cache::new(&config, Some((chain(&config, None, &[1, 2, 3]), 2)));
+        assert!(cache.add(&[5, 6, 7], &[None, Some(0), Some(0)]));
+        assert!(cache.add(&[8], &[Some(2)]));
+        assert_eq!(cache.seen(1), &[0..2]);
+        assert_eq!(cache.seen(3), &[0..1, 2..4]);
+        assert_eq!((0..4).map(|node| cache.position(node)).collect::<Vec<_>>(), [2, 3, 3, 4]);
+        assert!(!cache.add(&[1], &[Some(9)]), "a parent that is not there");
     }
 }

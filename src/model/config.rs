@@ -105,7 +105,7 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let sane = (1..=1 << 16).contains(&self.hidden)
             && (1..=1 << 18).contains(&self.intermediate)
             && (1..=1 << 20).contains(&self.vocab)

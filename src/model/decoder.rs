@@ -1,206 +1,241 @@
-//! The decoder: one forward pass over a token tree, for training and for inference.
+//! The decoder at inference: one forward pass over new nodes of a [`Cache`].
+//!
+//! Runs on the threads of the pool that it is called in. What a node comes to does not depend on which nodes are computed
+//! with it, beyond rounding.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
-use candle_core::{D, Device, Tensor};
-use candle_nn::ops;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
 
+use super::cache::Cache;
 use super::config::Config;
-use super::tree::TokenTree;
+use super::kernels::{rms_norm, rope, softmax_rows, swiglu};
+use super::matrix::{Matrix, products};
+use crate::control::Cancel;
 use crate::error::{Error, Result};
 
-/// Keys and values of one layer: `[kv_heads, tokens, head_dim]` each.
-pub type KeyValue = (Tensor, Tensor);
+/// Rows of queries that attention works on together.
+const BLOCK: usize = 64;
+
+/// Rows from which on row-wise work is worth dealing out.
+const MANY: usize = 32;
 
 #[derive(Debug)]
 struct Layer {
-    input_norm: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    o: Tensor,
-    post_norm: Tensor,
-    gate: Tensor,
-    up: Tensor,
-    down: Tensor,
+    input_norm: Vec<f32>,
+    q: Matrix,
+    k: Matrix,
+    v: Matrix,
+    o: Matrix,
+    post_norm: Vec<f32>,
+    gate: Matrix,
+    up: Matrix,
+    down: Matrix,
 }
 
-/// A Llama-family decoder on the CPU in f32.
+/// A Llama-family decoder on the CPU.
 #[derive(Debug)]
 pub struct Decoder {
     /// Its shape.
     pub config: Config,
-    embed: Tensor,
+    embed: Matrix,
     layers: Vec<Layer>,
-    norm: Tensor,
-    head: Tensor,
-}
-
-/// What tokens a pass computes, and what they may look at.
-pub(super) struct Pass<'a> {
-    pub tokens: &'a [u32],
-    /// Position of each token along its path.
-    pub positions: &'a [u32],
-    /// `[tokens, past + tokens]`: 0 where the token may look, -inf elsewhere.
-    pub mask: Tensor,
-    /// Keys and values that came before, one a layer; empty for none.
-    pub past: &'a [KeyValue],
-    /// Use the fused kernels, which have no gradient.
-    pub fused: bool,
+    norm: Vec<f32>,
+    /// None where the head is the embedding.
+    head: Option<Matrix>,
 }
 
 impl Decoder {
-    /// A decoder over `tensors`, named and shaped as [`Config::tensors`] lists.
-    pub fn new(config: Config, tensors: &HashMap<String, Tensor>) -> Result<Self> {
-        for (name, shape) in config.tensors() {
-            let found = tensors.get(&name).ok_or_else(|| Error::new(format!("tensor `{name}` is missing")))?;
-            if found.dims() != shape {
-                return Err(Error::new(format!(
-                    "tensor `{name}` has shape {:?}, config.json needs {shape:?}",
-                    found.dims()
-                )));
+    /// A decoder over weights in the order of [`Config::tensors`].
+    pub fn new(config: Config, weights: Vec<Matrix>) -> Result<Self> {
+        let shapes = config.tensors();
+        if weights.len() != shapes.len() {
+            return Err(Error::new(format!("{} tensors, config.json needs {}", weights.len(), shapes.len())));
+        }
+        for ((name, shape), matrix) in shapes.iter().zip(&weights) {
+            let (rows, width) = if shape.len() == 1 { (1, shape[0]) } else { (shape[0], shape[1]) };
+            if (matrix.rows(), matrix.width()) != (rows, width) {
+                let found = [matrix.rows(), matrix.width()];
+                return Err(Error::new(format!("tensor `{name}` has shape {found:?}, config.json needs {shape:?}")));
             }
         }
-        let get = |name: &str| tensors[name].clone();
-        let layers = (0..config.layers)
-            .map(|i| {
-                let get = |name: &str| tensors[&format!("model.layers.{i}.{name}.weight")].clone();
-                Layer {
-                    input_norm: get("input_layernorm"),
-                    q: get("self_attn.q_proj"),
-                    k: get("self_attn.k_proj"),
-                    v: get("self_attn.v_proj"),
-                    o: get("self_attn.o_proj"),
-                    post_norm: get("post_attention_layernorm"),
-                    gate: get("mlp.gate_proj"),
-                    up: get("mlp.up_proj"),
-                    down: get("mlp.down_proj"),
-                }
-            })
-            .collect();
-        let embed = get("model.embed_tokens.weight");
-        let head = if config.tied { embed.clone() } else { get("lm_head.weight") };
-        Ok(Self { norm: get("model.norm.weight"), layers, embed, head, config })
+        let mut weights = weights.into_iter();
+        let mut next = || weights.next().ok_or_else(|| Error::new("a tensor is missing"));
+        let gain = |matrix: Matrix| {
+            let mut numbers = Vec::new();
+            matrix.numbers(0..1, &mut numbers);
+            numbers
+        };
+        let embed = next()?;
+        let mut layers = Vec::with_capacity(config.layers);
+        for _ in 0..config.layers {
+            layers.push(Layer {
+                input_norm: gain(next()?),
+                q: next()?,
+                k: next()?,
+                v: next()?,
+                o: next()?,
+                post_norm: gain(next()?),
+                gate: next()?,
+                up: next()?,
+                down: next()?,
+            });
+        }
+        let norm = gain(next()?);
+        let head = if config.tied { None } else { Some(next()?) };
+        Ok(Self { config, embed, layers, norm, head })
     }
 
-    /// Weighted cross-entropy of a tree's targets: the sum over targets of weight times nats, a scalar that can be
-    /// differentiated. Logits are computed for the parents of targets only.
-    ///
-    /// This is the reference that [`super::step`] is tested against, and the way to other devices.
-    pub fn loss(&self, tree: &TokenTree) -> Result<Tensor> {
-        let positions = tree.positions();
-        let mask = tree_mask(&tree.parents, 0, &[])?;
-        let pass = Pass { tokens: &tree.tokens, positions: &positions, mask, past: &[], fused: false };
-        let (hidden, _) = self.forward(&pass)?;
-        let (mut rows, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, weight) in tree.weights.iter().enumerate() {
-            if let (true, Some(parent)) = (*weight != 0.0, tree.parents[i]) {
-                rows.push(parent as u32);
-                targets.push(tree.tokens[i]);
-                weights.push(*weight);
-            }
-        }
-        if rows.is_empty() {
-            return Err(Error::new("a training example without any target token"));
-        }
-        let count = rows.len();
-        let device = Device::Cpu;
-        let hidden = hidden.index_select(&Tensor::from_vec(rows, count, &device)?, 0)?;
-        let log_probs = ops::log_softmax(&self.logits(&hidden)?, D::Minus1)?;
-        let picked = log_probs.gather(&Tensor::from_vec(targets, (count, 1), &device)?, 1)?.squeeze(1)?;
-        Ok((picked.neg()? * Tensor::from_vec(weights, count, &device)?)?.sum_all()?)
+    /// Bytes of its weights.
+    pub fn bytes(&self) -> usize {
+        let layer = |l: &Layer| [&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down].map(Matrix::bytes).iter().sum::<usize>();
+        let ends = self.embed.bytes() + self.head.as_ref().map_or(0, Matrix::bytes);
+        ends + self.layers.iter().map(layer).sum::<usize>()
     }
 
     /// Logits of hidden states: `[n, hidden]` to `[n, vocab]`.
-    pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        Ok(hidden.matmul(&self.head.t()?)?)
+    pub fn logits(&self, hidden: &[f32]) -> Vec<f32> {
+        self.head.as_ref().unwrap_or(&self.embed).times(hidden)
     }
 
-    /// Hidden states after the last norm, `[tokens, hidden]`, and each layer's new keys and values.
-    pub(super) fn forward(&self, pass: &Pass<'_>) -> Result<(Tensor, Vec<KeyValue>)> {
-        if let Some(token) = pass.tokens.iter().find(|token| **token as usize >= self.config.vocab) {
+    /// Computes new nodes of a cache: `parents[i]` is the own node of the cache that token `i` continues, or none for the
+    /// place that the cache stands below. Returns the hidden states after the last norm, `[tokens, hidden]`.
+    pub fn extend(
+        &self,
+        cache: &mut Cache,
+        tokens: &[u32],
+        parents: &[Option<usize>],
+        cancel: &Cancel,
+    ) -> Result<Vec<f32>> {
+        if let Some(token) = tokens.iter().find(|token| **token as usize >= self.config.vocab) {
             return Err(Error::new(format!("token {token} is outside the model's vocabulary of {}", self.config.vocab))
                 .hint("the tokenizer does not belong to this model"));
         }
-        let count = pass.tokens.len();
-        let (cos, sin) = self.rotation(pass.positions)?;
-        let mut x = self.embed.index_select(&Tensor::new(pass.tokens, &Device::Cpu)?, 0)?;
-        let mut fresh = Vec::with_capacity(self.layers.len());
+        let past = cache.len();
+        if !cache.add(tokens, parents) {
+            return Err(Error::new("a token before its parent"));
+        }
+        let positions: Vec<u32> = (past..cache.len()).map(|node| cache.position(node) as u32).collect();
+        if positions.iter().any(|position| *position as usize >= self.config.context) {
+            return Err(Error::new(format!("the context of {} tokens is full", self.config.context))
+                .hint("shorten the history, or use a model with a longer context"));
+        }
+        let angles = self.config.angles(&positions);
+        let mut x = Vec::with_capacity(tokens.len() * self.config.hidden);
+        for token in tokens {
+            self.embed.numbers(*token as usize..*token as usize + 1, &mut x);
+        }
         for (i, layer) in self.layers.iter().enumerate() {
-            let h = self.rms_norm(&x, &layer.input_norm, pass.fused)?;
-            let heads = |x: Tensor, n: usize| x.reshape((count, n, self.config.head_dim()))?.transpose(0, 1)?.contiguous();
-            let q = rotate(&heads(h.matmul(&layer.q.t()?)?, self.config.heads)?, &cos, &sin)?;
-            let k = rotate(&heads(h.matmul(&layer.k.t()?)?, self.config.kv_heads)?, &cos, &sin)?;
-            let v = heads(h.matmul(&layer.v.t()?)?, self.config.kv_heads)?;
-            let (all_k, all_v) = match pass.past.get(i) {
-                Some((past_k, past_v)) => (Tensor::cat(&[past_k, &k], 1)?, Tensor::cat(&[past_v, &v], 1)?),
-                None => (k.clone(), v.clone()),
-            };
-            let mixed = self.attend(&q, &all_k, &all_v, pass)?;
-            x = (x + mixed.matmul(&layer.o.t()?)?)?;
-            let h = self.rms_norm(&x, &layer.post_norm, pass.fused)?;
-            let gate = ops::silu(&h.matmul(&layer.gate.t()?)?)?;
-            x = (x + (gate * h.matmul(&layer.up.t()?)?)?.matmul(&layer.down.t()?)?)?;
-            fresh.push((k, v));
+            cancel.check()?;
+            self.layer(i, layer, cache, past, &angles, &mut x);
         }
-        Ok((self.rms_norm(&x, &self.norm, pass.fused)?, fresh))
+        Ok(self.normed(&x, &self.norm))
     }
 
-    fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: &Pass<'_>) -> candle_core::Result<Tensor> {
-        let groups = self.config.heads / self.config.kv_heads;
-        let (k, v) = (repeat_heads(k, groups)?, repeat_heads(v, groups)?);
-        let scale = 1.0 / (self.config.head_dim() as f64).sqrt();
-        let scores = ((q * scale)?.matmul(&k.transpose(1, 2)?)?.broadcast_add(&pass.mask))?;
-        let shares = if pass.fused { ops::softmax_last_dim(&scores)? } else { ops::softmax(&scores, D::Minus1)? };
-        shares.matmul(&v)?.transpose(0, 1)?.reshape((pass.tokens.len(), self.config.hidden))
+    fn normed(&self, x: &[f32], gain: &[f32]) -> Vec<f32> {
+        let (h, eps) = (self.config.hidden, self.config.norm_eps as f32);
+        let mut out = vec![0.0; x.len()];
+        let part = part(x.len() / h) * h;
+        let parts = out.par_chunks_mut(part).zip(x.par_chunks(part));
+        parts.for_each(|(out, x)| _ = rms_norm(out, x, gain, eps));
+        out
     }
 
-    fn rms_norm(&self, x: &Tensor, weight: &Tensor, fused: bool) -> candle_core::Result<Tensor> {
-        let eps = self.config.norm_eps as f32;
-        if fused { ops::rms_norm(&x.contiguous()?, weight, eps) } else { ops::rms_norm_slow(x, weight, eps) }
-    }
-
-    /// Cosines and sines of the rotary embedding, `[tokens, head_dim / 2]`.
-    fn rotation(&self, positions: &[u32]) -> Result<(Tensor, Tensor)> {
-        let half = self.config.head_dim() / 2;
-        let exponent = |i: usize| -2.0 * i as f64 / self.config.head_dim() as f64;
-        let frequencies: Vec<f64> = (0..half).map(|i| f64::from(self.config.rope_theta).powf(exponent(i))).collect();
-        let angles = positions.iter().flat_map(|p| frequencies.iter().map(move |f| f64::from(*p) * f));
-        let (cos, sin): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip();
-        let shape = (positions.len(), half);
-        Ok((Tensor::from_vec(cos, shape, &Device::Cpu)?, Tensor::from_vec(sin, shape, &Device::Cpu)?))
-    }
-}
-
-fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> candle_core::Result<Tensor> {
-    let half = x.dim(2)? / 2;
-    let (a, b) = (x.narrow(2, 0, half)?, x.narrow(2, half, half)?);
-    let left = (a.broadcast_mul(cos)? - b.broadcast_mul(sin)?)?;
-    let right = (b.broadcast_mul(cos)? + a.broadcast_mul(sin)?)?;
-    Tensor::cat(&[left, right], 2)
-}
-
-fn repeat_heads(x: &Tensor, groups: usize) -> candle_core::Result<Tensor> {
-    if groups == 1 {
-        return x.contiguous();
-    }
-    let (heads, tokens, dim) = x.dims3()?;
-    x.unsqueeze(1)?.expand((heads, groups, tokens, dim))?.reshape((heads * groups, tokens, dim))
-}
-
-/// The attention mask of new nodes over `past` earlier nodes and themselves. `visible[r]` lists which earlier nodes a
-/// new node without a new parent sees; `parents` refer to new nodes.
-pub(super) fn tree_mask(parents: &[Option<usize>], past: usize, visible: &[&[usize]]) -> Result<Tensor> {
-    let width = past + parents.len();
-    let mut mask = vec![f32::NEG_INFINITY; parents.len() * width];
-    for (i, parent) in parents.iter().enumerate() {
-        let (before, rest) = mask.split_at_mut(i * width);
-        let row = &mut rest[..width];
-        match parent {
-            Some(p) => row.copy_from_slice(&before[p * width..(p + 1) * width]),
-            None => visible.get(i).copied().unwrap_or_default().iter().for_each(|node| row[*node] = 0.0),
+    fn layer(&self, i: usize, layer: &Layer, cache: &mut Cache, past: usize, angles: &[(f32, f32)], x: &mut [f32]) {
+        let (h, dim) = (self.config.hidden, self.config.head_dim());
+        let kv = self.config.kv_heads * dim;
+        let [mut q, mut k, v] = products([&layer.q, &layer.k, &layer.v], &self.normed(x, &layer.input_norm));
+        let part = part(x.len() / h);
+        let turned = (q.par_chunks_mut(part * h), k.par_chunks_mut(part * kv), angles.par_chunks(part * dim / 2));
+        turned.into_par_iter().for_each(|(q, k, angles)| {
+            rope(q, h, dim, angles, false);
+            rope(k, kv, dim, angles, false);
+        });
+        for head in 0..self.config.kv_heads {
+            let at = i * self.config.kv_heads + head;
+            let columns = head * dim..(head + 1) * dim;
+            for (rows, new) in [(&mut cache.rows.keys[at], &k), (&mut cache.rows.values[at], &v)] {
+                new.chunks_exact(kv).for_each(|row| rows.extend_from_slice(&row[columns.clone()]));
+            }
         }
-        row[past + i] = 0.0;
+        add(x, &layer.o.times(&self.attend(i, cache, past, &q)));
+        let [mut gate, up] = products([&layer.gate, &layer.up], &self.normed(x, &layer.post_norm));
+        let wide = part * self.config.intermediate;
+        gate.par_chunks_mut(wide).zip(up.par_chunks(wide)).for_each(|(gate, up)| swiglu(gate, up));
+        add(x, &layer.down.times(&gate));
     }
-    Ok(Tensor::from_vec(mask, (parents.len(), width), &Device::Cpu)?)
+
+    /// What each new node takes from the nodes that it sees, `[tokens, hidden]`.
+    fn attend(&self, layer: usize, cache: &Cache, past: usize, q: &[f32]) -> Vec<f32> {
+        let (h, dim, heads) = (self.config.hidden, self.config.head_dim(), self.config.heads);
+        let tokens = q.len() / h;
+        let above = cache.above();
+        let width: usize = above.iter().map(|(_, used)| used).sum::<usize>() + cache.len();
+        let group = heads / self.config.kv_heads;
+        let blocks: Vec<(usize, Range<usize>)> = (0..heads)
+            .flat_map(|head| (0..tokens).step_by(BLOCK).map(move |at| (head, at..(at + BLOCK).min(tokens))))
+            .collect();
+        let queries = MatRef::from_row_major_slice(q, tokens, h);
+        let one = |(head, rows): &(usize, Range<usize>)| -> Vec<f32> {
+            let at = layer * self.config.kv_heads + head / group;
+            let q = queries.submatrix(rows.start, head * dim, rows.len(), dim);
+            // Segments above are seen whole; of the own nodes those up to the block's last one can be.
+            let own = past + rows.end;
+            let mut parts: Vec<(&[f32], &[f32], usize)> = above
+                .iter()
+                .map(|(segment, used)| (&*segment.rows.keys[at], &*segment.rows.values[at], *used))
+                .collect();
+            parts.push((&cache.rows.keys[at], &cache.rows.values[at], own));
+            let columns: usize = parts.iter().map(|(_, _, used)| used).sum();
+            let mut shares = vec![0.0; rows.len() * columns];
+            let mut first = 0;
+            for (keys, _, used) in &parts {
+                let keys = MatRef::from_row_major_slice(&keys[..used * dim], *used, dim);
+                let into = MatMut::from_row_major_slice_mut(&mut shares, rows.len(), columns);
+                let into = into.submatrix_mut(0, first, rows.len(), *used);
+                matmul(into, Accum::Replace, q, keys.transpose(), 1.0 / (dim as f32).sqrt(), Par::Seq);
+                first += used;
+            }
+            for (row, node) in shares.chunks_exact_mut(columns).zip(past + rows.start..) {
+                let (mut hidden, own) = (0, &mut row[columns - own..]);
+                for seen in cache.seen(node) {
+                    own[hidden..seen.start].fill(f32::NEG_INFINITY);
+                    hidden = seen.end;
+                }
+                own[hidden..].fill(f32::NEG_INFINITY);
+            }
+            softmax_rows(&mut shares, columns);
+            let mut out = vec![0.0; rows.len() * dim];
+            let (shares, mut first) = (MatRef::from_row_major_slice(&shares, rows.len(), columns), 0);
+            for (_, values, used) in &parts {
+                let values = MatRef::from_row_major_slice(&values[..used * dim], *used, dim);
+                let shares = shares.submatrix(0, first, rows.len(), *used);
+                let into = MatMut::from_row_major_slice_mut(&mut out, rows.len(), dim);
+                matmul(into, Accum::Add, shares, values, 1.0, Par::Seq);
+                first += used;
+            }
+            out
+        };
+        let worth = tokens * width * h > 100_000;
+        let done: Vec<Vec<f32>> =
+            if worth { blocks.par_iter().map(one).collect() } else { blocks.iter().map(one).collect() };
+        let mut mixed = vec![0.0; q.len()];
+        for ((head, rows), block) in blocks.into_iter().zip(done) {
+            for (row, from) in rows.zip(block.chunks_exact(dim)) {
+                mixed[row * h + head * dim..][..dim].copy_from_slice(from);
+            }
+        }
+        mixed
+    }
+}
+
+/// Rows of a task of row-wise work.
+fn part(rows: usize) -> usize {
+    if rows < MANY { rows.max(1) } else { rows.div_ceil(rayon::current_num_threads()) }
+}
+
+fn add(x: &mut [f32], more: &[f32]) {
+    x.iter_mut().zip(more).for_each(|(x, more)| *x += more);
 }

@@ -1,147 +1,279 @@
 //! Scoring whole strings and decoding several continuations of one prompt together.
 
-use super::cache::Cache;
+use std::sync::Arc;
+
+use super::cache::{Cache, Recent, Segment};
 use super::decoder::Decoder;
 use super::sampler::{self, Sampling};
+use super::tokenizer::Tokenizer;
+use super::trie::Trie;
+use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
-/// A prompt in the cache: its last node and the logits after it.
+/// Tokens of a prompt that are computed between two looks at whether the answer is still wanted.
+const SLICE: usize = 512;
+
+/// Nodes whose logits exist at once.
+const NODES: usize = 256;
+
+/// A computed prompt: where continuations begin, and the logits after it.
 #[derive(Debug, Clone)]
 pub struct Prompt {
-    cache: Cache,
-    tokens: Vec<u32>,
+    segment: Arc<Segment>,
     logits: Vec<f32>,
 }
 
+/// The probability of a string.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Score {
+    /// Its log-probability as a whole, in nats.
+    pub nats: f64,
+    /// How many tokens it has.
+    pub tokens: usize,
+}
+
+impl Score {
+    /// Nats a token: the score by which long and short strings are compared.
+    pub fn per_token(&self) -> f64 {
+        self.nats / self.tokens.max(1) as f64
+    }
+}
+
 impl Prompt {
-    /// Computes `tokens`, reusing as much of `before` as the two have in common.
-    pub fn new(decoder: &Decoder, tokens: &[u32], before: Option<Self>) -> Result<Self> {
-        if tokens.is_empty() {
+    /// Computes `tokens` and keeps them among the `recent` prompts, of which as much as possible is used.
+    pub fn new(decoder: &Decoder, tokens: &[u32], recent: &mut Recent, cancel: &Cancel) -> Result<Self> {
+        let Some(all_but_last) = tokens.len().checked_sub(1) else {
             return Err(Error::new("an empty prompt"));
+        };
+        let (mut place, mut same, known) = recent.find(tokens);
+        if let (Some((segment, _)), Some(logits)) = (&place, known) {
+            let found = Self { segment: Arc::clone(segment), logits };
+            recent.keep(Arc::clone(&found.segment), found.logits.clone());
+            return Ok(found);
         }
-        let mut cache = Cache::default();
-        let mut from = 0;
-        if let Some(before) = before {
-            if before.tokens == tokens {
-                return Ok(before);
+        if same == tokens.len() {
+            // The logits after the last token are wanted, so it is computed again.
+            (place, same, _) = recent.find(&tokens[..all_but_last]);
+        }
+        let mut cache = Cache::new(&decoder.config, place);
+        let mut logits = Vec::new();
+        let slices = tokens[same..].chunks(SLICE);
+        let count = slices.len();
+        for (i, slice) in slices.enumerate() {
+            let parents: Vec<Option<usize>> = (cache.len()..cache.len() + slice.len()).map(|i| i.checked_sub(1)).collect();
+            let hidden = decoder.extend(&mut cache, slice, &parents, cancel)?;
+            if i + 1 == count {
+                logits = decoder.logits(&hidden[hidden.len() - decoder.config.hidden..]);
             }
-            // The last token is always computed again: its logits are what a caller needs.
-            from = tokens.iter().zip(&before.tokens).take_while(|(a, b)| a == b).count().min(tokens.len() - 1);
-            cache = before.cache;
-            cache.truncate(from)?;
         }
-        let parents: Vec<Option<usize>> = (from..tokens.len()).map(|i| i.checked_sub(1)).collect();
-        let hidden = cache.extend(decoder, &tokens[from..], &parents)?;
-        let last = hidden.narrow(0, hidden.dim(0)? - 1, 1)?;
-        let logits = decoder.logits(&last)?.squeeze(0)?.to_vec1()?;
-        Ok(Self { cache, tokens: tokens.to_vec(), logits })
+        let segment = Arc::new(cache.freeze());
+        recent.keep(Arc::clone(&segment), logits.clone());
+        Ok(Self { segment, logits })
     }
 
-    /// Log-probability in nats of each continuation as a whole, all in one pass over their tree.
-    pub fn score(&self, decoder: &Decoder, continuations: &[Vec<u32>]) -> Result<Vec<f64>> {
-        let last = self.cache.len() - 1;
-        let (mut tokens, mut parents) = (Vec::new(), Vec::new());
-        // Only tokens with a successor need computing; the first is predicted by the prompt itself.
-        for continuation in continuations {
-            let mut above = last;
-            for token in &continuation[..continuation.len().saturating_sub(1)] {
-                tokens.push(*token);
-                parents.push(Some(above));
-                above = last + tokens.len();
+    /// Its tokens.
+    pub fn len(&self) -> usize {
+        self.segment.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.segment.is_empty()
+    }
+
+    fn cache(&self, decoder: &Decoder) -> Cache {
+        let own = self.segment.len() - self.segment.depth();
+        Cache::new(&decoder.config, Some((Arc::clone(&self.segment), own)))
+    }
+
+    /// The exact log-probability of each continuation as a whole, all in one pass over their common beginnings.
+    pub fn score(&self, decoder: &Decoder, continuations: &[Vec<u32>], cancel: &Cancel) -> Result<Vec<Score>> {
+        let (trie, ends) = Trie::new(continuations.iter().map(Vec::as_slice));
+        let (tokens, parents, places) = trie.inner();
+        let h = decoder.config.hidden;
+        let hidden = match tokens.is_empty() {
+            true => Vec::new(),
+            false => decoder.extend(&mut self.cache(decoder), &tokens, &parents, cancel)?,
+        };
+        // What each place is asked for: the continuation and its token after that place.
+        let mut asked: Vec<Vec<(usize, u32)>> = vec![Vec::new(); tokens.len()];
+        let mut scores: Vec<Score> =
+            continuations.iter().map(|tokens| Score { nats: 0.0, tokens: tokens.len() }).collect();
+        let root = sampler::log_sum(&self.logits);
+        for (i, end) in ends.iter().enumerate() {
+            for (parent, token) in trie.path(*end) {
+                match places[parent] {
+                    Some(place) => asked[place].push((i, token)),
+                    None => scores[i].nats += logit(&self.logits, token) - root,
+                }
             }
         }
-        let logits: Vec<Vec<f32>> = if tokens.is_empty() {
-            Vec::new()
-        } else {
-            decoder.logits(&self.cache.clone().extend(decoder, &tokens, &parents)?)?.to_vec2()?
-        };
-        let mut rows = logits.iter();
-        let mut scores = Vec::with_capacity(continuations.len());
-        for continuation in continuations {
-            let mut total = 0.0;
-            for (i, token) in continuation.iter().enumerate() {
-                let row = if i == 0 { Some(&self.logits) } else { rows.next() };
-                total += row.map_or(0.0, |row| sampler::log_prob(row, *token as usize));
+        for (hidden, asked) in hidden.chunks(NODES * h).zip(asked.chunks(NODES)) {
+            cancel.check()?;
+            let logits = decoder.logits(hidden);
+            for (row, asked) in logits.chunks_exact(decoder.config.vocab).zip(asked) {
+                let sum = sampler::log_sum(row);
+                for (i, token) in asked {
+                    scores[*i].nats += logit(row, *token) - sum;
+                }
             }
-            scores.push(total);
         }
         Ok(scores)
     }
 
-    /// Decodes one continuation for each of `starts` (tokens that open it), all together, until `stop` or `limit`
-    /// tokens. `each` sees every new token and says whether to go on; `false` ends all with what is there.
+    /// Decodes one continuation for each of `starts` (tokens that open it), all together, so that the weights are read
+    /// once a step for all of them. `each` sees every new token and says whether to go on; `false` ends all with what is
+    /// there.
     pub fn decode(
         &self,
         decoder: &Decoder,
         starts: &[Vec<u32>],
-        options: &Decoding,
-        each: &mut dyn FnMut(usize, u32) -> bool,
+        options: &Decoding<'_>,
+        each: &mut (dyn FnMut(usize, u32) -> bool + Send),
     ) -> Result<Vec<Vec<u32>>> {
-        let mut cache = self.cache.clone();
-        let mut out = vec![Vec::new(); starts.len()];
-        let (mut tokens, mut parents, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-        for start in starts {
-            let mut above = self.cache.len() - 1;
-            for token in start {
-                tokens.push(*token);
-                parents.push(Some(above));
-                above = self.cache.len() + tokens.len() - 1;
-            }
-            ends.push(above);
-        }
-        // Logits after each start; an empty start continues the prompt itself.
-        let mut next: Vec<Vec<f32>> = vec![self.logits.clone(); starts.len()];
-        if !tokens.is_empty() {
-            let rows: Vec<Vec<f32>> = decoder.logits(&cache.extend(decoder, &tokens, &parents)?)?.to_vec2()?;
-            for (row, end) in next.iter_mut().zip(&ends) {
-                if let Some(at) = end.checked_sub(self.cache.len()) {
-                    row.clone_from(&rows[at]);
-                }
-            }
-        }
-        let mut rngs: Vec<Rng> = (0..starts.len()).map(|i| Rng::new(options.seed.wrapping_add(i as u64))).collect();
-        let mut alive: Vec<usize> = (0..starts.len()).collect();
-        for _ in 0..options.limit {
+        let mut cache = self.cache(decoder);
+        let mut branches = self.begin(decoder, &mut cache, starts, options)?;
+        let longest = starts.iter().map(Vec::len).max().unwrap_or_default();
+        let room = decoder.config.context.saturating_sub(self.len() + longest);
+        let (h, vocab) = (decoder.config.hidden, decoder.config.vocab);
+        let steps = options.limit.min(room);
+        for step in 1..=steps {
             let (mut tokens, mut parents, mut still) = (Vec::new(), Vec::new(), Vec::new());
-            for branch in alive {
-                let token = sampler::sample(&next[branch], options.sampling, &mut rngs[branch]) as u32;
-                if token == options.stop {
+            for (i, branch) in branches.iter_mut().enumerate().filter(|(_, branch)| !branch.done) {
+                let Some(token) = branch.draw(options) else { continue };
+                if !each(i, token) {
+                    return Ok(branches.into_iter().map(|branch| branch.written).collect());
+                }
+                if branch.done {
                     continue;
                 }
-                out[branch].push(token);
-                if !each(branch, token) {
-                    return Ok(out);
-                }
                 tokens.push(token);
-                parents.push(Some(ends[branch]));
-                ends[branch] = cache.len() + tokens.len() - 1;
-                still.push(branch);
+                parents.push(branch.end);
+                branch.end = Some(cache.len() + tokens.len() - 1);
+                still.push(i);
             }
-            if still.is_empty()
-                || self.tokens.len() + out.iter().map(Vec::len).max().unwrap_or(0) + 8 > decoder.config.context
-            {
+            if still.is_empty() || step == steps {
                 break;
             }
-            let rows: Vec<Vec<f32>> = decoder.logits(&cache.extend(decoder, &tokens, &parents)?)?.to_vec2()?;
-            for (branch, row) in still.iter().zip(rows) {
-                next[*branch] = row;
+            let hidden = decoder.extend(&mut cache, &tokens, &parents, options.cancel)?;
+            let logits = decoder.logits(&hidden[..still.len() * h]);
+            for (i, row) in still.into_iter().zip(logits.chunks_exact(vocab)) {
+                branches[i].next = row.to_vec();
             }
-            alive = still;
         }
-        Ok(out)
+        Ok(branches.into_iter().map(|branch| branch.written).collect())
+    }
+
+    fn begin(
+        &self,
+        decoder: &Decoder,
+        cache: &mut Cache,
+        starts: &[Vec<u32>],
+        options: &Decoding<'_>,
+    ) -> Result<Vec<Branch>> {
+        // Logits are needed after the last token of each start, so something is made to follow it.
+        let followed: Vec<Vec<u32>> = starts.iter().map(|start| [start.as_slice(), &[u32::MAX]].concat()).collect();
+        let (trie, _) = Trie::new(followed.iter().map(Vec::as_slice));
+        let (tokens, parents, places) = trie.inner();
+        let hidden = match tokens.is_empty() {
+            true => Vec::new(),
+            false => decoder.extend(cache, &tokens, &parents, options.cancel)?,
+        };
+        let h = decoder.config.hidden;
+        let mut branches = Vec::with_capacity(starts.len());
+        for (i, start) in starts.iter().enumerate() {
+            let node = start.iter().try_fold(0, |at, token| trie.child(at, *token));
+            let end = node.and_then(|node| places[node]);
+            let next = match end {
+                Some(place) => decoder.logits(&hidden[place * h..(place + 1) * h]),
+                None => self.logits.clone(),
+            };
+            let rng = Rng::new(options.seed.wrapping_add(i as u64));
+            branches.push(Branch { end, next, rng, written: Vec::new(), at: 0, done: false });
+        }
+        Ok(branches)
+    }
+}
+
+/// A token's logit; a token that the model does not have is impossible.
+fn logit(row: &[f32], token: u32) -> f64 {
+    row.get(token as usize).map_or(f64::NEG_INFINITY, |logit| f64::from(*logit))
+}
+
+/// One continuation under way.
+struct Branch {
+    /// Its last node in the cache; none while it is the prompt itself.
+    end: Option<usize>,
+    /// Logits after that.
+    next: Vec<f32>,
+    rng: Rng,
+    written: Vec<u32>,
+    /// Where it is among the strings that it is restricted to.
+    at: usize,
+    done: bool,
+}
+
+impl Branch {
+    /// The next token; none, and it is done, where it ends without another.
+    fn draw(&mut self, options: &Decoding<'_>) -> Option<u32> {
+        if let Some(trie) = options.only {
+            let mut kept = vec![f32::NEG_INFINITY; self.next.len()];
+            let allowed = trie.next(self.at).chain(trie.ends(self.at).then_some(options.stop));
+            for token in allowed.map(|token| token as usize) {
+                if let (Some(kept), Some(logit)) = (kept.get_mut(token), self.next.get(token)) {
+                    *kept = *logit;
+                }
+            }
+            self.next = kept;
+        }
+        let token = sampler::sample(&self.next, options.sampling, &self.written, &mut self.rng) as u32;
+        let child = options.only.map(|trie| trie.child(self.at, token));
+        if child == Some(None) || (token == options.stop && child.is_none()) {
+            self.done = true;
+            return None;
+        }
+        self.written.push(token);
+        if let (Some(trie), Some(Some(child))) = (options.only, child) {
+            self.at = child;
+            self.done = trie.next(child).next().is_none();
+        }
+        self.done |= options.stops.is_some_and(|stops| stops.reached(&self.written));
+        Some(token)
+    }
+}
+
+/// Texts that end a continuation; they stay part of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Stops<'a> {
+    /// Turns tokens into text.
+    pub tokenizer: &'a Tokenizer,
+    /// The texts.
+    pub texts: &'a [String],
+}
+
+impl Stops<'_> {
+    fn reached(&self, written: &[u32]) -> bool {
+        let text = self.tokenizer.decode(written).unwrap_or_default();
+        self.texts.iter().any(|stop| text.contains(stop.as_str()))
     }
 }
 
 /// How [`Prompt::decode`] decodes.
 #[derive(Debug, Clone, Copy)]
-pub struct Decoding {
+pub struct Decoding<'a> {
     /// The token that ends a continuation; it is not part of it.
     pub stop: u32,
+    /// Texts that end one as well.
+    pub stops: Option<Stops<'a>>,
+    /// Only these strings may be written.
+    pub only: Option<&'a Trie>,
     /// At most this many tokens each.
     pub limit: usize,
     /// How tokens are drawn.
     pub sampling: Sampling,
     /// Seed of the first continuation; the others follow from it.
     pub seed: u64,
+    /// Ends the work early, with an error.
+    pub cancel: &'a Cancel,
 }

@@ -3,14 +3,12 @@
 //! A linear layer `W` acts as `W + α/r · B·A` with `A` of shape `[r, in]` and `B` of shape `[out, r]`; only they are
 //! trained. `B` starts at zero, so a fresh adapter changes nothing.
 
-use std::collections::HashMap;
-
 use serde_json::{Value, json};
 
 use super::config::Config;
 use super::kernels::mul_nn;
 use super::step::Buffers;
-use super::weights::{parse_tensors, serialize};
+use super::files::{Tensors, serialize};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -134,16 +132,11 @@ impl Adapter {
         let named = raw["target_modules"].as_array().ok_or_else(|| bad("`target_modules` is not a list".into()))?;
         let targets: Vec<&str> = named.iter().filter_map(Value::as_str).collect();
         let mut adapter = Self::new(config, rank, alpha, &targets, 0).map_err(|e| e.at("adapter_config.json"))?;
-        let mut found: HashMap<_, _> = parse_tensors(tensors).map_err(|e| e.at("adapter_model.safetensors"))?;
+        let found = Tensors::from_bytes(tensors, "adapter_model.safetensors")?;
         for ((name, shape), buffer) in adapter.shapes.iter().zip(&mut adapter.weights) {
-            let place = |what| Error::new(format!("adapter_model.safetensors: tensor `{name}` {what}"));
-            let tensor = found.remove(name).ok_or_else(|| place("is missing"))?;
-            if tensor.dims() != shape.as_slice() {
-                return Err(place(&format!("has shape {:?}, expected {shape:?}", tensor.dims())));
-            }
-            *buffer = tensor.flatten_all()?.to_vec1()?;
+            *buffer = found.numbers(name, shape)?;
         }
-        match found.keys().next() {
+        match found.names().find(|name| !adapter.shapes.iter().any(|(known, _)| known == name)) {
             Some(more) => {
                 Err(Error::new(format!("adapter_model.safetensors: tensor `{more}` belongs to no adapted layer")))
             }

@@ -1,21 +1,27 @@
 //! The language model: a Llama-family decoder over token trees, its weights, tokenizer, sampler and optimiser.
 //!
-//! Knows nothing of agents. Inference runs through candle; the training step is our own, and candle's autograd is the
-//! reference it is tested against.
+//! Knows nothing of agents. Forward and backward passes are our own; candle's autograd ([`reference`]) is what they are
+//! tested against.
 
 pub mod adamw;
 pub mod cache;
 pub mod config;
 pub mod decoder;
+pub mod encodings;
+pub mod files;
 pub mod generate;
+pub mod gguf;
 pub mod kernels;
 pub mod lora;
+pub mod matrix;
 pub mod pack;
+pub mod reference;
 pub mod sampler;
 pub mod step;
 pub mod team;
 pub mod tokenizer;
 pub mod tree;
+pub mod trie;
 pub mod weights;
 
 use std::path::Path;
@@ -41,7 +47,7 @@ impl Model {
     pub fn embedded_parts() -> weights::Parts {
         weights::Parts {
             config: include_bytes!("../../assets/model/config.json").to_vec(),
-            tensors: include_bytes!("../../assets/model/model.safetensors").to_vec(),
+            tensors: weights::Stored::Memory(include_bytes!("../../assets/model/model.safetensors").as_slice().into()),
             tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
         }
     }
@@ -51,7 +57,8 @@ impl Model {
         Self::embedded_parts().build("embedded")
     }
 
-    /// A model folder in Hugging Face's layout: `config.json`, `model.safetensors`, `tokenizer.json`.
+    /// A model folder in Hugging Face's layout (`config.json`, `model.safetensors` or shards, `tokenizer.json`), or a
+    /// `.gguf` file with a `tokenizer.json` beside it.
     pub fn load(folder: &Path) -> Result<Self> {
         weights::Parts::read(folder)?.build(&folder.display().to_string())
     }

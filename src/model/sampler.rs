@@ -2,22 +2,48 @@
 
 use crate::rng::Rng;
 
-/// How tokens are drawn.
+/// How tokens are drawn. The cuts are taken in this order: temperature, `top_k`, `min_p`, `top_p`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
     /// 0 takes the likeliest token; 1 samples the model's own distribution.
     pub temperature: f64,
     /// Keep the smallest set of likeliest tokens with at least this much probability; 1 keeps all.
     pub top_p: f64,
+    /// Keep at most so many tokens; 0 keeps all.
+    pub top_k: usize,
+    /// Keep tokens at least so likely, as a share of the likeliest; 0 keeps all.
+    pub min_p: f64,
+    /// Logits of tokens already written are divided by this if positive, else multiplied (Keskar et al., 2019); 1 changes
+    /// nothing.
+    pub repetition: f64,
 }
 
 impl Sampling {
     /// Always the likeliest token.
-    pub const GREEDY: Self = Self { temperature: 0.0, top_p: 1.0 };
+    pub const GREEDY: Self = Self { temperature: 0.0, top_p: 1.0, top_k: 0, min_p: 0.0, repetition: 1.0 };
+
+    /// The model's own distribution at a temperature.
+    pub fn at(temperature: f64) -> Self {
+        Self { temperature, ..Self::GREEDY }
+    }
 }
 
-/// Draws an index from `logits`.
-pub fn sample(logits: &[f32], how: Sampling, rng: &mut Rng) -> usize {
+/// Draws an index from `logits`; `written` are the tokens that the continuation has so far.
+pub fn sample(logits: &[f32], how: Sampling, written: &[u32], rng: &mut Rng) -> usize {
+    let punished = (how.repetition != 1.0).then(|| {
+        let mut logits = logits.to_vec();
+        let mut seen: Vec<u32> = written.to_vec();
+        seen.sort_unstable();
+        seen.dedup();
+        for token in seen {
+            if let Some(logit) = logits.get_mut(token as usize) {
+                let by = how.repetition as f32;
+                *logit = if *logit > 0.0 { *logit / by } else { *logit * by };
+            }
+        }
+        logits
+    });
+    let logits = punished.as_deref().unwrap_or(logits);
     let best = argmax(logits);
     if how.temperature <= 0.0 {
         return best;
@@ -25,7 +51,12 @@ pub fn sample(logits: &[f32], how: Sampling, rng: &mut Rng) -> usize {
     let top = f64::from(logits[best]);
     let mut shares: Vec<(usize, f64)> =
         logits.iter().enumerate().map(|(i, l)| (i, ((f64::from(*l) - top) / how.temperature).exp())).collect();
+    // The likeliest has the share 1, so that `min_p` compares directly.
+    shares.retain(|(_, share)| *share > 0.0 && *share >= how.min_p);
     shares.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    if how.top_k > 0 {
+        shares.truncate(how.top_k);
+    }
     let total: f64 = shares.iter().map(|(_, share)| share).sum();
     let mut kept = 0.0;
     let enough = shares.iter().position(|(_, share)| {
@@ -48,11 +79,10 @@ pub fn argmax(values: &[f32]) -> usize {
     values.iter().enumerate().fold((0, f32::NEG_INFINITY), |b, (i, v)| if *v > b.1 { (i, *v) } else { b }).0
 }
 
-/// Log-probability of `token` under `logits`, in nats.
-pub fn log_prob(logits: &[f32], token: usize) -> f64 {
+/// What the exponentials of `logits` add up to, as a logarithm: a token's log-probability is its logit less this.
+pub fn log_sum(logits: &[f32]) -> f64 {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|l| f64::from(l - top).exp()).sum();
-    f64::from(logits[token] - top) - sum.ln()
+    f64::from(top) + logits.iter().map(|l| f64::from(l - top).exp()).sum::<f64>().ln()
 }
 
 #[cfg(test)]
@@ -60,14 +90,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn temperature_zero_is_greedy_and_top_p_cuts_the_tail() {
+    fn temperature_zero_is_greedy_and_each_cut_keeps_what_it_says() {
         let logits = [0.0, 2.0, 1.9, -5.0];
         let mut rng = Rng::new(3);
-        assert_eq!(sample(&logits, Sampling::GREEDY, &mut rng), 1);
-        let drawn: Vec<_> =
-            (0..200).map(|_| sample(&logits, Sampling { temperature: 1.0, top_p: 0.8 }, &mut rng)).collect();
-        assert!(drawn.iter().all(|i| [1, 2].contains(i)) && drawn.contains(&2));
-        let sum: f64 = (0..4).map(|i| log_prob(&logits, i).exp()).sum();
+        assert_eq!(sample(&logits, Sampling::GREEDY, &[], &mut rng), 1);
+        let mut drawn = |how: Sampling, written: &[u32]| {
+            let mut kinds: Vec<_> = (0..300).map(|_| sample(&logits, how, written, &mut rng)).collect();
+            kinds.sort_unstable();
+            kinds.dedup();
+            kinds
+        };
+        assert_eq!(drawn(Sampling { top_p: 0.8, ..Sampling::at(1.0) }, &[]), [1, 2]);
+        assert_eq!(drawn(Sampling { top_k: 1, ..Sampling::at(1.0) }, &[]), [1]);
+        assert_eq!(drawn(Sampling { min_p: 0.5, ..Sampling::at(1.0) }, &[]), [1, 2]);
+        assert_eq!(drawn(Sampling::at(1.0), &[]), [0, 1, 2]);
+        assert_eq!(drawn(Sampling { repetition: 50.0, ..Sampling::GREEDY }, &[1, 1]), [2]);
+        let sum: f64 = logits.iter().map(|logit| (f64::from(*logit) - log_sum(&logits)).exp()).sum();
         assert!((sum - 1.0).abs() < 1e-9);
     }
 }

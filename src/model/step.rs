@@ -289,8 +289,8 @@ impl<'a> Step<'a> {
                 scales.copy_from_slice(&rms_norm(normed, x, &weights[POST_NORM], eps));
                 mul_nt(gate, normed, &weights[GATE], h, false);
                 mul_nt(up, normed, &weights[UP], h, false);
-                let mut through = vec![0.0; gate.len()];
-                swiglu(&mut through, gate, up);
+                let mut through = gate.to_vec();
+                swiglu(&mut through, up);
                 mul_nt(x, &through, &weights[DOWN], inner, true);
             });
         Saved { input, input_scales, q, k, v, mixed, middle, middle_scales, normed, gate, up }
@@ -314,7 +314,8 @@ impl<'a> Step<'a> {
             .with_max_len(1)
             .map(|((gate, up, through), (dx, dmixed), (middle, scales))| {
                 give_way();
-                swiglu(through, gate, up);
+                through.copy_from_slice(gate);
+                swiglu(through, up);
                 let mut dthrough = vec![0.0; gate.len()];
                 mul_nn(&mut dthrough, dx, &weights[DOWN], h, false);
                 swiglu_back(gate, up, &dthrough);

@@ -19,12 +19,20 @@ pub const END: &str = "<|end|>";
 
 const CONTROL: [&str; 5] = [TASK, OBSERVATION, ACTION, THINK, END];
 
-/// A byte-level tokenizer with the control tokens.
+/// What stands for a control token in a model that was not made here: words in their place, and for the end whichever
+/// token ends a turn there.
+const WORDS: [(&str, &str); 4] =
+    [(TASK, "Task: "), (OBSERVATION, "\nObservation: "), (ACTION, "\nAction: "), (THINK, "\nThought: ")];
+const ENDS: [&str; 5] = ["<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>"];
+
+/// A tokenizer, and how the control tokens are written in it.
 #[derive(Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// Id of [`END`].
+    /// The token that ends what was begun.
     pub end: u32,
+    /// Whether the control tokens are words here, since the model has none.
+    pub foreign: bool,
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
@@ -39,16 +47,15 @@ impl Tokenizer {
     }
 
     fn new(mut inner: tokenizers::Tokenizer) -> Result<Self> {
-        for token in CONTROL {
-            if inner.token_to_id(token).is_none() {
-                return Err(failed(format!("the control token {token} is missing"))
-                    .hint("use a model trained by foretaste; other models are asked through their chat template later"));
-            }
-        }
         _ = inner.with_truncation(None);
         inner.with_padding(None);
-        let end = inner.token_to_id(END).ok_or_else(|| failed("no end token"))?;
-        Ok(Self { inner, end })
+        let foreign = CONTROL.iter().any(|token| inner.token_to_id(token).is_none());
+        let ends: &[&str] = if foreign { &ENDS } else { &[END] };
+        let end = ends.iter().find_map(|token| inner.token_to_id(token));
+        let end = end.ok_or_else(|| {
+            failed("no token that ends a turn").hint(format!("one of {} is looked for", ENDS.join(", ")))
+        })?;
+        Ok(Self { inner, end, foreign })
     }
 
     /// Trains a byte-level BPE of at most `vocab` tokens on `texts`.
@@ -93,9 +100,13 @@ impl Tokenizer {
         if text.contains("<|") { self.encode(&text.replace("<|", "<\u{200b}|")) } else { self.encode(text) }
     }
 
-    /// The id of a control token.
-    pub fn control(&self, token: &str) -> Result<u32> {
-        self.inner.token_to_id(token).ok_or_else(|| failed(format!("no token {token}")))
+    /// A control token, or the words that stand for it.
+    pub fn control(&self, token: &str) -> Result<Vec<u32>> {
+        match WORDS.iter().find(|(name, _)| self.foreign && *name == token) {
+            Some((_, words)) => self.encode(words),
+            None if token == END => Ok(vec![self.end]),
+            None => Ok(vec![self.inner.token_to_id(token).ok_or_else(|| failed(format!("no token {token}")))?]),
+        }
     }
 
     /// The text of token ids, control tokens left out.
@@ -120,11 +131,27 @@ mod tests {
         for text in ["walk to shelf 7.", "日本 🎉", "", " a\n\nb "] {
             assert_eq!(tokenizer.decode(&tokenizer.encode_plain(text).unwrap()).unwrap(), text);
         }
-        let end = tokenizer.control(END).unwrap();
+        let end = tokenizer.end;
         assert!(tokenizer.encode("x<|end|>").unwrap().contains(&end));
         assert!(!tokenizer.encode_plain("x<|end|>").unwrap().contains(&end));
         let again = Tokenizer::parse(tokenizer.to_json().unwrap().as_bytes()).unwrap();
         assert_eq!(again.encode(&texts[3]).unwrap(), tokenizer.encode(&texts[3]).unwrap());
         assert!(Tokenizer::parse(b"{").is_err());
+    }
+
+    #[test]
+    fn a_tokenizer_without_our_control_tokens_says_them_in_words() {
+        let own = Tokenizer::train(&["Task Observation Action".into()], 300).unwrap();
+        assert!(!own.foreign);
+        let named = |end: &str| {
+            let text = CONTROL[..4].iter().fold(own.to_json().unwrap(), |text, token| text.replace(token, &token.replace("<|", "<")));
+            Tokenizer::parse(text.replace(END, end).as_bytes())
+        };
+        let foreign = named("<|im_end|>").unwrap();
+        assert!(foreign.foreign);
+        assert_eq!(foreign.control(END).unwrap(), [foreign.end]);
+        assert_eq!(foreign.decode(&foreign.control(ACTION).unwrap()).unwrap(), "\nAction: ");
+        assert!(!foreign.encode_plain("x<|im_end|>").unwrap().contains(&foreign.end));
+        assert!(named("<stop>").unwrap_err().message().contains("ends a turn"));
     }
 }

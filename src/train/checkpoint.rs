@@ -12,7 +12,8 @@ use crate::model::Model;
 use crate::model::adamw::{AdamW, Shapes};
 use crate::model::config::Config;
 use crate::model::lora::Adapter;
-use crate::model::weights::{Parts, Trainable, parse_tensors, serialize};
+use crate::model::files::{Tensors, serialize};
+use crate::model::weights::{Parts, Stored, Trainable};
 use crate::store::Store;
 
 /// Optimiser state beside the model's files.
@@ -35,11 +36,11 @@ pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)]) -> R
     let parent = target.parent().ok_or_else(|| Error::new("a checkpoint needs a folder to stand in"))?;
     std::fs::create_dir_all(parent).map_err(|e| Error::io("creating", parent, &e))?;
     let temp = tempfile::tempdir_in(parent).map_err(|e| Error::io("writing a checkpoint under", parent, &e))?;
-    let files = [
-        ("config.json", parts.config.as_slice()),
-        ("model.safetensors", &parts.tensors),
-        ("tokenizer.json", &parts.tokenizer),
-    ];
+    let Stored::Memory(tensors) = &parts.tensors else {
+        return Err(Error::new("only weights in memory can be written as a model folder"));
+    };
+    let files =
+        [("config.json", parts.config.as_slice()), ("model.safetensors", tensors), ("tokenizer.json", &parts.tokenizer)];
     for (name, bytes) in files.into_iter().chain(more.iter().map(|(name, bytes)| (*name, bytes.as_slice()))) {
         let path = temp.path().join(name);
         if let Some(folder) = path.parent() {
@@ -99,16 +100,13 @@ pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
     let read = |name: &str| read_file(folder, name);
     let state: serde_json::Value = serde_json::from_slice(&read("trainer.json")?)
         .map_err(|e| Error::new(format!("{}: trainer.json: {e}", folder.display())))?;
-    let tensors = parse_tensors(&read(OPTIMISER)?).map_err(|e| e.at(folder.display()))?;
+    let raw = read(OPTIMISER)?;
+    let tensors = Tensors::from_bytes(&raw, &folder.join(OPTIMISER).display().to_string())?;
     let mut optimiser = AdamW::new(shapes);
     optimiser.updates = state["updates"].as_u64().unwrap_or_default();
-    for (i, (name, _)) in shapes.iter().enumerate() {
+    for (i, (name, shape)) in shapes.iter().enumerate() {
         for (moment, buffer) in [("first", &mut optimiser.first[i]), ("second", &mut optimiser.second[i])] {
-            let found = tensors.get(&format!("{name}.{moment}")).filter(|tensor| tensor.elem_count() == buffer.len());
-            let found = found.ok_or_else(|| {
-                Error::new(format!("{}: the optimiser's state of `{name}` does not fit", folder.display()))
-            })?;
-            *buffer = found.flatten_all()?.to_vec1()?;
+            *buffer = tensors.numbers(&format!("{name}.{moment}"), shape)?;
         }
     }
     Ok(optimiser)

@@ -5,8 +5,10 @@
 //! Products are single-threaded: callers deal out rows of tokens (or columns of a weight's gradient) to threads.
 
 mod attention;
+mod few;
 
 pub use attention::{Attention, Heads, Runs};
+pub use few::{Codes, FEW, few_codes, few_full};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::Arch;
@@ -143,11 +145,14 @@ pub fn rms_norm_back(dx: &mut [f32], dgain: &mut [f32], dout: &[f32], x: &[f32],
     });
 }
 
-/// `silu(gate) · up`.
-pub fn swiglu(out: &mut [f32], gate: &[f32], up: &[f32]) {
-    Arch::new().dispatch(|| {
-        out.iter_mut().zip(gate).zip(up).for_each(|((o, g), u)| *o = g / (1.0 + exp(-g)) * u);
-    });
+/// `silu(gate) · up`, in place of `gate`.
+pub fn swiglu(gate: &mut [f32], up: &[f32]) {
+    Arch::new().dispatch(|| gate.iter_mut().zip(up).for_each(|(g, u)| *g = *g / (1.0 + exp(-*g)) * u));
+}
+
+/// Turns each row of scores, `width` wide, into shares that add up to one.
+pub fn softmax_rows(scores: &mut [f32], width: usize) {
+    Arch::new().dispatch(|| scores.chunks_exact_mut(width).for_each(|row| softmax(row)));
 }
 
 /// Gradient of [`swiglu`]: turns `gate` and `up` into their gradients.

@@ -15,6 +15,7 @@ use crate::control::{Control, Progress};
 use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::eval::{Play, evaluate};
+use crate::model::team::Priority;
 use crate::model::weights::Trainable;
 use crate::store::Store;
 use crate::train::checkpoint;
@@ -68,7 +69,7 @@ impl Jobs {
             }),
             JobCmd::Evaluate(scope) => self.spawn(Kind::Evaluate, move |root, suite, control, tell| {
                 let mut store = Store::open(root)?;
-                let mut agent = LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone());
+                let mut agent = LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone(), Priority::Background)?;
                 let play = Play { temperature: 0.4, predict: false };
                 let summary = evaluate(&mut store, suite, &scope, &mut agent, play, control, &mut |_, progress| {
                     tell(JobMsg::Progress(progress));

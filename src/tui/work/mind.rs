@@ -9,6 +9,7 @@ use crate::agent::local::LocalAgent;
 use crate::agent::{Policy, WorldModel, shares};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
+use crate::model::team::{self, Priority};
 use crate::store::Store;
 use crate::train::checkpoint;
 use crate::tui::effect::Look;
@@ -78,12 +79,13 @@ fn load(root: &std::path::Path, name: Option<&str>, mail: &Mailbox) -> Result<Lo
         }
     };
     mail.send(Msg::Explore(explore::Msg::Model(model.source.clone())));
-    Ok(LocalAgent::new(model, Cancel::default()))
+    LocalAgent::new(model, Cancel::default(), Priority::Interactive)
 }
 
 /// Scores, then chooses alternatives, then predicts, saying each as soon as it is known.
 fn think(agent: &mut LocalAgent, look: &Look, cancel: &Cancel, mail: &Mailbox) -> Result<()> {
     agent.set_cancel(cancel.clone());
+    let _waiting = team::interactive();
     let ticket = look.ticket;
     let tell = |msg: explore::Msg| mail.send(Msg::Explore(msg));
     let chosen: Vec<(String, String)> = if look.actions.is_empty() {
