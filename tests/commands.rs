@@ -101,6 +101,77 @@ fn training_repeats_from_its_seed_and_goes_on_exactly_where_it_stopped() {
 }
 
 #[test]
+fn a_run_killed_twenty_times_has_the_losses_of_one_that_was_not() {
+    let data = collected("4");
+    let plan = |from: &[&str]| -> Vec<String> {
+        let plan = ["train", "--objective", "imitation", "--from", "novice", "--steps", "60", "--batch", "1"];
+        plan.iter().chain(&["--save-every", "2", "--workers", "1"]).chain(from).map(ToString::to_string).collect()
+    };
+    let whole = plan(&[]);
+    let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
+    json(data.path(), &whole);
+    let losses = |run: i64| -> Vec<(u64, u64)> {
+        let store = Store::open(data.path()).unwrap();
+        store.metric(run, "loss").unwrap().iter().map(|point| (point.step, point.value.unwrap().to_bits())).collect()
+    };
+    let mut rng = Rng::new(5);
+    let mut started = false;
+    for _ in 0..20 {
+        let args = if started { vec!["train", "--resume", "2"] } else { whole.clone() };
+        let mut child = foretaste(data.path(), &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(rng.between(30, 400) as u64));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        started |= Store::open(data.path()).unwrap().run(2).is_ok();
+    }
+    assert!(started);
+    if Store::open(data.path()).unwrap().run(2).unwrap().status != foretaste::store::RunStatus::Finished {
+        json(data.path(), &["train", "--resume", "2"]);
+    }
+    assert_eq!(losses(1).len(), 60);
+    assert_eq!(losses(2), losses(1), "bit-identical");
+}
+
+#[test]
+fn a_run_that_diverges_or_does_not_fit_says_so_and_keeps_what_it_had() {
+    let data = collected("3");
+    let dir = data.path();
+    let train = |more: &[&str]| {
+        let plan = ["train", "--objective", "imitation", "--from", "novice", "--steps", "12", "--batch", "2"];
+        run(dir, &[&plan[..], more].concat())
+    };
+    let said = failure(&train(&["--memory-limit", "5"]));
+    assert!(said.contains("the limit is 5 MB") && said.contains("activations"), "{said}");
+    assert!(json(dir, &["data", "list", "runs"]).is_empty(), "a run that does not fit is not begun");
+    let said = failure(&train(&["--rate", "1e30", "--save-every", "1"]));
+    assert!(said.contains("update ") && said.contains("trajectories ") && said.contains("not a number"), "{said}");
+    let run = Store::open(dir).unwrap().run(1).unwrap();
+    assert!(run.error.unwrap().contains("not a number"));
+    let saved = json(dir, &["data", "list", "checkpoints"]);
+    let folder = dir.join(saved.last().unwrap()["folder"].as_str().unwrap());
+    assert!(folder.join("model.safetensors").is_file());
+    let rows = json(
+        dir,
+        &["train", "--objective", "imitation", "--from", "novice", "--steps", "2", "--recompute", "--budget", "200"],
+    );
+    assert!(rows[0]["memory"]["total"].as_u64().unwrap() > 10_000_000);
+}
+
+#[test]
+fn an_adapter_in_pefts_files_is_packed_into_a_model() {
+    let data = collected("3");
+    let dir = data.path();
+    let plan = ["train", "--objective", "imitation", "--from", "novice", "--steps", "3", "--batch", "2", "--lora", "2"];
+    json(dir, &plan);
+    let folder = dir.join("checkpoints/run-1-step-3");
+    let (adapter, out) = (folder.join("adapter"), dir.join("merged"));
+    let pack = ["model", "pack", "novice", "--adapter", adapter.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    json(dir, &pack);
+    let read = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
+    assert_eq!(read(&out), read(&folder), "what training merged into its checkpoint");
+}
+
+#[test]
 fn stepping_answers_every_line_and_playing_the_expert_wins() {
     let data = tempfile::tempdir().unwrap();
     let played = json(data.path(), &["env", "expert", "--task", "unseen/3"]);

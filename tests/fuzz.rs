@@ -15,6 +15,8 @@ use foretaste::env::tw_pddl::TwPddl;
 use foretaste::env::tw_pddl::game::{Game, GameFile};
 use foretaste::env::tw_pddl::grammar::Grammar;
 use foretaste::env::tw_pddl::pddl::{Domain, Problem};
+use foretaste::model::files;
+use foretaste::model::gguf::Header;
 use foretaste::rng::Rng;
 
 /// One input may take this long: real ones take milliseconds.
@@ -83,6 +85,81 @@ fn feed(file: &GameFile, rng: &mut Rng) -> bool {
         }
     }
     true
+}
+
+/// Bytes with a few flips, cuts and copies.
+fn bent(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..rng.between(1, 6) {
+        let at = rng.below(bytes.len());
+        match rng.below(5) {
+            0 => bytes[at] = rng.below(256) as u8,
+            1 => bytes[at] = bytes[at].wrapping_add(1),
+            2 => bytes.truncate(at.max(1)),
+            3 => {
+                let end = (at + 8).min(bytes.len());
+                bytes[at..end].fill([0, 255, 127][rng.below(3)]);
+            }
+            _ => {
+                let copy = bytes[at..(at + rng.below(30)).min(bytes.len())].to_vec();
+                bytes.splice(at..at, copy);
+            }
+        }
+    }
+    bytes
+}
+
+/// A small GGUF file: two settings, a list, and tensors of three encodings.
+fn gguf() -> Vec<u8> {
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+    let number = |n: u32| n.to_le_bytes().to_vec();
+    let setting = |name: &str, value: u32| [text(name), number(4), number(value)].concat();
+    let list = [text("tokens"), number(9), number(8), 2u64.to_le_bytes().to_vec(), text("a"), text("bc")].concat();
+    let tensor = |name: &str, kind: u32, at: u64| {
+        [
+            text(name),
+            number(2),
+            64u64.to_le_bytes().to_vec(),
+            4u64.to_le_bytes().to_vec(),
+            number(kind),
+            at.to_le_bytes().to_vec(),
+        ]
+        .concat()
+    };
+    let tensors =
+        [tensor("token_embd.weight", 0, 0), tensor("blk.0.attn_q.weight", 8, 1024), tensor("output.weight", 2, 1312)];
+    let head = [b"GGUF".to_vec(), number(3), 3u64.to_le_bytes().to_vec(), 4u64.to_le_bytes().to_vec()].concat();
+    let name = [text("general.architecture"), number(8), text("llama")].concat();
+    let settings = [name, setting("llama.block_count", 1), setting("general.alignment", 32), list].concat();
+    let mut bytes = [head, settings, tensors.concat()].concat();
+    bytes.resize(bytes.len().next_multiple_of(32) + 1500, 0);
+    bytes
+}
+
+#[test]
+fn headers_of_model_files_are_read_or_refused() {
+    let tensor = |name: &str| (name.to_string(), vec![0.5; 64], vec![4, 16]);
+    let safe = files::serialize(&[tensor("model.norm.weight"), tensor("lm_head.weight")], true).unwrap();
+    let gguf = gguf();
+    assert!(files::Tensors::from_bytes(&safe, "m").is_ok());
+    assert!(Header::read(&gguf[..], gguf.len() as u64).is_ok());
+    let (mut accepted, mut refused) = (0, 0);
+    let started = Instant::now();
+    for seed in 0..60_000 {
+        let mut rng = Rng::stream(seed, "headers");
+        let bytes = bent(if seed % 2 == 0 { &safe } else { &gguf }, &mut rng);
+        let read = if seed % 2 == 0 {
+            files::Tensors::from_bytes(&bytes, "m").map(|tensors| {
+                let names: Vec<String> = tensors.names().map(str::to_string).collect();
+                names.iter().for_each(|name| _ = tensors.numbers(name, &[4, 16]));
+            })
+        } else {
+            Header::read(&bytes[..], bytes.len() as u64).map(|header| _ = header.config())
+        };
+        if read.is_ok() { accepted += 1 } else { refused += 1 }
+    }
+    assert!(started.elapsed() < 12 * SLOW && accepted > 100 && refused > 100, "{accepted} accepted, {refused} refused");
+    assert!(peak_rss_mb().is_none_or(|mb| mb < 1024.0));
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
-use foretaste::model::adamw::zeros;
-use foretaste::model::config::Config;
 use foretaste::control::Cancel;
+use foretaste::model::adamw::zeros;
 use foretaste::model::cache::Recent;
+use foretaste::model::config::Config;
 use foretaste::model::decoder::Decoder;
 use foretaste::model::generate::{Decoding, Prompt, Stops};
 use foretaste::model::lora::{Adapter, LINEARS};

@@ -1,10 +1,12 @@
 //! Measurements of this program by itself: the figures that the docs quote, as commands that anyone can run again.
 
+pub mod agent;
 pub mod env;
 pub mod experts;
 pub mod infer;
 pub mod plan;
 pub mod train;
+pub mod ui;
 
 use std::sync::Arc;
 

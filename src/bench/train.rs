@@ -13,6 +13,7 @@ use crate::model::adamw::AdamW;
 use crate::model::config::Config;
 use crate::model::kernels::mul_nt;
 use crate::model::lora::{Adapter, LINEARS};
+use crate::model::memory::Plan;
 use crate::model::pack::{Packing, batch};
 use crate::model::step::{Buffers, Net};
 use crate::model::team::{Priority, Team};
@@ -63,8 +64,10 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let shapes =
         Net { config: &config, weights: &weights, adapter: adapter.as_ref(), recompute: options.recompute }.shapes();
     let team = Team::new(options.threads, Priority::Interactive)?;
+    let net = Net { config: &config, weights: &weights, adapter: adapter.as_ref(), recompute: options.recompute };
     let packing = Packing::new(&trees, options.budget.unwrap_or(usize::MAX));
     let mut optimiser = AdamW::new(&shapes);
+    let planned = Plan::new(net, packing.largest);
     let (mut times, mut losses, mut spent) = (Vec::new(), Vec::new(), cpu_s());
     for i in 0..options.warmup + options.steps {
         control.cancel.check()?;
@@ -98,6 +101,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         "labels_per_step": labels,
         "trainable_params": optimiser.first.iter().map(Vec::len).sum::<usize>(),
         "peak_rss_mb": peak_rss_mb(),
+        "planned_mb": planned.total >> 20,
         "loss_first": losses.first(),
         "loss_last": losses.last(),
         "gflops": flops / middle / 1e9,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Common, SuiteArgs, interruptible};
 use crate::bench::{self, Sample};
 use crate::env::Suite;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Arguments of `foretaste bench`.
 #[derive(Debug, Args)]
@@ -31,8 +31,40 @@ enum BenchCommand {
     Decode(InferBench),
     /// The probabilities of a list of actions, with the prompt and with the prompt cached
     Score(InferBench),
+    /// Explore's questions: all probabilities after a step, predictions for the expert's action and alternatives
+    Agent(AgentBench),
+    /// Key to frame of the terminal program, over a pseudo-terminal
+    Ui(UiBench),
     /// How often each expert wins a split's games, and in how many steps
     Experts(ExpertsBench),
+}
+
+#[derive(Debug, Args)]
+struct AgentBench {
+    #[command(flatten)]
+    sample: SampleArgs,
+    /// embedded, novice, a checkpoint's number, a model folder, or a GGUF file
+    #[arg(long, default_value = "embedded")]
+    checkpoint: String,
+    /// Alternatives beside the expert's action
+    #[arg(short, long, default_value_t = 4)]
+    k: usize,
+}
+
+#[derive(Debug, Args)]
+struct UiBench {
+    /// Keys pressed
+    #[arg(long, default_value_t = 400)]
+    keys: usize,
+    /// Columns of the terminal
+    #[arg(long, default_value_t = 120)]
+    cols: u16,
+    /// Rows of the terminal
+    #[arg(long, default_value_t = 40)]
+    rows: u16,
+    /// Train meanwhile, on two threads
+    #[arg(long)]
+    train: bool,
 }
 
 #[derive(Debug, Args)]
@@ -176,6 +208,15 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
     let rows = |rows: Vec<Value>| rows.iter().for_each(|row| common.out().line(row, || lines(row) + "\n"));
     let cancel = interruptible().cancel;
     let figures = match args.command {
+        BenchCommand::Agent(AgentBench { sample, checkpoint, k }) => {
+            let (suite, sample) = sample.open()?;
+            let model = crate::train::checkpoint::load(&common.store()?, Some(&checkpoint))?;
+            bench::agent::run(suite.as_ref(), &sample, model, k, &cancel)?
+        }
+        BenchCommand::Ui(UiBench { keys, cols, rows, train }) => {
+            let program = std::env::current_exe().map_err(|e| Error::new(format!("finding this program: {e}")))?;
+            bench::ui::run(&bench::ui::Options { program, keys, size: (cols, rows), train }, &cancel)?
+        }
         BenchCommand::Prefill(args) => return bench::infer::prefill(&args.options(), &cancel).map(rows),
         BenchCommand::Decode(args) => return bench::infer::decode(&args.options(), &cancel).map(rows),
         BenchCommand::Score(args) => return bench::infer::score(&args.options(), &cancel).map(rows),

@@ -48,6 +48,9 @@ enum ModelCommand {
         /// Store weights as f16
         #[arg(long)]
         half: bool,
+        /// Add this adapter first: a folder with PEFT's two files
+        #[arg(long, value_name = "DIR")]
+        adapter: Option<PathBuf>,
         /// The folder to make
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -68,9 +71,11 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
             let config = Config::small(layers, hidden, tokenizer.vocab())?;
             (Trainable::fresh(&config, Arc::new(tokenizer), seed), false, out)
         }
-        ModelCommand::Pack { checkpoint, half, out } => {
+        ModelCommand::Pack { checkpoint, half, adapter, out } => {
             let (parts, source) = checkpoint::find(&store, Some(&checkpoint))?;
-            (Trainable::from_parts(&parts, &source)?, half, out)
+            let mut weights = Trainable::from_parts(&parts, &source)?;
+            weights.adapter = adapter.map(|folder| checkpoint::peft(&folder, &weights.config)).transpose()?;
+            (weights, half, out)
         }
     };
     if out.exists() {

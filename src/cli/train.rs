@@ -30,9 +30,18 @@ pub struct TrainArgs {
     /// Peak learning rate
     #[arg(long, default_value_t = 5e-4)]
     rate: f64,
-    /// Threads
+    /// Threads; results do not depend on how many
     #[arg(long, default_value_t = 2)]
     workers: usize,
+    /// Tokens of one pass at most: an update's trees are packed into as many passes as they need
+    #[arg(long, default_value_t = 2048)]
+    budget: usize,
+    /// Activation checkpointing: a third more work for a fraction of the memory
+    #[arg(long)]
+    recompute: bool,
+    /// Megabytes that the run may take (default: what the machine has free)
+    #[arg(long, value_name = "MB")]
+    memory_limit: Option<u64>,
     /// Updates between checkpoints (default: a quarter of the run)
     #[arg(long)]
     save_every: Option<u64>,
@@ -56,9 +65,9 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
     let (out, mut live) = (common.out(), common.out());
     let control = interruptible();
     let mut each = |event: Event<'_>| match event {
-        Event::Begun { run, data } => out.line(&json!({"run": run, "data": data}), || {
+        Event::Begun { run, data, memory } => out.line(&json!({"run": run, "data": data, "memory": memory}), || {
             format!(
-                "run {run}: {} demonstrations, {} alternatives, {} reflections, {} tokens",
+                "run {run}: {} demonstrations, {} alternatives, {} reflections, {} tokens; {memory}",
                 data.demonstrations, data.branches, data.reflections, data.tokens
             )
         }),
@@ -87,6 +96,8 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             let mut plan = Plan::new(objective, args.steps, args.seed);
             (plan.batch, plan.rate, plan.workers, plan.suite) = (args.batch.max(1), args.rate, args.workers, args.suite);
             plan.lora = args.lora;
+            (plan.budget, plan.recompute) = (args.budget.max(1), args.recompute);
+            plan.memory_limit = args.memory_limit.map(|megabytes| megabytes * 1_000_000);
             plan.split = Some(args.split).filter(|split| split != "all");
             plan.save_every = args.save_every.unwrap_or(plan.save_every).max(1);
             trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?

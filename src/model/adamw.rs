@@ -51,9 +51,7 @@ impl AdamW {
         let each: Vec<f64> = grads.par_iter().map(squares).collect();
         let norm = f64::from(scale) * each.iter().sum::<f64>().sqrt();
         if !norm.is_finite() {
-            return Err(
-                Error::new("a gradient is not a number").hint("lower the learning rate; the last checkpoint is whole")
-            );
+            return Err(Error::new("a gradient is not a number"));
         }
         let scale = if norm > clip { scale * (clip / norm) as f32 } else { scale };
         self.updates += 1;

@@ -193,8 +193,7 @@ impl Recent {
 
     /// Memory of all segments that the kept prompts are made of, each once.
     pub fn bytes(&self) -> usize {
-        let mut all: Vec<Above> =
-            self.kept.iter().flat_map(|(segment, _)| segment.path(segment.tokens.len())).collect();
+        let mut all: Vec<Above> = self.kept.iter().flat_map(|(segment, _)| segment.path(segment.tokens.len())).collect();
         all.sort_by_key(|(segment, _)| Arc::as_ptr(segment));
         all.dedup_by(|a, b| Arc::ptr_eq(&a.0, &b.0));
         all.iter().map(|(segment, _)| segment.bytes()).sum()
@@ -241,8 +240,7 @@ mod tests {
         let mut cache = Cache::new(&config, Some((chain(&config, None, &[1, 2, 3]), 2)));
         assert!(cache.add(&[5, 6, 7], &[None, Some(0), Some(0)]));
         assert!(cache.add(&[8], &[Some(2)]));
-        assert_eq!(cache.seen(1), &[0..2]);
-        assert_eq!(cache.seen(3), &[0..1, 2..4]);
+        assert_eq!(format!("{:?} {:?}", cache.seen(1), cache.seen(3)), "[0..2] [0..1, 2..4]");
         assert_eq!((0..4).map(|node| cache.position(node)).collect::<Vec<_>>(), [2, 3, 3, 4]);
         assert!(!cache.add(&[1], &[Some(9)]), "a parent that is not there");
     }

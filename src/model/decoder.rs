@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::cache::Cache;
 use super::config::Config;
 use super::kernels::{rms_norm, rope, softmax_rows, swiglu};
-use super::matrix::{Matrix, products};
+use super::matrix::{Care, Matrix, products};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 
@@ -96,8 +96,8 @@ impl Decoder {
     }
 
     /// Logits of hidden states: `[n, hidden]` to `[n, vocab]`.
-    pub fn logits(&self, hidden: &[f32]) -> Vec<f32> {
-        self.head.as_ref().unwrap_or(&self.embed).times(hidden)
+    pub fn logits(&self, hidden: &[f32], care: Care) -> Vec<f32> {
+        self.head.as_ref().unwrap_or(&self.embed).times(hidden, care)
     }
 
     /// Computes new nodes of a cache: `parents[i]` is the own node of the cache that token `i` continues, or none for the
@@ -107,11 +107,15 @@ impl Decoder {
         cache: &mut Cache,
         tokens: &[u32],
         parents: &[Option<usize>],
+        care: Care,
         cancel: &Cancel,
     ) -> Result<Vec<f32>> {
         if let Some(token) = tokens.iter().find(|token| **token as usize >= self.config.vocab) {
             return Err(Error::new(format!("token {token} is outside the model's vocabulary of {}", self.config.vocab))
                 .hint("the tokenizer does not belong to this model"));
+        }
+        if tokens.is_empty() {
+            return Ok(Vec::new());
         }
         let past = cache.len();
         if !cache.add(tokens, parents) {
@@ -129,7 +133,7 @@ impl Decoder {
         }
         for (i, layer) in self.layers.iter().enumerate() {
             cancel.check()?;
-            self.layer(i, layer, cache, past, &angles, &mut x);
+            self.layer((i, layer), (cache, past), &angles, care, &mut x);
         }
         Ok(self.normed(&x, &self.norm))
     }
@@ -143,10 +147,17 @@ impl Decoder {
         out
     }
 
-    fn layer(&self, i: usize, layer: &Layer, cache: &mut Cache, past: usize, angles: &[(f32, f32)], x: &mut [f32]) {
+    fn layer(
+        &self,
+        (i, layer): (usize, &Layer),
+        (cache, past): (&mut Cache, usize),
+        angles: &[(f32, f32)],
+        care: Care,
+        x: &mut [f32],
+    ) {
         let (h, dim) = (self.config.hidden, self.config.head_dim());
         let kv = self.config.kv_heads * dim;
-        let [mut q, mut k, v] = products([&layer.q, &layer.k, &layer.v], &self.normed(x, &layer.input_norm));
+        let [mut q, mut k, v] = products([&layer.q, &layer.k, &layer.v], &self.normed(x, &layer.input_norm), care);
         let part = part(x.len() / h);
         let turned = (q.par_chunks_mut(part * h), k.par_chunks_mut(part * kv), angles.par_chunks(part * dim / 2));
         turned.into_par_iter().for_each(|(q, k, angles)| {
@@ -160,11 +171,11 @@ impl Decoder {
                 new.chunks_exact(kv).for_each(|row| rows.extend_from_slice(&row[columns.clone()]));
             }
         }
-        add(x, &layer.o.times(&self.attend(i, cache, past, &q)));
-        let [mut gate, up] = products([&layer.gate, &layer.up], &self.normed(x, &layer.post_norm));
+        add(x, &layer.o.times(&self.attend(i, cache, past, &q), care));
+        let [mut gate, up] = products([&layer.gate, &layer.up], &self.normed(x, &layer.post_norm), care);
         let wide = part * self.config.intermediate;
         gate.par_chunks_mut(wide).zip(up.par_chunks(wide)).for_each(|(gate, up)| swiglu(gate, up));
-        add(x, &layer.down.times(&gate));
+        add(x, &layer.down.times(&gate, care));
     }
 
     /// What each new node takes from the nodes that it sees, `[tokens, hidden]`.
@@ -183,10 +194,8 @@ impl Decoder {
             let q = queries.submatrix(rows.start, head * dim, rows.len(), dim);
             // Segments above are seen whole; of the own nodes those up to the block's last one can be.
             let own = past + rows.end;
-            let mut parts: Vec<(&[f32], &[f32], usize)> = above
-                .iter()
-                .map(|(segment, used)| (&*segment.rows.keys[at], &*segment.rows.values[at], *used))
-                .collect();
+            let mut parts: Vec<(&[f32], &[f32], usize)> =
+                above.iter().map(|(segment, used)| (&*segment.rows.keys[at], &*segment.rows.values[at], *used)).collect();
             parts.push((&cache.rows.keys[at], &cache.rows.values[at], own));
             let columns: usize = parts.iter().map(|(_, _, used)| used).sum();
             let mut shares = vec![0.0; rows.len() * columns];

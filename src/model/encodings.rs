@@ -75,9 +75,9 @@ impl Encoding {
     /// The matrix that whole blocks of rows of `width` values stand for; values that are not finite are refused.
     pub fn decode(self, raw: &[u8], width: usize) -> Result<Matrix> {
         let poisoned = || Error::new("holds values that are not finite numbers");
-        let full = |data: Vec<f32>| match data.iter().all(|value| value.is_finite()) {
-            true => Ok(Matrix::Full { data, width }),
-            false => Err(poisoned()),
+        let full = |data: Vec<f32>| {
+            let finite = data.iter().all(|value| value.is_finite());
+            if finite { Ok(Matrix::Full { data, width }) } else { Err(poisoned()) }
         };
         match self {
             Self::F32 => return full(raw.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
@@ -194,8 +194,7 @@ mod tests {
             (14, GgmlDType::Q6K),
         ] {
             let quantised = QTensor::quantize(&tensor, theirs).unwrap();
-            let want: Vec<f32> =
-                quantised.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            let want: Vec<f32> = quantised.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
             let encoding = Encoding::of(number).unwrap();
             let (block, bytes) = encoding.block();
             let raw = quantised.data().unwrap();

@@ -174,9 +174,12 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>> {
 pub fn serialize(tensors: &[(String, Vec<f32>, Vec<usize>)], half: bool) -> Result<Vec<u8>> {
     let bytes: Vec<Vec<u8>> = tensors
         .iter()
-        .map(|(_, data, _)| match half {
-            true => data.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect(),
-            false => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        .map(|(_, data, _)| {
+            if half {
+                data.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect()
+            } else {
+                data.iter().flat_map(|x| x.to_le_bytes()).collect()
+            }
         })
         .collect();
     let dtype = if half { safetensors::Dtype::F16 } else { safetensors::Dtype::F32 };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cache::{Cache, Recent, Segment};
 use super::decoder::Decoder;
+use super::matrix::Care;
 use super::sampler::{self, Sampling};
 use super::tokenizer::Tokenizer;
 use super::trie::Trie;
@@ -62,9 +63,9 @@ impl Prompt {
         let count = slices.len();
         for (i, slice) in slices.enumerate() {
             let parents: Vec<Option<usize>> = (cache.len()..cache.len() + slice.len()).map(|i| i.checked_sub(1)).collect();
-            let hidden = decoder.extend(&mut cache, slice, &parents, cancel)?;
+            let hidden = decoder.extend(&mut cache, slice, &parents, Care::Exact, cancel)?;
             if i + 1 == count {
-                logits = decoder.logits(&hidden[hidden.len() - decoder.config.hidden..]);
+                logits = decoder.logits(&hidden[hidden.len() - decoder.config.hidden..], Care::Exact);
             }
         }
         let segment = Arc::new(cache.freeze());
@@ -92,14 +93,10 @@ impl Prompt {
         let (trie, ends) = Trie::new(continuations.iter().map(Vec::as_slice));
         let (tokens, parents, places) = trie.inner();
         let h = decoder.config.hidden;
-        let hidden = match tokens.is_empty() {
-            true => Vec::new(),
-            false => decoder.extend(&mut self.cache(decoder), &tokens, &parents, cancel)?,
-        };
+        let hidden = decoder.extend(&mut self.cache(decoder), &tokens, &parents, Care::Exact, cancel)?;
         // What each place is asked for: the continuation and its token after that place.
         let mut asked: Vec<Vec<(usize, u32)>> = vec![Vec::new(); tokens.len()];
-        let mut scores: Vec<Score> =
-            continuations.iter().map(|tokens| Score { nats: 0.0, tokens: tokens.len() }).collect();
+        let mut scores: Vec<Score> = continuations.iter().map(|tokens| Score { nats: 0.0, tokens: tokens.len() }).collect();
         let root = sampler::log_sum(&self.logits);
         for (i, end) in ends.iter().enumerate() {
             for (parent, token) in trie.path(*end) {
@@ -111,7 +108,7 @@ impl Prompt {
         }
         for (hidden, asked) in hidden.chunks(NODES * h).zip(asked.chunks(NODES)) {
             cancel.check()?;
-            let logits = decoder.logits(hidden);
+            let logits = decoder.logits(hidden, Care::Exact);
             for (row, asked) in logits.chunks_exact(decoder.config.vocab).zip(asked) {
                 let sum = sampler::log_sum(row);
                 for (i, token) in asked {
@@ -156,8 +153,8 @@ impl Prompt {
             if still.is_empty() || step == steps {
                 break;
             }
-            let hidden = decoder.extend(&mut cache, &tokens, &parents, options.cancel)?;
-            let logits = decoder.logits(&hidden[..still.len() * h]);
+            let hidden = decoder.extend(&mut cache, &tokens, &parents, Care::Fast, options.cancel)?;
+            let logits = decoder.logits(&hidden[..still.len() * h], Care::Fast);
             for (i, row) in still.into_iter().zip(logits.chunks_exact(vocab)) {
                 branches[i].next = row.to_vec();
             }
@@ -176,17 +173,14 @@ impl Prompt {
         let followed: Vec<Vec<u32>> = starts.iter().map(|start| [start.as_slice(), &[u32::MAX]].concat()).collect();
         let (trie, _) = Trie::new(followed.iter().map(Vec::as_slice));
         let (tokens, parents, places) = trie.inner();
-        let hidden = match tokens.is_empty() {
-            true => Vec::new(),
-            false => decoder.extend(cache, &tokens, &parents, options.cancel)?,
-        };
+        let hidden = decoder.extend(cache, &tokens, &parents, Care::Fast, options.cancel)?;
         let h = decoder.config.hidden;
         let mut branches = Vec::with_capacity(starts.len());
         for (i, start) in starts.iter().enumerate() {
             let node = start.iter().try_fold(0, |at, token| trie.child(at, *token));
             let end = node.and_then(|node| places[node]);
             let next = match end {
-                Some(place) => decoder.logits(&hidden[place * h..(place + 1) * h]),
+                Some(place) => decoder.logits(&hidden[place * h..(place + 1) * h], Care::Fast),
                 None => self.logits.clone(),
             };
             let rng = Rng::new(options.seed.wrapping_add(i as u64));

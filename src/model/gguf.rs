@@ -228,7 +228,9 @@ impl Header {
         };
         config.check()?;
         match self.integer("rope.dimension_count") {
-            Ok(dim) if dim != config.head_dim() => Err(Error::new(format!("`llama.rope.dimension_count` {dim} is not supported"))),
+            Ok(dim) if dim != config.head_dim() => {
+                Err(Error::new(format!("`llama.rope.dimension_count` {dim} is not supported")))
+            }
             _ => Ok(config),
         }
     }
@@ -314,7 +316,8 @@ fn halves(matrix: &Matrix, heads: usize) -> Matrix {
                 order.iter().flat_map(|row| values[row * width..(row + 1) * width].iter().copied()).collect()
             };
             let width = grouped.width;
-            let codes = order.iter().flat_map(|row| grouped.codes[row * width..(row + 1) * width].iter().copied()).collect();
+            let codes =
+                order.iter().flat_map(|row| grouped.codes[row * width..(row + 1) * width].iter().copied()).collect();
             let (scales, offsets) = (permuted(&grouped.scales), permuted(&grouped.offsets));
             Matrix::Grouped(Grouped { codes, scales, offsets, group: grouped.group, width })
         }

@@ -6,9 +6,9 @@
 use serde_json::{Value, json};
 
 use super::config::Config;
+use super::files::{Tensors, serialize};
 use super::kernels::mul_nn;
 use super::step::Buffers;
-use super::files::{Tensors, serialize};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 

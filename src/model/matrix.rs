@@ -5,15 +5,27 @@
 
 use std::ops::Range;
 
+use faer::linalg::matmul::matmul;
+use faer::reborrow::ReborrowMut;
+use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-use super::kernels::{Codes, FEW, few_codes, few_full, mul_nt};
+use super::kernels::{Codes, FEW, few_codes, few_codes_fast, few_full};
 
 /// Products smaller than this many multiplications are not worth waking other threads for.
 const ALONE: usize = 60_000;
 
 /// Rows of codes that are turned into numbers at once.
 const BLOCK: usize = 64;
+
+/// How exact products with codes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// To rounding, whatever is computed at the same time: for scores.
+    Exact,
+    /// Inputs may be rounded to 16 bits: for writing text.
+    Fast,
+}
 
 /// A weight of `rows × width`.
 #[derive(Debug, Clone)]
@@ -92,75 +104,80 @@ impl Matrix {
         }
     }
 
-    /// `x[m, width] · rowsᵀ` as `[m, rows]`.
-    fn part(&self, x: &[f32], rows: Range<usize>) -> Vec<f32> {
-        let (width, count) = (self.width(), rows.len());
-        let m = x.len() / width;
-        let mut out = vec![0.0; m * count];
-        if m <= FEW {
-            let sums = match self {
-                Self::Full { data, .. } => few_full(&data[rows.start * width..rows.end * width], x, width),
-                Self::Grouped(grouped) => few_codes(grouped.of(rows), x, width),
-            };
-            if m == 1 {
-                return sums;
-            }
-            for (n, row) in sums.chunks_exact(m).enumerate() {
-                row.iter().enumerate().for_each(|(m, sum)| out[m * count + n] = *sum);
-            }
-            return out;
+    /// The product of at most [`FEW`] rows with some rows of this, `[rows, m]`.
+    fn few(&self, x: &[f32], rows: Range<usize>, care: Care) -> Vec<f32> {
+        match (self, care) {
+            (Self::Full { data, width }, _) => few_full(&data[rows.start * width..rows.end * width], x, *width),
+            (Self::Grouped(grouped), Care::Exact) => few_codes(grouped.of(rows), x, grouped.width),
+            (Self::Grouped(grouped), Care::Fast) => few_codes_fast(grouped.of(rows), x, grouped.width),
         }
+    }
+
+    /// The product of many rows with some rows of this, into `out`, `[m, rows]`.
+    fn many(&self, mut out: MatMut<'_, f32>, x: MatRef<'_, f32>, rows: Range<usize>) {
+        let mut into = |columns: Range<usize>, numbers: &[f32]| {
+            let weight = MatRef::from_row_major_slice(numbers, columns.len(), self.width());
+            let out = out.rb_mut().subcols_mut(columns.start, columns.len());
+            matmul(out, Accum::Replace, x, weight.transpose(), 1.0, Par::Seq);
+        };
         match self {
-            Self::Full { data, .. } => mul_nt(&mut out, x, &data[rows.start * width..rows.end * width], width, false),
+            Self::Full { data, width } => into(0..rows.len(), &data[rows.start * width..rows.end * width]),
             Self::Grouped(_) => {
-                let mut numbers = Vec::with_capacity(BLOCK * width);
+                let mut numbers = Vec::with_capacity(BLOCK * self.width());
                 for first in rows.clone().step_by(BLOCK) {
                     let block = first..(first + BLOCK).min(rows.end);
                     numbers.clear();
                     self.numbers(block.clone(), &mut numbers);
-                    let mut some = vec![0.0; m * block.len()];
-                    mul_nt(&mut some, x, &numbers, width, false);
-                    copy(&mut out, count, first - rows.start, &some, block.len());
+                    into(block.start - rows.start..block.end - rows.start, &numbers);
                 }
             }
         }
-        out
     }
 
     /// `x[m, width] · selfᵀ`, `[m, rows]`.
-    pub fn times(&self, x: &[f32]) -> Vec<f32> {
-        let [out] = products([self], x);
+    pub fn times(&self, x: &[f32], care: Care) -> Vec<f32> {
+        let [out] = products([self], x, care);
         out
     }
 }
 
-/// Writes `[m, width]` into the columns of `out` (rows `stride` wide) from `at` on.
-fn copy(out: &mut [f32], stride: usize, at: usize, from: &[f32], width: usize) {
-    for (out, from) in out.chunks_exact_mut(stride).zip(from.chunks_exact(width)) {
-        out[at..at + width].copy_from_slice(from);
+/// `x · matrixᵀ` for each of some matrices of one width, `[m, rows]` each, on the threads of the current pool.
+pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], care: Care) -> [Vec<f32>; N] {
+    let (width, rows) = (matrices[0].width(), matrices.map(Matrix::rows));
+    let m = x.len() / width;
+    let alone = rows.iter().sum::<usize>() * x.len() < ALONE;
+    let pieces = if alone { 1 } else { rayon::current_num_threads() };
+    let step = rows.map(|rows| rows.div_ceil(pieces).next_multiple_of(8));
+    let mut out = rows.map(|rows| vec![0.0; m * rows]);
+    if m <= FEW {
+        let each = (0..N).flat_map(|i| (0..rows[i]).step_by(step[i]).map(move |at| (i, at)));
+        let tasks: Vec<(usize, Range<usize>)> = each.map(|(i, at)| (i, at..(at + step[i]).min(rows[i]))).collect();
+        let one = |(i, rows): &(usize, Range<usize>)| matrices[*i].few(x, rows.clone(), care);
+        let done: Vec<Vec<f32>> =
+            if alone { tasks.iter().map(one).collect() } else { tasks.par_iter().with_max_len(1).map(one).collect() };
+        for ((i, part), sums) in tasks.into_iter().zip(done) {
+            for (n, sums) in part.zip(sums.chunks_exact(m)) {
+                sums.iter().enumerate().for_each(|(m, sum)| out[i][m * rows[i] + n] = *sum);
+            }
+        }
+        return out;
     }
-}
-
-/// `x · matrixᵀ` for each of some matrices, `[m, rows]` each, on the threads of the current pool.
-pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32]) -> [Vec<f32>; N] {
-    let work: usize = matrices.iter().map(|matrix| matrix.rows()).sum::<usize>() * x.len();
-    let threads = rayon::current_num_threads();
-    if work < ALONE || threads == 1 {
-        return matrices.map(|matrix| matrix.part(x, 0..matrix.rows()));
+    let x = MatRef::from_row_major_slice(x, m, width);
+    let mut tasks = Vec::new();
+    for (i, out) in out.iter_mut().enumerate() {
+        let mut rest = MatMut::from_row_major_slice_mut(out, m, rows[i]);
+        for at in (0..rows[i]).step_by(step[i]) {
+            let part = at..(at + step[i]).min(rows[i]);
+            let (own, after) = rest.split_at_col_mut(part.len());
+            tasks.push((matrices[i], own, part));
+            rest = after;
+        }
     }
-    let tasks: Vec<(usize, Range<usize>)> = matrices
-        .iter()
-        .enumerate()
-        .flat_map(|(i, matrix)| {
-            let (rows, step) = (matrix.rows(), matrix.rows().div_ceil(threads).next_multiple_of(16));
-            (0..rows).step_by(step).map(move |first| (i, first..(first + step).min(rows)))
-        })
-        .collect();
-    let done: Vec<Vec<f32>> =
-        tasks.par_iter().with_max_len(1).map(|(i, rows)| matrices[*i].part(x, rows.clone())).collect();
-    let mut out = matrices.map(|matrix| vec![0.0; x.len() / matrix.width() * matrix.rows()]);
-    for ((i, rows), part) in tasks.iter().zip(done) {
-        copy(&mut out[*i], matrices[*i].rows(), rows.start, &part, rows.len());
+    let one = |(matrix, out, part): (&Matrix, MatMut<'_, f32>, Range<usize>)| matrix.many(out, x, part);
+    if alone {
+        tasks.into_iter().for_each(one);
+    } else {
+        tasks.into_par_iter().with_max_len(1).for_each(one);
     }
     out
 }
@@ -182,11 +199,11 @@ mod tests {
         let x = draw(40 * width);
         for matrix in [&full, &grouped] {
             assert_eq!((matrix.rows(), matrix.width()), (rows, width));
-            let many = matrix.times(&x);
+            let many = matrix.times(&x, Care::Exact);
             let mut numbers = Vec::new();
             matrix.numbers(0..rows, &mut numbers);
             for m in 0..40 {
-                let alone = matrix.times(&x[m * width..(m + 1) * width]);
+                let alone = matrix.times(&x[m * width..(m + 1) * width], Care::Exact);
                 for n in 0..rows {
                     let want: f32 = (0..width).map(|i| x[m * width + i] * numbers[n * width + i]).sum();
                     let got = (alone[n], many[m * rows + n]);

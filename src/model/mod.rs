@@ -14,6 +14,7 @@ pub mod gguf;
 pub mod kernels;
 pub mod lora;
 pub mod matrix;
+pub mod memory;
 pub mod pack;
 pub mod reference;
 pub mod sampler;
@@ -50,6 +51,12 @@ impl Model {
             tensors: weights::Stored::Memory(include_bytes!("../../assets/model/model.safetensors").as_slice().into()),
             tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
         }
+    }
+
+    /// The same model as it was early in its training: the start for watching one learn.
+    pub fn novice_parts() -> weights::Parts {
+        let novice = include_bytes!("../../assets/model/novice.safetensors").as_slice();
+        weights::Parts { tensors: weights::Stored::Memory(novice.into()), ..Self::embedded_parts() }
     }
 
     /// The model inside the binary.

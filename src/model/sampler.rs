@@ -30,7 +30,7 @@ impl Sampling {
 
 /// Draws an index from `logits`; `written` are the tokens that the continuation has so far.
 pub fn sample(logits: &[f32], how: Sampling, written: &[u32], rng: &mut Rng) -> usize {
-    let punished = (how.repetition != 1.0).then(|| {
+    let punished = ((how.repetition - 1.0).abs() > f64::EPSILON).then(|| {
         let mut logits = logits.to_vec();
         let mut seen: Vec<u32> = written.to_vec();
         seen.sort_unstable();

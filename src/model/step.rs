@@ -36,7 +36,7 @@ const UP: usize = 7;
 const DOWN: usize = 8;
 
 /// Logits that exist at once (64 MB), however many targets there are.
-const LOGITS: usize = 1 << 24;
+pub(super) const LOGITS: usize = 1 << 24;
 
 /// Weights whose gradient is one task.
 const TASK: usize = 1 << 17;

@@ -52,9 +52,8 @@ impl Tokenizer {
         let foreign = CONTROL.iter().any(|token| inner.token_to_id(token).is_none());
         let ends: &[&str] = if foreign { &ENDS } else { &[END] };
         let end = ends.iter().find_map(|token| inner.token_to_id(token));
-        let end = end.ok_or_else(|| {
-            failed("no token that ends a turn").hint(format!("one of {} is looked for", ENDS.join(", ")))
-        })?;
+        let end = end
+            .ok_or_else(|| failed("no token that ends a turn").hint(format!("one of {} is looked for", ENDS.join(", "))))?;
         Ok(Self { inner, end, foreign })
     }
 
@@ -144,7 +143,9 @@ mod tests {
         let own = Tokenizer::train(&["Task Observation Action".into()], 300).unwrap();
         assert!(!own.foreign);
         let named = |end: &str| {
-            let text = CONTROL[..4].iter().fold(own.to_json().unwrap(), |text, token| text.replace(token, &token.replace("<|", "<")));
+            let text = CONTROL[..4]
+                .iter()
+                .fold(own.to_json().unwrap(), |text, token| text.replace(token, &token.replace("<|", "<")));
             Tokenizer::parse(text.replace(END, end).as_bytes())
         };
         let foreign = named("<|im_end|>").unwrap();

@@ -50,9 +50,10 @@ impl Parts {
     /// The same without a tokenizer.
     pub fn network(path: &Path) -> Result<Self> {
         let gguf = path.extension().is_some_and(|extension| extension == "gguf");
-        let (config, tensors) = match gguf {
-            true => (Vec::new(), Stored::Gguf(path.to_path_buf())),
-            false => (read_file(&path.join("config.json"))?, Stored::Folder(path.to_path_buf())),
+        let (config, tensors) = if gguf {
+            (Vec::new(), Stored::Gguf(path.to_path_buf()))
+        } else {
+            (read_file(&path.join("config.json"))?, Stored::Folder(path.to_path_buf()))
         };
         Ok(Self { config, tensors, tokenizer: Vec::new() })
     }
@@ -72,7 +73,7 @@ impl Parts {
         };
         let shapes = config.tensors();
         let known = |name: &str| shapes.iter().any(|(known, _)| known == name);
-        if let Some(bias) = tensors.names().find(|name| name.ends_with(".bias") && !known(name)) {
+        if let Some(bias) = tensors.names().find(|name| name.rsplit('.').next() == Some("bias") && !known(name)) {
             return Err(Error::new(format!("tensor `{bias}` has no place in a plain Llama")));
         }
         let weights = shapes.iter().map(|(name, shape)| tensors.numbers(name, shape)).collect::<Result<_>>()?;
@@ -225,7 +226,8 @@ mod tests {
         let text = String::from_utf8(parts.config.clone()).unwrap();
         let other = text.replace("\"hidden_size\": 32", "\"hidden_size\": 64");
         assert!(Parts { config: other.into_bytes(), ..parts.clone() }.build("m").is_err());
-        let small = text.replace(&format!("\"vocab_size\": {}", Config::parse(&parts.config).unwrap().vocab), "\"vocab_size\": 200");
+        let small = text
+            .replace(&format!("\"vocab_size\": {}", Config::parse(&parts.config).unwrap().vocab), "\"vocab_size\": 200");
         assert!(Parts { config: small.into_bytes(), ..parts.clone() }.build("m").is_err());
     }
 

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::model::adamw::{AdamW, Shapes};
 use crate::model::config::Config;
-use crate::model::lora::Adapter;
 use crate::model::files::{Tensors, serialize};
+use crate::model::lora::Adapter;
 use crate::model::weights::{Parts, Stored, Trainable};
 use crate::store::Store;
 
@@ -22,6 +22,9 @@ const OPTIMISER: &str = "optimizer.safetensors";
 /// PEFT's files, in a folder of their own: beside `model.safetensors` (which has the adapter merged) other programs would
 /// apply them a second time.
 const ADAPTER: [&str; 2] = ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"];
+
+/// The folder of [`ADAPTER`].
+const ADAPTER_FOLDER: &str = "adapter";
 
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
     let written = File::create(path).and_then(|mut file| {
@@ -91,7 +94,12 @@ fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>> {
 
 /// The adapter saved in a checkpoint folder.
 pub fn adapter(folder: &Path, config: &Config) -> Result<Adapter> {
-    let [settings, tensors] = ADAPTER.map(|name| read_file(folder, name));
+    peft(&folder.join(ADAPTER_FOLDER), config)
+}
+
+/// The adapter in a folder with PEFT's two files.
+pub fn peft(folder: &Path, config: &Config) -> Result<Adapter> {
+    let [settings, tensors] = ["adapter_config.json", "adapter_model.safetensors"].map(|name| read_file(folder, name));
     Adapter::from_peft(config, &settings?, &tensors?).map_err(|error| error.at(folder.display()))
 }
 
@@ -112,8 +120,8 @@ pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
     Ok(optimiser)
 }
 
-/// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model), `embedded`, a
-/// checkpoint's number, or a folder. Returns its files and the name it goes by.
+/// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model), `embedded`, `novice`,
+/// a checkpoint's number, a folder, or a GGUF file. Returns its files and the name it goes by.
 pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
     let recorded = |checkpoint: &crate::store::Checkpoint| {
         Ok((
@@ -123,6 +131,7 @@ pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
     };
     match name {
         Some("embedded") => Ok((Model::embedded_parts(), "embedded".into())),
+        Some("novice") => Ok((Model::novice_parts(), "novice".into())),
         None => match store.latest_checkpoint(None)? {
             Some(checkpoint) => recorded(&checkpoint),
             None => Ok((Model::embedded_parts(), "embedded".into())),

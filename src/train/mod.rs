@@ -92,13 +92,40 @@ pub struct Plan {
     /// The rank of an adapter beside all linear layers, trained in place of the weights (its scale is 2).
     #[serde(default)]
     pub lora: Option<usize>,
+    /// Tokens of one pass at most; an update's trees are packed into as many passes as they need.
+    #[serde(default = "budget")]
+    pub budget: usize,
+    /// Compute layers again on the way back instead of keeping what they computed.
+    #[serde(default)]
+    pub recompute: bool,
+    /// Bytes of memory that the run may take; without it, what the machine has free when it starts.
+    #[serde(default)]
+    pub memory_limit: Option<u64>,
+}
+
+fn budget() -> usize {
+    2048
 }
 
 impl Plan {
     /// The usual plan for an objective.
     pub fn new(objective: Objective, steps: u64, seed: u64) -> Self {
         let (save_every, split) = ((steps / 4).max(25), Some("train".to_string()));
-        Self { objective, steps, batch: 8, rate: 1e-3, seed, workers: 2, save_every, suite: None, split, lora: None }
+        Self {
+            objective,
+            steps,
+            batch: 8,
+            rate: 1e-3,
+            seed,
+            workers: 2,
+            save_every,
+            suite: None,
+            split,
+            lora: None,
+            budget: budget(),
+            recompute: false,
+            memory_limit: None,
+        }
     }
 
     /// A fresh adapter for a model, if the plan wants one.

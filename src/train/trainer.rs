@@ -11,8 +11,9 @@ use crate::agent::prompt::Framing;
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
+use crate::model::memory;
 use crate::model::pack::{self, Packing};
-use crate::model::step::Buffers;
+use crate::model::step::{Buffers, Net};
 use crate::model::team::{Priority, Team};
 use crate::model::tokenizer::Tokenizer;
 use crate::model::tree::TokenTree;
@@ -23,9 +24,6 @@ use crate::store::{RunStatus, Store};
 /// Gradients are scaled down to this global norm.
 const CLIP: f64 = 1.0;
 
-/// Tokens of one pass.
-const BUDGET: usize = 2048;
-
 /// What a run tells while it works.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -35,6 +33,8 @@ pub enum Event<'a> {
         run: i64,
         /// What it trains on.
         data: &'a DataSummary,
+        /// What it needs.
+        memory: memory::Plan,
     },
     /// An update is done and its metrics are in the store.
     Update {
@@ -159,16 +159,15 @@ impl Sums {
     }
 }
 
-/// Sums over a batch, with its gradients if they are asked for.
-fn sums(team: &Team, weights: &Trainable, batch: &[Example], gradient: bool) -> Result<Sums> {
+/// Sums over a batch in passes of at most `budget` tokens, with its gradients if they are asked for.
+fn sums(team: &Team, net: Net<'_>, budget: usize, batch: &[Example], gradient: bool) -> Result<Sums> {
     let trees: Vec<&TokenTree> = batch.iter().map(|example| &example.tree).collect();
-    let packing = Packing::new(&trees, BUDGET);
-    let done = team.run(|| pack::batch(weights.net(), &packing, trees.len(), gradient))?;
+    let packing = Packing::new(&trees, budget);
+    let done = team.run(|| pack::batch(net, &packing, trees.len(), gradient))?;
     let mut sums = Sums { grads: done.grads, ..Sums::default() };
     for (example, loss) in batch.iter().zip(done.losses) {
         if !loss.total.is_finite() {
-            return Err(Error::new(format!("the loss on trajectory {} is not a number", example.trajectory))
-                .hint("lower the learning rate with --rate; the last checkpoint is whole"));
+            return Err(Error::new(format!("the loss on trajectory {} is not a number", example.trajectory)));
         }
         sums.loss += loss.total;
         sums.weight += f64::from(example.tree.weight());
@@ -204,6 +203,19 @@ pub fn is_alive(store: &Store, run: i64) -> bool {
     File::open(path).is_ok_and(|file| file.try_lock().is_err())
 }
 
+/// What a run needs of memory; an error if that is more than it may take.
+fn memory_plan(plan: &Plan, net: Net<'_>, data: &Data) -> Result<memory::Plan> {
+    // A chain longer than the budget cannot be cut.
+    let longest = |example: &Example| Packing::new(&[&example.tree], plan.budget).largest;
+    let largest = data.train.iter().map(longest).max().unwrap_or_default();
+    let tokens: usize = data.train.iter().map(|example| example.tree.len()).sum();
+    let needed = memory::Plan::new(Net { recompute: plan.recompute, ..net }, largest.max(plan.budget.min(tokens)));
+    if let Some(limit) = plan.memory_limit.or_else(memory::available) {
+        needed.check(limit)?;
+    }
+    Ok(needed)
+}
+
 /// Starts a run from `weights` (`start` names them) and trains it to the end, or until it is cancelled.
 pub fn train(
     store: &mut Store,
@@ -214,10 +226,11 @@ pub fn train(
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<i64> {
     let data = Data::read(store, plan, &weights.tokenizer, weights.config.context)?;
+    let fresh = plan.adapter(&weights.config)?;
+    memory_plan(plan, Net { adapter: fresh.as_ref(), ..weights.net() }, &data)?;
     let config = serde_json::json!({"plan": plan, "data": data.summary, "model": start});
     let run = store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, plan.steps)?;
-    each(Event::Begun { run, data: &data.summary });
-    weights.adapter = plan.adapter(&weights.config)?;
+    weights.adapter = fresh;
     let optimiser = AdamW::new(&weights.net().shapes());
     go_on(store, run, plan, &mut weights, optimiser, 0, &data, control, each)
 }
@@ -249,7 +262,6 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
         None => AdamW::new(&shapes),
     };
     let data = Data::read(store, &plan, &weights.tokenizer, weights.config.context)?;
-    each(Event::Begun { run, data: &data.summary });
     go_on(store, run, &plan, &mut weights, optimiser, step, &data, control, each)
 }
 
@@ -266,6 +278,8 @@ fn go_on(
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<i64> {
     let _lock = lock_run(store, run)?;
+    let memory = memory_plan(plan, weights.net(), data)?;
+    each(Event::Begun { run, data: &data.summary, memory });
     store.set_run(run, RunStatus::Running, from, None)?;
     let mut step = from;
     let ended = updates(store, run, plan, weights, &mut optimiser, &mut step, data, control, each);
@@ -307,10 +321,17 @@ fn updates(
         control.checkpoint()?;
         let started = Instant::now();
         let batch = data.batch(plan, *step);
-        let total = sums(&team, weights, &batch, true)?;
+        let place = |error: Error| {
+            let ids: Vec<String> = batch.iter().map(|example| example.trajectory.to_string()).collect();
+            let place = format!("update {} (trajectories {})", *step + 1, ids.join(", "));
+            error.at(place).hint("lower the learning rate with --rate; the last checkpoint is whole")
+        };
+        let net = Net { recompute: plan.recompute, ..weights.net() };
+        let total = sums(&team, net, plan.budget, &batch, true).map_err(place)?;
         let scale = (1.0 / total.weight.max(1.0)) as f32;
         let rate = plan.rate_at(*step);
-        let norm = team.run(|| optimiser.step(&shapes, weights.trained(), &total.grads, scale, rate, CLIP))?;
+        let norm =
+            team.run(|| optimiser.step(&shapes, weights.trained(), &total.grads, scale, rate, CLIP)).map_err(place)?;
         *step += 1;
         let speed = total.tokens as f64 / started.elapsed().as_secs_f64();
         let mut metrics =
@@ -322,7 +343,7 @@ fn updates(
             let all = super::Mixture { action: 1.0, observation: 1.0, reflection: 1.0 };
             held.retain_mut(|example| example.weigh(&all));
             held.truncate(32);
-            let valid = sums(&team, weights, &held, false)?;
+            let valid = sums(&team, weights.net(), plan.budget, &held, false)?;
             let names = [("valid_action", 0), ("valid_observation", 1), ("valid_reflection", 2)];
             metrics.extend(names.iter().filter_map(|(name, slot)| Some((*name, valid.mean(*slot)?))));
         }

@@ -216,7 +216,7 @@ impl App {
             Screen::Train => self.train.typing(key).map(|mut effects| {
                 // A run started here is on the suite that is open here.
                 for effect in &mut effects {
-                    if let Effect::Job(JobCmd::Train(plan)) = effect {
+                    if let Effect::Job(JobCmd::Train(plan, _)) = effect {
                         plan.suite = Some(self.suite.clone());
                     }
                 }

@@ -171,8 +171,8 @@ pub enum JobCmd {
         /// Alternatives a state.
         k: usize,
     },
-    /// Start a run from the newest checkpoint, else the embedded model.
-    Train(Box<Plan>),
+    /// Start a run from a named model; without a name from the newest checkpoint, else the embedded model.
+    Train(Box<Plan>, Option<&'static str>),
     /// Go on with a run.
     Resume(i64),
     /// Evaluate.

@@ -8,9 +8,9 @@ mod attention;
 mod few;
 
 pub use attention::{Attention, Heads, Runs};
-pub use few::{Codes, FEW, few_codes, few_full};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+pub use few::{Codes, FEW, few_codes, few_codes_fast, few_full};
 use pulp::Arch;
 
 fn accum(add: bool) -> Accum {
@@ -152,7 +152,7 @@ pub fn swiglu(gate: &mut [f32], up: &[f32]) {
 
 /// Turns each row of scores, `width` wide, into shares that add up to one.
 pub fn softmax_rows(scores: &mut [f32], width: usize) {
-    Arch::new().dispatch(|| scores.chunks_exact_mut(width).for_each(|row| softmax(row)));
+    Arch::new().dispatch(|| scores.chunks_exact_mut(width).for_each(softmax));
 }
 
 /// Gradient of [`swiglu`]: turns `gate` and `up` into their gradients.

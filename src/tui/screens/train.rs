@@ -23,11 +23,19 @@ pub enum Msg {
     Curve(i64, String, Vec<MetricPoint>, Vec<String>),
 }
 
+/// What a run can start from, and how the form says it.
+const STARTS: [(Option<&str>, &str); 3] = [
+    (None, "the newest checkpoint, else the embedded model"),
+    (Some("embedded"), "the embedded model"),
+    (Some("novice"), "the novice: little trained, to watch it learn"),
+];
+
 /// The form before a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
     objective: usize,
     steps: u64,
+    start: usize,
 }
 
 const OBJECTIVES: [(Objective, &str); 3] = [
@@ -89,7 +97,7 @@ impl State {
     pub fn act(&mut self, act: Act, training: bool) -> Vec<Effect> {
         match act {
             Act::Start if !training => {
-                self.form = Some(Form { objective: 0, steps: 200 });
+                self.form = Some(Form { objective: 0, steps: 200, start: 0 });
                 Vec::new()
             }
             Act::Pause => vec![Effect::Job(JobCmd::Pause(Kind::Train))],
@@ -124,11 +132,12 @@ impl State {
             KeyCode::Esc | KeyCode::Char('q') => return Some(Vec::new()),
             KeyCode::Enter => {
                 let plan = Plan { rate: 5e-4, ..Plan::new(OBJECTIVES[form.objective].0, form.steps, 1) };
-                return Some(vec![Effect::Job(JobCmd::Train(Box::new(plan)))]);
+                return Some(vec![Effect::Job(JobCmd::Train(Box::new(plan), STARTS[form.start].0))]);
             }
             KeyCode::Char('j') | KeyCode::Down => form.objective = moved(form.objective, 3, Direction::Down),
             KeyCode::Char('k') | KeyCode::Up => form.objective = moved(form.objective, 3, Direction::Up),
             KeyCode::Char(digit @ '1'..='3') => form.objective = digit.to_digit(10).map_or(0, |d| d as usize - 1),
+            KeyCode::Char('s') => form.start = (form.start + 1) % STARTS.len(),
             KeyCode::Char('+' | 'l') | KeyCode::Right => form.steps = (form.steps + 50).min(100_000),
             KeyCode::Char('-' | 'h') | KeyCode::Left => form.steps = form.steps.saturating_sub(50).max(10),
             _ => {}
@@ -333,7 +342,8 @@ fn draw_form(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         Span::raw(format!(" {} updates of 8 trees  ", form.steps)),
         Span::styled("+ - change", theme.key()),
     ]));
-    lines.push(Line::styled(" starts from the newest checkpoint, else from the embedded model", theme.dim()));
+    let start = STARTS[form.start].1;
+    lines.push(Line::from(vec![Span::raw(format!(" from {start}  ")), Span::styled("s change", theme.key())]));
     frame.render_widget(Paragraph::new(lines).block(theme.panel("Train · ⏎ start · Esc leave")), area);
 }
 

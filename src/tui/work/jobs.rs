@@ -55,9 +55,9 @@ impl Jobs {
                     collect_all(root, suite, (&scope, expert.as_deref(), k), control, tell)
                 });
             }
-            JobCmd::Train(plan) => self.spawn(Kind::Train, move |root, _, control, tell| {
+            JobCmd::Train(plan, start) => self.spawn(Kind::Train, move |root, _, control, tell| {
                 let mut store = Store::open(root)?;
-                let (parts, source) = checkpoint::find(&store, None)?;
+                let (parts, source) = checkpoint::find(&store, start)?;
                 let weights = Trainable::from_parts(&parts, &source)?;
                 let run =
                     trainer::train(&mut store, &plan, weights, &source, control, &mut |event| tell_training(&event, tell))?;
@@ -69,7 +69,8 @@ impl Jobs {
             }),
             JobCmd::Evaluate(scope) => self.spawn(Kind::Evaluate, move |root, suite, control, tell| {
                 let mut store = Store::open(root)?;
-                let mut agent = LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone(), Priority::Background)?;
+                let mut agent =
+                    LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone(), Priority::Background)?;
                 let play = Play { temperature: 0.4, predict: false };
                 let summary = evaluate(&mut store, suite, &scope, &mut agent, play, control, &mut |_, progress| {
                     tell(JobMsg::Progress(progress));

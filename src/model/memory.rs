@@ -1,0 +1,109 @@
+//! What a training run needs of memory, before it starts.
+
+use serde::Serialize;
+
+use super::config::Config;
+use super::step::{LOGITS, Net};
+use crate::error::{Error, Result};
+
+/// Bytes by what they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The weights, and the adapter beside them.
+    pub weights: u64,
+    /// Gradients of what is trained.
+    pub gradients: u64,
+    /// The optimiser's two moments.
+    pub optimiser: u64,
+    /// What a pass keeps for the way back, and works with there.
+    pub activations: u64,
+    /// Logits that exist at once.
+    pub logits: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+impl Plan {
+    /// For passes of at most `tokens` tokens, all of them targets.
+    pub fn new(net: Net<'_>, tokens: usize) -> Self {
+        let count = |shapes: &[(String, Vec<usize>)]| -> u64 {
+            shapes.iter().map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
+        };
+        let Config { hidden: h, intermediate, vocab, layers, .. } = *net.config;
+        let kv = net.config.kv_heads * net.config.head_dim();
+        let (model, trained) = (count(&net.config.tensors()), count(&net.shapes()));
+        let adapter = if net.adapter.is_some() { trained } else { 0 };
+        // See `step::Saved`; the way back holds as much again of one layer, and a few rows of its own.
+        let layer = 5 * h + 2 * kv + 2 * intermediate + 2;
+        let kept = if net.recompute { layers * h + layer } else { layers * layer };
+        let back = 8 * h + 2 * kv + 2 * intermediate;
+        let merged = if net.adapter.is_some() { model / layers as u64 } else { 0 };
+        let plan = Self {
+            weights: 4 * (model + adapter),
+            gradients: 4 * trained,
+            optimiser: 8 * trained,
+            activations: 4 * ((kept + back) * tokens) as u64 + 4 * merged,
+            logits: 4 * (LOGITS.min(vocab * tokens) as u64),
+            total: 0,
+        };
+        let total = plan.weights + plan.gradients + plan.optimiser + plan.activations + plan.logits;
+        Self { total, ..plan }
+    }
+
+    /// Refuses what does not fit into `limit` bytes.
+    pub fn check(&self, limit: u64) -> Result<()> {
+        if self.total <= limit {
+            return Ok(());
+        }
+        Err(Error::new(format!("the run needs {self}; the limit is {}", size(limit)))
+            .hint("fewer tokens a pass (--budget), --recompute, --lora, a smaller model, or a higher --memory-limit"))
+    }
+}
+
+impl std::fmt::Display for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { weights, gradients, optimiser, activations, logits, total } = self;
+        let parts = [
+            ("weights", weights),
+            ("gradients", gradients),
+            ("optimiser", optimiser),
+            ("activations", activations),
+            ("logits", logits),
+        ];
+        let parts: Vec<String> = parts.iter().map(|(name, bytes)| format!("{name} {}", size(**bytes))).collect();
+        write!(f, "{} of memory ({})", size(*total), parts.join(", "))
+    }
+}
+
+/// Bytes for people.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000_000 => format!("{} MB", bytes.div_ceil(1_000_000)),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// Memory that can be had without swapping, where the system says so.
+pub fn available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_adds_up_and_is_refused_in_words() {
+        let config = Config::small(8, 384, 2048).unwrap();
+        let weights = Vec::new();
+        let net = Net { config: &config, weights: &weights, adapter: None, recompute: false };
+        let plan = Plan::new(net, 2048);
+        assert!((300_000_000..900_000_000).contains(&plan.total), "{plan}");
+        assert!(Plan::new(Net { recompute: true, ..net }, 2048).activations < plan.activations / 2);
+        assert!(plan.check(plan.total).is_ok());
+        let said = plan.check(100_000_000).unwrap_err().to_string();
+        assert!(said.contains("the limit is 100 MB") && said.contains("--budget"), "{said}");
+    }
+}
