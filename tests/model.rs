@@ -97,8 +97,8 @@ fn agrees_with_candle_transformers_llama() {
     }
 }
 
-/// Every branch of a random tree as a sequence of its own, with each node's weight counted once.
-fn flattened(tree: &TokenTree) -> Vec<TokenTree> {
+/// Every branch of a random tree as a sequence of its own, with each node's weight counted once or in each sequence.
+fn flattened(tree: &TokenTree, once: bool) -> Vec<TokenTree> {
     let mut counted = vec![false; tree.len()];
     let is_parent: Vec<bool> = (0..tree.len()).map(|i| tree.parents.contains(&Some(i))).collect();
     let mut out = Vec::new();
@@ -111,7 +111,7 @@ fn flattened(tree: &TokenTree) -> Vec<TokenTree> {
         let mut flat = TokenTree::default();
         let mut above = None;
         for node in path {
-            let weight = if counted[node] { 0.0 } else { tree.weights[node] };
+            let weight = if once && counted[node] { 0.0 } else { tree.weights[node] };
             counted[node] = true;
             above = flat.extend(above, &[tree.tokens[node]], weight);
         }
@@ -122,12 +122,21 @@ fn flattened(tree: &TokenTree) -> Vec<TokenTree> {
 
 /// Loss and gradients by hand.
 fn gradient(fresh: &Trainable, trees: &[TokenTree]) -> (f64, Buffers) {
-    let mut grads = zeros(&fresh.config.tensors());
+    let mut grads = zeros(&fresh.net().shapes());
     let mut loss = 0.0;
     for tree in trees.iter().filter(|tree| tree.weight() > 0.0) {
         loss += step(fresh.net(), tree, Some(&mut grads)).unwrap().total;
     }
     (loss, grads)
+}
+
+/// An adapter that changes something.
+fn adapted(mut fresh: Trainable, seed: u64) -> Trainable {
+    let mut adapter = Adapter::new(&fresh.config, 3, 5.0, &LINEARS, seed).unwrap();
+    let mut rng = Rng::new(seed);
+    adapter.weights.iter_mut().flatten().for_each(|w| *w = 0.2 * (rng.unit() as f32 - 0.5));
+    fresh.adapter = Some(adapter);
+    fresh
 }
 
 /// Loss and gradients by candle's autograd.
@@ -165,11 +174,18 @@ fn random_tree(rng: &mut Rng, nodes: usize) -> TokenTree {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
-    fn a_tree_has_the_loss_and_gradient_of_its_flattened_sequences(seed in any::<u64>(), nodes in 3usize..24) {
-        let fresh = small(1);
+    fn a_tree_has_the_loss_and_gradient_of_its_flattened_sequences(
+        seed in any::<u64>(),
+        nodes in 3usize..24,
+        lora in any::<bool>(),
+        once in any::<bool>(),
+    ) {
+        let fresh = if lora { adapted(small(1), seed) } else { small(1) };
         let tree = random_tree(&mut Rng::new(seed), nodes);
+        let sequences = flattened(&tree, once);
+        let tree = if once { tree } else { tree.by_multiplicity() };
         let (loss, grads) = gradient(&fresh, std::slice::from_ref(&tree));
-        let (want_loss, want) = gradient(&fresh, &flattened(&tree));
+        let (want_loss, want) = gradient(&fresh, &sequences);
         prop_assert!((loss - want_loss).abs() <= 1e-5 * want_loss.abs().max(1.0), "{loss} {want_loss}");
         let off = distance(&grads, &want);
         prop_assert!(off <= 1e-5, "{off}");
@@ -255,6 +271,25 @@ proptest! {
             let targets = (0..tree.len()).filter(|i| tree.weights[*i] != 0.0 && tree.parents[*i].is_some());
             prop_assert_eq!(nodes, targets.collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn the_gradient_is_the_slope_of_the_loss(seed in any::<u64>(), lora in any::<bool>()) {
+        let mut fresh = if lora { adapted(small(1), seed) } else { small(1) };
+        let mut rng = Rng::new(seed);
+        let tree = random_tree(&mut rng, 20);
+        let (_, grads) = gradient(&fresh, std::slice::from_ref(&tree));
+        // Along the gradient itself, where the slope is its length and far above rounding.
+        let length = grads.iter().flatten().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt();
+        prop_assume!(length > 1e-3);
+        let reach = 2e-3;
+        let mut at = |by: f64| {
+            let by = (by / length) as f32;
+            fresh.trained().iter_mut().flatten().zip(grads.iter().flatten()).for_each(|(w, g)| *w += by * g);
+            step(fresh.net(), &tree, None).unwrap().total
+        };
+        let slope = (at(reach) - at(-2.0 * reach)) / (2.0 * reach);
+        prop_assert!((slope - length).abs() < 0.02 * length, "{slope} {length}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::rng::Rng;
 
 /// Tokens of a prompt that are computed between two looks at whether the answer is still wanted.
-const SLICE: usize = 512;
+const SLICE: usize = 256;
 
 /// Nodes whose logits exist at once.
 const NODES: usize = 256;

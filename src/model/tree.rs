@@ -95,6 +95,20 @@ impl TokenTree {
         if smaller && whole { pieces } else { Vec::new() }
     }
 
+    /// Counts each target as often as the flattened sequences of the tree would repeat it: once for each leaf below.
+    #[must_use]
+    pub fn by_multiplicity(mut self) -> Self {
+        let mut leaves = vec![0u32; self.len()];
+        for i in (0..self.len()).rev() {
+            leaves[i] = leaves[i].max(1); // nothing below: a leaf itself
+            if let Some(parent) = self.parents[i] {
+                leaves[parent] += leaves[i];
+            }
+        }
+        self.weights.iter_mut().zip(leaves).for_each(|(weight, leaves)| *weight *= leaves as f32);
+        self
+    }
+
     /// Total weight of the targets.
     pub fn weight(&self) -> f32 {
         self.weights.iter().sum()
@@ -124,6 +138,7 @@ mod tests {
         assert_eq!(tree.weights, [0.0, 1.0, 1.0, 1.0, 0.5]);
         assert_eq!(tree.split(2).iter().map(|(part, _)| part.len()).sum::<usize>(), 7, "the trunk stands in both");
         assert!(tree.split(3).is_empty(), "there are two branches only");
+        assert_eq!(tree.clone().by_multiplicity().weights, [0.0, 2.0, 1.0, 1.0, 0.5]);
         let mut two = tree.clone();
         two.join(&tree);
         assert_eq!(two.parents[5..7], [None, Some(5)]);

@@ -113,7 +113,10 @@ async fn live(
             biased;
             _ = &mut end => break,
             event = input.next() => match event {
-                Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => Some(Msg::Key(key)),
+                Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => {
+                    next_frame = Instant::now(); // whoever pressed it does not wait for the frame rate
+                    Some(Msg::Key(key))
+                }
                 Some(Ok(Event::Paste(text))) => Some(Msg::Paste(text)),
                 Some(Ok(_)) => None,
                 Some(Err(error)) => return (hands, Err(Error::new(format!("reading the terminal: {error}")))),
