@@ -158,6 +158,28 @@ fn a_run_that_diverges_or_does_not_fit_says_so_and_keeps_what_it_had() {
 }
 
 #[test]
+fn a_model_completes_a_prompt_with_the_options_it_is_given() {
+    let data = tempfile::tempdir().unwrap();
+    let prompt = "<|task|>put a mug on the shelf.<|obs|>The room has a shelf 1.<|end|><|act|>";
+    let ask = |more: &[&str]| {
+        let plain = ["model", "complete", prompt, "--checkpoint", "embedded", "--limit", "12"];
+        json(data.path(), &[&plain[..], more].concat())
+    };
+    let greedy = ask(&[]);
+    assert_eq!(greedy, ask(&["--temperature", "1", "--top-k", "1", "--seed", "9"]), "the likeliest token each time");
+    let sampled = ask(&["-k", "3", "--temperature", "1", "--seed", "4"]);
+    assert_eq!(sampled.len(), 3);
+    assert_eq!(sampled, ask(&["-k", "3", "--temperature", "1", "--seed", "4"]));
+    assert!(sampled.iter().all(|row| row["nats"].as_f64().unwrap() < 0.0));
+    let only = data.path().join("only");
+    std::fs::write(&only, "dance\nwalk to shelf 1\n").unwrap();
+    let kept = ask(&["--only", only.to_str().unwrap(), "-k", "4", "--temperature", "2"]);
+    assert!(kept.iter().all(|row| ["dance", "walk to shelf 1"].contains(&row["text"].as_str().unwrap())), "{kept:?}");
+    let text = run(data.path(), &["model", "complete", prompt, "--checkpoint", "embedded", "--limit", "12"]);
+    assert_eq!(String::from_utf8(text.stdout).unwrap().trim(), greedy[0]["text"].as_str().unwrap().trim());
+}
+
+#[test]
 fn an_adapter_in_pefts_files_is_packed_into_a_model() {
     let data = collected("3");
     let dir = data.path();

@@ -340,6 +340,89 @@ proptest! {
     }
 }
 
+/// A model as a GGUF file: f32, q and k with interleaved rotary pairs.
+fn gguf(fresh: &Trainable) -> Vec<u8> {
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+    let config = &fresh.config;
+    let number = |name: &str, value: usize| {
+        [text(&format!("llama.{name}")), [4u32, value as u32].map(u32::to_le_bytes).concat()].concat()
+    };
+    let settings = [
+        [text("general.architecture"), 8u32.to_le_bytes().to_vec(), text("llama")].concat(),
+        number("embedding_length", config.hidden),
+        number("feed_forward_length", config.intermediate),
+        number("block_count", config.layers),
+        number("attention.head_count", config.heads),
+        number("attention.head_count_kv", config.kv_heads),
+        number("context_length", config.context),
+        [text("llama.attention.layer_norm_rms_epsilon"), 6u32.to_le_bytes().to_vec(), 1e-5f32.to_le_bytes().to_vec()]
+            .concat(),
+    ];
+    let names = [
+        ("model.embed_tokens", "token_embd"),
+        ("model.norm", "output_norm"),
+        ("model.layers.", "blk."),
+        ("self_attn.q_proj", "attn_q"),
+        ("self_attn.k_proj", "attn_k"),
+        ("self_attn.v_proj", "attn_v"),
+        ("self_attn.o_proj", "attn_output"),
+        ("input_layernorm", "attn_norm"),
+        ("post_attention_layernorm", "ffn_norm"),
+        ("mlp.gate_proj", "ffn_gate"),
+        ("mlp.up_proj", "ffn_up"),
+        ("mlp.down_proj", "ffn_down"),
+    ];
+    let (mut entries, mut data, mut count) = (Vec::new(), Vec::new(), 0u64);
+    for (name, values, shape) in fresh.named() {
+        let theirs = names.iter().fold(name.clone(), |name, (ours, theirs)| name.replace(ours, theirs));
+        let sides: Vec<u8> = shape.iter().rev().flat_map(|side| (*side as u64).to_le_bytes()).collect();
+        entries.extend(
+            [text(&theirs), (shape.len() as u32).to_le_bytes().to_vec(), sides, 0u32.to_le_bytes().to_vec()].concat(),
+        );
+        entries.extend((data.len() as u64).to_le_bytes());
+        count += 1;
+        let (dim, width) = (config.head_dim(), shape[shape.len() - 1]);
+        let turned = name.contains("q_proj") || name.contains("k_proj");
+        for row in 0..values.len() / width {
+            // Row 2i + j of a head is row j · dim/2 + i of Hugging Face's.
+            let from = if turned { row / dim * dim + row % 2 * (dim / 2) + row % dim / 2 } else { row };
+            data.extend(values[from * width..(from + 1) * width].iter().flat_map(|value| value.to_le_bytes()));
+        }
+        data.resize(data.len().next_multiple_of(32), 0);
+    }
+    let head = [
+        b"GGUF".to_vec(),
+        3u32.to_le_bytes().to_vec(),
+        count.to_le_bytes().to_vec(),
+        (settings.len() as u64).to_le_bytes().to_vec(),
+    ];
+    let mut bytes = [head.concat(), settings.concat(), entries].concat();
+    bytes.resize(bytes.len().next_multiple_of(32), 0);
+    bytes.extend(data);
+    bytes
+}
+
+#[test]
+fn a_gguf_file_gives_the_scores_of_the_folder_that_it_was_made_from() {
+    let fresh = small(1);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.gguf");
+    std::fs::write(&path, gguf(&fresh)).unwrap();
+    std::fs::write(dir.path().join("tokenizer.json"), fresh.tokenizer.to_json().unwrap()).unwrap();
+    let read = foretaste::model::Model::load(&path).unwrap();
+    assert_eq!(read.decoder.config, fresh.config);
+    let tokens = random_tokens(&mut Rng::new(3), 30);
+    let actions: Vec<Vec<u32>> = (1..6).map(|n| random_tokens(&mut Rng::new(n), n as usize)).collect();
+    let of = |decoder: &Decoder| nats(&prompt(decoder, &tokens), decoder, &actions);
+    for (got, want) in of(&read.decoder).iter().zip(of(&decoder(&fresh))) {
+        assert!((got - want).abs() < 1e-6, "{got} {want}");
+    }
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 100]).unwrap();
+    let said = foretaste::model::Model::load(&path).unwrap_err();
+    assert!(said.message().contains("model.gguf") && said.message().contains("does not lie within"), "{said}");
+}
+
 #[test]
 fn decoding_together_equals_decoding_alone() {
     let fresh = small(1);

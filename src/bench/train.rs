@@ -86,7 +86,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let cpu = cpu_s().zip(spent).map(|(now, before)| now - before);
     let (fastest, slowest) = (times.iter().copied().fold(f64::MAX, f64::min), times.iter().copied().fold(0.0, f64::max));
     let (middle, peak) = (median(times), gemm_peak(options.threads)?);
-    let flops = products(&config, tokens, labels, options.lora);
+    let flops = products(&config, tokens, labels, options.lora, packing.passes());
     let name = if options.tree.is_some() { "useful_tokens" } else { "tokens" };
     Ok(json!({
         "args": {"model": options.model, "lora": options.lora, "full": options.lora.is_none(), "batch": options.batch, "seq": options.seq,
@@ -169,13 +169,15 @@ fn tree(path: &Path, config: &Config, rng: &mut Rng) -> Result<TokenTree> {
 
 /// Floating-point operations of the matrix products of a step: forward, the gradient of the input, and that of the
 /// weight where it is trained. Logits are computed for targets only.
-fn products(config: &Config, tokens: usize, labels: usize, lora: Option<usize>) -> f64 {
+fn products(config: &Config, tokens: usize, labels: usize, lora: Option<usize>, forests: usize) -> f64 {
     let (h, inner, kv) = (config.hidden, config.intermediate, config.kv_heads * config.head_dim());
     let layer = h * (2 * h + 2 * kv) + 3 * h * inner;
     let low = lora.map_or(0, |rank| rank * (2 * 2 * h + 2 * (h + kv) + 3 * (h + inner)));
     let frozen = (config.layers * layer * tokens + h * config.vocab * labels) as f64;
     let passes = if lora.is_some() { 4.0 } else { 6.0 };
-    passes * frozen + 6.0 * (config.layers * low * tokens) as f64
+    // An adapter: its gradients take four narrow products, and it is merged on the way forth and on the way back.
+    let merged = (4 * lora.unwrap_or_default() * config.layers * layer * forests) as f64;
+    passes * frozen + 4.0 * (config.layers * low * tokens) as f64 + merged
 }
 
 /// Operations a second of the matrix product alone, on as many threads, each with a product of its own.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod collect;
+mod complete;
 mod curate;
 mod data;
 mod doctor;

@@ -1,4 +1,4 @@
-//! `foretaste model`: fresh models, and packing one into a folder.
+//! `foretaste model`: fresh models, packing one into a folder, asking one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,6 +41,8 @@ enum ModelCommand {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// What a model writes after a prompt
+    Complete(super::complete::CompleteArgs),
     /// A checkpoint as a model folder (config.json, model.safetensors, tokenizer.json) without optimiser state
     Pack {
         /// embedded, a checkpoint's number, or a folder
@@ -61,6 +63,7 @@ enum ModelCommand {
 pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
     let store = common.store()?;
     let (weights, half, out) = match args.command {
+        ModelCommand::Complete(args) => return super::complete::run(common, &args),
         ModelCommand::New { layers, hidden, vocab, seed, out } => {
             let texts = texts(&store)?;
             if texts.is_empty() {

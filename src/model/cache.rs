@@ -154,6 +154,9 @@ impl Cache {
     }
 }
 
+/// Prompts that are kept at most: looking through them must cost nothing beside computing one.
+const KEPT: usize = 64;
+
 /// Prompts computed lately, the newest last, within a limit of memory: a state that shares its beginning with one of
 /// them costs only what is new, and going back one step costs nothing.
 #[derive(Debug)]
@@ -186,7 +189,7 @@ impl Recent {
     pub fn keep(&mut self, segment: Arc<Segment>, logits: Vec<f32>) {
         self.kept.retain(|(kept, _)| !Arc::ptr_eq(kept, &segment));
         self.kept.push((segment, logits));
-        while self.kept.len() > 1 && self.bytes() > self.limit {
+        while self.kept.len() > KEPT || (self.kept.len() > 1 && self.bytes() > self.limit) {
             self.kept.remove(0);
         }
     }

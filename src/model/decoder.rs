@@ -9,7 +9,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-use super::cache::Cache;
+use super::cache::{Above, Cache};
 use super::config::Config;
 use super::kernels::{rms_norm, rope, softmax_rows, swiglu};
 use super::matrix::{Care, Matrix, products};
@@ -131,9 +131,10 @@ impl Decoder {
         for token in tokens {
             self.embed.numbers(*token as usize..*token as usize + 1, &mut x);
         }
+        let above = cache.above();
         for (i, layer) in self.layers.iter().enumerate() {
             cancel.check()?;
-            self.layer((i, layer), (cache, past), &angles, care, &mut x);
+            self.layer((i, layer), (cache, &above, past), &angles, care, &mut x);
         }
         Ok(self.normed(&x, &self.norm))
     }
@@ -150,7 +151,7 @@ impl Decoder {
     fn layer(
         &self,
         (i, layer): (usize, &Layer),
-        (cache, past): (&mut Cache, usize),
+        (cache, above, past): (&mut Cache, &[Above], usize),
         angles: &[(f32, f32)],
         care: Care,
         x: &mut [f32],
@@ -171,7 +172,7 @@ impl Decoder {
                 new.chunks_exact(kv).for_each(|row| rows.extend_from_slice(&row[columns.clone()]));
             }
         }
-        add(x, &layer.o.times(&self.attend(i, cache, past, &q), care));
+        add(x, &layer.o.times(&self.attend(i, (cache, above, past), &q), care));
         let [mut gate, up] = products([&layer.gate, &layer.up], &self.normed(x, &layer.post_norm), care);
         let wide = part * self.config.intermediate;
         gate.par_chunks_mut(wide).zip(up.par_chunks(wide)).for_each(|(gate, up)| swiglu(gate, up));
@@ -179,10 +180,9 @@ impl Decoder {
     }
 
     /// What each new node takes from the nodes that it sees, `[tokens, hidden]`.
-    fn attend(&self, layer: usize, cache: &Cache, past: usize, q: &[f32]) -> Vec<f32> {
+    fn attend(&self, layer: usize, (cache, above, past): (&Cache, &[Above], usize), q: &[f32]) -> Vec<f32> {
         let (h, dim, heads) = (self.config.hidden, self.config.head_dim(), self.config.heads);
         let tokens = q.len() / h;
-        let above = cache.above();
         let width: usize = above.iter().map(|(_, used)| used).sum::<usize>() + cache.len();
         let group = heads / self.config.kv_heads;
         let blocks: Vec<(usize, Range<usize>)> = (0..heads)

@@ -1,0 +1,113 @@
+//! `foretaste model complete`: what a model writes after a prompt, with every option of decoding.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Common, interruptible};
+use crate::error::{Error, Result};
+use crate::model::cache::Recent;
+use crate::model::generate::{Decoding, Prompt, Stops};
+use crate::model::sampler::Sampling;
+use crate::model::team::{Priority, Team};
+use crate::model::trie::Trie;
+use crate::train::checkpoint;
+
+/// Arguments of `foretaste model complete`.
+#[derive(Debug, Args)]
+pub struct CompleteArgs {
+    /// The prompt; control tokens written in it count as themselves
+    prompt: String,
+    /// embedded, novice, a checkpoint's number, a model folder, or a GGUF file (default: the newest checkpoint)
+    #[arg(long)]
+    checkpoint: Option<String>,
+    /// Continuations, decoded together
+    #[arg(short, long, default_value_t = 1)]
+    k: usize,
+    /// Tokens of a continuation at most
+    #[arg(long, default_value_t = 96)]
+    limit: usize,
+    /// 0 takes the likeliest token each time
+    #[arg(long, default_value_t = 0.0)]
+    temperature: f64,
+    /// Keep the likeliest tokens with at least this much probability
+    #[arg(long, default_value_t = 1.0)]
+    top_p: f64,
+    /// Keep at most so many tokens; 0 keeps all
+    #[arg(long, default_value_t = 0)]
+    top_k: usize,
+    /// Keep tokens at least so likely, as a share of the likeliest
+    #[arg(long, default_value_t = 0.0)]
+    min_p: f64,
+    /// Make tokens that were written already less likely; 1 changes nothing
+    #[arg(long, default_value_t = 1.0)]
+    repetition: f64,
+    /// A text that ends a continuation; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    /// Write one of the lines of this file and nothing else
+    #[arg(long, value_name = "FILE")]
+    only: Option<PathBuf>,
+    /// Seed of the first continuation; the others follow from it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Runs the command.
+pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
+    let model = checkpoint::load(&common.store()?, args.checkpoint.as_deref())?;
+    let (decoder, tokenizer, cancel) = (&*model.decoder, &*model.tokenizer, interruptible().cancel);
+    let team = Team::all(Priority::Interactive)?;
+    let tokens = tokenizer.encode(&args.prompt)?;
+    let prompt = team.run(|| Prompt::new(decoder, &tokens, &mut Recent::new(0), &cancel))?;
+
+    let lines = match &args.only {
+        Some(path) => std::fs::read_to_string(path).map_err(|e| Error::io("reading", path, &e))?,
+        None => String::new(),
+    };
+    let mut allowed = Vec::new();
+    for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+        let mut tokens = tokenizer.encode_plain(line.trim())?;
+        tokens.push(tokenizer.end);
+        allowed.push(tokens);
+    }
+    let (trie, _) = Trie::new(allowed.iter().map(Vec::as_slice));
+    let how = Decoding {
+        stop: tokenizer.end,
+        stops: (!args.stop.is_empty()).then_some(Stops { tokenizer, texts: &args.stop }),
+        only: args.only.is_some().then_some(&trie),
+        limit: args.limit,
+        sampling: Sampling {
+            temperature: args.temperature,
+            top_p: args.top_p,
+            top_k: args.top_k,
+            min_p: args.min_p,
+            repetition: args.repetition,
+        },
+        seed: args.seed,
+        cancel: &cancel,
+    };
+    let out = common.out();
+    let stream = args.k == 1 && !out.is_json();
+    let (mut written, mut shown) = (Vec::new(), 0);
+    let mut each = |_: usize, token: u32| {
+        written.push(token);
+        let text = tokenizer.decode(&written).unwrap_or_default();
+        // A character may still be incomplete at the end.
+        if let (true, Some(new)) = (stream && !text.ends_with('\u{fffd}'), text.get(shown..)) {
+            _ = write!(std::io::stdout(), "{new}").and_then(|()| std::io::stdout().flush());
+            shown = text.len();
+        }
+        true
+    };
+    let found = team.run(|| prompt.decode(decoder, &vec![vec![]; args.k], &how, &mut each))?;
+    let scores = team.run(|| prompt.score(decoder, &found, &cancel))?;
+    for (tokens, score) in found.iter().zip(scores) {
+        let text = tokenizer.decode(tokens)?;
+        let row = json!({"text": text, "tokens": score.tokens, "nats": score.nats, "nats_per_token": score.per_token()});
+        out.line(&row, || if stream { String::new() } else { format!("{:8.2} nats  {text}", score.nats) });
+    }
+    Ok(())
+}
