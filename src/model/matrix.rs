@@ -12,8 +12,8 @@ use rayon::prelude::*;
 
 use super::kernels::{Codes, FEW, few_codes, few_codes_fast, few_full};
 
-/// Products smaller than this many multiplications are not worth waking other threads for.
-const ALONE: usize = 60_000;
+/// Multiplications that are worth another thread.
+const WORTH: usize = 100_000;
 
 /// Rows of codes that are turned into numbers at once.
 const BLOCK: usize = 64;
@@ -145,8 +145,8 @@ impl Matrix {
 pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], care: Care) -> [Vec<f32>; N] {
     let (width, rows) = (matrices[0].width(), matrices.map(Matrix::rows));
     let m = x.len() / width;
-    let alone = rows.iter().sum::<usize>() * x.len() < ALONE;
-    let pieces = if alone { 1 } else { rayon::current_num_threads() };
+    let pieces = (rows.iter().sum::<usize>() * x.len() / WORTH).clamp(1, rayon::current_num_threads());
+    let alone = pieces == 1;
     let step = rows.map(|rows| rows.div_ceil(pieces).next_multiple_of(8));
     let mut out = rows.map(|rows| vec![0.0; m * rows]);
     if m <= FEW {
