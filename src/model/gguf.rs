@@ -99,7 +99,11 @@ impl<R: Read> Input<R> {
             }
             4 => Setting::Integer(u64::from(self.u32()?)),
             5 => u64::try_from(i32::from_le_bytes(self.array()?)).map_or(Setting::Other, Setting::Integer),
-            6 => Setting::Number(f64::from(f32::from_le_bytes(self.array()?))),
+            6 => {
+                // As it is written in decimals: 1e-5 and not the f32 next to it.
+                let value = f32::from_le_bytes(self.array()?);
+                Setting::Number(value.to_string().parse().unwrap_or(f64::from(value)))
+            }
             8 => Setting::Text(self.text()?),
             9 => {
                 let (kind, count) = (self.u32()?, self.count("items of a list")?);
