@@ -237,6 +237,12 @@ pub struct Reflection {
     pub verdict: Verdict,
     /// The code of a rejection.
     pub reason: Option<String>,
+    /// Whether a person wants to look at it again.
+    pub flagged: bool,
+    /// An edit that was begun and not saved.
+    pub draft: Option<String>,
+    /// How many versions there are, generated and edited.
+    pub written: usize,
 }
 
 impl Reflection {

@@ -10,6 +10,7 @@ pub mod bench;
 pub mod cli;
 pub mod collect;
 pub mod control;
+pub mod curation;
 pub mod env;
 pub mod error;
 pub mod eval;

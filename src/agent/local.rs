@@ -52,6 +52,15 @@ impl LocalAgent {
         team.run(|| Prompt::new(&model.decoder, &tokens, recent, cancel))
     }
 
+    /// The exact tokens a state becomes, as text with the control tokens in it.
+    pub fn prompt_text(&self, state: &State) -> Result<String> {
+        let limit = self.model.decoder.config.context.saturating_sub(ROOM);
+        let framing = Framing::new(&self.model.tokenizer)?;
+        let mut tokens = framing.state(state, limit)?;
+        tokens.extend(framing.act());
+        self.model.tokenizer.decode_all(&tokens)
+    }
+
     /// Decodes a continuation for each start, on the agent's threads.
     fn decode(
         &self,

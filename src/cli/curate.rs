@@ -8,7 +8,9 @@ use serde_json::json;
 use super::Common;
 use crate::error::{Error, Result};
 use crate::experience::REASONS;
-use crate::store::{Decision, Store};
+use crate::collect::case_at;
+use crate::curation::suspicions;
+use crate::store::{Decision, Filter, Store, Undone};
 
 /// Arguments of `foretaste curate`.
 #[derive(Debug, Args)]
@@ -45,8 +47,20 @@ enum Act {
         /// Reflection number
         id: i64,
     },
+    /// Flag for a second look (or take the flag off with --off)
+    Flag {
+        /// Reflection number
+        id: i64,
+        /// Take the flag off
+        #[arg(long)]
+        off: bool,
+    },
+    /// What the rules point at, one line a reflection
+    Suspect,
     /// Take back the latest decision
     Undo,
+    /// Do again what undo took back
+    Redo,
     /// Read decisions from stdin: `approve ID`, `reject ID CODE`, `edit ID TEXT`, `requeue ID`, `undo`
     Apply,
 }
@@ -59,7 +73,10 @@ pub fn run(common: &Common, args: CurateArgs) -> Result<()> {
         Act::Reject { id, reason } => decide(common, &mut store, id, &Decision::Reject(reason)),
         Act::Edit { id, text } => decide(common, &mut store, id, &Decision::Edit(text)),
         Act::Requeue { id } => decide(common, &mut store, id, &Decision::Requeue),
-        Act::Undo => undo(common, &mut store),
+        Act::Flag { id, off } => decide(common, &mut store, id, &Decision::Flag(!off)),
+        Act::Suspect => suspect(common, &store),
+        Act::Undo => undo(common, store.undo()?, "undo"),
+        Act::Redo => undo(common, store.redo()?, "redo"),
         Act::Apply => {
             for (n, line) in std::io::stdin().lock().lines().enumerate() {
                 let line = line.map_err(|e| Error::new(format!("stdin line {}: {e}", n + 1)))?;
@@ -74,7 +91,7 @@ fn apply(common: &Common, store: &mut Store, line: &str) -> Result<()> {
     let mut words = line.splitn(3, ' ');
     let (act, id, rest) = (words.next().unwrap_or_default(), words.next(), words.next());
     if act == "undo" {
-        return undo(common, store);
+        return undo(common, store.undo()?, "undo");
     }
     let wrong = || {
         Error::new(format!("cannot read `{line}`"))
@@ -93,20 +110,31 @@ fn apply(common: &Common, store: &mut Store, line: &str) -> Result<()> {
 
 fn decide(common: &Common, store: &mut Store, id: i64, decision: &Decision) -> Result<()> {
     store.decide(id, decision)?;
-    let act = match decision {
-        Decision::Approve => "approve",
-        Decision::Reject(_) => "reject",
-        Decision::Edit(_) => "edit",
-        Decision::Requeue => "requeue",
-    };
+    let act = decision.word();
     common.out().line(&json!({"reflection": id, "act": act}), || format!("{act} {id}"));
     Ok(())
 }
 
-fn undo(common: &Common, store: &mut Store) -> Result<()> {
-    let undone = store.undo()?.ok_or_else(|| Error::new("there is no decision to undo"))?;
-    common.out().line(&json!({"reflection": undone.reflection, "undone": undone.act}), || {
-        format!("undid: {} {}", undone.act, undone.reflection)
+fn undo(common: &Common, turned: Option<Undone>, did: &str) -> Result<()> {
+    let turned = turned.ok_or_else(|| Error::new(format!("there is no decision to {did}")))?;
+    let key = if did == "undo" { "undone" } else { "redone" };
+    common.out().line(&json!({"reflection": turned.reflection, key: turned.act, "count": turned.count}), || {
+        format!("{did}: {} {}", turned.act, turned.reflection)
     });
+    Ok(())
+}
+
+fn suspect(common: &Common, store: &Store) -> Result<()> {
+    for item in store.queue(&Filter::default(), 100_000)?.items {
+        let trajectory = store.trajectory(item.trajectory)?;
+        let Some(case) = case_at(&trajectory, &store.branches(item.trajectory)?, item.t) else { continue };
+        let found = suspicions(item.text(), &case);
+        if !found.is_empty() {
+            let codes: Vec<&str> = found.iter().map(|s| s.code).collect();
+            common.out().line(&json!({"reflection": item.id, "verdict": item.verdict, "suspicions": found}), || {
+                format!("{} {} {}", item.id, item.verdict.word(), codes.join(" "))
+            });
+        }
+    }
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::Common;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
 use crate::formats::{self, Observations, Set};
+use crate::store::Filter;
 
 /// Arguments of `foretaste data`.
 #[derive(Debug, Args)]
@@ -44,6 +45,14 @@ enum DataCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Every act of curation, the newest first
+    Audit {
+        /// At most this many
+        #[arg(long, default_value_t = 10_000)]
+        limit: usize,
+    },
+    /// The curation in figures
+    Statistics,
     /// Take a trajectory out of every list and training set (data restore puts it back)
     Delete {
         /// Its number
@@ -81,7 +90,7 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         DataCommand::List { what: Some(what), limit } => rows(match what {
             Rows::Demonstrations => store.trajectories(Some(Purpose::Demonstration), limit)?.iter().map(value).collect(),
             Rows::Explorations => store.trajectories(Some(Purpose::Exploration), limit)?.iter().map(value).collect(),
-            Rows::Reflections => store.queue(None, limit)?.items.iter().map(value).collect(),
+            Rows::Reflections => store.queue(&Filter::default(), limit)?.items.iter().map(value).collect(),
             Rows::Runs => store.runs()?.iter().map(value).collect(),
             Rows::Checkpoints => store.checkpoints()?.iter().map(value).collect(),
             Rows::Evaluations => store.evaluations()?.iter().map(value).collect(),
@@ -90,6 +99,8 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             let trajectory = store.trajectory(id)?;
             rows(vec![json!({"trajectory": trajectory, "branches": store.branches(id)?})])
         }
+        DataCommand::Audit { limit } => rows(store.audit(limit)?.iter().map(value).collect()),
+        DataCommand::Statistics => rows(vec![value(&store.statistics()?)]),
         DataCommand::Delete { id } | DataCommand::Restore { id } => {
             let deleted = matches!(args.command, DataCommand::Delete { .. });
             if deleted {

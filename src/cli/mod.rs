@@ -19,12 +19,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::control::Control;
 use crate::env::{STEP_LIMIT, Suite, limited, open_suite};
 use crate::error::{Error, Result};
 use crate::paths;
+use crate::tui::keymap;
 use crate::store::Store;
 use out::Out;
 
@@ -105,6 +106,20 @@ enum Command {
     Model(model::ModelArgs),
     /// Measure this program on this machine
     Bench(bench::BenchArgs),
+    /// Every key of the terminal program
+    Keys {
+        /// As a page of the docs
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Completions for a shell, on stdout
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// The manual page, on stdout
+    Man,
     /// Check terminal, data directory, model and suites, and say what to do about each finding
     Doctor,
 }
@@ -124,6 +139,14 @@ pub fn main() -> ExitCode {
         Some(Command::Replay(args)) => replay::run(&common, &args),
         Some(Command::Model(args)) => model::run(&common, args),
         Some(Command::Bench(args)) => bench::run(&common, args),
+        Some(Command::Keys { markdown }) => keys(&common, markdown),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "foretaste", &mut std::io::stdout());
+            Ok(())
+        }
+        Some(Command::Man) => clap_mangen::Man::new(Cli::command())
+            .render(&mut std::io::stdout())
+            .map_err(|e| Error::new(format!("writing the manual page: {e}"))),
         Some(Command::Doctor) => doctor::run(&common, &cli.opening),
     };
     match result {
@@ -137,6 +160,21 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The key table with the person's own keys in it.
+fn keys(common: &Common, markdown: bool) -> Result<()> {
+    if markdown {
+        print!("{}", keymap::page());
+        return Ok(());
+    }
+    let map = keymap::Keymap::load(&paths::data_dir(common.data_dir.clone())?.join("keys.toml"))?;
+    for entry in &map.entries {
+        let (scope, b) = (keymap::word(entry.binding.screen), &entry.binding);
+        let row = serde_json::json!({"screen": scope, "name": b.name, "keys": entry.shown, "what": b.long});
+        common.out().line(&row, || format!("{scope:<11} {:<15} {:<13} {}", b.name, entry.shown, b.long));
+    }
+    Ok(())
 }
 
 fn open_terminal(common: &Common, opening: &SuiteArgs, expert: &person::ExpertArg) -> Result<()> {

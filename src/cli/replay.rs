@@ -5,12 +5,16 @@ use serde_json::json;
 
 use super::Common;
 use crate::error::Result;
+use crate::formats::story::Story;
 
 /// Arguments of `foretaste replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// The trajectory's number (see data list)
     id: i64,
+    /// Write it as a whole: text, a web page, an asciinema cast
+    #[arg(long, value_enum)]
+    format: Option<Story>,
 }
 
 /// Runs the command.
@@ -18,6 +22,10 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
     let (store, out) = (common.store()?, common.out());
     let trajectory = store.trajectory(args.id)?;
     let branches = store.branches(args.id)?;
+    if let Some(story) = args.format {
+        print!("{}", story.tell(&trajectory, &branches));
+        return Ok(());
+    }
     for t in 0..=trajectory.steps.len() {
         let step = t.checked_sub(1).and_then(|before| trajectory.steps.get(before));
         let here: Vec<_> = branches.iter().filter(|branch| branch.t == t).collect();

@@ -12,7 +12,7 @@ use crate::collect::{Yardstick, step_of, trajectory_at, try_action};
 use crate::control::Cancel;
 use crate::env::{Environment, Expert, Experts, Opened, Silence, Suite, Voice};
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Effect, Purpose, Trajectory};
+use crate::experience::{Branch, Effect, Purpose, State, Trajectory};
 
 /// The name under which a person acts, and is the expert.
 pub const HUMAN: &str = "human";
@@ -218,6 +218,31 @@ impl Session {
             _ => None,
         };
         actions.iter().map(|(action, source)| self.outcome(action, source, expert.as_ref())).collect()
+    }
+
+    /// A fork of the world after an action of the current state, and the state it is in then.
+    pub fn after(&self, action: &str) -> Result<(Box<dyn Environment>, State)> {
+        let mut env = self.env().fork()?;
+        env.step(action)?;
+        let mut trajectory = self.trajectory();
+        trajectory.steps.push(step_of(env.as_ref(), action, HUMAN));
+        let state = trajectory.state(trajectory.steps.len());
+        Ok((env, state))
+    }
+
+    /// The way here and the expert's step from here, with what was executed beside it: what a reflection is written
+    /// about. Refused where no expert speaks.
+    pub fn with_advice(&self) -> Result<Trajectory> {
+        let voice = match self.advice() {
+            Some(Ok(voice)) => voice,
+            _ => return Err(Error::new("no expert speaks here, so there is nothing to explain").hint("e lets another speak")),
+        };
+        let mut trajectory = self.trajectory();
+        let mut env = self.env().fork()?;
+        env.step(&voice.advice.action)?;
+        trajectory.steps.push(step_of(env.as_ref(), &voice.advice.action, voice.name));
+        trajectory.actor = voice.name.to_string();
+        Ok(trajectory)
     }
 
     fn outcome(&self, action: &str, source: &str, expert: Option<&Yardstick<'_>>) -> Result<Outcome> {

@@ -2,6 +2,8 @@
 //! `reflection_sft` of the authors' data layout). The state is rendered the same way in all three; the loss belongs on
 //! the last assistant turn.
 
+pub mod story;
+
 use std::io::{BufWriter, Write};
 use std::path::Path;
 

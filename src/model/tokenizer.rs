@@ -113,6 +113,11 @@ impl Tokenizer {
         self.inner.decode(ids, true).map_err(failed)
     }
 
+    /// The text of token ids, control tokens written out.
+    pub fn decode_all(&self, ids: &[u32]) -> Result<String> {
+        self.inner.decode(ids, false).map_err(failed)
+    }
+
     /// The file's text.
     pub fn to_json(&self) -> Result<String> {
         self.inner.to_string(true).map_err(failed)

@@ -8,7 +8,7 @@ mod decisions;
 mod runs;
 mod trajectories;
 
-pub use decisions::{Decision, Queue, Undone};
+pub use decisions::{AuditRow, Decision, Filter, Queue, Statistics, Undone};
 pub use runs::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
 pub use trajectories::{Counts, NewReflection, TrajectorySummary};
 
@@ -20,9 +20,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use crate::error::{Error, Result};
 
 /// The schema's version; a store with a higher one was written by a newer program.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
-const SCHEMA: &str = include_str!("schema.sql");
+/// What each version added.
+const SCHEMA: [&str; 2] = [include_str!("schema.sql"), include_str!("schema2.sql")];
 
 /// A connection to the store.
 #[derive(Debug)]
@@ -60,8 +61,8 @@ impl Store {
             // Immediate, so that of two programs that start together one creates and the other finds.
             let migration = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(at)?;
             let version: i64 = migration.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(at)?;
-            if version < 1 {
-                migration.execute_batch(SCHEMA).map_err(at)?;
+            for step in SCHEMA.iter().skip(version.max(0) as usize) {
+                migration.execute_batch(step).map_err(at)?;
             }
             migration.pragma_update(None, "user_version", VERSION).map_err(at)?;
             migration.commit().map_err(at)?;
@@ -104,6 +105,18 @@ mod tests {
         Store::open(dir.path()).unwrap().db.pragma_update(None, "user_version", 99).unwrap();
         let error = Store::open(dir.path()).unwrap_err();
         assert!(error.message().contains("newer foretaste") && error.next_step().unwrap().contains("--data-dir"));
+    }
+
+    #[test]
+    fn a_store_of_the_first_version_is_brought_up_with_its_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = Connection::open(dir.path().join("foretaste.sqlite")).unwrap();
+        old.execute_batch(SCHEMA[0]).unwrap();
+        old.execute_batch("PRAGMA user_version = 1; INSERT INTO settings VALUES ('screen', 'Data');").unwrap();
+        drop(old);
+        let store = Store::open(dir.path()).unwrap();
+        assert_eq!(store.setting("screen").unwrap().as_deref(), Some("Data"));
+        assert!(store.audit(10).unwrap().is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Training: objectives, examples as token trees, the update loop, checkpoints.
 
+pub mod alerts;
 pub mod checkpoint;
 pub mod examples;
 pub mod trainer;

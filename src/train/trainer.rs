@@ -99,6 +99,23 @@ impl Data {
             data.summary.tokens += trees.iter().map(|example| example.tree.len()).sum::<usize>();
             (if demos.len() >= 20 && i % 20 == 19 { &mut data.held_out } else { &mut data.train }).extend(trees);
         }
+        if carry.reflections {
+            // States that a person explored and reflected on: only the reflection is a target, not the way there.
+            for id in store.reflected_explorations(plan.suite.as_deref(), plan.split.as_deref())? {
+                let trajectory = store.trajectory(id)?;
+                let reflections = store.approved(id)?;
+                let mut trees = examples(&framing, &trajectory, &[], &reflections, carry, context)?;
+                for kind in trees.iter_mut().flat_map(|tree| &mut tree.kinds) {
+                    if *kind != Kind::Reflection {
+                        *kind = Kind::Context;
+                    }
+                }
+                data.summary.reflections += reflections.len();
+                data.summary.trees += trees.len();
+                data.summary.tokens += trees.iter().map(|example| example.tree.len()).sum::<usize>();
+                data.train.extend(trees);
+            }
+        }
         let missing =
             |what: &str, command: &str| Err(Error::new(format!("there is nothing to train on: {what}")).hint(command));
         if data.summary.demonstrations == 0 {
@@ -216,6 +233,35 @@ fn memory_plan(plan: &Plan, net: Net<'_>, data: &Data) -> Result<memory::Plan> {
     Ok(needed)
 }
 
+/// What a run would train on, take and cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// What it trains on.
+    pub data: DataSummary,
+    /// Tokens of all its updates, about.
+    pub tokens: u64,
+    /// Memory it needs.
+    pub memory: memory::Plan,
+    /// Tokens a second of the newest run in the store, if there is one.
+    pub speed: Option<f64>,
+}
+
+/// Works out a [`Forecast`]; an error says why the run cannot start.
+pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forecast> {
+    let (parts, source) = checkpoint::find(store, start)?;
+    let weights = Trainable::from_parts(&parts, &source)?;
+    let data = Data::read(store, plan, &weights.tokenizer, weights.config.context)?;
+    let fresh = plan.adapter(&weights.config)?;
+    let memory = memory_plan(plan, Net { adapter: fresh.as_ref(), ..weights.net() }, &data)?;
+    let mean = data.summary.tokens as f64 / data.summary.trees.max(1) as f64;
+    let newest = store.runs()?.first().map(|run| run.id);
+    let speeds = newest.map_or(Ok(Vec::new()), |run| store.metric(run, "tokens_per_s"))?;
+    let recent: Vec<f64> = speeds.iter().rev().take(50).filter_map(|point| point.value).collect();
+    let speed = (!recent.is_empty()).then(|| recent.iter().sum::<f64>() / recent.len() as f64);
+    let tokens = (mean * plan.batch as f64 * plan.steps as f64) as u64;
+    Ok(Forecast { data: data.summary, tokens, memory, speed })
+}
+
 /// Starts a run from `weights` (`start` names them) and trains it to the end, or until it is cancelled.
 pub fn train(
     store: &mut Store,
@@ -317,6 +363,8 @@ fn updates(
     let team = Team::new(plan.workers, Priority::Background)?;
     let meter = Meter::new(plan.objective.word(), *step, plan.steps);
     let (began, shapes) = (Instant::now(), weights.net().shapes());
+    // Time goes on where it was, so that a resumed run's curve by minutes does not fold back.
+    let before = store.metric(run, "loss")?.iter().filter(|point| point.step <= *step).map(|point| point.wall_ms).max();
     while *step < plan.steps {
         control.checkpoint()?;
         let started = Instant::now();
@@ -347,7 +395,7 @@ fn updates(
             let names = [("valid_action", 0), ("valid_observation", 1), ("valid_reflection", 2)];
             metrics.extend(names.iter().filter_map(|(name, slot)| Some((*name, valid.mean(*slot)?))));
         }
-        store.add_metrics(run, *step, began.elapsed().as_millis() as i64, &metrics)?;
+        store.add_metrics(run, *step, before.unwrap_or(0) + began.elapsed().as_millis() as i64, &metrics)?;
         each(Event::Update { step: *step, metrics: &metrics, progress: meter.at(*step) });
         if (*step).is_multiple_of(plan.save_every) || *step == plan.steps {
             let folder = checkpoint::save(store, run, *step, weights, optimiser)?;

@@ -6,12 +6,16 @@ use crossterm::event::KeyEvent;
 
 use super::caps::Caps;
 use super::effect::{DeskCmd, Effect, JobCmd, Kind, Notice, Screen, WorldCmd};
-use super::keys::{self, Act};
+use super::keymap::Keymap;
+use super::keys::Act;
 use super::msg::{JobMsg, Msg};
+use super::popups::{Choice, Popup};
 use super::screens::{curate, data, explore, replay, train};
-use super::theme::Theme;
+use super::theme::{Palette, Theme};
 use crate::collect::Scope;
 use crate::control::Progress;
+use crate::curation;
+use crate::experience::REASONS;
 
 /// A running job.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,17 +28,6 @@ pub struct Job {
     pub stopping: bool,
 }
 
-/// A box over the screen that takes all keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Popup {
-    /// All keys of the screen.
-    Help(usize),
-    /// Really leave while work runs?
-    Quit,
-    /// How many games to collect.
-    Collect(usize),
-}
-
 /// The interface.
 #[derive(Debug)]
 pub struct App {
@@ -44,6 +37,8 @@ pub struct App {
     pub popup: Option<Popup>,
     /// How things look.
     pub theme: Theme,
+    /// What keys do.
+    pub keymap: Keymap,
     /// Explore.
     pub explore: explore::State,
     /// Curate.
@@ -68,13 +63,16 @@ pub struct App {
 impl App {
     /// The interface before anything is known.
     pub fn new(suite: &str, caps: Caps) -> Self {
+        let mut train = train::State::default();
+        train.set_suite(suite);
         Self {
             screen: Screen::Explore,
             popup: None,
-            theme: Theme::new(caps),
+            theme: Theme::new(caps, Palette::default()),
+            keymap: Keymap::default(),
             explore: explore::State::default(),
             curate: curate::State::default(),
-            train: train::State::default(),
+            train,
             replay: replay::State::default(),
             data: data::State::default(),
             jobs: BTreeMap::new(),
@@ -108,7 +106,7 @@ impl App {
         let mut effects = vec![Effect::Desk(DeskCmd::Remember("screen", screen.word().into()))];
         effects.extend(match screen {
             Screen::Explore => Vec::new(),
-            Screen::Curate => vec![Effect::Desk(DeskCmd::Queue(self.curate.filter))],
+            Screen::Curate => vec![Effect::Desk(DeskCmd::Queue(self.curate.filter.clone()))],
             Screen::Train => vec![Effect::Desk(DeskCmd::Runs)],
             Screen::Replay => vec![Effect::Desk(DeskCmd::Trajectories(self.replay.filter))],
             Screen::Data => vec![Effect::Desk(DeskCmd::Data)],
@@ -118,7 +116,7 @@ impl App {
 
     /// What the screens show of the store, read again.
     fn refresh(&self) -> Vec<Effect> {
-        let mut effects = vec![Effect::Desk(DeskCmd::Queue(self.curate.filter)), Effect::Desk(DeskCmd::Runs)];
+        let mut effects = vec![Effect::Desk(DeskCmd::Queue(self.curate.filter.clone())), Effect::Desk(DeskCmd::Runs)];
         effects.push(Effect::Desk(DeskCmd::Trajectories(self.replay.filter)));
         if self.screen == Screen::Data {
             effects.push(Effect::Desk(DeskCmd::Data));
@@ -143,7 +141,15 @@ impl App {
             }
             Msg::Job(kind, msg) => self.job(kind, msg),
             Msg::Explore(msg) => self.explore.update(msg),
-            Msg::Curate(msg) => self.curate.update(msg),
+            Msg::Curate(msg) => {
+                let mut effects = if matches!(msg, curate::Msg::Show(_)) { self.show(Screen::Curate) } else { Vec::new() };
+                effects.extend(self.curate.update(msg));
+                effects
+            }
+            Msg::Text(title, lines) => {
+                self.popup = Some(Popup::Text(title, lines, 0));
+                Vec::new()
+            }
             Msg::Train(msg) => self.train.update(msg),
             Msg::Replay(msg) => self.replay.update(msg),
             Msg::Data(msg) => {
@@ -155,7 +161,7 @@ impl App {
 
     fn tick(&mut self) -> Vec<Effect> {
         let mut effects = self.replay.tick();
-        if self.screen == Screen::Train && self.jobs.contains_key(&Kind::Train) {
+        if self.screen == Screen::Train && !(self.jobs.get(&Kind::Train).is_none() && self.train.alive.is_empty()) {
             effects.push(Effect::Desk(DeskCmd::Runs));
         }
         effects
@@ -198,45 +204,109 @@ impl App {
     }
 
     fn paste(&mut self, text: &str) -> Vec<Effect> {
-        match self.screen {
-            Screen::Explore => self.explore.paste(text),
-            Screen::Curate => self.curate.paste(text),
-            _ => {}
+        match (&mut self.popup, self.screen) {
+            (Some(Popup::Palette(input, _)), _) => {
+                *input = tui_input::Input::new(format!("{}{}", input.value(), text.lines().next().unwrap_or_default()));
+            }
+            (Some(_), _) => {}
+            (None, Screen::Explore) => self.explore.paste(text),
+            (None, Screen::Curate) => self.curate.paste(text),
+            (None, Screen::Replay) => self.replay.paste(text),
+            (None, _) => {}
         }
         Vec::new()
     }
 
     fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        if let Some(popup) = self.popup.clone() {
-            return self.popup_key(&popup, key);
+        if let Some(mut popup) = self.popup.take() {
+            let choice = popup.key(key, self);
+            return self.chosen(choice, popup);
         }
         let taken = match self.screen {
             Screen::Explore => self.explore.typing(key),
             Screen::Curate => self.curate.typing(key),
-            Screen::Train => self.train.typing(key).map(|mut effects| {
-                // A run started here is on the suite that is open here.
-                for effect in &mut effects {
-                    if let Effect::Job(JobCmd::Train(plan, _)) = effect {
-                        plan.suite = Some(self.suite.clone());
-                    }
-                }
-                effects
-            }),
-            Screen::Replay | Screen::Data => None,
+            Screen::Train => self.train.typing(key),
+            Screen::Replay => self.replay.typing(key),
+            Screen::Data => None,
         };
         match taken {
             Some(effects) => effects,
-            None => keys::lookup(self.screen, key).map_or_else(Vec::new, |act| self.act(act)),
+            None => self.keymap.lookup(self.screen, key).map_or_else(Vec::new, |act| self.act(act)),
         }
+    }
+
+    /// Whether a key means something now: what does not stands neither in the footer nor in the palette.
+    pub fn applies(&self, act: Act) -> bool {
+        match (act, self.screen) {
+            (Act::Collect, _) => !self.jobs.contains_key(&Kind::Collect),
+            (Act::Evaluate, _) => !self.jobs.contains_key(&Kind::Evaluate),
+            (_, Screen::Explore) => self.explore.applies(act),
+            (_, Screen::Curate) => self.curate.applies(act),
+            (_, Screen::Train) => self.train.applies(act, self.jobs.contains_key(&Kind::Train)),
+            (_, Screen::Replay) => self.replay.applies(act),
+            (_, Screen::Data) => true,
+        }
+    }
+
+    fn open(&mut self, popup: Popup) -> Vec<Effect> {
+        self.popup = Some(popup);
+        Vec::new()
+    }
+
+    /// Texts that a screen wants read need no thread.
+    fn shown(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+        let mut others = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Show(title, lines) => self.popup = Some(Popup::Text(title, lines, 0)),
+                other => others.push(other),
+            }
+        }
+        others
+    }
+
+    fn copy(&mut self, json: bool) -> Vec<Effect> {
+        let text = match self.screen {
+            Screen::Explore => self.explore.copy(json),
+            Screen::Curate => self.curate.copy(json),
+            Screen::Train => self.train.copy(json),
+            Screen::Replay => self.replay.copy(json),
+            Screen::Data => None,
+        };
+        let Some(text) = text else { return Vec::new() };
+        self.say(Notice::info(format!("copied {} characters", text.chars().count())));
+        vec![Effect::Copy(text)]
     }
 
     fn act(&mut self, act: Act) -> Vec<Effect> {
         match act {
             Act::Show(screen) => self.show(screen),
-            Act::Help => {
-                self.popup = Some(Popup::Help(0));
-                Vec::new()
+            Act::Beside(by) => self.show(self.screen.beside(by)),
+            Act::Help => self.open(Popup::Help(0)),
+            Act::Palette => self.open(Popup::Palette(tui_input::Input::default(), 0)),
+            Act::Notices => {
+                let said = self.notices.iter().rev().map(|n| format!("{} {}", if n.bad { "!" } else { "·" }, n.text));
+                let lines: Vec<String> = said.collect();
+                let lines = if lines.is_empty() { vec!["nothing was said yet".into()] } else { lines };
+                self.open(Popup::Text("Said since the start, the newest first".into(), lines, 0))
             }
+            Act::Rubric => {
+                let reasons = REASONS.iter().map(|(code, what)| format!("{code:<18} {what}"));
+                let rules = curation::rules().map(|(code, what)| format!("{code:<18} {what}"));
+                let head = |text: &str| vec![String::new(), text.to_string(), String::new()];
+                let asked = "Is it true, does it use what was seen, and should the agent think like this?".to_string();
+                let lines = [vec![asked], head("Reasons to reject"), reasons.collect(), head("What rules point at (they never decide)"), rules.collect()];
+                self.open(Popup::Text("Rubric".into(), lines.concat(), 0))
+            }
+            Act::Theme => {
+                let at = Palette::ALL.iter().position(|palette| *palette == self.theme.palette).unwrap_or_default();
+                let palette = Palette::ALL[(at + 1) % Palette::ALL.len()];
+                self.theme.palette = palette;
+                self.say(Notice::info(format!("theme {}", palette.word())));
+                vec![Effect::Desk(DeskCmd::Remember("theme", palette.word().into()))]
+            }
+            Act::Copy(json) => self.copy(json),
+            Act::Suspend => vec![Effect::Suspend],
             Act::Quit => {
                 self.quit = self.jobs.is_empty();
                 self.popup = (!self.quit).then_some(Popup::Quit);
@@ -263,35 +333,42 @@ impl App {
             act => match self.screen {
                 Screen::Explore => self.explore.act(act),
                 Screen::Curate => self.curate.act(act),
-                Screen::Train => self.train.act(act, self.jobs.contains_key(&Kind::Train)),
-                Screen::Replay => self.replay.act(act),
-                Screen::Data => data::act(act),
+                Screen::Train => {
+                    let open = self.explore.view.as_ref().map(|view| train::Open {
+                        state: view.state.clone(),
+                        actions: view.admissible.clone(),
+                        expert: view.expert.as_ref().map(|(_, advice)| advice.action.clone()),
+                    });
+                    self.train.act(act, self.jobs.contains_key(&Kind::Train), open)
+                }
+                Screen::Replay => {
+                    let effects = self.replay.act(act);
+                    self.shown(effects)
+                }
+                Screen::Data => self.data.act(act),
             },
         }
     }
 
-    fn popup_key(&mut self, popup: &Popup, key: KeyEvent) -> Vec<Effect> {
-        use crossterm::event::KeyCode::{Char, Down, Enter, Esc, Up};
-        match (popup, key.code) {
-            (Popup::Help(at), Char('j') | Down) => self.popup = Some(Popup::Help(at + 1)),
-            (Popup::Help(at), Char('k') | Up) => self.popup = Some(Popup::Help(at.saturating_sub(1))),
-            (Popup::Quit, Char('s' | 'y') | Enter) => {
-                self.popup = None;
+    /// What a key in a popup comes to.
+    fn chosen(&mut self, choice: Choice, popup: Popup) -> Vec<Effect> {
+        match choice {
+            Choice::Stay => self.open(popup),
+            Choice::Close => Vec::new(),
+            Choice::Do(act) => self.act(act),
+            Choice::Stop => {
                 self.quit = true; // the program ends the jobs cleanly on its way out
+                Vec::new()
             }
-            (Popup::Collect(games), Char('+' | 'k') | Up) => self.popup = Some(Popup::Collect((games + 10).min(5000))),
-            (Popup::Collect(games), Char('-' | 'j') | Down) => {
-                self.popup = Some(Popup::Collect(games.saturating_sub(10).max(1)));
+            Choice::Leave => {
+                self.quit = true;
+                vec![Effect::Job(JobCmd::Detach)]
             }
-            (Popup::Collect(games), Enter) => {
-                self.popup = None;
+            Choice::Collect(games) => {
                 let split = self.explore.split().unwrap_or("train").to_string();
-                let scope = Scope { split, games: *games, seed: 1 };
-                return vec![Effect::Job(JobCmd::Collect { scope, expert: self.explore.expert(), k: 4 })];
+                let scope = Scope { split, games, seed: 1 };
+                vec![Effect::Job(JobCmd::Collect { scope, expert: self.explore.expert(), k: 4 })]
             }
-            (Popup::Help(_), _) | (_, Esc | Char('q' | 'n')) => self.popup = None,
-            _ => {}
         }
-        Vec::new()
     }
 }

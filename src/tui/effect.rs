@@ -1,10 +1,11 @@
 //! What the interface asks for, as data: the only thing that screens and threads share besides messages.
 
+use crate::agent::Case;
 use crate::collect::Scope;
 use crate::error::Error;
-use crate::experience::{Purpose, Reflection, State, Verdict};
+use crate::experience::{Purpose, Reflection, State};
 use crate::explore::Outcome;
-use crate::store::Decision;
+use crate::store::{Decision, Filter};
 use crate::train::Plan;
 
 /// The five screens.
@@ -75,10 +76,24 @@ pub enum Effect {
     Look(Box<Look>),
     /// The model to load; none for the newest checkpoint.
     LoadModel(Option<String>),
+    /// The exact prompt for a state, and raw replies.
+    Prompt(Box<State>, Vec<String>),
+    /// Two models on one state.
+    Beside(Box<Beside>),
+    /// Another attempt at a reflection, by the model.
+    Again(i64, Box<Case>),
     /// Of the store.
     Desk(DeskCmd),
     /// Of the jobs.
     Job(JobCmd),
+    /// Text for the terminal's clipboard.
+    Copy(String),
+    /// A text to be read: its title and lines.
+    Show(String, Vec<String>),
+    /// Leave the terminal to the shell until the program is continued.
+    Suspend,
+    /// A text to be edited in the person's editor.
+    Edit(i64, String),
 }
 
 /// What the world is asked.
@@ -102,6 +117,10 @@ pub enum WorldCmd {
     NextExpert,
     /// Keep the episode as a demonstration, with the alternatives that were executed in these states.
     Keep(Vec<(State, Vec<Outcome>)>),
+    /// Let the policy play on from what these actions of a node lead to.
+    GoOn(usize, Vec<String>),
+    /// Save the state with what was executed in it, and a reflection about it.
+    Reflect(Vec<Outcome>),
     /// Go to step `t` of a stored trajectory, verified.
     BranchOff(i64, usize),
 }
@@ -121,21 +140,52 @@ pub struct Look {
     pub k: usize,
 }
 
+/// Two models on one state.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// The model before.
+    pub before: String,
+    /// The model after.
+    pub after: String,
+    /// The state.
+    pub state: State,
+    /// Its admissible actions.
+    pub actions: Vec<String>,
+    /// What the expert does.
+    pub expert: Option<String>,
+}
+
 /// What the desk is asked.
 #[derive(Debug)]
 pub enum DeskCmd {
     /// The curation queue under a filter.
-    Queue(Option<Verdict>),
+    Queue(Filter),
     /// What a reflection is about.
     Case(Box<Reflection>),
     /// Record a decision.
     Decide(i64, Decision),
+    /// Record a decision about all of these as one act.
+    DecideAll(Vec<i64>, Decision),
     /// Take back the latest decision.
     Undo,
+    /// Do again what was taken back last.
+    Redo,
+    /// Keep an unfinished edit; none forgets it.
+    Draft(i64, Option<String>),
+    /// Figures of the curation so far.
+    Statistics,
+    /// Take a trajectory out, or put it back.
+    Delete(i64, bool),
+    /// Write a trajectory as text, web page and cast.
+    ExportOne(i64),
     /// Runs, checkpoints and evaluations.
     Runs,
     /// A curve of a run.
     Curve(i64, String),
+    /// What a run would train on, take and cost.
+    Forecast(Box<Plan>, Option<&'static str>),
+    /// End a run that another process trains, cleanly.
+    StopElsewhere(i64),
     /// Trajectories of a purpose.
     Trajectories(Option<Purpose>),
     /// One trajectory.
@@ -181,4 +231,6 @@ pub enum JobCmd {
     Pause(Kind),
     /// End cleanly.
     Stop(Kind),
+    /// Stop the run here and let a process of its own go on with it.
+    Detach,
 }

@@ -1,15 +1,14 @@
 //! What every screen stands in: the tabs above, the keys that apply now and the running jobs below, popups over it.
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Clear, Paragraph, Wrap};
+use ratatui::widgets::{Paragraph, Wrap};
 
-use super::app::{App, Popup};
+use super::app::App;
 use super::effect::{Kind, Screen};
-use super::keys::KEYS;
-use super::screens::{curate, data, explore_view, replay, train};
-use super::theme::{Theme, centered, clean, fit, ratio};
+use super::screens::{curate_view, data, explore_view, replay_view, train_view};
+use super::theme::{Theme, clean, fit, ratio};
 use crate::control::seconds;
 
 /// The smallest terminal that shows the screens.
@@ -30,6 +29,14 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
             "·" | "…" => ".",
             "→" => ">",
             "⏎" => "E",
+            "▶" | "▸" => ">",
+            "▲" => "!",
+            "‹" => "(",
+            "›" => ")",
+            "—" => "-",
+            "●" => "O",
+            "⚑" => "!",
+            "“" | "”" => "\"",
             "×" => "x",
             "↑" => "^",
             "↓" => "v",
@@ -56,9 +63,9 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
     frame.render_widget(Paragraph::new(tab_line(app, tabs.width as usize)), tabs);
     match app.screen {
         Screen::Explore => explore_view::draw(&app.explore, app.theme, frame, body),
-        Screen::Curate => curate::draw(&app.curate, app.theme, frame, body),
-        Screen::Train => train::draw(&app.train, app.theme, frame, body),
-        Screen::Replay => replay::draw(&app.replay, app.theme, frame, body),
+        Screen::Curate => curate_view::draw(&app.curate, app.theme, frame, body),
+        Screen::Train => train_view::draw(&app.train, app.theme, frame, body),
+        Screen::Replay => replay_view::draw(&app.replay, app.theme, frame, body),
         Screen::Data => data::draw(&app.data, app.theme, frame, body),
     }
     if let Some(notice) = app.notices.back() {
@@ -69,7 +76,7 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
     }
     frame.render_widget(Paragraph::new(key_line(app, keys.width as usize)), keys);
     if let Some(popup) = &app.popup {
-        draw_popup(app, popup, frame, body);
+        popup.draw(app, frame, body);
     }
 }
 
@@ -108,15 +115,16 @@ fn key_line(app: &App, width: usize) -> Line<'static> {
     let jobs = jobs.join("  ");
     let mut room = width.saturating_sub(jobs.chars().count() + 10);
     let mut spans = vec![Span::raw(" ")];
-    let own = KEYS.iter().filter(|b| b.screen == Some(app.screen) && !b.short.is_empty());
-    for binding in own {
-        let size = binding.shown.chars().count() + binding.short.chars().count() + 4;
+    let own = app.keymap.entries.iter().filter(|e| e.binding.screen == Some(app.screen));
+    for entry in own.filter(|e| !e.binding.short.is_empty() && app.applies(e.binding.act)) {
+        let (key, word) = (entry.first(), entry.binding.short);
+        let size = key.chars().count() + word.chars().count() + 4;
         if size > room {
             continue;
         }
         room -= size;
-        spans.push(Span::styled(binding.shown, theme.key()));
-        spans.push(Span::raw(format!(" {} · ", binding.short)));
+        spans.push(Span::styled(key.to_string(), theme.key()));
+        spans.push(Span::raw(format!(" {word} · ")));
     }
     spans.push(Span::styled("?", theme.key()));
     spans.push(Span::raw(" keys  "));
@@ -138,80 +146,4 @@ fn job_cell(kind: Kind, job: &super::app::Job, theme: Theme, short: bool) -> Str
     let bar = theme.bar(share, 6);
     let frame = theme.glyph("▏", "|");
     format!("{} {}/{} {frame}{bar:<6}{frame} {:.1}/s{state}", progress.doing, progress.done, progress.total, progress.rate)
-}
-
-fn draw_popup(app: &App, popup: &Popup, frame: &mut Frame<'_>, body: Rect) {
-    let theme = app.theme;
-    match popup {
-        Popup::Help(at) => {
-            let area = centered(body, 84, 40);
-            let lines = help(app.screen, theme);
-            let last = (lines.len() as u16).saturating_sub(area.height.saturating_sub(2));
-            frame.render_widget(Clear, area);
-            let title = format!("{} · j k scroll · any other key leaves", app.screen.word());
-            let text = Paragraph::new(lines).scroll(((*at as u16).min(last), 0));
-            frame.render_widget(text.block(theme.panel(&title)), area);
-        }
-        Popup::Quit => {
-            let area = centered(body, 56, 5);
-            frame.render_widget(Clear, area);
-            let lines = vec![
-                Line::from(" Work is under way. A stopped run can go on later."),
-                Line::default(),
-                Line::from(vec![
-                    Span::styled(" s", theme.key()),
-                    Span::raw(" stop cleanly and leave   "),
-                    Span::styled("Esc", theme.key()),
-                    Span::raw(" stay"),
-                ]),
-            ];
-            frame.render_widget(Paragraph::new(lines).block(theme.panel("Leave?")), area);
-        }
-        Popup::Collect(games) => {
-            let area = centered(body, 66, 8);
-            frame.render_widget(Clear, area);
-            let split = app.explore.split().unwrap_or("train");
-            let lines = vec![
-                Line::from(format!(" {games} games of {split}:")),
-                Line::from("  expert trajectories,"),
-                Line::from("  4 executed alternatives at every state (uniform),"),
-                Line::from("  a reflection for every state (template), to be reviewed."),
-                Line::default(),
-                Line::from(vec![
-                    Span::styled(" ⏎", theme.key()),
-                    Span::raw(" start   "),
-                    Span::styled("+ -", theme.key()),
-                    Span::raw(" games   "),
-                    Span::styled("Esc", theme.key()),
-                    Span::raw(" leave"),
-                ]),
-            ];
-            frame.render_widget(Paragraph::new(lines).block(theme.panel("Collect")), area);
-        }
-    }
-}
-
-fn help(screen: Screen, theme: Theme) -> Vec<Line<'static>> {
-    let row = |shown: &'static str, long: &'static str| {
-        Line::from(vec![Span::styled(format!(" {shown:>9}  "), theme.key()), Span::raw(long)])
-    };
-    let mut lines: Vec<Line<'static>> =
-        KEYS.iter().filter(|b| b.screen == Some(screen)).map(|b| row(b.shown, b.long)).collect();
-    lines.push(Line::default());
-    lines.extend(KEYS.iter().filter(|b| b.screen.is_none()).map(|b| row(b.shown, b.long)));
-    lines.push(Line::default());
-    let words: &[(&str, &str)] = &[
-        ("expert", "who knows what to do in this state; e changes who it is"),
-        ("alternative", "another action, executed for one step on a copy of the world"),
-        ("predicted", "the next state as the model expects it, before it is executed"),
-        ("actual", "what the environment really answered; [only predicted] {only actual}"),
-        ("reflection", "why the expert's action is preferable, from executed outcomes"),
-        ("h p u E", "who chose a step: human, policy, uniform draw, expert"),
-    ];
-    lines.extend(
-        words
-            .iter()
-            .map(|(word, what)| Line::from(vec![Span::styled(format!(" {word:>11}  "), theme.strong()), Span::raw(*what)])),
-    );
-    lines
 }

@@ -1,6 +1,4 @@
-//! The key table: the only source for dispatch, the footer and the `?` page.
-
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+//! The key table: the only source for dispatch, the footer, the `?` page, the palette and the docs.
 
 use super::effect::Screen;
 
@@ -9,8 +7,20 @@ use super::effect::Screen;
 pub enum Act {
     /// Show a screen.
     Show(Screen),
+    /// The screen so many tabs on.
+    Beside(usize),
     /// The `?` page.
     Help,
+    /// All actions by name.
+    Palette,
+    /// What was said since the start.
+    Notices,
+    /// The next theme.
+    Theme,
+    /// Copy what is in front; as JSON if true.
+    Copy(bool),
+    /// Give the shell its terminal back for a while.
+    Suspend,
     /// Leave.
     Quit,
     /// Move a selection or scroll.
@@ -19,7 +29,7 @@ pub enum Act {
     NextPanel,
     /// Do the main thing with what is selected.
     Enter,
-    /// Take alternative N (1–9), or give reason N.
+    /// Take alternative N (1–9), or show the outcome that N cites.
     Number(usize),
     /// Take the selected admissible action.
     TakeSelected,
@@ -27,6 +37,8 @@ pub enum Act {
     TypeAction,
     /// Take back the last thing.
     Undo,
+    /// Do again what was taken back.
+    Redo,
     /// Choose a node of the tree.
     Nodes,
     /// More alternatives.
@@ -41,34 +53,80 @@ pub enum Act {
     Expert,
     /// Keep the episode as a demonstration.
     Keep,
+    /// Write a reflection about this state.
+    Reflect,
+    /// Let the policy play on from each outcome.
+    GoOn,
+    /// Hide the model's advice, or show it.
+    Hide,
+    /// The exact prompt and reply of the model.
+    Prompt,
     /// Approve.
     Approve,
     /// Edit.
     Edit,
+    /// Edit in the person's own editor.
+    Editor,
     /// Reject.
     Reject,
     /// Skip.
     Skip,
+    /// Flag, or take the flag off.
+    Flag,
     /// Back to pending.
     Requeue,
     /// Change the filter.
     Filter,
+    /// Look for text.
+    Search,
+    /// The next (or the previous) hit.
+    Hit(bool),
+    /// Word difference between versions.
+    Difference,
+    /// What the reasons mean.
+    Rubric,
+    /// Figures of the session.
+    Statistics,
+    /// Decide on everything listed.
+    Bulk,
     /// Start a run or an export.
     Start,
     /// Pause or go on.
     Pause,
     /// Stop cleanly.
     Stop,
+    /// Go on with what stopped.
+    Resume,
     /// Evaluate now.
     Evaluate,
     /// Load a checkpoint into Explore.
     Use,
     /// Next curve.
     Metric,
+    /// Smoothing of the curve.
+    Smooth,
+    /// Logarithmic axis, or linear.
+    Log,
+    /// What the horizontal axis counts.
+    Axis,
+    /// Zoom in (or out).
+    Zoom(bool),
+    /// Everything in view again.
+    Fit,
+    /// Lay the selected run's curve over the others, or take it off.
+    Overlay,
     /// Play or pause a replay.
     Play,
+    /// Faster (or slower).
+    Speed(bool),
+    /// The next (or the previous) mark.
+    Mark(bool),
     /// Branch off in Explore.
     BranchOff,
+    /// Write the trajectory as files.
+    Export,
+    /// Delete, with undo.
+    Delete,
 }
 
 /// Where a selection moves.
@@ -82,6 +140,10 @@ pub enum Direction {
     Left,
     /// One right (a step on).
     Right,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
     /// To the first.
     First,
     /// To the last.
@@ -93,155 +155,150 @@ pub enum Direction {
 pub struct Binding {
     /// The screen it belongs to; none for all.
     pub screen: Option<Screen>,
-    /// The keys, any of them.
-    pub keys: &'static [KeyCode],
+    /// What a person's own `keys.toml` calls it, unique within its screen.
+    pub name: &'static str,
+    /// The keys as written in `keys.toml`, any of them, separated by spaces.
+    pub keys: &'static str,
     /// What they do.
     pub act: Act,
-    /// How the keys are written.
-    pub shown: &'static str,
     /// A word for the footer; empty to leave it out there.
     pub short: &'static str,
-    /// A sentence for the `?` page.
+    /// A sentence for the `?` page and the palette.
     pub long: &'static str,
 }
 
-const fn on(
-    screen: Screen,
-    keys: &'static [KeyCode],
-    act: Act,
-    shown: &'static str,
-    short: &'static str,
-    long: &'static str,
-) -> Binding {
-    Binding { screen: Some(screen), keys, act, shown, short, long }
-}
+/// `(name, keys, act, footer word, sentence)`.
+type Row = (&'static str, &'static str, Act, &'static str, &'static str);
 
-const fn everywhere(
-    keys: &'static [KeyCode],
-    act: Act,
-    shown: &'static str,
-    short: &'static str,
-    long: &'static str,
-) -> Binding {
-    Binding { screen: None, keys, act, shown, short, long }
-}
-
-use Direction::{Down, First, Last, Left, Right, Up};
-use KeyCode::Char as C;
+use Direction::{Down, First, Last, Left, PageDown, PageUp, Right, Up};
 use Screen::{Curate, Data, Explore, Replay, Train};
 
-/// All keys. On the first three screens digits mean what stands beside them, so screens are also on F1–F5.
-pub const KEYS: &[Binding] = &[
-    on(Explore, &[KeyCode::Enter], Act::Enter, "⏎", "step expert", "take the expert's action"),
-    on(
-        Explore,
-        &[C('1'), C('2'), C('3'), C('4'), C('5'), C('6'), C('7'), C('8'), C('9')],
-        Act::Number(0),
-        "1-9",
-        "take alternative",
-        "take that alternative instead",
-    ),
-    on(
-        Explore,
-        &[C('a')],
-        Act::TypeAction,
-        "a",
-        "type action",
-        "type an action; the list narrows as you type, Tab completes",
-    ),
-    on(Explore, &[C('t'), C(' ')], Act::TakeSelected, "t", "take selected", "take the admissible action under the cursor"),
-    on(Explore, &[C('u'), KeyCode::Backspace], Act::Undo, "u", "back", "go back one step (the branch stays)"),
-    on(Explore, &[C('b')], Act::Nodes, "b", "nodes", "go to any node walked so far"),
-    on(Explore, &[C('s')], Act::More, "s", "more", "try more of the policy's alternatives"),
-    on(Explore, &[C('e')], Act::Expert, "e", "expert", "who speaks: fair, planner, walkthrough, or you"),
-    on(Explore, &[C('K')], Act::Keep, "K", "keep", "keep this episode as a demonstration"),
-    on(Explore, &[C('c')], Act::Collect, "c", "collect", "collect demonstrations, alternatives and reflections"),
-    on(Explore, &[C(']')], Act::Next, "]", "next task", "the next task of the split"),
-    on(Explore, &[C('[')], Act::Previous, "[", "", "the task before"),
-    on(Explore, &[C('f')], Act::Filter, "f", "split", "the next split of the suite"),
-    on(Curate, &[C('a')], Act::Approve, "a", "approve", "fit for training as it stands"),
-    on(Curate, &[C('e')], Act::Edit, "e", "edit", "write a new version (Ctrl-S saves and approves it, Esc leaves it)"),
-    on(Curate, &[C('x')], Act::Reject, "x", "reject", "reject with one of nine reasons"),
-    on(Curate, &[C('s'), C(']')], Act::Skip, "s", "skip", "the next item, without deciding"),
-    on(Curate, &[C('[')], Act::Previous, "[", "", "the item before"),
-    on(Curate, &[C('u')], Act::Undo, "u", "undo", "take back the latest decision, also one from before a restart"),
-    on(Curate, &[C('o')], Act::Requeue, "o", "requeue", "back to pending"),
-    on(Curate, &[C('f')], Act::Filter, "f", "filter", "pending, approved, rejected, all"),
-    on(Train, &[C('t')], Act::Start, "t", "train", "start a run"),
-    on(Train, &[C('p')], Act::Pause, "p", "pause", "pause the run, or let it go on"),
-    on(Train, &[C('x')], Act::Stop, "x", "stop", "stop cleanly: the run is saved and can go on later"),
-    on(Train, &[C('r')], Act::Requeue, "r", "resume", "go on with the selected run from its last checkpoint"),
-    on(Train, &[C('v')], Act::Evaluate, "v", "evaluate", "play twenty unseen games with the newest checkpoint"),
-    on(Train, &[C('w')], Act::Use, "w", "use", "let the selected run's newest checkpoint answer in Explore"),
-    on(Train, &[C('m')], Act::Metric, "m", "curve", "the next curve"),
-    on(Replay, &[KeyCode::Enter], Act::Enter, "⏎", "open", "open the selected trajectory"),
-    on(Replay, &[KeyCode::Left, C('h'), C(',')], Act::Move(Left), ", h ←", "", "a step back"),
-    on(Replay, &[KeyCode::Right, C('l'), C('.')], Act::Move(Right), ". l →", "step", "a step on"),
-    on(Replay, &[C(' ')], Act::Play, "space", "play", "play, or stop playing"),
-    on(Replay, &[C(']')], Act::Next, "]", "next", "the next trajectory"),
-    on(Replay, &[C('[')], Act::Previous, "[", "", "the trajectory before"),
-    on(Replay, &[C('b')], Act::BranchOff, "b", "branch", "open Explore on this step"),
-    on(Replay, &[C('f')], Act::Filter, "f", "filter", "demonstrations, explorations, evaluations, all"),
-    on(Data, &[C('e')], Act::Start, "e", "export", "write the three training sets as JSONL into the data directory"),
-    on(Data, &[C('c')], Act::Collect, "c", "collect", "collect demonstrations, alternatives and reflections"),
-    everywhere(&[C('j'), KeyCode::Down], Act::Move(Down), "j ↓", "", "down"),
-    everywhere(&[C('k'), KeyCode::Up], Act::Move(Up), "k ↑", "", "up"),
-    everywhere(&[C('g'), KeyCode::Home], Act::Move(First), "g", "", "to the first"),
-    everywhere(&[C('G'), KeyCode::End], Act::Move(Last), "G", "", "to the last"),
-    everywhere(&[KeyCode::Tab], Act::NextPanel, "tab", "", "the next panel, where not all fit"),
-    everywhere(&[KeyCode::F(1)], Act::Show(Explore), "F1", "", "Explore (also 1 where digits are free)"),
-    everywhere(&[KeyCode::F(2)], Act::Show(Curate), "F2", "", "Curate"),
-    everywhere(&[KeyCode::F(3)], Act::Show(Train), "F3", "", "Train"),
-    everywhere(&[KeyCode::F(4)], Act::Show(Replay), "F4", "", "Replay"),
-    everywhere(&[KeyCode::F(5)], Act::Show(Data), "F5", "", "Data"),
-    everywhere(&[C('>'), KeyCode::PageDown], Act::Show(Explore), "< >", "screens", "the screen before, the next screen"),
-    everywhere(&[C('?')], Act::Help, "?", "keys", "all keys of this screen"),
-    everywhere(&[C('q')], Act::Quit, "q", "quit", "leave; running work is stopped cleanly after a question"),
+const EXPLORE: &[Row] = &[
+    ("step", "enter", Act::Enter, "step expert", "take the expert's action"),
+    ("alternative", "1 2 3 4 5 6 7 8 9", Act::Number(0), "take alternative", "take that alternative instead"),
+    ("type", "a /", Act::TypeAction, "type", "type an action; the list narrows as you type, Tab completes"),
+    ("take", "t space", Act::TakeSelected, "take selected", "take the admissible action under the cursor"),
+    ("back", "u backspace", Act::Undo, "back", "go back one step (the branch stays)"),
+    ("nodes", "b", Act::Nodes, "nodes", "go to any node walked so far"),
+    ("more", "s", Act::More, "more", "try more of the policy's alternatives"),
+    ("reflect", "R", Act::Reflect, "reflect", "write a reflection from the executed outcomes, and review it in Curate"),
+    ("prompt", "P", Act::Prompt, "", "the exact prompt the model is given here, and its raw replies"),
+    ("go-on", "o", Act::GoOn, "go on", "let the policy play on from each outcome, and see what comes of it"),
+    ("hide", "H", Act::Hide, "", "hide the advice of expert and model while you play, or show it"),
+    ("expert", "e", Act::Expert, "expert", "who speaks: fair, planner, walkthrough, or you"),
+    ("keep", "K", Act::Keep, "keep", "keep this episode as a demonstration"),
+    ("collect", "c", Act::Collect, "collect", "collect demonstrations, alternatives and reflections"),
+    ("next", "]", Act::Next, "next task", "the next task of the split"),
+    ("previous", "[", Act::Previous, "", "the task before"),
+    ("split", "f", Act::Filter, "split", "the next split of the suite"),
 ];
 
-/// What a key does on a screen.
-pub fn lookup(screen: Screen, key: KeyEvent) -> Option<Act> {
-    if key.modifiers.contains(KeyModifiers::CONTROL) {
-        return (key.code == C('c')).then_some(Act::Quit);
-    }
-    match key.code {
-        C('>') | KeyCode::PageDown => return Some(Act::Show(screen.beside(1))),
-        C('<') | KeyCode::PageUp => return Some(Act::Show(screen.beside(4))),
-        _ => {}
-    }
-    let own = KEYS.iter().filter(|b| b.screen == Some(screen));
-    let found = own.chain(KEYS.iter().filter(|b| b.screen.is_none())).find(|b| b.keys.contains(&key.code));
-    match (found.map(|b| b.act), key.code) {
-        (Some(Act::Number(_)), C(digit)) => digit.to_digit(10).map(|d| Act::Number(d as usize)),
-        (None, C(digit @ '1'..='5')) => digit.to_digit(10).map(|d| Act::Show(Screen::ALL[d as usize - 1])),
-        (act, _) => act,
-    }
-}
+const CURATE: &[Row] = &[
+    ("approve", "a", Act::Approve, "approve", "fit for training as it stands"),
+    ("edit", "e", Act::Edit, "edit", "write a new version (Ctrl-S saves and approves it, Esc keeps a draft)"),
+    ("editor", "E", Act::Editor, "", "write it in $VISUAL or $EDITOR; saving there saves and approves it"),
+    ("reject", "x", Act::Reject, "reject", "reject with one of nine reasons"),
+    ("skip", "s ]", Act::Skip, "skip", "the next item, without deciding"),
+    ("previous", "[", Act::Previous, "", "the item before"),
+    ("flag", "m", Act::Flag, "flag", "flag it for a second look, or take the flag off"),
+    ("undo", "u", Act::Undo, "undo", "take back the latest act, also one from before a restart"),
+    ("redo", "ctrl-r", Act::Redo, "redo", "do again what undo took back"),
+    ("requeue", "o", Act::Requeue, "", "back to pending"),
+    ("filter", "f", Act::Filter, "filter", "pending, approved, rejected, flagged, suspected by a rule, all"),
+    ("search", "/", Act::Search, "search", "only items whose text or task contains these words; empty for all"),
+    ("difference", "d", Act::Difference, "", "what changed between the generated text and this version"),
+    ("regenerate", "r", Act::Resume, "regenerate", "another attempt by the model; every attempt is kept"),
+    ("bulk", "v", Act::Bulk, "bulk", "decide on everything listed at once, after saying how many; one undo"),
+    ("rubric", "i", Act::Rubric, "", "what each reason means, and what the rules look for"),
+    ("statistics", "S", Act::Statistics, "", "approval, reasons and suspicions so far, and your pace"),
+    ("outcome", "1 2 3 4 5 6 7 8 9", Act::Number(0), "", "show the outcome of that alternative"),
+];
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+const TRAIN: &[Row] = &[
+    ("train", "t", Act::Start, "train", "start a run"),
+    ("pause", "p", Act::Pause, "pause", "pause the run, or let it go on"),
+    ("stop", "x", Act::Stop, "stop", "stop cleanly: the run is saved and can go on later"),
+    ("resume", "r", Act::Resume, "resume", "go on with the selected run from its last checkpoint"),
+    ("evaluate", "v", Act::Evaluate, "evaluate", "play twenty unseen games with the newest checkpoint"),
+    ("use", "w", Act::Use, "use", "let the selected run's newest checkpoint answer in Explore"),
+    ("curve", "m", Act::Metric, "curve", "the next curve"),
+    ("left", "h left", Act::Move(Left), "", "the cursor to an earlier value"),
+    ("right", "l right", Act::Move(Right), "cursor", "the cursor to a later value"),
+    ("zoom-in", "+ =", Act::Zoom(true), "zoom", "zoom in around the cursor"),
+    ("zoom-out", "-", Act::Zoom(false), "", "zoom out"),
+    ("fit", "0", Act::Fit, "", "everything in view again, without a cursor"),
+    ("smooth", "s", Act::Smooth, "smooth", "smoothing: none, 0.9, 0.98"),
+    ("log", "i", Act::Log, "log", "logarithmic or linear values"),
+    ("axis", "a", Act::Axis, "axis", "by update or by minutes"),
+    ("before-after", "b", Act::Nodes, "before/after", "what the run's start and its newest checkpoint make of the state open in Explore"),
+    ("overlay", "space", Act::Overlay, "overlay", "lay the selected run's curve over the others, or take it off"),
+];
 
-    #[test]
-    fn no_key_means_two_things_on_one_screen() {
-        for screen in Screen::ALL {
-            let mine: Vec<&Binding> = KEYS.iter().filter(|b| b.screen == Some(screen)).collect();
-            for (i, a) in mine.iter().enumerate() {
-                for b in &mine[i + 1..] {
-                    assert!(!a.keys.iter().any(|key| b.keys.contains(key)), "{screen:?}: {} and {}", a.shown, b.shown);
-                }
-            }
-        }
-    }
+const REPLAY: &[Row] = &[
+    ("open", "enter", Act::Enter, "open", "open the selected trajectory"),
+    ("left", ", h left", Act::Move(Left), "", "a step back"),
+    ("right", ". l right", Act::Move(Right), "step", "a step on"),
+    ("play", "space", Act::Play, "play", "play, or stop playing"),
+    ("faster", "+ =", Act::Speed(true), "faster", "play faster"),
+    ("slower", "-", Act::Speed(false), "", "play slower"),
+    ("next-mark", "}", Act::Mark(true), "mark", "the next step with a mark: not the expert's way, no-op, refused, won"),
+    ("previous-mark", "{", Act::Mark(false), "", "the mark before"),
+    ("search", "/", Act::Search, "search", "look for words in this trajectory"),
+    ("next-hit", "n", Act::Hit(true), "", "the next hit"),
+    ("previous-hit", "N", Act::Hit(false), "", "the hit before"),
+    ("next", "]", Act::Next, "next", "the next trajectory"),
+    ("previous", "[", Act::Previous, "", "the trajectory before"),
+    ("branch", "b", Act::BranchOff, "branch", "open Explore on this step"),
+    ("compare", "=", Act::Difference, "", "mark this trajectory; on another one, see where the two part"),
+    ("export", "X", Act::Export, "export", "write it as text, as a web page and as an asciinema cast"),
+    ("filter", "f", Act::Filter, "filter", "demonstrations, explorations, evaluations, all"),
+];
 
-    #[test]
-    fn every_key_of_the_table_is_dispatched() {
-        for binding in KEYS {
-            for key in binding.keys {
-                let screen = binding.screen.unwrap_or(Screen::Data);
-                let act = lookup(screen, KeyEvent::from(*key)).unwrap();
-                assert_eq!(std::mem::discriminant(&act), std::mem::discriminant(&binding.act), "{}", binding.shown);
-            }
-        }
-    }
+const DATA: &[Row] = &[
+    ("export", "e", Act::Start, "export", "write the three training sets as JSONL into the data directory"),
+    ("collect", "c", Act::Collect, "collect", "collect demonstrations, alternatives and reflections"),
+    ("delete", "d", Act::Delete, "delete", "take the selected trajectory out of every list and training set"),
+    ("undo", "u", Act::Undo, "undo", "put back what was deleted last"),
+];
+
+const EVERYWHERE: &[Row] = &[
+    ("down", "j down", Act::Move(Down), "", "down"),
+    ("up", "k up", Act::Move(Up), "", "up"),
+    ("page-down", "pagedown ctrl-d", Act::Move(PageDown), "", "a page down"),
+    ("page-up", "pageup ctrl-u", Act::Move(PageUp), "", "a page up"),
+    ("first", "g home", Act::Move(First), "", "to the first"),
+    ("last", "G end", Act::Move(Last), "", "to the last"),
+    ("panel", "tab", Act::NextPanel, "", "the next panel, where not all fit"),
+    ("explore", "f1", Act::Show(Explore), "", "Explore (also 1 where digits are free)"),
+    ("curate", "f2", Act::Show(Curate), "", "Curate"),
+    ("train", "f3", Act::Show(Train), "", "Train"),
+    ("replay", "f4", Act::Show(Replay), "", "Replay"),
+    ("data", "f5", Act::Show(Data), "", "Data"),
+    ("next-screen", ">", Act::Beside(1), "", "the next screen"),
+    ("previous-screen", "<", Act::Beside(4), "", "the screen before"),
+    ("palette", ": ctrl-p", Act::Palette, "", "everything that can be done here, by name"),
+    ("notices", "!", Act::Notices, "", "what was said since the start"),
+    ("theme", "T", Act::Theme, "", "dark, light, high contrast, colour-blind safe, monochrome"),
+    ("copy", "y", Act::Copy(false), "", "copy what is in front to the clipboard (OSC 52, also over SSH)"),
+    ("copy-json", "Y", Act::Copy(true), "", "copy it as JSON"),
+    ("suspend", "ctrl-z", Act::Suspend, "", "back to the shell for a while; fg comes back"),
+    ("help", "?", Act::Help, "keys", "all keys of this screen"),
+    ("quit", "q ctrl-c", Act::Quit, "quit", "leave; if work is running you are asked what becomes of it"),
+];
+
+/// All keys, those of screens first. On the first two screens digits mean what stands beside them, so screens are also
+/// on F1–F5.
+pub fn table() -> impl Iterator<Item = Binding> {
+    let rows = [
+        (Some(Explore), EXPLORE),
+        (Some(Curate), CURATE),
+        (Some(Train), TRAIN),
+        (Some(Replay), REPLAY),
+        (Some(Data), DATA),
+        (None, EVERYWHERE),
+    ];
+    rows.into_iter().flat_map(|(screen, rows)| {
+        let row = move |&(name, keys, act, short, long): &Row| Binding { screen, name, keys, act, short, long };
+        rows.iter().map(row)
+    })
 }

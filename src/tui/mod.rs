@@ -2,12 +2,17 @@
 
 pub mod app;
 pub mod caps;
+pub mod chart;
 pub mod effect;
 pub mod frame;
+pub mod keymap;
 pub mod keys;
 pub mod msg;
+pub mod popups;
 pub mod screens;
+pub mod settings;
 pub mod theme;
+pub mod words;
 pub mod work;
 
 use std::path::Path;
@@ -15,6 +20,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind};
 use crossterm::execute;
 use futures::StreamExt;
@@ -28,7 +34,10 @@ use crate::store::Store;
 use app::App;
 use caps::Caps;
 use effect::{DeskCmd, Effect, Screen, WorldCmd};
+use keymap::Keymap;
 use msg::Msg;
+use settings::Settings;
+use theme::Palette;
 use work::jobs::Jobs;
 use work::mind::Mind;
 use work::{Mailbox, desk, world};
@@ -40,21 +49,28 @@ const FRAME: Duration = Duration::from_millis(16);
 pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<()> {
     // Opened here first: what is wrong with the data directory is said before the screen is taken.
     let store = Store::open(root)?;
-    let screen = store.setting("screen")?;
+    let (screen, theme) = (store.setting("screen")?, store.setting("theme")?);
     drop(store);
+    let settings = Settings::load(&root.join("config.toml"))?;
+    let keymap = Keymap::load(&root.join("keys.toml"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::new(format!("starting the event loop: {e}")))?;
     let mut terminal = ratatui::try_init().map_err(|e| Error::new(format!("preparing the terminal: {e}")))?;
     _ = execute!(std::io::stdout(), EnableBracketedPaste);
     let (tx, rx) = unbounded_channel();
     let mail = Mailbox(tx);
+    let mind = Mind::start(root.to_path_buf(), mail.clone());
+    let (speaker, play_on) = (expert.map(str::to_string), mind.play_on());
     let hands = Hands {
-        world: world::start(Arc::clone(suite), expert.map(str::to_string), root.to_path_buf(), mail.clone()),
-        mind: Mind::start(root.to_path_buf(), mail.clone()),
+        world: world::start(Arc::clone(suite), speaker, root.to_path_buf(), mail.clone(), play_on),
+        mind,
         desk: desk::start(root.to_path_buf(), mail.clone()),
         jobs: Jobs::new(Arc::clone(suite), root.to_path_buf(), mail),
     };
-    let mut app = App::new(suite.name(), Caps::detect());
+    let mut app = App::new(suite.name(), settings.caps(Caps::detect()));
+    app.keymap = keymap;
+    let chosen = theme.and_then(|word| Palette::from_word(&word));
+    app.theme.palette = chosen.or(settings.palette()?).unwrap_or_default();
     app.data.root = root.display().to_string();
     let (hands, ended) = runtime.block_on(live(&mut terminal, &mut app, hands, rx, screen.as_deref()));
     _ = execute!(std::io::stdout(), DisableBracketedPaste);
@@ -62,12 +78,15 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     if !app.jobs.is_empty() {
         eprintln!("stopping cleanly…");
     }
-    hands.jobs.finish();
+    let detached = hands.jobs.finish();
+    if let Ok(Some(run)) = &detached {
+        eprintln!("run {run} goes on in the background; the next foretaste shows it in Train, where x stops it");
+    }
     if let Some(thread) = app.broken {
         return Err(Error::new(format!("the {thread} thread broke off: this is a defect in foretaste"))
             .hint("what was shown as saved is saved; start it again, and please report what stands above"));
     }
-    ended
+    ended.and(detached.map(|_| ()))
 }
 
 /// The threads that carry effects out.
@@ -88,6 +107,12 @@ impl Hands {
                 Effect::LoadModel(name) => self.mind.load(name),
                 Effect::Desk(command) => _ = self.desk.send(command),
                 Effect::Job(command) => self.jobs.obey(command),
+                Effect::Prompt(state, actions) => self.mind.prompt(state, actions),
+                Effect::Again(id, case) => self.mind.again(id, case),
+                Effect::Beside(beside) => self.mind.beside(beside),
+                // A terminal that does not know OSC 52 ignores it.
+                Effect::Copy(text) => _ = execute!(std::io::stdout(), CopyToClipboard::to_clipboard_from(text)),
+                Effect::Suspend | Effect::Edit(..) | Effect::Show(..) => {} // the loop's own
             }
         }
     }
@@ -140,12 +165,66 @@ async fn live(
             }
         };
         if let Some(msg) = msg {
-            let effects = app.update(msg);
+            let mut effects = app.update(msg);
+            let away = effects.iter().position(|effect| matches!(effect, Effect::Suspend | Effect::Edit(..)));
+            if let Some(away) = away.map(|at| effects.remove(at)) {
+                drop(input); // it must not read what is meant for the shell or the editor
+                let back = step_aside(terminal, &away);
+                input = EventStream::new();
+                effects.extend(match back {
+                    Ok(Some(msg)) => app.update(msg),
+                    Ok(None) => Vec::new(),
+                    Err(error) => app.update(Msg::Notice(effect::Notice::error(&error))),
+                });
+            }
             hands.carry_out(effects);
         }
         stale = true;
     }
     (hands, Ok(()))
+}
+
+/// Gives the terminal to the shell, or to the person's editor, and takes it back.
+fn step_aside(terminal: &mut DefaultTerminal, away: &Effect) -> Result<Option<Msg>> {
+    let failed = |e: std::io::Error| Error::new(format!("the terminal: {e}"));
+    _ = execute!(std::io::stdout(), DisableBracketedPaste);
+    ratatui::restore();
+    let found = match away {
+        Effect::Edit(id, text) => edited(text).map(|text| Some(Msg::Curate(screens::curate::Msg::Edited(*id, text)))),
+        _ => {
+            stop();
+            Ok(None)
+        }
+    };
+    crossterm::terminal::enable_raw_mode().map_err(failed)?;
+    execute!(std::io::stdout(), crossterm::terminal::EnterAlternateScreen, EnableBracketedPaste).map_err(failed)?;
+    terminal.clear().map_err(failed)?;
+    found
+}
+
+/// Stops this process until the shell continues it.
+fn stop() {
+    #[cfg(unix)]
+    {
+        _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
+    }
+}
+
+/// A text as it comes back from `$VISUAL`, `$EDITOR` or vi.
+fn edited(text: &str) -> Result<String> {
+    let named = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let editor = named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| "vi".into());
+    let failed = |e: std::io::Error| {
+        Error::new(format!("the editor `{editor}`: {e}")).hint("set $EDITOR to an editor that is installed; e edits here")
+    };
+    let file = tempfile::Builder::new().suffix(".txt").tempfile().map_err(failed)?;
+    std::fs::write(file.path(), text).map_err(failed)?;
+    let mut words = editor.split_whitespace();
+    let status = std::process::Command::new(words.next().unwrap_or("vi")).args(words).arg(file.path()).status();
+    if !status.map_err(failed)?.success() {
+        return Err(Error::new(format!("the editor `{editor}` failed; the text is as it was")));
+    }
+    std::fs::read_to_string(file.path()).map_err(failed)
 }
 
 /// Resolves to true when the process is asked to end: Ctrl-C, SIGTERM, SIGHUP.

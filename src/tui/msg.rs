@@ -20,6 +20,8 @@ pub enum Msg {
     Changed,
     /// Something to say.
     Notice(Notice),
+    /// A text to be read: its title and lines.
+    Text(String, Vec<String>),
     /// A thread broke off: a defect in this program, whose report is already on the terminal.
     Broken(&'static str),
     /// From a job.

@@ -7,16 +7,68 @@ use ratatui::widgets::{Block, Borders};
 
 use super::caps::Caps;
 
+/// A set of colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Palette {
+    /// For dark backgrounds.
+    #[default]
+    Dark,
+    /// For light backgrounds.
+    Light,
+    /// Nothing dim, nothing pale.
+    Contrast,
+    /// Blue and orange in place of green and red.
+    ColourBlind,
+    /// No colours.
+    Mono,
+}
+
+impl Palette {
+    /// All of them, in the order of the key that goes through them.
+    pub const ALL: [Self; 5] = [Self::Dark, Self::Light, Self::Contrast, Self::ColourBlind, Self::Mono];
+
+    /// Its name in `config.toml`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::Contrast => "high-contrast",
+            Self::ColourBlind => "colour-blind",
+            Self::Mono => "mono",
+        }
+    }
+
+    /// The palette of that name.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|palette| palette.word() == word)
+    }
+
+    /// Secondary text, keys, good, bad, warning.
+    fn colours(self) -> [Color; 5] {
+        match self {
+            Self::Dark => [Color::DarkGray, Color::Cyan, Color::Green, Color::Red, Color::Magenta],
+            Self::Light => [Color::Indexed(242), Color::Blue, Color::Indexed(22), Color::Indexed(124), Color::Indexed(90)],
+            Self::Contrast => [Color::White, Color::LightCyan, Color::LightGreen, Color::LightRed, Color::LightYellow],
+            Self::ColourBlind => {
+                [Color::DarkGray, Color::Cyan, Color::Indexed(39), Color::Indexed(208), Color::Indexed(226)]
+            }
+            Self::Mono => [Color::Reset; 5],
+        }
+    }
+}
+
 /// How things look under the terminal's capabilities. Meaning is never carried by colour alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Theme {
     caps: Caps,
+    /// Which colours.
+    pub palette: Palette,
 }
 
 impl Theme {
     /// The theme for a terminal.
-    pub fn new(caps: Caps) -> Self {
-        Self { caps }
+    pub fn new(caps: Caps, palette: Palette) -> Self {
+        Self { caps, palette }
     }
 
     /// Whether glyphs beyond ASCII may be used.
@@ -24,13 +76,15 @@ impl Theme {
         self.caps.unicode
     }
 
-    fn colored(self, color: Color) -> Style {
-        if self.caps.color { Style::new().fg(color) } else { Style::new() }
+    fn colored(self, role: usize) -> Style {
+        let colour = self.palette.colours()[role];
+        if self.caps.color && colour != Color::Reset { Style::new().fg(colour) } else { Style::new() }
     }
 
     /// Secondary text.
     pub fn dim(self) -> Style {
-        if self.caps.color { Style::new().fg(Color::DarkGray) } else { Style::new().add_modifier(Modifier::DIM) }
+        let plain = !self.caps.color || self.palette == Palette::Mono;
+        if plain { Style::new().add_modifier(Modifier::DIM) } else { self.colored(0) }
     }
 
     /// Headings and what is current.
@@ -40,22 +94,22 @@ impl Theme {
 
     /// Keys and hints.
     pub fn key(self) -> Style {
-        self.colored(Color::Cyan)
+        self.colored(1)
     }
 
     /// Success, approval, the expert.
     pub fn good(self) -> Style {
-        self.colored(Color::Green)
+        self.colored(2)
     }
 
     /// Failure, rejection, what is missing.
     pub fn bad(self) -> Style {
-        self.colored(Color::Red)
+        self.colored(3)
     }
 
     /// Warnings and what differs.
     pub fn warn(self) -> Style {
-        self.colored(Color::Magenta)
+        self.colored(4)
     }
 
     /// The selection: reversed, so that it shows without colour.
@@ -71,6 +125,11 @@ impl Theme {
     /// Marks for curves.
     pub fn marker(self) -> Marker {
         if self.caps.unicode { Marker::Braille } else { Marker::Dot }
+    }
+
+    /// Text that a rule or a search points at: underlined, so that it shows without colour.
+    pub fn marked(self) -> Style {
+        self.warn().add_modifier(Modifier::UNDERLINED)
     }
 
     /// One glyph or its ASCII stand-in.

@@ -1,51 +1,90 @@
-//! Curate: is this reflection true, does it use what was seen, and would I want the agent to think like this?
+//! Curate, the state: is this reflection true, does it use what was seen, and would I want the agent to think like this?
 
 use std::collections::HashMap;
 use std::time::Instant;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::{Modifier, Style};
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Clear, Paragraph, Wrap};
-use ratatui_textarea::{TextArea, WrapMode};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui_textarea::{CursorMove, TextArea, WrapMode};
+use tui_input::Input;
+use tui_input::backend::crossterm::EventHandler;
 
-use super::explore::moved;
+use super::moved;
 use crate::agent::Case;
+use crate::curation::Suspicion;
 use crate::experience::{REASONS, Reflection, Verdict};
-use crate::store::{Decision, Queue};
+use crate::store::{Decision, Filter, Queue, Undone};
 use crate::tui::effect::{DeskCmd, Effect};
-use crate::tui::keys::Act;
-use crate::tui::theme::{Theme, centered, clean, fit};
+use crate::tui::keys::{Act, Direction};
 
 /// What Curate is told.
 #[derive(Debug)]
 pub enum Msg {
     /// The queue under a filter.
-    Queue(Option<Verdict>, Queue),
-    /// What a reflection is about: its kind of task, and the executed evidence.
-    Case(i64, String, Option<Box<Case>>),
+    Queue(Filter, Queue),
+    /// What a reflection is about.
+    Case(i64, Box<Evidence>),
     /// A decision is in the store.
-    Decided(i64, Decision, [u64; 3]),
-    /// A decision about this reflection was taken back; how it stands now.
-    Undone(i64, Verdict),
+    Decided(Vec<i64>, Decision, [u64; 3]),
+    /// An act was taken back, or done again.
+    Turned(Undone),
+    /// The model has written another attempt: by whom, and what.
+    Written(i64, String, String),
+    /// It could not.
+    NotWritten,
+    /// A text comes back from the person's own editor.
+    Edited(i64, String),
+    /// A reflection was just written; it goes in front.
+    Show(i64),
+}
+
+/// What a reflection is judged by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// The kind of task.
+    pub kind: String,
+    /// State, expert's action and executed alternatives; none if they are no longer in the store.
+    pub case: Option<Case>,
+    /// The text that the rules were held against.
+    pub text: String,
+    /// What they point at.
+    pub suspicions: Vec<Suspicion>,
+}
+
+/// What keys mean for a moment.
+#[derive(Debug)]
+pub enum Mode {
+    /// A reason is chosen.
+    Reject,
+    /// A decision about everything listed is chosen.
+    Bulk,
+    /// A text is edited.
+    Edit(Box<TextArea<'static>>),
+    /// Words to search for are typed.
+    Search(Input),
 }
 
 /// The screen's state.
 #[derive(Debug)]
 pub struct State {
     /// Which reflections are listed.
-    pub filter: Option<Verdict>,
+    pub filter: Filter,
     /// They.
     pub queue: Queue,
     /// The one in front.
     pub at: usize,
-    cases: HashMap<i64, (String, Option<Box<Case>>)>,
-    editor: Option<Box<TextArea<'static>>>,
-    rejecting: bool,
-    evidence: bool,
-    drafts: HashMap<i64, String>,
+    /// What keys mean for a moment.
+    pub mode: Option<Mode>,
+    /// Whether the evidence stands alone, where not both fit.
+    pub evidence: bool,
+    /// Whether the difference between versions is shown.
+    pub difference: bool,
+    /// Lines that the evidence is scrolled by.
+    pub scroll: u16,
+    /// The alternative that was jumped to, from 1.
+    pub outcome: Option<usize>,
+    /// Whether the model is writing another attempt.
+    pub writing: bool,
+    cases: HashMap<i64, Box<Evidence>>,
     wanted: Option<i64>,
     waiting: bool,
     decided: Vec<Instant>,
@@ -54,14 +93,16 @@ pub struct State {
 impl Default for State {
     fn default() -> Self {
         Self {
-            filter: Some(Verdict::Pending),
+            filter: Filter::verdict(Some(Verdict::Pending)),
             queue: Queue::default(),
             at: 0,
-            cases: HashMap::new(),
-            editor: None,
-            rejecting: false,
+            mode: None,
             evidence: false,
-            drafts: HashMap::new(),
+            difference: false,
+            scroll: 0,
+            outcome: None,
+            writing: false,
+            cases: HashMap::new(),
             wanted: None,
             waiting: false,
             decided: Vec::new(),
@@ -70,20 +111,34 @@ impl Default for State {
 }
 
 impl State {
-    fn current(&self) -> Option<&Reflection> {
+    /// The item in front.
+    pub fn current(&self) -> Option<&Reflection> {
         self.queue.items.get(self.at)
     }
 
-    /// Asks for the evidence of the item in front and of the next one, so that it is there before it is needed.
+    /// What it is judged by, once the store has answered.
+    pub fn evidence_of(&self, item: &Reflection) -> Option<&Evidence> {
+        self.cases.get(&item.id).map(Box::as_ref).filter(|evidence| evidence.text == item.text())
+    }
+
+    /// Asks for the evidence of the item in front and of the next ones, so that it is there before it is needed.
     fn fetch(&self) -> Vec<Effect> {
-        let near = self.queue.items.iter().skip(self.at).take(2);
-        near.filter(|item| !self.cases.contains_key(&item.id))
+        let near = self.queue.items.iter().skip(self.at).take(4);
+        near.filter(|item| self.evidence_of(item).is_none())
             .map(|item| Effect::Desk(DeskCmd::Case(Box::new(item.clone()))))
             .collect()
     }
 
+    fn reload(&self) -> Vec<Effect> {
+        vec![Effect::Desk(DeskCmd::Queue(self.filter.clone()))]
+    }
+
     fn go(&mut self, at: usize) -> Vec<Effect> {
+        let before = self.current().map(|item| item.id);
         self.at = at.min(self.queue.items.len().saturating_sub(1));
+        if self.current().map(|item| item.id) != before {
+            (self.scroll, self.outcome) = (0, None);
+        }
         self.fetch()
     }
 
@@ -94,40 +149,67 @@ impl State {
                 let stay = self.wanted.take().or_else(|| self.current().map(|item| item.id));
                 self.queue = queue;
                 let found = stay.and_then(|id| self.queue.items.iter().position(|item| item.id == id));
-                let at = found.unwrap_or(self.at);
-                return self.go(at);
+                self.go(found.unwrap_or(self.at))
             }
-            Msg::Queue(..) => {}
-            Msg::Case(id, kind, case) => _ = self.cases.insert(id, (kind, case)),
-            Msg::Decided(id, decision, standing) => {
-                self.waiting = false;
-                self.decided.push(Instant::now());
-                self.queue.standing = standing;
-                let verdict = match &decision {
-                    Decision::Approve | Decision::Edit(_) => Verdict::Approved,
-                    Decision::Reject(_) => Verdict::Rejected,
-                    Decision::Requeue => Verdict::Pending,
-                };
-                if self.filter.is_none_or(|filter| filter == verdict) {
-                    let at = self.at + usize::from(self.filter.is_none());
-                    let mut effects = self.go(at);
-                    effects.push(Effect::Desk(DeskCmd::Queue(self.filter)));
-                    return effects;
-                }
-                self.queue.items.retain(|item| item.id != id);
-                if self.queue.items.is_empty() {
-                    return vec![Effect::Desk(DeskCmd::Queue(self.filter))]; // there may be more than one page
-                }
-                return self.go(self.at);
+            Msg::Queue(..) => Vec::new(),
+            Msg::Case(id, evidence) => {
+                self.cases.insert(id, evidence);
+                Vec::new()
             }
-            Msg::Undone(id, verdict) => {
-                // Undo shows what it brought back, under whatever filter that now is.
+            Msg::Decided(ids, decision, standing) => self.decided(&ids, &decision, standing),
+            Msg::Turned(undone) => {
+                // What was brought back is shown, under whatever filter that now is.
+                self.wanted = Some(undone.reflection);
+                if self.filter.verdict.is_some() {
+                    self.filter.verdict = Some(undone.verdict);
+                }
+                self.reload()
+            }
+            Msg::Show(id) => {
                 self.wanted = Some(id);
-                self.filter = self.filter.map(|_| verdict);
-                return vec![Effect::Desk(DeskCmd::Queue(self.filter))];
+                self.filter = Filter::verdict(Some(Verdict::Pending));
+                self.reload()
+            }
+            Msg::Written(id, author, text) => {
+                self.writing = false;
+                vec![Effect::Desk(DeskCmd::Decide(id, Decision::Attempt(author, text)))]
+            }
+            Msg::NotWritten => {
+                self.writing = false;
+                Vec::new()
+            }
+            Msg::Edited(id, text) => {
+                let text = text.trim();
+                match self.current().filter(|item| item.id == id && item.text() != text && !text.is_empty()) {
+                    Some(_) => self.decide(Decision::Edit(text.to_string())),
+                    None => Vec::new(),
+                }
             }
         }
-        Vec::new()
+    }
+
+    fn decided(&mut self, ids: &[i64], decision: &Decision, standing: [u64; 3]) -> Vec<Effect> {
+        self.waiting = false;
+        self.queue.standing = standing;
+        let verdict = match decision {
+            Decision::Approve | Decision::Edit(_) => Verdict::Approved,
+            Decision::Reject(_) => Verdict::Rejected,
+            Decision::Requeue => Verdict::Pending,
+            Decision::Flag(_) | Decision::Attempt(..) => return self.reload(),
+        };
+        self.decided.extend(ids.iter().take(1).map(|_| Instant::now()));
+        if self.filter.verdict.is_none_or(|filter| filter == verdict) {
+            let at = self.at + usize::from(self.filter.verdict.is_none() && ids.len() == 1);
+            let mut effects = self.go(at);
+            effects.extend(self.reload());
+            return effects;
+        }
+        self.queue.items.retain(|item| !ids.contains(&item.id));
+        if self.queue.items.is_empty() {
+            return self.reload(); // there may be more than one page
+        }
+        (self.scroll, self.outcome) = (0, None);
+        self.go(self.at)
     }
 
     /// Sends a decision; the next one waits until the store has it.
@@ -137,224 +219,198 @@ impl State {
         vec![Effect::Desk(DeskCmd::Decide(id, decision))]
     }
 
-    /// Does what a key means.
-    pub fn act(&mut self, act: Act) -> Vec<Effect> {
+    /// Whether a key means something now.
+    pub fn applies(&self, act: Act) -> bool {
         match act {
-            Act::Approve => self.decide(Decision::Approve),
-            Act::Requeue => self.decide(Decision::Requeue),
-            Act::Reject => {
-                self.rejecting = self.current().is_some();
-                Vec::new()
+            Act::Approve | Act::Edit | Act::Editor | Act::Reject | Act::Skip | Act::Flag | Act::Bulk => {
+                self.current().is_some()
             }
-            Act::Edit => {
-                if let Some(item) = self.current() {
-                    let text = self.drafts.get(&item.id).map_or(item.text(), String::as_str);
-                    let mut editor = TextArea::new(text.lines().map(str::to_string).collect());
-                    editor.set_wrap_mode(WrapMode::Word);
-                    editor.move_cursor(ratatui_textarea::CursorMove::Bottom);
-                    editor.move_cursor(ratatui_textarea::CursorMove::End);
-                    self.editor = Some(Box::new(editor));
-                }
-                Vec::new()
-            }
-            Act::NextPanel => {
-                self.evidence = !self.evidence;
-                Vec::new()
-            }
-            Act::Undo => vec![Effect::Desk(DeskCmd::Undo)],
-            Act::Skip => self.go(self.at + 1),
-            Act::Previous => self.go(self.at.saturating_sub(1)),
-            Act::Move(direction) => {
-                let at = moved(self.at, self.queue.items.len(), direction);
-                self.go(at)
-            }
-            Act::Filter => {
-                self.filter = match self.filter {
-                    Some(Verdict::Pending) => Some(Verdict::Approved),
-                    Some(Verdict::Approved) => Some(Verdict::Rejected),
-                    Some(Verdict::Rejected) => None,
-                    None => Some(Verdict::Pending),
-                };
-                self.at = 0;
-                vec![Effect::Desk(DeskCmd::Queue(self.filter))]
-            }
-            _ => Vec::new(),
+            Act::Resume => self.current().is_some() && !self.writing,
+            Act::Difference => self.current().is_some_and(|item| item.versions.len() > 1),
+            _ => true,
         }
     }
 
-    /// Takes a key while a reason is chosen or a text is edited; none otherwise.
-    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
-        if self.rejecting {
-            if let KeyCode::Char(digit @ '1'..='9') = key.code {
-                self.rejecting = false;
-                let reason = digit.to_digit(10).and_then(|d| REASONS.get(d as usize - 1));
-                return Some(reason.map_or_else(Vec::new, |(code, _)| self.decide(Decision::Reject((*code).into()))));
+    /// Does what a key means.
+    pub fn act(&mut self, act: Act) -> Vec<Effect> {
+        match act {
+            Act::Approve => return self.decide(Decision::Approve),
+            Act::Requeue => return self.decide(Decision::Requeue),
+            Act::Flag => {
+                let on = self.current().is_some_and(|item| !item.flagged);
+                return self.decide(Decision::Flag(on));
             }
-            self.rejecting = !matches!(key.code, KeyCode::Esc | KeyCode::Char('q' | 'x'));
-            return Some(Vec::new());
+            Act::Reject => self.mode = self.current().map(|_| Mode::Reject),
+            Act::Bulk => self.mode = self.current().map(|_| Mode::Bulk),
+            Act::Edit => self.mode = self.current().map(|item| Mode::Edit(editor(item))),
+            Act::Editor => {
+                let edit = |item: &Reflection| Effect::Edit(item.id, begun(item).to_string());
+                return self.current().map(edit).into_iter().collect();
+            }
+            Act::Search => self.mode = Some(Mode::Search(Input::new(self.filter.words.clone()))),
+            Act::Difference => self.difference = !self.difference,
+            Act::NextPanel => self.evidence = !self.evidence,
+            Act::Undo => return vec![Effect::Desk(DeskCmd::Undo)],
+            Act::Redo => return vec![Effect::Desk(DeskCmd::Redo)],
+            Act::Statistics => return vec![Effect::Desk(DeskCmd::Statistics)],
+            Act::Skip => return self.go(self.at + 1),
+            Act::Previous => return self.go(self.at.saturating_sub(1)),
+            Act::Number(n) => self.outcome = Some(n).filter(|n| self.outcome != Some(*n)),
+            Act::Resume if !self.writing => {
+                let asked = self.current().and_then(|item| Some((item.id, self.evidence_of(item)?.case.clone()?)));
+                self.writing = asked.is_some();
+                return asked.map(|(id, case)| Effect::Again(id, Box::new(case))).into_iter().collect();
+            }
+            Act::Move(Direction::PageDown) => self.scroll = self.scroll.saturating_add(8).min(4000),
+            Act::Move(Direction::PageUp) => self.scroll = self.scroll.saturating_sub(8),
+            Act::Move(direction) => {
+                let at = moved(self.at, self.queue.items.len(), direction);
+                return self.go(at);
+            }
+            Act::Filter => {
+                self.filter = next_filter(&self.filter);
+                self.at = 0;
+                return self.reload();
+            }
+            _ => {}
         }
-        let mut editor = self.editor.take()?;
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        Vec::new()
+    }
+
+    /// Takes a key while something is chosen, typed or edited; none otherwise.
+    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        match self.mode.take()? {
+            Mode::Reject => Some(self.choose(key, Mode::Reject)),
+            Mode::Bulk => Some(self.choose(key, Mode::Bulk)),
+            Mode::Edit(editor) => Some(self.edit(editor, key)),
+            Mode::Search(mut input) => Some(match key.code {
+                KeyCode::Esc => Vec::new(),
+                KeyCode::Enter => {
+                    self.filter.words = input.value().trim().to_string();
+                    self.at = 0;
+                    self.reload()
+                }
+                _ => {
+                    input.handle_event(&Event::Key(key));
+                    self.mode = Some(Mode::Search(input));
+                    Vec::new()
+                }
+            }),
+        }
+    }
+
+    /// A decision about the item in front, or about everything listed.
+    fn choose(&mut self, key: KeyEvent, mode: Mode) -> Vec<Effect> {
+        let bulk = matches!(mode, Mode::Bulk);
+        let decision = match key.code {
+            KeyCode::Char(digit @ '1'..='9') => {
+                let reason = digit.to_digit(10).and_then(|d| REASONS.get(d as usize - 1));
+                reason.map(|(code, _)| Decision::Reject((*code).into()))
+            }
+            KeyCode::Char('a') if bulk => Some(Decision::Approve),
+            KeyCode::Char('o') if bulk => Some(Decision::Requeue),
+            KeyCode::Char('m') if bulk => Some(Decision::Flag(true)),
+            KeyCode::Esc | KeyCode::Char('q' | 'x' | 'v') => return Vec::new(),
+            _ => None,
+        };
+        match decision {
+            Some(decision) if bulk && !self.waiting => {
+                self.waiting = true;
+                let ids = self.queue.items.iter().map(|item| item.id).collect();
+                vec![Effect::Desk(DeskCmd::DecideAll(ids, decision))]
+            }
+            Some(decision) => self.decide(decision),
+            None => {
+                self.mode = Some(mode);
+                Vec::new()
+            }
+        }
+    }
+
+    fn edit(&mut self, mut editor: Box<TextArea<'static>>, key: KeyEvent) -> Vec<Effect> {
         let text = editor.lines().join("\n").trim().to_string();
-        let same = self.current().is_some_and(|item| item.text() == text);
-        let id = self.current().map_or(0, |item| item.id);
+        let Some((id, same)) = self.current().map(|item| (item.id, item.text() == text)) else { return Vec::new() };
         match key.code {
             KeyCode::Esc => {
-                // What was typed is kept for the next e; leaving an editor must not cost a paragraph.
-                if same {
-                    self.drafts.remove(&id);
-                } else {
-                    self.drafts.insert(id, text);
+                // What was typed is kept for the next e, also across a restart: leaving must not cost a paragraph.
+                let draft = Some(text).filter(|_| !same);
+                if let Some(item) = self.queue.items.get_mut(self.at) {
+                    item.draft.clone_from(&draft);
                 }
-                return Some(Vec::new());
+                vec![Effect::Desk(DeskCmd::Draft(id, draft))]
             }
-            KeyCode::Char('s') if control => {
-                self.drafts.remove(&id);
-                let decision = if same { Decision::Approve } else { Decision::Edit(text) };
-                return Some(self.decide(decision));
+            KeyCode::Char('s') if key.modifiers.contains(KeyModifiers::CONTROL) && !text.is_empty() => {
+                self.decide(if same { Decision::Approve } else { Decision::Edit(text) })
             }
-            _ => _ = editor.input(key),
+            _ => {
+                editor.input(key);
+                self.mode = Some(Mode::Edit(editor));
+                Vec::new()
+            }
         }
-        self.editor = Some(editor);
-        Some(Vec::new())
     }
 
     /// Takes pasted text.
     pub fn paste(&mut self, text: &str) {
-        if let Some(editor) = &mut self.editor {
-            editor.insert_str(text);
+        match &mut self.mode {
+            Some(Mode::Edit(editor)) => _ = editor.insert_str(text),
+            Some(Mode::Search(input)) => {
+                let line = text.lines().next().unwrap_or_default();
+                *input = Input::new(format!("{}{line}", input.value()));
+            }
+            _ => {}
         }
     }
 
     /// Decisions a minute in this session.
-    fn pace(&self) -> Option<f64> {
+    pub fn pace(&self) -> Option<f64> {
         let first = self.decided.first()?;
         let minutes = first.elapsed().as_secs_f64() / 60.0;
         (self.decided.len() > 1 && minutes > 0.0).then(|| (self.decided.len() - 1) as f64 / minutes)
     }
-}
 
-fn filter_word(filter: Option<Verdict>) -> &'static str {
-    filter.map_or("all", Verdict::word)
-}
-
-/// Draws the screen.
-pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    let [pending, approved, rejected] = state.queue.standing;
-    let place = if state.queue.items.is_empty() { 0 } else { state.at + 1 };
-    let pace = state.pace().map_or(String::new(), |pace| format!(" · {pace:.1}/min"));
-    let text = format!(
-        " QUEUE {pending} pending · {approved} approved · {rejected} rejected · {place} of {} {}{pace}",
-        state.queue.items.len(),
-        filter_word(state.filter)
-    );
-    frame.render_widget(Paragraph::new(fit(&text, head.width as usize)).style(theme.strong()), head);
-    let Some(item) = state.current() else {
-        let empty = vec![
-            Line::default(),
-            Line::from("  No reflections under this filter."),
-            Line::from("  In Explore, c collects demonstrations, alternatives and reflections to review here."),
-            Line::from("  f changes the filter, u takes back the latest decision."),
-        ];
-        frame.render_widget(Paragraph::new(empty).wrap(Wrap { trim: false }), body);
-        return;
-    };
-    if area.width >= 100 {
-        let [left, right] = Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(body);
-        draw_state(state, item, theme, frame, left);
-        draw_reflection(state, item, theme, frame, right);
-    } else if state.evidence && state.editor.is_none() {
-        draw_state(state, item, theme, frame, body);
-    } else {
-        // The text gets the lines it needs, the evidence the rest; Tab shows the evidence alone.
-        let text = Paragraph::new(clean(item.text())).wrap(Wrap { trim: false }).line_count(body.width.saturating_sub(2));
-        let wanted = if state.editor.is_some() { body.height / 2 } else { text as u16 + 4 };
-        let lower = wanted.clamp(5, (body.height * 2 / 3).max(5));
-        let [top, bottom] = Layout::vertical([Constraint::Min(0), Constraint::Length(lower)]).areas(body);
-        draw_state(state, item, theme, frame, top);
-        draw_reflection(state, item, theme, frame, bottom);
-    }
-    if state.rejecting {
-        let area = centered(body, 76, REASONS.len() as u16 + 2);
-        frame.render_widget(Clear, area);
-        let lines: Vec<Line<'_>> = REASONS
-            .iter()
-            .enumerate()
-            .map(|(i, (code, what))| {
-                Line::from(vec![
-                    Span::styled(format!(" {} ", i + 1), theme.key()),
-                    Span::styled(format!("{code:<18}"), theme.strong()),
-                    Span::raw(*what),
-                ])
-            })
-            .collect();
-        frame.render_widget(Paragraph::new(lines).block(theme.panel("Reject because · 1-9 · Esc leave")), area);
+    /// What is in front, for the clipboard.
+    pub fn copy(&self, json: bool) -> Option<String> {
+        let item = self.current()?;
+        if json { serde_json::to_string_pretty(item).ok() } else { Some(item.text().to_string()) }
     }
 }
 
-fn draw_state(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let block = theme.panel("State");
-    let mut lines = Vec::new();
-    match state.cases.get(&item.id) {
-        None => lines.push(Line::styled("…", theme.dim())),
-        Some((_, None)) => lines.push(Line::styled("its executed alternatives are no longer in the store", theme.bad())),
-        Some((kind, Some(case))) => {
-            lines.push(Line::styled(clean(&case.state.task), theme.strong()));
-            lines.push(Line::styled(
-                format!("{kind} · step {} · {} steps before", item.t, case.state.history.len()),
-                theme.dim(),
-            ));
-            if let Some((action, _)) = case.state.history.last() {
-                lines.push(Line::styled(format!("> {}", clean(action)), theme.dim()));
-            }
-            let now = case.state.history.last().map_or(&case.state.observation, |(_, observation)| observation);
-            lines.extend(clean(now).lines().map(|line| Line::from(line.to_string())));
-            lines.push(Line::default());
-            let mut tried = |mark: &str, action: &str, observation: &str, tag: &str, style: Style| {
-                lines.push(Line::from(vec![
-                    Span::styled(format!("{mark} "), theme.key()),
-                    Span::styled(clean(action), style.add_modifier(Modifier::BOLD)),
-                    Span::styled(format!("  {tag}"), theme.dim()),
-                ]));
-                lines.push(Line::from(format!("  → {}", clean(observation.trim()).replace('\n', " "))));
-            };
-            tried("E", &case.action, &case.outcome, "", theme.good());
-            for (i, branch) in case.alternatives.iter().enumerate() {
-                tried(&(i + 1).to_string(), &branch.action, &branch.observation, branch.effect.word(), Style::new());
-            }
-        }
-    }
-    frame.render_widget(Paragraph::new(lines).block(block).wrap(Wrap { trim: false }), area);
+/// What an edit begins with.
+fn begun(item: &Reflection) -> &str {
+    item.draft.as_deref().unwrap_or(item.text())
 }
 
-fn draw_reflection(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    if let Some(editor) = &state.editor {
-        let block = theme.panel("Editing · Ctrl-S save and approve · Esc leave, keeping a draft");
-        let inner = block.inner(area);
-        frame.render_widget(block, area);
-        frame.render_widget(editor.as_ref(), inner);
-        return;
+fn editor(item: &Reflection) -> Box<TextArea<'static>> {
+    let mut editor = TextArea::new(begun(item).lines().map(str::to_string).collect());
+    editor.set_wrap_mode(WrapMode::Word);
+    editor.move_cursor(CursorMove::Bottom);
+    editor.move_cursor(CursorMove::End);
+    Box::new(editor)
+}
+
+/// The filter after this one; words that are searched for stay.
+fn next_filter(filter: &Filter) -> Filter {
+    let of = |verdict, flagged, suspected| Filter { verdict, flagged, suspected, words: filter.words.clone() };
+    match (filter.verdict, filter.flagged, filter.suspected) {
+        (Some(Verdict::Pending), _, false) => of(Some(Verdict::Pending), false, true),
+        (Some(Verdict::Pending), _, true) => of(Some(Verdict::Approved), false, false),
+        (Some(Verdict::Approved), ..) => of(Some(Verdict::Rejected), false, false),
+        (Some(Verdict::Rejected), ..) => of(None, true, false),
+        (None, true, _) => of(None, false, false),
+        (None, false, _) => of(Some(Verdict::Pending), false, false),
     }
-    let draft = state.drafts.contains_key(&item.id);
-    let edited = match (draft, item.versions.len()) {
-        (true, _) => " · draft on e",
-        (false, 0 | 1) => "",
-        (false, _) => " · edited by you",
-    };
-    let words = item.text().split_whitespace().count();
-    let title = format!("Reflection {} · {}{edited} · {words} words", item.id, item.generator);
-    let verdict = match item.verdict {
-        Verdict::Pending => Line::styled("pending", theme.dim()),
-        Verdict::Approved => Line::styled("approved", theme.good()),
-        Verdict::Rejected => Line::styled(format!("rejected: {}", item.reason.as_deref().unwrap_or("")), theme.bad()),
-    };
-    let mut lines: Vec<Line<'_>> = clean(item.text()).lines().map(|line| Line::from(line.to_string())).collect();
-    lines.push(Line::default());
-    lines.push(verdict);
-    if let [first, _] = item.versions.as_slice() {
-        lines.push(Line::styled("generated:", theme.dim()));
-        lines.extend(clean(first).lines().map(|line| Line::styled(line.to_string(), theme.dim())));
+}
+
+/// A filter in words.
+pub fn filter_word(filter: &Filter) -> String {
+    let mut words: Vec<String> = Vec::new();
+    words.extend(filter.verdict.map(|verdict| verdict.word().to_string()));
+    words.extend(filter.flagged.then(|| "flagged".to_string()));
+    words.extend(filter.suspected.then(|| "suspected by a rule".to_string()));
+    if words.is_empty() {
+        words.push("all".into());
     }
-    frame.render_widget(Paragraph::new(lines).block(theme.panel(&title)).wrap(Wrap { trim: false }), area);
+    words.extend((!filter.words.is_empty()).then(|| format!("with “{}”", filter.words)));
+    words.join(", ")
 }

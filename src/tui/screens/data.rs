@@ -1,16 +1,17 @@
 //! Data: what is in the store, and what a training set would contain.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use crate::store::Counts;
+use super::moved;
+use crate::store::{Counts, TrajectorySummary};
 use crate::train::Objective;
 use crate::train::trainer::DataSummary;
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::Act;
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Theme, clean, fit};
 
 /// What each objective would train on, or why it cannot yet.
 pub type Sets = Vec<(Objective, Result<DataSummary, String>)>;
@@ -22,6 +23,8 @@ pub enum Msg {
     Counts(Counts, u64),
     /// Training sets.
     Sets(Sets),
+    /// The newest trajectories.
+    Trajectories(Vec<TrajectorySummary>),
 }
 
 /// The screen's state.
@@ -29,6 +32,10 @@ pub enum Msg {
 pub struct State {
     counts: Option<(Counts, u64)>,
     sets: Option<Sets>,
+    trajectories: Vec<TrajectorySummary>,
+    selected: usize,
+    /// What was deleted in this session, the latest last.
+    deleted: Vec<i64>,
     /// Where the data is.
     pub root: String,
 }
@@ -39,17 +46,37 @@ impl State {
         match msg {
             Msg::Counts(counts, bytes) => self.counts = Some((counts, bytes)),
             Msg::Sets(sets) => self.sets = Some(sets),
+            Msg::Trajectories(list) => {
+                self.trajectories = list;
+                self.selected = self.selected.min(self.trajectories.len().saturating_sub(1));
+            }
         }
     }
-}
 
-/// Does what a key means.
-pub fn act(act: Act) -> Vec<Effect> {
-    if act == Act::Start { vec![Effect::Desk(DeskCmd::Export)] } else { Vec::new() }
+    /// Does what a key means.
+    pub fn act(&mut self, act: Act) -> Vec<Effect> {
+        match act {
+            Act::Start => return vec![Effect::Desk(DeskCmd::Export)],
+            Act::Move(direction) => self.selected = moved(self.selected, self.trajectories.len(), direction),
+            Act::Delete => {
+                let Some(id) = self.trajectories.get(self.selected).map(|row| row.id) else { return Vec::new() };
+                self.deleted.push(id);
+                return vec![Effect::Desk(DeskCmd::Delete(id, true))];
+            }
+            Act::Undo => {
+                let last = self.deleted.pop();
+                return last.map(|id| Effect::Desk(DeskCmd::Delete(id, false))).into_iter().collect();
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
 }
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let [area, below] = Layout::vertical([Constraint::Length(14.min(area.height)), Constraint::Min(0)]).areas(area);
+    draw_trajectories(state, theme, frame, below);
     let mut lines = Vec::new();
     let mut row = |name: &str, what: String| {
         lines.push(Line::from(vec![Span::styled(format!(" {name:<16}"), theme.strong()), Span::raw(what)]));
@@ -84,4 +111,32 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         lines.push(Line::styled(" counting tokens…", theme.dim()));
     }
     frame.render_widget(Paragraph::new(lines).block(theme.panel("Data")).wrap(Wrap { trim: false }), area);
+}
+
+fn draw_trajectories(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let title = format!("Trajectories, the newest {} · d delete · u undo", state.trajectories.len());
+    let block = theme.panel(&title);
+    let inner = block.inner(area);
+    let from = (state.selected + 1).saturating_sub(inner.height as usize);
+    let rows = state.trajectories.iter().enumerate().skip(from).take(inner.height as usize);
+    let line = |(i, row): (usize, &TrajectorySummary)| {
+        let end = if row.success { "won" } else { "not won" };
+        let text = format!(
+            "{:>5} {:<13} {:>2} steps {end:<7} {} / {} · {} · {}",
+            row.id,
+            row.purpose.word(),
+            row.length,
+            row.suite,
+            row.split,
+            clean(&row.task),
+            clean(&row.actor)
+        );
+        let line = Line::from(fit(&text, inner.width as usize));
+        if i == state.selected { line.style(theme.selected()) } else { line }
+    };
+    let mut lines: Vec<Line<'_>> = rows.map(line).collect();
+    if lines.is_empty() {
+        lines.push(Line::styled("nothing saved yet: c collects, K in Explore keeps an episode", theme.dim()));
+    }
+    frame.render_widget(Paragraph::new(lines).block(block), area);
 }

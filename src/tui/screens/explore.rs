@@ -7,7 +7,9 @@ use crossterm::event::{KeyCode, KeyEvent};
 use crate::experience;
 use crate::explore::{HUMAN, Outcome, View};
 use crate::tui::effect::{Effect, Look, WorldCmd};
+use super::moved;
 use crate::tui::keys::{Act, Direction};
+use crate::tui::words::fuzzy;
 
 /// Alternatives shown at first, and by how many `s` adds.
 const K: usize = 4;
@@ -34,6 +36,8 @@ pub enum Msg {
     Outcomes(usize, Vec<Outcome>),
     /// The model that answers.
     Model(String),
+    /// How the policy's play went on from an action of a node.
+    WentOn(usize, String, String),
 }
 
 /// The panels, where not all fit.
@@ -82,6 +86,12 @@ pub struct State {
     pub panel: Panel,
     /// What is being typed.
     pub typing: Option<Typing>,
+    /// Whether the advice of expert and model is hidden.
+    pub hidden: bool,
+    /// How the policy's play went on, by action.
+    pub went_on: HashMap<String, String>,
+    /// In how many of the states walked through the policy's likeliest action is the expert's, of how many known.
+    pub agreed: (usize, usize),
     ticket: u64,
     k: usize,
     /// What was thought and tried in states of this task, so that going back shows it at once.
@@ -97,6 +107,9 @@ struct Known {
     chosen: Vec<(String, String)>,
     outcomes: Vec<Outcome>,
     predictions: Vec<String>,
+    went_on: HashMap<String, String>,
+    /// Whether the policy's likeliest action is the expert's, where there is one.
+    agrees: Option<bool>,
 }
 
 impl State {
@@ -110,12 +123,14 @@ impl State {
         self.view.as_ref().map(|view| view.asked.clone()).filter(|asked| asked != HUMAN)
     }
 
-    /// Admissible actions in the order shown: with `filter`, those that contain its words.
+    /// Admissible actions in the order shown: with `filter`, those that match it, the best first.
     pub fn listed(&self, filter: &str) -> Vec<(usize, &str)> {
-        let all = self.view.iter().flat_map(|view| view.admissible.iter()).map(String::as_str).enumerate();
-        let words: Vec<&str> = filter.split_whitespace().collect();
-        let mut found: Vec<_> = all.filter(|(_, action)| words.iter().all(|word| action.contains(word))).collect();
-        if let Some(shares) = &self.shares {
+        let all: Vec<&str> = self.view.iter().flat_map(|view| view.admissible.iter()).map(String::as_str).collect();
+        if !filter.trim().is_empty() {
+            return fuzzy(filter, all.iter().copied()).into_iter().map(|i| (i, all[i])).collect();
+        }
+        let mut found: Vec<_> = all.into_iter().enumerate().collect();
+        if let Some(shares) = self.shares.as_ref().filter(|_| !self.hidden) {
             found.sort_by(|a, b| {
                 shares.get(b.0).unwrap_or(&0.0).total_cmp(shares.get(a.0).unwrap_or(&0.0)).then(a.0.cmp(&b.0))
             });
@@ -146,8 +161,62 @@ impl State {
             chosen: self.chosen.clone(),
             outcomes: self.outcomes.clone(),
             predictions: self.predictions.clone(),
+            went_on: self.went_on.clone(),
+            agrees: self.agrees(view),
         };
         self.known.insert(view.state.clone(), known);
+        self.agreed = self.agreement();
+    }
+
+    /// Whether the policy's likeliest admissible action is the expert's.
+    fn agrees(&self, view: &View) -> Option<bool> {
+        let expert = view.expert.as_ref().map(|(_, advice)| advice.action.as_str())?;
+        let shares = self.shares.as_ref()?;
+        let best = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]))?;
+        Some(view.admissible.get(best).map(String::as_str) == Some(expert))
+    }
+
+    /// How often it was, in the states on the way here whose answer is known.
+    fn agreement(&self) -> (usize, usize) {
+        let Some(view) = &self.view else { return (0, 0) };
+        let mut state = experience::State { history: Vec::new(), ..view.state.clone() };
+        let mut counts = (0, 0);
+        for t in 0..=view.state.history.len() {
+            if let Some(agrees) = self.known.get(&state).and_then(|known| known.agrees) {
+                counts = (counts.0 + usize::from(agrees), counts.1 + 1);
+            }
+            state.history.extend(view.state.history.get(t).cloned());
+        }
+        counts
+    }
+
+    /// Whether a key means something now.
+    pub fn applies(&self, act: Act) -> bool {
+        let Some(view) = &self.view else { return !matches!(act, Act::Enter | Act::Number(_) | Act::TakeSelected) };
+        match act {
+            Act::Enter => !view.done && view.expert.is_some() && !self.hidden,
+            Act::Number(_) | Act::GoOn => !self.chosen.is_empty() && !self.hidden,
+            Act::More | Act::TakeSelected | Act::TypeAction | Act::Prompt => !view.done,
+            Act::Reflect => !view.done && view.expert.is_some() && !self.outcomes.is_empty(),
+            Act::Undo => view.depth > 0,
+            Act::Keep => view.success,
+            _ => true,
+        }
+    }
+
+    /// What is in front, for the clipboard.
+    pub fn copy(&self, json: bool) -> Option<String> {
+        let view = self.view.as_ref()?;
+        let actual = |outcome: &Outcome| serde_json::json!({"action": outcome.action, "source": outcome.source,
+            "observation": outcome.observation, "effect": outcome.effect, "steps_left": outcome.steps_left});
+        if json {
+            let tried: Vec<_> = view.expert_outcome.iter().chain(&self.outcomes).map(actual).collect();
+            let value = serde_json::json!({"suite": view.suite, "split": view.split, "task_id": view.task_id,
+                "task": view.task, "history": view.state.history, "observation": view.observation,
+                "admissible": view.admissible, "shares": self.shares, "executed": tried});
+            return serde_json::to_string_pretty(&value).ok();
+        }
+        Some(view.observation.clone())
     }
 
     fn forget(&mut self) {
@@ -155,6 +224,7 @@ impl State {
         self.chosen.clear();
         self.outcomes.clear();
         self.predictions.clear();
+        self.went_on.clear();
         self.predicted = false;
     }
 
@@ -173,10 +243,11 @@ impl State {
                 let known = self.known.get(&view.state).cloned();
                 (self.view, self.place, self.selected, self.k) = (Some(*view), (place, of), 0, K);
                 self.forget();
+                self.agreed = self.agreement();
                 let Some(known) = known else { return self.look() };
                 self.ticket += 1; // answers about the state before are no longer wanted
                 (self.shares, self.chosen, self.outcomes) = (known.shares, known.chosen, known.outcomes);
-                (self.predictions, self.predicted) = (known.predictions, true);
+                (self.predictions, self.predicted, self.went_on) = (known.predictions, true, known.went_on);
             }
             Msg::Model(source) => {
                 self.model = source;
@@ -194,6 +265,10 @@ impl State {
                 (self.predictions, self.predicted) = (predictions, complete);
                 self.learn();
             }
+            Msg::WentOn(node, action, how) if self.view.as_ref().is_some_and(|view| view.node == node) => {
+                self.went_on.insert(action, how);
+                self.learn();
+            }
             Msg::Outcomes(node, outcomes) if self.view.as_ref().is_some_and(|view| view.node == node) => {
                 if let Some(view) = &self.view {
                     self.tried.insert(view.state.clone(), outcomes.clone());
@@ -201,7 +276,7 @@ impl State {
                 self.outcomes = outcomes;
                 self.learn();
             }
-            Msg::Scores(..) | Msg::Chosen(..) | Msg::Predicted(..) | Msg::Outcomes(..) => {} // about a state left since
+            Msg::Scores(..) | Msg::Chosen(..) | Msg::Predicted(..) | Msg::Outcomes(..) | Msg::WentOn(..) => {} // about a state left since
         }
         Vec::new()
     }
@@ -209,6 +284,9 @@ impl State {
     /// Does what a key means.
     pub fn act(&mut self, act: Act) -> Vec<Effect> {
         let world = |command: WorldCmd| vec![Effect::World(command)];
+        if !self.applies(act) {
+            return Vec::new(); // a hidden advice must not be taken by accident either
+        }
         match act {
             Act::Enter => {
                 let said = self.view.as_ref().and_then(|view| view.expert.clone());
@@ -242,6 +320,26 @@ impl State {
             Act::Keep => {
                 let tried = self.tried.iter().map(|(state, outcomes)| (state.clone(), outcomes.clone()));
                 world(WorldCmd::Keep(tried.collect()))
+            }
+            Act::Reflect => world(WorldCmd::Reflect(self.outcomes.clone())),
+            Act::GoOn => {
+                let Some(view) = &self.view else { return Vec::new() };
+                let expert = view.expert.iter().map(|(_, advice)| advice.action.clone());
+                let actions: Vec<String> = expert.chain(self.chosen.iter().map(|(action, _)| action.clone())).collect();
+                for action in &actions {
+                    self.went_on.insert(action.clone(), "plays on…".into());
+                }
+                world(WorldCmd::GoOn(view.node, actions))
+            }
+            Act::Prompt => {
+                let Some(view) = &self.view else { return Vec::new() };
+                let expert = view.expert.iter().map(|(_, advice)| advice.action.clone());
+                let actions = expert.chain(self.chosen.iter().map(|(action, _)| action.clone()));
+                vec![Effect::Prompt(Box::new(view.state.clone()), actions.collect())]
+            }
+            Act::Hide => {
+                self.hidden = !self.hidden;
+                Vec::new()
             }
             Act::Expert => world(WorldCmd::NextExpert),
             Act::Next => world(WorldCmd::Task(1)),
@@ -315,16 +413,5 @@ impl State {
         if let Some(Typing::Action(text)) = &mut self.typing {
             text.push_str(pasted.lines().next().unwrap_or_default());
         }
-    }
-}
-
-/// A selection among `count` items, moved.
-pub fn moved(at: usize, count: usize, direction: Direction) -> usize {
-    let last = count.saturating_sub(1);
-    match direction {
-        Direction::Up | Direction::Left => at.saturating_sub(1),
-        Direction::Down | Direction::Right => (at + 1).min(last),
-        Direction::First => 0,
-        Direction::Last => last,
     }
 }

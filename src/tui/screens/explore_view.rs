@@ -6,13 +6,13 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
-use similar::{ChangeTag, TextDiff};
 
 use super::explore::{Panel, State, Typing};
 use crate::env::Silence;
 use crate::experience::{Effect, word_f1};
 use crate::explore::{Outcome, View};
 use crate::tui::theme::{Theme, centered, clean, fit};
+use crate::tui::words::difference;
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -21,7 +21,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         return;
     };
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    frame.render_widget(Paragraph::new(heading(view, theme, head.width as usize)), head);
+    frame.render_widget(Paragraph::new(heading(state, view, theme, head.width as usize)), head);
     if area.width >= 110 {
         let columns = [Constraint::Percentage(24), Constraint::Percentage(34), Constraint::Percentage(42)];
         let [left, middle, right] = Layout::horizontal(columns).areas(body);
@@ -46,9 +46,14 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
-fn heading<'a>(view: &View, theme: Theme, width: usize) -> Line<'a> {
+fn heading<'a>(state: &State, view: &View, theme: Theme, width: usize) -> Line<'a> {
     let limit = view.limit;
+    let agreed = match state.agreed {
+        (_, 0) => String::new(),
+        (same, known) => format!(" · policy agrees {same}/{known}"),
+    };
     let far = match &view.distance {
+        _ if state.hidden && !view.done => "advice hidden".to_string(),
         _ if view.success => "solved".to_string(),
         _ if view.done => "over".to_string(),
         Ok(left) if width < 60 => format!("{left} left"),
@@ -61,7 +66,7 @@ fn heading<'a>(view: &View, theme: Theme, width: usize) -> Line<'a> {
     let right = match width {
         ..60 => format!("{}/{limit} · {far}", view.depth),
         60..100 => format!("step {}/{limit} · {far}", view.depth),
-        _ => format!("step {}/{limit} · {far} · expert {who}", view.depth),
+        _ => format!("step {}/{limit} · {far} · expert {who}{agreed}", view.depth),
     };
     let room = width.saturating_sub(right.chars().count() + 9);
     Line::from(vec![
@@ -147,7 +152,7 @@ fn draw_admissible(state: &State, view: &View, theme: Theme, frame: &mut Frame<'
     let mut lines = vec![Line::styled(fit(&rule, area.width as usize), theme.dim())];
     let name_width = (area.width as usize).saturating_sub(15).max(10);
     for (row, (i, action)) in listed.iter().enumerate().skip(from).take(rows) {
-        let share = state.shares.as_ref().and_then(|shares| shares.get(*i));
+        let share = state.shares.as_ref().and_then(|shares| shares.get(*i)).filter(|_| !state.hidden);
         let name = format!("{:name_width$}", fit(&clean(action), name_width));
         let style = if row == state.selected && filter.is_empty() { theme.selected() } else { Style::new() };
         let mut spans = vec![Span::styled(name, style)];
@@ -156,7 +161,7 @@ fn draw_admissible(state: &State, view: &View, theme: Theme, frame: &mut Frame<'
                 spans.push(Span::raw(format!(" {} ", percent(*share))));
                 spans.push(Span::styled(theme.bar(*share, 6), theme.key()));
             }
-            None if view.done => {}
+            None if view.done || state.hidden => {}
             None => spans.push(Span::styled(" …", theme.dim())),
         }
         lines.push(Line::from(spans));
@@ -176,6 +181,9 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
         ));
     } else if view.done {
         lines.push(Line::styled("The episode is over here. u goes back.", theme.warn()));
+    } else if state.hidden {
+        lines.push(Line::from("You play. What expert and model say is hidden; H shows it."));
+        lines.push(Line::styled("a types an action, t takes the selected one, K keeps a solved episode.", theme.dim()));
     } else {
         let width = inner.width as usize;
         expert_lines(state, view, theme, width, &mut lines);
@@ -284,6 +292,9 @@ fn cell(
         lines.push(Line::from(vec![label("   predicted "), Span::raw(waiting)]));
         lines.push(Line::from(vec![label("   actual    "), Span::raw(actual)]));
     }
+    if let Some(how) = state.went_on.get(action) {
+        lines.push(Line::styled(format!("   policy on from there: {}", clean(how)), theme.key()));
+    }
     if !tag.is_empty() {
         lines.push(Line::styled(format!("   {tag}"), if outcome.success { theme.good() } else { theme.dim() }));
     }
@@ -297,36 +308,6 @@ const SHOWN_WORDS: usize = 48;
 fn beginning(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     if words.len() > SHOWN_WORDS { format!("{} …", words[..SHOWN_WORDS].join(" ")) } else { text.to_string() }
-}
-
-/// Word-level difference: `[words]` only predicted, `{words}` only actual, so that it shows without colour.
-fn difference<'a>(predicted: &str, actual: &str, theme: Theme) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
-    let (old, new): (Vec<&str>, Vec<&str>) = (predicted.split_whitespace().collect(), actual.split_whitespace().collect());
-    let diff = TextDiff::from_slices(&old, &new);
-    let [left, right] = [(ChangeTag::Delete, '[', ']', theme.bad()), (ChangeTag::Insert, '{', '}', theme.good())].map(
-        |(own, open, close, style)| {
-            let mut spans: Vec<Span<'a>> = Vec::new();
-            let mut run: Vec<&str> = Vec::new();
-            let flush = |run: &mut Vec<&str>, spans: &mut Vec<Span<'a>>| {
-                if !run.is_empty() {
-                    spans.push(Span::styled(format!("{open}{}{close}", run.join(" ")), style));
-                    spans.push(Span::raw(" "));
-                    run.clear();
-                }
-            };
-            for change in diff.iter_all_changes() {
-                if change.tag() == own {
-                    run.push(change.value());
-                } else if change.tag() == ChangeTag::Equal {
-                    flush(&mut run, &mut spans);
-                    spans.push(Span::raw(format!("{} ", change.value())));
-                }
-            }
-            flush(&mut run, &mut spans);
-            spans
-        },
-    );
-    (left, right)
 }
 
 fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

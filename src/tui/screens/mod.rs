@@ -1,8 +1,29 @@
-//! The five screens: each has its state, its messages, its pure update and its drawing.
+//! One module a screen: its messages, its state, how keys change it, and how it is drawn.
 
 pub mod curate;
+pub mod curate_view;
 pub mod data;
 pub mod explore;
 pub mod explore_view;
 pub mod replay;
+pub mod replay_view;
 pub mod train;
+pub mod train_view;
+
+use crate::tui::keys::Direction;
+
+/// How far a page goes in a list.
+const PAGE: usize = 20;
+
+/// A selection among `count` items, moved.
+pub fn moved(at: usize, count: usize, direction: Direction) -> usize {
+    let last = count.saturating_sub(1);
+    match direction {
+        Direction::Up | Direction::Left => at.saturating_sub(1),
+        Direction::Down | Direction::Right => (at + 1).min(last),
+        Direction::PageUp => at.saturating_sub(PAGE),
+        Direction::PageDown => (at + PAGE).min(last),
+        Direction::First => 0,
+        Direction::Last => last,
+    }
+}

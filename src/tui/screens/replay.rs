@@ -1,17 +1,14 @@
-//! Replay: what happened, where did it go wrong, and what else could have happened there?
+//! Replay, the state: what happened, where did it go wrong, and what else could have happened there?
 
-use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::{Modifier, Style};
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Wrap};
+use crossterm::event::{Event, KeyCode, KeyEvent};
+use tui_input::Input;
+use tui_input::backend::crossterm::EventHandler;
 
-use super::explore::moved;
-use crate::experience::{Branch, Purpose, Trajectory};
+use super::moved;
+use crate::experience::{Branch, Effect as Did, Purpose, Trajectory};
 use crate::store::TrajectorySummary;
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
-use crate::tui::theme::{Theme, clean, fit};
 
 /// What Replay is told.
 #[derive(Debug)]
@@ -27,11 +24,27 @@ pub enum Msg {
 pub struct State {
     /// Which trajectories are listed.
     pub filter: Option<Purpose>,
-    list: Vec<TrajectorySummary>,
-    selected: usize,
-    open: Option<(Box<Trajectory>, Vec<Branch>)>,
-    t: usize,
-    playing: bool,
+    /// They, the newest first.
+    pub list: Vec<TrajectorySummary>,
+    /// The one under the cursor.
+    pub selected: usize,
+    /// The open trajectory and its alternatives.
+    pub open: Option<(Box<Trajectory>, Vec<Branch>)>,
+    /// The state in front: 0 is the start.
+    pub t: usize,
+    /// Whether it plays.
+    pub playing: bool,
+    /// Twice as fast for every step up, half for every step down.
+    pub speed: i8,
+    /// What is searched for.
+    pub words: String,
+    /// Words that are being typed.
+    pub searching: Option<Input>,
+    /// Lines that the state is scrolled by.
+    pub scroll: u16,
+    /// The trajectory that another is held against.
+    pub marked: Option<Box<Trajectory>>,
+    ticks: u32,
 }
 
 impl State {
@@ -44,8 +57,48 @@ impl State {
         self.list.get(self.selected).map(|row| Effect::Desk(DeskCmd::Trajectory(row.id))).into_iter().collect()
     }
 
-    fn length(&self) -> usize {
+    /// The number of steps of the open trajectory.
+    pub fn length(&self) -> usize {
         self.open.as_ref().map_or(0, |(trajectory, _)| trajectory.steps.len())
+    }
+
+    fn go(&mut self, t: usize) {
+        (self.t, self.scroll) = (t.min(self.length()), 0);
+    }
+
+    /// What stands out about state `t`; empty for most.
+    pub fn mark(&self, t: usize) -> &'static str {
+        let Some((trajectory, branches)) = &self.open else { return "" };
+        let Some(step) = t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) else { return "" };
+        let same = trajectory.observation_at(t - 1).trim() == step.observation.trim();
+        let better = branches.iter().any(|b| b.t + 1 == t && (b.success || b.effect == Did::EquallyGood));
+        match () {
+            () if step.success => "won",
+            () if step.observation.trim() == "Nothing happens." => "refused",
+            () if same => "no-op",
+            () if better => "as good",
+            () => "",
+        }
+    }
+
+    /// Whether state `t` contains what is searched for.
+    pub fn hit(&self, t: usize) -> bool {
+        let Some((trajectory, _)) = self.open.as_ref().filter(|_| !self.words.is_empty()) else { return false };
+        let words = self.words.to_lowercase();
+        let action = t.checked_sub(1).and_then(|before| trajectory.steps.get(before)).map_or("", |step| &step.action);
+        action.to_lowercase().contains(&words) || trajectory.observation_at(t).to_lowercase().contains(&words)
+    }
+
+    /// The next state (or the one before) that fulfils a condition; stays where there is none.
+    fn find(&mut self, forward: bool, holds: impl Fn(&Self, usize) -> bool) {
+        let found = if forward {
+            (self.t + 1..=self.length()).find(|t| holds(self, *t))
+        } else {
+            (0..self.t).rev().find(|t| holds(self, *t))
+        };
+        if let Some(t) = found {
+            self.go(t);
+        }
     }
 
     /// Takes in a message.
@@ -67,6 +120,7 @@ impl State {
                     self.t = 0;
                 }
                 self.open = Some((trajectory, branches));
+                self.go(self.t);
             }
         }
         Vec::new()
@@ -74,20 +128,35 @@ impl State {
 
     /// Half a second passed.
     pub fn tick(&mut self) -> Vec<Effect> {
-        if self.playing {
-            self.t = (self.t + 1).min(self.length());
+        self.ticks = self.ticks.wrapping_add(1);
+        let slow = 1u32 << self.speed.min(0).unsigned_abs().min(8);
+        if self.playing && self.ticks.is_multiple_of(slow) {
+            self.go(self.t + (1 << self.speed.clamp(0, 6)));
             self.playing = self.t < self.length();
         }
         Vec::new()
     }
 
+    /// Whether a key means something now.
+    pub fn applies(&self, act: Act) -> bool {
+        match act {
+            Act::Hit(_) => !self.words.is_empty(),
+            Act::Play | Act::Speed(_) | Act::Mark(_) | Act::Search | Act::BranchOff | Act::Export | Act::Difference => {
+                self.open.is_some()
+            }
+            _ => true,
+        }
+    }
+
     /// Does what a key means.
     pub fn act(&mut self, act: Act) -> Vec<Effect> {
         match act {
-            Act::Move(Direction::Left) => self.t = self.t.saturating_sub(1),
-            Act::Move(Direction::Right) => self.t = (self.t + 1).min(self.length()),
-            Act::Move(Direction::First) => self.t = 0,
-            Act::Move(Direction::Last) => self.t = self.length(),
+            Act::Move(Direction::Left) => self.go(self.t.saturating_sub(1)),
+            Act::Move(Direction::Right) => self.go(self.t + 1),
+            Act::Move(Direction::First) => self.go(0),
+            Act::Move(Direction::Last) => self.go(self.length()),
+            Act::Move(Direction::PageDown) => self.scroll = self.scroll.saturating_add(8).min(4000),
+            Act::Move(Direction::PageUp) => self.scroll = self.scroll.saturating_sub(8),
             Act::Move(direction) => {
                 self.selected = moved(self.selected, self.list.len(), direction);
                 return self.open_selected();
@@ -96,9 +165,26 @@ impl State {
             Act::Previous => return self.act(Act::Move(Direction::Up)),
             Act::Enter => return self.open_selected(),
             Act::Play => {
-                self.playing = !self.playing;
+                self.playing = !self.playing && self.open.is_some();
                 if self.playing && self.t == self.length() {
-                    self.t = 0;
+                    self.go(0);
+                }
+            }
+            Act::Speed(up) => self.speed = (self.speed + if up { 1 } else { -1 }).clamp(-3, 4),
+            Act::Mark(forward) => self.find(forward, |state, t| !state.mark(t).is_empty()),
+            Act::Hit(forward) => self.find(forward, Self::hit),
+            Act::Search => self.searching = Some(Input::new(self.words.clone())),
+            Act::Export => {
+                return self.here().map(|(id, _)| Effect::Desk(DeskCmd::ExportOne(id))).into_iter().collect();
+            }
+            Act::Difference => {
+                let Some((trajectory, _)) = &self.open else { return Vec::new() };
+                match &self.marked {
+                    Some(other) if other.id != trajectory.id => {
+                        return vec![Effect::Show("Where the two part".into(), parting(other, trajectory))];
+                    }
+                    Some(_) => self.marked = None,
+                    None => self.marked = Some(trajectory.clone()),
                 }
             }
             Act::Filter => {
@@ -115,92 +201,63 @@ impl State {
         }
         Vec::new()
     }
-}
 
-/// Draws the screen.
-pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    if area.width >= 100 {
-        let columns = [Constraint::Length(38), Constraint::Length(36), Constraint::Min(0)];
-        let [left, middle, right] = Layout::horizontal(columns).areas(area);
-        draw_list(state, theme, frame, left);
-        draw_steps(state, theme, frame, middle);
-        draw_state(state, theme, frame, right);
-    } else {
-        let [top, bottom] = Layout::vertical([Constraint::Percentage(35), Constraint::Percentage(65)]).areas(area);
-        draw_list(state, theme, frame, top);
-        if area.width >= 70 {
-            let [left, right] = Layout::horizontal([Constraint::Percentage(42), Constraint::Percentage(58)]).areas(bottom);
-            draw_steps(state, theme, frame, left);
-            draw_state(state, theme, frame, right);
-        } else {
-            draw_state(state, theme, frame, bottom);
+    /// Takes a key while words are typed; none otherwise.
+    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        let mut input = self.searching.take()?;
+        match key.code {
+            KeyCode::Esc => {}
+            KeyCode::Enter => {
+                self.words = input.value().trim().to_string();
+                if !self.hit(self.t) {
+                    self.find(true, Self::hit);
+                }
+            }
+            _ => {
+                input.handle_event(&Event::Key(key));
+                self.searching = Some(input);
+            }
+        }
+        Some(Vec::new())
+    }
+
+    /// Takes pasted text.
+    pub fn paste(&mut self, text: &str) {
+        if let Some(input) = &mut self.searching {
+            *input = Input::new(format!("{}{}", input.value(), text.lines().next().unwrap_or_default()));
         }
     }
+
+    /// What is in front, for the clipboard.
+    pub fn copy(&self, json: bool) -> Option<String> {
+        let (trajectory, _) = self.open.as_ref()?;
+        if json { serde_json::to_string_pretty(trajectory).ok() } else { Some(trajectory.observation_at(self.t).to_string()) }
+    }
 }
 
-fn draw_list(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let word = state.filter.map_or("all", Purpose::word);
-    let title = format!("Trajectories · {word} · {}", state.list.len());
-    let block = theme.panel(&title);
-    let inner = block.inner(area);
-    let from = (state.selected + 1).saturating_sub(inner.height as usize);
-    let mut lines = Vec::new();
-    for (i, row) in state.list.iter().enumerate().skip(from).take(inner.height as usize) {
-        let mark = if row.success { theme.glyph("✓", "+") } else { theme.glyph("✗", "x") };
-        let text = format!("{:>4} {mark} {:>2} {} · {}", row.id, row.length, clean(&row.task), row.actor);
-        let line = Line::from(fit(&text, inner.width as usize));
-        lines.push(if i == state.selected { line.style(theme.selected()) } else { line });
+/// Two trajectories up to where they part, and what each did then.
+pub fn parting(one: &Trajectory, other: &Trajectory) -> Vec<String> {
+    let actions = |trajectory: &Trajectory| trajectory.steps.iter().map(|step| step.action.clone()).collect::<Vec<_>>();
+    let (left, right) = (actions(one), actions(other));
+    let same = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
+    let mut lines = vec![
+        format!("{:<52} {}", format!("{} · {} by {}", one.id, one.task, one.actor), format!("{} · {} by {}", other.id, other.task, other.actor)),
+        String::new(),
+    ];
+    if one.task_id != other.task_id {
+        lines.push("These are two different tasks.".into());
     }
-    if lines.is_empty() {
-        lines.push(Line::styled("nothing saved yet: K in Explore keeps an episode, c collects", theme.dim()));
+    lines.push(format!("{same} steps alike:"));
+    lines.extend(left[..same].iter().enumerate().map(|(t, action)| format!("{:>3} = {action}", t + 1)));
+    let rest = left.len().max(right.len());
+    if same < rest {
+        lines.push("then:".into());
     }
-    frame.render_widget(Paragraph::new(lines).block(block).wrap(Wrap { trim: false }), area);
-}
-
-fn draw_steps(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let title = format!("Steps · {} of {}", state.t, state.length());
-    let block = theme.panel(&title);
-    let inner = block.inner(area);
-    let mut lines = Vec::new();
-    if let Some((trajectory, branches)) = &state.open {
-        let from = (state.t + 1).saturating_sub(inner.height as usize);
-        for t in from..=trajectory.steps.len() {
-            let step = t.checked_sub(1).and_then(|before| trajectory.steps.get(before));
-            let tried = branches.iter().filter(|branch| branch.t == t).count();
-            let tried = if tried > 0 { format!(" +{tried}") } else { String::new() };
-            let name = step.map_or("start".to_string(), |step| clean(&step.action));
-            let end = if step.is_some_and(|step| step.success) { " won" } else { "" };
-            let mark = if t == state.t { theme.glyph("▶", ">") } else { " " };
-            let line = Line::from(fit(&format!("{mark}{t:>2} {name}{end}{tried}"), inner.width as usize));
-            lines.push(if t == state.t { line.style(theme.strong()) } else { line });
-        }
+    for t in same..rest {
+        let of = |actions: &[String]| actions.get(t).cloned().unwrap_or_else(|| "—".into());
+        lines.push(format!("{:>3} {:<48} {}", t + 1, of(&left), of(&right)));
     }
-    frame.render_widget(Paragraph::new(lines).block(block), area);
-}
-
-fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let mut lines = Vec::new();
-    if let Some((trajectory, branches)) = &state.open {
-        lines.push(Line::styled(clean(&trajectory.task), theme.strong()));
-        let about =
-            format!("{} / {} · {} · by {}", trajectory.suite, trajectory.split, trajectory.kind, clean(&trajectory.actor));
-        lines.push(Line::styled(about, theme.dim()));
-        if let Some(step) = state.t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) {
-            lines.push(Line::from(vec![
-                Span::styled("> ", theme.key()),
-                Span::styled(clean(&step.action), theme.strong()),
-                Span::styled(format!("  {}", clean(&step.source)), theme.dim()),
-            ]));
-        }
-        lines.extend(clean(trajectory.observation_at(state.t)).lines().map(|line| Line::from(line.to_string())));
-        lines.push(Line::default());
-        for branch in branches.iter().filter(|branch| branch.t == state.t) {
-            lines.push(Line::from(vec![
-                Span::styled(clean(&branch.action), Style::new().add_modifier(Modifier::BOLD)),
-                Span::styled(format!("  {} · {}", branch.source, branch.effect.word()), theme.dim()),
-            ]));
-            lines.push(Line::from(format!("  → {}", clean(branch.observation.trim()).replace('\n', " "))));
-        }
-    }
-    frame.render_widget(Paragraph::new(lines).block(theme.panel("State")).wrap(Wrap { trim: false }), area);
+    let end = |trajectory: &Trajectory| if trajectory.success() { "won" } else { "not won" };
+    lines.push(format!("    {:<48} {}", end(one), end(other)));
+    lines
 }

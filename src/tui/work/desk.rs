@@ -6,13 +6,17 @@ use std::sync::mpsc;
 
 use super::{Mailbox, worker};
 use crate::collect::case_at;
-use crate::error::Result;
-use crate::formats::{self, Observations, Set};
-use crate::store::Store;
+use crate::curation::suspicions;
+use crate::error::{Error, Result};
+use crate::experience::{Reflection, Verdict};
+use crate::formats::{self, Observations, Set, story};
+use crate::store::{Filter, Store, Undone};
+use crate::train::alerts::alerts;
 use crate::train::trainer::{Data, is_alive};
 use crate::train::{Objective, Plan, checkpoint};
 use crate::tui::effect::{DeskCmd, Notice};
 use crate::tui::msg::Msg;
+use crate::tui::screens::curate::Evidence;
 use crate::tui::screens::{curate, data, replay, train};
 
 /// Starts the thread.
@@ -34,25 +38,51 @@ pub fn start(root: PathBuf, mail: Mailbox) -> mpsc::Sender<DeskCmd> {
 
 fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
     match command {
-        DeskCmd::Queue(filter) => mail.send(Msg::Curate(curate::Msg::Queue(filter, store.queue(filter, 2000)?))),
+        DeskCmd::Queue(filter) => {
+            let mut queue = store.queue(&filter, 2000)?;
+            if filter.suspected {
+                let mut kept = Vec::new();
+                for item in queue.items {
+                    if !evidence(store, &item)?.suspicions.is_empty() {
+                        kept.push(item);
+                    }
+                }
+                queue.items = kept;
+            }
+            mail.send(Msg::Curate(curate::Msg::Queue(filter, queue)));
+        }
         DeskCmd::Case(reflection) => {
-            let trajectory = store.trajectory(reflection.trajectory)?;
-            let branches = store.branches(reflection.trajectory)?;
-            let case = case_at(&trajectory, &branches, reflection.t);
-            let kind = trajectory.kind;
-            mail.send(Msg::Curate(curate::Msg::Case(reflection.id, kind, case.map(Box::new))));
+            let evidence = evidence(store, &reflection)?;
+            mail.send(Msg::Curate(curate::Msg::Case(reflection.id, Box::new(evidence))));
         }
         DeskCmd::Decide(id, decision) => {
             store.decide(id, &decision)?;
-            mail.send(Msg::Curate(curate::Msg::Decided(id, decision, store.standing()?)));
+            mail.send(Msg::Curate(curate::Msg::Decided(vec![id], decision, store.standing()?)));
         }
-        DeskCmd::Undo => match store.undo()? {
-            Some(undone) => {
-                mail.send(Msg::Notice(Notice::info(format!("took back: {} reflection {}", undone.act, undone.reflection))));
-                mail.send(Msg::Curate(curate::Msg::Undone(undone.reflection, undone.verdict)));
-            }
-            None => mail.send(Msg::Notice(Notice::info("there is no decision to take back".into()))),
-        },
+        DeskCmd::DecideAll(ids, decision) => {
+            store.decide_all(&ids, &decision)?;
+            let text = format!("{}: {} reflections; u takes all of it back", decision.word(), ids.len());
+            mail.send(Msg::Notice(Notice::info(text)));
+            mail.send(Msg::Curate(curate::Msg::Decided(ids, decision, store.standing()?)));
+        }
+        DeskCmd::Undo => turned(store.undo()?, "took back", mail),
+        DeskCmd::Redo => turned(store.redo()?, "did again", mail),
+        DeskCmd::Draft(id, text) => store.set_draft(id, text.as_deref())?,
+        DeskCmd::Statistics => mail.send(Msg::Text("The curation so far".into(), statistics(store)?)),
+        DeskCmd::Delete(id, deleted) => {
+            store.set_deleted(id, deleted)?;
+            let done = if deleted { "deleted; u puts it back" } else { "put back" };
+            mail.send(Msg::Notice(Notice::info(format!("trajectory {id} is {done}"))));
+            mail.send(Msg::Changed);
+        }
+        DeskCmd::ExportOne(id) => {
+            let folder = store.root().join("exports");
+            let files = story::write_all(&folder, &store.trajectory(id)?, &store.branches(id)?)?;
+            let names: Vec<String> = files.iter().filter_map(|f| Some(f.file_name()?.to_string_lossy().to_string())).collect();
+            mail.send(Msg::Notice(Notice::info(format!("wrote {} to {}", names.join(", "), folder.display()))));
+        }
+        DeskCmd::Forecast(plan, start) => forecast(store.root().to_path_buf(), plan, start, mail.clone()),
+        DeskCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
         DeskCmd::Runs => {
             let runs = store.runs()?;
             let alive = runs.iter().filter(|run| is_alive(store, run.id)).map(|run| run.id).collect();
@@ -63,7 +93,8 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         DeskCmd::Curve(run, name) => {
             let names = store.metric_names(run)?;
             let points = store.metric(run, &name)?;
-            mail.send(Msg::Train(train::Msg::Curve(run, name, points, names)));
+            let alerts = alerts(&store.metric(run, "loss")?, &store.metric(run, "valid_action")?);
+            mail.send(Msg::Train(train::Msg::Curve(run, name, points, names, alerts)));
         }
         DeskCmd::Trajectories(purpose) => {
             mail.send(Msg::Replay(replay::Msg::List(purpose, store.trajectories(purpose, 5000)?)));
@@ -73,6 +104,7 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         }
         DeskCmd::Data => {
             mail.send(Msg::Data(data::Msg::Counts(store.counts()?, disk_use(store.root()))));
+            mail.send(Msg::Data(data::Msg::Trajectories(store.trajectories(None, 2000)?)));
             count_sets(store.root().to_path_buf(), mail.clone());
         }
         DeskCmd::Export => {
@@ -95,6 +127,74 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         }
         DeskCmd::Remember(key, value) => store.set_setting(key, &value)?,
     }
+    Ok(())
+}
+
+/// What a reflection is judged by.
+fn evidence(store: &Store, reflection: &Reflection) -> Result<Evidence> {
+    let trajectory = store.trajectory(reflection.trajectory)?;
+    let case = case_at(&trajectory, &store.branches(reflection.trajectory)?, reflection.t);
+    let text = reflection.text().to_string();
+    let suspicions = case.as_ref().map(|case| suspicions(&text, case)).unwrap_or_default();
+    Ok(Evidence { kind: trajectory.kind, case, text, suspicions })
+}
+
+fn turned(undone: Option<Undone>, did: &str, mail: &Mailbox) {
+    let Some(undone) = undone else {
+        return mail.send(Msg::Notice(Notice::info("there is nothing more to take back or to do again".into())));
+    };
+    let about = if undone.count > 1 { format!("{} reflections", undone.count) } else { format!("reflection {}", undone.reflection) };
+    mail.send(Msg::Notice(Notice::info(format!("{did}: {} {about}", undone.act))));
+    mail.send(Msg::Curate(curate::Msg::Turned(undone)));
+}
+
+/// The curation in figures, as lines.
+fn statistics(store: &Store) -> Result<Vec<String>> {
+    let [pending, approved, rejected] = store.standing()?;
+    let s = store.statistics()?;
+    let share = |yes: u64, no: u64| format!("{:>3.0} %", 100.0 * yes as f64 / (yes + no).max(1) as f64);
+    let mut lines = vec![
+        format!("{pending} pending, {approved} approved, {rejected} rejected: {} approved", share(approved, rejected).trim()),
+        format!("{} edited by you, {} with another generated attempt", s.edited, s.regenerated),
+        format!("{} of {} states have an approved reflection; the others train as plain imitation", s.states.1, s.states.0),
+    ];
+    for (title, rows) in [("By kind of task", &s.kinds), ("By the expert's action", &s.actions)] {
+        lines.extend([String::new(), title.to_string()]);
+        lines.extend(rows.iter().map(|(name, yes, no)| format!("  {name:<28} {} of {:>4}", share(*yes, *no), yes + no)));
+    }
+    lines.extend([String::new(), "Why rejected".to_string()]);
+    lines.extend(s.reasons.iter().map(|(code, count)| format!("  {code:<28} {count:>4}")));
+    let mut rules: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
+    let queue = store.queue(&Filter::verdict(Some(Verdict::Pending)), 500)?;
+    for item in &queue.items {
+        let codes: std::collections::BTreeSet<&str> = evidence(store, item)?.suspicions.iter().map(|s| s.code).collect();
+        codes.into_iter().for_each(|code| *rules.entry(code).or_default() += 1);
+    }
+    lines.extend([String::new(), format!("What rules point at, of the first {} pending (none is dropped)", queue.items.len())]);
+    lines.extend(rules.iter().map(|(code, count)| format!("  {code:<28} {count:>4}")));
+    Ok(lines)
+}
+
+/// Reading the data of a run takes seconds on a large store: a thread of its own.
+fn forecast(root: PathBuf, plan: Box<Plan>, start: Option<&'static str>, mail: Mailbox) {
+    std::thread::spawn(move || {
+        let found = Store::open(&root).and_then(|store| crate::train::trainer::forecast(&store, &plan, start));
+        let found = found.map_err(|error| {
+            let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
+            format!("{}{next}", error.message())
+        });
+        mail.send(Msg::Train(train::Msg::Forecast(plan, start, found)));
+    });
+}
+
+/// Asks the process that trains a run to stop cleanly.
+fn stop_elsewhere(store: &Store, run: i64, mail: &Mailbox) -> Result<()> {
+    let pid = store.run(run)?.pid.filter(|_| is_alive(store, run));
+    let pid = pid.and_then(|pid| rustix::process::Pid::from_raw(pid as i32));
+    let pid = pid.ok_or_else(|| Error::new(format!("no process trains run {run} now")))?;
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+        .map_err(|e| Error::new(format!("asking the process of run {run} to stop: {e}")))?;
+    mail.send(Msg::Notice(Notice::info(format!("run {run} was asked to stop; it saves a checkpoint first"))));
     Ok(())
 }
 

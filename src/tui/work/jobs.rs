@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -29,12 +31,15 @@ pub struct Jobs {
     root: PathBuf,
     mail: Mailbox,
     running: HashMap<Kind, (Control, JoinHandle<()>)>,
+    /// The run that trains here; 0 for none.
+    run: Arc<AtomicI64>,
+    detach: bool,
 }
 
 impl Jobs {
     /// None yet.
     pub fn new(suite: Arc<dyn Suite>, root: PathBuf, mail: Mailbox) -> Self {
-        Self { suite, root, mail, running: HashMap::new() }
+        Self { suite, root, mail, running: HashMap::new(), run: Arc::default(), detach: false }
     }
 
     /// Starts, pauses or ends a job.
@@ -45,6 +50,7 @@ impl Jobs {
                     self.mail.send(Msg::Job(kind, JobMsg::Paused(control.toggle_pause())));
                 }
             }
+            JobCmd::Detach => self.detach = true,
             JobCmd::Stop(kind) => {
                 if let Some((control, _)) = self.running.get(&kind) {
                     control.cancel.cancel();
@@ -55,18 +61,25 @@ impl Jobs {
                     collect_all(root, suite, (&scope, expert.as_deref(), k), control, tell)
                 });
             }
-            JobCmd::Train(plan, start) => self.spawn(Kind::Train, move |root, _, control, tell| {
+            JobCmd::Train(plan, start) => {
+                let here = Arc::clone(&self.run);
+                self.spawn(Kind::Train, move |root, _, control, tell| {
                 let mut store = Store::open(root)?;
                 let (parts, source) = checkpoint::find(&store, start)?;
                 let weights = Trainable::from_parts(&parts, &source)?;
-                let run =
-                    trainer::train(&mut store, &plan, weights, &source, control, &mut |event| tell_training(&event, tell))?;
+                let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
+                let run = trainer::train(&mut store, &plan, weights, &source, control, each)?;
                 Ok(format!("run {run} is finished"))
-            }),
-            JobCmd::Resume(run) => self.spawn(Kind::Train, move |root, _, control, tell| {
-                trainer::resume(&mut Store::open(root)?, run, control, &mut |event| tell_training(&event, tell))?;
-                Ok(format!("run {run} is finished"))
-            }),
+                });
+            }
+            JobCmd::Resume(run) => {
+                let here = Arc::clone(&self.run);
+                self.spawn(Kind::Train, move |root, _, control, tell| {
+                    let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
+                    trainer::resume(&mut Store::open(root)?, run, control, each)?;
+                    Ok(format!("run {run} is finished"))
+                });
+            }
             JobCmd::Evaluate(scope) => self.spawn(Kind::Evaluate, move |root, suite, control, tell| {
                 let mut store = Store::open(root)?;
                 let mut agent =
@@ -123,20 +136,38 @@ impl Jobs {
         }
     }
 
-    /// Ends everything cleanly and waits for it: a stopping run saves a checkpoint.
-    pub fn finish(self) {
+    /// Ends everything cleanly and waits for it: a stopping run saves a checkpoint. If a run is to go on in the
+    /// background, a process of its own takes over from there; its number is returned.
+    pub fn finish(self) -> Result<Option<i64>> {
+        let training = self.running.get(&Kind::Train).is_some_and(|(_, thread)| !thread.is_finished());
+        let run = self.run.load(Ordering::Acquire);
         for (control, _) in self.running.values() {
             control.cancel.cancel();
         }
         for (_, (_, thread)) in self.running {
             _ = thread.join();
         }
+        if !self.detach || !training || run == 0 {
+            return Ok(None);
+        }
+        let failed = |e: &std::io::Error| Error::new(format!("starting the background process of run {run}: {e}"));
+        let program = std::env::current_exe().map_err(|e| failed(&e))?;
+        let mut command = std::process::Command::new(program);
+        command.arg("--data-dir").arg(&self.root).args(["train", "--resume", &run.to_string()]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.spawn().map_err(|e| failed(&e))?;
+        Ok(Some(run))
     }
 }
 
-fn tell_training(event: &Event<'_>, tell: &mut dyn FnMut(JobMsg)) {
+fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMsg)) {
     match event {
-        Event::Begun { .. } => tell(JobMsg::Run),
+        Event::Begun { run, .. } => {
+            here.store(*run, Ordering::Release);
+            tell(JobMsg::Run);
+        }
         Event::Update { progress, .. } => tell(JobMsg::Progress(progress.clone())),
         Event::Saved { step, .. } => tell(JobMsg::Saved(*step)),
     }

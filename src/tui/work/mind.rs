@@ -6,19 +6,41 @@ use std::time::{Duration, Instant};
 
 use super::{Mailbox, worker};
 use crate::agent::local::LocalAgent;
-use crate::agent::{Policy, WorldModel, shares};
+use crate::agent::{Case, Policy, Reflector, WorldModel, shares};
 use crate::control::Cancel;
+use crate::env::Environment;
 use crate::error::{Error, Result};
+use crate::experience::State;
 use crate::model::team::{self, Priority};
 use crate::store::Store;
 use crate::train::checkpoint;
-use crate::tui::effect::Look;
+use crate::tui::effect::{Beside, Look};
 use crate::tui::msg::Msg;
-use crate::tui::screens::explore;
+use crate::tui::screens::{curate, explore};
 
 enum Command {
     Look(Box<Look>, Cancel),
     Load(Option<String>),
+    Prompt(Box<State>, Vec<String>),
+    Again(i64, Box<Case>),
+    GoOn(usize, Vec<Fork>),
+    Beside(Box<Beside>),
+}
+
+/// An action, the world after it, and the state it is in.
+type Fork = (String, Box<dyn Environment>, State);
+
+/// How many steps the policy plays on.
+const ON: usize = 20;
+
+/// The door by which the world hands over forks to be played on from.
+pub struct PlayOn(mpsc::Sender<Command>);
+
+impl PlayOn {
+    /// Plays on from forks of a node, once what is asked already is answered.
+    pub fn go_on(&self, node: usize, forks: Vec<Fork>) {
+        _ = self.0.send(Command::GoOn(node, forks));
+    }
 }
 
 /// The handle of the thread. A new request ends the one under way.
@@ -41,6 +63,11 @@ impl Mind {
                         None => Err(Error::new("no model is loaded")),
                     },
                     Command::Look(..) => Ok(()),
+                    Command::Beside(beside) => before_and_after(&root, &beside, &mail),
+                    other => match agent.as_mut() {
+                        Some(agent) => answer(agent, other, &mail),
+                        None => Err(Error::new("no model is loaded")),
+                    },
                 };
                 if let Err(error) = done {
                     mail.failed(&error);
@@ -48,6 +75,26 @@ impl Mind {
             }
         });
         Self { commands, current: Arc::default() }
+    }
+
+    /// The door for the world.
+    pub fn play_on(&self) -> PlayOn {
+        PlayOn(self.commands.clone())
+    }
+
+    /// The exact prompt for a state, and raw replies to it.
+    pub fn prompt(&self, state: Box<State>, actions: Vec<String>) {
+        _ = self.commands.send(Command::Prompt(state, actions));
+    }
+
+    /// Another attempt at a reflection.
+    pub fn again(&self, id: i64, case: Box<Case>) {
+        _ = self.commands.send(Command::Again(id, case));
+    }
+
+    /// Holds two models against each other.
+    pub fn beside(&self, beside: Box<Beside>) {
+        _ = self.commands.send(Command::Beside(beside));
     }
 
     fn renew(&self) -> Cancel {
@@ -67,6 +114,89 @@ impl Mind {
         self.renew();
         _ = self.commands.send(Command::Load(name));
     }
+}
+
+/// What is asked on the side.
+fn answer(agent: &mut LocalAgent, command: Command, mail: &Mailbox) -> Result<()> {
+    agent.set_cancel(Cancel::default());
+    let _waiting = team::interactive();
+    match command {
+        Command::Prompt(state, actions) => {
+            let mut lines = vec![format!("model {}", agent.model().source), String::new(), "To act, it is given:".into()];
+            lines.extend(agent.prompt_text(&state)?.lines().map(str::to_string));
+            let proposed = agent.propose(&state, 3, 1)?;
+            lines.extend([String::new(), "Asked freely (three samples, temperature 1) it replies:".into()]);
+            lines.extend(proposed.iter().map(|text| format!("  {text:?}")));
+            let predicted = agent.predict(&state, &actions, &mut |_, _| true)?;
+            lines.extend([String::new(), "Asked what these actions lead to (greedy) it replies:".into()]);
+            lines.extend(actions.iter().zip(&predicted).map(|(action, text)| format!("  {action} → {text:?}")));
+            mail.send(Msg::Text("Prompt and replies".into(), lines));
+        }
+        Command::Again(id, case) => {
+            // Another seed for every attempt; the number of milliseconds will not come twice.
+            let written = agent.reflect(&case, crate::store::now_ms() as u64);
+            mail.send(Msg::Curate(match &written {
+                Ok(text) => curate::Msg::Written(id, agent.generator(), text.clone()),
+                Err(_) => curate::Msg::NotWritten,
+            }));
+            written?;
+        }
+        Command::GoOn(node, forks) => {
+            for (action, env, state) in forks {
+                let how = play(agent, env, state)?;
+                mail.send(Msg::Explore(explore::Msg::WentOn(node, action, how)));
+            }
+        }
+        Command::Look(..) | Command::Load(_) | Command::Beside(_) => {}
+    }
+    Ok(())
+}
+
+/// What two models make of one state, side by side.
+fn before_and_after(root: &std::path::Path, beside: &Beside, mail: &Mailbox) -> Result<()> {
+    let store = Store::open(root)?;
+    let shares_of = |name: &str| -> Result<(String, Vec<f64>)> {
+        let model = checkpoint::load(&store, Some(name))?;
+        let mut agent = LocalAgent::new(model, Cancel::default(), Priority::Interactive)?;
+        let scores = agent.score(&beside.state, &beside.actions)?;
+        Ok((agent.model().source.clone(), shares(&scores)))
+    };
+    let (old, before) = shares_of(&beside.before)?;
+    let (new, after) = shares_of(&beside.after)?;
+    let mut order: Vec<usize> = (0..beside.actions.len()).collect();
+    order.sort_by(|a, b| after[*b].total_cmp(&after[*a]));
+    let mut lines = vec![format!("The state that is open in Explore: {}", beside.state.task), String::new()];
+    lines.extend([format!("before: {old}"), format!("after:  {new}"), String::new(), "before   after".into()]);
+    lines.extend(order.into_iter().map(|i| {
+        let mark = if beside.expert.as_ref() == Some(&beside.actions[i]) { "  (expert)" } else { "" };
+        format!("{:5.1} %  {:5.1} %  {}{mark}", 100.0 * before[i], 100.0 * after[i], beside.actions[i])
+    }));
+    mail.send(Msg::Text("The same state before and after".into(), lines));
+    Ok(())
+}
+
+/// Plays the policy's likeliest actions, and says how it ended.
+fn play(agent: &mut LocalAgent, mut env: Box<dyn Environment>, mut state: State) -> Result<String> {
+    let mut done: Vec<String> = Vec::new();
+    while !env.turn().done && done.len() < ON {
+        let listed: Vec<String> = env.turn().admissible.iter().flat_map(|list| list.iter()).map(ToString::to_string).collect();
+        let action = if listed.is_empty() {
+            agent.propose(&state, 1, 1)?.remove(0)
+        } else {
+            let scores = agent.score(&state, &listed)?;
+            let best = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap_or_default();
+            listed[best].clone()
+        };
+        env.step(&action)?;
+        state.history.push((action.clone(), env.turn().observation.to_string()));
+        done.push(action);
+    }
+    let last = done.last().map_or(String::new(), |action| format!(" (last: {action})"));
+    Ok(match (env.turn().success, env.turn().done) {
+        (true, _) => format!("solved in {} more", done.len()),
+        (_, true) => format!("over, not solved, after {} more{last}", done.len()),
+        _ => format!("not solved in {} more{last}", done.len()),
+    })
 }
 
 fn load(root: &std::path::Path, name: Option<&str>, mail: &Mailbox) -> Result<LocalAgent> {

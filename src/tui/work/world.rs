@@ -3,16 +3,19 @@
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
+use super::mind::PlayOn;
 use super::{Mailbox, worker};
-use crate::collect::Retrace;
+use crate::agent::Reflector;
+use crate::agent::template::Template;
+use crate::collect::{Retrace, case_at};
 use crate::env::{Suite, TaskRef};
 use crate::error::{Error, Result};
 use crate::experience::State;
 use crate::explore::{Outcome, Remembered, Session, branch};
-use crate::store::Store;
+use crate::store::{NewReflection, Store};
 use crate::tui::effect::{Notice, WorldCmd};
 use crate::tui::msg::Msg;
-use crate::tui::screens::explore;
+use crate::tui::screens::{curate, explore};
 
 /// The setting under which the session is remembered.
 const REMEMBERED: &str = "explore";
@@ -29,14 +32,22 @@ struct World {
     expert: Option<String>,
     /// The node whose episode was kept as a demonstration.
     kept: Option<usize>,
+    /// Who plays on from a fork.
+    play_on: PlayOn,
 }
 
 /// Starts the thread.
-pub fn start(suite: Arc<dyn Suite>, expert: Option<String>, root: PathBuf, mail: Mailbox) -> mpsc::Sender<WorldCmd> {
+pub fn start(
+    suite: Arc<dyn Suite>,
+    expert: Option<String>,
+    root: PathBuf,
+    mail: Mailbox,
+    play_on: PlayOn,
+) -> mpsc::Sender<WorldCmd> {
     let own = mail.clone();
     worker("world", &own, move |commands| {
         let (split, tasks) = (String::new(), Vec::new());
-        let mut world = World { suite, root, mail, store: None, split, tasks, session: None, expert, kept: None };
+        let mut world = World { suite, root, mail, store: None, split, tasks, session: None, expert, kept: None, play_on };
         for command in commands {
             if let Err(error) = world.obey(command) {
                 world.mail.failed(&error);
@@ -96,6 +107,19 @@ impl World {
                 }
                 return Ok(());
             }
+            WorldCmd::GoOn(node, actions) => {
+                if self.session()?.at() == node {
+                    let session = self.session()?;
+                    let forks = actions.into_iter().map(|action| {
+                        let (env, state) = session.after(&action)?;
+                        Ok((action, env, state))
+                    });
+                    let forks = forks.collect::<Result<Vec<_>>>()?;
+                    self.play_on.go_on(node, forks);
+                }
+                return Ok(());
+            }
+            WorldCmd::Reflect(outcomes) => return self.reflect(&outcomes),
             WorldCmd::Keep(tried) => return self.keep(&tried),
             WorldCmd::BranchOff(trajectory, t) => self.branch_off(trajectory, t)?,
         }
@@ -172,6 +196,35 @@ impl World {
         let text = format!("kept as demonstration {id}: {} steps, {} alternatives", trajectory.steps.len(), branches.len());
         self.mail.send(Msg::Notice(Notice::info(text)));
         self.mail.send(Msg::Changed);
+        Ok(())
+    }
+
+    /// Saves the way here with the expert's step and the executed alternatives, and writes a reflection about it.
+    fn reflect(&mut self, outcomes: &[Outcome]) -> Result<()> {
+        let trajectory = self.session()?.with_advice()?;
+        let t = trajectory.steps.len() - 1;
+        let others = outcomes.iter().filter(|outcome| outcome.action != trajectory.steps[t].action);
+        let mut tried: Vec<_> = others.map(|outcome| branch(outcome, 0, t)).collect();
+        if case_at(&trajectory, &tried, t).is_none() {
+            return Err(Error::new("nothing that was executed here is worse than the expert's action")
+                .hint("s tries more alternatives"));
+        }
+        let store = self.store()?;
+        let id = store.add_trajectory(&trajectory)?;
+        tried.iter_mut().for_each(|branch| branch.trajectory = id);
+        let ids = store.add_branches(&tried)?;
+        for (branch, id) in tried.iter_mut().zip(ids) {
+            branch.id = id;
+        }
+        let case = case_at(&trajectory, &tried, t).ok_or_else(|| Error::new("no case"))?;
+        let text = Template.reflect(&case, id as u64)?;
+        let cites = case.alternatives.iter().map(|branch| branch.id).collect();
+        let written = NewReflection { trajectory: id, t, generator: Template.generator(), cites, text };
+        let ids = self.store()?.add_reflections(&[written])?;
+        self.mail.send(Msg::Changed);
+        if let Some(id) = ids.first() {
+            self.mail.send(Msg::Curate(curate::Msg::Show(*id)));
+        }
         Ok(())
     }
 

@@ -1,0 +1,257 @@
+//! What a reader of reflections should look at twice: a table of rules, each with the code of a reason to reject.
+//!
+//! Rules point, they never delete (paper B.3, B.8; `method.md` 6.2 and 6.3 of the project's notes): words that stand in
+//! the state itself are not held against a text, since a "correct city" or a gold cup is the task's own.
+
+use serde::Serialize;
+
+use crate::agent::Case;
+
+/// Something a rule points at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Suspicion {
+    /// The code of the reason.
+    pub code: &'static str,
+    /// Bytes of the text that it is about; empty for the text as a whole.
+    pub span: (usize, usize),
+    /// What the rule looks for.
+    pub why: &'static str,
+}
+
+/// How a rule finds what it looks for.
+#[derive(Debug, Clone, Copy)]
+enum Test {
+    /// Any of these phrases, as whole words, unless the state has it too.
+    Phrases(&'static [&'static str]),
+    /// Something that needs the case: the spans found.
+    Find(fn(&Seen<'_>) -> Vec<(usize, usize)>),
+}
+
+/// The table: code, what the rule looks for, how.
+const RULES: &[(&str, &str, Test)] = &[
+    (
+        "LABEL_LEAK",
+        "speaks of an expert, a label or a numbered choice",
+        Test::Phrases(&["expert", "correct action", "correct choice", "chosen action", "action taken", "optimal", "option 1",
+            "option 2", "alternative 1", "alternative 2", "alternatives", "ground truth"]),
+    ),
+    (
+        "SCAFFOLD_LEAK",
+        "quotes the prompt or the task of annotating",
+        Test::Phrases(&["prompt", "annotation", "the instructions", "as instructed", "reflection", "monologue"]),
+    ),
+    ("OUTCOME_LEAK", "five words in a row that only an outcome says: fine as evidence, not as foresight", Test::Find(quoted)),
+    ("HALLUCINATED", "a numbered thing that neither state nor outcomes name", Test::Find(unknown)),
+    ("WRONG_CONCLUSION", "ends on an alternative, not on the expert's action", Test::Find(concludes_otherwise)),
+    ("GENERIC", "mentions nothing that an alternative did or touched", Test::Find(generic)),
+    ("OVERCONFIDENT", "certain about what has not been seen", Test::Phrases(&["certainly", "definitely", "guaranteed", "surely"])),
+    ("BAD_EXPERT", "the expert's step itself was refused or changed nothing", Test::Find(poor_expert)),
+    ("DUPLICATED", "says the same sentence twice", Test::Find(twice)),
+    ("TOO_LONG", "over 200 words", Test::Find(|seen| if seen.text.split_whitespace().count() > 200 { vec![(0, 0)] } else { vec![] })),
+    ("TRUNCATED", "does not end a sentence", Test::Find(cut_off)),
+];
+
+/// The rules: code and what each looks for.
+pub fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
+    RULES.iter().map(|(code, why, _)| (*code, *why))
+}
+
+/// What a rule is given, in lower case.
+struct Seen<'a> {
+    text: String,
+    /// Task, observations and actions up to the state.
+    state: String,
+    /// What the executed actions led to.
+    outcomes: String,
+    case: &'a Case,
+}
+
+/// Everything that the rules point at in a text about a case.
+pub fn suspicions(text: &str, case: &Case) -> Vec<Suspicion> {
+    let mut state = format!("{}\n{}", case.state.task, case.state.observation);
+    for (action, observation) in &case.state.history {
+        state += &format!("\n{action}\n{observation}");
+    }
+    let mut outcomes = case.outcome.clone();
+    for branch in &case.alternatives {
+        outcomes += &format!("\n{}", branch.observation);
+    }
+    // ASCII only, so that bytes of the lowered text are bytes of the text.
+    let seen =
+        Seen { text: text.to_ascii_lowercase(), state: state.to_ascii_lowercase(), outcomes: outcomes.to_ascii_lowercase(), case };
+    let mut found = Vec::new();
+    for (code, why, test) in RULES {
+        let spans = match test {
+            Test::Phrases(phrases) => phrases.iter().filter_map(|phrase| word(&seen, phrase)).collect(),
+            Test::Find(find) => find(&seen),
+        };
+        found.extend(spans.into_iter().map(|span| Suspicion { code, span, why }));
+    }
+    found.sort_by_key(|s| s.span);
+    found
+}
+
+/// Where a phrase stands as whole words; none if the state says it too.
+fn word(seen: &Seen<'_>, phrase: &str) -> Option<(usize, usize)> {
+    if seen.state.contains(phrase) {
+        return None;
+    }
+    let whole = |at: usize| {
+        let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        !letter(seen.text[..at].chars().next_back()) && !letter(seen.text[at + phrase.len()..].chars().next())
+    };
+    seen.text.match_indices(phrase).map(|(at, _)| at).find(|at| whole(*at)).map(|at| (at, at + phrase.len()))
+}
+
+/// Words with where they stand, punctuation at their ends left out.
+fn words(text: &str) -> Vec<(usize, &str)> {
+    let start = text.as_ptr() as usize;
+    let trimmed = text.split_whitespace().map(|w| w.trim_matches(|c: char| !c.is_alphanumeric()));
+    trimmed.filter(|w| !w.is_empty()).map(|w| (w.as_ptr() as usize - start, w)).collect()
+}
+
+fn joined(text: &str) -> String {
+    let all: Vec<&str> = words(text).into_iter().map(|(_, w)| w).collect();
+    format!(" {} ", all.join(" "))
+}
+
+fn quoted(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    const RUN: usize = 5;
+    let (state, outcomes, text) = (joined(&seen.state), joined(&seen.outcomes), words(&seen.text));
+    let mut found: Vec<(usize, usize)> = Vec::new();
+    for run in text.windows(RUN) {
+        let phrase = format!(" {} ", run.iter().map(|(_, w)| *w).collect::<Vec<_>>().join(" "));
+        if outcomes.contains(&phrase) && !state.contains(&phrase) {
+            let (from, to) = (run[0].0, run[RUN - 1].0 + run[RUN - 1].1.len());
+            match found.last_mut() {
+                Some(last) if last.1 >= from => last.1 = to,
+                _ => found.push((from, to)),
+            }
+        }
+    }
+    found
+}
+
+fn unknown(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let actions = seen.case.alternatives.iter().map(|b| b.action.as_str()).chain([seen.case.action.as_str()]);
+    let actions = joined(&actions.collect::<Vec<_>>().join("\n").to_ascii_lowercase());
+    let (state, outcomes) = (joined(&seen.state), joined(&seen.outcomes));
+    let text = words(&seen.text);
+    let numbered = text.windows(2).filter(|pair| {
+        pair[1].1.bytes().all(|b| b.is_ascii_digit()) && pair[0].1.bytes().all(|b| b.is_ascii_alphabetic())
+    });
+    numbered
+        .filter(|pair| {
+            let name = format!(" {} {} ", pair[0].1, pair[1].1);
+            !state.contains(&name) && !outcomes.contains(&name) && !actions.contains(&name)
+        })
+        .map(|pair| (pair[0].0, pair[1].0 + pair[1].1.len()))
+        .collect()
+}
+
+fn concludes_otherwise(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let trimmed = seen.text.trim_end_matches(['.', '!', ' ', '\n']);
+    let from = trimmed.rfind(['.', '!', '\n']).map_or(0, |at| at + 1);
+    let last = joined(&trimmed[from..]);
+    let says = |action: &str| last.contains(&joined(&action.to_ascii_lowercase()));
+    let other = seen.case.alternatives.iter().any(|branch| says(&branch.action));
+    if other && !says(&seen.case.action) { vec![(from, trimmed.len())] } else { Vec::new() }
+}
+
+fn generic(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let text = joined(&seen.text);
+    let expert = joined(&seen.case.action.to_ascii_lowercase());
+    let own = |w: &str| w.len() > 2 && !expert.contains(&format!(" {w} "));
+    let mentioned = seen.case.alternatives.iter().any(|branch| {
+        let about = format!("{} {}", branch.action, branch.observation).to_ascii_lowercase();
+        words(&about).iter().any(|(_, w)| own(w) && !COMMON.contains(w) && text.contains(&format!(" {w} ")))
+    });
+    if mentioned { Vec::new() } else { vec![(0, 0)] }
+}
+
+/// Words that say nothing about an alternative.
+const COMMON: [&str; 14] =
+    ["the", "you", "and", "with", "there", "nothing", "from", "see", "are", "that", "this", "for", "not", "its"];
+
+fn poor_expert(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let before = seen.case.state.history.last().map_or(&seen.case.state.observation, |(_, observation)| observation);
+    let outcome = seen.case.outcome.trim();
+    if outcome == before.trim() || outcome == "Nothing happens." { vec![(0, 0)] } else { Vec::new() }
+}
+
+fn twice(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let start = seen.text.as_ptr() as usize;
+    let sentences: Vec<&str> = seen.text.split(['.', '!', '\n']).map(str::trim).filter(|s| s.len() > 20).collect();
+    let again = (0..sentences.len()).find(|i| sentences[..*i].contains(&sentences[*i]));
+    again.map(|i| (sentences[i].as_ptr() as usize - start, sentences[i])).map(|(at, s)| (at, at + s.len())).into_iter().collect()
+}
+
+fn cut_off(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let text = seen.text.trim_end();
+    if text.ends_with(['.', '!', '?', '"', '”', ')', '。']) { Vec::new() } else { vec![(0, 0)] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experience::{Branch, Effect, State};
+
+    fn case() -> Case {
+        let branch = |action: &str, observation: &str| Branch {
+            id: 1,
+            trajectory: 1,
+            t: 0,
+            action: action.into(),
+            source: "uniform".into(),
+            observation: observation.into(),
+            effect: Effect::Changed,
+            done: false,
+            success: false,
+        };
+        Case {
+            state: State { task: "put a gold cup in shelf.".into(), observation: "You see a cup 1 and a shelf 1.".into(), history: vec![] },
+            action: "take cup 1".into(),
+            outcome: "You take the cup 1.".into(),
+            alternatives: vec![branch("go to shelf 1", "You arrive at shelf 1. On it are a vase 2 and a vase 1.")],
+        }
+    }
+
+    fn codes(text: &str) -> Vec<&'static str> {
+        suspicions(text, &case()).into_iter().map(|s| s.code).collect()
+    }
+
+    #[test]
+    fn a_good_reflection_is_left_alone() {
+        assert!(codes("The cup 1 is here. At the shelf there is nothing for the task yet, so I take cup 1.").is_empty());
+    }
+
+    #[test]
+    fn each_rule_points_at_what_it_looks_for() {
+        for (text, code) in [
+            ("The expert goes to the shelf 1 later, so I take cup 1.", "LABEL_LEAK"),
+            ("This reflection is about the shelf 1. I take cup 1.", "SCAFFOLD_LEAK"),
+            ("On it are a vase 2 and nothing else at the shelf. I take cup 1.", "OUTCOME_LEAK"),
+            ("The drawer 9 is far from the shelf 1. I take cup 1.", "HALLUCINATED"),
+            ("The cup 1 is here. So I go to shelf 1.", "WRONG_CONCLUSION"),
+            ("I should do it.", "GENERIC"),
+            ("The shelf 1 is certainly empty. I take cup 1.", "OVERCONFIDENT"),
+            ("The shelf 1 does not hold it. the shelf 1 does not hold it. I take cup 1.", "DUPLICATED"),
+            ("The shelf 1 does not hold it, so I", "TRUNCATED"),
+        ] {
+            assert!(codes(text).contains(&code), "{text}: {:?}", codes(text));
+        }
+        assert!(codes(&"shelf word. ".repeat(150)).contains(&"TOO_LONG"));
+        let mut poor = case();
+        poor.outcome = "Nothing happens.".into();
+        assert!(suspicions("x.", &poor).iter().any(|s| s.code == "BAD_EXPERT"));
+    }
+
+    #[test]
+    fn spans_are_byte_ranges_of_the_text_whatever_it_holds() {
+        for text in ["日本語 expert 🎉 at shelf 1", "É expert", "drawer 7 日本", "", "…"] {
+            for s in suspicions(text, &case()) {
+                assert!(text.get(s.span.0..s.span.1).is_some(), "{text} {s:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A trajectory to read elsewhere: plain text, a web page that needs nothing else, an asciinema cast (version 2).
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::error::{Error, Result};
+use crate::experience::{Branch, Trajectory};
+
+/// How a trajectory is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Story {
+    /// Plain text.
+    Text,
+    /// A self-contained web page.
+    Html,
+    /// An asciinema cast: two seconds a step.
+    Cast,
+}
+
+impl Story {
+    /// All of them, with their file endings.
+    pub const ALL: [(Self, &str); 3] = [(Self::Text, "txt"), (Self::Html, "html"), (Self::Cast, "cast")];
+
+    /// The trajectory with what else was executed on the way.
+    pub fn tell(self, trajectory: &Trajectory, branches: &[Branch]) -> String {
+        match self {
+            Self::Text => (0..=trajectory.steps.len()).map(|t| scene(trajectory, branches, t)).collect(),
+            Self::Html => page(trajectory, branches),
+            Self::Cast => cast(trajectory, branches),
+        }
+    }
+}
+
+/// Writes a trajectory in every form into a folder; returns the files.
+pub fn write_all(folder: &Path, trajectory: &Trajectory, branches: &[Branch]) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
+    let one = |(story, ending): (Story, &str)| {
+        let path = folder.join(format!("trajectory-{}.{ending}", trajectory.id));
+        std::fs::write(&path, story.tell(trajectory, branches)).map_err(|e| Error::io("writing", &path, &e))?;
+        Ok(path)
+    };
+    Story::ALL.into_iter().map(one).collect()
+}
+
+/// Text from outside without characters that drive a terminal.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+}
+
+fn heading(trajectory: &Trajectory) -> String {
+    let Trajectory { id, suite, split, kind, actor, task, .. } = trajectory;
+    let end = if trajectory.success() { "won" } else { "not won" };
+    plain(&format!("{task}\n{suite} / {split} · {kind} · by {actor} · {end} in {} steps · trajectory {id}", trajectory.steps.len()))
+}
+
+/// What the person sees at state `t`.
+fn scene(trajectory: &Trajectory, branches: &[Branch], t: usize) -> String {
+    let mut out = String::new();
+    match t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) {
+        None => out += &format!("{}\n\n", heading(trajectory)),
+        Some(step) => out += &plain(&format!("\n{t:3} > {}  ({})\n\n", step.action, step.source)),
+    }
+    out += &format!("{}\n", plain(trajectory.observation_at(t).trim()));
+    for branch in branches.iter().filter(|branch| branch.t == t) {
+        let observation = branch.observation.trim().replace('\n', " ");
+        out += &plain(&format!("      ├ {} [{}] → {observation}\n", branch.action, branch.effect.word()));
+    }
+    out
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn page(trajectory: &Trajectory, branches: &[Branch]) -> String {
+    let scenes = (0..=trajectory.steps.len()).map(|t| {
+        let won = t > 0 && trajectory.steps[t - 1].success;
+        let class = if won { " class=\"won\"" } else { "" };
+        format!("<section id=\"s{t}\"{class}><pre>{}</pre></section>\n", escaped(&scene(trajectory, branches, t)))
+    });
+    let style = "body{background:#111;color:#ddd;max-width:110ch;margin:2em auto;padding:0 1em}\
+        pre{font:14px/1.45 monospace;white-space:pre-wrap;margin:0}section{border:1px solid #444;padding:.6em 1em;margin:.6em 0}\
+        section.won{border-color:#4a4}";
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title><style>{style}</style></head>\n<body>\n{}</body></html>\n",
+        escaped(&plain(&trajectory.task)),
+        scenes.collect::<String>()
+    )
+}
+
+fn cast(trajectory: &Trajectory, branches: &[Branch]) -> String {
+    let header = json!({"version": 2, "width": 120, "height": 40, "title": plain(&trajectory.task)});
+    let mut out = format!("{header}\n");
+    for t in 0..=trajectory.steps.len() {
+        let screen = format!("\u{1b}[2J\u{1b}[H{}", scene(trajectory, branches, t).replace('\n', "\r\n"));
+        out += &format!("{}\n", json!([2 * t, "o", screen]));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experience::{Purpose, Step};
+
+    fn trajectory() -> Trajectory {
+        let step = Step {
+            action: "open <box>".into(),
+            source: "fair".into(),
+            observation: "It \u{1b}[31mholds 日本 & \"tea\".".into(),
+            admissible: vec![],
+            done: true,
+            success: true,
+        };
+        Trajectory {
+            id: 7,
+            suite: "household".into(),
+            split: "train".into(),
+            task_id: "t".into(),
+            kind: "place".into(),
+            task: "find <tea>".into(),
+            purpose: Purpose::Demonstration,
+            actor: "fair".into(),
+            seed: 1,
+            observation: "A room.".into(),
+            admissible: vec![],
+            steps: vec![step],
+            created_ms: 0,
+        }
+    }
+
+    #[test]
+    fn every_form_tells_every_step_and_nothing_drives_the_reader() {
+        for (story, _) in Story::ALL {
+            let told = story.tell(&trajectory(), &[]);
+            assert!(told.contains("A room.") && told.contains("日本") && told.contains("open"), "{told}");
+            assert!(!told.contains("[31m\u{1b}") && !told.contains("\u{1b}[31m"), "{story:?}");
+        }
+        let html = Story::Html.tell(&trajectory(), &[]);
+        assert!(html.contains("open &lt;box&gt;") && !html.contains("<box>"));
+        let cast = Story::Cast.tell(&trajectory(), &[]);
+        assert!(cast.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()) && cast.lines().count() == 3);
+    }
+}

@@ -1,0 +1,255 @@
+//! Curves: smoothing, logarithmic values, a window with a cursor, and an envelope so that a million points draw in a
+//! frame and spikes survive.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::symbols::Marker;
+use ratatui::text::Line;
+use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
+
+use super::theme::Theme;
+use crate::store::MetricPoint;
+
+/// How much of the running mean stays at each value; 0 for none.
+pub const SMOOTHING: [f64; 3] = [0.9, 0.98, 0.0];
+
+/// How curves are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Lens {
+    /// Index into [`SMOOTHING`].
+    pub smoothing: usize,
+    /// Whether values are logarithmic.
+    pub log: bool,
+    /// Whether x counts minutes in place of updates.
+    pub minutes: bool,
+    /// The part of x in view; all of it without.
+    pub window: Option<(f64, f64)>,
+    /// Where the cursor stands.
+    pub cursor: Option<f64>,
+}
+
+/// A curve to draw: its name and its points.
+pub struct Curve<'a> {
+    /// What the legend calls it.
+    pub name: String,
+    /// The points, by step.
+    pub points: &'a [MetricPoint],
+}
+
+impl Lens {
+    /// Where a point stands on x.
+    pub fn x(self, point: &MetricPoint) -> f64 {
+        if self.minutes { point.wall_ms as f64 / 60_000.0 } else { point.step as f64 }
+    }
+
+    fn y(self, value: f64) -> Option<f64> {
+        let y = if self.log { value.max(1e-9).log10() } else { value };
+        y.is_finite().then_some(y)
+    }
+
+    /// The first and last x of some points.
+    fn span(self, points: &[MetricPoint]) -> Option<(f64, f64)> {
+        Some((self.x(points.first()?), self.x(points.last()?)))
+    }
+
+    /// The cursor moved by a fortieth of what is in view.
+    pub fn moved(&mut self, points: &[MetricPoint], right: bool) {
+        let Some((first, last)) = self.window.or_else(|| self.span(points)) else { return };
+        let step = ((last - first) / 40.0).max(if self.minutes { 1e-3 } else { 1.0 });
+        let at = self.cursor.unwrap_or(last) + if right { step } else { -step };
+        self.cursor = Some(at.clamp(first, last));
+    }
+
+    /// Half of what is in view around the cursor (or the end), or twice as much.
+    pub fn zoom(&mut self, points: &[MetricPoint], closer: bool) {
+        let Some(all) = self.span(points) else { return };
+        let (first, last) = self.window.unwrap_or(all);
+        let width = (last - first) * if closer { 0.5 } else { 2.0 };
+        if width >= all.1 - all.0 || width <= 0.0 {
+            self.window = None;
+            return;
+        }
+        let middle = self.cursor.unwrap_or(last);
+        let from = (middle - width / 2.0).clamp(all.0, all.1 - width);
+        self.window = Some((from, from + width));
+    }
+}
+
+/// At most two points a column, the smallest and the largest, so that spikes survive.
+fn envelope(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
+    let per = points.len().div_ceil(columns.max(1)).max(1);
+    if per == 1 {
+        return points.to_vec();
+    }
+    let ends = |chunk: &[(f64, f64)]| {
+        let low = chunk.iter().min_by(|a, b| a.1.total_cmp(&b.1)).copied();
+        let high = chunk.iter().max_by(|a, b| a.1.total_cmp(&b.1)).copied();
+        low.into_iter().chain(high).collect::<Vec<_>>()
+    };
+    points.chunks(per).flat_map(ends).collect()
+}
+
+/// Runs of neighbouring values that are numbers: what lies between them stays a gap.
+fn segments(points: &[MetricPoint], lens: Lens, columns: usize) -> (Vec<Vec<(f64, f64)>>, Vec<Vec<(f64, f64)>>) {
+    let (from, to) = match lens.window {
+        Some((low, high)) => {
+            (points.partition_point(|p| lens.x(p) < low), points.partition_point(|p| lens.x(p) <= high))
+        }
+        None => (0, points.len()),
+    };
+    let keep = SMOOTHING[lens.smoothing % SMOOTHING.len()];
+    let (mut raw, mut smooth) = (vec![Vec::new()], vec![Vec::new()]);
+    let mut mean: Option<f64> = None;
+    // The mean is run in from before the window, so that zooming does not change the curve.
+    for (i, point) in points.iter().enumerate().skip(from.saturating_sub(200)).take_while(|(i, _)| *i < to) {
+        let value = point.value.filter(|v| v.is_finite());
+        let Some(value) = value else {
+            raw.push(Vec::new());
+            smooth.push(Vec::new());
+            mean = None;
+            continue;
+        };
+        let next = mean.map_or(value, |m| keep * m + (1.0 - keep) * value);
+        mean = Some(next);
+        if i < from {
+            continue;
+        }
+        let x = lens.x(point);
+        raw.last_mut().into_iter().for_each(|run| run.extend(lens.y(value).map(|y| (x, y))));
+        smooth.last_mut().into_iter().for_each(|run| run.extend(lens.y(next).map(|y| (x, y))));
+    }
+    let thin = |runs: Vec<Vec<(f64, f64)>>| {
+        runs.into_iter().filter(|run| !run.is_empty()).map(|run| envelope(&run, columns)).collect()
+    };
+    (thin(raw), thin(smooth))
+}
+
+/// Marks that tell curves apart without colour.
+fn markers(theme: Theme) -> [Marker; 4] {
+    if theme.unicode() { [Marker::Braille, Marker::Dot, Marker::HalfBlock, Marker::Block] } else { [Marker::Dot; 4] }
+}
+
+/// The value of a curve nearest to the cursor.
+fn reading(curve: &Curve<'_>, lens: Lens, at: f64) -> String {
+    let nearest = curve.points.iter().min_by(|a, b| (lens.x(a) - at).abs().total_cmp(&(lens.x(b) - at).abs()));
+    let Some(point) = nearest else { return String::new() };
+    let value = point.value.map_or("not a number".to_string(), |value| format!("{value:.4}"));
+    format!("{} at {}: {value}", curve.name, point.step)
+}
+
+/// Draws curves, the first in front.
+pub fn draw(curves: &[Curve<'_>], lens: Lens, block: Block<'_>, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let inner = block.inner(area);
+    let plain = |text: String, block: Block<'_>, frame: &mut Frame<'_>| {
+        frame.render_widget(Paragraph::new(text).style(theme.dim()).block(block), area);
+    };
+    let sets: Vec<_> = curves.iter().map(|curve| segments(curve.points, lens, inner.width as usize * 2)).collect();
+    let all = || sets.iter().flat_map(|(raw, smooth)| raw.iter().chain(smooth)).flatten().copied();
+    let Some(last) = all().last() else { return plain("no values yet".into(), block, frame) };
+    if inner.height < 5 || inner.width < 20 {
+        return plain(format!("{:.4}", if lens.log { 10f64.powf(last.1) } else { last.1 }), block, frame);
+    }
+    let [read, plot] = ratatui::layout::Layout::vertical([
+        ratatui::layout::Constraint::Length(1),
+        ratatui::layout::Constraint::Min(0),
+    ])
+    .areas(inner);
+    frame.render_widget(block, area);
+    let bounds = |pick: fn((f64, f64)) -> f64| {
+        all().map(pick).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)))
+    };
+    let (low, high) = bounds(|p| p.1);
+    let room = ((high - low) * 0.05).max(high.abs().max(1e-9) * 1e-3);
+    // A loss is never negative; an axis that starts below nothing would say that it could be.
+    let low = if low >= 0.0 && !lens.log { (low - room).max(0.0) } else { low - room };
+    let high = high + room;
+    let (first, end) = lens.window.unwrap_or_else(|| bounds(|p| p.0));
+    let end = end.max(first + if lens.minutes { 1e-3 } else { 1.0 });
+    let colours: [Style; 4] = [theme.good(), theme.key(), theme.warn(), theme.bad()];
+    let cursor = lens.cursor.map(|at| vec![(at, low), (at, high)]);
+    let mut datasets = Vec::new();
+    if let Some(line) = &cursor {
+        datasets.push(Dataset::default().marker(Marker::Dot).graph_type(GraphType::Line).style(theme.dim()).data(line));
+    }
+    for (i, (raw, smooth)) in sets.iter().enumerate().rev() {
+        let smoothing = SMOOTHING[lens.smoothing % SMOOTHING.len()] > 0.0 && raw.iter().any(|run| run.len() >= 8);
+        let set = |run: &'_ Vec<(f64, f64)>, style: Style| {
+            let kind = if run.len() < 8 { GraphType::Scatter } else { GraphType::Line };
+            (kind, style)
+        };
+        let marker = markers(theme)[i % 4];
+        if i == 0 || !smoothing {
+            for run in raw {
+                let (kind, style) = set(run, if smoothing { theme.dim() } else { colours[i % 4] });
+                datasets.push(Dataset::default().marker(marker).graph_type(kind).style(style).data(run));
+            }
+        }
+        for run in smooth.iter().filter(|_| smoothing) {
+            let (kind, style) = set(run, colours[i % 4]);
+            datasets.push(Dataset::default().marker(marker).graph_type(kind).style(style).data(run));
+        }
+    }
+    let unit = if lens.minutes { "minutes" } else { "update" };
+    let number = |x: f64| if lens.minutes { format!("{x:.1}") } else { format!("{x:.0}") };
+    let value = |y: f64| if lens.log { format!("{:.3}", 10f64.powf(y)) } else { format!("{y:.3}") };
+    let x = Axis::default().bounds([first, end]).labels([number(first), unit.into(), number(end)]).style(theme.dim());
+    let labels = [value(low), value(f64::midpoint(low, high)), value(high)];
+    let y = Axis::default().bounds([low, high]).labels(labels).style(theme.dim());
+    frame.render_widget(Chart::new(datasets).x_axis(x).y_axis(y), plot);
+    let mut words: Vec<String> = match lens.cursor {
+        Some(at) => curves.iter().map(|curve| reading(curve, lens, at)).collect(),
+        None => curves.iter().map(|curve| format!("{} now {}", curve.name, newest(curve.points))).collect(),
+    };
+    let keep = SMOOTHING[lens.smoothing % SMOOTHING.len()];
+    words.extend((keep > 0.0).then(|| format!("smoothed {keep}")));
+    words.extend(lens.log.then(|| "log".to_string()));
+    let missing = curves.first().map_or(0, |curve| curve.points.iter().filter(|p| p.value.is_none()).count());
+    words.extend((missing > 0).then(|| format!("{missing} not a number")));
+    let text = super::theme::fit(&words.join(" · "), read.width as usize);
+    frame.render_widget(Line::styled(text, theme.dim()), read);
+}
+
+fn newest(points: &[MetricPoint]) -> String {
+    points.iter().rev().find_map(|point| point.value).map_or("…".into(), |value| format!("{value:.4}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(n: u64, value: impl Fn(u64) -> Option<f64>) -> Vec<MetricPoint> {
+        (0..n).map(|step| MetricPoint { step, value: value(step), wall_ms: step as i64 * 1000 }).collect()
+    }
+
+    #[test]
+    fn an_envelope_keeps_spikes() {
+        let million = points(1_000_000, |i| Some(if i == 543_210 { 99.0 } else { 1.0 }));
+        let (raw, _) = segments(&million, Lens::default(), 100);
+        assert!(raw[0].len() <= 202 && raw[0].iter().any(|(_, y)| (*y - 99.0).abs() < 1e-9));
+        assert!(envelope(&[], 10).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_number_leaves_a_gap() {
+        let (raw, smooth) = segments(&points(30, |i| (i != 10).then_some(1.0)), Lens::default(), 100);
+        assert_eq!((raw.len(), smooth.len()), (2, 2));
+        assert_eq!(raw[0].len() + raw[1].len(), 29);
+    }
+
+    #[test]
+    fn zooming_stays_within_the_curve_and_does_not_change_it() {
+        let curve = points(1000, |i| Some((i as f64).sin() + 2.0));
+        let mut lens = Lens { cursor: Some(990.0), ..Lens::default() };
+        lens.zoom(&curve, true);
+        let (low, high) = lens.window.unwrap();
+        assert!(low >= 0.0 && high <= 999.0 && (high - low - 499.5).abs() < 1.0);
+        let at = |lens: Lens| segments(&curve, lens, 4000).1[0].iter().find(|p| (p.0 - 900.0).abs() < 0.1).unwrap().1;
+        assert!((at(lens) - at(Lens::default())).abs() < 1e-6);
+        lens.zoom(&curve, false);
+        assert_eq!(lens.window, None);
+        lens.moved(&curve, false);
+        assert!(lens.cursor.unwrap() < 990.0);
+        Lens::default().zoom(&[], true);
+    }
+}

@@ -1,0 +1,249 @@
+//! The table with a person's own keys in it: `keys.toml` in the data directory.
+//!
+//! ```toml
+//! [explore]
+//! more = "m"
+//! [everywhere]
+//! palette = [":", "ctrl-k"]
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use toml::Spanned;
+
+use super::effect::Screen;
+use super::keys::{Act, Binding, table};
+use crate::error::{Error, Result};
+
+/// A key with Ctrl or Alt held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Chord(KeyCode, KeyModifiers);
+
+impl Chord {
+    fn of(key: KeyEvent) -> Self {
+        Self(key.code, key.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (mut rest, mut held) = (text, KeyModifiers::NONE);
+        while let Some((prefix, after)) = rest.split_once('-').filter(|(prefix, after)| !prefix.is_empty() && !after.is_empty())
+        {
+            held |= match prefix {
+                "ctrl" => KeyModifiers::CONTROL,
+                "alt" => KeyModifiers::ALT,
+                _ => return None,
+            };
+            rest = after;
+        }
+        let mut chars = rest.chars();
+        if let (Some(c), None) = (chars.next(), chars.next()) {
+            return Some(Self(KeyCode::Char(c), held));
+        }
+        let named = NAMED.iter().find(|(name, ..)| *name == rest).map(|(_, code, _)| *code);
+        let function = || rest.strip_prefix('f')?.parse().ok().filter(|n| (1..=12).contains(n)).map(KeyCode::F);
+        named.or_else(function).map(|code| Self(code, held))
+    }
+}
+
+/// Keys with names, and how they are shown.
+const NAMED: [(&str, KeyCode, &str); 13] = [
+    ("enter", KeyCode::Enter, "⏎"),
+    ("space", KeyCode::Char(' '), "space"),
+    ("tab", KeyCode::Tab, "tab"),
+    ("backspace", KeyCode::Backspace, "backspace"),
+    ("delete", KeyCode::Delete, "delete"),
+    ("up", KeyCode::Up, "↑"),
+    ("down", KeyCode::Down, "↓"),
+    ("left", KeyCode::Left, "←"),
+    ("right", KeyCode::Right, "→"),
+    ("home", KeyCode::Home, "home"),
+    ("end", KeyCode::End, "end"),
+    ("pageup", KeyCode::PageUp, "PgUp"),
+    ("pagedown", KeyCode::PageDown, "PgDn"),
+];
+
+/// How keys of the table are shown to a person.
+fn shown(keys: &str) -> String {
+    if keys == "1 2 3 4 5 6 7 8 9" {
+        return "1-9".into();
+    }
+    let word = |key: &str| {
+        let named = NAMED.iter().find(|(name, ..)| *name == key).map(|(.., shown)| (*shown).to_string());
+        let function = || Some(key).filter(|key| key.len() > 1 && key.starts_with('f')).map(str::to_uppercase);
+        let control = || key.strip_prefix("ctrl-").map(|rest| format!("^{rest}"));
+        named.or_else(control).or_else(function).unwrap_or_else(|| key.to_string())
+    };
+    keys.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// One row, with the keys that count.
+#[derive(Debug)]
+pub struct Entry {
+    /// The row of the table.
+    pub binding: Binding,
+    /// The keys, for people.
+    pub shown: String,
+    keys: String,
+}
+
+impl Entry {
+    /// The first of its keys, for the footer.
+    pub fn first(&self) -> &str {
+        self.shown.split(' ').next().unwrap_or_default()
+    }
+}
+
+/// All keys.
+#[derive(Debug)]
+pub struct Keymap {
+    /// The rows, those of screens first.
+    pub entries: Vec<Entry>,
+    index: HashMap<(Option<Screen>, Chord), usize>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let entries = table().map(|b| Entry { shown: shown(b.keys), keys: b.keys.to_string(), binding: b });
+        let mut map = Self { entries: entries.collect(), index: HashMap::new() };
+        map.reindex(&HashMap::new()).unwrap_or_default(); // a test holds the table to having no conflicts
+        map
+    }
+}
+
+impl Keymap {
+    /// The table with the overrides of a file, if it is there. Unknown names, unreadable keys and conflicts are refused
+    /// with their line.
+    pub fn load(path: &Path) -> Result<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::with(&text).map_err(|error| error.at(path.display())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(e) => Err(Error::io("reading", path, &e)),
+        }
+    }
+
+    /// The table with overrides.
+    pub fn with(text: &str) -> Result<Self> {
+        type File = BTreeMap<String, BTreeMap<Spanned<String>, toml::Value>>;
+        let mut map = Self::default();
+        let file: File = toml::from_str(text).map_err(|e| Error::new(e.to_string()))?;
+        let mut lines = HashMap::new();
+        for (scope, rows) in file {
+            for (name, keys) in rows {
+                let line = text[..name.span().start].matches('\n').count() + 1;
+                let wrong = |what: String, hint: &str| Error::new(format!("line {line}: {what}")).hint(hint);
+                let known = map.entries.iter().position(|e| word(e.binding.screen) == scope && e.binding.name == name.get_ref());
+                let entry = known.ok_or_else(|| {
+                    wrong(format!("there is no `{}` in [{scope}]", name.get_ref()), "names: foretaste keys")
+                })?;
+                let list = match &keys {
+                    toml::Value::String(one) => Some(vec![one.as_str()]),
+                    toml::Value::Array(list) => list.iter().map(toml::Value::as_str).collect(),
+                    _ => None,
+                };
+                let list = list.ok_or_else(|| wrong("keys are a string or a list of strings".into(), "like \"ctrl-k\""))?;
+                if let Some(key) = list.iter().find(|key| Chord::parse(key).is_none()) {
+                    return Err(wrong(format!("`{key}` is no key"), "like s, S, ?, space, enter, f5, ctrl-k, alt-x"));
+                }
+                let keys = list.join(" ");
+                (map.entries[entry].shown, map.entries[entry].keys) = (shown(&keys), keys);
+                lines.insert(entry, line);
+            }
+        }
+        map.reindex(&lines)?;
+        Ok(map)
+    }
+
+    fn reindex(&mut self, lines: &HashMap<usize, usize>) -> Result<()> {
+        self.index.clear();
+        for (i, entry) in self.entries.iter().enumerate() {
+            for chord in entry.keys.split(' ').filter_map(Chord::parse) {
+                if let Some(other) = self.index.insert((entry.binding.screen, chord), i) {
+                    let line = lines.get(&i).or_else(|| lines.get(&other)).copied().unwrap_or_default();
+                    let (a, b) = (entry.binding.name, self.entries[other].binding.name);
+                    let scope = word(entry.binding.screen);
+                    return Err(Error::new(format!("line {line}: `{a}` and `{b}` of [{scope}] share a key"))
+                        .hint(format!("give `{b}` another key too")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a key does on a screen.
+    pub fn lookup(&self, screen: Screen, key: KeyEvent) -> Option<Act> {
+        let chord = Chord::of(key);
+        let found = self.index.get(&(Some(screen), chord)).or_else(|| self.index.get(&(None, chord)));
+        match (found.map(|i| self.entries[*i].binding.act), key.code) {
+            (Some(Act::Number(_)), KeyCode::Char(digit)) => digit.to_digit(10).map(|d| Act::Number(d as usize)),
+            (None, KeyCode::Char(digit @ '1'..='5')) => {
+                digit.to_digit(10).map(|d| Act::Show(Screen::ALL[d as usize - 1]))
+            }
+            (act, _) => act,
+        }
+    }
+
+    /// The rows of a screen, its own first, then those of all screens.
+    pub fn of(&self, screen: Screen) -> impl Iterator<Item = &Entry> {
+        let own = self.entries.iter().filter(move |e| e.binding.screen == Some(screen));
+        own.chain(self.entries.iter().filter(|e| e.binding.screen.is_none()))
+    }
+}
+
+/// What a screen's section is called in `keys.toml`.
+pub fn word(screen: Option<Screen>) -> String {
+    screen.map_or("everywhere".into(), |screen| screen.word().to_lowercase())
+}
+
+/// The table as a page of the docs.
+pub fn page() -> String {
+    let mut out = String::from("# Keys\n\nWritten by `foretaste keys --markdown`; your own go into `keys.toml` in the data directory.\n");
+    let map = Keymap::default();
+    let mut scope = String::new();
+    for entry in &map.entries {
+        let now = word(entry.binding.screen);
+        if now != scope {
+            out += &format!("\n## [{now}]\n\n| key | name | what it does |\n|---|---|---|\n");
+            scope = now;
+        }
+        out += &format!("| `{}` | {} | {} |\n", entry.shown, entry.binding.name, entry.binding.long);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_table_is_readable_and_means_one_thing_on_a_screen() {
+        let mut map = Keymap::default();
+        map.reindex(&HashMap::new()).unwrap();
+        for entry in &map.entries {
+            for key in entry.keys.split(' ') {
+                let chord = Chord::parse(key).unwrap_or_else(|| panic!("{key}"));
+                let screen = entry.binding.screen.unwrap_or(Screen::Data);
+                let act = map.lookup(screen, KeyEvent::new(chord.0, chord.1)).unwrap();
+                assert_eq!(std::mem::discriminant(&act), std::mem::discriminant(&entry.binding.act), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_persons_own_keys_count_and_what_cannot_be_is_refused_with_its_line() {
+        let map = Keymap::with("[explore]\nmore = [\"m\", \"ctrl-k\"]\n").unwrap();
+        let press = |map: &Keymap, c| map.lookup(Screen::Explore, KeyEvent::from(KeyCode::Char(c)));
+        assert_eq!((press(&map, 'm'), press(&map, 's')), (Some(Act::More), None));
+        for (text, part) in [
+            ("[explore]\n\nmore = \"u\"", "line 3: `more` and `back` of [explore] share a key"),
+            ("[explore]\nmoer = \"u\"", "line 2: there is no `moer`"),
+            ("[explore]\nmore = \"hyper-u\"", "line 2: `hyper-u` is no key"),
+            ("[explore]\nmore = 3", "line 2"),
+        ] {
+            let error = Keymap::with(text).unwrap_err();
+            assert!(error.message().contains(part) || error.to_string().contains("share a key"), "{error}");
+        }
+        assert!(Keymap::with("[explore").is_err());
+    }
+}

@@ -1,0 +1,219 @@
+//! Boxes over the screens that take all keys: help, palette, texts, questions.
+
+use crossterm::event::{Event, KeyCode, KeyEvent};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph, Wrap};
+use tui_input::Input;
+use tui_input::backend::crossterm::EventHandler;
+
+use super::app::App;
+use super::effect::{Kind, Screen};
+use super::keymap::{Entry, Keymap};
+use super::keys::Act;
+use super::theme::{Theme, centered, clean, fit};
+use super::words::{fuzzy, input_line};
+
+/// A box over the screen that takes all keys.
+#[derive(Debug, Clone)]
+pub enum Popup {
+    /// All keys of the screen, scrolled by so many lines.
+    Help(usize),
+    /// A text, scrolled by so many lines.
+    Text(String, Vec<String>, usize),
+    /// Everything that can be done here, by what was typed; the selected row.
+    Palette(Input, usize),
+    /// What becomes of the work that runs?
+    Quit,
+    /// How many games to collect.
+    Collect(usize),
+}
+
+/// What a key in a popup comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The popup stays.
+    Stay,
+    /// It is closed.
+    Close,
+    /// It is closed, and this is done.
+    Do(Act),
+    /// Leave; running work is stopped cleanly.
+    Stop,
+    /// Leave; a training run goes on in the background.
+    Leave,
+    /// Collect so many games.
+    Collect(usize),
+}
+
+impl Popup {
+    /// Takes a key.
+    pub fn key(&mut self, key: KeyEvent, app: &App) -> Choice {
+        use KeyCode::{Char, Down, End, Enter, Esc, Home, PageDown, PageUp, Up};
+        if let Self::Palette(input, at) = self {
+            let count = || listed(app, input.value()).len().saturating_sub(1);
+            match key.code {
+                Esc => return Choice::Close,
+                Enter => {
+                    let found = listed(app, input.value()).get(*at).map(|entry| entry.binding.act);
+                    return found.map_or(Choice::Close, Choice::Do);
+                }
+                Up => *at = at.saturating_sub(1),
+                Down => *at = (*at + 1).min(count()),
+                _ => {
+                    input.handle_event(&Event::Key(key));
+                    *at = 0;
+                }
+            }
+            return Choice::Stay;
+        }
+        if let Self::Help(at) | Self::Text(_, _, at) = self {
+            let scrolled = match key.code {
+                Char('j') | Down => *at + 1,
+                Char('k') | Up => at.saturating_sub(1),
+                PageDown | Char(' ') => *at + 10,
+                PageUp => at.saturating_sub(10),
+                Char('g') | Home => 0,
+                Char('G') | End => 100_000,
+                _ => return Choice::Close,
+            };
+            *at = scrolled.min(100_000);
+            return Choice::Stay;
+        }
+        match (self, key.code) {
+            (Self::Quit, Char('s' | 'y') | Enter) => Choice::Stop,
+            (Self::Quit, Char('b')) if app.jobs.contains_key(&Kind::Train) => Choice::Leave,
+            (Self::Collect(games), Char('+' | 'k') | Up) => {
+                *games = (*games + 10).min(5000);
+                Choice::Stay
+            }
+            (Self::Collect(games), Char('-' | 'j') | Down) => {
+                *games = games.saturating_sub(10).max(1);
+                Choice::Stay
+            }
+            (Self::Collect(games), Enter) => Choice::Collect(*games),
+            (_, Esc | Char('q' | 'n')) => Choice::Close,
+            _ => Choice::Stay,
+        }
+    }
+
+    /// Draws it over the screen.
+    pub fn draw(&self, app: &App, frame: &mut Frame<'_>, body: Rect) {
+        let theme = app.theme;
+        match self {
+            Self::Help(at) => {
+                let title = format!("{} · j k scroll · any other key leaves", app.screen.word());
+                scrolled(&title, help(&app.keymap, app.screen, theme), *at, (84, 56), theme, frame, body);
+            }
+            Self::Text(title, lines, at) => {
+                let lines = lines.iter().map(|line| Line::from(clean(line))).collect();
+                let title = format!("{} · j k scroll · any other key leaves", clean(title));
+                scrolled(&title, lines, *at, (110, 56), theme, frame, body);
+            }
+            Self::Palette(input, at) => palette(app, input, *at, frame, body),
+            Self::Quit => {
+                let mut lines = vec![Line::from(" Work is under way. A stopped run can go on later."), Line::default()];
+                lines.push(choice("s", "stop cleanly and leave", theme));
+                if app.jobs.contains_key(&Kind::Train) {
+                    lines.push(choice("b", "leave; the run goes on in the background", theme));
+                }
+                lines.push(choice("Esc", "stay", theme));
+                boxed("Leave?", lines, 56, theme, frame, body);
+            }
+            Self::Collect(games) => {
+                let split = app.explore.split().unwrap_or("train");
+                let lines = vec![
+                    Line::from(format!(" {games} games of {split}:")),
+                    Line::from("  expert trajectories,"),
+                    Line::from("  4 executed alternatives at every state (uniform),"),
+                    Line::from("  a reflection for every state (template), to be reviewed."),
+                    Line::default(),
+                    choice(theme.glyph("⏎", "Enter"), "start", theme),
+                    choice("+ -", "more or fewer games", theme),
+                    choice("Esc", "leave", theme),
+                ];
+                boxed("Collect", lines, 66, theme, frame, body);
+            }
+        }
+    }
+}
+
+fn choice<'a>(key: &'a str, what: &'a str, theme: Theme) -> Line<'a> {
+    Line::from(vec![Span::styled(format!(" {key:<5} "), theme.key()), Span::raw(what)])
+}
+
+fn boxed(title: &str, lines: Vec<Line<'_>>, width: u16, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+    let area = centered(body, width, lines.len() as u16 + 2);
+    frame.render_widget(Clear, area);
+    frame.render_widget(Paragraph::new(lines).block(theme.panel(title)), area);
+}
+
+fn scrolled(
+    title: &str,
+    lines: Vec<Line<'_>>,
+    at: usize,
+    (width, height): (u16, u16),
+    theme: Theme,
+    frame: &mut Frame<'_>,
+    body: Rect,
+) {
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    let rows = text.line_count(width.min(body.width).saturating_sub(2)).min(usize::from(u16::MAX)) as u16;
+    let area = centered(body, width, height.min(rows.saturating_add(2)));
+    let last = rows.saturating_sub(area.height.saturating_sub(2));
+    frame.render_widget(Clear, area);
+    frame.render_widget(text.scroll(((at as u16).min(last), 0)).block(theme.panel(title)), area);
+}
+
+/// What the palette lists: what applies here and matches, the best first.
+fn listed<'a>(app: &'a App, typed: &str) -> Vec<&'a Entry> {
+    let moves = |act: Act| matches!(act, Act::Move(_) | Act::Number(_) | Act::Palette);
+    let all: Vec<&Entry> = app.keymap.of(app.screen).filter(|e| !moves(e.binding.act) && app.applies(e.binding.act)).collect();
+    fuzzy(typed, all.iter().map(|entry| entry.binding.long)).into_iter().map(|i| all[i]).collect()
+}
+
+fn palette(app: &App, input: &Input, at: usize, frame: &mut Frame<'_>, body: Rect) {
+    let theme = app.theme;
+    let area = centered(body, 84, 20);
+    frame.render_widget(Clear, area);
+    let block = theme.panel("What to do · ↑ ↓ choose · ⏎ do it · Esc leave");
+    let inner = block.inner(area);
+    let rows = inner.height.saturating_sub(1) as usize;
+    let mut lines = vec![input_line(input.value(), input.visual_cursor(), theme)];
+    let from = (at + 1).saturating_sub(rows);
+    for (i, entry) in listed(app, input.value()).into_iter().enumerate().skip(from).take(rows) {
+        let text = fit(&format!(" {:>9}  {}", entry.shown, entry.binding.long), inner.width as usize);
+        lines.push(if i == at { Line::styled(text, theme.selected()) } else { Line::from(text) });
+    }
+    if lines.len() == 1 {
+        lines.push(Line::styled("nothing here is called so", theme.dim()));
+    }
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn help(keymap: &Keymap, screen: Screen, theme: Theme) -> Vec<Line<'static>> {
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    let mut own = true;
+    for entry in keymap.of(screen) {
+        if own && entry.binding.screen.is_none() {
+            own = false;
+            lines.push(Line::default());
+        }
+        let key = Span::styled(format!(" {:>13}  ", entry.shown), theme.key());
+        lines.push(Line::from(vec![key, Span::raw(entry.binding.long)]));
+    }
+    lines.push(Line::default());
+    let words: &[(&str, &str)] = &[
+        ("expert", "who knows what to do in this state; e changes who it is"),
+        ("alternative", "another action, executed for one step on a copy of the world"),
+        ("predicted", "the next state as the model expects it, before it is executed"),
+        ("actual", "what the environment really answered; [only predicted] {only actual}"),
+        ("reflection", "why the expert's action is preferable, from executed outcomes"),
+        ("h p u E", "who chose a step: human, policy, uniform draw, expert"),
+    ];
+    lines.extend(words.iter().map(|(word, what)| {
+        Line::from(vec![Span::styled(format!(" {word:>13}  "), theme.strong()), Span::raw(*what)])
+    }));
+    lines
+}

@@ -1,0 +1,219 @@
+//! Curate, the drawing.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph, Wrap};
+
+use super::curate::{Mode, State, filter_word};
+use crate::curation::Suspicion;
+use crate::experience::{REASONS, Reflection, Verdict};
+use crate::tui::theme::{Theme, centered, clean, fit};
+use crate::tui::words::{difference, input_line};
+
+/// Draws the screen.
+pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    heading(state, theme, frame, head);
+    let Some(item) = state.current() else {
+        let empty = vec![
+            Line::default(),
+            Line::from("  No reflections under this filter."),
+            Line::from("  In Explore, c collects demonstrations, alternatives and reflections to review here."),
+            Line::from("  f changes the filter, / the words searched for, u takes back the latest act."),
+        ];
+        frame.render_widget(Paragraph::new(empty).wrap(Wrap { trim: false }), body);
+        draw_mode(state, theme, frame, body);
+        return;
+    };
+    let editing = matches!(state.mode, Some(Mode::Edit(_)));
+    if area.width >= 100 {
+        let [left, right] = Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(body);
+        draw_state(state, item, theme, frame, left);
+        draw_reflection(state, item, theme, frame, right);
+    } else if state.evidence && !editing {
+        draw_state(state, item, theme, frame, body);
+    } else {
+        // The text gets the lines it needs, the evidence the rest; Tab shows the evidence alone.
+        let text = Paragraph::new(clean(item.text())).wrap(Wrap { trim: false }).line_count(body.width.saturating_sub(2));
+        let wanted = if editing { body.height / 2 } else { text as u16 + 4 };
+        let lower = wanted.clamp(5, (body.height * 2 / 3).max(5));
+        let [top, bottom] = Layout::vertical([Constraint::Min(0), Constraint::Length(lower)]).areas(body);
+        draw_state(state, item, theme, frame, top);
+        draw_reflection(state, item, theme, frame, bottom);
+    }
+    draw_mode(state, theme, frame, body);
+}
+
+fn heading(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let [pending, approved, rejected] = state.queue.standing;
+    let place = if state.queue.items.is_empty() { 0 } else { state.at + 1 };
+    let pace = state.pace().map_or(String::new(), |pace| {
+        let left = if pace > 0.1 { format!(" · ~{:.0} min left", pending as f64 / pace) } else { String::new() };
+        format!(" · {pace:.1}/min{left}")
+    });
+    let (of, word) = (state.queue.items.len(), filter_word(&state.filter));
+    let text = format!(
+        " QUEUE {pending} pending · {approved} approved · {rejected} rejected · {place} of {of} {word}{pace}"
+    );
+    frame.render_widget(Paragraph::new(fit(&clean(&text), area.width as usize)).style(theme.strong()), area);
+}
+
+/// What is chosen or typed over the screen.
+fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+    let reasons = || {
+        REASONS.iter().enumerate().map(|(i, (code, what))| {
+            Line::from(vec![
+                Span::styled(format!(" {} ", i + 1), theme.key()),
+                Span::styled(format!("{code:<18}"), theme.strong()),
+                Span::raw(*what),
+            ])
+        })
+    };
+    let (title, lines, width) = match &state.mode {
+        Some(Mode::Reject) => ("Reject because · 1-9 · Esc leave", reasons().collect::<Vec<_>>(), 76),
+        Some(Mode::Bulk) => {
+            let count = state.queue.items.len();
+            let head = Line::styled(format!(" {count} listed: {}", clean(&filter_word(&state.filter))), theme.strong());
+            let keys = Line::from(vec![
+                Span::styled(" a", theme.key()),
+                Span::raw(" approve  "),
+                Span::styled("o", theme.key()),
+                Span::raw(" back to pending  "),
+                Span::styled("m", theme.key()),
+                Span::raw(" flag  or reject all because:"),
+            ]);
+            ("Decide on all of them · one undo · Esc leave", [head, keys].into_iter().chain(reasons()).collect(), 76)
+        }
+        Some(Mode::Search(input)) => {
+            ("Text, task or kind contains · ⏎ · Esc leave", vec![input_line(input.value(), input.visual_cursor(), theme)], 60)
+        }
+        Some(Mode::Edit(_)) | None => return,
+    };
+    let area = centered(body, width, lines.len() as u16 + 2);
+    frame.render_widget(Clear, area);
+    frame.render_widget(Paragraph::new(lines).block(theme.panel(title)), area);
+}
+
+fn draw_state(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let block = theme.panel("State");
+    let inner = block.inner(area);
+    let mut lines = Vec::new();
+    let mut jump = None;
+    match state.evidence_of(item) {
+        None => lines.push(Line::styled("…", theme.dim())),
+        Some(evidence) => match &evidence.case {
+            None => lines.push(Line::styled("its executed alternatives are no longer in the store", theme.bad())),
+            Some(case) => {
+                lines.push(Line::styled(clean(&case.state.task), theme.strong()));
+                let about = format!("{} · step {} · {} steps before", evidence.kind, item.t, case.state.history.len());
+                lines.push(Line::styled(clean(&about), theme.dim()));
+                if let Some((action, _)) = case.state.history.last() {
+                    lines.push(Line::styled(format!("> {}", clean(action)), theme.dim()));
+                }
+                let now = case.state.history.last().map_or(&case.state.observation, |(_, observation)| observation);
+                lines.extend(clean(now).lines().map(|line| Line::from(line.to_string())));
+                lines.push(Line::default());
+                let mut tried = |mark: &str, action: &str, observation: &str, tag: &str, style: Style| {
+                    lines.push(Line::from(vec![
+                        Span::styled(format!("{mark} "), theme.key()),
+                        Span::styled(clean(action), style.add_modifier(Modifier::BOLD)),
+                        Span::styled(format!("  {tag}"), theme.dim()),
+                    ]));
+                    lines.push(Line::from(format!("  → {}", clean(observation.trim()).replace('\n', " "))));
+                    lines.len()
+                };
+                tried("E", &case.action, &case.outcome, "", theme.good());
+                for (i, branch) in case.alternatives.iter().enumerate() {
+                    let here = state.outcome == Some(i + 1);
+                    let style = if here { theme.selected() } else { Style::new() };
+                    let end =
+                        tried(&(i + 1).to_string(), &branch.action, &branch.observation, branch.effect.word(), style);
+                    jump = if here { Some(end) } else { jump };
+                }
+            }
+        },
+    }
+    // A jump brings the outcome's last line into view.
+    let wanted = jump.map(|end| {
+        let above = Paragraph::new(lines[..end].to_vec()).wrap(Wrap { trim: false }).line_count(inner.width);
+        (above as u16).saturating_sub(inner.height)
+    });
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    let last = (text.line_count(inner.width) as u16).saturating_sub(inner.height);
+    let scroll = wanted.unwrap_or(state.scroll).min(last);
+    frame.render_widget(text.block(block).scroll((scroll, 0)), area);
+}
+
+fn draw_reflection(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    if let Some(Mode::Edit(editor)) = &state.mode {
+        let block = theme.panel("Editing · ^s save and approve · Esc leave, keeping a draft");
+        let inner = block.inner(area);
+        frame.render_widget(block, area);
+        frame.render_widget(editor.as_ref(), inner);
+        return;
+    }
+    let flag = if item.flagged { format!("{} ", theme.glyph("⚑", "!")) } else { String::new() };
+    let words = item.text().split_whitespace().count();
+    let draft = if item.draft.is_some() { " · draft on e" } else { "" };
+    let versions = if item.written > 1 { format!(" · v{} of its kind", item.written) } else { String::new() };
+    let title = format!("{flag}Reflection {} · {}{versions}{draft} · {words} words", item.id, clean(&item.generator));
+    let suspicions = state.evidence_of(item).map(|evidence| evidence.suspicions.as_slice()).unwrap_or_default();
+    let mut lines = if let ([first, _], true) = (item.versions.as_slice(), state.difference) {
+        let (old, new) = difference(&clean(first), &clean(item.text()), theme);
+        vec![
+            Line::styled("generated, [taken out]:", theme.dim()),
+            Line::from(old),
+            Line::default(),
+            Line::styled("now, {put in}:", theme.dim()),
+            Line::from(new),
+        ]
+    } else {
+        highlighted(item.text(), suspicions, theme)
+    };
+    lines.push(Line::default());
+    lines.push(match item.verdict {
+        Verdict::Pending => Line::styled("pending", theme.dim()),
+        Verdict::Approved => Line::styled("approved", theme.good()),
+        Verdict::Rejected => Line::styled(format!("rejected: {}", item.reason.as_deref().unwrap_or("")), theme.bad()),
+    });
+    if state.writing {
+        lines.push(Line::styled("the model is writing another attempt…", theme.dim()));
+    }
+    for s in suspicions {
+        let about = item.text().get(s.span.0..s.span.1).map(clean).unwrap_or_default();
+        let about = if about.is_empty() { String::new() } else { format!(" “{}”", fit(&about.replace('\n', " "), 40)) };
+        lines.push(Line::from(vec![
+            Span::styled(format!("{} {}{about}", theme.glyph("⚑", "!"), s.code), theme.warn()),
+            Span::styled(format!("  {}", s.why), theme.dim()),
+        ]));
+    }
+    if item.versions.len() > 1 && !state.difference {
+        lines.push(Line::styled("d shows what changed since it was generated", theme.dim()));
+    }
+    frame.render_widget(Paragraph::new(lines).block(theme.panel(&title)).wrap(Wrap { trim: false }), area);
+}
+
+/// The text, with what rules point at marked.
+fn highlighted<'a>(text: &str, suspicions: &[Suspicion], theme: Theme) -> Vec<Line<'a>> {
+    let marked = |at: usize| suspicions.iter().any(|s| (s.span.0..s.span.1).contains(&at));
+    let (mut lines, mut at) = (Vec::new(), 0);
+    for line in text.split('\n') {
+        let mut spans: Vec<Span<'a>> = Vec::new();
+        let mut run = (String::new(), false);
+        for (i, c) in line.char_indices() {
+            let here = marked(at + i);
+            if here != run.1 && !run.0.is_empty() {
+                let style = if run.1 { theme.marked() } else { Style::new() };
+                spans.push(Span::styled(clean(&std::mem::take(&mut run.0)), style));
+            }
+            run.0.push(c);
+            run.1 = here;
+        }
+        spans.push(Span::styled(clean(&run.0), if run.1 { theme.marked() } else { Style::new() }));
+        lines.push(Line::from(spans));
+        at += line.len() + 1;
+    }
+    lines
+}

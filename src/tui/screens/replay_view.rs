@@ -1,0 +1,133 @@
+//! Replay, the drawing.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph, Wrap};
+
+use super::replay::State;
+use crate::experience::Purpose;
+use crate::tui::theme::{Theme, centered, clean, fit, ratio};
+use crate::tui::words::input_line;
+
+/// Draws the screen.
+pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    if area.width >= 100 {
+        let columns = [Constraint::Length(38), Constraint::Length(36), Constraint::Min(0)];
+        let [left, middle, right] = Layout::horizontal(columns).areas(area);
+        draw_list(state, theme, frame, left);
+        draw_steps(state, theme, frame, middle);
+        draw_state(state, theme, frame, right);
+    } else {
+        let [top, bottom] = Layout::vertical([Constraint::Percentage(35), Constraint::Percentage(65)]).areas(area);
+        draw_list(state, theme, frame, top);
+        if area.width >= 70 {
+            let [left, right] = Layout::horizontal([Constraint::Percentage(42), Constraint::Percentage(58)]).areas(bottom);
+            draw_steps(state, theme, frame, left);
+            draw_state(state, theme, frame, right);
+        } else {
+            draw_state(state, theme, frame, bottom);
+        }
+    }
+    if let Some(input) = &state.searching {
+        let area = centered(area, 60, 3);
+        frame.render_widget(Clear, area);
+        let line = input_line(input.value(), input.visual_cursor(), theme);
+        frame.render_widget(Paragraph::new(line).block(theme.panel("Look for · ⏎ · Esc leave")), area);
+    }
+}
+
+/// Where in the trajectory the state in front is.
+fn scrubber<'a>(state: &State, theme: Theme, width: usize) -> Line<'a> {
+    let pace = match state.speed {
+        0 => String::new(),
+        up @ 1.. => format!(" ×{}", 1 << up),
+        down => format!(" ×1/{}", 1 << -down),
+    };
+    let play = if state.playing { theme.glyph("▶", ">") } else { "=" };
+    let room = width.saturating_sub(pace.chars().count() + 3);
+    let at = (ratio(state.t as f64, state.length() as f64) * room.saturating_sub(1) as f64).round() as usize;
+    let (line, knob) = (theme.glyph("─", "-"), theme.glyph("●", "O"));
+    let after = room.saturating_sub(at + 1);
+    let text = format!("{play} {}{}{}{pace}", line.repeat(at), if room > 0 { knob } else { "" }, line.repeat(after));
+    Line::styled(text, theme.dim())
+}
+
+fn draw_list(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let word = state.filter.map_or("all", Purpose::word);
+    let title = format!("Trajectories · {word} · {}", state.list.len());
+    let block = theme.panel(&title);
+    let inner = block.inner(area);
+    let from = (state.selected + 1).saturating_sub(inner.height as usize);
+    let mut lines = Vec::new();
+    for (i, row) in state.list.iter().enumerate().skip(from).take(inner.height as usize) {
+        let mark = if row.success { theme.glyph("✓", "+") } else { theme.glyph("✗", "x") };
+        let text = format!("{:>4} {mark} {:>2} {} · {}", row.id, row.length, clean(&row.task), row.actor);
+        let line = Line::from(fit(&text, inner.width as usize));
+        lines.push(if i == state.selected { line.style(theme.selected()) } else { line });
+    }
+    if lines.is_empty() {
+        lines.push(Line::styled("nothing saved yet: K in Explore keeps an episode, c collects", theme.dim()));
+    }
+    frame.render_widget(Paragraph::new(lines).block(block).wrap(Wrap { trim: false }), area);
+}
+
+fn draw_steps(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let title = format!("Steps · {} of {}", state.t, state.length());
+    let block = theme.panel(&title);
+    let inner = block.inner(area);
+    let mut lines = Vec::new();
+    if let Some((trajectory, branches)) = &state.open {
+        lines.push(scrubber(state, theme, inner.width as usize));
+        let from = (state.t + 1).saturating_sub(inner.height.saturating_sub(1) as usize);
+        for t in from..=trajectory.steps.len() {
+            let step = t.checked_sub(1).and_then(|before| trajectory.steps.get(before));
+            let tried = branches.iter().filter(|branch| branch.t == t).count();
+            let tried = if tried > 0 { format!(" +{tried}") } else { String::new() };
+            let name = step.map_or("start".to_string(), |step| clean(&step.action));
+            let end = match (state.mark(t), state.hit(t)) {
+                ("", false) => String::new(),
+                ("", true) => " ‹hit›".into(),
+                (mark, false) => format!(" ‹{mark}›"),
+                (mark, true) => format!(" ‹{mark}, hit›"),
+            };
+            let mark = if t == state.t { theme.glyph("▶", ">") } else { " " };
+            let line = Line::from(fit(&format!("{mark}{t:>2} {name}{end}{tried}"), inner.width as usize));
+            lines.push(if t == state.t { line.style(theme.strong()) } else { line });
+        }
+    }
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let mut lines = Vec::new();
+    if let Some((trajectory, branches)) = &state.open {
+        lines.push(Line::styled(clean(&trajectory.task), theme.strong()));
+        let about =
+            format!("{} / {} · {} · by {}", trajectory.suite, trajectory.split, trajectory.kind, clean(&trajectory.actor));
+        lines.push(Line::styled(about, theme.dim()));
+        if let Some(step) = state.t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) {
+            lines.push(Line::from(vec![
+                Span::styled("> ", theme.key()),
+                Span::styled(clean(&step.action), theme.strong()),
+                Span::styled(format!("  {}", clean(&step.source)), theme.dim()),
+            ]));
+        }
+        lines.extend(clean(trajectory.observation_at(state.t)).lines().map(|line| Line::from(line.to_string())));
+        lines.push(Line::default());
+        for branch in branches.iter().filter(|branch| branch.t == state.t) {
+            lines.push(Line::from(vec![
+                Span::styled(clean(&branch.action), Style::new().add_modifier(Modifier::BOLD)),
+                Span::styled(format!("  {} · {}", branch.source, branch.effect.word()), theme.dim()),
+            ]));
+            lines.push(Line::from(format!("  → {}", clean(branch.observation.trim()).replace('\n', " "))));
+        }
+    }
+    let marked = state.marked.as_ref().map_or("State".to_string(), |other| format!("State · = compares with {}", other.id));
+    let block = theme.panel(&marked);
+    let inner = block.inner(area);
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    let last = (text.line_count(inner.width) as u16).saturating_sub(inner.height);
+    frame.render_widget(text.block(block).scroll((state.scroll.min(last), 0)), area);
+}

@@ -1,0 +1,158 @@
+//! Train, the drawing.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph, Wrap};
+
+use super::train::{Form, OBJECTIVES, STARTS, State, status};
+use crate::control::seconds;
+use crate::experience::wilson;
+use crate::tui::chart::{self, Curve};
+use crate::tui::theme::{Theme, centered, clean, fit};
+
+/// Draws the screen.
+pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    if area.width >= 80 {
+        let columns = [Constraint::Length(34), Constraint::Min(0)];
+        let [left, right] = Layout::horizontal(columns).areas(area);
+        let [runs, evaluations] = Layout::vertical([Constraint::Min(0), Constraint::Length(8)]).areas(left);
+        let [chart, details] = Layout::vertical([Constraint::Percentage(60), Constraint::Percentage(40)]).areas(right);
+        draw_runs(state, theme, frame, runs);
+        draw_evaluations(state, theme, frame, evaluations);
+        draw_chart(state, theme, frame, chart);
+        draw_details(state, theme, frame, details);
+    } else {
+        let [runs, chart] = Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(area);
+        draw_runs(state, theme, frame, runs);
+        draw_chart(state, theme, frame, chart);
+    }
+    if let Some(form) = &state.form {
+        draw_form(form, theme, frame, area);
+    }
+}
+
+fn draw_runs(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let block = theme.panel("Runs");
+    let inner = block.inner(area);
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    let from = (state.selected + 1).saturating_sub(inner.height as usize);
+    for (i, run) in state.runs.iter().enumerate().skip(from).take(inner.height as usize) {
+        let over = if state.overlaid.contains(&run.id) { "+" } else { " " };
+        let text =
+            format!("{over}{:>2} {:<11} {:>4}/{:<4} {}", run.id, run.objective, run.step, run.steps, status(state, run));
+        let line = Line::from(fit(&text, inner.width as usize));
+        lines.push(if i == state.selected { line.style(theme.selected()) } else { line });
+    }
+    if lines.is_empty() {
+        lines.push(Line::styled("no runs yet: t starts one", theme.dim()));
+    }
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn draw_evaluations(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for eval in state.evaluations.iter().take(6) {
+        let (low, high) = wilson(eval.successes, eval.n);
+        let text = format!("{}/{} [{:.0}–{:.0} %] {}", eval.successes, eval.n, 100.0 * low, 100.0 * high, eval.checkpoint);
+        lines.push(Line::from(fit(&text, area.width.saturating_sub(2) as usize)));
+    }
+    if lines.is_empty() {
+        lines.push(Line::styled("not evaluated yet: v", theme.dim()));
+    }
+    frame.render_widget(Paragraph::new(lines).block(theme.panel("Success, 95 % interval")), area);
+}
+
+fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let curves: Vec<Curve<'_>> =
+        state.shown().into_iter().map(|(run, points)| Curve { name: format!("run {run}"), points }).collect();
+    let title = format!("{} · m next curve", state.name());
+    chart::draw(&curves, state.lens, theme.panel(&title), theme, frame, area);
+}
+
+fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let mut lines = Vec::new();
+    if let Some(run) = state.run() {
+        let config: serde_json::Value = serde_json::from_str(&run.config).unwrap_or_default();
+        let data = &config["data"];
+        lines.push(Line::from(vec![
+            Span::styled(format!("{} ", run.objective), theme.strong()),
+            Span::raw(status(state, run)),
+        ]));
+        lines.push(Line::from(format!(
+            "data: {} demonstrations, {} alternatives, {} reflections, {} tokens in {} trees",
+            data["demonstrations"], data["branches"], data["reflections"], data["tokens"], data["trees"]
+        )));
+        let plan = &config["plan"];
+        lines.push(Line::from(format!(
+            "budget: {} updates of {} trees, rate {}, {} workers · seed {} · from {}",
+            run.steps, plan["batch"], plan["rate"], plan["workers"], run.seed, run.start
+        )));
+        if run.objective == "world-model" {
+            lines.push(Line::styled(
+                format!("world modelling to step {}, then imitation (matched-total)", run.steps / 2),
+                theme.dim(),
+            ));
+        }
+        let mine: Vec<String> =
+            state.checkpoints.iter().filter(|c| c.run == run.id).map(|c| format!("{} (#{})", c.step, c.id)).collect();
+        lines.push(Line::from(format!(
+            "checkpoints at step: {}",
+            if mine.is_empty() { "none yet".into() } else { mine.join(", ") }
+        )));
+        lines.extend(state.alerts.iter().map(|text| {
+            Line::styled(format!("{} {text}", theme.glyph("▲", "!")), theme.warn())
+        }));
+        if let Some(error) = &run.error {
+            lines.push(Line::styled(format!("failed: {}. r goes on from the last checkpoint.", clean(error)), theme.bad()));
+        } else if status(state, run) == "broke off" {
+            lines.push(Line::styled(
+                "its process ended without finishing. r goes on from the last checkpoint.",
+                theme.warn(),
+            ));
+        }
+    } else {
+        lines.push(Line::from("Training needs data: in Explore, c collects it; in Curate, a approves reflections."));
+        lines.push(Line::from("Then t starts a run, in the background. You can go on exploring meanwhile."));
+    }
+    frame.render_widget(Paragraph::new(lines).block(theme.panel("This run")).wrap(Wrap { trim: false }), area);
+}
+
+fn draw_form(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 76, 13);
+    frame.render_widget(Clear, area);
+    let mut lines = Vec::new();
+    for (i, (objective, what)) in OBJECTIVES.iter().enumerate() {
+        let line = Line::from(format!(" {} {:<12} {what}", i + 1, objective.word()));
+        lines.push(if i == form.objective { line.style(theme.selected()) } else { line });
+    }
+    lines.push(Line::default());
+    lines.push(Line::from(vec![
+        Span::raw(format!(" {} updates of 8 trees  ", form.steps)),
+        Span::styled("+ - change", theme.key()),
+    ]));
+    let start = STARTS[form.start].1;
+    lines.push(Line::from(vec![Span::raw(format!(" from {start}  ")), Span::styled("s change", theme.key())]));
+    lines.push(Line::default());
+    match &form.forecast {
+        None => lines.push(Line::styled(" working out what that takes…", theme.dim())),
+        Some(Err(why)) => lines.push(Line::styled(format!(" cannot start: {why}"), theme.bad())),
+        Some(Ok(forecast)) => {
+            let data = &forecast.data;
+            lines.push(Line::from(format!(
+                " on {} demonstrations, {} alternatives, {} reflections: {} tokens in {} trees",
+                data.demonstrations, data.branches, data.reflections, data.tokens, data.trees
+            )));
+            let cost = match forecast.speed {
+                Some(speed) if speed > 0.0 => {
+                    format!(", about {} at the last run's {speed:.0} tokens/s", seconds(forecast.tokens as f64 / speed))
+                }
+                _ => ", the time is known once a run was measured here".into(),
+            };
+            lines.push(Line::from(format!(" {} tokens of training{cost}", forecast.tokens)));
+            lines.push(Line::from(format!(" {}", forecast.memory)));
+        }
+    }
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    frame.render_widget(text.block(theme.panel("Train · ⏎ start · Esc leave")), area);
+}

@@ -1,0 +1,74 @@
+//! `config.toml` in the data directory: how the interface looks.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::caps::Caps;
+use super::theme::Palette;
+use crate::error::{Error, Result};
+
+/// What a person may set.
+#[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// dark, light, high-contrast, colour-blind, mono.
+    theme: Option<String>,
+    /// ASCII borders and marks whatever the locale says (or glyphs, if false).
+    ascii: Option<bool>,
+    /// Colours whatever the environment says (or none, if false); `NO_COLOR` still wins.
+    colour: Option<bool>,
+}
+
+impl Settings {
+    /// The file's contents; nothing set if it is not there. What cannot be is refused with its line.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(e) => return Err(Error::io("reading", path, &e)),
+        };
+        let settings: Self = toml::from_str(&text).map_err(|e| {
+            Error::new(format!("{}: {e}", path.display())).hint("settings: theme, ascii, colour (see docs/settings.md)")
+        })?;
+        settings.palette().map_err(|error| error.at(path.display()))?;
+        Ok(settings)
+    }
+
+    /// The colours asked for.
+    pub fn palette(&self) -> Result<Option<Palette>> {
+        let named = |word: &String| {
+            Palette::from_word(word).ok_or_else(|| {
+                let known = Palette::ALL.map(Palette::word).join(", ");
+                Error::new(format!("there is no theme `{word}`")).hint(format!("themes: {known}"))
+            })
+        };
+        self.theme.as_ref().map(named).transpose()
+    }
+
+    /// What the terminal can show, with the person's word on it.
+    pub fn caps(&self, found: Caps) -> Caps {
+        let color = found.color && self.colour.unwrap_or(true);
+        Caps { color, unicode: self.ascii.map_or(found.unicode, |ascii| !ascii) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        assert_eq!(Settings::load(&path).unwrap(), Settings::default());
+        for (text, part) in [("theme = \"drak\"", "drak"), ("\nthem = \"dark\"", "line 2"), ("ascii = 3", "line 1")] {
+            std::fs::write(&path, text).unwrap();
+            assert!(Settings::load(&path).unwrap_err().to_string().contains(part), "{text}");
+        }
+        std::fs::write(&path, "theme = \"light\"\nascii = true").unwrap();
+        let settings = Settings::load(&path).unwrap();
+        assert_eq!(settings.palette().unwrap(), Some(Palette::Light));
+        assert!(!settings.caps(Caps::FULL).unicode);
+    }
+}

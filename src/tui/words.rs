@@ -1,0 +1,86 @@
+//! Text on screens: differences between texts, a line that is typed, and fuzzy matches.
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+use ratatui::text::{Line, Span};
+use similar::{ChangeTag, TextDiff};
+
+use super::theme::{Theme, clean};
+
+/// Word-level difference: `[words]` only predicted, `{words}` only actual, so that it shows without colour.
+pub fn difference<'a>(predicted: &str, actual: &str, theme: Theme) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
+    let (old, new): (Vec<&str>, Vec<&str>) = (predicted.split_whitespace().collect(), actual.split_whitespace().collect());
+    let diff = TextDiff::from_slices(&old, &new);
+    let [left, right] = [(ChangeTag::Delete, '[', ']', theme.bad()), (ChangeTag::Insert, '{', '}', theme.good())].map(
+        |(own, open, close, style)| {
+            let mut spans: Vec<Span<'a>> = Vec::new();
+            let mut run: Vec<&str> = Vec::new();
+            let flush = |run: &mut Vec<&str>, spans: &mut Vec<Span<'a>>| {
+                if !run.is_empty() {
+                    spans.push(Span::styled(format!("{open}{}{close}", run.join(" ")), style));
+                    spans.push(Span::raw(" "));
+                    run.clear();
+                }
+            };
+            for change in diff.iter_all_changes() {
+                if change.tag() == own {
+                    run.push(change.value());
+                } else if change.tag() == ChangeTag::Equal {
+                    flush(&mut run, &mut spans);
+                    spans.push(Span::raw(format!("{} ", change.value())));
+                }
+            }
+            flush(&mut run, &mut spans);
+            spans
+        },
+    );
+    (left, right)
+}
+
+/// A line being typed, with its cursor (in cells).
+pub fn input_line<'a>(text: &str, cursor: usize, theme: Theme) -> Line<'a> {
+    use unicode_width::UnicodeWidthChar;
+    let text = clean(text);
+    let mut cells = 0;
+    let at = text.char_indices().find(|(_, c)| {
+        let here = cells >= cursor;
+        cells += c.width().unwrap_or(0);
+        here
+    });
+    let at = at.map_or(text.len(), |(i, _)| i);
+    let mut rest = text[at..].chars();
+    let under = rest.next().map_or(" ".to_string(), String::from);
+    Line::from(vec![
+        Span::styled("> ", theme.key()),
+        Span::raw(text[..at].to_string()),
+        Span::styled(under, theme.selected()),
+        Span::raw(rest.as_str().to_string()),
+    ])
+}
+
+/// The indices of texts that match what was typed, the best first; all in their order for nothing typed.
+pub fn fuzzy<'a>(typed: &str, texts: impl Iterator<Item = &'a str>) -> Vec<usize> {
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
+    let mut buffer = Vec::new();
+    let scored = texts.enumerate().filter_map(|(i, text)| {
+        pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher).map(|score| (score, i))
+    });
+    let mut found: Vec<(u32, usize)> = scored.collect();
+    found.sort_by_key(|(score, i)| (std::cmp::Reverse(*score), *i));
+    found.into_iter().map(|(_, i)| i).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fuzzy_finds_scattered_letters_and_keeps_order_for_nothing() {
+        let texts = ["go to shelf 1", "take mug 1 from desk 1", "go to desk 2"];
+        assert_eq!(fuzzy("", texts.into_iter()), [0, 1, 2]);
+        assert_eq!(fuzzy("godsk", texts.into_iter())[0], 2);
+        assert_eq!(fuzzy("mug desk", texts.into_iter()), [1]);
+        assert!(fuzzy("zzz", texts.into_iter()).is_empty());
+    }
+}
