@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::spread;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
+use crate::experience::Purpose;
+use crate::store::Store;
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -24,10 +26,13 @@ pub struct Options {
     pub size: (u16, u16),
     /// Whether a training run goes on meanwhile, on two threads of the same program.
     pub train: bool,
+    /// Steps of trajectories in the store before the program starts.
+    pub steps: usize,
 }
 
 const F1: &[u8] = b"\x1bOP";
 const F3: &[u8] = b"\x1bOR";
+const F4: &[u8] = b"\x1bOS";
 
 /// A program in a terminal: what it shows, and how many bytes it wrote for that.
 struct Terminal {
@@ -69,6 +74,42 @@ impl Terminal {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 
+    /// Waits until nothing is written for a while; returns all bytes so far.
+    fn quiet(&self) -> u64 {
+        loop {
+            let before = self.bytes();
+            std::thread::sleep(Duration::from_millis(250));
+            if self.bytes() == before {
+                return before;
+            }
+        }
+    }
+
+    /// Presses a key and waits for the first bytes of the frame that follows; returns the milliseconds that took.
+    fn answered(&mut self, key: &[u8]) -> Result<f64> {
+        let (before, started) = (self.bytes(), Instant::now());
+        self.writer.write_all(key).and_then(|()| self.writer.flush()).map_err(|e| Error::new(format!("a key: {e}")))?;
+        while self.bytes() == before {
+            self.cancel.check()?;
+            if started.elapsed() > Duration::from_secs(10) {
+                return Err(Error::new("no frame within ten seconds of a key"));
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        Ok(1e3 * started.elapsed().as_secs_f64())
+    }
+
+    /// Seconds of processor time that the program has used, and its memory in megabytes (Linux only).
+    fn used(&self) -> Option<(f64, f64)> {
+        let pid = self.child.process_id()?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+        let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let resident = status.lines().find(|line| line.starts_with("VmRSS:"))?.split_whitespace().nth(1)?;
+        Some((ticks / 100.0, resident.parse::<f64>().ok()? / 1024.0))
+    }
+
     fn shows(&self, text: &str) -> bool {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.screen().contents().contains(text)
     }
@@ -106,6 +147,7 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
     if !done.is_ok_and(|status| status.success()) {
         return Err(Error::new(format!("{}: collecting a few games failed", options.program.display())));
     }
+    fill(data, options.steps, cancel)?;
     let started = Instant::now();
     let mut terminal = Terminal::open(options, data, cancel)?;
     let first = terminal.press(b"", "Trunk", true)?;
@@ -128,9 +170,66 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
             sizes.push((terminal.bytes() - before) as f64);
         }
     }
+    let idle = idle(&terminal, options.train);
+    let step_bytes = steps(&mut terminal)?;
+    let scroll = scrolling(&mut terminal)?;
     Ok(json!({
+        "steps_in_store": options.steps, "idle_cpu_percent": idle.map(|i| i.0), "resident_mb": idle.map(|i| i.1),
+        "bytes_a_step_in_explore": spread(step_bytes), "list_key_to_frame_ms": spread(scroll),
         "cols": options.size.0, "rows": options.size.1, "keys": options.keys, "training": options.train,
         "first_frame_ms": first, "useful_frame_ms": useful,
         "key_to_frame_ms": spread(times), "bytes_a_key": spread(sizes),
     }))
+}
+
+/// Trajectories of fifty steps, so many steps in all.
+fn fill(data: &Path, steps: usize, cancel: &Cancel) -> Result<()> {
+    let mut store = Store::open(data)?;
+    let Some(first) = store.trajectories(None, 1)?.first().map(|row| row.id) else { return Ok(()) };
+    let mut trajectory = store.trajectory(first)?;
+    let step = trajectory.steps[0].clone();
+    trajectory.purpose = Purpose::Evaluation;
+    trajectory.steps = vec![step; 50];
+    // Durability is not what is measured here.
+    store.db.pragma_update(None, "synchronous", "off")?;
+    for _ in 0..steps / 50 {
+        cancel.check()?;
+        store.add_trajectory(&trajectory)?;
+    }
+    Ok(())
+}
+
+/// Share of one processor over five seconds in which nothing is pressed, and memory; not measured while training.
+fn idle(terminal: &Terminal, training: bool) -> Option<(f64, f64)> {
+    terminal.quiet();
+    let (before, _) = terminal.used().filter(|_| !training)?;
+    std::thread::sleep(Duration::from_secs(5));
+    let (after, resident) = terminal.used()?;
+    Some((100.0 * (after - before) / 5.0, resident))
+}
+
+/// Bytes written for steps in Explore, with all that arrives after them.
+fn steps(terminal: &mut Terminal) -> Result<Vec<f64>> {
+    let mut sizes = Vec::new();
+    for _ in 0..12 {
+        let before = terminal.quiet();
+        terminal.answered(b"\r")?;
+        sizes.push((terminal.quiet() - before) as f64);
+        if terminal.shows("solved") {
+            terminal.answered(b"]")?;
+        }
+    }
+    Ok(sizes)
+}
+
+/// Key to frame down the list of trajectories.
+fn scrolling(terminal: &mut Terminal) -> Result<Vec<f64>> {
+    terminal.press(F4, "Trajectories", true)?;
+    terminal.quiet();
+    let mut times = Vec::new();
+    for i in 0..200 {
+        std::thread::sleep(Duration::from_millis(17 + i % 13));
+        times.push(terminal.answered(b"j")?);
+    }
+    Ok(times)
 }

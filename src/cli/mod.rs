@@ -12,6 +12,7 @@ mod make;
 mod model;
 mod out;
 mod person;
+mod plain;
 mod replay;
 mod train;
 
@@ -42,6 +43,9 @@ pub struct Cli {
     opening: SuiteArgs,
     #[command(flatten)]
     expert: person::ExpertArg,
+    /// Plain lines and a prompt in place of screens: for screen readers and slow lines
+    #[arg(long)]
+    plain: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -129,6 +133,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let common = cli.common.clone();
     let result = match cli.command {
+        None if cli.plain => paths::data_dir(common.data_dir.clone())
+            .and_then(|root| plain::run(&root, cli.opening.open()?.as_ref(), cli.expert.name())),
         None => open_terminal(&common, &cli.opening, &cli.expert),
         Some(Command::Env(args)) => env::run(&common, args),
         Some(Command::Collect(args)) => collect::run(&common, args),

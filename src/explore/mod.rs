@@ -2,10 +2,12 @@
 //!
 //! Going back is choosing another node; trying an alternative is a step on a fork. Knows nothing of screens.
 
+mod reflect;
 mod view;
 
 use serde::{Deserialize, Serialize};
 
+pub use reflect::reflect;
 pub use view::{Outcome, TrunkLine, View};
 
 use crate::collect::{Yardstick, step_of, trajectory_at, try_action};

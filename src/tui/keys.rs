@@ -241,7 +241,7 @@ const REPLAY: &[Row] = &[
     ("play", "space", Act::Play, "play", "play, or stop playing"),
     ("faster", "+ =", Act::Speed(true), "faster", "play faster"),
     ("slower", "-", Act::Speed(false), "", "play slower"),
-    ("next-mark", "}", Act::Mark(true), "mark", "the next step with a mark: not the expert's way, no-op, refused, won"),
+    ("next-mark", "}", Act::Mark(true), "mark", "the next step with a mark: no-op, refused, an alternative as good, won"),
     ("previous-mark", "{", Act::Mark(false), "", "the mark before"),
     ("search", "/", Act::Search, "search", "look for words in this trajectory"),
     ("next-hit", "n", Act::Hit(true), "", "the next hit"),
@@ -249,7 +249,7 @@ const REPLAY: &[Row] = &[
     ("next", "]", Act::Next, "next", "the next trajectory"),
     ("previous", "[", Act::Previous, "", "the trajectory before"),
     ("branch", "b", Act::BranchOff, "branch", "open Explore on this step"),
-    ("compare", "=", Act::Difference, "", "mark this trajectory; on another one, see where the two part"),
+    ("compare", "d", Act::Difference, "", "mark this trajectory; on another one, see where the two part"),
     ("export", "X", Act::Export, "export", "write it as text, as a web page and as an asciinema cast"),
     ("filter", "f", Act::Filter, "filter", "demonstrations, explorations, evaluations, all"),
 ];

@@ -170,7 +170,8 @@ fn scrolled(
 fn listed<'a>(app: &'a App, typed: &str) -> Vec<&'a Entry> {
     let moves = |act: Act| matches!(act, Act::Move(_) | Act::Number(_) | Act::Palette);
     let all: Vec<&Entry> = app.keymap.of(app.screen).filter(|e| !moves(e.binding.act) && app.applies(e.binding.act)).collect();
-    fuzzy(typed, all.iter().map(|entry| entry.binding.long)).into_iter().map(|i| all[i]).collect()
+    let texts: Vec<String> = all.iter().map(|e| format!("{} {}", e.binding.name, e.binding.long)).collect();
+    fuzzy(typed, texts.iter().map(String::as_str)).into_iter().map(|i| all[i]).collect()
 }
 
 fn palette(app: &App, input: &Input, at: usize, frame: &mut Frame<'_>, body: Rect) {
@@ -183,7 +184,8 @@ fn palette(app: &App, input: &Input, at: usize, frame: &mut Frame<'_>, body: Rec
     let mut lines = vec![input_line(input.value(), input.visual_cursor(), theme)];
     let from = (at + 1).saturating_sub(rows);
     for (i, entry) in listed(app, input.value()).into_iter().enumerate().skip(from).take(rows) {
-        let text = fit(&format!(" {:>9}  {}", entry.shown, entry.binding.long), inner.width as usize);
+        let text = format!(" {:>9}  {:<14} {}", entry.first(), entry.binding.name, entry.binding.long);
+        let text = fit(&text, inner.width as usize);
         lines.push(if i == at { Line::styled(text, theme.selected()) } else { Line::from(text) });
     }
     if lines.len() == 1 {

@@ -157,7 +157,7 @@ fn draw_reflection(state: &State, item: &Reflection, theme: Theme, frame: &mut F
     let flag = if item.flagged { format!("{} ", theme.glyph("⚑", "!")) } else { String::new() };
     let words = item.text().split_whitespace().count();
     let draft = if item.draft.is_some() { " · draft on e" } else { "" };
-    let versions = if item.written > 1 { format!(" · v{} of its kind", item.written) } else { String::new() };
+    let versions = if item.written > 1 { format!(" · {} versions", item.written) } else { String::new() };
     let title = format!("{flag}Reflection {} · {}{versions}{draft} · {words} words", item.id, clean(&item.generator));
     let suspicions = state.evidence_of(item).map(|evidence| evidence.suspicions.as_slice()).unwrap_or_default();
     let mut lines = if let ([first, _], true) = (item.versions.as_slice(), state.difference) {

@@ -124,7 +124,7 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             lines.push(Line::from(format!("  → {}", clean(branch.observation.trim()).replace('\n', " "))));
         }
     }
-    let marked = state.marked.as_ref().map_or("State".to_string(), |other| format!("State · = compares with {}", other.id));
+    let marked = state.marked.as_ref().map_or("State".to_string(), |other| format!("State · d compares with {}", other.id));
     let block = theme.panel(&marked);
     let inner = block.inner(area);
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });

@@ -119,7 +119,7 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
 }
 
 fn draw_form(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let area = centered(area, 76, 13);
+    let area = centered(area, 78, 15);
     frame.render_widget(Clear, area);
     let mut lines = Vec::new();
     for (i, (objective, what)) in OBJECTIVES.iter().enumerate() {

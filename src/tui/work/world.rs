@@ -5,14 +5,12 @@ use std::sync::{Arc, mpsc};
 
 use super::mind::PlayOn;
 use super::{Mailbox, worker};
-use crate::agent::Reflector;
-use crate::agent::template::Template;
-use crate::collect::{Retrace, case_at};
+use crate::collect::Retrace;
 use crate::env::{Suite, TaskRef};
 use crate::error::{Error, Result};
 use crate::experience::State;
-use crate::explore::{Outcome, Remembered, Session, branch};
-use crate::store::{NewReflection, Store};
+use crate::explore::{Outcome, Remembered, Session, branch, reflect};
+use crate::store::Store;
 use crate::tui::effect::{Notice, WorldCmd};
 use crate::tui::msg::Msg;
 use crate::tui::screens::{curate, explore};
@@ -201,30 +199,13 @@ impl World {
 
     /// Saves the way here with the expert's step and the executed alternatives, and writes a reflection about it.
     fn reflect(&mut self, outcomes: &[Outcome]) -> Result<()> {
-        let trajectory = self.session()?.with_advice()?;
-        let t = trajectory.steps.len() - 1;
-        let others = outcomes.iter().filter(|outcome| outcome.action != trajectory.steps[t].action);
-        let mut tried: Vec<_> = others.map(|outcome| branch(outcome, 0, t)).collect();
-        if case_at(&trajectory, &tried, t).is_none() {
-            return Err(Error::new("nothing that was executed here is worse than the expert's action")
-                .hint("s tries more alternatives"));
-        }
-        let store = self.store()?;
-        let id = store.add_trajectory(&trajectory)?;
-        tried.iter_mut().for_each(|branch| branch.trajectory = id);
-        let ids = store.add_branches(&tried)?;
-        for (branch, id) in tried.iter_mut().zip(ids) {
-            branch.id = id;
-        }
-        let case = case_at(&trajectory, &tried, t).ok_or_else(|| Error::new("no case"))?;
-        let text = Template.reflect(&case, id as u64)?;
-        let cites = case.alternatives.iter().map(|branch| branch.id).collect();
-        let written = NewReflection { trajectory: id, t, generator: Template.generator(), cites, text };
-        let ids = self.store()?.add_reflections(&[written])?;
+        self.store()?;
+        let (Some(session), Some(store)) = (&self.session, &mut self.store) else {
+            return Err(Error::new("no task is open"));
+        };
+        let (id, _) = reflect(session, outcomes, store)?;
         self.mail.send(Msg::Changed);
-        if let Some(id) = ids.first() {
-            self.mail.send(Msg::Curate(curate::Msg::Show(*id)));
-        }
+        self.mail.send(Msg::Curate(curate::Msg::Show(id)));
         Ok(())
     }
 

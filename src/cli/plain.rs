@@ -1,0 +1,224 @@
+//! `foretaste --plain`: the program as plain lines and a prompt, for screen readers and slow lines. The same sessions,
+//! store and models as the screens; nothing is ever drawn over.
+
+use std::io::{BufRead, Write};
+use std::path::Path;
+
+use crate::agent::local::LocalAgent;
+use crate::agent::{Policy, WorldModel, shares};
+use crate::collect::case_at;
+use crate::control::Cancel;
+use crate::curation::suspicions;
+use crate::env::Suite;
+use crate::error::{Error, Result};
+use crate::experience::{REASONS, Verdict};
+use crate::explore::{Outcome, Session, reflect};
+use crate::model::team::Priority;
+use crate::store::{Decision, Filter, Store};
+use crate::train::checkpoint;
+
+const EXPLORING: &str = "e: take the expert's action. NUMBER: take that action. what NUMBER: predicted and actual, without \
+taking it. back. look: say it again. next: another task. keep: keep a solved episode. reflect: write a reflection. \
+curate: decide on reflections. quit.";
+const CURATING: &str = "a: approve. x CODE: reject, with a code of the list. e TEXT: write a new version. s: skip. u: undo. \
+r: redo. codes: list the codes. back: to exploring.";
+
+struct Plain<'a> {
+    suite: &'a dyn Suite,
+    store: Store,
+    agent: LocalAgent,
+    session: Session,
+    split: String,
+    task: usize,
+    /// What was executed in the current state.
+    tried: Vec<Outcome>,
+}
+
+/// Reads commands until `quit` or the end of the input.
+pub fn run(root: &Path, suite: &dyn Suite, expert: Option<&str>) -> Result<()> {
+    let store = Store::open(root)?;
+    let agent = LocalAgent::new(checkpoint::load(&store, None)?, Cancel::default(), Priority::Interactive)?;
+    let split = suite.splits().first().cloned().ok_or_else(|| Error::new("the suite has no splits"))?;
+    let first = suite.tasks(&split)?.first().map(|task| task.id.clone());
+    let first = first.ok_or_else(|| Error::new(format!("split {split} has no tasks")))?;
+    let session = Session::open(suite, &split, &first, expert)?;
+    let mut plain = Plain { suite, store, agent, session, split, task: 0, tried: Vec::new() };
+    println!("foretaste, plain. Type help for the commands.");
+    plain.say()?;
+    while let Some(line) = ask("> ")? {
+        let done = match plain.obey(&line) {
+            Ok(go_on) => !go_on,
+            Err(error) => {
+                println!("error: {error}");
+                false
+            }
+        };
+        if done {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn ask(prompt: &str) -> Result<Option<String>> {
+    print!("{prompt}");
+    std::io::stdout().flush().map_err(|e| Error::new(format!("writing: {e}")))?;
+    let mut line = String::new();
+    let read = std::io::stdin().lock().read_line(&mut line).map_err(|e| Error::new(format!("reading stdin: {e}")))?;
+    Ok((read > 0).then(|| line.trim().to_string()))
+}
+
+/// Text from outside, without what drives a terminal.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+}
+
+impl Plain<'_> {
+    fn say(&mut self) -> Result<()> {
+        let view = self.session.view()?;
+        println!("Task: {}", clean(&view.task));
+        println!("Step {} of {}.", view.depth, view.limit);
+        println!("{}", clean(view.observation.trim()));
+        if view.success {
+            println!("Solved. keep keeps it, next opens another task.");
+            return Ok(());
+        }
+        if view.done {
+            println!("The episode is over here. back goes back.");
+            return Ok(());
+        }
+        let scored = shares(&self.agent.score(&view.state, &view.admissible)?);
+        for (i, (action, share)) in view.admissible.iter().zip(&scored).enumerate() {
+            println!("{}: {}, {:.1} percent", i + 1, clean(action), 100.0 * share);
+        }
+        match &view.expert {
+            Some((name, advice)) => println!("Expert {name}: {}", clean(&advice.action)),
+            None => println!("No expert speaks here."),
+        }
+        Ok(())
+    }
+
+    /// Carries a command out; false to leave.
+    fn obey(&mut self, line: &str) -> Result<bool> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let moved = match (word, word.parse::<usize>()) {
+            ("", _) => return Ok(true),
+            ("quit" | "q", _) => return Ok(false),
+            ("help" | "?", _) => {
+                println!("{EXPLORING}");
+                return Ok(true);
+            }
+            ("curate", _) => return self.curate().map(|()| true),
+            ("reflect", _) => return self.reflect().map(|()| true),
+            ("what", _) => return self.what_if(rest).map(|()| true),
+            ("look", _) => Ok(()),
+            ("back", _) => {
+                self.session.back();
+                Ok(())
+            }
+            ("keep", _) => {
+                let id = self.store.add_trajectory(&self.session.demonstration()?)?;
+                println!("Kept as demonstration {id}.");
+                return Ok(true);
+            }
+            ("next", _) => self.next(),
+            ("e", _) => {
+                let said = self.session.view()?.expert.ok_or_else(|| Error::new("no expert speaks here"))?;
+                self.session.step(&said.1.action, &said.0)
+            }
+            (_, Ok(n)) => {
+                let action = self.action(n)?;
+                self.session.step(&action, "human")
+            }
+            _ => Err(Error::new(format!("there is no command `{line}`")).hint("help lists them")),
+        };
+        moved?;
+        self.tried.clear();
+        self.say()?;
+        Ok(true)
+    }
+
+    fn action(&self, n: usize) -> Result<String> {
+        let view = self.session.view()?;
+        let found = n.checked_sub(1).and_then(|i| view.admissible.get(i).cloned());
+        found.ok_or_else(|| Error::new(format!("there is no action {n}")).hint("look lists them"))
+    }
+
+    fn next(&mut self) -> Result<()> {
+        let tasks = self.suite.tasks(&self.split)?;
+        self.task = (self.task + 1) % tasks.len().max(1);
+        let id = tasks.get(self.task).map(|task| task.id.clone()).ok_or_else(|| Error::new("no tasks"))?;
+        let asked = self.session.asked().to_string();
+        self.session = Session::open(self.suite, &self.split, &id, Some(&asked))?;
+        Ok(())
+    }
+
+    fn what_if(&mut self, rest: &str) -> Result<()> {
+        let n = rest.trim().parse().map_err(|_| Error::new(format!("`{rest}` is no number")).hint("like: what 2"))?;
+        let action = self.action(n)?;
+        let predicted = self.agent.predict(&self.session.view()?.state, &[action.clone()], &mut |_, _| true)?;
+        let outcome = self.session.outcomes(&[(action, "human".to_string())])?.remove(0);
+        println!("Predicted: {}", clean(predicted.first().map_or("", |text| text.trim())));
+        println!("Actual: {}", clean(outcome.observation.trim()));
+        println!("Effect: {}.", outcome.effect.word());
+        self.tried.retain(|known| known.action != outcome.action);
+        self.tried.push(outcome);
+        Ok(())
+    }
+
+    fn reflect(&mut self) -> Result<()> {
+        let (_, text) = reflect(&self.session, &self.tried, &mut self.store)?;
+        println!("Written, to be decided on in curate: {text}");
+        Ok(())
+    }
+
+    fn curate(&mut self) -> Result<()> {
+        println!("{CURATING}");
+        let mut skipped = 0;
+        loop {
+            let queue = self.store.queue(&Filter::verdict(Some(Verdict::Pending)), skipped + 1)?;
+            let Some(item) = queue.items.get(skipped) else {
+                println!("No more reflections to decide on.");
+                return Ok(());
+            };
+            let trajectory = self.store.trajectory(item.trajectory)?;
+            let case = case_at(&trajectory, &self.store.branches(item.trajectory)?, item.t);
+            println!("Reflection {}, {} pending. Task: {}", item.id, queue.standing[0], clean(&trajectory.task));
+            println!("Before: {}", clean(trajectory.observation_at(item.t).trim()));
+            if let Some(case) = &case {
+                println!("Expert: {}, which led to: {}", clean(&case.action), clean(case.outcome.trim()));
+                for b in &case.alternatives {
+                    println!("Alternative: {}, which led to: {}", clean(&b.action), clean(b.observation.trim()));
+                }
+                for s in suspicions(item.text(), case) {
+                    println!("Rule {}: {}.", s.code, s.why);
+                }
+            }
+            println!("Text: {}", clean(item.text()));
+            let Some(line) = ask("curate> ")? else { return Ok(()) };
+            let id = item.id;
+            let decided = match line.split_once(' ').unwrap_or((&line, "")) {
+                ("a", _) => self.store.decide(id, &Decision::Approve),
+                ("x", code) if REASONS.iter().any(|(known, _)| *known == code.trim()) => {
+                    self.store.decide(id, &Decision::Reject(code.trim().to_string()))
+                }
+                ("e", text) if !text.trim().is_empty() => self.store.decide(id, &Decision::Edit(text.trim().to_string())),
+                ("s", _) => {
+                    skipped += 1;
+                    Ok(())
+                }
+                ("u", _) => self.store.undo().map(|done| println!("{}", done.map_or("Nothing to undo.", |_| "Taken back."))),
+                ("r", _) => self.store.redo().map(|done| println!("{}", done.map_or("Nothing to redo.", |_| "Done again."))),
+                ("codes", _) => {
+                    REASONS.iter().for_each(|(code, what)| println!("{code}: {what}"));
+                    Ok(())
+                }
+                ("back" | "quit", _) => return Ok(()),
+                _ => Err(Error::new(format!("`{line}` is no decision")).hint(CURATING)),
+            };
+            if let Err(error) = decided {
+                println!("error: {error}");
+            }
+        }
+    }
+}
