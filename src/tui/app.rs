@@ -235,6 +235,11 @@ impl App {
         }
     }
 
+    /// Whether everything that the screen in front waits for is there.
+    pub fn settled(&self) -> bool {
+        self.screen != Screen::Explore || self.explore.settled()
+    }
+
     /// Whether a key means something now: what does not stands neither in the footer nor in the palette.
     pub fn applies(&self, act: Act) -> bool {
         match (act, self.screen) {

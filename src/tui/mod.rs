@@ -42,8 +42,11 @@ use work::jobs::Jobs;
 use work::mind::Mind;
 use work::{Mailbox, desk, world};
 
-/// At most sixty frames a second.
-const FRAME: Duration = Duration::from_millis(16);
+/// What threads answer is drawn at most twenty times a second: over SSH, bytes are what costs.
+const FRAME: Duration = Duration::from_millis(50);
+
+/// Soon after a key all that it asked for is there; up to this long the frame waits for it, to be one in place of several.
+const SOON: Duration = Duration::from_millis(45);
 
 /// Runs it until the person leaves, and puts the terminal back whatever happens.
 pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<()> {
@@ -130,7 +133,8 @@ async fn live(
     let mut clock = interval(Duration::from_millis(500));
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next_frame = Instant::now();
-    let mut stale = true;
+    let (mut stale, mut pressed) = (true, false);
+    let mut answered = next_frame; // from when on a complete answer is drawn at once
     let end = asked_to_end();
     tokio::pin!(end);
     while !app.quit {
@@ -139,7 +143,7 @@ async fn live(
             _ = &mut end => break,
             event = input.next() => match event {
                 Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => {
-                    next_frame = Instant::now(); // whoever pressed it does not wait for the frame rate
+                    (next_frame, pressed) = (Instant::now(), true); // whoever pressed it does not wait
                     Some(Msg::Key(key))
                 }
                 Some(Ok(Event::Paste(text))) => Some(Msg::Paste(text)),
@@ -153,7 +157,9 @@ async fn live(
                     return (hands, Err(Error::new(format!("drawing: {error}"))));
                 }
                 stale = false;
-                next_frame = Instant::now() + FRAME;
+                answered = if pressed { Instant::now() } else { Instant::now() + FRAME };
+                next_frame = Instant::now() + if pressed { SOON } else { FRAME };
+                pressed = false;
                 continue;
             }
             msg = rx.recv() => msg,
@@ -166,6 +172,9 @@ async fn live(
         };
         if let Some(msg) = msg {
             let mut effects = app.update(msg);
+            if app.settled() {
+                next_frame = next_frame.min(answered);
+            }
             let away = effects.iter().position(|effect| matches!(effect, Effect::Suspend | Effect::Edit(..)));
             if let Some(away) = away.map(|at| effects.remove(at)) {
                 drop(input); // it must not read what is meant for the shell or the editor

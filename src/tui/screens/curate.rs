@@ -158,9 +158,9 @@ impl State {
             }
             Msg::Decided(ids, decision, standing) => self.decided(&ids, &decision, standing),
             Msg::Turned(undone) => {
-                // What was brought back is shown, under whatever filter that now is.
+                // What was taken back is shown again; doing it again leaves a person where they are.
                 self.wanted = Some(undone.reflection);
-                if self.filter.verdict.is_some() {
+                if self.filter.verdict.is_some() && undone.verdict == Verdict::Pending {
                     self.filter.verdict = Some(undone.verdict);
                 }
                 self.reload()

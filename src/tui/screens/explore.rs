@@ -190,6 +190,12 @@ impl State {
         counts
     }
 
+    /// Whether the model and the world have answered all that was asked about this state.
+    pub fn settled(&self) -> bool {
+        let whole = self.predicted && self.outcomes.len() == self.chosen.len();
+        self.view.as_ref().is_none_or(|view| view.done || whole)
+    }
+
     /// Whether a key means something now.
     pub fn applies(&self, act: Act) -> bool {
         let Some(view) = &self.view else { return !matches!(act, Act::Enter | Act::Number(_) | Act::TakeSelected) };
