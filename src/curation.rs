@@ -32,22 +32,46 @@ const RULES: &[(&str, &str, Test)] = &[
     (
         "LABEL_LEAK",
         "speaks of an expert, a label or a numbered choice",
-        Test::Phrases(&["expert", "correct action", "correct choice", "chosen action", "action taken", "optimal", "option 1",
-            "option 2", "alternative 1", "alternative 2", "alternatives", "ground truth"]),
+        Test::Phrases(&[
+            "expert",
+            "correct action",
+            "correct choice",
+            "chosen action",
+            "action taken",
+            "optimal",
+            "option 1",
+            "option 2",
+            "alternative 1",
+            "alternative 2",
+            "alternatives",
+            "ground truth",
+        ]),
     ),
     (
         "SCAFFOLD_LEAK",
         "quotes the prompt or the task of annotating",
         Test::Phrases(&["prompt", "annotation", "the instructions", "as instructed", "reflection", "monologue"]),
     ),
-    ("OUTCOME_LEAK", "five words in a row that only an outcome says: fine as evidence, not as foresight", Test::Find(quoted)),
+    (
+        "OUTCOME_LEAK",
+        "five words in a row that only an outcome says: fine as evidence, not as foresight",
+        Test::Find(quoted),
+    ),
     ("HALLUCINATED", "a numbered thing that neither state nor outcomes name", Test::Find(unknown)),
     ("WRONG_CONCLUSION", "ends on an alternative, not on the expert's action", Test::Find(concludes_otherwise)),
     ("GENERIC", "mentions nothing that an alternative did or touched", Test::Find(generic)),
-    ("OVERCONFIDENT", "certain about what has not been seen", Test::Phrases(&["certainly", "definitely", "guaranteed", "surely"])),
+    (
+        "OVERCONFIDENT",
+        "certain about what has not been seen",
+        Test::Phrases(&["certainly", "definitely", "guaranteed", "surely"]),
+    ),
     ("BAD_EXPERT", "the expert's step itself was refused or changed nothing", Test::Find(poor_expert)),
     ("DUPLICATED", "says the same sentence twice", Test::Find(twice)),
-    ("TOO_LONG", "over 200 words", Test::Find(|seen| if seen.text.split_whitespace().count() > 200 { vec![(0, 0)] } else { vec![] })),
+    (
+        "TOO_LONG",
+        "over 200 words",
+        Test::Find(|seen| if seen.text.split_whitespace().count() > 200 { vec![(0, 0)] } else { vec![] }),
+    ),
     ("TRUNCATED", "does not end a sentence", Test::Find(cut_off)),
 ];
 
@@ -77,8 +101,12 @@ pub fn suspicions(text: &str, case: &Case) -> Vec<Suspicion> {
         outcomes += &format!("\n{}", branch.observation);
     }
     // ASCII only, so that bytes of the lowered text are bytes of the text.
-    let seen =
-        Seen { text: text.to_ascii_lowercase(), state: state.to_ascii_lowercase(), outcomes: outcomes.to_ascii_lowercase(), case };
+    let seen = Seen {
+        text: text.to_ascii_lowercase(),
+        state: state.to_ascii_lowercase(),
+        outcomes: outcomes.to_ascii_lowercase(),
+        case,
+    };
     let mut found = Vec::new();
     for (code, why, test) in RULES {
         let spans = match test {
@@ -137,9 +165,9 @@ fn unknown(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let actions = joined(&actions.collect::<Vec<_>>().join("\n").to_ascii_lowercase());
     let (state, outcomes) = (joined(&seen.state), joined(&seen.outcomes));
     let text = words(&seen.text);
-    let numbered = text.windows(2).filter(|pair| {
-        pair[1].1.bytes().all(|b| b.is_ascii_digit()) && pair[0].1.bytes().all(|b| b.is_ascii_alphabetic())
-    });
+    let numbered = text
+        .windows(2)
+        .filter(|pair| pair[1].1.bytes().all(|b| b.is_ascii_digit()) && pair[0].1.bytes().all(|b| b.is_ascii_alphabetic()));
     numbered
         .filter(|pair| {
             let name = format!(" {} {} ", pair[0].1, pair[1].1);
@@ -183,7 +211,11 @@ fn twice(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let start = seen.text.as_ptr() as usize;
     let sentences: Vec<&str> = seen.text.split(['.', '!', '\n']).map(str::trim).filter(|s| s.len() > 20).collect();
     let again = (0..sentences.len()).find(|i| sentences[..*i].contains(&sentences[*i]));
-    again.map(|i| (sentences[i].as_ptr() as usize - start, sentences[i])).map(|(at, s)| (at, at + s.len())).into_iter().collect()
+    again
+        .map(|i| (sentences[i].as_ptr() as usize - start, sentences[i]))
+        .map(|(at, s)| (at, at + s.len()))
+        .into_iter()
+        .collect()
 }
 
 fn cut_off(seen: &Seen<'_>) -> Vec<(usize, usize)> {
@@ -209,7 +241,11 @@ mod tests {
             success: false,
         };
         Case {
-            state: State { task: "put a gold cup in shelf.".into(), observation: "You see a cup 1 and a shelf 1.".into(), history: vec![] },
+            state: State {
+                task: "put a gold cup in shelf.".into(),
+                observation: "You see a cup 1 and a shelf 1.".into(),
+                history: vec![],
+            },
             action: "take cup 1".into(),
             outcome: "You take the cup 1.".into(),
             alternatives: vec![branch("go to shelf 1", "You arrive at shelf 1. On it are a vase 2 and a vase 1.")],

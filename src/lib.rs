@@ -21,5 +21,6 @@ pub mod model;
 pub mod paths;
 pub mod rng;
 pub mod store;
+pub mod surprise;
 pub mod train;
 pub mod tui;

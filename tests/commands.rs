@@ -364,12 +364,16 @@ fn whatever_was_acknowledged_survives_sigkill() {
         }
         json(dir, &["collect", what, "--games", &games]);
     }
-    let all: Vec<i64> = Store::open(dir).unwrap().queue(&Filter::default(), 100_000).unwrap().items.iter().map(|item| item.id).collect();
+    let all: Vec<i64> =
+        Store::open(dir).unwrap().queue(&Filter::default(), 100_000).unwrap().items.iter().map(|item| item.id).collect();
     let mut decided = HashSet::new();
     for round in 0..4 {
         let input: String = all.iter().skip(round).step_by(4).map(|id| format!("approve {id}\n")).collect();
         decided.extend(ids(&killed(dir, &["curate", "apply"], &input, pause(5, 120)), "reflection"));
-        let approved = Store::open(dir).unwrap().queue(&Filter::verdict(Some(foretaste::experience::Verdict::Approved)), 100_000).unwrap();
+        let approved = Store::open(dir)
+            .unwrap()
+            .queue(&Filter::verdict(Some(foretaste::experience::Verdict::Approved)), 100_000)
+            .unwrap();
         let approved: HashSet<i64> = approved.items.iter().map(|item| item.id).collect();
         assert!(decided.is_subset(&approved), "round {round}");
     }

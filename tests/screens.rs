@@ -6,18 +6,18 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use foretaste::agent::template::Template;
 use foretaste::collect::{self, Proposer, Scope, Teacher};
 use foretaste::control::{Control, Progress};
+use foretaste::curation::suspicions;
 use foretaste::env::household::Household;
 use foretaste::experience::Verdict;
 use foretaste::explore::Session;
 use foretaste::rng::Rng;
-use foretaste::curation::suspicions;
 use foretaste::store::{Filter, MetricPoint, RunStatus, Store};
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
 use foretaste::tui::effect::{Effect, Kind, Notice, Screen, WorldCmd};
+use foretaste::tui::frame;
 use foretaste::tui::msg::{JobMsg, Msg};
 use foretaste::tui::screens::{curate, data, explore, replay, train};
-use foretaste::tui::frame;
 use ratatui::backend::{CrosstermBackend, TestBackend};
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
@@ -149,8 +149,7 @@ fn without_colour_or_unicode_everything_is_still_said() {
 fn on_terminal(app: &App, width: u16, height: u16) -> (String, Vec<u8>) {
     let mut bytes = Vec::new();
     let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
-    let mut terminal =
-        Terminal::with_options(CrosstermBackend::new(&mut bytes), TerminalOptions { viewport }).unwrap();
+    let mut terminal = Terminal::with_options(CrosstermBackend::new(&mut bytes), TerminalOptions { viewport }).unwrap();
     terminal.draw(|f| frame::draw(app, f)).unwrap();
     drop(terminal);
     let mut parser = vt100::Parser::new(height, width, 0);
@@ -209,7 +208,8 @@ fn a_terminal_shows_what_was_drawn_with_colour_without_and_in_ascii() {
             }
             for (width, height) in SIZES {
                 let (shown, bytes) = on_terminal(&app, width, height);
-                let blank = |text: &str| text.replace('\u{a0}', " ").lines().map(|l| l.trim_end().to_string()).collect::<Vec<_>>();
+                let blank =
+                    |text: &str| text.replace('\u{a0}', " ").lines().map(|l| l.trim_end().to_string()).collect::<Vec<_>>();
                 let wide = |text: &str| text.contains(['日', '本', '語', 'ש']) || text.contains('\u{301}');
                 for (seen, meant) in blank(&shown).iter().zip(blank(&drawn(&app, width, height))) {
                     // The test backend pads wide characters, a terminal does not.
@@ -217,7 +217,7 @@ fn a_terminal_shows_what_was_drawn_with_colour_without_and_in_ascii() {
                 }
                 let text = String::from_utf8_lossy(&bytes);
                 let coloured = text.contains("[38;5;") || text.contains(";5;");
-                assert_eq!(coloured && !caps.color, false, "{screen:?} {keys}: colours although there are to be none");
+                assert!(caps.color || !coloured, "{screen:?} {keys}: colours although there are to be none");
             }
         }
     }
@@ -228,12 +228,16 @@ fn no_size_panics_or_hangs_and_tiny_ones_say_so() {
     let sweep = std::thread::spawn(|| {
         let mut apps: Vec<App> = Screen::ALL.into_iter().map(|screen| in_mode(Caps::FULL, screen, "")).collect();
         apps.extend(MODES.map(|(screen, _, keys)| in_mode(Caps::FULL, screen, keys)));
-        apps.iter_mut().for_each(|app| app.say(Notice::info("a notice".into())));
+        for app in &mut apps {
+            app.say(Notice::info("a notice".into()));
+        }
         for (i, (width, height)) in (1..=200).flat_map(|w| (1..=60).map(move |h| (w, h))).enumerate() {
             drawn(&apps[i % apps.len()], width, height);
         }
         for (w, h) in (30..=50).flat_map(|w| (10..=20).map(move |h| (w, h))) {
-            apps.iter().for_each(|app| _ = drawn(app, w, h));
+            for app in &apps {
+                drawn(app, w, h);
+            }
         }
         assert!(drawn(&apps[0], 39, 12).contains("too small"));
     });
@@ -254,7 +258,17 @@ fn screens_never_call_store_model_or_environment_themselves() {
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap();
-        for call in ["Store::", "LocalAgent", "Session::", "checkpoint::", "trainer::train", "suite.open", "File::", "thread::", "rusqlite"] {
+        for call in [
+            "Store::",
+            "LocalAgent",
+            "Session::",
+            "checkpoint::",
+            "trainer::train",
+            "suite.open",
+            "File::",
+            "thread::",
+            "rusqlite",
+        ] {
             assert!(!text.contains(call), "{}: {call} belongs behind an effect", file.display());
         }
     }
@@ -275,7 +289,10 @@ fn the_docs_show_the_screens_and_keys_as_they_are() {
     docs("keys.md", &foretaste::tui::keymap::page());
     let about = [
         (Screen::Explore, "What should I do here, what would I have done, and what would have happened?"),
-        (Screen::Curate, "Is this reflection true, does it use what was seen, and would I want the agent to think like this?"),
+        (
+            Screen::Curate,
+            "Is this reflection true, does it use what was seen, and would I want the agent to think like this?",
+        ),
         (Screen::Train, "Is it learning, what does it cost, and is it better where it matters?"),
         (Screen::Replay, "What happened, where did it go wrong, and what else could have happened there?"),
         (Screen::Data, "What is in the store, and what would a training set contain?"),

@@ -6,10 +6,10 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::Common;
-use crate::error::{Error, Result};
-use crate::experience::REASONS;
 use crate::collect::case_at;
 use crate::curation::suspicions;
+use crate::error::{Error, Result};
+use crate::experience::REASONS;
 use crate::store::{Decision, Filter, Store, Undone};
 
 /// Arguments of `foretaste curate`.

@@ -10,6 +10,7 @@ use crate::collect::Scope;
 use crate::error::Result;
 use crate::eval::{Play, evaluate};
 use crate::model::team::Priority;
+use crate::surprise::surprises;
 use crate::train::checkpoint;
 
 /// Arguments of `foretaste eval`.
@@ -38,6 +39,9 @@ pub struct EvalArgs {
     /// Play nothing: say instead how well the policy foresees this expert's stored demonstrations of the split
     #[arg(long, value_name = "EXPERT", conflicts_with = "predict")]
     agreement: Option<String>,
+    /// Play nothing: list this many states of stored demonstrations where the model is most surprised
+    #[arg(long, value_name = "N", conflicts_with_all = ["predict", "agreement"])]
+    surprise: Option<usize>,
 }
 
 /// Runs the command.
@@ -62,6 +66,24 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
                 found.bits_uniform
             )
         });
+        return Ok(());
+    }
+    if let Some(most) = args.surprise {
+        let which = (suite.name(), args.split.as_str());
+        let found = surprises(&store, which, args.games, &mut agent, &control, &mut |progress| live.progress(&progress))?;
+        for s in found.iter().take(most) {
+            out.line(&json!(s), || {
+                let instead =
+                    s.instead.as_ref().map_or(String::new(), |a| format!(", policy {:.0} % for {a}", 100.0 * s.sure));
+                format!(
+                    "trajectory {} step {}: {} (prediction {:.0} % right{instead})",
+                    s.trajectory,
+                    s.t,
+                    s.expert,
+                    100.0 * s.right
+                )
+            });
+        }
         return Ok(());
     }
     let scope = Scope { split: args.split.clone(), games: args.games, seed: args.seed };

@@ -26,8 +26,8 @@ use crate::control::Control;
 use crate::env::{STEP_LIMIT, Suite, limited, open_suite};
 use crate::error::{Error, Result};
 use crate::paths;
-use crate::tui::keymap;
 use crate::store::Store;
+use crate::tui::keymap;
 use out::Out;
 
 /// A terminal workbench for training language agents from their own early experience.

@@ -100,6 +100,8 @@ fn texts(store: &crate::store::Store) -> Result<Vec<String>> {
         texts.extend(trajectory.steps.iter().flat_map(|step| [step.action.clone(), step.observation.clone()]));
         texts.extend(store.branches(demo.id)?.into_iter().flat_map(|branch| [branch.action, branch.observation]));
     }
-    texts.extend(store.queue(&crate::store::Filter::default(), 2000)?.items.iter().map(|reflection| reflection.text().to_string()));
+    texts.extend(
+        store.queue(&crate::store::Filter::default(), 2000)?.items.iter().map(|reflection| reflection.text().to_string()),
+    );
     Ok(texts)
 }

@@ -156,7 +156,7 @@ impl Plain<'_> {
     fn what_if(&mut self, rest: &str) -> Result<()> {
         let n = rest.trim().parse().map_err(|_| Error::new(format!("`{rest}` is no number")).hint("like: what 2"))?;
         let action = self.action(n)?;
-        let predicted = self.agent.predict(&self.session.view()?.state, &[action.clone()], &mut |_, _| true)?;
+        let predicted = self.agent.predict(&self.session.view()?.state, std::slice::from_ref(&action), &mut |_, _| true)?;
         let outcome = self.session.outcomes(&[(action, "human".to_string())])?.remove(0);
         println!("Predicted: {}", clean(predicted.first().map_or("", |text| text.trim())));
         println!("Actual: {}", clean(outcome.observation.trim()));
@@ -207,10 +207,16 @@ impl Plain<'_> {
                     skipped += 1;
                     Ok(())
                 }
-                ("u", _) => self.store.undo().map(|done| println!("{}", done.map_or("Nothing to undo.", |_| "Taken back."))),
-                ("r", _) => self.store.redo().map(|done| println!("{}", done.map_or("Nothing to redo.", |_| "Done again."))),
+                ("u", _) => {
+                    self.store.undo().map(|done| println!("{}", done.map_or("Nothing to undo.", |_| "Taken back.")))
+                }
+                ("r", _) => {
+                    self.store.redo().map(|done| println!("{}", done.map_or("Nothing to redo.", |_| "Done again.")))
+                }
                 ("codes", _) => {
-                    REASONS.iter().for_each(|(code, what)| println!("{code}: {what}"));
+                    for (code, what) in REASONS {
+                        println!("{code}: {what}");
+                    }
                     Ok(())
                 }
                 ("back" | "quit", _) => return Ok(()),

@@ -235,9 +235,8 @@ impl Session {
     /// The way here and the expert's step from here, with what was executed beside it: what a reflection is written
     /// about. Refused where no expert speaks.
     pub fn with_advice(&self) -> Result<Trajectory> {
-        let voice = match self.advice() {
-            Some(Ok(voice)) => voice,
-            _ => return Err(Error::new("no expert speaks here, so there is nothing to explain").hint("e lets another speak")),
+        let Some(Ok(voice)) = self.advice() else {
+            return Err(Error::new("no expert speaks here, so there is nothing to explain").hint("e lets another speak"));
         };
         let mut trajectory = self.trajectory();
         let mut env = self.env().fork()?;

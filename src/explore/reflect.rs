@@ -19,7 +19,9 @@ pub fn reflect(session: &Session, outcomes: &[Outcome], store: &mut Store) -> Re
     };
     case_at(&trajectory, &tried, t).ok_or_else(nothing)?;
     let id = store.add_trajectory(&trajectory)?;
-    tried.iter_mut().for_each(|branch| branch.trajectory = id);
+    for branch in &mut tried {
+        branch.trajectory = id;
+    }
     let ids = store.add_branches(&tried)?;
     for (branch, id) in tried.iter_mut().zip(ids) {
         branch.id = id;

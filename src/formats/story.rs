@@ -51,7 +51,10 @@ fn plain(text: &str) -> String {
 fn heading(trajectory: &Trajectory) -> String {
     let Trajectory { id, suite, split, kind, actor, task, .. } = trajectory;
     let end = if trajectory.success() { "won" } else { "not won" };
-    plain(&format!("{task}\n{suite} / {split} · {kind} · by {actor} · {end} in {} steps · trajectory {id}", trajectory.steps.len()))
+    plain(&format!(
+        "{task}\n{suite} / {split} · {kind} · by {actor} · {end} in {} steps · trajectory {id}",
+        trajectory.steps.len()
+    ))
 }
 
 /// What the person sees at state `t`.
@@ -140,6 +143,8 @@ mod tests {
         let html = Story::Html.tell(&trajectory(), &[]);
         assert!(html.contains("open &lt;box&gt;") && !html.contains("<box>"));
         let cast = Story::Cast.tell(&trajectory(), &[]);
-        assert!(cast.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()) && cast.lines().count() == 3);
+        assert!(
+            cast.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()) && cast.lines().count() == 3
+        );
     }
 }

@@ -131,7 +131,8 @@ const CURRENT: &str = "SELECT r.id, r.trajectory, r.t, r.generator, r.cites, d.v
 
 /// How one reflection stands, for what reason, and which version counts.
 fn current(db: &Connection, reflection: i64) -> Result<(Verdict, Option<String>, i64)> {
-    let latest = "SELECT verdict, reason, version FROM decisions WHERE reflection = ?1 AND undone = 0 ORDER BY id DESC LIMIT 1";
+    let latest =
+        "SELECT verdict, reason, version FROM decisions WHERE reflection = ?1 AND undone = 0 ORDER BY id DESC LIMIT 1";
     let found: Option<(String, Option<String>, i64)> =
         db.query_row(latest, [reflection], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
     let standing = found.map(|(word, reason, n)| (Verdict::from_word(&word).unwrap_or(Verdict::Pending), reason, n));
@@ -230,9 +231,9 @@ impl Store {
     /// Keeps an unfinished edit; none forgets it.
     pub fn set_draft(&self, reflection: i64, text: Option<&str>) -> Result<()> {
         match text {
-            Some(text) => self
-                .db
-                .execute("INSERT OR REPLACE INTO drafts VALUES (?1, ?2, ?3)", params![reflection, text, now_ms()])?,
+            Some(text) => {
+                self.db.execute("INSERT OR REPLACE INTO drafts VALUES (?1, ?2, ?3)", params![reflection, text, now_ms()])?
+            }
             None => self.db.execute("DELETE FROM drafts WHERE reflection = ?1", [reflection])?,
         };
         Ok(())

@@ -7,7 +7,9 @@ pub fn alerts(loss: &[MetricPoint], valid: &[MetricPoint]) -> Vec<String> {
     let mut said = Vec::new();
     let missing = loss.iter().filter(|point| point.value.is_none()).count();
     if missing > 0 {
-        said.push(format!("the loss was not a number {missing} times: lower the rate, then resume from the last checkpoint"));
+        said.push(format!(
+            "the loss was not a number {missing} times: lower the rate, then resume from the last checkpoint"
+        ));
     }
     let smooth = smoothed(loss);
     if let (Some(last), true) = (smooth.last(), smooth.len() >= 30) {
@@ -52,7 +54,11 @@ mod tests {
     use super::*;
 
     fn curve(values: impl Iterator<Item = f64>) -> Vec<MetricPoint> {
-        let point = |(i, value): (usize, f64)| MetricPoint { step: i as u64, value: Some(value).filter(|v| v.is_finite()), wall_ms: 0 };
+        let point = |(i, value): (usize, f64)| MetricPoint {
+            step: i as u64,
+            value: Some(value).filter(|v| v.is_finite()),
+            wall_ms: 0,
+        };
         values.enumerate().map(point).collect()
     }
 

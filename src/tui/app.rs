@@ -161,7 +161,7 @@ impl App {
 
     fn tick(&mut self) -> Vec<Effect> {
         let mut effects = self.replay.tick();
-        if self.screen == Screen::Train && !(self.jobs.get(&Kind::Train).is_none() && self.train.alive.is_empty()) {
+        if self.screen == Screen::Train && (self.jobs.contains_key(&Kind::Train) || !self.train.alive.is_empty()) {
             effects.push(Effect::Desk(DeskCmd::Runs));
         }
         effects
@@ -208,11 +208,10 @@ impl App {
             (Some(Popup::Palette(input, _)), _) => {
                 *input = tui_input::Input::new(format!("{}{}", input.value(), text.lines().next().unwrap_or_default()));
             }
-            (Some(_), _) => {}
             (None, Screen::Explore) => self.explore.paste(text),
             (None, Screen::Curate) => self.curate.paste(text),
             (None, Screen::Replay) => self.replay.paste(text),
-            (None, _) => {}
+            _ => {}
         }
         Vec::new()
     }
@@ -300,7 +299,13 @@ impl App {
                 let rules = curation::rules().map(|(code, what)| format!("{code:<18} {what}"));
                 let head = |text: &str| vec![String::new(), text.to_string(), String::new()];
                 let asked = "Is it true, does it use what was seen, and should the agent think like this?".to_string();
-                let lines = [vec![asked], head("Reasons to reject"), reasons.collect(), head("What rules point at (they never decide)"), rules.collect()];
+                let lines = [
+                    vec![asked],
+                    head("Reasons to reject"),
+                    reasons.collect(),
+                    head("What rules point at (they never decide)"),
+                    rules.collect(),
+                ];
                 self.open(Popup::Text("Rubric".into(), lines.concat(), 0))
             }
             Act::Theme => {

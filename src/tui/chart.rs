@@ -90,12 +90,13 @@ fn envelope(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
     points.chunks(per).flat_map(ends).collect()
 }
 
+/// Runs of neighbouring points.
+type Runs = Vec<Vec<(f64, f64)>>;
+
 /// Runs of neighbouring values that are numbers: what lies between them stays a gap.
-fn segments(points: &[MetricPoint], lens: Lens, columns: usize) -> (Vec<Vec<(f64, f64)>>, Vec<Vec<(f64, f64)>>) {
+fn segments(points: &[MetricPoint], lens: Lens, columns: usize) -> (Runs, Runs) {
     let (from, to) = match lens.window {
-        Some((low, high)) => {
-            (points.partition_point(|p| lens.x(p) < low), points.partition_point(|p| lens.x(p) <= high))
-        }
+        Some((low, high)) => (points.partition_point(|p| lens.x(p) < low), points.partition_point(|p| lens.x(p) <= high)),
         None => (0, points.len()),
     };
     let keep = SMOOTHING[lens.smoothing % SMOOTHING.len()];
@@ -119,9 +120,7 @@ fn segments(points: &[MetricPoint], lens: Lens, columns: usize) -> (Vec<Vec<(f64
         raw.last_mut().into_iter().for_each(|run| run.extend(lens.y(value).map(|y| (x, y))));
         smooth.last_mut().into_iter().for_each(|run| run.extend(lens.y(next).map(|y| (x, y))));
     }
-    let thin = |runs: Vec<Vec<(f64, f64)>>| {
-        runs.into_iter().filter(|run| !run.is_empty()).map(|run| envelope(&run, columns)).collect()
-    };
+    let thin = |runs: Runs| runs.into_iter().filter(|run| !run.is_empty()).map(|run| envelope(&run, columns)).collect();
     (thin(raw), thin(smooth))
 }
 
@@ -150,11 +149,9 @@ pub fn draw(curves: &[Curve<'_>], lens: Lens, block: Block<'_>, theme: Theme, fr
     if inner.height < 5 || inner.width < 20 {
         return plain(format!("{:.4}", if lens.log { 10f64.powf(last.1) } else { last.1 }), block, frame);
     }
-    let [read, plot] = ratatui::layout::Layout::vertical([
-        ratatui::layout::Constraint::Length(1),
-        ratatui::layout::Constraint::Min(0),
-    ])
-    .areas(inner);
+    let [read, plot] =
+        ratatui::layout::Layout::vertical([ratatui::layout::Constraint::Length(1), ratatui::layout::Constraint::Min(0)])
+            .areas(inner);
     frame.render_widget(block, area);
     let bounds = |pick: fn((f64, f64)) -> f64| {
         all().map(pick).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)))

@@ -207,6 +207,8 @@ pub enum Kind {
     Train,
     /// Games played by the newest checkpoint.
     Evaluate,
+    /// States in which the newest checkpoint is most surprised.
+    Survey,
 }
 
 /// What is to be done.
@@ -227,6 +229,8 @@ pub enum JobCmd {
     Resume(i64),
     /// Evaluate.
     Evaluate(Scope),
+    /// Look for surprises in up to forty stored demonstrations of a split.
+    Survey(String),
     /// Pause or go on.
     Pause(Kind),
     /// End cleanly.

@@ -28,7 +28,8 @@ impl Chord {
 
     fn parse(text: &str) -> Option<Self> {
         let (mut rest, mut held) = (text, KeyModifiers::NONE);
-        while let Some((prefix, after)) = rest.split_once('-').filter(|(prefix, after)| !prefix.is_empty() && !after.is_empty())
+        while let Some((prefix, after)) =
+            rest.split_once('-').filter(|(prefix, after)| !prefix.is_empty() && !after.is_empty())
         {
             held |= match prefix {
                 "ctrl" => KeyModifiers::CONTROL,
@@ -133,7 +134,8 @@ impl Keymap {
             for (name, keys) in rows {
                 let line = text[..name.span().start].matches('\n').count() + 1;
                 let wrong = |what: String, hint: &str| Error::new(format!("line {line}: {what}")).hint(hint);
-                let known = map.entries.iter().position(|e| word(e.binding.screen) == scope && e.binding.name == name.get_ref());
+                let known =
+                    map.entries.iter().position(|e| word(e.binding.screen) == scope && e.binding.name == name.get_ref());
                 let entry = known.ok_or_else(|| {
                     wrong(format!("there is no `{}` in [{scope}]", name.get_ref()), "names: foretaste keys")
                 })?;
@@ -177,9 +179,7 @@ impl Keymap {
         let found = self.index.get(&(Some(screen), chord)).or_else(|| self.index.get(&(None, chord)));
         match (found.map(|i| self.entries[*i].binding.act), key.code) {
             (Some(Act::Number(_)), KeyCode::Char(digit)) => digit.to_digit(10).map(|d| Act::Number(d as usize)),
-            (None, KeyCode::Char(digit @ '1'..='5')) => {
-                digit.to_digit(10).map(|d| Act::Show(Screen::ALL[d as usize - 1]))
-            }
+            (None, KeyCode::Char(digit @ '1'..='5')) => digit.to_digit(10).map(|d| Act::Show(Screen::ALL[d as usize - 1])),
             (act, _) => act,
         }
     }
@@ -198,7 +198,9 @@ pub fn word(screen: Option<Screen>) -> String {
 
 /// The table as a page of the docs.
 pub fn page() -> String {
-    let mut out = String::from("# Keys\n\nWritten by `foretaste keys --markdown`; your own go into `keys.toml` in the data directory.\n");
+    let mut out = String::from(
+        "# Keys\n\nWritten by `foretaste keys --markdown`; your own go into `keys.toml` in the data directory.\n",
+    );
     let map = Keymap::default();
     let mut scope = String::new();
     for entry in &map.entries {

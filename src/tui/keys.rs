@@ -57,6 +57,10 @@ pub enum Act {
     Reflect,
     /// Let the policy play on from each outcome.
     GoOn,
+    /// List the surprises.
+    Surprises,
+    /// Look for surprises anew.
+    Survey,
     /// Hide the model's advice, or show it.
     Hide,
     /// The exact prompt and reply of the model.
@@ -184,6 +188,14 @@ const EXPLORE: &[Row] = &[
     ("reflect", "R", Act::Reflect, "reflect", "write a reflection from the executed outcomes, and review it in Curate"),
     ("prompt", "P", Act::Prompt, "", "the exact prompt the model is given here, and its raw replies"),
     ("go-on", "o", Act::GoOn, "go on", "let the policy play on from each outcome, and see what comes of it"),
+    (
+        "surprises",
+        "S",
+        Act::Surprises,
+        "surprises",
+        "states of demonstrations where the model is most wrong or most sure of something else",
+    ),
+    ("again", "ctrl-s", Act::Survey, "", "look for surprises anew, with the newest checkpoint"),
     ("hide", "H", Act::Hide, "", "hide the advice of expert and model while you play, or show it"),
     ("expert", "e", Act::Expert, "expert", "who speaks: fair, planner, walkthrough, or you"),
     ("keep", "K", Act::Keep, "keep", "keep this episode as a demonstration"),
@@ -230,7 +242,13 @@ const TRAIN: &[Row] = &[
     ("smooth", "s", Act::Smooth, "smooth", "smoothing: none, 0.9, 0.98"),
     ("log", "i", Act::Log, "log", "logarithmic or linear values"),
     ("axis", "a", Act::Axis, "axis", "by update or by minutes"),
-    ("before-after", "b", Act::Nodes, "before/after", "what the run's start and its newest checkpoint make of the state open in Explore"),
+    (
+        "before-after",
+        "b",
+        Act::Nodes,
+        "before/after",
+        "what the run's start and its newest checkpoint make of the state open in Explore",
+    ),
     ("overlay", "space", Act::Overlay, "overlay", "lay the selected run's curve over the others, or take it off"),
 ];
 

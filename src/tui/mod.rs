@@ -198,12 +198,11 @@ fn step_aside(terminal: &mut DefaultTerminal, away: &Effect) -> Result<Option<Ms
     let failed = |e: std::io::Error| Error::new(format!("the terminal: {e}"));
     _ = execute!(std::io::stdout(), DisableBracketedPaste);
     ratatui::restore();
-    let found = match away {
-        Effect::Edit(id, text) => edited(text).map(|text| Some(Msg::Curate(screens::curate::Msg::Edited(*id, text)))),
-        _ => {
-            stop();
-            Ok(None)
-        }
+    let found = if let Effect::Edit(id, text) = away {
+        edited(text).map(|text| Some(Msg::Curate(screens::curate::Msg::Edited(*id, text))))
+    } else {
+        stop();
+        Ok(None)
     };
     crossterm::terminal::enable_raw_mode().map_err(failed)?;
     execute!(std::io::stdout(), crossterm::terminal::EnterAlternateScreen, EnableBracketedPaste).map_err(failed)?;

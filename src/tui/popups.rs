@@ -169,7 +169,8 @@ fn scrolled(
 /// What the palette lists: what applies here and matches, the best first.
 fn listed<'a>(app: &'a App, typed: &str) -> Vec<&'a Entry> {
     let moves = |act: Act| matches!(act, Act::Move(_) | Act::Number(_) | Act::Palette);
-    let all: Vec<&Entry> = app.keymap.of(app.screen).filter(|e| !moves(e.binding.act) && app.applies(e.binding.act)).collect();
+    let all: Vec<&Entry> =
+        app.keymap.of(app.screen).filter(|e| !moves(e.binding.act) && app.applies(e.binding.act)).collect();
     let texts: Vec<String> = all.iter().map(|e| format!("{} {}", e.binding.name, e.binding.long)).collect();
     fuzzy(typed, texts.iter().map(String::as_str)).into_iter().map(|i| all[i]).collect()
 }
@@ -214,8 +215,10 @@ fn help(keymap: &Keymap, screen: Screen, theme: Theme) -> Vec<Line<'static>> {
         ("reflection", "why the expert's action is preferable, from executed outcomes"),
         ("h p u E", "who chose a step: human, policy, uniform draw, expert"),
     ];
-    lines.extend(words.iter().map(|(word, what)| {
-        Line::from(vec![Span::styled(format!(" {word:>13}  "), theme.strong()), Span::raw(*what)])
-    }));
+    lines.extend(
+        words
+            .iter()
+            .map(|(word, what)| Line::from(vec![Span::styled(format!(" {word:>13}  "), theme.strong()), Span::raw(*what)])),
+    );
     lines
 }

@@ -63,9 +63,9 @@ pub fn fuzzy<'a>(typed: &str, texts: impl Iterator<Item = &'a str>) -> Vec<usize
     let mut matcher = Matcher::new(Config::DEFAULT);
     let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
     let mut buffer = Vec::new();
-    let scored = texts.enumerate().filter_map(|(i, text)| {
-        pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher).map(|score| (score, i))
-    });
+    let scored = texts
+        .enumerate()
+        .filter_map(|(i, text)| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher).map(|score| (score, i)));
     let mut found: Vec<(u32, usize)> = scored.collect();
     found.sort_by_key(|(score, i)| (std::cmp::Reverse(*score), *i));
     found.into_iter().map(|(_, i)| i).collect()

@@ -65,6 +65,7 @@ pub enum Mode {
 
 /// The screen's state.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing a person sees switched on or off")]
 pub struct State {
     /// Which reflections are listed.
     pub filter: Filter,

@@ -54,9 +54,8 @@ fn heading(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         format!(" · {pace:.1}/min{left}")
     });
     let (of, word) = (state.queue.items.len(), filter_word(&state.filter));
-    let text = format!(
-        " QUEUE {pending} pending · {approved} approved · {rejected} rejected · {place} of {of} {word}{pace}"
-    );
+    let text =
+        format!(" QUEUE {pending} pending · {approved} approved · {rejected} rejected · {place} of {of} {word}{pace}");
     frame.render_widget(Paragraph::new(fit(&clean(&text), area.width as usize)).style(theme.strong()), area);
 }
 
@@ -72,7 +71,7 @@ fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
         })
     };
     let (title, lines, width) = match &state.mode {
-        Some(Mode::Reject) => ("Reject because · 1-9 · Esc leave", reasons().collect::<Vec<_>>(), 76),
+        Some(Mode::Reject) => ("Reject because · 1-9 · Esc leave", reasons().collect::<Vec<_>>(), 86),
         Some(Mode::Bulk) => {
             let count = state.queue.items.len();
             let head = Line::styled(format!(" {count} listed: {}", clean(&filter_word(&state.filter))), theme.strong());
@@ -84,11 +83,13 @@ fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
                 Span::styled("m", theme.key()),
                 Span::raw(" flag  or reject all because:"),
             ]);
-            ("Decide on all of them · one undo · Esc leave", [head, keys].into_iter().chain(reasons()).collect(), 76)
+            ("Decide on all of them · one undo · Esc leave", [head, keys].into_iter().chain(reasons()).collect(), 86)
         }
-        Some(Mode::Search(input)) => {
-            ("Text, task or kind contains · ⏎ · Esc leave", vec![input_line(input.value(), input.visual_cursor(), theme)], 60)
-        }
+        Some(Mode::Search(input)) => (
+            "Text, task or kind contains · ⏎ · Esc leave",
+            vec![input_line(input.value(), input.visual_cursor(), theme)],
+            60,
+        ),
         Some(Mode::Edit(_)) | None => return,
     };
     let area = centered(body, width, lines.len() as u16 + 2);
@@ -128,8 +129,7 @@ fn draw_state(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<
                 for (i, branch) in case.alternatives.iter().enumerate() {
                     let here = state.outcome == Some(i + 1);
                     let style = if here { theme.selected() } else { Style::new() };
-                    let end =
-                        tried(&(i + 1).to_string(), &branch.action, &branch.observation, branch.effect.word(), style);
+                    let end = tried(&(i + 1).to_string(), &branch.action, &branch.observation, branch.effect.word(), style);
                     jump = if here { Some(end) } else { jump };
                 }
             }

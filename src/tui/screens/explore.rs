@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use crossterm::event::{KeyCode, KeyEvent};
 
+use super::moved;
 use crate::experience;
 use crate::explore::{HUMAN, Outcome, View};
-use crate::tui::effect::{Effect, Look, WorldCmd};
-use super::moved;
+use crate::surprise::Surprise;
+use crate::tui::effect::{Effect, JobCmd, Look, WorldCmd};
 use crate::tui::keys::{Act, Direction};
 use crate::tui::words::fuzzy;
 
@@ -38,6 +39,8 @@ pub enum Msg {
     Model(String),
     /// How the policy's play went on from an action of a node.
     WentOn(usize, String, String),
+    /// States of demonstrations, the most surprising first.
+    Surprises(Vec<Surprise>),
 }
 
 /// The panels, where not all fit.
@@ -59,6 +62,8 @@ pub enum Typing {
     Action(String),
     /// A node of the tree is being chosen; the index of its line.
     Node(usize),
+    /// A surprise is being chosen; its index.
+    Surprise(usize),
 }
 
 /// The screen's state.
@@ -88,6 +93,10 @@ pub struct State {
     pub typing: Option<Typing>,
     /// Whether the advice of expert and model is hidden.
     pub hidden: bool,
+    /// States of demonstrations, the most surprising first, once they were looked for.
+    pub surprises: Vec<Surprise>,
+    /// Lines that the what-ifs are scrolled by.
+    pub scroll: u16,
     /// How the policy's play went on, by action.
     pub went_on: HashMap<String, String>,
     /// In how many of the states walked through the policy's likeliest action is the expert's, of how many known.
@@ -213,8 +222,10 @@ impl State {
     /// What is in front, for the clipboard.
     pub fn copy(&self, json: bool) -> Option<String> {
         let view = self.view.as_ref()?;
-        let actual = |outcome: &Outcome| serde_json::json!({"action": outcome.action, "source": outcome.source,
-            "observation": outcome.observation, "effect": outcome.effect, "steps_left": outcome.steps_left});
+        let actual = |outcome: &Outcome| {
+            serde_json::json!({"action": outcome.action, "source": outcome.source,
+            "observation": outcome.observation, "effect": outcome.effect, "steps_left": outcome.steps_left})
+        };
         if json {
             let tried: Vec<_> = view.expert_outcome.iter().chain(&self.outcomes).map(actual).collect();
             let value = serde_json::json!({"suite": view.suite, "split": view.split, "task_id": view.task_id,
@@ -248,6 +259,7 @@ impl State {
                 }
                 let known = self.known.get(&view.state).cloned();
                 (self.view, self.place, self.selected, self.k) = (Some(*view), (place, of), 0, K);
+                self.scroll = 0;
                 self.forget();
                 self.agreed = self.agreement();
                 let Some(known) = known else { return self.look() };
@@ -275,6 +287,7 @@ impl State {
                 self.went_on.insert(action, how);
                 self.learn();
             }
+            Msg::Surprises(found) => self.surprises = found,
             Msg::Outcomes(node, outcomes) if self.view.as_ref().is_some_and(|view| view.node == node) => {
                 if let Some(view) = &self.view {
                     self.tried.insert(view.state.clone(), outcomes.clone());
@@ -343,6 +356,14 @@ impl State {
                 let actions = expert.chain(self.chosen.iter().map(|(action, _)| action.clone()));
                 vec![Effect::Prompt(Box::new(view.state.clone()), actions.collect())]
             }
+            Act::Surprises if !self.surprises.is_empty() => {
+                self.typing = Some(Typing::Surprise(0));
+                Vec::new()
+            }
+            Act::Surprises | Act::Survey => {
+                let split = self.split().unwrap_or_default().to_string();
+                vec![Effect::Job(JobCmd::Survey(split))]
+            }
             Act::Hide => {
                 self.hidden = !self.hidden;
                 Vec::new()
@@ -357,6 +378,14 @@ impl State {
                     Panel::WhatIf => Panel::Trunk,
                     Panel::Trunk => Panel::Now,
                 };
+                Vec::new()
+            }
+            Act::Move(Direction::PageDown) => {
+                self.scroll = self.scroll.saturating_add(8).min(4000);
+                Vec::new()
+            }
+            Act::Move(Direction::PageUp) => {
+                self.scroll = self.scroll.saturating_sub(8);
                 Vec::new()
             }
             Act::Move(direction) => {
@@ -395,6 +424,21 @@ impl State {
                 }
                 _ => Vec::new(),
             },
+            Typing::Surprise(at) => {
+                match key.code {
+                    KeyCode::Esc | KeyCode::Char('q' | 'S') => return Some(Vec::new()),
+                    KeyCode::Enter => {
+                        let found = self.surprises.get(*at).map(|s| WorldCmd::BranchOff(s.trajectory, s.t));
+                        return Some(found.map(Effect::World).into_iter().collect());
+                    }
+                    KeyCode::Char('j') | KeyCode::Down => *at = moved(*at, self.surprises.len(), Direction::Down),
+                    KeyCode::Char('k') | KeyCode::Up => *at = moved(*at, self.surprises.len(), Direction::Up),
+                    KeyCode::PageDown => *at = moved(*at, self.surprises.len(), Direction::PageDown),
+                    KeyCode::PageUp => *at = moved(*at, self.surprises.len(), Direction::PageUp),
+                    _ => {}
+                }
+                Vec::new()
+            }
             Typing::Node(at) => {
                 let lines = self.view.as_ref().map(|view| view.trunk.as_slice()).unwrap_or_default();
                 match key.code {

@@ -11,6 +11,7 @@ use super::explore::{Panel, State, Typing};
 use crate::env::Silence;
 use crate::experience::{Effect, word_f1};
 use crate::explore::{Outcome, View};
+use crate::surprise::Surprise;
 use crate::tui::theme::{Theme, centered, clean, fit};
 use crate::tui::words::difference;
 
@@ -42,6 +43,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     match &state.typing {
         Some(Typing::Action(text)) => draw_typing(state, text, theme, frame, body),
         Some(Typing::Node(at)) => draw_nodes(view, *at, theme, frame, body),
+        Some(Typing::Surprise(at)) => draw_surprises(&state.surprises, *at, theme, frame, body),
         None => {}
     }
 }
@@ -197,7 +199,21 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
             lines.push(Line::styled("the policy is choosing alternatives…", theme.dim()));
         }
     }
-    frame.render_widget(Paragraph::new(lines).block(block).wrap(Wrap { trim: false }), area);
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    let rows = text.line_count(inner.width) as u16;
+    let scroll = state.scroll.min(rows.saturating_sub(inner.height));
+    let hidden = rows.saturating_sub(inner.height).saturating_sub(scroll);
+    frame.render_widget(text.block(block).scroll((scroll, 0)), area);
+    if hidden > 0 && area.width > 30 {
+        let more = format!(" {hidden} more lines · PgDn ");
+        let at = Rect {
+            x: area.right() - 2 - more.chars().count() as u16,
+            y: area.bottom() - 1,
+            height: 1,
+            width: more.chars().count() as u16,
+        };
+        frame.render_widget(Line::styled(more, theme.dim()), at);
+    }
 }
 
 fn expert_lines(state: &State, view: &View, theme: Theme, width: usize, lines: &mut Vec<Line<'_>>) {
@@ -341,5 +357,24 @@ fn draw_nodes(view: &View, at: usize, theme: Theme, frame: &mut Frame<'_>, area:
         if i == at { line.style(theme.selected()) } else { line }
     };
     let lines: Vec<Line<'_>> = (from..view.trunk.len()).map(line).collect();
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn draw_surprises(found: &[Surprise], at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 104, found.len().min(30) as u16 + 3);
+    frame.render_widget(Clear, area);
+    let block = theme.panel("Most surprising · j k choose · ⏎ go there · ^s anew · Esc leave");
+    let inner = block.inner(area);
+    let rows = inner.height.saturating_sub(1) as usize;
+    let from = (at + 1).saturating_sub(rows);
+    let mut lines =
+        vec![Line::styled(" traj. step  prediction  expert's action, and what the policy is sure of instead", theme.dim())];
+    for (i, s) in found.iter().enumerate().skip(from).take(rows) {
+        let instead = s.instead.as_ref().map_or("agrees".to_string(), |a| format!("{:.0} % {a}", 100.0 * s.sure));
+        let right = 100.0 * s.right;
+        let text = format!("{:>6} {:>4} {right:>7.0} %    {}  |  {instead}", s.trajectory, s.t, s.expert);
+        let line = Line::from(fit(&clean(&text), inner.width as usize));
+        lines.push(if i == at { line.style(theme.selected()) } else { line });
+    }
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }

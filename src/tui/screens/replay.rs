@@ -231,7 +231,11 @@ impl State {
     /// What is in front, for the clipboard.
     pub fn copy(&self, json: bool) -> Option<String> {
         let (trajectory, _) = self.open.as_ref()?;
-        if json { serde_json::to_string_pretty(trajectory).ok() } else { Some(trajectory.observation_at(self.t).to_string()) }
+        if json {
+            serde_json::to_string_pretty(trajectory).ok()
+        } else {
+            Some(trajectory.observation_at(self.t).to_string())
+        }
     }
 }
 
@@ -241,7 +245,11 @@ pub fn parting(one: &Trajectory, other: &Trajectory) -> Vec<String> {
     let (left, right) = (actions(one), actions(other));
     let same = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
     let mut lines = vec![
-        format!("{:<52} {}", format!("{} · {} by {}", one.id, one.task, one.actor), format!("{} · {} by {}", other.id, other.task, other.actor)),
+        format!(
+            "{:<52} {}",
+            format!("{} · {} by {}", one.id, one.task, one.actor),
+            format!("{} · {} by {}", other.id, other.task, other.actor)
+        ),
         String::new(),
     ];
     if one.task_id != other.task_id {

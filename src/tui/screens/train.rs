@@ -161,7 +161,9 @@ impl State {
             Act::Use | Act::Nodes => {
                 self.run().is_some_and(|run| self.checkpoints.iter().any(|checkpoint| checkpoint.run == run.id))
             }
-            Act::Overlay | Act::Metric | Act::Smooth | Act::Log | Act::Axis | Act::Zoom(_) | Act::Fit => self.run().is_some(),
+            Act::Overlay | Act::Metric | Act::Smooth | Act::Log | Act::Axis | Act::Zoom(_) | Act::Fit => {
+                self.run().is_some()
+            }
             _ => true,
         }
     }
@@ -201,7 +203,13 @@ impl State {
                 };
                 let (before, after) = (run.start.clone(), newest.id.to_string());
                 let Open { state, actions, expert } = open;
-                return vec![Effect::Beside(Box::new(crate::tui::effect::Beside { before, after, state, actions, expert }))];
+                return vec![Effect::Beside(Box::new(crate::tui::effect::Beside {
+                    before,
+                    after,
+                    state,
+                    actions,
+                    expert,
+                }))];
             }
             Act::Metric => {
                 let at = self.names.iter().position(|name| name == self.name()).map_or(0, |at| at + 1);

@@ -100,9 +100,9 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
             "checkpoints at step: {}",
             if mine.is_empty() { "none yet".into() } else { mine.join(", ") }
         )));
-        lines.extend(state.alerts.iter().map(|text| {
-            Line::styled(format!("{} {text}", theme.glyph("▲", "!")), theme.warn())
-        }));
+        lines.extend(
+            state.alerts.iter().map(|text| Line::styled(format!("{} {text}", theme.glyph("▲", "!")), theme.warn())),
+        );
         if let Some(error) = &run.error {
             lines.push(Line::styled(format!("failed: {}. r goes on from the last checkpoint.", clean(error)), theme.bad()));
         } else if status(state, run) == "broke off" {

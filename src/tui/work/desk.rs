@@ -78,7 +78,8 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         DeskCmd::ExportOne(id) => {
             let folder = store.root().join("exports");
             let files = story::write_all(&folder, &store.trajectory(id)?, &store.branches(id)?)?;
-            let names: Vec<String> = files.iter().filter_map(|f| Some(f.file_name()?.to_string_lossy().to_string())).collect();
+            let names: Vec<String> =
+                files.iter().filter_map(|f| Some(f.file_name()?.to_string_lossy().to_string())).collect();
             mail.send(Msg::Notice(Notice::info(format!("wrote {} to {}", names.join(", "), folder.display()))));
         }
         DeskCmd::Forecast(plan, start) => forecast(store.root().to_path_buf(), plan, start, mail.clone()),
@@ -143,7 +144,11 @@ fn turned(undone: Option<Undone>, did: &str, mail: &Mailbox) {
     let Some(undone) = undone else {
         return mail.send(Msg::Notice(Notice::info("there is nothing more to take back or to do again".into())));
     };
-    let about = if undone.count > 1 { format!("{} reflections", undone.count) } else { format!("reflection {}", undone.reflection) };
+    let about = if undone.count > 1 {
+        format!("{} reflections", undone.count)
+    } else {
+        format!("reflection {}", undone.reflection)
+    };
     mail.send(Msg::Notice(Notice::info(format!("{did}: {} {about}", undone.act))));
     mail.send(Msg::Curate(curate::Msg::Turned(undone)));
 }
@@ -154,7 +159,10 @@ fn statistics(store: &Store) -> Result<Vec<String>> {
     let s = store.statistics()?;
     let share = |yes: u64, no: u64| format!("{:>3.0} %", 100.0 * yes as f64 / (yes + no).max(1) as f64);
     let mut lines = vec![
-        format!("{pending} pending, {approved} approved, {rejected} rejected: {} approved", share(approved, rejected).trim()),
+        format!(
+            "{pending} pending, {approved} approved, {rejected} rejected: {} approved",
+            share(approved, rejected).trim()
+        ),
         format!("{} edited by you, {} with another generated attempt", s.edited, s.regenerated),
         format!("{} of {} states have an approved reflection; the others train as plain imitation", s.states.1, s.states.0),
     ];
@@ -168,9 +176,14 @@ fn statistics(store: &Store) -> Result<Vec<String>> {
     let queue = store.queue(&Filter::verdict(Some(Verdict::Pending)), 500)?;
     for item in &queue.items {
         let codes: std::collections::BTreeSet<&str> = evidence(store, item)?.suspicions.iter().map(|s| s.code).collect();
-        codes.into_iter().for_each(|code| *rules.entry(code).or_default() += 1);
+        for code in codes {
+            *rules.entry(code).or_default() += 1;
+        }
     }
-    lines.extend([String::new(), format!("What rules point at, of the first {} pending (none is dropped)", queue.items.len())]);
+    lines.extend([
+        String::new(),
+        format!("What rules point at, of the first {} pending (none is dropped)", queue.items.len()),
+    ]);
     lines.extend(rules.iter().map(|(code, count)| format!("  {code:<28} {count:>4}")));
     Ok(lines)
 }

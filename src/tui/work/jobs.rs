@@ -20,10 +20,12 @@ use crate::eval::{Play, evaluate};
 use crate::model::team::Priority;
 use crate::model::weights::Trainable;
 use crate::store::Store;
+use crate::surprise::surprises;
 use crate::train::checkpoint;
 use crate::train::trainer::{self, Event};
 use crate::tui::effect::{JobCmd, Kind};
 use crate::tui::msg::{JobMsg, Msg};
+use crate::tui::screens::explore;
 
 /// The running jobs.
 pub struct Jobs {
@@ -64,12 +66,12 @@ impl Jobs {
             JobCmd::Train(plan, start) => {
                 let here = Arc::clone(&self.run);
                 self.spawn(Kind::Train, move |root, _, control, tell| {
-                let mut store = Store::open(root)?;
-                let (parts, source) = checkpoint::find(&store, start)?;
-                let weights = Trainable::from_parts(&parts, &source)?;
-                let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
-                let run = trainer::train(&mut store, &plan, weights, &source, control, each)?;
-                Ok(format!("run {run} is finished"))
+                    let mut store = Store::open(root)?;
+                    let (parts, source) = checkpoint::find(&store, start)?;
+                    let weights = Trainable::from_parts(&parts, &source)?;
+                    let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
+                    let run = trainer::train(&mut store, &plan, weights, &source, control, each)?;
+                    Ok(format!("run {run} is finished"))
                 });
             }
             JobCmd::Resume(run) => {
@@ -78,6 +80,20 @@ impl Jobs {
                     let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
                     trainer::resume(&mut Store::open(root)?, run, control, each)?;
                     Ok(format!("run {run} is finished"))
+                });
+            }
+            JobCmd::Survey(split) => {
+                let mail = self.mail.clone();
+                self.spawn(Kind::Survey, move |root, suite, control, tell| {
+                    let store = Store::open(root)?;
+                    let model = checkpoint::load(&store, None)?;
+                    let mut agent = LocalAgent::new(model, control.cancel.clone(), Priority::Background)?;
+                    let report = &mut |progress| tell(JobMsg::Progress(progress));
+                    let mut found = surprises(&store, (suite.name(), &split), 40, &mut agent, control, report)?;
+                    let states = found.len();
+                    found.truncate(200);
+                    mail.send(Msg::Explore(explore::Msg::Surprises(found)));
+                    Ok(format!("{states} states of demonstrations looked at; S lists the most surprising"))
                 });
             }
             JobCmd::Evaluate(scope) => self.spawn(Kind::Evaluate, move |root, suite, control, tell| {

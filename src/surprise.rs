@@ -1,0 +1,78 @@
+//! Where a model is most surprised: states of demonstrations in which its prediction was most wrong, or in which its
+//! policy was most sure of another action than the expert's.
+
+use serde::Serialize;
+
+use crate::agent::local::LocalAgent;
+use crate::agent::{Policy, WorldModel, shares};
+use crate::control::{Control, Meter, Progress};
+use crate::error::{Error, Result};
+use crate::experience::word_f1;
+use crate::store::Store;
+
+/// A state of a demonstration as a model sees it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Surprise {
+    /// The demonstration.
+    pub trajectory: i64,
+    /// The state's index.
+    pub t: usize,
+    /// The expert's action.
+    pub expert: String,
+    /// The policy's likeliest admissible action, if it is another one.
+    pub instead: Option<String>,
+    /// How sure it is of that; 0 where it agrees.
+    pub sure: f64,
+    /// Word F1 of the predicted next state of the expert's action.
+    pub right: f64,
+}
+
+impl Surprise {
+    /// How surprising: the larger of how wrong the prediction and how sure the disagreement is.
+    pub fn size(&self) -> f64 {
+        self.sure.max(1.0 - self.right)
+    }
+}
+
+/// The states of up to `games` demonstrations of a suite and split, the most surprising first.
+pub fn surprises(
+    store: &Store,
+    (suite, split): (&str, &str),
+    games: usize,
+    agent: &mut LocalAgent,
+    control: &Control,
+    report: &mut dyn FnMut(Progress),
+) -> Result<Vec<Surprise>> {
+    let mut demos = store.demonstrations(Some(suite), Some(split))?;
+    demos.truncate(games);
+    if demos.is_empty() {
+        return Err(Error::new(format!("there are no demonstrations of {suite} / {split}"))
+            .hint(format!("run: foretaste collect demos --suite {suite} --split {split}")));
+    }
+    let meter = Meter::new("surprises", 0, demos.len() as u64);
+    let mut found = Vec::new();
+    for (i, demo) in demos.iter().enumerate() {
+        let trajectory = store.trajectory(demo.id)?;
+        for (t, step) in trajectory.steps.iter().enumerate() {
+            control.checkpoint()?;
+            let state = trajectory.state(t);
+            let predicted = agent.predict(&state, std::slice::from_ref(&step.action), &mut |_, _| true)?;
+            let right = word_f1(predicted.first().map_or("", String::as_str), &step.observation);
+            let listed = trajectory.admissible_at(t);
+            let shares = shares(&agent.score(&state, listed)?);
+            let best = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]));
+            let other = best.filter(|best| listed[*best] != step.action);
+            found.push(Surprise {
+                trajectory: demo.id,
+                t,
+                expert: step.action.clone(),
+                instead: other.map(|best| listed[best].clone()),
+                sure: other.map_or(0.0, |best| shares[best]),
+                right,
+            });
+        }
+        report(meter.at(i as u64 + 1));
+    }
+    found.sort_by(|a, b| b.size().total_cmp(&a.size()).then(a.trajectory.cmp(&b.trajectory)).then(a.t.cmp(&b.t)));
+    Ok(found)
+}
