@@ -102,7 +102,9 @@ fn purpose(action: &str, state: &State) -> String {
         "grab" | "take" => "because the task needs it",
         "rinse" | "clean" | "warm" | "heat" | "chill" | "cool" => "because the task asks for that first",
         "leave" | "move" | "put" => "because that is where it belongs",
-        "switch" | "use" => "which should finish the task",
+        // With empty hands, light alone finishes nothing: read in ALFWorld, where experts may switch it on first.
+        "switch" | "use" if holding(state).is_some() => "which should finish the task",
+        "switch" | "use" => "so that there is light once I hold what I need",
         _ => return String::new(),
     };
     format!(", {reason}")

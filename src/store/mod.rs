@@ -13,7 +13,7 @@ pub use runs::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
 pub use trajectories::{Counts, NewReflection, TrajectorySummary};
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
@@ -37,18 +37,36 @@ pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
 }
 
+/// A connection in WAL mode. Switching to it is the one thing for which `SQLite` does not wait for another program that
+/// does the same just then, so it is tried again for as long as anything else is waited for.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(WAIT)?;
+    let started = Instant::now();
+    loop {
+        match db.pragma_update(None, "journal_mode", "wal") {
+            Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && started.elapsed() < WAIT => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => break done?,
+        }
+    }
+    db.pragma_update(None, "synchronous", "full")?;
+    db.pragma_update(None, "foreign_keys", "on")?;
+    Ok(db)
+}
+
+/// How long a program waits for another one that writes.
+const WAIT: Duration = Duration::from_secs(10);
+
 impl Store {
     /// Opens (and on first use creates) the store of a data directory.
     pub fn open(root: &Path) -> Result<Self> {
         std::fs::create_dir_all(root).map_err(|e| Error::io("creating the data directory", root, &e))?;
         let path = root.join("foretaste.sqlite");
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let at = |error: rusqlite::Error| Error::from(error).at(path.display());
-        let mut db = Connection::open_with_flags(&path, flags).map_err(at)?;
-        db.busy_timeout(Duration::from_secs(10)).map_err(at)?;
-        db.pragma_update(None, "journal_mode", "wal").map_err(at)?;
-        db.pragma_update(None, "synchronous", "full").map_err(at)?;
-        db.pragma_update(None, "foreign_keys", "on").map_err(at)?;
+        let mut db = connect(&path).map_err(at)?;
         let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(at)?;
         if version > VERSION {
             return Err(Error::new(format!(
@@ -117,6 +135,18 @@ mod tests {
         let store = Store::open(dir.path()).unwrap();
         assert_eq!(store.setting("screen").unwrap().as_deref(), Some("Data"));
         assert!(store.audit(10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn programs_that_start_together_in_an_empty_directory_all_find_a_store() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            std::thread::scope(|scope| {
+                for _ in 0..6 {
+                    scope.spawn(|| Store::open(dir.path()).unwrap().set_setting("a", "b").unwrap());
+                }
+            });
+        }
     }
 
     #[test]

@@ -144,9 +144,11 @@ fn choice<'a>(key: &'a str, what: &'a str, theme: Theme) -> Line<'a> {
 }
 
 fn boxed(title: &str, lines: Vec<Line<'_>>, width: u16, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
-    let area = centered(body, width, lines.len() as u16 + 2);
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    let rows = text.line_count(width.min(body.width).saturating_sub(2)) as u16;
+    let area = centered(body, width, rows + 2);
     frame.render_widget(Clear, area);
-    frame.render_widget(Paragraph::new(lines).block(theme.panel(title)), area);
+    frame.render_widget(text.block(theme.panel(title)), area);
 }
 
 fn scrolled(

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
 use super::curate::{Mode, State, filter_word};
+use crate::agent::prompt::first_observation;
 use crate::curation::Suspicion;
 use crate::experience::{REASONS, Reflection, Verdict};
 use crate::tui::theme::{Theme, centered, clean, fit};
@@ -86,7 +87,7 @@ fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
             ("Decide on all of them · one undo · Esc leave", [head, keys].into_iter().chain(reasons()).collect(), 86)
         }
         Some(Mode::Search(input)) => (
-            "Text, task or kind contains · ⏎ · Esc leave",
+            "Text, task or kind contains · ⏎ · ^u clears · Esc leave",
             vec![input_line(input.value(), input.visual_cursor(), theme)],
             60,
         ),
@@ -114,7 +115,9 @@ fn draw_state(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<
                     lines.push(Line::styled(format!("> {}", clean(action)), theme.dim()));
                 }
                 let now = case.state.history.last().map_or(&case.state.observation, |(_, observation)| observation);
-                lines.extend(clean(now).lines().map(|line| Line::from(line.to_string())));
+                // As the model reads it: without the engine's banner and the line that repeats the task.
+                let now = first_observation(now, &case.state.task);
+                lines.extend(clean(&now).lines().map(|line| Line::from(line.to_string())));
                 lines.push(Line::default());
                 let mut tried = |mark: &str, action: &str, observation: &str, tag: &str, style: Style| {
                     lines.push(Line::from(vec![

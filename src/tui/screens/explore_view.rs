@@ -363,7 +363,8 @@ fn draw_nodes(view: &View, at: usize, theme: Theme, frame: &mut Frame<'_>, area:
 fn draw_surprises(found: &[Surprise], at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let area = centered(area, 104, found.len().min(30) as u16 + 3);
     frame.render_widget(Clear, area);
-    let block = theme.panel("Most surprising · j k choose · ⏎ go there · ^s anew · Esc leave");
+    let title = format!("Most surprising · {} of {} · j k choose · ⏎ go there · Esc leave", at + 1, found.len());
+    let block = theme.panel(&title);
     let inner = block.inner(area);
     let rows = inner.height.saturating_sub(1) as usize;
     let from = (at + 1).saturating_sub(rows);

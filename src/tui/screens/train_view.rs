@@ -133,7 +133,11 @@ fn draw_form(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     ]));
     let start = STARTS[form.start].1;
     lines.push(Line::from(vec![Span::raw(format!(" from {start}  ")), Span::styled("s change", theme.key())]));
-    lines.push(Line::default());
+    if area.height >= 15 {
+        lines.push(Line::default());
+    } else {
+        lines.retain(|line: &Line<'_>| line.width() > 0); // a small terminal needs the lines for what it costs
+    }
     match &form.forecast {
         None => lines.push(Line::styled(" working out what that takes…", theme.dim())),
         Some(Err(why)) => lines.push(Line::styled(format!(" cannot start: {why}"), theme.bad())),
