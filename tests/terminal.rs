@@ -11,6 +11,12 @@ use std::time::{Duration, Instant};
 use common::json;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        _ = self.child.kill(); // a failed test leaves nothing running
+    }
+}
+
 /// A terminal with the program in it.
 struct Terminal {
     master: Box<dyn MasterPty + Send>,
@@ -27,6 +33,8 @@ impl Terminal {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_foretaste"));
         command.args(["--data-dir", data.to_str().unwrap()]);
         command.env("TERM", "xterm-256color");
+        command.env("EDITOR", "sed -i s/I/We/");
+        command.env_remove("VISUAL");
         command.env("LANG", "C.UTF-8");
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
@@ -84,7 +92,14 @@ impl Terminal {
 
     /// Waits for the program's end and returns its exit code and whether the terminal is as it was before.
     fn ended(mut self) -> (u32, bool) {
-        let code = self.child.wait().unwrap().exit_code();
+        let end = Instant::now() + Duration::from_secs(60);
+        let code = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status.exit_code();
+            }
+            assert!(Instant::now() < end, "it does not end; the screen shows:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(20));
+        };
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
         }
@@ -222,4 +237,104 @@ fn two_programs_on_one_data_directory_both_work() {
     one.keys("q");
     two.keys("q");
     assert_eq!((one.ended(), two.ended()), ((0, true), (0, true)));
+}
+
+#[test]
+fn a_run_left_in_the_background_is_found_again_and_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    json(dir.path(), &["collect", "demos", "--games", "10"]);
+    let mut term = Terminal::open(dir.path(), (120, 40));
+    term.shows("TASK");
+    term.press(F3, "no runs yet");
+    term.press("t", "updates of 8 trees");
+    term.keys("++++++++++++++++++++");
+    term.shows("tokens of training");
+    term.keys("\r");
+    term.until("some updates", |s| s.contains("now 0.") || s.contains("now 1.") || s.contains("now 2."));
+    term.press("q", "goes on in the background");
+    term.keys("b");
+    assert_eq!(term.ended(), (0, true));
+    let mut again = Terminal::open(dir.path(), (120, 40));
+    again.shows("checkpoints at step: ");
+    let running = again.until("the run, alive", |s| s.contains("imitation running"));
+    let end = running.lines().find(|line| line.contains("run 1 now")).map(str::to_string);
+    again.until("it goes on", |s| s.lines().find(|line| line.contains("run 1 now")).map(str::to_string) != end);
+    again.press("x", "imitation stopped");
+    again.keys("q");
+    assert_eq!(again.ended(), (0, true));
+    assert_eq!(json(dir.path(), &["data", "list", "runs"])[0]["status"], "stopped");
+}
+
+#[test]
+fn redo_flags_search_and_the_persons_own_editor() {
+    let dir = tempfile::tempdir().unwrap();
+    for what in ["demos", "branches", "reflections"] {
+        json(dir.path(), &["collect", what, "--games", "3"]);
+    }
+    let mut term = Terminal::open(dir.path(), (120, 40));
+    term.shows("TASK");
+    term.press(F2, "QUEUE");
+    term.press("a", "1 approved");
+    term.press("u", "0 approved");
+    term.press("\x12", "1 approved"); // Ctrl-R
+    term.press("m", "\u{2691}");
+    term.press("/", "kind contains");
+    term.keys("no such words\r");
+    term.shows("No reflections under this filter");
+    term.press("/", "kind contains");
+    term.keys("\x15\r");
+    term.shows("1 of 23 pending");
+    term.press("E", "2 approved");
+    term.press("v", "Decide on all of them");
+    term.press("7", "0 pending");
+    term.press("u", "0 rejected");
+    term.keys("q");
+    assert_eq!(term.ended(), (0, true));
+    let acts = json(dir.path(), &["data", "audit"]);
+    let count = |act: &str, undone: bool| acts.iter().filter(|a| a["act"] == act && a["undone"] == undone).count();
+    assert_eq!((count("approve", false), count("flag", false), count("edit", false)), (1, 1, 1));
+    assert!(count("reject", true) > 5 && count("reject", false) == 0, "one undo takes all of a bulk decision back");
+}
+
+#[test]
+fn ten_thousand_random_keys_do_not_stop_the_real_program() {
+    let dir = tempfile::tempdir().unwrap();
+    for what in ["demos", "branches", "reflections"] {
+        json(dir.path(), &["collect", what, "--games", "2"]);
+    }
+    let mut term = Terminal::open(dir.path(), (100, 30));
+    term.shows("TASK");
+    let mut rng = foretaste::rng::Rng::new(11);
+    // Not q and b (leaving), t, c, v (long work), Ctrl-Z, Ctrl-C.
+    let keys: Vec<&str> = "aeExsmuofd/nNi1234567jklhgG[]{}?:!TyYRPSHK<>\r\t 0+=-"
+        .split("")
+        .filter(|key| !key.is_empty())
+        .chain(["\x1b", "\x12", "\x13", "\x7f", F1, F2, F3, F4, F5, "\x1b[A", "\x1b[B", "\x1b[200~paste \u{65e5}\x1b[201~"])
+        .collect();
+    for i in 0..10_000 {
+        term.keys(keys[rng.below(keys.len())]);
+        if i % 50 == 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        if i % 500 == 0 {
+            term.resize(40 + (i / 500 * 4) as u16, 12 + (i / 500) as u16);
+        }
+    }
+    term.resize(120, 40);
+    for _ in 0..100 {
+        term.keys("\x1b");
+        std::thread::sleep(Duration::from_millis(100));
+        term.keys(F5);
+        std::thread::sleep(Duration::from_millis(200));
+        if term.text().contains("What a run would train on now") {
+            break;
+        }
+    }
+    term.shows("What a run would train on now");
+    term.keys("q");
+    std::thread::sleep(Duration::from_millis(300));
+    term.keys("s");
+    assert_eq!(term.ended(), (0, true));
+    json(dir.path(), &["data", "list"]);
+    json(dir.path(), &["data", "audit"]);
 }

@@ -58,6 +58,7 @@ pub struct App {
     /// The thread that broke off, if one did.
     pub broken: Option<&'static str>,
     suite: String,
+    ticks: u32,
 }
 
 impl App {
@@ -80,6 +81,7 @@ impl App {
             quit: false,
             broken: None,
             suite: suite.to_string(),
+            ticks: 0,
         }
     }
 
@@ -161,7 +163,12 @@ impl App {
 
     fn tick(&mut self) -> Vec<Effect> {
         let mut effects = self.replay.tick();
-        if self.screen == Screen::Train && (self.jobs.contains_key(&Kind::Train) || !self.train.alive.is_empty()) {
+        self.ticks = self.ticks.wrapping_add(1);
+        // Another program may start a run at any time.
+        let now_and_then = self.ticks.is_multiple_of(8);
+        if self.screen == Screen::Train
+            && (now_and_then || self.jobs.contains_key(&Kind::Train) || !self.train.alive.is_empty())
+        {
             effects.push(Effect::Desk(DeskCmd::Runs));
         }
         effects

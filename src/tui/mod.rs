@@ -195,7 +195,6 @@ async fn live(
 
 /// Gives the terminal to the shell, or to the person's editor, and takes it back.
 fn step_aside(terminal: &mut DefaultTerminal, away: &Effect) -> Result<Option<Msg>> {
-    let failed = |e: std::io::Error| Error::new(format!("the terminal: {e}"));
     _ = execute!(std::io::stdout(), DisableBracketedPaste);
     ratatui::restore();
     let found = if let Effect::Edit(id, text) = away {
@@ -204,9 +203,10 @@ fn step_aside(terminal: &mut DefaultTerminal, away: &Effect) -> Result<Option<Ms
         stop();
         Ok(None)
     };
-    crossterm::terminal::enable_raw_mode().map_err(failed)?;
-    execute!(std::io::stdout(), crossterm::terminal::EnterAlternateScreen, EnableBracketedPaste).map_err(failed)?;
-    terminal.clear().map_err(failed)?;
+    // A fresh terminal draws everything anew; clearing the old one would ask the terminal where its cursor is, and not
+    // every terminal answers.
+    *terminal = ratatui::try_init().map_err(|e| Error::new(format!("preparing the terminal: {e}")))?;
+    _ = execute!(std::io::stdout(), EnableBracketedPaste);
     found
 }
 

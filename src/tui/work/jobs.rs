@@ -173,7 +173,17 @@ impl Jobs {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.spawn().map_err(|e| failed(&e))?;
+        let mut child = command.spawn().map_err(|e| failed(&e))?;
+        // Only what holds the run's lock has taken over.
+        let store = Store::open(&self.root)?;
+        let started = Instant::now();
+        while !trainer::is_alive(&store, run) {
+            if child.try_wait().map_err(|e| failed(&e))?.is_some() || started.elapsed() > Duration::from_secs(30) {
+                return Err(Error::new(format!("the background process of run {run} did not take it over"))
+                    .hint(format!("it is saved; go on with: foretaste train --resume {run}")));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         Ok(Some(run))
     }
 }
