@@ -29,8 +29,8 @@ pub enum Msg {
     Turned(Undone),
     /// The model has written another attempt: by whom, and what.
     Written(i64, String, String),
-    /// It could not.
-    NotWritten,
+    /// What was asked failed; the person may ask again.
+    Failed,
     /// A text comes back from the person's own editor.
     Edited(i64, String),
     /// A reflection was just written; it goes in front.
@@ -175,8 +175,8 @@ impl State {
                 self.writing = false;
                 vec![Effect::Desk(DeskCmd::Decide(id, Decision::Attempt(author, text)))]
             }
-            Msg::NotWritten => {
-                self.writing = false;
+            Msg::Failed => {
+                (self.writing, self.waiting) = (false, false);
                 Vec::new()
             }
             Msg::Edited(id, text) => {

@@ -154,7 +154,8 @@ impl State {
     /// Whether a key means something now; `training` says whether a run is under way here.
     pub fn applies(&self, act: Act, training: bool) -> bool {
         match act {
-            Act::Start => !training,
+            // Two runs at once would halve each other.
+            Act::Start => !training && self.alive.is_empty(),
             Act::Pause => training,
             Act::Stop => training || self.elsewhere(training).is_some(),
             Act::Resume => !training && self.run().is_some_and(|run| self.stopped(run)),

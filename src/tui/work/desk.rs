@@ -31,6 +31,7 @@ pub fn start(root: PathBuf, mail: Mailbox) -> mpsc::Sender<DeskCmd> {
             };
             if let Err(error) = opened.and_then(|store| obey(store, command, &mail)) {
                 mail.failed(&error);
+                mail.send(Msg::Curate(curate::Msg::Failed)); // a decision that failed must not block the next one
             }
         }
     })

@@ -137,7 +137,7 @@ fn answer(agent: &mut LocalAgent, command: Command, mail: &Mailbox) -> Result<()
             let written = agent.reflect(&case, crate::store::now_ms() as u64);
             mail.send(Msg::Curate(match &written {
                 Ok(text) => curate::Msg::Written(id, agent.generator(), text.clone()),
-                Err(_) => curate::Msg::NotWritten,
+                Err(_) => curate::Msg::Failed,
             }));
             written?;
         }
