@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::agent::local::LocalAgent;
-use crate::agent::{Policy, WorldModel, shares};
+use crate::agent::{Policy, WorldModel, likeliest, shares};
 use crate::collect::{Scope, choose, step_of, trajectory_at};
 use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
@@ -148,7 +148,7 @@ pub fn evaluate(
 
 /// An index drawn from log-probabilities at a temperature.
 pub fn pick(scores: &[f64], temperature: f64, rng: &mut Rng) -> usize {
-    let best = scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(i, _)| i);
+    let best = likeliest(scores).unwrap_or_default();
     if temperature <= 0.0 {
         return best;
     }

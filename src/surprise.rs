@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::agent::local::LocalAgent;
-use crate::agent::{Policy, WorldModel, shares};
+use crate::agent::{Policy, WorldModel, likeliest, shares};
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::experience::word_f1;
@@ -60,8 +60,7 @@ pub fn surprises(
             let right = word_f1(predicted.first().map_or("", String::as_str), &step.observation);
             let listed = trajectory.admissible_at(t);
             let shares = shares(&agent.score(&state, listed)?);
-            let best = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]));
-            let other = best.filter(|best| listed[*best] != step.action);
+            let other = likeliest(&shares).filter(|best| listed[*best] != step.action);
             found.push(Surprise {
                 trajectory: demo.id,
                 t,

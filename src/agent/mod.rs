@@ -61,6 +61,11 @@ pub fn shares(scores: &[f64]) -> Vec<f64> {
     raw.iter().map(|r| if total > 0.0 { r / total } else { 0.0 }).collect()
 }
 
+/// The index of the largest of some scores; none of none.
+pub fn likeliest(scores: &[f64]) -> Option<usize> {
+    (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

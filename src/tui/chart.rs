@@ -171,20 +171,16 @@ pub fn draw(curves: &[Curve<'_>], lens: Lens, block: Block<'_>, theme: Theme, fr
     }
     for (i, (raw, smooth)) in sets.iter().enumerate().rev() {
         let smoothing = SMOOTHING[lens.smoothing % SMOOTHING.len()] > 0.0 && raw.iter().any(|run| run.len() >= 8);
-        let set = |run: &'_ Vec<(f64, f64)>, style: Style| {
-            let kind = if run.len() < 8 { GraphType::Scatter } else { GraphType::Line };
-            (kind, style)
-        };
+        let kind = |run: &[(f64, f64)]| if run.len() < 8 { GraphType::Scatter } else { GraphType::Line };
         let marker = markers(theme)[i % 4];
         if i == 0 || !smoothing {
             for run in raw {
-                let (kind, style) = set(run, if smoothing { theme.dim() } else { colours[i % 4] });
-                datasets.push(Dataset::default().marker(marker).graph_type(kind).style(style).data(run));
+                let style = if smoothing { theme.dim() } else { colours[i % 4] };
+                datasets.push(Dataset::default().marker(marker).graph_type(kind(run)).style(style).data(run));
             }
         }
         for run in smooth.iter().filter(|_| smoothing) {
-            let (kind, style) = set(run, colours[i % 4]);
-            datasets.push(Dataset::default().marker(marker).graph_type(kind).style(style).data(run));
+            datasets.push(Dataset::default().marker(marker).graph_type(kind(run)).style(colours[i % 4]).data(run));
         }
     }
     let unit = if lens.minutes { "minutes" } else { "update" };

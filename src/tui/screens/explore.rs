@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::moved;
+use crate::agent::likeliest;
 use crate::experience;
 use crate::explore::{HUMAN, Outcome, View};
 use crate::surprise::Surprise;
@@ -162,9 +163,7 @@ impl State {
 
     /// Keeps what is known of this state once it is complete.
     fn learn(&mut self) {
-        let Some(view) = self.view.as_ref().filter(|_| self.predicted && self.outcomes.len() == self.chosen.len()) else {
-            return;
-        };
+        let Some(view) = self.view.as_ref().filter(|_| self.whole()) else { return };
         let known = Known {
             shares: self.shares.clone(),
             chosen: self.chosen.clone(),
@@ -180,8 +179,7 @@ impl State {
     /// Whether the policy's likeliest admissible action is the expert's.
     fn agrees(&self, view: &View) -> Option<bool> {
         let expert = view.expert.as_ref().map(|(_, advice)| advice.action.as_str())?;
-        let shares = self.shares.as_ref()?;
-        let best = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]))?;
+        let best = likeliest(self.shares.as_ref()?)?;
         Some(view.admissible.get(best).map(String::as_str) == Some(expert))
     }
 
@@ -201,8 +199,17 @@ impl State {
 
     /// Whether the model and the world have answered all that was asked about this state.
     pub fn settled(&self) -> bool {
-        let whole = self.predicted && self.outcomes.len() == self.chosen.len();
-        self.view.as_ref().is_none_or(|view| view.done || whole)
+        self.view.as_ref().is_none_or(|view| view.done || self.whole())
+    }
+
+    fn whole(&self) -> bool {
+        self.predicted && self.outcomes.len() == self.chosen.len()
+    }
+
+    /// The actions of the what-ifs, the expert's first.
+    fn what_ifs(&self) -> Vec<String> {
+        let expert = self.view.iter().filter_map(|view| view.expert.as_ref()).map(|(_, advice)| advice.action.clone());
+        expert.chain(self.chosen.iter().map(|(action, _)| action.clone())).collect()
     }
 
     /// Whether a key means something now.
@@ -343,8 +350,7 @@ impl State {
             Act::Reflect => world(WorldCmd::Reflect(self.outcomes.clone())),
             Act::GoOn => {
                 let Some(view) = &self.view else { return Vec::new() };
-                let expert = view.expert.iter().map(|(_, advice)| advice.action.clone());
-                let actions: Vec<String> = expert.chain(self.chosen.iter().map(|(action, _)| action.clone())).collect();
+                let actions = self.what_ifs();
                 for action in &actions {
                     self.went_on.insert(action.clone(), "plays on…".into());
                 }
@@ -352,9 +358,7 @@ impl State {
             }
             Act::Prompt => {
                 let Some(view) = &self.view else { return Vec::new() };
-                let expert = view.expert.iter().map(|(_, advice)| advice.action.clone());
-                let actions = expert.chain(self.chosen.iter().map(|(action, _)| action.clone()));
-                vec![Effect::Prompt(Box::new(view.state.clone()), actions.collect())]
+                vec![Effect::Prompt(Box::new(view.state.clone()), self.what_ifs())]
             }
             Act::Surprises if !self.surprises.is_empty() => {
                 self.typing = Some(Typing::Surprise(0));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Mailbox, worker};
 use crate::agent::local::LocalAgent;
-use crate::agent::{Case, Policy, Reflector, WorldModel, shares};
+use crate::agent::{Case, Policy, Reflector, WorldModel, likeliest, shares};
 use crate::control::Cancel;
 use crate::env::Environment;
 use crate::error::{Error, Result};
@@ -185,7 +185,7 @@ fn play(agent: &mut LocalAgent, mut env: Box<dyn Environment>, mut state: State)
             agent.propose(&state, 1, 1)?.remove(0)
         } else {
             let scores = agent.score(&state, &listed)?;
-            let best = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap_or_default();
+            let best = likeliest(&scores).unwrap_or_default();
             listed[best].clone()
         };
         env.step(&action)?;
