@@ -4,6 +4,7 @@ pub mod curate;
 pub mod curate_view;
 pub mod data;
 pub mod explore;
+mod explore_typing;
 pub mod explore_view;
 pub mod replay;
 pub mod replay_view;
