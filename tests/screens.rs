@@ -398,3 +398,17 @@ fn going_back_shows_what_was_known_at_once_and_another_model_forgets_it() {
     app.update(Msg::Explore(explore::Msg::Model("run 1 step 10".into())));
     assert!(matches!(app.update(view()).as_slice(), [Effect::Look(_)]), "another model is asked anew");
 }
+
+#[test]
+fn a_text_that_comes_late_waits_where_it_was_asked_for() {
+    let mut app = app(Caps::FULL);
+    app.jobs.clear();
+    app.screen = Screen::Data;
+    app.update(Msg::Text(Screen::Curate, "The curation so far".into(), vec!["the lines".into()]));
+    let shown = drawn(&app, 120, 40);
+    assert!(!shown.contains("the lines") && shown.contains("ready in Curate"));
+    app.update(Msg::Key(KeyEvent::from(KeyCode::F(2))));
+    assert!(drawn(&app, 120, 40).contains("the lines"));
+    app.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
+    assert!(!drawn(&app, 120, 40).contains("the lines"));
+}

@@ -57,6 +57,8 @@ pub struct App {
     pub quit: bool,
     /// The thread that broke off, if one did.
     pub broken: Option<&'static str>,
+    /// A text that came when the person was elsewhere; it opens where it was asked for.
+    unread: Option<(Screen, Popup)>,
     suite: String,
     ticks: u32,
 }
@@ -80,6 +82,7 @@ impl App {
             notices: VecDeque::new(),
             quit: false,
             broken: None,
+            unread: None,
             suite: suite.to_string(),
             ticks: 0,
         }
@@ -128,6 +131,15 @@ impl App {
 
     /// The pure heart: what a message changes, and what it makes the interface ask for.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        let effects = self.changed_by(msg);
+        // Never over another screen or box: it would take keys that are meant for those.
+        if self.popup.is_none() && self.unread.as_ref().is_some_and(|(screen, _)| *screen == self.screen) {
+            self.popup = self.unread.take().map(|(_, popup)| popup);
+        }
+        effects
+    }
+
+    fn changed_by(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Key(key) => self.key(key),
             Msg::Paste(text) => self.paste(&text),
@@ -148,8 +160,11 @@ impl App {
                 effects.extend(self.curate.update(msg));
                 effects
             }
-            Msg::Text(title, lines) => {
-                self.popup = Some(Popup::Text(title, lines, 0));
+            Msg::Text(screen, title, lines) => {
+                if screen != self.screen {
+                    self.say(Notice::info(format!("{title}: ready in {}", screen.word())));
+                }
+                self.unread = Some((screen, Popup::Text(title, lines, 0)));
                 Vec::new()
             }
             Msg::Train(msg) => self.train.update(msg),

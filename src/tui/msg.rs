@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyEvent;
 
-use super::effect::{Kind, Notice};
+use super::effect::{Kind, Notice, Screen};
 use super::screens::{curate, data, explore, replay, train};
 use crate::control::Progress;
 use crate::error::Result;
@@ -20,8 +20,8 @@ pub enum Msg {
     Changed,
     /// Something to say.
     Notice(Notice),
-    /// A text to be read: its title and lines.
-    Text(String, Vec<String>),
+    /// A text to be read on the screen that asked for it: its title and lines.
+    Text(Screen, String, Vec<String>),
     /// A thread broke off: a defect in this program, whose report is already on the terminal.
     Broken(&'static str),
     /// From a job.

@@ -14,7 +14,7 @@ use crate::store::{Filter, Store, Undone};
 use crate::train::alerts::alerts;
 use crate::train::trainer::{Data, is_alive};
 use crate::train::{Objective, Plan, checkpoint};
-use crate::tui::effect::{DeskCmd, Notice};
+use crate::tui::effect::{DeskCmd, Notice, Screen};
 use crate::tui::msg::Msg;
 use crate::tui::screens::curate::Evidence;
 use crate::tui::screens::{curate, data, replay, train};
@@ -69,7 +69,7 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         DeskCmd::Undo => turned(store.undo()?, "took back", mail),
         DeskCmd::Redo => turned(store.redo()?, "did again", mail),
         DeskCmd::Draft(id, text) => store.set_draft(id, text.as_deref())?,
-        DeskCmd::Statistics => mail.send(Msg::Text("The curation so far".into(), statistics(store)?)),
+        DeskCmd::Statistics => mail.send(Msg::Text(Screen::Curate, "The curation so far".into(), statistics(store)?)),
         DeskCmd::Delete(id, deleted) => {
             store.set_deleted(id, deleted)?;
             let done = if deleted { "deleted; u puts it back" } else { "put back" };

@@ -14,7 +14,7 @@ use crate::experience::State;
 use crate::model::team::{self, Priority};
 use crate::store::Store;
 use crate::train::checkpoint;
-use crate::tui::effect::{Beside, Look};
+use crate::tui::effect::{Beside, Look, Screen};
 use crate::tui::msg::Msg;
 use crate::tui::screens::{curate, explore};
 
@@ -130,7 +130,7 @@ fn answer(agent: &mut LocalAgent, command: Command, mail: &Mailbox) -> Result<()
             let predicted = agent.predict(&state, &actions, &mut |_, _| true)?;
             lines.extend([String::new(), "Asked what these actions lead to (greedy) it replies:".into()]);
             lines.extend(actions.iter().zip(&predicted).map(|(action, text)| format!("  {action} → {text:?}")));
-            mail.send(Msg::Text("Prompt and replies".into(), lines));
+            mail.send(Msg::Text(Screen::Explore, "Prompt and replies".into(), lines));
         }
         Command::Again(id, case) => {
             // Another seed for every attempt; the number of milliseconds will not come twice.
@@ -171,7 +171,7 @@ fn before_and_after(root: &std::path::Path, beside: &Beside, mail: &Mailbox) -> 
         let mark = if beside.expert.as_ref() == Some(&beside.actions[i]) { "  (expert)" } else { "" };
         format!("{:5.1} %  {:5.1} %  {}{mark}", 100.0 * before[i], 100.0 * after[i], beside.actions[i])
     }));
-    mail.send(Msg::Text("The same state before and after".into(), lines));
+    mail.send(Msg::Text(Screen::Train, "The same state before and after".into(), lines));
     Ok(())
 }
 
