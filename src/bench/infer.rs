@@ -1,7 +1,7 @@
 //! Inference: reading a prompt, decoding, scoring a list; the options and keys of the peers' script.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -36,6 +36,9 @@ pub struct Options {
     /// Measured rounds after one other.
     pub repeats: usize,
 }
+
+/// Times that a prompt is cancelled, evenly spread over its duration.
+const CANCELLED: u32 = 20;
 
 /// A model with a random prompt.
 struct Bench<'a> {
@@ -78,6 +81,24 @@ impl<'a> Bench<'a> {
         self.team.run(|| prompt.score(&self.decoder, actions, self.cancel))
     }
 
+    /// Milliseconds from cancelling to the end of reading a prompt that is cancelled after some seconds; none if it was
+    /// over by then.
+    fn stops_within_ms(&self, after: f64) -> Result<Option<f64>> {
+        self.cancel.check()?;
+        let cancel = Cancel::default();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                std::thread::sleep(Duration::from_secs_f64(after));
+                cancel.cancel();
+                Instant::now()
+            });
+            let done = self.team.run(|| Prompt::new(&self.decoder, &self.prompt, &mut Recent::new(0), &cancel));
+            let ended = Instant::now();
+            let asked = other.join().unwrap_or(ended);
+            Ok(done.is_err().then(|| ended.duration_since(asked).as_secs_f64() * 1e3))
+        })
+    }
+
     /// Wall times of some work, as the peers' script prints them.
     fn measure(&self, what: &str, units: Option<usize>, mut work: impl FnMut() -> Result<()>) -> Result<Value> {
         let mut times = Vec::new();
@@ -103,10 +124,15 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Reading a prompt from nothing.
+/// Reading a prompt from nothing, and how soon that stops when it is no longer wanted.
 pub fn prefill(options: &Options, cancel: &Cancel) -> Result<Vec<Value>> {
     let bench = Bench::new(options, cancel)?;
-    Ok(vec![bench.measure("prefill", Some(options.prompt), || bench.prompt(&mut Recent::new(0)).map(drop))?])
+    let row = bench.measure("prefill", Some(options.prompt), || bench.prompt(&mut Recent::new(0)).map(drop))?;
+    let wall = row["wall_s"].as_f64().unwrap_or_default();
+    let times = (0..CANCELLED).map(|i| bench.stops_within_ms(wall * (f64::from(i) + 0.5) / f64::from(CANCELLED)));
+    let times: Vec<f64> = times.collect::<Result<Vec<Option<f64>>>>()?.into_iter().flatten().collect();
+    let (count, most) = (times.len(), times.iter().copied().fold(0.0, f64::max));
+    Ok(vec![row, json!({"what": "cancel", "cancelled": count, "median_ms": median(times), "max_ms": most})])
 }
 
 /// One stream after a prompt that is there; several together, prompt included.

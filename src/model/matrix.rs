@@ -146,15 +146,15 @@ pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], care: Care) -
     let (width, rows) = (matrices[0].width(), matrices.map(Matrix::rows));
     let m = x.len() / width;
     let pieces = (rows.iter().sum::<usize>() * x.len() / WORTH).clamp(1, rayon::current_num_threads());
-    let alone = pieces == 1;
-    let step = rows.map(|rows| rows.div_ceil(pieces).next_multiple_of(8));
+    let cuts = |i: usize| {
+        let (all, step) = (rows[i], rows[i].div_ceil(pieces).next_multiple_of(8));
+        (0..all).step_by(step).map(move |at| at..(at + step).min(all))
+    };
     let mut out = rows.map(|rows| vec![0.0; m * rows]);
     if m <= FEW {
-        let each = (0..N).flat_map(|i| (0..rows[i]).step_by(step[i]).map(move |at| (i, at)));
-        let tasks: Vec<(usize, Range<usize>)> = each.map(|(i, at)| (i, at..(at + step[i]).min(rows[i]))).collect();
-        let one = |(i, rows): &(usize, Range<usize>)| matrices[*i].few(x, rows.clone(), care);
-        let done: Vec<Vec<f32>> =
-            if alone { tasks.iter().map(one).collect() } else { tasks.par_iter().with_max_len(1).map(one).collect() };
+        // Bound by reading the weights: each part gives its sums a row of weights at a time.
+        let tasks: Vec<(usize, Range<usize>)> = (0..N).flat_map(|i| cuts(i).map(move |part| (i, part))).collect();
+        let done = all(tasks.clone(), pieces, |(i, part)| matrices[i].few(x, part, care));
         for ((i, part), sums) in tasks.into_iter().zip(done) {
             for (n, sums) in part.zip(sums.chunks_exact(m)) {
                 sums.iter().enumerate().for_each(|(m, sum)| out[i][m * rows[i] + n] = *sum);
@@ -166,20 +166,23 @@ pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], care: Care) -
     let mut tasks = Vec::new();
     for (i, out) in out.iter_mut().enumerate() {
         let mut rest = MatMut::from_row_major_slice_mut(out, m, rows[i]);
-        for at in (0..rows[i]).step_by(step[i]) {
-            let part = at..(at + step[i]).min(rows[i]);
+        for part in cuts(i) {
             let (own, after) = rest.split_at_col_mut(part.len());
             tasks.push((matrices[i], own, part));
             rest = after;
         }
     }
-    let one = |(matrix, out, part): (&Matrix, MatMut<'_, f32>, Range<usize>)| matrix.many(out, x, part);
-    if alone {
-        tasks.into_iter().for_each(one);
-    } else {
-        tasks.into_par_iter().with_max_len(1).for_each(one);
-    }
+    all(tasks, pieces, |(matrix, out, part)| matrix.many(out, x, part));
     out
+}
+
+/// Some tasks, on the pool's threads if they are worth more than one.
+fn all<T: Send, R: Send>(tasks: Vec<T>, pieces: usize, one: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
+    if pieces == 1 {
+        tasks.into_iter().map(one).collect()
+    } else {
+        tasks.into_par_iter().with_max_len(1).map(one).collect()
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{BroadcastContext, ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
 
@@ -35,9 +35,15 @@ impl Team {
         Self::new(std::thread::available_parallelism().map_or(1, usize::from), priority)
     }
 
-    /// Runs work that is parallel through rayon on these threads.
+    /// Runs work that is parallel through rayon on these threads. It is always the first of them that leads: memory comes
+    /// from a heap of the thread that asks for it, and a step that another thread led would leave its gigabyte in another
+    /// heap, of no use to the next.
     pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        self.0.install(work)
+        let work = Mutex::new(Some(work));
+        let taken = || work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let lead = |thread: BroadcastContext<'_>| (thread.index() == 0).then(taken).flatten().map(|work| work());
+        let led = self.0.broadcast(lead).into_iter().flatten().next();
+        led.unwrap_or_else(|| unreachable!("every team has a first thread"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod checkpoint;
+pub mod data;
 pub mod examples;
 pub mod trainer;
 

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
+use super::Plan;
 use super::checkpoint;
-use super::examples::{Carry, Example, Kind, examples};
-use super::{Objective, Plan};
-use crate::agent::prompt::Framing;
+use super::data::{Data, DataSummary};
+use super::examples::{Example, Kind};
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
@@ -15,10 +15,8 @@ use crate::model::memory;
 use crate::model::pack::{self, Packing};
 use crate::model::step::{Buffers, Net};
 use crate::model::team::{Priority, Team};
-use crate::model::tokenizer::Tokenizer;
 use crate::model::tree::TokenTree;
 use crate::model::weights::Trainable;
-use crate::rng::Rng;
 use crate::store::{RunStatus, Store};
 
 /// Gradients are scaled down to this global norm.
@@ -54,110 +52,6 @@ pub enum Event<'a> {
     },
 }
 
-/// What a training set consists of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct DataSummary {
-    /// Demonstrations.
-    pub demonstrations: usize,
-    /// Executed alternatives.
-    pub branches: usize,
-    /// Approved reflections.
-    pub reflections: usize,
-    /// Trees.
-    pub trees: usize,
-    /// Tokens, shared prefixes counted once.
-    pub tokens: usize,
-}
-
-/// The trees a plan trains on, and those held out (every twentieth demonstration, once there are twenty).
-pub struct Data {
-    train: Vec<Example>,
-    held_out: Vec<Example>,
-    /// What they consist of.
-    pub summary: DataSummary,
-}
-
-impl Data {
-    /// Reads the store.
-    pub fn read(store: &Store, plan: &Plan, tokenizer: &Tokenizer, context: usize) -> Result<Self> {
-        let framing = Framing::new(tokenizer)?;
-        let carry = Carry {
-            branches: matches!(plan.objective, Objective::WorldModel | Objective::Joint),
-            reflections: matches!(plan.objective, Objective::Reflection | Objective::Joint),
-        };
-        let demos = store.demonstrations(plan.suite.as_deref(), plan.split.as_deref())?;
-        let mut data = Self { train: Vec::new(), held_out: Vec::new(), summary: DataSummary::default() };
-        for (i, demo) in demos.iter().enumerate() {
-            let trajectory = store.trajectory(demo.id)?;
-            let branches = if carry.branches { store.branches(demo.id)? } else { Vec::new() };
-            let reflections = if carry.reflections { store.approved(demo.id)? } else { Vec::new() };
-            let trees = examples(&framing, &trajectory, &branches, &reflections, carry, context)?;
-            data.summary.demonstrations += 1;
-            data.summary.branches += branches.len();
-            data.summary.reflections += reflections.len();
-            data.summary.trees += trees.len();
-            data.summary.tokens += trees.iter().map(|example| example.tree.len()).sum::<usize>();
-            (if demos.len() >= 20 && i % 20 == 19 { &mut data.held_out } else { &mut data.train }).extend(trees);
-        }
-        if carry.reflections {
-            // States that a person explored and reflected on: only the reflection is a target, not the way there.
-            for id in store.reflected_explorations(plan.suite.as_deref(), plan.split.as_deref())? {
-                let trajectory = store.trajectory(id)?;
-                let reflections = store.approved(id)?;
-                let mut trees = examples(&framing, &trajectory, &[], &reflections, carry, context)?;
-                for kind in trees.iter_mut().flat_map(|tree| &mut tree.kinds) {
-                    if *kind != Kind::Reflection {
-                        *kind = Kind::Context;
-                    }
-                }
-                data.summary.reflections += reflections.len();
-                data.summary.trees += trees.len();
-                data.summary.tokens += trees.iter().map(|example| example.tree.len()).sum::<usize>();
-                data.train.extend(trees);
-            }
-        }
-        let missing =
-            |what: &str, command: &str| Err(Error::new(format!("there is nothing to train on: {what}")).hint(command));
-        if data.summary.demonstrations == 0 {
-            let split =
-                plan.split.as_ref().map_or(String::new(), |split| format!(" of split {split} (--split takes others)"));
-            let hint = "run: foretaste collect demos --suite household --split train --games 50";
-            return missing(&format!("no demonstrations{split}"), hint);
-        }
-        if plan.objective == Objective::WorldModel && data.summary.branches == 0 {
-            return missing("no executed alternatives", "run: foretaste collect branches (after collect demos)");
-        }
-        if plan.objective == Objective::Reflection && data.summary.reflections == 0 {
-            return missing("no approved reflections", "collect reflections, then approve some in Curate");
-        }
-        Ok(data)
-    }
-
-    /// The trees of an update: consecutive in an order that the seed draws anew each epoch, so that it depends on the
-    /// update's number only and a resumed run goes on where it was.
-    fn batch(&self, plan: &Plan, step: u64) -> Vec<Example> {
-        let mixture = plan.objective.mixture(step, plan.steps);
-        let mut picked = Vec::with_capacity(plan.batch);
-        let mut at = step * plan.batch as u64;
-        let mut order: (u64, Vec<usize>) = (u64::MAX, Vec::new());
-        let mut tries = 0;
-        while picked.len() < plan.batch && tries < plan.batch + 4 * self.train.len() {
-            let epoch = at / self.train.len() as u64;
-            if order.0 != epoch {
-                order = (epoch, (0..self.train.len()).collect());
-                Rng::stream(plan.seed ^ epoch, "order").shuffle(&mut order.1);
-            }
-            let mut example = self.train[order.1[(at % self.train.len() as u64) as usize]].clone();
-            if example.weigh(&mixture) {
-                picked.push(example);
-            }
-            at += 1;
-            tries += 1;
-        }
-        picked
-    }
-}
-
 /// Sums over some trees.
 #[derive(Debug, Default)]
 struct Sums {
@@ -171,8 +65,10 @@ struct Sums {
 }
 
 impl Sums {
-    fn mean(&self, slot: usize) -> Option<f64> {
-        (self.counts[slot] > 0.0).then(|| self.nats[slot] / self.counts[slot])
+    /// Nats a token by kind, for the kinds that there are.
+    fn means(&self, names: [&'static str; 3]) -> Vec<(&'static str, f64)> {
+        let of = |slot: usize| self.nats[slot] / self.counts[slot];
+        names.into_iter().enumerate().filter(|(slot, _)| self.counts[*slot] > 0.0).map(|(slot, n)| (n, of(slot))).collect()
     }
 }
 
@@ -272,13 +168,12 @@ pub fn train(
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<i64> {
     let data = Data::read(store, plan, &weights.tokenizer, weights.config.context)?;
-    let fresh = plan.adapter(&weights.config)?;
-    memory_plan(plan, Net { adapter: fresh.as_ref(), ..weights.net() }, &data)?;
+    weights.adapter = plan.adapter(&weights.config)?;
+    let memory = memory_plan(plan, weights.net(), &data)?;
     let config = serde_json::json!({"plan": plan, "data": data.summary, "model": start});
-    let run = store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, plan.steps)?;
-    weights.adapter = fresh;
+    let id = store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, plan.steps)?;
     let optimiser = AdamW::new(&weights.net().shapes());
-    go_on(store, run, plan, &mut weights, optimiser, 0, &data, control, each)
+    Run { id, plan, weights, optimiser, data, memory, step: 0 }.work(store, control, each)
 }
 
 /// Goes on with a run from its newest checkpoint (or from its start, if it has none).
@@ -308,99 +203,105 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
         None => AdamW::new(&shapes),
     };
     let data = Data::read(store, &plan, &weights.tokenizer, weights.config.context)?;
-    go_on(store, run, &plan, &mut weights, optimiser, step, &data, control, each)
+    let memory = memory_plan(&plan, weights.net(), &data)?;
+    Run { id: run, plan: &plan, weights, optimiser, data, memory, step }.work(store, control, each)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one private function that `train` and `resume` share")]
-fn go_on(
-    store: &mut Store,
-    run: i64,
-    plan: &Plan,
-    weights: &mut Trainable,
-    mut optimiser: AdamW,
-    from: u64,
-    data: &Data,
-    control: &Control,
-    each: &mut dyn FnMut(Event<'_>),
-) -> Result<i64> {
-    let _lock = lock_run(store, run)?;
-    let memory = memory_plan(plan, weights.net(), data)?;
-    each(Event::Begun { run, data: &data.summary, memory });
-    store.set_run(run, RunStatus::Running, from, None)?;
-    let mut step = from;
-    let ended = updates(store, run, plan, weights, &mut optimiser, &mut step, data, control, each);
-    match ended {
-        Ok(()) => store.set_run(run, RunStatus::Finished, step, None)?,
-        Err(error) if error.is_cancelled() => {
-            // A clean stop keeps what was learned since the last checkpoint.
-            if store.latest_checkpoint(Some(run))?.is_none_or(|saved| saved.step != step) && step > 0 {
-                let folder = checkpoint::save(store, run, step, weights, &optimiser)?;
-                each(Event::Saved { step, folder: &folder });
+/// A run under way, after so many updates.
+struct Run<'a> {
+    id: i64,
+    plan: &'a Plan,
+    weights: Trainable,
+    optimiser: AdamW,
+    data: Data,
+    memory: memory::Plan,
+    step: u64,
+}
+
+impl Run<'_> {
+    /// Works to the end, or until it is cancelled; the store says how it ended.
+    fn work(mut self, store: &mut Store, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<i64> {
+        let _lock = lock_run(store, self.id)?;
+        each(Event::Begun { run: self.id, data: &self.data.summary, memory: self.memory });
+        store.set_run(self.id, RunStatus::Running, self.step, None)?;
+        match self.updates(store, control, each) {
+            Ok(()) => store.set_run(self.id, RunStatus::Finished, self.step, None)?,
+            Err(error) if error.is_cancelled() => {
+                // A clean stop keeps what was learned since the last checkpoint.
+                let saved = store.latest_checkpoint(Some(self.id))?;
+                if self.step > 0 && saved.is_none_or(|saved| saved.step != self.step) {
+                    self.save(store, each)?;
+                }
+                store.set_run(self.id, RunStatus::Stopped, self.step, None)?;
+                return Err(error);
             }
-            store.set_run(run, RunStatus::Stopped, step, None)?;
-            return Err(error);
+            Err(error) => {
+                store.set_run(self.id, RunStatus::Failed, self.step, Some(error.message()))?;
+                return Err(error);
+            }
         }
-        Err(error) => {
-            store.set_run(run, RunStatus::Failed, step, Some(error.message()))?;
-            return Err(error);
-        }
+        Ok(self.id)
     }
-    Ok(run)
-}
 
-#[expect(clippy::too_many_arguments, reason = "the body of `go_on`, apart so that every way out is handled in one place")]
-fn updates(
-    store: &mut Store,
-    run: i64,
-    plan: &Plan,
-    weights: &mut Trainable,
-    optimiser: &mut AdamW,
-    step: &mut u64,
-    data: &Data,
-    control: &Control,
-    each: &mut dyn FnMut(Event<'_>),
-) -> Result<()> {
-    let team = Team::new(plan.workers, Priority::Background)?;
-    let meter = Meter::new(plan.objective.word(), *step, plan.steps);
-    let (began, shapes) = (Instant::now(), weights.net().shapes());
-    // Time goes on where it was, so that a resumed run's curve by minutes does not fold back.
-    let before = store.metric(run, "loss")?.iter().filter(|point| point.step <= *step).map(|point| point.wall_ms).max();
-    while *step < plan.steps {
-        control.checkpoint()?;
-        let started = Instant::now();
-        let batch = data.batch(plan, *step);
+    fn updates(&mut self, store: &mut Store, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+        let plan = self.plan;
+        let team = Team::new(plan.workers, Priority::Background)?;
+        let meter = Meter::new(plan.objective.word(), self.step, plan.steps);
+        let began = Instant::now();
+        // Time goes on where it was, so that a resumed run's curve by minutes does not fold back.
+        let earlier = store.metric(self.id, "loss")?;
+        let before = earlier.iter().filter(|point| point.step <= self.step).map(|point| point.wall_ms).max();
+        while self.step < plan.steps {
+            control.checkpoint()?;
+            let mut metrics = self.update(&team)?;
+            let saves = self.step.is_multiple_of(plan.save_every) || self.step == plan.steps;
+            if saves {
+                metrics.extend(self.validate(&team)?);
+            }
+            store.add_metrics(self.id, self.step, before.unwrap_or(0) + began.elapsed().as_millis() as i64, &metrics)?;
+            each(Event::Update { step: self.step, metrics: &metrics, progress: meter.at(self.step) });
+            if saves {
+                self.save(store, each)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One update, and what it measured.
+    fn update(&mut self, team: &Team) -> Result<Vec<(&'static str, f64)>> {
+        let (plan, started) = (self.plan, Instant::now());
+        let batch = self.data.batch(plan, self.step);
         let place = |error: Error| {
             let ids: Vec<String> = batch.iter().map(|example| example.trajectory.to_string()).collect();
-            let place = format!("update {} (trajectories {})", *step + 1, ids.join(", "));
+            let place = format!("update {} (trajectories {})", self.step + 1, ids.join(", "));
             error.at(place).hint("lower the learning rate with --rate; the last checkpoint is whole")
         };
-        let net = Net { recompute: plan.recompute, ..weights.net() };
-        let total = sums(&team, net, plan.budget, &batch, true).map_err(place)?;
-        let scale = (1.0 / total.weight.max(1.0)) as f32;
-        let rate = plan.rate_at(*step);
-        let norm =
-            team.run(|| optimiser.step(&shapes, weights.trained(), &total.grads, scale, rate, CLIP)).map_err(place)?;
-        *step += 1;
+        let net = Net { recompute: plan.recompute, ..self.weights.net() };
+        let (shapes, total) = (net.shapes(), sums(team, net, plan.budget, &batch, true).map_err(place)?);
+        let (scale, rate) = ((1.0 / total.weight.max(1.0)) as f32, plan.rate_at(self.step));
+        let (optimiser, trained) = (&mut self.optimiser, self.weights.trained());
+        let norm = team.run(|| optimiser.step(&shapes, trained, &total.grads, scale, rate, CLIP)).map_err(place)?;
+        self.step += 1;
         let speed = total.tokens as f64 / started.elapsed().as_secs_f64();
-        let mut metrics =
-            vec![("loss", total.loss / total.weight.max(1.0)), ("rate", rate), ("norm", norm), ("tokens_per_s", speed)];
-        let means = [("loss_action", 0), ("loss_observation", 1), ("loss_reflection", 2)];
-        metrics.extend(means.iter().filter_map(|(name, slot)| Some((*name, total.mean(*slot)?))));
-        if (*step).is_multiple_of(plan.save_every) || *step == plan.steps {
-            let mut held = data.held_out.clone();
-            let all = super::Mixture { action: 1.0, observation: 1.0, reflection: 1.0 };
-            held.retain_mut(|example| example.weigh(&all));
-            held.truncate(32);
-            let valid = sums(&team, weights.net(), plan.budget, &held, false)?;
-            let names = [("valid_action", 0), ("valid_observation", 1), ("valid_reflection", 2)];
-            metrics.extend(names.iter().filter_map(|(name, slot)| Some((*name, valid.mean(*slot)?))));
-        }
-        store.add_metrics(run, *step, before.unwrap_or(0) + began.elapsed().as_millis() as i64, &metrics)?;
-        each(Event::Update { step: *step, metrics: &metrics, progress: meter.at(*step) });
-        if (*step).is_multiple_of(plan.save_every) || *step == plan.steps {
-            let folder = checkpoint::save(store, run, *step, weights, optimiser)?;
-            each(Event::Saved { step: *step, folder: &folder });
-        }
+        let loss = total.loss / total.weight.max(1.0);
+        let mut metrics = vec![("loss", loss), ("rate", rate), ("norm", norm), ("tokens_per_s", speed)];
+        metrics.extend(total.means(["loss_action", "loss_observation", "loss_reflection"]));
+        Ok(metrics)
     }
-    Ok(())
+
+    /// What held-out trees cost, by kind of token.
+    fn validate(&self, team: &Team) -> Result<Vec<(&'static str, f64)>> {
+        let mut held = self.data.held_out.clone();
+        let all = super::Mixture { action: 1.0, observation: 1.0, reflection: 1.0 };
+        held.retain_mut(|example| example.weigh(&all));
+        held.truncate(32);
+        let valid = sums(team, self.weights.net(), self.plan.budget, &held, false)?;
+        Ok(valid.means(["valid_action", "valid_observation", "valid_reflection"]))
+    }
+
+    fn save(&self, store: &mut Store, each: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+        let folder = checkpoint::save(store, self.id, self.step, &self.weights, &self.optimiser)?;
+        each(Event::Saved { step: self.step, folder: &folder });
+        Ok(())
+    }
 }

@@ -8,7 +8,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::moved;
 use crate::store::{Counts, TrajectorySummary};
 use crate::train::Objective;
-use crate::train::trainer::DataSummary;
+use crate::train::data::DataSummary;
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::Act;
 use crate::tui::theme::{Theme, clean, fit};

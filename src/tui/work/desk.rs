@@ -12,7 +12,8 @@ use crate::experience::{Reflection, Verdict};
 use crate::formats::{self, Observations, Set, story};
 use crate::store::{Filter, Store, Undone};
 use crate::train::alerts::alerts;
-use crate::train::trainer::{Data, is_alive};
+use crate::train::data::Data;
+use crate::train::trainer::is_alive;
 use crate::train::{Objective, Plan, checkpoint};
 use crate::tui::effect::{DeskCmd, Notice, Screen};
 use crate::tui::msg::Msg;
@@ -229,7 +230,7 @@ fn count_sets(root: PathBuf, mail: Mailbox) {
 }
 
 /// What each objective would train on now: alternatives or reflections, trees, tokens.
-fn sets(store: &Store) -> Result<Vec<(Objective, std::result::Result<crate::train::trainer::DataSummary, String>)>> {
+fn sets(store: &Store) -> Result<Vec<(Objective, std::result::Result<crate::train::data::DataSummary, String>)>> {
     let model = checkpoint::load(store, Some("embedded"))?;
     let objectives = [Objective::Imitation, Objective::WorldModel, Objective::Reflection];
     let read = |objective: Objective| {

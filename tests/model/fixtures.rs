@@ -1,0 +1,61 @@
+//! Small models whose differences would show, and what both halves ask of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor, Var};
+use foretaste::control::Cancel;
+use foretaste::model::cache::Recent;
+use foretaste::model::config::Config;
+use foretaste::model::decoder::Decoder;
+use foretaste::model::generate::Prompt;
+use foretaste::model::reference::Reference;
+use foretaste::model::tokenizer::Tokenizer;
+use foretaste::model::weights::Trainable;
+use foretaste::rng::Rng;
+
+/// A small model with larger weights than a fresh one's, so that differences would show.
+pub fn small(kv_heads: usize) -> Trainable {
+    let tokenizer = Arc::new(Tokenizer::train(&["walk to shelf 1".into()], 280).unwrap());
+    let mut config = Config::small(2, 64, tokenizer.vocab()).unwrap();
+    config.kv_heads = kv_heads;
+    let mut fresh = Trainable::fresh(&config, tokenizer, 5);
+    for weights in fresh.weights.iter_mut().filter(|weights| weights.len() > 64) {
+        for w in weights.iter_mut() {
+            *w *= 6.0;
+        }
+    }
+    fresh
+}
+
+/// The same weights as candle variables, and a decoder over them.
+pub fn candle(fresh: &Trainable) -> (HashMap<String, Var>, Reference) {
+    let var = |data: Vec<f32>, shape: Vec<usize>| {
+        Var::from_tensor(&Tensor::from_vec(data, shape, &Device::Cpu).unwrap()).unwrap()
+    };
+    let vars: HashMap<String, Var> =
+        fresh.named().into_iter().map(|(name, data, shape)| (name, var(data, shape))).collect();
+    let tensors = vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
+    (vars, Reference::new(fresh.config.clone(), &tensors).unwrap())
+}
+
+/// The same weights for inference.
+pub fn decoder(fresh: &Trainable) -> Arc<Decoder> {
+    fresh.parts(false).unwrap().build("small").unwrap().decoder
+}
+
+pub fn prompt(decoder: &Decoder, tokens: &[u32]) -> Prompt {
+    Prompt::new(decoder, tokens, &mut Recent::new(0), &Cancel::default()).unwrap()
+}
+
+pub fn nats(prompt: &Prompt, decoder: &Decoder, strings: &[Vec<u32>]) -> Vec<f64> {
+    prompt.score(decoder, strings, &Cancel::default()).unwrap().iter().map(|score| score.nats).collect()
+}
+
+pub fn random_tokens(rng: &mut Rng, count: usize) -> Vec<u32> {
+    (0..count).map(|_| rng.below(250) as u32).collect()
+}
+
+pub fn value(tensor: &Tensor) -> f64 {
+    f64::from(tensor.to_scalar::<f32>().unwrap())
+}

@@ -1,0 +1,221 @@
+//! The training step: trees equal their flattened sequences, gradients agree with autograd and with the loss's slope.
+
+use foretaste::model::adamw::zeros;
+use foretaste::model::lora::{Adapter, LINEARS};
+use foretaste::model::pack::{Packing, batch};
+use foretaste::model::step::{Buffers, Net, step};
+use foretaste::model::team::{Priority, Team};
+use foretaste::model::tree::TokenTree;
+use foretaste::model::weights::Trainable;
+use foretaste::rng::Rng;
+use proptest::prelude::*;
+
+use crate::fixtures::*;
+
+/// Every branch of a random tree as a sequence of its own, with each node's weight counted once or in each sequence.
+fn flattened(tree: &TokenTree, once: bool) -> Vec<TokenTree> {
+    let mut counted = vec![false; tree.len()];
+    let is_parent: Vec<bool> = (0..tree.len()).map(|i| tree.parents.contains(&Some(i))).collect();
+    let mut out = Vec::new();
+    for leaf in (0..tree.len()).filter(|i| !is_parent[*i]) {
+        let mut path = vec![leaf];
+        while let Some(parent) = tree.parents[path[path.len() - 1]] {
+            path.push(parent);
+        }
+        path.reverse();
+        let mut flat = TokenTree::default();
+        let mut above = None;
+        for node in path {
+            let weight = if once && counted[node] { 0.0 } else { tree.weights[node] };
+            counted[node] = true;
+            above = flat.extend(above, &[tree.tokens[node]], weight);
+        }
+        out.push(flat);
+    }
+    out
+}
+
+/// Loss and gradients by hand.
+fn gradient(fresh: &Trainable, trees: &[TokenTree]) -> (f64, Buffers) {
+    let mut grads = zeros(&fresh.net().shapes());
+    let mut loss = 0.0;
+    for tree in trees.iter().filter(|tree| tree.weight() > 0.0) {
+        loss += step(fresh.net(), tree, Some(&mut grads)).unwrap().total;
+    }
+    (loss, grads)
+}
+
+/// An adapter that changes something.
+fn adapted(mut fresh: Trainable, seed: u64) -> Trainable {
+    let mut adapter = Adapter::new(&fresh.config, 3, 5.0, &LINEARS, seed).unwrap();
+    let mut rng = Rng::new(seed);
+    adapter.weights.iter_mut().flatten().for_each(|w| *w = 0.2 * (rng.unit() as f32 - 0.5));
+    fresh.adapter = Some(adapter);
+    fresh
+}
+
+/// Loss and gradients by candle's autograd.
+fn reference(fresh: &Trainable, tree: &TokenTree) -> (f64, Buffers) {
+    let (vars, reference) = candle(fresh);
+    let loss = reference.loss(tree).unwrap();
+    let grads = loss.backward().unwrap();
+    let flat = |name: &String| {
+        let grad = grads.get(vars[name].as_tensor()).unwrap();
+        grad.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+    };
+    (value(&loss), fresh.config.tensors().iter().map(|(name, _)| flat(name)).collect())
+}
+
+/// Relative distance of the worst tensor.
+fn distance(got: &Buffers, want: &Buffers) -> f32 {
+    let one = |(got, want): (&Vec<f32>, &Vec<f32>)| {
+        let norm = want.iter().map(|w| w * w).sum::<f32>().sqrt();
+        let off = got.iter().zip(want).map(|(g, w)| (g - w) * (g - w)).sum::<f32>().sqrt();
+        off / norm.max(1e-3)
+    };
+    got.iter().zip(want).map(one).fold(0.0, f32::max)
+}
+
+fn random_tree(rng: &mut Rng, nodes: usize) -> TokenTree {
+    let mut tree = TokenTree::default();
+    tree.extend(None, &random_tokens(rng, 2), 1.0);
+    for _ in 0..nodes {
+        let (parent, token) = (rng.below(tree.len()), random_tokens(rng, 1));
+        tree.extend(Some(parent), &token, [0.0, 1.0, 0.5][rng.below(3)]);
+    }
+    tree
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn a_tree_has_the_loss_and_gradient_of_its_flattened_sequences(
+        seed in any::<u64>(),
+        nodes in 3usize..24,
+        lora in any::<bool>(),
+        once in any::<bool>(),
+    ) {
+        let fresh = if lora { adapted(small(1), seed) } else { small(1) };
+        let tree = random_tree(&mut Rng::new(seed), nodes);
+        let sequences = flattened(&tree, once);
+        let tree = if once { tree } else { tree.by_multiplicity() };
+        let (loss, grads) = gradient(&fresh, std::slice::from_ref(&tree));
+        let (want_loss, want) = gradient(&fresh, &sequences);
+        prop_assert!((loss - want_loss).abs() <= 1e-5 * want_loss.abs().max(1.0), "{loss} {want_loss}");
+        let off = distance(&grads, &want);
+        prop_assert!(off <= 1e-5, "{off}");
+    }
+
+    #[test]
+    fn an_adapter_has_the_gradient_that_the_chain_rule_gives_and_merges_to_the_same_loss(
+        seed in any::<u64>(),
+        nodes in 6usize..30,
+        kv_heads in 1usize..3,
+    ) {
+        let fresh = small(kv_heads);
+        let mut rng = Rng::new(seed);
+        let tree = random_tree(&mut rng, nodes);
+        prop_assume!(tree.weight() > 0.0);
+        let mut adapter = Adapter::new(&fresh.config, 3, 5.0, &LINEARS[rng.below(3)..], seed).unwrap();
+        let plain = step(fresh.net(), &tree, None).unwrap().total;
+        let untouched = step(Net { adapter: Some(&adapter), ..fresh.net() }, &tree, None).unwrap().total;
+        prop_assert!((plain - untouched).abs() <= 1e-6 * plain.max(1.0), "a fresh adapter changes nothing");
+        for b in adapter.weights.iter_mut().skip(1).step_by(2) {
+            for b in b.iter_mut() {
+                *b = 0.2 * (rng.unit() as f32 - 0.5);
+            }
+        }
+        let net = Net { adapter: Some(&adapter), ..fresh.net() };
+        let mut grads = zeros(&net.shapes());
+        let loss = step(net, &tree, Some(&mut grads)).unwrap().total;
+
+        let mut merged = small(kv_heads);
+        adapter.merge(&mut merged.weights);
+        let (merged_loss, full) = gradient(&merged, std::slice::from_ref(&tree));
+        prop_assert!((loss - merged_loss).abs() <= 1e-5 * loss.max(1.0), "{loss} {merged_loss}");
+        // dA = s·Bᵀ·dW and dB = s·dW·Aᵀ.
+        let (scale, rank) = (adapter.scale(), adapter.rank);
+        let mut want = Buffers::new();
+        for (t, (_, shape)) in fresh.config.tensors().iter().enumerate() {
+            let Some(at) = adapter.pair(t) else { continue };
+            let (out, inner, dw) = (shape[0], shape[1], &full[t]);
+            let (a, b) = (&adapter.weights[at], &adapter.weights[at + 1]);
+            let sum = |terms: usize, f: &dyn Fn(usize) -> f32| (0..terms).map(f).sum::<f32>() * scale;
+            want.push((0..rank * inner).map(|i| sum(out, &|o| b[o * rank + i / inner] * dw[o * inner + i % inner])).collect());
+            want.push((0..out * rank).map(|i| sum(inner, &|j| dw[i / rank * inner + j] * a[i % rank * inner + j])).collect());
+        }
+        let off = distance(&grads, &want);
+        prop_assert!(off <= 1e-4, "{off}");
+
+        let (settings, tensors) = adapter.to_peft("small").unwrap();
+        prop_assert_eq!(Adapter::from_peft(&fresh.config, &settings, &tensors).unwrap(), adapter);
+    }
+
+    #[test]
+    fn packed_forests_give_the_same_sums_and_bits_on_any_number_of_threads(
+        seed in any::<u64>(),
+        threads in 1usize..5,
+        budget in 20usize..120,
+        recompute in any::<bool>(),
+    ) {
+        let fresh = small(1);
+        let mut rng = Rng::new(seed);
+        let mut trees: Vec<TokenTree> = (0..rng.between(1, 3)).map(|_| random_tree(&mut rng, 12)).collect();
+        // One bushy tree that is worth cutting.
+        let mut bush = TokenTree::default();
+        let trunk = bush.extend(None, &random_tokens(&mut rng, 3), 1.0);
+        (0..8).for_each(|_| _ = bush.extend(trunk, &random_tokens(&mut rng, 9), 1.0));
+        trees.push(bush);
+        trees.retain(|tree| tree.weight() > 0.0);
+        let (loss, grads) = gradient(&fresh, &trees);
+        let refs: Vec<&TokenTree> = trees.iter().collect();
+        let packing = Packing::new(&refs, budget);
+        let on = |threads, net| {
+            Team::new(threads, Priority::Interactive).unwrap().run(|| batch(net, &packing, refs.len(), true)).unwrap()
+        };
+        let done = on(1, fresh.net());
+        let again = on(threads, Net { recompute, ..fresh.net() });
+        prop_assert_eq!(&done.grads, &again.grads, "the same bits every time");
+        let sum: f64 = done.losses.iter().map(|loss| loss.total).sum();
+        prop_assert!((loss - sum).abs() <= 1e-5 * loss.abs().max(1.0), "{loss} {sum}");
+        let off = distance(&done.grads, &grads);
+        prop_assert!(off <= 1e-5, "{off}");
+        for (tree, loss) in trees.iter().zip(&done.losses) {
+            let mut nodes: Vec<usize> = loss.nats.iter().map(|(node, _)| *node).collect();
+            nodes.sort_unstable();
+            let targets = (0..tree.len()).filter(|i| tree.weights[*i] != 0.0 && tree.parents[*i].is_some());
+            prop_assert_eq!(nodes, targets.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_gradient_is_the_slope_of_the_loss(seed in any::<u64>(), lora in any::<bool>()) {
+        let mut fresh = if lora { adapted(small(1), seed) } else { small(1) };
+        let mut rng = Rng::new(seed);
+        let tree = random_tree(&mut rng, 20);
+        let (_, grads) = gradient(&fresh, std::slice::from_ref(&tree));
+        // Along the gradient itself, where the slope is its length and far above rounding.
+        let length = grads.iter().flatten().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt();
+        prop_assume!(length > 1e-3);
+        let reach = 2e-3;
+        let mut at = |by: f64| {
+            let by = (by / length) as f32;
+            fresh.trained().iter_mut().flatten().zip(grads.iter().flatten()).for_each(|(w, g)| *w += by * g);
+            step(fresh.net(), &tree, None).unwrap().total
+        };
+        let slope = (at(reach) - at(-2.0 * reach)) / (2.0 * reach);
+        prop_assert!((slope - length).abs() < 0.02 * length, "{slope} {length}");
+    }
+
+    #[test]
+    fn the_hand_written_step_agrees_with_autograd(seed in any::<u64>(), nodes in 3usize..40, kv_heads in 1usize..3) {
+        let fresh = small(kv_heads);
+        let tree = random_tree(&mut Rng::new(seed), nodes);
+        prop_assume!(tree.weight() > 0.0);
+        let (loss, grads) = gradient(&fresh, std::slice::from_ref(&tree));
+        let (want_loss, want) = reference(&fresh, &tree);
+        prop_assert!((loss - want_loss).abs() <= 1e-5 * want_loss.abs().max(1.0), "{loss} {want_loss}");
+        let off = distance(&grads, &want);
+        prop_assert!(off <= 1e-4, "{off}");
+    }
+}
