@@ -159,11 +159,12 @@ fn on_terminal(app: &App, width: u16, height: u16) -> (String, Vec<u8>) {
 }
 
 /// The keys that lead from a fresh screen into each popup and mode.
-const MODES: [(Screen, &str, &str); 13] = [
+const MODES: [(Screen, &str, &str); 14] = [
     (Screen::Explore, "help", "?"),
     (Screen::Explore, "palette", ":"),
     (Screen::Explore, "action", "a"),
     (Screen::Explore, "nodes", "b"),
+    (Screen::Explore, "sampling", "p"),
     (Screen::Explore, "collect", "c"),
     (Screen::Explore, "hidden", "H"),
     (Screen::Explore, "quit", "q"),

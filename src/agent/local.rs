@@ -61,6 +61,14 @@ impl LocalAgent {
         self.model.tokenizer.decode_all(&tokens)
     }
 
+    /// Samples actions as free text.
+    pub fn sample(&mut self, state: &State, count: usize, how: Sampling, seed: u64) -> Result<Vec<String>> {
+        let prompt = self.prompt(state)?;
+        let starts = vec![Framing::new(&self.model.tokenizer)?.act(); count];
+        let found = self.decode(&prompt, &starts, (PROPOSAL, how, seed), &mut |_, _| true)?;
+        found.iter().map(|tokens| Ok(self.model.tokenizer.decode(tokens)?.trim().to_string())).collect()
+    }
+
     /// Decodes a continuation for each start, on the agent's threads.
     fn decode(
         &self,
@@ -90,10 +98,7 @@ impl Policy for LocalAgent {
     }
 
     fn propose(&mut self, state: &State, count: usize, seed: u64) -> Result<Vec<String>> {
-        let prompt = self.prompt(state)?;
-        let starts = vec![Framing::new(&self.model.tokenizer)?.act(); count];
-        let found = self.decode(&prompt, &starts, (PROPOSAL, Sampling::at(1.0), seed), &mut |_, _| true)?;
-        found.iter().map(|tokens| Ok(self.model.tokenizer.decode(tokens)?.trim().to_string())).collect()
+        self.sample(state, count, Sampling::at(1.0), seed)
     }
 }
 

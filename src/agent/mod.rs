@@ -3,6 +3,7 @@
 //! The three traits are what the rest of the program knows; [`local::LocalAgent`] answers them with a model in this
 //! process, [`template::Template`] writes reflections with no model at all.
 
+pub mod choosing;
 pub mod local;
 pub mod prompt;
 pub mod template;

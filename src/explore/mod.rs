@@ -2,8 +2,11 @@
 //!
 //! Going back is choosing another node; trying an alternative is a step on a fork. Knows nothing of screens.
 
+mod nodes;
 mod reflect;
 mod view;
+
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +15,12 @@ pub use view::{Outcome, TrunkLine, View};
 
 use crate::collect::{Yardstick, step_of, trajectory_at, try_action};
 use crate::control::Cancel;
-use crate::env::{Environment, Expert, Experts, Opened, Silence, Suite, Voice};
+use crate::env::{Environment, Expert, Experts, Opened, Silence, Suite, Turn, Voice};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Effect, Purpose, State, Trajectory};
+
+/// How many steps policy or expert play on from a what-if.
+pub const ON: usize = 20;
 
 /// The name under which a person acts, and is the expert.
 pub const HUMAN: &str = "human";
@@ -24,6 +30,7 @@ struct Node {
     parent: Option<usize>,
     action: String,
     source: String,
+    name: String,
     depth: usize,
     env: Box<dyn Environment>,
 }
@@ -38,6 +45,12 @@ pub struct Remembered {
     asked: Option<String>,
     /// Parent, action and source of each node after the first.
     steps: Vec<(usize, String, String)>,
+    /// Nodes with names.
+    #[serde(default)]
+    names: Vec<(usize, String)>,
+    /// Nodes that were taken out.
+    #[serde(default)]
+    gone: Vec<usize>,
     at: usize,
 }
 
@@ -63,6 +76,8 @@ pub struct Session {
     /// What a person should know about the task.
     pub warning: Option<String>,
     nodes: Vec<Node>,
+    /// Nodes taken out with all below them, the latest last.
+    gone: Vec<usize>,
     at: usize,
 }
 
@@ -76,8 +91,9 @@ impl Session {
             name => opened.experts.get(name).or_else(|_| opened.experts.get(None)).map_or(HUMAN, Expert::name),
         };
         let Opened { env, experts, limit, warning, .. } = opened;
-        let root = Node { parent: None, action: String::new(), source: String::new(), depth: 0, env };
-        Ok(Self { start, experts, asked: asked.to_string(), limit, warning, nodes: vec![root], at: 0 })
+        let (action, source, name) = Default::default();
+        let root = Node { parent: None, action, source, name, depth: 0, env };
+        Ok(Self { start, experts, asked: asked.to_string(), limit, warning, nodes: vec![root], gone: Vec::new(), at: 0 })
     }
 
     /// Who is asked to speak as the expert.
@@ -101,19 +117,26 @@ impl Session {
             session.goto(*parent)?;
             session.step(action, source)?;
         }
+        for (node, name) in &remembered.names {
+            session.name(*node, name)?;
+        }
         session.goto(remembered.at)?;
+        session.gone = remembered.gone.iter().copied().filter(|node| *node < session.nodes.len()).collect();
         Ok(session)
     }
 
     /// What to remember.
     pub fn remember(&self) -> Remembered {
         let steps = self.nodes.iter().filter_map(|n| Some((n.parent?, n.action.clone(), n.source.clone())));
+        let names = self.nodes.iter().enumerate().filter(|(_, node)| !node.name.is_empty());
         Remembered {
             suite: self.start.suite.clone(),
             split: self.start.split.clone(),
             task_id: self.start.task_id.clone(),
             asked: Some(self.asked.clone()),
             steps: steps.collect(),
+            names: names.map(|(node, n)| (node, n.name.clone())).collect(),
+            gone: self.gone.clone(),
             at: self.at,
         }
     }
@@ -134,13 +157,15 @@ impl Session {
         let action = action.trim();
         let known = self.nodes.iter().position(|node| node.parent == Some(self.at) && node.action == action);
         if let Some(known) = known {
+            self.gone.retain(|gone| *gone != known);
             self.at = known;
             return Ok(());
         }
         let mut env = self.env().fork()?;
         env.step(action)?;
         let depth = self.nodes[self.at].depth + 1;
-        self.nodes.push(Node { parent: Some(self.at), action: action.into(), source: source.into(), depth, env });
+        let (action, source, name) = (action.to_string(), source.to_string(), String::new());
+        self.nodes.push(Node { parent: Some(self.at), action, source, name, depth, env });
         self.at = self.nodes.len() - 1;
         Ok(())
     }
@@ -173,7 +198,11 @@ impl Session {
 
     /// The nodes from the start to the current one.
     fn path(&self) -> Vec<usize> {
-        let mut path = vec![self.at];
+        self.path_to(self.at)
+    }
+
+    fn path_to(&self, node: usize) -> Vec<usize> {
+        let mut path = vec![node];
         while let Some(parent) = self.nodes[path[path.len() - 1]].parent {
             path.push(parent);
         }
@@ -230,6 +259,22 @@ impl Session {
         trajectory.steps.push(step_of(env.as_ref(), action, HUMAN));
         let state = trajectory.state(trajectory.steps.len());
         Ok((env, state))
+    }
+
+    /// How the expert would go on from what an action leads to, in words: at most [`ON`] steps, and two seconds.
+    pub fn expert_goes_on(&self, action: &str) -> Result<String> {
+        let (mut env, began) = (self.env().fork()?, Instant::now());
+        env.step(action)?;
+        let asked = Some(self.asked.as_str()).filter(|asked| *asked != HUMAN);
+        let mut done = 0;
+        while !env.turn().done && done < ON && began.elapsed() < Duration::from_secs(2) {
+            match self.experts.advise(asked, env.as_ref(), &Cancel::default()) {
+                Ok(voice) => env.step(&voice.advice.action)?,
+                Err(why) => return Ok(format!("expert on from there: silent after {done} more ({why})")),
+            }
+            done += 1;
+        }
+        Ok(format!("expert on from there: {}", went(env.turn(), done)))
     }
 
     /// The way here and the expert's step from here, with what was executed beside it: what a reflection is written
@@ -290,23 +335,14 @@ impl Session {
             state: trajectory.state(trajectory.steps.len()),
         })
     }
+}
 
-    /// The tree in depth-first order, children in the order they were first visited.
-    fn trunk(&self, path: &[usize]) -> Vec<TrunkLine> {
-        let mut lines = Vec::with_capacity(self.nodes.len());
-        let mut stack = vec![0];
-        while let Some(at) = stack.pop() {
-            let node = &self.nodes[at];
-            lines.push(TrunkLine {
-                node: at,
-                depth: node.depth,
-                action: node.action.clone(),
-                source: node.source.clone(),
-                on_path: path.contains(&at),
-            });
-            stack.extend((0..self.nodes.len()).rev().filter(|child| self.nodes[*child].parent == Some(at)));
-        }
-        lines
+/// How an episode that was played on stands after so many steps, in words.
+pub fn went(turn: &Turn, steps: usize) -> String {
+    match (turn.success, turn.done) {
+        (true, _) => format!("solved in {steps} more"),
+        (_, true) => format!("over, not solved, after {steps} more"),
+        _ => format!("not solved in {steps} more"),
     }
 }
 

@@ -31,6 +31,8 @@ pub struct TrunkLine {
     pub action: String,
     /// Who chose that.
     pub source: String,
+    /// What a person calls it; mostly empty.
+    pub name: String,
     /// Whether it lies on the path to the current node.
     pub on_path: bool,
 }

@@ -1,6 +1,7 @@
 //! What the interface asks for, as data: the only thing that screens and threads share besides messages.
 
 use crate::agent::Case;
+use crate::agent::choosing::Choosing;
 use crate::collect::Scope;
 use crate::error::Error;
 use crate::experience::{Purpose, Reflection, State};
@@ -111,6 +112,14 @@ pub enum WorldCmd {
     Back,
     /// Go to a node.
     Goto(usize),
+    /// Name a node.
+    Name(usize, String),
+    /// Take a node out of the tree, with everything below it.
+    Remove(usize),
+    /// Put back what was taken out last.
+    PutBack,
+    /// Say how two nodes differ.
+    Compare(usize, usize),
     /// Execute actions on forks of a node.
     Execute(usize, Vec<(String, String)>),
     /// Let the next expert speak.
@@ -119,6 +128,8 @@ pub enum WorldCmd {
     Keep(Vec<(State, Vec<Outcome>)>),
     /// Let the policy play on from what these actions of a node lead to.
     GoOn(usize, Vec<String>),
+    /// Let the expert do so.
+    ExpertGoesOn(usize, Vec<String>),
     /// Save the state with what was executed in it, and a reflection about it.
     Reflect(Vec<Outcome>),
     /// Go to step `t` of a stored trajectory, verified.
@@ -136,8 +147,8 @@ pub struct Look {
     pub actions: Vec<String>,
     /// The expert's action, if there is one: it is predicted too, and is no alternative.
     pub expert: Option<String>,
-    /// How many alternatives.
-    pub k: usize,
+    /// How alternatives are chosen.
+    pub choosing: Choosing,
 }
 
 /// Two models on one state.

@@ -57,6 +57,10 @@ pub enum Act {
     Reflect,
     /// Let the policy play on from each outcome.
     GoOn,
+    /// Let the expert do so.
+    ExpertGoesOn,
+    /// How alternatives are chosen.
+    Sampling,
     /// List the surprises.
     Surprises,
     /// Look for surprises anew.
@@ -188,6 +192,14 @@ const EXPLORE: &[Row] = &[
     ("reflect", "R", Act::Reflect, "reflect", "write a reflection from the executed outcomes, and review it in Curate"),
     ("prompt", "P", Act::Prompt, "", "the exact prompt the model is given here, and its raw replies"),
     ("go-on", "o", Act::GoOn, "go on", "let the policy play on from each outcome, and see what comes of it"),
+    ("expert-goes-on", "O", Act::ExpertGoesOn, "", "let the expert play on from each outcome instead"),
+    (
+        "sampling",
+        "p",
+        Act::Sampling,
+        "sampling",
+        "how alternatives are chosen: by whom, how many, temperature, top-p, seed",
+    ),
     (
         "surprises",
         "S",

@@ -28,6 +28,7 @@ use ratatui::DefaultTerminal;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::agent::choosing::Choosing;
 use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -52,7 +53,7 @@ const SOON: Duration = Duration::from_millis(45);
 pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<()> {
     // Opened here first: what is wrong with the data directory is said before the screen is taken.
     let store = Store::open(root)?;
-    let (screen, theme) = (store.setting("screen")?, store.setting("theme")?);
+    let (screen, theme, sampling) = (store.setting("screen")?, store.setting("theme")?, store.setting("sampling")?);
     drop(store);
     let settings = Settings::load(&root.join("config.toml"))?;
     let keymap = Keymap::load(&root.join("keys.toml"))?;
@@ -74,6 +75,8 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     app.keymap = keymap;
     let chosen = theme.and_then(|word| Palette::from_word(&word));
     app.theme.palette = chosen.or(settings.palette()?).unwrap_or_default();
+    let sampling = sampling.and_then(|text| serde_json::from_str(&text).ok()).filter(Choosing::is_sound);
+    app.explore.choosing = sampling.unwrap_or_default();
     app.data.root = root.display().to_string();
     let (hands, ended) = runtime.block_on(live(&mut terminal, &mut app, hands, rx, screen.as_deref()));
     _ = execute!(std::io::stdout(), DisableBracketedPaste);

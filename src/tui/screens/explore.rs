@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 
 use super::moved;
+use crate::agent::choosing::Choosing;
 use crate::agent::likeliest;
 use crate::experience;
 use crate::explore::{HUMAN, Outcome, View};
 use crate::surprise::Surprise;
-use crate::tui::effect::{Effect, JobCmd, Look, WorldCmd};
+use crate::tui::effect::{DeskCmd, Effect, JobCmd, Look, WorldCmd};
 use crate::tui::keys::{Act, Direction};
 use crate::tui::words::fuzzy;
 
-/// Alternatives shown at first, and by how many `s` adds.
-const K: usize = 4;
+/// Alternatives that `s` adds.
+const MORE: usize = 4;
 
 /// What Explore is told.
 #[derive(Debug)]
@@ -61,8 +62,12 @@ pub enum Typing {
     Action(String),
     /// A node of the tree is being chosen; the index of its line.
     Node(usize),
+    /// A node is being named.
+    Name(usize, String),
     /// A surprise is being chosen; its index.
     Surprise(usize),
+    /// How alternatives are chosen is being set; the row.
+    Sampling(usize),
 }
 
 /// The screen's state.
@@ -100,8 +105,13 @@ pub struct State {
     pub went_on: HashMap<String, String>,
     /// In how many of the states walked through the policy's likeliest action is the expert's, of how many known.
     pub agreed: (usize, usize),
+    /// How alternatives are chosen.
+    pub choosing: Choosing,
+    /// The node that another is to be compared with.
+    pub marked: Option<usize>,
     ticket: u64,
-    k: usize,
+    /// How many more of them were asked for in this state.
+    more: usize,
     /// What was thought and tried in states of this task, so that going back shows it at once.
     known: HashMap<experience::State, Known>,
     /// What was executed in states of this task; kept with a demonstration.
@@ -146,7 +156,7 @@ impl State {
         found
     }
 
-    fn look(&mut self) -> Vec<Effect> {
+    pub(super) fn look(&mut self) -> Vec<Effect> {
         self.ticket += 1;
         let Some(view) = self.view.as_ref().filter(|view| !view.done) else { return Vec::new() };
         let expert = view.expert.as_ref().map(|(_, advice)| advice.action.clone());
@@ -155,7 +165,7 @@ impl State {
             state: view.state.clone(),
             actions: view.admissible.clone(),
             expert,
-            k: self.k.max(K),
+            choosing: Choosing { k: self.choosing.k + self.more, ..self.choosing },
         }))]
     }
 
@@ -215,7 +225,7 @@ impl State {
         let Some(view) = &self.view else { return !matches!(act, Act::Enter | Act::Number(_) | Act::TakeSelected) };
         match act {
             Act::Enter => !view.done && view.expert.is_some() && !self.hidden,
-            Act::Number(_) | Act::GoOn => !self.chosen.is_empty() && !self.hidden,
+            Act::Number(_) | Act::GoOn | Act::ExpertGoesOn => !self.chosen.is_empty() && !self.hidden,
             Act::More | Act::TakeSelected | Act::TypeAction | Act::Prompt => !view.done,
             Act::Reflect => !view.done && view.expert.is_some() && !self.outcomes.is_empty(),
             Act::Undo => view.depth > 0,
@@ -241,6 +251,20 @@ impl State {
         Some(view.observation.clone())
     }
 
+    /// Chooses alternatives in another way from now on.
+    pub(super) fn choose_by(&mut self, choosing: Choosing) -> Vec<Effect> {
+        if choosing == self.choosing {
+            return Vec::new();
+        }
+        (self.choosing, self.more) = (choosing, 0);
+        self.known.clear();
+        self.forget();
+        let mut effects = self.look();
+        let text = serde_json::to_string(&choosing).unwrap_or_default();
+        effects.push(Effect::Desk(DeskCmd::Remember("sampling", text)));
+        effects
+    }
+
     fn forget(&mut self) {
         self.shares = None;
         self.chosen.clear();
@@ -256,6 +280,7 @@ impl State {
             Msg::View { view, place, of } => {
                 let another = self.view.as_ref().is_none_or(|old| old.task_id != view.task_id);
                 if another {
+                    self.marked = None;
                     self.tried.clear();
                 }
                 // Another expert says other things about the same state.
@@ -263,7 +288,7 @@ impl State {
                     self.known.clear();
                 }
                 let known = self.known.get(&view.state).cloned();
-                (self.view, self.place, self.selected, self.k) = (Some(*view), (place, of), 0, K);
+                (self.view, self.place, self.selected, self.more) = (Some(*view), (place, of), 0, 0);
                 self.scroll = 0;
                 self.forget();
                 self.agreed = self.agreement();
@@ -338,7 +363,7 @@ impl State {
             }
             Act::Undo => world(WorldCmd::Back),
             Act::More => {
-                self.k += K;
+                self.more += MORE;
                 self.look()
             }
             Act::Keep => {
@@ -346,13 +371,19 @@ impl State {
                 world(WorldCmd::Keep(tried.collect()))
             }
             Act::Reflect => world(WorldCmd::Reflect(self.outcomes.clone())),
-            Act::GoOn => {
+            Act::GoOn | Act::ExpertGoesOn => {
                 let Some(view) = &self.view else { return Vec::new() };
                 let actions = self.what_ifs();
-                for action in &actions {
-                    self.went_on.insert(action.clone(), "plays on…".into());
-                }
-                world(WorldCmd::GoOn(view.node, actions))
+                let (who, ask): (_, fn(usize, Vec<String>) -> WorldCmd) = match act {
+                    Act::GoOn => ("policy", WorldCmd::GoOn),
+                    _ => ("expert", WorldCmd::ExpertGoesOn),
+                };
+                self.went_on = actions.iter().map(|action| (action.clone(), format!("{who} plays on…"))).collect();
+                world(ask(view.node, actions))
+            }
+            Act::Sampling => {
+                self.typing = Some(Typing::Sampling(0));
+                Vec::new()
             }
             Act::Prompt => {
                 let Some(view) = &self.view else { return Vec::new() };

@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use super::explore::{State, Typing};
 use super::moved;
+use crate::agent::choosing::Choosing;
 use crate::tui::effect::{Effect, WorldCmd};
 use crate::tui::keys::Direction;
 
@@ -25,15 +26,10 @@ impl State {
                     }
                     Vec::new()
                 }
-                KeyCode::Backspace => {
-                    text.pop();
+                code => {
+                    typed(text, code);
                     Vec::new()
                 }
-                KeyCode::Char(c) => {
-                    text.push(c);
-                    Vec::new()
-                }
-                _ => Vec::new(),
             },
             Typing::Surprise(at) => {
                 match key.code {
@@ -50,29 +46,73 @@ impl State {
                 }
                 Vec::new()
             }
-            Typing::Node(at) => {
-                let lines = self.view.as_ref().map(|view| view.trunk.as_slice()).unwrap_or_default();
+            Typing::Sampling(row) => {
+                let mut choosing = self.choosing;
                 match key.code {
-                    KeyCode::Esc | KeyCode::Char('q' | 'b') => return Some(Vec::new()),
-                    KeyCode::Enter => {
-                        let node = lines.get(*at).map(|line| line.node);
-                        return Some(node.map(|node| Effect::World(WorldCmd::Goto(node))).into_iter().collect());
-                    }
-                    KeyCode::Char('j') | KeyCode::Down => *at = moved(*at, lines.len(), Direction::Down),
-                    KeyCode::Char('k') | KeyCode::Up => *at = moved(*at, lines.len(), Direction::Up),
+                    KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'p') => return Some(Vec::new()),
+                    KeyCode::Char('j') | KeyCode::Down => *row = moved(*row, Choosing::ROWS, Direction::Down),
+                    KeyCode::Char('k') | KeyCode::Up => *row = moved(*row, Choosing::ROWS, Direction::Up),
+                    KeyCode::Char('l' | '+' | '=' | ' ') | KeyCode::Right => choosing.change(*row, true),
+                    KeyCode::Char('h' | '-') | KeyCode::Left => choosing.change(*row, false),
                     _ => {}
                 }
-                Vec::new()
+                self.choose_by(choosing)
             }
+            Typing::Node(at) => return Some(self.choosing_a_node(*at, key.code)),
+            Typing::Name(node, text) => match key.code {
+                KeyCode::Esc => return Some(Vec::new()),
+                KeyCode::Enter => return Some(vec![Effect::World(WorldCmd::Name(*node, text.clone()))]),
+                code => {
+                    typed(text, code);
+                    Vec::new()
+                }
+            },
         };
         self.typing = Some(typing);
         Some(effects)
     }
 
+    /// A key while a node is chosen. The list stays open but for Enter and Esc.
+    fn choosing_a_node(&mut self, at: usize, code: KeyCode) -> Vec<Effect> {
+        let Some(view) = &self.view else { return Vec::new() };
+        let (count, here) = (view.trunk.len(), view.node);
+        let at = at.min(count.saturating_sub(1));
+        let Some(node) = view.trunk.get(at).map(|line| line.node) else { return Vec::new() };
+        let world = |command: WorldCmd| vec![Effect::World(command)];
+        let (next, effects) = match code {
+            KeyCode::Esc | KeyCode::Char('q' | 'b') => return Vec::new(),
+            KeyCode::Enter => return world(WorldCmd::Goto(node)),
+            KeyCode::Char('n') => {
+                self.typing = Some(Typing::Name(node, view.trunk[at].name.clone()));
+                return Vec::new();
+            }
+            KeyCode::Char('c') => return world(WorldCmd::Compare(self.marked.unwrap_or(here), node)),
+            KeyCode::Char('d') => (at, world(WorldCmd::Remove(node))),
+            KeyCode::Char('u') => (at, world(WorldCmd::PutBack)),
+            KeyCode::Char(' ') => {
+                self.marked = if self.marked == Some(node) { None } else { Some(node) };
+                (at, Vec::new())
+            }
+            KeyCode::Char('j') | KeyCode::Down => (moved(at, count, Direction::Down), Vec::new()),
+            KeyCode::Char('k') | KeyCode::Up => (moved(at, count, Direction::Up), Vec::new()),
+            _ => (at, Vec::new()),
+        };
+        self.typing = Some(Typing::Node(next));
+        effects
+    }
+
     /// Takes pasted text.
     pub fn paste(&mut self, pasted: &str) {
-        if let Some(Typing::Action(text)) = &mut self.typing {
+        if let Some(Typing::Action(text) | Typing::Name(_, text)) = &mut self.typing {
             text.push_str(pasted.lines().next().unwrap_or_default());
         }
+    }
+}
+
+fn typed(text: &mut String, code: KeyCode) {
+    match code {
+        KeyCode::Backspace => _ = text.pop(),
+        KeyCode::Char(c) => text.push(c),
+        _ => {}
     }
 }

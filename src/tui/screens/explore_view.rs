@@ -6,14 +6,16 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
+use unicode_width::UnicodeWidthStr;
 
 use super::explore::{Panel, State, Typing};
+use crate::agent::choosing::{Choosing, Proposer};
 use crate::env::Silence;
 use crate::experience::{Effect, word_f1};
 use crate::explore::{Outcome, View};
 use crate::surprise::Surprise;
 use crate::tui::theme::{Theme, centered, clean, fit};
-use crate::tui::words::difference;
+use crate::tui::words::{difference, input_line};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -42,7 +44,9 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     }
     match &state.typing {
         Some(Typing::Action(text)) => draw_typing(state, text, theme, frame, body),
-        Some(Typing::Node(at)) => draw_nodes(view, *at, theme, frame, body),
+        Some(Typing::Node(at)) => draw_nodes(state, view, *at, theme, frame, body),
+        Some(Typing::Name(_, text)) => draw_name(text, theme, frame, body),
+        Some(Typing::Sampling(at)) => draw_sampling(&state.choosing, *at, theme, frame, body),
         Some(Typing::Surprise(at)) => draw_surprises(&state.surprises, *at, theme, frame, body),
         None => {}
     }
@@ -93,7 +97,8 @@ fn trunk_line<'a>(view: &View, at: usize, theme: Theme, width: usize) -> Line<'a
     let line = &view.trunk[at];
     let current = line.node == view.node;
     let mark = if current { theme.glyph("▶", ">") } else { " " };
-    let name = if line.action.is_empty() { "start".to_string() } else { clean(&line.action) };
+    let action = if line.action.is_empty() { "start".to_string() } else { clean(&line.action) };
+    let name = if line.name.is_empty() { action } else { format!("\"{}\" {action}", clean(&line.name)) };
     let branch = if line.on_path { "" } else { theme.glyph("└ ", "` ") };
     let text = fit(&format!("{mark}{:>2} {} {branch}{name}", line.depth, letter(&line.source)), width);
     let style = if current {
@@ -172,7 +177,12 @@ fn draw_admissible(state: &State, view: &View, theme: Theme, frame: &mut Frame<'
 }
 
 fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let title = format!("What if · {}", if state.model.is_empty() { "loading the model…" } else { &state.model });
+    let how = match state.choosing {
+        Choosing { proposer: Proposer::Likeliest, .. } => String::new(),
+        Choosing { proposer: Proposer::Uniform, seed, .. } => format!(" · uniform, seed {seed}"),
+        Choosing { temperature, top_p, seed, .. } => format!(" · T {temperature}, top-p {top_p}, seed {seed}"),
+    };
+    let title = format!("What if · {}{how}", if state.model.is_empty() { "loading the model…" } else { &state.model });
     let block = theme.panel(&title);
     let inner = block.inner(area);
     let mut lines: Vec<Line<'_>> = Vec::new();
@@ -309,7 +319,7 @@ fn cell(
         lines.push(Line::from(vec![label("   actual    "), Span::raw(actual)]));
     }
     if let Some(how) = state.went_on.get(action) {
-        lines.push(Line::styled(format!("   policy on from there: {}", clean(how)), theme.key()));
+        lines.push(Line::styled(format!("   {}", clean(how)), theme.key()));
     }
     if !tag.is_empty() {
         lines.push(Line::styled(format!("   {tag}"), if outcome.success { theme.good() } else { theme.dim() }));
@@ -346,17 +356,64 @@ fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, a
     draw_admissible(state, view, theme, frame, list, text);
 }
 
-fn draw_nodes(view: &View, at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let area = centered(area, 64, view.trunk.len() as u16 + 2);
+fn draw_sampling(choosing: &Choosing, at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 64, Choosing::ROWS as u16 + 5);
     frame.render_widget(Clear, area);
-    let block = theme.panel("Go to · j k choose · ⏎ go · Esc leave");
+    let Choosing { proposer, k, temperature, top_p, seed } = choosing;
+    let what = match proposer {
+        Proposer::Likeliest => "the policy's likeliest actions",
+        Proposer::Sampled => "drawn by the policy's shares",
+        Proposer::Uniform => "drawn uniformly, as the paper does",
+    };
+    let rows = [
+        ("proposer", format!("{} - {what}", proposer.word())),
+        ("K", k.to_string()),
+        ("temperature", format!("{temperature}")),
+        ("top-p", format!("{top_p}")),
+        ("seed", seed.to_string()),
+    ];
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for (i, (name, value)) in rows.into_iter().enumerate() {
+        let idle = matches!((i, proposer), (2 | 3, Proposer::Likeliest | Proposer::Uniform) | (4, Proposer::Likeliest));
+        let style = if i == at { theme.selected() } else { Style::new() };
+        let value = Span::styled(value, if idle { theme.dim() } else { Style::new() });
+        lines.push(Line::from(vec![Span::styled(format!(" {name:<12} "), style), Span::raw(" "), value]));
+    }
+    lines.extend([
+        Line::default(),
+        Line::styled(" Alternatives of this and of later states; kept for next time.", theme.dim()),
+    ]);
+    let block = theme.panel("Alternatives · j k choose · h l change · Enter done");
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn draw_name(text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 56, 3);
+    frame.render_widget(Clear, area);
+    let block = theme.panel("Name of this node · ⏎ done · Esc leave");
+    let line = input_line(text, text.width(), theme);
+    frame.render_widget(Paragraph::new(line).block(block), area);
+}
+
+fn draw_nodes(state: &State, view: &View, at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 76, view.trunk.len() as u16 + 4);
+    frame.render_widget(Clear, area);
+    let block = theme.panel("Nodes · j k choose · ⏎ go · Esc leave");
     let inner = block.inner(area);
-    let from = (at + 1).saturating_sub(inner.height as usize);
+    let at = at.min(view.trunk.len().saturating_sub(1));
+    let rows = inner.height.saturating_sub(2) as usize;
+    let from = (at + 1).saturating_sub(rows);
     let line = |i: usize| {
         let line = trunk_line(view, i, theme, inner.width as usize);
         if i == at { line.style(theme.selected()) } else { line }
     };
-    let lines: Vec<Line<'_>> = (from..view.trunk.len()).map(line).collect();
+    let mut lines: Vec<Line<'_>> = (from..view.trunk.len()).take(rows).map(line).collect();
+    let marked = state.marked.and_then(|node| view.trunk.iter().find(|line| line.node == node));
+    let with = marked.map_or("where you stand".into(), |line| format!("step {} {}", line.depth, clean(&line.action)));
+    lines.extend([
+        Line::styled(fit(&format!(" c compares with {with}"), inner.width as usize), theme.dim()),
+        Line::styled(" space mark · n name · d delete (with all below) · u undo", theme.dim()),
+    ]);
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 

@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::{Mailbox, worker};
+use crate::agent::choosing::Choosing;
 use crate::agent::local::LocalAgent;
 use crate::agent::{Case, Policy, Reflector, WorldModel, likeliest, shares};
 use crate::control::Cancel;
 use crate::env::Environment;
 use crate::error::{Error, Result};
 use crate::experience::State;
+use crate::explore::{ON, went};
+use crate::model::sampler::Sampling;
 use crate::model::team::{self, Priority};
 use crate::store::Store;
 use crate::train::checkpoint;
@@ -29,9 +32,6 @@ enum Command {
 
 /// An action, the world after it, and the state it is in.
 type Fork = (String, Box<dyn Environment>, State);
-
-/// How many steps the policy plays on.
-const ON: usize = 20;
 
 /// The door by which the world hands over forks to be played on from.
 pub struct PlayOn(mpsc::Sender<Command>);
@@ -143,7 +143,7 @@ fn answer(agent: &mut LocalAgent, command: Command, mail: &Mailbox) -> Result<()
         }
         Command::GoOn(node, forks) => {
             for (action, env, state) in forks {
-                let how = play(agent, env, state)?;
+                let how = format!("policy on from there: {}", play(agent, env, state)?);
                 mail.send(Msg::Explore(explore::Msg::WentOn(node, action, how)));
             }
         }
@@ -192,12 +192,8 @@ fn play(agent: &mut LocalAgent, mut env: Box<dyn Environment>, mut state: State)
         state.history.push((action.clone(), env.turn().observation.to_string()));
         done.push(action);
     }
-    let last = done.last().map_or(String::new(), |action| format!(" (last: {action})"));
-    Ok(match (env.turn().success, env.turn().done) {
-        (true, _) => format!("solved in {} more", done.len()),
-        (_, true) => format!("over, not solved, after {} more{last}", done.len()),
-        _ => format!("not solved in {} more{last}", done.len()),
-    })
+    let last = done.last().filter(|_| !env.turn().success).map_or(String::new(), |action| format!(" (last: {action})"));
+    Ok(went(env.turn(), done.len()) + &last)
 }
 
 fn load(root: &std::path::Path, name: Option<&str>, mail: &Mailbox) -> Result<LocalAgent> {
@@ -220,7 +216,9 @@ fn think(agent: &mut LocalAgent, look: &Look, cancel: &Cancel, mail: &Mailbox) -
     let ticket = look.ticket;
     let tell = |msg: explore::Msg| mail.send(Msg::Explore(msg));
     let chosen: Vec<(String, String)> = if look.actions.is_empty() {
-        let proposed = agent.propose(&look.state, look.k, ticket)?;
+        let Choosing { k, temperature, top_p, seed, .. } = look.choosing;
+        let how = Sampling { top_p, ..Sampling::at(temperature) };
+        let proposed = agent.sample(&look.state, k, how, seed)?;
         let mut distinct: Vec<(String, String)> = Vec::new();
         for action in proposed {
             if Some(&action) != look.expert.as_ref() && !distinct.iter().any(|(known, _)| *known == action) {
@@ -231,10 +229,12 @@ fn think(agent: &mut LocalAgent, look: &Look, cancel: &Cancel, mail: &Mailbox) -
     } else {
         let shares = shares(&agent.score(&look.state, &look.actions)?);
         cancel.check()?;
-        let mut order: Vec<usize> = (0..shares.len()).filter(|i| Some(&look.actions[*i]) != look.expert.as_ref()).collect();
-        order.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]).then(a.cmp(b)));
+        let expert = look.actions.iter().position(|action| Some(action) == look.expert.as_ref());
+        let place = look.state.history.iter().map(|(action, _)| action.as_str()).collect::<Vec<_>>().join("\n");
+        let order = look.choosing.choose(&shares, expert, &place);
         tell(explore::Msg::Scores(ticket, shares));
-        order.into_iter().take(look.k).map(|i| (look.actions[i].clone(), "policy".to_string())).collect()
+        let source = look.choosing.proposer.source();
+        order.into_iter().map(|i| (look.actions[i].clone(), source.to_string())).collect()
     };
     tell(explore::Msg::Chosen(ticket, chosen.clone()));
     let all: Vec<String> = look.expert.iter().cloned().chain(chosen.into_iter().map(|(action, _)| action)).collect();

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::experience::State;
 use crate::explore::{Outcome, Remembered, Session, branch, reflect};
 use crate::store::Store;
-use crate::tui::effect::{Notice, WorldCmd};
+use crate::tui::effect::{Notice, Screen, WorldCmd};
 use crate::tui::msg::Msg;
 use crate::tui::screens::{curate, explore};
 
@@ -97,6 +97,18 @@ impl World {
             WorldCmd::NextExpert => self.session()?.next_expert(),
             WorldCmd::Back => _ = self.session()?.back(),
             WorldCmd::Goto(node) => self.session()?.goto(node)?,
+            WorldCmd::Name(node, name) => self.session()?.name(node, &name)?,
+            WorldCmd::Remove(node) => self.session()?.remove(node)?,
+            WorldCmd::PutBack => {
+                if !self.session()?.put_back() {
+                    return Err(Error::new("nothing was deleted from this tree"));
+                }
+            }
+            WorldCmd::Compare(a, b) => {
+                let lines = self.session()?.compare(a, b)?;
+                self.mail.send(Msg::Text(Screen::Explore, "Two nodes".into(), lines));
+                return Ok(());
+            }
             WorldCmd::Execute(node, actions) => {
                 let session = self.session()?;
                 if session.at() == node {
@@ -114,6 +126,16 @@ impl World {
                     });
                     let forks = forks.collect::<Result<Vec<_>>>()?;
                     self.play_on.go_on(node, forks);
+                }
+                return Ok(());
+            }
+            WorldCmd::ExpertGoesOn(node, actions) => {
+                for action in actions {
+                    let session = self.session()?;
+                    if session.at() == node {
+                        let how = session.expert_goes_on(&action)?;
+                        self.mail.send(Msg::Explore(explore::Msg::WentOn(node, action, how)));
+                    }
                 }
                 return Ok(());
             }

@@ -1,0 +1,129 @@
+//! What is done with nodes of the tree besides walking: naming, taking out and putting back, comparing.
+
+use super::{Session, TrunkLine};
+use crate::control::Cancel;
+use crate::error::{Error, Result};
+
+/// The longest name of a node.
+const NAME: usize = 40;
+
+impl Session {
+    fn known(&self, node: usize) -> Result<usize> {
+        if node < self.nodes.len() { Ok(node) } else { Err(Error::new(format!("there is no node {node}"))) }
+    }
+
+    /// Names a node; an empty name takes it off.
+    pub fn name(&mut self, node: usize, name: &str) -> Result<()> {
+        let node = self.known(node)?;
+        self.nodes[node].name = name.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NAME).collect();
+        Ok(())
+    }
+
+    /// Takes a node and everything below it out of the tree, until [`Self::put_back`]. Refused for the way to where one
+    /// stands.
+    pub fn remove(&mut self, node: usize) -> Result<()> {
+        let node = self.known(node)?;
+        if self.path().contains(&node) {
+            return Err(Error::new("you stand on this branch").hint("go to another node first, then delete it"));
+        }
+        self.gone.retain(|known| *known != node);
+        self.gone.push(node);
+        Ok(())
+    }
+
+    /// Puts back what was taken out last; false if nothing is out.
+    pub fn put_back(&mut self) -> bool {
+        self.gone.pop().is_some()
+    }
+
+    /// Where two nodes part and how they differ, as lines to be read.
+    pub fn compare(&self, a: usize, b: usize) -> Result<Vec<String>> {
+        let (a, b) = (self.known(a)?, self.known(b)?);
+        let (left, right) = (self.path_to(a), self.path_to(b));
+        let shared = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
+        let mut lines =
+            vec![format!("They share the first {} of {} and {} steps.", shared - 1, left.len() - 1, right.len() - 1)];
+        for (mark, at, path, other) in [("A", a, &left, b), ("B", b, &right, a)] {
+            let (node, turn) = (&self.nodes[at], self.nodes[at].env.turn());
+            let name = if node.name.is_empty() { String::new() } else { format!(" \"{}\"", node.name) };
+            let far = match self.experts.distance(node.env.as_ref(), &Cancel::default()) {
+                _ if turn.success => "solved".to_string(),
+                Ok(left) => format!("goal {left} steps away"),
+                Err(why) => why.to_string(),
+            };
+            lines.extend([String::new(), format!("{mark}{name}: step {}, {far}", node.depth)]);
+            lines.extend(path[shared..].iter().map(|step| {
+                let step = &self.nodes[*step];
+                format!("  {:>3} {} ({})", step.depth, step.action, step.source)
+            }));
+            lines.push(format!("  {}", turn.observation));
+            let there: Vec<String> =
+                self.nodes[other].env.turn().admissible.iter().flat_map(|l| l.iter()).map(ToString::to_string).collect();
+            let only: Vec<String> = turn
+                .admissible
+                .iter()
+                .flat_map(|list| list.iter())
+                .map(ToString::to_string)
+                .filter(|action| !there.contains(action))
+                .collect();
+            if !only.is_empty() {
+                lines.push(format!("  admissible only here: {}", only.join(", ")));
+            }
+        }
+        if self.nodes[a].env.fingerprint() == self.nodes[b].env.fingerprint() {
+            lines.extend([String::new(), "The world is in the same state in both.".into()]);
+        }
+        Ok(lines)
+    }
+
+    /// The tree in depth-first order, children in the order they were first visited.
+    pub(super) fn trunk(&self, path: &[usize]) -> Vec<TrunkLine> {
+        let mut lines = Vec::with_capacity(self.nodes.len());
+        let mut stack = vec![0];
+        while let Some(at) = stack.pop() {
+            let node = &self.nodes[at];
+            lines.push(TrunkLine {
+                node: at,
+                depth: node.depth,
+                action: node.action.clone(),
+                source: node.source.clone(),
+                name: node.name.clone(),
+                on_path: path.contains(&at),
+            });
+            let children = (0..self.nodes.len()).rev().filter(|child| self.nodes[*child].parent == Some(at));
+            stack.extend(children.filter(|child| !self.gone.contains(child)));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::household::Household;
+
+    #[test]
+    fn nodes_are_named_compared_taken_out_and_put_back_and_all_of_it_is_remembered() {
+        let mut session = Session::open(&Household, "train", "train/3", None).unwrap();
+        let actions = session.view().unwrap().admissible;
+        session.step(&actions[0], "human").unwrap();
+        session.goto(0).unwrap();
+        session.step(&actions[1], "human").unwrap();
+        session.name(1, "  the\nfirst  way ").unwrap();
+        assert_eq!(session.view().unwrap().trunk[1].name, "the first way");
+        let said = session.compare(1, 2).unwrap().join("\n");
+        assert!(said.contains("share the first 0 of 1 and 1 steps") && said.contains(&actions[0]), "{said}");
+        assert!(session.remove(2).is_err(), "one stands there");
+        session.remove(1).unwrap();
+        let again = Session::restore(&Household, &session.remember(), None).unwrap();
+        for mut session in [session, again] {
+            assert_eq!(session.view().unwrap().trunk.len(), 2);
+            assert!(session.put_back());
+            assert_eq!(session.view().unwrap().trunk[1].name, "the first way");
+            session.remove(1).unwrap();
+            session.goto(0).unwrap();
+            session.step(&actions[0], "human").unwrap();
+            assert_eq!(session.view().unwrap().trunk.len(), 3, "walked again, it is back");
+        }
+    }
+}
