@@ -134,7 +134,9 @@ impl Decoder {
         let above = cache.above();
         for (i, layer) in self.layers.iter().enumerate() {
             cancel.check()?;
-            self.layer((i, layer), (cache, &above, past), &angles, care, &mut x);
+            self.mix((i, layer), (cache, &above, past), &angles, care, &mut x);
+            cancel.check()?;
+            self.transform(layer, care, &mut x);
         }
         Ok(self.normed(&x, &self.norm))
     }
@@ -148,7 +150,8 @@ impl Decoder {
         out
     }
 
-    fn layer(
+    /// The attention half of a layer.
+    fn mix(
         &self,
         (i, layer): (usize, &Layer),
         (cache, above, past): (&mut Cache, &[Above], usize),
@@ -173,8 +176,12 @@ impl Decoder {
             }
         }
         add(x, &layer.o.times(&self.attend(i, (cache, above, past), &q), care));
+    }
+
+    /// The half that looks at each token alone.
+    fn transform(&self, layer: &Layer, care: Care, x: &mut [f32]) {
         let [mut gate, up] = products([&layer.gate, &layer.up], &self.normed(x, &layer.post_norm), care);
-        let wide = part * self.config.intermediate;
+        let wide = part(x.len() / self.config.hidden) * self.config.intermediate;
         gate.par_chunks_mut(wide).zip(up.par_chunks(wide)).for_each(|(gate, up)| swiglu(gate, up));
         add(x, &layer.down.times(&gate, care));
     }
