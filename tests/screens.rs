@@ -159,7 +159,7 @@ fn on_terminal(app: &App, width: u16, height: u16) -> (String, Vec<u8>) {
 }
 
 /// The keys that lead from a fresh screen into each popup and mode.
-const MODES: [(Screen, &str, &str); 14] = [
+const MODES: [(Screen, &str, &str); 15] = [
     (Screen::Explore, "help", "?"),
     (Screen::Explore, "palette", ":"),
     (Screen::Explore, "action", "a"),
@@ -172,6 +172,7 @@ const MODES: [(Screen, &str, &str); 14] = [
     (Screen::Curate, "bulk", "v"),
     (Screen::Curate, "search", "/"),
     (Screen::Curate, "edit", "e"),
+    (Screen::Curate, "filters", "F"),
     (Screen::Curate, "rubric", "i"),
     (Screen::Train, "form", "t"),
 ];

@@ -100,7 +100,11 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             rows(vec![json!({"trajectory": trajectory, "branches": store.branches(id)?})])
         }
         DataCommand::Audit { limit } => rows(store.audit(limit)?.iter().map(value).collect()),
-        DataCommand::Statistics => rows(vec![value(&store.statistics()?)]),
+        DataCommand::Statistics => {
+            let mut figures = value(&store.statistics()?);
+            figures["second_opinions"] = value(&store.agreement()?);
+            rows(vec![figures])
+        }
         DataCommand::Delete { id } | DataCommand::Restore { id } => {
             let deleted = matches!(args.command, DataCommand::Delete { .. });
             if deleted {

@@ -5,10 +5,12 @@
 //! decisions): newer rows stand beside older ones, and undoing is a mark.
 
 mod decisions;
+mod queue;
 mod runs;
 mod trajectories;
 
-pub use decisions::{AuditRow, Decision, Filter, Queue, Statistics, Undone};
+pub use decisions::{AuditRow, Decision, Undone};
+pub use queue::{Agreement, Filter, Queue, Second, Statistics};
 pub use runs::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
 pub use trajectories::{Counts, NewReflection, TrajectorySummary};
 

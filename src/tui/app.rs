@@ -6,6 +6,7 @@ use crossterm::event::KeyEvent;
 
 use super::caps::Caps;
 use super::effect::{DeskCmd, Effect, JobCmd, Kind, Notice, Screen, WorldCmd};
+use super::kept::Kept;
 use super::keymap::Keymap;
 use super::keys::Act;
 use super::msg::{JobMsg, Msg};
@@ -59,6 +60,10 @@ pub struct App {
     pub broken: Option<&'static str>,
     /// A text that came when the person was elsewhere; it opens where it was asked for.
     unread: Option<(Screen, Popup)>,
+    /// The theme that was chosen by key, over the one in `config.toml`.
+    pub chosen_theme: Option<Palette>,
+    /// What is remembered for the next session.
+    kept: Kept,
     suite: String,
     ticks: u32,
 }
@@ -83,18 +88,18 @@ impl App {
             quit: false,
             broken: None,
             unread: None,
+            chosen_theme: None,
+            kept: Kept::default(),
             suite: suite.to_string(),
             ticks: 0,
         }
     }
 
     /// What to ask for at the start; `screen` is where the last session left.
-    pub fn begin(&mut self, screen: Option<&str>) -> Vec<Effect> {
+    pub fn begin(&mut self, screen: Option<Screen>) -> Vec<Effect> {
         let mut effects = vec![Effect::LoadModel(None), Effect::World(WorldCmd::Begin)];
         effects.extend(self.refresh());
-        if let Some(screen) = Screen::ALL.into_iter().find(|s| Some(s.word()) == screen) {
-            effects.extend(self.show(screen));
-        }
+        effects.extend(screen.into_iter().flat_map(|screen| self.show(screen)));
         effects
     }
 
@@ -108,15 +113,13 @@ impl App {
 
     fn show(&mut self, screen: Screen) -> Vec<Effect> {
         self.screen = screen;
-        let mut effects = vec![Effect::Desk(DeskCmd::Remember("screen", screen.word().into()))];
-        effects.extend(match screen {
+        match screen {
             Screen::Explore => Vec::new(),
             Screen::Curate => vec![Effect::Desk(DeskCmd::Queue(self.curate.filter.clone()))],
             Screen::Train => vec![Effect::Desk(DeskCmd::Runs)],
             Screen::Replay => vec![Effect::Desk(DeskCmd::Trajectories(self.replay.filter))],
             Screen::Data => vec![Effect::Desk(DeskCmd::Data)],
-        });
-        effects
+        }
     }
 
     /// What the screens show of the store, read again.
@@ -179,6 +182,11 @@ impl App {
     fn tick(&mut self) -> Vec<Effect> {
         let mut effects = self.replay.tick();
         self.ticks = self.ticks.wrapping_add(1);
+        let kept = Kept::of(self);
+        if kept != self.kept {
+            effects.push(kept.effect());
+            self.kept = kept;
+        }
         // Another program may start a run at any time.
         let now_and_then = self.ticks.is_multiple_of(8);
         if self.screen == Screen::Train
@@ -333,9 +341,9 @@ impl App {
             Act::Theme => {
                 let at = Palette::ALL.iter().position(|palette| *palette == self.theme.palette).unwrap_or_default();
                 let palette = Palette::ALL[(at + 1) % Palette::ALL.len()];
-                self.theme.palette = palette;
+                (self.theme.palette, self.chosen_theme) = (palette, Some(palette));
                 self.say(Notice::info(format!("theme {}", palette.word())));
-                vec![Effect::Desk(DeskCmd::Remember("theme", palette.word().into()))]
+                Vec::new()
             }
             Act::Copy(json) => self.copy(json),
             Act::Suspend => vec![Effect::Suspend],

@@ -15,7 +15,8 @@ use crate::store::MetricPoint;
 pub const SMOOTHING: [f64; 3] = [0.9, 0.98, 0.0];
 
 /// How curves are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Lens {
     /// Index into [`SMOOTHING`].
     pub smoothing: usize,

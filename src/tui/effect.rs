@@ -185,6 +185,8 @@ pub enum DeskCmd {
     Draft(i64, Option<String>),
     /// Figures of the curation so far.
     Statistics,
+    /// How many pending reflections each rule points at.
+    Pointed,
     /// Take a trajectory out, or put it back.
     Delete(i64, bool),
     /// Write a trajectory as text, web page and cast.

@@ -85,6 +85,10 @@ pub enum Act {
     Requeue,
     /// Change the filter.
     Filter,
+    /// Choose a filter.
+    Filters,
+    /// Second opinions without knowing the first.
+    Blind,
     /// Look for text.
     Search,
     /// The next (or the previous) hit.
@@ -229,6 +233,20 @@ const CURATE: &[Row] = &[
     ("redo", "ctrl-r", Act::Redo, "redo", "do again what undo took back"),
     ("requeue", "o", Act::Requeue, "", "back to pending"),
     ("filter", "f", Act::Filter, "filter", "pending, approved, rejected, flagged, suspected by a rule, all"),
+    (
+        "filters",
+        "F",
+        Act::Filters,
+        "",
+        "choose a filter: kept ones, or by rule with how many it points at; s keeps the present one",
+    ),
+    (
+        "blind",
+        "B",
+        Act::Blind,
+        "",
+        "a second opinion on what is decided, without seeing how; S shows how far the two agree",
+    ),
     ("search", "/", Act::Search, "search", "only items whose text or task contains these words; empty for all"),
     ("difference", "d", Act::Difference, "", "what changed between the generated text and this version"),
     ("regenerate", "r", Act::Resume, "regenerate", "another attempt by the model; every attempt is kept"),

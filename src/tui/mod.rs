@@ -5,6 +5,7 @@ pub mod caps;
 pub mod chart;
 pub mod effect;
 pub mod frame;
+pub mod kept;
 pub mod keymap;
 pub mod keys;
 pub mod msg;
@@ -28,17 +29,16 @@ use ratatui::DefaultTerminal;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::agent::choosing::Choosing;
 use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use app::App;
 use caps::Caps;
 use effect::{DeskCmd, Effect, Screen, WorldCmd};
+use kept::Kept;
 use keymap::Keymap;
 use msg::Msg;
 use settings::Settings;
-use theme::Palette;
 use work::jobs::Jobs;
 use work::mind::Mind;
 use work::{Mailbox, desk, world};
@@ -53,7 +53,7 @@ const SOON: Duration = Duration::from_millis(45);
 pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<()> {
     // Opened here first: what is wrong with the data directory is said before the screen is taken.
     let store = Store::open(root)?;
-    let (screen, theme, sampling) = (store.setting("screen")?, store.setting("theme")?, store.setting("sampling")?);
+    let kept = store.setting(kept::SETTING)?;
     drop(store);
     let settings = Settings::load(&root.join("config.toml"))?;
     let keymap = Keymap::load(&root.join("keys.toml"))?;
@@ -73,17 +73,19 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     };
     let mut app = App::new(suite.name(), settings.caps(Caps::detect()));
     app.keymap = keymap;
-    let chosen = theme.and_then(|word| Palette::from_word(&word));
-    app.theme.palette = chosen.or(settings.palette()?).unwrap_or_default();
-    let sampling = sampling.and_then(|text| serde_json::from_str(&text).ok()).filter(Choosing::is_sound);
-    app.explore.choosing = sampling.unwrap_or_default();
+    let kept: Option<Kept> = kept.and_then(|text| serde_json::from_str(&text).ok());
+    let screen = kept.and_then(|kept| kept.put_back(&mut app));
+    app.theme.palette = app.chosen_theme.or(settings.palette()?).unwrap_or_default();
     app.data.root = root.display().to_string();
-    let (hands, ended) = runtime.block_on(live(&mut terminal, &mut app, hands, rx, screen.as_deref()));
+    let (hands, ended) = runtime.block_on(live(&mut terminal, &mut app, hands, rx, screen));
     _ = execute!(std::io::stdout(), DisableBracketedPaste);
     ratatui::restore();
     if !app.jobs.is_empty() {
         eprintln!("stopping cleanly…");
     }
+    // The desk's thread may not come to it any more.
+    let text = serde_json::to_string(&Kept::of(&app)).unwrap_or_default();
+    _ = Store::open(root).and_then(|store| store.set_setting(kept::SETTING, &text));
     let detached = hands.jobs.finish();
     if let Ok(Some(run)) = &detached {
         eprintln!("run {run} goes on in the background; the next foretaste shows it in Train, where x stops it");
@@ -129,7 +131,7 @@ async fn live(
     app: &mut App,
     mut hands: Hands,
     mut rx: UnboundedReceiver<Msg>,
-    screen: Option<&str>,
+    screen: Option<Screen>,
 ) -> (Hands, Result<()>) {
     hands.carry_out(app.begin(screen));
     let mut input = EventStream::new();

@@ -8,11 +8,12 @@ use ratatui_textarea::{CursorMove, TextArea, WrapMode};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
+use super::curate_filter::next_filter;
 use super::moved;
 use crate::agent::Case;
 use crate::curation::Suspicion;
 use crate::experience::{REASONS, Reflection, Verdict};
-use crate::store::{Decision, Filter, Queue, Undone};
+use crate::store::{Decision, Filter, Queue, Second, Undone};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
 
@@ -35,6 +36,8 @@ pub enum Msg {
     Edited(i64, String),
     /// A reflection was just written; it goes in front.
     Show(i64),
+    /// How many of the pending each rule points at, by code.
+    Pointed(Vec<(String, usize)>),
 }
 
 /// What a reflection is judged by.
@@ -61,6 +64,8 @@ pub enum Mode {
     Edit(Box<TextArea<'static>>),
     /// Words to search for are typed.
     Search(Input),
+    /// A filter is chosen; its row.
+    Filters(usize),
 }
 
 /// The screen's state.
@@ -85,6 +90,10 @@ pub struct State {
     pub outcome: Option<usize>,
     /// Whether the model is writing another attempt.
     pub writing: bool,
+    /// Filters that a person keeps.
+    pub saved: Vec<Filter>,
+    /// How many of the pending the rules point at, by code, once it is counted.
+    pub pointed: Option<Vec<(String, usize)>>,
     cases: HashMap<i64, Box<Evidence>>,
     wanted: Option<i64>,
     waiting: bool,
@@ -103,6 +112,8 @@ impl Default for State {
             scroll: 0,
             outcome: None,
             writing: false,
+            saved: Vec::new(),
+            pointed: None,
             cases: HashMap::new(),
             wanted: None,
             waiting: false,
@@ -122,12 +133,28 @@ impl State {
         self.cases.get(&item.id).map(Box::as_ref).filter(|evidence| evidence.text == item.text())
     }
 
+    /// The reflection to come back to.
+    pub fn standing_at(&self) -> Option<i64> {
+        self.wanted.or_else(|| self.current().map(|item| item.id))
+    }
+
+    /// Takes up what the last session looked at.
+    pub fn come_back(&mut self, filter: Option<Filter>, wanted: Option<i64>, saved: Vec<Filter>) {
+        (self.wanted, self.saved) = (wanted, saved);
+        self.filter = filter.unwrap_or_else(|| Filter::verdict(Some(Verdict::Pending)));
+    }
+
     /// Asks for the evidence of the item in front and of the next ones, so that it is there before it is needed.
     fn fetch(&self) -> Vec<Effect> {
         let near = self.queue.items.iter().skip(self.at).take(4);
         near.filter(|item| self.evidence_of(item).is_none())
             .map(|item| Effect::Desk(DeskCmd::Case(Box::new(item.clone()))))
             .collect()
+    }
+
+    pub(super) fn filter_by(&mut self, filter: Filter) -> Vec<Effect> {
+        (self.filter, self.at) = (filter, 0);
+        self.reload()
     }
 
     fn reload(&self) -> Vec<Effect> {
@@ -166,6 +193,10 @@ impl State {
                 }
                 self.reload()
             }
+            Msg::Pointed(counts) => {
+                self.pointed = Some(counts);
+                Vec::new()
+            }
             Msg::Show(id) => {
                 self.wanted = Some(id);
                 self.filter = Filter::verdict(Some(Verdict::Pending));
@@ -194,12 +225,13 @@ impl State {
         self.queue.standing = standing;
         let verdict = match decision {
             Decision::Approve | Decision::Edit(_) => Verdict::Approved,
-            Decision::Reject(_) => Verdict::Rejected,
+            // A second opinion leaves the list, whatever it is.
+            Decision::Reject(_) | Decision::Second(_) => Verdict::Rejected,
             Decision::Requeue => Verdict::Pending,
             Decision::Flag(_) | Decision::Attempt(..) => return self.reload(),
         };
         self.decided.extend(ids.iter().take(1).map(|_| Instant::now()));
-        if self.filter.verdict.is_none_or(|filter| filter == verdict) {
+        if self.filter.second.is_none() && self.filter.verdict.is_none_or(|filter| filter == verdict) {
             let at = self.at + usize::from(self.filter.verdict.is_none() && ids.len() == 1);
             let mut effects = self.go(at);
             effects.extend(self.reload());
@@ -213,8 +245,18 @@ impl State {
         self.go(self.at)
     }
 
+    /// Whether second opinions are given without knowing the first.
+    pub fn blind(&self) -> bool {
+        self.filter.second == Some(Second::Blind)
+    }
+
     /// Sends a decision; the next one waits until the store has it.
     fn decide(&mut self, decision: Decision) -> Vec<Effect> {
+        let decision = match decision {
+            Decision::Approve if self.blind() => Decision::Second(None),
+            Decision::Reject(code) if self.blind() => Decision::Second(Some(code)),
+            decision => decision,
+        };
         let Some(id) = self.current().map(|item| item.id).filter(|_| !self.waiting) else { return Vec::new() };
         self.waiting = true;
         vec![Effect::Desk(DeskCmd::Decide(id, decision))]
@@ -223,6 +265,11 @@ impl State {
     /// Whether a key means something now.
     pub fn applies(&self, act: Act) -> bool {
         match act {
+            Act::Edit | Act::Editor | Act::Flag | Act::Bulk | Act::Requeue | Act::Resume | Act::Difference
+                if self.blind() =>
+            {
+                false
+            }
             Act::Approve | Act::Edit | Act::Editor | Act::Reject | Act::Skip | Act::Flag | Act::Bulk => {
                 self.current().is_some()
             }
@@ -234,6 +281,9 @@ impl State {
 
     /// Does what a key means.
     pub fn act(&mut self, act: Act) -> Vec<Effect> {
+        if !self.applies(act) {
+            return Vec::new();
+        }
         match act {
             Act::Approve => return self.decide(Decision::Approve),
             Act::Requeue => return self.decide(Decision::Requeue),
@@ -268,10 +318,14 @@ impl State {
                 let at = moved(self.at, self.queue.items.len(), direction);
                 return self.go(at);
             }
-            Act::Filter => {
-                self.filter = next_filter(&self.filter);
-                self.at = 0;
-                return self.reload();
+            Act::Blind => {
+                let blind = Filter { second: Some(Second::Blind), ..Filter::default() };
+                return self.filter_by(if self.blind() { Filter::verdict(Some(Verdict::Pending)) } else { blind });
+            }
+            Act::Filter => return self.filter_by(next_filter(&self.filter)),
+            Act::Filters => {
+                self.mode = Some(Mode::Filters(0));
+                return vec![Effect::Desk(DeskCmd::Pointed)];
             }
             _ => {}
         }
@@ -284,12 +338,12 @@ impl State {
             Mode::Reject => Some(self.choose(key, Mode::Reject)),
             Mode::Bulk => Some(self.choose(key, Mode::Bulk)),
             Mode::Edit(editor) => Some(self.edit(editor, key)),
+            Mode::Filters(at) => Some(self.choose_filter(at, key.code)),
             Mode::Search(mut input) => Some(match key.code {
                 KeyCode::Esc => Vec::new(),
                 KeyCode::Enter => {
-                    self.filter.words = input.value().trim().to_string();
-                    self.at = 0;
-                    self.reload()
+                    let words = input.value().trim().to_string();
+                    self.filter_by(Filter { words, ..self.filter.clone() })
                 }
                 _ => {
                     input.handle_event(&Event::Key(key));
@@ -388,30 +442,4 @@ fn editor(item: &Reflection) -> Box<TextArea<'static>> {
     editor.move_cursor(CursorMove::Bottom);
     editor.move_cursor(CursorMove::End);
     Box::new(editor)
-}
-
-/// The filter after this one; words that are searched for stay.
-fn next_filter(filter: &Filter) -> Filter {
-    let of = |verdict, flagged, suspected| Filter { verdict, flagged, suspected, words: filter.words.clone() };
-    match (filter.verdict, filter.flagged, filter.suspected) {
-        (Some(Verdict::Pending), _, false) => of(Some(Verdict::Pending), false, true),
-        (Some(Verdict::Pending), _, true) => of(Some(Verdict::Approved), false, false),
-        (Some(Verdict::Approved), ..) => of(Some(Verdict::Rejected), false, false),
-        (Some(Verdict::Rejected), ..) => of(None, true, false),
-        (None, true, _) => of(None, false, false),
-        (None, false, _) => of(Some(Verdict::Pending), false, false),
-    }
-}
-
-/// A filter in words.
-pub fn filter_word(filter: &Filter) -> String {
-    let mut words: Vec<String> = Vec::new();
-    words.extend(filter.verdict.map(|verdict| verdict.word().to_string()));
-    words.extend(filter.flagged.then(|| "flagged".to_string()));
-    words.extend(filter.suspected.then(|| "suspected by a rule".to_string()));
-    if words.is_empty() {
-        words.push("all".into());
-    }
-    words.extend((!filter.words.is_empty()).then(|| format!("with “{}”", filter.words)));
-    words.join(", ")
 }

@@ -6,7 +6,8 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
-use super::curate::{Mode, State, filter_word};
+use super::curate::{Mode, State};
+use super::curate_filter::filter_word;
 use crate::agent::prompt::first_observation;
 use crate::curation::Suspicion;
 use crate::experience::{REASONS, Reflection, Verdict};
@@ -91,11 +92,44 @@ fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
             vec![input_line(input.value(), input.visual_cursor(), theme)],
             60,
         ),
+        Some(Mode::Filters(at)) => return draw_filters(state, *at, theme, frame, body),
         Some(Mode::Edit(_)) | None => return,
     };
     let area = centered(body, width, lines.len() as u16 + 2);
     frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(lines).block(theme.panel(title)), area);
+}
+
+fn draw_filters(state: &State, at: usize, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+    let filters = state.filters();
+    let area = centered(body, 76, filters.len() as u16 + 4);
+    frame.render_widget(Clear, area);
+    let block = theme.panel("Show only · j k · ⏎ show · s keep the present · d forget · Esc");
+    let inner = block.inner(area);
+    let rows = inner.height.saturating_sub(2) as usize;
+    let from = (at + 1).saturating_sub(rows);
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for (i, filter) in filters.iter().enumerate().skip(from).take(rows) {
+        let kept = if i < state.saved.len() { theme.glyph("⚑", "!") } else { " " };
+        let counted = filter.rule.as_ref().filter(|_| i >= state.saved.len()).map(|code| match &state.pointed {
+            None => "…".to_string(),
+            Some(counts) => {
+                counts.iter().find(|(known, _)| known == code).map_or("0".into(), |(_, count)| count.to_string())
+            }
+        });
+        let style = if i == at { theme.selected() } else { Style::new() };
+        let name = fit(&clean(&filter_word(filter)), 58);
+        lines.push(Line::from(vec![
+            Span::raw(format!(" {kept} ")),
+            Span::styled(format!("{name:<58}"), style),
+            Span::styled(format!("{:>6}", counted.unwrap_or_default()), theme.key()),
+        ]));
+    }
+    lines.extend([
+        Line::default(),
+        Line::styled(" Beside a rule: how many pending it points at. Nothing is dropped.", theme.dim()),
+    ]);
+    frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
 fn draw_state(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

@@ -8,7 +8,7 @@ use crate::agent::likeliest;
 use crate::experience;
 use crate::explore::{HUMAN, Outcome, View};
 use crate::surprise::Surprise;
-use crate::tui::effect::{DeskCmd, Effect, JobCmd, Look, WorldCmd};
+use crate::tui::effect::{Effect, JobCmd, Look, WorldCmd};
 use crate::tui::keys::{Act, Direction};
 use crate::tui::words::fuzzy;
 
@@ -44,7 +44,7 @@ pub enum Msg {
 }
 
 /// The panels, where not all fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum Panel {
     /// Observation and admissible actions.
     #[default]
@@ -259,10 +259,7 @@ impl State {
         (self.choosing, self.more) = (choosing, 0);
         self.known.clear();
         self.forget();
-        let mut effects = self.look();
-        let text = serde_json::to_string(&choosing).unwrap_or_default();
-        effects.push(Effect::Desk(DeskCmd::Remember("sampling", text)));
-        effects
+        self.look()
     }
 
     fn forget(&mut self) {

@@ -1,6 +1,7 @@
 //! One module a screen: its messages, its state, how keys change it, and how it is drawn.
 
 pub mod curate;
+pub mod curate_filter;
 pub mod curate_view;
 pub mod data;
 pub mod explore;

@@ -45,12 +45,24 @@ pub struct State {
     /// The trajectory that another is held against.
     pub marked: Option<Box<Trajectory>>,
     ticks: u32,
+    /// What the last session had open.
+    wanted: Option<(i64, usize)>,
 }
 
 impl State {
     /// The open trajectory and step.
     pub fn here(&self) -> Option<(i64, usize)> {
         self.open.as_ref().map(|(trajectory, _)| (trajectory.id, self.t))
+    }
+
+    /// The trajectory and step to come back to.
+    pub fn standing_at(&self) -> Option<(i64, usize)> {
+        self.wanted.or_else(|| self.here())
+    }
+
+    /// Takes up what the last session looked at.
+    pub fn come_back(&mut self, filter: Option<Purpose>, wanted: Option<(i64, usize)>) {
+        (self.filter, self.wanted) = (filter, wanted);
     }
 
     fn open_selected(&self) -> Vec<Effect> {
@@ -109,6 +121,9 @@ impl State {
                 self.list = list;
                 let found = stay.and_then(|id| self.list.iter().position(|row| row.id == id));
                 self.selected = found.unwrap_or(self.selected.min(self.list.len().saturating_sub(1)));
+                if let (None, Some((id, _))) = (&self.open, self.wanted) {
+                    self.selected = self.list.iter().position(|row| row.id == id).unwrap_or(self.selected);
+                }
                 if self.open.is_none() {
                     return self.open_selected();
                 }
@@ -119,8 +134,9 @@ impl State {
                 if self.here().is_none_or(|(id, _)| id != trajectory.id) {
                     self.t = 0;
                 }
+                let wanted = self.wanted.take().filter(|(id, _)| *id == trajectory.id);
                 self.open = Some((trajectory, branches));
-                self.go(self.t);
+                self.go(wanted.map_or(self.t, |(_, t)| t));
             }
         }
         Vec::new()

@@ -107,6 +107,16 @@ impl State {
         ids.filter_map(|id| Some((id, self.curves.get(&(id, self.name().to_string()))?.as_slice()))).collect()
     }
 
+    /// The curve that was chosen, if one was.
+    pub fn curve(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Takes up what the last session looked at.
+    pub fn come_back(&mut self, curve: Option<String>, lens: Lens) {
+        (self.name, self.lens) = (curve, Lens { smoothing: lens.smoothing % SMOOTHING.len(), ..lens });
+    }
+
     fn points(&self) -> &[MetricPoint] {
         self.shown().first().map(|(_, points)| *points).unwrap_or_default()
     }

@@ -1,5 +1,6 @@
 //! The thread that reads and writes the store for the screens.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -42,10 +43,11 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
     match command {
         DeskCmd::Queue(filter) => {
             let mut queue = store.queue(&filter, 2000)?;
-            if filter.suspected {
+            if filter.suspected || filter.rule.is_some() {
                 let mut kept = Vec::new();
                 for item in queue.items {
-                    if !evidence(store, &item)?.suspicions.is_empty() {
+                    let found = evidence(store, &item)?.suspicions;
+                    if found.iter().any(|s| filter.rule.as_deref().is_none_or(|code| s.code == code)) {
                         kept.push(item);
                     }
                 }
@@ -71,6 +73,7 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         DeskCmd::Redo => turned(store.redo()?, "did again", mail),
         DeskCmd::Draft(id, text) => store.set_draft(id, text.as_deref())?,
         DeskCmd::Statistics => mail.send(Msg::Text(Screen::Curate, "The curation so far".into(), statistics(store)?)),
+        DeskCmd::Pointed => mail.send(Msg::Curate(curate::Msg::Pointed(pointed(store)?.0))),
         DeskCmd::Delete(id, deleted) => {
             store.set_deleted(id, deleted)?;
             let done = if deleted { "deleted; u puts it back" } else { "put back" };
@@ -168,26 +171,35 @@ fn statistics(store: &Store) -> Result<Vec<String>> {
         format!("{} edited by you, {} with another generated attempt", s.edited, s.regenerated),
         format!("{} of {} states have an approved reflection; the others train as plain imitation", s.states.1, s.states.0),
     ];
+    let second = store.agreement()?;
+    if second.both > 0 {
+        let kappa = second.kappa.map_or("undefined: one verdict is all there is".into(), |kappa| format!("{kappa:.2}"));
+        let agree = share(second.same, second.both - second.same);
+        lines.push(format!("{} second opinions, {} the same; Cohen's kappa {kappa}", second.both, agree.trim()));
+    }
     for (title, rows) in [("By kind of task", &s.kinds), ("By the expert's action", &s.actions)] {
         lines.extend([String::new(), title.to_string()]);
         lines.extend(rows.iter().map(|(name, yes, no)| format!("  {name:<28} {} of {:>4}", share(*yes, *no), yes + no)));
     }
     lines.extend([String::new(), "Why rejected".to_string()]);
     lines.extend(s.reasons.iter().map(|(code, count)| format!("  {code:<28} {count:>4}")));
-    let mut rules: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
+    let (rules, of) = pointed(store)?;
+    lines.extend([String::new(), format!("What rules point at, of the first {of} pending (none is dropped)")]);
+    lines.extend(rules.iter().map(|(code, count)| format!("  {code:<28} {count:>4}")));
+    Ok(lines)
+}
+
+/// How many pending reflections each rule points at, and how many were looked at.
+fn pointed(store: &Store) -> Result<(Vec<(String, usize)>, usize)> {
+    let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
     let queue = store.queue(&Filter::verdict(Some(Verdict::Pending)), 500)?;
     for item in &queue.items {
-        let codes: std::collections::BTreeSet<&str> = evidence(store, item)?.suspicions.iter().map(|s| s.code).collect();
+        let codes: BTreeSet<&str> = evidence(store, item)?.suspicions.iter().map(|s| s.code).collect();
         for code in codes {
             *rules.entry(code).or_default() += 1;
         }
     }
-    lines.extend([
-        String::new(),
-        format!("What rules point at, of the first {} pending (none is dropped)", queue.items.len()),
-    ]);
-    lines.extend(rules.iter().map(|(code, count)| format!("  {code:<28} {count:>4}")));
-    Ok(lines)
+    Ok((rules.into_iter().map(|(code, count)| (code.to_string(), count)).collect(), queue.items.len()))
 }
 
 /// Reading the data of a run takes seconds on a large store: a thread of its own.

@@ -1,0 +1,321 @@
+//! Reading the curation: the queue under a filter, how everything stands, and figures.
+
+use rusqlite::params;
+use serde::Serialize;
+
+use super::Store;
+use crate::error::Result;
+use crate::experience::{Reflection, Verdict};
+
+/// Which reflections a queue lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Filter {
+    /// Only those that stand so.
+    pub verdict: Option<Verdict>,
+    /// Only those flagged.
+    #[serde(default)]
+    pub flagged: bool,
+    /// Only those that a rule points at.
+    #[serde(default)]
+    pub suspected: bool,
+    /// Only those that the rule with this code points at.
+    #[serde(default)]
+    pub rule: Option<String>,
+    /// Only those of a pass of second opinions.
+    #[serde(default)]
+    pub second: Option<Second>,
+    /// Only those whose text, task or kind of task contains this, whatever its case.
+    #[serde(default)]
+    pub words: String,
+}
+
+impl Filter {
+    /// Everything that stands so.
+    pub fn verdict(verdict: Option<Verdict>) -> Self {
+        Self { verdict, ..Self::default() }
+    }
+}
+
+/// Reflections by the second opinion about the version that stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Second {
+    /// Decided, and not looked at again: in an order of no meaning, how they stand withheld.
+    Blind,
+    /// Those where it differs from the first.
+    Differs,
+}
+
+impl Second {
+    fn word(self) -> &'static str {
+        if self == Self::Blind { "blind" } else { "differs" }
+    }
+}
+
+/// How first and second opinions agree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Agreement {
+    /// Reflections with both.
+    pub both: u64,
+    /// Those where they agree.
+    pub same: u64,
+    /// Cohen's kappa: agreement beyond what chance alone would give; none where one verdict is all there is.
+    pub kappa: Option<f64>,
+}
+
+impl Agreement {
+    /// From counts: `[first approved][second approved]`.
+    fn of(counts: [[u64; 2]; 2]) -> Self {
+        let both: u64 = counts.iter().flatten().sum();
+        let same = counts[0][0] + counts[1][1];
+        let n = both as f64;
+        let first = (counts[1][0] + counts[1][1]) as f64 / n;
+        let second = (counts[0][1] + counts[1][1]) as f64 / n;
+        let chance = first * second + (1.0 - first) * (1.0 - second);
+        let kappa = (both > 0 && chance < 1.0).then(|| (same as f64 / n - chance) / (1.0 - chance));
+        Self { both, same, kappa }
+    }
+}
+
+/// Figures of a curation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Statistics {
+    /// Kind of task: approved, rejected.
+    pub kinds: Vec<(String, u64, u64)>,
+    /// First word of the expert's action: approved, rejected.
+    pub actions: Vec<(String, u64, u64)>,
+    /// Code of a rejection: how often.
+    pub reasons: Vec<(String, u64)>,
+    /// Reflections whose standing version a person wrote.
+    pub edited: u64,
+    /// Reflections with more than one generated attempt.
+    pub regenerated: u64,
+    /// States that have reflections, and states with an approved one.
+    pub states: (u64, u64),
+}
+
+/// One page of the queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Reflections in order.
+    pub items: Vec<Reflection>,
+    /// How many are pending, approved, rejected.
+    pub standing: [u64; 3],
+}
+
+/// The standing of each reflection: its latest act that was not undone.
+const CURRENT: &str = "SELECT r.id, r.trajectory, r.t, r.generator, r.cites, d.verdict, d.reason, coalesce(d.version, 1) AS version \
+    FROM reflections r JOIN trajectories j ON j.id = r.trajectory AND j.deleted = 0 \
+    LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE reflection = r.id AND undone = 0)";
+
+/// The latest second opinion about the version that stands, of a row `c` of [`CURRENT`].
+const SECOND: &str = "(SELECT act FROM decisions WHERE reflection = c.id AND undone = 0 AND act LIKE 'second %' \
+    AND version = c.version ORDER BY id DESC LIMIT 1)";
+
+impl Store {
+    /// Figures of the curation so far.
+    pub fn statistics(&self) -> Result<Statistics> {
+        let split = |by: &str| -> Result<Vec<(String, u64, u64)>> {
+            let mut rows = self.db.prepare(&format!(
+                "SELECT {by}, sum(c.verdict = 'approved'), sum(c.verdict = 'rejected') FROM ({CURRENT}) c \
+                 JOIN trajectories j ON j.id = c.trajectory JOIN steps s ON s.trajectory = c.trajectory AND s.t = c.t \
+                 WHERE c.verdict IN ('approved', 'rejected') GROUP BY 1 ORDER BY 2 + 3 DESC"
+            ))?;
+            let found =
+                rows.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64)))?;
+            Ok(found.collect::<rusqlite::Result<_>>()?)
+        };
+        let mut rows = self.db.prepare(&format!(
+            "SELECT reason, count(*) FROM ({CURRENT}) WHERE verdict = 'rejected' GROUP BY 1 ORDER BY 2 DESC"
+        ))?;
+        let reasons = rows.query_map([], |row| {
+            Ok((row.get::<_, Option<String>>(0)?.unwrap_or_default(), row.get::<_, i64>(1)? as u64))
+        })?;
+        let count = |sql: &str| -> Result<u64> { Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64) };
+        Ok(Statistics {
+            kinds: split("j.kind")?,
+            actions: split("substr(s.action, 1, instr(s.action || ' ', ' ') - 1)")?,
+            reasons: reasons.collect::<rusqlite::Result<_>>()?,
+            edited: count(&format!(
+                "SELECT count(*) FROM ({CURRENT}) c JOIN versions v ON v.reflection = c.id AND v.n = c.version \
+                 AND v.author = 'you'"
+            ))?,
+            regenerated: count("SELECT count(DISTINCT reflection) FROM decisions WHERE act = 'attempt' AND undone = 0")?,
+            states: (
+                count(&format!("SELECT count(*) FROM (SELECT DISTINCT trajectory, t FROM ({CURRENT}))"))?,
+                count(&format!(
+                    "SELECT count(*) FROM (SELECT DISTINCT trajectory, t FROM ({CURRENT}) WHERE verdict = 'approved')"
+                ))?,
+            ),
+        })
+    }
+
+    /// How second opinions agree with the first, each about the version that stands.
+    pub fn agreement(&self) -> Result<Agreement> {
+        let mut rows = self.db.prepare(&format!(
+            "SELECT verdict = 'approved', second = 'second approve' FROM (SELECT c.verdict, {SECOND} AS second FROM ({CURRENT}) c) \
+             WHERE second IS NOT NULL AND verdict IN ('approved', 'rejected')"
+        ))?;
+        let mut counts = [[0; 2]; 2];
+        for pair in rows.query_map([], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, bool>(1)?)))? {
+            let (first, second) = pair?;
+            counts[usize::from(first)][usize::from(second)] += 1;
+        }
+        Ok(Agreement::of(counts))
+    }
+
+    /// How many reflections are pending, approved, rejected.
+    pub fn standing(&self) -> Result<[u64; 3]> {
+        let mut rows = self
+            .db
+            .prepare_cached(&format!("SELECT coalesce(verdict, 'pending'), count(*) FROM ({CURRENT}) GROUP BY 1"))?;
+        let mut standing = [0; 3];
+        let found = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+        for pair in found {
+            let (word, count) = pair?;
+            standing[Verdict::from_word(&word).unwrap_or(Verdict::Pending) as usize] += count as u64;
+        }
+        Ok(standing)
+    }
+
+    /// Reflections under a filter (but for what rules say, which are not the store's), oldest first, at most `limit`.
+    pub fn queue(&self, filter: &Filter, limit: usize) -> Result<Queue> {
+        let mut rows = self.db.prepare_cached(&format!(
+            "SELECT c.*, coalesce((SELECT act FROM decisions WHERE reflection = c.id AND undone = 0 \
+             AND act IN ('flag', 'unflag') ORDER BY id DESC LIMIT 1), '') = 'flag' AS flagged, \
+             (SELECT text FROM drafts WHERE reflection = c.id), (SELECT count(*) FROM versions WHERE reflection = c.id), \
+             {SECOND} AS second \
+             FROM ({CURRENT}) c WHERE (?1 IS NULL OR coalesce(c.verdict, 'pending') = ?1) AND (?3 = 0 OR flagged) \
+             AND (?4 = '' OR EXISTS (SELECT 1 FROM versions v JOIN trajectories j ON j.id = c.trajectory \
+             WHERE v.reflection = c.id AND v.n = c.version AND instr(lower(j.kind || ' ' || j.task || ' ' || v.text), ?4) > 0)) \
+             AND (?5 IS NULL OR (?5 = 'blind' AND c.verdict IN ('approved', 'rejected') AND second IS NULL) \
+             OR (?5 = 'differs' AND (second = 'second approve') <> (c.verdict = 'approved'))) \
+             ORDER BY CASE WHEN ?5 = 'blind' THEN (c.id * 2654435761) % 4294967296 ELSE c.id END LIMIT ?2"
+        ))?;
+        let words = filter.words.trim().to_lowercase();
+        let second = filter.second.map(Second::word);
+        let values = params![filter.verdict.map(Verdict::word), limit as i64, filter.flagged, words, second];
+        let found = rows.query_map(values, |row| {
+            let verdict: Option<String> = row.get(5)?;
+            let version: i64 = row.get(7)?;
+            Ok((
+                Reflection {
+                    id: row.get(0)?,
+                    trajectory: row.get(1)?,
+                    t: row.get::<_, i64>(2)? as usize,
+                    generator: row.get(3)?,
+                    cites: serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default(),
+                    versions: Vec::new(),
+                    verdict: verdict.and_then(|word| Verdict::from_word(&word)).unwrap_or(Verdict::Pending),
+                    reason: row.get(6)?,
+                    flagged: row.get(8)?,
+                    draft: row.get(9)?,
+                    written: row.get::<_, i64>(10)? as usize,
+                },
+                version,
+            ))
+        })?;
+        let mut items = Vec::new();
+        for pair in found {
+            let (mut item, version) = pair?;
+            item.versions = self.versions(item.id, version)?;
+            if filter.second == Some(Second::Blind) {
+                // What a person must not see cannot be shown by mistake either.
+                (item.verdict, item.reason, item.flagged, item.draft) = (Verdict::Pending, None, false, None);
+                item.versions = item.versions.pop().into_iter().collect();
+                item.written = 1;
+            }
+            items.push(item);
+        }
+        Ok(Queue { items, standing: self.standing()? })
+    }
+
+    /// Versions 1 and the one that stands now (the texts between them stay in the store).
+    fn versions(&self, reflection: i64, current: i64) -> Result<Vec<String>> {
+        let mut rows =
+            self.db.prepare_cached("SELECT text FROM versions WHERE reflection = ?1 AND (n = 1 OR n = ?2) ORDER BY n")?;
+        let texts = rows.query_map(params![reflection, current], |row| row.get(0))?;
+        Ok(texts.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The states of a trajectory that a generator has already written about.
+    pub fn reflected(&self, trajectory: i64, generator: &str) -> Result<Vec<usize>> {
+        let mut rows = self.db.prepare_cached("SELECT t FROM reflections WHERE trajectory = ?1 AND generator = ?2")?;
+        let found = rows.query_map(params![trajectory, generator], |row| Ok(row.get::<_, i64>(0)? as usize))?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Explorations of a suite and split (either may be left open) that carry an approved reflection.
+    pub fn reflected_explorations(&self, suite: Option<&str>, split: Option<&str>) -> Result<Vec<i64>> {
+        let mut rows = self.db.prepare_cached(&format!(
+            "SELECT DISTINCT c.trajectory FROM ({CURRENT} WHERE d.verdict = 'approved' AND j.purpose = 'exploration' \
+             AND (?1 IS NULL OR j.suite = ?1) AND (?2 IS NULL OR j.split = ?2)) c ORDER BY 1"
+        ))?;
+        let found = rows.query_map(params![suite, split], |row| row.get(0))?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Approved reflections of a trajectory: state index and text.
+    pub fn approved(&self, trajectory: i64) -> Result<Vec<(usize, String)>> {
+        let mut rows = self.db.prepare_cached(&format!(
+            "SELECT c.t, v.text FROM ({CURRENT} WHERE r.trajectory = ?1 AND d.verdict = 'approved') c \
+             JOIN versions v ON v.reflection = c.id AND v.n = c.version ORDER BY c.t, c.id"
+        ))?;
+        let found = rows.query_map([trajectory], |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?)))?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::template::Template;
+    use crate::collect::{self, Proposer, Scope, Teacher};
+    use crate::control::{Control, Progress};
+    use crate::env::household::Household;
+    use crate::store::Decision;
+
+    #[test]
+    fn kappa_is_agreement_beyond_chance() {
+        // Cohen (1960) by hand: 0.7 observed, 0.5 by chance.
+        let found = Agreement::of([[15, 10], [5, 20]]);
+        assert_eq!((found.both, found.same), (50, 35));
+        assert!((found.kappa.unwrap() - 0.4).abs() < 1e-12);
+        assert_eq!(Agreement::of([[0, 0], [0, 9]]).kappa, None, "nothing but approvals says nothing");
+        assert_eq!(Agreement::of([[0; 2]; 2]), Agreement::default());
+    }
+
+    #[test]
+    fn a_second_opinion_is_given_blind_changes_nothing_and_can_be_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap();
+        let scope = Scope { split: "train".into(), games: 2, seed: 1 };
+        let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+        collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
+        collect::branches(&mut store, &Household, &scope, 3, &mut Proposer::Uniform, &control, quiet).unwrap();
+        collect::reflections(&mut store, &Household, &scope, &mut Template, &control, quiet).unwrap();
+        let ids: Vec<i64> = store.queue(&Filter::default(), 9).unwrap().items.iter().map(|item| item.id).collect();
+        store.decide_all(&ids[..3], &Decision::Approve).unwrap();
+        store.decide(ids[3], &Decision::Reject("GENERIC".into())).unwrap();
+        let blind = Filter { second: Some(Second::Blind), ..Filter::default() };
+        let asked = store.queue(&blind, 100).unwrap().items;
+        assert_eq!(asked.len(), 4);
+        assert!(
+            asked.iter().all(|item| item.verdict == Verdict::Pending && item.reason.is_none()),
+            "nothing is given away"
+        );
+        store.decide(ids[0], &Decision::Second(None)).unwrap();
+        store.decide(ids[1], &Decision::Second(Some("GENERIC".into()))).unwrap();
+        store.decide(ids[3], &Decision::Second(Some("TOO_LONG".into()))).unwrap();
+        assert_eq!(store.standing().unwrap()[1..], [3, 1], "how it stands does not change");
+        assert_eq!(store.queue(&blind, 100).unwrap().items.len(), 1);
+        let agreement = store.agreement().unwrap();
+        assert_eq!((agreement.both, agreement.same), (3, 2));
+        let differs = Filter { second: Some(Second::Differs), ..Filter::default() };
+        assert_eq!(store.queue(&differs, 100).unwrap().items.iter().map(|item| item.id).collect::<Vec<_>>(), [ids[1]]);
+        store.undo().unwrap();
+        assert_eq!(store.agreement().unwrap().both, 2);
+        store.decide(ids[0], &Decision::Edit("Another text.".into())).unwrap();
+        assert_eq!(store.agreement().unwrap().both, 1, "an opinion is about the text that it was given on");
+    }
+}

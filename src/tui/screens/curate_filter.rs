@@ -1,0 +1,90 @@
+//! Curate's filters: the ones that are always there, one for each rule with how many it would leave, and those a person
+//! keeps.
+
+use crossterm::event::KeyCode;
+
+use super::curate::{Mode, State};
+use super::moved;
+use crate::curation::rules;
+use crate::experience::Verdict;
+use crate::store::{Filter, Second};
+use crate::tui::effect::Effect;
+use crate::tui::keys::Direction;
+
+impl State {
+    /// The filters to choose from: kept ones, those that are always there, then one for each rule.
+    pub fn filters(&self) -> Vec<Filter> {
+        let pending = || Filter::verdict(Some(Verdict::Pending));
+        let always = [
+            pending(),
+            Filter { suspected: true, ..pending() },
+            Filter::verdict(Some(Verdict::Approved)),
+            Filter::verdict(Some(Verdict::Rejected)),
+            Filter { flagged: true, ..Filter::default() },
+            Filter { second: Some(Second::Blind), ..Filter::default() },
+            Filter { second: Some(Second::Differs), ..Filter::default() },
+            Filter::default(),
+        ];
+        let by_rule = rules().map(|(code, _)| Filter { rule: Some(code.into()), ..pending() });
+        self.saved.iter().cloned().chain(always).chain(by_rule).collect()
+    }
+
+    /// A key while a filter is chosen.
+    pub(super) fn choose_filter(&mut self, at: usize, code: KeyCode) -> Vec<Effect> {
+        let all = self.filters();
+        let next = match code {
+            KeyCode::Esc | KeyCode::Char('q' | 'F') => return Vec::new(),
+            KeyCode::Enter => return all.get(at).cloned().map_or_else(Vec::new, |filter| self.filter_by(filter)),
+            KeyCode::Char('s') => {
+                if !all.contains(&self.filter) {
+                    self.saved.insert(0, self.filter.clone());
+                }
+                0
+            }
+            KeyCode::Char('d') if at < self.saved.len() => {
+                self.saved.remove(at);
+                at.saturating_sub(1)
+            }
+            KeyCode::Char('j') | KeyCode::Down => moved(at, all.len(), Direction::Down),
+            KeyCode::Char('k') | KeyCode::Up => moved(at, all.len(), Direction::Up),
+            _ => at,
+        };
+        self.mode = Some(Mode::Filters(next));
+        Vec::new()
+    }
+}
+
+/// The filter after this one; words that are searched for stay.
+pub(super) fn next_filter(filter: &Filter) -> Filter {
+    let words = filter.words.clone();
+    let of = |verdict, flagged, suspected| Filter { verdict, flagged, suspected, rule: None, second: None, words };
+    match (filter.verdict, filter.flagged, filter.suspected) {
+        (Some(Verdict::Pending), _, false) => of(Some(Verdict::Pending), false, true),
+        (Some(Verdict::Pending), _, true) => of(Some(Verdict::Approved), false, false),
+        (Some(Verdict::Approved), ..) => of(Some(Verdict::Rejected), false, false),
+        (Some(Verdict::Rejected), ..) => of(None, true, false),
+        (None, true, _) => of(None, false, false),
+        (None, false, _) => of(Some(Verdict::Pending), false, false),
+    }
+}
+
+/// A filter in words.
+pub fn filter_word(filter: &Filter) -> String {
+    let mut words: Vec<String> = Vec::new();
+    words.extend(filter.verdict.map(|verdict| verdict.word().to_string()));
+    words.extend(filter.flagged.then(|| "flagged".to_string()));
+    words.extend(filter.suspected.then(|| "suspected by a rule".to_string()));
+    words.extend(filter.rule.clone());
+    words.extend(filter.second.map(|second| {
+        let text = match second {
+            Second::Blind => "second opinions, the first withheld",
+            Second::Differs => "second opinion differs",
+        };
+        text.to_string()
+    }));
+    if words.is_empty() {
+        words.push("all".into());
+    }
+    words.extend((!filter.words.is_empty()).then(|| format!("with “{}”", filter.words)));
+    words.join(", ")
+}
