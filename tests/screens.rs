@@ -159,7 +159,7 @@ fn on_terminal(app: &App, width: u16, height: u16) -> (String, Vec<u8>) {
 }
 
 /// The keys that lead from a fresh screen into each popup and mode.
-const MODES: [(Screen, &str, &str); 15] = [
+const MODES: [(Screen, &str, &str); 16] = [
     (Screen::Explore, "help", "?"),
     (Screen::Explore, "palette", ":"),
     (Screen::Explore, "action", "a"),
@@ -173,6 +173,7 @@ const MODES: [(Screen, &str, &str); 15] = [
     (Screen::Curate, "search", "/"),
     (Screen::Curate, "edit", "e"),
     (Screen::Curate, "filters", "F"),
+    (Screen::Curate, "writer", "r"),
     (Screen::Curate, "rubric", "i"),
     (Screen::Train, "form", "t"),
 ];

@@ -69,6 +69,14 @@ impl LocalAgent {
         found.iter().map(|tokens| Ok(self.model.tokenizer.decode(tokens)?.trim().to_string())).collect()
     }
 
+    /// Writes a reflection with other sampling.
+    pub fn reflect_by(&mut self, case: &Case, sampling: Sampling, seed: u64) -> Result<String> {
+        let prompt = self.prompt(&case.state)?;
+        let starts = [Framing::new(&self.model.tokenizer)?.think()];
+        let found = self.decode(&prompt, &starts, (REFLECTION, sampling, seed), &mut |_, _| true)?;
+        Ok(self.model.tokenizer.decode(&found[0])?.trim().to_string())
+    }
+
     /// Decodes a continuation for each start, on the agent's threads.
     fn decode(
         &self,
@@ -136,10 +144,6 @@ impl Reflector for LocalAgent {
     /// The model was trained to think from the state alone (that is all it has when it acts), so it is asked from the
     /// state alone here too; the executed outcomes are what the reader judges it by.
     fn reflect(&mut self, case: &Case, seed: u64) -> Result<String> {
-        let prompt = self.prompt(&case.state)?;
-        let starts = [Framing::new(&self.model.tokenizer)?.think()];
-        let sampling = Sampling { top_p: 0.95, ..Sampling::at(0.7) };
-        let found = self.decode(&prompt, &starts, (REFLECTION, sampling, seed), &mut |_, _| true)?;
-        Ok(self.model.tokenizer.decode(&found[0])?.trim().to_string())
+        self.reflect_by(case, Sampling { top_p: 0.95, ..Sampling::at(0.7) }, seed)
     }
 }

@@ -54,6 +54,29 @@ pub trait Reflector {
     fn reflect(&mut self, case: &Case, seed: u64) -> Result<String>;
 }
 
+/// Who may write another attempt at a reflection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer {
+    /// The model, at temperature 0.7.
+    Model,
+    /// The model, the likeliest words.
+    Greedy,
+    /// The model, at temperature 1.1.
+    Bold,
+    /// The template.
+    Template,
+}
+
+impl Writer {
+    /// All of them, with what a person should know.
+    pub const ALL: [(Self, &str); 4] = [
+        (Self::Model, "the model that answers in Explore, temperature 0.7"),
+        (Self::Greedy, "the same, its likeliest words"),
+        (Self::Bold, "the same, temperature 1.1"),
+        (Self::Template, "the template, from the executed outcomes"),
+    ];
+}
+
 /// Turns log-probabilities of a closed list into shares that add up to one.
 pub fn shares(scores: &[f64]) -> Vec<f64> {
     let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -230,6 +230,13 @@ impl Store {
         Ok(Queue { items, standing: self.standing()? })
     }
 
+    /// Every version of a reflection, the oldest first: who wrote it, and the text.
+    pub fn attempts(&self, reflection: i64) -> Result<Vec<(String, String)>> {
+        let mut rows = self.db.prepare_cached("SELECT author, text FROM versions WHERE reflection = ?1 ORDER BY n")?;
+        let found = rows.query_map([reflection], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Versions 1 and the one that stands now (the texts between them stay in the store).
     fn versions(&self, reflection: i64, current: i64) -> Result<Vec<String>> {
         let mut rows =

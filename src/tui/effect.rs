@@ -1,7 +1,7 @@
 //! What the interface asks for, as data: the only thing that screens and threads share besides messages.
 
-use crate::agent::Case;
 use crate::agent::choosing::Choosing;
+use crate::agent::{Case, Writer};
 use crate::collect::Scope;
 use crate::error::Error;
 use crate::experience::{Purpose, Reflection, State};
@@ -81,8 +81,8 @@ pub enum Effect {
     Prompt(Box<State>, Vec<String>),
     /// Two models on one state.
     Beside(Box<Beside>),
-    /// Another attempt at a reflection, by the model.
-    Again(i64, Box<Case>),
+    /// Another attempt at a reflection.
+    Again(i64, Writer, Box<Case>),
     /// Of the store.
     Desk(DeskCmd),
     /// Of the jobs.
@@ -187,6 +187,8 @@ pub enum DeskCmd {
     Statistics,
     /// How many pending reflections each rule points at.
     Pointed,
+    /// All versions of a reflection.
+    Attempts(i64),
     /// Take a trajectory out, or put it back.
     Delete(i64, bool),
     /// Write a trajectory as text, web page and cast.

@@ -87,6 +87,8 @@ pub enum Act {
     Filter,
     /// Choose a filter.
     Filters,
+    /// All versions beside the one that stands.
+    Attempts,
     /// Second opinions without knowing the first.
     Blind,
     /// Look for text.
@@ -249,7 +251,14 @@ const CURATE: &[Row] = &[
     ),
     ("search", "/", Act::Search, "search", "only items whose text or task contains these words; empty for all"),
     ("difference", "d", Act::Difference, "", "what changed between the generated text and this version"),
-    ("regenerate", "r", Act::Resume, "regenerate", "another attempt by the model; every attempt is kept"),
+    (
+        "versions",
+        "D",
+        Act::Attempts,
+        "",
+        "every version beside the one that stands, word by word; Enter lets another stand",
+    ),
+    ("regenerate", "r", Act::Resume, "regenerate", "another attempt, by the model or the template; every attempt is kept"),
     ("bulk", "v", Act::Bulk, "bulk", "decide on everything listed at once, after saying how many; one undo"),
     ("rubric", "i", Act::Rubric, "", "what each reason means, and what the rules look for"),
     ("statistics", "S", Act::Statistics, "", "approval, reasons and suspicions so far, and your pace"),

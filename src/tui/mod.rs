@@ -116,7 +116,7 @@ impl Hands {
                 Effect::Desk(command) => _ = self.desk.send(command),
                 Effect::Job(command) => self.jobs.obey(command),
                 Effect::Prompt(state, actions) => self.mind.prompt(state, actions),
-                Effect::Again(id, case) => self.mind.again(id, case),
+                Effect::Again(id, writer, case) => self.mind.again(id, writer, case),
                 Effect::Beside(beside) => self.mind.beside(beside),
                 // A terminal that does not know OSC 52 ignores it.
                 Effect::Copy(text) => _ = execute!(std::io::stdout(), CopyToClipboard::to_clipboard_from(text)),

@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-use ratatui_textarea::{CursorMove, TextArea, WrapMode};
+use ratatui_textarea::TextArea;
 use tui_input::Input;
-use tui_input::backend::crossterm::EventHandler;
 
 use super::curate_filter::next_filter;
+use super::curate_typing::editor;
 use super::moved;
 use crate::agent::Case;
 use crate::curation::Suspicion;
-use crate::experience::{REASONS, Reflection, Verdict};
+use crate::experience::{Reflection, Verdict};
 use crate::store::{Decision, Filter, Queue, Second, Undone};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
@@ -38,6 +37,8 @@ pub enum Msg {
     Show(i64),
     /// How many of the pending each rule points at, by code.
     Pointed(Vec<(String, usize)>),
+    /// All versions of a reflection: who wrote each, and the text.
+    Attempts(i64, Vec<(String, String)>),
 }
 
 /// What a reflection is judged by.
@@ -66,6 +67,10 @@ pub enum Mode {
     Search(Input),
     /// A filter is chosen; its row.
     Filters(usize),
+    /// Who writes another attempt is chosen.
+    Writer,
+    /// Versions are held against the one that stands: who wrote each and the text, and the one in front.
+    Attempts(Vec<(String, String)>, usize),
 }
 
 /// The screen's state.
@@ -96,7 +101,7 @@ pub struct State {
     pub pointed: Option<Vec<(String, usize)>>,
     cases: HashMap<i64, Box<Evidence>>,
     wanted: Option<i64>,
-    waiting: bool,
+    pub(super) waiting: bool,
     decided: Vec<Instant>,
 }
 
@@ -193,6 +198,13 @@ impl State {
                 }
                 self.reload()
             }
+            Msg::Attempts(id, attempts) => {
+                if self.mode.is_none() && self.current().is_some_and(|item| item.id == id) {
+                    let last = attempts.len().saturating_sub(1);
+                    self.mode = Some(Mode::Attempts(attempts, last.saturating_sub(1)));
+                }
+                Vec::new()
+            }
             Msg::Pointed(counts) => {
                 self.pointed = Some(counts);
                 Vec::new()
@@ -251,7 +263,7 @@ impl State {
     }
 
     /// Sends a decision; the next one waits until the store has it.
-    fn decide(&mut self, decision: Decision) -> Vec<Effect> {
+    pub(super) fn decide(&mut self, decision: Decision) -> Vec<Effect> {
         let decision = match decision {
             Decision::Approve if self.blind() => Decision::Second(None),
             Decision::Reject(code) if self.blind() => Decision::Second(Some(code)),
@@ -265,7 +277,14 @@ impl State {
     /// Whether a key means something now.
     pub fn applies(&self, act: Act) -> bool {
         match act {
-            Act::Edit | Act::Editor | Act::Flag | Act::Bulk | Act::Requeue | Act::Resume | Act::Difference
+            Act::Attempts
+            | Act::Edit
+            | Act::Editor
+            | Act::Flag
+            | Act::Bulk
+            | Act::Requeue
+            | Act::Resume
+            | Act::Difference
                 if self.blind() =>
             {
                 false
@@ -275,6 +294,7 @@ impl State {
             }
             Act::Resume => self.current().is_some() && !self.writing,
             Act::Difference => self.current().is_some_and(|item| item.versions.len() > 1),
+            Act::Attempts => self.current().is_some_and(|item| item.written > 1),
             _ => true,
         }
     }
@@ -307,10 +327,10 @@ impl State {
             Act::Skip => return self.go(self.at + 1),
             Act::Previous => return self.go(self.at.saturating_sub(1)),
             Act::Number(n) => self.outcome = Some(n).filter(|n| self.outcome != Some(*n)),
-            Act::Resume if !self.writing => {
-                let asked = self.current().and_then(|item| Some((item.id, self.evidence_of(item)?.case.clone()?)));
-                self.writing = asked.is_some();
-                return asked.map(|(id, case)| Effect::Again(id, Box::new(case))).into_iter().collect();
+            Act::Resume => self.mode = Some(Mode::Writer),
+            Act::Attempts => {
+                let asked = self.current().map(|item| Effect::Desk(DeskCmd::Attempts(item.id)));
+                return asked.into_iter().collect();
             }
             Act::Move(Direction::PageDown) => self.scroll = self.scroll.saturating_add(8).min(4000),
             Act::Move(Direction::PageUp) => self.scroll = self.scroll.saturating_sub(8),
@@ -332,91 +352,6 @@ impl State {
         Vec::new()
     }
 
-    /// Takes a key while something is chosen, typed or edited; none otherwise.
-    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
-        match self.mode.take()? {
-            Mode::Reject => Some(self.choose(key, Mode::Reject)),
-            Mode::Bulk => Some(self.choose(key, Mode::Bulk)),
-            Mode::Edit(editor) => Some(self.edit(editor, key)),
-            Mode::Filters(at) => Some(self.choose_filter(at, key.code)),
-            Mode::Search(mut input) => Some(match key.code {
-                KeyCode::Esc => Vec::new(),
-                KeyCode::Enter => {
-                    let words = input.value().trim().to_string();
-                    self.filter_by(Filter { words, ..self.filter.clone() })
-                }
-                _ => {
-                    input.handle_event(&Event::Key(key));
-                    self.mode = Some(Mode::Search(input));
-                    Vec::new()
-                }
-            }),
-        }
-    }
-
-    /// A decision about the item in front, or about everything listed.
-    fn choose(&mut self, key: KeyEvent, mode: Mode) -> Vec<Effect> {
-        let bulk = matches!(mode, Mode::Bulk);
-        let decision = match key.code {
-            KeyCode::Char(digit @ '1'..='9') => {
-                let reason = digit.to_digit(10).and_then(|d| REASONS.get(d as usize - 1));
-                reason.map(|(code, _)| Decision::Reject((*code).into()))
-            }
-            KeyCode::Char('a') if bulk => Some(Decision::Approve),
-            KeyCode::Char('o') if bulk => Some(Decision::Requeue),
-            KeyCode::Char('m') if bulk => Some(Decision::Flag(true)),
-            KeyCode::Esc | KeyCode::Char('q' | 'x' | 'v') => return Vec::new(),
-            _ => None,
-        };
-        match decision {
-            Some(decision) if bulk && !self.waiting => {
-                self.waiting = true;
-                let ids = self.queue.items.iter().map(|item| item.id).collect();
-                vec![Effect::Desk(DeskCmd::DecideAll(ids, decision))]
-            }
-            Some(decision) => self.decide(decision),
-            None => {
-                self.mode = Some(mode);
-                Vec::new()
-            }
-        }
-    }
-
-    fn edit(&mut self, mut editor: Box<TextArea<'static>>, key: KeyEvent) -> Vec<Effect> {
-        let text = editor.lines().join("\n").trim().to_string();
-        let Some((id, same)) = self.current().map(|item| (item.id, item.text() == text)) else { return Vec::new() };
-        match key.code {
-            KeyCode::Esc => {
-                // What was typed is kept for the next e, also across a restart: leaving must not cost a paragraph.
-                let draft = Some(text).filter(|_| !same);
-                if let Some(item) = self.queue.items.get_mut(self.at) {
-                    item.draft.clone_from(&draft);
-                }
-                vec![Effect::Desk(DeskCmd::Draft(id, draft))]
-            }
-            KeyCode::Char('s') if key.modifiers.contains(KeyModifiers::CONTROL) && !text.is_empty() => {
-                self.decide(if same { Decision::Approve } else { Decision::Edit(text) })
-            }
-            _ => {
-                editor.input(key);
-                self.mode = Some(Mode::Edit(editor));
-                Vec::new()
-            }
-        }
-    }
-
-    /// Takes pasted text.
-    pub fn paste(&mut self, text: &str) {
-        match &mut self.mode {
-            Some(Mode::Edit(editor)) => _ = editor.insert_str(text),
-            Some(Mode::Search(input)) => {
-                let line = text.lines().next().unwrap_or_default();
-                *input = Input::new(format!("{}{line}", input.value()));
-            }
-            _ => {}
-        }
-    }
-
     /// Decisions a minute in this session.
     pub fn pace(&self) -> Option<f64> {
         let first = self.decided.first()?;
@@ -432,14 +367,6 @@ impl State {
 }
 
 /// What an edit begins with.
-fn begun(item: &Reflection) -> &str {
+pub(super) fn begun(item: &Reflection) -> &str {
     item.draft.as_deref().unwrap_or(item.text())
-}
-
-fn editor(item: &Reflection) -> Box<TextArea<'static>> {
-    let mut editor = TextArea::new(begun(item).lines().map(str::to_string).collect());
-    editor.set_wrap_mode(WrapMode::Word);
-    editor.move_cursor(CursorMove::Bottom);
-    editor.move_cursor(CursorMove::End);
-    Box::new(editor)
 }

@@ -8,6 +8,7 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 
 use super::curate::{Mode, State};
 use super::curate_filter::filter_word;
+use crate::agent::Writer;
 use crate::agent::prompt::first_observation;
 use crate::curation::Suspicion;
 use crate::experience::{REASONS, Reflection, Verdict};
@@ -93,11 +94,40 @@ fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
             60,
         ),
         Some(Mode::Filters(at)) => return draw_filters(state, *at, theme, frame, body),
+        Some(Mode::Attempts(attempts, at)) => return draw_attempts(state, attempts, *at, theme, frame, body),
+        Some(Mode::Writer) => {
+            let row = |(i, (_, what)): (usize, &(_, &'static str))| {
+                Line::from(vec![Span::styled(format!(" {} ", i + 1), theme.key()), Span::raw(*what)])
+            };
+            ("Another attempt · 1-4 · Esc leave", Writer::ALL.iter().enumerate().map(row).collect(), 62)
+        }
         Some(Mode::Edit(_)) | None => return,
     };
     let area = centered(body, width, lines.len() as u16 + 2);
     frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(lines).block(theme.panel(title)), area);
+}
+
+fn draw_attempts(state: &State, attempts: &[(String, String)], at: usize, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+    let (Some(item), Some((author, text))) = (state.current(), attempts.get(at)) else { return };
+    let area = centered(body, body.width.saturating_sub(4), body.height.saturating_sub(2));
+    frame.render_widget(Clear, area);
+    let title = format!("Version {} of {} · j k · ⏎ let it stand · Esc leave", at + 1, attempts.len());
+    let block = theme.panel(&title);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let (old, new) = difference(&clean(text), &clean(item.text()), theme);
+    let sides = [(format!("by {}", clean(author)), old), ("what stands".to_string(), new)];
+    let half = [Constraint::Percentage(50), Constraint::Percentage(50)];
+    let split = if inner.width >= 80 { Layout::horizontal(half) } else { Layout::vertical(half) };
+    let areas: [Rect; 2] = split.areas(inner);
+    for ((head, spans), area) in sides.into_iter().zip(areas) {
+        let lines = vec![Line::styled(head, theme.strong()), Line::from(spans)];
+        frame.render_widget(
+            Paragraph::new(lines).wrap(Wrap { trim: false }),
+            Rect { width: area.width.saturating_sub(1), ..area },
+        );
+    }
 }
 
 fn draw_filters(state: &State, at: usize, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
@@ -216,7 +246,7 @@ fn draw_reflection(state: &State, item: &Reflection, theme: Theme, frame: &mut F
         Verdict::Rejected => Line::styled(format!("rejected: {}", item.reason.as_deref().unwrap_or("")), theme.bad()),
     });
     if state.writing {
-        lines.push(Line::styled("the model is writing another attempt…", theme.dim()));
+        lines.push(Line::styled("another attempt is being written…", theme.dim()));
     }
     for s in suspicions {
         let about = item.text().get(s.span.0..s.span.1).map(clean).unwrap_or_default();

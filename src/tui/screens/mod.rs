@@ -2,6 +2,7 @@
 
 pub mod curate;
 pub mod curate_filter;
+mod curate_typing;
 pub mod curate_view;
 pub mod data;
 pub mod explore;

@@ -73,6 +73,7 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         DeskCmd::Redo => turned(store.redo()?, "did again", mail),
         DeskCmd::Draft(id, text) => store.set_draft(id, text.as_deref())?,
         DeskCmd::Statistics => mail.send(Msg::Text(Screen::Curate, "The curation so far".into(), statistics(store)?)),
+        DeskCmd::Attempts(id) => mail.send(Msg::Curate(curate::Msg::Attempts(id, store.attempts(id)?))),
         DeskCmd::Pointed => mail.send(Msg::Curate(curate::Msg::Pointed(pointed(store)?.0))),
         DeskCmd::Delete(id, deleted) => {
             store.set_deleted(id, deleted)?;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::{Mailbox, worker};
 use crate::agent::choosing::Choosing;
 use crate::agent::local::LocalAgent;
-use crate::agent::{Case, Policy, Reflector, WorldModel, likeliest, shares};
+use crate::agent::template::Template;
+use crate::agent::{Case, Policy, Reflector, WorldModel, Writer, likeliest, shares};
 use crate::control::Cancel;
 use crate::env::Environment;
 use crate::error::{Error, Result};
@@ -25,7 +26,7 @@ enum Command {
     Look(Box<Look>, Cancel),
     Load(Option<String>),
     Prompt(Box<State>, Vec<String>),
-    Again(i64, Box<Case>),
+    Again(i64, Writer, Box<Case>),
     GoOn(usize, Vec<Fork>),
     Beside(Box<Beside>),
 }
@@ -88,8 +89,8 @@ impl Mind {
     }
 
     /// Another attempt at a reflection.
-    pub fn again(&self, id: i64, case: Box<Case>) {
-        _ = self.commands.send(Command::Again(id, case));
+    pub fn again(&self, id: i64, writer: Writer, case: Box<Case>) {
+        _ = self.commands.send(Command::Again(id, writer, case));
     }
 
     /// Holds two models against each other.
@@ -132,11 +133,11 @@ fn answer(agent: &mut LocalAgent, command: Command, mail: &Mailbox) -> Result<()
             lines.extend(actions.iter().zip(&predicted).map(|(action, text)| format!("  {action} → {text:?}")));
             mail.send(Msg::Text(Screen::Explore, "Prompt and replies".into(), lines));
         }
-        Command::Again(id, case) => {
+        Command::Again(id, writer, case) => {
             // Another seed for every attempt; the number of milliseconds will not come twice.
-            let written = agent.reflect(&case, crate::store::now_ms() as u64);
+            let written = write(agent, writer, &case, crate::store::now_ms() as u64);
             mail.send(Msg::Curate(match &written {
-                Ok(text) => curate::Msg::Written(id, agent.generator(), text.clone()),
+                Ok((author, text)) => curate::Msg::Written(id, author.clone(), text.clone()),
                 Err(_) => curate::Msg::Failed,
             }));
             written?;
@@ -150,6 +151,17 @@ fn answer(agent: &mut LocalAgent, command: Command, mail: &Mailbox) -> Result<()
         Command::Look(..) | Command::Load(_) | Command::Beside(_) => {}
     }
     Ok(())
+}
+
+/// An attempt at a reflection: who wrote it, and the text.
+fn write(agent: &mut LocalAgent, writer: Writer, case: &Case, seed: u64) -> Result<(String, String)> {
+    let model = agent.generator();
+    Ok(match writer {
+        Writer::Model => (model, agent.reflect(case, seed)?),
+        Writer::Greedy => (format!("{model}, T 0"), agent.reflect_by(case, Sampling::GREEDY, seed)?),
+        Writer::Bold => (format!("{model}, T 1.1"), agent.reflect_by(case, Sampling::at(1.1), seed)?),
+        Writer::Template => (Template.generator(), Template.reflect(case, seed)?),
+    })
 }
 
 /// What two models make of one state, side by side.

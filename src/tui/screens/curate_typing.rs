@@ -1,0 +1,141 @@
+//! Curate, while something is chosen, typed or edited over the screen.
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui_textarea::{CursorMove, TextArea, WrapMode};
+use tui_input::Input;
+use tui_input::backend::crossterm::EventHandler;
+
+use super::curate::{Mode, State, begun};
+use super::moved;
+use crate::agent::Writer;
+use crate::experience::{REASONS, Reflection};
+use crate::store::{Decision, Filter};
+use crate::tui::effect::{DeskCmd, Effect};
+use crate::tui::keys::Direction;
+
+impl State {
+    /// Takes a key while something is chosen, typed or edited; none otherwise.
+    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        match self.mode.take()? {
+            Mode::Reject => Some(self.choose(key, Mode::Reject)),
+            Mode::Bulk => Some(self.choose(key, Mode::Bulk)),
+            Mode::Edit(editor) => Some(self.edit(editor, key)),
+            Mode::Filters(at) => Some(self.choose_filter(at, key.code)),
+            Mode::Writer => Some(self.choose_writer(key.code)),
+            Mode::Attempts(attempts, at) => Some(self.choose_attempt(attempts, at, key.code)),
+            Mode::Search(mut input) => Some(match key.code {
+                KeyCode::Esc => Vec::new(),
+                KeyCode::Enter => {
+                    let words = input.value().trim().to_string();
+                    self.filter_by(Filter { words, ..self.filter.clone() })
+                }
+                _ => {
+                    input.handle_event(&Event::Key(key));
+                    self.mode = Some(Mode::Search(input));
+                    Vec::new()
+                }
+            }),
+        }
+    }
+
+    /// A decision about the item in front, or about everything listed.
+    fn choose(&mut self, key: KeyEvent, mode: Mode) -> Vec<Effect> {
+        let bulk = matches!(mode, Mode::Bulk);
+        let decision = match key.code {
+            KeyCode::Char(digit @ '1'..='9') => {
+                let reason = digit.to_digit(10).and_then(|d| REASONS.get(d as usize - 1));
+                reason.map(|(code, _)| Decision::Reject((*code).into()))
+            }
+            KeyCode::Char('a') if bulk => Some(Decision::Approve),
+            KeyCode::Char('o') if bulk => Some(Decision::Requeue),
+            KeyCode::Char('m') if bulk => Some(Decision::Flag(true)),
+            KeyCode::Esc | KeyCode::Char('q' | 'x' | 'v') => return Vec::new(),
+            _ => None,
+        };
+        match decision {
+            Some(decision) if bulk && !self.waiting => {
+                self.waiting = true;
+                let ids = self.queue.items.iter().map(|item| item.id).collect();
+                vec![Effect::Desk(DeskCmd::DecideAll(ids, decision))]
+            }
+            Some(decision) => self.decide(decision),
+            None => {
+                self.mode = Some(mode);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Who writes another attempt.
+    fn choose_writer(&mut self, code: KeyCode) -> Vec<Effect> {
+        let digit = if let KeyCode::Char(c) = code { c.to_digit(10) } else { None };
+        let chosen = digit.and_then(|digit| Writer::ALL.get((digit as usize).wrapping_sub(1)));
+        let Some((writer, _)) = chosen else {
+            self.mode = (!matches!(code, KeyCode::Esc | KeyCode::Char('q' | 'r'))).then_some(Mode::Writer);
+            return Vec::new();
+        };
+        let asked = self.current().and_then(|item| Some((item.id, self.evidence_of(item)?.case.clone()?)));
+        self.writing = asked.is_some();
+        asked.map(|(id, case)| Effect::Again(id, *writer, Box::new(case))).into_iter().collect()
+    }
+
+    /// A version held against the one that stands; Enter lets it stand.
+    fn choose_attempt(&mut self, attempts: Vec<(String, String)>, at: usize, code: KeyCode) -> Vec<Effect> {
+        let next = match code {
+            KeyCode::Esc | KeyCode::Char('q' | 'D') => return Vec::new(),
+            KeyCode::Enter => {
+                let stands = self.current().map(|item| item.text().to_string());
+                let chosen = attempts.into_iter().nth(at).filter(|(_, text)| stands.as_ref() != Some(text));
+                return chosen.map_or_else(Vec::new, |(author, text)| self.decide(Decision::Attempt(author, text)));
+            }
+            KeyCode::Char('j') | KeyCode::Down => moved(at, attempts.len(), Direction::Down),
+            KeyCode::Char('k') | KeyCode::Up => moved(at, attempts.len(), Direction::Up),
+            _ => at,
+        };
+        self.mode = Some(Mode::Attempts(attempts, next));
+        Vec::new()
+    }
+
+    fn edit(&mut self, mut editor: Box<TextArea<'static>>, key: KeyEvent) -> Vec<Effect> {
+        let text = editor.lines().join("\n").trim().to_string();
+        let Some((id, same)) = self.current().map(|item| (item.id, item.text() == text)) else { return Vec::new() };
+        match key.code {
+            KeyCode::Esc => {
+                // What was typed is kept for the next e, also across a restart: leaving must not cost a paragraph.
+                let draft = Some(text).filter(|_| !same);
+                if let Some(item) = self.queue.items.get_mut(self.at) {
+                    item.draft.clone_from(&draft);
+                }
+                vec![Effect::Desk(DeskCmd::Draft(id, draft))]
+            }
+            KeyCode::Char('s') if key.modifiers.contains(KeyModifiers::CONTROL) && !text.is_empty() => {
+                self.decide(if same { Decision::Approve } else { Decision::Edit(text) })
+            }
+            _ => {
+                editor.input(key);
+                self.mode = Some(Mode::Edit(editor));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes pasted text.
+    pub fn paste(&mut self, text: &str) {
+        match &mut self.mode {
+            Some(Mode::Edit(editor)) => _ = editor.insert_str(text),
+            Some(Mode::Search(input)) => {
+                let line = text.lines().next().unwrap_or_default();
+                *input = Input::new(format!("{}{line}", input.value()));
+            }
+            _ => {}
+        }
+    }
+}
+
+pub(super) fn editor(item: &Reflection) -> Box<TextArea<'static>> {
+    let mut editor = TextArea::new(begun(item).lines().map(str::to_string).collect());
+    editor.set_wrap_mode(WrapMode::Word);
+    editor.move_cursor(CursorMove::Bottom);
+    editor.move_cursor(CursorMove::End);
+    Box::new(editor)
+}
