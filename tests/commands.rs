@@ -294,6 +294,14 @@ fn a_closed_pipe_ends_a_command_quietly() {
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
 
+#[test]
+fn options_that_a_command_would_ignore_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = feed(dir.path(), &["--suite", "alfworld", "collect", "demos"], b"");
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("come after it"));
+}
+
 /// Runs a command, kills it after `pause`, and returns the lines it had written.
 fn killed(data: &Path, args: &[&str], input: &str, pause: Duration) -> Vec<Value> {
     let mut child = foretaste(data, args)

@@ -20,7 +20,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::control::Control;
 use crate::env::{STEP_LIMIT, Suite, limited, open_suite};
@@ -130,7 +132,11 @@ enum Command {
 
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    if let Some(misplaced) = misplaced(&matches) {
+        Cli::command().error(ErrorKind::ArgumentConflict, misplaced).exit();
+    }
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     let common = cli.common.clone();
     let result = match cli.command {
         None if cli.plain => paths::data_dir(common.data_dir.clone())
@@ -166,6 +172,16 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Options of the terminal program before a command would be ignored by it: that is refused.
+fn misplaced(matches: &ArgMatches) -> Option<String> {
+    let (command, _) = matches.subcommand().filter(|(command, _)| *command != "doctor")?;
+    let given = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+    let name = ["suite", "data", "step_limit", "expert", "plain"].into_iter().find(given)?.replace('_', "-");
+    Some(format!(
+        "--{name} before a command is for the terminal program; options of `{command}` come after it (foretaste {command} --help)"
+    ))
 }
 
 /// The key table with the person's own keys in it.
