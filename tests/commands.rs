@@ -83,7 +83,7 @@ fn training_repeats_from_its_seed_and_goes_on_exactly_where_it_stopped() {
         let whole = losses(&json(data.path(), &plan));
         assert_eq!(whole, losses(&json(data.path(), &plan)), "the same seed and workers repeat bit for bit");
         // A third run is killed after its fourth update and resumed.
-        let run = (3 * round + 3).to_string();
+        let run = (4 * round + 3).to_string();
         let mut child = foretaste(data.path(), &plan).arg("--json").stdout(Stdio::piped()).spawn().unwrap();
         let mut seen = BufReader::new(child.stdout.take().unwrap()).lines();
         let reached = seen.by_ref().map_while(Result::ok).any(|line| line.contains("saved") && line.contains("\"step\":4"));
@@ -97,6 +97,9 @@ fn training_repeats_from_its_seed_and_goes_on_exactly_where_it_stopped() {
         let folder = data.path().join(format!("checkpoints/run-{run}-step-8"));
         assert_eq!(folder.join("adapter/adapter_model.safetensors").is_file(), !kind.is_empty());
         json(data.path(), &["eval", "--checkpoint", folder.to_str().unwrap(), "--games", "1", "--step-limit", "3"]);
+        // A run that waits for its turn is the same run.
+        json(data.path(), &[&plan[..], &["--queue"]].concat());
+        assert_eq!(losses(&json(data.path(), &["train", "--queued"])), whole);
     }
 }
 

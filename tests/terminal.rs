@@ -259,10 +259,17 @@ fn a_run_left_in_the_background_is_found_again_and_stopped() {
     let running = again.until("the run, alive", |s| s.contains("imitation running"));
     let end = running.lines().find(|line| line.contains("run 1 now")).map(str::to_string);
     again.until("it goes on", |s| s.lines().find(|line| line.contains("run 1 now")).map(str::to_string) != end);
+    // Another run waits behind it, until that is stopped: then the person decides.
+    again.press("t", "queue: another run is under way");
+    again.keys("3\r");
+    again.shows("run 2 waits");
+    again.press("k", "queued");
+    again.press("j", "checkpoints at step: ");
     again.press("x", "imitation stopped");
     again.keys("q");
     assert_eq!(again.ended(), (0, true));
-    assert_eq!(json(dir.path(), &["data", "list", "runs"])[0]["status"], "stopped");
+    let runs = json(dir.path(), &["data", "list", "runs"]);
+    assert_eq!((runs[1]["status"].as_str(), runs[0]["status"].as_str()), (Some("stopped"), Some("queued")));
 }
 
 #[test]

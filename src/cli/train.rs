@@ -13,7 +13,7 @@ use crate::train::{Objective, Plan, checkpoint};
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// What to optimise: imitation, world-model, reflection (or joint, which made the embedded model)
-    #[arg(long, required_unless_present = "resume")]
+    #[arg(long, required_unless_present_any = ["resume", "queued"])]
     objective: Option<String>,
     /// Updates
     #[arg(long, default_value_t = 200)]
@@ -54,9 +54,15 @@ pub struct TrainArgs {
     /// Train an adapter of this rank beside all linear layers (LoRA) in place of the weights
     #[arg(long, value_name = "R")]
     lora: Option<usize>,
-    /// Go on with this run from its newest checkpoint
+    /// Go on with this run from its newest checkpoint, or start it if it waits
     #[arg(long, value_name = "RUN", conflicts_with_all = ["objective", "from"])]
     resume: Option<i64>,
+    /// Only write it down: it waits for its turn
+    #[arg(long, requires = "objective")]
+    queue: bool,
+    /// Then train every run that waits, the oldest first (alone: only those)
+    #[arg(long, conflicts_with = "queue")]
+    queued: bool,
 }
 
 /// Runs the command.
@@ -87,12 +93,12 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             out.line(&json!({"saved": folder, "step": step}), || format!("saved {}", folder.display()));
         }
     };
-    let run = match (args.resume, &args.objective) {
-        (Some(run), _) => trainer::resume(&mut store, run, &control, &mut each)?,
-        (None, objective) => {
-            let objective = Objective::from_word(objective.as_deref().unwrap_or_default())?;
-            let (parts, source) = checkpoint::find(&store, args.from.as_deref())?;
-            let weights = Trainable::from_parts(&parts, &source)?;
+    let finished = |run: i64| out.line(&json!({"finished": run}), || format!("run {run} is finished"));
+    match (args.resume, &args.objective) {
+        (Some(run), _) => finished(trainer::resume(&mut store, run, &control, &mut each)?),
+        (None, None) => {}
+        (None, Some(objective)) => {
+            let objective = Objective::from_word(objective)?;
             let mut plan = Plan::new(objective, args.steps, args.seed);
             (plan.batch, plan.rate, plan.workers, plan.suite) = (args.batch.max(1), args.rate, args.workers, args.suite);
             plan.lora = args.lora;
@@ -100,9 +106,19 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             plan.memory_limit = args.memory_limit.map(|megabytes| megabytes * 1_000_000);
             plan.split = Some(args.split).filter(|split| split != "all");
             plan.save_every = args.save_every.unwrap_or(plan.save_every).max(1);
-            trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?
+            if args.queue {
+                let run = trainer::queue(&store, &plan, args.from.as_deref())?;
+                let next = "foretaste train --queued";
+                out.line(&json!({"queued": run}), || format!("run {run} waits for its turn: {next}"));
+                return Ok(());
+            }
+            let (parts, source) = checkpoint::find(&store, args.from.as_deref())?;
+            let weights = Trainable::from_parts(&parts, &source)?;
+            finished(trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?);
         }
-    };
-    out.line(&json!({"finished": run}), || format!("run {run} is finished"));
+    }
+    while let Some(run) = store.next_queued()?.filter(|_| args.queued) {
+        finished(trainer::resume(&mut store, run, &control, &mut each)?);
+    }
     Ok(())
 }

@@ -18,6 +18,8 @@ pub enum RunStatus {
     Finished,
     /// It failed; the error says why.
     Failed,
+    /// It waits for its turn.
+    Queued,
 }
 
 impl RunStatus {
@@ -28,11 +30,12 @@ impl RunStatus {
             Self::Stopped => "stopped",
             Self::Finished => "finished",
             Self::Failed => "failed",
+            Self::Queued => "queued",
         }
     }
 
     fn from_word(word: &str) -> Self {
-        let all = [Self::Running, Self::Stopped, Self::Finished, Self::Failed];
+        let all = [Self::Running, Self::Stopped, Self::Finished, Self::Failed, Self::Queued];
         all.into_iter().find(|status| status.word() == word).unwrap_or(Self::Failed)
     }
 }
@@ -135,6 +138,25 @@ impl Store {
             params![objective, config, seed as i64, start, steps as i64, std::process::id(), now_ms()],
         )?;
         Ok(self.db.last_insert_rowid())
+    }
+
+    /// Writes down a run that waits for its turn; `start` is what a person asked for, nothing for the newest checkpoint.
+    pub fn queue_run(&self, objective: &str, config: &str, seed: u64, start: &str, steps: u64) -> Result<i64> {
+        let run = self.begin_run(objective, config, seed, start, steps)?;
+        self.set_run(run, RunStatus::Queued, 0, None)?;
+        Ok(run)
+    }
+
+    /// Its turn has come: what it trains on and starts from is known now.
+    pub fn begin_queued(&self, run: i64, config: &str, start: &str) -> Result<()> {
+        self.db.execute("UPDATE runs SET config = ?2, start = ?3 WHERE id = ?1", params![run, config, start])?;
+        Ok(())
+    }
+
+    /// The run that waits longest.
+    pub fn next_queued(&self) -> Result<Option<i64>> {
+        let next = "SELECT min(id) FROM runs WHERE status = 'queued'";
+        Ok(self.db.query_row(next, [], |row| row.get(0)).optional()?.flatten())
     }
 
     /// Writes how a run stands; `pid` is this process while it runs.

@@ -121,7 +121,7 @@ pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
 }
 
 /// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model), `embedded`, `novice`,
-/// a checkpoint's number, a folder, or a GGUF file. Returns its files and the name it goes by.
+/// a checkpoint's number or the name it goes by, a folder, or a GGUF file. Returns its files and the name it goes by.
 pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
     let recorded = |checkpoint: &crate::store::Checkpoint| {
         Ok((
@@ -129,6 +129,11 @@ pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
             format!("run {} step {}", checkpoint.run, checkpoint.step),
         ))
     };
+    let known = store.checkpoints()?;
+    let by_name = known.iter().find(|saved| Some(format!("run {} step {}", saved.run, saved.step).as_str()) == name);
+    if let Some(saved) = by_name {
+        return recorded(saved);
+    }
     match name {
         Some("embedded") => Ok((Model::embedded_parts(), "embedded".into())),
         Some("novice") => Ok((Model::novice_parts(), "novice".into())),
@@ -137,7 +142,6 @@ pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
             None => Ok((Model::embedded_parts(), "embedded".into())),
         },
         Some(number) if number.chars().all(|c| c.is_ascii_digit()) => {
-            let known = store.checkpoints()?;
             let found = known.iter().find(|checkpoint| checkpoint.id.to_string() == number).ok_or_else(|| {
                 Error::new(format!("there is no checkpoint {number}"))
                     .hint("list them with: foretaste data list checkpoints")
@@ -150,13 +154,8 @@ pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
 
 /// The model that a run started from, by the name that [`find`] gave it.
 pub fn named(store: &Store, source: &str) -> Result<Parts> {
-    let known = store.checkpoints()?;
-    let saved = known.iter().find(|saved| format!("run {} step {}", saved.run, saved.step) == source);
-    match saved {
-        Some(saved) => Parts::read(&store.root().join(&saved.folder)),
-        None => find(store, Some(source)).map(|(parts, _)| parts),
-    }
-    .map_err(|error| error.hint("the run cannot go on without the model that it started from; start it anew"))
+    let found = find(store, Some(source)).map(|(parts, _)| parts);
+    found.map_err(|error| error.hint("the run cannot go on without the model that it started from; start it anew"))
 }
 
 /// [`find`], assembled.

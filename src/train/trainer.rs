@@ -162,21 +162,35 @@ pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forec
 pub fn train(
     store: &mut Store,
     plan: &Plan,
-    mut weights: Trainable,
+    weights: Trainable,
     start: &str,
     control: &Control,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<i64> {
+    begin(store, None, plan, weights, start)?.work(store, control, each)
+}
+
+/// Writes down a run that waits for its turn ([`resume`] starts it): what a plan asks for, and what to start from.
+pub fn queue(store: &Store, plan: &Plan, start: Option<&str>) -> Result<i64> {
+    let config = serde_json::json!({"plan": plan});
+    store.queue_run(plan.objective.word(), &config.to_string(), plan.seed, start.unwrap_or_default(), plan.steps)
+}
+
+/// A run at its beginning: a new one, or one that waited for its turn.
+fn begin<'a>(store: &Store, queued: Option<i64>, plan: &'a Plan, mut weights: Trainable, start: &str) -> Result<Run<'a>> {
     let data = Data::read(store, plan, &weights.tokenizer, weights.config.context)?;
     weights.adapter = plan.adapter(&weights.config)?;
     let memory = memory_plan(plan, weights.net(), &data)?;
     let config = serde_json::json!({"plan": plan, "data": data.summary, "model": start});
-    let id = store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, plan.steps)?;
+    let id = match queued {
+        Some(run) => store.begin_queued(run, &config.to_string(), start).map(|()| run)?,
+        None => store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, plan.steps)?,
+    };
     let optimiser = AdamW::new(&weights.net().shapes());
-    Run { id, plan, weights, optimiser, data, memory, step: 0 }.work(store, control, each)
+    Ok(Run { id, plan, weights, optimiser, data, memory, step: 0 })
 }
 
-/// Goes on with a run from its newest checkpoint (or from its start, if it has none).
+/// Goes on with a run from its newest checkpoint (or from its start, if it has none), or starts one that waited.
 pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<i64> {
     let row = store.run(run)?;
     if row.status == RunStatus::Finished {
@@ -185,6 +199,11 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
     let config: serde_json::Value = serde_json::from_str(&row.config).map_err(|e| Error::new(format!("run {run}: {e}")))?;
     let plan: Plan = serde_json::from_value(config["plan"].clone())
         .map_err(|e| Error::new(format!("run {run} has no usable plan: {e}")))?;
+    if row.status == RunStatus::Queued {
+        let (parts, source) = checkpoint::find(store, Some(row.start.as_str()).filter(|start| !start.is_empty()))?;
+        let weights = Trainable::from_parts(&parts, &source)?;
+        return begin(store, Some(run), &plan, weights, &source)?.work(store, control, each);
+    }
     let saved = store.latest_checkpoint(Some(run))?;
     let (folder, step) = saved.map_or((None, 0), |saved| (Some(store.root().join(&saved.folder)), saved.step));
     // A checkpoint holds the weights; under an adapter they are those that the run started from.

@@ -16,6 +16,7 @@ use super::theme::{Palette, Theme};
 use crate::collect::Scope;
 use crate::control::Progress;
 use crate::curation;
+use crate::error::Error;
 use crate::experience::REASONS;
 
 /// A running job.
@@ -221,6 +222,8 @@ impl App {
             }
             JobMsg::Ended(result) => {
                 self.jobs.remove(&kind);
+                // Who stops a run does not want the next one to start.
+                let stopped = result.as_ref().is_err_and(Error::is_cancelled);
                 match result {
                     Ok(text) => self.say(Notice::info(text)),
                     Err(error) if error.is_cancelled() => {
@@ -228,7 +231,9 @@ impl App {
                     }
                     Err(error) => self.say(Notice::error(&error)),
                 }
-                self.refresh()
+                let mut effects = self.refresh();
+                effects.extend((kind == Kind::Train && !stopped).then_some(Effect::Desk(DeskCmd::NextRun)));
+                effects
             }
         }
     }

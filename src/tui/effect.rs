@@ -201,6 +201,12 @@ pub enum DeskCmd {
     Forecast(Box<Plan>, Option<&'static str>),
     /// End a run that another process trains, cleanly.
     StopElsewhere(i64),
+    /// Write down a run that waits for its turn.
+    QueueRun(Box<Plan>, Option<&'static str>),
+    /// Take a run that waits out of the queue.
+    Unqueue(i64),
+    /// Say which run comes next.
+    NextRun,
     /// Trajectories of a purpose.
     Trajectories(Option<Purpose>),
     /// One trajectory.

@@ -266,9 +266,15 @@ const CURATE: &[Row] = &[
 ];
 
 const TRAIN: &[Row] = &[
-    ("train", "t", Act::Start, "train", "start a run"),
+    ("train", "t", Act::Start, "train", "start a run, or queue it behind the one under way"),
     ("pause", "p", Act::Pause, "pause", "pause the run, or let it go on"),
-    ("stop", "x", Act::Stop, "stop", "stop cleanly: the run is saved and can go on later"),
+    (
+        "stop",
+        "x",
+        Act::Stop,
+        "stop",
+        "stop cleanly: the run is saved and can go on later; take a run that waits out of the queue",
+    ),
     ("resume", "r", Act::Resume, "resume", "go on with the selected run from its last checkpoint"),
     ("evaluate", "v", Act::Evaluate, "evaluate", "play twenty unseen games with the newest checkpoint"),
     ("use", "w", Act::Use, "use", "let the selected run's newest checkpoint answer in Explore"),

@@ -19,6 +19,8 @@ pub enum Msg {
     Runs(Vec<RunRow>, Vec<i64>, Vec<Checkpoint>, Vec<EvalRow>),
     /// A curve of a run, the names of its curves, and what they say that a person should know.
     Curve(i64, String, Vec<MetricPoint>, Vec<String>, Vec<String>),
+    /// The run whose turn it is.
+    Next(i64),
     /// What a plan would train on, take and cost, or why it cannot start.
     Forecast(Box<Plan>, Option<&'static str>, Result<Forecast, String>),
 }
@@ -39,6 +41,8 @@ pub struct Form {
     pub steps: u64,
     /// Index into [`STARTS`].
     pub start: usize,
+    /// Whether it waits until another run ends.
+    pub queue: bool,
     /// What it would take, once that is worked out.
     pub forecast: Option<Result<Forecast, String>>,
 }
@@ -149,6 +153,7 @@ impl State {
                 self.curves.retain(|(_, known), _| *known == name);
                 self.curves.insert((run, name), points);
             }
+            Msg::Next(run) => return vec![Effect::Job(JobCmd::Resume(run))],
             Msg::Forecast(plan, start, forecast) => {
                 if let Some(form) = &mut self.form {
                     let asked = (OBJECTIVES[form.objective].0, form.steps, STARTS[form.start].0);
@@ -164,11 +169,9 @@ impl State {
     /// Whether a key means something now; `training` says whether a run is under way here.
     pub fn applies(&self, act: Act, training: bool) -> bool {
         match act {
-            // Two runs at once would halve each other.
-            Act::Start => !training && self.alive.is_empty(),
             Act::Pause => training,
-            Act::Stop => training || self.elsewhere(training).is_some(),
-            Act::Resume => !training && self.run().is_some_and(|run| self.stopped(run)),
+            Act::Stop => training || self.elsewhere(training).is_some() || self.waiting().is_some(),
+            Act::Resume => !training && self.alive.is_empty() && self.run().is_some_and(|run| self.stopped(run)),
             Act::Use | Act::Nodes => {
                 self.run().is_some_and(|run| self.checkpoints.iter().any(|checkpoint| checkpoint.run == run.id))
             }
@@ -183,6 +186,11 @@ impl State {
         run.status != RunStatus::Finished && !self.alive.contains(&run.id)
     }
 
+    /// The run in front, if it waits for its turn.
+    fn waiting(&self) -> Option<i64> {
+        self.run().filter(|run| run.status == RunStatus::Queued).map(|run| run.id)
+    }
+
     /// The run in front, if another process trains it.
     fn elsewhere(&self, training: bool) -> Option<i64> {
         self.run().map(|run| run.id).filter(|id| !training && self.alive.contains(id))
@@ -195,11 +203,16 @@ impl State {
         }
         match act {
             Act::Start => {
-                self.form = Some(Form { objective: 0, steps: 200, start: 0, forecast: None });
+                // Two runs at once would halve each other.
+                let queue = training || !self.alive.is_empty();
+                self.form = Some(Form { objective: 0, steps: 200, start: 0, queue, forecast: None });
                 return self.ask();
             }
             Act::Pause => return vec![Effect::Job(JobCmd::Pause(Kind::Train))],
             Act::Stop => {
+                if let Some(run) = self.waiting() {
+                    return vec![Effect::Desk(DeskCmd::Unqueue(run))];
+                }
                 let elsewhere = self.elsewhere(training).map(|id| Effect::Desk(DeskCmd::StopElsewhere(id)));
                 return vec![elsewhere.unwrap_or(Effect::Job(JobCmd::Stop(Kind::Train)))];
             }
@@ -291,7 +304,12 @@ impl State {
         match key.code {
             KeyCode::Esc | KeyCode::Char('q') => return Some(Vec::new()),
             KeyCode::Enter => {
-                return Some(vec![Effect::Job(JobCmd::Train(self.plan(&form), STARTS[form.start].0))]);
+                let (plan, start) = (self.plan(&form), STARTS[form.start].0);
+                return Some(vec![if form.queue {
+                    Effect::Desk(DeskCmd::QueueRun(plan, start))
+                } else {
+                    Effect::Job(JobCmd::Train(plan, start))
+                }]);
             }
             KeyCode::Char('j') | KeyCode::Down => form.objective = moved(form.objective, 3, Direction::Down),
             KeyCode::Char('k') | KeyCode::Up => form.objective = moved(form.objective, 3, Direction::Up),

@@ -158,5 +158,10 @@ fn draw_form(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         }
     }
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });
-    frame.render_widget(text.block(theme.panel("Train · ⏎ start · Esc leave")), area);
+    let title = if form.queue {
+        "Train · ⏎ queue: another run is under way · Esc leave"
+    } else {
+        "Train · ⏎ start · Esc leave"
+    };
+    frame.render_widget(text.block(theme.panel(title)), area);
 }

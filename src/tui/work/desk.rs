@@ -11,10 +11,10 @@ use crate::curation::suspicions;
 use crate::error::{Error, Result};
 use crate::experience::{Reflection, Verdict};
 use crate::formats::{self, Observations, Set, story};
-use crate::store::{Filter, Store, Undone};
+use crate::store::{Filter, RunStatus, Store, Undone};
 use crate::train::alerts::alerts;
 use crate::train::data::Data;
-use crate::train::trainer::is_alive;
+use crate::train::trainer::{self, is_alive};
 use crate::train::{Objective, Plan, checkpoint};
 use crate::tui::effect::{DeskCmd, Notice, Screen};
 use crate::tui::msg::Msg;
@@ -88,21 +88,6 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
                 files.iter().filter_map(|f| Some(f.file_name()?.to_string_lossy().to_string())).collect();
             mail.send(Msg::Notice(Notice::info(format!("wrote {} to {}", names.join(", "), folder.display()))));
         }
-        DeskCmd::Forecast(plan, start) => forecast(store.root().to_path_buf(), plan, start, mail.clone()),
-        DeskCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
-        DeskCmd::Runs => {
-            let runs = store.runs()?;
-            let alive = runs.iter().filter(|run| is_alive(store, run.id)).map(|run| run.id).collect();
-            let checkpoints = store.checkpoints()?;
-            let evaluations = store.evaluations()?;
-            mail.send(Msg::Train(train::Msg::Runs(runs, alive, checkpoints, evaluations)));
-        }
-        DeskCmd::Curve(run, name) => {
-            let names = store.metric_names(run)?;
-            let points = store.metric(run, &name)?;
-            let alerts = alerts(&store.metric(run, "loss")?, &store.metric(run, "valid_action")?);
-            mail.send(Msg::Train(train::Msg::Curve(run, name, points, names, alerts)));
-        }
         DeskCmd::Trajectories(purpose) => {
             mail.send(Msg::Replay(replay::Msg::List(purpose, store.trajectories(purpose, 5000)?)));
         }
@@ -133,6 +118,45 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
             mail.send(Msg::Notice(Notice::info(format!("wrote {} to {}", counts.join(", "), folder.display()))));
         }
         DeskCmd::Remember(key, value) => store.set_setting(key, &value)?,
+        about_runs => return of_runs(store, about_runs, mail),
+    }
+    Ok(())
+}
+
+/// What Train asks for.
+fn of_runs(store: &Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
+    match command {
+        DeskCmd::Forecast(plan, start) => forecast(store.root().to_path_buf(), plan, start, mail.clone()),
+        DeskCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
+        DeskCmd::QueueRun(plan, start) => {
+            let run = trainer::queue(store, &plan, start)?;
+            mail.send(Msg::Notice(Notice::info(format!("run {run} waits; it starts when the one before it ends"))));
+            mail.send(Msg::Changed);
+        }
+        DeskCmd::Unqueue(run) => {
+            store.set_run(run, RunStatus::Stopped, 0, None)?;
+            mail.send(Msg::Notice(Notice::info(format!("run {run} no longer waits; r starts it"))));
+            mail.send(Msg::Changed);
+        }
+        DeskCmd::NextRun => {
+            if let Some(run) = store.next_queued()? {
+                mail.send(Msg::Train(train::Msg::Next(run)));
+            }
+        }
+        DeskCmd::Runs => {
+            let runs = store.runs()?;
+            let alive = runs.iter().filter(|run| is_alive(store, run.id)).map(|run| run.id).collect();
+            let checkpoints = store.checkpoints()?;
+            let evaluations = store.evaluations()?;
+            mail.send(Msg::Train(train::Msg::Runs(runs, alive, checkpoints, evaluations)));
+        }
+        DeskCmd::Curve(run, name) => {
+            let names = store.metric_names(run)?;
+            let points = store.metric(run, &name)?;
+            let alerts = alerts(&store.metric(run, "loss")?, &store.metric(run, "valid_action")?);
+            mail.send(Msg::Train(train::Msg::Curve(run, name, points, names, alerts)));
+        }
+        _ => {}
     }
     Ok(())
 }
@@ -206,7 +230,7 @@ fn pointed(store: &Store) -> Result<(Vec<(String, usize)>, usize)> {
 /// Reading the data of a run takes seconds on a large store: a thread of its own.
 fn forecast(root: PathBuf, plan: Box<Plan>, start: Option<&'static str>, mail: Mailbox) {
     std::thread::spawn(move || {
-        let found = Store::open(&root).and_then(|store| crate::train::trainer::forecast(&store, &plan, start));
+        let found = Store::open(&root).and_then(|store| trainer::forecast(&store, &plan, start));
         let found = found.map_err(|error| {
             let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
             format!("{}{next}", error.message())

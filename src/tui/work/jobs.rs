@@ -169,7 +169,7 @@ impl Jobs {
         let failed = |e: &std::io::Error| Error::new(format!("starting the background process of run {run}: {e}"));
         let program = std::env::current_exe().map_err(|e| failed(&e))?;
         let mut command = std::process::Command::new(program);
-        command.arg("--data-dir").arg(&self.root).args(["train", "--resume", &run.to_string()]);
+        command.arg("--data-dir").arg(&self.root).args(["train", "--resume", &run.to_string(), "--queued"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
