@@ -7,7 +7,9 @@ use serde_json::json;
 use super::{Common, SuiteArgs};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::tui::caps::Caps;
+use crate::tui::caps::reasons;
+use crate::tui::keymap::Keymap;
+use crate::tui::settings::Settings;
 use crate::{paths, store::Store};
 
 /// Runs the command; fails if something must be mended before the program can work.
@@ -26,7 +28,16 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
         Ok(found) => say(what, true, found, None),
         Err(error) => say(what, false, error.message().to_string(), error.next_step().map(str::to_string)),
     };
-    check("terminal", Ok(terminal()));
+    let root = paths::data_dir(common.data_dir.clone());
+    let settings = root.clone().and_then(|root| Settings::load(&root.join("config.toml")));
+    check("terminal", settings.map(|settings| terminal(&settings)));
+    check(
+        "keys",
+        root.clone().and_then(|root| Keymap::load(&root.join("keys.toml"))).map(|map| {
+            let own = map.entries.iter().filter(|entry| entry.is_own()).count();
+            format!("{} bindings, {own} of them your own (keys.toml)", map.entries.len())
+        }),
+    );
     check(
         "model",
         Model::embedded().map(|model| {
@@ -37,7 +48,6 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
             )
         }),
     );
-    let root = paths::data_dir(common.data_dir.clone());
     check(
         "data",
         root.clone().and_then(|root| {
@@ -68,16 +78,11 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
     if broken == 0 { Ok(()) } else { Err(Error::new(format!("{broken} of the checks failed"))) }
 }
 
-fn terminal() -> String {
-    let caps = Caps::detect();
+fn terminal(settings: &Settings) -> String {
     let size = crossterm::terminal::size().map_or("unknown size".into(), |(w, h)| format!("{w}x{h}"));
     let shown = if std::io::stdout().is_terminal() { size } else { "stdout is no terminal".into() };
     let term = std::env::var("TERM").unwrap_or_else(|_| "unset".into());
-    format!(
-        "{shown}, TERM {term}, colour {}, {}",
-        if caps.color { "on" } else { "off (NO_COLOR or TERM=dumb)" },
-        if caps.unicode { "UTF-8 glyphs" } else { "ASCII only (the locale is not UTF-8)" }
-    )
+    format!("{shown}, TERM {term}; {}", reasons(settings))
 }
 
 /// Writes and removes a megabyte: whether there is room is what matters, not how much the system claims.

@@ -6,6 +6,7 @@ use crossterm::event::KeyEvent;
 
 use super::caps::Caps;
 use super::effect::{DeskCmd, Effect, JobCmd, Kind, Notice, Screen, WorldCmd};
+use super::frame;
 use super::kept::Kept;
 use super::keymap::Keymap;
 use super::keys::Act;
@@ -106,6 +107,11 @@ impl App {
 
     /// Says something in the status bar.
     pub fn say(&mut self, notice: Notice) {
+        if notice.bad {
+            tracing::error!("{}", notice.text);
+        } else {
+            tracing::info!("{}", notice.text);
+        }
         if self.notices.len() == 100 {
             self.notices.pop_front();
         }
@@ -146,6 +152,10 @@ impl App {
     fn changed_by(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Key(key) => self.key(key),
+            Msg::Click(width, column) => {
+                let tab = self.popup.is_none().then(|| frame::tab_at(self, width, column)).flatten();
+                tab.map_or_else(Vec::new, |screen| self.show(screen))
+            }
             Msg::Paste(text) => self.paste(&text),
             Msg::Tick => self.tick(),
             Msg::Changed => self.refresh(),
@@ -343,6 +353,7 @@ impl App {
                 ];
                 self.open(Popup::Text("Rubric".into(), lines.concat(), 0))
             }
+            Act::Journal => vec![Effect::Desk(DeskCmd::Journal(self.screen))],
             Act::Theme => {
                 let at = Palette::ALL.iter().position(|palette| *palette == self.theme.palette).unwrap_or_default();
                 let palette = Palette::ALL[(at + 1) % Palette::ALL.len()];

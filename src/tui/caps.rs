@@ -1,5 +1,7 @@
 //! What the terminal can show, decided in one place.
 
+use super::settings::Settings;
+
 /// The capabilities that drawing depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
@@ -15,11 +17,52 @@ impl Caps {
 
     /// What the environment says.
     pub fn detect() -> Self {
-        let get = |name: &str| std::env::var(name).unwrap_or_default();
-        let dumb = get("TERM") == "dumb";
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(get).into_iter().find(|value| !value.is_empty());
-        // An unset locale is common in containers behind terminals that do show UTF-8; only a stated other one counts.
-        let unicode = locale.is_none_or(|l| l.to_lowercase().replace('-', "").contains("utf8"));
-        Self { color: get("NO_COLOR").is_empty() && !dumb, unicode: unicode && !dumb }
+        let [(color, _), (unicode, _)] = found();
+        Self { color, unicode }
     }
+}
+
+/// Whether there are colours, and glyphs beyond ASCII, each with the reason.
+fn found() -> [(bool, String); 2] {
+    let get = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| (name, value));
+    let dumb = get("TERM").is_some_and(|(_, value)| value == "dumb");
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(get);
+    let color = match get("NO_COLOR") {
+        _ if dumb => (false, "TERM is dumb".to_string()),
+        Some(_) => (false, "NO_COLOR is set".into()),
+        None => (true, "NO_COLOR is not set".into()),
+    };
+    // An unset locale is common in containers behind terminals that do show UTF-8; only a stated other one counts.
+    let unicode = match locale {
+        _ if dumb => (false, "TERM is dumb".to_string()),
+        None => (true, "no locale is set, and most terminals show UTF-8".into()),
+        Some((name, value)) => {
+            let utf8 = value.to_lowercase().replace('-', "").contains("utf8");
+            (utf8, format!("{name} is {value}"))
+        }
+    };
+    [color, unicode]
+}
+
+/// What was decided about the terminal, and why.
+pub fn reasons(settings: &Settings) -> String {
+    let [mut color, mut unicode] = found();
+    let (seen, set) = (Caps { color: color.0, unicode: unicode.0 }, "config.toml says so".to_string());
+    let caps = settings.caps(seen);
+    if caps.color != seen.color {
+        color = (caps.color, set.clone());
+    }
+    if caps.unicode != seen.unicode {
+        unicode = (caps.unicode, set);
+    }
+    let word = |on: bool, yes: &'static str, no: &'static str| if on { yes } else { no };
+    format!(
+        "{} ({}); {} ({}); mouse {}; {} (config.toml)",
+        word(color.0, "colours", "no colours"),
+        color.1,
+        word(unicode.0, "UTF-8 glyphs", "ASCII only"),
+        unicode.1,
+        word(settings.mouse, "taken", "left to the terminal"),
+        word(settings.reduced_motion, "reduced motion", "full motion"),
+    )
 }

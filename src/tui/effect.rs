@@ -215,6 +215,8 @@ pub enum DeskCmd {
     Data,
     /// Write the training sets as files.
     Export,
+    /// Show the log file on a screen.
+    Journal(Screen),
     /// Remember a setting.
     Remember(&'static str, String),
 }

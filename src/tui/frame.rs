@@ -77,19 +77,40 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
     }
 }
 
-fn tab_line(app: &App, width: usize) -> Line<'static> {
-    let theme = app.theme;
-    let mut spans = vec![Span::styled(" foretaste ", theme.strong())];
-    let mut used = 11;
-    for (i, screen) in Screen::ALL.into_iter().enumerate() {
-        let pending = app.curate.queue.standing[0];
+/// What stands before the tabs.
+const NAME: &str = " foretaste ";
+
+/// The tabs, from left to right.
+fn tabs(app: &App, width: usize) -> [(Screen, String); 5] {
+    let pending = app.curate.queue.standing[0];
+    let mut place = 0;
+    Screen::ALL.map(|screen| {
+        place += 1;
         let extra = match screen {
             Screen::Curate if pending > 0 => format!("·{pending}"),
-            Screen::Train if app.jobs.contains_key(&Kind::Train) => theme.glyph("▸", ">").to_string(),
+            Screen::Train if app.jobs.contains_key(&Kind::Train) => app.theme.glyph("▸", ">").to_string(),
             _ => String::new(),
         };
         let word = if width >= 60 || app.screen == screen { screen.word() } else { "" };
-        let text = format!(" F{}{}{word}{extra} ", i + 1, if word.is_empty() { "" } else { " " });
+        (screen, format!(" F{place}{}{word}{extra} ", if word.is_empty() { "" } else { " " }))
+    })
+}
+
+/// The tab at a column of the first line.
+pub fn tab_at(app: &App, width: usize, column: usize) -> Option<Screen> {
+    let mut end = NAME.len();
+    tabs(app, width).into_iter().find_map(|(screen, text)| {
+        let begin = end;
+        end += text.chars().count();
+        (begin..end).contains(&column).then_some(screen)
+    })
+}
+
+fn tab_line(app: &App, width: usize) -> Line<'static> {
+    let theme = app.theme;
+    let mut spans = vec![Span::styled(NAME, theme.strong())];
+    let mut used = NAME.len();
+    for (screen, text) in tabs(app, width) {
         used += text.chars().count();
         spans.push(Span::styled(text, if app.screen == screen { theme.selected() } else { theme.dim() }));
     }

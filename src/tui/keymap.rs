@@ -90,6 +90,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether a person gave it keys of their own.
+    pub fn is_own(&self) -> bool {
+        self.keys != self.binding.keys
+    }
+
     /// The first of its keys, for the footer.
     pub fn first(&self) -> &str {
         self.shown.split(' ').next().unwrap_or_default()

@@ -15,6 +15,8 @@ pub enum Act {
     Palette,
     /// What was said since the start.
     Notices,
+    /// The log file.
+    Journal,
     /// The next theme.
     Theme,
     /// Copy what is in front; as JSON if true.
@@ -341,6 +343,7 @@ const EVERYWHERE: &[Row] = &[
     ("previous-screen", "<", Act::Beside(4), "", "the screen before"),
     ("palette", ": ctrl-p", Act::Palette, "", "everything that can be done here, by name"),
     ("notices", "!", Act::Notices, "", "what was said since the start"),
+    ("log", "L", Act::Journal, "", "the log file, the newest lines first"),
     ("theme", "T", Act::Theme, "", "dark, light, high contrast, colour-blind safe, monochrome"),
     ("copy", "y", Act::Copy(false), "", "copy what is in front to the clipboard (OSC 52, also over SSH)"),
     ("copy-json", "Y", Act::Copy(true), "", "copy it as JSON"),

@@ -5,6 +5,7 @@ pub mod caps;
 pub mod chart;
 pub mod effect;
 pub mod frame;
+pub mod journal;
 pub mod kept;
 pub mod keymap;
 pub mod keys;
@@ -22,7 +23,10 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind};
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
+    EnableMouseCapture, Event, EventStream, KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
+};
 use crossterm::execute;
 use futures::StreamExt;
 use ratatui::DefaultTerminal;
@@ -46,6 +50,12 @@ use work::{Mailbox, desk, world};
 /// What threads answer is drawn at most twenty times a second: over SSH, bytes are what costs.
 const FRAME: Duration = Duration::from_millis(50);
 
+/// Who wants little motion sees what threads answer twice a second.
+const CALM: Duration = Duration::from_millis(500);
+
+/// In a window that nobody looks at, once in two seconds is enough.
+const AWAY: Duration = Duration::from_secs(2);
+
 /// Soon after a key all that it asked for is there; up to this long the frame waits for it, to be one in place of several.
 const SOON: Duration = Duration::from_millis(45);
 
@@ -55,12 +65,13 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     let store = Store::open(root)?;
     let kept = store.setting(kept::SETTING)?;
     drop(store);
+    let _journal = journal::begin(root)?;
     let settings = Settings::load(&root.join("config.toml"))?;
     let keymap = Keymap::load(&root.join("keys.toml"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::new(format!("starting the event loop: {e}")))?;
     let mut terminal = ratatui::try_init().map_err(|e| Error::new(format!("preparing the terminal: {e}")))?;
-    _ = execute!(std::io::stdout(), EnableBracketedPaste);
+    listen(settings.mouse);
     let (tx, rx) = unbounded_channel();
     let mail = Mailbox(tx);
     let mind = Mind::start(root.to_path_buf(), mail.clone());
@@ -72,14 +83,15 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
         jobs: Jobs::new(Arc::clone(suite), root.to_path_buf(), mail),
     };
     let mut app = App::new(suite.name(), settings.caps(Caps::detect()));
+    tracing::info!("foretaste {} on {}; {}", env!("CARGO_PKG_VERSION"), suite.name(), caps::reasons(&settings));
     app.keymap = keymap;
     let kept: Option<Kept> = kept.and_then(|text| serde_json::from_str(&text).ok());
     let screen = kept.and_then(|kept| kept.put_back(&mut app));
     app.theme.palette = app.chosen_theme.or(settings.palette()?).unwrap_or_default();
     app.data.root = root.display().to_string();
-    let (hands, ended) = runtime.block_on(live(&mut terminal, &mut app, hands, rx, screen));
-    _ = execute!(std::io::stdout(), DisableBracketedPaste);
-    ratatui::restore();
+    let (hands, ended) = runtime.block_on(live(&mut terminal, &mut app, hands, rx, (screen, &settings)));
+    restore();
+    tracing::info!("left");
     if !app.jobs.is_empty() {
         eprintln!("stopping cleanly…");
     }
@@ -131,7 +143,7 @@ async fn live(
     app: &mut App,
     mut hands: Hands,
     mut rx: UnboundedReceiver<Msg>,
-    screen: Option<Screen>,
+    (screen, settings): (Option<Screen>, &Settings),
 ) -> (Hands, Result<()>) {
     hands.carry_out(app.begin(screen));
     let mut input = EventStream::new();
@@ -139,6 +151,8 @@ async fn live(
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next_frame = Instant::now();
     let (mut stale, mut pressed) = (true, false);
+    let quiet = if settings.reduced_motion { CALM } else { FRAME };
+    let mut pace = quiet;
     let mut answered = next_frame; // from when on a complete answer is drawn at once
     let end = asked_to_end();
     tokio::pin!(end);
@@ -149,9 +163,23 @@ async fn live(
             event = input.next() => match event {
                 Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => {
                     (next_frame, pressed) = (Instant::now(), true); // whoever pressed it does not wait
+                    pace = quiet; // and looks, whatever the terminal said of focus
                     Some(Msg::Key(key))
                 }
                 Some(Ok(Event::Paste(text))) => Some(Msg::Paste(text)),
+                Some(Ok(Event::FocusGained)) => {
+                    (next_frame, pace) = (Instant::now(), quiet);
+                    None
+                }
+                Some(Ok(Event::FocusLost)) => {
+                    pace = AWAY;
+                    None
+                }
+                Some(Ok(Event::Mouse(mouse))) => {
+                    next_frame = Instant::now();
+                    let width = terminal.size().map_or(80, |size| usize::from(size.width));
+                    of_mouse(mouse, width)
+                }
                 Some(Ok(_)) => None,
                 Some(Err(error)) => return (hands, Err(Error::new(format!("reading the terminal: {error}")))),
                 None => break,
@@ -162,8 +190,8 @@ async fn live(
                     return (hands, Err(Error::new(format!("drawing: {error}"))));
                 }
                 stale = false;
-                answered = if pressed { Instant::now() } else { Instant::now() + FRAME };
-                next_frame = Instant::now() + if pressed { SOON } else { FRAME };
+                answered = if pressed { Instant::now() } else { Instant::now() + pace };
+                next_frame = Instant::now() + if pressed { SOON } else { pace };
                 pressed = false;
                 continue;
             }
@@ -183,7 +211,7 @@ async fn live(
             let away = effects.iter().position(|effect| matches!(effect, Effect::Suspend | Effect::Edit(..)));
             if let Some(away) = away.map(|at| effects.remove(at)) {
                 drop(input); // it must not read what is meant for the shell or the editor
-                let back = step_aside(terminal, &away);
+                let back = step_aside(terminal, &away, settings.mouse);
                 input = EventStream::new();
                 effects.extend(match back {
                     Ok(Some(msg)) => app.update(msg),
@@ -198,10 +226,33 @@ async fn live(
     (hands, Ok(()))
 }
 
-/// Gives the terminal to the shell, or to the person's editor, and takes it back.
-fn step_aside(terminal: &mut DefaultTerminal, away: &Effect) -> Result<Option<Msg>> {
-    _ = execute!(std::io::stdout(), DisableBracketedPaste);
+/// What a wheel or a click means; a wheel is an arrow key, which every list and text knows.
+fn of_mouse(mouse: MouseEvent, width: usize) -> Option<Msg> {
+    match mouse.kind {
+        MouseEventKind::ScrollUp => Some(Msg::Key(KeyEvent::from(KeyCode::Up))),
+        MouseEventKind::ScrollDown => Some(Msg::Key(KeyEvent::from(KeyCode::Down))),
+        MouseEventKind::Down(MouseButton::Left) if mouse.row == 0 => Some(Msg::Click(width, usize::from(mouse.column))),
+        _ => None,
+    }
+}
+
+/// Asks the terminal for pastes as a whole, for focus, and for the mouse if a person wants that.
+fn listen(mouse: bool) {
+    _ = execute!(std::io::stdout(), EnableBracketedPaste, EnableFocusChange);
+    if mouse {
+        _ = execute!(std::io::stdout(), EnableMouseCapture);
+    }
+}
+
+/// Puts the terminal back as it was.
+fn restore() {
+    _ = execute!(std::io::stdout(), DisableMouseCapture, DisableFocusChange, DisableBracketedPaste);
     ratatui::restore();
+}
+
+/// Gives the terminal to the shell, or to the person's editor, and takes it back.
+fn step_aside(terminal: &mut DefaultTerminal, away: &Effect, mouse: bool) -> Result<Option<Msg>> {
+    restore();
     let found = if let Effect::Edit(id, text) = away {
         edited(text).map(|text| Some(Msg::Curate(screens::curate::Msg::Edited(*id, text))))
     } else {
@@ -211,7 +262,7 @@ fn step_aside(terminal: &mut DefaultTerminal, away: &Effect) -> Result<Option<Ms
     // A fresh terminal draws everything anew; clearing the old one would ask the terminal where its cursor is, and not
     // every terminal answers.
     *terminal = ratatui::try_init().map_err(|e| Error::new(format!("preparing the terminal: {e}")))?;
-    _ = execute!(std::io::stdout(), EnableBracketedPaste);
+    listen(mouse);
     found
 }
 

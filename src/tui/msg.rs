@@ -12,6 +12,8 @@ use crate::error::Result;
 pub enum Msg {
     /// A key was pressed.
     Key(KeyEvent),
+    /// The first line was clicked: its width, and the column.
+    Click(usize, usize),
     /// Text was pasted.
     Paste(String),
     /// The clock, twice a second.

@@ -18,6 +18,12 @@ pub struct Settings {
     ascii: Option<bool>,
     /// Colours whatever the environment says (or none, if false); `NO_COLOR` still wins.
     colour: Option<bool>,
+    /// Wheel and clicks are taken from the terminal.
+    #[serde(default)]
+    pub mouse: bool,
+    /// What happens by itself is drawn at most twice a second.
+    #[serde(default)]
+    pub reduced_motion: bool,
 }
 
 impl Settings {
@@ -29,7 +35,8 @@ impl Settings {
             Err(e) => return Err(Error::io("reading", path, &e)),
         };
         let settings: Self = toml::from_str(&text).map_err(|e| {
-            Error::new(format!("{}: {e}", path.display())).hint("settings: theme, ascii, colour (see docs/settings.md)")
+            Error::new(format!("{}: {e}", path.display()))
+                .hint("settings: theme, ascii, colour, mouse, reduced_motion (see docs/settings.md)")
         })?;
         settings.palette().map_err(|error| error.at(path.display()))?;
         Ok(settings)

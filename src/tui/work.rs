@@ -44,6 +44,7 @@ fn worker<C: Send + 'static>(
     let (mail, failed) = (mail.clone(), mail.clone());
     let guarded = move || {
         if catch_unwind(AssertUnwindSafe(|| body(rx))).is_err() {
+            tracing::error!("the {name} thread broke off");
             mail.send(Msg::Broken(name));
         }
     };

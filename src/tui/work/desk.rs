@@ -17,6 +17,7 @@ use crate::train::data::Data;
 use crate::train::trainer::{self, is_alive};
 use crate::train::{Objective, Plan, checkpoint};
 use crate::tui::effect::{DeskCmd, Notice, Screen};
+use crate::tui::journal;
 use crate::tui::msg::Msg;
 use crate::tui::screens::curate::Evidence;
 use crate::tui::screens::{curate, data, replay, train};
@@ -116,6 +117,10 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
                 counts.push(format!("{name} {count}"));
             }
             mail.send(Msg::Notice(Notice::info(format!("wrote {} to {}", counts.join(", "), folder.display()))));
+        }
+        DeskCmd::Journal(screen) => {
+            let title = format!("{}, the newest first", journal::path(store.root()).display());
+            mail.send(Msg::Text(screen, title, journal::tail(store.root())?));
         }
         DeskCmd::Remember(key, value) => store.set_setting(key, &value)?,
         about_runs => return of_runs(store, about_runs, mail),

@@ -145,6 +145,7 @@ impl Jobs {
             });
             mail.send(Msg::Job(kind, JobMsg::Ended(ended)));
         };
+        tracing::info!("{kind:?} begins");
         let started = std::thread::Builder::new().name(format!("{kind:?}")).spawn(work);
         if let Ok(thread) = started {
             self.mail.send(Msg::Job(kind, JobMsg::Started));
