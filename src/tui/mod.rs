@@ -14,9 +14,11 @@ pub mod popups;
 pub mod screens;
 pub mod settings;
 pub mod theme;
+pub mod thrifty;
 pub mod words;
 pub mod work;
 
+use std::io::Stdout;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -29,7 +31,7 @@ use crossterm::event::{
 };
 use crossterm::execute;
 use futures::StreamExt;
-use ratatui::DefaultTerminal;
+use ratatui::Terminal;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -43,6 +45,7 @@ use kept::Kept;
 use keymap::Keymap;
 use msg::Msg;
 use settings::Settings;
+use thrifty::Thrifty;
 use work::jobs::Jobs;
 use work::mind::Mind;
 use work::{Mailbox, desk, world};
@@ -70,7 +73,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     let keymap = Keymap::load(&root.join("keys.toml"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::new(format!("starting the event loop: {e}")))?;
-    let mut terminal = ratatui::try_init().map_err(|e| Error::new(format!("preparing the terminal: {e}")))?;
+    let mut terminal = take_screen()?;
     listen(settings.mouse);
     let (tx, rx) = unbounded_channel();
     let mail = Mailbox(tx);
@@ -139,7 +142,7 @@ impl Hands {
 }
 
 async fn live(
-    terminal: &mut DefaultTerminal,
+    terminal: &mut Terminal<Thrifty<Stdout>>,
     app: &mut App,
     mut hands: Hands,
     mut rx: UnboundedReceiver<Msg>,
@@ -236,6 +239,13 @@ fn of_mouse(mouse: MouseEvent, width: usize) -> Option<Msg> {
     }
 }
 
+/// The terminal for ourselves: raw, on its other screen, put back by a panic too.
+fn take_screen() -> Result<Terminal<Thrifty<Stdout>>> {
+    let failed = |e: std::io::Error| Error::new(format!("preparing the terminal: {e}"));
+    ratatui::try_init().map_err(failed)?;
+    Terminal::new(Thrifty::new(std::io::stdout())).map_err(failed)
+}
+
 /// Asks the terminal for pastes as a whole, for focus, and for the mouse if a person wants that.
 fn listen(mouse: bool) {
     _ = execute!(std::io::stdout(), EnableBracketedPaste, EnableFocusChange);
@@ -251,7 +261,7 @@ fn restore() {
 }
 
 /// Gives the terminal to the shell, or to the person's editor, and takes it back.
-fn step_aside(terminal: &mut DefaultTerminal, away: &Effect, mouse: bool) -> Result<Option<Msg>> {
+fn step_aside(terminal: &mut Terminal<Thrifty<Stdout>>, away: &Effect, mouse: bool) -> Result<Option<Msg>> {
     restore();
     let found = if let Effect::Edit(id, text) = away {
         edited(text).map(|text| Some(Msg::Curate(screens::curate::Msg::Edited(*id, text))))
@@ -261,7 +271,7 @@ fn step_aside(terminal: &mut DefaultTerminal, away: &Effect, mouse: bool) -> Res
     };
     // A fresh terminal draws everything anew; clearing the old one would ask the terminal where its cursor is, and not
     // every terminal answers.
-    *terminal = ratatui::try_init().map_err(|e| Error::new(format!("preparing the terminal: {e}")))?;
+    *terminal = take_screen()?;
     listen(mouse);
     found
 }
