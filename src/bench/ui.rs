@@ -26,6 +26,8 @@ pub struct Options {
     pub size: (u16, u16),
     /// Whether a training run goes on meanwhile, on two threads of the same program.
     pub train: bool,
+    /// Whether games are collected meanwhile, as fast as they can be.
+    pub collect: bool,
     /// Steps of trajectories in the store before the program starts.
     pub steps: usize,
 }
@@ -160,6 +162,12 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
         terminal.press(b"\r", "/10200", true)?;
         terminal.press(F1, "Trunk", true)?;
     }
+    if options.collect {
+        terminal.press(b"c", "20 games", true)?;
+        terminal.press(&b"+".repeat(500), "5000 games", true)?;
+        terminal.press(b"\r", "demonstrations", true)?;
+    }
+    let busy = options.train || options.collect;
     let (mut times, mut sizes) = (Vec::new(), Vec::new());
     for i in 0..options.keys.max(2) / 2 {
         for (key, there) in [(b"?", true), (b"?", false)] {
@@ -170,13 +178,14 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
             sizes.push((terminal.bytes() - before) as f64);
         }
     }
-    let idle = idle(&terminal, options.train);
-    let step_bytes = steps(&mut terminal)?;
-    let scroll = scrolling(&mut terminal)?;
+    let idle = idle(&terminal, busy);
+    // A program that is at work never falls quiet.
+    let step_bytes = if options.collect { Vec::new() } else { steps(&mut terminal)? };
+    let scroll = if options.collect { Vec::new() } else { scrolling(&mut terminal)? };
     Ok(json!({
         "steps_in_store": options.steps, "idle_cpu_percent": idle.map(|i| i.0), "resident_mb": idle.map(|i| i.1),
         "bytes_a_step_in_explore": spread(step_bytes), "list_key_to_frame_ms": spread(scroll),
-        "cols": options.size.0, "rows": options.size.1, "keys": options.keys, "training": options.train,
+        "cols": options.size.0, "rows": options.size.1, "keys": options.keys, "training": options.train, "collecting": options.collect,
         "first_frame_ms": first, "useful_frame_ms": useful,
         "key_to_frame_ms": spread(times), "bytes_a_key": spread(sizes),
     }))
@@ -199,10 +208,10 @@ fn fill(data: &Path, steps: usize, cancel: &Cancel) -> Result<()> {
     Ok(())
 }
 
-/// Share of one processor over five seconds in which nothing is pressed, and memory; not measured while training.
-fn idle(terminal: &Terminal, training: bool) -> Option<(f64, f64)> {
+/// Share of one processor over five seconds in which nothing is pressed, and memory; not measured while it works.
+fn idle(terminal: &Terminal, busy: bool) -> Option<(f64, f64)> {
     terminal.quiet();
-    let (before, _) = terminal.used().filter(|_| !training)?;
+    let (before, _) = terminal.used().filter(|_| !busy)?;
     std::thread::sleep(Duration::from_secs(5));
     let (after, resident) = terminal.used()?;
     Some((100.0 * (after - before) / 5.0, resident))
@@ -229,7 +238,8 @@ fn scrolling(terminal: &mut Terminal) -> Result<Vec<f64>> {
     let mut times = Vec::new();
     for i in 0..200 {
         std::thread::sleep(Duration::from_millis(17 + i % 13));
-        times.push(terminal.answered(b"j")?);
+        // Fifty down, fifty up: the selection moves in a short list too.
+        times.push(terminal.answered(if i / 50 % 2 == 0 { b"j" } else { b"k" })?);
     }
     Ok(times)
 }

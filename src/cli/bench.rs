@@ -65,6 +65,9 @@ struct UiBench {
     /// Train meanwhile, on two threads
     #[arg(long)]
     train: bool,
+    /// Games are collected meanwhile
+    #[arg(long)]
+    collect: bool,
     /// Steps of trajectories in the store before the program starts
     #[arg(long, default_value_t = 0)]
     steps: usize,
@@ -216,9 +219,9 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             let model = crate::train::checkpoint::load(&common.store()?, Some(&checkpoint))?;
             bench::agent::run(suite.as_ref(), &sample, model, k, &cancel)?
         }
-        BenchCommand::Ui(UiBench { keys, cols, rows, train, steps }) => {
+        BenchCommand::Ui(UiBench { keys, cols, rows, train, collect, steps }) => {
             let program = std::env::current_exe().map_err(|e| Error::new(format!("finding this program: {e}")))?;
-            bench::ui::run(&bench::ui::Options { program, keys, size: (cols, rows), train, steps }, &cancel)?
+            bench::ui::run(&bench::ui::Options { program, keys, size: (cols, rows), train, collect, steps }, &cancel)?
         }
         BenchCommand::Prefill(args) => return bench::infer::prefill(&args.options(), &cancel).map(rows),
         BenchCommand::Decode(args) => return bench::infer::decode(&args.options(), &cancel).map(rows),
