@@ -57,7 +57,8 @@ fn app(caps: Caps) -> App {
     app.update(Msg::Curate(curate::Msg::Case(first.id, Box::new(evidence))));
     let run = store.begin_run("imitation", r#"{"plan":{"batch":8,"rate":0.0005,"workers":2},"data":{"demonstrations":2,"branches":0,"reflections":0,"tokens":512,"trees":2}}"#, 1, "embedded", 200).unwrap();
     store.set_run(run, RunStatus::Stopped, 120, None).unwrap();
-    let points = (1..=120).map(|i| MetricPoint { step: i, value: Some(2.0 / i as f64 + 0.1), wall_ms: 0 }).collect();
+    let points =
+        (1..=120).map(|i| MetricPoint { step: i, value: Some(2.0 / i as f64 + 0.1), wall_ms: 0, tokens: None }).collect();
     app.update(Msg::Train(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], vec![])));
     app.update(Msg::Train(train::Msg::Curve(run, "loss".into(), points, vec!["loss".into(), "rate".into()], vec![])));
     app.update(Msg::Replay(replay::Msg::List(None, store.trajectories(None, 10).unwrap())));

@@ -74,6 +74,8 @@ pub struct MetricPoint {
     pub value: Option<f64>,
     /// When, in milliseconds since the run began.
     pub wall_ms: i64,
+    /// Tokens trained on by then; none in runs that did not count them.
+    pub tokens: Option<f64>,
 }
 
 /// A saved checkpoint.
@@ -190,11 +192,14 @@ impl Store {
 
     /// The metric of a run by step.
     pub fn metric(&self, run: i64, name: &str) -> Result<Vec<MetricPoint>> {
-        let mut rows = self
-            .db
-            .prepare_cached("SELECT step, value, wall_ms FROM metrics WHERE run = ?1 AND name = ?2 ORDER BY step")?;
+        let mut rows = self.db.prepare_cached(
+            "SELECT m.step, m.value, m.wall_ms, t.value FROM metrics m \
+             LEFT JOIN metrics t ON t.run = m.run AND t.name = 'tokens' AND t.step = m.step \
+             WHERE m.run = ?1 AND m.name = ?2 ORDER BY m.step",
+        )?;
         let found = rows.query_map(params![run, name], |row| {
-            Ok(MetricPoint { step: row.get::<_, i64>(0)? as u64, value: row.get(1)?, wall_ms: row.get(2)? })
+            let step = row.get::<_, i64>(0)? as u64;
+            Ok(MetricPoint { step, value: row.get(1)?, wall_ms: row.get(2)?, tokens: row.get(3)? })
         })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }

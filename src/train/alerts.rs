@@ -58,6 +58,7 @@ mod tests {
             step: i as u64,
             value: Some(value).filter(|v| v.is_finite()),
             wall_ms: 0,
+            tokens: None,
         };
         values.enumerate().map(point).collect()
     }

@@ -270,9 +270,13 @@ impl Run<'_> {
         // Time goes on where it was, so that a resumed run's curve by minutes does not fold back.
         let earlier = store.metric(self.id, "loss")?;
         let before = earlier.iter().filter(|point| point.step <= self.step).map(|point| point.wall_ms).max();
+        let counted = earlier.iter().rev().find(|point| point.step <= self.step).and_then(|point| point.tokens);
+        let mut trained = counted.unwrap_or_default();
         while self.step < plan.steps {
             control.checkpoint()?;
-            let mut metrics = self.update(&team)?;
+            let (mut metrics, tokens) = self.update(&team)?;
+            trained += tokens as f64;
+            metrics.push(("tokens", trained));
             let saves = self.step.is_multiple_of(plan.save_every) || self.step == plan.steps;
             if saves {
                 metrics.extend(self.validate(&team)?);
@@ -286,8 +290,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// One update, and what it measured.
-    fn update(&mut self, team: &Team) -> Result<Vec<(&'static str, f64)>> {
+    /// One update: what it measured, and its tokens.
+    fn update(&mut self, team: &Team) -> Result<(Vec<(&'static str, f64)>, usize)> {
         let (plan, started) = (self.plan, Instant::now());
         let batch = self.data.batch(plan, self.step);
         let place = |error: Error| {
@@ -305,7 +309,7 @@ impl Run<'_> {
         let loss = total.loss / total.weight.max(1.0);
         let mut metrics = vec![("loss", loss), ("rate", rate), ("norm", norm), ("tokens_per_s", speed)];
         metrics.extend(total.means(["loss_action", "loss_observation", "loss_reflection"]));
-        Ok(metrics)
+        Ok((metrics, total.tokens))
     }
 
     /// What held-out trees cost, by kind of token.

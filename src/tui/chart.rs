@@ -14,6 +14,38 @@ use crate::store::MetricPoint;
 /// How much of the running mean stays at each value; 0 for none.
 pub const SMOOTHING: [f64; 3] = [0.9, 0.98, 0.0];
 
+/// What x counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub enum By {
+    /// Updates.
+    #[default]
+    Updates,
+    /// Minutes of work.
+    Minutes,
+    /// Tokens trained on.
+    Tokens,
+}
+
+impl By {
+    /// The next one; tokens only where they were counted.
+    #[must_use]
+    pub fn next(self, points: &[MetricPoint]) -> Self {
+        match self {
+            Self::Updates => Self::Minutes,
+            Self::Minutes if points.iter().all(|point| point.tokens.is_some()) => Self::Tokens,
+            Self::Minutes | Self::Tokens => Self::Updates,
+        }
+    }
+
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Updates => "update",
+            Self::Minutes => "minutes",
+            Self::Tokens => "tokens",
+        }
+    }
+}
+
 /// How curves are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
@@ -22,8 +54,8 @@ pub struct Lens {
     pub smoothing: usize,
     /// Whether values are logarithmic.
     pub log: bool,
-    /// Whether x counts minutes in place of updates.
-    pub minutes: bool,
+    /// What x counts.
+    pub by: By,
     /// The part of x in view; all of it without.
     pub window: Option<(f64, f64)>,
     /// Where the cursor stands.
@@ -41,7 +73,16 @@ pub struct Curve<'a> {
 impl Lens {
     /// Where a point stands on x.
     pub fn x(self, point: &MetricPoint) -> f64 {
-        if self.minutes { point.wall_ms as f64 / 60_000.0 } else { point.step as f64 }
+        match self.by {
+            By::Updates => point.step as f64,
+            By::Minutes => point.wall_ms as f64 / 60_000.0,
+            By::Tokens => point.tokens.unwrap_or_default(),
+        }
+    }
+
+    /// The least that is worth telling apart on x.
+    fn grain(self) -> f64 {
+        if self.by == By::Minutes { 1e-3 } else { 1.0 }
     }
 
     fn y(self, value: f64) -> Option<f64> {
@@ -57,9 +98,18 @@ impl Lens {
     /// The cursor moved by a fortieth of what is in view.
     pub fn moved(&mut self, points: &[MetricPoint], right: bool) {
         let Some((first, last)) = self.window.or_else(|| self.span(points)) else { return };
-        let step = ((last - first) / 40.0).max(if self.minutes { 1e-3 } else { 1.0 });
+        let step = ((last - first) / 40.0).max(self.grain());
         let at = self.cursor.unwrap_or(last) + if right { step } else { -step };
         self.cursor = Some(at.clamp(first, last));
+    }
+
+    /// What is in view, moved by a quarter of it.
+    pub fn pan(&mut self, points: &[MetricPoint], right: bool) {
+        let (Some(all), Some((first, last))) = (self.span(points), self.window) else { return };
+        let width = last - first;
+        let from = first + if right { width / 4.0 } else { -width / 4.0 };
+        let from = from.clamp(all.0, (all.1 - width).max(all.0));
+        self.window = Some((from, from + width));
     }
 
     /// Half of what is in view around the cursor (or the end), or twice as much.
@@ -163,7 +213,7 @@ pub fn draw(curves: &[Curve<'_>], lens: Lens, block: Block<'_>, theme: Theme, fr
     let low = if low >= 0.0 && !lens.log { (low - room).max(0.0) } else { low - room };
     let high = high + room;
     let (first, end) = lens.window.unwrap_or_else(|| bounds(|p| p.0));
-    let end = end.max(first + if lens.minutes { 1e-3 } else { 1.0 });
+    let end = end.max(first + lens.grain());
     let colours: [Style; 4] = [theme.good(), theme.key(), theme.warn(), theme.bad()];
     let cursor = lens.cursor.map(|at| vec![(at, low), (at, high)]);
     let mut datasets = Vec::new();
@@ -184,8 +234,8 @@ pub fn draw(curves: &[Curve<'_>], lens: Lens, block: Block<'_>, theme: Theme, fr
             datasets.push(Dataset::default().marker(marker).graph_type(kind(run)).style(colours[i % 4]).data(run));
         }
     }
-    let unit = if lens.minutes { "minutes" } else { "update" };
-    let number = |x: f64| if lens.minutes { format!("{x:.1}") } else { format!("{x:.0}") };
+    let unit = lens.by.unit();
+    let number = |x: f64| if lens.by == By::Minutes { format!("{x:.1}") } else { format!("{x:.0}") };
     let value = |y: f64| if lens.log { format!("{:.3}", 10f64.powf(y)) } else { format!("{y:.3}") };
     let x = Axis::default().bounds([first, end]).labels([number(first), unit.into(), number(end)]).style(theme.dim());
     let labels = [value(low), value(f64::midpoint(low, high)), value(high)];
@@ -213,7 +263,14 @@ mod tests {
     use super::*;
 
     fn points(n: u64, value: impl Fn(u64) -> Option<f64>) -> Vec<MetricPoint> {
-        (0..n).map(|step| MetricPoint { step, value: value(step), wall_ms: step as i64 * 1000 }).collect()
+        (0..n)
+            .map(|step| MetricPoint {
+                step,
+                value: value(step),
+                wall_ms: step as i64 * 1000,
+                tokens: Some(step as f64 * 50.0),
+            })
+            .collect()
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub struct Kept {
     purpose: Option<Purpose>,
     trajectory: Option<(i64, usize)>,
     curve: Option<String>,
+    pinned: Vec<String>,
     lens: Lens,
 }
 
@@ -48,6 +49,7 @@ impl Kept {
             purpose: app.replay.filter,
             trajectory: app.replay.standing_at(),
             curve: app.train.curve().map(str::to_string),
+            pinned: app.train.pinned.clone(),
             lens,
         }
     }
@@ -59,7 +61,7 @@ impl Kept {
         (app.explore.panel, app.explore.hidden) = (self.panel, self.hidden);
         app.curate.come_back(self.queue, self.reflection, self.filters);
         app.replay.come_back(self.purpose, self.trajectory);
-        app.train.come_back(self.curve, self.lens);
+        app.train.come_back(self.curve, self.pinned, self.lens);
         Screen::ALL.into_iter().find(|screen| screen.word() == self.screen)
     }
 

@@ -127,6 +127,10 @@ pub enum Act {
     Axis,
     /// Zoom in (or out).
     Zoom(bool),
+    /// What is in view moved right (or left).
+    Pan(bool),
+    /// Keep a curve in view, or no longer.
+    Pin,
     /// Everything in view again.
     Fit,
     /// Lay the selected run's curve over the others, or take it off.
@@ -285,10 +289,14 @@ const TRAIN: &[Row] = &[
     ("right", "l right", Act::Move(Right), "cursor", "the cursor to a later value"),
     ("zoom-in", "+ =", Act::Zoom(true), "zoom", "zoom in around the cursor"),
     ("zoom-out", "-", Act::Zoom(false), "", "zoom out"),
+    ("pan-right", "]", Act::Pan(true), "", "what is zoomed in moved on by a quarter"),
+    ("pan-left", "[", Act::Pan(false), "", "what is zoomed in moved back by a quarter"),
+    ("pin", "P", Act::Pin, "pin", "keep this curve in view below the others (three at most), or no longer"),
+    ("search", "/", Act::Search, "", "only curves whose names contain these words; m goes through them"),
     ("fit", "0", Act::Fit, "", "everything in view again, without a cursor"),
     ("smooth", "s", Act::Smooth, "smooth", "smoothing: none, 0.9, 0.98"),
     ("log", "i", Act::Log, "log", "logarithmic or linear values"),
-    ("axis", "a", Act::Axis, "axis", "by update or by minutes"),
+    ("axis", "a", Act::Axis, "axis", "by update, by minutes, by tokens"),
     (
         "before-after",
         "b",

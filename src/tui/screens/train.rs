@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{Event, KeyCode, KeyEvent};
+use tui_input::Input;
+use tui_input::backend::crossterm::EventHandler;
 
 use super::moved;
 use crate::store::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
@@ -31,6 +33,9 @@ pub const STARTS: [(Option<&str>, &str); 3] = [
     (Some("embedded"), "the embedded model"),
     (Some("novice"), "the novice: little trained, to watch it learn"),
 ];
+
+/// Curves that can be pinned.
+const PINS: usize = 3;
 
 /// The form before a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,6 +91,12 @@ pub struct State {
     pub overlaid: Vec<i64>,
     /// What the curves of the run in front say.
     pub alerts: Vec<String>,
+    /// Curves that stay in view below the chosen one.
+    pub pinned: Vec<String>,
+    /// Words that the names of curves contain, where only some are wanted.
+    pub words: String,
+    /// They are being typed.
+    pub searching: Option<Input>,
     names: Vec<String>,
     name: Option<String>,
     curves: BTreeMap<(i64, String), Vec<MetricPoint>>,
@@ -103,12 +114,12 @@ impl State {
         self.name.as_deref().unwrap_or("loss")
     }
 
-    /// The runs whose curves are shown: the one in front, then those laid over it, as far as they are read.
-    pub fn shown(&self) -> Vec<(i64, &[MetricPoint])> {
+    /// The runs whose curve of this name is shown: the one in front, then those laid over it, as far as they are read.
+    pub fn shown(&self, name: &str) -> Vec<(i64, &[MetricPoint])> {
         let front = self.run().map(|run| run.id);
         let others = self.overlaid.iter().copied().filter(|id| Some(*id) != front);
         let ids = front.into_iter().chain(others);
-        ids.filter_map(|id| Some((id, self.curves.get(&(id, self.name().to_string()))?.as_slice()))).collect()
+        ids.filter_map(|id| Some((id, self.curves.get(&(id, name.to_string()))?.as_slice()))).collect()
     }
 
     /// The curve that was chosen, if one was.
@@ -117,12 +128,13 @@ impl State {
     }
 
     /// Takes up what the last session looked at.
-    pub fn come_back(&mut self, curve: Option<String>, lens: Lens) {
+    pub fn come_back(&mut self, curve: Option<String>, pinned: Vec<String>, lens: Lens) {
+        self.pinned = pinned;
         (self.name, self.lens) = (curve, Lens { smoothing: lens.smoothing % SMOOTHING.len(), ..lens });
     }
 
     fn points(&self) -> &[MetricPoint] {
-        self.shown().first().map(|(_, points)| *points).unwrap_or_default()
+        self.shown(self.name()).first().map(|(_, points)| *points).unwrap_or_default()
     }
 
     /// Puts a run that has just begun in front.
@@ -133,7 +145,9 @@ impl State {
     fn curve_effect(&self) -> Vec<Effect> {
         let front = self.run().map(|run| run.id);
         let others = self.overlaid.iter().copied().filter(|id| Some(*id) != front);
-        front.into_iter().chain(others).map(|id| Effect::Desk(DeskCmd::Curve(id, self.name().to_string()))).collect()
+        let ids: Vec<i64> = front.into_iter().chain(others).collect();
+        let names = std::iter::once(self.name()).chain(self.pinned.iter().map(String::as_str));
+        names.flat_map(|name| ids.iter().map(move |id| Effect::Desk(DeskCmd::Curve(*id, name.to_string())))).collect()
     }
 
     /// Takes in a message.
@@ -150,7 +164,8 @@ impl State {
                     (self.names, self.alerts) = (names, alerts);
                 }
                 // Only what can be shown is kept.
-                self.curves.retain(|(_, known), _| *known == name);
+                let (front, pinned) = (self.name().to_string(), &self.pinned);
+                self.curves.retain(|(_, known), _| *known == front || pinned.contains(known));
                 self.curves.insert((run, name), points);
             }
             Msg::Next(run) => return vec![Effect::Job(JobCmd::Resume(run))],
@@ -175,7 +190,8 @@ impl State {
             Act::Use | Act::Nodes => {
                 self.run().is_some_and(|run| self.checkpoints.iter().any(|checkpoint| checkpoint.run == run.id))
             }
-            Act::Overlay | Act::Metric | Act::Smooth | Act::Log | Act::Axis | Act::Zoom(_) | Act::Fit => {
+            Act::Pan(_) => self.lens.window.is_some(),
+            Act::Overlay | Act::Metric | Act::Smooth | Act::Log | Act::Axis | Act::Zoom(_) | Act::Fit | Act::Pin => {
                 self.run().is_some()
             }
             _ => true,
@@ -236,8 +252,11 @@ impl State {
                 }))];
             }
             Act::Metric => {
-                let at = self.names.iter().position(|name| name == self.name()).map_or(0, |at| at + 1);
-                self.name = self.names.get(at % self.names.len().max(1)).cloned();
+                let words = self.words.to_lowercase();
+                let fits = |name: &&String| words.split_whitespace().all(|word| name.to_lowercase().contains(word));
+                let names: Vec<&String> = self.names.iter().filter(fits).collect();
+                let at = names.iter().position(|name| *name == self.name()).map_or(0, |at| at + 1);
+                self.name = names.get(at % names.len().max(1)).map(|name| (*name).clone()).or(self.name.take());
                 return self.curve_effect();
             }
             Act::Overlay => {
@@ -252,9 +271,24 @@ impl State {
             Act::Smooth => self.lens.smoothing = (self.lens.smoothing + 1) % SMOOTHING.len(),
             Act::Log => self.lens.log = !self.lens.log,
             Act::Axis => {
-                let minutes = !self.lens.minutes;
-                self.lens = Lens { minutes, window: None, cursor: None, ..self.lens };
+                let by = self.lens.by.next(self.points());
+                self.lens = Lens { by, window: None, cursor: None, ..self.lens };
             }
+            Act::Pan(right) => {
+                let mut lens = self.lens;
+                lens.pan(self.points(), right);
+                self.lens = lens;
+            }
+            Act::Pin => {
+                let name = self.name().to_string();
+                if self.pinned.contains(&name) {
+                    self.pinned.retain(|known| *known != name);
+                } else if self.pinned.len() < PINS {
+                    self.pinned.push(name);
+                }
+                return self.curve_effect();
+            }
+            Act::Search => self.searching = Some(Input::new(self.words.clone())),
             Act::Fit => (self.lens.window, self.lens.cursor) = (None, None),
             Act::Zoom(closer) => {
                 let mut lens = self.lens;
@@ -297,8 +331,19 @@ impl State {
         self.form.as_ref().map(asked).into_iter().collect()
     }
 
-    /// Takes a key while the form is open; none otherwise.
+    /// Takes a key while the form is open or words are typed; none otherwise.
     pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        if let Some(mut input) = self.searching.take() {
+            match key.code {
+                KeyCode::Esc => {}
+                KeyCode::Enter => self.words = input.value().trim().to_string(),
+                _ => {
+                    input.handle_event(&Event::Key(key));
+                    self.searching = Some(input);
+                }
+            }
+            return Some(Vec::new());
+        }
         let mut form = self.form.take()?;
         let before = (form.objective, form.steps, form.start);
         match key.code {

@@ -10,6 +10,7 @@ use crate::control::seconds;
 use crate::experience::wilson;
 use crate::tui::chart::{self, Curve};
 use crate::tui::theme::{Theme, centered, clean, fit};
+use crate::tui::words::input_line;
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -26,6 +27,12 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         let [runs, chart] = Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(area);
         draw_runs(state, theme, frame, runs);
         draw_chart(state, theme, frame, chart);
+    }
+    if let Some(input) = &state.searching {
+        let over = centered(area, 56, 3);
+        frame.render_widget(Clear, over);
+        let block = theme.panel("Curves whose names contain · ⏎ · Esc leave");
+        frame.render_widget(Paragraph::new(input_line(input.value(), input.visual_cursor(), theme)).block(block), over);
     }
     if let Some(form) = &state.form {
         draw_form(form, theme, frame, area);
@@ -63,11 +70,24 @@ fn draw_evaluations(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Re
     frame.render_widget(Paragraph::new(lines).block(theme.panel("Success, 95 % interval")), area);
 }
 
+/// A curve of every run that is shown.
+fn curves<'a>(state: &'a State, name: &str) -> Vec<Curve<'a>> {
+    let shown = state.shown(name);
+    shown.into_iter().map(|(run, points)| Curve { name: format!("run {run}"), points }).collect()
+}
+
 fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let curves: Vec<Curve<'_>> =
-        state.shown().into_iter().map(|(run, points)| Curve { name: format!("run {run}"), points }).collect();
-    let title = format!("{} · m next curve", state.name());
-    chart::draw(&curves, state.lens, theme.panel(&title), theme, frame, area);
+    // The pinned ones share what is left below the chosen one.
+    let pinned: Vec<&String> = state.pinned.iter().filter(|name| *name != state.name()).collect();
+    let below = if pinned.is_empty() || area.height < 16 { 0 } else { area.height * 2 / 5 };
+    let [area, pins] = Layout::vertical([Constraint::Min(0), Constraint::Length(below)]).areas(area);
+    let only = if state.words.is_empty() { String::new() } else { format!(" of “{}”", clean(&state.words)) };
+    let title = format!("{} · m next curve{only}", state.name());
+    chart::draw(&curves(state, state.name()), state.lens, theme.panel(&title), theme, frame, area);
+    let columns = Layout::horizontal(vec![Constraint::Fill(1); pinned.len().max(1)]).split(pins);
+    for (name, area) in pinned.into_iter().zip(columns.iter()).filter(|_| below > 0) {
+        chart::draw(&curves(state, name), state.lens, theme.panel(name), theme, frame, *area);
+    }
 }
 
 fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
