@@ -122,6 +122,12 @@ impl Theme {
         Block::new().borders(Borders::ALL).border_style(self.dim()).title(format!(" {title} "))
     }
 
+    /// A titled panel; the one that arrow keys go to has a bright frame.
+    pub fn panel_of(self, title: &str, focused: bool) -> Block<'_> {
+        let block = self.panel(title);
+        if focused { block.border_style(self.strong()).title_style(self.strong()) } else { block }
+    }
+
     /// Marks for curves.
     pub fn marker(self) -> Marker {
         if self.caps.unicode { Marker::Braille } else { Marker::Dot }

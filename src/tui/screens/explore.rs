@@ -101,6 +101,10 @@ pub struct State {
     pub surprises: Vec<Surprise>,
     /// Lines that the what-ifs are scrolled by.
     pub scroll: u16,
+    /// The what-if under the cursor, the expert's being 0; where it is seen, the list goes along.
+    pub cell: usize,
+    /// Whether the list goes along with the cursor.
+    pub follow: bool,
     /// How the policy's play went on, by action.
     pub went_on: HashMap<String, String>,
     /// In how many of the states walked through the policy's likeliest action is the expert's, of how many known.
@@ -286,7 +290,7 @@ impl State {
                 }
                 let known = self.known.get(&view.state).cloned();
                 (self.view, self.place, self.selected, self.more) = (Some(*view), (place, of), 0, 0);
-                self.scroll = 0;
+                (self.scroll, self.cell) = (0, 0);
                 self.forget();
                 self.agreed = self.agreement();
                 let Some(known) = known else { return self.look() };
@@ -342,10 +346,9 @@ impl State {
                 Some((action, source)) => world(WorldCmd::Step(action.clone(), source.clone())),
                 None => Vec::new(),
             },
-            Act::TakeSelected => match self.listed("").get(self.selected) {
-                Some((_, action)) => world(WorldCmd::Step((*action).to_string(), "human".into())),
-                None => Vec::new(),
-            },
+            Act::TakeSelected => {
+                self.taken().map_or_else(Vec::new, |(action, source)| world(WorldCmd::Step(action, source)))
+            }
             Act::TypeAction => {
                 self.typing = Some(Typing::Action(String::new()));
                 Vec::new()
@@ -410,20 +413,34 @@ impl State {
                 };
                 Vec::new()
             }
-            Act::Move(Direction::PageDown) => {
-                self.scroll = self.scroll.saturating_add(8).min(4000);
-                Vec::new()
-            }
-            Act::Move(Direction::PageUp) => {
-                self.scroll = self.scroll.saturating_sub(8);
-                Vec::new()
-            }
             Act::Move(direction) => {
-                let count = self.listed("").len();
-                self.selected = moved(self.selected, count, direction);
+                self.move_cursor(direction);
                 Vec::new()
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// The action under the cursor, and whose it is.
+    fn taken(&self) -> Option<(String, String)> {
+        if self.panel != Panel::WhatIf {
+            return self.listed("").get(self.selected).map(|(_, action)| ((*action).to_string(), HUMAN.into()));
+        }
+        let action = self.what_ifs().into_iter().nth(self.cell)?;
+        let proposed = self.chosen.iter().find(|(known, _)| *known == action).map(|(_, source)| source.clone());
+        let expert = self.view.as_ref().and_then(|view| view.expert.as_ref()).map(|(name, _)| name.clone());
+        Some((action, proposed.or(expert).unwrap_or_else(|| HUMAN.into())))
+    }
+
+    /// Moves what the panel in front lists; pages scroll the what-ifs.
+    fn move_cursor(&mut self, direction: Direction) {
+        match direction {
+            Direction::PageDown => (self.scroll, self.follow) = (self.scroll.saturating_add(8).min(4000), false),
+            Direction::PageUp => (self.scroll, self.follow) = (self.scroll.saturating_sub(8), false),
+            direction if self.panel == Panel::WhatIf => {
+                (self.cell, self.follow) = (moved(self.cell, self.what_ifs().len(), direction), true);
+            }
+            direction => self.selected = moved(self.selected, self.listed("").len(), direction),
         }
     }
 }

@@ -5,17 +5,16 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Clear, Paragraph, Wrap};
-use unicode_width::UnicodeWidthStr;
+use ratatui::widgets::{Paragraph, Wrap};
 
-use super::explore::{Panel, State, Typing};
+use super::explore::{Panel, State};
+use super::explore_over;
 use crate::agent::choosing::{Choosing, Proposer};
 use crate::env::Silence;
 use crate::experience::{Effect, word_f1};
 use crate::explore::{Outcome, View};
-use crate::surprise::Surprise;
-use crate::tui::theme::{Theme, centered, clean, fit};
-use crate::tui::words::{difference, input_line};
+use crate::tui::theme::{Theme, clean, fit};
+use crate::tui::words::difference;
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -28,7 +27,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     if area.width >= 110 {
         let columns = [Constraint::Percentage(24), Constraint::Percentage(34), Constraint::Percentage(42)];
         let [left, middle, right] = Layout::horizontal(columns).areas(body);
-        draw_trunk(view, theme, frame, left);
+        draw_trunk(view, state.panel, theme, frame, left);
         draw_now(state, view, theme, frame, middle);
         draw_what_if(state, view, theme, frame, right);
     } else if area.width >= 60 && area.height >= 16 && state.panel == Panel::Now {
@@ -39,17 +38,10 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         match state.panel {
             Panel::Now => draw_now(state, view, theme, frame, body),
             Panel::WhatIf => draw_what_if(state, view, theme, frame, body),
-            Panel::Trunk => draw_trunk(view, theme, frame, body),
+            Panel::Trunk => draw_trunk(view, state.panel, theme, frame, body),
         }
     }
-    match &state.typing {
-        Some(Typing::Action(text)) => draw_typing(state, text, theme, frame, body),
-        Some(Typing::Node(at)) => draw_nodes(state, view, *at, theme, frame, body),
-        Some(Typing::Name(_, text)) => draw_name(text, theme, frame, body),
-        Some(Typing::Sampling(at)) => draw_sampling(&state.choosing, *at, theme, frame, body),
-        Some(Typing::Surprise(at)) => draw_surprises(&state.surprises, *at, theme, frame, body),
-        None => {}
-    }
+    explore_over::draw(state, view, theme, frame, body);
 }
 
 fn heading<'a>(state: &State, view: &View, theme: Theme, width: usize) -> Line<'a> {
@@ -93,7 +85,7 @@ fn letter(source: &str) -> &'static str {
     }
 }
 
-fn trunk_line<'a>(view: &View, at: usize, theme: Theme, width: usize) -> Line<'a> {
+pub(super) fn trunk_line<'a>(view: &View, at: usize, theme: Theme, width: usize) -> Line<'a> {
     let line = &view.trunk[at];
     let current = line.node == view.node;
     let mark = if current { theme.glyph("▶", ">") } else { " " };
@@ -111,8 +103,8 @@ fn trunk_line<'a>(view: &View, at: usize, theme: Theme, width: usize) -> Line<'a
     Line::styled(text, style)
 }
 
-fn draw_trunk(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let block = theme.panel("Trunk");
+fn draw_trunk(view: &View, panel: Panel, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let block = theme.panel_of("Trunk", panel == Panel::Trunk);
     let inner = block.inner(area);
     let here = view.trunk.iter().position(|line| line.node == view.node).unwrap_or_default();
     let from = here.saturating_sub(inner.height.saturating_sub(2) as usize);
@@ -137,7 +129,7 @@ fn draw_trunk(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn draw_now(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let block = theme.panel("Now");
+    let block = theme.panel_of("Now", state.panel == Panel::Now);
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let text = Paragraph::new(clean(&view.observation)).wrap(Wrap { trim: false });
@@ -151,7 +143,7 @@ fn draw_now(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, are
     draw_admissible(state, view, theme, frame, bottom, "");
 }
 
-fn draw_admissible(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect, filter: &str) {
+pub(super) fn draw_admissible(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect, filter: &str) {
     let listed = state.listed(filter);
     let rows = area.height.saturating_sub(1) as usize;
     let from = (state.selected + 1).saturating_sub(rows);
@@ -183,9 +175,10 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
         Choosing { temperature, top_p, seed, .. } => format!(" · T {temperature}, top-p {top_p}, seed {seed}"),
     };
     let title = format!("What if · {}{how}", if state.model.is_empty() { "loading the model…" } else { &state.model });
-    let block = theme.panel(&title);
+    let block = theme.panel_of(&title, state.panel == Panel::WhatIf);
     let inner = block.inner(area);
     let mut lines: Vec<Line<'_>> = Vec::new();
+    let mut starts = vec![0];
     if view.success {
         lines.push(Line::styled(
             "The goal is reached. K keeps this episode as a demonstration, ] opens the next task.",
@@ -199,19 +192,33 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
     } else {
         let width = inner.width as usize;
         expert_lines(state, view, theme, width, &mut lines);
+        if view.expert_outcome.is_some() {
+            starts.push(lines.len());
+        }
         let offset = usize::from(view.expert_outcome.is_some());
         for (i, (action, source)) in state.chosen.iter().enumerate() {
             let outcome = state.outcomes.iter().find(|outcome| outcome.action == *action);
             let prediction = state.predictions.get(i + offset).map(String::as_str);
             cell(state, view, &(i + 1).to_string(), action, source, outcome, prediction, theme, width, &mut lines);
+            starts.push(lines.len());
         }
         if state.chosen.is_empty() {
             lines.push(Line::styled("the policy is choosing alternatives…", theme.dim()));
         }
     }
+    // The cell under the cursor has a mark, and stays in view as a whole.
+    let here =
+        starts.get(state.cell).copied().filter(|_| state.panel == Panel::WhatIf && state.chosen.len() + 1 > state.cell);
+    if let Some(line) = here.and_then(|at| lines.get_mut(at)) {
+        line.spans.iter_mut().take(1).for_each(|span| span.style = theme.selected());
+    }
+    let above =
+        |end: usize| Paragraph::new(lines[..end].to_vec()).wrap(Wrap { trim: false }).line_count(inner.width) as u16;
+    let reached = here.filter(|_| state.follow).and_then(|_| starts.get(state.cell + 1)).map(|end| above(*end));
+    let wanted = reached.map_or(state.scroll, |end| end.saturating_sub(inner.height));
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });
     let rows = text.line_count(inner.width) as u16;
-    let scroll = state.scroll.min(rows.saturating_sub(inner.height));
+    let scroll = wanted.min(rows.saturating_sub(inner.height));
     let hidden = rows.saturating_sub(inner.height).saturating_sub(scroll);
     frame.render_widget(text.block(block).scroll((scroll, 0)), area);
     if hidden > 0 && area.width > 30 {
@@ -334,105 +341,4 @@ const SHOWN_WORDS: usize = 48;
 fn beginning(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     if words.len() > SHOWN_WORDS { format!("{} …", words[..SHOWN_WORDS].join(" ")) } else { text.to_string() }
-}
-
-fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let Some(view) = &state.view else { return };
-    let area = centered(area, 70, 14);
-    frame.render_widget(Clear, area);
-    let block = theme.panel("Action · ⏎ send · Tab complete · Esc leave");
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
-    let [input, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
-    let shown = fit(&clean(text), input.width.saturating_sub(3) as usize);
-    frame.render_widget(
-        Paragraph::new(Line::from(vec![
-            Span::styled("> ", theme.key()),
-            Span::raw(shown),
-            Span::styled(" ", theme.selected()),
-        ])),
-        input,
-    );
-    draw_admissible(state, view, theme, frame, list, text);
-}
-
-fn draw_sampling(choosing: &Choosing, at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let area = centered(area, 64, Choosing::ROWS as u16 + 5);
-    frame.render_widget(Clear, area);
-    let Choosing { proposer, k, temperature, top_p, seed } = choosing;
-    let what = match proposer {
-        Proposer::Likeliest => "the policy's likeliest actions",
-        Proposer::Sampled => "drawn by the policy's shares",
-        Proposer::Uniform => "drawn uniformly, as the paper does",
-    };
-    let rows = [
-        ("proposer", format!("{} - {what}", proposer.word())),
-        ("K", k.to_string()),
-        ("temperature", format!("{temperature}")),
-        ("top-p", format!("{top_p}")),
-        ("seed", seed.to_string()),
-    ];
-    let mut lines: Vec<Line<'_>> = Vec::new();
-    for (i, (name, value)) in rows.into_iter().enumerate() {
-        let idle = matches!((i, proposer), (2 | 3, Proposer::Likeliest | Proposer::Uniform) | (4, Proposer::Likeliest));
-        let style = if i == at { theme.selected() } else { Style::new() };
-        let value = Span::styled(value, if idle { theme.dim() } else { Style::new() });
-        lines.push(Line::from(vec![Span::styled(format!(" {name:<12} "), style), Span::raw(" "), value]));
-    }
-    lines.extend([
-        Line::default(),
-        Line::styled(" Alternatives of this and of later states; kept for next time.", theme.dim()),
-    ]);
-    let block = theme.panel("Alternatives · j k choose · h l change · Enter done");
-    frame.render_widget(Paragraph::new(lines).block(block), area);
-}
-
-fn draw_name(text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let area = centered(area, 56, 3);
-    frame.render_widget(Clear, area);
-    let block = theme.panel("Name of this node · ⏎ done · Esc leave");
-    let line = input_line(text, text.width(), theme);
-    frame.render_widget(Paragraph::new(line).block(block), area);
-}
-
-fn draw_nodes(state: &State, view: &View, at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let area = centered(area, 76, view.trunk.len() as u16 + 4);
-    frame.render_widget(Clear, area);
-    let block = theme.panel("Nodes · j k choose · ⏎ go · Esc leave");
-    let inner = block.inner(area);
-    let at = at.min(view.trunk.len().saturating_sub(1));
-    let rows = inner.height.saturating_sub(2) as usize;
-    let from = (at + 1).saturating_sub(rows);
-    let line = |i: usize| {
-        let line = trunk_line(view, i, theme, inner.width as usize);
-        if i == at { line.style(theme.selected()) } else { line }
-    };
-    let mut lines: Vec<Line<'_>> = (from..view.trunk.len()).take(rows).map(line).collect();
-    let marked = state.marked.and_then(|node| view.trunk.iter().find(|line| line.node == node));
-    let with = marked.map_or("where you stand".into(), |line| format!("step {} {}", line.depth, clean(&line.action)));
-    lines.extend([
-        Line::styled(fit(&format!(" c compares with {with}"), inner.width as usize), theme.dim()),
-        Line::styled(" space mark · n name · d delete (with all below) · u undo", theme.dim()),
-    ]);
-    frame.render_widget(Paragraph::new(lines).block(block), area);
-}
-
-fn draw_surprises(found: &[Surprise], at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let area = centered(area, 104, found.len().min(30) as u16 + 3);
-    frame.render_widget(Clear, area);
-    let title = format!("Most surprising · {} of {} · j k choose · ⏎ go there · Esc leave", at + 1, found.len());
-    let block = theme.panel(&title);
-    let inner = block.inner(area);
-    let rows = inner.height.saturating_sub(1) as usize;
-    let from = (at + 1).saturating_sub(rows);
-    let mut lines =
-        vec![Line::styled(" traj. step  prediction  expert's action, and what the policy is sure of instead", theme.dim())];
-    for (i, s) in found.iter().enumerate().skip(from).take(rows) {
-        let instead = s.instead.as_ref().map_or("agrees".to_string(), |a| format!("{:.0} % {a}", 100.0 * s.sure));
-        let right = 100.0 * s.right;
-        let text = format!("{:>6} {:>4} {right:>7.0} %    {}  |  {instead}", s.trajectory, s.t, s.expert);
-        let line = Line::from(fit(&clean(&text), inner.width as usize));
-        lines.push(if i == at { line.style(theme.selected()) } else { line });
-    }
-    frame.render_widget(Paragraph::new(lines).block(block), area);
 }

@@ -6,6 +6,7 @@ mod curate_typing;
 pub mod curate_view;
 pub mod data;
 pub mod explore;
+mod explore_over;
 mod explore_typing;
 pub mod explore_view;
 pub mod replay;

@@ -1,0 +1,129 @@
+//! Explore, what stands over it while something is typed or chosen.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph};
+use unicode_width::UnicodeWidthStr;
+
+use super::explore::{State, Typing};
+use super::explore_view::{draw_admissible, trunk_line};
+use crate::agent::choosing::{Choosing, Proposer};
+use crate::explore::View;
+use crate::surprise::Surprise;
+use crate::tui::theme::{Theme, centered, clean, fit};
+use crate::tui::words::input_line;
+
+/// Draws it.
+pub fn draw(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    match &state.typing {
+        Some(Typing::Action(text)) => draw_typing(state, text, theme, frame, area),
+        Some(Typing::Node(at)) => draw_nodes(state, view, *at, theme, frame, area),
+        Some(Typing::Name(_, text)) => draw_name(text, theme, frame, area),
+        Some(Typing::Sampling(at)) => draw_sampling(&state.choosing, *at, theme, frame, area),
+        Some(Typing::Surprise(at)) => draw_surprises(&state.surprises, *at, theme, frame, area),
+        None => {}
+    }
+}
+
+fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let Some(view) = &state.view else { return };
+    let area = centered(area, 70, 14);
+    frame.render_widget(Clear, area);
+    let block = theme.panel("Action · ⏎ send · Tab complete · Esc leave");
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let [input, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
+    let shown = fit(&clean(text), input.width.saturating_sub(3) as usize);
+    frame.render_widget(
+        Paragraph::new(Line::from(vec![
+            Span::styled("> ", theme.key()),
+            Span::raw(shown),
+            Span::styled(" ", theme.selected()),
+        ])),
+        input,
+    );
+    draw_admissible(state, view, theme, frame, list, text);
+}
+
+fn draw_sampling(choosing: &Choosing, at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 64, Choosing::ROWS as u16 + 5);
+    frame.render_widget(Clear, area);
+    let Choosing { proposer, k, temperature, top_p, seed } = choosing;
+    let what = match proposer {
+        Proposer::Likeliest => "the policy's likeliest actions",
+        Proposer::Sampled => "drawn by the policy's shares",
+        Proposer::Uniform => "drawn uniformly, as the paper does",
+    };
+    let rows = [
+        ("proposer", format!("{} - {what}", proposer.word())),
+        ("K", k.to_string()),
+        ("temperature", format!("{temperature}")),
+        ("top-p", format!("{top_p}")),
+        ("seed", seed.to_string()),
+    ];
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for (i, (name, value)) in rows.into_iter().enumerate() {
+        let idle = matches!((i, proposer), (2 | 3, Proposer::Likeliest | Proposer::Uniform) | (4, Proposer::Likeliest));
+        let style = if i == at { theme.selected() } else { Style::new() };
+        let value = Span::styled(value, if idle { theme.dim() } else { Style::new() });
+        lines.push(Line::from(vec![Span::styled(format!(" {name:<12} "), style), Span::raw(" "), value]));
+    }
+    lines.extend([
+        Line::default(),
+        Line::styled(" Alternatives of this and of later states; kept for next time.", theme.dim()),
+    ]);
+    let block = theme.panel("Alternatives · j k choose · h l change · Enter done");
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn draw_name(text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 56, 3);
+    frame.render_widget(Clear, area);
+    let block = theme.panel("Name of this node · ⏎ done · Esc leave");
+    let line = input_line(text, text.width(), theme);
+    frame.render_widget(Paragraph::new(line).block(block), area);
+}
+
+fn draw_nodes(state: &State, view: &View, at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 76, view.trunk.len() as u16 + 4);
+    frame.render_widget(Clear, area);
+    let block = theme.panel("Nodes · j k choose · ⏎ go · Esc leave");
+    let inner = block.inner(area);
+    let at = at.min(view.trunk.len().saturating_sub(1));
+    let rows = inner.height.saturating_sub(2) as usize;
+    let from = (at + 1).saturating_sub(rows);
+    let line = |i: usize| {
+        let line = trunk_line(view, i, theme, inner.width as usize);
+        if i == at { line.style(theme.selected()) } else { line }
+    };
+    let mut lines: Vec<Line<'_>> = (from..view.trunk.len()).take(rows).map(line).collect();
+    let marked = state.marked.and_then(|node| view.trunk.iter().find(|line| line.node == node));
+    let with = marked.map_or("where you stand".into(), |line| format!("step {} {}", line.depth, clean(&line.action)));
+    lines.extend([
+        Line::styled(fit(&format!(" c compares with {with}"), inner.width as usize), theme.dim()),
+        Line::styled(" space mark · n name · d delete (with all below) · u undo", theme.dim()),
+    ]);
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn draw_surprises(found: &[Surprise], at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 104, found.len().min(30) as u16 + 3);
+    frame.render_widget(Clear, area);
+    let title = format!("Most surprising · {} of {} · j k choose · ⏎ go there · Esc leave", at + 1, found.len());
+    let block = theme.panel(&title);
+    let inner = block.inner(area);
+    let rows = inner.height.saturating_sub(1) as usize;
+    let from = (at + 1).saturating_sub(rows);
+    let mut lines =
+        vec![Line::styled(" traj. step  prediction  expert's action, and what the policy is sure of instead", theme.dim())];
+    for (i, s) in found.iter().enumerate().skip(from).take(rows) {
+        let instead = s.instead.as_ref().map_or("agrees".to_string(), |a| format!("{:.0} % {a}", 100.0 * s.sure));
+        let right = 100.0 * s.right;
+        let text = format!("{:>6} {:>4} {right:>7.0} %    {}  |  {instead}", s.trajectory, s.t, s.expert);
+        let line = Line::from(fit(&clean(&text), inner.width as usize));
+        lines.push(if i == at { line.style(theme.selected()) } else { line });
+    }
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
