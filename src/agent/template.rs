@@ -35,7 +35,10 @@ impl Reflector for Template {
                 Effect::Ends if other.success => continue,
                 Effect::Changed | Effect::Ends => cost(other, &case.action),
             };
-            text.push_str(&format!(" To {} {sentence}.", other.action));
+            // A bare command ("inventory", "help") is no verb that a sentence could be built on.
+            let bare = !other.action.contains(' ') && other.action != "look";
+            let doing = if bare { format!("\"{}\"", other.action) } else { format!("To {}", other.action) };
+            text.push_str(&format!(" {doing} {sentence}."));
         }
         let purpose = purpose(&case.action, &case.state);
         text.push_str(&format!(" {} {}{purpose}.", pick(&["So I should", "Better to", "I will"]), case.action));
@@ -92,9 +95,22 @@ fn cost(other: &Branch, action: &str) -> String {
     }
 }
 
+/// A thing that the task names and that was last seen where a walk leads.
+fn seen_there(action: &str, state: &State) -> Option<String> {
+    let place = action.strip_prefix("go to ").or_else(|| action.strip_prefix("walk to "))?;
+    let (_, observation) = state.history.iter().rev().find(|(before, _)| before == action)?;
+    let words: Vec<&str> = observation.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let named = |noun: &str| state.task.split(|c: char| !c.is_alphanumeric()).any(|word| word == noun);
+    let numbered = words.windows(2).filter(|pair| pair[1].chars().all(|c| c.is_ascii_digit()) && named(pair[0]));
+    numbered.map(|pair| pair.join(" ")).find(|thing| thing != place)
+}
+
 /// What the action is for, in the anticipatory voice.
 fn purpose(action: &str, state: &State) -> String {
     let verb = action.split_whitespace().next().unwrap_or_default();
+    if let (None, Some(thing)) = (holding(state), seen_there(action, state)) {
+        return format!(", since I saw the {thing} there");
+    }
     let reason = match verb {
         "walk" | "go" if holding(state).is_some() => "since the next thing to do with it is done there",
         "walk" | "go" => "since what I need is likely to be there",
@@ -151,6 +167,23 @@ mod tests {
         let again = Template
             .reflect(&case(vec![branch("inspect mug 1", Effect::NoOp), branch("walk to shelf 1", Effect::Changed)]), 3);
         assert_eq!(again.unwrap(), text);
+    }
+
+    #[test]
+    fn a_walk_back_says_what_was_seen_there_and_bare_commands_are_quoted() {
+        let mut back = case(vec![branch("inventory", Effect::NoOp)]);
+        back.state.task = "look at pencil under the desklamp.".into();
+        back.state.history = vec![
+            (
+                "go to shelf 1".into(),
+                "You arrive at shelf 1. On the shelf 1, you see a alarmclock 3, and a pencil 1.".into(),
+            ),
+            ("go to shelf 2".into(), "You arrive at shelf 2. On the shelf 2, you see a desklamp 1.".into()),
+        ];
+        back.action = "go to shelf 1".into();
+        let text = Template.reflect(&back, 1).unwrap();
+        assert!(text.contains("go to shelf 1, since I saw the pencil 1 there"), "{text}");
+        assert!(text.contains(" \"inventory\" ") && !text.contains("To inventory"), "{text}");
     }
 
     #[test]
