@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use crate::agent::Case;
+use crate::agent::template::{holding, thing_of};
 
 /// Something a rule points at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,7 +66,11 @@ const RULES: &[(&str, &str, Test)] = &[
         "certain about what has not been seen",
         Test::Phrases(&["certainly", "definitely", "guaranteed", "surely"]),
     ),
-    ("BAD_EXPERT", "the expert's step itself was refused or changed nothing", Test::Find(poor_expert)),
+    (
+        "BAD_EXPERT",
+        "the expert's step was refused, changed nothing, or leaves a thing that the task names",
+        Test::Find(poor_expert),
+    ),
     ("DUPLICATED", "says the same sentence twice", Test::Find(twice)),
     (
         "TOO_LONG",
@@ -204,7 +209,14 @@ const COMMON: [&str; 14] =
 fn poor_expert(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let before = seen.case.state.history.last().map_or(&seen.case.state.observation, |(_, observation)| observation);
     let outcome = seen.case.outcome.trim();
-    if outcome == before.trim() || outcome == "Nothing happens." { vec![(0, 0)] } else { Vec::new() }
+    let place =
+        |action: &str| action.strip_prefix("go to ").or_else(|| action.strip_prefix("walk to ")).map(str::to_string);
+    // Read in ALFWorld: who looks for the lamp first leaves the thing that was found, and must come back for it.
+    let came = seen.case.state.history.last().and_then(|(action, _)| place(action));
+    let leaves = came.filter(|_| place(&seen.case.action).is_some() && holding(&seen.case.state).is_none());
+    let left = leaves.and_then(|here| thing_of(&seen.case.state.task, before, &here));
+    let leaves = left.is_some_and(|thing| !thing.contains("lamp"));
+    if outcome == before.trim() || outcome == "Nothing happens." || leaves { vec![(0, 0)] } else { Vec::new() }
 }
 
 fn twice(seen: &Seen<'_>) -> Vec<(usize, usize)> {
@@ -280,6 +292,13 @@ mod tests {
         let mut poor = case();
         poor.outcome = "Nothing happens.".into();
         assert!(suspicions("x.", &poor).iter().any(|s| s.code == "BAD_EXPERT"));
+        let mut leaving = case();
+        leaving.state.history = vec![("go to desk 1".into(), "On the desk 1, you see a cup 2, and a desklamp 1.".into())];
+        leaving.action = "go to bed 1".into();
+        let points = |case: &Case| suspicions("x.", case).iter().any(|s| s.code == "BAD_EXPERT");
+        assert!(points(&leaving));
+        leaving.state.task = "look at pen under the desklamp.".into();
+        assert!(!points(&leaving), "the lamp stays where it is");
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn goal(task: &str) -> &str {
 }
 
 /// What the history says is in hand: the last thing lifted that was not put down.
-fn holding(state: &State) -> Option<String> {
+pub(crate) fn holding(state: &State) -> Option<String> {
     let mut held = None;
     for (action, observation) in &state.history {
         let words: Vec<&str> = action.split_whitespace().collect();
@@ -99,8 +99,13 @@ fn cost(other: &Branch, action: &str) -> String {
 fn seen_there(action: &str, state: &State) -> Option<String> {
     let place = action.strip_prefix("go to ").or_else(|| action.strip_prefix("walk to "))?;
     let (_, observation) = state.history.iter().rev().find(|(before, _)| before == action)?;
+    thing_of(&state.task, observation, place)
+}
+
+/// The first numbered thing in an observation whose noun the task names ("pencil 1"), the place itself aside.
+pub(crate) fn thing_of(task: &str, observation: &str, place: &str) -> Option<String> {
     let words: Vec<&str> = observation.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let named = |noun: &str| state.task.split(|c: char| !c.is_alphanumeric()).any(|word| word == noun);
+    let named = |noun: &str| task.split(|c: char| !c.is_alphanumeric()).any(|word| word == noun);
     let numbered = words.windows(2).filter(|pair| pair[1].chars().all(|c| c.is_ascii_digit()) && named(pair[0]));
     numbered.map(|pair| pair.join(" ")).find(|thing| thing != place)
 }

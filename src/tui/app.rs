@@ -222,8 +222,8 @@ impl App {
                 self.jobs.entry(kind).or_default().paused = paused;
                 Vec::new()
             }
-            JobMsg::Run => {
-                self.train.follow();
+            JobMsg::Run(run) => {
+                self.train.follow(run);
                 vec![Effect::Desk(DeskCmd::Runs)]
             }
             JobMsg::Saved(step) => {

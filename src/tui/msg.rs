@@ -45,8 +45,8 @@ pub enum Msg {
 pub enum JobMsg {
     /// It runs.
     Started,
-    /// Its training run is in the store.
-    Run,
+    /// Its training run is in the store, and begins.
+    Run(i64),
     /// How far it is.
     Progress(Progress),
     /// A checkpoint is saved.

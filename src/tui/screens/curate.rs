@@ -101,6 +101,7 @@ pub struct State {
     pub pointed: Option<Vec<(String, usize)>>,
     cases: HashMap<i64, Box<Evidence>>,
     wanted: Option<i64>,
+    anew: bool,
     pub(super) waiting: bool,
     decided: Vec<Instant>,
 }
@@ -121,6 +122,7 @@ impl Default for State {
             pointed: None,
             cases: HashMap::new(),
             wanted: None,
+            anew: false,
             waiting: false,
             decided: Vec::new(),
         }
@@ -159,6 +161,8 @@ impl State {
 
     pub(super) fn filter_by(&mut self, filter: Filter) -> Vec<Effect> {
         (self.filter, self.at) = (filter, 0);
+        // Second opinions begin at the first; other filters stay on the item in front, if they list it.
+        self.anew = self.blind();
         self.reload()
     }
 
@@ -179,7 +183,8 @@ impl State {
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Queue(filter, queue) if filter == self.filter => {
-                let stay = self.wanted.take().or_else(|| self.current().map(|item| item.id));
+                let anew = std::mem::take(&mut self.anew);
+                let stay = self.wanted.take().or_else(|| self.current().filter(|_| !anew).map(|item| item.id));
                 self.queue = queue;
                 let found = stay.and_then(|id| self.queue.items.iter().position(|item| item.id == id));
                 self.go(found.unwrap_or(self.at))

@@ -24,6 +24,11 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             Line::default(),
             Line::from("  No reflections under this filter."),
             Line::from("  In Explore, c collects demonstrations, alternatives and reflections to review here."),
+            Line::from(if state.queue.standing[1] > 0 {
+                "  What is approved is trained on: F3, t, reflection."
+            } else {
+                ""
+            }),
             Line::from("  f changes the filter, / the words searched for, u takes back the latest act."),
         ];
         frame.render_widget(Paragraph::new(empty).wrap(Wrap { trim: false }), body);
@@ -53,7 +58,8 @@ fn heading(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let [pending, approved, rejected] = state.queue.standing;
     let place = if state.queue.items.is_empty() { 0 } else { state.at + 1 };
     let pace = state.pace().map_or(String::new(), |pace| {
-        let left = if pace > 0.1 { format!(" · ~{:.0} min left", pending as f64 / pace) } else { String::new() };
+        let left =
+            if pace > 0.1 && pending > 0 { format!(" · ~{:.0} min left", pending as f64 / pace) } else { String::new() };
         format!(" · {pace:.1}/min{left}")
     });
     let (of, word) = (state.queue.items.len(), filter_word(&state.filter));

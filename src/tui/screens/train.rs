@@ -97,6 +97,8 @@ pub struct State {
     pub words: String,
     /// They are being typed.
     pub searching: Option<Input>,
+    /// The run to put in front.
+    wanted: Option<i64>,
     names: Vec<String>,
     name: Option<String>,
     curves: BTreeMap<(i64, String), Vec<MetricPoint>>,
@@ -138,8 +140,9 @@ impl State {
     }
 
     /// Puts a run that has just begun in front.
-    pub fn follow(&mut self) {
-        (self.selected, self.name, self.lens.window, self.lens.cursor) = (0, None, None, None);
+    pub fn follow(&mut self, run: i64) {
+        (self.name, self.lens.window, self.lens.cursor) = (None, None, None);
+        self.wanted = Some(run);
     }
 
     fn curve_effect(&self) -> Vec<Effect> {
@@ -154,7 +157,10 @@ impl State {
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Runs(runs, alive, checkpoints, evaluations) => {
+                let stay = self.wanted.take().or_else(|| self.run().map(|run| run.id));
                 (self.runs, self.alive) = (runs, alive);
+                let found = stay.and_then(|id| self.runs.iter().position(|run| run.id == id));
+                self.selected = found.unwrap_or(self.selected);
                 (self.checkpoints, self.evaluations) = (checkpoints, evaluations);
                 self.selected = self.selected.min(self.runs.len().saturating_sub(1));
                 return self.curve_effect();

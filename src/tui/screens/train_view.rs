@@ -8,6 +8,7 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use super::train::{Form, OBJECTIVES, STARTS, State, status};
 use crate::control::seconds;
 use crate::experience::wilson;
+use crate::store::RunStatus;
 use crate::tui::chart::{self, Curve};
 use crate::tui::theme::{Theme, centered, clean, fit};
 use crate::tui::words::input_line;
@@ -15,7 +16,7 @@ use crate::tui::words::input_line;
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     if area.width >= 80 {
-        let columns = [Constraint::Length(34), Constraint::Min(0)];
+        let columns = [Constraint::Length(36), Constraint::Min(0)];
         let [left, right] = Layout::horizontal(columns).areas(area);
         let [runs, evaluations] = Layout::vertical([Constraint::Min(0), Constraint::Length(8)]).areas(left);
         let [chart, details] = Layout::vertical([Constraint::Percentage(60), Constraint::Percentage(40)]).areas(right);
@@ -99,10 +100,19 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
             Span::styled(format!("{} ", run.objective), theme.strong()),
             Span::raw(status(state, run)),
         ]));
-        lines.push(Line::from(format!(
-            "data: {} demonstrations, {} alternatives, {} reflections, {} tokens in {} trees",
-            data["demonstrations"], data["branches"], data["reflections"], data["tokens"], data["trees"]
-        )));
+        if run.status == RunStatus::Queued {
+            let start = if run.start.is_empty() { "the newest checkpoint" } else { &run.start };
+            lines.push(Line::from(format!(
+                "It waits for its turn, and will start from {start}. What it trains on is known then."
+            )));
+        }
+        let begun = run.status != RunStatus::Queued;
+        lines.extend(begun.then(|| {
+            Line::from(format!(
+                "data: {} demonstrations, {} alternatives, {} reflections, {} tokens in {} trees",
+                data["demonstrations"], data["branches"], data["reflections"], data["tokens"], data["trees"]
+            ))
+        }));
         let plan = &config["plan"];
         lines.push(Line::from(format!(
             "budget: {} updates of {} trees, rate {}, {} workers · seed {} · from {}",

@@ -193,7 +193,7 @@ fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMs
     match event {
         Event::Begun { run, .. } => {
             here.store(*run, Ordering::Release);
-            tell(JobMsg::Run);
+            tell(JobMsg::Run(*run));
         }
         Event::Update { progress, .. } => tell(JobMsg::Progress(progress.clone())),
         Event::Saved { step, .. } => tell(JobMsg::Saved(*step)),
