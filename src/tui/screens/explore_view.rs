@@ -14,7 +14,7 @@ use crate::env::Silence;
 use crate::experience::{Effect, word_f1};
 use crate::explore::{Outcome, View};
 use crate::tui::theme::{Theme, clean, fit};
-use crate::tui::words::difference;
+use crate::tui::words::{difference, percent};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -256,11 +256,6 @@ fn from_there(outcome: &Outcome) -> String {
         Some(left) => format!("{left} step{} to the goal from there", if left == 1 { "" } else { "s" }),
         None => "no way to the goal known from there".into(),
     }
-}
-
-/// A share in seven cells; what is not nothing is never shown as 0.
-fn percent(share: f64) -> String {
-    if share > 0.0 && share < 0.0005 { " <0.1 %".into() } else { format!("{:>5.1} %", 100.0 * share) }
 }
 
 /// One what-if: who, how likely, what was predicted, what really happens, and how far the two agree.

@@ -21,6 +21,7 @@ use crate::train::checkpoint;
 use crate::tui::effect::{Beside, Look, Screen};
 use crate::tui::msg::Msg;
 use crate::tui::screens::{curate, explore};
+use crate::tui::words::percent;
 
 enum Command {
     Look(Box<Look>, Cancel),
@@ -181,7 +182,7 @@ fn before_and_after(root: &std::path::Path, beside: &Beside, mail: &Mailbox) -> 
     lines.extend([format!("before: {old}"), format!("after:  {new}"), String::new(), "before   after".into()]);
     lines.extend(order.into_iter().map(|i| {
         let mark = if beside.expert.as_ref() == Some(&beside.actions[i]) { "  (expert)" } else { "" };
-        format!("{:5.1} %  {:5.1} %  {}{mark}", 100.0 * before[i], 100.0 * after[i], beside.actions[i])
+        format!("{}  {}  {}{mark}", percent(before[i]), percent(after[i]), beside.actions[i])
     }));
     mail.send(Msg::Text(Screen::Train, "The same state before and after".into(), lines));
     Ok(())
