@@ -295,8 +295,15 @@ fn redo_flags_search_and_the_persons_own_editor() {
     term.press("v", "Decide on all of them");
     term.press("7", "0 pending");
     term.press("u", "0 rejected");
+    // The next session stands where this one left, screen and filter.
+    term.press("F", "LABEL_LEAK");
+    term.press("jjjjjjj\r", "of 24 all");
     term.keys("q");
     assert_eq!(term.ended(), (0, true));
+    let mut again = Terminal::open(dir.path(), (120, 40));
+    again.shows("of 24 all");
+    again.keys("q");
+    assert_eq!(again.ended(), (0, true));
     let acts = json(dir.path(), &["data", "audit"]);
     let count = |act: &str, undone: bool| acts.iter().filter(|a| a["act"] == act && a["undone"] == undone).count();
     assert_eq!((count("approve", false), count("flag", false), count("edit", false)), (1, 1, 1));

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::{Common, SuiteArgs};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::tui::caps::reasons;
 use crate::tui::keymap::Keymap;
 use crate::tui::settings::Settings;
 use crate::{paths, store::Store};
@@ -82,7 +81,7 @@ fn terminal(settings: &Settings) -> String {
     let size = crossterm::terminal::size().map_or("unknown size".into(), |(w, h)| format!("{w}x{h}"));
     let shown = if std::io::stdout().is_terminal() { size } else { "stdout is no terminal".into() };
     let term = std::env::var("TERM").unwrap_or_else(|_| "unset".into());
-    format!("{shown}, TERM {term}; {}", reasons(settings))
+    format!("{shown}, TERM {term}; {}", settings.reasons())
 }
 
 /// Writes and removes a megabyte: whether there is room is what matters, not how much the system claims.

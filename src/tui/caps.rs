@@ -1,7 +1,5 @@
 //! What the terminal can show, decided in one place.
 
-use super::settings::Settings;
-
 /// The capabilities that drawing depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
@@ -23,7 +21,7 @@ impl Caps {
 }
 
 /// Whether there are colours, and glyphs beyond ASCII, each with the reason.
-fn found() -> [(bool, String); 2] {
+pub(super) fn found() -> [(bool, String); 2] {
     let get = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| (name, value));
     let dumb = get("TERM").is_some_and(|(_, value)| value == "dumb");
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(get);
@@ -42,27 +40,4 @@ fn found() -> [(bool, String); 2] {
         }
     };
     [color, unicode]
-}
-
-/// What was decided about the terminal, and why.
-pub fn reasons(settings: &Settings) -> String {
-    let [mut color, mut unicode] = found();
-    let (seen, set) = (Caps { color: color.0, unicode: unicode.0 }, "config.toml says so".to_string());
-    let caps = settings.caps(seen);
-    if caps.color != seen.color {
-        color = (caps.color, set.clone());
-    }
-    if caps.unicode != seen.unicode {
-        unicode = (caps.unicode, set);
-    }
-    let word = |on: bool, yes: &'static str, no: &'static str| if on { yes } else { no };
-    format!(
-        "{} ({}); {} ({}); mouse {}; {} (config.toml)",
-        word(color.0, "colours", "no colours"),
-        color.1,
-        word(unicode.0, "UTF-8 glyphs", "ASCII only"),
-        unicode.1,
-        word(settings.mouse, "taken", "left to the terminal"),
-        word(settings.reduced_motion, "reduced motion", "full motion"),
-    )
 }

@@ -86,7 +86,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
         jobs: Jobs::new(Arc::clone(suite), root.to_path_buf(), mail),
     };
     let mut app = App::new(suite.name(), settings.caps(Caps::detect()));
-    tracing::info!("foretaste {} on {}; {}", env!("CARGO_PKG_VERSION"), suite.name(), caps::reasons(&settings));
+    tracing::info!("foretaste {} on {}; {}", env!("CARGO_PKG_VERSION"), suite.name(), settings.reasons());
     app.keymap = keymap;
     let kept: Option<Kept> = kept.and_then(|text| serde_json::from_str(&text).ok());
     let screen = kept.and_then(|kept| kept.put_back(&mut app));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::caps::Caps;
+use super::caps::{Caps, found};
 use super::theme::Palette;
 use crate::error::{Error, Result};
 
@@ -57,6 +57,29 @@ impl Settings {
     pub fn caps(&self, found: Caps) -> Caps {
         let color = found.color && self.colour.unwrap_or(true);
         Caps { color, unicode: self.ascii.map_or(found.unicode, |ascii| !ascii) }
+    }
+
+    /// What was decided about the terminal, and why.
+    pub fn reasons(&self) -> String {
+        let [mut color, mut unicode] = found();
+        let (seen, set) = (Caps { color: color.0, unicode: unicode.0 }, "config.toml says so".to_string());
+        let caps = self.caps(seen);
+        if caps.color != seen.color {
+            color = (caps.color, set.clone());
+        }
+        if caps.unicode != seen.unicode {
+            unicode = (caps.unicode, set);
+        }
+        let word = |on: bool, yes: &'static str, no: &'static str| if on { yes } else { no };
+        format!(
+            "{} ({}); {} ({}); mouse {}; {} (config.toml)",
+            word(color.0, "colours", "no colours"),
+            color.1,
+            word(unicode.0, "UTF-8 glyphs", "ASCII only"),
+            unicode.1,
+            word(self.mouse, "taken", "left to the terminal"),
+            word(self.reduced_motion, "reduced motion", "full motion"),
+        )
     }
 }
 
