@@ -239,10 +239,21 @@ fn of_mouse(mouse: MouseEvent, width: usize) -> Option<Msg> {
     }
 }
 
+/// Whether a panic puts back what we asked of the terminal.
+static HOOKED: std::sync::Once = std::sync::Once::new();
+
 /// The terminal for ourselves: raw, on its other screen, put back by a panic too.
 fn take_screen() -> Result<Terminal<Thrifty<Stdout>>> {
     let failed = |e: std::io::Error| Error::new(format!("preparing the terminal: {e}"));
     ratatui::try_init().map_err(failed)?;
+    // Ratatui's own hook knows nothing of mouse and focus.
+    HOOKED.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            _ = execute!(std::io::stdout(), DisableMouseCapture, DisableFocusChange, DisableBracketedPaste);
+            before(panic);
+        }));
+    });
     Terminal::new(Thrifty::new(std::io::stdout())).map_err(failed)
 }
 
