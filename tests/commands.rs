@@ -101,6 +101,14 @@ fn training_repeats_from_its_seed_and_goes_on_exactly_where_it_stopped() {
         json(data.path(), &[&plan[..], &["--queue"]].concat());
         assert_eq!(losses(&json(data.path(), &["train", "--queued"])), whole);
     }
+    // What cannot begin fails once, and does not wait for ever.
+    json(data.path(), &["train", "--objective", "imitation", "--suite", "alfworld", "--queue"]);
+    assert!(!foretaste(data.path(), &["train", "--queued"]).output().unwrap().status.success());
+    assert_eq!(json(data.path(), &["data", "list", "runs"])[0]["status"], "failed");
+    assert!(json(data.path(), &["train", "--queued"]).is_empty());
+    json(data.path(), &["collect", "demos", "--games", "1"]); // still not alfworld's
+    let again = foretaste(data.path(), &["train", "--resume", "9"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&again.stderr).contains("no demonstrations"), "it begins anew");
 }
 
 #[test]

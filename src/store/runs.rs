@@ -134,19 +134,30 @@ fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
 impl Store {
     /// Opens a run.
     pub fn begin_run(&self, objective: &str, config: &str, seed: u64, start: &str, steps: u64) -> Result<i64> {
+        self.insert_run(RunStatus::Running, objective, config, seed, start, steps)
+    }
+
+    fn insert_run(
+        &self,
+        status: RunStatus,
+        objective: &str,
+        config: &str,
+        seed: u64,
+        start: &str,
+        steps: u64,
+    ) -> Result<i64> {
+        let pid = (status == RunStatus::Running).then(std::process::id);
         self.db.execute(
             "INSERT INTO runs (objective, status, config, seed, start, steps, pid, created_ms, updated_ms) \
-             VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
-            params![objective, config, seed as i64, start, steps as i64, std::process::id(), now_ms()],
+             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
+            params![objective, config, seed as i64, start, steps as i64, pid, now_ms(), status.word()],
         )?;
         Ok(self.db.last_insert_rowid())
     }
 
     /// Writes down a run that waits for its turn; `start` is what a person asked for, nothing for the newest checkpoint.
     pub fn queue_run(&self, objective: &str, config: &str, seed: u64, start: &str, steps: u64) -> Result<i64> {
-        let run = self.begin_run(objective, config, seed, start, steps)?;
-        self.set_run(run, RunStatus::Queued, 0, None)?;
-        Ok(run)
+        self.insert_run(RunStatus::Queued, objective, config, seed, start, steps)
     }
 
     /// Its turn has come: what it trains on and starts from is known now.

@@ -199,10 +199,19 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
     let config: serde_json::Value = serde_json::from_str(&row.config).map_err(|e| Error::new(format!("run {run}: {e}")))?;
     let plan: Plan = serde_json::from_value(config["plan"].clone())
         .map_err(|e| Error::new(format!("run {run} has no usable plan: {e}")))?;
-    if row.status == RunStatus::Queued {
-        let (parts, source) = checkpoint::find(store, Some(row.start.as_str()).filter(|start| !start.is_empty()))?;
-        let weights = Trainable::from_parts(&parts, &source)?;
-        return begin(store, Some(run), &plan, weights, &source)?.work(store, control, each);
+    // A run that never began, whether it waits or was taken out of the queue, does not know its data yet.
+    if config["data"].is_null() {
+        let start = Some(row.start.as_str()).filter(|start| !start.is_empty());
+        let begun = checkpoint::find(store, start).and_then(|(parts, source)| {
+            let weights = Trainable::from_parts(&parts, &source)?;
+            begin(store, Some(run), &plan, weights, &source)
+        });
+        // What cannot begin must not wait on: it would be the next one for ever.
+        let failed = begun.as_ref().err().map(|error| error.message().to_string());
+        if let Some(error) = failed {
+            store.set_run(run, RunStatus::Failed, 0, Some(&error))?;
+        }
+        return begun?.work(store, control, each);
     }
     let saved = store.latest_checkpoint(Some(run))?;
     let (folder, step) = saved.map_or((None, 0), |saved| (Some(store.root().join(&saved.folder)), saved.step));
