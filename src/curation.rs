@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::agent::Case;
-use crate::agent::template::{holding, thing_of};
+use crate::agent::template::{holding, thing_of, walks_to};
 
 /// Something a rule points at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -209,12 +209,10 @@ const COMMON: [&str; 14] =
 fn poor_expert(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let before = seen.case.state.history.last().map_or(&seen.case.state.observation, |(_, observation)| observation);
     let outcome = seen.case.outcome.trim();
-    let place =
-        |action: &str| action.strip_prefix("go to ").or_else(|| action.strip_prefix("walk to ")).map(str::to_string);
     // Read in ALFWorld: who looks for the lamp first leaves the thing that was found, and must come back for it.
-    let came = seen.case.state.history.last().and_then(|(action, _)| place(action));
-    let leaves = came.filter(|_| place(&seen.case.action).is_some() && holding(&seen.case.state).is_none());
-    let left = leaves.and_then(|here| thing_of(&seen.case.state.task, before, &here));
+    let came = seen.case.state.history.last().and_then(|(action, _)| walks_to(action));
+    let leaves = came.filter(|_| walks_to(&seen.case.action).is_some() && holding(&seen.case.state).is_none());
+    let left = leaves.and_then(|here| thing_of(&seen.case.state.task, before, here));
     let leaves = left.is_some_and(|thing| !thing.contains("lamp"));
     if outcome == before.trim() || outcome == "Nothing happens." || leaves { vec![(0, 0)] } else { Vec::new() }
 }

@@ -95,9 +95,14 @@ fn cost(other: &Branch, action: &str) -> String {
     }
 }
 
+/// Where an action walks to, if it does.
+pub(crate) fn walks_to(action: &str) -> Option<&str> {
+    action.strip_prefix("go to ").or_else(|| action.strip_prefix("walk to "))
+}
+
 /// A thing that the task names and that was last seen where a walk leads.
 fn seen_there(action: &str, state: &State) -> Option<String> {
-    let place = action.strip_prefix("go to ").or_else(|| action.strip_prefix("walk to "))?;
+    let place = walks_to(action)?;
     let (_, observation) = state.history.iter().rev().find(|(before, _)| before == action)?;
     thing_of(&state.task, observation, place)
 }

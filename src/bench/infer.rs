@@ -65,7 +65,11 @@ impl<'a> Bench<'a> {
     }
 
     fn prompt(&self, recent: &mut Recent) -> Result<Prompt> {
-        self.team.run(|| Prompt::new(&self.decoder, &self.prompt, recent, self.cancel))
+        self.prompt_until(recent, self.cancel)
+    }
+
+    fn prompt_until(&self, recent: &mut Recent, cancel: &Cancel) -> Result<Prompt> {
+        self.team.run(|| Prompt::new(&self.decoder, &self.prompt, recent, cancel))
     }
 
     fn decode(&self, prompt: &Prompt, starts: &[Vec<u32>], limit: usize) -> Result<usize> {
@@ -92,7 +96,7 @@ impl<'a> Bench<'a> {
                 cancel.cancel();
                 Instant::now()
             });
-            let done = self.team.run(|| Prompt::new(&self.decoder, &self.prompt, &mut Recent::new(0), &cancel));
+            let done = self.prompt_until(&mut Recent::new(0), &cancel);
             let ended = Instant::now();
             let asked = other.join().unwrap_or(ended);
             Ok(done.is_err().then(|| ended.duration_since(asked).as_secs_f64() * 1e3))

@@ -179,10 +179,7 @@ impl Session {
 
     /// Goes to any node.
     pub fn goto(&mut self, node: usize) -> Result<()> {
-        if node >= self.nodes.len() {
-            return Err(Error::new(format!("there is no node {node}")));
-        }
-        self.at = node;
+        self.at = self.known(node)?;
         Ok(())
     }
 

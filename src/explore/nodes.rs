@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 const NAME: usize = 40;
 
 impl Session {
-    fn known(&self, node: usize) -> Result<usize> {
+    pub(super) fn known(&self, node: usize) -> Result<usize> {
         if node < self.nodes.len() { Ok(node) } else { Err(Error::new(format!("there is no node {node}"))) }
     }
 
@@ -41,6 +41,10 @@ impl Session {
         let (a, b) = (self.known(a)?, self.known(b)?);
         let (left, right) = (self.path_to(a), self.path_to(b));
         let shared = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
+        let listed = |node: usize| -> Vec<String> {
+            let turn = self.nodes[node].env.turn();
+            turn.admissible.iter().flat_map(|list| list.iter()).map(ToString::to_string).collect()
+        };
         let mut lines =
             vec![format!("They share the first {} of {} and {} steps.", shared - 1, left.len() - 1, right.len() - 1)];
         for (mark, at, path, other) in [("A", a, &left, b), ("B", b, &right, a)] {
@@ -57,15 +61,8 @@ impl Session {
                 format!("  {:>3} {} ({})", step.depth, step.action, step.source)
             }));
             lines.push(format!("  {}", turn.observation));
-            let there: Vec<String> =
-                self.nodes[other].env.turn().admissible.iter().flat_map(|l| l.iter()).map(ToString::to_string).collect();
-            let only: Vec<String> = turn
-                .admissible
-                .iter()
-                .flat_map(|list| list.iter())
-                .map(ToString::to_string)
-                .filter(|action| !there.contains(action))
-                .collect();
+            let there = listed(other);
+            let only: Vec<String> = listed(at).into_iter().filter(|action| !there.contains(action)).collect();
             if !only.is_empty() {
                 lines.push(format!("  admissible only here: {}", only.join(", ")));
             }

@@ -65,8 +65,13 @@ impl Kept {
         Screen::ALL.into_iter().find(|screen| screen.word() == self.screen)
     }
 
+    /// As the setting's text.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// What remembers it.
     pub fn effect(&self) -> Effect {
-        Effect::Desk(DeskCmd::Remember(SETTING, serde_json::to_string(self).unwrap_or_default()))
+        Effect::Desk(DeskCmd::Remember(SETTING, self.text()))
     }
 }

@@ -99,8 +99,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
         eprintln!("stopping cleanly…");
     }
     // The desk's thread may not come to it any more.
-    let text = serde_json::to_string(&Kept::of(&app)).unwrap_or_default();
-    _ = Store::open(root).and_then(|store| store.set_setting(kept::SETTING, &text));
+    _ = Store::open(root).and_then(|store| store.set_setting(kept::SETTING, &Kept::of(&app).text()));
     let detached = hands.jobs.finish();
     if let Ok(Some(run)) = &detached {
         eprintln!("run {run} goes on in the background; the next foretaste shows it in Train, where x stops it");
@@ -250,7 +249,7 @@ fn take_screen() -> Result<Terminal<Thrifty<Stdout>>> {
     HOOKED.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            _ = execute!(std::io::stdout(), DisableMouseCapture, DisableFocusChange, DisableBracketedPaste);
+            unlisten();
             before(panic);
         }));
     });
@@ -267,8 +266,13 @@ fn listen(mouse: bool) {
 
 /// Puts the terminal back as it was.
 fn restore() {
-    _ = execute!(std::io::stdout(), DisableMouseCapture, DisableFocusChange, DisableBracketedPaste);
+    unlisten();
     ratatui::restore();
+}
+
+/// Takes back what [`listen`] asked for.
+fn unlisten() {
+    _ = execute!(std::io::stdout(), DisableMouseCapture, DisableFocusChange, DisableBracketedPaste);
 }
 
 /// Gives the terminal to the shell, or to the person's editor, and takes it back.

@@ -113,12 +113,12 @@ impl<W: Write> Thrifty<W> {
         if x < self.width { self.shown.get_mut(at) } else { None }
     }
 
-    /// Room for what is drawn at `x`, `y`: a larger terminal than the one known so far is not known at all.
-    fn grow(&mut self, x: u16, y: u16) {
-        if x >= self.width {
-            (self.width, self.shown) = (x + 1, Vec::new());
+    /// Room for so many columns and rows: a wider terminal than the one known so far is not known at all.
+    fn grow(&mut self, columns: u16, rows: u16) {
+        if columns > self.width {
+            (self.width, self.shown) = (columns, Vec::new());
         }
-        let wanted = usize::from(self.width) * (usize::from(y) + 1);
+        let wanted = usize::from(self.width) * usize::from(rows);
         if self.shown.len() < wanted {
             self.shown.resize(wanted, None);
         }
@@ -168,9 +168,11 @@ impl<W: Write> Backend for Thrifty<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
+        let cells: Vec<(u16, u16, &Cell)> = content.collect();
+        let most = |of: fn(&(u16, u16, &Cell)) -> u16| cells.iter().map(of).max().map_or(0, |most| most + 1);
+        self.grow(most(|cell| cell.0), most(|cell| cell.1));
         let (mut out, mut pen) = (String::new(), Pen::PLAIN);
-        for (x, y, cell) in content {
-            self.grow(x, y);
+        for (x, y, cell) in cells {
             self.go(&mut out, (x, y), pen);
             let next = Pen::of(cell);
             out.push_str(&next.from(pen));

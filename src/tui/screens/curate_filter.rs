@@ -4,12 +4,11 @@
 use crossterm::event::KeyCode;
 
 use super::curate::{Mode, State};
-use super::moved;
+use super::listed;
 use crate::curation::rules;
 use crate::experience::Verdict;
 use crate::store::{Filter, Second};
 use crate::tui::effect::Effect;
-use crate::tui::keys::Direction;
 
 impl State {
     /// The filters to choose from: kept ones, those that are always there, then one for each rule.
@@ -45,9 +44,7 @@ impl State {
                 self.saved.remove(at);
                 at.saturating_sub(1)
             }
-            KeyCode::Char('j') | KeyCode::Down => moved(at, all.len(), Direction::Down),
-            KeyCode::Char('k') | KeyCode::Up => moved(at, all.len(), Direction::Up),
-            _ => at,
+            code => listed(at, all.len(), code),
         };
         self.mode = Some(Mode::Filters(next));
         Vec::new()

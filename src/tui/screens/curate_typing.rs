@@ -6,12 +6,11 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::curate::{Mode, State, begun};
-use super::moved;
+use super::listed;
 use crate::agent::Writer;
 use crate::experience::{REASONS, Reflection};
 use crate::store::{Decision, Filter};
 use crate::tui::effect::{DeskCmd, Effect};
-use crate::tui::keys::Direction;
 
 impl State {
     /// Takes a key while something is chosen, typed or edited; none otherwise.
@@ -88,9 +87,7 @@ impl State {
                 let chosen = attempts.into_iter().nth(at).filter(|(_, text)| stands.as_ref() != Some(text));
                 return chosen.map_or_else(Vec::new, |(author, text)| self.decide(Decision::Attempt(author, text)));
             }
-            KeyCode::Char('j') | KeyCode::Down => moved(at, attempts.len(), Direction::Down),
-            KeyCode::Char('k') | KeyCode::Up => moved(at, attempts.len(), Direction::Up),
-            _ => at,
+            code => listed(at, attempts.len(), code),
         };
         self.mode = Some(Mode::Attempts(attempts, next));
         Vec::new()

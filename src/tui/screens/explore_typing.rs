@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::explore::{State, Typing};
-use super::moved;
+use super::{listed, moved};
 use crate::agent::choosing::Choosing;
 use crate::tui::effect::{Effect, WorldCmd};
 use crate::tui::keys::Direction;
@@ -38,11 +38,9 @@ impl State {
                         let found = self.surprises.get(*at).map(|s| WorldCmd::BranchOff(s.trajectory, s.t));
                         return Some(found.map(Effect::World).into_iter().collect());
                     }
-                    KeyCode::Char('j') | KeyCode::Down => *at = moved(*at, self.surprises.len(), Direction::Down),
-                    KeyCode::Char('k') | KeyCode::Up => *at = moved(*at, self.surprises.len(), Direction::Up),
                     KeyCode::PageDown => *at = moved(*at, self.surprises.len(), Direction::PageDown),
                     KeyCode::PageUp => *at = moved(*at, self.surprises.len(), Direction::PageUp),
-                    _ => {}
+                    code => *at = listed(*at, self.surprises.len(), code),
                 }
                 Vec::new()
             }
@@ -50,11 +48,9 @@ impl State {
                 let mut choosing = self.choosing;
                 match key.code {
                     KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'p') => return Some(Vec::new()),
-                    KeyCode::Char('j') | KeyCode::Down => *row = moved(*row, Choosing::ROWS, Direction::Down),
-                    KeyCode::Char('k') | KeyCode::Up => *row = moved(*row, Choosing::ROWS, Direction::Up),
                     KeyCode::Char('l' | '+' | '=' | ' ') | KeyCode::Right => choosing.change(*row, true),
                     KeyCode::Char('h' | '-') | KeyCode::Left => choosing.change(*row, false),
-                    _ => {}
+                    code => *row = listed(*row, Choosing::ROWS, code),
                 }
                 self.choose_by(choosing)
             }
@@ -93,9 +89,7 @@ impl State {
                 self.marked = if self.marked == Some(node) { None } else { Some(node) };
                 (at, Vec::new())
             }
-            KeyCode::Char('j') | KeyCode::Down => (moved(at, count, Direction::Down), Vec::new()),
-            KeyCode::Char('k') | KeyCode::Up => (moved(at, count, Direction::Up), Vec::new()),
-            _ => (at, Vec::new()),
+            code => (listed(at, count, code), Vec::new()),
         };
         self.typing = Some(Typing::Node(next));
         effects

@@ -14,10 +14,21 @@ pub mod replay_view;
 pub mod train;
 pub mod train_view;
 
+use crossterm::event::KeyCode;
+
 use crate::tui::keys::Direction;
 
 /// How far a page goes in a list.
 const PAGE: usize = 20;
+
+/// A selection in a box over a screen after a key: the next, the one before, or the same.
+fn listed(at: usize, count: usize, code: KeyCode) -> usize {
+    match code {
+        KeyCode::Char('j') | KeyCode::Down => moved(at, count, Direction::Down),
+        KeyCode::Char('k') | KeyCode::Up => moved(at, count, Direction::Up),
+        _ => at,
+    }
+}
 
 /// A selection among `count` items, moved.
 pub fn moved(at: usize, count: usize, direction: Direction) -> usize {
