@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{failure, foretaste, json, lines, run};
 use foretaste::rng::Rng;
-use foretaste::store::{Filter, Store};
+use foretaste::store::{Filter, Place, Store};
 use serde_json::Value;
 
 /// Demonstrations, alternatives and reflections of a few games.
@@ -377,21 +377,27 @@ fn whatever_was_acknowledged_survives_sigkill() {
                     .map(|b| b.id)
                     .collect()
             } else {
-                store.queue(&Filter::default(), 100_000).unwrap().items.iter().map(|item| item.id).collect()
+                store.queue(&Filter::default(), Place::Start, 100_000).unwrap().items.iter().map(|item| item.id).collect()
             };
             assert!(acknowledged.is_subset(&there), "{what}");
         }
         json(dir, &["collect", what, "--games", &games]);
     }
-    let all: Vec<i64> =
-        Store::open(dir).unwrap().queue(&Filter::default(), 100_000).unwrap().items.iter().map(|item| item.id).collect();
+    let all: Vec<i64> = Store::open(dir)
+        .unwrap()
+        .queue(&Filter::default(), Place::Start, 100_000)
+        .unwrap()
+        .items
+        .iter()
+        .map(|item| item.id)
+        .collect();
     let mut decided = HashSet::new();
     for round in 0..4 {
         let input: String = all.iter().skip(round).step_by(4).map(|id| format!("approve {id}\n")).collect();
         decided.extend(ids(&killed(dir, &["curate", "apply"], &input, pause(5, 120)), "reflection"));
         let approved = Store::open(dir)
             .unwrap()
-            .queue(&Filter::verdict(Some(foretaste::experience::Verdict::Approved)), 100_000)
+            .queue(&Filter::verdict(Some(foretaste::experience::Verdict::Approved)), Place::Start, 100_000)
             .unwrap();
         let approved: HashSet<i64> = approved.items.iter().map(|item| item.id).collect();
         assert!(decided.is_subset(&approved), "round {round}");

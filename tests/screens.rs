@@ -11,7 +11,7 @@ use foretaste::env::household::Household;
 use foretaste::experience::Verdict;
 use foretaste::explore::Session;
 use foretaste::rng::Rng;
-use foretaste::store::{Filter, MetricPoint, RunStatus, Store};
+use foretaste::store::{Filter, Listing, MetricPoint, Near, Place, RunStatus, Store};
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
 use foretaste::tui::effect::{Effect, Kind, Notice, Screen, WorldCmd};
@@ -45,7 +45,7 @@ fn app(caps: Caps) -> App {
     show(&mut app, &session);
     let (_dir, store) = store();
     let pending = Filter::verdict(Some(Verdict::Pending));
-    let queue = store.queue(&pending, 100).unwrap();
+    let queue = store.queue(&pending, Place::Start, 100).unwrap();
     let first = queue.items[0].clone();
     let trajectory = store.trajectory(first.trajectory).unwrap();
     let branches = store.branches(first.trajectory).unwrap();
@@ -53,7 +53,7 @@ fn app(caps: Caps) -> App {
     let text = first.text().to_string();
     let suspicions = case.as_ref().map(|case| suspicions(&text, case)).unwrap_or_default();
     let evidence = curate::Evidence { kind: trajectory.kind.clone(), case, text, suspicions };
-    app.update(Msg::Curate(curate::Msg::Queue(pending, queue)));
+    app.update(Msg::Curate(curate::Msg::Queue(pending, Place::Start, queue)));
     app.update(Msg::Curate(curate::Msg::Case(first.id, Box::new(evidence))));
     let run = store.begin_run("imitation", r#"{"plan":{"batch":8,"rate":0.0005,"workers":2},"data":{"demonstrations":2,"branches":0,"reflections":0,"tokens":512,"trees":2}}"#, 1, "embedded", 200).unwrap();
     store.set_run(run, RunStatus::Stopped, 120, None).unwrap();
@@ -61,7 +61,10 @@ fn app(caps: Caps) -> App {
         (1..=120).map(|i| MetricPoint { step: i, value: Some(2.0 / i as f64 + 0.1), wall_ms: 0, tokens: None }).collect();
     app.update(Msg::Train(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], vec![])));
     app.update(Msg::Train(train::Msg::Curve(run, "loss".into(), points, vec!["loss".into(), "rate".into()], vec![])));
-    app.update(Msg::Replay(replay::Msg::List(None, store.trajectories(None, 10).unwrap())));
+    app.update(Msg::Replay(replay::Msg::List(
+        Listing::default(),
+        store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
+    )));
     app.update(Msg::Replay(replay::Msg::Opened(Box::new(trajectory), branches)));
     app.update(Msg::Data(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
     app.data.root = "DATA".into();

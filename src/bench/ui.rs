@@ -13,7 +13,7 @@ use super::spread;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
-use crate::store::Store;
+use crate::store::{Listing, Near, Store};
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -30,11 +30,14 @@ pub struct Options {
     pub collect: bool,
     /// Steps of trajectories in the store before the program starts.
     pub steps: usize,
+    /// Trajectories of no steps in the store besides, each a row of the lists.
+    pub rows: usize,
 }
 
 const F1: &[u8] = b"\x1bOP";
 const F3: &[u8] = b"\x1bOR";
 const F4: &[u8] = b"\x1bOS";
+const PAGE_DOWN: &[u8] = b"\x1b[6~";
 
 /// A program in a terminal: what it shows, and how many bytes it wrote for that.
 struct Terminal {
@@ -149,7 +152,7 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
     if !done.is_ok_and(|status| status.success()) {
         return Err(Error::new(format!("{}: collecting a few games failed", options.program.display())));
     }
-    fill(data, options.steps, cancel)?;
+    fill(data, (options.steps, options.rows), cancel)?;
     let started = Instant::now();
     let mut terminal = Terminal::open(options, data, cancel)?;
     let first = terminal.press(b"", "Trunk", true)?;
@@ -181,20 +184,22 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
     let idle = idle(&terminal, busy);
     // A program that is at work never falls quiet.
     let step_bytes = if options.collect { Vec::new() } else { steps(&mut terminal)? };
-    let scroll = if options.collect { Vec::new() } else { scrolling(&mut terminal)? };
+    let scroll = if options.collect { Default::default() } else { scrolling(&mut terminal)? };
     Ok(json!({
-        "steps_in_store": options.steps, "idle_cpu_percent": idle.map(|i| i.0), "resident_mb": idle.map(|i| i.1),
-        "bytes_a_step_in_explore": spread(step_bytes), "list_key_to_frame_ms": spread(scroll),
+        "steps_in_store": options.steps, "rows_in_store": options.rows, "idle_cpu_percent": idle.map(|i| i.0), "resident_mb": idle.map(|i| i.1),
+        "bytes_a_step_in_explore": spread(step_bytes), "list_key_to_frame_ms": spread(scroll.0), "list_page_to_rows_ms": spread(scroll.1),
         "cols": options.size.0, "rows": options.size.1, "keys": options.keys, "training": options.train, "collecting": options.collect,
         "first_frame_ms": first, "useful_frame_ms": useful,
         "key_to_frame_ms": spread(times), "bytes_a_key": spread(sizes),
     }))
 }
 
-/// Trajectories of fifty steps, so many steps in all.
-fn fill(data: &Path, steps: usize, cancel: &Cancel) -> Result<()> {
+/// Trajectories of fifty steps, so many steps in all, and so many rows more.
+fn fill(data: &Path, (steps, rows): (usize, usize), cancel: &Cancel) -> Result<()> {
     let mut store = Store::open(data)?;
-    let Some(first) = store.trajectories(None, 1)?.first().map(|row| row.id) else { return Ok(()) };
+    let Some(first) = store.list(&Listing::default(), Near::Position(0), 1)?.rows.first().map(|row| row.id) else {
+        return Ok(());
+    };
     let mut trajectory = store.trajectory(first)?;
     let step = trajectory.steps[0].clone();
     trajectory.purpose = Purpose::Evaluation;
@@ -205,6 +210,13 @@ fn fill(data: &Path, steps: usize, cancel: &Cancel) -> Result<()> {
         cancel.check()?;
         store.add_trajectory(&trajectory)?;
     }
+    store.db.execute(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
+         INSERT INTO trajectories (suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, success, length, created_ms) \
+         SELECT suite, split, task_id, kind, task, 'evaluation', actor, seed, observation, admissible, 0, 0, 0 \
+         FROM n JOIN trajectories WHERE trajectories.id = ?2 AND ?1 > 0",
+        [rows as i64, first],
+    )?;
     Ok(())
 }
 
@@ -231,9 +243,9 @@ fn steps(terminal: &mut Terminal) -> Result<Vec<f64>> {
     Ok(sizes)
 }
 
-/// Key to frame down the list of trajectories.
-fn scrolling(terminal: &mut Terminal) -> Result<Vec<f64>> {
-    terminal.press(F4, "Trajectories", true)?;
+/// Down the list of trajectories: key to frame; and key to rows, leaping through it by pages and from end to end.
+fn scrolling(terminal: &mut Terminal) -> Result<(Vec<f64>, Vec<f64>)> {
+    terminal.press(F4, "Steps", true)?;
     terminal.quiet();
     let mut times = Vec::new();
     for i in 0..200 {
@@ -241,5 +253,18 @@ fn scrolling(terminal: &mut Terminal) -> Result<Vec<f64>> {
         // Fifty down, fifty up: the selection moves in a short list too.
         times.push(terminal.answered(if i / 50 % 2 == 0 { b"j" } else { b"k" })?);
     }
-    Ok(times)
+    terminal.answered(b"\t")?;
+    let mut leaps = Vec::new();
+    for key in [b"G".as_slice(), b"g"].into_iter().chain(std::iter::repeat_n(PAGE_DOWN, 100)).chain([b"G".as_slice(), b"g"])
+    {
+        let started = Instant::now();
+        terminal.answered(key)?;
+        // A row that is not there yet is shown as an ellipsis alone.
+        while terminal.shows("│…  ") {
+            terminal.cancel.check()?;
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        leaps.push(1e3 * started.elapsed().as_secs_f64());
+    }
+    Ok((times, leaps))
 }

@@ -71,6 +71,9 @@ struct UiBench {
     /// Steps of trajectories in the store before the program starts
     #[arg(long, default_value_t = 0)]
     steps: usize,
+    /// Trajectories of no steps besides, each a row of the lists
+    #[arg(long, default_value_t = 0, value_name = "ROWS")]
+    listed: usize,
 }
 
 #[derive(Debug, Args)]
@@ -219,9 +222,12 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             let model = crate::train::checkpoint::load(&common.store()?, Some(&checkpoint))?;
             bench::agent::run(suite.as_ref(), &sample, model, k, &cancel)?
         }
-        BenchCommand::Ui(UiBench { keys, cols, rows, train, collect, steps }) => {
+        BenchCommand::Ui(UiBench { keys, cols, rows, train, collect, steps, listed }) => {
             let program = std::env::current_exe().map_err(|e| Error::new(format!("finding this program: {e}")))?;
-            bench::ui::run(&bench::ui::Options { program, keys, size: (cols, rows), train, collect, steps }, &cancel)?
+            bench::ui::run(
+                &bench::ui::Options { program, keys, size: (cols, rows), train, collect, steps, rows: listed },
+                &cancel,
+            )?
         }
         BenchCommand::Prefill(args) => return bench::infer::prefill(&args.options(), &cancel).map(rows),
         BenchCommand::Decode(args) => return bench::infer::decode(&args.options(), &cancel).map(rows),

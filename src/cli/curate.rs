@@ -10,7 +10,7 @@ use crate::collect::case_at;
 use crate::curation::suspicions;
 use crate::error::{Error, Result};
 use crate::experience::REASONS;
-use crate::store::{Decision, Filter, Store, Undone};
+use crate::store::{Decision, Filter, Place, Store, Undone};
 
 /// Arguments of `foretaste curate`.
 #[derive(Debug, Args)]
@@ -125,7 +125,7 @@ fn undo(common: &Common, turned: Option<Undone>, did: &str) -> Result<()> {
 }
 
 fn suspect(common: &Common, store: &Store) -> Result<()> {
-    for item in store.queue(&Filter::default(), 100_000)?.items {
+    for item in store.queue(&Filter::default(), Place::Start, usize::MAX >> 1)?.items {
         let trajectory = store.trajectory(item.trajectory)?;
         let Some(case) = case_at(&trajectory, &store.branches(item.trajectory)?, item.t) else { continue };
         let found = suspicions(item.text(), &case);

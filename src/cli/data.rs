@@ -9,7 +9,7 @@ use super::Common;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
 use crate::formats::{self, Observations, Set};
-use crate::store::Filter;
+use crate::store::{Filter, Listing, Near, Place};
 
 /// Arguments of `foretaste data`.
 #[derive(Debug, Args)]
@@ -27,6 +27,9 @@ enum DataCommand {
         /// At most this many rows
         #[arg(long, default_value_t = 10_000)]
         limit: usize,
+        /// Only trajectories whose suite, split, kind, task or actor contains this
+        #[arg(long, value_name = "WORDS", default_value = "")]
+        find: String,
     },
     /// A trajectory with its alternatives
     Show {
@@ -67,6 +70,7 @@ enum DataCommand {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Rows {
+    Trajectories,
     Demonstrations,
     Explorations,
     Reflections,
@@ -85,12 +89,17 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         }
         Ok(())
     };
+    let list = |purpose, words, limit| -> Result<Vec<Value>> {
+        let listing = Listing { words, ..Listing::purpose(purpose) };
+        Ok(store.list(&listing, Near::Position(0), limit)?.rows.iter().map(value).collect())
+    };
     match args.command {
         DataCommand::List { what: None, .. } => rows(vec![value(&store.counts()?)]),
-        DataCommand::List { what: Some(what), limit } => rows(match what {
-            Rows::Demonstrations => store.trajectories(Some(Purpose::Demonstration), limit)?.iter().map(value).collect(),
-            Rows::Explorations => store.trajectories(Some(Purpose::Exploration), limit)?.iter().map(value).collect(),
-            Rows::Reflections => store.queue(&Filter::default(), limit)?.items.iter().map(value).collect(),
+        DataCommand::List { what: Some(what), limit, find } => rows(match what {
+            Rows::Trajectories => list(None, find, limit)?,
+            Rows::Demonstrations => list(Some(Purpose::Demonstration), find, limit)?,
+            Rows::Explorations => list(Some(Purpose::Exploration), find, limit)?,
+            Rows::Reflections => store.queue(&Filter::default(), Place::Start, limit)?.items.iter().map(value).collect(),
             Rows::Runs => store.runs()?.iter().map(value).collect(),
             Rows::Checkpoints => store.checkpoints()?.iter().map(value).collect(),
             Rows::Evaluations => store.evaluations()?.iter().map(value).collect(),

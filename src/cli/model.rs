@@ -101,7 +101,11 @@ fn texts(store: &crate::store::Store) -> Result<Vec<String>> {
         texts.extend(store.branches(demo.id)?.into_iter().flat_map(|branch| [branch.action, branch.observation]));
     }
     texts.extend(
-        store.queue(&crate::store::Filter::default(), 2000)?.items.iter().map(|reflection| reflection.text().to_string()),
+        store
+            .queue(&crate::store::Filter::default(), crate::store::Place::Start, 2000)?
+            .items
+            .iter()
+            .map(|reflection| reflection.text().to_string()),
     );
     Ok(texts)
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::experience::{REASONS, Verdict};
 use crate::explore::{Outcome, Session, reflect};
 use crate::model::team::Priority;
-use crate::store::{Decision, Filter, Store};
+use crate::store::{Decision, Filter, Place, Store};
 use crate::train::checkpoint;
 
 const EXPLORING: &str = "e: take the expert's action. NUMBER: take that action. what NUMBER: predicted and actual, without \
@@ -176,7 +176,7 @@ impl Plain<'_> {
         println!("{CURATING}");
         let mut skipped = 0;
         loop {
-            let queue = self.store.queue(&Filter::verdict(Some(Verdict::Pending)), skipped + 1)?;
+            let queue = self.store.queue(&Filter::verdict(Some(Verdict::Pending)), Place::Start, skipped + 1)?;
             let Some(item) = queue.items.get(skipped) else {
                 println!("No more reflections to decide on.");
                 return Ok(());

@@ -5,14 +5,16 @@
 //! decisions): newer rows stand beside older ones, and undoing is a mark.
 
 mod decisions;
+mod listing;
 mod queue;
 mod runs;
 mod trajectories;
 
 pub use decisions::{AuditRow, Decision, Undone};
-pub use queue::{Agreement, Filter, Queue, Second, Statistics};
+pub use listing::{Listing, Near, Page, TrajectorySummary};
+pub use queue::{Agreement, Filter, Place, Queue, Second, Statistics};
 pub use runs::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
-pub use trajectories::{Counts, NewReflection, TrajectorySummary};
+pub use trajectories::{Counts, NewReflection};
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -22,10 +24,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use crate::error::{Error, Result};
 
 /// The schema's version; a store with a higher one was written by a newer program.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// What each version added.
-const SCHEMA: [&str; 2] = [include_str!("schema.sql"), include_str!("schema2.sql")];
+const SCHEMA: [&str; 3] = [include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema3.sql")];
 
 /// A connection to the store.
 #[derive(Debug)]
@@ -137,6 +139,25 @@ mod tests {
         let store = Store::open(dir.path()).unwrap();
         assert_eq!(store.setting("screen").unwrap().as_deref(), Some("Data"));
         assert!(store.audit(10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn how_reflections_stand_survives_the_third_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = Connection::open(dir.path().join("foretaste.sqlite")).unwrap();
+        old.execute_batch(SCHEMA[0]).unwrap();
+        old.execute_batch(SCHEMA[1]).unwrap();
+        old.execute_batch(
+            "PRAGMA user_version = 2;
+             INSERT INTO trajectories VALUES (1, 's', 'p', 't', 'k', 'g', 'demonstration', 'a', 1, 'o', '[]', 1, 0, 0, 0);
+             INSERT INTO reflections VALUES (1, 1, 0, 'w', '[]', 0), (2, 1, 0, 'w', '[]', 0), (3, 1, 0, 'w', '[]', 0);
+             INSERT INTO decisions (reflection, act, verdict, version, created_ms, undone) VALUES
+             (1, 'approve', 'approved', 1, 0, 0), (2, 'approve', 'approved', 1, 0, 0), (2, 'reject', 'rejected', 1, 0, 0),
+             (3, 'approve', 'approved', 1, 0, 1);",
+        )
+        .unwrap();
+        drop(old);
+        assert_eq!(Store::open(dir.path()).unwrap().standing().unwrap(), [1, 1, 1]);
     }
 
     #[test]

@@ -46,12 +46,6 @@ pub enum Second {
     Differs,
 }
 
-impl Second {
-    fn word(self) -> &'static str {
-        if self == Self::Blind { "blind" } else { "differs" }
-    }
-}
-
 /// How first and second opinions agree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Agreement {
@@ -94,17 +88,33 @@ pub struct Statistics {
     pub states: (u64, u64),
 }
 
+/// Where a page of the queue begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Place {
+    /// With the first reflection.
+    #[default]
+    Start,
+    /// With the one that follows this.
+    After(i64),
+    /// So that it ends with the one before this.
+    Before(i64),
+}
+
 /// One page of the queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Queue {
     /// Reflections in order.
     pub items: Vec<Reflection>,
+    /// Where the page before begins, if there is one.
+    pub back: Option<Place>,
+    /// Where the next page begins, if there is one.
+    pub on: Option<Place>,
     /// How many are pending, approved, rejected.
     pub standing: [u64; 3],
 }
 
 /// The standing of each reflection: its latest act that was not undone.
-const CURRENT: &str = "SELECT r.id, r.trajectory, r.t, r.generator, r.cites, d.verdict, d.reason, coalesce(d.version, 1) AS version \
+const CURRENT: &str = "SELECT r.id, r.trajectory, r.t, r.generator, r.cites, r.verdict, d.reason, coalesce(d.version, 1) AS version \
     FROM reflections r JOIN trajectories j ON j.id = r.trajectory AND j.deleted = 0 \
     LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE reflection = r.id AND undone = 0)";
 
@@ -166,9 +176,10 @@ impl Store {
 
     /// How many reflections are pending, approved, rejected.
     pub fn standing(&self) -> Result<[u64; 3]> {
-        let mut rows = self
-            .db
-            .prepare_cached(&format!("SELECT coalesce(verdict, 'pending'), count(*) FROM ({CURRENT}) GROUP BY 1"))?;
+        let mut rows = self.db.prepare_cached(
+            "SELECT verdict, count(*) FROM reflections \
+             WHERE trajectory NOT IN (SELECT id FROM trajectories WHERE deleted = 1) GROUP BY 1",
+        )?;
         let mut standing = [0; 3];
         let found = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
         for pair in found {
@@ -178,25 +189,48 @@ impl Store {
         Ok(standing)
     }
 
-    /// Reflections under a filter (but for what rules say, which are not the store's), oldest first, at most `limit`.
-    pub fn queue(&self, filter: &Filter, limit: usize) -> Result<Queue> {
+    /// At most `limit` reflections under a filter (but for what rules say, which are not the store's), oldest first.
+    pub fn queue(&self, filter: &Filter, place: Place, limit: usize) -> Result<Queue> {
+        // Only what is asked for, so that an index answers it; the first names every parameter.
+        let mut conditions = vec!["coalesce(?1, ?2, ?4) IS NOT NULL"];
+        let (backwards, edge) = match place {
+            Place::Start => (false, 0),
+            Place::After(id) => (false, id),
+            Place::Before(id) => (true, id),
+        };
+        conditions.extend((place != Place::Start).then_some(if backwards { "c.id < ?4" } else { "c.id > ?4" }));
+        conditions.extend(filter.verdict.map(|_| "c.verdict = ?1"));
+        conditions.extend(filter.flagged.then_some("flagged"));
+        conditions.extend((!filter.words.trim().is_empty()).then_some(
+            "EXISTS (SELECT 1 FROM versions v JOIN trajectories j ON j.id = c.trajectory \
+             WHERE v.reflection = c.id AND v.n = c.version AND instr(lower(j.kind || ' ' || j.task || ' ' || v.text), ?2) > 0)",
+        ));
+        conditions.extend(filter.second.map(|second| match second {
+            Second::Blind => "c.verdict IN ('approved', 'rejected') AND second IS NULL",
+            Second::Differs => "(second = 'second approve') <> (c.verdict = 'approved')",
+        }));
+        let order = match filter.second {
+            Some(Second::Blind) => "(c.id * 2654435761) % 4294967296",
+            _ if backwards => "c.id DESC",
+            _ => "c.id",
+        };
         let mut rows = self.db.prepare_cached(&format!(
             "SELECT c.*, coalesce((SELECT act FROM decisions WHERE reflection = c.id AND undone = 0 \
              AND act IN ('flag', 'unflag') ORDER BY id DESC LIMIT 1), '') = 'flag' AS flagged, \
              (SELECT text FROM drafts WHERE reflection = c.id), (SELECT count(*) FROM versions WHERE reflection = c.id), \
              {SECOND} AS second \
-             FROM ({CURRENT}) c WHERE (?1 IS NULL OR coalesce(c.verdict, 'pending') = ?1) AND (?3 = 0 OR flagged) \
-             AND (?4 = '' OR EXISTS (SELECT 1 FROM versions v JOIN trajectories j ON j.id = c.trajectory \
-             WHERE v.reflection = c.id AND v.n = c.version AND instr(lower(j.kind || ' ' || j.task || ' ' || v.text), ?4) > 0)) \
-             AND (?5 IS NULL OR (?5 = 'blind' AND c.verdict IN ('approved', 'rejected') AND second IS NULL) \
-             OR (?5 = 'differs' AND (second = 'second approve') <> (c.verdict = 'approved'))) \
-             ORDER BY CASE WHEN ?5 = 'blind' THEN (c.id * 2654435761) % 4294967296 ELSE c.id END LIMIT ?2"
+             FROM ({CURRENT}) c WHERE {} ORDER BY {order} LIMIT ?3",
+            conditions.join(" AND ")
         ))?;
         let words = filter.words.trim().to_lowercase();
-        let second = filter.second.map(Second::word);
-        let values = params![filter.verdict.map(Verdict::word), limit as i64, filter.flagged, words, second];
+        let values = params![
+            filter.verdict.map(Verdict::word),
+            words,
+            i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
+            edge
+        ];
         let found = rows.query_map(values, |row| {
-            let verdict: Option<String> = row.get(5)?;
+            let verdict: String = row.get(5)?;
             let version: i64 = row.get(7)?;
             Ok((
                 Reflection {
@@ -206,7 +240,7 @@ impl Store {
                     generator: row.get(3)?,
                     cites: serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default(),
                     versions: Vec::new(),
-                    verdict: verdict.and_then(|word| Verdict::from_word(&word)).unwrap_or(Verdict::Pending),
+                    verdict: Verdict::from_word(&verdict).unwrap_or(Verdict::Pending),
                     reason: row.get(6)?,
                     flagged: row.get(8)?,
                     draft: row.get(9)?,
@@ -227,7 +261,21 @@ impl Store {
             }
             items.push(item);
         }
-        Ok(Queue { items, standing: self.standing()? })
+        let more = items.len() > limit;
+        items.truncate(limit);
+        if backwards {
+            items.reverse();
+        }
+        let first = items.first().map(|item| Place::Before(item.id));
+        let last = items.last().map(|item| Place::After(item.id));
+        // Second opinions leave the list as they are given, and it has no order to go on in.
+        let (back, on) = match place {
+            _ if filter.second == Some(Second::Blind) => (None, None),
+            Place::Before(_) => (first.filter(|_| more), last),
+            Place::After(_) => (first, last.filter(|_| more)),
+            Place::Start => (None, last.filter(|_| more)),
+        };
+        Ok(Queue { items, back, on, standing: self.standing()? })
     }
 
     /// Every version of a reflection, the oldest first: who wrote it, and the text.
@@ -255,7 +303,7 @@ impl Store {
     /// Explorations of a suite and split (either may be left open) that carry an approved reflection.
     pub fn reflected_explorations(&self, suite: Option<&str>, split: Option<&str>) -> Result<Vec<i64>> {
         let mut rows = self.db.prepare_cached(&format!(
-            "SELECT DISTINCT c.trajectory FROM ({CURRENT} WHERE d.verdict = 'approved' AND j.purpose = 'exploration' \
+            "SELECT DISTINCT c.trajectory FROM ({CURRENT} WHERE r.verdict = 'approved' AND j.purpose = 'exploration' \
              AND (?1 IS NULL OR j.suite = ?1) AND (?2 IS NULL OR j.split = ?2)) c ORDER BY 1"
         ))?;
         let found = rows.query_map(params![suite, split], |row| row.get(0))?;
@@ -265,7 +313,7 @@ impl Store {
     /// Approved reflections of a trajectory: state index and text.
     pub fn approved(&self, trajectory: i64) -> Result<Vec<(usize, String)>> {
         let mut rows = self.db.prepare_cached(&format!(
-            "SELECT c.t, v.text FROM ({CURRENT} WHERE r.trajectory = ?1 AND d.verdict = 'approved') c \
+            "SELECT c.t, v.text FROM ({CURRENT} WHERE r.trajectory = ?1 AND r.verdict = 'approved') c \
              JOIN versions v ON v.reflection = c.id AND v.n = c.version ORDER BY c.t, c.id"
         ))?;
         let found = rows.query_map([trajectory], |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?)))?;
@@ -293,6 +341,35 @@ mod tests {
     }
 
     #[test]
+    fn pages_of_the_queue_follow_each_other_whatever_is_decided() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap();
+        let scope = Scope { split: "train".into(), games: 3, seed: 1 };
+        let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+        collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
+        collect::branches(&mut store, &Household, &scope, 3, &mut Proposer::Uniform, &control, quiet).unwrap();
+        collect::reflections(&mut store, &Household, &scope, &mut Template, &control, quiet).unwrap();
+        let ids = |queue: &Queue| queue.items.iter().map(|item| item.id).collect::<Vec<_>>();
+        let pending = Filter::verdict(Some(Verdict::Pending));
+        let whole = store.queue(&pending, Place::Start, 1000).unwrap();
+        assert_eq!((whole.back, whole.on), (None, None));
+        let all = ids(&whole);
+        let first = store.queue(&pending, Place::Start, 4).unwrap();
+        assert_eq!((ids(&first).as_slice(), first.back), (&all[..4], None));
+        store.decide_all(&all[..2], &Decision::Approve).unwrap();
+        let second = store.queue(&pending, first.on.unwrap(), 4).unwrap();
+        assert_eq!(ids(&second), all[4..8], "what was decided before it moves nothing");
+        let back = store.queue(&pending, second.back.unwrap(), 4).unwrap();
+        assert_eq!((ids(&back).as_slice(), back.back), (&all[2..4], None));
+        assert_eq!(store.standing().unwrap(), [all.len() as u64 - 2, 2, 0]);
+        store.undo().unwrap();
+        assert_eq!(store.standing().unwrap(), [all.len() as u64, 0, 0], "both were one act");
+        store.redo().unwrap();
+        store.set_deleted(whole.items[0].trajectory, true).unwrap();
+        assert_eq!(store.standing().unwrap()[1], 0, "what is deleted is not counted");
+    }
+
+    #[test]
     fn a_second_opinion_is_given_blind_changes_nothing_and_can_be_taken_back() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(dir.path()).unwrap();
@@ -301,11 +378,12 @@ mod tests {
         collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
         collect::branches(&mut store, &Household, &scope, 3, &mut Proposer::Uniform, &control, quiet).unwrap();
         collect::reflections(&mut store, &Household, &scope, &mut Template, &control, quiet).unwrap();
-        let ids: Vec<i64> = store.queue(&Filter::default(), 9).unwrap().items.iter().map(|item| item.id).collect();
+        let ids: Vec<i64> =
+            store.queue(&Filter::default(), Place::Start, 9).unwrap().items.iter().map(|item| item.id).collect();
         store.decide_all(&ids[..3], &Decision::Approve).unwrap();
         store.decide(ids[3], &Decision::Reject("GENERIC".into())).unwrap();
         let blind = Filter { second: Some(Second::Blind), ..Filter::default() };
-        let asked = store.queue(&blind, 100).unwrap().items;
+        let asked = store.queue(&blind, Place::Start, 100).unwrap().items;
         assert_eq!(asked.len(), 4);
         assert!(
             asked.iter().all(|item| item.verdict == Verdict::Pending && item.reason.is_none()),
@@ -315,11 +393,14 @@ mod tests {
         store.decide(ids[1], &Decision::Second(Some("GENERIC".into()))).unwrap();
         store.decide(ids[3], &Decision::Second(Some("TOO_LONG".into()))).unwrap();
         assert_eq!(store.standing().unwrap()[1..], [3, 1], "how it stands does not change");
-        assert_eq!(store.queue(&blind, 100).unwrap().items.len(), 1);
+        assert_eq!(store.queue(&blind, Place::Start, 100).unwrap().items.len(), 1);
         let agreement = store.agreement().unwrap();
         assert_eq!((agreement.both, agreement.same), (3, 2));
         let differs = Filter { second: Some(Second::Differs), ..Filter::default() };
-        assert_eq!(store.queue(&differs, 100).unwrap().items.iter().map(|item| item.id).collect::<Vec<_>>(), [ids[1]]);
+        assert_eq!(
+            store.queue(&differs, Place::Start, 100).unwrap().items.iter().map(|item| item.id).collect::<Vec<_>>(),
+            [ids[1]]
+        );
         store.undo().unwrap();
         assert_eq!(store.agreement().unwrap().both, 2);
         store.decide(ids[0], &Decision::Edit("Another text.".into())).unwrap();

@@ -1,36 +1,12 @@
 //! Demonstrations, explorations, alternatives, and the reflections written about them.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
+use super::listing::{SUMMARY, TrajectorySummary, purpose, summary};
 use super::{Store, from_json, now_ms, to_json};
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Effect, Purpose, Step, Trajectory};
-
-/// One line of a list of trajectories.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TrajectorySummary {
-    /// Row id.
-    pub id: i64,
-    /// Where it was played.
-    pub suite: String,
-    /// The split.
-    pub split: String,
-    /// The kind of task.
-    pub kind: String,
-    /// The goal in words.
-    pub task: String,
-    /// What it is kept for.
-    pub purpose: Purpose,
-    /// Who acted.
-    pub actor: String,
-    /// Number of steps.
-    pub length: usize,
-    /// Whether the goal was reached.
-    pub success: bool,
-    /// The task's identifier.
-    pub task_id: String,
-}
+use crate::experience::{Branch, Effect, Step, Trajectory};
 
 /// A reflection about to be saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,27 +44,6 @@ pub struct Counts {
     pub runs: u64,
     /// Checkpoints.
     pub checkpoints: u64,
-}
-
-const SUMMARY: &str = "SELECT id, suite, split, kind, task, purpose, actor, length, success, task_id FROM trajectories";
-
-fn purpose(word: &str) -> Purpose {
-    Purpose::from_word(word).unwrap_or(Purpose::Exploration)
-}
-
-fn summary(row: &Row<'_>) -> rusqlite::Result<TrajectorySummary> {
-    Ok(TrajectorySummary {
-        id: row.get(0)?,
-        suite: row.get(1)?,
-        split: row.get(2)?,
-        kind: row.get(3)?,
-        task: row.get(4)?,
-        purpose: purpose(&row.get::<_, String>(5)?),
-        actor: row.get(6)?,
-        length: row.get::<_, i64>(7)? as usize,
-        success: row.get(8)?,
-        task_id: row.get(9)?,
-    })
 }
 
 impl Store {
@@ -177,15 +132,6 @@ impl Store {
         })?;
         trajectory.steps = steps.collect::<rusqlite::Result<_>>()?;
         Ok(trajectory)
-    }
-
-    /// Trajectories, newest first, at most `limit`; only those of a purpose if one is given.
-    pub fn trajectories(&self, purpose: Option<Purpose>, limit: usize) -> Result<Vec<TrajectorySummary>> {
-        let mut rows = self.db.prepare_cached(&format!(
-            "{SUMMARY} WHERE deleted = 0 AND (?1 IS NULL OR purpose = ?1) ORDER BY id DESC LIMIT ?2"
-        ))?;
-        let found = rows.query_map(params![purpose.map(Purpose::word), limit as i64], summary)?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Demonstrations of a suite and split (either may be left open) that reached the goal, oldest first.

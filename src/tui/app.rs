@@ -122,19 +122,18 @@ impl App {
         self.screen = screen;
         match screen {
             Screen::Explore => Vec::new(),
-            Screen::Curate => vec![Effect::Desk(DeskCmd::Queue(self.curate.filter.clone()))],
+            Screen::Curate => vec![self.curate.reload()],
             Screen::Train => vec![Effect::Desk(DeskCmd::Runs)],
-            Screen::Replay => vec![Effect::Desk(DeskCmd::Trajectories(self.replay.filter))],
-            Screen::Data => vec![Effect::Desk(DeskCmd::Data)],
+            Screen::Replay => vec![self.replay.refresh()],
+            Screen::Data => self.data.refresh(),
         }
     }
 
     /// What the screens show of the store, read again.
     fn refresh(&self) -> Vec<Effect> {
-        let mut effects = vec![Effect::Desk(DeskCmd::Queue(self.curate.filter.clone())), Effect::Desk(DeskCmd::Runs)];
-        effects.push(Effect::Desk(DeskCmd::Trajectories(self.replay.filter)));
+        let mut effects = vec![self.curate.reload(), Effect::Desk(DeskCmd::Runs), self.replay.refresh()];
         if self.screen == Screen::Data {
-            effects.push(Effect::Desk(DeskCmd::Data));
+            effects.extend(self.data.refresh());
         }
         effects
     }
@@ -183,10 +182,7 @@ impl App {
             }
             Msg::Train(msg) => self.train.update(msg),
             Msg::Replay(msg) => self.replay.update(msg),
-            Msg::Data(msg) => {
-                self.data.update(msg);
-                Vec::new()
-            }
+            Msg::Data(msg) => self.data.update(msg),
         }
     }
 

@@ -4,9 +4,9 @@ use crate::agent::choosing::Choosing;
 use crate::agent::{Case, Writer};
 use crate::collect::Scope;
 use crate::error::Error;
-use crate::experience::{Purpose, Reflection, State};
+use crate::experience::{Reflection, State};
 use crate::explore::Outcome;
-use crate::store::{Decision, Filter};
+use crate::store::{Decision, Filter, Listing, Near, Place};
 use crate::train::Plan;
 
 /// The five screens.
@@ -169,8 +169,8 @@ pub struct Beside {
 /// What the desk is asked.
 #[derive(Debug)]
 pub enum DeskCmd {
-    /// The curation queue under a filter.
-    Queue(Filter),
+    /// A page of the curation queue under a filter.
+    Queue(Filter, Place),
     /// What a reflection is about.
     Case(Box<Reflection>),
     /// Record a decision.
@@ -207,8 +207,10 @@ pub enum DeskCmd {
     Unqueue(i64),
     /// Say which run comes next.
     NextRun,
-    /// Trajectories of a purpose.
-    Trajectories(Option<Purpose>),
+    /// A part of a list of trajectories, for Replay.
+    Trajectories(Listing, Near),
+    /// A part of the list of all of them, for Data.
+    Kept(Near),
     /// One trajectory.
     Trajectory(i64),
     /// Totals, disk use and training sets.

@@ -8,8 +8,7 @@ use super::effect::{DeskCmd, Effect, Screen};
 use super::screens::explore::Panel;
 use super::theme::Palette;
 use crate::agent::choosing::Choosing;
-use crate::experience::Purpose;
-use crate::store::Filter;
+use crate::store::{Filter, Listing};
 
 /// The setting's name.
 pub const SETTING: &str = "interface";
@@ -26,7 +25,7 @@ pub struct Kept {
     queue: Option<Filter>,
     reflection: Option<i64>,
     filters: Vec<Filter>,
-    purpose: Option<Purpose>,
+    listing: Listing,
     trajectory: Option<(i64, usize)>,
     curve: Option<String>,
     pinned: Vec<String>,
@@ -46,7 +45,7 @@ impl Kept {
             queue: Some(app.curate.filter.clone()),
             reflection: app.curate.standing_at(),
             filters: app.curate.saved.clone(),
-            purpose: app.replay.filter,
+            listing: app.replay.listing.clone(),
             trajectory: app.replay.standing_at(),
             curve: app.train.curve().map(str::to_string),
             pinned: app.train.pinned.clone(),
@@ -60,7 +59,7 @@ impl Kept {
         app.explore.choosing = Some(self.choosing).filter(Choosing::is_sound).unwrap_or_default();
         (app.explore.panel, app.explore.hidden) = (self.panel, self.hidden);
         app.curate.come_back(self.queue, self.reflection, self.filters);
-        app.replay.come_back(self.purpose, self.trajectory);
+        app.replay.come_back(self.listing, self.trajectory);
         app.train.come_back(self.curve, self.pinned, self.lens);
         Screen::ALL.into_iter().find(|screen| screen.word() == self.screen)
     }

@@ -89,6 +89,8 @@ pub enum Act {
     Filter,
     /// Choose a filter.
     Filters,
+    /// List by what came of it.
+    Outcome,
     /// All versions beside the one that stands.
     Attempts,
     /// Second opinions without knowing the first.
@@ -331,6 +333,14 @@ const REPLAY: &[Row] = &[
     ("compare", "d", Act::Difference, "", "mark this trajectory; on another one, see where the two part"),
     ("export", "X", Act::Export, "export", "write it as text, as a web page and as an asciinema cast"),
     ("filter", "f", Act::Filter, "filter", "demonstrations, explorations, evaluations, all"),
+    (
+        "list",
+        "F",
+        Act::Filters,
+        "",
+        "only trajectories whose task, kind, suite or actor contain these words; empty for all",
+    ),
+    ("outcome", "o", Act::Outcome, "", "only those that reached the goal, only those that did not, all"),
 ];
 
 const DATA: &[Row] = &[

@@ -37,6 +37,19 @@ pub fn difference<'a>(predicted: &str, actual: &str, theme: Theme) -> (Vec<Span<
     (left, right)
 }
 
+/// A number with commas between thousands.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// A line being typed, with its cursor (in cells).
 pub fn input_line<'a>(text: &str, cursor: usize, theme: Theme) -> Line<'a> {
     use unicode_width::UnicodeWidthChar;

@@ -12,15 +12,15 @@ use super::moved;
 use crate::agent::Case;
 use crate::curation::Suspicion;
 use crate::experience::{Reflection, Verdict};
-use crate::store::{Decision, Filter, Queue, Second, Undone};
+use crate::store::{Decision, Filter, Place, Queue, Second, Undone};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
 
 /// What Curate is told.
 #[derive(Debug)]
 pub enum Msg {
-    /// The queue under a filter.
-    Queue(Filter, Queue),
+    /// A page of the queue under a filter.
+    Queue(Filter, Place, Queue),
     /// What a reflection is about.
     Case(i64, Box<Evidence>),
     /// A decision is in the store.
@@ -79,8 +79,10 @@ pub enum Mode {
 pub struct State {
     /// Which reflections are listed.
     pub filter: Filter,
-    /// They.
+    /// They, or a page of them.
     pub queue: Queue,
+    /// Where that page begins.
+    place: Place,
     /// The one in front.
     pub at: usize,
     /// What keys mean for a moment.
@@ -111,6 +113,7 @@ impl Default for State {
         Self {
             filter: Filter::verdict(Some(Verdict::Pending)),
             queue: Queue::default(),
+            place: Place::Start,
             at: 0,
             mode: None,
             evidence: false,
@@ -160,14 +163,22 @@ impl State {
     }
 
     pub(super) fn filter_by(&mut self, filter: Filter) -> Vec<Effect> {
-        (self.filter, self.at) = (filter, 0);
+        (self.filter, self.at, self.place) = (filter, 0, Place::Start);
         // Second opinions begin at the first; other filters stay on the item in front, if they list it.
         self.anew = self.blind();
-        self.reload()
+        vec![self.reload()]
     }
 
-    fn reload(&self) -> Vec<Effect> {
-        vec![Effect::Desk(DeskCmd::Queue(self.filter.clone()))]
+    /// Asks for the page in front again.
+    pub fn reload(&self) -> Effect {
+        Effect::Desk(DeskCmd::Queue(self.filter.clone(), self.place))
+    }
+
+    /// Another page, whose first item (or last, if it is the page before) is to be in front.
+    fn turn_to(&mut self, place: Place) -> Vec<Effect> {
+        (self.place, self.anew) = (place, true);
+        self.at = if matches!(place, Place::Before(_)) { usize::MAX } else { 0 };
+        vec![self.reload()]
     }
 
     fn go(&mut self, at: usize) -> Vec<Effect> {
@@ -182,13 +193,7 @@ impl State {
     /// Takes in a message.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
-            Msg::Queue(filter, queue) if filter == self.filter => {
-                let anew = std::mem::take(&mut self.anew);
-                let stay = self.wanted.take().or_else(|| self.current().filter(|_| !anew).map(|item| item.id));
-                self.queue = queue;
-                let found = stay.and_then(|id| self.queue.items.iter().position(|item| item.id == id));
-                self.go(found.unwrap_or(self.at))
-            }
+            Msg::Queue(filter, place, queue) if filter == self.filter && place == self.place => self.listed(queue),
             Msg::Queue(..) => Vec::new(),
             Msg::Case(id, evidence) => {
                 self.cases.insert(id, evidence);
@@ -201,7 +206,10 @@ impl State {
                 if self.filter.verdict.is_some() && undone.verdict == Verdict::Pending {
                     self.filter.verdict = Some(undone.verdict);
                 }
-                self.reload()
+                if self.queue.items.iter().all(|item| item.id != undone.reflection) {
+                    self.place = Place::Start;
+                }
+                vec![self.reload()]
             }
             Msg::Attempts(id, attempts) => {
                 if self.mode.is_none() && self.current().is_some_and(|item| item.id == id) {
@@ -216,8 +224,8 @@ impl State {
             }
             Msg::Show(id) => {
                 self.wanted = Some(id);
-                self.filter = Filter::verdict(Some(Verdict::Pending));
-                self.reload()
+                (self.filter, self.place) = (Filter::verdict(Some(Verdict::Pending)), Place::Start);
+                vec![self.reload()]
             }
             Msg::Written(id, author, text) => {
                 self.writing = false;
@@ -237,6 +245,23 @@ impl State {
         }
     }
 
+    fn listed(&mut self, queue: Queue) -> Vec<Effect> {
+        let anew = std::mem::take(&mut self.anew);
+        let wanted = self.wanted.take();
+        let stay = wanted.or_else(|| self.current().filter(|_| !anew).map(|item| item.id));
+        self.queue = queue;
+        let find = |id| self.queue.items.iter().position(|item| item.id == id);
+        match (stay.and_then(find), wanted, self.place) {
+            // What is wanted stands on another page; once only, since it may stand on none.
+            (None, Some(id), Place::Start) if self.queue.on.is_some() => {
+                self.wanted = wanted;
+                self.turn_to(Place::After(id - 1))
+            }
+            (None, _, Place::After(_) | Place::Before(_)) if self.queue.items.is_empty() => self.turn_to(Place::Start),
+            (found, _, _) => self.go(found.unwrap_or(self.at)),
+        }
+    }
+
     fn decided(&mut self, ids: &[i64], decision: &Decision, standing: [u64; 3]) -> Vec<Effect> {
         self.waiting = false;
         self.queue.standing = standing;
@@ -245,18 +270,18 @@ impl State {
             // A second opinion leaves the list, whatever it is.
             Decision::Reject(_) | Decision::Second(_) => Verdict::Rejected,
             Decision::Requeue => Verdict::Pending,
-            Decision::Flag(_) | Decision::Attempt(..) => return self.reload(),
+            Decision::Flag(_) | Decision::Attempt(..) => return vec![self.reload()],
         };
         self.decided.extend(ids.iter().take(1).map(|_| Instant::now()));
         if self.filter.second.is_none() && self.filter.verdict.is_none_or(|filter| filter == verdict) {
             let at = self.at + usize::from(self.filter.verdict.is_none() && ids.len() == 1);
             let mut effects = self.go(at);
-            effects.extend(self.reload());
+            effects.push(self.reload());
             return effects;
         }
         self.queue.items.retain(|item| !ids.contains(&item.id));
         if self.queue.items.is_empty() {
-            return self.reload(); // there may be more than one page
+            return vec![self.reload()]; // there may be more than one page
         }
         (self.scroll, self.outcome) = (0, None);
         self.go(self.at)
@@ -329,8 +354,8 @@ impl State {
             Act::Undo => return vec![Effect::Desk(DeskCmd::Undo)],
             Act::Redo => return vec![Effect::Desk(DeskCmd::Redo)],
             Act::Statistics => return vec![Effect::Desk(DeskCmd::Statistics)],
-            Act::Skip => return self.go(self.at + 1),
-            Act::Previous => return self.go(self.at.saturating_sub(1)),
+            Act::Skip => return self.walk(Direction::Down),
+            Act::Previous => return self.walk(Direction::Up),
             Act::Number(n) => self.outcome = Some(n).filter(|n| self.outcome != Some(*n)),
             Act::Resume => self.mode = Some(Mode::Writer),
             Act::Attempts => {
@@ -339,10 +364,7 @@ impl State {
             }
             Act::Move(Direction::PageDown) => self.scroll = self.scroll.saturating_add(8).min(4000),
             Act::Move(Direction::PageUp) => self.scroll = self.scroll.saturating_sub(8),
-            Act::Move(direction) => {
-                let at = moved(self.at, self.queue.items.len(), direction);
-                return self.go(at);
-            }
+            Act::Move(direction) => return self.walk(direction),
             Act::Blind => {
                 let blind = Filter { second: Some(Second::Blind), ..Filter::default() };
                 return self.filter_by(if self.blind() { Filter::verdict(Some(Verdict::Pending)) } else { blind });
@@ -355,6 +377,20 @@ impl State {
             _ => {}
         }
         Vec::new()
+    }
+
+    /// Along the queue, and from page to page.
+    fn walk(&mut self, direction: Direction) -> Vec<Effect> {
+        let at = moved(self.at, self.queue.items.len(), direction);
+        let beyond = match direction {
+            Direction::Down => self.queue.on,
+            Direction::Up => self.queue.back,
+            _ => None,
+        };
+        match beyond.filter(|_| at == self.at) {
+            Some(place) => self.turn_to(place),
+            None => self.go(at),
+        }
     }
 
     /// Decisions a minute in this session.

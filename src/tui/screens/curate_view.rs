@@ -62,9 +62,16 @@ fn heading(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             if pace > 0.1 && pending > 0 { format!(" · ~{:.0} min left", pending as f64 / pace) } else { String::new() };
         format!(" · {pace:.1}/min{left}")
     });
+    let more = match (state.queue.back, state.queue.on) {
+        (None, None) => "",
+        (None, Some(_)) => " (more after)",
+        (Some(_), None) => " (more before)",
+        (Some(_), Some(_)) => " (more before and after)",
+    };
     let (of, word) = (state.queue.items.len(), filter_word(&state.filter));
-    let text =
-        format!(" QUEUE {pending} pending · {approved} approved · {rejected} rejected · {place} of {of} {word}{pace}");
+    let text = format!(
+        " QUEUE {pending} pending · {approved} approved · {rejected} rejected · {place} of {of}{more} {word}{pace}"
+    );
     frame.render_widget(Paragraph::new(fit(&clean(&text), area.width as usize)).style(theme.strong()), area);
 }
 
@@ -83,7 +90,9 @@ fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
         Some(Mode::Reject) => ("Reject because · 1-9 · Esc leave", reasons().collect::<Vec<_>>(), 86),
         Some(Mode::Bulk) => {
             let count = state.queue.items.len();
-            let head = Line::styled(format!(" {count} listed: {}", clean(&filter_word(&state.filter))), theme.strong());
+            let only = if state.queue.back.or(state.queue.on).is_some() { " here, not those on other pages" } else { "" };
+            let word = clean(&filter_word(&state.filter));
+            let head = Line::styled(format!(" {count} listed{only}: {word}"), theme.strong());
             let keys = Line::from(vec![
                 Span::styled(" a", theme.key()),
                 Span::raw(" approve  "),

@@ -5,13 +5,13 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::moved;
-use crate::store::{Counts, TrajectorySummary};
+use crate::store::{Counts, Near, Page, TrajectorySummary};
 use crate::train::Objective;
 use crate::train::data::DataSummary;
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::Act;
 use crate::tui::theme::{Theme, clean, fit};
+use crate::tui::window::Window;
 
 /// What each objective would train on, or why it cannot yet.
 pub type Sets = Vec<(Objective, Result<DataSummary, String>)>;
@@ -23,8 +23,8 @@ pub enum Msg {
     Counts(Counts, u64),
     /// Training sets.
     Sets(Sets),
-    /// The newest trajectories.
-    Trajectories(Vec<TrajectorySummary>),
+    /// A part of the list of trajectories.
+    Trajectories(Page<TrajectorySummary>),
 }
 
 /// The screen's state.
@@ -32,8 +32,7 @@ pub enum Msg {
 pub struct State {
     counts: Option<(Counts, u64)>,
     sets: Option<Sets>,
-    trajectories: Vec<TrajectorySummary>,
-    selected: usize,
+    trajectories: Window<TrajectorySummary>,
     /// What was deleted in this session, the latest last.
     deleted: Vec<i64>,
     /// Where the data is.
@@ -42,24 +41,32 @@ pub struct State {
 
 impl State {
     /// Takes in a message.
-    pub fn update(&mut self, msg: Msg) {
+    pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Counts(counts, bytes) => self.counts = Some((counts, bytes)),
             Msg::Sets(sets) => self.sets = Some(sets),
-            Msg::Trajectories(list) => {
-                self.trajectories = list;
-                self.selected = self.selected.min(self.trajectories.len().saturating_sub(1));
+            Msg::Trajectories(page) => {
+                let near = self.trajectories.take(page, |a, b| a.id == b.id);
+                return near.map(fetch).into_iter().collect();
             }
         }
+        Vec::new()
+    }
+
+    /// Asks for everything again.
+    pub fn refresh(&self) -> Vec<Effect> {
+        let row = self.trajectories.current().map(|row| row.id);
+        let near = row.map_or(Near::Position(self.trajectories.at()), Near::Row);
+        vec![Effect::Desk(DeskCmd::Data), fetch(near)]
     }
 
     /// Does what a key means.
     pub fn act(&mut self, act: Act) -> Vec<Effect> {
         match act {
             Act::Start => return vec![Effect::Desk(DeskCmd::Export)],
-            Act::Move(direction) => self.selected = moved(self.selected, self.trajectories.len(), direction),
+            Act::Move(direction) => return self.trajectories.go(direction).map(fetch).into_iter().collect(),
             Act::Delete => {
-                let Some(id) = self.trajectories.get(self.selected).map(|row| row.id) else { return Vec::new() };
+                let Some(id) = self.trajectories.current().map(|row| row.id) else { return Vec::new() };
                 self.deleted.push(id);
                 return vec![Effect::Desk(DeskCmd::Delete(id, true))];
             }
@@ -71,6 +78,10 @@ impl State {
         }
         Vec::new()
     }
+}
+
+fn fetch(near: Near) -> Effect {
+    Effect::Desk(DeskCmd::Kept(near))
 }
 
 /// Draws the screen.
@@ -114,12 +125,11 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn draw_trajectories(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let title = format!("Trajectories, the newest {} · d delete · u undo", state.trajectories.len());
+    let title = format!("Trajectories · {}", state.trajectories.place());
     let block = theme.panel(&title);
     let inner = block.inner(area);
-    let from = (state.selected + 1).saturating_sub(inner.height as usize);
-    let rows = state.trajectories.iter().enumerate().skip(from).take(inner.height as usize);
-    let line = |(i, row): (usize, &TrajectorySummary)| {
+    let line = |(i, row): (usize, Option<&TrajectorySummary>)| {
+        let Some(row) = row else { return Line::styled(theme.glyph("…", "..."), theme.dim()) };
         let end = if row.success { "won" } else { "not won" };
         let text = format!(
             "{:>5} {:<13} {:>2} steps {end:<7} {} / {} · {} · {}",
@@ -132,9 +142,9 @@ fn draw_trajectories(state: &State, theme: Theme, frame: &mut Frame<'_>, area: R
             clean(&row.actor)
         );
         let line = Line::from(fit(&text, inner.width as usize));
-        if i == state.selected { line.style(theme.selected()) } else { line }
+        if i == state.trajectories.at() { line.style(theme.selected()) } else { line }
     };
-    let mut lines: Vec<Line<'_>> = rows.map(line).collect();
+    let mut lines: Vec<Line<'_>> = state.trajectories.view(inner.height as usize).map(line).collect();
     if lines.is_empty() {
         lines.push(Line::styled("nothing saved yet: c collects, K in Explore keeps an episode", theme.dim()));
     }

@@ -4,17 +4,17 @@ use crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::moved;
 use crate::experience::{Branch, Effect as Did, Purpose, Trajectory};
-use crate::store::TrajectorySummary;
+use crate::store::{Listing, Near, Page, TrajectorySummary};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
+use crate::tui::window::Window;
 
 /// What Replay is told.
 #[derive(Debug)]
 pub enum Msg {
-    /// Trajectories under a filter.
-    List(Option<Purpose>, Vec<TrajectorySummary>),
+    /// A part of a list of trajectories.
+    List(Listing, Page<TrajectorySummary>),
     /// One trajectory with its alternatives.
     Opened(Box<Trajectory>, Vec<Branch>),
 }
@@ -23,11 +23,9 @@ pub enum Msg {
 #[derive(Debug, Default)]
 pub struct State {
     /// Which trajectories are listed.
-    pub filter: Option<Purpose>,
+    pub listing: Listing,
     /// They, the newest first.
-    pub list: Vec<TrajectorySummary>,
-    /// The one under the cursor.
-    pub selected: usize,
+    pub list: Window<TrajectorySummary>,
     /// The open trajectory and its alternatives.
     pub open: Option<(Box<Trajectory>, Vec<Branch>)>,
     /// The state in front: 0 is the start.
@@ -38,15 +36,28 @@ pub struct State {
     pub speed: i8,
     /// What is searched for.
     pub words: String,
-    /// Words that are being typed.
-    pub searching: Option<Input>,
+    /// Words that are being typed: to look for in this trajectory, or to list trajectories by.
+    pub typed: Option<(Looked, Input)>,
     /// Lines that the state is scrolled by.
     pub scroll: u16,
+    /// Whether pages, first and last mean the list, and not the open trajectory.
+    pub through_list: bool,
     /// The trajectory that another is held against.
     pub marked: Option<Box<Trajectory>>,
     ticks: u32,
     /// What the last session had open.
     wanted: Option<(i64, usize)>,
+    /// Whether the trajectory under the cursor is to be opened as soon as it is known which that is.
+    follow: bool,
+}
+
+/// Where words are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// In the open trajectory.
+    Here,
+    /// In the list.
+    List,
 }
 
 impl State {
@@ -61,12 +72,37 @@ impl State {
     }
 
     /// Takes up what the last session looked at.
-    pub fn come_back(&mut self, filter: Option<Purpose>, wanted: Option<(i64, usize)>) {
-        (self.filter, self.wanted) = (filter, wanted);
+    pub fn come_back(&mut self, listing: Listing, wanted: Option<(i64, usize)>) {
+        (self.listing, self.wanted) = (listing, wanted);
     }
 
-    fn open_selected(&self) -> Vec<Effect> {
-        self.list.get(self.selected).map(|row| Effect::Desk(DeskCmd::Trajectory(row.id))).into_iter().collect()
+    /// Asks for the list again, around the trajectory under the cursor.
+    pub fn refresh(&self) -> Effect {
+        let row = self.list.current().map(|row| row.id).or(self.wanted.map(|(id, _)| id));
+        self.fetch(row.map_or(Near::Position(self.list.at()), Near::Row))
+    }
+
+    fn fetch(&self, near: Near) -> Effect {
+        Effect::Desk(DeskCmd::Trajectories(self.listing.clone(), near))
+    }
+
+    fn open_selected(&mut self) -> Vec<Effect> {
+        let row = self.list.current().map(|row| row.id);
+        self.follow = row.is_none();
+        row.map(|id| Effect::Desk(DeskCmd::Trajectory(id))).into_iter().collect()
+    }
+
+    fn walk(&mut self, direction: Direction) -> Vec<Effect> {
+        let near = self.list.go(direction);
+        let mut effects = self.open_selected();
+        effects.extend(near.map(|near| self.fetch(near)));
+        effects
+    }
+
+    fn list_by(&mut self, listing: Listing) -> Vec<Effect> {
+        self.listing = listing;
+        self.list.restart();
+        vec![self.fetch(Near::Position(0))]
     }
 
     /// The number of steps of the open trajectory.
@@ -116,17 +152,16 @@ impl State {
     /// Takes in a message.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
-            Msg::List(filter, list) if filter == self.filter => {
-                let stay = self.list.get(self.selected).map(|row| row.id);
-                self.list = list;
-                let found = stay.and_then(|id| self.list.iter().position(|row| row.id == id));
-                self.selected = found.unwrap_or(self.selected.min(self.list.len().saturating_sub(1)));
+            Msg::List(listing, page) if listing == self.listing => {
+                let near = self.list.take(page, |a, b| a.id == b.id);
                 if let (None, Some((id, _))) = (&self.open, self.wanted) {
-                    self.selected = self.list.iter().position(|row| row.id == id).unwrap_or(self.selected);
+                    self.list.find(|row| row.id == id);
                 }
-                if self.open.is_none() {
-                    return self.open_selected();
+                let mut effects: Vec<Effect> = near.map(|near| self.fetch(near)).into_iter().collect();
+                if self.open.is_none() || self.follow {
+                    effects.extend(self.open_selected());
                 }
+                return effects;
             }
             Msg::List(..) => {}
             Msg::Opened(trajectory, branches) => {
@@ -167,16 +202,17 @@ impl State {
     /// Does what a key means.
     pub fn act(&mut self, act: Act) -> Vec<Effect> {
         match act {
+            Act::NextPanel => self.through_list = !self.through_list,
+            Act::Move(direction) if self.through_list && !matches!(direction, Direction::Left | Direction::Right) => {
+                return self.walk(direction);
+            }
             Act::Move(Direction::Left) => self.go(self.t.saturating_sub(1)),
             Act::Move(Direction::Right) => self.go(self.t + 1),
             Act::Move(Direction::First) => self.go(0),
             Act::Move(Direction::Last) => self.go(self.length()),
             Act::Move(Direction::PageDown) => self.scroll = self.scroll.saturating_add(8).min(4000),
             Act::Move(Direction::PageUp) => self.scroll = self.scroll.saturating_sub(8),
-            Act::Move(direction) => {
-                self.selected = moved(self.selected, self.list.len(), direction);
-                return self.open_selected();
-            }
+            Act::Move(direction) => return self.walk(direction),
             Act::Next => return self.act(Act::Move(Direction::Down)),
             Act::Previous => return self.act(Act::Move(Direction::Up)),
             Act::Enter => return self.open_selected(),
@@ -189,7 +225,8 @@ impl State {
             Act::Speed(up) => self.speed = (self.speed + if up { 1 } else { -1 }).clamp(-3, 4),
             Act::Mark(forward) => self.find(forward, |state, t| !state.mark(t).is_empty()),
             Act::Hit(forward) => self.find(forward, Self::hit),
-            Act::Search => self.searching = Some(Input::new(self.words.clone())),
+            Act::Search => self.typed = Some((Looked::Here, Input::new(self.words.clone()))),
+            Act::Filters => self.typed = Some((Looked::List, Input::new(self.listing.words.clone()))),
             Act::Export => {
                 return self.here().map(|(id, _)| Effect::Desk(DeskCmd::ExportOne(id))).into_iter().collect();
             }
@@ -204,14 +241,21 @@ impl State {
                 }
             }
             Act::Filter => {
-                self.filter = match self.filter {
+                let purpose = match self.listing.purpose {
                     None => Some(Purpose::Demonstration),
                     Some(Purpose::Demonstration) => Some(Purpose::Evaluation),
                     Some(Purpose::Evaluation) => Some(Purpose::Exploration),
                     Some(Purpose::Exploration) => None,
                 };
-                self.selected = 0;
-                return vec![Effect::Desk(DeskCmd::Trajectories(self.filter))];
+                return self.list_by(Listing { purpose, ..self.listing.clone() });
+            }
+            Act::Outcome => {
+                let success = match self.listing.success {
+                    None => Some(true),
+                    Some(true) => Some(false),
+                    Some(false) => None,
+                };
+                return self.list_by(Listing { success, ..self.listing.clone() });
             }
             _ => {}
         }
@@ -220,18 +264,22 @@ impl State {
 
     /// Takes a key while words are typed; none otherwise.
     pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
-        let mut input = self.searching.take()?;
+        let (looked, mut input) = self.typed.take()?;
+        let words = || input.value().trim().to_string();
         match key.code {
             KeyCode::Esc => {}
+            KeyCode::Enter if looked == Looked::List => {
+                return Some(self.list_by(Listing { words: words(), ..self.listing.clone() }));
+            }
             KeyCode::Enter => {
-                self.words = input.value().trim().to_string();
+                self.words = words();
                 if !self.hit(self.t) {
                     self.find(true, Self::hit);
                 }
             }
             _ => {
                 input.handle_event(&Event::Key(key));
-                self.searching = Some(input);
+                self.typed = Some((looked, input));
             }
         }
         Some(Vec::new())
@@ -239,7 +287,7 @@ impl State {
 
     /// Takes pasted text.
     pub fn paste(&mut self, text: &str) {
-        if let Some(input) = &mut self.searching {
+        if let Some((_, input)) = &mut self.typed {
             *input = Input::new(format!("{}{}", input.value(), text.lines().next().unwrap_or_default()));
         }
     }

@@ -6,8 +6,8 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
-use super::replay::State;
-use crate::experience::Purpose;
+use super::replay::{Looked, State};
+use crate::store::Listing;
 use crate::tui::theme::{Theme, centered, clean, fit, ratio};
 use crate::tui::words::input_line;
 
@@ -30,11 +30,15 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             draw_state(state, theme, frame, bottom);
         }
     }
-    if let Some(input) = &state.searching {
+    if let Some((looked, input)) = &state.typed {
         let area = centered(area, 60, 3);
+        let title = match looked {
+            Looked::Here => "Look for · ⏎ · Esc leave",
+            Looked::List => "Task, kind, suite or actor contains · ⏎ · Esc leave",
+        };
         frame.render_widget(Clear, area);
         let line = input_line(input.value(), input.visual_cursor(), theme);
-        frame.render_widget(Paragraph::new(line).block(theme.panel("Look for · ⏎ · Esc leave")), area);
+        frame.render_widget(Paragraph::new(line).block(theme.panel(title)), area);
     }
 }
 
@@ -54,28 +58,43 @@ fn scrubber<'a>(state: &State, theme: Theme, width: usize) -> Line<'a> {
     Line::styled(text, theme.dim())
 }
 
+/// What is listed, in words.
+fn listing_word(listing: &Listing) -> String {
+    let mut words: Vec<String> = listing.purpose.map(|purpose| format!("{}s", purpose.word())).into_iter().collect();
+    words.extend(listing.success.map(|won| if won { "won".into() } else { "not won".into() }));
+    words.extend((!listing.words.is_empty()).then(|| format!("\"{}\"", clean(&listing.words))));
+    if words.is_empty() { "Trajectories".into() } else { words.join(", ") }
+}
+
 fn draw_list(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let word = state.filter.map_or("all", Purpose::word);
-    let title = format!("Trajectories · {word} · {}", state.list.len());
-    let block = theme.panel(&title);
+    let title = format!("{} · {}", listing_word(&state.listing), state.list.place());
+    let block = theme.panel_of(&title, state.through_list);
     let inner = block.inner(area);
-    let from = (state.selected + 1).saturating_sub(inner.height as usize);
     let mut lines = Vec::new();
-    for (i, row) in state.list.iter().enumerate().skip(from).take(inner.height as usize) {
+    for (i, row) in state.list.view(inner.height as usize) {
+        let Some(row) = row else {
+            lines.push(Line::styled(theme.glyph("…", "..."), theme.dim()));
+            continue;
+        };
         let mark = if row.success { theme.glyph("✓", "+") } else { theme.glyph("✗", "x") };
         let text = format!("{:>4} {mark} {:>2} {} · {}", row.id, row.length, clean(&row.task), row.actor);
         let line = Line::from(fit(&text, inner.width as usize));
-        lines.push(if i == state.selected { line.style(theme.selected()) } else { line });
+        lines.push(if i == state.list.at() { line.style(theme.selected()) } else { line });
     }
     if lines.is_empty() {
-        lines.push(Line::styled("nothing saved yet: K in Explore keeps an episode, c collects", theme.dim()));
+        let none = if state.listing == Listing::default() {
+            "nothing saved yet: K in Explore keeps an episode, c collects"
+        } else {
+            "nothing under this filter: f, o and F change it"
+        };
+        lines.push(Line::styled(none, theme.dim()));
     }
     frame.render_widget(Paragraph::new(lines).block(block).wrap(Wrap { trim: false }), area);
 }
 
 fn draw_steps(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let title = format!("Steps · {} of {}", state.t, state.length());
-    let block = theme.panel(&title);
+    let block = theme.panel_of(&title, !state.through_list);
     let inner = block.inner(area);
     let mut lines = Vec::new();
     if let Some((trajectory, branches)) = &state.open {
@@ -93,7 +112,10 @@ fn draw_steps(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
                 (mark, true) => format!(" ‹{mark}, hit›"),
             };
             let mark = if t == state.t { theme.glyph("▶", ">") } else { " " };
-            let line = Line::from(fit(&format!("{mark}{t:>2} {name}{end}{tried}"), inner.width as usize));
+            // A long action gives way, not what stands out about it.
+            let (head, tail) = (format!("{mark}{t:>2} "), format!("{end}{tried}"));
+            let room = (inner.width as usize).saturating_sub(head.chars().count() + tail.chars().count());
+            let line = Line::from(fit(&format!("{head}{}{tail}", fit(&name, room)), inner.width as usize));
             lines.push(if t == state.t { line.style(theme.strong()) } else { line });
         }
     }

@@ -11,7 +11,7 @@ use crate::curation::suspicions;
 use crate::error::{Error, Result};
 use crate::experience::{Reflection, Verdict};
 use crate::formats::{self, Observations, Set, story};
-use crate::store::{Filter, RunStatus, Store, Undone};
+use crate::store::{Filter, Listing, Place, RunStatus, Store, Undone};
 use crate::train::alerts::alerts;
 use crate::train::data::Data;
 use crate::train::trainer::{self, is_alive};
@@ -21,6 +21,7 @@ use crate::tui::journal;
 use crate::tui::msg::Msg;
 use crate::tui::screens::curate::Evidence;
 use crate::tui::screens::{curate, data, replay, train};
+use crate::tui::window;
 
 /// Starts the thread.
 pub fn start(root: PathBuf, mail: Mailbox) -> mpsc::Sender<DeskCmd> {
@@ -42,8 +43,8 @@ pub fn start(root: PathBuf, mail: Mailbox) -> mpsc::Sender<DeskCmd> {
 
 fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
     match command {
-        DeskCmd::Queue(filter) => {
-            let mut queue = store.queue(&filter, 2000)?;
+        DeskCmd::Queue(filter, place) => {
+            let mut queue = store.queue(&filter, place, 2000)?;
             if filter.suspected || filter.rule.is_some() {
                 let mut kept = Vec::new();
                 for item in queue.items {
@@ -54,7 +55,7 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
                 }
                 queue.items = kept;
             }
-            mail.send(Msg::Curate(curate::Msg::Queue(filter, queue)));
+            mail.send(Msg::Curate(curate::Msg::Queue(filter, place, queue)));
         }
         DeskCmd::Case(reflection) => {
             let evidence = evidence(store, &reflection)?;
@@ -89,15 +90,19 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
                 files.iter().filter_map(|f| Some(f.file_name()?.to_string_lossy().to_string())).collect();
             mail.send(Msg::Notice(Notice::info(format!("wrote {} to {}", names.join(", "), folder.display()))));
         }
-        DeskCmd::Trajectories(purpose) => {
-            mail.send(Msg::Replay(replay::Msg::List(purpose, store.trajectories(purpose, 5000)?)));
+        DeskCmd::Trajectories(listing, near) => {
+            let page = store.list(&listing, near, window::LENGTH)?;
+            mail.send(Msg::Replay(replay::Msg::List(listing, page)));
+        }
+        DeskCmd::Kept(near) => {
+            let page = store.list(&Listing::default(), near, window::LENGTH)?;
+            mail.send(Msg::Data(data::Msg::Trajectories(page)));
         }
         DeskCmd::Trajectory(id) => {
             mail.send(Msg::Replay(replay::Msg::Opened(Box::new(store.trajectory(id)?), store.branches(id)?)));
         }
         DeskCmd::Data => {
             mail.send(Msg::Data(data::Msg::Counts(store.counts()?, disk_use(store.root()))));
-            mail.send(Msg::Data(data::Msg::Trajectories(store.trajectories(None, 2000)?)));
             count_sets(store.root().to_path_buf(), mail.clone());
         }
         DeskCmd::Export => {
@@ -222,7 +227,7 @@ fn statistics(store: &Store) -> Result<Vec<String>> {
 /// How many pending reflections each rule points at, and how many were looked at.
 fn pointed(store: &Store) -> Result<(Vec<(String, usize)>, usize)> {
     let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
-    let queue = store.queue(&Filter::verdict(Some(Verdict::Pending)), 500)?;
+    let queue = store.queue(&Filter::verdict(Some(Verdict::Pending)), Place::Start, 500)?;
     for item in &queue.items {
         let codes: BTreeSet<&str> = evidence(store, item)?.suspicions.iter().map(|s| s.code).collect();
         for code in codes {

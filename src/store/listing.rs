@@ -1,0 +1,191 @@
+//! Lists of trajectories of any length, a page at a time.
+
+use rusqlite::{Row, ToSql, params_from_iter};
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use crate::error::Result;
+use crate::experience::Purpose;
+
+/// One line of a list of trajectories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TrajectorySummary {
+    /// Row id.
+    pub id: i64,
+    /// Where it was played.
+    pub suite: String,
+    /// The split.
+    pub split: String,
+    /// The kind of task.
+    pub kind: String,
+    /// The goal in words.
+    pub task: String,
+    /// What it is kept for.
+    pub purpose: Purpose,
+    /// Who acted.
+    pub actor: String,
+    /// Number of steps.
+    pub length: usize,
+    /// Whether the goal was reached.
+    pub success: bool,
+    /// The task's identifier.
+    pub task_id: String,
+}
+
+/// Which trajectories a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Listing {
+    /// Only those kept for this.
+    pub purpose: Option<Purpose>,
+    /// Only those that reached the goal, or only those that did not.
+    pub success: Option<bool>,
+    /// Only those whose suite, split, kind, task, or actor contains this, whatever its case.
+    pub words: String,
+}
+
+impl Listing {
+    /// All that are kept for something.
+    pub fn purpose(purpose: Option<Purpose>) -> Self {
+        Self { purpose, ..Self::default() }
+    }
+
+    /// As a condition, and what its question marks stand for.
+    fn condition(&self) -> (String, Vec<Box<dyn ToSql>>) {
+        let (mut sql, mut values) = ("deleted = 0".to_string(), Vec::<Box<dyn ToSql>>::new());
+        if let Some(purpose) = self.purpose {
+            sql += " AND purpose = ?";
+            values.push(Box::new(purpose.word()));
+        }
+        if let Some(success) = self.success {
+            sql += " AND success = ?";
+            values.push(Box::new(success));
+        }
+        let words = self.words.trim().to_lowercase();
+        if !words.is_empty() {
+            sql += " AND instr(lower(suite || ' ' || split || ' ' || kind || ' ' || task || ' ' || actor), ?) > 0";
+            values.push(Box::new(words));
+        }
+        (sql, values)
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Near {
+    /// Around this position, counted from 0.
+    Position(usize),
+    /// Around the row with this id, or the place where it would be.
+    Row(i64),
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// How many rows the whole list has.
+    pub total: usize,
+    /// The position of the first row that is here.
+    pub from: usize,
+    /// The rows that are here.
+    pub rows: Vec<T>,
+}
+
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { total: 0, from: 0, rows: Vec::new() }
+    }
+}
+
+pub(super) const SUMMARY: &str =
+    "SELECT id, suite, split, kind, task, purpose, actor, length, success, task_id FROM trajectories";
+
+pub(super) fn purpose(word: &str) -> Purpose {
+    Purpose::from_word(word).unwrap_or(Purpose::Exploration)
+}
+
+pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<TrajectorySummary> {
+    Ok(TrajectorySummary {
+        id: row.get(0)?,
+        suite: row.get(1)?,
+        split: row.get(2)?,
+        kind: row.get(3)?,
+        task: row.get(4)?,
+        purpose: purpose(&row.get::<_, String>(5)?),
+        actor: row.get(6)?,
+        length: row.get::<_, i64>(7)? as usize,
+        success: row.get(8)?,
+        task_id: row.get(9)?,
+    })
+}
+
+impl Store {
+    /// At most `length` trajectories of a list, the newest first, around a place in it.
+    pub fn list(&self, listing: &Listing, near: Near, length: usize) -> Result<Page<TrajectorySummary>> {
+        let (condition, mut values) = listing.condition();
+        let count = |condition: &str, values: &[Box<dyn ToSql>]| -> Result<usize> {
+            let mut rows = self.db.prepare_cached(&format!("SELECT count(*) FROM trajectories WHERE {condition}"))?;
+            Ok(rows.query_row(params_from_iter(values), |row| row.get::<_, i64>(0))? as usize)
+        };
+        let total = count(&condition, &values)?;
+        let position = match near {
+            Near::Position(position) => position,
+            Near::Row(id) => {
+                values.push(Box::new(id));
+                let newer = count(&format!("{condition} AND id > ?"), &values)?;
+                values.pop();
+                newer
+            }
+        };
+        let from = position.saturating_sub(length / 2).min(total.saturating_sub(length));
+        values.extend([length, from].map(|n| Box::new(i64::try_from(n).unwrap_or(i64::MAX)) as Box<dyn ToSql>));
+        let mut rows = self.db.prepare_cached(&format!("{SUMMARY} WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"))?;
+        let found = rows.query_map(params_from_iter(&values), summary)?;
+        Ok(Page { total, from, rows: found.collect::<rusqlite::Result<_>>()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experience::Trajectory;
+
+    #[test]
+    fn pages_of_a_list_make_up_the_list() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap();
+        for i in 0..100u64 {
+            let trajectory = Trajectory {
+                id: 0,
+                suite: "household".into(),
+                split: "train".into(),
+                task_id: format!("train/{i}"),
+                kind: "place".into(),
+                task: format!("Put away cup {i}."),
+                purpose: if i % 4 == 0 { Purpose::Evaluation } else { Purpose::Demonstration },
+                actor: "fair".into(),
+                seed: i,
+                observation: "A room.".into(),
+                admissible: vec![],
+                steps: vec![],
+                created_ms: 0,
+            };
+            store.add_trajectory(&trajectory).unwrap();
+        }
+        store.set_deleted(100, true).unwrap();
+        let all = Listing::default();
+        let whole = store.list(&all, Near::Position(0), 1000).unwrap();
+        assert_eq!((whole.total, whole.from, whole.rows.len(), whole.rows[0].id), (99, 0, 99, 99));
+        for position in [0, 1, 7, 50, 93, 98, 5000] {
+            let page = store.list(&all, Near::Position(position), 10).unwrap();
+            assert_eq!(page.rows, whole.rows[page.from..page.from + 10], "{position}");
+            assert!((page.from..page.from + 10).contains(&position.min(98)), "{position}");
+        }
+        let page = store.list(&all, Near::Row(40), 10).unwrap();
+        assert!(page.rows.iter().any(|row| row.id == 40));
+        let few = Listing { words: "CUP 7".into(), ..Listing::purpose(Some(Purpose::Evaluation)) };
+        let found = store.list(&few, Near::Position(0), 10).unwrap();
+        assert_eq!(found.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [77, 73], "cups 76 and 72");
+        let won = Listing { success: Some(true), ..Listing::default() };
+        assert_eq!(store.list(&won, Near::Row(5), 10).unwrap(), Page::default());
+    }
+}
