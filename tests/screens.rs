@@ -10,11 +10,12 @@ use foretaste::curation::suspicions;
 use foretaste::env::household::Household;
 use foretaste::experience::Verdict;
 use foretaste::explore::Session;
+use foretaste::formats::Extent;
 use foretaste::rng::Rng;
 use foretaste::store::{Filter, Listing, MetricPoint, Near, Place, RunStatus, Store};
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
-use foretaste::tui::effect::{Effect, Kind, Notice, Screen, WorldCmd};
+use foretaste::tui::effect::{DeskCmd, Effect, Kind, Notice, Screen, WorldCmd};
 use foretaste::tui::frame;
 use foretaste::tui::msg::{JobMsg, Msg};
 use foretaste::tui::screens::{curate, data, explore, replay, train};
@@ -60,7 +61,8 @@ fn app(caps: Caps) -> App {
     let points =
         (1..=120).map(|i| MetricPoint { step: i, value: Some(2.0 / i as f64 + 0.1), wall_ms: 0, tokens: None }).collect();
     app.update(Msg::Train(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], vec![])));
-    app.update(Msg::Train(train::Msg::Curve(run, "loss".into(), points, vec!["loss".into(), "rate".into()], vec![])));
+    app.update(Msg::Train(train::Msg::Curve(run, "loss".into(), points)));
+    app.update(Msg::Train(train::Msg::About(run, vec!["loss".into(), "rate".into()], vec![])));
     app.update(Msg::Replay(replay::Msg::List(
         Listing::default(),
         store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
@@ -68,6 +70,8 @@ fn app(caps: Caps) -> App {
     app.update(Msg::Replay(replay::Msg::Opened(Box::new(trajectory), branches)));
     app.update(Msg::Data(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
     app.data.root = "DATA".into();
+    app.update(Msg::Data(data::Msg::Origins(store.origins().unwrap())));
+    app.update(Msg::Data(data::Msg::Trajectories(store.list(&Listing::default(), Near::Position(0), 10).unwrap())));
     app.update(Msg::Job(
         Kind::Train,
         JobMsg::Progress(Progress { doing: "imitation".into(), done: 120, total: 200, rate: 4.0, left_s: Some(20.0) }),
@@ -164,7 +168,7 @@ fn on_terminal(app: &App, width: u16, height: u16) -> (String, Vec<u8>) {
 }
 
 /// The keys that lead from a fresh screen into each popup and mode.
-const MODES: [(Screen, &str, &str); 16] = [
+const MODES: [(Screen, &str, &str); 22] = [
     (Screen::Explore, "help", "?"),
     (Screen::Explore, "palette", ":"),
     (Screen::Explore, "action", "a"),
@@ -181,6 +185,12 @@ const MODES: [(Screen, &str, &str); 16] = [
     (Screen::Curate, "writer", "r"),
     (Screen::Curate, "rubric", "i"),
     (Screen::Train, "form", "t"),
+    (Screen::Train, "search", "/"),
+    (Screen::Replay, "search", "/"),
+    (Screen::Data, "export", "e"),
+    (Screen::Data, "import", "i"),
+    (Screen::Data, "jobs", "J"),
+    (Screen::Data, "theme", "T"),
 ];
 
 fn in_mode(caps: Caps, screen: Screen, keys: &str) -> App {
@@ -190,7 +200,13 @@ fn in_mode(caps: Caps, screen: Screen, keys: &str) -> App {
         app.jobs.clear(); // a form opens where no run is under way
     }
     for key in keys.chars() {
-        app.update(Msg::Key(KeyEvent::from(KeyCode::Char(key))));
+        for effect in app.update(Msg::Key(KeyEvent::from(KeyCode::Char(key)))) {
+            if let Effect::Desk(DeskCmd::Extents(orders)) = effect {
+                let extents =
+                    orders.iter().map(|order| Extent { lines: 1234, bytes: order.set as u64 * 999_999 }).collect();
+                app.update(Msg::Data(data::Msg::Extents(orders, Ok(extents))));
+            }
+        }
     }
     app
 }
@@ -207,15 +223,21 @@ fn every_popup_at_three_sizes() {
 
 #[test]
 fn a_terminal_shows_what_was_drawn_with_colour_without_and_in_ascii() {
-    let kinds = [Caps::FULL, Caps { color: false, unicode: true }, Caps { color: false, unicode: false }];
-    for caps in kinds {
-        for (screen, _, keys) in MODES.into_iter().chain(Screen::ALL.map(|screen| (screen, "", ""))) {
+    let kinds = [
+        ("colour", Caps::FULL),
+        ("no colour", Caps { color: false, unicode: true }),
+        ("ascii", Caps { color: false, unicode: false }),
+    ];
+    for (kind, caps) in kinds {
+        let mut all = [const { String::new() }; 3];
+        for (screen, name, keys) in MODES.into_iter().chain(Screen::ALL.map(|screen| (screen, "", ""))) {
             let mut app = in_mode(caps, screen, keys);
             if let Some(view) = &mut app.explore.view {
                 view.observation = "A 日本語 room, e\u{301}, \u{1b}[2J and שלום.".into();
             }
-            for (width, height) in SIZES {
+            for ((width, height), all) in SIZES.into_iter().zip(&mut all) {
                 let (shown, bytes) = on_terminal(&app, width, height);
+                *all += &format!("━━ {} {name}\n{shown}\n", screen.word());
                 let blank =
                     |text: &str| text.replace('\u{a0}', " ").lines().map(|l| l.trim_end().to_string()).collect::<Vec<_>>();
                 let wide = |text: &str| text.contains(['日', '本', '語', 'ש']) || text.contains('\u{301}');
@@ -228,6 +250,9 @@ fn a_terminal_shows_what_was_drawn_with_colour_without_and_in_ascii() {
                 let coloured = text.split("\x1b[").filter_map(|part| part.split_once('m')).any(|(sgr, _)| code(sgr));
                 assert!(caps.color || !coloured, "{screen:?} {keys}: colours although there are to be none");
             }
+        }
+        for ((width, height), all) in SIZES.into_iter().zip(all) {
+            insta::assert_snapshot!(format!("terminal {kind} {width}x{height}"), all);
         }
     }
 }

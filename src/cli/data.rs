@@ -6,9 +6,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::Common;
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
-use crate::formats::{self, Observations, Set};
+use crate::formats::import::import;
+use crate::formats::{self, Observations, Order, Set};
 use crate::store::{Filter, Listing, Near, Place};
 
 /// Arguments of `foretaste data`.
@@ -36,7 +38,7 @@ enum DataCommand {
         /// Its number
         id: i64,
     },
-    /// Write a training set as JSONL of chat messages, one example a line
+    /// Write a training set as JSONL of chat messages, one example a line; or whole trajectories, for another store
     Export {
         /// Which set
         #[arg(long, value_enum)]
@@ -44,9 +46,29 @@ enum DataCommand {
         /// How observations stand in the prompts
         #[arg(long, value_enum, default_value_t)]
         observations: Observations,
+        /// Only demonstrations of this suite
+        #[arg(long, value_name = "SUITE")]
+        suite: Option<String>,
+        /// Only demonstrations of this split
+        #[arg(long, value_name = "SPLIT")]
+        split: Option<String>,
+        /// Say how many lines and bytes that would be, and write nothing
+        #[arg(long, conflicts_with = "out")]
+        check: bool,
         /// The file to write (not there yet); stdout without it
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+    },
+    /// Take in trajectories that `data export --set trajectories` wrote, with alternatives and reflections
+    ///
+    /// The file is read to its end first and refused as a whole if a line is wrong. What is there already is left as it
+    /// is, so a second run goes on where the first was interrupted.
+    Import {
+        /// The file
+        file: PathBuf,
+        /// Say what of it is new, and take in nothing
+        #[arg(long)]
+        check: bool,
     },
     /// Every act of curation, the newest first
     Audit {
@@ -82,7 +104,7 @@ enum Rows {
 /// Runs the command.
 pub fn run(common: &Common, args: DataArgs) -> Result<()> {
     let out = common.out();
-    let store = common.store()?;
+    let mut store = common.store()?;
     let rows = |rows: Vec<Value>| {
         for row in &rows {
             out.line(row, || plain(row));
@@ -122,14 +144,30 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             store.set_deleted(id, deleted)?;
             rows(vec![json!({"trajectory": id, "deleted": deleted})])
         }
-        DataCommand::Export { set, observations, out: None } => formats::export(&store, set, observations, &mut |line| {
-            out.line(line, || line.to_string());
+        DataCommand::Export { set, observations, suite, split, check, out: path } => {
+            let order = Order { set, observations, suite, split };
+            let (mut live, control) = (common.out(), Control::default());
+            let extent = match &path {
+                Some(path) => formats::export_file(&store, &order, path, &control, &mut |p| live.progress(&p))?,
+                None => formats::export(&store, &order, &control, &mut |_| {}, &mut |line| {
+                    if !check {
+                        out.raw(line);
+                    }
+                    Ok(())
+                })?,
+            };
+            if path.is_some() || check {
+                rows(vec![json!({"file": path, "examples": extent.lines, "bytes": extent.bytes})])?;
+            }
             Ok(())
-        })
-        .map(|_| ()),
-        DataCommand::Export { set, observations, out: Some(path) } => {
-            let written = formats::export_file(&store, set, observations, &path)?;
-            rows(vec![json!({"file": path, "examples": written})])
+        }
+        DataCommand::Import { file, check } => {
+            let mut live = common.out();
+            let intake = import(&mut store, &file, !check, &Control::default(), &mut |p| live.progress(&p))?;
+            let mut row = value(&intake);
+            row["file"] = json!(file);
+            row["imported"] = json!(!check);
+            rows(vec![row])
         }
     }
 }

@@ -22,7 +22,12 @@ impl Out {
 
     /// Writes one result; when it returns, the result has left the program. A closed pipe ends the program quietly.
     pub fn line(&self, json: &Value, text: impl FnOnce() -> String) {
-        let line = if self.json { json.to_string() } else { text() };
+        self.raw(&if self.json { json.to_string() } else { text() });
+    }
+
+    /// Writes a line as it is; as durable as [`Out::line`].
+    #[expect(clippy::unused_self, reason = "what is written goes through here")]
+    pub fn raw(&self, line: &str) {
         let mut stdout = std::io::stdout().lock();
         let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
         match written {

@@ -1,16 +1,19 @@
 //! Training sets for other trainers: JSONL of chat messages, one example a line (`expert_sft`, `iwm_sft`,
 //! `reflection_sft` of the authors' data layout). The state is rendered the same way in all three; the loss belongs on
-//! the last assistant turn.
+//! the last assistant turn. And whole trajectories with what hangs off them, one a line, for another store.
 
+pub mod import;
 pub mod story;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use clap::ValueEnum;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::agent::prompt::first_observation;
+use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::experience::State;
 use crate::store::Store;
@@ -24,6 +27,18 @@ pub enum Set {
     WorldModel,
     /// An approved reflection and then the expert's action (`reflection_sft`).
     Reflection,
+    /// Demonstrations and explorations whole, with alternatives and reflections, as `data import` reads them.
+    Trajectories,
+}
+
+impl Set {
+    /// All of them, with the names of their files.
+    pub const ALL: [(Self, &str); 4] = [
+        (Self::Imitation, "expert_sft"),
+        (Self::WorldModel, "iwm_sft"),
+        (Self::Reflection, "reflection_sft"),
+        (Self::Trajectories, "trajectories"),
+    ];
 }
 
 /// How observations stand in a prompt.
@@ -35,6 +50,28 @@ pub enum Observations {
     Stripped,
     /// Byte for byte as the engine printed them.
     Original,
+}
+
+/// What is to be exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Which set.
+    pub set: Set,
+    /// How observations stand in the prompts of a training set.
+    pub observations: Observations,
+    /// Only this suite.
+    pub suite: Option<String>,
+    /// Only this split.
+    pub split: Option<String>,
+}
+
+/// What an export comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Extent {
+    /// Lines.
+    pub lines: usize,
+    /// Bytes, with the ends of the lines.
+    pub bytes: u64,
 }
 
 const ACT: &str = "You act in a text environment. Answer with the next action only.";
@@ -70,42 +107,74 @@ fn example(system: &str, user: &str, assistant: &str) -> Value {
     ]})
 }
 
-/// Calls `each` with every example of a set, in the order of the store; returns how many there are.
-pub fn export(store: &Store, set: Set, how: Observations, each: &mut dyn FnMut(&Value) -> Result<()>) -> Result<usize> {
-    let mut count = 0;
-    let mut emit = |line: &Value| {
-        count += 1;
-        each(line)
+/// Calls `each` with every line of an export, in the order of the store; `report` hears of every trajectory.
+pub fn export(
+    store: &Store,
+    order: &Order,
+    control: &Control,
+    report: &mut dyn FnMut(Progress),
+    each: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<Extent> {
+    let mut extent = Extent::default();
+    let mut emit = |line: String| {
+        extent.lines += 1;
+        extent.bytes += line.len() as u64 + 1;
+        each(&line)
     };
-    for demo in store.demonstrations(None, None)? {
-        let trajectory = store.trajectory(demo.id)?;
-        let branches = if set == Set::WorldModel { store.branches(demo.id)? } else { Vec::new() };
-        let reflections = if set == Set::Reflection { store.approved(demo.id)? } else { Vec::new() };
-        for (t, step) in trajectory.steps.iter().enumerate() {
-            let state = prompt(&trajectory.state(t), how);
-            match set {
-                Set::Imitation => emit(&example(ACT, &state, &step.action))?,
-                Set::WorldModel => {
-                    let expert = std::iter::once((step.action.as_str(), step.observation.as_str()));
-                    let others = branches.iter().filter(|b| b.t == t).map(|b| (b.action.as_str(), b.observation.as_str()));
-                    for (action, observation) in expert.chain(others) {
-                        emit(&example(PREDICT, &format!("{state}\n\n> {action}"), told(observation, how)))?;
-                    }
-                }
-                Set::Reflection => {
-                    for (_, text) in reflections.iter().filter(|(at, _)| *at == t) {
-                        let answer = format!("<think>{}</think><action>{}</action>", text.trim(), step.action);
-                        emit(&example(THINK, &state, &answer))?;
-                    }
+    let (suite, split) = (order.suite.as_deref(), order.split.as_deref());
+    let whole = order.set == Set::Trajectories;
+    let rows = if whole { store.experiences(suite, split)? } else { store.demonstrations(suite, split)? };
+    let meter = Meter::new("export", 0, rows.len() as u64);
+    for (i, row) in rows.iter().enumerate() {
+        control.checkpoint()?;
+        if whole {
+            let line = serde_json::to_string(&store.record(row.id)?);
+            emit(line.map_err(|e| Error::new(format!("trajectory {}: {e}", row.id)))?)?;
+        } else {
+            examples(store, row.id, order, &mut |line| emit(line.to_string()))?;
+        }
+        report(meter.at(i as u64 + 1));
+    }
+    Ok(extent)
+}
+
+/// The examples of one demonstration.
+fn examples(store: &Store, demo: i64, order: &Order, emit: &mut dyn FnMut(Value) -> Result<()>) -> Result<()> {
+    let Order { set, observations: how, .. } = *order;
+    let trajectory = store.trajectory(demo)?;
+    let branches = if set == Set::WorldModel { store.branches(demo)? } else { Vec::new() };
+    let reflections = if set == Set::Reflection { store.approved(demo)? } else { Vec::new() };
+    for (t, step) in trajectory.steps.iter().enumerate() {
+        let state = prompt(&trajectory.state(t), how);
+        match set {
+            Set::Imitation => emit(example(ACT, &state, &step.action))?,
+            Set::WorldModel => {
+                let expert = std::iter::once((step.action.as_str(), step.observation.as_str()));
+                let others = branches.iter().filter(|b| b.t == t).map(|b| (b.action.as_str(), b.observation.as_str()));
+                for (action, observation) in expert.chain(others) {
+                    emit(example(PREDICT, &format!("{state}\n\n> {action}"), told(observation, how)))?;
                 }
             }
+            Set::Reflection => {
+                for (_, text) in reflections.iter().filter(|(at, _)| *at == t) {
+                    let answer = format!("<think>{}</think><action>{}</action>", text.trim(), step.action);
+                    emit(example(THINK, &state, &answer))?;
+                }
+            }
+            Set::Trajectories => {}
         }
     }
-    Ok(count)
+    Ok(())
 }
 
 /// [`export`] into a new file, which appears only when it is complete.
-pub fn export_file(store: &Store, set: Set, how: Observations, path: &Path) -> Result<usize> {
+pub fn export_file(
+    store: &Store,
+    order: &Order,
+    path: &Path,
+    control: &Control,
+    report: &mut dyn FnMut(Progress),
+) -> Result<Extent> {
     if path.exists() {
         return Err(
             Error::new(format!("{}: already there", path.display())).hint("name another file, or move it away first")
@@ -114,9 +183,9 @@ pub fn export_file(store: &Store, set: Set, how: Observations, path: &Path) -> R
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let at = |e: &std::io::Error| Error::io("writing", path, e);
     let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder).map_err(|e| at(&e))?);
-    let count = export(store, set, how, &mut |line| writeln!(file, "{line}").map_err(|e| at(&e)))?;
+    let extent = export(store, order, control, report, &mut |line| writeln!(file, "{line}").map_err(|e| at(&e)))?;
     let file = file.into_inner().map_err(|e| at(e.error()))?;
     file.as_file().sync_all().map_err(|e| at(&e))?;
     file.persist_noclobber(path).map_err(|e| at(&e.error))?;
-    Ok(count)
+    Ok(extent)
 }

@@ -5,12 +5,14 @@
 //! decisions): newer rows stand beside older ones, and undoing is a mark.
 
 mod decisions;
+mod exchange;
 mod listing;
 mod queue;
 mod runs;
 mod trajectories;
 
 pub use decisions::{AuditRow, Decision, Undone};
+pub use exchange::{Intake, Record, Reflected};
 pub use listing::{Listing, Near, Page, TrajectorySummary};
 pub use queue::{Agreement, Filter, Place, Queue, Second, Statistics};
 pub use runs::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};

@@ -1,6 +1,6 @@
 //! Demonstrations, explorations, alternatives, and the reflections written about them.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::listing::{SUMMARY, TrajectorySummary, purpose, summary};
@@ -46,43 +46,85 @@ pub struct Counts {
     pub checkpoints: u64,
 }
 
+/// Writes a trajectory with its steps; returns its id.
+pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64> {
+    db.prepare_cached(
+        "INSERT INTO trajectories (suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, \
+         success, length, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?
+    .execute(params![
+        tr.suite,
+        tr.split,
+        tr.task_id,
+        tr.kind,
+        tr.task,
+        tr.purpose.word(),
+        tr.actor,
+        tr.seed as i64,
+        tr.observation,
+        to_json(&tr.admissible),
+        tr.success(),
+        tr.steps.len() as i64,
+        now_ms()
+    ])?;
+    let id = db.last_insert_rowid();
+    for (t, step) in tr.steps.iter().enumerate() {
+        db.prepare_cached("INSERT INTO steps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
+            id,
+            t as i64,
+            step.action,
+            step.source,
+            step.observation,
+            to_json(&step.admissible),
+            step.done,
+            step.success
+        ])?;
+    }
+    Ok(id)
+}
+
+/// Writes an executed alternative, unless the state has it; returns its id.
+pub(super) fn insert_branch(db: &Connection, b: &Branch) -> Result<i64> {
+    let insert = "INSERT INTO branches (trajectory, t, action, source, observation, effect, done, success, created_ms) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+                  ON CONFLICT (trajectory, t, action) DO UPDATE SET source = source RETURNING id";
+    let values =
+        params![b.trajectory, b.t as i64, b.action, b.source, b.observation, b.effect.word(), b.done, b.success, now_ms()];
+    Ok(db.prepare_cached(insert)?.query_row(values, |row| row.get(0))?)
+}
+
+/// Writes a generated reflection, if all that it cites was executed in its state; returns its id.
+pub(super) fn insert_reflection(db: &Connection, r: &NewReflection) -> Result<i64> {
+    for branch in &r.cites {
+        let executed = db
+            .prepare_cached("SELECT 1 FROM branches WHERE id = ?1 AND trajectory = ?2 AND t = ?3")?
+            .exists(params![branch, r.trajectory, r.t as i64])?;
+        if !executed {
+            return Err(Error::new(format!("UNEXECUTED: reflection on step {} cites branch {branch}", r.t)));
+        }
+    }
+    if r.cites.is_empty() {
+        return Err(Error::new(format!("UNEXECUTED: a reflection on step {} cites no executed alternative", r.t))
+            .hint("run: foretaste collect branches"));
+    }
+    let cites = serde_json::to_string(&r.cites).unwrap_or_default();
+    db.prepare_cached("INSERT INTO reflections (trajectory, t, generator, cites, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![r.trajectory, r.t as i64, r.generator, cites, now_ms()])?;
+    let id = db.last_insert_rowid();
+    db.prepare_cached("INSERT INTO versions VALUES (?1, 1, ?2, ?3, ?4)")?.execute(params![
+        id,
+        r.generator,
+        r.text,
+        now_ms()
+    ])?;
+    Ok(id)
+}
+
 impl Store {
     /// Saves a trajectory with all its steps in one transaction; returns its id.
     pub fn add_trajectory(&mut self, trajectory: &Trajectory) -> Result<i64> {
         let tx = self.db.transaction()?;
-        let tr = trajectory;
-        tx.execute(
-            "INSERT INTO trajectories (suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, \
-             success, length, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-            params![
-                tr.suite,
-                tr.split,
-                tr.task_id,
-                tr.kind,
-                tr.task,
-                tr.purpose.word(),
-                tr.actor,
-                tr.seed as i64,
-                tr.observation,
-                to_json(&tr.admissible),
-                tr.success(),
-                tr.steps.len() as i64,
-                now_ms()
-            ],
-        )?;
-        let id = tx.last_insert_rowid();
-        for (t, step) in tr.steps.iter().enumerate() {
-            tx.prepare_cached("INSERT INTO steps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
-                id,
-                t as i64,
-                step.action,
-                step.source,
-                step.observation,
-                to_json(&step.admissible),
-                step.done,
-                step.success
-            ])?;
-        }
+        let id = insert_trajectory(&tx, trajectory)?;
         tx.commit()?;
         Ok(id)
     }
@@ -153,24 +195,7 @@ impl Store {
     /// Saves executed alternatives in one transaction; one that the state already has keeps its row. Returns the ids.
     pub fn add_branches(&mut self, branches: &[Branch]) -> Result<Vec<i64>> {
         let tx = self.db.transaction()?;
-        let mut ids = Vec::with_capacity(branches.len());
-        for b in branches {
-            let insert = "INSERT INTO branches (trajectory, t, action, source, observation, effect, done, success, created_ms) \
-                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
-                          ON CONFLICT (trajectory, t, action) DO UPDATE SET source = source RETURNING id";
-            let values = params![
-                b.trajectory,
-                b.t as i64,
-                b.action,
-                b.source,
-                b.observation,
-                b.effect.word(),
-                b.done,
-                b.success,
-                now_ms()
-            ];
-            ids.push(tx.prepare_cached(insert)?.query_row(values, |row| row.get(0))?);
-        }
+        let ids = branches.iter().map(|branch| insert_branch(&tx, branch)).collect::<Result<_>>()?;
         tx.commit()?;
         Ok(ids)
     }
@@ -200,29 +225,7 @@ impl Store {
     /// alternative of its own state (`UNEXECUTED`): nothing is offered for approval that was not tried.
     pub fn add_reflections(&mut self, reflections: &[NewReflection]) -> Result<Vec<i64>> {
         let tx = self.db.transaction()?;
-        let mut ids = Vec::with_capacity(reflections.len());
-        for r in reflections {
-            for branch in &r.cites {
-                let executed = tx
-                    .prepare_cached("SELECT 1 FROM branches WHERE id = ?1 AND trajectory = ?2 AND t = ?3")?
-                    .exists(params![branch, r.trajectory, r.t as i64])?;
-                if !executed {
-                    return Err(Error::new(format!("UNEXECUTED: reflection on step {} cites branch {branch}", r.t)));
-                }
-            }
-            if r.cites.is_empty() {
-                return Err(Error::new(format!("UNEXECUTED: a reflection on step {} cites no executed alternative", r.t))
-                    .hint("run: foretaste collect branches"));
-            }
-            let cites = serde_json::to_string(&r.cites).unwrap_or_default();
-            tx.execute(
-                "INSERT INTO reflections (trajectory, t, generator, cites, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![r.trajectory, r.t as i64, r.generator, cites, now_ms()],
-            )?;
-            let id = tx.last_insert_rowid();
-            tx.execute("INSERT INTO versions VALUES (?1, 1, ?2, ?3, ?4)", params![id, r.generator, r.text, now_ms()])?;
-            ids.push(id);
-        }
+        let ids = reflections.iter().map(|reflection| insert_reflection(&tx, reflection)).collect::<Result<_>>()?;
         tx.commit()?;
         Ok(ids)
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crossterm::event::KeyEvent;
 
 use super::caps::Caps;
-use super::effect::{DeskCmd, Effect, JobCmd, Kind, Notice, Screen, WorldCmd};
+use super::effect::{DeskCmd, Effect, JobCmd, Kind, Notice, RunCmd, Screen, WorldCmd};
 use super::frame;
 use super::kept::Kept;
 use super::keymap::Keymap;
@@ -123,7 +123,7 @@ impl App {
         match screen {
             Screen::Explore => Vec::new(),
             Screen::Curate => vec![self.curate.reload()],
-            Screen::Train => vec![Effect::Desk(DeskCmd::Runs)],
+            Screen::Train => vec![Effect::Desk(DeskCmd::Run(RunCmd::List))],
             Screen::Replay => vec![self.replay.refresh()],
             Screen::Data => self.data.refresh(),
         }
@@ -131,7 +131,7 @@ impl App {
 
     /// What the screens show of the store, read again.
     fn refresh(&self) -> Vec<Effect> {
-        let mut effects = vec![self.curate.reload(), Effect::Desk(DeskCmd::Runs), self.replay.refresh()];
+        let mut effects = vec![self.curate.reload(), Effect::Desk(DeskCmd::Run(RunCmd::List)), self.replay.refresh()];
         if self.screen == Screen::Data {
             effects.extend(self.data.refresh());
         }
@@ -199,7 +199,7 @@ impl App {
         if self.screen == Screen::Train
             && (now_and_then || self.jobs.contains_key(&Kind::Train) || !self.train.alive.is_empty())
         {
-            effects.push(Effect::Desk(DeskCmd::Runs));
+            effects.push(Effect::Desk(DeskCmd::Run(RunCmd::List)));
         }
         effects
     }
@@ -220,11 +220,11 @@ impl App {
             }
             JobMsg::Run(run) => {
                 self.train.follow(run);
-                vec![Effect::Desk(DeskCmd::Runs)]
+                vec![Effect::Desk(DeskCmd::Run(RunCmd::List))]
             }
             JobMsg::Saved(step) => {
                 self.say(Notice::info(format!("checkpoint saved at step {step}; it answers in Explore now")));
-                vec![Effect::LoadModel(None), Effect::Desk(DeskCmd::Runs)]
+                vec![Effect::LoadModel(None), Effect::Desk(DeskCmd::Run(RunCmd::List))]
             }
             JobMsg::Ended(result) => {
                 self.jobs.remove(&kind);
@@ -238,7 +238,7 @@ impl App {
                     Err(error) => self.say(Notice::error(&error)),
                 }
                 let mut effects = self.refresh();
-                effects.extend((kind == Kind::Train && !stopped).then_some(Effect::Desk(DeskCmd::NextRun)));
+                effects.extend((kind == Kind::Train && !stopped).then_some(Effect::Desk(DeskCmd::Run(RunCmd::Next))));
                 effects
             }
         }
@@ -251,7 +251,9 @@ impl App {
             }
             (None, Screen::Explore) => self.explore.paste(text),
             (None, Screen::Curate) => self.curate.paste(text),
+            (None, Screen::Train) => self.train.paste(text),
             (None, Screen::Replay) => self.replay.paste(text),
+            (None, Screen::Data) => self.data.paste(text),
             _ => {}
         }
         Vec::new()
@@ -267,7 +269,7 @@ impl App {
             Screen::Curate => self.curate.typing(key),
             Screen::Train => self.train.typing(key),
             Screen::Replay => self.replay.typing(key),
-            Screen::Data => None,
+            Screen::Data => self.data.typing(key),
         };
         match taken {
             Some(effects) => effects,
@@ -349,6 +351,7 @@ impl App {
                 ];
                 self.open(Popup::Text("Rubric".into(), lines.concat(), 0))
             }
+            Act::Jobs => self.open(Popup::Jobs(0)),
             Act::Journal => vec![Effect::Desk(DeskCmd::Journal(self.screen))],
             Act::Theme => {
                 let at = Palette::ALL.iter().position(|palette| *palette == self.theme.palette).unwrap_or_default();
@@ -383,7 +386,10 @@ impl App {
                 vec![Effect::Job(JobCmd::Evaluate(Scope { split: split.into(), games: 20, seed: 1 }))]
             }
             act => match self.screen {
-                Screen::Explore => self.explore.act(act),
+                Screen::Explore => {
+                    let effects = self.explore.act(act);
+                    self.shown(effects)
+                }
                 Screen::Curate => self.curate.act(act),
                 Screen::Train => {
                     let open = self.explore.view.as_ref().map(|view| train::Open {
@@ -408,6 +414,10 @@ impl App {
             Choice::Stay => self.open(popup),
             Choice::Close => Vec::new(),
             Choice::Do(act) => self.act(act),
+            Choice::Ask(command) => {
+                self.popup = Some(popup);
+                vec![Effect::Job(command)]
+            }
             Choice::Stop => {
                 self.quit = true; // the program ends the jobs cleanly on its way out
                 Vec::new()

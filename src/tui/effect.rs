@@ -1,11 +1,14 @@
 //! What the interface asks for, as data: the only thing that screens and threads share besides messages.
 
+use std::path::PathBuf;
+
 use crate::agent::choosing::Choosing;
 use crate::agent::{Case, Writer};
 use crate::collect::Scope;
 use crate::error::Error;
 use crate::experience::{Reflection, State};
 use crate::explore::Outcome;
+use crate::formats::Order;
 use crate::store::{Decision, Filter, Listing, Near, Place};
 use crate::train::Plan;
 
@@ -193,20 +196,8 @@ pub enum DeskCmd {
     Delete(i64, bool),
     /// Write a trajectory as text, web page and cast.
     ExportOne(i64),
-    /// Runs, checkpoints and evaluations.
-    Runs,
-    /// A curve of a run.
-    Curve(i64, String),
-    /// What a run would train on, take and cost.
-    Forecast(Box<Plan>, Option<&'static str>),
-    /// End a run that another process trains, cleanly.
-    StopElsewhere(i64),
-    /// Write down a run that waits for its turn.
-    QueueRun(Box<Plan>, Option<&'static str>),
-    /// Take a run that waits out of the queue.
-    Unqueue(i64),
-    /// Say which run comes next.
-    NextRun,
+    /// About runs.
+    Run(RunCmd),
     /// A part of a list of trajectories, for Replay.
     Trajectories(Listing, Near),
     /// A part of the list of all of them, for Data.
@@ -215,12 +206,35 @@ pub enum DeskCmd {
     Trajectory(i64),
     /// Totals, disk use and training sets.
     Data,
-    /// Write the training sets as files.
-    Export,
+    /// What these exports would come to.
+    Extents(Vec<Order>),
+    /// How a path goes on.
+    Complete(String),
     /// Show the log file on a screen.
     Journal(Screen),
     /// Remember a setting.
     Remember(&'static str, String),
+}
+
+/// What the desk is asked about runs.
+#[derive(Debug)]
+pub enum RunCmd {
+    /// Runs, checkpoints and evaluations.
+    List,
+    /// A curve of a run.
+    Curve(i64, String),
+    /// The names of a run's curves, and what they say that a person should know.
+    About(i64),
+    /// What a run would train on, take and cost.
+    Forecast(Box<Plan>, Option<&'static str>),
+    /// End a run that another process trains, cleanly.
+    StopElsewhere(i64),
+    /// Write down a run that waits for its turn.
+    Queue(Box<Plan>, Option<&'static str>),
+    /// Take a run that waits out of the queue.
+    Unqueue(i64),
+    /// Say which run comes next.
+    Next,
 }
 
 /// A kind of job; one of each may run.
@@ -234,6 +248,10 @@ pub enum Kind {
     Evaluate,
     /// States in which the newest checkpoint is most surprised.
     Survey,
+    /// Files being written.
+    Export,
+    /// A file being read.
+    Import,
 }
 
 /// What is to be done.
@@ -256,6 +274,10 @@ pub enum JobCmd {
     Evaluate(Scope),
     /// Look for surprises in up to forty stored demonstrations of a split.
     Survey(String),
+    /// Write files.
+    Export(Vec<Order>),
+    /// Read a file of trajectories; take in what is new, or only say what that is.
+    Import(PathBuf, bool),
     /// Pause or go on.
     Pause(Kind),
     /// End cleanly.

@@ -17,6 +17,8 @@ pub enum Act {
     Notices,
     /// The log file.
     Journal,
+    /// What runs now.
+    Jobs,
     /// The next theme.
     Theme,
     /// Copy what is in front; as JSON if true.
@@ -69,6 +71,8 @@ pub enum Act {
     Survey,
     /// Hide the model's advice, or show it.
     Hide,
+    /// What the environment gave, character by character.
+    Raw,
     /// The exact prompt and reply of the model.
     Prompt,
     /// Approve.
@@ -107,7 +111,7 @@ pub enum Act {
     Statistics,
     /// Decide on everything listed.
     Bulk,
-    /// Start a run or an export.
+    /// Start a run.
     Start,
     /// Pause or go on.
     Pause,
@@ -145,8 +149,10 @@ pub enum Act {
     Mark(bool),
     /// Branch off in Explore.
     BranchOff,
-    /// Write the trajectory as files.
+    /// Write as files.
     Export,
+    /// Read from a file.
+    Import,
     /// Delete, with undo.
     Delete,
 }
@@ -211,6 +217,7 @@ const EXPLORE: &[Row] = &[
     ("more", "s", Act::More, "more", "try more of the policy's alternatives"),
     ("reflect", "R", Act::Reflect, "reflect", "write a reflection from the executed outcomes, and review it in Curate"),
     ("prompt", "P", Act::Prompt, "", "the exact prompt the model is given here, and its raw replies"),
+    ("raw", "v", Act::Raw, "", "the observation and every outcome exactly as the environment gave them"),
     ("go-on", "o", Act::GoOn, "go on", "let the policy play on from each outcome, and see what comes of it"),
     ("expert-goes-on", "O", Act::ExpertGoesOn, "", "let the expert play on from each outcome instead"),
     (
@@ -300,7 +307,7 @@ const TRAIN: &[Row] = &[
     ("pan-right", "]", Act::Pan(true), "", "what is zoomed in moved on by a quarter"),
     ("pan-left", "[", Act::Pan(false), "", "what is zoomed in moved back by a quarter"),
     ("pin", "P", Act::Pin, "pin", "keep this curve in view below the others (three at most), or no longer"),
-    ("search", "/", Act::Search, "", "only curves whose names contain these words; m goes through them"),
+    ("search", "/", Act::Search, "", "only curves whose names fit this regular expression; m goes through them"),
     ("fit", "0", Act::Fit, "", "everything in view again, without a cursor"),
     ("smooth", "s", Act::Smooth, "smooth", "smoothing: none, 0.9, 0.98"),
     ("log", "i", Act::Log, "log", "logarithmic or linear values"),
@@ -329,6 +336,7 @@ const REPLAY: &[Row] = &[
     ("previous-hit", "N", Act::Hit(false), "", "the hit before"),
     ("next", "]", Act::Next, "next", "the next trajectory"),
     ("previous", "[", Act::Previous, "", "the trajectory before"),
+    ("raw", "v", Act::Raw, "", "the step exactly as it is stored"),
     ("branch", "b", Act::BranchOff, "branch", "open Explore on this step"),
     ("compare", "d", Act::Difference, "", "mark this trajectory; on another one, see where the two part"),
     ("export", "X", Act::Export, "export", "write it as text, as a web page and as an asciinema cast"),
@@ -344,7 +352,14 @@ const REPLAY: &[Row] = &[
 ];
 
 const DATA: &[Row] = &[
-    ("export", "e", Act::Start, "export", "write the three training sets as JSONL into the data directory"),
+    (
+        "export",
+        "e X",
+        Act::Export,
+        "export",
+        "write training sets, or whole trajectories for another store, after saying what that comes to",
+    ),
+    ("import", "i", Act::Import, "import", "take in trajectories from another store, after saying what of them is new"),
     ("collect", "c", Act::Collect, "collect", "collect demonstrations, alternatives and reflections"),
     ("delete", "d", Act::Delete, "delete", "take the selected trajectory out of every list and training set"),
     ("undo", "u", Act::Undo, "undo", "put back what was deleted last"),
@@ -367,6 +382,7 @@ const EVERYWHERE: &[Row] = &[
     ("previous-screen", "<", Act::Beside(4), "", "the screen before"),
     ("palette", ": ctrl-p", Act::Palette, "", "everything that can be done here, by name"),
     ("notices", "!", Act::Notices, "", "what was said since the start"),
+    ("jobs", "J", Act::Jobs, "", "what runs now: how far, how fast, how long still; pause it, let it go on, or end it"),
     ("log", "L", Act::Journal, "", "the log file, the newest lines first"),
     ("theme", "T", Act::Theme, "", "dark, light, high contrast, colour-blind safe, monochrome"),
     ("copy", "y", Act::Copy(false), "", "copy what is in front to the clipboard (OSC 52, also over SSH)"),

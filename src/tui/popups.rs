@@ -8,12 +8,13 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::app::App;
-use super::effect::{Kind, Screen};
+use super::app::{App, Job};
+use super::effect::{JobCmd, Kind, Screen};
 use super::keymap::{Entry, Keymap};
 use super::keys::Act;
 use super::theme::{Theme, centered, clean, fit};
-use super::words::{fuzzy, input_line};
+use super::words::{fuzzy, grouped, input_line};
+use crate::control::seconds;
 
 /// A box over the screen that takes all keys.
 #[derive(Debug, Clone)]
@@ -28,10 +29,12 @@ pub enum Popup {
     Quit,
     /// How many games to collect.
     Collect(usize),
+    /// What runs now; the selected row.
+    Jobs(usize),
 }
 
 /// What a key in a popup comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Choice {
     /// The popup stays.
     Stay,
@@ -45,6 +48,8 @@ pub enum Choice {
     Leave,
     /// Collect so many games.
     Collect(usize),
+    /// The popup stays, and this is asked of the jobs.
+    Ask(JobCmd),
 }
 
 impl Popup {
@@ -81,6 +86,18 @@ impl Popup {
             *at = scrolled.min(100_000);
             return Choice::Stay;
         }
+        if let Self::Jobs(at) = self {
+            let kind = app.jobs.keys().nth(*at).copied();
+            match (key.code, kind) {
+                (Char('p'), Some(kind)) => return Choice::Ask(JobCmd::Pause(kind)),
+                (Char('x'), Some(kind)) => return Choice::Ask(JobCmd::Stop(kind)),
+                (Char('j') | Down, _) => *at = (*at + 1).min(app.jobs.len().saturating_sub(1)),
+                (Char('k') | Up, _) => *at = at.saturating_sub(1),
+                (Esc | Char('q' | 'J'), _) => return Choice::Close,
+                _ => {}
+            }
+            return Choice::Stay;
+        }
         match (self, key.code) {
             (Self::Quit, Char('s' | 'y') | Enter) => Choice::Stop,
             (Self::Quit, Char('b')) if app.jobs.contains_key(&Kind::Train) => Choice::Leave,
@@ -112,6 +129,9 @@ impl Popup {
                 scrolled(&title, lines, *at, (110, 56), theme, frame, body);
             }
             Self::Palette(input, at) => palette(app, input, *at, frame, body),
+            Self::Jobs(at) => {
+                boxed("Jobs · p pause or go on · x end cleanly · Esc leave", jobs(app, *at), 84, theme, frame, body);
+            }
             Self::Quit => {
                 let mut lines = vec![Line::from(" Work is under way. A stopped run can go on later."), Line::default()];
                 lines.push(choice("s", "stop cleanly and leave", theme));
@@ -137,6 +157,24 @@ impl Popup {
             }
         }
     }
+}
+
+/// What runs now, one line a job.
+fn jobs(app: &App, at: usize) -> Vec<Line<'static>> {
+    let theme = app.theme;
+    if app.jobs.is_empty() {
+        return vec![Line::styled("nothing runs here now", theme.dim())];
+    }
+    let line = |(i, (kind, job)): (usize, (&Kind, &Job))| {
+        let far = job.progress.as_ref().map_or("starting".into(), |p| {
+            let left = p.left_s.map_or(String::new(), |s| format!(" · {} left", seconds(s)));
+            format!("{} {} of {} · {:.1}/s{left}", p.doing, grouped(p.done), grouped(p.total), p.rate)
+        });
+        let state = if job.paused { " · paused" } else { "" };
+        let line = Line::from(format!(" {:<9} {}{state}", format!("{kind:?}"), clean(&far)));
+        if i == at { line.style(theme.selected()) } else { line }
+    };
+    app.jobs.iter().enumerate().map(line).collect()
 }
 
 fn choice<'a>(key: &'a str, what: &'a str, theme: Theme) -> Line<'a> {

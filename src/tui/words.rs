@@ -37,6 +37,13 @@ pub fn difference<'a>(predicted: &str, actual: &str, theme: Theme) -> (Vec<Span<
     (left, right)
 }
 
+/// A text character by character, as the lines of a JSON string: what cannot be seen is written out.
+pub fn raw(text: &str) -> Vec<String> {
+    let whole = serde_json::Value::from(text).to_string();
+    let lines: Vec<&str> = whole.split_inclusive("\\n").collect();
+    lines.into_iter().map(str::to_string).collect()
+}
+
 /// A number with commas between thousands.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();

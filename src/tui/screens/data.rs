@@ -5,7 +5,9 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use crate::store::{Counts, Near, Page, TrajectorySummary};
+use super::data_forms::{self, Form};
+use crate::formats::{Extent, Order};
+use crate::store::{Counts, Intake, Near, Page, TrajectorySummary};
 use crate::train::Objective;
 use crate::train::data::DataSummary;
 use crate::tui::effect::{DeskCmd, Effect};
@@ -23,6 +25,14 @@ pub enum Msg {
     Counts(Counts, u64),
     /// Training sets.
     Sets(Sets),
+    /// Suites and splits that something was collected in.
+    Origins(Vec<(String, String)>),
+    /// What exports would come to.
+    Extents(Vec<Order>, Result<Vec<Extent>, String>),
+    /// What is new in a file.
+    Looked(String, Result<Intake, String>),
+    /// A path, how it goes on as far as that is certain, and the ways it could go on from there.
+    Completed(String, String, Vec<String>),
     /// A part of the list of trajectories.
     Trajectories(Page<TrajectorySummary>),
 }
@@ -37,6 +47,9 @@ pub struct State {
     deleted: Vec<i64>,
     /// Where the data is.
     pub root: String,
+    /// What is being filled in.
+    pub form: Option<Form>,
+    pub(super) origins: Vec<(String, String)>,
 }
 
 impl State {
@@ -45,6 +58,10 @@ impl State {
         match msg {
             Msg::Counts(counts, bytes) => self.counts = Some((counts, bytes)),
             Msg::Sets(sets) => self.sets = Some(sets),
+            Msg::Origins(origins) => self.origins = origins,
+            Msg::Extents(orders, found) => self.extents(&orders, found),
+            Msg::Looked(path, found) => self.looked(&path, found),
+            Msg::Completed(asked, path, ways) => self.completed(&asked, path, ways),
             Msg::Trajectories(page) => {
                 let near = self.trajectories.take(page, |a, b| a.id == b.id);
                 return near.map(fetch).into_iter().collect();
@@ -63,7 +80,8 @@ impl State {
     /// Does what a key means.
     pub fn act(&mut self, act: Act) -> Vec<Effect> {
         match act {
-            Act::Start => return vec![Effect::Desk(DeskCmd::Export)],
+            Act::Export => return self.ask_export(),
+            Act::Import => return self.ask_import(),
             Act::Move(direction) => return self.trajectories.go(direction).map(fetch).into_iter().collect(),
             Act::Delete => {
                 let Some(id) = self.trajectories.current().map(|row| row.id) else { return Vec::new() };
@@ -85,8 +103,8 @@ fn fetch(near: Near) -> Effect {
 }
 
 /// Draws the screen.
-pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let [area, below] = Layout::vertical([Constraint::Length(14.min(area.height)), Constraint::Min(0)]).areas(area);
+pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
+    let [area, below] = Layout::vertical([Constraint::Length(14.min(whole.height)), Constraint::Min(0)]).areas(whole);
     draw_trajectories(state, theme, frame, below);
     let mut lines = Vec::new();
     let mut row = |name: &str, what: String| {
@@ -122,6 +140,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         lines.push(Line::styled(" counting tokens…", theme.dim()));
     }
     frame.render_widget(Paragraph::new(lines).block(theme.panel("Data")).wrap(Wrap { trim: false }), area);
+    data_forms::draw(state, theme, frame, whole);
 }
 
 fn draw_trajectories(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::explore_view::as_given;
 use super::moved;
 use crate::agent::choosing::Choosing;
 use crate::agent::likeliest;
@@ -384,6 +385,9 @@ impl State {
             Act::Sampling => {
                 self.typing = Some(Typing::Sampling(0));
                 Vec::new()
+            }
+            Act::Raw => {
+                vec![Effect::Show("Now and What if, as JSON strings".into(), as_given(self))]
             }
             Act::Prompt => {
                 let Some(view) = &self.view else { return Vec::new() };

@@ -14,7 +14,7 @@ use crate::env::Silence;
 use crate::experience::{Effect, word_f1};
 use crate::explore::{Outcome, View};
 use crate::tui::theme::{Theme, clean, fit};
-use crate::tui::words::{difference, percent};
+use crate::tui::words::{difference, percent, raw};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -42,6 +42,14 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         }
     }
     explore_over::draw(state, view, theme, frame, body);
+}
+
+/// The observation and what was executed, character by character.
+pub(super) fn as_given(state: &State) -> Vec<String> {
+    let Some(view) = &state.view else { return Vec::new() };
+    let outcomes = view.expert_outcome.iter().chain(&state.outcomes).filter(|_| !state.hidden);
+    let told = outcomes.flat_map(|o| [vec![String::new(), format!("> {}", o.action)], raw(&o.observation)].concat());
+    raw(&view.observation).into_iter().chain(told).collect()
 }
 
 fn heading<'a>(state: &State, view: &View, theme: Theme, width: usize) -> Line<'a> {

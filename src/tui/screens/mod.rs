@@ -5,6 +5,7 @@ pub mod curate_filter;
 mod curate_typing;
 pub mod curate_view;
 pub mod data;
+mod data_forms;
 pub mod explore;
 mod explore_over;
 mod explore_typing;
@@ -12,6 +13,7 @@ pub mod explore_view;
 pub mod replay;
 pub mod replay_view;
 pub mod train;
+mod train_typing;
 pub mod train_view;
 
 use crossterm::event::KeyCode;

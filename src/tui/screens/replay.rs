@@ -9,6 +9,7 @@ use crate::store::{Listing, Near, Page, TrajectorySummary};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
 use crate::tui::window::Window;
+use crate::tui::words::raw;
 
 /// What Replay is told.
 #[derive(Debug)]
@@ -192,9 +193,14 @@ impl State {
     pub fn applies(&self, act: Act) -> bool {
         match act {
             Act::Hit(_) => !self.words.is_empty(),
-            Act::Play | Act::Speed(_) | Act::Mark(_) | Act::Search | Act::BranchOff | Act::Export | Act::Difference => {
-                self.open.is_some()
-            }
+            Act::Raw
+            | Act::Play
+            | Act::Speed(_)
+            | Act::Mark(_)
+            | Act::Search
+            | Act::BranchOff
+            | Act::Export
+            | Act::Difference => self.open.is_some(),
             _ => true,
         }
     }
@@ -227,6 +233,11 @@ impl State {
             Act::Hit(forward) => self.find(forward, Self::hit),
             Act::Search => self.typed = Some((Looked::Here, Input::new(self.words.clone()))),
             Act::Filters => self.typed = Some((Looked::List, Input::new(self.listing.words.clone()))),
+            Act::Raw => {
+                let Some((trajectory, _)) = &self.open else { return Vec::new() };
+                let title = format!("State {} of trajectory {}, as a JSON string", self.t, trajectory.id);
+                return vec![Effect::Show(title, raw(trajectory.observation_at(self.t)))];
+            }
             Act::Export => {
                 return self.here().map(|(id, _)| Effect::Desk(DeskCmd::ExportOne(id))).into_iter().collect();
             }

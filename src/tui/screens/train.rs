@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::Input;
-use tui_input::backend::crossterm::EventHandler;
 
 use super::moved;
+use super::train_typing::{Form, OBJECTIVES, STARTS, pattern};
 use crate::store::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
+use crate::train::Plan;
 use crate::train::trainer::Forecast;
-use crate::train::{Objective, Plan};
 use crate::tui::chart::{Lens, SMOOTHING};
-use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind};
+use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind, RunCmd};
 use crate::tui::keys::{Act, Direction};
 
 /// What Train is told.
@@ -19,45 +18,18 @@ use crate::tui::keys::{Act, Direction};
 pub enum Msg {
     /// Runs, which of them are being trained by some process, checkpoints, evaluations.
     Runs(Vec<RunRow>, Vec<i64>, Vec<Checkpoint>, Vec<EvalRow>),
-    /// A curve of a run, the names of its curves, and what they say that a person should know.
-    Curve(i64, String, Vec<MetricPoint>, Vec<String>, Vec<String>),
+    /// A curve of a run.
+    Curve(i64, String, Vec<MetricPoint>),
+    /// The names of a run's curves, and what they say that a person should know.
+    About(i64, Vec<String>, Vec<String>),
     /// The run whose turn it is.
     Next(i64),
     /// What a plan would train on, take and cost, or why it cannot start.
     Forecast(Box<Plan>, Option<&'static str>, Result<Forecast, String>),
 }
 
-/// What a run can start from, and how the form says it.
-pub const STARTS: [(Option<&str>, &str); 3] = [
-    (None, "the newest checkpoint, else the embedded model"),
-    (Some("embedded"), "the embedded model"),
-    (Some("novice"), "the novice: little trained, to watch it learn"),
-];
-
 /// Curves that can be pinned.
 const PINS: usize = 3;
-
-/// The form before a run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Form {
-    /// Index into [`OBJECTIVES`].
-    pub objective: usize,
-    /// Updates.
-    pub steps: u64,
-    /// Index into [`STARTS`].
-    pub start: usize,
-    /// Whether it waits until another run ends.
-    pub queue: bool,
-    /// What it would take, once that is worked out.
-    pub forecast: Option<Result<Forecast, String>>,
-}
-
-/// What a run can optimise, and how the form says it.
-pub const OBJECTIVES: [(Objective, &str); 3] = [
-    (Objective::Imitation, "the expert's actions"),
-    (Objective::WorldModel, "next states of executed actions, then imitation"),
-    (Objective::Reflection, "approved reflections mixed with imitation"),
-];
 
 /// The state that is open in Explore: what two models are compared on.
 #[derive(Debug, Clone)]
@@ -93,7 +65,7 @@ pub struct State {
     pub alerts: Vec<String>,
     /// Curves that stay in view below the chosen one.
     pub pinned: Vec<String>,
-    /// Words that the names of curves contain, where only some are wanted.
+    /// A regular expression for the names of curves, where only some are wanted.
     pub words: String,
     /// They are being typed.
     pub searching: Option<Input>,
@@ -102,7 +74,7 @@ pub struct State {
     names: Vec<String>,
     name: Option<String>,
     curves: BTreeMap<(i64, String), Vec<MetricPoint>>,
-    suite: Option<String>,
+    pub(super) suite: Option<String>,
 }
 
 impl State {
@@ -150,7 +122,8 @@ impl State {
         let others = self.overlaid.iter().copied().filter(|id| Some(*id) != front);
         let ids: Vec<i64> = front.into_iter().chain(others).collect();
         let names = std::iter::once(self.name()).chain(self.pinned.iter().map(String::as_str));
-        names.flat_map(|name| ids.iter().map(move |id| Effect::Desk(DeskCmd::Curve(*id, name.to_string())))).collect()
+        let curves = names.flat_map(|name| ids.iter().map(move |id| RunCmd::Curve(*id, name.to_string())));
+        curves.chain(front.map(RunCmd::About)).map(|command| Effect::Desk(DeskCmd::Run(command))).collect()
     }
 
     /// Takes in a message.
@@ -165,10 +138,12 @@ impl State {
                 self.selected = self.selected.min(self.runs.len().saturating_sub(1));
                 return self.curve_effect();
             }
-            Msg::Curve(run, name, points, names, alerts) => {
+            Msg::About(run, names, alerts) => {
                 if self.run().is_some_and(|selected| selected.id == run) {
                     (self.names, self.alerts) = (names, alerts);
                 }
+            }
+            Msg::Curve(run, name, points) => {
                 // Only what can be shown is kept.
                 let (front, pinned) = (self.name().to_string(), &self.pinned);
                 self.curves.retain(|(_, known), _| *known == front || pinned.contains(known));
@@ -233,9 +208,9 @@ impl State {
             Act::Pause => return vec![Effect::Job(JobCmd::Pause(Kind::Train))],
             Act::Stop => {
                 if let Some(run) = self.waiting() {
-                    return vec![Effect::Desk(DeskCmd::Unqueue(run))];
+                    return vec![Effect::Desk(DeskCmd::Run(RunCmd::Unqueue(run)))];
                 }
-                let elsewhere = self.elsewhere(training).map(|id| Effect::Desk(DeskCmd::StopElsewhere(id)));
+                let elsewhere = self.elsewhere(training).map(|id| Effect::Desk(DeskCmd::Run(RunCmd::StopElsewhere(id))));
                 return vec![elsewhere.unwrap_or(Effect::Job(JobCmd::Stop(Kind::Train)))];
             }
             Act::Resume => return self.run().map(|run| Effect::Job(JobCmd::Resume(run.id))).into_iter().collect(),
@@ -258,8 +233,8 @@ impl State {
                 }))];
             }
             Act::Metric => {
-                let words = self.words.to_lowercase();
-                let fits = |name: &&String| words.split_whitespace().all(|word| name.to_lowercase().contains(word));
+                let pattern = pattern(&self.words).ok();
+                let fits = |name: &&String| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
                 let names: Vec<&String> = self.names.iter().filter(fits).collect();
                 let at = names.iter().position(|name| *name == self.name()).map_or(0, |at| at + 1);
                 self.name = names.get(at % names.len().max(1)).map(|name| (*name).clone()).or(self.name.take());
@@ -324,66 +299,6 @@ impl State {
     /// Runs are on the suite that is open.
     pub fn set_suite(&mut self, suite: &str) {
         self.suite = Some(suite.to_string());
-    }
-
-    fn plan(&self, form: &Form) -> Box<Plan> {
-        let plan = Plan::new(OBJECTIVES[form.objective].0, form.steps, 1);
-        Box::new(Plan { rate: 5e-4, suite: self.suite.clone(), ..plan })
-    }
-
-    /// Asks what the form's run would take.
-    fn ask(&self) -> Vec<Effect> {
-        let asked = |form: &Form| Effect::Desk(DeskCmd::Forecast(self.plan(form), STARTS[form.start].0));
-        self.form.as_ref().map(asked).into_iter().collect()
-    }
-
-    /// Takes a key while the form is open or words are typed; none otherwise.
-    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
-        if let Some(mut input) = self.searching.take() {
-            match key.code {
-                KeyCode::Esc => {}
-                KeyCode::Enter => self.words = input.value().trim().to_string(),
-                _ => {
-                    input.handle_event(&Event::Key(key));
-                    self.searching = Some(input);
-                }
-            }
-            return Some(Vec::new());
-        }
-        let mut form = self.form.take()?;
-        let before = (form.objective, form.steps, form.start);
-        match key.code {
-            KeyCode::Esc | KeyCode::Char('q') => return Some(Vec::new()),
-            KeyCode::Enter => {
-                let (plan, start) = (self.plan(&form), STARTS[form.start].0);
-                return Some(vec![if form.queue {
-                    Effect::Desk(DeskCmd::QueueRun(plan, start))
-                } else {
-                    Effect::Job(JobCmd::Train(plan, start))
-                }]);
-            }
-            KeyCode::Char('j') | KeyCode::Down => form.objective = moved(form.objective, 3, Direction::Down),
-            KeyCode::Char('k') | KeyCode::Up => form.objective = moved(form.objective, 3, Direction::Up),
-            KeyCode::Char(digit @ '1'..='3') => form.objective = digit.to_digit(10).map_or(0, |d| d as usize - 1),
-            KeyCode::Char('s') => form.start = (form.start + 1) % STARTS.len(),
-            KeyCode::Char('+' | '=' | 'l') | KeyCode::Right => form.steps = (form.steps + 50).min(100_000),
-            KeyCode::Char('-' | 'h') | KeyCode::Left => form.steps = form.steps.saturating_sub(50).max(10),
-            _ => {}
-        }
-        let changed = before != (form.objective, form.steps, form.start);
-        // The number of updates only scales the cost; another objective or start is worked out anew.
-        if changed {
-            form.forecast = match form.forecast {
-                Some(Ok(known)) if (before.0, before.2) == (form.objective, form.start) => {
-                    let tokens = (known.tokens as f64 * form.steps as f64 / before.1 as f64) as u64;
-                    Some(Ok(Forecast { tokens, ..known }))
-                }
-                _ => None,
-            };
-        }
-        let anew = changed && form.forecast.is_none();
-        self.form = Some(form);
-        Some(if anew { self.ask() } else { Vec::new() })
     }
 
     /// What is in front, for the clipboard.

@@ -5,7 +5,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
-use super::train::{Form, OBJECTIVES, STARTS, State, status};
+use super::train::{State, status};
+use super::train_typing::{Form, OBJECTIVES, STARTS, pattern};
 use crate::control::seconds;
 use crate::experience::wilson;
 use crate::store::RunStatus;
@@ -32,7 +33,11 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     if let Some(input) = &state.searching {
         let over = centered(area, 56, 3);
         frame.render_widget(Clear, over);
-        let block = theme.panel("Curves whose names contain · ⏎ · Esc leave");
+        let block = theme.panel(if pattern(input.value()).is_ok() {
+            "Curves by name, a regular expression · ⏎ · Esc leave"
+        } else {
+            "No regular expression yet · Esc leave"
+        });
         frame.render_widget(Paragraph::new(input_line(input.value(), input.visual_cursor(), theme)).block(block), over);
     }
     if let Some(form) = &state.form {

@@ -2,21 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use super::jobs::home;
 use super::{Mailbox, worker};
 use crate::collect::case_at;
+use crate::control::Control;
 use crate::curation::suspicions;
 use crate::error::{Error, Result};
 use crate::experience::{Reflection, Verdict};
-use crate::formats::{self, Observations, Set, story};
+use crate::formats::{self, Order, story};
 use crate::store::{Filter, Listing, Place, RunStatus, Store, Undone};
 use crate::train::alerts::alerts;
 use crate::train::data::Data;
 use crate::train::trainer::{self, is_alive};
 use crate::train::{Objective, Plan, checkpoint};
-use crate::tui::effect::{DeskCmd, Notice, Screen};
+use crate::tui::effect::{DeskCmd, Notice, RunCmd, Screen};
 use crate::tui::journal;
 use crate::tui::msg::Msg;
 use crate::tui::screens::curate::Evidence;
@@ -103,70 +105,59 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         }
         DeskCmd::Data => {
             mail.send(Msg::Data(data::Msg::Counts(store.counts()?, disk_use(store.root()))));
+            mail.send(Msg::Data(data::Msg::Origins(store.origins()?)));
             count_sets(store.root().to_path_buf(), mail.clone());
         }
-        DeskCmd::Export => {
-            let stamp = crate::store::now_ms() / 1000;
-            let folder = store.root().join("exports");
-            std::fs::create_dir_all(&folder).map_err(|e| crate::error::Error::io("creating", &folder, &e))?;
-            let mut counts = Vec::new();
-            for (set, name) in
-                [(Set::Imitation, "expert_sft"), (Set::WorldModel, "iwm_sft"), (Set::Reflection, "reflection_sft")]
-            {
-                let count = formats::export_file(
-                    store,
-                    set,
-                    Observations::default(),
-                    &folder.join(format!("{name}-{stamp}.jsonl")),
-                )?;
-                counts.push(format!("{name} {count}"));
-            }
-            mail.send(Msg::Notice(Notice::info(format!("wrote {} to {}", counts.join(", "), folder.display()))));
+        DeskCmd::Extents(orders) => extents(store.root().to_path_buf(), orders, mail.clone()),
+        DeskCmd::Complete(path) => {
+            let (on, ways) = completed(&path);
+            mail.send(Msg::Data(data::Msg::Completed(path, on, ways)));
         }
         DeskCmd::Journal(screen) => {
             let title = format!("{}, the newest first", journal::path(store.root()).display());
             mail.send(Msg::Text(screen, title, journal::tail(store.root())?));
         }
         DeskCmd::Remember(key, value) => store.set_setting(key, &value)?,
-        about_runs => return of_runs(store, about_runs, mail),
+        DeskCmd::Run(command) => return of_runs(store, command, mail),
     }
     Ok(())
 }
 
 /// What Train asks for.
-fn of_runs(store: &Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
+fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
     match command {
-        DeskCmd::Forecast(plan, start) => forecast(store.root().to_path_buf(), plan, start, mail.clone()),
-        DeskCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
-        DeskCmd::QueueRun(plan, start) => {
+        RunCmd::Forecast(plan, start) => forecast(store.root().to_path_buf(), plan, start, mail.clone()),
+        RunCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
+        RunCmd::Queue(plan, start) => {
             let run = trainer::queue(store, &plan, start)?;
             mail.send(Msg::Notice(Notice::info(format!("run {run} waits; it starts when the one before it ends"))));
             mail.send(Msg::Changed);
         }
-        DeskCmd::Unqueue(run) => {
+        RunCmd::Unqueue(run) => {
             store.set_run(run, RunStatus::Stopped, 0, None)?;
             mail.send(Msg::Notice(Notice::info(format!("run {run} no longer waits; r starts it"))));
             mail.send(Msg::Changed);
         }
-        DeskCmd::NextRun => {
+        RunCmd::Next => {
             if let Some(run) = store.next_queued()? {
                 mail.send(Msg::Train(train::Msg::Next(run)));
             }
         }
-        DeskCmd::Runs => {
+        RunCmd::List => {
             let runs = store.runs()?;
             let alive = runs.iter().filter(|run| is_alive(store, run.id)).map(|run| run.id).collect();
             let checkpoints = store.checkpoints()?;
             let evaluations = store.evaluations()?;
             mail.send(Msg::Train(train::Msg::Runs(runs, alive, checkpoints, evaluations)));
         }
-        DeskCmd::Curve(run, name) => {
-            let names = store.metric_names(run)?;
+        RunCmd::Curve(run, name) => {
             let points = store.metric(run, &name)?;
-            let alerts = alerts(&store.metric(run, "loss")?, &store.metric(run, "valid_action")?);
-            mail.send(Msg::Train(train::Msg::Curve(run, name, points, names, alerts)));
+            mail.send(Msg::Train(train::Msg::Curve(run, name, points)));
         }
-        _ => {}
+        RunCmd::About(run) => {
+            let alerts = alerts(&store.metric(run, "loss")?, &store.metric(run, "valid_action")?);
+            mail.send(Msg::Train(train::Msg::About(run, store.metric_names(run)?, alerts)));
+        }
     }
     Ok(())
 }
@@ -286,6 +277,47 @@ fn sets(store: &Store) -> Result<Vec<(Objective, std::result::Result<crate::trai
         (objective, data.map(|data| data.summary).map_err(|error| error.next_step().unwrap_or(error.message()).to_string()))
     };
     Ok(objectives.into_iter().map(read).collect())
+}
+
+/// What exports would come to: all of it is rendered, and only counted. A thread of its own; the newest question counts.
+fn extents(root: PathBuf, orders: Vec<Order>, mail: Mailbox) {
+    static NEWEST: AtomicUsize = AtomicUsize::new(0);
+    let ticket = NEWEST.fetch_add(1, Ordering::AcqRel) + 1;
+    std::thread::spawn(move || {
+        let control = Control::default();
+        let one = |store: &Store, order: &Order| {
+            let stale = &mut |_| {
+                if NEWEST.load(Ordering::Acquire) != ticket {
+                    control.cancel.cancel();
+                }
+            };
+            formats::export(store, order, &control, stale, &mut |_| Ok(()))
+        };
+        let found = Store::open(&root).and_then(|store| orders.iter().map(|order| one(&store, order)).collect());
+        if !control.cancel.is_cancelled() {
+            mail.send(Msg::Data(data::Msg::Extents(orders, found.map_err(|e: Error| Notice::error(&e).text))));
+        }
+    });
+}
+
+/// A path as far as what is there leaves no choice, and the names among which there is one.
+fn completed(path: &str) -> (String, Vec<String>) {
+    let (folder, begun) = path.rsplit_once('/').map_or(("", path), |(folder, begun)| (&path[..=folder.len()], begun));
+    let place = home(Path::new(if folder.is_empty() { "." } else { folder }));
+    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            let slash = if entry.path().is_dir() { "/" } else { "" };
+            format!("{}{slash}", entry.file_name().to_string_lossy())
+        })
+        .filter(|name| name.starts_with(begun) && (!begun.is_empty() || !name.starts_with('.')))
+        .collect();
+    names.sort();
+    let Some(first) = names.first() else { return (path.to_string(), names) };
+    let shared = |other: &String| first.char_indices().zip(other.chars()).take_while(|((_, a), b)| a == b).count();
+    let length = names.iter().map(shared).min().unwrap_or_default();
+    let on = format!("{folder}{}", first.chars().take(length).collect::<String>());
+    if names.len() == 1 { (on, Vec::new()) } else { (on, names) }
 }
 
 fn disk_use(folder: &Path) -> u64 {

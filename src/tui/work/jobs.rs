@@ -17,15 +17,17 @@ use crate::control::{Control, Progress};
 use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::eval::{Play, evaluate};
+use crate::formats::import::import;
+use crate::formats::{Order, Set, export_file};
 use crate::model::team::Priority;
 use crate::model::weights::Trainable;
 use crate::store::Store;
 use crate::surprise::surprises;
 use crate::train::checkpoint;
 use crate::train::trainer::{self, Event};
-use crate::tui::effect::{JobCmd, Kind};
+use crate::tui::effect::{JobCmd, Kind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
-use crate::tui::screens::explore;
+use crate::tui::screens::{data, explore};
 
 /// The running jobs.
 pub struct Jobs {
@@ -94,6 +96,26 @@ impl Jobs {
                     found.truncate(200);
                     mail.send(Msg::Explore(explore::Msg::Surprises(found)));
                     Ok(format!("{states} states of demonstrations looked at; S lists the most surprising"))
+                });
+            }
+            JobCmd::Export(orders) => {
+                self.spawn(Kind::Export, move |root, _, control, tell| export_all(root, &orders, control, tell));
+            }
+            JobCmd::Import(path, write) => {
+                let mail = self.mail.clone();
+                self.spawn(Kind::Import, move |root, _, control, tell| {
+                    let report = &mut |progress| tell(JobMsg::Progress(progress));
+                    let found = import(&mut Store::open(root)?, &home(&path), write, control, report);
+                    if write {
+                        return found.map(|i| {
+                            format!("took in {} trajectories with {} reflections", i.trajectories, i.reflections)
+                        });
+                    }
+                    let said = found.as_ref().map(|intake| *intake).map_err(|e| Notice::error(e).text);
+                    mail.send(Msg::Data(data::Msg::Looked(path.display().to_string(), said)));
+                    found.map(|i| {
+                        format!("{}: {} trajectories are new, {} are there", path.display(), i.trajectories, i.known)
+                    })
                 });
             }
             JobCmd::Evaluate(scope) => self.spawn(Kind::Evaluate, move |root, suite, control, tell| {
@@ -187,6 +209,28 @@ impl Jobs {
         }
         Ok(Some(run))
     }
+}
+
+/// Writes exports into the data directory, each under a name of its own.
+fn export_all(root: &Path, orders: &[Order], control: &Control, tell: &mut dyn FnMut(JobMsg)) -> Result<String> {
+    let store = Store::open(root)?;
+    let folder = root.join("exports");
+    std::fs::create_dir_all(&folder).map_err(|e| Error::io("creating", &folder, &e))?;
+    let stamp = crate::store::now_ms() / 1000;
+    let mut written = Vec::new();
+    for order in orders {
+        let name = Set::ALL.iter().find(|(set, _)| *set == order.set).map_or("export", |(_, name)| *name);
+        let report = &mut |progress: Progress| tell(JobMsg::Progress(Progress { doing: name.into(), ..progress }));
+        let extent = export_file(&store, order, &folder.join(format!("{name}-{stamp}.jsonl")), control, report)?;
+        written.push(format!("{name} {}", extent.lines));
+    }
+    Ok(format!("wrote {} lines to {}", written.join(", "), folder.display()))
+}
+
+/// A path in which `~` is the person's own folder.
+pub(super) fn home(path: &Path) -> PathBuf {
+    let rest = path.strip_prefix("~").ok();
+    rest.and_then(|rest| Some(PathBuf::from(std::env::var_os("HOME")?).join(rest))).unwrap_or_else(|| path.to_path_buf())
 }
 
 fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMsg)) {

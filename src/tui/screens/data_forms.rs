@@ -1,0 +1,277 @@
+//! Data, its forms: what an export or an import will do, before it does it.
+
+use std::path::PathBuf;
+
+use crossterm::event::{Event, KeyCode, KeyEvent};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph, Wrap};
+use tui_input::Input;
+use tui_input::backend::crossterm::EventHandler;
+
+use super::data::State;
+use super::listed;
+use crate::formats::{Extent, Observations, Order, Set};
+use crate::store::Intake;
+use crate::tui::effect::{DeskCmd, Effect, JobCmd};
+use crate::tui::theme::{Theme, centered, clean};
+use crate::tui::words::{grouped, input_line};
+
+/// Something that is filled in.
+#[derive(Debug)]
+pub enum Form {
+    /// What to write.
+    Export(Export),
+    /// What to read.
+    Import(Import),
+}
+
+/// An export before it is made.
+#[derive(Debug, Default)]
+pub struct Export {
+    row: usize,
+    chosen: [bool; 4],
+    observations: Observations,
+    /// 0 for everything, else one of the store's suites and splits.
+    origin: usize,
+    extents: Option<Result<Vec<Extent>, String>>,
+}
+
+/// An import before it is made.
+#[derive(Debug, Default)]
+pub struct Import {
+    path: Input,
+    /// Whether the file is being read.
+    reading: bool,
+    found: Option<Result<Intake, String>>,
+    /// How the typed path goes on, where Tab could not say.
+    ways: Vec<String>,
+}
+
+/// The rows of an export's form below the sets.
+const OBSERVATIONS: usize = Set::ALL.len();
+const ORIGIN: usize = OBSERVATIONS + 1;
+
+impl State {
+    /// Opens the form of an export.
+    pub(super) fn ask_export(&mut self) -> Vec<Effect> {
+        let export = Export { chosen: [true, true, true, false], ..Export::default() };
+        let ask = self.ask(&export);
+        self.form = Some(Form::Export(export));
+        ask
+    }
+
+    /// Opens the form of an import.
+    pub(super) fn ask_import(&mut self) -> Vec<Effect> {
+        self.form = Some(Form::Import(Import::default()));
+        Vec::new()
+    }
+
+    fn orders(&self, export: &Export) -> Vec<Order> {
+        let origin = export.origin.checked_sub(1).and_then(|at| self.origins.get(at)).cloned();
+        let (suite, split) = origin.unzip();
+        let order = |(set, _)| Order { set, observations: export.observations, suite: suite.clone(), split: split.clone() };
+        Set::ALL.map(order).into()
+    }
+
+    fn ask(&self, export: &Export) -> Vec<Effect> {
+        vec![Effect::Desk(DeskCmd::Extents(self.orders(export)))]
+    }
+
+    /// Takes in what an export would come to.
+    pub(super) fn extents(&mut self, orders: &[Order], found: Result<Vec<Extent>, String>) {
+        let Some(Form::Export(mut export)) = self.form.take() else { return };
+        if self.orders(&export) == orders {
+            export.extents = Some(found);
+        }
+        self.form = Some(Form::Export(export));
+    }
+
+    /// Takes in what a file holds.
+    pub(super) fn looked(&mut self, path: &str, found: Result<Intake, String>) {
+        if let Some(Form::Import(import)) = self.form.as_mut().filter(|form| matches!(form, Form::Import(_)))
+            && import.path.value().trim() == path
+        {
+            (import.reading, import.found) = (false, Some(found));
+        }
+    }
+
+    /// Takes in how a path goes on.
+    pub(super) fn completed(&mut self, asked: &str, path: String, ways: Vec<String>) {
+        if let Some(Form::Import(import)) = &mut self.form
+            && import.path.value() == asked
+        {
+            (import.path, import.ways, import.found) = (Input::new(path), ways, None);
+        }
+    }
+
+    /// Takes a key while a form is open; none otherwise.
+    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        Some(match self.form.take()? {
+            Form::Export(export) => self.export_key(export, key.code),
+            Form::Import(import) => self.import_key(import, key),
+        })
+    }
+
+    fn export_key(&mut self, mut export: Export, code: KeyCode) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match code {
+            KeyCode::Esc | KeyCode::Char('q') => return effects,
+            KeyCode::Enter if export.chosen.contains(&true) => {
+                let orders = self.orders(&export).into_iter().zip(export.chosen).filter(|(_, chosen)| *chosen);
+                return vec![Effect::Job(JobCmd::Export(orders.map(|(order, _)| order).collect()))];
+            }
+            KeyCode::Char(' ' | 'h' | 'l') | KeyCode::Left | KeyCode::Right => {
+                match export.row {
+                    OBSERVATIONS => {
+                        export.observations = match export.observations {
+                            Observations::Stripped => Observations::Original,
+                            Observations::Original => Observations::Stripped,
+                        };
+                    }
+                    ORIGIN => export.origin = (export.origin + 1) % (self.origins.len() + 1),
+                    set => export.chosen[set] = !export.chosen[set],
+                }
+                if export.row >= OBSERVATIONS {
+                    export.extents = None;
+                    effects = self.ask(&export);
+                }
+            }
+            code => export.row = listed(export.row, ORIGIN + 1, code),
+        }
+        self.form = Some(Form::Export(export));
+        effects
+    }
+
+    fn import_key(&mut self, mut import: Import, key: KeyEvent) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let path = import.path.value().trim().to_string();
+        match (key.code, &import.found) {
+            (KeyCode::Esc, _) => return effects,
+            (KeyCode::Enter, Some(Ok(intake))) if intake.trajectories > 0 => {
+                return vec![Effect::Job(JobCmd::Import(PathBuf::from(path), true))];
+            }
+            (KeyCode::Enter, _) if !path.is_empty() && !import.reading => {
+                (import.reading, import.found) = (true, None);
+                effects.push(Effect::Job(JobCmd::Import(PathBuf::from(path), false)));
+            }
+            (KeyCode::Enter, _) => {}
+            (KeyCode::Tab, _) => effects.push(Effect::Desk(DeskCmd::Complete(import.path.value().to_string()))),
+            _ => {
+                import.path.handle_event(&Event::Key(key));
+                import.changed();
+            }
+        }
+        self.form = Some(Form::Import(import));
+        effects
+    }
+
+    /// Takes pasted text.
+    pub fn paste(&mut self, text: &str) {
+        if let Some(Form::Import(import)) = &mut self.form {
+            let line = text.lines().next().unwrap_or_default().trim();
+            import.path = Input::new(format!("{}{line}", import.path.value()));
+            import.changed();
+        }
+    }
+}
+
+impl Import {
+    /// What was found is not what is typed now.
+    fn changed(&mut self) {
+        (self.found, self.reading) = (None, false);
+        self.ways.clear();
+    }
+}
+
+/// Draws the form that is open.
+pub(super) fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let (title, lines) = match &state.form {
+        None => return,
+        Some(Form::Export(export)) => ("Export · space change · ⏎ write · Esc leave", of_export(state, export, theme)),
+        Some(Form::Import(import)) => ("Import · Tab completes · ⏎ · Esc leave", of_import(import, theme)),
+    };
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    let width = 90.min(area.width);
+    let rows = text.line_count(width.saturating_sub(2)) as u16;
+    let area = centered(area, width, rows + 2);
+    frame.render_widget(Clear, area);
+    frame.render_widget(text.block(theme.panel(title)), area);
+}
+
+fn megabytes(bytes: u64) -> String {
+    if bytes < 100_000 { format!("{:.1} KB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
+}
+
+fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> {
+    let says = ["the expert's actions", "next states", "approved reflections", "all of it, for i elsewhere"];
+    let mut lines = Vec::new();
+    let mut row = |at: usize, text: String| {
+        let cursor = if at == export.row { theme.glyph("▶", ">") } else { " " };
+        let line = Line::from(format!("{cursor} {text}"));
+        lines.push(if at == export.row { line.style(theme.strong()) } else { line });
+    };
+    for (at, ((_, name), says)) in Set::ALL.iter().zip(says).enumerate() {
+        let extent = match &export.extents {
+            Some(Ok(extents)) => extents.get(at).map_or(String::new(), |extent| {
+                format!("{:>9} lines {:>9}", grouped(extent.lines as u64), megabytes(extent.bytes))
+            }),
+            _ => format!("{:>25}", "counting"),
+        };
+        let mark = if export.chosen[at] { "[x]" } else { "[ ]" };
+        row(at, format!("{mark} {name:<15}{extent}  {says}"));
+    }
+    let how = match export.observations {
+        Observations::Stripped => "stripped, as common harnesses give them",
+        Observations::Original => "byte for byte as the engine printed them",
+    };
+    row(OBSERVATIONS, format!("    observations   {how}"));
+    let origin = export.origin.checked_sub(1).and_then(|at| state.origins.get(at));
+    let origin = origin.map_or("every suite and split".into(), |(suite, split)| format!("{suite} / {split} only"));
+    row(ORIGIN, format!("    from           {}", clean(&origin)));
+    lines.push(Line::default());
+    if let Some(Err(why)) = &export.extents {
+        lines.push(Line::styled(format!("  {}", clean(why)), theme.bad()));
+    } else {
+        let extents = export.extents.as_ref().and_then(|found| found.as_ref().ok()).into_iter().flatten();
+        let chosen = extents.zip(export.chosen).filter(|(_, chosen)| *chosen);
+        let (files, bytes) = chosen.fold((0, 0), |(files, bytes), (extent, _)| (files + 1, bytes + extent.bytes));
+        let what = if files == 0 { String::new() } else { format!("{files} new files, {}, ", megabytes(bytes)) };
+        lines.push(Line::from(format!("  {what}into {}/exports; nothing is overwritten.", clean(&state.root))));
+    }
+    lines
+}
+
+fn of_import<'a>(import: &Import, theme: Theme) -> Vec<Line<'a>> {
+    let mut lines = vec![
+        Line::from("  A file that `e` or `foretaste data export --set trajectories` wrote:"),
+        input_line(import.path.value(), import.path.visual_cursor(), theme),
+    ];
+    if !import.ways.is_empty() {
+        lines.push(Line::styled(format!("  {}", clean(&import.ways.join("  "))), theme.dim()));
+    }
+    lines.push(Line::default());
+    match &import.found {
+        None if import.reading => lines.push(Line::styled("  reading", theme.dim())),
+        None => lines.push(Line::styled("  Enter reads it and says what would be taken in.", theme.dim())),
+        Some(Err(why)) => lines.push(Line::styled(format!("  {}", clean(why)), theme.bad())),
+        Some(Ok(intake)) => {
+            let Intake { trajectories, steps, branches, reflections, decided, known } = *intake;
+            lines.push(Line::from(vec![
+                Span::styled(format!("  {} new trajectories", grouped(trajectories as u64)), theme.strong()),
+                Span::raw(format!(
+                    ": {} steps, {} alternatives, {} reflections ({} decided)",
+                    grouped(steps as u64),
+                    grouped(branches as u64),
+                    grouped(reflections as u64),
+                    grouped(decided as u64)
+                )),
+            ]));
+            lines.push(Line::from(format!("  {} are there already and stay as they are", grouped(known as u64))));
+            let next = if trajectories > 0 { "Enter takes them in." } else { "There is nothing to take in." };
+            lines.push(Line::styled(format!("  {next}"), theme.dim()));
+        }
+    }
+    lines
+}

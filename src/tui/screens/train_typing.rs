@@ -1,0 +1,116 @@
+//! Train, while the form before a run is filled in or the name of a curve is typed.
+
+use crossterm::event::{Event, KeyCode, KeyEvent};
+use regex::{Regex, RegexBuilder};
+use tui_input::Input;
+use tui_input::backend::crossterm::EventHandler;
+
+use super::moved;
+use super::train::State;
+use crate::train::trainer::Forecast;
+use crate::train::{Objective, Plan};
+use crate::tui::effect::{DeskCmd, Effect, JobCmd, RunCmd};
+use crate::tui::keys::Direction;
+
+/// What a run can start from, and how the form says it.
+pub const STARTS: [(Option<&str>, &str); 3] = [
+    (None, "the newest checkpoint, else the embedded model"),
+    (Some("embedded"), "the embedded model"),
+    (Some("novice"), "the novice: little trained, to watch it learn"),
+];
+
+/// The form before a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Form {
+    /// Index into [`OBJECTIVES`].
+    pub objective: usize,
+    /// Updates.
+    pub steps: u64,
+    /// Index into [`STARTS`].
+    pub start: usize,
+    /// Whether it waits until another run ends.
+    pub queue: bool,
+    /// What it would take, once that is worked out.
+    pub forecast: Option<Result<Forecast, String>>,
+}
+
+/// What a run can optimise, and how the form says it.
+pub const OBJECTIVES: [(Objective, &str); 3] = [
+    (Objective::Imitation, "the expert's actions"),
+    (Objective::WorldModel, "next states of executed actions, then imitation"),
+    (Objective::Reflection, "approved reflections mixed with imitation"),
+];
+
+/// A pattern for names, whatever their case; an empty one fits all.
+pub fn pattern(typed: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(typed.trim()).case_insensitive(true).build()
+}
+
+impl State {
+    pub(super) fn plan(&self, form: &Form) -> Box<Plan> {
+        let plan = Plan::new(OBJECTIVES[form.objective].0, form.steps, 1);
+        Box::new(Plan { rate: 5e-4, suite: self.suite.clone(), ..plan })
+    }
+
+    /// Asks what the form's run would take.
+    pub(super) fn ask(&self) -> Vec<Effect> {
+        let asked = |form: &Form| Effect::Desk(DeskCmd::Run(RunCmd::Forecast(self.plan(form), STARTS[form.start].0)));
+        self.form.as_ref().map(asked).into_iter().collect()
+    }
+
+    /// Takes a key while the form is open or words are typed; none otherwise.
+    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        if let Some(mut input) = self.searching.take() {
+            match key.code {
+                KeyCode::Esc => {}
+                KeyCode::Enter if pattern(input.value()).is_ok() => self.words = input.value().trim().to_string(),
+                _ => {
+                    input.handle_event(&Event::Key(key));
+                    self.searching = Some(input);
+                }
+            }
+            return Some(Vec::new());
+        }
+        let mut form = self.form.take()?;
+        let before = (form.objective, form.steps, form.start);
+        match key.code {
+            KeyCode::Esc | KeyCode::Char('q') => return Some(Vec::new()),
+            KeyCode::Enter => {
+                let (plan, start) = (self.plan(&form), STARTS[form.start].0);
+                return Some(vec![if form.queue {
+                    Effect::Desk(DeskCmd::Run(RunCmd::Queue(plan, start)))
+                } else {
+                    Effect::Job(JobCmd::Train(plan, start))
+                }]);
+            }
+            KeyCode::Char('j') | KeyCode::Down => form.objective = moved(form.objective, 3, Direction::Down),
+            KeyCode::Char('k') | KeyCode::Up => form.objective = moved(form.objective, 3, Direction::Up),
+            KeyCode::Char(digit @ '1'..='3') => form.objective = digit.to_digit(10).map_or(0, |d| d as usize - 1),
+            KeyCode::Char('s') => form.start = (form.start + 1) % STARTS.len(),
+            KeyCode::Char('+' | '=' | 'l') | KeyCode::Right => form.steps = (form.steps + 50).min(100_000),
+            KeyCode::Char('-' | 'h') | KeyCode::Left => form.steps = form.steps.saturating_sub(50).max(10),
+            _ => {}
+        }
+        let changed = before != (form.objective, form.steps, form.start);
+        // The number of updates only scales the cost; another objective or start is worked out anew.
+        if changed {
+            form.forecast = match form.forecast {
+                Some(Ok(known)) if (before.0, before.2) == (form.objective, form.start) => {
+                    let tokens = (known.tokens as f64 * form.steps as f64 / before.1 as f64) as u64;
+                    Some(Ok(Forecast { tokens, ..known }))
+                }
+                _ => None,
+            };
+        }
+        let anew = changed && form.forecast.is_none();
+        self.form = Some(form);
+        Some(if anew { self.ask() } else { Vec::new() })
+    }
+
+    /// Takes pasted text.
+    pub fn paste(&mut self, text: &str) {
+        if let Some(input) = &mut self.searching {
+            *input = Input::new(format!("{}{}", input.value(), text.lines().next().unwrap_or_default()));
+        }
+    }
+}

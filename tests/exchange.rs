@@ -1,0 +1,92 @@
+//! From one store into another: everything arrives, once, and a file with a mistake is refused as a whole.
+
+mod common;
+
+use common::{failure, json, lines, run};
+use foretaste::store::Store;
+use serde_json::Value;
+
+/// A store with a few games of which some reflections are decided.
+fn curated() -> tempfile::TempDir {
+    let data = tempfile::tempdir().unwrap();
+    let dir = data.path();
+    json(dir, &["collect", "demos", "--games", "4"]);
+    json(dir, &["collect", "branches", "--games", "4", "-k", "3"]);
+    json(dir, &["collect", "reflections", "--games", "4"]);
+    json(dir, &["curate", "approve", "1", "2"]);
+    json(dir, &["curate", "reject", "3", "GENERIC"]);
+    json(dir, &["curate", "edit", "4", "I should look there first, 日本 \"quoted\"."]);
+    data
+}
+
+#[test]
+fn everything_arrives_in_another_store_and_only_once() {
+    let (from, to) = (curated(), tempfile::tempdir().unwrap());
+    let file = from.path().join("all.jsonl");
+    let path = file.to_str().unwrap();
+    let check = json(from.path(), &["data", "export", "--set", "trajectories", "--check"]);
+    let written = json(from.path(), &["data", "export", "--set", "trajectories", "--out", path]);
+    assert_eq!((&check[0]["examples"], &check[0]["bytes"]), (&written[0]["examples"], &written[0]["bytes"]));
+    assert_eq!(check[0]["bytes"].as_u64().unwrap(), std::fs::metadata(&file).unwrap().len());
+    assert!(
+        failure(&run(from.path(), &["data", "export", "--set", "trajectories", "--out", path])).contains("already there")
+    );
+
+    let said = &json(to.path(), &["data", "import", path, "--check"])[0];
+    assert_eq!((&said["trajectories"], &said["decided"], &said["known"]), (&4.into(), &4.into(), &0.into()));
+    assert_eq!(json(to.path(), &["data", "list"])[0]["demonstrations"], 0, "a check takes nothing in");
+    let done = &json(to.path(), &["data", "import", path])[0];
+    assert_eq!(done["reflections"], said["reflections"]);
+    let whole = |dir: &std::path::Path| {
+        let store = Store::open(dir).unwrap();
+        let ids: Vec<i64> = store.experiences(None, None).unwrap().iter().map(|row| row.id).collect();
+        ids.iter()
+            .map(|id| {
+                let mut record = serde_json::to_value(store.record(*id).unwrap()).unwrap();
+                record["trajectory"]["created_ms"] = Value::Null;
+                record
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(whole(from.path()), whole(to.path()));
+    for set in ["imitation", "world-model", "reflection"] {
+        let sft = |dir: &std::path::Path| lines(&run(dir, &["data", "export", "--set", set]));
+        assert_eq!(sft(from.path()), sft(to.path()), "{set}");
+    }
+    let again = &json(to.path(), &["data", "import", path])[0];
+    assert_eq!((&again["trajectories"], &again["known"]), (&0.into(), &4.into()));
+    assert_eq!(json(to.path(), &["data", "audit"])[0]["act"], "import");
+    assert_eq!(json(to.path(), &["curate", "undo"])[0]["count"], 4, "what came decided is one act");
+    assert_eq!(json(to.path(), &["data", "list"])[0]["approved"], 0);
+    let none = json(from.path(), &["data", "export", "--set", "imitation", "--split", "unseen", "--check"]);
+    assert_eq!(none[0]["examples"], 0);
+}
+
+#[test]
+fn a_file_with_a_mistake_is_refused_as_a_whole_with_its_line() {
+    let (from, to) = (curated(), tempfile::tempdir().unwrap());
+    let good = run(from.path(), &["data", "export", "--set", "trajectories"]).stdout;
+    let good: Vec<String> = String::from_utf8(good).unwrap().lines().map(str::to_string).collect();
+    let spoiled = |change: &dyn Fn(&mut Value)| {
+        let mut value: Value = serde_json::from_str(&good[2]).unwrap();
+        change(&mut value);
+        value.to_string()
+    };
+    let third = [
+        (String::from("{\"half\": "), "not a trajectory"),
+        (spoiled(&|v| v["branches"][0]["t"] = 999.into()), "999"),
+        (spoiled(&|v| v["reflections"][0]["cites"][0] = "fly away".into()), "UNEXECUTED"),
+        (spoiled(&|v| v["reflections"][0]["cites"] = Value::Array(vec![])), "UNEXECUTED"),
+        (spoiled(&|v| v["reflections"][0]["version"] = 7.into()), "version 7"),
+        (spoiled(&|v| v["trajectory"]["purpose"] = "evaluation".into()), "evaluation"),
+        (spoiled(&|v| _ = v["trajectory"].as_object_mut().unwrap().remove("steps")), "steps"),
+    ];
+    for (line, why) in third {
+        let file = from.path().join("bad.jsonl");
+        std::fs::write(&file, format!("{}\n\n{line}\n{}\n", good[0], good[1])).unwrap();
+        let said = failure(&run(to.path(), &["data", "import", file.to_str().unwrap()]));
+        assert!(said.contains("line 3") && said.contains(why), "{said}");
+        assert_eq!(json(to.path(), &["data", "list"])[0]["demonstrations"], 0, "{why}");
+    }
+    assert!(failure(&run(to.path(), &["data", "import", "/nowhere.jsonl"])).contains("/nowhere.jsonl"));
+}
