@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::agent::Case;
-use crate::agent::template::{holding, thing_of, walks_to};
+use crate::agent::template::{holding, promising, thing_of, walks_to};
 
 /// Something a rule points at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -70,6 +70,11 @@ const RULES: &[(&str, &str, Test)] = &[
         "BAD_EXPERT",
         "the expert's step was refused, changed nothing, or leaves a thing that the task names",
         Test::Find(poor_expert),
+    ),
+    (
+        "BAD_ALTERNATIVE",
+        "speaks of an action that leads to a thing that the task names, as the expert's does not",
+        Test::Find(as_good),
     ),
     ("DUPLICATED", "says the same sentence twice", Test::Find(twice)),
     (
@@ -217,6 +222,16 @@ fn poor_expert(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     if outcome == before.trim() || outcome == "Nothing happens." || leaves { vec![(0, 0)] } else { Vec::new() }
 }
 
+fn as_good(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let promising = seen.case.alternatives.iter().filter(|branch| promising(branch, seen.case));
+    promising
+        .filter_map(|branch| {
+            let action = branch.action.to_ascii_lowercase();
+            seen.text.find(&action).map(|at| (at, at + action.len()))
+        })
+        .collect()
+}
+
 fn twice(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let start = seen.text.as_ptr() as usize;
     let sentences: Vec<&str> = seen.text.split(['.', '!', '\n']).map(str::trim).filter(|s| s.len() > 20).collect();
@@ -297,6 +312,15 @@ mod tests {
         assert!(points(&leaving));
         leaving.state.task = "look at pen under the desklamp.".into();
         assert!(!points(&leaving), "the lamp stays where it is");
+        let mut blind = case();
+        (blind.action, blind.outcome) = ("go to bed 1".into(), "You arrive at bed 1. On it, you see nothing.".into());
+        blind.alternatives[0].observation = "You arrive at shelf 1. On it, you see a cup 4.".into();
+        let text = "To go to shelf 1 seems less likely. I go to bed 1.";
+        let found = suspicions(text, &blind);
+        let found = found.iter().find(|s| s.code == "BAD_ALTERNATIVE").unwrap();
+        assert_eq!(&text[found.span.0..found.span.1], "go to shelf 1");
+        blind.outcome = "You arrive at bed 1. On it, you see a cup 5.".into();
+        assert!(suspicions(text, &blind).iter().all(|s| s.code != "BAD_ALTERNATIVE"), "the expert's way is as good");
     }
 
     #[test]

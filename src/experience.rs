@@ -215,7 +215,7 @@ pub const REASONS: [(&str, &str); 9] = [
     ("MISSED_CONSTRAINT", "leaves out what the task demands"),
     ("GENERIC", "would fit any step; uses none of the evidence"),
     ("BAD_EXPERT", "the expert's step itself is poor"),
-    ("BAD_ALTERNATIVE", "an alternative is just as good, or not worth teaching against"),
+    ("BAD_ALTERNATIVE", "an alternative is as good, or not worth teaching against"),
 ];
 
 /// A generated reflection with its later versions and its standing.

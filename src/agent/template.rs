@@ -27,13 +27,14 @@ impl Reflector for Template {
         if let Some(held) = holding(&case.state) {
             text.push_str(&format!(" I hold {held}."));
         }
-        for other in distinct(&case.alternatives) {
+        let worse: Vec<&Branch> = case.alternatives.iter().filter(|other| !promising(other, case)).collect();
+        for other in distinct(&worse) {
             let sentence = match other.effect {
                 Effect::NoOp => pick(&["would change nothing here", "should leave everything as it is"]),
                 Effect::Error => pick(&["is not possible here", "should not work from this place"]),
                 Effect::SameAsExpert | Effect::EquallyGood => continue,
                 Effect::Ends if other.success => continue,
-                Effect::Changed | Effect::Ends => cost(other, &case.action),
+                Effect::Changed | Effect::Ends => cost(other, &case.action, &case.state),
             };
             // A bare command ("inventory", "help") is no verb that a sentence could be built on.
             let bare = !other.action.contains(' ') && other.action != "look";
@@ -68,23 +69,24 @@ pub(crate) fn holding(state: &State) -> Option<String> {
 }
 
 /// At most three alternatives, one for each verb: a list of every one would bury the decision.
-fn distinct(alternatives: &[Branch]) -> Vec<&Branch> {
+fn distinct<'a>(alternatives: &[&'a Branch]) -> Vec<&'a Branch> {
     let mut seen: Vec<&str> = Vec::new();
     let mut kept = Vec::new();
     for branch in alternatives {
         let verb = branch.action.split_whitespace().next().unwrap_or_default();
         if !seen.contains(&verb) && kept.len() < 3 {
             seen.push(verb);
-            kept.push(branch);
+            kept.push(*branch);
         }
     }
     kept
 }
 
 /// Why an alternative that changes the world is worse, as far as its kind tells.
-fn cost(other: &Branch, action: &str) -> String {
+fn cost(other: &Branch, action: &str, state: &State) -> String {
     let verb = |text: &str| text.split_whitespace().next().unwrap_or_default().to_string();
     match verb(&other.action).as_str() {
+        "walk" | "go" if looked_at(&other.action, state) => "would lead back to where I have looked already".into(),
         "walk" | "go" if verb(action) == verb(&other.action) => "seems a less likely place for what I need".into(),
         "walk" | "go" => "would take me away before I am done here".into(),
         "shut" | "close" => "would hide what I may still need".into(),
@@ -98,6 +100,11 @@ fn cost(other: &Branch, action: &str) -> String {
 /// Where an action walks to, if it does.
 pub(crate) fn walks_to(action: &str) -> Option<&str> {
     action.strip_prefix("go to ").or_else(|| action.strip_prefix("walk to "))
+}
+
+/// Whether the place that an action walks to was walked to before.
+fn looked_at(action: &str, state: &State) -> bool {
+    walks_to(action).is_some() && state.history.iter().any(|(before, _)| before == action)
 }
 
 /// A thing that the task names and that was last seen where a walk leads.
@@ -115,6 +122,19 @@ pub(crate) fn thing_of(task: &str, observation: &str, place: &str) -> Option<Str
     numbered.map(|pair| pair.join(" ")).find(|thing| thing != place)
 }
 
+/// Whether empty hands find there what the task names, which where the expert goes is not to be found. Read in ALFWorld:
+/// an expert that does not know better walks past it, and nothing true can be said against the other way.
+pub(crate) fn promising(other: &Branch, case: &Case) -> bool {
+    let thing = |action: &str, outcome: &str| {
+        let place = walks_to(action)?;
+        thing_of(&case.state.task, outcome, place).filter(|thing| !thing.contains("lamp"))
+    };
+    holding(&case.state).is_none()
+        && thing(&other.action, &other.observation).is_some()
+        && thing(&case.action, &case.outcome).is_none()
+        && seen_there(&case.action, &case.state).is_none()
+}
+
 /// What the action is for, in the anticipatory voice.
 fn purpose(action: &str, state: &State) -> String {
     let verb = action.split_whitespace().next().unwrap_or_default();
@@ -123,7 +143,8 @@ fn purpose(action: &str, state: &State) -> String {
     }
     let reason = match verb {
         "walk" | "go" if holding(state).is_some() => "since the next thing to do with it is done there",
-        "walk" | "go" => "since what I need is likely to be there",
+        "walk" | "go" if looked_at(action, state) => "since what I need may be there after all",
+        "walk" | "go" => "since I have not looked there yet",
         "open" => "to see what is inside",
         "grab" | "take" => "because the task needs it",
         "rinse" | "clean" | "warm" | "heat" | "chill" | "cool" => "because the task asks for that first",

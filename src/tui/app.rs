@@ -56,6 +56,8 @@ pub struct App {
     pub jobs: BTreeMap<Kind, Job>,
     /// What happened, the newest last.
     pub notices: VecDeque<Notice>,
+    /// How many of them were said on screens that a person has left; what failed stays in view.
+    pub heard: usize,
     /// Whether to leave.
     pub quit: bool,
     /// The thread that broke off, if one did.
@@ -87,6 +89,7 @@ impl App {
             data: data::State::default(),
             jobs: BTreeMap::new(),
             notices: VecDeque::new(),
+            heard: 0,
             quit: false,
             broken: None,
             unread: None,
@@ -114,11 +117,15 @@ impl App {
         }
         if self.notices.len() == 100 {
             self.notices.pop_front();
+            self.heard = self.heard.saturating_sub(1);
         }
         self.notices.push_back(notice);
     }
 
     fn show(&mut self, screen: Screen) -> Vec<Effect> {
+        if screen != self.screen {
+            self.heard = self.notices.len();
+        }
         self.screen = screen;
         match screen {
             Screen::Explore => Vec::new(),
@@ -275,6 +282,11 @@ impl App {
             Some(effects) => effects,
             None => self.keymap.lookup(self.screen, key).map_or_else(Vec::new, |act| self.act(act)),
         }
+    }
+
+    /// What is said in the line above the keys.
+    pub fn said(&self) -> Option<&Notice> {
+        self.notices.back().filter(|notice| notice.bad || self.notices.len() > self.heard)
     }
 
     /// Whether everything that the screen in front waits for is there.

@@ -54,7 +54,7 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }), area);
         return;
     }
-    let notice = u16::from(!app.notices.is_empty());
+    let notice = u16::from(app.said().is_some());
     let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(notice), Constraint::Length(1)];
     let [tabs, body, said, keys] = Layout::vertical(rows).areas(area);
     frame.render_widget(Paragraph::new(tab_line(app, tabs.width as usize)), tabs);
@@ -65,7 +65,7 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
         Screen::Replay => replay_view::draw(&app.replay, app.theme, frame, body),
         Screen::Data => data::draw(&app.data, app.theme, frame, body),
     }
-    if let Some(notice) = app.notices.back() {
+    if let Some(notice) = app.said() {
         let style = if notice.bad { app.theme.bad() } else { app.theme.good() };
         let mark = if notice.bad { "! " } else { "· " };
         let text = fit(&format!(" {mark}{}", clean(&notice.text).replace('\n', " ")), said.width as usize);

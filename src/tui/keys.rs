@@ -31,6 +31,8 @@ pub enum Act {
     Move(Direction),
     /// The other panel.
     NextPanel,
+    /// The panel in front alone.
+    Whole,
     /// Do the main thing with what is selected.
     Enter,
     /// Take alternative N (1–9), or show the outcome that N cites.
@@ -235,6 +237,7 @@ const EXPLORE: &[Row] = &[
         "states of demonstrations where the model is most wrong or most sure of something else",
     ),
     ("again", "ctrl-s", Act::Survey, "", "look for surprises anew, with the newest checkpoint"),
+    ("whole", "z", Act::Whole, "", "the panel in front alone on the screen, or beside the others again"),
     ("hide", "H", Act::Hide, "", "hide the advice of expert and model while you play, or show it"),
     ("expert", "e", Act::Expert, "expert", "who speaks: fair, planner, walkthrough, or you"),
     ("keep", "K", Act::Keep, "keep", "keep this episode as a demonstration"),

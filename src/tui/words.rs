@@ -44,6 +44,11 @@ pub fn raw(text: &str) -> Vec<String> {
     lines.into_iter().map(str::to_string).collect()
 }
 
+/// A text from outside as one line, its runs of blanks closed up.
+pub fn one_line(text: &str) -> String {
+    clean(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// A number with commas between thousands.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();

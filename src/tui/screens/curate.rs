@@ -219,7 +219,7 @@ impl State {
                 Vec::new()
             }
             Msg::Pointed(counts) => {
-                self.pointed = Some(counts);
+                self.pointed(counts);
                 Vec::new()
             }
             Msg::Show(id) => {

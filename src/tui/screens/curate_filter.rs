@@ -11,7 +11,8 @@ use crate::store::{Filter, Second};
 use crate::tui::effect::Effect;
 
 impl State {
-    /// The filters to choose from: kept ones, those that are always there, then one for each rule.
+    /// The filters to choose from: kept ones, those that are always there, then one for each rule, those first that point
+    /// at most.
     pub fn filters(&self) -> Vec<Filter> {
         let pending = || Filter::verdict(Some(Verdict::Pending));
         let always = [
@@ -24,8 +25,26 @@ impl State {
             Filter { second: Some(Second::Differs), ..Filter::default() },
             Filter::default(),
         ];
-        let by_rule = rules().map(|(code, _)| Filter { rule: Some(code.into()), ..pending() });
+        let mut codes: Vec<&str> = rules().map(|(code, _)| code).collect();
+        codes.sort_by_key(|code| std::cmp::Reverse(self.points_at(code)));
+        let by_rule = codes.into_iter().map(|code| Filter { rule: Some(code.into()), ..pending() });
         self.saved.iter().cloned().chain(always).chain(by_rule).collect()
+    }
+
+    /// How many pending reflections a rule points at, once that is counted.
+    pub fn points_at(&self, rule: &str) -> Option<usize> {
+        let counts = self.pointed.as_ref()?;
+        Some(counts.iter().find(|(code, _)| code == rule).map_or(0, |(_, count)| *count))
+    }
+
+    /// Takes in the counts; the cursor stays on its filter.
+    pub(super) fn pointed(&mut self, counts: Vec<(String, usize)>) {
+        let before = self.filters();
+        self.pointed = Some(counts);
+        if let Some(Mode::Filters(at)) = self.mode {
+            let found = before.get(at).and_then(|filter| self.filters().iter().position(|other| other == filter));
+            self.mode = Some(Mode::Filters(found.unwrap_or(at)));
+        }
     }
 
     /// A key while a filter is chosen.
@@ -70,11 +89,11 @@ pub fn filter_word(filter: &Filter) -> String {
     let mut words: Vec<String> = Vec::new();
     words.extend(filter.verdict.map(|verdict| verdict.word().to_string()));
     words.extend(filter.flagged.then(|| "flagged".to_string()));
-    words.extend(filter.suspected.then(|| "suspected by a rule".to_string()));
+    words.extend(filter.suspected.then(|| "suspected".to_string()));
     words.extend(filter.rule.clone());
     words.extend(filter.second.map(|second| {
         let text = match second {
-            Second::Blind => "second opinions, the first withheld",
+            Second::Blind => "second opinions, blind",
             Second::Differs => "second opinion differs",
         };
         text.to_string()

@@ -8,29 +8,31 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 
 use super::curate::{Mode, State};
 use super::curate_filter::filter_word;
-use crate::agent::Writer;
 use crate::agent::prompt::first_observation;
+use crate::agent::{Case, Writer};
 use crate::curation::Suspicion;
 use crate::experience::{REASONS, Reflection, Verdict};
+use crate::store::Filter;
 use crate::tui::theme::{Theme, centered, clean, fit};
-use crate::tui::words::{difference, input_line};
+use crate::tui::words::{difference, input_line, one_line};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     heading(state, theme, frame, head);
     let Some(item) = state.current() else {
-        let empty = vec![
-            Line::default(),
-            Line::from("  No reflections under this filter."),
-            Line::from("  In Explore, c collects demonstrations, alternatives and reflections to review here."),
-            Line::from(if state.queue.standing[1] > 0 {
-                "  What is approved is trained on: F3, t, reflection."
-            } else {
-                ""
-            }),
-            Line::from("  f changes the filter, / the words searched for, u takes back the latest act."),
-        ];
+        let [pending, approved, _] = state.queue.standing;
+        let elsewhere = state.filter != Filter::verdict(Some(Verdict::Pending));
+        let mut empty = vec![Line::default(), Line::from(format!("  No reflections: {}.", filter_word(&state.filter)))];
+        empty.push(match pending {
+            0 => "  In Explore, c collects demonstrations, alternatives and reflections to review here.".into(),
+            _ if elsewhere => format!("  {pending} are pending: F, then Enter, lists them.").into(),
+            _ => "  reading…".into(),
+        });
+        if approved > 0 {
+            empty.push("  What is approved is trained on: F3, t, reflection.".into());
+        }
+        empty.push("  f changes the filter, / the words searched for, u takes back the latest act.".into());
         frame.render_widget(Paragraph::new(empty).wrap(Wrap { trim: false }), body);
         draw_mode(state, theme, frame, body);
         return;
@@ -156,12 +158,8 @@ fn draw_filters(state: &State, at: usize, theme: Theme, frame: &mut Frame<'_>, b
     let mut lines: Vec<Line<'_>> = Vec::new();
     for (i, filter) in filters.iter().enumerate().skip(from).take(rows) {
         let kept = if i < state.saved.len() { theme.glyph("⚑", "!") } else { " " };
-        let counted = filter.rule.as_ref().filter(|_| i >= state.saved.len()).map(|code| match &state.pointed {
-            None => "…".to_string(),
-            Some(counts) => {
-                counts.iter().find(|(known, _)| known == code).map_or("0".into(), |(_, count)| count.to_string())
-            }
-        });
+        let counted = filter.rule.as_ref().filter(|_| i >= state.saved.len());
+        let counted = counted.map(|code| state.points_at(code).map_or("…".into(), |count| count.to_string()));
         let style = if i == at { theme.selected() } else { Style::new() };
         let name = fit(&clean(&filter_word(filter)), 58);
         lines.push(Line::from(vec![
@@ -180,52 +178,88 @@ fn draw_filters(state: &State, at: usize, theme: Theme, frame: &mut Frame<'_>, b
 fn draw_state(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let block = theme.panel("State");
     let inner = block.inner(area);
-    let mut lines = Vec::new();
+    let case = match state.evidence_of(item) {
+        None => Err(Line::styled("…", theme.dim())),
+        Some(evidence) => evidence
+            .case
+            .as_ref()
+            .map(|case| (evidence, case))
+            .ok_or_else(|| Line::styled("its executed alternatives are no longer in the store", theme.bad())),
+    };
+    let (evidence, case) = match case {
+        Ok(found) => found,
+        Err(line) => return frame.render_widget(Paragraph::new(line).block(block), area),
+    };
+    let mut lines = vec![Line::styled(clean(&case.state.task), theme.strong())];
+    let about = format!("{} · step {} · {} steps before", evidence.kind, item.t, case.state.history.len());
+    lines.push(Line::styled(clean(&about), theme.dim()));
+    if let Some((action, _)) = case.state.history.last() {
+        lines.push(Line::styled(format!("> {}", clean(action)), theme.dim()));
+    }
+    let now = case.state.history.last().map_or(&case.state.observation, |(_, observation)| observation);
+    // As the model reads it: without the engine's banner and the line that repeats the task.
+    let now = first_observation(now, &case.state.task);
+    lines.extend(clean(&now).lines().map(|line| Line::from(line.to_string())));
+    let told = lines.len();
+    lines.push(Line::default());
     let mut jump = None;
-    match state.evidence_of(item) {
-        None => lines.push(Line::styled("…", theme.dim())),
-        Some(evidence) => match &evidence.case {
-            None => lines.push(Line::styled("its executed alternatives are no longer in the store", theme.bad())),
-            Some(case) => {
-                lines.push(Line::styled(clean(&case.state.task), theme.strong()));
-                let about = format!("{} · step {} · {} steps before", evidence.kind, item.t, case.state.history.len());
-                lines.push(Line::styled(clean(&about), theme.dim()));
-                if let Some((action, _)) = case.state.history.last() {
-                    lines.push(Line::styled(format!("> {}", clean(action)), theme.dim()));
-                }
-                let now = case.state.history.last().map_or(&case.state.observation, |(_, observation)| observation);
-                // As the model reads it: without the engine's banner and the line that repeats the task.
-                let now = first_observation(now, &case.state.task);
-                lines.extend(clean(&now).lines().map(|line| Line::from(line.to_string())));
-                lines.push(Line::default());
-                let mut tried = |mark: &str, action: &str, observation: &str, tag: &str, style: Style| {
-                    lines.push(Line::from(vec![
-                        Span::styled(format!("{mark} "), theme.key()),
-                        Span::styled(clean(action), style.add_modifier(Modifier::BOLD)),
-                        Span::styled(format!("  {tag}"), theme.dim()),
-                    ]));
-                    lines.push(Line::from(format!("  → {}", clean(observation.trim()).replace('\n', " "))));
-                    lines.len()
-                };
-                tried("E", &case.action, &case.outcome, "", theme.good());
-                for (i, branch) in case.alternatives.iter().enumerate() {
-                    let here = state.outcome == Some(i + 1);
-                    let style = if here { theme.selected() } else { Style::new() };
-                    let end = tried(&(i + 1).to_string(), &branch.action, &branch.observation, branch.effect.word(), style);
-                    jump = if here { Some(end) } else { jump };
-                }
-            }
-        },
+    for (i, tried) in tried(case, state.outcome, theme).into_iter().enumerate() {
+        lines.extend(tried);
+        jump = if i > 0 && state.outcome == Some(i) { Some(lines.len()) } else { jump };
+    }
+    let rows = |lines: &[Line<'_>]| {
+        Paragraph::new(lines.to_vec()).wrap(Wrap { trim: false }).line_count(inner.width).min(usize::from(u16::MAX)) as u16
+    };
+    let all = rows(&lines);
+    if all > inner.height && jump.is_none() && state.scroll == 0 && !state.evidence {
+        frame.render_widget(block, area);
+        return draw_abridged(&lines[..told], tried(case, None, theme), theme, frame, inner);
     }
     // A jump brings the outcome's last line into view.
-    let wanted = jump.map(|end| {
-        let above = Paragraph::new(lines[..end].to_vec()).wrap(Wrap { trim: false }).line_count(inner.width);
-        (above as u16).saturating_sub(inner.height)
+    let wanted = jump.map_or(state.scroll, |end| rows(&lines[..end]).saturating_sub(inner.height));
+    let scroll = wanted.min(all.saturating_sub(inner.height));
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block).scroll((scroll, 0)), area);
+}
+
+/// What was executed, the expert's action first: two lines each.
+fn tried<'a>(case: &Case, outcome: Option<usize>, theme: Theme) -> Vec<[Line<'a>; 2]> {
+    let two = |mark: String, action: &str, observation: &str, tag: &str, style: Style| {
+        let head = vec![
+            Span::styled(format!("{mark} "), theme.key()),
+            Span::styled(clean(action), style.add_modifier(Modifier::BOLD)),
+            Span::styled(if tag.is_empty() { String::new() } else { format!("  {tag}") }, theme.dim()),
+        ];
+        [Line::from(head), Line::from(format!("  → {}", one_line(observation)))]
+    };
+    let expert = two("E".into(), &case.action, &case.outcome, "", theme.good());
+    let others = case.alternatives.iter().enumerate().map(|(i, branch)| {
+        let style = if outcome == Some(i + 1) { theme.selected() } else { Style::new() };
+        two((i + 1).to_string(), &branch.action, &branch.observation, branch.effect.word(), style)
     });
-    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
-    let last = (text.line_count(inner.width) as u16).saturating_sub(inner.height);
-    let scroll = wanted.unwrap_or(state.scroll).min(last);
-    frame.render_widget(text.block(block).scroll((scroll, 0)), area);
+    std::iter::once(expert).chain(others).collect()
+}
+
+/// Where not everything fits, every outcome stays in view on a line of its own (the expert's whole, if it can be), and
+/// the text before them gives way.
+fn draw_abridged<'a>(told: &[Line<'a>], tried: Vec<[Line<'a>; 2]>, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let one = |[head, outcome]: [Line<'a>; 2]| Line::from([head.spans, outcome.spans].concat());
+    let text = Paragraph::new(told.to_vec()).wrap(Wrap { trim: false });
+    let (told, below) = (text.line_count(area.width) as u16, tried.len() as u16);
+    let mut tried = tried.into_iter().map(one);
+    let expert = Paragraph::new(tried.next().unwrap_or_default()).wrap(Wrap { trim: false });
+    let room = area.height.saturating_sub(told + below);
+    let first = (expert.line_count(area.width) as u16).min(1 + room);
+    let rows = [Constraint::Min(0), Constraint::Length(first), Constraint::Length(below.saturating_sub(1))];
+    let [top, middle, bottom] = Layout::vertical(rows).areas(area);
+    frame.render_widget(text, top);
+    frame.render_widget(expert, middle);
+    frame.render_widget(Paragraph::new(tried.collect::<Vec<_>>()), bottom);
+    if told > top.height && top.height > 0 {
+        let more = " … Tab ";
+        let width = (more.chars().count() as u16).min(top.width);
+        let at = Rect { x: top.right() - width, y: top.bottom() - 1, width, height: 1 };
+        frame.render_widget(Line::styled(more, theme.dim()), at);
+    }
 }
 
 fn draw_reflection(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::explore_panels::Panel;
 use super::explore_view::as_given;
-use super::moved;
 use crate::agent::choosing::Choosing;
 use crate::agent::likeliest;
 use crate::experience;
 use crate::explore::{HUMAN, Outcome, View};
 use crate::surprise::Surprise;
 use crate::tui::effect::{Effect, JobCmd, Look, WorldCmd};
-use crate::tui::keys::{Act, Direction};
+use crate::tui::keys::Act;
 use crate::tui::words::fuzzy;
 
 /// Alternatives that `s` adds.
@@ -42,18 +42,6 @@ pub enum Msg {
     WentOn(usize, String, String),
     /// States of demonstrations, the most surprising first.
     Surprises(Vec<Surprise>),
-}
-
-/// The panels, where not all fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub enum Panel {
-    /// Observation and admissible actions.
-    #[default]
-    Now,
-    /// Expert and alternatives.
-    WhatIf,
-    /// The tree.
-    Trunk,
 }
 
 /// What is being typed over the screen.
@@ -94,6 +82,8 @@ pub struct State {
     pub selected: usize,
     /// The panel in front.
     pub panel: Panel,
+    /// Whether that panel takes the whole screen.
+    pub whole: bool,
     /// What is being typed.
     pub typing: Option<Typing>,
     /// Whether the advice of expert and model is hidden.
@@ -220,7 +210,7 @@ impl State {
     }
 
     /// The actions of the what-ifs, the expert's first.
-    fn what_ifs(&self) -> Vec<String> {
+    pub(super) fn what_ifs(&self) -> Vec<String> {
         let expert = self.view.iter().filter_map(|view| view.expert.as_ref()).map(|(_, advice)| advice.action.clone());
         expert.chain(self.chosen.iter().map(|(action, _)| action.clone())).collect()
     }
@@ -386,9 +376,7 @@ impl State {
                 self.typing = Some(Typing::Sampling(0));
                 Vec::new()
             }
-            Act::Raw => {
-                vec![Effect::Show("Now and What if, as JSON strings".into(), as_given(self))]
-            }
+            Act::Raw => vec![Effect::Show("Now and What if, as JSON strings".into(), as_given(self))],
             Act::Prompt => {
                 let Some(view) = &self.view else { return Vec::new() };
                 vec![Effect::Prompt(Box::new(view.state.clone()), self.what_ifs())]
@@ -410,11 +398,11 @@ impl State {
             Act::Previous => world(WorldCmd::Task(-1)),
             Act::Filter => world(WorldCmd::NextSplit),
             Act::NextPanel => {
-                self.panel = match self.panel {
-                    Panel::Now => Panel::WhatIf,
-                    Panel::WhatIf => Panel::Trunk,
-                    Panel::Trunk => Panel::Now,
-                };
+                self.panel = self.panel.next();
+                Vec::new()
+            }
+            Act::Whole => {
+                self.whole = !self.whole;
                 Vec::new()
             }
             Act::Move(direction) => {
@@ -422,29 +410,6 @@ impl State {
                 Vec::new()
             }
             _ => Vec::new(),
-        }
-    }
-
-    /// The action under the cursor, and whose it is.
-    fn taken(&self) -> Option<(String, String)> {
-        if self.panel != Panel::WhatIf {
-            return self.listed("").get(self.selected).map(|(_, action)| ((*action).to_string(), HUMAN.into()));
-        }
-        let action = self.what_ifs().into_iter().nth(self.cell)?;
-        let proposed = self.chosen.iter().find(|(known, _)| *known == action).map(|(_, source)| source.clone());
-        let expert = self.view.as_ref().and_then(|view| view.expert.as_ref()).map(|(name, _)| name.clone());
-        Some((action, proposed.or(expert).unwrap_or_else(|| HUMAN.into())))
-    }
-
-    /// Moves what the panel in front lists; pages scroll the what-ifs.
-    fn move_cursor(&mut self, direction: Direction) {
-        match direction {
-            Direction::PageDown => (self.scroll, self.follow) = (self.scroll.saturating_add(8).min(4000), false),
-            Direction::PageUp => (self.scroll, self.follow) = (self.scroll.saturating_sub(8), false),
-            direction if self.panel == Panel::WhatIf => {
-                (self.cell, self.follow) = (moved(self.cell, self.what_ifs().len(), direction), true);
-            }
-            direction => self.selected = moved(self.selected, self.listed("").len(), direction),
         }
     }
 }

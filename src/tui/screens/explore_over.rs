@@ -29,7 +29,9 @@ pub fn draw(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, are
 
 fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let Some(view) = &state.view else { return };
-    let area = centered(area, 70, 14);
+    // Below the middle, so that the observation can be read meanwhile.
+    let below = Rect { y: area.y + area.height * 42 / 100, height: area.height - area.height * 42 / 100, ..area };
+    let area = if below.height >= 8 { centered(below, 70, 14) } else { centered(area, 70, 14) };
     frame.render_widget(Clear, area);
     let block = theme.panel("Action · ⏎ send · Tab complete · Esc leave");
     let inner = block.inner(area);
@@ -45,6 +47,10 @@ fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, a
         input,
     );
     draw_admissible(state, view, theme, frame, list, text);
+    if !text.is_empty() && state.listed(text).is_empty() && list.height > 1 {
+        let hint = Line::styled("nothing admissible fits; it would be sent as it stands", theme.warn());
+        frame.render_widget(hint, Rect { y: list.y + 1, height: 1, ..list });
+    }
 }
 
 fn draw_sampling(choosing: &Choosing, at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

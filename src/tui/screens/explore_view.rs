@@ -7,14 +7,15 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::explore::{Panel, State};
+use super::explore::State;
+use super::explore_cells::{Brevity, Cell};
 use super::explore_over;
+use super::explore_panels::Panel;
 use crate::agent::choosing::{Choosing, Proposer};
 use crate::env::Silence;
-use crate::experience::{Effect, word_f1};
-use crate::explore::{Outcome, View};
+use crate::explore::View;
 use crate::tui::theme::{Theme, clean, fit};
-use crate::tui::words::{difference, percent, raw};
+use crate::tui::words::{percent, raw};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -24,13 +25,13 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     };
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     frame.render_widget(Paragraph::new(heading(state, view, theme, head.width as usize)), head);
-    if area.width >= 110 {
+    if area.width >= 110 && !state.whole {
         let columns = [Constraint::Percentage(24), Constraint::Percentage(34), Constraint::Percentage(42)];
         let [left, middle, right] = Layout::horizontal(columns).areas(body);
         draw_trunk(view, state.panel, theme, frame, left);
         draw_now(state, view, theme, frame, middle);
         draw_what_if(state, view, theme, frame, right);
-    } else if area.width >= 60 && area.height >= 16 && state.panel == Panel::Now {
+    } else if area.width >= 60 && area.height >= 16 && state.panel == Panel::Now && !state.whole {
         let [top, bottom] = Layout::vertical([Constraint::Percentage(42), Constraint::Percentage(58)]).areas(body);
         draw_now(state, view, theme, frame, top);
         draw_what_if(state, view, theme, frame, bottom);
@@ -148,6 +149,12 @@ fn draw_now(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, are
     let hidden = wanted.saturating_sub(top.height);
     let first = if view.depth == 0 { 0 } else { hidden };
     frame.render_widget(text.scroll((first, 0)), top);
+    if hidden > 0 && top.height > 0 && !state.whole {
+        let more = " … z ";
+        let width = (more.chars().count() as u16).min(top.width);
+        let at = Rect { x: top.right() - width, y: if first == 0 { top.bottom() - 1 } else { top.y }, width, height: 1 };
+        frame.render_widget(Line::styled(more, theme.dim()), at);
+    }
     draw_admissible(state, view, theme, frame, bottom, "");
 }
 
@@ -199,7 +206,13 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
         lines.push(Line::styled("a types an action, t takes the selected one, K keeps a solved episode.", theme.dim()));
     } else {
         let width = inner.width as usize;
-        expert_lines(state, view, theme, width, &mut lines);
+        let full = if state.panel == Panel::WhatIf { state.cell } else { 0 };
+        let brevity = Brevity::of(state.chosen.len() + 1, inner.height as usize);
+        let how = |at: usize| if at == full { Brevity::Full } else { brevity };
+        // Where there is room for one line each, there is none between them.
+        let close = |lines: &mut Vec<Line<'_>>| _ = lines.pop_if(|line| brevity == Brevity::One && line.width() == 0);
+        expert_lines(state, view, how(0), theme, width, &mut lines);
+        close(&mut lines);
         if view.expert_outcome.is_some() {
             starts.push(lines.len());
         }
@@ -207,7 +220,9 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
         for (i, (action, source)) in state.chosen.iter().enumerate() {
             let outcome = state.outcomes.iter().find(|outcome| outcome.action == *action);
             let prediction = state.predictions.get(i + offset).map(String::as_str);
-            cell(state, view, &(i + 1).to_string(), action, source, outcome, prediction, theme, width, &mut lines);
+            let cell = Cell { mark: &(i + 1).to_string(), action, source, outcome, prediction };
+            cell.lines((state, view), how(i + offset), theme, width, &mut lines);
+            close(&mut lines);
             starts.push(lines.len());
         }
         if state.chosen.is_empty() {
@@ -230,7 +245,7 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
     let hidden = rows.saturating_sub(inner.height).saturating_sub(scroll);
     frame.render_widget(text.block(block).scroll((scroll, 0)), area);
     if hidden > 0 && area.width > 30 {
-        let more = format!(" {hidden} more lines · PgDn ");
+        let more = format!(" {hidden} more line{} · PgDn ", if hidden == 1 { "" } else { "s" });
         let at = Rect {
             x: area.right() - 2 - more.chars().count() as u16,
             y: area.bottom() - 1,
@@ -241,7 +256,7 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
     }
 }
 
-fn expert_lines(state: &State, view: &View, theme: Theme, width: usize, lines: &mut Vec<Line<'_>>) {
+fn expert_lines(state: &State, view: &View, brevity: Brevity, theme: Theme, width: usize, lines: &mut Vec<Line<'_>>) {
     let Some(outcome) = &view.expert_outcome else {
         let text = match &view.silence {
             None => "E  you are the expert; e lets another speak".to_string(),
@@ -255,93 +270,7 @@ fn expert_lines(state: &State, view: &View, theme: Theme, width: usize, lines: &
         lines.push(Line::styled(text, theme.warn()));
     }
     let prediction = state.predictions.first().map(String::as_str);
-    cell(state, view, "E", &outcome.action, &outcome.source, Some(outcome), prediction, theme, width, lines);
-}
-
-/// How far the goal is after an action.
-fn from_there(outcome: &Outcome) -> String {
-    match outcome.steps_left {
-        Some(left) => format!("{left} step{} to the goal from there", if left == 1 { "" } else { "s" }),
-        None => "no way to the goal known from there".into(),
-    }
-}
-
-/// One what-if: who, how likely, what was predicted, what really happens, and how far the two agree.
-#[expect(clippy::too_many_arguments, reason = "a cell is drawn from exactly these")]
-fn cell(
-    state: &State,
-    view: &View,
-    mark: &str,
-    action: &str,
-    source: &str,
-    outcome: Option<&Outcome>,
-    prediction: Option<&str>,
-    theme: Theme,
-    width: usize,
-    lines: &mut Vec<Line<'_>>,
-) {
-    let share = view.admissible.iter().position(|a| a == action).and_then(|i| state.shares.as_ref()?.get(i).copied());
-    let share = share.map_or("p    …  ".to_string(), |share| format!("p {}", percent(share)));
-    let right = format!("{share}  {source}");
-    let room = width.saturating_sub(right.chars().count() + 4);
-    let style = if mark == "E" { theme.good() } else { Style::new() };
-    lines.push(Line::from(vec![
-        Span::styled(format!("{mark}  "), theme.key()),
-        Span::styled(format!("{:room$} ", fit(&clean(action), room)), style.add_modifier(Modifier::BOLD)),
-        Span::styled(right, theme.dim()),
-    ]));
-    let label = |text: &'static str| Span::styled(text, theme.dim());
-    let predicted = prediction.map(clean).unwrap_or_default();
-    let Some(outcome) = outcome else {
-        lines.push(Line::from(vec![label("   predicted "), Span::raw(predicted)]));
-        lines.push(Line::styled("   actual    …", theme.dim()));
-        lines.push(Line::default());
-        return;
-    };
-    let actual = clean(outcome.observation.trim());
-    let tag = match (outcome.effect, outcome.success) {
-        (_, true) => "solves the task".to_string(),
-        (Effect::NoOp, _) => "no-op: the state did not change".into(),
-        (Effect::Error, _) => "refused by the environment".into(),
-        (Effect::SameAsExpert, _) => "same state as the expert's".into(),
-        (Effect::Ends, _) => "ends the episode".into(),
-        (Effect::EquallyGood, _) => {
-            let expert = view.expert_outcome.as_ref().and_then(|expert| expert.steps_left);
-            let better = expert.is_some_and(|expert| outcome.steps_left.is_some_and(|left| left < expert));
-            let how = if better { "better than the expert's" } else { "equally good" };
-            format!("{how}: {}", from_there(outcome))
-        }
-        (Effect::Changed, _) => from_there(outcome),
-    };
-    let known = state.predicted && prediction.is_some();
-    if known && predicted.trim() == actual {
-        lines.push(Line::from(vec![label("   predicted "), Span::raw(predicted)]));
-        lines.push(Line::from(vec![label("   actual    "), Span::styled("= identical", theme.good())]));
-    } else if known {
-        let score = format!("  {:.0} % of words right", 100.0 * word_f1(&predicted, &actual));
-        let (left, right) = difference(&beginning(&predicted), &beginning(&actual), theme);
-        lines.push(Line::from([vec![label("   predicted ")], left].concat()));
-        lines.push(Line::from([vec![label("   actual    ")], right, vec![Span::styled(score, theme.warn())]].concat()));
-    } else {
-        let waiting = if predicted.is_empty() { "…".to_string() } else { predicted };
-        let actual = beginning(&actual);
-        lines.push(Line::from(vec![label("   predicted "), Span::raw(waiting)]));
-        lines.push(Line::from(vec![label("   actual    "), Span::raw(actual)]));
-    }
-    if let Some(how) = state.went_on.get(action) {
-        lines.push(Line::styled(format!("   {}", clean(how)), theme.key()));
-    }
-    if !tag.is_empty() {
-        lines.push(Line::styled(format!("   {tag}"), if outcome.success { theme.good() } else { theme.dim() }));
-    }
-    lines.push(Line::default());
-}
-
-/// Longer texts are shown up to this many words; taking the step shows them whole.
-const SHOWN_WORDS: usize = 48;
-
-/// The first words of a long text.
-fn beginning(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    if words.len() > SHOWN_WORDS { format!("{} …", words[..SHOWN_WORDS].join(" ")) } else { text.to_string() }
+    let (action, source) = (&outcome.action, &outcome.source);
+    let cell = Cell { mark: "E", action, source, outcome: Some(outcome), prediction };
+    cell.lines((state, view), brevity, theme, width, lines);
 }

@@ -9,7 +9,7 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use super::replay::{Looked, State};
 use crate::store::Listing;
 use crate::tui::theme::{Theme, centered, clean, fit, ratio};
-use crate::tui::words::input_line;
+use crate::tui::words::{input_line, one_line};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -143,7 +143,7 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
                 Span::styled(clean(&branch.action), Style::new().add_modifier(Modifier::BOLD)),
                 Span::styled(format!("  {} · {}", branch.source, branch.effect.word()), theme.dim()),
             ]));
-            lines.push(Line::from(format!("  → {}", clean(branch.observation.trim()).replace('\n', " "))));
+            lines.push(Line::from(format!("  → {}", one_line(&branch.observation))));
         }
     }
     let marked = state.marked.as_ref().map_or("State".to_string(), |other| format!("State · d compares with {}", other.id));

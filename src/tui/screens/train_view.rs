@@ -12,7 +12,7 @@ use crate::experience::wilson;
 use crate::store::RunStatus;
 use crate::tui::chart::{self, Curve};
 use crate::tui::theme::{Theme, centered, clean, fit};
-use crate::tui::words::input_line;
+use crate::tui::words::{grouped, input_line};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -180,7 +180,11 @@ fn draw_form(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             let data = &forecast.data;
             lines.push(Line::from(format!(
                 " on {} demonstrations, {} alternatives, {} reflections: {} tokens in {} trees",
-                data.demonstrations, data.branches, data.reflections, data.tokens, data.trees
+                grouped(data.demonstrations as u64),
+                grouped(data.branches as u64),
+                grouped(data.reflections as u64),
+                grouped(data.tokens as u64),
+                grouped(data.trees as u64)
             )));
             let cost = match forecast.speed {
                 Some(speed) if speed > 0.0 => {
@@ -188,7 +192,7 @@ fn draw_form(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
                 }
                 _ => ", the time is known once a run was measured here".into(),
             };
-            lines.push(Line::from(format!(" {} tokens of training{cost}", forecast.tokens)));
+            lines.push(Line::from(format!(" {} tokens of training{cost}", grouped(forecast.tokens))));
             lines.push(Line::from(format!(" {}", forecast.memory)));
         }
     }

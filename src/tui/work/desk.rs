@@ -210,7 +210,9 @@ fn statistics(store: &Store) -> Result<Vec<String>> {
     lines.extend([String::new(), "Why rejected".to_string()]);
     lines.extend(s.reasons.iter().map(|(code, count)| format!("  {code:<28} {count:>4}")));
     let (rules, of) = pointed(store)?;
-    lines.extend([String::new(), format!("What rules point at, of the first {of} pending (none is dropped)")]);
+    if of > 0 {
+        lines.extend([String::new(), format!("What rules point at, of the first {of} pending (none is dropped)")]);
+    }
     lines.extend(rules.iter().map(|(code, count)| format!("  {code:<28} {count:>4}")));
     Ok(lines)
 }

@@ -1,0 +1,154 @@
+//! Explore, one what-if: who would do what, how likely that is, what was predicted, and what really happens.
+
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::explore::State;
+use crate::experience::{Effect, word_f1};
+use crate::explore::{Outcome, View};
+use crate::tui::theme::{Theme, clean, fit};
+use crate::tui::words::{difference, one_line, percent};
+
+/// How much of a what-if is shown: all of the one under the cursor, of the others what there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Brevity {
+    /// Everything.
+    Full,
+    /// Two lines: what comes of it on the second.
+    Two,
+    /// One line.
+    One,
+}
+
+/// Lines that a what-if takes in full, mostly.
+const FULL: usize = 7;
+
+impl Brevity {
+    /// What `count` what-ifs can show in so many lines. It does not depend on their texts, so that nothing moves when
+    /// these arrive.
+    pub(super) fn of(count: usize, height: usize) -> Self {
+        match height.saturating_sub(FULL) / count.saturating_sub(1).max(1) {
+            FULL.. => Self::Full,
+            2.. => Self::Two,
+            _ if count < 2 => Self::Full,
+            _ => Self::One,
+        }
+    }
+}
+
+/// A what-if.
+pub(super) struct Cell<'a> {
+    pub(super) mark: &'a str,
+    pub(super) action: &'a str,
+    pub(super) source: &'a str,
+    pub(super) outcome: Option<&'a Outcome>,
+    pub(super) prediction: Option<&'a str>,
+}
+
+/// How far the goal is after an action.
+fn from_there(outcome: &Outcome) -> String {
+    match outcome.steps_left {
+        Some(left) => format!("{left} step{} to the goal from there", if left == 1 { "" } else { "s" }),
+        None => "no way to the goal known from there".into(),
+    }
+}
+
+/// What came of an action, in a few words.
+fn tag(view: &View, outcome: &Outcome) -> String {
+    match (outcome.effect, outcome.success) {
+        (_, true) => "solves the task".to_string(),
+        (Effect::NoOp, _) => "no-op: the state did not change".into(),
+        (Effect::Error, _) => "refused by the environment".into(),
+        (Effect::SameAsExpert, _) => "same state as the expert's".into(),
+        (Effect::Ends, _) => "ends the episode".into(),
+        (Effect::EquallyGood, _) => {
+            let expert = view.expert_outcome.as_ref().and_then(|expert| expert.steps_left);
+            let better = expert.is_some_and(|expert| outcome.steps_left.is_some_and(|left| left < expert));
+            let how = if better { "better than the expert's" } else { "equally good" };
+            format!("{how}: {}", from_there(outcome))
+        }
+        (Effect::Changed, _) => from_there(outcome),
+    }
+}
+
+impl Cell<'_> {
+    /// Writes it.
+    pub(super) fn lines<'a>(
+        &self,
+        (state, view): (&State, &View),
+        brevity: Brevity,
+        theme: Theme,
+        width: usize,
+        lines: &mut Vec<Line<'a>>,
+    ) {
+        let share = view.admissible.iter().position(|a| a == self.action);
+        let share = share.and_then(|i| state.shares.as_ref()?.get(i).copied());
+        let share = share.map_or("p    …  ".to_string(), |share| format!("p {}", percent(share)));
+        let predicted = self.prediction.map(clean).unwrap_or_default();
+        let actual = self.outcome.map(|outcome| clean(outcome.observation.trim())).unwrap_or_default();
+        let known = state.predicted && self.prediction.is_some() && self.outcome.is_some();
+        let right = known.then(|| word_f1(&predicted, &actual));
+        let end = match (brevity, right) {
+            (Brevity::Full, _) | (_, None) => format!("{share}  {}", self.source),
+            (_, Some(right)) => format!("{:>3.0} % right  {share}  {}", 100.0 * right, self.source),
+        };
+        let room = width.saturating_sub(end.chars().count() + 4);
+        let style = if self.mark == "E" { theme.good() } else { Style::new() };
+        lines.push(Line::from(vec![
+            Span::styled(format!("{}  ", self.mark), theme.key()),
+            Span::styled(format!("{:room$} ", fit(&clean(self.action), room)), style.add_modifier(Modifier::BOLD)),
+            Span::styled(end, theme.dim()),
+        ]));
+        match (brevity, self.outcome) {
+            (Brevity::One, _) => {}
+            (Brevity::Two, outcome) => {
+                let text =
+                    outcome.map_or("…".into(), |outcome| format!("{} · {}", tag(view, outcome), one_line(&actual)));
+                lines.push(Line::styled(fit(&format!("   {}", text), width), theme.dim()));
+            }
+            (Brevity::Full, None) => {
+                lines.push(Line::from(vec![Span::styled("   predicted ", theme.dim()), Span::raw(predicted)]));
+                lines.extend([Line::styled("   actual    …", theme.dim()), Line::default()]);
+            }
+            (Brevity::Full, Some(outcome)) => {
+                contrast(predicted, &actual, right, theme, lines);
+                if let Some(how) = state.went_on.get(self.action) {
+                    lines.push(Line::styled(format!("   {}", clean(how)), theme.key()));
+                }
+                let style = if outcome.success { theme.good() } else { theme.dim() };
+                lines.extend([Line::styled(format!("   {}", tag(view, outcome)), style), Line::default()]);
+            }
+        }
+    }
+}
+
+/// What was predicted over what really happened, with what is only in one of them marked.
+fn contrast(predicted: String, actual: &str, right: Option<f64>, theme: Theme, lines: &mut Vec<Line<'_>>) {
+    let label = |text: &'static str| Span::styled(text, theme.dim());
+    match right {
+        Some(_) if predicted.trim() == actual => {
+            lines.push(Line::from(vec![label("   predicted "), Span::raw(predicted)]));
+            lines.push(Line::from(vec![label("   actual    "), Span::styled("= identical", theme.good())]));
+        }
+        Some(right) => {
+            let score = format!("  {:.0} % of words right", 100.0 * right);
+            let (left, right) = difference(&beginning(&predicted), &beginning(actual), theme);
+            lines.push(Line::from([vec![label("   predicted ")], left].concat()));
+            lines.push(Line::from([vec![label("   actual    ")], right, vec![Span::styled(score, theme.warn())]].concat()));
+        }
+        None => {
+            let waiting = if predicted.is_empty() { "…".to_string() } else { predicted };
+            lines.push(Line::from(vec![label("   predicted "), Span::raw(waiting)]));
+            lines.push(Line::from(vec![label("   actual    "), Span::raw(beginning(actual))]));
+        }
+    }
+}
+
+/// Longer texts are shown up to this many words; taking the step shows them whole.
+const SHOWN_WORDS: usize = 48;
+
+/// The first words of a long text.
+fn beginning(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.len() > SHOWN_WORDS { format!("{} …", words[..SHOWN_WORDS].join(" ")) } else { text.to_string() }
+}
