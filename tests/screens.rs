@@ -127,7 +127,7 @@ fn help_pages_list_every_key_and_popups_fit() {
     for screen in Screen::ALL {
         app.screen = screen;
         app.update(Msg::Key(KeyEvent::from(KeyCode::Char('?'))));
-        let page = drawn(&app, 100, 60);
+        let page = drawn(&app, 100, 80);
         for entry in app.keymap.of(screen) {
             let words: String = entry.binding.long.chars().take(50).collect();
             assert!(page.contains(&words), "{screen:?}: {words}");

@@ -121,7 +121,7 @@ impl Popup {
         match self {
             Self::Help(at) => {
                 let title = format!("{} · j k scroll · any other key leaves", app.screen.word());
-                scrolled(&title, help(&app.keymap, app.screen, theme), *at, (84, 56), theme, frame, body);
+                scrolled(&title, help(&app.keymap, app.screen, theme), *at, (84, 80), theme, frame, body);
             }
             Self::Text(title, lines, at) => {
                 let lines = lines.iter().map(|line| Line::from(clean(line))).collect();

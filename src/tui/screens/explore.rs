@@ -61,6 +61,7 @@ pub enum Typing {
 
 /// The screen's state.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing a person sees switched on or off")]
 pub struct State {
     /// The node, once the world has answered.
     pub view: Option<View>,

@@ -73,13 +73,13 @@ fn tag(view: &View, outcome: &Outcome) -> String {
 
 impl Cell<'_> {
     /// Writes it.
-    pub(super) fn lines<'a>(
+    pub(super) fn lines(
         &self,
         (state, view): (&State, &View),
         brevity: Brevity,
         theme: Theme,
         width: usize,
-        lines: &mut Vec<Line<'a>>,
+        lines: &mut Vec<Line<'_>>,
     ) {
         let share = view.admissible.iter().position(|a| a == self.action);
         let share = share.and_then(|i| state.shares.as_ref()?.get(i).copied());
