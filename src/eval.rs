@@ -10,7 +10,7 @@ use crate::env::Suite;
 use crate::error::Result;
 use crate::experience::{Purpose, wilson, word_f1};
 use crate::rng::Rng;
-use crate::store::{EvalRow, Store};
+use crate::store::{EvalRow, Prediction, Store};
 
 /// How to play.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,6 +81,7 @@ pub fn evaluate(
     for (i, task) in tasks.iter().enumerate() {
         let mut opened = suite.open(&task.id)?;
         let mut rng = Rng::stream(scope.seed, &task.id);
+        let mut foreseen = Vec::new();
         let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Evaluation, &checkpoint, scope.seed);
         while trajectory.steps.len() < opened.limit && !opened.env.turn().done {
             control.checkpoint()?;
@@ -104,11 +105,16 @@ pub fn evaluate(
                 predictions += 1;
                 exact += u64::from(predicted.trim() == actual.trim());
                 f1 += word_f1(&predicted, actual);
+                foreseen.push(Prediction { trajectory: 0, t, action, model: checkpoint.clone(), text: predicted });
             }
         }
         successes += u64::from(trajectory.success());
         steps += trajectory.steps.len();
         let id = store.add_trajectory(&trajectory)?;
+        for prediction in &mut foreseen {
+            prediction.trajectory = id;
+        }
+        store.add_predictions(&foreseen)?;
         let game = Game {
             task_id: task.id.clone(),
             kind: task.kind.clone(),

@@ -8,7 +8,7 @@ use crate::agent::{Policy, WorldModel, likeliest, shares};
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::experience::word_f1;
-use crate::store::Store;
+use crate::store::{Prediction, Store};
 
 /// A state of a demonstration as a model sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,9 +34,10 @@ impl Surprise {
     }
 }
 
-/// The states of up to `games` demonstrations of a suite and split, the most surprising first.
+/// The states of up to `games` demonstrations of a suite and split, the most surprising first. The predictions are
+/// stored.
 pub fn surprises(
-    store: &Store,
+    store: &mut Store,
     (suite, split): (&str, &str),
     games: usize,
     agent: &mut LocalAgent,
@@ -53,11 +54,15 @@ pub fn surprises(
     let mut found = Vec::new();
     for (i, demo) in demos.iter().enumerate() {
         let trajectory = store.trajectory(demo.id)?;
+        let mut foreseen = Vec::new();
         for (t, step) in trajectory.steps.iter().enumerate() {
             control.checkpoint()?;
             let state = trajectory.state(t);
             let predicted = agent.predict(&state, std::slice::from_ref(&step.action), &mut |_, _| true)?;
-            let right = word_f1(predicted.first().map_or("", String::as_str), &step.observation);
+            let text = predicted.into_iter().next().unwrap_or_default();
+            let right = word_f1(&text, &step.observation);
+            let (action, model) = (step.action.clone(), agent.model().source.clone());
+            foreseen.push(Prediction { trajectory: demo.id, t, action, model, text });
             let listed = trajectory.admissible_at(t);
             let shares = shares(&agent.score(&state, listed)?);
             let other = likeliest(&shares).filter(|best| listed[*best] != step.action);
@@ -70,6 +75,7 @@ pub fn surprises(
                 right,
             });
         }
+        store.add_predictions(&foreseen)?;
         report(meter.at(i as u64 + 1));
     }
     found.sort_by(|a, b| b.size().total_cmp(&a.size()).then(a.trajectory.cmp(&b.trajectory)).then(a.t.cmp(&b.t)));

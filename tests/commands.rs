@@ -55,6 +55,11 @@ fn the_whole_loop_runs_headless_and_keeps_its_json_keys() {
     let rate = summary["successes"].as_f64().unwrap() / 3.0;
     assert!(low <= rate && rate <= high && low >= 0.0 && high <= 1.0);
     assert!(summary["predictions"].as_u64().unwrap() > 0);
+    let played = rows.iter().find(|row| row["trajectory"].is_i64()).unwrap();
+    let stored = &json(dir, &["data", "show", &played["trajectory"].to_string()])[0];
+    let expected = stored["predictions"].as_array().unwrap();
+    assert_eq!(expected.len() as u64, played["steps"].as_u64().unwrap(), "one for each action taken");
+    assert!(expected.iter().all(|p| p["text"].as_str().is_some_and(|text| !text.is_empty())));
     let again = json(dir, &["eval", "--split", "unseen", "--games", "3", "--seed", "5", "--predict"]);
     let won = |rows: &[Value]| rows.iter().map(|row| (row["task_id"].clone(), row["steps"].clone())).collect::<Vec<_>>();
     assert_eq!(won(&rows), won(&again), "a seed repeats an evaluation");

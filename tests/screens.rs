@@ -12,7 +12,7 @@ use foretaste::experience::Verdict;
 use foretaste::explore::Session;
 use foretaste::formats::Extent;
 use foretaste::rng::Rng;
-use foretaste::store::{Filter, Listing, MetricPoint, Near, Place, RunStatus, Store};
+use foretaste::store::{Filter, Listing, MetricPoint, Near, Place, Prediction, RunStatus, Store};
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
 use foretaste::tui::effect::{DeskCmd, Effect, Kind, Notice, Screen, WorldCmd};
@@ -63,11 +63,18 @@ fn app(caps: Caps) -> App {
     app.update(Msg::Train(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], vec![])));
     app.update(Msg::Train(train::Msg::Curve(run, "loss".into(), points)));
     app.update(Msg::Train(train::Msg::About(run, vec!["loss".into(), "rate".into()], vec![])));
+    let foreseen = vec![Prediction {
+        trajectory: trajectory.id,
+        t: 0,
+        action: branches[0].action.clone(),
+        model: "embedded".into(),
+        text: "You reach the shelf 1. It holds a vase 1.".into(),
+    }];
     app.update(Msg::Replay(replay::Msg::List(
         Listing::default(),
         store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
     )));
-    app.update(Msg::Replay(replay::Msg::Opened(Box::new(trajectory), branches)));
+    app.update(Msg::Replay(replay::Msg::Opened(Box::new(trajectory), branches, foreseen)));
     app.update(Msg::Data(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
     app.data.root = "DATA".into();
     app.update(Msg::Data(data::Msg::Origins(store.origins().unwrap())));

@@ -33,7 +33,7 @@ enum DataCommand {
         #[arg(long, value_name = "WORDS", default_value = "")]
         find: String,
     },
-    /// A trajectory with its alternatives
+    /// A trajectory with its alternatives, and what models expected of its actions
     Show {
         /// Its number
         id: i64,
@@ -128,7 +128,8 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         }),
         DataCommand::Show { id } => {
             let trajectory = store.trajectory(id)?;
-            rows(vec![json!({"trajectory": trajectory, "branches": store.branches(id)?})])
+            let (branches, predictions) = (store.branches(id)?, store.predictions(id)?);
+            rows(vec![json!({"trajectory": trajectory, "branches": branches, "predictions": predictions})])
         }
         DataCommand::Audit { limit } => rows(store.audit(limit)?.iter().map(value).collect()),
         DataCommand::Statistics => {

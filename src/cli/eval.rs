@@ -70,7 +70,8 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     }
     if let Some(most) = args.surprise {
         let which = (suite.name(), args.split.as_str());
-        let found = surprises(&store, which, args.games, &mut agent, &control, &mut |progress| live.progress(&progress))?;
+        let found =
+            surprises(&mut store, which, args.games, &mut agent, &control, &mut |progress| live.progress(&progress))?;
         for s in found.iter().take(most) {
             out.line(&json!(s), || {
                 let instead =

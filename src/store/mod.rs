@@ -7,6 +7,7 @@
 mod decisions;
 mod exchange;
 mod listing;
+mod predictions;
 mod queue;
 mod runs;
 mod trajectories;
@@ -14,6 +15,7 @@ mod trajectories;
 pub use decisions::{AuditRow, Decision, Undone};
 pub use exchange::{Intake, Record, Reflected};
 pub use listing::{Listing, Near, Page, TrajectorySummary};
+pub use predictions::Prediction;
 pub use queue::{Agreement, Filter, Place, Queue, Second, Statistics};
 pub use runs::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
 pub use trajectories::{Counts, NewReflection};

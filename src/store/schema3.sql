@@ -14,3 +14,9 @@ UPDATE reflections SET verdict = coalesce(
 CREATE INDEX reflections_by_verdict ON reflections (verdict, trajectory);
 CREATE INDEX trajectories_listed ON trajectories
     (deleted, id, purpose, success, length, suite, split, kind, task, actor, task_id);
+-- What a model expected of an action before it was executed.
+CREATE TABLE predictions (
+    trajectory INTEGER NOT NULL REFERENCES trajectories (id), t INTEGER NOT NULL,
+    action TEXT NOT NULL, model TEXT NOT NULL, text TEXT NOT NULL, created_ms INTEGER NOT NULL,
+    PRIMARY KEY (trajectory, t, action, model)
+) WITHOUT ROWID;

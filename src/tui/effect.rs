@@ -127,8 +127,8 @@ pub enum WorldCmd {
     Execute(usize, Vec<(String, String)>),
     /// Let the next expert speak.
     NextExpert,
-    /// Keep the episode as a demonstration, with the alternatives that were executed in these states.
-    Keep(Vec<(State, Vec<Outcome>)>),
+    /// Keep the episode as a demonstration, with what was tried on the way.
+    Keep(Box<Tried>),
     /// Let the policy play on from what these actions of a node lead to.
     GoOn(usize, Vec<String>),
     /// Let the expert do so.
@@ -137,6 +137,17 @@ pub enum WorldCmd {
     Reflect(Vec<Outcome>),
     /// Go to step `t` of a stored trajectory, verified.
     BranchOff(i64, usize),
+}
+
+/// What was tried in the states of a task.
+#[derive(Debug, Clone, Default)]
+pub struct Tried {
+    /// States, and the alternatives executed there.
+    pub outcomes: Vec<(State, Vec<Outcome>)>,
+    /// States, and what was expected of actions there.
+    pub foreseen: Vec<(State, Vec<(String, String)>)>,
+    /// Whose expectations they are.
+    pub model: String,
 }
 
 /// What is to be thought about a state.

@@ -151,13 +151,13 @@ fn draw_trajectories(state: &State, theme: Theme, frame: &mut Frame<'_>, area: R
         let Some(row) = row else { return Line::styled(theme.glyph("…", "..."), theme.dim()) };
         let end = if row.success { "won" } else { "not won" };
         let text = format!(
-            "{:>5} {:<13} {:>2} steps {end:<7} {} / {} · {} · {}",
+            "{:>5} {:<13} {:>2} steps {end:<7} {} · {} / {} · {}",
             row.id,
             row.purpose.word(),
             row.length,
+            clean(&row.task),
             row.suite,
             row.split,
-            clean(&row.task),
             clean(&row.actor)
         );
         let line = Line::from(fit(&text, inner.width as usize));

@@ -201,7 +201,7 @@ pub(super) fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rec
 }
 
 fn megabytes(bytes: u64) -> String {
-    if bytes < 100_000 { format!("{:.1} KB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
+    if bytes < 1_000_000 { format!("{:.1} KB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
 }
 
 fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> {

@@ -9,7 +9,7 @@ use crate::agent::likeliest;
 use crate::experience;
 use crate::explore::{HUMAN, Outcome, View};
 use crate::surprise::Surprise;
-use crate::tui::effect::{Effect, JobCmd, Look, WorldCmd};
+use crate::tui::effect::{Effect, JobCmd, Look, Tried, WorldCmd};
 use crate::tui::keys::Act;
 use crate::tui::words::fuzzy;
 
@@ -121,6 +121,8 @@ struct Known {
     chosen: Vec<(String, String)>,
     outcomes: Vec<Outcome>,
     predictions: Vec<String>,
+    /// The same by action.
+    foreseen: Vec<(String, String)>,
     went_on: HashMap<String, String>,
     /// Whether the policy's likeliest action is the expert's, where there is one.
     agrees: Option<bool>,
@@ -173,6 +175,7 @@ impl State {
             chosen: self.chosen.clone(),
             outcomes: self.outcomes.clone(),
             predictions: self.predictions.clone(),
+            foreseen: self.what_ifs().into_iter().zip(self.predictions.iter().cloned()).collect(),
             went_on: self.went_on.clone(),
             agrees: self.agrees(view),
         };
@@ -359,8 +362,9 @@ impl State {
                 self.look()
             }
             Act::Keep => {
-                let tried = self.tried.iter().map(|(state, outcomes)| (state.clone(), outcomes.clone()));
-                world(WorldCmd::Keep(tried.collect()))
+                let outcomes = self.tried.iter().map(|(state, outcomes)| (state.clone(), outcomes.clone())).collect();
+                let foreseen = self.known.iter().map(|(state, known)| (state.clone(), known.foreseen.clone())).collect();
+                world(WorldCmd::Keep(Box::new(Tried { outcomes, foreseen, model: self.model.clone() })))
             }
             Act::Reflect => world(WorldCmd::Reflect(self.outcomes.clone())),
             Act::GoOn | Act::ExpertGoesOn => {

@@ -62,13 +62,31 @@ fn tag(view: &View, outcome: &Outcome) -> String {
         (Effect::SameAsExpert, _) => "same state as the expert's".into(),
         (Effect::Ends, _) => "ends the episode".into(),
         (Effect::EquallyGood, _) => {
-            let expert = view.expert_outcome.as_ref().and_then(|expert| expert.steps_left);
-            let better = expert.is_some_and(|expert| outcome.steps_left.is_some_and(|left| left < expert));
-            let how = if better { "better than the expert's" } else { "equally good" };
+            let how = if better(view, outcome) { "better than the expert's" } else { "equally good" };
             format!("{how}: {}", from_there(outcome))
         }
         (Effect::Changed, _) => from_there(outcome),
     }
+}
+
+/// The same in a word, where it is something that stands out.
+fn word(view: &View, outcome: &Outcome) -> &'static str {
+    match (outcome.effect, outcome.success) {
+        (_, true) => "solves",
+        (Effect::NoOp, _) => "no-op",
+        (Effect::Error, _) => "refused",
+        (Effect::SameAsExpert, _) => "same",
+        (Effect::Ends, _) => "ends",
+        (Effect::EquallyGood, _) if better(view, outcome) => "better",
+        (Effect::EquallyGood, _) => "as good",
+        (Effect::Changed, _) => "",
+    }
+}
+
+/// Whether the goal is nearer from there than from where the expert's action leads.
+fn better(view: &View, outcome: &Outcome) -> bool {
+    let expert = view.expert_outcome.as_ref().and_then(|expert| expert.steps_left);
+    expert.is_some_and(|expert| outcome.steps_left.is_some_and(|left| left < expert))
 }
 
 impl Cell<'_> {
@@ -90,7 +108,11 @@ impl Cell<'_> {
         let right = known.then(|| word_f1(&predicted, &actual));
         let end = match (brevity, right) {
             (Brevity::Full, _) | (_, None) => format!("{share}  {}", self.source),
-            (_, Some(right)) => format!("{:>3.0} % right  {share}  {}", 100.0 * right, self.source),
+            (Brevity::Two, Some(right)) => format!("{:>3.0} % right  {share}  {}", 100.0 * right, self.source),
+            (Brevity::One, Some(right)) => {
+                let word = self.outcome.map_or("", |outcome| word(view, outcome));
+                format!("{word:<8}{:>3.0} % right  {share}  {}", 100.0 * right, self.source)
+            }
         };
         let room = width.saturating_sub(end.chars().count() + 4);
         let style = if self.mark == "E" { theme.good() } else { Style::new() };
@@ -104,7 +126,7 @@ impl Cell<'_> {
             (Brevity::Two, outcome) => {
                 let text =
                     outcome.map_or("…".into(), |outcome| format!("{} · {}", tag(view, outcome), one_line(&actual)));
-                lines.push(Line::styled(fit(&format!("   {}", text), width), theme.dim()));
+                lines.push(Line::styled(fit(&format!("   {text}"), width), theme.dim()));
             }
             (Brevity::Full, None) => {
                 lines.push(Line::from(vec![Span::styled("   predicted ", theme.dim()), Span::raw(predicted)]));

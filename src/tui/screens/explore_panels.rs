@@ -19,6 +19,7 @@ pub enum Panel {
 
 impl Panel {
     /// The one that Tab goes to.
+    #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::Now => Self::WhatIf,

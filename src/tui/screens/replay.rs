@@ -4,8 +4,8 @@ use crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use crate::experience::{Branch, Effect as Did, Purpose, Trajectory};
-use crate::store::{Listing, Near, Page, TrajectorySummary};
+use crate::experience::{Branch, Effect as Did, Purpose, Trajectory, word_f1};
+use crate::store::{Listing, Near, Page, Prediction, TrajectorySummary};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
 use crate::tui::window::Window;
@@ -16,8 +16,8 @@ use crate::tui::words::raw;
 pub enum Msg {
     /// A part of a list of trajectories.
     List(Listing, Page<TrajectorySummary>),
-    /// One trajectory with its alternatives.
-    Opened(Box<Trajectory>, Vec<Branch>),
+    /// One trajectory with its alternatives, and what was expected of its actions.
+    Opened(Box<Trajectory>, Vec<Branch>, Vec<Prediction>),
 }
 
 /// The screen's state.
@@ -29,6 +29,8 @@ pub struct State {
     pub list: Window<TrajectorySummary>,
     /// The open trajectory and its alternatives.
     pub open: Option<(Box<Trajectory>, Vec<Branch>)>,
+    /// What was expected of its actions, where a model was asked.
+    pub foreseen: Vec<Prediction>,
     /// The state in front: 0 is the start.
     pub t: usize,
     /// Whether it plays.
@@ -103,6 +105,7 @@ impl State {
     fn list_by(&mut self, listing: Listing) -> Vec<Effect> {
         self.listing = listing;
         self.list.restart();
+        self.follow = true;
         vec![self.fetch(Near::Position(0))]
     }
 
@@ -115,17 +118,25 @@ impl State {
         (self.t, self.scroll) = (t.min(self.length()), 0);
     }
 
+    /// What was expected of an action in state `t` by the model that was asked last, and how right that was.
+    pub fn expected(&self, t: usize, action: &str, actual: &str) -> Option<(&Prediction, f64)> {
+        let asked = self.foreseen.iter().rev().find(|p| p.t == t && p.action == action)?;
+        Some((asked, word_f1(&asked.text, actual)))
+    }
+
     /// What stands out about state `t`; empty for most.
     pub fn mark(&self, t: usize) -> &'static str {
         let Some((trajectory, branches)) = &self.open else { return "" };
         let Some(step) = t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) else { return "" };
         let same = trajectory.observation_at(t - 1).trim() == step.observation.trim();
         let better = branches.iter().any(|b| b.t + 1 == t && (b.success || b.effect == Did::EquallyGood));
+        let wrong = self.expected(t - 1, &step.action, &step.observation).is_some_and(|(_, right)| right < 0.5);
         match () {
             () if step.success => "won",
             () if step.observation.trim() == "Nothing happens." => "refused",
             () if same => "no-op",
             () if better => "as good",
+            () if wrong => "not foreseen",
             () => "",
         }
     }
@@ -165,13 +176,13 @@ impl State {
                 return effects;
             }
             Msg::List(..) => {}
-            Msg::Opened(trajectory, branches) => {
+            Msg::Opened(trajectory, branches, foreseen) => {
                 // Another trajectory starts at its first step; the same one stays where it is.
                 if self.here().is_none_or(|(id, _)| id != trajectory.id) {
                     self.t = 0;
                 }
                 let wanted = self.wanted.take().filter(|(id, _)| *id == trajectory.id);
-                self.open = Some((trajectory, branches));
+                (self.open, self.foreseen) = (Some((trajectory, branches)), foreseen);
                 self.go(wanted.map_or(self.t, |(_, t)| t));
             }
         }

@@ -9,7 +9,7 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use super::replay::{Looked, State};
 use crate::store::Listing;
 use crate::tui::theme::{Theme, centered, clean, fit, ratio};
-use crate::tui::words::{input_line, one_line};
+use crate::tui::words::{difference, input_line, one_line};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -136,6 +136,14 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
                 Span::styled(format!("  {}", clean(&step.source)), theme.dim()),
             ]));
         }
+        let before = state.t.checked_sub(1).and_then(|before| Some((before, trajectory.steps.get(before)?)));
+        let asked = before.and_then(|(t, step)| state.expected(t, &step.action, &step.observation));
+        if let Some((asked, right)) = asked {
+            let (expected, _) = difference(&clean(&asked.text), &clean(trajectory.observation_at(state.t)), theme);
+            let head =
+                Span::styled(format!("{} expected ({:.0} % right): ", clean(&asked.model), 100.0 * right), theme.dim());
+            lines.push(Line::from([vec![head], expected].concat()));
+        }
         lines.extend(clean(trajectory.observation_at(state.t)).lines().map(|line| Line::from(line.to_string())));
         lines.push(Line::default());
         for branch in branches.iter().filter(|branch| branch.t == state.t) {
@@ -144,6 +152,10 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
                 Span::styled(format!("  {} · {}", branch.source, branch.effect.word()), theme.dim()),
             ]));
             lines.push(Line::from(format!("  → {}", one_line(&branch.observation))));
+            if let Some((asked, right)) = state.expected(branch.t, &branch.action, &branch.observation) {
+                let text = format!("  {} expected ({:.0} % right): {}", asked.model, 100.0 * right, one_line(&asked.text));
+                lines.push(Line::styled(text, theme.dim()));
+            }
         }
     }
     let marked = state.marked.as_ref().map_or("State".to_string(), |other| format!("State · d compares with {}", other.id));

@@ -101,7 +101,11 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
             mail.send(Msg::Data(data::Msg::Trajectories(page)));
         }
         DeskCmd::Trajectory(id) => {
-            mail.send(Msg::Replay(replay::Msg::Opened(Box::new(store.trajectory(id)?), store.branches(id)?)));
+            mail.send(Msg::Replay(replay::Msg::Opened(
+                Box::new(store.trajectory(id)?),
+                store.branches(id)?,
+                store.predictions(id)?,
+            )));
         }
         DeskCmd::Data => {
             mail.send(Msg::Data(data::Msg::Counts(store.counts()?, disk_use(store.root()))));

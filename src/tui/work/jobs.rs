@@ -87,11 +87,11 @@ impl Jobs {
             JobCmd::Survey(split) => {
                 let mail = self.mail.clone();
                 self.spawn(Kind::Survey, move |root, suite, control, tell| {
-                    let store = Store::open(root)?;
+                    let mut store = Store::open(root)?;
                     let model = checkpoint::load(&store, None)?;
                     let mut agent = LocalAgent::new(model, control.cancel.clone(), Priority::Background)?;
                     let report = &mut |progress| tell(JobMsg::Progress(progress));
-                    let mut found = surprises(&store, (suite.name(), &split), 40, &mut agent, control, report)?;
+                    let mut found = surprises(&mut store, (suite.name(), &split), 40, &mut agent, control, report)?;
                     let states = found.len();
                     found.truncate(200);
                     mail.send(Msg::Explore(explore::Msg::Surprises(found)));
@@ -224,7 +224,7 @@ fn export_all(root: &Path, orders: &[Order], control: &Control, tell: &mut dyn F
         let extent = export_file(&store, order, &folder.join(format!("{name}-{stamp}.jsonl")), control, report)?;
         written.push(format!("{name} {}", extent.lines));
     }
-    Ok(format!("wrote {} lines to {}", written.join(", "), folder.display()))
+    Ok(format!("in {}: {} lines", folder.display(), written.join(", ")))
 }
 
 /// A path in which `~` is the person's own folder.

@@ -10,8 +10,8 @@ use crate::env::{Suite, TaskRef};
 use crate::error::{Error, Result};
 use crate::experience::State;
 use crate::explore::{Outcome, Remembered, Session, branch, reflect};
-use crate::store::Store;
-use crate::tui::effect::{Notice, Screen, WorldCmd};
+use crate::store::{Prediction, Store};
+use crate::tui::effect::{Notice, Screen, Tried, WorldCmd};
 use crate::tui::msg::Msg;
 use crate::tui::screens::{curate, explore};
 
@@ -140,7 +140,7 @@ impl World {
                 return Ok(());
             }
             WorldCmd::Reflect(outcomes) => return self.reflect(&outcomes),
-            WorldCmd::Keep(tried) => return self.keep(&tried),
+            WorldCmd::Keep(tried) => return self.keep(*tried),
             WorldCmd::BranchOff(trajectory, t) => self.branch_off(trajectory, t)?,
         }
         self.remember()?;
@@ -201,17 +201,22 @@ impl World {
         Ok(())
     }
 
-    fn keep(&mut self, tried: &[(State, Vec<Outcome>)]) -> Result<()> {
+    fn keep(&mut self, tried: Tried) -> Result<()> {
         let trajectory = self.session()?.demonstration()?;
         let store = self.store()?;
         let id = store.add_trajectory(&trajectory)?;
         let mut branches = Vec::new();
-        for (state, outcomes) in tried {
-            let Some(t) = (0..trajectory.steps.len()).find(|t| trajectory.state(*t) == *state) else { continue };
+        let place = |state: &State| (0..trajectory.steps.len()).find(|t| trajectory.state(*t) == *state);
+        for (state, outcomes) in &tried.outcomes {
+            let Some(t) = place(state) else { continue };
             let others = outcomes.iter().filter(|o| trajectory.steps.get(t).is_some_and(|step| step.action != o.action));
             branches.extend(others.map(|outcome| branch(outcome, id, t)));
         }
         store.add_branches(&branches)?;
+        let foreseen = tried.foreseen.into_iter().filter_map(|(state, all)| Some((place(&state)?, all)));
+        let row = |t, (action, text)| Prediction { trajectory: id, t, action, model: tried.model.clone(), text };
+        let foreseen = foreseen.flat_map(|(t, all)| all.into_iter().map(move |one| (t, one))).map(|(t, one)| row(t, one));
+        store.add_predictions(&foreseen.collect::<Vec<_>>())?;
         self.kept = Some(self.session()?.at());
         let text = format!("kept as demonstration {id}: {} steps, {} alternatives", trajectory.steps.len(), branches.len());
         self.mail.send(Msg::Notice(Notice::info(text)));
