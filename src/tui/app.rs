@@ -10,26 +10,14 @@ use super::frame;
 use super::kept::Kept;
 use super::keymap::Keymap;
 use super::keys::Act;
-use super::msg::{JobMsg, Msg};
+use super::msg::Msg;
 use super::popups::{Choice, Popup};
 use super::screens::{curate, data, explore, replay, train};
 use super::theme::{Palette, Theme};
+use super::underway::Job;
 use crate::collect::Scope;
-use crate::control::Progress;
 use crate::curation;
-use crate::error::Error;
 use crate::experience::REASONS;
-
-/// A running job.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Job {
-    /// How far it is.
-    pub progress: Option<Progress>,
-    /// Whether it is paused.
-    pub paused: bool,
-    /// Whether it was asked to stop.
-    pub stopping: bool,
-}
 
 /// The interface.
 #[derive(Debug)]
@@ -137,7 +125,7 @@ impl App {
     }
 
     /// What the screens show of the store, read again.
-    fn refresh(&self) -> Vec<Effect> {
+    pub(super) fn refresh(&self) -> Vec<Effect> {
         let mut effects = vec![self.curate.reload(), Effect::Desk(DeskCmd::Run(RunCmd::List)), self.replay.refresh()];
         if self.screen == Screen::Data {
             effects.extend(self.data.refresh());
@@ -211,46 +199,6 @@ impl App {
         effects
     }
 
-    fn job(&mut self, kind: Kind, msg: JobMsg) -> Vec<Effect> {
-        match msg {
-            JobMsg::Started => {
-                self.jobs.insert(kind, Job::default());
-                Vec::new()
-            }
-            JobMsg::Progress(progress) => {
-                self.jobs.entry(kind).or_default().progress = Some(progress);
-                Vec::new()
-            }
-            JobMsg::Paused(paused) => {
-                self.jobs.entry(kind).or_default().paused = paused;
-                Vec::new()
-            }
-            JobMsg::Run(run) => {
-                self.train.follow(run);
-                vec![Effect::Desk(DeskCmd::Run(RunCmd::List))]
-            }
-            JobMsg::Saved(step) => {
-                self.say(Notice::info(format!("checkpoint saved at step {step}; it answers in Explore now")));
-                vec![Effect::LoadModel(None), Effect::Desk(DeskCmd::Run(RunCmd::List))]
-            }
-            JobMsg::Ended(result) => {
-                self.jobs.remove(&kind);
-                // Who stops a run does not want the next one to start.
-                let stopped = result.as_ref().is_err_and(Error::is_cancelled);
-                match result {
-                    Ok(text) => self.say(Notice::info(text)),
-                    Err(error) if error.is_cancelled() => {
-                        self.say(Notice::info(format!("{kind:?} stopped; nothing is lost")));
-                    }
-                    Err(error) => self.say(Notice::error(&error)),
-                }
-                let mut effects = self.refresh();
-                effects.extend((kind == Kind::Train && !stopped).then_some(Effect::Desk(DeskCmd::Run(RunCmd::Next))));
-                effects
-            }
-        }
-    }
-
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         match (&mut self.popup, self.screen) {
             (Some(Popup::Palette(input, _)), _) => {
@@ -305,6 +253,18 @@ impl App {
             (_, Screen::Replay) => self.replay.applies(act),
             (_, Screen::Data) => true,
         }
+    }
+
+    /// Whether keys go into something that is typed, chosen or read over the screen.
+    pub fn taken(&self) -> bool {
+        self.popup.is_some()
+            || match self.screen {
+                Screen::Explore => self.explore.typing.is_some(),
+                Screen::Curate => self.curate.mode.is_some(),
+                Screen::Train => self.train.form.is_some() || self.train.searching.is_some(),
+                Screen::Replay => self.replay.typed.is_some(),
+                Screen::Data => self.data.form.is_some(),
+            }
     }
 
     fn open(&mut self, popup: Popup) -> Vec<Effect> {

@@ -8,7 +8,8 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::app::App;
 use super::effect::{Kind, Screen};
 use super::screens::{curate_view, data, explore_view, replay_view, train_view};
-use super::theme::{Theme, clean, fit, ratio};
+use super::theme::{Theme, fit, ratio};
+use super::words::one_line;
 use crate::control::seconds;
 
 /// The smallest terminal that shows the screens.
@@ -54,8 +55,14 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }), area);
         return;
     }
-    let notice = u16::from(app.said().is_some());
-    let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(notice), Constraint::Length(1)];
+    // What was said is there to be read: up to three lines of it, the rest under its key.
+    let notice = app.said().map(|notice| {
+        let style = if notice.bad { app.theme.bad() } else { app.theme.good() };
+        let mark = if notice.bad { "!" } else { app.theme.glyph("·", "-") };
+        Paragraph::new(format!(" {mark} {}", one_line(&notice.text))).style(style).wrap(Wrap { trim: true })
+    });
+    let said = notice.as_ref().map_or(0, |text| text.line_count(area.width).min(3) as u16);
+    let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(said), Constraint::Length(1)];
     let [tabs, body, said, keys] = Layout::vertical(rows).areas(area);
     frame.render_widget(Paragraph::new(tab_line(app, tabs.width as usize)), tabs);
     match app.screen {
@@ -65,11 +72,8 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
         Screen::Replay => replay_view::draw(&app.replay, app.theme, frame, body),
         Screen::Data => data::draw(&app.data, app.theme, frame, body),
     }
-    if let Some(notice) = app.said() {
-        let style = if notice.bad { app.theme.bad() } else { app.theme.good() };
-        let mark = if notice.bad { "! " } else { "· " };
-        let text = fit(&format!(" {mark}{}", clean(&notice.text).replace('\n', " ")), said.width as usize);
-        frame.render_widget(Paragraph::new(text).style(style), said);
+    if let Some(notice) = notice {
+        frame.render_widget(notice, said);
     }
     frame.render_widget(Paragraph::new(key_line(app, keys.width as usize)), keys);
     if let Some(popup) = &app.popup {
@@ -133,6 +137,11 @@ fn key_line(app: &App, width: usize) -> Line<'static> {
     let jobs = jobs.join("  ");
     let mut room = width.saturating_sub(jobs.chars().count() + 10);
     let mut spans = vec![Span::raw(" ")];
+    if app.taken() {
+        spans.push(Span::styled("keys go to the box above  ", theme.dim()));
+        spans.push(Span::styled(fit(&jobs, width.saturating_sub(28)), theme.warn()));
+        return Line::from(spans);
+    }
     let own = app.keymap.entries.iter().filter(|e| e.binding.screen == Some(app.screen));
     for entry in own.filter(|e| !e.binding.short.is_empty() && app.applies(e.binding.act)) {
         let (key, word) = (entry.first(), entry.binding.short);
@@ -150,7 +159,7 @@ fn key_line(app: &App, width: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-fn job_cell(kind: Kind, job: &super::app::Job, theme: Theme, short: bool) -> String {
+fn job_cell(kind: Kind, job: &super::underway::Job, theme: Theme, short: bool) -> String {
     let Some(progress) = &job.progress else { return format!("{kind:?} starting") };
     let share = ratio(progress.done as f64, progress.total as f64);
     let state = if job.paused {

@@ -15,6 +15,7 @@ pub mod screens;
 pub mod settings;
 pub mod theme;
 pub mod thrifty;
+pub mod underway;
 pub mod window;
 pub mod words;
 pub mod work;

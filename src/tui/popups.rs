@@ -8,11 +8,12 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::app::{App, Job};
+use super::app::App;
 use super::effect::{JobCmd, Kind, Screen};
 use super::keymap::{Entry, Keymap};
 use super::keys::Act;
 use super::theme::{Theme, centered, clean, fit};
+use super::underway::Job;
 use super::words::{fuzzy, grouped, input_line};
 use crate::control::seconds;
 

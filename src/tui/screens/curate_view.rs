@@ -45,9 +45,10 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     } else if state.evidence && !editing {
         draw_state(state, item, theme, frame, body);
     } else {
-        // The text gets the lines it needs, the evidence the rest; Tab shows the evidence alone.
-        let text = Paragraph::new(clean(item.text())).wrap(Wrap { trim: false }).line_count(body.width.saturating_sub(2));
-        let wanted = if editing { body.height / 2 } else { text as u16 + 4 };
+        // The text and what rules say of it get the lines they need, the evidence the rest; Tab shows that alone.
+        let text = Paragraph::new(reflection_lines(state, item, theme)).wrap(Wrap { trim: false });
+        let text = text.line_count(body.width.saturating_sub(2)) as u16;
+        let wanted = if editing { body.height / 2 } else { text + 2 };
         let lower = wanted.clamp(5, (body.height * 2 / 3).max(5));
         let [top, bottom] = Layout::vertical([Constraint::Min(0), Constraint::Length(lower)]).areas(body);
         draw_state(state, item, theme, frame, top);
@@ -275,6 +276,12 @@ fn draw_reflection(state: &State, item: &Reflection, theme: Theme, frame: &mut F
     let draft = if item.draft.is_some() { " · draft on e" } else { "" };
     let versions = if item.written > 1 { format!(" · {} versions", item.written) } else { String::new() };
     let title = format!("{flag}Reflection {} · {}{versions}{draft} · {words} words", item.id, clean(&item.generator));
+    let text = Paragraph::new(reflection_lines(state, item, theme)).wrap(Wrap { trim: false });
+    frame.render_widget(text.block(theme.panel(&title)), area);
+}
+
+/// The text, or what changed in it, how it stands, and what rules point at.
+fn reflection_lines<'a>(state: &State, item: &Reflection, theme: Theme) -> Vec<Line<'a>> {
     let suspicions = state.evidence_of(item).map(|evidence| evidence.suspicions.as_slice()).unwrap_or_default();
     let mut lines = if let ([first, _], true) = (item.versions.as_slice(), state.difference) {
         let (old, new) = difference(&clean(first), &clean(item.text()), theme);
@@ -308,7 +315,7 @@ fn draw_reflection(state: &State, item: &Reflection, theme: Theme, frame: &mut F
     if item.versions.len() > 1 && !state.difference {
         lines.push(Line::styled("d shows what changed since it was generated", theme.dim()));
     }
-    frame.render_widget(Paragraph::new(lines).block(theme.panel(&title)).wrap(Wrap { trim: false }), area);
+    lines
 }
 
 /// The text, with what rules point at marked.
