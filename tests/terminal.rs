@@ -287,7 +287,7 @@ fn redo_flags_search_and_the_persons_own_editor() {
     term.press("m", "\u{2691}");
     term.press("/", "kind contains");
     term.keys("no such words\r");
-    term.shows("No reflections under this filter");
+    term.shows("No reflections: pending, with");
     term.press("/", "kind contains");
     term.keys("\x15\r");
     term.shows("1 of 23 pending");
@@ -311,6 +311,47 @@ fn redo_flags_search_and_the_persons_own_editor() {
 }
 
 #[test]
+fn trajectories_go_from_one_store_into_another_by_keys() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for what in ["demos", "branches", "reflections"] {
+        json(from.path(), &["collect", what, "--games", "3"]);
+    }
+    let mut term = Terminal::open(from.path(), (100, 30));
+    term.shows("TASK");
+    term.press(F5, "3 with");
+    term.press("e", "3 new files");
+    term.press("jjj ", "4 new files");
+    term.press("\r", "trajectories 3");
+    term.press("J", "nothing runs here now");
+    term.keys("qq");
+    assert_eq!(term.ended(), (0, true));
+    let files: Vec<_> = std::fs::read_dir(from.path().join("exports")).unwrap().flatten().map(|f| f.path()).collect();
+    let names = |file: &std::path::PathBuf| file.file_name().unwrap().to_string_lossy().to_string();
+    let file = files.iter().find(|file| names(file).starts_with("trajectories")).unwrap();
+
+    let mut term = Terminal::open(to.path(), (100, 30));
+    term.shows("TASK");
+    term.press(F5, "Trajectories · 0 of 0");
+    term.press("i", "Enter reads it");
+    term.keys(&format!("{}/exports/tr", from.path().display()));
+    term.press("\t", "jsonl");
+    term.press("\r", "3 new trajectories");
+    term.press("\r", "took in 3 trajectories");
+    term.press("i", "Enter reads it");
+    term.keys(&format!("{}\r", file.display()));
+    term.shows("3 are there already");
+    term.keys("\x1b"); // with a letter close behind it, it would be Alt
+    std::thread::sleep(Duration::from_millis(200));
+    term.keys("q");
+    assert_eq!(term.ended(), (0, true));
+    let counts = |dir: &std::path::Path| json(dir, &["data", "list"])[0].clone();
+    let (mut a, mut b) = (counts(from.path()), counts(to.path()));
+    // Walking about in Explore is kept too, in each.
+    (a["explorations"], b["explorations"]) = (0.into(), 0.into());
+    assert_eq!(a, b);
+}
+
+#[test]
 fn ten_thousand_random_keys_do_not_stop_the_real_program() {
     let dir = tempfile::tempdir().unwrap();
     for what in ["demos", "branches", "reflections"] {
@@ -320,7 +361,7 @@ fn ten_thousand_random_keys_do_not_stop_the_real_program() {
     term.shows("TASK");
     let mut rng = foretaste::rng::Rng::new(11);
     // Not q and b (leaving), t, c, v (long work), Ctrl-Z, Ctrl-C.
-    let keys: Vec<&str> = "aeExsmuofd/nNi1234567jklhgG[]{}?:!TyYRPSHK<>\r\t 0+=-"
+    let keys: Vec<&str> = "aeExsmuofd/nNi1234567jklhgG[]{}?:!TyYRPSHK<>zBDFJXO\r\t 0+=-"
         .split("")
         .filter(|key| !key.is_empty())
         .chain(["\x1b", "\x12", "\x13", "\x7f", F1, F2, F3, F4, F5, "\x1b[A", "\x1b[B", "\x1b[200~paste \u{65e5}\x1b[201~"])
