@@ -7,6 +7,10 @@ use serde::Serialize;
 
 use crate::agent::Case;
 use crate::agent::template::{holding, promising, thing_of, walks_to};
+use crate::collect::case_at;
+use crate::error::Result;
+use crate::experience::{Reflection, Trajectory};
+use crate::store::Store;
 
 /// Something a rule points at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -98,6 +102,25 @@ struct Seen<'a> {
     /// What the executed actions led to.
     outcomes: String,
     case: &'a Case,
+}
+
+/// What a reflection is judged by.
+#[derive(Debug)]
+pub struct Judged {
+    /// The trajectory that it is about a state of.
+    pub trajectory: Trajectory,
+    /// State, expert's action and executed alternatives; none where they are no longer in the store.
+    pub case: Option<Case>,
+    /// What the rules point at in the text that stands.
+    pub suspicions: Vec<Suspicion>,
+}
+
+/// Reads it from the store.
+pub fn judged(store: &Store, reflection: &Reflection) -> Result<Judged> {
+    let trajectory = store.trajectory(reflection.trajectory)?;
+    let case = case_at(&trajectory, &store.branches(reflection.trajectory)?, reflection.t);
+    let suspicions = case.as_ref().map(|case| suspicions(reflection.text(), case)).unwrap_or_default();
+    Ok(Judged { trajectory, case, suspicions })
 }
 
 /// Everything that the rules point at in a text about a case.

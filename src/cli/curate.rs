@@ -6,8 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::Common;
-use crate::collect::case_at;
-use crate::curation::suspicions;
+use crate::curation::judged;
 use crate::error::{Error, Result};
 use crate::experience::REASONS;
 use crate::store::{Decision, Filter, Place, Store, Undone};
@@ -126,9 +125,7 @@ fn undo(common: &Common, turned: Option<Undone>, did: &str) -> Result<()> {
 
 fn suspect(common: &Common, store: &Store) -> Result<()> {
     for item in store.queue(&Filter::default(), Place::Start, usize::MAX >> 1)?.items {
-        let trajectory = store.trajectory(item.trajectory)?;
-        let Some(case) = case_at(&trajectory, &store.branches(item.trajectory)?, item.t) else { continue };
-        let found = suspicions(item.text(), &case);
+        let found = judged(store, &item)?.suspicions;
         if !found.is_empty() {
             let codes: Vec<&str> = found.iter().map(|s| s.code).collect();
             common.out().line(&json!({"reflection": item.id, "verdict": item.verdict, "suspicions": found}), || {

@@ -6,9 +6,8 @@ use std::path::Path;
 
 use crate::agent::local::LocalAgent;
 use crate::agent::{Policy, WorldModel, shares};
-use crate::collect::case_at;
 use crate::control::Cancel;
-use crate::curation::suspicions;
+use crate::curation::{Judged, judged};
 use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::experience::{REASONS, Verdict};
@@ -181,8 +180,7 @@ impl Plain<'_> {
                 println!("No more reflections to decide on.");
                 return Ok(());
             };
-            let trajectory = self.store.trajectory(item.trajectory)?;
-            let case = case_at(&trajectory, &self.store.branches(item.trajectory)?, item.t);
+            let Judged { trajectory, case, suspicions } = judged(&self.store, item)?;
             println!("Reflection {}, {} pending. Task: {}", item.id, queue.standing[0], clean(&trajectory.task));
             println!("Before: {}", clean(trajectory.observation_at(item.t).trim()));
             if let Some(case) = &case {
@@ -190,9 +188,9 @@ impl Plain<'_> {
                 for b in &case.alternatives {
                     println!("Alternative: {}, which led to: {}", clean(&b.action), clean(b.observation.trim()));
                 }
-                for s in suspicions(item.text(), case) {
-                    println!("Rule {}: {}.", s.code, s.why);
-                }
+            }
+            for s in suspicions {
+                println!("Rule {}: {}.", s.code, s.why);
             }
             println!("Text: {}", clean(item.text()));
             let Some(line) = ask("curate> ")? else { return Ok(()) };

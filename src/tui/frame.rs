@@ -7,7 +7,7 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use super::app::App;
 use super::effect::{Kind, Screen};
-use super::screens::{curate_view, data, explore_view, replay_view, train_view};
+use super::screens::{curate, data, explore, replay, train};
 use super::theme::{Theme, fit, ratio};
 use super::words::one_line;
 use crate::control::seconds;
@@ -66,10 +66,10 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
     let [tabs, body, said, keys] = Layout::vertical(rows).areas(area);
     frame.render_widget(Paragraph::new(tab_line(app, tabs.width as usize)), tabs);
     match app.screen {
-        Screen::Explore => explore_view::draw(&app.explore, app.theme, frame, body),
-        Screen::Curate => curate_view::draw(&app.curate, app.theme, frame, body),
-        Screen::Train => train_view::draw(&app.train, app.theme, frame, body),
-        Screen::Replay => replay_view::draw(&app.replay, app.theme, frame, body),
+        Screen::Explore => explore::view::draw(&app.explore, app.theme, frame, body),
+        Screen::Curate => curate::view::draw(&app.curate, app.theme, frame, body),
+        Screen::Train => train::view::draw(&app.train, app.theme, frame, body),
+        Screen::Replay => replay::view::draw(&app.replay, app.theme, frame, body),
         Screen::Data => data::draw(&app.data, app.theme, frame, body),
     }
     if let Some(notice) = notice {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::app::App;
 use super::chart::Lens;
 use super::effect::{DeskCmd, Effect, Screen};
-use super::screens::explore_panels::Panel;
+use super::screens::explore::panels::Panel;
 use super::theme::Palette;
 use crate::agent::choosing::Choosing;
 use crate::store::{Filter, Listing};

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::commands::Operators;
 use super::facts::{FactSet, Object, arg, pack};
 use super::grammar::Grammar;
-use super::pddl::{Clause, Domain, MAX_ARITY, Pred, Problem, Term, Type};
+use super::pddl::{Clause, Domain, MAX_ARITY, Pred, Term, Type};
+use super::problem::Problem;
 use crate::error::{Error, Result};
 
 /// Larger files are refused before they are read: real games are about 85 KB.

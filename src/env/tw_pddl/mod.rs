@@ -17,6 +17,7 @@ pub mod plan;
 #[cfg(test)]
 mod print;
 pub mod prior;
+pub mod problem;
 mod roles;
 pub mod seen;
 pub mod sexpr;

@@ -99,26 +99,13 @@ pub struct Effect {
     pub atom: Atom,
 }
 
-/// What one problem adds to a domain.
-#[derive(Debug)]
-pub struct Problem {
-    /// Object names and types, in the order of the text; a repeated name keeps its last type.
-    pub objects: Vec<(String, Type)>,
-    /// Facts that hold at the start, as predicate and object names.
-    pub init: Vec<(Pred, Vec<String>)>,
-    /// The goal's disjuncts.
-    pub goal: Vec<Clause>,
-    /// Constants named by the goal.
-    pub constants: Vec<String>,
-}
-
-fn bad(at: &Sexpr, what: impl std::fmt::Display) -> Error {
+pub(super) fn bad(at: &Sexpr, what: impl std::fmt::Display) -> Error {
     Error::new(format!("line {}: {what}", at.line))
         .hint("only the PDDL subset of ALFWorld games is read; see the rustdoc of env::tw_pddl")
 }
 
 /// `a b - type c` as (name, type name); names without a type are `object`s.
-fn typed(items: &[Sexpr]) -> Result<Vec<(String, String)>> {
+pub(super) fn typed(items: &[Sexpr]) -> Result<Vec<(String, String)>> {
     let mut out = Vec::new();
     let mut waiting = Vec::new();
     let mut words = items.iter();
@@ -147,11 +134,11 @@ fn intern(table: &mut Vec<String>, name: &str) -> u16 {
 type Disjunct = (Vec<(String, Type)>, Vec<Literal>);
 
 /// Reads formulas against growing tables of types and constants.
-struct Reader<'a> {
-    types: &'a mut Vec<String>,
-    predicates: &'a HashMap<String, Pred>,
-    arity: &'a [usize],
-    constants: &'a mut Vec<String>,
+pub(super) struct Reader<'a> {
+    pub(super) types: &'a mut Vec<String>,
+    pub(super) predicates: &'a HashMap<String, Pred>,
+    pub(super) arity: &'a [usize],
+    pub(super) constants: &'a mut Vec<String>,
 }
 
 impl Reader<'_> {
@@ -230,7 +217,7 @@ impl Reader<'_> {
         }
     }
 
-    fn clauses(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Vec<Clause>> {
+    pub(super) fn clauses(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Vec<Clause>> {
         let disjuncts = self.formula(expr, scope)?;
         Ok(disjuncts
             .into_iter()
@@ -269,7 +256,7 @@ impl Reader<'_> {
 }
 
 /// The parts of `(define (kind name) part...)`.
-fn define<'a>(expr: &'a Sexpr, kind: &str) -> Result<&'a [Sexpr]> {
+pub(super) fn define<'a>(expr: &'a Sexpr, kind: &str) -> Result<&'a [Sexpr]> {
     let items = expr.list("(define ...)")?;
     if expr.head() != Some("define") || items.len() < 2 || items[1].head() != Some(kind) {
         return Err(bad(expr, format_args!("expected (define ({kind} NAME) ...)")));
@@ -369,52 +356,6 @@ fn action(part: &Sexpr, reader: &mut Reader<'_>) -> Result<Action> {
     reader.effects(section(":effect")?, &scope, &mut effects)?;
     let (params, types) = scope.into_iter().map(|(name, kind)| (name.trim_start_matches('?').to_string(), kind)).unzip();
     Ok(Action { name: name.to_string(), params, types, clauses, effects })
-}
-
-impl Problem {
-    /// Reads a problem of `domain`; errors name the line.
-    pub fn parse(text: &str, domain: &Domain) -> Result<Self> {
-        let expr = Sexpr::parse(text)?;
-        let parts = define(&expr, "problem")?;
-        let section = |key: &str| {
-            let found = parts.iter().find(|part| part.head() == Some(key));
-            found.ok_or_else(|| bad(&expr, format_args!("the problem has no {key}")))
-        };
-        let mut objects = Vec::new();
-        let objects_part = section(":objects")?;
-        for (name, kind) in typed(&objects_part.list("objects")?[1..])? {
-            let known = domain.type_named(&kind);
-            let known = known.ok_or_else(|| {
-                bad(objects_part, format_args!("object `{name}` has type `{kind}`, which the domain does not declare"))
-            })?;
-            objects.push((name, known));
-        }
-        let mut init = Vec::new();
-        for fact in &section(":init")?.list("facts")?[1..] {
-            if fact.head() == Some("=") {
-                continue; // a cost, which play does not depend on
-            }
-            let items = fact.list("a fact")?;
-            let name = fact.head().ok_or_else(|| bad(fact, "a fact without a predicate"))?;
-            let pred = domain
-                .predicate(name)
-                .ok_or_else(|| bad(fact, format_args!("`{name}` is not a predicate of the domain")))?;
-            if items.len() - 1 != domain.arity[usize::from(pred)] {
-                return Err(bad(fact, format_args!("`{name}` takes {} arguments", domain.arity[usize::from(pred)])));
-            }
-            let args = items[1..].iter().map(|arg| arg.word("an object").map(str::to_string)).collect::<Result<_>>()?;
-            init.push((pred, args));
-        }
-        let goal_part = section(":goal")?;
-        let formula = goal_part.list("a goal")?.get(1).ok_or_else(|| bad(goal_part, "an empty goal"))?;
-        let by_name: HashMap<String, Pred> =
-            domain.predicates.iter().enumerate().map(|(i, name)| (name.clone(), i as Pred)).collect();
-        let (mut types, mut constants) = (domain.types.clone(), Vec::new());
-        let mut reader =
-            Reader { types: &mut types, predicates: &by_name, arity: &domain.arity, constants: &mut constants };
-        let goal = reader.clauses(formula, &[])?;
-        Ok(Self { objects, init, goal, constants })
-    }
 }
 
 #[cfg(test)]

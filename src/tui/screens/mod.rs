@@ -1,22 +1,10 @@
 //! One module a screen: its messages, its state, how keys change it, and how it is drawn.
 
 pub mod curate;
-pub mod curate_filter;
-mod curate_typing;
-pub mod curate_view;
 pub mod data;
-mod data_forms;
 pub mod explore;
-mod explore_cells;
-mod explore_over;
-pub mod explore_panels;
-mod explore_typing;
-pub mod explore_view;
 pub mod replay;
-pub mod replay_view;
 pub mod train;
-mod train_typing;
-pub mod train_view;
 
 use crossterm::event::KeyCode;
 

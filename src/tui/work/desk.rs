@@ -7,9 +7,8 @@ use std::sync::mpsc;
 
 use super::jobs::home;
 use super::{Mailbox, worker};
-use crate::collect::case_at;
 use crate::control::Control;
-use crate::curation::suspicions;
+use crate::curation::{Judged, judged};
 use crate::error::{Error, Result};
 use crate::experience::{Reflection, Verdict};
 use crate::formats::{self, Order, story};
@@ -168,11 +167,8 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
 
 /// What a reflection is judged by.
 fn evidence(store: &Store, reflection: &Reflection) -> Result<Evidence> {
-    let trajectory = store.trajectory(reflection.trajectory)?;
-    let case = case_at(&trajectory, &store.branches(reflection.trajectory)?, reflection.t);
-    let text = reflection.text().to_string();
-    let suspicions = case.as_ref().map(|case| suspicions(&text, case)).unwrap_or_default();
-    Ok(Evidence { kind: trajectory.kind, case, text, suspicions })
+    let Judged { trajectory, case, suspicions } = judged(store, reflection)?;
+    Ok(Evidence { kind: trajectory.kind, case, text: reflection.text().to_string(), suspicions })
 }
 
 fn turned(undone: Option<Undone>, did: &str, mail: &Mailbox) {

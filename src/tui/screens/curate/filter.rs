@@ -3,12 +3,12 @@
 
 use crossterm::event::KeyCode;
 
-use super::curate::{Mode, State};
-use super::listed;
+use super::{Mode, State};
 use crate::curation::rules;
 use crate::experience::Verdict;
 use crate::store::{Filter, Second};
 use crate::tui::effect::Effect;
+use crate::tui::screens::listed;
 
 impl State {
     /// The filters to choose from: kept ones, those that are always there, then one for each rule, those first that point

@@ -5,12 +5,12 @@ use ratatui_textarea::{CursorMove, TextArea, WrapMode};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::curate::{Mode, State, begun};
-use super::listed;
+use super::{Mode, State, begun};
 use crate::agent::Writer;
 use crate::experience::{REASONS, Reflection};
 use crate::store::{Decision, Filter};
 use crate::tui::effect::{DeskCmd, Effect};
+use crate::tui::screens::listed;
 
 impl State {
     /// Takes a key while something is chosen, typed or edited; none otherwise.

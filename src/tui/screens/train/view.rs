@@ -5,8 +5,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
-use super::train::{State, status};
-use super::train_typing::{Form, OBJECTIVES, STARTS, pattern};
+use super::typing::{Form, OBJECTIVES, STARTS, pattern};
+use super::{State, status};
 use crate::control::seconds;
 use crate::experience::wilson;
 use crate::store::RunStatus;

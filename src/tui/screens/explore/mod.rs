@@ -1,9 +1,13 @@
 //! Explore, the state: what should I do here, what would I have done, and what would have happened?
 
+mod cells;
+mod over;
+pub mod panels;
+mod typing;
+pub mod view;
+
 use std::collections::HashMap;
 
-use super::explore_panels::Panel;
-use super::explore_view::as_given;
 use crate::agent::choosing::Choosing;
 use crate::agent::likeliest;
 use crate::experience;
@@ -12,6 +16,8 @@ use crate::surprise::Surprise;
 use crate::tui::effect::{Effect, JobCmd, Look, Tried, WorldCmd};
 use crate::tui::keys::Act;
 use crate::tui::words::fuzzy;
+use panels::Panel;
+use view::as_given;
 
 /// Alternatives that `s` adds.
 const MORE: usize = 4;

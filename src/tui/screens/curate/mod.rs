@@ -1,13 +1,15 @@
 //! Curate, the state: is this reflection true, does it use what was seen, and would I want the agent to think like this?
 
+pub mod filter;
+mod typing;
+pub mod view;
+
 use std::collections::HashMap;
 use std::time::Instant;
 
 use ratatui_textarea::TextArea;
 use tui_input::Input;
 
-use super::curate_filter::next_filter;
-use super::curate_typing::editor;
 use super::moved;
 use crate::agent::Case;
 use crate::curation::Suspicion;
@@ -15,6 +17,8 @@ use crate::experience::{Reflection, Verdict};
 use crate::store::{Decision, Filter, Place, Queue, Second, Undone};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
+use filter::next_filter;
+use typing::editor;
 
 /// What Curate is told.
 #[derive(Debug)]

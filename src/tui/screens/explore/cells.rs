@@ -3,7 +3,7 @@
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use super::explore::State;
+use super::State;
 use crate::experience::{Effect, word_f1};
 use crate::explore::{Outcome, View};
 use crate::tui::theme::{Theme, clean, fit};

@@ -10,11 +10,11 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::data::State;
-use super::listed;
+use super::State;
 use crate::formats::{Extent, Observations, Order, Set};
 use crate::store::Intake;
 use crate::tui::effect::{DeskCmd, Effect, JobCmd};
+use crate::tui::screens::listed;
 use crate::tui::theme::{Theme, centered, clean};
 use crate::tui::words::{grouped, input_line};
 

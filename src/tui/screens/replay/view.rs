@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
-use super::replay::{Looked, State};
+use super::{Looked, State};
 use crate::store::Listing;
 use crate::tui::theme::{Theme, centered, clean, fit, ratio};
 use crate::tui::words::{difference, input_line, one_line};

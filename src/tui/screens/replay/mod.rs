@@ -1,5 +1,7 @@
 //! Replay, the state: what happened, where did it go wrong, and what else could have happened there?
 
+pub mod view;
+
 use crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;

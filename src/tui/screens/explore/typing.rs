@@ -2,11 +2,11 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::explore::{State, Typing};
-use super::{listed, moved};
+use super::{State, Typing};
 use crate::agent::choosing::Choosing;
 use crate::tui::effect::{Effect, WorldCmd};
 use crate::tui::keys::Direction;
+use crate::tui::screens::{listed, moved};
 
 impl State {
     /// Takes a key while something is typed; none if nothing is.

@@ -1,17 +1,20 @@
 //! Train, the state: is it learning, what does it cost, and is it better where it matters?
 
+mod typing;
+pub mod view;
+
 use std::collections::BTreeMap;
 
 use tui_input::Input;
 
 use super::moved;
-use super::train_typing::{Form, OBJECTIVES, STARTS, pattern};
 use crate::store::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
 use crate::train::Plan;
 use crate::train::trainer::Forecast;
 use crate::tui::chart::{Lens, SMOOTHING};
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind, RunCmd};
 use crate::tui::keys::{Act, Direction};
+use typing::{Form, OBJECTIVES, STARTS, pattern};
 
 /// What Train is told.
 #[derive(Debug)]

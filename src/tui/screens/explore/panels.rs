@@ -1,9 +1,9 @@
 //! Explore, its panels and the cursors in them.
 
-use super::explore::State;
-use super::moved;
+use super::State;
 use crate::explore::HUMAN;
 use crate::tui::keys::Direction;
+use crate::tui::screens::moved;
 
 /// The panels, where not all fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]

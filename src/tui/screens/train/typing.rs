@@ -5,12 +5,12 @@ use regex::{Regex, RegexBuilder};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::moved;
-use super::train::State;
+use super::State;
 use crate::train::trainer::Forecast;
 use crate::train::{Objective, Plan};
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, RunCmd};
 use crate::tui::keys::Direction;
+use crate::tui::screens::moved;
 
 /// What a run can start from, and how the form says it.
 pub const STARTS: [(Option<&str>, &str); 3] = [

@@ -7,8 +7,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 use unicode_width::UnicodeWidthStr;
 
-use super::explore::{State, Typing};
-use super::explore_view::{draw_admissible, trunk_line};
+use super::view::{draw_admissible, trunk_line};
+use super::{State, Typing};
 use crate::agent::choosing::{Choosing, Proposer};
 use crate::explore::View;
 use crate::surprise::Surprise;

@@ -1,11 +1,12 @@
 //! Data: what is in the store, and what a training set would contain.
 
+mod forms;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::data_forms::{self, Form};
 use crate::formats::{Extent, Order};
 use crate::store::{Counts, Intake, Near, Page, TrajectorySummary};
 use crate::train::Objective;
@@ -14,6 +15,7 @@ use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::Act;
 use crate::tui::theme::{Theme, clean, fit};
 use crate::tui::window::Window;
+use forms::Form;
 
 /// What each objective would train on, or why it cannot yet.
 pub type Sets = Vec<(Objective, Result<DataSummary, String>)>;
@@ -140,7 +142,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
         lines.push(Line::styled(" counting tokens…", theme.dim()));
     }
     frame.render_widget(Paragraph::new(lines).block(theme.panel("Data")).wrap(Wrap { trim: false }), area);
-    data_forms::draw(state, theme, frame, whole);
+    forms::draw(state, theme, frame, whole);
 }
 
 fn draw_trajectories(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

@@ -7,10 +7,10 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::explore::State;
-use super::explore_cells::{Brevity, Cell};
-use super::explore_over;
-use super::explore_panels::Panel;
+use super::State;
+use super::cells::{Brevity, Cell};
+use super::over;
+use super::panels::Panel;
 use crate::agent::choosing::{Choosing, Proposer};
 use crate::env::Silence;
 use crate::explore::View;
@@ -42,7 +42,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             Panel::Trunk => draw_trunk(view, state.panel, theme, frame, body),
         }
     }
-    explore_over::draw(state, view, theme, frame, body);
+    over::draw(state, view, theme, frame, body);
 }
 
 /// The observation and what was executed, character by character.

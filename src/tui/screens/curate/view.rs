@@ -6,8 +6,8 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
-use super::curate::{Mode, State};
-use super::curate_filter::filter_word;
+use super::filter::filter_word;
+use super::{Mode, State};
 use crate::agent::prompt::first_observation;
 use crate::agent::{Case, Writer};
 use crate::curation::Suspicion;
