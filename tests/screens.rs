@@ -348,6 +348,18 @@ fn the_docs_show_the_screens_and_keys_as_they_are() {
         let app = in_mode(Caps::FULL, screen, "");
         tour += &format!("\n## {}\n\n{question}\n\n```text\n{}\n```\n", screen.word(), drawn(&app, 110, 34));
     }
+    let boxes = [
+        (Screen::Explore, "p", "How alternatives are chosen"),
+        (Screen::Explore, "b", "Any state walked so far"),
+        (Screen::Curate, "x", "Why a reflection is not fit"),
+        (Screen::Curate, "F", "Which reflections are listed, and how many each rule points at"),
+        (Screen::Train, "t", "What a run would train on and take, before it starts"),
+        (Screen::Data, "e", "What an export comes to, before it is made"),
+    ];
+    for (screen, key, what) in boxes {
+        let app = in_mode(Caps::FULL, screen, key);
+        tour += &format!("\n## {what}: `{key}` in {}\n\n```text\n{}\n```\n", screen.word(), drawn(&app, 100, 26));
+    }
     docs("tour.md", &tour);
 }
 

@@ -177,8 +177,9 @@ impl Store {
     /// How many reflections are pending, approved, rejected.
     pub fn standing(&self) -> Result<[u64; 3]> {
         let mut rows = self.db.prepare_cached(
-            "SELECT verdict, count(*) FROM reflections \
-             WHERE trajectory NOT IN (SELECT id FROM trajectories WHERE deleted = 1) GROUP BY 1",
+            "SELECT verdict, sum(n) FROM (SELECT verdict, count(*) AS n FROM reflections GROUP BY 1 UNION ALL \
+             SELECT r.verdict, -count(*) FROM trajectories j JOIN reflections r ON r.trajectory = j.id \
+             WHERE j.deleted = 1 GROUP BY 1) GROUP BY 1",
         )?;
         let mut standing = [0; 3];
         let found = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;

@@ -208,7 +208,7 @@ impl App {
             (None, Screen::Curate) => self.curate.paste(text),
             (None, Screen::Train) => self.train.paste(text),
             (None, Screen::Replay) => self.replay.paste(text),
-            (None, Screen::Data) => self.data.paste(text),
+            (None, Screen::Data) => return self.data.paste(text),
             _ => {}
         }
         Vec::new()

@@ -217,7 +217,7 @@ pub enum DeskCmd {
     Trajectory(i64),
     /// Totals, disk use and training sets.
     Data,
-    /// What these exports would come to.
+    /// What these exports would come to; none ends the counting.
     Extents(Vec<Order>),
     /// How a path goes on.
     Complete(String),

@@ -337,7 +337,7 @@ const REPLAY: &[Row] = &[
         "}",
         Act::Mark(true),
         "mark",
-        "the next step with a mark: no-op, refused, not foreseen, an alternative as good, won",
+        "the next step with a mark: no-op, refused, not foreseen, the same again, an alternative as good, won",
     ),
     ("previous-mark", "{", Act::Mark(false), "", "the mark before"),
     ("search", "/", Act::Search, "search", "look for words in this trajectory"),

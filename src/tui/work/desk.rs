@@ -12,7 +12,7 @@ use crate::curation::{Judged, judged};
 use crate::error::{Error, Result};
 use crate::experience::{Reflection, Verdict};
 use crate::formats::{self, Order, story};
-use crate::store::{Filter, Listing, Place, RunStatus, Store, Undone};
+use crate::store::{Decision, Filter, Listing, Place, RunStatus, Store, Undone};
 use crate::train::alerts::alerts;
 use crate::train::data::Data;
 use crate::train::trainer::{self, is_alive};
@@ -64,13 +64,13 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
         }
         DeskCmd::Decide(id, decision) => {
             store.decide(id, &decision)?;
-            mail.send(Msg::Curate(curate::Msg::Decided(vec![id], decision, store.standing()?)));
+            decided(store, vec![id], decision, mail)?;
         }
         DeskCmd::DecideAll(ids, decision) => {
             store.decide_all(&ids, &decision)?;
             let text = format!("{}: {} reflections; u takes all of it back", decision.word(), ids.len());
             mail.send(Msg::Notice(Notice::info(text)));
-            mail.send(Msg::Curate(curate::Msg::Decided(ids, decision, store.standing()?)));
+            decided(store, ids, decision, mail)?;
         }
         DeskCmd::Undo => turned(store.undo()?, "took back", mail),
         DeskCmd::Redo => turned(store.redo()?, "did again", mail),
@@ -162,6 +162,13 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
             mail.send(Msg::Train(train::Msg::About(run, store.metric_names(run)?, alerts)));
         }
     }
+    Ok(())
+}
+
+/// The next decision need not wait for the counts, which take a moment among a million.
+fn decided(store: &Store, ids: Vec<i64>, decision: Decision, mail: &Mailbox) -> Result<()> {
+    mail.send(Msg::Curate(curate::Msg::Decided(ids, decision)));
+    mail.send(Msg::Curate(curate::Msg::Standing(store.standing()?)));
     Ok(())
 }
 
@@ -285,6 +292,9 @@ fn sets(store: &Store) -> Result<Vec<(Objective, std::result::Result<crate::trai
 fn extents(root: PathBuf, orders: Vec<Order>, mail: Mailbox) {
     static NEWEST: AtomicUsize = AtomicUsize::new(0);
     let ticket = NEWEST.fetch_add(1, Ordering::AcqRel) + 1;
+    if orders.is_empty() {
+        return;
+    }
     std::thread::spawn(move || {
         let control = Control::default();
         let one = |store: &Store, order: &Order| {

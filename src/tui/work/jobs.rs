@@ -102,6 +102,10 @@ impl Jobs {
                 self.spawn(Kind::Export, move |root, _, control, tell| export_all(root, &orders, control, tell));
             }
             JobCmd::Import(path, write) => {
+                if self.is_running(Kind::Import) {
+                    let why = Err("another file is still being read; try again in a moment".to_string());
+                    return self.mail.send(Msg::Data(data::Msg::Looked(path.display().to_string(), why)));
+                }
                 let mail = self.mail.clone();
                 self.spawn(Kind::Import, move |root, _, control, tell| {
                     let report = &mut |progress| tell(JobMsg::Progress(progress));
@@ -140,12 +144,16 @@ impl Jobs {
         }
     }
 
+    fn is_running(&self, kind: Kind) -> bool {
+        self.running.get(&kind).is_some_and(|(_, thread)| !thread.is_finished())
+    }
+
     fn spawn(
         &mut self,
         kind: Kind,
         body: impl FnOnce(&Path, &dyn Suite, &Control, &mut dyn FnMut(JobMsg)) -> Result<String> + Send + 'static,
     ) {
-        if self.running.get(&kind).is_some_and(|(_, thread)| !thread.is_finished()) {
+        if self.is_running(kind) {
             return;
         }
         let (control, mail) = (Control::default(), self.mail.clone());

@@ -28,7 +28,9 @@ pub enum Msg {
     /// What a reflection is about.
     Case(i64, Box<Evidence>),
     /// A decision is in the store.
-    Decided(Vec<i64>, Decision, [u64; 3]),
+    Decided(Vec<i64>, Decision),
+    /// How many are pending, approved, rejected.
+    Standing([u64; 3]),
     /// An act was taken back, or done again.
     Turned(Undone),
     /// The model has written another attempt: by whom, and what.
@@ -203,7 +205,11 @@ impl State {
                 self.cases.insert(id, evidence);
                 Vec::new()
             }
-            Msg::Decided(ids, decision, standing) => self.decided(&ids, &decision, standing),
+            Msg::Decided(ids, decision) => self.decided(&ids, &decision),
+            Msg::Standing(standing) => {
+                self.queue.standing = standing;
+                Vec::new()
+            }
             Msg::Turned(undone) => {
                 // What was taken back is shown again; doing it again leaves a person where they are.
                 self.wanted = Some(undone.reflection);
@@ -266,9 +272,8 @@ impl State {
         }
     }
 
-    fn decided(&mut self, ids: &[i64], decision: &Decision, standing: [u64; 3]) -> Vec<Effect> {
+    fn decided(&mut self, ids: &[i64], decision: &Decision) -> Vec<Effect> {
         self.waiting = false;
-        self.queue.standing = standing;
         let verdict = match decision {
             Decision::Approve | Decision::Edit(_) => Verdict::Approved,
             // A second opinion leaves the list, whatever it is.

@@ -13,7 +13,7 @@ use tui_input::backend::crossterm::EventHandler;
 use super::State;
 use crate::formats::{Extent, Observations, Order, Set};
 use crate::store::Intake;
-use crate::tui::effect::{DeskCmd, Effect, JobCmd};
+use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind};
 use crate::tui::screens::listed;
 use crate::tui::theme::{Theme, centered, clean};
 use crate::tui::words::{grouped, input_line};
@@ -117,10 +117,10 @@ impl State {
     fn export_key(&mut self, mut export: Export, code: KeyCode) -> Vec<Effect> {
         let mut effects = Vec::new();
         match code {
-            KeyCode::Esc | KeyCode::Char('q') => return effects,
+            KeyCode::Esc | KeyCode::Char('q') => return vec![nothing_more()],
             KeyCode::Enter if export.chosen.contains(&true) => {
                 let orders = self.orders(&export).into_iter().zip(export.chosen).filter(|(_, chosen)| *chosen);
-                return vec![Effect::Job(JobCmd::Export(orders.map(|(order, _)| order).collect()))];
+                return vec![nothing_more(), Effect::Job(JobCmd::Export(orders.map(|(order, _)| order).collect()))];
             }
             KeyCode::Char(' ' | 'h' | 'l') | KeyCode::Left | KeyCode::Right => {
                 match export.row {
@@ -148,7 +148,7 @@ impl State {
         let mut effects = Vec::new();
         let path = import.path.value().trim().to_string();
         match (key.code, &import.found) {
-            (KeyCode::Esc, _) => return effects,
+            (KeyCode::Esc, _) => return import.changed(),
             (KeyCode::Enter, Some(Ok(intake))) if intake.trajectories > 0 => {
                 return vec![Effect::Job(JobCmd::Import(PathBuf::from(path), true))];
             }
@@ -160,7 +160,7 @@ impl State {
             (KeyCode::Tab, _) => effects.push(Effect::Desk(DeskCmd::Complete(import.path.value().to_string()))),
             _ => {
                 import.path.handle_event(&Event::Key(key));
-                import.changed();
+                effects = import.changed();
             }
         }
         self.form = Some(Form::Import(import));
@@ -168,20 +168,26 @@ impl State {
     }
 
     /// Takes pasted text.
-    pub fn paste(&mut self, text: &str) {
-        if let Some(Form::Import(import)) = &mut self.form {
-            let line = text.lines().next().unwrap_or_default().trim();
-            import.path = Input::new(format!("{}{line}", import.path.value()));
-            import.changed();
-        }
+    pub fn paste(&mut self, text: &str) -> Vec<Effect> {
+        let Some(Form::Import(import)) = &mut self.form else { return Vec::new() };
+        let line = text.lines().next().unwrap_or_default().trim();
+        import.path = Input::new(format!("{}{line}", import.path.value()));
+        import.changed()
     }
 }
 
+/// Ends the counting for a form that is closed.
+fn nothing_more() -> Effect {
+    Effect::Desk(DeskCmd::Extents(Vec::new()))
+}
+
 impl Import {
-    /// What was found is not what is typed now.
-    fn changed(&mut self) {
-        (self.found, self.reading) = (None, false);
+    /// What was found is not what is typed now, and what is being read is no longer wanted.
+    fn changed(&mut self) -> Vec<Effect> {
+        let reading = std::mem::take(&mut self.reading);
+        self.found = None;
         self.ways.clear();
+        reading.then_some(Effect::Job(JobCmd::Stop(Kind::Import))).into_iter().collect()
     }
 }
 

@@ -174,3 +174,21 @@ fn beginning(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     if words.len() > SHOWN_WORDS { format!("{} …", words[..SHOWN_WORDS].join(" ")) } else { text.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ifs_shrink_before_any_goes_out_of_view() {
+        for (count, height, expected) in [
+            (5, 35, Brevity::Full),
+            (9, 35, Brevity::Two),
+            (5, 18, Brevity::Two),
+            (5, 12, Brevity::One),
+            (1, 4, Brevity::Full),
+        ] {
+            assert_eq!(Brevity::of(count, height), expected, "{count} in {height} lines");
+        }
+    }
+}

@@ -132,6 +132,7 @@ impl State {
         let Some(step) = t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) else { return "" };
         let same = trajectory.observation_at(t - 1).trim() == step.observation.trim();
         let better = branches.iter().any(|b| b.t + 1 == t && (b.success || b.effect == Did::EquallyGood));
+        let again = trajectory.steps[..t - 1].iter().any(|s| s.action == step.action && s.observation == step.observation);
         let wrong = self.expected(t - 1, &step.action, &step.observation).is_some_and(|(_, right)| right < 0.5);
         match () {
             () if step.success => "won",
@@ -139,6 +140,7 @@ impl State {
             () if same => "no-op",
             () if better => "as good",
             () if wrong => "not foreseen",
+            () if again => "again",
             () => "",
         }
     }
