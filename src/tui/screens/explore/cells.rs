@@ -20,15 +20,14 @@ pub(super) enum Brevity {
     One,
 }
 
-/// Lines that a what-if takes in full, mostly.
-const FULL: usize = 7;
-
 impl Brevity {
-    /// What `count` what-ifs can show in so many lines. It does not depend on their texts, so that nothing moves when
+    /// What `count` what-ifs can show in so many cells. It does not depend on their texts, so that nothing moves when
     /// these arrive.
-    pub(super) fn of(count: usize, height: usize) -> Self {
-        match height.saturating_sub(FULL) / count.saturating_sub(1).max(1) {
-            FULL.. => Self::Full,
+    pub(super) fn of(count: usize, width: u16, height: u16) -> Self {
+        // Lines that one takes in full, mostly.
+        let full = if width < 90 { 7 } else { 6 };
+        match usize::from(height).saturating_sub(full) / count.saturating_sub(1).max(1) {
+            room if room >= full => Self::Full,
             2.. => Self::Two,
             _ if count < 2 => Self::Full,
             _ => Self::One,
@@ -181,14 +180,16 @@ mod tests {
 
     #[test]
     fn what_ifs_shrink_before_any_goes_out_of_view() {
-        for (count, height, expected) in [
-            (5, 35, Brevity::Full),
-            (9, 35, Brevity::Two),
-            (5, 18, Brevity::Two),
-            (5, 12, Brevity::One),
-            (1, 4, Brevity::Full),
+        for (count, width, height, expected) in [
+            (5, 48, 35, Brevity::Full),
+            (9, 48, 35, Brevity::Two),
+            (5, 78, 18, Brevity::Two),
+            (5, 78, 14, Brevity::One),
+            (5, 98, 14, Brevity::Two),
+            (5, 78, 12, Brevity::One),
+            (1, 38, 4, Brevity::Full),
         ] {
-            assert_eq!(Brevity::of(count, height), expected, "{count} in {height} lines");
+            assert_eq!(Brevity::of(count, width, height), expected, "{count} in {width}x{height}");
         }
     }
 }

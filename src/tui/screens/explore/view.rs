@@ -207,10 +207,10 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
     } else {
         let width = inner.width as usize;
         let full = if state.panel == Panel::WhatIf { state.cell } else { 0 };
-        let brevity = Brevity::of(state.chosen.len() + 1, inner.height as usize);
+        let brevity = Brevity::of(state.chosen.len() + 1, inner.width, inner.height);
         let how = |at: usize| if at == full { Brevity::Full } else { brevity };
-        // Where there is room for one line each, there is none between them.
-        let close = |lines: &mut Vec<Line<'_>>| _ = lines.pop_if(|line| brevity == Brevity::One && line.width() == 0);
+        // Where there is no room for all in full, there is none between them.
+        let close = |lines: &mut Vec<Line<'_>>| _ = lines.pop_if(|line| brevity != Brevity::Full && line.width() == 0);
         expert_lines(state, view, how(0), theme, width, &mut lines);
         close(&mut lines);
         if view.expert_outcome.is_some() {
