@@ -236,6 +236,10 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
     let origin = export.origin.checked_sub(1).and_then(|at| state.origins.get(at));
     let origin = origin.map_or("every suite and split".into(), |(suite, split)| format!("{suite} / {split} only"));
     row(ORIGIN, format!("    from           {}", clean(&origin)));
+    let played = state.origins.iter().map(|(_, split)| split.as_str()).find(|split| *split != "train");
+    if let Some(split) = played.filter(|_| export.origin == 0) {
+        lines.push(Line::styled(format!("    with {}, where evaluations play", clean(split)), theme.warn()));
+    }
     lines.push(Line::default());
     if let Some(Err(why)) = &export.extents {
         lines.push(Line::styled(format!("  {}", clean(why)), theme.bad()));

@@ -106,6 +106,7 @@ impl Cell<'_> {
         let known = state.predicted && self.prediction.is_some() && self.outcome.is_some();
         let right = known.then(|| word_f1(&predicted, &actual));
         let end = match (brevity, right) {
+            (_, Some(_)) if width < 56 => format!("{share}  {}", self.source), // an action needs its room
             (Brevity::Full, _) | (_, None) => format!("{share}  {}", self.source),
             (Brevity::Two, Some(right)) => format!("{:>3.0} % right  {share}  {}", 100.0 * right, self.source),
             (Brevity::One, Some(right)) => {
