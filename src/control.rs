@@ -70,6 +70,13 @@ pub struct Progress {
     pub left_s: Option<f64>,
 }
 
+impl Progress {
+    /// Units done, of those planned if that is known.
+    pub fn far(&self) -> String {
+        if self.total == 0 { self.done.to_string() } else { format!("{}/{}", self.done, self.total) }
+    }
+}
+
 /// Measures a job's rate from its start.
 #[derive(Debug)]
 pub struct Meter {

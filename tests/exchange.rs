@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{failure, json, lines, run};
+use common::{failure, foretaste, json, lines, run};
 use foretaste::store::Store;
 use serde_json::Value;
 
@@ -89,4 +89,39 @@ fn a_file_with_a_mistake_is_refused_as_a_whole_with_its_line() {
         assert_eq!(json(to.path(), &["data", "list"])[0]["demonstrations"], 0, "{why}");
     }
     assert!(failure(&run(to.path(), &["data", "import", "/nowhere.jsonl"])).contains("/nowhere.jsonl"));
+}
+
+#[test]
+fn an_import_killed_at_any_moment_goes_on_where_it_was() {
+    let (from, to) = (curated(), tempfile::tempdir().unwrap());
+    let one = run(from.path(), &["data", "export", "--set", "trajectories"]).stdout;
+    let mut record: Value = serde_json::from_str(String::from_utf8(one).unwrap().lines().next().unwrap()).unwrap();
+    let total = 3000;
+    let lines: Vec<String> = (0..total)
+        .map(|i| {
+            record["trajectory"]["task_id"] = format!("train/{i}").into();
+            record.to_string()
+        })
+        .collect();
+    let file = from.path().join("many.jsonl");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let path = file.to_str().unwrap();
+    let reflections = record["reflections"].as_array().unwrap().len() as u64;
+    let mut seen = std::collections::BTreeSet::new();
+    for pause in [80, 160, 240, 320, 400, 480] {
+        let mut child =
+            foretaste(to.path(), &["data", "import", path]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        _ = child.kill();
+        child.wait().unwrap();
+        let counts = &json(to.path(), &["data", "list"])[0];
+        let there = counts["demonstrations"].as_u64().unwrap();
+        let decided: u64 = ["pending", "approved", "rejected"].iter().map(|key| counts[*key].as_u64().unwrap()).sum();
+        assert_eq!(decided, there * reflections, "a trajectory came without its reflections");
+        seen.insert(there);
+    }
+    eprintln!("trajectories there after each kill: {seen:?}");
+    json(to.path(), &["data", "import", path]);
+    assert_eq!(json(to.path(), &["data", "list"])[0]["demonstrations"], total);
+    assert_eq!(json(to.path(), &["data", "import", path])[0]["known"], total);
 }

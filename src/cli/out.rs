@@ -53,9 +53,8 @@ impl Out {
             return;
         }
         self.last = Some(Instant::now());
-        let left = progress.left_s.map_or("…".into(), seconds);
-        let text =
-            format!("{} {}/{} · {:.1}/s · {left} left", progress.doing, progress.done, progress.total, progress.rate);
+        let left = progress.left_s.map_or(String::new(), |s| format!(" · {} left", seconds(s)));
+        let text = format!("{} {} · {:.1}/s{left}", progress.doing, progress.far(), progress.rate);
         if self.live {
             eprint!("\r\x1b[K{text}{}", if finished { "\n" } else { "" });
         } else {

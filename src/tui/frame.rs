@@ -168,9 +168,10 @@ fn job_cell(kind: Kind, job: &super::underway::Job, theme: Theme, short: bool) -
         progress.left_s.map_or(String::new(), |s| format!(" {}", seconds(s)))
     };
     if short {
-        return format!("{} {:.0} %{state}", progress.doing, 100.0 * share);
+        let far = if progress.total == 0 { progress.far() } else { format!("{:.0} %", 100.0 * share) };
+        return format!("{} {far}{state}", progress.doing);
     }
     let bar = theme.bar(share, 6);
     let frame = theme.glyph("▏", "|");
-    format!("{} {}/{} {frame}{bar:<6}{frame} {:.1}/s{state}", progress.doing, progress.done, progress.total, progress.rate)
+    format!("{} {} {frame}{bar:<6}{frame} {:.1}/s{state}", progress.doing, progress.far(), progress.rate)
 }

@@ -14,7 +14,7 @@ use super::keymap::{Entry, Keymap};
 use super::keys::Act;
 use super::theme::{Theme, centered, clean, fit};
 use super::underway::Job;
-use super::words::{fuzzy, grouped, input_line};
+use super::words::{fuzzy, input_line};
 use crate::control::seconds;
 
 /// A box over the screen that takes all keys.
@@ -169,7 +169,7 @@ fn jobs(app: &App, at: usize) -> Vec<Line<'static>> {
     let line = |(i, (kind, job)): (usize, (&Kind, &Job))| {
         let far = job.progress.as_ref().map_or("starting".into(), |p| {
             let left = p.left_s.map_or(String::new(), |s| format!(" · {} left", seconds(s)));
-            format!("{} {} of {} · {:.1}/s{left}", p.doing, grouped(p.done), grouped(p.total), p.rate)
+            format!("{} {} · {:.1}/s{left}", p.doing, p.far(), p.rate)
         });
         let state = if job.paused { " · paused" } else { "" };
         let line = Line::from(format!(" {:<9} {}{state}", format!("{kind:?}"), clean(&far)));

@@ -15,6 +15,7 @@ use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::Act;
 use crate::tui::theme::{Theme, clean, fit};
 use crate::tui::window::Window;
+use crate::tui::words::grouped;
 use forms::Form;
 
 /// What each objective would train on, or why it cannot yet.
@@ -115,8 +116,11 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
     match &state.counts {
         None => row("reading…", String::new()),
         Some((counts, bytes)) => {
-            row("demonstrations", format!("{} with {} steps", counts.demonstrations, counts.demonstration_steps));
-            row("rollouts", format!("{} executed alternatives", counts.branches));
+            row(
+                "demonstrations",
+                format!("{} with {} steps", grouped(counts.demonstrations), grouped(counts.demonstration_steps)),
+            );
+            row("rollouts", format!("{} executed alternatives", grouped(counts.branches)));
             row(
                 "reflections",
                 format!("{} pending, {} approved, {} rejected", counts.pending, counts.approved, counts.rejected),
@@ -132,7 +136,10 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
         let text = match set {
             Ok(set) => format!(
                 "{} trees, {} tokens ({} alternatives, {} reflections)",
-                set.trees, set.tokens, set.branches, set.reflections
+                grouped(set.trees as u64),
+                grouped(set.tokens as u64),
+                grouped(set.branches as u64),
+                grouped(set.reflections as u64)
             ),
             Err(why) => format!("nothing yet. {why}"),
         };
