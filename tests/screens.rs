@@ -229,7 +229,7 @@ fn every_popup_at_three_sizes() {
 fn a_terminal_shows_what_was_drawn_with_colour_without_and_in_ascii() {
     let kinds = [
         ("colour", Caps::FULL),
-        ("no colour", Caps { color: false, unicode: true }),
+        ("no_colour", Caps { color: false, unicode: true }),
         ("ascii", Caps { color: false, unicode: false }),
     ];
     for (kind, caps) in kinds {
@@ -256,7 +256,7 @@ fn a_terminal_shows_what_was_drawn_with_colour_without_and_in_ascii() {
             }
         }
         for ((width, height), all) in SIZES.into_iter().zip(all) {
-            insta::assert_snapshot!(format!("terminal {kind} {width}x{height}"), all);
+            insta::assert_snapshot!(format!("terminal_{kind}_{width}x{height}"), all);
         }
     }
 }
