@@ -75,6 +75,12 @@ impl Progress {
     pub fn far(&self) -> String {
         if self.total == 0 { self.done.to_string() } else { format!("{}/{}", self.done, self.total) }
     }
+
+    /// The whole of it as a line.
+    pub fn line(&self) -> String {
+        let left = self.left_s.map_or(String::new(), |s| format!(" · {} left", seconds(s)));
+        format!("{} {} · {:.1}/s{left}", self.doing, self.far(), self.rate)
+    }
 }
 
 /// Measures a job's rate from its start.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::control::{Progress, seconds};
+use crate::control::Progress;
 
 /// A command's output.
 pub struct Out {
@@ -53,8 +53,7 @@ impl Out {
             return;
         }
         self.last = Some(Instant::now());
-        let left = progress.left_s.map_or(String::new(), |s| format!(" · {} left", seconds(s)));
-        let text = format!("{} {} · {:.1}/s{left}", progress.doing, progress.far(), progress.rate);
+        let text = progress.line();
         if self.live {
             eprint!("\r\x1b[K{text}{}", if finished { "\n" } else { "" });
         } else {

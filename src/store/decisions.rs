@@ -89,6 +89,13 @@ fn current(db: &Connection, reflection: i64) -> Result<(Verdict, Option<String>,
     Ok(standing.unwrap_or((Verdict::Pending, None, 1)))
 }
 
+/// Writes the version of a reflection with this number.
+pub(super) fn insert_version(db: &Connection, reflection: i64, n: i64, author: &str, text: &str) -> Result<()> {
+    let values = params![reflection, n, author, text, now_ms()];
+    db.prepare_cached("INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(values)?;
+    Ok(())
+}
+
 /// Writes one act, and the version that it brings.
 fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i64>) -> Result<()> {
     let versions: i64 =
@@ -110,8 +117,7 @@ fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i
         _ => None,
     };
     if let Some((author, text)) = written {
-        let values = params![reflection, versions + 1, author, text, now_ms()];
-        db.execute("INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5)", values)?;
+        insert_version(db, reflection, versions + 1, author, text)?;
     }
     let act = match decision {
         Decision::Second(Some(code)) => format!("{} {code}", decision.word()),

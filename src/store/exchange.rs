@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
+use super::decisions::insert_version;
 use super::listing::{SUMMARY, TrajectorySummary, summary};
 use super::trajectories::{insert_branch, insert_reflection, insert_trajectory};
 use super::{NewReflection, Store, now_ms};
@@ -224,8 +225,7 @@ fn insert_record(db: &rusqlite::Connection, record: Record, batch: &mut Option<i
         let Some((generator, text)) = versions.next() else { continue };
         let id = insert_reflection(db, &NewReflection { trajectory, t: reflected.t, generator, cites, text })?;
         for (n, (author, text)) in versions.enumerate() {
-            let values = params![id, n as i64 + 2, author, text, now_ms()];
-            db.prepare_cached("INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(values)?;
+            insert_version(db, id, n as i64 + 2, &author, &text)?;
         }
         if reflected.verdict != Verdict::Pending || reflected.version != 1 {
             let (verdict, version) = (reflected.verdict.word(), reflected.version as i64);

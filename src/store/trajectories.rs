@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
+use super::decisions::insert_version;
 use super::listing::{SUMMARY, TrajectorySummary, purpose, summary};
 use super::{Store, from_json, now_ms, to_json};
 use crate::error::{Error, Result};
@@ -111,12 +112,7 @@ pub(super) fn insert_reflection(db: &Connection, r: &NewReflection) -> Result<i6
     db.prepare_cached("INSERT INTO reflections (trajectory, t, generator, cites, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![r.trajectory, r.t as i64, r.generator, cites, now_ms()])?;
     let id = db.last_insert_rowid();
-    db.prepare_cached("INSERT INTO versions VALUES (?1, 1, ?2, ?3, ?4)")?.execute(params![
-        id,
-        r.generator,
-        r.text,
-        now_ms()
-    ])?;
+    insert_version(db, id, 1, &r.generator, &r.text)?;
     Ok(id)
 }
 

@@ -15,6 +15,7 @@ use super::popups::{Choice, Popup};
 use super::screens::{curate, data, explore, replay, train};
 use super::theme::{Palette, Theme};
 use super::underway::Job;
+use super::words::pasted;
 use crate::collect::Scope;
 use crate::curation;
 use crate::experience::REASONS;
@@ -202,7 +203,7 @@ impl App {
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         match (&mut self.popup, self.screen) {
             (Some(Popup::Palette(input, _)), _) => {
-                *input = tui_input::Input::new(format!("{}{}", input.value(), text.lines().next().unwrap_or_default()));
+                pasted(input, text);
             }
             (None, Screen::Explore) => self.explore.paste(text),
             (None, Screen::Curate) => self.curate.paste(text),
@@ -357,26 +358,28 @@ impl App {
                 let split = if self.suite == "alfworld" { "valid_unseen" } else { "unseen" };
                 vec![Effect::Job(JobCmd::Evaluate(Scope { split: split.into(), games: 20, seed: 1 }))]
             }
-            act => match self.screen {
-                Screen::Explore => {
-                    let effects = self.explore.act(act);
-                    self.shown(effects)
-                }
-                Screen::Curate => self.curate.act(act),
-                Screen::Train => {
-                    let open = self.explore.view.as_ref().map(|view| train::Open {
-                        state: view.state.clone(),
-                        actions: view.admissible.clone(),
-                        expert: view.expert.as_ref().map(|(_, advice)| advice.action.clone()),
-                    });
-                    self.train.act(act, self.jobs.contains_key(&Kind::Train), open)
-                }
-                Screen::Replay => {
-                    let effects = self.replay.act(act);
-                    self.shown(effects)
-                }
-                Screen::Data => self.data.act(act),
-            },
+            act => {
+                let effects = self.act_on_screen(act);
+                self.shown(effects)
+            }
+        }
+    }
+
+    /// What a key means to the screen in front.
+    fn act_on_screen(&mut self, act: Act) -> Vec<Effect> {
+        match self.screen {
+            Screen::Explore => self.explore.act(act),
+            Screen::Curate => self.curate.act(act),
+            Screen::Train => {
+                let open = self.explore.view.as_ref().map(|view| train::Open {
+                    state: view.state.clone(),
+                    actions: view.admissible.clone(),
+                    expert: view.expert.as_ref().map(|(_, advice)| advice.action.clone()),
+                });
+                self.train.act(act, self.jobs.contains_key(&Kind::Train), open)
+            }
+            Screen::Replay => self.replay.act(act),
+            Screen::Data => self.data.act(act),
         }
     }
 

@@ -12,10 +12,11 @@ use super::app::App;
 use super::effect::{JobCmd, Kind, Screen};
 use super::keymap::{Entry, Keymap};
 use super::keys::Act;
+use super::screens;
 use super::theme::{Theme, centered, clean, fit};
 use super::underway::Job;
 use super::words::{fuzzy, input_line};
-use crate::control::seconds;
+use crate::control::Progress;
 
 /// A box over the screen that takes all keys.
 #[derive(Debug, Clone)]
@@ -92,10 +93,8 @@ impl Popup {
             match (key.code, kind) {
                 (Char('p'), Some(kind)) => return Choice::Ask(JobCmd::Pause(kind)),
                 (Char('x'), Some(kind)) => return Choice::Ask(JobCmd::Stop(kind)),
-                (Char('j') | Down, _) => *at = (*at + 1).min(app.jobs.len().saturating_sub(1)),
-                (Char('k') | Up, _) => *at = at.saturating_sub(1),
                 (Esc | Char('q' | 'J'), _) => return Choice::Close,
-                _ => {}
+                (code, _) => *at = screens::listed(*at, app.jobs.len(), code),
             }
             return Choice::Stay;
         }
@@ -167,10 +166,7 @@ fn jobs(app: &App, at: usize) -> Vec<Line<'static>> {
         return vec![Line::styled("nothing runs here now", theme.dim())];
     }
     let line = |(i, (kind, job)): (usize, (&Kind, &Job))| {
-        let far = job.progress.as_ref().map_or("starting".into(), |p| {
-            let left = p.left_s.map_or(String::new(), |s| format!(" · {} left", seconds(s)));
-            format!("{} {} · {:.1}/s{left}", p.doing, p.far(), p.rate)
-        });
+        let far = job.progress.as_ref().map_or("starting".into(), Progress::line);
         let state = if job.paused { " · paused" } else { "" };
         let line = Line::from(format!(" {:<9} {}{state}", format!("{kind:?}"), clean(&far)));
         if i == at { line.style(theme.selected()) } else { line }

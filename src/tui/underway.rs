@@ -13,8 +13,6 @@ pub struct Job {
     pub progress: Option<Progress>,
     /// Whether it is paused.
     pub paused: bool,
-    /// Whether it was asked to stop.
-    pub stopping: bool,
 }
 
 impl App {

@@ -2,8 +2,11 @@
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
+use ratatui::Frame;
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use similar::{ChangeTag, TextDiff};
+use tui_input::Input;
 
 use super::theme::{Theme, clean};
 
@@ -60,6 +63,18 @@ pub fn grouped(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// Puts the first line of a pasted text behind what is typed.
+pub fn pasted(input: &mut Input, text: &str) {
+    *input = Input::new(format!("{}{}", input.value(), text.lines().next().unwrap_or_default()));
+}
+
+/// A remark at the right end of the row `y` of an area: that there is more, and how to see it.
+pub fn remark(text: &str, y: u16, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
+    let width = (text.chars().count() as u16).min(area.width);
+    let at = Rect { x: area.right() - width, y, width, height: 1 };
+    frame.render_widget(Line::styled(text, theme.dim()), at);
 }
 
 /// A line being typed, with its cursor (in cells).

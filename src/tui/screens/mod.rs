@@ -14,7 +14,7 @@ use crate::tui::keys::Direction;
 const PAGE: usize = 20;
 
 /// A selection in a box over a screen after a key: the next, the one before, or the same.
-fn listed(at: usize, count: usize, code: KeyCode) -> usize {
+pub(super) fn listed(at: usize, count: usize, code: KeyCode) -> usize {
     match code {
         KeyCode::Char('j') | KeyCode::Down => moved(at, count, Direction::Down),
         KeyCode::Char('k') | KeyCode::Up => moved(at, count, Direction::Up),

@@ -213,10 +213,13 @@ impl World {
             branches.extend(others.map(|outcome| branch(outcome, id, t)));
         }
         store.add_branches(&branches)?;
-        let foreseen = tried.foreseen.into_iter().filter_map(|(state, all)| Some((place(&state)?, all)));
-        let row = |t, (action, text)| Prediction { trajectory: id, t, action, model: tried.model.clone(), text };
-        let foreseen = foreseen.flat_map(|(t, all)| all.into_iter().map(move |one| (t, one))).map(|(t, one)| row(t, one));
-        store.add_predictions(&foreseen.collect::<Vec<_>>())?;
+        let mut foreseen = Vec::new();
+        for (state, all) in tried.foreseen {
+            let Some(t) = place(&state) else { continue };
+            let row = |(action, text)| Prediction { trajectory: id, t, action, model: tried.model.clone(), text };
+            foreseen.extend(all.into_iter().map(row));
+        }
+        store.add_predictions(&foreseen)?;
         self.kept = Some(self.session()?.at());
         let text = format!("kept as demonstration {id}: {} steps, {} alternatives", trajectory.steps.len(), branches.len());
         self.mail.send(Msg::Notice(Notice::info(text)));

@@ -2,7 +2,6 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui_textarea::{CursorMove, TextArea, WrapMode};
-use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::{Mode, State, begun};
@@ -11,6 +10,7 @@ use crate::experience::{REASONS, Reflection};
 use crate::store::{Decision, Filter};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::screens::listed;
+use crate::tui::words::pasted;
 
 impl State {
     /// Takes a key while something is chosen, typed or edited; none otherwise.
@@ -120,10 +120,7 @@ impl State {
     pub fn paste(&mut self, text: &str) {
         match &mut self.mode {
             Some(Mode::Edit(editor)) => _ = editor.insert_str(text),
-            Some(Mode::Search(input)) => {
-                let line = text.lines().next().unwrap_or_default();
-                *input = Input::new(format!("{}{line}", input.value()));
-            }
+            Some(Mode::Search(input)) => pasted(input, text),
             _ => {}
         }
     }

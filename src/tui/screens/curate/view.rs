@@ -14,7 +14,7 @@ use crate::curation::Suspicion;
 use crate::experience::{REASONS, Reflection, Verdict};
 use crate::store::Filter;
 use crate::tui::theme::{Theme, centered, clean, fit};
-use crate::tui::words::{difference, input_line, one_line};
+use crate::tui::words::{difference, input_line, one_line, remark};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -256,10 +256,7 @@ fn draw_abridged<'a>(told: &[Line<'a>], tried: Vec<[Line<'a>; 2]>, theme: Theme,
     frame.render_widget(expert, middle);
     frame.render_widget(Paragraph::new(tried.collect::<Vec<_>>()), bottom);
     if told > top.height && top.height > 0 {
-        let more = " … Tab ";
-        let width = (more.chars().count() as u16).min(top.width);
-        let at = Rect { x: top.right() - width, y: top.bottom() - 1, width, height: 1 };
-        frame.render_widget(Line::styled(more, theme.dim()), at);
+        remark(" … Tab ", top.bottom() - 1, top, theme, frame);
     }
 }
 

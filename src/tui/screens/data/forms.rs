@@ -16,7 +16,7 @@ use crate::store::Intake;
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind};
 use crate::tui::screens::listed;
 use crate::tui::theme::{Theme, centered, clean};
-use crate::tui::words::{grouped, input_line};
+use crate::tui::words::{grouped, input_line, pasted};
 
 /// Something that is filled in.
 #[derive(Debug)]
@@ -170,8 +170,7 @@ impl State {
     /// Takes pasted text.
     pub fn paste(&mut self, text: &str) -> Vec<Effect> {
         let Some(Form::Import(import)) = &mut self.form else { return Vec::new() };
-        let line = text.lines().next().unwrap_or_default().trim();
-        import.path = Input::new(format!("{}{line}", import.path.value()));
+        pasted(&mut import.path, text.lines().next().unwrap_or_default().trim());
         import.changed()
     }
 }

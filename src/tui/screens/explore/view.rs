@@ -15,7 +15,7 @@ use crate::agent::choosing::{Choosing, Proposer};
 use crate::env::Silence;
 use crate::explore::View;
 use crate::tui::theme::{Theme, clean, fit};
-use crate::tui::words::{percent, raw};
+use crate::tui::words::{percent, raw, remark};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -150,10 +150,7 @@ fn draw_now(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, are
     let first = if view.depth == 0 { 0 } else { hidden };
     frame.render_widget(text.scroll((first, 0)), top);
     if hidden > 0 && top.height > 0 && !state.whole {
-        let more = " … z ";
-        let width = (more.chars().count() as u16).min(top.width);
-        let at = Rect { x: top.right() - width, y: if first == 0 { top.bottom() - 1 } else { top.y }, width, height: 1 };
-        frame.render_widget(Line::styled(more, theme.dim()), at);
+        remark(" … z ", if first == 0 { top.bottom() - 1 } else { top.y }, top, theme, frame);
     }
     draw_admissible(state, view, theme, frame, bottom, "");
 }
@@ -246,13 +243,7 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
     frame.render_widget(text.block(block).scroll((scroll, 0)), area);
     if hidden > 0 && area.width > 30 {
         let more = format!(" {hidden} more line{} · PgDn ", if hidden == 1 { "" } else { "s" });
-        let at = Rect {
-            x: area.right() - 2 - more.chars().count() as u16,
-            y: area.bottom() - 1,
-            height: 1,
-            width: more.chars().count() as u16,
-        };
-        frame.render_widget(Line::styled(more, theme.dim()), at);
+        remark(&more, area.bottom() - 1, Rect { width: area.width - 2, ..area }, theme, frame);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::{Listing, Near, Page, Prediction, TrajectorySummary};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
 use crate::tui::window::Window;
-use crate::tui::words::raw;
+use crate::tui::words::{pasted, raw};
 
 /// What Replay is told.
 #[derive(Debug)]
@@ -314,7 +314,7 @@ impl State {
     /// Takes pasted text.
     pub fn paste(&mut self, text: &str) {
         if let Some((_, input)) = &mut self.typed {
-            *input = Input::new(format!("{}{}", input.value(), text.lines().next().unwrap_or_default()));
+            pasted(input, text);
         }
     }
 

@@ -2,7 +2,6 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent};
 use regex::{Regex, RegexBuilder};
-use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
@@ -11,6 +10,7 @@ use crate::train::{Objective, Plan};
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, RunCmd};
 use crate::tui::keys::Direction;
 use crate::tui::screens::moved;
+use crate::tui::words::pasted;
 
 /// What a run can start from, and how the form says it.
 pub const STARTS: [(Option<&str>, &str); 3] = [
@@ -110,7 +110,7 @@ impl State {
     /// Takes pasted text.
     pub fn paste(&mut self, text: &str) {
         if let Some(input) = &mut self.searching {
-            *input = Input::new(format!("{}{}", input.value(), text.lines().next().unwrap_or_default()));
+            pasted(input, text);
         }
     }
 }

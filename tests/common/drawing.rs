@@ -1,0 +1,106 @@
+//! The interface as the tests of its screens draw it: a real game, a real store, fixed numbers for the model's answers.
+
+use foretaste::agent::template::Template;
+use foretaste::collect::{self, Proposer, Scope, Teacher};
+use foretaste::control::{Control, Progress};
+use foretaste::curation::{Judged, judged};
+use foretaste::env::household::Household;
+use foretaste::experience::Verdict;
+use foretaste::explore::Session;
+use foretaste::store::{Filter, Listing, MetricPoint, Near, Place, Prediction, RunStatus, Store};
+use foretaste::tui::app::App;
+use foretaste::tui::caps::Caps;
+use foretaste::tui::effect::{Effect, Kind, WorldCmd};
+use foretaste::tui::frame;
+use foretaste::tui::msg::{JobMsg, Msg};
+use foretaste::tui::screens::{curate, data, explore, replay, train};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+pub fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let scope = Scope { split: "train".into(), games: 2, seed: 1 };
+    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(Some("walkthrough")), &control, quiet).unwrap();
+    collect::branches(&mut store, &Household, &scope, 3, &mut Proposer::Uniform, &control, quiet).unwrap();
+    collect::reflections(&mut store, &Household, &scope, &mut Template, &control, quiet).unwrap();
+    (dir, store)
+}
+
+/// The interface with everything the threads would have told it, the model's answers being fixed numbers.
+pub fn app(caps: Caps) -> App {
+    let mut app = App::new("household", caps);
+    let mut session = Session::open(&Household, "train", "train/3", Some("walkthrough")).unwrap();
+    let advice = session.view().unwrap().expert.unwrap().1;
+    session.step(&advice.action, "walkthrough").unwrap();
+    show(&mut app, &session);
+    let (_dir, store) = store();
+    let pending = Filter::verdict(Some(Verdict::Pending));
+    let queue = store.queue(&pending, Place::Start, 100).unwrap();
+    let first = queue.items[0].clone();
+    let branches = store.branches(first.trajectory).unwrap();
+    let Judged { trajectory, case, suspicions } = judged(&store, &first).unwrap();
+    let evidence = curate::Evidence { kind: trajectory.kind.clone(), case, text: first.text().to_string(), suspicions };
+    app.update(Msg::Curate(curate::Msg::Queue(pending, Place::Start, queue)));
+    app.update(Msg::Curate(curate::Msg::Case(first.id, Box::new(evidence))));
+    let run = store.begin_run("imitation", r#"{"plan":{"batch":8,"rate":0.0005,"workers":2},"data":{"demonstrations":2,"branches":0,"reflections":0,"tokens":512,"trees":2}}"#, 1, "embedded", 200).unwrap();
+    store.set_run(run, RunStatus::Stopped, 120, None).unwrap();
+    let points =
+        (1..=120).map(|i| MetricPoint { step: i, value: Some(2.0 / i as f64 + 0.1), wall_ms: 0, tokens: None }).collect();
+    app.update(Msg::Train(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], vec![])));
+    app.update(Msg::Train(train::Msg::Curve(run, "loss".into(), points)));
+    app.update(Msg::Train(train::Msg::About(run, vec!["loss".into(), "rate".into()], vec![])));
+    let foreseen = vec![Prediction {
+        trajectory: trajectory.id,
+        t: 0,
+        action: branches[0].action.clone(),
+        model: "embedded".into(),
+        text: "You reach the shelf 1. It holds a vase 1.".into(),
+    }];
+    app.update(Msg::Replay(replay::Msg::List(
+        Listing::default(),
+        store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
+    )));
+    app.update(Msg::Replay(replay::Msg::Opened(Box::new(trajectory), branches, foreseen)));
+    app.update(Msg::Data(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
+    app.data.root = "DATA".into();
+    app.update(Msg::Data(data::Msg::Origins(store.origins().unwrap())));
+    app.update(Msg::Data(data::Msg::Trajectories(store.list(&Listing::default(), Near::Position(0), 10).unwrap())));
+    app.update(Msg::Job(
+        Kind::Train,
+        JobMsg::Progress(Progress { doing: "imitation".into(), done: 120, total: 200, rate: 4.0, left_s: Some(20.0) }),
+    ));
+    app
+}
+
+/// Tells Explore where a session stands, and answers what it asks of world and mind.
+pub fn show(app: &mut App, session: &Session) {
+    let view = Box::new(session.view().unwrap());
+    if app.explore.model.is_empty() {
+        app.update(Msg::Explore(explore::Msg::Model("embedded".into())));
+    }
+    let effects = app.update(Msg::Explore(explore::Msg::View { view, place: 4, of: 4000 }));
+    let Some(Effect::Look(look)) = effects.into_iter().next() else { return };
+    let n = look.actions.len() as f64;
+    let shares = (0..look.actions.len()).map(|i| 2.0 * (n - i as f64) / (n * (n + 1.0))).collect();
+    app.update(Msg::Explore(explore::Msg::Scores(look.ticket, shares)));
+    let others = look.actions.iter().filter(|a| Some(*a) != look.expert.as_ref()).take(3);
+    let chosen: Vec<_> = others.map(|action| (action.clone(), "policy".to_string())).collect();
+    for effect in app.update(Msg::Explore(explore::Msg::Chosen(look.ticket, chosen))) {
+        if let Effect::World(WorldCmd::Execute(node, actions)) = effect {
+            let outcomes = session.outcomes(&actions).unwrap();
+            app.update(Msg::Explore(explore::Msg::Outcomes(node, outcomes)));
+        }
+    }
+    let predictions = vec!["You reach the shelf 1. It holds a vase 1.".to_string(); 4];
+    app.update(Msg::Explore(explore::Msg::Predicted(look.ticket, predictions, true)));
+}
+
+pub fn drawn(app: &App, width: u16, height: u16) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|f| frame::draw(app, f)).unwrap();
+    let buffer = terminal.backend().buffer().clone();
+    let line = |y: u16| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string();
+    (0..height).map(line).collect::<Vec<_>>().join("\n")
+}
