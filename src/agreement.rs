@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use crate::agent::local::LocalAgent;
 use crate::agent::{Policy, shares};
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
+use crate::rng::Rng;
 use crate::store::Store;
+use crate::train::trained_on;
 
 /// A policy beside an expert's demonstrations.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,11 +16,18 @@ pub struct Agreement {
     pub checkpoint: String,
     /// The expert.
     pub expert: String,
+    /// Whether a thought, its likeliest words, came before every choice.
+    pub think: bool,
     /// Demonstrations of it.
     pub demonstrations: usize,
-    /// Their states.
+    /// Those of them that the policy's own run, or one that it goes back to, trained on.
+    pub trained_on: usize,
+    /// Their states, as far as the expert's action is among the listed ones.
     pub states: usize,
-    /// Share of states in which the policy's likeliest admissible action is the expert's.
+    /// States that are left out: nothing is listed there, or not the expert's action.
+    pub unlisted: usize,
+    /// Share of states in which the policy's likeliest admissible action is the expert's; where several are equally
+    /// likely, one of them drawn at random would be.
     pub same: f64,
     /// Mean surprise at the expert's action in bits, renormalised over the admissible actions.
     pub bits: f64,
@@ -27,15 +35,29 @@ pub struct Agreement {
     pub bits_uniform: f64,
 }
 
-/// Scores up to `games` stored demonstrations of an expert.
+/// Which demonstrations.
+#[derive(Debug, Clone, Copy)]
+pub struct Which<'a> {
+    /// The suite.
+    pub suite: &'a str,
+    /// The split.
+    pub split: &'a str,
+    /// Who demonstrated.
+    pub expert: &'a str,
+    /// At most so many.
+    pub games: usize,
+}
+
+/// Scores stored demonstrations of an expert.
 pub fn agreement(
     store: &Store,
-    (suite, split, expert): (&str, &str, &str),
-    games: usize,
-    agent: &mut LocalAgent,
+    which: Which<'_>,
+    policy: &mut dyn Policy,
+    think: bool,
     control: &Control,
     report: &mut dyn FnMut(Progress),
 ) -> Result<Agreement> {
+    let Which { suite, split, expert, games } = which;
     let mut demos = store.demonstrations(Some(suite), Some(split))?;
     demos.retain(|demo| demo.actor == expert);
     demos.truncate(games);
@@ -43,30 +65,51 @@ pub fn agreement(
         return Err(Error::new(format!("there are no demonstrations of {suite} / {split} by {expert}"))
             .hint(format!("run: foretaste collect demos --suite {suite} --split {split} --expert {expert}")));
     }
+    let checkpoint = policy.name();
+    let known = trained_on(store, &checkpoint)?;
     let meter = Meter::new("demonstrations", 0, demos.len() as u64);
-    let (mut states, mut same, mut bits, mut uniform) = (0, 0, 0.0, 0.0);
+    let (mut states, mut unlisted, mut same, mut bits, mut uniform) = (0, 0, 0.0, 0.0, 0.0);
     for (i, demo) in demos.iter().enumerate() {
         let trajectory = store.trajectory(demo.id)?;
         for (t, step) in trajectory.steps.iter().enumerate() {
             control.checkpoint()?;
             let listed = trajectory.admissible_at(t).to_vec();
-            let Some(expert) = listed.iter().position(|action| *action == step.action) else { continue };
-            let shares = shares(&agent.score(&trajectory.state(t), &listed)?);
+            let Some(expert) = listed.iter().position(|action| *action == step.action) else {
+                unlisted += 1;
+                continue;
+            };
+            let state = trajectory.state(t);
+            let seed = Rng::stream(0, &format!("{} {t}", trajectory.task_id)).next_u64();
+            let thought = if think { Some(policy.think(&state, 0.0, seed)?) } else { None };
+            let shares = shares(&policy.score(&state, thought.as_deref(), &listed)?);
+            let best = shares.iter().copied().fold(0.0, f64::max);
+            let ties = shares.iter().filter(|share| **share >= best).count();
             states += 1;
-            same += usize::from(shares.iter().all(|share| *share <= shares[expert]));
+            same += if shares[expert] >= best { 1.0 / ties as f64 } else { 0.0 };
             bits -= shares[expert].max(f64::MIN_POSITIVE).log2();
             uniform += (listed.len() as f64).log2();
         }
         report(meter.at(i as u64 + 1));
     }
-    let mean = |sum: f64| if states == 0 { 0.0 } else { sum / states as f64 };
+    if states == 0 {
+        return Err(Error::new(format!("in none of {unlisted} states the expert's action is among the listed ones"))
+            .hint("agreement needs a suite that lists admissible actions"));
+    }
+    let mean = |sum: f64| sum / f64::from(states);
     Ok(Agreement {
-        checkpoint: agent.model().source.clone(),
+        checkpoint,
         expert: expert.to_string(),
+        think,
         demonstrations: demos.len(),
-        states,
-        same: mean(same as f64),
+        trained_on: demos.iter().filter(|demo| known.contains(&demo.id)).count(),
+        states: states as usize,
+        unlisted,
+        same: mean(same),
         bits: mean(bits),
         bits_uniform: mean(uniform),
     })
 }
+
+#[cfg(test)]
+#[path = "agreement_tests.rs"]
+mod tests;

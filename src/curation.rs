@@ -62,8 +62,9 @@ const RULES: &[(&str, &str, Test)] = &[
         "five words in a row that only an outcome says: fine as evidence, not as foresight",
         Test::Find(quoted),
     ),
+    ("OUTCOME_LEAK", "a numbered thing that only an outcome names: it cannot be known yet", Test::Find(foretold)),
     ("HALLUCINATED", "a numbered thing that neither state nor outcomes name", Test::Find(unknown)),
-    ("WRONG_CONCLUSION", "ends on an alternative, not on the expert's action", Test::Find(concludes_otherwise)),
+    ("WRONG_CONCLUSION", "ends on an action that is not the expert's", Test::Find(concludes_otherwise)),
     ("GENERIC", "mentions nothing that an alternative did or touched", Test::Find(generic)),
     (
         "OVERCONFIDENT",
@@ -79,6 +80,11 @@ const RULES: &[(&str, &str, Test)] = &[
         "BAD_ALTERNATIVE",
         "speaks of an action that leads to a thing that the task names, as the expert's does not",
         Test::Find(as_good),
+    ),
+    (
+        "BAD_ALTERNATIVE",
+        "speaks of an executed action after which the goal is no farther than after the expert's",
+        Test::Find(no_worse),
     ),
     ("DUPLICATED", "says the same sentence twice", Test::Find(twice)),
     (
@@ -118,7 +124,11 @@ pub struct Judged {
 /// Reads it from the store.
 pub fn judged(store: &Store, reflection: &Reflection) -> Result<Judged> {
     let trajectory = store.trajectory(reflection.trajectory)?;
-    let case = case_at(&trajectory, &store.branches(reflection.trajectory)?, reflection.t);
+    let branches = store.branches(reflection.trajectory)?;
+    // A rationale cites nothing; a person judges it by all that was executed.
+    let all: Vec<i64> = branches.iter().map(|branch| branch.id).collect();
+    let cited = if reflection.cites.is_empty() { &all } else { &reflection.cites };
+    let case = case_at(&trajectory, &branches, cited, reflection.t);
     let suspicions = case.as_ref().map(|case| suspicions(reflection.text(), case)).unwrap_or_default();
     Ok(Judged { trajectory, case, suspicions })
 }
@@ -130,7 +140,7 @@ pub fn suspicions(text: &str, case: &Case) -> Vec<Suspicion> {
         state += &format!("\n{action}\n{observation}");
     }
     let mut outcomes = case.outcome.clone();
-    for branch in &case.alternatives {
+    for branch in case.alternatives.iter().chain(&case.others) {
         outcomes += &format!("\n{}", branch.observation);
     }
     // ASCII only, so that bytes of the lowered text are bytes of the text.
@@ -193,10 +203,13 @@ fn quoted(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     found
 }
 
-fn unknown(seen: &Seen<'_>) -> Vec<(usize, usize)> {
-    let actions = seen.case.alternatives.iter().map(|b| b.action.as_str()).chain([seen.case.action.as_str()]);
-    let actions = joined(&actions.collect::<Vec<_>>().join("\n").to_ascii_lowercase());
-    let (state, outcomes) = (joined(&seen.state), joined(&seen.outcomes));
+/// Where a text names numbered things ("mug 2") that neither the state nor what could be done in it names.
+fn new_things(seen: &Seen<'_>, told: bool) -> Vec<(usize, usize)> {
+    let Case { action, alternatives, others, admissible, .. } = seen.case;
+    let tried = alternatives.iter().chain(others).map(|branch| &branch.action);
+    let actions: Vec<&str> = tried.chain([action]).chain(admissible).map(String::as_str).collect();
+    let known = joined(&format!("{}\n{}", seen.state, actions.join("\n").to_ascii_lowercase()));
+    let outcomes = joined(&seen.outcomes);
     let text = words(&seen.text);
     let numbered = text
         .windows(2)
@@ -204,10 +217,20 @@ fn unknown(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     numbered
         .filter(|pair| {
             let name = format!(" {} {} ", pair[0].1, pair[1].1);
-            !state.contains(&name) && !outcomes.contains(&name) && !actions.contains(&name)
+            !known.contains(&name) && outcomes.contains(&name) == told
         })
         .map(|pair| (pair[0].0, pair[1].0 + pair[1].1.len()))
         .collect()
+}
+
+/// Things that nothing names: the policy could not know them.
+fn unknown(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    new_things(seen, false)
+}
+
+/// Things that only outcomes name: the policy cannot know them when it acts.
+fn foretold(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    new_things(seen, true)
 }
 
 fn concludes_otherwise(seen: &Seen<'_>) -> Vec<(usize, usize)> {
@@ -215,7 +238,8 @@ fn concludes_otherwise(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let from = trimmed.rfind(['.', '!', '\n']).map_or(0, |at| at + 1);
     let last = joined(&trimmed[from..]);
     let says = |action: &str| last.contains(&joined(&action.to_ascii_lowercase()));
-    let other = seen.case.alternatives.iter().any(|branch| says(&branch.action));
+    let tried = seen.case.alternatives.iter().chain(&seen.case.others).map(|branch| &branch.action);
+    let other = tried.chain(&seen.case.admissible).any(|action| *action != seen.case.action && says(action));
     if other && !says(&seen.case.action) { vec![(from, trimmed.len())] } else { Vec::new() }
 }
 
@@ -253,6 +277,22 @@ fn as_good(seen: &Seen<'_>) -> Vec<(usize, usize)> {
             seen.text.find(&action).map(|at| (at, at + action.len()))
         })
         .collect()
+}
+
+fn no_worse(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let good = seen.case.others.iter().filter(|branch| !branch.worse() && branch.action != seen.case.action);
+    good.filter_map(|branch| {
+        let action = branch.action.to_ascii_lowercase();
+        seen.text
+            .match_indices(&action)
+            .map(|(at, _)| at)
+            .find(|at| {
+                // "shelf 1" is not spoken of where "shelf 12" is.
+                !seen.text[at + action.len()..].starts_with(|c: char| c.is_alphanumeric())
+            })
+            .map(|at| (at, at + action.len()))
+    })
+    .collect()
 }
 
 fn twice(seen: &Seen<'_>) -> Vec<(usize, usize)> {
@@ -297,6 +337,8 @@ mod tests {
             action: "take cup 1".into(),
             outcome: "You take the cup 1.".into(),
             alternatives: vec![branch("go to shelf 1", "You arrive at shelf 1. On it are a vase 2 and a vase 1.")],
+            others: vec![],
+            admissible: ["take cup 1", "go to shelf 1", "go to drawer 3", "look"].map(str::to_string).into(),
         }
     }
 
@@ -344,6 +386,49 @@ mod tests {
         assert_eq!(&text[found.span.0..found.span.1], "go to shelf 1");
         blind.outcome = "You arrive at bed 1. On it, you see a cup 5.".into();
         assert!(suspicions(text, &blind).iter().all(|s| s.code != "BAD_ALTERNATIVE"), "the expert's way is as good");
+    }
+
+    #[test]
+    fn a_thing_that_only_an_outcome_names_is_pointed_at() {
+        let text = "The vase 2 is waiting at shelf 1, which does not help, so I take cup 1.";
+        let found = suspicions(text, &case());
+        let found: Vec<_> = found.iter().filter(|s| s.code == "OUTCOME_LEAK").collect();
+        assert_eq!(found.iter().map(|s| &text[s.span.0..s.span.1]).collect::<Vec<_>>(), ["vase 2"]);
+        assert!(codes(text).iter().all(|code| *code != "HALLUCINATED"), "an outcome does name it");
+        assert!(codes("At shelf 1 or drawer 3 there is no need, so I take cup 1.").is_empty(), "the list names it");
+    }
+
+    #[test]
+    fn arguing_against_what_is_as_good_is_pointed_at() {
+        for (effect, points) in [
+            (Effect::EquallyGood, true),
+            (Effect::NoWorse, true),
+            (Effect::SameAsExpert, true),
+            (Effect::Changed, false),
+            (Effect::NoOp, false),
+        ] {
+            let mut case = case();
+            let mut other = case.alternatives[0].clone();
+            (other.action, other.effect) = ("go to drawer 3".into(), effect);
+            case.others = vec![other];
+            let text = "To go to shelf 1 or go to drawer 3 would not bring me closer. I take cup 1.";
+            let found = suspicions(text, &case).into_iter().find(|s| s.code == "BAD_ALTERNATIVE");
+            assert_eq!(found.as_ref().map(|s| &text[s.span.0..s.span.1]), points.then_some("go to drawer 3"), "{effect:?}");
+            assert!(
+                suspicions("Not go to drawer 31, shelf 1. I take cup 1.", &case)
+                    .iter()
+                    .all(|s| s.code != "BAD_ALTERNATIVE")
+            );
+        }
+    }
+
+    #[test]
+    fn ending_on_any_other_admissible_action_is_pointed_at_whether_it_was_executed_or_not() {
+        let points = |text: &str| suspicions(text, &case()).iter().any(|s| s.code == "WRONG_CONCLUSION");
+        assert!(points("The cup 1 is near shelf 1. So I go to drawer 3."), "never executed");
+        assert!(points("The cup 1 is near shelf 1. So I go to shelf 1."));
+        assert!(!points("So I take cup 1."));
+        assert!(!points("So I take cup 1 and do not go to drawer 3."));
     }
 
     #[test]

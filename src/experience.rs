@@ -79,6 +79,10 @@ pub struct Trajectory {
     pub steps: Vec<Step>,
     /// When it was saved, in milliseconds since 1970.
     pub created_ms: i64,
+    /// What the world is, down to what no observation on the way tells, where it can say so: what is executed later is
+    /// executed in the same one or not at all.
+    #[serde(default)]
+    pub world: Option<u64>,
 }
 
 impl Trajectory {
@@ -129,6 +133,8 @@ pub enum Effect {
     SameAsExpert,
     /// Another state, but the action starts a shortest way to the goal: nothing is better than it.
     EquallyGood,
+    /// Another state, from which the goal is no farther than from where the expert's action leads.
+    NoWorse,
     /// The episode ended.
     Ends,
 }
@@ -142,15 +148,16 @@ impl Effect {
             Self::Error => "error",
             Self::SameAsExpert => "same-as-expert",
             Self::EquallyGood => "equally-good",
+            Self::NoWorse => "no-worse",
             Self::Ends => "ends",
         }
     }
 
     /// The effect of that word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Changed, Self::NoOp, Self::Error, Self::SameAsExpert, Self::EquallyGood, Self::Ends]
-            .into_iter()
-            .find(|e| e.word() == word)
+        let all =
+            [Self::Changed, Self::NoOp, Self::Error, Self::SameAsExpert, Self::EquallyGood, Self::NoWorse, Self::Ends];
+        all.into_iter().find(|e| e.word() == word)
     }
 }
 
@@ -176,6 +183,39 @@ pub struct Branch {
     /// Whether it ended in success.
     pub success: bool,
 }
+
+impl Branch {
+    /// Whether it may be argued against: an alternative that is as good as the expert's action must not be.
+    pub fn worse(&self) -> bool {
+        !self.success && !matches!(self.effect, Effect::SameAsExpert | Effect::EquallyGood | Effect::NoWorse)
+    }
+}
+
+/// Alternatives drawn uniformly from the admissible list (what the paper does for world modelling).
+pub const UNIFORM: &str = "uniform";
+/// Alternatives sampled from the policy (for self-reflection).
+pub const POLICY: &str = "policy";
+/// Alternatives that a person saw executed in Explore.
+pub const EXPLORED: &str = "explore";
+
+/// An alternative's place in a pool: one draw of a proposer. The same alternative may stand in several pools, and is
+/// executed once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The pool: who was asked, or a name of one's own.
+    pub pool: String,
+    /// Which draw it was, from 0: the first K of a state are its pool of K.
+    pub rank: usize,
+    /// Where this draw came from: an invalid proposal of a policy is replaced from the list ("uniform").
+    pub source: Source,
+    /// The model that was asked; empty where none was.
+    #[serde(default)]
+    pub model: String,
+}
+
+/// How a text begins to say who wrote it, where the writer saw the state alone and none of the executed outcomes: a
+/// rationale (as STaR's), not a reflection. Such rationales made imitation worse (paper, table 4).
+pub const RATIONALE: &str = "rationale-only by ";
 
 /// Where a reflection stands in review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -17,6 +17,11 @@ impl Rng {
         Self::new(stream.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)))
     }
 
+    /// Seeds of as many independent things of one kind.
+    pub fn seeds(seed: u64, kind: &str, count: usize) -> Vec<u64> {
+        (0..count).map(|i| Self::stream(seed, &format!("{kind} {i}")).next_u64()).collect()
+    }
+
     /// 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -65,6 +70,8 @@ mod tests {
         let mut again = Rng::new(1);
         assert_eq!(first, (0..6).map(|_| again.below(100)).collect::<Vec<_>>());
         assert_ne!(Rng::stream(1, "a").next_u64(), Rng::stream(1, "b").next_u64());
+        let several: std::collections::HashSet<u64> = (0..64).flat_map(|seed| Rng::seeds(seed, "x", 64)).collect();
+        assert_eq!(several.len(), 64 * 64, "neighbouring seeds share nothing");
         let mut order: Vec<u8> = (0..20).collect();
         rng.shuffle(&mut order);
         let mut sorted = order.clone();

@@ -64,7 +64,7 @@ pub fn surprises(
             let (action, model) = (step.action.clone(), agent.model().source.clone());
             foreseen.push(Prediction { trajectory: demo.id, t, action, model, text });
             let listed = trajectory.admissible_at(t);
-            let shares = shares(&agent.score(&state, listed)?);
+            let shares = shares(&agent.score(&state, None, listed)?);
             let other = likeliest(&shares).filter(|best| listed[*best] != step.action);
             found.push(Surprise {
                 trajectory: demo.id,

@@ -116,8 +116,10 @@ fn in_mode(caps: Caps, screen: Screen, keys: &str) -> App {
     for key in keys.chars() {
         for effect in app.update(Msg::Key(KeyEvent::from(KeyCode::Char(key)))) {
             if let Effect::Desk(DeskCmd::Extents(orders)) = effect {
-                let extents =
-                    orders.iter().map(|order| Extent { lines: 1234, bytes: order.set as u64 * 999_999 }).collect();
+                let extents = orders
+                    .iter()
+                    .map(|order| Extent { lines: 1234, bytes: order.set as u64 * 999_999, held_out: 1 })
+                    .collect();
                 app.update(Msg::Data(data::Msg::Extents(orders, Ok(extents))));
             }
         }

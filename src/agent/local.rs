@@ -4,7 +4,7 @@ use super::prompt::{Framing, ROOM};
 use super::{Case, Policy, Reflector, WorldModel};
 use crate::control::Cancel;
 use crate::error::Result;
-use crate::experience::State;
+use crate::experience::{RATIONALE, State};
 use crate::model::Model;
 use crate::model::cache::Recent;
 use crate::model::generate::{Decoding, Prompt};
@@ -45,9 +45,15 @@ impl LocalAgent {
         self.cancel = cancel;
     }
 
-    fn prompt(&mut self, state: &State) -> Result<Prompt> {
+    /// A state, with a thought about it if there is one, ready to be continued.
+    fn prompt(&mut self, state: &State, thought: Option<&str>) -> Result<Prompt> {
         let limit = self.model.decoder.config.context.saturating_sub(ROOM);
-        let tokens = Framing::new(&self.model.tokenizer)?.state(state, limit)?;
+        let framing = Framing::new(&self.model.tokenizer)?;
+        let mut tokens = framing.state(state, limit)?;
+        if let Some(thought) = thought {
+            tokens.extend(framing.think());
+            tokens.extend(framing.reflection(thought)?);
+        }
         let Self { model, recent, team, cancel } = self;
         team.run(|| Prompt::new(&model.decoder, &tokens, recent, cancel))
     }
@@ -62,18 +68,18 @@ impl LocalAgent {
     }
 
     /// Samples actions as free text.
-    pub fn sample(&mut self, state: &State, count: usize, how: Sampling, seed: u64) -> Result<Vec<String>> {
-        let prompt = self.prompt(state)?;
-        let starts = vec![Framing::new(&self.model.tokenizer)?.act(); count];
-        let found = self.decode(&prompt, &starts, (PROPOSAL, how, seed), &mut |_, _| true)?;
+    pub fn sample(&mut self, state: &State, thought: Option<&str>, how: Sampling, seeds: &[u64]) -> Result<Vec<String>> {
+        let prompt = self.prompt(state, thought)?;
+        let starts = vec![Framing::new(&self.model.tokenizer)?.act(); seeds.len()];
+        let found = self.decode(&prompt, &starts, (PROPOSAL, how, seeds), &mut |_, _| true)?;
         found.iter().map(|tokens| Ok(self.model.tokenizer.decode(tokens)?.trim().to_string())).collect()
     }
 
-    /// Writes a reflection with other sampling.
-    pub fn reflect_by(&mut self, case: &Case, sampling: Sampling, seed: u64) -> Result<String> {
-        let prompt = self.prompt(&case.state)?;
+    /// Writes what it thinks in a state.
+    pub fn think_by(&mut self, state: &State, sampling: Sampling, seed: u64) -> Result<String> {
+        let prompt = self.prompt(state, None)?;
         let starts = [Framing::new(&self.model.tokenizer)?.think()];
-        let found = self.decode(&prompt, &starts, (REFLECTION, sampling, seed), &mut |_, _| true)?;
+        let found = self.decode(&prompt, &starts, (REFLECTION, sampling, &[seed]), &mut |_, _| true)?;
         Ok(self.model.tokenizer.decode(&found[0])?.trim().to_string())
     }
 
@@ -82,11 +88,11 @@ impl LocalAgent {
         &self,
         prompt: &Prompt,
         starts: &[Vec<u32>],
-        (limit, sampling, seed): (usize, Sampling, u64),
+        (limit, sampling, seeds): (usize, Sampling, &[u64]),
         each: &mut (dyn FnMut(usize, u32) -> bool + Send),
     ) -> Result<Vec<Vec<u32>>> {
         let (stop, cancel) = (self.model.tokenizer.end, &self.cancel);
-        let how = Decoding { stop, stops: None, only: None, limit, sampling, seed, cancel };
+        let how = Decoding { stop, stops: None, only: None, limit, sampling, seeds, cancel };
         let found = self.team.run(|| prompt.decode(&self.model.decoder, starts, &how, each))?;
         cancel.check()?;
         Ok(found)
@@ -94,8 +100,16 @@ impl LocalAgent {
 }
 
 impl Policy for LocalAgent {
-    fn score(&mut self, state: &State, actions: &[String]) -> Result<Vec<f64>> {
-        let prompt = self.prompt(state)?;
+    fn name(&self) -> String {
+        self.model.source.clone()
+    }
+
+    fn think(&mut self, state: &State, temperature: f64, seed: u64) -> Result<String> {
+        self.think_by(state, Sampling::at(temperature), seed)
+    }
+
+    fn score(&mut self, state: &State, thought: Option<&str>, actions: &[String]) -> Result<Vec<f64>> {
+        let prompt = self.prompt(state, thought)?;
         let framing = Framing::new(&self.model.tokenizer)?;
         let continuations: Vec<Vec<u32>> = actions.iter().map(|action| framing.acted(action)).collect::<Result<_>>()?;
         let decoder = &self.model.decoder;
@@ -105,8 +119,8 @@ impl Policy for LocalAgent {
         Ok(scores.iter().map(|score| score.nats - opening[0].nats).collect())
     }
 
-    fn propose(&mut self, state: &State, count: usize, seed: u64) -> Result<Vec<String>> {
-        self.sample(state, count, Sampling::at(1.0), seed)
+    fn propose(&mut self, state: &State, thought: Option<&str>, temperature: f64, seeds: &[u64]) -> Result<Vec<String>> {
+        self.sample(state, thought, Sampling::at(temperature), seeds)
     }
 }
 
@@ -117,7 +131,7 @@ impl WorldModel for LocalAgent {
         actions: &[String],
         each: &mut (dyn FnMut(usize, &str) -> bool + Send),
     ) -> Result<Vec<String>> {
-        let prompt = self.prompt(state)?;
+        let prompt = self.prompt(state, None)?;
         let framing = Framing::new(&self.model.tokenizer)?;
         let mut starts = Vec::with_capacity(actions.len());
         for action in actions {
@@ -131,19 +145,23 @@ impl WorldModel for LocalAgent {
             partial[i].push(token);
             !cancel.is_cancelled() && each(i, &tokenizer.decode(&partial[i]).unwrap_or_default())
         };
-        let found = self.decode(&prompt, &starts, (PREDICTION, Sampling::GREEDY, 0), &mut grow)?;
+        let found = self.decode(&prompt, &starts, (PREDICTION, Sampling::GREEDY, &[]), &mut grow)?;
         found.iter().map(|tokens| tokenizer.decode(tokens)).collect()
     }
 }
 
 impl Reflector for LocalAgent {
     fn generator(&self) -> String {
-        format!("model {}", self.model.source)
+        format!("{RATIONALE}{}", self.model.source)
     }
 
     /// The model was trained to think from the state alone (that is all it has when it acts), so it is asked from the
-    /// state alone here too; the executed outcomes are what the reader judges it by.
+    /// state alone here too: what it writes is a rationale.
+    fn sees_outcomes(&self) -> bool {
+        false
+    }
+
     fn reflect(&mut self, case: &Case, seed: u64) -> Result<String> {
-        self.reflect_by(case, Sampling { top_p: 0.95, ..Sampling::at(0.7) }, seed)
+        self.think_by(&case.state, Sampling { top_p: 0.95, ..Sampling::at(0.7) }, seed)
     }
 }

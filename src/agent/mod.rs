@@ -11,13 +11,21 @@ pub mod template;
 use crate::error::Result;
 use crate::experience::{Branch, State};
 
-/// Chooses actions.
+/// Chooses actions, at once or after a thought: p(a | s), or p(c | s) and then p(a | s, c), which is what training on
+/// reflections makes (paper, section 4.3).
 pub trait Policy {
-    /// Log-probability in nats of each action as a whole in this state.
-    fn score(&mut self, state: &State, actions: &[String]) -> Result<Vec<f64>>;
+    /// What it goes by ("embedded", "run 3 step 200").
+    fn name(&self) -> String;
 
-    /// Samples `count` actions as free text, at temperature 1.
-    fn propose(&mut self, state: &State, count: usize, seed: u64) -> Result<Vec<String>>;
+    /// What it thinks in this state, sampled at a temperature (0: the likeliest words).
+    fn think(&mut self, state: &State, temperature: f64, seed: u64) -> Result<String>;
+
+    /// Log-probability in nats of each action as a whole in this state, after the thought if there is one.
+    fn score(&mut self, state: &State, thought: Option<&str>, actions: &[String]) -> Result<Vec<f64>>;
+
+    /// Samples an action as free text for each of some seeds, at a temperature (0: the likeliest words), after the
+    /// thought if there is one. The text of a seed does not depend on the others.
+    fn propose(&mut self, state: &State, thought: Option<&str>, temperature: f64, seeds: &[u64]) -> Result<Vec<String>>;
 }
 
 /// Predicts what actions lead to.
@@ -32,6 +40,11 @@ pub trait WorldModel {
     ) -> Result<Vec<String>>;
 }
 
+/// What acts and predicts.
+pub trait Agent: Policy + WorldModel {}
+
+impl<T: Policy + WorldModel> Agent for T {}
+
 /// One state with everything that was executed in it, from which a reflection is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
@@ -41,14 +54,23 @@ pub struct Case {
     pub action: String,
     /// What it led to.
     pub outcome: String,
-    /// The executed alternatives; never empty.
+    /// The executed alternatives that it is contrasted with; never empty.
     pub alternatives: Vec<Branch>,
+    /// What else was executed here: alternatives that are as good, and those of other pools.
+    pub others: Vec<Branch>,
+    /// What could be done here, where it is listed.
+    pub admissible: Vec<String>,
 }
 
 /// Explains why the expert's action is preferable.
 pub trait Reflector {
-    /// What the reflection is labelled with.
+    /// What the reflection is labelled with; of a writer that does not see outcomes, it begins with
+    /// [`crate::experience::RATIONALE`].
     fn generator(&self) -> String;
+
+    /// Whether the writer is given the executed outcomes. What it writes without them is a rationale: it cites nothing,
+    /// and no run trains on it unless asked to.
+    fn sees_outcomes(&self) -> bool;
 
     /// Writes the monologue.
     fn reflect(&mut self, case: &Case, seed: u64) -> Result<String>;
@@ -70,7 +92,7 @@ pub enum Writer {
 impl Writer {
     /// All of them, with what a person should know.
     pub const ALL: [(Self, &str); 4] = [
-        (Self::Model, "the model that answers in Explore, temperature 0.7"),
+        (Self::Model, "the model in Explore, temperature 0.7: a rationale, it sees no outcome"),
         (Self::Greedy, "the same, its likeliest words"),
         (Self::Bold, "the same, temperature 1.1"),
         (Self::Template, "the template, from the executed outcomes"),

@@ -76,7 +76,14 @@ impl<'a> Framing<'a> {
 
     /// An observation after `<|obs|>`, with its end.
     pub fn observation(&self, observation: &str) -> Result<Vec<u32>> {
-        self.ended(observation)
+        self.ended(told(observation))
+    }
+
+    /// An action and what it led to, each with its end: what a history is made of.
+    pub fn turn(&self, action: &str, observation: &str) -> Result<Vec<u32>> {
+        let mut turn = self.acted(action)?;
+        turn.extend(self.framed(&self.observation, told(observation))?);
+        Ok(turn)
     }
 
     /// A reflection after `<|think|>`, with its end.
@@ -86,7 +93,8 @@ impl<'a> Framing<'a> {
 
     /// The task and the first observation.
     pub fn opening(&self, state: &State) -> Result<Vec<u32>> {
-        let mut tokens = self.task.clone();
+        let mut tokens = self.tokenizer.opening.clone();
+        tokens.extend(&self.task);
         tokens.extend(self.tokenizer.encode_plain(state.task.trim())?);
         tokens.extend(self.framed(&self.observation, &first_observation(&state.observation, &state.task))?);
         Ok(tokens)
@@ -95,23 +103,36 @@ impl<'a> Framing<'a> {
     /// A whole state within `limit` tokens. If it is too long, the oldest steps are left out, the opening never.
     pub fn state(&self, state: &State, limit: usize) -> Result<Vec<u32>> {
         let mut tokens = self.opening(state)?;
-        let mut turns = Vec::with_capacity(state.history.len());
-        for (action, observation) in &state.history {
-            let mut turn = self.acted(action)?;
-            turn.extend(self.framed(&self.observation, observation)?);
-            turns.push(turn);
-        }
-        let mut room = limit.checked_sub(tokens.len()).ok_or_else(|| {
+        let turns: Vec<Vec<u32>> =
+            state.history.iter().map(|(action, observation)| self.turn(action, observation)).collect::<Result<_>>()?;
+        let room = limit.checked_sub(tokens.len()).ok_or_else(|| {
             Error::new(format!("the first observation alone takes {} tokens; the model reads {limit}", tokens.len()))
                 .hint("use a model with a longer context")
         })?;
-        let mut kept = turns.len();
-        while kept > 0 && turns[kept - 1].len() <= room {
-            room -= turns[kept - 1].len();
-            kept -= 1;
-        }
-        tokens.extend(turns[kept..].iter().flatten());
+        let lengths: Vec<usize> = turns.iter().map(Vec::len).collect();
+        tokens.extend(turns[window(&lengths, room)..].iter().flatten());
         Ok(tokens)
+    }
+}
+
+/// The first of some turns that a state keeps when there is room for so many tokens: the oldest go first. Training cuts
+/// by the same rule as acting, so that late states look the same in both.
+pub fn window(lengths: &[usize], mut room: usize) -> usize {
+    let mut kept = lengths.len();
+    while kept > 0 && lengths[kept - 1] <= room {
+        room -= lengths[kept - 1];
+        kept -= 1;
+    }
+    kept
+}
+
+/// An observation as it stands in a prompt, in training and exports: without the location's number that the older
+/// wording puts in front of an arrival, which common agent harnesses leave out.
+pub fn told(observation: &str) -> &str {
+    let arrival = observation.strip_prefix("You arrive at loc ").and_then(|rest| rest.split_once(". "));
+    match arrival {
+        Some((number, rest)) if number.bytes().all(|b| b.is_ascii_digit()) => rest,
+        _ => observation,
     }
 }
 

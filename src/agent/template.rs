@@ -17,6 +17,10 @@ impl Reflector for Template {
         "template".into()
     }
 
+    fn sees_outcomes(&self) -> bool {
+        true
+    }
+
     fn reflect(&mut self, case: &Case, seed: u64) -> Result<String> {
         if case.alternatives.is_empty() {
             return Err(Error::new("UNEXECUTED: a reflection needs an executed alternative"));
@@ -32,7 +36,7 @@ impl Reflector for Template {
             let sentence = match other.effect {
                 Effect::NoOp => pick(&["would change nothing here", "should leave everything as it is"]),
                 Effect::Error => pick(&["is not possible here", "should not work from this place"]),
-                Effect::SameAsExpert | Effect::EquallyGood => continue,
+                Effect::SameAsExpert | Effect::EquallyGood | Effect::NoWorse => continue,
                 Effect::Ends if other.success => continue,
                 Effect::Changed | Effect::Ends => cost(other, &case.action, &case.state),
             };
@@ -168,6 +172,8 @@ mod tests {
             action: "walk to sink 1".into(),
             outcome: "You reach the sink 1.".into(),
             alternatives,
+            others: vec![],
+            admissible: vec![],
         }
     }
 

@@ -60,7 +60,7 @@ fn ask(
     let _waiting = interactive();
     let started = Instant::now();
     let since = || 1e3 * started.elapsed().as_secs_f64();
-    let scores = agent.score(state, admissible)?;
+    let scores = agent.score(state, None, admissible)?;
     figures.score.push(since());
     figures.admissible.push(admissible.len() as f64);
     let mut order: Vec<usize> = (0..scores.len()).filter(|i| admissible[*i] != expert).collect();

@@ -76,7 +76,7 @@ impl<'a> Bench<'a> {
         // No token ends it: every stream writes `limit` tokens.
         let stop = u32::MAX;
         let (sampling, cancel) = (Sampling::GREEDY, self.cancel);
-        let how = Decoding { stop, stops: None, only: None, limit, sampling, seed: 0, cancel };
+        let how = Decoding { stop, stops: None, only: None, limit, sampling, seeds: &[], cancel };
         let found = self.team.run(|| prompt.decode(&self.decoder, starts, &how, &mut |_, _| true))?;
         Ok(found.iter().map(Vec::len).sum())
     }

@@ -7,8 +7,8 @@ use super::{Common, SuiteArgs, interruptible};
 use crate::agent::Reflector;
 use crate::agent::local::LocalAgent;
 use crate::agent::template::Template;
-use crate::collect::{self, Proposer, Scope};
-use crate::error::Result;
+use crate::collect::{self, Contrast, Draw, Proposer, Scope};
+use crate::error::{Error, Result};
 use crate::model::team::Priority;
 use crate::train::checkpoint;
 
@@ -32,26 +32,47 @@ enum What {
     Branches {
         #[command(flatten)]
         range: Range,
-        /// Alternatives a state
+        /// Alternatives a state, in this pool
         #[arg(short, default_value_t = 4)]
         k: usize,
-        /// Where alternatives come from
+        /// Who proposes alternatives
         #[arg(long, value_enum, default_value_t = From::Uniform)]
         proposer: From,
+        /// The pool they belong to (default: the proposer's name)
+        #[arg(long)]
+        pool: Option<String>,
         /// The policy's model: embedded, a checkpoint's number, or a folder
         #[arg(long)]
         checkpoint: Option<String>,
+        /// Let the policy think before each proposal
+        #[arg(long)]
+        think: bool,
+        /// Execute the policy's proposals that are not admissible, and keep what the environment says to them
+        #[arg(long)]
+        keep_invalid: bool,
+        /// Only for demonstrations by this expert
+        #[arg(long)]
+        expert: Option<String>,
     },
     /// A reflection for every state with executed alternatives, pending review
     Reflections {
         #[command(flatten)]
         range: Range,
-        /// What writes them
+        /// What writes them: a model sees no outcome, and what it writes is a rationale only
         #[arg(long, value_enum, default_value_t = Generator::Template)]
         generator: Generator,
+        /// The pool of alternatives that they are written from (default: policy, or uniform where that is empty)
+        #[arg(long)]
+        pool: Option<String>,
+        /// At most so many alternatives a state
+        #[arg(short, default_value_t = 3)]
+        k: usize,
         /// The model that writes, with --generator model
         #[arg(long)]
         checkpoint: Option<String>,
+        /// Only for demonstrations by this expert
+        #[arg(long)]
+        expert: Option<String>,
     },
 }
 
@@ -74,7 +95,7 @@ struct Range {
     /// The split
     #[arg(long, default_value = "train")]
     split: String,
-    /// How many games
+    /// How many games (of alternatives and reflections: how many that have demonstrations)
     #[arg(long, default_value_t = 20)]
     games: usize,
     /// Chooses the games and whatever is random
@@ -103,19 +124,27 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let teacher = expert.teacher(&person);
             collect::demonstrations(&mut store, suite.as_ref(), &range.scope(), teacher, &control, &mut report)
         }
-        What::Branches { range, k, proposer, checkpoint } => {
+        What::Branches { range, k, proposer, pool, checkpoint, think, keep_invalid, expert } => {
             let suite = range.suite.open()?;
             let mut agent = match proposer {
+                From::Uniform if checkpoint.is_some() || think || keep_invalid => {
+                    return Err(Error::new("--checkpoint, --think and --keep-invalid are about the policy's proposals")
+                        .hint("add --proposer policy"));
+                }
                 From::Uniform => None,
                 From::Policy => {
                     let model = checkpoint::load(&store, checkpoint.as_deref())?;
                     Some(LocalAgent::new(model, control.cancel.clone(), Priority::Interactive)?)
                 }
             };
-            let mut proposer = agent.as_mut().map_or(Proposer::Uniform, |agent| Proposer::Policy(agent));
-            collect::branches(&mut store, suite.as_ref(), &range.scope(), k, &mut proposer, &control, &mut report)
+            let proposer = match agent.as_mut() {
+                None => Proposer::Uniform,
+                Some(policy) => Proposer::Policy { policy, think, keep_invalid },
+            };
+            let draw = Draw { pool, k, proposer, expert };
+            collect::branches(&mut store, suite.as_ref(), &range.scope(), draw, &control, &mut report)
         }
-        What::Reflections { range, generator, checkpoint } => {
+        What::Reflections { range, generator, pool, k, checkpoint, expert } => {
             let suite = range.suite.open()?;
             let mut reflector: Box<dyn Reflector> = match generator {
                 Generator::Template => Box::new(Template),
@@ -124,7 +153,9 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
                     Box::new(LocalAgent::new(model, control.cancel.clone(), Priority::Interactive)?)
                 }
             };
-            collect::reflections(&mut store, suite.as_ref(), &range.scope(), reflector.as_mut(), &control, &mut report)
+            let contrast = Contrast { pool, k, expert };
+            let reflector = reflector.as_mut();
+            collect::reflections(&mut store, suite.as_ref(), &range.scope(), &contrast, reflector, &control, &mut report)
         }
     }
 }

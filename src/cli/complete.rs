@@ -13,6 +13,7 @@ use crate::model::generate::{Decoding, Prompt, Stops};
 use crate::model::sampler::Sampling;
 use crate::model::team::{Priority, Team};
 use crate::model::trie::Trie;
+use crate::rng::Rng;
 use crate::train::checkpoint;
 
 /// Arguments of `foretaste model complete`.
@@ -50,7 +51,7 @@ pub struct CompleteArgs {
     /// Write one of the lines of this file and nothing else
     #[arg(long, value_name = "FILE")]
     only: Option<PathBuf>,
-    /// Seed of the first continuation; the others follow from it
+    /// Seed of the continuations
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -74,6 +75,7 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
         allowed.push(tokens);
     }
     let (trie, _) = Trie::new(allowed.iter().map(Vec::as_slice));
+    let seeds = Rng::seeds(args.seed, "continuation", args.k);
     let how = Decoding {
         stop: tokenizer.end,
         stops: (!args.stop.is_empty()).then_some(Stops { tokenizer, texts: &args.stop }),
@@ -86,7 +88,7 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
             min_p: args.min_p,
             repetition: args.repetition,
         },
-        seed: args.seed,
+        seeds: &seeds,
         cancel: &cancel,
     };
     let out = common.out();
@@ -103,10 +105,24 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
         true
     };
     let found = team.run(|| prompt.decode(decoder, &vec![vec![]; args.k], &how, &mut each))?;
-    let scores = team.run(|| prompt.score(decoder, &found, &cancel))?;
-    for (tokens, score) in found.iter().zip(scores) {
+    // The probability of a text that came to its end includes that end; one that was cut short is the beginning of many.
+    let room = args.limit.min(decoder.config.context.saturating_sub(tokens.len()));
+    let mut whole = Vec::with_capacity(found.len());
+    for tokens in found {
+        let stopped = how.stops.is_some_and(|stops| stops.reached(&tokens));
+        let ended = tokens.last() == Some(&tokenizer.end);
+        let finished = ended || (tokens.len() < room && !stopped);
+        let end = (finished && !ended).then_some(tokenizer.end);
+        whole.push((tokens.into_iter().chain(end).collect::<Vec<u32>>(), finished));
+    }
+    let strings: Vec<Vec<u32>> = whole.iter().map(|(tokens, _)| tokens.clone()).collect();
+    let scores = team.run(|| prompt.score(decoder, &strings, &cancel))?;
+    for ((tokens, finished), score) in whole.iter().zip(scores) {
         let text = tokenizer.decode(tokens)?;
-        let row = json!({"text": text, "tokens": score.tokens, "nats": score.nats, "nats_per_token": score.per_token()});
+        let row = json!({
+            "text": text, "finished": finished, "tokens": score.tokens, "nats": score.nats,
+            "nats_per_token": score.per_token(),
+        });
         out.line(&row, || if stream { String::new() } else { format!("{:8.2} nats  {text}", score.nats) });
     }
     Ok(())

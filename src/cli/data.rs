@@ -6,11 +6,13 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::Common;
+use super::train::ChoiceArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
 use crate::formats::import::import;
-use crate::formats::{self, Observations, Order, Set};
+use crate::formats::{self, Extent, Observations, Order, Set};
+use crate::selection::ALL;
 use crate::store::{Filter, Listing, Near, Place};
 
 /// Arguments of `foretaste data`.
@@ -46,12 +48,11 @@ enum DataCommand {
         /// How observations stand in the prompts
         #[arg(long, value_enum, default_value_t)]
         observations: Observations,
-        /// Only demonstrations of this suite
-        #[arg(long, value_name = "SUITE")]
-        suite: Option<String>,
-        /// Only demonstrations of this split
-        #[arg(long, value_name = "SPLIT")]
-        split: Option<String>,
+        #[command(flatten)]
+        choice: Box<ChoiceArgs>,
+        /// The held-out trajectories, in place of those that a run trains on
+        #[arg(long)]
+        validation: bool,
         /// Say how many lines and bytes that would be, and write nothing
         #[arg(long, conflicts_with = "out")]
         check: bool,
@@ -129,7 +130,16 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         DataCommand::Show { id } => {
             let trajectory = store.trajectory(id)?;
             let (branches, predictions) = (store.branches(id)?, store.predictions(id)?);
-            rows(vec![json!({"trajectory": trajectory, "branches": branches, "predictions": predictions})])
+            let pools: Vec<Value> = store
+                .drawn(id, None)?
+                .iter()
+                .map(|drawn| json!({"t": drawn.branch.t, "action": drawn.branch.action, "place": drawn.place}))
+                .collect();
+            let thoughts = store.thoughts(id)?;
+            rows(vec![json!({
+                "trajectory": trajectory, "branches": branches, "pools": pools, "predictions": predictions,
+                "thoughts": thoughts,
+            })])
         }
         DataCommand::Audit { limit } => rows(store.audit(limit)?.iter().map(value).collect()),
         DataCommand::Statistics => {
@@ -145,8 +155,17 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             store.set_deleted(id, deleted)?;
             rows(vec![json!({"trajectory": id, "deleted": deleted})])
         }
-        DataCommand::Export { set, observations, suite, split, check, out: path } => {
-            let order = Order { set, observations, suite, split };
+        DataCommand::Export { set, observations, choice, validation, check, out: path } => {
+            let whole = set == Set::Trajectories;
+            let flag = choice.beyond_place().or(validation.then_some("--validation")).filter(|_| whole);
+            if let Some(flag) = flag {
+                return Err(Error::new(format!(
+                    "{flag} means nothing for whole trajectories: they go with all that they have"
+                ))
+                .hint("leave it out, or export a training set"));
+            }
+            let criteria = choice.criteria(if whole { ALL } else { "train" });
+            let order = Order { set, criteria, held_out: validation, observations };
             let (mut live, control) = (common.out(), Control::default());
             let extent = match &path {
                 Some(path) => formats::export_file(&store, &order, path, &control, &mut |p| live.progress(&p))?,
@@ -158,7 +177,8 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
                 })?,
             };
             if path.is_some() || check {
-                rows(vec![json!({"file": path, "examples": extent.lines, "bytes": extent.bytes})])?;
+                let Extent { lines, bytes, held_out } = extent;
+                rows(vec![json!({"file": path, "examples": lines, "bytes": bytes, "held_out": held_out})])?;
             }
             Ok(())
         }

@@ -4,17 +4,21 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Common, SuiteArgs, interruptible};
+use crate::agent::Policy;
 use crate::agent::local::LocalAgent;
-use crate::agreement::agreement;
+use crate::agreement::{Agreement, Which, agreement};
 use crate::collect::Scope;
-use crate::error::Result;
-use crate::eval::{Play, evaluate};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::eval::{Known, Part, Play, evaluate, foresight, paired};
 use crate::model::team::Priority;
+use crate::store::Store;
 use crate::surprise::surprises;
-use crate::train::checkpoint;
+use crate::train::{Objective, checkpoint, origin};
 
 /// Arguments of `foretaste eval`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct EvalArgs {
     #[command(flatten)]
     suite: SuiteArgs,
@@ -24,7 +28,10 @@ pub struct EvalArgs {
     /// How many games
     #[arg(long, default_value_t = 20)]
     games: usize,
-    /// Chooses the games and the sampling
+    /// Chooses the games
+    #[arg(long, default_value_t = 1)]
+    games_seed: u64,
+    /// Seed of the sampling
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// What plays: embedded, a checkpoint's number, or a model folder (default: the newest checkpoint, else embedded)
@@ -33,86 +40,187 @@ pub struct EvalArgs {
     /// Temperature over the admissible list; 0 takes the likeliest
     #[arg(long, default_value_t = 0.4)]
     temperature: f64,
-    /// Also predict every outcome before it happens and report how right the predictions were
+    /// Write a thought before every action, and act after it (checkpoints of reflection are evaluated both ways unless one
+    /// is asked for)
+    #[arg(long)]
+    think: bool,
+    /// Act at once
+    #[arg(long, conflicts_with = "think")]
+    no_think: bool,
+    /// Write actions as free text, in place of choosing among the admissible ones
+    #[arg(long)]
+    free: bool,
+    /// Also say how right the model's predictions are, on the suite's expert's steps and uniform alternatives of the same
+    /// games, and keep what it expected of its own actions
     #[arg(long)]
     predict: bool,
+    /// Alternatives a state that are predicted beside the expert's action
+    #[arg(short, default_value_t = 4, requires = "predict")]
+    k: usize,
     /// Play nothing: say instead how well the policy foresees this expert's stored demonstrations of the split
-    #[arg(long, value_name = "EXPERT", conflicts_with = "predict")]
+    #[arg(long, value_name = "EXPERT", conflicts_with_all = ["predict", "free"])]
     agreement: Option<String>,
     /// Play nothing: list this many states of stored demonstrations where the model is most surprised
-    #[arg(long, value_name = "N", conflicts_with_all = ["predict", "agreement"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["predict", "agreement", "think", "no_think", "free"])]
     surprise: Option<usize>,
+    /// Play nothing: hold stored evaluations against each other on the games that both played: `--compare 1,3 2,4` pairs
+    /// 1 with 2 and 3 with 4, and says how much better the second ones are
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["predict", "agreement", "surprise", "think", "no_think", "free"])]
+    compare: Option<Vec<String>>,
 }
 
 /// Runs the command.
 pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let mut store = common.store()?;
+    if let Some([a, b]) = args.compare.as_deref() {
+        return compare(common, &store, &ids(a)?, &ids(b)?);
+    }
+    if !(args.temperature.is_finite() && args.temperature >= 0.0) {
+        return Err(
+            Error::new(format!("a temperature of {}", args.temperature)).hint("0 takes the likeliest; usual: 0.4, 1")
+        );
+    }
     let suite = args.suite.open()?;
     let (out, mut live) = (common.out(), common.out());
     let control = interruptible();
     let model = checkpoint::load(&store, args.checkpoint.as_deref())?;
     let mut agent = LocalAgent::new(model, control.cancel.clone(), Priority::Interactive)?;
+    let origin = origin(&store, &agent.name())?;
+    let both = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
+    let ways: &[bool] = match (args.think, args.no_think) {
+        (true, _) => &[true],
+        (_, true) => &[false],
+        _ if both => &[true, false],
+        _ => &[false],
+    };
     if let Some(expert) = &args.agreement {
-        let which = (suite.name(), args.split.as_str(), expert.as_str());
-        let found = agreement(&store, which, args.games, &mut agent, &control, &mut |progress| live.progress(&progress))?;
-        out.line(&json!(found), || {
-            format!(
-                "{}: {:.1} % of {} actions of {} foreseen, {:.2} bits an action (uniform: {:.2})",
-                found.checkpoint,
-                100.0 * found.same,
-                found.states,
-                found.expert,
-                found.bits,
-                found.bits_uniform
-            )
-        });
+        let which = Which { suite: suite.name(), split: &args.split, expert, games: args.games };
+        for think in ways {
+            let found = agreement(&store, which, &mut agent, *think, &control, &mut |progress| live.progress(&progress))?;
+            out.line(&json!(found), || in_words(&found));
+        }
         return Ok(());
     }
     if let Some(most) = args.surprise {
-        let which = (suite.name(), args.split.as_str());
-        let found =
-            surprises(&mut store, which, args.games, &mut agent, &control, &mut |progress| live.progress(&progress))?;
-        for s in found.iter().take(most) {
-            out.line(&json!(s), || {
-                let instead =
-                    s.instead.as_ref().map_or(String::new(), |a| format!(", policy {:.0} % for {a}", 100.0 * s.sure));
-                format!(
-                    "trajectory {} step {}: {} (prediction {:.0} % right{instead})",
-                    s.trajectory,
-                    s.t,
-                    s.expert,
-                    100.0 * s.right
-                )
-            });
-        }
-        return Ok(());
+        return surprise(common, &mut store, (suite.name(), args), most, &mut agent, &control);
     }
-    let scope = Scope { split: args.split.clone(), games: args.games, seed: args.seed };
-    let play = Play { temperature: args.temperature, predict: args.predict };
-    let summary = evaluate(&mut store, suite.as_ref(), &scope, &mut agent, play, &control, &mut |game, progress| {
-        out.line(&json!(game), || {
-            let word = if game.success { "won " } else { "lost" };
-            format!("{word} {:3} steps  {}  {}", game.steps, game.kind, game.task_id)
+    let scope = Scope { split: args.split.clone(), games: args.games, seed: args.games_seed };
+    let known = Known { record: origin.and_then(|origin| origin.record) };
+    for think in ways {
+        let (temperature, seed, free, predict) = (args.temperature, args.seed, args.free, args.predict);
+        let play = Play { temperature, seed, think: *think, free, predict };
+        let summary =
+            evaluate(&mut store, suite.as_ref(), &scope, &mut agent, (play, &known), &control, &mut |game, progress| {
+                out.line(&json!(game), || {
+                    let word = if game.success { "won " } else { "lost" };
+                    format!("{word} {:3} steps  {}  {}", game.steps, game.kind, game.task_id)
+                });
+                live.progress(&progress);
+            })?;
+        out.line(&json!(summary), || summary.in_words(&play));
+    }
+    if args.predict {
+        let found =
+            foresight(suite.as_ref(), &scope, args.k, &mut agent, &control, &mut |progress| live.progress(&progress))?;
+        out.line(&json!({"predictions": found}), || {
+            let part = |name: &str, part: &Part| {
+                format!(
+                    "{name}: {:.1} % to the letter, word F1 {:.3} ({} transitions of {} games)",
+                    100.0 * part.exact,
+                    part.f1,
+                    part.transitions,
+                    part.games
+                )
+            };
+            let lines = [
+                part("predictions, the mean over games", &found.all),
+                part("  where the world changed", &found.changed),
+                part("  where it did not", &found.unchanged),
+            ];
+            lines.join("\n")
         });
-        live.progress(&progress);
-    })?;
-    out.line(&json!(summary), || {
-        let percent = |x: f64| format!("{:.1} %", 100.0 * x);
-        let (low, high) = summary.interval;
-        let mut text = format!(
-            "{}: {} of {} = {} [{}, {}], mean {:.1} steps",
-            summary.checkpoint,
-            summary.successes,
-            summary.n,
-            percent(summary.rate),
-            percent(low),
-            percent(high),
-            summary.mean_steps
-        );
-        if let (Some(exact), Some(f1)) = (summary.prediction_exact, summary.prediction_f1) {
-            text.push_str(&format!("; predictions {} exact, word F1 {f1:.3}, n {}", percent(exact), summary.predictions));
+    }
+    Ok(())
+}
+
+fn in_words(found: &Agreement) -> String {
+    let mut text = format!(
+        "{}{}: {:.1} % of {} actions of {} foreseen, {:.2} bits an action (uniform: {:.2})",
+        found.checkpoint,
+        if found.think { ", thinking first" } else { "" },
+        100.0 * found.same,
+        found.states,
+        found.expert,
+        found.bits,
+        found.bits_uniform
+    );
+    if found.unlisted > 0 {
+        text.push_str(&format!("; {} states left out, where the expert's action is not listed", found.unlisted));
+    }
+    if found.trained_on > 0 {
+        let (trained, all) = (found.trained_on, found.demonstrations);
+        text.push_str(&format!("; it was trained on {trained} of these {all} demonstrations"));
+    }
+    text
+}
+
+fn surprise(
+    common: &Common,
+    store: &mut Store,
+    (suite, args): (&str, &EvalArgs),
+    most: usize,
+    agent: &mut LocalAgent,
+    control: &Control,
+) -> Result<()> {
+    let (out, mut live) = (common.out(), common.out());
+    let report = &mut |progress| live.progress(&progress);
+    let found = surprises(store, (suite, &args.split), args.games, agent, control, report)?;
+    for s in found.iter().take(most) {
+        out.line(&json!(s), || {
+            let instead = s.instead.as_ref().map_or(String::new(), |a| format!(", policy {:.0} % for {a}", 100.0 * s.sure));
+            let right = 100.0 * s.right;
+            format!("trajectory {} step {}: {} (prediction {right:.0} % right{instead})", s.trajectory, s.t, s.expert)
+        });
+    }
+    Ok(())
+}
+
+/// The numbers of a list like `1,3`.
+fn ids(list: &str) -> Result<Vec<i64>> {
+    let number = |part: &str| {
+        part.trim().parse::<i64>().map_err(|_| {
+            Error::new(format!("`{part}` in --compare is no evaluation's number"))
+                .hint("list them with: foretaste data list evaluations")
+        })
+    };
+    list.split(',').map(number).collect()
+}
+
+fn compare(common: &Common, store: &Store, a: &[i64], b: &[i64]) -> Result<()> {
+    let found = paired(store, a, b)?;
+    common.out().line(&json!(found), || {
+        let (low, high) = found.interval;
+        let mut lines = vec![
+            format!(
+                "{} pairs of games ({} games): both won {}, only A {}, only B {}, neither {}",
+                found.pairs, found.games, found.both, found.only_a, found.only_b, found.neither
+            ),
+            format!(
+                "B less A: {:+.1} points [{:+.1}, {:+.1}] (95 %, resampling games), exact McNemar p {:.3}",
+                100.0 * found.difference,
+                100.0 * low,
+                100.0 * high,
+                found.p
+            ),
+        ];
+        if found.each.len() > 1 {
+            let each: Vec<String> = found.each.iter().map(|d| format!("{:+.1}", 100.0 * d)).collect();
+            lines.push(format!("each pair of evaluations: {}", each.join(", ")));
         }
-        text
+        if found.unpaired > 0 {
+            lines.push(format!("{} games that only one of a pair played are left out", found.unpaired));
+        }
+        lines.join("\n")
     });
     Ok(())
 }

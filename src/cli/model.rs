@@ -7,11 +7,13 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::Common;
-use crate::agent::prompt::first_observation;
+use crate::agent::prompt::{first_observation, told};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Trainable;
+use crate::selection::{ALL, Carry, Chosen, Criteria, Selection};
+use crate::store::Store;
 use crate::train::checkpoint;
 
 /// Arguments of `foretaste model`.
@@ -37,6 +39,12 @@ enum ModelCommand {
         /// Seed of the weights
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// The tokenizer learns from data of this suite only
+        #[arg(long)]
+        suite: Option<String>,
+        /// The tokenizer learns from this split only, and from nothing that is held out; `all` for every one
+        #[arg(long, default_value = "train")]
+        split: String,
         /// The folder to make
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -64,10 +72,10 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
     let store = common.store()?;
     let (weights, half, out) = match args.command {
         ModelCommand::Complete(args) => return super::complete::run(common, &args),
-        ModelCommand::New { layers, hidden, vocab, seed, out } => {
-            let texts = texts(&store)?;
+        ModelCommand::New { layers, hidden, vocab, seed, suite, split, out } => {
+            let texts = texts(&store, suite, split)?;
             if texts.is_empty() {
-                return Err(Error::new("the store has no text to train a tokenizer on")
+                return Err(Error::new("the store has no text of that split to train a tokenizer on")
                     .hint("run: foretaste collect demos --suite household --split train --games 500"));
             }
             let tokenizer = Tokenizer::train(&texts, vocab)?;
@@ -91,21 +99,26 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
     Ok(())
 }
 
-fn texts(store: &crate::store::Store) -> Result<Vec<String>> {
+/// The text of what may be trained on: no test split, nothing that is held out, no reflection that was not approved.
+fn texts(store: &Store, suite: Option<String>, split: String) -> Result<Vec<String>> {
+    let criteria = Criteria {
+        suite,
+        split: Some(split).filter(|split| split != ALL),
+        expert: Some(ALL.into()),
+        pool: ALL.into(),
+        rationales: true,
+        ..Criteria::default()
+    };
+    let selection = Selection::choose(store, &criteria, Carry { branches: true, reflections: true })?;
     let mut texts = Vec::new();
-    for demo in store.demonstrations(None, None)?.iter().take(2000) {
-        let trajectory = store.trajectory(demo.id)?;
+    for item in selection.items.iter().filter(|item| !item.held_out).take(2000) {
+        let Chosen { trajectory, branches, reflections } = item.read(store)?;
         texts.push(trajectory.task.clone());
         texts.push(first_observation(&trajectory.observation, &trajectory.task));
-        texts.extend(trajectory.steps.iter().flat_map(|step| [step.action.clone(), step.observation.clone()]));
-        texts.extend(store.branches(demo.id)?.into_iter().flat_map(|branch| [branch.action, branch.observation]));
+        let steps = trajectory.steps.into_iter();
+        texts.extend(steps.flat_map(|step| [step.action, told(&step.observation).to_string()]));
+        texts.extend(branches.into_iter().flat_map(|b| [b.action, told(&b.observation).to_string()]));
+        texts.extend(reflections.into_iter().map(|reflection| reflection.text));
     }
-    texts.extend(
-        store
-            .queue(&crate::store::Filter::default(), crate::store::Place::Start, 2000)?
-            .items
-            .iter()
-            .map(|reflection| reflection.text().to_string()),
-    );
     Ok(texts)
 }

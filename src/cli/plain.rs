@@ -11,7 +11,7 @@ use crate::curation::{Judged, judged};
 use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::experience::{REASONS, Verdict};
-use crate::explore::{Outcome, Session, reflect};
+use crate::explore::{Outcome, Session, Tried, keep, reflect};
 use crate::model::team::Priority;
 use crate::store::{Decision, Filter, Place, Store};
 use crate::train::checkpoint;
@@ -31,6 +31,8 @@ struct Plain<'a> {
     task: usize,
     /// What was executed in the current state.
     tried: Vec<Outcome>,
+    /// What was executed and expected in all states of the task.
+    all: Tried,
 }
 
 /// Reads commands until `quit` or the end of the input.
@@ -41,7 +43,8 @@ pub fn run(root: &Path, suite: &dyn Suite, expert: Option<&str>) -> Result<()> {
     let first = suite.tasks(&split)?.first().map(|task| task.id.clone());
     let first = first.ok_or_else(|| Error::new(format!("split {split} has no tasks")))?;
     let session = Session::open(suite, &split, &first, expert)?;
-    let mut plain = Plain { suite, store, agent, session, split, task: 0, tried: Vec::new() };
+    let all = Tried { model: agent.name(), ..Tried::default() };
+    let mut plain = Plain { suite, store, agent, session, split, task: 0, tried: Vec::new(), all };
     println!("foretaste, plain. Type help for the commands.");
     plain.say()?;
     while let Some(line) = ask("> ")? {
@@ -86,7 +89,7 @@ impl Plain<'_> {
             println!("The episode is over here. back goes back.");
             return Ok(());
         }
-        let scored = shares(&self.agent.score(&view.state, &view.admissible)?);
+        let scored = shares(&self.agent.score(&view.state, None, &view.admissible)?);
         for (i, (action, share)) in view.admissible.iter().zip(&scored).enumerate() {
             println!("{}: {}, {:.1} percent", i + 1, clean(action), 100.0 * share);
         }
@@ -116,8 +119,8 @@ impl Plain<'_> {
                 Ok(())
             }
             ("keep", _) => {
-                let id = self.store.add_trajectory(&self.session.demonstration()?)?;
-                println!("Kept as demonstration {id}.");
+                let kept = keep(&self.session, &self.all, &mut self.store)?;
+                println!("Kept as demonstration {}, with {} alternatives.", kept.id, kept.branches);
                 return Ok(true);
             }
             ("next", _) => self.next(),
@@ -147,6 +150,7 @@ impl Plain<'_> {
         let tasks = self.suite.tasks(&self.split)?;
         self.task = (self.task + 1) % tasks.len().max(1);
         let id = tasks.get(self.task).map(|task| task.id.clone()).ok_or_else(|| Error::new("no tasks"))?;
+        self.all = Tried { model: self.agent.name(), ..Tried::default() };
         let asked = self.session.asked().to_string();
         self.session = Session::open(self.suite, &self.split, &id, Some(&asked))?;
         Ok(())
@@ -160,6 +164,10 @@ impl Plain<'_> {
         println!("Predicted: {}", clean(predicted.first().map_or("", |text| text.trim())));
         println!("Actual: {}", clean(outcome.observation.trim()));
         println!("Effect: {}.", outcome.effect.word());
+        let state = self.session.view()?.state;
+        let text = predicted.first().cloned().unwrap_or_default();
+        self.all.foreseen.push((state.clone(), vec![(outcome.action.clone(), text)]));
+        self.all.outcomes.push((state, vec![outcome.clone()]));
         self.tried.retain(|known| known.action != outcome.action);
         self.tried.push(outcome);
         Ok(())

@@ -6,16 +6,20 @@ use serde_json::{Map, Value, json};
 use super::{Common, interruptible};
 use crate::error::Result;
 use crate::model::weights::Trainable;
+use crate::selection::{ALL, Criteria, HELD_OUT};
+use crate::train::data::DataSummary;
+use crate::train::examples::TARGETS;
 use crate::train::trainer::{self, Event};
-use crate::train::{Objective, Plan, checkpoint};
+use crate::train::{Budget, Moments, Objective, Plan, Stage, checkpoint};
 
 /// Arguments of `foretaste train`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct TrainArgs {
     /// What to optimise: imitation, world-model, reflection (or joint, which made the embedded model)
     #[arg(long, required_unless_present_any = ["resume", "queued"])]
     objective: Option<String>,
-    /// Updates
+    /// Updates; of world-model those of the imitation stage, unless --match says otherwise
     #[arg(long, default_value_t = 200)]
     steps: u64,
     /// Seed of the data order
@@ -24,33 +28,42 @@ pub struct TrainArgs {
     /// Start from: embedded, a checkpoint's number, or a model folder (default: the newest checkpoint, else embedded)
     #[arg(long, value_name = "CHECKPOINT")]
     from: Option<String>,
-    /// Trees an update
+    /// Trajectories an update, each with all that hangs off it
     #[arg(long, default_value_t = 8)]
     batch: usize,
-    /// Peak learning rate
+    /// Peak learning rate of a stage; warmed up over its first twentieth, then a cosine down to a tenth
     #[arg(long, default_value_t = 5e-4)]
     rate: f64,
+    #[command(flatten)]
+    data: ChoiceArgs,
+    /// How many updates world modelling and the imitation after it get
+    #[arg(long = "match", value_enum, default_value_t = Budget::Stage2, value_name = "BUDGET")]
+    matched: Budget,
+    /// Passes over the data of world modelling
+    #[arg(long, default_value_t = 1.0, value_name = "N")]
+    world_epochs: f64,
+    /// What becomes of the optimiser's moments between the stages
+    #[arg(long, value_enum, default_value_t = Moments::Reset)]
+    moments: Moments,
+    /// A control: deal the next states out among the alternatives of their trajectory
+    #[arg(long)]
+    shuffled: bool,
     /// Threads; results do not depend on how many
     #[arg(long, default_value_t = 2)]
     workers: usize,
-    /// Tokens of one pass at most: an update's trees are packed into as many passes as they need
-    #[arg(long, default_value_t = 2048)]
-    budget: usize,
+    /// Tokens of one pass at most: an update's trees are packed into as many passes as they need (default: as many as the
+    /// largest tree has, up to 8,192 and as far as there is memory)
+    #[arg(long)]
+    budget: Option<usize>,
     /// Activation checkpointing: a third more work for a fraction of the memory
     #[arg(long)]
     recompute: bool,
     /// Megabytes that the run may take (default: what the machine has free)
     #[arg(long, value_name = "MB")]
     memory_limit: Option<u64>,
-    /// Updates between checkpoints (default: a quarter of the run)
+    /// Updates between checkpoints (default: a quarter of the run, at least 25)
     #[arg(long)]
     save_every: Option<u64>,
-    /// Only data of this suite
-    #[arg(long)]
-    suite: Option<String>,
-    /// Only demonstrations of this split; `all` for every one
-    #[arg(long, default_value = "train")]
-    split: String,
     /// Train an adapter of this rank beside all linear layers (LoRA) in place of the weights
     #[arg(long, value_name = "R")]
     lora: Option<usize>,
@@ -65,25 +78,99 @@ pub struct TrainArgs {
     queued: bool,
 }
 
+/// What is trained on, or exported for another trainer.
+#[derive(Debug, Args)]
+pub struct ChoiceArgs {
+    /// Only data of this suite
+    #[arg(long)]
+    suite: Option<String>,
+    /// Only demonstrations of this split; `all` for every one (default: train)
+    #[arg(long)]
+    split: Option<String>,
+    /// Only demonstrations by this expert; `all` mixes them (needed where there are several)
+    #[arg(long)]
+    expert: Option<String>,
+    /// Which pool of alternatives world modelling trains on: uniform, policy, explore, a name, or all
+    #[arg(long, default_value = crate::experience::UNIFORM, value_name = "POOL")]
+    branches: String,
+    /// At most so many alternatives a state, the first ones drawn; 0 leaves only the expert's own next states
+    #[arg(short)]
+    k: Option<usize>,
+    /// Also texts that a model wrote without sight of any outcome
+    #[arg(long)]
+    rationales: bool,
+    /// Share of instances (room and task) kept out of training: the same ones for every run
+    #[arg(long, default_value_t = HELD_OUT, value_name = "SHARE")]
+    held_out: f64,
+}
+
+impl ChoiceArgs {
+    /// The name of a flag that only means something for what is trained on, if one was given.
+    pub fn beyond_place(&self) -> Option<&'static str> {
+        let usual = Criteria::default();
+        let given = [
+            (self.expert.is_some(), "--expert"),
+            (self.branches != usual.pool, "--branches"),
+            (self.k.is_some(), "-k"),
+            (self.rationales, "--rationales"),
+            (self.held_out.to_bits() != usual.held_out.to_bits(), "--held-out"),
+        ];
+        given.iter().find(|(given, _)| *given).map(|(_, flag)| *flag)
+    }
+
+    /// As criteria; without a word about the split it is `split`.
+    pub fn criteria(self, split: &str) -> Criteria {
+        Criteria {
+            suite: self.suite,
+            split: Some(self.split.unwrap_or_else(|| split.to_string())).filter(|split| split != ALL),
+            expert: self.expert,
+            pool: self.branches,
+            k: self.k,
+            rationales: self.rationales,
+            held_out: self.held_out,
+        }
+    }
+}
+
+/// What a run trains on, in words, a line each.
+pub fn describe(data: &DataSummary, stages: &[Stage], batch: usize) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} demonstrations, {} alternatives, {} reflections; {} trees of {} unique tokens; {} held out",
+        data.demonstrations, data.branches, data.reflections, data.trees, data.tokens, data.held_out
+    )];
+    let targets = TARGETS.iter().zip(data.targets).filter(|(_, count)| *count > 0);
+    let targets: Vec<String> = targets.map(|((_, name), count)| format!("{name} {count}")).collect();
+    lines.push(format!("target tokens: {}", targets.join(", ")));
+    lines.extend(stages.iter().map(|stage| {
+        format!("{}: {} updates, {:.2} epochs over {} trees", stage.name, stage.updates, stage.epochs(batch), stage.trees)
+    }));
+    lines.extend(data.notes());
+    lines
+}
+
 /// Runs the command.
 pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
     let mut store = common.store()?;
     let (out, mut live) = (common.out(), common.out());
     let control = interruptible();
+    let batch = args.batch;
     let mut each = |event: Event<'_>| match event {
-        Event::Begun { run, data, memory } => out.line(&json!({"run": run, "data": data, "memory": memory}), || {
-            format!(
-                "run {run}: {} demonstrations, {} alternatives, {} reflections, {} tokens; {memory}",
-                data.demonstrations, data.branches, data.reflections, data.tokens
-            )
-        }),
+        Event::Begun { run, data, stages, memory, warnings } => {
+            let row = json!({"run": run, "data": data, "stages": stages, "memory": memory, "warnings": warnings});
+            out.line(&row, || format!("run {run}: {}; {memory}", describe(data, stages, batch).join("\n  ")));
+            for warning in warnings {
+                eprintln!("warning: {warning}");
+            }
+        }
         Event::Update { step, metrics, progress } => {
             let row: Map<String, Value> = std::iter::once(("step".to_string(), json!(step)))
-                .chain(metrics.iter().map(|(name, value)| ((*name).to_string(), json!(value))))
+                .chain(metrics.iter().map(|(name, value)| (name.clone(), json!(value))))
                 .collect();
             if out.is_json() || step % 10 == 0 {
+                let cumulative = |name: &str| name.starts_with("tokens_u") || name.starts_with("targets_");
                 out.line(&Value::Object(row), || {
-                    let shown = metrics.iter().map(|(name, value)| format!("{name} {value:.4}"));
+                    let shown = metrics.iter().filter(|(name, _)| !cumulative(name));
+                    let shown = shown.map(|(name, value)| format!("{name} {}", figure(*value)));
                     format!("step {step}  {}", shown.collect::<Vec<_>>().join("  "))
                 });
             }
@@ -99,13 +186,24 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
         (None, None) => {}
         (None, Some(objective)) => {
             let objective = Objective::from_word(objective)?;
-            let mut plan = Plan::new(objective, args.steps, args.seed);
-            (plan.batch, plan.rate, plan.workers, plan.suite) = (args.batch.max(1), args.rate, args.workers, args.suite);
-            plan.lora = args.lora;
-            (plan.budget, plan.recompute) = (args.budget.max(1), args.recompute);
-            plan.memory_limit = args.memory_limit.map(|megabytes| megabytes * 1_000_000);
-            plan.split = Some(args.split).filter(|split| split != "all");
-            plan.save_every = args.save_every.unwrap_or(plan.save_every).max(1);
+            let usual = Plan::new(objective, args.steps, args.seed);
+            let plan = Plan {
+                batch: args.batch,
+                rate: args.rate,
+                workers: args.workers,
+                data: args.data.criteria("train"),
+                lora: args.lora,
+                budget: args.budget.map(|budget| budget.max(1)),
+                recompute: args.recompute,
+                memory_limit: args.memory_limit.map(|megabytes| megabytes.saturating_mul(1_000_000)),
+                save_every: args.save_every.unwrap_or(usual.save_every).max(1),
+                matched: args.matched,
+                world_epochs: args.world_epochs,
+                moments: args.moments,
+                shuffled: args.shuffled,
+                ..usual
+            };
+            plan.check()?;
             if args.queue {
                 let run = trainer::queue(&store, &plan, args.from.as_deref())?;
                 let next = "foretaste train --queued";
@@ -121,4 +219,13 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
         finished(trainer::resume(&mut store, run, &control, &mut each)?);
     }
     Ok(())
+}
+
+/// A metric with as many digits as it takes: rates are small, tokens are many.
+fn figure(value: f64) -> String {
+    match value.abs() {
+        x if x >= 1000.0 => format!("{value:.0}"),
+        x if x > 0.0 && x < 0.01 => format!("{value:.2e}"),
+        _ => format!("{value:.4}"),
+    }
 }

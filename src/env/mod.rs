@@ -86,6 +86,12 @@ pub trait Environment: Send {
     /// Steps taken and looks around do not count; whatever can still change an answer's meaning for the goal does.
     fn fingerprint(&self) -> u64;
 
+    /// What the world is now, down to facts that nothing on the way may ever tell, as a number that is the same on every
+    /// machine and in every release; none for a world that cannot say. Dear: it reads all there is.
+    fn identity(&self) -> Option<u64> {
+        None
+    }
+
     /// The world itself, for an expert or a measurement of its own suite that has to look under the hood.
     fn as_any(&self) -> &dyn Any;
 }
@@ -135,6 +141,18 @@ pub trait Suite: Send + Sync {
     /// For an identifier the suite does not know, and for a file that cannot be read or understood: the message names
     /// the file, the line and what was expected.
     fn open(&self, id: &str) -> Result<Opened>;
+}
+
+/// Actions of a suite that are answered with the same text in every state: nothing is learned from trying them, and
+/// they would be a third of what a world model is trained on (`help` in ALFWorld; common harnesses leave it out).
+pub fn constant_actions(suite: &str) -> &'static [&'static str] {
+    if suite == "alfworld" { &["help"] } else { &[] }
+}
+
+/// What a suite itself calls the instance that a task is one of, where its identifier tells: tasks of one instance are
+/// near copies (ALFWorld's trials of one task in one room).
+pub fn instance<'a>(suite: &str, task_id: &'a str) -> Option<&'a str> {
+    (suite == "alfworld").then(|| task_id.split('/').nth(1)).flatten()
 }
 
 /// The suite of that name; `data` is where its files are, for suites that have files.

@@ -2,6 +2,7 @@
 //!
 //! Going back is choosing another node; trying an alternative is a step on a fork. Knows nothing of screens.
 
+mod keep;
 mod nodes;
 mod reflect;
 mod view;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub use keep::{Kept, Tried, keep};
 pub use reflect::reflect;
 pub use view::{Outcome, TrunkLine, View};
 

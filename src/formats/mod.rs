@@ -12,10 +12,11 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::agent::prompt::first_observation;
+use crate::agent::prompt::{first_observation, told};
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::experience::State;
+use crate::selection::{Carry, Chosen, Criteria, Selection};
 use crate::store::Store;
 
 /// Which training set.
@@ -44,25 +45,31 @@ impl Set {
 /// How observations stand in a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Observations {
-    /// As common agent harnesses give them: without the engine's banner, the repeated task line, and the location's
-    /// number that the older wording puts in front of an arrival.
+    /// As a run here is trained on them, and common agent harnesses give them: without the engine's banner, the repeated
+    /// task line, and the location's number that the older wording puts in front of an arrival.
     #[default]
     Stripped,
     /// Byte for byte as the engine printed them.
     Original,
 }
 
+impl Observations {
+    fn told(self, observation: &str) -> &str {
+        if self == Self::Stripped { told(observation) } else { observation }
+    }
+}
+
 /// What is to be exported.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Order {
     /// Which set.
     pub set: Set,
+    /// What of the store; of whole trajectories only suite and split count.
+    pub criteria: Criteria,
+    /// The held-out trajectories, in place of those that are trained on.
+    pub held_out: bool,
     /// How observations stand in the prompts of a training set.
     pub observations: Observations,
-    /// Only this suite.
-    pub suite: Option<String>,
-    /// Only this split.
-    pub split: Option<String>,
 }
 
 /// What an export comes to.
@@ -72,11 +79,15 @@ pub struct Extent {
     pub lines: usize,
     /// Bytes, with the ends of the lines.
     pub bytes: u64,
+    /// Trajectories that are left out because they are held out.
+    pub held_out: usize,
 }
 
-const ACT: &str = "You act in a text environment. Answer with the next action only.";
+/// To act, one prompt, with a thought or without: what is trained on reflections answers the very prompt that imitation
+/// does (paper, section 4.3).
+const ACT: &str = "You act in a text environment. Give the next action in <action></action>; you may think before it in \
+                   <think></think>.";
 const PREDICT: &str = "You predict what a text environment answers. Answer with the next observation only.";
-const THINK: &str = "You act in a text environment. Think in <think></think>, then give the action in <action></action>.";
 
 fn prompt(state: &State, how: Observations) -> String {
     let mut text = match how {
@@ -86,17 +97,9 @@ fn prompt(state: &State, how: Observations) -> String {
         Observations::Original => state.observation.clone(),
     };
     for (action, observation) in &state.history {
-        text.push_str(&format!("\n\n> {action}\n{}", told(observation, how)));
+        text.push_str(&format!("\n\n> {action}\n{}", how.told(observation)));
     }
     text
-}
-
-fn told(observation: &str, how: Observations) -> &str {
-    let arrival = observation.strip_prefix("You arrive at loc ").and_then(|rest| rest.split_once(". "));
-    match (how, arrival) {
-        (Observations::Stripped, Some((number, rest))) if number.bytes().all(|b| b.is_ascii_digit()) => rest,
-        _ => observation,
-    }
 }
 
 fn example(system: &str, user: &str, assistant: &str) -> Value {
@@ -121,47 +124,57 @@ pub fn export(
         extent.bytes += line.len() as u64 + 1;
         each(&line)
     };
-    let (suite, split) = (order.suite.as_deref(), order.split.as_deref());
-    let whole = order.set == Set::Trajectories;
-    let rows = if whole { store.experiences(suite, split)? } else { store.demonstrations(suite, split)? };
-    let meter = Meter::new("export", 0, rows.len() as u64);
-    for (i, row) in rows.iter().enumerate() {
-        control.checkpoint()?;
-        if whole {
+    let (suite, split) = (order.criteria.suite.as_deref(), order.criteria.split.as_deref());
+    if order.set == Set::Trajectories {
+        let rows = store.experiences(suite, split)?;
+        let meter = Meter::new("export", 0, rows.len() as u64);
+        for (i, row) in rows.iter().enumerate() {
+            control.checkpoint()?;
             let line = serde_json::to_string(&store.record(row.id)?);
             emit(line.map_err(|e| Error::new(format!("trajectory {}: {e}", row.id)))?)?;
+            report(meter.at(i as u64 + 1));
+        }
+        return Ok(extent);
+    }
+    let carry = Carry { branches: order.set == Set::WorldModel, reflections: order.set == Set::Reflection };
+    let selection = Selection::choose(store, &order.criteria, carry)?;
+    let meter = Meter::new("export", 0, selection.items.len() as u64);
+    for (i, item) in selection.items.iter().enumerate() {
+        control.checkpoint()?;
+        if item.held_out == order.held_out {
+            examples(&item.read(store)?, item.demonstration, order, &mut |line| emit(line.to_string()))?;
         } else {
-            examples(store, row.id, order, &mut |line| emit(line.to_string()))?;
+            extent.held_out += usize::from(item.held_out);
         }
         report(meter.at(i as u64 + 1));
     }
     Ok(extent)
 }
 
-/// The examples of one demonstration.
-fn examples(store: &Store, demo: i64, order: &Order, emit: &mut dyn FnMut(Value) -> Result<()>) -> Result<()> {
-    let Order { set, observations: how, .. } = *order;
-    let trajectory = store.trajectory(demo)?;
-    let branches = if set == Set::WorldModel { store.branches(demo)? } else { Vec::new() };
-    let reflections = if set == Set::Reflection { store.approved(demo)? } else { Vec::new() };
+/// The examples of one trajectory.
+fn examples(of: &Chosen, demonstration: bool, order: &Order, emit: &mut dyn FnMut(Value) -> Result<()>) -> Result<()> {
+    let Chosen { trajectory, branches, reflections } = of;
     for (t, step) in trajectory.steps.iter().enumerate() {
+        let how = order.observations;
         let state = prompt(&trajectory.state(t), how);
-        match set {
-            Set::Imitation => emit(example(ACT, &state, &step.action))?,
-            Set::WorldModel => {
+        match order.set {
+            Set::Imitation if demonstration => {
+                emit(example(ACT, &state, &format!("<action>{}</action>", step.action)))?;
+            }
+            Set::WorldModel if demonstration => {
                 let expert = std::iter::once((step.action.as_str(), step.observation.as_str()));
                 let others = branches.iter().filter(|b| b.t == t).map(|b| (b.action.as_str(), b.observation.as_str()));
                 for (action, observation) in expert.chain(others) {
-                    emit(example(PREDICT, &format!("{state}\n\n> {action}"), told(observation, how)))?;
+                    emit(example(PREDICT, &format!("{state}\n\n> {action}"), how.told(observation)))?;
                 }
             }
             Set::Reflection => {
-                for (_, text) in reflections.iter().filter(|(at, _)| *at == t) {
-                    let answer = format!("<think>{}</think><action>{}</action>", text.trim(), step.action);
-                    emit(example(THINK, &state, &answer))?;
+                for reflection in reflections.iter().filter(|reflection| reflection.t == t) {
+                    let answer = format!("<think>{}</think><action>{}</action>", reflection.text.trim(), step.action);
+                    emit(example(ACT, &state, &answer))?;
                 }
             }
-            Set::Trajectories => {}
+            _ => {}
         }
     }
     Ok(())

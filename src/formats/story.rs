@@ -130,6 +130,7 @@ mod tests {
             admissible: vec![],
             steps: vec![step],
             created_ms: 0,
+            world: None,
         }
     }
 

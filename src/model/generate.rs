@@ -183,7 +183,7 @@ impl Prompt {
                 Some(place) => decoder.logits(&hidden[place * h..(place + 1) * h], Care::Fast),
                 None => self.logits.clone(),
             };
-            let rng = Rng::new(options.seed.wrapping_add(i as u64));
+            let rng = Rng::stream(options.seeds.get(i).copied().unwrap_or_default(), "continuation");
             branches.push(Branch { end, next, rng, written: Vec::new(), at: 0, done: false });
         }
         Ok(branches)
@@ -247,7 +247,8 @@ pub struct Stops<'a> {
 }
 
 impl Stops<'_> {
-    fn reached(&self, written: &[u32]) -> bool {
+    /// Whether one of them was written.
+    pub fn reached(&self, written: &[u32]) -> bool {
         let text = self.tokenizer.decode(written).unwrap_or_default();
         self.texts.iter().any(|stop| text.contains(stop.as_str()))
     }
@@ -266,8 +267,8 @@ pub struct Decoding<'a> {
     pub limit: usize,
     /// How tokens are drawn.
     pub sampling: Sampling,
-    /// Seed of the first continuation; the others follow from it.
-    pub seed: u64,
+    /// A seed for each continuation, where they are drawn and not only the likeliest; what is missing counts as 0.
+    pub seeds: &'a [u64],
     /// Ends the work early, with an error.
     pub cancel: &'a Cancel,
 }

@@ -33,10 +33,20 @@ pub struct Tokenizer {
     pub end: u32,
     /// Whether the control tokens are words here, since the model has none.
     pub foreign: bool,
+    /// What a text begins with in a model that was not made here, as its own tokenizer adds it (BOS); mostly nothing.
+    pub opening: Vec<u32>,
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {
     Error::new(format!("tokenizer.json: {error}"))
+}
+
+/// The tokens that a tokenizer's own post-processor puts before a text.
+fn opening(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
+    let ids = |special: bool| inner.encode_fast("a", special).map(|found| found.get_ids().to_vec()).map_err(failed);
+    let (plain, whole) = (ids(false)?, ids(true)?);
+    let at = whole.windows(plain.len().max(1)).position(|window| window == plain).unwrap_or_default();
+    Ok(whole[..at].to_vec())
 }
 
 impl Tokenizer {
@@ -54,7 +64,8 @@ impl Tokenizer {
         let end = ends.iter().find_map(|token| inner.token_to_id(token));
         let end = end
             .ok_or_else(|| failed("no token that ends a turn").hint(format!("one of {} is looked for", ENDS.join(", "))))?;
-        Ok(Self { inner, end, foreign })
+        let opening = if foreign { opening(&inner)? } else { Vec::new() };
+        Ok(Self { inner, end, foreign, opening })
     }
 
     /// Trains a byte-level BPE of at most `vocab` tokens on `texts`.

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::decisions::insert_version;
 use super::listing::{SUMMARY, TrajectorySummary, summary};
+use super::pools::insert_membership;
 use super::trajectories::{insert_branch, insert_reflection, insert_trajectory};
 use super::{NewReflection, Store, now_ms};
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Purpose, Trajectory, Verdict};
+use crate::experience::{Branch, EXPLORED, Membership, POLICY, Purpose, RATIONALE, Trajectory, UNIFORM, Verdict};
 
 /// Records that are committed together.
 const UNIT: usize = 256;
@@ -22,8 +23,23 @@ pub struct Record {
     pub trajectory: Trajectory,
     /// The executed alternatives.
     pub branches: Vec<Branch>,
+    /// Their places in pools; older files have none, and each alternative is taken to be in its source's.
+    #[serde(default)]
+    pub pools: Vec<Placed>,
     /// The reflections.
     pub reflections: Vec<Reflected>,
+}
+
+/// The place of an alternative, named by its state and action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// The state.
+    pub t: usize,
+    /// The alternative.
+    pub action: String,
+    /// Its place.
+    #[serde(flatten)]
+    pub place: Membership,
 }
 
 /// A reflection with its versions and how it stands.
@@ -66,6 +82,13 @@ impl Record {
                 return beyond("an alternative", branch.t);
             }
         }
+        for Placed { t, action, .. } in &self.pools {
+            if !self.branches.iter().any(|b| b.t == *t && b.action == *action) {
+                return Err(Error::new(format!(
+                    "a pool holds `{action}` of state {t}, which is not among the alternatives"
+                )));
+            }
+        }
         for reflected in &self.reflections {
             if reflected.t >= states {
                 return beyond("a reflection", reflected.t);
@@ -81,7 +104,8 @@ impl Record {
                     reflected.t
                 )));
             }
-            if reflected.cites.is_empty() {
+            let rationale = reflected.versions.first().is_some_and(|(author, _)| author.starts_with(RATIONALE));
+            if reflected.cites.is_empty() && !rationale {
                 return Err(Error::new(format!("UNEXECUTED: a reflection of state {} cites nothing", reflected.t)));
             }
         }
@@ -139,6 +163,9 @@ impl Store {
     /// A trajectory with everything that hangs off it.
     pub fn record(&self, id: i64) -> Result<Record> {
         let (trajectory, branches) = (self.trajectory(id)?, self.branches(id)?);
+        let drawn = self.drawn(id, None)?.into_iter();
+        let pools =
+            drawn.map(|drawn| Placed { t: drawn.branch.t, action: drawn.branch.action, place: drawn.place }).collect();
         let mut rows = self.db.prepare_cached(
             "SELECT r.id, r.t, r.generator, r.cites, r.verdict, d.reason, coalesce(d.version, 1) FROM reflections r \
              LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE reflection = r.id AND undone = 0) \
@@ -164,7 +191,7 @@ impl Store {
             reflected.versions = self.attempts(reflection)?;
             reflections.push(reflected);
         }
-        Ok(Record { trajectory, branches, reflections })
+        Ok(Record { trajectory, branches, pools, reflections })
     }
 
     /// The identities of all that [`Store::experiences`] lists.
@@ -213,10 +240,22 @@ impl Store {
 /// Writes a record; decisions that come with it are one act.
 fn insert_record(db: &rusqlite::Connection, record: Record, batch: &mut Option<i64>) -> Result<()> {
     let trajectory = insert_trajectory(db, &record.trajectory)?;
-    let mut ids = Vec::with_capacity(record.branches.len());
+    let mut ids: Vec<(usize, i64, String)> = Vec::with_capacity(record.branches.len());
     for branch in record.branches {
         let branch = Branch { trajectory, ..branch };
-        ids.push((branch.t, insert_branch(db, &branch)?, branch.action));
+        let id = insert_branch(db, &branch)?;
+        if record.pools.is_empty() {
+            let pool = if [UNIFORM, POLICY].contains(&branch.source.as_str()) { branch.source.as_str() } else { EXPLORED };
+            let rank = ids.iter().filter(|(t, ..)| *t == branch.t).count();
+            let place = Membership { pool: pool.into(), rank, source: branch.source.clone(), model: String::new() };
+            insert_membership(db, id, &place)?;
+        }
+        ids.push((branch.t, id, branch.action));
+    }
+    for Placed { t, action, place } in &record.pools {
+        if let Some((_, id, _)) = ids.iter().find(|(at, _, known)| at == t && known == action) {
+            insert_membership(db, *id, place)?;
+        }
     }
     for reflected in record.reflections {
         let cited = |(t, _, action): &&(usize, i64, String)| *t == reflected.t && reflected.cites.contains(action);

@@ -168,6 +168,7 @@ mod tests {
                 admissible: vec![],
                 steps: vec![],
                 created_ms: 0,
+                world: None,
             };
             store.add_trajectory(&trajectory).unwrap();
         }

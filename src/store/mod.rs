@@ -5,19 +5,23 @@
 //! decisions): newer rows stand beside older ones, and undoing is a mark.
 
 mod decisions;
+mod evaluations;
 mod exchange;
 mod listing;
+mod pools;
 mod predictions;
 mod queue;
 mod runs;
 mod trajectories;
 
 pub use decisions::{AuditRow, Decision, Undone};
+pub use evaluations::{EvalRow, PlayedGame};
 pub use exchange::{Intake, Record, Reflected};
 pub use listing::{Listing, Near, Page, TrajectorySummary};
-pub use predictions::Prediction;
-pub use queue::{Agreement, Filter, Place, Queue, Second, Statistics};
-pub use runs::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
+pub use pools::{Candidate, Drawn, PoolCount};
+pub use predictions::{Prediction, Thought};
+pub use queue::{Agreement, Approved, Filter, Place, Queue, Second, Statistics};
+pub use runs::{Checkpoint, MetricPoint, RunRow, RunStatus};
 pub use trajectories::{Counts, NewReflection};
 
 use std::path::{Path, PathBuf};
@@ -28,10 +32,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use crate::error::{Error, Result};
 
 /// The schema's version; a store with a higher one was written by a newer program.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// What each version added.
-const SCHEMA: [&str; 3] = [include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema3.sql")];
+const SCHEMA: [&str; 4] =
+    [include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema3.sql"), include_str!("schema4.sql")];
 
 /// A connection to the store.
 #[derive(Debug)]

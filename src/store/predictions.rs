@@ -21,7 +21,38 @@ pub struct Prediction {
     pub text: String,
 }
 
+/// What a policy thought in state `t` of a trajectory before it acted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Thought {
+    /// The trajectory.
+    pub trajectory: i64,
+    /// The state's index.
+    pub t: usize,
+    /// The text.
+    pub text: String,
+}
+
 impl Store {
+    /// Saves thoughts in one transaction.
+    pub fn add_thoughts(&mut self, thoughts: &[Thought]) -> Result<()> {
+        let tx = self.db.transaction()?;
+        for thought in thoughts {
+            let values = params![thought.trajectory, thought.t as i64, thought.text];
+            tx.prepare_cached("INSERT OR REPLACE INTO thoughts VALUES (?1, ?2, ?3)")?.execute(values)?;
+        }
+        tx.commit()?;
+        Ok(())
+    }
+
+    /// What was thought in the states of a trajectory.
+    pub fn thoughts(&self, trajectory: i64) -> Result<Vec<Thought>> {
+        let mut rows = self.db.prepare_cached("SELECT t, text FROM thoughts WHERE trajectory = ?1 ORDER BY t")?;
+        let found = rows.query_map([trajectory], |row| {
+            Ok(Thought { trajectory, t: row.get::<_, i64>(0)? as usize, text: row.get(1)? })
+        })?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Saves predictions in one transaction; a newer one of the same model takes the place of the older.
     pub fn add_predictions(&mut self, predictions: &[Prediction]) -> Result<()> {
         let tx = self.db.transaction()?;

@@ -1,6 +1,6 @@
 //! Reading the curation: the queue under a filter, how everything stands, and figures.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::Store;
@@ -86,6 +86,21 @@ pub struct Statistics {
     pub regenerated: u64,
     /// States that have reflections, and states with an approved one.
     pub states: (u64, u64),
+}
+
+/// A version of a reflection, as it is trained on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved {
+    /// The reflection.
+    pub reflection: i64,
+    /// The version.
+    pub version: i64,
+    /// The state it is about.
+    pub t: usize,
+    /// Who wrote it.
+    pub author: String,
+    /// The text.
+    pub text: String,
 }
 
 /// Where a page of the queue begins.
@@ -301,32 +316,35 @@ impl Store {
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Explorations of a suite and split (either may be left open) that carry an approved reflection.
-    pub fn reflected_explorations(&self, suite: Option<&str>, split: Option<&str>) -> Result<Vec<i64>> {
+    /// Approved reflections of a trajectory by state, each with the version that stands.
+    pub fn approved(&self, trajectory: i64) -> Result<Vec<Approved>> {
         let mut rows = self.db.prepare_cached(&format!(
-            "SELECT DISTINCT c.trajectory FROM ({CURRENT} WHERE r.verdict = 'approved' AND j.purpose = 'exploration' \
-             AND (?1 IS NULL OR j.suite = ?1) AND (?2 IS NULL OR j.split = ?2)) c ORDER BY 1"
-        ))?;
-        let found = rows.query_map(params![suite, split], |row| row.get(0))?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// Approved reflections of a trajectory: state index and text.
-    pub fn approved(&self, trajectory: i64) -> Result<Vec<(usize, String)>> {
-        let mut rows = self.db.prepare_cached(&format!(
-            "SELECT c.t, v.text FROM ({CURRENT} WHERE r.trajectory = ?1 AND r.verdict = 'approved') c \
+            "SELECT c.id, v.n, c.t, v.author, v.text FROM ({CURRENT} WHERE r.trajectory = ?1 AND r.verdict = 'approved') c \
              JOIN versions v ON v.reflection = c.id AND v.n = c.version ORDER BY c.t, c.id"
         ))?;
-        let found = rows.query_map([trajectory], |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?)))?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
+        Ok(rows.query_map([trajectory], approved)?.collect::<rusqlite::Result<_>>()?)
     }
+
+    /// One version of a reflection, however it stands now; none if it is not there.
+    pub fn version(&self, reflection: i64, n: i64) -> Result<Option<Approved>> {
+        let mut rows = self.db.prepare_cached(
+            "SELECT r.id, v.n, r.t, v.author, v.text FROM reflections r JOIN versions v ON v.reflection = r.id \
+             WHERE r.id = ?1 AND v.n = ?2",
+        )?;
+        Ok(rows.query_row([reflection, n], approved).optional()?)
+    }
+}
+
+fn approved(row: &Row<'_>) -> rusqlite::Result<Approved> {
+    let t = row.get::<_, i64>(2)? as usize;
+    Ok(Approved { reflection: row.get(0)?, version: row.get(1)?, t, author: row.get(3)?, text: row.get(4)? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::agent::template::Template;
-    use crate::collect::{self, Proposer, Scope, Teacher};
+    use crate::collect::{self, Contrast, Draw, Scope, Teacher};
     use crate::control::{Control, Progress};
     use crate::env::household::Household;
     use crate::store::Decision;
@@ -348,8 +366,8 @@ mod tests {
         let scope = Scope { split: "train".into(), games: 3, seed: 1 };
         let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
         collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
-        collect::branches(&mut store, &Household, &scope, 3, &mut Proposer::Uniform, &control, quiet).unwrap();
-        collect::reflections(&mut store, &Household, &scope, &mut Template, &control, quiet).unwrap();
+        collect::branches(&mut store, &Household, &scope, Draw::uniform(3), &control, quiet).unwrap();
+        collect::reflections(&mut store, &Household, &scope, &Contrast::default(), &mut Template, &control, quiet).unwrap();
         let ids = |queue: &Queue| queue.items.iter().map(|item| item.id).collect::<Vec<_>>();
         let pending = Filter::verdict(Some(Verdict::Pending));
         let whole = store.queue(&pending, Place::Start, 1000).unwrap();
@@ -377,8 +395,8 @@ mod tests {
         let scope = Scope { split: "train".into(), games: 2, seed: 1 };
         let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
         collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
-        collect::branches(&mut store, &Household, &scope, 3, &mut Proposer::Uniform, &control, quiet).unwrap();
-        collect::reflections(&mut store, &Household, &scope, &mut Template, &control, quiet).unwrap();
+        collect::branches(&mut store, &Household, &scope, Draw::uniform(3), &control, quiet).unwrap();
+        collect::reflections(&mut store, &Household, &scope, &Contrast::default(), &mut Template, &control, quiet).unwrap();
         let ids: Vec<i64> =
             store.queue(&Filter::default(), Place::Start, 9).unwrap().items.iter().map(|item| item.id).collect();
         store.decide_all(&ids[..3], &Decision::Approve).unwrap();

@@ -91,25 +91,6 @@ pub struct Checkpoint {
     pub folder: String,
 }
 
-/// An evaluation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct EvalRow {
-    /// What was evaluated.
-    pub checkpoint: String,
-    /// Suite and split.
-    pub suite: String,
-    /// The split.
-    pub split: String,
-    /// Seed of the sampling.
-    pub seed: u64,
-    /// Games played.
-    pub n: u64,
-    /// Games won.
-    pub successes: u64,
-    /// Mean steps an episode.
-    pub mean_steps: f64,
-}
-
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
         id: row.get(0)?,
@@ -161,8 +142,9 @@ impl Store {
     }
 
     /// Its turn has come: what it trains on and starts from is known now.
-    pub fn begin_queued(&self, run: i64, config: &str, start: &str) -> Result<()> {
-        self.db.execute("UPDATE runs SET config = ?2, start = ?3 WHERE id = ?1", params![run, config, start])?;
+    pub fn begin_queued(&self, run: i64, config: &str, start: &str, steps: u64) -> Result<()> {
+        let values = params![run, config, start, steps as i64];
+        self.db.execute("UPDATE runs SET config = ?2, start = ?3, steps = ?4 WHERE id = ?1", values)?;
         Ok(())
     }
 
@@ -184,7 +166,7 @@ impl Store {
 
     /// Saves the metrics of one update and how far the run is, in one transaction. Writing an update again (after a
     /// resume) replaces it.
-    pub fn add_metrics(&mut self, run: i64, step: u64, wall_ms: i64, metrics: &[(&str, f64)]) -> Result<()> {
+    pub fn add_metrics(&mut self, run: i64, step: u64, wall_ms: i64, metrics: &[(String, f64)]) -> Result<()> {
         let tx = self.db.transaction()?;
         for (name, value) in metrics {
             let value = value.is_finite().then_some(*value);
@@ -233,6 +215,18 @@ impl Store {
         found.ok_or_else(|| Error::new(format!("there is no run {id}")).hint("list them with: foretaste data list runs"))
     }
 
+    /// Writes down what a run trains on (JSON), in place of what stood there.
+    pub fn set_run_data(&self, run: i64, record: &str) -> Result<()> {
+        self.db.execute("INSERT OR REPLACE INTO run_data VALUES (?1, ?2)", params![run, record])?;
+        Ok(())
+    }
+
+    /// What a run trains on; none of a run that has not begun, or was begun before this was recorded.
+    pub fn run_data(&self, run: i64) -> Result<Option<String>> {
+        let record = "SELECT record FROM run_data WHERE run = ?1";
+        Ok(self.db.query_row(record, [run], |row| row.get(0)).optional()?)
+    }
+
     /// Records a checkpoint whose folder is already in place.
     pub fn add_checkpoint(&self, run: i64, step: u64, folder: &str) -> Result<i64> {
         self.db.execute(
@@ -253,43 +247,5 @@ impl Store {
     pub fn latest_checkpoint(&self, run: Option<i64>) -> Result<Option<Checkpoint>> {
         let sql = "SELECT id, run, step, folder FROM checkpoints WHERE ?1 IS NULL OR run = ?1 ORDER BY id DESC LIMIT 1";
         Ok(self.db.query_row(sql, [run], checkpoint_row).optional()?)
-    }
-
-    /// Records an evaluation.
-    pub fn add_evaluation(&self, eval: &EvalRow) -> Result<()> {
-        self.db.execute(
-            "INSERT INTO evaluations (checkpoint, suite, split, seed, n, successes, mean_steps, created_ms) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![
-                eval.checkpoint,
-                eval.suite,
-                eval.split,
-                eval.seed as i64,
-                eval.n as i64,
-                eval.successes as i64,
-                eval.mean_steps,
-                now_ms()
-            ],
-        )?;
-        Ok(())
-    }
-
-    /// Evaluations, newest first.
-    pub fn evaluations(&self) -> Result<Vec<EvalRow>> {
-        let mut rows = self.db.prepare_cached(
-            "SELECT checkpoint, suite, split, seed, n, successes, mean_steps FROM evaluations ORDER BY id DESC LIMIT 100",
-        )?;
-        let found = rows.query_map([], |row| {
-            Ok(EvalRow {
-                checkpoint: row.get(0)?,
-                suite: row.get(1)?,
-                split: row.get(2)?,
-                seed: row.get::<_, i64>(3)? as u64,
-                n: row.get::<_, i64>(4)? as u64,
-                successes: row.get::<_, i64>(5)? as u64,
-                mean_steps: row.get(6)?,
-            })
-        })?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 }

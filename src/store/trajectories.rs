@@ -1,13 +1,14 @@
 //! Demonstrations, explorations, alternatives, and the reflections written about them.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::decisions::insert_version;
 use super::listing::{SUMMARY, TrajectorySummary, purpose, summary};
 use super::{Store, from_json, now_ms, to_json};
+use crate::digest::hex;
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Effect, Step, Trajectory};
+use crate::experience::{Branch, Effect, RATIONALE, Step, Trajectory};
 
 /// A reflection about to be saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct NewReflection {
     pub t: usize,
     /// What wrote it.
     pub generator: String,
-    /// The executed branches it may cite; never empty.
+    /// The executed branches it may cite; empty for a rationale only.
     pub cites: Vec<i64>,
     /// The text.
     pub text: String,
@@ -51,7 +52,7 @@ pub struct Counts {
 pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64> {
     db.prepare_cached(
         "INSERT INTO trajectories (suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, \
-         success, length, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+         success, length, created_ms, world) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         tr.suite,
@@ -66,7 +67,8 @@ pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64>
         to_json(&tr.admissible),
         tr.success(),
         tr.steps.len() as i64,
-        now_ms()
+        now_ms(),
+        tr.world.map(hex)
     ])?;
     let id = db.last_insert_rowid();
     for (t, step) in tr.steps.iter().enumerate() {
@@ -82,6 +84,21 @@ pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64>
         ])?;
     }
     Ok(id)
+}
+
+/// An executed alternative from the columns id, t, action, source, observation, effect, done, success.
+pub(super) fn branch(trajectory: i64, row: &Row<'_>) -> rusqlite::Result<Branch> {
+    Ok(Branch {
+        id: row.get(0)?,
+        trajectory,
+        t: row.get::<_, i64>(1)? as usize,
+        action: row.get(2)?,
+        source: row.get(3)?,
+        observation: row.get(4)?,
+        effect: Effect::from_word(&row.get::<_, String>(5)?).unwrap_or(Effect::Changed),
+        done: row.get(6)?,
+        success: row.get(7)?,
+    })
 }
 
 /// Writes an executed alternative, unless the state has it; returns its id.
@@ -104,7 +121,7 @@ pub(super) fn insert_reflection(db: &Connection, r: &NewReflection) -> Result<i6
             return Err(Error::new(format!("UNEXECUTED: reflection on step {} cites branch {branch}", r.t)));
         }
     }
-    if r.cites.is_empty() {
+    if r.cites.is_empty() && !r.generator.starts_with(RATIONALE) {
         return Err(Error::new(format!("UNEXECUTED: a reflection on step {} cites no executed alternative", r.t))
             .hint("run: foretaste collect branches"));
     }
@@ -127,12 +144,22 @@ impl Store {
 
     /// A trajectory with its steps.
     pub fn trajectory(&self, id: i64) -> Result<Trajectory> {
+        self.read_trajectory(id, false)?
+            .ok_or_else(|| Error::new(format!("there is no trajectory {id}")).hint("list them with: foretaste data list"))
+    }
+
+    /// A trajectory with its steps, also one that was taken out of every list: a run that trained on it can be repeated.
+    pub fn trajectory_even_deleted(&self, id: i64) -> Result<Option<Trajectory>> {
+        self.read_trajectory(id, true)
+    }
+
+    fn read_trajectory(&self, id: i64, deleted: bool) -> Result<Option<Trajectory>> {
         let found = self
             .db
             .query_row(
-                "SELECT suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, created_ms \
-                 FROM trajectories WHERE id = ?1 AND deleted = 0",
-                [id],
+                "SELECT suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, created_ms, world \
+                 FROM trajectories WHERE id = ?1 AND (deleted = 0 OR ?2)",
+                params![id, deleted],
                 |row| {
                     Ok(Trajectory {
                         id,
@@ -147,14 +174,13 @@ impl Store {
                         observation: row.get(8)?,
                         admissible: from_json(&row.get::<_, String>(9)?),
                         created_ms: row.get(10)?,
+                        world: row.get::<_, Option<String>>(11)?.and_then(|hex| u64::from_str_radix(&hex, 16).ok()),
                         steps: Vec::new(),
                     })
                 },
             )
             .optional()?;
-        let mut trajectory = found.ok_or_else(|| {
-            Error::new(format!("there is no trajectory {id}")).hint("list them with: foretaste data list")
-        })?;
+        let Some(mut trajectory) = found else { return Ok(None) };
         let mut rows = self.db.prepare_cached(
             "SELECT action, source, observation, admissible, done, success FROM steps WHERE trajectory = ?1 ORDER BY t",
         )?;
@@ -169,7 +195,7 @@ impl Store {
             })
         })?;
         trajectory.steps = steps.collect::<rusqlite::Result<_>>()?;
-        Ok(trajectory)
+        Ok(Some(trajectory))
     }
 
     /// Demonstrations of a suite and split (either may be left open) that reached the goal, oldest first.
@@ -182,18 +208,27 @@ impl Store {
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// A demonstration of the same task by the same expert with the same actions, if there is one.
+    pub fn same_demonstration(&self, of: &Trajectory) -> Result<Option<i64>> {
+        let mut rows = self.db.prepare_cached(
+            "SELECT id FROM trajectories WHERE deleted = 0 AND purpose = 'demonstration' AND suite = ?1 AND task_id = ?2 \
+             AND actor = ?3 AND length = ?4 ORDER BY id",
+        )?;
+        let values = params![of.suite, of.task_id, of.actor, of.steps.len() as i64];
+        let ids = rows.query_map(values, |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        for id in ids {
+            let known = self.trajectory(id)?;
+            if known.steps.iter().zip(&of.steps).all(|(known, step)| known.action == step.action) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes a trajectory out of every list and training set, or puts it back.
     pub fn set_deleted(&self, trajectory: i64, deleted: bool) -> Result<()> {
         self.db.execute("UPDATE trajectories SET deleted = ?2 WHERE id = ?1", params![trajectory, deleted])?;
         Ok(())
-    }
-
-    /// Saves executed alternatives in one transaction; one that the state already has keeps its row. Returns the ids.
-    pub fn add_branches(&mut self, branches: &[Branch]) -> Result<Vec<i64>> {
-        let tx = self.db.transaction()?;
-        let ids = branches.iter().map(|branch| insert_branch(&tx, branch)).collect::<Result<_>>()?;
-        tx.commit()?;
-        Ok(ids)
     }
 
     /// The executed alternatives of a trajectory, by state.
@@ -201,19 +236,7 @@ impl Store {
         let mut rows = self.db.prepare_cached(
             "SELECT id, t, action, source, observation, effect, done, success FROM branches WHERE trajectory = ?1 ORDER BY t, id",
         )?;
-        let found = rows.query_map([trajectory], |row| {
-            Ok(Branch {
-                id: row.get(0)?,
-                trajectory,
-                t: row.get::<_, i64>(1)? as usize,
-                action: row.get(2)?,
-                source: row.get(3)?,
-                observation: row.get(4)?,
-                effect: Effect::from_word(&row.get::<_, String>(5)?).unwrap_or(Effect::Changed),
-                done: row.get(6)?,
-                success: row.get(7)?,
-            })
-        })?;
+        let found = rows.query_map([trajectory], |row| branch(trajectory, row))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -1,113 +1,222 @@
 //! What a run trains on: trees read from the store, and the batch of every update.
 
-use super::examples::{Carry, Example, Kind, examples};
-use super::{Objective, Plan};
+use serde::{Deserialize, Serialize};
+
+use super::examples::{Example, example};
+use super::plan::{Found, Stage};
+use super::{Mixture, Objective, Plan};
 use crate::agent::prompt::Framing;
+use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
 use crate::model::tokenizer::Tokenizer;
 use crate::rng::Rng;
+use crate::selection::{Chosen, LeftOut, Selection};
 use crate::store::Store;
 
-/// What a training set consists of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+/// What a training set consists of. All of it is trained on, but for what is said to be held out or left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataSummary {
     /// Demonstrations.
     pub demonstrations: usize,
+    /// Explorations with approved reflections.
+    pub explorations: usize,
     /// Executed alternatives.
     pub branches: usize,
     /// Approved reflections.
     pub reflections: usize,
-    /// Trees.
+    /// Trees: one a trajectory.
     pub trees: usize,
-    /// Tokens, shared prefixes counted once.
+    /// Unique tokens: shared prefixes counted once.
     pub tokens: usize,
+    /// Targets by kind: actions, next states, reflections, actions after them.
+    pub targets: [u64; 4],
+    /// Trajectories kept out of training, for validation.
+    pub held_out: usize,
+    /// Target tokens that no path within the model's context reaches.
+    pub too_long: usize,
+    /// Trajectories whose first observation alone is more than the model reads.
+    pub unreadable: usize,
+    /// What is in the store and not used.
+    pub left_out: LeftOut,
 }
 
-/// The trees a plan trains on, and those held out (every twentieth demonstration, once there are twenty).
+/// The trees a plan trains on, and those held out.
 pub struct Data {
     pub(super) train: Vec<Example>,
     pub(super) held_out: Vec<Example>,
+    /// What sorts the trees of an epoch, beside the seed: the same for a trajectory whatever else is there.
+    keys: Vec<u64>,
+    /// What they were read from.
+    pub selection: Selection,
     /// What they consist of.
     pub summary: DataSummary,
+    /// Hash of every token and target: the same where the same is trained on.
+    pub digest: u64,
 }
 
 impl Data {
-    /// Reads the store.
-    pub fn read(store: &Store, plan: &Plan, tokenizer: &Tokenizer, context: usize) -> Result<Self> {
-        let framing = Framing::new(tokenizer)?;
-        let carry = Carry {
-            branches: matches!(plan.objective, Objective::WorldModel | Objective::Joint),
-            reflections: matches!(plan.objective, Objective::Reflection | Objective::Joint),
-        };
-        let demos = store.demonstrations(plan.suite.as_deref(), plan.split.as_deref())?;
-        let mut data = Self { train: Vec::new(), held_out: Vec::new(), summary: DataSummary::default() };
-        for (i, demo) in demos.iter().enumerate() {
-            let trajectory = store.trajectory(demo.id)?;
-            let branches = if carry.branches { store.branches(demo.id)? } else { Vec::new() };
-            let reflections = if carry.reflections { store.approved(demo.id)? } else { Vec::new() };
-            let trees = examples(&framing, &trajectory, &branches, &reflections, carry, context)?;
-            data.summary.demonstrations += 1;
-            data.summary.branches += branches.len();
-            data.summary.reflections += reflections.len();
-            data.summary.trees += trees.len();
-            data.summary.tokens += trees.iter().map(|example| example.tree.len()).sum::<usize>();
-            (if demos.len() >= 20 && i % 20 == 19 { &mut data.held_out } else { &mut data.train }).extend(trees);
-        }
-        if carry.reflections {
-            // States that a person explored and reflected on: only the reflection is a target, not the way there.
-            for id in store.reflected_explorations(plan.suite.as_deref(), plan.split.as_deref())? {
-                let trajectory = store.trajectory(id)?;
-                let reflections = store.approved(id)?;
-                let mut trees = examples(&framing, &trajectory, &[], &reflections, carry, context)?;
-                for kind in trees.iter_mut().flat_map(|tree| &mut tree.kinds) {
-                    if *kind != Kind::Reflection {
-                        *kind = Kind::Context;
-                    }
-                }
-                data.summary.reflections += reflections.len();
-                data.summary.trees += trees.len();
-                data.summary.tokens += trees.iter().map(|example| example.tree.len()).sum::<usize>();
-                data.train.extend(trees);
-            }
-        }
-        let missing =
-            |what: &str, command: &str| Err(Error::new(format!("there is nothing to train on: {what}")).hint(command));
-        if data.summary.demonstrations == 0 {
-            let split =
-                plan.split.as_ref().map_or(String::new(), |split| format!(" of split {split} (--split takes others)"));
-            let hint = "run: foretaste collect demos --suite household --split train --games 50";
-            return missing(&format!("no demonstrations{split}"), hint);
-        }
-        if plan.objective == Objective::WorldModel && data.summary.branches == 0 {
-            return missing("no executed alternatives", "run: foretaste collect branches (after collect demos)");
-        }
-        if plan.objective == Objective::Reflection && data.summary.reflections == 0 {
-            return missing("no approved reflections", "collect reflections, then approve some in Curate");
-        }
+    /// Chooses from the store what the plan asks for, and reads it.
+    pub fn choose(store: &Store, plan: &Plan, tokenizer: &Tokenizer, context: usize) -> Result<Self> {
+        let selection = Selection::choose(store, &plan.data, plan.objective.carry())?;
+        let data = Self::read(store, plan, selection, tokenizer, context)?;
+        data.check(plan)?;
         Ok(data)
     }
 
-    /// The trees of an update: consecutive in an order that the seed draws anew each epoch, so that it depends on the
-    /// update's number only and a resumed run goes on where it was.
-    pub(super) fn batch(&self, plan: &Plan, step: u64) -> Vec<Example> {
-        let mixture = plan.objective.mixture(step, plan.steps);
-        let mut picked = Vec::with_capacity(plan.batch);
-        let mut at = step * plan.batch as u64;
-        let mut order: (u64, Vec<usize>) = (u64::MAX, Vec::new());
-        let mut tries = 0;
-        while picked.len() < plan.batch && tries < plan.batch + 4 * self.train.len() {
-            let epoch = at / self.train.len() as u64;
-            if order.0 != epoch {
-                order = (epoch, (0..self.train.len()).collect());
-                Rng::stream(plan.seed ^ epoch, "order").shuffle(&mut order.1);
+    /// Reads what was chosen.
+    pub fn read(store: &Store, plan: &Plan, selection: Selection, tokenizer: &Tokenizer, context: usize) -> Result<Self> {
+        let framing = Framing::new(tokenizer)?;
+        let summary = DataSummary { left_out: selection.left_out, ..DataSummary::default() };
+        let (train, held_out, keys) = (Vec::new(), Vec::new(), Vec::new());
+        let mut data = Self { train, held_out, keys, selection: Selection::default(), summary, digest: 0 };
+        let mut digest = Digest::default();
+        for item in &selection.items {
+            let mut chosen = item.read(store)?;
+            if plan.shuffled {
+                shuffle_outcomes(&mut chosen, plan.seed);
             }
-            let mut example = self.train[order.1[(at % self.train.len() as u64) as usize]].clone();
-            if example.weigh(&mixture) {
-                picked.push(example);
+            let Some(tree) = example(&framing, &chosen, item.demonstration, context)? else {
+                data.summary.unreadable += 1;
+                continue;
+            };
+            for (token, kind) in tree.tree.tokens.iter().zip(&tree.kinds) {
+                digest.add(&[token.to_le_bytes().as_slice(), &[*kind as u8]].concat());
             }
-            at += 1;
-            tries += 1;
+            if item.held_out {
+                data.summary.held_out += 1;
+                data.held_out.push(tree);
+                continue;
+            }
+            let tr = &chosen.trajectory;
+            data.keys.push(crate::digest::of([tr.suite.as_str(), &tr.task_id, &tr.actor, tr.purpose.word()]));
+            data.summary.count(&chosen, item.demonstration, &tree);
+            data.train.push(tree);
         }
-        picked
+        (data.selection, data.digest) = (selection, digest.finish());
+        Ok(data)
+    }
+
+    /// Refuses a training set in which the objective has nothing to do.
+    fn check(&self, plan: &Plan) -> Result<()> {
+        let suite = plan.data.suite.as_deref().unwrap_or("household");
+        let split = plan.data.split.as_deref();
+        let missing =
+            |what: String, next: String| Err(Error::new(format!("there is nothing to train on: {what}")).hint(next));
+        let collect =
+            |what: &str| format!("run: foretaste collect {what} --suite {suite} --split {}", split.unwrap_or("train"));
+        if self.summary.demonstrations == 0 {
+            let which = split.map_or(String::new(), |split| format!(" of {suite}, split {split} (--split takes others)"));
+            let held = match self.summary.held_out {
+                0 => String::new(),
+                n => format!(", but for {n} held out (--held-out 0 trains on them too)"),
+            };
+            return missing(format!("no demonstrations{which}{held}"), format!("{} --games 50", collect("demos")));
+        }
+        if plan.objective == Objective::WorldModel && self.summary.branches == 0 && plan.data.k != Some(0) {
+            let proposer = if plan.data.pool == crate::experience::POLICY { " --proposer policy" } else { "" };
+            let what = format!("no executed alternatives in the pool `{}`", plan.data.pool);
+            return missing(what, format!("{}{proposer}", collect("branches")));
+        }
+        if plan.objective == Objective::Reflection && self.summary.reflections == 0 {
+            let rationales = match self.summary.left_out.rationales {
+                0 => String::new(),
+                n => format!("; {n} were written without sight of any outcome (--rationales takes them)"),
+            };
+            let next = "collect reflections, then approve some in Curate".to_string();
+            return missing(format!("no approved reflections{rationales}"), next);
+        }
+        Ok(())
+    }
+
+    /// What a mixture finds among the trees that are trained on.
+    pub fn found(&self, mixture: &Mixture) -> Found {
+        let sizes: Vec<usize> = self.train.iter().filter_map(|tree| Some(tree.weighed(mixture)?.tree.len())).collect();
+        Found { trees: sizes.len(), tokens: sizes.iter().sum::<usize>() as f64 / sizes.len().max(1) as f64 }
+    }
+
+    /// How it is told apart in records.
+    pub fn name(&self) -> String {
+        hex(self.digest)
+    }
+
+    /// The trees of a stage, in an order of their own for every epoch.
+    pub(super) fn epochs(&self, seed: u64, stage: &Stage) -> Epochs<'_> {
+        let trees = (0..self.train.len()).filter(|i| self.train[*i].weighed(&stage.mixture).is_some()).collect();
+        Epochs { data: self, seed, mixture: stage.mixture, trees, order: (u64::MAX, Vec::new()) }
     }
 }
+
+impl DataSummary {
+    /// What a person should know beside the counts: what is there and not trained on, a line each.
+    pub fn notes(&self) -> Vec<String> {
+        let left = &self.left_out;
+        let said = [
+            (self.explorations, "explorations with reflections are trained on too"),
+            (left.duplicates, "demonstrations left out: the same actions as another"),
+            (left.constant, "alternatives left out: their answer is the same everywhere"),
+            (left.rationales, "approved rationales left out: written without sight of any outcome"),
+            (left.superseded, "approved reflections left out: their state has a newer one"),
+            (self.too_long, "target tokens left out: longer than the model's context"),
+            (self.unreadable, "trajectories left out: the first observation is longer than the model reads"),
+        ];
+        said.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+    }
+
+    fn count(&mut self, chosen: &Chosen, demonstration: bool, tree: &Example) {
+        self.demonstrations += usize::from(demonstration);
+        self.explorations += usize::from(!demonstration);
+        self.branches += chosen.branches.len();
+        self.reflections += chosen.reflections.len();
+        self.trees += 1;
+        self.tokens += tree.tree.len();
+        self.too_long += tree.too_long;
+        self.targets.iter_mut().zip(tree.targets()).for_each(|(sum, count)| *sum += count);
+    }
+}
+
+/// Deals the next states of a trajectory's alternatives out among them.
+fn shuffle_outcomes(chosen: &mut Chosen, seed: u64) {
+    let tr = &chosen.trajectory;
+    let mut outcomes: Vec<String> = chosen.branches.iter().map(|branch| branch.observation.clone()).collect();
+    Rng::stream(seed, &format!("outcomes {} {}", tr.task_id, tr.actor)).shuffle(&mut outcomes);
+    chosen.branches.iter_mut().zip(outcomes).for_each(|(branch, outcome)| branch.observation = outcome);
+}
+
+/// The trees that have a target in a stage, visited in epochs.
+pub(super) struct Epochs<'a> {
+    data: &'a Data,
+    seed: u64,
+    mixture: Mixture,
+    /// Indices among the trees that are trained on.
+    trees: Vec<usize>,
+    /// The order of the present epoch.
+    order: (u64, Vec<usize>),
+}
+
+impl Epochs<'_> {
+    /// The trees of an update of the stage: the next `batch` of the epochs' orders put one after the other. An order
+    /// follows from the seed and the epoch, and places a trajectory whatever else there is: so it depends on nothing
+    /// that a resumed run would not know, and the same games come in the same order under every objective.
+    pub fn batch(&mut self, step: u64, batch: usize) -> Vec<Example> {
+        let count = self.trees.len() as u64;
+        let places = (0..batch as u64).map(|i| step * batch as u64 + i).filter(|_| count > 0);
+        places.filter_map(|place| self.at(place / count, (place % count) as usize)).collect()
+    }
+
+    fn at(&mut self, epoch: u64, place: usize) -> Option<Example> {
+        if self.order.0 != epoch {
+            let keyed = |i: &usize| {
+                let key = self.data.keys[*i];
+                (Rng::stream(self.seed, &format!("order {epoch} {key}")).next_u64(), *i)
+            };
+            let mut order: Vec<(u64, usize)> = self.trees.iter().map(keyed).collect();
+            order.sort_unstable();
+            self.order = (epoch, order.into_iter().map(|(_, i)| i).collect());
+        }
+        self.data.train[*self.order.1.get(place)?].weighed(&self.mixture)
+    }
+}
+
+#[cfg(test)]
+#[path = "data_tests.rs"]
+mod tests;

@@ -1,9 +1,13 @@
 //! Trajectories with their alternatives and reflections as token trees.
+//!
+//! One trajectory is one tree, whatever hangs off it: that is the unit which is sampled, so an update is the same amount
+//! of demonstrations under every objective. What a mixture gives no weight is cut off before anything is computed.
 
-use crate::agent::prompt::Framing;
+use crate::agent::prompt::{Framing, ROOM, window};
 use crate::error::Result;
 use crate::experience::{Branch, Trajectory};
 use crate::model::tree::TokenTree;
+use crate::selection::Chosen;
 
 use super::Mixture;
 
@@ -16,32 +20,39 @@ pub enum Kind {
     Action,
     /// Part of a next observation.
     Observation,
-    /// Part of a reflection, or of the action that follows one.
+    /// Part of a reflection.
     Reflection,
+    /// Part of the expert's action after a reflection.
+    Conclusion,
 }
 
-/// A tree with the kind of each token.
+/// Kinds of targets and how metrics are called after them.
+pub const TARGETS: [(Kind, &str); 4] = [
+    (Kind::Action, "action"),
+    (Kind::Observation, "observation"),
+    (Kind::Reflection, "reflection"),
+    (Kind::Conclusion, "conclusion"),
+];
+
+impl Kind {
+    /// Its place in [`TARGETS`]; none of what is only read.
+    pub fn slot(self) -> Option<usize> {
+        TARGETS.iter().position(|(kind, _)| *kind == self)
+    }
+}
+
+/// A tree with the kind of each token, under no mixture yet: its weights mean nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Example {
     /// The trajectory it came from.
     pub trajectory: i64,
-    /// The tokens; weights are set by [`Example::weigh`].
+    /// The tokens.
     pub tree: TokenTree,
     /// What each token is.
     pub kinds: Vec<Kind>,
+    /// Targets that no path within the model's context reaches: they are left out.
+    pub too_long: usize,
 }
-
-/// Which parts of the data a tree carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Carry {
-    /// Executed alternatives.
-    pub branches: bool,
-    /// Approved reflections.
-    pub reflections: bool,
-}
-
-/// Trees larger than this are split: the trunk is repeated as context, each target stands in one tree only.
-const TREE_TOKENS: usize = 640;
 
 impl Example {
     fn add(&mut self, parent: Option<usize>, tokens: &[u32], kind: Kind) -> Option<usize> {
@@ -49,154 +60,141 @@ impl Example {
         self.tree.extend(parent, tokens, 0.0)
     }
 
-    /// Sets each token's weight by its kind, and returns whether any target is left.
-    pub fn weigh(&mut self, mixture: &Mixture) -> bool {
-        for ((weight, kind), parent) in self.tree.weights.iter_mut().zip(&self.kinds).zip(&self.tree.parents) {
-            *weight = match kind {
-                _ if parent.is_none() => 0.0,
-                Kind::Context => 0.0,
-                Kind::Action => mixture.action,
-                Kind::Observation => mixture.observation,
-                Kind::Reflection => mixture.reflection,
-            };
+    /// The tree under a mixture: each token's weight by its kind, and nothing below which no target stands. None if
+    /// there is no target.
+    pub fn weighed(&self, mixture: &Mixture) -> Option<Self> {
+        let weight = |i: usize| self.tree.parents[i].map_or(0.0, |_| mixture.of(self.kinds[i]));
+        let mut kept: Vec<bool> = (0..self.tree.len()).map(|i| weight(i) != 0.0).collect();
+        for i in (0..kept.len()).rev().filter(|i| self.tree.parents[*i].is_some()) {
+            let above = self.tree.parents[i].unwrap_or_default();
+            kept[above] |= kept[i];
         }
-        self.tree.weights.iter().any(|weight| *weight > 0.0)
+        let mut place = vec![None; kept.len()];
+        let mut out = Self { trajectory: self.trajectory, too_long: self.too_long, ..Self::default() };
+        for i in (0..kept.len()).filter(|i| kept[*i]) {
+            place[i] = Some(out.tree.len());
+            out.tree.tokens.push(self.tree.tokens[i]);
+            out.tree.parents.push(self.tree.parents[i].and_then(|parent| place[parent]));
+            out.tree.weights.push(weight(i));
+            out.kinds.push(self.kinds[i]);
+        }
+        (!out.tree.is_empty()).then_some(out)
+    }
+
+    /// How many targets of each kind of [`TARGETS`] there are.
+    pub fn targets(&self) -> [u64; 4] {
+        let mut counts = [0; 4];
+        let below = self.kinds.iter().zip(&self.tree.parents).filter(|(_, parent)| parent.is_some());
+        below.filter_map(|(kind, _)| kind.slot()).for_each(|slot| counts[slot] += 1);
+        counts
     }
 }
 
-/// The trees of one trajectory. Steps that do not fit into `context` tokens are left out from the end.
-pub fn examples(
-    framing: &Framing<'_>,
-    trajectory: &Trajectory,
-    branches: &[Branch],
-    reflections: &[(usize, String)],
-    carry: Carry,
+/// Writes the tree of one trajectory.
+struct Writer<'a> {
+    framing: &'a Framing<'a>,
     context: usize,
-) -> Result<Vec<Example>> {
-    let mut trunk = Example { trajectory: trajectory.id, ..Example::default() };
-    let mut states = Vec::new();
-    let mut at = trunk.add(None, &framing.opening(&trajectory.state(0))?, Kind::Context);
-    for step in &trajectory.steps {
-        let (action, observation) = (framing.action(&step.action)?, framing.observation(&step.observation)?);
-        if trunk.tree.len() + action.len() + observation.len() + 2 > context {
-            break;
-        }
-        states.push(at);
-        at = trunk.add(at, &framing.act(), Kind::Context);
-        at = trunk.add(at, &action, Kind::Action);
-        at = trunk.add(at, &framing.observe(), Kind::Context);
-        at = trunk.add(at, &observation, Kind::Observation);
+    example: Example,
+    /// Tokens of each turn (action and observation with what frames them).
+    lengths: Vec<usize>,
+    opening: Option<usize>,
+    opening_len: usize,
+}
+
+/// Where the states of a trajectory stand in its tree: the last token, and how many there are up to it.
+type Place = (Option<usize>, usize);
+
+/// The tree of a trajectory for a model that reads `context` tokens. `demonstration` says whether the expert's own steps
+/// are targets. None when its first observation alone is more than the model reads.
+pub fn example(framing: &Framing<'_>, of: &Chosen, demonstration: bool, context: usize) -> Result<Option<Example>> {
+    let Chosen { trajectory, branches, reflections } = of;
+    let opening = framing.opening(&trajectory.state(0))?;
+    if opening.len() + ROOM > context {
+        return Ok(None);
     }
-    let mut again = trunk.clone(); // the trunk as context for what does not fit beside its own targets
-    again.kinds.fill(Kind::Context);
-    let mut out = vec![trunk];
-    let mut attach = |pieces: &[(Vec<u32>, Kind)], state: Option<usize>| {
-        let size: usize = pieces.iter().map(|(tokens, _)| tokens.len()).sum();
-        if out.last().is_some_and(|last| last.tree.len() + size > TREE_TOKENS.max(again.tree.len() + size)) {
-            out.push(again.clone());
-        }
-        if let Some(tree) = out.last_mut() {
-            let mut at = state;
-            for (tokens, kind) in pieces {
-                at = tree.add(at, tokens, *kind);
-            }
-        }
-    };
-    for branch in branches.iter().filter(|_| carry.branches) {
-        let Some(state) = states.get(branch.t) else { continue };
-        let mut given = framing.acted(&branch.action)?;
-        given.extend(framing.observe());
-        attach(&[(given, Kind::Context), (framing.observation(&branch.observation)?, Kind::Observation)], *state);
+    let mut example = Example { trajectory: trajectory.id, ..Example::default() };
+    let end = example.add(None, &opening, Kind::Context);
+    let mut writer = Writer { framing, context, example, lengths: Vec::new(), opening: end, opening_len: opening.len() };
+    let states = writer.trunk(trajectory, demonstration)?;
+    for branch in branches {
+        writer.branch(branch, &states)?;
     }
-    for (t, text) in reflections.iter().filter(|_| carry.reflections) {
-        let (Some(state), Some(step)) = (states.get(*t), trajectory.steps.get(*t)) else { continue };
+    for reflection in reflections {
+        let (Some(place), Some(step)) = (states.get(reflection.t), trajectory.steps.get(reflection.t)) else { continue };
         // The action is attached from the trajectory, never taken from the generator's text.
-        let mut target = framing.reflection(text)?;
-        target.extend(framing.acted(&step.action)?);
-        attach(&[(framing.think(), Kind::Context), (target, Kind::Reflection)], *state);
+        writer.reflection(&reflection.text, &step.action, *place)?;
     }
-    Ok(out)
+    Ok(Some(writer.example))
+}
+
+impl Writer<'_> {
+    /// The trajectory itself. Where a state is longer than what is read when acting, it loses its oldest turns there and
+    /// here alike: it begins anew below the opening, with the turns that are left as context.
+    fn trunk(&mut self, trajectory: &Trajectory, demonstration: bool) -> Result<Vec<Place>> {
+        let (action_kind, next_kind) =
+            if demonstration { (Kind::Action, Kind::Observation) } else { (Kind::Context, Kind::Context) };
+        let mut states = Vec::with_capacity(trajectory.steps.len());
+        let (mut at, mut depth, mut first) = (self.opening, self.opening_len, 0);
+        for (t, step) in trajectory.steps.iter().enumerate() {
+            let start = window(&self.lengths, self.context - ROOM - self.opening_len);
+            if start != first {
+                (at, depth, first) = (self.opening, self.opening_len, start);
+                for step in &trajectory.steps[start..t] {
+                    let turn = self.framing.turn(&step.action, &step.observation)?;
+                    depth += turn.len();
+                    at = self.example.add(at, &turn, Kind::Context);
+                }
+            }
+            states.push((at, depth));
+            let action = [(self.framing.act(), Kind::Context), (self.framing.action(&step.action)?, action_kind)];
+            let next = [(self.framing.observe(), Kind::Context), (self.framing.observation(&step.observation)?, next_kind)];
+            let length: usize = action.iter().chain(&next).map(|(tokens, _)| tokens.len()).sum();
+            self.lengths.push(length);
+            if let Some(end) = self.attach((at, depth), &action) {
+                at = self.attach(end, &next).map_or(at, |end| end.0);
+            }
+            depth += length; // where it did not fit, the next state begins anew
+        }
+        Ok(states)
+    }
+
+    /// An alternative and its next state, which is the target.
+    fn branch(&mut self, branch: &Branch, states: &[Place]) -> Result<()> {
+        let Some(place) = states.get(branch.t) else { return Ok(()) };
+        let mut given = self.framing.acted(&branch.action)?;
+        given.extend(self.framing.observe());
+        let next = self.framing.observation(&branch.observation)?;
+        self.attach(*place, &[(given, Kind::Context), (next, Kind::Observation)]);
+        Ok(())
+    }
+
+    /// A reflection and the action after it.
+    fn reflection(&mut self, text: &str, action: &str, place: Place) -> Result<()> {
+        let pieces = [
+            (self.framing.think(), Kind::Context),
+            (self.framing.reflection(text)?, Kind::Reflection),
+            (self.framing.act(), Kind::Conclusion),
+            (self.framing.action(action)?, Kind::Conclusion),
+        ];
+        self.attach(place, &pieces);
+        Ok(())
+    }
+
+    /// Hangs pieces below a place, if the path fits into the context; else counts them as left out.
+    fn attach(&mut self, (mut at, depth): Place, pieces: &[(Vec<u32>, Kind)]) -> Option<Place> {
+        let size: usize = pieces.iter().map(|(tokens, _)| tokens.len()).sum();
+        if depth + size > self.context {
+            let targets = pieces.iter().filter(|(_, kind)| kind.slot().is_some());
+            self.example.too_long += targets.map(|(tokens, _)| tokens.len()).sum::<usize>();
+            return None;
+        }
+        for (tokens, kind) in pieces {
+            at = self.example.add(at, tokens, *kind);
+        }
+        Some((at, depth + size))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::experience::{Effect, Purpose, Step};
-    use crate::model::tokenizer::Tokenizer;
-
-    fn trajectory(steps: usize) -> Trajectory {
-        let step = |i: usize| Step {
-            action: format!("walk to shelf {i}"),
-            source: "walkthrough".into(),
-            observation: format!("You reach the shelf {i}. It holds nothing."),
-            admissible: vec![],
-            done: false,
-            success: false,
-        };
-        Trajectory {
-            id: 9,
-            suite: "household".into(),
-            split: "train".into(),
-            task_id: "train/1".into(),
-            kind: "place".into(),
-            task: "put a mug on the shelf.".into(),
-            purpose: Purpose::Demonstration,
-            actor: "walkthrough".into(),
-            seed: 1,
-            observation: "The room has a shelf 1.".into(),
-            admissible: vec![],
-            steps: (0..steps).map(step).collect(),
-            created_ms: 0,
-        }
-    }
-
-    fn branch(t: usize, action: &str) -> Branch {
-        Branch {
-            id: 1,
-            trajectory: 9,
-            t,
-            action: action.into(),
-            source: "uniform".into(),
-            observation: "It is shut.".into(),
-            effect: Effect::Changed,
-            done: false,
-            success: false,
-        }
-    }
-
-    #[test]
-    fn every_target_stands_once_however_the_trees_are_split() {
-        let tokenizer = Tokenizer::train(&["walk to shelf 1 You reach the It holds nothing.".into()], 300).unwrap();
-        let framing = Framing::new(&tokenizer).unwrap();
-        let branches: Vec<Branch> = (0..60).map(|i| branch(i % 6, &format!("open shelf {i}"))).collect();
-        let reflections = vec![(1, "I should look there.".to_string())];
-        let both = Carry { branches: true, reflections: true };
-        let all = examples(&framing, &trajectory(6), &branches, &reflections, both, 2048).unwrap();
-        assert!(all.len() > 1);
-        let count = |kind: Kind| all.iter().flat_map(|e| &e.kinds).filter(|k| **k == kind).count();
-        let shut = framing.observation("It is shut.").unwrap().len();
-        let trunk: usize = (0..6)
-            .map(|i| framing.observation(&format!("You reach the shelf {i}. It holds nothing.")).unwrap().len())
-            .sum();
-        assert_eq!(count(Kind::Observation), 60 * shut + trunk);
-        let reflection = framing.reflection("I should look there.").unwrap().len()
-            + 1
-            + framing.action("walk to shelf 1").unwrap().len();
-        assert_eq!(count(Kind::Reflection), reflection);
-        let none = Carry { branches: false, reflections: false };
-        assert_eq!(examples(&framing, &trajectory(6), &branches, &reflections, none, 2048).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn weights_follow_the_objective_and_long_episodes_are_cut_at_the_context() {
-        let tokenizer = Tokenizer::train(&["walk to shelf".into()], 280).unwrap();
-        let framing = Framing::new(&tokenizer).unwrap();
-        let carry = Carry { branches: false, reflections: false };
-        let mut one = examples(&framing, &trajectory(50), &[], &[], carry, 400).unwrap().remove(0);
-        assert!(one.tree.len() <= 400);
-        assert!(one.weigh(&Mixture { action: 1.0, observation: 0.0, reflection: 0.0 }));
-        let act = one.tree.weight();
-        assert!(one.weigh(&Mixture { action: 1.0, observation: 1.0, reflection: 0.0 }) && one.tree.weight() > act);
-        assert!(!one.weigh(&Mixture { action: 0.0, observation: 0.0, reflection: 1.0 }));
-    }
-}
+#[path = "examples_tests.rs"]
+pub(super) mod tests;

@@ -7,7 +7,7 @@ use crate::agent::{Case, Writer};
 use crate::collect::Scope;
 use crate::error::Error;
 use crate::experience::{Reflection, State};
-use crate::explore::Outcome;
+use crate::explore::{Outcome, Tried};
 use crate::formats::Order;
 use crate::store::{Decision, Filter, Listing, Near, Place};
 use crate::train::Plan;
@@ -139,17 +139,6 @@ pub enum WorldCmd {
     BranchOff(i64, usize),
 }
 
-/// What was tried in the states of a task.
-#[derive(Debug, Clone, Default)]
-pub struct Tried {
-    /// States, and the alternatives executed there.
-    pub outcomes: Vec<(State, Vec<Outcome>)>,
-    /// States, and what was expected of actions there.
-    pub foreseen: Vec<(State, Vec<(String, String)>)>,
-    /// Whose expectations they are.
-    pub model: String,
-}
-
 /// What is to be thought about a state.
 #[derive(Debug, Clone)]
 pub struct Look {
@@ -163,6 +152,8 @@ pub struct Look {
     pub expert: Option<String>,
     /// How alternatives are chosen.
     pub choosing: Choosing,
+    /// Whether the policy thinks before it acts.
+    pub think: bool,
 }
 
 /// Two models on one state.
@@ -236,6 +227,8 @@ pub enum RunCmd {
     Curve(i64, String),
     /// The names of a run's curves, and what they say that a person should know.
     About(i64),
+    /// Who demonstrated in a suite and split, and the pools of alternatives there.
+    Choices(Option<String>, Option<String>),
     /// What a run would train on, take and cost.
     Forecast(Box<Plan>, Option<&'static str>),
     /// End a run that another process trains, cleanly.

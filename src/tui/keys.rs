@@ -71,6 +71,8 @@ pub enum Act {
     Surprises,
     /// Look for surprises anew.
     Survey,
+    /// Let the policy think before it acts, or act at once.
+    Think,
     /// Hide the model's advice, or show it.
     Hide,
     /// What the environment gave, character by character.
@@ -238,6 +240,13 @@ const EXPLORE: &[Row] = &[
     ),
     ("again", "ctrl-s", Act::Survey, "", "look for surprises anew, with the newest checkpoint"),
     ("whole", "z", Act::Whole, "", "the panel in front alone on the screen, or beside the others again"),
+    (
+        "think",
+        "i",
+        Act::Think,
+        "think",
+        "let the policy think before it acts, as checkpoints of reflection were trained to",
+    ),
     ("hide", "H", Act::Hide, "", "hide the advice of expert and model while you play, or show it"),
     ("expert", "e", Act::Expert, "expert", "who speaks: fair, planner, walkthrough, or you"),
     ("keep", "K", Act::Keep, "keep", "keep this episode as a demonstration"),

@@ -1,7 +1,7 @@
 //! The interface as the tests of its screens draw it: a real game, a real store, fixed numbers for the model's answers.
 
 use foretaste::agent::template::Template;
-use foretaste::collect::{self, Proposer, Scope, Teacher};
+use foretaste::collect::{self, Contrast, Draw, Scope, Teacher};
 use foretaste::control::{Control, Progress};
 use foretaste::curation::{Judged, judged};
 use foretaste::env::household::Household;
@@ -23,8 +23,8 @@ pub fn store() -> (tempfile::TempDir, Store) {
     let scope = Scope { split: "train".into(), games: 2, seed: 1 };
     let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
     collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(Some("walkthrough")), &control, quiet).unwrap();
-    collect::branches(&mut store, &Household, &scope, 3, &mut Proposer::Uniform, &control, quiet).unwrap();
-    collect::reflections(&mut store, &Household, &scope, &mut Template, &control, quiet).unwrap();
+    collect::branches(&mut store, &Household, &scope, Draw::uniform(3), &control, quiet).unwrap();
+    collect::reflections(&mut store, &Household, &scope, &Contrast::default(), &mut Template, &control, quiet).unwrap();
     (dir, store)
 }
 

@@ -174,7 +174,7 @@ fn decoding_together_equals_decoding_alone() {
     let starts: Vec<Vec<u32>> = vec![vec![1, 2, 3], vec![4], vec![], vec![1, 2]];
     let cancel = Cancel::default();
     let options =
-        Decoding { stop: 9999, stops: None, only: None, limit: 6, sampling: Sampling::GREEDY, seed: 1, cancel: &cancel };
+        Decoding { stop: 9999, stops: None, only: None, limit: 6, sampling: Sampling::GREEDY, seeds: &[], cancel: &cancel };
     let together = prompt.decode(decoder, &starts, &options, &mut |_, _| true).unwrap();
     for (start, want) in starts.iter().zip(&together) {
         let alone = prompt.decode(decoder, std::slice::from_ref(start), &options, &mut |_, _| true).unwrap();
@@ -182,7 +182,8 @@ fn decoding_together_equals_decoding_alone() {
         assert_eq!(want.len(), 6);
     }
     let sampled = |seed| {
-        let options = Decoding { sampling: Sampling::at(1.0), seed, ..options };
+        let seeds = Rng::seeds(seed, "test", starts.len());
+        let options = Decoding { sampling: Sampling::at(1.0), seeds: &seeds, ..options };
         prompt.decode(decoder, &starts, &options, &mut |_, _| true).unwrap()
     };
     assert_eq!(sampled(7), sampled(7), "a seed repeats");
@@ -194,7 +195,9 @@ fn decoding_together_equals_decoding_alone() {
     let options = Decoding { only: Some(&trie), stop: 20, sampling: Sampling::at(5.0), ..options };
     let mut seen = std::collections::HashSet::new();
     for seed in 0..40 {
-        let written = prompt.decode(decoder, &[vec![], vec![]], &Decoding { seed, ..options }, &mut |_, _| true).unwrap();
+        let seeds = Rng::seeds(seed, "test", 2);
+        let options = Decoding { seeds: &seeds, ..options };
+        let written = prompt.decode(decoder, &[vec![], vec![]], &options, &mut |_, _| true).unwrap();
         assert!(written.iter().all(|tokens| allowed.contains(tokens)), "{written:?}");
         seen.extend(written);
     }

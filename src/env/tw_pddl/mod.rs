@@ -94,6 +94,12 @@ impl Environment for TwPddl {
         self.world.fingerprint()
     }
 
+    fn identity(&self) -> Option<u64> {
+        let facts = self.world.text_facts();
+        let text = std::iter::once(&*self.task).chain(facts.iter().map(String::as_str));
+        Some(crate::digest::of(text.chain([&*self.turn.observation])))
+    }
+
     fn as_any(&self) -> &dyn std::any::Any {
         self
     }

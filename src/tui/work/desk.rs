@@ -16,7 +16,7 @@ use crate::store::{Decision, Filter, Listing, Place, RunStatus, Store, Undone};
 use crate::train::alerts::alerts;
 use crate::train::data::Data;
 use crate::train::trainer::{self, is_alive};
-use crate::train::{Objective, Plan, checkpoint};
+use crate::train::{Objective, Plan, Stage, checkpoint};
 use crate::tui::effect::{DeskCmd, Notice, RunCmd, Screen};
 use crate::tui::journal;
 use crate::tui::msg::Msg;
@@ -130,6 +130,11 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
 fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
     match command {
         RunCmd::Forecast(plan, start) => forecast(store.root().to_path_buf(), plan, start, mail.clone()),
+        RunCmd::Choices(suite, split) => {
+            let (suite, split) = (suite.as_deref(), split.as_deref());
+            let experts = store.actors(suite, split)?;
+            mail.send(Msg::Train(train::Msg::Choices(experts, store.pools(suite, split)?)));
+        }
         RunCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
         RunCmd::Queue(plan, start) => {
             let run = trainer::queue(store, &plan, start)?;
@@ -158,7 +163,9 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
             mail.send(Msg::Train(train::Msg::Curve(run, name, points)));
         }
         RunCmd::About(run) => {
-            let alerts = alerts(&store.metric(run, "loss")?, &store.metric(run, "valid_action")?);
+            let config: serde_json::Value = serde_json::from_str(&store.run(run)?.config).unwrap_or_default();
+            let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).unwrap_or_default();
+            let alerts = alerts(|name| store.metric(run, name), &stages)?;
             mail.send(Msg::Train(train::Msg::About(run, store.metric_names(run)?, alerts)));
         }
     }
@@ -240,8 +247,8 @@ fn pointed(store: &Store) -> Result<(Vec<(String, usize)>, usize)> {
 /// Reading the data of a run takes seconds on a large store: a thread of its own.
 fn forecast(root: PathBuf, plan: Box<Plan>, start: Option<&'static str>, mail: Mailbox) {
     std::thread::spawn(move || {
-        let found = Store::open(&root).and_then(|store| trainer::forecast(&store, &plan, start));
-        let found = found.map_err(|error| {
+        let found = Store::open(&root).and_then(|store| crate::train::forecast(&store, &plan, start));
+        let found = found.map(Box::new).map_err(|error| {
             let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
             format!("{}{next}", error.message())
         });
@@ -282,7 +289,7 @@ fn sets(store: &Store) -> Result<Vec<(Objective, std::result::Result<crate::trai
     let objectives = [Objective::Imitation, Objective::WorldModel, Objective::Reflection];
     let read = |objective: Objective| {
         let plan = Plan::new(objective, 1, 1);
-        let data = Data::read(store, &plan, &model.tokenizer, model.decoder.config.context);
+        let data = Data::choose(store, &plan, &model.tokenizer, model.decoder.config.context);
         (objective, data.map(|data| data.summary).map_err(|error| error.next_step().unwrap_or(error.message()).to_string()))
     };
     Ok(objectives.into_iter().map(read).collect())

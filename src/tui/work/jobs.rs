@@ -10,21 +10,23 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Mailbox;
+use crate::agent::Policy;
 use crate::agent::local::LocalAgent;
 use crate::agent::template::Template;
-use crate::collect::{self, Proposer, Scope, Teacher};
+use crate::collect::{self, Contrast, Draw, Proposer, Scope, Teacher};
 use crate::control::{Control, Progress};
 use crate::env::Suite;
 use crate::error::{Error, Result};
-use crate::eval::{Play, evaluate};
+use crate::eval::{Game, Known, Play, evaluate};
+use crate::experience::{POLICY, UNIFORM};
 use crate::formats::import::import;
 use crate::formats::{Order, Set, export_file};
 use crate::model::team::Priority;
 use crate::model::weights::Trainable;
 use crate::store::Store;
 use crate::surprise::surprises;
-use crate::train::checkpoint;
 use crate::train::trainer::{self, Event};
+use crate::train::{Objective, checkpoint, origin};
 use crate::tui::effect::{JobCmd, Kind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
@@ -122,25 +124,11 @@ impl Jobs {
                     })
                 });
             }
-            JobCmd::Evaluate(scope) => self.spawn(Kind::Evaluate, move |root, suite, control, tell| {
-                let mut store = Store::open(root)?;
-                let mut agent =
-                    LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone(), Priority::Background)?;
-                let play = Play { temperature: 0.4, predict: false };
-                let summary = evaluate(&mut store, suite, &scope, &mut agent, play, control, &mut |_, progress| {
-                    tell(JobMsg::Progress(progress));
-                })?;
-                let (low, high) = summary.interval;
-                Ok(format!(
-                    "{}: won {} of {} = {:.0} % [{:.0}, {:.0}]",
-                    summary.checkpoint,
-                    summary.successes,
-                    summary.n,
-                    100.0 * summary.rate,
-                    100.0 * low,
-                    100.0 * high
-                ))
-            }),
+            JobCmd::Evaluate(scope) => {
+                self.spawn(Kind::Evaluate, move |root, suite, control, tell| {
+                    evaluate_newest(root, suite, &scope, control, tell)
+                });
+            }
         }
     }
 
@@ -252,6 +240,43 @@ fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMs
     }
 }
 
+/// Plays with the newest checkpoint; one that was trained on reflections first thinking, then acting at once.
+fn evaluate_newest(
+    root: &Path,
+    suite: &dyn Suite,
+    scope: &Scope,
+    control: &Control,
+    tell: &mut dyn FnMut(JobMsg),
+) -> Result<String> {
+    let mut store = Store::open(root)?;
+    let mut agent = LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone(), Priority::Background)?;
+    let origin = origin(&store, &agent.name())?;
+    let both = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
+    let known = Known { record: origin.and_then(|origin| origin.record) };
+    let ways: &[bool] = if both { &[true, false] } else { &[false] };
+    let mut said = Vec::new();
+    for think in ways {
+        let play = Play { temperature: 0.4, seed: 1, think: *think, free: false, predict: false };
+        let report = &mut |_: &Game, progress: Progress| tell(JobMsg::Progress(progress));
+        let summary = evaluate(&mut store, suite, scope, &mut agent, (play, &known), control, report)?;
+        let (low, high) = summary.interval;
+        said.push(format!(
+            "{}, {}: won {} of {} = {:.0} % [{:.0}, {:.0}]",
+            summary.checkpoint,
+            play.describe(),
+            summary.successes,
+            summary.n,
+            100.0 * summary.rate,
+            100.0 * low,
+            100.0 * high
+        ));
+    }
+    Ok(said.join(" · "))
+}
+
+/// Alternatives a state that are asked of the policy, for reflections: the paper's are best with 2 to 4.
+const ASKED: usize = 3;
+
 fn collect_all(
     root: &Path,
     suite: &dyn Suite,
@@ -261,17 +286,38 @@ fn collect_all(
 ) -> Result<String> {
     let mut store = Store::open(root)?;
     let before = store.counts()?;
-    let mut report = |_: serde_json::Value, progress: Progress| tell(JobMsg::Progress(progress));
+    let mut drawn = [0, 0];
+    let mut report = |row: serde_json::Value, progress: Progress| {
+        for (sum, source) in drawn.iter_mut().zip([UNIFORM, POLICY]) {
+            *sum += row["from"][source].as_u64().unwrap_or_default();
+        }
+        tell(JobMsg::Progress(progress));
+    };
     collect::demonstrations(&mut store, suite, scope, Teacher::Suite(expert), control, &mut report)?;
     // What was kept by hand is covered too, hence all demonstrations and not the first few.
     let all = Scope { games: usize::MAX, ..scope.clone() };
-    collect::branches(&mut store, suite, &all, k, &mut Proposer::Uniform, control, &mut report)?;
-    collect::reflections(&mut store, suite, &all, &mut Template, control, &mut report)?;
+    collect::branches(&mut store, suite, &all, Draw::uniform(k), control, &mut report)?;
+    let mut agent = LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone(), Priority::Background)?;
+    let proposer = Proposer::Policy { policy: &mut agent, think: false, keep_invalid: false };
+    // A pool belongs to one model: what an earlier checkpoint began, a later one does not go on with.
+    let pool = pool_for(&store, suite, scope, &proposer.model())?;
+    let asked = Draw { pool: Some(pool.clone()), k: ASKED, proposer, expert: None };
+    collect::branches(&mut store, suite, &all, asked, control, &mut report)?;
+    let contrast = Contrast { pool: Some(pool), ..Contrast::default() };
+    collect::reflections(&mut store, suite, &all, &contrast, &mut Template, control, &mut report)?;
     let after = store.counts()?;
     Ok(format!(
-        "collected {} demonstrations, {} alternatives, {} reflections to review",
+        "collected {} demonstrations, {} uniform alternatives and {} of the policy's, {} reflections to review",
         after.demonstrations - before.demonstrations,
-        after.branches - before.branches,
+        drawn[0],
+        drawn[1],
         after.pending.saturating_sub(before.pending)
     ))
+}
+
+/// The policy's pool if this model fills it or nobody does, else one of the model's own.
+fn pool_for(store: &Store, suite: &dyn Suite, scope: &Scope, model: &str) -> Result<String> {
+    let pools = store.pools(Some(suite.name()), Some(&scope.split))?;
+    let others = pools.iter().any(|count| count.pool == POLICY && !count.model.is_empty() && count.model != model);
+    Ok(if others { format!("{POLICY}, {model}") } else { POLICY.to_string() })
 }

@@ -16,6 +16,7 @@ use crate::experience::State;
 use crate::explore::{ON, went};
 use crate::model::sampler::Sampling;
 use crate::model::team::{self, Priority};
+use crate::rng::Rng;
 use crate::store::Store;
 use crate::train::checkpoint;
 use crate::tui::effect::{Beside, Look, Screen};
@@ -126,7 +127,7 @@ fn answer(agent: &mut LocalAgent, command: Command, mail: &Mailbox) -> Result<()
         Command::Prompt(state, actions) => {
             let mut lines = vec![format!("model {}", agent.model().source), String::new(), "To act, it is given:".into()];
             lines.extend(agent.prompt_text(&state)?.lines().map(str::to_string));
-            let proposed = agent.propose(&state, 3, 1)?;
+            let proposed = agent.propose(&state, None, 1.0, &Rng::seeds(1, "prompt", 3))?;
             lines.extend([String::new(), "Asked freely (three samples, temperature 1) it replies:".into()]);
             lines.extend(proposed.iter().map(|text| format!("  {text:?}")));
             let predicted = agent.predict(&state, &actions, &mut |_, _| true)?;
@@ -159,8 +160,8 @@ fn write(agent: &mut LocalAgent, writer: Writer, case: &Case, seed: u64) -> Resu
     let model = agent.generator();
     Ok(match writer {
         Writer::Model => (model, agent.reflect(case, seed)?),
-        Writer::Greedy => (format!("{model}, T 0"), agent.reflect_by(case, Sampling::GREEDY, seed)?),
-        Writer::Bold => (format!("{model}, T 1.1"), agent.reflect_by(case, Sampling::at(1.1), seed)?),
+        Writer::Greedy => (format!("{model}, T 0"), agent.think_by(&case.state, Sampling::GREEDY, seed)?),
+        Writer::Bold => (format!("{model}, T 1.1"), agent.think_by(&case.state, Sampling::at(1.1), seed)?),
         Writer::Template => (Template.generator(), Template.reflect(case, seed)?),
     })
 }
@@ -171,7 +172,7 @@ fn before_and_after(root: &std::path::Path, beside: &Beside, mail: &Mailbox) -> 
     let shares_of = |name: &str| -> Result<(String, Vec<f64>)> {
         let model = checkpoint::load(&store, Some(name))?;
         let mut agent = LocalAgent::new(model, Cancel::default(), Priority::Interactive)?;
-        let scores = agent.score(&beside.state, &beside.actions)?;
+        let scores = agent.score(&beside.state, None, &beside.actions)?;
         Ok((agent.model().source.clone(), shares(&scores)))
     };
     let (old, before) = shares_of(&beside.before)?;
@@ -195,9 +196,9 @@ fn play(agent: &mut LocalAgent, mut env: Box<dyn Environment>, mut state: State)
         let listed: Vec<String> =
             env.turn().admissible.iter().flat_map(|list| list.iter()).map(ToString::to_string).collect();
         let action = if listed.is_empty() {
-            agent.propose(&state, 1, 1)?.remove(0)
+            agent.propose(&state, None, 0.0, &[1])?.remove(0)
         } else {
-            let scores = agent.score(&state, &listed)?;
+            let scores = agent.score(&state, None, &listed)?;
             let best = likeliest(&scores).unwrap_or_default();
             listed[best].clone()
         };
@@ -228,10 +229,15 @@ fn think(agent: &mut LocalAgent, look: &Look, cancel: &Cancel, mail: &Mailbox) -
     let _waiting = team::interactive();
     let ticket = look.ticket;
     let tell = |msg: explore::Msg| mail.send(Msg::Explore(msg));
+    let thought = if look.think { Some(agent.think(&look.state, 0.0, 0)?) } else { None };
+    if let Some(thought) = &thought {
+        tell(explore::Msg::Thought(ticket, thought.clone()));
+    }
+    let after = thought.as_deref();
     let chosen: Vec<(String, String)> = if look.actions.is_empty() {
         let Choosing { k, temperature, top_p, seed, .. } = look.choosing;
         let how = Sampling { top_p, ..Sampling::at(temperature) };
-        let proposed = agent.sample(&look.state, k, how, seed)?;
+        let proposed = agent.sample(&look.state, after, how, &Rng::seeds(seed, "explore", k))?;
         let mut distinct: Vec<(String, String)> = Vec::new();
         for action in proposed {
             if Some(&action) != look.expert.as_ref() && !distinct.iter().any(|(known, _)| *known == action) {
@@ -240,7 +246,7 @@ fn think(agent: &mut LocalAgent, look: &Look, cancel: &Cancel, mail: &Mailbox) -
         }
         distinct
     } else {
-        let shares = shares(&agent.score(&look.state, &look.actions)?);
+        let shares = shares(&agent.score(&look.state, after, &look.actions)?);
         cancel.check()?;
         let expert = look.actions.iter().position(|action| Some(action) == look.expert.as_ref());
         let place = look.state.history.iter().map(|(action, _)| action.as_str()).collect::<Vec<_>>().join("\n");

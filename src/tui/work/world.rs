@@ -8,10 +8,9 @@ use super::{Mailbox, worker};
 use crate::collect::Retrace;
 use crate::env::{Suite, TaskRef};
 use crate::error::{Error, Result};
-use crate::experience::State;
-use crate::explore::{Outcome, Remembered, Session, branch, reflect};
-use crate::store::{Prediction, Store};
-use crate::tui::effect::{Notice, Screen, Tried, WorldCmd};
+use crate::explore::{Outcome, Remembered, Session, Tried, keep, reflect};
+use crate::store::Store;
+use crate::tui::effect::{Notice, Screen, WorldCmd};
 use crate::tui::msg::Msg;
 use crate::tui::screens::{curate, explore};
 
@@ -140,7 +139,7 @@ impl World {
                 return Ok(());
             }
             WorldCmd::Reflect(outcomes) => return self.reflect(&outcomes),
-            WorldCmd::Keep(tried) => return self.keep(*tried),
+            WorldCmd::Keep(tried) => return self.keep(&tried),
             WorldCmd::BranchOff(trajectory, t) => self.branch_off(trajectory, t)?,
         }
         self.remember()?;
@@ -201,27 +200,14 @@ impl World {
         Ok(())
     }
 
-    fn keep(&mut self, tried: Tried) -> Result<()> {
-        let trajectory = self.session()?.demonstration()?;
-        let store = self.store()?;
-        let id = store.add_trajectory(&trajectory)?;
-        let mut branches = Vec::new();
-        let place = |state: &State| (0..trajectory.steps.len()).find(|t| trajectory.state(*t) == *state);
-        for (state, outcomes) in &tried.outcomes {
-            let Some(t) = place(state) else { continue };
-            let others = outcomes.iter().filter(|o| trajectory.steps.get(t).is_some_and(|step| step.action != o.action));
-            branches.extend(others.map(|outcome| branch(outcome, id, t)));
-        }
-        store.add_branches(&branches)?;
-        let mut foreseen = Vec::new();
-        for (state, all) in tried.foreseen {
-            let Some(t) = place(&state) else { continue };
-            let row = |(action, text)| Prediction { trajectory: id, t, action, model: tried.model.clone(), text };
-            foreseen.extend(all.into_iter().map(row));
-        }
-        store.add_predictions(&foreseen)?;
-        self.kept = Some(self.session()?.at());
-        let text = format!("kept as demonstration {id}: {} steps, {} alternatives", trajectory.steps.len(), branches.len());
+    fn keep(&mut self, tried: &Tried) -> Result<()> {
+        self.store()?;
+        let (Some(session), Some(store)) = (&self.session, &mut self.store) else {
+            return Err(Error::new("no task is open"));
+        };
+        let kept = keep(session, tried, store)?;
+        self.kept = Some(session.at());
+        let text = format!("kept as demonstration {}: {} steps, {} alternatives", kept.id, kept.steps, kept.branches);
         self.mail.send(Msg::Notice(Notice::info(text)));
         self.mail.send(Msg::Changed);
         Ok(())

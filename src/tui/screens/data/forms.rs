@@ -12,6 +12,7 @@ use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
 use crate::formats::{Extent, Observations, Order, Set};
+use crate::selection::Criteria;
 use crate::store::Intake;
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind};
 use crate::tui::screens::listed;
@@ -71,7 +72,9 @@ impl State {
     fn orders(&self, export: &Export) -> Vec<Order> {
         let origin = export.origin.checked_sub(1).and_then(|at| self.origins.get(at)).cloned();
         let (suite, split) = origin.unzip();
-        let order = |(set, _)| Order { set, observations: export.observations, suite: suite.clone(), split: split.clone() };
+        let criteria = Criteria { suite, split, ..Criteria::default() };
+        let order =
+            |(set, _)| Order { set, criteria: criteria.clone(), held_out: false, observations: export.observations };
         Set::ALL.map(order).into()
     }
 

@@ -64,6 +64,7 @@ fn tag(view: &View, outcome: &Outcome) -> String {
             let how = if better(view, outcome) { "better than the expert's" } else { "equally good" };
             format!("{how}: {}", from_there(outcome))
         }
+        (Effect::NoWorse, _) => format!("no worse than the expert's: {}", from_there(outcome)),
         (Effect::Changed, _) => from_there(outcome),
     }
 }
@@ -78,6 +79,7 @@ fn word(view: &View, outcome: &Outcome) -> &'static str {
         (Effect::Ends, _) => "ends",
         (Effect::EquallyGood, _) if better(view, outcome) => "better",
         (Effect::EquallyGood, _) => "as good",
+        (Effect::NoWorse, _) => "no worse",
         (Effect::Changed, _) => "",
     }
 }

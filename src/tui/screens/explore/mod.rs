@@ -11,9 +11,10 @@ use std::collections::HashMap;
 use crate::agent::choosing::Choosing;
 use crate::agent::likeliest;
 use crate::experience;
+use crate::explore::Tried;
 use crate::explore::{HUMAN, Outcome, View};
 use crate::surprise::Surprise;
-use crate::tui::effect::{Effect, JobCmd, Look, Tried, WorldCmd};
+use crate::tui::effect::{Effect, JobCmd, Look, WorldCmd};
 use crate::tui::keys::Act;
 use crate::tui::words::fuzzy;
 use panels::Panel;
@@ -34,6 +35,8 @@ pub enum Msg {
         /// Tasks in the split.
         of: usize,
     },
+    /// What the policy thinks before it acts, for a ticket.
+    Thought(u64, String),
     /// The policy's share of each admissible action, for a ticket.
     Scores(u64, Vec<f64>),
     /// The alternatives, for a ticket.
@@ -75,7 +78,11 @@ pub struct State {
     pub place: (usize, usize),
     /// The model that answers.
     pub model: String,
-    /// Shares of the admissible actions.
+    /// Whether the policy thinks before it acts.
+    pub thinking: bool,
+    /// What it thought here.
+    pub thought: Option<String>,
+    /// Shares of the admissible actions, after that thought if there is one.
     pub shares: Option<Vec<f64>>,
     /// The alternatives.
     pub chosen: Vec<(String, String)>,
@@ -123,6 +130,7 @@ pub struct State {
 /// Everything about one state, complete.
 #[derive(Debug, Clone)]
 struct Known {
+    thought: Option<String>,
     shares: Option<Vec<f64>>,
     chosen: Vec<(String, String)>,
     outcomes: Vec<Outcome>,
@@ -170,6 +178,7 @@ impl State {
             actions: view.admissible.clone(),
             expert,
             choosing: Choosing { k: self.choosing.k + self.more, ..self.choosing },
+            think: self.thinking,
         }))]
     }
 
@@ -177,6 +186,7 @@ impl State {
     fn learn(&mut self) {
         let Some(view) = self.view.as_ref().filter(|_| self.whole()) else { return };
         let known = Known {
+            thought: self.thought.clone(),
             shares: self.shares.clone(),
             chosen: self.chosen.clone(),
             outcomes: self.outcomes.clone(),
@@ -250,7 +260,7 @@ impl State {
             let tried: Vec<_> = view.expert_outcome.iter().chain(&self.outcomes).map(actual).collect();
             let value = serde_json::json!({"suite": view.suite, "split": view.split, "task_id": view.task_id,
                 "task": view.task, "history": view.state.history, "observation": view.observation,
-                "admissible": view.admissible, "shares": self.shares, "executed": tried});
+                "admissible": view.admissible, "thought": self.thought, "shares": self.shares, "executed": tried});
             return serde_json::to_string_pretty(&value).ok();
         }
         Some(view.observation.clone())
@@ -268,7 +278,7 @@ impl State {
     }
 
     fn forget(&mut self) {
-        self.shares = None;
+        (self.thought, self.shares) = (None, None);
         self.chosen.clear();
         self.outcomes.clear();
         self.predictions.clear();
@@ -296,7 +306,8 @@ impl State {
                 self.agreed = self.agreement();
                 let Some(known) = known else { return self.look() };
                 self.ticket += 1; // answers about the state before are no longer wanted
-                (self.shares, self.chosen, self.outcomes) = (known.shares, known.chosen, known.outcomes);
+                (self.thought, self.shares) = (known.thought, known.shares);
+                (self.chosen, self.outcomes) = (known.chosen, known.outcomes);
                 (self.predictions, self.predicted, self.went_on) = (known.predictions, true, known.went_on);
             }
             Msg::Model(source) => {
@@ -305,6 +316,7 @@ impl State {
                 self.forget();
                 return self.look();
             }
+            Msg::Thought(ticket, text) if ticket == self.ticket => self.thought = Some(text),
             Msg::Scores(ticket, shares) if ticket == self.ticket => self.shares = Some(shares),
             Msg::Chosen(ticket, chosen) if ticket == self.ticket => {
                 let node = self.view.as_ref().map(|view| view.node);
@@ -327,7 +339,13 @@ impl State {
                 self.outcomes = outcomes;
                 self.learn();
             }
-            Msg::Scores(..) | Msg::Chosen(..) | Msg::Predicted(..) | Msg::Outcomes(..) | Msg::WentOn(..) => {} // about a state left since
+            // About a state left since.
+            Msg::Thought(..)
+            | Msg::Scores(..)
+            | Msg::Chosen(..)
+            | Msg::Predicted(..)
+            | Msg::Outcomes(..)
+            | Msg::WentOn(..) => {}
         }
         Vec::new()
     }
@@ -403,6 +421,12 @@ impl State {
             Act::Hide => {
                 self.hidden = !self.hidden;
                 Vec::new()
+            }
+            Act::Think => {
+                self.thinking = !self.thinking;
+                self.known.clear();
+                self.forget();
+                self.look()
             }
             Act::Expert => world(WorldCmd::NextExpert),
             Act::Next => world(WorldCmd::Task(1)),

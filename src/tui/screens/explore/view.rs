@@ -152,7 +152,25 @@ fn draw_now(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, are
     if hidden > 0 && top.height > 0 && !state.whole {
         remark(" … z ", if first == 0 { top.bottom() - 1 } else { top.y }, top, theme, frame);
     }
+    let bottom = draw_thought(state, view, theme, frame, bottom);
     draw_admissible(state, view, theme, frame, bottom, "");
+}
+
+/// What the policy thought before it acted, above the distribution that follows from it; returns what room is left.
+fn draw_thought(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) -> Rect {
+    if !state.thinking || state.hidden || view.done {
+        return area;
+    }
+    let rule = format!("{0} thought, its likeliest words {0}", theme.glyph("─", "-"));
+    let said = state.thought.as_deref().map_or_else(|| "thinking…".to_string(), clean);
+    let said = if said.trim().is_empty() { "(nothing: it has not learned to think)".to_string() } else { said };
+    let text = Paragraph::new(said).style(theme.dim()).wrap(Wrap { trim: false });
+    let height = (text.line_count(area.width) as u16 + 1).min(area.height * 2 / 3);
+    let [above, below] = Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
+    let [line, words] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(above);
+    frame.render_widget(Paragraph::new(Line::styled(fit(&rule, area.width as usize), theme.dim())), line);
+    frame.render_widget(text, words);
+    below
 }
 
 pub(super) fn draw_admissible(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect, filter: &str) {
@@ -186,6 +204,7 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
         Choosing { proposer: Proposer::Uniform, seed, .. } => format!(" · uniform, seed {seed}"),
         Choosing { temperature, top_p, seed, .. } => format!(" · T {temperature}, top-p {top_p}, seed {seed}"),
     };
+    let how = if state.thinking { format!(" · thinks first{how}") } else { how };
     let title = format!("What if · {}{how}", if state.model.is_empty() { "loading the model…" } else { &state.model });
     let block = theme.panel_of(&title, state.panel == Panel::WhatIf);
     let inner = block.inner(area);

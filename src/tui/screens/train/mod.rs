@@ -1,5 +1,6 @@
 //! Train, the state: is it learning, what does it cost, and is it better where it matters?
 
+mod form;
 mod typing;
 pub mod view;
 
@@ -8,13 +9,13 @@ use std::collections::BTreeMap;
 use tui_input::Input;
 
 use super::moved;
-use crate::store::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
+use crate::store::{Checkpoint, EvalRow, MetricPoint, PoolCount, RunRow, RunStatus};
+use crate::train::Forecast;
 use crate::train::Plan;
-use crate::train::trainer::Forecast;
 use crate::tui::chart::{Lens, SMOOTHING};
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind, RunCmd};
 use crate::tui::keys::{Act, Direction};
-use typing::{Form, OBJECTIVES, STARTS, pattern};
+use typing::{Form, STARTS, pattern};
 
 /// What Train is told.
 #[derive(Debug)]
@@ -25,10 +26,12 @@ pub enum Msg {
     Curve(i64, String, Vec<MetricPoint>),
     /// The names of a run's curves, and what they say that a person should know.
     About(i64, Vec<String>, Vec<String>),
+    /// Who demonstrated, and the pools of alternatives.
+    Choices(Vec<(String, u64)>, Vec<PoolCount>),
     /// The run whose turn it is.
     Next(i64),
     /// What a plan would train on, take and cost, or why it cannot start.
-    Forecast(Box<Plan>, Option<&'static str>, Result<Forecast, String>),
+    Forecast(Box<Plan>, Option<&'static str>, Result<Box<Forecast>, String>),
 }
 
 /// Curves that can be pinned.
@@ -60,6 +63,10 @@ pub struct State {
     pub selected: usize,
     /// The form over the screen.
     pub form: Option<Form>,
+    /// Who demonstrated what a run could train on, and how often.
+    pub experts: Vec<(String, u64)>,
+    /// The pools of alternatives there.
+    pub pools: Vec<PoolCount>,
     /// How curves are looked at.
     pub lens: Lens,
     /// Runs laid over the one in front.
@@ -152,13 +159,13 @@ impl State {
                 self.curves.retain(|(_, known), _| *known == front || pinned.contains(known));
                 self.curves.insert((run, name), points);
             }
+            Msg::Choices(experts, pools) => (self.experts, self.pools) = (experts, pools),
             Msg::Next(run) => return vec![Effect::Job(JobCmd::Resume(run))],
             Msg::Forecast(plan, start, forecast) => {
-                if let Some(form) = &mut self.form {
-                    let asked = (OBJECTIVES[form.objective].0, form.steps, STARTS[form.start].0);
-                    if asked == (plan.objective, plan.steps, start) {
-                        form.forecast = Some(forecast);
-                    }
+                let wanted =
+                    self.form.as_ref().is_some_and(|form| (self.plan(form), STARTS[form.start].0) == (plan, start));
+                if let Some(form) = self.form.as_mut().filter(|_| wanted) {
+                    form.forecast = Some(forecast.map(|forecast| *forecast));
                 }
             }
         }
@@ -205,8 +212,11 @@ impl State {
             Act::Start => {
                 // Two runs at once would halve each other.
                 let queue = training || !self.alive.is_empty();
-                self.form = Some(Form { objective: 0, steps: 200, start: 0, queue, forecast: None });
-                return self.ask();
+                let form = Form { queue, ..Form::default() };
+                let data = self.plan(&form).data;
+                self.form = Some(form);
+                let choices = Effect::Desk(DeskCmd::Run(RunCmd::Choices(data.suite, data.split)));
+                return std::iter::once(choices).chain(self.ask()).collect();
             }
             Act::Pause => return vec![Effect::Job(JobCmd::Pause(Kind::Train))],
             Act::Stop => {

@@ -5,8 +5,10 @@ use regex::{Regex, RegexBuilder};
 use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
-use crate::train::trainer::Forecast;
-use crate::train::{Objective, Plan};
+use crate::experience::UNIFORM;
+use crate::selection::{ALL, Criteria};
+use crate::train::Forecast;
+use crate::train::{Budget, Objective, Plan};
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, RunCmd};
 use crate::tui::keys::Direction;
 use crate::tui::screens::moved;
@@ -28,10 +30,44 @@ pub struct Form {
     pub steps: u64,
     /// Index into [`STARTS`].
     pub start: usize,
+    /// Whose demonstrations; without a name there is only one expert.
+    pub expert: Option<String>,
+    /// The pool of alternatives that world modelling trains on.
+    pub pool: String,
+    /// At most so many of a state's alternatives.
+    pub k: Option<usize>,
+    /// How many updates world modelling and imitation get.
+    pub matched: Budget,
     /// Whether it waits until another run ends.
     pub queue: bool,
     /// What it would take, once that is worked out.
     pub forecast: Option<Result<Forecast, String>>,
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        let (expert, pool, k) = (None, UNIFORM.to_string(), None);
+        Self {
+            objective: 0,
+            steps: 200,
+            start: 0,
+            expert,
+            pool,
+            k,
+            matched: Budget::default(),
+            queue: false,
+            forecast: None,
+        }
+    }
+}
+
+/// How many of a state's alternatives a run can be limited to.
+const KS: [Option<usize>; 6] = [None, Some(0), Some(1), Some(2), Some(4), Some(8)];
+
+/// The one after what is chosen now, all of them in turn.
+fn next<T: PartialEq + Clone>(all: &[T], now: &T) -> Option<T> {
+    let at = all.iter().position(|one| one == now).map_or(0, |at| (at + 1) % all.len().max(1));
+    all.get(at).cloned()
 }
 
 /// What a run can optimise, and how the form says it.
@@ -49,7 +85,9 @@ pub fn pattern(typed: &str) -> Result<Regex, regex::Error> {
 impl State {
     pub(super) fn plan(&self, form: &Form) -> Box<Plan> {
         let plan = Plan::new(OBJECTIVES[form.objective].0, form.steps, 1);
-        Box::new(Plan { rate: 5e-4, suite: self.suite.clone(), ..plan })
+        let Form { expert, pool, k, matched, .. } = form.clone();
+        let data = Criteria { suite: self.suite.clone(), expert, pool, k, ..plan.data.clone() };
+        Box::new(Plan { rate: 5e-4, data, matched, ..plan })
     }
 
     /// Asks what the form's run would take.
@@ -72,7 +110,7 @@ impl State {
             return Some(Vec::new());
         }
         let mut form = self.form.take()?;
-        let before = (form.objective, form.steps, form.start);
+        let before = form.clone();
         match key.code {
             KeyCode::Esc | KeyCode::Char('q') => return Some(Vec::new()),
             KeyCode::Enter => {
@@ -86,21 +124,32 @@ impl State {
             KeyCode::Char('j') | KeyCode::Down => form.objective = moved(form.objective, 3, Direction::Down),
             KeyCode::Char('k') | KeyCode::Up => form.objective = moved(form.objective, 3, Direction::Up),
             KeyCode::Char(digit @ '1'..='3') => form.objective = digit.to_digit(10).map_or(0, |d| d as usize - 1),
+            KeyCode::Char('e') => {
+                let names = self.experts.iter().map(|(name, _)| Some(name.clone()));
+                let all: Vec<Option<String>> = names.chain([Some(ALL.to_string())]).collect();
+                form.expert = next(&all, &form.expert).filter(|_| self.experts.len() > 1).flatten();
+            }
+            KeyCode::Char('p') => {
+                let mut all: Vec<String> = self.pools.iter().map(|count| count.pool.clone()).collect();
+                all.dedup();
+                all.push(ALL.into());
+                form.pool = next(&all, &form.pool).unwrap_or(form.pool);
+            }
+            KeyCode::Char('n') => form.k = next(&KS, &form.k).unwrap_or_default(),
+            KeyCode::Char('b') => {
+                form.matched = next(&[Budget::Stage2, Budget::Total, Budget::Tokens], &form.matched).unwrap_or_default();
+            }
             KeyCode::Char('s') => form.start = (form.start + 1) % STARTS.len(),
             KeyCode::Char('+' | '=' | 'l') | KeyCode::Right => form.steps = (form.steps + 50).min(100_000),
             KeyCode::Char('-' | 'h') | KeyCode::Left => form.steps = form.steps.saturating_sub(50).max(10),
             _ => {}
         }
-        let changed = before != (form.objective, form.steps, form.start);
-        // The number of updates only scales the cost; another objective or start is worked out anew.
+        let changed = before != form;
+        // Another number of updates only scales the cost; anything else is worked out anew.
         if changed {
-            form.forecast = match form.forecast {
-                Some(Ok(known)) if (before.0, before.2) == (form.objective, form.start) => {
-                    let tokens = (known.tokens as f64 * form.steps as f64 / before.1 as f64) as u64;
-                    Some(Ok(Forecast { tokens, ..known }))
-                }
-                _ => None,
-            };
+            let plan = self.plan(&form);
+            let scaled = Form { steps: form.steps, matched: form.matched, ..before } == form;
+            form.forecast = form.forecast.filter(|_| scaled).and_then(Result::ok).map(|known| Ok(known.of(&plan)));
         }
         let anew = changed && form.forecast.is_none();
         self.form = Some(form);

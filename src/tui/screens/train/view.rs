@@ -5,14 +5,15 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
-use super::typing::{Form, OBJECTIVES, STARTS, pattern};
-use super::{State, status};
-use crate::control::seconds;
+use super::typing::pattern;
+use super::{State, form, status};
 use crate::experience::wilson;
 use crate::store::RunStatus;
+use crate::train::Stage;
+use crate::train::data::DataSummary;
 use crate::tui::chart::{self, Curve};
 use crate::tui::theme::{Theme, centered, clean, fit};
-use crate::tui::words::{grouped, input_line};
+use crate::tui::words::input_line;
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -41,7 +42,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(Paragraph::new(input_line(input.value(), input.visual_cursor(), theme)).block(block), over);
     }
     if let Some(form) = &state.form {
-        draw_form(form, theme, frame, area);
+        form::draw(state, form, theme, frame, area);
     }
 }
 
@@ -67,7 +68,17 @@ fn draw_evaluations(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Re
     let mut lines: Vec<Line<'_>> = Vec::new();
     for eval in state.evaluations.iter().take(6) {
         let (low, high) = wilson(eval.successes, eval.n);
-        let text = format!("{}/{} [{:.0}–{:.0} %] {}", eval.successes, eval.n, 100.0 * low, 100.0 * high, eval.checkpoint);
+        let think = if eval.think == Some(true) { " thinking" } else { "" };
+        let text = format!(
+            "{}/{} [{:.0}–{:.0} %] {}{think} {} T {}",
+            eval.successes,
+            eval.n,
+            100.0 * low,
+            100.0 * high,
+            eval.checkpoint,
+            eval.split,
+            eval.temperature.map_or("?".into(), |t| t.to_string())
+        );
         lines.push(Line::from(fit(&text, area.width.saturating_sub(2) as usize)));
     }
     if lines.is_empty() {
@@ -96,6 +107,24 @@ fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
+/// What a run trains on, a line each.
+fn about_data(data: &serde_json::Value, criteria: &serde_json::Value) -> Vec<String> {
+    let mut lines = vec![format!(
+        "data: {} demonstrations, {} alternatives ({}), {} reflections, {} unique tokens in {} trees; {} held out",
+        data["demonstrations"],
+        data["branches"],
+        criteria["pool"].as_str().map_or_else(|| "?".to_string(), clean),
+        data["reflections"],
+        data["tokens"],
+        data["trees"],
+        data["held_out"]
+    )];
+    if let Ok(summary) = serde_json::from_value::<DataSummary>(data.clone()) {
+        lines.extend(summary.notes());
+    }
+    lines
+}
+
 fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let mut lines = Vec::new();
     if let Some(run) = state.run() {
@@ -111,24 +140,24 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
                 "It waits for its turn, and will start from {start}. What it trains on is known then."
             )));
         }
-        let begun = run.status != RunStatus::Queued;
-        lines.extend(begun.then(|| {
-            Line::from(format!(
-                "data: {} demonstrations, {} alternatives, {} reflections, {} tokens in {} trees",
-                data["demonstrations"], data["branches"], data["reflections"], data["tokens"], data["trees"]
-            ))
-        }));
-        let plan = &config["plan"];
-        lines.push(Line::from(format!(
-            "budget: {} updates of {} trees, rate {}, {} workers · seed {} · from {}",
-            run.steps, plan["batch"], plan["rate"], plan["workers"], run.seed, run.start
-        )));
-        if run.objective == "world-model" {
-            lines.push(Line::styled(
-                format!("world modelling to step {}, then imitation (matched-total)", run.steps / 2),
-                theme.dim(),
-            ));
+        let (begun, plan) = (run.status != RunStatus::Queued, &config["plan"]);
+        if begun {
+            lines.extend(about_data(data, &plan["data"]).into_iter().map(Line::from));
         }
+        let batch = plan["batch"].as_u64().unwrap_or_default() as usize;
+        lines.push(Line::from(format!(
+            "budget: {} updates of {batch} trees, rate {}, {} workers · seed {} · from {}",
+            run.steps, plan["rate"], plan["workers"], run.seed, run.start
+        )));
+        let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).unwrap_or_default();
+        lines.extend(stages.iter().map(|stage| {
+            let epochs = stage.epochs(batch);
+            Line::from(format!("{}: {} updates, {epochs:.1} epochs over {} trees", stage.name, stage.updates, stage.trees))
+        }));
+        let warnings: Vec<String> = serde_json::from_value(config["warnings"].clone()).unwrap_or_default();
+        lines.extend(
+            warnings.iter().map(|text| Line::styled(format!("{} {}", theme.glyph("▲", "!"), clean(text)), theme.warn())),
+        );
         let mine: Vec<String> =
             state.checkpoints.iter().filter(|c| c.run == run.id).map(|c| format!("{} (#{})", c.step, c.id)).collect();
         lines.push(Line::from(format!(
@@ -151,56 +180,4 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
         lines.push(Line::from("Then t starts a run, in the background. You can go on exploring meanwhile."));
     }
     frame.render_widget(Paragraph::new(lines).block(theme.panel("This run")).wrap(Wrap { trim: false }), area);
-}
-
-fn draw_form(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let area = centered(area, 78, 15);
-    frame.render_widget(Clear, area);
-    let mut lines = Vec::new();
-    for (i, (objective, what)) in OBJECTIVES.iter().enumerate() {
-        let line = Line::from(format!(" {} {:<12} {what}", i + 1, objective.word()));
-        lines.push(if i == form.objective { line.style(theme.selected()) } else { line });
-    }
-    lines.push(Line::default());
-    lines.push(Line::from(vec![
-        Span::raw(format!(" {} updates of 8 trees  ", form.steps)),
-        Span::styled("+ - change", theme.key()),
-    ]));
-    let start = STARTS[form.start].1;
-    lines.push(Line::from(vec![Span::raw(format!(" from {start}  ")), Span::styled("s change", theme.key())]));
-    if area.height >= 15 {
-        lines.push(Line::default());
-    } else {
-        lines.retain(|line: &Line<'_>| line.width() > 0); // a small terminal needs the lines for what it costs
-    }
-    match &form.forecast {
-        None => lines.push(Line::styled(" working out what that takes…", theme.dim())),
-        Some(Err(why)) => lines.push(Line::styled(format!(" cannot start: {why}"), theme.bad())),
-        Some(Ok(forecast)) => {
-            let data = &forecast.data;
-            lines.push(Line::from(format!(
-                " on {} demonstrations, {} alternatives, {} reflections: {} tokens in {} trees",
-                grouped(data.demonstrations as u64),
-                grouped(data.branches as u64),
-                grouped(data.reflections as u64),
-                grouped(data.tokens as u64),
-                grouped(data.trees as u64)
-            )));
-            let cost = match forecast.speed {
-                Some(speed) if speed > 0.0 => {
-                    format!(", about {} at the last run's {speed:.0} tokens/s", seconds(forecast.tokens as f64 / speed))
-                }
-                _ => ", the time is known once a run was measured here".into(),
-            };
-            lines.push(Line::from(format!(" {} tokens of training{cost}", grouped(forecast.tokens))));
-            lines.push(Line::from(format!(" {}", forecast.memory)));
-        }
-    }
-    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
-    let title = if form.queue {
-        "Train · ⏎ queue: another run is under way · Esc leave"
-    } else {
-        "Train · ⏎ start · Esc leave"
-    };
-    frame.render_widget(text.block(theme.panel(title)), area);
 }

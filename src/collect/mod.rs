@@ -1,0 +1,386 @@
+//! Bulk collection: demonstrations, executed alternatives, reflections.
+//!
+//! Each job works through units (games), commits one transaction a unit and only then reports it, and skips what is
+//! already there, so running it again resumes it.
+
+mod outcome;
+mod proposer;
+mod retrace;
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::json;
+
+pub use outcome::{Yardstick, try_action};
+pub use proposer::Proposer;
+pub use retrace::{Retrace, STATE_MISMATCH};
+
+use crate::agent::{Case, Reflector};
+use crate::control::{Cancel, Control, Meter, Progress};
+use crate::env::{Environment, Expert, Experts, Opened, Silence, Suite, TaskRef};
+use crate::error::{Error, Result};
+use crate::experience::{Branch, POLICY, Purpose, Step, Trajectory, UNIFORM};
+use crate::rng::Rng;
+use crate::store::{Drawn, NewReflection, Store, TrajectorySummary};
+
+/// What a job says while it works: a unit that is safely in the store, and how far the job is.
+pub type Report<'a> = &'a mut dyn FnMut(serde_json::Value, Progress);
+
+/// Which games a job covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The split.
+    pub split: String,
+    /// How many games.
+    pub games: usize,
+    /// The seed that chooses them, and of whatever is random below.
+    pub seed: u64,
+}
+
+fn strings(list: Option<&std::sync::Arc<[std::sync::Arc<str>]>>) -> Vec<String> {
+    list.map(|list| list.iter().map(ToString::to_string).collect()).unwrap_or_default()
+}
+
+/// The step that an environment has just made.
+pub fn step_of(env: &dyn Environment, action: &str, source: &str) -> Step {
+    let turn = env.turn();
+    Step {
+        action: action.to_string(),
+        source: source.to_string(),
+        observation: turn.observation.to_string(),
+        admissible: strings(turn.admissible.as_ref()),
+        done: turn.done,
+        success: turn.success,
+    }
+}
+
+/// A trajectory without steps, at the start of an opened task.
+pub fn trajectory_at(opened: &Opened, split: &str, purpose: Purpose, actor: &str, seed: u64) -> Trajectory {
+    let turn = opened.env.turn();
+    Trajectory {
+        id: 0,
+        suite: opened.suite.clone(),
+        split: split.to_string(),
+        task_id: opened.task.id.clone(),
+        kind: opened.task.kind.clone(),
+        task: opened.env.task().to_string(),
+        purpose,
+        actor: actor.to_string(),
+        seed,
+        observation: turn.observation.to_string(),
+        admissible: strings(turn.admissible.as_ref()),
+        steps: Vec::new(),
+        created_ms: 0,
+        world: opened.env.identity(),
+    }
+}
+
+/// Plays an expert to the end of an episode; the reason if it does not get there.
+pub fn play_expert(
+    env: &mut dyn Environment,
+    expert: &dyn Expert,
+    limit: usize,
+    cancel: &Cancel,
+    mut each: impl FnMut(&dyn Environment, &str),
+) -> Result<Result<(), Silence>> {
+    for _ in 0..limit {
+        if env.turn().success {
+            return Ok(Ok(()));
+        }
+        let advice = match expert.advise(env, cancel) {
+            Ok(advice) => advice,
+            Err(Silence::Cancelled) => return Err(Error::cancelled()),
+            Err(why) => return Ok(Err(why)),
+        };
+        env.step(&advice.action)?;
+        each(env, &advice.action);
+    }
+    let late = || Silence::Other(format!("the goal was not reached within {limit} steps"));
+    Ok(if env.turn().success { Ok(()) } else { Err(late()) })
+}
+
+/// Who demonstrates.
+#[derive(Clone, Copy)]
+pub enum Teacher<'a> {
+    /// The suite's expert of that name, or the one it puts first.
+    Suite(Option<&'a str>),
+    /// Someone else, like a person at the keyboard.
+    Other(&'a dyn Expert),
+}
+
+impl<'a> Teacher<'a> {
+    /// The expert for an opened task.
+    pub fn expert<'b>(&self, experts: &'b Experts) -> Result<&'b dyn Expert>
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Suite(name) => experts.get(*name),
+            Self::Other(expert) => Ok(*expert),
+        }
+    }
+}
+
+/// The games of a scope: the split's tasks in an order drawn from the seed.
+pub fn choose(suite: &dyn Suite, scope: &Scope) -> Result<Vec<TaskRef>> {
+    let mut tasks = suite.tasks(&scope.split)?;
+    Rng::stream(scope.seed, &scope.split).shuffle(&mut tasks);
+    tasks.truncate(scope.games);
+    Ok(tasks)
+}
+
+/// Expert trajectories.
+pub fn demonstrations(
+    store: &mut Store,
+    suite: &dyn Suite,
+    scope: &Scope,
+    teacher: Teacher<'_>,
+    control: &Control,
+    report: Report<'_>,
+) -> Result<()> {
+    let have = store.demonstrations(Some(suite.name()), Some(&scope.split))?;
+    let tasks = choose(suite, scope)?;
+    let total = tasks.len() as u64;
+    let meter = Meter::new("demonstrations", 0, total);
+    // Who demonstrates; the suite's first expert is known by name once a game is open.
+    let mut by: Option<String> = None;
+    for (i, task) in tasks.iter().enumerate() {
+        control.checkpoint()?;
+        let there = |by: &str| have.iter().any(|known| known.task_id == task.id && known.actor == by);
+        if by.as_deref().is_some_and(there) {
+            continue; // without opening the game: a job is resumed by going past thousands
+        }
+        let mut opened = suite.open(&task.id)?;
+        let expert = teacher.expert(&opened.experts)?;
+        by = Some(expert.name().to_string());
+        if there(expert.name()) {
+            continue;
+        }
+        let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Demonstration, expert.name(), scope.seed);
+        let won = play_expert(opened.env.as_mut(), expert, opened.limit, &control.cancel, |env, action| {
+            trajectory.steps.push(step_of(env, action, expert.name()));
+        })?;
+        let progress = meter.at(i as u64 + 1);
+        if let Err(why) = won {
+            report(json!({"skipped": task.id, "why": format!("{}: {why}", expert.name())}), progress);
+            continue;
+        }
+        let id = store.add_trajectory(&trajectory)?;
+        let steps = trajectory.steps.len();
+        let row = json!({"trajectory": id, "task_id": task.id, "kind": task.kind, "expert": expert.name(), "steps": steps});
+        report(row, progress);
+    }
+    Ok(())
+}
+
+/// The demonstrations of the games that a scope chooses among those that have one, by one expert or by all: the seed
+/// puts the games in the same order as [`choose`] does.
+fn covered(store: &Store, suite: &dyn Suite, scope: &Scope, expert: Option<&str>) -> Result<Vec<TrajectorySummary>> {
+    let mut demos = store.demonstrations(Some(suite.name()), Some(&scope.split))?;
+    demos.retain(|demo| expert.is_none_or(|name| demo.actor == name));
+    if demos.is_empty() {
+        let by = expert.map_or(String::new(), |name| format!(" by {name}"));
+        return Err(Error::new(format!("there are no demonstrations of {} / {}{by}", suite.name(), scope.split))
+            .hint(format!("run: foretaste collect demos --suite {} --split {} --games N", suite.name(), scope.split)));
+    }
+    let all = Scope { games: usize::MAX, ..scope.clone() };
+    let order = choose(suite, &all)?;
+    let order: BTreeMap<&str, usize> = order.iter().enumerate().map(|(i, task)| (task.id.as_str(), i)).collect();
+    demos.sort_by_key(|demo| (order.get(demo.task_id.as_str()).copied().unwrap_or(usize::MAX), demo.id));
+    let mut games = HashSet::new();
+    demos.retain(|demo| games.contains(&demo.task_id) || (games.len() < scope.games && games.insert(demo.task_id.clone())));
+    Ok(demos)
+}
+
+/// Which alternatives are wanted, in which pool.
+pub struct Draw<'a> {
+    /// The pool; the proposer's own without a name.
+    pub pool: Option<String>,
+    /// How many a state.
+    pub k: usize,
+    /// Who proposes them.
+    pub proposer: Proposer<'a>,
+    /// Only for demonstrations by this expert.
+    pub expert: Option<String>,
+}
+
+impl Draw<'_> {
+    /// `k` of the uniform pool, for whoever demonstrated.
+    pub fn uniform(k: usize) -> Self {
+        Self { pool: None, k, proposer: Proposer::Uniform, expert: None }
+    }
+}
+
+/// K executed alternatives of a pool at every state of the demonstrations (`D_rollout`). A demonstration whose world is
+/// another one now is passed over; the job ends with an error that counts them.
+pub fn branches(
+    store: &mut Store,
+    suite: &dyn Suite,
+    scope: &Scope,
+    mut draw: Draw<'_>,
+    control: &Control,
+    report: Report<'_>,
+) -> Result<()> {
+    let demos = covered(store, suite, scope, draw.expert.as_deref())?;
+    let meter = Meter::new("alternatives", 0, demos.len() as u64);
+    let pool = draw.pool.clone().unwrap_or_else(|| draw.proposer.pool().to_string());
+    let mut skipped = Vec::new();
+    for (i, demo) in demos.iter().enumerate() {
+        control.checkpoint()?;
+        let trajectory = store.trajectory(demo.id)?;
+        let have = store.drawn(demo.id, Some(&pool))?;
+        let fresh = match branches_of(suite, &trajectory, &have, &mut draw, &pool, scope.seed, control) {
+            Ok(fresh) => fresh,
+            Err(error) if error.message().starts_with(STATE_MISMATCH) => {
+                report(json!({"skipped": demo.id, "why": error.message()}), meter.at(i as u64 + 1));
+                skipped.push(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let ids = store.add_branches(&fresh)?;
+        let from = |source: &str| fresh.iter().filter(|drawn| drawn.place.source == source).count();
+        let row = json!({
+            "trajectory": demo.id, "pool": pool, "branches": ids, "had": have.len(),
+            "from": {POLICY: from(POLICY), UNIFORM: from(UNIFORM)},
+        });
+        report(row, meter.at(i as u64 + 1));
+    }
+    match skipped.into_iter().next() {
+        None => Ok(()),
+        Some(first) => Err(first),
+    }
+}
+
+/// What is still missing in a pool of one demonstration.
+fn branches_of(
+    suite: &dyn Suite,
+    trajectory: &Trajectory,
+    have: &[Drawn],
+    draw: &mut Draw<'_>,
+    pool: &str,
+    seed: u64,
+    control: &Control,
+) -> Result<Vec<Drawn>> {
+    let mut retrace = Retrace::open(suite, trajectory)?;
+    let mut fresh = Vec::new();
+    for (t, step) in trajectory.steps.iter().enumerate() {
+        control.cancel.check()?;
+        retrace.to(trajectory, t)?;
+        let here: Vec<&Drawn> = have.iter().filter(|drawn| drawn.branch.t == t).collect();
+        if here.len() >= draw.k {
+            continue;
+        }
+        let model = draw.proposer.model();
+        if let Some(other) = here.iter().find(|drawn| !drawn.place.model.is_empty() && drawn.place.model != model) {
+            let by = &other.place.model;
+            return Err(Error::new(format!(
+                "the pool `{pool}` of trajectory {} was drawn from {by}, not {model}",
+                trajectory.id
+            ))
+            .hint("name another pool with --pool, or draw from the same model with --checkpoint"));
+        }
+        let taken: Vec<String> = here.iter().map(|drawn| drawn.branch.action.clone()).collect();
+        let drawn = draw.proposer.draw(trajectory, t, (pool, &taken, draw.k), seed)?;
+        let env = retrace.env();
+        let expert = Yardstick::new(&retrace.experts, env, &step.action)?;
+        for (action, place) in drawn {
+            let (fork, effect) = try_action(env, &action, Some(&expert))?;
+            let turn = fork.turn();
+            let (observation, source) = (turn.observation.to_string(), place.source.clone());
+            let (done, success) = (turn.done, turn.success);
+            let branch = Branch { id: 0, trajectory: trajectory.id, t, action, source, observation, effect, done, success };
+            fresh.push(Drawn { branch, place });
+        }
+    }
+    retrace.to(trajectory, trajectory.steps.len())?;
+    Ok(fresh)
+}
+
+/// Which alternatives reflections are written from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contrast {
+    /// The pool; without a name the policy's, or where that is empty the uniform one.
+    pub pool: Option<String>,
+    /// At most so many alternatives a state, the first ones drawn. The paper's reflections are best with 2 to 4, and
+    /// below imitation with 8 (figure 4b).
+    pub k: usize,
+    /// Only for demonstrations by this expert.
+    pub expert: Option<String>,
+}
+
+impl Default for Contrast {
+    fn default() -> Self {
+        Self { pool: None, k: 3, expert: None }
+    }
+}
+
+/// A reflection for every state of the demonstrations that has executed alternatives (`D_refl`), pending review.
+pub fn reflections(
+    store: &mut Store,
+    suite: &dyn Suite,
+    scope: &Scope,
+    contrast: &Contrast,
+    reflector: &mut dyn Reflector,
+    control: &Control,
+    report: Report<'_>,
+) -> Result<()> {
+    let demos = covered(store, suite, scope, contrast.expert.as_deref())?;
+    let meter = Meter::new("reflections", 0, demos.len() as u64);
+    let generator = reflector.generator();
+    let pools = store.pools(Some(suite.name()), Some(&scope.split))?;
+    let there = |name: &&str| pools.iter().any(|count| count.pool == **name);
+    let usual = [POLICY, UNIFORM].into_iter().find(there).unwrap_or(POLICY);
+    let pool = contrast.pool.as_deref().unwrap_or(usual);
+    let mut found_any = false;
+    for (i, demo) in demos.iter().enumerate() {
+        control.checkpoint()?;
+        let trajectory = store.trajectory(demo.id)?;
+        let cited = store.drawn(demo.id, Some(pool))?.into_iter().filter(|drawn| drawn.place.rank < contrast.k);
+        let cited: Vec<i64> = cited.map(|drawn| drawn.branch.id).collect();
+        let branches = store.branches(demo.id)?;
+        let written = store.reflected(demo.id, &generator)?;
+        let mut fresh = Vec::new();
+        for t in 0..trajectory.steps.len() {
+            control.cancel.check()?;
+            let Some(case) = case_at(&trajectory, &branches, &cited, t) else { continue };
+            found_any = true;
+            if written.contains(&t) {
+                continue;
+            }
+            let place = format!("reflection {} {} {t}", trajectory.task_id, trajectory.actor);
+            let text = reflector.reflect(&case, Rng::stream(scope.seed, &place).next_u64())?;
+            let seen = if reflector.sees_outcomes() { case.alternatives.as_slice() } else { &[] };
+            let cites = seen.iter().map(|branch| branch.id).collect();
+            fresh.push(NewReflection { trajectory: demo.id, t, generator: generator.clone(), cites, text });
+        }
+        let ids = store.add_reflections(&fresh)?;
+        report(json!({"trajectory": demo.id, "pool": pool, "reflections": ids}), meter.at(i as u64 + 1));
+    }
+    if found_any {
+        return Ok(());
+    }
+    let proposer = if pool == POLICY { " --proposer policy -k 3" } else { "" };
+    Err(Error::new(format!(
+        "no state has worse executed alternatives in the pool `{pool}`, so there is nothing to reflect on"
+    ))
+    .hint(format!(
+        "run: foretaste collect branches --suite {} --split {} --games N{proposer}",
+        suite.name(),
+        scope.split
+    )))
+}
+
+/// What there is to reflect on at a state, from the alternatives with these ids; none where no worse one is among them.
+pub fn case_at(trajectory: &Trajectory, branches: &[Branch], cited: &[i64], t: usize) -> Option<Case> {
+    let step = trajectory.steps.get(t)?;
+    let here = branches.iter().filter(|branch| branch.t == t).cloned();
+    let (alternatives, others): (Vec<Branch>, Vec<Branch>) =
+        here.partition(|branch| branch.worse() && cited.contains(&branch.id));
+    if alternatives.is_empty() {
+        return None;
+    }
+    let (action, outcome) = (step.action.clone(), step.observation.clone());
+    let admissible = trajectory.admissible_at(t).to_vec();
+    Some(Case { state: trajectory.state(t), action, outcome, alternatives, others, admissible })
+}

@@ -1,0 +1,280 @@
+//! Drawing from a policy whose proposals are known.
+
+use super::*;
+use crate::collect::{self, Contrast, Draw, Retrace, Scope, Teacher};
+use crate::control::{Cancel, Control, Progress};
+use crate::env::household::Household;
+use crate::env::{Opened, Suite, TaskRef};
+use crate::experience::{Effect, State};
+use crate::store::Store;
+
+/// Proposes what a seed picks of its answers; thinks its thought.
+struct Scripted {
+    name: &'static str,
+    answers: Vec<String>,
+    asked: usize,
+    thoughts: Vec<Option<String>>,
+}
+
+impl Scripted {
+    fn new(answers: &[&str]) -> Self {
+        let answers = answers.iter().map(|answer| (*answer).to_string()).collect();
+        Self { name: "scripted", answers, asked: 0, thoughts: Vec::new() }
+    }
+}
+
+impl Policy for Scripted {
+    fn name(&self) -> String {
+        self.name.into()
+    }
+
+    fn think(&mut self, _: &State, _: f64, seed: u64) -> Result<String> {
+        Ok(format!("thought {seed}"))
+    }
+
+    fn score(&mut self, _: &State, _: Option<&str>, actions: &[String]) -> Result<Vec<f64>> {
+        Ok(vec![0.0; actions.len()])
+    }
+
+    fn propose(&mut self, _: &State, thought: Option<&str>, _: f64, seeds: &[u64]) -> Result<Vec<String>> {
+        self.asked += seeds.len();
+        self.thoughts.push(thought.map(str::to_string));
+        Ok(seeds.iter().map(|seed| self.answers[(seed % self.answers.len() as u64) as usize].clone()).collect())
+    }
+}
+
+fn policy(policy: &mut Scripted) -> Proposer<'_> {
+    Proposer::Policy { policy, think: false, keep_invalid: false }
+}
+
+/// A demonstration with a list of ten actions.
+fn trajectory() -> Trajectory {
+    let (_dir, store) = store(1);
+    let mut trajectory = store.trajectory(1).unwrap();
+    trajectory.admissible = (0..10).map(|i| format!("a{i}")).collect();
+    trajectory.steps[0].action = "a0".into();
+    trajectory
+}
+
+fn actions(drawn: &[(String, Membership)]) -> Vec<&str> {
+    drawn.iter().map(|(action, _)| action.as_str()).collect()
+}
+
+fn store(games: usize) -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    collect::demonstrations(&mut store, &Household, &scope(games), Teacher::Suite(None), &control, quiet).unwrap();
+    (dir, store)
+}
+
+fn scope(games: usize) -> Scope {
+    Scope { split: "train".into(), games, seed: 1 }
+}
+
+fn branches(store: &mut Store, draw: Draw<'_>) -> Result<Vec<serde_json::Value>> {
+    let mut rows = Vec::new();
+    let report = &mut |row: serde_json::Value, _: Progress| rows.push(row);
+    collect::branches(store, &Household, &scope(100), draw, &Control::default(), report)?;
+    Ok(rows)
+}
+
+#[test]
+fn a_pool_of_k_is_the_beginning_of_every_larger_one_whoever_proposes() {
+    let trajectory = trajectory();
+    for seed in 0..50 {
+        for uniform in [true, false] {
+            let mut scripted = Scripted::new(&["a0", "a1", "nonsense", "a2", "a3"]);
+            let mut draw = |have: &[String], k: usize| {
+                let mut proposer = if uniform { Proposer::Uniform } else { policy(&mut scripted) };
+                proposer.draw(&trajectory, 0, ("pool", have, k), seed).unwrap()
+            };
+            let whole = draw(&[], 6);
+            let names = actions(&whole);
+            assert_eq!(names.len(), 6);
+            assert!(!names.contains(&"a0") && !names.contains(&"nonsense"), "not the expert's, and admissible: {names:?}");
+            let mut distinct = names.clone();
+            distinct.sort_unstable();
+            distinct.dedup();
+            assert_eq!(distinct.len(), 6);
+            assert_eq!(whole.iter().map(|(_, place)| place.rank).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+            let first = draw(&[], 2);
+            let have: Vec<String> = first.iter().map(|(action, _)| action.clone()).collect();
+            assert_eq!([first, draw(&have, 6)].concat(), whole, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn invalid_proposals_are_replaced_and_said_to_be_or_kept_where_that_is_asked_for() {
+    let trajectory = trajectory();
+    let mut scripted = Scripted::new(&["nonsense"]);
+    let drawn = policy(&mut scripted).draw(&trajectory, 0, ("policy", &[], 3), 1).unwrap();
+    assert!(drawn.iter().all(|(_, place)| place.source == UNIFORM && place.model == "scripted"));
+    let mut keep = Proposer::Policy { policy: &mut scripted, think: true, keep_invalid: true };
+    let drawn = keep.draw(&trajectory, 0, ("policy", &[], 3), 1).unwrap();
+    assert_eq!(drawn[0].0, "nonsense");
+    assert_eq!((drawn[0].1.source.as_str(), drawn[0].1.model.as_str()), (POLICY, "scripted, thinking"));
+    assert_eq!(drawn[1].1.source, UNIFORM, "the same proposal again is no other alternative");
+    assert!(scripted.thoughts[1..].iter().all(|thought| thought.as_deref().is_some_and(|t| t.starts_with("thought"))));
+    // Nobody is asked where there is nothing left to draw.
+    let asked = scripted.asked;
+    let have: Vec<String> = (1..10).map(|i| format!("a{i}")).collect();
+    assert!(policy(&mut scripted).draw(&trajectory, 0, ("policy", &have, 20), 1).unwrap().is_empty());
+    assert_eq!(scripted.asked, asked);
+}
+
+#[test]
+fn where_nothing_is_listed_a_policy_still_proposes_and_constant_answers_are_left_out() {
+    let mut trajectory = trajectory();
+    let mut scripted = Scripted::new(&["search[red mug]", "a0"]);
+    trajectory.admissible.clear();
+    let drawn = policy(&mut scripted).draw(&trajectory, 0, ("policy", &[], 8), 1).unwrap();
+    assert_eq!(actions(&drawn), ["search[red mug]"], "once, and never the expert's");
+    assert!(Proposer::Uniform.draw(&trajectory, 0, ("uniform", &[], 8), 1).unwrap().is_empty());
+    trajectory.suite = "alfworld".into();
+    trajectory.admissible = ["a0", "help", "look"].map(String::from).into();
+    for mut proposer in [Proposer::Uniform, policy(&mut Scripted::new(&["help"]))] {
+        assert_eq!(actions(&proposer.draw(&trajectory, 0, ("x", &[], 4), 1).unwrap()), ["look"]);
+    }
+}
+
+#[test]
+fn uniform_alternatives_leave_room_for_the_policys_and_a_pool_is_of_one_model() {
+    let (_dir, mut store) = store(2);
+    let states: usize = store.demonstrations(None, None).unwrap().iter().map(|demo| demo.length).sum();
+    let of = |store: &Store, pool: &str| -> usize { (1..=2).map(|id| store.drawn(id, Some(pool)).unwrap().len()).sum() };
+    branches(&mut store, Draw::uniform(4)).unwrap();
+    let mut scripted = Scripted::new(&["look around", "check hands", "fly"]);
+    let asked = |policy: &mut Scripted, k: usize, store: &mut Store| {
+        let proposer = Proposer::Policy { policy, think: false, keep_invalid: false };
+        branches(store, Draw { pool: None, k, proposer, expert: None })
+    };
+    let rows = asked(&mut scripted, 2, &mut store).unwrap();
+    asked(&mut scripted, 3, &mut store).unwrap();
+    let uniform = of(&store, UNIFORM);
+    assert!(uniform > 3 * states && uniform <= 4 * states);
+    assert_eq!(of(&store, POLICY), 3 * states);
+    let from = |source: &str| -> u64 { rows.iter().map(|row| row["from"][source].as_u64().unwrap()).sum() };
+    assert!(from(POLICY) > 0 && from(UNIFORM) > 0 && from(POLICY) + from(UNIFORM) == 2 * states as u64, "{rows:?}");
+    // Again: nothing is missing, and the report says what was there.
+    let again = asked(&mut scripted, 3, &mut store).unwrap();
+    assert!(again.iter().all(|row| row["branches"] == serde_json::json!([]) && row["had"].as_u64().unwrap() > 0));
+    let mut other = Scripted { name: "another", ..Scripted::new(&["fly"]) };
+    let error = asked(&mut other, 4, &mut store).unwrap_err();
+    assert!(error.message().contains("scripted") && error.message().contains("another"), "{error}");
+    // Reflections are written from one pool, and at most so many of a state.
+    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    let mut write = |contrast: Contrast, store: &mut Store| {
+        let writer = &mut crate::agent::template::Template;
+        collect::reflections(store, &Household, &scope(2), &contrast, writer, &control, quiet)
+    };
+    write(Contrast { k: 2, ..Contrast::default() }, &mut store).unwrap();
+    let pool: Vec<i64> = (1..=2)
+        .flat_map(|id| store.drawn(id, Some(POLICY)).unwrap())
+        .filter(|drawn| drawn.place.rank < 2)
+        .map(|drawn| drawn.branch.id)
+        .collect();
+    let filter = crate::store::Filter::default();
+    let written = store.queue(&filter, crate::store::Place::Start, 1000).unwrap().items;
+    assert!(!written.is_empty());
+    for reflection in &written {
+        assert!(reflection.cites.len() <= 2 && reflection.cites.iter().all(|id| pool.contains(id)), "{reflection:?}");
+    }
+    let nothing = write(Contrast { pool: Some("nobody".into()), ..Contrast::default() }, &mut store).unwrap_err();
+    assert!(nothing.message().contains("nobody"));
+}
+
+/// The household, in which one game is another than it was.
+struct Changed(TaskRef, &'static str);
+
+impl Suite for Changed {
+    fn name(&self) -> &'static str {
+        "household"
+    }
+
+    fn splits(&self) -> Vec<String> {
+        Household.splits()
+    }
+
+    fn tasks(&self, split: &str) -> Result<Vec<TaskRef>> {
+        Household.tasks(split)
+    }
+
+    fn open(&self, id: &str) -> Result<Opened> {
+        Household.open(if id == self.0.id { self.1 } else { id })
+    }
+}
+
+#[test]
+fn a_demonstration_in_another_world_is_passed_over_and_counted() {
+    let (_dir, mut store) = store(3);
+    let demos = store.demonstrations(None, None).unwrap();
+    let task = TaskRef { id: demos[1].task_id.clone(), kind: String::new() };
+    let suite = Changed(task, "train/3999");
+    let mut rows = Vec::new();
+    let report = &mut |row: serde_json::Value, _: Progress| rows.push(row);
+    let done = collect::branches(&mut store, &suite, &scope(3), Draw::uniform(2), &Control::default(), report);
+    assert!(done.unwrap_err().message().contains("STATE_MISMATCH"));
+    assert_eq!(rows.iter().filter(|row| row["skipped"] == demos[1].id).count(), 1, "{rows:?}");
+    assert!(store.branches(demos[1].id).unwrap().is_empty());
+    assert!(!store.branches(demos[0].id).unwrap().is_empty() && !store.branches(demos[2].id).unwrap().is_empty());
+}
+
+#[test]
+fn retracing_compares_the_world_every_observation_and_the_last() {
+    let (_dir, store) = store(1);
+    let trajectory = store.trajectory(1).unwrap();
+    let last = trajectory.steps.len();
+    let walk = |trajectory: &Trajectory| Retrace::open(&Household, trajectory)?.to(trajectory, last).map(|_| ());
+    walk(&trajectory).unwrap();
+    let fails = |edit: &dyn Fn(&mut Trajectory)| {
+        let mut edited = trajectory.clone();
+        edit(&mut edited);
+        let error = walk(&edited).unwrap_err();
+        assert!(error.message().contains("STATE_MISMATCH"), "{error}");
+    };
+    fails(&|tr| tr.observation.push('!'));
+    fails(&|tr| tr.steps[0].observation.push('!'));
+    fails(&|tr| tr.steps[last - 1].observation.push('!'));
+    fails(&|tr| tr.world = tr.world.map(|world| world ^ 1));
+    assert!(trajectory.world.is_some());
+    walk(&Trajectory { world: None, ..trajectory.clone() }).unwrap();
+}
+
+#[test]
+fn an_alternative_that_leaves_the_goal_no_farther_than_the_expert_does_is_no_worse() {
+    let (_dir, mut store) = store(40);
+    branches(&mut store, Draw::uniform(20)).unwrap();
+    let mut seen = [0, 0, 0];
+    for demo in store.demonstrations(None, None).unwrap() {
+        let trajectory = store.trajectory(demo.id).unwrap();
+        let mut retrace = Retrace::open(&Household, &trajectory).unwrap();
+        for branch in store.branches(demo.id).unwrap() {
+            retrace.to(&trajectory, branch.t).unwrap();
+            let distance = |action: &str| {
+                let mut fork = retrace.env().fork().unwrap();
+                fork.step(action).unwrap();
+                retrace.experts.distance(fork.as_ref(), &Cancel::default()).unwrap()
+            };
+            let before = retrace.experts.distance(retrace.env(), &Cancel::default()).unwrap();
+            let (expert, other) = (distance(&trajectory.steps[branch.t].action), distance(&branch.action));
+            match branch.effect {
+                Effect::Changed => {
+                    assert!(other > expert && other >= before, "{branch:?}");
+                    seen[0] += 1;
+                }
+                Effect::NoWorse => {
+                    assert!(other <= expert && other >= before && !branch.worse(), "{branch:?}");
+                    seen[1] += 1;
+                }
+                Effect::EquallyGood => {
+                    assert!(other < before && !branch.worse(), "{branch:?}");
+                    seen[2] += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 10), "{seen:?}");
+}

@@ -1,0 +1,144 @@
+//! How right a world model is, on a fixed set of transitions: whoever plays, every model is asked the same.
+//!
+//! Predictions along a policy's own games would measure where it goes as much as what it foresees: the same model is
+//! "right" more often the better it plays.
+
+use serde::Serialize;
+
+use crate::agent::WorldModel;
+use crate::agent::prompt::told;
+use crate::collect::{Proposer, Scope, Teacher, choose, play_expert, step_of, trajectory_at, try_action};
+use crate::control::{Control, Meter, Progress};
+use crate::env::{Environment, Suite};
+use crate::error::{Error, Result};
+use crate::experience::{Effect, Purpose, Trajectory, UNIFORM, word_f1};
+
+/// Figures of some transitions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Part {
+    /// Games that have such transitions.
+    pub games: usize,
+    /// Transitions.
+    pub transitions: usize,
+    /// Share of predictions that are the next observation to the letter, the mean over games.
+    pub exact: f64,
+    /// Mean word F1, the mean over games.
+    pub f1: f64,
+}
+
+/// How right predictions are, each game counting the same.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Foresight {
+    /// Of all transitions.
+    pub all: Part,
+    /// Of those after which the world is another one.
+    pub changed: Part,
+    /// Of those that were refused or changed nothing.
+    pub unchanged: Part,
+}
+
+/// Sums over the transitions of a game, by whether they changed the world.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    count: usize,
+    exact: usize,
+    f1: f64,
+}
+
+/// The transitions of a game: each of an expert's steps, and `k` uniformly drawn alternatives beside each.
+struct Asked {
+    trajectory: Trajectory,
+    /// State, action, what came, whether the world is another one then.
+    transitions: Vec<Vec<(String, String, bool)>>,
+}
+
+/// Asks for the transitions of the games of a scope: the suite's first expert's steps, and `k` alternatives of each
+/// state drawn uniformly by the scope's seed.
+pub fn foresight(
+    suite: &dyn Suite,
+    scope: &Scope,
+    k: usize,
+    model: &mut dyn WorldModel,
+    control: &Control,
+    report: &mut dyn FnMut(Progress),
+) -> Result<Foresight> {
+    let tasks = choose(suite, scope)?;
+    let meter = Meter::new("predictions", 0, tasks.len() as u64);
+    let mut games: Vec<[Sums; 2]> = Vec::new();
+    for (i, task) in tasks.iter().enumerate() {
+        control.checkpoint()?;
+        let asked = transitions(suite, scope, &task.id, k, control)?;
+        let mut sums = [Sums::default(); 2];
+        for (t, here) in asked.transitions.iter().enumerate() {
+            control.checkpoint()?;
+            let actions: Vec<String> = here.iter().map(|(action, ..)| action.clone()).collect();
+            let predicted = model.predict(&asked.trajectory.state(t), &actions, &mut |_, _| true)?;
+            for (text, (_, actual, changed)) in predicted.iter().zip(here) {
+                let (text, actual) = (text.trim(), told(actual).trim());
+                let sum = &mut sums[usize::from(*changed)];
+                sum.count += 1;
+                sum.exact += usize::from(text == actual);
+                sum.f1 += word_f1(text, actual);
+            }
+        }
+        games.push(sums);
+        report(meter.at(i as u64 + 1));
+    }
+    if games.iter().flatten().all(|sum| sum.count == 0) {
+        return Err(Error::new("there is nothing to predict: the suite offers no expert that plays these games"));
+    }
+    let both = |sums: &[Sums; 2]| Sums {
+        count: sums[0].count + sums[1].count,
+        exact: sums[0].exact + sums[1].exact,
+        f1: sums[0].f1 + sums[1].f1,
+    };
+    Ok(Foresight {
+        all: part(games.iter().map(both)),
+        changed: part(games.iter().map(|sums| sums[1])),
+        unchanged: part(games.iter().map(|sums| sums[0])),
+    })
+}
+
+fn part(games: impl Iterator<Item = Sums>) -> Part {
+    let mut part = Part::default();
+    for sums in games.filter(|sums| sums.count > 0) {
+        part.games += 1;
+        part.transitions += sums.count;
+        part.exact += sums.exact as f64 / sums.count as f64;
+        part.f1 += sums.f1 / sums.count as f64;
+    }
+    let mean = |sum: f64| if part.games == 0 { 0.0 } else { sum / part.games as f64 };
+    Part { exact: mean(part.exact), f1: mean(part.f1), ..part }
+}
+
+fn transitions(suite: &dyn Suite, scope: &Scope, task: &str, k: usize, control: &Control) -> Result<Asked> {
+    let opened = suite.open(task)?;
+    let expert = Teacher::Suite(None).expert(&opened.experts)?;
+    let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Evaluation, expert.name(), scope.seed);
+    let mut env = opened.env.fork()?;
+    let mut before: Vec<Box<dyn Environment>> = vec![opened.env.fork()?];
+    let mut broken = None;
+    let played = play_expert(env.as_mut(), expert, opened.limit, &control.cancel, |env, action| {
+        trajectory.steps.push(step_of(env, action, expert.name()));
+        match env.fork() {
+            Ok(fork) => before.push(fork),
+            Err(error) => broken = Some(error),
+        }
+    });
+    played?.ok();
+    if let Some(error) = broken {
+        return Err(error);
+    }
+    let mut transitions = Vec::with_capacity(trajectory.steps.len());
+    for (t, step) in trajectory.steps.iter().enumerate() {
+        let drawn = Proposer::Uniform.draw(&trajectory, t, (UNIFORM, &[], k), scope.seed)?;
+        let actions = std::iter::once(step.action.clone()).chain(drawn.into_iter().map(|(action, _)| action));
+        let tried = actions.map(|action| {
+            let (fork, effect) = try_action(before[t].as_ref(), &action, None)?;
+            let changed = !matches!(effect, Effect::NoOp | Effect::Error);
+            Ok((action, fork.turn().observation.to_string(), changed))
+        });
+        transitions.push(tried.collect::<Result<_>>()?);
+    }
+    Ok(Asked { trajectory, transitions })
+}

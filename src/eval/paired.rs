@@ -1,0 +1,167 @@
+//! Two ways of playing held against each other on the games that both played.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use crate::store::{EvalRow, Store};
+
+/// Resampled data sets for an interval.
+const DRAWS: usize = 10_000;
+
+/// What two evaluations, or as many of each kind as there are seeds, say about each other.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Paired {
+    /// The evaluations of each side, paired in this order.
+    pub a: Vec<i64>,
+    /// The other side.
+    pub b: Vec<i64>,
+    /// Games that both of every pair played.
+    pub games: usize,
+    /// Games that only one of a pair played: they count for nothing here.
+    pub unpaired: usize,
+    /// Pairs of games.
+    pub pairs: usize,
+    /// Pairs that both won.
+    pub both: usize,
+    /// Pairs that only the first won.
+    pub only_a: usize,
+    /// Pairs that only the second won.
+    pub only_b: usize,
+    /// Pairs that neither won.
+    pub neither: usize,
+    /// Success rate of the second less that of the first.
+    pub difference: f64,
+    /// 95 % interval of the difference: percentiles of 10,000 resamplings of games, a game with all its pairs.
+    pub interval: (f64, f64),
+    /// The difference of each pair of evaluations.
+    pub each: Vec<f64>,
+    /// Two-sided exact McNemar test of the pairs that differ; with several pairs of evaluations it takes pairs of one
+    /// game for independent, which the interval does not.
+    pub p: f64,
+}
+
+/// Compares evaluations `a` with `b`, the first with the first and so on.
+pub fn paired(store: &Store, a: &[i64], b: &[i64]) -> Result<Paired> {
+    if a.is_empty() || a.len() != b.len() {
+        return Err(Error::new(format!("{} evaluations cannot be paired with {}", a.len(), b.len()))
+            .hint("name as many of each, like --compare 1,3 2,4"));
+    }
+    let mut outcomes: BTreeMap<String, Vec<(bool, bool)>> = BTreeMap::new();
+    let (mut each, mut unpaired) = (Vec::new(), 0);
+    for (a, b) in a.iter().zip(b) {
+        let ((row_a, games_a), (row_b, games_b)) = (store.evaluation(*a)?, store.evaluation(*b)?);
+        comparable(&row_a, &row_b)?;
+        let won: BTreeMap<&str, bool> = games_a.iter().map(|game| (game.task_id.as_str(), game.success)).collect();
+        let common: Vec<(&str, bool, bool)> = games_b
+            .iter()
+            .filter_map(|game| Some((game.task_id.as_str(), *won.get(game.task_id.as_str())?, game.success)))
+            .collect();
+        if common.is_empty() {
+            return Err(Error::new(format!("evaluations {a} and {b} have no game in common"))
+                .hint("evaluate both with the same --split, --games and --games-seed"));
+        }
+        unpaired += games_a.len() + games_b.len() - 2 * common.len();
+        let sum: i64 = common.iter().map(|(_, a, b)| i64::from(*b) - i64::from(*a)).sum();
+        each.push(sum as f64 / common.len() as f64);
+        for (task, a, b) in common {
+            outcomes.entry(task.to_string()).or_default().push((a, b));
+        }
+    }
+    let all: Vec<(bool, bool)> = outcomes.values().flatten().copied().collect();
+    let count = |which: (bool, bool)| all.iter().filter(|pair| **pair == which).count();
+    let (only_a, only_b) = (count((true, false)), count((false, true)));
+    let games: Vec<(f64, f64)> = outcomes
+        .values()
+        .map(|pairs| (pairs.iter().map(|(a, b)| f64::from(*b) - f64::from(*a)).sum(), pairs.len() as f64))
+        .collect();
+    Ok(Paired {
+        a: a.to_vec(),
+        b: b.to_vec(),
+        games: games.len(),
+        unpaired,
+        pairs: all.len(),
+        both: count((true, true)),
+        only_a,
+        only_b,
+        neither: count((false, false)),
+        difference: (only_b as f64 - only_a as f64) / all.len() as f64,
+        interval: bootstrap(&games),
+        each,
+        p: mcnemar(only_a, only_b),
+    })
+}
+
+/// Refuses to compare what was not played alike.
+fn comparable(a: &EvalRow, b: &EvalRow) -> Result<()> {
+    let differs = |what: &str, x: String, y: String| {
+        Err(Error::new(format!("evaluations {} and {} differ in {what}: {x} and {y}", a.id, b.id))
+            .hint("evaluate both alike; only what plays, its seed and whether it thinks may differ"))
+    };
+    if (&a.suite, &a.split) != (&b.suite, &b.split) {
+        return differs("suite or split", format!("{}/{}", a.suite, a.split), format!("{}/{}", b.suite, b.split));
+    }
+    for (what, x, y) in [
+        ("temperature", a.temperature.map(|t| t.to_string()), b.temperature.map(|t| t.to_string())),
+        ("step limit", a.step_limit.map(|n| n.to_string()), b.step_limit.map(|n| n.to_string())),
+        ("what may be played", a.restriction.clone(), b.restriction.clone()),
+    ] {
+        if x != y {
+            let said = |value: Option<String>| value.unwrap_or_else(|| "not recorded".into());
+            return differs(what, said(x), said(y));
+        }
+    }
+    Ok(())
+}
+
+/// Percentiles 2.5 and 97.5 of the mean difference over resampled games: sums of differences, and how many there are.
+fn bootstrap(games: &[(f64, f64)]) -> (f64, f64) {
+    let mut rng = Rng::stream(1, "bootstrap");
+    let mut means: Vec<f64> = (0..DRAWS)
+        .map(|_| {
+            let (mut sum, mut count) = (0.0, 0.0);
+            for _ in 0..games.len() {
+                let (difference, pairs) = games[rng.below(games.len())];
+                sum += difference;
+                count += pairs;
+            }
+            sum / count
+        })
+        .collect();
+    means.sort_by(f64::total_cmp);
+    (means[DRAWS * 25 / 1000], means[DRAWS * 975 / 1000])
+}
+
+/// The two-sided exact test that of `a + b` fair coins as few or fewer fall on the rarer side.
+fn mcnemar(a: usize, b: usize) -> f64 {
+    let n = a + b;
+    // ln of the binomial coefficients, one from the other.
+    let (mut log, mut tail) = (-(n as f64) * std::f64::consts::LN_2, 0.0);
+    for i in 0..=a.min(b) {
+        tail += f64::exp(log);
+        log += ((n - i) as f64).ln() - ((i + 1) as f64).ln();
+    }
+    (2.0 * tail).min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exact_test_agrees_with_tables() {
+        assert!((mcnemar(1, 9) - 22.0 / 1024.0).abs() < 1e-12, "2 (C(10,0) + C(10,1)) / 2^10");
+        assert!((mcnemar(0, 5) - 0.0625).abs() < 1e-12);
+        assert_eq!((mcnemar(0, 0), mcnemar(4, 4)), (1.0, 1.0));
+    }
+
+    #[test]
+    fn an_interval_of_games_that_agree_is_a_point_and_one_of_coins_is_as_wide_as_theirs() {
+        assert_eq!(bootstrap(&[(1.0, 1.0); 20]), (1.0, 1.0));
+        let coins: Vec<(f64, f64)> = (0..400).map(|i| (f64::from(i % 2), 1.0)).collect();
+        let (low, high) = bootstrap(&coins);
+        assert!((low - 0.451).abs() < 0.01 && (high - 0.549).abs() < 0.01, "0.5 ± 1.96 · 0.025: {low} {high}");
+    }
+}

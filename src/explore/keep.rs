@@ -1,0 +1,72 @@
+//! Keeping a solved episode as a demonstration, with what was tried on the way.
+
+use super::{Outcome, Session, branch};
+use crate::error::{Error, Result};
+use crate::experience::{EXPLORED, Membership, State};
+use crate::store::{Drawn, Prediction, Store};
+
+/// What was tried in the states of a task.
+#[derive(Debug, Clone, Default)]
+pub struct Tried {
+    /// States, and the alternatives executed there.
+    pub outcomes: Vec<(State, Vec<Outcome>)>,
+    /// States, and what was expected of actions there.
+    pub foreseen: Vec<(State, Vec<(String, String)>)>,
+    /// Whose expectations they are.
+    pub model: String,
+}
+
+/// What was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// The demonstration.
+    pub id: i64,
+    /// Its steps.
+    pub steps: usize,
+    /// The alternatives beside them.
+    pub branches: usize,
+}
+
+/// Alternatives that a person saw executed in one state of a trajectory.
+pub(super) fn explored<'a>(
+    outcomes: impl Iterator<Item = &'a Outcome>,
+    trajectory: i64,
+    t: usize,
+) -> impl Iterator<Item = Drawn> {
+    outcomes.enumerate().map(move |(rank, outcome)| {
+        let place = Membership { pool: EXPLORED.into(), rank, source: outcome.source.clone(), model: String::new() };
+        Drawn { branch: branch(outcome, trajectory, t), place }
+    })
+}
+
+/// Keeps the episode up to where the session stands. Refused unless it reached the goal, and where the same episode is
+/// kept already: it would count twice.
+pub fn keep(session: &Session, tried: &Tried, store: &mut Store) -> Result<Kept> {
+    let trajectory = session.demonstration()?;
+    if let Some(known) = store.same_demonstration(&trajectory)? {
+        return Err(Error::new(format!("demonstration {known} is this very episode; kept twice, it would count twice"))
+            .hint("take another way, or delete the other one in Data first"));
+    }
+    let id = store.add_trajectory(&trajectory)?;
+    let place = |state: &State| (0..trajectory.steps.len()).find(|t| trajectory.state(*t) == *state);
+    let mut branches = Vec::new();
+    for (state, outcomes) in &tried.outcomes {
+        let Some(t) = place(state) else { continue };
+        let others = outcomes.iter().filter(|outcome| trajectory.steps[t].action != outcome.action);
+        branches.extend(explored(others, id, t));
+    }
+    store.add_branches(&branches)?;
+    let mut foreseen = Vec::new();
+    for (state, all) in &tried.foreseen {
+        let Some(t) = place(state) else { continue };
+        foreseen.extend(all.iter().cloned().map(|(action, text)| Prediction {
+            trajectory: id,
+            t,
+            action,
+            model: tried.model.clone(),
+            text,
+        }));
+    }
+    store.add_predictions(&foreseen)?;
+    Ok(Kept { id, steps: trajectory.steps.len(), branches: branches.len() })
+}

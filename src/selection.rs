@@ -1,0 +1,263 @@
+//! What of the store an objective is trained on: chosen once, written down with the run, and read again exactly so.
+//!
+//! Exports choose in the same way, so that what another engine is given is what a run here is trained on.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::agent::prompt::first_observation;
+use crate::digest;
+use crate::env::{constant_actions, instance};
+use crate::error::{Error, Result};
+use crate::experience::{Branch, RATIONALE, Trajectory, UNIFORM};
+use crate::store::{Approved, Candidate, Drawn, Store};
+
+/// The share of instances that is held out unless a run asks for another.
+pub const HELD_OUT: f64 = 0.05;
+
+/// Which alternatives: a pool, or whatever was executed.
+pub const ALL: &str = "all";
+
+/// What may be used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Criteria {
+    /// Only this suite.
+    pub suite: Option<String>,
+    /// Only this split: what is collected on the others is for testing.
+    pub split: Option<String>,
+    /// Only demonstrations by this expert, or [`ALL`]; without it, there must be one only.
+    pub expert: Option<String>,
+    /// The pool of alternatives, or [`ALL`].
+    pub pool: String,
+    /// At most so many alternatives a state, the first ones drawn.
+    pub k: Option<usize>,
+    /// Also texts that were written without sight of any outcome.
+    pub rationales: bool,
+    /// The share of instances that is kept out of training, for validation.
+    pub held_out: f64,
+}
+
+impl Default for Criteria {
+    fn default() -> Self {
+        let (suite, split, expert) = (None, Some("train".into()), None);
+        Self { suite, split, expert, pool: UNIFORM.into(), k: None, rationales: false, held_out: HELD_OUT }
+    }
+}
+
+/// Which parts of the data an objective has targets in, beside the expert's actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carry {
+    /// Executed alternatives.
+    pub branches: bool,
+    /// Approved reflections.
+    pub reflections: bool,
+}
+
+/// A trajectory with what of it is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// The trajectory.
+    pub trajectory: i64,
+    /// Hash of the instance that its task is one of.
+    pub instance: u64,
+    /// Whether it is held out.
+    pub held_out: bool,
+    /// Whether the expert's steps are targets: not those on the way to a state that a person reflected on.
+    pub demonstration: bool,
+    /// The alternatives.
+    pub branches: Vec<i64>,
+    /// The reflections, and the version of each.
+    pub reflections: Vec<(i64, i64)>,
+}
+
+/// What was there and is not used, by why.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Demonstrations with the same actions as another one of the same task and expert.
+    pub duplicates: usize,
+    /// Alternatives whose answer is the same in every state.
+    pub constant: usize,
+    /// Approved texts written without sight of any outcome.
+    pub rationales: usize,
+    /// Approved reflections of a state that has a newer one.
+    pub superseded: usize,
+}
+
+/// What is trained on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    /// Trajectories by number, demonstrations first.
+    pub items: Vec<Item>,
+    /// What is not used.
+    pub left_out: LeftOut,
+}
+
+/// The instance of a task, as a hash of what near copies share: the name that the suite gives it, or the kind of task
+/// and what there is in the room, whatever the order or the wording of the goal.
+fn instance_of(candidate: &Candidate) -> u64 {
+    let Candidate { suite, task_id, kind, task, observation, .. } = candidate;
+    if let Some(name) = instance(suite, task_id) {
+        return digest::of([suite.as_str(), name]);
+    }
+    let room = first_observation(observation, task);
+    let mut things: Vec<&str> = room.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    things.sort_unstable();
+    digest::of([suite.as_str(), kind.as_str()].into_iter().chain(things))
+}
+
+/// Whether an instance is among the held-out share. A smaller share is part of every larger one.
+pub fn is_held_out(instance: u64, share: f64) -> bool {
+    (instance as f64) < share * (u64::MAX as f64)
+}
+
+/// The one of several that is meant: the named one, all if that is asked for, or the only one there is.
+fn only<'a>(
+    candidates: &'a [Candidate],
+    of: impl Fn(&'a Candidate) -> &'a str,
+    named: Option<&str>,
+    (what, flag): (&str, &str),
+) -> Result<()> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for candidate in candidates {
+        *counts.entry(of(candidate)).or_default() += 1;
+    }
+    if named.is_some() || counts.len() < 2 {
+        return Ok(());
+    }
+    let list: Vec<String> = counts.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+    let first = counts.keys().next().copied().unwrap_or_default();
+    Err(Error::new(format!("there are demonstrations of {} {what}: {}", counts.len(), list.join(", ")))
+        .hint(format!("name one: {flag} {first} (in the program, in the form); they are never mixed unasked")))
+}
+
+impl Selection {
+    /// Chooses from the store.
+    pub fn choose(store: &Store, criteria: &Criteria, carry: Carry) -> Result<Self> {
+        let (suite, split) = (criteria.suite.as_deref(), criteria.split.as_deref());
+        let mut demos = store.candidates(suite, split)?;
+        only(&demos, |c| &c.suite, suite, ("suites", "--suite"))?;
+        let expert = criteria.expert.as_deref();
+        demos.retain(|demo| expert.is_none_or(|name| name == ALL || demo.actor == name));
+        only(&demos, |c| &c.actor, expert, ("experts", "--expert"))?;
+        let mut selection = Self::default();
+        selection.left_out.duplicates = drop_duplicates(store, &mut demos)?;
+        for demo in &demos {
+            selection.take(store, demo, criteria, carry, true)?;
+        }
+        if carry.reflections {
+            for exploration in store.reflected_explorations(suite, split)? {
+                selection.take(store, &exploration, criteria, Carry { branches: false, ..carry }, false)?;
+            }
+        }
+        Ok(selection)
+    }
+
+    fn take(
+        &mut self,
+        store: &Store,
+        of: &Candidate,
+        criteria: &Criteria,
+        carry: Carry,
+        demonstration: bool,
+    ) -> Result<()> {
+        let branches = if carry.branches { self.branches(store, of, criteria)? } else { Vec::new() };
+        let reflections = if carry.reflections { self.reflections(store, of, criteria)? } else { Vec::new() };
+        if demonstration || !reflections.is_empty() {
+            let instance = instance_of(of);
+            let held_out = is_held_out(instance, criteria.held_out);
+            self.items.push(Item { trajectory: of.id, instance, held_out, demonstration, branches, reflections });
+        }
+        Ok(())
+    }
+
+    fn branches(&mut self, store: &Store, of: &Candidate, criteria: &Criteria) -> Result<Vec<i64>> {
+        let pool = Some(criteria.pool.as_str()).filter(|pool| *pool != ALL);
+        let constant = constant_actions(&of.suite);
+        let (mut taken, mut seen) = (Vec::new(), HashSet::new());
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        for Drawn { branch, .. } in store.drawn(of.id, pool)? {
+            if !seen.insert(branch.id) {
+                continue; // it stands in several pools
+            }
+            if constant.contains(&branch.action.as_str()) {
+                self.left_out.constant += 1;
+                continue;
+            }
+            let count = counts.entry(branch.t).or_default();
+            if criteria.k.is_none_or(|k| *count < k) {
+                *count += 1;
+                taken.push(branch.id);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// One approved reflection a state: two would count twice as much.
+    fn reflections(&mut self, store: &Store, of: &Candidate, criteria: &Criteria) -> Result<Vec<(i64, i64)>> {
+        let mut newest: BTreeMap<usize, (i64, i64)> = BTreeMap::new();
+        for Approved { reflection, version, t, author, .. } in store.approved(of.id)? {
+            if author.starts_with(RATIONALE) && !criteria.rationales {
+                self.left_out.rationales += 1;
+            } else if newest.insert(t, (reflection, version)).is_some() {
+                self.left_out.superseded += 1;
+            }
+        }
+        Ok(newest.into_values().collect())
+    }
+}
+
+/// Takes out demonstrations that repeat another one action by action; returns how many.
+fn drop_duplicates(store: &Store, demos: &mut Vec<Candidate>) -> Result<usize> {
+    let mut tasks: BTreeMap<(&str, &str, &str), Vec<i64>> = BTreeMap::new();
+    for demo in demos.iter() {
+        tasks.entry((&demo.suite, &demo.task_id, &demo.actor)).or_default().push(demo.id);
+    }
+    let mut again = HashSet::new();
+    for ids in tasks.into_values().filter(|ids| ids.len() > 1) {
+        let mut seen = HashSet::new();
+        for id in ids {
+            let actions: Vec<String> = store.trajectory(id)?.steps.into_iter().map(|step| step.action).collect();
+            if !seen.insert(actions) {
+                again.insert(id);
+            }
+        }
+    }
+    demos.retain(|demo| !again.contains(&demo.id));
+    Ok(again.len())
+}
+
+/// An item with its texts, as they are in the store.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// The trajectory.
+    pub trajectory: Trajectory,
+    /// The alternatives.
+    pub branches: Vec<Branch>,
+    /// The reflections.
+    pub reflections: Vec<Approved>,
+}
+
+impl Item {
+    /// Reads exactly this; an error says what is no longer there.
+    pub fn read(&self, store: &Store) -> Result<Chosen> {
+        let gone = |what: String| {
+            Error::new(format!("{what} is no longer in the store"))
+                .hint("the run cannot be repeated without it; start another, which trains on what there is now")
+        };
+        let trajectory = store.trajectory_even_deleted(self.trajectory)?;
+        let trajectory = trajectory.ok_or_else(|| gone(format!("trajectory {}", self.trajectory)))?;
+        let mut branches = if self.branches.is_empty() { Vec::new() } else { store.branches(self.trajectory)? };
+        let wanted: HashSet<i64> = self.branches.iter().copied().collect();
+        branches.retain(|branch| wanted.contains(&branch.id));
+        if branches.len() < wanted.len() {
+            return Err(gone(format!("an alternative of trajectory {}", self.trajectory)));
+        }
+        let version = |(reflection, n): &(i64, i64)| {
+            store.version(*reflection, *n)?.ok_or_else(|| gone(format!("version {n} of reflection {reflection}")))
+        };
+        let reflections = self.reflections.iter().map(version).collect::<Result<_>>()?;
+        Ok(Chosen { trajectory, branches, reflections })
+    }
+}

@@ -1,0 +1,136 @@
+//! Evaluations: what played, how, which games, and how each ended.
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde::Serialize;
+
+use super::{Store, now_ms};
+use crate::error::{Error, Result};
+
+/// An evaluation as a whole. What older programs did not write down is absent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EvalRow {
+    /// Row id; 0 before it is saved.
+    pub id: i64,
+    /// What was evaluated.
+    pub checkpoint: String,
+    /// The suite.
+    pub suite: String,
+    /// The split.
+    pub split: String,
+    /// Seed that chose the games.
+    pub games_seed: Option<u64>,
+    /// Seed of the sampling.
+    pub seed: u64,
+    /// Temperature.
+    pub temperature: Option<f64>,
+    /// Steps an episode may take.
+    pub step_limit: Option<u64>,
+    /// Whether a thought came before every action.
+    pub think: Option<bool>,
+    /// What could be played: `list` or `free`.
+    pub restriction: Option<String>,
+    /// Hash of the list of games.
+    pub games: Option<String>,
+    /// Digest of what the checkpoint's run trained on.
+    pub record: Option<String>,
+    /// Games played.
+    pub n: u64,
+    /// Games won.
+    pub successes: u64,
+    /// Mean steps an episode.
+    pub mean_steps: f64,
+}
+
+/// One game of an evaluation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlayedGame {
+    /// The task.
+    pub task_id: String,
+    /// Whether it was won.
+    pub success: bool,
+    /// Steps taken.
+    pub steps: usize,
+    /// The stored trajectory.
+    pub trajectory: i64,
+}
+
+const EVALUATION: &str = "SELECT id, checkpoint, suite, split, games_seed, seed, temperature, step_limit, think, \
+     restriction, games, record, n, successes, mean_steps FROM evaluations";
+
+fn eval_row(row: &Row<'_>) -> rusqlite::Result<EvalRow> {
+    Ok(EvalRow {
+        id: row.get(0)?,
+        checkpoint: row.get(1)?,
+        suite: row.get(2)?,
+        split: row.get(3)?,
+        games_seed: row.get::<_, Option<i64>>(4)?.map(|seed| seed as u64),
+        seed: row.get::<_, i64>(5)? as u64,
+        temperature: row.get(6)?,
+        step_limit: row.get::<_, Option<i64>>(7)?.map(|limit| limit as u64),
+        think: row.get(8)?,
+        restriction: row.get(9)?,
+        games: row.get(10)?,
+        record: row.get(11)?,
+        n: row.get::<_, i64>(12)? as u64,
+        successes: row.get::<_, i64>(13)? as u64,
+        mean_steps: row.get(14)?,
+    })
+}
+
+impl Store {
+    /// Records an evaluation with its games in one transaction; returns its id.
+    pub fn add_evaluation(&mut self, eval: &EvalRow, games: &[PlayedGame]) -> Result<i64> {
+        let tx = self.db.transaction()?;
+        tx.execute(
+            "INSERT INTO evaluations (checkpoint, suite, split, games_seed, seed, temperature, step_limit, think, \
+             restriction, games, record, n, successes, mean_steps, created_ms) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            params![
+                eval.checkpoint,
+                eval.suite,
+                eval.split,
+                eval.games_seed.map(|seed| seed as i64),
+                eval.seed as i64,
+                eval.temperature,
+                eval.step_limit.map(|limit| limit as i64),
+                eval.think,
+                eval.restriction,
+                eval.games,
+                eval.record,
+                eval.n as i64,
+                eval.successes as i64,
+                eval.mean_steps,
+                now_ms()
+            ],
+        )?;
+        let id = tx.last_insert_rowid();
+        for game in games {
+            let values = params![id, game.task_id, game.success, game.steps as i64, game.trajectory];
+            tx.prepare_cached("INSERT INTO evaluation_games VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(values)?;
+        }
+        tx.commit()?;
+        Ok(id)
+    }
+
+    /// Evaluations, newest first.
+    pub fn evaluations(&self) -> Result<Vec<EvalRow>> {
+        let mut rows = self.db.prepare_cached(&format!("{EVALUATION} ORDER BY id DESC LIMIT 500"))?;
+        Ok(rows.query_map([], eval_row)?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// One evaluation with its games.
+    pub fn evaluation(&self, id: i64) -> Result<(EvalRow, Vec<PlayedGame>)> {
+        let found = self.db.query_row(&format!("{EVALUATION} WHERE id = ?1"), [id], eval_row).optional()?;
+        let eval = found.ok_or_else(|| {
+            Error::new(format!("there is no evaluation {id}")).hint("list them with: foretaste data list evaluations")
+        })?;
+        let mut rows = self.db.prepare_cached(
+            "SELECT task_id, success, steps, trajectory FROM evaluation_games WHERE evaluation = ?1 ORDER BY task_id",
+        )?;
+        let games = rows.query_map([id], |row| {
+            let steps = row.get::<_, i64>(2)? as usize;
+            Ok(PlayedGame { task_id: row.get(0)?, success: row.get(1)?, steps, trajectory: row.get(3)? })
+        })?;
+        Ok((eval, games.collect::<rusqlite::Result<_>>()?))
+    }
+}

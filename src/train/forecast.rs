@@ -1,0 +1,108 @@
+//! What a run would train on, take and cost, before it starts.
+
+use super::Mixture;
+use super::checkpoint;
+use super::data::{Data, DataSummary};
+use super::plan::{Found, Plan, Stage};
+use super::provenance::warnings;
+use crate::error::Result;
+use crate::model::memory;
+use crate::model::pack::Packing;
+use crate::model::step::Net;
+use crate::model::tree::TokenTree;
+use crate::model::weights::Trainable;
+use crate::store::Store;
+
+/// Tokens of a pass, where a plan leaves it open: at least, and at most.
+const PASS: (usize, usize) = (2048, 8192);
+
+/// What a run would train on, take and cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// What it trains on.
+    pub data: DataSummary,
+    /// What each of its mixtures finds there.
+    pub found: Vec<(Mixture, Found)>,
+    /// Its stages.
+    pub stages: Vec<Stage>,
+    /// Tokens of all its updates, about.
+    pub tokens: u64,
+    /// Memory it needs.
+    pub memory: memory::Plan,
+    /// Tokens a second of the newest run in the store, if there is one.
+    pub speed: Option<f64>,
+    /// What a person should know about its start.
+    pub warnings: Vec<String>,
+}
+
+impl Forecast {
+    /// The same for a plan that differs in how many updates are made, and not in what they are made of.
+    #[must_use]
+    pub fn of(self, plan: &Plan) -> Self {
+        let known = |mixture: &Mixture| {
+            let found = self.found.iter().find(|(known, _)| known == mixture);
+            found.map_or(Found { trees: 0, tokens: 0.0 }, |(_, found)| *found)
+        };
+        let stages = plan.stages(known);
+        let of = |stage: &Stage| known(&stage.mixture).tokens * (stage.updates * plan.batch as u64) as f64;
+        let tokens = stages.iter().map(of).sum::<f64>() as u64;
+        Self { stages, tokens, ..self }
+    }
+}
+
+/// Works out a [`Forecast`]; an error says why the run cannot start.
+pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forecast> {
+    plan.check()?;
+    let (parts, source) = checkpoint::find(store, start)?;
+    let weights = Trainable::from_parts(&parts, &source)?;
+    let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
+    let fresh = plan.adapter(&weights.config)?;
+    let net = Net { adapter: fresh.as_ref(), recompute: plan.recompute, ..weights.net() };
+    let stages = plan.stages(|mixture| data.found(mixture));
+    let passes = Passes::new(plan, net, &data, &stages)?;
+    let newest = store.runs()?.first().map(|run| run.id);
+    let speeds = newest.map_or(Ok(Vec::new()), |run| store.metric(run, "tokens_per_s"))?;
+    let recent: Vec<f64> = speeds.iter().rev().take(50).filter_map(|point| point.value).collect();
+    let speed = (!recent.is_empty()).then(|| recent.iter().sum::<f64>() / recent.len() as f64);
+    let found = stages.iter().map(|stage| (stage.mixture, data.found(&stage.mixture))).collect();
+    let warnings = warnings(store, &source, &data.selection)?;
+    let forecast = Forecast { data: data.summary, found, stages, tokens: 0, memory: passes.memory, speed, warnings };
+    Ok(forecast.of(plan))
+}
+
+/// The passes of a run: how many tokens one may have, and what memory it takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Passes {
+    /// Tokens of one pass at most.
+    pub budget: usize,
+    /// What the run needs.
+    pub memory: memory::Plan,
+}
+
+impl Passes {
+    /// For a plan; an error if it is more than may be taken. Where the plan leaves the size of a pass open it is that of
+    /// the largest tree, so that none is cut and no trunk is computed twice, or less where memory is short.
+    pub fn new(plan: &Plan, net: Net<'_>, data: &Data, stages: &[Stage]) -> Result<Self> {
+        let mut trees = Vec::new();
+        for stage in stages {
+            trees.extend(data.train.iter().filter_map(|tree| Some(tree.weighed(&stage.mixture)?.tree)));
+        }
+        let whole = trees.iter().map(TokenTree::len).max().unwrap_or_default();
+        let total: usize = trees.iter().map(TokenTree::len).sum();
+        let limit = plan.memory_limit.or_else(memory::available);
+        let within = |budget: usize| {
+            // A chain longer than the budget cannot be cut.
+            let largest = trees.iter().filter(|tree| tree.len() > budget).map(|tree| Packing::new(&[tree], budget).largest);
+            let tokens = largest.max().unwrap_or_default().max(budget.min(total));
+            Self { budget, memory: memory::Plan::new(net, tokens) }
+        };
+        let mut passes = within(plan.budget.unwrap_or(whole.clamp(PASS.0, PASS.1)));
+        while plan.budget.is_none() && passes.budget > PASS.0 && limit.is_some_and(|limit| passes.memory.total > limit) {
+            passes = within((passes.budget / 2).max(PASS.0));
+        }
+        if let Some(limit) = limit {
+            passes.memory.check(limit)?;
+        }
+        Ok(passes)
+    }
+}

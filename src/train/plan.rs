@@ -1,0 +1,268 @@
+//! Everything that decides what a run does, and the stages that follow from it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Mixture, Objective};
+use crate::error::{Error, Result};
+use crate::model::config::Config;
+use crate::model::lora::{Adapter, LINEARS};
+use crate::selection::Criteria;
+
+/// How many updates world modelling and the imitation after it get, against an imitation run of as many `steps`
+/// (`method.md` 1.5 of the project's notes on the paper). Other objectives have one stage of `steps` updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Budget {
+    /// The imitation stage has all `steps`; world modelling comes before it (the authors' configurations).
+    #[default]
+    Stage2,
+    /// Both stages together have `steps`; world modelling gets at most half of them.
+    Total,
+    /// Both stages together compute as many tokens as `steps` updates of imitation; world modelling at most half.
+    Tokens,
+}
+
+impl Budget {
+    /// The word used in commands and on screens.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stage2 => "matched stage 2",
+            Self::Total => "matched total",
+            Self::Tokens => "matched tokens",
+        }
+    }
+}
+
+/// What becomes of the optimiser's moments where one stage ends and the next begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moments {
+    /// They begin anew, as in two runs one after the other (the authors' configurations).
+    #[default]
+    Reset,
+    /// They are kept.
+    Keep,
+}
+
+/// Everything that decides what a run does; stored with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// What is optimised.
+    pub objective: Objective,
+    /// Updates; of world modelling, what [`Budget`] makes of them.
+    pub steps: u64,
+    /// Trajectories an update.
+    pub batch: usize,
+    /// Peak learning rate of a stage; warmed up over its first twentieth, then a cosine down to a tenth.
+    pub rate: f64,
+    /// Seed of the data order.
+    pub seed: u64,
+    /// Threads.
+    pub workers: usize,
+    /// Updates between checkpoints.
+    pub save_every: u64,
+    /// What it may be trained on.
+    pub data: Criteria,
+    /// The rank of an adapter beside all linear layers, trained in place of the weights (its scale is 2).
+    pub lora: Option<usize>,
+    /// Tokens of one pass at most; an update's trees are packed into as many passes as they need. Without it, as many as
+    /// the largest tree has, within reason and memory.
+    pub budget: Option<usize>,
+    /// Compute layers again on the way back instead of keeping what they computed.
+    pub recompute: bool,
+    /// Bytes of memory that the run may take; without it, what the machine has free when it starts.
+    pub memory_limit: Option<u64>,
+    /// How many updates the stages get.
+    pub matched: Budget,
+    /// Passes over the data of world modelling.
+    pub world_epochs: f64,
+    /// What becomes of the optimiser between the stages.
+    pub moments: Moments,
+    /// A control: next states are dealt out among the alternatives of their trajectory, so that they teach the words of
+    /// the world and not what follows from what.
+    pub shuffled: bool,
+}
+
+/// A part of a run with one mixture and one schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// What it is called ("world-model", "imitation").
+    pub name: String,
+    /// Its updates.
+    pub updates: u64,
+    /// What it optimises.
+    pub mixture: Mixture,
+    /// Trees that have a target in it: an epoch visits each once.
+    pub trees: usize,
+}
+
+impl Stage {
+    /// Whether the order of what it visits goes round so many times.
+    pub fn epochs(&self, batch: usize) -> f64 {
+        (self.updates * batch as u64) as f64 / self.trees.max(1) as f64
+    }
+}
+
+/// What a mixture finds in the data: trees with a target, and the mean number of their tokens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found {
+    /// Trees.
+    pub trees: usize,
+    /// Mean tokens of one.
+    pub tokens: f64,
+}
+
+impl Plan {
+    /// The usual plan for an objective.
+    pub fn new(objective: Objective, steps: u64, seed: u64) -> Self {
+        Self {
+            objective,
+            steps,
+            batch: 8,
+            rate: 1e-3,
+            seed,
+            workers: 2,
+            save_every: (steps / 4).max(25),
+            data: Criteria::default(),
+            lora: None,
+            budget: None,
+            recompute: false,
+            memory_limit: None,
+            matched: Budget::default(),
+            world_epochs: 1.0,
+            moments: Moments::default(),
+            shuffled: false,
+        }
+    }
+
+    /// Refuses numbers that mean nothing before anything is made of them.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |what: String, hint: &str| Err(Error::new(what).hint(hint.to_string()));
+        if !(self.rate.is_finite() && (0.0..=1.0).contains(&self.rate)) {
+            return refuse(format!("a learning rate of {} is not between 0 and 1", self.rate), "usual ones: 1e-4 to 2e-3");
+        }
+        if self.steps == 0 || self.steps > 100_000_000 {
+            return refuse(format!("{} updates", self.steps), "between 1 and 100,000,000");
+        }
+        if self.batch == 0 || self.batch > 65_536 {
+            return refuse(format!("{} trajectories an update", self.batch), "between 1 and 65,536");
+        }
+        if !(self.world_epochs.is_finite() && self.world_epochs > 0.0 && self.world_epochs <= 1e4) {
+            return refuse(format!("{} epochs of world modelling", self.world_epochs), "above 0, at most 10,000");
+        }
+        if !(0.0..=0.5).contains(&self.data.held_out) {
+            return refuse(format!("a held-out share of {}", self.data.held_out), "between 0 and 0.5");
+        }
+        Ok(())
+    }
+
+    /// A fresh adapter for a model, if the plan wants one.
+    pub fn adapter(&self, config: &Config) -> Result<Option<Adapter>> {
+        self.lora.map(|rank| Adapter::new(config, rank, 2.0 * rank as f64, &LINEARS, self.seed)).transpose()
+    }
+
+    /// The stages of the run, given what each mixture finds in the data.
+    pub fn stages(&self, found: impl Fn(&Mixture) -> Found) -> Vec<Stage> {
+        let stage = |name: &str, mixture: Mixture, updates: f64| Stage {
+            name: name.into(),
+            mixture,
+            updates: updates.round().max(1.0) as u64,
+            trees: found(&mixture).trees,
+        };
+        let (steps, batch) = (self.steps as f64, self.batch as f64);
+        match self.objective {
+            Objective::Imitation => vec![stage("imitation", Mixture::IMITATION, steps)],
+            Objective::Reflection => vec![stage("reflection", Mixture::REFLECTION, steps)],
+            Objective::Joint => vec![stage("joint", Mixture::JOINT, steps)],
+            Objective::WorldModel => {
+                let (world, acting) = (found(&Mixture::WORLD), found(&Mixture::IMITATION));
+                let wanted = (self.world_epochs * world.trees as f64 / batch).ceil();
+                let (first, second) = match self.matched {
+                    Budget::Stage2 => (wanted, steps),
+                    Budget::Total => {
+                        let first = wanted.min((steps / 2.0).floor());
+                        (first, steps - first)
+                    }
+                    Budget::Tokens => {
+                        let (each, whole) = (world.tokens.max(1.0), steps * acting.tokens);
+                        let first = wanted.min((whole / 2.0 / each).floor());
+                        (first, (whole - first * each) / acting.tokens.max(1.0))
+                    }
+                };
+                vec![stage("world-model", Mixture::WORLD, first), stage("imitation", Mixture::IMITATION, second)]
+            }
+        }
+    }
+
+    /// The learning rate at an update of a stage, both counted from its beginning.
+    pub fn rate_at(&self, step: u64, updates: u64) -> f64 {
+        let warm = (updates / 20).max(1);
+        if step < warm {
+            return self.rate * (step + 1) as f64 / warm as f64;
+        }
+        let share = (step - warm) as f64 / (updates.saturating_sub(warm)).max(1) as f64;
+        self.rate * (0.1 + 0.45 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(mixture: &Mixture) -> Found {
+        if mixture.observation > 0.0 { Found { trees: 80, tokens: 300.0 } } else { Found { trees: 80, tokens: 100.0 } }
+    }
+
+    fn updates(plan: &Plan) -> Vec<u64> {
+        plan.stages(found).iter().map(|stage| stage.updates).collect()
+    }
+
+    #[test]
+    fn the_stages_of_world_modelling_have_the_updates_that_the_budget_says() {
+        let mut plan = Plan::new(Objective::WorldModel, 100, 1);
+        assert_eq!(updates(&plan), [10, 100], "one epoch of 80 trees by eights, then as much imitation as imitation has");
+        plan.world_epochs = 7.5;
+        assert_eq!(updates(&plan), [75, 100]);
+        plan.matched = Budget::Total;
+        assert_eq!(updates(&plan), [50, 50], "at most half");
+        plan.world_epochs = 1.0;
+        assert_eq!(updates(&plan), [10, 90]);
+        plan.matched = Budget::Tokens;
+        assert_eq!(updates(&plan), [10, 70], "10 updates of 300 tokens a tree are 30 of 100");
+        let stages = plan.stages(found);
+        assert!((stages[0].epochs(8) - 1.0).abs() < 1e-12 && (stages[1].epochs(8) - 7.0).abs() < 1e-12);
+        assert_eq!(updates(&Plan::new(Objective::Imitation, 100, 1)), [100]);
+    }
+
+    #[test]
+    fn imitation_after_world_modelling_learns_at_the_rates_of_imitation_alone() {
+        let (world, alone) = (Plan::new(Objective::WorldModel, 120, 1), Plan::new(Objective::Imitation, 120, 1));
+        let sum = |plan: &Plan, stage: &Stage| (0..stage.updates).map(|s| plan.rate_at(s, stage.updates)).sum::<f64>();
+        let (two, one) = (world.stages(found), alone.stages(found));
+        assert!((sum(&world, &two[1]) - sum(&alone, &one[0])).abs() < 1e-15);
+    }
+
+    #[test]
+    fn the_rate_rises_then_falls_and_never_leaves_its_bounds() {
+        let plan = Plan::new(Objective::Imitation, 200, 1);
+        let rates: Vec<f64> = (0..200).map(|step| plan.rate_at(step, 200)).collect();
+        assert!(rates.iter().all(|r| (0.0..=plan.rate * 1.000_001).contains(r)));
+        assert!(rates[0] < rates[9] && rates[199] < 0.11 * plan.rate);
+    }
+
+    #[test]
+    fn numbers_that_mean_nothing_are_refused_by_name() {
+        let plan = Plan::new(Objective::Imitation, 10, 1);
+        plan.check().unwrap();
+        for (bad, word) in [
+            (Plan { rate: f64::NAN, ..plan.clone() }, "rate"),
+            (Plan { rate: 100.0, ..plan.clone() }, "rate"),
+            (Plan { batch: 1_000_000_000, ..plan.clone() }, "trajectories"),
+            (Plan { steps: 0, ..plan.clone() }, "updates"),
+            (Plan { world_epochs: 0.0, ..plan.clone() }, "epochs"),
+        ] {
+            assert!(bad.check().unwrap_err().message().contains(word));
+        }
+    }
+}

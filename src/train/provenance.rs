@@ -1,0 +1,92 @@
+//! Where a model comes from, and what that means for what is measured with it.
+
+use std::collections::HashSet;
+
+use super::Objective;
+use crate::error::Result;
+use crate::selection::{HELD_OUT, Selection, is_held_out};
+use crate::store::Store;
+
+/// The run that a model is a checkpoint of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The run.
+    pub run: i64,
+    /// What it optimises.
+    pub objective: Objective,
+    /// What the run started from.
+    pub start: String,
+    /// Digest of what it trains on, where that was recorded.
+    pub record: Option<String>,
+}
+
+/// The origin of a model by the name that [`super::checkpoint::find`] gave it; none of one that no run here made.
+pub fn origin(store: &Store, source: &str) -> Result<Option<Origin>> {
+    let number = source.strip_prefix("run ").and_then(|rest| rest.split(' ').next());
+    let Some(run) = number.and_then(|number| number.parse().ok()) else { return Ok(None) };
+    let row = store.run(run)?;
+    let config: serde_json::Value = serde_json::from_str(&row.config).unwrap_or_default();
+    let record = config["digest"].as_str().map(str::to_string);
+    Ok(Some(Origin { run, objective: Objective::from_word(&row.objective)?, start: row.start, record }))
+}
+
+/// What a run trains on, as it was written down when it began.
+pub fn recorded(store: &Store, run: i64) -> Result<Option<Selection>> {
+    let Some(text) = store.run_data(run)? else { return Ok(None) };
+    let read = serde_json::from_str(&text);
+    Ok(Some(read.map_err(|e| crate::error::Error::new(format!("what run {run} trains on cannot be read: {e}")))?))
+}
+
+/// The trajectories that a model was trained on, by its own run or those that it goes back to, as far as recorded here.
+pub fn trained_on(store: &Store, source: &str) -> Result<HashSet<i64>> {
+    let (mut known, mut source) = (HashSet::new(), source.to_string());
+    while let Some(origin) = origin(store, &source)? {
+        let record = recorded(store, origin.run)?.unwrap_or_default();
+        known.extend(record.items.iter().filter(|item| !item.held_out).map(|item| item.trajectory));
+        if origin.start == source {
+            break;
+        }
+        source = origin.start;
+    }
+    Ok(known)
+}
+
+/// What a person should know about held-out instances that the start model was trained on, itself or what it came from:
+/// what is measured on them is not what it would be on new ones.
+pub fn warnings(store: &Store, source: &str, selection: &Selection) -> Result<Vec<String>> {
+    let held: HashSet<u64> = selection.items.iter().filter(|item| item.held_out).map(|item| item.instance).collect();
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
+    let said = |source: &str, seen: usize| {
+        let count = held.len();
+        format!(
+            "the start model {source} was trained on {seen} of the {count} held-out instances: valid_* will look better \
+             than on new games"
+        )
+    };
+    let mut source = source.to_string();
+    for _ in 0..100 {
+        let Some(origin) = origin(store, &source)? else { break };
+        let Some(record) = recorded(store, origin.run)? else {
+            return Ok(vec![format!(
+                "what run {} trained on was not recorded: valid_* may be on games it knows",
+                origin.run
+            )]);
+        };
+        let trained = record.items.iter().filter(|item| !item.held_out).map(|item| item.instance);
+        let seen = trained.filter(|instance| held.contains(instance)).collect::<HashSet<_>>().len();
+        if seen > 0 {
+            return Ok(vec![said(&source, seen)]);
+        }
+        source = origin.start;
+    }
+    Ok(match source.as_str() {
+        // Made by this program with the usual share held out, which is part of every larger one.
+        "embedded" | "novice" => {
+            let seen = held.iter().filter(|instance| !is_held_out(**instance, HELD_OUT)).count();
+            if seen > 0 { vec![said(&source, seen)] } else { Vec::new() }
+        }
+        other => vec![format!("what {other} was trained on is not known here: valid_* may be on games it knows")],
+    })
+}

@@ -1,0 +1,123 @@
+//! One update: the sums over its trees, and the step of the optimiser that follows from them.
+
+use std::time::Instant;
+
+use super::Mixture;
+use super::data::Data;
+use super::examples::{Example, TARGETS};
+use crate::error::{Error, Result};
+use crate::model::adamw::AdamW;
+use crate::model::pack::{self, Packing};
+use crate::model::step::{Buffers, Net};
+use crate::model::team::Team;
+use crate::model::tree::TokenTree;
+use crate::model::weights::Trainable;
+
+/// Gradients are scaled down to this global norm.
+const CLIP: f64 = 1.0;
+
+/// What an update measured, by name.
+type Metrics = Vec<(String, f64)>;
+
+/// Sums over some trees.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    grads: Buffers,
+    /// Nats, tokens and weight of each kind of [`TARGETS`].
+    nats: [f64; 4],
+    pub counts: [f64; 4],
+    weights: [f64; 4],
+    loss: f64,
+    weight: f64,
+    /// Tokens of the trees.
+    pub unique: usize,
+    /// Tokens that were computed: more, where a tree was cut.
+    pub computed: usize,
+}
+
+impl Sums {
+    /// Nats a token by kind, for the kinds that there are.
+    fn means<'a>(&self, prefix: &'a str) -> impl Iterator<Item = (String, f64)> + use<'a> {
+        let (nats, counts) = (self.nats, self.counts);
+        let there = TARGETS.into_iter().enumerate().filter(move |(slot, _)| counts[*slot] > 0.0);
+        there.map(move |(slot, (_, name))| (format!("{prefix}_{name}"), nats[slot] / counts[slot]))
+    }
+
+    /// The share of each kind in what is optimised, if there is more than one.
+    fn shares(&self) -> impl Iterator<Item = (String, f64)> + use<> {
+        let (weights, weight) = (self.weights, self.weight);
+        let several = weights.iter().filter(|share| **share > 0.0).count() > 1;
+        let there = TARGETS.into_iter().enumerate().filter(move |(slot, _)| several && weights[*slot] > 0.0);
+        there.map(move |(slot, (_, name))| (format!("share_{name}"), weights[slot] / weight))
+    }
+}
+
+/// Sums over a batch in passes of at most `budget` tokens, with its gradients if they are asked for.
+pub(super) fn sums(team: &Team, net: Net<'_>, budget: usize, batch: &[Example], gradient: bool) -> Result<Sums> {
+    let trees: Vec<&TokenTree> = batch.iter().map(|example| &example.tree).collect();
+    let packing = Packing::new(&trees, budget);
+    let done = team.run(|| pack::batch(net, &packing, trees.len(), gradient))?;
+    let mut sums = Sums { grads: done.grads, unique: packing.tokens, computed: packing.computed, ..Sums::default() };
+    for (example, loss) in batch.iter().zip(done.losses) {
+        if !loss.total.is_finite() {
+            return Err(Error::new(format!("the loss on trajectory {} is not a number", example.trajectory)));
+        }
+        sums.loss += loss.total;
+        sums.weight += f64::from(example.tree.weight());
+        for (node, nats) in loss.nats {
+            let Some(slot) = example.kinds[node].slot() else { continue };
+            sums.nats[slot] += f64::from(nats);
+            sums.counts[slot] += 1.0;
+            sums.weights[slot] += f64::from(example.tree.weights[node]);
+        }
+    }
+    Ok(sums)
+}
+
+/// An update about to be made.
+pub(super) struct Update<'a> {
+    /// Which one, counted from 1.
+    pub number: u64,
+    /// Its trees, under the mixture of the stage.
+    pub batch: &'a [Example],
+    /// Its learning rate.
+    pub rate: f64,
+    /// Tokens of one pass at most.
+    pub budget: usize,
+    /// Compute layers again on the way back instead of keeping what they computed.
+    pub recompute: bool,
+}
+
+impl Update<'_> {
+    /// Makes it: the mean over all target tokens of all its trees, by their weights.
+    pub fn run(&self, weights: &mut Trainable, optimiser: &mut AdamW, team: &Team) -> Result<(Metrics, Sums)> {
+        let started = Instant::now();
+        let place = |error: Error| {
+            let ids: Vec<String> = self.batch.iter().map(|example| example.trajectory.to_string()).collect();
+            let place = format!("update {} (trajectories {})", self.number, ids.join(", "));
+            error.at(place).hint("lower the learning rate with --rate; the last checkpoint is whole")
+        };
+        let net = Net { recompute: self.recompute, ..weights.net() };
+        let (shapes, total) = (net.shapes(), sums(team, net, self.budget, self.batch, true).map_err(place)?);
+        let scale = (1.0 / total.weight.max(1.0)) as f32;
+        let trained = weights.trained();
+        let norm = team.run(|| optimiser.step(&shapes, trained, &total.grads, scale, self.rate, CLIP)).map_err(place)?;
+        let speed = total.computed as f64 / started.elapsed().as_secs_f64();
+        let mut metrics: Metrics = vec![
+            ("loss".into(), total.loss / total.weight.max(1.0)),
+            ("rate".into(), self.rate),
+            ("norm".into(), norm),
+            ("tokens_per_s".into(), speed),
+        ];
+        metrics.extend(total.means("loss"));
+        metrics.extend(total.shares());
+        Ok((metrics, total))
+    }
+}
+
+/// What held-out trees cost, by kind of token.
+pub(super) fn validate(data: &Data, budget: usize, weights: &Trainable, team: &Team) -> Result<Metrics> {
+    let held: Vec<Example> = data.held_out.iter().filter_map(|example| example.weighed(&Mixture::ALL)).collect();
+    let valid = sums(team, weights.net(), budget, &held, false)?;
+    Ok(valid.means("valid").collect())
+}
