@@ -39,7 +39,8 @@ fn the_whole_loop_runs_headless_and_keeps_its_json_keys() {
     assert_eq!((&counts["approved"], &counts["rejected"]), (&Value::from(2), &Value::from(1)));
 
     for objective in ["imitation", "world-model", "reflection"] {
-        let rows = json(dir, &["train", "--objective", objective, "--steps", "4", "--batch", "2", "--save-every", "2"]);
+        let plan = ["train", "--objective", objective, "--steps", "4", "--match", "total", "--batch", "2"];
+        let rows = json(dir, &[&plan[..], &["--save-every", "2"]].concat());
         assert_eq!(rows.iter().filter(|row| row["loss"].is_number()).count(), 4, "{objective}");
         assert_eq!(rows.iter().filter(|row| row["saved"].is_string()).count(), 2, "{objective}");
     }
@@ -49,14 +50,18 @@ fn the_whole_loop_runs_headless_and_keeps_its_json_keys() {
         assert!(folder.join(file).is_file(), "{file}");
     }
     let rows = json(dir, &["eval", "--split", "unseen", "--games", "3", "--seed", "5", "--predict"]);
-    let summary = rows.last().unwrap();
+    let ways: Vec<&Value> = rows.iter().filter(|row| row["n"].is_u64()).collect();
+    assert_eq!(ways.iter().map(|way| &way["think"]).collect::<Vec<_>>(), [&Value::from(true), &Value::from(false)]);
+    let summary = ways[1];
     assert_eq!(summary["n"], 3);
     let (low, high) = (summary["interval"][0].as_f64().unwrap(), summary["interval"][1].as_f64().unwrap());
     let rate = summary["successes"].as_f64().unwrap() / 3.0;
     assert!(low <= rate && rate <= high && low >= 0.0 && high <= 1.0);
-    assert!(summary["predictions"].as_u64().unwrap() > 0);
+    let foreseen = &rows.last().unwrap()["predictions"];
+    assert!(foreseen["changed"]["transitions"].as_u64().unwrap() > 0 && foreseen["all"]["games"] == 3, "{foreseen}");
     let played = rows.iter().find(|row| row["trajectory"].is_i64()).unwrap();
     let stored = &json(dir, &["data", "show", &played["trajectory"].to_string()])[0];
+    assert_eq!(stored["thoughts"].as_array().unwrap().len() as u64, played["steps"].as_u64().unwrap());
     let expected = stored["predictions"].as_array().unwrap();
     assert_eq!(expected.len() as u64, played["steps"].as_u64().unwrap(), "one for each action taken");
     assert!(expected.iter().all(|p| p["text"].as_str().is_some_and(|text| !text.is_empty())));
@@ -81,8 +86,8 @@ fn training_repeats_from_its_seed_and_goes_on_exactly_where_it_stopped() {
     let losses = |rows: &[Value]| -> Vec<(u64, f64)> {
         rows.iter().filter_map(|row| Some((row["step"].as_u64()?, row["loss"].as_f64()?))).collect()
     };
-    let plan =
-        ["train", "--objective", "world-model", "--from", "embedded", "--steps", "8", "--batch", "2", "--save-every", "2"];
+    let plan = ["train", "--objective", "world-model", "--from", "embedded", "--steps", "8", "--match", "total"];
+    let plan = [&plan[..], &["--batch", "2", "--save-every", "2"]].concat();
     for (round, kind) in [&[][..], &["--lora", "4"]].iter().enumerate() {
         let plan = [&plan[..], kind].concat();
         let whole = losses(&json(data.path(), &plan));
@@ -159,10 +164,27 @@ fn a_run_that_diverges_or_does_not_fit_says_so_and_keeps_what_it_had() {
     let said = failure(&train(&["--memory-limit", "5"]));
     assert!(said.contains("the limit is 5 MB") && said.contains("activations"), "{said}");
     assert!(json(dir, &["data", "list", "runs"]).is_empty(), "a run that does not fit is not begun");
-    let said = failure(&train(&["--rate", "1e30", "--save-every", "1"]));
-    assert!(said.contains("update ") && said.contains("trajectories ") && said.contains("not a number"), "{said}");
-    let run = Store::open(dir).unwrap().run(1).unwrap();
-    assert!(run.error.unwrap().contains("not a number"));
+    for rate in ["1e30", "NaN", "2"] {
+        assert!(failure(&train(&["--rate", rate])).contains("learning rate"), "{rate}");
+    }
+    assert!(train(&["--save-every", "6"]).status.success());
+    // Weights that are finite and overflow.
+    let folder = dir.join("huge");
+    json(dir, &["model", "pack", "novice", "--out", folder.to_str().unwrap()]);
+    let weights = folder.join("model.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    for word in bytes[header..].chunks_exact_mut(4) {
+        let value = f32::from_le_bytes(word.try_into().unwrap()) * 1e18;
+        word.copy_from_slice(&value.to_le_bytes());
+    }
+    std::fs::write(&weights, bytes).unwrap();
+    let from = folder.to_str().unwrap();
+    let said = failure(&run(dir, &["train", "--objective", "imitation", "--from", from, "--steps", "2", "--batch", "2"]));
+    assert!(said.contains("update 1") && said.contains("trajectories ") && said.contains("not a number"), "{said}");
+    let broken = Store::open(dir).unwrap().run(2).unwrap();
+    assert!(broken.error.unwrap().contains("not a number"));
+    assert!(failure(&run(dir, &["eval", "--games", "1", "--checkpoint", from])).contains("not numbers"));
     let saved = json(dir, &["data", "list", "checkpoints"]);
     let folder = dir.join(saved.last().unwrap()["folder"].as_str().unwrap());
     assert!(folder.join("model.safetensors").is_file());

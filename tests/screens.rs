@@ -118,9 +118,9 @@ fn in_mode(caps: Caps, screen: Screen, keys: &str) -> App {
             if let Effect::Desk(DeskCmd::Extents(orders)) = effect {
                 let extents = orders
                     .iter()
-                    .map(|order| Extent { lines: 1234, bytes: order.set as u64 * 999_999, held_out: 1 })
+                    .map(|order| Ok(Extent { lines: 1234, bytes: order.set as u64 * 999_999, held_out: 1 }))
                     .collect();
-                app.update(Msg::Data(data::Msg::Extents(orders, Ok(extents))));
+                app.update(Msg::Data(data::Msg::Extents(orders, extents)));
             }
         }
     }

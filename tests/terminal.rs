@@ -167,7 +167,7 @@ fn the_whole_loop_by_keys() {
 
     // 5. Train in the background while exploring; the new checkpoint answers when it is saved.
     term.press(F3, "no runs yet");
-    term.press("t", "updates of 8 trees");
+    term.press("t", "updates of 8 trajectories");
     term.keys("3----\r");
     term.shows("reflection");
     term.press(F1, "TASK");
@@ -246,7 +246,7 @@ fn a_run_left_in_the_background_is_found_again_and_stopped() {
     let mut term = Terminal::open(dir.path(), (120, 40));
     term.shows("TASK");
     term.press(F3, "no runs yet");
-    term.press("t", "updates of 8 trees");
+    term.press("t", "updates of 8 trajectories");
     term.keys("++++++++++++++++++++");
     term.shows("tokens of training");
     term.keys("\r");
@@ -290,18 +290,18 @@ fn redo_flags_search_and_the_persons_own_editor() {
     term.shows("No reflections: pending, with");
     term.press("/", "kind contains");
     term.keys("\x15\r");
-    term.shows("1 of 23 pending");
+    term.shows("1 of 22 pending");
     term.press("E", "2 approved");
     term.press("v", "Decide on all of them");
     term.press("7", "0 pending");
     term.press("u", "0 rejected");
     // The next session stands where this one left, screen and filter.
     term.press("F", "LABEL_LEAK");
-    term.press("jjjjjjj\r", "of 24 all");
+    term.press("jjjjjjj\r", "of 23 all");
     term.keys("q");
     assert_eq!(term.ended(), (0, true));
     let mut again = Terminal::open(dir.path(), (120, 40));
-    again.shows("of 24 all");
+    again.shows("of 23 all");
     again.keys("q");
     assert_eq!(again.ended(), (0, true));
     let acts = json(dir.path(), &["data", "audit"]);

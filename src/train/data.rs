@@ -134,6 +134,12 @@ impl Data {
         Found { trees: sizes.len(), tokens: sizes.iter().sum::<usize>() as f64 / sizes.len().max(1) as f64 }
     }
 
+    /// Every text that is a target, by what it is ("action", "observation", "reflection" with the action after it), with
+    /// the tokens before it: what an export of the same data has as lines.
+    pub fn pairs(&self) -> Vec<(&'static str, Vec<u32>, Vec<u32>)> {
+        self.train.iter().flat_map(Example::pairs).collect()
+    }
+
     /// How it is told apart in records.
     pub fn name(&self) -> String {
         hex(self.digest)

@@ -81,6 +81,35 @@ impl Example {
         (!out.tree.is_empty()).then_some(out)
     }
 
+    /// Every text that is a target, by what it is, with the tokens before it. An action after a reflection is part of it.
+    pub fn pairs(&self) -> Vec<(&'static str, Vec<u32>, Vec<u32>)> {
+        let (tree, kinds) = (&self.tree, &self.kinds);
+        let text = |i: usize| if kinds[i] == Kind::Conclusion { Kind::Reflection } else { kinds[i] };
+        let mut found: Vec<(&'static str, Vec<u32>, Vec<u32>)> = Vec::new();
+        // The pair that a token of a text belongs to.
+        let mut of: Vec<Option<usize>> = vec![None; tree.len()];
+        for i in 0..tree.len() {
+            let (Some(slot), Some(above)) = (text(i).slot(), tree.parents[i]) else { continue };
+            if text(above) == text(i) {
+                of[i] = of[above];
+            } else {
+                let mut before = vec![tree.tokens[above]];
+                let mut at = tree.parents[above];
+                while let Some(node) = at {
+                    before.push(tree.tokens[node]);
+                    at = tree.parents[node];
+                }
+                before.reverse();
+                of[i] = Some(found.len());
+                found.push((TARGETS[slot].1, before, Vec::new()));
+            }
+            if let Some(pair) = of[i] {
+                found[pair].2.push(tree.tokens[i]);
+            }
+        }
+        found
+    }
+
     /// How many targets of each kind of [`TARGETS`] there are.
     pub fn targets(&self) -> [u64; 4] {
         let mut counts = [0; 4];

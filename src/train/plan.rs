@@ -181,12 +181,12 @@ impl Plan {
                 let (first, second) = match self.matched {
                     Budget::Stage2 => (wanted, steps),
                     Budget::Total => {
-                        let first = wanted.min((steps / 2.0).floor());
+                        let first = wanted.min((steps / 2.0).floor()).max(1.0);
                         (first, steps - first)
                     }
                     Budget::Tokens => {
                         let (each, whole) = (world.tokens.max(1.0), steps * acting.tokens);
-                        let first = wanted.min((whole / 2.0 / each).floor());
+                        let first = wanted.min((whole / 2.0 / each).floor()).max(1.0);
                         (first, (whole - first * each) / acting.tokens.max(1.0))
                     }
                 };

@@ -64,8 +64,9 @@ pub struct App {
 impl App {
     /// The interface before anything is known.
     pub fn new(suite: &str, caps: Caps) -> Self {
-        let mut train = train::State::default();
+        let (mut train, mut data) = (train::State::default(), data::State::default());
         train.set_suite(suite);
+        data.suite = suite.to_string();
         Self {
             screen: Screen::Explore,
             popup: None,
@@ -75,7 +76,7 @@ impl App {
             curate: curate::State::default(),
             train,
             replay: replay::State::default(),
-            data: data::State::default(),
+            data,
             jobs: BTreeMap::new(),
             notices: VecDeque::new(),
             heard: 0,

@@ -206,8 +206,8 @@ pub enum DeskCmd {
     Kept(Near),
     /// One trajectory.
     Trajectory(i64),
-    /// Totals, disk use and training sets.
-    Data,
+    /// Totals, disk use, and the training sets of this suite.
+    Data(String),
     /// What these exports would come to; none ends the counting.
     Extents(Vec<Order>),
     /// How a path goes on.

@@ -8,6 +8,8 @@ use foretaste::env::household::Household;
 use foretaste::experience::Verdict;
 use foretaste::explore::Session;
 use foretaste::store::{Filter, Listing, MetricPoint, Near, Place, Prediction, RunStatus, Store};
+use foretaste::train::data::DataSummary;
+use foretaste::train::{Mixture, Objective, Plan};
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
 use foretaste::tui::effect::{Effect, Kind, WorldCmd};
@@ -44,7 +46,12 @@ pub fn app(caps: Caps) -> App {
     let evidence = curate::Evidence { kind: trajectory.kind.clone(), case, text: first.text().to_string(), suspicions };
     app.update(Msg::Curate(curate::Msg::Queue(pending, Place::Start, queue)));
     app.update(Msg::Curate(curate::Msg::Case(first.id, Box::new(evidence))));
-    let run = store.begin_run("imitation", r#"{"plan":{"batch":8,"rate":0.0005,"workers":2},"data":{"demonstrations":2,"branches":0,"reflections":0,"tokens":512,"trees":2}}"#, 1, "embedded", 200).unwrap();
+    let config = serde_json::json!({
+        "plan": Plan::new(Objective::Imitation, 200, 1),
+        "data": DataSummary { demonstrations: 2, tokens: 512, trees: 2, held_out: 1, ..DataSummary::default() },
+        "stages": [{"name": "imitation", "updates": 200, "mixture": Mixture::IMITATION, "trees": 2}],
+    });
+    let run = store.begin_run("imitation", &config.to_string(), 1, "embedded", 200).unwrap();
     store.set_run(run, RunStatus::Stopped, 120, None).unwrap();
     let points =
         (1..=120).map(|i| MetricPoint { step: i, value: Some(2.0 / i as f64 + 0.1), wall_ms: 0, tokens: None }).collect();
@@ -65,7 +72,7 @@ pub fn app(caps: Caps) -> App {
     app.update(Msg::Replay(replay::Msg::Opened(Box::new(trajectory), branches, foreseen)));
     app.update(Msg::Data(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
     app.data.root = "DATA".into();
-    app.update(Msg::Data(data::Msg::Origins(store.origins().unwrap())));
+    app.update(Msg::Data(data::Msg::Origins(store.origins().unwrap(), vec!["walkthrough".into()])));
     app.update(Msg::Data(data::Msg::Trajectories(store.list(&Listing::default(), Near::Position(0), 10).unwrap())));
     app.update(Msg::Job(
         Kind::Train,

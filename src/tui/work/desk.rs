@@ -106,10 +106,11 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
                 store.predictions(id)?,
             )));
         }
-        DeskCmd::Data => {
+        DeskCmd::Data(suite) => {
             mail.send(Msg::Data(data::Msg::Counts(store.counts()?, disk_use(store.root()))));
-            mail.send(Msg::Data(data::Msg::Origins(store.origins()?)));
-            count_sets(store.root().to_path_buf(), mail.clone());
+            let experts = store.actors(None, None)?.into_iter().map(|(name, _)| name).collect();
+            mail.send(Msg::Data(data::Msg::Origins(store.origins()?, experts)));
+            count_sets(store.root().to_path_buf(), suite, mail.clone());
         }
         DeskCmd::Extents(orders) => extents(store.root().to_path_buf(), orders, mail.clone()),
         DeskCmd::Complete(path) => {
@@ -269,13 +270,13 @@ fn stop_elsewhere(store: &Store, run: i64, mail: &Mailbox) -> Result<()> {
 
 /// Counting tokens takes seconds on a large store, and a decision must not wait for it: a thread of its own, one at a
 /// time.
-fn count_sets(root: PathBuf, mail: Mailbox) {
+fn count_sets(root: PathBuf, suite: String, mail: Mailbox) {
     static COUNTING: AtomicBool = AtomicBool::new(false);
     if COUNTING.swap(true, Ordering::AcqRel) {
         return;
     }
     std::thread::spawn(move || {
-        match Store::open(&root).and_then(|store| sets(&store)) {
+        match Store::open(&root).and_then(|store| sets(&store, &suite)) {
             Ok(sets) => mail.send(Msg::Data(data::Msg::Sets(sets))),
             Err(error) => mail.failed(&error),
         }
@@ -284,11 +285,15 @@ fn count_sets(root: PathBuf, mail: Mailbox) {
 }
 
 /// What each objective would train on now: alternatives or reflections, trees, tokens.
-fn sets(store: &Store) -> Result<Vec<(Objective, std::result::Result<crate::train::data::DataSummary, String>)>> {
+fn sets(
+    store: &Store,
+    suite: &str,
+) -> Result<Vec<(Objective, std::result::Result<crate::train::data::DataSummary, String>)>> {
     let model = checkpoint::load(store, Some("embedded"))?;
     let objectives = [Objective::Imitation, Objective::WorldModel, Objective::Reflection];
     let read = |objective: Objective| {
-        let plan = Plan::new(objective, 1, 1);
+        let mut plan = Plan::new(objective, 1, 1);
+        plan.data.suite = Some(suite.to_string());
         let data = Data::choose(store, &plan, &model.tokenizer, model.decoder.config.context);
         (objective, data.map(|data| data.summary).map_err(|error| error.next_step().unwrap_or(error.message()).to_string()))
     };
@@ -312,9 +317,13 @@ fn extents(root: PathBuf, orders: Vec<Order>, mail: Mailbox) {
             };
             formats::export(store, order, &control, stale, &mut |_| Ok(()))
         };
-        let found = Store::open(&root).and_then(|store| orders.iter().map(|order| one(&store, order)).collect());
+        let said = |error: &Error| Notice::error(error).text;
+        let found = match Store::open(&root) {
+            Ok(store) => orders.iter().map(|order| one(&store, order).map_err(|error| said(&error))).collect(),
+            Err(error) => vec![Err(said(&error)); orders.len()],
+        };
         if !control.cancel.is_cancelled() {
-            mail.send(Msg::Data(data::Msg::Extents(orders, found.map_err(|e: Error| Notice::error(&e).text))));
+            mail.send(Msg::Data(data::Msg::Extents(orders, found)));
         }
     });
 }

@@ -25,7 +25,13 @@ impl State {
             Filter { second: Some(Second::Differs), ..Filter::default() },
             Filter::default(),
         ];
-        let mut codes: Vec<&str> = rules().map(|(code, _)| code).collect();
+        // Several rules may speak of one reason.
+        let mut codes: Vec<&str> = Vec::new();
+        for (code, _) in rules() {
+            if !codes.contains(&code) {
+                codes.push(code);
+            }
+        }
         codes.sort_by_key(|code| std::cmp::Reverse(self.points_at(code)));
         let by_rule = codes.into_iter().map(|code| Filter { rule: Some(code.into()), ..pending() });
         self.saved.iter().cloned().chain(always).chain(by_rule).collect()

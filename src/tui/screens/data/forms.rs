@@ -12,7 +12,7 @@ use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
 use crate::formats::{Extent, Observations, Order, Set};
-use crate::selection::Criteria;
+use crate::selection::{ALL, Criteria};
 use crate::store::Intake;
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind};
 use crate::tui::screens::listed;
@@ -36,7 +36,9 @@ pub struct Export {
     observations: Observations,
     /// 0 for everything, else one of the store's suites and splits.
     origin: usize,
-    extents: Option<Result<Vec<Extent>, String>>,
+    /// 0 for the only one there is, else one of the store's experts, then all of them.
+    expert: usize,
+    extents: Option<Vec<Result<Extent, String>>>,
 }
 
 /// An import before it is made.
@@ -53,6 +55,7 @@ pub struct Import {
 /// The rows of an export's form below the sets.
 const OBSERVATIONS: usize = Set::ALL.len();
 const ORIGIN: usize = OBSERVATIONS + 1;
+const EXPERT: usize = ORIGIN + 1;
 
 impl State {
     /// Opens the form of an export.
@@ -72,7 +75,9 @@ impl State {
     fn orders(&self, export: &Export) -> Vec<Order> {
         let origin = export.origin.checked_sub(1).and_then(|at| self.origins.get(at)).cloned();
         let (suite, split) = origin.unzip();
-        let criteria = Criteria { suite, split, ..Criteria::default() };
+        let all = self.experts.iter().map(String::as_str).chain([ALL]);
+        let expert = export.expert.checked_sub(1).and_then(|at| all.clone().nth(at)).map(str::to_string);
+        let criteria = Criteria { suite, split, expert, ..Criteria::default() };
         let order =
             |(set, _)| Order { set, criteria: criteria.clone(), held_out: false, observations: export.observations };
         Set::ALL.map(order).into()
@@ -83,7 +88,7 @@ impl State {
     }
 
     /// Takes in what an export would come to.
-    pub(super) fn extents(&mut self, orders: &[Order], found: Result<Vec<Extent>, String>) {
+    pub(super) fn extents(&mut self, orders: &[Order], found: Vec<Result<Extent, String>>) {
         let Some(Form::Export(mut export)) = self.form.take() else { return };
         if self.orders(&export) == orders {
             export.extents = Some(found);
@@ -134,6 +139,7 @@ impl State {
                         };
                     }
                     ORIGIN => export.origin = (export.origin + 1) % (self.origins.len() + 1),
+                    EXPERT => export.expert = (export.expert + 1) % (self.experts.len() + 2),
                     set => export.chosen[set] = !export.chosen[set],
                 }
                 if export.row >= OBSERVATIONS {
@@ -141,7 +147,7 @@ impl State {
                     effects = self.ask(&export);
                 }
             }
-            code => export.row = listed(export.row, ORIGIN + 1, code),
+            code => export.row = listed(export.row, EXPERT + 1, code),
         }
         self.form = Some(Form::Export(export));
         effects
@@ -222,10 +228,11 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
     };
     for (at, ((_, name), says)) in Set::ALL.iter().zip(says).enumerate() {
         let extent = match &export.extents {
-            Some(Ok(extents)) => extents.get(at).map_or(String::new(), |extent| {
-                format!("{:>9} lines {:>9}", grouped(extent.lines as u64), megabytes(extent.bytes))
-            }),
-            _ => format!("{:>25}", "counting"),
+            Some(extents) => match extents.get(at) {
+                Some(Ok(extent)) => format!("{:>9} lines {:>9}", grouped(extent.lines as u64), megabytes(extent.bytes)),
+                _ => format!("{:>25}", "not yet"),
+            },
+            None => format!("{:>25}", "counting"),
         };
         let mark = if export.chosen[at] { "[x]" } else { "[ ]" };
         row(at, format!("{mark} {name:<15}{extent}  {says}"));
@@ -238,17 +245,26 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
     let origin = export.origin.checked_sub(1).and_then(|at| state.origins.get(at));
     let origin = origin.map_or("every suite and split".into(), |(suite, split)| format!("{suite} / {split} only"));
     row(ORIGIN, format!("    from           {}", clean(&origin)));
+    let expert = match export.expert {
+        0 => "the only expert there is".to_string(),
+        at => state.experts.get(at - 1).map_or("all experts, mixed".to_string(), |name| format!("{} only", clean(name))),
+    };
+    row(EXPERT, format!("    by             {expert}"));
+    let held = export.extents.iter().flatten().filter_map(|found| found.as_ref().ok()).map(|extent| extent.held_out);
+    if let Some(held) = held.max().filter(|held| *held > 0) {
+        lines.push(Line::styled(format!("    but for {held} held out for validation"), theme.dim()));
+    }
     let played = state.origins.iter().map(|(_, split)| split.as_str()).find(|split| *split != "train");
     if let Some(split) = played.filter(|_| export.origin == 0) {
         lines.push(Line::styled(format!("    with {}, where evaluations play", clean(split)), theme.warn()));
     }
     lines.push(Line::default());
-    if let Some(Err(why)) = &export.extents {
+    let chosen = export.extents.iter().flatten().zip(export.chosen).filter(|(_, chosen)| *chosen).map(|(found, _)| found);
+    if let Some(why) = chosen.clone().find_map(|found| found.as_ref().err()) {
         lines.push(Line::styled(format!("  {}", clean(why)), theme.bad()));
     } else {
-        let extents = export.extents.as_ref().and_then(|found| found.as_ref().ok()).into_iter().flatten();
-        let chosen = extents.zip(export.chosen).filter(|(_, chosen)| *chosen);
-        let (files, bytes) = chosen.fold((0, 0), |(files, bytes), (extent, _)| (files + 1, bytes + extent.bytes));
+        let chosen = chosen.flatten();
+        let (files, bytes) = chosen.fold((0, 0), |(files, bytes), extent| (files + 1, bytes + extent.bytes));
         let what = if files == 0 { String::new() } else { format!("{files} new files, {}, ", megabytes(bytes)) };
         lines.push(Line::from(format!("  {what}into {}/exports; nothing is overwritten.", clean(&state.root))));
     }

@@ -28,10 +28,10 @@ pub enum Msg {
     Counts(Counts, u64),
     /// Training sets.
     Sets(Sets),
-    /// Suites and splits that something was collected in.
-    Origins(Vec<(String, String)>),
-    /// What exports would come to.
-    Extents(Vec<Order>, Result<Vec<Extent>, String>),
+    /// Suites and splits that something was collected in, and who demonstrated.
+    Origins(Vec<(String, String)>, Vec<String>),
+    /// What exports would come to, each, or why one cannot be made.
+    Extents(Vec<Order>, Vec<Result<Extent, String>>),
     /// What is new in a file.
     Looked(String, Result<Intake, String>),
     /// A path, how it goes on as far as that is certain, and the ways it could go on from there.
@@ -52,7 +52,10 @@ pub struct State {
     pub root: String,
     /// What is being filled in.
     pub form: Option<Form>,
+    /// The suite whose training sets are shown.
+    pub suite: String,
     pub(super) origins: Vec<(String, String)>,
+    pub(super) experts: Vec<String>,
 }
 
 impl State {
@@ -61,7 +64,7 @@ impl State {
         match msg {
             Msg::Counts(counts, bytes) => self.counts = Some((counts, bytes)),
             Msg::Sets(sets) => self.sets = Some(sets),
-            Msg::Origins(origins) => self.origins = origins,
+            Msg::Origins(origins, experts) => (self.origins, self.experts) = (origins, experts),
             Msg::Extents(orders, found) => self.extents(&orders, found),
             Msg::Looked(path, found) => self.looked(&path, found),
             Msg::Completed(asked, path, ways) => self.completed(&asked, path, ways),
@@ -77,7 +80,7 @@ impl State {
     pub fn refresh(&self) -> Vec<Effect> {
         let row = self.trajectories.current().map(|row| row.id);
         let near = row.map_or(Near::Position(self.trajectories.at()), Near::Row);
-        vec![Effect::Desk(DeskCmd::Data), fetch(near)]
+        vec![Effect::Desk(DeskCmd::Data(self.suite.clone())), fetch(near)]
     }
 
     /// Does what a key means.
@@ -131,15 +134,17 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
         }
     }
     lines.push(Line::default());
-    lines.push(Line::styled(" What a run would train on now", theme.dim()));
+    let title = format!(" What a run would train on now, of {} / train", clean(&state.suite));
+    lines.push(Line::styled(title, theme.dim()));
     for (objective, set) in state.sets.iter().flatten() {
         let text = match set {
             Ok(set) => format!(
-                "{} trees, {} tokens ({} alternatives, {} reflections)",
+                "{} trees, {} tokens ({} alternatives, {} reflections); {} held out",
                 grouped(set.trees as u64),
                 grouped(set.tokens as u64),
                 grouped(set.branches as u64),
-                grouped(set.reflections as u64)
+                grouped(set.reflections as u64),
+                grouped(set.held_out as u64)
             ),
             Err(why) => format!("nothing yet. {why}"),
         };

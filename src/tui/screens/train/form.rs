@@ -18,8 +18,6 @@ const BATCH: usize = 8;
 
 /// Draws it over the screen.
 pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let area = centered(area, 78, 20);
-    frame.render_widget(Clear, area);
     let objective = OBJECTIVES[form.objective].0;
     let mut lines = Vec::new();
     for (i, (each, what)) in OBJECTIVES.iter().enumerate() {
@@ -46,7 +44,7 @@ pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'
         row(format!("budget: {}", form.matched.word()), "b change");
     }
     lines.push(Line::default());
-    if area.height < 20 {
+    if area.height < 24 {
         lines.retain(|line: &Line<'_>| line.width() > 0); // a small terminal needs the lines for what it costs
     }
     match &form.forecast {
@@ -55,6 +53,10 @@ pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'
         Some(Ok(forecast)) => lines.extend(cost(forecast, theme)),
     }
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    let width = 78.min(area.width);
+    let rows = text.line_count(width.saturating_sub(2)) as u16;
+    let area = centered(area, width, rows + 2);
+    frame.render_widget(Clear, area);
     let title = if form.queue {
         "Train · ⏎ queue: another run is under way · Esc leave"
     } else {

@@ -109,15 +109,16 @@ fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 
 /// What a run trains on, a line each.
 fn about_data(data: &serde_json::Value, criteria: &serde_json::Value) -> Vec<String> {
+    let pool = criteria["pool"].as_str().filter(|_| data["branches"].as_u64() > Some(0));
     let mut lines = vec![format!(
-        "data: {} demonstrations, {} alternatives ({}), {} reflections, {} unique tokens in {} trees; {} held out",
+        "data: {} demonstrations, {} alternatives{}, {} reflections, {} unique tokens in {} trees; {} held out",
         data["demonstrations"],
         data["branches"],
-        criteria["pool"].as_str().map_or_else(|| "?".to_string(), clean),
+        pool.map_or(String::new(), |pool| format!(" of the pool {}", clean(pool))),
         data["reflections"],
         data["tokens"],
         data["trees"],
-        data["held_out"]
+        data["held_out"].as_u64().map_or_else(|| "?".to_string(), |count| count.to_string())
     )];
     if let Ok(summary) = serde_json::from_value::<DataSummary>(data.clone()) {
         lines.extend(summary.notes());
