@@ -168,8 +168,13 @@ fn the_whole_loop_by_keys() {
     // 5. Train in the background while exploring; the new checkpoint answers when it is saved.
     term.press(F3, "no runs yet");
     term.press("t", "updates of 8 trajectories");
-    term.keys("3----\r");
-    term.shows("reflection");
+    // What a person kept is another expert's, and never mixed in unasked.
+    term.keys("3----");
+    term.until("why it cannot start", |text| text.contains(" 10 updates of") && text.contains("cannot start"));
+    term.press("\r", "fair 20, human 1");
+    term.press("e", "demonstrations by fair");
+    term.press("", "reflection: 10 updates");
+    term.keys("\r");
     term.press(F1, "TASK");
     term.press("]", "step 0/50");
     term.press("\r", "step 1/50");

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use super::Common;
 use super::train::ChoiceArgs;
 use crate::control::Control;
+use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
 use crate::formats::import::import;
 use crate::formats::{self, Extent, Observations, Order, Set};
-use crate::selection::ALL;
+use crate::selection::{ALL, Item};
 use crate::store::{Filter, Listing, Near, Place};
+use crate::train::recorded;
 
 /// Arguments of `foretaste data`.
 #[derive(Debug, Args)]
@@ -70,6 +72,11 @@ enum DataCommand {
         /// Say what of it is new, and take in nothing
         #[arg(long)]
         check: bool,
+    },
+    /// What a run trains on and what it holds out, a trajectory a line
+    Record {
+        /// The run's number
+        run: i64,
     },
     /// Every act of curation, the newest first
     Audit {
@@ -141,6 +148,13 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
                 "thoughts": thoughts,
             })])
         }
+        DataCommand::Record { run } => {
+            store.run(run)?;
+            let recorded = recorded(&store, run)?.ok_or_else(|| {
+                Error::new(format!("what run {run} trains on is not recorded: it has not begun, or is older than this"))
+            })?;
+            rows(recorded.items.iter().map(record).collect())
+        }
         DataCommand::Audit { limit } => rows(store.audit(limit)?.iter().map(value).collect()),
         DataCommand::Statistics => {
             let mut figures = value(&store.statistics()?);
@@ -191,6 +205,14 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             rows(vec![row])
         }
     }
+}
+
+/// A line of a run's record.
+fn record(item: &Item) -> Value {
+    json!({
+        "trajectory": item.trajectory, "instance": hex(item.instance), "held_out": item.held_out,
+        "demonstration": item.demonstration, "branches": item.branches, "reflections": item.reflections,
+    })
 }
 
 fn value(row: &impl serde::Serialize) -> Value {

@@ -146,8 +146,9 @@ impl Popup {
                 let lines = vec![
                     Line::from(format!(" {games} games of {split}:")),
                     Line::from("  expert trajectories,"),
-                    Line::from("  4 executed alternatives at every state (uniform),"),
-                    Line::from("  a reflection for every state (template), to be reviewed."),
+                    Line::from("  at every state 4 executed alternatives drawn uniformly,"),
+                    Line::from("  and 3 more that the policy proposes,"),
+                    Line::from("  and from those a reflection (template), to be reviewed."),
                     Line::default(),
                     choice(theme.glyph("⏎", "Enter"), "start", theme),
                     choice("+ -", "more or fewer games", theme),

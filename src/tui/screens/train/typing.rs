@@ -113,6 +113,7 @@ impl State {
         let before = form.clone();
         match key.code {
             KeyCode::Esc | KeyCode::Char('q') => return Some(Vec::new()),
+            KeyCode::Enter if matches!(form.forecast, Some(Err(_))) => {} // it says why it cannot start
             KeyCode::Enter => {
                 let (plan, start) = (self.plan(&form), STARTS[form.start].0);
                 return Some(vec![if form.queue {
