@@ -380,3 +380,25 @@ fn a_text_that_comes_late_waits_where_it_was_asked_for() {
     app.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
     assert!(!drawn(&app, 120, 40).contains("the lines"));
 }
+
+#[test]
+fn a_policy_that_thinks_first_shows_its_thought_above_what_follows_from_it() {
+    let mut app = app(Caps::FULL);
+    let session = Session::open(&Household, "train", "train/3", Some("walkthrough")).unwrap();
+    show(&mut app, &session);
+    let effects = app.update(Msg::Key(KeyEvent::from(KeyCode::Char('i'))));
+    let [Effect::Look(look)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(look.think);
+    assert!(drawn(&app, 120, 40).contains("thinking…"), "the old distribution is gone until the new one is there");
+    app.update(Msg::Explore(explore::Msg::Thought(look.ticket, "My goal is to find a mug.".into())));
+    app.update(Msg::Explore(explore::Msg::Scores(look.ticket, vec![1.0 / look.actions.len() as f64; look.actions.len()])));
+    for (width, height) in [(120, 40), (80, 24)] {
+        let shown = drawn(&app, width, height);
+        let at =
+            |text: &str| shown.lines().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {shown}"));
+        assert!(at("My goal is to find a mug.") < at("admissible ("), "{shown}");
+        assert!(shown.contains("thinks first"), "{shown}");
+    }
+    app.update(Msg::Key(KeyEvent::from(KeyCode::Char('i'))));
+    assert!(!drawn(&app, 120, 40).contains("My goal is to find a mug."));
+}

@@ -12,7 +12,8 @@
 //!    to know the world: its number of steps left is shown as the distance to the goal, and an action that it counts as
 //!    the start of a shortest way is never argued against. An expert that looks under the hood gets its own world back
 //!    with [`Environment::as_any`].
-//! 4. Add a line to [`open_suite`].
+//! 4. Add a line to [`open_suite`]; where tasks come in near copies, say in [`instance`] what makes them one (held-out games
+//!    are drawn by it); where an action has the same answer everywhere, list it in [`constant_actions`].
 //!
 //! Alternatives, evaluation, collection and screens work on the traits and need no change. The tests in
 //! `tests/properties.rs` say what must hold of every world; run them on yours.

@@ -170,6 +170,40 @@ mod tests {
     }
 
     #[test]
+    fn alternatives_of_an_older_store_stand_in_the_pools_of_who_proposed_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = Connection::open(dir.path().join("foretaste.sqlite")).unwrap();
+        SCHEMA[..3].iter().for_each(|step| old.execute_batch(step).unwrap());
+        old.execute_batch(
+            "PRAGMA user_version = 3;
+             INSERT INTO trajectories VALUES (1, 's', 'p', 't', 'k', 'g', 'demonstration', 'a', 1, 'o', '[]', 1, 2, 0, 0);
+             INSERT INTO branches VALUES
+             (1, 1, 0, 'w', 'uniform', 'o', 'changed', 0, 0, 0), (2, 1, 0, 'x', 'policy', 'o', 'changed', 0, 0, 0),
+             (3, 1, 0, 'y', 'uniform', 'o', 'changed', 0, 0, 0), (4, 1, 1, 'x', 'human', 'o', 'changed', 0, 0, 0),
+             (5, 1, 1, 'w', 'uniform', 'o', 'changed', 0, 0, 0);
+             INSERT INTO evaluations (checkpoint, suite, split, seed, n, successes, mean_steps, created_ms)
+             VALUES ('embedded', 's', 'p', 1, 20, 5, 40.0, 0);",
+        )
+        .unwrap();
+        drop(old);
+        let store = Store::open(dir.path()).unwrap();
+        let place = |drawn: &Drawn| (drawn.branch.id, drawn.place.pool.clone(), drawn.place.rank);
+        let all: Vec<_> = store.drawn(1, None).unwrap().iter().map(place).collect();
+        let pool = |id, pool: &str, rank| (id, pool.to_string(), rank);
+        let want = [
+            pool(2, "policy", 0),
+            pool(1, "uniform", 0),
+            pool(3, "uniform", 1),
+            pool(4, "explore", 0),
+            pool(5, "uniform", 0),
+        ];
+        assert_eq!(all, want);
+        assert_eq!(store.trajectory(1).unwrap().world, None);
+        let eval = &store.evaluations().unwrap()[0];
+        assert_eq!((eval.n, eval.temperature, eval.think, eval.games_seed), (20, None, None, None));
+    }
+
+    #[test]
     fn programs_that_start_together_in_an_empty_directory_all_find_a_store() {
         for _ in 0..20 {
             let dir = tempfile::tempdir().unwrap();

@@ -69,7 +69,7 @@ pub fn app(caps: Caps) -> App {
         Listing::default(),
         store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
     )));
-    app.update(Msg::Replay(replay::Msg::Opened(Box::new(trajectory), branches, foreseen)));
+    app.update(Msg::Replay(replay::Msg::Opened(Box::new(trajectory), branches, foreseen, vec![])));
     app.update(Msg::Data(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
     app.data.root = "DATA".into();
     app.update(Msg::Data(data::Msg::Origins(store.origins().unwrap(), vec!["walkthrough".into()])));

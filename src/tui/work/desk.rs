@@ -104,6 +104,7 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
                 Box::new(store.trajectory(id)?),
                 store.branches(id)?,
                 store.predictions(id)?,
+                store.thoughts(id)?,
             )));
         }
         DeskCmd::Data(suite) => {

@@ -7,7 +7,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::experience::{Branch, Effect as Did, Purpose, Trajectory, word_f1};
-use crate::store::{Listing, Near, Page, Prediction, TrajectorySummary};
+use crate::store::{Listing, Near, Page, Prediction, Thought, TrajectorySummary};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
 use crate::tui::window::Window;
@@ -18,8 +18,8 @@ use crate::tui::words::{pasted, raw};
 pub enum Msg {
     /// A part of a list of trajectories.
     List(Listing, Page<TrajectorySummary>),
-    /// One trajectory with its alternatives, and what was expected of its actions.
-    Opened(Box<Trajectory>, Vec<Branch>, Vec<Prediction>),
+    /// One trajectory with its alternatives, what was expected of its actions, and what was thought before them.
+    Opened(Box<Trajectory>, Vec<Branch>, Vec<Prediction>, Vec<Thought>),
 }
 
 /// The screen's state.
@@ -33,6 +33,8 @@ pub struct State {
     pub open: Option<(Box<Trajectory>, Vec<Branch>)>,
     /// What was expected of its actions, where a model was asked.
     pub foreseen: Vec<Prediction>,
+    /// What was thought before its actions.
+    pub thoughts: Vec<Thought>,
     /// The state in front: 0 is the start.
     pub t: usize,
     /// Whether it plays.
@@ -180,13 +182,14 @@ impl State {
                 return effects;
             }
             Msg::List(..) => {}
-            Msg::Opened(trajectory, branches, foreseen) => {
+            Msg::Opened(trajectory, branches, foreseen, thoughts) => {
                 // Another trajectory starts at its first step; the same one stays where it is.
                 if self.here().is_none_or(|(id, _)| id != trajectory.id) {
                     self.t = 0;
                 }
                 let wanted = self.wanted.take().filter(|(id, _)| *id == trajectory.id);
                 (self.open, self.foreseen) = (Some((trajectory, branches)), foreseen);
+                self.thoughts = thoughts;
                 self.go(wanted.map_or(self.t, |(_, t)| t));
             }
         }

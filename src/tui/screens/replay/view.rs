@@ -129,6 +129,10 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         let about =
             format!("{} / {} · {} · by {}", trajectory.suite, trajectory.split, trajectory.kind, clean(&trajectory.actor));
         lines.push(Line::styled(about, theme.dim()));
+        let thought = state.t.checked_sub(1).and_then(|t| state.thoughts.iter().find(|thought| thought.t == t));
+        if let Some(thought) = thought {
+            lines.push(Line::styled(format!("thought: {}", clean(&thought.text)), theme.dim()));
+        }
         if let Some(step) = state.t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) {
             lines.push(Line::from(vec![
                 Span::styled("> ", theme.key()),

@@ -8,7 +8,7 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use super::typing::pattern;
 use super::{State, form, status};
 use crate::experience::wilson;
-use crate::store::RunStatus;
+use crate::store::{EvalRow, RunStatus};
 use crate::train::Stage;
 use crate::train::data::DataSummary;
 use crate::tui::chart::{self, Curve};
@@ -66,25 +66,26 @@ fn draw_runs(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 
 fn draw_evaluations(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let mut lines: Vec<Line<'_>> = Vec::new();
-    for eval in state.evaluations.iter().take(6) {
+    // Two lines each: the figure with what played, and how it was played.
+    let width = area.width.saturating_sub(2) as usize;
+    for eval in state.evaluations.iter().take(3) {
         let (low, high) = wilson(eval.successes, eval.n);
-        let think = if eval.think == Some(true) { " thinking" } else { "" };
-        let text = format!(
-            "{}/{} [{:.0}–{:.0} %] {}{think} {} T {}",
-            eval.successes,
-            eval.n,
-            100.0 * low,
-            100.0 * high,
-            eval.checkpoint,
-            eval.split,
-            eval.temperature.map_or("?".into(), |t| t.to_string())
-        );
-        lines.push(Line::from(fit(&text, area.width.saturating_sub(2) as usize)));
+        let figure = format!("{}/{} [{:.0}–{:.0} %]", eval.successes, eval.n, 100.0 * low, 100.0 * high);
+        lines.push(Line::from(fit(&format!("{figure} {}", clean(&eval.checkpoint)), width)));
+        lines.push(Line::styled(fit(&format!("  {}", played(eval)), width), theme.dim()));
     }
     if lines.is_empty() {
         lines.push(Line::styled("not evaluated yet: v", theme.dim()));
     }
     frame.render_widget(Paragraph::new(lines).block(theme.panel("Success, 95 % interval")), area);
+}
+
+/// How an evaluation was played, as far as that was written down.
+fn played(eval: &EvalRow) -> String {
+    let think = if eval.think == Some(true) { ", thinking" } else { "" };
+    let free = if eval.restriction.as_deref() == Some("free") { ", free text" } else { "" };
+    let temperature = eval.temperature.map_or("?".to_string(), |temperature| temperature.to_string());
+    format!("{} T {temperature} seed {}{think}{free}", clean(&eval.split), eval.seed)
 }
 
 /// A curve of every run that is shown.
