@@ -102,9 +102,10 @@ fn realised_figures_are_recorded_and_stages_are_what_the_budget_says() {
     let rows: Vec<&Value> = matched.iter().filter(|row| row["loss"].is_number()).collect();
     let last = rows.last().unwrap();
     let number = |row: &Value, name: &str| row[name].as_f64().unwrap();
+    let count = |row: &Value, name: &str| number(row, name) as u64;
     let targets = &matched[0]["data"]["targets"];
-    assert_eq!(number(last, "targets_observation"), targets[1].as_f64().unwrap(), "every next state once");
-    assert_eq!(number(last, "targets_action"), 2.0 * targets[0].as_f64().unwrap(), "every action twice");
+    assert_eq!(count(last, "targets_observation"), targets[1].as_u64().unwrap(), "every next state once");
+    assert_eq!(count(last, "targets_action"), 2 * targets[0].as_u64().unwrap(), "every action twice");
     assert!((number(last, "epochs") - 2.0).abs() < 1e-9 && (number(rows[2], "epochs") - 1.0).abs() < 1e-9);
     assert!((number(last, "tokens") - number(last, "tokens_unique")).abs() < 1e-9, "nothing was cut");
     // The second stage warms up anew, to the same rate.
@@ -246,7 +247,9 @@ fn trained_on(dir: &Path, held: &[&str]) -> BTreeMap<&'static str, Vec<(String, 
             found.entry(kind).or_default().push(pair);
         }
     }
-    found.values_mut().for_each(|pairs| pairs.sort());
+    for pairs in found.values_mut() {
+        pairs.sort();
+    }
     found
 }
 
