@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::model::weights::Trainable;
 use crate::selection::{ALL, Criteria, HELD_OUT};
 use crate::train::data::DataSummary;
-use crate::train::examples::TARGETS;
 use crate::train::trainer::{self, Event};
 use crate::train::{Budget, Moments, Objective, Plan, Stage, checkpoint};
 
@@ -138,9 +137,7 @@ pub fn describe(data: &DataSummary, stages: &[Stage], batch: usize) -> Vec<Strin
         "{} demonstrations, {} alternatives, {} reflections; {} trees of {} unique tokens; {} held out",
         data.demonstrations, data.branches, data.reflections, data.trees, data.tokens, data.held_out
     )];
-    let targets = TARGETS.iter().zip(data.targets).filter(|(_, count)| *count > 0);
-    let targets: Vec<String> = targets.map(|((_, name), count)| format!("{name} {count}")).collect();
-    lines.push(format!("target tokens: {}", targets.join(", ")));
+    lines.push(data.targets_in_words());
     lines.extend(stages.iter().map(|stage| {
         format!("{}: {} updates, {:.2} epochs over {} trees", stage.name, stage.updates, stage.epochs(batch), stage.trees)
     }));

@@ -129,8 +129,8 @@ mod tests {
         assert_eq!(packing.tokens, 10 + 30 + 140 + 60 + 5);
         assert!(packing.largest <= 100 && packing.passes() <= 4, "{packing:?}");
         assert_eq!(packing.computed, packing.tokens + 20, "one trunk is repeated");
-        let weight: f32 = packing.forests.iter().map(|forest| forest.tree.weight()).sum();
-        assert!((weight - trees.iter().map(TokenTree::weight).sum::<f32>()).abs() < 1e-3, "every target stands once");
+        let weight: f64 = packing.forests.iter().map(|forest| forest.tree.weight()).sum();
+        assert!((weight - trees.iter().map(TokenTree::weight).sum::<f64>()).abs() < 1e-3, "every target stands once");
         assert_eq!(Packing::new(&refs, 10_000).passes(), 1);
         assert!(Packing::new(&[&bush(500, 0, 0)], 100).largest == 500, "a chain cannot be cut");
         assert_eq!(Packing::new(&[], 100).passes(), 0);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::examples::{Example, example};
+use super::examples::{Example, TARGETS, example};
 use super::plan::{Found, Stage};
 use super::{Mixture, Objective, Plan};
 use crate::agent::prompt::Framing;
@@ -153,6 +153,13 @@ impl Data {
 }
 
 impl DataSummary {
+    /// Its targets by kind, in words.
+    pub fn targets_in_words(&self) -> String {
+        let there = TARGETS.iter().zip(self.targets).filter(|(_, count)| *count > 0);
+        let each: Vec<String> = there.map(|((_, name), count)| format!("{name} {count}")).collect();
+        format!("target tokens: {}", each.join(", "))
+    }
+
     /// What a person should know beside the counts: what is there and not trained on, a line each.
     pub fn notes(&self) -> Vec<String> {
         let left = &self.left_out;
@@ -225,4 +232,4 @@ impl Epochs<'_> {
 
 #[cfg(test)]
 #[path = "data_tests.rs"]
-mod tests;
+pub(super) mod tests;

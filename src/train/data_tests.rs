@@ -12,7 +12,7 @@ use crate::selection::ALL;
 use crate::store::{Decision, Filter, Place};
 
 /// A store with demonstrations of so many games, `k` alternatives a state, and every reflection approved.
-fn store(games: usize, k: usize) -> (tempfile::TempDir, Store) {
+pub(in crate::train) fn store(games: usize, k: usize) -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     let scope = Scope { split: "train".into(), games, seed: 1 };
@@ -30,7 +30,7 @@ fn tokenizer() -> Tokenizer {
     super::super::examples::tests::tokenizer()
 }
 
-fn plan(objective: Objective, seed: u64) -> Plan {
+pub(in crate::train) fn plan(objective: Objective, seed: u64) -> Plan {
     Plan { batch: 4, ..Plan::new(objective, 20, seed) }
 }
 

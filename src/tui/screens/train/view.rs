@@ -122,6 +122,9 @@ fn about_data(data: &serde_json::Value, criteria: &serde_json::Value) -> Vec<Str
         data["held_out"].as_u64().map_or_else(|| "?".to_string(), |count| count.to_string())
     )];
     if let Ok(summary) = serde_json::from_value::<DataSummary>(data.clone()) {
+        if summary.targets.iter().any(|count| *count > 0) {
+            lines.push(summary.targets_in_words());
+        }
         lines.extend(summary.notes());
     }
     lines
