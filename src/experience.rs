@@ -217,6 +217,11 @@ pub struct Membership {
 /// rationale (as STaR's), not a reflection. Such rationales made imitation worse (paper, table 4).
 pub const RATIONALE: &str = "rationale-only by ";
 
+/// Whether a text by this author is a rationale. Older programs called a model that saw no outcome "model NAME".
+pub fn is_rationale(author: &str) -> bool {
+    author.starts_with(RATIONALE) || author.starts_with("model ")
+}
+
 /// Where a reflection stands in review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

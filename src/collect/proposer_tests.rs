@@ -278,3 +278,22 @@ fn an_alternative_that_leaves_the_goal_no_farther_than_the_expert_does_is_no_wor
     }
     assert!(seen.iter().all(|count| *count > 10), "{seen:?}");
 }
+
+#[test]
+fn games_of_a_job_are_chosen_by_its_seed_among_those_that_have_demonstrations() {
+    let (_dir, mut store) = store(12);
+    let covered = |store: &mut Store, games: usize, seed: u64| -> Vec<i64> {
+        let mut ids = Vec::new();
+        let report = &mut |row: serde_json::Value, _: Progress| ids.push(row["trajectory"].as_i64().unwrap());
+        let scope = Scope { split: "train".into(), games, seed };
+        collect::branches(store, &Household, &scope, Draw::uniform(1), &Control::default(), report).unwrap();
+        ids
+    };
+    let all = covered(&mut store, 100, 1);
+    assert_eq!(all, (1..=12).collect::<Vec<_>>(), "the order in which the same seed collected them");
+    let (few, others) = (covered(&mut store, 4, 7), covered(&mut store, 4, 8));
+    assert_eq!((few.len(), others.len()), (4, 4));
+    assert_ne!(few, others);
+    assert_eq!(few, covered(&mut store, 4, 7));
+    assert_eq!(covered(&mut store, 2, 7), few[..2], "fewer are the first of more");
+}

@@ -286,10 +286,15 @@ fn collect_all(
 ) -> Result<String> {
     let mut store = Store::open(root)?;
     let before = store.counts()?;
-    let mut drawn = [0, 0];
+    // Of the uniform pool; of the policy's, as it proposed them and filled in from the list.
+    let mut drawn = [0, 0, 0];
     let mut report = |row: serde_json::Value, progress: Progress| {
-        for (sum, source) in drawn.iter_mut().zip([UNIFORM, POLICY]) {
-            *sum += row["from"][source].as_u64().unwrap_or_default();
+        let from = |source: &str| row["from"][source].as_u64().unwrap_or_default();
+        if row["pool"] == UNIFORM {
+            drawn[0] += from(UNIFORM);
+        } else {
+            drawn[1] += from(POLICY);
+            drawn[2] += from(UNIFORM);
         }
         tell(JobMsg::Progress(progress));
     };
@@ -307,10 +312,13 @@ fn collect_all(
     collect::reflections(&mut store, suite, &all, &contrast, &mut Template, control, &mut report)?;
     let after = store.counts()?;
     Ok(format!(
-        "collected {} demonstrations, {} uniform alternatives and {} of the policy's, {} reflections to review",
+        "collected {} demonstrations, {} uniform alternatives, {} for the policy's pool ({} it proposed, {} filled in from \
+         the list), {} reflections to review",
         after.demonstrations - before.demonstrations,
         drawn[0],
+        drawn[1] + drawn[2],
         drawn[1],
+        drawn[2],
         after.pending.saturating_sub(before.pending)
     ))
 }

@@ -64,7 +64,7 @@ fn tag(view: &View, outcome: &Outcome) -> String {
             let how = if better(view, outcome) { "better than the expert's" } else { "equally good" };
             format!("{how}: {}", from_there(outcome))
         }
-        (Effect::NoWorse, _) => format!("no worse than the expert's: {}", from_there(outcome)),
+        (Effect::NoWorse, _) => format!("no worse: {}", from_there(outcome)),
         (Effect::Changed, _) => from_there(outcome),
     }
 }
