@@ -20,7 +20,7 @@ pub struct Agreement {
     pub think: bool,
     /// Demonstrations of it.
     pub demonstrations: usize,
-    /// Those of them that the policy's own run, or one that it goes back to, trained on.
+    /// Those of them that the policy was trained on, or on their games, as far as is known here.
     pub trained_on: usize,
     /// Their states, as far as the expert's action is among the listed ones.
     pub states: usize,

@@ -83,6 +83,9 @@ pub struct LeftOut {
     pub rationales: usize,
     /// Approved reflections of a state that has a newer one.
     pub superseded: usize,
+    /// Explorations with approved reflections on another expert's actions.
+    #[serde(default)]
+    pub others: usize,
 }
 
 /// What is trained on.
@@ -96,7 +99,7 @@ pub struct Selection {
 
 /// The instance of a task, as a hash of what near copies share: the name that the suite gives it, or the kind of task
 /// and what there is in the room, whatever the order or the wording of the goal.
-fn instance_of(candidate: &Candidate) -> u64 {
+pub fn instance_of(candidate: &Candidate) -> u64 {
     let Candidate { suite, task_id, kind, task, observation, .. } = candidate;
     if let Some(name) = instance(suite, task_id) {
         return digest::of([suite.as_str(), name]);
@@ -147,7 +150,13 @@ impl Selection {
             selection.take(store, demo, criteria, carry, true)?;
         }
         if carry.reflections {
+            // Whose actions they conclude on: never another expert's than those that are imitated, unless asked to.
+            let imitated = expert.or(demos.first().map(|demo| demo.actor.as_str()));
             for exploration in store.reflected_explorations(suite, split)? {
+                if imitated.is_some_and(|name| name != ALL && exploration.actor != name) {
+                    selection.left_out.others += 1;
+                    continue;
+                }
                 selection.take(store, &exploration, criteria, Carry { branches: false, ..carry }, false)?;
             }
         }

@@ -9,6 +9,7 @@ use crate::agent::local::LocalAgent;
 use crate::agent::template::Template;
 use crate::collect::{self, Contrast, Draw, Proposer, Scope};
 use crate::error::{Error, Result};
+use crate::experience::{POLICY, UNIFORM};
 use crate::model::team::Priority;
 use crate::train::checkpoint;
 
@@ -141,8 +142,21 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
                 None => Proposer::Uniform,
                 Some(policy) => Proposer::Policy { policy, think, keep_invalid },
             };
+            let name = pool.clone().unwrap_or_else(|| proposer.pool().to_string());
             let draw = Draw { pool, k, proposer, expert };
-            collect::branches(&mut store, suite.as_ref(), &range.scope(), draw, &control, &mut report)
+            let [mut proposed, mut drawn] = [0, 0];
+            let mut counted = |row: serde_json::Value, progress: crate::control::Progress| {
+                proposed += row["from"][POLICY].as_u64().unwrap_or_default();
+                drawn += row["from"][UNIFORM].as_u64().unwrap_or_default();
+                report(row, progress);
+            };
+            let done = collect::branches(&mut store, suite.as_ref(), &range.scope(), draw, &control, &mut counted);
+            let new = proposed + drawn;
+            let total = serde_json::json!({"pool": name, "new": new, "from": {POLICY: proposed, UNIFORM: drawn}});
+            out.line(&total, || {
+                format!("pool {name}: {new} new, {proposed} proposed by the policy, {drawn} drawn from the list")
+            });
+            done
         }
         What::Reflections { range, generator, pool, k, checkpoint, expert } => {
             let suite = range.suite.open()?;

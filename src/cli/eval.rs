@@ -159,7 +159,7 @@ fn in_words(found: &Agreement) -> String {
     }
     if found.trained_on > 0 {
         let (trained, all) = (found.trained_on, found.demonstrations);
-        text.push_str(&format!("; it was trained on {trained} of these {all} demonstrations"));
+        text.push_str(&format!("; it was trained on the games of {trained} of these {all} demonstrations"));
     }
     text
 }

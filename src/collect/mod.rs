@@ -361,11 +361,14 @@ pub fn reflections(
         return Ok(());
     }
     let proposer = if pool == POLICY { " --proposer policy -k 3" } else { "" };
+    let mut there: Vec<&str> = pools.iter().map(|count| count.pool.as_str()).collect();
+    there.dedup();
+    let there = if there.is_empty() { "no pools yet".to_string() } else { format!("pools here: {}", there.join(", ")) };
     Err(Error::new(format!(
         "no state has worse executed alternatives in the pool `{pool}`, so there is nothing to reflect on"
     ))
     .hint(format!(
-        "run: foretaste collect branches --suite {} --split {} --games N{proposer}",
+        "run: foretaste collect branches --suite {} --split {} --games N{proposer} ({there})",
         suite.name(),
         scope.split
     )))

@@ -113,9 +113,21 @@ fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
 }
 
 impl Store {
-    /// Opens a run.
-    pub fn begin_run(&self, objective: &str, config: &str, seed: u64, start: &str, steps: u64) -> Result<i64> {
-        self.insert_run(RunStatus::Running, objective, config, seed, start, steps)
+    /// Opens a run; `record` is what it trains on (JSON), written down with it or not at all.
+    pub fn begin_run(
+        &self,
+        objective: &str,
+        config: &str,
+        seed: u64,
+        start: &str,
+        steps: u64,
+        record: &str,
+    ) -> Result<i64> {
+        let tx = self.db.unchecked_transaction()?;
+        let run = self.insert_run(RunStatus::Running, objective, config, seed, start, steps)?;
+        tx.execute("INSERT INTO run_data VALUES (?1, ?2)", params![run, record])?;
+        tx.commit()?;
+        Ok(run)
     }
 
     fn insert_run(
@@ -142,9 +154,12 @@ impl Store {
     }
 
     /// Its turn has come: what it trains on and starts from is known now.
-    pub fn begin_queued(&self, run: i64, config: &str, start: &str, steps: u64) -> Result<()> {
+    pub fn begin_queued(&self, run: i64, config: &str, start: &str, steps: u64, record: &str) -> Result<()> {
+        let tx = self.db.unchecked_transaction()?;
         let values = params![run, config, start, steps as i64];
-        self.db.execute("UPDATE runs SET config = ?2, start = ?3, steps = ?4 WHERE id = ?1", values)?;
+        tx.execute("UPDATE runs SET config = ?2, start = ?3, steps = ?4 WHERE id = ?1", values)?;
+        tx.execute("INSERT OR REPLACE INTO run_data VALUES (?1, ?2)", params![run, record])?;
+        tx.commit()?;
         Ok(())
     }
 
@@ -213,12 +228,6 @@ impl Store {
     pub fn run(&self, id: i64) -> Result<RunRow> {
         let found = self.db.query_row(&format!("{RUN} WHERE id = ?1"), [id], run_row).optional()?;
         found.ok_or_else(|| Error::new(format!("there is no run {id}")).hint("list them with: foretaste data list runs"))
-    }
-
-    /// Writes down what a run trains on (JSON), in place of what stood there.
-    pub fn set_run_data(&self, run: i64, record: &str) -> Result<()> {
-        self.db.execute("INSERT OR REPLACE INTO run_data VALUES (?1, ?2)", params![run, record])?;
-        Ok(())
     }
 
     /// What a run trains on; none of a run that has not begun, or was begun before this was recorded.

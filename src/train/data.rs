@@ -169,6 +169,7 @@ impl DataSummary {
             (left.constant, "alternatives left out: their answer is the same everywhere"),
             (left.rationales, "approved rationales left out: written without sight of any outcome"),
             (left.superseded, "approved reflections left out: their state has a newer one"),
+            (left.others, "explorations left out: their reflections conclude on another expert's actions"),
             (self.too_long, "target tokens left out: longer than the model's context"),
             (self.unreadable, "trajectories left out: the first observation is longer than the model reads"),
         ];

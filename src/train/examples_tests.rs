@@ -185,10 +185,13 @@ fn what_no_path_reaches_is_counted_and_what_cannot_be_read_is_no_tree() {
     let tokenizer = tokenizer();
     let framing = Framing::new(&tokenizer).unwrap();
     let mut chosen = Chosen { trajectory: trajectory(4), branches: vec![], reflections: vec![] };
-    chosen.trajectory.steps[1].observation = "nothing ".repeat(400);
-    let long = framing.observation(&chosen.trajectory.steps[1].observation).unwrap().len();
+    let length = |text: &str| framing.observation(text).unwrap().len();
+    // A little more than the context leaves room for.
+    let words = (1..).find(|words| length(&"nothing ".repeat(*words)) > 380).unwrap();
+    chosen.trajectory.steps[1].observation = "nothing ".repeat(words);
+    let long = length(&chosen.trajectory.steps[1].observation);
     let tree = example(&framing, &chosen, true, 400).unwrap().unwrap();
-    assert!(long > 400, "{long}");
+    assert!(long < 400, "{long}");
     assert_eq!((targets(&tree, Kind::Action).len(), tree.too_long), (4, long));
     chosen.trajectory.observation = "nothing ".repeat(400);
     assert!(example(&framing, &chosen, true, 400).unwrap().is_none());

@@ -248,6 +248,8 @@ mod tests {
         let plan = Plan::new(Objective::Imitation, 200, 1);
         let rates: Vec<f64> = (0..200).map(|step| plan.rate_at(step, 200)).collect();
         assert!(rates.iter().all(|r| (0.0..=plan.rate * 1.000_001).contains(r)));
+        let peak = rates.iter().position(|rate| (rate - plan.rate).abs() < 1e-12);
+        assert_eq!(peak, Some(9), "a twentieth of 200 updates later");
         assert!(rates[0] < rates[9] && rates[199] < 0.11 * plan.rate);
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Objective;
 use crate::error::Result;
-use crate::selection::{HELD_OUT, Selection, is_held_out};
+use crate::selection::{HELD_OUT, Selection, instance_of, is_held_out};
 use crate::store::Store;
 
 /// The run that a model is a checkpoint of.
@@ -37,7 +37,8 @@ pub fn recorded(store: &Store, run: i64) -> Result<Option<Selection>> {
     Ok(Some(read.map_err(|e| crate::error::Error::new(format!("what run {run} trains on cannot be read: {e}")))?))
 }
 
-/// The trajectories that a model was trained on, by its own run or those that it goes back to, as far as recorded here.
+/// The trajectories that a model was trained on, by its own run or those that it goes back to, as far as is known here: as
+/// recorded, and demonstrations of the games that the embedded model is made on.
 pub fn trained_on(store: &Store, source: &str) -> Result<HashSet<i64>> {
     let (mut known, mut source) = (HashSet::new(), source.to_string());
     while let Some(origin) = origin(store, &source)? {
@@ -47,6 +48,11 @@ pub fn trained_on(store: &Store, source: &str) -> Result<HashSet<i64>> {
             break;
         }
         source = origin.start;
+    }
+    if ["embedded", "novice"].contains(&source.as_str()) {
+        // Trained on the household's training games, but for the usual share of instances.
+        let games = store.candidates(Some("household"), Some("train"))?;
+        known.extend(games.iter().filter(|game| !is_held_out(instance_of(game), HELD_OUT)).map(|game| game.id));
     }
     Ok(known)
 }
@@ -84,7 +90,15 @@ pub fn warnings(store: &Store, source: &str, selection: &Selection) -> Result<Ve
     Ok(match source.as_str() {
         // Made by this program with the usual share held out, which is part of every larger one.
         "embedded" | "novice" => {
-            let seen = held.iter().filter(|instance| !is_held_out(**instance, HELD_OUT)).count();
+            let mut known = HashSet::new();
+            for item in selection.items.iter().filter(|item| item.held_out) {
+                let of = store.trajectory_even_deleted(item.trajectory)?;
+                let (suite, split) = of.map(|tr| (tr.suite, tr.split)).unwrap_or_default();
+                if suite == "household" && split == "train" && !is_held_out(item.instance, HELD_OUT) {
+                    known.insert(item.instance);
+                }
+            }
+            let seen = known.len();
             if seen > 0 { vec![said(&source, seen)] } else { Vec::new() }
         }
         other => vec![format!("what {other} was trained on is not known here: valid_* may be on games it knows")],

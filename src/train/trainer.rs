@@ -119,10 +119,9 @@ fn begin<'a>(store: &Store, queued: Option<i64>, plan: &'a Plan, mut weights: Tr
     let record = serde_json::to_string(&data.selection).map_err(|e| Error::new(format!("what is trained on: {e}")))?;
     let steps = stages.iter().map(|stage| stage.updates).sum();
     let id = match queued {
-        Some(run) => store.begin_queued(run, &config.to_string(), start, steps).map(|()| run)?,
-        None => store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, steps)?,
+        Some(run) => store.begin_queued(run, &config.to_string(), start, steps, &record).map(|()| run)?,
+        None => store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, steps, &record)?,
     };
-    store.set_run_data(id, &record)?;
     let optimiser = AdamW::new(&weights.net().shapes());
     Ok(Run { id, plan, weights, optimiser, begun, warnings, step: 0 })
 }

@@ -51,7 +51,7 @@ pub fn app(caps: Caps) -> App {
         "data": DataSummary { demonstrations: 2, tokens: 512, trees: 2, held_out: 1, ..DataSummary::default() },
         "stages": [{"name": "imitation", "updates": 200, "mixture": Mixture::IMITATION, "trees": 2}],
     });
-    let run = store.begin_run("imitation", &config.to_string(), 1, "embedded", 200).unwrap();
+    let run = store.begin_run("imitation", &config.to_string(), 1, "embedded", 200, "{}").unwrap();
     store.set_run(run, RunStatus::Stopped, 120, None).unwrap();
     let points =
         (1..=120).map(|i| MetricPoint { step: i, value: Some(2.0 / i as f64 + 0.1), wall_ms: 0, tokens: None }).collect();

@@ -43,6 +43,7 @@ pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'
         row(format!("alternatives: {}", pool(state, form)), "p pool · n how many");
         row(format!("budget: {}", form.matched.word()), "b change");
     }
+    row(format!("held out for validation: {:.0} % of the instances", 100.0 * form.held_out), "v change");
     lines.push(Line::default());
     if area.height < 24 {
         lines.retain(|line: &Line<'_>| line.width() > 0); // a small terminal needs the lines for what it costs

@@ -6,7 +6,7 @@ use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
 use crate::experience::UNIFORM;
-use crate::selection::{ALL, Criteria};
+use crate::selection::{ALL, Criteria, HELD_OUT};
 use crate::train::Forecast;
 use crate::train::{Budget, Objective, Plan};
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, RunCmd};
@@ -38,6 +38,8 @@ pub struct Form {
     pub k: Option<usize>,
     /// How many updates world modelling and imitation get.
     pub matched: Budget,
+    /// The share of instances that is kept out of training.
+    pub held_out: f64,
     /// Whether it waits until another run ends.
     pub queue: bool,
     /// What it would take, once that is worked out.
@@ -55,6 +57,7 @@ impl Default for Form {
             pool,
             k,
             matched: Budget::default(),
+            held_out: HELD_OUT,
             queue: false,
             forecast: None,
         }
@@ -63,6 +66,9 @@ impl Default for Form {
 
 /// How many of a state's alternatives a run can be limited to.
 const KS: [Option<usize>; 6] = [None, Some(0), Some(1), Some(2), Some(4), Some(8)];
+
+/// Shares of instances that can be held out.
+const HELD: [f64; 4] = [HELD_OUT, 0.1, 0.2, 0.0];
 
 /// The one after what is chosen now, all of them in turn.
 fn next<T: PartialEq + Clone>(all: &[T], now: &T) -> Option<T> {
@@ -85,8 +91,8 @@ pub fn pattern(typed: &str) -> Result<Regex, regex::Error> {
 impl State {
     pub(super) fn plan(&self, form: &Form) -> Box<Plan> {
         let plan = Plan::new(OBJECTIVES[form.objective].0, form.steps, 1);
-        let Form { expert, pool, k, matched, .. } = form.clone();
-        let data = Criteria { suite: self.suite.clone(), expert, pool, k, ..plan.data.clone() };
+        let Form { expert, pool, k, matched, held_out, .. } = form.clone();
+        let data = Criteria { suite: self.suite.clone(), expert, pool, k, held_out, ..plan.data.clone() };
         Box::new(Plan { rate: 5e-4, data, matched, ..plan })
     }
 
@@ -136,6 +142,7 @@ impl State {
                 all.push(ALL.into());
                 form.pool = next(&all, &form.pool).unwrap_or(form.pool);
             }
+            KeyCode::Char('v') => form.held_out = next(&HELD, &form.held_out).unwrap_or(HELD_OUT),
             KeyCode::Char('n') => form.k = next(&KS, &form.k).unwrap_or_default(),
             KeyCode::Char('b') => {
                 form.matched = next(&[Budget::Stage2, Budget::Total, Budget::Tokens], &form.matched).unwrap_or_default();
