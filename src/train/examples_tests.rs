@@ -187,7 +187,7 @@ fn what_no_path_reaches_is_counted_and_what_cannot_be_read_is_no_tree() {
     let mut chosen = Chosen { trajectory: trajectory(4), branches: vec![], reflections: vec![] };
     let length = |text: &str| framing.observation(text).unwrap().len();
     // A little more than the context leaves room for.
-    let words = (1..).find(|words| length(&"nothing ".repeat(*words)) > 380).unwrap();
+    let words = (1..400).find(|words| length(&"nothing ".repeat(*words)) > 380).unwrap();
     chosen.trajectory.steps[1].observation = "nothing ".repeat(words);
     let long = length(&chosen.trajectory.steps[1].observation);
     let tree = example(&framing, &chosen, true, 400).unwrap().unwrap();

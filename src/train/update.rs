@@ -194,6 +194,17 @@ mod tests {
             assert_eq!(sums.unique, tokens);
             assert_eq!(sums.computed > tokens, budget < 1000, "a cut tree computes its trunk again");
         }
+        // The mean is by weight: twice the weight everywhere is the same update.
+        let norm = |batch: &[Example]| {
+            let mut trained = model();
+            let mut optimiser = AdamW::new(&trained.net().shapes());
+            let update = Update { number: 1, batch, rate: 0.0, budget: 100_000, recompute: false };
+            let (metrics, _) = update.run(&mut trained, &mut optimiser, &team).unwrap();
+            metrics.iter().find(|(name, _)| name == "norm").unwrap().1
+        };
+        let mut twice = batch.clone();
+        twice.iter_mut().flat_map(|tree| &mut tree.tree.weights).for_each(|weight| *weight *= 2.0);
+        assert!(close(norm(&twice), norm(&batch)));
         let alone = data.epochs(1, stage).batch(0, 1);
         assert!(alone[0].kinds.contains(&Kind::Conclusion));
     }
