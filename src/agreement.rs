@@ -1,5 +1,7 @@
 //! How predictable an expert is: what a policy gives its actions in states of demonstrations that it was not trained on.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use crate::agent::{Policy, shares};
@@ -66,7 +68,9 @@ pub fn agreement(
             .hint(format!("run: foretaste collect demos --suite {suite} --split {split} --expert {expert}")));
     }
     let checkpoint = policy.name();
-    let known = trained_on(store, &checkpoint)?;
+    let ids = trained_on(store, &checkpoint)?;
+    let seen = store.candidates(Some(suite), Some(split))?.into_iter().filter(|demo| ids.contains(&demo.id));
+    let known: HashSet<String> = seen.map(|demo| demo.task_id).collect();
     let meter = Meter::new("demonstrations", 0, demos.len() as u64);
     let (mut states, mut unlisted, mut same, mut bits, mut uniform) = (0, 0, 0.0, 0.0, 0.0);
     for (i, demo) in demos.iter().enumerate() {
@@ -101,7 +105,7 @@ pub fn agreement(
         expert: expert.to_string(),
         think,
         demonstrations: demos.len(),
-        trained_on: demos.iter().filter(|demo| known.contains(&demo.id)).count(),
+        trained_on: demos.iter().filter(|demo| known.contains(&demo.task_id)).count(),
         states: states as usize,
         unlisted,
         same: mean(same),

@@ -239,7 +239,10 @@ fn concludes_otherwise(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let last = joined(&trimmed[from..]);
     let says = |action: &str| last.contains(&joined(&action.to_ascii_lowercase()));
     let tried = seen.case.alternatives.iter().chain(&seen.case.others).map(|branch| &branch.action);
-    let other = tried.chain(&seen.case.admissible).any(|action| *action != seen.case.action && says(action));
+    let mut all = tried.chain(&seen.case.admissible).chain([&seen.case.action]);
+    // An action that could not even be taken is no better an ending: what could be done tells the verbs.
+    let verb = |action: &String| action.split(' ').next().unwrap_or_default().to_ascii_lowercase();
+    let other = all.any(|action| says(action) || (action.contains(' ') && last.contains(&format!(" {} ", verb(action)))));
     if other && !says(&seen.case.action) { vec![(from, trimmed.len())] } else { Vec::new() }
 }
 

@@ -135,9 +135,20 @@ fn only<'a>(
         .hint(format!("name one: {flag} {first} (in the program, in the form); they are never mixed unasked")))
 }
 
+impl Criteria {
+    /// Refuses numbers that mean nothing.
+    pub fn check(&self) -> Result<()> {
+        if (0.0..=0.5).contains(&self.held_out) {
+            return Ok(());
+        }
+        Err(Error::new(format!("a held-out share of {}", self.held_out)).hint("between 0 and 0.5"))
+    }
+}
+
 impl Selection {
     /// Chooses from the store.
     pub fn choose(store: &Store, criteria: &Criteria, carry: Carry) -> Result<Self> {
+        criteria.check()?;
         let (suite, split) = (criteria.suite.as_deref(), criteria.split.as_deref());
         let mut demos = store.candidates(suite, split)?;
         only(&demos, |c| &c.suite, suite, ("suites", "--suite"))?;
@@ -152,6 +163,7 @@ impl Selection {
         if carry.reflections {
             // Whose actions they conclude on: never another expert's than those that are imitated, unless asked to.
             let imitated = expert.or(demos.first().map(|demo| demo.actor.as_str()));
+            let suite = suite.or(demos.first().map(|demo| demo.suite.as_str()));
             for exploration in store.reflected_explorations(suite, split)? {
                 if imitated.is_some_and(|name| name != ALL && exploration.actor != name) {
                     selection.left_out.others += 1;
@@ -171,11 +183,22 @@ impl Selection {
         carry: Carry,
         demonstration: bool,
     ) -> Result<()> {
-        let branches = if carry.branches { self.branches(store, of, criteria)? } else { Vec::new() };
-        let reflections = if carry.reflections { self.reflections(store, of, criteria)? } else { Vec::new() };
+        let instance = instance_of(of);
+        let held_out = is_held_out(instance, criteria.held_out);
+        // What is held out is the same whatever is trained, so that validation means the same in every run.
+        let (carry, criteria) = if held_out {
+            let fixed = Criteria { pool: UNIFORM.into(), k: None, rationales: false, ..criteria.clone() };
+            (Carry { branches: demonstration, reflections: true }, fixed)
+        } else {
+            (carry, criteria.clone())
+        };
+        let counted = self.left_out;
+        let branches = if carry.branches { self.branches(store, of, &criteria)? } else { Vec::new() };
+        let reflections = if carry.reflections { self.reflections(store, of, &criteria)? } else { Vec::new() };
+        if held_out {
+            self.left_out = counted;
+        }
         if demonstration || !reflections.is_empty() {
-            let instance = instance_of(of);
-            let held_out = is_held_out(instance, criteria.held_out);
             self.items.push(Item { trajectory: of.id, instance, held_out, demonstration, branches, reflections });
         }
         Ok(())

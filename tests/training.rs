@@ -37,8 +37,9 @@ fn a_resumed_run_trains_on_what_it_began_with_whatever_was_collected_decided_or_
     for objective in ["imitation", "world-model", "reflection"] {
         let data = curated("6");
         let dir = data.path();
-        let plan =
-            ["train", "--objective", objective, "--from", "novice", "--steps", "8", "--match", "total", "--batch", "2"];
+        let plan = ["train", "--objective", objective, "--from", "novice", "--steps", "8", "--batch", "2"];
+        let matched: &[&str] = if objective == "world-model" { &["--match", "total"] } else { &[] };
+        let plan = [&plan[..], matched].concat();
         let whole = losses(&json(dir, &[&plan[..], &["--save-every", "4"]].concat()));
         assert_eq!(whole.len(), 8);
         // The same run stopped after four updates: its record is that of a run that broke off there.
@@ -146,10 +147,54 @@ fn a_start_model_that_saw_the_held_out_games_is_said_to_have_seen_them() {
     assert!(train(&["--from", "embedded"]).is_empty());
     train(&["--held-out", "0", "--from", "novice"]);
     let said = train(&held); // from the newest checkpoint, that of the run before
-    assert!(said[0].contains("run 3 step 1 was trained on"), "{said:?}");
+    assert!(said.iter().any(|text| text.contains("run 3 step 1 was trained on")), "{said:?}");
+    assert!(said.iter().any(|text| text.contains("it starts from run 3 step 1")), "{said:?}");
     // And what comes from it, and from that.
     train(&["--held-out", "0", "--from", "run 3 step 1"]);
-    assert!(train(&held)[0].contains("was trained on"));
+    assert!(train(&held).iter().any(|text| text.contains("held-out instances")));
+}
+
+#[test]
+fn validation_measures_the_same_whatever_is_trained() {
+    let data = curated("20");
+    let valid = |objective: &str, more: &[&str]| {
+        let plan = ["train", "--objective", objective, "--from", "embedded", "--steps", "2", "--batch", "1", "--rate", "0"];
+        let rows = json(data.path(), &[&plan[..], &["--held-out", "0.3"], more].concat());
+        let row = rows.iter().rev().find(|row| row["valid_action"].is_number()).unwrap().clone();
+        ["valid_action", "valid_observation", "valid_reflection"].map(|name| row[name].to_string())
+    };
+    let imitation = valid("imitation", &[]);
+    for (objective, more) in [
+        ("world-model", &["--match", "total"][..]),
+        ("world-model", &["--match", "total", "-k", "0"]),
+        ("world-model", &["--match", "total", "--shuffled"]),
+        ("reflection", &[]),
+    ] {
+        assert_eq!(valid(objective, more), imitation, "{objective} {more:?}");
+    }
+}
+
+#[test]
+fn options_that_mean_nothing_for_an_objective_are_refused() {
+    let data = curated("2");
+    for (objective, more) in [
+        ("imitation", &["--shuffled"][..]),
+        ("imitation", &["--branches", "policy"]),
+        ("reflection", &["-k", "2"]),
+        ("imitation", &["--match", "total"]),
+        ("world-model", &["-k", "0", "--shuffled"]),
+        ("world-model", &["--match", "total", "--steps", "1"]),
+    ] {
+        let said = failure(&run(data.path(), &[&["train", "--objective", objective][..], more].concat()));
+        assert!(said.contains("means nothing") || said.contains("two stages"), "{objective} {more:?}: {said}");
+    }
+    assert!(
+        failure(&run(data.path(), &["data", "export", "--set", "imitation", "--held-out", "0.9"])).contains("held-out")
+    );
+    for pool in ["all", "policy", "explore"] {
+        let said = failure(&run(data.path(), &["collect", "branches", "--games", "2", "--pool", pool]));
+        assert!(said.contains("cannot be filled"), "{said}");
+    }
 }
 
 /// The user's and the assistant's words of exported examples, sorted.

@@ -47,6 +47,13 @@ impl LocalAgent {
 
     /// A state, with a thought about it if there is one, ready to be continued.
     fn prompt(&mut self, state: &State, thought: Option<&str>) -> Result<Prompt> {
+        let tokens = self.tokens(state, thought)?;
+        let Self { model, recent, team, cancel } = self;
+        team.run(|| Prompt::new(&model.decoder, &tokens, recent, cancel))
+    }
+
+    /// The tokens of a state, with a thought about it if there is one.
+    fn tokens(&self, state: &State, thought: Option<&str>) -> Result<Vec<u32>> {
         let limit = self.model.decoder.config.context.saturating_sub(ROOM);
         let framing = Framing::new(&self.model.tokenizer)?;
         let mut tokens = framing.state(state, limit)?;
@@ -54,16 +61,13 @@ impl LocalAgent {
             tokens.extend(framing.think());
             tokens.extend(framing.reflection(thought)?);
         }
-        let Self { model, recent, team, cancel } = self;
-        team.run(|| Prompt::new(&model.decoder, &tokens, recent, cancel))
+        Ok(tokens)
     }
 
-    /// The exact tokens a state becomes, as text with the control tokens in it.
-    pub fn prompt_text(&self, state: &State) -> Result<String> {
-        let limit = self.model.decoder.config.context.saturating_sub(ROOM);
-        let framing = Framing::new(&self.model.tokenizer)?;
-        let mut tokens = framing.state(state, limit)?;
-        tokens.extend(framing.act());
+    /// The exact tokens it is given to act, as text with the control tokens in it.
+    pub fn prompt_text(&self, state: &State, thought: Option<&str>) -> Result<String> {
+        let mut tokens = self.tokens(state, thought)?;
+        tokens.extend(Framing::new(&self.model.tokenizer)?.act());
         self.model.tokenizer.decode_all(&tokens)
     }
 

@@ -107,6 +107,8 @@ enum Rows {
     Runs,
     Checkpoints,
     Evaluations,
+    Predictions,
+    Pools,
 }
 
 /// Runs the command.
@@ -133,6 +135,8 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             Rows::Runs => store.runs()?.iter().map(value).collect(),
             Rows::Checkpoints => store.checkpoints()?.iter().map(value).collect(),
             Rows::Evaluations => store.evaluations()?.iter().map(value).collect(),
+            Rows::Predictions => store.foresights()?,
+            Rows::Pools => store.pools(None, None, None)?.iter().map(value).collect(),
         }),
         DataCommand::Show { id } => {
             let trajectory = store.trajectory(id)?;

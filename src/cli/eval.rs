@@ -14,7 +14,7 @@ use crate::eval::{Known, Part, Play, evaluate, foresight, paired};
 use crate::model::team::Priority;
 use crate::store::Store;
 use crate::surprise::surprises;
-use crate::train::{Objective, checkpoint, origin};
+use crate::train::{Objective, checkpoint, origin, trained_games};
 
 /// Arguments of `foretaste eval`.
 #[derive(Debug, Args)]
@@ -75,6 +75,9 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     if let Some([a, b]) = args.compare.as_deref() {
         return compare(common, &store, &ids(a)?, &ids(b)?);
     }
+    if args.games == 0 {
+        return Err(Error::new("an evaluation of no games").hint("--games takes at least 1"));
+    }
     if !(args.temperature.is_finite() && args.temperature >= 0.0) {
         return Err(
             Error::new(format!("a temperature of {}", args.temperature)).hint("0 takes the likeliest; usual: 0.4, 1")
@@ -105,7 +108,8 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         return surprise(common, &mut store, (suite.name(), args), most, &mut agent, &control);
     }
     let scope = Scope { split: args.split.clone(), games: args.games, seed: args.games_seed };
-    let known = Known { record: origin.and_then(|origin| origin.record) };
+    let games = trained_games(&store, &agent.name(), suite.as_ref(), &args.split)?;
+    let known = Known { record: origin.and_then(|origin| origin.record), games };
     for think in ways {
         let (temperature, seed, free, predict) = (args.temperature, args.seed, args.free, args.predict);
         let play = Play { temperature, seed, think: *think, free, predict };
@@ -122,6 +126,14 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     if args.predict {
         let found =
             foresight(suite.as_ref(), &scope, args.k, &mut agent, &control, &mut |progress| live.progress(&progress))?;
+        store.add_foresight(
+            &agent.name(),
+            suite.name(),
+            &args.split,
+            &json!({
+                "games_seed": args.games_seed, "games": args.games, "k": args.k, "found": found,
+            }),
+        )?;
         out.line(&json!({"predictions": found}), || {
             let part = |name: &str, part: &Part| {
                 format!(
@@ -206,11 +218,12 @@ fn compare(common: &Common, store: &Store, a: &[i64], b: &[i64]) -> Result<()> {
                 found.pairs, found.games, found.both, found.only_a, found.only_b, found.neither
             ),
             format!(
-                "B less A: {:+.1} points [{:+.1}, {:+.1}] (95 %, resampling games), exact McNemar p {:.3}",
+                "B less A: {:+.1} points [{:+.1}, {:+.1}] (95 %, resampling games{}){}",
                 100.0 * found.difference,
                 100.0 * low,
                 100.0 * high,
-                found.p
+                if found.a.len() > 1 { " and seeds" } else { "" },
+                found.p.map_or(String::new(), |p| format!(", exact McNemar p {p:.3}"))
             ),
         ];
         if found.each.len() > 1 {

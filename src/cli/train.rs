@@ -137,7 +137,7 @@ pub fn describe(data: &DataSummary, stages: &[Stage], batch: usize) -> Vec<Strin
         "{} demonstrations, {} alternatives, {} reflections; {} trees of {} unique tokens; {} held out",
         data.demonstrations, data.branches, data.reflections, data.trees, data.tokens, data.held_out
     )];
-    lines.push(data.targets_in_words());
+    lines.push(data.targets_in_words(stages));
     lines.extend(stages.iter().map(|stage| {
         format!("{}: {} updates, {:.2} epochs over {} trees", stage.name, stage.updates, stage.epochs(batch), stage.trees)
     }));
@@ -152,9 +152,11 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
     let control = interruptible();
     let batch = args.batch;
     let mut each = |event: Event<'_>| match event {
-        Event::Begun { run, data, stages, memory, warnings } => {
-            let row = json!({"run": run, "data": data, "stages": stages, "memory": memory, "warnings": warnings});
-            out.line(&row, || format!("run {run}: {}; {memory}", describe(data, stages, batch).join("\n  ")));
+        Event::Begun { run, start, data, stages, memory, warnings } => {
+            let row = json!({
+                "run": run, "start": start, "data": data, "stages": stages, "memory": memory, "warnings": warnings,
+            });
+            out.line(&row, || format!("run {run} from {start}: {}; {memory}", describe(data, stages, batch).join("\n  ")));
             for warning in warnings {
                 eprintln!("warning: {warning}");
             }

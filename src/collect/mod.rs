@@ -21,7 +21,7 @@ use crate::env::{Environment, Expert, Experts, Opened, Silence, Suite, TaskRef};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, POLICY, Purpose, Step, Trajectory, UNIFORM};
 use crate::rng::Rng;
-use crate::store::{Drawn, NewReflection, Store, TrajectorySummary};
+use crate::store::{Drawn, NewReflection, PoolCount, Store, TrajectorySummary};
 
 /// What a job says while it works: a unit that is safely in the store, and how far the job is.
 pub type Report<'a> = &'a mut dyn FnMut(serde_json::Value, Progress);
@@ -224,6 +224,11 @@ pub fn branches(
     let demos = covered(store, suite, scope, draw.expert.as_deref())?;
     let meter = Meter::new("alternatives", 0, demos.len() as u64);
     let pool = draw.pool.clone().unwrap_or_else(|| draw.proposer.pool().to_string());
+    draw.proposer.check_pool(&pool)?;
+    if draw.k == 0 {
+        return Err(Error::new("no alternatives a state (-k 0)").hint("-k takes at least 1"));
+    }
+    one_model(store, suite, scope, &pool, &draw.proposer.model())?;
     let mut skipped = Vec::new();
     for (i, demo) in demos.iter().enumerate() {
         control.checkpoint()?;
@@ -252,6 +257,19 @@ pub fn branches(
     }
 }
 
+/// Refuses a pool that another model, or none, has begun: its draws would be of two kinds.
+fn one_model(store: &Store, suite: &dyn Suite, scope: &Scope, pool: &str, model: &str) -> Result<()> {
+    let pools = store.pools(Some(suite.name()), Some(&scope.split), None)?;
+    // Older stores do not say which model was asked.
+    let other =
+        |count: &&PoolCount| count.pool == pool && count.model != model && !(pool == POLICY && count.model.is_empty());
+    let Some(other) = pools.iter().find(other) else { return Ok(()) };
+    let said = |model: &str| if model.is_empty() { "the list, uniformly".to_string() } else { model.to_string() };
+    let (was, is) = (said(&other.model), said(model));
+    Err(Error::new(format!("the pool `{pool}` of {} / {} was drawn from {was}, not {is}", suite.name(), scope.split))
+        .hint("name another pool with --pool, or draw from the same model with --checkpoint"))
+}
+
 /// What is still missing in a pool of one demonstration.
 fn branches_of(
     suite: &dyn Suite,
@@ -270,15 +288,6 @@ fn branches_of(
         let here: Vec<&Drawn> = have.iter().filter(|drawn| drawn.branch.t == t).collect();
         if here.len() >= draw.k {
             continue;
-        }
-        let model = draw.proposer.model();
-        if let Some(other) = here.iter().find(|drawn| !drawn.place.model.is_empty() && drawn.place.model != model) {
-            let by = &other.place.model;
-            return Err(Error::new(format!(
-                "the pool `{pool}` of trajectory {} was drawn from {by}, not {model}",
-                trajectory.id
-            ))
-            .hint("name another pool with --pool, or draw from the same model with --checkpoint"));
         }
         let taken: Vec<String> = here.iter().map(|drawn| drawn.branch.action.clone()).collect();
         let drawn = draw.proposer.draw(trajectory, t, (pool, &taken, draw.k), seed)?;
@@ -328,14 +337,19 @@ pub fn reflections(
     let demos = covered(store, suite, scope, contrast.expert.as_deref())?;
     let meter = Meter::new("reflections", 0, demos.len() as u64);
     let generator = reflector.generator();
-    let pools = store.pools(Some(suite.name()), Some(&scope.split))?;
+    let pools = store.pools(Some(suite.name()), Some(&scope.split), contrast.expert.as_deref())?;
     let there = |name: &&str| pools.iter().any(|count| count.pool == **name);
     let usual = [POLICY, UNIFORM].into_iter().find(there).unwrap_or(POLICY);
-    let pool = contrast.pool.as_deref().unwrap_or(usual);
+    let mut pool = contrast.pool.as_deref().unwrap_or(usual);
     let mut found_any = false;
     for (i, demo) in demos.iter().enumerate() {
         control.checkpoint()?;
         let trajectory = store.trajectory(demo.id)?;
+        if contrast.pool.is_none() {
+            // Each demonstration by what it has.
+            let policy = !store.drawn(demo.id, Some(POLICY))?.is_empty();
+            pool = if policy { POLICY } else { UNIFORM };
+        }
         let cited = store.drawn(demo.id, Some(pool))?.into_iter().filter(|drawn| drawn.place.rank < contrast.k);
         let cited: Vec<i64> = cited.map(|drawn| drawn.branch.id).collect();
         let branches = store.branches(demo.id)?;
@@ -345,8 +359,10 @@ pub fn reflections(
             control.cancel.check()?;
             let Some(case) = case_at(&trajectory, &branches, &cited, t) else { continue };
             found_any = true;
-            if written.contains(&t) {
-                continue;
+            let seen: Vec<i64> = case.alternatives.iter().map(|branch| branch.id).collect();
+            let same = |cites: &Vec<i64>| cites.is_empty() || *cites == seen;
+            if written.iter().any(|(at, cites)| *at == t && same(cites)) {
+                continue; // by this writer, from this very contrast
             }
             let place = format!("reflection {} {} {t}", trajectory.task_id, trajectory.actor);
             let text = reflector.reflect(&case, Rng::stream(scope.seed, &place).next_u64())?;

@@ -4,9 +4,14 @@ use std::collections::HashSet;
 
 use crate::agent::Policy;
 use crate::env::constant_actions;
-use crate::error::Result;
-use crate::experience::{Membership, POLICY, Trajectory, UNIFORM};
+use crate::error::{Error, Result};
+use crate::experience::{EXPLORED, Membership, POLICY, Trajectory, UNIFORM};
 use crate::rng::Rng;
+use crate::selection::ALL;
+
+/// How often a policy is asked for one draw, until it proposes an alternative: a good one mostly proposes what the expert
+/// does.
+const ATTEMPTS: usize = 8;
 
 /// Where alternatives come from.
 pub enum Proposer<'a> {
@@ -18,8 +23,8 @@ pub enum Proposer<'a> {
         policy: &'a mut dyn Policy,
         /// Whether it thinks before each proposal.
         think: bool,
-        /// Whether proposals that are not admissible are executed as they are. Otherwise each is replaced by a uniform
-        /// draw from the list (paper, B.1 and B.6).
+        /// Whether proposals that are not admissible are executed as they are. Otherwise, where none of a few samples is an
+        /// alternative, a uniform draw from the list takes their place (paper, B.1 and B.6).
         keep_invalid: bool,
     },
 }
@@ -31,6 +36,16 @@ impl Proposer<'_> {
             Self::Uniform => UNIFORM,
             Self::Policy { .. } => POLICY,
         }
+    }
+
+    /// Refuses a pool that is named after something else.
+    pub fn check_pool(&self, pool: &str) -> Result<()> {
+        let reserved = [UNIFORM, POLICY, EXPLORED, ALL].iter().any(|name| *name == pool && *name != self.pool());
+        if reserved || pool.trim().is_empty() {
+            return Err(Error::new(format!("the pool `{pool}` cannot be filled in this way"))
+                .hint("uniform, policy, explore and all have their own meaning; name another"));
+        }
+        Ok(())
     }
 
     /// The model that is asked; empty where none is.
@@ -62,32 +77,28 @@ impl Proposer<'_> {
             return Ok(Vec::new()); // there are no more: nobody need be asked
         }
         let model = self.model();
-        let proposed: Vec<Option<String>> = match self {
-            Self::Uniform => vec![None; k.saturating_sub(have.len())],
+        // For each draw what was proposed for it, in order.
+        let proposed: Vec<Vec<String>> = match self {
+            Self::Uniform => vec![Vec::new(); k.saturating_sub(have.len())],
             Self::Policy { policy, think, .. } => {
-                let seeds: Vec<u64> =
-                    (have.len()..k).map(|rank| Rng::stream(seed, &format!("{place} {rank}")).next_u64()).collect();
                 let state = trajectory.state(t);
-                let mut proposed = Vec::with_capacity(seeds.len());
-                if *think {
-                    for seed in seeds {
-                        let thought = policy.think(&state, 1.0, seed)?;
-                        proposed.extend(policy.propose(&state, Some(&thought), 1.0, &[seed])?);
-                    }
-                } else {
-                    proposed = policy.propose(&state, None, 1.0, &seeds)?;
+                let mut proposed = Vec::with_capacity(k);
+                for rank in have.len()..k {
+                    let seeds = Rng::seeds(seed, &format!("{place} {rank}"), ATTEMPTS);
+                    let thought = if *think { Some(policy.think(&state, 1.0, seeds[0])?) } else { None };
+                    proposed.push(policy.propose(&state, thought.as_deref(), 1.0, &seeds)?);
                 }
-                proposed.into_iter().map(Some).collect()
+                proposed
             }
         };
         let mut taken: HashSet<String> = have.iter().cloned().collect();
         let mut drawn = Vec::new();
-        for (i, action) in proposed.into_iter().enumerate() {
+        for (i, attempts) in proposed.into_iter().enumerate() {
             let fits = |action: &String| {
                 let there = left.contains(&action) || (invalid && !listed.contains(action) && !action.is_empty());
                 there && Some(action.as_str()) != expert && !taken.contains(action)
             };
-            let own = action.filter(fits).map(|action| (action, POLICY));
+            let own = attempts.into_iter().find(fits).map(|action| (action, POLICY));
             let other = || left.iter().find(|action| !taken.contains(**action)).map(|action| ((*action).clone(), UNIFORM));
             let Some((action, source)) = own.or_else(other) else { continue };
             taken.insert(action.clone());

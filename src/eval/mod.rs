@@ -3,6 +3,8 @@
 mod foresight;
 mod paired;
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 pub use foresight::{Foresight, Part, foresight};
@@ -97,6 +99,8 @@ pub struct Summary {
     pub mean_steps: f64,
     /// Actions that were not admissible.
     pub invalid: usize,
+    /// Games among them that the checkpoint was trained on, as far as is known here.
+    pub trained_on: usize,
 }
 
 impl Summary {
@@ -117,6 +121,9 @@ impl Summary {
         if self.invalid > 0 {
             text.push_str(&format!(", {} actions not admissible", self.invalid));
         }
+        if self.trained_on > 0 {
+            text.push_str(&format!(", trained on {} of these games", self.trained_on));
+        }
         text + &format!(" (evaluation {})", self.evaluation)
     }
 }
@@ -126,6 +133,8 @@ impl Summary {
 pub struct Known {
     /// Digest of what its run trained on.
     pub record: Option<String>,
+    /// The games that it was trained on, as far as is known here.
+    pub games: HashSet<String>,
 }
 
 /// Plays the games of a scope. Every game's trajectory is stored, and the result as a whole when all are played.
@@ -225,6 +234,7 @@ pub fn evaluate(
         interval: wilson(successes, n),
         mean_steps: row.mean_steps,
         invalid: games.iter().map(|game| game.invalid).sum(),
+        trained_on: games.iter().filter(|game| known.games.contains(&game.task_id)).count(),
     })
 }
 

@@ -34,13 +34,14 @@ pub struct Paired {
     pub neither: usize,
     /// Success rate of the second less that of the first.
     pub difference: f64,
-    /// 95 % interval of the difference: percentiles of 10,000 resamplings of games, a game with all its pairs.
+    /// 95 % interval of the difference: percentiles of 10,000 resamplings of games and, where there are several pairs of
+    /// evaluations, of these too: what a seed does is as much chance as which games were drawn.
     pub interval: (f64, f64),
     /// The difference of each pair of evaluations.
     pub each: Vec<f64>,
-    /// Two-sided exact McNemar test of the pairs that differ; with several pairs of evaluations it takes pairs of one
-    /// game for independent, which the interval does not.
-    pub p: f64,
+    /// Two-sided exact McNemar test of the pairs that differ; none with several pairs of evaluations, whose pairs of one
+    /// game are not independent.
+    pub p: Option<f64>,
 }
 
 /// Compares evaluations `a` with `b`, the first with the first and so on.
@@ -49,9 +50,16 @@ pub fn paired(store: &Store, a: &[i64], b: &[i64]) -> Result<Paired> {
         return Err(Error::new(format!("{} evaluations cannot be paired with {}", a.len(), b.len()))
             .hint("name as many of each, like --compare 1,3 2,4"));
     }
-    let mut outcomes: BTreeMap<String, Vec<(bool, bool)>> = BTreeMap::new();
+    let mut named: Vec<i64> = [a, b].concat();
+    named.sort_unstable();
+    named.dedup();
+    if named.len() < a.len() + b.len() {
+        return Err(Error::new("an evaluation is named twice").hint("each counts once, on one side"));
+    }
+    // By game, the pairs of evaluations that both played it, and who won.
+    let mut outcomes: BTreeMap<String, Vec<(usize, bool, bool)>> = BTreeMap::new();
     let (mut each, mut unpaired) = (Vec::new(), 0);
-    for (a, b) in a.iter().zip(b) {
+    for (pair, (a, b)) in a.iter().zip(b).enumerate() {
         let ((row_a, games_a), (row_b, games_b)) = (store.evaluation(*a)?, store.evaluation(*b)?);
         comparable(&row_a, &row_b)?;
         let won: BTreeMap<&str, bool> = games_a.iter().map(|game| (game.task_id.as_str(), game.success)).collect();
@@ -67,15 +75,15 @@ pub fn paired(store: &Store, a: &[i64], b: &[i64]) -> Result<Paired> {
         let sum: i64 = common.iter().map(|(_, a, b)| i64::from(*b) - i64::from(*a)).sum();
         each.push(sum as f64 / common.len() as f64);
         for (task, a, b) in common {
-            outcomes.entry(task.to_string()).or_default().push((a, b));
+            outcomes.entry(task.to_string()).or_default().push((pair, a, b));
         }
     }
-    let all: Vec<(bool, bool)> = outcomes.values().flatten().copied().collect();
+    let all: Vec<(bool, bool)> = outcomes.values().flatten().map(|(_, a, b)| (*a, *b)).collect();
     let count = |which: (bool, bool)| all.iter().filter(|pair| **pair == which).count();
     let (only_a, only_b) = (count((true, false)), count((false, true)));
-    let games: Vec<(f64, f64)> = outcomes
+    let games: Vec<Vec<(usize, f64)>> = outcomes
         .values()
-        .map(|pairs| (pairs.iter().map(|(a, b)| f64::from(*b) - f64::from(*a)).sum(), pairs.len() as f64))
+        .map(|pairs| pairs.iter().map(|(pair, a, b)| (*pair, f64::from(*b) - f64::from(*a))).collect())
         .collect();
     Ok(Paired {
         a: a.to_vec(),
@@ -88,9 +96,9 @@ pub fn paired(store: &Store, a: &[i64], b: &[i64]) -> Result<Paired> {
         only_b,
         neither: count((false, false)),
         difference: (only_b as f64 - only_a as f64) / all.len() as f64,
-        interval: bootstrap(&games),
+        interval: bootstrap(&games, a.len()),
         each,
-        p: mcnemar(only_a, only_b),
+        p: (a.len() == 1).then(|| mcnemar(only_a, only_b)),
     })
 }
 
@@ -116,22 +124,31 @@ fn comparable(a: &EvalRow, b: &EvalRow) -> Result<()> {
     Ok(())
 }
 
-/// Percentiles 2.5 and 97.5 of the mean difference over resampled games: sums of differences, and how many there are.
-fn bootstrap(games: &[(f64, f64)]) -> (f64, f64) {
+/// Percentiles 2.5 and 97.5 of the mean difference over resampled games and pairs of evaluations; a game is the
+/// differences in it, each with its pair's number.
+fn bootstrap(games: &[Vec<(usize, f64)>], pairs: usize) -> (f64, f64) {
+    bootstrap_of(games, pairs, DRAWS)
+}
+
+fn bootstrap_of(games: &[Vec<(usize, f64)>], pairs: usize, draws: usize) -> (f64, f64) {
     let mut rng = Rng::stream(1, "bootstrap");
-    let mut means: Vec<f64> = (0..DRAWS)
+    let mut means: Vec<f64> = (0..draws)
         .map(|_| {
+            // How often each pair of evaluations was drawn.
+            let mut drawn = vec![0.0; pairs];
+            (0..pairs).for_each(|_| drawn[rng.below(pairs)] += 1.0);
             let (mut sum, mut count) = (0.0, 0.0);
             for _ in 0..games.len() {
-                let (difference, pairs) = games[rng.below(games.len())];
-                sum += difference;
-                count += pairs;
+                for (pair, difference) in &games[rng.below(games.len())] {
+                    sum += drawn[*pair] * difference;
+                    count += drawn[*pair];
+                }
             }
-            sum / count
+            if count > 0.0 { sum / count } else { 0.0 }
         })
         .collect();
     means.sort_by(f64::total_cmp);
-    (means[DRAWS * 25 / 1000], means[DRAWS * 975 / 1000])
+    (means[draws * 25 / 1000], means[draws * 975 / 1000])
 }
 
 /// The two-sided exact test that of `a + b` fair coins as few or fewer fall on the rarer side.
@@ -159,9 +176,28 @@ mod tests {
 
     #[test]
     fn an_interval_of_games_that_agree_is_a_point_and_one_of_coins_is_as_wide_as_theirs() {
-        assert_eq!(bootstrap(&[(1.0, 1.0); 20]), (1.0, 1.0));
-        let coins: Vec<(f64, f64)> = (0..400).map(|i| (f64::from(i % 2), 1.0)).collect();
-        let (low, high) = bootstrap(&coins);
+        assert_eq!(bootstrap(&vec![vec![(0, 1.0)]; 20], 1), (1.0, 1.0));
+        let coins: Vec<Vec<(usize, f64)>> = (0..400).map(|i| vec![(0, f64::from(i % 2))]).collect();
+        let (low, high) = bootstrap(&coins, 1);
         assert!((low - 0.451).abs() < 0.01 && (high - 0.549).abs() < 0.01, "0.5 ± 1.96 · 0.025: {low} {high}");
+    }
+
+    #[test]
+    fn an_interval_of_several_seeds_is_as_wide_as_what_seeds_do() {
+        // Two seeds that disagree on every game: the mean says nothing of a third.
+        let games = vec![vec![(0, 0.4), (1, -0.2)]; 400];
+        let (low, high) = bootstrap(&games, 2);
+        assert!((low + 0.2).abs() < 1e-9 && (high - 0.4).abs() < 1e-9, "{low} {high}");
+        // Under no true difference, a seed effect of its own for each evaluation, and games that differ: it must hold 0.
+        let mut rng = Rng::new(3);
+        let mut held = 0;
+        for _ in 0..60 {
+            let effect: Vec<f64> = (0..8).map(|_| 0.1 * (rng.unit() + rng.unit() + rng.unit() - 1.5)).collect();
+            let games: Vec<Vec<(usize, f64)>> =
+                (0..80).map(|_| effect.iter().enumerate().map(|(i, e)| (i, e + rng.unit() - 0.5)).collect()).collect();
+            let (low, high) = bootstrap_of(&games, 8, 400);
+            held += usize::from(low <= 0.0 && 0.0 <= high);
+        }
+        assert!(held >= 50, "{held} of 60");
     }
 }

@@ -67,7 +67,8 @@ fn scope() -> Scope {
 }
 
 fn play(store: &mut Store, play: Play) -> Summary {
-    let (suite, known) = (limited(std::sync::Arc::new(Household), 20), Known { record: Some("r".into()) });
+    let (suite, known) =
+        (limited(std::sync::Arc::new(Household), 20), Known { record: Some("r".into()), ..Known::default() });
     let mut thinker = Thinker::new(&scope());
     evaluate(store, suite.as_ref(), &scope(), &mut thinker, (play, &known), &Control::default(), &mut |_, _| {}).unwrap()
 }

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
@@ -110,6 +111,31 @@ impl Store {
         }
         tx.commit()?;
         Ok(id)
+    }
+
+    /// Records how right a model's predictions are: the means over games, and how they were asked for.
+    pub fn add_foresight(&self, checkpoint: &str, suite: &str, split: &str, result: &Value) -> Result<()> {
+        let values = params![checkpoint, suite, split, result.to_string(), now_ms()];
+        self.db.execute(
+            "INSERT INTO foresights (checkpoint, suite, split, result, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            values,
+        )?;
+        Ok(())
+    }
+
+    /// How right predictions were, the newest first.
+    pub fn foresights(&self) -> Result<Vec<Value>> {
+        let mut rows = self
+            .db
+            .prepare_cached("SELECT id, checkpoint, suite, split, result FROM foresights ORDER BY id DESC LIMIT 500")?;
+        let found = rows.query_map([], |row| {
+            let result: Value = serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default();
+            let [checkpoint, suite, split] = [1, 2, 3].map(|i| row.get::<_, String>(i));
+            Ok(json!({
+                "id": row.get::<_, i64>(0)?, "checkpoint": checkpoint?, "suite": suite?, "split": split?, "asked": result,
+            }))
+        })?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Evaluations, newest first.

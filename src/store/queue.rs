@@ -309,10 +309,14 @@ impl Store {
         Ok(texts.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The states of a trajectory that a generator has already written about.
-    pub fn reflected(&self, trajectory: i64, generator: &str) -> Result<Vec<usize>> {
-        let mut rows = self.db.prepare_cached("SELECT t FROM reflections WHERE trajectory = ?1 AND generator = ?2")?;
-        let found = rows.query_map(params![trajectory, generator], |row| Ok(row.get::<_, i64>(0)? as usize))?;
+    /// The states of a trajectory that a generator has already written about, each with the alternatives it cites.
+    pub fn reflected(&self, trajectory: i64, generator: &str) -> Result<Vec<(usize, Vec<i64>)>> {
+        let mut rows =
+            self.db.prepare_cached("SELECT t, cites FROM reflections WHERE trajectory = ?1 AND generator = ?2")?;
+        let found = rows.query_map(params![trajectory, generator], |row| {
+            let cites = serde_json::from_str(&row.get::<_, String>(1)?).unwrap_or_default();
+            Ok((row.get::<_, i64>(0)? as usize, cites))
+        })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -29,3 +29,8 @@ CREATE TABLE thoughts (
     trajectory INTEGER NOT NULL REFERENCES trajectories (id), t INTEGER NOT NULL, text TEXT NOT NULL,
     PRIMARY KEY (trajectory, t)
 ) WITHOUT ROWID;
+-- How right a model's predictions are, on a fixed set of transitions: each time it was measured, as JSON.
+CREATE TABLE foresights (
+    id INTEGER PRIMARY KEY, checkpoint TEXT NOT NULL, suite TEXT NOT NULL, split TEXT NOT NULL, result TEXT NOT NULL,
+    created_ms INTEGER NOT NULL
+);

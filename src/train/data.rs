@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::examples::{Example, TARGETS, example};
+use super::examples::{Example, Kind, TARGETS, example};
 use super::plan::{Found, Stage};
 use super::{Mixture, Objective, Plan};
 use crate::agent::prompt::Framing;
@@ -72,7 +72,7 @@ impl Data {
         let mut digest = Digest::default();
         for item in &selection.items {
             let mut chosen = item.read(store)?;
-            if plan.shuffled {
+            if plan.shuffled && !item.held_out {
                 shuffle_outcomes(&mut chosen, plan.seed);
             }
             let Some(tree) = example(&framing, &chosen, item.demonstration, context)? else {
@@ -88,7 +88,9 @@ impl Data {
                 continue;
             }
             let tr = &chosen.trajectory;
-            data.keys.push(crate::digest::of([tr.suite.as_str(), &tr.task_id, &tr.actor, tr.purpose.word()]));
+            let steps = tr.steps.iter().map(|step| step.action.as_str());
+            let own = [tr.suite.as_str(), &tr.task_id, &tr.actor, tr.purpose.word()];
+            data.keys.push(crate::digest::of(own.into_iter().chain(steps)));
             data.summary.count(&chosen, item.demonstration, &tree);
             data.train.push(tree);
         }
@@ -112,12 +114,14 @@ impl Data {
             };
             return missing(format!("no demonstrations{which}{held}"), format!("{} --games 50", collect("demos")));
         }
-        if plan.objective == Objective::WorldModel && self.summary.branches == 0 && plan.data.k != Some(0) {
+        let wants_branches = matches!(plan.objective, Objective::WorldModel | Objective::Joint);
+        if wants_branches && self.summary.branches == 0 && plan.data.k != Some(0) {
             let proposer = if plan.data.pool == crate::experience::POLICY { " --proposer policy" } else { "" };
             let what = format!("no executed alternatives in the pool `{}`", plan.data.pool);
             return missing(what, format!("{}{proposer}", collect("branches")));
         }
-        if plan.objective == Objective::Reflection && self.summary.reflections == 0 {
+        let wants_reflections = matches!(plan.objective, Objective::Reflection | Objective::Joint);
+        if wants_reflections && self.summary.reflections == 0 {
             let rationales = match self.summary.left_out.rationales {
                 0 => String::new(),
                 n => format!("; {n} were written without sight of any outcome (--rationales takes them)"),
@@ -153,9 +157,10 @@ impl Data {
 }
 
 impl DataSummary {
-    /// Its targets by kind, in words.
-    pub fn targets_in_words(&self) -> String {
-        let there = TARGETS.iter().zip(self.targets).filter(|(_, count)| *count > 0);
+    /// The targets of an epoch by kind, as far as a stage trains them, in words.
+    pub fn targets_in_words(&self, stages: &[Stage]) -> String {
+        let trained = |kind: Kind| stages.iter().any(|stage| stage.mixture.of(kind) > 0.0);
+        let there = TARGETS.iter().zip(self.targets).filter(|((kind, _), count)| *count > 0 && trained(*kind));
         let each: Vec<String> = there.map(|((_, name), count)| format!("{name} {count}")).collect();
         format!("target tokens: {}", each.join(", "))
     }

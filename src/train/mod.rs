@@ -17,7 +17,7 @@ use crate::selection::Carry;
 use examples::Kind;
 pub use forecast::{Forecast, forecast};
 pub use plan::{Budget, Moments, Plan, Stage};
-pub use provenance::{Origin, origin, recorded, trained_on, warnings};
+pub use provenance::{Origin, origin, recorded, trained_games, trained_on, warnings};
 
 /// What a run optimises (paper, sections 4.2 and 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -151,10 +151,24 @@ impl Plan {
         if !(self.world_epochs.is_finite() && self.world_epochs > 0.0 && self.world_epochs <= 1e4) {
             return refuse(format!("{} epochs of world modelling", self.world_epochs), "above 0, at most 10,000");
         }
-        if !(0.0..=0.5).contains(&self.data.held_out) {
-            return refuse(format!("a held-out share of {}", self.data.held_out), "between 0 and 0.5");
+        let (usual, world) = (Criteria::default(), self.objective == Objective::WorldModel);
+        let meant = [
+            (self.shuffled && self.data.k == Some(0), "shuffled outcomes (--shuffled) without any alternative (-k 0)"),
+            (self.shuffled && !world, "shuffled outcomes (--shuffled)"),
+            (!self.objective.carry().branches && self.data.pool != usual.pool, "a pool of alternatives (--branches)"),
+            (!self.objective.carry().branches && self.data.k.is_some(), "a number of alternatives (-k)"),
+            (!world && self.matched != Budget::default(), "a budget of two stages (--match)"),
+            (!world && (self.world_epochs - 1.0).abs() > 0.0, "epochs of world modelling (--world-epochs)"),
+            (!world && self.moments != Moments::default(), "moments between stages (--moments)"),
+            (!self.objective.carry().reflections && self.data.rationales, "rationales (--rationales)"),
+        ];
+        if let Some((_, what)) = meant.iter().find(|(given, _)| *given) {
+            return refuse(format!("{what} means nothing for {}", self.objective.word()), "leave it out");
         }
-        Ok(())
+        if world && self.matched != Budget::Stage2 && self.steps < 2 {
+            return refuse("one update cannot be shared by two stages".into(), "--steps 2 or more, or --match stage2");
+        }
+        self.data.check()
     }
 
     /// A fresh adapter for a model, if the plan wants one.

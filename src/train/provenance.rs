@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use super::Objective;
+use crate::env::Suite;
 use crate::error::Result;
-use crate::selection::{HELD_OUT, Selection, instance_of, is_held_out};
+use crate::selection::{HELD_OUT, Item, Selection, instance_of, is_held_out};
 use crate::store::Store;
 
 /// The run that a model is a checkpoint of.
@@ -57,9 +58,45 @@ pub fn trained_on(store: &Store, source: &str) -> Result<HashSet<i64>> {
     Ok(known)
 }
 
-/// What a person should know about held-out instances that the start model was trained on, itself or what it came from:
-/// what is measured on them is not what it would be on new ones.
+/// The games of a suite and split that a model was trained on, as far as is known here: those of [`trained_on`], and the
+/// household's training games for what comes from the embedded model (but for the usual held-out share, which only
+/// opening them would tell).
+pub fn trained_games(store: &Store, source: &str, suite: &dyn Suite, split: &str) -> Result<HashSet<String>> {
+    let ids = trained_on(store, source)?;
+    let demos = store.candidates(Some(suite.name()), Some(split))?;
+    let mut games: HashSet<String> = demos.into_iter().filter(|demo| ids.contains(&demo.id)).map(|d| d.task_id).collect();
+    let mut source = source.to_string();
+    while let Some(origin) = origin(store, &source)? {
+        source = origin.start;
+    }
+    if ["embedded", "novice"].contains(&source.as_str()) && (suite.name(), split) == ("household", "train") {
+        games.extend(suite.tasks(split)?.into_iter().map(|task| task.id));
+    }
+    Ok(games)
+}
+
+/// What a person should know about a run's start: that it was trained on the same already, itself or what it came from,
+/// or on held-out instances; what is measured on those is not what it would be on new ones.
 pub fn warnings(store: &Store, source: &str, selection: &Selection) -> Result<Vec<String>> {
+    let mut said = Vec::new();
+    if source.starts_with("run ") {
+        let known = trained_on(store, source)?;
+        let items: Vec<&Item> = selection.items.iter().filter(|item| !item.held_out).collect();
+        let again = items.iter().filter(|item| known.contains(&item.trajectory)).count();
+        if again > 0 {
+            said.push(format!(
+                "it starts from {source}, which was trained on {again} of these {} trajectories already (--from embedded, or a \
+                 fresh model, starts anew)",
+                items.len()
+            ));
+        }
+    }
+    said.extend(of_held_out(store, source, selection)?);
+    Ok(said)
+}
+
+/// The same about what is held out.
+fn of_held_out(store: &Store, source: &str, selection: &Selection) -> Result<Vec<String>> {
     let held: HashSet<u64> = selection.items.iter().filter(|item| item.held_out).map(|item| item.instance).collect();
     if held.is_empty() {
         return Ok(Vec::new());

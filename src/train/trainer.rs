@@ -27,6 +27,8 @@ pub enum Event<'a> {
     Begun {
         /// Row id of the run.
         run: i64,
+        /// The model it started from.
+        start: &'a str,
         /// What it trains on.
         data: &'a DataSummary,
         /// Its stages.
@@ -123,7 +125,7 @@ fn begin<'a>(store: &Store, queued: Option<i64>, plan: &'a Plan, mut weights: Tr
         None => store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, steps, &record)?,
     };
     let optimiser = AdamW::new(&weights.net().shapes());
-    Ok(Run { id, plan, weights, optimiser, begun, warnings, step: 0 })
+    Ok(Run { id, plan, weights, optimiser, begun, start: start.to_string(), warnings, step: 0 })
 }
 
 /// Goes on with a run from its newest checkpoint (or from its start, if it has none), or starts one that waited. It
@@ -180,7 +182,7 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
     }
     let begun = Begun::new(&plan, weights.net(), data, stages)?;
     let warnings = serde_json::from_value(config["warnings"].clone()).unwrap_or_default();
-    Run { id: run, plan: &plan, weights, optimiser, begun, warnings, step }.work(store, control, each)
+    Run { id: run, plan: &plan, weights, optimiser, begun, start: row.start, warnings, step }.work(store, control, each)
 }
 
 fn no_plan(run: i64, why: &serde_json::Error) -> Error {
@@ -195,6 +197,8 @@ struct Run<'a> {
     weights: Trainable,
     optimiser: AdamW,
     begun: Begun,
+    /// The model that it started from.
+    start: String,
     warnings: Vec<String>,
     step: u64,
 }
@@ -241,6 +245,7 @@ impl Run<'_> {
         let _lock = lock_run(store, self.id)?;
         each(Event::Begun {
             run: self.id,
+            start: &self.start,
             data: &self.begun.data.summary,
             stages: &self.begun.stages,
             memory: self.begun.passes.memory,

@@ -80,8 +80,8 @@ pub enum Effect {
     Look(Box<Look>),
     /// The model to load; none for the newest checkpoint.
     LoadModel(Option<String>),
-    /// The exact prompt for a state, and raw replies.
-    Prompt(Box<State>, Vec<String>),
+    /// The exact prompt for a state, and raw replies; whether the policy thinks first.
+    Prompt(Box<State>, Vec<String>, bool),
     /// Two models on one state.
     Beside(Box<Beside>),
     /// Another attempt at a reflection.
@@ -227,8 +227,8 @@ pub enum RunCmd {
     Curve(i64, String),
     /// The names of a run's curves, and what they say that a person should know.
     About(i64),
-    /// Who demonstrated in a suite and split, and the pools of alternatives there.
-    Choices(Option<String>, Option<String>),
+    /// Who demonstrated in a suite and split, and the pools of alternatives there (of one expert, if named).
+    Choices(Option<String>, Option<String>, Option<String>),
     /// What a run would train on, take and cost.
     Forecast(Box<Plan>, Option<&'static str>),
     /// End a run that another process trains, cleanly.

@@ -131,7 +131,7 @@ impl Hands {
                 Effect::LoadModel(name) => self.mind.load(name),
                 Effect::Desk(command) => _ = self.desk.send(command),
                 Effect::Job(command) => self.jobs.obey(command),
-                Effect::Prompt(state, actions) => self.mind.prompt(state, actions),
+                Effect::Prompt(state, actions, think) => self.mind.prompt(state, actions, think),
                 Effect::Again(id, writer, case) => self.mind.again(id, writer, case),
                 Effect::Beside(beside) => self.mind.beside(beside),
                 // A terminal that does not know OSC 52 ignores it.

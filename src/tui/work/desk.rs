@@ -12,6 +12,7 @@ use crate::curation::{Judged, judged};
 use crate::error::{Error, Result};
 use crate::experience::{Reflection, Verdict};
 use crate::formats::{self, Order, story};
+use crate::selection::ALL;
 use crate::store::{Decision, Filter, Listing, Place, RunStatus, Store, Undone};
 use crate::train::alerts::alerts;
 use crate::train::data::Data;
@@ -132,10 +133,11 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
 fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
     match command {
         RunCmd::Forecast(plan, start) => forecast(store.root().to_path_buf(), plan, start, mail.clone()),
-        RunCmd::Choices(suite, split) => {
+        RunCmd::Choices(suite, split, expert) => {
             let (suite, split) = (suite.as_deref(), split.as_deref());
             let experts = store.actors(suite, split)?;
-            mail.send(Msg::Train(train::Msg::Choices(experts, store.pools(suite, split)?)));
+            let expert = expert.as_deref().filter(|name| *name != ALL);
+            mail.send(Msg::Train(train::Msg::Choices(experts, store.pools(suite, split, expert)?)));
         }
         RunCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
         RunCmd::Queue(plan, start) => {
@@ -296,7 +298,11 @@ fn sets(
         let mut plan = Plan::new(objective, 1, 1);
         plan.data.suite = Some(suite.to_string());
         let data = Data::choose(store, &plan, &model.tokenizer, model.decoder.config.context);
-        (objective, data.map(|data| data.summary).map_err(|error| error.next_step().unwrap_or(error.message()).to_string()))
+        let said = |error: Error| match error.message() {
+            text if text.starts_with("there is nothing") => format!("nothing yet. {}", error.next_step().unwrap_or(text)),
+            text => text.to_string(),
+        };
+        (objective, data.map(|data| data.summary).map_err(said))
     };
     Ok(objectives.into_iter().map(read).collect())
 }

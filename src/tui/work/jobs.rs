@@ -26,7 +26,7 @@ use crate::model::weights::Trainable;
 use crate::store::Store;
 use crate::surprise::surprises;
 use crate::train::trainer::{self, Event};
-use crate::train::{Objective, checkpoint, origin};
+use crate::train::{Objective, checkpoint, origin, trained_games};
 use crate::tui::effect::{JobCmd, Kind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
@@ -252,7 +252,8 @@ fn evaluate_newest(
     let mut agent = LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone(), Priority::Background)?;
     let origin = origin(&store, &agent.name())?;
     let both = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
-    let known = Known { record: origin.and_then(|origin| origin.record) };
+    let games = trained_games(&store, &agent.name(), suite, &scope.split)?;
+    let known = Known { record: origin.and_then(|origin| origin.record), games };
     let ways: &[bool] = if both { &[true, false] } else { &[false] };
     let mut said = Vec::new();
     for think in ways {
@@ -325,7 +326,7 @@ fn collect_all(
 
 /// The policy's pool if this model fills it or nobody does, else one of the model's own.
 fn pool_for(store: &Store, suite: &dyn Suite, scope: &Scope, model: &str) -> Result<String> {
-    let pools = store.pools(Some(suite.name()), Some(&scope.split))?;
+    let pools = store.pools(Some(suite.name()), Some(&scope.split), None)?;
     let others = pools.iter().any(|count| count.pool == POLICY && !count.model.is_empty() && count.model != model);
     Ok(if others { format!("{POLICY}, {model}") } else { POLICY.to_string() })
 }

@@ -27,7 +27,7 @@ use crate::tui::words::percent;
 enum Command {
     Look(Box<Look>, Cancel),
     Load(Option<String>),
-    Prompt(Box<State>, Vec<String>),
+    Prompt(Box<State>, Vec<String>, bool),
     Again(i64, Writer, Box<Case>),
     GoOn(usize, Vec<Fork>),
     Beside(Box<Beside>),
@@ -86,8 +86,8 @@ impl Mind {
     }
 
     /// The exact prompt for a state, and raw replies to it.
-    pub fn prompt(&self, state: Box<State>, actions: Vec<String>) {
-        _ = self.commands.send(Command::Prompt(state, actions));
+    pub fn prompt(&self, state: Box<State>, actions: Vec<String>, think: bool) {
+        _ = self.commands.send(Command::Prompt(state, actions, think));
     }
 
     /// Another attempt at a reflection.
@@ -124,10 +124,14 @@ fn answer(agent: &mut LocalAgent, command: Command, mail: &Mailbox) -> Result<()
     agent.set_cancel(Cancel::default());
     let _waiting = team::interactive();
     match command {
-        Command::Prompt(state, actions) => {
+        Command::Prompt(state, actions, think) => {
             let mut lines = vec![format!("model {}", agent.model().source), String::new(), "To act, it is given:".into()];
-            lines.extend(agent.prompt_text(&state)?.lines().map(str::to_string));
-            let proposed = agent.propose(&state, None, 1.0, &Rng::seeds(1, "prompt", 3))?;
+            let thought = if think { Some(agent.think(&state, 0.0, 0)?) } else { None };
+            lines.extend(agent.prompt_text(&state, thought.as_deref())?.lines().map(str::to_string));
+            if thought.is_some() {
+                lines.push("(what stands after <|think|> it wrote itself, its likeliest words)".into());
+            }
+            let proposed = agent.propose(&state, thought.as_deref(), 1.0, &Rng::seeds(1, "prompt", 3))?;
             lines.extend([String::new(), "Asked freely (three samples, temperature 1) it replies:".into()]);
             lines.extend(proposed.iter().map(|text| format!("  {text:?}")));
             let predicted = agent.predict(&state, &actions, &mut |_, _| true)?;

@@ -146,7 +146,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
                 grouped(set.reflections as u64),
                 grouped(set.held_out as u64)
             ),
-            Err(why) => format!("nothing yet. {why}"),
+            Err(why) => clean(why),
         };
         lines.push(Line::from(vec![Span::styled(format!(" {:<16}", objective.word()), theme.strong()), Span::raw(text)]));
     }

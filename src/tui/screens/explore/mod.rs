@@ -408,7 +408,7 @@ impl State {
             Act::Raw => vec![Effect::Show("Now and What if, as JSON strings".into(), as_given(self))],
             Act::Prompt => {
                 let Some(view) = &self.view else { return Vec::new() };
-                vec![Effect::Prompt(Box::new(view.state.clone()), self.what_ifs())]
+                vec![Effect::Prompt(Box::new(view.state.clone()), self.what_ifs(), self.thinking)]
             }
             Act::Surprises if !self.surprises.is_empty() => {
                 self.typing = Some(Typing::Surprise(0));

@@ -215,7 +215,7 @@ impl State {
                 let form = Form { queue, ..Form::default() };
                 let data = self.plan(&form).data;
                 self.form = Some(form);
-                let choices = Effect::Desk(DeskCmd::Run(RunCmd::Choices(data.suite, data.split)));
+                let choices = Effect::Desk(DeskCmd::Run(RunCmd::Choices(data.suite, data.split, data.expert)));
                 return std::iter::once(choices).chain(self.ask()).collect();
             }
             Act::Pause => return vec![Effect::Job(JobCmd::Pause(Kind::Train))],

@@ -91,7 +91,10 @@ pub fn pattern(typed: &str) -> Result<Regex, regex::Error> {
 impl State {
     pub(super) fn plan(&self, form: &Form) -> Box<Plan> {
         let plan = Plan::new(OBJECTIVES[form.objective].0, form.steps, 1);
-        let Form { expert, pool, k, matched, held_out, .. } = form.clone();
+        let Form { expert, mut pool, mut k, mut matched, held_out, .. } = form.clone();
+        if plan.objective != Objective::WorldModel {
+            (pool, k, matched) = (UNIFORM.into(), None, Budget::default());
+        }
         let data = Criteria { suite: self.suite.clone(), expert, pool, k, held_out, ..plan.data.clone() };
         Box::new(Plan { rate: 5e-4, data, matched, ..plan })
     }
@@ -156,12 +159,18 @@ impl State {
         // Another number of updates only scales the cost; anything else is worked out anew.
         if changed {
             let plan = self.plan(&form);
-            let scaled = Form { steps: form.steps, matched: form.matched, ..before } == form;
+            let scaled = Form { steps: form.steps, matched: form.matched, ..before.clone() } == form;
             form.forecast = form.forecast.filter(|_| scaled).and_then(Result::ok).map(|known| Ok(known.of(&plan)));
         }
         let anew = changed && form.forecast.is_none();
+        let data = self.plan(&form).data;
+        let whose = (before.expert != form.expert).then_some(Effect::Desk(DeskCmd::Run(RunCmd::Choices(
+            data.suite,
+            data.split,
+            data.expert,
+        ))));
         self.form = Some(form);
-        Some(if anew { self.ask() } else { Vec::new() })
+        Some(whose.into_iter().chain(if anew { self.ask() } else { Vec::new() }).collect())
     }
 
     /// Takes pasted text.

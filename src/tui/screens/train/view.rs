@@ -109,7 +109,7 @@ fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 }
 
 /// What a run trains on, a line each.
-fn about_data(data: &serde_json::Value, criteria: &serde_json::Value) -> Vec<String> {
+fn about_data(data: &serde_json::Value, criteria: &serde_json::Value, stages: &[Stage]) -> Vec<String> {
     let pool = criteria["pool"].as_str().filter(|_| data["branches"].as_u64() > Some(0));
     let mut lines = vec![format!(
         "data: {} demonstrations, {} alternatives{}, {} reflections, {} unique tokens in {} trees; {} held out",
@@ -123,7 +123,7 @@ fn about_data(data: &serde_json::Value, criteria: &serde_json::Value) -> Vec<Str
     )];
     if let Ok(summary) = serde_json::from_value::<DataSummary>(data.clone()) {
         if summary.targets.iter().any(|count| *count > 0) {
-            lines.push(summary.targets_in_words());
+            lines.push(summary.targets_in_words(stages));
         }
         lines.extend(summary.notes());
     }
@@ -146,15 +146,15 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
             )));
         }
         let (begun, plan) = (run.status != RunStatus::Queued, &config["plan"]);
+        let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).unwrap_or_default();
         if begun {
-            lines.extend(about_data(data, &plan["data"]).into_iter().map(Line::from));
+            lines.extend(about_data(data, &plan["data"], &stages).into_iter().map(Line::from));
         }
         let batch = plan["batch"].as_u64().unwrap_or_default() as usize;
         lines.push(Line::from(format!(
             "budget: {} updates of {batch} trees, rate {}, {} workers · seed {} · from {}",
             run.steps, plan["rate"], plan["workers"], run.seed, run.start
         )));
-        let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).unwrap_or_default();
         lines.extend(stages.iter().map(|stage| {
             let epochs = stage.epochs(batch);
             Line::from(format!("{}: {} updates, {epochs:.1} epochs over {} trees", stage.name, stage.updates, stage.trees))
