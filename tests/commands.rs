@@ -169,8 +169,7 @@ fn a_run_that_diverges_or_does_not_fit_says_so_and_keeps_what_it_had() {
         assert!(failure(&train(&["--rate", rate])).contains("learning rate"), "{rate}");
     }
     assert!(train(&["--save-every", "6"]).status.success());
-    // Weights that are finite and overflow.
-    let folder = dir.join("huge");
+    let folder = dir.join("huge"); // weights that are finite and overflow
     json(dir, &["model", "pack", "novice", "--out", folder.to_str().unwrap()]);
     let weights = folder.join("model.safetensors");
     let mut bytes = std::fs::read(&weights).unwrap();

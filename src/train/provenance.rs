@@ -38,20 +38,33 @@ pub fn recorded(store: &Store, run: i64) -> Result<Option<Selection>> {
     Ok(Some(read.map_err(|e| crate::error::Error::new(format!("what run {run} trains on cannot be read: {e}")))?))
 }
 
+/// The runs that a model comes from, its own first, and what the last of them started from. A run that a damaged row has
+/// start from itself ends the way.
+fn lineage(store: &Store, source: &str) -> Result<(Vec<Origin>, String)> {
+    let (mut runs, mut source) = (Vec::<Origin>::new(), source.to_string());
+    while let Some(origin) = origin(store, &source)?.filter(|origin| runs.iter().all(|known| known.run != origin.run)) {
+        source.clone_from(&origin.start);
+        runs.push(origin);
+    }
+    Ok((runs, source))
+}
+
+/// Whether this is a model that comes with the program: made on the household's training games, but for the usual share of
+/// instances, which is part of every larger one.
+fn is_built_in(source: &str) -> bool {
+    ["embedded", "novice"].contains(&source)
+}
+
 /// The trajectories that a model was trained on, by its own run or those that it goes back to, as far as is known here: as
 /// recorded, and demonstrations of the games that the embedded model is made on.
 pub fn trained_on(store: &Store, source: &str) -> Result<HashSet<i64>> {
-    let (mut known, mut source) = (HashSet::new(), source.to_string());
-    while let Some(origin) = origin(store, &source)? {
+    let (runs, root) = lineage(store, source)?;
+    let mut known = HashSet::new();
+    for origin in runs {
         let record = recorded(store, origin.run)?.unwrap_or_default();
         known.extend(record.items.iter().filter(|item| !item.held_out).map(|item| item.trajectory));
-        if origin.start == source {
-            break;
-        }
-        source = origin.start;
     }
-    if ["embedded", "novice"].contains(&source.as_str()) {
-        // Trained on the household's training games, but for the usual share of instances.
+    if is_built_in(&root) {
         let games = store.candidates(Some("household"), Some("train"))?;
         known.extend(games.iter().filter(|game| !is_held_out(instance_of(game), HELD_OUT)).map(|game| game.id));
     }
@@ -65,11 +78,7 @@ pub fn trained_games(store: &Store, source: &str, suite: &dyn Suite, split: &str
     let ids = trained_on(store, source)?;
     let demos = store.candidates(Some(suite.name()), Some(split))?;
     let mut games: HashSet<String> = demos.into_iter().filter(|demo| ids.contains(&demo.id)).map(|d| d.task_id).collect();
-    let mut source = source.to_string();
-    while let Some(origin) = origin(store, &source)? {
-        source = origin.start;
-    }
-    if ["embedded", "novice"].contains(&source.as_str()) && (suite.name(), split) == ("household", "train") {
+    if is_built_in(&lineage(store, source)?.1) && (suite.name(), split) == ("household", "train") {
         games.extend(suite.tasks(split)?.into_iter().map(|task| task.id));
     }
     Ok(games)
@@ -108,9 +117,9 @@ fn of_held_out(store: &Store, source: &str, selection: &Selection) -> Result<Vec
              than on new games"
         )
     };
+    let (runs, root) = lineage(store, source)?;
     let mut source = source.to_string();
-    for _ in 0..100 {
-        let Some(origin) = origin(store, &source)? else { break };
+    for origin in runs {
         let Some(record) = recorded(store, origin.run)? else {
             return Ok(vec![format!(
                 "what run {} trained on was not recorded: valid_* may be on games it knows",
@@ -124,20 +133,16 @@ fn of_held_out(store: &Store, source: &str, selection: &Selection) -> Result<Vec
         }
         source = origin.start;
     }
-    Ok(match source.as_str() {
-        // Made by this program with the usual share held out, which is part of every larger one.
-        "embedded" | "novice" => {
-            let mut known = HashSet::new();
-            for item in selection.items.iter().filter(|item| item.held_out) {
-                let of = store.trajectory_even_deleted(item.trajectory)?;
-                let (suite, split) = of.map(|tr| (tr.suite, tr.split)).unwrap_or_default();
-                if suite == "household" && split == "train" && !is_held_out(item.instance, HELD_OUT) {
-                    known.insert(item.instance);
-                }
-            }
-            let seen = known.len();
-            if seen > 0 { vec![said(&source, seen)] } else { Vec::new() }
+    if !is_built_in(&root) {
+        return Ok(vec![format!("what {root} was trained on is not known here: valid_* may be on games it knows")]);
+    }
+    let mut known = HashSet::new();
+    for item in selection.items.iter().filter(|item| item.held_out) {
+        let of = store.trajectory_even_deleted(item.trajectory)?;
+        let (suite, split) = of.map(|tr| (tr.suite, tr.split)).unwrap_or_default();
+        if suite == "household" && split == "train" && !is_held_out(item.instance, HELD_OUT) {
+            known.insert(item.instance);
         }
-        other => vec![format!("what {other} was trained on is not known here: valid_* may be on games it knows")],
-    })
+    }
+    Ok(if known.is_empty() { Vec::new() } else { vec![said(&root, known.len())] })
 }
