@@ -85,14 +85,33 @@ impl std::error::Error for Error {}
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly, SystemIoFailure};
-        let failed = Self::new(format!("the store: {error}"));
+        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly, SystemIoFailure};
+        // `SQLite` quotes the whole statement, which may be a schema; its message alone says what is wrong.
+        let failed = match &error {
+            rusqlite::Error::SqlInputError { msg, .. } => Self::new(format!("the store: {msg}")),
+            other => Self::new(format!("the store: {other}")),
+        };
         match error.sqlite_error_code() {
             Some(DiskFull | SystemIoFailure) => failed.hint("the disk may be full; nothing already saved is lost"),
+            Some(CannotOpen) => failed.hint("look at the rights of the data directory, or name another with --data-dir"),
             Some(ReadOnly) => failed.hint("the data directory is read-only; pick another with --data-dir"),
-            Some(DatabaseBusy) => failed.hint("another foretaste has been writing for a long time; try again, or close it"),
+            Some(DatabaseBusy) => failed
+                .hint("another program has held the store for ten seconds, and this was not done; close it, or try again"),
             Some(DatabaseCorrupt | NotADatabase) => {
-                failed.hint("the store file is damaged; move it away and restore a copy, or start with another --data-dir")
+                failed.hint(
+                    "the store is damaged; put a backup in its place with: foretaste data restore FILE (all its files are set \
+                     aside first: a -wal left beside another copy would damage that too), or start with another --data-dir",
+                )
+            }
+            None if matches!(
+                error,
+                rusqlite::Error::FromSqlConversionFailure(..)
+                    | rusqlite::Error::InvalidColumnType(..)
+                    | rusqlite::Error::IntegralValueOutOfRange(..)
+                    | rusqlite::Error::Utf8Error(..)
+            ) =>
+            {
+                failed.hint("a value of this row was written by another program; restore a backup with: foretaste data restore")
             }
             _ => failed,
         }

@@ -5,8 +5,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if let Err(error) = color_eyre::install() {
-        eprintln!("error: {error}");
-    }
+    foretaste::guard::install();
     foretaste::cli::main()
 }

@@ -215,7 +215,7 @@ struct EnvBench {
 /// Runs the command.
 pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
     let rows = |rows: Vec<Value>| rows.iter().for_each(|row| common.out().line(row, || lines(row) + "\n"));
-    let cancel = interruptible().cancel;
+    let cancel = interruptible()?.cancel;
     let figures = match args.command {
         BenchCommand::Agent(AgentBench { sample, checkpoint, k }) => {
             let (suite, sample) = sample.open()?;
@@ -235,11 +235,11 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
         BenchCommand::Env(EnvBench { sample, episodes, threads, forks }) => {
             let (suite, sample) = sample.open()?;
             let options = bench::env::Options { sample, episodes, threads, forks };
-            bench::env::run(suite.as_ref(), &options, &interruptible())?
+            bench::env::run(suite.as_ref(), &options, &interruptible()?)?
         }
         BenchCommand::Plan(PlanBench { sample, states }) => {
             let (suite, sample) = sample.open()?;
-            bench::plan::run(suite.as_ref(), &sample, states, &interruptible())?
+            bench::plan::run(suite.as_ref(), &sample, states, &interruptible()?)?
         }
         BenchCommand::Train(args) => {
             let TrainBench { model, lora, full: _, batch, seq, supervised, tree, threads, .. } = args;
@@ -257,12 +257,12 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
                 steps,
                 warmup,
             };
-            bench::train::run(&options, &interruptible())?
+            bench::train::run(&options, &interruptible()?)?
         }
         BenchCommand::Experts(ExpertsBench { suite, split, games, seed }) => {
             let (suite, sample) = (suite.open()?, Sample { split: Some(split), games, seed });
             let mut report = |row: Value| eprintln!("{row}");
-            bench::experts::run(suite.as_ref(), &sample, &interruptible(), &mut report)?
+            bench::experts::run(suite.as_ref(), &sample, &interruptible()?, &mut report)?
         }
     };
     common.out().line(&figures, || lines(&figures));

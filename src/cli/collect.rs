@@ -114,7 +114,7 @@ impl Range {
 pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
     let mut store = common.store()?;
     let (out, mut live) = (common.out(), common.out());
-    let control = interruptible();
+    let control = interruptible()?;
     let mut report = |row: serde_json::Value, progress: crate::control::Progress| {
         out.line(&row, || row.to_string());
         live.progress(&progress);

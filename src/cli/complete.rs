@@ -1,12 +1,11 @@
 //! `foretaste model complete`: what a model writes after a prompt, with every option of decoding.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{Common, interruptible};
+use super::{Common, interruptible, out};
 use crate::error::{Error, Result};
 use crate::model::cache::Recent;
 use crate::model::generate::{Decoding, Prompt, Stops};
@@ -59,7 +58,7 @@ pub struct CompleteArgs {
 /// Runs the command.
 pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
     let model = checkpoint::load(&common.store()?, args.checkpoint.as_deref())?;
-    let (decoder, tokenizer, cancel) = (&*model.decoder, &*model.tokenizer, interruptible().cancel);
+    let (decoder, tokenizer, cancel) = (&*model.decoder, &*model.tokenizer, interruptible()?.cancel);
     let team = Team::all(Priority::Interactive)?;
     let tokens = tokenizer.encode(&args.prompt)?;
     let prompt = team.run(|| Prompt::new(decoder, &tokens, &mut Recent::new(0), &cancel))?;
@@ -99,7 +98,7 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
         let text = tokenizer.decode(&written).unwrap_or_default();
         // A character may still be incomplete at the end.
         if let (true, Some(new)) = (stream && !text.ends_with('\u{fffd}'), text.get(shown..)) {
-            _ = write!(std::io::stdout(), "{new}").and_then(|()| std::io::stdout().flush());
+            out::ask(new);
             shown = text.len();
         }
         true

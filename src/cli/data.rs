@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::Common;
+use super::{Common, interruptible};
 use super::train::ChoiceArgs;
-use crate::control::Control;
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
 use crate::formats::import::import;
 use crate::formats::{self, Extent, Observations, Order, Set};
 use crate::selection::{ALL, Item};
-use crate::store::{Filter, Listing, Near, Place};
-use crate::train::recorded;
+use crate::paths;
+use crate::store::{Checkpoint, Filter, Listing, Near, Place, Store};
+use crate::train::{checkpoint, recorded};
 
 /// Arguments of `foretaste data`.
 #[derive(Debug, Args)]
@@ -86,15 +86,33 @@ enum DataCommand {
     },
     /// The curation in figures
     Statistics,
-    /// Take a trajectory out of every list and training set (data restore puts it back)
+    /// Take a trajectory out of every list and training set (data undelete puts it back); or remove a run, or a checkpoint
+    #[command(group = clap::ArgGroup::new("what").required(true))]
     Delete {
+        /// The trajectory's number
+        #[arg(group = "what")]
+        id: Option<i64>,
+        /// Remove this run for good: its curves, its record, and its checkpoints with their files
+        #[arg(long, group = "what", value_name = "RUN")]
+        run: Option<i64>,
+        /// Remove this checkpoint for good, with its files
+        #[arg(long, group = "what", value_name = "CHECKPOINT")]
+        checkpoint: Option<i64>,
+    },
+    /// Put a deleted trajectory back
+    Undelete {
         /// Its number
         id: i64,
     },
-    /// Put a deleted trajectory back
+    /// Write the whole store into one file, while others go on writing (checkpoints' weights are folders of their own)
+    Backup {
+        /// The file to write (not there yet)
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the store, whose files are set aside; no other foretaste may have it open
     Restore {
-        /// Its number
-        id: i64,
+        /// A file that data backup wrote
+        file: PathBuf,
     },
 }
 
@@ -114,7 +132,12 @@ enum Rows {
 /// Runs the command.
 pub fn run(common: &Common, args: DataArgs) -> Result<()> {
     let out = common.out();
-    let mut store = common.store()?;
+    if let DataCommand::Restore { file } = &args.command {
+        let restored = Store::restore(&paths::data_dir(common.data_dir.clone())?, file)?;
+        out.line(&value(&restored), || plain(&value(&restored)));
+        return Ok(());
+    }
+    let store = common.store()?;
     let rows = |rows: Vec<Value>| {
         for row in &rows {
             out.line(row, || plain(row));
@@ -133,7 +156,7 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             Rows::Explorations => list(Some(Purpose::Exploration), find, limit)?,
             Rows::Reflections => store.queue(&Filter::default(), Place::Start, limit)?.items.iter().map(value).collect(),
             Rows::Runs => store.runs()?.iter().map(value).collect(),
-            Rows::Checkpoints => store.checkpoints()?.iter().map(value).collect(),
+            Rows::Checkpoints => store.checkpoints()?.iter().map(|saved| checkpoint_row(&store, saved)).collect(),
             Rows::Evaluations => store.evaluations()?.iter().map(value).collect(),
             Rows::Predictions => store.foresights()?,
             Rows::Pools => store.pools(None, None, None)?.iter().map(value).collect(),
@@ -165,14 +188,17 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             figures["second_opinions"] = value(&store.agreement()?);
             rows(vec![figures])
         }
-        DataCommand::Delete { id } | DataCommand::Restore { id } => {
-            let deleted = matches!(args.command, DataCommand::Delete { .. });
-            if deleted {
-                store.trajectory(id)?;
-            }
-            store.set_deleted(id, deleted)?;
-            rows(vec![json!({"trajectory": id, "deleted": deleted})])
+        DataCommand::Delete { id, run, checkpoint } => rows(vec![delete(&store, id, run, checkpoint)?]),
+        DataCommand::Undelete { id } => {
+            store.set_deleted(id, false)?;
+            rows(vec![json!({"trajectory": id, "deleted": false})])
         }
+        DataCommand::Backup { file } => {
+            let bytes = store.backup(&file)?;
+            let weights = store.checkpoints()?.len();
+            rows(vec![json!({"file": file, "bytes": bytes, "checkpoints_whose_weights_are_not_in_it": weights})])
+        }
+        DataCommand::Restore { .. } => Ok(()),
         DataCommand::Export { set, observations, choice, validation, check, out: path } => {
             let whole = set == Set::Trajectories;
             let flag = choice.beyond_place().or(validation.then_some("--validation")).filter(|_| whole);
@@ -184,7 +210,7 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             }
             let criteria = choice.criteria(if whole { ALL } else { "train" });
             let order = Order { set, criteria, held_out: validation, observations };
-            let (mut live, control) = (common.out(), Control::default());
+            let (mut live, control) = (common.out(), interruptible()?);
             let extent = match &path {
                 Some(path) => formats::export_file(&store, &order, path, &control, &mut |p| live.progress(&p))?,
                 None => formats::export(&store, &order, &control, &mut |_| {}, &mut |line| {
@@ -202,13 +228,41 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         }
         DataCommand::Import { file, check } => {
             let mut live = common.out();
-            let intake = import(&mut store, &file, !check, &Control::default(), &mut |p| live.progress(&p))?;
+            let intake = import(&store, &file, !check, &interruptible()?, &mut |p| live.progress(&p))?;
             let mut row = value(&intake);
             row["file"] = json!(file);
             row["imported"] = json!(!check);
             rows(vec![row])
         }
     }
+}
+
+/// A checkpoint with the size of its files; none where they are gone.
+fn checkpoint_row(store: &Store, saved: &Checkpoint) -> Value {
+    let mut row = value(saved);
+    let folder = store.root().join(&saved.folder);
+    row["bytes"] = json!(folder.is_dir().then(|| checkpoint::disk_use(&folder)));
+    row
+}
+
+/// Takes out one thing.
+fn delete(store: &Store, id: Option<i64>, run: Option<i64>, number: Option<i64>) -> Result<Value> {
+    if let Some(run) = run {
+        let checkpoints = store.delete_run(run)?;
+        checkpoints.iter().for_each(|folder| checkpoint::remove_folder(store, folder));
+        return Ok(json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()}));
+    }
+    if let Some(number) = number {
+        let saved = store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
+            Error::new(format!("there is no checkpoint {number}")).hint("list them with: foretaste data list checkpoints")
+        })?;
+        checkpoint::remove(store, &saved)?;
+        return Ok(json!({"checkpoint": number, "deleted": true}));
+    }
+    let id = id.unwrap_or_default();
+    store.trajectory(id)?;
+    store.set_deleted(id, true)?;
+    Ok(json!({"trajectory": id, "deleted": true}))
 }
 
 /// A line of a run's record.

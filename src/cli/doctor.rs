@@ -1,10 +1,8 @@
 //! `foretaste doctor`: what was found, and what to do about it.
 
-use std::io::IsTerminal;
-
 use serde_json::json;
 
-use super::{Common, SuiteArgs};
+use super::{Common, SuiteArgs, out};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::tui::keymap::Keymap;
@@ -79,7 +77,7 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
 
 fn terminal(settings: &Settings) -> String {
     let size = crossterm::terminal::size().map_or("unknown size".into(), |(w, h)| format!("{w}x{h}"));
-    let shown = if std::io::stdout().is_terminal() { size } else { "stdout is no terminal".into() };
+    let shown = if out::is_terminal() { size } else { "stdout is no terminal".into() };
     let term = std::env::var("TERM").unwrap_or_else(|_| "unset".into());
     format!("{shown}, TERM {term}; {}", settings.reasons())
 }

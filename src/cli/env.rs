@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::person::{ExpertArg, Person};
-use super::{Common, Out, SuiteArgs, interruptible, make};
+use super::{Common, Out, SuiteArgs, interruptible, make, out};
 use crate::collect::play_expert;
 use crate::env::tw_pddl::TwPddl;
 use crate::env::tw_pddl::prior::Counts;
@@ -91,7 +91,7 @@ impl GameArgs {
             (None, None) => return Err(Error::new("name a game with --game FILE or --task ID")),
         };
         if let Some(warning) = &opened.warning {
-            eprintln!("warning: {warning}");
+            out::tell(&format!("warning: {warning}"));
         }
         Ok(opened)
     }
@@ -104,13 +104,13 @@ pub fn run(common: &Common, args: EnvArgs) -> Result<()> {
         EnvCommand::List { suite, split } => list(&out, &suite, split.as_deref()),
         EnvCommand::Step(game) => step(common, &game),
         EnvCommand::Expert { game, expert } => {
-            let out = Out::new(common.json || !std::io::stdout().is_terminal());
+            let out = Out::new(common.json || !out::is_terminal());
             let mut opened = game.open()?;
             let person = Person;
             let expert = expert.teacher(&person).expert(&opened.experts)?;
             show(&out, 0, None, opened.env.as_ref());
             let mut t = 0;
-            let won = play_expert(opened.env.as_mut(), expert, opened.limit, &interruptible().cancel, |env, action| {
+            let won = play_expert(opened.env.as_mut(), expert, opened.limit, &interruptible()?.cancel, |env, action| {
                 t += 1;
                 show(&out, t, Some(action), env);
             })?;
@@ -150,7 +150,7 @@ fn actions(out: &Out, game: &GameArgs, prefix: &[String]) -> Result<()> {
         }
         env.step(action)?;
     }
-    let cancel = interruptible().cancel;
+    let cancel = interruptible()?.cancel;
     let left = opened.experts.distance(env.as_ref(), &cancel);
     let starts = if env.turn().success { Ok(Vec::new()) } else { opened.experts.starts(env.as_ref(), &cancel) };
     let (left, starts) = match (left, starts) {
@@ -170,7 +170,7 @@ fn prior(args: &SuiteArgs, split: &str, games: usize) -> Result<()> {
         let env = opened.env.as_any().downcast_ref::<TwPddl>();
         counts.add(env.ok_or_else(|| Error::new("only PDDL text games have such a table"))?.world().game())?;
     }
-    print!("{}", counts.table());
+    out::page(&counts.table());
     Ok(())
 }
 
@@ -197,7 +197,7 @@ fn show(out: &Out, t: usize, action: Option<&str>, env: &dyn Environment) {
 }
 
 fn step(common: &Common, game: &GameArgs) -> Result<()> {
-    let by_hand = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let by_hand = std::io::stdin().is_terminal() && out::is_terminal();
     let out = Out::new(common.json || !by_hand);
     let mut env = game.open()?.env;
     show(&out, 0, None, env.as_ref());
@@ -216,7 +216,7 @@ fn step(common: &Common, game: &GameArgs) -> Result<()> {
         let action = text.strip_suffix('\n').unwrap_or(text).trim_end_matches('\r');
         if !env.turn().admits(action) {
             refused += 1;
-            eprintln!("stdin line {t}: `{action}` is not admissible here; the answer is the environment's own");
+            out::tell(&format!("stdin line {t}: `{action}` is not admissible here; the answer is the environment's own"));
         }
         env.step(action)?;
         show(&out, t, Some(action), env.as_ref());

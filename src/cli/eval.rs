@@ -85,7 +85,7 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     }
     let suite = args.suite.open()?;
     let (out, mut live) = (common.out(), common.out());
-    let control = interruptible();
+    let control = interruptible()?;
     let model = checkpoint::load(&store, args.checkpoint.as_deref())?;
     let mut agent = LocalAgent::new(model, control.cancel.clone(), Priority::Interactive)?;
     let origin = origin(&store, &agent.name())?;

@@ -10,7 +10,7 @@ mod env;
 mod eval;
 mod make;
 mod model;
-mod out;
+pub mod out;
 mod person;
 mod plain;
 mod replay;
@@ -25,8 +25,10 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::control::Control;
+use crate::ends;
 use crate::env::{STEP_LIMIT, Suite, limited, open_suite};
 use crate::error::{Error, Result};
+use crate::guard::guarded;
 use crate::paths;
 use crate::store::Store;
 use crate::tui::keymap;
@@ -64,7 +66,11 @@ struct Common {
 
 impl Common {
     fn store(&self) -> Result<Store> {
-        Store::open(&paths::data_dir(self.data_dir.clone())?)
+        let store = Store::open(&paths::data_dir(self.data_dir.clone())?)?;
+        if let Some(why) = store.read_only() {
+            out::tell(&format!("warning: {} cannot be written ({why}): it is only read", store.root().display()));
+        }
+        Ok(store)
     }
 
     fn out(&self) -> Out {
@@ -137,8 +143,22 @@ pub fn main() -> ExitCode {
         Cli::command().error(ErrorKind::ArgumentConflict, misplaced).exit();
     }
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    match guarded("foretaste", || run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_cancelled() => {
+            out::tell("stopped. What was acknowledged is saved; a run goes on with: foretaste train --resume RUN");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            out::tell(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
     let common = cli.common.clone();
-    let result = match cli.command {
+    match cli.command {
         None if cli.plain => paths::data_dir(common.data_dir.clone())
             .and_then(|root| plain::run(&root, cli.opening.open()?.as_ref(), cli.expert.name())),
         None => open_terminal(&common, &cli.opening, &cli.expert),
@@ -153,24 +173,19 @@ pub fn main() -> ExitCode {
         Some(Command::Bench(args)) => bench::run(&common, args),
         Some(Command::Keys { markdown }) => keys(&common, markdown),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "foretaste", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "foretaste", &mut script);
+            out::page(&String::from_utf8_lossy(&script));
             Ok(())
         }
-        Some(Command::Man) => clap_mangen::Man::new(Cli::command())
-            .render(&mut std::io::stdout())
-            .map_err(|e| Error::new(format!("writing the manual page: {e}"))),
+        Some(Command::Man) => {
+            let mut manual = Vec::new();
+            let made = clap_mangen::Man::new(Cli::command()).render(&mut manual);
+            made.map_err(|e| Error::new(format!("making the manual page: {e}")))?;
+            out::page(&String::from_utf8_lossy(&manual));
+            Ok(())
+        }
         Some(Command::Doctor) => doctor::run(&common, &cli.opening),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is_cancelled() => {
-            eprintln!("stopped. What was acknowledged is saved; a run goes on with: foretaste train --resume RUN");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
     }
 }
 
@@ -187,7 +202,7 @@ fn misplaced(matches: &ArgMatches) -> Option<String> {
 /// The key table with the person's own keys in it.
 fn keys(common: &Common, markdown: bool) -> Result<()> {
     if markdown {
-        print!("{}", keymap::page());
+        out::page(&keymap::page());
         return Ok(());
     }
     let map = keymap::Keymap::load(&paths::data_dir(common.data_dir.clone())?.join("keys.toml"))?;
@@ -201,7 +216,7 @@ fn keys(common: &Common, markdown: bool) -> Result<()> {
 
 fn open_terminal(common: &Common, opening: &SuiteArgs, expert: &person::ExpertArg) -> Result<()> {
     use std::io::IsTerminal;
-    if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+    if !out::is_terminal() || !std::io::stdin().is_terminal() {
         return Err(Error::new("the terminal program needs a terminal, and this is a pipe or a file").hint(
             "use a command instead: env, collect, curate, data, train, eval, replay, model, bench, doctor (foretaste --help)",
         ));
@@ -210,19 +225,10 @@ fn open_terminal(common: &Common, opening: &SuiteArgs, expert: &person::ExpertAr
     crate::tui::run(&root, &opening.open()?, expert.name())
 }
 
-/// A control that Ctrl-C and a polite kill end cleanly.
-fn interruptible() -> Control {
+/// A control that Ctrl-C, a polite kill and a closed window or pipe end cleanly.
+fn interruptible() -> Result<Control> {
     let control = Control::default();
-    let cancel = control.cancel.clone();
-    let watch = move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        runtime.block_on(async {
-            if crate::tui::asked_to_end().await {
-                eprintln!("stopping cleanly…");
-                cancel.cancel();
-            }
-        });
-    };
-    std::thread::spawn(watch);
-    control
+    out::ends_with_output(&control.cancel);
+    ends::cancels(&control.cancel)?;
+    Ok(control)
 }

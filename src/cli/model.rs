@@ -93,7 +93,7 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
         return Err(Error::new(format!("{}: already there", out.display())).hint("name a folder that does not exist yet"));
     }
     let absolute = std::path::absolute(&out).map_err(|e| Error::io("finding", &out, &e))?;
-    checkpoint::write_folder(&absolute, &weights.parts(half)?, &[])?;
+    checkpoint::write_folder(&absolute, &weights.parts(half)?, &[], ".tmp")?;
     let count: usize = weights.weights.iter().map(Vec::len).sum();
     common.out().line(&json!({"folder": out, "parameters": count}), || format!("{} ({count} parameters)", out.display()));
     Ok(())

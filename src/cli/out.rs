@@ -1,11 +1,83 @@
-//! What commands write: results to stdout, progress to stderr.
+//! What commands write: results to stdout, progress to stderr. Nothing else in this program prints: text from outside
+//! would drive the terminal, and a stream that is gone would end the work.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::control::Progress;
+use crate::control::{Cancel, Progress};
+use crate::text;
+
+/// What a stream that is gone ends: the work under way, cleanly.
+static WORK: Mutex<Option<Cancel>> = Mutex::new(None);
+
+/// Whether standard output is gone.
+static GONE: AtomicBool = AtomicBool::new(false);
+
+/// From now on the end of standard output ends this work cleanly in place of the program at once.
+pub fn ends_with_output(cancel: &Cancel) {
+    if let Ok(mut work) = WORK.lock() {
+        *work = Some(cancel.clone());
+    }
+}
+
+/// Writes a line for a person to standard error, unable to drive the terminal; if that is gone, nobody reads it.
+#[expect(clippy::disallowed_methods, reason = "the door")]
+pub fn tell(line: &str) {
+    _ = writeln!(std::io::stderr().lock(), "{}", text::clean(line));
+}
+
+/// A question to a person on standard error.
+#[expect(clippy::disallowed_methods, reason = "the door")]
+pub fn prompt(question: &str) {
+    let mut err = std::io::stderr().lock();
+    _ = write!(err, "{}", text::clean(question)).and_then(|()| err.flush());
+}
+
+/// Writes a line for a person to standard output, unable to drive the terminal.
+pub fn say(line: &str) {
+    write(&text::clean(line), "\n");
+}
+
+/// The same without the end of the line: a question.
+pub fn ask(question: &str) {
+    write(&text::clean(question), "");
+}
+
+/// Writes text of this program's own as it is: a page, completions for a shell.
+pub fn page(page: &str) {
+    write(page, "");
+}
+
+/// Writes and flushes. A closed pipe ends work under way cleanly, and a program without any quietly; all else that cannot
+/// be written is an error.
+#[expect(clippy::disallowed_methods, reason = "the door")]
+fn write(line: &str, end: &str) {
+    if GONE.load(Ordering::Acquire) {
+        return;
+    }
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(line.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes()));
+    let Err(error) = written.and_then(|()| stdout.flush()) else { return };
+    GONE.store(true, Ordering::Release);
+    let closed = error.kind() == ErrorKind::BrokenPipe;
+    if !closed {
+        tell(&format!("error: writing to stdout: {error}"));
+    }
+    match WORK.lock().ok().and_then(|work| work.clone()) {
+        Some(work) => work.cancel(),
+        None => std::process::exit(i32::from(!closed)),
+    }
+}
+
+/// Whether standard output is a terminal.
+#[expect(clippy::disallowed_methods, reason = "the door")]
+pub fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
 
 /// A command's output.
 pub struct Out {
@@ -20,24 +92,19 @@ impl Out {
         Self { json, live: std::io::stderr().is_terminal(), last: None }
     }
 
-    /// Writes one result; when it returns, the result has left the program. A closed pipe ends the program quietly.
-    pub fn line(&self, json: &Value, text: impl FnOnce() -> String) {
-        self.raw(&if self.json { json.to_string() } else { text() });
+    /// Writes one result; when it returns, the result has left the program.
+    pub fn line(&self, json: &Value, words: impl FnOnce() -> String) {
+        if self.json {
+            write(&text::json(json), "\n");
+        } else {
+            say(&words());
+        }
     }
 
-    /// Writes a line as it is; as durable as [`Out::line`].
+    /// Writes a line of JSON; as durable as [`Out::line`].
     #[expect(clippy::unused_self, reason = "what is written goes through here")]
     pub fn raw(&self, line: &str) {
-        let mut stdout = std::io::stdout().lock();
-        let written = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-        match written {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-            Err(error) => {
-                eprintln!("error: writing to stdout: {error}");
-                std::process::exit(1);
-            }
-            Ok(()) => {}
-        }
+        write(&text::escaped(line), "\n");
     }
 
     /// Whether results are JSON.
@@ -46,6 +113,7 @@ impl Out {
     }
 
     /// Shows how far a job is: in place on a terminal, now and then in a log.
+    #[expect(clippy::disallowed_methods, reason = "the door")]
     pub fn progress(&mut self, progress: &Progress) {
         let pause = Duration::from_millis(if self.live { 100 } else { 10_000 });
         let finished = progress.total > 0 && progress.done >= progress.total;
@@ -53,11 +121,12 @@ impl Out {
             return;
         }
         self.last = Some(Instant::now());
-        let text = progress.line();
+        let line = text::clean(&progress.line());
         if self.live {
-            eprint!("\r\x1b[K{text}{}", if finished { "\n" } else { "" });
+            let end = if finished { "\n" } else { "" };
+            _ = write!(std::io::stderr().lock(), "\r\x1b[K{line}{end}");
         } else {
-            eprintln!("{text}");
+            tell(&line);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Who is the expert: `--expert`, and a person at the keyboard as one.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 use clap::{Args, ValueEnum};
 
+use super::out;
 use crate::collect::Teacher;
 use crate::control::Cancel;
 use crate::env::{Advice, Environment, Expert, Silence};
@@ -58,12 +59,10 @@ impl Expert for Person {
 
     fn advise(&self, env: &dyn Environment, _: &Cancel) -> Result<Advice, Silence> {
         let turn = env.turn();
-        let mut err = std::io::stderr().lock();
         let list = turn.admissible.iter().flat_map(|list| list.iter()).map(AsRef::as_ref).collect::<Vec<_>>().join(" · ");
-        let _ = writeln!(err, "\ntask: {}\n{}\n[{list}]", env.task(), turn.observation);
+        out::tell(&format!("\ntask: {}\n{}\n[{list}]", env.task(), turn.observation));
         loop {
-            let _ = write!(err, "> ");
-            let _ = err.flush();
+            out::prompt("> ");
             let mut line = String::new();
             let read = std::io::stdin().lock().read_line(&mut line);
             if read.map_err(|e| Silence::Other(format!("reading stdin: {e}")))? == 0 {
@@ -73,7 +72,7 @@ impl Expert for Person {
             if turn.admits(action) && !action.is_empty() {
                 return Ok(Advice { action: action.to_string(), steps_left: None });
             }
-            let _ = writeln!(err, "`{action}` is not admissible here; choose from the list above");
+            out::tell(&format!("`{action}` is not admissible here; choose from the list above"));
         }
     }
 }

@@ -1,9 +1,10 @@
 //! `foretaste --plain`: the program as plain lines and a prompt, for screen readers and slow lines. The same sessions,
 //! store and models as the screens; nothing is ever drawn over.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::path::Path;
 
+use super::out::{self, say};
 use crate::agent::local::LocalAgent;
 use crate::agent::{Policy, WorldModel, shares};
 use crate::control::Cancel;
@@ -45,13 +46,13 @@ pub fn run(root: &Path, suite: &dyn Suite, expert: Option<&str>) -> Result<()> {
     let session = Session::open(suite, &split, &first, expert)?;
     let all = Tried { model: agent.name(), ..Tried::default() };
     let mut plain = Plain { suite, store, agent, session, split, task: 0, tried: Vec::new(), all };
-    println!("foretaste, plain. Type help for the commands.");
+    say("foretaste, plain. Type help for the commands.");
     plain.say()?;
     while let Some(line) = ask("> ")? {
         let done = match plain.obey(&line) {
             Ok(go_on) => !go_on,
             Err(error) => {
-                println!("error: {error}");
+                say(&format!("error: {error}"));
                 false
             }
         };
@@ -63,39 +64,33 @@ pub fn run(root: &Path, suite: &dyn Suite, expert: Option<&str>) -> Result<()> {
 }
 
 fn ask(prompt: &str) -> Result<Option<String>> {
-    print!("{prompt}");
-    std::io::stdout().flush().map_err(|e| Error::new(format!("writing: {e}")))?;
+    out::ask(prompt);
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line).map_err(|e| Error::new(format!("reading stdin: {e}")))?;
     Ok((read > 0).then(|| line.trim().to_string()))
 }
 
-/// Text from outside, without what drives a terminal.
-fn clean(text: &str) -> String {
-    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
-}
-
 impl Plain<'_> {
     fn say(&mut self) -> Result<()> {
         let view = self.session.view()?;
-        println!("Task: {}", clean(&view.task));
-        println!("Step {} of {}.", view.depth, view.limit);
-        println!("{}", clean(view.observation.trim()));
+        say(&format!("Task: {}", &view.task));
+        say(&format!("Step {} of {}.", view.depth, view.limit));
+        say(view.observation.trim());
         if view.success {
-            println!("Solved. keep keeps it, next opens another task.");
+            say("Solved. keep keeps it, next opens another task.");
             return Ok(());
         }
         if view.done {
-            println!("The episode is over here. back goes back.");
+            say("The episode is over here. back goes back.");
             return Ok(());
         }
         let scored = shares(&self.agent.score(&view.state, None, &view.admissible)?);
         for (i, (action, share)) in view.admissible.iter().zip(&scored).enumerate() {
-            println!("{}: {}, {:.1} percent", i + 1, clean(action), 100.0 * share);
+            say(&format!("{}: {}, {:.1} percent", i + 1, action, 100.0 * share));
         }
         match &view.expert {
-            Some((name, advice)) => println!("Expert {name}: {}", clean(&advice.action)),
-            None => println!("No expert speaks here."),
+            Some((name, advice)) => say(&format!("Expert {name}: {}", advice.action)),
+            None => say("No expert speaks here."),
         }
         Ok(())
     }
@@ -107,7 +102,7 @@ impl Plain<'_> {
             ("", _) => return Ok(true),
             ("quit" | "q", _) => return Ok(false),
             ("help" | "?", _) => {
-                println!("{EXPLORING}");
+                say(EXPLORING);
                 return Ok(true);
             }
             ("curate", _) => return self.curate().map(|()| true),
@@ -120,7 +115,7 @@ impl Plain<'_> {
             }
             ("keep", _) => {
                 let kept = keep(&self.session, &self.all, &mut self.store)?;
-                println!("Kept as demonstration {}, with {} alternatives.", kept.id, kept.branches);
+                say(&format!("Kept as demonstration {}, with {} alternatives.", kept.id, kept.branches));
                 return Ok(true);
             }
             ("next", _) => self.next(),
@@ -161,9 +156,9 @@ impl Plain<'_> {
         let action = self.action(n)?;
         let predicted = self.agent.predict(&self.session.view()?.state, std::slice::from_ref(&action), &mut |_, _| true)?;
         let outcome = self.session.outcomes(&[(action, "human".to_string())])?.remove(0);
-        println!("Predicted: {}", clean(predicted.first().map_or("", |text| text.trim())));
-        println!("Actual: {}", clean(outcome.observation.trim()));
-        println!("Effect: {}.", outcome.effect.word());
+        say(&format!("Predicted: {}", predicted.first().map_or("", |text| text.trim())));
+        say(&format!("Actual: {}", outcome.observation.trim()));
+        say(&format!("Effect: {}.", outcome.effect.word()));
         let state = self.session.view()?.state;
         let text = predicted.first().cloned().unwrap_or_default();
         self.all.foreseen.push((state.clone(), vec![(outcome.action.clone(), text)]));
@@ -175,32 +170,32 @@ impl Plain<'_> {
 
     fn reflect(&mut self) -> Result<()> {
         let (_, text) = reflect(&self.session, &self.tried, &mut self.store)?;
-        println!("Written, to be decided on in curate: {text}");
+        say(&format!("Written, to be decided on in curate: {text}"));
         Ok(())
     }
 
     fn curate(&mut self) -> Result<()> {
-        println!("{CURATING}");
+        say(CURATING);
         let mut skipped = 0;
         loop {
             let queue = self.store.queue(&Filter::verdict(Some(Verdict::Pending)), Place::Start, skipped + 1)?;
             let Some(item) = queue.items.get(skipped) else {
-                println!("No more reflections to decide on.");
+                say("No more reflections to decide on.");
                 return Ok(());
             };
             let Judged { trajectory, case, suspicions } = judged(&self.store, item)?;
-            println!("Reflection {}, {} pending. Task: {}", item.id, queue.standing[0], clean(&trajectory.task));
-            println!("Before: {}", clean(trajectory.observation_at(item.t).trim()));
+            say(&format!("Reflection {}, {} pending. Task: {}", item.id, queue.standing[0], &trajectory.task));
+            say(&format!("Before: {}", trajectory.observation_at(item.t).trim()));
             if let Some(case) = &case {
-                println!("Expert: {}, which led to: {}", clean(&case.action), clean(case.outcome.trim()));
+                say(&format!("Expert: {}, which led to: {}", &case.action, case.outcome.trim()));
                 for b in &case.alternatives {
-                    println!("Alternative: {}, which led to: {}", clean(&b.action), clean(b.observation.trim()));
+                    say(&format!("Alternative: {}, which led to: {}", &b.action, b.observation.trim()));
                 }
             }
             for s in suspicions {
-                println!("Rule {}: {}.", s.code, s.why);
+                say(&format!("Rule {}: {}.", s.code, s.why));
             }
-            println!("Text: {}", clean(item.text()));
+            say(&format!("Text: {}", item.text()));
             let Some(line) = ask("curate> ")? else { return Ok(()) };
             let id = item.id;
             let decided = match line.split_once(' ').unwrap_or((&line, "")) {
@@ -214,14 +209,14 @@ impl Plain<'_> {
                     Ok(())
                 }
                 ("u", _) => {
-                    self.store.undo().map(|done| println!("{}", done.map_or("Nothing to undo.", |_| "Taken back.")))
+                    self.store.undo().map(|done| say(done.map_or("Nothing to undo.", |_| "Taken back.")))
                 }
                 ("r", _) => {
-                    self.store.redo().map(|done| println!("{}", done.map_or("Nothing to redo.", |_| "Done again.")))
+                    self.store.redo().map(|done| say(done.map_or("Nothing to redo.", |_| "Done again.")))
                 }
                 ("codes", _) => {
                     for (code, what) in REASONS {
-                        println!("{code}: {what}");
+                        say(&format!("{code}: {what}"));
                     }
                     Ok(())
                 }
@@ -229,7 +224,7 @@ impl Plain<'_> {
                 _ => Err(Error::new(format!("`{line}` is no decision")).hint(CURATING)),
             };
             if let Err(error) = decided {
-                println!("error: {error}");
+                say(&format!("error: {error}"));
             }
         }
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::Common;
+use super::{Common, out};
 use crate::error::Result;
 use crate::formats::story::Story;
 
@@ -23,7 +23,7 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
     let trajectory = store.trajectory(args.id)?;
     let branches = store.branches(args.id)?;
     if let Some(story) = args.format {
-        print!("{}", story.tell(&trajectory, &branches));
+        out::page(&story.tell(&trajectory, &branches));
         return Ok(());
     }
     for t in 0..=trajectory.steps.len() {

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{Common, interruptible};
+use super::{Common, interruptible, out};
 use crate::error::Result;
 use crate::model::weights::Trainable;
 use crate::selection::{ALL, Criteria, HELD_OUT};
@@ -63,6 +63,9 @@ pub struct TrainArgs {
     /// Updates between checkpoints (default: a quarter of the run, at least 25)
     #[arg(long)]
     save_every: Option<u64>,
+    /// Keep every checkpoint (else only the newest, the best on what is held out, ends of stages, and those in use)
+    #[arg(long)]
+    keep_all: bool,
     /// Train an adapter of this rank beside all linear layers (LoRA) in place of the weights
     #[arg(long, value_name = "R")]
     lora: Option<usize>,
@@ -149,7 +152,7 @@ pub fn describe(data: &DataSummary, stages: &[Stage], batch: usize) -> Vec<Strin
 pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
     let mut store = common.store()?;
     let (out, mut live) = (common.out(), common.out());
-    let control = interruptible();
+    let control = interruptible()?;
     let batch = args.batch;
     let mut each = |event: Event<'_>| match event {
         Event::Begun { run, start, data, stages, memory, warnings } => {
@@ -158,7 +161,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             });
             out.line(&row, || format!("run {run} from {start}: {}; {memory}", describe(data, stages, batch).join("\n  ")));
             for warning in warnings {
-                eprintln!("warning: {warning}");
+                out::tell(&format!("warning: {warning}"));
             }
         }
         Event::Update { step, metrics, progress } => {
@@ -175,8 +178,14 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             }
             live.progress(&progress);
         }
-        Event::Saved { step, folder } => {
-            out.line(&json!({"saved": folder, "step": step}), || format!("saved {}", folder.display()));
+        Event::Saved { step, folder, set_aside, removed } => {
+            let row = json!({"saved": folder, "step": step, "set_aside": set_aside, "removed": removed});
+            out.line(&row, || {
+                let aside = set_aside.map(|path| format!("; another run's stood there and is now {}", path.display()));
+                let gone: Vec<String> = removed.iter().map(ToString::to_string).collect();
+                let gone = if gone.is_empty() { String::new() } else { format!("; removed step {}", gone.join(", ")) };
+                format!("saved {}{}{gone}", folder.display(), aside.unwrap_or_default())
+            });
         }
     };
     let finished = |run: i64| out.line(&json!({"finished": run}), || format!("run {run} is finished"));
@@ -200,6 +209,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
                 world_epochs: args.world_epochs,
                 moments: args.moments,
                 shuffled: args.shuffled,
+                keep_all: args.keep_all,
                 ..usual
             };
             plan.check()?;
@@ -214,8 +224,10 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             finished(trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?);
         }
     }
-    while let Some(run) = store.next_queued()?.filter(|_| args.queued) {
-        finished(trainer::resume(&mut store, run, &control, &mut each)?);
+    while args.queued
+        && let Some(run) = trainer::next_queued(&mut store, &control, &mut each)?
+    {
+        finished(run);
     }
     Ok(())
 }

@@ -1,46 +1,95 @@
 //! Reading what [`super::Set::Trajectories`] wrote, in this store or another.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::store::{Intake, Record, Store};
 
+/// A longer line than this is no trajectory: those of ALFWorld have some 100 KB.
+const LINE: u64 = 64 << 20;
+
 /// Reads a file of whole trajectories, one a line, and says what of it is new; with `write` it is taken in. The file is
 /// read to its end and held against the rules first: one with a line that cannot be read is refused as a whole, with
 /// the line's number. What is there already is left as it is, so doing it again goes on where it was interrupted.
 pub fn import(
-    store: &mut Store,
+    store: &Store,
     path: &Path,
     write: bool,
     control: &Control,
     report: &mut dyn FnMut(Progress),
 ) -> Result<Intake> {
-    let lines = pass(store, path, false, ("reading", 0), control, report)?;
-    if write { pass(store, path, true, ("import", lines.0), control, report).map(|found| found.1) } else { Ok(lines.1) }
+    let failed = |e: std::io::Error| Error::io("reading", path, &e);
+    let mut file = File::open(path).map_err(failed)?;
+    let kind = file.metadata().map_err(failed)?;
+    if kind.is_dir() {
+        return Err(Error::new(format!("{}: a folder", path.display())).hint("name a file of trajectories"));
+    }
+    if !kind.is_file() {
+        // What can be read only once is kept until it was read twice.
+        file = spooled(file, control).map_err(failed)??;
+    }
+    let stamp = |file: &File| file.metadata().and_then(|found| Ok((found.len(), found.modified()?))).map_err(failed);
+    let (before, lines) = (stamp(&file)?, pass(store, (&mut file, path), false, ("reading", 0), control, report)?);
+    if !write {
+        return Ok(lines.1);
+    }
+    if stamp(&file)? != before {
+        return Err(Error::new(format!("{} changed while it was read", path.display()))
+            .hint("nothing of it was taken in; wait until whoever writes it is done"));
+    }
+    pass(store, (&mut file, path), true, ("import", lines.0), control, report).map(|found| found.1)
+}
+
+/// A copy of a stream in a file without a name.
+fn spooled(mut from: File, control: &Control) -> std::io::Result<Result<File>> {
+    let mut copy = tempfile::tempfile()?;
+    while std::io::copy(&mut (&mut from).take(1 << 24), &mut copy)? > 0 {
+        if let Err(ended) = control.checkpoint() {
+            return Ok(Err(ended));
+        }
+    }
+    Ok(Ok(copy))
+}
+
+/// The next line without its end; none at the end of the file.
+fn next_line(from: &mut impl BufRead) -> std::io::Result<Option<String>> {
+    let mut line = Vec::new();
+    let read = from.by_ref().take(LINE + 1).read_until(b'\n', &mut line)?;
+    if read as u64 > LINE {
+        let long = format!("longer than {} MB: not a file of trajectories, one a line", LINE >> 20);
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, long));
+    }
+    if read == 0 {
+        return Ok(None);
+    }
+    let text = String::from_utf8(line).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "not UTF-8"))?;
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_string()))
 }
 
 /// Goes through the file once; returns the number of records, and what of them is new.
 fn pass(
-    store: &mut Store,
-    path: &Path,
+    store: &Store,
+    (file, path): (&mut File, &Path),
     write: bool,
     (doing, total): (&str, u64),
     control: &Control,
     report: &mut dyn FnMut(Progress),
 ) -> Result<(u64, Intake)> {
-    let file = File::open(path).map_err(|e| Error::io("reading", path, &e))?;
-    let lines = BufReader::new(file).lines().enumerate();
+    file.seek(SeekFrom::Start(0)).map_err(|e| Error::io("reading", path, &e))?;
+    let mut from = BufReader::new(file);
+    let lines = std::iter::from_fn(|| next_line(&mut from).transpose()).enumerate();
     let records = lines.filter_map(|(n, line)| {
         let place = format!("{} line {}", path.display(), n + 1);
         let line = match line {
-            Ok(line) if line.trim().is_empty() => return None,
+            // Some programs put a mark in front of UTF-8.
+            Ok(line) if n == 0 => line.trim_start_matches('\u{feff}').to_string(),
             Ok(line) => line,
             Err(error) => return Some(Err(Error::new(error.to_string()).at(place))),
         };
-        Some(record(&line).map_err(|error| error.at(place)))
+        (!line.trim().is_empty()).then(|| record(&line).map_err(|error| error.at(place)))
     });
     let meter = Meter::new(doing, 0, total);
     let mut count = 0;

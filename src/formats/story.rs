@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Trajectory};
+use crate::text::clean;
 
 /// How a trajectory is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -43,15 +44,10 @@ pub fn write_all(folder: &Path, trajectory: &Trajectory, branches: &[Branch]) ->
     Story::ALL.into_iter().map(one).collect()
 }
 
-/// Text from outside without characters that drive a terminal.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
-}
-
 fn heading(trajectory: &Trajectory) -> String {
     let Trajectory { id, suite, split, kind, actor, task, .. } = trajectory;
     let end = if trajectory.success() { "won" } else { "not won" };
-    plain(&format!(
+    clean(&format!(
         "{task}\n{suite} / {split} · {kind} · by {actor} · {end} in {} steps · trajectory {id}",
         trajectory.steps.len()
     ))
@@ -62,12 +58,12 @@ fn scene(trajectory: &Trajectory, branches: &[Branch], t: usize) -> String {
     let mut out = String::new();
     match t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) {
         None => out += &format!("{}\n\n", heading(trajectory)),
-        Some(step) => out += &plain(&format!("\n{t:3} > {}  ({})\n\n", step.action, step.source)),
+        Some(step) => out += &clean(&format!("\n{t:3} > {}  ({})\n\n", step.action, step.source)),
     }
-    out += &format!("{}\n", plain(trajectory.observation_at(t).trim()));
+    out += &format!("{}\n", clean(trajectory.observation_at(t).trim()));
     for branch in branches.iter().filter(|branch| branch.t == t) {
         let observation = branch.observation.trim().replace('\n', " ");
-        out += &plain(&format!("      ├ {} [{}] → {observation}\n", branch.action, branch.effect.word()));
+        out += &clean(&format!("      ├ {} [{}] → {observation}\n", branch.action, branch.effect.word()));
     }
     out
 }
@@ -87,13 +83,13 @@ fn page(trajectory: &Trajectory, branches: &[Branch]) -> String {
         section.won{border-color:#4a4}";
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title><style>{style}</style></head>\n<body>\n{}</body></html>\n",
-        escaped(&plain(&trajectory.task)),
+        escaped(&clean(&trajectory.task)),
         scenes.collect::<String>()
     )
 }
 
 fn cast(trajectory: &Trajectory, branches: &[Branch]) -> String {
-    let header = json!({"version": 2, "width": 120, "height": 40, "title": plain(&trajectory.task)});
+    let header = json!({"version": 2, "width": 120, "height": 40, "title": clean(&trajectory.task)});
     let mut out = format!("{header}\n");
     for t in 0..=trajectory.steps.len() {
         let screen = format!("\u{1b}[2J\u{1b}[H{}", scene(trajectory, branches, t).replace('\n', "\r\n"));

@@ -111,6 +111,14 @@ impl Config {
             && (1..=1 << 20).contains(&self.vocab)
             && (1..=512).contains(&self.layers)
             && (1..=1 << 20).contains(&self.context);
+        // Refused as sizes are: with them every score is no number, or positions mean nothing.
+        let bad = |what: String| Err(Error::new(format!("config.json: {what}")));
+        if !(self.norm_eps.is_finite() && self.norm_eps > 0.0 && self.norm_eps <= 0.1) {
+            return bad(format!("`rms_norm_eps` of {} is not above 0 and at most 0.1", self.norm_eps));
+        }
+        if !(self.rope_theta.is_finite() && (1.0..=1e12).contains(&self.rope_theta)) {
+            return bad(format!("`rope_theta` of {} is not between 1 and 1e12", self.rope_theta));
+        }
         let heads = self.heads > 0
             && self.kv_heads > 0
             && self.hidden.is_multiple_of(self.heads)
@@ -187,6 +195,12 @@ mod tests {
         json["rope_scaling"] = Value::Null;
         json["num_attention_heads"] = json!(7);
         assert!(Config::parse(json.to_string().as_bytes()).is_err());
+        json["num_attention_heads"] = json!(2);
+        for (field, value) in [("rms_norm_eps", json!(-1)), ("rms_norm_eps", json!(0)), ("rope_theta", json!(-5.0)), ("rope_theta", json!(0))] {
+            let mut json = json.clone();
+            json[field] = value;
+            assert!(Config::parse(json.to_string().as_bytes()).unwrap_err().message().contains(field));
+        }
         json["hidden_size"] = json!(u64::MAX);
         assert!(Config::parse(json.to_string().as_bytes()).is_err());
     }

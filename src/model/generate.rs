@@ -41,6 +41,11 @@ impl Score {
     }
 }
 
+/// What a model says whose arithmetic overflows: neither a win nor a loss can be made of it.
+fn no_numbers() -> Error {
+    Error::new("the model's scores are not numbers").hint("its weights overflow: take another checkpoint, or train it anew")
+}
+
 impl Prompt {
     /// Computes `tokens` and keeps them among the `recent` prompts, of which as much as possible is used.
     pub fn new(decoder: &Decoder, tokens: &[u32], recent: &mut Recent, cancel: &Cancel) -> Result<Self> {
@@ -67,6 +72,9 @@ impl Prompt {
             if i + 1 == count {
                 logits = decoder.logits(&hidden[hidden.len() - decoder.config.hidden..], Care::Exact);
             }
+        }
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            return Err(no_numbers());
         }
         let segment = Arc::new(cache.freeze());
         recent.keep(Arc::clone(&segment), logits.clone());
@@ -115,6 +123,9 @@ impl Prompt {
                     scores[*i].nats += logit(row, *token) - sum;
                 }
             }
+        }
+        if scores.iter().any(|score| !score.nats.is_finite()) {
+            return Err(no_numbers());
         }
         Ok(scores)
     }

@@ -257,6 +257,7 @@ pub fn read(path: &Path) -> Result<(Config, Vec<Matrix>)> {
     let size = file.get_ref().metadata().map_err(io)?.len();
     let header = Header::read(&mut file, size).map_err(place)?;
     let config = header.config().map_err(place)?;
+    memory::room(size, "the model").map_err(place)?;
     let mut weights = Vec::new();
     for (name, shape) in config.tensors() {
         let theirs = theirs(&name);

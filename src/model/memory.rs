@@ -83,6 +83,18 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// Refuses what does not fit into the memory that is there, before any is asked for: a file of a few bytes can claim to be
+/// larger than every machine.
+pub fn room(bytes: u64, what: &str) -> Result<()> {
+    match available() {
+        Some(there) if bytes > there => {
+            Err(Error::new(format!("{what} needs {} of memory; {} are free", size(bytes), size(there)))
+                .hint("use a smaller or a quantised model, or a machine with more memory"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Memory that can be had without swapping, where the system says so.
 pub fn available() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;

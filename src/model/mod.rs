@@ -22,6 +22,7 @@ pub mod step;
 pub mod team;
 pub mod tokenizer;
 pub mod tree;
+pub mod vetting;
 pub mod trie;
 pub mod weights;
 

@@ -4,7 +4,9 @@ use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, TokenizerBuilder};
 
+use super::vetting::vet;
 use crate::error::{Error, Result};
+use crate::guard::guarded;
 
 /// Control tokens, each one token: they separate what an agent reads from the three things it is asked to write.
 pub const TASK: &str = "<|task|>";
@@ -52,8 +54,8 @@ fn opening(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
 impl Tokenizer {
     /// Reads a `tokenizer.json`.
     pub fn parse(json: &[u8]) -> Result<Self> {
-        let inner = tokenizers::Tokenizer::from_bytes(json).map_err(failed)?;
-        Self::new(inner)
+        vet(json)?;
+        guarded("reading tokenizer.json", || Self::new(tokenizers::Tokenizer::from_bytes(json).map_err(failed)?))
     }
 
     fn new(mut inner: tokenizers::Tokenizer) -> Result<Self> {
@@ -101,7 +103,8 @@ impl Tokenizer {
 
     /// Token ids of `text`; control tokens written in it count as themselves.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec())
+        // The library breaks off on some files (a pattern that backtracks too often).
+        guarded("tokenizing a text", || Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec()))
     }
 
     /// Token ids of text from outside, in which control tokens are just characters.
@@ -121,12 +124,12 @@ impl Tokenizer {
 
     /// The text of token ids, control tokens left out.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
-        self.inner.decode(ids, true).map_err(failed)
+        guarded("writing out tokens", || self.inner.decode(ids, true).map_err(failed))
     }
 
     /// The text of token ids, control tokens written out.
     pub fn decode_all(&self, ids: &[u32]) -> Result<String> {
-        self.inner.decode(ids, false).map_err(failed)
+        guarded("writing out tokens", || self.inner.decode(ids, false).map_err(failed))
     }
 
     /// The file's text.

@@ -63,31 +63,33 @@ impl TokenTree {
         }
         let leaves: Vec<usize> = (0..self.len()).filter(|i| leaf[*i]).collect();
         let (mut owner, mut pieces, mut at) = (vec![false; self.len()], Vec::new(), 0);
+        let (mut left, mut place) = (self.len(), vec![usize::MAX; self.len()]);
         for part in 0..parts {
             // Leaves in order keep neighbours, which share most of their path, together.
-            let (mut kept, mut own) = (vec![false; self.len()], 0);
-            let left = owner.iter().filter(|taken| !**taken).count();
+            let (mut places, mut own) = (Vec::new(), 0);
             while at < leaves.len() && own * (parts - part) < left {
                 let mut node = Some(leaves[at]);
-                while let Some(i) = node.filter(|i| !kept[*i]) {
-                    kept[i] = true;
+                while let Some(i) = node.filter(|i| place[*i] == usize::MAX) {
+                    place[i] = 0;
+                    places.push(i);
                     own += usize::from(!owner[i]);
                     node = self.parents[i];
                 }
                 at += 1;
             }
-            let places: Vec<usize> = (0..self.len()).filter(|i| kept[*i]).collect();
-            let new = |i: usize| places.binary_search(&i).ok();
+            places.sort_unstable();
+            places.iter().enumerate().for_each(|(new, i)| place[*i] = new);
             pieces.push((
                 Self {
                     tokens: places.iter().map(|i| self.tokens[*i]).collect(),
-                    parents: places.iter().map(|i| self.parents[*i].and_then(new)).collect(),
+                    parents: places.iter().map(|i| self.parents[*i].map(|parent| place[parent])).collect(),
                     weights: places.iter().map(|i| if owner[*i] { 0.0 } else { self.weights[*i] }).collect(),
                 },
                 places.clone(),
             ));
+            left -= own;
             for i in places {
-                owner[i] = true;
+                (owner[i], place[i]) = (true, usize::MAX);
             }
         }
         let smaller = pieces.iter().all(|(tree, _)| tree.len() < self.len());

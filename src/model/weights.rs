@@ -11,6 +11,7 @@ use super::files::{Tensors, serialize};
 use super::gguf;
 use super::lora::Adapter;
 use super::matrix::Matrix;
+use super::memory;
 use super::step::{Buffers, Net};
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
@@ -76,6 +77,8 @@ impl Parts {
         if let Some(bias) = tensors.names().find(|name| name.rsplit('.').next() == Some("bias") && !known(name)) {
             return Err(Error::new(format!("tensor `{bias}` has no place in a plain Llama")));
         }
+        let count: u64 = shapes.iter().map(|(_, shape)| shape.iter().map(|side| *side as u64).product::<u64>()).sum();
+        memory::room(4 * count, "the model")?;
         let weights = shapes.iter().map(|(name, shape)| tensors.numbers(name, shape)).collect::<Result<_>>()?;
         Ok((config, weights))
     }
@@ -111,7 +114,9 @@ impl Parts {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| Error::io("reading the model file", path, &e))
+    let failed = |e: std::io::Error| Error::io("reading the model file", path, &e);
+    memory::room(std::fs::metadata(path).map_err(failed)?.len(), "reading a model file")?;
+    std::fs::read(path).map_err(failed)
 }
 
 /// Weights in the order of [`Config::tensors`], for inference.

@@ -146,7 +146,7 @@ impl Store {
 
     /// Records the same decision about several reflections as one act: all of them or none, and one undo.
     pub fn decide_all(&mut self, reflections: &[i64], decision: &Decision) -> Result<()> {
-        let tx = self.db.transaction()?;
+        let tx = self.write()?;
         let mut batch: Option<i64> = None;
         for &reflection in reflections {
             record(&tx, reflection, decision, batch)?;
@@ -174,7 +174,7 @@ impl Store {
     }
 
     fn turn_back(&mut self, which: &str, undone: bool) -> Result<Option<Undone>> {
-        let tx = self.db.transaction()?;
+        let tx = self.write()?;
         let id: Option<i64> = tx.query_row(which, [], |row| row.get(0)).optional()?.flatten();
         let Some(id) = id else { return Ok(None) };
         let (act, reflection, batch): (String, i64, Option<i64>) =
@@ -192,9 +192,9 @@ impl Store {
     pub fn set_draft(&self, reflection: i64, text: Option<&str>) -> Result<()> {
         match text {
             Some(text) => {
-                self.db.execute("INSERT OR REPLACE INTO drafts VALUES (?1, ?2, ?3)", params![reflection, text, now_ms()])?
+                self.execute("INSERT OR REPLACE INTO drafts VALUES (?1, ?2, ?3)", params![reflection, text, now_ms()])?
             }
-            None => self.db.execute("DELETE FROM drafts WHERE reflection = ?1", [reflection])?,
+            None => self.execute("DELETE FROM drafts WHERE reflection = ?1", [reflection])?,
         };
         Ok(())
     }

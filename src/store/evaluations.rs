@@ -81,7 +81,7 @@ fn eval_row(row: &Row<'_>) -> rusqlite::Result<EvalRow> {
 impl Store {
     /// Records an evaluation with its games in one transaction; returns its id.
     pub fn add_evaluation(&mut self, eval: &EvalRow, games: &[PlayedGame]) -> Result<i64> {
-        let tx = self.db.transaction()?;
+        let tx = self.write()?;
         tx.execute(
             "INSERT INTO evaluations (checkpoint, suite, split, games_seed, seed, temperature, step_limit, think, \
              restriction, games, record, n, successes, mean_steps, created_ms) \
@@ -116,7 +116,7 @@ impl Store {
     /// Records how right a model's predictions are: the means over games, and how they were asked for.
     pub fn add_foresight(&self, checkpoint: &str, suite: &str, split: &str, result: &Value) -> Result<()> {
         let values = params![checkpoint, suite, split, result.to_string(), now_ms()];
-        self.db.execute(
+        self.execute(
             "INSERT INTO foresights (checkpoint, suite, split, result, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
             values,
         )?;

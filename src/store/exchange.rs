@@ -209,31 +209,48 @@ impl Store {
     /// a time, so that nobody else waits for long; doing it again goes on where it was ended, by an error of the
     /// iterator or of `each`, which is called after every record.
     pub fn take_in(
-        &mut self,
+        &self,
         records: impl Iterator<Item = Result<Record>>,
         write: bool,
         each: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<Intake> {
         let mut there = self.identities()?;
-        let (mut tx, mut intake, mut batch) = (self.db.transaction()?, Intake::default(), None);
+        let (mut unit, mut intake, mut batch) = (Vec::with_capacity(UNIT), Intake::default(), None);
+        // Nothing is read or waited for while a transaction is open.
+        let mut put = |store: &Self, unit: &mut Vec<Record>| -> Result<()> {
+            if !unit.is_empty() {
+                let tx = store.write()?;
+                unit.drain(..).try_for_each(|record| insert_record(&tx, record, &mut batch))?;
+                tx.commit()?;
+            }
+            Ok(())
+        };
+        let mut went_on = Ok(());
         for (n, record) in records.enumerate() {
-            let record = record?;
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    went_on = Err(error);
+                    break;
+                }
+            };
             if there.insert(record.identity()) {
                 intake.count(&record);
-                if write {
-                    insert_record(&tx, record, &mut batch)?;
-                }
+                unit.extend(write.then_some(record));
             } else {
                 intake.known += 1;
             }
-            if n % UNIT == UNIT - 1 {
-                tx.commit()?;
-                tx = self.db.transaction()?;
+            if unit.len() == UNIT {
+                put(self, &mut unit)?;
             }
-            each(n + 1)?;
+            went_on = each(n + 1);
+            if went_on.is_err() {
+                break;
+            }
         }
-        tx.commit()?;
-        Ok(intake)
+        // What was read until then is in, also when a person ended it.
+        put(self, &mut unit)?;
+        went_on.map(|()| intake)
     }
 }
 

@@ -4,10 +4,12 @@
 //! up to ten seconds, and readers never wait. Rows are never changed in place where history matters (generated text,
 //! decisions): newer rows stand beside older ones, and undoing is a mark.
 
+mod backup;
 mod decisions;
 mod evaluations;
 mod exchange;
 mod listing;
+mod opening;
 mod pools;
 mod predictions;
 mod queue;
@@ -21,28 +23,28 @@ pub use listing::{Listing, Near, Page, TrajectorySummary};
 pub use pools::{Candidate, Drawn, PoolCount};
 pub use predictions::{Prediction, Thought};
 pub use queue::{Agreement, Approved, Filter, Place, Queue, Second, Statistics};
-pub use runs::{Checkpoint, MetricPoint, RunRow, RunStatus};
+pub use backup::Restored;
+pub use runs::{Checkpoint, MetricPoint, NewRun, RunLock, RunRow, RunStatus};
 pub use trajectories::{Counts, NewReflection};
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::error::{Error, Result};
-
-/// The schema's version; a store with a higher one was written by a newer program.
-const VERSION: i64 = 4;
-
-/// What each version added.
-const SCHEMA: [&str; 4] =
-    [include_str!("schema.sql"), include_str!("schema2.sql"), include_str!("schema3.sql"), include_str!("schema4.sql")];
+use opening::Opened;
 
 /// A connection to the store.
 #[derive(Debug)]
 pub struct Store {
     pub(crate) db: Connection,
     root: PathBuf,
+    read_only: Option<String>,
+    _shared: Option<File>,
+    _copy: Option<tempfile::TempDir>,
 }
 
 /// Milliseconds since 1970.
@@ -50,55 +52,49 @@ pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
 }
 
-/// A connection in WAL mode. Switching to it is the one thing for which `SQLite` does not wait for another program that
-/// does the same just then, so it is tried again for as long as anything else is waited for.
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(WAIT)?;
+/// Held shared by whoever has a transaction open, and alone by whoever is about to stop this process: a stopped process
+/// that holds the store's lock would hold up every other program.
+static QUIET: RwLock<()> = RwLock::new(());
+
+/// Waits (at most a second) until this process has no transaction open, and keeps it so.
+pub fn quiet() -> Option<RwLockWriteGuard<'static, ()>> {
     let started = Instant::now();
-    loop {
-        match db.pragma_update(None, "journal_mode", "wal") {
-            Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && started.elapsed() < WAIT => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            done => break done?,
+    while started.elapsed() < Duration::from_secs(1) {
+        if let Ok(quiet) = QUIET.try_write() {
+            return Some(quiet);
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
-    db.pragma_update(None, "synchronous", "full")?;
-    db.pragma_update(None, "foreign_keys", "on")?;
-    Ok(db)
+    None
 }
 
-/// How long a program waits for another one that writes.
-const WAIT: Duration = Duration::from_secs(10);
+/// A transaction that writes: all of it is committed or nothing is. Never wait for anything while one is open.
+pub(crate) struct Write<'a> {
+    tx: Transaction<'a>,
+    _busy: RwLockReadGuard<'static, ()>,
+}
+
+impl Write<'_> {
+    /// Makes it last; when this returns, it survives any crash.
+    pub(crate) fn commit(self) -> Result<()> {
+        Ok(self.tx.commit()?)
+    }
+}
+
+impl std::ops::Deref for Write<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.tx
+    }
+}
 
 impl Store {
-    /// Opens (and on first use creates) the store of a data directory.
+    /// Opens (and on first use creates) the store of a data directory. Where nothing can be written, it is opened to be
+    /// read, and [`Store::read_only`] says why.
     pub fn open(root: &Path) -> Result<Self> {
-        std::fs::create_dir_all(root).map_err(|e| Error::io("creating the data directory", root, &e))?;
-        let path = root.join("foretaste.sqlite");
-        let at = |error: rusqlite::Error| Error::from(error).at(path.display());
-        let mut db = connect(&path).map_err(at)?;
-        let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(at)?;
-        if version > VERSION {
-            return Err(Error::new(format!(
-                "{}: written by a newer foretaste (store version {version}, this program knows {VERSION})",
-                path.display()
-            ))
-            .hint("update foretaste, or name another data directory with --data-dir"));
-        }
-        if version < VERSION {
-            // Immediate, so that of two programs that start together one creates and the other finds.
-            let migration = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(at)?;
-            let version: i64 = migration.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(at)?;
-            for step in SCHEMA.iter().skip(version.max(0) as usize) {
-                migration.execute_batch(step).map_err(at)?;
-            }
-            migration.pragma_update(None, "user_version", VERSION).map_err(at)?;
-            migration.commit().map_err(at)?;
-        }
-        Ok(Self { db, root: root.to_path_buf() })
+        let Opened { db, read_only, shared, copy } = opening::open(root)?;
+        Ok(Self { db, root: root.to_path_buf(), read_only, _shared: shared, _copy: copy })
     }
 
     /// The data directory.
@@ -106,14 +102,39 @@ impl Store {
         &self.root
     }
 
+    /// Begins to write: waits for other programs that do.
+    pub(crate) fn write(&self) -> Result<Write<'_>> {
+        if let Some(why) = &self.read_only {
+            return Err(Error::new(format!("{} cannot be written ({why}): it is only read", self.root.display()))
+                .hint("name another data directory with --data-dir, or mend this one and start again"));
+        }
+        let busy = QUIET.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(Write { tx: Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?, _busy: busy })
+    }
+
+    /// Writes one statement.
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<usize> {
+        let tx = self.write()?;
+        let changed = tx.execute(sql, values)?;
+        tx.commit()?;
+        Ok(changed)
+    }
+
+    /// Which store this is, however often it is copied.
+    pub fn identity(&self) -> Result<String> {
+        Ok(self.db.query_row("SELECT id FROM store", [], |row| row.get(0))?)
+    }
+
     /// A remembered setting (screen, selection, …).
     pub fn setting(&self, key: &str) -> Result<Option<String>> {
         Ok(self.db.query_row("SELECT value FROM settings WHERE key = ?1", [key], |row| row.get(0)).optional()?)
     }
 
-    /// Remembers a setting.
+    /// Remembers a setting; where nothing can be written it is not, and nobody was told that it would be.
     pub fn set_setting(&self, key: &str, value: &str) -> Result<()> {
-        self.db.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, ?2)", params![key, value])?;
+        if self.read_only.is_none() {
+            self.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, ?2)", params![key, value])?;
+        }
         Ok(())
     }
 }
@@ -128,6 +149,7 @@ fn to_json(list: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::opening::SCHEMA;
     use super::*;
 
     #[test]

@@ -65,7 +65,7 @@ impl Store {
     /// Saves executed alternatives with their places in pools, in one transaction; one that the state already has keeps
     /// its row. Returns the ids.
     pub fn add_branches(&mut self, drawn: &[Drawn]) -> Result<Vec<i64>> {
-        let tx = self.db.transaction()?;
+        let tx = self.write()?;
         let mut ids = Vec::with_capacity(drawn.len());
         for Drawn { branch, place } in drawn {
             let id = insert_branch(&tx, branch)?;

@@ -35,7 +35,7 @@ pub struct Thought {
 impl Store {
     /// Saves thoughts in one transaction.
     pub fn add_thoughts(&mut self, thoughts: &[Thought]) -> Result<()> {
-        let tx = self.db.transaction()?;
+        let tx = self.write()?;
         for thought in thoughts {
             let values = params![thought.trajectory, thought.t as i64, thought.text];
             tx.prepare_cached("INSERT OR REPLACE INTO thoughts VALUES (?1, ?2, ?3)")?.execute(values)?;
@@ -55,7 +55,7 @@ impl Store {
 
     /// Saves predictions in one transaction; a newer one of the same model takes the place of the older.
     pub fn add_predictions(&mut self, predictions: &[Prediction]) -> Result<()> {
-        let tx = self.db.transaction()?;
+        let tx = self.write()?;
         for p in predictions {
             tx.prepare_cached("INSERT OR REPLACE INTO predictions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
                 p.trajectory,

@@ -1,6 +1,11 @@
 //! Training runs, their metrics and checkpoints, and evaluations.
 
-use rusqlite::{OptionalExtension, Row, params};
+use std::collections::HashSet;
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::{Store, now_ms};
@@ -10,7 +15,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {
-    /// Training now (or its process died without saying so).
+    /// A process trains it now.
     Running,
     /// Stopped on request; can be resumed.
     Stopped,
@@ -20,6 +25,9 @@ pub enum RunStatus {
     Failed,
     /// It waits for its turn.
     Queued,
+    /// The store says that it is running, and no process trains it: that ended without a word.
+    #[serde(rename = "broke off")]
+    BrokeOff,
 }
 
 impl RunStatus {
@@ -31,6 +39,7 @@ impl RunStatus {
             Self::Finished => "finished",
             Self::Failed => "failed",
             Self::Queued => "queued",
+            Self::BrokeOff => "broke off",
         }
     }
 
@@ -89,6 +98,8 @@ pub struct Checkpoint {
     pub step: u64,
     /// Its folder below the data directory.
     pub folder: String,
+    /// The digest of its weights; older ones have none.
+    pub digest: Option<String>,
 }
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
@@ -101,66 +112,111 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         start: row.get(5)?,
         step: row.get::<_, i64>(6)? as u64,
         steps: row.get::<_, i64>(7)? as u64,
-        pid: row.get(8)?,
+        pid: row.get::<_, Option<i64>>(8)?.and_then(|pid| u32::try_from(pid).ok()),
         error: row.get(9)?,
     })
+}
+
+fn insert_run(db: &Connection, status: RunStatus, new: NewRun<'_>) -> Result<i64> {
+    let pid = (status == RunStatus::Running).then(std::process::id);
+    let NewRun { objective, config, seed, start, steps } = new;
+    db.execute(
+        "INSERT INTO runs (objective, status, config, seed, start, steps, pid, created_ms, updated_ms, token) \
+         VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?7, lower(hex(randomblob(8))))",
+        params![objective, config, seed as i64, start, steps as i64, pid, now_ms(), status.word()],
+    )?;
+    Ok(db.last_insert_rowid())
 }
 
 const RUN: &str = "SELECT id, objective, status, config, seed, start, step, steps, pid, error FROM runs";
 
 fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
-    Ok(Checkpoint { id: row.get(0)?, run: row.get(1)?, step: row.get::<_, i64>(2)? as u64, folder: row.get(3)? })
+    Ok(Checkpoint {
+        id: row.get(0)?,
+        run: row.get(1)?,
+        step: row.get::<_, i64>(2)? as u64,
+        folder: row.get(3)?,
+        digest: row.get(4)?,
+    })
 }
 
+/// A run that begins, or that waits for its turn.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRun<'a> {
+    /// What it optimises.
+    pub objective: &'a str,
+    /// Everything needed to repeat it, as JSON.
+    pub config: &'a str,
+    /// Its seed.
+    pub seed: u64,
+    /// The model it starts from; of one that waits what a person asked for, nothing for the newest checkpoint.
+    pub start: &'a str,
+    /// Updates planned.
+    pub steps: u64,
+}
+
+/// Marks a run as being trained, for other programs too: the mark goes with the process, however that ends.
+#[derive(Debug)]
+pub struct RunLock(#[expect(dead_code, reason = "held")] File);
+
 impl Store {
-    /// Opens a run; `record` is what it trains on (JSON), written down with it or not at all.
-    pub fn begin_run(
-        &self,
-        objective: &str,
-        config: &str,
-        seed: u64,
-        start: &str,
-        steps: u64,
-        record: &str,
-    ) -> Result<i64> {
-        let tx = self.db.unchecked_transaction()?;
-        let run = self.insert_run(RunStatus::Running, objective, config, seed, start, steps)?;
+    fn lock_path(&self, run: i64) -> PathBuf {
+        self.root.join("runs").join(format!("{run}.lock"))
+    }
+
+    /// The mark of a run, if no other program has it.
+    pub fn lock_run(&self, run: i64) -> Result<Option<RunLock>> {
+        let path = self.lock_path(run);
+        let folder = self.root.join("runs");
+        super::opening::create_private(&folder).map_err(|e| Error::io("creating", &folder, &e))?;
+        let file = File::create(&path).map_err(|e| Error::io("creating", &path, &e))?;
+        Ok(file.try_lock().is_ok().then_some(RunLock(file)))
+    }
+
+    /// Whether some process is training this run now. Asking takes the mark shared, which keeps nobody else from asking;
+    /// whoever wants it for itself just then tries again.
+    pub fn is_alive(&self, run: i64) -> bool {
+        File::open(self.lock_path(run)).is_ok_and(|file| file.try_lock_shared().is_err())
+    }
+
+    /// The mark of a run; an error where another program trains it.
+    pub fn own_run(&self, run: i64) -> Result<RunLock> {
+        // Somebody may be asking whether it is taken.
+        for _ in 0..20 {
+            if let Some(lock) = self.lock_run(run)? {
+                return Ok(lock);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err(Error::new(format!("run {run} is being trained by another foretaste")).hint("stop it there first (Train, x)"))
+    }
+
+    /// Opens a run; `record` is what it trains on (JSON), written down with it or not at all. It is marked as being trained
+    /// before anybody can see it.
+    pub fn begin_run(&self, new: NewRun<'_>, record: &str) -> Result<(i64, RunLock)> {
+        let tx = self.write()?;
+        let run = insert_run(&tx, RunStatus::Running, new)?;
         tx.execute("INSERT INTO run_data VALUES (?1, ?2)", params![run, record])?;
+        let lock = self.own_run(run)?;
+        tx.commit()?;
+        Ok((run, lock))
+    }
+
+    /// Writes down a run that waits for its turn.
+    pub fn queue_run(&self, new: NewRun<'_>) -> Result<i64> {
+        let tx = self.write()?;
+        let run = insert_run(&tx, RunStatus::Queued, new)?;
         tx.commit()?;
         Ok(run)
     }
 
-    fn insert_run(
-        &self,
-        status: RunStatus,
-        objective: &str,
-        config: &str,
-        seed: u64,
-        start: &str,
-        steps: u64,
-    ) -> Result<i64> {
-        let pid = (status == RunStatus::Running).then(std::process::id);
-        self.db.execute(
-            "INSERT INTO runs (objective, status, config, seed, start, steps, pid, created_ms, updated_ms) \
-             VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
-            params![objective, config, seed as i64, start, steps as i64, pid, now_ms(), status.word()],
-        )?;
-        Ok(self.db.last_insert_rowid())
-    }
-
-    /// Writes down a run that waits for its turn; `start` is what a person asked for, nothing for the newest checkpoint.
-    pub fn queue_run(&self, objective: &str, config: &str, seed: u64, start: &str, steps: u64) -> Result<i64> {
-        self.insert_run(RunStatus::Queued, objective, config, seed, start, steps)
-    }
-
     /// Its turn has come: what it trains on and starts from is known now.
     pub fn begin_queued(&self, run: i64, config: &str, start: &str, steps: u64, record: &str) -> Result<()> {
-        let tx = self.db.unchecked_transaction()?;
+        let tx = self.write()?;
         let values = params![run, config, start, steps as i64];
         tx.execute("UPDATE runs SET config = ?2, start = ?3, steps = ?4 WHERE id = ?1", values)?;
         tx.execute("INSERT OR REPLACE INTO run_data VALUES (?1, ?2)", params![run, record])?;
-        tx.commit()?;
-        Ok(())
+        tx.commit()
     }
 
     /// The run that waits longest.
@@ -169,20 +225,56 @@ impl Store {
         Ok(self.db.query_row(next, [], |row| row.get(0)).optional()?.flatten())
     }
 
-    /// Writes how a run stands; `pid` is this process while it runs.
+    /// Takes the run that waits longest and that nobody else has taken.
+    pub fn claim_queued(&self) -> Result<Option<(i64, RunLock)>> {
+        let mut rows = self.db.prepare_cached("SELECT id FROM runs WHERE status = 'queued' ORDER BY id")?;
+        let waiting: Vec<i64> = rows.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        for run in waiting {
+            // Another may have taken it, and even ended it, since it was read.
+            if let Some(lock) = self.lock_run(run)?
+                && self.run(run)?.status == RunStatus::Queued
+            {
+                return Ok(Some((run, lock)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes how a run stands; `pid` is this process while it runs. What it was asked to do is done or void then.
     pub fn set_run(&self, run: i64, status: RunStatus, step: u64, error: Option<&str>) -> Result<()> {
         let pid = (status == RunStatus::Running).then(std::process::id);
-        self.db.execute(
-            "UPDATE runs SET status = ?2, step = ?3, error = ?4, pid = ?5, updated_ms = ?6 WHERE id = ?1",
+        self.execute(
+            "UPDATE runs SET status = ?2, step = ?3, error = ?4, pid = ?5, updated_ms = ?6, request = NULL WHERE id = ?1",
             params![run, status.word(), step as i64, error, pid, now_ms()],
         )?;
         Ok(())
     }
 
+    /// Asks whoever trains a run to end it cleanly. A request in the store and not a signal: a process number may be
+    /// somebody else's by now, or one of another machine.
+    pub fn request_stop(&self, run: i64) -> Result<()> {
+        if !self.is_alive(run) {
+            return Err(Error::new(format!("no process trains run {run} now")).hint("r goes on with it here"));
+        }
+        self.execute("UPDATE runs SET request = 'stop' WHERE id = ?1", [run])?;
+        Ok(())
+    }
+
+    /// Whether a run was asked to end.
+    pub fn stop_requested(&self, run: i64) -> Result<bool> {
+        let mut row = self.db.prepare_cached("SELECT request = 'stop' FROM runs WHERE id = ?1")?;
+        Ok(row.query_row([run], |row| row.get::<_, Option<bool>>(0)).optional()?.flatten().unwrap_or(false))
+    }
+
+    /// The number of its own of a run, in whatever store; older runs have none.
+    pub fn run_token(&self, run: i64) -> Result<Option<String>> {
+        Ok(self.db.query_row("SELECT token FROM runs WHERE id = ?1", [run], |row| row.get(0)).optional()?.flatten())
+    }
+
     /// Saves the metrics of one update and how far the run is, in one transaction. Writing an update again (after a
     /// resume) replaces it.
-    pub fn add_metrics(&mut self, run: i64, step: u64, wall_ms: i64, metrics: &[(String, f64)]) -> Result<()> {
-        let tx = self.db.transaction()?;
+    pub fn add_metrics(&self, run: i64, step: u64, wall_ms: i64, metrics: &[(String, f64)]) -> Result<()> {
+        let tx = self.write()?;
         for (name, value) in metrics {
             let value = value.is_finite().then_some(*value);
             tx.prepare_cached("INSERT OR REPLACE INTO metrics VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
@@ -194,8 +286,36 @@ impl Store {
             ])?;
         }
         tx.execute("UPDATE runs SET step = ?2, updated_ms = ?3 WHERE id = ?1", params![run, step as i64, now_ms()])?;
+        tx.commit()
+    }
+
+    /// Takes a run out of every list, with its curves and checkpoints; its number is not given to another. Returns the
+    /// folders of its checkpoints, which nothing needs any more.
+    pub fn delete_run(&self, run: i64) -> Result<Vec<String>> {
+        self.run(run)?;
+        let _lock = self.own_run(run)?;
+        let tx = self.write()?;
+        let folders = self.checkpoints()?.into_iter().filter(|saved| saved.run == run).map(|saved| saved.folder).collect();
+        for table in ["metrics", "checkpoints", "run_data"] {
+            tx.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [run])?;
+        }
+        tx.execute("UPDATE runs SET status = 'deleted', pid = NULL, request = NULL WHERE id = ?1", [run])?;
         tx.commit()?;
+        Ok(folders)
+    }
+
+    /// Takes a checkpoint's row out; its folder is the caller's to remove, afterwards.
+    pub fn delete_checkpoint(&self, id: i64) -> Result<()> {
+        self.execute("DELETE FROM checkpoints WHERE id = ?1", [id])?;
         Ok(())
+    }
+
+    /// What models are called that something still refers to: a run that started from one, an evaluation of it.
+    pub fn model_names_in_use(&self) -> Result<HashSet<String>> {
+        let mut rows = self.db.prepare_cached(
+            "SELECT start FROM runs WHERE status <> 'deleted' UNION SELECT checkpoint FROM evaluations",
+        )?;
+        Ok(rows.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The metric of a run by step.
@@ -220,14 +340,21 @@ impl Store {
 
     /// All runs, newest first.
     pub fn runs(&self) -> Result<Vec<RunRow>> {
-        let mut rows = self.db.prepare_cached(&format!("{RUN} ORDER BY id DESC LIMIT 500"))?;
-        Ok(rows.query_map([], run_row)?.collect::<rusqlite::Result<_>>()?)
+        let mut rows = self.db.prepare_cached(&format!("{RUN} WHERE status <> 'deleted' ORDER BY id DESC LIMIT 500"))?;
+        let found: Vec<RunRow> = rows.query_map([], run_row)?.collect::<rusqlite::Result<_>>()?;
+        Ok(found.into_iter().map(|run| self.as_it_is(run)).collect())
+    }
+
+    /// A run whose process is gone is not running, whatever its row says.
+    fn as_it_is(&self, run: RunRow) -> RunRow {
+        let gone = run.status == RunStatus::Running && !self.is_alive(run.id);
+        if gone { RunRow { status: RunStatus::BrokeOff, pid: None, ..run } } else { run }
     }
 
     /// One run.
     pub fn run(&self, id: i64) -> Result<RunRow> {
-        let found = self.db.query_row(&format!("{RUN} WHERE id = ?1"), [id], run_row).optional()?;
-        found.ok_or_else(|| Error::new(format!("there is no run {id}")).hint("list them with: foretaste data list runs"))
+        let found = self.db.query_row(&format!("{RUN} WHERE id = ?1 AND status <> 'deleted'"), [id], run_row).optional()?;
+        found.map(|run| self.as_it_is(run)).ok_or_else(|| Error::new(format!("there is no run {id}")).hint("list them with: foretaste data list runs"))
     }
 
     /// What a run trains on; none of a run that has not begun, or was begun before this was recorded.
@@ -236,25 +363,28 @@ impl Store {
         Ok(self.db.query_row(record, [run], |row| row.get(0)).optional()?)
     }
 
-    /// Records a checkpoint whose folder is already in place.
-    pub fn add_checkpoint(&self, run: i64, step: u64, folder: &str) -> Result<i64> {
-        self.db.execute(
-            "INSERT INTO checkpoints (run, step, folder, created_ms) VALUES (?1, ?2, ?3, ?4)",
-            params![run, step as i64, folder, now_ms()],
+    /// Records a checkpoint whose folder is already in place, with the digest of its weights.
+    pub fn add_checkpoint(&self, run: i64, step: u64, folder: &str, digest: &str) -> Result<i64> {
+        let tx = self.write()?;
+        tx.execute(
+            "INSERT INTO checkpoints (run, step, folder, created_ms, digest) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![run, step as i64, folder, now_ms(), digest],
         )?;
-        Ok(self.db.last_insert_rowid())
+        let id = tx.last_insert_rowid();
+        tx.commit()?;
+        Ok(id)
     }
 
     /// All checkpoints, newest first.
     pub fn checkpoints(&self) -> Result<Vec<Checkpoint>> {
         let mut rows =
-            self.db.prepare_cached("SELECT id, run, step, folder FROM checkpoints ORDER BY id DESC LIMIT 500")?;
+            self.db.prepare_cached("SELECT id, run, step, folder, digest FROM checkpoints ORDER BY id DESC LIMIT 500")?;
         Ok(rows.query_map([], checkpoint_row)?.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The newest checkpoint of a run, or of all runs.
     pub fn latest_checkpoint(&self, run: Option<i64>) -> Result<Option<Checkpoint>> {
-        let sql = "SELECT id, run, step, folder FROM checkpoints WHERE ?1 IS NULL OR run = ?1 ORDER BY id DESC LIMIT 1";
+        let sql = "SELECT id, run, step, folder, digest FROM checkpoints WHERE ?1 IS NULL OR run = ?1 ORDER BY id DESC LIMIT 1";
         Ok(self.db.query_row(sql, [run], checkpoint_row).optional()?)
     }
 }

@@ -136,7 +136,7 @@ pub(super) fn insert_reflection(db: &Connection, r: &NewReflection) -> Result<i6
 impl Store {
     /// Saves a trajectory with all its steps in one transaction; returns its id.
     pub fn add_trajectory(&mut self, trajectory: &Trajectory) -> Result<i64> {
-        let tx = self.db.transaction()?;
+        let tx = self.write()?;
         let id = insert_trajectory(&tx, trajectory)?;
         tx.commit()?;
         Ok(id)
@@ -227,7 +227,10 @@ impl Store {
 
     /// Takes a trajectory out of every list and training set, or puts it back.
     pub fn set_deleted(&self, trajectory: i64, deleted: bool) -> Result<()> {
-        self.db.execute("UPDATE trajectories SET deleted = ?2 WHERE id = ?1", params![trajectory, deleted])?;
+        let changed = self.execute("UPDATE trajectories SET deleted = ?2 WHERE id = ?1", params![trajectory, deleted])?;
+        if changed == 0 {
+            return Err(Error::new(format!("there is no trajectory {trajectory}")).hint("list them with: foretaste data list"));
+        }
         Ok(())
     }
 
@@ -243,7 +246,7 @@ impl Store {
     /// Saves generated reflections as pending items in one transaction. Refused as a whole if one cites no executed
     /// alternative of its own state (`UNEXECUTED`): nothing is offered for approval that was not tried.
     pub fn add_reflections(&mut self, reflections: &[NewReflection]) -> Result<Vec<i64>> {
-        let tx = self.db.transaction()?;
+        let tx = self.write()?;
         let ids = reflections.iter().map(|reflection| insert_reflection(&tx, reflection)).collect::<Result<_>>()?;
         tx.commit()?;
         Ok(ids)

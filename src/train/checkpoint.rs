@@ -7,14 +7,18 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
+
+use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::model::adamw::{AdamW, Shapes};
 use crate::model::config::Config;
 use crate::model::files::{Tensors, serialize};
 use crate::model::lora::Adapter;
+use crate::model::memory;
 use crate::model::weights::{Parts, Stored, Trainable};
-use crate::store::Store;
+use crate::store::{Checkpoint, Store};
 
 /// Optimiser state beside the model's files.
 const OPTIMISER: &str = "optimizer.safetensors";
@@ -22,6 +26,12 @@ const OPTIMISER: &str = "optimizer.safetensors";
 /// PEFT's files, in a folder of their own: beside `model.safetensors` (which has the adapter merged) other programs would
 /// apply them a second time.
 const ADAPTER: [&str; 2] = ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"];
+
+/// What a checkpoint says of itself.
+const STATE: &str = "trainer.json";
+
+/// How the name of a checkpoint that is not whole yet begins, before its run.
+const SAVING: &str = ".saving-";
 
 /// The folder of [`ADAPTER`].
 const ADAPTER_FOLDER: &str = "adapter";
@@ -34,11 +44,21 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
     written.map_err(|e| Error::io("writing", path, &e))
 }
 
-/// Writes a model folder at `target`, which must not exist yet.
-pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)]) -> Result<()> {
+/// Makes temporary folders with the rights that a folder gets there, not with those of a secret: it is renamed later.
+fn folder_builder(prefix: &str) -> tempfile::Builder<'_, '_> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(if prefix.starts_with(SAVING) { 0o700 } else { 0o777 }));
+    builder
+}
+
+/// Writes a model folder at `target`, which must not exist yet; until it is whole its name begins with `prefix`.
+pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)], prefix: &str) -> Result<()> {
     let parent = target.parent().ok_or_else(|| Error::new("a checkpoint needs a folder to stand in"))?;
     std::fs::create_dir_all(parent).map_err(|e| Error::io("creating", parent, &e))?;
-    let temp = tempfile::tempdir_in(parent).map_err(|e| Error::io("writing a checkpoint under", parent, &e))?;
+    let temp = folder_builder(prefix).tempdir_in(parent);
+    let temp = temp.map_err(|e| Error::io("writing a checkpoint under", parent, &e))?;
     let Stored::Memory(tensors) = &parts.tensors else {
         return Err(Error::new("only weights in memory can be written as a model folder"));
     };
@@ -62,8 +82,9 @@ pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)]) -> R
     Ok(())
 }
 
-/// Saves a run's weights and optimiser at an update and records the checkpoint; returns its folder.
-pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<PathBuf> {
+/// Saves a run's weights and optimiser at an update and records the checkpoint. What stands in its place and is not the
+/// same (weights of another store whose runs have the same numbers) is set aside, and said.
+pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<Saved> {
     let name = format!("checkpoints/run-{run}-step-{step}");
     let target = store.root().join(&name);
     let names = weights.net().shapes();
@@ -74,22 +95,178 @@ pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: 
             each.map(move |((name, shape), data)| (format!("{name}.{moment}"), data.clone(), shape.clone()))
         })
         .collect();
-    let state = serde_json::json!({"run": run, "step": step, "updates": optimiser.updates});
-    let mut more = vec![(OPTIMISER, serialize(&moments, false)?), ("trainer.json", state.to_string().into_bytes())];
-    if let Some(adapter) = &weights.adapter {
-        let (settings, tensors) = adapter.to_peft(&store.run(run)?.start)?;
-        more.extend(ADAPTER.into_iter().zip([settings, tensors]));
+    let moments = serialize(&moments, false)?;
+    let row = store.run(run)?;
+    let mut state = identity(store, run, step)?;
+    state["updates"] = optimiser.updates.into();
+    state["optimiser"] = hex(digest([moments.as_slice()])).into();
+    let parts = weights.parts(false)?;
+    let digest = of_parts(&parts)?;
+    state["weights"] = digest.as_str().into();
+    let mut set_aside = None;
+    if target.exists() && !is_same(&target, &state) {
+        let aside = store.root().join(format!("{name}.aside-{}", crate::store::now_ms()));
+        std::fs::rename(&target, &aside).map_err(|e| Error::io("setting aside", &target, &e))?;
+        set_aside = Some(aside);
     }
     if !target.exists() {
-        write_folder(&target, &weights.parts(false)?, &more)?;
+        let mut more = vec![(OPTIMISER, moments), (STATE, state.to_string().into_bytes())];
+        if let Some(adapter) = &weights.adapter {
+            let (settings, tensors) = adapter.to_peft(&row.start)?;
+            more.extend(ADAPTER.into_iter().zip([settings, tensors]));
+        }
+        write_folder(&target, &parts, &more, &format!("{SAVING}{run}-"))?;
     }
-    store.add_checkpoint(run, step, &name)?;
-    Ok(target)
+    store.add_checkpoint(run, step, &name, &digest)?;
+    Ok(Saved { folder: target, set_aside })
+}
+
+/// A checkpoint on disk.
+#[derive(Debug)]
+pub struct Saved {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Where what stood in its place is now.
+    pub set_aside: Option<PathBuf>,
+}
+
+/// Whose weights a folder holds: the store, the run's own number, its seed and the update.
+fn identity(store: &Store, run: i64, step: u64) -> Result<Value> {
+    let (row, token) = (store.run(run)?, store.run_token(run)?);
+    Ok(json!({"store": store.identity()?, "run": run, "token": token, "seed": row.seed, "step": step}))
+}
+
+/// Whether a folder says the same of itself, to the digest of its weights, and has them: a kill between the renaming and the
+/// recording of a checkpoint leaves it so.
+fn is_same(folder: &Path, state: &Value) -> bool {
+    let found = read_file(folder, STATE).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let weights = memory(folder).and_then(|parts| of_parts(&parts)).ok();
+    found.as_ref() == Some(state) && weights.as_deref() == state["weights"].as_str()
+}
+
+/// The digest of files in order.
+fn digest<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+    let mut digest = Digest::default();
+    files.into_iter().for_each(|bytes| digest.add(bytes));
+    digest.finish()
+}
+
+/// The digest of a model's files.
+fn of_parts(parts: &Parts) -> Result<String> {
+    let Stored::Memory(tensors) = &parts.tensors else { return Err(Error::new("weights that are not in memory")) };
+    Ok(hex(digest([parts.config.as_slice(), tensors, &parts.tokenizer])))
+}
+
+/// A model folder of ours, read as a whole: what is checked is what is used.
+fn memory(folder: &Path) -> Result<Parts> {
+    let tensors = Stored::Memory(read_file(folder, "model.safetensors")?.into());
+    Ok(Parts { config: read_file(folder, "config.json")?, tensors, tokenizer: read_file(folder, "tokenizer.json")? })
+}
+
+/// The files of a recorded checkpoint, if they are those that were saved.
+pub fn read(store: &Store, saved: &Checkpoint) -> Result<Parts> {
+    let folder = store.root().join(&saved.folder);
+    let name = format!("checkpoint {} (run {} step {})", saved.id, saved.run, saved.step);
+    let delete = format!("take it out of the list with: foretaste data delete --checkpoint {}", saved.id);
+    if !folder.is_dir() {
+        return Err(Error::new(format!("{name}: its folder {} is gone", folder.display()))
+            .hint(format!("name another (foretaste data list checkpoints) or embedded; {delete}")));
+    }
+    let located = |error: Error| {
+        let hint = error.next_step().map_or(delete.clone(), str::to_string);
+        error.at(&name).hint(hint)
+    };
+    let parts = memory(&folder).map_err(located)?;
+    let other = |what: &str| {
+        Err(Error::new(format!("{name}: {} {what}", folder.display()))
+            .hint(format!("they belong to another store, or were changed; {delete}")))
+    };
+    let state: Value = serde_json::from_slice(&read_file(&folder, STATE).map_err(located)?)
+        .map_err(|e| Error::new(format!("{name}: {STATE}: {e}")))?;
+    let token = store.run_token(saved.run)?;
+    if token.as_deref() != state["token"].as_str() {
+        return other("holds the weights of another run");
+    }
+    if saved.digest.is_some() && saved.digest != Some(of_parts(&parts)?) {
+        return other("does not hold the weights that were saved");
+    }
+    Ok(parts)
+}
+
+/// Removes checkpoints of a run that nothing needs: all but the newest, the ends of its stages, the best on what is held out
+/// (`valid_action`), those that another run started from, and those that were evaluated. Returns their updates.
+pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
+    let own: Vec<Checkpoint> = store.checkpoints()?.into_iter().filter(|saved| saved.run == run).collect();
+    let used = store.model_names_in_use()?;
+    let valid = store.metric(run, "valid_action")?;
+    let held_out = |step: u64| valid.iter().find(|point| point.step == step).and_then(|point| point.value);
+    let best = own.iter().filter_map(|saved| Some((held_out(saved.step)?, saved.step)));
+    let best = best.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, step)| step);
+    let newest = own.iter().map(|saved| saved.step).max();
+    let mut removed = Vec::new();
+    for saved in &own {
+        let step = saved.step;
+        let named = used.contains(&format!("run {run} step {step}"));
+        if named || Some(step) == newest || Some(step) == best || stage_ends.contains(&step) {
+            continue;
+        }
+        remove(store, saved)?;
+        removed.push(step);
+    }
+    removed.sort_unstable();
+    Ok(removed)
+}
+
+/// Takes a checkpoint out of the store, then its folder away.
+pub fn remove(store: &Store, saved: &Checkpoint) -> Result<()> {
+    store.delete_checkpoint(saved.id)?;
+    remove_folder(store, &saved.folder);
+    Ok(())
+}
+
+/// Removes the folder of a checkpoint that the store no longer knows. One that lies elsewhere is left alone.
+pub fn remove_folder(store: &Store, folder: &str) {
+    let plain = Path::new(folder).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if plain && folder.starts_with("checkpoints/") {
+        _ = std::fs::remove_dir_all(store.root().join(folder));
+    }
+}
+
+/// Bytes of all files in a folder.
+pub fn disk_use(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| if entry.path().is_dir() { disk_use(&entry.path()) } else { entry.metadata().map_or(0, |m| m.len()) })
+        .sum()
+}
+
+/// Removes what a kill left half written in the data directory: folders of checkpoints whose run no process trains, and
+/// temporary files that nobody has touched for an hour. Returns how many.
+pub fn sweep(store: &Store) -> usize {
+    let old = |path: &Path| {
+        let touched = std::fs::metadata(path).and_then(|found| found.modified()).ok();
+        touched.and_then(|at| at.elapsed().ok()).is_some_and(|age| age.as_secs() > 3600)
+    };
+    let mut removed = 0;
+    for folder in ["", "checkpoints", "exports"].map(|name| store.root().join(name)) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+            let run = name.strip_prefix(SAVING).and_then(|rest| rest.split('-').next()?.parse().ok());
+            let left = run.map_or(name.starts_with(".tmp") && old(&path), |run| !store.is_alive(run));
+            if left && (std::fs::remove_dir_all(&path).is_ok() || std::fs::remove_file(&path).is_ok()) {
+                removed += 1;
+            }
+        }
+    }
+    removed
 }
 
 fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let path = folder.join(name);
-    std::fs::read(&path).map_err(|e| Error::io("reading", &path, &e))
+    let failed = |e: std::io::Error| Error::io("reading", &path, &e);
+    memory::room(std::fs::metadata(&path).map_err(failed)?.len(), "reading a checkpoint")?;
+    std::fs::read(&path).map_err(failed)
 }
 
 /// The adapter saved in a checkpoint folder.
@@ -106,9 +283,13 @@ pub fn peft(folder: &Path, config: &Config) -> Result<Adapter> {
 /// The optimiser saved in a checkpoint folder, for what was trained there.
 pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
     let read = |name: &str| read_file(folder, name);
-    let state: serde_json::Value = serde_json::from_slice(&read("trainer.json")?)
-        .map_err(|e| Error::new(format!("{}: trainer.json: {e}", folder.display())))?;
+    let state: Value = serde_json::from_slice(&read(STATE)?)
+        .map_err(|e| Error::new(format!("{}: {STATE}: {e}", folder.display())))?;
     let raw = read(OPTIMISER)?;
+    if state["optimiser"].as_str().is_some_and(|saved| saved != hex(digest([raw.as_slice()]))) {
+        return Err(Error::new(format!("{}: {OPTIMISER} is not what was saved", folder.display()))
+            .hint("start another run from these weights with --from"));
+    }
     let tensors = Tensors::from_bytes(&raw, &folder.join(OPTIMISER).display().to_string())?;
     let mut optimiser = AdamW::new(shapes);
     optimiser.updates = state["updates"].as_u64().unwrap_or_default();
@@ -123,12 +304,8 @@ pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
 /// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model), `embedded`, `novice`,
 /// a checkpoint's number or the name it goes by, a folder, or a GGUF file. Returns its files and the name it goes by.
 pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
-    let recorded = |checkpoint: &crate::store::Checkpoint| {
-        Ok((
-            Parts::read(&store.root().join(&checkpoint.folder))?,
-            format!("run {} step {}", checkpoint.run, checkpoint.step),
-        ))
-    };
+    let recorded =
+        |saved: &Checkpoint| Ok((read(store, saved)?, format!("run {} step {}", saved.run, saved.step)));
     let known = store.checkpoints()?;
     let by_name = known.iter().find(|saved| Some(format!("run {} step {}", saved.run, saved.step).as_str()) == name);
     if let Some(saved) = by_name {

@@ -6,6 +6,7 @@ use super::examples::{Example, Kind, TARGETS, example};
 use super::plan::{Found, Stage};
 use super::{Mixture, Objective, Plan};
 use crate::agent::prompt::Framing;
+use crate::budget::work;
 use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
 use crate::model::tokenizer::Tokenizer;
@@ -71,6 +72,7 @@ impl Data {
         let mut data = Self { train, held_out, keys, selection: Selection::default(), summary, digest: 0 };
         let mut digest = Digest::default();
         for item in &selection.items {
+            work(1)?; // a place to be cancelled at
             let mut chosen = item.read(store)?;
             if plan.shuffled && !item.held_out {
                 shuffle_outcomes(&mut chosen, plan.seed);

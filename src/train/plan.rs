@@ -82,6 +82,9 @@ pub struct Plan {
     /// A control: next states are dealt out among the alternatives of their trajectory, so that they teach the words of
     /// the world and not what follows from what.
     pub shuffled: bool,
+    /// Whether checkpoints that nothing needs are kept all the same.
+    #[serde(default)]
+    pub keep_all: bool,
 }
 
 /// A part of a run with one mixture and one schedule.
@@ -133,6 +136,7 @@ impl Plan {
             world_epochs: 1.0,
             moments: Moments::default(),
             shuffled: false,
+            keep_all: false,
         }
     }
 
@@ -147,6 +151,12 @@ impl Plan {
         }
         if self.batch == 0 || self.batch > 65_536 {
             return refuse(format!("{} trajectories an update", self.batch), "between 1 and 65,536");
+        }
+        if self.workers == 0 || self.workers > 1024 {
+            return refuse(format!("{} threads", self.workers), "between 1 and 1,024");
+        }
+        if self.lora.is_some_and(|rank| rank == 0 || rank > 1024) {
+            return refuse(format!("an adapter of rank {}", self.lora.unwrap_or_default()), "between 1 and 1,024; usual: 8");
         }
         if !(self.world_epochs.is_finite() && self.world_epochs > 0.0 && self.world_epochs <= 1e4) {
             return refuse(format!("{} epochs of world modelling", self.world_epochs), "above 0, at most 10,000");
@@ -276,6 +286,8 @@ mod tests {
             (Plan { rate: 100.0, ..plan.clone() }, "rate"),
             (Plan { batch: 1_000_000_000, ..plan.clone() }, "trajectories"),
             (Plan { steps: 0, ..plan.clone() }, "updates"),
+            (Plan { workers: 1 << 40, ..plan.clone() }, "threads"),
+            (Plan { lora: Some(1 << 40), ..plan.clone() }, "rank"),
             (Plan { world_epochs: 0.0, ..plan.clone() }, "epochs"),
         ] {
             assert!(bad.check().unwrap_err().message().contains(word));

@@ -1,8 +1,7 @@
 //! The update loop.
 
-use std::fs::File;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::checkpoint;
 use super::data::{Data, DataSummary};
@@ -11,6 +10,7 @@ use super::forecast::Passes;
 use super::plan::{Moments, Plan, Stage};
 use super::provenance::{recorded, warnings};
 use super::update::{Sums, Update, validate};
+use crate::budget::under;
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
@@ -18,7 +18,7 @@ use crate::model::memory;
 use crate::model::step::Net;
 use crate::model::team::{Priority, Team};
 use crate::model::weights::Trainable;
-use crate::store::{RunStatus, Store};
+use crate::store::{NewRun, RunLock, RunStatus, Store};
 
 /// What a run tells while it works.
 #[derive(Debug)]
@@ -53,24 +53,11 @@ pub enum Event<'a> {
         step: u64,
         /// Its folder.
         folder: &'a Path,
+        /// What stood in its place and was set aside.
+        set_aside: Option<&'a Path>,
+        /// Updates whose checkpoints were removed: nothing needs them any more.
+        removed: &'a [u64],
     },
-}
-
-/// Marks a run as alive for other programs: the lock goes with the process, however it ends.
-pub fn lock_run(store: &Store, run: i64) -> Result<File> {
-    let folder = store.root().join("runs");
-    std::fs::create_dir_all(&folder).map_err(|e| Error::io("creating", &folder, &e))?;
-    let path = folder.join(format!("{run}.lock"));
-    let file = File::create(&path).map_err(|e| Error::io("creating", &path, &e))?;
-    file.try_lock()
-        .map_err(|_| Error::new(format!("run {run} is being trained by another foretaste")).hint("stop it there first"))?;
-    Ok(file)
-}
-
-/// Whether some process is training this run now.
-pub fn is_alive(store: &Store, run: i64) -> bool {
-    let path = store.root().join("runs").join(format!("{run}.lock"));
-    File::open(path).is_ok_and(|file| file.try_lock().is_err())
 }
 
 /// Starts a run from `weights` (`start` names them) and trains it to the end, or until it is cancelled.
@@ -82,13 +69,17 @@ pub fn train(
     control: &Control,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<i64> {
-    begin(store, None, plan, weights, start)?.work(store, control, each)
+    under(&control.cancel, || begin(store, None, plan, weights, start))?.work(store, control, each)
 }
 
 /// Writes down a run that waits for its turn ([`resume`] starts it): what a plan asks for, and what to start from.
 pub fn queue(store: &Store, plan: &Plan, start: Option<&str>) -> Result<i64> {
-    let config = serde_json::json!({"plan": plan});
-    store.queue_run(plan.objective.word(), &config.to_string(), plan.seed, start.unwrap_or_default(), plan.steps)
+    let config = serde_json::json!({"plan": plan}).to_string();
+    // A folder must be the same one wherever the run is started from later.
+    let folder = start.filter(|name| Path::new(name).exists()).and_then(|name| std::fs::canonicalize(name).ok());
+    let start = folder.map_or_else(|| start.unwrap_or_default().to_string(), |path| path.display().to_string());
+    let (objective, seed, steps) = (plan.objective.word(), plan.seed, plan.steps);
+    store.queue_run(NewRun { objective, config: &config, seed, start: &start, steps })
 }
 
 /// What a run trains on, and in what parts.
@@ -106,7 +97,13 @@ impl Begun {
 }
 
 /// A run at its beginning: a new one, or one that waited for its turn.
-fn begin<'a>(store: &Store, queued: Option<i64>, plan: &'a Plan, mut weights: Trainable, start: &str) -> Result<Run<'a>> {
+fn begin<'a>(
+    store: &Store,
+    queued: Option<(i64, RunLock)>,
+    plan: &'a Plan,
+    mut weights: Trainable,
+    start: &str,
+) -> Result<Run<'a>> {
     plan.check()?;
     let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
     weights.adapter = plan.adapter(&weights.config)?;
@@ -117,20 +114,42 @@ fn begin<'a>(store: &Store, queued: Option<i64>, plan: &'a Plan, mut weights: Tr
     let config = serde_json::json!({
         "plan": plan, "data": data.summary, "digest": data.name(), "stages": stages, "budget": passes.budget,
         "model": start, "warnings": warnings,
-    });
+    })
+    .to_string();
     let record = serde_json::to_string(&data.selection).map_err(|e| Error::new(format!("what is trained on: {e}")))?;
     let steps = stages.iter().map(|stage| stage.updates).sum();
-    let id = match queued {
-        Some(run) => store.begin_queued(run, &config.to_string(), start, steps, &record).map(|()| run)?,
-        None => store.begin_run(plan.objective.word(), &config.to_string(), plan.seed, start, steps, &record)?,
+    let (id, lock) = match queued {
+        Some((run, lock)) => store.begin_queued(run, &config, start, steps, &record).map(|()| (run, lock))?,
+        None => {
+            let new = NewRun { objective: plan.objective.word(), config: &config, seed: plan.seed, start, steps };
+            store.begin_run(new, &record)?
+        }
     };
     let optimiser = AdamW::new(&weights.net().shapes());
-    Ok(Run { id, plan, weights, optimiser, begun, start: start.to_string(), warnings, step: 0 })
+    Ok(Run { id, _lock: lock, plan, weights, optimiser, begun, start: start.to_string(), warnings, step: 0 })
 }
 
 /// Goes on with a run from its newest checkpoint (or from its start, if it has none), or starts one that waited. It
 /// trains on exactly what it trained on before, whatever was collected or decided since.
 pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<i64> {
+    store.run(run)?;
+    let lock = store.own_run(run)?;
+    go_on(store, (run, lock), control, each)
+}
+
+/// Starts the run that waits longest, if one does that nobody else has taken.
+pub fn next_queued(store: &mut Store, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<Option<i64>> {
+    let Some(claimed) = store.claim_queued()? else { return Ok(None) };
+    go_on(store, claimed, control, each).map(Some)
+}
+
+/// Goes on with a run that is marked as this program's: how it stands is read only now, when nobody else changes it.
+fn go_on(
+    store: &mut Store,
+    (run, lock): (i64, RunLock),
+    control: &Control,
+    each: &mut dyn FnMut(Event<'_>),
+) -> Result<i64> {
     let row = store.run(run)?;
     if row.status == RunStatus::Finished {
         return Err(Error::new(format!("run {run} is finished")).hint("start another from it with --from CHECKPOINT"));
@@ -143,10 +162,11 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
         let plan = plan.map_err(|e| no_plan(run, &e));
         let begun = plan.as_ref().map_err(|e| Error::new(e.message())).and_then(|plan| {
             let (parts, source) = checkpoint::find(store, start)?;
-            begin(store, Some(run), plan, Trainable::from_parts(&parts, &source)?, &source)
+            let weights = Trainable::from_parts(&parts, &source)?;
+            under(&control.cancel, || begin(store, Some((run, lock)), plan, weights, &source))
         });
         // What cannot begin must not wait on: it would be the next one for ever.
-        let failed = begun.as_ref().err().map(|error| error.message().to_string());
+        let failed = begun.as_ref().err().filter(|error| !error.is_cancelled()).map(|error| error.message().to_string());
         if let Some(error) = failed {
             store.set_run(run, RunStatus::Failed, 0, Some(&error))?;
         }
@@ -159,10 +179,11 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
     })?;
     let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).map_err(|e| no_plan(run, &e))?;
     let saved = store.latest_checkpoint(Some(run))?;
+    let own = saved.as_ref().map(|saved| checkpoint::read(store, saved)).transpose()?;
     let (folder, step) = saved.map_or((None, 0), |saved| (Some(store.root().join(&saved.folder)), saved.step));
     // A checkpoint holds the weights; under an adapter they are those that the run started from.
-    let parts = match &folder {
-        Some(folder) if plan.lora.is_none() => crate::model::weights::Parts::read(folder)?,
+    let parts = match own {
+        Some(parts) if plan.lora.is_none() => parts,
         _ => checkpoint::named(store, &row.start)?,
     };
     let mut weights = Trainable::from_parts(&parts, &row.start)?;
@@ -175,14 +196,15 @@ pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnM
         Some(folder) => checkpoint::optimiser(&folder, &shapes)?,
         None => AdamW::new(&shapes),
     };
-    let data = Data::read(store, &plan, selection, &weights.tokenizer, weights.config.context)?;
+    let context = weights.config.context;
+    let data = under(&control.cancel, || Data::read(store, &plan, selection, &weights.tokenizer, context))?;
     if config["digest"].as_str() != Some(data.name().as_str()) {
         return Err(Error::new(format!("what run {run} trains on reads differently now than when it began"))
             .hint("the store or the program changed; start another run"));
     }
     let begun = Begun::new(&plan, weights.net(), data, stages)?;
     let warnings = serde_json::from_value(config["warnings"].clone()).unwrap_or_default();
-    Run { id: run, plan: &plan, weights, optimiser, begun, start: row.start, warnings, step }.work(store, control, each)
+    Run { id: run, _lock: lock, plan: &plan, weights, optimiser, begun, start: row.start, warnings, step }.work(store, control, each)
 }
 
 fn no_plan(run: i64, why: &serde_json::Error) -> Error {
@@ -193,6 +215,7 @@ fn no_plan(run: i64, why: &serde_json::Error) -> Error {
 /// A run under way, after so many updates.
 struct Run<'a> {
     id: i64,
+    _lock: RunLock,
     plan: &'a Plan,
     weights: Trainable,
     optimiser: AdamW,
@@ -242,7 +265,7 @@ impl Realised {
 impl Run<'_> {
     /// Works to the end, or until it is cancelled; the store says how it ended.
     fn work(mut self, store: &mut Store, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<i64> {
-        let _lock = lock_run(store, self.id)?;
+        checkpoint::sweep(store);
         each(Event::Begun {
             run: self.id,
             start: &self.start,
@@ -258,7 +281,7 @@ impl Run<'_> {
                 // A clean stop keeps what was learned since the last checkpoint.
                 let saved = store.latest_checkpoint(Some(self.id))?;
                 if self.step > 0 && saved.is_none_or(|saved| saved.step != self.step) {
-                    save(store, (self.id, self.step), &self.weights, &self.optimiser, each)?;
+                    self.save(store, each)?;
                 }
                 store.set_run(self.id, RunStatus::Stopped, self.step, None)?;
                 return Err(error);
@@ -269,6 +292,35 @@ impl Run<'_> {
             }
         }
         Ok(self.id)
+    }
+
+    /// Waits while paused, and fails once asked to end: here, or by another program through the store.
+    fn safe_point(&self, store: &Store, control: &Control) -> Result<()> {
+        loop {
+            if store.stop_requested(self.id)? {
+                control.cancel.cancel();
+            }
+            if !control.is_paused() || control.cancel.is_cancelled() {
+                return control.cancel.check();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Saves what the weights are now, says so, and removes what nothing needs any more.
+    fn save(&self, store: &Store, each: &mut dyn FnMut(Event<'_>)) -> Result<()> {
+        let saved = checkpoint::save(store, self.id, self.step, &self.weights, &self.optimiser)?;
+        let mut end = 0;
+        let ends: Vec<u64> = self.begun.stages.iter().map(|stage| (end += stage.updates, end).1).collect();
+        let removed =
+            if self.plan.keep_all { Vec::new() } else { checkpoint::prune(store, self.id, &ends)? };
+        each(Event::Saved {
+            step: self.step,
+            folder: &saved.folder,
+            set_aside: saved.set_aside.as_deref(),
+            removed: &removed,
+        });
+        Ok(())
     }
 
     fn updates(&mut self, store: &mut Store, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<()> {
@@ -285,7 +337,7 @@ impl Run<'_> {
         for (n, stage) in stages.iter().enumerate() {
             let mut epochs = data.epochs(plan.seed, stage);
             while self.step < start + stage.updates {
-                control.checkpoint()?;
+                self.safe_point(store, control)?;
                 let within = self.step - start;
                 if n > 0 && within == 0 && plan.moments == Moments::Reset {
                     self.optimiser = AdamW::new(&self.weights.net().shapes());
@@ -307,24 +359,11 @@ impl Run<'_> {
                 store.add_metrics(self.id, self.step, wall, &metrics)?;
                 each(Event::Update { step: self.step, metrics: &metrics, progress: meter.at(self.step) });
                 if saves {
-                    save(store, (self.id, self.step), &self.weights, &self.optimiser, each)?;
+                    self.save(store, each)?;
                 }
             }
             start += stage.updates;
         }
         Ok(())
     }
-}
-
-/// Saves a run at an update, and says so.
-fn save(
-    store: &Store,
-    (run, step): (i64, u64),
-    weights: &Trainable,
-    optimiser: &AdamW,
-    each: &mut dyn FnMut(Event<'_>),
-) -> Result<()> {
-    let folder = checkpoint::save(store, run, step, weights, optimiser)?;
-    each(Event::Saved { step, folder: &folder });
-    Ok(())
 }

@@ -18,6 +18,7 @@ use super::underway::Job;
 use super::words::pasted;
 use crate::collect::Scope;
 use crate::curation;
+use crate::ends::Event;
 use crate::experience::REASONS;
 
 /// The interface.
@@ -49,8 +50,6 @@ pub struct App {
     pub heard: usize,
     /// Whether to leave.
     pub quit: bool,
-    /// The thread that broke off, if one did.
-    pub broken: Option<&'static str>,
     /// A text that came when the person was elsewhere; it opens where it was asked for.
     unread: Option<(Screen, Popup)>,
     /// The theme that was chosen by key, over the one in `config.toml`.
@@ -81,7 +80,6 @@ impl App {
             notices: VecDeque::new(),
             heard: 0,
             quit: false,
-            broken: None,
             unread: None,
             chosen_theme: None,
             kept: Kept::default(),
@@ -159,8 +157,13 @@ impl App {
                 self.say(notice);
                 Vec::new()
             }
-            Msg::Broken(thread) => {
-                (self.broken, self.quit) = (Some(thread), true);
+            Msg::Process(event) => {
+                // The others are the loop's own.
+                if event == Event::Stop { vec![Effect::Suspend] } else { Vec::new() }
+            }
+            Msg::Broken(thread, why) => {
+                self.say(Notice { text: format!("{thread}: no thread could be started: {why}"), bad: true });
+                self.quit = true;
                 Vec::new()
             }
             Msg::Job(kind, msg) => self.job(kind, msg),
@@ -185,6 +188,7 @@ impl App {
 
     fn tick(&mut self) -> Vec<Effect> {
         let mut effects = self.replay.tick();
+        effects.extend(self.curate.draft());
         self.ticks = self.ticks.wrapping_add(1);
         let kept = Kept::of(self);
         if kept != self.kept {
@@ -199,6 +203,11 @@ impl App {
             effects.push(Effect::Desk(DeskCmd::Run(RunCmd::List)));
         }
         effects
+    }
+
+    /// What was typed and is not in the store yet, when the program ends.
+    pub fn unsaved(&mut self) -> Vec<Effect> {
+        self.curate.draft().into_iter().collect()
     }
 
     fn paste(&mut self, text: &str) -> Vec<Effect> {

@@ -5,6 +5,7 @@ use crossterm::event::KeyEvent;
 use super::effect::{Kind, Notice, Screen};
 use super::screens::{curate, data, explore, replay, train};
 use crate::control::Progress;
+use crate::ends::Event;
 use crate::error::Result;
 
 /// Everything that can happen.
@@ -24,8 +25,10 @@ pub enum Msg {
     Notice(Notice),
     /// A text to be read on the screen that asked for it: its title and lines.
     Text(Screen, String, Vec<String>),
-    /// A thread broke off: a defect in this program, whose report is already on the terminal.
-    Broken(&'static str),
+    /// Something happened to the process.
+    Process(Event),
+    /// A thread could not be started, and why: without it the screens would be a lie.
+    Broken(&'static str, String),
     /// From a job.
     Job(Kind, JobMsg),
     /// For Explore.
@@ -49,8 +52,8 @@ pub enum JobMsg {
     Run(i64),
     /// How far it is.
     Progress(Progress),
-    /// A checkpoint is saved.
-    Saved(u64),
+    /// A checkpoint is saved: in words, and its update.
+    Saved(String, u64),
     /// It was paused or goes on.
     Paused(bool),
     /// It ended.

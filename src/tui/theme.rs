@@ -158,23 +158,6 @@ pub fn ratio(part: f64, whole: f64) -> f64 {
     if ratio.is_finite() { ratio.clamp(0.0, 1.0) } else { 0.0 }
 }
 
-/// Text from an environment or a model, unable to drive the terminal: control characters are shown, not sent.
-pub fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' => '\n',
-            '\t' => ' ',
-            '\u{1b}' => '␛',
-            c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                '·'
-            }
-            c => c,
-        })
-        .collect()
-}
-
 /// The first `width` cells of a line, with an ellipsis if it is longer.
 pub fn fit(text: &str, width: usize) -> String {
     use unicode_segmentation::UnicodeSegmentation;

@@ -35,8 +35,8 @@ impl App {
                 self.train.follow(run);
                 vec![Effect::Desk(DeskCmd::Run(RunCmd::List))]
             }
-            JobMsg::Saved(step) => {
-                self.say(Notice::info(format!("checkpoint saved at step {step}; it answers in Explore now")));
+            JobMsg::Saved(words, _) => {
+                self.say(Notice::info(format!("{words}; it answers in Explore now")));
                 vec![Effect::LoadModel(None), Effect::Desk(DeskCmd::Run(RunCmd::List))]
             }
             JobMsg::Ended(result) => {

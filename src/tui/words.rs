@@ -8,7 +8,8 @@ use ratatui::text::{Line, Span};
 use similar::{ChangeTag, TextDiff};
 use tui_input::Input;
 
-use super::theme::{Theme, clean};
+use super::theme::Theme;
+use crate::text::clean;
 
 /// Word-level difference: `[words]` only predicted, `{words}` only actual, so that it shows without colour.
 pub fn difference<'a>(predicted: &str, actual: &str, theme: Theme) -> (Vec<Span<'a>>, Vec<Span<'a>>) {

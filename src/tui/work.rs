@@ -6,14 +6,16 @@ pub mod jobs;
 pub mod mind;
 pub mod world;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::effect::Notice;
 use super::msg::Msg;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::guard::guarded;
 
 /// Where threads send what they have to say.
 #[derive(Debug, Clone)]
@@ -33,23 +35,94 @@ impl Mailbox {
     }
 }
 
-/// Starts a thread that works off commands in order. If it breaks off, the interface is told and leaves: a screen
-/// whose world or store no longer answers would be a lie.
-fn worker<C: Send + 'static>(
-    name: &'static str,
-    mail: &Mailbox,
-    body: impl FnOnce(mpsc::Receiver<C>) + Send + 'static,
-) -> mpsc::Sender<C> {
-    let (tx, rx) = mpsc::channel();
-    let (mail, failed) = (mail.clone(), mail.clone());
+/// A thread that works off commands in order.
+pub struct Worker<C> {
+    commands: mpsc::Sender<Option<C>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<C: Send + 'static> Worker<C> {
+    /// Starts one. A command that fails is said to have, and so is one that breaks off: the next is done all the same.
+    pub fn start(name: &'static str, mail: &Mailbox, mut each: impl FnMut(C) -> Result<()> + Send + 'static) -> Self {
+        let (tx, rx) = mpsc::channel::<Option<C>>();
+        let own = mail.clone();
+        let body = move || {
+            while let Ok(Some(command)) = rx.recv() {
+                if let Err(error) = guarded(name, || each(command)) {
+                    own.failed(&error);
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name(name.into()).spawn(body);
+        if let Err(error) = &thread {
+            mail.send(Msg::Broken(name, error.to_string()));
+        }
+        Self { commands: tx, thread: thread.ok() }
+    }
+
+    /// Hands it a command.
+    pub fn send(&self, command: C) {
+        _ = self.commands.send(Some(command));
+    }
+
+    /// Another door to it.
+    pub fn door(&self) -> Door<C> {
+        Door(self.commands.clone())
+    }
+
+    /// Waits until everything it was handed is done, for so long at most; whether it is. It takes no more afterwards.
+    pub fn wait(&self, limit: Duration) -> bool {
+        _ = self.commands.send(None);
+        let started = Instant::now();
+        while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            if started.elapsed() >= limit {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        true
+    }
+}
+
+/// A door to a [`Worker`].
+pub struct Door<C>(mpsc::Sender<Option<C>>);
+
+impl<C> Door<C> {
+    /// Hands it a command.
+    pub fn send(&self, command: C) {
+        _ = self.0.send(Some(command));
+    }
+}
+
+/// Does something on a thread of its own, once; what goes wrong in it is said.
+fn aside(name: &'static str, mail: &Mailbox, body: impl FnOnce() -> Result<()> + Send + 'static) {
+    let own = mail.clone();
     let guarded = move || {
-        if catch_unwind(AssertUnwindSafe(|| body(rx))).is_err() {
-            tracing::error!("the {name} thread broke off");
-            mail.send(Msg::Broken(name));
+        if let Err(error) = guarded(name, body) {
+            own.failed(&error);
         }
     };
-    if std::thread::Builder::new().name(name.into()).spawn(guarded).is_err() {
-        failed.send(Msg::Broken(name));
+    if let Err(error) = std::thread::Builder::new().name(name.into()).spawn(guarded) {
+        mail.send(Msg::Notice(Notice { text: format!("{name}: no thread could be started: {error}"), bad: true }));
     }
-    tx
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_goes_on_after_a_command_that_breaks_off_and_says_so() {
+        let (tx, mut rx) = tokio::sync::mpsc::unbounded_channel();
+        let (done, seen) = mpsc::channel();
+        let worker = Worker::start("the test", &Mailbox(tx), move |n: u32| {
+            assert!(n != 1, "one is too few");
+            done.send(n).map_err(|e| Error::new(e.to_string()))
+        });
+        (0..3).for_each(|n| worker.send(n));
+        assert!(worker.wait(Duration::from_secs(20)));
+        assert_eq!(seen.iter().collect::<Vec<u32>>(), [0, 2]);
+        let Ok(Msg::Notice(notice)) = rx.try_recv() else { panic!("nothing was said") };
+        assert!(notice.bad && notice.text.contains("the test broke off: one is too few"), "{}", notice.text);
+    }
 }

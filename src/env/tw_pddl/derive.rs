@@ -5,6 +5,7 @@ use super::grammar::{
     ExprTerm, Grammar, Hole, LIST_EMPTY, LIST_LAST_SEPARATOR, LIST_SEPARATOR, Name, Pattern, Piece, Symbol, TASK, What,
 };
 use super::pddl::{Pred, Type};
+use crate::budget::work;
 use crate::error::{Error, Result};
 
 /// A variable bound while a text is derived; name and type together say which variable it is.
@@ -64,10 +65,11 @@ struct Told<'a> {
 
 impl Told<'_> {
     fn pieces(&mut self, pieces: &[Piece], depth: usize) -> Result<()> {
-        if depth > MAX_DEPTH || self.out.len() > MAX_TEXT {
-            return Err(Error::new("the text grammar refers to itself without end"));
+        if depth > MAX_DEPTH {
+            return Err(Error::new(format!("the text grammar refers to itself more than {MAX_DEPTH} deep")));
         }
         for piece in pieces {
+            self.spend()?;
             match piece {
                 Piece::Text(text) => self.out.push_str(text),
                 Piece::Symbol(symbol) => self.symbol(*symbol, depth + 1)?,
@@ -76,6 +78,14 @@ impl Told<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Counts a piece as work; the text so far must not be too long.
+    fn spend(&self) -> Result<()> {
+        if self.out.len() > MAX_TEXT {
+            return Err(Error::new(format!("the text grammar tells more than {MAX_TEXT} bytes at once")));
+        }
+        work(1)
     }
 
     fn list(&mut self, hole: &Hole, depth: usize) -> Result<()> {
@@ -162,6 +172,7 @@ impl Told<'_> {
             What::Symbol(symbol) => return self.symbol(*symbol, depth + 1),
             What::Expr(alternatives) => alternatives,
         };
+        self.spend()?;
         let start = self.out.len();
         for terms in alternatives {
             for term in terms {

@@ -13,10 +13,14 @@ use super::facts::{FactSet, Object, arg, pack};
 use super::grammar::Grammar;
 use super::pddl::{Clause, Domain, MAX_ARITY, Pred, Term, Type};
 use super::problem::Problem;
+use crate::budget;
 use crate::error::{Error, Result};
 
 /// Larger files are refused before they are read: real games are about 85 KB.
 const MAX_FILE: u64 = 32 << 20;
+
+/// Units of work for reading one: real ones take a few thousand.
+const WORK: u64 = 2_000_000;
 
 /// The JSON object of a `game.tw-pddl` file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -117,6 +121,10 @@ impl Game {
 
     /// Prepares a game from the parts of its file.
     pub fn new(file: &GameFile) -> Result<Arc<Self>> {
+        budget::within(WORK, "reading the game", || Self::prepare(file))
+    }
+
+    fn prepare(file: &GameFile) -> Result<Arc<Self>> {
         let (grammar_text, task) = split_task(&file.grammar);
         let (domain, grammar) = shared(&file.pddl_domain, &grammar_text)?;
         let problem = Problem::parse(&file.pddl_problem, &domain).map_err(|error| error.at("pddl_problem"))?;
@@ -306,7 +314,7 @@ pub(super) fn match_order(
     let wanted = |i: &usize| !clause.literals[*i].negated && Some(*i) != given;
     let mut left: Vec<usize> = (0..clause.literals.len()).filter(wanted).collect();
     let mut order = Vec::new();
-    while !left.is_empty() {
+    while !left.is_empty() && budget::spend(left.len() as u64) {
         let expected = |i: usize| {
             let atom = &clause.literals[i].atom;
             let (facts, distinct) = &spreads[usize::from(atom.pred)];

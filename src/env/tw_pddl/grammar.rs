@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use super::cursor::Cursor;
 use super::pddl::{Domain, Pred, Type};
+use crate::budget::work;
 use crate::error::{Error, Result};
 
 /// A variable's name, as an index into a grammar's table.
@@ -135,6 +136,7 @@ impl Grammar {
                 let name = cursor.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '/' | '-')).to_lowercase();
                 cursor.expect("{")?;
                 let mut text = reader.action(&mut cursor, &name)?;
+                work(1 + domain.actions.len() as u64 / 16)?;
                 let known = domain.actions.iter().position(|action| action.name == name);
                 if let Some(at) = known {
                     let action = &domain.actions[at];
@@ -253,6 +255,7 @@ impl Reader<'_> {
     fn query(&mut self, text: &str) -> Result<Vec<Pattern>> {
         let mut out = Vec::new();
         for atom in text.split('&').map(str::trim).filter(|atom| !atom.is_empty()) {
+            work(1 + self.domain.predicates.len() as u64 / 16)?;
             let malformed = || Error::new(format!("cannot read the condition `{atom}`; expected pred(v:type, …)"));
             let (name, args) = atom.strip_suffix(')').and_then(|a| a.split_once('(')).ok_or_else(malformed)?;
             let (negative, pred) = match (self.domain.predicate(name), name.strip_prefix("not_")) {

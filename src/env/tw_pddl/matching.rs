@@ -7,6 +7,7 @@
 use super::facts::{FREE, FactSet, Object, Vars, arg, pack};
 use super::game::Game;
 use super::pddl::{Atom, Clause, Literal, MAX_ARITY, Pred, Term};
+use crate::budget;
 
 /// The facts that a query reads: the game's fixed ones and some set of changeable ones.
 #[derive(Clone, Copy)]
@@ -70,7 +71,8 @@ impl<'a> Matcher<'a> {
     }
 
     /// Calls `found` for every binding under which the clause holds, until it says `false`. Variables bound in `vars`
-    /// stay as they are. Returns whether the search ran to its end.
+    /// stay as they are. Returns whether the search ran to its end: it also ends where the work ran out, which
+    /// [`budget::is_spent`] tells apart.
     pub fn solve(&self, query: Query<'_>, vars: Vars, found: &mut dyn FnMut(&Vars) -> bool) -> bool {
         let Some((at, rest)) = query.order.split_first() else { return self.finish(query.clause, vars, 0, found) };
         let atom = &query.clause.literals[*at].atom;
@@ -96,6 +98,9 @@ impl<'a> Matcher<'a> {
         } else {
             self.facts_of(atom.pred).of(atom.pred, bound(known[0]))
         };
+        if !budget::spend(1 + facts.len() as u64) {
+            return false;
+        }
         facts
             .iter()
             .filter_map(|fact| self.unify(query.clause, atom, *fact, swap, vars))
@@ -117,6 +122,9 @@ impl<'a> Matcher<'a> {
     }
 
     fn solve_equality(&self, atom: &Atom, rest: Query<'_>, vars: Vars, found: &mut dyn FnMut(&Vars) -> bool) -> bool {
+        if !budget::spend(1 + self.game.ids.len() as u64) {
+            return false;
+        }
         (0..self.game.ids.len() as Object).all(|object| {
             let mut next = vars;
             let fits = atom.args.iter().all(|term| match term {
@@ -142,6 +150,9 @@ impl<'a> Matcher<'a> {
     fn finish(&self, clause: &Clause, vars: Vars, from: usize, found: &mut dyn FnMut(&Vars) -> bool) -> bool {
         if let Some(v) = (from..clause.types.len()).find(|v| vars[*v] == FREE) {
             let members = self.game.members.get(usize::from(clause.types[v])).map(Vec::as_slice).unwrap_or_default();
+            if !budget::spend(1 + members.len() as u64) {
+                return false;
+            }
             return members.iter().all(|object| {
                 let mut next = vars;
                 next[v] = *object;

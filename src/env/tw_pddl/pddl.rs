@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::sexpr::Sexpr;
+use crate::budget::work;
 use crate::error::{Error, Result};
 
 /// The widest predicate that a packed fact holds.
@@ -122,12 +123,14 @@ pub(super) fn typed(items: &[Sexpr]) -> Result<Vec<(String, String)>> {
     Ok(out)
 }
 
-fn intern(table: &mut Vec<String>, name: &str) -> u16 {
-    let at = table.iter().position(|known| known == name).unwrap_or_else(|| {
+/// The index of a name in a table that grows by it.
+fn intern(table: &mut Vec<String>, name: &str, at: &Sexpr) -> Result<u16> {
+    work(table.len() as u64 / 64 + 1).map_err(|e| e.at(format_args!("line {}", at.line)))?;
+    let found = table.iter().position(|known| known == name).unwrap_or_else(|| {
         table.push(name.to_string());
         table.len() - 1
     });
-    at as u16
+    u16::try_from(found).map_err(|_| bad(at, "more than 65,536 names of types, or of constants"))
 }
 
 /// One disjunct of a formula: the variables in scope, and the literals over them.
@@ -144,7 +147,7 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     fn variables(&mut self, list: &Sexpr) -> Result<Vec<(String, Type)>> {
         let names = typed(list.list("a parameter list")?)?;
-        Ok(names.into_iter().map(|(name, kind)| (name, intern(self.types, &kind))).collect())
+        names.into_iter().map(|(name, kind)| Ok((name, intern(self.types, &kind, list)?))).collect()
     }
 
     fn atom(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Atom> {
@@ -165,28 +168,54 @@ impl Reader<'_> {
                 let at = scope.iter().rposition(|(known, _)| known == word);
                 Term::Var(at.ok_or_else(|| bad(item, format_args!("variable `{word}` is not declared")))? as u8)
             } else {
-                Term::Const(intern(self.constants, word))
+                Term::Const(intern(self.constants, word, item)?)
             });
         }
         Ok(Atom { pred, args })
     }
 
+    /// An atom, or one after `not`.
+    fn literal(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Literal> {
+        let items = expr.list("a formula")?;
+        if expr.head() != Some("not") || items.len() != 2 {
+            return Ok(Literal { negated: false, atom: self.atom(expr, scope)? });
+        }
+        if matches!(items[1].head(), Some("and" | "or" | "exists" | "not" | "forall")) {
+            return Err(bad(expr, "`not` is supported before an atom only"));
+        }
+        Ok(Literal { negated: true, atom: self.atom(&items[1], scope)? })
+    }
+
     /// Disjunctive normal form of `expr` over `scope`; a disjunct's quantified variables follow the scope's.
+    ///
+    /// The form is as long as the product of its parts, and reading a part under every disjunct before it is as much work
+    /// even where nothing comes of it (an empty `or`): each counts as work.
     fn formula(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Vec<Disjunct>> {
+        let spend = |units: usize| work(units as u64).map_err(|e| e.at(format_args!("line {}", expr.line)));
+        spend(1 + scope.len())?;
+        if is_literal(expr) {
+            return Ok(vec![(scope.to_vec(), vec![self.literal(expr, scope)?])]);
+        }
         let items = expr.list("a formula")?;
         match expr.head() {
             None if items.is_empty() => Ok(vec![(scope.to_vec(), Vec::new())]),
             Some("and") => {
                 let mut all = vec![(scope.to_vec(), Vec::new())];
                 for part in &items[1..] {
+                    if is_literal(part) {
+                        for (vars, literals) in &mut all {
+                            spend(1)?;
+                            literals.push(self.literal(part, vars)?);
+                        }
+                        continue;
+                    }
                     let mut next = Vec::new();
                     for (vars, literals) in &all {
                         for (more_vars, more) in self.formula(part, vars)? {
+                            spend(literals.len() + more.len())?;
                             next.push((more_vars, [literals.as_slice(), &more].concat()));
+                            too_many(next.len(), expr)?;
                         }
-                    }
-                    if next.len() > MAX_CLAUSES {
-                        return Err(bad(expr, format_args!("more than {MAX_CLAUSES} alternatives in one formula")));
                     }
                     all = next;
                 }
@@ -196,6 +225,7 @@ impl Reader<'_> {
                 let mut all = Vec::new();
                 for part in &items[1..] {
                     all.extend(self.formula(part, scope)?);
+                    too_many(all.len(), expr)?;
                 }
                 Ok(all)
             }
@@ -207,13 +237,7 @@ impl Reader<'_> {
                 }
                 self.formula(&items[2], &inner)
             }
-            Some("not") if items.len() == 2 => {
-                if matches!(items[1].head(), Some("and" | "or" | "exists" | "not" | "forall")) {
-                    return Err(bad(expr, "`not` is supported before an atom only"));
-                }
-                Ok(vec![(scope.to_vec(), vec![Literal { negated: true, atom: self.atom(&items[1], scope)? }])])
-            }
-            _ => Ok(vec![(scope.to_vec(), vec![Literal { negated: false, atom: self.atom(expr, scope)? }])]),
+            _ => Ok(vec![(scope.to_vec(), Vec::new())]),
         }
     }
 
@@ -237,6 +261,8 @@ impl Reader<'_> {
                     (Some((vars, literals)), true) if vars.len() == scope.len() => {
                         let mut inner = Vec::new();
                         self.effects(&items[2], scope, &mut inner)?;
+                        work((inner.len() * (1 + literals.len())) as u64)
+                            .map_err(|e| e.at(format_args!("line {}", expr.line)))?;
                         out.extend(inner.into_iter().map(|effect| Effect { when: literals.clone(), ..effect }));
                         Ok(())
                     }
@@ -253,6 +279,22 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Whether a formula is an atom or its negation, and not made of parts.
+fn is_literal(expr: &Sexpr) -> bool {
+    match expr.list("a formula") {
+        Ok([]) => false,
+        Ok(items) => !matches!((expr.head(), items.len()), (Some("and" | "or"), _) | (Some("exists"), 3)),
+        Err(_) => true, // a word: no formula at all, which reading it says
+    }
+}
+
+fn too_many(alternatives: usize, at: &Sexpr) -> Result<()> {
+    if alternatives > MAX_CLAUSES {
+        return Err(bad(at, format_args!("more than {MAX_CLAUSES} alternatives in one formula")));
+    }
+    Ok(())
 }
 
 /// The parts of `(define (kind name) part...)`.
@@ -283,7 +325,7 @@ impl Domain {
                                 format_args!("type `{name}` has a supertype `{parent}`: flat types only"),
                             ));
                         }
-                        intern(&mut types, &name);
+                        intern(&mut types, &name, part)?;
                     }
                 }
                 Some(":predicates") => {
@@ -298,6 +340,9 @@ impl Domain {
                         }
                         predicates.push(name.to_string());
                         arity.push(wide);
+                        if predicates.len() > usize::from(Pred::MAX) {
+                            return Err(bad(declared, format_args!("more than {} predicates", Pred::MAX)));
+                        }
                     }
                 }
                 Some(":requirements" | ":functions" | ":action") => {}
@@ -311,6 +356,9 @@ impl Domain {
         let mut actions = Vec::new();
         for part in parts.iter().filter(|part| part.head() == Some(":action")) {
             actions.push(action(part, &mut reader)?);
+            if actions.len() > usize::from(u16::MAX) {
+                return Err(bad(part, format_args!("more than {} actions", u16::MAX)));
+            }
         }
         let mut is_static = vec![true; predicates.len()];
         for effect in actions.iter().flat_map(|action| &action.effects) {

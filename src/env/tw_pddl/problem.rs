@@ -28,11 +28,14 @@ impl Problem {
             let found = parts.iter().find(|part| part.head() == Some(key));
             found.ok_or_else(|| bad(&expr, format_args!("the problem has no {key}")))
         };
+        let names = domain.predicates.iter().enumerate();
+        let by_name: HashMap<String, Pred> = names.map(|(i, name)| (name.clone(), i as Pred)).collect();
+        let names = domain.types.iter().enumerate();
+        let kinds: HashMap<&str, Type> = names.map(|(i, name)| (name.as_str(), i as Type)).collect();
         let mut objects = Vec::new();
         let objects_part = section(":objects")?;
         for (name, kind) in typed(&objects_part.list("objects")?[1..])? {
-            let known = domain.type_named(&kind);
-            let known = known.ok_or_else(|| {
+            let known = *kinds.get(kind.as_str()).ok_or_else(|| {
                 bad(objects_part, format_args!("object `{name}` has type `{kind}`, which the domain does not declare"))
             })?;
             objects.push((name, known));
@@ -44,8 +47,8 @@ impl Problem {
             }
             let items = fact.list("a fact")?;
             let name = fact.head().ok_or_else(|| bad(fact, "a fact without a predicate"))?;
-            let pred = domain
-                .predicate(name)
+            let pred = *by_name
+                .get(name)
                 .ok_or_else(|| bad(fact, format_args!("`{name}` is not a predicate of the domain")))?;
             if items.len() - 1 != domain.arity[usize::from(pred)] {
                 return Err(bad(fact, format_args!("`{name}` takes {} arguments", domain.arity[usize::from(pred)])));
@@ -55,8 +58,6 @@ impl Problem {
         }
         let goal_part = section(":goal")?;
         let formula = goal_part.list("a goal")?.get(1).ok_or_else(|| bad(goal_part, "an empty goal"))?;
-        let by_name: HashMap<String, Pred> =
-            domain.predicates.iter().enumerate().map(|(i, name)| (name.clone(), i as Pred)).collect();
         let (mut types, mut constants) = (domain.types.clone(), Vec::new());
         let mut reader =
             Reader { types: &mut types, predicates: &by_name, arity: &domain.arity, constants: &mut constants };

@@ -15,10 +15,14 @@ use super::grammar::{ActionText, INTRO, Name, Pattern};
 use super::matching::{Matcher, Query};
 use super::pddl::{Action, Clause, MAX_VARS, Pred, Term, Type};
 use super::seen::Seen;
+use crate::budget;
 use crate::error::{Error, Result};
 
 /// A state with more applicable operators than this is refused.
 const MAX_OPERATORS: usize = 20_000;
+
+/// Units of work for one question to the world: a thousand times what real games need for it, and under a second.
+const WORK: u64 = 20_000_000;
 
 /// What play changes; copied only when it does.
 #[derive(Debug, Clone)]
@@ -49,7 +53,7 @@ impl World {
         let seen = Seen::nothing(game.ids.len());
         let mut world = Self { game, state: Arc::new(state), menu: Arc::default(), seen, feedback: "".into(), won: false };
         let teller = Teller::new(&world);
-        let intro = world.game.grammar.derive_symbol(INTRO, &teller)?;
+        let intro = budget::within(WORK, "the introduction", || world.game.grammar.derive_symbol(INTRO, &teller))?;
         world.seen = teller.seen();
         world.feedback = intro.into();
         world.refresh()?;
@@ -100,11 +104,16 @@ impl World {
             let operator = operators.get(id);
             (usize::from(operator.action), operator.vars)
         };
-        self.apply(&game.domain.actions[action], &vars);
+        budget::within(WORK, "the effects of an action", || {
+            self.apply(&game.domain.actions[action], &vars);
+            Ok(())
+        })?;
         self.feedback = match game.grammar.of_action(action) {
             Some(texts) => {
                 let teller = Teller::new(self);
-                let told = game.grammar.derive(&texts.feedback, bindings(texts, &vars), &teller)?;
+                let told = budget::within(WORK, "the answer to an action", || {
+                    game.grammar.derive(&texts.feedback, bindings(texts, &vars), &teller)
+                })?;
                 self.seen = teller.seen();
                 told.into()
             }
@@ -171,7 +180,9 @@ impl World {
         let known = self.game.possible.read().unwrap_or_else(PoisonError::into_inner).get(&fact).copied();
         known.unwrap_or_else(|| {
             let possible = self.game.start.has(fact) || self.game.domain.actions.iter().any(|a| self.adds(a, fact));
-            self.game.possible.write().unwrap_or_else(PoisonError::into_inner).insert(fact, possible);
+            if !budget::is_spent() {
+                self.game.possible.write().unwrap_or_else(PoisonError::into_inner).insert(fact, possible);
+            }
             possible
         })
     }
@@ -199,8 +210,8 @@ impl World {
 
     /// Recomputes commands and victory after the facts changed.
     fn refresh(&mut self) -> Result<()> {
-        self.menu = Arc::new(self.admissible()?);
-        self.won = self.goal_holds();
+        self.menu = Arc::new(budget::within(WORK, "finding what can be done", || self.admissible())?);
+        self.won = budget::within(WORK, "looking whether the goal is reached", || Ok(self.goal_holds()))?;
         Ok(())
     }
 
@@ -231,6 +242,9 @@ impl World {
             return Err(Error::new(format!("more than {MAX_OPERATORS} operators are applicable in one state")).hint(
                 "an action of the domain has a parameter that no condition ties to anything; real games have some 70",
             ));
+        }
+        if budget::is_spent() {
+            return Err(Error::new("too much work"));
         }
         if unmet.is_empty() {
             return Ok(operators.menu(&found));
@@ -286,7 +300,11 @@ impl World {
         let is = |b: &Binding, wanted: &(Name, Option<Type>)| b.name == wanted.0 && b.kind == wanted.1;
         let first = pattern.args.first().and_then(|a| bound.iter().find(|b| is(b, a)).map(|b| b.object));
         let before = bound.len();
-        'facts: for fact in facts.of(pred, first) {
+        let facts = facts.of(pred, first);
+        if !budget::spend(1 + facts.len() as u64) {
+            return false;
+        }
+        'facts: for fact in facts {
             bound.truncate(before);
             for (i, wanted) in pattern.args.iter().enumerate() {
                 let object = arg(*fact, i);

@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
 
 use super::jobs::home;
-use super::{Mailbox, worker};
+use super::{Mailbox, Worker, aside};
 use crate::control::Control;
 use crate::curation::{Judged, judged};
 use crate::error::{Error, Result};
 use crate::experience::{Reflection, Verdict};
 use crate::formats::{self, Order, story};
+use crate::guard::guarded;
 use crate::selection::ALL;
 use crate::store::{Decision, Filter, Listing, Place, RunStatus, Store, Undone};
 use crate::train::alerts::alerts;
 use crate::train::data::Data;
-use crate::train::trainer::{self, is_alive};
+use crate::train::trainer;
 use crate::train::{Objective, Plan, Stage, checkpoint};
 use crate::tui::effect::{DeskCmd, Notice, RunCmd, Screen};
 use crate::tui::journal;
@@ -26,20 +26,21 @@ use crate::tui::screens::{curate, data, replay, train};
 use crate::tui::window;
 
 /// Starts the thread.
-pub fn start(root: PathBuf, mail: Mailbox) -> mpsc::Sender<DeskCmd> {
+pub fn start(root: PathBuf, mail: Mailbox) -> Worker<DeskCmd> {
     let own = mail.clone();
-    worker("desk", &own, move |commands| {
-        let mut store = None;
-        for command in commands {
+    let mut store = None;
+    Worker::start("the desk", &own, move |command| {
+        let done = guarded("the store", || {
             let opened = match store.as_mut() {
-                Some(store) => Ok(store),
-                None => Store::open(&root).map(|fresh| store.insert(fresh)),
+                Some(store) => store,
+                None => store.insert(Store::open(&root)?),
             };
-            if let Err(error) = opened.and_then(|store| obey(store, command, &mail)) {
-                mail.failed(&error);
-                mail.send(Msg::Curate(curate::Msg::Failed)); // a decision that failed must not block the next one
-            }
+            obey(opened, command, &mail)
+        });
+        if done.is_err() {
+            mail.send(Msg::Curate(curate::Msg::Failed)); // a decision that failed must not block the next one
         }
+        done
     })
 }
 
@@ -109,7 +110,7 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
             )));
         }
         DeskCmd::Data(suite) => {
-            mail.send(Msg::Data(data::Msg::Counts(store.counts()?, disk_use(store.root()))));
+            mail.send(Msg::Data(data::Msg::Counts(store.counts()?, checkpoint::disk_use(store.root()))));
             let experts = store.actors(None, None)?.into_iter().map(|(name, _)| name).collect();
             mail.send(Msg::Data(data::Msg::Origins(store.origins()?, experts)));
             count_sets(store.root().to_path_buf(), suite, mail.clone());
@@ -157,7 +158,7 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
         }
         RunCmd::List => {
             let runs = store.runs()?;
-            let alive = runs.iter().filter(|run| is_alive(store, run.id)).map(|run| run.id).collect();
+            let alive = runs.iter().filter(|run| store.is_alive(run.id)).map(|run| run.id).collect();
             let checkpoints = store.checkpoints()?;
             let evaluations = store.evaluations()?;
             mail.send(Msg::Train(train::Msg::Runs(runs, alive, checkpoints, evaluations)));
@@ -250,23 +251,23 @@ fn pointed(store: &Store) -> Result<(Vec<(String, usize)>, usize)> {
 
 /// Reading the data of a run takes seconds on a large store: a thread of its own.
 fn forecast(root: PathBuf, plan: Box<Plan>, start: Option<&'static str>, mail: Mailbox) {
-    std::thread::spawn(move || {
-        let found = Store::open(&root).and_then(|store| crate::train::forecast(&store, &plan, start));
+    let own = mail.clone();
+    aside("the forecast", &own, move || {
+        let found = guarded("looking at what it would train on", || {
+            crate::train::forecast(&Store::open(&root)?, &plan, start)
+        });
         let found = found.map(Box::new).map_err(|error| {
             let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
             format!("{}{next}", error.message())
         });
         mail.send(Msg::Train(train::Msg::Forecast(plan, start, found)));
+        Ok(())
     });
 }
 
 /// Asks the process that trains a run to stop cleanly.
 fn stop_elsewhere(store: &Store, run: i64, mail: &Mailbox) -> Result<()> {
-    let pid = store.run(run)?.pid.filter(|_| is_alive(store, run));
-    let pid = pid.and_then(|pid| rustix::process::Pid::from_raw(pid as i32));
-    let pid = pid.ok_or_else(|| Error::new(format!("no process trains run {run} now")))?;
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM)
-        .map_err(|e| Error::new(format!("asking the process of run {run} to stop: {e}")))?;
+    store.request_stop(run)?;
     mail.send(Msg::Notice(Notice::info(format!("run {run} was asked to stop; it saves a checkpoint first"))));
     Ok(())
 }
@@ -278,12 +279,12 @@ fn count_sets(root: PathBuf, suite: String, mail: Mailbox) {
     if COUNTING.swap(true, Ordering::AcqRel) {
         return;
     }
-    std::thread::spawn(move || {
-        match Store::open(&root).and_then(|store| sets(&store, &suite)) {
-            Ok(sets) => mail.send(Msg::Data(data::Msg::Sets(sets))),
-            Err(error) => mail.failed(&error),
-        }
+    let own = mail.clone();
+    aside("counting", &own, move || {
+        let counted = guarded("counting what can be trained on", || sets(&Store::open(&root)?, &suite));
         COUNTING.store(false, Ordering::Release);
+        mail.send(Msg::Data(data::Msg::Sets(counted?)));
+        Ok(())
     });
 }
 
@@ -314,7 +315,8 @@ fn extents(root: PathBuf, orders: Vec<Order>, mail: Mailbox) {
     if orders.is_empty() {
         return;
     }
-    std::thread::spawn(move || {
+    let own = mail.clone();
+    aside("counting exports", &own, move || {
         let control = Control::default();
         let one = |store: &Store, order: &Order| {
             let stale = &mut |_| {
@@ -332,6 +334,7 @@ fn extents(root: PathBuf, orders: Vec<Order>, mail: Mailbox) {
         if !control.cancel.is_cancelled() {
             mail.send(Msg::Data(data::Msg::Extents(orders, found)));
         }
+        Ok(())
     });
 }
 
@@ -353,12 +356,4 @@ fn completed(path: &str) -> (String, Vec<String>) {
     let length = names.iter().map(shared).min().unwrap_or_default();
     let on = format!("{folder}{}", first.chars().take(length).collect::<String>());
     if names.len() == 1 { (on, Vec::new()) } else { (on, names) }
-}
-
-fn disk_use(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    entries
-        .flatten()
-        .map(|entry| if entry.path().is_dir() { disk_use(&entry.path()) } else { entry.metadata().map_or(0, |m| m.len()) })
-        .sum()
 }

@@ -1,7 +1,6 @@
 //! Long work: collecting, training, evaluating. Each on a thread and a store connection of its own.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use crate::eval::{Game, Known, Play, evaluate};
 use crate::experience::{POLICY, UNIFORM};
 use crate::formats::import::import;
 use crate::formats::{Order, Set, export_file};
+use crate::guard::guarded;
 use crate::model::team::Priority;
 use crate::model::weights::Trainable;
 use crate::store::Store;
@@ -111,7 +111,7 @@ impl Jobs {
                 let mail = self.mail.clone();
                 self.spawn(Kind::Import, move |root, _, control, tell| {
                     let report = &mut |progress| tell(JobMsg::Progress(progress));
-                    let found = import(&mut Store::open(root)?, &home(&path), write, control, report);
+                    let found = import(&Store::open(root)?, &home(&path), write, control, report);
                     if write {
                         return found.map(|i| {
                             format!("took in {} trajectories with {} reflections", i.trajectories, i.reflections)
@@ -156,31 +156,39 @@ impl Jobs {
                 last = Some(Instant::now());
                 mail.send(Msg::Job(kind, msg));
             };
-            let body = AssertUnwindSafe(|| body(&root, suite.as_ref(), &own, &mut tell));
-            let ended = catch_unwind(body).unwrap_or_else(|_| {
-                mail.send(Msg::Broken("job"));
-                Err(Error::new("the job broke off"))
-            });
+            let ended = guarded(&format!("{kind:?}"), || body(&root, suite.as_ref(), &own, &mut tell));
             mail.send(Msg::Job(kind, JobMsg::Ended(ended)));
         };
         tracing::info!("{kind:?} begins");
-        let started = std::thread::Builder::new().name(format!("{kind:?}")).spawn(work);
-        if let Ok(thread) = started {
-            self.mail.send(Msg::Job(kind, JobMsg::Started));
-            self.running.insert(kind, (control, thread));
+        match std::thread::Builder::new().name(format!("{kind:?}")).spawn(work) {
+            Ok(thread) => {
+                self.mail.send(Msg::Job(kind, JobMsg::Started));
+                self.running.insert(kind, (control, thread));
+            }
+            Err(error) => self.mail.failed(&Error::new(format!("{kind:?}: no thread could be started: {error}"))),
         }
     }
 
-    /// Ends everything cleanly and waits for it: a stopping run saves a checkpoint. If a run is to go on in the
-    /// background, a process of its own takes over from there; its number is returned.
-    pub fn finish(self) -> Result<Option<i64>> {
+    /// Asks everything to end cleanly.
+    pub fn cancel(&self) {
+        self.running.values().for_each(|(control, _)| control.cancel.cancel());
+    }
+
+    /// Ends everything cleanly and waits for it, for so long at most: a stopping run saves a checkpoint. If a run is to go
+    /// on in the background, a process of its own takes over from there; its number is returned.
+    pub fn finish(self, limit: Duration) -> Result<Option<i64>> {
         let training = self.running.get(&Kind::Train).is_some_and(|(_, thread)| !thread.is_finished());
         let run = self.run.load(Ordering::Acquire);
-        for (control, _) in self.running.values() {
-            control.cancel.cancel();
-        }
-        for (_, (_, thread)) in self.running {
-            _ = thread.join();
+        self.cancel();
+        let began = Instant::now();
+        while self.running.values().any(|(_, thread)| !thread.is_finished()) {
+            if began.elapsed() > limit {
+                let left = self.running.iter().filter(|(_, (_, thread))| !thread.is_finished());
+                let names: Vec<String> = left.map(|(kind, _)| format!("{kind:?}")).collect();
+                return Err(Error::new(format!("{} did not end in {} s", names.join(", "), limit.as_secs()))
+                    .hint("what was acknowledged is saved; a run goes on from its last checkpoint"));
+            }
+            std::thread::sleep(Duration::from_millis(2));
         }
         if !self.detach || !training || run == 0 {
             return Ok(None);
@@ -196,7 +204,7 @@ impl Jobs {
         // Only what holds the run's lock has taken over.
         let store = Store::open(&self.root)?;
         let started = Instant::now();
-        while !trainer::is_alive(&store, run) {
+        while !store.is_alive(run) {
             if child.try_wait().map_err(|e| failed(&e))?.is_some() || started.elapsed() > Duration::from_secs(30) {
                 return Err(Error::new(format!("the background process of run {run} did not take it over"))
                     .hint(format!("it is saved; go on with: foretaste train --resume {run}")));
@@ -236,8 +244,22 @@ fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMs
             tell(JobMsg::Run(*run));
         }
         Event::Update { progress, .. } => tell(JobMsg::Progress(progress.clone())),
-        Event::Saved { step, .. } => tell(JobMsg::Saved(*step)),
+        Event::Saved { step, .. } => tell(JobMsg::Saved(saved_in_words(event), *step)),
     }
+}
+
+/// What became of a checkpoint and of those before it.
+pub fn saved_in_words(event: &Event<'_>) -> String {
+    let Event::Saved { step, set_aside, removed, .. } = event else { return String::new() };
+    let mut text = format!("checkpoint saved at step {step}");
+    if let Some(aside) = set_aside {
+        text += &format!("; another run's stood in its place and is now {}", aside.display());
+    }
+    if !removed.is_empty() {
+        let steps: Vec<String> = removed.iter().map(ToString::to_string).collect();
+        text += &format!("; removed step {}, which nothing needs", steps.join(", "));
+    }
+    text
 }
 
 /// Plays with the newest checkpoint; one that was trained on reflections first thinking, then acting at once.

@@ -1,10 +1,10 @@
 //! The thread that owns the model of Explore.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Mailbox, worker};
+use super::{Door, Mailbox, Worker};
 use crate::agent::choosing::Choosing;
 use crate::agent::local::LocalAgent;
 use crate::agent::template::Template;
@@ -14,6 +14,7 @@ use crate::env::Environment;
 use crate::error::{Error, Result};
 use crate::experience::State;
 use crate::explore::{ON, went};
+use crate::guard::guarded;
 use crate::model::sampler::Sampling;
 use crate::model::team::{self, Priority};
 use crate::rng::Rng;
@@ -37,18 +38,18 @@ enum Command {
 type Fork = (String, Box<dyn Environment>, State);
 
 /// The door by which the world hands over forks to be played on from.
-pub struct PlayOn(mpsc::Sender<Command>);
+pub struct PlayOn(Door<Command>);
 
 impl PlayOn {
     /// Plays on from forks of a node, once what is asked already is answered.
     pub fn go_on(&self, node: usize, forks: Vec<Fork>) {
-        _ = self.0.send(Command::GoOn(node, forks));
+        self.0.send(Command::GoOn(node, forks));
     }
 }
 
 /// The handle of the thread. A new request ends the one under way.
 pub struct Mind {
-    commands: mpsc::Sender<Command>,
+    commands: Worker<Command>,
     current: Arc<Mutex<Cancel>>,
 }
 
@@ -56,48 +57,41 @@ impl Mind {
     /// Starts the thread; it loads the newest checkpoint, else the embedded model.
     pub fn start(root: PathBuf, mail: Mailbox) -> Self {
         let own = mail.clone();
-        let commands = worker("mind", &own, move |commands: mpsc::Receiver<Command>| {
-            let mut agent = None;
-            for command in commands {
-                let done = match command {
-                    Command::Load(name) => load(&root, name.as_deref(), &mail).map(|loaded| agent = Some(loaded)),
-                    Command::Look(look, cancel) if !cancel.is_cancelled() => match agent.as_mut() {
-                        Some(agent) => think(agent, &look, &cancel, &mail),
-                        None => Err(Error::new("no model is loaded")),
-                    },
-                    Command::Look(..) => Ok(()),
-                    Command::Beside(beside) => before_and_after(&root, &beside, &mail),
-                    other => match agent.as_mut() {
-                        Some(agent) => answer(agent, other, &mail),
-                        None => Err(Error::new("no model is loaded")),
-                    },
-                };
-                if let Err(error) = done {
-                    mail.failed(&error);
-                }
-            }
+        let mut agent = None;
+        let commands = Worker::start("the mind", &own, move |command| match command {
+            Command::Load(name) => load(&root, name.as_deref(), &mail).map(|loaded| agent = Some(loaded)),
+            Command::Look(look, cancel) if !cancel.is_cancelled() => match agent.as_mut() {
+                Some(agent) => think(agent, &look, &cancel, &mail),
+                None => Err(Error::new("no model is loaded")),
+            },
+            Command::Look(..) => Ok(()),
+            Command::Beside(beside) => before_and_after(&root, &beside, &mail),
+            other => match agent.as_mut() {
+                Some(agent) => answer(agent, other, &mail),
+                None => Err(Error::new("no model is loaded")),
+            },
         });
         Self { commands, current: Arc::default() }
     }
 
     /// The door for the world.
     pub fn play_on(&self) -> PlayOn {
-        PlayOn(self.commands.clone())
+        PlayOn(self.commands.door())
     }
 
     /// The exact prompt for a state, and raw replies to it.
     pub fn prompt(&self, state: Box<State>, actions: Vec<String>, think: bool) {
-        _ = self.commands.send(Command::Prompt(state, actions, think));
+        self.commands.send(Command::Prompt(state, actions, think));
     }
 
     /// Another attempt at a reflection.
     pub fn again(&self, id: i64, writer: Writer, case: Box<Case>) {
-        _ = self.commands.send(Command::Again(id, writer, case));
+        self.commands.send(Command::Again(id, writer, case));
     }
 
     /// Holds two models against each other.
     pub fn beside(&self, beside: Box<Beside>) {
-        _ = self.commands.send(Command::Beside(beside));
+        self.commands.send(Command::Beside(beside));
     }
 
     fn renew(&self) -> Cancel {
@@ -109,13 +103,13 @@ impl Mind {
 
     /// Thinks about a state.
     pub fn look(&self, look: Look) {
-        _ = self.commands.send(Command::Look(Box::new(look), self.renew()));
+        self.commands.send(Command::Look(Box::new(look), self.renew()));
     }
 
     /// Loads another model: a checkpoint's number, `embedded`, or the newest checkpoint.
     pub fn load(&self, name: Option<String>) {
         self.renew();
-        _ = self.commands.send(Command::Load(name));
+        self.commands.send(Command::Load(name));
     }
 }
 
@@ -215,16 +209,18 @@ fn play(agent: &mut LocalAgent, mut env: Box<dyn Environment>, mut state: State)
 }
 
 fn load(root: &std::path::Path, name: Option<&str>, mail: &Mailbox) -> Result<LocalAgent> {
-    let loaded = Store::open(root).and_then(|store| checkpoint::load(&store, name));
-    let model = match loaded {
-        Ok(model) => model,
+    let made = |model| LocalAgent::new(model, Cancel::default(), Priority::Interactive);
+    let loaded =
+        guarded("reading the model", || Store::open(root).and_then(|store| checkpoint::load(&store, name)).and_then(made));
+    let agent = match loaded {
+        Ok(agent) => agent,
         Err(error) => {
             mail.failed(&error); // a damaged checkpoint must not leave Explore without a model
-            crate::model::Model::embedded()?
+            made(crate::model::Model::embedded()?)?
         }
     };
-    mail.send(Msg::Explore(explore::Msg::Model(model.source.clone())));
-    LocalAgent::new(model, Cancel::default(), Priority::Interactive)
+    mail.send(Msg::Explore(explore::Msg::Model(agent.model().source.clone())));
+    Ok(agent)
 }
 
 /// Scores, then chooses alternatives, then predicts, saying each as soon as it is known.

@@ -1,11 +1,14 @@
 //! The thread that owns the running worlds of Explore.
 
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::mind::PlayOn;
-use super::{Mailbox, worker};
+use super::{Mailbox, Worker};
+use crate::budget;
 use crate::collect::Retrace;
+use crate::control::Cancel;
 use crate::env::{Suite, TaskRef};
 use crate::error::{Error, Result};
 use crate::explore::{Outcome, Remembered, Session, Tried, keep, reflect};
@@ -29,6 +32,8 @@ struct World {
     expert: Option<String>,
     /// The node whose episode was kept as a demonstration.
     kept: Option<usize>,
+    /// The place of the task that was to be opened and is not.
+    wanted: Option<usize>,
     /// Who plays on from a fork.
     play_on: PlayOn,
 }
@@ -40,17 +45,44 @@ pub fn start(
     root: PathBuf,
     mail: Mailbox,
     play_on: PlayOn,
-) -> mpsc::Sender<WorldCmd> {
+) -> Worlds {
     let own = mail.clone();
-    worker("world", &own, move |commands| {
-        let (split, tasks) = (String::new(), Vec::new());
-        let mut world = World { suite, root, mail, store: None, split, tasks, session: None, expert, kept: None, play_on };
-        for command in commands {
-            if let Err(error) = world.obey(command) {
-                world.mail.failed(&error);
-            }
+    let (split, tasks) = (String::new(), Vec::new());
+    let mut world =
+        World { suite, root, mail, store: None, split, tasks, session: None, expert, kept: None, wanted: None, play_on };
+    let worker = Worker::start("the world", &own, move |(command, cancel): (WorldCmd, Option<Cancel>)| match cancel {
+        // Left for another task before it was opened: the next command goes on from there.
+        Some(cancel) => budget::under(&cancel, || world.obey(command)),
+        None => world.obey(command),
+    });
+    Worlds { worker, opening: Cancel::default() }
+}
+
+/// The handle of the thread. Asking for another task leaves one that is being opened.
+pub struct Worlds {
+    worker: Worker<(WorldCmd, Option<Cancel>)>,
+    opening: Cancel,
+}
+
+impl Worlds {
+    /// Hands it a command.
+    pub fn send(&mut self, command: WorldCmd) {
+        let opens = matches!(
+            command,
+            WorldCmd::Begin | WorldCmd::Task(_) | WorldCmd::NextSplit | WorldCmd::BranchOff(..) | WorldCmd::NextExpert
+        );
+        if opens {
+            self.opening.cancel();
+            self.opening = Cancel::default();
         }
-    })
+        self.worker.send((command, opens.then(|| self.opening.clone())));
+    }
+
+    /// Ends it once what was asked for is done, but for opening a task; whether it ended in time.
+    pub fn finish(self, limit: Duration) -> bool {
+        self.opening.cancel();
+        self.worker.wait(limit)
+    }
 }
 
 impl World {
@@ -73,15 +105,7 @@ impl World {
     fn obey(&mut self, command: WorldCmd) -> Result<()> {
         match command {
             WorldCmd::Begin => return self.begin(),
-            WorldCmd::Task(by) => {
-                self.file_away()?;
-                let now = self.session.as_ref().map(|session| session.task_id().to_string());
-                let at = self.tasks.iter().position(|task| Some(&task.id) == now.as_ref()).unwrap_or_default();
-                let count = self.tasks.len().max(1) as i64;
-                let next = (at as i64 + by).rem_euclid(count) as usize;
-                let id = self.tasks.get(next).ok_or_else(|| Error::new("the split has no tasks"))?.id.clone();
-                self.session = Some(Session::open(self.suite.as_ref(), &self.split, &id, self.asked().as_deref())?);
-            }
+            WorldCmd::Task(by) => self.beside(by)?,
             WorldCmd::NextSplit => {
                 self.file_away()?;
                 let splits = self.suite.splits();
@@ -89,7 +113,7 @@ impl World {
                 let split = splits.get(at).cloned().unwrap_or_default();
                 let tasks = self.suite.tasks(&split)?;
                 let first = tasks.first().ok_or_else(|| Error::new(format!("split {split} has no tasks")))?.id.clone();
-                self.session = Some(Session::open(self.suite.as_ref(), &split, &first, self.asked().as_deref())?);
+                self.take_up(Session::open(self.suite.as_ref(), &split, &first, self.asked().as_deref())?);
                 (self.split, self.tasks) = (split, tasks);
             }
             WorldCmd::Step(action, source) => self.session()?.step(&action, &source)?,
@@ -146,6 +170,23 @@ impl World {
         self.show()
     }
 
+    /// Opens the task so many places on: of the one that is open, or of the one that was to be opened and could not be.
+    fn beside(&mut self, by: i64) -> Result<()> {
+        self.file_away()?;
+        let open = self.session.as_ref().map(|session| session.task_id().to_string());
+        let at = || self.tasks.iter().position(|task| Some(&task.id) == open.as_ref());
+        let at = self.wanted.or_else(at).unwrap_or_default();
+        let next = (at as i64 + by).rem_euclid(self.tasks.len().max(1) as i64) as usize;
+        let id = self.tasks.get(next).ok_or_else(|| Error::new("the split has no tasks"))?.id.clone();
+        self.wanted = Some(next);
+        self.take_up(Session::open(self.suite.as_ref(), &self.split, &id, self.asked().as_deref())?);
+        Ok(())
+    }
+
+    fn take_up(&mut self, session: Session) {
+        (self.session, self.kept, self.wanted) = (Some(session), None, None);
+    }
+
     fn begin(&mut self) -> Result<()> {
         let name = self.suite.name();
         let kept = self.store()?.setting(&format!("{REMEMBERED}.{name}"))?;
@@ -158,14 +199,15 @@ impl World {
             .filter(|kept| kept.suite() == name)
             .map(|kept| Session::restore(self.suite.as_ref(), &kept, self.expert.as_deref()));
         match restored {
-            Some(Ok(session)) => self.session = Some(session),
+            Some(Ok(session)) => self.take_up(session),
             other => {
                 if let Some(Err(error)) = other {
                     self.mail.failed(&error); // the game files may have moved; start over on another task
                 }
-                let first =
-                    self.tasks.first().ok_or_else(|| Error::new(format!("{name} / {} has no tasks", self.split)))?;
-                self.session = Some(Session::open(self.suite.as_ref(), &self.split, &first.id, self.asked().as_deref())?);
+                let first = self.tasks.first();
+                let id = first.ok_or_else(|| Error::new(format!("{name} / {} has no tasks", self.split)))?.id.clone();
+                self.wanted = Some(0);
+                self.take_up(Session::open(self.suite.as_ref(), &self.split, &id, self.asked().as_deref())?);
             }
         }
         self.show()
@@ -174,10 +216,12 @@ impl World {
     /// Saves what was walked so far as an exploration before another task is opened, unless it was kept already.
     fn file_away(&mut self) -> Result<()> {
         let Some(trajectory) = self.session.as_ref().map(Session::trajectory) else { return Ok(()) };
-        if self.kept.take() == Some(self.session()?.at()) || trajectory.steps.is_empty() {
+        let at = self.session()?.at();
+        if self.kept == Some(at) || trajectory.steps.is_empty() {
             return Ok(());
         }
         self.store()?.add_trajectory(&trajectory)?;
+        self.kept = Some(at);
         self.mail.send(Msg::Changed);
         Ok(())
     }
@@ -242,7 +286,7 @@ impl World {
             self.split.clone_from(&stored.split);
             self.tasks = self.suite.tasks(&self.split)?;
         }
-        self.session = Some(session);
+        self.take_up(session);
         let text = format!("on a fork of trajectory {trajectory} at step {t}; every observation was verified");
         self.mail.send(Msg::Notice(Notice::info(text)));
         Ok(())

@@ -9,7 +9,7 @@
 //! are then one operator without a condition on where one is: it clears all of them and sets X. That makes the number
 //! of operators grow with the places, not with their square, and changes no plan.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
@@ -112,10 +112,11 @@ impl Task {
             }
         }
         task.first_goal = task.ops.len();
+        let mut ways: HashSet<Vec<Bit>, FixedState> = HashSet::default();
         for goal in &goals {
             let pre = task.conditions(goal, None);
             let op = Op { pre, add: vec![GOAL], del: Vec::new(), moves: false };
-            if !task.ops[task.first_goal..].contains(&op) {
+            if ways.insert(op.pre.clone()) {
                 task.ops.push(op);
             }
         }

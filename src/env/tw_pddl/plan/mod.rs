@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::facts::FactSet;
 use super::game::Game;
 use super::world::World;
+use crate::budget;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use detours::Detours;
@@ -39,6 +40,9 @@ impl Default for Limits {
         Self { nodes: 50_000, time: Some(Duration::from_secs(1)), cancel: None }
     }
 }
+
+/// Units of work for grounding a game: real ones take under a million.
+const WORK: u64 = 100_000_000;
 
 /// Plans for one game; made once and shared by its worlds.
 #[derive(Debug)]
@@ -73,12 +77,21 @@ impl Planner {
     }
 
     fn ready(&self) -> Result<&(Task, Detours)> {
-        let ready = self.ready.get_or_init(|| {
-            let task = Task::new(&self.game)?;
-            let detours = Detours::new(&task);
-            Ok((task, detours))
-        });
-        ready.as_ref().map_err(Clone::clone)
+        if self.ready.get().is_none() {
+            let made = budget::within(WORK, "grounding the game for the planner", || {
+                let task = Task::new(&self.game)?;
+                let detours = Detours::new(&task);
+                Ok((task, detours))
+            });
+            // What was left is asked for anew another time.
+            if let Err(error) = &made
+                && error.is_cancelled()
+            {
+                return Err(Error::cancelled());
+            }
+            _ = self.ready.set(made);
+        }
+        self.ready.get().map_or_else(|| Err(Error::cancelled()), |ready| ready.as_ref().map_err(Clone::clone))
     }
 
     /// How many operators and bits the grounded game has.

@@ -8,6 +8,7 @@ use super::super::facts::{FREE, FactSet, Vars, pred_of};
 use super::super::game::{Game, match_order};
 use super::super::matching::{Matcher, Query};
 use super::super::pddl::{Action, Clause, Effect, Literal, MAX_VARS, Pred};
+use crate::budget::{self, work};
 use crate::error::{Error, Result};
 
 /// A fact, and `true` if it must not hold.
@@ -48,7 +49,7 @@ impl Reached {
     pub fn new(game: &Game) -> Result<Self> {
         let relevant = relevant(game);
         let (facts, ops) = reach(game, &relevant, &schemas(game, &relevant)?)?;
-        Ok(Self { goals: goals(game, &facts), whereabouts: whereabouts(game, &ops), facts, ops })
+        Ok(Self { goals: goals(game, &facts)?, whereabouts: whereabouts(game, &ops)?, facts, ops })
     }
 }
 
@@ -59,7 +60,7 @@ fn relevant(game: &Game) -> Vec<bool> {
     for literal in game.goal.iter().flat_map(|clause| &clause.literals).filter(fluent) {
         relevant[usize::from(literal.atom.pred)] = true;
     }
-    loop {
+    while budget::spend(game.domain.actions.len() as u64) {
         let before = relevant.iter().filter(|r| **r).count();
         for action in &game.domain.actions {
             if !action.effects.iter().any(|effect| relevant[usize::from(effect.atom.pred)]) {
@@ -79,9 +80,10 @@ fn relevant(game: &Game) -> Vec<bool> {
             }
         }
         if relevant.iter().filter(|r| **r).count() == before {
-            return relevant;
+            break;
         }
     }
+    relevant
 }
 
 /// One way in which an action can happen: its conditions (also those of the conditional effects that fire in it), and
@@ -179,12 +181,14 @@ fn reach(game: &Game, relevant: &[bool], schemas: &[Schema<'_>]) -> Result<(Fact
             for (l, literal) in clause.literals.iter().enumerate().filter(|(_, l)| !l.negated) {
                 let mut order = None;
                 for fact in fresh.iter().filter(|fact| pred_of(**fact) == literal.atom.pred) {
+                    work(1)?;
                     let Some(vars) = matcher.unify(clause, &literal.atom, *fact, false, [FREE; MAX_VARS]) else { continue };
                     let order = order.get_or_insert_with(|| match_order(clause, game.spreads(), Some(l), &many));
                     matcher.solve(Query { clause, order }, vars, &mut found);
                 }
             }
         }
+        work(1 + reached.all().len() as u64)?;
         if too_many {
             return Err(Error::new(format!("the game has more than {MAX_OPS} ground operators")));
         }
@@ -216,7 +220,7 @@ fn raw_op(matcher: &Matcher<'_>, schema: &Schema<'_>, vars: &Vars) -> Raw {
 }
 
 /// Every way in which the goal can hold, as changeable literals.
-fn goals(game: &Game, reached: &FactSet) -> Vec<Vec<Condition>> {
+fn goals(game: &Game, reached: &FactSet) -> Result<Vec<Vec<Condition>>> {
     let matcher = Matcher::of_goal(game, reached);
     let mut goals = Vec::new();
     for clause in &game.goal {
@@ -226,18 +230,22 @@ fn goals(game: &Game, reached: &FactSet) -> Vec<Vec<Condition>> {
             let fluent = |l: &&Literal| game.domain.is_fluent(l.atom.pred);
             let literals = clause.literals.iter().filter(fluent);
             goals.push(literals.filter_map(|l| Some((matcher.ground(&l.atom, vars)?, l.negated))).collect());
-            goals.len() < MAX_OPS
+            goals.len() <= MAX_OPS
         });
     }
-    goals
+    if goals.len() > MAX_OPS {
+        return Err(Error::new(format!("the goal can hold in more than {MAX_OPS} ways")));
+    }
+    Ok(goals)
 }
 
 /// The predicate of which exactly one fact holds at any time, if all its changes are moves from any one to another.
-fn whereabouts(game: &Game, ops: &[Raw]) -> Option<Pred> {
+fn whereabouts(game: &Game, ops: &[Raw]) -> Result<Option<Pred>> {
     let mut preds: Vec<Pred> = ops.iter().flat_map(|op| &op.add).map(|fact| pred_of(*fact)).collect();
     preds.sort_unstable();
     preds.dedup();
-    preds.into_iter().find(|pred| {
+    work(preds.len() as u64 * ops.len() as u64 / 8)?;
+    Ok(preds.into_iter().find(|pred| {
         let of = |facts: &[u64]| facts.iter().copied().filter(|fact| pred_of(*fact) == *pred).collect::<Vec<u64>>();
         let mut places = game.start.of(*pred, None).to_vec();
         if places.len() != 1 {
@@ -264,5 +272,5 @@ fn whereabouts(game: &Game, ops: &[Raw]) -> Option<Pred> {
             from.dedup();
             from.len() == places.len()
         })
-    })
+    }))
 }

@@ -5,7 +5,7 @@ mod typing;
 pub mod view;
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ratatui_textarea::TextArea;
 use tui_input::Input;
@@ -39,6 +39,8 @@ pub enum Msg {
     Failed,
     /// A text comes back from the person's own editor.
     Edited(i64, String),
+    /// A text for a reflection that is not decided on: it is kept for the next e.
+    Drafted(i64, String),
     /// A reflection was just written; it goes in front.
     Show(i64),
     /// How many of the pending each rule points at, by code.
@@ -110,7 +112,8 @@ pub struct State {
     cases: HashMap<i64, Box<Evidence>>,
     wanted: Option<i64>,
     anew: bool,
-    pub(super) waiting: bool,
+    /// Since when the store has not answered to a decision.
+    pub(super) waiting: Option<Instant>,
     decided: Vec<Instant>,
 }
 
@@ -132,7 +135,7 @@ impl Default for State {
             cases: HashMap::new(),
             wanted: None,
             anew: false,
-            waiting: false,
+            waiting: None,
             decided: Vec::new(),
         }
     }
@@ -242,8 +245,14 @@ impl State {
                 vec![Effect::Desk(DeskCmd::Decide(id, Decision::Attempt(author, text)))]
             }
             Msg::Failed => {
-                (self.writing, self.waiting) = (false, false);
+                (self.writing, self.waiting) = (false, None);
                 Vec::new()
+            }
+            Msg::Drafted(id, text) => {
+                if let Some(item) = self.queue.items.iter_mut().find(|item| item.id == id) {
+                    item.draft = Some(text.clone());
+                }
+                vec![Effect::Desk(DeskCmd::Draft(id, Some(text)))]
             }
             Msg::Edited(id, text) => {
                 let text = text.trim();
@@ -273,7 +282,7 @@ impl State {
     }
 
     fn decided(&mut self, ids: &[i64], decision: &Decision) -> Vec<Effect> {
-        self.waiting = false;
+        self.waiting = None;
         let verdict = match decision {
             Decision::Approve | Decision::Edit(_) => Verdict::Approved,
             // A second opinion leaves the list, whatever it is.
@@ -308,9 +317,27 @@ impl State {
             Decision::Reject(code) if self.blind() => Decision::Second(Some(code)),
             decision => decision,
         };
-        let Some(id) = self.current().map(|item| item.id).filter(|_| !self.waiting) else { return Vec::new() };
-        self.waiting = true;
+        let Some(id) = self.current().map(|item| item.id).filter(|_| self.waiting.is_none()) else { return Vec::new() };
+        self.waiting = Some(Instant::now());
         vec![Effect::Desk(DeskCmd::Decide(id, decision))]
+    }
+
+    /// Whether the store makes a decision wait, so that a person should know: keys do nothing meanwhile.
+    pub fn is_held_up(&self) -> bool {
+        self.waiting.is_some_and(|since| since.elapsed() > Duration::from_millis(300))
+    }
+
+    /// What is being typed, if it is not kept as it stands now: a draft that survives whatever happens.
+    pub fn draft(&mut self) -> Option<Effect> {
+        let Some(Mode::Edit(editor)) = &self.mode else { return None };
+        let text = editor.lines().join("\n").trim().to_string();
+        let item = self.queue.items.get_mut(self.at)?;
+        let draft = Some(text).filter(|text| text != item.text());
+        if item.draft == draft {
+            return None;
+        }
+        item.draft.clone_from(&draft);
+        Some(Effect::Desk(DeskCmd::Draft(item.id, draft)))
     }
 
     /// Whether a key means something now.

@@ -1,5 +1,7 @@
 //! Curate, while something is chosen, typed or edited over the screen.
 
+use std::time::Instant;
+
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui_textarea::{CursorMove, TextArea, WrapMode};
 use tui_input::backend::crossterm::EventHandler;
@@ -52,8 +54,8 @@ impl State {
             _ => None,
         };
         match decision {
-            Some(decision) if bulk && !self.waiting => {
-                self.waiting = true;
+            Some(decision) if bulk && self.waiting.is_none() => {
+                self.waiting = Some(Instant::now());
                 let ids = self.queue.items.iter().map(|item| item.id).collect();
                 vec![Effect::Desk(DeskCmd::DecideAll(ids, decision))]
             }
@@ -106,6 +108,10 @@ impl State {
                 vec![Effect::Desk(DeskCmd::Draft(id, draft))]
             }
             KeyCode::Char('s') if key.modifiers.contains(KeyModifiers::CONTROL) && !text.is_empty() => {
+                // If the store refuses it, e comes back to it.
+                if let Some(item) = self.queue.items.get_mut(self.at).filter(|_| !same) {
+                    item.draft = Some(text.clone());
+                }
                 self.decide(if same { Decision::Approve } else { Decision::Edit(text) })
             }
             _ => {

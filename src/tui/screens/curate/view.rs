@@ -13,7 +13,8 @@ use crate::agent::{Case, Writer};
 use crate::curation::Suspicion;
 use crate::experience::{REASONS, Reflection, Verdict};
 use crate::store::Filter;
-use crate::tui::theme::{Theme, centered, clean, fit};
+use crate::tui::theme::{Theme, centered, fit};
+use crate::text::clean;
 use crate::tui::words::{difference, input_line, one_line, remark};
 
 /// Draws the screen.
@@ -272,7 +273,9 @@ fn draw_reflection(state: &State, item: &Reflection, theme: Theme, frame: &mut F
     let words = item.text().split_whitespace().count();
     let draft = if item.draft.is_some() { " · draft on e" } else { "" };
     let versions = if item.written > 1 { format!(" · {} versions", item.written) } else { String::new() };
-    let title = format!("{flag}Reflection {} · {}{versions}{draft} · {words} words", item.id, clean(&item.generator));
+    let held_up = if state.is_held_up() { " · waiting for the store" } else { "" };
+    let generator = clean(&item.generator);
+    let title = format!("{flag}Reflection {} · {generator}{versions}{draft}{held_up} · {words} words", item.id);
     let text = Paragraph::new(reflection_lines(state, item, theme)).wrap(Wrap { trim: false });
     frame.render_widget(text.block(theme.panel(&title)), area);
 }

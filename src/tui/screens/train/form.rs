@@ -10,7 +10,8 @@ use super::typing::{Form, OBJECTIVES, STARTS};
 use crate::control::seconds;
 use crate::selection::ALL;
 use crate::train::{Forecast, Objective};
-use crate::tui::theme::{Theme, centered, clean};
+use crate::tui::theme::{Theme, centered};
+use crate::text::clean;
 use crate::tui::words::grouped;
 
 /// Trajectories an update: what the form trains with.

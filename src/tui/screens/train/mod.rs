@@ -329,7 +329,7 @@ impl State {
 /// How a run stands.
 pub fn status(state: &State, run: &RunRow) -> &'static str {
     match run.status {
-        RunStatus::Running if !state.alive.contains(&run.id) => "broke off",
+        RunStatus::Running if !state.alive.contains(&run.id) => RunStatus::BrokeOff.word(),
         status => status.word(),
     }
 }

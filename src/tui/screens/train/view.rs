@@ -12,7 +12,8 @@ use crate::store::{EvalRow, RunStatus};
 use crate::train::Stage;
 use crate::train::data::DataSummary;
 use crate::tui::chart::{self, Curve};
-use crate::tui::theme::{Theme, centered, clean, fit};
+use crate::tui::theme::{Theme, centered, fit};
+use crate::text::clean;
 use crate::tui::words::input_line;
 
 /// Draws the screen.

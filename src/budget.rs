@@ -1,0 +1,126 @@
+//! Limits on *work*: what a file of a kilobyte asks for can be more than a lifetime of computing, so whoever reads or plays
+//! what came from outside does it within a number of units, and under the cancel of whoever waits for it.
+//!
+//! Both belong to the thread: the innermost loops (a join over facts, a derivation of text) are closures below closures,
+//! and count with [`spend`] without being handed anything. A unit is about as much as unifying an atom with a fact, or
+//! writing a piece of text: some ten nanoseconds.
+
+use std::cell::{Cell, RefCell};
+
+use crate::control::Cancel;
+use crate::error::{Error, Result};
+
+thread_local! {
+    static LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
+    /// When the cancel is looked at next: looking at every unit would cost more than the unit.
+    static LOOK: Cell<u64> = const { Cell::new(0) };
+    static STOPPED: Cell<bool> = const { Cell::new(false) };
+    static CANCEL: RefCell<Option<Cancel>> = const { RefCell::new(None) };
+}
+
+/// Between two looks at the cancel.
+const EVERY: u64 = 1 << 14;
+
+/// Spends `units` of what this thread may do. False once nothing is left or its cancel was asked for: stop, and return; the
+/// [`within`] around it makes the error.
+pub fn spend(units: u64) -> bool {
+    let left = LEFT.get();
+    if left < units {
+        LEFT.set(0);
+        return false;
+    }
+    if left != u64::MAX {
+        LEFT.set(left - units);
+    }
+    let look = LOOK.get();
+    if look > units {
+        LOOK.set(look - units);
+        return true;
+    }
+    LOOK.set(EVERY);
+    let stopped = CANCEL.with_borrow(|cancel| cancel.as_ref().is_some_and(Cancel::is_cancelled));
+    STOPPED.set(stopped);
+    !stopped
+}
+
+/// Whether nothing is left: what was found so far is not all there is.
+pub fn is_spent() -> bool {
+    LEFT.get() == 0 || STOPPED.get()
+}
+
+/// [`spend`] as an error, for code that returns one.
+pub fn work(units: u64) -> Result<()> {
+    if spend(units) { Ok(()) } else { Err(Error::new("too much work")) }
+}
+
+/// Does `body` within `units` of work (and within what is left outside).
+///
+/// # Errors
+/// What `body` returns; and when the units ran out, whatever it returned, an error that names the limit.
+pub fn within<T>(units: u64, doing: &str, body: impl FnOnce() -> Result<T>) -> Result<T> {
+    let outside = LEFT.get();
+    let given = units.min(outside);
+    LEFT.set(given);
+    let done = body();
+    let spent = LEFT.get() == 0;
+    if outside != u64::MAX {
+        LEFT.set(outside - (given - LEFT.get()));
+    } else {
+        LEFT.set(outside);
+    }
+    if STOPPED.get() {
+        return Err(Error::cancelled());
+    }
+    if spent {
+        let place = done.err().map(|e| e.message().to_string()).filter(|text| text.ends_with("too much work"));
+        let place = place.as_deref().and_then(|text| text.strip_suffix("too much work")).unwrap_or_default().to_string();
+        return Err(Error::new(format!("{place}{doing} takes more than {given} steps of work, which is the limit"))
+            .hint("real files take a hundredth of it; this one multiplies something out (alternatives, free variables)"));
+    }
+    done
+}
+
+/// Does `body` under a cancel; without one it would go on to its limit of work.
+pub fn under<T>(cancel: &Cancel, body: impl FnOnce() -> Result<T>) -> Result<T> {
+    cancel.check()?;
+    let before = CANCEL.replace(Some(cancel.clone()));
+    LOOK.set(0);
+    let done = body();
+    CANCEL.set(before);
+    LOOK.set(0);
+    let stopped = STOPPED.replace(false);
+    if stopped { Err(Error::cancelled()) } else { done }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_ends_at_its_limit_inside_and_outside() {
+        assert!(spend(1 << 40), "without a limit there is none");
+        let inner = within(10, "a thing", || {
+            assert!(spend(10) && !spend(1));
+            Ok(())
+        });
+        assert!(inner.unwrap_err().message().contains("a thing takes more than 10 steps"));
+        let outer = within(100, "outside", || {
+            _ = within(1000, "inside", || work(60));
+            work(60).map_err(|e| e.at("line 3"))
+        });
+        assert_eq!(outer.unwrap_err().message(), "line 3: outside takes more than 100 steps of work, which is the limit");
+        assert_eq!(within(5, "enough", || work(4).map(|()| 7)).unwrap(), 7);
+    }
+
+    #[test]
+    fn a_cancel_ends_it_and_the_next_work_is_free() {
+        let cancel = Cancel::default();
+        let ended = under(&cancel, || {
+            cancel.cancel();
+            while spend(1) {}
+            within(50, "more", || Ok(()))
+        });
+        assert!(ended.unwrap_err().is_cancelled());
+        assert!(under(&Cancel::default(), || within(50, "more", || work(20))).is_ok());
+    }
+}

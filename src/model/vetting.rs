@@ -1,0 +1,178 @@
+//! What a `tokenizer.json` asks for, looked at before it is used. The library that carries it out has no limit of its own:
+//! it multiplies a text as often as the file says, and its regular expressions backtrack.
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// A text may become so many times as long: real tokenizers write a space as three bytes, and compose or take apart
+/// letters.
+const GROWTH: f64 = 64.0;
+
+/// Refuses by name what would multiply a text, or would try a pattern in more ways than can be waited for.
+pub fn vet(json: &[u8]) -> Result<()> {
+    let Ok(file) = serde_json::from_slice::<Value>(json) else { return Ok(()) }; // the library says what is wrong
+    for part in ["normalizer", "pre_tokenizer", "decoder", "post_processor"] {
+        let grown = growth(&file[part]).map_err(|error| error.at(format!("tokenizer.json: {part}")))?;
+        if grown > GROWTH {
+            return Err(Error::new(format!("tokenizer.json: {part} makes a text up to {grown:.0} times as long"))
+                .hint(format!("at most {GROWTH} times is taken; use the tokenizer.json that the model was trained with")));
+        }
+    }
+    Ok(())
+}
+
+/// How many times as long a text may become by a component and by all those in it, one after the other.
+fn growth(part: &Value) -> Result<f64> {
+    let mut grown = 1.0;
+    match part {
+        Value::Object(fields) => {
+            let pattern = part["pattern"]["String"].as_str().or_else(|| part["pattern"].as_str());
+            let regex = part["pattern"]["Regex"].as_str();
+            if pattern == Some("") {
+                return Err(Error::new("an empty pattern, which stands everywhere in a text"));
+            }
+            if let Some(regex) = regex {
+                check(regex)?;
+            }
+            if part["type"] == "Replace"
+                && let Some(content) = part["content"].as_str()
+            {
+                let least = pattern.map_or(1, str::len);
+                grown *= (content.len() as f64 / least as f64).max(1.0);
+            }
+            for (name, value) in fields.iter().filter(|(name, _)| *name != "pattern" && *name != "content") {
+                grown *= growth(value).map_err(|error| if name == "type" { error } else { error.at(name) })?;
+            }
+        }
+        Value::Array(parts) => {
+            for value in parts {
+                grown *= growth(value)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(grown)
+}
+
+/// Refuses a pattern in which something that repeats stands in something that repeats: `(a+)+` tries a text of n letters
+/// in 2^n ways before it gives up.
+fn check(pattern: &str) -> Result<()> {
+    // Whether each open group holds something that repeats.
+    let mut groups = vec![false];
+    let mut chars = pattern.chars().peekable();
+    // Whether what was just read repeats within itself; none after what cannot be repeated.
+    let mut last = None;
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                chars.next();
+                last = Some(false);
+            }
+            '[' => {
+                class(&mut chars);
+                last = Some(false);
+            }
+            '(' => {
+                groups.push(false);
+                last = None;
+            }
+            ')' => {
+                let inner = groups.pop().unwrap_or_default();
+                if groups.is_empty() {
+                    groups.push(false);
+                }
+                if let Some(outer) = groups.last_mut() {
+                    *outer |= inner;
+                }
+                last = Some(inner);
+            }
+            '*' | '+' | '{' => {
+                let open = c != '{' || repeats(&mut chars);
+                // A mark after a mark (`+?`, `++`) says how the first one repeats.
+                if let (true, Some(inner)) = (open, last) {
+                    if inner {
+                        return Err(Error::new(format!("the pattern {pattern:?} repeats something that repeats"))
+                            .hint("such a pattern may take longer than anybody waits; no known tokenizer has one"));
+                    }
+                    if let Some(group) = groups.last_mut() {
+                        *group = true;
+                    }
+                    last = None;
+                }
+            }
+            '|' | '^' | '$' => last = None,
+            '?' => {}
+            _ => last = Some(false),
+        }
+    }
+    Ok(())
+}
+
+/// Goes past a character class.
+fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    let mut depth = 1;
+    // A bracket right after the first stands for itself.
+    chars.next_if_eq(&'^');
+    chars.next_if_eq(&']');
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => _ = chars.next(),
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return;
+        }
+    }
+}
+
+/// Goes past `{n,m}`; whether it may repeat more than a few times.
+fn repeats(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> bool {
+    let mut text = String::new();
+    for c in chars.by_ref() {
+        if c == '}' {
+            break;
+        }
+        text.push(c);
+    }
+    let most = text.split_once(',').map_or(text.as_str(), |(_, most)| most).trim();
+    most.is_empty() || most.parse::<usize>().is_ok_and(|most| most > 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn vetted(normalizer: &Value) -> Result<()> {
+        vet(json!({"normalizer": normalizer}).to_string().as_bytes())
+    }
+
+    #[test]
+    fn what_multiplies_a_text_is_refused_by_name() {
+        let replace = |pattern: &str, content: &str| json!({"type": "Replace", "pattern": {"String": pattern}, "content": content});
+        vetted(&json!({"type": "Sequence", "normalizers": [{"type": "NFKC"}, replace(" ", "▁"), replace("``", "\"")]})).unwrap();
+        let many: Vec<Value> = (0..6).map(|_| replace("e", &"e".repeat(20))).collect();
+        let error = vetted(&json!({"type": "Sequence", "normalizers": many})).unwrap_err();
+        assert!(error.message().contains("64000000 times as long"), "{error}");
+        assert!(vetted(&replace("", "aaaa")).unwrap_err().message().contains("empty pattern"));
+    }
+
+    #[test]
+    fn patterns_that_repeat_a_repetition_are_refused_and_those_of_known_tokenizers_are_not() {
+        for known in [
+            r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}",
+            r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*",
+            r"(\d{1,3})(?=(?:\d{3})*\b)",
+        ] {
+            check(known).unwrap_or_else(|error| panic!("{known}: {error}"));
+        }
+        for bad in [r"(a+)+b", r"(?:x*y)*", r"((ab){2,}c)+", r"(\p{L}+\s?)*$"] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+    }
+}

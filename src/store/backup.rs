@@ -1,0 +1,117 @@
+//! The store as one file, and back.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use serde::Serialize;
+
+use super::opening::{FILE, FILES, lock_file};
+use super::{Store, now_ms};
+use crate::error::{Error, Result};
+
+/// What became of a restored store's surroundings.
+#[derive(Debug, Serialize)]
+pub struct Restored {
+    /// Where the files that stood there are now.
+    pub set_aside: Vec<PathBuf>,
+    /// Checkpoints that the backup knows and whose folders are not there.
+    pub without_weights: u64,
+}
+
+impl Store {
+    /// Writes the store as it is at one moment into a file that is not there yet, while others go on writing. Checkpoints'
+    /// weights are folders of their own and not in it. The file is whole or it is not there.
+    pub fn backup(&self, file: &Path) -> Result<u64> {
+        if file.exists() {
+            return Err(Error::new(format!("{} is there already", file.display())).hint("name a file that is not"));
+        }
+        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let failed = |e: std::io::Error| Error::io("writing", file, &e);
+        let temp = tempfile::tempdir_in(parent).map_err(failed)?;
+        let written = temp.path().join(FILE);
+        self.db.execute("VACUUM INTO ?1", [written.display().to_string()])?;
+        File::open(&written).and_then(|copy| copy.sync_all()).map_err(failed)?;
+        let size = std::fs::metadata(&written).map_err(failed)?.len();
+        // A link and not a rename: what somebody put there meanwhile is not overwritten.
+        std::fs::hard_link(&written, file).or_else(|_| std::fs::rename(&written, file)).map_err(failed)?;
+        if let Ok(folder) = File::open(parent) {
+            _ = folder.sync_all();
+        }
+        Ok(size)
+    }
+
+    /// Puts a backup in the place of the store of a data directory, whatever state that is in: its files are set aside, all
+    /// of them, under names that are returned.
+    pub fn restore(root: &Path, file: &Path) -> Result<Restored> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let at = |e: rusqlite::Error| Error::new(format!("{}: {e}", file.display())).hint("it is no backup, or a damaged one");
+        if !file.is_file() {
+            return Err(Error::new(format!("{}: no file is there", file.display()))
+                .hint("backups are written by: foretaste data backup FILE; to put a deleted trajectory back: data undelete ID"));
+        }
+        let whole: String = Connection::open_with_flags(file, flags)
+            .and_then(|db| db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))
+            .map_err(at)?;
+        if whole != "ok" {
+            return Err(Error::new(format!("{}: {whole}", file.display())).hint("the backup is damaged; take another"));
+        }
+        super::opening::create_private(root).map_err(|e| Error::io("creating the data directory", root, &e))?;
+        let lock = lock_file(root).map_err(|e| Error::io("locking", root, &e))?;
+        if lock.try_lock().is_err() {
+            return Err(Error::new(format!("another foretaste has the store in {} open", root.display()))
+                .hint("close it first: what it writes would go to the files that are set aside"));
+        }
+        let failed = |e: std::io::Error| Error::io("restoring", root, &e);
+        let temp = tempfile::tempdir_in(root).map_err(failed)?;
+        let copy = temp.path().join(FILE);
+        std::fs::copy(file, &copy).and_then(|_| File::open(&copy)?.sync_all()).map_err(failed)?;
+        // What cannot be opened by this program must not come into the place of what can: opened where it is, first.
+        drop(Store::open(temp.path()).map_err(|error| error.at(file.display()))?);
+        let stamp = now_ms();
+        let mut set_aside = Vec::new();
+        for name in FILES.iter().filter(|name| root.join(name).exists()) {
+            let aside = root.join(format!("{name}.aside-{stamp}"));
+            std::fs::rename(root.join(name), &aside).map_err(failed)?;
+            set_aside.push(aside);
+        }
+        std::fs::rename(&copy, root.join(FILE)).map_err(failed)?;
+        if let Ok(folder) = File::open(root) {
+            _ = folder.sync_all();
+        }
+        drop(lock);
+        let store = Self::open(root)?;
+        let missing = store.checkpoints()?.iter().filter(|saved| !root.join(&saved.folder).is_dir()).count();
+        Ok(Restored { set_aside, without_weights: missing as u64 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_is_one_file_and_comes_back_in_the_place_of_a_damaged_store() {
+        let (dir, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = Store::open(dir.path()).unwrap();
+        let identity = store.identity().unwrap();
+        store.set_setting("k", "before").unwrap();
+        let file = away.path().join("b.sqlite");
+        assert!(store.backup(&file).unwrap() > 0);
+        assert!(store.backup(&file).unwrap_err().message().contains("is there already"));
+        store.set_setting("k", "after").unwrap();
+        let error = Store::restore(dir.path(), &file).unwrap_err();
+        assert!(error.message().contains("has the store"), "{error}");
+        drop(store);
+        std::fs::write(dir.path().join(FILE), vec![7; 9000]).unwrap();
+        std::fs::write(dir.path().join(FILES[1]), vec![7; 900]).unwrap();
+        let restored = Store::restore(dir.path(), &file).unwrap();
+        assert_eq!((restored.set_aside.len(), restored.without_weights), (2, 0));
+        let store = Store::open(dir.path()).unwrap();
+        assert_eq!((store.setting("k").unwrap().as_deref(), store.identity().unwrap()), (Some("before"), identity));
+        drop(store);
+        std::fs::write(away.path().join("no"), "nothing").unwrap();
+        assert!(Store::restore(dir.path(), &away.path().join("no")).is_err());
+        assert_eq!(Store::open(dir.path()).unwrap().setting("k").unwrap().as_deref(), Some("before"), "still there");
+    }
+}

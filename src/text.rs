@@ -1,0 +1,78 @@
+//! The one door for text that this program did not write: what the screens show, what the commands print, what goes to a
+//! clipboard, a log or a page has passed [`clean`] or [`json`].
+//!
+//! A terminal obeys control characters (C0, and C1 in 8-bit mode), and the marks for writing direction let a line say
+//! something else than its bytes. Neither is ever sent; both are shown as what they are.
+
+use std::fmt::Write;
+
+/// Whether a character drives a terminal or turns the direction of text.
+fn drives(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// More marks on one letter than this are left out: they are one cell, and a terminal is sent all of them.
+const MARKS: usize = 8;
+
+/// Text from an environment, a model, a file or another program, unable to drive the terminal: lines stay, a tab is a
+/// space, control characters and marks of direction are shown (`␛`, `·`), not sent.
+pub fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut marks = 0;
+    for c in text.chars() {
+        let joins = c > '\u{2ff}' && !drives(c) && unicode_width::UnicodeWidthChar::width(c) == Some(0);
+        marks = if joins { marks + 1 } else { 0 };
+        match c {
+            '\n' => out.push('\n'),
+            '\t' => out.push(' '),
+            '\u{1b}' => out.push('␛'),
+            c if drives(c) => out.push('·'),
+            _ if marks > MARKS => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// JSON on one line that means what it meant, with all that [`clean`] would replace written as `\uXXXX`.
+pub fn json(value: &serde_json::Value) -> String {
+    escaped(&value.to_string())
+}
+
+/// The same of JSON that is text already: outside of its strings there is nothing to replace.
+pub fn escaped(json: &str) -> String {
+    if !json.chars().any(drives) {
+        return json.to_string();
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if drives(c) {
+            _ = write!(out, "\\u{:04x}", c as u32);
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_cannot_drive_the_terminal() {
+        assert_eq!(clean("a\u{1b}[2Jb\r\u{7}\u{202e}c\u{9b}d\te\nf"), "a␛[2Jb···c·d e\nf");
+        assert_eq!(clean("e\u{301} 日本 👩\u{200d}🚀"), "e\u{301} 日本 👩\u{200d}🚀", "letters stay as they are");
+        assert!(clean(&format!("e{}", "\u{301}".repeat(300_000))).chars().count() < 20);
+    }
+
+    #[test]
+    fn json_means_the_same_and_is_plain() {
+        let value = serde_json::json!({"a\u{9b}": "x\u{202e}\u{1b}\u{7f}\"\n日"});
+        let line = json(&value);
+        assert!(!line.chars().any(drives), "{line}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), value);
+    }
+}

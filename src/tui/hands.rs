@@ -1,0 +1,95 @@
+//! What carries effects out: the threads behind the screens, and how they end.
+
+use std::time::{Duration, Instant};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::execute;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::effect::{DeskCmd, Effect};
+use super::msg::Msg;
+use super::terminal::stream;
+use super::work::Worker;
+use super::work::jobs::Jobs;
+use super::work::mind::Mind;
+use super::work::world::Worlds;
+use crate::cli::out::tell;
+use crate::error::{Error, Result};
+use crate::text::clean;
+
+/// The desk and the world may take this long to finish what a person asked for: the store is waited for ten seconds.
+const LAST_WORDS: Duration = Duration::from_secs(13);
+
+/// Jobs may take this long to end: a run finishes its update and saves a checkpoint.
+const LAST_SAVE: Duration = Duration::from_secs(60);
+
+/// The threads that carry effects out.
+pub struct Hands {
+    /// The world of Explore.
+    pub worlds: Worlds,
+    /// The model of Explore.
+    pub mind: Mind,
+    /// The store.
+    pub desk: Worker<DeskCmd>,
+    /// Long work.
+    pub jobs: Jobs,
+}
+
+impl Hands {
+    /// Carries effects out, or hands them to who does.
+    pub fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::World(command) => self.worlds.send(command),
+                Effect::Look(look) => self.mind.look(*look),
+                Effect::LoadModel(name) => self.mind.load(name),
+                Effect::Desk(command) => self.desk.send(command),
+                Effect::Job(command) => self.jobs.obey(command),
+                Effect::Prompt(state, actions, think) => self.mind.prompt(state, actions, think),
+                Effect::Again(id, writer, case) => self.mind.again(id, writer, case),
+                Effect::Beside(beside) => self.mind.beside(beside),
+                Effect::Copy(text) => {
+                    // What is pasted somewhere else must not drive that either; columns stay columns.
+                    let text = text.split('\t').map(clean).collect::<Vec<_>>().join("\t");
+                    // A terminal that does not know OSC 52 ignores it.
+                    _ = execute!(stream(), CopyToClipboard::to_clipboard_from(text));
+                }
+                Effect::Suspend | Effect::Edit(..) | Effect::Show(..) => {} // the loop's own
+            }
+        }
+    }
+
+    /// Lets the threads finish what was asked for, and ends the jobs; returns the run that goes on in a process of its own.
+    ///
+    /// # Errors
+    /// Where the store refused something that a person asked for last, or a thread did not come to its end in time.
+    pub fn leave(self, rx: &mut UnboundedReceiver<Msg>) -> Result<Option<i64>> {
+        let began = Instant::now();
+        self.jobs.cancel();
+        let Self { worlds, desk, jobs, .. } = self;
+        let patient = desk.wait(Duration::from_millis(400));
+        if !patient {
+            tell("waiting for the store…");
+        }
+        let done = (patient || desk.wait(LAST_WORDS)) & worlds.finish(LAST_WORDS.saturating_sub(began.elapsed()));
+        let detached = jobs.finish(LAST_SAVE);
+        let mut refused = Vec::new();
+        while let Ok(msg) = rx.try_recv() {
+            if let Msg::Notice(notice) = msg
+                && notice.bad
+            {
+                refused.push(notice.text);
+            }
+        }
+        if !done {
+            refused.push(format!("what was asked for last was not finished in {} s", began.elapsed().as_secs()));
+        }
+        match refused.split_first() {
+            None => detached,
+            Some((first, more)) => {
+                more.iter().for_each(|text| tell(&format!("error: {text}")));
+                detached.and(Err(Error::new(first.clone())))
+            }
+        }
+    }
+}
