@@ -63,11 +63,7 @@ pub fn within<T>(units: u64, doing: &str, body: impl FnOnce() -> Result<T>) -> R
     LEFT.set(given);
     let done = body();
     let spent = LEFT.get() == 0;
-    if outside != u64::MAX {
-        LEFT.set(outside - (given - LEFT.get()));
-    } else {
-        LEFT.set(outside);
-    }
+    LEFT.set(if outside == u64::MAX { outside } else { outside - (given - LEFT.get()) });
     if STOPPED.get() {
         return Err(Error::cancelled());
     }

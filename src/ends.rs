@@ -140,9 +140,7 @@ pub fn watch(terminal: bool, tell: impl Fn(Event) + Send + 'static) -> Result<()
                 if typed && LENT.load(Ordering::Acquire) {
                     continue;
                 }
-                if event != Event::End {
-                    tell(event);
-                } else if !ASKED.swap(true, Ordering::AcqRel) {
+                if event != Event::End || !ASKED.swap(true, Ordering::AcqRel) {
                     tell(event);
                 } else if let Some(code) = again {
                     at_once(code);
@@ -150,7 +148,10 @@ pub fn watch(terminal: bool, tell: impl Fn(Event) + Send + 'static) -> Result<()
             }
         });
     };
-    std::thread::Builder::new().name("ends".into()).spawn(body).map_err(|e| Error::new(format!("starting a thread: {e}")))?;
+    std::thread::Builder::new()
+        .name("ends".into())
+        .spawn(body)
+        .map_err(|e| Error::new(format!("starting a thread: {e}")))?;
     is_ready.recv().unwrap_or_else(|_| Err(Error::new("watching for signals broke off")))
 }
 
@@ -189,7 +190,10 @@ pub fn watch(_terminal: bool, tell: impl Fn(Event) + Send + 'static) -> Result<(
             }
         });
     };
-    std::thread::Builder::new().name("ends".into()).spawn(body).map_err(|e| Error::new(format!("starting a thread: {e}")))?;
+    std::thread::Builder::new()
+        .name("ends".into())
+        .spawn(body)
+        .map_err(|e| Error::new(format!("starting a thread: {e}")))?;
     Ok(())
 }
 

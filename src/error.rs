@@ -85,7 +85,9 @@ impl std::error::Error for Error {}
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly, SystemIoFailure};
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly, SystemIoFailure,
+        };
         // `SQLite` quotes the whole statement, which may be a schema; its message alone says what is wrong.
         let failed = match &error {
             rusqlite::Error::SqlInputError { msg, .. } => Self::new(format!("the store: {msg}")),
@@ -97,12 +99,10 @@ impl From<rusqlite::Error> for Error {
             Some(ReadOnly) => failed.hint("the data directory is read-only; pick another with --data-dir"),
             Some(DatabaseBusy) => failed
                 .hint("another program has held the store for ten seconds, and this was not done; close it, or try again"),
-            Some(DatabaseCorrupt | NotADatabase) => {
-                failed.hint(
-                    "the store is damaged; put a backup in its place with: foretaste data restore FILE (all its files are set \
+            Some(DatabaseCorrupt | NotADatabase) => failed.hint(
+                "the store is damaged; put a backup in its place with: foretaste data restore FILE (all its files are set \
                      aside first: a -wal left beside another copy would damage that too), or start with another --data-dir",
-                )
-            }
+            ),
             None if matches!(
                 error,
                 rusqlite::Error::FromSqlConversionFailure(..)
@@ -111,7 +111,9 @@ impl From<rusqlite::Error> for Error {
                     | rusqlite::Error::Utf8Error(..)
             ) =>
             {
-                failed.hint("a value of this row was written by another program; restore a backup with: foretaste data restore")
+                failed.hint(
+                    "a value of this row was written by another program; restore a backup with: foretaste data restore",
+                )
             }
             _ => failed,
         }

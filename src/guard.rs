@@ -34,7 +34,8 @@ fn place(info: &PanicHookInfo<'_>) -> String {
 }
 
 fn said(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(ToString::to_string).or_else(|| payload.downcast_ref::<String>().cloned());
+    let text =
+        payload.downcast_ref::<&str>().map(ToString::to_string).or_else(|| payload.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "a panic without words".into())
 }
 

@@ -3,6 +3,8 @@
 //! `ARCHITECTURE.md` is the map; the method is arXiv 2510.08558.
 
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// What is printed, and every thread, goes through one door: see clippy.toml.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_macros))]
 
 pub mod agent;
 pub mod agreement;
@@ -13,8 +15,8 @@ pub mod collect;
 pub mod control;
 pub mod curation;
 pub mod digest;
-pub mod env;
 pub mod ends;
+pub mod env;
 pub mod error;
 pub mod eval;
 pub mod experience;

@@ -1,8 +1,10 @@
 //! Where things are kept.
 
-use std::path::PathBuf;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
+use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
@@ -15,4 +17,34 @@ pub fn data_dir(named: Option<PathBuf>) -> Result<PathBuf> {
         Error::new("this account has no home directory").hint("name a data directory with --data-dir DIR")
     })?;
     Ok(dirs.data_dir().to_path_buf())
+}
+
+/// Writes a file that is there whole or not at all, with the rights that a new file gets there; one that is there already is
+/// replaced only if that is wanted.
+pub fn write_whole<T>(
+    path: &Path,
+    replace: bool,
+    body: impl FnOnce(&mut BufWriter<NamedTempFile>) -> Result<T>,
+) -> Result<T> {
+    if !replace && path.exists() {
+        return Err(
+            Error::new(format!("{}: already there", path.display())).hint("name another file, or move it away first")
+        );
+    }
+    let failed = |e: std::io::Error| Error::io("writing", path, &e);
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // as far as the umask lets it
+    let mut file = BufWriter::new(builder.tempfile_in(folder).map_err(failed)?);
+    let done = body(&mut file)?;
+    file.flush().map_err(failed)?;
+    let file = file.into_inner().map_err(|e| failed(e.into_error()))?;
+    file.as_file().sync_all().map_err(failed)?;
+    let put = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+    put.map_err(|e| failed(e.error))?;
+    if let Ok(folder) = std::fs::File::open(folder) {
+        _ = folder.sync_all(); // makes the name durable where folders can be synced
+    }
+    Ok(done)
 }

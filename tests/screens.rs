@@ -342,10 +342,10 @@ fn an_observation_cannot_drive_the_terminal() {
 }
 
 #[test]
-fn a_thread_that_breaks_off_ends_the_program_with_its_name() {
+fn a_thread_that_cannot_be_started_ends_the_program_with_its_name() {
     let mut app = app(Caps::FULL);
-    app.update(Msg::Broken("world"));
-    assert_eq!((app.quit, app.broken), (true, Some("world")));
+    app.update(Msg::Broken("world", "too many".into()));
+    assert!(app.quit && app.broken.is_some_and(|why| why.contains("world") && why.contains("too many")));
 }
 
 #[test]

@@ -64,6 +64,10 @@ impl Terminal {
         let seen = Arc::new(Mutex::new((vt100::Parser::new(rows, cols, 0), 0)));
         let writer = pair.master.take_writer().map_err(|e| failed(&e))?;
         let shared = Arc::clone(&seen);
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "it reads what the program under test draws, and nothing hangs on it"
+        )]
         std::thread::spawn(move || {
             let (mut bytes, _master) = (vec![0; 65536], pair.master);
             while let Ok(count @ 1..) = source.read(&mut bytes) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use super::out::tell;
 use super::{Common, SuiteArgs, interruptible};
 use crate::bench::{self, Sample};
 use crate::env::Suite;
@@ -261,7 +262,7 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
         }
         BenchCommand::Experts(ExpertsBench { suite, split, games, seed }) => {
             let (suite, sample) = (suite.open()?, Sample { split: Some(split), games, seed });
-            let mut report = |row: Value| eprintln!("{row}");
+            let mut report = |row: Value| tell(&row.to_string());
             bench::experts::run(suite.as_ref(), &sample, &interruptible()?, &mut report)?
         }
     };

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Common, interruptible};
 use super::train::ChoiceArgs;
+use super::{Common, interruptible};
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
 use crate::formats::import::import;
 use crate::formats::{self, Extent, Observations, Order, Set};
-use crate::selection::{ALL, Item};
 use crate::paths;
+use crate::selection::{ALL, Item};
 use crate::store::{Checkpoint, Filter, Listing, Near, Place, Store};
 use crate::train::{checkpoint, recorded};
 
@@ -161,20 +161,7 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             Rows::Predictions => store.foresights()?,
             Rows::Pools => store.pools(None, None, None)?.iter().map(value).collect(),
         }),
-        DataCommand::Show { id } => {
-            let trajectory = store.trajectory(id)?;
-            let (branches, predictions) = (store.branches(id)?, store.predictions(id)?);
-            let pools: Vec<Value> = store
-                .drawn(id, None)?
-                .iter()
-                .map(|drawn| json!({"t": drawn.branch.t, "action": drawn.branch.action, "place": drawn.place}))
-                .collect();
-            let thoughts = store.thoughts(id)?;
-            rows(vec![json!({
-                "trajectory": trajectory, "branches": branches, "pools": pools, "predictions": predictions,
-                "thoughts": thoughts,
-            })])
-        }
+        DataCommand::Show { id } => rows(vec![show(&store, id)?]),
         DataCommand::Record { run } => {
             store.run(run)?;
             let recorded = recorded(&store, run)?.ok_or_else(|| {
@@ -237,6 +224,21 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
     }
 }
 
+/// A trajectory with all that hangs off it.
+fn show(store: &Store, id: i64) -> Result<Value> {
+    let trajectory = store.trajectory(id)?;
+    let (branches, predictions) = (store.branches(id)?, store.predictions(id)?);
+    let pools: Vec<Value> = store
+        .drawn(id, None)?
+        .iter()
+        .map(|drawn| json!({"t": drawn.branch.t, "action": drawn.branch.action, "place": drawn.place}))
+        .collect();
+    Ok(json!({
+        "trajectory": trajectory, "branches": branches, "pools": pools, "predictions": predictions,
+        "thoughts": store.thoughts(id)?,
+    }))
+}
+
 /// A checkpoint with the size of its files; none where they are gone.
 fn checkpoint_row(store: &Store, saved: &Checkpoint) -> Value {
     let mut row = value(saved);
@@ -249,7 +251,9 @@ fn checkpoint_row(store: &Store, saved: &Checkpoint) -> Value {
 fn delete(store: &Store, id: Option<i64>, run: Option<i64>, number: Option<i64>) -> Result<Value> {
     if let Some(run) = run {
         let checkpoints = store.delete_run(run)?;
-        checkpoints.iter().for_each(|folder| checkpoint::remove_folder(store, folder));
+        for folder in &checkpoints {
+            checkpoint::remove_folder(store, folder);
+        }
         return Ok(json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()}));
     }
     if let Some(number) = number {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::Out;
 use crate::env::household;
 use crate::error::{Error, Result};
+use crate::paths::write_whole;
 
 /// Arguments of `foretaste env make`.
 #[derive(Debug, Args)]
@@ -84,10 +85,5 @@ pub fn run(out: &Out, args: &MakeArgs) -> Result<()> {
 /// Atomically: whole or not at all.
 fn write(folder: &Path, path: &Path, file: &impl serde::Serialize) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("making", folder, &e))?;
-    let failed = |e: std::io::Error| Error::io("writing", path, &e);
-    let mut temp = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    serde_json::to_writer(&mut temp, file).map_err(|e| failed(e.into()))?;
-    temp.as_file().sync_all().map_err(failed)?;
-    temp.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
+    write_whole(path, true, |out| serde_json::to_writer(out, file).map_err(|e| Error::io("writing", path, &e.into())))
 }

@@ -25,13 +25,13 @@ pub fn ends_with_output(cancel: &Cancel) {
 }
 
 /// Writes a line for a person to standard error, unable to drive the terminal; if that is gone, nobody reads it.
-#[expect(clippy::disallowed_methods, reason = "the door")]
+#[allow(clippy::disallowed_methods, reason = "the door")]
 pub fn tell(line: &str) {
     _ = writeln!(std::io::stderr().lock(), "{}", text::clean(line));
 }
 
 /// A question to a person on standard error.
-#[expect(clippy::disallowed_methods, reason = "the door")]
+#[allow(clippy::disallowed_methods, reason = "the door")]
 pub fn prompt(question: &str) {
     let mut err = std::io::stderr().lock();
     _ = write!(err, "{}", text::clean(question)).and_then(|()| err.flush());
@@ -54,7 +54,7 @@ pub fn page(page: &str) {
 
 /// Writes and flushes. A closed pipe ends work under way cleanly, and a program without any quietly; all else that cannot
 /// be written is an error.
-#[expect(clippy::disallowed_methods, reason = "the door")]
+#[allow(clippy::disallowed_methods, reason = "the door")]
 fn write(line: &str, end: &str) {
     if GONE.load(Ordering::Acquire) {
         return;
@@ -74,7 +74,7 @@ fn write(line: &str, end: &str) {
 }
 
 /// Whether standard output is a terminal.
-#[expect(clippy::disallowed_methods, reason = "the door")]
+#[allow(clippy::disallowed_methods, reason = "the door")]
 pub fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
@@ -88,6 +88,7 @@ pub struct Out {
 
 impl Out {
     /// JSON lines, or text for a person.
+    #[allow(clippy::disallowed_methods, reason = "the door")]
     pub fn new(json: bool) -> Self {
         Self { json, live: std::io::stderr().is_terminal(), last: None }
     }
@@ -102,7 +103,6 @@ impl Out {
     }
 
     /// Writes a line of JSON; as durable as [`Out::line`].
-    #[expect(clippy::unused_self, reason = "what is written goes through here")]
     pub fn raw(&self, line: &str) {
         write(&text::escaped(line), "\n");
     }
@@ -113,7 +113,7 @@ impl Out {
     }
 
     /// Shows how far a job is: in place on a terminal, now and then in a log.
-    #[expect(clippy::disallowed_methods, reason = "the door")]
+    #[allow(clippy::disallowed_methods, reason = "the door")]
     pub fn progress(&mut self, progress: &Progress) {
         let pause = Duration::from_millis(if self.live { 100 } else { 10_000 });
         let finished = progress.total > 0 && progress.done >= progress.total;

@@ -208,12 +208,8 @@ impl Plain<'_> {
                     skipped += 1;
                     Ok(())
                 }
-                ("u", _) => {
-                    self.store.undo().map(|done| say(done.map_or("Nothing to undo.", |_| "Taken back.")))
-                }
-                ("r", _) => {
-                    self.store.redo().map(|done| say(done.map_or("Nothing to redo.", |_| "Done again.")))
-                }
+                ("u", _) => self.store.undo().map(|done| say(done.map_or("Nothing to undo.", |_| "Taken back."))),
+                ("r", _) => self.store.redo().map(|done| say(done.map_or("Nothing to redo.", |_| "Done again."))),
                 ("codes", _) => {
                     for (code, what) in REASONS {
                         say(&format!("{code}: {what}"));

@@ -5,7 +5,7 @@
 pub mod import;
 pub mod story;
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -16,8 +16,10 @@ use crate::agent::prompt::{first_observation, told};
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::experience::State;
+use crate::paths::write_whole;
 use crate::selection::{Carry, Chosen, Criteria, Selection};
 use crate::store::Store;
+use crate::text::escaped;
 
 /// Which training set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -120,6 +122,8 @@ pub fn export(
 ) -> Result<Extent> {
     let mut extent = Extent::default();
     let mut emit = |line: String| {
+        // The same text to whoever parses it, and nothing that drives a terminal it is shown on.
+        let line = escaped(&line);
         extent.lines += 1;
         extent.bytes += line.len() as u64 + 1;
         each(&line)
@@ -188,17 +192,8 @@ pub fn export_file(
     control: &Control,
     report: &mut dyn FnMut(Progress),
 ) -> Result<Extent> {
-    if path.exists() {
-        return Err(
-            Error::new(format!("{}: already there", path.display())).hint("name another file, or move it away first")
-        );
-    }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let at = |e: &std::io::Error| Error::io("writing", path, e);
-    let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder).map_err(|e| at(&e))?);
-    let extent = export(store, order, control, report, &mut |line| writeln!(file, "{line}").map_err(|e| at(&e)))?;
-    let file = file.into_inner().map_err(|e| at(e.error()))?;
-    file.as_file().sync_all().map_err(|e| at(&e))?;
-    file.persist_noclobber(path).map_err(|e| at(&e.error))?;
-    Ok(extent)
+    write_whole(path, false, |file| {
+        let failed = |e: &std::io::Error| Error::io("writing", path, e);
+        export(store, order, control, report, &mut |line| writeln!(file, "{line}").map_err(|e| failed(&e)))
+    })
 }

@@ -1,11 +1,13 @@
 //! A trajectory to read elsewhere: plain text, a web page that needs nothing else, an asciinema cast (version 2).
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Trajectory};
+use crate::paths::write_whole;
 use crate::text::clean;
 
 /// How a trajectory is written.
@@ -38,7 +40,8 @@ pub fn write_all(folder: &Path, trajectory: &Trajectory, branches: &[Branch]) ->
     std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
     let one = |(story, ending): (Story, &str)| {
         let path = folder.join(format!("trajectory-{}.{ending}", trajectory.id));
-        std::fs::write(&path, story.tell(trajectory, branches)).map_err(|e| Error::io("writing", &path, &e))?;
+        let told = story.tell(trajectory, branches);
+        write_whole(&path, true, |file| file.write_all(told.as_bytes()).map_err(|e| Error::io("writing", &path, &e)))?;
         Ok(path)
     };
     Story::ALL.into_iter().map(one).collect()

@@ -196,7 +196,9 @@ mod tests {
         json["num_attention_heads"] = json!(7);
         assert!(Config::parse(json.to_string().as_bytes()).is_err());
         json["num_attention_heads"] = json!(2);
-        for (field, value) in [("rms_norm_eps", json!(-1)), ("rms_norm_eps", json!(0)), ("rope_theta", json!(-5.0)), ("rope_theta", json!(0))] {
+        for (field, value) in
+            [("rms_norm_eps", json!(-1)), ("rms_norm_eps", json!(0)), ("rope_theta", json!(-5.0)), ("rope_theta", json!(0))]
+        {
             let mut json = json.clone();
             json[field] = value;
             assert!(Config::parse(json.to_string().as_bytes()).unwrap_err().message().contains(field));

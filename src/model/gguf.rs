@@ -11,6 +11,7 @@ use std::path::Path;
 use super::config::Config;
 use super::encodings::Encoding;
 use super::matrix::{Grouped, Matrix};
+use super::memory;
 use crate::error::{Error, Result};
 
 /// At most so many tensors, settings, and items of a list in a header.

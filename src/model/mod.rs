@@ -22,8 +22,8 @@ pub mod step;
 pub mod team;
 pub mod tokenizer;
 pub mod tree;
-pub mod vetting;
 pub mod trie;
+pub mod vetting;
 pub mod weights;
 
 use std::path::Path;

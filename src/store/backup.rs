@@ -45,10 +45,12 @@ impl Store {
     /// of them, under names that are returned.
     pub fn restore(root: &Path, file: &Path) -> Result<Restored> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let at = |e: rusqlite::Error| Error::new(format!("{}: {e}", file.display())).hint("it is no backup, or a damaged one");
+        let at =
+            |e: rusqlite::Error| Error::new(format!("{}: {e}", file.display())).hint("it is no backup, or a damaged one");
         if !file.is_file() {
-            return Err(Error::new(format!("{}: no file is there", file.display()))
-                .hint("backups are written by: foretaste data backup FILE; to put a deleted trajectory back: data undelete ID"));
+            return Err(Error::new(format!("{}: no file is there", file.display())).hint(
+                "backups are written by: foretaste data backup FILE; to put a deleted trajectory back: data undelete ID",
+            ));
         }
         let whole: String = Connection::open_with_flags(file, flags)
             .and_then(|db| db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))

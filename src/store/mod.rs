@@ -16,6 +16,7 @@ mod queue;
 mod runs;
 mod trajectories;
 
+pub use backup::Restored;
 pub use decisions::{AuditRow, Decision, Undone};
 pub use evaluations::{EvalRow, PlayedGame};
 pub use exchange::{Intake, Record, Reflected};
@@ -23,7 +24,6 @@ pub use listing::{Listing, Near, Page, TrajectorySummary};
 pub use pools::{Candidate, Drawn, PoolCount};
 pub use predictions::{Prediction, Thought};
 pub use queue::{Agreement, Approved, Filter, Place, Queue, Second, Statistics};
-pub use backup::Restored;
 pub use runs::{Checkpoint, MetricPoint, NewRun, RunLock, RunRow, RunStatus};
 pub use trajectories::{Counts, NewReflection};
 

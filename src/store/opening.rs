@@ -88,7 +88,8 @@ fn version(db: &Connection) -> Result<i64> {
         APPLICATION => (1..=VERSION).contains(&version),
         0 if version == 0 => count("SELECT count(*) FROM sqlite_schema")? == 0,
         0 if version < VERSION => {
-            let known = "SELECT count(*) FROM sqlite_schema WHERE name IN ('trajectories', 'decisions', 'runs', 'settings')";
+            let known =
+                "SELECT count(*) FROM sqlite_schema WHERE name IN ('trajectories', 'decisions', 'runs', 'settings')";
             version > 0 && count(known)? == 4
         }
         _ => false,
@@ -122,13 +123,18 @@ pub(super) fn create_private(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-/// A file of its owner's alone, if it is not there.
-fn create_private_file(path: &Path) -> std::io::Result<()> {
+/// Opens files that are their owner's alone when they are made.
+fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    options
+}
+
+/// A file of its owner's alone, if it is not there.
+fn create_private_file(path: &Path) -> std::io::Result<()> {
+    match private().create_new(true).open(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
@@ -142,7 +148,7 @@ fn unwritable(error: &rusqlite::Error) -> bool {
 
 /// The lock that all who have the store open share; [`restore`](super::Store::restore) wants it for itself.
 pub(super) fn lock_file(root: &Path) -> std::io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).write(true).open(root.join("foretaste.lock"))
+    private().create(true).truncate(false).open(root.join("foretaste.lock"))
 }
 
 /// How a store was opened.

@@ -312,9 +312,9 @@ impl Store {
 
     /// What models are called that something still refers to: a run that started from one, an evaluation of it.
     pub fn model_names_in_use(&self) -> Result<HashSet<String>> {
-        let mut rows = self.db.prepare_cached(
-            "SELECT start FROM runs WHERE status <> 'deleted' UNION SELECT checkpoint FROM evaluations",
-        )?;
+        let mut rows = self
+            .db
+            .prepare_cached("SELECT start FROM runs WHERE status <> 'deleted' UNION SELECT checkpoint FROM evaluations")?;
         Ok(rows.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -354,7 +354,9 @@ impl Store {
     /// One run.
     pub fn run(&self, id: i64) -> Result<RunRow> {
         let found = self.db.query_row(&format!("{RUN} WHERE id = ?1 AND status <> 'deleted'"), [id], run_row).optional()?;
-        found.map(|run| self.as_it_is(run)).ok_or_else(|| Error::new(format!("there is no run {id}")).hint("list them with: foretaste data list runs"))
+        found
+            .map(|run| self.as_it_is(run))
+            .ok_or_else(|| Error::new(format!("there is no run {id}")).hint("list them with: foretaste data list runs"))
     }
 
     /// What a run trains on; none of a run that has not begun, or was begun before this was recorded.
@@ -384,7 +386,8 @@ impl Store {
 
     /// The newest checkpoint of a run, or of all runs.
     pub fn latest_checkpoint(&self, run: Option<i64>) -> Result<Option<Checkpoint>> {
-        let sql = "SELECT id, run, step, folder, digest FROM checkpoints WHERE ?1 IS NULL OR run = ?1 ORDER BY id DESC LIMIT 1";
+        let sql =
+            "SELECT id, run, step, folder, digest FROM checkpoints WHERE ?1 IS NULL OR run = ?1 ORDER BY id DESC LIMIT 1";
         Ok(self.db.query_row(sql, [run], checkpoint_row).optional()?)
     }
 }

@@ -229,7 +229,9 @@ impl Store {
     pub fn set_deleted(&self, trajectory: i64, deleted: bool) -> Result<()> {
         let changed = self.execute("UPDATE trajectories SET deleted = ?2 WHERE id = ?1", params![trajectory, deleted])?;
         if changed == 0 {
-            return Err(Error::new(format!("there is no trajectory {trajectory}")).hint("list them with: foretaste data list"));
+            return Err(
+                Error::new(format!("there is no trajectory {trajectory}")).hint("list them with: foretaste data list")
+            );
         }
         Ok(())
     }

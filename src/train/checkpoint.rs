@@ -49,7 +49,11 @@ fn folder_builder(prefix: &str) -> tempfile::Builder<'_, '_> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix);
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(if prefix.starts_with(SAVING) { 0o700 } else { 0o777 }));
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(if prefix.starts_with(SAVING) {
+        0o700
+    } else {
+        0o777
+    }));
     builder
 }
 
@@ -283,8 +287,8 @@ pub fn peft(folder: &Path, config: &Config) -> Result<Adapter> {
 /// The optimiser saved in a checkpoint folder, for what was trained there.
 pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
     let read = |name: &str| read_file(folder, name);
-    let state: Value = serde_json::from_slice(&read(STATE)?)
-        .map_err(|e| Error::new(format!("{}: {STATE}: {e}", folder.display())))?;
+    let state: Value =
+        serde_json::from_slice(&read(STATE)?).map_err(|e| Error::new(format!("{}: {STATE}: {e}", folder.display())))?;
     let raw = read(OPTIMISER)?;
     if state["optimiser"].as_str().is_some_and(|saved| saved != hex(digest([raw.as_slice()]))) {
         return Err(Error::new(format!("{}: {OPTIMISER} is not what was saved", folder.display()))
@@ -304,8 +308,7 @@ pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
 /// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model), `embedded`, `novice`,
 /// a checkpoint's number or the name it goes by, a folder, or a GGUF file. Returns its files and the name it goes by.
 pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
-    let recorded =
-        |saved: &Checkpoint| Ok((read(store, saved)?, format!("run {} step {}", saved.run, saved.step)));
+    let recorded = |saved: &Checkpoint| Ok((read(store, saved)?, format!("run {} step {}", saved.run, saved.step)));
     let known = store.checkpoints()?;
     let by_name = known.iter().find(|saved| Some(format!("run {} step {}", saved.run, saved.step).as_str()) == name);
     if let Some(saved) = by_name {

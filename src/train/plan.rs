@@ -156,7 +156,10 @@ impl Plan {
             return refuse(format!("{} threads", self.workers), "between 1 and 1,024");
         }
         if self.lora.is_some_and(|rank| rank == 0 || rank > 1024) {
-            return refuse(format!("an adapter of rank {}", self.lora.unwrap_or_default()), "between 1 and 1,024; usual: 8");
+            return refuse(
+                format!("an adapter of rank {}", self.lora.unwrap_or_default()),
+                "between 1 and 1,024; usual: 8",
+            );
         }
         if !(self.world_epochs.is_finite() && self.world_epochs > 0.0 && self.world_epochs <= 1e4) {
             return refuse(format!("{} epochs of world modelling", self.world_epochs), "above 0, at most 10,000");

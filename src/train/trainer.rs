@@ -118,12 +118,12 @@ fn begin<'a>(
     .to_string();
     let record = serde_json::to_string(&data.selection).map_err(|e| Error::new(format!("what is trained on: {e}")))?;
     let steps = stages.iter().map(|stage| stage.updates).sum();
-    let (id, lock) = match queued {
-        Some((run, lock)) => store.begin_queued(run, &config, start, steps, &record).map(|()| (run, lock))?,
-        None => {
-            let new = NewRun { objective: plan.objective.word(), config: &config, seed: plan.seed, start, steps };
-            store.begin_run(new, &record)?
-        }
+    let (id, lock) = if let Some((run, lock)) = queued {
+        store.begin_queued(run, &config, start, steps, &record)?;
+        (run, lock)
+    } else {
+        let new = NewRun { objective: plan.objective.word(), config: &config, seed: plan.seed, start, steps };
+        store.begin_run(new, &record)?
     };
     let optimiser = AdamW::new(&weights.net().shapes());
     Ok(Run { id, _lock: lock, plan, weights, optimiser, begun, start: start.to_string(), warnings, step: 0 })
@@ -204,7 +204,8 @@ fn go_on(
     }
     let begun = Begun::new(&plan, weights.net(), data, stages)?;
     let warnings = serde_json::from_value(config["warnings"].clone()).unwrap_or_default();
-    Run { id: run, _lock: lock, plan: &plan, weights, optimiser, begun, start: row.start, warnings, step }.work(store, control, each)
+    Run { id: run, _lock: lock, plan: &plan, weights, optimiser, begun, start: row.start, warnings, step }
+        .work(store, control, each)
 }
 
 fn no_plan(run: i64, why: &serde_json::Error) -> Error {
@@ -312,8 +313,7 @@ impl Run<'_> {
         let saved = checkpoint::save(store, self.id, self.step, &self.weights, &self.optimiser)?;
         let mut end = 0;
         let ends: Vec<u64> = self.begun.stages.iter().map(|stage| (end += stage.updates, end).1).collect();
-        let removed =
-            if self.plan.keep_all { Vec::new() } else { checkpoint::prune(store, self.id, &ends)? };
+        let removed = if self.plan.keep_all { Vec::new() } else { checkpoint::prune(store, self.id, &ends)? };
         each(Event::Saved {
             step: self.step,
             folder: &saved.folder,

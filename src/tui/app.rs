@@ -30,6 +30,8 @@ pub struct App {
     pub popup: Option<Popup>,
     /// How things look.
     pub theme: Theme,
+    /// Why there is no going on, if so.
+    pub broken: Option<String>,
     /// What keys do.
     pub keymap: Keymap,
     /// Explore.
@@ -70,6 +72,7 @@ impl App {
             screen: Screen::Explore,
             popup: None,
             theme: Theme::new(caps, Palette::default()),
+            broken: None,
             keymap: Keymap::default(),
             explore: explore::State::default(),
             curate: curate::State::default(),
@@ -162,7 +165,7 @@ impl App {
                 if event == Event::Stop { vec![Effect::Suspend] } else { Vec::new() }
             }
             Msg::Broken(thread, why) => {
-                self.say(Notice { text: format!("{thread}: no thread could be started: {why}"), bad: true });
+                self.broken = Some(format!("{thread}: no thread could be started: {why}"));
                 self.quit = true;
                 Vec::new()
             }

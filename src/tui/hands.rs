@@ -87,7 +87,9 @@ impl Hands {
         match refused.split_first() {
             None => detached,
             Some((first, more)) => {
-                more.iter().for_each(|text| tell(&format!("error: {text}")));
+                for text in more {
+                    tell(&format!("error: {text}"));
+                }
                 detached.and(Err(Error::new(first.clone())))
             }
         }

@@ -28,7 +28,11 @@ pub fn begin(root: &Path) -> Result<WorkerGuard> {
     if std::fs::metadata(&path).is_ok_and(|found| found.len() > LARGE) {
         std::fs::rename(&path, root.join("foretaste.log.1")).map_err(|e| Error::io("setting aside", &path, &e))?;
     }
-    let opened = OpenOptions::new().create(true).append(true).open(&path);
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let opened = options.open(&path);
     let (writer, guard) = tracing_appender::non_blocking(opened.map_err(|e| Error::io("opening", &path, &e))?);
     let filter = EnvFilter::try_from_env("FORETASTE_LOG").unwrap_or_else(|_| EnvFilter::new("foretaste=info"));
     // A second call in one process (tests) goes on with the first.

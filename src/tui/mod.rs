@@ -69,7 +69,8 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     // Opened here first: what is wrong with the data directory is said before the screen is taken.
     let store = Store::open(root)?;
     let kept = store.setting(kept::SETTING)?;
-    let reading_only = store.read_only().map(|why| format!("the data directory cannot be written ({why}): it is only read"));
+    let reading_only =
+        store.read_only().map(|why| format!("the data directory cannot be written ({why}): it is only read"));
     checkpoint::sweep(&store);
     drop(store);
     let _journal = if reading_only.is_none() { Some(journal::begin(root)?) } else { None };
@@ -99,11 +100,11 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     let first = kept.and_then(|kept| kept.put_back(&mut app));
     app.theme.palette = app.chosen_theme.or(settings.palette()?).unwrap_or_default();
     app.data.root = root.display().to_string();
-    reading_only.into_iter().for_each(|text| app.say(Notice { text, bad: true }));
+    if let Some(text) = reading_only {
+        app.say(Notice { text, bad: true });
+    }
     hands.carry_out(app.begin(first));
-    let ended = guarded("the screen", || {
-        runtime.block_on(live(&mut screen, &mut app, &mut hands, &mut rx, &settings))
-    });
+    let ended = guarded("the screen", || runtime.block_on(live(&mut screen, &mut app, &mut hands, &mut rx, &settings)));
     drop(taken);
     tracing::info!("left");
     if !app.jobs.is_empty() {
@@ -115,7 +116,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     if let Ok(Some(run)) = &left {
         tell(&format!("run {run} goes on in the background; the next foretaste shows it in Train, where x stops it"));
     }
-    ended.and(left.map(|_| ()))
+    ended.and(app.broken.map_or(Ok(()), |why| Err(Error::new(why)))).and(left.map(|_| ()))
 }
 
 async fn live(
@@ -213,22 +214,20 @@ fn of_mouse(mouse: MouseEvent, width: usize) -> Option<Msg> {
 /// Gives the terminal to the shell, or to the person's editor, and takes it back; what came of it.
 fn step_aside(terminal: &mut terminal::Screen, away: &Effect, mouse: bool, hands: &mut Hands) -> Result<Vec<Msg>> {
     restore();
-    let msgs = match away {
-        Effect::Edit(id, text) => {
-            let keep = &mut |text: &str| hands.desk.send(DeskCmd::Draft(*id, Some(text.to_string())));
-            match edited(text, keep) {
-                Ok(Edited::Text(text)) => vec![Msg::Curate(screens::curate::Msg::Edited(*id, text))],
-                Ok(Edited::Draft(text, why)) => {
-                    vec![Msg::Curate(screens::curate::Msg::Drafted(*id, text)), Msg::Notice(Notice::error(&why))]
-                }
-                Err(error) => vec![Msg::Notice(Notice::error(&error))],
+    let mut msgs = Vec::new();
+    if let Effect::Edit(id, text) = away {
+        let keep = &mut |text: &str| hands.desk.send(DeskCmd::Draft(*id, Some(text.to_string())));
+        match edited(text, keep) {
+            Ok(Edited::Text(text)) => msgs.push(Msg::Curate(screens::curate::Msg::Edited(*id, text))),
+            Ok(Edited::Draft(text, why)) => {
+                msgs.push(Msg::Curate(screens::curate::Msg::Drafted(*id, text)));
+                msgs.push(Msg::Notice(Notice::error(&why)));
             }
+            Err(error) => msgs.push(Msg::Notice(Notice::error(&error))),
         }
-        _ => {
-            ends::stop();
-            Vec::new()
-        }
-    };
+    } else {
+        ends::stop();
+    }
     if !ends::asked() {
         *terminal = take(mouse)?;
     }

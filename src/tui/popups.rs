@@ -14,10 +14,10 @@ use super::keymap::{Entry, Keymap};
 use super::keys::Act;
 use super::screens;
 use super::theme::{Theme, centered, fit};
-use crate::text::clean;
 use super::underway::Job;
 use super::words::{fuzzy, input_line};
 use crate::control::Progress;
+use crate::text::clean;
 
 /// A box over the screen that takes all keys.
 #[derive(Debug, Clone)]

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 pub type Screen = Terminal<Thrifty<Stdout>>;
 
 /// The stream that is drawn on.
-#[expect(clippy::disallowed_methods, reason = "the one that draws")]
+#[allow(clippy::disallowed_methods, reason = "the one that draws")]
 pub(super) fn stream() -> Stdout {
     std::io::stdout()
 }
@@ -61,14 +61,7 @@ pub fn retake(mouse: bool) -> Result<Screen> {
 /// Puts the terminal back as it was. One that is gone cannot be put back, and nobody looks at it.
 pub fn restore() {
     if ends::screen_is_taken() {
-        _ = execute!(
-            stream(),
-            DisableMouseCapture,
-            DisableFocusChange,
-            DisableBracketedPaste,
-            LeaveAlternateScreen,
-            Show
-        );
+        _ = execute!(stream(), DisableMouseCapture, DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, Show);
         _ = disable_raw_mode();
         ends::set_screen(false);
     }
@@ -111,7 +104,8 @@ pub fn edited(text: &str, keep: &mut dyn FnMut(&str)) -> Result<Edited> {
             return Err(Error::new(format!("the editor `{editor}` left no file ({error}); the text is as it was")));
         }
     };
-    let draft = |text: String, why: String| Ok(Edited::Draft(text, Error::new(why).hint("it is kept as a draft; e goes on")));
+    let draft =
+        |text: String, why: String| Ok(Edited::Draft(text, Error::new(why).hint("it is kept as a draft; e goes on")));
     match (String::from_utf8(written), status) {
         (Ok(text), Some(status)) if status.success() && !ends::asked() => Ok(Edited::Text(text)),
         (Ok(text), Some(_)) if ends::asked() => draft(text, "asked to end while the editor was open".into()),

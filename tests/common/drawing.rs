@@ -7,7 +7,7 @@ use foretaste::curation::{Judged, judged};
 use foretaste::env::household::Household;
 use foretaste::experience::Verdict;
 use foretaste::explore::Session;
-use foretaste::store::{Filter, Listing, MetricPoint, Near, Place, Prediction, RunStatus, Store};
+use foretaste::store::{Filter, Listing, MetricPoint, Near, NewRun, Place, Prediction, RunStatus, Store};
 use foretaste::train::data::DataSummary;
 use foretaste::train::{Mixture, Objective, Plan};
 use foretaste::tui::app::App;
@@ -51,7 +51,9 @@ pub fn app(caps: Caps) -> App {
         "data": DataSummary { demonstrations: 2, tokens: 512, trees: 2, held_out: 1, ..DataSummary::default() },
         "stages": [{"name": "imitation", "updates": 200, "mixture": Mixture::IMITATION, "trees": 2}],
     });
-    let run = store.begin_run("imitation", &config.to_string(), 1, "embedded", 200, "{}").unwrap();
+    let config = config.to_string();
+    let new = NewRun { objective: "imitation", config: &config, seed: 1, start: "embedded", steps: 200 };
+    let (run, _lock) = store.begin_run(new, "{}").unwrap();
     store.set_run(run, RunStatus::Stopped, 120, None).unwrap();
     let points =
         (1..=120).map(|i| MetricPoint { step: i, value: Some(2.0 / i as f64 + 0.1), wall_ms: 0, tokens: None }).collect();

@@ -47,9 +47,8 @@ impl Problem {
             }
             let items = fact.list("a fact")?;
             let name = fact.head().ok_or_else(|| bad(fact, "a fact without a predicate"))?;
-            let pred = *by_name
-                .get(name)
-                .ok_or_else(|| bad(fact, format_args!("`{name}` is not a predicate of the domain")))?;
+            let pred =
+                *by_name.get(name).ok_or_else(|| bad(fact, format_args!("`{name}` is not a predicate of the domain")))?;
             if items.len() - 1 != domain.arity[usize::from(pred)] {
                 return Err(bad(fact, format_args!("`{name}` takes {} arguments", domain.arity[usize::from(pred)])));
             }

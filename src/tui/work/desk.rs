@@ -253,9 +253,8 @@ fn pointed(store: &Store) -> Result<(Vec<(String, usize)>, usize)> {
 fn forecast(root: PathBuf, plan: Box<Plan>, start: Option<&'static str>, mail: Mailbox) {
     let own = mail.clone();
     aside("the forecast", &own, move || {
-        let found = guarded("looking at what it would train on", || {
-            crate::train::forecast(&Store::open(&root)?, &plan, start)
-        });
+        let found =
+            guarded("looking at what it would train on", || crate::train::forecast(&Store::open(&root)?, &plan, start));
         let found = found.map(Box::new).map_err(|error| {
             let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
             format!("{}{next}", error.message())

@@ -39,13 +39,7 @@ struct World {
 }
 
 /// Starts the thread.
-pub fn start(
-    suite: Arc<dyn Suite>,
-    expert: Option<String>,
-    root: PathBuf,
-    mail: Mailbox,
-    play_on: PlayOn,
-) -> Worlds {
+pub fn start(suite: Arc<dyn Suite>, expert: Option<String>, root: PathBuf, mail: Mailbox, play_on: PlayOn) -> Worlds {
     let own = mail.clone();
     let (split, tasks) = (String::new(), Vec::new());
     let mut world =

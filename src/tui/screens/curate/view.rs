@@ -13,8 +13,8 @@ use crate::agent::{Case, Writer};
 use crate::curation::Suspicion;
 use crate::experience::{REASONS, Reflection, Verdict};
 use crate::store::Filter;
-use crate::tui::theme::{Theme, centered, fit};
 use crate::text::clean;
+use crate::tui::theme::{Theme, centered, fit};
 use crate::tui::words::{difference, input_line, one_line, remark};
 
 /// Draws the screen.

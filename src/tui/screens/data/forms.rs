@@ -14,10 +14,10 @@ use super::State;
 use crate::formats::{Extent, Observations, Order, Set};
 use crate::selection::{ALL, Criteria};
 use crate::store::Intake;
+use crate::text::clean;
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind};
 use crate::tui::screens::listed;
 use crate::tui::theme::{Theme, centered};
-use crate::text::clean;
 use crate::tui::words::{grouped, input_line, pasted};
 
 /// Something that is filled in.

@@ -9,12 +9,12 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use crate::formats::{Extent, Order};
 use crate::store::{Counts, Intake, Near, Page, TrajectorySummary};
+use crate::text::clean;
 use crate::train::Objective;
 use crate::train::data::DataSummary;
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::Act;
 use crate::tui::theme::{Theme, fit};
-use crate::text::clean;
 use crate::tui::window::Window;
 use crate::tui::words::grouped;
 use forms::Form;

@@ -6,8 +6,8 @@ use ratatui::text::{Line, Span};
 use super::State;
 use crate::experience::{Effect, word_f1};
 use crate::explore::{Outcome, View};
-use crate::tui::theme::{Theme, fit};
 use crate::text::clean;
+use crate::tui::theme::{Theme, fit};
 use crate::tui::words::{difference, one_line, percent};
 
 /// How much of a what-if is shown: all of the one under the cursor, of the others what there is room for.

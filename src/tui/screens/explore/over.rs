@@ -12,8 +12,8 @@ use super::{State, Typing};
 use crate::agent::choosing::{Choosing, Proposer};
 use crate::explore::View;
 use crate::surprise::Surprise;
-use crate::tui::theme::{Theme, centered, fit};
 use crate::text::clean;
+use crate::tui::theme::{Theme, centered, fit};
 use crate::tui::words::input_line;
 
 /// Draws it.

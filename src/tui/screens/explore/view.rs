@@ -14,8 +14,8 @@ use super::panels::Panel;
 use crate::agent::choosing::{Choosing, Proposer};
 use crate::env::Silence;
 use crate::explore::View;
-use crate::tui::theme::{Theme, fit};
 use crate::text::clean;
+use crate::tui::theme::{Theme, fit};
 use crate::tui::words::{percent, raw, remark};
 
 /// Draws the screen.

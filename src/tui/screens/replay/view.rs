@@ -8,8 +8,8 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 
 use super::{Looked, State};
 use crate::store::Listing;
-use crate::tui::theme::{Theme, centered, fit, ratio};
 use crate::text::clean;
+use crate::tui::theme::{Theme, centered, fit, ratio};
 use crate::tui::words::{difference, input_line, one_line};
 
 /// Draws the screen.

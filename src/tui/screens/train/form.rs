@@ -9,9 +9,9 @@ use super::State;
 use super::typing::{Form, OBJECTIVES, STARTS};
 use crate::control::seconds;
 use crate::selection::ALL;
+use crate::text::clean;
 use crate::train::{Forecast, Objective};
 use crate::tui::theme::{Theme, centered};
-use crate::text::clean;
 use crate::tui::words::grouped;
 
 /// Trajectories an update: what the form trains with.

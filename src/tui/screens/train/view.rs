@@ -9,11 +9,11 @@ use super::typing::pattern;
 use super::{State, form, status};
 use crate::experience::wilson;
 use crate::store::{EvalRow, RunStatus};
+use crate::text::clean;
 use crate::train::Stage;
 use crate::train::data::DataSummary;
 use crate::tui::chart::{self, Curve};
 use crate::tui::theme::{Theme, centered, fit};
-use crate::text::clean;
 use crate::tui::words::input_line;
 
 /// Draws the screen.
