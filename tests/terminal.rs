@@ -2,117 +2,10 @@
 
 mod common;
 
-use std::io::{Read, Write};
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::json;
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        _ = self.child.kill(); // a failed test leaves nothing running
-    }
-}
-
-/// A terminal with the program in it.
-struct Terminal {
-    master: Box<dyn MasterPty + Send>,
-    writer: Box<dyn Write + Send>,
-    child: Box<dyn Child + Send + Sync>,
-    screen: Arc<Mutex<vt100::Parser>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Terminal {
-    fn open(data: &Path, size: (u16, u16)) -> Self {
-        let size = PtySize { cols: size.0, rows: size.1, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_foretaste"));
-        command.args(["--data-dir", data.to_str().unwrap()]);
-        command.env("TERM", "xterm-256color");
-        command.env("EDITOR", "sed -i s/I/We/");
-        command.env_remove("VISUAL");
-        command.env("LANG", "C.UTF-8");
-        let child = pair.slave.spawn_command(command).unwrap();
-        drop(pair.slave);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(size.rows, size.cols, 0)));
-        let (mut source, seen) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&screen));
-        let reader = std::thread::spawn(move || {
-            let mut bytes = vec![0; 65536];
-            while let Ok(count) = source.read(&mut bytes) {
-                if count == 0 {
-                    break;
-                }
-                seen.lock().unwrap().process(&bytes[..count]);
-            }
-        });
-        let writer = pair.master.take_writer().unwrap();
-        Self { master: pair.master, writer, child, screen, reader: Some(reader) }
-    }
-
-    fn text(&self) -> String {
-        self.screen.lock().unwrap().screen().contents()
-    }
-
-    /// Waits until the screen fulfils a condition.
-    fn until(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
-        let end = Instant::now() + Duration::from_secs(60);
-        loop {
-            let text = self.text();
-            if holds(&text) {
-                return text;
-            }
-            assert!(Instant::now() < end, "waiting for {what}; the screen shows:\n{text}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn shows(&self, text: &str) -> String {
-        self.until(text, |screen| screen.contains(text))
-    }
-
-    fn keys(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).unwrap();
-        self.writer.flush().unwrap();
-    }
-
-    /// A key, and then the screen shows something.
-    fn press(&mut self, key: &str, then: &str) -> String {
-        self.keys(key);
-        self.shows(then)
-    }
-
-    fn resize(&self, cols: u16, rows: u16) {
-        self.master.resize(PtySize { cols, rows, pixel_width: 0, pixel_height: 0 }).unwrap();
-        self.screen.lock().unwrap().screen_mut().set_size(rows, cols);
-    }
-
-    /// Waits for the program's end and returns its exit code and whether the terminal is as it was before.
-    fn ended(mut self) -> (u32, bool) {
-        let end = Instant::now() + Duration::from_secs(60);
-        let code = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status.exit_code();
-            }
-            assert!(Instant::now() < end, "it does not end; the screen shows:\n{}", self.text());
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        if let Some(reader) = self.reader.take() {
-            reader.join().unwrap();
-        }
-        let parser = self.screen.lock().unwrap();
-        (code, !parser.screen().alternate_screen() && !parser.screen().bracketed_paste())
-    }
-}
-
-const F1: &str = "\x1bOP";
-const F2: &str = "\x1bOQ";
-const F3: &str = "\x1bOR";
-const F4: &str = "\x1bOS";
-const F5: &str = "\x1b[15~";
+use common::pty::{F1, F2, F3, F4, F5, Terminal};
 
 #[test]
 fn the_whole_loop_by_keys() {
@@ -221,8 +114,7 @@ fn the_terminal_is_restored_after_signals_and_the_first_frame_is_quick() {
         let dir = tempfile::tempdir().unwrap();
         let term = Terminal::open(dir.path(), (80, 24));
         term.shows("TASK");
-        let pid = term.child.process_id().unwrap().to_string();
-        std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap();
+        term.signal(signal);
         assert_eq!(term.ended(), (0, true), "{signal}");
     }
 }

@@ -20,9 +20,6 @@ use crate::text::clean;
 /// The desk and the world may take this long to finish what a person asked for: the store is waited for ten seconds.
 const LAST_WORDS: Duration = Duration::from_secs(13);
 
-/// Jobs may take this long to end: a run finishes its update and saves a checkpoint.
-const LAST_SAVE: Duration = Duration::from_secs(60);
-
 /// The threads that carry effects out.
 pub struct Hands {
     /// The world of Explore.
@@ -72,7 +69,7 @@ impl Hands {
             tell("waiting for the store…");
         }
         let done = (patient || desk.wait(LAST_WORDS)) & worlds.finish(LAST_WORDS.saturating_sub(began.elapsed()));
-        let detached = jobs.finish(LAST_SAVE);
+        let detached = jobs.finish();
         let mut refused = Vec::new();
         while let Ok(msg) = rx.try_recv() {
             if let Msg::Notice(notice) = msg

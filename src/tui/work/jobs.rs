@@ -31,6 +31,12 @@ use crate::tui::effect::{JobCmd, Kind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
 
+/// How long a run may take to end: it finishes its update and saves a checkpoint.
+const SAVING: Duration = Duration::from_secs(60);
+
+/// How long other jobs may take: they look up after every game or line.
+const ENDING: Duration = Duration::from_secs(6);
+
 /// The running jobs.
 pub struct Jobs {
     suite: Arc<dyn Suite>,
@@ -174,25 +180,33 @@ impl Jobs {
         self.running.values().for_each(|(control, _)| control.cancel.cancel());
     }
 
-    /// Ends everything cleanly and waits for it, for so long at most: a stopping run saves a checkpoint. If a run is to go
-    /// on in the background, a process of its own takes over from there; its number is returned.
-    pub fn finish(self, limit: Duration) -> Result<Option<i64>> {
-        let training = self.running.get(&Kind::Train).is_some_and(|(_, thread)| !thread.is_finished());
-        let run = self.run.load(Ordering::Acquire);
+    /// Ends everything cleanly and waits for it, though not for ever: a stopping run saves a checkpoint. If a run is to go on
+    /// in the background, a process of its own takes over from there; its number is returned.
+    pub fn finish(self) -> Result<Option<i64>> {
+        let (training, run) = (self.is_running(Kind::Train), self.run.load(Ordering::Acquire));
         self.cancel();
         let began = Instant::now();
-        while self.running.values().any(|(_, thread)| !thread.is_finished()) {
-            if began.elapsed() > limit {
-                let left = self.running.iter().filter(|(_, (_, thread))| !thread.is_finished());
-                let names: Vec<String> = left.map(|(kind, _)| format!("{kind:?}")).collect();
-                return Err(Error::new(format!("{} did not end in {} s", names.join(", "), limit.as_secs()))
-                    .hint("what was acknowledged is saved; a run goes on from its last checkpoint"));
-            }
+        let patience = |kind: Kind| if kind == Kind::Train { SAVING } else { ENDING };
+        while self.running.keys().any(|kind| self.is_running(*kind) && began.elapsed() < patience(*kind)) {
             std::thread::sleep(Duration::from_millis(2));
         }
-        if !self.detach || !training || run == 0 {
-            return Ok(None);
+        let left: Vec<String> =
+            self.running.keys().filter(|kind| self.is_running(**kind)).map(|kind| format!("{kind:?}")).collect();
+        let gone_on = if self.detach && training && run != 0 && !self.is_running(Kind::Train) {
+            self.hand_over(run).map(|()| Some(run))
+        } else {
+            Ok(None)
+        };
+        if left.is_empty() {
+            return gone_on;
         }
+        let stuck = Error::new(format!("{} did not end in {} s", left.join(", "), began.elapsed().as_secs()))
+            .hint("what was acknowledged is saved; a run goes on from its last checkpoint");
+        gone_on.and(Err(stuck))
+    }
+
+    /// Starts a process that goes on with a run, and waits until it has it.
+    fn hand_over(&self, run: i64) -> Result<()> {
         let failed = |e: &std::io::Error| Error::new(format!("starting the background process of run {run}: {e}"));
         let program = std::env::current_exe().map_err(|e| failed(&e))?;
         let mut command = std::process::Command::new(program);
@@ -211,7 +225,7 @@ impl Jobs {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(Some(run))
+        Ok(())
     }
 }
 
