@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use crate::grow::choices::Choices;
 use crate::grow::{GROWTH_MB, SLOW_GAME, Target, named};
+use crate::sick::SICK;
 
 /// How often the process is looked at.
 const LOOK: Duration = Duration::from_millis(4);
 /// Processor time is what counts; but what waits for ever takes none.
 const ASLEEP: Duration = Duration::from_secs(60);
-/// A target is left after so many findings.
-const ENOUGH: usize = 12;
+/// A target is left after so many different findings, and after so many in all.
+const ENOUGH: (usize, usize) = (12, 200);
 /// How often it is said how far a target is.
 const SAY: Duration = Duration::from_secs(10);
 
@@ -62,7 +63,7 @@ pub fn child(order: &str) {
     let mut words = order.splitn(4, ' ');
     let mut next = || words.next().unwrap();
     let (name, from, to, path) = (next(), next().parse().unwrap(), next().parse().unwrap(), next());
-    let target = named(name).unwrap();
+    let target = named(name).or_else(|| SICK.iter().find(|target| target.name == name)).unwrap();
     let file = File::options().write(true).open(path).unwrap();
     let mut note = Note::default();
     for seed in from..to {
@@ -90,12 +91,25 @@ pub struct Finding {
     what: String,
     kept: PathBuf,
     bytes: usize,
+    times: usize,
+}
+
+impl Finding {
+    /// What it is without the numbers in it; each input that does not come back is one of its own, since it says nothing.
+    fn kind(&self) -> String {
+        if self.what.starts_with("exit") {
+            self.what.chars().filter(|c| !c.is_ascii_digit()).collect()
+        } else {
+            self.seed.to_string()
+        }
+    }
 }
 
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { target, seed, what, kept, bytes } = self;
-        write!(f, "{target} seed {seed} ({bytes} bytes, kept as {}): {what}\n  again: ", kept.display())?;
+        let Self { target, seed, what, kept, bytes, times } = self;
+        let often = if *times > 1 { format!(", {times} times") } else { String::new() };
+        write!(f, "{target} seed {seed} ({bytes} bytes, kept as {}{often}): {what}\n  again: ", kept.display())?;
         write!(f, "FORETASTE_FUZZ_TARGET={target} FORETASTE_FUZZ_FROM={seed} FORETASTE_FUZZ=1 ")?;
         write!(f, "cargo test --release --test fuzz structure -- --nocapture")
     }
@@ -156,7 +170,8 @@ pub fn run(target: &'static Target, first: u64, count: u64, say: bool) -> Outcom
     let folder = tempfile::tempdir().unwrap();
     let (mut seed, end) = (first, first.saturating_add(count));
     let mut said = Instant::now();
-    while seed < end && outcome.findings.len() < ENOUGH {
+    let total = |findings: &[Finding]| findings.iter().map(|finding| finding.times).sum::<usize>();
+    while seed < end && outcome.findings.len() < ENOUGH.0 && total(&outcome.findings) < ENOUGH.1 {
         let to = end.min(seed.saturating_add(target.chunk));
         seed = part(&mut outcome, folder.path(), seed, to);
         if say && (said.elapsed() > SAY || seed == end) {
@@ -215,12 +230,21 @@ fn part(outcome: &mut Outcome, folder: &Path, from: u64, to: u64) -> u64 {
         outcome.seconds += since.begun.elapsed().as_secs_f64();
         return to;
     };
-    let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{}-{}", target.name, note.seed));
     let input = (target.make)(&mut Choices::seeded(target.name, note.seed));
-    std::fs::write(&kept, &input).unwrap();
-    let finding = Finding { target: target.name, seed: note.seed, what, kept, bytes: input.len() };
-    eprintln!("\n!!! {finding}\n");
-    outcome.findings.push(finding);
+    let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{}-{}", target.name, note.seed));
+    let finding = Finding { target: target.name, seed: note.seed, what, kept, bytes: input.len(), times: 1 };
+    let known = outcome.findings.iter_mut().find(|known| known.kind() == finding.kind());
+    match known {
+        Some(known) if known.bytes <= finding.bytes => known.times += 1,
+        _ => {
+            std::fs::write(&finding.kept, &input).unwrap();
+            eprintln!("\n!!! {finding}\n");
+            match known {
+                Some(known) => *known = Finding { times: known.times + 1, ..finding },
+                None => outcome.findings.push(finding),
+            }
+        }
+    }
     note.seed + 1
 }
 

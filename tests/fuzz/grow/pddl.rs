@@ -4,6 +4,9 @@ use foretaste::env::tw_pddl::pddl::Domain;
 
 use super::choices::Choices;
 
+/// A repeated part does not grow beyond so many bytes.
+const LONG: usize = 400_000;
+
 /// What formulas may speak of.
 pub struct Words {
     /// Type names, `object` first.
@@ -126,7 +129,7 @@ impl Words {
             }
             4 => {
                 let (head, part) = (c.pick(&["and", "and", "or"]), self.formula(c, scope, deep.min(3) - 1));
-                format!("({head}{})", format!(" {part}").repeat(c.many(8000)))
+                format!("({head}{})", format!(" {part}").repeat(c.many(8000).min(LONG / part.len())))
             }
             5 => {
                 let mut inner = scope.to_vec();
@@ -186,7 +189,7 @@ impl Words {
 
     /// A problem: its objects, its facts and its goal.
     pub fn problem(&mut self, c: &mut Choices<'_>) -> String {
-        let count = if c.chance(10) { c.between(20, 70) } else { c.many(66_000) };
+        let count = if c.chance(30) { c.between(20, 70) } else { c.many(66_000) };
         let (mut objects, mut names) = (String::new(), Vec::new());
         for i in 0..count {
             let name = format!("o{i}{}", if i % 5 == 4 { "_bar_1" } else { "" });
