@@ -97,10 +97,10 @@ pub struct Finding {
 impl Finding {
     /// What it is without the numbers in it; each input that does not come back is one of its own, since it says nothing.
     fn kind(&self) -> String {
-        if self.what.starts_with("exit") {
-            self.what.chars().filter(|c| !c.is_ascii_digit()).collect()
-        } else {
+        if ["no end", "grew"].iter().any(|silent| self.what.starts_with(silent)) {
             self.seed.to_string()
+        } else {
+            self.what.chars().filter(|c| !c.is_ascii_digit()).collect()
         }
     }
 }

@@ -7,6 +7,11 @@ use super::choices::Choices;
 /// A repeated part does not grow beyond so many bytes.
 const LONG: usize = 400_000;
 
+/// A domain with few words.
+pub const PLAIN: &str = "(define (domain d) (:types t u) (:predicates (q ?a) (r ?a ?b) (s ?a) (w ?a ?b ?c) (lit))
+        (:action go :parameters (?x - object) :precondition (or (q ?x) (s ?x)) :effect (and (s ?x) (not (q ?x))))
+        (:action look :parameters () :precondition (and) :effect (lit)))";
+
 /// What formulas may speak of.
 pub struct Words {
     /// Type names, `object` first.
@@ -223,9 +228,8 @@ impl Words {
     }
 }
 
-/// A domain with few words, so that the rest of a game is what grows.
 impl Words {
-    /// Its words: predicates of one to three arguments that play changes or not.
+    /// The words of [`PLAIN`], so that the rest of a game is what grows: predicates of one to three arguments that play changes or not.
     pub fn plain(c: &mut Choices<'_>) -> Self {
         let predicates = [("q", 1), ("r", 2), ("s", 1), ("w", 3), ("lit", 0)];
         Self {
@@ -235,13 +239,5 @@ impl Words {
             objects: Vec::new(),
             flawed: c.chance(10),
         }
-    }
-
-    /// Its text.
-    pub fn plain_domain(&mut self) -> String {
-        "(define (domain d) (:types t u) (:predicates (q ?a) (r ?a ?b) (s ?a) (w ?a ?b ?c) (lit))
-        (:action go :parameters (?x - object) :precondition (or (q ?x) (s ?x)) :effect (and (s ?x) (not (q ?x))))
-        (:action look :parameters () :precondition (and) :effect (lit)))"
-            .into()
     }
 }

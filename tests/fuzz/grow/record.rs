@@ -54,7 +54,7 @@ fn record(c: &mut Choices<'_>) -> Value {
             pools.push(json!({"t": t, "action": action, "pool": "uniform", "rank": c.below(9), "source": "uniform"}));
         }
         if c.chance(30) {
-            let versions: Vec<Value> = (0..c.many(200) + 1).map(|_| json!(["template", long(c)])).collect();
+            let versions: Vec<Value> = (0..=c.many(200)).map(|_| json!(["template", long(c)])).collect();
             let (verdict, reason) = [("pending", None), ("approved", None), ("rejected", Some("GENERIC"))][c.below(3)];
             reflections
                 .push(json!({"t": t, "generator": "template", "cites": [action], "version": c.between(1, versions.len()),
@@ -125,7 +125,7 @@ thread_local! {
 /// Reads the lines of a file; one file in so many is also imported, and what came of it is read back. Each import waits
 /// for the disk. The store is a new one after so many.
 pub fn feed_import(bytes: &[u8]) -> bool {
-    if bytes.len() % 16 != 0 {
+    if !bytes.len().is_multiple_of(16) {
         let mut lines = bytes.split(|byte| *byte == b'\n');
         return lines.all(|line| serde_json::from_slice::<Record>(line).is_ok_and(|record| record.check().is_ok()));
     }

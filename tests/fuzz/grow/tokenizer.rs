@@ -79,7 +79,7 @@ fn model(c: &mut Choices<'_>) -> Value {
     for _ in 0..c.many(400) {
         let other = if c.chance(20) && last.len() < 200 { last.clone() } else { c.pick(&["a", "b", "e", "x"]).to_string() };
         merges.push(if pairs { json!([last, other]) } else { json!(format!("{last} {other}")) });
-        last = last + &other;
+        last.push_str(&other);
         let next = id(c, vocab.len());
         vocab.insert(last.clone(), next.into());
         if c.chance(20) {
@@ -145,7 +145,7 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
     let known = model["vocab"].as_object().map_or(500, Map::len);
     let mut added = Vec::new();
     let ends = [END, "</s>", "<|im_end|>", "a"][c.below(4)];
-    for i in 0..c.many(500) + 1 {
+    for i in 0..=c.many(500) {
         let content = if i == 0 { ends.to_string() } else { c.text() };
         added.push(json!({"id": id(c, known + i), "content": content, "single_word": c.chance(20), "lstrip": c.chance(30),
             "rstrip": c.chance(30), "normalized": c.chance(30), "special": c.chance(60)}));
