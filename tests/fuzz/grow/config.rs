@@ -27,7 +27,7 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
         let at = c.below(fields.len());
         fields[at].1 = if c.chance(80) { c.odd().into() } else { c.json() };
     }
-    for i in 0..c.many(3000) {
+    for i in 0..c.many(400) {
         fields.push((
             format!("x{i}"),
             if c.chance(98) { c.odd().replace("NaN", "0").replace("1e400", "0") } else { c.json() },

@@ -140,7 +140,10 @@ impl Words {
                 let mut inner = scope.to_vec();
                 let count = if c.chance(20) { c.between(0, 18) } else { c.between(0, 2) };
                 let list = self.variables(c, count, &mut inner);
-                format!("(exists ({list}) {})", self.formula(c, &inner, deep - 1))
+                // Something that no binding makes true is looked for among all of them.
+                let never = count > 4 && c.chance(50);
+                let part = if never { format!("(not (= {0} {0}))", inner[0]) } else { self.formula(c, &inner, deep - 1) };
+                format!("(exists ({list}) {part})")
             }
             6 => format!("(not (= {0} {0}))", self.term(c, scope)),
             7 => {
