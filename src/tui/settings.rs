@@ -29,16 +29,19 @@ pub struct Settings {
 impl Settings {
     /// The file's contents; nothing set if it is not there. What cannot be is refused with its line.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(e) => return Err(Error::io("reading", path, &e)),
-        };
-        let settings: Self = toml::from_str(&text).map_err(|e| {
-            Error::new(format!("{}: {e}", path.display()))
-                .hint("settings: theme, ascii, colour, mouse, reduced_motion (see docs/settings.md)")
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text).map_err(|error| error.at(path.display())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(e) => Err(Error::io("reading", path, &e)),
+        }
+    }
+
+    /// The settings that a text states.
+    pub fn parse(text: &str) -> Result<Self> {
+        let settings: Self = toml::from_str(text).map_err(|e| {
+            Error::new(e.to_string()).hint("settings: theme, ascii, colour, mouse, reduced_motion (see docs/settings.md)")
         })?;
-        settings.palette().map_err(|error| error.at(path.display()))?;
+        settings.palette()?;
         Ok(settings)
     }
 

@@ -1,9 +1,7 @@
-//! Hostile input: random bytes and mutated real files, to every reader of the engine, and what is accepted is played.
+//! Random bytes and mutated real files, to every reader of the engine, and what is accepted is played.
 //!
 //! Nothing may panic, hang, or take more than a gigabyte. The seeds below run in CI; for longer:
 //! `FORETASTE_FUZZ_SECONDS=600 cargo test --release --test fuzz -- --nocapture`; FORETASTE_FUZZ_FROM=SEED starts elsewhere.
-
-mod common;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +17,8 @@ use foretaste::env::tw_pddl::problem::Problem;
 use foretaste::model::files;
 use foretaste::model::gguf::Header;
 use foretaste::rng::Rng;
+
+use crate::common;
 
 /// One input may take this long: real ones take milliseconds.
 const SLOW: Duration = Duration::from_secs(5);

@@ -1,0 +1,4 @@
+//! Fuzzes the target `gguf` of `tests/fuzz/grow`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| foretaste_fuzz::grow::both("gguf", bytes));
