@@ -2,7 +2,7 @@
 
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, TokenizerBuilder};
+use tokenizers::{AddedToken, NormalizedString, Normalizer, TokenizerBuilder};
 
 use super::vetting::vet;
 use crate::error::{Error, Result};
@@ -51,11 +51,35 @@ fn opening(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
     Ok(whole[..at].to_vec())
 }
 
+/// A larger id than this belongs to no model, and some of the library walks all ids up to the largest.
+const LARGEST: u32 = 1 << 22;
+
+/// Refuses ids that no model has, and added tokens that the normalizer makes nothing of: the library would find them
+/// everywhere in a text, without end.
+fn vet_tokens(inner: &tokenizers::Tokenizer) -> Result<()> {
+    if let Some((token, id)) = inner.get_vocab(true).into_iter().find(|(_, id)| *id > LARGEST) {
+        return Err(failed(format!("the token {token:?} has the id {id}, which is above {LARGEST}")));
+    }
+    let Some(normalizer) = inner.get_normalizer() else { return Ok(()) };
+    for token in inner.get_added_tokens_decoder().values().filter(|token| token.normalized) {
+        let mut text = NormalizedString::from(token.content.as_str());
+        normalizer.normalize(&mut text).map_err(failed)?;
+        if text.get().is_empty() {
+            return Err(failed(format!("the normalizer leaves nothing of the added token {:?}", token.content)));
+        }
+    }
+    Ok(())
+}
+
 impl Tokenizer {
     /// Reads a `tokenizer.json`.
     pub fn parse(json: &[u8]) -> Result<Self> {
         vet(json)?;
-        guarded("reading tokenizer.json", || Self::new(tokenizers::Tokenizer::from_bytes(json).map_err(failed)?))
+        guarded("reading tokenizer.json", || {
+            let inner = tokenizers::Tokenizer::from_bytes(json).map_err(failed)?;
+            vet_tokens(&inner)?;
+            Self::new(inner)
+        })
     }
 
     fn new(mut inner: tokenizers::Tokenizer) -> Result<Self> {
