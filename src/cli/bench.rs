@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Common, SuiteArgs, interruptible};
 use crate::bench::{self, Sample};
 use crate::env::Suite;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Arguments of `foretaste bench`.
 #[derive(Debug, Args)]
@@ -34,6 +34,7 @@ enum BenchCommand {
     /// Explore's questions: all probabilities after a step, predictions for the expert's action and alternatives
     Agent(AgentBench),
     /// Key to frame of the terminal program, over a pseudo-terminal
+    #[cfg(feature = "bench-ui")]
     Ui(UiBench),
     /// How often each expert wins a split's games, and in how many steps
     Experts(ExpertsBench),
@@ -51,6 +52,7 @@ struct AgentBench {
     k: usize,
 }
 
+#[cfg(feature = "bench-ui")]
 #[derive(Debug, Args)]
 struct UiBench {
     /// Keys pressed
@@ -222,8 +224,10 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             let model = crate::train::checkpoint::load(&common.store()?, Some(&checkpoint))?;
             bench::agent::run(suite.as_ref(), &sample, model, k, &cancel)?
         }
+        #[cfg(feature = "bench-ui")]
         BenchCommand::Ui(UiBench { keys, cols, rows, train, collect, steps, listed }) => {
-            let program = std::env::current_exe().map_err(|e| Error::new(format!("finding this program: {e}")))?;
+            let program =
+                std::env::current_exe().map_err(|e| crate::error::Error::new(format!("finding this program: {e}")))?;
             bench::ui::run(
                 &bench::ui::Options { program, keys, size: (cols, rows), train, collect, steps, rows: listed },
                 &cancel,
