@@ -6,6 +6,7 @@ pub mod experts;
 pub mod infer;
 pub mod plan;
 pub mod train;
+#[cfg(feature = "bench-ui")]
 pub mod ui;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use super::out::tell;
 use super::{Common, SuiteArgs, interruptible};
 use crate::bench::{self, Sample};
 use crate::env::Suite;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Arguments of `foretaste bench`.
 #[derive(Debug, Args)]
@@ -35,6 +35,7 @@ enum BenchCommand {
     /// Explore's questions: all probabilities after a step, predictions for the expert's action and alternatives
     Agent(AgentBench),
     /// Key to frame of the terminal program, over a pseudo-terminal
+    #[cfg(feature = "bench-ui")]
     Ui(UiBench),
     /// How often each expert wins a split's games, and in how many steps
     Experts(ExpertsBench),
@@ -52,6 +53,7 @@ struct AgentBench {
     k: usize,
 }
 
+#[cfg(feature = "bench-ui")]
 #[derive(Debug, Args)]
 struct UiBench {
     /// Keys pressed
@@ -223,8 +225,10 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             let model = crate::train::checkpoint::load(&common.store()?, Some(&checkpoint))?;
             bench::agent::run(suite.as_ref(), &sample, model, k, &cancel)?
         }
+        #[cfg(feature = "bench-ui")]
         BenchCommand::Ui(UiBench { keys, cols, rows, train, collect, steps, listed }) => {
-            let program = std::env::current_exe().map_err(|e| Error::new(format!("finding this program: {e}")))?;
+            let program =
+                std::env::current_exe().map_err(|e| crate::error::Error::new(format!("finding this program: {e}")))?;
             bench::ui::run(
                 &bench::ui::Options { program, keys, size: (cols, rows), train, collect, steps, rows: listed },
                 &cancel,

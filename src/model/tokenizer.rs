@@ -1,5 +1,7 @@
 //! `tokenizer.json` and the few control tokens that frame what a model is asked.
 
+use serde::Deserialize;
+use serde_json::Value;
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, NormalizedString, Normalizer, TokenizerBuilder};
@@ -43,6 +45,53 @@ fn failed(error: impl std::fmt::Display) -> Error {
     Error::new(format!("tokenizer.json: {error}"))
 }
 
+/// The parts of a `tokenizer.json` that hold regular expressions.
+#[derive(Deserialize)]
+struct Patterns {
+    #[serde(default)]
+    normalizer: Value,
+    #[serde(default)]
+    pre_tokenizer: Value,
+}
+
+/// These files are written for an engine whose `^` and `$` are the ends of each line; ours has to be told. How often it was.
+fn by_lines(part: &mut Value) -> usize {
+    match part {
+        Value::Object(fields) => fields
+            .iter_mut()
+            .map(|(name, value)| match value {
+                Value::String(pattern) if name == "Regex" && anchored(pattern) => {
+                    pattern.insert_str(0, "(?m)");
+                    1
+                }
+                other => by_lines(other),
+            })
+            .sum(),
+        Value::Array(items) => items.iter_mut().map(by_lines).sum(),
+        _ => 0,
+    }
+}
+
+/// Whether a pattern has an anchor outside of character classes, and not yet what [`by_lines`] puts before it.
+fn anchored(pattern: &str) -> bool {
+    let (mut depth, mut escaped) = (0_usize, false);
+    let anchor = pattern.chars().any(|c| {
+        let literal = escaped;
+        escaped = c == '\\' && !literal;
+        match c {
+            '[' if !literal => depth += 1,
+            ']' if !literal => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        !literal && depth == 0 && matches!(c, '^' | '$')
+    });
+    anchor && !pattern.starts_with("(?m)")
+}
+
+fn section<T: serde::de::DeserializeOwned>(part: Value) -> Result<T> {
+    serde_json::from_value(part).map_err(failed)
+}
+
 /// The tokens that a tokenizer's own post-processor puts before a text.
 fn opening(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
     let ids = |special: bool| inner.encode_fast("a", special).map(|found| found.get_ids().to_vec()).map_err(failed);
@@ -75,11 +124,20 @@ impl Tokenizer {
     /// Reads a `tokenizer.json`.
     pub fn parse(json: &[u8]) -> Result<Self> {
         vet(json)?;
-        guarded("reading tokenizer.json", || {
-            let inner = tokenizers::Tokenizer::from_bytes(json).map_err(failed)?;
-            vet_tokens(&inner)?;
-            Self::new(inner)
-        })
+        guarded("reading tokenizer.json", || Self::read(json))
+    }
+
+    fn read(json: &[u8]) -> Result<Self> {
+        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(failed)?;
+        let mut patterns: Patterns = serde_json::from_slice(json).map_err(failed)?;
+        if by_lines(&mut patterns.normalizer) > 0 {
+            inner.with_normalizer(Some(section::<tokenizers::NormalizerWrapper>(patterns.normalizer)?)).map_err(failed)?;
+        }
+        if by_lines(&mut patterns.pre_tokenizer) > 0 {
+            inner.with_pre_tokenizer(Some(section::<tokenizers::PreTokenizerWrapper>(patterns.pre_tokenizer)?));
+        }
+        vet_tokens(&inner)?;
+        Self::new(inner)
     }
 
     fn new(mut inner: tokenizers::Tokenizer) -> Result<Self> {
@@ -179,6 +237,22 @@ mod tests {
         let again = Tokenizer::parse(tokenizer.to_json().unwrap().as_bytes()).unwrap();
         assert_eq!(again.encode(&texts[3]).unwrap(), tokenizer.encode(&texts[3]).unwrap());
         assert!(Tokenizer::parse(b"{").is_err());
+    }
+
+    /// What Oniguruma, for which these files are written, splits and replaces.
+    #[test]
+    fn anchors_are_those_of_lines() {
+        let own = Tokenizer::train(&["a b".into()], 300).unwrap();
+        let mut json: Value = serde_json::from_str(&own.to_json().unwrap()).unwrap();
+        json["normalizer"] = serde_json::json!({"type": "Replace", "pattern": {"Regex": "^ +|x$"}, "content": "_"});
+        let lines = Tokenizer::parse(json.to_string().as_bytes()).unwrap();
+        let read = |text: &str| lines.decode(&lines.encode(text).unwrap()).unwrap();
+        assert_eq!(read("  a x\n  b x\n"), "_a _\n_b _\n");
+        assert_eq!(read("ax x a\r\n"), "ax x a\r\n");
+        let again = Tokenizer::parse(lines.to_json().unwrap().as_bytes()).unwrap();
+        assert_eq!(again.to_json().unwrap(), lines.to_json().unwrap());
+        assert!(["^a", "a|$", r"[\]]$"].iter().all(|pattern| anchored(pattern)));
+        assert!([r"[^\s[$]^]", r"\^\$", "(?m)^a"].iter().all(|pattern| !anchored(pattern)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The terminal: taking it, giving it back whatever happens, and lending it to the shell or an editor.
 
 use std::io::{Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -19,7 +20,10 @@ use crate::ends;
 use crate::error::{Error, Result};
 
 /// The terminal as this program draws on it.
-pub type Screen = Terminal<Thrifty<Stdout>>;
+///
+/// Never dropped: that would show the cursor, and say where that fails (as on a terminal that is gone) on a stream that is
+/// gone too, which panics. [`restore`] shows it.
+pub type Screen = ManuallyDrop<Terminal<Thrifty<Stdout>>>;
 
 /// The stream that is drawn on.
 #[allow(clippy::disallowed_methods, reason = "the one that draws")]
@@ -48,7 +52,7 @@ pub fn take(mouse: bool) -> Result<Screen> {
     }
     // A fresh one draws everything anew; clearing an old one would ask the terminal where its cursor is, and not every
     // terminal answers.
-    Terminal::new(Thrifty::new(stream())).map_err(failed)
+    Terminal::new(Thrifty::new(stream())).map(ManuallyDrop::new).map_err(failed)
 }
 
 /// The terminal again after a stop that this program did not choose: the shell has changed its modes meanwhile, which

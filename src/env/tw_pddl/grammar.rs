@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 
 use super::cursor::Cursor;
-use super::pddl::{Domain, Pred, Type};
-use crate::budget::work;
+use super::pddl::{Domain, Pred, READING, Type};
+use crate::budget::{within, work};
 use crate::error::{Error, Result};
 
 /// A variable's name, as an index into a grammar's table.
@@ -115,6 +115,10 @@ pub struct Grammar {
 impl Grammar {
     /// Reads a twl2 text for `domain`.
     pub fn parse(text: &str, domain: &Domain) -> Result<Self> {
+        within(READING, "reading the grammar", || Self::read(text, domain))
+    }
+
+    fn read(text: &str, domain: &Domain) -> Result<Self> {
         let mut reader = Reader { domain, names: Table::default(), symbols: Table::default(), rules: Vec::new() };
         for symbol in WELL_KNOWN {
             reader.symbols.id(symbol)?;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::sexpr::Sexpr;
-use crate::budget::work;
+use crate::budget::{within, work};
 use crate::error::{Error, Result};
 
 /// The widest predicate that a packed fact holds.
@@ -15,6 +15,9 @@ pub const MAX_ARITY: usize = 3;
 const MAX_CLAUSES: usize = 256;
 /// More variables than this in one action (parameters and quantified ones together) are refused.
 pub const MAX_VARS: usize = 16;
+
+/// Units of work for reading one text of a game: real ones take a few thousand.
+pub(super) const READING: u64 = 2_000_000;
 
 /// Index of a predicate in [`Domain::predicates`]; 0 is equality.
 pub type Pred = u16;
@@ -309,6 +312,10 @@ pub(super) fn define<'a>(expr: &'a Sexpr, kind: &str) -> Result<&'a [Sexpr]> {
 impl Domain {
     /// Reads a domain; errors name the line.
     pub fn parse(text: &str) -> Result<Self> {
+        within(READING, "reading the domain", || Self::read(text))
+    }
+
+    fn read(text: &str) -> Result<Self> {
         let expr = Sexpr::parse(text)?;
         let parts = define(&expr, "domain")?;
         let mut types = vec!["object".to_string()];

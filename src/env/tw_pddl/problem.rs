@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::pddl::{Clause, Domain, Pred, Reader, Type, bad, define, typed};
+use super::pddl::{Clause, Domain, Pred, READING, Reader, Type, bad, define, typed};
 use super::sexpr::Sexpr;
+use crate::budget::within;
 use crate::error::Result;
 
 /// What one problem adds to a domain.
@@ -22,6 +23,10 @@ pub struct Problem {
 impl Problem {
     /// Reads a problem of `domain`; errors name the line.
     pub fn parse(text: &str, domain: &Domain) -> Result<Self> {
+        within(READING, "reading the problem", || Self::read(text, domain))
+    }
+
+    fn read(text: &str, domain: &Domain) -> Result<Self> {
         let expr = Sexpr::parse(text)?;
         let parts = define(&expr, "problem")?;
         let section = |key: &str| {
