@@ -2,15 +2,14 @@
 
 mod common;
 
-use std::collections::HashSet;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{failure, foretaste, json, lines, run};
 use foretaste::rng::Rng;
-use foretaste::store::{Filter, Place, Store};
+use foretaste::store::Store;
 use serde_json::Value;
 
 /// Demonstrations, alternatives and reflections of a few games.

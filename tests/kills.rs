@@ -116,7 +116,7 @@ impl Acknowledged {
                 self.approved.extend(rows.iter().filter_map(|row| row["reflection"].as_i64()));
                 ("decide", cut)
             }
-            2 => ("import", self.import(data, n, pause(rng, 200))),
+            2 => ("import", import(data, n, pause(rng, 200))),
             3 => {
                 let (rows, cut) = killed(data, &["train", "--resume", "2"], "", pause(rng, 900));
                 for row in &rows {
@@ -146,23 +146,6 @@ impl Acknowledged {
         }
     }
 
-    /// Takes in two hundred trajectories with their reflections, killed on the way; each is there whole or not at all.
-    fn import(&mut self, data: &Path, n: u64, pause: Duration) -> bool {
-        let store = Store::open(data).unwrap();
-        let mut record = serde_json::to_value(store.record(1).unwrap()).unwrap();
-        let lines = (0..200).map(|i| {
-            record["trajectory"]["task_id"] = format!("train/imported/{n}/{i}").into();
-            format!("{record}\n")
-        });
-        let file = data.join("in.jsonl");
-        std::fs::write(&file, lines.collect::<String>()).unwrap();
-        let before = store.counts().unwrap().demonstrations;
-        let (rows, cut) = killed(data, &["data", "import", file.to_str().unwrap()], "", pause);
-        let there = store.counts().unwrap().demonstrations - before;
-        assert!(rows.is_empty() || there == 200, "acknowledged: {there} of 200 are there");
-        cut
-    }
-
     /// Everything acknowledged is there.
     fn check(&self, data: &Path, whole: &BTreeMap<u64, u64>) {
         let store = Store::open(data).unwrap();
@@ -189,6 +172,23 @@ impl Acknowledged {
             assert!(Path::new(folder).is_dir(), "{folder} was acknowledged");
         }
     }
+}
+
+/// Takes in two hundred trajectories with their reflections, killed on the way; each is there whole or not at all.
+fn import(data: &Path, n: u64, pause: Duration) -> bool {
+    let store = Store::open(data).unwrap();
+    let mut record = serde_json::to_value(store.record(1).unwrap()).unwrap();
+    let lines = (0..200).map(|i| {
+        record["trajectory"]["task_id"] = format!("train/imported/{n}/{i}").into();
+        format!("{record}\n")
+    });
+    let file = data.join("in.jsonl");
+    std::fs::write(&file, lines.collect::<String>()).unwrap();
+    let before = store.counts().unwrap().demonstrations;
+    let (rows, cut) = killed(data, &["data", "import", file.to_str().unwrap()], "", pause);
+    let there = store.counts().unwrap().demonstrations - before;
+    assert!(rows.is_empty() || there == 200, "acknowledged: {there} of 200 are there");
+    cut
 }
 
 fn losses(data: &Path, run: i64) -> BTreeMap<u64, u64> {
