@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
@@ -82,8 +83,8 @@ fn what_could_not_be_stored_is_said_and_never_dropped_in_silence() {
     assert_eq!(approved(dir.path()), 0);
 }
 
-/// Feeds `curate apply` with flags until it is time, and counts what was acknowledged.
-fn flags(data: &Path, over: &AtomicBool, ids: &[i64]) -> u64 {
+/// Feeds `curate apply` until it is time, and counts what was acknowledged.
+fn decisions(data: &Path, over: &AtomicBool, ids: &[i64]) -> u64 {
     let mut child = foretaste(data, &["curate", "apply", "--json"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -97,7 +98,7 @@ fn flags(data: &Path, over: &AtomicBool, ids: &[i64]) -> u64 {
         if over.load(Ordering::Relaxed) {
             break;
         }
-        writeln!(stdin, "flag {id}").unwrap();
+        writeln!(stdin, "requeue {id}").unwrap();
         stdin.flush().unwrap();
         if acknowledged.next().is_none() {
             break;
@@ -125,6 +126,18 @@ fn imports(data: &Path, over: &AtomicBool, record: &Value) -> u64 {
         count += 300;
     }
     count
+}
+
+/// Fills one pool after the other until it is time; the alternatives that were acknowledged.
+fn pools(data: &Path, over: &AtomicBool) -> HashSet<i64> {
+    let (mut drawn, mut n) = (HashSet::new(), 0);
+    while !over.load(Ordering::Relaxed) {
+        n += 1;
+        let rows = json(data, &["collect", "branches", "--games", "60", "-k", "3", "--pool", &format!("pool {n}")]);
+        let ids = rows.iter().flat_map(|row| row["branches"].as_array().cloned().unwrap_or_default());
+        drawn.extend(ids.filter_map(|id| id.as_i64()));
+    }
+    drawn
 }
 
 /// A command that works until it is asked to end; the rows that it acknowledged.
@@ -162,10 +175,10 @@ fn five_programs_write_at_once_and_nothing_is_refused_or_lost() {
     let ids: Vec<i64> = queue.items.iter().map(|item| item.id).rev().take(20).collect();
     let (pending, before) = (queue.items.len() as u64, store.counts().unwrap().demonstrations);
     let (over, decided) = (AtomicBool::new(false), AtomicU64::new(0));
-    let (flagged, imported, demos, trained) = std::thread::scope(|scope| {
-        let flagged = scope.spawn(|| flags(data, &over, &ids));
+    let (requeued, imported, drawn, trained) = std::thread::scope(|scope| {
+        let requeued = scope.spawn(|| decisions(data, &over, &ids));
         let imported = scope.spawn(|| imports(data, &over, &record));
-        let demos = scope.spawn(|| until_over(data, &over, &["collect", "demos", "--games", "1000000", "--seed", "7"]));
+        let drawn = scope.spawn(|| pools(data, &over));
         let trained = scope.spawn(|| {
             let plan = ["train", "--objective", "imitation", "--steps", "100000", "--batch", "1", "--save-every", "20"];
             until_over(data, &over, &[&plan[..], &["--from", "novice", "--workers", "1"]].concat())
@@ -187,24 +200,26 @@ fn five_programs_write_at_once_and_nothing_is_refused_or_lost() {
         over.store(true, Ordering::Relaxed);
         term.keys("q");
         assert_eq!(term.ended(), (0, true));
-        (flagged.join().unwrap(), imported.join().unwrap(), demos.join().unwrap(), trained.join().unwrap())
+        (requeued.join().unwrap(), imported.join().unwrap(), drawn.join().unwrap(), trained.join().unwrap())
     });
     let decided = decided.into_inner();
-    let kept: Vec<i64> = demos.iter().filter_map(|row| row["trajectory"].as_i64()).collect();
     let updates = trained.iter().filter(|row| row["loss"].is_number()).count() as u64;
     let saved = trained.iter().filter(|row| row["saved"].is_string()).count();
     eprintln!(
-        "{seconds} s: {decided} approved by key, {flagged} flags, {imported} trajectories taken in, {} collected, \
+        "{seconds} s: {decided} approved by key, {requeued} requeued, {imported} trajectories taken in, {} alternatives, \
          {updates} updates, {saved} checkpoints",
-        kept.len()
+        drawn.len()
     );
-    assert!(decided > 5 && flagged > 5 && imported >= 300 && kept.len() > 5 && updates > 2, "all of them wrote");
+    assert!(decided > 5 && requeued > 5 && imported >= 300 && drawn.len() > 5 && updates > 2, "all of them wrote");
     assert_eq!(approved(data), decided);
     let acts = store.audit(10_000_000).unwrap();
-    assert_eq!(acts.iter().filter(|act| act.act == "flag").count() as u64, flagged);
+    assert_eq!(acts.iter().filter(|act| act.act == "requeue").count() as u64, requeued);
     let counts = store.counts().unwrap();
-    assert_eq!(counts.demonstrations, before + imported + kept.len() as u64);
+    assert_eq!(counts.demonstrations, before + imported);
     assert_eq!(counts.pending + counts.approved, pending + imported * reflections);
+    let all = store.experiences(None, None).unwrap();
+    let there: HashSet<i64> = all.iter().flat_map(|row| store.branches(row.id).unwrap()).map(|b| b.id).collect();
+    assert!(drawn.is_subset(&there));
     let run = store.runs().unwrap()[0].id;
     assert!(store.metric(run, "loss").unwrap().len() as u64 >= updates);
     let db = Connection::open(data.join("foretaste.sqlite")).unwrap();
