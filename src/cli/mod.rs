@@ -221,6 +221,11 @@ fn open_terminal(common: &Common, opening: &SuiteArgs, expert: &person::ExpertAr
             "use a command instead: env, collect, curate, data, train, eval, replay, model, bench, doctor (foretaste --help)",
         ));
     }
+    if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+        return Err(
+            Error::new("this terminal (TERM is dumb) cannot place its cursor").hint("add --plain: lines and a prompt")
+        );
+    }
     let root = paths::data_dir(common.data_dir.clone())?;
     crate::tui::run(&root, &opening.open()?, expert.name())
 }

@@ -199,11 +199,13 @@ impl Plain<'_> {
             let Some(line) = ask("curate> ")? else { return Ok(()) };
             let id = item.id;
             let decided = match line.split_once(' ').unwrap_or((&line, "")) {
-                ("a", _) => self.store.decide(id, &Decision::Approve),
+                ("a", _) => self.store.decide(id, &Decision::Approve).map(drop),
                 ("x", code) if REASONS.iter().any(|(known, _)| *known == code.trim()) => {
-                    self.store.decide(id, &Decision::Reject(code.trim().to_string()))
+                    self.store.decide(id, &Decision::Reject(code.trim().to_string())).map(drop)
                 }
-                ("e", text) if !text.trim().is_empty() => self.store.decide(id, &Decision::Edit(text.trim().to_string())),
+                ("e", text) if !text.trim().is_empty() => {
+                    self.store.decide(id, &Decision::Edit(text.trim().to_string())).map(drop)
+                }
                 ("s", _) => {
                     skipped += 1;
                     Ok(())

@@ -140,17 +140,19 @@ fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i
 
 impl Store {
     /// Records a decision in one transaction; when it returns, the decision survives any crash.
-    pub fn decide(&mut self, reflection: i64, decision: &Decision) -> Result<()> {
+    pub fn decide(&mut self, reflection: i64, decision: &Decision) -> Result<i64> {
         self.decide_all(&[reflection], decision)
     }
 
-    /// Records the same decision about several reflections as one act: all of them or none, and one undo.
-    pub fn decide_all(&mut self, reflections: &[i64], decision: &Decision) -> Result<()> {
+    /// Records the same decision about several reflections as one act: all of them or none, and one undo. Returns the
+    /// number of its last row.
+    pub fn decide_all(&mut self, reflections: &[i64], decision: &Decision) -> Result<i64> {
         let tx = self.write()?;
-        let mut batch: Option<i64> = None;
+        let (mut batch, mut last): (Option<i64>, i64) = (None, 0);
         for &reflection in reflections {
             record(&tx, reflection, decision, batch)?;
             let id = tx.last_insert_rowid();
+            last = id;
             if reflections.len() > 1 && batch.is_none() {
                 tx.execute("UPDATE decisions SET batch = ?1 WHERE id = ?1", [id])?;
                 batch = Some(id);
@@ -158,7 +160,13 @@ impl Store {
             tx.execute("DELETE FROM drafts WHERE reflection = ?1", [reflection])?;
         }
         tx.commit()?;
-        Ok(())
+        Ok(last)
+    }
+
+    /// The latest act that was not undone: its number, what was done, and the reflection.
+    pub fn latest_act(&self) -> Result<Option<(i64, String, i64)>> {
+        let latest = "SELECT id, act, reflection FROM decisions WHERE undone = 0 ORDER BY id DESC LIMIT 1";
+        Ok(self.db.query_row(latest, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?)
     }
 
     /// Takes back the latest act that was not undone yet; none if there is nothing to undo. Versions stay.

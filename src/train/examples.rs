@@ -4,6 +4,7 @@
 //! of demonstrations under every objective. What a mixture gives no weight is cut off before anything is computed.
 
 use crate::agent::prompt::{Framing, ROOM, window};
+use crate::budget::work;
 use crate::error::Result;
 use crate::experience::{Branch, Trajectory};
 use crate::model::tree::TokenTree;
@@ -164,14 +165,20 @@ impl Writer<'_> {
             if demonstration { (Kind::Action, Kind::Observation) } else { (Kind::Context, Kind::Context) };
         let mut states = Vec::with_capacity(trajectory.steps.len());
         let (mut at, mut depth, mut first) = (self.opening, self.opening_len, 0);
+        // Turns as context, each tokenised once however many windows it stands in.
+        let mut turns: Vec<Option<Vec<u32>>> = vec![None; trajectory.steps.len()];
         for (t, step) in trajectory.steps.iter().enumerate() {
             let start = window(&self.lengths, self.context - ROOM - self.opening_len);
             if start != first {
                 (at, depth, first) = (self.opening, self.opening_len, start);
-                for step in &trajectory.steps[start..t] {
-                    let turn = self.framing.turn(&step.action, &step.observation)?;
+                for (step, known) in trajectory.steps[start..t].iter().zip(&mut turns[start..t]) {
+                    work(1)?;
+                    if known.is_none() {
+                        *known = Some(self.framing.turn(&step.action, &step.observation)?);
+                    }
+                    let turn = known.as_deref().unwrap_or_default();
                     depth += turn.len();
-                    at = self.example.add(at, &turn, Kind::Context);
+                    at = self.example.add(at, turn, Kind::Context);
                 }
             }
             states.push((at, depth));

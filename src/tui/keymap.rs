@@ -159,6 +159,13 @@ impl Keymap {
             }
         }
         map.reindex(&lines)?;
+        // Ctrl-C is a key like another here: without one that leaves, nothing would.
+        let quit = map.entries.iter().position(|entry| entry.binding.act == Act::Quit && entry.keys.is_empty());
+        if let Some(line) = quit.and_then(|quit| lines.get(&quit)) {
+            return Err(
+                Error::new(format!("line {line}: no key is left to leave the program by")).hint("like quit = \"q\"")
+            );
+        }
         Ok(map)
     }
 
@@ -247,6 +254,7 @@ mod tests {
             ("[explore]\nmoer = \"u\"", "line 2: there is no `moer`"),
             ("[explore]\nmore = \"hyper-u\"", "line 2: `hyper-u` is no key"),
             ("[explore]\nmore = 3", "line 2"),
+            ("[everywhere]\nquit = []", "line 2: no key is left"),
         ] {
             let error = Keymap::with(text).unwrap_err();
             assert!(error.message().contains(part) || error.to_string().contains("share a key"), "{error}");

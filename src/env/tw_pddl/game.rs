@@ -209,6 +209,9 @@ type Parsed = (Arc<Domain>, Arc<Grammar>);
 /// The two texts and what they parsed to, by a hash of the texts.
 type ParsedTexts = HashMap<u64, (String, String, Parsed)>;
 
+/// Texts that are kept: a suite has one or two.
+const CACHED: usize = 64;
+
 /// Domains and grammars by content: thousands of games embed the same two texts.
 fn shared(domain: &str, grammar: &str) -> Result<Parsed> {
     static CACHE: LazyLock<Mutex<ParsedTexts>> = LazyLock::new(Mutex::default);
@@ -225,6 +228,9 @@ fn shared(domain: &str, grammar: &str) -> Result<Parsed> {
     let parsed_domain = Domain::parse(domain).map_err(|error| error.at("pddl_domain"))?;
     let parsed_grammar = Grammar::parse(grammar, &parsed_domain).map_err(|error| error.at("grammar"))?;
     let parsed = (Arc::new(parsed_domain), Arc::new(parsed_grammar));
+    if cache.len() >= CACHED {
+        cache.clear(); // games that all differ have no use for it
+    }
     cache.insert(key, (domain.to_string(), grammar.to_string(), parsed.clone()));
     Ok(parsed)
 }

@@ -1,6 +1,6 @@
 //! The thread that reads and writes the store for the screens.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -28,14 +28,16 @@ use crate::tui::window;
 /// Starts the thread.
 pub fn start(root: PathBuf, mail: Mailbox) -> Worker<DeskCmd> {
     let own = mail.clone();
-    let mut store = None;
+    let mut desk: Option<(Store, Own)> = None;
     Worker::start("the desk", &own, move |command| {
         let done = guarded("the store", || {
-            let opened = match store.as_mut() {
-                Some(store) => store,
-                None => store.insert(Store::open(&root)?),
-            };
-            obey(opened, command, &mail)
+            if desk.is_none() {
+                let store = Store::open(&root)?;
+                let since = store.latest_act()?.map_or(0, |act| act.0);
+                desk = Some((store, Own { since, ..Own::default() }));
+            }
+            let Some((store, own)) = desk.as_mut() else { return Ok(()) };
+            obey(store, own, command, &mail)
         });
         if done.is_err() {
             mail.send(Msg::Curate(curate::Msg::Failed)); // a decision that failed must not block the next one
@@ -44,7 +46,17 @@ pub fn start(root: PathBuf, mail: Mailbox) -> Worker<DeskCmd> {
     })
 }
 
-fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
+/// The acts of curation of this program, among those of others that write to the same store.
+#[derive(Default)]
+struct Own {
+    /// The latest act when this program started: what is older is this person's.
+    since: i64,
+    acts: HashSet<i64>,
+    /// Another program's act that was asked about.
+    asked: Option<i64>,
+}
+
+fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> Result<()> {
     match command {
         DeskCmd::Queue(filter, place) => {
             let mut queue = store.queue(&filter, place, 2000)?;
@@ -65,16 +77,16 @@ fn obey(store: &mut Store, command: DeskCmd, mail: &Mailbox) -> Result<()> {
             mail.send(Msg::Curate(curate::Msg::Case(reflection.id, Box::new(evidence))));
         }
         DeskCmd::Decide(id, decision) => {
-            store.decide(id, &decision)?;
+            own.acts.insert(store.decide(id, &decision)?);
             decided(store, vec![id], decision, mail)?;
         }
         DeskCmd::DecideAll(ids, decision) => {
-            store.decide_all(&ids, &decision)?;
+            own.acts.insert(store.decide_all(&ids, &decision)?);
             let text = format!("{}: {} reflections; u takes all of it back", decision.word(), ids.len());
             mail.send(Msg::Notice(Notice::info(text)));
             decided(store, ids, decision, mail)?;
         }
-        DeskCmd::Undo => turned(store.undo()?, "took back", mail),
+        DeskCmd::Undo => undo(store, own, mail)?,
         DeskCmd::Redo => turned(store.redo()?, "did again", mail),
         DeskCmd::Draft(id, text) => store.set_draft(id, text.as_deref())?,
         DeskCmd::Statistics => mail.send(Msg::Text(Screen::Curate, "The curation so far".into(), statistics(store)?)),
@@ -188,6 +200,22 @@ fn decided(store: &Store, ids: Vec<i64>, decision: Decision, mail: &Mailbox) -> 
 fn evidence(store: &Store, reflection: &Reflection) -> Result<Evidence> {
     let Judged { trajectory, case, suspicions } = judged(store, reflection)?;
     Ok(Evidence { kind: trajectory.kind, case, text: reflection.text().to_string(), suspicions })
+}
+
+/// Takes the latest act back; one that another program did meanwhile only when asked for it a second time.
+fn undo(store: &mut Store, own: &mut Own, mail: &Mailbox) -> Result<()> {
+    if let Some((id, act, reflection)) = store.latest_act()?
+        && id > own.since
+        && !own.acts.contains(&id)
+        && own.asked.replace(id) != Some(id)
+    {
+        let text =
+            format!("the latest act, {act} of reflection {reflection}, was another program's; u again takes it back");
+        mail.send(Msg::Notice(Notice::info(text)));
+        return Ok(());
+    }
+    turned(store.undo()?, "took back", mail);
+    Ok(())
 }
 
 fn turned(undone: Option<Undone>, did: &str, mail: &Mailbox) {
