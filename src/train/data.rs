@@ -178,7 +178,10 @@ impl DataSummary {
             (left.superseded, "approved reflections left out: their state has a newer one"),
             (left.others, "explorations left out: their reflections conclude on another expert's actions"),
             (self.too_long, "target tokens left out: longer than the model's context"),
-            (self.unreadable, "trajectories left out: the first observation is longer than the model reads"),
+            (
+                self.unreadable,
+                "trajectories left out: the first observation is longer than the model reads, or all of them a million tokens",
+            ),
         ];
         said.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
     }

@@ -131,11 +131,14 @@ struct Writer<'a> {
     opening_len: usize,
 }
 
+/// A tree of more tokens is not made: it is one of thousands of steps, each with a window of its own.
+const LARGEST: usize = 1 << 20;
+
 /// Where the states of a trajectory stand in its tree: the last token, and how many there are up to it.
 type Place = (Option<usize>, usize);
 
 /// The tree of a trajectory for a model that reads `context` tokens. `demonstration` says whether the expert's own steps
-/// are targets. None when its first observation alone is more than the model reads.
+/// are targets. None when its first observation alone is more than the model reads, or all of it more than [`LARGEST`].
 pub fn example(framing: &Framing<'_>, of: &Chosen, demonstration: bool, context: usize) -> Result<Option<Example>> {
     let Chosen { trajectory, branches, reflections } = of;
     let opening = framing.opening(&trajectory.state(0))?;
@@ -145,7 +148,7 @@ pub fn example(framing: &Framing<'_>, of: &Chosen, demonstration: bool, context:
     let mut example = Example { trajectory: trajectory.id, ..Example::default() };
     let end = example.add(None, &opening, Kind::Context);
     let mut writer = Writer { framing, context, example, lengths: Vec::new(), opening: end, opening_len: opening.len() };
-    let states = writer.trunk(trajectory, demonstration)?;
+    let Some(states) = writer.trunk(trajectory, demonstration)? else { return Ok(None) };
     for branch in branches {
         writer.branch(branch, &states)?;
     }
@@ -160,7 +163,7 @@ pub fn example(framing: &Framing<'_>, of: &Chosen, demonstration: bool, context:
 impl Writer<'_> {
     /// The trajectory itself. Where a state is longer than what is read when acting, it loses its oldest turns there and
     /// here alike: it begins anew below the opening, with the turns that are left as context.
-    fn trunk(&mut self, trajectory: &Trajectory, demonstration: bool) -> Result<Vec<Place>> {
+    fn trunk(&mut self, trajectory: &Trajectory, demonstration: bool) -> Result<Option<Vec<Place>>> {
         let (action_kind, next_kind) =
             if demonstration { (Kind::Action, Kind::Observation) } else { (Kind::Context, Kind::Context) };
         let mut states = Vec::with_capacity(trajectory.steps.len());
@@ -168,6 +171,9 @@ impl Writer<'_> {
         // Turns as context, each tokenised once however many windows it stands in.
         let mut turns: Vec<Option<Vec<u32>>> = vec![None; trajectory.steps.len()];
         for (t, step) in trajectory.steps.iter().enumerate() {
+            if self.example.tree.len() > LARGEST {
+                return Ok(None);
+            }
             let start = window(&self.lengths, self.context - ROOM - self.opening_len);
             if start != first {
                 (at, depth, first) = (self.opening, self.opening_len, start);
@@ -191,7 +197,7 @@ impl Writer<'_> {
             }
             depth += length; // where it did not fit, the next state begins anew
         }
-        Ok(states)
+        Ok(Some(states))
     }
 
     /// An alternative and its next state, which is the target.

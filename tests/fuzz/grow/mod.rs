@@ -57,7 +57,7 @@ pub const TARGETS: [Target; 12] = [
     Target { chunk: 20_000, ..target("tokenizer", 6, tokenizer::make, tokenizer::feed) },
     target("config", 100, config::make, config::feed),
     Target { chunk: 20_000, ..target("import", 10, record::import, record::feed_import) },
-    target("packing", 2, record::packing, record::feed_packing),
+    Target { slow: SLOW_GAME, ..target("packing", 2, record::packing, record::feed_packing) },
     target("settings", 100, keys::settings, keys::feed_settings),
     target("keys", 15, keys::keys, keys::feed_keys),
 ];

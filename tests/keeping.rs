@@ -1,0 +1,229 @@
+//! What the store keeps and lets go of: whose weights a checkpoint holds, backups, pruning and deleting, runs of other
+//! programs, and text from outside on its way to a terminal.
+
+mod common;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{failure, foretaste, json, run};
+use foretaste::store::{RunStatus, Store};
+use rusqlite::Connection;
+use serde_json::Value;
+
+fn collected(games: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    json(dir.path(), &["collect", "demos", "--games", games]);
+    dir
+}
+
+fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let plan = ["train", "--objective", "imitation", "--from", "novice", "--batch", "1", "--workers", "1"];
+    plan.iter().chain(more).copied().collect()
+}
+
+fn weights(data: &Path, folder: &str) -> Vec<u8> {
+    std::fs::read(data.join("checkpoints").join(folder).join("model.safetensors")).unwrap()
+}
+
+#[test]
+fn a_restored_store_never_takes_another_runs_weights_for_its_own() {
+    let dir = collected("4");
+    let data = dir.path();
+    let away = tempfile::tempdir().unwrap();
+    let copy = away.path().join("copy.sqlite");
+    json(data, &["data", "backup", copy.to_str().unwrap()]);
+    assert!(failure(&run(data, &["data", "backup", copy.to_str().unwrap()])).contains("is there already"));
+    json(data, &train(&["--steps", "2", "--seed", "1"]));
+    let first = weights(data, "run-1-step-2");
+    let restored = &json(data, &["data", "restore", copy.to_str().unwrap()])[0];
+    assert!(!restored["set_aside"].as_array().unwrap().is_empty());
+    // Run 1 again, and another one: its folder is in the way.
+    let rows = json(data, &train(&["--steps", "2", "--seed", "999", "--rate", "2e-2"]));
+    let aside = rows.iter().find_map(|row| row["set_aside"].as_str()).expect("said");
+    assert_eq!(std::fs::read(Path::new(aside).join("model.safetensors")).unwrap(), first);
+    assert_ne!(weights(data, "run-1-step-2"), first);
+    // And back: a store whose run 1 is the first one refuses the second one's weights, by name.
+    let second = away.path().join("second.sqlite");
+    json(data, &["data", "backup", second.to_str().unwrap()]);
+    json(data, &["data", "restore", copy.to_str().unwrap()]);
+    json(data, &train(&["--steps", "2", "--seed", "5"]));
+    let restored = &json(data, &["data", "restore", second.to_str().unwrap()])[0];
+    assert_eq!(restored["without_weights"], 0, "there is a folder of that name");
+    let eval = ["eval", "--games", "1", "--checkpoint", "1"];
+    assert!(failure(&run(data, &eval)).contains("another run"), "another run's weights");
+    let from = ["train", "--objective", "imitation", "--steps", "1", "--from", "1"];
+    assert!(failure(&run(data, &from)).contains("another run"));
+    // Weights that were changed behind its back are refused too.
+    let dir = collected("3");
+    json(dir.path(), &train(&["--steps", "1"]));
+    let file = dir.path().join("checkpoints/run-1-step-1/model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    assert!(failure(&run(dir.path(), &["eval", "--games", "1"])).contains("not hold the weights that were saved"));
+    std::fs::remove_dir_all(dir.path().join("checkpoints/run-1-step-1")).unwrap();
+    let said = failure(&run(dir.path(), &["eval", "--games", "1"]));
+    assert!(said.contains("is gone") && said.contains("data delete --checkpoint 1"), "{said}");
+    json(dir.path(), &["data", "delete", "--checkpoint", "1"]);
+    json(dir.path(), &["eval", "--games", "1", "--step-limit", "2"]);
+}
+
+#[test]
+fn a_backup_is_not_restored_under_an_open_store_and_what_is_no_store_is_refused() {
+    let dir = collected("2");
+    let away = tempfile::tempdir().unwrap();
+    let copy = away.path().join("copy.sqlite");
+    json(dir.path(), &["data", "backup", copy.to_str().unwrap()]);
+    let open = Store::open(dir.path()).unwrap();
+    assert!(failure(&run(dir.path(), &["data", "restore", copy.to_str().unwrap()])).contains("open"));
+    drop(open);
+    assert!(failure(&run(dir.path(), &["data", "restore", "3"])).contains("undelete"));
+    assert!(failure(&run(dir.path(), &["data", "undelete", "999"])).contains("there is no trajectory 999"));
+    // Another program's database is left alone, whatever number it bears.
+    let foreign = tempfile::tempdir().unwrap();
+    for sql in ["CREATE TABLE trajectories (x)", "PRAGMA user_version = 3"] {
+        Connection::open(foreign.path().join("foretaste.sqlite")).unwrap().execute_batch(sql).unwrap();
+        let said = failure(&run(foreign.path(), &["data", "list"]));
+        assert!(said.contains("another program") && !said.contains("CREATE"), "{said}");
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let fresh = tempfile::tempdir().unwrap();
+        let data = fresh.path().join("a/b");
+        json(&data, &["data", "list"]);
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&data), mode(&data.join("foretaste.sqlite"))), (0o700, 0o600));
+    }
+}
+
+#[test]
+fn checkpoints_that_nothing_needs_are_removed_and_what_is_deleted_is_gone() {
+    let dir = collected("12");
+    let data = dir.path();
+    let held = ["--steps", "12", "--save-every", "2", "--held-out", "0.3"];
+    let rows = json(data, &train(&held));
+    let saved: Vec<u64> =
+        rows.iter().filter(|row| row["saved"].is_string()).filter_map(|row| row["step"].as_u64()).collect();
+    assert_eq!(saved, [2, 4, 6, 8, 10, 12]);
+    let removed: Vec<u64> = rows
+        .iter()
+        .flat_map(|row| row["removed"].as_array().cloned().unwrap_or_default())
+        .filter_map(|s| s.as_u64())
+        .collect();
+    let store = Store::open(data).unwrap();
+    let kept: Vec<u64> = store.checkpoints().unwrap().iter().map(|saved| saved.step).collect();
+    let best = store.metric(1, "valid_action").unwrap();
+    let best = best.iter().min_by(|a, b| a.value.unwrap().total_cmp(&b.value.unwrap())).unwrap().step;
+    assert!(kept.contains(&12) && kept.contains(&best) && kept.len() <= 2, "{kept:?}, the best is {best}");
+    assert_eq!(removed.len() + kept.len(), 6, "all that was removed was said: {removed:?}");
+    assert_eq!(std::fs::read_dir(data.join("checkpoints")).unwrap().count(), kept.len());
+    json(data, &train(&["--steps", "4", "--save-every", "2", "--keep-all"]));
+    assert_eq!(Store::open(data).unwrap().checkpoints().unwrap().len(), kept.len() + 2);
+    let sizes = json(data, &["data", "list", "checkpoints"]);
+    assert!(sizes.iter().all(|row| row["bytes"].as_u64().is_some_and(|bytes| bytes > 1_000_000)));
+    // What another run started from stays.
+    let number = sizes.iter().find(|row| row["step"] == 2).unwrap()["id"].to_string();
+    json(data, &["train", "--objective", "imitation", "--steps", "1", "--from", &number]);
+    json(data, &["data", "delete", "--run", "1"]);
+    let left = json(data, &["data", "list", "runs"]);
+    assert!(left.iter().all(|row| row["id"] != 1), "{left:?}");
+    assert!(!data.join("checkpoints/run-1-step-12").exists());
+    assert!(failure(&run(data, &["train", "--resume", "1"])).contains("there is no run 1"));
+    json(data, &train(&["--steps", "1"]));
+    assert_eq!(json(data, &["data", "list", "runs"])[0]["id"], 4, "a number is not given twice");
+}
+
+#[test]
+fn runs_of_other_programs_are_told_apart_waited_for_and_asked_to_stop() {
+    let dir = collected("4");
+    let data = dir.path();
+    let spawn = |args: &[&str]| foretaste(data, args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let until = |what: &str, holds: &dyn Fn() -> bool| {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !holds() {
+            assert!(Instant::now() < end, "{what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let step = |run: i64| Store::open(data).unwrap().run(run).map_or(0, |run| run.step);
+    let mut child = spawn(&train(&["--steps", "100000"]));
+    until("it trains", &|| step(1) > 0);
+    assert_eq!(Store::open(data).unwrap().run(1).unwrap().status, RunStatus::Running);
+    assert!(failure(&run(data, &["train", "--resume", "1"])).contains("is being trained by another"));
+    assert!(failure(&run(data, &["data", "delete", "--run", "1"])).contains("is being trained by another"));
+    // A number that is somebody else's process is never believed.
+    Store::open(data).unwrap().request_stop(1).unwrap();
+    assert!(child.wait().unwrap().code() == Some(1));
+    assert_eq!(Store::open(data).unwrap().run(1).unwrap().status, RunStatus::Stopped);
+    let mut child = spawn(&["train", "--resume", "1"]);
+    let before = step(1);
+    until("it goes on", &|| step(1) > before);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(json(data, &["data", "list", "runs"])[0]["status"], "broke off");
+    assert!(Store::open(data).unwrap().request_stop(1).is_err(), "nobody trains it");
+    // Two programs work off one queue between them.
+    for seed in 1..=6 {
+        json(data, &train(&["--steps", "3", "--queue", "--seed", &seed.to_string()]));
+    }
+    let mut both = [spawn(&["train", "--queued"]), spawn(&["train", "--queued"])];
+    assert!(both.iter_mut().all(|child| child.wait().unwrap().success()));
+    let runs = json(data, &["data", "list", "runs"]);
+    assert_eq!(runs.iter().filter(|row| row["status"] == "finished").count(), 6, "{runs:?}");
+    // A model folder is the same one from wherever the run is started.
+    let folder = data.join("m");
+    json(data, &["model", "pack", "novice", "--out", folder.to_str().unwrap()]);
+    let queue = ["train", "--objective", "imitation", "--steps", "1", "--from", "m", "--queue"];
+    assert!(foretaste(data, &queue).current_dir(data).output().unwrap().status.success());
+    json(data, &["train", "--queued"]);
+}
+
+#[test]
+fn text_from_outside_never_drives_the_terminal_of_a_command() {
+    let dir = collected("1");
+    let data = dir.path();
+    let exported = run(data, &["data", "export", "--set", "trajectories"]).stdout;
+    let mut record: Value = serde_json::from_slice(&exported).unwrap();
+    let evil = "\u{1b}]0;PWNED\u{7}\u{9b}31m\u{202e}\u{0}evil";
+    for field in ["task", "kind", "actor", "observation", "task_id"] {
+        record["trajectory"][field] = evil.into();
+    }
+    for step in record["trajectory"]["steps"].as_array_mut().unwrap() {
+        (step["action"], step["observation"]) = (evil.into(), evil.into());
+    }
+    let file = data.join("evil.jsonl");
+    std::fs::write(&file, record.to_string()).unwrap();
+    json(data, &["data", "import", file.to_str().unwrap()]);
+    let game = data.join("game.tw-pddl");
+    let domain = format!("(define (domain d) (:{evil} y))");
+    std::fs::write(&game, serde_json::json!({"pddl_domain": domain, "grammar": "", "pddl_problem": ""}).to_string())
+        .unwrap();
+    std::fs::write(data.join("keys.toml"), "\"\u{9b}31m\" = { x = \"y\" }").unwrap();
+    let game = game.to_str().unwrap();
+    for args in [
+        &["data", "list", "trajectories"][..],
+        &["data", "list", "trajectories", "--json"],
+        &["data", "show", "2"],
+        &["data", "show", "2", "--json"],
+        &["replay", "2"],
+        &["replay", "2", "--format", "text"],
+        &["replay", "2", "--format", "html"],
+        &["data", "export", "--set", "trajectories"],
+        &["data", "export", "--set", "imitation", "--expert", "all"],
+        &["env", "step", "--game", game],
+        &["keys"],
+        &["doctor"],
+    ] {
+        let out = run(data, args);
+        for stream in [&out.stdout, &out.stderr] {
+            let text = String::from_utf8_lossy(stream);
+            let driving = text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
+            assert_eq!(driving, None, "{args:?}: {}", text.escape_debug());
+        }
+    }
+    let shown = &json(data, &["data", "show", "2"])[0];
+    assert_eq!(shown["trajectory"]["task"], evil, "JSON means what it meant");
+}
