@@ -12,7 +12,8 @@
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use crate::control::Cancel;
 use crate::error::{Error, Result};
@@ -31,15 +32,24 @@ pub enum Event {
 /// Whether the terminal is in raw mode and on its other screen.
 static SCREEN: AtomicBool = AtomicBool::new(false);
 
+/// What gives it back.
+static GIVE_BACK: OnceLock<fn()> = OnceLock::new();
+
 /// Whether the terminal is lent to an editor: what is typed there is not meant for this program.
 static LENT: AtomicBool = AtomicBool::new(false);
 
 /// Whether the process was asked to end.
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-/// Notes whether the terminal is taken.
-pub fn set_screen(taken: bool) {
-    SCREEN.store(taken, Ordering::Release);
+/// Notes that the terminal is taken, and what gives it back.
+pub fn screen_taken(give_back: fn()) {
+    _ = GIVE_BACK.set(give_back);
+    SCREEN.store(true, Ordering::Release);
+}
+
+/// Notes that the terminal is given back.
+pub fn screen_given_back() {
+    SCREEN.store(false, Ordering::Release);
 }
 
 /// Whether the terminal is taken.
@@ -63,17 +73,38 @@ pub fn cancels(cancel: &Cancel) -> Result<()> {
     watch(false, move |event| match event {
         Event::End => {
             cancel.cancel();
-            crate::cli::out::tell("stopping cleanly… (again ends at once)");
+            crate::console::tell("stopping cleanly… (again ends at once)");
         }
         Event::Stop => stop(),
         Event::Continued => {}
     })
 }
 
+/// Held shared by whoever has a transaction open, and alone by whoever is about to stop this process: a stopped process
+/// that holds the store's lock would hold up every other program.
+static QUIET: RwLock<()> = RwLock::new(());
+
+/// As long as this is held, this process is not stopped by its own doing.
+pub fn busy() -> RwLockReadGuard<'static, ()> {
+    QUIET.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits (at most a second) until nobody in this process is [`busy`], and keeps it so.
+fn quiet() -> Option<RwLockWriteGuard<'static, ()>> {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(1) {
+        if let Ok(quiet) = QUIET.try_write() {
+            return Some(quiet);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    None
+}
+
 /// Ends at once: the terminal is given back, and whatever is under way is dropped. What was acknowledged is committed.
 fn at_once(code: i32) -> ! {
-    if screen_is_taken() {
-        crate::tui::restore();
+    if let Some(give_back) = GIVE_BACK.get().filter(|_| screen_is_taken()) {
+        give_back();
     }
     std::process::exit(code)
 }
@@ -171,7 +202,7 @@ pub fn stop() {
     let own = getsid(None).ok();
     let shell = getppid().and_then(|parent| getsid(Some(parent)).ok());
     if own.is_some() && own == shell {
-        let _quiet = crate::store::quiet();
+        let _quiet = quiet();
         _ = kill_process(getpid(), Signal::STOP);
     }
 }

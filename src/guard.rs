@@ -24,7 +24,7 @@ pub fn install() {
         if DEPTH.get() > 0 {
             PLACE.set(Some(place(info)));
         } else if !crate::ends::screen_is_taken() {
-            crate::cli::out::tell(&format!("panic: {report}"));
+            crate::console::tell(&format!("panic: {report}"));
         }
     }));
 }

@@ -12,6 +12,7 @@ pub mod bench;
 pub mod budget;
 pub mod cli;
 pub mod collect;
+pub mod console;
 pub mod control;
 pub mod curation;
 pub mod digest;

@@ -10,7 +10,7 @@ mod env;
 mod eval;
 mod make;
 mod model;
-pub mod out;
+mod out;
 mod person;
 mod plain;
 mod replay;

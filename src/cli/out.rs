@@ -1,83 +1,13 @@
-//! What commands write: results to stdout, progress to stderr. Nothing else in this program prints: text from outside
-//! would drive the terminal, and a stream that is gone would end the work.
+//! What commands write: results to stdout, progress to stderr.
 
-use std::io::{ErrorKind, IsTerminal, Write};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::control::{Cancel, Progress};
-use crate::text;
-
-/// What a stream that is gone ends: the work under way, cleanly.
-static WORK: Mutex<Option<Cancel>> = Mutex::new(None);
-
-/// Whether standard output is gone.
-static GONE: AtomicBool = AtomicBool::new(false);
-
-/// From now on the end of standard output ends this work cleanly in place of the program at once.
-pub fn ends_with_output(cancel: &Cancel) {
-    if let Ok(mut work) = WORK.lock() {
-        *work = Some(cancel.clone());
-    }
-}
-
-/// Writes a line for a person to standard error, unable to drive the terminal; if that is gone, nobody reads it.
-#[allow(clippy::disallowed_methods, reason = "the door")]
-pub fn tell(line: &str) {
-    _ = writeln!(std::io::stderr().lock(), "{}", text::clean(line));
-}
-
-/// A question to a person on standard error.
-#[allow(clippy::disallowed_methods, reason = "the door")]
-pub fn prompt(question: &str) {
-    let mut err = std::io::stderr().lock();
-    _ = write!(err, "{}", text::clean(question)).and_then(|()| err.flush());
-}
-
-/// Writes a line for a person to standard output, unable to drive the terminal.
-pub fn say(line: &str) {
-    write(&text::clean(line), "\n");
-}
-
-/// The same without the end of the line: a question.
-pub fn ask(question: &str) {
-    write(&text::clean(question), "");
-}
-
-/// Writes text of this program's own as it is: a page, completions for a shell.
-pub fn page(page: &str) {
-    write(page, "");
-}
-
-/// Writes and flushes. A closed pipe ends work under way cleanly, and a program without any quietly; all else that cannot
-/// be written is an error.
-#[allow(clippy::disallowed_methods, reason = "the door")]
-fn write(line: &str, end: &str) {
-    if GONE.load(Ordering::Acquire) {
-        return;
-    }
-    let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(line.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes()));
-    let Err(error) = written.and_then(|()| stdout.flush()) else { return };
-    GONE.store(true, Ordering::Release);
-    let closed = error.kind() == ErrorKind::BrokenPipe;
-    if !closed {
-        tell(&format!("error: writing to stdout: {error}"));
-    }
-    match WORK.lock().ok().and_then(|work| work.clone()) {
-        Some(work) => work.cancel(),
-        None => std::process::exit(i32::from(!closed)),
-    }
-}
-
-/// Whether standard output is a terminal.
-#[allow(clippy::disallowed_methods, reason = "the door")]
-pub fn is_terminal() -> bool {
-    std::io::stdout().is_terminal()
-}
+pub use crate::console::{ask, ends_with_output, is_terminal, page, prompt, say, tell};
+use crate::console::{over, write};
+use crate::control::Progress;
+use crate::{console, text};
 
 /// A command's output.
 pub struct Out {
@@ -88,9 +18,8 @@ pub struct Out {
 
 impl Out {
     /// JSON lines, or text for a person.
-    #[allow(clippy::disallowed_methods, reason = "the door")]
     pub fn new(json: bool) -> Self {
-        Self { json, live: std::io::stderr().is_terminal(), last: None }
+        Self { json, live: console::is_watched(), last: None }
     }
 
     /// Writes one result; when it returns, the result has left the program.
@@ -103,6 +32,7 @@ impl Out {
     }
 
     /// Writes a line of JSON; as durable as [`Out::line`].
+    #[expect(clippy::unused_self, reason = "what is written goes through here")]
     pub fn raw(&self, line: &str) {
         write(&text::escaped(line), "\n");
     }
@@ -113,7 +43,6 @@ impl Out {
     }
 
     /// Shows how far a job is: in place on a terminal, now and then in a log.
-    #[allow(clippy::disallowed_methods, reason = "the door")]
     pub fn progress(&mut self, progress: &Progress) {
         let pause = Duration::from_millis(if self.live { 100 } else { 10_000 });
         let finished = progress.total > 0 && progress.done >= progress.total;
@@ -121,12 +50,10 @@ impl Out {
             return;
         }
         self.last = Some(Instant::now());
-        let line = text::clean(&progress.line());
         if self.live {
-            let end = if finished { "\n" } else { "" };
-            _ = write!(std::io::stderr().lock(), "\r\x1b[K{line}{end}");
+            over(&progress.line(), if finished { "\n" } else { "" });
         } else {
-            tell(&line);
+            tell(&progress.line());
         }
     }
 }

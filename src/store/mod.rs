@@ -29,11 +29,12 @@ pub use trajectories::{Counts, NewReflection};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::RwLockReadGuard;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use crate::ends;
 use crate::error::{Error, Result};
 use opening::Opened;
 
@@ -50,22 +51,6 @@ pub struct Store {
 /// Milliseconds since 1970.
 pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
-}
-
-/// Held shared by whoever has a transaction open, and alone by whoever is about to stop this process: a stopped process
-/// that holds the store's lock would hold up every other program.
-static QUIET: RwLock<()> = RwLock::new(());
-
-/// Waits (at most a second) until this process has no transaction open, and keeps it so.
-pub fn quiet() -> Option<RwLockWriteGuard<'static, ()>> {
-    let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(1) {
-        if let Ok(quiet) = QUIET.try_write() {
-            return Some(quiet);
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    None
 }
 
 /// A transaction that writes: all of it is committed or nothing is. Never wait for anything while one is open.
@@ -108,7 +93,7 @@ impl Store {
             return Err(Error::new(format!("{} cannot be written ({why}): it is only read", self.root.display()))
                 .hint("name another data directory with --data-dir, or mend this one and start again"));
         }
-        let busy = QUIET.read().unwrap_or_else(PoisonError::into_inner);
+        let busy = ends::busy();
         Ok(Write { tx: Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?, _busy: busy })
     }
 

@@ -13,7 +13,7 @@ use super::work::Worker;
 use super::work::jobs::Jobs;
 use super::work::mind::Mind;
 use super::work::world::Worlds;
-use crate::cli::out::tell;
+use crate::console::tell;
 use crate::error::{Error, Result};
 use crate::text::clean;
 

@@ -31,7 +31,7 @@ use futures::StreamExt;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::cli::out::tell;
+use crate::console::tell;
 use crate::ends;
 use crate::env::Suite;
 use crate::error::{Error, Result};
@@ -46,8 +46,7 @@ use kept::Kept;
 use keymap::Keymap;
 use msg::Msg;
 use settings::Settings;
-pub use terminal::restore;
-use terminal::{Edited, Taken, edited, retake, take};
+use terminal::{Edited, Taken, edited, restore, retake, take};
 use work::jobs::Jobs;
 use work::mind::Mind;
 use work::{Mailbox, desk, world};

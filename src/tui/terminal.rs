@@ -44,7 +44,7 @@ impl Drop for Taken {
 /// mouse. Whoever ends this program from here on gives it back first.
 pub fn take(mouse: bool) -> Result<Screen> {
     let failed = |e: std::io::Error| Error::new(format!("preparing the terminal: {e}"));
-    ends::set_screen(true);
+    ends::screen_taken(restore);
     enable_raw_mode().map_err(failed)?;
     execute!(stream(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange).map_err(failed)?;
     if mouse {
@@ -67,7 +67,7 @@ pub fn restore() {
     if ends::screen_is_taken() {
         _ = execute!(stream(), DisableMouseCapture, DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, Show);
         _ = disable_raw_mode();
-        ends::set_screen(false);
+        ends::screen_given_back();
     }
 }
 

@@ -166,12 +166,14 @@ impl Jobs {
             mail.send(Msg::Job(kind, JobMsg::Ended(ended)));
         };
         tracing::info!("{kind:?} begins");
+        // Said before it can say anything itself: a job that ended before it started would be shown for ever.
+        self.mail.send(Msg::Job(kind, JobMsg::Started));
         match std::thread::Builder::new().name(format!("{kind:?}")).spawn(work) {
-            Ok(thread) => {
-                self.mail.send(Msg::Job(kind, JobMsg::Started));
-                self.running.insert(kind, (control, thread));
+            Ok(thread) => _ = self.running.insert(kind, (control, thread)),
+            Err(error) => {
+                let ended = Err(Error::new(format!("no thread could be started: {error}")));
+                self.mail.send(Msg::Job(kind, JobMsg::Ended(ended)));
             }
-            Err(error) => self.mail.failed(&Error::new(format!("{kind:?}: no thread could be started: {error}"))),
         }
     }
 
