@@ -5,7 +5,7 @@ use super::checkpoint;
 use super::data::{Data, DataSummary};
 use super::plan::{Found, Plan, Stage};
 use super::provenance::warnings;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::memory;
 use crate::model::pack::Packing;
 use crate::model::step::Net;
@@ -15,6 +15,9 @@ use crate::store::Store;
 
 /// Tokens of a pass, where a plan leaves it open: at least, and at most.
 const PASS: (usize, usize) = (2048, 8192);
+
+/// Bytes of a token of a tree: its id, its parent, its weight and its kind.
+const EACH: u64 = 25;
 
 /// What a run would train on, take and cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,6 +105,18 @@ impl Passes {
         }
         if let Some(limit) = limit {
             passes.memory.check(limit)?;
+            // The trees of an update stand beside it twice: as they are drawn, and packed.
+            let update = (2 * EACH * plan.batch as u64).saturating_mul(total.div_ceil(trees.len().max(1)) as u64);
+            if passes.memory.total.saturating_add(update) > limit {
+                return Err(Error::new(format!(
+                    "{} trajectories an update take {} beside the {} of the run; the limit is {}",
+                    plan.batch,
+                    memory::size(update),
+                    memory::size(passes.memory.total),
+                    memory::size(limit)
+                ))
+                .hint("fewer trajectories an update (--batch), or a higher --memory-limit"));
+            }
         }
         Ok(passes)
     }
