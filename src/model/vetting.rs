@@ -41,6 +41,12 @@ fn growth(part: &Value) -> Result<f64> {
                     )));
                 }
             }
+            // Each byte above 127 becomes a letter of two bytes, of which each becomes one again the next time.
+            grown *= match part["type"].as_str() {
+                Some("ByteLevel") => 2.0,
+                Some("Metaspace") => 3.0,
+                _ => 1.0,
+            };
             if part["type"] == "Replace"
                 && let Some(content) = part["content"].as_str()
             {
@@ -165,6 +171,8 @@ mod tests {
         let many: Vec<Value> = (0..6).map(|_| replace("e", &"e".repeat(20))).collect();
         let error = vetted(&json!({"type": "Sequence", "normalizers": many})).unwrap_err();
         assert!(error.message().contains("64000000 times as long"), "{error}");
+        let bytes: Vec<Value> = (0..20).map(|_| json!({"type": "ByteLevel"})).collect();
+        assert!(vetted(&json!({"type": "Sequence", "normalizers": bytes})).is_err());
         let regex = json!({"type": "Replace", "pattern": {"Regex": "(ab)?"}, "content": "x"});
         assert!(vetted(&regex).unwrap_err().message().contains("matches an empty text"));
         assert!(vetted(&replace("", "aaaa")).unwrap_err().message().contains("empty pattern"));
