@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// letters.
 const GROWTH: f64 = 64.0;
 
+/// A template may have so many pieces: real ones have three or four.
+const PIECES: usize = 64;
+
 /// Refuses by name what would multiply a text, or would try a pattern in more ways than can be waited for.
 pub fn vet(json: &[u8]) -> Result<()> {
     let Ok(file) = serde_json::from_slice::<Value>(json) else { return Ok(()) }; // the library says what is wrong
@@ -40,6 +43,11 @@ fn growth(part: &Value) -> Result<f64> {
                         "the pattern {regex:?} matches an empty text, which stands everywhere"
                     )));
                 }
+            }
+            // The library joins a template's pieces one by one, each time all over again.
+            let pieces = ["single", "pair"].iter().filter_map(|name| part[name].as_array()).map(Vec::len).max();
+            if part["type"] == "TemplateProcessing" && pieces.unwrap_or_default() > PIECES {
+                return Err(Error::new(format!("a template of more than {PIECES} pieces")));
             }
             // Each byte above 127 becomes a letter of two bytes, of which each becomes one again the next time.
             grown *= match part["type"].as_str() {

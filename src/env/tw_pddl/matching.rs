@@ -159,6 +159,9 @@ impl<'a> Matcher<'a> {
                 self.finish(clause, next, v + 1, found)
             });
         }
+        if !budget::spend(clause.literals.len() as u64) {
+            return false;
+        }
         let holds = clause.literals.iter().filter(|l| l.negated).all(|l| self.holds(l, &vars));
         !holds || found(&vars)
     }

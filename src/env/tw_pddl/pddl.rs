@@ -17,7 +17,7 @@ const MAX_CLAUSES: usize = 256;
 pub const MAX_VARS: usize = 16;
 
 /// Units of work for reading one text of a game: real ones take a few thousand.
-pub(super) const READING: u64 = 2_000_000;
+pub(super) const READING: u64 = 500_000;
 
 /// Index of a predicate in [`Domain::predicates`]; 0 is equality.
 pub type Pred = u16;
