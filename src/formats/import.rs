@@ -1,7 +1,7 @@
 //! Reading what [`super::Set::Trajectories`] wrote, in this store or another.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::control::{Control, Meter, Progress};
@@ -45,13 +45,22 @@ pub fn import(
 
 /// A copy of a stream in a file without a name.
 fn spooled(mut from: File, control: &Control) -> std::io::Result<Result<File>> {
-    let mut copy = tempfile::tempfile()?;
-    while std::io::copy(&mut (&mut from).take(1 << 24), &mut copy)? > 0 {
+    let (mut copy, mut chunk, mut line) = (tempfile::tempfile()?, Vec::new(), 0);
+    loop {
+        chunk.clear();
+        if (&mut from).take(1 << 20).read_to_end(&mut chunk)? == 0 {
+            return Ok(Ok(copy));
+        }
+        // A stream without lines would fill the disk.
+        line = chunk.iter().rposition(|byte| *byte == b'\n').map_or(line + chunk.len(), |at| chunk.len() - at);
+        if line as u64 > LINE {
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "lines without end"));
+        }
+        copy.write_all(&chunk)?;
         if let Err(ended) = control.checkpoint() {
             return Ok(Err(ended));
         }
     }
-    Ok(Ok(copy))
 }
 
 /// The next line without its end; none at the end of the file.
