@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
-use super::opening::{FILE, FILES, lock_file};
+use super::opening::{FILE, FILES, lock_file, make_private};
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
 
@@ -34,7 +34,12 @@ impl Store {
         File::open(&written).and_then(|copy| copy.sync_all()).map_err(failed)?;
         let size = std::fs::metadata(&written).map_err(failed)?.len();
         // A link and not a rename: what somebody put there meanwhile is not overwritten.
-        std::fs::hard_link(&written, file).or_else(|_| std::fs::rename(&written, file)).map_err(failed)?;
+        make_private(&written);
+        match std::fs::hard_link(&written, file) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(failed(error)),
+            Err(_) => std::fs::rename(&written, file).map_err(failed)?,
+            Ok(()) => {}
+        }
         if let Ok(folder) = File::open(parent) {
             _ = folder.sync_all();
         }
@@ -72,11 +77,13 @@ impl Store {
         drop(Store::open(temp.path()).map_err(|error| error.at(file.display()))?);
         let stamp = now_ms();
         let mut set_aside = Vec::new();
-        for name in FILES.iter().filter(|name| root.join(name).exists()) {
-            let aside = root.join(format!("{name}.aside-{stamp}"));
+        // Under names that belong together, the log first: beside another database it would be lost.
+        for name in FILES.iter().rev().filter(|name| root.join(name).exists()) {
+            let aside = root.join(format!("{FILE}.aside-{stamp}{}", name.strip_prefix(FILE).unwrap_or_default()));
             std::fs::rename(root.join(name), &aside).map_err(failed)?;
             set_aside.push(aside);
         }
+        make_private(&copy);
         std::fs::rename(&copy, root.join(FILE)).map_err(failed)?;
         if let Ok(folder) = File::open(root) {
             _ = folder.sync_all();

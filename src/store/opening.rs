@@ -202,12 +202,12 @@ enum Problem {
 
 /// Stores of older versions could be read by everybody; what a person sets later stays.
 #[cfg(unix)]
-fn make_private(path: &Path) {
+pub(super) fn make_private(path: &Path) {
     _ = std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600));
 }
 
 #[cfg(not(unix))]
-fn make_private(_: &Path) {}
+pub(super) fn make_private(_: &Path) {}
 
 /// Opens a store where nothing can be written: as it lies there if that can be done, else a copy of it. What stands in its
 /// log (`-wal`) belongs to it.

@@ -379,8 +379,7 @@ impl Store {
 
     /// All checkpoints, newest first.
     pub fn checkpoints(&self) -> Result<Vec<Checkpoint>> {
-        let mut rows =
-            self.db.prepare_cached("SELECT id, run, step, folder, digest FROM checkpoints ORDER BY id DESC LIMIT 500")?;
+        let mut rows = self.db.prepare_cached("SELECT id, run, step, folder, digest FROM checkpoints ORDER BY id DESC")?;
         Ok(rows.query_map([], checkpoint_row)?.collect::<rusqlite::Result<_>>()?)
     }
 

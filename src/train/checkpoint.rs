@@ -230,8 +230,9 @@ pub fn remove(store: &Store, saved: &Checkpoint) -> Result<()> {
 
 /// Removes the folder of a checkpoint that the store no longer knows. One that lies elsewhere is left alone.
 pub fn remove_folder(store: &Store, folder: &str) {
-    let plain = Path::new(folder).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    if plain && folder.starts_with("checkpoints/") {
+    let parts: Vec<_> = Path::new(folder).components().collect();
+    let plain = parts.iter().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if plain && parts.len() == 2 && folder.starts_with("checkpoints/") {
         _ = std::fs::remove_dir_all(store.root().join(folder));
     }
 }

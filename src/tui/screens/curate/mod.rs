@@ -5,7 +5,7 @@ mod typing;
 pub mod view;
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ratatui_textarea::TextArea;
 use tui_input::Input;
@@ -268,7 +268,19 @@ impl State {
         let anew = std::mem::take(&mut self.anew);
         let wanted = self.wanted.take();
         let stay = wanted.or_else(|| self.current().filter(|_| !anew).map(|item| item.id));
+        let typed = self.draft();
+        let edited = self.current().filter(|_| matches!(self.mode, Some(Mode::Edit(_)))).map(|item| item.id);
         self.queue = queue;
+        if edited.is_some_and(|id| self.queue.items.iter().all(|item| item.id != id)) {
+            self.mode = None; // another program decided it: what was typed is its draft, and nobody else's
+        }
+        let mut effects: Vec<Effect> = typed.into_iter().collect();
+        effects.extend(self.stand(stay, wanted));
+        effects
+    }
+
+    /// Finds the place in a list that has just come.
+    fn stand(&mut self, stay: Option<i64>, wanted: Option<i64>) -> Vec<Effect> {
         let find = |id| self.queue.items.iter().position(|item| item.id == id);
         match (stay.and_then(find), wanted, self.place) {
             // What is wanted stands on another page; once only, since it may stand on none.
@@ -322,24 +334,6 @@ impl State {
         vec![Effect::Desk(DeskCmd::Decide(id, decision))]
     }
 
-    /// Whether the store makes a decision wait, so that a person should know: keys do nothing meanwhile.
-    pub fn is_held_up(&self) -> bool {
-        self.waiting.is_some_and(|since| since.elapsed() > Duration::from_millis(300))
-    }
-
-    /// What is being typed, if it is not kept as it stands now: a draft that survives whatever happens.
-    pub fn draft(&mut self) -> Option<Effect> {
-        let Some(Mode::Edit(editor)) = &self.mode else { return None };
-        let text = editor.lines().join("\n").trim().to_string();
-        let item = self.queue.items.get_mut(self.at)?;
-        let draft = Some(text).filter(|text| text != item.text());
-        if item.draft == draft {
-            return None;
-        }
-        item.draft.clone_from(&draft);
-        Some(Effect::Desk(DeskCmd::Draft(item.id, draft)))
-    }
-
     /// Whether a key means something now.
     pub fn applies(&self, act: Act) -> bool {
         match act {
@@ -355,9 +349,9 @@ impl State {
             {
                 false
             }
-            Act::Approve | Act::Edit | Act::Editor | Act::Reject | Act::Skip | Act::Flag | Act::Bulk => {
-                self.current().is_some()
-            }
+            // A decision under way may move the list: what is typed must not become another item's.
+            Act::Edit | Act::Editor => self.current().is_some() && self.waiting.is_none(),
+            Act::Approve | Act::Reject | Act::Skip | Act::Flag | Act::Bulk => self.current().is_some(),
             Act::Resume => self.current().is_some() && !self.writing,
             Act::Difference => self.current().is_some_and(|item| item.versions.len() > 1),
             Act::Attempts => self.current().is_some_and(|item| item.written > 1),

@@ -1,6 +1,6 @@
 //! Curate, while something is chosen, typed or edited over the screen.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui_textarea::{CursorMove, TextArea, WrapMode};
@@ -15,6 +15,24 @@ use crate::tui::screens::listed;
 use crate::tui::words::pasted;
 
 impl State {
+    /// Whether the store makes a decision wait, so that a person should know: keys do nothing meanwhile.
+    pub fn is_held_up(&self) -> bool {
+        self.waiting.is_some_and(|since| since.elapsed() > Duration::from_millis(300))
+    }
+
+    /// What is being typed, if it is not kept as it stands now: a draft that survives whatever happens.
+    pub fn draft(&mut self) -> Option<Effect> {
+        let Some(Mode::Edit(editor)) = &self.mode else { return None };
+        let text = editor.lines().join("\n").trim().to_string();
+        let item = self.queue.items.get_mut(self.at)?;
+        let draft = Some(text).filter(|text| text != item.text());
+        if item.draft == draft {
+            return None;
+        }
+        item.draft.clone_from(&draft);
+        Some(Effect::Desk(DeskCmd::Draft(item.id, draft)))
+    }
+
     /// Takes a key while something is chosen, typed or edited; none otherwise.
     pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
         match self.mode.take()? {
