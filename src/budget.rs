@@ -48,9 +48,17 @@ pub fn is_spent() -> bool {
     LEFT.get() == 0 || STOPPED.get()
 }
 
+/// What [`within`] makes an error with the limit of; a place may stand before it.
+const SPENT: &str = "too much work";
+
 /// [`spend`] as an error, for code that returns one.
 pub fn work(units: u64) -> Result<()> {
-    if spend(units) { Ok(()) } else { Err(Error::new("too much work")) }
+    if spend(units) { Ok(()) } else { Err(Error::new(SPENT)) }
+}
+
+/// [`is_spent`] as an error.
+pub fn check() -> Result<()> {
+    if is_spent() { Err(Error::new(SPENT)) } else { Ok(()) }
 }
 
 /// Does `body` within `units` of work (and within what is left outside).
@@ -68,8 +76,8 @@ pub fn within<T>(units: u64, doing: &str, body: impl FnOnce() -> Result<T>) -> R
         return Err(Error::cancelled());
     }
     if spent {
-        let place = done.err().map(|e| e.message().to_string()).filter(|text| text.ends_with("too much work"));
-        let place = place.as_deref().and_then(|text| text.strip_suffix("too much work")).unwrap_or_default().to_string();
+        let said = done.err().map(|e| e.message().to_string()).unwrap_or_default();
+        let place = said.strip_suffix(SPENT).unwrap_or_default();
         return Err(Error::new(format!("{place}{doing} takes more than {given} steps of work, which is the limit"))
             .hint("real files take a hundredth of it; this one multiplies something out (alternatives, free variables)"));
     }

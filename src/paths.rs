@@ -1,5 +1,6 @@
 //! Where things are kept.
 
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -43,8 +44,30 @@ pub fn write_whole<T>(
     file.as_file().sync_all().map_err(failed)?;
     let put = if replace { file.persist(path) } else { file.persist_noclobber(path) };
     put.map_err(|e| failed(e.error))?;
-    if let Ok(folder) = std::fs::File::open(folder) {
-        _ = folder.sync_all(); // makes the name durable where folders can be synced
-    }
+    sync_folder(folder);
     Ok(done)
+}
+
+/// Makes the names in a folder durable (a file that was put there, or renamed) where folders can be synced.
+pub fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
+        _ = folder.sync_all();
+    }
+}
+
+/// Opens files that are their owner's alone when they are made.
+pub fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Creates a folder that is its owner's alone, with those above it.
+pub fn create_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }

@@ -6,10 +6,10 @@ mod common;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::pty::{F2, F3, Terminal, Window};
-use common::{foretaste, json};
+use common::{foretaste, json, soon};
 use foretaste::store::{Filter, Place, RunStatus, Store};
 use portable_pty::CommandBuilder;
 
@@ -94,11 +94,7 @@ impl Ground {
                     return Err("the terminal is left raw".into());
                 }
                 // What it wrote last may still be on its way.
-                let until = Instant::now() + Duration::from_secs(5);
-                while !term.is_restored() && Instant::now() < until {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                if !term.is_restored() {
+                if !soon(Duration::from_secs(5), || term.is_restored()) {
                     return Err(format!("the screen is left taken:\n{}", term.text()));
                 }
                 if status.exit_code() > 1 || term.text().contains("panic") {
@@ -160,10 +156,7 @@ fn case(end: End, moment: Moment) -> Result<(), String> {
             place.keys(F2);
             place.shows("QUEUE");
             place.keys("E");
-            let until = Instant::now() + Duration::from_secs(30);
-            while draft(dir.path()).is_none() && Instant::now() < until {
-                std::thread::sleep(Duration::from_millis(50));
-            }
+            soon(Duration::from_secs(30), || draft(dir.path()).is_some());
         }
         Moment::Training => {
             place.shows("TASK");
@@ -283,10 +276,7 @@ fn asked_twice_stuck_work_ends_at_once_and_leaving_has_a_limit() {
     std::thread::sleep(Duration::from_millis(300));
     assert!(child.try_wait().unwrap().is_none(), "a closed window sends several");
     signal("TERM", child.id());
-    let until = Instant::now() + Duration::from_secs(5);
-    while child.try_wait().unwrap().is_none() && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    soon(Duration::from_secs(5), || child.try_wait().unwrap().is_some());
     assert_eq!(child.try_wait().unwrap().and_then(|status| status.code()), Some(143));
 
     let mut term = Terminal::open(dir.path(), (100, 30));
@@ -316,10 +306,7 @@ fn an_ignored_hang_up_stays_ignored() {
     let mut child = Command::new("sh").args(["-c", &program]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let signal = |name: &str| Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
     let step = || Store::open(dir.path()).unwrap().runs().unwrap().first().map_or(0, |run| run.step);
-    let until = Instant::now() + Duration::from_secs(60);
-    while step() == 0 && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    soon(Duration::from_secs(60), || step() > 0);
     signal("HUP");
     let before = step();
     std::thread::sleep(Duration::from_millis(1500));
@@ -346,11 +333,9 @@ fn output_that_nobody_reads_any_more_ends_a_run_cleanly() {
             .status()
             .unwrap();
         // The pipe's last program may be done before the first.
-        let until = Instant::now() + Duration::from_secs(30);
         let status = || Store::open(dir.path()).unwrap().runs().unwrap().first().map(|run| (run.id, run.status));
-        while status() != Some((n as i64 + 1, RunStatus::Stopped)) && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        assert_eq!(status(), Some((n as i64 + 1, RunStatus::Stopped)), "{into}");
+        let stopped = Some((n as i64 + 1, RunStatus::Stopped));
+        soon(Duration::from_secs(30), || status() == stopped);
+        assert_eq!(status(), stopped, "{into}");
     }
 }

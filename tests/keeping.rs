@@ -5,9 +5,9 @@ mod common;
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{failure, foretaste, json, run};
+use common::{failure, foretaste, json, run, soon};
 use foretaste::store::{RunStatus, Store};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -142,11 +142,7 @@ fn runs_of_other_programs_are_told_apart_waited_for_and_asked_to_stop() {
     let data = dir.path();
     let spawn = |args: &[&str]| foretaste(data, args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let until = |what: &str, holds: &dyn Fn() -> bool| {
-        let end = Instant::now() + Duration::from_secs(60);
-        while !holds() {
-            assert!(Instant::now() < end, "{what}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        assert!(soon(Duration::from_secs(60), holds), "{what}");
     };
     let step = |run: i64| Store::open(data).unwrap().run(run).map_or(0, |run| run.step);
     let mut child = spawn(&train(&["--steps", "100000"]));

@@ -180,12 +180,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
         }
         Event::Saved { step, folder, set_aside, removed } => {
             let row = json!({"saved": folder, "step": step, "set_aside": set_aside, "removed": removed});
-            out.line(&row, || {
-                let aside = set_aside.map(|path| format!("; another run's stood there and is now {}", path.display()));
-                let gone: Vec<String> = removed.iter().map(ToString::to_string).collect();
-                let gone = if gone.is_empty() { String::new() } else { format!("; removed step {}", gone.join(", ")) };
-                format!("saved {}{}{gone}", folder.display(), aside.unwrap_or_default())
-            });
+            out.line(&row, || format!("saved {}{}", folder.display(), event.besides()));
         }
     };
     let finished = |run: i64| out.line(&json!({"finished": run}), || format!("run {run} is finished"));

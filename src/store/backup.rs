@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::opening::{FILE, FILES, lock_file, make_private};
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
+use crate::paths::{create_private, sync_folder};
 
 /// What became of a restored store's surroundings.
 #[derive(Debug, Serialize)]
@@ -40,9 +41,7 @@ impl Store {
             Err(_) => std::fs::rename(&written, file).map_err(failed)?,
             Ok(()) => {}
         }
-        if let Ok(folder) = File::open(parent) {
-            _ = folder.sync_all();
-        }
+        sync_folder(parent);
         Ok(size)
     }
 
@@ -63,7 +62,7 @@ impl Store {
         if whole != "ok" {
             return Err(Error::new(format!("{}: {whole}", file.display())).hint("the backup is damaged; take another"));
         }
-        super::opening::create_private(root).map_err(|e| Error::io("creating the data directory", root, &e))?;
+        create_private(root).map_err(|e| Error::io("creating the data directory", root, &e))?;
         let lock = lock_file(root).map_err(|e| Error::io("locking", root, &e))?;
         if lock.try_lock().is_err() {
             return Err(Error::new(format!("another foretaste has the store in {} open", root.display()))
@@ -85,9 +84,7 @@ impl Store {
         }
         make_private(&copy);
         std::fs::rename(&copy, root.join(FILE)).map_err(failed)?;
-        if let Ok(folder) = File::open(root) {
-            _ = folder.sync_all();
-        }
+        sync_folder(root);
         drop(lock);
         let store = Self::open(root)?;
         let missing = store.checkpoints()?.iter().filter(|saved| !root.join(&saved.folder).is_dir()).count();

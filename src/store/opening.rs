@@ -1,7 +1,7 @@
 //! Opening the store: creating, bringing up an older one, refusing what is not one, and reading where nothing can be
 //! written.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::Store;
 use crate::error::{Error, Result};
+use crate::paths::{create_private, private_file};
 
 /// The schema's version; a store with a higher one was written by a newer program.
 const VERSION: i64 = 5;
@@ -114,27 +115,9 @@ fn bring_up(db: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-/// Creates a folder that is its owner's alone, with those above it.
-pub(super) fn create_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Opens files that are their owner's alone when they are made.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
 /// A file of its owner's alone, if it is not there.
 fn create_private_file(path: &Path) -> std::io::Result<()> {
-    match private().create_new(true).open(path) {
+    match private_file().write(true).create_new(true).open(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
@@ -148,7 +131,7 @@ fn unwritable(error: &rusqlite::Error) -> bool {
 
 /// The lock that all who have the store open share; [`restore`](super::Store::restore) wants it for itself.
 pub(super) fn lock_file(root: &Path) -> std::io::Result<File> {
-    private().create(true).truncate(false).open(root.join("foretaste.lock"))
+    private_file().write(true).create(true).truncate(false).open(root.join("foretaste.lock"))
 }
 
 /// How a store was opened.

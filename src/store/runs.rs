@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
+use crate::paths::create_private;
 
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -168,7 +169,7 @@ impl Store {
     pub fn lock_run(&self, run: i64) -> Result<Option<RunLock>> {
         let path = self.lock_path(run);
         let folder = self.root.join("runs");
-        super::opening::create_private(&folder).map_err(|e| Error::io("creating", &folder, &e))?;
+        create_private(&folder).map_err(|e| Error::io("creating", &folder, &e))?;
         let file = File::create(&path).map_err(|e| Error::io("creating", &path, &e))?;
         Ok(file.try_lock().is_ok().then_some(RunLock(file)))
     }

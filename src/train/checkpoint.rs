@@ -18,7 +18,8 @@ use crate::model::files::{Tensors, serialize};
 use crate::model::lora::Adapter;
 use crate::model::memory;
 use crate::model::weights::{Parts, Stored, Trainable};
-use crate::store::{Checkpoint, Store};
+use crate::paths::sync_folder;
+use crate::store::{Checkpoint, RunRow, Store};
 
 /// Optimiser state beside the model's files.
 const OPTIMISER: &str = "optimizer.safetensors";
@@ -80,9 +81,7 @@ pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)], pref
         _ = std::fs::remove_dir_all(&ready);
         Error::io("putting the checkpoint in place at", target, &e)
     })?;
-    if let Ok(folder) = File::open(parent) {
-        _ = folder.sync_all(); // makes the rename durable where folders can be synced
-    }
+    sync_folder(parent);
     Ok(())
 }
 
@@ -101,7 +100,7 @@ pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: 
         .collect();
     let moments = serialize(&moments, false)?;
     let row = store.run(run)?;
-    let mut state = identity(store, run, step)?;
+    let mut state = identity(store, &row, step)?;
     state["updates"] = optimiser.updates.into();
     state["optimiser"] = hex(digest([moments.as_slice()])).into();
     let parts = weights.parts(false)?;
@@ -135,9 +134,9 @@ pub struct Saved {
 }
 
 /// Whose weights a folder holds: the store, the run's own number, its seed and the update.
-fn identity(store: &Store, run: i64, step: u64) -> Result<Value> {
-    let (row, token) = (store.run(run)?, store.run_token(run)?);
-    Ok(json!({"store": store.identity()?, "run": run, "token": token, "seed": row.seed, "step": step}))
+fn identity(store: &Store, run: &RunRow, step: u64) -> Result<Value> {
+    let token = store.run_token(run.id)?;
+    Ok(json!({"store": store.identity()?, "run": run.id, "token": token, "seed": run.seed, "step": step}))
 }
 
 /// Whether a folder says the same of itself, to the digest of its weights, and has them: a kill between the renaming and the

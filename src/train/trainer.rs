@@ -60,6 +60,22 @@ pub enum Event<'a> {
     },
 }
 
+impl Event<'_> {
+    /// What became of other checkpoints when one was saved, to stand after that; nothing of other events.
+    pub fn besides(&self) -> String {
+        let Event::Saved { set_aside, removed, .. } = self else { return String::new() };
+        let mut text = String::new();
+        if let Some(aside) = set_aside {
+            text += &format!("; another run's stood in its place and is now {}", aside.display());
+        }
+        if !removed.is_empty() {
+            let steps: Vec<String> = removed.iter().map(ToString::to_string).collect();
+            text += &format!("; removed step {}, which nothing needs", steps.join(", "));
+        }
+        text
+    }
+}
+
 /// Starts a run from `weights` (`start` names them) and trains it to the end, or until it is cancelled.
 pub fn train(
     store: &mut Store,

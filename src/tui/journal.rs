@@ -1,7 +1,7 @@
 //! The log file: what the program did and said, `foretaste.log` in the data directory. Lines are handed to a thread of
 //! their own, so that a slow disk never holds the interface.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::{Error, Result};
+use crate::paths::private_file;
 
 /// A log larger than this is set aside when the program starts; one older log is kept.
 const LARGE: u64 = 1 << 20;
@@ -28,11 +29,7 @@ pub fn begin(root: &Path) -> Result<WorkerGuard> {
     if std::fs::metadata(&path).is_ok_and(|found| found.len() > LARGE) {
         std::fs::rename(&path, root.join("foretaste.log.1")).map_err(|e| Error::io("setting aside", &path, &e))?;
     }
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let opened = options.open(&path);
+    let opened = private_file().create(true).append(true).open(&path);
     let (writer, guard) = tracing_appender::non_blocking(opened.map_err(|e| Error::io("opening", &path, &e))?);
     let filter = EnvFilter::try_from_env("FORETASTE_LOG").unwrap_or_else(|_| EnvFilter::new("foretaste=info"));
     // A second call in one process (tests) goes on with the first.

@@ -52,8 +52,8 @@ pub enum JobMsg {
     Run(i64),
     /// How far it is.
     Progress(Progress),
-    /// A checkpoint is saved: in words, and its update.
-    Saved(String, u64),
+    /// A checkpoint is saved, in words.
+    Saved(String),
     /// It was paused or goes on.
     Paused(bool),
     /// It ended.

@@ -35,7 +35,7 @@ impl App {
                 self.train.follow(run);
                 vec![Effect::Desk(DeskCmd::Run(RunCmd::List))]
             }
-            JobMsg::Saved(words, _) => {
+            JobMsg::Saved(words) => {
                 self.say(Notice::info(format!("{words}; it answers in Explore now")));
                 vec![Effect::LoadModel(None), Effect::Desk(DeskCmd::Run(RunCmd::List))]
             }

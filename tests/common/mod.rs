@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -49,4 +50,18 @@ pub fn shared() -> Option<PathBuf> {
     }
     eprintln!("\n!!! NOT CHECKED: no ALFWorld transcripts at {}. Set FORETASTE_SHARED. !!!\n", path.display());
     None
+}
+
+/// Waits until something holds, for so long at most; whether it does.
+pub fn soon(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    loop {
+        if holds() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

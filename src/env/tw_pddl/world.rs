@@ -243,9 +243,7 @@ impl World {
                 "an action of the domain has a parameter that no condition ties to anything; real games have some 70",
             ));
         }
-        if budget::is_spent() {
-            return Err(Error::new("too much work"));
-        }
+        budget::check()?;
         if unmet.is_empty() {
             return Ok(operators.menu(&found));
         }

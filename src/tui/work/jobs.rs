@@ -260,22 +260,8 @@ fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMs
             tell(JobMsg::Run(*run));
         }
         Event::Update { progress, .. } => tell(JobMsg::Progress(progress.clone())),
-        Event::Saved { step, .. } => tell(JobMsg::Saved(saved_in_words(event), *step)),
+        Event::Saved { step, .. } => tell(JobMsg::Saved(format!("checkpoint saved at step {step}{}", event.besides()))),
     }
-}
-
-/// What became of a checkpoint and of those before it.
-pub fn saved_in_words(event: &Event<'_>) -> String {
-    let Event::Saved { step, set_aside, removed, .. } = event else { return String::new() };
-    let mut text = format!("checkpoint saved at step {step}");
-    if let Some(aside) = set_aside {
-        text += &format!("; another run's stood in its place and is now {}", aside.display());
-    }
-    if !removed.is_empty() {
-        let steps: Vec<String> = removed.iter().map(ToString::to_string).collect();
-        text += &format!("; removed step {}, which nothing needs", steps.join(", "));
-    }
-    text
 }
 
 /// Plays with the newest checkpoint; one that was trained on reflections first thinking, then acting at once.

@@ -325,11 +325,3 @@ impl State {
         Some(self.points().iter().map(line).collect())
     }
 }
-
-/// How a run stands.
-pub fn status(state: &State, run: &RunRow) -> &'static str {
-    match run.status {
-        RunStatus::Running if !state.alive.contains(&run.id) => RunStatus::BrokeOff.word(),
-        status => status.word(),
-    }
-}

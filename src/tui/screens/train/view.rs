@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
 use super::typing::pattern;
-use super::{State, form, status};
+use super::{State, form};
 use crate::experience::wilson;
 use crate::store::{EvalRow, RunStatus};
 use crate::text::clean;
@@ -55,7 +55,7 @@ fn draw_runs(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     for (i, run) in state.runs.iter().enumerate().skip(from).take(inner.height as usize) {
         let over = if state.overlaid.contains(&run.id) { "+" } else { " " };
         let text =
-            format!("{over}{:>2} {:<11} {:>4}/{:<4} {}", run.id, run.objective, run.step, run.steps, status(state, run));
+            format!("{over}{:>2} {:<11} {:>4}/{:<4} {}", run.id, run.objective, run.step, run.steps, run.status.word());
         let line = Line::from(fit(&text, inner.width as usize));
         lines.push(if i == state.selected { line.style(theme.selected()) } else { line });
     }
@@ -138,7 +138,7 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
         let data = &config["data"];
         lines.push(Line::from(vec![
             Span::styled(format!("{} ", run.objective), theme.strong()),
-            Span::raw(status(state, run)),
+            Span::raw(run.status.word()),
         ]));
         if run.status == RunStatus::Queued {
             let start = if run.start.is_empty() { "the newest checkpoint" } else { &run.start };
@@ -175,7 +175,7 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
         );
         if let Some(error) = &run.error {
             lines.push(Line::styled(format!("failed: {}. r goes on from the last checkpoint.", clean(error)), theme.bad()));
-        } else if status(state, run) == "broke off" {
+        } else if run.status == RunStatus::BrokeOff {
             lines.push(Line::styled(
                 "its process ended without finishing. r goes on from the last checkpoint.",
                 theme.warn(),
