@@ -26,7 +26,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{
+    Event, EventStream, KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind, poll,
+};
 use futures::StreamExt;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -125,7 +127,7 @@ async fn live(
     rx: &mut UnboundedReceiver<Msg>,
     settings: &Settings,
 ) -> Result<()> {
-    let mut input = EventStream::new();
+    let mut input = events()?;
     let mut clock = interval(Duration::from_millis(500));
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next_frame = Instant::now();
@@ -190,7 +192,7 @@ async fn live(
             if let Some(away) = away.map(|at| effects.remove(at)) {
                 drop(input); // it must not read what is meant for the shell or the editor
                 let msgs = step_aside(terminal, &away, settings.mouse, hands)?;
-                input = EventStream::new();
+                input = events()?;
                 effects.extend(msgs.into_iter().flat_map(|msg| app.update(msg)));
             }
             hands.carry_out(effects);
@@ -198,6 +200,12 @@ async fn live(
         stale = true;
     }
     Ok(())
+}
+
+/// What is typed. Looked for once first: on a terminal that is gone already that is an error, and making the stream a panic.
+fn events() -> Result<EventStream> {
+    poll(Duration::ZERO).map_err(|e| Error::new(format!("reading the terminal: {e}")))?;
+    Ok(EventStream::new())
 }
 
 /// What a wheel or a click means; a wheel is an arrow key, which every list and text knows.
