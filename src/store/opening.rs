@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::Store;
 use crate::error::{Error, Result};
@@ -75,8 +75,10 @@ fn pragma(db: &Connection, name: &str) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, name, |row| row.get(0))
 }
 
-/// The version of the schema; an error for a newer one, and for what is no store of this program.
+/// The version of the schema; an error for a newer one, and for what is no store of this program. All is read at one
+/// moment: another program may be making a store of an empty file just then.
 fn version(db: &Connection) -> Result<i64> {
+    let _moment = db.is_autocommit().then(|| Transaction::new_unchecked(db, TransactionBehavior::Deferred)).transpose()?;
     let version = pragma(db, "user_version")?;
     if version > VERSION && pragma(db, "application_id")? == APPLICATION {
         return Err(Error::new(format!(

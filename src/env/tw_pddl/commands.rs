@@ -8,6 +8,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use super::facts::Vars;
+use crate::error::{Error, Result};
 
 /// Action, clause and variable bindings of a ground operator.
 pub type OperatorKey = (u16, u16, Vars);
@@ -35,7 +36,12 @@ pub struct Operators {
     /// The same for actions whose command depends on what play changes (no real game has any).
     volatile: HashMap<(OperatorKey, Arc<str>), u32, FixedState>,
     all: Vec<Operator>,
+    /// Bytes that all of these take, about. They are never given back: worlds know them by their numbers.
+    bytes: usize,
 }
+
+/// A game whose commands take more is refused: the largest real ones take three megabytes.
+const MAX_BYTES: usize = 256 << 20;
 
 impl Operators {
     /// The operator of a key: `None` if it was never met, `Some(None)` if it is no command.
@@ -49,16 +55,24 @@ impl Operators {
     }
 
     /// Interns an operator; `fixed` says that its command is the same in every state.
-    pub fn add(&mut self, key: OperatorKey, text: Option<String>, fixed: bool) -> Option<u32> {
+    ///
+    /// # Errors
+    /// Once all that was met takes more than a game's commands may.
+    pub fn add(&mut self, key: OperatorKey, text: Option<String>, fixed: bool) -> Result<Option<u32>> {
+        self.bytes += size_of::<(OperatorKey, Operator)>() + text.as_ref().map_or(0, String::len);
+        if self.bytes > MAX_BYTES {
+            return Err(Error::new(format!("the commands met in this game take more than {} MB", MAX_BYTES >> 20))
+                .hint("its grammar gives an action another command in every state, or very long ones"));
+        }
         let Some(text) = text else {
             self.ids.insert(key, None);
-            return None;
+            return Ok(None);
         };
         let text: Arc<str> = text.into();
         if let Some(known) =
             self.ids.get(&key).copied().flatten().or_else(|| self.volatile.get(&(key, text.clone())).copied())
         {
-            return Some(known); // another world was quicker
+            return Ok(Some(known)); // another world was quicker
         }
         let id = self.all.len() as u32;
         self.all.push(Operator { action: key.0, vars: key.2, prefix: prefix(&text), text: text.clone() });
@@ -67,7 +81,7 @@ impl Operators {
         } else {
             self.volatile.insert((key, text), id);
         }
-        Some(id)
+        Ok(Some(id))
     }
 
     /// The menu of operators in the order they were found: sorted bytewise by command; of several with the same
@@ -122,7 +136,7 @@ mod tests {
             let mut operators = Operators::default();
             let mut found = Vec::new();
             for (i, text) in texts.iter().enumerate() {
-                found.extend(operators.add((i as u16, 0, [0; 16]), Some(text.clone()), true));
+                found.extend(operators.add((i as u16, 0, [0; 16]), Some(text.clone()), true).unwrap());
             }
             let menu = operators.menu(&found);
             let mut want = texts.clone();

@@ -69,9 +69,9 @@ impl Told<'_> {
             return Err(Error::new(format!("the text grammar refers to itself more than {MAX_DEPTH} deep")));
         }
         for piece in pieces {
-            self.spend()?;
+            work(1)?;
             match piece {
-                Piece::Text(text) => self.out.push_str(text),
+                Piece::Text(text) => self.tell(text)?,
                 Piece::Symbol(symbol) => self.symbol(*symbol, depth + 1)?,
                 Piece::Each(hole) => _ = self.hole(hole, depth)?,
                 Piece::List(hole) => self.list(hole, depth)?,
@@ -80,12 +80,15 @@ impl Told<'_> {
         Ok(())
     }
 
-    /// Counts a piece as work; the text so far must not be too long.
-    fn spend(&self) -> Result<()> {
-        if self.out.len() > MAX_TEXT {
+    /// Adds to the text, which must not become too long; its bytes count as work, so that many texts that are not too
+    /// long are not too much together.
+    fn tell(&mut self, text: &str) -> Result<()> {
+        if self.out.len() + text.len() > MAX_TEXT {
             return Err(Error::new(format!("the text grammar tells more than {MAX_TEXT} bytes at once")));
         }
-        work(1)
+        work(1 + text.len() as u64 / 4)?;
+        self.out.push_str(text);
+        Ok(())
     }
 
     fn list(&mut self, hole: &Hole, depth: usize) -> Result<()> {
@@ -105,20 +108,21 @@ impl Told<'_> {
             } else if i > 0 {
                 self.symbol(LIST_LAST_SEPARATOR, depth + 1)?;
             }
-            self.out.push_str(&items[from..end]);
+            self.tell(&items[from..end])?;
             from = end;
         }
         Ok(())
     }
 
     fn symbol(&mut self, symbol: Symbol, depth: usize) -> Result<()> {
-        if let (TASK, Some(task)) = (symbol, self.facts.task()) {
-            self.out.push_str(task);
-            return Ok(());
+        let facts = self.facts;
+        if let (TASK, Some(task)) = (symbol, facts.task()) {
+            return self.tell(task);
         }
         let name = || self.grammar.symbols[usize::from(symbol)].as_str();
         let rules = self.grammar.rules[usize::from(symbol)].as_ref();
         for rule in rules.ok_or_else(|| Error::new(format!("the grammar has no rule for #{}#", name())))? {
+            work(1)?;
             let mut holds = rule.condition.is_empty();
             if !holds {
                 self.facts.matches(&rule.condition, &mut self.bound, &mut |_| {
@@ -172,15 +176,15 @@ impl Told<'_> {
             What::Symbol(symbol) => return self.symbol(*symbol, depth + 1),
             What::Expr(alternatives) => alternatives,
         };
-        self.spend()?;
-        let start = self.out.len();
+        let (start, facts) = (self.out.len(), self.facts);
         for terms in alternatives {
+            work(1)?;
             for term in terms {
-                match term {
-                    ExprTerm::Text(literal) => self.out.push_str(literal),
-                    ExprTerm::Name(variable) => self.out.push_str(self.facts.name(self.object(*variable)?)),
-                    ExprTerm::Id(variable) => self.out.push_str(self.facts.id(self.object(*variable)?)),
-                }
+                self.tell(match term {
+                    ExprTerm::Text(literal) => literal,
+                    ExprTerm::Name(variable) => facts.name(self.object(*variable)?),
+                    ExprTerm::Id(variable) => facts.id(self.object(*variable)?),
+                })?;
             }
             if self.out.len() > start {
                 break;

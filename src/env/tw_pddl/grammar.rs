@@ -8,9 +8,12 @@
 use std::collections::HashMap;
 
 use super::cursor::Cursor;
-use super::pddl::{Domain, Pred, READING, Type};
+use super::pddl::{Domain, MAX_ARITY, Pred, READING, Type};
 use crate::budget::{within, work};
 use crate::error::{Error, Result};
+
+/// A condition of more atoms than this is refused: real ones have five.
+const MAX_ATOMS: usize = 32;
 
 /// A variable's name, as an index into a grammar's table.
 pub type Name = u16;
@@ -259,7 +262,10 @@ impl Reader<'_> {
     fn query(&mut self, text: &str) -> Result<Vec<Pattern>> {
         let mut out = Vec::new();
         for atom in text.split('&').map(str::trim).filter(|atom| !atom.is_empty()) {
-            work(1 + self.domain.predicates.len() as u64 / 16)?;
+            if out.len() == MAX_ATOMS {
+                return Err(Error::new(format!("a condition of more than {MAX_ATOMS} atoms")));
+            }
+            work(1 + (self.domain.predicates.len() + 3 * self.domain.types.len()) as u64 / 16)?;
             let malformed = || Error::new(format!("cannot read the condition `{atom}`; expected pred(v:type, …)"));
             let (name, args) = atom.strip_suffix(')').and_then(|a| a.split_once('(')).ok_or_else(malformed)?;
             let (negative, pred) = match (self.domain.predicate(name), name.strip_prefix("not_")) {
@@ -270,6 +276,9 @@ impl Reader<'_> {
             for arg in args.split(',').map(str::trim).filter(|arg| !arg.is_empty()) {
                 let (var, kind) = arg.split_once(':').ok_or_else(malformed)?;
                 vars.push((self.names.id(var.trim())?, self.domain.type_named(kind.trim())));
+            }
+            if vars.len() > MAX_ARITY {
+                return Err(Error::new(format!("`{atom}` has more than {MAX_ARITY} arguments")));
             }
             let pred = pred.filter(|p| self.domain.arity[usize::from(*p)] == vars.len());
             out.push(Pattern { pred, negative, args: vars });

@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 pub const MAX_ARITY: usize = 3;
 /// More clauses than this in one precondition are refused.
 const MAX_CLAUSES: usize = 256;
+/// More literals than this in one clause, and more effects of one action, are refused: real ones have some ten.
+const MAX_PARTS: usize = 512;
 /// More variables than this in one action (parameters and quantified ones together) are refused.
 pub const MAX_VARS: usize = 16;
 
@@ -246,6 +248,9 @@ impl Reader<'_> {
 
     pub(super) fn clauses(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Vec<Clause>> {
         let disjuncts = self.formula(expr, scope)?;
+        if disjuncts.iter().any(|(_, literals)| literals.len() > MAX_PARTS) {
+            return Err(bad(expr, format_args!("more than {MAX_PARTS} literals that must hold together")));
+        }
         Ok(disjuncts
             .into_iter()
             .map(|(vars, literals)| Clause { types: vars.into_iter().map(|(_, kind)| kind).collect(), literals })
@@ -261,7 +266,9 @@ impl Reader<'_> {
             Some("when") if items.len() == 3 => {
                 let mut when = self.formula(&items[1], scope)?;
                 match (when.pop(), when.is_empty()) {
-                    (Some((vars, literals)), true) if vars.len() == scope.len() => {
+                    (Some((vars, literals)), true)
+                        if vars.len() == scope.len() && literals.len() <= MAX_PARTS =>
+                    {
                         let mut inner = Vec::new();
                         self.effects(&items[2], scope, &mut inner)?;
                         work((inner.len() * (1 + literals.len())) as u64)
@@ -269,7 +276,10 @@ impl Reader<'_> {
                         out.extend(inner.into_iter().map(|effect| Effect { when: literals.clone(), ..effect }));
                         Ok(())
                     }
-                    _ => Err(bad(expr, "`when` takes a conjunction of literals")),
+                    _ => {
+                        let most = format_args!("`when` takes a conjunction of at most {MAX_PARTS} literals");
+                        Err(bad(expr, most))
+                    }
                 }
             }
             Some("not") if items.len() == 2 => {
@@ -409,6 +419,9 @@ fn action(part: &Sexpr, reader: &mut Reader<'_>) -> Result<Action> {
     let clauses = reader.clauses(section(":precondition")?, &scope)?;
     let mut effects = Vec::new();
     reader.effects(section(":effect")?, &scope, &mut effects)?;
+    if effects.len() > MAX_PARTS {
+        return Err(bad(part, format_args!("action `{name}` has more than {MAX_PARTS} effects")));
+    }
     let (params, types) = scope.into_iter().map(|(name, kind)| (name.trim_start_matches('?').to_string(), kind)).unzip();
     Ok(Action { name: name.to_string(), params, types, clauses, effects })
 }

@@ -104,10 +104,7 @@ impl World {
             let operator = operators.get(id);
             (usize::from(operator.action), operator.vars)
         };
-        budget::within(WORK, "the effects of an action", || {
-            self.apply(&game.domain.actions[action], &vars);
-            Ok(())
-        })?;
+        budget::within(WORK, "the effects of an action", || self.apply(&game.domain.actions[action], &vars))?;
         self.feedback = match game.grammar.of_action(action) {
             Some(texts) => {
                 let teller = Teller::new(self);
@@ -145,7 +142,8 @@ impl World {
         all
     }
 
-    fn apply(&mut self, action: &Action, vars: &Vars) {
+    fn apply(&mut self, action: &Action, vars: &Vars) -> Result<()> {
+        budget::work(action.effects.iter().map(|effect| 4 + 2 * effect.when.len() as u64).sum())?;
         let state = &self.state;
         let now = Matcher::of_actions(&self.game, &state.planner);
         let mut next = State::clone(state);
@@ -172,6 +170,7 @@ impl World {
             }
         }
         self.state = Arc::new(next);
+        Ok(())
     }
 
     /// Whether `fact` held at the start or some operator whose fixed conditions hold adds it: the original's
@@ -199,6 +198,9 @@ impl World {
                 }
             }
             action.clauses.iter().any(|clause| {
+                if !budget::spend(1 + clause.literals.len() as u64) {
+                    return false;
+                }
                 let fixed = |pred: Pred| pred != 0 && self.game.domain.is_static[usize::from(pred)];
                 let literals = clause.literals.iter().filter(|l| fixed(l.atom.pred)).cloned().collect();
                 let fixed = Clause { types: clause.types.clone(), literals };
@@ -263,6 +265,7 @@ impl World {
         let game = &*self.game;
         let (action, vars) = (&game.domain.actions[usize::from(key.0)], &key.2);
         let clause = &action.clauses[usize::from(key.1)];
+        budget::work((action.effects.len() * (clause.literals.len() + action.effects.len())) as u64)?;
         let required = |negated: bool, fact| {
             clause.literals.iter().any(|l| l.negated == negated && matcher.ground(&l.atom, vars) == Some(fact))
         };
@@ -274,11 +277,11 @@ impl World {
         });
         let operators = || game.operators.write().unwrap_or_else(PoisonError::into_inner);
         let Some(texts) = game.grammar.of_action(usize::from(key.0)).filter(|_| !idle) else {
-            return Ok(operators().add(key, None, true));
+            return operators().add(key, None, true);
         };
         let text = game.grammar.derive(&texts.template, bindings(texts, vars), &Teller::new(self))?;
         let fixed = !game.grammar.reads_fluents(&texts.template, &game.domain);
-        Ok(operators().add(key, Some(text), fixed))
+        operators().add(key, Some(text), fixed)
     }
 
     fn goal_holds(&self) -> bool {
@@ -299,7 +302,7 @@ impl World {
         let first = pattern.args.first().and_then(|a| bound.iter().find(|b| is(b, a)).map(|b| b.object));
         let before = bound.len();
         let facts = facts.of(pred, first);
-        if !budget::spend(1 + facts.len() as u64) {
+        if !budget::spend(1 + (facts.len() * (1 + bound.len() / 8)) as u64) {
             return false;
         }
         'facts: for fact in facts {

@@ -6,6 +6,7 @@
 //! takes a detour stays a plan, and becomes shorter, when the whole group is left out.
 
 use super::ground::{ALWAYS, Bit, Op, Task, has};
+use crate::budget::spend;
 
 /// The detours of a task.
 #[derive(Debug)]
@@ -21,7 +22,11 @@ impl Detours {
     /// Finds them.
     pub fn new(task: &Task) -> Self {
         let mut detours = Self { group: vec![None; task.ops.len()], inside: Vec::new() };
+        let size: usize = task.ops.iter().map(|op| 1 + op.pre.len() + op.add.len() + op.del.len()).sum();
         for given_up in task.absences() {
+            if !spend(size as u64 / 8) {
+                break; // whoever grounds the game says so
+            }
             detours.around(task, given_up);
         }
         detours
@@ -97,24 +102,33 @@ impl Detours {
     }
 }
 
-/// Disjoint sets of bits.
-struct Groups(Vec<Bit>);
+/// Disjoint sets of bits: of each the bit that it hangs on, and how many hang on it.
+struct Groups {
+    above: Vec<Bit>,
+    size: Vec<u32>,
+}
 
 impl Groups {
     fn new(bits: usize) -> Self {
-        Self((0..bits as Bit).collect())
+        Self { above: (0..bits as Bit).collect(), size: vec![1; bits] }
     }
 
     fn of(&self, bit: Bit) -> Bit {
         let mut at = bit;
-        while self.0[at as usize] != at {
-            at = self.0[at as usize];
+        while self.above[at as usize] != at {
+            at = self.above[at as usize];
         }
         at
     }
 
     fn join(&mut self, a: Bit, b: Bit) {
         let (a, b) = (self.of(a), self.of(b));
-        self.0[a as usize] = b;
+        if a == b {
+            return;
+        }
+        // The smaller hangs on the larger, so that no way up is long.
+        let (small, large) = if self.size[a as usize] > self.size[b as usize] { (b, a) } else { (a, b) };
+        self.above[small as usize] = large;
+        self.size[large as usize] += self.size[small as usize];
     }
 }

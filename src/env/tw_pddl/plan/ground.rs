@@ -17,7 +17,8 @@ use super::super::facts::{FREE, FactSet, Vars, pred_of};
 use super::super::game::Game;
 use super::super::pddl::{MAX_VARS, Pred};
 use super::reach::{Condition, Raw, Reached};
-use crate::error::Result;
+use crate::budget::work;
+use crate::error::{Error, Result};
 
 /// Number of a bit.
 pub type Bit = u32;
@@ -25,6 +26,9 @@ pub type Bit = u32;
 pub const ALWAYS: Bit = 0;
 /// The bit that the goal's operators set.
 pub const GOAL: Bit = 1;
+
+/// More bits are refused: real games have some hundred, and a search keeps many thousand states.
+const MAX_BITS: usize = 1 << 14;
 
 /// A state, as a row of bits.
 pub type Bits = Box<[u64]>;
@@ -91,6 +95,9 @@ impl Task {
                 task.bits as Bit - 1
             });
         }
+        if task.bits > MAX_BITS {
+            return Err(Error::new(format!("the planner knows at most {MAX_BITS} facts of a game, and this one has more")));
+        }
         task.here = vec![0; task.bits.div_ceil(64)].into();
         let group = group.filter(|pred| task.negative.keys().all(|fact| pred_of(*fact) != *pred));
         for (_, bit) in task.positive.iter().filter(|(fact, _)| Some(pred_of(**fact)) == group) {
@@ -98,6 +105,7 @@ impl Task {
         }
         let mut known: HashMap<Op, u32, FixedState> = HashMap::default();
         for raw in &raw {
+            work((1 + raw.pre.len() + (1 + raw.del.len()) * (1 + raw.add.len())) as u64 / 4)?;
             let op = task.op(raw, group);
             if op.add.is_empty() {
                 continue; // nobody asks for what it does
@@ -107,6 +115,7 @@ impl Task {
                 task.ops.len() as u32 - 1
             });
             let ids = task.numbers.entry((raw.action, raw.params)).or_default();
+            work(ids.len() as u64 / 16)?;
             if !ids.contains(&id) {
                 ids.push(id);
             }

@@ -99,14 +99,15 @@ impl<'a> LmCut<'a> {
         }
     }
 
-    /// At least how many steps the goal is away from a state; none when it cannot be reached at all.
-    pub fn evaluate(&mut self, state: &[u64]) -> Option<u32> {
+    /// At least how many steps the goal is away from a state; none when it cannot be reached at all. Once `stop` says so
+    /// it looks no further: the steps known by then are fewer, but still a bound.
+    pub fn evaluate(&mut self, state: &[u64], stop: &dyn Fn() -> bool) -> Option<u32> {
         self.explore(state);
         if self.far[GOAL as usize] == FAR {
             return None;
         }
         let mut bound = 0;
-        while self.far[GOAL as usize] > 0 {
+        while self.far[GOAL as usize] > 0 && !(bound > 0 && stop()) {
             self.mark_zone();
             self.find_cut();
             bound += 1;

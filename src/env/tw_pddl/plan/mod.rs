@@ -11,8 +11,11 @@ pub mod lmcut;
 mod reach;
 pub mod search;
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use foldhash::fast::FixedState;
 
 use super::facts::FactSet;
 use super::game::Game;
@@ -33,6 +36,17 @@ pub struct Limits {
     pub time: Option<Duration>,
     /// Ends the search early.
     pub cancel: Option<Cancel>,
+}
+
+impl Limits {
+    fn is_cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(Cancel::is_cancelled)
+    }
+
+    /// Whether a search that began then must end now.
+    fn are_reached(&self, started: Instant) -> bool {
+        self.is_cancelled() || self.time.is_some_and(|time| started.elapsed() > time)
+    }
 }
 
 impl Default for Limits {
@@ -136,11 +150,12 @@ impl Planner {
         let game = world.game();
         let operators = game.operators();
         let menu = world.menu();
+        let goals: HashSet<&[u64], FixedState> = goals.iter().map(|goal| &**goal).collect();
         let leads = |id: &u32| {
             let operator = operators.get(*id);
             let params = game.domain.actions[usize::from(operator.action)].params.len();
             let op = task.number(operator.action, &operator.vars[..params], state);
-            op.is_some_and(|op| goals.contains(&task.after(state, op)))
+            op.is_some_and(|op| goals.contains(&*task.after(state, op)))
         };
         let commands = menu.commands.iter().zip(&menu.operators);
         commands.filter(|(_, id)| leads(id)).map(|(command, _)| Arc::clone(command)).collect()

@@ -17,6 +17,9 @@ pub type Condition = (u64, bool);
 /// More operators than this are refused: real games have some ten thousand at most.
 const MAX_OPS: usize = 60_000;
 
+/// Units of work for a condition or an effect that is kept: what they take in memory counts more than making them.
+const COPY: u64 = 16;
+
 /// An operator while it is grounded: still in facts.
 pub struct Raw {
     /// Its action.
@@ -60,7 +63,12 @@ fn relevant(game: &Game) -> Vec<bool> {
     for literal in game.goal.iter().flat_map(|clause| &clause.literals).filter(fluent) {
         relevant[usize::from(literal.atom.pred)] = true;
     }
-    while budget::spend(game.domain.actions.len() as u64) {
+    let parts = |action: &Action| {
+        let literals: usize = action.clauses.iter().map(|clause| clause.literals.len()).sum();
+        1 + literals + action.effects.iter().map(|effect| 1 + effect.when.len()).sum::<usize>()
+    };
+    let round = game.domain.actions.iter().map(parts).sum::<usize>() as u64;
+    while budget::spend(round) {
         let before = relevant.iter().filter(|r| **r).count();
         for action in &game.domain.actions {
             if !action.effects.iter().any(|effect| relevant[usize::from(effect.atom.pred)]) {
@@ -123,6 +131,7 @@ fn schemas<'a>(game: &'a Game, relevant: &[bool]) -> Result<Vec<Schema<'a>>> {
             let extra = conditions.iter().map(|c| Literal { negated: c.negated == holds(c), atom: c.atom.clone() });
             let extra: Vec<Literal> = extra.collect();
             for clause in &action.clauses {
+                work(COPY * (clause.literals.len() + effects.len()) as u64)?;
                 let literals = [clause.literals.as_slice(), &extra].concat();
                 let clause = Clause { types: clause.types.clone(), literals };
                 let fires = |e: &&&Effect| e.when.first().is_none_or(holds);
@@ -170,7 +179,7 @@ fn reach(game: &Game, relevant: &[bool], schemas: &[Schema<'_>]) -> Result<(Fact
                     ops.push(raw);
                 }
                 too_many = ops.len() > MAX_OPS;
-                !too_many
+                !too_many && budget::spend(COPY * (schema.clause.literals.len() + schema.effects.len()) as u64)
             };
             let clause = &schema.relaxed;
             if first {
@@ -230,7 +239,7 @@ fn goals(game: &Game, reached: &FactSet) -> Result<Vec<Vec<Condition>>> {
             let fluent = |l: &&Literal| game.domain.is_fluent(l.atom.pred);
             let literals = clause.literals.iter().filter(fluent);
             goals.push(literals.filter_map(|l| Some((matcher.ground(&l.atom, vars)?, l.negated))).collect());
-            goals.len() <= MAX_OPS
+            goals.len() <= MAX_OPS && budget::spend(COPY * clause.literals.len() as u64)
         });
     }
     if goals.len() > MAX_OPS {
@@ -244,7 +253,8 @@ fn whereabouts(game: &Game, ops: &[Raw]) -> Result<Option<Pred>> {
     let mut preds: Vec<Pred> = ops.iter().flat_map(|op| &op.add).map(|fact| pred_of(*fact)).collect();
     preds.sort_unstable();
     preds.dedup();
-    work(preds.len() as u64 * ops.len() as u64 / 8)?;
+    let facts: usize = ops.iter().map(|op| 1 + op.pre.len() + op.add.len() + op.del.len()).sum();
+    work((preds.len() * facts) as u64 / 8)?;
     Ok(preds.into_iter().find(|pred| {
         let of = |facts: &[u64]| facts.iter().copied().filter(|fact| pred_of(*fact) == *pred).collect::<Vec<u64>>();
         let mut places = game.start.of(*pred, None).to_vec();

@@ -5,6 +5,7 @@
 //! cuts still have to be crossed), so the many actions that do not help are never evaluated at all.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use foldhash::fast::FixedState;
 
@@ -62,6 +63,9 @@ struct Search<'a> {
     goals: Vec<u32>,
     /// Memory that nodes and queue take, about.
     bytes: usize,
+    limits: &'a Limits,
+    started: Instant,
+    over: bool,
 }
 
 /// A search that would take more memory gives up: real ones stay under a few megabytes, hostile files need not.
@@ -78,11 +82,14 @@ pub fn shortest(task: &Task, ops: Vec<u32>, start: Bits, all_starts: bool, limit
         queue: Vec::new(),
         goals: Vec::new(),
         bytes: 0,
+        limits,
+        started: Instant::now(),
+        over: false,
     };
     search.nodes.push(Node::new(start.clone(), 0, Vec::new()));
     search.ids.insert(start, 0);
     search.wait(0, Waiting { node: 0, op: None, bound: 0 });
-    search.run(all_starts, limits)
+    search.run(all_starts)
 }
 
 impl Node {
@@ -95,18 +102,20 @@ impl Search<'_> {
     fn wait(&mut self, steps: u32, waiting: Waiting) {
         let (total, left) = ((steps + waiting.bound) as usize, waiting.bound as usize);
         if self.queue.len() <= total {
+            self.bytes += (total + 1 - self.queue.len()) * size_of::<Vec<Vec<Waiting>>>();
             self.queue.resize_with(total + 1, Vec::new);
         }
         let row = &mut self.queue[total];
         if row.len() <= left {
+            self.bytes += (left + 1 - row.len()) * size_of::<Vec<Waiting>>();
             row.resize_with(left + 1, Vec::new);
         }
         row[left].push(waiting);
         self.bytes += size_of::<Waiting>();
     }
 
-    fn run(&mut self, all_starts: bool, limits: &Limits) -> Found {
-        let (started, mut taken, mut total) = (std::time::Instant::now(), 0_usize, 0);
+    fn run(&mut self, all_starts: bool) -> Found {
+        let (mut taken, mut total) = (0_usize, 0);
         while total < self.queue.len() {
             let Some(waiting) = self.queue[total].iter_mut().find_map(Vec::pop) else {
                 if !self.goals.is_empty() {
@@ -116,15 +125,11 @@ impl Search<'_> {
                 continue;
             };
             taken += 1;
-            if taken % 64 == 1 {
-                if limits.cancel.as_ref().is_some_and(crate::control::Cancel::is_cancelled) {
-                    return Found::Cancelled;
-                }
-                if limits.time.is_some_and(|time| started.elapsed() > time) {
-                    return self.given_up();
-                }
+            self.over |= taken % 64 == 1 && self.limits.are_reached(self.started);
+            if self.over {
+                return if self.limits.is_cancelled() { Found::Cancelled } else { self.given_up() };
             }
-            if self.nodes.len() > limits.nodes || self.bytes > MAX_BYTES {
+            if self.nodes.len() > self.limits.nodes || self.bytes > MAX_BYTES {
                 return self.given_up();
             }
             let Some(node) = self.arrive(waiting, total as u32) else { continue };
@@ -156,6 +161,7 @@ impl Search<'_> {
                     Some(id) if self.nodes[id as usize].steps < steps => return None,
                     Some(id) if self.nodes[id as usize].steps == steps => {
                         self.nodes[id as usize].from.push((waiting.node, op));
+                        self.bytes += size_of::<(u32, u32)>();
                         return None;
                     }
                     Some(id) => {
@@ -174,7 +180,9 @@ impl Search<'_> {
             }
         };
         if self.nodes[id as usize].left.is_none() && !self.nodes[id as usize].dead {
-            let left = self.heuristic.evaluate(&self.nodes[id as usize].state);
+            let (limits, started) = (self.limits, self.started);
+            let left = self.heuristic.evaluate(&self.nodes[id as usize].state, &|| limits.are_reached(started));
+            self.over = limits.are_reached(started);
             let node = &mut self.nodes[id as usize];
             node.dead = left.is_none();
             node.left = left.map(|left| if left == 0 { 0 } else { left.max(waiting.bound) });
