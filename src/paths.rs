@@ -1,13 +1,16 @@
 //! Where things are kept.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+
+/// A file of settings or keys has at most so many bytes.
+pub const SETTINGS: u64 = 1 << 20;
 
 /// The data directory: the one named, else the platform's own.
 pub fn data_dir(named: Option<PathBuf>) -> Result<PathBuf> {
@@ -18,6 +21,43 @@ pub fn data_dir(named: Option<PathBuf>) -> Result<PathBuf> {
         Error::new("this account has no home directory").hint("name a data directory with --data-dir DIR")
     })?;
     Ok(dirs.data_dir().to_path_buf())
+}
+
+/// Opens a file, and nothing else that has a name: reading a pipe or a device may have no end, and opening one may wait for
+/// ever.
+pub fn regular(path: &Path) -> std::io::Result<File> {
+    let what = std::fs::metadata(path)?;
+    if !what.is_file() {
+        let kind = if what.is_dir() { "a folder" } else { "a pipe or a device" };
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("{kind}, and no file")));
+    }
+    File::open(path)
+}
+
+/// All of a file, if it has at most `limit` bytes.
+pub fn read_whole(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    limited(regular(path)?, limit)
+}
+
+/// [`read_whole`] of text.
+pub fn read_text(path: &Path, limit: u64) -> std::io::Result<String> {
+    text(read_whole(path, limit)?)
+}
+
+/// All that a stream has, if that is at most `limit` bytes: counted as it is read, since what is no file has no size.
+pub fn limited(from: impl Read, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let large = format!("too large: it has more than {limit} bytes");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, large));
+    }
+    Ok(bytes)
+}
+
+/// Bytes as text.
+pub fn text(bytes: Vec<u8>) -> std::io::Result<String> {
+    String::from_utf8(bytes).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "not UTF-8"))
 }
 
 /// Writes a file that is there whole or not at all, with the rights that a new file gets there; one that is there already is

@@ -6,6 +6,8 @@
 
 use std::fmt::Write;
 
+use unicode_segmentation::UnicodeSegmentation;
+
 /// Whether a character drives a terminal or turns the direction of text.
 fn drives(c: char) -> bool {
     c.is_control()
@@ -13,25 +15,25 @@ fn drives(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// More marks on one letter than this are left out: they are one cell, and a terminal is sent all of them.
-const MARKS: usize = 8;
+/// A cluster of more characters than this (a letter and its marks, people joined to a family) is cut: it is one cell, and
+/// a terminal is sent all of it. The longest that Unicode recommends has ten.
+const CLUSTER: usize = 12;
 
 /// Text from an environment, a model, a file or another program, unable to drive the terminal: lines stay, a tab is a
 /// space, control characters and marks of direction are shown (`␛`, `·`), not sent.
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut marks = 0;
-    for c in text.chars() {
-        let joins = c > '\u{2ff}' && !drives(c) && unicode_width::UnicodeWidthChar::width(c) == Some(0);
-        marks = if joins { marks + 1 } else { 0 };
-        match c {
-            '\n' => out.push('\n'),
-            '\t' => out.push(' '),
-            '\u{1b}' => out.push('␛'),
-            c if drives(c) => out.push('·'),
-            _ if marks > MARKS => {}
-            c => out.push(c),
-        }
+    let plain = |c| match c {
+        '\n' => '\n',
+        '\t' => ' ',
+        '\u{1b}' => '␛',
+        c if drives(c) => '·',
+        c => c,
+    };
+    if text.is_ascii() {
+        out.extend(text.chars().map(plain));
+    } else {
+        out.extend(text.graphemes(true).flat_map(|cluster| cluster.chars().take(CLUSTER)).map(plain));
     }
     out
 }
@@ -65,7 +67,11 @@ mod tests {
     fn text_from_outside_cannot_drive_the_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\r\u{7}\u{202e}c\u{9b}d\te\nf"), "a␛[2Jb···c·d e\nf");
         assert_eq!(clean("e\u{301} 日本 👩\u{200d}🚀"), "e\u{301} 日本 👩\u{200d}🚀", "letters stay as they are");
-        assert!(clean(&format!("e{}", "\u{301}".repeat(300_000))).chars().count() < 20);
+        for piece in ["\u{301}", "\u{1f3fd}", "\u{200d}👩", "\u{1100}", "\u{e0067}"] {
+            assert!(clean(&format!("👩{}", piece.repeat(200_000))).chars().count() < 30, "{piece:?}");
+        }
+        let family = "👨🏽\u{200d}👩🏽\u{200d}👧🏽\u{200d}👦🏽";
+        assert_eq!(clean(family), family);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::control::Control;
 use crate::env::tw_pddl::TwPddl;
 use crate::env::{Environment, STEP_LIMIT, Suite, TaskRef};
 use crate::error::{Error, Result};
+use crate::model::memory;
 use crate::rng::Rng;
 
 /// What to measure.
@@ -192,6 +193,7 @@ fn live_forks(suite: &dyn Suite, tasks: &[TaskRef], count: usize) -> Result<Valu
     let kitchen = |task: &&TaskRef| ["Fridge", "Microwave", "SinkBasin"].iter().any(|name| task.id.contains(name));
     let Some(task) = tasks.iter().find(kitchen).or(tasks.first()) else { return Ok(Value::Null) };
     let opened = suite.open(&task.id)?;
+    memory::room(4096 * count as u64, "keeping that many forks")?;
     let mut rng = Rng::stream(count as u64, &task.id);
     let mut held: Vec<Box<dyn Environment>> = Vec::with_capacity(count);
     let before = rss_mb();

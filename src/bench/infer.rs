@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::model::cache::Recent;
 use crate::model::decoder::Decoder;
 use crate::model::generate::{Decoding, Prompt, Score};
+use crate::model::memory;
 use crate::model::sampler::Sampling;
 use crate::model::team::{Priority, Team};
 use crate::model::weights::{Parts, matrices};
@@ -59,6 +60,10 @@ impl<'a> Bench<'a> {
         } else {
             Parts::network(Path::new(&options.model))?.decoder()?
         };
+        // Keys and values of the prompt and of what is written after it.
+        let (written, config) = (options.decode.max(options.k * options.new), &decoder.config);
+        let kept = 8 * config.layers * config.kv_heads * config.head_dim();
+        memory::room(((options.prompt + written) * kept) as u64, "the keys and values of so many tokens")?;
         let mut rng = Rng::new(0);
         let prompt = super::train::draw(options.prompt.max(1), &decoder.config, &mut rng);
         Ok(Self { options, decoder, team: Team::new(options.threads, Priority::Interactive)?, prompt, rng, cancel })

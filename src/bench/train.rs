@@ -13,12 +13,13 @@ use crate::model::adamw::AdamW;
 use crate::model::config::Config;
 use crate::model::kernels::mul_nt;
 use crate::model::lora::{Adapter, LINEARS};
-use crate::model::memory::Plan;
+use crate::model::memory::{self, Plan};
 use crate::model::pack::{Packing, batch};
 use crate::model::step::{Buffers, Net};
 use crate::model::team::{Priority, Team};
 use crate::model::tree::TokenTree;
 use crate::model::weights::Parts;
+use crate::paths;
 use crate::rng::Rng;
 
 /// What to measure.
@@ -48,10 +49,17 @@ pub struct Options {
     pub warmup: usize,
 }
 
+/// Tokens of a step at most.
+const MOST: usize = 1 << 24;
+
 /// Measures a step: forward, backward, clipping, AdamW.
 pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let (config, mut weights) = model(&options.model)?;
     let mut rng = Rng::new(0);
+    if options.batch * options.seq > MOST {
+        return Err(Error::new(format!("a step of {} sequences of {} tokens", options.batch, options.seq))
+            .hint(format!("at most {MOST} tokens are taken")));
+    }
     let trees = match &options.tree {
         Some(path) => vec![tree(path, &config, &mut rng)?],
         None => (0..options.batch).map(|_| sequence(options, &config, &mut rng)).collect(),
@@ -120,9 +128,10 @@ pub(super) fn model(name: &str) -> Result<(Config, Buffers)> {
     if hidden == 0 || !hidden.is_multiple_of(64) {
         return Err(bad().hint("the width must be a multiple of 64, the width of a head"));
     }
-    let (heads, intermediate) = (hidden / 64, (hidden * 8).div_ceil(3).next_multiple_of(64));
     let mut config = Config::small(layers, hidden, 2048)?;
+    let (heads, intermediate) = (hidden / 64, (hidden * 8).div_ceil(3).next_multiple_of(64));
     (config.heads, config.kv_heads, config.intermediate, config.context) = (heads, heads, intermediate, 4096);
+    memory::room(4 * config.parameters(), "the model")?;
     let mut rng = Rng::new(1);
     let fill = |shape: &Vec<usize>| {
         let count = shape.iter().product();
@@ -148,7 +157,7 @@ fn sequence(options: &Options, config: &Config, rng: &mut Rng) -> TokenTree {
 
 /// Every node is a target once, except the prompt.
 fn tree(path: &Path, config: &Config, rng: &mut Rng) -> Result<TokenTree> {
-    let text = std::fs::read(path).map_err(|e| Error::io("reading the tree", path, &e))?;
+    let text = paths::read_whole(path, 64 << 20).map_err(|e| Error::io("reading the tree", path, &e))?;
     let bad = |what: &str| Error::new(format!("{}: {what}", path.display())).hint("the peers' trees.py writes such files");
     let raw: Value = serde_json::from_slice(&text).map_err(|e| bad(&e.to_string()))?;
     let number = |value: &Value| value.as_u64().map(|n| n as usize).ok_or_else(|| bad("a number is missing"));

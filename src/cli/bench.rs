@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::out::tell;
-use super::{Common, SuiteArgs, interruptible};
+use super::{Common, SuiteArgs, interruptible, number};
 use crate::bench::{self, Sample};
 use crate::env::Suite;
 use crate::error::Result;
@@ -49,7 +49,7 @@ struct AgentBench {
     #[arg(long, default_value = "embedded")]
     checkpoint: String,
     /// Alternatives beside the expert's action
-    #[arg(short, long, default_value_t = 4)]
+    #[arg(short, long, default_value_t = 4, value_parser = number::<usize>(1..=1000))]
     k: usize,
 }
 
@@ -57,7 +57,7 @@ struct AgentBench {
 #[derive(Debug, Args)]
 struct UiBench {
     /// Keys pressed
-    #[arg(long, default_value_t = 400)]
+    #[arg(long, default_value_t = 400, value_parser = number::<usize>(1..=1_000_000))]
     keys: usize,
     /// Columns of the terminal
     #[arg(long, default_value_t = 120)]
@@ -72,10 +72,10 @@ struct UiBench {
     #[arg(long)]
     collect: bool,
     /// Steps of trajectories in the store before the program starts
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = number::<usize>(0..=1 << 30))]
     steps: usize,
     /// Trajectories of no steps besides, each a row of the lists
-    #[arg(long, default_value_t = 0, value_name = "ROWS")]
+    #[arg(long, default_value_t = 0, value_name = "ROWS", value_parser = number::<usize>(0..=1 << 30))]
     listed: usize,
 }
 
@@ -85,25 +85,25 @@ struct InferBench {
     #[arg(long, default_value = "small:4x256")]
     model: String,
     /// Tokens of the prompt
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, default_value_t = 500, value_parser = number::<usize>(1..=1 << 20))]
     prompt: usize,
     /// Tokens of one stream
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = number::<usize>(1..=1 << 20))]
     decode: usize,
     /// Continuations decoded together
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = number::<usize>(1..=1024))]
     k: usize,
     /// Tokens of each of them
-    #[arg(long, default_value_t = 24)]
+    #[arg(long, default_value_t = 24, value_parser = number::<usize>(1..=1 << 20))]
     new: usize,
     /// Actions scored, of 5 to 7 tokens each
-    #[arg(long, default_value_t = 23)]
+    #[arg(long, default_value_t = 23, value_parser = number::<usize>(1..=10_000))]
     candidates: usize,
     /// Threads
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = number::<usize>(1..=1024))]
     threads: usize,
     /// Measured rounds, after one other
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = number::<usize>(1..=10_000))]
     repeats: usize,
 }
 
@@ -120,16 +120,16 @@ struct TrainBench {
     #[arg(long, default_value = "small:4x256")]
     model: String,
     /// An adapter of this rank beside all seven linear layers of each block
-    #[arg(long, value_name = "R", required_unless_present = "full", conflicts_with = "full")]
+    #[arg(long, value_name = "R", required_unless_present = "full", conflicts_with = "full", value_parser = number::<usize>(1..=4096))]
     lora: Option<usize>,
     /// Full fine-tuning
     #[arg(long)]
     full: bool,
     /// Sequences a step
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = number::<usize>(1..=65_536))]
     batch: usize,
     /// Tokens a sequence
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = number::<usize>(2..=1 << 20))]
     seq: usize,
     /// Share of tokens that are targets
     #[arg(long, default_value_t = 1.0)]
@@ -138,19 +138,19 @@ struct TrainBench {
     #[arg(long, value_name = "FILE")]
     tree: Option<std::path::PathBuf>,
     /// Threads
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = number::<usize>(1..=1024))]
     threads: usize,
     /// Tokens of one pass at most (default: the whole step)
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", value_parser = number::<usize>(1..=1 << 30))]
     budget: Option<usize>,
     /// Activation checkpointing
     #[arg(long)]
     recompute: bool,
     /// Measured steps
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = number::<usize>(1..=1_000_000))]
     steps: usize,
     /// Steps before
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = number::<usize>(0..=1_000_000))]
     warmup: usize,
 }
 
@@ -196,7 +196,7 @@ struct PlanBench {
     #[command(flatten)]
     sample: SampleArgs,
     /// States of each game: a point of the walkthrough and 10 to 50 random steps from there
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = number::<usize>(1..=1_000_000))]
     states: usize,
 }
 
@@ -205,13 +205,13 @@ struct EnvBench {
     #[command(flatten)]
     sample: SampleArgs,
     /// Episodes of random admissible actions in each game
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = number::<usize>(1..=1_000_000))]
     episodes: usize,
     /// Worker threads
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = number::<usize>(1..=1024))]
     threads: usize,
     /// Forks of one game to keep alive at once (a million takes about 3 GB)
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = number::<usize>(0..=1 << 30))]
     forks: usize,
 }
 

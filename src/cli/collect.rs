@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::person::{ExpertArg, Person};
-use super::{Common, SuiteArgs, interruptible};
+use super::{Common, SuiteArgs, interruptible, number};
 use crate::agent::Reflector;
 use crate::agent::local::LocalAgent;
 use crate::agent::template::Template;
@@ -34,7 +34,7 @@ enum What {
         #[command(flatten)]
         range: Range,
         /// Alternatives a state, in this pool
-        #[arg(short, default_value_t = 4)]
+        #[arg(short, default_value_t = 4, value_parser = number::<usize>(1..=1000))]
         k: usize,
         /// Who proposes alternatives
         #[arg(long, value_enum, default_value_t = From::Uniform)]
@@ -66,7 +66,7 @@ enum What {
         #[arg(long)]
         pool: Option<String>,
         /// At most so many alternatives a state
-        #[arg(short, default_value_t = 3)]
+        #[arg(short, default_value_t = 3, value_parser = number::<usize>(1..=1000))]
         k: usize,
         /// The model that writes, with --generator model
         #[arg(long)]

@@ -1,17 +1,19 @@
 //! `foretaste model complete`: what a model writes after a prompt, with every option of decoding.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{Common, interruptible, out};
+use super::{Common, interruptible, number, out};
 use crate::error::{Error, Result};
 use crate::model::cache::Recent;
 use crate::model::generate::{Decoding, Prompt, Stops};
 use crate::model::sampler::Sampling;
 use crate::model::team::{Priority, Team};
 use crate::model::trie::Trie;
+use crate::paths;
 use crate::rng::Rng;
 use crate::train::checkpoint;
 
@@ -24,10 +26,10 @@ pub struct CompleteArgs {
     #[arg(long)]
     checkpoint: Option<String>,
     /// Continuations, decoded together
-    #[arg(short, long, default_value_t = 1)]
+    #[arg(short, long, default_value_t = 1, value_parser = number::<usize>(1..=1024))]
     k: usize,
     /// Tokens of a continuation at most
-    #[arg(long, default_value_t = 96)]
+    #[arg(long, default_value_t = 96, value_parser = number::<usize>(1..=1_000_000))]
     limit: usize,
     /// 0 takes the likeliest token each time
     #[arg(long, default_value_t = 0.0)]
@@ -55,6 +57,9 @@ pub struct CompleteArgs {
     seed: u64,
 }
 
+/// A list of what may be written has at most so many bytes.
+const ONLY: u64 = 64 << 20;
+
 /// Runs the command.
 pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
     let model = checkpoint::load(&common.store()?, args.checkpoint.as_deref())?;
@@ -64,7 +69,9 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
     let prompt = team.run(|| Prompt::new(decoder, &tokens, &mut Recent::new(0), &cancel))?;
 
     let lines = match &args.only {
-        Some(path) => std::fs::read_to_string(path).map_err(|e| Error::io("reading", path, &e))?,
+        Some(path) => File::open(path)
+            .and_then(|file| paths::text(paths::limited(file, ONLY)?))
+            .map_err(|e| Error::io("reading", path, &e))?,
         None => String::new(),
     };
     let mut allowed = Vec::new();

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Common, SuiteArgs, interruptible};
+use super::{Common, SuiteArgs, interruptible, number};
 use crate::agent::Policy;
 use crate::agent::local::LocalAgent;
 use crate::agreement::{Agreement, Which, agreement};
@@ -55,13 +55,13 @@ pub struct EvalArgs {
     #[arg(long)]
     predict: bool,
     /// Alternatives a state that are predicted beside the expert's action
-    #[arg(short, default_value_t = 4, requires = "predict")]
+    #[arg(short, default_value_t = 4, requires = "predict", value_parser = number::<usize>(0..=1000))]
     k: usize,
     /// Play nothing: say instead how well the policy foresees this expert's stored demonstrations of the split
     #[arg(long, value_name = "EXPERT", conflicts_with_all = ["predict", "free"])]
     agreement: Option<String>,
     /// Play nothing: list this many states of stored demonstrations where the model is most surprised
-    #[arg(long, value_name = "N", conflicts_with_all = ["predict", "agreement", "think", "no_think", "free"])]
+    #[arg(long, value_name = "N", value_parser = number::<usize>(1..=1_000_000), conflicts_with_all = ["predict", "agreement", "think", "no_think", "free"])]
     surprise: Option<usize>,
     /// Play nothing: hold stored evaluations against each other on the games that both played: `--compare 1,3 2,4` pairs
     /// 1 with 2 and 3 with 4, and says how much better the second ones are

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::Out;
+use super::{Out, number};
 use crate::env::household;
 use crate::error::{Error, Result};
 use crate::paths::write_whole;
@@ -20,10 +20,10 @@ pub struct MakeArgs {
     #[arg(long, default_value = "train")]
     split: String,
     /// How many games
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = number::<usize>(1..=1_000_000))]
     games: usize,
     /// The first game's number
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = number::<usize>(0..=9_000_000))]
     first: usize,
     /// Where to: DIR/SPLIT/KIND-…/GAME/game.tw-pddl, as ALFWorld's data is laid out
     #[arg(long, value_name = "DIR")]
@@ -41,13 +41,13 @@ enum Generated {
 #[derive(Debug, Clone, Args)]
 struct DifficultyArgs {
     /// Fewest and most other things lying around
-    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"])]
+    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"], value_parser = number::<usize>(0..=200))]
     distractors: Option<Vec<usize>>,
     /// Fewest and most pieces of furniture
-    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"])]
+    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"], value_parser = number::<usize>(0..=200))]
     furniture: Option<Vec<usize>>,
     /// Fewest and most steps of the walkthrough
-    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"])]
+    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"], value_parser = number::<usize>(0..=200))]
     steps: Option<Vec<usize>>,
 }
 

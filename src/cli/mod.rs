@@ -16,10 +16,12 @@ mod plain;
 mod replay;
 mod train;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::builder::RangedU64ValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -31,6 +33,7 @@ use crate::error::{Error, Result};
 use crate::guard::guarded;
 use crate::paths;
 use crate::store::Store;
+use crate::text;
 use crate::tui::keymap;
 use out::Out;
 
@@ -138,11 +141,15 @@ enum Command {
 
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
-    if let Some(misplaced) = misplaced(&matches) {
-        Cli::command().error(ErrorKind::ArgumentConflict, misplaced).exit();
-    }
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    let cli = match parsed() {
+        Ok(cli) => cli,
+        // What was typed stands in the message: as it is only where it cannot drive the terminal.
+        Err(error) if error.use_stderr() && text::clean(&error.to_string()) != error.to_string() => {
+            out::tell(error.to_string().trim_end());
+            return ExitCode::from(2);
+        }
+        Err(error) => error.exit(),
+    };
     match guarded("foretaste", || run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_cancelled() => {
@@ -187,6 +194,19 @@ fn run(cli: Cli) -> Result<()> {
         }
         Some(Command::Doctor) => doctor::run(&common, &cli.opening),
     }
+}
+
+fn parsed() -> std::result::Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    match misplaced(&matches) {
+        Some(misplaced) => Err(Cli::command().error(ErrorKind::ArgumentConflict, misplaced)),
+        None => Cli::from_arg_matches(&matches),
+    }
+}
+
+/// A number from a range: what is outside of it is refused before anything is done, or any memory asked for.
+fn number<T: TryFrom<u64> + Clone + Send + Sync + 'static>(range: RangeInclusive<u64>) -> RangedU64ValueParser<T> {
+    RangedU64ValueParser::new().range(range)
 }
 
 /// Options of the terminal program before a command would be ignored by it: that is refused.
@@ -236,4 +256,68 @@ fn interruptible() -> Result<Control> {
     out::ends_with_output(&control.cancel);
     ends::cancels(&control.cancel)?;
     Ok(control)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::builder::ValueParser;
+
+    use super::*;
+
+    /// Numbers of these are no amounts of anything: seeds, rows of a store, updates that can be stopped, and counts of what is
+    /// there, of which there is not more than there is.
+    const ANY: [&str; 16] = [
+        "seed",
+        "games_seed",
+        "games",
+        "resume",
+        "queued",
+        "steps",
+        "step_limit",
+        "memory_limit",
+        "top_k",
+        "limit",
+        "lora",
+        "batch",
+        "workers",
+        "checkpoint",
+        "save_every",
+        "run",
+    ];
+
+    #[test]
+    fn every_number_has_a_range_or_a_reason_for_none() {
+        let mut unlimited = Vec::new();
+        walk(&Cli::command(), &mut vec!["foretaste".to_string()], &mut unlimited);
+        assert!(unlimited.is_empty(), "{unlimited:#?}");
+    }
+
+    fn walk(command: &clap::Command, path: &mut Vec<String>, unlimited: &mut Vec<String>) {
+        let kinds: [ValueParser; 3] =
+            [clap::value_parser!(u64).into(), clap::value_parser!(i64).into(), clap::value_parser!(usize).into()];
+        let is_number = |arg: &&clap::Arg| {
+            let kind = arg.get_value_parser().type_id();
+            kinds.iter().any(|number| number.type_id() == kind) && !ANY.contains(&arg.get_id().as_str())
+        };
+        for arg in command.get_arguments().filter(is_number) {
+            let flag = match (arg.get_long(), arg.get_short()) {
+                (Some(long), _) => Some(format!("--{long}")),
+                (None, Some(short)) => Some(format!("-{short}")),
+                _ => None, // by its place: the number of a row
+            };
+            let Some(flag) = flag else { continue };
+            let typed = path.iter().cloned().chain([flag.clone()]);
+            let many = arg.get_num_args().map_or(1, |range| range.min_values().max(1));
+            let typed = typed.chain(vec!["1000000000000".to_string(); many]);
+            let refused = Cli::command().try_get_matches_from(typed).map_err(|error| error.kind());
+            if refused.err() != Some(ErrorKind::ValueValidation) {
+                unlimited.push(format!("{} {flag}", path.join(" ")));
+            }
+        }
+        for command in command.get_subcommands() {
+            path.push(command.get_name().to_string());
+            walk(command, path, unlimited);
+            path.pop();
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::Common;
+use super::{Common, number};
 use crate::agent::prompt::{first_observation, told};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
@@ -28,13 +28,13 @@ enum ModelCommand {
     /// An untrained model, with a tokenizer trained on the text in the store
     New {
         /// Layers
-        #[arg(long, default_value_t = 4)]
+        #[arg(long, default_value_t = 4, value_parser = number::<usize>(1..=128))]
         layers: usize,
         /// Width; a multiple of 32
-        #[arg(long, default_value_t = 192)]
+        #[arg(long, default_value_t = 192, value_parser = number::<usize>(32..=16_384))]
         hidden: usize,
         /// Tokens at most
-        #[arg(long, default_value_t = 768)]
+        #[arg(long, default_value_t = 768, value_parser = number::<usize>(300..=262_144))]
         vocab: usize,
         /// Seed of the weights
         #[arg(long, default_value_t = 1)]
@@ -80,7 +80,7 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
             }
             let tokenizer = Tokenizer::train(&texts, vocab)?;
             let config = Config::small(layers, hidden, tokenizer.vocab())?;
-            (Trainable::fresh(&config, Arc::new(tokenizer), seed), false, out)
+            (Trainable::fresh(&config, Arc::new(tokenizer), seed)?, false, out)
         }
         ModelCommand::Pack { checkpoint, half, adapter, out } => {
             let (parts, source) = checkpoint::find(&store, Some(&checkpoint))?;

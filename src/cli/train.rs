@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{Common, interruptible, out};
+use super::{Common, interruptible, number, out};
 use crate::error::Result;
 use crate::model::weights::Trainable;
 use crate::selection::{ALL, Criteria, HELD_OUT};
@@ -52,7 +52,7 @@ pub struct TrainArgs {
     workers: usize,
     /// Tokens of one pass at most: an update's trees are packed into as many passes as they need (default: as many as the
     /// largest tree has, up to 8,192 and as far as there is memory)
-    #[arg(long)]
+    #[arg(long, value_parser = number::<usize>(1..=1 << 30))]
     budget: Option<usize>,
     /// Activation checkpointing: a third more work for a fraction of the memory
     #[arg(long)]
@@ -61,7 +61,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "MB")]
     memory_limit: Option<u64>,
     /// Updates between checkpoints (default: a quarter of the run, at least 25)
-    #[arg(long)]
+    #[arg(long, value_parser = number::<u64>(1..=u64::MAX))]
     save_every: Option<u64>,
     /// Keep every checkpoint (else only the newest, the best on what is held out, ends of stages, and those in use)
     #[arg(long)]
@@ -96,7 +96,7 @@ pub struct ChoiceArgs {
     #[arg(long, default_value = crate::experience::UNIFORM, value_name = "POOL")]
     branches: String,
     /// At most so many alternatives a state, the first ones drawn; 0 leaves only the expert's own next states
-    #[arg(short)]
+    #[arg(short, value_parser = number::<usize>(0..=1000))]
     k: Option<usize>,
     /// Also texts that a model wrote without sight of any outcome
     #[arg(long)]

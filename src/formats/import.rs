@@ -1,7 +1,7 @@
 //! Reading what [`super::Set::Trajectories`] wrote, in this store or another.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::control::{Control, Meter, Progress};
@@ -10,6 +10,9 @@ use crate::store::{Intake, Record, Store};
 
 /// A longer line than this is no trajectory: those of ALFWorld have some 100 KB.
 const LINE: u64 = 64 << 20;
+
+/// A stream that can be read only once is kept until it was read twice, if it is no longer than this.
+const STREAM: u64 = 64 << 30;
 
 /// Reads a file of whole trajectories, one a line, and says what of it is new; with `write` it is taken in. The file is
 /// read to its end and held against the rules first: one with a line that cannot be read is refused as a whole, with
@@ -29,7 +32,7 @@ pub fn import(
     }
     if !kind.is_file() {
         // What can be read only once is kept until it was read twice.
-        file = spooled(file, control).map_err(failed)??;
+        file = spooled(file, path, control)?;
     }
     let stamp = |file: &File| file.metadata().and_then(|found| Ok((found.len(), found.modified()?))).map_err(failed);
     let (before, lines) = (stamp(&file)?, pass(store, (&mut file, path), false, ("reading", 0), control, report)?);
@@ -43,24 +46,35 @@ pub fn import(
     pass(store, (&mut file, path), true, ("import", lines.0), control, report).map(|found| found.1)
 }
 
-/// A copy of a stream in a file without a name.
-fn spooled(mut from: File, control: &Control) -> std::io::Result<Result<File>> {
-    let (mut copy, mut chunk, mut line) = (tempfile::tempfile()?, Vec::new(), 0);
-    loop {
-        chunk.clear();
-        if (&mut from).take(1 << 20).read_to_end(&mut chunk)? == 0 {
-            return Ok(Ok(copy));
+/// A copy of a stream in a file without a name. A stream of something else would fill the disk before it is looked at, so
+/// each line is read as it comes.
+fn spooled(from: File, path: &Path, control: &Control) -> Result<File> {
+    let failed = |e: std::io::Error| Error::io("reading", path, &e);
+    let (mut from, mut n, mut bytes) = (BufReader::new(from), 0, 0);
+    let mut copy = BufWriter::new(tempfile::tempfile().map_err(failed)?);
+    while let Some(line) = next_line(&mut from).map_err(|e| Error::new(e.to_string()).at(place(path, n)))? {
+        if !line.trim().is_empty() {
+            record(plain(&line, n)).map_err(|error| error.at(place(path, n)))?;
         }
-        // A stream without lines would fill the disk.
-        line = chunk.iter().rposition(|byte| *byte == b'\n').map_or(line + chunk.len(), |at| chunk.len() - at);
-        if line as u64 > LINE {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "lines without end"));
+        bytes += line.len() as u64 + 1;
+        if bytes > STREAM {
+            return Err(Error::new(format!("{}: a stream of more than {} GB", path.display(), STREAM >> 30))
+                .hint("write it to a file first"));
         }
-        copy.write_all(&chunk)?;
-        if let Err(ended) = control.checkpoint() {
-            return Ok(Err(ended));
-        }
+        copy.write_all(line.as_bytes()).and_then(|()| copy.write_all(b"\n")).map_err(failed)?;
+        n += 1;
+        control.checkpoint()?;
     }
+    copy.into_inner().map_err(|e| failed(e.into_error()))
+}
+
+fn place(path: &Path, n: usize) -> String {
+    format!("{} line {}", path.display(), n + 1)
+}
+
+/// A line without the mark that some programs put in front of UTF-8.
+fn plain(line: &str, n: usize) -> &str {
+    if n == 0 { line.trim_start_matches('\u{feff}') } else { line }
 }
 
 /// The next line without its end; none at the end of the file.
@@ -91,14 +105,11 @@ fn pass(
     let mut from = BufReader::new(file);
     let lines = std::iter::from_fn(|| next_line(&mut from).transpose()).enumerate();
     let records = lines.filter_map(|(n, line)| {
-        let place = format!("{} line {}", path.display(), n + 1);
         let line = match line {
-            // Some programs put a mark in front of UTF-8.
-            Ok(line) if n == 0 => line.trim_start_matches('\u{feff}').to_string(),
             Ok(line) => line,
-            Err(error) => return Some(Err(Error::new(error.to_string()).at(place))),
+            Err(error) => return Some(Err(Error::new(error.to_string()).at(place(path, n)))),
         };
-        (!line.trim().is_empty()).then(|| record(&line).map_err(|error| error.at(place)))
+        (!line.trim().is_empty()).then(|| record(plain(&line, n)).map_err(|error| error.at(place(path, n))))
     });
     let meter = Meter::new(doing, 0, total);
     let mut count = 0;

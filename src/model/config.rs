@@ -35,7 +35,7 @@ impl Config {
     pub fn small(layers: usize, hidden: usize, vocab: usize) -> Result<Self> {
         let config = Self {
             hidden,
-            intermediate: (hidden * 8 / 3).next_multiple_of(32),
+            intermediate: (hidden.min(1 << 20) * 8 / 3).next_multiple_of(32), // more is refused below
             vocab,
             layers,
             heads: hidden / 32,
@@ -47,6 +47,20 @@ impl Config {
         };
         config.check()?;
         Ok(config)
+    }
+
+    /// How many numbers the weights are.
+    pub fn parameters(&self) -> u64 {
+        self.sizes().sum()
+    }
+
+    /// How many numbers the largest tensor has.
+    pub fn largest(&self) -> u64 {
+        self.sizes().max().unwrap_or_default()
+    }
+
+    fn sizes(&self) -> impl Iterator<Item = u64> {
+        self.tensors().into_iter().map(|(_, shape)| shape.iter().map(|side| *side as u64).product())
     }
 
     /// Width of one head.

@@ -51,6 +51,14 @@ impl Encoding {
         })
     }
 
+    /// Bytes that so many values take in memory, about: numbers, or codes with a scale and an offset for every 16.
+    pub fn memory(self, values: u64) -> u64 {
+        match self {
+            Self::F32 | Self::F16 | Self::BF16 => 4 * values,
+            _ => values + values / 2,
+        }
+    }
+
     /// Values of a block, and its bytes.
     pub fn block(self) -> (usize, usize) {
         match self {

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::paths;
 
 /// The largest header that is read.
 const HEADER: u64 = 100 << 20;
@@ -65,7 +66,7 @@ impl<'a> Tensors<'a> {
         let mut tensors = Self { sources: Vec::new(), entries: BTreeMap::new() };
         for path in if whole.exists() || !index.exists() { vec![whole] } else { shards(&index)? } {
             let io = |e: std::io::Error| Error::io("reading the model file", &path, &e);
-            let mut file = File::open(&path).map_err(io)?;
+            let mut file = paths::regular(&path).map_err(io)?;
             let size = file.metadata().map_err(io)?.len();
             tensors.add(Source::File(path.clone()), &path.display().to_string(), &mut file, size)?;
         }
@@ -157,7 +158,7 @@ impl<'a> Tensors<'a> {
 /// The files that an index lists, each once. Names that lead out of the folder are refused.
 fn shards(index: &Path) -> Result<Vec<PathBuf>> {
     let bad = |what: String| Error::new(format!("{}: {what}", index.display()));
-    let text = std::fs::read(index).map_err(|e| Error::io("reading", index, &e))?;
+    let text = paths::read_whole(index, HEADER).map_err(|e| Error::io("reading", index, &e))?;
     let raw: Value = serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))?;
     let map = raw["weight_map"].as_object().ok_or_else(|| bad("`weight_map` is missing".into()))?;
     let mut names: Vec<&str> = map.values().filter_map(Value::as_str).collect();
@@ -171,7 +172,17 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Names with flat f32 data and a shape, as a safetensors file of f32 or f16.
+///
+/// # Errors
+/// Values that f16 cannot hold.
 pub fn serialize(tensors: &[(String, Vec<f32>, Vec<usize>)], half: bool) -> Result<Vec<u8>> {
+    if half
+        && let Some((name, value)) = tensors
+            .iter()
+            .find_map(|(name, data, _)| Some((name, data.iter().find(|x| !half::f16::from_f32(**x).is_finite())?)))
+    {
+        return Err(Error::new(format!("tensor `{name}` holds {value}, and f16 ends at 65504")).hint("pack without --half"));
+    }
     let bytes: Vec<Vec<u8>> = tensors
         .iter()
         .map(|(_, data, _)| {

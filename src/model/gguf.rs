@@ -4,7 +4,6 @@
 //! codes of [`Grouped`]; q and k rows go back from GGUF's interleaved rotary pairs to the two halves of Hugging Face.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -13,9 +12,13 @@ use super::encodings::Encoding;
 use super::matrix::{Grouped, Matrix};
 use super::memory;
 use crate::error::{Error, Result};
+use crate::paths;
 
 /// At most so many tensors, settings, and items of a list in a header.
 const MANY: u64 = 1 << 22;
+
+/// A longer header is refused before it is read: those of the largest vocabularies have some 20 MB.
+const HEADER: u64 = 256 << 20;
 
 /// A setting of the header; lists are skipped, no list is needed here.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +56,7 @@ struct Input<R> {
 impl<R: Read> Input<R> {
     fn bytes(&mut self, count: u64) -> Result<Vec<u8>> {
         if count > self.left {
-            return Err(Error::new(format!("{count} bytes are announced where {} are left", self.left)));
+            return Err(Error::new(format!("{count} bytes are announced where {} are left for the header", self.left)));
         }
         self.left -= count;
         let mut bytes = vec![0; count as usize];
@@ -126,7 +129,8 @@ impl<R: Read> Input<R> {
 impl Header {
     /// Reads a header from a file of `size` bytes.
     pub fn read(from: impl Read, size: u64) -> Result<Self> {
-        let mut input = Input { from, left: size };
+        let header = size.min(HEADER);
+        let mut input = Input { from, left: header };
         if &input.array::<4>()? != b"GGUF" {
             return Err(Error::new("not a GGUF file"));
         }
@@ -154,7 +158,7 @@ impl Header {
             Some(other) => return Err(Error::new(format!("setting `general.alignment` is {other:?}"))),
             None => 32,
         };
-        let data = (size - input.left).next_multiple_of(align);
+        let data = (header - input.left).next_multiple_of(align);
         places.sort();
         for (i, (offset, bytes, name)) in places.iter().enumerate() {
             let end = data.checked_add(*offset).and_then(|start| start.checked_add(*bytes));
@@ -254,11 +258,18 @@ impl Entry {
 pub fn read(path: &Path) -> Result<(Config, Vec<Matrix>)> {
     let io = |e: std::io::Error| Error::io("reading the model file", path, &e);
     let place = |e: Error| e.at(path.display()).hint("the file is damaged or of another kind; fetch it again");
-    let mut file = BufReader::new(File::open(path).map_err(io)?);
+    let mut file = BufReader::new(paths::regular(path).map_err(io)?);
     let size = file.get_ref().metadata().map_err(io)?.len();
     let header = Header::read(&mut file, size).map_err(place)?;
     let config = header.config().map_err(place)?;
-    memory::room(size, "the model").map_err(place)?;
+    // The largest is there three times while it is read: as it is stored, as values, and with its rows in order.
+    let needed = |(name, shape): &(String, Vec<usize>)| {
+        let values = shape.iter().map(|side| *side as u64).product();
+        header.tensors.get(&theirs(name)).map_or(0, |entry| entry.encoding.memory(values))
+    };
+    let needed: Vec<u64> = config.tensors().iter().map(needed).collect();
+    let most = needed.iter().max().copied().unwrap_or_default();
+    memory::room(needed.iter().sum::<u64>() + 2 * most, "the model").map_err(place)?;
     let mut weights = Vec::new();
     for (name, shape) in config.tensors() {
         let theirs = theirs(&name);

@@ -12,6 +12,9 @@ const GROWTH: f64 = 64.0;
 /// A template may have so many pieces: real ones have three or four.
 const PIECES: usize = 64;
 
+/// A text put before every other may have so many bytes.
+const PREPENDED: usize = 64;
+
 /// Refuses by name what would multiply a text, or would try a pattern in more ways than can be waited for.
 pub fn vet(json: &[u8]) -> Result<()> {
     let Ok(file) = serde_json::from_slice::<Value>(json) else { return Ok(()) }; // the library says what is wrong
@@ -37,17 +40,22 @@ fn growth(part: &Value) -> Result<f64> {
             }
             if let Some(regex) = regex {
                 check(regex)?;
-                // Those that the library's own engine alone can read are carried out under guard.
-                if part["type"] == "Replace" && regex::Regex::new(regex).is_ok_and(|regex| regex.is_match("")) {
-                    return Err(Error::new(format!(
-                        "the pattern {regex:?} matches an empty text, which stands everywhere"
-                    )));
+                if part["type"] == "Replace" {
+                    replaces_something(regex)?;
                 }
             }
-            // The library joins a template's pieces one by one, each time all over again.
-            let pieces = ["single", "pair"].iter().filter_map(|name| part[name].as_array()).map(Vec::len).max();
-            if part["type"] == "TemplateProcessing" && pieces.unwrap_or_default() > PIECES {
-                return Err(Error::new(format!("a template of more than {PIECES} pieces")));
+            // The library joins a template's pieces, and the tokens of each, one by one, each time all over again.
+            if part["type"] == "TemplateProcessing" {
+                let lists = ["single", "pair"].iter().filter_map(|name| part[name].as_array()).map(Vec::len);
+                let special = part["special_tokens"].as_object().into_iter().flat_map(serde_json::Map::values);
+                let ids = special.filter_map(|token| token["ids"].as_array()).map(Vec::len);
+                if lists.chain(ids).any(|count| count > PIECES) {
+                    return Err(Error::new(format!("a template of more than {PIECES} pieces")));
+                }
+            }
+            if let Some(text) = part["prepend"].as_str().filter(|text| text.len() > PREPENDED) {
+                return Err(Error::new(format!("a text of {} bytes before every other", text.len()))
+                    .hint(format!("at most {PREPENDED} are taken; real tokenizers put a space there")));
             }
             // Each byte above 127 becomes a letter of two bytes, of which each becomes one again the next time.
             grown *= match part["type"].as_str() {
@@ -73,6 +81,18 @@ fn growth(part: &Value) -> Result<f64> {
         _ => {}
     }
     Ok(grown)
+}
+
+/// Refuses a pattern that matches without a letter: what it is replaced by would stand everywhere in a text.
+fn replaces_something(pattern: &str) -> Result<()> {
+    let parsed = regex_syntax::parse(pattern).map_err(|_| {
+        Error::new(format!("the pattern {pattern:?} looks around, and cannot be vetted"))
+            .hint("looking around is taken where a text is split, and not where it is replaced")
+    })?;
+    if parsed.properties().minimum_len().unwrap_or_default() == 0 {
+        return Err(Error::new(format!("the pattern {pattern:?} matches an empty text, which stands everywhere")));
+    }
+    Ok(())
 }
 
 /// Refuses a pattern in which something that repeats stands in something that repeats: `(a+)+` tries a text of n letters
@@ -181,8 +201,17 @@ mod tests {
         assert!(error.message().contains("64000000 times as long"), "{error}");
         let bytes: Vec<Value> = (0..20).map(|_| json!({"type": "ByteLevel"})).collect();
         assert!(vetted(&json!({"type": "Sequence", "normalizers": bytes})).is_err());
-        let regex = json!({"type": "Replace", "pattern": {"Regex": "(ab)?"}, "content": "x"});
-        assert!(vetted(&regex).unwrap_err().message().contains("matches an empty text"));
+        let regex = |pattern: &str| json!({"type": "Replace", "pattern": {"Regex": pattern}, "content": "x"});
+        for empty in ["(ab)?", r"\b", "a|^", "b*"] {
+            assert!(vetted(&regex(empty)).unwrap_err().message().contains("matches an empty text"), "{empty}");
+        }
+        assert!(vetted(&regex("(?=a)")).unwrap_err().message().contains("looks around"));
+        vetted(&regex(r" {2,}|\s+x")).unwrap();
+        assert!(vetted(&json!({"type": "Prepend", "prepend": "e".repeat(100)})).is_err());
+        let ids: Vec<u32> = vec![0; 30_000];
+        let special = json!({"[A]": {"id": "[A]", "ids": ids, "tokens": ["a"]}});
+        let template = json!({"type": "TemplateProcessing", "single": [], "special_tokens": special});
+        assert!(vetted(&template).unwrap_err().message().contains("more than 64 pieces"));
         assert!(vetted(&replace("", "aaaa")).unwrap_err().message().contains("empty pattern"));
     }
 

@@ -15,6 +15,7 @@ use super::memory;
 use super::step::{Buffers, Net};
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
+use crate::paths;
 use crate::rng::Rng;
 
 /// Where the weights of a model are.
@@ -77,8 +78,8 @@ impl Parts {
         if let Some(bias) = tensors.names().find(|name| name.rsplit('.').next() == Some("bias") && !known(name)) {
             return Err(Error::new(format!("tensor `{bias}` has no place in a plain Llama")));
         }
-        let count: u64 = shapes.iter().map(|(_, shape)| shape.iter().map(|side| *side as u64).product::<u64>()).sum();
-        memory::room(4 * count, "the model")?;
+        // The largest is there twice while it is read: as it is stored, and as numbers.
+        memory::room(4 * (config.parameters() + config.largest()), "the model")?;
         let weights = shapes.iter().map(|(name, shape)| tensors.numbers(name, shape)).collect::<Result<_>>()?;
         Ok((config, weights))
     }
@@ -113,10 +114,12 @@ impl Parts {
     }
 }
 
+/// A configuration or a tokenizer has at most so many bytes: the largest have some 35 MB.
+const TEXT: u64 = 256 << 20;
+
 fn read_file(path: &Path) -> Result<Vec<u8>> {
     let failed = |e: std::io::Error| Error::io("reading the model file", path, &e);
-    memory::room(std::fs::metadata(path).map_err(failed)?.len(), "reading a model file")?;
-    std::fs::read(path).map_err(failed)
+    paths::read_whole(path, TEXT).map_err(failed)
 }
 
 /// Weights in the order of [`Config::tensors`], for inference.
@@ -157,7 +160,8 @@ impl Trainable {
     }
 
     /// A fresh model: normal weights of deviation 0.02 (residual outputs scaled down by depth), norms at one.
-    pub fn fresh(config: &Config, tokenizer: Arc<Tokenizer>, seed: u64) -> Self {
+    pub fn fresh(config: &Config, tokenizer: Arc<Tokenizer>, seed: u64) -> Result<Self> {
+        memory::room(4 * config.parameters(), "the model")?;
         let mut rng = Rng::stream(seed, "weights");
         let mut weights = Buffers::new();
         for (name, shape) in config.tensors() {
@@ -170,7 +174,7 @@ impl Trainable {
                 (0..count).map(|_| (normal(&mut rng) * deviation) as f32).collect()
             });
         }
-        Self { config: config.clone(), weights, tokenizer, adapter: None }
+        Ok(Self { config: config.clone(), weights, tokenizer, adapter: None })
     }
 
     /// The weights with their names and shapes; an adapter is merged into them.
@@ -205,7 +209,7 @@ mod tests {
     fn tiny() -> Parts {
         let tokenizer = Arc::new(Tokenizer::train(&["walk to shelf".into()], 300).unwrap());
         let config = Config::small(1, 32, tokenizer.vocab()).unwrap();
-        Trainable::fresh(&config, tokenizer, 1).parts(false).unwrap()
+        Trainable::fresh(&config, tokenizer, 1).unwrap().parts(false).unwrap()
     }
 
     fn bytes(parts: &Parts) -> Vec<u8> {

@@ -4,7 +4,7 @@
 //! knows is whole, and a full disk or a kill leaves the older ones as they were.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::model::files::{Tensors, serialize};
 use crate::model::lora::Adapter;
 use crate::model::memory;
 use crate::model::weights::{Parts, Stored, Trainable};
-use crate::paths::sync_folder;
+use crate::paths::{self, sync_folder};
 use crate::store::{Checkpoint, RunRow, Store};
 
 /// Optimiser state beside the model's files.
@@ -270,7 +270,12 @@ fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let path = folder.join(name);
     let failed = |e: std::io::Error| Error::io("reading", &path, &e);
     memory::room(std::fs::metadata(&path).map_err(failed)?.len(), "reading a checkpoint")?;
-    std::fs::read(&path).map_err(failed)
+    paths::regular(&path)
+        .and_then(|mut file| {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map(|_| bytes)
+        })
+        .map_err(failed)
 }
 
 /// The adapter saved in a checkpoint folder.

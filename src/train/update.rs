@@ -138,7 +138,7 @@ mod tests {
     fn model() -> Trainable {
         let tokenizer = Arc::new(tokenizer());
         let config = Config { context: 8192, ..Config::small(1, 32, tokenizer.vocab()).unwrap() };
-        let mut fresh = Trainable::fresh(&config, tokenizer, 5);
+        let mut fresh = Trainable::fresh(&config, tokenizer, 5).unwrap();
         for weight in fresh.weights.iter_mut().filter(|weights| weights.len() > 32).flatten() {
             *weight *= 4.0; // so that tokens cost different amounts
         }

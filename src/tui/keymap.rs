@@ -16,6 +16,7 @@ use toml::Spanned;
 use super::effect::Screen;
 use super::keys::{Act, Binding, table};
 use crate::error::{Error, Result};
+use crate::paths;
 
 /// A key with Ctrl or Alt held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,16 +32,22 @@ impl Chord {
         while let Some((prefix, after)) =
             rest.split_once('-').filter(|(prefix, after)| !prefix.is_empty() && !after.is_empty())
         {
-            held |= match prefix {
+            let more = match prefix {
                 "ctrl" => KeyModifiers::CONTROL,
                 "alt" => KeyModifiers::ALT,
                 _ => return None,
             };
+            if held.contains(more) {
+                return None;
+            }
+            held |= more;
             rest = after;
         }
         let mut chars = rest.chars();
         if let (Some(c), None) = (chars.next(), chars.next()) {
-            return Some(Self(KeyCode::Char(c), held));
+            // What no key sends by itself, and what cannot be seen in the help, is no key.
+            let seen = unicode_width::UnicodeWidthChar::width(c).is_some_and(|width| width > 0);
+            return (seen && !c.is_whitespace()).then_some(Self(KeyCode::Char(c), held));
         }
         let named = NAMED.iter().find(|(name, ..)| *name == rest).map(|(_, code, _)| *code);
         let function = || rest.strip_prefix('f')?.parse().ok().filter(|n| (1..=12).contains(n)).map(KeyCode::F);
@@ -122,7 +129,7 @@ impl Keymap {
     /// The table with the overrides of a file, if it is there. Unknown names, unreadable keys and conflicts are refused
     /// with their line.
     pub fn load(path: &Path) -> Result<Self> {
-        match std::fs::read_to_string(path) {
+        match paths::read_text(path, paths::SETTINGS) {
             Ok(text) => Self::with(&text).map_err(|error| error.at(path.display())),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(e) => Err(Error::io("reading", path, &e)),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::caps::{Caps, found};
 use super::theme::Palette;
 use crate::error::{Error, Result};
+use crate::paths;
 
 /// What a person may set.
 #[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Settings {
 impl Settings {
     /// The file's contents; nothing set if it is not there. What cannot be is refused with its line.
     pub fn load(path: &Path) -> Result<Self> {
-        match std::fs::read_to_string(path) {
+        match paths::read_text(path, paths::SETTINGS) {
             Ok(text) => Self::parse(&text).map_err(|error| error.at(path.display())),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(e) => Err(Error::io("reading", path, &e)),

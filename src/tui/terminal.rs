@@ -18,6 +18,7 @@ use ratatui::Terminal;
 use super::thrifty::Thrifty;
 use crate::ends;
 use crate::error::{Error, Result};
+use crate::paths;
 
 /// The terminal as this program draws on it.
 ///
@@ -89,6 +90,9 @@ const KEEP: Duration = Duration::from_secs(2);
 /// An editor that was asked to end may take this long.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// A reflection has at most so many bytes.
+const EDITED: u64 = 16 << 20;
+
 /// A text as it comes back from `$VISUAL`, `$EDITOR` or vi. What the editor has written so far goes to `keep` every few
 /// seconds; if this program is asked to end meanwhile, so is the editor.
 pub fn edited(text: &str, keep: &mut dyn FnMut(&str)) -> Result<Edited> {
@@ -102,7 +106,7 @@ pub fn edited(text: &str, keep: &mut dyn FnMut(&str)) -> Result<Edited> {
     let ended = command(&editor, &path).spawn().and_then(|child| wait(child, &path, text, keep));
     ends::set_lent(false);
     let status = ended.map_err(failed)?;
-    let written = match std::fs::read(&path) {
+    let written = match paths::read_whole(&path, EDITED) {
         Ok(bytes) => bytes,
         Err(error) => {
             return Err(Error::new(format!("the editor `{editor}` left no file ({error}); the text is as it was")));
@@ -126,11 +130,14 @@ pub fn edited(text: &str, keep: &mut dyn FnMut(&str)) -> Result<Edited> {
     }
 }
 
-/// The editor on a file. Through the shell, as git does it: `$EDITOR` may hold quotes and options.
+/// The editor on a file. Through the shell, as git does it: `$EDITOR` may hold quotes and options. One command takes the
+/// shell's place, so that what is asked of the process is asked of the editor.
 fn command(editor: &str, path: &Path) -> Command {
     if cfg!(unix) {
+        let first = editor.split_whitespace().next().unwrap_or_default();
+        let one = !editor.contains(['|', '&', ';', '<', '>', '(', ')', '`', '\n']) && !first.contains(['=', '!', '{']);
         let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("{editor} \"$@\"")).arg(editor).arg(path);
+        command.arg("-c").arg(format!("{}{editor} \"$@\"", if one { "exec " } else { "" })).arg(editor).arg(path);
         return command;
     }
     let mut words = editor.split_whitespace();
@@ -162,7 +169,7 @@ fn wait(
         }
         if last.elapsed() > KEEP {
             last = Instant::now();
-            if let Ok(written) = std::fs::read_to_string(path)
+            if let Ok(written) = paths::read_text(path, EDITED)
                 && written != kept
             {
                 keep(&written);

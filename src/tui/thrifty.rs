@@ -13,6 +13,9 @@ use ratatui::style::{Color, Modifier};
 /// Cells that are written again in place of a move; the shortest move takes three bytes.
 const AGAIN: u16 = 4;
 
+/// Columns and rows that are drawn at most: a terminal can say that it has 65,535 of both, which no memory holds.
+const MOST: (u16, u16) = (1000, 500);
+
 /// Attributes and their codes (ECMA-48, SGR).
 const ATTRIBUTES: [(Modifier, &str); 9] = [
     (Modifier::BOLD, "1"),
@@ -223,7 +226,8 @@ impl<W: Write> Backend for Thrifty<W> {
     }
 
     fn size(&self) -> Result<Size, Error> {
-        self.inner.size()
+        let Size { width, height } = self.inner.size()?;
+        Ok(Size { width: width.min(MOST.0), height: height.min(MOST.1) })
     }
 
     fn window_size(&mut self) -> Result<WindowSize, Error> {

@@ -19,7 +19,7 @@ pub fn small(kv_heads: usize) -> Trainable {
     let tokenizer = Arc::new(Tokenizer::train(&["walk to shelf 1".into()], 280).unwrap());
     let mut config = Config::small(2, 64, tokenizer.vocab()).unwrap();
     config.kv_heads = kv_heads;
-    let mut fresh = Trainable::fresh(&config, tokenizer, 5);
+    let mut fresh = Trainable::fresh(&config, tokenizer, 5).unwrap();
     for weights in fresh.weights.iter_mut().filter(|weights| weights.len() > 64) {
         for w in weights.iter_mut() {
             *w *= 6.0;

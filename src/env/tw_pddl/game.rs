@@ -1,9 +1,7 @@
 //! A game file: loading, naming, and everything about it that play never changes.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
@@ -17,6 +15,7 @@ use super::pddl::{Clause, Domain, MAX_ARITY, Pred, Term, Type};
 use super::problem::Problem;
 use crate::budget;
 use crate::error::{Error, Result};
+use crate::paths;
 
 /// Larger files are refused before they are read: real games are about 85 KB.
 const MAX_FILE: u64 = 32 << 20;
@@ -93,13 +92,8 @@ impl Game {
     /// Reads and prepares a game file.
     pub fn load(path: &Path) -> Result<Arc<Self>> {
         let failed = |e: std::io::Error| Error::io("reading the game", path, &e);
-        let mut text = Vec::new();
-        // Counted as it is read: what is no file has no size.
-        File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut text)).map_err(failed)?;
-        if text.len() as u64 > MAX_FILE {
-            return Err(Error::new(format!("{}: too large for a game (more than {MAX_FILE} bytes)", path.display()))
-                .hint("a real game.tw-pddl file is about 85 KB; check the path"));
-        }
+        let text = paths::read_whole(path, MAX_FILE)
+            .map_err(|e| failed(e).hint("a real game.tw-pddl file is about 85 KB; check the path"))?;
         let file: GameFile = serde_json::from_slice(&text).map_err(|e| {
             Error::new(format!("{}: not a game file: {e}", path.display()))
                 .hint("expected JSON with pddl_domain, grammar and pddl_problem; fetch or unpack it again")

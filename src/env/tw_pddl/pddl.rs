@@ -266,9 +266,7 @@ impl Reader<'_> {
             Some("when") if items.len() == 3 => {
                 let mut when = self.formula(&items[1], scope)?;
                 match (when.pop(), when.is_empty()) {
-                    (Some((vars, literals)), true)
-                        if vars.len() == scope.len() && literals.len() <= MAX_PARTS =>
-                    {
+                    (Some((vars, literals)), true) if vars.len() == scope.len() && literals.len() <= MAX_PARTS => {
                         let mut inner = Vec::new();
                         self.effects(&items[2], scope, &mut inner)?;
                         work((inner.len() * (1 + literals.len())) as u64)
