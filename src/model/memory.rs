@@ -89,7 +89,7 @@ pub fn room(bytes: u64, what: &str) -> Result<()> {
     match available() {
         Some(there) if bytes > there => {
             Err(Error::new(format!("{what} needs {} of memory; {} are free", size(bytes), size(there)))
-                .hint("use a smaller or a quantised model, or a machine with more memory"))
+                .hint("ask for less (a smaller or a quantised model), or use a machine with more memory"))
         }
         _ => Ok(()),
     }

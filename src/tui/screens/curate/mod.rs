@@ -18,7 +18,7 @@ use crate::store::{Decision, Filter, Place, Queue, Second, Undone};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
 use filter::next_filter;
-use typing::editor;
+use typing::{begun, editor};
 
 /// What Curate is told.
 #[derive(Debug)]
@@ -79,6 +79,8 @@ pub enum Mode {
     Writer,
     /// Versions are held against the one that stands: who wrote each and the text, and the one in front.
     Attempts(Vec<(String, String)>, usize),
+    /// The list has changed under a choice, which is over: nothing until that was read.
+    Moved,
 }
 
 /// The screen's state.
@@ -199,8 +201,17 @@ impl State {
         self.fetch()
     }
 
-    /// Takes in a message.
+    /// Takes in a message. What is being chosen is chosen for what was seen: where that moves, the choice is over.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        let (open, seen) = (self.mode.is_some(), self.seen());
+        let effects = self.take(msg);
+        if open && self.mode.is_some() && self.seen() != seen {
+            self.mode = Some(Mode::Moved); // and not none: the keys of a choice would mean something else
+        }
+        effects
+    }
+
+    fn take(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Queue(filter, place, queue) if filter == self.filter && place == self.place => self.listed(queue),
             Msg::Queue(..) => Vec::new(),
@@ -245,8 +256,11 @@ impl State {
                 vec![Effect::Desk(DeskCmd::Decide(id, Decision::Attempt(author, text)))]
             }
             Msg::Failed => {
-                (self.writing, self.waiting) = (false, None);
-                Vec::new()
+                self.writing = false;
+                // A text that was refused is a draft, all of it.
+                let refused = self.waiting.take().and_then(|_| self.current());
+                let draft = refused.and_then(|item| Some(DeskCmd::Draft(item.id, Some(item.draft.clone()?))));
+                draft.map(Effect::Desk).into_iter().collect()
             }
             Msg::Drafted(id, text) => {
                 if let Some(item) = self.queue.items.iter_mut().find(|item| item.id == id) {
@@ -269,11 +283,7 @@ impl State {
         let wanted = self.wanted.take();
         let stay = wanted.or_else(|| self.current().filter(|_| !anew).map(|item| item.id));
         let typed = self.draft();
-        let edited = self.current().filter(|_| matches!(self.mode, Some(Mode::Edit(_)))).map(|item| item.id);
         self.queue = queue;
-        if edited.is_some_and(|id| self.queue.items.iter().all(|item| item.id != id)) {
-            self.mode = None; // another program decided it: what was typed is its draft, and nobody else's
-        }
         let mut effects: Vec<Effect> = typed.into_iter().collect();
         effects.extend(self.stand(stay, wanted));
         effects
@@ -336,6 +346,7 @@ impl State {
 
     /// Whether a key means something now.
     pub fn applies(&self, act: Act) -> bool {
+        let free = self.waiting.is_none();
         match act {
             Act::Attempts
             | Act::Edit
@@ -349,12 +360,12 @@ impl State {
             {
                 false
             }
-            // A decision under way may move the list: what is typed must not become another item's.
-            Act::Edit | Act::Editor => self.current().is_some() && self.waiting.is_none(),
-            Act::Approve | Act::Reject | Act::Skip | Act::Flag | Act::Bulk => self.current().is_some(),
-            Act::Resume => self.current().is_some() && !self.writing,
+            // A decision under way may move the list: what is chosen or typed must not become another item's.
+            Act::Edit | Act::Editor | Act::Reject | Act::Bulk => free && self.current().is_some(),
+            Act::Resume => free && self.current().is_some() && !self.writing,
+            Act::Attempts => free && self.current().is_some_and(|item| item.written > 1),
+            Act::Approve | Act::Skip | Act::Flag => self.current().is_some(),
             Act::Difference => self.current().is_some_and(|item| item.versions.len() > 1),
-            Act::Attempts => self.current().is_some_and(|item| item.written > 1),
             _ => true,
         }
     }
@@ -435,9 +446,4 @@ impl State {
         let item = self.current()?;
         if json { serde_json::to_string_pretty(item).ok() } else { Some(item.text().to_string()) }
     }
-}
-
-/// What an edit begins with.
-pub(super) fn begun(item: &Reflection) -> &str {
-    item.draft.as_deref().unwrap_or(item.text())
 }

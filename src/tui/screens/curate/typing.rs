@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui_textarea::{CursorMove, TextArea, WrapMode};
 use tui_input::backend::crossterm::EventHandler;
 
-use super::{Mode, State, begun};
+use super::{Mode, State};
 use crate::agent::Writer;
 use crate::experience::{REASONS, Reflection};
 use crate::store::{Decision, Filter};
@@ -33,6 +33,17 @@ impl State {
         Some(Effect::Desk(DeskCmd::Draft(item.id, draft)))
     }
 
+    /// What the choice that is open is about: the item in front, or all that are listed.
+    pub(super) fn seen(&self) -> Vec<i64> {
+        match &self.mode {
+            None | Some(Mode::Search(_) | Mode::Filters(_) | Mode::Moved) => Vec::new(),
+            Some(Mode::Bulk) => self.queue.items.iter().map(|item| item.id).collect(),
+            Some(Mode::Reject | Mode::Edit(_) | Mode::Writer | Mode::Attempts(..)) => {
+                self.current().map(|item| item.id).into_iter().collect()
+            }
+        }
+    }
+
     /// Takes a key while something is chosen, typed or edited; none otherwise.
     pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
         match self.mode.take()? {
@@ -41,6 +52,10 @@ impl State {
             Mode::Edit(editor) => Some(self.edit(editor, key)),
             Mode::Filters(at) => Some(self.choose_filter(at, key.code)),
             Mode::Writer => Some(self.choose_writer(key.code)),
+            Mode::Moved => {
+                self.mode = (!matches!(key.code, KeyCode::Esc | KeyCode::Enter)).then_some(Mode::Moved);
+                Some(Vec::new())
+            }
             Mode::Attempts(attempts, at) => Some(self.choose_attempt(attempts, at, key.code)),
             Mode::Search(mut input) => Some(match key.code {
                 KeyCode::Esc => Vec::new(),
@@ -148,6 +163,11 @@ impl State {
             _ => {}
         }
     }
+}
+
+/// What an edit begins with.
+pub(super) fn begun(item: &Reflection) -> &str {
+    item.draft.as_deref().unwrap_or(item.text())
 }
 
 pub(super) fn editor(item: &Reflection) -> Box<TextArea<'static>> {

@@ -120,6 +120,11 @@ fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
             };
             ("Another attempt · 1-4 · Esc leave", Writer::ALL.iter().enumerate().map(row).collect(), 62)
         }
+        Some(Mode::Moved) => {
+            let what =
+                [" What this was about is not in front any more.", " Nothing was done; a text is kept as its draft."];
+            ("The list has changed meanwhile · Esc goes on", what.map(Line::raw).to_vec(), 52)
+        }
         Some(Mode::Edit(_)) | None => return,
     };
     let area = centered(body, width, lines.len() as u16 + 2);
