@@ -74,7 +74,8 @@ pub fn write_whole<T>(
     }
     let failed = |e: std::io::Error| Error::io("writing", path, &e);
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
+    sweep_temporary(folder);
+    let mut builder = temporary();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // as far as the umask lets it
     let mut file = BufWriter::new(builder.tempfile_in(folder).map_err(failed)?);
@@ -86,6 +87,27 @@ pub fn write_whole<T>(
     put.map_err(|e| failed(e.error))?;
     sync_folder(folder);
     Ok(done)
+}
+
+/// How the names of what is not whole yet begin.
+pub const TEMPORARY: &str = ".foretaste-";
+
+/// Makes what is not whole yet, under a name that says whose it is.
+pub fn temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    builder
+}
+
+/// Removes what a kill left of [`temporary`] files and folders: what nobody has touched for an hour. Returns how many.
+pub fn sweep_temporary(folder: &Path) -> usize {
+    let old = |path: &Path| {
+        let touched = std::fs::symlink_metadata(path).and_then(|found| found.modified()).ok();
+        touched.and_then(|at| at.elapsed().ok()).is_some_and(|age| age.as_secs() > 3600)
+    };
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let left = names.filter(|entry| entry.file_name().to_string_lossy().starts_with(TEMPORARY)).map(|e| e.path());
+    left.filter(|path| old(path) && (std::fs::remove_dir_all(path).is_ok() || std::fs::remove_file(path).is_ok())).count()
 }
 
 /// Makes the names in a folder durable (a file that was put there, or renamed) where folders can be synced.

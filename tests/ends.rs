@@ -257,6 +257,30 @@ fn what_the_editor_types_is_not_meant_for_us_and_a_stop_is_gone_on_from() {
 }
 
 #[test]
+fn the_editor_is_asked_to_end_with_the_program() {
+    let (dir, _) = prepared();
+    let tools = tempfile::tempdir().unwrap();
+    let (script, number) = (tools.path().join("e"), tools.path().join("number"));
+    let text = format!("#!/bin/sh\necho $$ > '{}.part'; mv '{0}.part' '{0}'\nexec sleep 600\n", number.display());
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_foretaste"));
+    command.args(["--data-dir", dir.path().to_str().unwrap()]);
+    command.env("EDITOR", format!("'{}' -o", script.display()));
+    let mut term = Terminal::start(command, (100, 30));
+    term.shows("TASK");
+    term.press(F2, "QUEUE");
+    term.keys("E");
+    assert!(soon(Duration::from_secs(20), || number.exists()), "{}", term.text());
+    let editor = std::fs::read_to_string(&number).unwrap().trim().to_string();
+    let alive = || Command::new("kill").args(["-0", &editor]).stderr(Stdio::null()).status().unwrap().success();
+    assert!(alive());
+    term.signal("TERM");
+    assert_eq!(term.ended(), (0, true));
+    assert!(soon(Duration::from_secs(5), || !alive()), "the editor lives on");
+}
+
+#[test]
 fn asked_twice_stuck_work_ends_at_once_and_leaving_has_a_limit() {
     let dir = tempfile::tempdir().unwrap();
     let pipe = dir.path().join("pipe");

@@ -8,7 +8,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use common::{failure, foretaste, json, run, soon};
-use foretaste::store::{RunStatus, Store};
+use foretaste::store::{NewRun, RunStatus, Store};
+use foretaste::train::checkpoint;
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -81,13 +82,30 @@ fn a_backup_is_not_restored_under_an_open_store_and_what_is_no_store_is_refused(
     drop(open);
     assert!(failure(&run(dir.path(), &["data", "restore", "3"])).contains("undelete"));
     assert!(failure(&run(dir.path(), &["data", "undelete", "999"])).contains("there is no trajectory 999"));
+    // One that is open is put back with what stands in its log.
+    let other = tempfile::tempdir().unwrap();
+    let open = Store::open(other.path()).unwrap();
+    open.set_setting("k", "in the log").unwrap();
+    assert!(std::fs::metadata(other.path().join("foretaste.sqlite-wal")).unwrap().len() > 0);
+    json(dir.path(), &["data", "restore", other.path().join("foretaste.sqlite").to_str().unwrap()]);
+    assert_eq!(Store::open(dir.path()).unwrap().setting("k").unwrap().as_deref(), Some("in the log"));
     // Another program's database is left alone, whatever number it bears.
     let foreign = tempfile::tempdir().unwrap();
-    for sql in ["CREATE TABLE trajectories (x)", "PRAGMA user_version = 3"] {
+    let tables = "CREATE TABLE decisions (x); CREATE TABLE runs (x); CREATE TABLE settings (x)";
+    for sql in ["CREATE TABLE trajectories (x)", "PRAGMA user_version = 3", tables] {
         Connection::open(foreign.path().join("foretaste.sqlite")).unwrap().execute_batch(sql).unwrap();
         let said = failure(&run(foreign.path(), &["data", "list"]));
         assert!(said.contains("another program") && !said.contains("CREATE"), "{said}");
     }
+    // A row that another program damaged hides no other, and can be taken out.
+    json(dir.path(), &["collect", "demos", "--games", "2"]);
+    let db = Connection::open(dir.path().join("foretaste.sqlite")).unwrap();
+    db.execute("UPDATE trajectories SET task = CAST(x'61ff62' AS TEXT) WHERE id = 1", []).unwrap();
+    let listed = json(dir.path(), &["data", "list", "trajectories"]);
+    assert!(listed.len() == 2 && listed[1]["task"] == "a\u{fffd}b", "{listed:?}");
+    assert!(failure(&run(dir.path(), &["data", "show", "1"])).contains("trajectory 1: the store: invalid utf-8"));
+    json(dir.path(), &["data", "delete", "1"]);
+    assert_eq!(json(dir.path(), &["data", "list", "trajectories"]).len(), 1);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -132,8 +150,28 @@ fn checkpoints_that_nothing_needs_are_removed_and_what_is_deleted_is_gone() {
     assert!(left.iter().all(|row| row["id"] != 1), "{left:?}");
     assert!(!data.join("checkpoints/run-1-step-12").exists());
     assert!(failure(&run(data, &["train", "--resume", "1"])).contains("there is no run 1"));
+    // What a run that waits is to start from stays, by its number as well.
+    json(data, &["train", "--objective", "imitation", "--steps", "1", "--from", &number, "--queue"]);
+    let delete = ["data", "delete", "--checkpoint", &number];
+    assert!(failure(&run(data, &delete)).contains("run 4 starts from"), "by hand");
+    assert!(failure(&run(data, &["data", "delete", "--run", "2"])).contains("run 4 starts from"), "with its run");
+    let store = Store::open(data).unwrap();
+    checkpoint::prune(&store, 2, &[]).unwrap();
+    assert!(store.checkpoints().unwrap().iter().any(|saved| saved.id.to_string() == number), "by pruning");
+    json(data, &["data", "delete", "--run", "4"]);
+    json(data, &delete);
+    let nothing = ["train", "--objective", "imitation", "--steps", "1", "--from", "nothing", "--queue"];
+    assert!(failure(&run(data, &nothing)).contains("nothing is there"), "said at once, and not when its turn comes");
     json(data, &train(&["--steps", "1"]));
-    assert_eq!(json(data, &["data", "list", "runs"])[0]["id"], 4, "a number is not given twice");
+    assert_eq!(json(data, &["data", "list", "runs"])[0]["id"], 5, "a number is not given twice");
+    // A kill between taking a checkpoint out and removing its folder: the next start removes it, and nothing else.
+    let saved = store.latest_checkpoint(None).unwrap().unwrap();
+    store.delete_checkpoint(&saved).unwrap();
+    std::fs::create_dir(data.join("checkpoints/run-77-step-7")).unwrap();
+    assert!(data.join(&saved.folder).exists());
+    assert_eq!(checkpoint::sweep(&store).unwrap(), 1);
+    assert!(!data.join(&saved.folder).exists() && data.join("checkpoints/run-77-step-7").exists());
+    assert!(store.left_behind().unwrap().is_empty());
 }
 
 #[test]
@@ -222,4 +260,19 @@ fn text_from_outside_never_drives_the_terminal_of_a_command() {
     }
     let shown = &json(data, &["data", "show", "2"])[0];
     assert_eq!(shown["trajectory"]["task"], evil, "JSON means what it meant");
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_while_it_still_reads_is_not_deaf() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let new = NewRun { objective: "imitation", config: "{}", seed: 1, start: "embedded", steps: 1 };
+    let run = store.queue_run(new).unwrap();
+    let (_, _lock) = store.claim_queued().unwrap().unwrap();
+    store.forget_requests(run).unwrap();
+    store.request_stop(run).unwrap();
+    store.set_run(run, RunStatus::Running, 0, None).unwrap();
+    assert!(store.stop_requested(run).unwrap(), "asked for before it ran");
+    store.set_run(run, RunStatus::Stopped, 0, None).unwrap();
+    assert!(!store.stop_requested(run).unwrap(), "done");
 }

@@ -252,7 +252,7 @@ fn delete(store: &Store, id: Option<i64>, run: Option<i64>, number: Option<i64>)
     if let Some(run) = run {
         let checkpoints = store.delete_run(run)?;
         for folder in &checkpoints {
-            checkpoint::remove_folder(store, folder);
+            checkpoint::remove_folder(store, folder)?;
         }
         return Ok(json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()}));
     }
@@ -260,11 +260,15 @@ fn delete(store: &Store, id: Option<i64>, run: Option<i64>, number: Option<i64>)
         let saved = store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
             Error::new(format!("there is no checkpoint {number}")).hint("list them with: foretaste data list checkpoints")
         })?;
+        if store.is_alive(saved.run) {
+            return Err(Error::new(format!("run {} is being trained, and may go on from it", saved.run))
+                .hint("stop it first (Train, x)"));
+        }
+        store.check_unneeded(&saved)?;
         checkpoint::remove(store, &saved)?;
         return Ok(json!({"checkpoint": number, "deleted": true}));
     }
     let id = id.unwrap_or_default();
-    store.trajectory(id)?;
     store.set_deleted(id, true)?;
     Ok(json!({"trajectory": id, "deleted": true}))
 }

@@ -1,5 +1,6 @@
 //! Lists of trajectories of any length, a page at a time.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Row, ToSql, params_from_iter};
 use serde::{Deserialize, Serialize};
 
@@ -103,18 +104,27 @@ pub(super) fn purpose(word: &str) -> Purpose {
     Purpose::from_word(word).unwrap_or(Purpose::Exploration)
 }
 
+/// A text of a list's row, what is not UTF-8 in it as `U+FFFD`: one row that another program damaged must not hide all
+/// others. Whoever opens that row is told.
+pub(super) fn shown(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
+    match row.get_ref(at)? {
+        ValueRef::Text(bytes) => Ok(String::from_utf8_lossy(bytes).into_owned()),
+        _ => row.get(at),
+    }
+}
+
 pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<TrajectorySummary> {
     Ok(TrajectorySummary {
         id: row.get(0)?,
-        suite: row.get(1)?,
-        split: row.get(2)?,
-        kind: row.get(3)?,
-        task: row.get(4)?,
+        suite: shown(row, 1)?,
+        split: shown(row, 2)?,
+        kind: shown(row, 3)?,
+        task: shown(row, 4)?,
         purpose: purpose(&row.get::<_, String>(5)?),
-        actor: row.get(6)?,
+        actor: shown(row, 6)?,
         length: row.get::<_, i64>(7)? as usize,
         success: row.get(8)?,
-        task_id: row.get(9)?,
+        task_id: shown(row, 9)?,
     })
 }
 

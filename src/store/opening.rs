@@ -91,9 +91,15 @@ fn version(db: &Connection) -> Result<i64> {
         APPLICATION => (1..=VERSION).contains(&version),
         0 if version == 0 => count("SELECT count(*) FROM sqlite_schema")? == 0,
         0 if version < VERSION => {
-            let known =
-                "SELECT count(*) FROM sqlite_schema WHERE name IN ('trajectories', 'decisions', 'runs', 'settings')";
-            version > 0 && count(known)? == 4
+            // Before stores said whose they are: by what the first version of all had.
+            let first = [
+                "SELECT id, suite, split, task_id, kind, task, purpose, actor, seed FROM trajectories",
+                "SELECT id, reflection, act, verdict, reason, version FROM decisions",
+                "SELECT id, objective, status, config, seed, start, step, steps FROM runs",
+                "SELECT run, step, name, value, wall_ms FROM metrics",
+                "SELECT key, value FROM settings",
+            ];
+            version > 0 && first.iter().all(|sql| db.prepare(sql).is_ok())
         }
         _ => false,
     };
@@ -171,6 +177,11 @@ pub(super) fn open(root: &Path) -> Result<Opened> {
         Ok(db)
     });
     match opened {
+        // `SQLite` opens what is write-protected without a word.
+        Ok(db) if db.is_readonly("main").map_err(at)? => {
+            drop(db);
+            read_only(&path, "it is write-protected")
+        }
         Ok(db) => Ok(Opened { db, read_only: None, shared, copy: None }),
         Err(Problem::Own(error)) => Err(error.at(path.display())),
         Err(Problem::Sql(error)) if there && unwritable(&error) => {

@@ -103,6 +103,21 @@ pub struct Checkpoint {
     pub digest: Option<String>,
 }
 
+impl Checkpoint {
+    /// What it is called.
+    pub fn name(&self) -> String {
+        format!("run {} step {}", self.run, self.step)
+    }
+}
+
+/// How a setting begins that names a folder which is to be removed.
+const LEFT_BEHIND: &str = "left behind ";
+
+fn leave_behind(tx: &Connection, folder: &str) -> Result<()> {
+    tx.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, '')", [format!("{LEFT_BEHIND}{folder}")])?;
+    Ok(())
+}
+
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
         id: row.get(0)?,
@@ -241,11 +256,12 @@ impl Store {
         Ok(None)
     }
 
-    /// Writes how a run stands; `pid` is this process while it runs. What it was asked to do is done or void then.
+    /// Writes how a run stands; `pid` is this process while it runs. What it was asked to do is done or void once it ends.
     pub fn set_run(&self, run: i64, status: RunStatus, step: u64, error: Option<&str>) -> Result<()> {
         let pid = (status == RunStatus::Running).then(std::process::id);
         self.execute(
-            "UPDATE runs SET status = ?2, step = ?3, error = ?4, pid = ?5, updated_ms = ?6, request = NULL WHERE id = ?1",
+            "UPDATE runs SET status = ?2, step = ?3, error = ?4, pid = ?5, updated_ms = ?6, \
+             request = iif(?2 = 'running', request, NULL) WHERE id = ?1",
             params![run, status.word(), step as i64, error, pid, now_ms()],
         )?;
         Ok(())
@@ -258,6 +274,12 @@ impl Store {
             return Err(Error::new(format!("no process trains run {run} now")).hint("r goes on with it here"));
         }
         self.execute("UPDATE runs SET request = 'stop' WHERE id = ?1", [run])?;
+        Ok(())
+    }
+
+    /// Forgets what whoever trained a run before was asked: for who has just taken its mark, before anything else.
+    pub fn forget_requests(&self, run: i64) -> Result<()> {
+        self.execute("UPDATE runs SET request = NULL WHERE id = ?1", [run])?;
         Ok(())
     }
 
@@ -296,7 +318,10 @@ impl Store {
         self.run(run)?;
         let _lock = self.own_run(run)?;
         let tx = self.write()?;
-        let folders = self.checkpoints()?.into_iter().filter(|saved| saved.run == run).map(|saved| saved.folder).collect();
+        let own: Vec<Checkpoint> = self.checkpoints()?.into_iter().filter(|saved| saved.run == run).collect();
+        own.iter().try_for_each(|saved| self.check_unneeded(saved))?;
+        let folders: Vec<String> = own.into_iter().map(|saved| saved.folder).collect();
+        folders.iter().try_for_each(|folder| leave_behind(&tx, folder))?;
         for table in ["metrics", "checkpoints", "run_data"] {
             tx.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [run])?;
         }
@@ -306,12 +331,42 @@ impl Store {
     }
 
     /// Takes a checkpoint's row out; its folder is the caller's to remove, afterwards.
-    pub fn delete_checkpoint(&self, id: i64) -> Result<()> {
-        self.execute("DELETE FROM checkpoints WHERE id = ?1", [id])?;
+    pub fn delete_checkpoint(&self, saved: &Checkpoint) -> Result<()> {
+        let tx = self.write()?;
+        tx.execute("DELETE FROM checkpoints WHERE id = ?1", [saved.id])?;
+        leave_behind(&tx, &saved.folder)?;
+        tx.commit()
+    }
+
+    /// Folders of checkpoints that were taken out and may still be there: a kill came before they were removed.
+    pub fn left_behind(&self) -> Result<Vec<String>> {
+        let mut rows = self.db.prepare_cached("SELECT substr(key, ?1) FROM settings WHERE key LIKE 'left behind %'")?;
+        let folders = rows.query_map([LEFT_BEHIND.len() as i64 + 1], |row| row.get(0))?;
+        Ok(folders.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The folder of a checkpoint that was taken out is gone.
+    pub fn is_gone(&self, folder: &str) -> Result<()> {
+        self.execute("DELETE FROM settings WHERE key = ?1", [format!("{LEFT_BEHIND}{folder}")])?;
         Ok(())
     }
 
-    /// What models are called that something still refers to: a run that started from one, an evaluation of it.
+    /// An error for a checkpoint that a run which is not finished started from, or waits to start from.
+    pub fn check_unneeded(&self, saved: &Checkpoint) -> Result<()> {
+        let run = self.db.query_row(
+            "SELECT id FROM runs WHERE status NOT IN ('deleted', 'finished') AND id <> ?1 AND start IN (?2, ?3)",
+            params![saved.run, saved.name(), saved.id.to_string()],
+            |row| row.get::<_, i64>(0),
+        );
+        match run.optional()? {
+            Some(run) => Err(Error::new(format!("run {run} starts from checkpoint {} ({})", saved.id, saved.name()))
+                .hint(format!("finish it first, or take it out with: foretaste data delete --run {run}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// What models are called that something still refers to: a run that started or waits to start from one (by its name or
+    /// its number), an evaluation of it.
     pub fn model_names_in_use(&self) -> Result<HashSet<String>> {
         let mut rows = self
             .db

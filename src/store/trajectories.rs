@@ -144,7 +144,8 @@ impl Store {
 
     /// A trajectory with its steps.
     pub fn trajectory(&self, id: i64) -> Result<Trajectory> {
-        self.read_trajectory(id, false)?
+        self.read_trajectory(id, false)
+            .map_err(|error| error.at(format_args!("trajectory {id}")))?
             .ok_or_else(|| Error::new(format!("there is no trajectory {id}")).hint("list them with: foretaste data list"))
     }
 

@@ -3,6 +3,7 @@
 //! A folder is written under a temporary name, synced and renamed, and only then recorded: a checkpoint that the store
 //! knows is whole, and a full disk or a kill leaves the older ones as they were.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -90,6 +91,9 @@ pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)], pref
 pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<Saved> {
     let name = format!("checkpoints/run-{run}-step-{step}");
     let target = store.root().join(&name);
+    if store.left_behind()?.contains(&name) {
+        remove_folder(store, &name)?;
+    }
     let names = weights.net().shapes();
     let moments: Vec<_> = [("first", &optimiser.first), ("second", &optimiser.second)]
         .into_iter()
@@ -209,7 +213,7 @@ pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
     let mut removed = Vec::new();
     for saved in &own {
         let step = saved.step;
-        let named = used.contains(&format!("run {run} step {step}"));
+        let named = used.contains(&saved.name()) || used.contains(&saved.id.to_string());
         if named || Some(step) == newest || Some(step) == best || stage_ends.contains(&step) {
             continue;
         }
@@ -222,18 +226,18 @@ pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
 
 /// Takes a checkpoint out of the store, then its folder away.
 pub fn remove(store: &Store, saved: &Checkpoint) -> Result<()> {
-    store.delete_checkpoint(saved.id)?;
-    remove_folder(store, &saved.folder);
-    Ok(())
+    store.delete_checkpoint(saved)?;
+    remove_folder(store, &saved.folder)
 }
 
 /// Removes the folder of a checkpoint that the store no longer knows. One that lies elsewhere is left alone.
-pub fn remove_folder(store: &Store, folder: &str) {
+pub fn remove_folder(store: &Store, folder: &str) -> Result<()> {
     let parts: Vec<_> = Path::new(folder).components().collect();
     let plain = parts.iter().all(|part| matches!(part, std::path::Component::Normal(_)));
     if plain && parts.len() == 2 && folder.starts_with("checkpoints/") {
         _ = std::fs::remove_dir_all(store.root().join(folder));
     }
+    store.is_gone(folder)
 }
 
 /// Bytes of all files in a folder.
@@ -245,25 +249,27 @@ pub fn disk_use(folder: &Path) -> u64 {
         .sum()
 }
 
-/// Removes what a kill left half written in the data directory: folders of checkpoints whose run no process trains, and
-/// temporary files that nobody has touched for an hour. Returns how many.
-pub fn sweep(store: &Store) -> usize {
-    let old = |path: &Path| {
-        let touched = std::fs::metadata(path).and_then(|found| found.modified()).ok();
-        touched.and_then(|at| at.elapsed().ok()).is_some_and(|age| age.as_secs() > 3600)
-    };
-    let mut removed = 0;
-    for folder in ["", "checkpoints", "exports"].map(|name| store.root().join(name)) {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
-            let run = name.strip_prefix(SAVING).and_then(|rest| rest.split('-').next()?.parse().ok());
-            let left = run.map_or(name.starts_with(".tmp") && old(&path), |run| !store.is_alive(run));
-            if left && (std::fs::remove_dir_all(&path).is_ok() || std::fs::remove_file(&path).is_ok()) {
-                removed += 1;
-            }
+/// Removes what a kill left half written, or half removed, in the data directory: folders of checkpoints whose run no process
+/// trains, those of checkpoints that were taken out, and temporary files. Returns how many; where nothing can be written,
+/// nothing is removed.
+pub fn sweep(store: &Store) -> Result<usize> {
+    if store.read_only().is_some() {
+        return Ok(0);
+    }
+    let mut removed: usize = ["", "exports"].map(|name| paths::sweep_temporary(&store.root().join(name))).iter().sum();
+    for entry in std::fs::read_dir(store.root().join("checkpoints")).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let run = name.strip_prefix(SAVING).and_then(|rest| rest.split('-').next()?.parse().ok());
+        if run.is_some_and(|run| !store.is_alive(run)) {
+            removed += usize::from(std::fs::remove_dir_all(entry.path()).is_ok());
         }
     }
-    removed
+    let known: HashSet<String> = store.checkpoints()?.into_iter().map(|saved| saved.folder).collect();
+    for folder in store.left_behind()?.iter().filter(|folder| !known.contains(*folder)) {
+        remove_folder(store, folder)?;
+        removed += 1;
+    }
+    Ok(removed)
 }
 
 fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>> {
@@ -313,27 +319,59 @@ pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
 /// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model), `embedded`, `novice`,
 /// a checkpoint's number or the name it goes by, a folder, or a GGUF file. Returns its files and the name it goes by.
 pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
-    let recorded = |saved: &Checkpoint| Ok((read(store, saved)?, format!("run {} step {}", saved.run, saved.step)));
+    loop {
+        let located = locate(store, name)?;
+        let found = match &located {
+            Located::Recorded(saved) => read(store, saved).map(|parts| (parts, saved.name())),
+            Located::Embedded => Ok((Model::embedded_parts(), "embedded".into())),
+            Located::Novice => Ok((Model::novice_parts(), "novice".into())),
+            Located::Folder(folder) => Parts::read(folder).map(|parts| (parts, folder.display().to_string())),
+        };
+        // The newest may have been removed while it was read, for one that is newer still.
+        match (&found, located) {
+            (Err(_), Located::Recorded(saved)) if name.is_none() && !store.checkpoints()?.contains(&saved) => {}
+            _ => return found,
+        }
+    }
+}
+
+/// What a name means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Located {
+    /// A checkpoint of this store.
+    Recorded(Checkpoint),
+    /// The model in the program.
+    Embedded,
+    /// The same before it was trained on what it plays.
+    Novice,
+    /// A model folder or a GGUF file.
+    Folder(PathBuf),
+}
+
+/// Where the model of that name is: a checkpoint's name or number, `embedded`, `novice`, a path; without one the newest
+/// checkpoint, else the embedded model.
+///
+/// # Errors
+/// Where nothing is.
+pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
     let known = store.checkpoints()?;
-    let by_name = known.iter().find(|saved| Some(format!("run {} step {}", saved.run, saved.step).as_str()) == name);
-    if let Some(saved) = by_name {
-        return recorded(saved);
+    let Some(name) = name else {
+        return Ok(known.into_iter().next().map_or(Located::Embedded, Located::Recorded));
+    };
+    let number = name.chars().all(|c| c.is_ascii_digit());
+    if let Some(saved) = known.into_iter().find(|saved| saved.name() == name || saved.id.to_string() == name) {
+        return Ok(Located::Recorded(saved));
     }
     match name {
-        Some("embedded") => Ok((Model::embedded_parts(), "embedded".into())),
-        Some("novice") => Ok((Model::novice_parts(), "novice".into())),
-        None => match store.latest_checkpoint(None)? {
-            Some(checkpoint) => recorded(&checkpoint),
-            None => Ok((Model::embedded_parts(), "embedded".into())),
-        },
-        Some(number) if number.chars().all(|c| c.is_ascii_digit()) => {
-            let found = known.iter().find(|checkpoint| checkpoint.id.to_string() == number).ok_or_else(|| {
-                Error::new(format!("there is no checkpoint {number}"))
-                    .hint("list them with: foretaste data list checkpoints")
-            })?;
-            recorded(found)
+        "embedded" => Ok(Located::Embedded),
+        "novice" => Ok(Located::Novice),
+        _ if number => {
+            Err(Error::new(format!("there is no checkpoint {name}"))
+                .hint("list them with: foretaste data list checkpoints"))
         }
-        Some(folder) => Ok((Parts::read(Path::new(folder))?, folder.to_string())),
+        _ if Path::new(name).exists() => Ok(Located::Folder(PathBuf::from(name))),
+        _ => Err(Error::new(format!("{name}: nothing is there"))
+            .hint("name embedded, a checkpoint's number (foretaste data list checkpoints), or a model folder")),
     }
 }
 

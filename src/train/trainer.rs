@@ -91,6 +91,7 @@ pub fn train(
 /// Writes down a run that waits for its turn ([`resume`] starts it): what a plan asks for, and what to start from.
 pub fn queue(store: &Store, plan: &Plan, start: Option<&str>) -> Result<i64> {
     let config = serde_json::json!({"plan": plan}).to_string();
+    checkpoint::locate(store, start)?;
     // A folder must be the same one wherever the run is started from later.
     let folder = start.filter(|name| Path::new(name).exists()).and_then(|name| std::fs::canonicalize(name).ok());
     let start = folder.map_or_else(|| start.unwrap_or_default().to_string(), |path| path.display().to_string());
@@ -166,6 +167,7 @@ fn go_on(
     control: &Control,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<i64> {
+    store.forget_requests(run)?;
     let row = store.run(run)?;
     if row.status == RunStatus::Finished {
         return Err(Error::new(format!("run {run} is finished")).hint("start another from it with --from CHECKPOINT"));
@@ -282,7 +284,7 @@ impl Realised {
 impl Run<'_> {
     /// Works to the end, or until it is cancelled; the store says how it ended.
     fn work(mut self, store: &mut Store, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<i64> {
-        checkpoint::sweep(store);
+        checkpoint::sweep(store)?;
         each(Event::Begun {
             run: self.id,
             start: &self.start,

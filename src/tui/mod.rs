@@ -72,9 +72,11 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     let kept = store.setting(kept::SETTING)?;
     let reading_only =
         store.read_only().map(|why| format!("the data directory cannot be written ({why}): it is only read"));
-    checkpoint::sweep(&store);
+    checkpoint::sweep(&store)?;
     drop(store);
-    let _journal = if reading_only.is_none() { Some(journal::begin(root)?) } else { None };
+    // Without its log the program is as good; a person is told where there is none.
+    let journal = if reading_only.is_none() { journal::begin(root).map(Some) } else { Ok(None) };
+    let (_journal, unlogged) = journal.map_or_else(|error| (None, Some(error)), |journal| (journal, None));
     let settings = Settings::load(&root.join("config.toml"))?;
     let keymap = Keymap::load(&root.join("keys.toml"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -101,7 +103,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     let first = kept.and_then(|kept| kept.put_back(&mut app));
     app.theme.palette = app.chosen_theme.or(settings.palette()?).unwrap_or_default();
     app.data.root = root.display().to_string();
-    if let Some(text) = reading_only {
+    if let Some(text) = reading_only.or(unlogged.map(|error| format!("no log is written: {}", error.message()))) {
         app.say(Notice { text, bad: true });
     }
     hands.carry_out(app.begin(first));
