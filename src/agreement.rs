@@ -28,6 +28,8 @@ pub struct Agreement {
     pub states: usize,
     /// States that are left out: nothing is listed there, or not the expert's action.
     pub unlisted: usize,
+    /// Demonstrations that are left out: their first observation alone is longer than what the policy reads.
+    pub unread: usize,
     /// Share of states in which the policy's likeliest admissible action is the expert's; where several are equally
     /// likely, one of them drawn at random would be.
     pub same: f64,
@@ -72,9 +74,14 @@ pub fn agreement(
     let seen = store.candidates(Some(suite), Some(split))?.into_iter().filter(|demo| ids.contains(&demo.id));
     let known: HashSet<String> = seen.map(|demo| demo.task_id).collect();
     let meter = Meter::new("demonstrations", 0, demos.len() as u64);
-    let (mut states, mut unlisted, mut same, mut bits, mut uniform) = (0, 0, 0.0, 0.0, 0.0);
+    let (mut states, mut unlisted, mut unread) = (0, 0, 0);
+    let (mut same, mut bits, mut uniform) = (0.0, 0.0, 0.0);
     for (i, demo) in demos.iter().enumerate() {
         let trajectory = store.trajectory(demo.id)?;
+        if !policy.reads(&trajectory.state(0))? {
+            unread += 1;
+            continue;
+        }
         for (t, step) in trajectory.steps.iter().enumerate() {
             control.checkpoint()?;
             let listed = trajectory.admissible_at(t).to_vec();
@@ -96,7 +103,9 @@ pub fn agreement(
         report(meter.at(i as u64 + 1));
     }
     if states == 0 {
-        return Err(Error::new(format!("in none of {unlisted} states the expert's action is among the listed ones"))
+        let long =
+            if unread > 0 { format!("; {unread} demonstrations are too long for it to read") } else { String::new() };
+        return Err(Error::new(format!("in none of {unlisted} states the expert's action is among the listed ones{long}"))
             .hint("agreement needs a suite that lists admissible actions"));
     }
     let mean = |sum: f64| sum / f64::from(states);
@@ -108,6 +117,7 @@ pub fn agreement(
         trained_on: demos.iter().filter(|demo| known.contains(&demo.task_id)).count(),
         states: states as usize,
         unlisted,
+        unread,
         same: mean(same),
         bits: mean(bits),
         bits_uniform: mean(uniform),

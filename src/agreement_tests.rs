@@ -13,6 +13,10 @@ impl Policy for Ties {
         "ties".into()
     }
 
+    fn reads(&self, state: &State) -> Result<bool> {
+        Ok(state.observation.len() < 10_000)
+    }
+
     fn think(&mut self, _: &State, _: f64, _: u64) -> Result<String> {
         Ok("one is enough".into())
     }
@@ -56,6 +60,12 @@ fn ties_count_in_part_unlisted_states_are_said_and_none_at_all_is_an_error() {
     assert!((found.bits_uniform - 2.0).abs() < 1e-9);
     let thinking = ask(&store, &mut Ties(2), true).unwrap();
     assert!((thinking.same - 1.0).abs() < 1e-9 && thinking.think, "its thought decides");
+    let mut long = made.clone();
+    long.observation = "word ".repeat(5000);
+    store.add_trajectory(&long).unwrap();
+    let beside = ask(&store, &mut Ties(2), false).unwrap();
+    assert_eq!((beside.unread, beside.states), (1, 3), "one that cannot be read does not spoil the others");
+    store.set_deleted(3, true).unwrap();
     let mut unlisted = made.clone();
     unlisted.admissible.clear();
     unlisted.steps.iter_mut().for_each(|step| step.admissible.clear());

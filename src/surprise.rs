@@ -34,6 +34,15 @@ impl Surprise {
     }
 }
 
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Surprises {
+    /// The most surprising state first.
+    pub states: Vec<Surprise>,
+    /// Demonstrations that are left out: their first observation alone is longer than what the model reads.
+    pub unread: usize,
+}
+
 /// The states of up to `games` demonstrations of a suite and split, the most surprising first. The predictions are
 /// stored.
 pub fn surprises(
@@ -43,7 +52,7 @@ pub fn surprises(
     agent: &mut LocalAgent,
     control: &Control,
     report: &mut dyn FnMut(Progress),
-) -> Result<Vec<Surprise>> {
+) -> Result<Surprises> {
     let mut demos = store.demonstrations(Some(suite), Some(split))?;
     demos.truncate(games);
     if demos.is_empty() {
@@ -51,9 +60,13 @@ pub fn surprises(
             .hint(format!("run: foretaste collect demos --suite {suite} --split {split}")));
     }
     let meter = Meter::new("surprises", 0, demos.len() as u64);
-    let mut found = Vec::new();
+    let (mut found, mut unread) = (Vec::new(), 0);
     for (i, demo) in demos.iter().enumerate() {
         let trajectory = store.trajectory(demo.id)?;
+        if !agent.reads(&trajectory.state(0))? {
+            unread += 1;
+            continue;
+        }
         let mut foreseen = Vec::new();
         for (t, step) in trajectory.steps.iter().enumerate() {
             control.checkpoint()?;
@@ -79,5 +92,5 @@ pub fn surprises(
         report(meter.at(i as u64 + 1));
     }
     found.sort_by(|a, b| b.size().total_cmp(&a.size()).then(a.trajectory.cmp(&b.trajectory)).then(a.t.cmp(&b.t)));
-    Ok(found)
+    Ok(Surprises { states: found, unread })
 }

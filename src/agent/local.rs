@@ -108,6 +108,11 @@ impl Policy for LocalAgent {
         self.model.source.clone()
     }
 
+    fn reads(&self, state: &State) -> Result<bool> {
+        let limit = self.model.decoder.config.context.saturating_sub(ROOM);
+        Ok(Framing::new(&self.model.tokenizer)?.opening(state)?.len() <= limit)
+    }
+
     fn think(&mut self, state: &State, temperature: f64, seed: u64) -> Result<String> {
         self.think_by(state, Sampling::at(temperature), seed)
     }

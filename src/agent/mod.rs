@@ -17,6 +17,12 @@ pub trait Policy {
     /// What it goes by ("embedded", "run 3 step 200").
     fn name(&self) -> String;
 
+    /// Whether what a state begins with (the task and the first observation) is short enough for it; later steps are left
+    /// out where there is no room for them.
+    fn reads(&self, _state: &State) -> Result<bool> {
+        Ok(true)
+    }
+
     /// What it thinks in this state, sampled at a temperature (0: the likeliest words).
     fn think(&mut self, state: &State, temperature: f64, seed: u64) -> Result<String>;
 

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use super::out::tell;
 use super::{Common, SuiteArgs, interruptible, number};
 use crate::agent::Policy;
 use crate::agent::local::LocalAgent;
@@ -169,6 +170,9 @@ fn in_words(found: &Agreement) -> String {
     if found.unlisted > 0 {
         text.push_str(&format!("; {} states left out, where the expert's action is not listed", found.unlisted));
     }
+    if found.unread > 0 {
+        text.push_str(&format!("; {} demonstrations left out, which are too long for it to read", found.unread));
+    }
     if found.trained_on > 0 {
         let (trained, all) = (found.trained_on, found.demonstrations);
         text.push_str(&format!("; it was trained on the games of {trained} of these {all} demonstrations"));
@@ -187,7 +191,10 @@ fn surprise(
     let (out, mut live) = (common.out(), common.out());
     let report = &mut |progress| live.progress(&progress);
     let found = surprises(store, (suite, &args.split), args.games, agent, control, report)?;
-    for s in found.iter().take(most) {
+    if found.unread > 0 {
+        tell(&format!("{} demonstrations are left out: too long for the model to read", found.unread));
+    }
+    for s in found.states.iter().take(most) {
         out.line(&json!(s), || {
             let instead = s.instead.as_ref().map_or(String::new(), |a| format!(", policy {:.0} % for {a}", 100.0 * s.sure));
             let right = 100.0 * s.right;

@@ -24,7 +24,7 @@ use crate::guard::guarded;
 use crate::model::team::Priority;
 use crate::model::weights::Trainable;
 use crate::store::Store;
-use crate::surprise::surprises;
+use crate::surprise::{Surprises, surprises};
 use crate::train::trainer::{self, Event};
 use crate::train::{Objective, checkpoint, origin, trained_games};
 use crate::tui::effect::{JobCmd, Kind, Notice};
@@ -99,11 +99,14 @@ impl Jobs {
                     let model = checkpoint::load(&store, None)?;
                     let mut agent = LocalAgent::new(model, control.cancel.clone(), Priority::Background)?;
                     let report = &mut |progress| tell(JobMsg::Progress(progress));
-                    let mut found = surprises(&mut store, (suite.name(), &split), 40, &mut agent, control, report)?;
-                    let states = found.len();
-                    found.truncate(200);
-                    mail.send(Msg::Explore(explore::Msg::Surprises(found)));
-                    Ok(format!("{states} states of demonstrations looked at; S lists the most surprising"))
+                    let found = surprises(&mut store, (suite.name(), &split), 40, &mut agent, control, report)?;
+                    let Surprises { mut states, unread } = found;
+                    let looked_at = states.len();
+                    states.truncate(200);
+                    mail.send(Msg::Explore(explore::Msg::Surprises(states)));
+                    let long =
+                        if unread > 0 { format!(", {unread} demonstrations are too long for it") } else { String::new() };
+                    Ok(format!("{looked_at} states of demonstrations looked at{long}; S lists the most surprising"))
                 });
             }
             JobCmd::Export(orders) => {
