@@ -167,9 +167,16 @@ pub fn watch(terminal: bool, tell: impl Fn(Event) + Send + 'static) -> Result<()
                         (Event::End, None)
                     }
                 };
-                let typed = matches!(again, Some(130 | 131));
-                if typed && LENT.load(Ordering::Acquire) {
-                    continue;
+                if LENT.load(Ordering::Acquire) {
+                    match (event, again) {
+                        // Ctrl-C and Ctrl-\\ are the editor's; Ctrl-Z stops it, and whoever waits for it.
+                        (_, Some(130 | 131)) | (Event::Continued, _) => continue,
+                        (Event::Stop, _) => {
+                            self::stop();
+                            continue;
+                        }
+                        _ => {}
+                    }
                 }
                 if event != Event::End || !ASKED.swap(true, Ordering::AcqRel) {
                     tell(event);
@@ -194,17 +201,33 @@ fn ignored() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
-/// Stops this process until the shell continues it, at a moment when it holds no lock on the store. A process that no shell
-/// waits for is not stopped: nobody could continue it.
+/// Stops this process, and those that were started with it as one job, until the shell continues them, at a moment when it
+/// holds no lock on the store. A job that no shell waits for is not stopped: nobody could continue it.
 #[cfg(unix)]
 pub fn stop() {
-    use rustix::process::{Signal, getpid, getppid, getsid, kill_process};
-    let own = getsid(None).ok();
-    let shell = getppid().and_then(|parent| getsid(Some(parent)).ok());
-    if own.is_some() && own == shell {
+    use rustix::process::{Signal, kill_current_process_group};
+    if has_shell() {
         let _quiet = quiet();
-        _ = kill_process(getpid(), Signal::STOP);
+        _ = kill_current_process_group(Signal::STOP);
     }
+}
+
+/// Whether somebody outside of this job, at the same terminal, has started it: a shell that can continue it.
+#[cfg(unix)]
+fn has_shell() -> bool {
+    use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid};
+    let (session, job) = (getsid(None).ok(), getpgrp());
+    let mut above = getppid();
+    while let Some(pid) = above.filter(|pid| session.is_some() && getsid(Some(*pid)).ok() == session) {
+        if getpgid(Some(pid)).is_ok_and(|theirs| theirs != job) {
+            return true;
+        }
+        // A script that runs this program is of its job. Linux tells who has started that; elsewhere it is taken for a shell.
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) else { return true };
+        let after = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
+        above = after.and_then(Pid::from_raw);
+    }
+    false
 }
 
 /// Where there are no such signals, only Ctrl-C is watched for.

@@ -20,7 +20,7 @@ pub struct Error {
 impl Error {
     /// An error that says `what` failed.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None, cancelled: false }
+        Self { what: short(what.into()), hint: None, cancelled: false }
     }
 
     /// The person asked for the work to stop; nothing is wrong.
@@ -69,6 +69,19 @@ impl Error {
     pub fn next_step(&self) -> Option<&str> {
         self.hint.as_deref()
     }
+}
+
+/// A message quotes what it is about, and that may be a file of one line.
+const LONGEST: usize = 2000;
+
+/// A message that a person reads: its beginning and its end.
+fn short(mut what: String) -> String {
+    if what.len() > LONGEST {
+        let boundary = |at: usize| (at..).find(|at| what.is_char_boundary(*at)).unwrap_or(what.len());
+        let left_out = boundary(LONGEST / 2)..boundary(what.len() - LONGEST / 4);
+        what.replace_range(left_out, " … ");
+    }
+    what
 }
 
 impl fmt::Display for Error {

@@ -1,7 +1,7 @@
 //! Where things are kept.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufRead, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
@@ -55,9 +55,40 @@ pub fn limited(from: impl Read, limit: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The next line of a stream without its end, if it has at most `limit` bytes; none at the end of the stream.
+pub fn line(from: &mut impl BufRead, limit: u64) -> std::io::Result<Option<String>> {
+    let mut line = Vec::new();
+    let read = from.by_ref().take(limit + 1).read_until(b'\n', &mut line)?;
+    if read as u64 > limit {
+        let long = format!("a line of more than {limit} bytes");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, long));
+    }
+    let line = if read == 0 { None } else { Some(text(line)?) };
+    Ok(line.map(|line| line.trim_end_matches(['\r', '\n']).to_string()))
+}
+
+/// A line of what a person types, or pipes in their place, has at most so many bytes.
+pub const TYPED: u64 = 1 << 20;
+
+/// The next line of standard input; none at its end.
+pub fn stdin_line() -> std::io::Result<Option<String>> {
+    line(&mut std::io::stdin().lock(), TYPED)
+}
+
+/// Refuses what is there under a name of this program's own and is no file: opening a pipe would wait for ever.
+pub fn own_file(path: &Path) -> std::io::Result<&Path> {
+    match std::fs::metadata(path) {
+        Ok(what) if !what.is_file() => {
+            let what = format!("{} is no file; move it away", path.display());
+            Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, what))
+        }
+        _ => Ok(path),
+    }
+}
+
 /// Bytes as text.
 pub fn text(bytes: Vec<u8>) -> std::io::Result<String> {
-    String::from_utf8(bytes).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "not valid UTF-8"))
 }
 
 /// Writes a file that is there whole or not at all, with the rights that a new file gets there; one that is there already is
@@ -89,13 +120,13 @@ pub fn write_whole<T>(
     Ok(done)
 }
 
-/// How the names of what is not whole yet begin.
-pub const TEMPORARY: &str = ".foretaste-";
+/// How the names of what is not whole yet begin and end, with six letters between that are drawn: nobody else's do.
+const TEMPORARY: (&str, &str) = (".foretaste-part-", ".tmp");
 
 /// Makes what is not whole yet, under a name that says whose it is.
 pub fn temporary() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
+    builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
     builder
 }
 
@@ -106,7 +137,9 @@ pub fn sweep_temporary(folder: &Path) -> usize {
         touched.and_then(|at| at.elapsed().ok()).is_some_and(|age| age.as_secs() > 3600)
     };
     let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let left = names.filter(|entry| entry.file_name().to_string_lossy().starts_with(TEMPORARY)).map(|e| e.path());
+    let drawn = |name: &str| Some(name.strip_prefix(TEMPORARY.0)?.strip_suffix(TEMPORARY.1)?.len() == 6);
+    let ours = |entry: &std::fs::DirEntry| drawn(&entry.file_name().to_string_lossy()).unwrap_or_default();
+    let left = names.filter(ours).map(|entry| entry.path());
     left.filter(|path| old(path) && (std::fs::remove_dir_all(path).is_ok() || std::fs::remove_file(path).is_ok())).count()
 }
 

@@ -296,7 +296,7 @@ fn damaged_models_and_unusable_data_directories_are_named() {
     assert!(eval(&model).contains("model.safetensors"));
     std::fs::write(&weights, b"").unwrap();
     assert!(eval(&model).contains("next:"));
-    assert!(eval(&dir.path().join("nowhere")).contains("config.json"));
+    assert!(eval(&dir.path().join("nowhere")).contains("nothing is there"));
     let file = dir.path().join("file");
     std::fs::write(&file, "x").unwrap();
     assert!(failure(&run(&file, &["data", "list"])).contains("data directory"));

@@ -281,6 +281,33 @@ fn the_editor_is_asked_to_end_with_the_program() {
 }
 
 #[test]
+fn a_stop_brings_the_shell_back_with_and_without_the_editor() {
+    let (dir, _) = prepared();
+    let tools = tempfile::tempdir().unwrap();
+    let (script, there) = (tools.path().join("e"), tools.path().join("there"));
+    std::fs::write(&script, format!("#!/bin/sh\ntouch '{}'\nexec sleep 600\n", there.display())).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = format!("{} --data-dir {}", env!("CARGO_BIN_EXE_foretaste"), dir.path().display());
+    // A script that runs it is of its job, and stops with it.
+    let line = format!("set -m; sh -c 'EDITOR={} {program}; echo' ; echo BACK; kill -KILL %1; wait; exit 7", script.display());
+    for editor in [false, true] {
+        let mut command = CommandBuilder::new("sh");
+        command.args(["-c", &line]);
+        let mut term = Terminal::start(command, (100, 30));
+        term.shows("TASK");
+        if editor {
+            term.press(F2, "QUEUE");
+            term.keys("E");
+            assert!(soon(Duration::from_secs(20), || there.exists()), "{}", term.text());
+        }
+        term.keys("\x1a");
+        term.shows("BACK");
+        let status = term.wait(Duration::from_secs(30)).expect("the shell goes on");
+        assert_eq!(status.exit_code(), 7, "{}", term.text());
+    }
+}
+
+#[test]
 fn asked_twice_stuck_work_ends_at_once_and_leaving_has_a_limit() {
     let dir = tempfile::tempdir().unwrap();
     let pipe = dir.path().join("pipe");

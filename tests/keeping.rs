@@ -8,7 +8,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use common::{failure, foretaste, json, run, soon};
-use foretaste::store::{NewRun, RunStatus, Store};
+use foretaste::experience::Reflection;
+use foretaste::store::{Decision, Filter, NewRun, Place, RunStatus, Seen, Store};
 use foretaste::train::checkpoint;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -51,11 +52,14 @@ fn a_restored_store_never_takes_another_runs_weights_for_its_own() {
     json(data, &["data", "restore", copy.to_str().unwrap()]);
     json(data, &train(&["--steps", "2", "--seed", "5"]));
     let restored = &json(data, &["data", "restore", second.to_str().unwrap()])[0];
-    assert_eq!(restored["without_weights"], 0, "there is a folder of that name");
+    assert_eq!(restored["without_weights"], 1, "there is a folder of that name, and it holds another run's");
     let eval = ["eval", "--games", "1", "--checkpoint", "1"];
     assert!(failure(&run(data, &eval)).contains("another run"), "another run's weights");
     let from = ["train", "--objective", "imitation", "--steps", "1", "--from", "1"];
     assert!(failure(&run(data, &from)).contains("another run"));
+    // To take it out of the list takes nobody's weights away.
+    json(data, &["data", "delete", "--checkpoint", "1"]);
+    assert!(data.join("checkpoints/run-1-step-2/model.safetensors").exists());
     // Weights that were changed behind its back are refused too.
     let dir = collected("3");
     json(dir.path(), &train(&["--steps", "1"]));
@@ -275,4 +279,63 @@ fn a_run_that_is_asked_to_stop_while_it_still_reads_is_not_deaf() {
     assert!(store.stop_requested(run).unwrap(), "asked for before it ran");
     store.set_run(run, RunStatus::Stopped, 0, None).unwrap();
     assert!(!store.stop_requested(run).unwrap(), "done");
+}
+
+#[test]
+fn a_text_that_someone_began_stays_whatever_others_decide_and_nobody_decides_on_what_they_have_not_seen() {
+    let dir = collected("1");
+    let data = dir.path();
+    json(data, &["collect", "branches", "--games", "1"]);
+    json(data, &["collect", "reflections", "--games", "1"]);
+    let mut store = Store::open(data).unwrap();
+    let item = |store: &Store| store.queue(&Filter::default(), Place::Start, 1).unwrap().items.remove(0);
+    let first = item(&store);
+    store.set_draft(first.id, Some("A paragraph of mine.")).unwrap();
+    let id = first.id.to_string();
+    for act in [&["flag", &id][..], &["approve", &id], &["requeue", &id], &["edit", &id, "Another's text."]] {
+        json(data, &[&["curate"], act].concat());
+        assert_eq!(item(&store).draft.as_deref(), Some("A paragraph of mine."), "{act:?}");
+    }
+    let seen = |item: &Reflection| Seen { text: item.text().to_string(), verdict: Some(item.verdict) };
+    for (seen, why) in [(seen(&first), "has another text"), (Seen { verdict: None, ..seen(&first) }, "has another text")] {
+        let error = store.decide_seen(&[(first.id, seen)], &Decision::Approve).unwrap_err();
+        assert!(error.message().contains(why), "{error}");
+    }
+    let now = item(&store);
+    json(data, &["curate", "reject", &id, "GENERIC"]);
+    let error = store.decide_seen(&[(first.id, seen(&now))], &Decision::Approve).unwrap_err();
+    assert!(error.message().contains("was decided"), "{error}");
+    store.decide_seen(&[(first.id, seen(&item(&store)))], &Decision::Edit("A paragraph of mine.".into())).unwrap();
+    assert_eq!(item(&store).draft, None, "it is a version now");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_the_persons_own_is_left_alone_and_a_pipe_where_a_file_should_be_is_said() {
+    let dir = collected("1");
+    let (data, away) = (dir.path(), tempfile::tempdir().unwrap());
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(7200);
+    for name in [".foretaste-notes", ".foretaste-part-abcdef.tmp", ".foretaste-part-of-my-life.tmp"] {
+        let file = std::fs::File::create(away.path().join(name)).unwrap();
+        file.set_modified(long_ago).unwrap();
+    }
+    let out = away.path().join("t.jsonl");
+    json(data, &["data", "export", "--set", "trajectories", "--out", out.to_str().unwrap()]);
+    let left: Vec<bool> = [".foretaste-notes", ".foretaste-part-abcdef.tmp", ".foretaste-part-of-my-life.tmp"]
+        .map(|name| away.path().join(name).exists())
+        .to_vec();
+    assert_eq!(left, [true, false, true], "only what a kill left of this program's own");
+    let said = failure(&run(data, &["data", "backup", data.join("foretaste.sqlite-journal").to_str().unwrap()]));
+    assert!(said.contains("store's own files"), "{said}");
+    std::fs::remove_file(data.join("foretaste.lock")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(data.join("foretaste.lock")).status().unwrap();
+    assert!(made.success());
+    assert!(failure(&run(data, &["data", "list", "trajectories"])).contains("is no file"));
+    std::fs::remove_file(data.join("foretaste.lock")).unwrap();
+    // A checkpoint named by its folder is that checkpoint.
+    json(data, &train(&["--steps", "1", "--held-out", "0"]));
+    let folder = data.join("checkpoints/run-1-step-1");
+    let path = folder.to_str().unwrap();
+    json(data, &["train", "--objective", "imitation", "--steps", "1", "--queue", "--from", path]);
+    assert!(failure(&run(data, &["data", "delete", "--checkpoint", "1"])).contains("run 2 starts from"));
 }

@@ -7,13 +7,12 @@ use foretaste::env::household::Household;
 use foretaste::explore::Session;
 use foretaste::formats::Extent;
 use foretaste::rng::Rng;
-use foretaste::store::Place;
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
 use foretaste::tui::effect::{DeskCmd, Effect, Notice, Screen};
 use foretaste::tui::frame;
 use foretaste::tui::msg::Msg;
-use foretaste::tui::screens::{curate, data, explore};
+use foretaste::tui::screens::{data, explore};
 use foretaste::tui::thrifty::Thrifty;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
@@ -402,48 +401,4 @@ fn a_policy_that_thinks_first_shows_its_thought_above_what_follows_from_it() {
     }
     app.update(Msg::Key(KeyEvent::from(KeyCode::Char('i'))));
     assert!(!drawn(&app, 120, 40).contains("My goal is to find a mug."));
-}
-
-/// Whether Curate is asked to decide anything.
-fn decides(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| matches!(effect, Effect::Desk(DeskCmd::Decide(..) | DeskCmd::DecideAll(..))))
-}
-
-#[test]
-fn what_is_chosen_for_a_reflection_is_never_done_to_another_that_came_in_its_place() {
-    for (keys, choice) in [("x", '3'), ("v", 'a'), ("v", '2'), ("r", '1'), ("e", 's')] {
-        let mut app = in_mode(Caps::FULL, Screen::Curate, keys);
-        if keys == "e" {
-            app.update(Msg::Key(KeyEvent::from(KeyCode::Char('!'))));
-        }
-        let front = app.curate.current().unwrap().id;
-        let mut queue = app.curate.queue.clone();
-        queue.items.remove(0);
-        let effects = app.update(Msg::Curate(curate::Msg::Queue(app.curate.filter.clone(), Place::Start, queue)));
-        let draft = |effect: &Effect| matches!(effect, Effect::Desk(DeskCmd::Draft(id, Some(_))) if *id == front);
-        assert_eq!(effects.iter().any(draft), keys == "e", "what was typed is the draft of what it was typed for");
-        assert!(drawn(&app, 120, 40).contains("The list has changed meanwhile"), "{keys}");
-        let held = if choice == 's' { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
-        let effects = app.update(Msg::Key(KeyEvent::new(KeyCode::Char(choice), held)));
-        assert!(!decides(&effects) && app.curate.mode.is_some(), "{keys}{choice}: {effects:?}");
-        app.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
-        assert!(app.curate.mode.is_none());
-    }
-}
-
-#[test]
-fn nothing_is_chosen_while_a_decision_may_move_the_list_and_what_was_refused_stays_whole() {
-    let mut app = in_mode(Caps::FULL, Screen::Curate, "");
-    let press = |app: &mut App, code, held| app.update(Msg::Key(KeyEvent::new(code, held)));
-    assert!(decides(&press(&mut app, KeyCode::Char('a'), KeyModifiers::NONE)));
-    for key in ['x', 'v', 'e', 'a'] {
-        assert!(!decides(&press(&mut app, KeyCode::Char(key), KeyModifiers::NONE)) && app.curate.mode.is_none(), "{key}");
-    }
-    app.update(Msg::Curate(curate::Msg::Failed));
-    press(&mut app, KeyCode::Char('e'), KeyModifiers::NONE);
-    press(&mut app, KeyCode::Char('!'), KeyModifiers::NONE);
-    assert!(decides(&press(&mut app, KeyCode::Char('s'), KeyModifiers::CONTROL)));
-    let effects = app.update(Msg::Curate(curate::Msg::Failed));
-    let [Effect::Desk(DeskCmd::Draft(_, Some(text)))] = effects.as_slice() else { panic!("{effects:?}") };
-    assert!(text.ends_with('!'), "{text}");
 }

@@ -1,7 +1,5 @@
 //! `foretaste curate`: the decisions of the Curate screen, one a line or one a command.
 
-use std::io::BufRead;
-
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -9,6 +7,7 @@ use super::Common;
 use crate::curation::judged;
 use crate::error::{Error, Result};
 use crate::experience::REASONS;
+use crate::paths;
 use crate::store::{Decision, Filter, Place, Store, Undone};
 
 /// Arguments of `foretaste curate`.
@@ -77,7 +76,7 @@ pub fn run(common: &Common, args: CurateArgs) -> Result<()> {
         Act::Undo => undo(common, store.undo()?, "undo"),
         Act::Redo => undo(common, store.redo()?, "redo"),
         Act::Apply => {
-            for (n, line) in std::io::stdin().lock().lines().enumerate() {
+            for (n, line) in std::iter::from_fn(|| paths::stdin_line().transpose()).enumerate() {
                 let line = line.map_err(|e| Error::new(format!("stdin line {}: {e}", n + 1)))?;
                 apply(common, &mut store, line.trim()).map_err(|error| error.at(format_args!("stdin line {}", n + 1)))?;
             }

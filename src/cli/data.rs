@@ -252,7 +252,7 @@ fn delete(store: &Store, id: Option<i64>, run: Option<i64>, number: Option<i64>)
     if let Some(run) = run {
         let checkpoints = store.delete_run(run)?;
         for folder in &checkpoints {
-            checkpoint::remove_folder(store, folder)?;
+            checkpoint::remove_folder(store, run, folder)?;
         }
         return Ok(json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()}));
     }

@@ -49,6 +49,10 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
         "data",
         root.clone().and_then(|root| {
             let store = Store::open(&root)?;
+            if let Some(why) = store.read_only() {
+                return Err(Error::new(format!("{} cannot be written ({why}): it is only read", root.display()))
+                    .hint("name another data directory with --data-dir, or make this one writable"));
+            }
             store.set_setting("doctor", "was here")?;
             let counts = store.counts()?;
             Ok(format!(

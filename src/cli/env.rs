@@ -1,6 +1,6 @@
 //! `foretaste env`.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -13,6 +13,7 @@ use crate::env::tw_pddl::TwPddl;
 use crate::env::tw_pddl::prior::Counts;
 use crate::env::{Environment, Opened, TaskRef, open_game_file};
 use crate::error::{Error, Result};
+use crate::paths;
 
 /// Arguments of `foretaste env`.
 #[derive(Debug, Args)]
@@ -201,19 +202,12 @@ fn step(common: &Common, game: &GameArgs) -> Result<()> {
     let out = Out::new(common.json || !by_hand);
     let mut env = game.open()?.env;
     show(&out, 0, None, env.as_ref());
-    let mut input = std::io::stdin().lock();
-    let (mut line, mut t, mut refused) = (Vec::new(), 0, 0);
-    loop {
-        line.clear();
-        let read = input.read_until(b'\n', &mut line).map_err(|e| Error::new(format!("reading stdin: {e}")))?;
-        if read == 0 {
-            break;
-        }
+    let (mut t, mut refused) = (0, 0);
+    while let Some(line) = paths::stdin_line()
+        .map_err(|e| Error::new(format!("stdin line {}: {e}", t + 1)).hint("send one action a line as UTF-8 text"))?
+    {
+        let action = line.as_str();
         t += 1;
-        let text = std::str::from_utf8(&line).map_err(|_| {
-            Error::new(format!("stdin line {t}: not valid UTF-8")).hint("send one action a line as UTF-8 text")
-        })?;
-        let action = text.strip_suffix('\n').unwrap_or(text).trim_end_matches('\r');
         if !env.turn().admits(action) {
             refused += 1;
             out::tell(&format!("stdin line {t}: `{action}` is not admissible here; the answer is the environment's own"));

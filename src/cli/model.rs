@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::model::config::Config;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Trainable;
-use crate::paths;
 use crate::selection::{ALL, Carry, Chosen, Criteria, Selection};
 use crate::store::Store;
 use crate::train::checkpoint;
@@ -94,7 +93,7 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
         return Err(Error::new(format!("{}: already there", out.display())).hint("name a folder that does not exist yet"));
     }
     let absolute = std::path::absolute(&out).map_err(|e| Error::io("finding", &out, &e))?;
-    checkpoint::write_folder(&absolute, &weights.parts(half)?, &[], paths::TEMPORARY)?;
+    checkpoint::write_folder(&absolute, &weights.parts(half)?, &[], None)?;
     let count: usize = weights.weights.iter().map(Vec::len).sum();
     common.out().line(&json!({"folder": out, "parameters": count}), || format!("{} ({count} parameters)", out.display()));
     Ok(())

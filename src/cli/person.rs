@@ -1,7 +1,5 @@
 //! Who is the expert: `--expert`, and a person at the keyboard as one.
 
-use std::io::BufRead;
-
 use clap::{Args, ValueEnum};
 
 use super::out;
@@ -9,6 +7,7 @@ use crate::collect::Teacher;
 use crate::control::Cancel;
 use crate::env::{Advice, Environment, Expert, Silence};
 use crate::explore::HUMAN;
+use crate::paths;
 
 /// `--expert NAME`.
 #[derive(Debug, Clone, Args)]
@@ -63,11 +62,8 @@ impl Expert for Person {
         out::tell(&format!("\ntask: {}\n{}\n[{list}]", env.task(), turn.observation));
         loop {
             out::prompt("> ");
-            let mut line = String::new();
-            let read = std::io::stdin().lock().read_line(&mut line);
-            if read.map_err(|e| Silence::Other(format!("reading stdin: {e}")))? == 0 {
-                return Err(Silence::Other("the input ended".into()));
-            }
+            let line = paths::stdin_line().map_err(|e| Silence::Other(format!("reading stdin: {e}")))?;
+            let line = line.ok_or_else(|| Silence::Other("the input ended".into()))?;
             let action = line.trim();
             if turn.admits(action) && !action.is_empty() {
                 return Ok(Advice { action: action.to_string(), steps_left: None });

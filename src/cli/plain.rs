@@ -1,7 +1,6 @@
 //! `foretaste --plain`: the program as plain lines and a prompt, for screen readers and slow lines. The same sessions,
 //! store and models as the screens; nothing is ever drawn over.
 
-use std::io::BufRead;
 use std::path::Path;
 
 use super::out::{self, say};
@@ -14,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::experience::{REASONS, Verdict};
 use crate::explore::{Outcome, Session, Tried, keep, reflect};
 use crate::model::team::Priority;
+use crate::paths;
 use crate::store::{Decision, Filter, Place, Store};
 use crate::train::checkpoint;
 
@@ -65,9 +65,8 @@ pub fn run(root: &Path, suite: &dyn Suite, expert: Option<&str>) -> Result<()> {
 
 fn ask(prompt: &str) -> Result<Option<String>> {
     out::ask(prompt);
-    let mut line = String::new();
-    let read = std::io::stdin().lock().read_line(&mut line).map_err(|e| Error::new(format!("reading stdin: {e}")))?;
-    Ok((read > 0).then(|| line.trim().to_string()))
+    let line = paths::stdin_line().map_err(|e| Error::new(format!("reading stdin: {e}")))?;
+    Ok(line.map(|line| line.trim().to_string()))
 }
 
 impl Plain<'_> {

@@ -1,11 +1,12 @@
 //! Reading what [`super::Set::Trajectories`] wrote, in this store or another.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
+use crate::paths;
 use crate::store::{Intake, Record, Store};
 
 /// A longer line than this is no trajectory: those of ALFWorld have some 100 KB.
@@ -52,7 +53,7 @@ fn spooled(from: File, path: &Path, control: &Control) -> Result<File> {
     let failed = |e: std::io::Error| Error::io("reading", path, &e);
     let (mut from, mut n, mut bytes) = (BufReader::new(from), 0, 0);
     let mut copy = BufWriter::new(tempfile::tempfile().map_err(failed)?);
-    while let Some(line) = next_line(&mut from).map_err(|e| Error::new(e.to_string()).at(place(path, n)))? {
+    while let Some(line) = paths::line(&mut from, LINE).map_err(|e| Error::new(e.to_string()).at(place(path, n)))? {
         if !line.trim().is_empty() {
             record(plain(&line, n)).map_err(|error| error.at(place(path, n)))?;
         }
@@ -77,21 +78,6 @@ fn plain(line: &str, n: usize) -> &str {
     if n == 0 { line.trim_start_matches('\u{feff}') } else { line }
 }
 
-/// The next line without its end; none at the end of the file.
-fn next_line(from: &mut impl BufRead) -> std::io::Result<Option<String>> {
-    let mut line = Vec::new();
-    let read = from.by_ref().take(LINE + 1).read_until(b'\n', &mut line)?;
-    if read as u64 > LINE {
-        let long = format!("longer than {} MB: not a file of trajectories, one a line", LINE >> 20);
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, long));
-    }
-    if read == 0 {
-        return Ok(None);
-    }
-    let text = String::from_utf8(line).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "not UTF-8"))?;
-    Ok(Some(text.trim_end_matches(['\r', '\n']).to_string()))
-}
-
 /// Goes through the file once; returns the number of records, and what of them is new.
 fn pass(
     store: &Store,
@@ -103,7 +89,7 @@ fn pass(
 ) -> Result<(u64, Intake)> {
     file.seek(SeekFrom::Start(0)).map_err(|e| Error::io("reading", path, &e))?;
     let mut from = BufReader::new(file);
-    let lines = std::iter::from_fn(|| next_line(&mut from).transpose()).enumerate();
+    let lines = std::iter::from_fn(|| paths::line(&mut from, LINE).transpose()).enumerate();
     let records = lines.filter_map(|(n, line)| {
         let line = match line {
             Ok(line) => line,

@@ -61,6 +61,7 @@ fn growth(part: &Value) -> Result<f64> {
             grown *= match part["type"].as_str() {
                 Some("ByteLevel") => 2.0,
                 Some("Metaspace") => 3.0,
+                Some("Prepend") => 2.0, // and each copies the whole text
                 _ => 1.0,
             };
             if part["type"] == "Replace"

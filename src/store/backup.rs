@@ -16,7 +16,7 @@ use crate::paths::{create_private, sweep_temporary, sync_folder, temporary};
 pub struct Restored {
     /// Where the files that stood there are now.
     pub set_aside: Vec<PathBuf>,
-    /// Checkpoints that the backup knows and whose folders are not there.
+    /// Checkpoints that the backup knows and whose folders are not there, or hold another run's weights.
     pub without_weights: u64,
 }
 
@@ -28,6 +28,12 @@ impl Store {
             return Err(Error::new(format!("{} is there already", file.display())).hint("name a file that is not"));
         }
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let whole = |path: &Path| std::fs::canonicalize(path).ok();
+        let named_so = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(FILE));
+        if named_so && whole(parent) == whole(&self.root) {
+            return Err(Error::new(format!("{}: a name of the store's own files", file.display()))
+                .hint("name the backup otherwise: beside a store SQLite takes such files for its own"));
+        }
         let failed = |e: std::io::Error| Error::io("writing", file, &e);
         sweep_temporary(parent);
         let temp = temporary().tempdir_in(parent).map_err(failed)?;
@@ -74,8 +80,11 @@ impl Store {
         sync_folder(root);
         drop(lock);
         let store = Self::open(root)?;
-        let missing = store.checkpoints()?.iter().filter(|saved| !root.join(&saved.folder).is_dir()).count();
-        Ok(Restored { set_aside, without_weights: missing as u64 })
+        let mut without_weights = 0;
+        for saved in store.checkpoints()? {
+            without_weights += u64::from(!store.is_own_folder(saved.run, &saved.folder)?);
+        }
+        Ok(Restored { set_aside, without_weights })
     }
 }
 

@@ -43,6 +43,32 @@ impl Decision {
     }
 }
 
+/// What a person saw of a reflection when deciding on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The text that stood.
+    pub text: String,
+    /// How it stood; none where that was withheld.
+    pub verdict: Option<Verdict>,
+}
+
+impl Seen {
+    fn check(&self, db: &Connection, reflection: i64) -> Result<()> {
+        let (verdict, _, version) = current(db, reflection)?;
+        let text = "SELECT text FROM versions WHERE reflection = ?1 AND n = ?2";
+        let text: Option<String> = db.query_row(text, [reflection, version], |row| row.get(0)).optional()?;
+        let what = if text.is_some_and(|text| text != self.text) {
+            "has another text"
+        } else if self.verdict.is_some_and(|seen| seen != verdict) {
+            "was decided"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(format!("reflection {reflection} {what} by now, from another program: nothing was decided"))
+            .hint("look at it again"))
+    }
+}
+
 /// One act of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditRow {
@@ -148,18 +174,41 @@ impl Store {
     /// number of its last row.
     pub fn decide_all(&mut self, reflections: &[i64], decision: &Decision) -> Result<i64> {
         let tx = self.write()?;
+        let last = Self::act(&tx, reflections, decision)?;
+        tx.commit()?;
+        Ok(last)
+    }
+
+    /// The same as a person decides who has seen them.
+    ///
+    /// # Errors
+    /// Where one of them is another by now: somebody has edited it, or decided on it.
+    pub fn decide_seen(&mut self, reflections: &[(i64, Seen)], decision: &Decision) -> Result<i64> {
+        let tx = self.write()?;
+        for (reflection, seen) in reflections {
+            seen.check(&tx, *reflection)?;
+        }
+        let ids: Vec<i64> = reflections.iter().map(|(id, _)| *id).collect();
+        let last = Self::act(&tx, &ids, decision)?;
+        tx.commit()?;
+        Ok(last)
+    }
+
+    fn act(tx: &Connection, reflections: &[i64], decision: &Decision) -> Result<i64> {
         let (mut batch, mut last): (Option<i64>, i64) = (None, 0);
         for &reflection in reflections {
-            record(&tx, reflection, decision, batch)?;
+            record(tx, reflection, decision, batch)?;
             let id = tx.last_insert_rowid();
             last = id;
             if reflections.len() > 1 && batch.is_none() {
                 tx.execute("UPDATE decisions SET batch = ?1 WHERE id = ?1", [id])?;
                 batch = Some(id);
             }
-            tx.execute("DELETE FROM drafts WHERE reflection = ?1", [reflection])?;
+            // A text that someone began stays until it is a version itself.
+            if let Decision::Edit(text) = decision {
+                tx.execute("DELETE FROM drafts WHERE reflection = ?1 AND text = ?2", params![reflection, text])?;
+            }
         }
-        tx.commit()?;
         Ok(last)
     }
 

@@ -5,6 +5,7 @@
 //! decisions): newer rows stand beside older ones, and undoing is a mark.
 
 mod backup;
+mod checkpoints;
 mod decisions;
 mod evaluations;
 mod exchange;
@@ -17,14 +18,15 @@ mod runs;
 mod trajectories;
 
 pub use backup::Restored;
-pub use decisions::{AuditRow, Decision, Undone};
+pub use checkpoints::Checkpoint;
+pub use decisions::{AuditRow, Decision, Seen, Undone};
 pub use evaluations::{EvalRow, PlayedGame};
 pub use exchange::{Intake, Record, Reflected};
 pub use listing::{Listing, Near, Page, TrajectorySummary};
 pub use pools::{Candidate, Drawn, PoolCount};
 pub use predictions::{Prediction, Thought};
 pub use queue::{Agreement, Approved, Filter, Place, Queue, Second, Statistics};
-pub use runs::{Checkpoint, MetricPoint, NewRun, RunLock, RunRow, RunStatus};
+pub use runs::{MetricPoint, NewRun, RunLock, RunRow, RunStatus};
 pub use trajectories::{Counts, NewReflection};
 
 use std::fs::File;

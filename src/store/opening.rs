@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use super::Store;
 use crate::error::{Error, Result};
-use crate::paths::{create_private, private_file};
+use crate::paths::{create_private, own_file, private_file};
 
 /// The schema's version; a store with a higher one was written by a newer program.
 const VERSION: i64 = 5;
@@ -139,7 +139,7 @@ fn unwritable(error: &rusqlite::Error) -> bool {
 
 /// The lock that all who have the store open share; [`restore`](super::Store::restore) wants it for itself.
 pub(super) fn lock_file(root: &Path) -> std::io::Result<File> {
-    private_file().write(true).create(true).truncate(false).open(root.join("foretaste.lock"))
+    private_file().write(true).create(true).truncate(false).open(own_file(&root.join("foretaste.lock"))?)
 }
 
 /// How a store was opened.
@@ -159,7 +159,12 @@ pub(super) fn open(root: &Path) -> Result<Opened> {
     let made = if there { Ok(()) } else { create_private(root) };
     made.map_err(|e| Error::io("creating the data directory", root, &e))?;
     // Held before the file is opened: whoever puts another in its place waits for nobody who looks at the old one.
-    let shared = lock_file(root).ok();
+    let shared = match lock_file(root) {
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+            return Err(Error::io("opening", root, &error));
+        }
+        shared => shared.ok(),
+    };
     if shared.as_ref().is_some_and(|file| file.try_lock_shared().is_err()) {
         return Err(Error::new(format!("{}: another foretaste is restoring a backup here", path.display()))
             .hint("wait until it is done"));

@@ -1,6 +1,5 @@
 //! Training runs, their metrics and checkpoints, and evaluations.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,9 +7,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
+use super::checkpoints::{Checkpoint, leave_behind};
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
-use crate::paths::create_private;
+use crate::paths::{create_private, own_file};
 
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -88,36 +88,6 @@ pub struct MetricPoint {
     pub tokens: Option<f64>,
 }
 
-/// A saved checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Checkpoint {
-    /// Row id.
-    pub id: i64,
-    /// The run.
-    pub run: i64,
-    /// The update.
-    pub step: u64,
-    /// Its folder below the data directory.
-    pub folder: String,
-    /// The digest of its weights; older ones have none.
-    pub digest: Option<String>,
-}
-
-impl Checkpoint {
-    /// What it is called.
-    pub fn name(&self) -> String {
-        format!("run {} step {}", self.run, self.step)
-    }
-}
-
-/// How a setting begins that names a folder which is to be removed.
-const LEFT_BEHIND: &str = "left behind ";
-
-fn leave_behind(tx: &Connection, folder: &str) -> Result<()> {
-    tx.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, '')", [format!("{LEFT_BEHIND}{folder}")])?;
-    Ok(())
-}
-
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
         id: row.get(0)?,
@@ -145,16 +115,6 @@ fn insert_run(db: &Connection, status: RunStatus, new: NewRun<'_>) -> Result<i64
 }
 
 const RUN: &str = "SELECT id, objective, status, config, seed, start, step, steps, pid, error FROM runs";
-
-fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
-    Ok(Checkpoint {
-        id: row.get(0)?,
-        run: row.get(1)?,
-        step: row.get::<_, i64>(2)? as u64,
-        folder: row.get(3)?,
-        digest: row.get(4)?,
-    })
-}
 
 /// A run that begins, or that waits for its turn.
 #[derive(Debug, Clone, Copy)]
@@ -185,14 +145,14 @@ impl Store {
         let path = self.lock_path(run);
         let folder = self.root.join("runs");
         create_private(&folder).map_err(|e| Error::io("creating", &folder, &e))?;
-        let file = File::create(&path).map_err(|e| Error::io("creating", &path, &e))?;
+        let file = own_file(&path).and_then(File::create).map_err(|e| Error::io("creating", &path, &e))?;
         Ok(file.try_lock().is_ok().then_some(RunLock(file)))
     }
 
     /// Whether some process is training this run now. Asking takes the mark shared, which keeps nobody else from asking;
     /// whoever wants it for itself just then tries again.
     pub fn is_alive(&self, run: i64) -> bool {
-        File::open(self.lock_path(run)).is_ok_and(|file| file.try_lock_shared().is_err())
+        own_file(&self.lock_path(run)).and_then(File::open).is_ok_and(|file| file.try_lock_shared().is_err())
     }
 
     /// The mark of a run; an error where another program trains it.
@@ -330,50 +290,6 @@ impl Store {
         Ok(folders)
     }
 
-    /// Takes a checkpoint's row out; its folder is the caller's to remove, afterwards.
-    pub fn delete_checkpoint(&self, saved: &Checkpoint) -> Result<()> {
-        let tx = self.write()?;
-        tx.execute("DELETE FROM checkpoints WHERE id = ?1", [saved.id])?;
-        leave_behind(&tx, &saved.folder)?;
-        tx.commit()
-    }
-
-    /// Folders of checkpoints that were taken out and may still be there: a kill came before they were removed.
-    pub fn left_behind(&self) -> Result<Vec<String>> {
-        let mut rows = self.db.prepare_cached("SELECT substr(key, ?1) FROM settings WHERE key LIKE 'left behind %'")?;
-        let folders = rows.query_map([LEFT_BEHIND.len() as i64 + 1], |row| row.get(0))?;
-        Ok(folders.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// The folder of a checkpoint that was taken out is gone.
-    pub fn is_gone(&self, folder: &str) -> Result<()> {
-        self.execute("DELETE FROM settings WHERE key = ?1", [format!("{LEFT_BEHIND}{folder}")])?;
-        Ok(())
-    }
-
-    /// An error for a checkpoint that a run which is not finished started from, or waits to start from.
-    pub fn check_unneeded(&self, saved: &Checkpoint) -> Result<()> {
-        let run = self.db.query_row(
-            "SELECT id FROM runs WHERE status NOT IN ('deleted', 'finished') AND id <> ?1 AND start IN (?2, ?3)",
-            params![saved.run, saved.name(), saved.id.to_string()],
-            |row| row.get::<_, i64>(0),
-        );
-        match run.optional()? {
-            Some(run) => Err(Error::new(format!("run {run} starts from checkpoint {} ({})", saved.id, saved.name()))
-                .hint(format!("finish it first, or take it out with: foretaste data delete --run {run}"))),
-            None => Ok(()),
-        }
-    }
-
-    /// What models are called that something still refers to: a run that started or waits to start from one (by its name or
-    /// its number), an evaluation of it.
-    pub fn model_names_in_use(&self) -> Result<HashSet<String>> {
-        let mut rows = self
-            .db
-            .prepare_cached("SELECT start FROM runs WHERE status <> 'deleted' UNION SELECT checkpoint FROM evaluations")?;
-        Ok(rows.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
-    }
-
     /// The metric of a run by step.
     pub fn metric(&self, run: i64, name: &str) -> Result<Vec<MetricPoint>> {
         let mut rows = self.db.prepare_cached(
@@ -419,30 +335,5 @@ impl Store {
     pub fn run_data(&self, run: i64) -> Result<Option<String>> {
         let record = "SELECT record FROM run_data WHERE run = ?1";
         Ok(self.db.query_row(record, [run], |row| row.get(0)).optional()?)
-    }
-
-    /// Records a checkpoint whose folder is already in place, with the digest of its weights.
-    pub fn add_checkpoint(&self, run: i64, step: u64, folder: &str, digest: &str) -> Result<i64> {
-        let tx = self.write()?;
-        tx.execute(
-            "INSERT INTO checkpoints (run, step, folder, created_ms, digest) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![run, step as i64, folder, now_ms(), digest],
-        )?;
-        let id = tx.last_insert_rowid();
-        tx.commit()?;
-        Ok(id)
-    }
-
-    /// All checkpoints, newest first.
-    pub fn checkpoints(&self) -> Result<Vec<Checkpoint>> {
-        let mut rows = self.db.prepare_cached("SELECT id, run, step, folder, digest FROM checkpoints ORDER BY id DESC")?;
-        Ok(rows.query_map([], checkpoint_row)?.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// The newest checkpoint of a run, or of all runs.
-    pub fn latest_checkpoint(&self, run: Option<i64>) -> Result<Option<Checkpoint>> {
-        let sql =
-            "SELECT id, run, step, folder, digest FROM checkpoints WHERE ?1 IS NULL OR run = ?1 ORDER BY id DESC LIMIT 1";
-        Ok(self.db.query_row(sql, [run], checkpoint_row).optional()?)
     }
 }

@@ -35,6 +35,9 @@ const STATE: &str = "trainer.json";
 /// How the name of a checkpoint that is not whole yet begins, before its run.
 const SAVING: &str = ".saving-";
 
+/// How the name of one that is being removed begins.
+const REMOVING: &str = ".removing-";
+
 /// The folder of [`ADAPTER`].
 const ADAPTER_FOLDER: &str = "adapter";
 
@@ -46,25 +49,24 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
     written.map_err(|e| Error::io("writing", path, &e))
 }
 
-/// Makes temporary folders with the rights that a folder gets there, not with those of a secret: it is renamed later.
-fn folder_builder(prefix: &str) -> tempfile::Builder<'_, '_> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(prefix);
+/// What a checkpoint of a run, or a model folder for everybody, is until it is whole.
+fn unfinished(run: Option<i64>, parent: &Path) -> std::io::Result<tempfile::TempDir> {
+    if let Some(run) = run {
+        return tempfile::Builder::new().prefix(&format!("{SAVING}{run}-")).tempdir_in(parent);
+    }
+    paths::sweep_temporary(parent);
+    let mut builder = paths::temporary();
+    // It is renamed later: with the rights that a folder gets there, not with those of a secret.
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(if prefix.starts_with(SAVING) {
-        0o700
-    } else {
-        0o777
-    }));
-    builder
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    builder.tempdir_in(parent)
 }
 
-/// Writes a model folder at `target`, which must not exist yet; until it is whole its name begins with `prefix`.
-pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)], prefix: &str) -> Result<()> {
+/// Writes a model folder at `target`, which must not exist yet: that of a run is its owner's alone.
+pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)], run: Option<i64>) -> Result<()> {
     let parent = target.parent().ok_or_else(|| Error::new("a checkpoint needs a folder to stand in"))?;
     std::fs::create_dir_all(parent).map_err(|e| Error::io("creating", parent, &e))?;
-    let temp = folder_builder(prefix).tempdir_in(parent);
-    let temp = temp.map_err(|e| Error::io("writing a checkpoint under", parent, &e))?;
+    let temp = unfinished(run, parent).map_err(|e| Error::io("writing a checkpoint under", parent, &e))?;
     let Stored::Memory(tensors) = &parts.tensors else {
         return Err(Error::new("only weights in memory can be written as a model folder"));
     };
@@ -92,7 +94,7 @@ pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: 
     let name = format!("checkpoints/run-{run}-step-{step}");
     let target = store.root().join(&name);
     if store.left_behind()?.contains(&name) {
-        remove_folder(store, &name)?;
+        remove_folder(store, run, &name)?;
     }
     let names = weights.net().shapes();
     let moments: Vec<_> = [("first", &optimiser.first), ("second", &optimiser.second)]
@@ -122,7 +124,7 @@ pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: 
             let (settings, tensors) = adapter.to_peft(&row.start)?;
             more.extend(ADAPTER.into_iter().zip([settings, tensors]));
         }
-        write_folder(&target, &parts, &more, &format!("{SAVING}{run}-"))?;
+        write_folder(&target, &parts, &more, Some(run))?;
     }
     store.add_checkpoint(run, step, &name, &digest)?;
     Ok(Saved { folder: target, set_aside })
@@ -227,15 +229,24 @@ pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
 /// Takes a checkpoint out of the store, then its folder away.
 pub fn remove(store: &Store, saved: &Checkpoint) -> Result<()> {
     store.delete_checkpoint(saved)?;
-    remove_folder(store, &saved.folder)
+    remove_folder(store, saved.run, &saved.folder)
 }
 
-/// Removes the folder of a checkpoint that the store no longer knows. One that lies elsewhere is left alone.
-pub fn remove_folder(store: &Store, folder: &str) -> Result<()> {
+/// Removes the folder of a run's checkpoint that the store no longer knows. One that lies elsewhere is left alone, and one
+/// that holds another run's weights (of another store, whose runs have the same numbers).
+pub fn remove_folder(store: &Store, run: i64, folder: &str) -> Result<()> {
     let parts: Vec<_> = Path::new(folder).components().collect();
     let plain = parts.iter().all(|part| matches!(part, std::path::Component::Normal(_)));
-    if plain && parts.len() == 2 && folder.starts_with("checkpoints/") {
-        _ = std::fs::remove_dir_all(store.root().join(folder));
+    let own = plain && parts.len() == 2 && folder.starts_with("checkpoints/");
+    if own && store.is_own_folder(run, folder)? {
+        let (from, to) = (
+            store.root().join(folder),
+            store.root().join(format!("checkpoints/{REMOVING}{}", folder.trim_start_matches("checkpoints/"))),
+        );
+        // In one step: what a kill leaves of it is nobody's checkpoint.
+        if std::fs::rename(&from, &to).is_ok() {
+            _ = std::fs::remove_dir_all(&to);
+        }
     }
     store.is_gone(folder)
 }
@@ -260,13 +271,17 @@ pub fn sweep(store: &Store) -> Result<usize> {
     for entry in std::fs::read_dir(store.root().join("checkpoints")).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let run = name.strip_prefix(SAVING).and_then(|rest| rest.split('-').next()?.parse().ok());
-        if run.is_some_and(|run| !store.is_alive(run)) {
+        if name.starts_with(REMOVING) || run.is_some_and(|run| !store.is_alive(run)) {
             removed += usize::from(std::fs::remove_dir_all(entry.path()).is_ok());
         }
     }
     let known: HashSet<String> = store.checkpoints()?.into_iter().map(|saved| saved.folder).collect();
     for folder in store.left_behind()?.iter().filter(|folder| !known.contains(*folder)) {
-        remove_folder(store, folder)?;
+        let run = folder.strip_prefix("checkpoints/run-").and_then(|rest| rest.split('-').next()?.parse().ok());
+        match run {
+            Some(run) => remove_folder(store, run, folder)?,
+            None => store.is_gone(folder)?,
+        }
         removed += 1;
     }
     Ok(removed)
@@ -359,7 +374,15 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
         return Ok(known.into_iter().next().map_or(Located::Embedded, Located::Recorded));
     };
     let number = name.chars().all(|c| c.is_ascii_digit());
-    if let Some(saved) = known.into_iter().find(|saved| saved.name() == name || saved.id.to_string() == name) {
+    // By its folder it is the same checkpoint.
+    let whole = |path: &Path| std::fs::canonicalize(path).ok();
+    let path = whole(Path::new(name));
+    let is = |saved: &Checkpoint| {
+        saved.name() == name
+            || saved.id.to_string() == name
+            || path.is_some() && whole(&store.root().join(&saved.folder)) == path
+    };
+    if let Some(saved) = known.into_iter().find(is) {
         return Ok(Located::Recorded(saved));
     }
     match name {

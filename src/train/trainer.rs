@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::checkpoint;
+use super::checkpoint::{self, Located};
 use super::data::{Data, DataSummary};
 use super::examples::TARGETS;
 use super::forecast::Passes;
@@ -91,10 +91,13 @@ pub fn train(
 /// Writes down a run that waits for its turn ([`resume`] starts it): what a plan asks for, and what to start from.
 pub fn queue(store: &Store, plan: &Plan, start: Option<&str>) -> Result<i64> {
     let config = serde_json::json!({"plan": plan}).to_string();
-    checkpoint::locate(store, start)?;
     // A folder must be the same one wherever the run is started from later.
-    let folder = start.filter(|name| Path::new(name).exists()).and_then(|name| std::fs::canonicalize(name).ok());
-    let start = folder.map_or_else(|| start.unwrap_or_default().to_string(), |path| path.display().to_string());
+    let start = match checkpoint::locate(store, start)? {
+        _ if start.is_none() => String::new(), // the newest of that time
+        Located::Recorded(saved) => saved.name(),
+        Located::Folder(path) => std::fs::canonicalize(&path).unwrap_or(path).display().to_string(),
+        Located::Embedded | Located::Novice => start.unwrap_or_default().to_string(),
+    };
     let (objective, seed, steps) = (plan.objective.word(), plan.seed, plan.steps);
     store.queue_run(NewRun { objective, config: &config, seed, start: &start, steps })
 }

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::experience::{Reflection, State};
 use crate::explore::{Outcome, Tried};
 use crate::formats::Order;
-use crate::store::{Decision, Filter, Listing, Near, Place};
+use crate::store::{Decision, Filter, Listing, Near, Place, Seen};
 use crate::train::Plan;
 
 /// The five screens.
@@ -179,9 +179,9 @@ pub enum DeskCmd {
     /// What a reflection is about.
     Case(Box<Reflection>),
     /// Record a decision.
-    Decide(i64, Decision),
+    Decide(i64, Seen, Decision),
     /// Record a decision about all of these as one act.
-    DecideAll(Vec<i64>, Decision),
+    DecideAll(Vec<(i64, Seen)>, Decision),
     /// Take back the latest decision.
     Undo,
     /// Do again what was taken back last.

@@ -9,7 +9,7 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::{Error, Result};
-use crate::paths::private_file;
+use crate::paths::{own_file, private_file};
 
 /// A log larger than this is set aside when the program starts; one older log is kept.
 const LARGE: u64 = 1 << 20;
@@ -29,7 +29,7 @@ pub fn begin(root: &Path) -> Result<WorkerGuard> {
     if std::fs::metadata(&path).is_ok_and(|found| found.len() > LARGE) {
         std::fs::rename(&path, root.join("foretaste.log.1")).map_err(|e| Error::io("setting aside", &path, &e))?;
     }
-    let opened = private_file().create(true).append(true).open(&path);
+    let opened = own_file(&path).and_then(|path| private_file().create(true).append(true).open(path));
     let (writer, guard) = tracing_appender::non_blocking(opened.map_err(|e| Error::io("opening", &path, &e))?);
     let filter = EnvFilter::try_from_env("FORETASTE_LOG").unwrap_or_else(|_| EnvFilter::new("foretaste=info"));
     // A second call in one process (tests) goes on with the first.
@@ -52,7 +52,10 @@ pub fn tail(root: &Path) -> Result<Vec<String>> {
         file.read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = File::open(&path).and_then(|mut file| read(&mut file)).map_err(|e| Error::io("reading", &path, &e))?;
+    let bytes = own_file(&path)
+        .and_then(File::open)
+        .and_then(|mut file| read(&mut file))
+        .map_err(|e| Error::io("reading", &path, &e))?;
     let mut lines: Vec<String> = String::from_utf8_lossy(&bytes).lines().map(str::to_string).collect();
     lines.reverse();
     Ok(lines)

@@ -43,6 +43,9 @@ pub struct Operators {
 /// A game whose commands take more is refused: the largest real ones take three megabytes.
 const MAX_BYTES: usize = 256 << 20;
 
+/// Bytes of all commands of one state: real ones have three thousand.
+const MAX_MENU: usize = 1 << 20;
+
 impl Operators {
     /// The operator of a key: `None` if it was never met, `Some(None)` if it is no command.
     pub fn known(&self, key: &OperatorKey) -> Option<Option<u32>> {
@@ -86,7 +89,14 @@ impl Operators {
 
     /// The menu of operators in the order they were found: sorted bytewise by command; of several with the same
     /// command the first stays, as in the original.
-    pub fn menu(&self, found: &[u32]) -> Menu {
+    ///
+    /// # Errors
+    /// Where the commands of one state are more text than anybody reads: each step of an episode keeps them.
+    pub fn menu(&self, found: &[u32]) -> Result<Menu> {
+        let bytes: usize = found.iter().map(|id| self.get(*id).text.len()).sum();
+        if bytes > MAX_MENU {
+            return Err(Error::new(format!("the commands of one state are {bytes} bytes of text; {MAX_MENU} at most")));
+        }
         let mut sorted: Vec<([u64; 3], u32, u32)> =
             found.iter().enumerate().map(|(order, id)| (self.get(*id).prefix, *id, order as u32)).collect();
         let text = |id: u32| &self.get(id).text;
@@ -95,10 +105,10 @@ impl Operators {
         let same = |a: u32, b: u32| if long(a) || long(b) { text(a).cmp(text(b)) } else { Ordering::Equal };
         sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| same(a.1, b.1)).then(a.2.cmp(&b.2)));
         sorted.dedup_by(|later, first| later.0 == first.0 && same(later.1, first.1).is_eq());
-        Menu {
+        Ok(Menu {
             commands: sorted.iter().map(|(_, id, _)| Arc::clone(text(*id))).collect(),
             operators: sorted.iter().map(|(_, id, _)| *id).collect(),
-        }
+        })
     }
 }
 
@@ -138,7 +148,7 @@ mod tests {
             for (i, text) in texts.iter().enumerate() {
                 found.extend(operators.add((i as u16, 0, [0; 16]), Some(text.clone()), true).unwrap());
             }
-            let menu = operators.menu(&found);
+            let menu = operators.menu(&found).unwrap();
             let mut want = texts.clone();
             want.sort();
             want.dedup();

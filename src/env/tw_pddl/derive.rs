@@ -37,7 +37,7 @@ pub trait TextFacts {
 /// Deeper references than this are a loop.
 const MAX_DEPTH: usize = 32;
 /// A longer text than this is a runaway grammar.
-const MAX_TEXT: usize = 1 << 20;
+const MAX_TEXT: usize = 1 << 18;
 
 impl Grammar {
     /// The text of `symbol` with nothing bound.

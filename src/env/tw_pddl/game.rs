@@ -20,6 +20,9 @@ use crate::paths;
 /// Larger files are refused before they are read: real games are about 85 KB.
 const MAX_FILE: u64 = 32 << 20;
 
+/// A longer stored plan is refused: it is played whenever the game is opened, and real ones have some ten commands.
+const MAX_WALK: usize = 1000;
+
 /// Units of work for reading one: real ones take a few thousand.
 const WORK: u64 = 2_000_000;
 
@@ -123,6 +126,9 @@ impl Game {
     }
 
     fn prepare(file: &GameFile) -> Result<Arc<Self>> {
+        if file.walkthrough.len() > MAX_WALK {
+            return Err(Error::new(format!("walkthrough: {} commands; {MAX_WALK} at most", file.walkthrough.len())));
+        }
         let (grammar_text, task) = split_task(&file.grammar);
         let (domain, grammar) = shared(&file.pddl_domain, &grammar_text)?;
         let problem = Problem::parse(&file.pddl_problem, &domain).map_err(|error| error.at("pddl_problem"))?;

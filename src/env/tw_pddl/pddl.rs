@@ -119,6 +119,7 @@ pub(super) fn typed(items: &[Sexpr]) -> Result<Vec<(String, String)>> {
         let word = item.word("a name")?;
         if word == "-" {
             let kind = words.next().ok_or_else(|| bad(item, "`-` without a type after it"))?.word("a type")?;
+            work(waiting.len() as u64)?;
             out.extend(waiting.drain(..).map(|name| (name, kind.to_string())));
         } else {
             waiting.push(word.to_string());
@@ -197,7 +198,7 @@ impl Reader<'_> {
     /// even where nothing comes of it (an empty `or`): each counts as work.
     fn formula(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Vec<Disjunct>> {
         let spend = |units: usize| work(units as u64).map_err(|e| e.at(format_args!("line {}", expr.line)));
-        spend(1 + scope.len())?;
+        spend(1 + 4 * scope.len())?; // their names are copied
         if is_literal(expr) {
             return Ok(vec![(scope.to_vec(), vec![self.literal(expr, scope)?])]);
         }

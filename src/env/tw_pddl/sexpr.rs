@@ -2,10 +2,14 @@
 //!
 //! Everything is lower-cased, as Fast Downward does; `;` starts a comment that ends with its line.
 
+use crate::budget::work;
 use crate::error::{Error, Result};
 
 /// Deeper nesting than this is refused: no real domain comes near it, and the reader recurses once per level.
 const MAX_DEPTH: usize = 64;
+
+/// A longer name is refused: real ones have some 70 bytes, and they are copied for each place that knows them.
+const MAX_WORD: usize = 512;
 
 /// One node, with the line it starts on (counted from 1) for error messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,7 @@ impl Sexpr {
             let line_number = number + 1;
             let code = line.split(';').next().unwrap_or_default();
             for token in tokens(code) {
+                work(1).map_err(|e| e.at(format_args!("line {line_number}")))?;
                 if done.is_some() {
                     return Err(Error::new(format!("line {line_number}: `{token}` stands after the closing parenthesis")));
                 }
@@ -49,6 +54,10 @@ impl Sexpr {
                         Some((line, items)) => Self { line, node: Node::List(items) },
                         None => return Err(Error::new(format!("line {line_number}: `)` without its `(`"))),
                     },
+                    word if word.len() > MAX_WORD => {
+                        return Err(Error::new(format!("line {line_number}: a word of {} bytes", word.len()))
+                            .hint(format!("names have at most {MAX_WORD} bytes")));
+                    }
                     word => Self { line: line_number, node: Node::Word(word.to_lowercase()) },
                 };
                 match stack.last_mut() {

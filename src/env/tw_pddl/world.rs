@@ -247,7 +247,7 @@ impl World {
         }
         budget::check()?;
         if unmet.is_empty() {
-            return Ok(operators.menu(&found));
+            return operators.menu(&found);
         }
         drop(operators);
         for (at, key) in unmet {
@@ -256,7 +256,7 @@ impl World {
             }
         }
         found.retain(|id| *id != u32::MAX);
-        Ok(game.operators.read().unwrap_or_else(PoisonError::into_inner).menu(&found))
+        game.operators.read().unwrap_or_else(PoisonError::into_inner).menu(&found)
     }
 
     /// Interns an operator met for the first time. It is no command when all it does is already required: the

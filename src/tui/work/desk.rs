@@ -76,12 +76,13 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
             let evidence = evidence(store, &reflection)?;
             mail.send(Msg::Curate(curate::Msg::Case(reflection.id, Box::new(evidence))));
         }
-        DeskCmd::Decide(id, decision) => {
-            own.acts.insert(store.decide(id, &decision)?);
+        DeskCmd::Decide(id, seen, decision) => {
+            own.acts.insert(store.decide_seen(&[(id, seen)], &decision)?);
             decided(store, vec![id], decision, mail)?;
         }
-        DeskCmd::DecideAll(ids, decision) => {
-            own.acts.insert(store.decide_all(&ids, &decision)?);
+        DeskCmd::DecideAll(seen, decision) => {
+            own.acts.insert(store.decide_seen(&seen, &decision)?);
+            let ids: Vec<i64> = seen.into_iter().map(|(id, _)| id).collect();
             let text = format!("{}: {} reflections; u takes all of it back", decision.word(), ids.len());
             mail.send(Msg::Notice(Notice::info(text)));
             decided(store, ids, decision, mail)?;
@@ -159,8 +160,15 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
             mail.send(Msg::Changed);
         }
         RunCmd::Unqueue(run) => {
-            store.set_run(run, RunStatus::Stopped, 0, None)?;
-            mail.send(Msg::Notice(Notice::info(format!("run {run} no longer waits; r starts it"))));
+            // Another program may have begun it since it was listed.
+            match store.lock_run(run)? {
+                Some(_lock) if store.run(run)?.status == RunStatus::Queued => {
+                    store.set_run(run, RunStatus::Stopped, 0, None)?;
+                    mail.send(Msg::Notice(Notice::info(format!("run {run} no longer waits; r starts it"))));
+                }
+                Some(_lock) => {}
+                None => stop_elsewhere(store, run, mail)?,
+            }
             mail.send(Msg::Changed);
         }
         RunCmd::Next => {

@@ -253,28 +253,20 @@ impl State {
             }
             Msg::Written(id, author, text) => {
                 self.writing = false;
-                vec![Effect::Desk(DeskCmd::Decide(id, Decision::Attempt(author, text)))]
+                let seen = self.queue.items.iter().find(|item| item.id == id).map(|item| self.seen_of(item));
+                let attempt = |seen| Effect::Desk(DeskCmd::Decide(id, seen, Decision::Attempt(author, text)));
+                seen.map(attempt).into_iter().collect()
             }
             Msg::Failed => {
                 self.writing = false;
                 // A text that was refused is a draft, all of it.
                 let refused = self.waiting.take().and_then(|_| self.current());
-                let draft = refused.and_then(|item| Some(DeskCmd::Draft(item.id, Some(item.draft.clone()?))));
-                draft.map(Effect::Desk).into_iter().collect()
+                let Some(item) = refused else { return Vec::new() };
+                let draft = item.draft.clone().map(|text| Effect::Desk(DeskCmd::Draft(item.id, Some(text))));
+                draft.into_iter().chain([self.reload()]).collect()
             }
-            Msg::Drafted(id, text) => {
-                if let Some(item) = self.queue.items.iter_mut().find(|item| item.id == id) {
-                    item.draft = Some(text.clone());
-                }
-                vec![Effect::Desk(DeskCmd::Draft(id, Some(text)))]
-            }
-            Msg::Edited(id, text) => {
-                let text = text.trim();
-                match self.current().filter(|item| item.id == id && item.text() != text && !text.is_empty()) {
-                    Some(_) => self.decide(Decision::Edit(text.to_string())),
-                    None => Vec::new(),
-                }
-            }
+            Msg::Drafted(id, text) => self.drafted(id, text),
+            Msg::Edited(id, text) => self.edited(id, text.trim().to_string()),
         }
     }
 
@@ -339,9 +331,10 @@ impl State {
             Decision::Reject(code) if self.blind() => Decision::Second(Some(code)),
             decision => decision,
         };
-        let Some(id) = self.current().map(|item| item.id).filter(|_| self.waiting.is_none()) else { return Vec::new() };
+        let Some(item) = self.current().filter(|_| self.waiting.is_none()) else { return Vec::new() };
+        let (id, seen) = (item.id, self.seen_of(item));
         self.waiting = Some(Instant::now());
-        vec![Effect::Desk(DeskCmd::Decide(id, decision))]
+        vec![Effect::Desk(DeskCmd::Decide(id, seen, decision))]
     }
 
     /// Whether a key means something now.

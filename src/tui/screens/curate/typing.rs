@@ -9,7 +9,7 @@ use tui_input::backend::crossterm::EventHandler;
 use super::{Mode, State};
 use crate::agent::Writer;
 use crate::experience::{REASONS, Reflection};
-use crate::store::{Decision, Filter};
+use crate::store::{Decision, Filter, Seen};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::screens::listed;
 use crate::tui::words::pasted;
@@ -31,6 +31,32 @@ impl State {
         }
         item.draft.clone_from(&draft);
         Some(Effect::Desk(DeskCmd::Draft(item.id, draft)))
+    }
+
+    /// What a person sees of a listed reflection.
+    pub(super) fn seen_of(&self, item: &Reflection) -> Seen {
+        Seen { text: item.text().to_string(), verdict: (!self.blind()).then_some(item.verdict) }
+    }
+
+    /// A text that is kept for the next e.
+    pub(super) fn drafted(&mut self, id: i64, text: String) -> Vec<Effect> {
+        if let Some(item) = self.queue.items.iter_mut().find(|item| item.id == id) {
+            item.draft = Some(text.clone());
+        }
+        vec![Effect::Desk(DeskCmd::Draft(id, Some(text)))]
+    }
+
+    /// A text from the person's own editor: a new version of what is in front, else kept as a draft.
+    pub(super) fn edited(&mut self, id: i64, text: String) -> Vec<Effect> {
+        let at = self.at;
+        match self.queue.items.get_mut(at).filter(|item| item.id == id && self.waiting.is_none()) {
+            Some(item) if item.text() == text || text.is_empty() => Vec::new(),
+            Some(item) => {
+                item.draft = Some(text.clone()); // if the store refuses it, e comes back to it
+                self.decide(Decision::Edit(text))
+            }
+            None => self.drafted(id, text),
+        }
     }
 
     /// What the choice that is open is about: the item in front, or all that are listed.
@@ -89,8 +115,8 @@ impl State {
         match decision {
             Some(decision) if bulk && self.waiting.is_none() => {
                 self.waiting = Some(Instant::now());
-                let ids = self.queue.items.iter().map(|item| item.id).collect();
-                vec![Effect::Desk(DeskCmd::DecideAll(ids, decision))]
+                let seen = self.queue.items.iter().map(|item| (item.id, self.seen_of(item))).collect();
+                vec![Effect::Desk(DeskCmd::DecideAll(seen, decision))]
             }
             Some(decision) => self.decide(decision),
             None => {

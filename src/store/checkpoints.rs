@@ -1,0 +1,128 @@
+//! Checkpoints: which there are, who needs them, and what is still to be removed of those that were taken out.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+
+use super::{Store, now_ms};
+use crate::error::{Error, Result};
+
+/// A saved checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checkpoint {
+    /// Row id.
+    pub id: i64,
+    /// The run.
+    pub run: i64,
+    /// The update.
+    pub step: u64,
+    /// Its folder below the data directory.
+    pub folder: String,
+    /// The digest of its weights; older ones have none.
+    pub digest: Option<String>,
+}
+
+impl Checkpoint {
+    /// What it is called.
+    pub fn name(&self) -> String {
+        format!("run {} step {}", self.run, self.step)
+    }
+}
+
+/// How a setting begins that names a folder which is to be removed.
+const LEFT_BEHIND: &str = "left behind ";
+
+pub(super) fn leave_behind(tx: &Connection, folder: &str) -> Result<()> {
+    tx.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, '')", [format!("{LEFT_BEHIND}{folder}")])?;
+    Ok(())
+}
+
+fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
+    Ok(Checkpoint {
+        id: row.get(0)?,
+        run: row.get(1)?,
+        step: row.get::<_, i64>(2)? as u64,
+        folder: row.get(3)?,
+        digest: row.get(4)?,
+    })
+}
+
+impl Store {
+    /// Takes a checkpoint's row out; its folder is the caller's to remove, afterwards.
+    pub fn delete_checkpoint(&self, saved: &Checkpoint) -> Result<()> {
+        let tx = self.write()?;
+        tx.execute("DELETE FROM checkpoints WHERE id = ?1", [saved.id])?;
+        leave_behind(&tx, &saved.folder)?;
+        tx.commit()
+    }
+
+    /// Whether a folder of checkpoints says that it holds a run's weights; one that says nothing was written by an older
+    /// program, as were runs without a number of their own.
+    pub fn is_own_folder(&self, run: i64, folder: &str) -> Result<bool> {
+        let state = std::fs::read(self.root.join(folder).join("trainer.json")).unwrap_or_default();
+        let state: serde_json::Value = serde_json::from_slice(&state).unwrap_or_default();
+        Ok(self.root.join(folder).is_dir() && self.run_token(run)?.as_deref() == state["token"].as_str())
+    }
+
+    /// Folders of checkpoints that were taken out and may still be there: a kill came before they were removed.
+    pub fn left_behind(&self) -> Result<Vec<String>> {
+        let mut rows = self.db.prepare_cached("SELECT substr(key, ?1) FROM settings WHERE key LIKE 'left behind %'")?;
+        let folders = rows.query_map([LEFT_BEHIND.len() as i64 + 1], |row| row.get(0))?;
+        Ok(folders.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The folder of a checkpoint that was taken out is gone.
+    pub fn is_gone(&self, folder: &str) -> Result<()> {
+        self.execute("DELETE FROM settings WHERE key = ?1", [format!("{LEFT_BEHIND}{folder}")])?;
+        Ok(())
+    }
+
+    /// An error for a checkpoint that a run which is not finished started from, or waits to start from.
+    pub fn check_unneeded(&self, saved: &Checkpoint) -> Result<()> {
+        let run = self.db.query_row(
+            "SELECT id FROM runs WHERE status NOT IN ('deleted', 'finished') AND id <> ?1 AND start IN (?2, ?3)",
+            params![saved.run, saved.name(), saved.id.to_string()],
+            |row| row.get::<_, i64>(0),
+        );
+        match run.optional()? {
+            Some(run) => Err(Error::new(format!("run {run} starts from checkpoint {} ({})", saved.id, saved.name()))
+                .hint(format!("finish it first, or take it out with: foretaste data delete --run {run}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// What models are called that something still refers to: a run that started or waits to start from one (by its name or
+    /// its number), an evaluation of it.
+    pub fn model_names_in_use(&self) -> Result<HashSet<String>> {
+        let mut rows = self
+            .db
+            .prepare_cached("SELECT start FROM runs WHERE status <> 'deleted' UNION SELECT checkpoint FROM evaluations")?;
+        Ok(rows.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Records a checkpoint whose folder is already in place, with the digest of its weights.
+    pub fn add_checkpoint(&self, run: i64, step: u64, folder: &str, digest: &str) -> Result<i64> {
+        let tx = self.write()?;
+        tx.execute(
+            "INSERT INTO checkpoints (run, step, folder, created_ms, digest) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![run, step as i64, folder, now_ms(), digest],
+        )?;
+        let id = tx.last_insert_rowid();
+        tx.commit()?;
+        Ok(id)
+    }
+
+    /// All checkpoints, newest first.
+    pub fn checkpoints(&self) -> Result<Vec<Checkpoint>> {
+        let mut rows = self.db.prepare_cached("SELECT id, run, step, folder, digest FROM checkpoints ORDER BY id DESC")?;
+        Ok(rows.query_map([], checkpoint_row)?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The newest checkpoint of a run, or of all runs.
+    pub fn latest_checkpoint(&self, run: Option<i64>) -> Result<Option<Checkpoint>> {
+        let sql =
+            "SELECT id, run, step, folder, digest FROM checkpoints WHERE ?1 IS NULL OR run = ?1 ORDER BY id DESC LIMIT 1";
+        Ok(self.db.query_row(sql, [run], checkpoint_row).optional()?)
+    }
+}
