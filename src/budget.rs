@@ -84,6 +84,12 @@ pub fn within<T>(units: u64, doing: &str, body: impl FnOnce() -> Result<T>) -> R
     done
 }
 
+/// From now on all work of this thread is under a cancel: for a thread that does one job and ends.
+pub fn obey(cancel: &Cancel) {
+    CANCEL.set(Some(cancel.clone()));
+    LOOK.set(0);
+}
+
 /// Does `body` under a cancel; without one it would go on to its limit of work.
 pub fn under<T>(cancel: &Cancel, body: impl FnOnce() -> Result<T>) -> Result<T> {
     cancel.check()?;

@@ -3,7 +3,7 @@
 //! | | first | again |
 //! |---|---|---|
 //! | Ctrl-C, SIGTERM, SIGQUIT | ends cleanly: a run saves a checkpoint | ends at once; what was acknowledged is committed |
-//! | SIGHUP, a terminal that is gone | ends cleanly | the same: one closed window sends several |
+//! | SIGHUP, a terminal that is gone | ends cleanly | the same, and not counted: one closed window sends several |
 //! | Ctrl-Z, SIGTSTP | stops when no transaction is open, the terminal given back | |
 //! | SIGCONT | the screen is taken again and drawn | |
 //!
@@ -40,6 +40,9 @@ static LENT: AtomicBool = AtomicBool::new(false);
 
 /// Whether the process was asked to end.
 static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether it was asked by more than a window that closed.
+static INSISTED: AtomicBool = AtomicBool::new(false);
 
 /// Notes that the terminal is taken, and what gives it back.
 pub fn screen_taken(give_back: fn()) {
@@ -178,10 +181,17 @@ pub fn watch(terminal: bool, tell: impl Fn(Event) + Send + 'static) -> Result<()
                         _ => {}
                     }
                 }
-                if event != Event::End || !ASKED.swap(true, Ordering::AcqRel) {
+                if event != Event::End {
                     tell(event);
-                } else if let Some(code) = again {
-                    at_once(code);
+                    continue;
+                }
+                // A window that closes is told to more than one: only who asks twice means it.
+                let first = !ASKED.swap(true, Ordering::AcqRel);
+                let twice = again.filter(|_| INSISTED.swap(true, Ordering::AcqRel));
+                match twice {
+                    Some(code) => at_once(code),
+                    None if first => tell(event),
+                    None => {}
                 }
             }
         });

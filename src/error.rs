@@ -77,7 +77,7 @@ const LONGEST: usize = 2000;
 /// A message that a person reads: its beginning and its end.
 fn short(mut what: String) -> String {
     if what.len() > LONGEST {
-        let boundary = |at: usize| (at..).find(|at| what.is_char_boundary(*at)).unwrap_or(what.len());
+        let boundary = |at: usize| (at..what.len()).find(|at| what.is_char_boundary(*at)).unwrap_or(what.len());
         let left_out = boundary(LONGEST / 2)..boundary(what.len() - LONGEST / 4);
         what.replace_range(left_out, " … ");
     }

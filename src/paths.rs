@@ -105,7 +105,6 @@ pub fn write_whole<T>(
     }
     let failed = |e: std::io::Error| Error::io("writing", path, &e);
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    sweep_temporary(folder);
     let mut builder = temporary();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // as far as the umask lets it
@@ -130,11 +129,12 @@ pub fn temporary() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// Removes what a kill left of [`temporary`] files and folders: what nobody has touched for an hour. Returns how many.
+/// Removes what a kill left of [`temporary`] files and folders in a folder of this program's own: what nobody has touched
+/// for a day. Returns how many.
 pub fn sweep_temporary(folder: &Path) -> usize {
     let old = |path: &Path| {
         let touched = std::fs::symlink_metadata(path).and_then(|found| found.modified()).ok();
-        touched.and_then(|at| at.elapsed().ok()).is_some_and(|age| age.as_secs() > 3600)
+        touched.and_then(|at| at.elapsed().ok()).is_some_and(|age| age.as_secs() > 24 * 3600)
     };
     let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let drawn = |name: &str| Some(name.strip_prefix(TEMPORARY.0)?.strip_suffix(TEMPORARY.1)?.len() == 6);

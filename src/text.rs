@@ -8,11 +8,13 @@ use std::fmt::Write;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Whether a character drives a terminal or turns the direction of text.
+/// Whether a character drives a terminal, turns the direction of text, or hides in it.
 fn drives(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        // Not seen by a person, and read by a model: tags and annotations.
+        || matches!(c, '\u{e0001}' | '\u{e0020}'..='\u{e007f}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// A cluster of more characters than this (a letter and its marks, people joined to a family) is cut: it is one cell, and

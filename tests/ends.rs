@@ -289,7 +289,10 @@ fn a_stop_brings_the_shell_back_with_and_without_the_editor() {
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let program = format!("{} --data-dir {}", env!("CARGO_BIN_EXE_foretaste"), dir.path().display());
     // A script that runs it is of its job, and stops with it.
-    let line = format!("set -m; sh -c 'EDITOR={} {program}; echo' ; echo BACK; kill -KILL %1; exec sh -c \"exit 7\"", script.display());
+    let line = format!(
+        "set -m; sh -c 'EDITOR={} {program}; echo' ; echo BACK; kill -KILL %1; exec sh -c \"exit 7\"",
+        script.display()
+    );
     for editor in [false, true] {
         let mut command = CommandBuilder::new("sh");
         command.args(["-c", &line]);

@@ -314,17 +314,17 @@ fn a_text_that_someone_began_stays_whatever_others_decide_and_nobody_decides_on_
 fn what_is_the_persons_own_is_left_alone_and_a_pipe_where_a_file_should_be_is_said() {
     let dir = collected("1");
     let (data, away) = (dir.path(), tempfile::tempdir().unwrap());
-    let long_ago = std::time::SystemTime::now() - Duration::from_secs(7200);
-    for name in [".foretaste-notes", ".foretaste-part-abcdef.tmp", ".foretaste-part-of-my-life.tmp"] {
-        let file = std::fs::File::create(away.path().join(name)).unwrap();
-        file.set_modified(long_ago).unwrap();
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 86_400);
+    let names = [".foretaste-notes", ".foretaste-part-abcdef.tmp", ".foretaste-part-of-my-life.tmp"];
+    for path in [away.path(), data].iter().flat_map(|folder| names.map(|name| folder.join(name))) {
+        std::fs::File::create(path).unwrap().set_modified(long_ago).unwrap();
     }
     let out = away.path().join("t.jsonl");
     json(data, &["data", "export", "--set", "trajectories", "--out", out.to_str().unwrap()]);
-    let left: Vec<bool> = [".foretaste-notes", ".foretaste-part-abcdef.tmp", ".foretaste-part-of-my-life.tmp"]
-        .map(|name| away.path().join(name).exists())
-        .to_vec();
-    assert_eq!(left, [true, false, true], "only what a kill left of this program's own");
+    checkpoint::sweep(&Store::open(data).unwrap()).unwrap();
+    let left = |folder: &Path| names.map(|name| folder.join(name).exists());
+    assert_eq!(left(away.path()), [true; 3], "a folder of somebody else's is never swept");
+    assert_eq!(left(data), [true, false, true], "only what a kill left of this program's own");
     let said = failure(&run(data, &["data", "backup", data.join("foretaste.sqlite-journal").to_str().unwrap()]));
     assert!(said.contains("store's own files"), "{said}");
     std::fs::remove_file(data.join("foretaste.lock")).unwrap();

@@ -61,9 +61,9 @@ impl<'a> Bench<'a> {
             Parts::network(Path::new(&options.model))?.decoder()?
         };
         // Keys and values of the prompt and of what is written after it.
-        let (written, config) = (options.decode.max(options.k * options.new), &decoder.config);
-        let kept = 8 * config.layers * config.kv_heads * config.head_dim();
-        memory::room(((options.prompt + written) * kept) as u64, "the keys and values of so many tokens")?;
+        let written = options.decode.max(options.k * options.new);
+        let kept = decoder.config.kept(options.prompt + written);
+        memory::room(kept, "the keys and values of so many tokens")?;
         let mut rng = Rng::new(0);
         let prompt = super::train::draw(options.prompt.max(1), &decoder.config, &mut rng);
         Ok(Self { options, decoder, team: Team::new(options.threads, Priority::Interactive)?, prompt, rng, cancel })

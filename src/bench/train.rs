@@ -84,7 +84,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         }
         let started = Instant::now();
         let net = Net { config: &config, weights: &weights, adapter: adapter.as_ref(), recompute: options.recompute };
-        let done = team.run(|| batch(net, &packing, trees.len(), true))?;
+        let done = team.run(|| batch(net, &packing, trees.len(), true, &control.cancel))?;
         let scale = 1.0 / labels.max(1) as f32;
         let trained = adapter.as_mut().map_or(&mut weights, |adapter| &mut adapter.weights);
         team.run(|| optimiser.step(&shapes, trained, &done.grads, scale, 1e-4, 1.0))?;

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::out::tell;
-use super::{Common, SuiteArgs, interruptible, number};
+use super::{Common, SuiteArgs, interruptible, number, real};
 use crate::bench::{self, Sample};
 use crate::env::Suite;
 use crate::error::Result;
@@ -132,7 +132,7 @@ struct TrainBench {
     #[arg(long, default_value_t = 256, value_parser = number::<usize>(2..=1 << 20))]
     seq: usize,
     /// Share of tokens that are targets
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = real(0.0..=1.0))]
     supervised: f64,
     /// A token tree (JSON) instead of sequences
     #[arg(long, value_name = "FILE")]

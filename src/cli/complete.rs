@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{Common, interruptible, number, out};
+use super::{Common, interruptible, number, out, real};
 use crate::error::{Error, Result};
 use crate::model::cache::Recent;
 use crate::model::generate::{Decoding, Prompt, Stops};
+use crate::model::memory;
 use crate::model::sampler::Sampling;
 use crate::model::team::{Priority, Team};
 use crate::model::trie::Trie;
@@ -32,19 +33,19 @@ pub struct CompleteArgs {
     #[arg(long, default_value_t = 96, value_parser = number::<usize>(1..=1_000_000))]
     limit: usize,
     /// 0 takes the likeliest token each time
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = real(0.0..=100.0))]
     temperature: f64,
     /// Keep the likeliest tokens with at least this much probability
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = real(0.0..=1.0))]
     top_p: f64,
     /// Keep at most so many tokens; 0 keeps all
     #[arg(long, default_value_t = 0)]
     top_k: usize,
     /// Keep tokens at least so likely, as a share of the likeliest
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = real(0.0..=1.0))]
     min_p: f64,
     /// Make tokens that were written already less likely; 1 changes nothing
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = real(1e-3..=1e3))]
     repetition: f64,
     /// A text that ends a continuation; may be given several times
     #[arg(long, value_name = "TEXT")]
@@ -66,6 +67,7 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
     let (decoder, tokenizer, cancel) = (&*model.decoder, &*model.tokenizer, interruptible()?.cancel);
     let team = Team::all(Priority::Interactive)?;
     let tokens = tokenizer.encode(&args.prompt)?;
+    memory::room(decoder.config.kept(tokens.len() + args.k * args.limit), "the keys and values of so many tokens")?;
     let prompt = team.run(|| Prompt::new(decoder, &tokens, &mut Recent::new(0), &cancel))?;
 
     let lines = match &args.only {

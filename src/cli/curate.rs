@@ -78,6 +78,7 @@ pub fn run(common: &Common, args: CurateArgs) -> Result<()> {
         Act::Apply => {
             for (n, line) in std::iter::from_fn(|| paths::stdin_line().transpose()).enumerate() {
                 let line = line.map_err(|e| Error::new(format!("stdin line {}: {e}", n + 1)))?;
+                let line = if n == 0 { line.trim_start_matches('\u{feff}') } else { &line };
                 apply(common, &mut store, line.trim()).map_err(|error| error.at(format_args!("stdin line {}", n + 1)))?;
             }
             Ok(())

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::out::tell;
-use super::{Common, SuiteArgs, interruptible, number};
+use super::{Common, SuiteArgs, interruptible, number, real};
 use crate::agent::Policy;
 use crate::agent::local::LocalAgent;
 use crate::agreement::{Agreement, Which, agreement};
@@ -39,7 +39,7 @@ pub struct EvalArgs {
     #[arg(long)]
     checkpoint: Option<String>,
     /// Temperature over the admissible list; 0 takes the likeliest
-    #[arg(long, default_value_t = 0.4)]
+    #[arg(long, default_value_t = 0.4, value_parser = real(0.0..=100.0))]
     temperature: f64,
     /// Write a thought before every action, and act after it (checkpoints of reflection are evaluated both ways unless one
     /// is asked for)
@@ -89,6 +89,7 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let control = interruptible()?;
     let model = checkpoint::load(&store, args.checkpoint.as_deref())?;
     let mut agent = LocalAgent::new(model, control.cancel.clone(), Priority::Interactive)?;
+    let _held = checkpoint::hold(&store, &agent.name());
     let origin = origin(&store, &agent.name())?;
     let both = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
     let ways: &[bool] = match (args.think, args.no_think) {

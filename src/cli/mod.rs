@@ -26,6 +26,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::budget;
 use crate::control::Control;
 use crate::ends;
 use crate::env::{STEP_LIMIT, Suite, limited, open_suite};
@@ -209,6 +210,15 @@ fn number<T: TryFrom<u64> + Clone + Send + Sync + 'static>(range: RangeInclusive
     RangedU64ValueParser::new().range(range)
 }
 
+/// A number with a fraction from a range; what is no number is in none.
+fn real(range: RangeInclusive<f64>) -> impl Fn(&str) -> std::result::Result<f64, String> + Clone {
+    move |text| {
+        let value: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+        let said = || format!("not within {} and {}", range.start(), range.end());
+        range.contains(&value).then_some(value).ok_or_else(said)
+    }
+}
+
 /// Options of the terminal program before a command would be ignored by it: that is refused.
 fn misplaced(matches: &ArgMatches) -> Option<String> {
     let (command, _) = matches.subcommand().filter(|(command, _)| *command != "doctor")?;
@@ -255,6 +265,7 @@ fn interruptible() -> Result<Control> {
     let control = Control::default();
     out::ends_with_output(&control.cancel);
     ends::cancels(&control.cancel)?;
+    budget::obey(&control.cancel);
     Ok(control)
 }
 
@@ -264,9 +275,9 @@ mod tests {
 
     use super::*;
 
-    /// Numbers of these are no amounts of anything: seeds, rows of a store, updates that can be stopped, and counts of what is
-    /// there, of which there is not more than there is.
-    const ANY: [&str; 16] = [
+    /// Numbers of these are no amounts of anything: seeds, rows of a store, updates that can be stopped, counts of what is
+    /// there, of which there is not more than there is, and those of a training plan, which is checked as a whole.
+    const ANY: [&str; 19] = [
         "seed",
         "games_seed",
         "games",
@@ -279,6 +290,9 @@ mod tests {
         "limit",
         "lora",
         "batch",
+        "rate",
+        "world_epochs",
+        "held_out",
         "workers",
         "checkpoint",
         "save_every",
@@ -295,20 +309,24 @@ mod tests {
     fn walk(command: &clap::Command, path: &mut Vec<String>, unlimited: &mut Vec<String>) {
         let kinds: [ValueParser; 3] =
             [clap::value_parser!(u64).into(), clap::value_parser!(i64).into(), clap::value_parser!(usize).into()];
-        let is_number = |arg: &&clap::Arg| {
+        let fraction: ValueParser = clap::value_parser!(f64).into();
+        for arg in command.get_arguments().filter(|arg| !ANY.contains(&arg.get_id().as_str())) {
             let kind = arg.get_value_parser().type_id();
-            kinds.iter().any(|number| number.type_id() == kind) && !ANY.contains(&arg.get_id().as_str())
-        };
-        for arg in command.get_arguments().filter(is_number) {
-            let flag = match (arg.get_long(), arg.get_short()) {
-                (Some(long), _) => Some(format!("--{long}")),
-                (None, Some(short)) => Some(format!("-{short}")),
-                _ => None, // by its place: the number of a row
+            let absurd = if kinds.iter().any(|number| number.type_id() == kind) {
+                "1000000000000"
+            } else if fraction.type_id() == kind {
+                "NaN"
+            } else {
+                continue;
             };
-            let Some(flag) = flag else { continue };
+            let flag = match (arg.get_long(), arg.get_short()) {
+                (Some(long), _) => format!("--{long}"),
+                (None, Some(short)) => format!("-{short}"),
+                _ => continue, // by its place: the number of a row
+            };
             let typed = path.iter().cloned().chain([flag.clone()]);
             let many = arg.get_num_args().map_or(1, |range| range.min_values().max(1));
-            let typed = typed.chain(vec!["1000000000000".to_string(); many]);
+            let typed = typed.chain(vec![absurd.to_string(); many]);
             let refused = Cli::command().try_get_matches_from(typed).map_err(|error| error.kind());
             if refused.err() != Some(ErrorKind::ValueValidation) {
                 unlimited.push(format!("{} {flag}", path.join(" ")));

@@ -10,6 +10,7 @@ use super::{Common, number};
 use crate::agent::prompt::{first_observation, told};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
+use crate::model::memory;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Trainable;
 use crate::selection::{ALL, Carry, Chosen, Criteria, Selection};
@@ -80,12 +81,15 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
             }
             let tokenizer = Tokenizer::train(&texts, vocab)?;
             let config = Config::small(layers, hidden, tokenizer.vocab())?;
+            // As they are drawn, by name, as bytes, and as a file.
+            memory::room(16 * config.parameters(), "making the model")?;
             (Trainable::fresh(&config, Arc::new(tokenizer), seed)?, false, out)
         }
         ModelCommand::Pack { checkpoint, half, adapter, out } => {
             let (parts, source) = checkpoint::find(&store, Some(&checkpoint))?;
             let mut weights = Trainable::from_parts(&parts, &source)?;
             weights.adapter = adapter.map(|folder| checkpoint::peft(&folder, &weights.config)).transpose()?;
+            weights.check_finite()?;
             (weights, half, out)
         }
     };

@@ -124,6 +124,11 @@ impl<'a> Teacher<'a> {
 /// The games of a scope: the split's tasks in an order drawn from the seed.
 pub fn choose(suite: &dyn Suite, scope: &Scope) -> Result<Vec<TaskRef>> {
     let mut tasks = suite.tasks(&scope.split)?;
+    if tasks.is_empty() {
+        return Err(Error::new(format!("{} / {} has no games", suite.name(), scope.split)).hint(
+            "see what there is with: foretaste env list; of alfworld name the folder that has train/, valid_seen/ with --data",
+        ));
+    }
     Rng::stream(scope.seed, &scope.split).shuffle(&mut tasks);
     tasks.truncate(scope.games);
     Ok(tasks)

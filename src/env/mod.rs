@@ -47,9 +47,9 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Whether an action can be sent now; any can where the environment has no list.
+    /// Whether an action can be sent now; any can where the environment has no list. White space around it does not count.
     pub fn admits(&self, action: &str) -> bool {
-        self.admissible.as_ref().is_none_or(|list| list.iter().any(|known| **known == *action.trim()))
+        self.admissible.as_ref().is_none_or(|list| list.iter().any(|known| known.trim() == action.trim()))
     }
 }
 

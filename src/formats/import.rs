@@ -99,6 +99,8 @@ fn pass(
     });
     let meter = Meter::new(doing, 0, total);
     let mut count = 0;
+    // What somebody appends meanwhile was not read the first time.
+    let records = records.take(if write { total as usize } else { usize::MAX });
     let intake = store.take_in(records, write, &mut |n| {
         count = n as u64;
         report(meter.at(count));

@@ -49,6 +49,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Bytes that the keys and values of so many tokens take.
+    pub fn kept(&self, tokens: usize) -> u64 {
+        (tokens as u64).saturating_mul((8 * self.layers * self.kv_heads * self.head_dim()) as u64)
+    }
+
     /// How many numbers the weights are.
     pub fn parameters(&self) -> u64 {
         self.sizes().sum()

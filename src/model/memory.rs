@@ -19,6 +19,9 @@ pub struct Plan {
     pub activations: u64,
     /// Logits that exist at once.
     pub logits: u64,
+    /// The trees of an update, as they are drawn and packed.
+    #[serde(default)]
+    pub trees: u64,
     /// All of it.
     pub total: u64,
 }
@@ -44,10 +47,17 @@ impl Plan {
             optimiser: 8 * trained,
             activations: 4 * ((kept + back) * tokens) as u64 + 4 * merged,
             logits: 4 * (LOGITS.min(vocab * tokens) as u64),
+            trees: 0,
             total: 0,
         };
         let total = plan.weights + plan.gradients + plan.optimiser + plan.activations + plan.logits;
         Self { total, ..plan }
+    }
+
+    /// The same with the trees of an update beside it.
+    #[must_use]
+    pub fn beside(self, trees: u64) -> Self {
+        Self { trees, total: self.total.saturating_add(trees), ..self }
     }
 
     /// Refuses what does not fit into `limit` bytes.
@@ -56,19 +66,20 @@ impl Plan {
             return Ok(());
         }
         Err(Error::new(format!("the run needs {self}; the limit is {}", size(limit)))
-            .hint("fewer tokens a pass (--budget), --recompute, --lora, a smaller model, or a higher --memory-limit"))
+            .hint("fewer tokens a pass (--budget), fewer trajectories an update (--batch), --recompute, --lora, a smaller model, or a higher --memory-limit"))
     }
 }
 
 impl std::fmt::Display for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { weights, gradients, optimiser, activations, logits, total } = self;
+        let Self { weights, gradients, optimiser, activations, logits, trees, total } = self;
         let parts = [
             ("weights", weights),
             ("gradients", gradients),
             ("optimiser", optimiser),
             ("activations", activations),
             ("logits", logits),
+            ("trees", trees),
         ];
         let parts: Vec<String> = parts.iter().map(|(name, bytes)| format!("{name} {}", size(**bytes))).collect();
         write!(f, "{} of memory ({})", size(*total), parts.join(", "))

@@ -7,6 +7,7 @@
 use super::adamw::zeros;
 use super::step::{Buffers, Loss, Net, step};
 use super::tree::{Cut, TokenTree};
+use crate::control::Cancel;
 use crate::error::Result;
 
 /// What a batch costs: the gradients' sum if they were asked for, and the loss of each tree.
@@ -95,10 +96,11 @@ fn cut(tree: &TokenTree, budget: usize) -> Vec<Cut> {
 }
 
 /// Computes a batch of `count` trees on the threads of the pool that it is called in.
-pub fn batch(net: Net<'_>, packing: &Packing, count: usize, gradient: bool) -> Result<Batch> {
+pub fn batch(net: Net<'_>, packing: &Packing, count: usize, gradient: bool, cancel: &Cancel) -> Result<Batch> {
     let mut grads = if gradient { zeros(&net.shapes()) } else { Buffers::new() };
     let mut losses = vec![Loss { total: 0.0, nats: Vec::new() }; count];
     for Forest { tree, origin } in &packing.forests {
+        cancel.check()?;
         let loss = step(net, tree, gradient.then_some(&mut grads))?;
         for (node, nats) in loss.nats {
             let (of, place) = origin[node];

@@ -12,6 +12,9 @@ const GROWTH: f64 = 64.0;
 /// A template may have so many pieces: real ones have three or four.
 const PIECES: usize = 64;
 
+/// A normalizer and its like may be made of so many parts.
+const COMPONENTS: usize = 256;
+
 /// A text put before every other may have so many bytes.
 const PREPENDED: usize = 64;
 
@@ -19,6 +22,10 @@ const PREPENDED: usize = 64;
 pub fn vet(json: &[u8]) -> Result<()> {
     let Ok(file) = serde_json::from_slice::<Value>(json) else { return Ok(()) }; // the library says what is wrong
     for part in ["normalizer", "pre_tokenizer", "decoder", "post_processor"] {
+        if components(&file[part]) > COMPONENTS {
+            return Err(Error::new(format!("tokenizer.json: {part} has more than {COMPONENTS} components"))
+                .hint("each goes through the whole text; real tokenizers have a few"));
+        }
         let grown = growth(&file[part]).map_err(|error| error.at(format!("tokenizer.json: {part}")))?;
         if grown > GROWTH {
             return Err(Error::new(format!("tokenizer.json: {part} makes a text up to {grown:.0} times as long"))
@@ -26,6 +33,15 @@ pub fn vet(json: &[u8]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// How many components there are in one, itself included.
+fn components(part: &Value) -> usize {
+    match part {
+        Value::Object(fields) => 1 + fields.values().map(components).sum::<usize>(),
+        Value::Array(parts) => parts.iter().map(components).sum(),
+        _ => 0,
+    }
 }
 
 /// How many times as long a text may become by a component and by all those in it, one after the other.
@@ -59,9 +75,9 @@ fn growth(part: &Value) -> Result<f64> {
             }
             // Each byte above 127 becomes a letter of two bytes, of which each becomes one again the next time.
             grown *= match part["type"].as_str() {
-                Some("ByteLevel") => 2.0,
+                // Prepending copies the whole text.
+                Some("ByteLevel" | "Prepend") => 2.0,
                 Some("Metaspace") => 3.0,
-                Some("Prepend") => 2.0, // and each copies the whole text
                 _ => 1.0,
             };
             if part["type"] == "Replace"

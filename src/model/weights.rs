@@ -177,6 +177,15 @@ impl Trainable {
         Ok(Self { config: config.clone(), weights, tokenizer, adapter: None })
     }
 
+    /// An error for weights that are not finite numbers, by name: an adapter may make them so when it is merged.
+    pub fn check_finite(&self) -> Result<()> {
+        match self.named().into_iter().find(|(_, data, _)| data.iter().any(|value| !value.is_finite())) {
+            Some((name, ..)) => Err(Error::new(format!("tensor `{name}` would hold values that are not finite numbers"))
+                .hint("the adapter's numbers are too large for this model")),
+            None => Ok(()),
+        }
+    }
+
     /// The weights with their names and shapes; an adapter is merged into them.
     pub fn named(&self) -> Vec<(String, Vec<f32>, Vec<usize>)> {
         let mut weights = self.weights.clone();

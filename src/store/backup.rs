@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::opening::{FILE, FILES, lock_file, make_private};
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
-use crate::paths::{create_private, sweep_temporary, sync_folder, temporary};
+use crate::paths::{create_private, sync_folder, temporary};
 
 /// What became of a restored store's surroundings.
 #[derive(Debug, Serialize)]
@@ -35,7 +35,6 @@ impl Store {
                 .hint("name the backup otherwise: beside a store SQLite takes such files for its own"));
         }
         let failed = |e: std::io::Error| Error::io("writing", file, &e);
-        sweep_temporary(parent);
         let temp = temporary().tempdir_in(parent).map_err(failed)?;
         let written = temp.path().join(FILE);
         self.db.execute("VACUUM INTO ?1", [written.display().to_string()])?;

@@ -194,6 +194,22 @@ impl Store {
         Ok(last)
     }
 
+    /// Another generated attempt at what was seen so: pending, if it still stands so. What was decided meanwhile stays
+    /// decided; the text is a version beside it then. Returns whether it stands.
+    pub fn attempt(&mut self, reflection: i64, seen: &Seen, author: &str, text: &str) -> Result<bool> {
+        let tx = self.write()?;
+        let stands = seen.check(&tx, reflection).is_ok();
+        if stands {
+            Self::act(&tx, &[reflection], &Decision::Attempt(author.to_string(), text.to_string()))?;
+        } else {
+            let versions = "SELECT count(*) FROM versions WHERE reflection = ?1";
+            let versions: i64 = tx.query_row(versions, [reflection], |row| row.get(0))?;
+            insert_version(&tx, reflection, versions + 1, author, text)?;
+        }
+        tx.commit()?;
+        Ok(stands)
+    }
+
     fn act(tx: &Connection, reflections: &[i64], decision: &Decision) -> Result<i64> {
         let (mut batch, mut last): (Option<i64>, i64) = (None, 0);
         for &reflection in reflections {

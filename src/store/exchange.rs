@@ -82,8 +82,9 @@ impl Record {
                 return beyond("an alternative", branch.t);
             }
         }
+        let executed: HashSet<(usize, &str)> = self.branches.iter().map(|b| (b.t, b.action.as_str())).collect();
         for Placed { t, action, .. } in &self.pools {
-            if !self.branches.iter().any(|b| b.t == *t && b.action == *action) {
+            if !executed.contains(&(*t, action.as_str())) {
                 return Err(Error::new(format!(
                     "a pool holds `{action}` of state {t}, which is not among the alternatives"
                 )));
@@ -97,8 +98,8 @@ impl Record {
                 let (version, count) = (reflected.version, reflected.versions.len());
                 return Err(Error::new(format!("version {version} of a reflection stands, but it has {count}")));
             }
-            let executed = |action: &String| self.branches.iter().any(|b| b.t == reflected.t && b.action == *action);
-            if let Some(action) = reflected.cites.iter().find(|action| !executed(action)) {
+            let unexecuted = |action: &&String| !executed.contains(&(reflected.t, action.as_str()));
+            if let Some(action) = reflected.cites.iter().find(unexecuted) {
                 return Err(Error::new(format!(
                     "UNEXECUTED: a reflection of state {} cites `{action}`, which is not among the alternatives there",
                     reflected.t

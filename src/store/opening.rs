@@ -142,6 +142,18 @@ pub(super) fn lock_file(root: &Path) -> std::io::Result<File> {
     private_file().write(true).create(true).truncate(false).open(own_file(&root.join("foretaste.lock"))?)
 }
 
+/// Takes the lock shared; false where whoever has it alone does not let go.
+fn waited_for(file: &File) -> bool {
+    let mut looks = 0;
+    while file.try_lock_shared().is_err() {
+        if !wait(looks) {
+            return false;
+        }
+        looks += 1;
+    }
+    true
+}
+
 /// How a store was opened.
 pub(super) struct Opened {
     pub(super) db: Connection,
@@ -165,7 +177,7 @@ pub(super) fn open(root: &Path) -> Result<Opened> {
         }
         shared => shared.ok(),
     };
-    if shared.as_ref().is_some_and(|file| file.try_lock_shared().is_err()) {
+    if shared.as_ref().is_some_and(|file| !waited_for(file)) {
         return Err(Error::new(format!("{}: another foretaste is restoring a backup here", path.display()))
             .hint("wait until it is done"));
     }

@@ -54,7 +54,6 @@ fn unfinished(run: Option<i64>, parent: &Path) -> std::io::Result<tempfile::Temp
     if let Some(run) = run {
         return tempfile::Builder::new().prefix(&format!("{SAVING}{run}-")).tempdir_in(parent);
     }
-    paths::sweep_temporary(parent);
     let mut builder = paths::temporary();
     // It is renamed later: with the rights that a folder gets there, not with those of a secret.
     #[cfg(unix)]
@@ -216,7 +215,7 @@ pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
     for saved in &own {
         let step = saved.step;
         let named = used.contains(&saved.name()) || used.contains(&saved.id.to_string());
-        if named || Some(step) == newest || Some(step) == best || stage_ends.contains(&step) {
+        if named || is_held(store, saved) || Some(step) == newest || Some(step) == best || stage_ends.contains(&step) {
             continue;
         }
         remove(store, saved)?;
@@ -224,6 +223,24 @@ pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
     }
     removed.sort_unstable();
     Ok(removed)
+}
+
+/// As long as this is held, a checkpoint is not pruned: it is being evaluated, and its figures would be of something that
+/// is not there.
+#[derive(Debug)]
+pub struct Held(#[expect(dead_code, reason = "held")] Option<File>);
+
+/// Holds the checkpoint of that name; other models are nobody's to prune.
+pub fn hold(store: &Store, name: &str) -> Held {
+    let known = store.checkpoints().unwrap_or_default();
+    let saved = known.iter().find(|saved| saved.name() == name);
+    let file = saved.and_then(|saved| File::open(store.root().join(&saved.folder).join(STATE)).ok());
+    Held(file.filter(|file| file.try_lock_shared().is_ok()))
+}
+
+/// Whether somebody does.
+pub fn is_held(store: &Store, saved: &Checkpoint) -> bool {
+    File::open(store.root().join(&saved.folder).join(STATE)).is_ok_and(|file| file.try_lock().is_err())
 }
 
 /// Takes a checkpoint out of the store, then its folder away.

@@ -5,7 +5,7 @@ use super::checkpoint;
 use super::data::{Data, DataSummary};
 use super::plan::{Found, Plan, Stage};
 use super::provenance::warnings;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::memory;
 use crate::model::pack::Packing;
 use crate::model::step::Net;
@@ -16,8 +16,9 @@ use crate::store::Store;
 /// Tokens of a pass, where a plan leaves it open: at least, and at most.
 const PASS: (usize, usize) = (2048, 8192);
 
-/// Bytes of a token of a tree: its id, its parent, its weight and its kind.
-const EACH: u64 = 25;
+/// Bytes of a token of an update: its id, its parent, its weight and its kind, as it is drawn, cut, packed (with where it
+/// came from) and measured.
+const EACH: u64 = 200;
 
 /// What a run would train on, take and cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,11 +94,13 @@ impl Passes {
         let whole = trees.iter().map(TokenTree::len).max().unwrap_or_default();
         let total: usize = trees.iter().map(TokenTree::len).sum();
         let limit = plan.memory_limit.or_else(memory::available);
+        let each = total.div_ceil(trees.len().max(1)) as u64;
+        let update = (EACH * plan.batch as u64).saturating_mul(each);
         let within = |budget: usize| {
             // A chain longer than the budget cannot be cut.
             let largest = trees.iter().filter(|tree| tree.len() > budget).map(|tree| Packing::new(&[tree], budget).largest);
             let tokens = largest.max().unwrap_or_default().max(budget.min(total));
-            Self { budget, memory: memory::Plan::new(net, tokens) }
+            Self { budget, memory: memory::Plan::new(net, tokens).beside(update) }
         };
         let mut passes = within(plan.budget.unwrap_or(whole.clamp(PASS.0, PASS.1)));
         while plan.budget.is_none() && passes.budget > PASS.0 && limit.is_some_and(|limit| passes.memory.total > limit) {
@@ -105,18 +108,6 @@ impl Passes {
         }
         if let Some(limit) = limit {
             passes.memory.check(limit)?;
-            // The trees of an update stand beside it twice: as they are drawn, and packed.
-            let update = (2 * EACH * plan.batch as u64).saturating_mul(total.div_ceil(trees.len().max(1)) as u64);
-            if passes.memory.total.saturating_add(update) > limit {
-                return Err(Error::new(format!(
-                    "{} trajectories an update take {} beside the {} of the run; the limit is {}",
-                    plan.batch,
-                    memory::size(update),
-                    memory::size(passes.memory.total),
-                    memory::size(limit)
-                ))
-                .hint("fewer trajectories an update (--batch), or a higher --memory-limit"));
-            }
         }
         Ok(passes)
     }

@@ -149,7 +149,7 @@ impl Plan {
         if self.steps == 0 || self.steps > 100_000_000 {
             return refuse(format!("{} updates", self.steps), "between 1 and 100,000,000");
         }
-        if self.batch == 0 || self.batch > 65_536 {
+        if self.batch == 0 || self.batch > 4096 {
             return refuse(format!("{} trajectories an update", self.batch), "between 1 and 65,536");
         }
         if self.workers == 0 || self.workers > 1024 {
@@ -161,8 +161,8 @@ impl Plan {
                 "between 1 and 1,024; usual: 8",
             );
         }
-        if !(self.world_epochs.is_finite() && self.world_epochs > 0.0 && self.world_epochs <= 1e4) {
-            return refuse(format!("{} epochs of world modelling", self.world_epochs), "above 0, at most 10,000");
+        if !(self.world_epochs.is_finite() && self.world_epochs >= 1e-4 && self.world_epochs <= 1e4) {
+            return refuse(format!("{} epochs of world modelling", self.world_epochs), "at least 0.0001, at most 10,000");
         }
         let (usual, world) = (Criteria::default(), self.objective == Objective::WorldModel);
         let meant = [

@@ -367,7 +367,7 @@ impl Run<'_> {
                 let rate = plan.rate_at(within, stage.updates);
                 let update =
                     Update { number: self.step + 1, batch: &batch, rate, budget: passes.budget, recompute: plan.recompute };
-                let (mut metrics, sums) = update.run(&mut self.weights, &mut self.optimiser, &team)?;
+                let (mut metrics, sums) = update.run(&mut self.weights, &mut self.optimiser, &team, &control.cancel)?;
                 metrics.push(("epochs".into(), ((within + 1) * plan.batch as u64) as f64 / stage.trees.max(1) as f64));
                 self.step += 1;
                 realised.add(&sums);

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::Mixture;
 use super::data::Data;
 use super::examples::{Example, TARGETS};
+use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
 use crate::model::pack::{self, Packing};
@@ -53,10 +54,17 @@ impl Sums {
 }
 
 /// Sums over a batch in passes of at most `budget` tokens, with its gradients if they are asked for.
-pub(super) fn sums(team: &Team, net: Net<'_>, budget: usize, batch: &[Example], gradient: bool) -> Result<Sums> {
+pub(super) fn sums(
+    team: &Team,
+    net: Net<'_>,
+    budget: usize,
+    batch: &[Example],
+    gradient: bool,
+    cancel: &Cancel,
+) -> Result<Sums> {
     let trees: Vec<&TokenTree> = batch.iter().map(|example| &example.tree).collect();
     let packing = Packing::new(&trees, budget);
-    let done = team.run(|| pack::batch(net, &packing, trees.len(), gradient))?;
+    let done = team.run(|| pack::batch(net, &packing, trees.len(), gradient, cancel))?;
     let mut sums = Sums { grads: done.grads, unique: packing.tokens, computed: packing.computed, ..Sums::default() };
     for (example, loss) in batch.iter().zip(done.losses) {
         if !loss.total.is_finite() {
@@ -89,8 +97,14 @@ pub(super) struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// Makes it: the mean over all target tokens of all its trees, by their weights.
-    pub fn run(&self, weights: &mut Trainable, optimiser: &mut AdamW, team: &Team) -> Result<(Metrics, Sums)> {
+    /// Makes it: the mean over all target tokens of all its trees, by their weights. Cancelled, it has changed nothing.
+    pub fn run(
+        &self,
+        weights: &mut Trainable,
+        optimiser: &mut AdamW,
+        team: &Team,
+        cancel: &Cancel,
+    ) -> Result<(Metrics, Sums)> {
         let started = Instant::now();
         let place = |error: Error| {
             let ids: Vec<String> = self.batch.iter().map(|example| example.trajectory.to_string()).collect();
@@ -98,7 +112,7 @@ impl Update<'_> {
             error.at(place).hint("lower the learning rate with --rate; the last checkpoint is whole")
         };
         let net = Net { recompute: self.recompute, ..weights.net() };
-        let (shapes, total) = (net.shapes(), sums(team, net, self.budget, self.batch, true).map_err(place)?);
+        let (shapes, total) = (net.shapes(), sums(team, net, self.budget, self.batch, true, cancel).map_err(place)?);
         let scale = (1.0 / total.weight.max(1.0)) as f32;
         let trained = weights.trained();
         let norm = team.run(|| optimiser.step(&shapes, trained, &total.grads, scale, self.rate, CLIP)).map_err(place)?;
@@ -118,7 +132,7 @@ impl Update<'_> {
 /// What held-out trees cost, by kind of token.
 pub(super) fn validate(data: &Data, budget: usize, weights: &Trainable, team: &Team) -> Result<Metrics> {
     let held: Vec<Example> = data.held_out.iter().filter_map(|example| example.weighed(&Mixture::ALL)).collect();
-    let valid = sums(team, weights.net(), budget, &held, false)?;
+    let valid = sums(team, weights.net(), budget, &held, false, &Cancel::default())?;
     Ok(valid.means("valid").collect())
 }
 
@@ -180,7 +194,7 @@ mod tests {
             let mut trained = model();
             let mut optimiser = AdamW::new(&trained.net().shapes());
             let update = Update { number: 1, batch: &batch, rate: 0.0, budget, recompute: false };
-            let (metrics, sums) = update.run(&mut trained, &mut optimiser, &team).unwrap();
+            let (metrics, sums) = update.run(&mut trained, &mut optimiser, &team, &Cancel::default()).unwrap();
             let metric = |name: &str| metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
             assert!(close(metric("loss").unwrap(), cost / whole), "budget {budget}: {} {}", cost / whole, metrics[0].1);
             for (slot, (kind, name)) in TARGETS.into_iter().enumerate() {
@@ -199,7 +213,7 @@ mod tests {
             let mut trained = model();
             let mut optimiser = AdamW::new(&trained.net().shapes());
             let update = Update { number: 1, batch, rate: 0.0, budget: 100_000, recompute: false };
-            let (metrics, _) = update.run(&mut trained, &mut optimiser, &team).unwrap();
+            let (metrics, _) = update.run(&mut trained, &mut optimiser, &team, &Cancel::default()).unwrap();
             metrics.iter().find(|(name, _)| name == "norm").unwrap().1
         };
         let mut twice = batch.clone();

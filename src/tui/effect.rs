@@ -182,6 +182,8 @@ pub enum DeskCmd {
     Decide(i64, Seen, Decision),
     /// Record a decision about all of these as one act.
     DecideAll(Vec<(i64, Seen)>, Decision),
+    /// Another attempt, asked for when a reflection was seen so: who wrote it, and the text.
+    Attempt(i64, Seen, String, String),
     /// Take back the latest decision.
     Undo,
     /// Do again what was taken back last.

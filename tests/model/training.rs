@@ -1,5 +1,6 @@
 //! The training step: trees equal their flattened sequences, gradients agree with autograd and with the loss's slope.
 
+use foretaste::control::Cancel;
 use foretaste::model::adamw::zeros;
 use foretaste::model::lora::{Adapter, LINEARS};
 use foretaste::model::pack::{Packing, batch};
@@ -177,7 +178,7 @@ proptest! {
         let refs: Vec<&TokenTree> = trees.iter().collect();
         let packing = Packing::new(&refs, budget);
         let on = |threads, net| {
-            Team::new(threads, Priority::Interactive).unwrap().run(|| batch(net, &packing, refs.len(), true)).unwrap()
+            Team::new(threads, Priority::Interactive).unwrap().run(|| batch(net, &packing, refs.len(), true, &Cancel::default())).unwrap()
         };
         let done = on(1, fresh.net());
         let again = on(threads, Net { recompute, ..fresh.net() });

@@ -129,9 +129,12 @@ pub struct Menu {
 }
 
 impl Menu {
-    /// The operator of a command.
+    /// The operator of a command. White space around it does not count: a thing without a number is named with a blank
+    /// behind it, and a command may end with that.
     pub fn operator(&self, command: &str) -> Option<u32> {
-        self.commands.binary_search_by(|known| known.as_ref().cmp(command)).ok().map(|at| self.operators[at])
+        let exact = |command: &str| self.commands.binary_search_by(|known| known.as_ref().cmp(command)).ok();
+        let alike = || self.commands.iter().position(|known| known.trim() == command.trim());
+        exact(command).or_else(|| exact(command.trim())).or_else(alike).map(|at| self.operators[at])
     }
 }
 

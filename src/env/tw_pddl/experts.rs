@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::TwPddl;
 use super::game::Game;
 use super::plan::{Limits, Plan, Planner};
+use crate::budget::{within, work};
 use crate::control::Cancel;
 use crate::env::{Advice, Environment, Expert, PLANNER, Silence};
 use crate::error::Result;
@@ -27,19 +28,25 @@ pub struct Walkthrough {
     path: Vec<(u64, String, usize)>,
 }
 
+/// Units of work for all of its steps: real ones take a few thousand.
+const WORK: u64 = 100_000_000;
+
 impl Walkthrough {
     /// Plays the game's walkthrough once on a world of its own to learn which states it passes through.
     pub fn new(game: &Arc<Game>) -> Result<Self> {
-        let mut env = TwPddl::new(game)?;
-        let mut path = Vec::new();
-        for (i, action) in game.walkthrough.iter().enumerate() {
-            path.push((env.fingerprint(), action.clone(), game.walkthrough.len() - i));
-            env.step(action)?;
-        }
-        if !env.turn().success {
-            path.clear(); // a plan that does not win is no expert
-        }
-        Ok(Self { path })
+        within(WORK, "playing the stored walkthrough", || {
+            let mut env = TwPddl::new(game)?;
+            let mut path = Vec::new();
+            for (i, action) in game.walkthrough.iter().enumerate() {
+                work(1 + env.world().fluents().all().len() as u64 / 8)?;
+                path.push((env.fingerprint(), action.clone(), game.walkthrough.len() - i));
+                env.step(action)?;
+            }
+            if !env.turn().success {
+                path.clear(); // a plan that does not win is no expert
+            }
+            Ok(Self { path })
+        })
     }
 }
 

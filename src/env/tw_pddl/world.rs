@@ -94,7 +94,7 @@ impl World {
 
     /// Sends a command. Surrounding white space is dropped; anything inadmissible changes nothing.
     pub fn step(&mut self, command: &str) -> Result<()> {
-        let Some(id) = self.menu.operator(command.trim()) else {
+        let Some(id) = self.menu.operator(command) else {
             self.feedback = Arc::clone(&self.game.nothing_happens);
             return Ok(());
         };

@@ -29,7 +29,12 @@ use crate::tui::window;
 pub fn start(root: PathBuf, mail: Mailbox) -> Worker<DeskCmd> {
     let own = mail.clone();
     let mut desk: Option<(Store, Own)> = None;
+    // What a person has typed and the store has not got yet: tried again with whatever is asked next, and in the end.
+    let mut typed: BTreeMap<i64, Option<String>> = BTreeMap::new();
     Worker::start("the desk", &own, move |command| {
+        if let DeskCmd::Draft(id, text) = &command {
+            typed.insert(*id, text.clone());
+        }
         let done = guarded("the store", || {
             if desk.is_none() {
                 let store = Store::open(&root)?;
@@ -37,6 +42,10 @@ pub fn start(root: PathBuf, mail: Mailbox) -> Worker<DeskCmd> {
                 desk = Some((store, Own { since, ..Own::default() }));
             }
             let Some((store, own)) = desk.as_mut() else { return Ok(()) };
+            let kept = keep(store, &mut typed);
+            if let DeskCmd::Draft(..) = command {
+                return kept;
+            }
             obey(store, own, command, &mail)
         });
         if done.is_err() {
@@ -54,6 +63,14 @@ struct Own {
     acts: HashSet<i64>,
     /// Another program's act that was asked about.
     asked: Option<i64>,
+}
+
+fn keep(store: &Store, typed: &mut BTreeMap<i64, Option<String>>) -> Result<()> {
+    while let Some(entry) = typed.first_entry() {
+        store.set_draft(*entry.key(), entry.get().as_deref())?;
+        entry.remove();
+    }
+    Ok(())
 }
 
 fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> Result<()> {
@@ -89,7 +106,15 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
         }
         DeskCmd::Undo => undo(store, own, mail)?,
         DeskCmd::Redo => turned(store.redo()?, "did again", mail),
-        DeskCmd::Draft(id, text) => store.set_draft(id, text.as_deref())?,
+        DeskCmd::Draft(..) => {} // kept before anything else
+        DeskCmd::Attempt(id, seen, author, text) => {
+            if store.attempt(id, &seen, &author, &text)? {
+                decided(store, vec![id], Decision::Attempt(author, text), mail)?;
+            } else {
+                let said = format!("{id} was decided meanwhile; the new text is one of its versions (D)");
+                mail.send(Msg::Notice(Notice::info(said)));
+            }
+        }
         DeskCmd::Statistics => mail.send(Msg::Text(Screen::Curate, "The curation so far".into(), statistics(store)?)),
         DeskCmd::Attempts(id) => mail.send(Msg::Curate(curate::Msg::Attempts(id, store.attempts(id)?))),
         DeskCmd::Pointed => mail.send(Msg::Curate(curate::Msg::Pointed(pointed(store)?.0))),

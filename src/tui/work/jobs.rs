@@ -12,6 +12,7 @@ use super::Mailbox;
 use crate::agent::Policy;
 use crate::agent::local::LocalAgent;
 use crate::agent::template::Template;
+use crate::budget;
 use crate::collect::{self, Contrast, Draw, Proposer, Scope, Teacher};
 use crate::control::{Control, Progress};
 use crate::env::Suite;
@@ -153,6 +154,9 @@ impl Jobs {
         if self.is_running(kind) {
             return;
         }
+        if kind == Kind::Train {
+            self.run.store(0, Ordering::Release); // the one before has ended
+        }
         let (control, mail) = (Control::default(), self.mail.clone());
         let (suite, root, own) = (Arc::clone(&self.suite), self.root.clone(), control.clone());
         let work = move || {
@@ -165,6 +169,7 @@ impl Jobs {
                 last = Some(Instant::now());
                 mail.send(Msg::Job(kind, msg));
             };
+            budget::obey(&own.cancel);
             let ended = guarded(&format!("{kind:?}"), || body(&root, suite.as_ref(), &own, &mut tell));
             mail.send(Msg::Job(kind, JobMsg::Ended(ended)));
         };
@@ -197,10 +202,11 @@ impl Jobs {
         }
         let left: Vec<String> =
             self.running.keys().filter(|kind| self.is_running(**kind)).map(|kind| format!("{kind:?}")).collect();
-        let gone_on = if self.detach && training && run != 0 && !self.is_running(Kind::Train) {
-            self.hand_over(run).map(|()| Some(run))
-        } else {
-            Ok(None)
+        let gone_on = match run {
+            _ if !self.detach || !training || self.is_running(Kind::Train) => Ok(None),
+            0 => Err(Error::new("the run had not begun yet: nothing goes on in the background")
+                .hint("start it again: Train lists it, if it was written down")),
+            run => self.hand_over(run).map(|()| Some(run)),
         };
         if left.is_empty() {
             return gone_on;
@@ -277,6 +283,7 @@ fn evaluate_newest(
 ) -> Result<String> {
     let mut store = Store::open(root)?;
     let mut agent = LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone(), Priority::Background)?;
+    let _held = checkpoint::hold(&store, &agent.name());
     let origin = origin(&store, &agent.name())?;
     let both = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
     let games = trained_games(&store, &agent.name(), suite, &scope.split)?;

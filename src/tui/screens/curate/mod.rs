@@ -14,7 +14,7 @@ use super::moved;
 use crate::agent::Case;
 use crate::curation::Suspicion;
 use crate::experience::{Reflection, Verdict};
-use crate::store::{Decision, Filter, Place, Queue, Second, Undone};
+use crate::store::{Decision, Filter, Place, Queue, Second, Seen, Undone};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
 use filter::next_filter;
@@ -85,7 +85,6 @@ pub enum Mode {
 
 /// The screen's state.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a thing a person sees switched on or off")]
 pub struct State {
     /// Which reflections are listed.
     pub filter: Filter,
@@ -105,8 +104,8 @@ pub struct State {
     pub scroll: u16,
     /// The alternative that was jumped to, from 1.
     pub outcome: Option<usize>,
-    /// Whether the model is writing another attempt.
-    pub writing: bool,
+    /// What the model is writing another attempt at, as it was seen.
+    pub writing: Option<Seen>,
     /// Filters that a person keeps.
     pub saved: Vec<Filter>,
     /// How many of the pending the rules point at, by code, once it is counted.
@@ -131,7 +130,7 @@ impl Default for State {
             difference: false,
             scroll: 0,
             outcome: None,
-            writing: false,
+            writing: None,
             saved: Vec::new(),
             pointed: None,
             cases: HashMap::new(),
@@ -252,13 +251,11 @@ impl State {
                 vec![self.reload()]
             }
             Msg::Written(id, author, text) => {
-                self.writing = false;
-                let seen = self.queue.items.iter().find(|item| item.id == id).map(|item| self.seen_of(item));
-                let attempt = |seen| Effect::Desk(DeskCmd::Decide(id, seen, Decision::Attempt(author, text)));
-                seen.map(attempt).into_iter().collect()
+                let attempt = |seen| Effect::Desk(DeskCmd::Attempt(id, seen, author, text));
+                self.writing.take().map(attempt).into_iter().collect()
             }
             Msg::Failed => {
-                self.writing = false;
+                self.writing = None;
                 // A text that was refused is a draft, all of it.
                 let refused = self.waiting.take().and_then(|_| self.current());
                 let Some(item) = refused else { return Vec::new() };
@@ -355,7 +352,7 @@ impl State {
             }
             // A decision under way may move the list: what is chosen or typed must not become another item's.
             Act::Edit | Act::Editor | Act::Reject | Act::Bulk => free && self.current().is_some(),
-            Act::Resume => free && self.current().is_some() && !self.writing,
+            Act::Resume => free && self.current().is_some() && self.writing.is_none(),
             Act::Attempts => free && self.current().is_some_and(|item| item.written > 1),
             Act::Approve | Act::Skip | Act::Flag => self.current().is_some(),
             Act::Difference => self.current().is_some_and(|item| item.versions.len() > 1),

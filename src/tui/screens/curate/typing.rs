@@ -135,7 +135,7 @@ impl State {
             return Vec::new();
         };
         let asked = self.current().and_then(|item| Some((item.id, self.evidence_of(item)?.case.clone()?)));
-        self.writing = asked.is_some();
+        self.writing = asked.as_ref().and_then(|_| self.current().map(|item| self.seen_of(item)));
         asked.map(|(id, case)| Effect::Again(id, *writer, Box::new(case))).into_iter().collect()
     }
 

@@ -306,7 +306,7 @@ fn reflection_lines<'a>(state: &State, item: &Reflection, theme: Theme) -> Vec<L
         Verdict::Approved => Line::styled("approved", theme.good()),
         Verdict::Rejected => Line::styled(format!("rejected: {}", item.reason.as_deref().unwrap_or("")), theme.bad()),
     });
-    if state.writing {
+    if state.writing.is_some() {
         lines.push(Line::styled("another attempt is being written…", theme.dim()));
     }
     for s in suspicions {
