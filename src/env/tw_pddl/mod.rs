@@ -9,6 +9,7 @@ pub mod derive;
 mod experts;
 pub mod facts;
 mod fair;
+mod formula;
 pub mod game;
 pub mod grammar;
 pub mod matching;

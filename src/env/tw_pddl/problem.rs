@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::pddl::{Clause, Domain, Pred, READING, Reader, Type, bad, define, typed};
+use super::formula::{Reader, typed};
+use super::pddl::{Clause, Domain, Pred, READING, Type, bad, define};
 use super::sexpr::Sexpr;
 use crate::budget::within;
 use crate::error::Result;
