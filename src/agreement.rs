@@ -84,7 +84,7 @@ pub fn agreement(
         }
         for (t, step) in trajectory.steps.iter().enumerate() {
             control.checkpoint()?;
-            let listed = trajectory.admissible_at(t).to_vec();
+            let listed = trajectory.listed_at(t).to_vec();
             let Some(expert) = listed.iter().position(|action| *action == step.action) else {
                 unlisted += 1;
                 continue;

@@ -44,11 +44,11 @@ fn ties_count_in_part_unlisted_states_are_said_and_none_at_all_is_an_error() {
     made.steps.truncate(4);
     for step in &mut made.steps {
         step.action = "a0".into();
-        step.admissible = (0..4).map(|i| format!("a{i}")).collect();
+        step.admissible = Some((0..4).map(|i| format!("a{i}")).collect());
         step.success = true;
     }
     made.admissible.clone_from(&made.steps[0].admissible);
-    made.steps[2].admissible = vec!["a1".into()];
+    made.steps[2].admissible = Some(vec!["a1".into()]);
     store.add_trajectory(&made).unwrap();
     let which = Which { suite: "household", split: "seen", expert: "fair", games: 5 };
     let ask = |store: &Store, policy: &mut Ties, think: bool| {
@@ -67,8 +67,8 @@ fn ties_count_in_part_unlisted_states_are_said_and_none_at_all_is_an_error() {
     assert_eq!((beside.unread, beside.states), (1, 3), "one that cannot be read does not spoil the others");
     store.set_deleted(3, true).unwrap();
     let mut unlisted = made.clone();
-    unlisted.admissible.clear();
-    unlisted.steps.iter_mut().for_each(|step| step.admissible.clear());
+    unlisted.admissible = None;
+    unlisted.steps.iter_mut().for_each(|step| step.admissible = None);
     store.set_deleted(2, true).unwrap();
     store.add_trajectory(&unlisted).unwrap();
     assert!(ask(&store, &mut Ties(2), false).unwrap_err().message().contains("listed"));

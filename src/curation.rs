@@ -329,6 +329,7 @@ mod tests {
             observation: observation.into(),
             effect: Effect::Changed,
             done: false,
+            reward: 0.0,
             success: false,
         };
         Case {

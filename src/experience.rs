@@ -34,7 +34,7 @@ impl Purpose {
 pub type Source = String;
 
 /// One executed action and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// What was sent.
     pub action: String,
@@ -42,16 +42,25 @@ pub struct Step {
     pub source: Source,
     /// The next observation.
     pub observation: String,
-    /// Admissible actions in the next state, where listed.
-    pub admissible: Vec<String>,
+    /// Admissible actions in the next state, where the environment lists them: none listed is not an empty list.
+    pub admissible: Option<Vec<String>>,
+    /// Forms of free text that it takes there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub free: Vec<String>,
+    /// What the step was worth.
+    #[serde(default)]
+    pub reward: f64,
     /// Whether the episode ended.
     pub done: bool,
     /// Whether it ended in success.
     pub success: bool,
+    /// Whether it was cut off there.
+    #[serde(default)]
+    pub truncated: bool,
 }
 
 /// An episode.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trajectory {
     /// Row id; 0 before it is saved.
     pub id: i64,
@@ -73,8 +82,11 @@ pub struct Trajectory {
     pub seed: u64,
     /// The first observation.
     pub observation: String,
-    /// Admissible actions at the start.
-    pub admissible: Vec<String>,
+    /// Admissible actions at the start, where the environment lists them.
+    pub admissible: Option<Vec<String>>,
+    /// Forms of free text that it takes there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub free: Vec<String>,
     /// The steps.
     pub steps: Vec<Step>,
     /// When it was saved, in milliseconds since 1970.
@@ -96,9 +108,19 @@ impl Trajectory {
         if t == 0 { &self.observation } else { self.steps.get(t - 1).map_or("", |step| &step.observation) }
     }
 
-    /// The admissible actions of state `t`.
-    pub fn admissible_at(&self, t: usize) -> &[String] {
-        if t == 0 { &self.admissible } else { self.steps.get(t - 1).map_or(&[], |step| &step.admissible) }
+    /// The admissible actions of state `t`; none where they are not listed.
+    pub fn admissible_at(&self, t: usize) -> Option<&[String]> {
+        if t == 0 { self.admissible.as_deref() } else { self.steps.get(t - 1)?.admissible.as_deref() }
+    }
+
+    /// The list of state `t`, empty where there is none.
+    pub fn listed_at(&self, t: usize) -> &[String] {
+        self.admissible_at(t).unwrap_or_default()
+    }
+
+    /// What all steps were worth together.
+    pub fn reward(&self) -> f64 {
+        self.steps.iter().map(|step| step.reward).sum()
     }
 
     /// The state before step `t`, as a policy is shown it.
@@ -106,6 +128,12 @@ impl Trajectory {
         let history = self.steps.iter().take(t).map(|step| (step.action.clone(), step.observation.clone())).collect();
         State { task: self.task.clone(), observation: self.observation.clone(), history }
     }
+}
+
+/// A reward for people, where it says more than whether the goal was reached.
+pub fn worth(reward: f64, success: bool) -> Option<String> {
+    let plain = if success { 1.0 } else { 0.0 };
+    ((reward - plain).abs() > 1e-9).then(|| format!("{reward:+.2}"))
 }
 
 /// What a policy conditions on: the task, the first observation and every (action, observation) since.
@@ -162,7 +190,7 @@ impl Effect {
 }
 
 /// An executed alternative hanging off one state of a trajectory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Branch {
     /// Row id; 0 before it is saved.
     pub id: i64,
@@ -178,6 +206,9 @@ pub struct Branch {
     pub observation: String,
     /// What it did.
     pub effect: Effect,
+    /// What it was worth.
+    #[serde(default)]
+    pub reward: f64,
     /// Whether the episode ended there.
     pub done: bool,
     /// Whether it ended in success.

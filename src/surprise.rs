@@ -76,7 +76,7 @@ pub fn surprises(
             let right = word_f1(&text, &step.observation);
             let (action, model) = (step.action.clone(), agent.model().source.clone());
             foreseen.push(Prediction { trajectory: demo.id, t, action, model, text });
-            let listed = trajectory.admissible_at(t);
+            let listed = trajectory.listed_at(t);
             let shares = shares(&agent.score(&state, None, listed)?);
             let other = likeliest(&shares).filter(|best| listed[*best] != step.action);
             found.push(Surprise {

@@ -236,7 +236,7 @@ fn stepping_answers_every_line_and_playing_the_expert_wins() {
     let played = json(data.path(), &["env", "expert", "--task", "unseen/3"]);
     assert_eq!(played.last().unwrap()["success"], true);
     let keys: Vec<&String> = played[0].as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["t", "action", "observation", "admissible", "done", "success"]);
+    assert_eq!(keys, ["t", "action", "observation", "admissible", "free", "reward", "done", "success", "truncated"]);
     let actions: String = played[1..].iter().map(|row| format!("{}\n", row["action"].as_str().unwrap())).collect();
     let stepped = feed(data.path(), &["env", "step", "--task", "unseen/3"], actions.as_bytes());
     assert!(stepped.status.success());

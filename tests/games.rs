@@ -112,7 +112,8 @@ fn a_line_without_an_end_is_refused_at_its_limit() {
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         // The program may be gone before it has all.
-        let written = std::thread::spawn(move || (0..64).all(|_| stdin.write_all(&[b'a'; 1 << 20]).is_ok()));
+        let line = vec![b'a'; 1 << 20];
+        let written = std::thread::spawn(move || (0..64).all(|_| stdin.write_all(&line).is_ok()));
         let said = failure(&child.wait_with_output().unwrap());
         assert!(said.contains("a line of more than 1048576 bytes"), "{args:?}: {said}");
         assert!(!written.join().unwrap(), "it is not read on");

@@ -35,7 +35,7 @@ fn replay(file: &str) -> usize {
         }
         let env = running.as_ref().unwrap();
         let want: Vec<&str> = row["admissible"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
-        let got: Vec<&str> = env.turn().admissible.as_ref().unwrap().iter().map(AsRef::as_ref).collect();
+        let got: Vec<&str> = env.turn().actions.list().iter().map(AsRef::as_ref).collect();
         assert_eq!(env.turn().observation.as_ref(), feedback, "{place}: observation");
         assert_eq!(got, want, "{place}: admissible");
         assert_eq!(env.turn().success, row["won"].as_bool().unwrap(), "{place}: won");

@@ -36,7 +36,7 @@ fn games() -> Vec<GameFile> {
 }
 
 fn draw(env: &dyn Environment, rng: &mut Rng) -> Arc<str> {
-    rng.pick(env.turn().admissible.as_ref().unwrap()).unwrap().clone()
+    rng.pick(env.turn().actions.listed.as_ref().unwrap()).unwrap().clone()
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn an_admissible_action_changes_something_or_asks_for_information_or_repeats_a_t
         let (mut env, _) = open(file);
         let mut rng = Rng::stream(g as u64, "actions");
         for _ in 0..20 {
-            for action in env.turn().admissible.clone().unwrap().iter() {
+            for action in env.turn().actions.listed.clone().unwrap().iter() {
                 let mut fork = env.fork().unwrap();
                 fork.step(action).unwrap();
                 assert_ne!(&*fork.turn().observation, "Nothing happens.", "{action}");
@@ -96,13 +96,13 @@ fn an_admissible_action_changes_something_or_asks_for_information_or_repeats_a_t
 fn anything_else_is_answered_with_nothing_happens() {
     for file in games() {
         let (mut env, _) = open(&file);
-        let (before, listed) = (env.fingerprint(), env.turn().admissible.clone().unwrap());
+        let (before, listed) = (env.fingerprint(), env.turn().actions.listed.clone().unwrap());
         for odd in
             ["", "   ", "dance", "LOOK", "go to nowhere 1", "take apple 1 from", "\u{0}", "walk to\tsink 1", "привет"]
         {
             env.step(odd).unwrap();
             assert_eq!(&*env.turn().observation, "Nothing happens.", "{odd:?}");
-            assert_eq!((env.fingerprint(), env.turn().admissible.as_ref()), (before, Some(&listed)));
+            assert_eq!((env.fingerprint(), env.turn().actions.listed.as_ref()), (before, Some(&listed)));
         }
         let spaced = format!("  {} \r", listed[0]);
         env.step(&spaced).unwrap();
@@ -120,7 +120,7 @@ fn exhaustive(env: &TwPddl, most: usize) -> Option<(usize, Vec<Arc<str>>)> {
         let (mut next, mut firsts): (Vec<Reached>, Vec<Arc<str>>) = (Vec::new(), Vec::new());
         let mut at = std::collections::HashMap::new();
         for (state, starts) in &layer {
-            for action in state.turn().admissible.clone().unwrap().iter() {
+            for action in state.turn().actions.listed.clone().unwrap().iter() {
                 let mut fork = state.clone();
                 fork.step(action).unwrap();
                 let mine = if depth == 1 { vec![Arc::clone(action)] } else { starts.clone() };
@@ -227,7 +227,7 @@ fn a_game_that_cannot_be_won_is_proved_so_and_still_playable() {
         steps += 1;
         assert!(steps < 60, "it looks everywhere once and then says so");
     }
-    assert!(!env.turn().success && env.turn().admissible.as_ref().unwrap().len() > 2);
+    assert!(!env.turn().success && env.turn().actions.listed.as_ref().unwrap().len() > 2);
 }
 
 #[test]

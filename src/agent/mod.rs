@@ -52,7 +52,7 @@ pub trait Agent: Policy + WorldModel {}
 impl<T: Policy + WorldModel> Agent for T {}
 
 /// One state with everything that was executed in it, from which a reflection is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// The state.
     pub state: State,

@@ -187,6 +187,7 @@ mod tests {
             observation: "SECRET OUTCOME".into(),
             effect,
             done: false,
+            reward: 0.0,
             success: false,
         }
     }

@@ -39,7 +39,7 @@ pub fn run(suite: &dyn Suite, sample: &Sample, model: Model, k: usize, cancel: &
             episode.steps.push(step_of(env, action, "expert"));
         })?;
         for (t, step) in episode.steps.iter().enumerate() {
-            ask(&mut agent, &episode.state(t), episode.admissible_at(t), &step.action, k, &mut figures)?;
+            ask(&mut agent, &episode.state(t), episode.listed_at(t), &step.action, k, &mut figures)?;
         }
     }
     Ok(json!({

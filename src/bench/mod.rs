@@ -43,7 +43,7 @@ impl Sample {
 
 /// Any action that can be sent now, where the environment lists them.
 fn any_action(env: &dyn Environment, rng: &mut Rng) -> Option<Arc<str>> {
-    rng.pick(env.turn().admissible.as_ref()?).cloned()
+    rng.pick(env.turn().actions.list()).cloned()
 }
 
 /// The most memory this process ever held, in MB; none where the system does not say.

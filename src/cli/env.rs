@@ -181,17 +181,19 @@ fn state(t: usize, action: Option<&str>, env: &dyn Environment) -> Value {
         "t": t,
         "action": action,
         "observation": turn.observation,
-        "admissible": turn.admissible,
+        "admissible": turn.actions.listed,
+        "free": turn.actions.texts().1,
+        "reward": turn.reward,
         "done": turn.done,
         "success": turn.success,
+        "truncated": turn.truncated,
     })
 }
 
 fn show(out: &Out, t: usize, action: Option<&str>, env: &dyn Environment) {
     out.line(&state(t, action, env), || {
         let turn = env.turn();
-        let admissible =
-            turn.admissible.iter().flat_map(|list| list.iter()).map(AsRef::as_ref).collect::<Vec<_>>().join(" · ");
+        let admissible = turn.actions.in_words();
         let end = if turn.success { "\n  done: success" } else { "" };
         format!("{t}> {}\n{}\n  [{admissible}]{end}", action.unwrap_or("(start)"), turn.observation)
     });

@@ -58,7 +58,7 @@ impl Expert for Person {
 
     fn advise(&self, env: &dyn Environment, _: &Cancel) -> Result<Advice, Silence> {
         let turn = env.turn();
-        let list = turn.admissible.iter().flat_map(|list| list.iter()).map(AsRef::as_ref).collect::<Vec<_>>().join(" · ");
+        let list = turn.actions.in_words();
         out::tell(&format!("\ntask: {}\n{}\n[{list}]", env.task(), turn.observation));
         loop {
             out::prompt("> ");

@@ -37,6 +37,8 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
             "admissible": trajectory.admissible_at(t),
             "done": step.is_some_and(|s| s.done),
             "success": step.is_some_and(|s| s.success),
+            "reward": step.map_or(0.0, |s| s.reward),
+            "truncated": step.is_some_and(|s| s.truncated),
             "alternatives": here,
         });
         out.line(&row, || {

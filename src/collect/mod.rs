@@ -37,26 +37,27 @@ pub struct Scope {
     pub seed: u64,
 }
 
-fn strings(list: Option<&std::sync::Arc<[std::sync::Arc<str>]>>) -> Vec<String> {
-    list.map(|list| list.iter().map(ToString::to_string).collect()).unwrap_or_default()
-}
-
 /// The step that an environment has just made.
 pub fn step_of(env: &dyn Environment, action: &str, source: &str) -> Step {
     let turn = env.turn();
+    let (admissible, free) = turn.actions.texts();
     Step {
         action: action.to_string(),
         source: source.to_string(),
         observation: turn.observation.to_string(),
-        admissible: strings(turn.admissible.as_ref()),
+        admissible,
+        free,
+        reward: turn.reward,
         done: turn.done,
         success: turn.success,
+        truncated: turn.truncated,
     }
 }
 
 /// A trajectory without steps, at the start of an opened task.
 pub fn trajectory_at(opened: &Opened, split: &str, purpose: Purpose, actor: &str, seed: u64) -> Trajectory {
     let turn = opened.env.turn();
+    let (admissible, free) = turn.actions.texts();
     Trajectory {
         id: 0,
         suite: opened.suite.clone(),
@@ -68,7 +69,8 @@ pub fn trajectory_at(opened: &Opened, split: &str, purpose: Purpose, actor: &str
         actor: actor.to_string(),
         seed,
         observation: turn.observation.to_string(),
-        admissible: strings(turn.admissible.as_ref()),
+        admissible,
+        free,
         steps: Vec::new(),
         created_ms: 0,
         world: opened.env.identity(),
@@ -302,8 +304,18 @@ fn branches_of(
             let (fork, effect) = try_action(env, &action, Some(&expert))?;
             let turn = fork.turn();
             let (observation, source) = (turn.observation.to_string(), place.source.clone());
-            let (done, success) = (turn.done, turn.success);
-            let branch = Branch { id: 0, trajectory: trajectory.id, t, action, source, observation, effect, done, success };
+            let branch = Branch {
+                id: 0,
+                trajectory: trajectory.id,
+                t,
+                action,
+                source,
+                observation,
+                effect,
+                reward: turn.reward,
+                done: turn.done,
+                success: turn.success,
+            };
             fresh.push(Drawn { branch, place });
         }
     }
@@ -405,6 +417,6 @@ pub fn case_at(trajectory: &Trajectory, branches: &[Branch], cited: &[i64], t: u
         return None;
     }
     let (action, outcome) = (step.action.clone(), step.observation.clone());
-    let admissible = trajectory.admissible_at(t).to_vec();
+    let admissible = trajectory.listed_at(t).to_vec();
     Some(Case { state: trajectory.state(t), action, outcome, alternatives, others, admissible })
 }

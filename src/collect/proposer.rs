@@ -68,7 +68,7 @@ impl Proposer<'_> {
         let place = format!("alternatives {pool} {} {} {t}", trajectory.task_id, trajectory.actor);
         let expert = trajectory.steps.get(t).map(|step| step.action.as_str());
         let constant = constant_actions(&trajectory.suite);
-        let listed = trajectory.admissible_at(t);
+        let listed = trajectory.listed_at(t);
         let mut left: Vec<&String> = listed.iter().collect();
         left.retain(|action| Some(action.as_str()) != expert && !constant.contains(&action.as_str()));
         Rng::stream(seed, &place).shuffle(&mut left);

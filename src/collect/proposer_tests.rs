@@ -51,7 +51,7 @@ fn policy(policy: &mut Scripted) -> Proposer<'_> {
 fn trajectory() -> Trajectory {
     let (_dir, store) = store(1);
     let mut trajectory = store.trajectory(1).unwrap();
-    trajectory.admissible = (0..10).map(|i| format!("a{i}")).collect();
+    trajectory.admissible = Some((0..10).map(|i| format!("a{i}")).collect());
     trajectory.steps[0].action = "a0".into();
     trajectory
 }
@@ -128,12 +128,12 @@ fn invalid_proposals_are_replaced_and_said_to_be_or_kept_where_that_is_asked_for
 fn where_nothing_is_listed_a_policy_still_proposes_and_constant_answers_are_left_out() {
     let mut trajectory = trajectory();
     let mut scripted = Scripted::new(&["search[red mug]", "a0"]);
-    trajectory.admissible.clear();
+    trajectory.admissible = None;
     let drawn = policy(&mut scripted).draw(&trajectory, 0, ("policy", &[], 8), 1).unwrap();
     assert_eq!(actions(&drawn), ["search[red mug]"], "once, and never the expert's");
     assert!(Proposer::Uniform.draw(&trajectory, 0, ("uniform", &[], 8), 1).unwrap().is_empty());
     trajectory.suite = "alfworld".into();
-    trajectory.admissible = ["a0", "help", "look"].map(String::from).into();
+    trajectory.admissible = Some(["a0", "help", "look"].map(String::from).into());
     for mut proposer in [Proposer::Uniform, policy(&mut Scripted::new(&["help"]))] {
         assert_eq!(actions(&proposer.draw(&trajectory, 0, ("x", &[], 4), 1).unwrap()), ["look"]);
     }

@@ -18,6 +18,7 @@
 //! Alternatives, evaluation, collection and screens work on the traits and need no change. The tests in
 //! `tests/properties.rs` say what must hold of every world; run them on yours.
 
+mod actions;
 pub mod alfworld;
 mod expert;
 pub mod household;
@@ -28,28 +29,33 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+pub use actions::{Actions, Form};
 pub use expert::{Advice, Expert, Experts, PLANNER, Silence, Voice};
 
 /// How many steps an episode may take unless a command says otherwise (the original wrapper's default).
 pub const STEP_LIMIT: usize = 50;
 
 /// What the agent is shown at one step.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Turn {
     /// The text exactly as the environment gave it.
     pub observation: Arc<str>,
-    /// The actions that can be sent now, where the environment lists them, in its order.
-    pub admissible: Option<Arc<[Arc<str>]>>,
+    /// What can be sent now.
+    pub actions: Actions,
+    /// What the step that led here was worth; 0 at the start. A world without rewards of its own gives 1 for success.
+    pub reward: f64,
     /// Whether the episode is over.
     pub done: bool,
     /// Whether it ended in success.
     pub success: bool,
+    /// Whether it was cut off (a limit of steps or time) and did not come to an end by itself.
+    pub truncated: bool,
 }
 
 impl Turn {
-    /// Whether an action can be sent now; any can where the environment has no list. White space around it does not count.
+    /// Whether an action can be sent now.
     pub fn admits(&self, action: &str) -> bool {
-        self.admissible.as_ref().is_none_or(|list| list.iter().any(|known| known.trim() == action.trim()))
+        self.actions.admit(action)
     }
 }
 

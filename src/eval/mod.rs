@@ -14,9 +14,9 @@ use crate::agent::{Agent, likeliest, shares};
 use crate::collect::{Scope, choose, step_of, trajectory_at};
 use crate::control::{Control, Meter, Progress};
 use crate::digest;
-use crate::env::Suite;
+use crate::env::{Opened, Suite};
 use crate::error::{Error, Result};
-use crate::experience::{Purpose, State, wilson};
+use crate::experience::{Purpose, State, Trajectory, wilson};
 use crate::rng::Rng;
 use crate::store::{EvalRow, PlayedGame, Prediction, Store, Thought};
 
@@ -60,6 +60,8 @@ pub struct Game {
     pub kind: String,
     /// Whether it was won.
     pub success: bool,
+    /// What its steps were worth together.
+    pub reward: f64,
     /// Steps taken.
     pub steps: usize,
     /// Actions that were not admissible.
@@ -97,6 +99,8 @@ pub struct Summary {
     pub interval: (f64, f64),
     /// Mean number of steps an episode.
     pub mean_steps: f64,
+    /// Mean reward an episode.
+    pub mean_reward: f64,
     /// Actions that were not admissible.
     pub invalid: usize,
     /// Games among them that the checkpoint was trained on, as far as is known here.
@@ -118,6 +122,10 @@ impl Summary {
             100.0 * high,
             self.mean_steps
         );
+        // Where success is all that there is to gain, it is said already.
+        if (self.mean_reward - self.rate).abs() > 1e-9 {
+            text.push_str(&format!(", mean reward {:.3}", self.mean_reward));
+        }
         if self.invalid > 0 {
             text.push_str(&format!(", {} actions not admissible", self.invalid));
         }
@@ -155,26 +163,8 @@ pub fn evaluate(
     for (i, task) in tasks.iter().enumerate() {
         let mut opened = suite.open(&task.id)?;
         step_limit = opened.limit;
-        // A stream for each game: the same game is played with the same draws by every checkpoint.
-        let mut rng = Rng::stream(play.seed, &task.id);
-        let (mut thoughts, mut foreseen, mut invalid) = (Vec::new(), Vec::new(), 0);
         let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Evaluation, &checkpoint, play.seed);
-        while trajectory.steps.len() < opened.limit && !opened.env.turn().done {
-            control.checkpoint()?;
-            let t = trajectory.steps.len();
-            let state = trajectory.state(t);
-            let chosen = act(agent, &state, trajectory.admissible_at(t), play, &mut rng)?;
-            if play.predict {
-                let found = agent.predict(&state, std::slice::from_ref(&chosen.action), &mut |_, _| true)?;
-                let (action, model) = (chosen.action.clone(), checkpoint.clone());
-                let keep = |text| Prediction { trajectory: 0, t, action: action.clone(), model: model.clone(), text };
-                foreseen.extend(found.into_iter().map(keep));
-            }
-            invalid += usize::from(!opened.env.turn().admits(&chosen.action));
-            thoughts.extend(chosen.thought.map(|text| Thought { trajectory: 0, t, text }));
-            opened.env.step(&chosen.action)?;
-            trajectory.steps.push(step_of(opened.env.as_ref(), &chosen.action, "policy"));
-        }
+        let Beside { mut thoughts, mut foreseen, invalid } = play_out(agent, &mut opened, &mut trajectory, play, control)?;
         let id = store.add_trajectory(&trajectory)?;
         for thought in &mut thoughts {
             thought.trajectory = id;
@@ -184,8 +174,15 @@ pub fn evaluate(
             prediction.trajectory = id;
         }
         store.add_predictions(&foreseen)?;
-        let (success, steps) = (trajectory.success(), trajectory.steps.len());
-        let game = Game { task_id: task.id.clone(), kind: task.kind.clone(), success, steps, invalid, trajectory: id };
+        let game = Game {
+            task_id: task.id.clone(),
+            kind: task.kind.clone(),
+            success: trajectory.success(),
+            reward: trajectory.reward(),
+            steps: trajectory.steps.len(),
+            invalid,
+            trajectory: id,
+        };
         report(&game, meter.at(i as u64 + 1));
         games.push(game);
     }
@@ -209,12 +206,14 @@ pub fn evaluate(
         n,
         successes,
         mean_steps: per_game(steps as f64),
+        mean_reward: Some(per_game(games.iter().map(|game| game.reward).sum())),
     };
     let played: Vec<PlayedGame> = games
         .iter()
         .map(|game| PlayedGame {
             task_id: game.task_id.clone(),
             success: game.success,
+            reward: game.reward,
             steps: game.steps,
             trajectory: game.trajectory,
         })
@@ -233,9 +232,53 @@ pub fn evaluate(
         rate: per_game(successes as f64),
         interval: wilson(successes, n),
         mean_steps: row.mean_steps,
+        mean_reward: row.mean_reward.unwrap_or_default(),
         invalid: games.iter().map(|game| game.invalid).sum(),
         trained_on: games.iter().filter(|game| known.games.contains(&game.task_id)).count(),
     })
+}
+
+/// What is kept of a game beside its trajectory.
+#[derive(Default)]
+struct Beside {
+    thoughts: Vec<Thought>,
+    foreseen: Vec<Prediction>,
+    /// Actions that could not be sent.
+    invalid: usize,
+}
+
+/// Plays an opened game to its end, or to its limit of steps, where it is cut off.
+fn play_out(
+    agent: &mut dyn Agent,
+    opened: &mut Opened,
+    trajectory: &mut Trajectory,
+    play: Play,
+    control: &Control,
+) -> Result<Beside> {
+    // A stream for each game: the same game is played with the same draws by every checkpoint.
+    let mut rng = Rng::stream(play.seed, &opened.task.id);
+    let mut beside = Beside::default();
+    while trajectory.steps.len() < opened.limit && !opened.env.turn().done {
+        control.checkpoint()?;
+        let t = trajectory.steps.len();
+        let state = trajectory.state(t);
+        let chosen = act(agent, &state, trajectory.listed_at(t), play, &mut rng)?;
+        if play.predict {
+            let found = agent.predict(&state, std::slice::from_ref(&chosen.action), &mut |_, _| true)?;
+            let (action, model) = (chosen.action.clone(), agent.name());
+            let keep = |text| Prediction { trajectory: 0, t, action: action.clone(), model: model.clone(), text };
+            beside.foreseen.extend(found.into_iter().map(keep));
+        }
+        beside.invalid += usize::from(!opened.env.turn().admits(&chosen.action));
+        beside.thoughts.extend(chosen.thought.map(|text| Thought { trajectory: 0, t, text }));
+        opened.env.step(&chosen.action)?;
+        trajectory.steps.push(step_of(opened.env.as_ref(), &chosen.action, "policy"));
+    }
+    let at_limit = trajectory.steps.len() >= opened.limit;
+    if let Some(last) = trajectory.steps.last_mut().filter(|last| at_limit && !last.done) {
+        last.truncated = true;
+    }
+    Ok(beside)
 }
 
 /// A list of games, whatever its order, as it is written in records.

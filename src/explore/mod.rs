@@ -295,7 +295,9 @@ impl Session {
         let turn = fork.turn();
         let observation = turn.observation.to_string();
         let steps_left = self.experts.distance(fork.as_ref(), &Cancel::default()).ok();
-        Ok(Outcome { action: action.into(), source: source.into(), observation, effect, success: turn.success, steps_left })
+        let (action, source) = (action.to_string(), source.to_string());
+        let (success, reward) = (turn.success, turn.reward);
+        Ok(Outcome { action, source, observation, effect, reward, success, steps_left })
     }
 
     /// Everything to be shown of the current node.
@@ -322,7 +324,7 @@ impl Session {
             depth: self.nodes[self.at].depth,
             limit: self.limit,
             observation: turn.observation.to_string(),
-            admissible: trajectory.admissible_at(trajectory.steps.len()).to_vec(),
+            admissible: trajectory.listed_at(trajectory.steps.len()).to_vec(),
             expert,
             asked: self.asked.clone(),
             silence,
@@ -355,6 +357,7 @@ pub fn branch(outcome: &Outcome, trajectory: i64, t: usize) -> Branch {
         source: outcome.source.clone(),
         observation: outcome.observation.clone(),
         effect: outcome.effect,
+        reward: outcome.reward,
         done: outcome.effect == Effect::Ends,
         success: outcome.success,
     }

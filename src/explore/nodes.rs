@@ -43,7 +43,7 @@ impl Session {
         let shared = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
         let listed = |node: usize| -> Vec<String> {
             let turn = self.nodes[node].env.turn();
-            turn.admissible.iter().flat_map(|list| list.iter()).map(ToString::to_string).collect()
+            turn.actions.list().iter().map(ToString::to_string).collect()
         };
         let mut lines =
             vec![format!("They share the first {} of {} and {} steps.", shared - 1, left.len() - 1, right.len() - 1)];

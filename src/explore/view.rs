@@ -4,7 +4,7 @@ use crate::env::{Advice, Silence};
 use crate::experience::{Effect, State};
 
 /// An executed what-if: an action, who proposed it, and what it really led to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// The action.
     pub action: String,
@@ -14,6 +14,8 @@ pub struct Outcome {
     pub observation: String,
     /// What it did.
     pub effect: Effect,
+    /// What it is worth.
+    pub reward: f64,
     /// Whether it ends the episode in success.
     pub success: bool,
     /// Steps to the goal from there along a shortest way, where the planner knows.

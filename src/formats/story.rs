@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Trajectory};
+use crate::experience::{Branch, Trajectory, worth};
 use crate::paths::write_whole;
 use crate::text::clean;
 
@@ -49,7 +49,10 @@ pub fn write_all(folder: &Path, trajectory: &Trajectory, branches: &[Branch]) ->
 
 fn heading(trajectory: &Trajectory) -> String {
     let Trajectory { id, suite, split, kind, actor, task, .. } = trajectory;
-    let end = if trajectory.success() { "won" } else { "not won" };
+    let mut end = if trajectory.success() { "won".to_string() } else { "not won".to_string() };
+    if let Some(worth) = worth(trajectory.reward(), trajectory.success()) {
+        end += &format!(" ({worth})");
+    }
     clean(&format!(
         "{task}\n{suite} / {split} · {kind} · by {actor} · {end} in {} steps · trajectory {id}",
         trajectory.steps.len()
@@ -111,7 +114,10 @@ mod tests {
             action: "open <box>".into(),
             source: "fair".into(),
             observation: "It \u{1b}[31mholds 日本 & \"tea\".".into(),
-            admissible: vec![],
+            admissible: None,
+            free: vec![],
+            reward: 0.0,
+            truncated: false,
             done: true,
             success: true,
         };
@@ -126,7 +132,8 @@ mod tests {
             actor: "fair".into(),
             seed: 1,
             observation: "A room.".into(),
-            admissible: vec![],
+            admissible: None,
+            free: vec![],
             steps: vec![step],
             created_ms: 0,
             world: None,

@@ -40,15 +40,19 @@ pub struct EvalRow {
     pub successes: u64,
     /// Mean steps an episode.
     pub mean_steps: f64,
+    /// Mean reward an episode.
+    pub mean_reward: Option<f64>,
 }
 
 /// One game of an evaluation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlayedGame {
     /// The task.
     pub task_id: String,
     /// Whether it was won.
     pub success: bool,
+    /// What it was worth.
+    pub reward: f64,
     /// Steps taken.
     pub steps: usize,
     /// The stored trajectory.
@@ -56,7 +60,7 @@ pub struct PlayedGame {
 }
 
 const EVALUATION: &str = "SELECT id, checkpoint, suite, split, games_seed, seed, temperature, step_limit, think, \
-     restriction, games, record, n, successes, mean_steps FROM evaluations";
+     restriction, games, record, n, successes, mean_steps, mean_reward FROM evaluations";
 
 fn eval_row(row: &Row<'_>) -> rusqlite::Result<EvalRow> {
     Ok(EvalRow {
@@ -75,6 +79,7 @@ fn eval_row(row: &Row<'_>) -> rusqlite::Result<EvalRow> {
         n: row.get::<_, i64>(12)? as u64,
         successes: row.get::<_, i64>(13)? as u64,
         mean_steps: row.get(14)?,
+        mean_reward: row.get(15)?,
     })
 }
 
@@ -84,8 +89,8 @@ impl Store {
         let tx = self.write()?;
         tx.execute(
             "INSERT INTO evaluations (checkpoint, suite, split, games_seed, seed, temperature, step_limit, think, \
-             restriction, games, record, n, successes, mean_steps, created_ms) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             restriction, games, record, n, successes, mean_steps, created_ms, mean_reward) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             params![
                 eval.checkpoint,
                 eval.suite,
@@ -101,13 +106,16 @@ impl Store {
                 eval.n as i64,
                 eval.successes as i64,
                 eval.mean_steps,
-                now_ms()
+                now_ms(),
+                eval.mean_reward
             ],
         )?;
         let id = tx.last_insert_rowid();
         for game in games {
-            let values = params![id, game.task_id, game.success, game.steps as i64, game.trajectory];
-            tx.prepare_cached("INSERT INTO evaluation_games VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(values)?;
+            let values = params![id, game.task_id, game.success, game.steps as i64, game.trajectory, game.reward];
+            let insert = "INSERT INTO evaluation_games (evaluation, task_id, success, steps, trajectory, reward) \
+                          VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            tx.prepare_cached(insert)?.execute(values)?;
         }
         tx.commit()?;
         Ok(id)
@@ -151,11 +159,18 @@ impl Store {
             Error::new(format!("there is no evaluation {id}")).hint("list them with: foretaste data list evaluations")
         })?;
         let mut rows = self.db.prepare_cached(
-            "SELECT task_id, success, steps, trajectory FROM evaluation_games WHERE evaluation = ?1 ORDER BY task_id",
+            "SELECT task_id, success, steps, trajectory, coalesce(reward, success) FROM evaluation_games \
+             WHERE evaluation = ?1 ORDER BY task_id",
         )?;
         let games = rows.query_map([id], |row| {
             let steps = row.get::<_, i64>(2)? as usize;
-            Ok(PlayedGame { task_id: row.get(0)?, success: row.get(1)?, steps, trajectory: row.get(3)? })
+            Ok(PlayedGame {
+                task_id: row.get(0)?,
+                success: row.get(1)?,
+                steps,
+                trajectory: row.get(3)?,
+                reward: row.get(4)?,
+            })
         })?;
         Ok((eval, games.collect::<rusqlite::Result<_>>()?))
     }

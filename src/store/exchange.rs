@@ -17,7 +17,7 @@ use crate::experience::{Branch, EXPLORED, Membership, POLICY, Purpose, RATIONALE
 const UNIT: usize = 256;
 
 /// A trajectory with its alternatives and reflections: one line of an exchange file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// The trajectory. Its number means nothing in another store.
     pub trajectory: Trajectory,

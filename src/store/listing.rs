@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::experience::Purpose;
 
 /// One line of a list of trajectories.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrajectorySummary {
     /// Row id.
     pub id: i64,
@@ -29,6 +29,8 @@ pub struct TrajectorySummary {
     pub length: usize,
     /// Whether the goal was reached.
     pub success: bool,
+    /// What its steps were worth together.
+    pub reward: f64,
     /// The task's identifier.
     pub task_id: String,
 }
@@ -98,7 +100,7 @@ impl<T> Default for Page<T> {
 }
 
 pub(super) const SUMMARY: &str =
-    "SELECT id, suite, split, kind, task, purpose, actor, length, success, task_id FROM trajectories";
+    "SELECT id, suite, split, kind, task, purpose, actor, length, success, task_id, reward FROM trajectories";
 
 pub(super) fn purpose(word: &str) -> Purpose {
     Purpose::from_word(word).unwrap_or(Purpose::Exploration)
@@ -125,6 +127,7 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<TrajectorySummary> {
         length: row.get::<_, i64>(7)? as usize,
         success: row.get(8)?,
         task_id: shown(row, 9)?,
+        reward: row.get(10)?,
     })
 }
 
@@ -175,7 +178,8 @@ mod tests {
                 actor: "fair".into(),
                 seed: i,
                 observation: "A room.".into(),
-                admissible: vec![],
+                admissible: None,
+                free: vec![],
                 steps: vec![],
                 created_ms: 0,
                 world: None,

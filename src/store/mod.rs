@@ -130,6 +130,15 @@ fn from_json(text: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_default()
 }
 
+/// A list that may not be there.
+fn list_of(text: &str) -> Option<Vec<String>> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn list_json(list: Option<&[String]>) -> String {
+    serde_json::to_string(&list).unwrap_or_default()
+}
+
 fn to_json(list: &[String]) -> String {
     serde_json::to_string(list).unwrap_or_default()
 }
@@ -210,6 +219,36 @@ mod tests {
         assert_eq!(store.trajectory(1).unwrap().world, None);
         let eval = &store.evaluations().unwrap()[0];
         assert_eq!((eval.n, eval.temperature, eval.think, eval.games_seed), (20, None, None, None));
+    }
+
+    #[test]
+    fn what_older_stores_hold_is_worth_its_success() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = Connection::open(dir.path().join("foretaste.sqlite")).unwrap();
+        SCHEMA[..5].iter().for_each(|step| old.execute_batch(step).unwrap());
+        old.execute_batch(
+            "PRAGMA user_version = 5;
+             INSERT INTO trajectories (id, suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible,
+                success, length, created_ms) VALUES (1, 's', 'p', 't', 'k', 'g', 'demonstration', 'a', 1, 'o', '[\"x\"]', 1, 2, 0);
+             INSERT INTO steps VALUES (1, 0, 'x', 'a', 'o', '[]', 0, 0), (1, 1, 'y', 'a', 'won', '[]', 1, 1);
+             INSERT INTO branches (trajectory, t, action, source, observation, effect, done, success, created_ms)
+                VALUES (1, 1, 'z', 'uniform', 'o', 'ends', 1, 1, 0), (1, 0, 'z', 'uniform', 'o', 'no-op', 0, 0, 0);
+             INSERT INTO evaluations (checkpoint, suite, split, seed, n, successes, mean_steps, created_ms)
+                VALUES ('c', 's', 'p', 1, 4, 1, 9.0, 0);",
+        )
+        .unwrap();
+        drop(old);
+        let store = Store::open(dir.path()).unwrap();
+        let trajectory = store.trajectory(1).unwrap();
+        let steps: Vec<_> = trajectory.steps.iter().map(|step| (step.reward, step.truncated, step.free.len())).collect();
+        assert_eq!(steps, [(0.0, false, 0), (1.0, false, 0)]);
+        assert_eq!(
+            (trajectory.reward(), trajectory.listed_at(0), trajectory.listed_at(1).len()),
+            (1.0, &["x".into()][..], 0)
+        );
+        assert!(trajectory.admissible_at(1).is_some(), "an empty list, as it was written");
+        assert_eq!(store.branches(1).unwrap().iter().map(|branch| branch.reward).collect::<Vec<_>>(), [0.0, 1.0]);
+        assert_eq!(store.evaluations().unwrap()[0].mean_reward, Some(0.25));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::experience::{Branch, Membership};
 
 /// An executed alternative and its place in a pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
     /// The alternative.
     pub branch: Branch,
@@ -79,13 +79,13 @@ impl Store {
     /// The alternatives of a trajectory with all their places (or those in one pool), by state and draw.
     pub fn drawn(&self, trajectory: i64, pool: Option<&str>) -> Result<Vec<Drawn>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT b.id, t, action, b.source, observation, effect, done, success, p.pool, p.rank, p.source, p.model \
+            "SELECT b.id, t, action, b.source, observation, effect, done, success, b.reward, p.pool, p.rank, p.source, p.model \
              FROM branches b JOIN pools p ON p.branch = b.id WHERE trajectory = ?1 AND (?2 IS NULL OR p.pool = ?2) \
              ORDER BY t, p.pool, p.rank, b.id",
         )?;
         let found = rows.query_map(params![trajectory, pool], |row| {
-            let rank = row.get::<_, i64>(9)? as usize;
-            let place = Membership { pool: row.get(8)?, rank, source: row.get(10)?, model: row.get(11)? };
+            let rank = row.get::<_, i64>(10)? as usize;
+            let place = Membership { pool: row.get(9)?, rank, source: row.get(11)?, model: row.get(12)? };
             Ok(Drawn { branch: branch(trajectory, row)?, place })
         })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::decisions::insert_version;
 use super::listing::{SUMMARY, TrajectorySummary, purpose, summary};
-use super::{Store, from_json, now_ms, to_json};
+use super::{Store, from_json, list_json, list_of, now_ms, to_json};
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Effect, RATIONALE, Step, Trajectory};
@@ -52,7 +52,8 @@ pub struct Counts {
 pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64> {
     db.prepare_cached(
         "INSERT INTO trajectories (suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, \
-         success, length, created_ms, world) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         success, length, created_ms, world, free, reward) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?
     .execute(params![
         tr.suite,
@@ -64,29 +65,36 @@ pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64>
         tr.actor,
         tr.seed as i64,
         tr.observation,
-        to_json(&tr.admissible),
+        list_json(tr.admissible.as_deref()),
         tr.success(),
         tr.steps.len() as i64,
         now_ms(),
-        tr.world.map(hex)
+        tr.world.map(hex),
+        to_json(&tr.free),
+        tr.reward()
     ])?;
     let id = db.last_insert_rowid();
     for (t, step) in tr.steps.iter().enumerate() {
-        db.prepare_cached("INSERT INTO steps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
+        let insert = "INSERT INTO steps (trajectory, t, action, source, observation, admissible, done, success, free, \
+                      reward, truncated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        db.prepare_cached(insert)?.execute(params![
             id,
             t as i64,
             step.action,
             step.source,
             step.observation,
-            to_json(&step.admissible),
+            list_json(step.admissible.as_deref()),
             step.done,
-            step.success
+            step.success,
+            to_json(&step.free),
+            step.reward,
+            step.truncated
         ])?;
     }
     Ok(id)
 }
 
-/// An executed alternative from the columns id, t, action, source, observation, effect, done, success.
+/// An executed alternative from the columns id, t, action, source, observation, effect, done, success, reward.
 pub(super) fn branch(trajectory: i64, row: &Row<'_>) -> rusqlite::Result<Branch> {
     Ok(Branch {
         id: row.get(0)?,
@@ -98,16 +106,27 @@ pub(super) fn branch(trajectory: i64, row: &Row<'_>) -> rusqlite::Result<Branch>
         effect: Effect::from_word(&row.get::<_, String>(5)?).unwrap_or(Effect::Changed),
         done: row.get(6)?,
         success: row.get(7)?,
+        reward: row.get(8)?,
     })
 }
 
 /// Writes an executed alternative, unless the state has it; returns its id.
 pub(super) fn insert_branch(db: &Connection, b: &Branch) -> Result<i64> {
-    let insert = "INSERT INTO branches (trajectory, t, action, source, observation, effect, done, success, created_ms) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+    let insert = "INSERT INTO branches (trajectory, t, action, source, observation, effect, done, success, created_ms, \
+                  reward) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
                   ON CONFLICT (trajectory, t, action) DO UPDATE SET source = source RETURNING id";
-    let values =
-        params![b.trajectory, b.t as i64, b.action, b.source, b.observation, b.effect.word(), b.done, b.success, now_ms()];
+    let values = params![
+        b.trajectory,
+        b.t as i64,
+        b.action,
+        b.source,
+        b.observation,
+        b.effect.word(),
+        b.done,
+        b.success,
+        now_ms(),
+        b.reward
+    ];
     Ok(db.prepare_cached(insert)?.query_row(values, |row| row.get(0))?)
 }
 
@@ -158,7 +177,7 @@ impl Store {
         let found = self
             .db
             .query_row(
-                "SELECT suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, created_ms, world \
+                "SELECT suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, created_ms, world, free \
                  FROM trajectories WHERE id = ?1 AND (deleted = 0 OR ?2)",
                 params![id, deleted],
                 |row| {
@@ -173,7 +192,8 @@ impl Store {
                         actor: row.get(6)?,
                         seed: row.get::<_, i64>(7)? as u64,
                         observation: row.get(8)?,
-                        admissible: from_json(&row.get::<_, String>(9)?),
+                        admissible: list_of(&row.get::<_, String>(9)?),
+                        free: from_json(&row.get::<_, String>(12)?),
                         created_ms: row.get(10)?,
                         world: row.get::<_, Option<String>>(11)?.and_then(|hex| u64::from_str_radix(&hex, 16).ok()),
                         steps: Vec::new(),
@@ -183,16 +203,20 @@ impl Store {
             .optional()?;
         let Some(mut trajectory) = found else { return Ok(None) };
         let mut rows = self.db.prepare_cached(
-            "SELECT action, source, observation, admissible, done, success FROM steps WHERE trajectory = ?1 ORDER BY t",
+            "SELECT action, source, observation, admissible, done, success, free, reward, truncated FROM steps \
+             WHERE trajectory = ?1 ORDER BY t",
         )?;
         let steps = rows.query_map([id], |row| {
             Ok(Step {
                 action: row.get(0)?,
                 source: row.get(1)?,
                 observation: row.get(2)?,
-                admissible: from_json(&row.get::<_, String>(3)?),
+                admissible: list_of(&row.get::<_, String>(3)?),
                 done: row.get(4)?,
                 success: row.get(5)?,
+                free: from_json(&row.get::<_, String>(6)?),
+                reward: row.get(7)?,
+                truncated: row.get(8)?,
             })
         })?;
         trajectory.steps = steps.collect::<rusqlite::Result<_>>()?;
@@ -240,7 +264,7 @@ impl Store {
     /// The executed alternatives of a trajectory, by state.
     pub fn branches(&self, trajectory: i64) -> Result<Vec<Branch>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT id, t, action, source, observation, effect, done, success FROM branches WHERE trajectory = ?1 ORDER BY t, id",
+            "SELECT id, t, action, source, observation, effect, done, success, reward FROM branches WHERE trajectory = ?1 ORDER BY t, id",
         )?;
         let found = rows.query_map([trajectory], |row| branch(trajectory, row))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)

@@ -11,7 +11,10 @@ pub(in crate::train) fn trajectory(steps: usize) -> Trajectory {
         action: format!("walk to shelf {i}"),
         source: "walkthrough".into(),
         observation: format!("You reach the shelf {i}. It holds nothing."),
-        admissible: vec![],
+        admissible: None,
+        free: vec![],
+        reward: 0.0,
+        truncated: false,
         done: false,
         success: false,
     };
@@ -26,7 +29,8 @@ pub(in crate::train) fn trajectory(steps: usize) -> Trajectory {
         actor: "walkthrough".into(),
         seed: 1,
         observation: "The room has a shelf 1.".into(),
-        admissible: vec![],
+        admissible: None,
+        free: vec![],
         steps: (0..steps).map(step).collect(),
         created_ms: 0,
         world: None,
@@ -43,6 +47,7 @@ pub(in crate::train) fn branch(t: usize, action: &str, observation: &str) -> Bra
         observation: observation.into(),
         effect: Effect::Changed,
         done: false,
+        reward: 0.0,
         success: false,
     }
 }

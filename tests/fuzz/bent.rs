@@ -80,7 +80,7 @@ fn feed(file: &GameFile, rng: &mut Rng) -> bool {
         if let Ok(experts) = &experts {
             _ = experts.advise(None, &env, &Cancel::default());
         }
-        let Some(action) = rng.pick(env.turn().admissible.as_ref().unwrap()).cloned() else { break };
+        let Some(action) = rng.pick(env.turn().actions.list()).cloned() else { break };
         if env.step(&action).is_err() {
             break;
         }

@@ -26,7 +26,7 @@ pub mod world;
 
 use std::sync::Arc;
 
-use super::{Environment, Expert, Experts, Turn};
+use super::{Actions, Environment, Expert, Experts, Turn};
 use crate::error::Result;
 pub use experts::{Omniscient, Walkthrough};
 pub use fair::Fair;
@@ -66,9 +66,11 @@ impl TwPddl {
 fn turn_of(world: &World) -> Turn {
     Turn {
         observation: Arc::clone(&world.feedback),
-        admissible: Some(Arc::clone(world.commands())),
+        actions: Actions::listed(Arc::clone(world.commands())),
+        reward: if world.won { 1.0 } else { 0.0 },
         done: world.won,
         success: world.won,
+        truncated: false,
     }
 }
 

@@ -191,8 +191,7 @@ fn before_and_after(root: &std::path::Path, beside: &Beside, mail: &Mailbox) -> 
 fn play(agent: &mut LocalAgent, mut env: Box<dyn Environment>, mut state: State) -> Result<String> {
     let mut done: Vec<String> = Vec::new();
     while !env.turn().done && done.len() < ON {
-        let listed: Vec<String> =
-            env.turn().admissible.iter().flat_map(|list| list.iter()).map(ToString::to_string).collect();
+        let listed: Vec<String> = env.turn().actions.list().iter().map(ToString::to_string).collect();
         let action = if listed.is_empty() {
             agent.propose(&state, None, 0.0, &[1])?.remove(0)
         } else {

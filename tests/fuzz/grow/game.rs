@@ -132,7 +132,7 @@ pub fn feed_game(bytes: &[u8]) -> bool {
         if let (Ok(experts), true) = (&experts, step % 2 == 0) {
             _ = experts.advise(None, &env, &Cancel::default());
         }
-        let Some(menu) = env.turn().admissible.clone().filter(|menu| !menu.is_empty()) else { break };
+        let Some(menu) = env.turn().actions.listed.clone().filter(|menu| !menu.is_empty()) else { break };
         if env.step(&menu[step * 7 % menu.len()]).is_err() {
             break;
         }

@@ -138,6 +138,7 @@ impl State {
         let wrong = self.expected(t - 1, &step.action, &step.observation).is_some_and(|(_, right)| right < 0.5);
         match () {
             () if step.success => "won",
+            () if step.truncated => "cut off",
             () if step.observation.trim() == "Nothing happens." => "refused",
             () if same => "no-op",
             () if better => "as good",

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
 use super::{Looked, State};
+use crate::experience::worth;
 use crate::store::Listing;
 use crate::text::clean;
 use crate::tui::theme::{Theme, centered, fit, ratio};
@@ -78,7 +79,8 @@ fn draw_list(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             continue;
         };
         let mark = if row.success { theme.glyph("✓", "+") } else { theme.glyph("✗", "x") };
-        let text = format!("{:>4} {mark} {:>2} {} · {}", row.id, row.length, clean(&row.task), row.actor);
+        let worth = worth(row.reward, row.success).map_or_else(String::new, |worth| format!(" {worth}"));
+        let text = format!("{:>4} {mark}{worth} {:>2} {} · {}", row.id, row.length, clean(&row.task), row.actor);
         let line = Line::from(fit(&text, inner.width as usize));
         lines.push(if i == state.list.at() { line.style(theme.selected()) } else { line });
     }
@@ -114,7 +116,9 @@ fn draw_steps(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             };
             let mark = if t == state.t { theme.glyph("▶", ">") } else { " " };
             // A long action gives way, not what stands out about it.
-            let (head, tail) = (format!("{mark}{t:>2} "), format!("{end}{tried}"));
+            let worth =
+                step.and_then(|step| worth(step.reward, step.success)).map_or_else(String::new, |w| format!(" {w}"));
+            let (head, tail) = (format!("{mark}{t:>2} "), format!("{worth}{end}{tried}"));
             let room = (inner.width as usize).saturating_sub(head.chars().count() + tail.chars().count());
             let line = Line::from(fit(&format!("{head}{}{tail}", fit(&name, room)), inner.width as usize));
             lines.push(if t == state.t { line.style(theme.strong()) } else { line });

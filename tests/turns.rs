@@ -1,0 +1,121 @@
+//! What a world may say of a turn, through everything: free text beside a list (and an empty list, which is not none), rewards
+//! between nothing and one, and episodes that are cut off.
+
+mod common;
+#[path = "common/shop.rs"]
+mod shop;
+
+use common::json;
+use foretaste::agent::{Policy, WorldModel};
+use foretaste::collect::{self, Draw, Scope, Teacher};
+use foretaste::control::{Control, Progress};
+use foretaste::error::Result;
+use foretaste::eval::{Known, Play, evaluate};
+use foretaste::experience::{Effect, State};
+use foretaste::formats::{Observations, Order, Set, export_file, import::import};
+use foretaste::selection::{ALL, Criteria};
+use foretaste::store::{Listing, Near, Store};
+use shop::Shops;
+
+/// Says what it was told to say, one after the other.
+struct Script(Vec<&'static str>);
+
+impl Policy for Script {
+    fn name(&self) -> String {
+        "script".into()
+    }
+
+    fn think(&mut self, _: &State, _: f64, _: u64) -> Result<String> {
+        Ok(String::new())
+    }
+
+    fn score(&mut self, state: &State, _: Option<&str>, actions: &[String]) -> Result<Vec<f64>> {
+        let wanted = self.0[state.history.len() % self.0.len()];
+        Ok(actions.iter().map(|action| if action == wanted { 0.0 } else { -9.0 }).collect())
+    }
+
+    fn propose(&mut self, state: &State, _: Option<&str>, _: f64, seeds: &[u64]) -> Result<Vec<String>> {
+        Ok(seeds.iter().map(|_| self.0[state.history.len() % self.0.len()].to_string()).collect())
+    }
+}
+
+impl WorldModel for Script {
+    fn predict(
+        &mut self,
+        _: &State,
+        actions: &[String],
+        _: &mut (dyn FnMut(usize, &str) -> bool + Send),
+    ) -> Result<Vec<String>> {
+        Ok(vec![String::new(); actions.len()])
+    }
+}
+
+fn played(store: &mut Store, script: &[&'static str]) -> foretaste::eval::Summary {
+    let scope = Scope { split: "train".into(), games: 3, seed: 1 };
+    let play = Play { temperature: 0.0, seed: 1, think: false, free: false, predict: false };
+    let (mut policy, known, control) = (Script(script.to_vec()), Known::default(), Control::default());
+    evaluate(store, &Shops, &scope, &mut policy, (play, &known), &control, &mut |_, _| {}).unwrap()
+}
+
+#[test]
+fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchanging() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut store = Store::open(dir.path()).unwrap();
+    let scope = Scope { split: "train".into(), games: 3, seed: 1 };
+    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    collect::demonstrations(&mut store, &Shops, &scope, Teacher::Suite(None), &control, quiet).unwrap();
+    collect::branches(&mut store, &Shops, &scope, Draw::uniform(4), &control, quiet).unwrap();
+    for demo in store.demonstrations(Some("shops"), None).unwrap() {
+        let trajectory = store.trajectory(demo.id).unwrap();
+        assert_eq!((trajectory.steps.len(), trajectory.reward(), demo.reward), (3, 1.0, 1.0));
+        assert_eq!(trajectory.admissible_at(0), Some(&[][..]), "an empty list, which is not none");
+        assert_eq!(trajectory.free, ["search[…]"]);
+        assert_eq!(trajectory.steps[0].free, ["search[…]"], "beside a list");
+        assert!(trajectory.steps.iter().all(|step| !step.truncated));
+        let branches = store.branches(demo.id).unwrap();
+        assert!(branches.iter().all(|branch| branch.t > 0), "nothing is listed at the front page");
+        assert!(branches.iter().any(|branch| branch.effect == Effect::Changed && branch.reward == 0.0));
+    }
+    // A purchase that is half right, a shop that closes, and a search that is admissible.
+    let half = played(&mut store, &["search[red mug]", "click[red mug]", "click[buy now]"]);
+    assert_eq!((half.successes, half.invalid), (1, 0), "{half:?}");
+    assert!((half.mean_reward - (1.0 + 0.5 + 0.5) / 3.0).abs() < 1e-9, "{half:?}");
+    let play = Play { temperature: 0.0, seed: 1, think: false, free: false, predict: false };
+    assert!(half.in_words(&play).contains("mean reward 0.667"), "{}", half.in_words(&play));
+    let never = played(&mut store, &["search[red mug]"]);
+    assert_eq!((never.successes, never.mean_reward), (0, 0.0));
+    let rows = store.list(&Listing::default(), Near::Position(0), 3).unwrap().rows;
+    for row in &rows {
+        let last = store.trajectory(row.id).unwrap().steps.pop().unwrap();
+        assert!(last.done && last.truncated && !last.success, "cut off, and not lost by itself");
+    }
+    let (eval, games) = store.evaluation(half.evaluation).unwrap();
+    assert_eq!(eval.mean_reward, Some(half.mean_reward));
+    assert_eq!(games.iter().map(|game| game.reward).sum::<f64>(), 2.0);
+    // Another store gets all of it.
+    let file = other.path().join("t.jsonl");
+    let criteria = Criteria { suite: Some("shops".into()), expert: Some(ALL.into()), ..Criteria::default() };
+    let order = Order { set: Set::Trajectories, criteria, held_out: false, observations: Observations::default() };
+    let lines = export_file(&store, &order, &file, &control, &mut |_| {}).unwrap().lines;
+    assert_eq!(lines, 3);
+    let second = Store::open(&other.path().join("data")).unwrap();
+    import(&second, &file, true, &control, &mut |_| {}).unwrap();
+    let all = |store: &Store| -> Vec<_> {
+        let demos = store.demonstrations(None, None).unwrap();
+        demos
+            .iter()
+            .map(|demo| {
+                let of = store.trajectory(demo.id).unwrap();
+                let alternatives: Vec<_> =
+                    store.branches(demo.id).unwrap().into_iter().map(|b| (b.t, b.action, b.reward, b.done)).collect();
+                (of.task_id, of.free, of.admissible, of.steps, alternatives)
+            })
+            .collect()
+    };
+    assert_eq!(all(&second), all(&store));
+    // As a person sees it.
+    let row = json(dir.path(), &["replay", &rows[0].id.to_string()]);
+    assert!(row.last().unwrap()["truncated"] == true && row.last().unwrap()["reward"] == 0.0);
+    let listed = json(dir.path(), &["data", "list", "evaluations"]);
+    assert!(listed.iter().any(|row| row["mean_reward"].as_f64() == Some(half.mean_reward)), "{listed:?}");
+}
