@@ -34,11 +34,11 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
         ));
     }
     let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-    let mut text = format!("{{{}}}", fields.join(","));
+    let mut text = format!("{{{}}}", fields.join(",")).into_bytes();
     if c.chance(4) {
         text.truncate(c.below(text.len()));
     }
-    text.into_bytes()
+    text
 }
 
 /// Reads it, and works out what a decoder of that shape needs first.
