@@ -8,6 +8,8 @@
 //! 2. Implement [`Suite`]: names of splits (the one for training first), the tasks of a split in a fixed order *without
 //!    opening them* (thousands are listed at once), and opening one. The same identifier must open the same world on
 //!    every machine.
+//!    A [`Turn`] says what can be sent: a list, forms of free text (`search[…]`), both, or nothing, which is not an empty
+//!    list. It says what the step was worth, and whether an episode was cut off.
 //! 3. Offer what [`Experts`] you can. None is fine: a person is the expert then. One that is called [`PLANNER`] is taken
 //!    to know the world: its number of steps left is shown as the distance to the goal, and an action that it counts as
 //!    the start of a shortest way is never argued against. An expert that looks under the hood gets its own world back

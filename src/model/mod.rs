@@ -1,6 +1,6 @@
 //! The language model: a Llama-family decoder over token trees, its weights, tokenizer, sampler and optimiser.
 //!
-//! Knows nothing of agents. Forward and backward passes are our own; candle's autograd ([`reference`]) is what they are
+//! Knows nothing of agents. Forward and backward passes are our own; candle's autograd ([`mod@reference`]) is what they are
 //! tested against.
 
 pub mod adamw;

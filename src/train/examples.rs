@@ -138,7 +138,7 @@ const LARGEST: usize = 1 << 20;
 type Place = (Option<usize>, usize);
 
 /// The tree of a trajectory for a model that reads `context` tokens. `demonstration` says whether the expert's own steps
-/// are targets. None when its first observation alone is more than the model reads, or all of it more than [`LARGEST`].
+/// are targets. None when its first observation alone is more than the model reads, or all of it more than 1,048,576 tokens.
 pub fn example(framing: &Framing<'_>, of: &Chosen, demonstration: bool, context: usize) -> Result<Option<Example>> {
     let Chosen { trajectory, branches, reflections } = of;
     let opening = framing.opening(&trajectory.state(0))?;
