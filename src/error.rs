@@ -33,10 +33,10 @@ impl Error {
         self.cancelled
     }
 
-    /// Adds what to do next.
+    /// Adds what to do next, unless the error says so itself: who is nearer to what failed knows better.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint.get_or_insert_with(|| hint.into());
         self
     }
 
@@ -147,5 +147,12 @@ mod tests {
     fn place_comes_first_and_hint_last() {
         let error = Error::new("no such thing").at("line 3").at("game.json").hint("look again");
         assert_eq!(error.to_string(), "game.json: line 3: no such thing\n  next: look again");
+        assert_eq!(error.hint("something general").next_step(), Some("look again"));
+    }
+
+    #[test]
+    fn a_message_is_read_by_a_person() {
+        let quoted = Error::new(format!("`{}` is no such thing", "ä".repeat(1_000_000)));
+        assert!(quoted.message().len() < 2100 && quoted.message().ends_with(" is no such thing"), "{quoted}");
     }
 }

@@ -162,6 +162,12 @@ fn checkpoints_that_nothing_needs_are_removed_and_what_is_deleted_is_gone() {
     let store = Store::open(data).unwrap();
     checkpoint::prune(&store, 2, &[]).unwrap();
     assert!(store.checkpoints().unwrap().iter().any(|saved| saved.id.to_string() == number), "by pruning");
+    // Nor is one pruned while it is evaluated.
+    let saved = store.checkpoints().unwrap().into_iter().find(|saved| saved.id.to_string() == number).unwrap();
+    let held = checkpoint::hold(&store, &saved.name());
+    assert!(checkpoint::is_held(&store, &saved));
+    drop(held);
+    assert!(!checkpoint::is_held(&store, &saved));
     json(data, &["data", "delete", "--run", "4"]);
     json(data, &delete);
     let nothing = ["train", "--objective", "imitation", "--steps", "1", "--from", "nothing", "--queue"];

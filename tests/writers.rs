@@ -83,6 +83,24 @@ fn what_could_not_be_stored_is_said_and_never_dropped_in_silence() {
     assert_eq!(approved(dir.path()), 0);
 }
 
+#[test]
+fn what_is_typed_while_the_store_is_locked_is_kept_once_it_is_not() {
+    let dir = prepared("3");
+    let mut term = Terminal::open(dir.path(), (100, 30));
+    term.shows("TASK");
+    term.press(F2, "QUEUE");
+    term.keys("e");
+    let lock = locked_for(dir.path(), Duration::from_secs(12));
+    term.keys(" Typed under a lock.");
+    // The store waits ten seconds, and then says that it was not done.
+    term.shows("locked");
+    lock.join().unwrap();
+    term.signal("TERM");
+    let status = term.wait(Duration::from_secs(30)).unwrap();
+    let draft = Store::open(dir.path()).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap().items[0].draft.clone();
+    assert!(draft.is_some_and(|draft| draft.ends_with("Typed under a lock.")), "{status:?} {}", term.text());
+}
+
 /// Feeds `curate apply` until it is time, and counts what was acknowledged.
 fn decisions(data: &Path, over: &AtomicBool, ids: &[i64]) -> u64 {
     let mut child = foretaste(data, &["curate", "apply", "--json"])
