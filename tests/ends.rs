@@ -254,6 +254,24 @@ fn what_the_editor_types_is_not_meant_for_us_and_a_stop_is_gone_on_from() {
     let store = Store::open(dir.path()).unwrap();
     let item = &store.queue(&Filter::default(), Place::Start, 1).unwrap().items[0];
     assert_eq!(item.text(), format!("{text} Late."));
+    assert_eq!(item.draft, None);
+}
+
+#[test]
+fn what_was_kept_on_the_way_to_a_version_is_no_draft_any_more() {
+    let (dir, text) = prepared();
+    let mut term = Terminal::open(dir.path(), (100, 30));
+    term.shows("TASK");
+    term.press(F2, "QUEUE");
+    term.keys("e");
+    term.keys(" First");
+    assert!(soon(Duration::from_secs(20), || draft(dir.path()).is_some()), "{}", term.text());
+    term.keys(" and last.\x13");
+    term.shows("1 approved");
+    term.press("q", "");
+    assert_eq!(term.ended(), (0, true));
+    let item = &Store::open(dir.path()).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap().items[0];
+    assert_eq!((item.text(), item.draft.as_deref()), (format!("{text} First and last.").as_str(), None));
 }
 
 #[test]

@@ -234,6 +234,12 @@ impl Store {
         Ok(self.db.query_row(latest, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?)
     }
 
+    /// Removes a draft, if it still is this text.
+    pub fn forget_draft(&self, reflection: i64, text: &str) -> Result<()> {
+        self.execute("DELETE FROM drafts WHERE reflection = ?1 AND text = ?2", params![reflection, text])?;
+        Ok(())
+    }
+
     /// Takes back the latest act that was not undone yet; none if there is nothing to undo. Versions stay.
     pub fn undo(&mut self) -> Result<Option<Undone>> {
         self.turn_back("SELECT id FROM decisions WHERE undone = 0 ORDER BY id DESC LIMIT 1", true)

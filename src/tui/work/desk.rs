@@ -42,7 +42,7 @@ pub fn start(root: PathBuf, mail: Mailbox) -> Worker<DeskCmd> {
                 desk = Some((store, Own { since, ..Own::default() }));
             }
             let Some((store, own)) = desk.as_mut() else { return Ok(()) };
-            let kept = keep(store, &mut typed);
+            let kept = keep(store, &mut typed, own);
             if let DeskCmd::Draft(..) = command {
                 return kept;
             }
@@ -63,12 +63,18 @@ struct Own {
     acts: HashSet<i64>,
     /// Another program's act that was asked about.
     asked: Option<i64>,
+    /// The drafts that this program has stored.
+    drafts: BTreeMap<i64, String>,
 }
 
-fn keep(store: &Store, typed: &mut BTreeMap<i64, Option<String>>) -> Result<()> {
+/// Keeps what was typed.
+fn keep(store: &Store, typed: &mut BTreeMap<i64, Option<String>>, own: &mut Own) -> Result<()> {
     while let Some(entry) = typed.first_entry() {
         store.set_draft(*entry.key(), entry.get().as_deref())?;
-        entry.remove();
+        match entry.remove_entry() {
+            (id, Some(text)) => own.drafts.insert(id, text),
+            (id, None) => own.drafts.remove(&id),
+        };
     }
     Ok(())
 }
@@ -95,6 +101,10 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
         }
         DeskCmd::Decide(id, seen, decision) => {
             own.acts.insert(store.decide_seen(&[(id, seen)], &decision)?);
+            // What was kept on the way to a version is no draft any more; another's of the same reflection is.
+            if let (Decision::Edit(_), Some(draft)) = (&decision, own.drafts.remove(&id)) {
+                store.forget_draft(id, &draft)?;
+            }
             decided(store, vec![id], decision, mail)?;
         }
         DeskCmd::DecideAll(seen, decision) => {
