@@ -77,3 +77,20 @@ fn nothing_is_chosen_while_a_decision_may_move_the_list_and_what_was_refused_sta
     let effects = edited(&mut app, front + 1);
     assert!(matches!(&effects[..], [Effect::Desk(DeskCmd::Draft(id, Some(_)))] if *id == front + 1), "{effects:?}");
 }
+
+#[test]
+fn an_attempt_that_comes_late_is_never_lost_and_says_what_it_was_asked_for() {
+    let mut app = curating("r");
+    let front = app.curate.current().unwrap().clone();
+    app.update(Msg::Key(KeyEvent::from(KeyCode::Char('1'))));
+    let seen = app.curate.writing.clone().expect("it is being written");
+    assert_eq!(seen.text, front.text());
+    let mut queue = app.curate.queue.clone();
+    queue.items.remove(0);
+    app.update(Msg::Curate(curate::Msg::Queue(app.curate.filter.clone(), Place::Start, queue)));
+    let written = |app: &mut App| app.update(Msg::Curate(curate::Msg::Written(front.id, "m".into(), "t".into())));
+    let effects = written(&mut app);
+    assert!(matches!(&effects[..], [Effect::Desk(DeskCmd::Attempt(_, as_seen, ..))] if *as_seen == seen), "{effects:?}");
+    app.update(Msg::Curate(curate::Msg::Failed));
+    assert!(matches!(&written(&mut app)[..], [Effect::Desk(DeskCmd::Attempt(..))]), "whatever failed meanwhile");
+}

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use common::{failure, foretaste, json, run, soon};
-use foretaste::experience::Reflection;
+use foretaste::experience::{Reflection, Verdict};
 use foretaste::store::{Decision, Filter, NewRun, Place, RunStatus, Seen, Store};
 use foretaste::train::checkpoint;
 use rusqlite::Connection;
@@ -311,6 +311,10 @@ fn a_text_that_someone_began_stays_whatever_others_decide_and_nobody_decides_on_
     json(data, &["curate", "reject", &id, "GENERIC"]);
     let error = store.decide_seen(&[(first.id, seen(&now))], &Decision::Approve).unwrap_err();
     assert!(error.message().contains("was decided"), "{error}");
+    // A generated attempt that was asked for before takes nothing back: it is a version beside what stands.
+    assert!(!store.attempt(first.id, &seen(&now), "a model", "A late attempt.").unwrap());
+    assert_eq!((item(&store).verdict, item(&store).text()), (Verdict::Rejected, now.text()));
+    assert!(store.attempts(first.id).unwrap().iter().any(|(_, text)| text == "A late attempt."));
     store.decide_seen(&[(first.id, seen(&item(&store)))], &Decision::Edit("A paragraph of mine.".into())).unwrap();
     assert_eq!(item(&store).draft, None, "it is a version now");
 }

@@ -44,7 +44,7 @@ impl Decision {
 }
 
 /// What a person saw of a reflection when deciding on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The text that stood.
     pub text: String,

@@ -251,8 +251,11 @@ impl State {
                 vec![self.reload()]
             }
             Msg::Written(id, author, text) => {
-                let attempt = |seen| Effect::Desk(DeskCmd::Attempt(id, seen, author, text));
-                self.writing.take().map(attempt).into_iter().collect()
+                let listed = || self.queue.items.iter().find(|item| item.id == id).map(|item| self.seen_of(item));
+                // What nobody has seen any more stands beside whatever stands.
+                let seen = self.writing.clone().or_else(listed).unwrap_or_default();
+                self.writing = None;
+                vec![Effect::Desk(DeskCmd::Attempt(id, seen, author, text))]
             }
             Msg::Failed => {
                 self.writing = None;
