@@ -44,14 +44,14 @@ impl Form {
 pub struct Actions {
     /// The actions that can be sent, where the environment lists them, in its order.
     pub listed: Option<Arc<[Arc<str>]>>,
-    /// The forms of free text that it takes beside them.
-    pub free: Arc<[Form]>,
+    /// The forms of free text that it takes beside them; none in most worlds, whose forks then copy nothing of it.
+    pub free: Option<Arc<[Form]>>,
 }
 
 impl Actions {
     /// What a world says that lists its actions and takes no others.
     pub fn listed(list: Arc<[Arc<str>]>) -> Self {
-        Self { listed: Some(list), free: Arc::default() }
+        Self { listed: Some(list), free: None }
     }
 
     /// The list, empty where there is none.
@@ -59,25 +59,30 @@ impl Actions {
         self.listed.as_deref().unwrap_or_default()
     }
 
+    /// The forms, none where there are none.
+    pub fn forms(&self) -> &[Form] {
+        self.free.as_deref().unwrap_or_default()
+    }
+
     /// The list and the forms as they are stored.
     pub fn texts(&self) -> (Option<Vec<String>>, Vec<String>) {
         let listed = self.listed.as_ref().map(|list| list.iter().map(ToString::to_string).collect());
-        (listed, self.free.iter().map(|form| form.as_str().to_string()).collect())
+        (listed, self.forms().iter().map(|form| form.as_str().to_string()).collect())
     }
 
     /// The list and the forms for a person.
     pub fn in_words(&self) -> String {
-        let forms = self.free.iter().map(Form::as_str);
+        let forms = self.forms().iter().map(Form::as_str);
         self.list().iter().map(AsRef::as_ref).chain(forms).collect::<Vec<_>>().join(" · ")
     }
 
     /// Whether an action can be sent: it is listed, or of a form that is taken; any can where the environment says nothing.
     /// White space around it does not count.
     pub fn admit(&self, action: &str) -> bool {
-        let unsaid = self.listed.is_none() && self.free.is_empty();
+        let unsaid = self.listed.is_none() && self.forms().is_empty();
         unsaid
             || self.list().iter().any(|known| known.trim() == action.trim())
-            || self.free.iter().any(|form| form.admits(action))
+            || self.forms().iter().any(|form| form.admits(action))
     }
 }
 
@@ -90,7 +95,7 @@ mod tests {
         let (nothing_said, nothing_there) = (Actions::default(), Actions::listed(Arc::new([])));
         assert!(nothing_said.admit("look") && !nothing_there.admit("look"));
         let shop =
-            Actions { listed: Some(Arc::new(["click[buy now]".into()])), free: Arc::new([Form::new("search[…]")]) };
+            Actions { listed: Some(Arc::new(["click[buy now]".into()])), free: Some(Arc::new([Form::new("search[…]")])) };
         for (action, admits) in [
             ("click[buy now]", true),
             (" search[a red mug] ", true),

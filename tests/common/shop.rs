@@ -70,7 +70,7 @@ impl Shop {
         let truncated = !over && self.steps >= PATIENCE;
         self.turn = Turn {
             observation: observation.into(),
-            actions: Actions { listed: Some(listed), free },
+            actions: Actions { listed: Some(listed), free: Some(free) },
             reward,
             done: over || truncated,
             success: reward >= 1.0,
