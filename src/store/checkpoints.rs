@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
+use crate::paths::read_whole;
 
 /// A saved checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,6 +30,12 @@ impl Checkpoint {
         format!("run {} step {}", self.run, self.step)
     }
 }
+
+/// The file in which a checkpoint's folder says whose it is.
+pub const STATE: &str = "trainer.json";
+
+/// Such a file has some hundred bytes.
+const STATE_SIZE: u64 = 1 << 20;
 
 /// How a setting begins that names a folder which is to be removed.
 const LEFT_BEHIND: &str = "left behind ";
@@ -60,15 +67,16 @@ impl Store {
     /// Whether a folder of checkpoints says that it holds a run's weights; one that says nothing was written by an older
     /// program, as were runs without a number of their own.
     pub fn is_own_folder(&self, run: i64, folder: &str) -> Result<bool> {
-        let state = std::fs::read(self.root.join(folder).join("trainer.json")).unwrap_or_default();
+        let state = read_whole(&self.root.join(folder).join(STATE), STATE_SIZE).unwrap_or_default();
         let state: serde_json::Value = serde_json::from_slice(&state).unwrap_or_default();
         Ok(self.root.join(folder).is_dir() && self.run_token(run)?.as_deref() == state["token"].as_str())
     }
 
     /// Folders of checkpoints that were taken out and may still be there: a kill came before they were removed.
     pub fn left_behind(&self) -> Result<Vec<String>> {
-        let mut rows = self.db.prepare_cached("SELECT substr(key, ?1) FROM settings WHERE key LIKE 'left behind %'")?;
-        let folders = rows.query_map([LEFT_BEHIND.len() as i64 + 1], |row| row.get(0))?;
+        let left = "SELECT substr(key, length(?1) + 1) FROM settings WHERE key LIKE ?1 || '%'";
+        let mut rows = self.db.prepare_cached(left)?;
+        let folders = rows.query_map([LEFT_BEHIND], |row| row.get(0))?;
         Ok(folders.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -18,7 +18,7 @@ mod runs;
 mod trajectories;
 
 pub use backup::Restored;
-pub use checkpoints::Checkpoint;
+pub use checkpoints::{Checkpoint, STATE};
 pub use decisions::{AuditRow, Decision, Seen, Undone};
 pub use evaluations::{EvalRow, PlayedGame};
 pub use exchange::{Intake, Record, Reflected};

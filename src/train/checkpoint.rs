@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use crate::model::lora::Adapter;
 use crate::model::memory;
 use crate::model::weights::{Parts, Stored, Trainable};
 use crate::paths::{self, sync_folder};
-use crate::store::{Checkpoint, RunRow, Store};
+use crate::store::{Checkpoint, RunRow, STATE, Store};
 
 /// Optimiser state beside the model's files.
 const OPTIMISER: &str = "optimizer.safetensors";
@@ -28,9 +28,6 @@ const OPTIMISER: &str = "optimizer.safetensors";
 /// PEFT's files, in a folder of their own: beside `model.safetensors` (which has the adapter merged) other programs would
 /// apply them a second time.
 const ADAPTER: [&str; 2] = ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"];
-
-/// What a checkpoint says of itself.
-const STATE: &str = "trainer.json";
 
 /// How the name of a checkpoint that is not whole yet begins, before its run.
 const SAVING: &str = ".saving-";
@@ -307,13 +304,9 @@ pub fn sweep(store: &Store) -> Result<usize> {
 fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let path = folder.join(name);
     let failed = |e: std::io::Error| Error::io("reading", &path, &e);
-    memory::room(std::fs::metadata(&path).map_err(failed)?.len(), "reading a checkpoint")?;
-    paths::regular(&path)
-        .and_then(|mut file| {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map(|_| bytes)
-        })
-        .map_err(failed)
+    let size = std::fs::metadata(&path).map_err(failed)?.len();
+    memory::room(size, "reading a checkpoint")?;
+    paths::read_whole(&path, size).map_err(failed)
 }
 
 /// The adapter saved in a checkpoint folder.
