@@ -148,6 +148,16 @@ impl Cache {
         true
     }
 
+    /// Adds a layer's keys and values of new nodes, each `[nodes, heads * dim]`.
+    pub(super) fn append(&mut self, layer: usize, new: [&[f32]; 2], heads: usize, dim: usize) {
+        for (rows, new) in [&mut self.rows.keys, &mut self.rows.values].into_iter().zip(new) {
+            for (head, rows) in rows[layer * heads..(layer + 1) * heads].iter_mut().enumerate() {
+                let own = new.chunks_exact(heads * dim).map(|row| &row[head * dim..(head + 1) * dim]);
+                own.for_each(|row| rows.extend_from_slice(row));
+            }
+        }
+    }
+
     /// A chain of nodes, to be continued and shared.
     pub fn freeze(self) -> Segment {
         Segment { above: self.above, tokens: self.tokens, rows: self.rows }

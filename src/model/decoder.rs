@@ -3,24 +3,29 @@
 //! Runs on the threads of the pool that it is called in. What a node comes to does not depend on which nodes are computed
 //! with it, beyond rounding.
 
-use std::ops::Range;
-
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
+use super::attend::{Grown, attend};
 use super::cache::{Above, Cache};
 use super::config::Config;
-use super::kernels::{rms_norm, rope, softmax_rows, swiglu};
+use super::kernels::{rms_norm, rope, swiglu};
 use super::matrix::{Care, Matrix, products};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 
-/// Rows of queries that attention works on together.
-const BLOCK: usize = 64;
-
 /// Rows from which on row-wise work is worth dealing out.
 const MANY: usize = 32;
+
+/// New nodes of one cache: `parents[i]` is the own node of the cache that token `i` continues, or none for the place that
+/// the cache stands below.
+pub struct Growth<'a> {
+    /// The cache.
+    pub cache: &'a mut Cache,
+    /// Its new nodes' tokens.
+    pub tokens: &'a [u32],
+    /// What each of them continues.
+    pub parents: &'a [Option<usize>],
+}
 
 #[derive(Debug)]
 struct Layer {
@@ -100,8 +105,7 @@ impl Decoder {
         self.head.as_ref().unwrap_or(&self.embed).times(hidden, care)
     }
 
-    /// Computes new nodes of a cache: `parents[i]` is the own node of the cache that token `i` continues, or none for the
-    /// place that the cache stands below. Returns the hidden states after the last norm, `[tokens, hidden]`.
+    /// Computes new nodes of a cache: [`Self::extend_all`] of one.
     pub fn extend(
         &self,
         cache: &mut Cache,
@@ -110,31 +114,41 @@ impl Decoder {
         care: Care,
         cancel: &Cancel,
     ) -> Result<Vec<f32>> {
-        if let Some(token) = tokens.iter().find(|token| **token as usize >= self.config.vocab) {
-            return Err(Error::new(format!("token {token} is outside the model's vocabulary of {}", self.config.vocab))
-                .hint("the tokenizer does not belong to this model"));
+        self.extend_all(&mut [Growth { cache, tokens, parents }], care, cancel)
+    }
+
+    /// Computes new nodes of some caches in one pass, so that the weights are read once for all of them. Returns the hidden
+    /// states after the last norm, those of the first cache's nodes first: `[tokens, hidden]`.
+    pub fn extend_all(&self, growths: &mut [Growth<'_>], care: Care, cancel: &Cancel) -> Result<Vec<f32>> {
+        let mut positions: Vec<u32> = Vec::new();
+        let mut x = Vec::new();
+        for growth in growths.iter_mut() {
+            let past = growth.cache.len();
+            if let Some(token) = growth.tokens.iter().find(|token| **token as usize >= self.config.vocab) {
+                let vocab = self.config.vocab;
+                return Err(Error::new(format!("token {token} is outside the model's vocabulary of {vocab}"))
+                    .hint("the tokenizer does not belong to this model"));
+            }
+            if !growth.cache.add(growth.tokens, growth.parents) {
+                return Err(Error::new("a token before its parent"));
+            }
+            positions.extend((past..growth.cache.len()).map(|node| growth.cache.position(node) as u32));
+            for token in growth.tokens {
+                self.embed.numbers(*token as usize..*token as usize + 1, &mut x);
+            }
         }
-        if tokens.is_empty() {
+        if positions.is_empty() {
             return Ok(Vec::new());
         }
-        let past = cache.len();
-        if !cache.add(tokens, parents) {
-            return Err(Error::new("a token before its parent"));
-        }
-        let positions: Vec<u32> = (past..cache.len()).map(|node| cache.position(node) as u32).collect();
         if positions.iter().any(|position| *position as usize >= self.config.context) {
             return Err(Error::new(format!("the context of {} tokens is full", self.config.context))
                 .hint("shorten the history, or use a model with a longer context"));
         }
         let angles = self.config.angles(&positions);
-        let mut x = Vec::with_capacity(tokens.len() * self.config.hidden);
-        for token in tokens {
-            self.embed.numbers(*token as usize..*token as usize + 1, &mut x);
-        }
-        let above = cache.above();
+        let above: Vec<Vec<Above>> = growths.iter().map(|growth| growth.cache.above()).collect();
         for (i, layer) in self.layers.iter().enumerate() {
             cancel.check()?;
-            self.mix((i, layer), (cache, &above, past), &angles, care, &mut x);
+            self.mix((i, layer), (growths, &above), &angles, care, &mut x);
             cancel.check()?;
             self.transform(layer, care, &mut x);
         }
@@ -154,7 +168,7 @@ impl Decoder {
     fn mix(
         &self,
         (i, layer): (usize, &Layer),
-        (cache, above, past): (&mut Cache, &[Above], usize),
+        (growths, above): (&mut [Growth<'_>], &[Vec<Above>]),
         angles: &[(f32, f32)],
         care: Care,
         x: &mut [f32],
@@ -168,14 +182,20 @@ impl Decoder {
             rope(q, h, dim, angles, false);
             rope(k, kv, dim, angles, false);
         });
-        for head in 0..self.config.kv_heads {
-            let at = i * self.config.kv_heads + head;
-            let columns = head * dim..(head + 1) * dim;
-            for (rows, new) in [(&mut cache.rows.keys[at], &k), (&mut cache.rows.values[at], &v)] {
-                new.chunks_exact(kv).for_each(|row| rows.extend_from_slice(&row[columns.clone()]));
-            }
+        let mut first = 0;
+        for growth in growths.iter_mut() {
+            let rows = first * kv..(first + growth.tokens.len()) * kv;
+            growth.cache.append(i, [&k[rows.clone()], &v[rows]], self.config.kv_heads, dim);
+            first += growth.tokens.len();
         }
-        add(x, &layer.o.times(&self.attend(i, (cache, above, past), &q), care));
+        let mut first = 0;
+        let mut grown = Vec::with_capacity(growths.len());
+        for (growth, above) in growths.iter().zip(above) {
+            let past = growth.cache.len() - growth.tokens.len();
+            grown.push(Grown { cache: &*growth.cache, above, past, first });
+            first += growth.tokens.len();
+        }
+        add(x, &layer.o.times(&attend(&self.config, i, &grown, &q), care));
     }
 
     /// The half that looks at each token alone.
@@ -184,66 +204,6 @@ impl Decoder {
         let wide = part(x.len() / self.config.hidden) * self.config.intermediate;
         gate.par_chunks_mut(wide).zip(up.par_chunks(wide)).for_each(|(gate, up)| swiglu(gate, up));
         add(x, &layer.down.times(&gate, care));
-    }
-
-    /// What each new node takes from the nodes that it sees, `[tokens, hidden]`.
-    fn attend(&self, layer: usize, (cache, above, past): (&Cache, &[Above], usize), q: &[f32]) -> Vec<f32> {
-        let (h, dim, heads) = (self.config.hidden, self.config.head_dim(), self.config.heads);
-        let tokens = q.len() / h;
-        let width: usize = above.iter().map(|(_, used)| used).sum::<usize>() + cache.len();
-        let group = heads / self.config.kv_heads;
-        let blocks: Vec<(usize, Range<usize>)> = (0..heads)
-            .flat_map(|head| (0..tokens).step_by(BLOCK).map(move |at| (head, at..(at + BLOCK).min(tokens))))
-            .collect();
-        let queries = MatRef::from_row_major_slice(q, tokens, h);
-        let one = |(head, rows): &(usize, Range<usize>)| -> Vec<f32> {
-            let at = layer * self.config.kv_heads + head / group;
-            let q = queries.submatrix(rows.start, head * dim, rows.len(), dim);
-            // Segments above are seen whole; of the own nodes those up to the block's last one can be.
-            let own = past + rows.end;
-            let mut parts: Vec<(&[f32], &[f32], usize)> =
-                above.iter().map(|(segment, used)| (&*segment.rows.keys[at], &*segment.rows.values[at], *used)).collect();
-            parts.push((&cache.rows.keys[at], &cache.rows.values[at], own));
-            let columns: usize = parts.iter().map(|(_, _, used)| used).sum();
-            let mut shares = vec![0.0; rows.len() * columns];
-            let mut first = 0;
-            for (keys, _, used) in &parts {
-                let keys = MatRef::from_row_major_slice(&keys[..used * dim], *used, dim);
-                let into = MatMut::from_row_major_slice_mut(&mut shares, rows.len(), columns);
-                let into = into.submatrix_mut(0, first, rows.len(), *used);
-                matmul(into, Accum::Replace, q, keys.transpose(), 1.0 / (dim as f32).sqrt(), Par::Seq);
-                first += used;
-            }
-            for (row, node) in shares.chunks_exact_mut(columns).zip(past + rows.start..) {
-                let (mut hidden, own) = (0, &mut row[columns - own..]);
-                for seen in cache.seen(node) {
-                    own[hidden..seen.start].fill(f32::NEG_INFINITY);
-                    hidden = seen.end;
-                }
-                own[hidden..].fill(f32::NEG_INFINITY);
-            }
-            softmax_rows(&mut shares, columns);
-            let mut out = vec![0.0; rows.len() * dim];
-            let (shares, mut first) = (MatRef::from_row_major_slice(&shares, rows.len(), columns), 0);
-            for (_, values, used) in &parts {
-                let values = MatRef::from_row_major_slice(&values[..used * dim], *used, dim);
-                let shares = shares.submatrix(0, first, rows.len(), *used);
-                let into = MatMut::from_row_major_slice_mut(&mut out, rows.len(), dim);
-                matmul(into, Accum::Add, shares, values, 1.0, Par::Seq);
-                first += used;
-            }
-            out
-        };
-        let worth = tokens * width * h > 100_000;
-        let done: Vec<Vec<f32>> =
-            if worth { blocks.par_iter().map(one).collect() } else { blocks.iter().map(one).collect() };
-        let mut mixed = vec![0.0; q.len()];
-        for ((head, rows), block) in blocks.into_iter().zip(done) {
-            for (row, from) in rows.zip(block.chunks_exact(dim)) {
-                mixed[row * h + head * dim..][..dim].copy_from_slice(from);
-            }
-        }
-        mixed
     }
 }
 

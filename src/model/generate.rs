@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::cache::{Cache, Recent, Segment};
-use super::decoder::Decoder;
+use super::decoder::{Decoder, Growth};
+use super::kernels::log_sum;
 use super::matrix::Care;
 use super::sampler::{self, Sampling};
 use super::tokenizer::Tokenizer;
@@ -14,6 +17,9 @@ use crate::rng::Rng;
 
 /// Tokens of a prompt that are computed between two looks at whether the answer is still wanted.
 const SLICE: usize = 256;
+
+/// Nodes that are computed in one pass, of however many prompts.
+const PASS: usize = 1024;
 
 /// Nodes whose logits exist at once.
 const NODES: usize = 256;
@@ -46,39 +52,136 @@ fn no_numbers() -> Error {
     Error::new("the model's scores are not numbers").hint("its weights overflow: take another checkpoint, or train it anew")
 }
 
+/// A prompt that is not whole yet.
+struct Begun<'a> {
+    /// The prompts that it is to become: equal ones are computed once.
+    of: Vec<usize>,
+    cache: Cache,
+    /// Tokens that are still to be computed.
+    left: &'a [u32],
+    /// The hidden state of the last token so far.
+    last: Vec<f32>,
+}
+
+impl Begun<'_> {
+    /// Computes the next tokens of all of them, as far as a pass goes.
+    fn pass(all: &mut [Self], decoder: &Decoder, cancel: &Cancel) -> Result<()> {
+        let mut room = PASS;
+        let mut parents: Vec<Vec<Option<usize>>> = Vec::new();
+        let mut taken: Vec<&[u32]> = Vec::new();
+        for begun in all.iter_mut() {
+            let (now, later) = begun.left.split_at(begun.left.len().min(SLICE).min(room));
+            (begun.left, room) = (later, room - now.len());
+            let from = begun.cache.len();
+            parents.push((from..from + now.len()).map(|i| i.checked_sub(1)).collect());
+            taken.push(now);
+        }
+        let grow = all.iter_mut().zip(&parents).zip(&taken);
+        let mut growths: Vec<Growth<'_>> =
+            grow.map(|((begun, parents), tokens)| Growth { cache: &mut begun.cache, tokens, parents }).collect();
+        let hidden = decoder.extend_all(&mut growths, Care::Exact, cancel)?;
+        let (h, mut end) = (decoder.config.hidden, 0);
+        for (begun, tokens) in all.iter_mut().zip(taken).filter(|(_, tokens)| !tokens.is_empty()) {
+            end += tokens.len() * h;
+            begun.last = hidden[end - h..end].to_vec();
+        }
+        Ok(())
+    }
+}
+
+/// Scores continuations of some prompts in one pass.
+fn score_pass(
+    decoder: &Decoder,
+    asks: &[(&Prompt, &[Vec<u32>])],
+    tries: &[(Trie, Vec<usize>)],
+    cancel: &Cancel,
+) -> Result<Vec<Vec<Score>>> {
+    let mut caches: Vec<Cache> = asks.iter().map(|(prompt, _)| prompt.cache(decoder)).collect();
+    let inner: Vec<_> = tries.iter().map(|(trie, _)| trie.inner()).collect();
+    let grow = caches.iter_mut().zip(&inner);
+    let mut growths: Vec<Growth<'_>> =
+        grow.map(|(cache, (tokens, parents, _))| Growth { cache, tokens, parents }).collect();
+    let hidden = decoder.extend_all(&mut growths, Care::Exact, cancel)?;
+    let (h, vocab) = (decoder.config.hidden, decoder.config.vocab);
+    // What each place is asked for: the prompt, its continuation, and that one's token after the place.
+    let mut asked: Vec<Vec<(usize, usize, u32)>> = vec![Vec::new(); hidden.len() / h];
+    let mut scores: Vec<Vec<Score>> = Vec::with_capacity(asks.len());
+    let mut first = 0;
+    for (n, ((prompt, continuations), ((trie, ends), (tokens, _, places)))) in
+        asks.iter().zip(tries.iter().zip(&inner)).enumerate()
+    {
+        let mut own: Vec<Score> = continuations.iter().map(|tokens| Score { nats: 0.0, tokens: tokens.len() }).collect();
+        let root = log_sum(&prompt.logits);
+        for (i, end) in ends.iter().enumerate() {
+            for (parent, token) in trie.path(*end) {
+                match places[parent] {
+                    Some(place) => asked[first + place].push((n, i, token)),
+                    None => own[i].nats += logit(&prompt.logits, token) - root,
+                }
+            }
+        }
+        scores.push(own);
+        first += tokens.len();
+    }
+    for (hidden, asked) in hidden.chunks(NODES * h).zip(asked.chunks(NODES)) {
+        cancel.check()?;
+        let logits = decoder.logits(hidden, Care::Exact);
+        let sums: Vec<f64> = logits.par_chunks_exact(vocab).map(log_sum).collect();
+        for ((row, sum), asked) in logits.chunks_exact(vocab).zip(sums).zip(asked) {
+            asked.iter().for_each(|(n, i, token)| scores[*n][*i].nats += logit(row, *token) - sum);
+        }
+    }
+    Ok(scores)
+}
+
 impl Prompt {
     /// Computes `tokens` and keeps them among the `recent` prompts, of which as much as possible is used.
     pub fn new(decoder: &Decoder, tokens: &[u32], recent: &mut Recent, cancel: &Cancel) -> Result<Self> {
-        let Some(all_but_last) = tokens.len().checked_sub(1) else {
-            return Err(Error::new("an empty prompt"));
-        };
-        let (mut place, mut same, known) = recent.find(tokens);
-        if let (Some((segment, _)), Some(logits)) = (&place, known) {
-            let found = Self { segment: Arc::clone(segment), logits };
-            recent.keep(Arc::clone(&found.segment), found.logits.clone());
-            return Ok(found);
-        }
-        if same == tokens.len() {
-            // The logits after the last token are wanted, so it is computed again.
-            (place, same, _) = recent.find(&tokens[..all_but_last]);
-        }
-        let mut cache = Cache::new(&decoder.config, place);
-        let mut logits = Vec::new();
-        let slices = tokens[same..].chunks(SLICE);
-        let count = slices.len();
-        for (i, slice) in slices.enumerate() {
-            let parents: Vec<Option<usize>> = (cache.len()..cache.len() + slice.len()).map(|i| i.checked_sub(1)).collect();
-            let hidden = decoder.extend(&mut cache, slice, &parents, Care::Exact, cancel)?;
-            if i + 1 == count {
-                logits = decoder.logits(&hidden[hidden.len() - decoder.config.hidden..], Care::Exact);
+        let mut found = Self::all(decoder, &[tokens.to_vec()], recent, cancel)?;
+        found.pop().ok_or_else(|| Error::new("no prompt"))
+    }
+
+    /// Computes some prompts together, so that the weights are read once for all of them.
+    pub fn all(decoder: &Decoder, prompts: &[Vec<u32>], recent: &mut Recent, cancel: &Cancel) -> Result<Vec<Self>> {
+        let mut done: Vec<Option<Self>> = vec![None; prompts.len()];
+        let mut begun: Vec<Begun<'_>> = Vec::new();
+        for (i, tokens) in prompts.iter().enumerate() {
+            let Some(all_but_last) = tokens.len().checked_sub(1) else {
+                return Err(Error::new("an empty prompt"));
+            };
+            let (mut place, mut same, known) = recent.find(tokens);
+            if let (Some((segment, _)), Some(logits)) = (&place, known) {
+                done[i] = Some(Self { segment: Arc::clone(segment), logits });
+                continue;
+            }
+            if same == tokens.len() {
+                // The logits after the last token are wanted, so it is computed again.
+                (place, same, _) = recent.find(&tokens[..all_but_last]);
+            }
+            match begun.iter_mut().find(|begun| prompts[begun.of[0]] == *tokens) {
+                Some(twin) => twin.of.push(i),
+                None => begun.push(Begun {
+                    of: vec![i],
+                    cache: Cache::new(&decoder.config, place),
+                    left: &tokens[same..],
+                    last: Vec::new(),
+                }),
             }
         }
-        if logits.iter().any(|logit| !logit.is_finite()) {
-            return Err(no_numbers());
+        while begun.iter().any(|begun| !begun.left.is_empty()) {
+            Begun::pass(&mut begun, decoder, cancel)?;
         }
-        let segment = Arc::new(cache.freeze());
-        recent.keep(Arc::clone(&segment), logits.clone());
-        Ok(Self { segment, logits })
+        for Begun { of, cache, last, .. } in begun {
+            let logits = decoder.logits(&last, Care::Exact);
+            if logits.iter().any(|logit| !logit.is_finite()) {
+                return Err(no_numbers());
+            }
+            let found = Self { segment: Arc::new(cache.freeze()), logits };
+            of.into_iter().for_each(|i| done[i] = Some(found.clone()));
+        }
+        let done: Vec<Self> = done.into_iter().flatten().collect();
+        done.iter().for_each(|found| recent.keep(Arc::clone(&found.segment), found.logits.clone()));
+        Ok(done)
     }
 
     /// Its tokens.
@@ -98,33 +201,25 @@ impl Prompt {
 
     /// The exact log-probability of each continuation as a whole, all in one pass over their common beginnings.
     pub fn score(&self, decoder: &Decoder, continuations: &[Vec<u32>], cancel: &Cancel) -> Result<Vec<Score>> {
-        let (trie, ends) = Trie::new(continuations.iter().map(Vec::as_slice));
-        let (tokens, parents, places) = trie.inner();
-        let h = decoder.config.hidden;
-        let hidden = decoder.extend(&mut self.cache(decoder), &tokens, &parents, Care::Exact, cancel)?;
-        // What each place is asked for: the continuation and its token after that place.
-        let mut asked: Vec<Vec<(usize, u32)>> = vec![Vec::new(); tokens.len()];
-        let mut scores: Vec<Score> = continuations.iter().map(|tokens| Score { nats: 0.0, tokens: tokens.len() }).collect();
-        let root = sampler::log_sum(&self.logits);
-        for (i, end) in ends.iter().enumerate() {
-            for (parent, token) in trie.path(*end) {
-                match places[parent] {
-                    Some(place) => asked[place].push((i, token)),
-                    None => scores[i].nats += logit(&self.logits, token) - root,
-                }
+        Ok(Self::score_all(decoder, &[(self, continuations)], cancel)?.pop().unwrap_or_default())
+    }
+
+    /// The same for some prompts, each with continuations of its own.
+    pub fn score_all(decoder: &Decoder, asks: &[(&Self, &[Vec<u32>])], cancel: &Cancel) -> Result<Vec<Vec<Score>>> {
+        let tries: Vec<(Trie, Vec<usize>)> =
+            asks.iter().map(|(_, continuations)| Trie::new(continuations.iter().map(Vec::as_slice))).collect();
+        let mut scores: Vec<Vec<Score>> = Vec::with_capacity(asks.len());
+        let (mut first, mut nodes) = (0, 0);
+        for (i, (trie, _)) in tries.iter().enumerate() {
+            let own = trie.inner().0.len();
+            if i > first && nodes + own > PASS {
+                scores.extend(score_pass(decoder, &asks[first..i], &tries[first..i], cancel)?);
+                (first, nodes) = (i, 0);
             }
+            nodes += own;
         }
-        for (hidden, asked) in hidden.chunks(NODES * h).zip(asked.chunks(NODES)) {
-            cancel.check()?;
-            let logits = decoder.logits(hidden, Care::Exact);
-            for (row, asked) in logits.chunks_exact(decoder.config.vocab).zip(asked) {
-                let sum = sampler::log_sum(row);
-                for (i, token) in asked {
-                    scores[*i].nats += logit(row, *token) - sum;
-                }
-            }
-        }
-        if scores.iter().any(|score| !score.nats.is_finite()) {
+        scores.extend(score_pass(decoder, &asks[first..], &tries[first..], cancel)?);
+        if scores.iter().flatten().any(|score| !score.nats.is_finite()) {
             return Err(no_numbers());
         }
         Ok(scores)

@@ -4,6 +4,7 @@
 //! tested against.
 
 pub mod adamw;
+mod attend;
 pub mod cache;
 pub mod config;
 pub mod decoder;

@@ -79,15 +79,10 @@ pub fn argmax(values: &[f32]) -> usize {
     values.iter().enumerate().fold((0, f32::NEG_INFINITY), |b, (i, v)| if *v > b.1 { (i, *v) } else { b }).0
 }
 
-/// What the exponentials of `logits` add up to, as a logarithm: a token's log-probability is its logit less this.
-pub fn log_sum(logits: &[f32]) -> f64 {
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    f64::from(top) + logits.iter().map(|l| f64::from(l - top).exp()).sum::<f64>().ln()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::kernels::log_sum;
 
     #[test]
     fn temperature_zero_is_greedy_and_each_cut_keeps_what_it_says() {

@@ -10,10 +10,9 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use pulp::Arch;
 use rayon::prelude::*;
 
-use super::{dot, softmax};
+use super::{dot, softmax, wide};
 
 /// Tokens of a run that are worked on together.
 const BLOCK: usize = 64;
@@ -223,13 +222,7 @@ impl Attention<'_> {
         let scale = 1.0 / (dim as f32).sqrt();
         let out = MatMut::from_row_major_slice_mut(shares, part.rows, part.seen);
         matmul(out, Accum::Replace, q, k.transpose(), scale, Par::Seq);
-        Arch::new().dispatch(|| {
-            for (r, row) in shares.chunks_exact_mut(part.seen).enumerate() {
-                let (row, hidden) = row.split_at_mut(part.least + r);
-                softmax(row);
-                hidden.fill(0.0);
-            }
-        });
+        wide(softmax_seen, (shares, part.seen, part.least));
     }
 
     /// What each token takes from its ancestors and itself.
@@ -311,13 +304,7 @@ impl Attention<'_> {
                 };
                 let taken = MatRef::from_row_major_slice(&shares, part.rows, part.seen);
                 matmul(sum(&mut path.dv), Accum::Add, taken.transpose(), dout, 1.0, Par::Seq);
-                Arch::new().dispatch(|| {
-                    let rows = dshares.chunks_exact_mut(part.seen).zip(shares.chunks_exact(part.seen));
-                    for (drow, row) in rows {
-                        let mean = dot(drow, row);
-                        drow.iter_mut().zip(row).for_each(|(d, share)| *d = share * (*d - mean));
-                    }
-                });
+                wide(softmax_back, (&mut dshares, &shares, part.seen));
                 let dscores = MatRef::from_row_major_slice(&dshares, part.rows, part.seen);
                 let into = MatMut::from_row_major_slice_mut(dq, own, width);
                 let into = into.submatrix_mut(part.first - base, part.q_at, part.rows, dim);
@@ -327,6 +314,25 @@ impl Attention<'_> {
         }
         path.leave(0, stride, &mut owed);
         owed
+    }
+}
+
+/// Turns scores, `seen` a row, into shares; the first row sees `least` of them, each further row one more.
+#[inline(always)]
+fn softmax_seen((scores, seen, least): (&mut [f32], usize, usize)) {
+    for (r, row) in scores.chunks_exact_mut(seen).enumerate() {
+        let (row, hidden) = row.split_at_mut(least + r);
+        softmax(row);
+        hidden.fill(0.0);
+    }
+}
+
+/// Turns gradients of shares into those of scores: `dz = p · (dp − Σ p · dp)`, row by row.
+#[inline(always)]
+fn softmax_back((dshares, shares, seen): (&mut [f32], &[f32], usize)) {
+    for (drow, row) in dshares.chunks_exact_mut(seen).zip(shares.chunks_exact(seen)) {
+        let mean = dot(drow, row);
+        drow.iter_mut().zip(row).for_each(|(d, share)| *d = share * (*d - mean));
     }
 }
 
