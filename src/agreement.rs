@@ -4,9 +4,11 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::agent::{Policy, shares};
-use crate::control::{Control, Meter, Progress};
+use crate::agent::{Agent, Among, Ask, Scores, weigh};
+use crate::control::{Cancel, Control, Meter, Progress};
 use crate::error::{Error, Result};
+use crate::experience::State;
+use crate::model::sampler::Sampling;
 use crate::rng::Rng;
 use crate::store::Store;
 use crate::train::trained_on;
@@ -30,6 +32,8 @@ pub struct Agreement {
     pub unlisted: usize,
     /// Demonstrations that are left out: their first observation alone is longer than what the policy reads.
     pub unread: usize,
+    /// How the policy's probabilities are known: those of one kind are never compared with those of another.
+    pub scores: Scores,
     /// Share of states in which the policy's likeliest admissible action is the expert's; where several are equally
     /// likely, one of them drawn at random would be.
     pub same: f64,
@@ -56,7 +60,7 @@ pub struct Which<'a> {
 pub fn agreement(
     store: &Store,
     which: Which<'_>,
-    policy: &mut dyn Policy,
+    policy: &mut dyn Agent,
     think: bool,
     control: &Control,
     report: &mut dyn FnMut(Progress),
@@ -82,23 +86,28 @@ pub fn agreement(
             unread += 1;
             continue;
         }
+        let mut asked: Vec<Asked> = Vec::new();
         for (t, step) in trajectory.steps.iter().enumerate() {
-            control.checkpoint()?;
             let listed = trajectory.listed_at(t).to_vec();
-            let Some(expert) = listed.iter().position(|action| *action == step.action) else {
-                unlisted += 1;
-                continue;
-            };
-            let state = trajectory.state(t);
-            let seed = Rng::stream(0, &format!("{} {t}", trajectory.task_id)).next_u64();
-            let thought = if think { Some(policy.think(&state, 0.0, seed)?) } else { None };
-            let shares = shares(&policy.score(&state, thought.as_deref(), &listed)?);
-            let best = shares.iter().copied().fold(0.0, f64::max);
-            let ties = shares.iter().filter(|share| **share >= best).count();
-            states += 1;
-            same += if shares[expert] >= best { 1.0 / ties as f64 } else { 0.0 };
-            bits -= shares[expert].max(f64::MIN_POSITIVE).log2();
-            uniform += (listed.len() as f64).log2();
+            match listed.iter().position(|action| *action == step.action) {
+                Some(expert) => {
+                    let seed = Rng::stream(0, &format!("{} {t}", trajectory.task_id)).next_u64();
+                    asked.push(Asked { state: trajectory.state(t), listed, expert, seed });
+                }
+                None => unlisted += 1,
+            }
+        }
+        for asked in asked.chunks(policy.can().at_once.max(1)) {
+            control.checkpoint()?;
+            let shares_of = Asked::shares(asked, policy, think, &control.cancel)?;
+            for (Asked { listed, expert, .. }, shares) in asked.iter().zip(shares_of) {
+                let best = shares.iter().copied().fold(0.0, f64::max);
+                let ties = shares.iter().filter(|share| **share >= best).count();
+                states += 1;
+                same += if shares[*expert] >= best { 1.0 / ties as f64 } else { 0.0 };
+                bits -= shares[*expert].max(f64::MIN_POSITIVE).log2();
+                uniform += (listed.len() as f64).log2();
+            }
         }
         report(meter.at(i as u64 + 1));
     }
@@ -118,10 +127,39 @@ pub fn agreement(
         states: states as usize,
         unlisted,
         unread,
+        scores: if policy.can().scores == Scores::None { Scores::Frequency } else { policy.can().scores },
         same: mean(same),
         bits: mean(bits),
         bits_uniform: mean(uniform),
     })
+}
+
+/// A state in which the expert's action is listed.
+struct Asked {
+    state: State,
+    listed: Vec<String>,
+    /// The place of the expert's action in the list.
+    expert: usize,
+    seed: u64,
+}
+
+impl Asked {
+    /// What a policy gives the listed actions of each state, after its likeliest thought if it is to think.
+    fn shares(asked: &[Self], policy: &mut dyn Agent, think: bool, cancel: &Cancel) -> Result<Vec<Vec<f64>>> {
+        let mut thoughts: Vec<Option<String>> = vec![None; asked.len()];
+        if think {
+            let seeds: Vec<[u64; 1]> = asked.iter().map(|asked| [asked.seed]).collect();
+            let asks: Vec<Ask<'_>> = asked.iter().zip(&seeds).map(|(asked, seed)| Ask::about(&asked.state, seed)).collect();
+            let written = policy.think(&asks, Sampling::GREEDY, cancel)?;
+            thoughts = written.into_iter().map(|mut all| all.pop().map(|thought| thought.text)).collect();
+        }
+        let among: Vec<Among<'_>> = asked
+            .iter()
+            .zip(&thoughts)
+            .map(|(asked, thought)| Among { state: &asked.state, thought: thought.as_deref(), actions: &asked.listed })
+            .collect();
+        Ok(weigh(policy, &among, 0, cancel)?.shares)
+    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,11 @@ pub fn check() -> Result<()> {
     if is_spent() { Err(Error::new(SPENT)) } else { Ok(()) }
 }
 
+/// Whether whoever waits for this thread asked it to stop: for code that waits for something outside and counts no work.
+pub fn is_cancelled() -> bool {
+    CANCEL.with_borrow(|cancel| cancel.as_ref().is_some_and(Cancel::is_cancelled))
+}
+
 /// Does `body` within `units` of work (and within what is left outside).
 ///
 /// # Errors

@@ -36,6 +36,11 @@ pub struct Control {
 }
 
 impl Control {
+    /// For work that a cancel of someone else's ends, and that is not paused.
+    pub fn ended_by(cancel: &Cancel) -> Self {
+        Self { cancel: cancel.clone(), ..Self::default() }
+    }
+
     /// Pauses or goes on; returns whether it is paused now.
     pub fn toggle_pause(&self) -> bool {
         !self.paused.fetch_xor(true, Ordering::Relaxed)

@@ -18,6 +18,7 @@ pub mod curation;
 pub mod digest;
 pub mod ends;
 pub mod env;
+pub mod episode;
 pub mod error;
 pub mod eval;
 pub mod experience;

@@ -3,11 +3,10 @@
 
 use serde::Serialize;
 
-use crate::agent::local::LocalAgent;
-use crate::agent::{Policy, WorldModel, likeliest, shares};
+use crate::agent::{Agent, Among, Scores, likeliest, weigh};
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
-use crate::experience::word_f1;
+use crate::experience::{State, Step, Trajectory, word_f1};
 use crate::store::{Prediction, Store};
 
 /// A state of a demonstration as a model sees it.
@@ -35,12 +34,14 @@ impl Surprise {
 }
 
 /// What was found.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Surprises {
     /// The most surprising state first.
     pub states: Vec<Surprise>,
     /// Demonstrations that are left out: their first observation alone is longer than what the model reads.
     pub unread: usize,
+    /// How the policy's probabilities are known.
+    pub scores: Scores,
 }
 
 /// The states of up to `games` demonstrations of a suite and split, the most surprising first. The predictions are
@@ -49,7 +50,7 @@ pub fn surprises(
     store: &mut Store,
     (suite, split): (&str, &str),
     games: usize,
-    agent: &mut LocalAgent,
+    agent: &mut dyn Agent,
     control: &Control,
     report: &mut dyn FnMut(Progress),
 ) -> Result<Surprises> {
@@ -60,37 +61,51 @@ pub fn surprises(
             .hint(format!("run: foretaste collect demos --suite {suite} --split {split}")));
     }
     let meter = Meter::new("surprises", 0, demos.len() as u64);
-    let (mut found, mut unread) = (Vec::new(), 0);
+    let (mut found, mut unread, mut scores) = (Vec::new(), 0, agent.can().scores);
     for (i, demo) in demos.iter().enumerate() {
         let trajectory = store.trajectory(demo.id)?;
         if !agent.reads(&trajectory.state(0))? {
             unread += 1;
             continue;
         }
+        let states: Vec<State> = (0..trajectory.steps.len()).map(|t| trajectory.state(t)).collect();
+        let ways = states.iter().zip(&trajectory.steps).enumerate();
+        let ways: Vec<(usize, (&State, &Step))> = ways.collect();
         let mut foreseen = Vec::new();
-        for (t, step) in trajectory.steps.iter().enumerate() {
+        for part in ways.chunks(agent.can().at_once.max(1)) {
             control.checkpoint()?;
-            let state = trajectory.state(t);
-            let predicted = agent.predict(&state, std::slice::from_ref(&step.action), &mut |_, _| true)?;
-            let text = predicted.into_iter().next().unwrap_or_default();
-            let right = word_f1(&text, &step.observation);
-            let (action, model) = (step.action.clone(), agent.model().source.clone());
-            foreseen.push(Prediction { trajectory: demo.id, t, action, model, text });
-            let listed = trajectory.listed_at(t);
-            let shares = shares(&agent.score(&state, None, listed)?);
-            let other = likeliest(&shares).filter(|best| listed[*best] != step.action);
-            found.push(Surprise {
-                trajectory: demo.id,
-                t,
-                expert: step.action.clone(),
-                instead: other.map(|best| listed[best].clone()),
-                sure: other.map_or(0.0, |best| shares[best]),
-                right,
-            });
+            let of = |actions: fn(&Trajectory, usize) -> &[String]| -> Vec<Among<'_>> {
+                part.iter().map(|(t, (state, _))| Among::of(state, actions(&trajectory, *t))).collect()
+            };
+            let taken = of(|trajectory, t| std::slice::from_ref(&trajectory.steps[t].action));
+            let predicted = agent.predict(&taken, &control.cancel, &mut |_, _, _| {})?;
+            let weighed = weigh(agent, &of(Trajectory::listed_at), 0, &control.cancel)?;
+            scores = weighed.scores;
+            for (((t, (_, step)), texts), shares) in part.iter().zip(predicted).zip(weighed.shares) {
+                let (t, text) = (*t, texts.into_iter().next().unwrap_or_default());
+                let right = word_f1(&text, &step.observation);
+                foreseen.push(Prediction {
+                    trajectory: demo.id,
+                    t,
+                    action: step.action.clone(),
+                    model: agent.name(),
+                    text,
+                });
+                let listed = trajectory.listed_at(t);
+                let other = likeliest(&shares).filter(|best| listed[*best] != step.action);
+                found.push(Surprise {
+                    trajectory: demo.id,
+                    t,
+                    expert: step.action.clone(),
+                    instead: other.map(|best| listed[best].clone()),
+                    sure: other.map_or(0.0, |best| shares[best]),
+                    right,
+                });
+            }
         }
         store.add_predictions(&foreseen)?;
         report(meter.at(i as u64 + 1));
     }
     found.sort_by(|a, b| b.size().total_cmp(&a.size()).then(a.trajectory.cmp(&b.trajectory)).then(a.t.cmp(&b.t)));
-    Ok(Surprises { states: found, unread })
+    Ok(Surprises { states: found, unread, scores })
 }

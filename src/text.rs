@@ -61,6 +61,11 @@ pub fn escaped(json: &str) -> String {
     out
 }
 
+/// A share in seven cells; what is not nothing is never shown as 0.
+pub fn percent(share: f64) -> String {
+    if share > 0.0 && share < 0.0005 { " <0.1 %".into() } else { format!("{:>5.1} %", 100.0 * share) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

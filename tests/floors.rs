@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up: each may import those before it.
-const ROOMS: [&str; 29] = [
+const ROOMS: [&str; 30] = [
     // ground
     "error",
     "experience",
@@ -22,6 +22,7 @@ const ROOMS: [&str; 29] = [
     "env",
     "model",
     "agent",
+    "episode",
     // work
     "selection",
     "collect",

@@ -1,13 +1,14 @@
-//! A model in this process as policy, world model and reflector.
+//! A model in this process as a mind.
 
 use super::prompt::{Framing, ROOM};
-use super::{Case, Policy, Reflector, WorldModel};
+use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Scores, Usage};
 use crate::control::Cancel;
 use crate::error::Result;
 use crate::experience::{RATIONALE, State};
 use crate::model::Model;
 use crate::model::cache::Recent;
-use crate::model::generate::{Decoding, Prompt};
+use crate::model::decode::{Decoding, Opening, Written};
+use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
 use crate::model::team::{Priority, Team};
 
@@ -19,44 +20,48 @@ const REFLECTION: usize = 160;
 /// Memory that recent prompts may take.
 const RECENT: usize = 256 << 20;
 
+/// States that are asked about at once, where their prompts have room in [`RECENT`]: more make no pass cheaper.
+const AT_ONCE: usize = 8;
+
 /// The model on threads of its own, with recent prompts kept: the next state, or one gone back to, costs only its new
 /// tokens.
 #[derive(Debug)]
-pub struct LocalAgent {
+pub(super) struct LocalAgent {
     model: Model,
     recent: Recent,
     team: Team,
-    cancel: Cancel,
+    usage: Usage,
+}
+
+/// What a text is written to, from where, and how far.
+struct Writing<'a> {
+    prompts: &'a [Prompt],
+    /// What opens each continuation of each prompt.
+    starts: &'a [Vec<Vec<u32>>],
+    seeds: &'a [&'a [u64]],
+    /// Tokens at most.
+    limit: usize,
+    how: Sampling,
+    /// Whether log-probabilities are wanted.
+    logps: bool,
 }
 
 impl LocalAgent {
-    /// An agent over a model; `cancel` ends long answers early.
-    pub fn new(model: Model, cancel: Cancel, priority: Priority) -> Result<Self> {
-        Ok(Self { model, recent: Recent::new(RECENT), team: Team::all(priority)?, cancel })
+    /// An agent over a model.
+    pub fn new(model: Model, priority: Priority) -> Result<Self> {
+        let (recent, team) = (Recent::new(RECENT), Team::all(priority)?);
+        Ok(Self { model, recent, team, usage: Usage::default() })
     }
 
-    /// The model.
-    pub fn model(&self) -> &Model {
-        &self.model
-    }
-
-    /// Uses another cancellation flag from now on.
-    pub fn set_cancel(&mut self, cancel: Cancel) {
-        self.cancel = cancel;
-    }
-
-    /// A state, with a thought about it if there is one, ready to be continued.
-    fn prompt(&mut self, state: &State, thought: Option<&str>) -> Result<Prompt> {
-        let tokens = self.tokens(state, thought)?;
-        let Self { model, recent, team, cancel } = self;
-        team.run(|| Prompt::new(&model.decoder, &tokens, recent, cancel))
+    /// Tokens that a state may take.
+    fn limit(&self) -> usize {
+        self.model.decoder.config.context.saturating_sub(ROOM)
     }
 
     /// The tokens of a state, with a thought about it if there is one.
     fn tokens(&self, state: &State, thought: Option<&str>) -> Result<Vec<u32>> {
-        let limit = self.model.decoder.config.context.saturating_sub(ROOM);
         let framing = Framing::new(&self.model.tokenizer)?;
-        let mut tokens = framing.state(state, limit)?;
+        let mut tokens = framing.state(state, self.limit())?;
         if let Some(thought) = thought {
             tokens.extend(framing.think());
             tokens.extend(framing.reflection(thought)?);
@@ -64,98 +69,140 @@ impl LocalAgent {
         Ok(tokens)
     }
 
-    /// The exact tokens it is given to act, as text with the control tokens in it.
-    pub fn prompt_text(&self, state: &State, thought: Option<&str>) -> Result<String> {
-        let mut tokens = self.tokens(state, thought)?;
-        tokens.extend(Framing::new(&self.model.tokenizer)?.act());
-        self.model.tokenizer.decode_all(&tokens)
+    /// States, each with a thought about it if there is one, ready to be continued.
+    fn prompts<'a>(
+        &mut self,
+        asks: impl Iterator<Item = (&'a State, Option<&'a str>)>,
+        cancel: &Cancel,
+    ) -> Result<Vec<Prompt>> {
+        let tokens: Vec<Vec<u32>> = asks.map(|(state, thought)| self.tokens(state, thought)).collect::<Result<_>>()?;
+        self.usage.asks += tokens.len() as u64;
+        self.usage.prompt_tokens += tokens.iter().map(|tokens| tokens.len() as u64).sum::<u64>();
+        let Self { model, recent, team, .. } = self;
+        team.run(|| Prompt::all(&model.decoder, &tokens, recent, cancel))
     }
 
-    /// Samples actions as free text.
-    pub fn sample(&mut self, state: &State, thought: Option<&str>, how: Sampling, seeds: &[u64]) -> Result<Vec<String>> {
-        let prompt = self.prompt(state, thought)?;
-        let starts = vec![Framing::new(&self.model.tokenizer)?.act(); seeds.len()];
-        let found = self.decode(&prompt, &starts, (PROPOSAL, how, seeds), &mut |_, _| true)?;
-        found.iter().map(|tokens| Ok(self.model.tokenizer.decode(tokens)?.trim().to_string())).collect()
-    }
-
-    /// Writes what it thinks in a state.
-    pub fn think_by(&mut self, state: &State, sampling: Sampling, seed: u64) -> Result<String> {
-        let prompt = self.prompt(state, None)?;
-        let starts = [Framing::new(&self.model.tokenizer)?.think()];
-        let found = self.decode(&prompt, &starts, (REFLECTION, sampling, &[seed]), &mut |_, _| true)?;
-        Ok(self.model.tokenizer.decode(&found[0])?.trim().to_string())
-    }
-
-    /// Decodes a continuation for each start, on the agent's threads.
-    fn decode(
-        &self,
-        prompt: &Prompt,
-        starts: &[Vec<u32>],
-        (limit, sampling, seeds): (usize, Sampling, &[u64]),
-        each: &mut (dyn FnMut(usize, u32) -> bool + Send),
-    ) -> Result<Vec<Vec<u32>>> {
-        let (stop, cancel) = (self.model.tokenizer.end, &self.cancel);
-        let how = Decoding { stop, stops: None, only: None, limit, sampling, seeds, cancel };
-        let found = self.team.run(|| prompt.decode(&self.model.decoder, starts, &how, each))?;
+    /// Writes continuations, all together.
+    fn write(
+        &mut self,
+        Writing { prompts, starts, seeds, limit, how: sampling, logps }: Writing<'_>,
+        cancel: &Cancel,
+        each: &mut (dyn FnMut(usize, usize, u32) -> bool + Send),
+    ) -> Result<Vec<Vec<Written>>> {
+        let stop = self.model.tokenizer.end;
+        let how = Decoding { stop, stops: None, only: None, limit, sampling, logps, cancel };
+        let openings: Vec<Opening<'_>> = prompts
+            .iter()
+            .zip(starts)
+            .zip(seeds)
+            .map(|((prompt, starts), seeds)| Opening { prompt, starts, seeds })
+            .collect();
+        let found = self.team.run(|| Prompt::decode_all(&self.model.decoder, &openings, &how, each))?;
         cancel.check()?;
+        self.usage.answer_tokens += found.iter().flatten().map(|written| written.tokens.len() as u64).sum::<u64>();
         Ok(found)
+    }
+
+    /// Writes to each ask, after `opening`, a text a seed.
+    fn complete(
+        &mut self,
+        asks: &[Ask<'_>],
+        opening: Vec<u32>,
+        limit: usize,
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>> {
+        let prompts = self.prompts(asks.iter().map(|ask| (ask.state, ask.thought)), cancel)?;
+        let starts: Vec<_> = asks.iter().map(|ask| vec![opening.clone(); ask.seeds.len()]).collect();
+        let seeds: Vec<&[u64]> = asks.iter().map(|ask| ask.seeds).collect();
+        let writing = Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: true };
+        let found = self.write(writing, cancel, &mut |_, _, _| true)?;
+        let end = self.model.tokenizer.end;
+        let read = |written: Written| -> Result<Completion> {
+            let text = self.model.tokenizer.decode(&written.tokens)?.trim().to_string();
+            let Written { mut tokens, logps, ended } = written;
+            tokens.extend(ended.then_some(end));
+            Ok(Completion { text, tokens, logps, ended })
+        };
+        found.into_iter().map(|written| written.into_iter().map(read).collect()).collect()
     }
 }
 
-impl Policy for LocalAgent {
+impl Agent for LocalAgent {
     fn name(&self) -> String {
         self.model.source.clone()
     }
 
+    fn can(&self) -> Can {
+        let config = &self.model.decoder.config;
+        let prompt = config.kept(config.context).max(1);
+        let at_once = (RECENT as u64 / prompt).clamp(1, AT_ONCE as u64) as usize;
+        Can { scores: Scores::Exact, tokens: true, context: Some(config.context), at_once }
+    }
+
+    fn usage(&self) -> Usage {
+        self.usage
+    }
+
     fn reads(&self, state: &State) -> Result<bool> {
-        let limit = self.model.decoder.config.context.saturating_sub(ROOM);
-        Ok(Framing::new(&self.model.tokenizer)?.opening(state)?.len() <= limit)
+        Ok(Framing::new(&self.model.tokenizer)?.opening(state)?.len() <= self.limit())
     }
 
-    fn think(&mut self, state: &State, temperature: f64, seed: u64) -> Result<String> {
-        self.think_by(state, Sampling::at(temperature), seed)
+    fn act(&mut self, asks: &[Ask<'_>], how: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>> {
+        let opening = Framing::new(&self.model.tokenizer)?.act();
+        self.complete(asks, opening, PROPOSAL, how, cancel)
     }
 
-    fn score(&mut self, state: &State, thought: Option<&str>, actions: &[String]) -> Result<Vec<f64>> {
-        let prompt = self.prompt(state, thought)?;
+    fn think(&mut self, asks: &[Ask<'_>], how: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>> {
+        let opening = Framing::new(&self.model.tokenizer)?.think();
+        self.complete(asks, opening, REFLECTION, how, cancel)
+    }
+
+    fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
+        let prompts = self.prompts(asks.iter().map(|ask| (ask.state, ask.thought)), cancel)?;
         let framing = Framing::new(&self.model.tokenizer)?;
-        let continuations: Vec<Vec<u32>> = actions.iter().map(|action| framing.acted(action)).collect::<Result<_>>()?;
-        let decoder = &self.model.decoder;
         // The control token itself is given, not chosen: its probability is the same for all and is taken out.
-        let opening = self.team.run(|| prompt.score(decoder, &[framing.act()], &self.cancel))?;
-        let scores = self.team.run(|| prompt.score(decoder, &continuations, &self.cancel))?;
-        Ok(scores.iter().map(|score| score.nats - opening[0].nats).collect())
+        let opening = vec![framing.act()];
+        let continuations: Vec<Vec<Vec<u32>>> = asks
+            .iter()
+            .map(|ask| ask.actions.iter().map(|action| framing.acted(action)).collect())
+            .collect::<Result<_>>()?;
+        self.usage.answer_tokens += continuations.iter().flatten().map(|tokens| tokens.len() as u64).sum::<u64>();
+        let decoder = &self.model.decoder;
+        let opened: Vec<(&Prompt, &[Vec<u32>])> = prompts.iter().map(|prompt| (prompt, opening.as_slice())).collect();
+        let whole: Vec<(&Prompt, &[Vec<u32>])> = prompts.iter().zip(continuations.iter().map(Vec::as_slice)).collect();
+        let (opened, whole) = self.team.run(|| -> Result<_> {
+            Ok((Prompt::score_all(decoder, &opened, cancel)?, Prompt::score_all(decoder, &whole, cancel)?))
+        })?;
+        let less = opened.iter().map(|opening| opening[0].nats).zip(whole);
+        Ok(Some(less.map(|(opening, scores)| scores.iter().map(|score| score.nats - opening).collect()).collect()))
     }
 
-    fn propose(&mut self, state: &State, thought: Option<&str>, temperature: f64, seeds: &[u64]) -> Result<Vec<String>> {
-        self.sample(state, thought, Sampling::at(temperature), seeds)
-    }
-}
-
-impl WorldModel for LocalAgent {
-    fn predict(
-        &mut self,
-        state: &State,
-        actions: &[String],
-        each: &mut (dyn FnMut(usize, &str) -> bool + Send),
-    ) -> Result<Vec<String>> {
-        let prompt = self.prompt(state, None)?;
-        let framing = Framing::new(&self.model.tokenizer)?;
-        let mut starts = Vec::with_capacity(actions.len());
-        for action in actions {
-            let mut tokens = framing.acted(action)?;
-            tokens.extend(framing.observe());
-            starts.push(tokens);
-        }
-        let (cancel, tokenizer) = (self.cancel.clone(), self.model.tokenizer.clone());
-        let mut partial: Vec<Vec<u32>> = vec![Vec::new(); actions.len()];
-        let mut grow = |i: usize, token| {
-            partial[i].push(token);
-            !cancel.is_cancelled() && each(i, &tokenizer.decode(&partial[i]).unwrap_or_default())
+    fn predict(&mut self, asks: &[Among<'_>], cancel: &Cancel, each: Each<'_>) -> Result<Vec<Vec<String>>> {
+        let prompts = self.prompts(asks.iter().map(|ask| (ask.state, None)), cancel)?;
+        let tokenizer = std::sync::Arc::clone(&self.model.tokenizer);
+        let framing = Framing::new(&tokenizer)?;
+        let start = |action: &String| Ok([framing.acted(action)?, framing.observe()].concat());
+        let starts: Vec<Vec<Vec<u32>>> =
+            asks.iter().map(|ask| ask.actions.iter().map(start).collect()).collect::<Result<_>>()?;
+        let mut partial: Vec<Vec<Vec<u32>>> = asks.iter().map(|ask| vec![Vec::new(); ask.actions.len()]).collect();
+        let mut grow = |ask: usize, action: usize, token| {
+            let tokens = &mut partial[ask][action];
+            tokens.push(token);
+            each(ask, action, &tokenizer.decode(tokens).unwrap_or_default());
+            !cancel.is_cancelled()
         };
-        let found = self.decode(&prompt, &starts, (PREDICTION, Sampling::GREEDY, &[]), &mut grow)?;
-        found.iter().map(|tokens| tokenizer.decode(tokens)).collect()
+        let (limit, how, seeds) = (PREDICTION, Sampling::GREEDY, vec![&[][..]; asks.len()]);
+        let writing = Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: false };
+        let found = self.write(writing, cancel, &mut grow)?;
+        let read = |written: &Written| tokenizer.decode(&written.tokens);
+        found.iter().map(|written| written.iter().map(read).collect()).collect()
+    }
+
+    fn given(&self, state: &State, thought: Option<&str>) -> Result<String> {
+        let mut tokens = self.tokens(state, thought)?;
+        tokens.extend(Framing::new(&self.model.tokenizer)?.act());
+        self.model.tokenizer.decode_all(&tokens)
     }
 }
 
@@ -170,7 +217,10 @@ impl Reflector for LocalAgent {
         false
     }
 
-    fn reflect(&mut self, case: &Case, seed: u64) -> Result<String> {
-        self.think_by(&case.state, Sampling { top_p: 0.95, ..Sampling::at(0.7) }, seed)
+    fn reflect(&mut self, cases: &[(&Case, u64)], cancel: &Cancel) -> Result<Vec<String>> {
+        let seeds: Vec<[u64; 1]> = cases.iter().map(|(_, seed)| [*seed]).collect();
+        let asks: Vec<Ask<'_>> = cases.iter().zip(&seeds).map(|((case, _), seed)| Ask::about(&case.state, seed)).collect();
+        let found = self.think(&asks, Sampling { top_p: 0.95, ..Sampling::at(0.7) }, cancel)?;
+        Ok(found.into_iter().flatten().map(|written| written.text).collect())
     }
 }

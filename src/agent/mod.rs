@@ -1,21 +1,155 @@
 //! The language model as an agent: asked to act, to predict, and to explain.
 //!
-//! The three traits are what the rest of the program knows; [`local::LocalAgent`] answers them with a model in this
-//! process, [`template::Template`] writes reflections with no model at all.
+//! [`Agent`] is what the rest of the program knows of a mind. [`open`] is where a name becomes one; [`template::Template`]
+//! writes reflections with no model at all.
 
 pub mod choosing;
-pub mod local;
+mod local;
+mod open;
 pub mod prompt;
+mod saved;
+mod shares;
 pub mod template;
 
+use crate::control::Cancel;
 use crate::error::Result;
 use crate::experience::{Branch, State};
+use crate::model::sampler::Sampling;
+pub use open::{Located, find, load, local, locate, named, open};
+pub use saved::{Held, hold, is_held, read};
+pub use shares::{SAMPLES, Weighed, likeliest, shares, weigh};
 
-/// Chooses actions, at once or after a thought: p(a | s), or p(c | s) and then p(a | s, c), which is what training on
-/// reflections makes (paper, section 4.3).
-pub trait Policy {
+/// How a mind knows how likely actions are. Figures of different kinds are never compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scores {
+    #[default]
+    /// The log-probability of each action as a whole, from the model's own distribution.
+    Exact,
+    /// The same, by making it write each action (one generation an action).
+    Forced,
+    /// The first token of a numbered choice.
+    Choice,
+    /// How often each action is among some samples.
+    Frequency,
+    /// Not at all.
+    None,
+}
+
+impl Scores {
+    /// In words, as it stands beside every figure that is not exact.
+    pub fn describe(self) -> String {
+        match self {
+            Self::Exact => "exact".into(),
+            Self::Forced => "forced".into(),
+            Self::Choice => "by choice".into(),
+            Self::Frequency => format!("frequency of {SAMPLES}"),
+            Self::None => "not scored".into(),
+        }
+    }
+}
+
+/// What a mind can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Can {
+    /// How it scores actions by itself; where it does not, samples are counted ([`weigh`]).
+    pub scores: Scores,
+    /// Whether its completions carry the tokens that were written, and their log-probabilities.
+    pub tokens: bool,
+    /// Tokens that it reads and writes together, where that is known.
+    pub context: Option<usize>,
+    /// States that are best asked about at once.
+    pub at_once: usize,
+}
+
+/// A state that a mind is asked about, with what it thought there if it did.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The state.
+    pub state: &'a State,
+    /// The thought that comes before the action.
+    pub thought: Option<&'a str>,
+    /// A completion is written for each. The text of a seed does not depend on the others.
+    pub seeds: &'a [u64],
+}
+
+impl<'a> Ask<'a> {
+    /// About a state as it is, without a thought.
+    pub fn about(state: &'a State, seeds: &'a [u64]) -> Self {
+        Self { state, thought: None, seeds }
+    }
+}
+
+/// A state, and some actions to be scored or foreseen there.
+#[derive(Debug, Clone, Copy)]
+pub struct Among<'a> {
+    /// The state.
+    pub state: &'a State,
+    /// The thought that comes before the action; predictions are made without one.
+    pub thought: Option<&'a str>,
+    /// The actions.
+    pub actions: &'a [String],
+}
+
+impl<'a> Among<'a> {
+    /// Some actions of a state, without a thought.
+    pub fn of(state: &'a State, actions: &'a [String]) -> Self {
+        Self { state, thought: None, actions }
+    }
+}
+
+/// What a mind wrote.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Completion {
+    /// The text, without white space around it.
+    pub text: String,
+    /// The tokens as they were written; empty where the mind gives none.
+    pub tokens: Vec<u32>,
+    /// The log-probability of each token in nats, and of the one that ended it, at temperature 1 without any cut.
+    pub logps: Vec<f32>,
+    /// Whether it came to its end, and not to a limit.
+    pub ended: bool,
+}
+
+/// What was asked of a mind so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Usage {
+    /// States that it was asked about.
+    pub asks: u64,
+    /// Tokens of prompts.
+    pub prompt_tokens: u64,
+    /// Tokens of answers, and of actions that were scored.
+    pub answer_tokens: u64,
+}
+
+impl Usage {
+    /// What came after an earlier count.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            asks: self.asks - earlier.asks,
+            prompt_tokens: self.prompt_tokens - earlier.prompt_tokens,
+            answer_tokens: self.answer_tokens - earlier.answer_tokens,
+        }
+    }
+}
+
+/// Sees the text of prediction `action` of ask `ask` as it grows: `each(ask, action, text)`.
+pub type Each<'a> = &'a mut (dyn FnMut(usize, usize, &str) + Send);
+
+/// A mind: policy, world model and reflector in one. It is asked about many states at once, from one thread at a time,
+/// and every ask has a cancel of its own: once that is asked for, the answer is an error that says so.
+///
+/// p(a | s), or p(c | s) and then p(a | s, c), which is what training on reflections makes (paper, section 4.3).
+pub trait Agent: Reflector {
     /// What it goes by ("embedded", "run 3 step 200").
     fn name(&self) -> String;
+
+    /// What it can do.
+    fn can(&self) -> Can;
+
+    /// What was asked of it so far.
+    fn usage(&self) -> Usage;
 
     /// Whether what a state begins with (the task and the first observation) is short enough for it; later steps are left
     /// out where there is no room for them.
@@ -23,33 +157,35 @@ pub trait Policy {
         Ok(true)
     }
 
-    /// What it thinks in this state, sampled at a temperature (0: the likeliest words).
-    fn think(&mut self, state: &State, temperature: f64, seed: u64) -> Result<String>;
+    /// Actions as free text: for each ask a completion a seed.
+    fn act(&mut self, asks: &[Ask<'_>], how: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>>;
 
-    /// Log-probability in nats of each action as a whole in this state, after the thought if there is one.
-    fn score(&mut self, state: &State, thought: Option<&str>, actions: &[String]) -> Result<Vec<f64>>;
+    /// What it thinks in each state before it acts: a completion a seed.
+    fn think(&mut self, asks: &[Ask<'_>], how: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>>;
 
-    /// Samples an action as free text for each of some seeds, at a temperature (0: the likeliest words), after the
-    /// thought if there is one. The text of a seed does not depend on the others.
-    fn propose(&mut self, state: &State, thought: Option<&str>, temperature: f64, seeds: &[u64]) -> Result<Vec<String>>;
+    /// Log-probability in nats of each action as a whole; none where [`Can::scores`] says so.
+    fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>>;
+
+    /// The next observation after each action, the likeliest words.
+    fn predict(&mut self, asks: &[Among<'_>], cancel: &Cancel, each: Each<'_>) -> Result<Vec<Vec<String>>>;
+
+    /// What it is given to act, exactly, as text for a person.
+    fn given(&self, state: &State, thought: Option<&str>) -> Result<String>;
 }
 
-/// Predicts what actions lead to.
-pub trait WorldModel {
-    /// The next observation after each action, the likeliest tokens. `each` sees the text of prediction `i` as it
-    /// grows and ends the work by answering `false`.
-    fn predict(
-        &mut self,
-        state: &State,
-        actions: &[String],
-        each: &mut (dyn FnMut(usize, &str) -> bool + Send),
-    ) -> Result<Vec<String>>;
+impl dyn Agent + '_ {
+    /// One thought about one state.
+    pub fn think_once(&mut self, state: &State, how: Sampling, seed: u64, cancel: &Cancel) -> Result<String> {
+        let found = self.think(&[Ask::about(state, &[seed])], how, cancel)?;
+        Ok(found.into_iter().flatten().next().unwrap_or_default().text)
+    }
+
+    /// What some actions of one state lead to.
+    pub fn foresee(&mut self, state: &State, actions: &[String], cancel: &Cancel) -> Result<Vec<String>> {
+        let found = self.predict(&[Among::of(state, actions)], cancel, &mut |_, _, _| {})?;
+        Ok(found.into_iter().next().unwrap_or_default())
+    }
 }
-
-/// What acts and predicts.
-pub trait Agent: Policy + WorldModel {}
-
-impl<T: Policy + WorldModel> Agent for T {}
 
 /// One state with everything that was executed in it, from which a reflection is written.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +205,7 @@ pub struct Case {
 }
 
 /// Explains why the expert's action is preferable.
-pub trait Reflector {
+pub trait Reflector: Send {
     /// What the reflection is labelled with; of a writer that does not see outcomes, it begins with
     /// [`crate::experience::RATIONALE`].
     fn generator(&self) -> String;
@@ -78,8 +214,8 @@ pub trait Reflector {
     /// and no run trains on it unless asked to.
     fn sees_outcomes(&self) -> bool;
 
-    /// Writes the monologue.
-    fn reflect(&mut self, case: &Case, seed: u64) -> Result<String>;
+    /// Writes the monologue about each case, by its seed.
+    fn reflect(&mut self, cases: &[(&Case, u64)], cancel: &Cancel) -> Result<Vec<String>>;
 }
 
 /// Who may write another attempt at a reflection.
@@ -103,29 +239,4 @@ impl Writer {
         (Self::Bold, "the same, temperature 1.1"),
         (Self::Template, "the template, from the executed outcomes"),
     ];
-}
-
-/// Turns log-probabilities of a closed list into shares that add up to one.
-pub fn shares(scores: &[f64]) -> Vec<f64> {
-    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let raw: Vec<f64> = scores.iter().map(|s| if top.is_finite() { (s - top).exp() } else { 1.0 }).collect();
-    let total: f64 = raw.iter().sum();
-    raw.iter().map(|r| if total > 0.0 { r / total } else { 0.0 }).collect()
-}
-
-/// The index of the largest of some scores; none of none.
-pub fn likeliest(scores: &[f64]) -> Option<usize> {
-    (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_add_up_even_when_all_is_impossible() {
-        assert!((shares(&[-1.0, -2.0, -900.0]).iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        assert_eq!(shares(&[f64::NEG_INFINITY; 2]), [0.5, 0.5]);
-        assert!(shares(&[]).is_empty());
-    }
 }

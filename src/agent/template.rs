@@ -4,6 +4,7 @@
 //! outcomes decide what is worth saying, but none is told as if it had been seen, and nothing is called the expert's.
 
 use super::{Case, Reflector};
+use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Effect, State};
 use crate::rng::Rng;
@@ -21,7 +22,14 @@ impl Reflector for Template {
         true
     }
 
-    fn reflect(&mut self, case: &Case, seed: u64) -> Result<String> {
+    fn reflect(&mut self, cases: &[(&Case, u64)], _: &Cancel) -> Result<Vec<String>> {
+        cases.iter().map(|(case, seed)| self.write(case, *seed)).collect()
+    }
+}
+
+impl Template {
+    /// The monologue about one case.
+    pub fn write(self, case: &Case, seed: u64) -> Result<String> {
         if case.alternatives.is_empty() {
             return Err(Error::new("UNEXECUTED: a reflection needs an executed alternative"));
         }
@@ -195,7 +203,7 @@ mod tests {
     #[test]
     fn explains_from_outcomes_without_telling_them_or_naming_a_label() {
         let text = Template
-            .reflect(&case(vec![branch("inspect mug 1", Effect::NoOp), branch("walk to shelf 1", Effect::Changed)]), 3)
+            .write(&case(vec![branch("inspect mug 1", Effect::NoOp), branch("walk to shelf 1", Effect::Changed)]), 3)
             .unwrap();
         assert!(text.contains("To inspect mug 1") && text.contains("walk to sink 1"), "{text}");
         assert!(text.contains("I hold the mug 1"), "{text}");
@@ -203,7 +211,7 @@ mod tests {
             assert!(!text.contains(leak), "{text}");
         }
         let again = Template
-            .reflect(&case(vec![branch("inspect mug 1", Effect::NoOp), branch("walk to shelf 1", Effect::Changed)]), 3);
+            .write(&case(vec![branch("inspect mug 1", Effect::NoOp), branch("walk to shelf 1", Effect::Changed)]), 3);
         assert_eq!(again.unwrap(), text);
     }
 
@@ -219,13 +227,13 @@ mod tests {
             ("go to shelf 2".into(), "You arrive at shelf 2. On the shelf 2, you see a desklamp 1.".into()),
         ];
         back.action = "go to shelf 1".into();
-        let text = Template.reflect(&back, 1).unwrap();
+        let text = Template.write(&back, 1).unwrap();
         assert!(text.contains("go to shelf 1, since I saw the pencil 1 there"), "{text}");
         assert!(text.contains(" \"inventory\" ") && !text.contains("To inventory"), "{text}");
     }
 
     #[test]
     fn writes_nothing_without_an_executed_alternative() {
-        assert!(Template.reflect(&case(Vec::new()), 1).unwrap_err().message().contains("UNEXECUTED"));
+        assert!(Template.write(&case(Vec::new()), 1).unwrap_err().message().contains("UNEXECUTED"));
     }
 }

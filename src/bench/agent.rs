@@ -6,11 +6,10 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{Sample, spread};
-use crate::agent::local::LocalAgent;
-use crate::agent::{Policy, WorldModel};
-use crate::collect::{play_expert, step_of, trajectory_at};
+use crate::agent::{self, Agent, Among};
 use crate::control::Cancel;
 use crate::env::Suite;
+use crate::episode::{Episode, Teacher};
 use crate::error::Result;
 use crate::experience::{Purpose, State};
 use crate::model::Model;
@@ -28,18 +27,14 @@ struct Figures {
 /// Plays experts' episodes and asks at each state what Explore asks: all probabilities, then what the expert's action and
 /// the `k` likeliest others lead to.
 pub fn run(suite: &dyn Suite, sample: &Sample, model: Model, k: usize, cancel: &Cancel) -> Result<Value> {
-    let mut agent = LocalAgent::new(model, cancel.clone(), Priority::Interactive)?;
+    let mut agent = agent::local(model, Priority::Interactive)?;
     let mut figures = Figures::default();
     for task in sample.draw(sample.all(suite)?) {
-        let opened = suite.open(&task.id)?;
-        let mut episode = trajectory_at(&opened, "", Purpose::Exploration, "expert", sample.seed);
-        let mut env = opened.env.fork()?;
-        let expert = opened.experts.get(None)?;
-        _ = play_expert(env.as_mut(), expert, opened.limit, cancel, |env, action| {
-            episode.steps.push(step_of(env, action, "expert"));
-        })?;
+        let mut episode = Episode::open(suite, "", &task.id, Purpose::Exploration, sample.seed)?;
+        _ = episode.demonstrate(Teacher::Suite(None), cancel)?;
+        let episode = episode.trajectory;
         for (t, step) in episode.steps.iter().enumerate() {
-            ask(&mut agent, &episode.state(t), episode.listed_at(t), &step.action, k, &mut figures)?;
+            ask(agent.as_mut(), &episode.state(t), episode.listed_at(t), &step.action, (k, cancel), &mut figures)?;
         }
     }
     Ok(json!({
@@ -50,17 +45,17 @@ pub fn run(suite: &dyn Suite, sample: &Sample, model: Model, k: usize, cancel: &
 }
 
 fn ask(
-    agent: &mut LocalAgent,
+    agent: &mut dyn Agent,
     state: &State,
     admissible: &[String],
     expert: &str,
-    k: usize,
+    (k, cancel): (usize, &Cancel),
     figures: &mut Figures,
 ) -> Result<()> {
     let _waiting = interactive();
     let started = Instant::now();
     let since = || 1e3 * started.elapsed().as_secs_f64();
-    let scores = agent.score(state, None, admissible)?;
+    let scores = agent.score(&[Among::of(state, admissible)], cancel)?.into_iter().flatten().next().unwrap_or_default();
     figures.score.push(since());
     figures.admissible.push(admissible.len() as f64);
     let mut order: Vec<usize> = (0..scores.len()).filter(|i| admissible[*i] != expert).collect();
@@ -68,9 +63,8 @@ fn ask(
     let likeliest = order.into_iter().take(k).map(|i| admissible[i].clone());
     let asked: Vec<String> = std::iter::once(expert.to_string()).chain(likeliest).collect();
     let mut first = None;
-    agent.predict(state, &asked, &mut |_, _| {
+    agent.predict(&[Among::of(state, &asked)], cancel, &mut |_, _, _| {
         first.get_or_insert_with(since);
-        true
     })?;
     figures.first.extend(first);
     figures.all.push(since());

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::Sample;
-use crate::collect::play_expert;
 use crate::control::Control;
 use crate::env::{STEP_LIMIT, Suite};
+use crate::episode::follow;
 use crate::error::Result;
 
 /// Plays the games with every expert the suite offers, and returns, for each, games won within the
@@ -23,7 +23,7 @@ pub fn run(suite: &dyn Suite, sample: &Sample, control: &Control, report: &mut d
             let mut env = opened.env.fork()?;
             let mut steps = 0;
             let expert = opened.experts.get(Some(name))?;
-            let won = play_expert(env.as_mut(), expert, opened.limit, &control.cancel, |_, _| steps += 1)?;
+            let won = follow(env.as_mut(), expert, opened.limit, &control.cancel, |_, _| steps += 1)?;
             let tally = tallies.entry(name).or_default();
             tally.games += 1;
             let kind = tally.kinds.entry(task.kind.clone()).or_default();

@@ -9,10 +9,12 @@ use super::{median, peak_rss_mb};
 use crate::control::Cancel;
 use crate::error::Result;
 use crate::model::cache::Recent;
+use crate::model::decode::Decoding;
 use crate::model::decoder::Decoder;
-use crate::model::generate::{Decoding, Prompt, Score};
 use crate::model::memory;
+use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
+use crate::model::score::Score;
 use crate::model::team::{Priority, Team};
 use crate::model::weights::{Parts, matrices};
 use crate::rng::Rng;
@@ -81,8 +83,8 @@ impl<'a> Bench<'a> {
         // No token ends it: every stream writes `limit` tokens.
         let stop = u32::MAX;
         let (sampling, cancel) = (Sampling::GREEDY, self.cancel);
-        let how = Decoding { stop, stops: None, only: None, limit, sampling, seeds: &[], cancel };
-        let found = self.team.run(|| prompt.decode(&self.decoder, starts, &how, &mut |_, _| true))?;
+        let how = Decoding { stop, stops: None, only: None, limit, sampling, logps: false, cancel };
+        let found = self.team.run(|| prompt.decode(&self.decoder, starts, &[], &how, &mut |_, _| true))?;
         Ok(found.iter().map(Vec::len).sum())
     }
 

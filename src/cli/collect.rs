@@ -4,14 +4,13 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::person::{ExpertArg, Person};
 use super::{Common, SuiteArgs, interruptible, number};
-use crate::agent::Reflector;
-use crate::agent::local::LocalAgent;
 use crate::agent::template::Template;
-use crate::collect::{self, Contrast, Draw, Proposer, Scope};
+use crate::agent::{self, Reflector};
+use crate::collect::{self, Contrast, Draw, Proposer};
+use crate::episode::Scope;
 use crate::error::{Error, Result};
 use crate::experience::{POLICY, UNIFORM};
 use crate::model::team::Priority;
-use crate::train::checkpoint;
 
 /// Arguments of `foretaste collect`.
 #[derive(Debug, Args)]
@@ -133,14 +132,11 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
                         .hint("add --proposer policy"));
                 }
                 From::Uniform => None,
-                From::Policy => {
-                    let model = checkpoint::load(&store, checkpoint.as_deref())?;
-                    Some(LocalAgent::new(model, control.cancel.clone(), Priority::Interactive)?)
-                }
+                From::Policy => Some(agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?),
             };
             let proposer = match agent.as_mut() {
                 None => Proposer::Uniform,
-                Some(policy) => Proposer::Policy { policy, think, keep_invalid },
+                Some(policy) => Proposer::Policy { policy: policy.as_mut(), think, keep_invalid },
             };
             let name = pool.clone().unwrap_or_else(|| proposer.pool().to_string());
             let draw = Draw { pool, k, proposer, expert };
@@ -162,10 +158,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let suite = range.suite.open()?;
             let mut reflector: Box<dyn Reflector> = match generator {
                 Generator::Template => Box::new(Template),
-                Generator::Model => {
-                    let model = checkpoint::load(&store, checkpoint.as_deref())?;
-                    Box::new(LocalAgent::new(model, control.cancel.clone(), Priority::Interactive)?)
-                }
+                Generator::Model => agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?,
             };
             let contrast = Contrast { pool, k, expert };
             let reflector = reflector.as_mut();

@@ -7,16 +7,17 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Common, interruptible, number, out, real};
+use crate::agent;
 use crate::error::{Error, Result};
 use crate::model::cache::Recent;
-use crate::model::generate::{Decoding, Prompt, Stops};
+use crate::model::decode::{Decoding, Stops};
 use crate::model::memory;
+use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
 use crate::model::team::{Priority, Team};
 use crate::model::trie::Trie;
 use crate::paths;
 use crate::rng::Rng;
-use crate::train::checkpoint;
 
 /// Arguments of `foretaste model complete`.
 #[derive(Debug, Args)]
@@ -63,7 +64,7 @@ const ONLY: u64 = 64 << 20;
 
 /// Runs the command.
 pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
-    let model = checkpoint::load(&common.store()?, args.checkpoint.as_deref())?;
+    let model = agent::load(&common.store()?, args.checkpoint.as_deref())?;
     let (decoder, tokenizer, cancel) = (&*model.decoder, &*model.tokenizer, interruptible()?.cancel);
     let team = Team::all(Priority::Interactive)?;
     let tokens = tokenizer.encode(&args.prompt)?;
@@ -96,7 +97,7 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
             min_p: args.min_p,
             repetition: args.repetition,
         },
-        seeds: &seeds,
+        logps: false,
         cancel: &cancel,
     };
     let out = common.out();
@@ -112,7 +113,7 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
         }
         true
     };
-    let found = team.run(|| prompt.decode(decoder, &vec![vec![]; args.k], &how, &mut each))?;
+    let found = team.run(|| prompt.decode(decoder, &vec![vec![]; args.k], &seeds, &how, &mut each))?;
     // The probability of a text that came to its end includes that end; one that was cut short is the beginning of many.
     let room = args.limit.min(decoder.config.context.saturating_sub(tokens.len()));
     let mut whole = Vec::with_capacity(found.len());

@@ -264,7 +264,7 @@ fn delete(store: &Store, id: Option<i64>, run: Option<i64>, number: Option<i64>)
             return Err(Error::new(format!("run {} is being trained, and may go on from it", saved.run))
                 .hint("stop it first (Train, x)"));
         }
-        if checkpoint::is_held(store, &saved) {
+        if crate::agent::is_held(store, &saved) {
             return Err(Error::new(format!("checkpoint {number} is being evaluated")).hint("wait until that is done"));
         }
         store.check_unneeded(&saved)?;

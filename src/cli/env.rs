@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::person::{ExpertArg, Person};
 use super::{Common, Out, SuiteArgs, interruptible, make, out};
-use crate::collect::play_expert;
 use crate::env::tw_pddl::TwPddl;
 use crate::env::tw_pddl::prior::Counts;
 use crate::env::{Environment, Opened, TaskRef, open_game_file};
+use crate::episode::follow;
 use crate::error::{Error, Result};
 use crate::paths;
 
@@ -111,7 +111,7 @@ pub fn run(common: &Common, args: EnvArgs) -> Result<()> {
             let expert = expert.teacher(&person).expert(&opened.experts)?;
             show(&out, 0, None, opened.env.as_ref());
             let mut t = 0;
-            let won = play_expert(opened.env.as_mut(), expert, opened.limit, &interruptible()?.cancel, |env, action| {
+            let won = follow(opened.env.as_mut(), expert, opened.limit, &interruptible()?.cancel, |env, action| {
                 t += 1;
                 show(&out, t, Some(action), env);
             })?;

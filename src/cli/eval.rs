@@ -5,17 +5,16 @@ use serde_json::json;
 
 use super::out::tell;
 use super::{Common, SuiteArgs, interruptible, number, real};
-use crate::agent::Policy;
-use crate::agent::local::LocalAgent;
+use crate::agent::{self, Agent, Scores};
 use crate::agreement::{Agreement, Which, agreement};
-use crate::collect::Scope;
 use crate::control::Control;
+use crate::episode::{Play, Scope};
 use crate::error::{Error, Result};
-use crate::eval::{Known, Part, Play, evaluate, foresight, paired};
+use crate::eval::{Known, Part, evaluate, foresight, paired};
 use crate::model::team::Priority;
 use crate::store::Store;
 use crate::surprise::surprises;
-use crate::train::{Objective, checkpoint, origin, trained_games};
+use crate::train::{Objective, origin, trained_games};
 
 /// Arguments of `foretaste eval`.
 #[derive(Debug, Args)]
@@ -87,9 +86,9 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let suite = args.suite.open()?;
     let (out, mut live) = (common.out(), common.out());
     let control = interruptible()?;
-    let model = checkpoint::load(&store, args.checkpoint.as_deref())?;
-    let mut agent = LocalAgent::new(model, control.cancel.clone(), Priority::Interactive)?;
-    let _held = checkpoint::hold(&store, &agent.name());
+    let mut agent = agent::open(&store, args.checkpoint.as_deref(), Priority::Interactive)?;
+    let agent = agent.as_mut();
+    let _held = agent::hold(&store, &agent.name());
     let origin = origin(&store, &agent.name())?;
     let both = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
     let ways: &[bool] = match (args.think, args.no_think) {
@@ -101,22 +100,22 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     if let Some(expert) = &args.agreement {
         let which = Which { suite: suite.name(), split: &args.split, expert, games: args.games };
         for think in ways {
-            let found = agreement(&store, which, &mut agent, *think, &control, &mut |progress| live.progress(&progress))?;
+            let found = agreement(&store, which, agent, *think, &control, &mut |progress| live.progress(&progress))?;
             out.line(&json!(found), || in_words(&found));
         }
         return Ok(());
     }
     if let Some(most) = args.surprise {
-        return surprise(common, &mut store, (suite.name(), args), most, &mut agent, &control);
+        return surprise(common, &mut store, (suite.name(), args), most, agent, &control);
     }
     let scope = Scope { split: args.split.clone(), games: args.games, seed: args.games_seed };
     let games = trained_games(&store, &agent.name(), suite.as_ref(), &args.split)?;
     let known = Known { record: origin.and_then(|origin| origin.record), games };
     for think in ways {
         let (temperature, seed, free, predict) = (args.temperature, args.seed, args.free, args.predict);
-        let play = Play { temperature, seed, think: *think, free, predict };
+        let play = Play { temperature, seed, think: *think, free, predict }.by(agent);
         let summary =
-            evaluate(&mut store, suite.as_ref(), &scope, &mut agent, (play, &known), &control, &mut |game, progress| {
+            evaluate(&mut store, suite.as_ref(), &scope, agent, (play, &known), &control, &mut |game, progress| {
                 out.line(&json!(game), || {
                     let word = if game.success { "won " } else { "lost" };
                     format!("{word} {:3} steps  {}  {}", game.steps, game.kind, game.task_id)
@@ -126,8 +125,7 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         out.line(&json!(summary), || summary.in_words(&play));
     }
     if args.predict {
-        let found =
-            foresight(suite.as_ref(), &scope, args.k, &mut agent, &control, &mut |progress| live.progress(&progress))?;
+        let found = foresight(suite.as_ref(), &scope, args.k, agent, &control, &mut |progress| live.progress(&progress))?;
         store.add_foresight(
             &agent.name(),
             suite.name(),
@@ -168,6 +166,9 @@ fn in_words(found: &Agreement) -> String {
         found.bits,
         found.bits_uniform
     );
+    if found.scores != Scores::Exact {
+        text.push_str(&format!(" ({})", found.scores.describe()));
+    }
     if found.unlisted > 0 {
         text.push_str(&format!("; {} states left out, where the expert's action is not listed", found.unlisted));
     }
@@ -186,7 +187,7 @@ fn surprise(
     store: &mut Store,
     (suite, args): (&str, &EvalArgs),
     most: usize,
-    agent: &mut LocalAgent,
+    agent: &mut dyn Agent,
     control: &Control,
 ) -> Result<()> {
     let (out, mut live) = (common.out(), common.out());
@@ -194,6 +195,9 @@ fn surprise(
     let found = surprises(store, (suite, &args.split), args.games, agent, control, report)?;
     if found.unread > 0 {
         tell(&format!("{} demonstrations are left out: too long for the model to read", found.unread));
+    }
+    if found.scores != Scores::Exact {
+        tell(&format!("how sure the policy is is known by {} only", found.scores.describe()));
     }
     for s in found.states.iter().take(most) {
         out.line(&json!(s), || {

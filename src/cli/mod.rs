@@ -168,7 +168,7 @@ fn run(cli: Cli) -> Result<()> {
     let common = cli.common.clone();
     match cli.command {
         None if cli.plain => paths::data_dir(common.data_dir.clone())
-            .and_then(|root| plain::run(&root, cli.opening.open()?.as_ref(), cli.expert.name())),
+            .and_then(|root| plain::run(&root, cli.opening.open()?, cli.expert.name())),
         None => open_terminal(&common, &cli.opening, &cli.expert),
         Some(Command::Env(args)) => env::run(&common, args),
         Some(Command::Collect(args)) => collect::run(&common, args),

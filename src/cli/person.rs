@@ -3,9 +3,9 @@
 use clap::{Args, ValueEnum};
 
 use super::out;
-use crate::collect::Teacher;
 use crate::control::Cancel;
 use crate::env::{Advice, Environment, Expert, Silence};
+use crate::episode::Teacher;
 use crate::explore::HUMAN;
 use crate::paths;
 

@@ -2,10 +2,10 @@
 //! store and models as the screens; nothing is ever drawn over.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::out::{self, say};
-use crate::agent::local::LocalAgent;
-use crate::agent::{Policy, WorldModel, shares};
+use crate::agent::{self, Agent, Among, weigh};
 use crate::control::Cancel;
 use crate::curation::{Judged, judged};
 use crate::env::Suite;
@@ -15,7 +15,6 @@ use crate::explore::{Outcome, Session, Tried, keep, reflect};
 use crate::model::team::Priority;
 use crate::paths;
 use crate::store::{Decision, Filter, Place, Store};
-use crate::train::checkpoint;
 
 const EXPLORING: &str = "e: take the expert's action. NUMBER: take that action. what NUMBER: predicted and actual, without \
 taking it. back. look: say it again. next: another task. keep: keep a solved episode. reflect: write a reflection. \
@@ -23,10 +22,10 @@ curate: decide on reflections. quit.";
 const CURATING: &str = "a: approve. x CODE: reject, with a code of the list. e TEXT: write a new version. s: skip. u: undo. \
 r: redo. codes: list the codes. back: to exploring.";
 
-struct Plain<'a> {
-    suite: &'a dyn Suite,
+struct Plain {
+    suite: Arc<dyn Suite>,
     store: Store,
-    agent: LocalAgent,
+    agent: Box<dyn Agent>,
     session: Session,
     split: String,
     task: usize,
@@ -37,13 +36,13 @@ struct Plain<'a> {
 }
 
 /// Reads commands until `quit` or the end of the input.
-pub fn run(root: &Path, suite: &dyn Suite, expert: Option<&str>) -> Result<()> {
+pub fn run(root: &Path, suite: Arc<dyn Suite>, expert: Option<&str>) -> Result<()> {
     let store = Store::open(root)?;
-    let agent = LocalAgent::new(checkpoint::load(&store, None)?, Cancel::default(), Priority::Interactive)?;
+    let agent = agent::open(&store, None, Priority::Interactive)?;
     let split = suite.splits().first().cloned().ok_or_else(|| Error::new("the suite has no splits"))?;
     let first = suite.tasks(&split)?.first().map(|task| task.id.clone());
     let first = first.ok_or_else(|| Error::new(format!("split {split} has no tasks")))?;
-    let session = Session::open(suite, &split, &first, expert)?;
+    let session = Session::open(&suite, &split, &first, expert)?;
     let all = Tried { model: agent.name(), ..Tried::default() };
     let mut plain = Plain { suite, store, agent, session, split, task: 0, tried: Vec::new(), all };
     say("foretaste, plain. Type help for the commands.");
@@ -69,7 +68,7 @@ fn ask(prompt: &str) -> Result<Option<String>> {
     Ok(line.map(|line| line.trim().to_string()))
 }
 
-impl Plain<'_> {
+impl Plain {
     fn say(&mut self) -> Result<()> {
         let view = self.session.view()?;
         say(&format!("Task: {}", &view.task));
@@ -83,8 +82,9 @@ impl Plain<'_> {
             say("The episode is over here. back goes back.");
             return Ok(());
         }
-        let scored = shares(&self.agent.score(&view.state, None, &view.admissible)?);
-        for (i, (action, share)) in view.admissible.iter().zip(&scored).enumerate() {
+        let among = [Among::of(&view.state, &view.admissible)];
+        let scored = weigh(self.agent.as_mut(), &among, 1, &Cancel::default())?.shares;
+        for (i, (action, share)) in view.admissible.iter().zip(scored.iter().flatten()).enumerate() {
             say(&format!("{}: {}, {:.1} percent", i + 1, action, 100.0 * share));
         }
         match &view.expert {
@@ -134,7 +134,7 @@ impl Plain<'_> {
         Ok(true)
     }
 
-    fn action(&self, n: usize) -> Result<String> {
+    fn action(&mut self, n: usize) -> Result<String> {
         let view = self.session.view()?;
         let found = n.checked_sub(1).and_then(|i| view.admissible.get(i).cloned());
         found.ok_or_else(|| Error::new(format!("there is no action {n}")).hint("look lists them"))
@@ -146,19 +146,19 @@ impl Plain<'_> {
         let id = tasks.get(self.task).map(|task| task.id.clone()).ok_or_else(|| Error::new("no tasks"))?;
         self.all = Tried { model: self.agent.name(), ..Tried::default() };
         let asked = self.session.asked().to_string();
-        self.session = Session::open(self.suite, &self.split, &id, Some(&asked))?;
+        self.session = Session::open(&self.suite, &self.split, &id, Some(&asked))?;
         Ok(())
     }
 
     fn what_if(&mut self, rest: &str) -> Result<()> {
         let n = rest.trim().parse().map_err(|_| Error::new(format!("`{rest}` is no number")).hint("like: what 2"))?;
         let action = self.action(n)?;
-        let predicted = self.agent.predict(&self.session.view()?.state, std::slice::from_ref(&action), &mut |_, _| true)?;
+        let state = self.session.view()?.state;
+        let predicted = self.agent.foresee(&state, std::slice::from_ref(&action), &Cancel::default())?;
         let outcome = self.session.outcomes(&[(action, "human".to_string())])?.remove(0);
         say(&format!("Predicted: {}", predicted.first().map_or("", |text| text.trim())));
         say(&format!("Actual: {}", outcome.observation.trim()));
         say(&format!("Effect: {}.", outcome.effect.word()));
-        let state = self.session.view()?.state;
         let text = predicted.first().cloned().unwrap_or_default();
         self.all.foreseen.push((state.clone(), vec![(outcome.action.clone(), text)]));
         self.all.outcomes.push((state, vec![outcome.clone()]));
@@ -168,7 +168,7 @@ impl Plain<'_> {
     }
 
     fn reflect(&mut self) -> Result<()> {
-        let (_, text) = reflect(&self.session, &self.tried, &mut self.store)?;
+        let (_, text) = reflect(&mut self.session, &self.tried, &mut self.store)?;
         say(&format!("Written, to be decided on in curate: {text}"));
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::model::weights::Trainable;
 use crate::selection::{ALL, Criteria, HELD_OUT};
 use crate::train::data::DataSummary;
 use crate::train::trainer::{self, Event};
-use crate::train::{Budget, Moments, Objective, Plan, Stage, checkpoint};
+use crate::train::{Budget, Moments, Objective, Plan, Stage};
 
 /// Arguments of `foretaste train`.
 #[derive(Debug, Args)]
@@ -214,7 +214,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
                 out.line(&json!({"queued": run}), || format!("run {run} waits for its turn: {next}"));
                 return Ok(());
             }
-            let (parts, source) = checkpoint::find(&store, args.from.as_deref())?;
+            let (parts, source) = crate::agent::find(&store, args.from.as_deref())?;
             let weights = Trainable::from_parts(&parts, &source)?;
             finished(trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?);
         }

@@ -3,138 +3,25 @@
 //! Each job works through units (games), commits one transaction a unit and only then reports it, and skips what is
 //! already there, so running it again resumes it.
 
-mod outcome;
 mod proposer;
-mod retrace;
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::json;
 
-pub use outcome::{Yardstick, try_action};
 pub use proposer::Proposer;
-pub use retrace::{Retrace, STATE_MISMATCH};
 
 use crate::agent::{Case, Reflector};
-use crate::control::{Cancel, Control, Meter, Progress};
-use crate::env::{Environment, Expert, Experts, Opened, Silence, Suite, TaskRef};
+use crate::control::{Control, Meter, Progress};
+use crate::env::Suite;
+use crate::episode::{Episode, ExpertBaseline, STATE_MISMATCH, Scope, Teacher, Trial, Worlds, choose, try_action, way};
 use crate::error::{Error, Result};
-use crate::experience::{Branch, POLICY, Purpose, Step, Trajectory, UNIFORM};
+use crate::experience::{Branch, POLICY, Purpose, Trajectory, UNIFORM};
 use crate::rng::Rng;
 use crate::store::{Drawn, NewReflection, PoolCount, Store, TrajectorySummary};
 
 /// What a job says while it works: a unit that is safely in the store, and how far the job is.
 pub type Report<'a> = &'a mut dyn FnMut(serde_json::Value, Progress);
-
-/// Which games a job covers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope {
-    /// The split.
-    pub split: String,
-    /// How many games.
-    pub games: usize,
-    /// The seed that chooses them, and of whatever is random below.
-    pub seed: u64,
-}
-
-/// The step that an environment has just made.
-pub fn step_of(env: &dyn Environment, action: &str, source: &str) -> Step {
-    let turn = env.turn();
-    let (admissible, free) = turn.actions.texts();
-    Step {
-        action: action.to_string(),
-        source: source.to_string(),
-        observation: turn.observation.to_string(),
-        admissible,
-        free,
-        reward: turn.reward,
-        done: turn.done,
-        success: turn.success,
-        truncated: turn.truncated,
-    }
-}
-
-/// A trajectory without steps, at the start of an opened task.
-pub fn trajectory_at(opened: &Opened, split: &str, purpose: Purpose, actor: &str, seed: u64) -> Trajectory {
-    let turn = opened.env.turn();
-    let (admissible, free) = turn.actions.texts();
-    Trajectory {
-        id: 0,
-        suite: opened.suite.clone(),
-        split: split.to_string(),
-        task_id: opened.task.id.clone(),
-        kind: opened.task.kind.clone(),
-        task: opened.env.task().to_string(),
-        purpose,
-        actor: actor.to_string(),
-        seed,
-        observation: turn.observation.to_string(),
-        admissible,
-        free,
-        steps: Vec::new(),
-        created_ms: 0,
-        world: opened.env.identity(),
-    }
-}
-
-/// Plays an expert to the end of an episode; the reason if it does not get there.
-pub fn play_expert(
-    env: &mut dyn Environment,
-    expert: &dyn Expert,
-    limit: usize,
-    cancel: &Cancel,
-    mut each: impl FnMut(&dyn Environment, &str),
-) -> Result<Result<(), Silence>> {
-    for _ in 0..limit {
-        if env.turn().success {
-            return Ok(Ok(()));
-        }
-        let advice = match expert.advise(env, cancel) {
-            Ok(advice) => advice,
-            Err(Silence::Cancelled) => return Err(Error::cancelled()),
-            Err(why) => return Ok(Err(why)),
-        };
-        env.step(&advice.action)?;
-        each(env, &advice.action);
-    }
-    let late = || Silence::Other(format!("the goal was not reached within {limit} steps"));
-    Ok(if env.turn().success { Ok(()) } else { Err(late()) })
-}
-
-/// Who demonstrates.
-#[derive(Clone, Copy)]
-pub enum Teacher<'a> {
-    /// The suite's expert of that name, or the one it puts first.
-    Suite(Option<&'a str>),
-    /// Someone else, like a person at the keyboard.
-    Other(&'a dyn Expert),
-}
-
-impl<'a> Teacher<'a> {
-    /// The expert for an opened task.
-    pub fn expert<'b>(&self, experts: &'b Experts) -> Result<&'b dyn Expert>
-    where
-        'a: 'b,
-    {
-        match self {
-            Self::Suite(name) => experts.get(*name),
-            Self::Other(expert) => Ok(*expert),
-        }
-    }
-}
-
-/// The games of a scope: the split's tasks in an order drawn from the seed.
-pub fn choose(suite: &dyn Suite, scope: &Scope) -> Result<Vec<TaskRef>> {
-    let mut tasks = suite.tasks(&scope.split)?;
-    if tasks.is_empty() {
-        return Err(Error::new(format!("{} / {} has no games", suite.name(), scope.split)).hint(
-            "see what there is with: foretaste env list; of alfworld name the folder that has train/, valid_seen/ with --data",
-        ));
-    }
-    Rng::stream(scope.seed, &scope.split).shuffle(&mut tasks);
-    tasks.truncate(scope.games);
-    Ok(tasks)
-}
 
 /// Expert trajectories.
 pub fn demonstrations(
@@ -157,24 +44,21 @@ pub fn demonstrations(
         if by.as_deref().is_some_and(there) {
             continue; // without opening the game: a job is resumed by going past thousands
         }
-        let mut opened = suite.open(&task.id)?;
-        let expert = teacher.expert(&opened.experts)?;
-        by = Some(expert.name().to_string());
-        if there(expert.name()) {
+        let mut episode = Episode::open(suite, &scope.split, &task.id, Purpose::Demonstration, scope.seed)?;
+        let expert = teacher.expert(&episode.experts)?.name();
+        by = Some(expert.to_string());
+        if there(expert) {
             continue;
         }
-        let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Demonstration, expert.name(), scope.seed);
-        let won = play_expert(opened.env.as_mut(), expert, opened.limit, &control.cancel, |env, action| {
-            trajectory.steps.push(step_of(env, action, expert.name()));
-        })?;
+        let won = episode.demonstrate(teacher, &control.cancel)?;
         let progress = meter.at(i as u64 + 1);
         if let Err(why) = won {
-            report(json!({"skipped": task.id, "why": format!("{}: {why}", expert.name())}), progress);
+            report(json!({"skipped": task.id, "why": format!("{expert}: {why}")}), progress);
             continue;
         }
-        let id = store.add_trajectory(&trajectory)?;
-        let steps = trajectory.steps.len();
-        let row = json!({"trajectory": id, "task_id": task.id, "kind": task.kind, "expert": expert.name(), "steps": steps});
+        let id = store.add_trajectory(&episode.trajectory)?;
+        let steps = episode.trajectory.steps.len();
+        let row = json!({"trajectory": id, "task_id": task.id, "kind": task.kind, "expert": expert, "steps": steps});
         report(row, progress);
     }
     Ok(())
@@ -287,30 +171,30 @@ fn branches_of(
     seed: u64,
     control: &Control,
 ) -> Result<Vec<Drawn>> {
-    let mut retrace = Retrace::open(suite, trajectory)?;
+    let mut worlds = Worlds::of(suite, trajectory)?;
+    let way = way(&trajectory.steps);
     let mut fresh = Vec::new();
     for (t, step) in trajectory.steps.iter().enumerate() {
         control.cancel.check()?;
-        retrace.to(trajectory, t)?;
         let here: Vec<&Drawn> = have.iter().filter(|drawn| drawn.branch.t == t).collect();
         if here.len() >= draw.k {
             continue;
         }
         let taken: Vec<String> = here.iter().map(|drawn| drawn.branch.action.clone()).collect();
-        let drawn = draw.proposer.draw(trajectory, t, (pool, &taken, draw.k), seed)?;
-        let env = retrace.env();
-        let expert = Yardstick::new(&retrace.experts, env, &step.action)?;
+        let drawn = draw.proposer.draw(trajectory, t, (pool, &taken, draw.k), seed, &control.cancel)?;
+        if drawn.is_empty() {
+            continue;
+        }
+        let expert = ExpertBaseline::new(&mut worlds, &way[..t], &step.action)?;
         for (action, place) in drawn {
-            let (fork, effect) = try_action(env, &action, Some(&expert))?;
-            let turn = fork.turn();
-            let (observation, source) = (turn.observation.to_string(), place.source.clone());
+            let Trial { turn, effect, .. } = try_action(&mut worlds, &way[..t], &action, Some(&expert), false)?;
             let branch = Branch {
                 id: 0,
                 trajectory: trajectory.id,
                 t,
                 action,
-                source,
-                observation,
+                source: place.source.clone(),
+                observation: turn.observation.to_string(),
                 effect,
                 reward: turn.reward,
                 done: turn.done,
@@ -319,7 +203,8 @@ fn branches_of(
             fresh.push(Drawn { branch, place });
         }
     }
-    retrace.to(trajectory, trajectory.steps.len())?;
+    // To its end: an alternative is never kept beside a demonstration whose world is another one now.
+    worlds.look(&way, |_, _| ())?;
     Ok(fresh)
 }
 
@@ -371,7 +256,7 @@ pub fn reflections(
         let cited: Vec<i64> = cited.map(|drawn| drawn.branch.id).collect();
         let branches = store.branches(demo.id)?;
         let written = store.reflected(demo.id, &generator)?;
-        let mut fresh = Vec::new();
+        let mut asked: Vec<(usize, Case, u64)> = Vec::new();
         for t in 0..trajectory.steps.len() {
             control.cancel.check()?;
             let Some(case) = case_at(&trajectory, &branches, &cited, t) else { continue };
@@ -382,11 +267,16 @@ pub fn reflections(
                 continue; // by this writer, from this very contrast
             }
             let place = format!("reflection {} {} {t}", trajectory.task_id, trajectory.actor);
-            let text = reflector.reflect(&case, Rng::stream(scope.seed, &place).next_u64())?;
+            asked.push((t, case, Rng::stream(scope.seed, &place).next_u64()));
+        }
+        let cases: Vec<(&Case, u64)> = asked.iter().map(|(_, case, seed)| (case, *seed)).collect();
+        let texts = reflector.reflect(&cases, &control.cancel)?;
+        let fresh = asked.iter().zip(texts).map(|((t, case, _), text)| {
             let seen = if reflector.sees_outcomes() { case.alternatives.as_slice() } else { &[] };
             let cites = seen.iter().map(|branch| branch.id).collect();
-            fresh.push(NewReflection { trajectory: demo.id, t, generator: generator.clone(), cites, text });
-        }
+            NewReflection { trajectory: demo.id, t: *t, generator: generator.clone(), cites, text }
+        });
+        let fresh: Vec<NewReflection> = fresh.collect();
         let ids = store.add_reflections(&fresh)?;
         report(json!({"trajectory": demo.id, "pool": pool, "reflections": ids}), meter.at(i as u64 + 1));
     }

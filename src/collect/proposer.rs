@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::agent::Policy;
+use crate::agent::{Agent, Ask};
+use crate::control::Cancel;
 use crate::env::constant_actions;
 use crate::error::{Error, Result};
 use crate::experience::{EXPLORED, Membership, POLICY, Trajectory, UNIFORM};
+use crate::model::sampler::Sampling;
 use crate::rng::Rng;
 use crate::selection::ALL;
 
@@ -20,7 +22,7 @@ pub enum Proposer<'a> {
     /// Sampled from the policy at temperature 1 (for self-reflection).
     Policy {
         /// The policy.
-        policy: &'a mut dyn Policy,
+        policy: &'a mut dyn Agent,
         /// Whether it thinks before each proposal.
         think: bool,
         /// Whether proposals that are not admissible are executed as they are. Otherwise, where none of a few samples is an
@@ -64,6 +66,7 @@ impl Proposer<'_> {
         t: usize,
         (pool, have, k): (&str, &[String], usize),
         seed: u64,
+        cancel: &Cancel,
     ) -> Result<Vec<(String, Membership)>> {
         let place = format!("alternatives {pool} {} {} {t}", trajectory.task_id, trajectory.actor);
         let expert = trajectory.steps.get(t).map(|step| step.action.as_str());
@@ -82,13 +85,22 @@ impl Proposer<'_> {
             Self::Uniform => vec![Vec::new(); k.saturating_sub(have.len())],
             Self::Policy { policy, think, .. } => {
                 let state = trajectory.state(t);
-                let mut proposed = Vec::with_capacity(k);
-                for rank in have.len()..k {
-                    let seeds = Rng::seeds(seed, &format!("{place} {rank}"), ATTEMPTS);
-                    let thought = if *think { Some(policy.think(&state, 1.0, seeds[0])?) } else { None };
-                    proposed.push(policy.propose(&state, thought.as_deref(), 1.0, &seeds)?);
+                let how = Sampling::at(1.0);
+                let seeds: Vec<Vec<u64>> =
+                    (have.len()..k).map(|rank| Rng::seeds(seed, &format!("{place} {rank}"), ATTEMPTS)).collect();
+                let mut thoughts: Vec<Option<String>> = vec![None; seeds.len()];
+                if *think {
+                    let asks: Vec<Ask<'_>> = seeds.iter().map(|seeds| Ask::about(&state, &seeds[..1])).collect();
+                    let found = policy.think(&asks, how, cancel)?.into_iter().map(|mut all| all.pop());
+                    thoughts = found.map(|thought| thought.map(|thought| thought.text)).collect();
                 }
-                proposed
+                let asks: Vec<Ask<'_>> = seeds
+                    .iter()
+                    .zip(&thoughts)
+                    .map(|(seeds, thought)| Ask { state: &state, thought: thought.as_deref(), seeds })
+                    .collect();
+                let found = policy.act(&asks, how, cancel)?.into_iter();
+                found.map(|written| written.into_iter().map(|sample| sample.text).collect()).collect()
             }
         };
         let mut taken: HashSet<String> = have.iter().cloned().collect();

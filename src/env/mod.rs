@@ -10,6 +10,8 @@
 //!    every machine.
 //!    A [`Turn`] says what can be sent: a list, forms of free text (`search[…]`), both, or nothing, which is not an empty
 //!    list. It says what the step was worth, and whether an episode was cut off.
+//!    Opening, stepping and forking are called under the cancel of whoever waits ([`crate::budget::under`]); what may
+//!    take long looks at it ([`crate::budget::is_cancelled`]) and returns an error once it is asked for.
 //! 3. Offer what [`Experts`] you can. None is fine: a person is the expert then. One that is called [`PLANNER`] is taken
 //!    to know the world: its number of steps left is shown as the distance to the goal, and an action that it counts as
 //!    the start of a shortest way is never argued against. An expert that looks under the hood gets its own world back
@@ -91,8 +93,15 @@ pub trait Environment: Send {
     /// the remote is gone, this fails with the step that differed, and nothing is recorded for the branch.
     fn fork(&self) -> Result<Box<dyn Environment>>;
 
-    /// Equal for two states of the same task exactly when playing on cannot tell them apart (up to hash collisions).
-    /// Steps taken and looks around do not count; whatever can still change an answer's meaning for the goal does.
+    /// What [`Self::fork`] costs. Where it is dear nobody forks to go on: worlds are stepped where they stand, and led along
+    /// their way again when they are wanted elsewhere ([`crate::episode::Worlds`]).
+    fn forks(&self) -> Forks {
+        Forks::Native
+    }
+
+    /// Equal only for two states of the same task that playing on cannot tell apart (up to hash collisions); a world that can
+    /// say more gives the same number to all of them. Steps taken and looks around do not count; whatever can still change
+    /// an answer's meaning for the goal does.
     fn fingerprint(&self) -> u64;
 
     /// What the world is now, down to facts that nothing on the way may ever tell, as a number that is the same on every
@@ -103,6 +112,15 @@ pub trait Environment: Send {
 
     /// The world itself, for an expert or a measurement of its own suite that has to look under the hood.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// How a world is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forks {
+    /// In this process, at next to no cost.
+    Native,
+    /// By another instance that is led along the same way, where there can be one at all.
+    Replay,
 }
 
 /// One task of a suite.
@@ -143,6 +161,11 @@ pub trait Suite: Send + Sync {
     /// # Errors
     /// For a split the suite does not have (the message lists those it has), or a folder that cannot be read.
     fn tasks(&self, split: &str) -> Result<Vec<TaskRef>>;
+
+    /// How many of its worlds may run at once; none if there is no such limit.
+    fn instances(&self) -> Option<usize> {
+        None
+    }
 
     /// Opens a task at its start.
     ///
@@ -203,6 +226,10 @@ impl Suite for Limited {
 
     fn tasks(&self, split: &str) -> Result<Vec<TaskRef>> {
         self.suite.tasks(split)
+    }
+
+    fn instances(&self) -> Option<usize> {
+        self.suite.instances()
     }
 
     fn open(&self, id: &str) -> Result<Opened> {

@@ -5,13 +5,14 @@
 
 use serde::Serialize;
 
-use crate::agent::WorldModel;
 use crate::agent::prompt::told;
-use crate::collect::{Proposer, Scope, Teacher, choose, play_expert, step_of, trajectory_at, try_action};
+use crate::agent::{Agent, Among};
+use crate::collect::Proposer;
 use crate::control::{Control, Meter, Progress};
-use crate::env::{Environment, Suite};
+use crate::env::Suite;
+use crate::episode::{Episode, Scope, Teacher, Worlds, choose, try_action, way};
 use crate::error::{Error, Result};
-use crate::experience::{Effect, Purpose, Trajectory, UNIFORM, word_f1};
+use crate::experience::{Effect, Purpose, State, Trajectory, UNIFORM, word_f1};
 
 /// Figures of some transitions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -58,7 +59,7 @@ pub fn foresight(
     suite: &dyn Suite,
     scope: &Scope,
     k: usize,
-    model: &mut dyn WorldModel,
+    model: &mut dyn Agent,
     control: &Control,
     report: &mut dyn FnMut(Progress),
 ) -> Result<Foresight> {
@@ -69,17 +70,21 @@ pub fn foresight(
         control.checkpoint()?;
         let asked = transitions(suite, scope, &task.id, k, control)?;
         let mut sums = [Sums::default(); 2];
-        for (t, here) in asked.transitions.iter().enumerate() {
+        let states: Vec<State> = (0..asked.transitions.len()).map(|t| asked.trajectory.state(t)).collect();
+        let actions: Vec<Vec<String>> =
+            asked.transitions.iter().map(|here| here.iter().map(|(action, ..)| action.clone()).collect()).collect();
+        let asks: Vec<Among<'_>> = states.iter().zip(&actions).map(|(state, actions)| Among::of(state, actions)).collect();
+        let mut predicted = Vec::with_capacity(asks.len());
+        for asks in asks.chunks(model.can().at_once.max(1)) {
             control.checkpoint()?;
-            let actions: Vec<String> = here.iter().map(|(action, ..)| action.clone()).collect();
-            let predicted = model.predict(&asked.trajectory.state(t), &actions, &mut |_, _| true)?;
-            for (text, (_, actual, changed)) in predicted.iter().zip(here) {
-                let (text, actual) = (text.trim(), told(actual).trim());
-                let sum = &mut sums[usize::from(*changed)];
-                sum.count += 1;
-                sum.exact += usize::from(text == actual);
-                sum.f1 += word_f1(text, actual);
-            }
+            predicted.extend(model.predict(asks, &control.cancel, &mut |_, _, _| {})?);
+        }
+        for (text, (_, actual, changed)) in predicted.iter().flatten().zip(asked.transitions.iter().flatten()) {
+            let (text, actual) = (text.trim(), told(actual).trim());
+            let sum = &mut sums[usize::from(*changed)];
+            sum.count += 1;
+            sum.exact += usize::from(text == actual);
+            sum.f1 += word_f1(text, actual);
         }
         games.push(sums);
         report(meter.at(i as u64 + 1));
@@ -112,33 +117,23 @@ fn part(games: impl Iterator<Item = Sums>) -> Part {
 }
 
 fn transitions(suite: &dyn Suite, scope: &Scope, task: &str, k: usize, control: &Control) -> Result<Asked> {
-    let opened = suite.open(task)?;
-    let expert = Teacher::Suite(None).expert(&opened.experts)?;
-    let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Evaluation, expert.name(), scope.seed);
-    let mut env = opened.env.fork()?;
-    let mut before: Vec<Box<dyn Environment>> = vec![opened.env.fork()?];
-    let mut broken = None;
-    let played = play_expert(env.as_mut(), expert, opened.limit, &control.cancel, |env, action| {
-        trajectory.steps.push(step_of(env, action, expert.name()));
-        match env.fork() {
-            Ok(fork) => before.push(fork),
-            Err(error) => broken = Some(error),
-        }
-    });
-    played?.ok();
-    if let Some(error) = broken {
-        return Err(error);
-    }
+    let mut episode = Episode::open(suite, &scope.split, task, Purpose::Evaluation, scope.seed)?;
+    episode.demonstrate(Teacher::Suite(None), &control.cancel)?.ok();
+    let trajectory = episode.trajectory;
+    drop(episode.env); // there may be no room for two
+    let mut worlds = Worlds::of(suite, &trajectory)?;
+    let way = way(&trajectory.steps);
     let mut transitions = Vec::with_capacity(trajectory.steps.len());
     for (t, step) in trajectory.steps.iter().enumerate() {
-        let drawn = Proposer::Uniform.draw(&trajectory, t, (UNIFORM, &[], k), scope.seed)?;
+        let drawn = Proposer::Uniform.draw(&trajectory, t, (UNIFORM, &[], k), scope.seed, &control.cancel)?;
         let actions = std::iter::once(step.action.clone()).chain(drawn.into_iter().map(|(action, _)| action));
         let tried = actions.map(|action| {
-            let (fork, effect) = try_action(before[t].as_ref(), &action, None)?;
-            let changed = !matches!(effect, Effect::NoOp | Effect::Error);
-            Ok((action, fork.turn().observation.to_string(), changed))
+            let tried = try_action(&mut worlds, &way[..t], &action, None, false)?;
+            let changed = !matches!(tried.effect, Effect::NoOp | Effect::Error);
+            Ok((action, tried.turn.observation.to_string(), changed))
         });
         transitions.push(tried.collect::<Result<_>>()?);
     }
+    drop(way);
     Ok(Asked { trajectory, transitions })
 }

@@ -10,46 +10,15 @@ use serde::Serialize;
 pub use foresight::{Foresight, Part, foresight};
 pub use paired::{Paired, paired};
 
-use crate::agent::{Agent, likeliest, shares};
-use crate::collect::{Scope, choose, step_of, trajectory_at};
+use crate::agent::{Agent, Usage};
+use crate::budget;
 use crate::control::{Control, Meter, Progress};
 use crate::digest;
-use crate::env::{Opened, Suite};
-use crate::error::{Error, Result};
-use crate::experience::{Purpose, State, Trajectory, wilson};
-use crate::rng::Rng;
+use crate::env::{STEP_LIMIT, Suite};
+use crate::episode::{Episode, Play, Played, Scope, choose, roll_out};
+use crate::error::Result;
+use crate::experience::{Purpose, wilson};
 use crate::store::{EvalRow, PlayedGame, Prediction, Store, Thought};
-
-/// How to play.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Play {
-    /// Temperature; 0 takes the likeliest (the paper validates at 0.4). Over the admissible list it is that of whole
-    /// actions, with free text (and for thoughts) that of tokens: the two are not the same policy.
-    pub temperature: f64,
-    /// Seed of the sampling.
-    pub seed: u64,
-    /// Whether a thought comes before every action.
-    pub think: bool,
-    /// Whether actions are written as free text, which may be no admissible one. Otherwise they are chosen among the
-    /// admissible ones, where these are listed.
-    pub free: bool,
-    /// Whether what comes of every action is predicted first and kept, for Replay. (How right predictions are is
-    /// measured by [`foresight`].)
-    pub predict: bool,
-}
-
-impl Play {
-    /// The word for what may be played.
-    pub fn restriction(&self) -> &'static str {
-        if self.free { "free" } else { "list" }
-    }
-
-    /// In words, as far as it is not the usual.
-    pub fn describe(&self) -> String {
-        let think = if self.think { "thinking first" } else { "acting at once" };
-        format!("{think}{}", if self.free { ", free text" } else { "" })
-    }
-}
 
 /// One game played.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -105,6 +74,8 @@ pub struct Summary {
     pub invalid: usize,
     /// Games among them that the checkpoint was trained on, as far as is known here.
     pub trained_on: usize,
+    /// What was asked of the mind.
+    pub usage: Usage,
 }
 
 impl Summary {
@@ -155,37 +126,27 @@ pub fn evaluate(
     control: &Control,
     report: &mut dyn FnMut(&Game, Progress),
 ) -> Result<Summary> {
+    let play = play.by(agent);
     let tasks = choose(suite, scope)?;
     let meter = Meter::new("games", 0, tasks.len() as u64);
-    let checkpoint = agent.name();
+    let (checkpoint, before) = (agent.name(), agent.usage());
+    let at_once = agent.can().at_once.min(suite.instances().unwrap_or(usize::MAX));
     let mut games: Vec<Game> = Vec::with_capacity(tasks.len());
-    let mut step_limit = 0;
-    for (i, task) in tasks.iter().enumerate() {
-        let mut opened = suite.open(&task.id)?;
-        step_limit = opened.limit;
-        let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Evaluation, &checkpoint, play.seed);
-        let Beside { mut thoughts, mut foreseen, invalid } = play_out(agent, &mut opened, &mut trajectory, play, control)?;
-        let id = store.add_trajectory(&trajectory)?;
-        for thought in &mut thoughts {
-            thought.trajectory = id;
-        }
-        store.add_thoughts(&thoughts)?;
-        for prediction in &mut foreseen {
-            prediction.trajectory = id;
-        }
-        store.add_predictions(&foreseen)?;
-        let game = Game {
-            task_id: task.id.clone(),
-            kind: task.kind.clone(),
-            success: trajectory.success(),
-            reward: trajectory.reward(),
-            steps: trajectory.steps.len(),
-            invalid,
-            trajectory: id,
-        };
-        report(&game, meter.at(i as u64 + 1));
+    let mut step_limit = STEP_LIMIT;
+    let mut open = tasks.iter().map(|task| {
+        let mut episode = budget::under(&control.cancel, || {
+            Episode::open(suite, &scope.split, &task.id, Purpose::Evaluation, play.seed)
+        })?;
+        episode.trajectory.actor.clone_from(&checkpoint);
+        Ok(Played::new(episode, play.seed))
+    });
+    roll_out(agent, &mut open, at_once, play, control, &mut |played| {
+        step_limit = played.episode.limit;
+        let game = keep(store, played, &checkpoint)?;
+        report(&game, meter.at(games.len() as u64 + 1));
         games.push(game);
-    }
+        Ok(())
+    })?;
     let n = games.len() as u64;
     let successes = games.iter().filter(|game| game.success).count() as u64;
     let steps: usize = games.iter().map(|game| game.steps).sum();
@@ -234,51 +195,34 @@ pub fn evaluate(
         mean_steps: row.mean_steps,
         mean_reward: row.mean_reward.unwrap_or_default(),
         invalid: games.iter().map(|game| game.invalid).sum(),
+        usage: agent.usage().since(before),
         trained_on: games.iter().filter(|game| known.games.contains(&game.task_id)).count(),
     })
 }
 
-/// What is kept of a game beside its trajectory.
-#[derive(Default)]
-struct Beside {
-    thoughts: Vec<Thought>,
-    foreseen: Vec<Prediction>,
-    /// Actions that could not be sent.
-    invalid: usize,
-}
-
-/// Plays an opened game to its end, or to its limit of steps, where it is cut off.
-fn play_out(
-    agent: &mut dyn Agent,
-    opened: &mut Opened,
-    trajectory: &mut Trajectory,
-    play: Play,
-    control: &Control,
-) -> Result<Beside> {
-    // A stream for each game: the same game is played with the same draws by every checkpoint.
-    let mut rng = Rng::stream(play.seed, &opened.task.id);
-    let mut beside = Beside::default();
-    while trajectory.steps.len() < opened.limit && !opened.env.turn().done {
-        control.checkpoint()?;
-        let t = trajectory.steps.len();
-        let state = trajectory.state(t);
-        let chosen = act(agent, &state, trajectory.listed_at(t), play, &mut rng)?;
-        if play.predict {
-            let found = agent.predict(&state, std::slice::from_ref(&chosen.action), &mut |_, _| true)?;
-            let (action, model) = (chosen.action.clone(), agent.name());
-            let keep = |text| Prediction { trajectory: 0, t, action: action.clone(), model: model.clone(), text };
-            beside.foreseen.extend(found.into_iter().map(keep));
-        }
-        beside.invalid += usize::from(!opened.env.turn().admits(&chosen.action));
-        beside.thoughts.extend(chosen.thought.map(|text| Thought { trajectory: 0, t, text }));
-        opened.env.step(&chosen.action)?;
-        trajectory.steps.push(step_of(opened.env.as_ref(), &chosen.action, "policy"));
-    }
-    let at_limit = trajectory.steps.len() >= opened.limit;
-    if let Some(last) = trajectory.steps.last_mut().filter(|last| at_limit && !last.done) {
-        last.truncated = true;
-    }
-    Ok(beside)
+/// Stores a game that was played, with what was thought and foreseen in it.
+fn keep(store: &mut Store, played: Played, checkpoint: &str) -> Result<Game> {
+    let Played { episode: Episode { trajectory, .. }, thoughts, foreseen, invalid, .. } = played;
+    let id = store.add_trajectory(&trajectory)?;
+    let thoughts: Vec<Thought> = thoughts.into_iter().map(|(t, text)| Thought { trajectory: id, t, text }).collect();
+    store.add_thoughts(&thoughts)?;
+    let predicted = |(t, text): (usize, String)| Prediction {
+        trajectory: id,
+        t,
+        action: trajectory.steps[t].action.clone(),
+        model: checkpoint.to_string(),
+        text,
+    };
+    store.add_predictions(&foreseen.into_iter().map(predicted).collect::<Vec<_>>())?;
+    Ok(Game {
+        task_id: trajectory.task_id.clone(),
+        kind: trajectory.kind.clone(),
+        success: trajectory.success(),
+        reward: trajectory.reward(),
+        steps: trajectory.steps.len(),
+        invalid,
+        trajectory: id,
+    })
 }
 
 /// A list of games, whatever its order, as it is written in records.
@@ -286,49 +230,6 @@ fn games_hash<'a>(games: impl Iterator<Item = &'a str>) -> String {
     let mut games: Vec<&str> = games.collect();
     games.sort_unstable();
     digest::hex(digest::of(games))
-}
-
-/// What a policy chose, and what it thought before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen {
-    /// The action.
-    pub action: String,
-    /// The thought, where there was one.
-    pub thought: Option<String>,
-}
-
-/// One choice of a policy.
-pub fn act(policy: &mut dyn Agent, state: &State, listed: &[String], play: Play, rng: &mut Rng) -> Result<Chosen> {
-    let thought = if play.think { Some(policy.think(state, play.temperature, rng.next_u64())?) } else { None };
-    let after = thought.as_deref();
-    let action = if play.free || listed.is_empty() {
-        policy.propose(state, after, play.temperature, &[rng.next_u64()])?.pop().unwrap_or_default()
-    } else {
-        let scores = policy.score(state, after, listed)?;
-        if scores.iter().any(|score| score.is_nan()) {
-            return Err(Error::new(format!("{} gives scores that are not numbers", policy.name()))
-                .hint("its weights or its config are damaged; try another checkpoint"));
-        }
-        listed[pick(&scores, play.temperature, rng)].clone()
-    };
-    Ok(Chosen { action, thought })
-}
-
-/// An index drawn from log-probabilities at a temperature.
-pub fn pick(scores: &[f64], temperature: f64, rng: &mut Rng) -> usize {
-    let best = likeliest(scores).unwrap_or_default();
-    if temperature <= 0.0 {
-        return best;
-    }
-    let scaled: Vec<f64> = scores.iter().map(|score| score / temperature).collect();
-    let mut left = rng.unit();
-    for (i, share) in shares(&scaled).iter().enumerate() {
-        left -= share;
-        if left < 0.0 {
-            return i;
-        }
-    }
-    best
 }
 
 #[cfg(test)]

@@ -1,25 +1,31 @@
-//! One person's exploration of a task: a tree of states, each a running world of its own, and where they stand in it.
+//! One person's exploration of a task: a tree of states as they were seen, and where they stand in it.
 //!
-//! Going back is choosing another node; trying an alternative is a step on a fork. Knows nothing of screens.
+//! Going back is choosing another node, and costs nothing. A world is needed to go on, to try an action and to ask an
+//! expert: [`Worlds`] has one at the node, by a fork or by leading one there again. Knows nothing of screens.
 
+mod evaluate;
 mod keep;
 mod nodes;
 mod reflect;
 mod view;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub use evaluate::{
+    CompareModels, EvaluateState, Evaluated, compare_models, evaluate_state, play_on, prompt_and_replies, write,
+};
 pub use keep::{Kept, Tried, keep};
 pub use reflect::reflect;
 pub use view::{Outcome, TrunkLine, View};
 
-use crate::collect::{Yardstick, step_of, trajectory_at, try_action};
 use crate::control::Cancel;
-use crate::env::{Environment, Expert, Experts, Opened, Silence, Suite, Turn, Voice};
+use crate::env::{Advice, Environment, Expert, Experts, Forks, Opened, Silence, Suite, Turn, Voice};
+use crate::episode::{Episode, ExpertBaseline, Leg, Trial, Worlds, follow, step_of, trajectory_at, try_action};
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Effect, Purpose, State, Trajectory};
+use crate::experience::{Branch, Effect, Purpose, Trajectory};
 
 /// How many steps policy or expert play on from a what-if.
 pub const ON: usize = 20;
@@ -27,14 +33,28 @@ pub const ON: usize = 20;
 /// The name under which a person acts, and is the expert.
 pub const HUMAN: &str = "human";
 
-/// A state that was visited.
+/// A state that was visited, as it was seen.
 struct Node {
     parent: Option<usize>,
     action: String,
     source: String,
     name: String,
     depth: usize,
-    env: Box<dyn Environment>,
+    turn: Turn,
+    /// See [`Environment::fingerprint`].
+    state: u64,
+}
+
+/// The way from the start to a node.
+fn way(nodes: &[Node], node: usize) -> Vec<Leg<'_>> {
+    let mut way = Vec::with_capacity(nodes[node].depth);
+    let mut at = node;
+    while let Some(parent) = nodes[at].parent {
+        way.push(Leg { action: &nodes[at].action, observation: &nodes[at].turn.observation });
+        at = parent;
+    }
+    way.reverse();
+    way
 }
 
 /// A session as it is remembered between starts: enough to replay it.
@@ -71,7 +91,7 @@ impl Remembered {
 /// An exploration of one task.
 pub struct Session {
     start: Trajectory,
-    experts: Experts,
+    worlds: Worlds<'static>,
     /// Who is to speak.
     asked: String,
     limit: usize,
@@ -85,17 +105,22 @@ pub struct Session {
 
 impl Session {
     /// Opens a task at its start. `asked` is who speaks as the expert (the suite's first without it); `human` is nobody.
-    pub fn open(suite: &dyn Suite, split: &str, task_id: &str, asked: Option<&str>) -> Result<Self> {
+    pub fn open(suite: &Arc<dyn Suite>, split: &str, task_id: &str, asked: Option<&str>) -> Result<Self> {
         let opened: Opened = suite.open(task_id)?;
-        let start = trajectory_at(&opened, split, Purpose::Exploration, HUMAN, 0);
+        let mut start = trajectory_at(&opened, split, Purpose::Exploration, 0);
+        start.actor = HUMAN.to_string();
         let asked = match asked {
             Some(HUMAN) => HUMAN,
             name => opened.experts.get(name).or_else(|_| opened.experts.get(None)).map_or(HUMAN, Expert::name),
         };
-        let Opened { env, experts, limit, warning, .. } = opened;
+        let (limit, warning) = (opened.limit, opened.warning.clone());
+        let (turn, state) = (opened.env.turn().clone(), opened.env.fingerprint());
+        let (again, id) = (Arc::clone(suite), task_id.to_string());
+        let worlds = Worlds::new(opened, move || again.open(&id), suite.instances(), &start)?;
         let (action, source, name) = Default::default();
-        let root = Node { parent: None, action, source, name, depth: 0, env };
-        Ok(Self { start, experts, asked: asked.to_string(), limit, warning, nodes: vec![root], gone: Vec::new(), at: 0 })
+        let root = Node { parent: None, action, source, name, depth: 0, turn, state };
+        let asked = asked.to_string();
+        Ok(Self { start, worlds, asked, limit, warning, nodes: vec![root], gone: Vec::new(), at: 0 })
     }
 
     /// Who is asked to speak as the expert.
@@ -105,14 +130,14 @@ impl Session {
 
     /// The next expert speaks; after the last, nobody: a person is the expert then.
     pub fn next_expert(&mut self) {
-        let mut names = self.experts.names();
+        let mut names = self.worlds.experts.names();
         names.push(HUMAN);
         let at = names.iter().position(|name| *name == self.asked).unwrap_or_default();
         self.asked = names[(at + 1) % names.len()].to_string();
     }
 
     /// Opens a remembered session and replays it.
-    pub fn restore(suite: &dyn Suite, remembered: &Remembered, asked: Option<&str>) -> Result<Self> {
+    pub fn restore(suite: &Arc<dyn Suite>, remembered: &Remembered, asked: Option<&str>) -> Result<Self> {
         let asked = asked.or(remembered.asked.as_deref());
         let mut session = Self::open(suite, &remembered.split, &remembered.task_id, asked)?;
         for (parent, action, source) in &remembered.steps {
@@ -143,14 +168,14 @@ impl Session {
         }
     }
 
-    fn env(&self) -> &dyn Environment {
-        self.nodes[self.at].env.as_ref()
+    fn here(&self) -> &Node {
+        &self.nodes[self.at]
     }
 
-    /// Takes an action on a fork of the current state and goes there. The same action from the same state is the same
+    /// Takes an action in the current state and goes there. The same action from the same state is the same
     /// node.
     pub fn step(&mut self, action: &str, source: &str) -> Result<()> {
-        if self.env().turn().done {
+        if self.here().turn.done {
             return Err(Error::new("the episode is over here").hint("go back with u, or to the next task with ]"));
         }
         if self.nodes[self.at].depth >= self.limit {
@@ -163,11 +188,11 @@ impl Session {
             self.at = known;
             return Ok(());
         }
-        let mut env = self.env().fork()?;
-        env.step(action)?;
-        let depth = self.nodes[self.at].depth + 1;
+        let (executed, ()) = self.worlds.execute(&way(&self.nodes, self.at), action, |_, _, _| ())?;
+        let depth = self.here().depth + 1;
         let (action, source, name) = (action.to_string(), source.to_string(), String::new());
-        self.nodes.push(Node { parent: Some(self.at), action, source, name, depth, env });
+        let (turn, state) = (executed.turn, executed.after);
+        self.nodes.push(Node { parent: Some(self.at), action, source, name, depth, turn, state });
         self.at = self.nodes.len() - 1;
         Ok(())
     }
@@ -214,7 +239,7 @@ impl Session {
         let mut trajectory = self.start.clone();
         for node in &self.path()[1..] {
             let node = &self.nodes[*node];
-            trajectory.steps.push(step_of(node.env.as_ref(), &node.action, &node.source));
+            trajectory.steps.push(step_of(&node.turn, &node.action, &node.source));
         }
         trajectory
     }
@@ -222,7 +247,7 @@ impl Session {
     /// The same, as a demonstration with whoever acted as its expert. Refused unless it reached the goal: what is
     /// imitated must be worth imitating.
     pub fn demonstration(&self) -> Result<Trajectory> {
-        if !self.env().turn().success {
+        if !self.here().turn.success {
             return Err(Error::new("the goal is not reached here, so there is nothing to imitate yet")
                 .hint("play on until the task is solved, then keep it"));
         }
@@ -231,89 +256,94 @@ impl Session {
         let mut sources: Vec<&str> = trajectory.steps.iter().map(|step| step.source.as_str()).collect();
         sources.dedup();
         trajectory.actor = match sources[..] {
-            [one] if self.experts.names().contains(&one) => one.to_string(),
+            [one] if self.worlds.experts.names().contains(&one) => one.to_string(),
             _ => HUMAN.to_string(),
         };
         Ok(trajectory)
     }
 
-    fn advice(&self) -> Option<Result<Voice, Silence>> {
-        (self.asked != HUMAN).then(|| self.experts.advise(Some(&self.asked), self.env(), &Cancel::default()))
+    /// What the expert says in the current state; none where a person is the expert.
+    fn advice(&mut self) -> Result<Option<Result<Voice, Silence>>> {
+        if self.asked == HUMAN {
+            return Ok(None);
+        }
+        let asked = Some(self.asked.as_str());
+        let way = way(&self.nodes, self.at);
+        self.worlds.look(&way, |env, experts| experts.advise(asked, env, &Cancel::default())).map(Some)
     }
 
-    /// Executes actions on forks of the current state.
-    pub fn outcomes(&self, actions: &[(String, String)]) -> Result<Vec<Outcome>> {
-        let expert = match self.advice() {
-            Some(Ok(voice)) => Some(Yardstick::new(&self.experts, self.env(), &voice.advice.action)?),
+    /// Executes actions in the current state.
+    pub fn outcomes(&mut self, actions: &[(String, String)]) -> Result<Vec<Outcome>> {
+        let advice = self.advice()?;
+        let way = way(&self.nodes, self.at);
+        let expert = match advice {
+            Some(Ok(voice)) => Some(ExpertBaseline::new(&mut self.worlds, &way, &voice.advice.action)?),
             _ => None,
         };
-        actions.iter().map(|(action, source)| self.outcome(action, source, expert.as_ref())).collect()
+        let worlds = &mut self.worlds;
+        actions.iter().map(|(action, source)| outcome(worlds, &way, action, source, expert.as_ref())).collect()
     }
 
-    /// A fork of the world after an action of the current state, and the state it is in then.
-    pub fn after(&self, action: &str) -> Result<(Box<dyn Environment>, State)> {
-        let mut env = self.env().fork()?;
+    /// Whether worlds can be copied, or one more of them is led along the way again.
+    pub fn forks(&mut self) -> Result<Forks> {
+        self.worlds.look(&way(&self.nodes, self.at), |env, _| env.forks())
+    }
+
+    /// The episode up to an action of the current state, with a world of its own: to be played on elsewhere for at most
+    /// [`ON`] steps.
+    pub fn after(&mut self, action: &str) -> Result<Episode> {
+        let mut env = self.worlds.give(&way(&self.nodes, self.at))?;
         env.step(action)?;
         let mut trajectory = self.trajectory();
-        trajectory.steps.push(step_of(env.as_ref(), action, HUMAN));
-        let state = trajectory.state(trajectory.steps.len());
-        Ok((env, state))
+        trajectory.steps.push(step_of(env.turn(), action, HUMAN));
+        Ok(Episode { env, experts: Experts::default(), limit: trajectory.steps.len() + ON, trajectory })
     }
 
     /// How the expert would go on from what an action leads to, in words: at most [`ON`] steps, and two seconds.
-    pub fn expert_goes_on(&self, action: &str) -> Result<String> {
-        let (mut env, began) = (self.env().fork()?, Instant::now());
-        env.step(action)?;
-        let asked = Some(self.asked.as_str()).filter(|asked| *asked != HUMAN);
+    pub fn expert_goes_on(&mut self, action: &str) -> Result<String> {
+        let mut env = self.after(action)?.env;
+        let asked = Some(self.asked.clone()).filter(|asked| asked != HUMAN);
+        let anyone = Anyone { experts: &self.worlds.experts, asked, until: Instant::now() + Duration::from_secs(2) };
         let mut done = 0;
-        while !env.turn().done && done < ON && began.elapsed() < Duration::from_secs(2) {
-            match self.experts.advise(asked, env.as_ref(), &Cancel::default()) {
-                Ok(voice) => env.step(&voice.advice.action)?,
-                Err(why) => return Ok(format!("expert on from there: silent after {done} more ({why})")),
+        let ended = follow(env.as_mut(), &anyone, ON, &Cancel::default(), |_, _| done += 1)?;
+        Ok(match ended {
+            Err(why) if !env.turn().done && done < ON => {
+                format!("expert on from there: silent after {done} more ({why})")
             }
-            done += 1;
-        }
-        Ok(format!("expert on from there: {}", went(env.turn(), done)))
+            _ => format!("expert on from there: {}", went(env.turn(), done)),
+        })
     }
 
     /// The way here and the expert's step from here, with what was executed beside it: what a reflection is written
     /// about. Refused where no expert speaks.
-    pub fn with_advice(&self) -> Result<Trajectory> {
-        let Some(Ok(voice)) = self.advice() else {
+    pub fn with_advice(&mut self) -> Result<Trajectory> {
+        let Some(Ok(voice)) = self.advice()? else {
             return Err(Error::new("no expert speaks here, so there is nothing to explain").hint("e lets another speak"));
         };
+        let way = way(&self.nodes, self.at);
+        let (executed, ()) = self.worlds.execute(&way, &voice.advice.action, |_, _, _| ())?;
         let mut trajectory = self.trajectory();
-        let mut env = self.env().fork()?;
-        env.step(&voice.advice.action)?;
-        trajectory.steps.push(step_of(env.as_ref(), &voice.advice.action, voice.name));
+        trajectory.steps.push(step_of(&executed.turn, &voice.advice.action, voice.name));
         trajectory.actor = voice.name.to_string();
         Ok(trajectory)
     }
 
-    fn outcome(&self, action: &str, source: &str, expert: Option<&Yardstick<'_>>) -> Result<Outcome> {
-        let (fork, effect) = try_action(self.env(), action, expert)?;
-        let turn = fork.turn();
-        let observation = turn.observation.to_string();
-        let steps_left = self.experts.distance(fork.as_ref(), &Cancel::default()).ok();
-        let (action, source) = (action.to_string(), source.to_string());
-        let (success, reward) = (turn.success, turn.reward);
-        Ok(Outcome { action, source, observation, effect, reward, success, steps_left })
-    }
-
     /// Everything to be shown of the current node.
-    pub fn view(&self) -> Result<View> {
-        let turn = self.env().turn();
-        let (expert, silence) = match self.advice() {
+    pub fn view(&mut self) -> Result<View> {
+        let (expert, silence) = match self.advice()? {
             Some(Ok(Voice { name, advice, silence })) => (Some((name.to_string(), advice)), silence),
             Some(Err(why)) => (None, Some(why)),
             None => (None, None),
         };
+        let way = way(&self.nodes, self.at);
+        let (distance, forks) =
+            self.worlds.look(&way, |env, experts| (experts.distance(env, &Cancel::default()), env.forks()))?;
         let expert_outcome = match &expert {
-            Some((name, advice)) => Some(self.outcome(&advice.action, name, None)?),
+            Some((name, advice)) => Some(outcome(&mut self.worlds, &way, &advice.action, name, None)?),
             None => None,
         };
-        let path = self.path();
         let trajectory = self.trajectory();
+        let Node { depth, turn, .. } = self.here();
         Ok(View {
             suite: self.start.suite.clone(),
             split: self.start.split.clone(),
@@ -321,21 +351,57 @@ impl Session {
             kind: self.start.kind.clone(),
             task: self.start.task.clone(),
             node: self.at,
-            depth: self.nodes[self.at].depth,
+            depth: *depth,
             limit: self.limit,
             observation: turn.observation.to_string(),
             admissible: trajectory.listed_at(trajectory.steps.len()).to_vec(),
+            forms: turn.actions.texts().1,
+            forks,
             expert,
             asked: self.asked.clone(),
             silence,
-            distance: self.experts.distance(self.env(), &Cancel::default()),
+            distance,
             expert_outcome,
-            trunk: self.trunk(&path),
+            trunk: self.trunk(&self.path()),
             done: turn.done,
             success: turn.success,
             state: trajectory.state(trajectory.steps.len()),
         })
     }
+}
+
+/// Whichever expert has an answer, for a while.
+struct Anyone<'a> {
+    experts: &'a Experts,
+    asked: Option<String>,
+    until: Instant,
+}
+
+impl Expert for Anyone<'_> {
+    fn name(&self) -> &'static str {
+        "anyone"
+    }
+
+    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, Silence> {
+        if Instant::now() > self.until {
+            return Err(Silence::Other("two seconds are over".into()));
+        }
+        self.experts.advise(self.asked.as_deref(), env, cancel).map(|voice| voice.advice)
+    }
+}
+
+/// What an action leads to, and how far the goal is then.
+fn outcome(
+    worlds: &mut Worlds<'_>,
+    way: &[Leg<'_>],
+    action: &str,
+    source: &str,
+    expert: Option<&ExpertBaseline>,
+) -> Result<Outcome> {
+    let Trial { turn, effect, steps_left } = try_action(worlds, way, action, expert, true)?;
+    let (action, source) = (action.to_string(), source.to_string());
+    let observation = turn.observation.to_string();
+    Ok(Outcome { action, source, observation, effect, reward: turn.reward, success: turn.success, steps_left })
 }
 
 /// How an episode that was played on stands after so many steps, in words.
@@ -364,77 +430,4 @@ pub fn branch(outcome: &Outcome, trajectory: i64, t: usize) -> Branch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::env::household::Household;
-
-    fn session(asked: &str) -> Session {
-        Session::open(&Household, "train", "train/3", Some(asked)).unwrap()
-    }
-
-    #[test]
-    fn going_back_and_on_keeps_every_branch_and_forks_do_not_meet() {
-        let mut session = session("fair");
-        let start = session.view().unwrap();
-        let actions: Vec<String> = start.admissible.iter().filter(|a| a.starts_with("walk")).take(2).cloned().collect();
-        session.step(&actions[0], "human").unwrap();
-        let first = session.view().unwrap();
-        assert!(session.back());
-        assert_eq!(session.view().unwrap().observation, start.observation);
-        session.step(&actions[1], "human").unwrap();
-        session.goto(first.node).unwrap();
-        assert_eq!(session.view().unwrap().observation, first.observation);
-        assert_eq!(session.view().unwrap().trunk.len(), 3);
-        session.back();
-        session.step(&actions[0], "human").unwrap();
-        assert_eq!(session.view().unwrap().trunk.len(), 3, "the same action from the same state is the same node");
-    }
-
-    #[test]
-    fn a_session_comes_back_as_it_was_and_only_a_win_is_kept() {
-        let mut session = session("fair");
-        assert!(session.demonstration().is_err());
-        while let Some((name, advice)) = session.view().unwrap().expert {
-            session.step(&advice.action, &name).unwrap();
-        }
-        let kept = session.demonstration().unwrap();
-        assert!(kept.success() && kept.actor == "fair");
-        session.back();
-        let again = Session::restore(&Household, &session.remember(), None).unwrap();
-        assert_eq!(again.view().unwrap(), session.view().unwrap());
-    }
-
-    #[test]
-    fn off_the_walkthrough_another_expert_speaks_and_the_view_says_so() {
-        let mut session = session("walkthrough");
-        let start = session.view().unwrap();
-        let (name, advice) = start.expert.unwrap();
-        assert!(name == "walkthrough" && start.silence.is_none());
-        let other = start.admissible.iter().find(|a| a.starts_with("walk") && **a != advice.action).unwrap();
-        session.step(other, "human").unwrap();
-        let view = session.view().unwrap();
-        assert_eq!(view.silence, Some(Silence::OffPath));
-        assert_ne!(view.expert.unwrap().0, "walkthrough");
-        assert!(view.distance.unwrap() >= start.distance.unwrap() - 1);
-        for asked in ["human", "fair", "planner", "walkthrough"] {
-            session.next_expert();
-            assert_eq!(session.view().unwrap().asked, asked);
-            assert_eq!(session.view().unwrap().expert.is_none(), asked == "human", "only a person leaves it open");
-        }
-    }
-
-    #[test]
-    fn an_alternative_is_held_against_the_expert_by_the_way_that_is_left() {
-        let session = session("planner");
-        let view = session.view().unwrap();
-        let left = view.expert_outcome.unwrap().steps_left.unwrap();
-        assert_eq!(left + 1, view.distance.unwrap(), "the planner's step brings the goal one step nearer");
-        let actions: Vec<_> = view.admissible.iter().map(|a| (a.clone(), "uniform".to_string())).collect();
-        let starts = session.experts.starts(session.env(), &Cancel::default()).unwrap();
-        for outcome in session.outcomes(&actions).unwrap() {
-            let good = matches!(outcome.effect, Effect::SameAsExpert | Effect::EquallyGood);
-            assert_eq!(good, outcome.steps_left == Some(left), "{outcome:?}");
-            assert_eq!(good, starts.iter().any(|a| **a == *outcome.action), "{outcome:?} {starts:?}");
-        }
-    }
-}
+mod tests;

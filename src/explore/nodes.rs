@@ -1,7 +1,8 @@
 //! What is done with nodes of the tree besides walking: naming, taking out and putting back, comparing.
 
-use super::{Session, TrunkLine};
+use super::{Session, TrunkLine, way};
 use crate::control::Cancel;
+use crate::env::{Environment, Experts};
 use crate::error::{Error, Result};
 
 /// The longest name of a node.
@@ -37,20 +38,24 @@ impl Session {
     }
 
     /// Where two nodes part and how they differ, as lines to be read.
-    pub fn compare(&self, a: usize, b: usize) -> Result<Vec<String>> {
+    pub fn compare(&mut self, a: usize, b: usize) -> Result<Vec<String>> {
         let (a, b) = (self.known(a)?, self.known(b)?);
         let (left, right) = (self.path_to(a), self.path_to(b));
         let shared = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
-        let listed = |node: usize| -> Vec<String> {
-            let turn = self.nodes[node].env.turn();
-            turn.actions.list().iter().map(ToString::to_string).collect()
-        };
+        let listed =
+            |node: usize| -> Vec<String> { self.nodes[node].turn.actions.list().iter().map(ToString::to_string).collect() };
         let mut lines =
             vec![format!("They share the first {} of {} and {} steps.", shared - 1, left.len() - 1, right.len() - 1)];
-        for (mark, at, path, other) in [("A", a, &left, b), ("B", b, &right, a)] {
-            let (node, turn) = (&self.nodes[at], self.nodes[at].env.turn());
+        let mut distances = Vec::with_capacity(2);
+        for node in [a, b] {
+            let distance = |env: &dyn Environment, experts: &Experts| experts.distance(env, &Cancel::default());
+            distances.push(self.worlds.look(&way(&self.nodes, node), distance)?);
+        }
+        let sides = [("A", a, &left, b), ("B", b, &right, a)].into_iter().zip(distances);
+        for ((mark, at, path, other), distance) in sides {
+            let (node, turn) = (&self.nodes[at], &self.nodes[at].turn);
             let name = if node.name.is_empty() { String::new() } else { format!(" \"{}\"", node.name) };
-            let far = match self.experts.distance(node.env.as_ref(), &Cancel::default()) {
+            let far = match distance {
                 _ if turn.success => "solved".to_string(),
                 Ok(left) => format!("goal {left} steps away"),
                 Err(why) => why.to_string(),
@@ -67,7 +72,7 @@ impl Session {
                 lines.push(format!("  admissible only here: {}", only.join(", ")));
             }
         }
-        if self.nodes[a].env.fingerprint() == self.nodes[b].env.fingerprint() {
+        if self.nodes[a].state == self.nodes[b].state {
             lines.extend([String::new(), "The world is in the same state in both.".into()]);
         }
         Ok(lines)
@@ -96,12 +101,16 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::env::Suite;
     use crate::env::household::Household;
 
     #[test]
     fn nodes_are_named_compared_taken_out_and_put_back_and_all_of_it_is_remembered() {
-        let mut session = Session::open(&Household, "train", "train/3", None).unwrap();
+        let suite: Arc<dyn Suite> = Arc::new(Household);
+        let mut session = Session::open(&suite, "train", "train/3", None).unwrap();
         let actions = session.view().unwrap().admissible;
         session.step(&actions[0], "human").unwrap();
         session.goto(0).unwrap();
@@ -112,7 +121,7 @@ mod tests {
         assert!(said.contains("share the first 0 of 1 and 1 steps") && said.contains(&actions[0]), "{said}");
         assert!(session.remove(2).is_err(), "one stands there");
         session.remove(1).unwrap();
-        let again = Session::restore(&Household, &session.remember(), None).unwrap();
+        let again = Session::restore(&suite, &session.remember(), None).unwrap();
         for mut session in [session, again] {
             assert_eq!(session.view().unwrap().trunk.len(), 2);
             assert!(session.put_back());

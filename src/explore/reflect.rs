@@ -10,7 +10,7 @@ use crate::store::{Drawn, NewReflection, Store};
 
 /// Saves the way here with the expert's step and the executed alternatives, and writes a reflection about it, pending
 /// review; returns its number and text. Refused where no expert speaks or nothing worse was executed.
-pub fn reflect(session: &Session, outcomes: &[Outcome], store: &mut Store) -> Result<(i64, String)> {
+pub fn reflect(session: &mut Session, outcomes: &[Outcome], store: &mut Store) -> Result<(i64, String)> {
     let trajectory = session.with_advice()?;
     let t = trajectory.steps.len() - 1;
     let others = outcomes.iter().filter(|outcome| outcome.action != trajectory.steps[t].action);
@@ -27,7 +27,7 @@ pub fn reflect(session: &Session, outcomes: &[Outcome], store: &mut Store) -> Re
     }
     let ids = store.add_branches(&tried)?;
     let case = case_at(&trajectory, &store.branches(id)?, &ids, t).ok_or_else(nothing)?;
-    let text = Template.reflect(&case, id as u64)?;
+    let text = Template.write(&case, id as u64)?;
     let cites = case.alternatives.iter().map(|branch| branch.id).collect();
     let written = NewReflection { trajectory: id, t, generator: Template.generator(), cites, text: text.clone() };
     let reflection = store.add_reflections(&[written])?.first().copied().unwrap_or_default();

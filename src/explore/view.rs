@@ -1,6 +1,6 @@
 //! What a face is shown of an exploration.
 
-use crate::env::{Advice, Silence};
+use crate::env::{Advice, Forks, Silence};
 use crate::experience::{Effect, State};
 
 /// An executed what-if: an action, who proposed it, and what it really led to.
@@ -62,6 +62,10 @@ pub struct View {
     pub observation: String,
     /// Admissible actions, in the environment's order.
     pub admissible: Vec<String>,
+    /// Forms of free text that it takes beside them.
+    pub forms: Vec<String>,
+    /// Whether a world is copied or led along its way again when an action is tried.
+    pub forks: Forks,
     /// Who speaks as the expert here, and what it says; none when a person is the expert, or everyone is silent.
     pub expert: Option<(String, Advice)>,
     /// Who was asked to speak ("fair", "human"): another speaks where this one has no answer.

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::kernels::wide;
+use super::kernels::kernel;
 use super::step::Buffers;
 use crate::error::{Error, Result};
 
@@ -62,21 +62,25 @@ impl AdamW {
         tensors.for_each(|(((weights, grads), (first, second)), (_, shape))| {
             // Norm gains are not decayed: shrinking a gain towards zero is not regularisation.
             let decay = if shape.len() > 1 { rate * DECAY } else { 0.0 };
-            wide(update, (weights, grads, [first, second], [scale, decay, rate, fix1, fix2]));
+            update(weights, grads, [first, second], [scale, decay, rate, fix1, fix2]);
         });
         Ok(norm)
     }
 }
 
+kernel! {
 /// One update of a tensor: `m` and `v` are its moments, `fix1` and `fix2` put right that both began at zero.
 #[inline(always)]
-fn update((weights, grads, [m, v], [scale, decay, rate, fix1, fix2]): (&mut [f32], &[f32], [&mut Vec<f32>; 2], [f32; 5])) {
+fn update<'a>(weights: &'a mut [f32], grads: &'a [f32], moments: [&'a mut Vec<f32>; 2], factors: [f32; 5]) -> () {
+    let [m, v] = moments;
+    let [scale, decay, rate, fix1, fix2] = factors;
     for ((w, g), (m, v)) in weights.iter_mut().zip(grads).zip(m.iter_mut().zip(v.iter_mut())) {
         let g = g * scale;
         *m = BETA1 * *m + (1.0 - BETA1) * g;
         *v = BETA2 * *v + (1.0 - BETA2) * g * g;
         *w -= decay * *w + rate * (*m / fix1) / ((*v / fix2).sqrt() + EPS);
     }
+}
 }
 
 #[cfg(test)]

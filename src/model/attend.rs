@@ -1,4 +1,9 @@
 //! Attention at inference: what new nodes of some caches take from the nodes that they see.
+//!
+//! Keys are taken a tile at a time, whose scores stay in the nearest cache; a row's shares are put right by the largest
+//! score so far (the online softmax of Milakov and Gimelshein, 2018). Scores of a tile are laid out key by key, with the
+//! rows of queries side by side in vectors: then neither keys nor shares are packed anew for the products, and the softmax
+//! needs no sum across a vector.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -12,14 +17,13 @@ use super::config::Config;
 use super::kernels::OnlineSoftmax;
 
 /// Rows of queries that are worked on together.
-const BLOCK: usize = 64;
+const BLOCK: usize = 96;
 
 /// Keys that are worked on together: with as many values and the scores of some rows they fit the nearest cache.
 const TILE: usize = 256;
 
-/// Rows of queries for which keys and values of many segments are laid out in one piece first: a product with forty columns
-/// costs hardly less than one with a thousand.
-const LAID_OUT: usize = 16;
+/// Multiplications that are worth another thread.
+const WORTH: usize = 100_000;
 
 /// A cache whose nodes from `past` on are new: in the pass they are the rows from `first` on.
 pub(super) struct Grown<'a> {
@@ -34,9 +38,9 @@ impl Grown<'_> {
         self.cache.len() - self.past
     }
 
-    /// Nodes that the last of its rows could see.
-    fn width(&self) -> usize {
-        self.above.iter().map(|(_, used)| used).sum::<usize>() + self.cache.len()
+    /// Nodes above the cache's own.
+    fn depth(&self) -> usize {
+        self.above.iter().map(|(_, used)| used).sum()
     }
 
     /// Keys and values of a layer's key-value head (`at`) in pieces, each with its number of nodes: `[nodes, dim]`.
@@ -50,118 +54,147 @@ impl Grown<'_> {
     }
 }
 
+/// Some rows of a cache under one key-value head: what a thread works on by itself.
+struct Task {
+    grown: usize,
+    head: usize,
+    rows: Range<usize>,
+}
+
 /// What each new node takes from the nodes that it sees in one layer: `q` and the result are `[rows, hidden]`.
 pub(super) fn attend(config: &Config, layer: usize, grown: &[Grown<'_>], q: &[f32]) -> Vec<f32> {
-    let (h, dim, heads, kv_heads) = (config.hidden, config.head_dim(), config.heads, config.kv_heads);
-    let group = heads / kv_heads;
-    let work: usize = grown.iter().map(|grown| grown.rows() * grown.width() * h).sum();
-    let worth = work > 100_000;
-    // Keys and values in one piece, by cache and key-value head; none where they are used as they lie.
-    let homes: Vec<(usize, usize)> = (0..grown.len()).flat_map(|g| (0..kv_heads).map(move |head| (g, head))).collect();
-    let lay_out = |(g, head): &(usize, usize)| {
-        let grown = &grown[*g];
-        (grown.rows() >= LAID_OUT && grown.above.len() > 1).then(|| {
-            let pieces = grown.pieces(layer * kv_heads + head, dim);
-            let keys: Vec<&[f32]> = pieces.iter().map(|(keys, ..)| *keys).collect();
-            let values: Vec<&[f32]> = pieces.iter().map(|(_, values, _)| *values).collect();
-            (keys.concat(), values.concat())
-        })
-    };
-    let laid_out: Vec<_> =
-        if worth { homes.par_iter().map(lay_out).collect() } else { homes.iter().map(lay_out).collect() };
-    let blocks: Vec<(usize, usize, Range<usize>)> = grown
-        .iter()
-        .enumerate()
-        .flat_map(|(g, grown)| {
-            let rows = grown.rows();
-            let cuts = move |head| (0..rows).step_by(BLOCK).map(move |at| (g, head, at..(at + BLOCK).min(rows)));
-            (0..heads).flat_map(cuts)
-        })
-        .collect();
-    let queries = MatRef::from_row_major_slice(q, q.len() / h, h);
-    let one = |(g, head, rows): &(usize, usize, Range<usize>)| -> Vec<f32> {
-        let grown = &grown[*g];
-        let (first, kv_head) = (grown.first + rows.start, head / group);
-        let q = queries.submatrix(first, head * dim, rows.len(), dim);
-        // Segments above are seen whole; of the own nodes those up to the block's last one can be.
-        let unseen = grown.rows() - rows.end;
-        let mut pieces = match &laid_out[g * kv_heads + kv_head] {
-            Some((keys, values)) => vec![(&keys[..], &values[..], grown.width())],
-            None => grown.pieces(layer * kv_heads + kv_head, dim),
-        };
-        if let Some((keys, values, nodes)) = pieces.last_mut() {
-            *nodes -= unseen;
-            *keys = &keys[..*nodes * dim];
-            *values = &values[..*nodes * dim];
+    let (h, dim, kv_heads) = (config.hidden, config.head_dim(), config.kv_heads);
+    let group = config.heads / kv_heads;
+    let work: usize = grown.iter().map(|grown| grown.rows() * (grown.depth() + grown.cache.len()) * h).sum();
+    let threads = if work > WORTH { rayon::current_num_threads() } else { 1 };
+    // Rows are parted only as far as the threads need it: each part reads keys and values anew.
+    let parts = (2 * threads).div_ceil((grown.len() * kv_heads).max(1));
+    let mut tasks: Vec<Task> = Vec::new();
+    for (g, of) in grown.iter().enumerate() {
+        let rows = of.rows();
+        let step = rows.div_ceil(parts).next_multiple_of(BLOCK).max(BLOCK);
+        for head in 0..kv_heads {
+            tasks.extend((0..rows).step_by(step).map(|at| Task { grown: g, head, rows: at..(at + step).min(rows) }));
         }
-        block(grown.cache, q, &pieces, grown.past + rows.start)
+    }
+    let one = |Task { grown: g, head, rows }: &Task| -> Vec<f32> {
+        let grown = &grown[*g];
+        let pieces = grown.pieces(layer * kv_heads + head, dim);
+        let mut mixed = vec![0.0; rows.len() * group * dim];
+        SCRATCH.with_borrow_mut(|scratch| {
+            for first in rows.clone().step_by(BLOCK) {
+                let block = Block { grown, first, rows: (rows.end - first).min(BLOCK), dim };
+                for of in 0..group {
+                    let column = (head * group + of) * dim;
+                    let q = &q[(grown.first + first) * h..(grown.first + first + block.rows) * h];
+                    let out = &mut mixed[((first - rows.start) * group + of) * dim..];
+                    block.attend(q, column..column + dim, &pieces, scratch, (out, group * dim));
+                }
+            }
+        });
+        mixed
     };
-    let done: Vec<Vec<f32>> = if worth { blocks.par_iter().map(one).collect() } else { blocks.iter().map(one).collect() };
+    let done: Vec<Vec<f32>> =
+        if threads > 1 { tasks.par_iter().map(one).collect() } else { tasks.iter().map(one).collect() };
     let mut mixed = vec![0.0; q.len()];
-    for ((g, head, rows), block) in blocks.into_iter().zip(done) {
-        for (row, from) in rows.zip(block.chunks_exact(dim)) {
-            mixed[(grown[g].first + row) * h + head * dim..][..dim].copy_from_slice(from);
+    for (Task { grown: g, head, rows }, done) in tasks.into_iter().zip(done) {
+        let wide = group * dim;
+        for (row, from) in rows.zip(done.chunks_exact(wide)) {
+            mixed[(grown[g].first + row) * h + head * wide..][..wide].copy_from_slice(from);
         }
     }
     mixed
 }
 
+/// Buffers that a thread asks for once, and not of the system for every block.
+#[derive(Default)]
+struct Scratch {
+    /// Queries, dimension by dimension: `[dim, rows]`.
+    queries: Vec<f32>,
+    /// Scores of a tile, key by key: `[keys, rows]`.
+    scores: Vec<f32>,
+    /// What was mixed so far: `[dim, rows]`.
+    mixed: Vec<f32>,
+}
+
 thread_local! {
-    /// Scores of a tile: asked for once a thread, and not of the system for every block.
-    static SCORES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Some rows of one head, the first of which is the cache's node `first`, over pieces of keys and values: `[rows, dim]`.
-/// Keys are taken a tile at a time, whose scores stay in the nearest cache; a row's shares are put right by the largest
-/// score so far (the online softmax of Milakov and Gimelshein, 2018).
-fn block(cache: &Cache, q: MatRef<'_, f32>, pieces: &[(&[f32], &[f32], usize)], first: usize) -> Vec<f32> {
-    let (rows, dim) = (q.nrows(), q.ncols());
-    let scale = 1.0 / (dim as f32).sqrt();
-    let mut out = vec![0.0; rows * dim];
-    let mut softmax = OnlineSoftmax::new(rows);
-    let tiles = pieces
-        .iter()
-        .enumerate()
-        .flat_map(|(piece, (_, _, nodes))| (0..*nodes).step_by(TILE).map(move |at| (piece, at..(at + TILE).min(*nodes))));
-    // Own nodes are the last columns: where they begin, counted in all columns, and where a tile does.
-    let columns: usize = pieces.iter().map(|(_, _, nodes)| nodes).sum();
-    let (own, mut at) = (columns - first - rows, 0);
-    SCORES.with_borrow_mut(|scores| {
-        scores.resize(BLOCK * TILE, 0.0);
-        for (piece, tile) in tiles {
-            let (keys, values, _) = pieces[piece];
-            let width = tile.len();
-            let scores = &mut scores[..rows * width];
-            let lines = tile.start * dim..tile.end * dim;
-            let keys = MatRef::from_row_major_slice(&keys[lines.clone()], width, dim);
-            let values = MatRef::from_row_major_slice(&values[lines], width, dim);
-            let into = MatMut::from_row_major_slice_mut(scores, rows, width);
-            matmul(into, Accum::Replace, q, keys.transpose(), scale, Par::Seq);
-            if at + width > own {
-                for (row, node) in scores.chunks_exact_mut(width).zip(first..) {
-                    hide(row, at, own, cache.seen(node));
-                }
-            }
-            softmax.take(scores, &mut out);
-            let shares = MatRef::from_row_major_slice(scores, rows, width);
-            let into = MatMut::from_row_major_slice_mut(&mut out, rows, dim);
-            matmul(into, Accum::Add, shares, values, 1.0, Par::Seq);
-            at += width;
+/// Neighbouring new nodes of a cache, from its new node `first` on.
+struct Block<'a, 'b> {
+    grown: &'a Grown<'b>,
+    first: usize,
+    rows: usize,
+    dim: usize,
+}
+
+impl Block<'_, '_> {
+    /// The attention of one head: `columns` of `q` (rows as wide as the model) over pieces of keys and values, into the
+    /// beginnings of rows of `out`, `stride` apart.
+    fn attend(
+        &self,
+        q: &[f32],
+        columns: Range<usize>,
+        pieces: &[(&[f32], &[f32], usize)],
+        Scratch { queries, scores, mixed }: &mut Scratch,
+        (out, stride): (&mut [f32], usize),
+    ) {
+        let (rows, dim) = (self.rows, self.dim);
+        let width = q.len() / rows;
+        queries.resize(dim * rows, 0.0);
+        for (row, q) in q.chunks_exact(width).enumerate() {
+            q[columns.clone()].iter().enumerate().for_each(|(d, q)| queries[d * rows + row] = *q);
         }
-    });
-    softmax.finish(&mut out);
-    out
-}
-
-/// Hides the own nodes that a node does not see from a tile of its scores: the tile begins at column `at`, the own nodes at
-/// column `own`.
-fn hide(row: &mut [f32], at: usize, own: usize, seen: &[Range<usize>]) {
-    let width = row.len();
-    let here = |node: usize| (own + node).saturating_sub(at).min(width);
-    let mut hidden = here(0);
-    for seen in seen {
-        row[hidden..here(seen.start)].fill(f32::NEG_INFINITY);
-        hidden = here(seen.end);
+        mixed.clear();
+        mixed.resize(dim * rows, 0.0);
+        scores.resize(BLOCK * TILE, 0.0);
+        let scale = 1.0 / (dim as f32).sqrt();
+        let turned = MatRef::from_row_major_slice(queries, dim, rows);
+        let mut softmax = OnlineSoftmax::new(rows);
+        // Segments above are seen whole; of the own nodes, which come last, those up to the block's last one can be.
+        let own = self.grown.depth();
+        let mut left = own + self.grown.past + self.first + rows;
+        let mut at = 0;
+        for (keys, values, nodes) in pieces {
+            let nodes = (*nodes).min(left);
+            left -= nodes;
+            for tile in (0..nodes).step_by(TILE).map(|at| at..(at + TILE).min(nodes)) {
+                let scores = &mut scores[..tile.len() * rows];
+                let lines = tile.start * dim..tile.end * dim;
+                let keys = MatRef::from_row_major_slice(&keys[lines.clone()], tile.len(), dim);
+                let values = MatRef::from_row_major_slice(&values[lines], tile.len(), dim);
+                let into = MatMut::from_row_major_slice_mut(scores, tile.len(), rows);
+                matmul(into, Accum::Replace, keys, turned, scale, Par::Seq);
+                if at + tile.len() > own {
+                    self.hide(scores, at, own);
+                }
+                softmax.take(scores, mixed);
+                let shares = MatRef::from_row_major_slice(scores, tile.len(), rows);
+                let into = MatMut::from_row_major_slice_mut(mixed, dim, rows);
+                matmul(into, Accum::Add, values.transpose(), shares, 1.0, Par::Seq);
+                at += tile.len();
+            }
+        }
+        softmax.finish(mixed);
+        for (row, out) in out.chunks_mut(stride).take(rows).enumerate() {
+            out[..dim].iter_mut().enumerate().for_each(|(d, out)| *out = mixed[d * rows + row]);
+        }
     }
-    row[hidden..].fill(f32::NEG_INFINITY);
+
+    /// Hides the own nodes that a node does not see from a tile of scores: the tile's first key is number `at`, the first own
+    /// node is key number `own`.
+    fn hide(&self, scores: &mut [f32], at: usize, own: usize) {
+        let keys = scores.len() / self.rows;
+        let here = |node: usize| (own + node).saturating_sub(at).min(keys);
+        for row in 0..self.rows {
+            let mut hide = |keys: Range<usize>| keys.for_each(|key| scores[key * self.rows + row] = f32::NEG_INFINITY);
+            let mut hidden = here(0);
+            for seen in self.grown.cache.seen(self.grown.past + self.first + row) {
+                hide(hidden..here(seen.start));
+                hidden = here(seen.end);
+            }
+            hide(hidden..keys);
+        }
+    }
 }

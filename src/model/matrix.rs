@@ -151,6 +151,9 @@ pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], care: Care) -
         (0..all).step_by(step).map(move |at| at..(at + step).min(all))
     };
     let mut out = rows.map(|rows| vec![0.0; m * rows]);
+    if m == 0 {
+        return out;
+    }
     if m <= FEW {
         // Bound by reading the weights: each part gives its sums a row of weights at a time.
         let tasks: Vec<(usize, Range<usize>)> = (0..N).flat_map(|i| cuts(i).map(move |part| (i, part))).collect();

@@ -10,14 +10,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::digest::{Digest, hex};
+use crate::agent::is_held;
 use crate::error::{Error, Result};
-use crate::model::Model;
 use crate::model::adamw::{AdamW, Shapes};
 use crate::model::config::Config;
 use crate::model::files::{Tensors, serialize};
+use crate::model::folder::{digest, digest_of, read_file, read_whole};
 use crate::model::lora::Adapter;
-use crate::model::memory;
 use crate::model::weights::{Parts, Stored, Trainable};
 use crate::paths::{self, sync_folder};
 use crate::store::{Checkpoint, RunRow, STATE, Store};
@@ -104,9 +103,9 @@ pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: 
     let row = store.run(run)?;
     let mut state = identity(store, &row, step)?;
     state["updates"] = optimiser.updates.into();
-    state["optimiser"] = hex(digest([moments.as_slice()])).into();
+    state["optimiser"] = digest([moments.as_slice()]).into();
     let parts = weights.parts(false)?;
-    let digest = of_parts(&parts)?;
+    let digest = digest_of(&parts)?;
     state["weights"] = digest.as_str().into();
     let mut set_aside = None;
     if target.exists() && !is_same(&target, &state) {
@@ -145,57 +144,8 @@ fn identity(store: &Store, run: &RunRow, step: u64) -> Result<Value> {
 /// recording of a checkpoint leaves it so.
 fn is_same(folder: &Path, state: &Value) -> bool {
     let found = read_file(folder, STATE).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    let weights = memory(folder).and_then(|parts| of_parts(&parts)).ok();
+    let weights = read_whole(folder).and_then(|parts| digest_of(&parts)).ok();
     found.as_ref() == Some(state) && weights.as_deref() == state["weights"].as_str()
-}
-
-/// The digest of files in order.
-fn digest<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> u64 {
-    let mut digest = Digest::default();
-    files.into_iter().for_each(|bytes| digest.add(bytes));
-    digest.finish()
-}
-
-/// The digest of a model's files.
-fn of_parts(parts: &Parts) -> Result<String> {
-    let Stored::Memory(tensors) = &parts.tensors else { return Err(Error::new("weights that are not in memory")) };
-    Ok(hex(digest([parts.config.as_slice(), tensors, &parts.tokenizer])))
-}
-
-/// A model folder of ours, read as a whole: what is checked is what is used.
-fn memory(folder: &Path) -> Result<Parts> {
-    let tensors = Stored::Memory(read_file(folder, "model.safetensors")?.into());
-    Ok(Parts { config: read_file(folder, "config.json")?, tensors, tokenizer: read_file(folder, "tokenizer.json")? })
-}
-
-/// The files of a recorded checkpoint, if they are those that were saved.
-pub fn read(store: &Store, saved: &Checkpoint) -> Result<Parts> {
-    let folder = store.root().join(&saved.folder);
-    let name = format!("checkpoint {} (run {} step {})", saved.id, saved.run, saved.step);
-    let delete = format!("take it out of the list with: foretaste data delete --checkpoint {}", saved.id);
-    if !folder.is_dir() {
-        return Err(Error::new(format!("{name}: its folder {} is gone", folder.display()))
-            .hint(format!("name another (foretaste data list checkpoints) or embedded; {delete}")));
-    }
-    let located = |error: Error| {
-        let hint = error.next_step().map_or(delete.clone(), str::to_string);
-        error.at(&name).hint(hint)
-    };
-    let parts = memory(&folder).map_err(located)?;
-    let other = |what: &str| {
-        Err(Error::new(format!("{name}: {} {what}", folder.display()))
-            .hint(format!("they belong to another store, or were changed; {delete}")))
-    };
-    let state: Value = serde_json::from_slice(&read_file(&folder, STATE).map_err(located)?)
-        .map_err(|e| Error::new(format!("{name}: {STATE}: {e}")))?;
-    let token = store.run_token(saved.run)?;
-    if token.as_deref() != state["token"].as_str() {
-        return other("holds the weights of another run");
-    }
-    if saved.digest.is_some() && saved.digest != Some(of_parts(&parts)?) {
-        return other("does not hold the weights that were saved");
-    }
-    Ok(parts)
 }
 
 /// Removes checkpoints of a run that nothing needs: all but the newest, the ends of its stages, the best on what is held out
@@ -220,24 +170,6 @@ pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
     }
     removed.sort_unstable();
     Ok(removed)
-}
-
-/// As long as this is held, a checkpoint is not pruned: it is being evaluated, and its figures would be of something that
-/// is not there.
-#[derive(Debug)]
-pub struct Held(#[expect(dead_code, reason = "held")] Option<File>);
-
-/// Holds the checkpoint of that name; other models are nobody's to prune.
-pub fn hold(store: &Store, name: &str) -> Held {
-    let known = store.checkpoints().unwrap_or_default();
-    let saved = known.iter().find(|saved| saved.name() == name);
-    let file = saved.and_then(|saved| File::open(store.root().join(&saved.folder).join(STATE)).ok());
-    Held(file.filter(|file| file.try_lock_shared().is_ok()))
-}
-
-/// Whether somebody does.
-pub fn is_held(store: &Store, saved: &Checkpoint) -> bool {
-    File::open(store.root().join(&saved.folder).join(STATE)).is_ok_and(|file| file.try_lock().is_err())
 }
 
 /// Takes a checkpoint out of the store, then its folder away.
@@ -301,14 +233,6 @@ pub fn sweep(store: &Store) -> Result<usize> {
     Ok(removed)
 }
 
-fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>> {
-    let path = folder.join(name);
-    let failed = |e: std::io::Error| Error::io("reading", &path, &e);
-    let size = std::fs::metadata(&path).map_err(failed)?.len();
-    memory::room(size, "reading a checkpoint")?;
-    paths::read_whole(&path, size).map_err(failed)
-}
-
 /// The adapter saved in a checkpoint folder.
 pub fn adapter(folder: &Path, config: &Config) -> Result<Adapter> {
     peft(&folder.join(ADAPTER_FOLDER), config)
@@ -326,7 +250,7 @@ pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
     let state: Value =
         serde_json::from_slice(&read(STATE)?).map_err(|e| Error::new(format!("{}: {STATE}: {e}", folder.display())))?;
     let raw = read(OPTIMISER)?;
-    if state["optimiser"].as_str().is_some_and(|saved| saved != hex(digest([raw.as_slice()]))) {
+    if state["optimiser"].as_str().is_some_and(|saved| saved != digest([raw.as_slice()])) {
         return Err(Error::new(format!("{}: {OPTIMISER} is not what was saved", folder.display()))
             .hint("start another run from these weights with --from"));
     }
@@ -339,83 +263,4 @@ pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
         }
     }
     Ok(optimiser)
-}
-
-/// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model), `embedded`, `novice`,
-/// a checkpoint's number or the name it goes by, a folder, or a GGUF file. Returns its files and the name it goes by.
-pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
-    loop {
-        let located = locate(store, name)?;
-        let found = match &located {
-            Located::Recorded(saved) => read(store, saved).map(|parts| (parts, saved.name())),
-            Located::Embedded => Ok((Model::embedded_parts(), "embedded".into())),
-            Located::Novice => Ok((Model::novice_parts(), "novice".into())),
-            Located::Folder(folder) => Parts::read(folder).map(|parts| (parts, folder.display().to_string())),
-        };
-        // The newest may have been removed while it was read, for one that is newer still.
-        match (&found, located) {
-            (Err(_), Located::Recorded(saved)) if name.is_none() && !store.checkpoints()?.contains(&saved) => {}
-            _ => return found,
-        }
-    }
-}
-
-/// What a name means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Located {
-    /// A checkpoint of this store.
-    Recorded(Checkpoint),
-    /// The model in the program.
-    Embedded,
-    /// The same before it was trained on what it plays.
-    Novice,
-    /// A model folder or a GGUF file.
-    Folder(PathBuf),
-}
-
-/// Where the model of that name is: a checkpoint's name or number, `embedded`, `novice`, a path; without one the newest
-/// checkpoint, else the embedded model.
-///
-/// # Errors
-/// Where nothing is.
-pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
-    let known = store.checkpoints()?;
-    let Some(name) = name else {
-        return Ok(known.into_iter().next().map_or(Located::Embedded, Located::Recorded));
-    };
-    let number = name.chars().all(|c| c.is_ascii_digit());
-    // By its folder it is the same checkpoint.
-    let whole = |path: &Path| std::fs::canonicalize(path).ok();
-    let path = whole(Path::new(name));
-    let is = |saved: &Checkpoint| {
-        saved.name() == name
-            || saved.id.to_string() == name
-            || path.is_some() && whole(&store.root().join(&saved.folder)) == path
-    };
-    if let Some(saved) = known.into_iter().find(is) {
-        return Ok(Located::Recorded(saved));
-    }
-    match name {
-        "embedded" => Ok(Located::Embedded),
-        "novice" => Ok(Located::Novice),
-        _ if number => {
-            Err(Error::new(format!("there is no checkpoint {name}"))
-                .hint("list them with: foretaste data list checkpoints"))
-        }
-        _ if Path::new(name).exists() => Ok(Located::Folder(PathBuf::from(name))),
-        _ => Err(Error::new(format!("{name}: nothing is there"))
-            .hint("name embedded, a checkpoint's number (foretaste data list checkpoints), or a model folder")),
-    }
-}
-
-/// The model that a run started from, by the name that [`find`] gave it.
-pub fn named(store: &Store, source: &str) -> Result<Parts> {
-    let found = find(store, Some(source)).map(|(parts, _)| parts);
-    found.map_err(|error| error.hint("the run cannot go on without the model that it started from; start it anew"))
-}
-
-/// [`find`], assembled.
-pub fn load(store: &Store, name: Option<&str>) -> Result<Model> {
-    let (parts, source) = find(store, name)?;
-    parts.build(&source)
 }

@@ -1,10 +1,10 @@
 //! What a run would train on, take and cost, before it starts.
 
 use super::Mixture;
-use super::checkpoint;
 use super::data::{Data, DataSummary};
 use super::plan::{Found, Plan, Stage};
 use super::provenance::warnings;
+use crate::agent;
 use crate::error::Result;
 use crate::model::memory;
 use crate::model::pack::Packing;
@@ -57,7 +57,7 @@ impl Forecast {
 /// Works out a [`Forecast`]; an error says why the run cannot start.
 pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forecast> {
     plan.check()?;
-    let (parts, source) = checkpoint::find(store, start)?;
+    let (parts, source) = agent::find(store, start)?;
     let weights = Trainable::from_parts(&parts, &source)?;
     let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
     let fresh = plan.adapter(&weights.config)?;

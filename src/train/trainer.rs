@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::checkpoint::{self, Located};
+use super::checkpoint;
 use super::data::{Data, DataSummary};
 use super::examples::TARGETS;
 use super::forecast::Passes;
 use super::plan::{Moments, Plan, Stage};
 use super::provenance::{recorded, warnings};
 use super::update::{Sums, Update, validate};
+use crate::agent::{self, Located};
 use crate::budget::under;
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
@@ -92,7 +93,7 @@ pub fn train(
 pub fn queue(store: &Store, plan: &Plan, start: Option<&str>) -> Result<i64> {
     let config = serde_json::json!({"plan": plan}).to_string();
     // A folder must be the same one wherever the run is started from later.
-    let start = match checkpoint::locate(store, start)? {
+    let start = match agent::locate(store, start)? {
         _ if start.is_none() => String::new(), // the newest of that time
         Located::Recorded(saved) => saved.name(),
         Located::Folder(path) => std::fs::canonicalize(&path).unwrap_or(path).display().to_string(),
@@ -182,7 +183,7 @@ fn go_on(
         let start = Some(row.start.as_str()).filter(|start| !start.is_empty());
         let plan = plan.map_err(|e| no_plan(run, &e));
         let begun = plan.as_ref().map_err(|e| Error::new(e.message())).and_then(|plan| {
-            let (parts, source) = checkpoint::find(store, start)?;
+            let (parts, source) = agent::find(store, start)?;
             let weights = Trainable::from_parts(&parts, &source)?;
             under(&control.cancel, || begin(store, Some((run, lock)), plan, weights, &source))
         });
@@ -200,12 +201,12 @@ fn go_on(
     })?;
     let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).map_err(|e| no_plan(run, &e))?;
     let saved = store.latest_checkpoint(Some(run))?;
-    let own = saved.as_ref().map(|saved| checkpoint::read(store, saved)).transpose()?;
+    let own = saved.as_ref().map(|saved| agent::read(store, saved)).transpose()?;
     let (folder, step) = saved.map_or((None, 0), |saved| (Some(store.root().join(&saved.folder)), saved.step));
     // A checkpoint holds the weights; under an adapter they are those that the run started from.
     let parts = match own {
         Some(parts) if plan.lora.is_none() => parts,
-        _ => checkpoint::named(store, &row.start)?,
+        _ => agent::named(store, &row.start)?,
     };
     let mut weights = Trainable::from_parts(&parts, &row.start)?;
     weights.adapter = match &folder {

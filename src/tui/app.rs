@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crossterm::event::KeyEvent;
 
 use super::caps::Caps;
-use super::effect::{DeskCmd, Effect, JobCmd, Kind, Notice, RunCmd, Screen, WorldCmd};
+use super::effect::{DeskCmd, Effect, JobCmd, Kind, MindCmd, Notice, RunCmd, Screen, WorldCmd};
 use super::frame;
 use super::kept::Kept;
 use super::keymap::Keymap;
@@ -16,9 +16,9 @@ use super::screens::{curate, data, explore, replay, train};
 use super::theme::{Palette, Theme};
 use super::underway::Job;
 use super::words::pasted;
-use crate::collect::Scope;
 use crate::curation;
 use crate::ends::Event;
+use crate::episode::Scope;
 use crate::experience::REASONS;
 
 /// The interface.
@@ -93,7 +93,7 @@ impl App {
 
     /// What to ask for at the start; `screen` is where the last session left.
     pub fn begin(&mut self, screen: Option<Screen>) -> Vec<Effect> {
-        let mut effects = vec![Effect::LoadModel(None), Effect::World(WorldCmd::Begin)];
+        let mut effects = vec![Effect::Mind(MindCmd::Load(None)), Effect::World(WorldCmd::Begin)];
         effects.extend(self.refresh());
         effects.extend(screen.into_iter().flat_map(|screen| self.show(screen)));
         effects

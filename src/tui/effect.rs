@@ -1,13 +1,13 @@
 //! What the interface asks for, as data: the only thing that screens and threads share besides messages.
 
 use std::path::PathBuf;
+use std::sync::mpsc::Sender;
 
-use crate::agent::choosing::Choosing;
 use crate::agent::{Case, Writer};
-use crate::collect::Scope;
+use crate::episode::{Episode, Scope};
 use crate::error::Error;
 use crate::experience::{Reflection, State};
-use crate::explore::{Outcome, Tried};
+use crate::explore::{CompareModels, EvaluateState, Outcome, Tried};
 use crate::formats::Order;
 use crate::store::{Decision, Filter, Listing, Near, Place, Seen};
 use crate::train::Plan;
@@ -76,16 +76,8 @@ impl Notice {
 pub enum Effect {
     /// Of the world.
     World(WorldCmd),
-    /// Of the model.
-    Look(Box<Look>),
-    /// The model to load; none for the newest checkpoint.
-    LoadModel(Option<String>),
-    /// The exact prompt for a state, and raw replies; whether the policy thinks first.
-    Prompt(Box<State>, Vec<String>, bool),
-    /// Two models on one state.
-    Beside(Box<Beside>),
-    /// Another attempt at a reflection.
-    Again(i64, Writer, Box<Case>),
+    /// Of the mind.
+    Mind(MindCmd),
     /// Of the store.
     Desk(DeskCmd),
     /// Of the jobs.
@@ -139,36 +131,39 @@ pub enum WorldCmd {
     BranchOff(i64, usize),
 }
 
-/// What is to be thought about a state.
-#[derive(Debug, Clone)]
-pub struct Look {
-    /// Identifies the request in the answers.
-    pub ticket: u64,
-    /// The state.
-    pub state: State,
-    /// All admissible actions.
-    pub actions: Vec<String>,
-    /// The expert's action, if there is one: it is predicted too, and is no alternative.
-    pub expert: Option<String>,
-    /// How alternatives are chosen.
-    pub choosing: Choosing,
-    /// Whether the policy thinks before it acts.
-    pub think: bool,
+/// What the mind is asked.
+#[derive(Debug)]
+pub enum MindCmd {
+    /// Think, score, choose and predict in a state; a newer one ends it.
+    Evaluate(Box<EvaluateState>),
+    /// Load a model; none for the newest checkpoint.
+    Load(Option<String>),
+    /// The exact prompt for a state, and raw replies; whether the policy thinks first.
+    Prompt(Box<State>, Vec<String>, bool),
+    /// Two models on one state.
+    Compare(Box<CompareModels>),
+    /// Another attempt at a reflection.
+    Regenerate(i64, Writer, Box<Case>),
+    /// Play on from a node of Explore: the action after it, and the episode.
+    PlayOn(Box<PlayOn>),
 }
 
-/// Two models on one state.
-#[derive(Debug, Clone)]
-pub struct Beside {
-    /// The model before.
-    pub before: String,
-    /// The model after.
-    pub after: String,
-    /// The state.
-    pub state: State,
-    /// Its admissible actions.
-    pub actions: Vec<String>,
-    /// What the expert does.
-    pub expert: Option<String>,
+/// An episode to be played on from what an action of a node led to.
+pub struct PlayOn {
+    /// The node.
+    pub node: usize,
+    /// The action.
+    pub action: String,
+    /// The episode after it.
+    pub episode: Episode,
+    /// Closed when it is played: where there can be no second world, the next waits for that.
+    pub played: Option<Sender<()>>,
+}
+
+impl std::fmt::Debug for PlayOn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlayOn").field("node", &self.node).field("action", &self.action).finish_non_exhaustive()
+    }
 }
 
 /// What the desk is asked.

@@ -38,13 +38,9 @@ impl Hands {
         for effect in effects {
             match effect {
                 Effect::World(command) => self.worlds.send(command),
-                Effect::Look(look) => self.mind.look(*look),
-                Effect::LoadModel(name) => self.mind.load(name),
+                Effect::Mind(command) => self.mind.send(command),
                 Effect::Desk(command) => self.desk.send(command),
                 Effect::Job(command) => self.jobs.obey(command),
-                Effect::Prompt(state, actions, think) => self.mind.prompt(state, actions, think),
-                Effect::Again(id, writer, case) => self.mind.again(id, writer, case),
-                Effect::Beside(beside) => self.mind.beside(beside),
                 Effect::Copy(text) => {
                     // What is pasted somewhere else must not drive that either; columns stay columns.
                     let text = text.split('\t').map(clean).collect::<Vec<_>>().join("\t");

@@ -89,9 +89,9 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     let taken = Taken;
     let mut screen = take(settings.mouse)?;
     let mind = Mind::start(root.to_path_buf(), mail.clone());
-    let (speaker, play_on) = (expert.map(str::to_string), mind.play_on());
+    let (speaker, door) = (expert.map(str::to_string), mind.door());
     let mut hands = Hands {
-        worlds: world::start(Arc::clone(suite), speaker, root.to_path_buf(), mail.clone(), play_on),
+        worlds: world::start(Arc::clone(suite), speaker, root.to_path_buf(), mail.clone(), door),
         mind,
         desk: desk::start(root.to_path_buf(), mail.clone()),
         jobs: Jobs::new(Arc::clone(suite), root.to_path_buf(), mail),

@@ -1,7 +1,7 @@
 //! The jobs that run behind the screens, as the interface knows them.
 
 use super::app::App;
-use super::effect::{DeskCmd, Effect, Kind, Notice, RunCmd};
+use super::effect::{DeskCmd, Effect, Kind, MindCmd, Notice, RunCmd};
 use super::msg::JobMsg;
 use crate::control::Progress;
 use crate::error::Error;
@@ -37,7 +37,7 @@ impl App {
             }
             JobMsg::Saved(words) => {
                 self.say(Notice::info(format!("{words}; it answers in Explore now")));
-                vec![Effect::LoadModel(None), Effect::Desk(DeskCmd::Run(RunCmd::List))]
+                vec![Effect::Mind(MindCmd::Load(None)), Effect::Desk(DeskCmd::Run(RunCmd::List))]
             }
             JobMsg::Ended(result) => {
                 self.jobs.remove(&kind);

@@ -99,11 +99,6 @@ pub fn input_line<'a>(text: &str, cursor: usize, theme: Theme) -> Line<'a> {
     ])
 }
 
-/// A share in seven cells; what is not nothing is never shown as 0.
-pub fn percent(share: f64) -> String {
-    if share > 0.0 && share < 0.0005 { " <0.1 %".into() } else { format!("{:>5.1} %", 100.0 * share) }
-}
-
 /// The indices of texts that match what was typed, the best first; all in their order for nothing typed.
 pub fn fuzzy<'a>(typed: &str, texts: impl Iterator<Item = &'a str>) -> Vec<usize> {
     let mut matcher = Matcher::new(Config::DEFAULT);

@@ -8,7 +8,7 @@ use foretaste::control::Cancel;
 use foretaste::model::cache::Recent;
 use foretaste::model::config::Config;
 use foretaste::model::decoder::Decoder;
-use foretaste::model::generate::Prompt;
+use foretaste::model::prompt::Prompt;
 use foretaste::model::reference::Reference;
 use foretaste::model::tokenizer::Tokenizer;
 use foretaste::model::weights::Trainable;

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use foretaste::control::Cancel;
 use foretaste::model::cache::Recent;
+use foretaste::model::decode::{Decoding, Stops};
 use foretaste::model::decoder::Decoder;
-use foretaste::model::generate::{Decoding, Prompt, Stops};
+use foretaste::model::prompt::Prompt;
 use foretaste::model::sampler::Sampling;
 use foretaste::model::team::{Priority, Team};
 use foretaste::model::tree::TokenTree;
@@ -173,18 +174,25 @@ fn decoding_together_equals_decoding_alone() {
     let prompt = prompt(decoder, &random_tokens(&mut Rng::new(1), 9));
     let starts: Vec<Vec<u32>> = vec![vec![1, 2, 3], vec![4], vec![], vec![1, 2]];
     let cancel = Cancel::default();
-    let options =
-        Decoding { stop: 9999, stops: None, only: None, limit: 6, sampling: Sampling::GREEDY, seeds: &[], cancel: &cancel };
-    let together = prompt.decode(decoder, &starts, &options, &mut |_, _| true).unwrap();
+    let options = Decoding {
+        stop: 9999,
+        stops: None,
+        only: None,
+        limit: 6,
+        sampling: Sampling::GREEDY,
+        logps: false,
+        cancel: &cancel,
+    };
+    let together = prompt.decode(decoder, &starts, &[], &options, &mut |_, _| true).unwrap();
     for (start, want) in starts.iter().zip(&together) {
-        let alone = prompt.decode(decoder, std::slice::from_ref(start), &options, &mut |_, _| true).unwrap();
+        let alone = prompt.decode(decoder, std::slice::from_ref(start), &[], &options, &mut |_, _| true).unwrap();
         assert_eq!(&alone[0], want);
         assert_eq!(want.len(), 6);
     }
     let sampled = |seed| {
         let seeds = Rng::seeds(seed, "test", starts.len());
-        let options = Decoding { sampling: Sampling::at(1.0), seeds: &seeds, ..options };
-        prompt.decode(decoder, &starts, &options, &mut |_, _| true).unwrap()
+        let options = Decoding { sampling: Sampling::at(1.0), ..options };
+        prompt.decode(decoder, &starts, &seeds, &options, &mut |_, _| true).unwrap()
     };
     assert_eq!(sampled(7), sampled(7), "a seed repeats");
     assert_ne!(sampled(7), sampled(8));
@@ -196,8 +204,7 @@ fn decoding_together_equals_decoding_alone() {
     let mut seen = std::collections::HashSet::new();
     for seed in 0..40 {
         let seeds = Rng::seeds(seed, "test", 2);
-        let options = Decoding { seeds: &seeds, ..options };
-        let written = prompt.decode(decoder, &[vec![], vec![]], &options, &mut |_, _| true).unwrap();
+        let written = prompt.decode(decoder, &[vec![], vec![]], &seeds, &options, &mut |_, _| true).unwrap();
         assert!(written.iter().all(|tokens| allowed.contains(tokens)), "{written:?}");
         seen.extend(written);
     }
@@ -208,8 +215,8 @@ fn decoding_together_equals_decoding_alone() {
     let (only, _) = Trie::new([&[letter, letter, letter][..]]);
     let stops = Some(Stops { tokenizer: &fresh.tokenizer, texts: &texts });
     let options = Decoding { only: Some(&only), stops, ..options };
-    assert_eq!(prompt.decode(decoder, &[vec![]], &options, &mut |_, _| true).unwrap(), [[letter]]);
+    assert_eq!(prompt.decode(decoder, &[vec![]], &[], &options, &mut |_, _| true).unwrap(), [[letter]]);
 
     cancel.cancel();
-    assert!(prompt.decode(decoder, &starts, &options, &mut |_, _| true).unwrap_err().is_cancelled());
+    assert!(prompt.decode(decoder, &starts, &[], &options, &mut |_, _| true).unwrap_err().is_cancelled());
 }

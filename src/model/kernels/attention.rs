@@ -12,7 +12,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-use super::{dot, softmax, wide};
+use super::{dot, kernel, softmax};
 
 /// Tokens of a run that are worked on together.
 const BLOCK: usize = 64;
@@ -222,7 +222,7 @@ impl Attention<'_> {
         let scale = 1.0 / (dim as f32).sqrt();
         let out = MatMut::from_row_major_slice_mut(shares, part.rows, part.seen);
         matmul(out, Accum::Replace, q, k.transpose(), scale, Par::Seq);
-        wide(softmax_seen, (shares, part.seen, part.least));
+        softmax_seen(shares, part.seen, part.least);
     }
 
     /// What each token takes from its ancestors and itself.
@@ -304,7 +304,7 @@ impl Attention<'_> {
                 };
                 let taken = MatRef::from_row_major_slice(&shares, part.rows, part.seen);
                 matmul(sum(&mut path.dv), Accum::Add, taken.transpose(), dout, 1.0, Par::Seq);
-                wide(softmax_back, (&mut dshares, &shares, part.seen));
+                softmax_back(&mut dshares, &shares, part.seen);
                 let dscores = MatRef::from_row_major_slice(&dshares, part.rows, part.seen);
                 let into = MatMut::from_row_major_slice_mut(dq, own, width);
                 let into = into.submatrix_mut(part.first - base, part.q_at, part.rows, dim);
@@ -317,23 +317,25 @@ impl Attention<'_> {
     }
 }
 
+kernel! {
 /// Turns scores, `seen` a row, into shares; the first row sees `least` of them, each further row one more.
-#[inline(always)]
-fn softmax_seen((scores, seen, least): (&mut [f32], usize, usize)) {
+fn softmax_seen<'a>(scores: &'a mut [f32], seen: usize, least: usize) -> () {
     for (r, row) in scores.chunks_exact_mut(seen).enumerate() {
         let (row, hidden) = row.split_at_mut(least + r);
         softmax(row);
         hidden.fill(0.0);
     }
 }
+}
 
+kernel! {
 /// Turns gradients of shares into those of scores: `dz = p · (dp − Σ p · dp)`, row by row.
-#[inline(always)]
-fn softmax_back((dshares, shares, seen): (&mut [f32], &[f32], usize)) {
+fn softmax_back<'a>(dshares: &'a mut [f32], shares: &'a [f32], seen: usize) -> () {
     for (drow, row) in dshares.chunks_exact_mut(seen).zip(shares.chunks_exact(seen)) {
         let mean = dot(drow, row);
         drow.iter_mut().zip(row).for_each(|(d, share)| *d = share * (*d - mean));
     }
+}
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The arithmetic of a training step on flat row-major `f32` buffers: matrix products, norms, rotary embedding, and
 //! attention over a token tree.
 //!
-//! Loops that matter run under [`pulp`]'s run-time dispatch ([`wide`]), so one build uses AVX2 or AVX-512 where they are present.
+//! Loops that matter run under [`pulp`]'s run-time dispatch (`kernel!`), so one build uses AVX2 or AVX-512 where they are present.
 //! Products are single-threaded: callers deal out rows of tokens (or columns of a weight's gradient) to threads.
 
 mod attention;
@@ -11,26 +11,31 @@ pub use attention::{Attention, Heads, Runs};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 pub use few::{Codes, FEW, few_codes, few_codes_fast, few_full};
-use pulp::{Arch, Simd, WithSimd};
 
-/// A function and its arguments, compiled for every vector unit.
-struct Wide<F, A>(F, A);
+/// A function whose body is compiled for every vector unit and runs on the widest that the machine has. It is a method of a
+/// type of its own: neither a closure nor a function by its name is sure to be inlined where the vectors are, and one that
+/// is not is compiled for the oldest machine.
+macro_rules! kernel {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident<$life:lifetime>($($arg:ident: $type:ty),+ $(,)?) -> $out:ty $body:block) => {
+        $(#[$meta])*
+        $vis fn $name<$life>($($arg: $type),+) -> $out {
+            struct Kernel<$life> {
+                $($arg: $type),+
+            }
+            impl<$life> pulp::WithSimd for Kernel<$life> {
+                type Output = $out;
 
-impl<F: FnOnce(A) -> R, A, R> WithSimd for Wide<F, A> {
-    type Output = R;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> R {
-        (self.0)(self.1)
-    }
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _: S) -> $out {
+                    let Self { $($arg),+ } = self;
+                    $body
+                }
+            }
+            pulp::Arch::new().dispatch(Kernel { $($arg),+ })
+        }
+    };
 }
-
-/// Runs a kernel for the widest vectors that the machine has. It must be a function by its name and `#[inline(always)]`: a
-/// closure of some length is not inlined where the vectors are, and is then compiled for the oldest machine.
-#[inline]
-pub(super) fn wide<A, R>(kernel: impl FnOnce(A) -> R, with: A) -> R {
-    Arch::new().dispatch(Wide(kernel, with))
-}
+pub(super) use kernel;
 
 fn accum(add: bool) -> Accum {
     if add { Accum::Add } else { Accum::Replace }
@@ -132,6 +137,9 @@ fn exp_sum_of<const STRANDS: usize>(row: &mut [f32], top: f32) -> f32 {
     sum
 }
 
+/// Strands of sums whose order is nobody's business: two vectors of the widest kind.
+const WIDE: usize = 32;
+
 /// Turns scores into shares that add up to one.
 #[inline(always)]
 fn softmax(row: &mut [f32]) {
@@ -142,74 +150,77 @@ fn softmax(row: &mut [f32]) {
     }
 }
 
-/// Shares of rows whose scores come a tile at a time.
+/// Shares of rows whose scores come a tile at a time, the rows side by side.
 #[derive(Debug)]
 pub struct OnlineSoftmax {
     /// The largest score of each row so far.
     tops: Vec<f32>,
     /// The sum of each row's exponentials, as distances from its largest.
     sums: Vec<f32>,
+    /// What puts right what was mixed before the tile, by row.
+    before: Vec<f32>,
 }
 
 impl OnlineSoftmax {
     /// For so many rows.
     pub fn new(rows: usize) -> Self {
-        Self { tops: vec![f32::NEG_INFINITY; rows], sums: vec![0.0; rows] }
+        Self { tops: vec![LOWEST; rows], sums: vec![0.0; rows], before: vec![0.0; rows] }
     }
 
-    /// Turns a tile of scores, `[rows, width]`, into exponentials, and puts what was mixed with earlier ones, `[rows, dim]`,
-    /// on the same footing.
+    /// Turns a tile of scores, `[keys, rows]`, into exponentials, and puts what was mixed with earlier ones, `[dim, rows]`, on
+    /// the same footing.
     pub fn take(&mut self, scores: &mut [f32], mixed: &mut [f32]) {
-        wide(online_softmax, (self, scores, mixed));
+        online_softmax(self, scores, mixed);
     }
 
-    /// Makes shares of it: divides each row by its sum.
+    /// Makes shares of it: divides by each row's sum.
     pub fn finish(&self, mixed: &mut [f32]) {
-        let dim = mixed.len() / self.sums.len();
-        for (row, sum) in mixed.chunks_exact_mut(dim).zip(&self.sums) {
-            row.iter_mut().for_each(|value| *value /= sum);
+        for values in mixed.chunks_exact_mut(self.sums.len()) {
+            values.iter_mut().zip(&self.sums).for_each(|(value, sum)| *value /= sum);
         }
     }
 }
 
-#[inline(always)]
-fn online_softmax((softmax, scores, mixed): (&mut OnlineSoftmax, &mut [f32], &mut [f32])) {
-    let (width, dim) = (scores.len() / softmax.tops.len(), mixed.len() / softmax.tops.len());
-    let rows = scores.chunks_exact_mut(width).zip(mixed.chunks_exact_mut(dim));
-    for ((row, mixed), (top, sum)) in rows.zip(softmax.tops.iter_mut().zip(&mut softmax.sums)) {
-        let above = largest_of::<32>(row).max(*top);
-        if above == f32::NEG_INFINITY {
-            row.fill(0.0); // nothing is seen so far
-            continue;
-        }
-        if *top < above {
-            let before = exp(*top - above);
-            mixed.iter_mut().for_each(|value| *value *= before);
-            *sum *= before;
-        }
-        *top = above;
-        *sum += exp_sum_of::<32>(row, above);
+/// Lower than every score that is seen, and finite: a row that sees nothing of a tile takes nothing from it.
+const LOWEST: f32 = -1e30;
+
+kernel! {
+fn online_softmax<'a>(softmax: &'a mut OnlineSoftmax, scores: &'a mut [f32], mixed: &'a mut [f32]) -> () {
+    let OnlineSoftmax { tops, sums, before } = softmax;
+    let rows = tops.len();
+    before.copy_from_slice(tops);
+    for scores in scores.chunks_exact(rows) {
+        tops.iter_mut().zip(scores).for_each(|(top, score)| *top = if *score > *top { *score } else { *top });
     }
+    before.iter_mut().zip(&*tops).for_each(|(before, top)| *before = exp(*before - top));
+    for values in mixed.chunks_exact_mut(rows) {
+        values.iter_mut().zip(&*before).for_each(|(value, before)| *value *= before);
+    }
+    sums.iter_mut().zip(&*before).for_each(|(sum, before)| *sum *= before);
+    for scores in scores.chunks_exact_mut(rows) {
+        for ((score, top), sum) in scores.iter_mut().zip(&*tops).zip(sums.iter_mut()) {
+            // What is hidden has no share, also where nothing else was seen so far.
+            *score = if *score > LOWEST { exp(*score - top) } else { 0.0 };
+            *sum += *score;
+        }
+    }
+}
 }
 
 /// Values whose exponentials are added in single precision before they join the sum.
 const SUMMED: usize = 256;
 
+kernel! {
 /// The logarithm of the sum of the exponentials of `logits`, in nats: a token's log-probability is its logit less this.
-pub fn log_sum(logits: &[f32]) -> f64 {
-    wide(log_sum_of, logits)
-}
-
-#[inline(always)]
-fn log_sum_of(logits: &[f32]) -> f64 {
-    let top = largest_of::<32>(logits);
+pub fn log_sum<'a>(logits: &'a [f32]) -> f64 {
+    let top = largest_of::<WIDE>(logits);
     let mut sum = 0.0;
     for part in logits.chunks(SUMMED) {
-        let mut sums = [0.0f32; 32];
-        let chunks = part.chunks_exact(32);
+        let mut sums = [0.0f32; WIDE];
+        let chunks = part.chunks_exact(WIDE);
         let tail: f32 = chunks.remainder().iter().map(|logit| exp(logit - top)).sum();
         for chunk in chunks {
-            for i in 0..32 {
+            for i in 0..WIDE {
                 sums[i] += exp(chunk[i] - top);
             }
         }
@@ -217,14 +228,11 @@ fn log_sum_of(logits: &[f32]) -> f64 {
     }
     f64::from(top) + sum.ln()
 }
-
-/// RMS norm of each row: `out = x / rms(x) · gain`; returns the reciprocal rms of each row.
-pub fn rms_norm(out: &mut [f32], x: &[f32], gain: &[f32], eps: f32) -> Vec<f32> {
-    wide(rms_norm_of, (out, x, gain, eps))
 }
 
-#[inline(always)]
-fn rms_norm_of((out, x, gain, eps): (&mut [f32], &[f32], &[f32], f32)) -> Vec<f32> {
+kernel! {
+/// RMS norm of each row: `out = x / rms(x) · gain`; returns the reciprocal rms of each row.
+pub fn rms_norm<'a>(out: &'a mut [f32], x: &'a [f32], gain: &'a [f32], eps: f32) -> Vec<f32> {
     let width = gain.len();
     let rows = out.chunks_exact_mut(width).zip(x.chunks_exact(width));
     rows.map(|(out, x)| {
@@ -234,14 +242,18 @@ fn rms_norm_of((out, x, gain, eps): (&mut [f32], &[f32], &[f32], f32)) -> Vec<f3
     })
     .collect()
 }
-
-/// Gradient of [`rms_norm`]: adds to `dx` and `dgain`.
-pub fn rms_norm_back(dx: &mut [f32], dgain: &mut [f32], dout: &[f32], x: &[f32], gain: &[f32], scales: &[f32]) {
-    wide(rms_norm_back_of, ([dx, dgain], [dout, x, gain, scales]));
 }
 
-#[inline(always)]
-fn rms_norm_back_of(([dx, dgain], [dout, x, gain, scales]): ([&mut [f32]; 2], [&[f32]; 4])) {
+kernel! {
+/// Gradient of [`rms_norm`]: adds to `dx` and `dgain`.
+pub fn rms_norm_back<'a>(
+    dx: &'a mut [f32],
+    dgain: &'a mut [f32],
+    dout: &'a [f32],
+    x: &'a [f32],
+    gain: &'a [f32],
+    scales: &'a [f32],
+) -> () {
     let width = gain.len();
     let mut weighted = vec![0.0f32; width];
     for (((dx, dout), x), scale) in
@@ -257,30 +269,25 @@ fn rms_norm_back_of(([dx, dgain], [dout, x, gain, scales]): ([&mut [f32]; 2], [&
         }
     }
 }
-
-/// `silu(gate) · up`, in place of `gate`.
-pub fn swiglu(gate: &mut [f32], up: &[f32]) {
-    wide(swiglu_of, (gate, up));
 }
 
-#[inline(always)]
-fn swiglu_of((gate, up): (&mut [f32], &[f32])) {
+kernel! {
+/// `silu(gate) · up`, in place of `gate`.
+pub fn swiglu<'a>(gate: &'a mut [f32], up: &'a [f32]) -> () {
     gate.iter_mut().zip(up).for_each(|(g, u)| *g = *g / (1.0 + exp(-*g)) * u);
 }
-
-/// Gradient of [`swiglu`]: turns `gate` and `up` into their gradients.
-pub fn swiglu_back(gate: &mut [f32], up: &mut [f32], dout: &[f32]) {
-    wide(swiglu_back_of, (gate, up, dout));
 }
 
-#[inline(always)]
-fn swiglu_back_of((gate, up, dout): (&mut [f32], &mut [f32], &[f32])) {
+kernel! {
+/// Gradient of [`swiglu`]: turns `gate` and `up` into their gradients.
+pub fn swiglu_back<'a>(gate: &'a mut [f32], up: &'a mut [f32], dout: &'a [f32]) -> () {
     gate.iter_mut().zip(up.iter_mut()).zip(dout).for_each(|((g, u), d)| {
         let sigma = 1.0 / (1.0 + exp(-*g));
         let (gate, up) = (*g, *u);
         *u = d * gate * sigma;
         *g = d * up * sigma * (1.0 + gate * (1.0 - sigma));
     });
+}
 }
 
 /// Rotates each head of each row in place by its position; `back` turns the other way, which is also the gradient.
@@ -297,14 +304,10 @@ pub fn rope(x: &mut [f32], width: usize, head_dim: usize, cos_sin: &[(f32, f32)]
     }
 }
 
+kernel! {
 /// Cross-entropy of each row of logits against its target, in nats; turns the logits into the gradient of the
 /// weighted sum.
-pub fn cross_entropy(logits: &mut [f32], targets: &[u32], weights: &[f32], vocab: usize) -> Vec<f32> {
-    wide(cross_entropy_of, (logits, targets, weights, vocab))
-}
-
-#[inline(always)]
-fn cross_entropy_of((logits, targets, weights, vocab): (&mut [f32], &[u32], &[f32], usize)) -> Vec<f32> {
+pub fn cross_entropy<'a>(logits: &'a mut [f32], targets: &'a [u32], weights: &'a [f32], vocab: usize) -> Vec<f32> {
     let rows = logits.chunks_exact_mut(vocab).zip(targets).zip(weights);
     rows.map(|((row, target), weight)| {
         let top = largest(row);
@@ -318,6 +321,7 @@ fn cross_entropy_of((logits, targets, weights, vocab): (&mut [f32], &[u32], &[f3
         sum.ln() - wanted
     })
     .collect()
+}
 }
 
 #[cfg(test)]

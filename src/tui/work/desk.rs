@@ -363,7 +363,7 @@ fn sets(
     store: &Store,
     suite: &str,
 ) -> Result<Vec<(Objective, std::result::Result<crate::train::data::DataSummary, String>)>> {
-    let model = checkpoint::load(store, Some("embedded"))?;
+    let model = crate::agent::load(store, Some("embedded"))?;
     let objectives = [Objective::Imitation, Objective::WorldModel, Objective::Reflection];
     let read = |objective: Objective| {
         let mut plan = Plan::new(objective, 1, 1);

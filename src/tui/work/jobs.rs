@@ -9,15 +9,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Mailbox;
-use crate::agent::Policy;
-use crate::agent::local::LocalAgent;
+use crate::agent;
 use crate::agent::template::Template;
 use crate::budget;
-use crate::collect::{self, Contrast, Draw, Proposer, Scope, Teacher};
+use crate::collect::{self, Contrast, Draw, Proposer};
 use crate::control::{Control, Progress};
 use crate::env::Suite;
+use crate::episode::{Play, Scope, Teacher};
 use crate::error::{Error, Result};
-use crate::eval::{Game, Known, Play, evaluate};
+use crate::eval::{Game, Known, evaluate};
 use crate::experience::{POLICY, UNIFORM};
 use crate::formats::import::import;
 use crate::formats::{Order, Set, export_file};
@@ -27,7 +27,7 @@ use crate::model::weights::Trainable;
 use crate::store::Store;
 use crate::surprise::{Surprises, surprises};
 use crate::train::trainer::{self, Event};
-use crate::train::{Objective, checkpoint, origin, trained_games};
+use crate::train::{Objective, origin, trained_games};
 use crate::tui::effect::{JobCmd, Kind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
@@ -78,7 +78,7 @@ impl Jobs {
                 let here = Arc::clone(&self.run);
                 self.spawn(Kind::Train, move |root, _, control, tell| {
                     let mut store = Store::open(root)?;
-                    let (parts, source) = checkpoint::find(&store, start)?;
+                    let (parts, source) = agent::find(&store, start)?;
                     let weights = Trainable::from_parts(&parts, &source)?;
                     let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
                     let run = trainer::train(&mut store, &plan, weights, &source, control, each)?;
@@ -97,11 +97,10 @@ impl Jobs {
                 let mail = self.mail.clone();
                 self.spawn(Kind::Survey, move |root, suite, control, tell| {
                     let mut store = Store::open(root)?;
-                    let model = checkpoint::load(&store, None)?;
-                    let mut agent = LocalAgent::new(model, control.cancel.clone(), Priority::Background)?;
+                    let mut agent = agent::open(&store, None, Priority::Background)?;
                     let report = &mut |progress| tell(JobMsg::Progress(progress));
-                    let found = surprises(&mut store, (suite.name(), &split), 40, &mut agent, control, report)?;
-                    let Surprises { mut states, unread } = found;
+                    let found = surprises(&mut store, (suite.name(), &split), 40, agent.as_mut(), control, report)?;
+                    let Surprises { mut states, unread, .. } = found;
                     let looked_at = states.len();
                     states.truncate(200);
                     mail.send(Msg::Explore(explore::Msg::Surprises(states)));
@@ -282,8 +281,8 @@ fn evaluate_newest(
     tell: &mut dyn FnMut(JobMsg),
 ) -> Result<String> {
     let mut store = Store::open(root)?;
-    let mut agent = LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone(), Priority::Background)?;
-    let _held = checkpoint::hold(&store, &agent.name());
+    let mut agent = agent::open(&store, None, Priority::Background)?;
+    let _held = agent::hold(&store, &agent.name());
     let origin = origin(&store, &agent.name())?;
     let both = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
     let games = trained_games(&store, &agent.name(), suite, &scope.split)?;
@@ -293,7 +292,7 @@ fn evaluate_newest(
     for think in ways {
         let play = Play { temperature: 0.4, seed: 1, think: *think, free: false, predict: false };
         let report = &mut |_: &Game, progress: Progress| tell(JobMsg::Progress(progress));
-        let summary = evaluate(&mut store, suite, scope, &mut agent, (play, &known), control, report)?;
+        let summary = evaluate(&mut store, suite, scope, agent.as_mut(), (play, &known), control, report)?;
         let (low, high) = summary.interval;
         said.push(format!(
             "{}, {}: won {} of {} = {:.0} % [{:.0}, {:.0}]",
@@ -337,8 +336,8 @@ fn collect_all(
     // What was kept by hand is covered too, hence all demonstrations and not the first few.
     let all = Scope { games: usize::MAX, ..scope.clone() };
     collect::branches(&mut store, suite, &all, Draw::uniform(k), control, &mut report)?;
-    let mut agent = LocalAgent::new(checkpoint::load(&store, None)?, control.cancel.clone(), Priority::Background)?;
-    let proposer = Proposer::Policy { policy: &mut agent, think: false, keep_invalid: false };
+    let mut agent = agent::open(&store, None, Priority::Background)?;
+    let proposer = Proposer::Policy { policy: agent.as_mut(), think: false, keep_invalid: false };
     // A pool belongs to one model: what an earlier checkpoint began, a later one does not go on with.
     let pool = pool_for(&store, suite, scope, &proposer.model())?;
     let asked = Draw { pool: Some(pool.clone()), k: ASKED, proposer, expert: None };

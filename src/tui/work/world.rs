@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::mind::PlayOn;
+use super::mind::MindDoor;
 use super::{Mailbox, Worker};
 use crate::budget;
-use crate::collect::Retrace;
 use crate::control::Cancel;
-use crate::env::{Suite, TaskRef};
+use crate::env::{Forks, Suite, TaskRef};
+use crate::episode::{Worlds as Replayed, way};
 use crate::error::{Error, Result};
 use crate::explore::{Outcome, Remembered, Session, Tried, keep, reflect};
 use crate::store::Store;
-use crate::tui::effect::{Notice, Screen, WorldCmd};
+use crate::tui::effect::{Notice, PlayOn, Screen, WorldCmd};
 use crate::tui::msg::Msg;
 use crate::tui::screens::{curate, explore};
 
@@ -35,15 +35,15 @@ struct World {
     /// The place of the task that was to be opened and is not.
     wanted: Option<usize>,
     /// Who plays on from a fork.
-    play_on: PlayOn,
+    mind: MindDoor,
 }
 
 /// Starts the thread.
-pub fn start(suite: Arc<dyn Suite>, expert: Option<String>, root: PathBuf, mail: Mailbox, play_on: PlayOn) -> Worlds {
+pub fn start(suite: Arc<dyn Suite>, expert: Option<String>, root: PathBuf, mail: Mailbox, mind: MindDoor) -> Worlds {
     let own = mail.clone();
     let (split, tasks) = (String::new(), Vec::new());
     let mut world =
-        World { suite, root, mail, store: None, split, tasks, session: None, expert, kept: None, wanted: None, play_on };
+        World { suite, root, mail, store: None, split, tasks, session: None, expert, kept: None, wanted: None, mind };
     let worker = Worker::start("the world", &own, move |(command, cancel): (WorldCmd, Option<Cancel>)| match cancel {
         // Left for another task before it was opened: the next command goes on from there.
         Some(cancel) => budget::under(&cancel, || world.obey(command)),
@@ -107,7 +107,7 @@ impl World {
                 let split = splits.get(at).cloned().unwrap_or_default();
                 let tasks = self.suite.tasks(&split)?;
                 let first = tasks.first().ok_or_else(|| Error::new(format!("split {split} has no tasks")))?.id.clone();
-                self.take_up(Session::open(self.suite.as_ref(), &split, &first, self.asked().as_deref())?);
+                self.take_up(Session::open(&self.suite, &split, &first, self.asked().as_deref())?);
                 (self.split, self.tasks) = (split, tasks);
             }
             WorldCmd::Step(action, source) => self.session()?.step(&action, &source)?,
@@ -136,13 +136,7 @@ impl World {
             }
             WorldCmd::GoOn(node, actions) => {
                 if self.session()?.at() == node {
-                    let session = self.session()?;
-                    let forks = actions.into_iter().map(|action| {
-                        let (env, state) = session.after(&action)?;
-                        Ok((action, env, state))
-                    });
-                    let forks = forks.collect::<Result<Vec<_>>>()?;
-                    self.play_on.go_on(node, forks);
+                    self.play_on(node, actions)?;
                 }
                 return Ok(());
             }
@@ -164,6 +158,22 @@ impl World {
         self.show()
     }
 
+    /// Hands episodes after these actions to the mind. Where a world is not copied, the next one is led there only when the
+    /// one before was played: there may be no room for both.
+    fn play_on(&mut self, node: usize, actions: Vec<String>) -> Result<()> {
+        for action in actions {
+            let session = self.session()?;
+            let one_by_one = session.forks()? == Forks::Replay;
+            let episode = session.after(&action)?;
+            let (played, done) = std::sync::mpsc::channel();
+            self.mind.play_on(PlayOn { node, action, episode, played: one_by_one.then_some(played) });
+            if one_by_one {
+                _ = done.recv(); // an error is the other end going away, which is what is waited for
+            }
+        }
+        Ok(())
+    }
+
     /// Opens the task so many places on: of the one that is open, or of the one that was to be opened and could not be.
     fn beside(&mut self, by: i64) -> Result<()> {
         self.file_away()?;
@@ -173,7 +183,7 @@ impl World {
         let next = (at as i64 + by).rem_euclid(self.tasks.len().max(1) as i64) as usize;
         let id = self.tasks.get(next).ok_or_else(|| Error::new("the split has no tasks"))?.id.clone();
         self.wanted = Some(next);
-        self.take_up(Session::open(self.suite.as_ref(), &self.split, &id, self.asked().as_deref())?);
+        self.take_up(Session::open(&self.suite, &self.split, &id, self.asked().as_deref())?);
         Ok(())
     }
 
@@ -191,7 +201,7 @@ impl World {
         self.tasks = self.suite.tasks(&self.split)?;
         let restored = kept
             .filter(|kept| kept.suite() == name)
-            .map(|kept| Session::restore(self.suite.as_ref(), &kept, self.expert.as_deref()));
+            .map(|kept| Session::restore(&self.suite, &kept, self.expert.as_deref()));
         match restored {
             Some(Ok(session)) => self.take_up(session),
             other => {
@@ -201,7 +211,7 @@ impl World {
                 let first = self.tasks.first();
                 let id = first.ok_or_else(|| Error::new(format!("{name} / {} has no tasks", self.split)))?.id.clone();
                 self.wanted = Some(0);
-                self.take_up(Session::open(self.suite.as_ref(), &self.split, &id, self.asked().as_deref())?);
+                self.take_up(Session::open(&self.suite, &self.split, &id, self.asked().as_deref())?);
             }
         }
         self.show()
@@ -254,7 +264,7 @@ impl World {
     /// Saves the way here with the expert's step and the executed alternatives, and writes a reflection about it.
     fn reflect(&mut self, outcomes: &[Outcome]) -> Result<()> {
         self.store()?;
-        let (Some(session), Some(store)) = (&self.session, &mut self.store) else {
+        let (Some(session), Some(store)) = (&mut self.session, &mut self.store) else {
             return Err(Error::new("no task is open"));
         };
         let (id, _) = reflect(session, outcomes, store)?;
@@ -270,9 +280,8 @@ impl World {
                 .hint(format!("open it with: foretaste --suite {}", stored.suite)));
         }
         self.file_away()?;
-        let mut retrace = Retrace::open(self.suite.as_ref(), &stored)?;
-        retrace.to(&stored, t)?;
-        let mut session = Session::open(self.suite.as_ref(), &stored.split, &stored.task_id, self.asked().as_deref())?;
+        Replayed::of(self.suite.as_ref(), &stored)?.look(&way(&stored.steps[..t.min(stored.steps.len())]), |_, _| ())?;
+        let mut session = Session::open(&self.suite, &stored.split, &stored.task_id, self.asked().as_deref())?;
         for step in stored.steps.iter().take(t) {
             session.step(&step.action, &step.source)?;
         }

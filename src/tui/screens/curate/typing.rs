@@ -10,7 +10,7 @@ use super::{Mode, State};
 use crate::agent::Writer;
 use crate::experience::{REASONS, Reflection};
 use crate::store::{Decision, Filter, Seen};
-use crate::tui::effect::{DeskCmd, Effect};
+use crate::tui::effect::{DeskCmd, Effect, MindCmd};
 use crate::tui::screens::listed;
 use crate::tui::words::pasted;
 
@@ -136,7 +136,7 @@ impl State {
         };
         let asked = self.current().and_then(|item| Some((item.id, self.evidence_of(item)?.case.clone()?)));
         self.writing = asked.as_ref().and_then(|_| self.current().map(|item| self.seen_of(item)));
-        asked.map(|(id, case)| Effect::Again(id, *writer, Box::new(case))).into_iter().collect()
+        asked.map(|(id, case)| Effect::Mind(MindCmd::Regenerate(id, *writer, Box::new(case)))).into_iter().collect()
     }
 
     /// A version held against the one that stands; Enter lets it stand.

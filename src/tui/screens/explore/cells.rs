@@ -7,8 +7,9 @@ use super::State;
 use crate::experience::{Effect, word_f1};
 use crate::explore::{Outcome, View};
 use crate::text::clean;
+use crate::text::percent;
 use crate::tui::theme::{Theme, fit};
-use crate::tui::words::{difference, one_line, percent};
+use crate::tui::words::{difference, one_line};
 
 /// How much of a what-if is shown: all of the one under the cursor, of the others what there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

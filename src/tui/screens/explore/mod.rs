@@ -9,12 +9,11 @@ pub mod view;
 use std::collections::HashMap;
 
 use crate::agent::choosing::Choosing;
-use crate::agent::likeliest;
+use crate::agent::{Scores, likeliest};
 use crate::experience;
-use crate::explore::Tried;
-use crate::explore::{HUMAN, Outcome, View};
+use crate::explore::{EvaluateState, HUMAN, Outcome, Tried, View};
 use crate::surprise::Surprise;
-use crate::tui::effect::{Effect, JobCmd, Look, WorldCmd};
+use crate::tui::effect::{Effect, JobCmd, MindCmd, WorldCmd};
 use crate::tui::keys::Act;
 use crate::tui::words::fuzzy;
 use panels::Panel;
@@ -37,8 +36,8 @@ pub enum Msg {
     },
     /// What the policy thinks before it acts, for a ticket.
     Thought(u64, String),
-    /// The policy's share of each admissible action, for a ticket.
-    Scores(u64, Vec<f64>),
+    /// The policy's share of each admissible action, for a ticket, and how it is known.
+    Scores(u64, Vec<f64>, Scores),
     /// The alternatives, for a ticket.
     Chosen(u64, Vec<(String, String)>),
     /// Predictions (the expert's action first, if there is one), for a ticket; whether they are complete.
@@ -84,6 +83,8 @@ pub struct State {
     pub thought: Option<String>,
     /// Shares of the admissible actions, after that thought if there is one.
     pub shares: Option<Vec<f64>>,
+    /// How they are known.
+    pub scores: Scores,
     /// The alternatives.
     pub chosen: Vec<(String, String)>,
     /// What they led to.
@@ -172,14 +173,15 @@ impl State {
         self.ticket += 1;
         let Some(view) = self.view.as_ref().filter(|view| !view.done) else { return Vec::new() };
         let expert = view.expert.as_ref().map(|(_, advice)| advice.action.clone());
-        vec![Effect::Look(Box::new(Look {
+        vec![Effect::Mind(MindCmd::Evaluate(Box::new(EvaluateState {
             ticket: self.ticket,
             state: view.state.clone(),
             actions: view.admissible.clone(),
+            forms: view.forms.clone(),
             expert,
             choosing: Choosing { k: self.choosing.k + self.more, ..self.choosing },
             think: self.thinking,
-        }))]
+        })))]
     }
 
     /// Keeps what is known of this state once it is complete.
@@ -317,7 +319,9 @@ impl State {
                 return self.look();
             }
             Msg::Thought(ticket, text) if ticket == self.ticket => self.thought = Some(text),
-            Msg::Scores(ticket, shares) if ticket == self.ticket => self.shares = Some(shares),
+            Msg::Scores(ticket, shares, scores) if ticket == self.ticket => {
+                (self.shares, self.scores) = (Some(shares), scores)
+            }
             Msg::Chosen(ticket, chosen) if ticket == self.ticket => {
                 let node = self.view.as_ref().map(|view| view.node);
                 self.chosen.clone_from(&chosen);
@@ -408,7 +412,7 @@ impl State {
             Act::Raw => vec![Effect::Show("Now and What if, as JSON strings".into(), as_given(self))],
             Act::Prompt => {
                 let Some(view) = &self.view else { return Vec::new() };
-                vec![Effect::Prompt(Box::new(view.state.clone()), self.what_ifs(), self.thinking)]
+                vec![Effect::Mind(MindCmd::Prompt(Box::new(view.state.clone()), self.what_ifs(), self.thinking))]
             }
             Act::Surprises if !self.surprises.is_empty() => {
                 self.typing = Some(Typing::Surprise(0));

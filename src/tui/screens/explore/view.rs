@@ -11,12 +11,14 @@ use super::State;
 use super::cells::{Brevity, Cell};
 use super::over;
 use super::panels::Panel;
+use crate::agent::Scores;
 use crate::agent::choosing::{Choosing, Proposer};
 use crate::env::Silence;
 use crate::explore::View;
 use crate::text::clean;
+use crate::text::percent;
 use crate::tui::theme::{Theme, fit};
-use crate::tui::words::{percent, raw, remark};
+use crate::tui::words::{raw, remark};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -178,7 +180,10 @@ pub(super) fn draw_admissible(state: &State, view: &View, theme: Theme, frame: &
     let listed = state.listed(filter);
     let rows = area.height.saturating_sub(1) as usize;
     let from = (state.selected + 1).saturating_sub(rows);
-    let rule = format!("{0} admissible ({1}) {0}", theme.glyph("─", "-"), view.admissible.len());
+    let dash = theme.glyph("─", "-");
+    let forms = if view.forms.is_empty() { String::new() } else { format!(", and {}", view.forms.join(" ")) };
+    let known = if state.scores == Scores::Exact { String::new() } else { format!(" · {}", state.scores.describe()) };
+    let rule = format!("{dash} admissible ({}){}{known} {dash}", view.admissible.len(), clean(&forms));
     let mut lines = vec![Line::styled(fit(&rule, area.width as usize), theme.dim())];
     let name_width = (area.width as usize).saturating_sub(15).max(10);
     for (row, (i, action)) in listed.iter().enumerate().skip(from).take(rows) {

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use tui_input::Input;
 
 use super::moved;
+use crate::explore::CompareModels;
 use crate::store::{Checkpoint, EvalRow, MetricPoint, PoolCount, RunRow, RunStatus};
 use crate::train::Forecast;
 use crate::train::Plan;
 use crate::tui::chart::{Lens, SMOOTHING};
-use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind, RunCmd};
+use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind, MindCmd, RunCmd};
 use crate::tui::keys::{Act, Direction};
 use typing::{Form, STARTS, pattern};
 
@@ -229,7 +230,8 @@ impl State {
             Act::Resume => return self.run().map(|run| Effect::Job(JobCmd::Resume(run.id))).into_iter().collect(),
             Act::Use => {
                 let found = self.newest_checkpoint();
-                return found.map(|checkpoint| Effect::LoadModel(Some(checkpoint.id.to_string()))).into_iter().collect();
+                let load = found.map(|checkpoint| MindCmd::Load(Some(checkpoint.id.to_string())));
+                return load.map(Effect::Mind).into_iter().collect();
             }
             Act::Nodes => {
                 let (Some(open), Some(run), Some(newest)) = (open, self.run(), self.newest_checkpoint()) else {
@@ -237,13 +239,8 @@ impl State {
                 };
                 let (before, after) = (run.start.clone(), newest.id.to_string());
                 let Open { state, actions, expert } = open;
-                return vec![Effect::Beside(Box::new(crate::tui::effect::Beside {
-                    before,
-                    after,
-                    state,
-                    actions,
-                    expert,
-                }))];
+                let compared = CompareModels { before, after, state, actions, expert };
+                return vec![Effect::Mind(MindCmd::Compare(Box::new(compared)))];
             }
             Act::Metric => {
                 let pattern = pattern(&self.words).ok();

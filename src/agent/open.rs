@@ -1,0 +1,101 @@
+//! The one place where a name becomes a mind: the embedded model, a checkpoint of the store, a model folder, a GGUF file.
+
+use std::path::{Path, PathBuf};
+
+use super::Agent;
+use super::local::LocalAgent;
+use super::saved::read;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::model::team::Priority;
+use crate::model::weights::Parts;
+use crate::store::{Checkpoint, Store};
+
+/// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model), `embedded`, `novice`,
+/// a checkpoint's number or the name it goes by, a folder, or a GGUF file. Returns its files and the name it goes by.
+pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
+    loop {
+        let located = locate(store, name)?;
+        let found = match &located {
+            Located::Recorded(saved) => read(store, saved).map(|parts| (parts, saved.name())),
+            Located::Embedded => Ok((Model::embedded_parts(), "embedded".into())),
+            Located::Novice => Ok((Model::novice_parts(), "novice".into())),
+            Located::Folder(folder) => Parts::read(folder).map(|parts| (parts, folder.display().to_string())),
+        };
+        // The newest may have been removed while it was read, for one that is newer still.
+        match (&found, located) {
+            (Err(_), Located::Recorded(saved)) if name.is_none() && !store.checkpoints()?.contains(&saved) => {}
+            _ => return found,
+        }
+    }
+}
+
+/// What a name means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Located {
+    /// A checkpoint of this store.
+    Recorded(Checkpoint),
+    /// The model in the program.
+    Embedded,
+    /// The same before it was trained on what it plays.
+    Novice,
+    /// A model folder or a GGUF file.
+    Folder(PathBuf),
+}
+
+/// Where the model of that name is: a checkpoint's name or number, `embedded`, `novice`, a path; without one the newest
+/// checkpoint, else the embedded model.
+///
+/// # Errors
+/// Where nothing is.
+pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
+    let known = store.checkpoints()?;
+    let Some(name) = name else {
+        return Ok(known.into_iter().next().map_or(Located::Embedded, Located::Recorded));
+    };
+    let number = name.chars().all(|c| c.is_ascii_digit());
+    // By its folder it is the same checkpoint.
+    let whole = |path: &Path| std::fs::canonicalize(path).ok();
+    let path = whole(Path::new(name));
+    let is = |saved: &Checkpoint| {
+        saved.name() == name
+            || saved.id.to_string() == name
+            || path.is_some() && whole(&store.root().join(&saved.folder)) == path
+    };
+    if let Some(saved) = known.into_iter().find(is) {
+        return Ok(Located::Recorded(saved));
+    }
+    match name {
+        "embedded" => Ok(Located::Embedded),
+        "novice" => Ok(Located::Novice),
+        _ if number => {
+            Err(Error::new(format!("there is no checkpoint {name}"))
+                .hint("list them with: foretaste data list checkpoints"))
+        }
+        _ if Path::new(name).exists() => Ok(Located::Folder(PathBuf::from(name))),
+        _ => Err(Error::new(format!("{name}: nothing is there"))
+            .hint("name embedded, a checkpoint's number (foretaste data list checkpoints), or a model folder")),
+    }
+}
+
+/// The model that a run started from, by the name that [`find`] gave it.
+pub fn named(store: &Store, source: &str) -> Result<Parts> {
+    let found = find(store, Some(source)).map(|(parts, _)| parts);
+    found.map_err(|error| error.hint("the run cannot go on without the model that it started from; start it anew"))
+}
+
+/// [`find`], assembled: the model alone, for what looks at its tokens.
+pub fn load(store: &Store, name: Option<&str>) -> Result<Model> {
+    let (parts, source) = find(store, name)?;
+    parts.build(&source)
+}
+
+/// The mind of that name, on threads of its own.
+pub fn open(store: &Store, name: Option<&str>, priority: Priority) -> Result<Box<dyn Agent>> {
+    local(load(store, name)?, priority)
+}
+
+/// A model in this process as a mind.
+pub fn local(model: Model, priority: Priority) -> Result<Box<dyn Agent>> {
+    Ok(Box::new(LocalAgent::new(model, priority)?))
+}

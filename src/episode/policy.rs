@@ -1,0 +1,153 @@
+//! What a mind chooses in some states.
+
+use crate::agent::{Agent, Among, Ask, Scores, likeliest, shares};
+use crate::control::Cancel;
+use crate::error::{Error, Result};
+use crate::experience::State;
+use crate::model::sampler::Sampling;
+use crate::rng::Rng;
+
+/// How to play.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Play {
+    /// Temperature; 0 takes the likeliest (the paper validates at 0.4). Over the admissible list it is that of whole
+    /// actions, with free text (and for thoughts) that of tokens: the two are not the same policy.
+    pub temperature: f64,
+    /// Seed of the sampling.
+    pub seed: u64,
+    /// Whether a thought comes before every action.
+    pub think: bool,
+    /// Whether actions are written as free text, which may be no admissible one. Otherwise they are chosen among the
+    /// admissible ones, where these are listed and the mind can score them.
+    pub free: bool,
+    /// Whether what comes of every action is predicted first and kept, for Replay. (How right predictions are is
+    /// measured by [`crate::eval::foresight`].)
+    pub predict: bool,
+}
+
+impl Play {
+    /// The word for what may be played.
+    pub fn restriction(&self) -> &'static str {
+        if self.free { "free" } else { "list" }
+    }
+
+    /// In words, as far as it is not the usual.
+    pub fn describe(&self) -> String {
+        let think = if self.think { "thinking first" } else { "acting at once" };
+        format!("{think}{}", if self.free { ", free text" } else { "" })
+    }
+
+    /// The same for a mind: one that cannot score a list writes its actions.
+    #[must_use]
+    pub fn by(self, agent: &dyn Agent) -> Self {
+        Self { free: self.free || agent.can().scores == Scores::None, ..self }
+    }
+}
+
+/// A state in which something is to be chosen.
+pub(super) struct Choice<'a> {
+    pub state: State,
+    /// What is listed there.
+    pub listed: Vec<String>,
+    /// Draws of its own.
+    pub rng: &'a mut Rng,
+}
+
+/// What was chosen, and what was thought before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub action: String,
+    pub thought: Option<String>,
+}
+
+/// One choice in each state.
+pub(super) fn choose(
+    agent: &mut dyn Agent,
+    choices: &mut [Choice<'_>],
+    play: Play,
+    cancel: &Cancel,
+) -> Result<Vec<Chosen>> {
+    let how = Sampling::at(play.temperature);
+    let mut thoughts: Vec<Option<String>> = vec![None; choices.len()];
+    if play.think {
+        let seeds: Vec<[u64; 1]> = choices.iter_mut().map(|choice| [choice.rng.next_u64()]).collect();
+        let asks: Vec<Ask<'_>> =
+            choices.iter().zip(&seeds).map(|(choice, seeds)| Ask::about(&choice.state, seeds)).collect();
+        let written = agent.think(&asks, how, cancel)?;
+        thoughts = written.into_iter().map(|mut all| all.pop().map(|thought| thought.text)).collect();
+    }
+    let mut actions: Vec<String> = vec![String::new(); choices.len()];
+    let is_written = |choice: &Choice<'_>| play.free || choice.listed.is_empty();
+    let (written, scored): (Vec<usize>, Vec<usize>) = (0..choices.len()).partition(|i| is_written(&choices[*i]));
+    if !scored.is_empty() {
+        let among = scored.iter().map(|i| {
+            let choice = &choices[*i];
+            Among { state: &choice.state, thought: thoughts[*i].as_deref(), actions: &choice.listed }
+        });
+        let scores = agent.score(&among.collect::<Vec<_>>(), cancel)?.ok_or_else(|| {
+            Error::new(format!("{} cannot score a list of actions", agent.name())).hint("let it write them (--free)")
+        })?;
+        if scores.iter().flatten().any(|score| score.is_nan()) {
+            return Err(Error::new(format!("{} gives scores that are not numbers", agent.name()))
+                .hint("its weights or its config are damaged; try another checkpoint"));
+        }
+        for (i, scores) in scored.into_iter().zip(scores) {
+            let choice = &mut choices[i];
+            actions[i] = choice.listed[pick(&scores, play.temperature, choice.rng)].clone();
+        }
+    }
+    if !written.is_empty() {
+        let seeds: Vec<[u64; 1]> = written.iter().map(|i| [choices[*i].rng.next_u64()]).collect();
+        let asks = written.iter().zip(&seeds).map(|(i, seeds)| Ask {
+            state: &choices[*i].state,
+            thought: thoughts[*i].as_deref(),
+            seeds,
+        });
+        let found = agent.act(&asks.collect::<Vec<_>>(), how, cancel)?;
+        for (i, mut completions) in written.into_iter().zip(found) {
+            actions[i] = completions.pop().unwrap_or_default().text;
+        }
+    }
+    Ok(actions.into_iter().zip(thoughts).map(|(action, thought)| Chosen { action, thought }).collect())
+}
+
+/// An index drawn from log-probabilities at a temperature.
+pub fn pick(scores: &[f64], temperature: f64, rng: &mut Rng) -> usize {
+    let best = likeliest(scores).unwrap_or_default();
+    if temperature <= 0.0 {
+        return best;
+    }
+    let scaled: Vec<f64> = scores.iter().map(|score| score / temperature).collect();
+    let mut left = rng.unit();
+    for (i, share) in shares(&scaled).iter().enumerate() {
+        left -= share;
+        if left < 0.0 {
+            return i;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn picks_follow_the_scores_and_the_temperature() {
+        let scores = [0.7f64.ln(), 0.2f64.ln(), 0.1f64.ln()];
+        let count = |temperature: f64| {
+            let mut counts = [0; 3];
+            let mut rng = Rng::new(1);
+            (0..20_000).for_each(|_| counts[pick(&scores, temperature, &mut rng)] += 1);
+            counts
+        };
+        assert_eq!(count(0.0), [20_000, 0, 0]);
+        let near = |counts: [i32; 3], shares: [f64; 3]| {
+            counts.iter().zip(shares).all(|(count, share)| (f64::from(*count) / 20_000.0 - share).abs() < 0.012)
+        };
+        assert!(near(count(1.0), [0.7, 0.2, 0.1]), "{:?}", count(1.0));
+        // At T = 1/2 the shares are squared: 0.49, 0.04, 0.01 of 0.54.
+        assert!(near(count(0.5), [0.907, 0.074, 0.019]), "{:?}", count(0.5));
+        assert_eq!(pick(&[f64::NEG_INFINITY, 0.0], 1.0, &mut Rng::new(1)), 1);
+    }
+}

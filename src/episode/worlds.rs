@@ -1,0 +1,218 @@
+//! The running worlds of one task, at whatever state they are asked for. Where a world can be copied a state costs a fork of
+//! one that is there; where it cannot, one is led along the way to it once more, and every observation is held against the
+//! recorded one. Not more of them live at once than the suite can have.
+
+use crate::digest::Digest;
+use crate::env::{Environment, Experts, Forks, Opened, Suite, Turn};
+use crate::error::{Error, Result};
+use crate::experience::{Step, Trajectory};
+
+/// How an error begins that says that a world is not the recorded one.
+pub const STATE_MISMATCH: &str = "STATE_MISMATCH";
+
+/// Worlds that are kept where they cost next to nothing, and where each has a process or a session of its own.
+const NATIVE: usize = 64;
+const DEAR: usize = 4;
+
+/// A step of a way: what was done, and what was answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Leg<'a> {
+    /// The action.
+    pub action: &'a str,
+    /// The observation after it.
+    pub observation: &'a str,
+}
+
+/// The way along some steps.
+pub fn way(steps: &[Step]) -> Vec<Leg<'_>> {
+    steps.iter().map(|step| Leg { action: &step.action, observation: &step.observation }).collect()
+}
+
+/// What executing an action in a state led to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Executed {
+    /// The turn after it.
+    pub turn: Turn,
+    /// Whether the state did not admit it.
+    pub refused: bool,
+    /// The state before, and the one after: see [`Environment::fingerprint`].
+    pub before: u64,
+    /// The state after.
+    pub after: u64,
+}
+
+/// A running world and the way it has gone.
+struct Live {
+    /// The digest of its way, and how long that is.
+    mark: u64,
+    steps: usize,
+    env: Box<dyn Environment>,
+}
+
+/// See the module.
+pub struct Worlds<'a> {
+    open: Box<dyn Fn() -> Result<Opened> + Send + 'a>,
+    /// The task's experts.
+    pub experts: Experts,
+    /// What the task is called in messages.
+    name: String,
+    /// The first observation, and what the world as a whole was where that is known.
+    observation: String,
+    identity: Option<u64>,
+    /// The one used last stands last.
+    live: Vec<Live>,
+    most: usize,
+}
+
+impl<'a> Worlds<'a> {
+    /// The worlds of a recorded trajectory.
+    ///
+    /// # Errors
+    /// When the task is another one now than when it was recorded ([`STATE_MISMATCH`]).
+    pub fn of(suite: &'a dyn Suite, trajectory: &Trajectory) -> Result<Self> {
+        let id = trajectory.task_id.clone();
+        let open = move || suite.open(&id);
+        let opened = open()?;
+        Self::new(opened, open, suite.instances(), trajectory)
+    }
+
+    /// The worlds of a task that is open already: `open` opens it again, `most` may live at once.
+    pub fn new(
+        opened: Opened,
+        open: impl Fn() -> Result<Opened> + Send + 'a,
+        most: Option<usize>,
+        start: &Trajectory,
+    ) -> Result<Self> {
+        let Opened { env, experts, .. } = opened;
+        let usual = if env.forks() == Forks::Native { NATIVE } else { DEAR };
+        let mut worlds = Self {
+            open: Box::new(open),
+            experts,
+            name: format!("trajectory {}", start.id),
+            observation: start.observation.clone(),
+            identity: start.world,
+            live: Vec::new(),
+            most: most.unwrap_or(usual).clamp(1, usual),
+        };
+        let live = worlds.at_start(env)?;
+        worlds.live.push(live);
+        Ok(worlds)
+    }
+
+    /// A world at the start of the task, if it is the recorded one.
+    fn at_start(&self, env: Box<dyn Environment>) -> Result<Live> {
+        if *env.turn().observation != *self.observation {
+            return Err(self.mismatch(0, "the world answers differently"));
+        }
+        if self.identity.is_some_and(|was| env.identity().is_some_and(|is| is != was)) {
+            return Err(self.mismatch(0, "the world is another one"));
+        }
+        Ok(Live { mark: Digest::default().finish(), steps: 0, env })
+    }
+
+    fn mismatch(&self, at: usize, what: &str) -> Error {
+        let name = &self.name;
+        Error::new(format!("{STATE_MISMATCH}: {name} at step {at}: {what} now than when it was recorded"))
+            .hint("the game files or the suite changed; collect its demonstrations again")
+    }
+
+    /// Looks at a world in the state that a way leads to.
+    pub fn look<R>(&mut self, way: &[Leg<'_>], look: impl FnOnce(&dyn Environment, &Experts) -> R) -> Result<R> {
+        self.go(way)?;
+        Ok(look(self.last()?.env.as_ref(), &self.experts))
+    }
+
+    /// Executes an action in the state that a way leads to. `look` sees the world after it.
+    pub fn execute<R>(
+        &mut self,
+        way: &[Leg<'_>],
+        action: &str,
+        look: impl FnOnce(&Executed, &dyn Environment, &Experts) -> R,
+    ) -> Result<(Executed, R)> {
+        self.go(way)?;
+        let here = self.last()?;
+        let (before, refused) = (here.env.fingerprint(), !here.env.turn().admits(action));
+        let mut next = self.leave()?;
+        next.env.step(action)?;
+        next.mark = *marks(way.iter().map(|leg| leg.action).chain([action])).last().unwrap_or(&0);
+        next.steps += 1;
+        let executed = Executed { turn: next.env.turn().clone(), refused, before, after: next.env.fingerprint() };
+        let seen = look(&executed, next.env.as_ref(), &self.experts);
+        self.keep(next);
+        Ok((executed, seen))
+    }
+
+    /// Gives away a world in the state that a way leads to, to be played on elsewhere.
+    pub fn give(&mut self, way: &[Leg<'_>]) -> Result<Box<dyn Environment>> {
+        self.go(way)?;
+        Ok(self.leave()?.env)
+    }
+
+    /// How many live now.
+    pub fn count(&self) -> usize {
+        self.live.len()
+    }
+
+    fn last(&self) -> Result<&Live> {
+        self.live.last().ok_or_else(|| Error::new("no world is running"))
+    }
+
+    /// A world to be stepped on in the state of the last one: a copy where that costs nothing, else that one itself.
+    fn leave(&mut self) -> Result<Live> {
+        let here = self.last()?;
+        if here.env.forks() == Forks::Native {
+            return Ok(Live { mark: here.mark, steps: here.steps, env: here.env.fork()? });
+        }
+        self.live.pop().ok_or_else(|| Error::new("no world is running"))
+    }
+
+    fn keep(&mut self, live: Live) {
+        self.live.push(live);
+        let over = self.live.len().saturating_sub(self.most);
+        self.live.drain(..over);
+    }
+
+    /// Makes the last world one in the state that a way leads to.
+    fn go(&mut self, way: &[Leg<'_>]) -> Result<()> {
+        let marks = marks(way.iter().map(|leg| leg.action));
+        let on_way = |live: &Live| marks.get(live.steps) == Some(&live.mark);
+        let nearest = self.live.iter().enumerate().filter(|(_, live)| on_way(live)).max_by_key(|(_, live)| live.steps);
+        let mut live = match nearest.map(|(i, live)| (i, live.steps)) {
+            Some((i, steps)) => {
+                let near = self.live.remove(i);
+                self.live.push(near);
+                if steps == way.len() {
+                    return Ok(());
+                }
+                self.leave()?
+            }
+            None => {
+                // One goes before another comes: there may be no more of them.
+                let over = (self.live.len() + 1).saturating_sub(self.most);
+                self.live.drain(..over);
+                self.at_start((self.open)()?.env)?
+            }
+        };
+        for leg in &way[live.steps..] {
+            live.env.step(leg.action)?;
+            live.steps += 1;
+            if *live.env.turn().observation != *leg.observation {
+                return Err(self.mismatch(live.steps, "the world answers differently"));
+            }
+        }
+        live.mark = marks[way.len()];
+        self.keep(live);
+        Ok(())
+    }
+}
+
+/// The digest of each beginning of a way, the empty one first.
+fn marks<'a>(actions: impl Iterator<Item = &'a str>) -> Vec<u64> {
+    let mut digest = Digest::default();
+    let mut marks = vec![digest.finish()];
+    marks.extend(actions.map(|action| {
+        digest.add(action.as_bytes());
+        digest.finish()
+    }));
+    marks
+}

@@ -1,0 +1,78 @@
+//! Walking, trying and coming back.
+
+use super::*;
+use crate::env::household::Household;
+
+fn household() -> Arc<dyn Suite> {
+    Arc::new(Household)
+}
+
+fn session(asked: &str) -> Session {
+    Session::open(&household(), "train", "train/3", Some(asked)).unwrap()
+}
+
+#[test]
+fn going_back_and_on_keeps_every_branch_and_forks_do_not_meet() {
+    let mut session = session("fair");
+    let start = session.view().unwrap();
+    let actions: Vec<String> = start.admissible.iter().filter(|a| a.starts_with("walk")).take(2).cloned().collect();
+    session.step(&actions[0], "human").unwrap();
+    let first = session.view().unwrap();
+    assert!(session.back());
+    assert_eq!(session.view().unwrap().observation, start.observation);
+    session.step(&actions[1], "human").unwrap();
+    session.goto(first.node).unwrap();
+    assert_eq!(session.view().unwrap().observation, first.observation);
+    assert_eq!(session.view().unwrap().trunk.len(), 3);
+    session.back();
+    session.step(&actions[0], "human").unwrap();
+    assert_eq!(session.view().unwrap().trunk.len(), 3, "the same action from the same state is the same node");
+}
+
+#[test]
+fn a_session_comes_back_as_it_was_and_only_a_win_is_kept() {
+    let mut session = session("fair");
+    assert!(session.demonstration().is_err());
+    while let Some((name, advice)) = session.view().unwrap().expert {
+        session.step(&advice.action, &name).unwrap();
+    }
+    let kept = session.demonstration().unwrap();
+    assert!(kept.success() && kept.actor == "fair");
+    session.back();
+    let mut again = Session::restore(&household(), &session.remember(), None).unwrap();
+    assert_eq!(again.view().unwrap(), session.view().unwrap());
+}
+
+#[test]
+fn off_the_walkthrough_another_expert_speaks_and_the_view_says_so() {
+    let mut session = session("walkthrough");
+    let start = session.view().unwrap();
+    let (name, advice) = start.expert.unwrap();
+    assert!(name == "walkthrough" && start.silence.is_none());
+    let other = start.admissible.iter().find(|a| a.starts_with("walk") && **a != advice.action).unwrap();
+    session.step(other, "human").unwrap();
+    let view = session.view().unwrap();
+    assert_eq!(view.silence, Some(Silence::OffPath));
+    assert_ne!(view.expert.unwrap().0, "walkthrough");
+    assert!(view.distance.unwrap() >= start.distance.unwrap() - 1);
+    for asked in ["human", "fair", "planner", "walkthrough"] {
+        session.next_expert();
+        assert_eq!(session.view().unwrap().asked, asked);
+        assert_eq!(session.view().unwrap().expert.is_none(), asked == "human", "only a person leaves it open");
+    }
+}
+
+#[test]
+fn an_alternative_is_held_against_the_expert_by_the_way_that_is_left() {
+    let mut session = session("planner");
+    let view = session.view().unwrap();
+    let left = view.expert_outcome.unwrap().steps_left.unwrap();
+    assert_eq!(left + 1, view.distance.unwrap(), "the planner's step brings the goal one step nearer");
+    let actions: Vec<_> = view.admissible.iter().map(|a| (a.clone(), "uniform".to_string())).collect();
+    let starts = session.worlds.look(&[], |env, experts| experts.starts(env, &Cancel::default())).unwrap().unwrap();
+    for outcome in session.outcomes(&actions).unwrap() {
+        let good = matches!(outcome.effect, Effect::SameAsExpert | Effect::EquallyGood);
+        assert_eq!(good, outcome.steps_left == Some(left), "{outcome:?}");
+        assert_eq!(good, starts.iter().any(|a| **a == *outcome.action), "{outcome:?} {starts:?}");
+    }
+}

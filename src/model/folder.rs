@@ -1,0 +1,37 @@
+//! A model folder that this program wrote: its files as a whole, and the digest by which they are known.
+
+use std::path::Path;
+
+use super::memory;
+use super::weights::{Parts, Stored};
+use crate::digest::{Digest, hex};
+use crate::error::{Error, Result};
+use crate::paths;
+
+/// The digest of files in order, as it stands in records.
+pub fn digest<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut digest = Digest::default();
+    files.into_iter().for_each(|bytes| digest.add(bytes));
+    hex(digest.finish())
+}
+
+/// The digest of a model's files.
+pub fn digest_of(parts: &Parts) -> Result<String> {
+    let Stored::Memory(tensors) = &parts.tensors else { return Err(Error::new("weights that are not in memory")) };
+    Ok(digest([parts.config.as_slice(), tensors, &parts.tokenizer]))
+}
+
+/// A model folder of ours, read as a whole: what is checked is what is used.
+pub fn read_whole(folder: &Path) -> Result<Parts> {
+    let tensors = Stored::Memory(read_file(folder, "model.safetensors")?.into());
+    Ok(Parts { config: read_file(folder, "config.json")?, tensors, tokenizer: read_file(folder, "tokenizer.json")? })
+}
+
+/// A file of a model folder, as far as there is memory for it.
+pub fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>> {
+    let path = folder.join(name);
+    let failed = |e: std::io::Error| Error::io("reading", &path, &e);
+    let size = std::fs::metadata(&path).map_err(failed)?.len();
+    memory::room(size, "reading a checkpoint")?;
+    paths::read_whole(&path, size).map_err(failed)
+}
