@@ -113,6 +113,11 @@ impl Trajectory {
         if t == 0 { self.admissible.as_deref() } else { self.steps.get(t - 1)?.admissible.as_deref() }
     }
 
+    /// The forms of free text that are taken in state `t`.
+    pub fn forms_at(&self, t: usize) -> &[String] {
+        if t == 0 { &self.free } else { self.steps.get(t - 1).map_or(&[], |step| &step.free) }
+    }
+
     /// The list of state `t`, empty where there is none.
     pub fn listed_at(&self, t: usize) -> &[String] {
         self.admissible_at(t).unwrap_or_default()

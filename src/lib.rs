@@ -6,6 +6,13 @@
 // What is printed, and every thread, goes through one door: see clippy.toml.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_macros))]
 
+#[cfg(test)]
+extern crate self as foretaste;
+
+#[cfg(test)]
+#[path = "../tests/common/mind.rs"]
+mod scripted;
+
 pub mod agent;
 pub mod agreement;
 pub mod bench;

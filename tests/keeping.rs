@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use common::{failure, foretaste, json, run, soon};
+use foretaste::agent;
 use foretaste::experience::{Reflection, Verdict};
 use foretaste::store::{Decision, Filter, NewRun, Place, RunStatus, Seen, Store};
 use foretaste::train::checkpoint;
@@ -164,10 +165,10 @@ fn checkpoints_that_nothing_needs_are_removed_and_what_is_deleted_is_gone() {
     assert!(store.checkpoints().unwrap().iter().any(|saved| saved.id.to_string() == number), "by pruning");
     // Nor is one pruned while it is evaluated.
     let saved = store.checkpoints().unwrap().into_iter().find(|saved| saved.id.to_string() == number).unwrap();
-    let held = checkpoint::hold(&store, &saved.name());
-    assert!(checkpoint::is_held(&store, &saved));
+    let held = agent::hold(&store, &saved.name());
+    assert!(agent::is_held(&store, &saved));
     drop(held);
-    assert!(!checkpoint::is_held(&store, &saved));
+    assert!(!agent::is_held(&store, &saved));
     json(data, &["data", "delete", "--run", "4"]);
     json(data, &delete);
     let nothing = ["train", "--objective", "imitation", "--steps", "1", "--from", "nothing", "--queue"];

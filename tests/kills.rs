@@ -174,7 +174,7 @@ impl Acknowledged {
             assert_eq!(own.get(step), whole.get(step), "the loss of update {step}, bit for bit");
         }
         for saved in store.checkpoints().unwrap() {
-            checkpoint::read(&store, &saved).unwrap();
+            foretaste::agent::read(&store, &saved).unwrap();
         }
         for folder in &self.saved {
             assert!(Path::new(folder).is_dir(), "{folder} was acknowledged");

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use foretaste::env::household::Household;
-use foretaste::explore::Session;
+use foretaste::agent::Scores;
 use foretaste::formats::Extent;
 use foretaste::rng::Rng;
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
-use foretaste::tui::effect::{DeskCmd, Effect, Notice, Screen};
+use foretaste::tui::effect::{DeskCmd, Effect, MindCmd, Notice, Screen};
 use foretaste::tui::frame;
 use foretaste::tui::msg::Msg;
 use foretaste::tui::screens::{data, explore};
@@ -20,7 +19,7 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 #[path = "common/drawing.rs"]
 mod drawing;
 
-use drawing::{app, drawn, show};
+use drawing::{app, drawn, show, third_task};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
 
@@ -216,7 +215,7 @@ fn screens_never_call_store_model_or_environment_themselves() {
         let text = text.split("#[cfg(test)]").next().unwrap();
         for call in [
             "Store::",
-            "LocalAgent",
+            "Agent",
             "Session::",
             "checkpoint::",
             "trainer::train",
@@ -312,8 +311,8 @@ fn a_million_random_keys_never_panic() {
         for effect in app.update(msg) {
             let name = match effect {
                 Effect::World(_) => "world",
-                Effect::Look(_) => "look",
-                Effect::LoadModel(_) => "model",
+                Effect::Mind(MindCmd::Evaluate(_)) => "look",
+                Effect::Mind(MindCmd::Load(_)) => "model",
                 Effect::Desk(_) => "desk",
                 Effect::Job(_) => "job",
                 _ => "other",
@@ -351,20 +350,20 @@ fn a_thread_that_cannot_be_started_ends_the_program_with_its_name() {
 #[test]
 fn going_back_shows_what_was_known_at_once_and_another_model_forgets_it() {
     let mut app = app(Caps::FULL);
-    let mut session = Session::open(&Household, "train", "train/3", Some("walkthrough")).unwrap();
-    show(&mut app, &session);
+    let mut session = third_task();
+    show(&mut app, &mut session);
     let before = drawn(&app, 120, 40);
     let action = session.view().unwrap().admissible[0].clone();
     session.step(&action, "human").unwrap();
-    show(&mut app, &session);
+    show(&mut app, &mut session);
     session.back();
-    let view = || Msg::Explore(explore::Msg::View { view: Box::new(session.view().unwrap()), place: 4, of: 4000 });
+    let mut view = || Msg::Explore(explore::Msg::View { view: Box::new(session.view().unwrap()), place: 4, of: 4000 });
     assert!(app.update(view()).is_empty(), "nothing is computed again");
     let what_if =
         |text: &str| text.lines().map(|line| line.rsplit('│').nth(1).unwrap_or("").to_string()).collect::<Vec<_>>();
     assert_eq!(what_if(&drawn(&app, 120, 40)), what_if(&before));
     app.update(Msg::Explore(explore::Msg::Model("run 1 step 10".into())));
-    assert!(matches!(app.update(view()).as_slice(), [Effect::Look(_)]), "another model is asked anew");
+    assert!(matches!(app.update(view()).as_slice(), [Effect::Mind(MindCmd::Evaluate(_))]), "another model is asked anew");
 }
 
 #[test]
@@ -384,14 +383,18 @@ fn a_text_that_comes_late_waits_where_it_was_asked_for() {
 #[test]
 fn a_policy_that_thinks_first_shows_its_thought_above_what_follows_from_it() {
     let mut app = app(Caps::FULL);
-    let session = Session::open(&Household, "train", "train/3", Some("walkthrough")).unwrap();
-    show(&mut app, &session);
+    let mut session = third_task();
+    show(&mut app, &mut session);
     let effects = app.update(Msg::Key(KeyEvent::from(KeyCode::Char('i'))));
-    let [Effect::Look(look)] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Mind(MindCmd::Evaluate(look))] = effects.as_slice() else { panic!("{effects:?}") };
     assert!(look.think);
     assert!(drawn(&app, 120, 40).contains("thinking…"), "the old distribution is gone until the new one is there");
     app.update(Msg::Explore(explore::Msg::Thought(look.ticket, "My goal is to find a mug.".into())));
-    app.update(Msg::Explore(explore::Msg::Scores(look.ticket, vec![1.0 / look.actions.len() as f64; look.actions.len()])));
+    app.update(Msg::Explore(explore::Msg::Scores(
+        look.ticket,
+        vec![1.0 / look.actions.len() as f64; look.actions.len()],
+        Scores::Exact,
+    )));
     for (width, height) in [(120, 40), (80, 24)] {
         let shown = drawn(&app, width, height);
         let at =

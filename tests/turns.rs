@@ -2,58 +2,27 @@
 //! between nothing and one, and episodes that are cut off.
 
 mod common;
+#[path = "common/mind.rs"]
+mod mind;
 #[path = "common/shop.rs"]
 mod shop;
 
 use common::json;
-use foretaste::agent::{Policy, WorldModel};
-use foretaste::collect::{self, Draw, Scope, Teacher};
+use foretaste::collect::{self, Draw};
 use foretaste::control::{Control, Progress};
-use foretaste::error::Result;
-use foretaste::eval::{Known, Play, evaluate};
-use foretaste::experience::{Effect, State};
+use foretaste::episode::{Play, Scope, Teacher};
+use foretaste::eval::{Known, evaluate};
+use foretaste::experience::Effect;
 use foretaste::formats::{Observations, Order, Set, export_file, import::import};
 use foretaste::selection::{ALL, Criteria};
 use foretaste::store::{Listing, Near, Store};
+use mind::Scripted;
 use shop::Shops;
-
-/// Says what it was told to say, one after the other.
-struct Script(Vec<&'static str>);
-
-impl Policy for Script {
-    fn name(&self) -> String {
-        "script".into()
-    }
-
-    fn think(&mut self, _: &State, _: f64, _: u64) -> Result<String> {
-        Ok(String::new())
-    }
-
-    fn score(&mut self, state: &State, _: Option<&str>, actions: &[String]) -> Result<Vec<f64>> {
-        let wanted = self.0[state.history.len() % self.0.len()];
-        Ok(actions.iter().map(|action| if action == wanted { 0.0 } else { -9.0 }).collect())
-    }
-
-    fn propose(&mut self, state: &State, _: Option<&str>, _: f64, seeds: &[u64]) -> Result<Vec<String>> {
-        Ok(seeds.iter().map(|_| self.0[state.history.len() % self.0.len()].to_string()).collect())
-    }
-}
-
-impl WorldModel for Script {
-    fn predict(
-        &mut self,
-        _: &State,
-        actions: &[String],
-        _: &mut (dyn FnMut(usize, &str) -> bool + Send),
-    ) -> Result<Vec<String>> {
-        Ok(vec![String::new(); actions.len()])
-    }
-}
 
 fn played(store: &mut Store, script: &[&'static str]) -> foretaste::eval::Summary {
     let scope = Scope { split: "train".into(), games: 3, seed: 1 };
     let play = Play { temperature: 0.0, seed: 1, think: false, free: false, predict: false };
-    let (mut policy, known, control) = (Script(script.to_vec()), Known::default(), Control::default());
+    let (mut policy, known, control) = (Scripted::script(script), Known::default(), Control::default());
     evaluate(store, &Shops, &scope, &mut policy, (play, &known), &control, &mut |_, _| {}).unwrap()
 }
 

@@ -107,13 +107,13 @@ impl LocalAgent {
     fn complete(
         &mut self,
         asks: &[Ask<'_>],
-        opening: Vec<u32>,
+        opening: &[u32],
         limit: usize,
         how: Sampling,
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Completion>>> {
         let prompts = self.prompts(asks.iter().map(|ask| (ask.state, ask.thought)), cancel)?;
-        let starts: Vec<_> = asks.iter().map(|ask| vec![opening.clone(); ask.seeds.len()]).collect();
+        let starts: Vec<_> = asks.iter().map(|ask| vec![opening.to_vec(); ask.seeds.len()]).collect();
         let seeds: Vec<&[u64]> = asks.iter().map(|ask| ask.seeds).collect();
         let writing = Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: true };
         let found = self.write(writing, cancel, &mut |_, _, _| true)?;
@@ -150,12 +150,12 @@ impl Agent for LocalAgent {
 
     fn act(&mut self, asks: &[Ask<'_>], how: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>> {
         let opening = Framing::new(&self.model.tokenizer)?.act();
-        self.complete(asks, opening, PROPOSAL, how, cancel)
+        self.complete(asks, &opening, PROPOSAL, how, cancel)
     }
 
     fn think(&mut self, asks: &[Ask<'_>], how: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>> {
         let opening = Framing::new(&self.model.tokenizer)?.think();
-        self.complete(asks, opening, REFLECTION, how, cancel)
+        self.complete(asks, &opening, REFLECTION, how, cancel)
     }
 
     fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::agent::{Agent, Ask};
 use crate::control::Cancel;
-use crate::env::constant_actions;
+use crate::env::{Form, constant_actions};
 use crate::error::{Error, Result};
 use crate::experience::{EXPLORED, Membership, POLICY, Trajectory, UNIFORM};
 use crate::model::sampler::Sampling;
@@ -59,7 +59,8 @@ impl Proposer<'_> {
     }
 
     /// Draws number `have.len()` to `k - 1` in state `t` of a trajectory, each distinct from the expert's action and
-    /// from those drawn before. Fewer where the list has no more; where nothing is listed, whatever a policy proposes.
+    /// from those drawn before. Fewer where the list has no more; free text that a state takes, or of which nothing is said,
+    /// is an alternative if a policy proposes it.
     pub fn draw(
         &mut self,
         trajectory: &Trajectory,
@@ -75,8 +76,10 @@ impl Proposer<'_> {
         let mut left: Vec<&String> = listed.iter().collect();
         left.retain(|action| Some(action.as_str()) != expert && !constant.contains(&action.as_str()));
         Rng::stream(seed, &place).shuffle(&mut left);
-        let invalid = matches!(self, Self::Policy { keep_invalid: true, .. }) || listed.is_empty();
-        if !invalid && left.iter().all(|action| have.contains(action)) {
+        let forms: Vec<Form> = trajectory.forms_at(t).iter().map(|form| Form::new(form.as_str())).collect();
+        let unsaid = trajectory.admissible_at(t).is_none() && forms.is_empty();
+        let invalid = matches!(self, Self::Policy { keep_invalid: true, .. }) || unsaid;
+        if !invalid && forms.is_empty() && left.iter().all(|action| have.contains(action)) {
             return Ok(Vec::new()); // there are no more: nobody need be asked
         }
         let model = self.model();
@@ -107,7 +110,8 @@ impl Proposer<'_> {
         let mut drawn = Vec::new();
         for (i, attempts) in proposed.into_iter().enumerate() {
             let fits = |action: &String| {
-                let there = left.contains(&action) || (invalid && !listed.contains(action) && !action.is_empty());
+                let free = invalid || forms.iter().any(|form| form.admits(action));
+                let there = left.contains(&action) || (free && !listed.contains(action) && !action.is_empty());
                 there && Some(action.as_str()) != expert && !taken.contains(action)
             };
             let own = attempts.into_iter().find(fits).map(|action| (action, POLICY));

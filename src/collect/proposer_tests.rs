@@ -1,46 +1,20 @@
 //! Drawing from a policy whose proposals are known.
 
 use super::*;
-use crate::collect::{self, Contrast, Draw, Retrace, Scope, Teacher};
+use crate::collect::{self, Contrast, Draw};
 use crate::control::{Cancel, Control, Progress};
 use crate::env::household::Household;
-use crate::env::{Opened, Suite, TaskRef};
+use crate::env::{Environment, Experts, Opened, Suite, TaskRef};
+use crate::episode::{Scope, Teacher, Worlds, way};
 use crate::experience::{Effect, State};
+use crate::scripted::Scripted;
 use crate::store::Store;
 
-/// Proposes what a seed picks of its answers; thinks its thought.
-struct Scripted {
-    name: &'static str,
-    answers: Vec<String>,
-    asked: usize,
-    thoughts: Vec<Option<String>>,
-}
-
-impl Scripted {
-    fn new(answers: &[&str]) -> Self {
-        let answers = answers.iter().map(|answer| (*answer).to_string()).collect();
-        Self { name: "scripted", answers, asked: 0, thoughts: Vec::new() }
-    }
-}
-
-impl Policy for Scripted {
-    fn name(&self) -> String {
-        self.name.into()
-    }
-
-    fn think(&mut self, _: &State, _: f64, seed: u64) -> Result<String> {
-        Ok(format!("thought {seed}"))
-    }
-
-    fn score(&mut self, _: &State, _: Option<&str>, actions: &[String]) -> Result<Vec<f64>> {
-        Ok(vec![0.0; actions.len()])
-    }
-
-    fn propose(&mut self, _: &State, thought: Option<&str>, _: f64, seeds: &[u64]) -> Result<Vec<String>> {
-        self.asked += seeds.len();
-        self.thoughts.push(thought.map(str::to_string));
-        Ok(seeds.iter().map(|seed| self.answers[(seed % self.answers.len() as u64) as usize].clone()).collect())
-    }
+/// Proposes what a seed picks of some answers; thinks a thought of its own.
+fn scripted(answers: &[&'static str]) -> Scripted {
+    let answers = answers.to_vec();
+    let says = move |_: &State, _: Option<&str>, seed: u64| answers[(seed % answers.len() as u64) as usize].to_string();
+    Scripted::says(says).thinks(|_, seed| format!("thought {seed}")).scores(|_, _, _| 0.0)
 }
 
 fn policy(policy: &mut Scripted) -> Proposer<'_> {
@@ -84,10 +58,10 @@ fn a_pool_of_k_is_the_beginning_of_every_larger_one_whoever_proposes() {
     let trajectory = trajectory();
     for seed in 0..50 {
         for uniform in [true, false] {
-            let mut scripted = Scripted::new(&["a0", "a1", "nonsense", "a2", "a3"]);
+            let mut mind = scripted(&["a0", "a1", "nonsense", "a2", "a3"]);
             let mut draw = |have: &[String], k: usize| {
-                let mut proposer = if uniform { Proposer::Uniform } else { policy(&mut scripted) };
-                proposer.draw(&trajectory, 0, ("pool", have, k), seed).unwrap()
+                let mut proposer = if uniform { Proposer::Uniform } else { policy(&mut mind) };
+                proposer.draw(&trajectory, 0, ("pool", have, k), seed, &Cancel::default()).unwrap()
             };
             let whole = draw(&[], 6);
             let names = actions(&whole);
@@ -108,34 +82,38 @@ fn a_pool_of_k_is_the_beginning_of_every_larger_one_whoever_proposes() {
 #[test]
 fn invalid_proposals_are_replaced_and_said_to_be_or_kept_where_that_is_asked_for() {
     let trajectory = trajectory();
-    let mut scripted = Scripted::new(&["nonsense"]);
-    let drawn = policy(&mut scripted).draw(&trajectory, 0, ("policy", &[], 3), 1).unwrap();
+    let mut mind = scripted(&["nonsense"]);
+    let drawn = policy(&mut mind).draw(&trajectory, 0, ("policy", &[], 3), 1, &Cancel::default()).unwrap();
     assert!(drawn.iter().all(|(_, place)| place.source == UNIFORM && place.model == "scripted"));
-    let mut keep = Proposer::Policy { policy: &mut scripted, think: true, keep_invalid: true };
-    let drawn = keep.draw(&trajectory, 0, ("policy", &[], 3), 1).unwrap();
+    let mut keep = Proposer::Policy { policy: &mut mind, think: true, keep_invalid: true };
+    let drawn = keep.draw(&trajectory, 0, ("policy", &[], 3), 1, &Cancel::default()).unwrap();
     assert_eq!(drawn[0].0, "nonsense");
     assert_eq!((drawn[0].1.source.as_str(), drawn[0].1.model.as_str()), (POLICY, "scripted, thinking"));
     assert_eq!(drawn[1].1.source, UNIFORM, "the same proposal again is no other alternative");
-    assert!(scripted.thoughts[3..].iter().all(|thought| thought.as_deref().is_some_and(|t| t.starts_with("thought"))));
+    assert!(
+        mind.heard.lock().unwrap().thoughts[3..]
+            .iter()
+            .all(|thought| thought.as_deref().is_some_and(|t| t.starts_with("thought")))
+    );
     // Nobody is asked where there is nothing left to draw.
-    let asked = scripted.asked;
+    let asked = mind.heard.lock().unwrap().texts;
     let have: Vec<String> = (1..10).map(|i| format!("a{i}")).collect();
-    assert!(policy(&mut scripted).draw(&trajectory, 0, ("policy", &have, 20), 1).unwrap().is_empty());
-    assert_eq!(scripted.asked, asked);
+    assert!(policy(&mut mind).draw(&trajectory, 0, ("policy", &have, 20), 1, &Cancel::default()).unwrap().is_empty());
+    assert_eq!(mind.heard.lock().unwrap().texts, asked);
 }
 
 #[test]
 fn where_nothing_is_listed_a_policy_still_proposes_and_constant_answers_are_left_out() {
     let mut trajectory = trajectory();
-    let mut scripted = Scripted::new(&["search[red mug]", "a0"]);
+    let mut mind = scripted(&["search[red mug]", "a0"]);
     trajectory.admissible = None;
-    let drawn = policy(&mut scripted).draw(&trajectory, 0, ("policy", &[], 8), 1).unwrap();
+    let drawn = policy(&mut mind).draw(&trajectory, 0, ("policy", &[], 8), 1, &Cancel::default()).unwrap();
     assert_eq!(actions(&drawn), ["search[red mug]"], "once, and never the expert's");
-    assert!(Proposer::Uniform.draw(&trajectory, 0, ("uniform", &[], 8), 1).unwrap().is_empty());
+    assert!(Proposer::Uniform.draw(&trajectory, 0, ("uniform", &[], 8), 1, &Cancel::default()).unwrap().is_empty());
     trajectory.suite = "alfworld".into();
     trajectory.admissible = Some(["a0", "help", "look"].map(String::from).into());
-    for mut proposer in [Proposer::Uniform, policy(&mut Scripted::new(&["help"]))] {
-        assert_eq!(actions(&proposer.draw(&trajectory, 0, ("x", &[], 4), 1).unwrap()), ["look"]);
+    for mut proposer in [Proposer::Uniform, policy(&mut scripted(&["help"]))] {
+        assert_eq!(actions(&proposer.draw(&trajectory, 0, ("x", &[], 4), 1, &Cancel::default()).unwrap()), ["look"]);
     }
 }
 
@@ -145,13 +123,13 @@ fn uniform_alternatives_leave_room_for_the_policys_and_a_pool_is_of_one_model() 
     let states: usize = store.demonstrations(None, None).unwrap().iter().map(|demo| demo.length).sum();
     let of = |store: &Store, pool: &str| -> usize { (1..=2).map(|id| store.drawn(id, Some(pool)).unwrap().len()).sum() };
     branches(&mut store, Draw::uniform(4)).unwrap();
-    let mut scripted = Scripted::new(&["look around", "check hands", "fly"]);
+    let mut mind = scripted(&["look around", "check hands", "fly"]);
     let asked = |policy: &mut Scripted, k: usize, store: &mut Store| {
         let proposer = Proposer::Policy { policy, think: false, keep_invalid: false };
         branches(store, Draw { pool: None, k, proposer, expert: None })
     };
-    asked(&mut scripted, 2, &mut store).unwrap();
-    let rows = asked(&mut scripted, 3, &mut store).unwrap();
+    asked(&mut mind, 2, &mut store).unwrap();
+    let rows = asked(&mut mind, 3, &mut store).unwrap();
     let uniform = of(&store, UNIFORM);
     assert!(uniform > 3 * states && uniform <= 4 * states);
     assert_eq!(of(&store, POLICY), 3 * states);
@@ -160,9 +138,9 @@ fn uniform_alternatives_leave_room_for_the_policys_and_a_pool_is_of_one_model() 
     let proposed = (1..=2).flat_map(|id| store.drawn(id, Some(POLICY)).unwrap()).filter(|d| d.place.source == POLICY);
     assert!(proposed.count() > states, "two of what it says are alternatives nearly everywhere");
     // Again: nothing is missing, and the report says what was there.
-    let again = asked(&mut scripted, 3, &mut store).unwrap();
+    let again = asked(&mut mind, 3, &mut store).unwrap();
     assert!(again.iter().all(|row| row["branches"] == serde_json::json!([]) && row["had"].as_u64().unwrap() > 0));
-    let mut other = Scripted { name: "another", ..Scripted::new(&["fly"]) };
+    let mut other = scripted(&["fly"]).named("another");
     let error = asked(&mut other, 4, &mut store).unwrap_err();
     assert!(error.message().contains("scripted") && error.message().contains("another"), "{error}");
     // Reflections are written from one pool, and at most so many of a state.
@@ -228,7 +206,8 @@ fn retracing_compares_the_world_every_observation_and_the_last() {
     let (_dir, store) = store(1);
     let trajectory = store.trajectory(1).unwrap();
     let last = trajectory.steps.len();
-    let walk = |trajectory: &Trajectory| Retrace::open(&Household, trajectory)?.to(trajectory, last).map(|_| ());
+    let walk =
+        |trajectory: &Trajectory| Worlds::of(&Household, trajectory)?.look(&way(&trajectory.steps[..last]), |_, _| ());
     walk(&trajectory).unwrap();
     let fails = |edit: &dyn Fn(&mut Trajectory)| {
         let mut edited = trajectory.clone();
@@ -251,16 +230,14 @@ fn an_alternative_that_leaves_the_goal_no_farther_than_the_expert_does_is_no_wor
     let mut seen = [0, 0, 0];
     for demo in store.demonstrations(None, None).unwrap() {
         let trajectory = store.trajectory(demo.id).unwrap();
-        let mut retrace = Retrace::open(&Household, &trajectory).unwrap();
+        let mut worlds = Worlds::of(&Household, &trajectory).unwrap();
+        let way = way(&trajectory.steps);
         for branch in store.branches(demo.id).unwrap() {
-            retrace.to(&trajectory, branch.t).unwrap();
-            let distance = |action: &str| {
-                let mut fork = retrace.env().fork().unwrap();
-                fork.step(action).unwrap();
-                retrace.experts.distance(fork.as_ref(), &Cancel::default()).unwrap()
-            };
-            let before = retrace.experts.distance(retrace.env(), &Cancel::default()).unwrap();
+            let way = &way[..branch.t];
+            let left = |env: &dyn Environment, experts: &Experts| experts.distance(env, &Cancel::default()).unwrap();
+            let mut distance = |action: &str| worlds.execute(way, action, |_, env, experts| left(env, experts)).unwrap().1;
             let (expert, other) = (distance(&trajectory.steps[branch.t].action), distance(&branch.action));
+            let before = worlds.look(way, left).unwrap();
             match branch.effect {
                 Effect::Changed => {
                     assert!(other > expert && other >= before, "{branch:?}");

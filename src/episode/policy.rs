@@ -93,7 +93,7 @@ pub(super) fn choose(
         }
         for (i, scores) in scored.into_iter().zip(scores) {
             let choice = &mut choices[i];
-            actions[i] = choice.listed[pick(&scores, play.temperature, choice.rng)].clone();
+            actions[i].clone_from(&choice.listed[pick(&scores, play.temperature, choice.rng)]);
         }
     }
     if !written.is_empty() {

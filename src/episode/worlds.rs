@@ -177,21 +177,18 @@ impl<'a> Worlds<'a> {
         let marks = marks(way.iter().map(|leg| leg.action));
         let on_way = |live: &Live| marks.get(live.steps) == Some(&live.mark);
         let nearest = self.live.iter().enumerate().filter(|(_, live)| on_way(live)).max_by_key(|(_, live)| live.steps);
-        let mut live = match nearest.map(|(i, live)| (i, live.steps)) {
-            Some((i, steps)) => {
-                let near = self.live.remove(i);
-                self.live.push(near);
-                if steps == way.len() {
-                    return Ok(());
-                }
-                self.leave()?
+        let mut live = if let Some((i, steps)) = nearest.map(|(i, live)| (i, live.steps)) {
+            let near = self.live.remove(i);
+            self.live.push(near);
+            if steps == way.len() {
+                return Ok(());
             }
-            None => {
-                // One goes before another comes: there may be no more of them.
-                let over = (self.live.len() + 1).saturating_sub(self.most);
-                self.live.drain(..over);
-                self.at_start((self.open)()?.env)?
-            }
+            self.leave()?
+        } else {
+            // One goes before another comes: there may be no more of them.
+            let over = (self.live.len() + 1).saturating_sub(self.most);
+            self.live.drain(..over);
+            self.at_start((self.open)()?.env)?
         };
         for leg in &way[live.steps..] {
             live.env.step(leg.action)?;

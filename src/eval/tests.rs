@@ -3,61 +3,27 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::agent::{Policy, WorldModel};
 use crate::control::Cancel;
 use crate::env::household::Household;
 use crate::env::limited;
+use crate::episode::Teacher;
+use crate::error::Error;
+use crate::scripted::Scripted;
 
 /// Knows the way; takes it only after its own thought.
-struct Thinker {
-    way: HashMap<State, String>,
-}
-
-impl Thinker {
-    fn new(scope: &Scope) -> Self {
-        let mut way = HashMap::new();
-        for task in choose(&Household, scope).unwrap() {
-            let mut opened = Household.open(&task.id).unwrap();
-            let expert = opened.experts.get(Some("planner")).unwrap();
-            let mut trajectory = trajectory_at(&opened, &scope.split, Purpose::Evaluation, "x", 0);
-            while !opened.env.turn().done {
-                let action = expert.advise(opened.env.as_ref(), &Cancel::default()).unwrap().action;
-                way.insert(trajectory.state(trajectory.steps.len()), action.clone());
-                opened.env.step(&action).unwrap();
-                trajectory.steps.push(step_of(opened.env.as_ref(), &action, "x"));
-            }
-        }
-        Self { way }
+fn thinker(scope: &Scope) -> Scripted {
+    let mut way = HashMap::new();
+    for task in choose(&Household, scope).unwrap() {
+        let mut episode = Episode::open(&Household, &scope.split, &task.id, Purpose::Evaluation, 0).unwrap();
+        episode.demonstrate(Teacher::Suite(Some("planner")), &Cancel::default()).unwrap().unwrap();
+        let steps = episode.trajectory.steps.iter().enumerate();
+        way.extend(steps.map(|(t, step)| (episode.trajectory.state(t), step.action.clone())));
     }
-}
-
-impl Policy for Thinker {
-    fn name(&self) -> String {
-        "thinker".into()
-    }
-
-    fn think(&mut self, state: &State, _: f64, _: u64) -> Result<String> {
-        Ok(self.way.get(state).cloned().unwrap_or_default())
-    }
-
-    fn score(&mut self, _: &State, thought: Option<&str>, actions: &[String]) -> Result<Vec<f64>> {
-        Ok(actions.iter().map(|action| if Some(action.as_str()) == thought { 0.0 } else { -30.0 }).collect())
-    }
-
-    fn propose(&mut self, _: &State, thought: Option<&str>, _: f64, seeds: &[u64]) -> Result<Vec<String>> {
-        Ok(vec![thought.unwrap_or("fly to the moon").to_string(); seeds.len()])
-    }
-}
-
-impl WorldModel for Thinker {
-    fn predict(
-        &mut self,
-        _: &State,
-        actions: &[String],
-        _: &mut (dyn FnMut(usize, &str) -> bool + Send),
-    ) -> Result<Vec<String>> {
-        Ok(vec!["You see nothing.".into(); actions.len()])
-    }
+    Scripted::says(|_, thought, _| thought.unwrap_or("fly to the moon").to_string())
+        .thinks(move |state, _| way.get(state).cloned().unwrap_or_default())
+        .scores(|_, thought, action| if Some(action) == thought { 0.0 } else { -30.0 })
+        .foresees(|_, _| Ok("You see nothing.".into()))
+        .named("thinker")
 }
 
 const USUAL: Play = Play { temperature: 0.4, seed: 1, think: false, free: false, predict: false };
@@ -69,7 +35,7 @@ fn scope() -> Scope {
 fn play(store: &mut Store, play: Play) -> Summary {
     let (suite, known) =
         (limited(std::sync::Arc::new(Household), 20), Known { record: Some("r".into()), ..Known::default() });
-    let mut thinker = Thinker::new(&scope());
+    let mut thinker = thinker(&scope());
     evaluate(store, suite.as_ref(), &scope(), &mut thinker, (play, &known), &Control::default(), &mut |_, _| {}).unwrap()
 }
 
@@ -137,58 +103,24 @@ fn pairs_count_what_each_won_and_refuse_what_was_not_played_alike() {
 }
 
 #[test]
-fn picks_follow_the_scores_and_the_temperature() {
-    let scores = [0.7f64.ln(), 0.2f64.ln(), 0.1f64.ln()];
-    let count = |temperature: f64| {
-        let mut counts = [0; 3];
-        let mut rng = Rng::new(1);
-        (0..20_000).for_each(|_| counts[pick(&scores, temperature, &mut rng)] += 1);
-        counts
-    };
-    assert_eq!(count(0.0), [20_000, 0, 0]);
-    let near = |counts: [i32; 3], shares: [f64; 3]| {
-        counts.iter().zip(shares).all(|(count, share)| (f64::from(*count) / 20_000.0 - share).abs() < 0.012)
-    };
-    assert!(near(count(1.0), [0.7, 0.2, 0.1]), "{:?}", count(1.0));
-    // At T = 1/2 the shares are squared: 0.49, 0.04, 0.01 of 0.54.
-    assert!(near(count(0.5), [0.907, 0.074, 0.019]), "{:?}", count(0.5));
-    assert_eq!(pick(&[f64::NEG_INFINITY, 0.0], 1.0, &mut Rng::new(1)), 1);
-}
-
-#[test]
 fn how_right_predictions_are_does_not_depend_on_who_plays() {
-    /// Says what is there, or nothing of it.
-    struct Known(bool);
-    impl WorldModel for Known {
-        fn predict(
-            &mut self,
-            state: &State,
-            actions: &[String],
-            _: &mut (dyn FnMut(usize, &str) -> bool + Send),
-        ) -> Result<Vec<String>> {
-            let mut opened = None;
-            for task in choose(&Household, &scope())? {
-                let found = Household.open(&task.id)?;
-                if found.env.task() == state.task && *found.env.turn().observation == *state.observation {
-                    opened = Some(found);
-                }
-            }
-            let mut env = opened.ok_or_else(|| Error::new("another game"))?.env;
+    // Says what is there, or nothing of it.
+    let ask = |right: bool| {
+        let mut model = Scripted::says(|_, _, _| String::new()).foresees(move |state, action| {
+            let tasks = choose(&Household, &scope())?;
+            let opened = tasks.iter().map(|task| Household.open(&task.id));
+            let opened: Vec<_> = opened.collect::<Result<_>>()?;
+            let same = |task: &str, seen: &str| task == state.task && *seen == *state.observation;
+            let found = opened.into_iter().find(|found| same(found.env.task(), &found.env.turn().observation));
+            let mut env = found.ok_or_else(|| Error::new("another game"))?.env;
             for (action, _) in &state.history {
                 env.step(action)?;
             }
-            actions
-                .iter()
-                .map(|action| {
-                    let mut fork = env.fork()?;
-                    fork.step(action)?;
-                    Ok(if self.0 { fork.turn().observation.to_string() } else { "ZZZ".into() })
-                })
-                .collect()
-        }
-    }
-    let ask =
-        |right: bool| foresight(&Household, &scope(), 3, &mut Known(right), &Control::default(), &mut |_| {}).unwrap();
+            env.step(action)?;
+            Ok(if right { env.turn().observation.to_string() } else { "ZZZ".into() })
+        });
+        foresight(&Household, &scope(), 3, &mut model, &Control::default(), &mut |_| {}).unwrap()
+    };
     let (right, wrong) = (ask(true), ask(false));
     assert_eq!((right.all.games, right.all.exact, right.all.f1), (6, 1.0, 1.0));
     assert_eq!((wrong.all.exact, wrong.all.f1), (0.0, 0.0));
@@ -198,36 +130,12 @@ fn how_right_predictions_are_does_not_depend_on_who_plays() {
 
 #[test]
 fn scores_that_are_not_numbers_are_an_error_and_no_lost_game() {
-    struct Broken;
-    impl Policy for Broken {
-        fn name(&self) -> String {
-            "broken".into()
-        }
-        fn think(&mut self, _: &State, _: f64, _: u64) -> Result<String> {
-            Ok(String::new())
-        }
-        fn score(&mut self, _: &State, _: Option<&str>, actions: &[String]) -> Result<Vec<f64>> {
-            Ok(vec![f64::NAN; actions.len()])
-        }
-        fn propose(&mut self, _: &State, _: Option<&str>, _: f64, _: &[u64]) -> Result<Vec<String>> {
-            Ok(Vec::new())
-        }
-    }
-    impl WorldModel for Broken {
-        fn predict(
-            &mut self,
-            _: &State,
-            _: &[String],
-            _: &mut (dyn FnMut(usize, &str) -> bool + Send),
-        ) -> Result<Vec<String>> {
-            Ok(Vec::new())
-        }
-    }
+    let mut broken = Scripted::says(|_, _, _| String::new()).scores(|_, _, _| f64::NAN);
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     let known = Known::default();
     let done =
-        evaluate(&mut store, &Household, &scope(), &mut Broken, (USUAL, &known), &Control::default(), &mut |_, _| {});
+        evaluate(&mut store, &Household, &scope(), &mut broken, (USUAL, &known), &Control::default(), &mut |_, _| {});
     assert!(done.unwrap_err().message().contains("not numbers"));
     assert!(store.evaluations().unwrap().is_empty());
 }

@@ -19,7 +19,8 @@ use super::kernels::OnlineSoftmax;
 /// Rows of queries that are worked on together.
 const BLOCK: usize = 96;
 
-/// Keys that are worked on together: with as many values and the scores of some rows they fit the nearest cache.
+/// Keys that are worked on together with a whole block of rows, whose scores then fit the nearest cache; with fewer rows as
+/// many more.
 const TILE: usize = 256;
 
 /// Multiplications that are worth another thread.
@@ -155,11 +156,11 @@ impl Block<'_, '_> {
         // Segments above are seen whole; of the own nodes, which come last, those up to the block's last one can be.
         let own = self.grown.depth();
         let mut left = own + self.grown.past + self.first + rows;
-        let mut at = 0;
+        let (tile, mut at) = (BLOCK * TILE / rows, 0);
         for (keys, values, nodes) in pieces {
             let nodes = (*nodes).min(left);
             left -= nodes;
-            for tile in (0..nodes).step_by(TILE).map(|at| at..(at + TILE).min(nodes)) {
+            for tile in (0..nodes).step_by(tile).map(|at| at..(at + tile).min(nodes)) {
                 let scores = &mut scores[..tile.len() * rows];
                 let lines = tile.start * dim..tile.end * dim;
                 let keys = MatRef::from_row_major_slice(&keys[lines.clone()], tile.len(), dim);

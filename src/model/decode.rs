@@ -106,7 +106,9 @@ fn begin(decoder: &Decoder, caches: &mut [Cache], asks: &[Opening<'_>], options:
 /// What the branches of each prompt wrote.
 fn written(asks: usize, branches: Vec<Branch>) -> Vec<Vec<Written>> {
     let mut all = vec![Vec::new(); asks];
-    branches.into_iter().for_each(|branch| all[branch.ask].push(branch.written));
+    for branch in branches {
+        all[branch.ask].push(branch.written);
+    }
     all
 }
 

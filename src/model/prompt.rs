@@ -106,10 +106,14 @@ impl Prompt {
                 return Err(no_numbers());
             }
             let found = Self { segment: Arc::new(cache.freeze()), logits };
-            of.into_iter().for_each(|i| done[i] = Some(found.clone()));
+            for i in of {
+                done[i] = Some(found.clone());
+            }
         }
         let done: Vec<Self> = done.into_iter().flatten().collect();
-        done.iter().for_each(|found| recent.keep(Arc::clone(&found.segment), found.logits.clone()));
+        for found in &done {
+            recent.keep(Arc::clone(&found.segment), found.logits.clone());
+        }
         Ok(done)
     }
 

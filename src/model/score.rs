@@ -97,7 +97,9 @@ fn score_pass(
         let logits = decoder.logits(hidden, Care::Exact);
         let sums: Vec<f64> = logits.par_chunks_exact(vocab).map(log_sum).collect();
         for ((row, sum), asked) in logits.chunks_exact(vocab).zip(sums).zip(asked) {
-            asked.iter().for_each(|(n, i, token)| scores[*n][*i].nats += logit(row, *token) - sum);
+            for (n, i, token) in asked {
+                scores[*n][*i].nats += logit(row, *token) - sum;
+            }
         }
     }
     Ok(scores)

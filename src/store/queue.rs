@@ -348,9 +348,10 @@ fn approved(row: &Row<'_>) -> rusqlite::Result<Approved> {
 mod tests {
     use super::*;
     use crate::agent::template::Template;
-    use crate::collect::{self, Contrast, Draw, Scope, Teacher};
+    use crate::collect::{self, Contrast, Draw};
     use crate::control::{Control, Progress};
     use crate::env::household::Household;
+    use crate::episode::{Scope, Teacher};
     use crate::store::Decision;
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::*;
 use crate::agent::template::Template;
-use crate::collect::{self, Contrast, Draw, Scope, Teacher};
+use crate::collect::{self, Contrast, Draw};
 use crate::control::{Control, Progress};
 use crate::env::household::Household;
+use crate::episode::{Scope, Teacher};
 use crate::experience::Verdict;
 use crate::selection::ALL;
 use crate::store::{Decision, Filter, Place};

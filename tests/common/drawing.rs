@@ -1,10 +1,15 @@
 //! The interface as the tests of its screens draw it: a real game, a real store, fixed numbers for the model's answers.
 
+use std::sync::Arc;
+
+use foretaste::agent::Scores;
 use foretaste::agent::template::Template;
-use foretaste::collect::{self, Contrast, Draw, Scope, Teacher};
+use foretaste::collect::{self, Contrast, Draw};
 use foretaste::control::{Control, Progress};
 use foretaste::curation::{Judged, judged};
+use foretaste::env::Suite;
 use foretaste::env::household::Household;
+use foretaste::episode::{Scope, Teacher};
 use foretaste::experience::Verdict;
 use foretaste::explore::Session;
 use foretaste::store::{Filter, Listing, MetricPoint, Near, NewRun, Place, Prediction, RunStatus, Store};
@@ -12,12 +17,18 @@ use foretaste::train::data::DataSummary;
 use foretaste::train::{Mixture, Objective, Plan};
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
-use foretaste::tui::effect::{Effect, Kind, WorldCmd};
+use foretaste::tui::effect::{Effect, Kind, MindCmd, WorldCmd};
 use foretaste::tui::frame;
 use foretaste::tui::msg::{JobMsg, Msg};
 use foretaste::tui::screens::{curate, data, explore, replay, train};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+
+/// The third training task of the household, as it is opened.
+pub fn third_task() -> Session {
+    let suite: Arc<dyn Suite> = Arc::new(Household);
+    Session::open(&suite, "train", "train/3", Some("walkthrough")).unwrap()
+}
 
 pub fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
@@ -33,10 +44,10 @@ pub fn store() -> (tempfile::TempDir, Store) {
 /// The interface with everything the threads would have told it, the model's answers being fixed numbers.
 pub fn app(caps: Caps) -> App {
     let mut app = App::new("household", caps);
-    let mut session = Session::open(&Household, "train", "train/3", Some("walkthrough")).unwrap();
+    let mut session = third_task();
     let advice = session.view().unwrap().expert.unwrap().1;
     session.step(&advice.action, "walkthrough").unwrap();
-    show(&mut app, &session);
+    show(&mut app, &mut session);
     let (_dir, store) = store();
     let pending = Filter::verdict(Some(Verdict::Pending));
     let queue = store.queue(&pending, Place::Start, 100).unwrap();
@@ -84,16 +95,16 @@ pub fn app(caps: Caps) -> App {
 }
 
 /// Tells Explore where a session stands, and answers what it asks of world and mind.
-pub fn show(app: &mut App, session: &Session) {
+pub fn show(app: &mut App, session: &mut Session) {
     let view = Box::new(session.view().unwrap());
     if app.explore.model.is_empty() {
         app.update(Msg::Explore(explore::Msg::Model("embedded".into())));
     }
     let effects = app.update(Msg::Explore(explore::Msg::View { view, place: 4, of: 4000 }));
-    let Some(Effect::Look(look)) = effects.into_iter().next() else { return };
+    let Some(Effect::Mind(MindCmd::Evaluate(look))) = effects.into_iter().next() else { return };
     let n = look.actions.len() as f64;
     let shares = (0..look.actions.len()).map(|i| 2.0 * (n - i as f64) / (n * (n + 1.0))).collect();
-    app.update(Msg::Explore(explore::Msg::Scores(look.ticket, shares)));
+    app.update(Msg::Explore(explore::Msg::Scores(look.ticket, shares, Scores::Exact)));
     let others = look.actions.iter().filter(|a| Some(*a) != look.expert.as_ref()).take(3);
     let chosen: Vec<_> = others.map(|action| (action.clone(), "policy".to_string())).collect();
     for effect in app.update(Msg::Explore(explore::Msg::Chosen(look.ticket, chosen))) {

@@ -189,7 +189,10 @@ fn online_softmax<'a>(softmax: &'a mut OnlineSoftmax, scores: &'a mut [f32], mix
     let OnlineSoftmax { tops, sums, before } = softmax;
     let rows = tops.len();
     before.copy_from_slice(tops);
-    for scores in scores.chunks_exact(rows) {
+    if rows == 1 {
+        tops[0] = largest_of::<WIDE>(scores).max(tops[0]);
+    }
+    for scores in scores.chunks_exact(rows).filter(|_| rows > 1) {
         tops.iter_mut().zip(scores).for_each(|(top, score)| *top = if *score > *top { *score } else { *top });
     }
     before.iter_mut().zip(&*tops).for_each(|(before, top)| *before = exp(*before - top));
@@ -197,6 +200,11 @@ fn online_softmax<'a>(softmax: &'a mut OnlineSoftmax, scores: &'a mut [f32], mix
         values.iter_mut().zip(&*before).for_each(|(value, before)| *value *= before);
     }
     sums.iter_mut().zip(&*before).for_each(|(sum, before)| *sum *= before);
+    if rows == 1 {
+        // One row lies along the vectors; it sees all that it is shown.
+        sums[0] += exp_sum_of::<WIDE>(scores, tops[0]);
+        return;
+    }
     for scores in scores.chunks_exact_mut(rows) {
         for ((score, top), sum) in scores.iter_mut().zip(&*tops).zip(sums.iter_mut()) {
             // What is hidden has no share, also where nothing else was seen so far.

@@ -17,6 +17,7 @@ use crate::tui::effect::{Effect, JobCmd, MindCmd, WorldCmd};
 use crate::tui::keys::Act;
 use crate::tui::words::fuzzy;
 use panels::Panel;
+pub use typing::Typing;
 use view::as_given;
 
 /// Alternatives that `s` adds.
@@ -50,21 +51,6 @@ pub enum Msg {
     WentOn(usize, String, String),
     /// States of demonstrations, the most surprising first.
     Surprises(Vec<Surprise>),
-}
-
-/// What is being typed over the screen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Typing {
-    /// An action.
-    Action(String),
-    /// A node of the tree is being chosen; the index of its line.
-    Node(usize),
-    /// A node is being named.
-    Name(usize, String),
-    /// A surprise is being chosen; its index.
-    Surprise(usize),
-    /// How alternatives are chosen is being set; the row.
-    Sampling(usize),
 }
 
 /// The screen's state.
@@ -320,7 +306,7 @@ impl State {
             }
             Msg::Thought(ticket, text) if ticket == self.ticket => self.thought = Some(text),
             Msg::Scores(ticket, shares, scores) if ticket == self.ticket => {
-                (self.shares, self.scores) = (Some(shares), scores)
+                (self.shares, self.scores) = (Some(shares), scores);
             }
             Msg::Chosen(ticket, chosen) if ticket == self.ticket => {
                 let node = self.view.as_ref().map(|view| view.node);

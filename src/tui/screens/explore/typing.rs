@@ -2,11 +2,26 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::{State, Typing};
+use super::State;
 use crate::agent::choosing::Choosing;
 use crate::tui::effect::{Effect, WorldCmd};
 use crate::tui::keys::Direction;
 use crate::tui::screens::{listed, moved};
+
+/// What is being typed over the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Typing {
+    /// An action.
+    Action(String),
+    /// A node of the tree is being chosen; the index of its line.
+    Node(usize),
+    /// A node is being named.
+    Name(usize, String),
+    /// A surprise is being chosen; its index.
+    Surprise(usize),
+    /// How alternatives are chosen is being set; the row.
+    Sampling(usize),
+}
 
 impl State {
     /// Takes a key while something is typed; none if nothing is.
