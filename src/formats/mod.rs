@@ -12,10 +12,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::agent::prompt::{first_observation, told};
+pub use crate::agent::prompt::chat::Observations;
+use crate::agent::prompt::chat::{Message, Question, Role, answer, messages};
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
-use crate::experience::State;
 use crate::paths::write_whole;
 use crate::selection::{Carry, Chosen, Criteria, Selection};
 use crate::store::Store;
@@ -44,23 +44,6 @@ impl Set {
     ];
 }
 
-/// How observations stand in a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Observations {
-    /// As a run here is trained on them, and common agent harnesses give them: without the engine's banner, the repeated
-    /// task line, and the location's number that the older wording puts in front of an arrival.
-    #[default]
-    Stripped,
-    /// Byte for byte as the engine printed them.
-    Original,
-}
-
-impl Observations {
-    fn told(self, observation: &str) -> &str {
-        if self == Self::Stripped { told(observation) } else { observation }
-    }
-}
-
 /// What is to be exported.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
@@ -85,31 +68,11 @@ pub struct Extent {
     pub held_out: usize,
 }
 
-/// To act, one prompt, with a thought or without: what is trained on reflections answers the very prompt that imitation
-/// does (paper, section 4.3).
-const ACT: &str = "You act in a text environment. Give the next action in <action></action>; you may think before it in \
-                   <think></think>.";
-const PREDICT: &str = "You predict what a text environment answers. Answer with the next observation only.";
-
-fn prompt(state: &State, how: Observations) -> String {
-    let mut text = match how {
-        Observations::Stripped => {
-            format!("Task: {}\n\n{}", state.task.trim(), first_observation(&state.observation, &state.task))
-        }
-        Observations::Original => state.observation.clone(),
-    };
-    for (action, observation) in &state.history {
-        text.push_str(&format!("\n\n> {action}\n{}", how.told(observation)));
-    }
-    text
-}
-
-fn example(system: &str, user: &str, assistant: &str) -> Value {
-    json!({"messages": [
-        {"role": "system", "content": system},
-        {"role": "user", "content": user},
-        {"role": "assistant", "content": assistant},
-    ]})
+/// A line of a training set: what is given, and the answer that the loss belongs on.
+fn line(given: Vec<Message>, answer: &str) -> Value {
+    let answer = Message { role: Role::Assistant, content: answer.into() };
+    let messages: Vec<Message> = given.into_iter().chain([answer]).collect();
+    json!({"messages": messages})
 }
 
 /// Calls `each` with every line of an export, in the order of the store; `report` hears of every trajectory.
@@ -160,22 +123,22 @@ fn examples(of: &Chosen, demonstration: bool, order: &Order, emit: &mut dyn FnMu
     let Chosen { trajectory, branches, reflections } = of;
     for (t, step) in trajectory.steps.iter().enumerate() {
         let how = order.observations;
-        let state = prompt(&trajectory.state(t), how);
+        let state = trajectory.state(t);
+        let to_act = || messages(&state, Question::Act, how);
         match order.set {
             Set::Imitation if demonstration => {
-                emit(example(ACT, &state, &format!("<action>{}</action>", step.action)))?;
+                emit(line(to_act(), &answer(None, &step.action)))?;
             }
             Set::WorldModel if demonstration => {
                 let expert = std::iter::once((step.action.as_str(), step.observation.as_str()));
                 let others = branches.iter().filter(|b| b.t == t).map(|b| (b.action.as_str(), b.observation.as_str()));
                 for (action, observation) in expert.chain(others) {
-                    emit(example(PREDICT, &format!("{state}\n\n> {action}"), how.told(observation)))?;
+                    emit(line(messages(&state, Question::Predict(action), how), how.told(observation)))?;
                 }
             }
             Set::Reflection => {
                 for reflection in reflections.iter().filter(|reflection| reflection.t == t) {
-                    let answer = format!("<think>{}</think><action>{}</action>", reflection.text.trim(), step.action);
-                    emit(example(ACT, &state, &answer))?;
+                    emit(line(to_act(), &answer(Some(&reflection.text), &step.action)))?;
                 }
             }
             _ => {}

@@ -1,5 +1,8 @@
 //! `tokenizer.json` and the few control tokens that frame what a model is asked.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
@@ -23,19 +26,19 @@ pub const END: &str = "<|end|>";
 
 const CONTROL: [&str; 5] = [TASK, OBSERVATION, ACTION, THINK, END];
 
-/// What stands for a control token in a model that was not made here: words in their place, and for the end whichever
-/// token ends a turn there.
-const WORDS: [(&str, &str); 4] =
-    [(TASK, "Task: "), (OBSERVATION, "\nObservation: "), (ACTION, "\nAction: "), (THINK, "\nThought: ")];
+/// Tokens that end a turn in models that were not made here.
 const ENDS: [&str; 5] = ["<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>"];
 
 /// A tokenizer, and how the control tokens are written in it.
 #[derive(Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// What steers a model, as it is written and as tokens: text from outside never becomes one of these.
+    steering: Vec<String>,
+    steering_ids: HashSet<u32>,
     /// The token that ends what was begun.
     pub end: u32,
-    /// Whether the control tokens are words here, since the model has none.
+    /// Whether it has none of our control tokens: they are words then.
     pub foreign: bool,
     /// What a text begins with in a model that was not made here, as its own tokenizer adds it (BOS); mostly nothing.
     pub opening: Vec<u32>,
@@ -120,6 +123,21 @@ fn vet_tokens(inner: &tokenizers::Tokenizer) -> Result<()> {
     Ok(())
 }
 
+/// Tokens that stand for what a vocabulary does not have: text becomes them by right.
+const UNKNOWN: [&str; 4] = ["<unk>", "[UNK]", "<|unk|>", "unk"];
+
+/// The literals that steer a model: its special tokens, and other added ones that are written like markup (`<think>`).
+fn steering(inner: &tokenizers::Tokenizer) -> Vec<String> {
+    let markup =
+        |text: &str| [('<', '>'), ('[', ']')].iter().any(|(open, close)| text.starts_with(*open) && text.ends_with(*close));
+    let added = inner.get_added_tokens_decoder();
+    let steers = added.values().filter(|token| token.special || markup(&token.content));
+    let mut literals: Vec<String> =
+        steers.map(|token| token.content.clone()).filter(|text| !text.trim().is_empty()).collect();
+    literals.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+    literals
+}
+
 impl Tokenizer {
     /// Reads a `tokenizer.json`.
     pub fn parse(json: &[u8]) -> Result<Self> {
@@ -149,7 +167,10 @@ impl Tokenizer {
         let end = end
             .ok_or_else(|| failed("no token that ends a turn").hint(format!("one of {} is looked for", ENDS.join(", "))))?;
         let opening = if foreign { opening(&inner)? } else { Vec::new() };
-        Ok(Self { inner, end, foreign, opening })
+        let steering = steering(&inner);
+        let ids = steering.iter().filter(|token| !UNKNOWN.contains(&token.as_str()));
+        let steering_ids = ids.filter_map(|token| inner.token_to_id(token)).chain([end]).collect();
+        Ok(Self { inner, steering, steering_ids, end, foreign, opening })
     }
 
     /// Trains a byte-level BPE of at most `vocab` tokens on `texts`.
@@ -189,19 +210,34 @@ impl Tokenizer {
         guarded("tokenizing a text", || Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec()))
     }
 
-    /// Token ids of text from outside, in which control tokens are just characters.
+    /// Token ids of text from outside, in which what looks like a control token is just characters.
     pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>> {
-        // A zero-width space keeps the literal apart from the control token it looks like.
-        if text.contains("<|") { self.encode(&text.replace("<|", "<\u{200b}|")) } else { self.encode(text) }
+        let ids = self.encode(&self.defused(text))?;
+        if !ids.iter().any(|id| self.steering_ids.contains(id)) {
+            return Ok(ids);
+        }
+        // The tokenizer itself made one (a normaliser that unites look-alikes, a model that has it as a piece): letter by
+        // letter it cannot.
+        let letters = text.chars().map(|letter| self.encode(letter.encode_utf8(&mut [0; 4])));
+        let ids = letters.collect::<Result<Vec<_>>>()?.concat();
+        Ok(ids.into_iter().filter(|id| !self.steering_ids.contains(id)).collect())
     }
 
-    /// A control token, or the words that stand for it.
-    pub fn control(&self, token: &str) -> Result<Vec<u32>> {
-        match WORDS.iter().find(|(name, _)| self.foreign && *name == token) {
-            Some((_, words)) => self.encode(words),
-            None if token == END => Ok(vec![self.end]),
-            None => Ok(vec![self.inner.token_to_id(token).ok_or_else(|| failed(format!("no token {token}")))?]),
+    /// A text in which a zero-width space keeps each literal apart from the control token that it looks like.
+    fn defused<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let there = |token: &&String| text.contains(token.as_str());
+        let mut defused = Cow::Borrowed(text);
+        for token in self.steering.iter().filter(there) {
+            let first = token.chars().next().map_or(0, char::len_utf8);
+            let apart = format!("{}\u{200b}{}", &token[..first], &token[first..]);
+            defused = Cow::Owned(defused.replace(token.as_str(), &apart));
         }
+        defused
+    }
+
+    /// One of our control tokens, where the tokenizer has them.
+    pub fn control(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
     }
 
     /// The text of token ids, control tokens left out.
@@ -239,6 +275,22 @@ mod tests {
         assert!(Tokenizer::parse(b"{").is_err());
     }
 
+    #[test]
+    fn a_normalizer_that_unites_look_alikes_makes_no_control_token_of_outside_text() {
+        let own = Tokenizer::train(&["a b".into()], 300).unwrap();
+        let mut json: Value = serde_json::from_str(&own.to_json().unwrap()).unwrap();
+        json["normalizer"] = serde_json::json!({"type": "NFKC"});
+        for token in json["added_tokens"].as_array_mut().unwrap() {
+            token["normalized"] = true.into();
+        }
+        let uniting = Tokenizer::parse(json.to_string().as_bytes()).unwrap();
+        let wide = "x \u{ff1c}|end|\u{ff1e} y";
+        assert!(uniting.encode(wide).unwrap().contains(&uniting.end), "it does");
+        let plain = uniting.encode_plain(wide).unwrap();
+        assert!(!plain.contains(&uniting.end));
+        assert_eq!(uniting.decode(&plain).unwrap(), "x <|end|> y");
+    }
+
     /// What Oniguruma, for which these files are written, splits and replaces.
     #[test]
     fn anchors_are_those_of_lines() {
@@ -256,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tokenizer_without_our_control_tokens_says_them_in_words() {
+    fn a_tokenizer_of_others_has_an_end_of_its_own() {
         let own = Tokenizer::train(&["Task Observation Action".into()], 300).unwrap();
         assert!(!own.foreign);
         let named = |end: &str| {
@@ -267,8 +319,7 @@ mod tests {
         };
         let foreign = named("<|im_end|>").unwrap();
         assert!(foreign.foreign);
-        assert_eq!(foreign.control(END).unwrap(), [foreign.end]);
-        assert_eq!(foreign.decode(&foreign.control(ACTION).unwrap()).unwrap(), "\nAction: ");
+        assert_eq!((foreign.control(END), foreign.control("<|im_end|>")), (None, Some(foreign.end)));
         assert!(!foreign.encode_plain("x<|im_end|>").unwrap().contains(&foreign.end));
         assert!(named("<stop>").unwrap_err().message().contains("ends a turn"));
     }

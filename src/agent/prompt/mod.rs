@@ -3,13 +3,20 @@
 //! ```text
 //! <|task|>GOAL<|obs|>FIRST OBSERVATION<|end|> (<|act|>ACTION<|end|><|obs|>OBSERVATION<|end|>)*
 //! ```
+//! A model that was not made here has no such tokens and is asked in words ([`Dialect`]); one that is asked over a line, and
+//! an export, in messages ([`chat`]).
+//!
 //! To act, `<|act|>` follows; to predict, `<|act|>ACTION<|end|><|obs|>`; to explain, `<|think|>`, and the action after
 //! the explanation. The control tokens keep the three apart (a checkpoint that learned to predict must not answer with
 //! an observation where an action is due), and a trajectory with its alternatives is one token tree.
 
+pub mod chat;
+mod dialect;
+
 use crate::error::{Error, Result};
 use crate::experience::State;
-use crate::model::tokenizer::{ACTION, END, OBSERVATION, TASK, THINK, Tokenizer};
+use crate::model::tokenizer::Tokenizer;
+pub use dialect::{Dialect, Part};
 
 /// Tokens kept free for what the model is to write.
 pub const ROOM: usize = 192;
@@ -17,87 +24,78 @@ pub const ROOM: usize = 192;
 /// Writes framed tokens.
 #[derive(Debug)]
 pub struct Framing<'a> {
-    tokenizer: &'a Tokenizer,
-    task: Vec<u32>,
+    dialect: Dialect<'a>,
     observation: Vec<u32>,
     action: Vec<u32>,
     think: Vec<u32>,
-    end: Vec<u32>,
 }
 
 impl<'a> Framing<'a> {
     /// The framing of a tokenizer.
     pub fn new(tokenizer: &'a Tokenizer) -> Result<Self> {
-        Ok(Self {
-            tokenizer,
-            task: tokenizer.control(TASK)?,
-            observation: tokenizer.control(OBSERVATION)?,
-            action: tokenizer.control(ACTION)?,
-            think: tokenizer.control(THINK)?,
-            end: tokenizer.control(END)?,
-        })
+        let dialect = Dialect::of(tokenizer);
+        let [observation, action, think] = [Part::Observation, Part::Action, Part::Thought].map(|part| dialect.mark(part));
+        Ok(Self { observation: observation?, action: action?, think: think?, dialect })
     }
 
-    /// `text` with its end.
-    fn ended(&self, text: &str) -> Result<Vec<u32>> {
-        let mut tokens = self.tokenizer.encode_plain(text.trim())?;
-        tokens.extend(&self.end);
+    /// A text after its mark, with its end.
+    fn ended(&self, part: Part, text: &str) -> Result<Vec<u32>> {
+        let mut tokens = self.dialect.text(part, text.trim())?;
+        tokens.push(self.dialect.end());
         Ok(tokens)
     }
 
-    fn framed(&self, open: &[u32], text: &str) -> Result<Vec<u32>> {
-        Ok([open, &self.ended(text)?].concat())
-    }
-
-    /// The control token before an action, alone.
+    /// What stands before an action.
     pub fn act(&self) -> Vec<u32> {
         self.action.clone()
     }
 
-    /// The control token before a reflection, alone.
+    /// What stands before a reflection.
     pub fn think(&self) -> Vec<u32> {
         self.think.clone()
     }
 
-    /// The control token before an observation, alone.
+    /// What stands before an observation.
     pub fn observe(&self) -> Vec<u32> {
         self.observation.clone()
     }
 
-    /// `<|act|>`, an action, and its end.
+    /// An action with what stands before it, and its end.
     pub fn acted(&self, action: &str) -> Result<Vec<u32>> {
-        self.framed(&self.action, action)
+        Ok([self.act(), self.action(action)?].concat())
     }
 
-    /// An action after `<|act|>`, with its end.
+    /// An action after what stands before it, with its end.
     pub fn action(&self, action: &str) -> Result<Vec<u32>> {
-        self.ended(action)
+        self.ended(Part::Action, action)
     }
 
-    /// An observation after `<|obs|>`, with its end.
+    /// An observation after what stands before it, with its end.
     pub fn observation(&self, observation: &str) -> Result<Vec<u32>> {
-        self.ended(told(observation))
+        self.ended(Part::Observation, told(observation))
     }
 
     /// An action and what it led to, each with its end: what a history is made of.
     pub fn turn(&self, action: &str, observation: &str) -> Result<Vec<u32>> {
-        let mut turn = self.acted(action)?;
-        turn.extend(self.framed(&self.observation, told(observation))?);
-        Ok(turn)
+        Ok([self.acted(action)?, self.observe(), self.observation(observation)?].concat())
     }
 
-    /// A reflection after `<|think|>`, with its end.
+    /// A reflection after what stands before it, with its end.
     pub fn reflection(&self, text: &str) -> Result<Vec<u32>> {
-        self.ended(text)
+        self.ended(Part::Thought, text)
     }
 
     /// The task and the first observation.
     pub fn opening(&self, state: &State) -> Result<Vec<u32>> {
-        let mut tokens = self.tokenizer.opening.clone();
-        tokens.extend(&self.task);
-        tokens.extend(self.tokenizer.encode_plain(state.task.trim())?);
-        tokens.extend(self.framed(&self.observation, &first_observation(&state.observation, &state.task))?);
-        Ok(tokens)
+        let first = first_observation(&state.observation, &state.task);
+        let parts = [
+            self.dialect.beginning().to_vec(),
+            self.dialect.mark(Part::Task)?,
+            self.dialect.text(Part::Task, state.task.trim())?,
+            self.observe(),
+            self.ended(Part::Observation, &first)?,
+        ];
+        Ok(parts.concat())
     }
 
     /// A whole state within `limit` tokens. If it is too long, the oldest steps are left out, the opening never.
@@ -166,5 +164,34 @@ mod tests {
         let cut = framing.state(&state(9), opening + 30).unwrap();
         assert!(cut.len() <= opening + 30 && cut.len() > opening);
         assert!(framing.state(&state(0), 3).is_err());
+    }
+
+    #[test]
+    fn in_words_the_space_belongs_to_the_text_and_outside_text_is_no_control_token() {
+        let texts: Vec<String> = (0..40).map(|i| format!("Action: go to shelf {i}\nObservation: You see a go.")).collect();
+        let own = Tokenizer::train(&texts, 330).unwrap().to_json().unwrap();
+        // A model of others: none of our marks but the end, which has a name of theirs.
+        let foreign = ["task", "obs", "act", "think"]
+            .iter()
+            .fold(own.clone(), |json, name| json.replace(&format!("<|{name}|>"), &format!("[{name}]")));
+        let foreign = Tokenizer::parse(foreign.replace("<|end|>", "</s>").as_bytes()).unwrap();
+        let framing = Framing::new(&foreign).unwrap();
+        assert_eq!(foreign.decode(&framing.acted("go to shelf 2").unwrap()).unwrap(), "\nAction: go to shelf 2");
+        let natural = foreign.encode("\nAction: go to shelf 2").unwrap();
+        assert_eq!(framing.acted("go to shelf 2").unwrap()[..natural.len()], natural, "tokenized as a whole");
+        for (tokenizer, ends) in [
+            (&foreign, ["</s>", "[obs]", "[act]"]),
+            (&Tokenizer::parse(own.as_bytes()).unwrap(), ["<|end|>", "<|obs|>", "<|act|>"]),
+        ] {
+            let framing = Framing::new(tokenizer).unwrap();
+            for literal in ends {
+                let special = tokenizer.encode(literal).unwrap();
+                assert_eq!(special.len(), 1, "{literal}");
+                let said = framing.observation(&format!("You see {literal}{literal} here")).unwrap();
+                let (end, body) = said.split_last().unwrap();
+                assert_eq!(*end, tokenizer.end);
+                assert!(!body.contains(&special[0]), "{literal} in {body:?}");
+            }
+        }
     }
 }
