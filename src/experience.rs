@@ -125,7 +125,8 @@ impl Trajectory {
 
     /// What all steps were worth together.
     pub fn reward(&self) -> f64 {
-        self.steps.iter().map(|step| step.reward).sum()
+        // The empty sum is -0.0, which nobody has earned.
+        self.steps.iter().map(|step| step.reward).sum::<f64>() + 0.0
     }
 
     /// The state before step `t`, as a policy is shown it.

@@ -182,12 +182,14 @@ fn explore_goes_on_where_the_world_stands_and_comes_back_by_a_verified_replay() 
     assert!(session.view().unwrap().success);
     let kept = keep(&session, &Tried::default(), &mut store).unwrap();
     assert_eq!(kept.steps, 3);
-    let mut again = Session::restore(&suite, &session.remember(), None);
-    assert!(again.is_err(), "there is one shop, and somebody is in it");
+    let walked = session.remember();
+    assert!(Session::restore(&suite, &walked, None).is_err(), "there is one shop, and somebody is in it");
+    session.release();
+    drop(Session::restore(&suite, &walked, None).unwrap());
+    assert!(session.view().unwrap().success, "let go of, it is led there again");
     drop(session);
     let start = Session::open(&suite, "train", "train/0", None).unwrap().remember();
-    again = Session::restore(&suite, &start, None);
-    let mut session = again.unwrap();
+    let mut session = Session::restore(&suite, &start, None).unwrap();
 
     // The mind's part: frequencies, said to be; free text beside the list; playing on.
     let lines = ["search[blue]", "click[red mug]", "dance"];

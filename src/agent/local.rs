@@ -217,10 +217,10 @@ impl Reflector for LocalAgent {
         false
     }
 
-    fn reflect(&mut self, cases: &[(&Case, u64)], cancel: &Cancel) -> Result<Vec<String>> {
+    fn reflect(&mut self, cases: &[(&Case, u64)], how: Sampling, cancel: &Cancel) -> Result<Vec<String>> {
         let seeds: Vec<[u64; 1]> = cases.iter().map(|(_, seed)| [*seed]).collect();
         let asks: Vec<Ask<'_>> = cases.iter().zip(&seeds).map(|((case, _), seed)| Ask::about(&case.state, seed)).collect();
-        let found = self.think(&asks, Sampling { top_p: 0.95, ..Sampling::at(0.7) }, cancel)?;
+        let found = self.think(&asks, how, cancel)?;
         Ok(found.into_iter().flatten().map(|written| written.text).collect())
     }
 }

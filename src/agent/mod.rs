@@ -17,7 +17,7 @@ use crate::experience::{Branch, State};
 use crate::model::sampler::Sampling;
 pub use open::{Located, find, load, local, locate, named, open};
 pub use saved::{Held, hold, is_held, read};
-pub use shares::{SAMPLES, Weighed, likeliest, shares, weigh};
+pub use shares::{SAMPLES, Weighed, likeliest, scores_of, shares, weigh};
 
 /// How a mind knows how likely actions are. Figures of different kinds are never compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -52,7 +52,7 @@ impl Scores {
 /// What a mind can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Can {
-    /// How it scores actions by itself; where it does not, samples are counted ([`weigh`]).
+    /// How it scores actions by itself; [`Scores::None`] where it does not, and samples are counted ([`weigh`]).
     pub scores: Scores,
     /// Whether its completions carry the tokens that were written, and their log-probabilities.
     pub tokens: bool,
@@ -138,7 +138,7 @@ impl Usage {
 pub type Each<'a> = &'a mut (dyn FnMut(usize, usize, &str) + Send);
 
 /// A mind: policy, world model and reflector in one. It is asked about many states at once, from one thread at a time,
-/// and every ask has a cancel of its own: once that is asked for, the answer is an error that says so.
+/// and every call has a cancel of its own: once that is asked for, the answer is an error that says so.
 ///
 /// p(a | s), or p(c | s) and then p(a | s, c), which is what training on reflections makes (paper, section 4.3).
 pub trait Agent: Reflector {
@@ -214,9 +214,12 @@ pub trait Reflector: Send {
     /// and no run trains on it unless asked to.
     fn sees_outcomes(&self) -> bool;
 
-    /// Writes the monologue about each case, by its seed.
-    fn reflect(&mut self, cases: &[(&Case, u64)], cancel: &Cancel) -> Result<Vec<String>>;
+    /// Writes the monologue about each case, by its seed; `how` words are drawn, where they are.
+    fn reflect(&mut self, cases: &[(&Case, u64)], how: Sampling, cancel: &Cancel) -> Result<Vec<String>>;
 }
+
+/// How the words of reflections are drawn unless another way is asked for.
+pub const REFLECTING: Sampling = Sampling { temperature: 0.7, top_p: 0.95, ..Sampling::GREEDY };
 
 /// Who may write another attempt at a reflection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

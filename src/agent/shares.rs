@@ -22,18 +22,18 @@ pub struct Weighed {
 /// at temperature 1 are each of them. As in Laplace's rule one more sample is taken to be spread evenly, so that what was
 /// never written is not impossible.
 pub fn weigh(agent: &mut dyn Agent, asks: &[Among<'_>], seed: u64, cancel: &Cancel) -> Result<Weighed> {
-    if let Some(scores) = agent.score(asks, cancel)? {
-        if scores.iter().flatten().any(|score| score.is_nan()) {
-            return Err(Error::new(format!("{} gives scores that are not numbers", agent.name()))
-                .hint("its weights or its config are damaged; try another checkpoint"));
-        }
+    if let Some(scores) = scores_of(agent, asks, cancel)? {
         let shares = scores.iter().map(|scores| shares(scores)).collect();
         return Ok(Weighed { shares, scores: agent.can().scores });
     }
     let seeds = Rng::seeds(seed, "frequencies", SAMPLES);
-    let asked: Vec<Ask<'_>> =
-        asks.iter().map(|ask| Ask { state: ask.state, thought: ask.thought, seeds: &seeds }).collect();
-    let written = agent.act(&asked, Sampling::at(1.0), cancel)?;
+    let listed = asks.iter().enumerate().filter(|(_, ask)| !ask.actions.is_empty());
+    let (places, asked): (Vec<usize>, Vec<Ask<'_>>) =
+        listed.map(|(i, ask)| (i, Ask { state: ask.state, thought: ask.thought, seeds: &seeds })).unzip();
+    let mut written = vec![Vec::new(); asks.len()];
+    for (place, samples) in places.into_iter().zip(agent.act(&asked, Sampling::at(1.0), cancel)?) {
+        written[place] = samples;
+    }
     let counted = asks.iter().zip(&written).map(|(ask, written)| {
         let even = 1.0 / ask.actions.len() as f64;
         let listed = |text: &str| ask.actions.iter().any(|action| action.trim() == text);
@@ -42,6 +42,19 @@ pub fn weigh(agent: &mut dyn Agent, asks: &[Among<'_>], seed: u64, cancel: &Canc
         ask.actions.iter().map(|action| (count(action) + even) / all).collect()
     });
     Ok(Weighed { shares: counted.collect(), scores: Scores::Frequency })
+}
+
+/// What a mind scores the actions of each ask, in nats; none where it cannot.
+///
+/// # Errors
+/// When its scores are not numbers: neither a choice nor a figure can be made of them.
+pub fn scores_of(agent: &mut dyn Agent, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
+    let scores = agent.score(asks, cancel)?;
+    if scores.iter().flatten().flatten().any(|score| score.is_nan()) {
+        return Err(Error::new(format!("{} gives scores that are not numbers", agent.name()))
+            .hint("its weights or its config are damaged; try another checkpoint"));
+    }
+    Ok(scores)
 }
 
 /// Turns log-probabilities of a closed list into shares that add up to one.

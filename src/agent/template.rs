@@ -7,6 +7,7 @@ use super::{Case, Reflector};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Effect, State};
+use crate::model::sampler::Sampling;
 use crate::rng::Rng;
 
 /// The template writer.
@@ -22,7 +23,7 @@ impl Reflector for Template {
         true
     }
 
-    fn reflect(&mut self, cases: &[(&Case, u64)], _: &Cancel) -> Result<Vec<String>> {
+    fn reflect(&mut self, cases: &[(&Case, u64)], _: Sampling, _: &Cancel) -> Result<Vec<String>> {
         cases.iter().map(|(case, seed)| self.write(case, *seed)).collect()
     }
 }

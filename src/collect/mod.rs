@@ -11,7 +11,7 @@ use serde_json::json;
 
 pub use proposer::Proposer;
 
-use crate::agent::{Case, Reflector};
+use crate::agent::{Case, REFLECTING, Reflector};
 use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
 use crate::episode::{Episode, ExpertBaseline, STATE_MISMATCH, Scope, Teacher, Trial, Worlds, choose, try_action, way};
@@ -270,7 +270,7 @@ pub fn reflections(
             asked.push((t, case, Rng::stream(scope.seed, &place).next_u64()));
         }
         let cases: Vec<(&Case, u64)> = asked.iter().map(|(_, case, seed)| (case, *seed)).collect();
-        let texts = reflector.reflect(&cases, &control.cancel)?;
+        let texts = reflector.reflect(&cases, REFLECTING, &control.cancel)?;
         let fresh = asked.iter().zip(texts).map(|((t, case, _), text)| {
             let seen = if reflector.sees_outcomes() { case.alternatives.as_slice() } else { &[] };
             let cites = seen.iter().map(|branch| branch.id).collect();

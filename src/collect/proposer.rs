@@ -93,7 +93,10 @@ impl Proposer<'_> {
                     (have.len()..k).map(|rank| Rng::seeds(seed, &format!("{place} {rank}"), ATTEMPTS)).collect();
                 let mut thoughts: Vec<Option<String>> = vec![None; seeds.len()];
                 if *think {
-                    let asks: Vec<Ask<'_>> = seeds.iter().map(|seeds| Ask::about(&state, &seeds[..1])).collect();
+                    // Draws of their own: with those of the proposal a thought and the action after it would go together.
+                    let own: Vec<Vec<u64>> =
+                        (have.len()..k).map(|rank| Rng::seeds(seed, &format!("{place} {rank} thought"), 1)).collect();
+                    let asks: Vec<Ask<'_>> = own.iter().map(|seeds| Ask::about(&state, seeds)).collect();
                     let found = policy.think(&asks, how, cancel)?.into_iter().map(|mut all| all.pop());
                     thoughts = found.map(|thought| thought.map(|thought| thought.text)).collect();
                 }

@@ -224,6 +224,22 @@ fn retracing_compares_the_world_every_observation_and_the_last() {
 }
 
 #[test]
+fn nothing_is_kept_beside_a_demonstration_that_was_answered_otherwise() {
+    let (_dir, mut store) = store(1);
+    let recorded = store.trajectory(1).unwrap();
+    for t in 0..recorded.steps.len() {
+        let mut edited = Trajectory { id: 0, ..recorded.clone() };
+        edited.steps[t].observation.push('!');
+        store.set_deleted(1, true).unwrap();
+        let id = store.add_trajectory(&edited).unwrap();
+        let error = branches(&mut store, Draw::uniform(2)).unwrap_err();
+        assert!(error.message().contains(&format!("trajectory {id} at step {}", t + 1)), "{error}");
+        assert!(store.branches(id).unwrap().is_empty(), "step {t}");
+        store.set_deleted(id, true).unwrap();
+    }
+}
+
+#[test]
 fn an_alternative_that_leaves_the_goal_no_farther_than_the_expert_does_is_no_worse() {
     let (_dir, mut store) = store(40);
     branches(&mut store, Draw::uniform(20)).unwrap();

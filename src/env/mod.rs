@@ -88,9 +88,8 @@ pub trait Environment: Send {
     /// threads, and both go on exactly as a replay of their actions from the start would.
     ///
     /// # Errors
-    /// A native world copies itself and never fails. A remote world that cannot be copied opens a fresh instance,
-    /// replays its prefix there, and verifies that every observation came out the same to the byte; if one did not, or
-    /// the remote is gone, this fails with the step that differed, and nothing is recorded for the branch.
+    /// A native world copies itself and never fails. One that says [`Forks::Replay`] is not asked: other instances are led
+    /// along its way by [`crate::episode::Worlds`], which holds every observation against the recorded one.
     fn fork(&self) -> Result<Box<dyn Environment>>;
 
     /// What [`Self::fork`] costs. Where it is dear nobody forks to go on: worlds are stepped where they stand, and led along

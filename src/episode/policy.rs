@@ -1,6 +1,6 @@
 //! What a mind chooses in some states.
 
-use crate::agent::{Agent, Among, Ask, Scores, likeliest, shares};
+use crate::agent::{Agent, Among, Ask, Scores, likeliest, scores_of, shares};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::experience::State;
@@ -84,13 +84,9 @@ pub(super) fn choose(
             let choice = &choices[*i];
             Among { state: &choice.state, thought: thoughts[*i].as_deref(), actions: &choice.listed }
         });
-        let scores = agent.score(&among.collect::<Vec<_>>(), cancel)?.ok_or_else(|| {
+        let scores = scores_of(agent, &among.collect::<Vec<_>>(), cancel)?.ok_or_else(|| {
             Error::new(format!("{} cannot score a list of actions", agent.name())).hint("let it write them (--free)")
         })?;
-        if scores.iter().flatten().any(|score| score.is_nan()) {
-            return Err(Error::new(format!("{} gives scores that are not numbers", agent.name()))
-                .hint("its weights or its config are damaged; try another checkpoint"));
-        }
         for (i, scores) in scored.into_iter().zip(scores) {
             let choice = &mut choices[i];
             actions[i].clone_from(&choice.listed[pick(&scores, play.temperature, choice.rng)]);

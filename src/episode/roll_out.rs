@@ -7,44 +7,62 @@ use super::policy::{Choice, Play, choose};
 use crate::agent::{Agent, Among};
 use crate::budget;
 use crate::control::{Cancel, Control};
-use crate::env::Forks;
+use crate::env::{Forks, Turn};
 use crate::error::{Error, Result};
-use crate::experience::POLICY;
+use crate::experience::{POLICY, Trajectory};
 use crate::rng::Rng;
 
-/// An episode that a mind plays, or has played.
+/// An episode to be played, with draws of its own.
+pub struct Player {
+    episode: Episode,
+    rng: Rng,
+    thoughts: Vec<(usize, String)>,
+    foreseen: Vec<(usize, String)>,
+    invalid: usize,
+}
+
+impl Player {
+    /// The same draws for every mind that plays the same task by this seed.
+    pub fn new(episode: Episode, seed: u64) -> Self {
+        let rng = Rng::stream(seed, &episode.trajectory.task_id);
+        Self { episode, rng, thoughts: Vec::new(), foreseen: Vec::new(), invalid: 0 }
+    }
+
+    /// What is left once it is over: its world goes, there may be no room for it and the next.
+    fn over(self) -> Played {
+        let Self { episode: Episode { env, limit, trajectory, .. }, thoughts, foreseen, invalid, .. } = self;
+        Played { turn: env.turn().clone(), limit, trajectory, thoughts, foreseen, invalid }
+    }
+}
+
+/// An episode that a mind has played.
 pub struct Played {
-    /// The episode.
-    pub episode: Episode,
-    /// What it thought, by step.
+    /// What happened.
+    pub trajectory: Trajectory,
+    /// The last turn.
+    pub turn: Turn,
+    /// How many steps it might have taken.
+    pub limit: usize,
+    /// What was thought, by step.
     pub thoughts: Vec<(usize, String)>,
-    /// What it expected of the action that it took, by step.
+    /// What was expected of the action that was taken, by step.
     pub foreseen: Vec<(usize, String)>,
     /// Actions that could not be sent.
     pub invalid: usize,
-    rng: Rng,
-}
-
-impl Played {
-    /// An episode to be played with draws of its own: the same for every mind that plays it by this seed.
-    pub fn new(episode: Episode, seed: u64) -> Self {
-        let rng = Rng::stream(seed, &episode.trajectory.task_id);
-        Self { episode, thoughts: Vec::new(), foreseen: Vec::new(), invalid: 0, rng }
-    }
 }
 
 /// Plays episodes to their ends, `at_once` at a time. `finished` gets them in the order of `episodes`, whichever ends first;
 /// what was finished is handed over even where the work then fails or is cancelled.
 pub fn roll_out(
     agent: &mut dyn Agent,
-    episodes: &mut dyn Iterator<Item = Result<Played>>,
+    episodes: &mut dyn Iterator<Item = Result<Player>>,
     at_once: usize,
     play: Play,
     control: &Control,
     finished: &mut dyn FnMut(Played) -> Result<()>,
 ) -> Result<()> {
     let mut coming = episodes.enumerate();
-    let mut playing: Vec<(usize, Played)> = Vec::new();
+    let mut playing: Vec<(usize, Player)> = Vec::new();
     let mut over: BTreeMap<usize, Played> = BTreeMap::new();
     let mut next = 0;
     let mut go_on = |over: &mut BTreeMap<usize, Played>| -> Result<bool> {
@@ -58,7 +76,7 @@ pub fn roll_out(
         }
         let (ended, still): (Vec<_>, Vec<_>) =
             std::mem::take(&mut playing).into_iter().partition(|(_, p)| p.episode.is_over());
-        over.extend(ended);
+        over.extend(ended.into_iter().map(|(i, player)| (i, player.over())));
         playing = still;
         advance(agent, &mut playing, play, &control.cancel)?;
         Ok(true)
@@ -82,13 +100,13 @@ pub fn roll_out(
 }
 
 /// One step of each episode.
-fn advance(agent: &mut dyn Agent, playing: &mut [(usize, Played)], play: Play, cancel: &Cancel) -> Result<()> {
+fn advance(agent: &mut dyn Agent, playing: &mut [(usize, Player)], play: Play, cancel: &Cancel) -> Result<()> {
     if playing.is_empty() {
         return Ok(());
     }
     let mut choices: Vec<Choice<'_>> = playing
         .iter_mut()
-        .map(|(_, Played { episode, rng, .. })| {
+        .map(|(_, Player { episode, rng, .. })| {
             let t = episode.trajectory.steps.len();
             Choice { state: episode.state(), listed: episode.trajectory.listed_at(t).to_vec(), rng }
         })
@@ -105,7 +123,7 @@ fn advance(agent: &mut dyn Agent, playing: &mut [(usize, Played)], play: Play, c
         let predicted = agent.predict(&asks, cancel, &mut |_, _, _| {})?;
         foreseen = predicted.into_iter().map(|mut texts| texts.pop()).collect();
     }
-    let mut steps: Vec<(&mut Played, String)> = Vec::with_capacity(playing.len());
+    let mut steps: Vec<(&mut Player, String)> = Vec::with_capacity(playing.len());
     for (((_, played), chosen), foreseen) in playing.iter_mut().zip(chosen).zip(foreseen) {
         let t = played.episode.trajectory.steps.len();
         played.invalid += usize::from(!played.episode.env.turn().admits(&chosen.action));
@@ -117,8 +135,8 @@ fn advance(agent: &mut dyn Agent, playing: &mut [(usize, Played)], play: Play, c
 }
 
 /// Takes the steps: side by side where a step waits for something outside this process.
-fn step_all(steps: Vec<(&mut Played, String)>, cancel: &Cancel) -> Result<()> {
-    let one = |(played, action): (&mut Played, String)| budget::under(cancel, || played.episode.act(&action, POLICY));
+fn step_all(steps: Vec<(&mut Player, String)>, cancel: &Cancel) -> Result<()> {
+    let one = |(played, action): (&mut Player, String)| budget::under(cancel, || played.episode.act(&action, POLICY));
     let waits = steps.iter().any(|(played, _)| played.episode.env.forks() == Forks::Replay);
     if !waits || steps.len() < 2 {
         return steps.into_iter().try_for_each(one);

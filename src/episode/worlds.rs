@@ -2,6 +2,8 @@
 //! one that is there; where it cannot, one is led along the way to it once more, and every observation is held against the
 //! recorded one. Not more of them live at once than the suite can have.
 
+use std::sync::Arc;
+
 use crate::digest::Digest;
 use crate::env::{Environment, Experts, Forks, Opened, Suite, Turn};
 use crate::error::{Error, Result};
@@ -88,7 +90,7 @@ impl<'a> Worlds<'a> {
         let mut worlds = Self {
             open: Box::new(open),
             experts,
-            name: format!("trajectory {}", start.id),
+            name: if start.id == 0 { start.task_id.clone() } else { format!("trajectory {}", start.id) },
             observation: start.observation.clone(),
             identity: start.world,
             live: Vec::new(),
@@ -134,7 +136,8 @@ impl<'a> Worlds<'a> {
         let (before, refused) = (here.env.fingerprint(), !here.env.turn().admits(action));
         let mut next = self.leave()?;
         next.env.step(action)?;
-        next.mark = *marks(way.iter().map(|leg| leg.action).chain([action])).last().unwrap_or(&0);
+        let observation = Arc::clone(&next.env.turn().observation);
+        next.mark = end_of(way.iter().copied().chain([Leg { action, observation: &observation }]));
         next.steps += 1;
         let executed = Executed { turn: next.env.turn().clone(), refused, before, after: next.env.fingerprint() };
         let seen = look(&executed, next.env.as_ref(), &self.experts);
@@ -148,9 +151,9 @@ impl<'a> Worlds<'a> {
         Ok(self.leave()?.env)
     }
 
-    /// How many live now.
-    pub fn count(&self) -> usize {
-        self.live.len()
+    /// Lets go of all of them, to make room for others: they are led to where they are wanted again.
+    pub fn release(&mut self) {
+        self.live.clear();
     }
 
     fn last(&self) -> Result<&Live> {
@@ -174,7 +177,7 @@ impl<'a> Worlds<'a> {
 
     /// Makes the last world one in the state that a way leads to.
     fn go(&mut self, way: &[Leg<'_>]) -> Result<()> {
-        let marks = marks(way.iter().map(|leg| leg.action));
+        let marks = marks(way.iter().copied());
         let on_way = |live: &Live| marks.get(live.steps) == Some(&live.mark);
         let nearest = self.live.iter().enumerate().filter(|(_, live)| on_way(live)).max_by_key(|(_, live)| live.steps);
         let mut live = if let Some((i, steps)) = nearest.map(|(i, live)| (i, live.steps)) {
@@ -203,13 +206,20 @@ impl<'a> Worlds<'a> {
     }
 }
 
-/// The digest of each beginning of a way, the empty one first.
-fn marks<'a>(actions: impl Iterator<Item = &'a str>) -> Vec<u64> {
+/// The digest of each beginning of a way, the empty one first: of what was done and of what was answered, so that a world that
+/// answered something else is not on the way.
+fn marks<'a>(legs: impl Iterator<Item = Leg<'a>>) -> Vec<u64> {
     let mut digest = Digest::default();
     let mut marks = vec![digest.finish()];
-    marks.extend(actions.map(|action| {
-        digest.add(action.as_bytes());
+    marks.extend(legs.map(|leg| {
+        digest.add(leg.action.as_bytes());
+        digest.add(leg.observation.as_bytes());
         digest.finish()
     }));
     marks
+}
+
+/// The digest of a way as a whole.
+fn end_of<'a>(legs: impl Iterator<Item = Leg<'a>>) -> u64 {
+    marks(legs).pop().unwrap_or_default()
 }

@@ -15,7 +15,7 @@ use crate::budget;
 use crate::control::{Control, Meter, Progress};
 use crate::digest;
 use crate::env::{STEP_LIMIT, Suite};
-use crate::episode::{Episode, Play, Played, Scope, choose, roll_out};
+use crate::episode::{Episode, Play, Played, Player, Scope, choose, roll_out};
 use crate::error::Result;
 use crate::experience::{Purpose, wilson};
 use crate::store::{EvalRow, PlayedGame, Prediction, Store, Thought};
@@ -138,10 +138,10 @@ pub fn evaluate(
             Episode::open(suite, &scope.split, &task.id, Purpose::Evaluation, play.seed)
         })?;
         episode.trajectory.actor.clone_from(&checkpoint);
-        Ok(Played::new(episode, play.seed))
+        Ok(Player::new(episode, play.seed))
     });
     roll_out(agent, &mut open, at_once, play, control, &mut |played| {
-        step_limit = played.episode.limit;
+        step_limit = played.limit;
         let game = keep(store, played, &checkpoint)?;
         report(&game, meter.at(games.len() as u64 + 1));
         games.push(game);
@@ -202,7 +202,7 @@ pub fn evaluate(
 
 /// Stores a game that was played, with what was thought and foreseen in it.
 fn keep(store: &mut Store, played: Played, checkpoint: &str) -> Result<Game> {
-    let Played { episode: Episode { trajectory, .. }, thoughts, foreseen, invalid, .. } = played;
+    let Played { trajectory, thoughts, foreseen, invalid, .. } = played;
     let id = store.add_trajectory(&trajectory)?;
     let thoughts: Vec<Thought> = thoughts.into_iter().map(|(t, text)| Thought { trajectory: id, t, text }).collect();
     store.add_thoughts(&thoughts)?;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::went;
 use crate::agent::choosing::Choosing;
 use crate::agent::template::Template;
-use crate::agent::{Agent, Among, Ask, Case, Reflector, Scores, Writer, weigh};
+use crate::agent::{Agent, Among, Ask, Case, REFLECTING, Reflector, Scores, Writer, weigh};
 use crate::control::{Cancel, Control};
 use crate::env::Form;
-use crate::episode::{Episode, Play, Played, roll_out};
+use crate::episode::{Episode, Play, Played, Player, roll_out};
 use crate::error::Result;
 use crate::experience::{POLICY, State};
 use crate::model::sampler::Sampling;
@@ -132,17 +132,14 @@ pub fn prompt_and_replies(
 
 /// An attempt at a reflection: who wrote it, and the text.
 pub fn write(agent: &mut dyn Agent, writer: Writer, case: &Case, seed: u64, cancel: &Cancel) -> Result<(String, String)> {
-    let model = agent.generator();
-    let mut think = |how| agent.think_once(&case.state, how, seed, cancel);
-    Ok(match writer {
-        Writer::Greedy => (format!("{model}, T 0"), think(Sampling::GREEDY)?),
-        Writer::Bold => (format!("{model}, T 1.1"), think(Sampling::at(1.1))?),
-        Writer::Template => (Template.generator(), Template.write(case, seed)?),
-        Writer::Model => {
-            let written = agent.reflect(&[(case, seed)], cancel)?;
-            (model, written.into_iter().next().unwrap_or_default())
-        }
-    })
+    let (how, place) = match writer {
+        Writer::Template => return Ok((Template.generator(), Template.write(case, seed)?)),
+        Writer::Model => (REFLECTING, ""),
+        Writer::Greedy => (Sampling::GREEDY, ", T 0"),
+        Writer::Bold => (Sampling::at(1.1), ", T 1.1"),
+    };
+    let written = agent.reflect(&[(case, seed)], how, cancel)?;
+    Ok((format!("{}{place}", agent.generator()), written.into_iter().next().unwrap_or_default()))
 }
 
 /// Two models on one state.
@@ -194,11 +191,11 @@ pub fn play_on(agent: &mut dyn Agent, episode: Episode, cancel: &Cancel) -> Resu
     let play = Play { temperature: 0.0, seed: 1, think: false, free: false, predict: false }.by(agent);
     let control = Control::ended_by(cancel);
     let mut said = String::new();
-    roll_out(agent, &mut std::iter::once(Ok(Played::new(episode, 1))), 1, play, &control, &mut |played| {
-        let Episode { env, trajectory, .. } = &played.episode;
+    roll_out(agent, &mut std::iter::once(Ok(Player::new(episode, 1))), 1, play, &control, &mut |played| {
+        let Played { trajectory, turn, .. } = &played;
         let done = &trajectory.steps[before..];
-        let last = done.last().filter(|_| !env.turn().success);
-        said = went(env.turn(), done.len()) + &last.map_or(String::new(), |step| format!(" (last: {})", step.action));
+        let last = done.last().filter(|_| !turn.success);
+        said = went(turn, done.len()) + &last.map_or(String::new(), |step| format!(" (last: {})", step.action));
         Ok(())
     })?;
     Ok(said)

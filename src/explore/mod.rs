@@ -46,7 +46,7 @@ struct Node {
 }
 
 /// The way from the start to a node.
-fn way(nodes: &[Node], node: usize) -> Vec<Leg<'_>> {
+fn way_to(nodes: &[Node], node: usize) -> Vec<Leg<'_>> {
     let mut way = Vec::with_capacity(nodes[node].depth);
     let mut at = node;
     while let Some(parent) = nodes[at].parent {
@@ -152,6 +152,11 @@ impl Session {
         Ok(session)
     }
 
+    /// Lets go of the worlds, where there cannot be many: what was seen stays, and one is led there again when it is wanted.
+    pub fn release(&mut self) {
+        self.worlds.release();
+    }
+
     /// What to remember.
     pub fn remember(&self) -> Remembered {
         let steps = self.nodes.iter().filter_map(|n| Some((n.parent?, n.action.clone(), n.source.clone())));
@@ -188,7 +193,7 @@ impl Session {
             self.at = known;
             return Ok(());
         }
-        let (executed, ()) = self.worlds.execute(&way(&self.nodes, self.at), action, |_, _, _| ())?;
+        let (executed, ()) = self.worlds.execute(&way_to(&self.nodes, self.at), action, |_, _, _| ())?;
         let depth = self.here().depth + 1;
         let (action, source, name) = (action.to_string(), source.to_string(), String::new());
         let (turn, state) = (executed.turn, executed.after);
@@ -268,14 +273,14 @@ impl Session {
             return Ok(None);
         }
         let asked = Some(self.asked.as_str());
-        let way = way(&self.nodes, self.at);
+        let way = way_to(&self.nodes, self.at);
         self.worlds.look(&way, |env, experts| experts.advise(asked, env, &Cancel::default())).map(Some)
     }
 
     /// Executes actions in the current state.
     pub fn outcomes(&mut self, actions: &[(String, String)]) -> Result<Vec<Outcome>> {
         let advice = self.advice()?;
-        let way = way(&self.nodes, self.at);
+        let way = way_to(&self.nodes, self.at);
         let expert = match advice {
             Some(Ok(voice)) => Some(ExpertBaseline::new(&mut self.worlds, &way, &voice.advice.action)?),
             _ => None,
@@ -286,13 +291,13 @@ impl Session {
 
     /// Whether worlds can be copied, or one more of them is led along the way again.
     pub fn forks(&mut self) -> Result<Forks> {
-        self.worlds.look(&way(&self.nodes, self.at), |env, _| env.forks())
+        self.worlds.look(&way_to(&self.nodes, self.at), |env, _| env.forks())
     }
 
     /// The episode up to an action of the current state, with a world of its own: to be played on elsewhere for at most
     /// [`ON`] steps.
     pub fn after(&mut self, action: &str) -> Result<Episode> {
-        let mut env = self.worlds.give(&way(&self.nodes, self.at))?;
+        let mut env = self.worlds.give(&way_to(&self.nodes, self.at))?;
         env.step(action)?;
         let mut trajectory = self.trajectory();
         trajectory.steps.push(step_of(env.turn(), action, HUMAN));
@@ -320,7 +325,7 @@ impl Session {
         let Some(Ok(voice)) = self.advice()? else {
             return Err(Error::new("no expert speaks here, so there is nothing to explain").hint("e lets another speak"));
         };
-        let way = way(&self.nodes, self.at);
+        let way = way_to(&self.nodes, self.at);
         let (executed, ()) = self.worlds.execute(&way, &voice.advice.action, |_, _, _| ())?;
         let mut trajectory = self.trajectory();
         trajectory.steps.push(step_of(&executed.turn, &voice.advice.action, voice.name));
@@ -335,7 +340,7 @@ impl Session {
             Some(Err(why)) => (None, Some(why)),
             None => (None, None),
         };
-        let way = way(&self.nodes, self.at);
+        let way = way_to(&self.nodes, self.at);
         let (distance, forks) =
             self.worlds.look(&way, |env, experts| (experts.distance(env, &Cancel::default()), env.forks()))?;
         let expert_outcome = match &expert {

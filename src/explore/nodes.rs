@@ -1,6 +1,6 @@
 //! What is done with nodes of the tree besides walking: naming, taking out and putting back, comparing.
 
-use super::{Session, TrunkLine, way};
+use super::{Session, TrunkLine, way_to};
 use crate::control::Cancel;
 use crate::env::{Environment, Experts};
 use crate::error::{Error, Result};
@@ -49,7 +49,7 @@ impl Session {
         let mut distances = Vec::with_capacity(2);
         for node in [a, b] {
             let distance = |env: &dyn Environment, experts: &Experts| experts.distance(env, &Cancel::default());
-            distances.push(self.worlds.look(&way(&self.nodes, node), distance)?);
+            distances.push(self.worlds.look(&way_to(&self.nodes, node), distance)?);
         }
         let sides = [("A", a, &left, b), ("B", b, &right, a)].into_iter().zip(distances);
         for ((mark, at, path, other), distance) in sides {

@@ -3,10 +3,13 @@
 pub mod alerts;
 pub mod checkpoint;
 pub mod data;
+pub mod engine;
 pub mod examples;
 mod forecast;
 mod plan;
 mod provenance;
+mod run;
+pub mod source;
 pub mod trainer;
 mod update;
 

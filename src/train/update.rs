@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::Mixture;
-use super::data::Data;
 use super::examples::{Example, TARGETS};
+use super::source::Batch;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
@@ -18,7 +18,7 @@ use crate::model::weights::Trainable;
 const CLIP: f64 = 1.0;
 
 /// What an update measured, by name.
-type Metrics = Vec<(String, f64)>;
+pub type Metrics = Vec<(String, f64)>;
 
 /// Sums over some trees.
 #[derive(Debug, Default)]
@@ -47,8 +47,8 @@ impl Sums {
     /// The share of each kind in what is optimised, if there is more than one.
     fn shares(&self) -> impl Iterator<Item = (String, f64)> + use<> {
         let (weights, weight) = (self.weights, self.weight);
-        let several = weights.iter().filter(|share| **share > 0.0).count() > 1;
-        let there = TARGETS.into_iter().enumerate().filter(move |(slot, _)| several && weights[*slot] > 0.0);
+        let several = weights.iter().filter(|share| **share != 0.0).count() > 1 && weight > 0.0;
+        let there = TARGETS.into_iter().enumerate().filter(move |(slot, _)| several && weights[*slot] != 0.0);
         there.map(move |(slot, (_, name))| (format!("share_{name}"), weights[slot] / weight))
     }
 }
@@ -86,8 +86,8 @@ pub(super) fn sums(
 pub(super) struct Update<'a> {
     /// Which one, counted from 1.
     pub number: u64,
-    /// Its trees, under the mixture of the stage.
-    pub batch: &'a [Example],
+    /// Its trees, and what the sum of their losses is divided by.
+    pub batch: &'a Batch,
     /// Its learning rate.
     pub rate: f64,
     /// Tokens of one pass at most.
@@ -97,7 +97,8 @@ pub(super) struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// Makes it: the mean over all target tokens of all its trees, by their weights. Cancelled, it has changed nothing.
+    /// Makes it: the loss is the sum over all target tokens of all its trees, by their weights, divided by the batch's
+    /// normaliser. Cancelled, it has changed nothing.
     pub fn run(
         &self,
         weights: &mut Trainable,
@@ -107,18 +108,18 @@ impl Update<'_> {
     ) -> Result<(Metrics, Sums)> {
         let started = Instant::now();
         let place = |error: Error| {
-            let ids: Vec<String> = self.batch.iter().map(|example| example.trajectory.to_string()).collect();
+            let ids: Vec<String> = self.batch.trees.iter().map(|example| example.trajectory.to_string()).collect();
             let place = format!("update {} (trajectories {})", self.number, ids.join(", "));
             error.at(place).hint("lower the learning rate with --rate; the last checkpoint is whole")
         };
         let net = Net { recompute: self.recompute, ..weights.net() };
-        let (shapes, total) = (net.shapes(), sums(team, net, self.budget, self.batch, true, cancel).map_err(place)?);
-        let scale = (1.0 / total.weight.max(1.0)) as f32;
+        let (shapes, total) = (net.shapes(), sums(team, net, self.budget, &self.batch.trees, true, cancel).map_err(place)?);
+        let scale = (1.0 / self.batch.normaliser) as f32;
         let trained = weights.trained();
         let norm = team.run(|| optimiser.step(&shapes, trained, &total.grads, scale, self.rate, CLIP)).map_err(place)?;
         let speed = total.computed as f64 / started.elapsed().as_secs_f64();
         let mut metrics: Metrics = vec![
-            ("loss".into(), total.loss / total.weight.max(1.0)),
+            ("loss".into(), total.loss / self.batch.normaliser),
             ("rate".into(), self.rate),
             ("norm".into(), norm),
             ("tokens_per_s".into(), speed),
@@ -130,8 +131,8 @@ impl Update<'_> {
 }
 
 /// What held-out trees cost, by kind of token.
-pub(super) fn validate(data: &Data, budget: usize, weights: &Trainable, team: &Team) -> Result<Metrics> {
-    let held: Vec<Example> = data.held_out.iter().filter_map(|example| example.weighed(&Mixture::ALL)).collect();
+pub(super) fn validate(held_out: &[Example], budget: usize, weights: &Trainable, team: &Team) -> Result<Metrics> {
+    let held: Vec<Example> = held_out.iter().filter_map(|example| example.weighed(&Mixture::ALL)).collect();
     let valid = sums(team, weights.net(), budget, &held, false, &Cancel::default())?;
     Ok(valid.means("valid").collect())
 }
@@ -144,6 +145,7 @@ mod tests {
     use crate::model::config::Config;
     use crate::model::step::step;
     use crate::model::team::Priority;
+    use crate::train::data::Data;
     use crate::train::data::tests::{plan, store};
     use crate::train::examples::Kind;
     use crate::train::examples::tests::tokenizer;
@@ -183,9 +185,9 @@ mod tests {
         let (weights, team) = (model(), Team::new(2, Priority::Background).unwrap());
         let data = Data::choose(&store, &plan, &weights.tokenizer, weights.config.context).unwrap();
         let stage = &plan.stages(|mixture| data.found(mixture))[0];
-        let batch = data.epochs(1, stage).batch(0, 3);
-        assert_eq!(batch.len(), 3);
-        let kinds = by_hand(&weights, &batch);
+        let batch = Batch::mean(data.epochs(1, stage).batch(0, 3));
+        assert_eq!(batch.trees.len(), 3);
+        let kinds = by_hand(&weights, &batch.trees);
         let mixture = Mixture::JOINT;
         let weight = [mixture.action, mixture.observation, mixture.reflection, mixture.conclusion].map(f64::from);
         let whole: f64 = kinds.iter().zip(weight).map(|((_, count), weight)| count * weight).sum();
@@ -204,21 +206,22 @@ mod tests {
                 let share = f64::from(mixture.of(kind)) * count / whole;
                 assert!(close(metric(&format!("share_{name}")).unwrap(), share), "{name}");
             }
-            let tokens: usize = batch.iter().map(|tree| tree.tree.len()).sum();
+            let tokens: usize = batch.trees.iter().map(|tree| tree.tree.len()).sum();
             assert_eq!(sums.unique, tokens);
             assert_eq!(sums.computed > tokens, budget < 1000, "a cut tree computes its trunk again");
         }
         // The mean is by weight: twice the weight everywhere is the same update.
-        let norm = |batch: &[Example]| {
+        let norm = |trees: &[Example]| {
+            let batch = &Batch::mean(trees.to_vec());
             let mut trained = model();
             let mut optimiser = AdamW::new(&trained.net().shapes());
             let update = Update { number: 1, batch, rate: 0.0, budget: 100_000, recompute: false };
             let (metrics, _) = update.run(&mut trained, &mut optimiser, &team, &Cancel::default()).unwrap();
             metrics.iter().find(|(name, _)| name == "norm").unwrap().1
         };
-        let mut twice = batch.clone();
+        let mut twice = batch.trees.clone();
         twice.iter_mut().flat_map(|tree| &mut tree.tree.weights).for_each(|weight| *weight *= 2.0);
-        assert!(close(norm(&twice), norm(&batch)));
+        assert!(close(norm(&twice), norm(&batch.trees)));
         let alone = data.epochs(1, stage).batch(0, 1);
         assert!(alone[0].kinds.contains(&Kind::Conclusion));
     }
@@ -233,11 +236,43 @@ mod tests {
         assert!(data.held_out.len() > 3);
         let held: Vec<Example> = data.held_out.iter().filter_map(|tree| tree.weighed(&Mixture::ALL)).collect();
         let kinds = by_hand(&weights, &held);
-        let found = validate(&data, 2048, &weights, &team).unwrap();
+        let found = validate(&data.held_out, 2048, &weights, &team).unwrap();
         let names: Vec<String> = TARGETS.iter().map(|(_, name)| format!("valid_{name}")).collect();
         assert_eq!(found.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), names, "whatever is trained");
         for ((_, value), (nats, count)) in found.iter().zip(kinds) {
             assert!(close(*value, nats / count), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_negative_weight_turns_the_gradient_round_and_the_normaliser_is_the_stated_one() {
+        let (_dir, store) = store(3, 1);
+        let plan = plan(Objective::Imitation, 1);
+        let (weights, team) = (model(), Team::new(2, Priority::Background).unwrap());
+        let data = Data::choose(&store, &plan, &weights.tokenizer, weights.config.context).unwrap();
+        let stage = &plan.stages(|mixture| data.found(mixture))[0];
+        let trees = data.epochs(1, stage).batch(0, 2);
+        let grads = |trees: &[Example]| sums(&team, weights.net(), 4096, trees, true, &Cancel::default()).unwrap();
+        let plain = grads(&trees);
+        let mut turned = trees.clone();
+        for tree in &mut turned {
+            tree.tree.weights.iter_mut().for_each(|weight| *weight = -*weight);
+        }
+        let negative = grads(&turned);
+        assert!(plain.loss > 0.0 && close(negative.loss, -plain.loss));
+        let opposite = |(a, b): (&f32, &f32)| (a + b).abs() <= 1e-6 * a.abs().max(1e-3);
+        let pairs = plain.grads.iter().flatten().zip(negative.grads.iter().flatten());
+        assert!(pairs.clone().all(opposite) && pairs.clone().any(|(a, _)| *a != 0.0));
+        // An advantage of mixed signs sums to anything: what is divided by is said, not guessed.
+        let update = |normaliser: f64, trees: &[Example]| {
+            let mut trained = model();
+            let mut optimiser = AdamW::new(&trained.net().shapes());
+            let batch = Batch { trees: trees.to_vec(), normaliser };
+            let update = Update { number: 1, batch: &batch, rate: 0.0, budget: 4096, recompute: false };
+            let (metrics, _) = update.run(&mut trained, &mut optimiser, &team, &Cancel::default()).unwrap();
+            metrics.iter().filter(|(name, _)| name == "loss" || name == "norm").map(|(_, v)| *v).collect::<Vec<_>>()
+        };
+        let (whole, half) = (update(10.0, &turned), update(20.0, &turned));
+        assert!(close(whole[0], 2.0 * half[0]) && close(whole[1], 2.0 * half[1]) && whole[0] < 0.0, "{whole:?} {half:?}");
     }
 }

@@ -12,7 +12,7 @@ use super::terminal::stream;
 use super::work::Worker;
 use super::work::jobs::Jobs;
 use super::work::mind::Mind;
-use super::work::world::Worlds;
+use super::work::world::WorldThread;
 use crate::console::tell;
 use crate::error::{Error, Result};
 use crate::text::clean;
@@ -23,7 +23,7 @@ const LAST_WORDS: Duration = Duration::from_secs(13);
 /// The threads that carry effects out.
 pub struct Hands {
     /// The world of Explore.
-    pub worlds: Worlds,
+    pub worlds: WorldThread,
     /// The model of Explore.
     pub mind: Mind,
     /// The store.
@@ -59,6 +59,7 @@ impl Hands {
     pub fn leave(self, rx: &mut UnboundedReceiver<Msg>) -> Result<Option<i64>> {
         let began = Instant::now();
         self.jobs.cancel();
+        self.mind.end();
         let Self { worlds, desk, jobs, .. } = self;
         let patient = desk.wait(Duration::from_millis(400));
         if !patient {

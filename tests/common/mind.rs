@@ -199,7 +199,7 @@ impl Reflector for Scripted {
         false
     }
 
-    fn reflect(&mut self, cases: &[(&Case, u64)], cancel: &Cancel) -> Result<Vec<String>> {
+    fn reflect(&mut self, cases: &[(&Case, u64)], _: Sampling, cancel: &Cancel) -> Result<Vec<String>> {
         self.ask(cases.len(), cancel)?;
         Ok(cases.iter().map(|(case, seed)| (self.thinks)(&case.state, *seed)).collect())
     }

@@ -82,10 +82,11 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// Adding and taking away this number rounds to an integer in any vector unit; the library's rounding is a call.
 const ROUND: f32 = 12_582_912.0;
 
-/// `eˣ` to about 1e-7 relative for `x ≤ 88`, without a library call, so that loops over it vectorise.
+/// `eˣ` to about 1e-7 relative between -87 and 88, and as there beyond them (a gate of -200 is shut, and not open), without a
+/// library call, so that loops over it vectorise.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
-    let x = x.max(-87.0);
+    let x = x.clamp(-87.0, 88.0);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
@@ -344,5 +345,12 @@ mod tests {
             assert!((got - want).abs() <= 4e-7 * want, "{x}: {got} {want}");
         }
         assert!(exp(-1e9) < 1e-37);
+        assert!(exp(1e9) > 1e38 && exp(88.0) > 1e38);
+        let (mut gate, mut up, dout) = (vec![-200.0, 200.0, 0.5], vec![1.0, 1.0, 1.0], vec![1.0; 3]);
+        let mut shut = gate.clone();
+        swiglu(&mut shut, &up);
+        assert!(shut[0].abs() < 1e-30 && (shut[1] - 200.0).abs() < 1e-3, "{shut:?}");
+        swiglu_back(&mut gate, &mut up, &dout);
+        assert!(gate[0].abs() < 1e-30 && (gate[1] - 1.0).abs() < 1e-6, "{gate:?}");
     }
 }

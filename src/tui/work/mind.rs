@@ -24,6 +24,8 @@ type Asked = (MindCmd, Cancel);
 pub struct Mind {
     commands: Worker<Asked>,
     current: Mutex<Cancel>,
+    /// Ends whatever else is asked, when the program is left.
+    leaving: Cancel,
 }
 
 impl Mind {
@@ -35,7 +37,7 @@ impl Mind {
             MindCmd::Load(name) => load(&root, name.as_deref(), &mail).map(|loaded| mind = Some(loaded)),
             MindCmd::Evaluate(_) if cancel.is_cancelled() => Ok(()),
             MindCmd::Compare(of) => {
-                let store = Store::open(&root)?;
+                let (store, _waiting) = (Store::open(&root)?, team::interactive());
                 let open = |name: &str| agent::open(&store, Some(name), Priority::Interactive);
                 let lines = compare_models(&of, open(&of.before)?.as_mut(), open(&of.after)?.as_mut(), &cancel)?;
                 mail.send(Msg::Text(Screen::Train, "The same state before and after".into(), lines));
@@ -46,19 +48,25 @@ impl Mind {
                 None => Err(Error::new("no model is loaded")),
             },
         });
-        Self { commands, current: Mutex::default() }
+        Self { commands, current: Mutex::default(), leaving: Cancel::default() }
     }
 
     /// The door for the world.
     pub fn door(&self) -> MindDoor {
-        MindDoor(self.commands.door())
+        MindDoor(self.commands.door(), self.leaving.clone())
     }
 
     /// Hands it a command.
     pub fn send(&self, command: MindCmd) {
         let ends_another = matches!(command, MindCmd::Evaluate(_) | MindCmd::Load(_));
-        let cancel = if ends_another { self.renew() } else { Cancel::default() };
+        let cancel = if ends_another { self.renew() } else { self.leaving.clone() };
         self.commands.send((command, cancel));
+    }
+
+    /// Ends what is under way: the program is left.
+    pub fn end(&self) {
+        self.renew();
+        self.leaving.cancel();
     }
 
     fn renew(&self) -> Cancel {
@@ -70,12 +78,12 @@ impl Mind {
 }
 
 /// The door by which the world hands over episodes to be played on, once what is asked already is answered.
-pub struct MindDoor(Door<Asked>);
+pub struct MindDoor(Door<Asked>, Cancel);
 
 impl MindDoor {
     /// Hands one over.
     pub fn play_on(&self, episode: PlayOn) {
-        self.0.send((MindCmd::PlayOn(Box::new(episode)), Cancel::default()));
+        self.0.send((MindCmd::PlayOn(Box::new(episode)), self.1.clone()));
     }
 }
 
@@ -110,8 +118,9 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
             let PlayOn { node, action, episode, played } = *on;
             let how = budget::under(cancel, || play_on(mind, episode, cancel));
             drop(played);
-            let how = format!("policy on from there: {}", how?);
-            mail.send(Msg::Explore(explore::Msg::WentOn(node, action, how)));
+            let said = how.as_ref().map_or_else(|error| error.message().to_string(), Clone::clone);
+            mail.send(Msg::Explore(explore::Msg::WentOn(node, action, format!("policy on from there: {said}"))));
+            how?;
         }
         MindCmd::Load(_) | MindCmd::Compare(_) => {} // these need no model that is loaded
     }

@@ -9,7 +9,7 @@ use super::{Mailbox, Worker};
 use crate::budget;
 use crate::control::Cancel;
 use crate::env::{Forks, Suite, TaskRef};
-use crate::episode::{Worlds as Replayed, way};
+use crate::episode::{Worlds, way};
 use crate::error::{Error, Result};
 use crate::explore::{Outcome, Remembered, Session, Tried, keep, reflect};
 use crate::store::Store;
@@ -39,7 +39,7 @@ struct World {
 }
 
 /// Starts the thread.
-pub fn start(suite: Arc<dyn Suite>, expert: Option<String>, root: PathBuf, mail: Mailbox, mind: MindDoor) -> Worlds {
+pub fn start(suite: Arc<dyn Suite>, expert: Option<String>, root: PathBuf, mail: Mailbox, mind: MindDoor) -> WorldThread {
     let own = mail.clone();
     let (split, tasks) = (String::new(), Vec::new());
     let mut world =
@@ -49,32 +49,45 @@ pub fn start(suite: Arc<dyn Suite>, expert: Option<String>, root: PathBuf, mail:
         Some(cancel) => budget::under(&cancel, || world.obey(command)),
         None => world.obey(command),
     });
-    Worlds { worker, opening: Cancel::default() }
+    WorldThread { worker, opening: Cancel::default(), asides: Cancel::default() }
 }
 
 /// The handle of the thread. Asking for another task leaves one that is being opened.
-pub struct Worlds {
+pub struct WorldThread {
     worker: Worker<(WorldCmd, Option<Cancel>)>,
     opening: Cancel,
+    /// What is tried and played on beside the state that one stands in: it is of no use once one has left.
+    asides: Cancel,
 }
 
-impl Worlds {
+impl WorldThread {
     /// Hands it a command.
     pub fn send(&mut self, command: WorldCmd) {
         let opens = matches!(
             command,
             WorldCmd::Begin | WorldCmd::Task(_) | WorldCmd::NextSplit | WorldCmd::BranchOff(..) | WorldCmd::NextExpert
         );
+        let aside = matches!(
+            command,
+            WorldCmd::Execute(..) | WorldCmd::GoOn(..) | WorldCmd::ExpertGoesOn(..) | WorldCmd::Compare(..)
+        );
+        let leaves = opens || matches!(command, WorldCmd::Step(..) | WorldCmd::Back | WorldCmd::Goto(_));
         if opens {
             self.opening.cancel();
             self.opening = Cancel::default();
         }
-        self.worker.send((command, opens.then(|| self.opening.clone())));
+        if leaves {
+            self.asides.cancel();
+            self.asides = Cancel::default();
+        }
+        let cancel = if opens { Some(self.opening.clone()) } else { aside.then(|| self.asides.clone()) };
+        self.worker.send((command, cancel));
     }
 
     /// Ends it once what was asked for is done, but for opening a task; whether it ended in time.
     pub fn finish(self, limit: Duration) -> bool {
         self.opening.cancel();
+        self.asides.cancel();
         self.worker.wait(limit)
     }
 }
@@ -107,7 +120,8 @@ impl World {
                 let split = splits.get(at).cloned().unwrap_or_default();
                 let tasks = self.suite.tasks(&split)?;
                 let first = tasks.first().ok_or_else(|| Error::new(format!("split {split} has no tasks")))?.id.clone();
-                self.take_up(Session::open(&self.suite, &split, &first, self.asked().as_deref())?);
+                let session = self.open(&split, &first)?;
+                self.take_up(session);
                 (self.split, self.tasks) = (split, tasks);
             }
             WorldCmd::Step(action, source) => self.session()?.step(&action, &source)?,
@@ -183,8 +197,21 @@ impl World {
         let next = (at as i64 + by).rem_euclid(self.tasks.len().max(1) as i64) as usize;
         let id = self.tasks.get(next).ok_or_else(|| Error::new("the split has no tasks"))?.id.clone();
         self.wanted = Some(next);
-        self.take_up(Session::open(&self.suite, &self.split, &id, self.asked().as_deref())?);
+        let session = self.open(&self.split.clone(), &id)?;
+        self.take_up(session);
         Ok(())
+    }
+
+    /// Opens another task. The worlds of the one that is open make room for it where there cannot be many.
+    fn open(&mut self, split: &str, id: &str) -> Result<Session> {
+        self.make_room();
+        Session::open(&self.suite, split, id, self.asked().as_deref())
+    }
+
+    fn make_room(&mut self) {
+        if let Some(session) = self.session.as_mut().filter(|_| self.suite.instances().is_some()) {
+            session.release();
+        }
     }
 
     fn take_up(&mut self, session: Session) {
@@ -211,7 +238,8 @@ impl World {
                 let first = self.tasks.first();
                 let id = first.ok_or_else(|| Error::new(format!("{name} / {} has no tasks", self.split)))?.id.clone();
                 self.wanted = Some(0);
-                self.take_up(Session::open(&self.suite, &self.split, &id, self.asked().as_deref())?);
+                let session = self.open(&self.split.clone(), &id)?;
+                self.take_up(session);
             }
         }
         self.show()
@@ -280,8 +308,9 @@ impl World {
                 .hint(format!("open it with: foretaste --suite {}", stored.suite)));
         }
         self.file_away()?;
-        Replayed::of(self.suite.as_ref(), &stored)?.look(&way(&stored.steps[..t.min(stored.steps.len())]), |_, _| ())?;
-        let mut session = Session::open(&self.suite, &stored.split, &stored.task_id, self.asked().as_deref())?;
+        self.make_room();
+        Worlds::of(self.suite.as_ref(), &stored)?.look(&way(&stored.steps[..t.min(stored.steps.len())]), |_, _| ())?;
+        let mut session = self.open(&stored.split, &stored.task_id)?;
         for step in stored.steps.iter().take(t) {
             session.step(&step.action, &step.source)?;
         }

@@ -1,0 +1,172 @@
+//! What stands around the engine of a run: its lock, how it stands, when it stops, what is kept and what is told.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::checkpoint;
+use super::data::DataSummary;
+use super::engine::{Engine, Wrapper};
+use super::plan::{Plan, Stage};
+use super::source::Source;
+use super::update::Metrics;
+use crate::control::{Cancel, Control, Meter, Progress};
+use crate::error::Result;
+use crate::model::adamw::AdamW;
+use crate::model::memory;
+use crate::model::weights::Trainable;
+use crate::store::{RunLock, RunStatus, Store};
+
+/// What a run tells while it works.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The run exists and what it trains on.
+    Begun {
+        /// Row id of the run.
+        run: i64,
+        /// The model it started from.
+        start: &'a str,
+        /// What it trains on.
+        data: &'a DataSummary,
+        /// Its stages.
+        stages: &'a [Stage],
+        /// What it needs.
+        memory: memory::Plan,
+        /// What a person should know about it.
+        warnings: &'a [String],
+    },
+    /// An update is done and its metrics are in the store.
+    Update {
+        /// The update, counted from 1.
+        step: u64,
+        /// Metric names and values.
+        metrics: &'a [(String, f64)],
+        /// How far the run is.
+        progress: Progress,
+    },
+    /// A checkpoint is on disk and in the store.
+    Saved {
+        /// The update.
+        step: u64,
+        /// Its folder.
+        folder: &'a Path,
+        /// What stood in its place and was set aside.
+        set_aside: Option<&'a Path>,
+        /// Updates whose checkpoints were removed: nothing needs them any more.
+        removed: &'a [u64],
+    },
+}
+
+impl Event<'_> {
+    /// What became of other checkpoints when one was saved, to stand after that; nothing of other events.
+    pub fn besides(&self) -> String {
+        let Event::Saved { set_aside, removed, .. } = self else { return String::new() };
+        let mut text = String::new();
+        if let Some(aside) = set_aside {
+            text += &format!("; another run's stood in its place and is now {}", aside.display());
+        }
+        if !removed.is_empty() {
+            let steps: Vec<String> = removed.iter().map(ToString::to_string).collect();
+            text += &format!("; removed step {}, which nothing needs", steps.join(", "));
+        }
+        text
+    }
+}
+
+/// A run under way.
+pub(super) struct Run<'a> {
+    store: &'a mut Store,
+    control: &'a Control,
+    each: &'a mut dyn FnMut(Event<'_>),
+    id: i64,
+    _lock: RunLock,
+    /// Whether all checkpoints are kept.
+    keep_all: bool,
+    /// The last update of each stage.
+    stage_ends: Vec<u64>,
+    meter: Meter,
+    began: Instant,
+    /// Milliseconds that it took before: time goes on where it was, so that a resumed run's curve by minutes does not fold
+    /// back.
+    before_ms: i64,
+    step: u64,
+}
+
+impl<'a> Run<'a> {
+    /// Marks a run as running.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of its own")]
+    pub fn new(
+        store: &'a mut Store,
+        control: &'a Control,
+        each: &'a mut dyn FnMut(Event<'_>),
+        id: i64,
+        lock: RunLock,
+        plan: &Plan,
+        stages: &[Stage],
+        step: u64,
+    ) -> Result<Self> {
+        store.set_run(id, RunStatus::Running, step, None)?;
+        let earlier = store.metric(id, "loss")?;
+        let before_ms = earlier.iter().filter(|point| point.step <= step).map(|point| point.wall_ms).max().unwrap_or(0);
+        let mut end = 0;
+        let stage_ends: Vec<u64> = stages.iter().map(|stage| (end += stage.updates, end).1).collect();
+        let meter = Meter::new(plan.objective.word(), step, end);
+        let (keep_all, began) = (plan.keep_all, Instant::now());
+        Ok(Self { store, control, each, id, _lock: lock, keep_all, stage_ends, meter, began, before_ms, step })
+    }
+
+    /// Lets an engine work to the end, or until it is cancelled; the store says how it ended.
+    pub fn work(mut self, engine: &mut dyn Engine, source: &mut dyn Source) -> Result<i64> {
+        match engine.train(self.step, source, &mut self) {
+            Ok(()) => self.store.set_run(self.id, RunStatus::Finished, self.step, None)?,
+            Err(error) if error.is_cancelled() => {
+                // A clean stop keeps what was learned since the last checkpoint.
+                let (step, saved) = (self.step, self.store.latest_checkpoint(Some(self.id))?);
+                if step > 0 && saved.is_none_or(|saved| saved.step != step) {
+                    engine.save(step, &mut self)?;
+                }
+                self.store.set_run(self.id, RunStatus::Stopped, step, None)?;
+                return Err(error);
+            }
+            Err(error) => {
+                self.store.set_run(self.id, RunStatus::Failed, self.step, Some(error.message()))?;
+                return Err(error);
+            }
+        }
+        Ok(self.id)
+    }
+}
+
+impl Wrapper for Run<'_> {
+    /// Also another program may have asked it to end, through the store.
+    fn safe_point(&mut self) -> Result<()> {
+        loop {
+            if self.store.stop_requested(self.id)? {
+                self.control.cancel.cancel();
+            }
+            if !self.control.is_paused() || self.control.cancel.is_cancelled() {
+                return self.control.cancel.check();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn cancel(&self) -> Cancel {
+        self.control.cancel.clone()
+    }
+
+    fn updated(&mut self, step: u64, metrics: &Metrics) -> Result<()> {
+        self.step = step;
+        let wall = self.before_ms + self.began.elapsed().as_millis() as i64;
+        self.store.add_metrics(self.id, step, wall, metrics)?;
+        (self.each)(Event::Update { step, metrics, progress: self.meter.at(step) });
+        Ok(())
+    }
+
+    /// Also says so, and removes what nothing needs any more.
+    fn save(&mut self, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<()> {
+        let saved = checkpoint::save(self.store, self.id, step, weights, optimiser)?;
+        let removed = if self.keep_all { Vec::new() } else { checkpoint::prune(self.store, self.id, &self.stage_ends)? };
+        (self.each)(Event::Saved { step, folder: &saved.folder, set_aside: saved.set_aside.as_deref(), removed: &removed });
+        Ok(())
+    }
+}
