@@ -153,6 +153,14 @@ pub struct State {
     pub history: Vec<(String, String)>,
 }
 
+impl State {
+    /// What tells it from other states, in a line: of which draws of its own follow.
+    pub fn place(&self) -> String {
+        let actions = self.history.iter().map(|(action, _)| action.as_str());
+        std::iter::once(self.task.as_str()).chain(actions).collect::<Vec<_>>().join("\n")
+    }
+}
+
 /// What executing an alternative did, compared with the state it was tried in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -3,10 +3,11 @@
 
 use serde::Serialize;
 
+use crate::agent::prompt::rightness;
 use crate::agent::{Agent, Among, Scores, likeliest, weigh};
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
-use crate::experience::{State, Step, Trajectory, word_f1};
+use crate::experience::{State, Step, Trajectory};
 use crate::store::{Prediction, Store};
 
 /// A state of a demonstration as a model sees it.
@@ -83,7 +84,7 @@ pub fn surprises(
             scores = weighed.scores;
             for (((t, (_, step)), texts), shares) in part.iter().zip(predicted).zip(weighed.shares) {
                 let (t, text) = (*t, texts.into_iter().next().unwrap_or_default());
-                let right = word_f1(&text, &step.observation);
+                let right = rightness(&text, &step.observation);
                 foreseen.push(Prediction {
                     trajectory: demo.id,
                     t,

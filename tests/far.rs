@@ -180,7 +180,7 @@ fn explore_goes_on_where_the_world_stands_and_comes_back_by_a_verified_replay() 
         session.step(&advice.action, &name).unwrap();
     }
     assert!(session.view().unwrap().success);
-    let kept = keep(&session, &Tried::default(), &mut store).unwrap();
+    let kept = keep(&mut session, &Tried::default(), &mut store).unwrap();
     assert_eq!(kept.steps, 3);
     let walked = session.remember();
     assert!(Session::restore(&suite, &walked, None).is_err(), "there is one shop, and somebody is in it");

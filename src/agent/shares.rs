@@ -19,19 +19,23 @@ pub struct Weighed {
 }
 
 /// The shares of the actions of each ask: as the mind scores them, or else by how many of [`SAMPLES`] actions that it writes
-/// at temperature 1 are each of them. As in Laplace's rule one more sample is taken to be spread evenly, so that what was
+/// at temperature 1 are each of them, of those that are among them at all (as scores are held against the list alone). As in Laplace's rule one more sample is taken to be spread evenly, so that what was
 /// never written is not impossible.
 pub fn weigh(agent: &mut dyn Agent, asks: &[Among<'_>], seed: u64, cancel: &Cancel) -> Result<Weighed> {
     if let Some(scores) = scores_of(agent, asks, cancel)? {
         let shares = scores.iter().map(|scores| shares(scores)).collect();
         return Ok(Weighed { shares, scores: agent.can().scores });
     }
-    let seeds = Rng::seeds(seed, "frequencies", SAMPLES);
-    let listed = asks.iter().enumerate().filter(|(_, ask)| !ask.actions.is_empty());
-    let (places, asked): (Vec<usize>, Vec<Ask<'_>>) =
-        listed.map(|(i, ask)| (i, Ask { state: ask.state, thought: ask.thought, seeds: &seeds })).unzip();
+    let listed: Vec<usize> = (0..asks.len()).filter(|i| !asks[*i].actions.is_empty()).collect();
+    let seeds: Vec<Vec<u64>> =
+        listed.iter().map(|i| Rng::seeds(seed, &format!("frequencies {}", asks[*i].state.place()), SAMPLES)).collect();
+    let asked: Vec<Ask<'_>> = listed
+        .iter()
+        .zip(&seeds)
+        .map(|(i, seeds)| Ask { state: asks[*i].state, thought: asks[*i].thought, seeds })
+        .collect();
     let mut written = vec![Vec::new(); asks.len()];
-    for (place, samples) in places.into_iter().zip(agent.act(&asked, Sampling::at(1.0), cancel)?) {
+    for (place, samples) in listed.into_iter().zip(agent.act(&asked, Sampling::at(1.0), cancel)?) {
         written[place] = samples;
     }
     let counted = asks.iter().zip(&written).map(|(ask, written)| {

@@ -113,7 +113,7 @@ impl Plain {
                 Ok(())
             }
             ("keep", _) => {
-                let kept = keep(&self.session, &self.all, &mut self.store)?;
+                let kept = keep(&mut self.session, &self.all, &mut self.store)?;
                 say(&format!("Kept as demonstration {}, with {} alternatives.", kept.id, kept.branches));
                 return Ok(true);
             }

@@ -111,7 +111,7 @@ impl Proposer<'_> {
         };
         let mut taken: HashSet<String> = have.iter().cloned().collect();
         let mut drawn = Vec::new();
-        for (i, attempts) in proposed.into_iter().enumerate() {
+        for attempts in proposed {
             let fits = |action: &String| {
                 let free = invalid || forms.iter().any(|form| form.admits(action));
                 let there = left.contains(&action) || (free && !listed.contains(action) && !action.is_empty());
@@ -121,7 +121,7 @@ impl Proposer<'_> {
             let other = || left.iter().find(|action| !taken.contains(**action)).map(|action| ((*action).clone(), UNIFORM));
             let Some((action, source)) = own.or_else(other) else { continue };
             taken.insert(action.clone());
-            let rank = have.len() + i;
+            let rank = have.len() + drawn.len(); // a draw of which nothing came leaves no gap
             let (pool, source) = (pool.to_string(), source.to_string());
             drawn.push((action, Membership { pool, rank, source, model: model.clone() }));
         }

@@ -5,14 +5,14 @@
 
 use serde::Serialize;
 
-use crate::agent::prompt::told;
+use crate::agent::prompt::{rightness, told};
 use crate::agent::{Agent, Among};
 use crate::collect::Proposer;
 use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
 use crate::episode::{Episode, Scope, Teacher, Worlds, choose, try_action, way};
 use crate::error::{Error, Result};
-use crate::experience::{Effect, Purpose, State, Trajectory, UNIFORM, word_f1};
+use crate::experience::{Effect, Purpose, State, Trajectory, UNIFORM};
 
 /// Figures of some transitions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -84,7 +84,7 @@ pub fn foresight(
             let sum = &mut sums[usize::from(*changed)];
             sum.count += 1;
             sum.exact += usize::from(text == actual);
-            sum.f1 += word_f1(text, actual);
+            sum.f1 += rightness(text, actual);
         }
         games.push(sums);
         report(meter.at(i as u64 + 1));

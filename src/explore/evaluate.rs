@@ -70,8 +70,7 @@ pub fn evaluate_state(
         cancel.check()?;
         let shares = weighed.shares.into_iter().next().unwrap_or_default();
         let expert = of.actions.iter().position(|action| Some(action) == of.expert.as_ref());
-        let place = of.state.history.iter().map(|(action, _)| action.as_str()).collect::<Vec<_>>().join("\n");
-        let order = of.choosing.choose(&shares, expert, &place);
+        let order = of.choosing.choose(&shares, expert, &of.state.place());
         tell(Evaluated::Shares(shares, weighed.scores));
         let source = of.choosing.proposer.source();
         chosen.extend(order.into_iter().map(|i| (of.actions[i].clone(), source.to_string())));
@@ -80,7 +79,7 @@ pub fn evaluate_state(
         let forms: Vec<Form> = of.forms.iter().map(|form| Form::new(form.as_str())).collect();
         let Choosing { k, temperature, top_p, seed, .. } = of.choosing;
         let how = Sampling { top_p, ..Sampling::at(temperature) };
-        let seeds = Rng::seeds(seed, "explore", k);
+        let seeds = Rng::seeds(seed, &format!("explore {}", of.state.place()), k);
         let written = agent.act(&[Ask { state: &of.state, thought: after, seeds: &seeds }], how, cancel)?;
         for action in written.into_iter().flatten().map(|sample| sample.text) {
             let fits = forms.is_empty() || forms.iter().any(|form| form.admits(&action));

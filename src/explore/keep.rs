@@ -41,20 +41,21 @@ pub(super) fn explored<'a>(
 
 /// Keeps the episode up to where the session stands. Refused unless it reached the goal, and where the same episode is
 /// kept already: it would count twice.
-pub fn keep(session: &Session, tried: &Tried, store: &mut Store) -> Result<Kept> {
+pub fn keep(session: &mut Session, tried: &Tried, store: &mut Store) -> Result<Kept> {
     let trajectory = session.demonstration()?;
     if let Some(known) = store.same_demonstration(&trajectory)? {
         return Err(Error::new(format!("demonstration {known} is this very episode; kept twice, it would count twice"))
             .hint("take another way, or delete the other one in Data first"));
     }
-    let id = store.add_trajectory(&trajectory)?;
     let place = |state: &State| (0..trajectory.steps.len()).find(|t| trajectory.state(*t) == *state);
-    let mut branches = Vec::new();
+    let mut judged = Vec::new();
     for (state, outcomes) in &tried.outcomes {
         let Some(t) = place(state) else { continue };
-        let others = outcomes.iter().filter(|outcome| trajectory.steps[t].action != outcome.action);
-        branches.extend(explored(others, id, t));
+        let others = outcomes.iter().filter(|outcome| trajectory.steps[t].action != outcome.action).cloned();
+        judged.push((t, session.held_against_own(t, &others.collect::<Vec<_>>())?));
     }
+    let id = store.add_trajectory(&trajectory)?;
+    let branches: Vec<Drawn> = judged.iter().flat_map(|(t, others)| explored(others.iter(), id, *t)).collect();
     store.add_branches(&branches)?;
     let mut foreseen = Vec::new();
     for (state, all) in &tried.foreseen {

@@ -7,10 +7,10 @@ mod evaluate;
 mod keep;
 mod nodes;
 mod reflect;
+mod trying;
 mod view;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,11 +19,12 @@ pub use evaluate::{
 };
 pub use keep::{Kept, Tried, keep};
 pub use reflect::reflect;
+use trying::against;
 pub use view::{Outcome, TrunkLine, View};
 
 use crate::control::Cancel;
-use crate::env::{Advice, Environment, Expert, Experts, Forks, Opened, Silence, Suite, Turn, Voice};
-use crate::episode::{Episode, ExpertBaseline, Leg, Trial, Worlds, follow, step_of, trajectory_at, try_action};
+use crate::env::{Expert, Opened, Suite, Turn, Voice};
+use crate::episode::{Leg, Worlds, step_of, trajectory_at};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Effect, Purpose, Trajectory};
 
@@ -267,72 +268,6 @@ impl Session {
         Ok(trajectory)
     }
 
-    /// What the expert says in the current state; none where a person is the expert.
-    fn advice(&mut self) -> Result<Option<Result<Voice, Silence>>> {
-        if self.asked == HUMAN {
-            return Ok(None);
-        }
-        let asked = Some(self.asked.as_str());
-        let way = way_to(&self.nodes, self.at);
-        self.worlds.look(&way, |env, experts| experts.advise(asked, env, &Cancel::default())).map(Some)
-    }
-
-    /// Executes actions in the current state.
-    pub fn outcomes(&mut self, actions: &[(String, String)]) -> Result<Vec<Outcome>> {
-        let advice = self.advice()?;
-        let way = way_to(&self.nodes, self.at);
-        let expert = match advice {
-            Some(Ok(voice)) => Some(ExpertBaseline::new(&mut self.worlds, &way, &voice.advice.action)?),
-            _ => None,
-        };
-        let worlds = &mut self.worlds;
-        actions.iter().map(|(action, source)| outcome(worlds, &way, action, source, expert.as_ref())).collect()
-    }
-
-    /// Whether worlds can be copied, or one more of them is led along the way again.
-    pub fn forks(&mut self) -> Result<Forks> {
-        self.worlds.look(&way_to(&self.nodes, self.at), |env, _| env.forks())
-    }
-
-    /// The episode up to an action of the current state, with a world of its own: to be played on elsewhere for at most
-    /// [`ON`] steps.
-    pub fn after(&mut self, action: &str) -> Result<Episode> {
-        let mut env = self.worlds.give(&way_to(&self.nodes, self.at))?;
-        env.step(action)?;
-        let mut trajectory = self.trajectory();
-        trajectory.steps.push(step_of(env.turn(), action, HUMAN));
-        Ok(Episode { env, experts: Experts::default(), limit: trajectory.steps.len() + ON, trajectory })
-    }
-
-    /// How the expert would go on from what an action leads to, in words: at most [`ON`] steps, and two seconds.
-    pub fn expert_goes_on(&mut self, action: &str) -> Result<String> {
-        let mut env = self.after(action)?.env;
-        let asked = Some(self.asked.clone()).filter(|asked| asked != HUMAN);
-        let anyone = Anyone { experts: &self.worlds.experts, asked, until: Instant::now() + Duration::from_secs(2) };
-        let mut done = 0;
-        let ended = follow(env.as_mut(), &anyone, ON, &Cancel::default(), |_, _| done += 1)?;
-        Ok(match ended {
-            Err(why) if !env.turn().done && done < ON => {
-                format!("expert on from there: silent after {done} more ({why})")
-            }
-            _ => format!("expert on from there: {}", went(env.turn(), done)),
-        })
-    }
-
-    /// The way here and the expert's step from here, with what was executed beside it: what a reflection is written
-    /// about. Refused where no expert speaks.
-    pub fn with_advice(&mut self) -> Result<Trajectory> {
-        let Some(Ok(voice)) = self.advice()? else {
-            return Err(Error::new("no expert speaks here, so there is nothing to explain").hint("e lets another speak"));
-        };
-        let way = way_to(&self.nodes, self.at);
-        let (executed, ()) = self.worlds.execute(&way, &voice.advice.action, |_, _, _| ())?;
-        let mut trajectory = self.trajectory();
-        trajectory.steps.push(step_of(&executed.turn, &voice.advice.action, voice.name));
-        trajectory.actor = voice.name.to_string();
-        Ok(trajectory)
-    }
-
     /// Everything to be shown of the current node.
     pub fn view(&mut self) -> Result<View> {
         let (expert, silence) = match self.advice()? {
@@ -344,7 +279,7 @@ impl Session {
         let (distance, forks) =
             self.worlds.look(&way, |env, experts| (experts.distance(env, &Cancel::default()), env.forks()))?;
         let expert_outcome = match &expert {
-            Some((name, advice)) => Some(outcome(&mut self.worlds, &way, &advice.action, name, None)?),
+            Some((name, advice)) => against(&mut self.worlds, &way, None, &[(advice.action.clone(), name.clone())])?.pop(),
             None => None,
         };
         let trajectory = self.trajectory();
@@ -373,40 +308,6 @@ impl Session {
             state: trajectory.state(trajectory.steps.len()),
         })
     }
-}
-
-/// Whichever expert has an answer, for a while.
-struct Anyone<'a> {
-    experts: &'a Experts,
-    asked: Option<String>,
-    until: Instant,
-}
-
-impl Expert for Anyone<'_> {
-    fn name(&self) -> &'static str {
-        "anyone"
-    }
-
-    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, Silence> {
-        if Instant::now() > self.until {
-            return Err(Silence::Other("two seconds are over".into()));
-        }
-        self.experts.advise(self.asked.as_deref(), env, cancel).map(|voice| voice.advice)
-    }
-}
-
-/// What an action leads to, and how far the goal is then.
-fn outcome(
-    worlds: &mut Worlds<'_>,
-    way: &[Leg<'_>],
-    action: &str,
-    source: &str,
-    expert: Option<&ExpertBaseline>,
-) -> Result<Outcome> {
-    let Trial { turn, effect, steps_left } = try_action(worlds, way, action, expert, true)?;
-    let (action, source) = (action.to_string(), source.to_string());
-    let observation = turn.observation.to_string();
-    Ok(Outcome { action, source, observation, effect, reward: turn.reward, success: turn.success, steps_left })
 }
 
 /// How an episode that was played on stands after so many steps, in words.

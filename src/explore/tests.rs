@@ -1,6 +1,7 @@
 //! Walking, trying and coming back.
 
 use super::*;
+use crate::env::Silence;
 use crate::env::household::Household;
 
 fn household() -> Arc<dyn Suite> {
@@ -75,4 +76,31 @@ fn an_alternative_is_held_against_the_expert_by_the_way_that_is_left() {
         assert_eq!(good, outcome.steps_left == Some(left), "{outcome:?}");
         assert_eq!(good, starts.iter().any(|a| **a == *outcome.action), "{outcome:?} {starts:?}");
     }
+}
+
+#[test]
+fn what_is_kept_is_held_against_the_step_that_was_taken_and_not_the_one_advised() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = crate::store::Store::open(dir.path()).unwrap();
+    let mut session = session("planner");
+    let view = session.view().unwrap();
+    let advised = view.expert.unwrap().1.action;
+    let walks = |action: &&String| action.starts_with("walk") && **action != advised;
+    let taken = view.admissible.iter().find(walks).unwrap().clone();
+    let others: Vec<_> = view.admissible.iter().filter(|a| **a != taken).map(|a| (a.clone(), "policy".into())).collect();
+    let seen = session.outcomes(&others).unwrap();
+    session.step(&taken, "human").unwrap();
+    while let Some((name, advice)) = session.view().unwrap().expert {
+        session.step(&advice.action, &name).unwrap();
+    }
+    let tried = Tried { outcomes: vec![(view.state.clone(), seen.clone())], ..Tried::default() };
+    let kept = keep(&mut session, &tried, &mut store).unwrap();
+    let expected = against(&mut session.worlds, &[], Some(&taken), &others).unwrap();
+    let stored = store.branches(kept.id).unwrap();
+    assert_eq!(stored.len(), others.len());
+    for (branch, expected) in stored.iter().zip(&expected) {
+        assert_eq!((&branch.action, branch.effect), (&expected.action, expected.effect));
+    }
+    let differ = seen.iter().zip(&expected).filter(|(seen, own)| seen.effect != own.effect).count();
+    assert!(differ > 0, "the step that was taken is not the one advised");
 }

@@ -20,6 +20,8 @@ pub struct Outcome {
     pub success: bool,
     /// Steps to the goal from there along a shortest way, where the planner knows.
     pub steps_left: Option<usize>,
+    /// The action that it was held against, if there was one.
+    pub against: Option<String>,
 }
 
 /// One line of the tree walked so far.

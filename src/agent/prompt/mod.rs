@@ -14,7 +14,7 @@ pub mod chat;
 mod dialect;
 
 use crate::error::{Error, Result};
-use crate::experience::State;
+use crate::experience::{State, word_f1};
 use crate::model::tokenizer::Tokenizer;
 pub use dialect::{Dialect, Part};
 
@@ -132,6 +132,11 @@ pub fn told(observation: &str) -> &str {
         Some((number, rest)) if number.bytes().all(|b| b.is_ascii_digit()) => rest,
         _ => observation,
     }
+}
+
+/// How right a prediction is: word F1 with what really came, as a model is told it.
+pub fn rightness(predicted: &str, actual: &str) -> f64 {
+    word_f1(predicted.trim(), told(actual).trim())
 }
 
 /// The first observation without the engine's banner and without the line that repeats the task.

@@ -278,7 +278,7 @@ impl World {
 
     fn keep(&mut self, tried: &Tried) -> Result<()> {
         self.store()?;
-        let (Some(session), Some(store)) = (&self.session, &mut self.store) else {
+        let (Some(session), Some(store)) = (&mut self.session, &mut self.store) else {
             return Err(Error::new("no task is open"));
         };
         let kept = keep(session, tried, store)?;

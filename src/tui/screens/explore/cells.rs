@@ -4,6 +4,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::State;
+use crate::agent::prompt::told;
 use crate::experience::{Effect, word_f1};
 use crate::explore::{Outcome, View};
 use crate::text::clean;
@@ -106,7 +107,7 @@ impl Cell<'_> {
         let share = share.and_then(|i| state.shares.as_ref()?.get(i).copied());
         let share = share.map_or("p    …  ".to_string(), |share| format!("p {}", percent(share)));
         let predicted = self.prediction.map(clean).unwrap_or_default();
-        let actual = self.outcome.map(|outcome| clean(outcome.observation.trim())).unwrap_or_default();
+        let actual = self.outcome.map(|outcome| clean(told(&outcome.observation).trim())).unwrap_or_default();
         let known = state.predicted && self.prediction.is_some() && self.outcome.is_some();
         let right = known.then(|| word_f1(&predicted, &actual));
         let end = match (brevity, right) {

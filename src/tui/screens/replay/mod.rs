@@ -6,7 +6,8 @@ use crossterm::event::{Event, KeyCode, KeyEvent};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use crate::experience::{Branch, Effect as Did, Purpose, Trajectory, word_f1};
+use crate::agent::prompt::rightness;
+use crate::experience::{Branch, Effect as Did, Purpose, Trajectory};
 use crate::store::{Listing, Near, Page, Prediction, Thought, TrajectorySummary};
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::{Act, Direction};
@@ -125,7 +126,7 @@ impl State {
     /// What was expected of an action in state `t` by the model that was asked last, and how right that was.
     pub fn expected(&self, t: usize, action: &str, actual: &str) -> Option<(&Prediction, f64)> {
         let asked = self.foreseen.iter().rev().find(|p| p.t == t && p.action == action)?;
-        Some((asked, word_f1(&asked.text, actual)))
+        Some((asked, rightness(&asked.text, actual)))
     }
 
     /// What stands out about state `t`; empty for most.
