@@ -14,7 +14,7 @@ use crate::store::Store;
 
 /// Something a rule points at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Suspicion {
+pub struct Finding {
     /// The code of the reason.
     pub code: &'static str,
     /// Bytes of the text that it is about; empty for the text as a whole.
@@ -118,7 +118,7 @@ pub struct Judged {
     /// State, expert's action and executed alternatives; none where they are no longer in the store.
     pub case: Option<Case>,
     /// What the rules point at in the text that stands.
-    pub suspicions: Vec<Suspicion>,
+    pub findings: Vec<Finding>,
 }
 
 /// Reads it from the store.
@@ -129,12 +129,12 @@ pub fn judged(store: &Store, reflection: &Reflection) -> Result<Judged> {
     let all: Vec<i64> = branches.iter().map(|branch| branch.id).collect();
     let cited = if reflection.cites.is_empty() { &all } else { &reflection.cites };
     let case = case_at(&trajectory, &branches, cited, reflection.t);
-    let suspicions = case.as_ref().map(|case| suspicions(reflection.text(), case)).unwrap_or_default();
-    Ok(Judged { trajectory, case, suspicions })
+    let findings = case.as_ref().map(|case| findings(reflection.text(), case)).unwrap_or_default();
+    Ok(Judged { trajectory, case, findings })
 }
 
 /// Everything that the rules point at in a text about a case.
-pub fn suspicions(text: &str, case: &Case) -> Vec<Suspicion> {
+pub fn findings(text: &str, case: &Case) -> Vec<Finding> {
     let mut state = format!("{}\n{}", case.state.task, case.state.observation);
     for (action, observation) in &case.state.history {
         state += &format!("\n{action}\n{observation}");
@@ -156,7 +156,7 @@ pub fn suspicions(text: &str, case: &Case) -> Vec<Suspicion> {
             Test::Phrases(phrases) => phrases.iter().filter_map(|phrase| word(&seen, phrase)).collect(),
             Test::Find(find) => find(&seen),
         };
-        found.extend(spans.into_iter().map(|span| Suspicion { code, span, why }));
+        found.extend(spans.into_iter().map(|span| Finding { code, span, why }));
     }
     found.sort_by_key(|s| s.span);
     found
@@ -347,7 +347,7 @@ mod tests {
     }
 
     fn codes(text: &str) -> Vec<&'static str> {
-        suspicions(text, &case()).into_iter().map(|s| s.code).collect()
+        findings(text, &case()).into_iter().map(|s| s.code).collect()
     }
 
     #[test]
@@ -373,11 +373,11 @@ mod tests {
         assert!(codes(&"shelf word. ".repeat(150)).contains(&"TOO_LONG"));
         let mut poor = case();
         poor.outcome = "Nothing happens.".into();
-        assert!(suspicions("x.", &poor).iter().any(|s| s.code == "BAD_EXPERT"));
+        assert!(findings("x.", &poor).iter().any(|s| s.code == "BAD_EXPERT"));
         let mut leaving = case();
         leaving.state.history = vec![("go to desk 1".into(), "On the desk 1, you see a cup 2, and a desklamp 1.".into())];
         leaving.action = "go to bed 1".into();
-        let points = |case: &Case| suspicions("x.", case).iter().any(|s| s.code == "BAD_EXPERT");
+        let points = |case: &Case| findings("x.", case).iter().any(|s| s.code == "BAD_EXPERT");
         assert!(points(&leaving));
         leaving.state.task = "look at pen under the desklamp.".into();
         assert!(!points(&leaving), "the lamp stays where it is");
@@ -385,17 +385,17 @@ mod tests {
         (blind.action, blind.outcome) = ("go to bed 1".into(), "You arrive at bed 1. On it, you see nothing.".into());
         blind.alternatives[0].observation = "You arrive at shelf 1. On it, you see a cup 4.".into();
         let text = "To go to shelf 1 seems less likely. I go to bed 1.";
-        let found = suspicions(text, &blind);
+        let found = findings(text, &blind);
         let found = found.iter().find(|s| s.code == "BAD_ALTERNATIVE").unwrap();
         assert_eq!(&text[found.span.0..found.span.1], "go to shelf 1");
         blind.outcome = "You arrive at bed 1. On it, you see a cup 5.".into();
-        assert!(suspicions(text, &blind).iter().all(|s| s.code != "BAD_ALTERNATIVE"), "the expert's way is as good");
+        assert!(findings(text, &blind).iter().all(|s| s.code != "BAD_ALTERNATIVE"), "the expert's way is as good");
     }
 
     #[test]
     fn a_thing_that_only_an_outcome_names_is_pointed_at() {
         let text = "The vase 2 is waiting at shelf 1, which does not help, so I take cup 1.";
-        let found = suspicions(text, &case());
+        let found = findings(text, &case());
         let found: Vec<_> = found.iter().filter(|s| s.code == "OUTCOME_LEAK").collect();
         assert_eq!(found.iter().map(|s| &text[s.span.0..s.span.1]).collect::<Vec<_>>(), ["vase 2"]);
         assert!(codes(text).iter().all(|code| *code != "HALLUCINATED"), "an outcome does name it");
@@ -416,19 +416,17 @@ mod tests {
             (other.action, other.effect) = ("go to drawer 3".into(), effect);
             case.others = vec![other];
             let text = "To go to shelf 1 or go to drawer 3 would not bring me closer. I take cup 1.";
-            let found = suspicions(text, &case).into_iter().find(|s| s.code == "BAD_ALTERNATIVE");
+            let found = findings(text, &case).into_iter().find(|s| s.code == "BAD_ALTERNATIVE");
             assert_eq!(found.as_ref().map(|s| &text[s.span.0..s.span.1]), points.then_some("go to drawer 3"), "{effect:?}");
             assert!(
-                suspicions("Not go to drawer 31, shelf 1. I take cup 1.", &case)
-                    .iter()
-                    .all(|s| s.code != "BAD_ALTERNATIVE")
+                findings("Not go to drawer 31, shelf 1. I take cup 1.", &case).iter().all(|s| s.code != "BAD_ALTERNATIVE")
             );
         }
     }
 
     #[test]
     fn ending_on_any_other_admissible_action_is_pointed_at_whether_it_was_executed_or_not() {
-        let points = |text: &str| suspicions(text, &case()).iter().any(|s| s.code == "WRONG_CONCLUSION");
+        let points = |text: &str| findings(text, &case()).iter().any(|s| s.code == "WRONG_CONCLUSION");
         assert!(points("The cup 1 is near shelf 1. So I go to drawer 3."), "never executed");
         assert!(points("The cup 1 is near shelf 1. So I go to shelf 1."));
         assert!(!points("So I take cup 1."));
@@ -438,7 +436,7 @@ mod tests {
     #[test]
     fn spans_are_byte_ranges_of_the_text_whatever_it_holds() {
         for text in ["日本語 expert 🎉 at shelf 1", "É expert", "drawer 7 日本", "", "…"] {
-            for s in suspicions(text, &case()) {
+            for s in findings(text, &case()) {
                 assert!(text.get(s.span.0..s.span.1).is_some(), "{text} {s:?}");
             }
         }

@@ -10,7 +10,7 @@ use foretaste::control::Cancel;
 use foretaste::env::household::{Difficulty, generate};
 use foretaste::env::tw_pddl::TwPddl;
 use foretaste::env::tw_pddl::game::{Game, GameFile};
-use foretaste::env::{Environment, Experts, Silence};
+use foretaste::env::{Environment, Experts, NoAdvice};
 use foretaste::rng::Rng;
 
 fn household(split: &str, index: usize) -> GameFile {
@@ -164,7 +164,7 @@ fn plans_are_shortest_and_every_start_of_one_is_known() {
                 if left <= 3 {
                     let (depth, firsts) = exhaustive(&env, 4).unwrap();
                     assert_eq!(left, depth);
-                    let mut starts = experts.starts(&env, &Cancel::default()).unwrap();
+                    let mut starts = experts.optimal_actions(&env, &Cancel::default()).unwrap();
                     starts.sort();
                     assert_eq!(starts, firsts);
                     assert!(starts.iter().any(|start| **start == *advice.action));
@@ -173,7 +173,7 @@ fn plans_are_shortest_and_every_start_of_one_is_known() {
                 }
                 env.step(&advice.action).unwrap();
             }
-            assert!(env.turn().success || planner.advise(&env, &Cancel::default()) == Err(Silence::Unsolvable));
+            assert!(env.turn().success || planner.advise(&env, &Cancel::default()) == Err(NoAdvice::Unsolvable));
         }
     }
     eprintln!("{compared} states compared with exhaustive search, {several} of them with several equally good actions");
@@ -219,7 +219,7 @@ fn a_game_that_cannot_be_won_is_proved_so_and_still_playable() {
     let line = file.pddl_problem.lines().find(|l| l.contains("(within ") && l.contains(&format!(" {goal})"))).unwrap();
     let problem = file.pddl_problem.replacen(line, "", 1);
     let (mut env, experts) = open(&GameFile { pddl_problem: problem, solvable: Some(false), ..file.clone() });
-    assert_eq!(experts.distance(&env, &Cancel::default()), Err(Silence::Unsolvable));
+    assert_eq!(experts.distance(&env, &Cancel::default()), Err(NoAdvice::Unsolvable));
     let fair = experts.get(Some("fair")).unwrap();
     let mut steps = 0;
     while let Ok(advice) = fair.advise(&env, &Cancel::default()) {
@@ -237,10 +237,10 @@ fn a_search_ends_at_its_limits_and_when_it_is_cancelled() {
     let planner = Planner::new(Arc::clone(env.world().game()));
     let few = Limits { nodes: 2, ..Limits::default() };
     assert!(matches!(planner.plan(env.world(), false, &few).unwrap(), Plan::GaveUp(nodes) if nodes >= 2));
-    assert_eq!(Silence::GaveUp(500).to_string(), "no plan found within 500 nodes");
+    assert_eq!(NoAdvice::GaveUp(500).to_string(), "no plan found within 500 nodes");
     let cancel = Cancel::default();
     cancel.cancel();
     let planner = experts.get(Some("planner")).unwrap();
-    assert_eq!(planner.advise(&env, &cancel), Err(Silence::Cancelled));
+    assert_eq!(planner.advise(&env, &cancel), Err(NoAdvice::Cancelled));
     assert!(planner.advise(&env, &Cancel::default()).is_ok(), "a cancelled search is not remembered as an answer");
 }

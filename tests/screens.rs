@@ -8,11 +8,11 @@ use foretaste::formats::Extent;
 use foretaste::rng::Rng;
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
+use foretaste::tui::compact_backend::CompactBackend;
 use foretaste::tui::effect::{DeskCmd, Effect, MindCmd, Notice, Screen};
 use foretaste::tui::frame;
 use foretaste::tui::msg::Msg;
 use foretaste::tui::screens::{data, explore};
-use foretaste::tui::thrifty::Thrifty;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
@@ -71,7 +71,7 @@ fn without_colour_or_unicode_everything_is_still_said() {
 fn on_terminal(app: &App, width: u16, height: u16) -> (String, Vec<u8>) {
     let mut bytes = Vec::new();
     let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
-    let mut terminal = Terminal::with_options(Thrifty::new(&mut bytes), TerminalOptions { viewport }).unwrap();
+    let mut terminal = Terminal::with_options(CompactBackend::new(&mut bytes), TerminalOptions { viewport }).unwrap();
     terminal.draw(|f| frame::draw(app, f)).unwrap();
     drop(terminal);
     let mut parser = vt100::Parser::new(height, width, 0);

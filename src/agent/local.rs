@@ -6,7 +6,7 @@ use crate::control::Cancel;
 use crate::error::Result;
 use crate::experience::{RATIONALE, State};
 use crate::model::Model;
-use crate::model::cache::Recent;
+use crate::model::cache::PromptCache;
 use crate::model::decode::{Decoding, Opening, Written};
 use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
@@ -28,7 +28,7 @@ const AT_ONCE: usize = 8;
 #[derive(Debug)]
 pub(super) struct LocalAgent {
     model: Model,
-    recent: Recent,
+    recent: PromptCache,
     team: Team,
     usage: Usage,
 }
@@ -49,7 +49,7 @@ struct Writing<'a> {
 impl LocalAgent {
     /// An agent over a model.
     pub fn new(model: Model, priority: Priority) -> Result<Self> {
-        let (recent, team) = (Recent::new(RECENT), Team::all(priority)?);
+        let (recent, team) = (PromptCache::new(RECENT), Team::all(priority)?);
         Ok(Self { model, recent, team, usage: Usage::default() })
     }
 
@@ -174,8 +174,8 @@ impl Agent for LocalAgent {
         let (opened, whole) = self.team.run(|| -> Result<_> {
             Ok((Prompt::score_all(decoder, &opened, cancel)?, Prompt::score_all(decoder, &whole, cancel)?))
         })?;
-        let less = opened.iter().map(|opening| opening[0].nats).zip(whole);
-        Ok(Some(less.map(|(opening, scores)| scores.iter().map(|score| score.nats - opening).collect()).collect()))
+        let less = opened.iter().map(|opening| opening[0].logp).zip(whole);
+        Ok(Some(less.map(|(opening, scores)| scores.iter().map(|score| score.logp - opening).collect()).collect()))
     }
 
     fn predict(&mut self, asks: &[Among<'_>], cancel: &Cancel, each: Each<'_>) -> Result<Vec<Vec<String>>> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{median, peak_rss_mb};
 use crate::control::Cancel;
 use crate::error::Result;
-use crate::model::cache::Recent;
+use crate::model::cache::PromptCache;
 use crate::model::decode::Decoding;
 use crate::model::decoder::Decoder;
 use crate::model::memory;
@@ -71,11 +71,11 @@ impl<'a> Bench<'a> {
         Ok(Self { options, decoder, team: Team::new(options.threads, Priority::Interactive)?, prompt, rng, cancel })
     }
 
-    fn prompt(&self, recent: &mut Recent) -> Result<Prompt> {
+    fn prompt(&self, recent: &mut PromptCache) -> Result<Prompt> {
         self.prompt_until(recent, self.cancel)
     }
 
-    fn prompt_until(&self, recent: &mut Recent, cancel: &Cancel) -> Result<Prompt> {
+    fn prompt_until(&self, recent: &mut PromptCache, cancel: &Cancel) -> Result<Prompt> {
         self.team.run(|| Prompt::new(&self.decoder, &self.prompt, recent, cancel))
     }
 
@@ -103,7 +103,7 @@ impl<'a> Bench<'a> {
                 cancel.cancel();
                 Instant::now()
             });
-            let done = self.prompt_until(&mut Recent::new(0), &cancel);
+            let done = self.prompt_until(&mut PromptCache::new(0), &cancel);
             let ended = Instant::now();
             let asked = other.join().unwrap_or(ended);
             Ok(done.is_err().then(|| ended.duration_since(asked).as_secs_f64() * 1e3))
@@ -138,7 +138,7 @@ impl<'a> Bench<'a> {
 /// Reading a prompt from nothing, and how soon that stops when it is no longer wanted.
 pub fn prefill(options: &Options, cancel: &Cancel) -> Result<Vec<Value>> {
     let bench = Bench::new(options, cancel)?;
-    let row = bench.measure("prefill", Some(options.prompt), || bench.prompt(&mut Recent::new(0)).map(drop))?;
+    let row = bench.measure("prefill", Some(options.prompt), || bench.prompt(&mut PromptCache::new(0)).map(drop))?;
     let wall = row["wall_s"].as_f64().unwrap_or_default();
     let times = (0..CANCELLED).map(|i| bench.stops_within_ms(wall * (f64::from(i) + 0.5) / f64::from(CANCELLED)));
     let times: Vec<f64> = times.collect::<Result<Vec<Option<f64>>>>()?.into_iter().flatten().collect();
@@ -149,11 +149,11 @@ pub fn prefill(options: &Options, cancel: &Cancel) -> Result<Vec<Value>> {
 /// One stream after a prompt that is there; several together, prompt included.
 pub fn decode(options: &Options, cancel: &Cancel) -> Result<Vec<Value>> {
     let bench = Bench::new(options, cancel)?;
-    let ready = bench.prompt(&mut Recent::new(0))?;
+    let ready = bench.prompt(&mut PromptCache::new(0))?;
     let one = || bench.decode(&ready, &[vec![]], options.decode).map(drop);
     let starts: Vec<Vec<u32>> = (0..options.k as u32).map(|i| vec![1000 % bench.decoder.config.vocab as u32 + i]).collect();
     let many = || {
-        let prompt = bench.prompt(&mut Recent::new(0))?;
+        let prompt = bench.prompt(&mut PromptCache::new(0))?;
         bench.decode(&prompt, &starts, options.new.saturating_sub(1)).map(drop)
     };
     Ok(vec![
@@ -169,9 +169,9 @@ pub fn score(options: &Options, cancel: &Cancel) -> Result<Vec<Value>> {
     let actions: Vec<Vec<u32>> =
         (0..options.candidates).map(|i| super::train::draw(5 + i % 3, &config, &mut bench.rng)).collect();
     let name = format!("score_{}", options.candidates);
-    let cold = || bench.prompt(&mut Recent::new(0)).and_then(|prompt| bench.score(&prompt, &actions)).map(drop);
+    let cold = || bench.prompt(&mut PromptCache::new(0)).and_then(|prompt| bench.score(&prompt, &actions)).map(drop);
     let cold = bench.measure(&format!("{name}_cold"), None, cold)?;
-    let mut recent = Recent::new(1 << 30);
+    let mut recent = PromptCache::new(1 << 30);
     bench.prompt(&mut recent)?;
     let cached = || bench.prompt(&mut recent).and_then(|prompt| bench.score(&prompt, &actions)).map(drop);
     let cached = bench.measure(&format!("{name}_prefix_cached"), None, cached)?;
@@ -180,7 +180,7 @@ pub fn score(options: &Options, cancel: &Cancel) -> Result<Vec<Value>> {
     let mut worst = 0.0f64;
     for (action, score) in actions.iter().zip(&together) {
         let alone = bench.score(&prompt, std::slice::from_ref(action))?;
-        worst = worst.max((alone[0].nats - score.nats).abs());
+        worst = worst.max((alone[0].logp - score.logp).abs());
     }
     let share = cached["wall_s"].as_f64().zip(cold["wall_s"].as_f64()).map(|(cached, cold)| cached / cold);
     Ok(vec![cold, cached, json!({"what": name, "score_max_abs_diff": worst, "cached_share_of_cold": share})])

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Common, interruptible, number, out, real};
 use crate::agent;
 use crate::error::{Error, Result};
-use crate::model::cache::Recent;
+use crate::model::cache::PromptCache;
 use crate::model::decode::{Decoding, Stops};
 use crate::model::memory;
 use crate::model::prompt::Prompt;
@@ -69,7 +69,7 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
     let team = Team::all(Priority::Interactive)?;
     let tokens = tokenizer.encode(&args.prompt)?;
     memory::room(decoder.config.kept(tokens.len() + args.k * args.limit), "the keys and values of so many tokens")?;
-    let prompt = team.run(|| Prompt::new(decoder, &tokens, &mut Recent::new(0), &cancel))?;
+    let prompt = team.run(|| Prompt::new(decoder, &tokens, &mut PromptCache::new(0), &cancel))?;
 
     let lines = match &args.only {
         Some(path) => File::open(path)
@@ -129,10 +129,10 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
     for ((tokens, finished), score) in whole.iter().zip(scores) {
         let text = tokenizer.decode(tokens)?;
         let row = json!({
-            "text": text, "finished": finished, "tokens": score.tokens, "nats": score.nats,
+            "text": text, "finished": finished, "tokens": score.tokens, "nats": score.logp,
             "nats_per_token": score.per_token(),
         });
-        out.line(&row, || if stream { String::new() } else { format!("{:8.2} nats  {text}", score.nats) });
+        out.line(&row, || if stream { String::new() } else { format!("{:8.2} nats  {text}", score.logp) });
     }
     Ok(())
 }

@@ -125,10 +125,10 @@ fn undo(common: &Common, turned: Option<Undone>, did: &str) -> Result<()> {
 
 fn suspect(common: &Common, store: &Store) -> Result<()> {
     for item in store.queue(&Filter::default(), Place::Start, usize::MAX >> 1)?.items {
-        let found = judged(store, &item)?.suspicions;
+        let found = judged(store, &item)?.findings;
         if !found.is_empty() {
             let codes: Vec<&str> = found.iter().map(|s| s.code).collect();
-            common.out().line(&json!({"reflection": item.id, "verdict": item.verdict, "suspicions": found}), || {
+            common.out().line(&json!({"reflection": item.id, "verdict": item.verdict, "findings": found}), || {
                 format!("{} {} {}", item.id, item.verdict.word(), codes.join(" "))
             });
         }

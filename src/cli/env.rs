@@ -153,7 +153,7 @@ fn actions(out: &Out, game: &GameArgs, prefix: &[String]) -> Result<()> {
     }
     let cancel = interruptible()?.cancel;
     let left = opened.experts.distance(env.as_ref(), &cancel);
-    let starts = if env.turn().success { Ok(Vec::new()) } else { opened.experts.starts(env.as_ref(), &cancel) };
+    let starts = if env.turn().success { Ok(Vec::new()) } else { opened.experts.optimal_actions(env.as_ref(), &cancel) };
     let (left, starts) = match (left, starts) {
         (Ok(left), Ok(starts)) => (left, starts),
         (Err(why), _) | (_, Err(why)) => return Err(Error::new(format!("the planner: {why}"))),

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::out;
 use crate::control::Cancel;
-use crate::env::{Advice, Environment, Expert, Silence};
+use crate::env::{Advice, Environment, Expert, NoAdvice};
 use crate::episode::Teacher;
 use crate::explore::HUMAN;
 use crate::paths;
@@ -56,14 +56,14 @@ impl Expert for Person {
         HUMAN
     }
 
-    fn advise(&self, env: &dyn Environment, _: &Cancel) -> Result<Advice, Silence> {
+    fn advise(&self, env: &dyn Environment, _: &Cancel) -> Result<Advice, NoAdvice> {
         let turn = env.turn();
         let list = turn.actions.in_words();
         out::tell(&format!("\ntask: {}\n{}\n[{list}]", env.task(), turn.observation));
         loop {
             out::prompt("> ");
-            let line = paths::stdin_line().map_err(|e| Silence::Other(format!("reading stdin: {e}")))?;
-            let line = line.ok_or_else(|| Silence::Other("the input ended".into()))?;
+            let line = paths::stdin_line().map_err(|e| NoAdvice::Other(format!("reading stdin: {e}")))?;
+            let line = line.ok_or_else(|| NoAdvice::Other("the input ended".into()))?;
             let action = line.trim();
             if turn.admits(action) && !action.is_empty() {
                 return Ok(Advice { action: action.to_string(), steps_left: None });

@@ -182,7 +182,7 @@ impl Plain {
                 say("No more reflections to decide on.");
                 return Ok(());
             };
-            let Judged { trajectory, case, suspicions } = judged(&self.store, item)?;
+            let Judged { trajectory, case, findings } = judged(&self.store, item)?;
             say(&format!("Reflection {}, {} pending. Task: {}", item.id, queue.standing[0], &trajectory.task));
             say(&format!("Before: {}", trajectory.observation_at(item.t).trim()));
             if let Some(case) = &case {
@@ -191,7 +191,7 @@ impl Plain {
                     say(&format!("Alternative: {}, which led to: {}", &b.action, b.observation.trim()));
                 }
             }
-            for s in suspicions {
+            for s in findings {
                 say(&format!("Rule {}: {}.", s.code, s.why));
             }
             say(&format!("Text: {}", item.text()));

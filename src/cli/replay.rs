@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Common, out};
 use crate::error::Result;
-use crate::formats::story::Story;
+use crate::formats::transcript::Transcript;
 
 /// Arguments of `foretaste replay`.
 #[derive(Debug, Args)]
@@ -14,7 +14,7 @@ pub struct ReplayArgs {
     id: i64,
     /// Write it as a whole: text, a web page, an asciinema cast
     #[arg(long, value_enum)]
-    format: Option<Story>,
+    format: Option<Transcript>,
 }
 
 /// Runs the command.
@@ -22,8 +22,8 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
     let (store, out) = (common.store()?, common.out());
     let trajectory = store.trajectory(args.id)?;
     let branches = store.branches(args.id)?;
-    if let Some(story) = args.format {
-        out::page(&story.tell(&trajectory, &branches));
+    if let Some(transcript) = args.format {
+        out::page(&transcript.tell(&trajectory, &branches));
         return Ok(());
     }
     for t in 0..=trajectory.steps.len() {

@@ -18,7 +18,7 @@ pub struct Advice {
 
 /// Why an expert says nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Silence {
+pub enum NoAdvice {
     /// The episode is over.
     Done,
     /// The state is not one that the stored walkthrough passes through.
@@ -33,7 +33,7 @@ pub enum Silence {
     Other(String),
 }
 
-impl fmt::Display for Silence {
+impl fmt::Display for NoAdvice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done => write!(f, "the episode is over"),
@@ -46,7 +46,7 @@ impl fmt::Display for Silence {
     }
 }
 
-impl From<Error> for Silence {
+impl From<Error> for NoAdvice {
     fn from(error: Error) -> Self {
         Self::Other(error.to_string())
     }
@@ -58,24 +58,24 @@ pub trait Expert: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// The action for this state.
-    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, Silence>;
+    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, NoAdvice>;
 
     /// All admissible actions that start a shortest way to the goal, for an expert that knows the world; one that does
     /// not only knows its own.
-    fn starts(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Vec<Arc<str>>, Silence> {
+    fn optimal_actions(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Vec<Arc<str>>, NoAdvice> {
         self.advise(env, cancel).map(|advice| vec![advice.action.into()])
     }
 }
 
 /// An expert that speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Voice {
+pub struct GivenAdvice {
     /// Who.
     pub name: &'static str,
     /// What it says.
     pub advice: Advice,
     /// Why the one who was asked is silent, if that is another one.
-    pub silence: Option<Silence>,
+    pub silence: Option<NoAdvice>,
 }
 
 /// The expert that knows the world, and therefore how far the goal is.
@@ -111,31 +111,31 @@ impl Experts {
 
     /// What the expert of that name says, or where it has no answer what another one says: who speaks, and why the one
     /// asked does not. Where everyone is silent, the silence of the one asked.
-    pub fn advise(&self, name: Option<&str>, env: &dyn Environment, cancel: &Cancel) -> Result<Voice, Silence> {
+    pub fn advise(&self, name: Option<&str>, env: &dyn Environment, cancel: &Cancel) -> Result<GivenAdvice, NoAdvice> {
         let asked = self.get(name)?;
         let why = match asked.advise(env, cancel) {
-            Ok(advice) => return Ok(Voice { name: asked.name(), advice, silence: None }),
+            Ok(advice) => return Ok(GivenAdvice { name: asked.name(), advice, silence: None }),
             Err(why) => why,
         };
         for other in self.0.iter().filter(|other| other.name() != asked.name()) {
             if let Ok(advice) = other.advise(env, cancel) {
-                return Ok(Voice { name: other.name(), advice, silence: Some(why) });
+                return Ok(GivenAdvice { name: other.name(), advice, silence: Some(why) });
             }
         }
         Err(why)
     }
 
     /// Steps of a shortest way to the goal, where something knows the world.
-    pub fn distance(&self, env: &dyn Environment, cancel: &Cancel) -> Result<usize, Silence> {
+    pub fn distance(&self, env: &dyn Environment, cancel: &Cancel) -> Result<usize, NoAdvice> {
         if env.turn().success {
             return Ok(0);
         }
         let advice = self.get(Some(PLANNER))?.advise(env, cancel)?;
-        advice.steps_left.ok_or_else(|| Silence::Other("the planner does not say how far the goal is".into()))
+        advice.steps_left.ok_or_else(|| NoAdvice::Other("the planner does not say how far the goal is".into()))
     }
 
     /// All admissible actions that start a shortest way to the goal, where something knows the world.
-    pub fn starts(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Vec<Arc<str>>, Silence> {
-        self.get(Some(PLANNER))?.starts(env, cancel)
+    pub fn optimal_actions(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Vec<Arc<str>>, NoAdvice> {
+        self.get(Some(PLANNER))?.optimal_actions(env, cancel)
     }
 }

@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 pub use actions::{Actions, Form};
-pub use expert::{Advice, Expert, Experts, PLANNER, Silence, Voice};
+pub use expert::{Advice, Expert, Experts, GivenAdvice, NoAdvice, PLANNER};
 
 /// How many steps an episode may take unless a command says otherwise (the original wrapper's default).
 pub const STEP_LIMIT: usize = 50;

@@ -12,7 +12,7 @@ pub use trial::{ExpertBaseline, Trial, try_action};
 pub use worlds::{Executed, Leg, STATE_MISMATCH, Worlds, way};
 
 use crate::control::Cancel;
-use crate::env::{Environment, Expert, Experts, Opened, Silence, Suite, TaskRef, Turn};
+use crate::env::{Environment, Expert, Experts, NoAdvice, Opened, Suite, TaskRef, Turn};
 use crate::error::{Error, Result};
 use crate::experience::{Purpose, State, Step, Trajectory};
 use crate::rng::Rng;
@@ -98,7 +98,7 @@ impl Episode {
     }
 
     /// Lets someone demonstrate to the end; why not, if it does not get there.
-    pub fn demonstrate(&mut self, teacher: Teacher<'_>, cancel: &Cancel) -> Result<Result<(), Silence>> {
+    pub fn demonstrate(&mut self, teacher: Teacher<'_>, cancel: &Cancel) -> Result<Result<(), NoAdvice>> {
         let Self { env, experts, limit, trajectory } = self;
         let expert = teacher.expert(experts)?;
         trajectory.actor = expert.name().to_string();
@@ -139,20 +139,20 @@ pub fn follow(
     limit: usize,
     cancel: &Cancel,
     mut each: impl FnMut(&dyn Environment, &str),
-) -> Result<Result<(), Silence>> {
+) -> Result<Result<(), NoAdvice>> {
     for _ in 0..limit {
         if env.turn().success {
             return Ok(Ok(()));
         }
         let advice = match expert.advise(env, cancel) {
             Ok(advice) => advice,
-            Err(Silence::Cancelled) => return Err(Error::cancelled()),
+            Err(NoAdvice::Cancelled) => return Err(Error::cancelled()),
             Err(why) => return Ok(Err(why)),
         };
         env.step(&advice.action)?;
         each(env, &advice.action);
     }
-    let late = || Silence::Other(format!("the goal was not reached within {limit} steps"));
+    let late = || NoAdvice::Other(format!("the goal was not reached within {limit} steps"));
     Ok(if env.turn().success { Ok(()) } else { Err(late()) })
 }
 

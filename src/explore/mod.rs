@@ -23,13 +23,13 @@ use trying::against;
 pub use view::{Outcome, TrunkLine, View};
 
 use crate::control::Cancel;
-use crate::env::{Expert, Opened, Suite, Turn, Voice};
+use crate::env::{Expert, GivenAdvice, Opened, Suite, Turn};
 use crate::episode::{Leg, Worlds, step_of, trajectory_at};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Effect, Purpose, Trajectory};
 
 /// How many steps policy or expert play on from a what-if.
-pub const ON: usize = 20;
+pub const CONTINUATION_STEPS: usize = 20;
 
 /// The name under which a person acts, and is the expert.
 pub const HUMAN: &str = "human";
@@ -271,7 +271,7 @@ impl Session {
     /// Everything to be shown of the current node.
     pub fn view(&mut self) -> Result<View> {
         let (expert, silence) = match self.advice()? {
-            Some(Ok(Voice { name, advice, silence })) => (Some((name.to_string(), advice)), silence),
+            Some(Ok(GivenAdvice { name, advice, silence })) => (Some((name.to_string(), advice)), silence),
             Some(Err(why)) => (None, Some(why)),
             None => (None, None),
         };

@@ -1,7 +1,7 @@
 //! Walking, trying and coming back.
 
 use super::*;
-use crate::env::Silence;
+use crate::env::NoAdvice;
 use crate::env::household::Household;
 
 fn household() -> Arc<dyn Suite> {
@@ -53,7 +53,7 @@ fn off_the_walkthrough_another_expert_speaks_and_the_view_says_so() {
     let other = start.admissible.iter().find(|a| a.starts_with("walk") && **a != advice.action).unwrap();
     session.step(other, "human").unwrap();
     let view = session.view().unwrap();
-    assert_eq!(view.silence, Some(Silence::OffPath));
+    assert_eq!(view.silence, Some(NoAdvice::OffPath));
     assert_ne!(view.expert.unwrap().0, "walkthrough");
     assert!(view.distance.unwrap() >= start.distance.unwrap() - 1);
     for asked in ["human", "fair", "planner", "walkthrough"] {
@@ -70,7 +70,8 @@ fn an_alternative_is_held_against_the_expert_by_the_way_that_is_left() {
     let left = view.expert_outcome.unwrap().steps_left.unwrap();
     assert_eq!(left + 1, view.distance.unwrap(), "the planner's step brings the goal one step nearer");
     let actions: Vec<_> = view.admissible.iter().map(|a| (a.clone(), "uniform".to_string())).collect();
-    let starts = session.worlds.look(&[], |env, experts| experts.starts(env, &Cancel::default())).unwrap().unwrap();
+    let starts =
+        session.worlds.look(&[], |env, experts| experts.optimal_actions(env, &Cancel::default())).unwrap().unwrap();
     for outcome in session.outcomes(&actions).unwrap() {
         let good = matches!(outcome.effect, Effect::SameAsExpert | Effect::EquallyGood);
         assert_eq!(good, outcome.steps_left == Some(left), "{outcome:?}");

@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use super::{HUMAN, ON, Outcome, Session, way_to, went};
+use super::{CONTINUATION_STEPS, HUMAN, Outcome, Session, way_to, went};
 use crate::control::Cancel;
-use crate::env::{Advice, Environment, Expert, Experts, Forks, Silence, Voice};
+use crate::env::{Advice, Environment, Expert, Experts, Forks, GivenAdvice, NoAdvice};
 use crate::episode::{Episode, ExpertBaseline, Leg, Trial, Worlds, follow, step_of, try_action};
 use crate::error::{Error, Result};
 use crate::experience::Trajectory;
 
 impl Session {
     /// What the expert says in the current state; none where a person is the expert.
-    pub(super) fn advice(&mut self) -> Result<Option<Result<Voice, Silence>>> {
+    pub(super) fn advice(&mut self) -> Result<Option<Result<GivenAdvice, NoAdvice>>> {
         if self.asked == HUMAN {
             return Ok(None);
         }
@@ -47,24 +47,24 @@ impl Session {
     }
 
     /// The episode up to an action of the current state, with a world of its own: to be played on elsewhere for at most
-    /// [`ON`] steps.
+    /// [`CONTINUATION_STEPS`] steps.
     pub fn after(&mut self, action: &str) -> Result<Episode> {
         let mut env = self.worlds.give(&way_to(&self.nodes, self.at))?;
         env.step(action)?;
         let mut trajectory = self.trajectory();
         trajectory.steps.push(step_of(env.turn(), action, HUMAN));
-        Ok(Episode { env, experts: Experts::default(), limit: trajectory.steps.len() + ON, trajectory })
+        Ok(Episode { env, experts: Experts::default(), limit: trajectory.steps.len() + CONTINUATION_STEPS, trajectory })
     }
 
-    /// How the expert would go on from what an action leads to, in words: at most [`ON`] steps, and two seconds.
+    /// How the expert would go on from what an action leads to, in words: at most [`CONTINUATION_STEPS`] steps, and two seconds.
     pub fn expert_goes_on(&mut self, action: &str) -> Result<String> {
         let mut env = self.after(action)?.env;
         let asked = Some(self.asked.clone()).filter(|asked| asked != HUMAN);
         let anyone = Anyone { experts: &self.worlds.experts, asked, until: Instant::now() + Duration::from_secs(2) };
         let mut done = 0;
-        let ended = follow(env.as_mut(), &anyone, ON, &Cancel::default(), |_, _| done += 1)?;
+        let ended = follow(env.as_mut(), &anyone, CONTINUATION_STEPS, &Cancel::default(), |_, _| done += 1)?;
         Ok(match ended {
-            Err(why) if !env.turn().done && done < ON => {
+            Err(why) if !env.turn().done && done < CONTINUATION_STEPS => {
                 format!("expert on from there: silent after {done} more ({why})")
             }
             _ => format!("expert on from there: {}", went(env.turn(), done)),
@@ -98,9 +98,9 @@ impl Expert for Anyone<'_> {
         "anyone"
     }
 
-    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, Silence> {
+    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, NoAdvice> {
         if Instant::now() > self.until {
-            return Err(Silence::Other("two seconds are over".into()));
+            return Err(NoAdvice::Other("two seconds are over".into()));
         }
         self.experts.advise(self.asked.as_deref(), env, cancel).map(|voice| voice.advice)
     }

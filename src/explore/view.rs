@@ -1,6 +1,6 @@
 //! What a face is shown of an exploration.
 
-use crate::env::{Advice, Forks, Silence};
+use crate::env::{Advice, Forks, NoAdvice};
 use crate::experience::{Effect, State};
 
 /// An executed what-if: an action, who proposed it, and what it really led to.
@@ -73,9 +73,9 @@ pub struct View {
     /// Who was asked to speak ("fair", "human"): another speaks where this one has no answer.
     pub asked: String,
     /// Why the one who was asked is silent.
-    pub silence: Option<Silence>,
+    pub silence: Option<NoAdvice>,
     /// Steps to the goal along a shortest way, or why the planner does not know.
-    pub distance: Result<usize, Silence>,
+    pub distance: Result<usize, NoAdvice>,
     /// What the expert's action leads to.
     pub expert_outcome: Option<Outcome>,
     /// The tree.

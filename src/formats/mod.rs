@@ -3,7 +3,7 @@
 //! the last assistant turn. And whole trajectories with what hangs off them, one a line, for another store.
 
 pub mod import;
-pub mod story;
+pub mod transcript;
 
 use std::io::Write;
 use std::path::Path;

@@ -187,12 +187,12 @@ const KEPT: usize = 64;
 /// Prompts computed lately, the newest last, within a limit of memory: a state that shares its beginning with one of
 /// them costs only what is new, and going back one step costs nothing.
 #[derive(Debug)]
-pub struct Recent {
+pub struct PromptCache {
     kept: Vec<(Arc<Segment>, Vec<f32>)>,
     limit: usize,
 }
 
-impl Recent {
+impl PromptCache {
     /// None yet, and at most `limit` bytes of keys and values.
     pub fn new(limit: usize) -> Self {
         Self { kept: Vec::new(), limit }
@@ -249,7 +249,7 @@ mod tests {
         let long: Vec<u32> = (0..300).collect();
         let with = |kept: usize, more: &[u32]| [&long[..kept], more].concat();
         let first = chain(&config, None, &long);
-        let mut recent = Recent::new(usize::MAX);
+        let mut recent = PromptCache::new(usize::MAX);
         recent.keep(Arc::clone(&first), vec![0.5]);
         let (place, same, logits) = recent.find(&with(298, &[9]));
         assert_eq!((same, logits), (298, None));

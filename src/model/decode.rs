@@ -3,7 +3,7 @@
 use super::cache::Cache;
 use super::decoder::{Decoder, Growth};
 use super::kernels::log_sum;
-use super::matrix::Care;
+use super::matrix::Precision;
 use super::prompt::Prompt;
 use super::sampler::{self, Sampling};
 use super::score::logit;
@@ -61,8 +61,8 @@ impl Prompt {
             let grow = caches.iter_mut().zip(&grown);
             let mut growths: Vec<Growth<'_>> =
                 grow.map(|(cache, (tokens, parents))| Growth { cache, tokens, parents }).collect();
-            let hidden = decoder.extend_all(&mut growths, Care::Fast, options.cancel)?;
-            let logits = decoder.logits(&hidden, Care::Fast);
+            let hidden = decoder.extend_all(&mut growths, Precision::Fast, options.cancel)?;
+            let logits = decoder.logits(&hidden, Precision::Fast);
             let rows = logits.chunks_exact(decoder.config.vocab);
             let waiting = branches.iter_mut().filter(|branch| still.contains(&(branch.ask, branch.start)));
             waiting.zip(rows).for_each(|(branch, row)| branch.next = row.to_vec());
@@ -81,7 +81,7 @@ fn begin(decoder: &Decoder, caches: &mut [Cache], asks: &[Opening<'_>], options:
     let grow = caches.iter_mut().zip(&inner);
     let mut growths: Vec<Growth<'_>> =
         grow.map(|(cache, (tokens, parents, _))| Growth { cache, tokens, parents }).collect();
-    let hidden = decoder.extend_all(&mut growths, Care::Fast, options.cancel)?;
+    let hidden = decoder.extend_all(&mut growths, Precision::Fast, options.cancel)?;
     let h = decoder.config.hidden;
     let (mut branches, mut first) = (Vec::new(), 0);
     for (n, ((ask, trie), (tokens, _, places))) in asks.iter().zip(&tries).zip(&inner).enumerate() {
@@ -91,7 +91,7 @@ fn begin(decoder: &Decoder, caches: &mut [Cache], asks: &[Opening<'_>], options:
             let node = start.iter().try_fold(0, |at, token| trie.child(at, *token));
             let end = node.and_then(|node| places[node]);
             let next = match end.map(|place| (first + place) * h) {
-                Some(at) => decoder.logits(&hidden[at..at + h], Care::Fast),
+                Some(at) => decoder.logits(&hidden[at..at + h], Precision::Fast),
                 None => ask.prompt.logits.clone(),
             };
             let rng = Rng::stream(ask.seeds.get(i).copied().unwrap_or_default(), "continuation");

@@ -9,7 +9,7 @@ use super::attend::{Grown, attend};
 use super::cache::{Above, Cache};
 use super::config::Config;
 use super::kernels::{rms_norm, rope, swiglu};
-use super::matrix::{Care, Matrix, products};
+use super::matrix::{Matrix, Precision, products};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 
@@ -101,8 +101,8 @@ impl Decoder {
     }
 
     /// Logits of hidden states: `[n, hidden]` to `[n, vocab]`.
-    pub fn logits(&self, hidden: &[f32], care: Care) -> Vec<f32> {
-        self.head.as_ref().unwrap_or(&self.embed).times(hidden, care)
+    pub fn logits(&self, hidden: &[f32], precision: Precision) -> Vec<f32> {
+        self.head.as_ref().unwrap_or(&self.embed).times(hidden, precision)
     }
 
     /// Computes new nodes of a cache: [`Self::extend_all`] of one.
@@ -111,15 +111,15 @@ impl Decoder {
         cache: &mut Cache,
         tokens: &[u32],
         parents: &[Option<usize>],
-        care: Care,
+        precision: Precision,
         cancel: &Cancel,
     ) -> Result<Vec<f32>> {
-        self.extend_all(&mut [Growth { cache, tokens, parents }], care, cancel)
+        self.extend_all(&mut [Growth { cache, tokens, parents }], precision, cancel)
     }
 
     /// Computes new nodes of some caches in one pass, so that the weights are read once for all of them. Returns the hidden
     /// states after the last norm, those of the first cache's nodes first: `[tokens, hidden]`.
-    pub fn extend_all(&self, growths: &mut [Growth<'_>], care: Care, cancel: &Cancel) -> Result<Vec<f32>> {
+    pub fn extend_all(&self, growths: &mut [Growth<'_>], precision: Precision, cancel: &Cancel) -> Result<Vec<f32>> {
         let mut positions: Vec<u32> = Vec::new();
         let mut x = Vec::new();
         for growth in growths.iter_mut() {
@@ -148,9 +148,9 @@ impl Decoder {
         let above: Vec<Vec<Above>> = growths.iter().map(|growth| growth.cache.above()).collect();
         for (i, layer) in self.layers.iter().enumerate() {
             cancel.check()?;
-            self.mix((i, layer), (growths, &above), &angles, care, &mut x);
+            self.mix((i, layer), (growths, &above), &angles, precision, &mut x);
             cancel.check()?;
-            self.transform(layer, care, &mut x);
+            self.transform(layer, precision, &mut x);
         }
         Ok(self.normed(&x, &self.norm))
     }
@@ -170,12 +170,12 @@ impl Decoder {
         (i, layer): (usize, &Layer),
         (growths, above): (&mut [Growth<'_>], &[Vec<Above>]),
         angles: &[(f32, f32)],
-        care: Care,
+        precision: Precision,
         x: &mut [f32],
     ) {
         let (h, dim) = (self.config.hidden, self.config.head_dim());
         let kv = self.config.kv_heads * dim;
-        let [mut q, mut k, v] = products([&layer.q, &layer.k, &layer.v], &self.normed(x, &layer.input_norm), care);
+        let [mut q, mut k, v] = products([&layer.q, &layer.k, &layer.v], &self.normed(x, &layer.input_norm), precision);
         let part = part(x.len() / h);
         let turned = (q.par_chunks_mut(part * h), k.par_chunks_mut(part * kv), angles.par_chunks(part * dim / 2));
         turned.into_par_iter().for_each(|(q, k, angles)| {
@@ -195,15 +195,15 @@ impl Decoder {
             grown.push(Grown { cache: &*growth.cache, above, past, first });
             first += growth.tokens.len();
         }
-        add(x, &layer.o.times(&attend(&self.config, i, &grown, &q), care));
+        add(x, &layer.o.times(&attend(&self.config, i, &grown, &q), precision));
     }
 
     /// The half that looks at each token alone.
-    fn transform(&self, layer: &Layer, care: Care, x: &mut [f32]) {
-        let [mut gate, up] = products([&layer.gate, &layer.up], &self.normed(x, &layer.post_norm), care);
+    fn transform(&self, layer: &Layer, precision: Precision, x: &mut [f32]) {
+        let [mut gate, up] = products([&layer.gate, &layer.up], &self.normed(x, &layer.post_norm), precision);
         let wide = part(x.len() / self.config.hidden) * self.config.intermediate;
         gate.par_chunks_mut(wide).zip(up.par_chunks(wide)).for_each(|(gate, up)| swiglu(gate, up));
-        add(x, &layer.down.times(&gate, care));
+        add(x, &layer.down.times(&gate, precision));
     }
 }
 

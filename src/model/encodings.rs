@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-use super::matrix::{Grouped, Matrix};
+use super::matrix::{Matrix, Quantized};
 use crate::error::{Error, Result};
 
 /// How a tensor is stored.
@@ -22,7 +22,7 @@ pub enum Encoding {
     Q6K,
 }
 
-/// Codes as they are filled, block by block.
+/// QuantView as they are filled, block by block.
 struct Filling {
     codes: Vec<i8>,
     scales: Vec<f32>,
@@ -103,7 +103,7 @@ impl Encoding {
         if !scales.iter().chain(&offsets).all(|value| value.is_finite()) {
             return Err(poisoned());
         }
-        Ok(Matrix::Grouped(Grouped { codes, scales, offsets, group: self.group(), width }))
+        Ok(Matrix::Quantized(Quantized { codes, scales, offsets, group: self.group(), width }))
     }
 
     fn fill(self, block: &[u8], to: &mut Filling) {

@@ -1,7 +1,7 @@
 //! GGUF (versions 2 and 3) of Llama-family models, for inference.
 //!
 //! The header is read with every length checked against what is left of the file. Every quantised encoding becomes the
-//! codes of [`Grouped`]; q and k rows go back from GGUF's interleaved rotary pairs to the two halves of Hugging Face.
+//! codes of [`Quantized`]; q and k rows go back from GGUF's interleaved rotary pairs to the two halves of Hugging Face.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::config::Config;
 use super::encodings::Encoding;
-use super::matrix::{Grouped, Matrix};
+use super::matrix::{Matrix, Quantized};
 use super::memory;
 use crate::error::{Error, Result};
 use crate::paths;
@@ -327,7 +327,7 @@ fn halves(matrix: &Matrix, heads: usize) -> Matrix {
             let data = order.flat_map(|row| data[row * width..(row + 1) * width].iter().copied()).collect();
             Matrix::Full { data, width: *width }
         }
-        Matrix::Grouped(grouped) => {
+        Matrix::Quantized(grouped) => {
             let order: Vec<usize> = order.collect();
             let permuted = |values: &[f32]| -> Vec<f32> {
                 let width = rows(values.len());
@@ -337,7 +337,7 @@ fn halves(matrix: &Matrix, heads: usize) -> Matrix {
             let codes =
                 order.iter().flat_map(|row| grouped.codes[row * width..(row + 1) * width].iter().copied()).collect();
             let (scales, offsets) = (permuted(&grouped.scales), permuted(&grouped.offsets));
-            Matrix::Grouped(Grouped { codes, scales, offsets, group: grouped.group, width })
+            Matrix::Quantized(Quantized { codes, scales, offsets, group: grouped.group, width })
         }
     }
 }

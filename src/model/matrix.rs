@@ -10,7 +10,7 @@ use faer::reborrow::ReborrowMut;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-use super::kernels::{Codes, FEW, few_codes, few_codes_fast, few_full};
+use super::kernels::{MAX_ROWS, QuantView, skinny_f32, skinny_q8, skinny_q8_fast};
 
 /// Multiplications that are worth another thread.
 const WORTH: usize = 100_000;
@@ -20,7 +20,7 @@ const BLOCK: usize = 64;
 
 /// How exact products with codes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Care {
+pub enum Precision {
     /// To rounding, whatever is computed at the same time: for scores.
     Exact,
     /// Inputs may be rounded to 16 bits: for writing text.
@@ -38,12 +38,12 @@ pub enum Matrix {
         width: usize,
     },
     /// 8-bit codes in groups: a value is `scale · code + offset`.
-    Grouped(Grouped),
+    Quantized(Quantized),
 }
 
-/// A weight in codes; see [`Codes`].
+/// A weight in codes; see [`QuantView`].
 #[derive(Debug, Clone)]
-pub struct Grouped {
+pub struct Quantized {
     /// The codes, row after row.
     pub codes: Vec<i8>,
     /// One a group.
@@ -56,12 +56,12 @@ pub struct Grouped {
     pub width: usize,
 }
 
-impl Grouped {
-    fn of(&self, rows: Range<usize>) -> Codes<'_> {
+impl Quantized {
+    fn of(&self, rows: Range<usize>) -> QuantView<'_> {
         let (codes, groups) = (rows.start * self.width..rows.end * self.width, self.width / self.group);
         let groups = rows.start * groups..rows.end * groups;
         let offsets = if self.offsets.is_empty() { &[] } else { &self.offsets[groups.clone()] };
-        Codes { codes: &self.codes[codes], scales: &self.scales[groups], offsets, group: self.group }
+        QuantView { codes: &self.codes[codes], scales: &self.scales[groups], offsets, group: self.group }
     }
 }
 
@@ -70,7 +70,7 @@ impl Matrix {
     pub fn width(&self) -> usize {
         match self {
             Self::Full { width, .. } => *width,
-            Self::Grouped(grouped) => grouped.width,
+            Self::Quantized(grouped) => grouped.width,
         }
     }
 
@@ -78,7 +78,7 @@ impl Matrix {
     pub fn rows(&self) -> usize {
         match self {
             Self::Full { data, width } => data.len() / width,
-            Self::Grouped(grouped) => grouped.codes.len() / grouped.width,
+            Self::Quantized(grouped) => grouped.codes.len() / grouped.width,
         }
     }
 
@@ -86,7 +86,7 @@ impl Matrix {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Full { data, .. } => 4 * data.len(),
-            Self::Grouped(grouped) => grouped.codes.len() + 4 * (grouped.scales.len() + grouped.offsets.len()),
+            Self::Quantized(grouped) => grouped.codes.len() + 4 * (grouped.scales.len() + grouped.offsets.len()),
         }
     }
 
@@ -94,8 +94,8 @@ impl Matrix {
     pub fn numbers(&self, rows: Range<usize>, out: &mut Vec<f32>) {
         match self {
             Self::Full { data, width } => out.extend_from_slice(&data[rows.start * width..rows.end * width]),
-            Self::Grouped(grouped) => {
-                let Codes { codes, scales, offsets, group } = grouped.of(rows);
+            Self::Quantized(grouped) => {
+                let QuantView { codes, scales, offsets, group } = grouped.of(rows);
                 for (i, codes) in codes.chunks_exact(group).enumerate() {
                     let (scale, offset) = (scales[i], offsets.get(i).copied().unwrap_or_default());
                     out.extend(codes.iter().map(|code| scale * f32::from(*code) + offset));
@@ -104,12 +104,12 @@ impl Matrix {
         }
     }
 
-    /// The product of at most [`FEW`] rows with some rows of this, `[rows, m]`.
-    fn few(&self, x: &[f32], rows: Range<usize>, care: Care) -> Vec<f32> {
-        match (self, care) {
-            (Self::Full { data, width }, _) => few_full(&data[rows.start * width..rows.end * width], x, *width),
-            (Self::Grouped(grouped), Care::Exact) => few_codes(grouped.of(rows), x, grouped.width),
-            (Self::Grouped(grouped), Care::Fast) => few_codes_fast(grouped.of(rows), x, grouped.width),
+    /// The product of at most [`MAX_ROWS`] rows with some rows of this, `[rows, m]`.
+    fn few(&self, x: &[f32], rows: Range<usize>, precision: Precision) -> Vec<f32> {
+        match (self, precision) {
+            (Self::Full { data, width }, _) => skinny_f32(&data[rows.start * width..rows.end * width], x, *width),
+            (Self::Quantized(grouped), Precision::Exact) => skinny_q8(grouped.of(rows), x, grouped.width),
+            (Self::Quantized(grouped), Precision::Fast) => skinny_q8_fast(grouped.of(rows), x, grouped.width),
         }
     }
 
@@ -122,7 +122,7 @@ impl Matrix {
         };
         match self {
             Self::Full { data, width } => into(0..rows.len(), &data[rows.start * width..rows.end * width]),
-            Self::Grouped(_) => {
+            Self::Quantized(_) => {
                 let mut numbers = Vec::with_capacity(BLOCK * self.width());
                 for first in rows.clone().step_by(BLOCK) {
                     let block = first..(first + BLOCK).min(rows.end);
@@ -135,14 +135,14 @@ impl Matrix {
     }
 
     /// `x[m, width] · selfᵀ`, `[m, rows]`.
-    pub fn times(&self, x: &[f32], care: Care) -> Vec<f32> {
-        let [out] = products([self], x, care);
+    pub fn times(&self, x: &[f32], precision: Precision) -> Vec<f32> {
+        let [out] = products([self], x, precision);
         out
     }
 }
 
 /// `x · matrixᵀ` for each of some matrices of one width, `[m, rows]` each, on the threads of the current pool.
-pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], care: Care) -> [Vec<f32>; N] {
+pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], precision: Precision) -> [Vec<f32>; N] {
     let (width, rows) = (matrices[0].width(), matrices.map(Matrix::rows));
     let m = x.len() / width;
     let pieces = (rows.iter().sum::<usize>() * x.len() / WORTH).clamp(1, rayon::current_num_threads());
@@ -154,10 +154,10 @@ pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], care: Care) -
     if m == 0 {
         return out;
     }
-    if m <= FEW {
+    if m <= MAX_ROWS {
         // Bound by reading the weights: each part gives its sums a row of weights at a time.
         let tasks: Vec<(usize, Range<usize>)> = (0..N).flat_map(|i| cuts(i).map(move |part| (i, part))).collect();
-        let done = all(tasks.clone(), pieces, |(i, part)| matrices[i].few(x, part, care));
+        let done = all(tasks.clone(), pieces, |(i, part)| matrices[i].few(x, part, precision));
         for ((i, part), sums) in tasks.into_iter().zip(done) {
             for (n, sums) in part.zip(sums.chunks_exact(m)) {
                 sums.iter().enumerate().for_each(|(m, sum)| out[i][m * rows[i] + n] = *sum);
@@ -201,15 +201,15 @@ mod tests {
         let full = Matrix::Full { data: draw(rows * width), width };
         let codes: Vec<i8> = draw(rows * width).iter().map(|w| (w * 250.0) as i8).collect();
         let (scales, offsets) = (draw(rows * width / 32), draw(rows * width / 32));
-        let grouped = Matrix::Grouped(Grouped { codes, scales, offsets, group: 32, width });
+        let grouped = Matrix::Quantized(Quantized { codes, scales, offsets, group: 32, width });
         let x = draw(40 * width);
         for matrix in [&full, &grouped] {
             assert_eq!((matrix.rows(), matrix.width()), (rows, width));
-            let many = matrix.times(&x, Care::Exact);
+            let many = matrix.times(&x, Precision::Exact);
             let mut numbers = Vec::new();
             matrix.numbers(0..rows, &mut numbers);
             for m in 0..40 {
-                let alone = matrix.times(&x[m * width..(m + 1) * width], Care::Exact);
+                let alone = matrix.times(&x[m * width..(m + 1) * width], Precision::Exact);
                 for n in 0..rows {
                     let want: f32 = (0..width).map(|i| x[m * width + i] * numbers[n * width + i]).sum();
                     let got = (alone[n], many[m * rows + n]);

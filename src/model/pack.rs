@@ -98,14 +98,14 @@ fn cut(tree: &TokenTree, budget: usize) -> Vec<Cut> {
 /// Computes a batch of `count` trees on the threads of the pool that it is called in.
 pub fn batch(net: Net<'_>, packing: &Packing, count: usize, gradient: bool, cancel: &Cancel) -> Result<Batch> {
     let mut grads = if gradient { zeros(&net.shapes()) } else { Buffers::new() };
-    let mut losses = vec![Loss { total: 0.0, nats: Vec::new() }; count];
+    let mut losses = vec![Loss { total: 0.0, nll: Vec::new() }; count];
     for Forest { tree, origin } in &packing.forests {
         cancel.check()?;
         let loss = step(net, tree, gradient.then_some(&mut grads))?;
-        for (node, nats) in loss.nats {
+        for (node, nats) in loss.nll {
             let (of, place) = origin[node];
             losses[of].total += f64::from(nats * tree.weights[node]);
-            losses[of].nats.push((place, nats));
+            losses[of].nll.push((place, nats));
         }
     }
     Ok(Batch { grads, losses })

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::cache::{Cache, Recent, Segment};
+use super::cache::{Cache, PromptCache, Segment};
 use super::decoder::{Decoder, Growth};
-use super::matrix::Care;
+use super::matrix::Precision;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 
@@ -53,7 +53,7 @@ impl Begun<'_> {
         let grow = all.iter_mut().zip(&parents).zip(&taken);
         let mut growths: Vec<Growth<'_>> =
             grow.map(|((begun, parents), tokens)| Growth { cache: &mut begun.cache, tokens, parents }).collect();
-        let hidden = decoder.extend_all(&mut growths, Care::Exact, cancel)?;
+        let hidden = decoder.extend_all(&mut growths, Precision::Exact, cancel)?;
         let (h, mut end) = (decoder.config.hidden, 0);
         for (begun, tokens) in all.iter_mut().zip(taken).filter(|(_, tokens)| !tokens.is_empty()) {
             end += tokens.len() * h;
@@ -65,13 +65,13 @@ impl Begun<'_> {
 
 impl Prompt {
     /// Computes `tokens` and keeps them among the `recent` prompts, of which as much as possible is used.
-    pub fn new(decoder: &Decoder, tokens: &[u32], recent: &mut Recent, cancel: &Cancel) -> Result<Self> {
+    pub fn new(decoder: &Decoder, tokens: &[u32], recent: &mut PromptCache, cancel: &Cancel) -> Result<Self> {
         let mut found = Self::all(decoder, &[tokens.to_vec()], recent, cancel)?;
         found.pop().ok_or_else(|| Error::new("no prompt"))
     }
 
     /// Computes some prompts together, so that the weights are read once for all of them.
-    pub fn all(decoder: &Decoder, prompts: &[Vec<u32>], recent: &mut Recent, cancel: &Cancel) -> Result<Vec<Self>> {
+    pub fn all(decoder: &Decoder, prompts: &[Vec<u32>], recent: &mut PromptCache, cancel: &Cancel) -> Result<Vec<Self>> {
         let mut done: Vec<Option<Self>> = vec![None; prompts.len()];
         let mut begun: Vec<Begun<'_>> = Vec::new();
         for (i, tokens) in prompts.iter().enumerate() {
@@ -101,7 +101,7 @@ impl Prompt {
             Begun::pass(&mut begun, decoder, cancel)?;
         }
         for Begun { of, cache, last, .. } in begun {
-            let logits = decoder.logits(&last, Care::Exact);
+            let logits = decoder.logits(&last, Precision::Exact);
             if logits.iter().any(|logit| !logit.is_finite()) {
                 return Err(no_numbers());
             }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::cache::Cache;
 use super::decoder::{Decoder, Growth};
 use super::kernels::log_sum;
-use super::matrix::Care;
+use super::matrix::Precision;
 use super::prompt::{PASS, Prompt, no_numbers};
 use super::trie::Trie;
 use crate::control::Cancel;
@@ -17,8 +17,8 @@ const NODES: usize = 256;
 /// The probability of a string.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
-    /// Its log-probability as a whole, in nats.
-    pub nats: f64,
+    /// Its log-probability as a whole, in nats (never above 0).
+    pub logp: f64,
     /// How many tokens it has.
     pub tokens: usize,
 }
@@ -26,7 +26,7 @@ pub struct Score {
 impl Score {
     /// Nats a token: the score by which long and short strings are compared.
     pub fn per_token(&self) -> f64 {
-        self.nats / self.tokens.max(1) as f64
+        self.logp / self.tokens.max(1) as f64
     }
 }
 
@@ -51,7 +51,7 @@ impl Prompt {
             nodes += own;
         }
         scores.extend(score_pass(decoder, &asks[first..], &tries[first..], cancel)?);
-        if scores.iter().flatten().any(|score| !score.nats.is_finite()) {
+        if scores.iter().flatten().any(|score| !score.logp.is_finite()) {
             return Err(no_numbers());
         }
         Ok(scores)
@@ -70,7 +70,7 @@ fn score_pass(
     let grow = caches.iter_mut().zip(&inner);
     let mut growths: Vec<Growth<'_>> =
         grow.map(|(cache, (tokens, parents, _))| Growth { cache, tokens, parents }).collect();
-    let hidden = decoder.extend_all(&mut growths, Care::Exact, cancel)?;
+    let hidden = decoder.extend_all(&mut growths, Precision::Exact, cancel)?;
     let (h, vocab) = (decoder.config.hidden, decoder.config.vocab);
     // What each place is asked for: the prompt, its continuation, and that one's token after the place.
     let mut asked: Vec<Vec<(usize, usize, u32)>> = vec![Vec::new(); hidden.len() / h];
@@ -79,13 +79,13 @@ fn score_pass(
     for (n, ((prompt, continuations), ((trie, ends), (tokens, _, places)))) in
         asks.iter().zip(tries.iter().zip(&inner)).enumerate()
     {
-        let mut own: Vec<Score> = continuations.iter().map(|tokens| Score { nats: 0.0, tokens: tokens.len() }).collect();
+        let mut own: Vec<Score> = continuations.iter().map(|tokens| Score { logp: 0.0, tokens: tokens.len() }).collect();
         let root = log_sum(&prompt.logits);
         for (i, end) in ends.iter().enumerate() {
             for (parent, token) in trie.path(*end) {
                 match places[parent] {
                     Some(place) => asked[first + place].push((n, i, token)),
-                    None => own[i].nats += logit(&prompt.logits, token) - root,
+                    None => own[i].logp += logit(&prompt.logits, token) - root,
                 }
             }
         }
@@ -94,11 +94,11 @@ fn score_pass(
     }
     for (hidden, asked) in hidden.chunks(NODES * h).zip(asked.chunks(NODES)) {
         cancel.check()?;
-        let logits = decoder.logits(hidden, Care::Exact);
+        let logits = decoder.logits(hidden, Precision::Exact);
         let sums: Vec<f64> = logits.par_chunks_exact(vocab).map(log_sum).collect();
         for ((row, sum), asked) in logits.chunks_exact(vocab).zip(sums).zip(asked) {
             for (n, i, token) in asked {
-                scores[*n][*i].nats += logit(row, *token) - sum;
+                scores[*n][*i].logp += logit(row, *token) - sum;
             }
         }
     }

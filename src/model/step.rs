@@ -13,10 +13,10 @@ use rayon::prelude::*;
 
 use super::config::Config;
 use super::kernels::{
-    Attention, Heads, Runs, cross_entropy, mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu, swiglu_back,
+    Attention, Chains, Heads, cross_entropy, mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu, swiglu_back,
 };
 use super::lora::Adapter;
-use super::team::give_way;
+use super::team::yield_to_interactive;
 use super::tree::TokenTree;
 use crate::error::{Error, Result};
 
@@ -61,8 +61,8 @@ struct Saved {
 pub struct Loss {
     /// Sum over targets of weight times nats.
     pub total: f64,
-    /// Nats of each target by its index in the tree.
-    pub nats: Vec<(usize, f32)>,
+    /// Negative log-likelihood of each target in nats (never below 0), by its index in the tree.
+    pub nll: Vec<(usize, f32)>,
 }
 
 /// A network: its weights, and the adapter beside them if that is what is trained.
@@ -91,7 +91,7 @@ struct Step<'a> {
     config: &'a Config,
     weights: &'a Buffers,
     adapter: Option<&'a Adapter>,
-    runs: Runs,
+    chains: Chains,
     tokens: usize,
     /// Rows of tokens a task works on.
     part: usize,
@@ -153,7 +153,7 @@ impl<'a> Step<'a> {
         let Net { config, weights, adapter, .. } = net;
         let angles = config.angles(&tree.positions());
         let part = tree.len().div_ceil(4).clamp(64, 512);
-        Self { config, weights, adapter, runs: Runs::new(&tree.parents), tokens: tree.len(), part, angles }
+        Self { config, weights, adapter, chains: Chains::new(&tree.parents), tokens: tree.len(), part, angles }
     }
 
     fn heads(&self) -> Heads {
@@ -192,7 +192,7 @@ impl<'a> Step<'a> {
             let found = |i: usize| jobs.iter().find(|job| adapter.pair(job.tensor) == Some(2 * i));
             let tasks: Vec<_> = pairs.filter_map(|(i, pair)| Some((i, pair, found(i)?))).collect();
             tasks.into_par_iter().with_max_len(1).for_each(|(i, pair, job)| {
-                give_way();
+                yield_to_interactive();
                 let (rank, rows) = (adapter.rank, job.dout.len() / job.width);
                 let (mut up, mut low) = (vec![0.0; rows * rank], vec![0.0; rows * rank]);
                 mul_nn(&mut up, job.dout, &adapter.weights[2 * i + 1], job.width, false);
@@ -212,7 +212,7 @@ impl<'a> Step<'a> {
             tasks.extend(pieces.map(|(i, out)| (out, job, i * rows)));
         }
         tasks.into_par_iter().with_max_len(1).for_each(|(out, job, from)| {
-            give_way();
+            yield_to_interactive();
             mul_tn(out, (job.dout, job.width), from, job.x);
         });
     }
@@ -258,7 +258,7 @@ impl<'a> Step<'a> {
             .into_par_iter()
             .with_max_len(1)
             .for_each(|(x, q, k, v, scales, angles)| {
-                give_way();
+                yield_to_interactive();
                 let mut normed = vec![0.0; x.len()];
                 scales.copy_from_slice(&rms_norm(&mut normed, x, &weights[INPUT_NORM], eps));
                 mul_nt(q, &normed, &weights[Q], h, false);
@@ -268,7 +268,7 @@ impl<'a> Step<'a> {
                 rope(k, kv, 2 * half, angles, false);
             });
         let mut mixed = rows(h);
-        Attention { runs: &self.runs, heads: self.heads(), q: &q, k: &k, v: &v }.forward(&mut mixed);
+        Attention { chains: &self.chains, heads: self.heads(), q: &q, k: &k, v: &v }.forward(&mut mixed);
         let (mut middle, mut middle_scales, mut normed) = (rows(h), rows(1), rows(h));
         let (mut gate, mut up) = (rows(inner), rows(inner));
         (
@@ -283,7 +283,7 @@ impl<'a> Step<'a> {
             .into_par_iter()
             .with_max_len(1)
             .for_each(|(x, mixed, middle, scales, normed, gate, up)| {
-                give_way();
+                yield_to_interactive();
                 mul_nt(x, mixed, &weights[O], h, true);
                 middle.copy_from_slice(x);
                 scales.copy_from_slice(&rms_norm(normed, x, &weights[POST_NORM], eps));
@@ -313,7 +313,7 @@ impl<'a> Step<'a> {
             .into_par_iter()
             .with_max_len(1)
             .map(|((gate, up, through), (dx, dmixed), (middle, scales))| {
-                give_way();
+                yield_to_interactive();
                 through.copy_from_slice(gate);
                 swiglu(through, up);
                 let mut dthrough = vec![0.0; gate.len()];
@@ -340,7 +340,7 @@ impl<'a> Step<'a> {
         drop((through, gate, up, dout, mixed, middle));
 
         let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
-        let attention = Attention { runs: &self.runs, heads: self.heads(), q: &q, k: &k, v: &v };
+        let attention = Attention { chains: &self.chains, heads: self.heads(), q: &q, k: &k, v: &v };
         attention.backward(&dmixed, &mut dq, &mut dk, &mut dv);
         let mut normed = normed;
         let gains: Vec<Vec<f32>> = (
@@ -351,7 +351,7 @@ impl<'a> Step<'a> {
             .into_par_iter()
             .with_max_len(1)
             .map(|((dq, dk, dv), (dx, normed), (input, scales, angles))| {
-                give_way();
+                yield_to_interactive();
                 rope(dq, h, 2 * half, angles, true);
                 rope(dk, kv, 2 * half, angles, true);
                 let mut dnormed = vec![0.0; dx.len()];
@@ -421,7 +421,7 @@ impl<'a> Step<'a> {
             }
         }
         let total = nats.iter().zip(&weights).map(|(nats, weight)| f64::from(nats * weight)).sum();
-        let loss = Loss { total, nats: nodes.into_iter().zip(nats).collect() };
+        let loss = Loss { total, nll: nodes.into_iter().zip(nats).collect() };
         let Some(grads) = grads else { return Ok((loss, Vec::new())) };
         let mut dpicked = vec![0.0; picked.len()];
         let gain = self.norm_back(norm, &mut dpicked, &dnormed, &picked, &scales);

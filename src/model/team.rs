@@ -1,6 +1,6 @@
 //! The model's threads, and how background work gives way to a person.
 //!
-//! Training runs on a team of its own at the lowest priority. Besides, it asks [`give_way`] before each piece of work (some
+//! Training runs on a team of its own at the lowest priority. Besides, it asks [`yield_to_interactive`] before each piece of work (some
 //! milliseconds): while a person waits for an answer ([`interactive`]), it stands still.
 
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -79,7 +79,7 @@ impl Drop for Waiting {
 }
 
 /// Waits while somebody waits for an answer; called between pieces of background work.
-pub fn give_way() {
+pub fn yield_to_interactive() {
     let waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
     drop(DONE.wait_while(waiting, |waiting| *waiting > 0).unwrap_or_else(PoisonError::into_inner));
 }
@@ -94,7 +94,7 @@ mod tests {
         let (guard, passed) = (interactive(), AtomicBool::new(false));
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                give_way();
+                yield_to_interactive();
                 passed.store(true, Ordering::SeqCst);
             });
             std::thread::sleep(std::time::Duration::from_millis(30));

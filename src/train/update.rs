@@ -72,7 +72,7 @@ pub(super) fn sums(
         }
         sums.loss += loss.total;
         sums.weight += example.tree.weight();
-        for (node, nats) in loss.nats {
+        for (node, nats) in loss.nll {
             let Some(slot) = example.kinds[node].slot() else { continue };
             sums.nats[slot] += f64::from(nats);
             sums.counts[slot] += 1.0;
@@ -165,7 +165,7 @@ mod tests {
     fn by_hand(weights: &Trainable, trees: &[Example]) -> [(f64, f64); 4] {
         let mut sums = [(0.0, 0.0); 4];
         for tree in trees {
-            for (node, nats) in step(weights.net(), &tree.tree, None).unwrap().nats {
+            for (node, nats) in step(weights.net(), &tree.tree, None).unwrap().nll {
                 if let Some(slot) = tree.kinds[node].slot() {
                     sums[slot] = (sums[slot].0 + f64::from(nats), sums[slot].1 + 1.0);
                 }

@@ -7,13 +7,13 @@ use crossterm::event::KeyEvent;
 use super::caps::Caps;
 use super::effect::{DeskCmd, Effect, JobCmd, Kind, MindCmd, Notice, RunCmd, Screen, WorldCmd};
 use super::frame;
-use super::kept::Kept;
 use super::keymap::Keymap;
 use super::keys::Act;
 use super::msg::Msg;
 use super::popups::{Choice, Popup};
 use super::screens::{curate, data, explore, replay, train};
 use super::theme::{Palette, Theme};
+use super::ui_state::UiState;
 use super::underway::Job;
 use super::words::pasted;
 use crate::curation;
@@ -57,7 +57,7 @@ pub struct App {
     /// The theme that was chosen by key, over the one in `config.toml`.
     pub chosen_theme: Option<Palette>,
     /// What is remembered for the next session.
-    kept: Kept,
+    kept: UiState,
     suite: String,
     ticks: u32,
 }
@@ -85,7 +85,7 @@ impl App {
             quit: false,
             unread: None,
             chosen_theme: None,
-            kept: Kept::default(),
+            kept: UiState::default(),
             suite: suite.to_string(),
             ticks: 0,
         }
@@ -193,7 +193,7 @@ impl App {
         let mut effects = self.replay.tick();
         effects.extend(self.curate.draft());
         self.ticks = self.ticks.wrapping_add(1);
-        let kept = Kept::of(self);
+        let kept = UiState::of(self);
         if kept != self.kept {
             effects.push(kept.effect());
             self.kept = kept;

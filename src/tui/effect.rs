@@ -200,7 +200,7 @@ pub enum DeskCmd {
     /// A part of a list of trajectories, for Replay.
     Trajectories(Listing, Near),
     /// A part of the list of all of them, for Data.
-    Kept(Near),
+    Listed(Near),
     /// One trajectory.
     Trajectory(i64),
     /// Totals, disk use, and the training sets of this suite.

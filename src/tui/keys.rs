@@ -294,7 +294,7 @@ const CURATE: &[Row] = &[
     ("regenerate", "r", Act::Resume, "regenerate", "another attempt, by the model or the template; every attempt is kept"),
     ("bulk", "v", Act::Bulk, "bulk", "decide on everything listed at once, after saying how many; one undo"),
     ("rubric", "i", Act::Rubric, "", "what each reason means, and what the rules look for"),
-    ("statistics", "S", Act::Statistics, "", "approval, reasons and suspicions so far, and your pace"),
+    ("statistics", "S", Act::Statistics, "", "approval, reasons and findings so far, and your pace"),
     ("outcome", "1 2 3 4 5 6 7 8 9", Act::Number(0), "", "show the outcome of that alternative"),
 ];
 

@@ -3,11 +3,10 @@
 pub mod app;
 pub mod caps;
 pub mod chart;
+pub mod compact_backend;
 pub mod effect;
 pub mod frame;
-pub mod hands;
 pub mod journal;
-pub mod kept;
 pub mod keymap;
 pub mod keys;
 pub mod msg;
@@ -16,11 +15,12 @@ pub mod screens;
 pub mod settings;
 pub mod terminal;
 pub mod theme;
-pub mod thrifty;
+pub mod ui_state;
 pub mod underway;
 pub mod window;
 pub mod words;
 pub mod work;
+pub mod workers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,15 +43,15 @@ use crate::train::checkpoint;
 use app::App;
 use caps::Caps;
 use effect::{DeskCmd, Effect, Notice};
-use hands::Hands;
-use kept::Kept;
 use keymap::Keymap;
 use msg::Msg;
 use settings::Settings;
 use terminal::{Edited, Taken, edited, restore, retake, take};
+use ui_state::UiState;
 use work::jobs::Jobs;
 use work::mind::Mind;
 use work::{Mailbox, desk, world};
+use workers::Workers;
 
 /// What threads answer is drawn at most twenty times a second: over SSH, bytes are what costs.
 const FRAME: Duration = Duration::from_millis(50);
@@ -69,7 +69,7 @@ const SOON: Duration = Duration::from_millis(45);
 pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<()> {
     // Opened here first: what is wrong with the data directory is said before the screen is taken.
     let store = Store::open(root)?;
-    let kept = store.setting(kept::SETTING)?;
+    let kept = store.setting(ui_state::SETTING)?;
     let reading_only =
         store.read_only().map(|why| format!("the data directory cannot be written ({why}): it is only read"));
     checkpoint::sweep(&store)?;
@@ -90,7 +90,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     let mut screen = take(settings.mouse)?;
     let mind = Mind::start(root.to_path_buf(), mail.clone());
     let (speaker, door) = (expert.map(str::to_string), mind.door());
-    let mut hands = Hands {
+    let mut workers = Workers {
         worlds: world::start(Arc::clone(suite), speaker, root.to_path_buf(), mail.clone(), door),
         mind,
         desk: desk::start(root.to_path_buf(), mail.clone()),
@@ -99,23 +99,23 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     let mut app = App::new(suite.name(), settings.caps(Caps::detect()));
     tracing::info!("foretaste {} on {}; {}", env!("CARGO_PKG_VERSION"), suite.name(), settings.reasons());
     app.keymap = keymap;
-    let kept: Option<Kept> = kept.and_then(|text| serde_json::from_str(&text).ok());
+    let kept: Option<UiState> = kept.and_then(|text| serde_json::from_str(&text).ok());
     let first = kept.and_then(|kept| kept.put_back(&mut app));
     app.theme.palette = app.chosen_theme.or(settings.palette()?).unwrap_or_default();
     app.data.root = root.display().to_string();
     if let Some(text) = reading_only.or(unlogged.map(|error| format!("no log is written: {}", error.message()))) {
         app.say(Notice { text, bad: true });
     }
-    hands.carry_out(app.begin(first));
-    let ended = guarded("the screen", || runtime.block_on(live(&mut screen, &mut app, &mut hands, &mut rx, &settings)));
+    workers.carry_out(app.begin(first));
+    let ended = guarded("the screen", || runtime.block_on(live(&mut screen, &mut app, &mut workers, &mut rx, &settings)));
     drop(taken);
     tracing::info!("left");
     if !app.jobs.is_empty() {
         tell("stopping cleanly… (Ctrl-C ends at once)");
     }
-    hands.carry_out(app.unsaved());
-    hands.carry_out(vec![Effect::Desk(DeskCmd::Remember(kept::SETTING, Kept::of(&app).text()))]);
-    let left = hands.leave(&mut rx);
+    workers.carry_out(app.unsaved());
+    workers.carry_out(vec![Effect::Desk(DeskCmd::Remember(ui_state::SETTING, UiState::of(&app).text()))]);
+    let left = workers.leave(&mut rx);
     if let Ok(Some(run)) = &left {
         tell(&format!("run {run} goes on in the background; the next foretaste shows it in Train, where x stops it"));
     }
@@ -125,7 +125,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
 async fn live(
     terminal: &mut terminal::Screen,
     app: &mut App,
-    hands: &mut Hands,
+    workers: &mut Workers,
     rx: &mut UnboundedReceiver<Msg>,
     settings: &Settings,
 ) -> Result<()> {
@@ -179,7 +179,7 @@ async fn live(
             _ = clock.tick() => {
                 let effects = app.update(Msg::Tick);
                 stale |= !effects.is_empty() || app.curate.is_held_up();
-                hands.carry_out(effects);
+                workers.carry_out(effects);
                 continue;
             }
         };
@@ -193,11 +193,11 @@ async fn live(
             let away = effects.iter().position(|effect| matches!(effect, Effect::Suspend | Effect::Edit(..)));
             if let Some(away) = away.map(|at| effects.remove(at)) {
                 drop(input); // it must not read what is meant for the shell or the editor
-                let msgs = step_aside(terminal, &away, settings.mouse, hands)?;
+                let msgs = step_aside(terminal, &away, settings.mouse, workers)?;
                 input = events()?;
                 effects.extend(msgs.into_iter().flat_map(|msg| app.update(msg)));
             }
-            hands.carry_out(effects);
+            workers.carry_out(effects);
         }
         stale = true;
     }
@@ -221,11 +221,11 @@ fn of_mouse(mouse: MouseEvent, width: usize) -> Option<Msg> {
 }
 
 /// Gives the terminal to the shell, or to the person's editor, and takes it back; what came of it.
-fn step_aside(terminal: &mut terminal::Screen, away: &Effect, mouse: bool, hands: &mut Hands) -> Result<Vec<Msg>> {
+fn step_aside(terminal: &mut terminal::Screen, away: &Effect, mouse: bool, workers: &mut Workers) -> Result<Vec<Msg>> {
     restore();
     let mut msgs = Vec::new();
     if let Effect::Edit(id, text) = away {
-        let keep = &mut |text: &str| hands.desk.send(DeskCmd::Draft(*id, Some(text.to_string())));
+        let keep = &mut |text: &str| workers.desk.send(DeskCmd::Draft(*id, Some(text.to_string())));
         match edited(text, keep) {
             Ok(Edited::Text(text)) => msgs.push(Msg::Curate(screens::curate::Msg::Edited(*id, text))),
             Ok(Edited::Draft(text, why)) => {

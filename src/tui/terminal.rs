@@ -15,7 +15,7 @@ use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::Terminal;
 
-use super::thrifty::Thrifty;
+use super::compact_backend::CompactBackend;
 use crate::ends;
 use crate::error::{Error, Result};
 use crate::paths;
@@ -24,7 +24,7 @@ use crate::paths;
 ///
 /// Never dropped: that would show the cursor, and say where that fails (as on a terminal that is gone) on a stream that is
 /// gone too, which panics. [`restore`] shows it.
-pub type Screen = ManuallyDrop<Terminal<Thrifty<Stdout>>>;
+pub type Screen = ManuallyDrop<Terminal<CompactBackend<Stdout>>>;
 
 /// The stream that is drawn on.
 #[allow(clippy::disallowed_methods, reason = "the one that draws")]
@@ -53,7 +53,7 @@ pub fn take(mouse: bool) -> Result<Screen> {
     }
     // A fresh one draws everything anew; clearing an old one would ask the terminal where its cursor is, and not every
     // terminal answers.
-    Terminal::new(Thrifty::new(stream())).map(ManuallyDrop::new).map_err(failed)
+    Terminal::new(CompactBackend::new(stream())).map(ManuallyDrop::new).map_err(failed)
 }
 
 /// The terminal again after a stop that this program did not choose: the shell has changed its modes meanwhile, which

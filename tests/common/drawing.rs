@@ -53,8 +53,8 @@ pub fn app(caps: Caps) -> App {
     let queue = store.queue(&pending, Place::Start, 100).unwrap();
     let first = queue.items[0].clone();
     let branches = store.branches(first.trajectory).unwrap();
-    let Judged { trajectory, case, suspicions } = judged(&store, &first).unwrap();
-    let evidence = curate::Evidence { kind: trajectory.kind.clone(), case, text: first.text().to_string(), suspicions };
+    let Judged { trajectory, case, findings } = judged(&store, &first).unwrap();
+    let evidence = curate::Evidence { kind: trajectory.kind.clone(), case, text: first.text().to_string(), findings };
     app.update(Msg::Curate(curate::Msg::Queue(pending, Place::Start, queue)));
     app.update(Msg::Curate(curate::Msg::Case(first.id, Box::new(evidence))));
     let config = serde_json::json!({

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use foretaste::control::Cancel;
-use foretaste::env::{Actions, Advice, Environment, Expert, Experts, Form, Opened, Silence, Suite, TaskRef, Turn};
+use foretaste::env::{Actions, Advice, Environment, Expert, Experts, Form, NoAdvice, Opened, Suite, TaskRef, Turn};
 use foretaste::error::{Error, Result};
 
 /// What is for sale: what it is, and its price in parts of ten.
@@ -146,15 +146,15 @@ impl Expert for Clerk {
         "clerk"
     }
 
-    fn advise(&self, env: &dyn Environment, _: &Cancel) -> Result<Advice, Silence> {
-        let shop = env.as_any().downcast_ref::<Shop>().ok_or_else(|| Silence::Other("another world".into()))?;
+    fn advise(&self, env: &dyn Environment, _: &Cancel) -> Result<Advice, NoAdvice> {
+        let shop = env.as_any().downcast_ref::<Shop>().ok_or_else(|| NoAdvice::Other("another world".into()))?;
         let name = GOODS[shop.wanted].0;
         let (action, left) = match &shop.page {
             Page::Front => (format!("search[{name}]"), 3),
             Page::Found(_) => (format!("click[{name}]"), 2),
             Page::Item(item) if *item == shop.wanted => ("click[buy now]".into(), 1),
             Page::Item(_) => ("click[back]".into(), 4),
-            Page::Bought(_) => return Err(Silence::Done),
+            Page::Bought(_) => return Err(NoAdvice::Done),
         };
         Ok(Advice { action, steps_left: Some(left) })
     }

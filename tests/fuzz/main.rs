@@ -20,7 +20,7 @@ use grow::{TARGETS, Target, named};
 use supervise::{ORDER, Outcome};
 
 /// Inputs in CI, over all targets.
-const FEW: u64 = 30_000;
+const MAX_ROWS: u64 = 30_000;
 /// No target gets fewer: with less, nothing can be said about the share that is accepted.
 const LEAST: u64 = 200;
 
@@ -39,7 +39,7 @@ fn structure_of_every_kind_is_read_or_refused_in_time_and_space() {
     let (asked, first) = (number("FORETASTE_FUZZ"), number("FORETASTE_FUZZ_FROM").unwrap_or_default());
     let one = std::env::var("FORETASTE_FUZZ_TARGET").ok().map(|name| named(&name).expect("no target of that name"));
     let targets: Vec<&'static Target> = one.map_or_else(|| ALL.iter().collect(), |one| vec![one]);
-    let (total, weights) = (asked.unwrap_or(FEW), targets.iter().map(|target| target.weight).sum::<u64>());
+    let (total, weights) = (asked.unwrap_or(MAX_ROWS), targets.iter().map(|target| target.weight).sum::<u64>());
     let least = if asked.is_some() { 1 } else { LEAST };
     // Two at a time, each a process with one thread.
     let queue = Mutex::new(targets.iter().collect::<Vec<_>>());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor, Var};
 use foretaste::control::Cancel;
-use foretaste::model::cache::Recent;
+use foretaste::model::cache::PromptCache;
 use foretaste::model::config::Config;
 use foretaste::model::decoder::Decoder;
 use foretaste::model::prompt::Prompt;
@@ -45,11 +45,11 @@ pub fn decoder(fresh: &Trainable) -> Arc<Decoder> {
 }
 
 pub fn prompt(decoder: &Decoder, tokens: &[u32]) -> Prompt {
-    Prompt::new(decoder, tokens, &mut Recent::new(0), &Cancel::default()).unwrap()
+    Prompt::new(decoder, tokens, &mut PromptCache::new(0), &Cancel::default()).unwrap()
 }
 
 pub fn nats(prompt: &Prompt, decoder: &Decoder, strings: &[Vec<u32>]) -> Vec<f64> {
-    prompt.score(decoder, strings, &Cancel::default()).unwrap().iter().map(|score| score.nats).collect()
+    prompt.score(decoder, strings, &Cancel::default()).unwrap().iter().map(|score| score.logp).collect()
 }
 
 pub fn random_tokens(rng: &mut Rng, count: usize) -> Vec<u32> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use foretaste::control::Cancel;
-use foretaste::model::cache::Recent;
+use foretaste::model::cache::PromptCache;
 use foretaste::model::decode::{Decoding, Stops};
 use foretaste::model::decoder::Decoder;
 use foretaste::model::prompt::Prompt;
@@ -66,7 +66,7 @@ proptest! {
         let whole = team.run(|| prompt(decoder, &tokens));
         let scores = team.run(|| nats(&whole, decoder, &actions));
         // The same prompt by way of two others that it shares some of its tokens with.
-        let mut recent = Recent::new(usize::MAX);
+        let mut recent = PromptCache::new(usize::MAX);
         let mut reused = |tokens: &[u32]| Prompt::new(decoder, tokens, &mut recent, &cancel).unwrap();
         reused(&[&tokens[..7], &[1, 2, 3]].concat());
         reused(&[&tokens[..40], &[4]].concat());

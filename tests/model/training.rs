@@ -188,7 +188,7 @@ proptest! {
         let off = distance(&done.grads, &grads);
         prop_assert!(off <= SAME, "{off}");
         for (tree, loss) in trees.iter().zip(&done.losses) {
-            let mut nodes: Vec<usize> = loss.nats.iter().map(|(node, _)| *node).collect();
+            let mut nodes: Vec<usize> = loss.nll.iter().map(|(node, _)| *node).collect();
             nodes.sort_unstable();
             let targets = (0..tree.len()).filter(|i| tree.weights[*i] != 0.0 && tree.parents[*i].is_some());
             prop_assert_eq!(nodes, targets.collect::<Vec<_>>());

@@ -9,15 +9,15 @@ use super::game::Game;
 use super::plan::{Limits, Plan, Planner};
 use crate::budget::{within, work};
 use crate::control::Cancel;
-use crate::env::{Advice, Environment, Expert, PLANNER, Silence};
+use crate::env::{Advice, Environment, Expert, NoAdvice, PLANNER};
 use crate::error::Result;
 
 /// The engine behind an environment of this suite.
-pub(super) fn engine(env: &dyn Environment) -> Result<&TwPddl, Silence> {
+pub(super) fn engine(env: &dyn Environment) -> Result<&TwPddl, NoAdvice> {
     if env.turn().success {
-        return Err(Silence::Done);
+        return Err(NoAdvice::Done);
     }
-    env.as_any().downcast_ref().ok_or_else(|| Silence::Other("this expert knows only PDDL text games".into()))
+    env.as_any().downcast_ref().ok_or_else(|| NoAdvice::Other("this expert knows only PDDL text games".into()))
 }
 
 /// The stored walkthrough as an expert: it has an answer in every state that the walkthrough passes through, however
@@ -55,14 +55,14 @@ impl Expert for Walkthrough {
         "walkthrough"
     }
 
-    fn advise(&self, env: &dyn Environment, _: &Cancel) -> Result<Advice, Silence> {
+    fn advise(&self, env: &dyn Environment, _: &Cancel) -> Result<Advice, NoAdvice> {
         if env.turn().done {
-            return Err(Silence::Done);
+            return Err(NoAdvice::Done);
         }
         // From the end: a state that the plan passes twice is best left by its last visit.
         let here = env.fingerprint();
         let found = self.path.iter().rev().find(|(state, _, _)| *state == here);
-        let (_, action, left) = found.ok_or(Silence::OffPath)?;
+        let (_, action, left) = found.ok_or(NoAdvice::OffPath)?;
         Ok(Advice { action: action.clone(), steps_left: Some(*left) })
     }
 }
@@ -76,7 +76,7 @@ pub struct Omniscient {
 }
 
 /// What it said about a state, and which commands start a shortest way, where that was asked.
-type Said = (Result<Advice, Silence>, Option<Vec<Arc<str>>>);
+type Said = (Result<Advice, NoAdvice>, Option<Vec<Arc<str>>>);
 
 /// More states than this are not remembered.
 const MEMO: usize = 100_000;
@@ -87,7 +87,7 @@ impl Omniscient {
         Self { planner, memo: Mutex::default() }
     }
 
-    fn ask(&self, env: &TwPddl, starts: bool, cancel: &Cancel) -> Result<(Advice, Vec<Arc<str>>), Silence> {
+    fn ask(&self, env: &TwPddl, starts: bool, cancel: &Cancel) -> Result<(Advice, Vec<Arc<str>>), NoAdvice> {
         let here = env.fingerprint();
         let known = self.memo.lock().unwrap_or_else(PoisonError::into_inner).get(&here).cloned();
         match known {
@@ -114,11 +114,11 @@ impl Omniscient {
                     entry.1 = entry.1.take().or(list);
                 }
                 let advice = memo.get(&here).and_then(|(advice, _)| advice.clone().ok());
-                return advice.map(|advice| (advice, list)).ok_or(Silence::Done);
+                return advice.map(|advice| (advice, list)).ok_or(NoAdvice::Done);
             }
-            Plan::Cancelled => return Err(Silence::Cancelled),
-            Plan::Unsolvable => Silence::Unsolvable,
-            Plan::GaveUp(nodes) => Silence::GaveUp(nodes),
+            Plan::Cancelled => return Err(NoAdvice::Cancelled),
+            Plan::Unsolvable => NoAdvice::Unsolvable,
+            Plan::GaveUp(nodes) => NoAdvice::GaveUp(nodes),
         };
         memo.insert(here, (Err(why.clone()), None));
         Err(why)
@@ -130,11 +130,11 @@ impl Expert for Omniscient {
         PLANNER
     }
 
-    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, Silence> {
+    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, NoAdvice> {
         self.ask(engine(env)?, false, cancel).map(|(advice, _)| advice)
     }
 
-    fn starts(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Vec<Arc<str>>, Silence> {
+    fn optimal_actions(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Vec<Arc<str>>, NoAdvice> {
         self.ask(engine(env)?, true, cancel).map(|(_, starts)| starts)
     }
 }

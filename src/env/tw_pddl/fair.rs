@@ -17,7 +17,7 @@ use super::prior::Prior;
 use super::roles::{Roles, kind_name};
 use super::world::World;
 use crate::control::Cancel;
-use crate::env::{Advice, Environment, Expert, Silence};
+use crate::env::{Advice, Environment, Expert, NoAdvice};
 use crate::error::{Error, Result};
 
 /// The fair expert of one game.
@@ -152,19 +152,19 @@ impl Expert for Fair {
         "fair"
     }
 
-    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, Silence> {
+    fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, NoAdvice> {
         let world = engine(env)?.world();
         let limits = Limits { cancel: Some(cancel.clone()), ..Limits::default() };
         match self.planner.plan_from(world, &self.believed(world), false, &limits)? {
             Plan::Found { steps, .. } if !steps.is_empty() => {
                 return Ok(Advice { action: steps[0].1.to_string(), steps_left: Some(steps.len()) });
             }
-            Plan::Cancelled => return Err(Silence::Cancelled),
+            Plan::Cancelled => return Err(NoAdvice::Cancelled),
             _ => {}
         }
         let action = self.look(world).map(|command| command.to_string());
         let action =
-            action.ok_or_else(|| Silence::Other("every place was looked into and what was seen does not do".into()))?;
+            action.ok_or_else(|| NoAdvice::Other("every place was looked into and what was seen does not do".into()))?;
         Ok(Advice { action, steps_left: None })
     }
 }

@@ -1,8 +1,8 @@
 //! Attention over a token tree, as matrix products.
 //!
-//! A tree is a sequence of *runs*: chains of tokens that stand next to each other. All tokens of a run see the same path
-//! above it, and of the run itself what comes before them, so a block of a run against its path is two dense products
-//! with a triangle cut off. The rows of a path are gathered once and kept while the next run shares them. Scores exist
+//! A tree is a sequence of *chains*: tokens that stand next to each other, each the parent of the next. All tokens of a chain see the same path
+//! above it, and of the chain itself what comes before them, so a block of a chain against its path is two dense products
+//! with a triangle cut off. The rows of a path are gathered once and kept while the next chain shares them. Scores exist
 //! for one block and head at a time; the backward pass computes them again.
 //!
 //! The blocks of a tree are dealt out in pieces of like cost, which threads work on side by side. The pieces depend on
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::{dot, kernel, softmax};
 
-/// Tokens of a run that are worked on together.
+/// Tokens of a chain that are worked on together.
 const BLOCK: usize = 64;
 
 /// Pieces that a tree's attention is dealt out in.
@@ -33,34 +33,34 @@ pub struct Heads {
 
 /// A chain of neighbouring tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Run {
+struct Chain {
     start: usize,
     end: usize,
     /// The tokens above its first one, the root first.
     above: Vec<u32>,
 }
 
-/// Neighbouring tokens of a run that are worked on together.
+/// Neighbouring tokens of a chain that are worked on together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Block {
-    run: usize,
+    chain: usize,
     first: usize,
     rows: usize,
 }
 
-/// The runs of a tree, and their blocks in pieces of like cost.
+/// The chains of a tree, and their blocks in pieces of like cost.
 #[derive(Debug, Clone)]
-pub struct Runs {
-    runs: Vec<Run>,
+pub struct Chains {
+    chains: Vec<Chain>,
     pieces: Vec<Vec<Block>>,
 }
 
-impl Runs {
+impl Chains {
     /// From each token's parent, which comes before it.
     pub fn new(parents: &[Option<usize>]) -> Self {
-        let mut runs: Vec<Run> = Vec::new();
+        let mut chains: Vec<Chain> = Vec::new();
         for (i, parent) in parents.iter().enumerate() {
-            match (runs.last_mut(), parent) {
+            match (chains.last_mut(), parent) {
                 (Some(last), Some(parent)) if *parent + 1 == i && last.end == i => last.end = i + 1,
                 _ => {
                     let mut above = Vec::new();
@@ -70,12 +70,12 @@ impl Runs {
                         at = parents[token];
                     }
                     above.reverse();
-                    runs.push(Run { start: i, end: i + 1, above });
+                    chains.push(Chain { start: i, end: i + 1, above });
                 }
             }
         }
-        let pieces = deal(&runs);
-        Self { runs, pieces }
+        let pieces = deal(&chains);
+        Self { chains, pieces }
     }
 
     /// The pieces, each with its own rows of every buffer (`widths` wide).
@@ -101,14 +101,14 @@ impl Runs {
     }
 }
 
-fn deal(runs: &[Run]) -> Vec<Vec<Block>> {
-    let blocks: Vec<(Block, usize)> = runs
+fn deal(chains: &[Chain]) -> Vec<Vec<Block>> {
+    let blocks: Vec<(Block, usize)> = chains
         .iter()
         .enumerate()
-        .flat_map(|(run, Run { start, end, above })| {
+        .flat_map(|(chain, Chain { start, end, above })| {
             (*start..*end).step_by(BLOCK).map(move |first| {
                 let rows = BLOCK.min(end - first);
-                (Block { run, first, rows }, rows * (above.len() + first - start + rows))
+                (Block { chain, first, rows }, rows * (above.len() + first - start + rows))
             })
         })
         .collect();
@@ -127,7 +127,7 @@ fn deal(runs: &[Run]) -> Vec<Vec<Block>> {
 
 /// Gradient rows of keys and values, by token; a token may stand more than once.
 #[derive(Default)]
-struct Owed {
+struct PendingGrads {
     tokens: Vec<u32>,
     dk: Vec<f32>,
     dv: Vec<f32>,
@@ -144,12 +144,12 @@ struct Path {
 }
 
 impl Path {
-    /// Goes to the path that ends before token `end` of a run; rows shared with the path before stay, the gradient rows
-    /// of those that go are put into `owed`.
-    fn go(&mut self, run: &Run, end: usize, (k, v): (&[f32], &[f32]), stride: usize, owed: &mut Owed) {
-        let wanted = run.above.iter().copied().chain(run.start as u32..end as u32);
+    /// Goes to the path that ends before token `end` of a chain; rows shared with the path before stay, the gradient rows
+    /// of those that go are put into `pending`.
+    fn go(&mut self, chain: &Chain, end: usize, (k, v): (&[f32], &[f32]), stride: usize, pending: &mut PendingGrads) {
+        let wanted = chain.above.iter().copied().chain(chain.start as u32..end as u32);
         let same = self.tokens.iter().zip(wanted.clone()).take_while(|(a, b)| **a == *b).count();
-        self.leave(same, stride, owed);
+        self.leave(same, stride, pending);
         for token in wanted.skip(same) {
             let at = token as usize * stride..(token as usize + 1) * stride;
             self.tokens.push(token);
@@ -158,11 +158,11 @@ impl Path {
         }
     }
 
-    fn leave(&mut self, same: usize, stride: usize, owed: &mut Owed) {
+    fn leave(&mut self, same: usize, stride: usize, pending: &mut PendingGrads) {
         if self.dk.len() > same * stride {
-            owed.tokens.extend(&self.tokens[same..]);
-            owed.dk.extend(&self.dk[same * stride..]);
-            owed.dv.extend(&self.dv[same * stride..]);
+            pending.tokens.extend(&self.tokens[same..]);
+            pending.dk.extend(&self.dk[same * stride..]);
+            pending.dv.extend(&self.dv[same * stride..]);
         }
         self.tokens.truncate(same);
         for rows in [&mut self.k, &mut self.v, &mut self.dk, &mut self.dv] {
@@ -174,7 +174,7 @@ impl Path {
 /// The attention of one layer over one tree; rows of `q` are `queries · dim` wide, rows of `k` and `v` `keys · dim`.
 pub struct Attention<'a> {
     /// The tree.
-    pub runs: &'a Runs,
+    pub chains: &'a Chains,
     /// The shape.
     pub heads: Heads,
     /// Queries.
@@ -204,9 +204,9 @@ impl Attention<'_> {
     }
 
     fn parts(&self, block: &Block) -> impl Iterator<Item = Part> + use<> {
-        let (heads, Block { first, rows, run }) = (self.heads, *block);
-        let run = &self.runs.runs[run];
-        let least = run.above.len() + first - run.start + 1;
+        let (heads, Block { first, rows, chain }) = (self.heads, *block);
+        let chain = &self.chains.chains[chain];
+        let least = chain.above.len() + first - chain.start + 1;
         (0..heads.queries).map(move |h| {
             let k_at = h / (heads.queries / heads.keys) * heads.dim;
             Part { first, rows, seen: least + rows - 1, least, q_at: h * heads.dim, k_at }
@@ -228,7 +228,7 @@ impl Attention<'_> {
     /// What each token takes from its ancestors and itself.
     pub fn forward(&self, out: &mut [f32]) {
         let width = self.widths().0;
-        let pieces = self.runs.with_rows([out], [width]);
+        let pieces = self.chains.with_rows([out], [width]);
         pieces.into_par_iter().with_max_len(1).for_each(|(blocks, [out])| self.piece(blocks, out));
     }
 
@@ -238,8 +238,8 @@ impl Attention<'_> {
         let tokens = out.len() / width;
         let (mut path, mut shares) = (Path::default(), Vec::new());
         for block in blocks {
-            let run = &self.runs.runs[block.run];
-            path.go(run, block.first + block.rows, (self.k, self.v), stride, &mut Owed::default());
+            let chain = &self.chains.chains[block.chain];
+            path.go(chain, block.first + block.rows, (self.k, self.v), stride, &mut PendingGrads::default());
             let rows = path.tokens.len();
             for part in self.parts(block) {
                 let seen = |rows_of| {
@@ -258,12 +258,12 @@ impl Attention<'_> {
     /// Gradients from that of the output: `dq` is written, `dk` and `dv` are added to.
     pub fn backward(&self, dout: &[f32], dq: &mut [f32], dk: &mut [f32], dv: &mut [f32]) {
         let (width, stride) = self.widths();
-        let pieces = self.runs.with_rows([dq], [width]);
-        let owed: Vec<Owed> =
+        let pieces = self.chains.with_rows([dq], [width]);
+        let pending: Vec<PendingGrads> =
             pieces.into_par_iter().with_max_len(1).map(|(blocks, [dq])| self.piece_back(blocks, dout, dq)).collect();
-        for owed in &owed {
-            let rows = owed.dk.chunks_exact(stride).zip(owed.dv.chunks_exact(stride));
-            for (token, (dk_row, dv_row)) in owed.tokens.iter().zip(rows) {
+        for pending in &pending {
+            let rows = pending.dk.chunks_exact(stride).zip(pending.dv.chunks_exact(stride));
+            for (token, (dk_row, dv_row)) in pending.tokens.iter().zip(rows) {
                 let at = *token as usize * stride..(*token as usize + 1) * stride;
                 dk[at.clone()].iter_mut().zip(dk_row).for_each(|(sum, d)| *sum += d);
                 dv[at].iter_mut().zip(dv_row).for_each(|(sum, d)| *sum += d);
@@ -271,17 +271,17 @@ impl Attention<'_> {
         }
     }
 
-    fn piece_back(&self, blocks: &[Block], dout: &[f32], dq: &mut [f32]) -> Owed {
+    fn piece_back(&self, blocks: &[Block], dout: &[f32], dq: &mut [f32]) -> PendingGrads {
         let (dim, (width, stride)) = (self.heads.dim, self.widths());
         let (tokens, scale) = (dout.len() / width, 1.0 / (dim as f32).sqrt());
         let (base, own) = (blocks.first().map_or(0, |block| block.first), dq.len() / width);
-        let (mut path, mut owed) = (Path::default(), Owed::default());
+        let (mut path, mut pending) = (Path::default(), PendingGrads::default());
         let (mut shares, mut dshares) = (Vec::new(), Vec::new());
         let dout = MatRef::from_row_major_slice(dout, tokens, width);
         let q = MatRef::from_row_major_slice(self.q, tokens, width);
         for block in blocks {
-            let run = &self.runs.runs[block.run];
-            path.go(run, block.first + block.rows, (self.k, self.v), stride, &mut owed);
+            let chain = &self.chains.chains[block.chain];
+            path.go(chain, block.first + block.rows, (self.k, self.v), stride, &mut pending);
             let rows = path.tokens.len();
             path.dk.resize(rows * stride, 0.0);
             path.dv.resize(rows * stride, 0.0);
@@ -312,8 +312,8 @@ impl Attention<'_> {
                 matmul(sum(&mut path.dk), Accum::Add, dscores.transpose(), q, scale, Par::Seq);
             }
         }
-        path.leave(0, stride, &mut owed);
-        owed
+        path.leave(0, stride, &mut pending);
+        pending
     }
 }
 
@@ -344,19 +344,20 @@ mod tests {
 
     #[test]
     fn a_tree_is_cut_into_runs_with_the_path_above_each() {
-        let runs = Runs::new(&[None, Some(0), Some(1), Some(0), Some(3), Some(1), None, Some(6)]);
-        let seen: Vec<(usize, usize, &[u32])> = runs.runs.iter().map(|r| (r.start, r.end, r.above.as_slice())).collect();
+        let chains = Chains::new(&[None, Some(0), Some(1), Some(0), Some(3), Some(1), None, Some(6)]);
+        let seen: Vec<(usize, usize, &[u32])> =
+            chains.chains.iter().map(|r| (r.start, r.end, r.above.as_slice())).collect();
         assert_eq!(seen, [(0, 3, &[][..]), (3, 5, &[0]), (5, 6, &[0, 1]), (6, 8, &[])]);
     }
 
     #[test]
     fn pieces_cost_alike_and_hold_every_token_once_in_order() {
         let chain: Vec<Option<usize>> = (0..1000usize).map(|i| i.checked_sub(1)).collect();
-        let runs = Runs::new(&chain);
-        let tokens: Vec<usize> = runs.pieces.iter().flatten().flat_map(|b| b.first..b.first + b.rows).collect();
+        let chains = Chains::new(&chain);
+        let tokens: Vec<usize> = chains.pieces.iter().flatten().flat_map(|b| b.first..b.first + b.rows).collect();
         assert_eq!(tokens, (0..1000).collect::<Vec<_>>());
-        assert!((4..=PIECES + 1).contains(&runs.pieces.len()), "{}", runs.pieces.len());
-        assert!(runs.pieces[0].len() > 2 * runs.pieces[3].len(), "early blocks see less and cost less");
-        assert!(Runs::new(&[]).pieces.iter().all(Vec::is_empty));
+        assert!((4..=PIECES + 1).contains(&chains.pieces.len()), "{}", chains.pieces.len());
+        assert!(chains.pieces[0].len() > 2 * chains.pieces[3].len(), "early blocks see less and cost less");
+        assert!(Chains::new(&[]).pieces.iter().all(Vec::is_empty));
     }
 }

@@ -5,12 +5,12 @@
 //! Products are single-threaded: callers deal out rows of tokens (or columns of a weight's gradient) to threads.
 
 mod attention;
-mod few;
+mod skinny;
 
-pub use attention::{Attention, Heads, Runs};
+pub use attention::{Attention, Chains, Heads};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-pub use few::{Codes, FEW, few_codes, few_codes_fast, few_full};
+pub use skinny::{MAX_ROWS, QuantView, skinny_f32, skinny_q8, skinny_q8_fast};
 
 /// A function whose body is compiled for every vector unit and runs on the widest that the machine has. It is a method of a
 /// type of its own: neither a closure nor a function by its name is sure to be inlined where the vectors are, and one that

@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::curation::{Judged, judged};
 use crate::error::{Error, Result};
 use crate::experience::{Reflection, Verdict};
-use crate::formats::{self, Order, story};
+use crate::formats::{self, Order, transcript};
 use crate::guard::guarded;
 use crate::selection::ALL;
 use crate::store::{Decision, Filter, Listing, Place, RunStatus, Store, Undone};
@@ -86,7 +86,7 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
             if filter.suspected || filter.rule.is_some() {
                 let mut kept = Vec::new();
                 for item in queue.items {
-                    let found = evidence(store, &item)?.suspicions;
+                    let found = evidence(store, &item)?.findings;
                     if found.iter().any(|s| filter.rule.as_deref().is_none_or(|code| s.code == code)) {
                         kept.push(item);
                     }
@@ -136,7 +136,7 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
         }
         DeskCmd::ExportOne(id) => {
             let folder = store.root().join("exports");
-            let files = story::write_all(&folder, &store.trajectory(id)?, &store.branches(id)?)?;
+            let files = transcript::write_all(&folder, &store.trajectory(id)?, &store.branches(id)?)?;
             let names: Vec<String> =
                 files.iter().filter_map(|f| Some(f.file_name()?.to_string_lossy().to_string())).collect();
             mail.send(Msg::Notice(Notice::info(format!("wrote {} to {}", names.join(", "), folder.display()))));
@@ -145,7 +145,7 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
             let page = store.list(&listing, near, window::LENGTH)?;
             mail.send(Msg::Replay(replay::Msg::List(listing, page)));
         }
-        DeskCmd::Kept(near) => {
+        DeskCmd::Listed(near) => {
             let page = store.list(&Listing::default(), near, window::LENGTH)?;
             mail.send(Msg::Data(data::Msg::Trajectories(page)));
         }
@@ -241,8 +241,8 @@ fn decided(store: &Store, ids: Vec<i64>, decision: Decision, mail: &Mailbox) -> 
 
 /// What a reflection is judged by.
 fn evidence(store: &Store, reflection: &Reflection) -> Result<Evidence> {
-    let Judged { trajectory, case, suspicions } = judged(store, reflection)?;
-    Ok(Evidence { kind: trajectory.kind, case, text: reflection.text().to_string(), suspicions })
+    let Judged { trajectory, case, findings } = judged(store, reflection)?;
+    Ok(Evidence { kind: trajectory.kind, case, text: reflection.text().to_string(), findings })
 }
 
 /// Takes the latest act back; one that another program did meanwhile only when asked for it a second time.
@@ -312,7 +312,7 @@ fn pointed(store: &Store) -> Result<(Vec<(String, usize)>, usize)> {
     let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
     let queue = store.queue(&Filter::verdict(Some(Verdict::Pending)), Place::Start, 500)?;
     for item in &queue.items {
-        let codes: BTreeSet<&str> = evidence(store, item)?.suspicions.iter().map(|s| s.code).collect();
+        let codes: BTreeSet<&str> = evidence(store, item)?.findings.iter().map(|s| s.code).collect();
         for code in codes {
             *rules.entry(code).or_default() += 1;
         }

@@ -61,7 +61,7 @@ pub struct WorldThread {
 }
 
 impl WorldThread {
-    /// Hands it a command.
+    /// Workers it a command.
     pub fn send(&mut self, command: WorldCmd) {
         let opens = matches!(
             command,
@@ -172,7 +172,7 @@ impl World {
         self.show()
     }
 
-    /// Hands episodes after these actions to the mind. Where a world is not copied, the next one is led there only when the
+    /// Workers episodes after these actions to the mind. Where a world is not copied, the next one is led there only when the
     /// one before was played: there may be no room for both.
     fn play_on(&mut self, node: usize, actions: Vec<String>) -> Result<()> {
         for action in actions {

@@ -12,7 +12,7 @@ use tui_input::Input;
 
 use super::moved;
 use crate::agent::Case;
-use crate::curation::Suspicion;
+use crate::curation::Finding;
 use crate::experience::{Reflection, Verdict};
 use crate::store::{Decision, Filter, Place, Queue, Second, Seen, Undone};
 use crate::tui::effect::{DeskCmd, Effect};
@@ -59,7 +59,7 @@ pub struct Evidence {
     /// The text that the rules were held against.
     pub text: String,
     /// What they point at.
-    pub suspicions: Vec<Suspicion>,
+    pub findings: Vec<Finding>,
 }
 
 /// What keys mean for a moment.

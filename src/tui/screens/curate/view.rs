@@ -10,7 +10,7 @@ use super::filter::filter_word;
 use super::{Mode, State};
 use crate::agent::prompt::first_observation;
 use crate::agent::{Case, Writer};
-use crate::curation::Suspicion;
+use crate::curation::Finding;
 use crate::experience::{REASONS, Reflection, Verdict};
 use crate::store::Filter;
 use crate::text::clean;
@@ -287,7 +287,7 @@ fn draw_reflection(state: &State, item: &Reflection, theme: Theme, frame: &mut F
 
 /// The text, or what changed in it, how it stands, and what rules point at.
 fn reflection_lines<'a>(state: &State, item: &Reflection, theme: Theme) -> Vec<Line<'a>> {
-    let suspicions = state.evidence_of(item).map(|evidence| evidence.suspicions.as_slice()).unwrap_or_default();
+    let findings = state.evidence_of(item).map(|evidence| evidence.findings.as_slice()).unwrap_or_default();
     let mut lines = if let ([first, _], true) = (item.versions.as_slice(), state.difference) {
         let (old, new) = difference(&clean(first), &clean(item.text()), theme);
         vec![
@@ -298,7 +298,7 @@ fn reflection_lines<'a>(state: &State, item: &Reflection, theme: Theme) -> Vec<L
             Line::from(new),
         ]
     } else {
-        highlighted(item.text(), suspicions, theme)
+        highlighted(item.text(), findings, theme)
     };
     lines.push(Line::default());
     lines.push(match item.verdict {
@@ -309,7 +309,7 @@ fn reflection_lines<'a>(state: &State, item: &Reflection, theme: Theme) -> Vec<L
     if state.writing.is_some() {
         lines.push(Line::styled("another attempt is being written…", theme.dim()));
     }
-    for s in suspicions {
+    for s in findings {
         let about = item.text().get(s.span.0..s.span.1).map(clean).unwrap_or_default();
         let about = if about.is_empty() { String::new() } else { format!(" “{}”", fit(&about.replace('\n', " "), 40)) };
         lines.push(Line::from(vec![
@@ -324,8 +324,8 @@ fn reflection_lines<'a>(state: &State, item: &Reflection, theme: Theme) -> Vec<L
 }
 
 /// The text, with what rules point at marked.
-fn highlighted<'a>(text: &str, suspicions: &[Suspicion], theme: Theme) -> Vec<Line<'a>> {
-    let marked = |at: usize| suspicions.iter().any(|s| (s.span.0..s.span.1).contains(&at));
+fn highlighted<'a>(text: &str, findings: &[Finding], theme: Theme) -> Vec<Line<'a>> {
+    let marked = |at: usize| findings.iter().any(|s| (s.span.0..s.span.1).contains(&at));
     let (mut lines, mut at) = (Vec::new(), 0);
     for line in text.split('\n') {
         let mut spans: Vec<Span<'a>> = Vec::new();

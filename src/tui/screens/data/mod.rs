@@ -106,7 +106,7 @@ impl State {
 }
 
 fn fetch(near: Near) -> Effect {
-    Effect::Desk(DeskCmd::Kept(near))
+    Effect::Desk(DeskCmd::Listed(near))
 }
 
 /// Draws the screen.

@@ -1,7 +1,7 @@
 //! Explore, the state: what should I do here, what would I have done, and what would have happened?
 
 mod cells;
-mod over;
+mod overlays;
 pub mod panels;
 mod typing;
 pub mod view;

@@ -9,11 +9,11 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use super::State;
 use super::cells::{Brevity, Cell};
-use super::over;
+use super::overlays;
 use super::panels::Panel;
 use crate::agent::Scores;
 use crate::agent::choosing::{Choosing, Proposer};
-use crate::env::Silence;
+use crate::env::NoAdvice;
 use crate::explore::View;
 use crate::text::clean;
 use crate::text::percent;
@@ -45,7 +45,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             Panel::Trunk => draw_trunk(view, state.panel, theme, frame, body),
         }
     }
-    over::draw(state, view, theme, frame, body);
+    overlays::draw(state, view, theme, frame, body);
 }
 
 /// The observation and what was executed, character by character.
@@ -68,7 +68,7 @@ fn heading<'a>(state: &State, view: &View, theme: Theme, width: usize) -> Line<'
         _ if view.done => "over".to_string(),
         Ok(left) if width < 60 => format!("{left} left"),
         Ok(left) => format!("goal {left} step{} away", if *left == 1 { "" } else { "s" }),
-        Err(Silence::Unsolvable) => "goal out of reach".to_string(),
+        Err(NoAdvice::Unsolvable) => "goal out of reach".to_string(),
         Err(_) if width < 60 => "? left".to_string(),
         Err(why) => why.to_string(),
     };

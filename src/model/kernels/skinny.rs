@@ -9,14 +9,14 @@ use pulp::{Arch, Simd, WithSimd};
 mod codes;
 
 /// Rows that one pass over a weight serves.
-pub const FEW: usize = 8;
+pub const MAX_ROWS: usize = 8;
 
-/// Numbers in the largest group of [`Codes`].
+/// Numbers in the largest group of [`QuantView`].
 pub const GROUP: usize = 32;
 
 /// Rows of a weight as 8-bit codes in groups: a value is `scale · code + offset`.
 #[derive(Debug, Clone, Copy)]
-pub struct Codes<'a> {
+pub struct QuantView<'a> {
     /// The codes, row after row.
     pub codes: &'a [i8],
     /// One a group.
@@ -27,28 +27,28 @@ pub struct Codes<'a> {
     pub group: usize,
 }
 
-/// `x[m, width] · weightᵀ` for at most [`FEW`] rows, as `[rows of the weight, m]`.
-pub fn few_full(weight: &[f32], x: &[f32], width: usize) -> Vec<f32> {
+/// `x[m, width] · weightᵀ` for at most [`MAX_ROWS`] rows, as `[rows of the weight, m]`.
+pub fn skinny_f32(weight: &[f32], x: &[f32], width: usize) -> Vec<f32> {
     Arch::new().dispatch(Full { weight, x, width })
 }
 
 /// The same for a weight in codes.
-pub fn few_codes(weight: Codes<'_>, x: &[f32], width: usize) -> Vec<f32> {
+pub fn skinny_q8(weight: QuantView<'_>, x: &[f32], width: usize) -> Vec<f32> {
     Arch::new().dispatch(Coded { weight, x, width })
 }
 
 /// The same, where the machine multiplies 16-bit integers with inputs rounded to 16 bits a group: faster, and a product
 /// changes by about 1e-5 of its size.
-pub fn few_codes_fast(weight: Codes<'_>, x: &[f32], width: usize) -> Vec<f32> {
+pub fn skinny_q8_fast(weight: QuantView<'_>, x: &[f32], width: usize) -> Vec<f32> {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = pulp::x86::V3::try_new() {
         return codes::times(simd, weight, x, width);
     }
-    few_codes(weight, x, width)
+    skinny_q8(weight, x, width)
 }
 
 /// What an offset is multiplied with: the sum of each group's inputs; nothing where there are no offsets.
-fn totals(weight: Codes<'_>, x: &[f32]) -> Vec<f32> {
+fn totals(weight: QuantView<'_>, x: &[f32]) -> Vec<f32> {
     let groups = x.chunks_exact(weight.group);
     if weight.offsets.is_empty() { Vec::new() } else { groups.map(|group| group.iter().sum()).collect() }
 }
@@ -133,7 +133,7 @@ fn tile<S: Simd, const R: usize, const M: usize>(
 }
 
 struct Coded<'a> {
-    weight: Codes<'a>,
+    weight: QuantView<'a>,
     x: &'a [f32],
     width: usize,
 }
@@ -144,7 +144,7 @@ impl WithSimd for Coded<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
         let Self { weight, x, width } = self;
-        let Codes { codes, scales, offsets, group } = weight;
+        let QuantView { codes, scales, offsets, group } = weight;
         let (groups, totals) = (width / group, totals(weight, x));
         let mut out = Vec::with_capacity(codes.len() / width * (x.len() / width));
         for (row, codes) in codes.chunks_exact(width).enumerate() {
@@ -180,14 +180,14 @@ mod tests {
         let mut rng = Rng::new(1);
         let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.unit() as f32 - 0.5).collect() };
         for (rows, width, group) in [(5, 96, 32), (3, 64, 16), (2, 32, 32), (23, 32, 32)] {
-            let (weight, x) = (draw(rows * width), draw(FEW * width));
+            let (weight, x) = (draw(rows * width), draw(MAX_ROWS * width));
             let codes: Vec<i8> = weight.iter().map(|w| (w * 250.0) as i8).collect();
             let (scales, offsets) = (draw(rows * width / group), draw(rows * width / group));
-            let coded = Codes { codes: &codes, scales: &scales, offsets: &offsets, group };
+            let coded = QuantView { codes: &codes, scales: &scales, offsets: &offsets, group };
             let value = |i: usize| scales[i / group] * f32::from(codes[i]) + offsets[i / group];
-            for m in 1..=FEW {
+            for m in 1..=MAX_ROWS {
                 let x = &x[..m * width];
-                let (full, quantised) = (few_full(&weight, x, width), few_codes(coded, x, width));
+                let (full, quantised) = (skinny_f32(&weight, x, width), skinny_q8(coded, x, width));
                 for (i, (a, b)) in full.iter().zip(&quantised).enumerate() {
                     let (n, m) = (i / m, i % m);
                     let row = |i: usize| x[m * width + i];
@@ -195,13 +195,13 @@ mod tests {
                     let coded: f32 = (0..width).map(|i| value(n * width + i) * row(i)).sum();
                     assert!((a - want).abs() < 1e-5 && (b - coded).abs() < 1e-3, "{a} {want} {b} {coded}");
                 }
-                let fast = few_codes_fast(coded, x, width);
+                let fast = skinny_q8_fast(coded, x, width);
                 assert!(fast.iter().zip(&quantised).all(|(a, b)| (a - b).abs() < 1e-2), "{fast:?} {quantised:?}");
-                for (kernel, all) in [(few_codes as fn(_, &_, _) -> _, &quantised), (few_codes_fast, &fast)] {
+                for (kernel, all) in [(skinny_q8 as fn(_, &_, _) -> _, &quantised), (skinny_q8_fast, &fast)] {
                     let alone: Vec<f32> = kernel(coded, &x[(m - 1) * width..], width);
                     assert_eq!(alone, all.iter().skip(m - 1).step_by(m).copied().collect::<Vec<_>>());
                 }
-                let alone = few_full(&weight, &x[(m - 1) * width..], width);
+                let alone = skinny_f32(&weight, &x[(m - 1) * width..], width);
                 assert_eq!(alone, full.iter().skip(m - 1).step_by(m).copied().collect::<Vec<_>>());
             }
         }

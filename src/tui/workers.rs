@@ -21,7 +21,7 @@ use crate::text::clean;
 const LAST_WORDS: Duration = Duration::from_secs(13);
 
 /// The threads that carry effects out.
-pub struct Hands {
+pub struct Workers {
     /// The world of Explore.
     pub worlds: WorldThread,
     /// The model of Explore.
@@ -32,8 +32,8 @@ pub struct Hands {
     pub jobs: Jobs,
 }
 
-impl Hands {
-    /// Carries effects out, or hands them to who does.
+impl Workers {
+    /// Carries effects out, or workers them to who does.
     pub fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {

@@ -1,11 +1,11 @@
-//! Codes times inputs as 16-bit integers: AVX2 multiplies and adds sixteen pairs at once, where turning codes into floats
+//! QuantView times inputs as 16-bit integers: AVX2 multiplies and adds sixteen pairs at once, where turning codes into floats
 //! first takes twice as many instructions.
 
 use pulp::bytemuck::cast_ref;
 use pulp::x86::V3;
 use pulp::{NullaryFnOnce, f32x8, i8x16, i16x16};
 
-use super::{Codes, FEW, totals};
+use super::{MAX_ROWS, QuantView, totals};
 
 /// Inputs as 16-bit integers with a scale a group.
 struct Inputs {
@@ -26,8 +26,8 @@ impl Inputs {
     }
 }
 
-/// See [`super::few_codes_fast`].
-pub(super) fn times(simd: V3, weight: Codes<'_>, x: &[f32], width: usize) -> Vec<f32> {
+/// See [`super::skinny_q8_fast`].
+pub(super) fn times(simd: V3, weight: QuantView<'_>, x: &[f32], width: usize) -> Vec<f32> {
     let (inputs, totals) = (&Inputs::new(x, weight.group), &totals(weight, x));
     match x.len() / width {
         1 => simd.vectorize(Rows::<1> { simd, weight, inputs, totals, width }),
@@ -37,14 +37,14 @@ pub(super) fn times(simd: V3, weight: Codes<'_>, x: &[f32], width: usize) -> Vec
         5 => simd.vectorize(Rows::<5> { simd, weight, inputs, totals, width }),
         6 => simd.vectorize(Rows::<6> { simd, weight, inputs, totals, width }),
         7 => simd.vectorize(Rows::<7> { simd, weight, inputs, totals, width }),
-        _ => simd.vectorize(Rows::<FEW> { simd, weight, inputs, totals, width }),
+        _ => simd.vectorize(Rows::<MAX_ROWS> { simd, weight, inputs, totals, width }),
     }
 }
 
 /// The product with exactly `M` rows; not a closure, since only this is sure to be compiled for the vector unit.
 struct Rows<'a, const M: usize> {
     simd: V3,
-    weight: Codes<'a>,
+    weight: QuantView<'a>,
     inputs: &'a Inputs,
     totals: &'a [f32],
     width: usize,
@@ -60,8 +60,8 @@ impl<const M: usize> NullaryFnOnce for Rows<'_, M> {
 }
 
 #[inline(always)]
-fn rows<const M: usize>(simd: V3, weight: Codes<'_>, inputs: &Inputs, totals: &[f32], width: usize) -> Vec<f32> {
-    let Codes { codes, scales, offsets, group } = weight;
+fn rows<const M: usize>(simd: V3, weight: QuantView<'_>, inputs: &Inputs, totals: &[f32], width: usize) -> Vec<f32> {
+    let QuantView { codes, scales, offsets, group } = weight;
     let groups = width / group;
     let inputs_of: [(&[[i16; 16]], &[f32]); M] = std::array::from_fn(|m| {
         let values = inputs.values[m * width..(m + 1) * width].as_chunks::<16>().0;

@@ -16,7 +16,7 @@ pub const SETTING: &str = "interface";
 /// Where everything stands. What a newer or older program does not know is left at its default.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Kept {
+pub struct UiState {
     screen: String,
     theme: Option<String>,
     choosing: Choosing,
@@ -32,7 +32,7 @@ pub struct Kept {
     lens: Lens,
 }
 
-impl Kept {
+impl UiState {
     /// As it stands now. Zoom and cursor belong to a moment.
     pub fn of(app: &App) -> Self {
         let lens = Lens { window: None, cursor: None, ..app.train.lens };

@@ -94,7 +94,7 @@ fn colour(colour: Color, more: u8) -> String {
 
 /// The backend.
 #[derive(Debug)]
-pub struct Thrifty<W: Write> {
+pub struct CompactBackend<W: Write> {
     inner: CrosstermBackend<W>,
     /// What each cell shows, where that is known, row after row.
     shown: Vec<Option<Cell>>,
@@ -104,7 +104,7 @@ pub struct Thrifty<W: Write> {
     hidden: bool,
 }
 
-impl<W: Write> Thrifty<W> {
+impl<W: Write> CompactBackend<W> {
     /// Writes to a terminal of which nothing is known.
     pub fn new(writer: W) -> Self {
         let inner = CrosstermBackend::new(writer);
@@ -164,7 +164,7 @@ impl<W: Write> Thrifty<W> {
     }
 }
 
-impl<W: Write> Backend for Thrifty<W> {
+impl<W: Write> Backend for CompactBackend<W> {
     type Error = Error;
 
     fn draw<'a, I>(&mut self, content: I) -> Result<(), Error>
@@ -266,7 +266,7 @@ mod tests {
         let area = Rect::new(0, 0, 23, 7);
         let mut rng = Rng::new(5);
         let (ours, theirs) = (Bytes::default(), Bytes::default());
-        let (mut thrifty, mut plain) = (Thrifty::new(ours.clone()), CrosstermBackend::new(theirs.clone()));
+        let (mut compact_backend, mut plain) = (CompactBackend::new(ours.clone()), CrosstermBackend::new(theirs.clone()));
         let screen = || vt100::Parser::new(area.height, area.width, 0);
         let (mut left, mut right, mut before) = (screen(), screen(), Buffer::empty(area));
         let styles = [
@@ -285,7 +285,7 @@ mod tests {
                 let (x, y) = (rng.below(23) as u16, rng.below(7) as u16);
                 after.set_stringn(x, y, texts[rng.below(texts.len())], usize::from(23 - x), styles[rng.below(6)]);
             }
-            thrifty.draw(before.diff(&after).into_iter()).unwrap();
+            compact_backend.draw(before.diff(&after).into_iter()).unwrap();
             plain.draw(before.diff(&after).into_iter()).unwrap();
             bytes = (bytes.0 + ours.0.borrow().len(), bytes.1 + theirs.0.borrow().len());
             left.process(&ours.0.take());

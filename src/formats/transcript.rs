@@ -12,7 +12,7 @@ use crate::text::clean;
 
 /// How a trajectory is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Story {
+pub enum Transcript {
     /// Plain text.
     Text,
     /// A self-contained web page.
@@ -21,7 +21,7 @@ pub enum Story {
     Cast,
 }
 
-impl Story {
+impl Transcript {
     /// All of them, with their file endings.
     pub const ALL: [(Self, &str); 3] = [(Self::Text, "txt"), (Self::Html, "html"), (Self::Cast, "cast")];
 
@@ -38,13 +38,13 @@ impl Story {
 /// Writes a trajectory in every form into a folder; returns the files.
 pub fn write_all(folder: &Path, trajectory: &Trajectory, branches: &[Branch]) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
-    let one = |(story, ending): (Story, &str)| {
+    let one = |(transcript, ending): (Transcript, &str)| {
         let path = folder.join(format!("trajectory-{}.{ending}", trajectory.id));
-        let told = story.tell(trajectory, branches);
+        let told = transcript.tell(trajectory, branches);
         write_whole(&path, true, |file| file.write_all(told.as_bytes()).map_err(|e| Error::io("writing", &path, &e)))?;
         Ok(path)
     };
-    Story::ALL.into_iter().map(one).collect()
+    Transcript::ALL.into_iter().map(one).collect()
 }
 
 fn heading(trajectory: &Trajectory) -> String {
@@ -142,14 +142,14 @@ mod tests {
 
     #[test]
     fn every_form_tells_every_step_and_nothing_drives_the_reader() {
-        for (story, _) in Story::ALL {
-            let told = story.tell(&trajectory(), &[]);
+        for (transcript, _) in Transcript::ALL {
+            let told = transcript.tell(&trajectory(), &[]);
             assert!(told.contains("A room.") && told.contains("日本") && told.contains("open"), "{told}");
-            assert!(!told.contains("[31m\u{1b}") && !told.contains("\u{1b}[31m"), "{story:?}");
+            assert!(!told.contains("[31m\u{1b}") && !told.contains("\u{1b}[31m"), "{transcript:?}");
         }
-        let html = Story::Html.tell(&trajectory(), &[]);
+        let html = Transcript::Html.tell(&trajectory(), &[]);
         assert!(html.contains("open &lt;box&gt;") && !html.contains("<box>"));
-        let cast = Story::Cast.tell(&trajectory(), &[]);
+        let cast = Transcript::Cast.tell(&trajectory(), &[]);
         assert!(
             cast.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()) && cast.lines().count() == 3
         );
