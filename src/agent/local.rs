@@ -1,5 +1,7 @@
 //! A model in this process as a mind.
 
+use rayon::prelude::*;
+
 use super::prompt::{Framing, ROOM};
 use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Scores, Usage};
 use crate::control::Cancel;
@@ -70,12 +72,11 @@ impl LocalAgent {
     }
 
     /// States, each with a thought about it if there is one, ready to be continued.
-    fn prompts<'a>(
-        &mut self,
-        asks: impl Iterator<Item = (&'a State, Option<&'a str>)>,
-        cancel: &Cancel,
-    ) -> Result<Vec<Prompt>> {
-        let tokens: Vec<Vec<u32>> = asks.map(|(state, thought)| self.tokens(state, thought)).collect::<Result<_>>()?;
+    fn prompts(&mut self, asks: &[(&State, Option<&str>)], cancel: &Cancel) -> Result<Vec<Prompt>> {
+        let tokens: Vec<Vec<u32>> = self.team.run(|| {
+            let tokens = asks.par_iter().map(|(state, thought)| self.tokens(state, *thought));
+            tokens.collect::<Result<_>>()
+        })?;
         self.usage.asks += tokens.len() as u64;
         self.usage.prompt_tokens += tokens.iter().map(|tokens| tokens.len() as u64).sum::<u64>();
         let Self { model, recent, team, .. } = self;
@@ -112,7 +113,7 @@ impl LocalAgent {
         how: Sampling,
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Completion>>> {
-        let prompts = self.prompts(asks.iter().map(|ask| (ask.state, ask.thought)), cancel)?;
+        let prompts = self.prompts(&asks.iter().map(|ask| (ask.state, ask.thought)).collect::<Vec<_>>(), cancel)?;
         let starts: Vec<_> = asks.iter().map(|ask| vec![opening.to_vec(); ask.seeds.len()]).collect();
         let seeds: Vec<&[u64]> = asks.iter().map(|ask| ask.seeds).collect();
         let writing = Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: true };
@@ -159,14 +160,12 @@ impl Agent for LocalAgent {
     }
 
     fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
-        let prompts = self.prompts(asks.iter().map(|ask| (ask.state, ask.thought)), cancel)?;
+        let prompts = self.prompts(&asks.iter().map(|ask| (ask.state, ask.thought)).collect::<Vec<_>>(), cancel)?;
         let framing = Framing::new(&self.model.tokenizer)?;
         // The control token itself is given, not chosen: its probability is the same for all and is taken out.
         let opening = vec![framing.act()];
-        let continuations: Vec<Vec<Vec<u32>>> = asks
-            .iter()
-            .map(|ask| ask.actions.iter().map(|action| framing.acted(action)).collect())
-            .collect::<Result<_>>()?;
+        let tokens = |ask: &Among<'_>| ask.actions.iter().map(|action| framing.acted(action)).collect();
+        let continuations: Vec<Vec<Vec<u32>>> = self.team.run(|| asks.par_iter().map(tokens).collect::<Result<_>>())?;
         self.usage.answer_tokens += continuations.iter().flatten().map(|tokens| tokens.len() as u64).sum::<u64>();
         let decoder = &self.model.decoder;
         let opened: Vec<(&Prompt, &[Vec<u32>])> = prompts.iter().map(|prompt| (prompt, opening.as_slice())).collect();
@@ -179,7 +178,7 @@ impl Agent for LocalAgent {
     }
 
     fn predict(&mut self, asks: &[Among<'_>], cancel: &Cancel, each: Each<'_>) -> Result<Vec<Vec<String>>> {
-        let prompts = self.prompts(asks.iter().map(|ask| (ask.state, None)), cancel)?;
+        let prompts = self.prompts(&asks.iter().map(|ask| (ask.state, None)).collect::<Vec<_>>(), cancel)?;
         let tokenizer = std::sync::Arc::clone(&self.model.tokenizer);
         let framing = Framing::new(&tokenizer)?;
         let start = |action: &String| Ok([framing.acted(action)?, framing.observe()].concat());

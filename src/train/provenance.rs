@@ -21,7 +21,7 @@ pub struct Origin {
     pub record: Option<String>,
 }
 
-/// The origin of a model by the name that [`super::checkpoint::find`] gave it; none of one that no run here made.
+/// The origin of a model by the name that [`crate::agent::find`] gave it; none of one that no run here made.
 pub fn origin(store: &Store, source: &str) -> Result<Option<Origin>> {
     let number = source.strip_prefix("run ").and_then(|rest| rest.split(' ').next());
     let Some(run) = number.and_then(|number| number.parse().ok()) else { return Ok(None) };

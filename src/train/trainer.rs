@@ -1,4 +1,4 @@
-//! How a run begins, goes on and waits for its turn. Around its engine stands a [`super::run`].
+//! How a run begins, goes on and waits for its turn. Around its engine stands what `run.rs` has.
 
 use super::checkpoint;
 use super::data::Data;
