@@ -5,32 +5,98 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The result of anything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What sort of thing failed: what a caller does about it, and the exit code, follow from this and not from the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// What was asked for cannot be asked for so.
+    Usage,
+    /// A file, a row or a value is not what it should be, or is not there.
+    #[default]
+    Data,
+    /// The operating system refused something: a disk, a permission, a lock.
+    Io,
+    /// A world broke, or answered what it cannot.
+    World,
+    /// A world is not the one that was recorded.
+    Mismatch,
+    /// Somebody on the other end of a line failed.
+    Remote {
+        /// Whether the same may go well when it is asked again.
+        retry: bool,
+    },
+    /// The person asked for the work to stop; nothing is wrong.
+    Cancelled,
+    /// The program itself is wrong.
+    Defect,
+}
+
+impl Kind {
+    /// What a command that fails so exits with: 2 for wrong usage, else 1.
+    pub fn exit_code(self) -> u8 {
+        if self == Self::Usage { 2 } else { 1 }
+    }
+}
+
 /// Something failed; the text says what, where and what to do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Error {
     what: String,
     hint: Option<String>,
-    cancelled: bool,
+    kind: Kind,
+    /// What it was made of, where that says more.
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
+
+/// Two errors are the same that say the same of the same kind.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.what, &self.hint, self.kind) == (&other.what, &other.hint, other.kind)
+    }
+}
+
+impl Eq for Error {}
 
 impl Error {
     /// An error that says `what` failed.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: short(what.into()), hint: None, cancelled: false }
+        Self { what: short(what.into()), hint: None, kind: Kind::Data, source: None }
+    }
+
+    /// What was asked for cannot be asked for so.
+    pub fn usage(what: impl Into<String>) -> Self {
+        Self::new(what).of(Kind::Usage)
+    }
+
+    /// Says of what kind it is.
+    #[must_use]
+    pub fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The same of a kind, unless a kind was said already.
+    #[must_use]
+    pub fn or_of(self, kind: Kind) -> Self {
+        if self.kind == Kind::Data { self.of(kind) } else { self }
+    }
+
+    /// Of what kind it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The person asked for the work to stop; nothing is wrong.
     pub fn cancelled() -> Self {
-        Self { what: "cancelled".into(), hint: None, cancelled: true }
+        Self::new("cancelled").of(Kind::Cancelled)
     }
 
     /// Whether this is [`Error::cancelled`].
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled
+        self.kind == Kind::Cancelled
     }
 
     /// Adds what to do next, unless the error says so itself: who is nearer to what failed knows better.
@@ -49,7 +115,9 @@ impl Error {
 
     /// An operating-system error while `doing` something to `path`.
     pub fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
-        let failed = Self::new(format!("{doing} {}: {error}", path.display()));
+        let source = Arc::new(std::io::Error::new(error.kind(), error.to_string()));
+        let failed =
+            Self { source: Some(source), ..Self::new(format!("{doing} {}: {error}", path.display())).of(Kind::Io) };
         match error.kind() {
             std::io::ErrorKind::NotFound => failed.hint("check the path; nothing is there"),
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
@@ -94,7 +162,11 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as &(dyn std::error::Error + 'static))
+    }
+}
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
@@ -104,8 +176,14 @@ impl From<rusqlite::Error> for Error {
         // `SQLite` quotes the whole statement, which may be a schema; its message alone says what is wrong.
         let failed = match &error {
             rusqlite::Error::SqlInputError { msg, .. } => Self::new(format!("the store: {msg}")),
+            rusqlite::Error::FromSqlConversionFailure(_, _, why) => Self::new(format!("the store has {why}")).hint(
+                "it was written by a newer foretaste, or damaged: foretaste doctor looks, a backup is put back with data",
+            ),
             other => Self::new(format!("the store: {other}")),
         };
+        let refused =
+            matches!(error.sqlite_error_code(), Some(DiskFull | SystemIoFailure | CannotOpen | ReadOnly | DatabaseBusy));
+        let failed = if refused { failed.of(Kind::Io) } else { failed };
         match error.sqlite_error_code() {
             Some(DiskFull | SystemIoFailure) => failed.hint("the disk may be full; nothing already saved is lost"),
             Some(CannotOpen) => failed.hint("look at the rights of the data directory, or name another with --data-dir"),
@@ -154,5 +232,17 @@ mod tests {
     fn a_message_is_read_by_a_person() {
         let quoted = Error::new(format!("`{}` is no such thing", "ä".repeat(1_000_000)));
         assert!(quoted.message().len() < 2100 && quoted.message().ends_with(" is no such thing"), "{quoted}");
+    }
+
+    #[test]
+    fn what_a_caller_does_follows_from_the_kind() {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let io = Error::io("reading", Path::new("x"), &missing).at("line 3");
+        assert_eq!((io.kind(), io.kind().exit_code()), (Kind::Io, 1));
+        let source = std::error::Error::source(&io).map(ToString::to_string);
+        assert_eq!(source, Some(missing.to_string()));
+        assert_eq!(Error::usage("no games").kind().exit_code(), 2);
+        assert!(Error::cancelled().or_of(Kind::World).is_cancelled(), "what was said stays said");
+        assert_eq!(Error::new("it broke").or_of(Kind::World).kind(), Kind::World);
     }
 }

@@ -8,7 +8,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
@@ -48,6 +48,7 @@ pub fn guarded<T>(doing: &str, body: impl FnOnce() -> Result<T>) -> Result<T> {
         // A panic of a worker of a pool comes here without a place; the log has it.
         let at = PLACE.take().map_or_else(String::new, |place| format!(" ({place})"));
         Err(Error::new(format!("{doing} broke off: {}{at}", said(payload.as_ref())))
+            .of(Kind::Defect)
             .hint("this is a defect, or a file that a library cannot bear; what was shown as saved is saved"))
     })
 }

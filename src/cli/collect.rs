@@ -128,7 +128,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let suite = range.suite.open()?;
             let mut agent = match proposer {
                 From::Uniform if checkpoint.is_some() || think || keep_invalid => {
-                    return Err(Error::new("--checkpoint, --think and --keep-invalid are about the policy's proposals")
+                    return Err(Error::usage("--checkpoint, --think and --keep-invalid are about the policy's proposals")
                         .hint("add --proposer policy"));
                 }
                 From::Uniform => None,

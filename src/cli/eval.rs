@@ -76,11 +76,11 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         return compare(common, &store, &ids(a)?, &ids(b)?);
     }
     if args.games == 0 {
-        return Err(Error::new("an evaluation of no games").hint("--games takes at least 1"));
+        return Err(Error::usage("an evaluation of no games").hint("--games takes at least 1"));
     }
     if !(args.temperature.is_finite() && args.temperature >= 0.0) {
         return Err(
-            Error::new(format!("a temperature of {}", args.temperature)).hint("0 takes the likeliest; usual: 0.4, 1")
+            Error::usage(format!("a temperature of {}", args.temperature)).hint("0 takes the likeliest; usual: 0.4, 1")
         );
     }
     let suite = args.suite.open()?;

@@ -159,7 +159,7 @@ pub fn main() -> ExitCode {
         }
         Err(error) => {
             out::tell(&format!("error: {error}"));
-            ExitCode::FAILURE
+            ExitCode::from(error.kind().exit_code())
         }
     }
 }

@@ -87,6 +87,9 @@ impl Plain {
         for (i, (action, share)) in view.admissible.iter().zip(scored.iter().flatten()).enumerate() {
             say(&format!("{}: {}, {:.1} percent", i + 1, action, 100.0 * share));
         }
+        if !view.forms.is_empty() {
+            say(&format!("Or type it, like {}", view.forms.join(", ")));
+        }
         match &view.expert {
             Some((name, advice)) => say(&format!("Expert {name}: {}", advice.action)),
             None => say("No expert speaks here."),
@@ -126,6 +129,7 @@ impl Plain {
                 let action = self.action(n)?;
                 self.session.step(&action, "human")
             }
+            _ if self.session.view()?.takes(line) => self.session.step(line, "human"),
             _ => Err(Error::new(format!("there is no command `{line}`")).hint("help lists them")),
         };
         moved?;

@@ -14,8 +14,8 @@ pub use proposer::Proposer;
 use crate::agent::{Case, REFLECTING, Reflector};
 use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
-use crate::episode::{Episode, ExpertBaseline, STATE_MISMATCH, Scope, Teacher, Trial, Worlds, choose, try_action, way};
-use crate::error::{Error, Result};
+use crate::episode::{Episode, ExpertBaseline, Scope, Teacher, Trial, Worlds, choose, try_action, way};
+use crate::error::{Error, Kind, Result};
 use crate::experience::{Branch, POLICY, Purpose, Trajectory, UNIFORM};
 use crate::rng::Rng;
 use crate::store::{Drawn, NewReflection, PoolCount, Store, TrajectorySummary};
@@ -127,7 +127,7 @@ pub fn branches(
         let have = store.drawn(demo.id, Some(&pool))?;
         let fresh = match branches_of(suite, &trajectory, &have, &mut draw, &pool, scope.seed, control) {
             Ok(fresh) => fresh,
-            Err(error) if error.message().starts_with(STATE_MISMATCH) => {
+            Err(error) if error.kind() == Kind::Mismatch => {
                 report(json!({"skipped": demo.id, "why": error.message()}), meter.at(i as u64 + 1));
                 skipped.push(error);
                 continue;

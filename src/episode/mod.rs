@@ -9,11 +9,11 @@ mod worlds;
 pub use policy::{Play, pick};
 pub use roll_out::{Played, Player, roll_out};
 pub use trial::{ExpertBaseline, Trial, try_action};
-pub use worlds::{Executed, Leg, STATE_MISMATCH, Worlds, way};
+pub use worlds::{Executed, Leg, Worlds, way};
 
 use crate::control::Cancel;
 use crate::env::{Environment, Expert, Experts, NoAdvice, Opened, Suite, TaskRef, Turn};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::experience::{Purpose, State, Step, Trajectory};
 use crate::rng::Rng;
 
@@ -90,7 +90,7 @@ impl Episode {
 
     /// Takes a step. One that the limit makes the last is cut off.
     pub fn act(&mut self, action: &str, source: &str) -> Result<()> {
-        self.env.step(action)?;
+        self.env.step(action).map_err(|error| error.or_of(Kind::World))?;
         let mut step = step_of(self.env.turn(), action, source);
         step.truncated |= !step.done && self.trajectory.steps.len() + 1 >= self.limit;
         self.trajectory.steps.push(step);
@@ -149,7 +149,7 @@ pub fn follow(
             Err(NoAdvice::Cancelled) => return Err(Error::cancelled()),
             Err(why) => return Ok(Err(why)),
         };
-        env.step(&advice.action)?;
+        env.step(&advice.action).map_err(|error| error.or_of(Kind::World))?;
         each(env, &advice.action);
     }
     let late = || NoAdvice::Other(format!("the goal was not reached within {limit} steps"));

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::env::{Environment, Experts, Forks, Opened, Suite, Turn};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::experience::{Step, Trajectory};
 
-/// How an error begins that says that a world is not the recorded one.
-pub const STATE_MISMATCH: &str = "STATE_MISMATCH";
+/// How an error begins that says that a world is not the recorded one; its kind is [`Kind::Mismatch`].
+const STATE_MISMATCH: &str = "STATE_MISMATCH";
 
 /// Worlds that are kept where they cost next to nothing, and where each has a process or a session of its own.
 const NATIVE: usize = 64;
@@ -70,7 +70,7 @@ impl<'a> Worlds<'a> {
     /// The worlds of a recorded trajectory.
     ///
     /// # Errors
-    /// When the task is another one now than when it was recorded ([`STATE_MISMATCH`]).
+    /// When the task is another one now than when it was recorded ([`Kind::Mismatch`]).
     pub fn of(suite: &'a dyn Suite, trajectory: &Trajectory) -> Result<Self> {
         let id = trajectory.task_id.clone();
         let open = move || suite.open(&id);
@@ -115,6 +115,7 @@ impl<'a> Worlds<'a> {
     fn mismatch(&self, at: usize, what: &str) -> Error {
         let name = &self.name;
         Error::new(format!("{STATE_MISMATCH}: {name} at step {at}: {what} now than when it was recorded"))
+            .of(Kind::Mismatch)
             .hint("the game files or the suite changed; collect its demonstrations again")
     }
 
@@ -135,7 +136,7 @@ impl<'a> Worlds<'a> {
         let here = self.last()?;
         let (before, refused) = (here.env.fingerprint(), !here.env.turn().admits(action));
         let mut next = self.leave()?;
-        next.env.step(action)?;
+        next.env.step(action).map_err(|error| error.or_of(Kind::World))?;
         let observation = Arc::clone(&next.env.turn().observation);
         next.mark = end_of(way.iter().copied().chain([Leg { action, observation: &observation }]));
         next.steps += 1;
@@ -194,7 +195,7 @@ impl<'a> Worlds<'a> {
             self.at_start((self.open)()?.env)?
         };
         for leg in &way[live.steps..] {
-            live.env.step(leg.action)?;
+            live.env.step(leg.action).map_err(|error| error.or_of(Kind::World))?;
             live.steps += 1;
             if *live.env.turn().observation != *leg.observation {
                 return Err(self.mismatch(live.steps, "the world answers differently"));

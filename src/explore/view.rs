@@ -1,6 +1,6 @@
 //! What a face is shown of an exploration.
 
-use crate::env::{Advice, Forks, NoAdvice};
+use crate::env::{Advice, Forks, Form, NoAdvice};
 use crate::experience::{Effect, State};
 
 /// An executed what-if: an action, who proposed it, and what it really led to.
@@ -86,4 +86,11 @@ pub struct View {
     pub success: bool,
     /// The state as the policy is shown it.
     pub state: State,
+}
+
+impl View {
+    /// Whether a text is of a form that can be sent here.
+    pub fn takes(&self, text: &str) -> bool {
+        self.forms.iter().any(|form| Form::new(form.as_str()).admits(text))
+    }
 }

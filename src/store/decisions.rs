@@ -1,8 +1,9 @@
 //! The curation queue: reflections, their versions, and every act of a person, undoable across restarts.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
+use super::reading::known;
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
 use crate::experience::Verdict;
@@ -109,10 +110,8 @@ pub struct Undone {
 fn current(db: &Connection, reflection: i64) -> Result<(Verdict, Option<String>, i64)> {
     let latest =
         "SELECT verdict, reason, version FROM decisions WHERE reflection = ?1 AND undone = 0 ORDER BY id DESC LIMIT 1";
-    let found: Option<(String, Option<String>, i64)> =
-        db.query_row(latest, [reflection], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-    let standing = found.map(|(word, reason, n)| (Verdict::from_word(&word).unwrap_or(Verdict::Pending), reason, n));
-    Ok(standing.unwrap_or((Verdict::Pending, None, 1)))
+    let read = |row: &Row<'_>| Ok((known(row, 0, Verdict::from_word)?, row.get(1)?, row.get(2)?));
+    Ok(db.query_row(latest, [reflection], read).optional()?.unwrap_or((Verdict::Pending, None, 1)))
 }
 
 /// Writes the version of a reflection with this number.

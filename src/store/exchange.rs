@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::decisions::insert_version;
 use super::listing::{SUMMARY, TrajectorySummary, summary};
 use super::pools::insert_membership;
+use super::reading::{json, known};
 use super::trajectories::{insert_branch, insert_reflection, insert_trajectory};
 use super::{NewReflection, Store, now_ms};
 use crate::error::{Error, Result};
@@ -173,8 +174,8 @@ impl Store {
              WHERE r.trajectory = ?1 ORDER BY r.id",
         )?;
         let found = rows.query_map([id], |row| {
-            let verdict = Verdict::from_word(&row.get::<_, String>(4)?).unwrap_or(Verdict::Pending);
-            let cites: Vec<i64> = serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default();
+            let verdict = known(row, 4, Verdict::from_word)?;
+            let cites: Vec<i64> = json(row, 3)?;
             let reflected = Reflected {
                 t: row.get::<_, i64>(1)? as usize,
                 generator: row.get(2)?,

@@ -5,6 +5,7 @@ use rusqlite::{Row, ToSql, params_from_iter};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
+use super::reading::known;
 use crate::error::Result;
 use crate::experience::Purpose;
 
@@ -102,10 +103,6 @@ impl<T> Default for Page<T> {
 pub(super) const SUMMARY: &str =
     "SELECT id, suite, split, kind, task, purpose, actor, length, success, task_id, reward FROM trajectories";
 
-pub(super) fn purpose(word: &str) -> Purpose {
-    Purpose::from_word(word).unwrap_or(Purpose::Exploration)
-}
-
 /// A text of a list's row, what is not UTF-8 in it as `U+FFFD`: one row that another program damaged must not hide all
 /// others. Whoever opens that row is told.
 pub(super) fn shown(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
@@ -122,7 +119,7 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<TrajectorySummary> {
         split: shown(row, 2)?,
         kind: shown(row, 3)?,
         task: shown(row, 4)?,
-        purpose: purpose(&row.get::<_, String>(5)?),
+        purpose: known(row, 5, Purpose::from_word)?,
         actor: shown(row, 6)?,
         length: row.get::<_, i64>(7)? as usize,
         success: row.get(8)?,

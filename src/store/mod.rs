@@ -14,6 +14,7 @@ mod opening;
 mod pools;
 mod predictions;
 mod queue;
+mod reading;
 mod runs;
 mod trajectories;
 
@@ -124,15 +125,6 @@ impl Store {
         }
         Ok(())
     }
-}
-
-fn from_json(text: &str) -> Vec<String> {
-    serde_json::from_str(text).unwrap_or_default()
-}
-
-/// A list that may not be there.
-fn list_of(text: &str) -> Option<Vec<String>> {
-    serde_json::from_str(text).unwrap_or_default()
 }
 
 fn list_json(list: Option<&[String]>) -> String {

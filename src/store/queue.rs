@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::Store;
+use super::reading::{json, known};
 use crate::error::Result;
 use crate::experience::{Reflection, Verdict};
 
@@ -197,10 +198,10 @@ impl Store {
              WHERE j.deleted = 1 GROUP BY 1) GROUP BY 1",
         )?;
         let mut standing = [0; 3];
-        let found = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+        let found = rows.query_map([], |row| Ok((known(row, 0, Verdict::from_word)?, row.get::<_, i64>(1)?)))?;
         for pair in found {
-            let (word, count) = pair?;
-            standing[Verdict::from_word(&word).unwrap_or(Verdict::Pending) as usize] += count as u64;
+            let (verdict, count) = pair?;
+            standing[verdict as usize] += count as u64;
         }
         Ok(standing)
     }
@@ -246,7 +247,6 @@ impl Store {
             edge
         ];
         let found = rows.query_map(values, |row| {
-            let verdict: String = row.get(5)?;
             let version: i64 = row.get(7)?;
             Ok((
                 Reflection {
@@ -254,9 +254,9 @@ impl Store {
                     trajectory: row.get(1)?,
                     t: row.get::<_, i64>(2)? as usize,
                     generator: row.get(3)?,
-                    cites: serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default(),
+                    cites: json(row, 4)?,
                     versions: Vec::new(),
-                    verdict: Verdict::from_word(&verdict).unwrap_or(Verdict::Pending),
+                    verdict: known(row, 5, Verdict::from_word)?,
                     reason: row.get(6)?,
                     flagged: row.get(8)?,
                     draft: row.get(9)?,
@@ -313,10 +313,8 @@ impl Store {
     pub fn reflected(&self, trajectory: i64, generator: &str) -> Result<Vec<(usize, Vec<i64>)>> {
         let mut rows =
             self.db.prepare_cached("SELECT t, cites FROM reflections WHERE trajectory = ?1 AND generator = ?2")?;
-        let found = rows.query_map(params![trajectory, generator], |row| {
-            let cites = serde_json::from_str(&row.get::<_, String>(1)?).unwrap_or_default();
-            Ok((row.get::<_, i64>(0)? as usize, cites))
-        })?;
+        let found =
+            rows.query_map(params![trajectory, generator], |row| Ok((row.get::<_, i64>(0)? as usize, json(row, 1)?)))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 

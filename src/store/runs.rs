@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::checkpoints::{Checkpoint, leave_behind};
+use super::reading::known;
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
 use crate::paths::{create_private, own_file};
@@ -44,9 +45,9 @@ impl RunStatus {
         }
     }
 
-    fn from_word(word: &str) -> Self {
+    fn from_word(word: &str) -> Option<Self> {
         let all = [Self::Running, Self::Stopped, Self::Finished, Self::Failed, Self::Queued];
-        all.into_iter().find(|status| status.word() == word).unwrap_or(Self::Failed)
+        all.into_iter().find(|status| status.word() == word)
     }
 }
 
@@ -92,7 +93,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
         id: row.get(0)?,
         objective: row.get(1)?,
-        status: RunStatus::from_word(&row.get::<_, String>(2)?),
+        status: known(row, 2, RunStatus::from_word)?,
         config: row.get(3)?,
         seed: row.get::<_, i64>(4)? as u64,
         start: row.get(5)?,

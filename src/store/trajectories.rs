@@ -4,11 +4,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::decisions::insert_version;
-use super::listing::{SUMMARY, TrajectorySummary, purpose, summary};
-use super::{Store, from_json, list_json, list_of, now_ms, to_json};
+use super::listing::{SUMMARY, TrajectorySummary, summary};
+use super::reading::{json, known};
+use super::{Store, list_json, now_ms, to_json};
 use crate::digest::hex;
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Effect, RATIONALE, Step, Trajectory};
+use crate::experience::{Branch, Effect, Purpose, RATIONALE, Step, Trajectory};
 
 /// A reflection about to be saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +104,7 @@ pub(super) fn branch(trajectory: i64, row: &Row<'_>) -> rusqlite::Result<Branch>
         action: row.get(2)?,
         source: row.get(3)?,
         observation: row.get(4)?,
-        effect: Effect::from_word(&row.get::<_, String>(5)?).unwrap_or(Effect::Changed),
+        effect: known(row, 5, Effect::from_word)?,
         done: row.get(6)?,
         success: row.get(7)?,
         reward: row.get(8)?,
@@ -188,14 +189,14 @@ impl Store {
                         task_id: row.get(2)?,
                         kind: row.get(3)?,
                         task: row.get(4)?,
-                        purpose: purpose(&row.get::<_, String>(5)?),
+                        purpose: known(row, 5, Purpose::from_word)?,
                         actor: row.get(6)?,
                         seed: row.get::<_, i64>(7)? as u64,
                         observation: row.get(8)?,
-                        admissible: list_of(&row.get::<_, String>(9)?),
-                        free: from_json(&row.get::<_, String>(12)?),
+                        admissible: json(row, 9)?,
+                        free: json(row, 12)?,
                         created_ms: row.get(10)?,
-                        world: row.get::<_, Option<String>>(11)?.and_then(|hex| u64::from_str_radix(&hex, 16).ok()),
+                        world: row.get::<_, Option<String>>(11)?.map(|_| known(row, 11, |hex| u64::from_str_radix(hex, 16).ok())).transpose()?,
                         steps: Vec::new(),
                     })
                 },
@@ -211,10 +212,10 @@ impl Store {
                 action: row.get(0)?,
                 source: row.get(1)?,
                 observation: row.get(2)?,
-                admissible: list_of(&row.get::<_, String>(3)?),
+                admissible: json(row, 3)?,
                 done: row.get(4)?,
                 success: row.get(5)?,
-                free: from_json(&row.get::<_, String>(6)?),
+                free: json(row, 6)?,
                 reward: row.get(7)?,
                 truncated: row.get(8)?,
             })

@@ -13,6 +13,7 @@ use super::overlays;
 use super::panels::Panel;
 use crate::agent::Scores;
 use crate::agent::choosing::{Choosing, Proposer};
+use crate::env::Forks;
 use crate::env::NoAdvice;
 use crate::explore::View;
 use crate::text::clean;
@@ -210,6 +211,7 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
         Choosing { proposer: Proposer::Uniform, seed, .. } => format!(" · uniform, seed {seed}"),
         Choosing { temperature, top_p, seed, .. } => format!(" · T {temperature}, top-p {top_p}, seed {seed}"),
     };
+    let how = if view.forks == Forks::Replay { format!(" · each by a replay{how}") } else { how };
     let how = if state.thinking { format!(" · thinks first{how}") } else { how };
     let title = format!("What if · {}{how}", if state.model.is_empty() { "loading the model…" } else { &state.model });
     let block = theme.panel_of(&title, state.panel == Panel::WhatIf);
