@@ -128,7 +128,7 @@ fn suspect(common: &Common, store: &Store) -> Result<()> {
         let found = judged(store, &item)?.findings;
         if !found.is_empty() {
             let codes: Vec<&str> = found.iter().map(|s| s.code).collect();
-            common.out().line(&json!({"reflection": item.id, "verdict": item.verdict, "findings": found}), || {
+            common.out().line(&json!({"reflection": item.id, "verdict": item.verdict, "suspicions": found}), || {
                 format!("{} {} {}", item.id, item.verdict.word(), codes.join(" "))
             });
         }

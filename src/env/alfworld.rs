@@ -74,6 +74,13 @@ impl Suite for AlfWorld {
         found
     }
 
+    /// The rooms that are in no training game, where the folder has them.
+    fn evaluated_on(&self) -> Option<String> {
+        let mut splits = self.splits();
+        let unseen = splits.iter().position(|split| split == "valid_unseen");
+        unseen.map(|at| splits.swap_remove(at)).or_else(|| splits.pop())
+    }
+
     fn tasks(&self, split: &str) -> Result<Vec<TaskRef>> {
         if !self.splits().iter().any(|known| known == split) {
             return Err(Error::new(format!("{} has no split `{split}`", self.root.display()))

@@ -161,6 +161,11 @@ pub trait Suite: Send + Sync {
     /// For a split the suite does not have (the message lists those it has), or a folder that cannot be read.
     fn tasks(&self, split: &str) -> Result<Vec<TaskRef>>;
 
+    /// The split that a trained policy is evaluated on unless another is named: the last one.
+    fn evaluated_on(&self) -> Option<String> {
+        self.splits().pop()
+    }
+
     /// How many of its worlds may run at once; none if there is no such limit.
     fn instances(&self) -> Option<usize> {
         None
@@ -225,6 +230,10 @@ impl Suite for Limited {
 
     fn tasks(&self, split: &str) -> Result<Vec<TaskRef>> {
         self.suite.tasks(split)
+    }
+
+    fn evaluated_on(&self) -> Option<String> {
+        self.suite.evaluated_on()
     }
 
     fn instances(&self) -> Option<usize> {

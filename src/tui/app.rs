@@ -58,7 +58,6 @@ pub struct App {
     pub chosen_theme: Option<Palette>,
     /// What is remembered for the next session.
     kept: UiState,
-    suite: String,
     ticks: u32,
 }
 
@@ -86,7 +85,6 @@ impl App {
             unread: None,
             chosen_theme: None,
             kept: UiState::default(),
-            suite: suite.to_string(),
             ticks: 0,
         }
     }
@@ -368,8 +366,7 @@ impl App {
                 None => Vec::new(),
             },
             Act::Evaluate if !self.jobs.contains_key(&Kind::Evaluate) => {
-                let split = if self.suite == "alfworld" { "valid_unseen" } else { "unseen" };
-                vec![Effect::Job(JobCmd::Evaluate(Scope { split: split.into(), games: 20, seed: 1 }))]
+                vec![Effect::Job(JobCmd::Evaluate { games: 20, seed: 1 })]
             }
             act => {
                 let effects = self.act_on_screen(act);

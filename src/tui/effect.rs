@@ -271,8 +271,13 @@ pub enum JobCmd {
     Train(Box<Plan>, Option<&'static str>),
     /// Go on with a run.
     Resume(i64),
-    /// Evaluate.
-    Evaluate(Scope),
+    /// Evaluate on the split that the suite has for it.
+    Evaluate {
+        /// How many games.
+        games: usize,
+        /// The seed that chooses them.
+        seed: u64,
+    },
     /// Look for surprises in up to forty stored demonstrations of a split.
     Survey(String),
     /// Write files.

@@ -133,8 +133,10 @@ impl Jobs {
                     })
                 });
             }
-            JobCmd::Evaluate(scope) => {
+            JobCmd::Evaluate { games, seed } => {
                 self.spawn(Kind::Evaluate, move |root, suite, control, tell| {
+                    let split = suite.evaluated_on().unwrap_or_default();
+                    let scope = Scope { split, games, seed };
                     evaluate_newest(root, suite, &scope, control, tell)
                 });
             }
