@@ -61,8 +61,7 @@ impl LocalAgent {
     }
 
     /// The tokens of a state, with a thought about it if there is one.
-    fn tokens(&self, state: &State, thought: Option<&str>) -> Result<Vec<u32>> {
-        let framing = Framing::new(&self.model.tokenizer)?;
+    fn tokens(&self, framing: &Framing<'_>, state: &State, thought: Option<&str>) -> Result<Vec<u32>> {
         let mut tokens = framing.state(state, self.limit())?;
         if let Some(thought) = thought {
             tokens.extend(framing.think());
@@ -73,8 +72,9 @@ impl LocalAgent {
 
     /// States, each with a thought about it if there is one, ready to be continued.
     fn prompts(&mut self, asks: &[(&State, Option<&str>)], cancel: &Cancel) -> Result<Vec<Prompt>> {
+        let framing = Framing::new(&self.model.tokenizer)?;
         let tokens: Vec<Vec<u32>> = self.team.run(|| {
-            let tokens = asks.par_iter().map(|(state, thought)| self.tokens(state, *thought));
+            let tokens = asks.par_iter().map(|(state, thought)| self.tokens(&framing, state, *thought));
             tokens.collect::<Result<_>>()
         })?;
         self.usage.asks += tokens.len() as u64;
@@ -199,8 +199,9 @@ impl Agent for LocalAgent {
     }
 
     fn given(&self, state: &State, thought: Option<&str>) -> Result<String> {
-        let mut tokens = self.tokens(state, thought)?;
-        tokens.extend(Framing::new(&self.model.tokenizer)?.act());
+        let framing = Framing::new(&self.model.tokenizer)?;
+        let mut tokens = self.tokens(&framing, state, thought)?;
+        tokens.extend(framing.act());
         self.model.tokenizer.decode_all(&tokens)
     }
 }

@@ -1,10 +1,9 @@
 //! Executing an alternative, and what it did beside the expert's action.
 
 use super::worlds::{Leg, Worlds};
-use crate::budget;
 use crate::control::Cancel;
 use crate::env::{Environment, Experts, Turn};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experience::Effect;
 
 /// What alternatives in a state are held against: where the expert's action leads, and how far the goal is.
@@ -37,9 +36,6 @@ impl ExpertBaseline {
     pub fn new(worlds: &mut Worlds<'_>, way: &[Leg<'_>], action: &str) -> Result<Self> {
         let left = worlds.look(way, |env, experts| distance(experts, env))?;
         let (executed, left_after) = worlds.execute(way, action, |_, env, experts| distance(experts, env))?;
-        if budget::is_cancelled() {
-            return Err(Error::cancelled());
-        }
         Ok(Self { next: executed.after, left, left_after })
     }
 
@@ -76,9 +72,5 @@ pub fn try_action(
         };
         (effect, known.flatten())
     })?;
-    // Called off while the way to the goal was looked for, it says nothing about the action.
-    if budget::is_cancelled() {
-        return Err(Error::cancelled());
-    }
     Ok(Trial { turn: executed.turn, effect, steps_left })
 }

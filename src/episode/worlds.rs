@@ -2,8 +2,7 @@
 //! one that is there; where it cannot, one is led along the way to it once more, and every observation is held against the
 //! recorded one. Not more of them live at once than the suite can have.
 
-use std::sync::Arc;
-
+use crate::budget;
 use crate::digest::Digest;
 use crate::env::{Environment, Experts, Forks, Opened, Suite, Turn};
 use crate::error::{Error, Kind, Result};
@@ -45,8 +44,8 @@ pub struct Executed {
 
 /// A running world and the way it has gone.
 struct Live {
-    /// The digest of its way, and how long that is.
-    mark: u64,
+    /// Its way, as a digest of what was done and answered, and how long that is.
+    way: Digest,
     steps: usize,
     env: Box<dyn Environment>,
 }
@@ -74,20 +73,34 @@ impl<'a> Worlds<'a> {
     pub fn of(suite: &'a dyn Suite, trajectory: &Trajectory) -> Result<Self> {
         let id = trajectory.task_id.clone();
         let open = move || suite.open(&id);
-        let opened = open()?;
-        Self::new(opened, open, suite.instances(), trajectory)
+        let Opened { env, experts, .. } = open()?;
+        let mut worlds = Self::none(open, env.forks(), experts, suite.instances(), trajectory);
+        worlds.live.push(worlds.at_start(env)?);
+        Ok(worlds)
     }
 
-    /// The worlds of a task that is open already: `open` opens it again, `most` may live at once.
+    /// The worlds of a task that is open already, from which `start` was read: `open` opens it again, `most` may live at once.
     pub fn new(
         opened: Opened,
         open: impl Fn() -> Result<Opened> + Send + 'a,
         most: Option<usize>,
         start: &Trajectory,
-    ) -> Result<Self> {
+    ) -> Self {
         let Opened { env, experts, .. } = opened;
-        let usual = if env.forks() == Forks::Native { NATIVE } else { DEAR };
-        let mut worlds = Self {
+        let mut worlds = Self::none(open, env.forks(), experts, most, start);
+        worlds.live.push(Live { way: Digest::default(), steps: 0, env });
+        worlds
+    }
+
+    fn none(
+        open: impl Fn() -> Result<Opened> + Send + 'a,
+        forks: Forks,
+        experts: Experts,
+        most: Option<usize>,
+        start: &Trajectory,
+    ) -> Self {
+        let usual = if forks == Forks::Native { NATIVE } else { DEAR };
+        Self {
             open: Box::new(open),
             experts,
             name: if start.id == 0 { start.task_id.clone() } else { format!("trajectory {}", start.id) },
@@ -95,10 +108,7 @@ impl<'a> Worlds<'a> {
             identity: start.world,
             live: Vec::new(),
             most: most.unwrap_or(usual).clamp(1, usual),
-        };
-        let live = worlds.at_start(env)?;
-        worlds.live.push(live);
-        Ok(worlds)
+        }
     }
 
     /// A world at the start of the task, if it is the recorded one.
@@ -109,7 +119,7 @@ impl<'a> Worlds<'a> {
         if self.identity.is_some_and(|was| env.identity().is_some_and(|is| is != was)) {
             return Err(self.mismatch(0, "the world is another one"));
         }
-        Ok(Live { mark: Digest::default().finish(), steps: 0, env })
+        Ok(Live { way: Digest::default(), steps: 0, env })
     }
 
     fn mismatch(&self, at: usize, what: &str) -> Error {
@@ -137,12 +147,14 @@ impl<'a> Worlds<'a> {
         let (before, refused) = (here.env.fingerprint(), !here.env.turn().admits(action));
         let mut next = self.leave()?;
         next.env.step(action).map_err(|error| error.or_of(Kind::World))?;
-        let observation = Arc::clone(&next.env.turn().observation);
-        next.mark = end_of(way.iter().copied().chain([Leg { action, observation: &observation }]));
-        next.steps += 1;
+        next.went(action);
         let executed = Executed { turn: next.env.turn().clone(), refused, before, after: next.env.fingerprint() };
         let seen = look(&executed, next.env.as_ref(), &self.experts);
         self.keep(next);
+        // Called off while the way to the goal was looked for, what was seen says nothing about the action.
+        if budget::is_cancelled() {
+            return Err(Error::cancelled());
+        }
         Ok((executed, seen))
     }
 
@@ -165,7 +177,7 @@ impl<'a> Worlds<'a> {
     fn leave(&mut self) -> Result<Live> {
         let here = self.last()?;
         if here.env.forks() == Forks::Native {
-            return Ok(Live { mark: here.mark, steps: here.steps, env: here.env.fork()? });
+            return Ok(Live { way: here.way.clone(), steps: here.steps, env: here.env.fork()? });
         }
         self.live.pop().ok_or_else(|| Error::new("no world is running"))
     }
@@ -178,8 +190,8 @@ impl<'a> Worlds<'a> {
 
     /// Makes the last world one in the state that a way leads to.
     fn go(&mut self, way: &[Leg<'_>]) -> Result<()> {
-        let marks = marks(way.iter().copied());
-        let on_way = |live: &Live| marks.get(live.steps) == Some(&live.mark);
+        let beginnings = beginnings(way);
+        let on_way = |live: &Live| beginnings.get(live.steps) == Some(&live.way);
         let nearest = self.live.iter().enumerate().filter(|(_, live)| on_way(live)).max_by_key(|(_, live)| live.steps);
         let mut live = if let Some((i, steps)) = nearest.map(|(i, live)| (i, live.steps)) {
             let near = self.live.remove(i);
@@ -196,31 +208,37 @@ impl<'a> Worlds<'a> {
         };
         for leg in &way[live.steps..] {
             live.env.step(leg.action).map_err(|error| error.or_of(Kind::World))?;
-            live.steps += 1;
+            live.went(leg.action);
             if *live.env.turn().observation != *leg.observation {
                 return Err(self.mismatch(live.steps, "the world answers differently"));
             }
         }
-        live.mark = marks[way.len()];
         self.keep(live);
         Ok(())
     }
 }
 
-/// The digest of each beginning of a way, the empty one first: of what was done and of what was answered, so that a world that
-/// answered something else is not on the way.
-fn marks<'a>(legs: impl Iterator<Item = Leg<'a>>) -> Vec<u64> {
-    let mut digest = Digest::default();
-    let mut marks = vec![digest.finish()];
-    marks.extend(legs.map(|leg| {
-        digest.add(leg.action.as_bytes());
-        digest.add(leg.observation.as_bytes());
-        digest.finish()
-    }));
-    marks
+impl Live {
+    /// It has taken a step: what was done and what was answered count, so that a world that answered something else is not on
+    /// the way.
+    fn went(&mut self, action: &str) {
+        leg(&mut self.way, Leg { action, observation: &self.env.turn().observation });
+        self.steps += 1;
+    }
 }
 
-/// The digest of a way as a whole.
-fn end_of<'a>(legs: impl Iterator<Item = Leg<'a>>) -> u64 {
-    marks(legs).pop().unwrap_or_default()
+fn leg(way: &mut Digest, leg: Leg<'_>) {
+    way.add(leg.action.as_bytes());
+    way.add(leg.observation.as_bytes());
+}
+
+/// The digest of each beginning of a way, the empty one first.
+fn beginnings(way: &[Leg<'_>]) -> Vec<Digest> {
+    let mut all = vec![Digest::default()];
+    let mut digest = Digest::default();
+    for step in way {
+        leg(&mut digest, *step);
+        all.push(digest.clone());
+    }
+    all
 }

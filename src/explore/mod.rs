@@ -117,7 +117,7 @@ impl Session {
         let (limit, warning) = (opened.limit, opened.warning.clone());
         let (turn, state) = (opened.env.turn().clone(), opened.env.fingerprint());
         let (again, id) = (Arc::clone(suite), task_id.to_string());
-        let worlds = Worlds::new(opened, move || again.open(&id), suite.instances(), &start)?;
+        let worlds = Worlds::new(opened, move || again.open(&id), suite.instances(), &start);
         let (action, source, name) = Default::default();
         let root = Node { parent: None, action, source, name, depth: 0, turn, state };
         let asked = asked.to_string();

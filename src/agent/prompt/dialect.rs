@@ -39,62 +39,54 @@ impl Part {
     }
 }
 
-/// A model's way of telling parts apart.
+/// A model's way of telling parts apart: by control tokens of its own, or in words if it was not made here.
 #[derive(Debug)]
-pub enum Dialect<'a> {
-    /// By control tokens.
-    Control(&'a Tokenizer),
-    /// In words, for a model that was not made here.
-    Words(&'a Tokenizer),
+pub struct Dialect<'a> {
+    tokenizer: &'a Tokenizer,
+    /// What stands before each part, in the order of [`Part`].
+    marks: [Vec<u32>; 4],
 }
 
 impl<'a> Dialect<'a> {
     /// That of a tokenizer.
-    pub fn of(tokenizer: &'a Tokenizer) -> Self {
-        if tokenizer.foreign { Self::Words(tokenizer) } else { Self::Control(tokenizer) }
-    }
-
-    fn tokenizer(&self) -> &Tokenizer {
-        match self {
-            Self::Control(tokenizer) | Self::Words(tokenizer) => tokenizer,
-        }
+    pub fn of(tokenizer: &'a Tokenizer) -> Result<Self> {
+        let mark = |part: Part| {
+            if tokenizer.foreign {
+                return tokenizer.encode_plain(part.words());
+            }
+            let id = tokenizer.control(part.control());
+            let id = id.ok_or_else(|| Error::new(format!("tokenizer.json: no token {}", part.control())))?;
+            Ok(vec![id])
+        };
+        let marks = [mark(Part::Task)?, mark(Part::Observation)?, mark(Part::Action)?, mark(Part::Thought)?];
+        Ok(Self { tokenizer, marks })
     }
 
     /// What every prompt begins with.
     pub fn beginning(&self) -> &[u32] {
-        &self.tokenizer().opening
+        &self.tokenizer.opening
     }
 
     /// The token that ends what was begun.
     pub fn end(&self) -> u32 {
-        self.tokenizer().end
+        self.tokenizer.end
     }
 
     /// What stands before a part.
-    pub fn mark(&self, part: Part) -> Result<Vec<u32>> {
-        match self {
-            Self::Control(tokenizer) => {
-                let id = tokenizer.control(part.control());
-                let id = id.ok_or_else(|| Error::new(format!("tokenizer.json: no token {}", part.control())))?;
-                Ok(vec![id])
-            }
-            Self::Words(tokenizer) => tokenizer.encode_plain(part.words()),
-        }
+    pub fn mark(&self, part: Part) -> &[u32] {
+        &self.marks[part as usize]
     }
 
     /// Text from outside as it stands after its mark. Words and text are tokenized as a whole, and parted where the words
     /// end, as far as they are the same tokens alone.
     pub fn text(&self, part: Part, text: &str) -> Result<Vec<u32>> {
-        match self {
-            Self::Control(tokenizer) => tokenizer.encode_plain(text),
-            Self::Words(tokenizer) => {
-                let mark = tokenizer.encode_plain(part.words())?;
-                let whole = tokenizer.encode_plain(&format!("{} {text}", part.words()))?;
-                match whole.strip_prefix(mark.as_slice()) {
-                    Some(rest) => Ok(rest.to_vec()),
-                    None => tokenizer.encode_plain(&format!(" {text}")),
-                }
-            }
+        if !self.tokenizer.foreign {
+            return self.tokenizer.encode_plain(text);
+        }
+        let whole = self.tokenizer.encode_plain(&format!("{} {text}", part.words()))?;
+        match whole.strip_prefix(self.mark(part)) {
+            Some(rest) => Ok(rest.to_vec()),
+            None => self.tokenizer.encode_plain(&format!(" {text}")),
         }
     }
 }

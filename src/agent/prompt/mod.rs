@@ -25,17 +25,12 @@ pub const ROOM: usize = 192;
 #[derive(Debug)]
 pub struct Framing<'a> {
     dialect: Dialect<'a>,
-    observation: Vec<u32>,
-    action: Vec<u32>,
-    think: Vec<u32>,
 }
 
 impl<'a> Framing<'a> {
     /// The framing of a tokenizer.
     pub fn new(tokenizer: &'a Tokenizer) -> Result<Self> {
-        let dialect = Dialect::of(tokenizer);
-        let [observation, action, think] = [Part::Observation, Part::Action, Part::Thought].map(|part| dialect.mark(part));
-        Ok(Self { observation: observation?, action: action?, think: think?, dialect })
+        Ok(Self { dialect: Dialect::of(tokenizer)? })
     }
 
     /// A text after its mark, with its end.
@@ -47,17 +42,17 @@ impl<'a> Framing<'a> {
 
     /// What stands before an action.
     pub fn act(&self) -> Vec<u32> {
-        self.action.clone()
+        self.dialect.mark(Part::Action).to_vec()
     }
 
     /// What stands before a reflection.
     pub fn think(&self) -> Vec<u32> {
-        self.think.clone()
+        self.dialect.mark(Part::Thought).to_vec()
     }
 
     /// What stands before an observation.
     pub fn observe(&self) -> Vec<u32> {
-        self.observation.clone()
+        self.dialect.mark(Part::Observation).to_vec()
     }
 
     /// An action with what stands before it, and its end.
@@ -90,7 +85,7 @@ impl<'a> Framing<'a> {
         let first = first_observation(&state.observation, &state.task);
         let parts = [
             self.dialect.beginning().to_vec(),
-            self.dialect.mark(Part::Task)?,
+            self.dialect.mark(Part::Task).to_vec(),
             self.dialect.text(Part::Task, state.task.trim())?,
             self.observe(),
             self.ended(Part::Observation, &first)?,
