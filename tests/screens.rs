@@ -9,9 +9,10 @@ use foretaste::rng::Rng;
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
 use foretaste::tui::compact_backend::CompactBackend;
-use foretaste::tui::effect::{DeskCmd, Effect, MindCmd, Notice, Screen};
+use foretaste::tui::effect::{DeskCmd, Effect, MindCmd, Notice};
 use foretaste::tui::frame;
 use foretaste::tui::msg::Msg;
+use foretaste::tui::screen::Screen;
 use foretaste::tui::screens::{data, explore};
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
@@ -42,7 +43,7 @@ fn help_pages_list_every_key_and_popups_fit() {
         app.update(Msg::Key(KeyEvent::from(KeyCode::Char('?'))));
         let page = drawn(&app, 100, 80);
         for entry in app.keymap.of(screen) {
-            let words: String = entry.binding.long.chars().take(50).collect();
+            let words: String = entry.binding.key.long.chars().take(50).collect();
             assert!(page.contains(&words), "{screen:?}: {words}");
         }
         app.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
@@ -119,7 +120,7 @@ fn in_mode(caps: Caps, screen: Screen, keys: &str) -> App {
                     .iter()
                     .map(|order| Ok(Extent { lines: 1234, bytes: order.set as u64 * 999_999, held_out: 1 }))
                     .collect();
-                app.update(Msg::Data(data::Msg::Extents(orders, extents)));
+                app.update(Msg::from(data::Msg::Extents(orders, extents)));
             }
         }
     }
@@ -147,7 +148,7 @@ fn a_terminal_shows_what_was_drawn_with_colour_without_and_in_ascii() {
         let mut all = [const { String::new() }; 3];
         for (screen, name, keys) in MODES.into_iter().chain(Screen::ALL.map(|screen| (screen, "", ""))) {
             let mut app = in_mode(caps, screen, keys);
-            if let Some(view) = &mut app.explore.view {
+            if let Some(view) = &mut app.screens.explore.view {
                 view.observation = "A 日本語 room, e\u{301}, \u{1b}[2J and שלום.".into();
             }
             for ((width, height), all) in SIZES.into_iter().zip(&mut all) {
@@ -330,7 +331,7 @@ fn a_million_random_keys_never_panic() {
 #[test]
 fn an_observation_cannot_drive_the_terminal() {
     let mut app = app(Caps::FULL);
-    if let Some(view) = &mut app.explore.view {
+    if let Some(view) = &mut app.screens.explore.view {
         view.observation = "\u{1b}[2J\u{1b}]0;owned\u{7} \u{202e}reversed\r\nok 日本語 🎉 e\u{301}".into();
         view.task = "\u{9b}31m".into();
     }
@@ -357,12 +358,12 @@ fn going_back_shows_what_was_known_at_once_and_another_model_forgets_it() {
     session.step(&action, "human").unwrap();
     show(&mut app, &mut session);
     session.back();
-    let mut view = || Msg::Explore(explore::Msg::View { view: Box::new(session.view().unwrap()), place: 4, of: 4000 });
+    let mut view = || Msg::from(explore::Msg::View { view: Box::new(session.view().unwrap()), place: 4, of: 4000 });
     assert!(app.update(view()).is_empty(), "nothing is computed again");
     let what_if =
         |text: &str| text.lines().map(|line| line.rsplit('│').nth(1).unwrap_or("").to_string()).collect::<Vec<_>>();
     assert_eq!(what_if(&drawn(&app, 120, 40)), what_if(&before));
-    app.update(Msg::Explore(explore::Msg::Model("run 1 step 10".into())));
+    app.update(Msg::from(explore::Msg::Model("run 1 step 10".into())));
     assert!(matches!(app.update(view()).as_slice(), [Effect::Mind(MindCmd::Evaluate(_))]), "another model is asked anew");
 }
 
@@ -389,8 +390,8 @@ fn a_policy_that_thinks_first_shows_its_thought_above_what_follows_from_it() {
     let [Effect::Mind(MindCmd::Evaluate(look))] = effects.as_slice() else { panic!("{effects:?}") };
     assert!(look.think);
     assert!(drawn(&app, 120, 40).contains("thinking…"), "the old distribution is gone until the new one is there");
-    app.update(Msg::Explore(explore::Msg::Thought(look.ticket, "My goal is to find a mug.".into())));
-    app.update(Msg::Explore(explore::Msg::Scores(
+    app.update(Msg::from(explore::Msg::Thought(look.ticket, "My goal is to find a mug.".into())));
+    app.update(Msg::from(explore::Msg::Scores(
         look.ticket,
         vec![1.0 / look.actions.len() as f64; look.actions.len()],
         Scores::Exact,

@@ -1,25 +1,24 @@
 //! The state of the interface, what changes it, and what it asks for: pure, and tested without a terminal.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crossterm::event::KeyEvent;
 
+use super::acts::Act;
 use super::caps::Caps;
-use super::effect::{DeskCmd, Effect, JobCmd, Kind, MindCmd, Notice, RunCmd, Screen, WorldCmd};
-use super::frame;
+use super::effect::{DeskCmd, Effect, JobCmd, Kind, MindCmd, Notice, RunCmd, WorldCmd};
 use super::keymap::Keymap;
-use super::keys::Act;
-use super::msg::Msg;
-use super::popups::{Choice, Popup};
-use super::screens::{curate, data, explore, replay, train};
+use super::msg::{JobMsg, Msg};
+use super::popups::{Choice, Context, Popup};
+use super::screen::Screen;
+use super::screens::Screens;
 use super::theme::{Palette, Theme};
 use super::ui_state::UiState;
-use super::underway::Job;
+use super::underway::{Job, Jobs};
 use super::words::pasted;
-use crate::curation;
 use crate::ends::Event;
 use crate::episode::Scope;
-use crate::experience::REASONS;
+use crate::error::Error;
 
 /// The interface.
 #[derive(Debug)]
@@ -34,18 +33,10 @@ pub struct App {
     pub broken: Option<String>,
     /// What keys do.
     pub keymap: Keymap,
-    /// Explore.
-    pub explore: explore::State,
-    /// Curate.
-    pub curate: curate::State,
-    /// Train.
-    pub train: train::State,
-    /// Replay.
-    pub replay: replay::State,
-    /// Data.
-    pub data: data::State,
+    /// All screens.
+    pub screens: Screens,
     /// Running jobs.
-    pub jobs: BTreeMap<Kind, Job>,
+    pub jobs: Jobs,
     /// What happened, the newest last.
     pub notices: VecDeque<Notice>,
     /// How many of them were said on screens that a person has left; what failed stays in view.
@@ -58,34 +49,28 @@ pub struct App {
     pub chosen_theme: Option<Palette>,
     /// What is remembered for the next session.
     kept: UiState,
-    ticks: u32,
 }
 
 impl App {
     /// The interface before anything is known.
     pub fn new(suite: &str, caps: Caps) -> Self {
-        let (mut train, mut data) = (train::State::default(), data::State::default());
-        train.set_suite(suite);
-        data.suite = suite.to_string();
+        let mut screens = Screens::default();
+        screens.train.set_suite(suite);
+        screens.data.suite = suite.to_string();
         Self {
             screen: Screen::Explore,
             popup: None,
             theme: Theme::new(caps, Palette::default()),
             broken: None,
             keymap: Keymap::default(),
-            explore: explore::State::default(),
-            curate: curate::State::default(),
-            train,
-            replay: replay::State::default(),
-            data,
-            jobs: BTreeMap::new(),
+            screens,
+            jobs: Jobs::new(),
             notices: VecDeque::new(),
             heard: 0,
             quit: false,
             unread: None,
             chosen_theme: None,
             kept: UiState::default(),
-            ticks: 0,
         }
     }
 
@@ -116,27 +101,19 @@ impl App {
             self.heard = self.notices.len();
         }
         self.screen = screen;
-        match screen {
-            Screen::Explore => Vec::new(),
-            Screen::Curate => vec![self.curate.reload()],
-            Screen::Train => vec![Effect::Desk(DeskCmd::Run(RunCmd::List))],
-            Screen::Replay => vec![self.replay.refresh()],
-            Screen::Data => self.data.refresh(),
-        }
+        self.screens.get(screen).enter()
     }
 
     /// What the screens show of the store, read again.
-    pub(super) fn refresh(&self) -> Vec<Effect> {
-        let mut effects = vec![self.curate.reload(), Effect::Desk(DeskCmd::Run(RunCmd::List)), self.replay.refresh()];
-        if self.screen == Screen::Data {
-            effects.extend(self.data.refresh());
-        }
-        effects
+    fn refresh(&self) -> Vec<Effect> {
+        let wanted = |screen: &Screen| *screen == self.screen || !self.screens.get(*screen).is_dear();
+        Screen::ALL.into_iter().filter(wanted).flat_map(|screen| self.screens.get(screen).refresh()).collect()
     }
 
     /// The pure heart: what a message changes, and what it makes the interface ask for.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         let effects = self.changed_by(msg);
+        let effects = self.own(effects);
         // Never over another screen or box: it would take keys that are meant for those.
         if self.popup.is_none() && self.unread.as_ref().is_some_and(|(screen, _)| *screen == self.screen) {
             self.popup = self.unread.take().map(|(_, popup)| popup);
@@ -147,9 +124,13 @@ impl App {
     fn changed_by(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Key(key) => self.key(key),
-            Msg::Click(width, column) => {
-                let tab = self.popup.is_none().then(|| frame::tab_at(self, width, column)).flatten();
-                tab.map_or_else(Vec::new, |screen| self.show(screen))
+            // A box takes all keys, and clicks as well.
+            Msg::Show(screen) => {
+                if self.popup.is_none() {
+                    self.show(screen)
+                } else {
+                    Vec::new()
+                }
             }
             Msg::Paste(text) => self.paste(&text),
             Msg::Tick => self.tick(),
@@ -168,12 +149,7 @@ impl App {
                 Vec::new()
             }
             Msg::Job(kind, msg) => self.job(kind, msg),
-            Msg::Explore(msg) => self.explore.update(msg),
-            Msg::Curate(msg) => {
-                let mut effects = if matches!(msg, curate::Msg::Show(_)) { self.show(Screen::Curate) } else { Vec::new() };
-                effects.extend(self.curate.update(msg));
-                effects
-            }
+            Msg::Screen(msg) => self.screens.update(msg),
             Msg::Text(screen, title, lines) => {
                 if screen != self.screen {
                     self.say(Notice::info(format!("{title}: ready in {}", screen.word())));
@@ -181,67 +157,50 @@ impl App {
                 self.unread = Some((screen, Popup::Text(title, lines, 0)));
                 Vec::new()
             }
-            Msg::Train(msg) => self.train.update(msg),
-            Msg::Replay(msg) => self.replay.update(msg),
-            Msg::Data(msg) => self.data.update(msg),
         }
     }
 
     fn tick(&mut self) -> Vec<Effect> {
-        let mut effects = self.replay.tick();
-        effects.extend(self.curate.draft());
-        self.ticks = self.ticks.wrapping_add(1);
-        let kept = UiState::of(self);
+        let mut effects = Vec::new();
+        for screen in Screen::ALL {
+            effects.extend(self.screens.get_mut(screen).tick(screen == self.screen, &self.jobs));
+        }
+        let kept = self.ui_state();
         if kept != self.kept {
             effects.push(kept.effect());
             self.kept = kept;
         }
-        // Another program may start a run at any time.
-        let now_and_then = self.ticks.is_multiple_of(8);
-        if self.screen == Screen::Train
-            && (now_and_then || self.jobs.contains_key(&Kind::Train) || !self.train.alive.is_empty())
-        {
-            effects.push(Effect::Desk(DeskCmd::Run(RunCmd::List)));
-        }
         effects
+    }
+
+    /// What the next session finds as this one leaves it.
+    pub fn ui_state(&self) -> UiState {
+        UiState::of(&self.screens, self.screen, self.chosen_theme)
     }
 
     /// What was typed and is not in the store yet, when the program ends.
     pub fn unsaved(&mut self) -> Vec<Effect> {
-        self.curate.draft().into_iter().collect()
+        self.screens.curate.draft().into_iter().collect()
     }
 
     fn paste(&mut self, text: &str) -> Vec<Effect> {
-        match (&mut self.popup, self.screen) {
-            (Some(Popup::Palette(input, _)), _) => {
-                pasted(input, text);
-            }
-            (None, Screen::Explore) => self.explore.paste(text),
-            (None, Screen::Curate) => self.curate.paste(text),
-            (None, Screen::Train) => self.train.paste(text),
-            (None, Screen::Replay) => self.replay.paste(text),
-            (None, Screen::Data) => return self.data.paste(text),
-            _ => {}
+        match &mut self.popup {
+            Some(Popup::Palette(input, _)) => pasted(input, text),
+            Some(_) => {}
+            None => return self.screens.get_mut(self.screen).paste(text),
         }
         Vec::new()
     }
 
     fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         if let Some(mut popup) = self.popup.take() {
-            let choice = popup.key(key, self);
+            let choice = popup.key(key, self.context());
             return self.chosen(choice, popup);
         }
-        let taken = match self.screen {
-            Screen::Explore => self.explore.typing(key),
-            Screen::Curate => self.curate.typing(key),
-            Screen::Train => self.train.typing(key),
-            Screen::Replay => self.replay.typing(key),
-            Screen::Data => self.data.typing(key),
-        };
-        match taken {
-            Some(effects) => effects,
-            None => self.keymap.lookup(self.screen, key).map_or_else(Vec::new, |act| self.act(act)),
+        if let Some(effects) = self.screens.get_mut(self.screen).typing(key) {
+            return effects;
         }
+        self.keymap.lookup(self.screen, key).map_or_else(Vec::new, |act| self.act(act))
     }
 
     /// What is said in the line above the keys.
@@ -251,32 +210,18 @@ impl App {
 
     /// Whether everything that the screen in front waits for is there.
     pub fn settled(&self) -> bool {
-        self.screen != Screen::Explore || self.explore.settled()
+        self.screens.get(self.screen).settled()
     }
 
-    /// Whether a key means something now: what does not stands neither in the footer nor in the palette.
-    pub fn applies(&self, act: Act) -> bool {
-        match (act, self.screen) {
-            (Act::Collect, _) => !self.jobs.contains_key(&Kind::Collect),
-            (Act::Evaluate, _) => !self.jobs.contains_key(&Kind::Evaluate),
-            (_, Screen::Explore) => self.explore.applies(act),
-            (_, Screen::Curate) => self.curate.applies(act),
-            (_, Screen::Train) => self.train.applies(act, self.jobs.contains_key(&Kind::Train)),
-            (_, Screen::Replay) => self.replay.applies(act),
-            (_, Screen::Data) => true,
-        }
+    /// What boxes over the screen may know.
+    pub fn context(&self) -> Context<'_> {
+        let Self { screen, screens, jobs, keymap, theme, .. } = self;
+        Context { screen: *screen, screens, jobs, keymap, theme: *theme }
     }
 
     /// Whether keys go into something that is typed, chosen or read over the screen.
     pub fn taken(&self) -> bool {
-        self.popup.is_some()
-            || match self.screen {
-                Screen::Explore => self.explore.typing.is_some(),
-                Screen::Curate => self.curate.mode.is_some(),
-                Screen::Train => self.train.form.is_some() || self.train.searching.is_some(),
-                Screen::Replay => self.replay.typed.is_some(),
-                Screen::Data => self.data.form.is_some(),
-            }
+        self.popup.is_some() || self.screens.get(self.screen).is_typing()
     }
 
     fn open(&mut self, popup: Popup) -> Vec<Effect> {
@@ -284,12 +229,14 @@ impl App {
         Vec::new()
     }
 
-    /// Texts that a screen wants read need no thread.
-    fn shown(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+    /// What a screen asks of the interface itself needs no thread.
+    fn own(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
         let mut others = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Show(title, lines) => self.popup = Some(Popup::Text(title, lines, 0)),
+                Effect::AskCollect => self.popup = Some(Popup::Collect(20)),
+                Effect::Go(screen) => others.extend(self.show(screen)),
                 other => others.push(other),
             }
         }
@@ -297,14 +244,7 @@ impl App {
     }
 
     fn copy(&mut self, json: bool) -> Vec<Effect> {
-        let text = match self.screen {
-            Screen::Explore => self.explore.copy(json),
-            Screen::Curate => self.curate.copy(json),
-            Screen::Train => self.train.copy(json),
-            Screen::Replay => self.replay.copy(json),
-            Screen::Data => None,
-        };
-        let Some(text) = text else { return Vec::new() };
+        let Some(text) = self.screens.get(self.screen).copy(json) else { return Vec::new() };
         self.say(Notice::info(format!("copied {} characters", text.chars().count())));
         vec![Effect::Copy(text)]
     }
@@ -320,20 +260,6 @@ impl App {
                 let lines: Vec<String> = said.collect();
                 let lines = if lines.is_empty() { vec!["nothing was said yet".into()] } else { lines };
                 self.open(Popup::Text("Said since the start, the newest first".into(), lines, 0))
-            }
-            Act::Rubric => {
-                let reasons = REASONS.iter().map(|(code, what)| format!("{code:<18} {what}"));
-                let rules = curation::rules().map(|(code, what)| format!("{code:<18} {what}"));
-                let head = |text: &str| vec![String::new(), text.to_string(), String::new()];
-                let asked = "Is it true, does it use what was seen, and should the agent think like this?".to_string();
-                let lines = [
-                    vec![asked],
-                    head("Reasons to reject"),
-                    reasons.collect(),
-                    head("What rules point at (they never decide)"),
-                    rules.collect(),
-                ];
-                self.open(Popup::Text("Rubric".into(), lines.concat(), 0))
             }
             Act::Jobs => self.open(Popup::Jobs(0)),
             Act::Journal => vec![Effect::Desk(DeskCmd::Journal(self.screen))],
@@ -351,45 +277,12 @@ impl App {
                 self.popup = (!self.quit).then_some(Popup::Quit);
                 Vec::new()
             }
-            Act::Collect => {
-                if !self.jobs.contains_key(&Kind::Collect) {
-                    self.popup = Some(Popup::Collect(20));
-                }
+            Act::Move(direction) => self.screens.get_mut(self.screen).go(direction),
+            Act::NextPanel => {
+                self.screens.get_mut(self.screen).next_panel();
                 Vec::new()
             }
-            Act::BranchOff => match self.replay.here() {
-                Some((id, t)) => {
-                    let mut effects = self.show(Screen::Explore);
-                    effects.push(Effect::World(WorldCmd::BranchOff(id, t)));
-                    effects
-                }
-                None => Vec::new(),
-            },
-            Act::Evaluate if !self.jobs.contains_key(&Kind::Evaluate) => {
-                vec![Effect::Job(JobCmd::Evaluate { games: 20, seed: 1 })]
-            }
-            act => {
-                let effects = self.act_on_screen(act);
-                self.shown(effects)
-            }
-        }
-    }
-
-    /// What a key means to the screen in front.
-    fn act_on_screen(&mut self, act: Act) -> Vec<Effect> {
-        match self.screen {
-            Screen::Explore => self.explore.act(act),
-            Screen::Curate => self.curate.act(act),
-            Screen::Train => {
-                let open = self.explore.view.as_ref().map(|view| train::Open {
-                    state: view.state.clone(),
-                    actions: view.admissible.clone(),
-                    expert: view.expert.as_ref().map(|(_, advice)| advice.action.clone()),
-                });
-                self.train.act(act, self.jobs.contains_key(&Kind::Train), open)
-            }
-            Screen::Replay => self.replay.act(act),
-            Screen::Data => self.data.act(act),
+            Act::Own(act) => self.screens.act(act, &self.jobs),
         }
     }
 
@@ -412,9 +305,50 @@ impl App {
                 vec![Effect::Job(JobCmd::Detach)]
             }
             Choice::Collect(games) => {
-                let split = self.explore.split().unwrap_or("train").to_string();
+                let split = self.screens.explore.split().unwrap_or("train").to_string();
                 let scope = Scope { split, games, seed: 1 };
-                vec![Effect::Job(JobCmd::Collect { scope, expert: self.explore.expert(), k: 4 })]
+                vec![Effect::Job(JobCmd::Collect { scope, expert: self.screens.explore.expert(), k: 4 })]
+            }
+        }
+    }
+
+    /// Takes in what a job says.
+    fn job(&mut self, kind: Kind, msg: JobMsg) -> Vec<Effect> {
+        match msg {
+            JobMsg::Started => {
+                self.jobs.insert(kind, Job::default());
+                Vec::new()
+            }
+            JobMsg::Progress(progress) => {
+                self.jobs.entry(kind).or_default().progress = Some(progress);
+                Vec::new()
+            }
+            JobMsg::Paused(paused) => {
+                self.jobs.entry(kind).or_default().paused = paused;
+                Vec::new()
+            }
+            JobMsg::Run(run) => {
+                self.screens.train.follow(run);
+                vec![Effect::Desk(DeskCmd::Run(RunCmd::List))]
+            }
+            JobMsg::Saved(words) => {
+                self.say(Notice::info(format!("{words}; it answers in Explore now")));
+                vec![Effect::Mind(MindCmd::Load(None)), Effect::Desk(DeskCmd::Run(RunCmd::List))]
+            }
+            JobMsg::Ended(result) => {
+                self.jobs.remove(&kind);
+                // Who stops a run does not want the next one to start.
+                let stopped = result.as_ref().is_err_and(Error::is_cancelled);
+                match result {
+                    Ok(text) => self.say(Notice::info(text)),
+                    Err(error) if error.is_cancelled() => {
+                        self.say(Notice::info(format!("{kind:?} stopped; nothing is lost")));
+                    }
+                    Err(error) => self.say(Notice::error(&error)),
+                }
+                let mut effects = self.refresh();
+                effects.extend((kind == Kind::Train && !stopped).then_some(Effect::Desk(DeskCmd::Run(RunCmd::Next))));
+                effects
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
+use super::screen::Screen;
 use crate::agent::{Case, Writer};
 use crate::episode::{Episode, Scope};
 use crate::error::Error;
@@ -11,43 +12,6 @@ use crate::explore::{CompareModels, EvaluateState, Outcome, Tried};
 use crate::formats::Order;
 use crate::store::{Decision, Filter, Listing, Near, Place, Seen};
 use crate::train::Plan;
-
-/// The five screens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Screen {
-    /// Step a task beside its expert.
-    Explore,
-    /// Decide on reflections.
-    Curate,
-    /// Train and watch.
-    Train,
-    /// Step through what was saved.
-    Replay,
-    /// What is in the store.
-    Data,
-}
-
-impl Screen {
-    /// In the order of their tabs.
-    pub const ALL: [Self; 5] = [Self::Explore, Self::Curate, Self::Train, Self::Replay, Self::Data];
-
-    /// The tab's word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Explore => "Explore",
-            Self::Curate => "Curate",
-            Self::Train => "Train",
-            Self::Replay => "Replay",
-            Self::Data => "Data",
-        }
-    }
-
-    /// The screen so many tabs on.
-    #[must_use]
-    pub fn beside(self, by: usize) -> Self {
-        Self::ALL[(self as usize + by) % 5]
-    }
-}
 
 /// A line for the status bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +50,10 @@ pub enum Effect {
     Copy(String),
     /// A text to be read: its title and lines.
     Show(String, Vec<String>),
+    /// Another screen in front.
+    Go(Screen),
+    /// Ask how many games are to be collected.
+    AskCollect,
     /// Leave the terminal to the shell until the program is continued.
     Suspend,
     /// A text to be edited in the person's editor.

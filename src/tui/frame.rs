@@ -6,8 +6,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::app::App;
-use super::effect::{Kind, Screen};
-use super::screens::{curate, data, explore, replay, train};
+use super::effect::Kind;
+use super::screen::Screen;
 use super::theme::{Theme, fit, ratio};
 use super::words::one_line;
 use crate::control::seconds;
@@ -65,19 +65,13 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
     let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(said), Constraint::Length(1)];
     let [tabs, body, said, keys] = Layout::vertical(rows).areas(area);
     frame.render_widget(Paragraph::new(tab_line(app, tabs.width as usize)), tabs);
-    match app.screen {
-        Screen::Explore => explore::view::draw(&app.explore, app.theme, frame, body),
-        Screen::Curate => curate::view::draw(&app.curate, app.theme, frame, body),
-        Screen::Train => train::view::draw(&app.train, app.theme, frame, body),
-        Screen::Replay => replay::view::draw(&app.replay, app.theme, frame, body),
-        Screen::Data => data::draw(&app.data, app.theme, frame, body),
-    }
+    app.screens.get(app.screen).draw(app.theme, frame, body);
     if let Some(notice) = notice {
         frame.render_widget(notice, said);
     }
     frame.render_widget(Paragraph::new(key_line(app, keys.width as usize)), keys);
     if let Some(popup) = &app.popup {
-        popup.draw(app, frame, body);
+        popup.draw(app.context(), frame, body);
     }
 }
 
@@ -85,25 +79,19 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
 const NAME: &str = " foretaste ";
 
 /// The tabs, from left to right.
-fn tabs(app: &App, width: usize) -> [(Screen, String); 5] {
-    let pending = app.curate.queue.standing[0];
-    let mut place = 0;
-    Screen::ALL.map(|screen| {
-        place += 1;
-        let extra = match screen {
-            Screen::Curate if pending > 0 => format!("·{pending}"),
-            Screen::Train if app.jobs.contains_key(&Kind::Train) => app.theme.glyph("▸", ">").to_string(),
-            _ => String::new(),
-        };
+fn tabs(app: &App, width: usize) -> impl Iterator<Item = (Screen, String)> {
+    Screen::ALL.into_iter().enumerate().map(move |(i, screen)| {
+        let badge = app.screens.get(screen).badge(&app.jobs, app.theme);
         let word = if width >= 60 || app.screen == screen { screen.word() } else { "" };
-        (screen, format!(" F{place}{}{word}{extra} ", if word.is_empty() { "" } else { " " }))
+        let space = if word.is_empty() { "" } else { " " };
+        (screen, format!(" F{}{space}{word}{badge} ", i + 1))
     })
 }
 
 /// The tab at a column of the first line.
 pub fn tab_at(app: &App, width: usize, column: usize) -> Option<Screen> {
     let mut end = NAME.len();
-    tabs(app, width).into_iter().find_map(|(screen, text)| {
+    tabs(app, width).find_map(|(screen, text)| {
         let begin = end;
         end += text.chars().count();
         (begin..end).contains(&column).then_some(screen)
@@ -118,11 +106,8 @@ fn tab_line(app: &App, width: usize) -> Line<'static> {
         used += text.chars().count();
         spans.push(Span::styled(text, if app.screen == screen { theme.selected() } else { theme.dim() }));
     }
-    if let Some(view) = app.explore.view.as_ref().filter(|_| app.screen == Screen::Explore) {
-        let (place, of) = app.explore.place;
-        let long = format!("{} / {} / {place} of {of}", view.suite, view.split);
-        let short = format!("{place}/{of}");
-        let text = [long, short].into_iter().find(|text| used + text.len() + 2 <= width);
+    if let Some(place) = app.screens.get(app.screen).place() {
+        let text = place.into_iter().find(|text| used + text.len() + 2 <= width);
         if let Some(text) = text {
             spans.push(Span::styled(format!("{text:>0$} ", width - used - 1), theme.dim()));
         }
@@ -143,8 +128,8 @@ fn key_line(app: &App, width: usize) -> Line<'static> {
         return Line::from(spans);
     }
     let own = app.keymap.entries.iter().filter(|e| e.binding.screen == Some(app.screen));
-    for entry in own.filter(|e| !e.binding.short.is_empty() && app.applies(e.binding.act)) {
-        let (key, word) = (entry.first(), entry.binding.short);
+    for entry in own.filter(|e| !e.binding.key.short.is_empty() && app.context().applies(e.binding.key.act)) {
+        let (key, word) = (entry.first(), entry.binding.key.short);
         let size = key.chars().count() + word.chars().count() + 4;
         if size > room {
             continue;

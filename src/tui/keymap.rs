@@ -13,8 +13,8 @@ use std::path::Path;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use toml::Spanned;
 
-use super::effect::Screen;
-use super::keys::{Act, Binding, table};
+use super::acts::{Act, Binding, table};
+use super::screen::Screen;
 use crate::error::{Error, Result};
 use crate::paths;
 
@@ -99,7 +99,7 @@ pub struct Entry {
 impl Entry {
     /// Whether a person gave it keys of their own.
     pub fn is_own(&self) -> bool {
-        self.keys != self.binding.keys
+        self.keys != self.binding.key.keys
     }
 
     /// The first of its keys, for the footer.
@@ -118,7 +118,7 @@ pub struct Keymap {
 
 impl Default for Keymap {
     fn default() -> Self {
-        let entries = table().map(|b| Entry { shown: shown(b.keys), keys: b.keys.to_string(), binding: b });
+        let entries = table().map(|b| Entry { shown: shown(b.key.keys), keys: b.key.keys.to_string(), binding: b });
         let mut map = Self { entries: entries.collect(), index: HashMap::new() };
         map.reindex(&HashMap::new()).unwrap_or_default(); // a test holds the table to having no conflicts
         map
@@ -146,8 +146,10 @@ impl Keymap {
             for (name, keys) in rows {
                 let line = text[..name.span().start].matches('\n').count() + 1;
                 let wrong = |what: String, hint: &str| Error::new(format!("line {line}: {what}")).hint(hint);
-                let known =
-                    map.entries.iter().position(|e| word(e.binding.screen) == scope && e.binding.name == name.get_ref());
+                let known = map
+                    .entries
+                    .iter()
+                    .position(|e| word(e.binding.screen) == scope && e.binding.key.name == name.get_ref());
                 let entry = known.ok_or_else(|| {
                     wrong(format!("there is no `{}` in [{scope}]", name.get_ref()), "names: foretaste keys")
                 })?;
@@ -167,7 +169,7 @@ impl Keymap {
         }
         map.reindex(&lines)?;
         // Ctrl-C is a key like another here: without one that leaves, nothing would.
-        let quit = map.entries.iter().position(|entry| entry.binding.act == Act::Quit && entry.keys.is_empty());
+        let quit = map.entries.iter().position(|entry| entry.binding.key.act == Act::Quit && entry.keys.is_empty());
         if let Some(line) = quit.and_then(|quit| lines.get(&quit)) {
             return Err(
                 Error::new(format!("line {line}: no key is left to leave the program by")).hint("like quit = \"q\"")
@@ -182,7 +184,7 @@ impl Keymap {
             for chord in entry.keys.split(' ').filter_map(Chord::parse) {
                 if let Some(other) = self.index.insert((entry.binding.screen, chord), i) {
                     let line = lines.get(&i).or_else(|| lines.get(&other)).copied().unwrap_or_default();
-                    let (a, b) = (entry.binding.name, self.entries[other].binding.name);
+                    let (a, b) = (entry.binding.key.name, self.entries[other].binding.key.name);
                     let scope = word(entry.binding.screen);
                     return Err(Error::new(format!("line {line}: `{a}` and `{b}` of [{scope}] share a key"))
                         .hint(format!("give `{b}` another key too")));
@@ -196,9 +198,11 @@ impl Keymap {
     pub fn lookup(&self, screen: Screen, key: KeyEvent) -> Option<Act> {
         let chord = Chord::of(key);
         let found = self.index.get(&(Some(screen), chord)).or_else(|| self.index.get(&(None, chord)));
-        match (found.map(|i| self.entries[*i].binding.act), key.code) {
-            (Some(Act::Number(_)), KeyCode::Char(digit)) => digit.to_digit(10).map(|d| Act::Number(d as usize)),
-            (None, KeyCode::Char(digit @ '1'..='5')) => digit.to_digit(10).map(|d| Act::Show(Screen::ALL[d as usize - 1])),
+        let act = found.map(|i| self.entries[*i].binding.key.act);
+        let digit = if let KeyCode::Char(c) = key.code { c.to_digit(10).map(|n| n as usize) } else { None };
+        match (act, digit) {
+            (Some(Act::Own(act)), Some(n)) => Some(Act::Own(act.numbered(n).unwrap_or(act))),
+            (None, Some(n)) => Screen::ALL.get(n.wrapping_sub(1)).copied().map(Act::Show),
             (act, _) => act,
         }
     }
@@ -228,7 +232,7 @@ pub fn page() -> String {
             out += &format!("\n## [{now}]\n\n| key | name | what it does |\n|---|---|---|\n");
             scope = now;
         }
-        out += &format!("| `{}` | {} | {} |\n", entry.shown, entry.binding.name, entry.binding.long);
+        out += &format!("| `{}` | {} | {} |\n", entry.shown, entry.binding.key.name, entry.binding.key.long);
     }
     out
 }
@@ -236,6 +240,7 @@ pub fn page() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::screens::{self, explore};
 
     #[test]
     fn every_key_of_the_table_is_readable_and_means_one_thing_on_a_screen() {
@@ -246,7 +251,7 @@ mod tests {
                 let chord = Chord::parse(key).unwrap_or_else(|| panic!("{key}"));
                 let screen = entry.binding.screen.unwrap_or(Screen::Data);
                 let act = map.lookup(screen, KeyEvent::new(chord.0, chord.1)).unwrap();
-                assert_eq!(std::mem::discriminant(&act), std::mem::discriminant(&entry.binding.act), "{key}");
+                assert_eq!(std::mem::discriminant(&act), std::mem::discriminant(&entry.binding.key.act), "{key}");
             }
         }
     }
@@ -255,7 +260,7 @@ mod tests {
     fn a_persons_own_keys_count_and_what_cannot_be_is_refused_with_its_line() {
         let map = Keymap::with("[explore]\nmore = [\"m\", \"ctrl-k\"]\n").unwrap();
         let press = |map: &Keymap, c| map.lookup(Screen::Explore, KeyEvent::from(KeyCode::Char(c)));
-        assert_eq!((press(&map, 'm'), press(&map, 's')), (Some(Act::More), None));
+        assert_eq!((press(&map, 'm'), press(&map, 's')), (Some(Act::Own(screens::Act::Explore(explore::Act::More))), None));
         for (text, part) in [
             ("[explore]\n\nmore = \"u\"", "line 3: `more` and `back` of [explore] share a key"),
             ("[explore]\nmoer = \"u\"", "line 2: there is no `moer`"),

@@ -1,5 +1,6 @@
 //! The terminal program: state, messages, update, view; threads behind it do all the work.
 
+pub mod acts;
 pub mod app;
 pub mod caps;
 pub mod chart;
@@ -11,6 +12,7 @@ pub mod keymap;
 pub mod keys;
 pub mod msg;
 pub mod popups;
+pub mod screen;
 pub mod screens;
 pub mod settings;
 pub mod terminal;
@@ -100,9 +102,10 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     tracing::info!("foretaste {} on {}; {}", env!("CARGO_PKG_VERSION"), suite.name(), settings.reasons());
     app.keymap = keymap;
     let kept: Option<UiState> = kept.and_then(|text| serde_json::from_str(&text).ok());
-    let first = kept.and_then(|kept| kept.put_back(&mut app));
+    let (first, theme) = kept.map_or((None, None), |kept| kept.put_back(&mut app.screens));
+    app.chosen_theme = theme;
     app.theme.palette = app.chosen_theme.or(settings.palette()?).unwrap_or_default();
-    app.data.root = root.display().to_string();
+    app.screens.data.root = root.display().to_string();
     if let Some(text) = reading_only.or(unlogged.map(|error| format!("no log is written: {}", error.message()))) {
         app.say(Notice { text, bad: true });
     }
@@ -114,7 +117,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
         tell("stopping cleanly… (Ctrl-C ends at once)");
     }
     workers.carry_out(app.unsaved());
-    workers.carry_out(vec![Effect::Desk(DeskCmd::Remember(ui_state::SETTING, UiState::of(&app).text()))]);
+    workers.carry_out(vec![Effect::Desk(DeskCmd::Remember(ui_state::SETTING, app.ui_state().text()))]);
     let left = workers.leave(&mut rx);
     if let Ok(Some(run)) = &left {
         tell(&format!("run {run} goes on in the background; the next foretaste shows it in Train, where x stops it"));
@@ -158,7 +161,7 @@ async fn live(
                 Some(Ok(Event::Mouse(mouse))) => {
                     next_frame = Instant::now();
                     let width = terminal.size().map_or(80, |size| usize::from(size.width));
-                    of_mouse(mouse, width)
+                    of_mouse(mouse, width, app)
                 }
                 Some(Ok(_)) => None,
                 Some(Err(error)) => return Err(Error::new(format!("reading the terminal: {error}"))),
@@ -178,7 +181,7 @@ async fn live(
             msg = rx.recv() => msg,
             _ = clock.tick() => {
                 let effects = app.update(Msg::Tick);
-                stale |= !effects.is_empty() || app.curate.is_held_up();
+                stale |= !effects.is_empty() || app.screens.curate.is_held_up();
                 workers.carry_out(effects);
                 continue;
             }
@@ -211,11 +214,13 @@ fn events() -> Result<EventStream> {
 }
 
 /// What a wheel or a click means; a wheel is an arrow key, which every list and text knows.
-fn of_mouse(mouse: MouseEvent, width: usize) -> Option<Msg> {
+fn of_mouse(mouse: MouseEvent, width: usize, app: &App) -> Option<Msg> {
     match mouse.kind {
         MouseEventKind::ScrollUp => Some(Msg::Key(KeyEvent::from(KeyCode::Up))),
         MouseEventKind::ScrollDown => Some(Msg::Key(KeyEvent::from(KeyCode::Down))),
-        MouseEventKind::Down(MouseButton::Left) if mouse.row == 0 => Some(Msg::Click(width, usize::from(mouse.column))),
+        MouseEventKind::Down(MouseButton::Left) if mouse.row == 0 => {
+            frame::tab_at(app, width, usize::from(mouse.column)).map(Msg::Show)
+        }
         _ => None,
     }
 }
@@ -227,9 +232,9 @@ fn step_aside(terminal: &mut terminal::Screen, away: &Effect, mouse: bool, worke
     if let Effect::Edit(id, text) = away {
         let keep = &mut |text: &str| workers.desk.send(DeskCmd::Draft(*id, Some(text.to_string())));
         match edited(text, keep) {
-            Ok(Edited::Text(text)) => msgs.push(Msg::Curate(screens::curate::Msg::Edited(*id, text))),
+            Ok(Edited::Text(text)) => msgs.push(Msg::from(screens::curate::Msg::Edited(*id, text))),
             Ok(Edited::Draft(text, why)) => {
-                msgs.push(Msg::Curate(screens::curate::Msg::Drafted(*id, text)));
+                msgs.push(Msg::from(screens::curate::Msg::Drafted(*id, text)));
                 msgs.push(Msg::Notice(Notice::error(&why)));
             }
             Err(error) => msgs.push(Msg::Notice(Notice::error(&error))),

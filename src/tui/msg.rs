@@ -2,8 +2,9 @@
 
 use crossterm::event::KeyEvent;
 
-use super::effect::{Kind, Notice, Screen};
-use super::screens::{curate, data, explore, replay, train};
+use super::effect::{Kind, Notice};
+use super::screen::Screen;
+use super::screens;
 use crate::control::Progress;
 use crate::ends::Event;
 use crate::error::Result;
@@ -13,8 +14,8 @@ use crate::error::Result;
 pub enum Msg {
     /// A key was pressed.
     Key(KeyEvent),
-    /// The first line was clicked: its width, and the column.
-    Click(usize, usize),
+    /// A screen's tab was clicked.
+    Show(Screen),
     /// Text was pasted.
     Paste(String),
     /// The clock, twice a second.
@@ -31,16 +32,14 @@ pub enum Msg {
     Broken(&'static str, String),
     /// From a job.
     Job(Kind, JobMsg),
-    /// For Explore.
-    Explore(explore::Msg),
-    /// For Curate.
-    Curate(curate::Msg),
-    /// For Train.
-    Train(train::Msg),
-    /// For Replay.
-    Replay(replay::Msg),
-    /// For Data.
-    Data(data::Msg),
+    /// For a screen.
+    Screen(screens::Msg),
+}
+
+impl<M: Into<screens::Msg>> From<M> for Msg {
+    fn from(msg: M) -> Self {
+        Self::Screen(msg.into())
+    }
 }
 
 /// What a job says.

@@ -8,13 +8,14 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::app::App;
-use super::effect::{JobCmd, Kind, Screen};
+use super::acts::Act;
+use super::effect::{JobCmd, Kind};
 use super::keymap::{Entry, Keymap};
-use super::keys::Act;
-use super::screens;
+use super::keys;
+use super::screen::Screen;
+use super::screens::Screens;
 use super::theme::{Theme, centered, fit};
-use super::underway::Job;
+use super::underway::{Job, Jobs};
 use super::words::{fuzzy, input_line};
 use crate::control::Progress;
 use crate::text::clean;
@@ -34,6 +35,28 @@ pub enum Popup {
     Collect(usize),
     /// What runs now; the selected row.
     Jobs(usize),
+}
+
+/// What a box over the screen may know.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The screen in front.
+    pub screen: Screen,
+    /// All screens.
+    pub screens: &'a Screens,
+    /// What runs now.
+    pub jobs: &'a Jobs,
+    /// What keys do.
+    pub keymap: &'a Keymap,
+    /// How things look.
+    pub theme: Theme,
+}
+
+impl Context<'_> {
+    /// Whether a key means something now: what does not stands neither in the footer nor in the palette.
+    pub fn applies(&self, act: Act) -> bool {
+        if let Act::Own(act) = act { self.screens.applies(act, self.jobs) } else { true }
+    }
 }
 
 /// What a key in a popup comes to.
@@ -57,14 +80,14 @@ pub enum Choice {
 
 impl Popup {
     /// Takes a key.
-    pub fn key(&mut self, key: KeyEvent, app: &App) -> Choice {
+    pub fn key(&mut self, key: KeyEvent, context: Context<'_>) -> Choice {
         use KeyCode::{Char, Down, End, Enter, Esc, Home, PageDown, PageUp, Up};
         if let Self::Palette(input, at) = self {
-            let count = || listed(app, input.value()).len().saturating_sub(1);
+            let count = || listed(context, input.value()).len().saturating_sub(1);
             match key.code {
                 Esc => return Choice::Close,
                 Enter => {
-                    let found = listed(app, input.value()).get(*at).map(|entry| entry.binding.act);
+                    let found = listed(context, input.value()).get(*at).map(|entry| entry.binding.key.act);
                     return found.map_or(Choice::Close, Choice::Do);
                 }
                 Up => *at = at.saturating_sub(1),
@@ -90,18 +113,18 @@ impl Popup {
             return Choice::Stay;
         }
         if let Self::Jobs(at) = self {
-            let kind = app.jobs.keys().nth(*at).copied();
+            let kind = context.jobs.keys().nth(*at).copied();
             match (key.code, kind) {
                 (Char('p'), Some(kind)) => return Choice::Ask(JobCmd::Pause(kind)),
                 (Char('x'), Some(kind)) => return Choice::Ask(JobCmd::Stop(kind)),
                 (Esc | Char('q' | 'J'), _) => return Choice::Close,
-                (code, _) => *at = screens::listed(*at, app.jobs.len(), code),
+                (code, _) => *at = keys::selected(*at, context.jobs.len(), code),
             }
             return Choice::Stay;
         }
         match (self, key.code) {
             (Self::Quit, Char('s' | 'y') | Enter) => Choice::Stop,
-            (Self::Quit, Char('b')) if app.jobs.contains_key(&Kind::Train) => Choice::Leave,
+            (Self::Quit, Char('b')) if context.jobs.contains_key(&Kind::Train) => Choice::Leave,
             (Self::Collect(games), Char('+' | 'k') | Up) => {
                 *games = (*games + 10).min(5000);
                 Choice::Stay
@@ -117,33 +140,33 @@ impl Popup {
     }
 
     /// Draws it over the screen.
-    pub fn draw(&self, app: &App, frame: &mut Frame<'_>, body: Rect) {
-        let theme = app.theme;
+    pub fn draw(&self, context: Context<'_>, frame: &mut Frame<'_>, body: Rect) {
+        let theme = context.theme;
         match self {
             Self::Help(at) => {
-                let title = format!("{} · j k scroll · any other key leaves", app.screen.word());
-                scrolled(&title, help(&app.keymap, app.screen, theme), *at, (84, 80), theme, frame, body);
+                let title = format!("{} · j k scroll · any other key leaves", context.screen.word());
+                scrolled(&title, help(context.keymap, context.screen, theme), *at, (84, 80), theme, frame, body);
             }
             Self::Text(title, lines, at) => {
                 let lines = lines.iter().map(|line| Line::from(clean(line))).collect();
                 let title = format!("{} · j k scroll · any other key leaves", clean(title));
                 scrolled(&title, lines, *at, (110, 56), theme, frame, body);
             }
-            Self::Palette(input, at) => palette(app, input, *at, frame, body),
+            Self::Palette(input, at) => palette(context, input, *at, frame, body),
             Self::Jobs(at) => {
-                boxed("Jobs · p pause or go on · x end cleanly · Esc leave", jobs(app, *at), 84, theme, frame, body);
+                boxed("Jobs · p pause or go on · x end cleanly · Esc leave", jobs(context, *at), 84, theme, frame, body);
             }
             Self::Quit => {
                 let mut lines = vec![Line::from(" Work is under way. A stopped run can go on later."), Line::default()];
                 lines.push(choice("s", "stop cleanly and leave", theme));
-                if app.jobs.contains_key(&Kind::Train) {
+                if context.jobs.contains_key(&Kind::Train) {
                     lines.push(choice("b", "leave; the run goes on in the background", theme));
                 }
                 lines.push(choice("Esc", "stay", theme));
                 boxed("Leave?", lines, 56, theme, frame, body);
             }
             Self::Collect(games) => {
-                let split = app.explore.split().unwrap_or("train");
+                let split = context.screens.explore.split().unwrap_or("train");
                 let lines = vec![
                     Line::from(format!(" {games} games of {split}:")),
                     Line::from("  expert trajectories,"),
@@ -163,9 +186,9 @@ impl Popup {
 }
 
 /// What runs now, one line a job.
-fn jobs(app: &App, at: usize) -> Vec<Line<'static>> {
-    let theme = app.theme;
-    if app.jobs.is_empty() {
+fn jobs(context: Context<'_>, at: usize) -> Vec<Line<'static>> {
+    let theme = context.theme;
+    if context.jobs.is_empty() {
         return vec![Line::styled("nothing runs here now", theme.dim())];
     }
     let line = |(i, (kind, job)): (usize, (&Kind, &Job))| {
@@ -174,7 +197,7 @@ fn jobs(app: &App, at: usize) -> Vec<Line<'static>> {
         let line = Line::from(format!(" {:<9} {}{state}", format!("{kind:?}"), clean(&far)));
         if i == at { line.style(theme.selected()) } else { line }
     };
-    app.jobs.iter().enumerate().map(line).collect()
+    context.jobs.iter().enumerate().map(line).collect()
 }
 
 fn choice<'a>(key: &'a str, what: &'a str, theme: Theme) -> Line<'a> {
@@ -207,16 +230,23 @@ fn scrolled(
 }
 
 /// What the palette lists: what applies here and matches, the best first.
-fn listed<'a>(app: &'a App, typed: &str) -> Vec<&'a Entry> {
-    let moves = |act: Act| matches!(act, Act::Move(_) | Act::Number(_) | Act::Palette);
-    let all: Vec<&Entry> =
-        app.keymap.of(app.screen).filter(|e| !moves(e.binding.act) && app.applies(e.binding.act)).collect();
-    let texts: Vec<String> = all.iter().map(|e| format!("{} {}", e.binding.name, e.binding.long)).collect();
+fn listed<'a>(context: Context<'a>, typed: &str) -> Vec<&'a Entry> {
+    let moves = |act: Act| match act {
+        Act::Move(_) | Act::Palette => true,
+        Act::Own(act) => act.numbered(1).is_some(),
+        _ => false,
+    };
+    let all: Vec<&Entry> = context
+        .keymap
+        .of(context.screen)
+        .filter(|e| !moves(e.binding.key.act) && context.applies(e.binding.key.act))
+        .collect();
+    let texts: Vec<String> = all.iter().map(|e| format!("{} {}", e.binding.key.name, e.binding.key.long)).collect();
     fuzzy(typed, texts.iter().map(String::as_str)).into_iter().map(|i| all[i]).collect()
 }
 
-fn palette(app: &App, input: &Input, at: usize, frame: &mut Frame<'_>, body: Rect) {
-    let theme = app.theme;
+fn palette(context: Context<'_>, input: &Input, at: usize, frame: &mut Frame<'_>, body: Rect) {
+    let theme = context.theme;
     let area = centered(body, 84, 20);
     frame.render_widget(Clear, area);
     let block = theme.panel("What to do · ↑ ↓ choose · ⏎ do it · Esc leave");
@@ -224,8 +254,8 @@ fn palette(app: &App, input: &Input, at: usize, frame: &mut Frame<'_>, body: Rec
     let rows = inner.height.saturating_sub(1) as usize;
     let mut lines = vec![input_line(input.value(), input.visual_cursor(), theme)];
     let from = (at + 1).saturating_sub(rows);
-    for (i, entry) in listed(app, input.value()).into_iter().enumerate().skip(from).take(rows) {
-        let text = format!(" {:>9}  {:<14} {}", entry.first(), entry.binding.name, entry.binding.long);
+    for (i, entry) in listed(context, input.value()).into_iter().enumerate().skip(from).take(rows) {
+        let text = format!(" {:>9}  {:<14} {}", entry.first(), entry.binding.key.name, entry.binding.key.long);
         let text = fit(&text, inner.width as usize);
         lines.push(if i == at { Line::styled(text, theme.selected()) } else { Line::from(text) });
     }
@@ -244,7 +274,7 @@ fn help(keymap: &Keymap, screen: Screen, theme: Theme) -> Vec<Line<'static>> {
             lines.push(Line::default());
         }
         let key = Span::styled(format!(" {:>13}  ", entry.shown), theme.key());
-        lines.push(Line::from(vec![key, Span::raw(entry.binding.long)]));
+        lines.push(Line::from(vec![key, Span::raw(entry.binding.key.long)]));
     }
     lines.push(Line::default());
     let words: &[(&str, &str)] = &[

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::app::App;
 use super::chart::Lens;
-use super::effect::{DeskCmd, Effect, Screen};
+use super::effect::{DeskCmd, Effect};
+use super::screen::Screen;
+use super::screens::Screens;
 use super::screens::explore::panels::Panel;
 use super::theme::Palette;
 use crate::agent::choosing::Choosing;
@@ -34,34 +35,37 @@ pub struct UiState {
 
 impl UiState {
     /// As it stands now. Zoom and cursor belong to a moment.
-    pub fn of(app: &App) -> Self {
-        let lens = Lens { window: None, cursor: None, ..app.train.lens };
+    pub fn of(screens: &Screens, front: Screen, theme: Option<Palette>) -> Self {
+        let Screens { explore, curate, train, replay, .. } = screens;
+        let lens = Lens { window: None, cursor: None, ..train.lens };
         Self {
-            screen: app.screen.word().into(),
-            theme: app.chosen_theme.map(|palette| palette.word().into()),
-            choosing: app.explore.choosing,
-            panel: app.explore.panel,
-            hidden: app.explore.hidden,
-            queue: Some(app.curate.filter.clone()),
-            reflection: app.curate.standing_at(),
-            filters: app.curate.saved.clone(),
-            listing: app.replay.listing.clone(),
-            trajectory: app.replay.standing_at(),
-            curve: app.train.curve().map(str::to_string),
-            pinned: app.train.pinned.clone(),
+            screen: front.word().into(),
+            theme: theme.map(|palette| palette.word().into()),
+            choosing: explore.choosing,
+            panel: explore.panel,
+            hidden: explore.hidden,
+            queue: Some(curate.filter.clone()),
+            reflection: curate.standing_at(),
+            filters: curate.saved.clone(),
+            listing: replay.listing.clone(),
+            trajectory: replay.standing_at(),
+            curve: train.curve().map(str::to_string),
+            pinned: train.pinned.clone(),
             lens,
         }
     }
 
-    /// Puts everything back, before anything is asked for; returns the screen to show.
-    pub fn put_back(self, app: &mut App) -> Option<Screen> {
-        app.chosen_theme = self.theme.as_deref().and_then(Palette::from_word);
-        app.explore.choosing = Some(self.choosing).filter(Choosing::is_sound).unwrap_or_default();
-        (app.explore.panel, app.explore.hidden) = (self.panel, self.hidden);
-        app.curate.come_back(self.queue, self.reflection, self.filters);
-        app.replay.come_back(self.listing, self.trajectory);
-        app.train.come_back(self.curve, self.pinned, self.lens);
-        Screen::ALL.into_iter().find(|screen| screen.word() == self.screen)
+    /// Puts everything back, before anything is asked for; returns the screen to show and the theme that was chosen.
+    pub fn put_back(self, screens: &mut Screens) -> (Option<Screen>, Option<Palette>) {
+        let Screens { explore, curate, train, replay, .. } = screens;
+        explore.choosing = Some(self.choosing).filter(Choosing::is_sound).unwrap_or_default();
+        explore.panel = self.panel;
+        explore.hidden = self.hidden;
+        curate.come_back(self.queue, self.reflection, self.filters);
+        replay.come_back(self.listing, self.trajectory);
+        train.come_back(self.curve, self.pinned, self.lens);
+        let front = Screen::ALL.into_iter().find(|screen| screen.word() == self.screen);
+        (front, self.theme.as_deref().and_then(Palette::from_word))
     }
 
     /// As the setting's text.

@@ -1,7 +1,6 @@
 //! A list of any length, of which only the rows around the cursor are here; the store has the others.
 
 use super::keys::Direction;
-use super::screens::moved;
 use super::words::grouped;
 use crate::store::{Near, Page};
 
@@ -61,7 +60,7 @@ impl<T> Window<T> {
     /// Moves the cursor; says what to fetch, if that is needed.
     #[must_use]
     pub fn go(&mut self, direction: Direction) -> Option<Near> {
-        self.at = moved(self.at, self.page.total, direction);
+        self.at = direction.moved(self.at, self.page.total);
         self.missing()
     }
 

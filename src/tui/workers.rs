@@ -47,7 +47,8 @@ impl Workers {
                     // A terminal that does not know OSC 52 ignores it.
                     _ = execute!(stream(), CopyToClipboard::to_clipboard_from(text));
                 }
-                Effect::Suspend | Effect::Edit(..) | Effect::Show(..) => {} // the loop's own
+                // The loop's and the interface's own.
+                Effect::Suspend | Effect::Edit(..) | Effect::Show(..) | Effect::AskCollect | Effect::Go(_) => {}
             }
         }
     }

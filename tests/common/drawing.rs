@@ -55,8 +55,8 @@ pub fn app(caps: Caps) -> App {
     let branches = store.branches(first.trajectory).unwrap();
     let Judged { trajectory, case, findings } = judged(&store, &first).unwrap();
     let evidence = curate::Evidence { kind: trajectory.kind.clone(), case, text: first.text().to_string(), findings };
-    app.update(Msg::Curate(curate::Msg::Queue(pending, Place::Start, queue)));
-    app.update(Msg::Curate(curate::Msg::Case(first.id, Box::new(evidence))));
+    app.update(Msg::from(curate::Msg::Queue(pending, Place::Start, queue)));
+    app.update(Msg::from(curate::Msg::Case(first.id, Box::new(evidence))));
     let config = serde_json::json!({
         "plan": Plan::new(Objective::Imitation, 200, 1),
         "data": DataSummary { demonstrations: 2, tokens: 512, trees: 2, held_out: 1, ..DataSummary::default() },
@@ -68,9 +68,9 @@ pub fn app(caps: Caps) -> App {
     store.set_run(run, RunStatus::Stopped, 120, None).unwrap();
     let points =
         (1..=120).map(|i| MetricPoint { step: i, value: Some(2.0 / i as f64 + 0.1), wall_ms: 0, tokens: None }).collect();
-    app.update(Msg::Train(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], vec![])));
-    app.update(Msg::Train(train::Msg::Curve(run, "loss".into(), points)));
-    app.update(Msg::Train(train::Msg::About(run, vec!["loss".into(), "rate".into()], vec![])));
+    app.update(Msg::from(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], vec![])));
+    app.update(Msg::from(train::Msg::Curve(run, "loss".into(), points)));
+    app.update(Msg::from(train::Msg::About(run, vec!["loss".into(), "rate".into()], vec![])));
     let foreseen = vec![Prediction {
         trajectory: trajectory.id,
         t: 0,
@@ -78,15 +78,15 @@ pub fn app(caps: Caps) -> App {
         model: "embedded".into(),
         text: "You reach the shelf 1. It holds a vase 1.".into(),
     }];
-    app.update(Msg::Replay(replay::Msg::List(
+    app.update(Msg::from(replay::Msg::List(
         Listing::default(),
         store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
     )));
-    app.update(Msg::Replay(replay::Msg::Opened(Box::new(trajectory), branches, foreseen, vec![])));
-    app.update(Msg::Data(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
-    app.data.root = "DATA".into();
-    app.update(Msg::Data(data::Msg::Origins(store.origins().unwrap(), vec!["walkthrough".into()])));
-    app.update(Msg::Data(data::Msg::Trajectories(store.list(&Listing::default(), Near::Position(0), 10).unwrap())));
+    app.update(Msg::from(replay::Msg::Opened(Box::new(trajectory), branches, foreseen, vec![])));
+    app.update(Msg::from(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
+    app.screens.data.root = "DATA".into();
+    app.update(Msg::from(data::Msg::Origins(store.origins().unwrap(), vec!["walkthrough".into()])));
+    app.update(Msg::from(data::Msg::Trajectories(store.list(&Listing::default(), Near::Position(0), 10).unwrap())));
     app.update(Msg::Job(
         Kind::Train,
         JobMsg::Progress(Progress { doing: "imitation".into(), done: 120, total: 200, rate: 4.0, left_s: Some(20.0) }),
@@ -97,24 +97,24 @@ pub fn app(caps: Caps) -> App {
 /// Tells Explore where a session stands, and answers what it asks of world and mind.
 pub fn show(app: &mut App, session: &mut Session) {
     let view = Box::new(session.view().unwrap());
-    if app.explore.model.is_empty() {
-        app.update(Msg::Explore(explore::Msg::Model("embedded".into())));
+    if app.screens.explore.model.is_empty() {
+        app.update(Msg::from(explore::Msg::Model("embedded".into())));
     }
-    let effects = app.update(Msg::Explore(explore::Msg::View { view, place: 4, of: 4000 }));
+    let effects = app.update(Msg::from(explore::Msg::View { view, place: 4, of: 4000 }));
     let Some(Effect::Mind(MindCmd::Evaluate(look))) = effects.into_iter().next() else { return };
     let n = look.actions.len() as f64;
     let shares = (0..look.actions.len()).map(|i| 2.0 * (n - i as f64) / (n * (n + 1.0))).collect();
-    app.update(Msg::Explore(explore::Msg::Scores(look.ticket, shares, Scores::Exact)));
+    app.update(Msg::from(explore::Msg::Scores(look.ticket, shares, Scores::Exact)));
     let others = look.actions.iter().filter(|a| Some(*a) != look.expert.as_ref()).take(3);
     let chosen: Vec<_> = others.map(|action| (action.clone(), "policy".to_string())).collect();
-    for effect in app.update(Msg::Explore(explore::Msg::Chosen(look.ticket, chosen))) {
+    for effect in app.update(Msg::from(explore::Msg::Chosen(look.ticket, chosen))) {
         if let Effect::World(WorldCmd::Execute(node, actions)) = effect {
             let outcomes = session.outcomes(&actions).unwrap();
-            app.update(Msg::Explore(explore::Msg::Outcomes(node, outcomes)));
+            app.update(Msg::from(explore::Msg::Outcomes(node, outcomes)));
         }
     }
     let predictions = vec!["You reach the shelf 1. It holds a vase 1.".to_string(); 4];
-    app.update(Msg::Explore(explore::Msg::Predicted(look.ticket, predictions, true)));
+    app.update(Msg::from(explore::Msg::Predicted(look.ticket, predictions, true)));
 }
 
 pub fn drawn(app: &App, width: u16, height: u16) -> String {

@@ -18,9 +18,10 @@ use crate::train::alerts::alerts;
 use crate::train::data::Data;
 use crate::train::trainer;
 use crate::train::{Objective, Plan, Stage, checkpoint};
-use crate::tui::effect::{DeskCmd, Notice, RunCmd, Screen};
+use crate::tui::effect::{DeskCmd, Notice, RunCmd};
 use crate::tui::journal;
 use crate::tui::msg::Msg;
+use crate::tui::screen::Screen;
 use crate::tui::screens::curate::Evidence;
 use crate::tui::screens::{curate, data, replay, train};
 use crate::tui::window;
@@ -49,7 +50,7 @@ pub fn start(root: PathBuf, mail: Mailbox) -> Worker<DeskCmd> {
             obey(store, own, command, &mail)
         });
         if done.is_err() {
-            mail.send(Msg::Curate(curate::Msg::Failed)); // a decision that failed must not block the next one
+            mail.send(Msg::from(curate::Msg::Failed)); // a decision that failed must not block the next one
         }
         done
     })
@@ -93,11 +94,11 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
                 }
                 queue.items = kept;
             }
-            mail.send(Msg::Curate(curate::Msg::Queue(filter, place, queue)));
+            mail.send(Msg::from(curate::Msg::Queue(filter, place, queue)));
         }
         DeskCmd::Case(reflection) => {
             let evidence = evidence(store, &reflection)?;
-            mail.send(Msg::Curate(curate::Msg::Case(reflection.id, Box::new(evidence))));
+            mail.send(Msg::from(curate::Msg::Case(reflection.id, Box::new(evidence))));
         }
         DeskCmd::Decide(id, seen, decision) => {
             own.acts.insert(store.decide_seen(&[(id, seen)], &decision)?);
@@ -126,8 +127,8 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
             }
         }
         DeskCmd::Statistics => mail.send(Msg::Text(Screen::Curate, "The curation so far".into(), statistics(store)?)),
-        DeskCmd::Attempts(id) => mail.send(Msg::Curate(curate::Msg::Attempts(id, store.attempts(id)?))),
-        DeskCmd::Pointed => mail.send(Msg::Curate(curate::Msg::Pointed(pointed(store)?.0))),
+        DeskCmd::Attempts(id) => mail.send(Msg::from(curate::Msg::Attempts(id, store.attempts(id)?))),
+        DeskCmd::Pointed => mail.send(Msg::from(curate::Msg::Pointed(pointed(store)?.0))),
         DeskCmd::Delete(id, deleted) => {
             store.set_deleted(id, deleted)?;
             let done = if deleted { "deleted; u puts it back" } else { "put back" };
@@ -143,14 +144,14 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
         }
         DeskCmd::Trajectories(listing, near) => {
             let page = store.list(&listing, near, window::LENGTH)?;
-            mail.send(Msg::Replay(replay::Msg::List(listing, page)));
+            mail.send(Msg::from(replay::Msg::List(listing, page)));
         }
         DeskCmd::Listed(near) => {
             let page = store.list(&Listing::default(), near, window::LENGTH)?;
-            mail.send(Msg::Data(data::Msg::Trajectories(page)));
+            mail.send(Msg::from(data::Msg::Trajectories(page)));
         }
         DeskCmd::Trajectory(id) => {
-            mail.send(Msg::Replay(replay::Msg::Opened(
+            mail.send(Msg::from(replay::Msg::Opened(
                 Box::new(store.trajectory(id)?),
                 store.branches(id)?,
                 store.predictions(id)?,
@@ -158,15 +159,15 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
             )));
         }
         DeskCmd::Data(suite) => {
-            mail.send(Msg::Data(data::Msg::Counts(store.counts()?, checkpoint::disk_use(store.root()))));
+            mail.send(Msg::from(data::Msg::Counts(store.counts()?, checkpoint::disk_use(store.root()))));
             let experts = store.actors(None, None)?.into_iter().map(|(name, _)| name).collect();
-            mail.send(Msg::Data(data::Msg::Origins(store.origins()?, experts)));
+            mail.send(Msg::from(data::Msg::Origins(store.origins()?, experts)));
             count_sets(store.root().to_path_buf(), suite, mail.clone());
         }
         DeskCmd::Extents(orders) => extents(store.root().to_path_buf(), orders, mail.clone()),
         DeskCmd::Complete(path) => {
             let (on, ways) = completed(&path);
-            mail.send(Msg::Data(data::Msg::Completed(path, on, ways)));
+            mail.send(Msg::from(data::Msg::Completed(path, on, ways)));
         }
         DeskCmd::Journal(screen) => {
             let title = format!("{}, the newest first", journal::path(store.root()).display());
@@ -186,7 +187,7 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
             let (suite, split) = (suite.as_deref(), split.as_deref());
             let experts = store.actors(suite, split)?;
             let expert = expert.as_deref().filter(|name| *name != ALL);
-            mail.send(Msg::Train(train::Msg::Choices(experts, store.pools(suite, split, expert)?)));
+            mail.send(Msg::from(train::Msg::Choices(experts, store.pools(suite, split, expert)?)));
         }
         RunCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
         RunCmd::Queue(plan, start) => {
@@ -208,7 +209,7 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
         }
         RunCmd::Next => {
             if let Some(run) = store.next_queued()? {
-                mail.send(Msg::Train(train::Msg::Next(run)));
+                mail.send(Msg::from(train::Msg::Next(run)));
             }
         }
         RunCmd::List => {
@@ -216,17 +217,17 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
             let alive = runs.iter().filter(|run| store.is_alive(run.id)).map(|run| run.id).collect();
             let checkpoints = store.checkpoints()?;
             let evaluations = store.evaluations()?;
-            mail.send(Msg::Train(train::Msg::Runs(runs, alive, checkpoints, evaluations)));
+            mail.send(Msg::from(train::Msg::Runs(runs, alive, checkpoints, evaluations)));
         }
         RunCmd::Curve(run, name) => {
             let points = store.metric(run, &name)?;
-            mail.send(Msg::Train(train::Msg::Curve(run, name, points)));
+            mail.send(Msg::from(train::Msg::Curve(run, name, points)));
         }
         RunCmd::About(run) => {
             let config: serde_json::Value = serde_json::from_str(&store.run(run)?.config).unwrap_or_default();
             let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).unwrap_or_default();
             let alerts = alerts(|name| store.metric(run, name), &stages)?;
-            mail.send(Msg::Train(train::Msg::About(run, store.metric_names(run)?, alerts)));
+            mail.send(Msg::from(train::Msg::About(run, store.metric_names(run)?, alerts)));
         }
     }
     Ok(())
@@ -234,8 +235,8 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
 
 /// The next decision need not wait for the counts, which take a moment among a million.
 fn decided(store: &Store, ids: Vec<i64>, decision: Decision, mail: &Mailbox) -> Result<()> {
-    mail.send(Msg::Curate(curate::Msg::Decided(ids, decision)));
-    mail.send(Msg::Curate(curate::Msg::Standing(store.standing()?)));
+    mail.send(Msg::from(curate::Msg::Decided(ids, decision)));
+    mail.send(Msg::from(curate::Msg::Standing(store.standing()?)));
     Ok(())
 }
 
@@ -271,7 +272,7 @@ fn turned(undone: Option<Undone>, did: &str, mail: &Mailbox) {
         format!("reflection {}", undone.reflection)
     };
     mail.send(Msg::Notice(Notice::info(format!("{did}: {} {about}", undone.act))));
-    mail.send(Msg::Curate(curate::Msg::Turned(undone)));
+    mail.send(Msg::from(curate::Msg::Turned(undone)));
 }
 
 /// The curation in figures, as lines.
@@ -330,7 +331,7 @@ fn forecast(root: PathBuf, plan: Box<Plan>, start: Option<&'static str>, mail: M
             let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
             format!("{}{next}", error.message())
         });
-        mail.send(Msg::Train(train::Msg::Forecast(plan, start, found)));
+        mail.send(Msg::from(train::Msg::Forecast(plan, start, found)));
         Ok(())
     });
 }
@@ -353,7 +354,7 @@ fn count_sets(root: PathBuf, suite: String, mail: Mailbox) {
     aside("counting", &own, move || {
         let counted = guarded("counting what can be trained on", || sets(&Store::open(&root)?, &suite));
         COUNTING.store(false, Ordering::Release);
-        mail.send(Msg::Data(data::Msg::Sets(counted?)));
+        mail.send(Msg::from(data::Msg::Sets(counted?)));
         Ok(())
     });
 }
@@ -402,7 +403,7 @@ fn extents(root: PathBuf, orders: Vec<Order>, mail: Mailbox) {
             Err(error) => vec![Err(said(&error)); orders.len()],
         };
         if !control.cancel.is_cancelled() {
-            mail.send(Msg::Data(data::Msg::Extents(orders, found)));
+            mail.send(Msg::from(data::Msg::Extents(orders, found)));
         }
         Ok(())
     });

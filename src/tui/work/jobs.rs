@@ -103,7 +103,7 @@ impl Jobs {
                     let Surprises { mut states, unread, .. } = found;
                     let looked_at = states.len();
                     states.truncate(200);
-                    mail.send(Msg::Explore(explore::Msg::Surprises(states)));
+                    mail.send(Msg::from(explore::Msg::Surprises(states)));
                     let long =
                         if unread > 0 { format!(", {unread} demonstrations are too long for it") } else { String::new() };
                     Ok(format!("{looked_at} states of demonstrations looked at{long}; S lists the most surprising"))
@@ -115,7 +115,7 @@ impl Jobs {
             JobCmd::Import(path, write) => {
                 if self.is_running(Kind::Import) {
                     let why = Err("another file is still being read; try again in a moment".to_string());
-                    return self.mail.send(Msg::Data(data::Msg::Looked(path.display().to_string(), why)));
+                    return self.mail.send(Msg::from(data::Msg::Looked(path.display().to_string(), why)));
                 }
                 let mail = self.mail.clone();
                 self.spawn(Kind::Import, move |root, _, control, tell| {
@@ -127,7 +127,7 @@ impl Jobs {
                         });
                     }
                     let said = found.as_ref().map(|intake| *intake).map_err(|e| Notice::error(e).text);
-                    mail.send(Msg::Data(data::Msg::Looked(path.display().to_string(), said)));
+                    mail.send(Msg::from(data::Msg::Looked(path.display().to_string(), said)));
                     found.map(|i| {
                         format!("{}: {} trajectories are new, {} are there", path.display(), i.trajectories, i.known)
                     })

@@ -13,8 +13,9 @@ use crate::guard::guarded;
 use crate::model::Model;
 use crate::model::team::{self, Priority};
 use crate::store::Store;
-use crate::tui::effect::{MindCmd, PlayOn, Screen};
+use crate::tui::effect::{MindCmd, PlayOn};
 use crate::tui::msg::Msg;
+use crate::tui::screen::Screen;
 use crate::tui::screens::{curate, explore};
 
 /// A command, and by what it is ended.
@@ -93,7 +94,7 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
         MindCmd::Evaluate(of) => {
             let ticket = of.ticket;
             evaluate_state(mind, &of, cancel, &mut |found| {
-                mail.send(Msg::Explore(match found {
+                mail.send(Msg::from(match found {
                     Evaluated::Thought(text) => explore::Msg::Thought(ticket, text),
                     Evaluated::Shares(shares, scores) => explore::Msg::Scores(ticket, shares, scores),
                     Evaluated::Chosen(chosen) => explore::Msg::Chosen(ticket, chosen),
@@ -108,7 +109,7 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
         MindCmd::Regenerate(id, writer, case) => {
             // Another seed for every attempt; the number of milliseconds will not come twice.
             let written = write(mind, writer, &case, crate::store::now_ms() as u64, cancel);
-            mail.send(Msg::Curate(match &written {
+            mail.send(Msg::from(match &written {
                 Ok((author, text)) => curate::Msg::Written(id, author.clone(), text.clone()),
                 Err(_) => curate::Msg::Failed,
             }));
@@ -119,7 +120,7 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
             let how = budget::under(cancel, || play_on(mind, episode, cancel));
             drop(played);
             let said = how.as_ref().map_or_else(|error| error.message().to_string(), Clone::clone);
-            mail.send(Msg::Explore(explore::Msg::WentOn(node, action, format!("policy on from there: {said}"))));
+            mail.send(Msg::from(explore::Msg::WentOn(node, action, format!("policy on from there: {said}"))));
             how?;
         }
         MindCmd::Load(_) | MindCmd::Compare(_) => {} // these need no model that is loaded
@@ -136,6 +137,6 @@ fn load(root: &Path, name: Option<&str>, mail: &Mailbox) -> Result<Box<dyn Agent
             agent::local(Model::embedded()?, Priority::Interactive)?
         }
     };
-    mail.send(Msg::Explore(explore::Msg::Model(mind.name())));
+    mail.send(Msg::from(explore::Msg::Model(mind.name())));
     Ok(mind)
 }

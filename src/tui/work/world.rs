@@ -13,8 +13,9 @@ use crate::episode::{Worlds, way};
 use crate::error::{Error, Result};
 use crate::explore::{Outcome, Remembered, Session, Tried, keep, reflect};
 use crate::store::Store;
-use crate::tui::effect::{Notice, PlayOn, Screen, WorldCmd};
+use crate::tui::effect::{Notice, PlayOn, WorldCmd};
 use crate::tui::msg::Msg;
+use crate::tui::screen::Screen;
 use crate::tui::screens::{curate, explore};
 
 /// The setting under which the session is remembered.
@@ -144,7 +145,7 @@ impl World {
                 let session = self.session()?;
                 if session.at() == node {
                     let outcomes = session.outcomes(&actions)?;
-                    self.mail.send(Msg::Explore(explore::Msg::Outcomes(node, outcomes)));
+                    self.mail.send(Msg::from(explore::Msg::Outcomes(node, outcomes)));
                 }
                 return Ok(());
             }
@@ -159,7 +160,7 @@ impl World {
                     let session = self.session()?;
                     if session.at() == node {
                         let how = session.expert_goes_on(&action)?;
-                        self.mail.send(Msg::Explore(explore::Msg::WentOn(node, action, how)));
+                        self.mail.send(Msg::from(explore::Msg::WentOn(node, action, how)));
                     }
                 }
                 return Ok(());
@@ -272,7 +273,7 @@ impl World {
         if let Some(warning) = self.session()?.warning.take() {
             self.mail.send(Msg::Notice(Notice::info(warning)));
         }
-        self.mail.send(Msg::Explore(explore::Msg::View { view: Box::new(view), place, of: self.tasks.len() }));
+        self.mail.send(Msg::from(explore::Msg::View { view: Box::new(view), place, of: self.tasks.len() }));
         Ok(())
     }
 
@@ -297,7 +298,7 @@ impl World {
         };
         let (id, _) = reflect(session, outcomes, store)?;
         self.mail.send(Msg::Changed);
-        self.mail.send(Msg::Curate(curate::Msg::Show(id)));
+        self.mail.send(Msg::from(curate::Msg::Show(id)));
         Ok(())
     }
 

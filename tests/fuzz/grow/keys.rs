@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use crossterm::event::{KeyCode, KeyEvent};
-use foretaste::tui::effect::Screen;
 use foretaste::tui::keymap::{Keymap, word};
+use foretaste::tui::screen::Screen;
 use foretaste::tui::settings::Settings;
 
 use super::choices::Choices;
@@ -65,7 +65,7 @@ pub fn feed_settings(bytes: &[u8]) -> bool {
 
 /// Sections and names of the table.
 static NAMES: LazyLock<Vec<(String, &str)>> = LazyLock::new(|| {
-    Keymap::default().entries.iter().map(|entry| (word(entry.binding.screen), entry.binding.name)).collect()
+    Keymap::default().entries.iter().map(|entry| (word(entry.binding.screen), entry.binding.key.name)).collect()
 });
 
 /// A `keys.toml`.

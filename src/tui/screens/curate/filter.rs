@@ -8,7 +8,7 @@ use crate::curation::rules;
 use crate::experience::Verdict;
 use crate::store::{Filter, Second};
 use crate::tui::effect::Effect;
-use crate::tui::screens::listed;
+use crate::tui::keys::selected;
 
 impl State {
     /// The filters to choose from: kept ones, those that are always there, then one for each rule, those first that point
@@ -69,7 +69,7 @@ impl State {
                 self.saved.remove(at);
                 at.saturating_sub(1)
             }
-            code => listed(at, all.len(), code),
+            code => selected(at, all.len(), code),
         };
         self.mode = Some(Mode::Filters(next));
         Vec::new()

@@ -1,5 +1,6 @@
 //! Curate, the state: is this reflection true, does it use what was seen, and would I want the agent to think like this?
 
+mod acts;
 pub mod filter;
 mod typing;
 pub mod view;
@@ -7,18 +8,23 @@ pub mod view;
 use std::collections::HashMap;
 use std::time::Instant;
 
+use crossterm::event::KeyEvent;
+use ratatui::Frame;
+use ratatui::layout::Rect;
 use ratatui_textarea::TextArea;
 use tui_input::Input;
 
-use super::moved;
 use crate::agent::Case;
 use crate::curation::Finding;
 use crate::experience::{Reflection, Verdict};
 use crate::store::{Decision, Filter, Place, Queue, Second, Seen, Undone};
 use crate::tui::effect::{DeskCmd, Effect};
-use crate::tui::keys::{Act, Direction};
-use filter::next_filter;
-use typing::{begun, editor};
+use crate::tui::keys::Direction;
+use crate::tui::screen::Screen;
+use crate::tui::screens::Pane;
+use crate::tui::theme::Theme;
+use crate::tui::underway::Jobs;
+pub use acts::{Act, KEYS};
 
 /// What Curate is told.
 #[derive(Debug)]
@@ -248,7 +254,7 @@ impl State {
             Msg::Show(id) => {
                 self.wanted = Some(id);
                 (self.filter, self.place) = (Filter::verdict(Some(Verdict::Pending)), Place::Start);
-                vec![self.reload()]
+                vec![Effect::Go(Screen::Curate)] // which asks for the list
             }
             Msg::Written(id, author, text) => {
                 let listed = || self.queue.items.iter().find(|item| item.id == id).map(|item| self.seen_of(item));
@@ -337,85 +343,9 @@ impl State {
         vec![Effect::Desk(DeskCmd::Decide(id, seen, decision))]
     }
 
-    /// Whether a key means something now.
-    pub fn applies(&self, act: Act) -> bool {
-        let free = self.waiting.is_none();
-        match act {
-            Act::Attempts
-            | Act::Edit
-            | Act::Editor
-            | Act::Flag
-            | Act::Bulk
-            | Act::Requeue
-            | Act::Resume
-            | Act::Difference
-                if self.blind() =>
-            {
-                false
-            }
-            // A decision under way may move the list: what is chosen or typed must not become another item's.
-            Act::Edit | Act::Editor | Act::Reject | Act::Bulk => free && self.current().is_some(),
-            Act::Resume => free && self.current().is_some() && self.writing.is_none(),
-            Act::Attempts => free && self.current().is_some_and(|item| item.written > 1),
-            Act::Approve | Act::Skip | Act::Flag => self.current().is_some(),
-            Act::Difference => self.current().is_some_and(|item| item.versions.len() > 1),
-            _ => true,
-        }
-    }
-
-    /// Does what a key means.
-    pub fn act(&mut self, act: Act) -> Vec<Effect> {
-        if !self.applies(act) {
-            return Vec::new();
-        }
-        match act {
-            Act::Approve => return self.decide(Decision::Approve),
-            Act::Requeue => return self.decide(Decision::Requeue),
-            Act::Flag => {
-                let on = self.current().is_some_and(|item| !item.flagged);
-                return self.decide(Decision::Flag(on));
-            }
-            Act::Reject => self.mode = self.current().map(|_| Mode::Reject),
-            Act::Bulk => self.mode = self.current().map(|_| Mode::Bulk),
-            Act::Edit => self.mode = self.current().map(|item| Mode::Edit(editor(item))),
-            Act::Editor => {
-                let edit = |item: &Reflection| Effect::Edit(item.id, begun(item).to_string());
-                return self.current().map(edit).into_iter().collect();
-            }
-            Act::Search => self.mode = Some(Mode::Search(Input::new(self.filter.words.clone()))),
-            Act::Difference => self.difference = !self.difference,
-            Act::NextPanel => self.evidence = !self.evidence,
-            Act::Undo => return vec![Effect::Desk(DeskCmd::Undo)],
-            Act::Redo => return vec![Effect::Desk(DeskCmd::Redo)],
-            Act::Statistics => return vec![Effect::Desk(DeskCmd::Statistics)],
-            Act::Skip => return self.walk(Direction::Down),
-            Act::Previous => return self.walk(Direction::Up),
-            Act::Number(n) => self.outcome = Some(n).filter(|n| self.outcome != Some(*n)),
-            Act::Resume => self.mode = Some(Mode::Writer),
-            Act::Attempts => {
-                let asked = self.current().map(|item| Effect::Desk(DeskCmd::Attempts(item.id)));
-                return asked.into_iter().collect();
-            }
-            Act::Move(Direction::PageDown) => self.scroll = self.scroll.saturating_add(8).min(4000),
-            Act::Move(Direction::PageUp) => self.scroll = self.scroll.saturating_sub(8),
-            Act::Move(direction) => return self.walk(direction),
-            Act::Blind => {
-                let blind = Filter { second: Some(Second::Blind), ..Filter::default() };
-                return self.filter_by(if self.blind() { Filter::verdict(Some(Verdict::Pending)) } else { blind });
-            }
-            Act::Filter => return self.filter_by(next_filter(&self.filter)),
-            Act::Filters => {
-                self.mode = Some(Mode::Filters(0));
-                return vec![Effect::Desk(DeskCmd::Pointed)];
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
     /// Along the queue, and from page to page.
     fn walk(&mut self, direction: Direction) -> Vec<Effect> {
-        let at = moved(self.at, self.queue.items.len(), direction);
+        let at = direction.moved(self.at, self.queue.items.len());
         let beyond = match direction {
             Direction::Down => self.queue.on,
             Direction::Up => self.queue.back,
@@ -433,10 +363,53 @@ impl State {
         let minutes = first.elapsed().as_secs_f64() / 60.0;
         (self.decided.len() > 1 && minutes > 0.0).then(|| (self.decided.len() - 1) as f64 / minutes)
     }
+}
 
-    /// What is in front, for the clipboard.
-    pub fn copy(&self, json: bool) -> Option<String> {
+impl Pane for State {
+    fn refresh(&self) -> Vec<Effect> {
+        vec![self.reload()]
+    }
+
+    fn tick(&mut self, _front: bool, _jobs: &Jobs) -> Vec<Effect> {
+        self.draft().into_iter().collect()
+    }
+
+    fn is_typing(&self) -> bool {
+        self.mode.is_some()
+    }
+
+    fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        self.type_key(key)
+    }
+
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        self.type_text(text);
+        Vec::new()
+    }
+
+    fn go(&mut self, direction: Direction) -> Vec<Effect> {
+        match direction {
+            Direction::PageDown => self.scroll = self.scroll.saturating_add(8).min(4000),
+            Direction::PageUp => self.scroll = self.scroll.saturating_sub(8),
+            direction => return self.walk(direction),
+        }
+        Vec::new()
+    }
+
+    fn next_panel(&mut self) {
+        self.evidence = !self.evidence;
+    }
+
+    fn copy(&self, json: bool) -> Option<String> {
         let item = self.current()?;
         if json { serde_json::to_string_pretty(item).ok() } else { Some(item.text().to_string()) }
+    }
+    fn badge(&self, _jobs: &Jobs, _theme: Theme) -> String {
+        let pending = self.queue.standing[0];
+        if pending > 0 { format!("·{pending}") } else { String::new() }
+    }
+
+    fn draw(&self, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+        view::draw(self, theme, frame, area);
     }
 }

@@ -11,7 +11,7 @@ use crate::agent::Writer;
 use crate::experience::{REASONS, Reflection};
 use crate::store::{Decision, Filter, Seen};
 use crate::tui::effect::{DeskCmd, Effect, MindCmd};
-use crate::tui::screens::listed;
+use crate::tui::keys::selected;
 use crate::tui::words::pasted;
 
 impl State {
@@ -71,7 +71,7 @@ impl State {
     }
 
     /// Takes a key while something is chosen, typed or edited; none otherwise.
-    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+    pub(super) fn type_key(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
         match self.mode.take()? {
             Mode::Reject => Some(self.choose(key, Mode::Reject)),
             Mode::Bulk => Some(self.choose(key, Mode::Bulk)),
@@ -148,7 +148,7 @@ impl State {
                 let chosen = attempts.into_iter().nth(at).filter(|(_, text)| stands.as_ref() != Some(text));
                 return chosen.map_or_else(Vec::new, |(author, text)| self.decide(Decision::Attempt(author, text)));
             }
-            code => listed(at, attempts.len(), code),
+            code => selected(at, attempts.len(), code),
         };
         self.mode = Some(Mode::Attempts(attempts, next));
         Vec::new()
@@ -182,7 +182,7 @@ impl State {
     }
 
     /// Takes pasted text.
-    pub fn paste(&mut self, text: &str) {
+    pub(super) fn type_text(&mut self, text: &str) {
         match &mut self.mode {
             Some(Mode::Edit(editor)) => _ = editor.insert_str(text),
             Some(Mode::Search(input)) => pasted(input, text),

@@ -16,7 +16,7 @@ use crate::selection::{ALL, Criteria};
 use crate::store::Intake;
 use crate::text::clean;
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind};
-use crate::tui::screens::listed;
+use crate::tui::keys::selected;
 use crate::tui::theme::{Theme, centered};
 use crate::tui::words::{grouped, input_line, pasted};
 
@@ -116,7 +116,7 @@ impl State {
     }
 
     /// Takes a key while a form is open; none otherwise.
-    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+    pub(super) fn type_key(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
         Some(match self.form.take()? {
             Form::Export(export) => self.export_key(export, key.code),
             Form::Import(import) => self.import_key(import, key),
@@ -148,7 +148,7 @@ impl State {
                     effects = self.ask(&export);
                 }
             }
-            code => export.row = listed(export.row, EXPERT + 1, code),
+            code => export.row = selected(export.row, EXPERT + 1, code),
         }
         self.form = Some(Form::Export(export));
         effects
@@ -178,7 +178,7 @@ impl State {
     }
 
     /// Takes pasted text.
-    pub fn paste(&mut self, text: &str) -> Vec<Effect> {
+    pub(super) fn type_text(&mut self, text: &str) -> Vec<Effect> {
         let Some(Form::Import(import)) = &mut self.form else { return Vec::new() };
         pasted(&mut import.path, text.lines().next().unwrap_or_default().trim());
         import.changed()

@@ -1,5 +1,6 @@
 //! Explore, the state: what should I do here, what would I have done, and what would have happened?
 
+mod acts;
 mod cells;
 mod overlays;
 pub mod panels;
@@ -8,20 +9,23 @@ pub mod view;
 
 use std::collections::HashMap;
 
+use crossterm::event::KeyEvent;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
 use crate::agent::choosing::Choosing;
 use crate::agent::{Scores, likeliest};
 use crate::experience;
-use crate::explore::{EvaluateState, HUMAN, Outcome, Tried, View};
+use crate::explore::{EvaluateState, HUMAN, Outcome, View};
 use crate::surprise::Surprise;
-use crate::tui::effect::{Effect, JobCmd, MindCmd, WorldCmd};
-use crate::tui::keys::Act;
+use crate::tui::effect::{Effect, MindCmd, WorldCmd};
+use crate::tui::keys::Direction;
+use crate::tui::screens::Pane;
+use crate::tui::theme::Theme;
 use crate::tui::words::fuzzy;
+pub use acts::{Act, KEYS};
 use panels::Panel;
 pub use typing::Typing;
-use view::as_given;
-
-/// Alternatives that `s` adds.
-const MORE: usize = 4;
 
 /// What Explore is told.
 #[derive(Debug)]
@@ -208,11 +212,6 @@ impl State {
         counts
     }
 
-    /// Whether the model and the world have answered all that was asked about this state.
-    pub fn settled(&self) -> bool {
-        self.view.as_ref().is_none_or(|view| view.done || self.whole())
-    }
-
     fn whole(&self) -> bool {
         self.predicted && self.outcomes.len() == self.chosen.len()
     }
@@ -221,37 +220,6 @@ impl State {
     pub(super) fn what_ifs(&self) -> Vec<String> {
         let expert = self.view.iter().filter_map(|view| view.expert.as_ref()).map(|(_, advice)| advice.action.clone());
         expert.chain(self.chosen.iter().map(|(action, _)| action.clone())).collect()
-    }
-
-    /// Whether a key means something now.
-    pub fn applies(&self, act: Act) -> bool {
-        let Some(view) = &self.view else { return !matches!(act, Act::Enter | Act::Number(_) | Act::TakeSelected) };
-        match act {
-            Act::Enter => !view.done && view.expert.is_some() && !self.hidden,
-            Act::Number(_) | Act::GoOn | Act::ExpertGoesOn => !self.chosen.is_empty() && !self.hidden,
-            Act::More | Act::TakeSelected | Act::TypeAction | Act::Prompt => !view.done,
-            Act::Reflect => !view.done && view.expert.is_some() && !self.outcomes.is_empty(),
-            Act::Undo => view.depth > 0,
-            Act::Keep => view.success,
-            _ => true,
-        }
-    }
-
-    /// What is in front, for the clipboard.
-    pub fn copy(&self, json: bool) -> Option<String> {
-        let view = self.view.as_ref()?;
-        let actual = |outcome: &Outcome| {
-            serde_json::json!({"action": outcome.action, "source": outcome.source,
-            "observation": outcome.observation, "effect": outcome.effect, "steps_left": outcome.steps_left})
-        };
-        if json {
-            let tried: Vec<_> = view.expert_outcome.iter().chain(&self.outcomes).map(actual).collect();
-            let value = serde_json::json!({"suite": view.suite, "split": view.split, "task_id": view.task_id,
-                "task": view.task, "history": view.state.history, "observation": view.observation,
-                "admissible": view.admissible, "thought": self.thought, "shares": self.shares, "executed": tried});
-            return serde_json::to_string_pretty(&value).ok();
-        }
-        Some(view.observation.clone())
     }
 
     /// Chooses alternatives in another way from now on.
@@ -339,102 +307,61 @@ impl State {
         }
         Vec::new()
     }
+}
 
-    /// Does what a key means.
-    pub fn act(&mut self, act: Act) -> Vec<Effect> {
-        let world = |command: WorldCmd| vec![Effect::World(command)];
-        if !self.applies(act) {
-            return Vec::new(); // a hidden advice must not be taken by accident either
+impl Pane for State {
+    fn refresh(&self) -> Vec<Effect> {
+        Vec::new() // the world says where it stands whenever that changes
+    }
+
+    fn is_typing(&self) -> bool {
+        self.typing.is_some()
+    }
+
+    fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        self.type_key(key)
+    }
+
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        self.type_text(text);
+        Vec::new()
+    }
+
+    fn go(&mut self, direction: Direction) -> Vec<Effect> {
+        self.move_cursor(direction);
+        Vec::new()
+    }
+
+    fn next_panel(&mut self) {
+        self.panel = self.panel.next();
+    }
+
+    fn copy(&self, json: bool) -> Option<String> {
+        let view = self.view.as_ref()?;
+        let actual = |outcome: &Outcome| {
+            serde_json::json!({"action": outcome.action, "source": outcome.source,
+            "observation": outcome.observation, "effect": outcome.effect, "steps_left": outcome.steps_left})
+        };
+        if json {
+            let tried: Vec<_> = view.expert_outcome.iter().chain(&self.outcomes).map(actual).collect();
+            let value = serde_json::json!({"suite": view.suite, "split": view.split, "task_id": view.task_id,
+                "task": view.task, "history": view.state.history, "observation": view.observation,
+                "admissible": view.admissible, "thought": self.thought, "shares": self.shares, "executed": tried});
+            return serde_json::to_string_pretty(&value).ok();
         }
-        match act {
-            Act::Enter => {
-                let said = self.view.as_ref().and_then(|view| view.expert.clone());
-                if let Some((name, advice)) = said { world(WorldCmd::Step(advice.action, name)) } else { Vec::new() }
-            }
-            Act::Number(n) => match self.chosen.get(n.wrapping_sub(1)) {
-                Some((action, source)) => world(WorldCmd::Step(action.clone(), source.clone())),
-                None => Vec::new(),
-            },
-            Act::TakeSelected => {
-                self.taken().map_or_else(Vec::new, |(action, source)| world(WorldCmd::Step(action, source)))
-            }
-            Act::TypeAction => {
-                self.typing = Some(Typing::Action(String::new()));
-                Vec::new()
-            }
-            Act::Nodes => {
-                let here = self
-                    .view
-                    .as_ref()
-                    .map_or(0, |view| view.trunk.iter().position(|line| line.node == view.node).unwrap_or_default());
-                self.typing = Some(Typing::Node(here));
-                Vec::new()
-            }
-            Act::Undo => world(WorldCmd::Back),
-            Act::More => {
-                self.more += MORE;
-                self.look()
-            }
-            Act::Keep => {
-                let outcomes = self.tried.iter().map(|(state, outcomes)| (state.clone(), outcomes.clone())).collect();
-                let foreseen = self.known.iter().map(|(state, known)| (state.clone(), known.foreseen.clone())).collect();
-                world(WorldCmd::Keep(Box::new(Tried { outcomes, foreseen, model: self.model.clone() })))
-            }
-            Act::Reflect => world(WorldCmd::Reflect(self.outcomes.clone())),
-            Act::GoOn | Act::ExpertGoesOn => {
-                let Some(view) = &self.view else { return Vec::new() };
-                let actions = self.what_ifs();
-                let (who, ask): (_, fn(usize, Vec<String>) -> WorldCmd) = match act {
-                    Act::GoOn => ("policy", WorldCmd::GoOn),
-                    _ => ("expert", WorldCmd::ExpertGoesOn),
-                };
-                self.went_on = actions.iter().map(|action| (action.clone(), format!("{who} plays on…"))).collect();
-                world(ask(view.node, actions))
-            }
-            Act::Sampling => {
-                self.typing = Some(Typing::Sampling(0));
-                Vec::new()
-            }
-            Act::Raw => vec![Effect::Show("Now and What if, as JSON strings".into(), as_given(self))],
-            Act::Prompt => {
-                let Some(view) = &self.view else { return Vec::new() };
-                vec![Effect::Mind(MindCmd::Prompt(Box::new(view.state.clone()), self.what_ifs(), self.thinking))]
-            }
-            Act::Surprises if !self.surprises.is_empty() => {
-                self.typing = Some(Typing::Surprise(0));
-                Vec::new()
-            }
-            Act::Surprises | Act::Survey => {
-                let split = self.split().unwrap_or_default().to_string();
-                vec![Effect::Job(JobCmd::Survey(split))]
-            }
-            Act::Hide => {
-                self.hidden = !self.hidden;
-                Vec::new()
-            }
-            Act::Think => {
-                self.thinking = !self.thinking;
-                self.known.clear();
-                self.forget();
-                self.look()
-            }
-            Act::Expert => world(WorldCmd::NextExpert),
-            Act::Next => world(WorldCmd::Task(1)),
-            Act::Previous => world(WorldCmd::Task(-1)),
-            Act::Filter => world(WorldCmd::NextSplit),
-            Act::NextPanel => {
-                self.panel = self.panel.next();
-                Vec::new()
-            }
-            Act::Whole => {
-                self.whole = !self.whole;
-                Vec::new()
-            }
-            Act::Move(direction) => {
-                self.move_cursor(direction);
-                Vec::new()
-            }
-            _ => Vec::new(),
-        }
+        Some(view.observation.clone())
+    }
+
+    fn settled(&self) -> bool {
+        self.view.as_ref().is_none_or(|view| view.done || self.whole())
+    }
+
+    fn place(&self) -> Option<[String; 2]> {
+        let (view, (place, of)) = (self.view.as_ref()?, self.place);
+        Some([format!("{} / {} / {place} of {of}", view.suite, view.split), format!("{place}/{of}")])
+    }
+
+    fn draw(&self, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+        view::draw(self, theme, frame, area);
     }
 }

@@ -3,7 +3,6 @@
 use super::State;
 use crate::explore::HUMAN;
 use crate::tui::keys::Direction;
-use crate::tui::screens::moved;
 
 /// The panels, where not all fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -47,9 +46,9 @@ impl State {
             Direction::PageDown => (self.scroll, self.follow) = (self.scroll.saturating_add(8).min(4000), false),
             Direction::PageUp => (self.scroll, self.follow) = (self.scroll.saturating_sub(8), false),
             direction if self.panel == Panel::WhatIf => {
-                (self.cell, self.follow) = (moved(self.cell, self.what_ifs().len(), direction), true);
+                (self.cell, self.follow) = (direction.moved(self.cell, self.what_ifs().len()), true);
             }
-            direction => self.selected = moved(self.selected, self.listed("").len(), direction),
+            direction => self.selected = direction.moved(self.selected, self.listed("").len()),
         }
     }
 }

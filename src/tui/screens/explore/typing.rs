@@ -5,8 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use super::State;
 use crate::agent::choosing::Choosing;
 use crate::tui::effect::{Effect, WorldCmd};
-use crate::tui::keys::Direction;
-use crate::tui::screens::{listed, moved};
+use crate::tui::keys::selected;
 
 /// What is being typed over the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub enum Typing {
 
 impl State {
     /// Takes a key while something is typed; none if nothing is.
-    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+    pub(super) fn type_key(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
         let mut typing = self.typing.take()?;
         let effects = match &mut typing {
             Typing::Action(text) => match key.code {
@@ -53,9 +52,7 @@ impl State {
                         let found = self.surprises.get(*at).map(|s| WorldCmd::BranchOff(s.trajectory, s.t));
                         return Some(found.map(Effect::World).into_iter().collect());
                     }
-                    KeyCode::PageDown => *at = moved(*at, self.surprises.len(), Direction::PageDown),
-                    KeyCode::PageUp => *at = moved(*at, self.surprises.len(), Direction::PageUp),
-                    code => *at = listed(*at, self.surprises.len(), code),
+                    code => *at = selected(*at, self.surprises.len(), code),
                 }
                 Vec::new()
             }
@@ -65,7 +62,7 @@ impl State {
                     KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'p') => return Some(Vec::new()),
                     KeyCode::Char('l' | '+' | '=' | ' ') | KeyCode::Right => choosing.change(*row, true),
                     KeyCode::Char('h' | '-') | KeyCode::Left => choosing.change(*row, false),
-                    code => *row = listed(*row, Choosing::ROWS, code),
+                    code => *row = selected(*row, Choosing::ROWS, code),
                 }
                 self.choose_by(choosing)
             }
@@ -104,14 +101,14 @@ impl State {
                 self.marked = if self.marked == Some(node) { None } else { Some(node) };
                 (at, Vec::new())
             }
-            code => (listed(at, count, code), Vec::new()),
+            code => (selected(at, count, code), Vec::new()),
         };
         self.typing = Some(Typing::Node(next));
         effects
     }
 
     /// Takes pasted text.
-    pub fn paste(&mut self, pasted: &str) {
+    pub(super) fn type_text(&mut self, pasted: &str) {
         if let Some(Typing::Action(text) | Typing::Name(_, text)) = &mut self.typing {
             text.push_str(pasted.lines().next().unwrap_or_default());
         }

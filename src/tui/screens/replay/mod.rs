@@ -1,18 +1,25 @@
 //! Replay, the state: what happened, where did it go wrong, and what else could have happened there?
 
+mod acts;
 pub mod view;
 
 use crossterm::event::{Event, KeyCode, KeyEvent};
+use ratatui::Frame;
+use ratatui::layout::Rect;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::agent::prompt::rightness;
-use crate::experience::{Branch, Effect as Did, Purpose, Trajectory};
+use crate::experience::{Branch, Effect as Did, Trajectory};
 use crate::store::{Listing, Near, Page, Prediction, Thought, TrajectorySummary};
 use crate::tui::effect::{DeskCmd, Effect};
-use crate::tui::keys::{Act, Direction};
+use crate::tui::keys::Direction;
+use crate::tui::screens::Pane;
+use crate::tui::theme::Theme;
+use crate::tui::underway::Jobs;
 use crate::tui::window::Window;
-use crate::tui::words::{pasted, raw};
+use crate::tui::words::pasted;
+pub use acts::{Act, KEYS};
 
 /// What Replay is told.
 #[derive(Debug)]
@@ -84,12 +91,6 @@ impl State {
         (self.listing, self.wanted) = (listing, wanted);
     }
 
-    /// Asks for the list again, around the trajectory under the cursor.
-    pub fn refresh(&self) -> Effect {
-        let row = self.list.current().map(|row| row.id).or(self.wanted.map(|(id, _)| id));
-        self.fetch(row.map_or(Near::Position(self.list.at()), Near::Row))
-    }
-
     fn fetch(&self, near: Near) -> Effect {
         Effect::Desk(DeskCmd::Trajectories(self.listing.clone(), near))
     }
@@ -119,7 +120,7 @@ impl State {
         self.open.as_ref().map_or(0, |(trajectory, _)| trajectory.steps.len())
     }
 
-    fn go(&mut self, t: usize) {
+    fn stand(&mut self, t: usize) {
         (self.t, self.scroll) = (t.min(self.length()), 0);
     }
 
@@ -165,7 +166,7 @@ impl State {
             (0..self.t).rev().find(|t| holds(self, *t))
         };
         if let Some(t) = found {
-            self.go(t);
+            self.stand(t);
         }
     }
 
@@ -192,109 +193,35 @@ impl State {
                 let wanted = self.wanted.take().filter(|(id, _)| *id == trajectory.id);
                 (self.open, self.foreseen) = (Some((trajectory, branches)), foreseen);
                 self.thoughts = thoughts;
-                self.go(wanted.map_or(self.t, |(_, t)| t));
+                self.stand(wanted.map_or(self.t, |(_, t)| t));
             }
         }
         Vec::new()
     }
+}
 
-    /// Half a second passed.
-    pub fn tick(&mut self) -> Vec<Effect> {
+impl Pane for State {
+    /// The list again, around the trajectory under the cursor.
+    fn refresh(&self) -> Vec<Effect> {
+        let row = self.list.current().map(|row| row.id).or(self.wanted.map(|(id, _)| id));
+        vec![self.fetch(row.map_or(Near::Position(self.list.at()), Near::Row))]
+    }
+
+    fn tick(&mut self, _front: bool, _jobs: &Jobs) -> Vec<Effect> {
         self.ticks = self.ticks.wrapping_add(1);
         let slow = 1u32 << self.speed.min(0).unsigned_abs().min(8);
         if self.playing && self.ticks.is_multiple_of(slow) {
-            self.go(self.t + (1 << self.speed.clamp(0, 6)));
+            self.stand(self.t + (1 << self.speed.clamp(0, 6)));
             self.playing = self.t < self.length();
         }
         Vec::new()
     }
 
-    /// Whether a key means something now.
-    pub fn applies(&self, act: Act) -> bool {
-        match act {
-            Act::Hit(_) => !self.words.is_empty(),
-            Act::Raw
-            | Act::Play
-            | Act::Speed(_)
-            | Act::Mark(_)
-            | Act::Search
-            | Act::BranchOff
-            | Act::Export
-            | Act::Difference => self.open.is_some(),
-            _ => true,
-        }
+    fn is_typing(&self) -> bool {
+        self.typed.is_some()
     }
 
-    /// Does what a key means.
-    pub fn act(&mut self, act: Act) -> Vec<Effect> {
-        match act {
-            Act::NextPanel => self.through_list = !self.through_list,
-            Act::Move(direction) if self.through_list && !matches!(direction, Direction::Left | Direction::Right) => {
-                return self.walk(direction);
-            }
-            Act::Move(Direction::Left) => self.go(self.t.saturating_sub(1)),
-            Act::Move(Direction::Right) => self.go(self.t + 1),
-            Act::Move(Direction::First) => self.go(0),
-            Act::Move(Direction::Last) => self.go(self.length()),
-            Act::Move(Direction::PageDown) => self.scroll = self.scroll.saturating_add(8).min(4000),
-            Act::Move(Direction::PageUp) => self.scroll = self.scroll.saturating_sub(8),
-            Act::Move(direction) => return self.walk(direction),
-            Act::Next => return self.act(Act::Move(Direction::Down)),
-            Act::Previous => return self.act(Act::Move(Direction::Up)),
-            Act::Enter => return self.open_selected(),
-            Act::Play => {
-                self.playing = !self.playing && self.open.is_some();
-                if self.playing && self.t == self.length() {
-                    self.go(0);
-                }
-            }
-            Act::Speed(up) => self.speed = (self.speed + if up { 1 } else { -1 }).clamp(-3, 4),
-            Act::Mark(forward) => self.find(forward, |state, t| !state.mark(t).is_empty()),
-            Act::Hit(forward) => self.find(forward, Self::hit),
-            Act::Search => self.typed = Some((Looked::Here, Input::new(self.words.clone()))),
-            Act::Filters => self.typed = Some((Looked::List, Input::new(self.listing.words.clone()))),
-            Act::Raw => {
-                let Some((trajectory, _)) = &self.open else { return Vec::new() };
-                let title = format!("State {} of trajectory {}, as a JSON string", self.t, trajectory.id);
-                return vec![Effect::Show(title, raw(trajectory.observation_at(self.t)))];
-            }
-            Act::Export => {
-                return self.here().map(|(id, _)| Effect::Desk(DeskCmd::ExportOne(id))).into_iter().collect();
-            }
-            Act::Difference => {
-                let Some((trajectory, _)) = &self.open else { return Vec::new() };
-                match &self.marked {
-                    Some(other) if other.id != trajectory.id => {
-                        return vec![Effect::Show("Where the two part".into(), parting(other, trajectory))];
-                    }
-                    Some(_) => self.marked = None,
-                    None => self.marked = Some(trajectory.clone()),
-                }
-            }
-            Act::Filter => {
-                let purpose = match self.listing.purpose {
-                    None => Some(Purpose::Demonstration),
-                    Some(Purpose::Demonstration) => Some(Purpose::Evaluation),
-                    Some(Purpose::Evaluation) => Some(Purpose::Exploration),
-                    Some(Purpose::Exploration) => None,
-                };
-                return self.list_by(Listing { purpose, ..self.listing.clone() });
-            }
-            Act::Outcome => {
-                let success = match self.listing.success {
-                    None => Some(true),
-                    Some(true) => Some(false),
-                    Some(false) => None,
-                };
-                return self.list_by(Listing { success, ..self.listing.clone() });
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    /// Takes a key while words are typed; none otherwise.
-    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+    fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
         let (looked, mut input) = self.typed.take()?;
         let words = || input.value().trim().to_string();
         match key.code {
@@ -316,15 +243,30 @@ impl State {
         Some(Vec::new())
     }
 
-    /// Takes pasted text.
-    pub fn paste(&mut self, text: &str) {
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
         if let Some((_, input)) = &mut self.typed {
             pasted(input, text);
         }
+        Vec::new()
     }
 
-    /// What is in front, for the clipboard.
-    pub fn copy(&self, json: bool) -> Option<String> {
+    fn go(&mut self, direction: Direction) -> Vec<Effect> {
+        match direction {
+            Direction::Up | Direction::Down => return self.walk(direction),
+            _ if self.through_list => return self.walk(direction),
+            Direction::First => self.stand(0),
+            Direction::Last => self.stand(self.length()),
+            Direction::PageDown => self.scroll = self.scroll.saturating_add(8).min(4000),
+            Direction::PageUp => self.scroll = self.scroll.saturating_sub(8),
+        }
+        Vec::new()
+    }
+
+    fn next_panel(&mut self) {
+        self.through_list = !self.through_list;
+    }
+
+    fn copy(&self, json: bool) -> Option<String> {
         let (trajectory, _) = self.open.as_ref()?;
         if json {
             serde_json::to_string_pretty(trajectory).ok()
@@ -332,35 +274,7 @@ impl State {
             Some(trajectory.observation_at(self.t).to_string())
         }
     }
-}
-
-/// Two trajectories up to where they part, and what each did then.
-pub fn parting(one: &Trajectory, other: &Trajectory) -> Vec<String> {
-    let actions = |trajectory: &Trajectory| trajectory.steps.iter().map(|step| step.action.clone()).collect::<Vec<_>>();
-    let (left, right) = (actions(one), actions(other));
-    let same = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
-    let mut lines = vec![
-        format!(
-            "{:<52} {}",
-            format!("{} · {} by {}", one.id, one.task, one.actor),
-            format!("{} · {} by {}", other.id, other.task, other.actor)
-        ),
-        String::new(),
-    ];
-    if one.task_id != other.task_id {
-        lines.push("These are two different tasks.".into());
+    fn draw(&self, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+        view::draw(self, theme, frame, area);
     }
-    lines.push(format!("{same} steps alike:"));
-    lines.extend(left[..same].iter().enumerate().map(|(t, action)| format!("{:>3} = {action}", t + 1)));
-    let rest = left.len().max(right.len());
-    if same < rest {
-        lines.push("then:".into());
-    }
-    for t in same..rest {
-        let of = |actions: &[String]| actions.get(t).cloned().unwrap_or_else(|| "—".into());
-        lines.push(format!("{:>3} {:<48} {}", t + 1, of(&left), of(&right)));
-    }
-    let end = |trajectory: &Trajectory| if trajectory.success() { "won" } else { "not won" };
-    lines.push(format!("    {:<48} {}", end(one), end(other)));
-    lines
 }

@@ -1,22 +1,28 @@
 //! Train, the state: is it learning, what does it cost, and is it better where it matters?
 
+mod acts;
 mod form;
 mod typing;
 pub mod view;
 
 use std::collections::BTreeMap;
 
+use crossterm::event::KeyEvent;
+use ratatui::Frame;
+use ratatui::layout::Rect;
 use tui_input::Input;
 
-use super::moved;
-use crate::explore::CompareModels;
 use crate::store::{Checkpoint, EvalRow, MetricPoint, PoolCount, RunRow, RunStatus};
 use crate::train::Forecast;
 use crate::train::Plan;
 use crate::tui::chart::{Lens, SMOOTHING};
-use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind, MindCmd, RunCmd};
-use crate::tui::keys::{Act, Direction};
-use typing::{Form, STARTS, pattern};
+use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind, RunCmd};
+use crate::tui::keys::Direction;
+use crate::tui::screens::Pane;
+use crate::tui::theme::Theme;
+use crate::tui::underway::Jobs;
+pub use acts::{Act, KEYS};
+use typing::{Form, STARTS};
 
 /// What Train is told.
 #[derive(Debug)]
@@ -33,20 +39,6 @@ pub enum Msg {
     Next(i64),
     /// What a plan would train on, take and cost, or why it cannot start.
     Forecast(Box<Plan>, Option<&'static str>, Result<Box<Forecast>, String>),
-}
-
-/// Curves that can be pinned.
-const PINS: usize = 3;
-
-/// The state that is open in Explore: what two models are compared on.
-#[derive(Debug, Clone)]
-pub struct Open {
-    /// The state.
-    pub state: crate::experience::State,
-    /// Its admissible actions.
-    pub actions: Vec<String>,
-    /// What the expert does.
-    pub expert: Option<String>,
 }
 
 /// The screen's state.
@@ -86,6 +78,7 @@ pub struct State {
     name: Option<String>,
     curves: BTreeMap<(i64, String), Vec<MetricPoint>>,
     pub(super) suite: Option<String>,
+    ticks: u32,
 }
 
 impl State {
@@ -173,23 +166,6 @@ impl State {
         Vec::new()
     }
 
-    /// Whether a key means something now; `training` says whether a run is under way here.
-    pub fn applies(&self, act: Act, training: bool) -> bool {
-        match act {
-            Act::Pause => training,
-            Act::Stop => training || self.elsewhere(training).is_some() || self.waiting().is_some(),
-            Act::Resume => !training && self.alive.is_empty() && self.run().is_some_and(|run| self.stopped(run)),
-            Act::Use | Act::Nodes => {
-                self.run().is_some_and(|run| self.checkpoints.iter().any(|checkpoint| checkpoint.run == run.id))
-            }
-            Act::Pan(_) => self.lens.window.is_some(),
-            Act::Overlay | Act::Metric | Act::Smooth | Act::Log | Act::Axis | Act::Zoom(_) | Act::Fit | Act::Pin => {
-                self.run().is_some()
-            }
-            _ => true,
-        }
-    }
-
     fn stopped(&self, run: &RunRow) -> bool {
         run.status != RunStatus::Finished && !self.alive.contains(&run.id)
     }
@@ -204,103 +180,6 @@ impl State {
         self.run().map(|run| run.id).filter(|id| !training && self.alive.contains(id))
     }
 
-    /// Does what a key means; `training` says whether a run is under way here, `open` what is open in Explore.
-    pub fn act(&mut self, act: Act, training: bool, open: Option<Open>) -> Vec<Effect> {
-        if !self.applies(act, training) {
-            return Vec::new();
-        }
-        match act {
-            Act::Start => {
-                // Two runs at once would halve each other.
-                let queue = training || !self.alive.is_empty();
-                let form = Form { queue, ..Form::default() };
-                let data = self.plan(&form).data;
-                self.form = Some(form);
-                let choices = Effect::Desk(DeskCmd::Run(RunCmd::Choices(data.suite, data.split, data.expert)));
-                return std::iter::once(choices).chain(self.ask()).collect();
-            }
-            Act::Pause => return vec![Effect::Job(JobCmd::Pause(Kind::Train))],
-            Act::Stop => {
-                if let Some(run) = self.waiting() {
-                    return vec![Effect::Desk(DeskCmd::Run(RunCmd::Unqueue(run)))];
-                }
-                let elsewhere = self.elsewhere(training).map(|id| Effect::Desk(DeskCmd::Run(RunCmd::StopElsewhere(id))));
-                return vec![elsewhere.unwrap_or(Effect::Job(JobCmd::Stop(Kind::Train)))];
-            }
-            Act::Resume => return self.run().map(|run| Effect::Job(JobCmd::Resume(run.id))).into_iter().collect(),
-            Act::Use => {
-                let found = self.newest_checkpoint();
-                let load = found.map(|checkpoint| MindCmd::Load(Some(checkpoint.id.to_string())));
-                return load.map(Effect::Mind).into_iter().collect();
-            }
-            Act::Nodes => {
-                let (Some(open), Some(run), Some(newest)) = (open, self.run(), self.newest_checkpoint()) else {
-                    return Vec::new();
-                };
-                let (before, after) = (run.start.clone(), newest.id.to_string());
-                let Open { state, actions, expert } = open;
-                let compared = CompareModels { before, after, state, actions, expert };
-                return vec![Effect::Mind(MindCmd::Compare(Box::new(compared)))];
-            }
-            Act::Metric => {
-                let pattern = pattern(&self.words).ok();
-                let fits = |name: &&String| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
-                let names: Vec<&String> = self.names.iter().filter(fits).collect();
-                let at = names.iter().position(|name| *name == self.name()).map_or(0, |at| at + 1);
-                self.name = names.get(at % names.len().max(1)).map(|name| (*name).clone()).or(self.name.take());
-                return self.curve_effect();
-            }
-            Act::Overlay => {
-                let Some(id) = self.run().map(|run| run.id) else { return Vec::new() };
-                if self.overlaid.contains(&id) {
-                    self.overlaid.retain(|other| *other != id);
-                } else {
-                    self.overlaid.push(id);
-                }
-                return self.curve_effect();
-            }
-            Act::Smooth => self.lens.smoothing = (self.lens.smoothing + 1) % SMOOTHING.len(),
-            Act::Log => self.lens.log = !self.lens.log,
-            Act::Axis => {
-                let by = self.lens.by.next(self.points());
-                self.lens = Lens { by, window: None, cursor: None, ..self.lens };
-            }
-            Act::Pan(right) => {
-                let mut lens = self.lens;
-                lens.pan(self.points(), right);
-                self.lens = lens;
-            }
-            Act::Pin => {
-                let name = self.name().to_string();
-                if self.pinned.contains(&name) {
-                    self.pinned.retain(|known| *known != name);
-                } else if self.pinned.len() < PINS {
-                    self.pinned.push(name);
-                }
-                return self.curve_effect();
-            }
-            Act::Search => self.searching = Some(Input::new(self.words.clone())),
-            Act::Fit => (self.lens.window, self.lens.cursor) = (None, None),
-            Act::Zoom(closer) => {
-                let mut lens = self.lens;
-                lens.zoom(self.points(), closer);
-                self.lens = lens;
-            }
-            Act::Move(direction @ (Direction::Left | Direction::Right)) => {
-                let mut lens = self.lens;
-                lens.moved(self.points(), direction == Direction::Right);
-                self.lens = lens;
-            }
-            Act::Move(direction) => {
-                self.selected = moved(self.selected, self.runs.len(), direction);
-                (self.lens.window, self.lens.cursor) = (None, None);
-                return self.curve_effect();
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
     fn newest_checkpoint(&self) -> Option<&Checkpoint> {
         let run = self.run()?.id;
         self.checkpoints.iter().find(|checkpoint| checkpoint.run == run)
@@ -310,9 +189,41 @@ impl State {
     pub fn set_suite(&mut self, suite: &str) {
         self.suite = Some(suite.to_string());
     }
+}
 
-    /// What is in front, for the clipboard.
-    pub fn copy(&self, json: bool) -> Option<String> {
+impl Pane for State {
+    fn refresh(&self) -> Vec<Effect> {
+        vec![Effect::Desk(DeskCmd::Run(RunCmd::List))]
+    }
+
+    fn tick(&mut self, front: bool, jobs: &Jobs) -> Vec<Effect> {
+        self.ticks = self.ticks.wrapping_add(1);
+        // Another program may start a run at any time.
+        let now_and_then = self.ticks.is_multiple_of(8);
+        let due = front && (now_and_then || jobs.contains_key(&Kind::Train) || !self.alive.is_empty());
+        if due { self.refresh() } else { Vec::new() }
+    }
+
+    fn is_typing(&self) -> bool {
+        self.form.is_some() || self.searching.is_some()
+    }
+
+    fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        self.type_key(key)
+    }
+
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        self.type_text(text);
+        Vec::new()
+    }
+
+    fn go(&mut self, direction: Direction) -> Vec<Effect> {
+        self.selected = direction.moved(self.selected, self.runs.len());
+        (self.lens.window, self.lens.cursor) = (None, None);
+        self.curve_effect()
+    }
+
+    fn copy(&self, json: bool) -> Option<String> {
         let run = self.run()?;
         if json {
             let points = self.points();
@@ -320,5 +231,12 @@ impl State {
         }
         let line = |p: &MetricPoint| format!("{}\t{}\n", p.step, p.value.map_or(String::new(), |v| v.to_string()));
         Some(self.points().iter().map(line).collect())
+    }
+    fn badge(&self, jobs: &Jobs, theme: Theme) -> String {
+        if jobs.contains_key(&Kind::Train) { theme.glyph("▸", ">").to_string() } else { String::new() }
+    }
+
+    fn draw(&self, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+        view::draw(self, theme, frame, area);
     }
 }

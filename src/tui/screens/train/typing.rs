@@ -11,7 +11,6 @@ use crate::train::Forecast;
 use crate::train::{Budget, Objective, Plan};
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, RunCmd};
 use crate::tui::keys::Direction;
-use crate::tui::screens::moved;
 use crate::tui::words::pasted;
 
 /// What a run can start from, and how the form says it.
@@ -106,7 +105,7 @@ impl State {
     }
 
     /// Takes a key while the form is open or words are typed; none otherwise.
-    pub fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+    pub(super) fn type_key(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
         if let Some(mut input) = self.searching.take() {
             match key.code {
                 KeyCode::Esc => {}
@@ -131,8 +130,8 @@ impl State {
                     Effect::Job(JobCmd::Train(plan, start))
                 }]);
             }
-            KeyCode::Char('j') | KeyCode::Down => form.objective = moved(form.objective, 3, Direction::Down),
-            KeyCode::Char('k') | KeyCode::Up => form.objective = moved(form.objective, 3, Direction::Up),
+            KeyCode::Char('j') | KeyCode::Down => form.objective = Direction::Down.moved(form.objective, 3),
+            KeyCode::Char('k') | KeyCode::Up => form.objective = Direction::Up.moved(form.objective, 3),
             KeyCode::Char(digit @ '1'..='3') => form.objective = digit.to_digit(10).map_or(0, |d| d as usize - 1),
             KeyCode::Char('e') => {
                 let names = self.experts.iter().map(|(name, _)| Some(name.clone()));
@@ -174,7 +173,7 @@ impl State {
     }
 
     /// Takes pasted text.
-    pub fn paste(&mut self, text: &str) {
+    pub(super) fn type_text(&mut self, text: &str) {
         if let Some(input) = &mut self.searching {
             pasted(input, text);
         }

@@ -1,0 +1,39 @@
+//! The screens by name: what tabs, keys and settings speak of.
+
+/// A screen, by what it is for; `screens` knows what each is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Screen {
+    /// Step a task beside its expert.
+    Explore,
+    /// Decide on reflections.
+    Curate,
+    /// Train and watch.
+    Train,
+    /// Step through what was saved.
+    Replay,
+    /// What is in the store.
+    Data,
+}
+
+impl Screen {
+    /// In the order of their tabs.
+    pub const ALL: [Self; 5] = [Self::Explore, Self::Curate, Self::Train, Self::Replay, Self::Data];
+
+    /// The tab's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Explore => "Explore",
+            Self::Curate => "Curate",
+            Self::Train => "Train",
+            Self::Replay => "Replay",
+            Self::Data => "Data",
+        }
+    }
+
+    /// The screen so many tabs on (or back).
+    #[must_use]
+    pub fn beside(self, by: isize) -> Self {
+        let at = (self as isize + by).rem_euclid(Self::ALL.len() as isize);
+        Self::ALL[at.unsigned_abs()]
+    }
+}

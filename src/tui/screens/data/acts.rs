@@ -1,0 +1,61 @@
+//! Data, what its keys do.
+
+use super::State;
+use crate::tui::effect::{DeskCmd, Effect, Kind};
+use crate::tui::keys::{Key, key};
+use crate::tui::screens::Around;
+
+/// What keys do here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Write as files.
+    Export,
+    /// Read from a file.
+    Import,
+    /// Collect data.
+    Collect,
+    /// Delete, with undo.
+    Delete,
+    /// Take back the last thing.
+    Undo,
+}
+
+/// The keys of this screen.
+pub const KEYS: &[Key<Act>] = &[
+    key(
+        "export",
+        "e X",
+        Act::Export,
+        "export",
+        "write training sets, or whole trajectories for another store, after saying what that comes to",
+    ),
+    key("import", "i", Act::Import, "import", "take in trajectories from another store, after saying what of them is new"),
+    key("collect", "c", Act::Collect, "collect", "collect demonstrations, alternatives and reflections"),
+    key("delete", "d", Act::Delete, "delete", "take the selected trajectory out of every list and training set"),
+    key("undo", "u", Act::Undo, "undo", "put back what was deleted last"),
+];
+
+impl State {
+    /// Whether a key means something now.
+    pub fn applies(act: Act, around: Around<'_>) -> bool {
+        act != Act::Collect || !around.runs(Kind::Collect)
+    }
+
+    /// Does what a key means.
+    pub fn act(&mut self, act: Act) -> Vec<Effect> {
+        match act {
+            Act::Export => self.ask_export(),
+            Act::Import => self.ask_import(),
+            Act::Collect => vec![Effect::AskCollect],
+            Act::Delete => {
+                let Some(id) = self.trajectories.current().map(|row| row.id) else { return Vec::new() };
+                self.deleted.push(id);
+                vec![Effect::Desk(DeskCmd::Delete(id, true))]
+            }
+            Act::Undo => {
+                let last = self.deleted.pop();
+                last.map(|id| Effect::Desk(DeskCmd::Delete(id, false))).into_iter().collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Train, what its keys do.
+
+use tui_input::Input;
+
+use super::State;
+use super::typing::{Form, pattern};
+use crate::explore::CompareModels;
+use crate::tui::chart::{Lens, SMOOTHING};
+use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind, MindCmd, RunCmd};
+use crate::tui::keys::{Key, key};
+use crate::tui::screens::Around;
+
+/// Curves that can be pinned.
+const PINS: usize = 3;
+
+/// What keys do here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Start a run.
+    Start,
+    /// Pause or go on.
+    Pause,
+    /// Stop cleanly.
+    Stop,
+    /// Go on with what stopped.
+    Resume,
+    /// Evaluate now.
+    Evaluate,
+    /// Load a checkpoint into Explore.
+    Use,
+    /// Next curve.
+    Metric,
+    /// The cursor to a later value (or an earlier one).
+    Cursor(bool),
+    /// Zoom in (or out).
+    Zoom(bool),
+    /// What is in view moved right (or left).
+    Pan(bool),
+    /// Keep a curve in view, or no longer.
+    Pin,
+    /// Look for text.
+    Search,
+    /// Everything in view again.
+    Fit,
+    /// Smoothing of the curve.
+    Smooth,
+    /// Logarithmic axis, or linear.
+    Log,
+    /// What the horizontal axis counts.
+    Axis,
+    /// What start and newest checkpoint make of the state that is open in Explore.
+    BeforeAfter,
+    /// Lay the selected run's curve over the others, or take it off.
+    Overlay,
+}
+
+/// The keys of this screen.
+pub const KEYS: &[Key<Act>] = &[
+    key("train", "t", Act::Start, "train", "start a run, or queue it behind the one under way"),
+    key("pause", "p", Act::Pause, "pause", "pause the run, or let it go on"),
+    key(
+        "stop",
+        "x",
+        Act::Stop,
+        "stop",
+        "stop cleanly: the run is saved and can go on later; take a run that waits out of the queue",
+    ),
+    key("resume", "r", Act::Resume, "resume", "go on with the selected run from its last checkpoint"),
+    key("evaluate", "v", Act::Evaluate, "evaluate", "play twenty unseen games with the newest checkpoint"),
+    key("use", "w", Act::Use, "use", "let the selected run's newest checkpoint answer in Explore"),
+    key("curve", "m", Act::Metric, "curve", "the next curve"),
+    key("left", "h left", Act::Cursor(false), "", "the cursor to an earlier value"),
+    key("right", "l right", Act::Cursor(true), "cursor", "the cursor to a later value"),
+    key("zoom-in", "+ =", Act::Zoom(true), "zoom", "zoom in around the cursor"),
+    key("zoom-out", "-", Act::Zoom(false), "", "zoom out"),
+    key("pan-right", "]", Act::Pan(true), "", "what is zoomed in moved on by a quarter"),
+    key("pan-left", "[", Act::Pan(false), "", "what is zoomed in moved back by a quarter"),
+    key("pin", "P", Act::Pin, "pin", "keep this curve in view below the others (three at most), or no longer"),
+    key("search", "/", Act::Search, "", "only curves whose names fit this regular expression; m goes through them"),
+    key("fit", "0", Act::Fit, "", "everything in view again, without a cursor"),
+    key("smooth", "s", Act::Smooth, "smooth", "smoothing: none, 0.9, 0.98"),
+    key("log", "i", Act::Log, "log", "logarithmic or linear values"),
+    key("axis", "a", Act::Axis, "axis", "by update, by minutes, by tokens"),
+    key(
+        "before-after",
+        "b",
+        Act::BeforeAfter,
+        "before/after",
+        "what the run's start and its newest checkpoint make of the state open in Explore",
+    ),
+    key("overlay", "space", Act::Overlay, "overlay", "lay the selected run's curve over the others, or take it off"),
+];
+
+impl State {
+    /// Whether a key means something now.
+    pub fn applies(&self, act: Act, around: Around<'_>) -> bool {
+        let training = around.runs(Kind::Train);
+        match act {
+            Act::Evaluate => !around.runs(Kind::Evaluate),
+            Act::Pause => training,
+            Act::Stop => training || self.elsewhere(training).is_some() || self.waiting().is_some(),
+            Act::Resume => !training && self.alive.is_empty() && self.run().is_some_and(|run| self.stopped(run)),
+            Act::Use | Act::BeforeAfter => {
+                self.run().is_some_and(|run| self.checkpoints.iter().any(|checkpoint| checkpoint.run == run.id))
+            }
+            Act::Pan(_) => self.lens.window.is_some(),
+            Act::Overlay | Act::Metric | Act::Smooth | Act::Log | Act::Axis | Act::Zoom(_) | Act::Fit | Act::Pin => {
+                self.run().is_some()
+            }
+            _ => true,
+        }
+    }
+
+    /// Does what a key means.
+    pub fn act(&mut self, act: Act, around: Around<'_>) -> Vec<Effect> {
+        let training = around.runs(Kind::Train);
+        match act {
+            Act::Start => {
+                // Two runs at once would halve each other.
+                let queue = training || !self.alive.is_empty();
+                let form = Form { queue, ..Form::default() };
+                let data = self.plan(&form).data;
+                self.form = Some(form);
+                let choices = Effect::Desk(DeskCmd::Run(RunCmd::Choices(data.suite, data.split, data.expert)));
+                return std::iter::once(choices).chain(self.ask()).collect();
+            }
+            Act::Pause => return vec![Effect::Job(JobCmd::Pause(Kind::Train))],
+            Act::Stop => {
+                if let Some(run) = self.waiting() {
+                    return vec![Effect::Desk(DeskCmd::Run(RunCmd::Unqueue(run)))];
+                }
+                let elsewhere = self.elsewhere(training).map(|id| Effect::Desk(DeskCmd::Run(RunCmd::StopElsewhere(id))));
+                return vec![elsewhere.unwrap_or(Effect::Job(JobCmd::Stop(Kind::Train)))];
+            }
+            Act::Resume => return self.run().map(|run| Effect::Job(JobCmd::Resume(run.id))).into_iter().collect(),
+            Act::Use => {
+                let found = self.newest_checkpoint();
+                let load = found.map(|checkpoint| MindCmd::Load(Some(checkpoint.id.to_string())));
+                return load.map(Effect::Mind).into_iter().collect();
+            }
+            Act::BeforeAfter => {
+                let (Some(open), Some(run), Some(newest)) = (around.open, self.run(), self.newest_checkpoint()) else {
+                    return Vec::new();
+                };
+                let compared = CompareModels {
+                    before: run.start.clone(),
+                    after: newest.id.to_string(),
+                    state: open.state.clone(),
+                    actions: open.admissible.clone(),
+                    expert: open.expert.as_ref().map(|(_, advice)| advice.action.clone()),
+                };
+                return vec![Effect::Mind(MindCmd::Compare(Box::new(compared)))];
+            }
+            Act::Metric => {
+                let pattern = pattern(&self.words).ok();
+                let fits = |name: &&String| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
+                let names: Vec<&String> = self.names.iter().filter(fits).collect();
+                let at = names.iter().position(|name| *name == self.name()).map_or(0, |at| at + 1);
+                self.name = names.get(at % names.len().max(1)).map(|name| (*name).clone()).or(self.name.take());
+                return self.curve_effect();
+            }
+            Act::Overlay => {
+                let Some(id) = self.run().map(|run| run.id) else { return Vec::new() };
+                if self.overlaid.contains(&id) {
+                    self.overlaid.retain(|other| *other != id);
+                } else {
+                    self.overlaid.push(id);
+                }
+                return self.curve_effect();
+            }
+            Act::Smooth => self.lens.smoothing = (self.lens.smoothing + 1) % SMOOTHING.len(),
+            Act::Log => self.lens.log = !self.lens.log,
+            Act::Axis => {
+                let by = self.lens.by.next(self.points());
+                self.lens = Lens { by, window: None, cursor: None, ..self.lens };
+            }
+            Act::Pan(right) => {
+                let mut lens = self.lens;
+                lens.pan(self.points(), right);
+                self.lens = lens;
+            }
+            Act::Pin => {
+                let name = self.name().to_string();
+                if self.pinned.contains(&name) {
+                    self.pinned.retain(|known| *known != name);
+                } else if self.pinned.len() < PINS {
+                    self.pinned.push(name);
+                }
+                return self.curve_effect();
+            }
+            Act::Search => self.searching = Some(Input::new(self.words.clone())),
+            Act::Fit => (self.lens.window, self.lens.cursor) = (None, None),
+            Act::Zoom(closer) => {
+                let mut lens = self.lens;
+                lens.zoom(self.points(), closer);
+                self.lens = lens;
+            }
+            Act::Cursor(later) => {
+                let mut lens = self.lens;
+                lens.moved(self.points(), later);
+                self.lens = lens;
+            }
+            Act::Evaluate => return vec![Effect::Job(JobCmd::Evaluate { games: 20, seed: 1 })],
+        }
+        Vec::new()
+    }
+}
