@@ -108,6 +108,22 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
     let summary = evaluate(&mut store, &suite, &scope(), &mut mind, (PLAY, &known), &control, &mut |_, _| {}).unwrap();
     assert_eq!((summary.n, summary.restriction.as_str()), (3, "free"));
     assert!(summary.successes > 0 && summary.usage.asks > 0, "{summary:?}");
+    // A game whose world breaks off counts neither way; where all do, there is nothing to say.
+    let mut broken = |fails: u64| {
+        suite.steps.store(0, Ordering::SeqCst);
+        suite.fails.store(fails, Ordering::SeqCst);
+        let play = Play { seed: 2, ..PLAY };
+        let done = evaluate(&mut store, &suite, &scope(), &mut mind, (play, &known), &control, &mut |_, _| {});
+        (done, store.evaluations().unwrap().len())
+    };
+    let (some, saved) = broken(5);
+    let some = some.unwrap();
+    assert!(some.broke_off > 0 && some.n > 0 && some.n + some.broke_off == 3, "{some:?}");
+    assert!(some.why.is_some_and(|why| why.contains("broke off")));
+    let (none, still) = broken(1);
+    assert!(none.unwrap_err().message().contains("broke off"));
+    assert_eq!((saved, still), (2, 2), "what was not played is not recorded");
+    suite.fails.store(0, Ordering::SeqCst);
     let right = foresight(&suite, &scope(), 2, &mut mind, &control, &mut |_| {}).unwrap();
     assert!(right.all.transitions > 9 && right.all.exact == 0.0, "{right:?}");
     let which = Which { suite: "far-shops", split: "train", expert: "clerk", games: 9 };

@@ -6,7 +6,7 @@ use super::person::{ExpertArg, Person};
 use super::{Common, SuiteArgs, interruptible, number};
 use crate::agent::template::Template;
 use crate::agent::{self, Reflector};
-use crate::collect::{self, Contrast, Draw, Proposer};
+use crate::collect::{self, Contrast, Draw, Proposer, Wanted};
 use crate::episode::Scope;
 use crate::error::{Error, Result};
 use crate::experience::{POLICY, UNIFORM};
@@ -21,6 +21,20 @@ pub struct CollectArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// All of the below, as the screens collect it: demonstrations, K uniform alternatives and 3 of the policy at every
+    /// state, and a reflection of the template for each
+    All {
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        expert: ExpertArg,
+        /// Uniform alternatives a state
+        #[arg(short, default_value_t = 4, value_parser = number::<usize>(1..=1000))]
+        k: usize,
+        /// The policy: embedded, a checkpoint's number, or a folder (default: the newest checkpoint)
+        #[arg(long)]
+        checkpoint: Option<String>,
+    },
     /// Expert trajectories
     Demos {
         #[command(flatten)]
@@ -119,6 +133,14 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
         live.progress(&progress);
     };
     match args.what {
+        What::All { range, expert, k, checkpoint } => {
+            let (suite, person, scope) = (range.suite.open()?, Person, range.scope());
+            let mut policy = agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?;
+            let wanted = Wanted { scope: &scope, teacher: expert.teacher(&person), k };
+            let found = collect::all(&mut store, suite.as_ref(), wanted, policy.as_mut(), &control, &mut report)?;
+            out.line(&serde_json::json!({"collected": found}), || found.to_string());
+            Ok(())
+        }
         What::Demos { range, expert } => {
             let (suite, person) = (range.suite.open()?, Person);
             let teacher = expert.teacher(&person);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::train::ChoiceArgs;
 use super::{Common, interruptible};
+use crate::curation;
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
@@ -171,9 +172,9 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         }
         DataCommand::Audit { limit } => rows(store.audit(limit)?.iter().map(value).collect()),
         DataCommand::Statistics => {
-            let mut figures = value(&store.statistics()?);
-            figures["second_opinions"] = value(&store.agreement()?);
-            rows(vec![figures])
+            let figures = curation::figures(&store)?;
+            out.line(&value(&figures), || figures.lines().join("\n"));
+            Ok(())
         }
         DataCommand::Delete { id, run, checkpoint } => rows(vec![delete(&store, id, run, checkpoint)?]),
         DataCommand::Undelete { id } => {

@@ -10,11 +10,11 @@ use crate::agreement::{Agreement, Which, agreement};
 use crate::control::Control;
 use crate::episode::{Play, Scope};
 use crate::error::{Error, Result};
-use crate::eval::{Known, Part, evaluate, foresight, paired};
+use crate::eval::{Part, evaluate, foresight, paired};
 use crate::model::team::Priority;
 use crate::store::Store;
 use crate::surprise::surprises;
-use crate::train::{Objective, origin, trained_games};
+use crate::train::{Player, player};
 
 /// Arguments of `foretaste eval`.
 #[derive(Debug, Args)]
@@ -89,13 +89,11 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let mut agent = agent::open(&store, args.checkpoint.as_deref(), Priority::Interactive)?;
     let agent = agent.as_mut();
     let _held = agent::hold(&store, &agent.name());
-    let origin = origin(&store, &agent.name())?;
-    let both = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
+    let Player { thinking, known } = player(&store, &agent.name(), suite.as_ref(), &args.split)?;
     let ways: &[bool] = match (args.think, args.no_think) {
         (true, _) => &[true],
         (_, true) => &[false],
-        _ if both => &[true, false],
-        _ => &[false],
+        _ => thinking,
     };
     if let Some(expert) = &args.agreement {
         let which = Which { suite: suite.name(), split: &args.split, expert, games: args.games };
@@ -109,8 +107,6 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         return surprise(common, &mut store, (suite.name(), args), most, agent, &control);
     }
     let scope = Scope { split: args.split.clone(), games: args.games, seed: args.games_seed };
-    let games = trained_games(&store, &agent.name(), suite.as_ref(), &args.split)?;
-    let known = Known { record: origin.and_then(|origin| origin.record), games };
     for think in ways {
         let (temperature, seed, free, predict) = (args.temperature, args.seed, args.free, args.predict);
         let play = Play { temperature, seed, think: *think, free, predict }.by(agent);

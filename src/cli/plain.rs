@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::out::{self, say};
 use crate::agent::{self, Agent, Among, weigh};
 use crate::control::Cancel;
-use crate::curation::{Judged, judged};
+use crate::curation::{self, Judged, judged};
 use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::experience::{REASONS, Verdict};
@@ -20,7 +20,7 @@ const EXPLORING: &str = "e: take the expert's action. NUMBER: take that action. 
 taking it. back. look: say it again. next: another task. keep: keep a solved episode. reflect: write a reflection. \
 curate: decide on reflections. quit.";
 const CURATING: &str = "a: approve. x CODE: reject, with a code of the list. e TEXT: write a new version. s: skip. u: undo. \
-r: redo. codes: list the codes. back: to exploring.";
+r: redo. codes: list the codes. figures: how the curation stands. back: to exploring.";
 
 struct Plain {
     suite: Arc<dyn Suite>,
@@ -215,6 +215,10 @@ impl Plain {
                 }
                 ("u", _) => self.store.undo().map(|done| say(done.map_or("Nothing to undo.", |_| "Taken back."))),
                 ("r", _) => self.store.redo().map(|done| say(done.map_or("Nothing to redo.", |_| "Done again."))),
+                ("figures", _) => {
+                    curation::figures(&self.store)?.lines().iter().for_each(|line| say(line));
+                    Ok(())
+                }
                 ("codes", _) => {
                     for (code, what) in REASONS {
                         say(&format!("{code}: {what}"));

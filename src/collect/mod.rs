@@ -3,12 +3,14 @@
 //! Each job works through units (games), commits one transaction a unit and only then reports it, and skips what is
 //! already there, so running it again resumes it.
 
+mod all;
 mod proposer;
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::json;
 
+pub use all::{Collected, Wanted, all};
 pub use proposer::Proposer;
 
 use crate::agent::{Case, REFLECTING, Reflector};

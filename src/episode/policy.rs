@@ -18,7 +18,7 @@ pub struct Play {
     /// Whether a thought comes before every action.
     pub think: bool,
     /// Whether actions are written as free text, which may be no admissible one. Otherwise they are chosen among the
-    /// admissible ones, where these are listed and the mind can score them.
+    /// admissible ones, where these are all listed and the mind can score them.
     pub free: bool,
     /// Whether what comes of every action is predicted first and kept, for Replay. (How right predictions are is
     /// measured by [`crate::eval::foresight`].)
@@ -49,6 +49,8 @@ pub(super) struct Choice<'a> {
     pub state: State,
     /// What is listed there.
     pub listed: Vec<String>,
+    /// Whether forms of free text are taken beside it: then the list is not all that can be chosen.
+    pub forms: bool,
     /// Draws of its own.
     pub rng: &'a mut Rng,
 }
@@ -77,7 +79,7 @@ pub(super) fn choose(
         thoughts = written.into_iter().map(|mut all| all.pop().map(|thought| thought.text)).collect();
     }
     let mut actions: Vec<String> = vec![String::new(); choices.len()];
-    let is_written = |choice: &Choice<'_>| play.free || choice.listed.is_empty();
+    let is_written = |choice: &Choice<'_>| play.free || choice.forms || choice.listed.is_empty();
     let (written, scored): (Vec<usize>, Vec<usize>) = (0..choices.len()).partition(|i| is_written(&choices[*i]));
     if !scored.is_empty() {
         let among = scored.iter().map(|i| {

@@ -8,7 +8,7 @@ use crate::agent::{Agent, Among};
 use crate::budget;
 use crate::control::{Cancel, Control};
 use crate::env::{Forks, Turn};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::experience::{POLICY, Trajectory};
 use crate::rng::Rng;
 
@@ -51,34 +51,74 @@ pub struct Played {
     pub invalid: usize,
 }
 
+/// A game that came to no end, because its world failed.
+#[derive(Debug)]
+pub struct Broken {
+    /// The task.
+    pub task_id: String,
+    /// What went wrong.
+    pub why: Error,
+}
+
+impl Broken {
+    /// The error as one game's, where it says nothing of the others; the error itself otherwise.
+    fn of(task_id: &str, why: Error) -> Result<Self> {
+        match why.kind() {
+            Kind::Cancelled | Kind::Usage | Kind::Defect => Err(why),
+            Kind::Data | Kind::Io | Kind::World | Kind::Mismatch | Kind::Remote { .. } => {
+                Ok(Self { task_id: task_id.to_string(), why })
+            }
+        }
+    }
+}
+
+/// How a game ended.
+pub type Ended = std::result::Result<Played, Broken>;
+
+/// A game that is to be played: its task, and its beginning.
+pub type Begun = (String, Result<Player>);
+
 /// Plays episodes to their ends, `at_once` at a time. `finished` gets them in the order of `episodes`, whichever ends first;
-/// what was finished is handed over even where the work then fails or is cancelled.
+/// what was finished is handed over even where the work then fails or is cancelled. A world that fails ends its own game only;
+/// a mind that fails ends them all.
 pub fn roll_out(
     agent: &mut dyn Agent,
-    episodes: &mut dyn Iterator<Item = Result<Player>>,
+    episodes: &mut dyn Iterator<Item = Begun>,
     at_once: usize,
     play: Play,
     control: &Control,
-    finished: &mut dyn FnMut(Played) -> Result<()>,
+    finished: &mut dyn FnMut(Ended) -> Result<()>,
 ) -> Result<()> {
     let mut coming = episodes.enumerate();
     let mut playing: Vec<(usize, Player)> = Vec::new();
-    let mut over: BTreeMap<usize, Played> = BTreeMap::new();
+    let mut over: BTreeMap<usize, Ended> = BTreeMap::new();
     let mut next = 0;
-    let mut go_on = |over: &mut BTreeMap<usize, Played>| -> Result<bool> {
+    let mut go_on = |over: &mut BTreeMap<usize, Ended>| -> Result<bool> {
         control.checkpoint()?;
         while playing.len() < at_once.max(1) {
-            let Some((i, begun)) = coming.next() else { break };
-            playing.push((i, begun?));
+            let Some((i, (task_id, begun))) = coming.next() else { break };
+            match begun {
+                Ok(player) => playing.push((i, player)),
+                Err(why) => {
+                    over.insert(i, Err(Broken::of(&task_id, why)?));
+                    return Ok(true); // said before the next is begun
+                }
+            }
         }
         if playing.is_empty() {
             return Ok(false);
         }
         let (ended, still): (Vec<_>, Vec<_>) =
             std::mem::take(&mut playing).into_iter().partition(|(_, p)| p.episode.is_over());
-        over.extend(ended.into_iter().map(|(i, player)| (i, player.over())));
+        over.extend(ended.into_iter().map(|(i, player)| (i, Ok(player.over()))));
         playing = still;
-        advance(agent, &mut playing, play, &control.cancel)?;
+        let steps = advance(agent, &mut playing, play, &control.cancel)?;
+        for ((i, player), step) in std::mem::take(&mut playing).into_iter().zip(steps) {
+            match step {
+                Ok(()) => playing.push((i, player)),
+                Err(why) => _ = over.insert(i, Err(Broken::of(&player.episode.trajectory.task_id, why)?)),
+            }
+        }
         Ok(true)
     };
     loop {
@@ -99,16 +139,17 @@ pub fn roll_out(
     }
 }
 
-/// One step of each episode.
-fn advance(agent: &mut dyn Agent, playing: &mut [(usize, Player)], play: Play, cancel: &Cancel) -> Result<()> {
+/// One step of each episode, and how each went.
+fn advance(agent: &mut dyn Agent, playing: &mut [(usize, Player)], play: Play, cancel: &Cancel) -> Result<Vec<Result<()>>> {
     if playing.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let mut choices: Vec<Choice<'_>> = playing
         .iter_mut()
         .map(|(_, Player { episode, rng, .. })| {
             let t = episode.trajectory.steps.len();
-            Choice { state: episode.state(), listed: episode.trajectory.listed_at(t).to_vec(), rng }
+            let listed = episode.trajectory.listed_at(t).to_vec();
+            Choice { state: episode.state(), listed, forms: !episode.env.turn().actions.forms().is_empty(), rng }
         })
         .collect();
     let chosen = choose(agent, &mut choices, play, cancel)?;
@@ -131,20 +172,19 @@ fn advance(agent: &mut dyn Agent, playing: &mut [(usize, Player)], play: Play, c
         played.foreseen.extend(foreseen.map(|text| (t, text)));
         steps.push((played, chosen.action));
     }
-    step_all(steps, cancel)
+    Ok(step_all(steps, cancel))
 }
 
 /// Takes the steps: side by side where a step waits for something outside this process.
-fn step_all(steps: Vec<(&mut Player, String)>, cancel: &Cancel) -> Result<()> {
+fn step_all(steps: Vec<(&mut Player, String)>, cancel: &Cancel) -> Vec<Result<()>> {
     let one = |(played, action): (&mut Player, String)| budget::under(cancel, || played.episode.act(&action, POLICY));
     let waits = steps.iter().any(|(played, _)| played.episode.env.forks() == Forks::Replay);
     if !waits || steps.len() < 2 {
-        return steps.into_iter().try_for_each(one);
+        return steps.into_iter().map(one).collect();
     }
     std::thread::scope(|scope| {
         let threads: Vec<_> = steps.into_iter().map(|step| scope.spawn(move || one(step))).collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().unwrap_or_else(|_| Err(Error::new("a world's step panicked"))))
+        let panicked = |_| Err(Error::new("a world's step panicked").of(Kind::Defect));
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
     })
 }

@@ -15,7 +15,7 @@ use crate::budget;
 use crate::control::{Control, Meter, Progress};
 use crate::digest;
 use crate::env::{STEP_LIMIT, Suite};
-use crate::episode::{Episode, Play, Played, Player, Scope, choose, roll_out};
+use crate::episode::{Broken, Episode, Play, Played, Player, Scope, choose, roll_out};
 use crate::error::Result;
 use crate::experience::{Purpose, wilson};
 use crate::store::{EvalRow, PlayedGame, Prediction, Store, Thought};
@@ -60,9 +60,13 @@ pub struct Summary {
     pub step_limit: usize,
     /// Games won.
     pub successes: u64,
-    /// Games played.
+    /// Games played to their ends.
     pub n: u64,
-    /// Their ratio.
+    /// Games that their world broke off: they count neither as won nor as lost.
+    pub broke_off: u64,
+    /// Why the first of them did, if any.
+    pub why: Option<String>,
+    /// The ratio of games won to games played.
     pub rate: f64,
     /// Wilson 95 % interval of the ratio.
     pub interval: (f64, f64),
@@ -93,6 +97,9 @@ impl Summary {
             100.0 * high,
             self.mean_steps
         );
+        if let Some(why) = &self.why {
+            text.push_str(&format!(", {} more broke off and count neither way ({why})", self.broke_off));
+        }
         // Where success is all that there is to gain, it is said already.
         if (self.mean_reward - self.rate).abs() > 1e-9 {
             text.push_str(&format!(", mean reward {:.3}", self.mean_reward));
@@ -116,6 +123,9 @@ pub struct Known {
     pub games: HashSet<String>,
 }
 
+/// So many games may break off while they are not the most: then it is the world that is broken.
+const BROKEN: usize = 8;
+
 /// Plays the games of a scope. Every game's trajectory is stored, and the result as a whole when all are played.
 pub fn evaluate(
     store: &mut Store,
@@ -134,19 +144,37 @@ pub fn evaluate(
     let mut games: Vec<Game> = Vec::with_capacity(tasks.len());
     let mut step_limit = STEP_LIMIT;
     let mut open = tasks.iter().map(|task| {
-        let mut episode = budget::under(&control.cancel, || {
-            Episode::open(suite, &scope.split, &task.id, Purpose::Evaluation, play.seed)
-        })?;
-        episode.trajectory.actor.clone_from(&checkpoint);
-        Ok(Player::new(episode, play.seed))
+        let opened =
+            budget::under(&control.cancel, || Episode::open(suite, &scope.split, &task.id, Purpose::Evaluation, play.seed));
+        let begun = opened.map(|mut episode| {
+            episode.trajectory.actor.clone_from(&checkpoint);
+            Player::new(episode, play.seed)
+        });
+        (task.id.clone(), begun)
     });
-    roll_out(agent, &mut open, at_once, play, control, &mut |played| {
+    let (mut broke_off, mut first): (usize, Option<Broken>) = (0, None);
+    roll_out(agent, &mut open, at_once, play, control, &mut |ended| {
+        let played = match ended {
+            Ok(played) => played,
+            Err(broken) => {
+                tracing::warn!("{}: {}", broken.task_id, broken.why);
+                broke_off += 1;
+                if broke_off >= BROKEN && broke_off > games.len() {
+                    return Err(broken.why.at(format_args!("{broke_off} games broke off; {}", broken.task_id)));
+                }
+                first.get_or_insert(broken);
+                return Ok(());
+            }
+        };
         step_limit = played.limit;
         let game = keep(store, played, &checkpoint)?;
-        report(&game, meter.at(games.len() as u64 + 1));
+        report(&game, meter.at((games.len() + broke_off) as u64 + 1));
         games.push(game);
         Ok(())
     })?;
+    if let Some(broken) = first.take_if(|_| games.is_empty()) {
+        return Err(broken.why.at(broken.task_id)); // none was played
+    }
     let n = games.len() as u64;
     let successes = games.iter().filter(|game| game.success).count() as u64;
     let steps: usize = games.iter().map(|game| game.steps).sum();
@@ -190,6 +218,8 @@ pub fn evaluate(
         step_limit,
         successes,
         n,
+        broke_off: broke_off as u64,
+        why: first.map(|broken| format!("{}: {}", broken.task_id, broken.why.message())),
         rate: per_game(successes as f64),
         interval: wilson(successes, n),
         mean_steps: row.mean_steps,

@@ -190,7 +190,9 @@ pub fn play_on(agent: &mut dyn Agent, episode: Episode, cancel: &Cancel) -> Resu
     let play = Play { temperature: 0.0, seed: 1, think: false, free: false, predict: false }.by(agent);
     let control = Control::ended_by(cancel);
     let mut said = String::new();
-    roll_out(agent, &mut std::iter::once(Ok(Player::new(episode, 1))), 1, play, &control, &mut |played| {
+    let begun = (episode.trajectory.task_id.clone(), Ok(Player::new(episode, 1)));
+    roll_out(agent, &mut std::iter::once(begun), 1, play, &control, &mut |ended| {
+        let played = ended.map_err(|broken| broken.why)?;
         let Played { trajectory, turn, .. } = &played;
         let done = &trajectory.steps[before..];
         let last = done.last().filter(|_| !turn.success);

@@ -9,6 +9,7 @@ mod forecast;
 mod plan;
 mod provenance;
 mod run;
+mod sets;
 pub mod source;
 pub mod trainer;
 mod update;
@@ -20,7 +21,8 @@ use crate::selection::Carry;
 use examples::Kind;
 pub use forecast::{Forecast, forecast};
 pub use plan::{Budget, Moments, Plan, Stage};
-pub use provenance::{Origin, origin, recorded, trained_games, trained_on, warnings};
+pub use provenance::{Origin, Player, origin, player, recorded, trained_on, warnings};
+pub use sets::{Sets, sets};
 
 /// What a run optimises (paper, sections 4.2 and 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::Objective;
 use crate::env::Suite;
 use crate::error::Result;
+use crate::eval::Known;
 use crate::selection::{HELD_OUT, Item, Selection, instance_of, is_held_out};
 use crate::store::Store;
 
@@ -74,7 +75,7 @@ pub fn trained_on(store: &Store, source: &str) -> Result<HashSet<i64>> {
 /// The games of a suite and split that a model was trained on, as far as is known here: those of [`trained_on`], and the
 /// household's training games for what comes from the embedded model (but for the usual held-out share, which only
 /// opening them would tell).
-pub fn trained_games(store: &Store, source: &str, suite: &dyn Suite, split: &str) -> Result<HashSet<String>> {
+fn trained_games(store: &Store, source: &str, suite: &dyn Suite, split: &str) -> Result<HashSet<String>> {
     let ids = trained_on(store, source)?;
     let demos = store.candidates(Some(suite.name()), Some(split))?;
     let mut games: HashSet<String> = demos.into_iter().filter(|demo| ids.contains(&demo.id)).map(|d| d.task_id).collect();
@@ -82,6 +83,24 @@ pub fn trained_games(store: &Store, source: &str, suite: &dyn Suite, split: &str
         games.extend(suite.tasks(split)?.into_iter().map(|task| task.id));
     }
     Ok(games)
+}
+
+/// A model as a player: how it is to be judged, and what is known of it for the record.
+#[derive(Debug, Clone)]
+pub struct Player {
+    /// Whether it thinks before it acts; of one that was trained on reflections first thinking, then acting at once.
+    pub thinking: &'static [bool],
+    /// What it was trained on.
+    pub known: Known,
+}
+
+/// The model of this name as a player of a split.
+pub fn player(store: &Store, source: &str, suite: &dyn Suite, split: &str) -> Result<Player> {
+    let origin = origin(store, source)?;
+    let reflects = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
+    let known =
+        Known { record: origin.and_then(|origin| origin.record), games: trained_games(store, source, suite, split)? };
+    Ok(Player { thinking: if reflects { &[true, false] } else { &[false] }, known })
 }
 
 /// What a person should know about a run's start: that it was trained on the same already, itself or what it came from,

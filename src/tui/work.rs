@@ -60,7 +60,7 @@ impl<C: Send + 'static> Worker<C> {
         Self { commands: tx, thread: thread.ok() }
     }
 
-    /// Workers it a command.
+    /// Hands it a command.
     pub fn send(&self, command: C) {
         _ = self.commands.send(Some(command));
     }
@@ -88,7 +88,7 @@ impl<C: Send + 'static> Worker<C> {
 pub struct Door<C>(mpsc::Sender<Option<C>>);
 
 impl<C> Door<C> {
-    /// Workers it a command.
+    /// Hands it a command.
     pub fn send(&self, command: C) {
         _ = self.0.send(Some(command));
     }

@@ -33,7 +33,7 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Carries effects out, or workers them to who does.
+    /// Carries effects out, or hands them to who does.
     pub fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {

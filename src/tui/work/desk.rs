@@ -1,23 +1,23 @@
 //! The thread that reads and writes the store for the screens.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::jobs::home;
 use super::{Mailbox, Worker, aside};
 use crate::control::Control;
-use crate::curation::{Judged, judged};
+use crate::curation::{self, Judged, judged};
 use crate::error::{Error, Result};
-use crate::experience::{Reflection, Verdict};
+use crate::experience::Reflection;
 use crate::formats::{self, Order, transcript};
 use crate::guard::guarded;
 use crate::selection::ALL;
-use crate::store::{Decision, Filter, Listing, Place, RunStatus, Store, Undone};
+use crate::store::{Decision, Listing, RunStatus, Store, Undone};
 use crate::train::alerts::alerts;
-use crate::train::data::Data;
+use crate::train::sets;
 use crate::train::trainer;
-use crate::train::{Objective, Plan, Stage, checkpoint};
+use crate::train::{Plan, Stage, checkpoint};
 use crate::tui::effect::{DeskCmd, Notice, RunCmd};
 use crate::tui::journal;
 use crate::tui::msg::Msg;
@@ -83,17 +83,7 @@ fn keep(store: &Store, typed: &mut BTreeMap<i64, Option<String>>, own: &mut Own)
 fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> Result<()> {
     match command {
         DeskCmd::Queue(filter, place) => {
-            let mut queue = store.queue(&filter, place, 2000)?;
-            if filter.suspected || filter.rule.is_some() {
-                let mut kept = Vec::new();
-                for item in queue.items {
-                    let found = evidence(store, &item)?.findings;
-                    if found.iter().any(|s| filter.rule.as_deref().is_none_or(|code| s.code == code)) {
-                        kept.push(item);
-                    }
-                }
-                queue.items = kept;
-            }
+            let queue = curation::queue(store, &filter, place, 2000)?;
             mail.send(Msg::from(curate::Msg::Queue(filter, place, queue)));
         }
         DeskCmd::Case(reflection) => {
@@ -126,9 +116,11 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
                 mail.send(Msg::Notice(Notice::info(said)));
             }
         }
-        DeskCmd::Statistics => mail.send(Msg::Text(Screen::Curate, "The curation so far".into(), statistics(store)?)),
+        DeskCmd::Statistics => {
+            mail.send(Msg::Text(Screen::Curate, "The curation so far".into(), curation::figures(store)?.lines()));
+        }
         DeskCmd::Attempts(id) => mail.send(Msg::from(curate::Msg::Attempts(id, store.attempts(id)?))),
-        DeskCmd::Pointed => mail.send(Msg::from(curate::Msg::Pointed(pointed(store)?.0))),
+        DeskCmd::Pointed => mail.send(Msg::from(curate::Msg::Pointed(curation::pointed(store)?.counts))),
         DeskCmd::Delete(id, deleted) => {
             store.set_deleted(id, deleted)?;
             let done = if deleted { "deleted; u puts it back" } else { "put back" };
@@ -275,52 +267,6 @@ fn turned(undone: Option<Undone>, did: &str, mail: &Mailbox) {
     mail.send(Msg::from(curate::Msg::Turned(undone)));
 }
 
-/// The curation in figures, as lines.
-fn statistics(store: &Store) -> Result<Vec<String>> {
-    let [pending, approved, rejected] = store.standing()?;
-    let s = store.statistics()?;
-    let share = |yes: u64, no: u64| format!("{:>3.0} %", 100.0 * yes as f64 / (yes + no).max(1) as f64);
-    let mut lines = vec![
-        format!(
-            "{pending} pending, {approved} approved, {rejected} rejected: {} approved",
-            share(approved, rejected).trim()
-        ),
-        format!("{} edited by you, {} with another generated attempt", s.edited, s.regenerated),
-        format!("{} of {} states have an approved reflection; the others train as plain imitation", s.states.1, s.states.0),
-    ];
-    let second = store.agreement()?;
-    if second.both > 0 {
-        let kappa = second.kappa.map_or("undefined: one verdict is all there is".into(), |kappa| format!("{kappa:.2}"));
-        let agree = share(second.same, second.both - second.same);
-        lines.push(format!("{} second opinions, {} the same; Cohen's kappa {kappa}", second.both, agree.trim()));
-    }
-    for (title, rows) in [("By kind of task", &s.kinds), ("By the expert's action", &s.actions)] {
-        lines.extend([String::new(), title.to_string()]);
-        lines.extend(rows.iter().map(|(name, yes, no)| format!("  {name:<28} {} of {:>4}", share(*yes, *no), yes + no)));
-    }
-    lines.extend([String::new(), "Why rejected".to_string()]);
-    lines.extend(s.reasons.iter().map(|(code, count)| format!("  {code:<28} {count:>4}")));
-    let (rules, of) = pointed(store)?;
-    if of > 0 {
-        lines.extend([String::new(), format!("What rules point at, of the first {of} pending (none is dropped)")]);
-    }
-    lines.extend(rules.iter().map(|(code, count)| format!("  {code:<28} {count:>4}")));
-    Ok(lines)
-}
-
-/// How many pending reflections each rule points at, and how many were looked at.
-fn pointed(store: &Store) -> Result<(Vec<(String, usize)>, usize)> {
-    let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
-    let queue = store.queue(&Filter::verdict(Some(Verdict::Pending)), Place::Start, 500)?;
-    for item in &queue.items {
-        let codes: BTreeSet<&str> = evidence(store, item)?.findings.iter().map(|s| s.code).collect();
-        for code in codes {
-            *rules.entry(code).or_default() += 1;
-        }
-    }
-    Ok((rules.into_iter().map(|(code, count)| (code.to_string(), count)).collect(), queue.items.len()))
-}
-
 /// Reading the data of a run takes seconds on a large store: a thread of its own.
 fn forecast(root: PathBuf, plan: Box<Plan>, start: Option<&'static str>, mail: Mailbox) {
     let own = mail.clone();
@@ -357,26 +303,6 @@ fn count_sets(root: PathBuf, suite: String, mail: Mailbox) {
         mail.send(Msg::from(data::Msg::Sets(counted?)));
         Ok(())
     });
-}
-
-/// What each objective would train on now: alternatives or reflections, trees, tokens.
-fn sets(
-    store: &Store,
-    suite: &str,
-) -> Result<Vec<(Objective, std::result::Result<crate::train::data::DataSummary, String>)>> {
-    let model = crate::agent::load(store, Some("embedded"))?;
-    let objectives = [Objective::Imitation, Objective::WorldModel, Objective::Reflection];
-    let read = |objective: Objective| {
-        let mut plan = Plan::new(objective, 1, 1);
-        plan.data.suite = Some(suite.to_string());
-        let data = Data::choose(store, &plan, &model.tokenizer, model.decoder.config.context);
-        let said = |error: Error| match error.message() {
-            text if text.starts_with("there is nothing") => format!("nothing yet. {}", error.next_step().unwrap_or(text)),
-            text => text.to_string(),
-        };
-        (objective, data.map(|data| data.summary).map_err(said))
-    };
-    Ok(objectives.into_iter().map(read).collect())
 }
 
 /// What exports would come to: all of it is rendered, and only counted. A thread of its own; the newest question counts.

@@ -10,15 +10,13 @@ use std::time::{Duration, Instant};
 
 use super::Mailbox;
 use crate::agent;
-use crate::agent::template::Template;
 use crate::budget;
-use crate::collect::{self, Contrast, Draw, Proposer};
+use crate::collect::{self, Wanted};
 use crate::control::{Control, Progress};
 use crate::env::Suite;
 use crate::episode::{Play, Scope, Teacher};
 use crate::error::{Error, Result};
-use crate::eval::{Game, Known, evaluate};
-use crate::experience::{POLICY, UNIFORM};
+use crate::eval::{Game, evaluate};
 use crate::formats::import::import;
 use crate::formats::{Order, Set, export_file};
 use crate::guard::guarded;
@@ -27,7 +25,7 @@ use crate::model::weights::Trainable;
 use crate::store::Store;
 use crate::surprise::{Surprises, surprises};
 use crate::train::trainer::{self, Event};
-use crate::train::{Objective, origin, trained_games};
+use crate::train::{Player, player};
 use crate::tui::effect::{JobCmd, Kind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
@@ -71,7 +69,12 @@ impl Jobs {
             }
             JobCmd::Collect { scope, expert, k } => {
                 self.spawn(Kind::Collect, move |root, suite, control, tell| {
-                    collect_all(root, suite, (&scope, expert.as_deref(), k), control, tell)
+                    let mut store = Store::open(root)?;
+                    let mut policy = agent::open(&store, None, Priority::Background)?;
+                    let wanted = Wanted { scope: &scope, teacher: Teacher::Suite(expert.as_deref()), k };
+                    let report = &mut |_, progress| tell(JobMsg::Progress(progress));
+                    let found = collect::all(&mut store, suite, wanted, policy.as_mut(), control, report)?;
+                    Ok(found.to_string())
                 });
             }
             JobCmd::Train(plan, start) => {
@@ -285,13 +288,9 @@ fn evaluate_newest(
     let mut store = Store::open(root)?;
     let mut agent = agent::open(&store, None, Priority::Background)?;
     let _held = agent::hold(&store, &agent.name());
-    let origin = origin(&store, &agent.name())?;
-    let both = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
-    let games = trained_games(&store, &agent.name(), suite, &scope.split)?;
-    let known = Known { record: origin.and_then(|origin| origin.record), games };
-    let ways: &[bool] = if both { &[true, false] } else { &[false] };
+    let Player { thinking, known } = player(&store, &agent.name(), suite, &scope.split)?;
     let mut said = Vec::new();
-    for think in ways {
+    for think in thinking {
         let play = Play { temperature: 0.4, seed: 1, think: *think, free: false, predict: false };
         let report = &mut |_: &Game, progress: Progress| tell(JobMsg::Progress(progress));
         let summary = evaluate(&mut store, suite, scope, agent.as_mut(), (play, &known), control, report)?;
@@ -308,60 +307,4 @@ fn evaluate_newest(
         ));
     }
     Ok(said.join(" · "))
-}
-
-/// Alternatives a state that are asked of the policy, for reflections: the paper's are best with 2 to 4.
-const ASKED: usize = 3;
-
-fn collect_all(
-    root: &Path,
-    suite: &dyn Suite,
-    (scope, expert, k): (&Scope, Option<&str>, usize),
-    control: &Control,
-    tell: &mut dyn FnMut(JobMsg),
-) -> Result<String> {
-    let mut store = Store::open(root)?;
-    let before = store.counts()?;
-    // Of the uniform pool; of the policy's, as it proposed them and filled in from the list.
-    let mut drawn = [0, 0, 0];
-    let mut report = |row: serde_json::Value, progress: Progress| {
-        let from = |source: &str| row["from"][source].as_u64().unwrap_or_default();
-        if row["pool"] == UNIFORM {
-            drawn[0] += from(UNIFORM);
-        } else {
-            drawn[1] += from(POLICY);
-            drawn[2] += from(UNIFORM);
-        }
-        tell(JobMsg::Progress(progress));
-    };
-    collect::demonstrations(&mut store, suite, scope, Teacher::Suite(expert), control, &mut report)?;
-    // What was kept by hand is covered too, hence all demonstrations and not the first few.
-    let all = Scope { games: usize::MAX, ..scope.clone() };
-    collect::branches(&mut store, suite, &all, Draw::uniform(k), control, &mut report)?;
-    let mut agent = agent::open(&store, None, Priority::Background)?;
-    let proposer = Proposer::Policy { policy: agent.as_mut(), think: false, keep_invalid: false };
-    // A pool belongs to one model: what an earlier checkpoint began, a later one does not go on with.
-    let pool = pool_for(&store, suite, scope, &proposer.model())?;
-    let asked = Draw { pool: Some(pool.clone()), k: ASKED, proposer, expert: None };
-    collect::branches(&mut store, suite, &all, asked, control, &mut report)?;
-    let contrast = Contrast { pool: Some(pool), ..Contrast::default() };
-    collect::reflections(&mut store, suite, &all, &contrast, &mut Template, control, &mut report)?;
-    let after = store.counts()?;
-    Ok(format!(
-        "collected {} demonstrations, {} uniform alternatives, {} for the policy's pool ({} it proposed, {} filled in from \
-         the list), {} reflections to review",
-        after.demonstrations - before.demonstrations,
-        drawn[0],
-        drawn[1] + drawn[2],
-        drawn[1],
-        drawn[2],
-        after.pending.saturating_sub(before.pending)
-    ))
-}
-
-/// The policy's pool if this model fills it or nobody does, else one of the model's own.
-fn pool_for(store: &Store, suite: &dyn Suite, scope: &Scope, model: &str) -> Result<String> {
-    let pools = store.pools(Some(suite.name()), Some(&scope.split), None)?;
-    let others = pools.iter().any(|count| count.pool == POLICY && !count.model.is_empty() && count.model != model);
-    Ok(if others { format!("{POLICY}, {model}") } else { POLICY.to_string() })
 }

@@ -57,7 +57,7 @@ impl Mind {
         MindDoor(self.commands.door(), self.leaving.clone())
     }
 
-    /// Workers it a command.
+    /// Hands it a command.
     pub fn send(&self, command: MindCmd) {
         let ends_another = matches!(command, MindCmd::Evaluate(_) | MindCmd::Load(_));
         let cancel = if ends_another { self.renew() } else { self.leaving.clone() };
@@ -78,11 +78,11 @@ impl Mind {
     }
 }
 
-/// The door by which the world workers over episodes to be played on, once what is asked already is answered.
+/// The door by which the world hands over episodes to be played on, once what is asked already is answered.
 pub struct MindDoor(Door<Asked>, Cancel);
 
 impl MindDoor {
-    /// Workers one over.
+    /// Hands one over.
     pub fn play_on(&self, episode: PlayOn) {
         self.0.send((MindCmd::PlayOn(Box::new(episode)), self.1.clone()));
     }

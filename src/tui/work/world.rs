@@ -62,7 +62,7 @@ pub struct WorldThread {
 }
 
 impl WorldThread {
-    /// Workers it a command.
+    /// Hands it a command.
     pub fn send(&mut self, command: WorldCmd) {
         let opens = matches!(
             command,

@@ -10,8 +10,7 @@ use ratatui::layout::Rect;
 
 use crate::formats::{Extent, Order};
 use crate::store::{Counts, Intake, Near, Page, TrajectorySummary};
-use crate::train::Objective;
-use crate::train::data::DataSummary;
+use crate::train::Sets;
 use crate::tui::effect::{DeskCmd, Effect};
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
@@ -19,9 +18,6 @@ use crate::tui::theme::Theme;
 use crate::tui::window::Window;
 pub use acts::{Act, KEYS};
 use forms::Form;
-
-/// What each objective would train on, or why it cannot yet.
-pub type Sets = Vec<(Objective, Result<DataSummary, String>)>;
 
 /// What Data is told.
 #[derive(Debug)]

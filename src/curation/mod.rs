@@ -3,6 +3,8 @@
 //! Rules point, they never delete (paper B.3, B.8; `method.md` 6.2 and 6.3 of the project's notes): words that stand in
 //! the state itself are not held against a text, since a "correct city" or a gold cup is the task's own.
 
+mod figures;
+
 use serde::Serialize;
 
 use crate::agent::Case;
@@ -11,6 +13,7 @@ use crate::collect::case_at;
 use crate::error::Result;
 use crate::experience::{Reflection, Trajectory};
 use crate::store::Store;
+pub use figures::{Figures, Pointed, figures, pointed, queue};
 
 /// Something a rule points at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,0 +1,103 @@
+//! Everything that early experience needs of some games, one after the other.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Contrast, Draw, Proposer, branches, demonstrations, reflections};
+use crate::agent::Agent;
+use crate::agent::template::Template;
+use crate::control::{Control, Progress};
+use crate::env::Suite;
+use crate::episode::{Scope, Teacher};
+use crate::error::Result;
+use crate::experience::{POLICY, UNIFORM};
+use crate::store::Store;
+
+/// Alternatives a state that are asked of the policy, for reflections: the paper's are best with 2 to 4.
+const ASKED: usize = 3;
+
+/// What was new.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Collected {
+    /// Demonstrations.
+    pub demonstrations: u64,
+    /// Alternatives of the uniform pool.
+    pub uniform: u64,
+    /// Of the policy's pool: those that it proposed.
+    pub proposed: u64,
+    /// Of the policy's pool: those that were filled in from the list.
+    pub filled_in: u64,
+    /// Reflections to be reviewed.
+    pub reflections: u64,
+}
+
+impl fmt::Display for Collected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { demonstrations, uniform, proposed, filled_in, reflections } = self;
+        write!(
+            f,
+            "collected {demonstrations} demonstrations, {uniform} uniform alternatives, {} for the policy's pool ({proposed} \
+             it proposed, {filled_in} filled in from the list), {reflections} reflections to review",
+            proposed + filled_in
+        )
+    }
+}
+
+/// What is wanted.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Of which games.
+    pub scope: &'a Scope,
+    /// Who demonstrates.
+    pub teacher: Teacher<'a>,
+    /// Alternatives a state that are drawn uniformly.
+    pub k: usize,
+}
+
+/// Demonstrations; at every state of theirs `k` executed alternatives drawn uniformly and three draws of the policy; and
+/// from these a reflection of the template for every state.
+pub fn all(
+    store: &mut Store,
+    suite: &dyn Suite,
+    wanted: Wanted<'_>,
+    policy: &mut dyn Agent,
+    control: &Control,
+    report: super::Report<'_>,
+) -> Result<Collected> {
+    let Wanted { scope, teacher, k } = wanted;
+    let before = store.counts()?;
+    let mut found = Collected::default();
+    let mut counted = |row: serde_json::Value, progress: Progress| {
+        let from = |source: &str| row["from"][source].as_u64().unwrap_or_default();
+        if row["pool"] == UNIFORM {
+            found.uniform += from(UNIFORM);
+        } else {
+            found.proposed += from(POLICY);
+            found.filled_in += from(UNIFORM);
+        }
+        report(row, progress);
+    };
+    demonstrations(store, suite, scope, teacher, control, &mut counted)?;
+    // What was kept by hand is covered too, hence all demonstrations and not the first few.
+    let every = Scope { games: usize::MAX, ..scope.clone() };
+    branches(store, suite, &every, Draw::uniform(k), control, &mut counted)?;
+    let proposer = Proposer::Policy { policy, think: false, keep_invalid: false };
+    // A pool belongs to one model: what an earlier checkpoint began, a later one does not go on with.
+    let pool = pool_for(store, suite, scope, &proposer.model())?;
+    let asked = Draw { pool: Some(pool.clone()), k: ASKED, proposer, expert: None };
+    branches(store, suite, &every, asked, control, &mut counted)?;
+    let contrast = Contrast { pool: Some(pool), ..Contrast::default() };
+    reflections(store, suite, &every, &contrast, &mut Template, control, &mut counted)?;
+    let after = store.counts()?;
+    found.demonstrations = after.demonstrations - before.demonstrations;
+    found.reflections = after.pending.saturating_sub(before.pending);
+    Ok(found)
+}
+
+/// The policy's pool if this model fills it or nobody does, else one of the model's own.
+fn pool_for(store: &Store, suite: &dyn Suite, scope: &Scope, model: &str) -> Result<String> {
+    let pools = store.pools(Some(suite.name()), Some(&scope.split), None)?;
+    let others = pools.iter().any(|count| count.pool == POLICY && !count.model.is_empty() && count.model != model);
+    Ok(if others { format!("{POLICY}, {model}") } else { POLICY.to_string() })
+}
