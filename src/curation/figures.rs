@@ -95,19 +95,22 @@ impl Figures {
             let agree = share(second.same, second.both - second.same);
             lines.push(format!("{} second opinions, {} the same; Cohen's kappa {kappa}", second.both, agree.trim()));
         }
+        let mut part = |title: String, rows: Vec<String>| {
+            if !rows.is_empty() {
+                lines.extend([String::new(), title].into_iter().chain(rows));
+            }
+        };
         for (title, rows) in [("By kind of task", &decided.kinds), ("By the expert's action", &decided.actions)] {
-            lines.extend([String::new(), title.to_string()]);
-            lines
-                .extend(rows.iter().map(|(name, yes, no)| format!("  {name:<28} {} of {:>4}", share(*yes, *no), yes + no)));
+            let row =
+                |(name, yes, no): &(String, u64, u64)| format!("  {name:<28} {} of {:>4}", share(*yes, *no), yes + no);
+            part(title.into(), rows.iter().map(row).collect());
         }
-        let row = |code: &str, count: u64| format!("  {code:<28} {count:>4}");
-        lines.extend([String::new(), "Why rejected".to_string()]);
-        lines.extend(decided.reasons.iter().map(|(code, n)| row(code, *n)));
+        part("Why rejected".into(), decided.reasons.iter().map(|(code, n)| format!("  {code:<28} {n:>4}")).collect());
         let Pointed { counts, of } = &self.rules;
-        if *of > 0 {
-            lines.extend([String::new(), format!("What rules point at, of the first {of} pending (none is dropped)")]);
-        }
-        lines.extend(counts.iter().map(|(code, n)| row(code, *n as u64)));
+        part(
+            format!("What rules point at, of the first {of} pending (none is dropped)"),
+            counts.iter().map(|(code, n)| format!("  {code:<28} {n:>4}")).collect(),
+        );
         lines
     }
 }
