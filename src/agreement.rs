@@ -78,8 +78,12 @@ pub fn agreement(
     let seen = store.candidates(Some(suite), Some(split))?.into_iter().filter(|demo| ids.contains(&demo.id));
     let known: HashSet<String> = seen.map(|demo| demo.task_id).collect();
     let meter = Meter::new("demonstrations", 0, demos.len() as u64);
-    let (mut states, mut unlisted, mut unread) = (0, 0, 0);
-    let (mut same, mut bits, mut uniform) = (0.0, 0.0, 0.0);
+    let mut states = 0;
+    let mut unlisted = 0;
+    let mut unread = 0;
+    let mut same = 0.0;
+    let mut bits = 0.0;
+    let mut uniform = 0.0;
     for (i, demo) in demos.iter().enumerate() {
         let trajectory = store.trajectory(demo.id)?;
         if !policy.reads(&trajectory.state(0))? {

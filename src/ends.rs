@@ -226,7 +226,8 @@ pub fn stop() {
 #[cfg(unix)]
 fn has_shell() -> bool {
     use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid};
-    let (session, job) = (getsid(None).ok(), getpgrp());
+    let session = getsid(None).ok();
+    let job = getpgrp();
     let mut above = getppid();
     while let Some(pid) = above.filter(|pid| session.is_some() && getsid(Some(*pid)).ok() == session) {
         if getpgid(Some(pid)).is_ok_and(|theirs| theirs != job) {

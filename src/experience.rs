@@ -345,7 +345,8 @@ impl Reflection {
 /// How right a predicted text is: the harmonic mean of word precision and recall, 1 for the same multiset of words.
 pub fn word_f1(predicted: &str, actual: &str) -> f64 {
     let mut left: Vec<&str> = actual.split_whitespace().collect();
-    let (wanted, given) = (left.len(), predicted.split_whitespace().count());
+    let wanted = left.len();
+    let given = predicted.split_whitespace().count();
     if wanted + given == 0 {
         return 1.0;
     }
@@ -361,7 +362,8 @@ pub fn wilson(successes: u64, n: u64) -> (f64, f64) {
     if n == 0 {
         return (0.0, 1.0);
     }
-    let (n, z) = (n as f64, 1.959_964);
+    let n = n as f64;
+    let z = 1.959_964;
     let p = successes as f64 / n;
     let centre = p + z * z / (2.0 * n);
     let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();

@@ -41,7 +41,9 @@ pub struct Criteria {
 
 impl Default for Criteria {
     fn default() -> Self {
-        let (suite, split, expert) = (None, Some("train".into()), None);
+        let suite = None;
+        let split = Some("train".into());
+        let expert = None;
         Self { suite, split, expert, pool: UNIFORM.into(), k: None, rationales: false, held_out: HELD_OUT }
     }
 }
@@ -149,7 +151,8 @@ impl Selection {
     /// Chooses from the store.
     pub fn choose(store: &Store, criteria: &Criteria, carry: Carry) -> Result<Self> {
         criteria.check()?;
-        let (suite, split) = (criteria.suite.as_deref(), criteria.split.as_deref());
+        let suite = criteria.suite.as_deref();
+        let split = criteria.split.as_deref();
         let mut demos = store.candidates(suite, split)?;
         only(&demos, |c| &c.suite, suite, ("suites", "--suite"))?;
         let expert = criteria.expert.as_deref();
@@ -207,7 +210,8 @@ impl Selection {
     fn branches(&mut self, store: &Store, of: &Candidate, criteria: &Criteria) -> Result<Vec<i64>> {
         let pool = Some(criteria.pool.as_str()).filter(|pool| *pool != ALL);
         let constant = constant_actions(&of.suite);
-        let (mut taken, mut seen) = (Vec::new(), HashSet::new());
+        let mut taken = Vec::new();
+        let mut seen = HashSet::new();
         let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
         for Drawn { branch, .. } in store.drawn(of.id, pool)? {
             if !seen.insert(branch.id) {

@@ -62,7 +62,9 @@ pub fn surprises(
             .hint(format!("run: foretaste collect demos --suite {suite} --split {split}")));
     }
     let meter = Meter::new("surprises", 0, demos.len() as u64);
-    let (mut found, mut unread, mut scores) = (Vec::new(), 0, agent.can().scores);
+    let mut found = Vec::new();
+    let mut unread = 0;
+    let mut scores = agent.can().scores;
     for (i, demo) in demos.iter().enumerate() {
         let trajectory = store.trajectory(demo.id)?;
         if !agent.reads(&trajectory.state(0))? {
@@ -83,7 +85,8 @@ pub fn surprises(
             let weighed = weigh(agent, &of(Trajectory::listed_at), 0, &control.cancel)?;
             scores = weighed.scores;
             for (((t, (_, step)), texts), shares) in part.iter().zip(predicted).zip(weighed.shares) {
-                let (t, text) = (*t, texts.into_iter().next().unwrap_or_default());
+                let t = *t;
+                let text = texts.into_iter().next().unwrap_or_default();
                 let right = rightness(&text, &step.observation);
                 foreseen.push(Prediction {
                     trajectory: demo.id,

@@ -54,7 +54,8 @@ fn the_whole_loop_runs_headless_and_keeps_its_json_keys() {
     assert_eq!(ways.iter().map(|way| &way["think"]).collect::<Vec<_>>(), [&Value::from(true), &Value::from(false)]);
     let summary = ways[1];
     assert_eq!(summary["n"], 3);
-    let (low, high) = (summary["interval"][0].as_f64().unwrap(), summary["interval"][1].as_f64().unwrap());
+    let low = summary["interval"][0].as_f64().unwrap();
+    let high = summary["interval"][1].as_f64().unwrap();
     let rate = summary["successes"].as_f64().unwrap() / 3.0;
     assert!(low <= rate && rate <= high && low >= 0.0 && high <= 1.0);
     let foreseen = &rows.last().unwrap()["predictions"];
@@ -223,7 +224,8 @@ fn an_adapter_in_pefts_files_is_packed_into_a_model() {
     let plan = ["train", "--objective", "imitation", "--from", "novice", "--steps", "3", "--batch", "2", "--lora", "2"];
     json(dir, &plan);
     let folder = dir.join("checkpoints/run-1-step-3");
-    let (adapter, out) = (folder.join("adapter"), dir.join("merged"));
+    let adapter = folder.join("adapter");
+    let out = dir.join("merged");
     let pack = ["model", "pack", "novice", "--adapter", adapter.to_str().unwrap(), "--out", out.to_str().unwrap()];
     json(dir, &pack);
     let read = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();

@@ -278,7 +278,8 @@ fn what_was_kept_on_the_way_to_a_version_is_no_draft_any_more() {
 fn the_editor_is_asked_to_end_with_the_program() {
     let (dir, _) = prepared();
     let tools = tempfile::tempdir().unwrap();
-    let (script, number) = (tools.path().join("e"), tools.path().join("number"));
+    let script = tools.path().join("e");
+    let number = tools.path().join("number");
     let text = format!("#!/bin/sh\necho $$ > '{}.part'; mv '{0}.part' '{0}'\nexec sleep 600\n", number.display());
     std::fs::write(&script, text).unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -302,7 +303,8 @@ fn the_editor_is_asked_to_end_with_the_program() {
 fn a_stop_brings_the_shell_back_with_and_without_the_editor() {
     let (dir, _) = prepared();
     let tools = tempfile::tempdir().unwrap();
-    let (script, there) = (tools.path().join("e"), tools.path().join("there"));
+    let script = tools.path().join("e");
+    let there = tools.path().join("there");
     std::fs::write(&script, format!("#!/bin/sh\ntouch '{}'\nexec sleep 600\n", there.display())).unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let program = format!("{} --data-dir {}", env!("CARGO_BIN_EXE_foretaste"), dir.path().display());

@@ -21,7 +21,8 @@ fn curated() -> tempfile::TempDir {
 
 #[test]
 fn everything_arrives_in_another_store_and_only_once() {
-    let (from, to) = (curated(), tempfile::tempdir().unwrap());
+    let from = curated();
+    let to = tempfile::tempdir().unwrap();
     let file = from.path().join("all.jsonl");
     let path = file.to_str().unwrap();
     let check = json(from.path(), &["data", "export", "--set", "trajectories", "--check"]);
@@ -64,7 +65,8 @@ fn everything_arrives_in_another_store_and_only_once() {
 
 #[test]
 fn a_file_with_a_mistake_is_refused_as_a_whole_with_its_line() {
-    let (from, to) = (curated(), tempfile::tempdir().unwrap());
+    let from = curated();
+    let to = tempfile::tempdir().unwrap();
     let good = run(from.path(), &["data", "export", "--set", "trajectories"]).stdout;
     let good: Vec<String> = String::from_utf8(good).unwrap().lines().map(str::to_string).collect();
     let spoiled = |change: &dyn Fn(&mut Value)| {
@@ -93,7 +95,8 @@ fn a_file_with_a_mistake_is_refused_as_a_whole_with_its_line() {
 
 #[test]
 fn an_import_killed_at_any_moment_goes_on_where_it_was() {
-    let (from, to) = (curated(), tempfile::tempdir().unwrap());
+    let from = curated();
+    let to = tempfile::tempdir().unwrap();
     let one = run(from.path(), &["data", "export", "--set", "trajectories"]).stdout;
     let mut record: Value = serde_json::from_str(String::from_utf8(one).unwrap().lines().next().unwrap()).unwrap();
     let total = 3000;

@@ -73,12 +73,14 @@ fn patiently<T>(mut attempt: impl FnMut() -> foretaste::error::Result<T>) -> T {
 
 #[test]
 fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_training_and_exchange() {
-    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     let suite = FarShops::default();
     suite.delay.store(300, Ordering::SeqCst);
     suite.fails.store(89, Ordering::SeqCst);
-    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    let control = Control::default();
+    let quiet = &mut |_: serde_json::Value, _: Progress| {};
     // Jobs that break off go on where they were.
     patiently(|| collect::demonstrations(&mut store, &suite, &scope(), Teacher::Suite(None), &control, quiet));
     patiently(|| collect::branches(&mut store, &suite, &scope(), Draw::uniform(4), &control, quiet));
@@ -258,7 +260,8 @@ fn a_cancel_is_heard_in_a_slow_step_and_a_slow_mind() {
     // The world: opening and stepping.
     let mut session = Session::open(&suite, "train", "train/0", None).unwrap();
     far.delay.store(60_000_000, Ordering::SeqCst);
-    let (cancel, began) = (Cancel::default(), Instant::now());
+    let cancel = Cancel::default();
+    let began = Instant::now();
     let canceller = soon(&cancel);
     let stepped = budget::under(&cancel, || session.step("search[mug]", "human"));
     assert!(stepped.unwrap_err().is_cancelled());

@@ -237,7 +237,8 @@ fn text_from_outside_never_drives_the_terminal_of_a_command() {
         record["trajectory"][field] = evil.into();
     }
     for step in record["trajectory"]["steps"].as_array_mut().unwrap() {
-        (step["action"], step["observation"]) = (evil.into(), evil.into());
+        step["action"] = evil.into();
+        step["observation"] = evil.into();
     }
     let file = data.join("evil.jsonl");
     std::fs::write(&file, record.to_string()).unwrap();
@@ -324,7 +325,8 @@ fn a_text_that_someone_began_stays_whatever_others_decide_and_nobody_decides_on_
 #[test]
 fn what_is_the_persons_own_is_left_alone_and_a_pipe_where_a_file_should_be_is_said() {
     let dir = collected("1");
-    let (data, away) = (dir.path(), tempfile::tempdir().unwrap());
+    let data = dir.path();
+    let away = tempfile::tempdir().unwrap();
     let long_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 86_400);
     let names = [".foretaste-notes", ".foretaste-part-abcdef.tmp", ".foretaste-part-of-my-life.tmp"];
     for path in [away.path(), data].iter().flat_map(|folder| names.map(|name| folder.join(name))) {

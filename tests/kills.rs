@@ -98,7 +98,8 @@ impl Acknowledged {
         let pause = |rng: &mut Rng, most: usize| Duration::from_millis(rng.between(1, most) as u64);
         match rng.below(5) {
             0 => {
-                let (seed, pool) = ((n + 2).to_string(), format!("kill {}", n / 4));
+                let seed = (n + 2).to_string();
+                let pool = format!("kill {}", n / 4);
                 let what = ["demos", "branches", "reflections"][rng.below(3)];
                 let args = match what {
                     "demos" => vec!["collect", what, "--games", "40", "--seed", &seed],
@@ -211,7 +212,8 @@ fn integrity(data: &Path) -> String {
 
 #[test]
 fn nothing_acknowledged_is_lost_to_random_kills_and_losses_are_bit_for_bit() {
-    let (kills, from) = (number("FORETASTE_KILLS", 40), number("FORETASTE_KILLS_FROM", 20_260_724));
+    let kills = number("FORETASTE_KILLS", 40);
+    let from = number("FORETASTE_KILLS_FROM", 20_260_724);
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path();
     for what in ["demos", "branches", "reflections"] {
@@ -219,7 +221,8 @@ fn nothing_acknowledged_is_lost_to_random_kills_and_losses_are_bit_for_bit() {
     }
     json(data, &["curate", "approve", "1"]);
     json(data, &PLAN);
-    let (whole, started) = (losses(data, 1), Instant::now());
+    let whole = losses(data, 1);
+    let started = Instant::now();
     assert_eq!(whole.len(), 400);
     // The one that is killed begins now, with the same data.
     let mut acknowledged = Acknowledged { pool: "uniform".into(), ..Acknowledged::default() };
@@ -265,7 +268,8 @@ fn nothing_acknowledged_is_lost_to_random_kills_and_losses_are_bit_for_bit() {
 
 #[test]
 fn a_kill_while_a_backup_is_put_back_leaves_the_old_store_or_the_new() {
-    let (dir, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let away = tempfile::tempdir().unwrap();
     let data = dir.path();
     let copies = ["one", "two"].map(|name| away.path().join(name).display().to_string());
     for (n, copy) in copies.iter().enumerate() {

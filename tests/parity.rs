@@ -20,7 +20,8 @@ fn replay(file: &str) -> usize {
     let text = std::fs::read_to_string(root.join("oracle").join(file)).unwrap();
     let mut games: HashMap<String, Arc<Game>> = HashMap::new();
     let mut running: Option<TwPddl> = None;
-    let (mut states, mut episodes) = (0, 0);
+    let mut states = 0;
+    let mut episodes = 0;
     for line in text.lines() {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
         let Some(feedback) = row["feedback"].as_str() else { continue };

@@ -82,7 +82,8 @@ fn an_admissible_action_changes_something_or_asks_for_information_or_repeats_a_t
                 fork.step(action).unwrap();
                 assert_ne!(&*fork.turn().observation, "Nothing happens.", "{action}");
                 let starts = |words: &[&str]| words.iter().any(|word| action.starts_with(word));
-                let (asks, treats) = (starts(&ASKS), starts(&TREATS));
+                let asks = starts(&ASKS);
+                let treats = starts(&TREATS);
                 let changed = fork.fingerprint() != env.fingerprint();
                 assert!(changed != asks || (treats && !asks), "{action}: changed {changed}");
             }
@@ -96,7 +97,8 @@ fn an_admissible_action_changes_something_or_asks_for_information_or_repeats_a_t
 fn anything_else_is_answered_with_nothing_happens() {
     for file in games() {
         let (mut env, _) = open(&file);
-        let (before, listed) = (env.fingerprint(), env.turn().actions.listed.clone().unwrap());
+        let before = env.fingerprint();
+        let listed = env.turn().actions.listed.clone().unwrap();
         for odd in
             ["", "   ", "dance", "LOOK", "go to nowhere 1", "take apple 1 from", "\u{0}", "walk to\tsink 1", "привет"]
         {
@@ -117,7 +119,8 @@ fn exhaustive(env: &TwPddl, most: usize) -> Option<(usize, Vec<Arc<str>>)> {
     let mut seen = HashSet::from([env.fingerprint()]);
     let mut layer: Vec<Reached> = vec![(env.clone(), Vec::new())];
     for depth in 1..=most {
-        let (mut next, mut firsts): (Vec<Reached>, Vec<Arc<str>>) = (Vec::new(), Vec::new());
+        let mut next: Vec<Reached> = Vec::new();
+        let mut firsts: Vec<Arc<str>> = Vec::new();
         let mut at = std::collections::HashMap::new();
         for (state, starts) in &layer {
             for action in state.turn().actions.listed.clone().unwrap().iter() {
@@ -147,7 +150,8 @@ fn exhaustive(env: &TwPddl, most: usize) -> Option<(usize, Vec<Arc<str>>)> {
 
 #[test]
 fn plans_are_shortest_and_every_start_of_one_is_known() {
-    let (mut compared, mut several) = (0, 0);
+    let mut compared = 0;
+    let mut several = 0;
     for (g, file) in games().iter().enumerate() {
         let (start, experts) = open(file);
         let planner = experts.get(Some("planner")).unwrap();
@@ -196,10 +200,13 @@ fn the_fair_expert_acts_alike_until_it_is_told_something_different() {
                 continue;
             }
             let twin = GameFile { pddl_problem: problem.replacen(line, &changed, 1), ..file.clone() };
-            let ((mut a, experts), (mut b, twins)) = (open(&file), open(&twin));
-            let (fair, other_fair) = (experts.get(Some("fair")).unwrap(), twins.get(Some("fair")).unwrap());
+            let (mut a, experts) = open(&file);
+            let (mut b, twins) = open(&twin);
+            let fair = experts.get(Some("fair")).unwrap();
+            let other_fair = twins.get(Some("fair")).unwrap();
             while a.turn() == b.turn() {
-                let (one, two) = (fair.advise(&a, &Cancel::default()), other_fair.advise(&b, &Cancel::default()));
+                let one = fair.advise(&a, &Cancel::default());
+                let two = other_fair.advise(&b, &Cancel::default());
                 assert_eq!(one, two, "train/{index}: `{line}` against `{changed}`");
                 let Ok(advice) = one else { break };
                 a.step(&advice.action).unwrap();

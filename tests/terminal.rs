@@ -209,7 +209,8 @@ fn redo_flags_search_and_the_persons_own_editor() {
 
 #[test]
 fn trajectories_go_from_one_store_into_another_by_keys() {
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let from = tempfile::tempdir().unwrap();
+    let to = tempfile::tempdir().unwrap();
     for what in ["demos", "branches", "reflections"] {
         json(from.path(), &["collect", what, "--games", "3"]);
     }
@@ -242,9 +243,11 @@ fn trajectories_go_from_one_store_into_another_by_keys() {
     term.keys("q");
     assert_eq!(term.ended(), (0, true));
     let counts = |dir: &std::path::Path| json(dir, &["data", "list"])[0].clone();
-    let (mut a, mut b) = (counts(from.path()), counts(to.path()));
+    let mut a = counts(from.path());
+    let mut b = counts(to.path());
     // Walking about in Explore is kept too, in each.
-    (a["explorations"], b["explorations"]) = (0.into(), 0.into());
+    a["explorations"] = 0.into();
+    b["explorations"] = 0.into();
     assert_eq!(a, b);
 }
 

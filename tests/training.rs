@@ -128,7 +128,8 @@ fn moments_begin_anew_or_are_kept_between_the_stages() {
         let rows = json(data.path(), &[&plan[..], &["--moments", moments, "--held-out", "0"]].concat());
         losses(&rows)
     };
-    let (reset, keep) = (of("reset"), of("keep"));
+    let reset = of("reset");
+    let keep = of("keep");
     assert_eq!(reset[..3], keep[..3], "two updates of the first stage, and the loss before the first of the second");
     assert_ne!(reset[3], keep[3]);
 }
@@ -242,7 +243,8 @@ fn what_is_exported_is_what_is_trained_on() {
     assert!(reflections.iter().any(|(_, text)| text.contains("by myself")), "also of explorations");
     // What is held out is the rest.
     let valid = [&held[..], &["--validation"]].concat();
-    let (train, rest) = (exported(dir, "imitation", &held).len(), exported(dir, "imitation", &valid).len());
+    let train = exported(dir, "imitation", &held).len();
+    let rest = exported(dir, "imitation", &valid).len();
     assert!(rest > 0);
     assert_eq!(train + rest, exported(dir, "imitation", &["--held-out", "0"]).len());
     assert!(exported(dir, "imitation", &["--split", "all", "--held-out", "0"]).len() > train + rest);
@@ -259,7 +261,8 @@ fn trained_on(dir: &Path, held: &[&str]) -> BTreeMap<&'static str, Vec<(String, 
     use foretaste::selection::Criteria;
     use foretaste::train::data::Data;
     use foretaste::train::{Objective, Plan};
-    let (store, model) = (Store::open(dir).unwrap(), Model::embedded().unwrap());
+    let store = Store::open(dir).unwrap();
+    let model = Model::embedded().unwrap();
     let tokenizer = &model.tokenizer;
     let mut found: BTreeMap<&'static str, Vec<(String, String)>> = BTreeMap::new();
     for objective in [Objective::WorldModel, Objective::Reflection] {
@@ -319,7 +322,8 @@ fn a_rationale_cites_nothing_and_is_trained_on_only_when_asked_for() {
         let plan = ["train", "--objective", "reflection", "--from", "novice", "--steps", "1", "--held-out", "0"];
         json(dir, &[&plan[..], more].concat())[0]["data"].clone()
     };
-    let (without, with) = (begun(&[]), begun(&["--rationales"]));
+    let without = begun(&[]);
+    let with = begun(&["--rationales"]);
     assert_eq!(without["left_out"]["rationales"], ids.len());
     assert_eq!(with["left_out"]["rationales"], 0);
     assert_eq!(without["reflections"], with["reflections"], "a rationale takes the place of the older text of its state");

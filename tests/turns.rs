@@ -22,16 +22,20 @@ use shop::Shops;
 fn played(store: &mut Store, script: &[&'static str]) -> foretaste::eval::Summary {
     let scope = Scope { split: "train".into(), games: 3, seed: 1 };
     let play = Play { temperature: 0.0, seed: 1, think: false, free: false, predict: false };
-    let (mut policy, known, control) = (Scripted::script(script), Known::default(), Control::default());
+    let mut policy = Scripted::script(script);
+    let known = Known::default();
+    let control = Control::default();
     evaluate(store, &Shops, &scope, &mut policy, (play, &known), &control, &mut |_, _| {}).unwrap()
 }
 
 #[test]
 fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchanging() {
-    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     let scope = Scope { split: "train".into(), games: 3, seed: 1 };
-    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    let control = Control::default();
+    let quiet = &mut |_: serde_json::Value, _: Progress| {};
     collect::demonstrations(&mut store, &Shops, &scope, Teacher::Suite(None), &control, quiet).unwrap();
     collect::branches(&mut store, &Shops, &scope, Draw::uniform(4), &control, quiet).unwrap();
     for demo in store.demonstrations(Some("shops"), None).unwrap() {

@@ -109,7 +109,8 @@ fn decisions(data: &Path, over: &AtomicBool, ids: &[i64]) -> u64 {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let (mut stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut stdin = child.stdin.take().unwrap();
+    let stdout = child.stdout.take().unwrap();
     let mut acknowledged = BufReader::new(stdout).lines();
     let mut count = 0;
     for id in ids.iter().cycle() {
@@ -132,7 +133,8 @@ fn decisions(data: &Path, over: &AtomicBool, ids: &[i64]) -> u64 {
 /// Takes in small files of new trajectories until it is time; how many.
 fn imports(data: &Path, over: &AtomicBool, record: &Value) -> u64 {
     let folder = tempfile::tempdir().unwrap();
-    let (mut record, mut count) = (record.clone(), 0);
+    let mut record = record.clone();
+    let mut count = 0;
     while !over.load(Ordering::Relaxed) {
         let lines = (0..300).map(|i| {
             record["trajectory"]["task_id"] = format!("train/imported/{}", count + i).into();
@@ -148,7 +150,8 @@ fn imports(data: &Path, over: &AtomicBool, record: &Value) -> u64 {
 
 /// Fills one pool after the other until it is time; the alternatives that were acknowledged.
 fn pools(data: &Path, over: &AtomicBool) -> HashSet<i64> {
-    let (mut drawn, mut n) = (HashSet::new(), 0);
+    let mut drawn = HashSet::new();
+    let mut n = 0;
     while !over.load(Ordering::Relaxed) {
         n += 1;
         let rows = json(data, &["collect", "branches", "--games", "60", "-k", "3", "--pool", &format!("pool {n}")]);
@@ -191,8 +194,10 @@ fn five_programs_write_at_once_and_nothing_is_refused_or_lost() {
     let store = Store::open(data).unwrap();
     let queue = store.queue(&Filter::default(), Place::Start, 100_000).unwrap();
     let ids: Vec<i64> = queue.items.iter().map(|item| item.id).rev().take(20).collect();
-    let (pending, before) = (queue.items.len() as u64, store.counts().unwrap().demonstrations);
-    let (over, decided) = (AtomicBool::new(false), AtomicU64::new(0));
+    let pending = queue.items.len() as u64;
+    let before = store.counts().unwrap().demonstrations;
+    let over = AtomicBool::new(false);
+    let decided = AtomicU64::new(0);
     let (requeued, imported, drawn, trained) = std::thread::scope(|scope| {
         let requeued = scope.spawn(|| decisions(data, &over, &ids));
         let imported = scope.spawn(|| imports(data, &over, &record));

@@ -51,7 +51,8 @@ struct Writing<'a> {
 impl LocalAgent {
     /// An agent over a model.
     pub fn new(model: Model, priority: Priority) -> Result<Self> {
-        let (recent, team) = (PromptCache::new(RECENT), Team::all(priority)?);
+        let recent = PromptCache::new(RECENT);
+        let team = Team::all(priority)?;
         Ok(Self { model, recent, team, usage: Usage::default() })
     }
 
@@ -191,7 +192,9 @@ impl Agent for LocalAgent {
             each(ask, action, &tokenizer.decode(tokens).unwrap_or_default());
             !cancel.is_cancelled()
         };
-        let (limit, how, seeds) = (PREDICTION, Sampling::GREEDY, vec![&[][..]; asks.len()]);
+        let limit = PREDICTION;
+        let how = Sampling::GREEDY;
+        let seeds = vec![&[][..]; asks.len()];
         let writing = Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: false };
         let found = self.write(writing, cancel, &mut grow)?;
         let read = |written: &Written| tokenizer.decode(&written.tokens);

@@ -43,7 +43,8 @@ struct Measured {
 pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Value> {
     let started = Instant::now();
     let all = options.sample.all(suite)?;
-    let (index_ms, listed) = (started.elapsed().as_secs_f64() * 1e3, all.len());
+    let index_ms = started.elapsed().as_secs_f64() * 1e3;
+    let listed = all.len();
     let tasks = options.sample.draw(all);
     let first = tasks.first().ok_or_else(|| Error::new("there are no games to measure on"))?;
     let started = Instant::now();
@@ -78,7 +79,8 @@ pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Va
 }
 
 fn play_all(suite: &dyn Suite, tasks: &[TaskRef], options: &Options, control: &Control) -> Result<(Vec<Measured>, f64)> {
-    let (next, started) = (AtomicUsize::new(0), Instant::now());
+    let next = AtomicUsize::new(0);
+    let started = Instant::now();
     let worker = || -> Result<Vec<Measured>> {
         let mut done = Vec::new();
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -103,7 +105,9 @@ fn play(suite: &dyn Suite, task: &TaskRef, options: &Options) -> Result<Measured
     let opened = suite.open(&task.id)?;
     let load_ms = started.elapsed().as_secs_f64() * 1e3;
     let mut rng = Rng::stream(options.sample.seed, &task.id);
-    let (mut steps, mut first, mut visited) = (0, (0, 0.0), Vec::new());
+    let mut steps = 0;
+    let mut first = (0, 0.0);
+    let mut visited = Vec::new();
     let started = Instant::now();
     for episode in 0..options.episodes.max(1) {
         let mut env = opened.env.fork()?;
@@ -175,11 +179,10 @@ fn growth(measured: &[Measured]) -> Value {
             })
         })
         .collect();
-    let (mx, my) = (
-        mean(&mut points.iter().map(|p| p.0.ln()), points.len()),
-        mean(&mut points.iter().map(|p| p.1.ln()), points.len()),
-    );
-    let (mut up, mut down) = (0.0, 0.0);
+    let mx = mean(&mut points.iter().map(|p| p.0.ln()), points.len());
+    let my = mean(&mut points.iter().map(|p| p.1.ln()), points.len());
+    let mut up = 0.0;
+    let mut down = 0.0;
     for (x, y) in &points {
         up += (x.ln() - mx) * (y.ln() - my);
         down += (x.ln() - mx).powi(2);

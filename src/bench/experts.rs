@@ -14,7 +14,8 @@ use crate::error::Result;
 /// step limit and the spread of steps; `report` sees every game that was not won.
 pub fn run(suite: &dyn Suite, sample: &Sample, control: &Control, report: &mut dyn FnMut(Value)) -> Result<Value> {
     let tasks = sample.draw(sample.all(suite)?);
-    let (mut tallies, mut limit) = (BTreeMap::<&'static str, Tally>::new(), STEP_LIMIT);
+    let mut tallies = BTreeMap::<&'static str, Tally>::new();
+    let mut limit = STEP_LIMIT;
     for task in &tasks {
         let opened = suite.open(&task.id)?;
         limit = opened.limit;

@@ -82,7 +82,8 @@ impl<'a> Bench<'a> {
     fn decode(&self, prompt: &Prompt, starts: &[Vec<u32>], limit: usize) -> Result<usize> {
         // No token ends it: every stream writes `limit` tokens.
         let stop = u32::MAX;
-        let (sampling, cancel) = (Sampling::GREEDY, self.cancel);
+        let sampling = Sampling::GREEDY;
+        let cancel = self.cancel;
         let how = Decoding { stop, stops: None, only: None, limit, sampling, logps: false, cancel };
         let found = self.team.run(|| prompt.decode(&self.decoder, starts, &[], &how, &mut |_, _| true))?;
         Ok(found.iter().map(Vec::len).sum())
@@ -121,7 +122,8 @@ impl<'a> Bench<'a> {
                 times.push(started.elapsed().as_secs_f64());
             }
         }
-        let (least, most) = (times.iter().copied().fold(f64::MAX, f64::min), times.iter().copied().fold(0.0, f64::max));
+        let least = times.iter().copied().fold(f64::MAX, f64::min);
+        let most = times.iter().copied().fold(0.0, f64::max);
         let wall = median(times);
         let mut row = json!({
             "what": what, "model": self.options.model, "threads": self.options.threads, "wall_s": wall,
@@ -142,7 +144,8 @@ pub fn prefill(options: &Options, cancel: &Cancel) -> Result<Vec<Value>> {
     let wall = row["wall_s"].as_f64().unwrap_or_default();
     let times = (0..CANCELLED).map(|i| bench.stops_within_ms(wall * (f64::from(i) + 0.5) / f64::from(CANCELLED)));
     let times: Vec<f64> = times.collect::<Result<Vec<Option<f64>>>>()?.into_iter().flatten().collect();
-    let (count, most) = (times.len(), times.iter().copied().fold(0.0, f64::max));
+    let count = times.len();
+    let most = times.iter().copied().fold(0.0, f64::max);
     Ok(vec![row, json!({"what": "cancel", "cancelled": count, "median_ms": median(times), "max_ms": most})])
 }
 

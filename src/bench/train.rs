@@ -76,11 +76,14 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let packing = Packing::new(&trees, options.budget.unwrap_or(usize::MAX));
     let mut optimiser = AdamW::new(&shapes);
     let planned = Plan::new(net, packing.largest);
-    let (mut times, mut losses, mut spent) = (Vec::new(), Vec::new(), cpu_s());
+    let mut times = Vec::new();
+    let mut losses = Vec::new();
+    let mut spent = cpu_s();
     for i in 0..options.warmup + options.steps {
         control.cancel.check()?;
         if i == options.warmup {
-            (times, spent) = (Vec::new(), cpu_s());
+            times = Vec::new();
+            spent = cpu_s();
         }
         let started = Instant::now();
         let net = Net { config: &config, weights: &weights, adapter: adapter.as_ref(), recompute: options.recompute };
@@ -92,8 +95,10 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         losses.push(done.losses.iter().map(|loss| loss.total).sum::<f64>() / labels.max(1) as f64);
     }
     let cpu = cpu_s().zip(spent).map(|(now, before)| now - before);
-    let (fastest, slowest) = (times.iter().copied().fold(f64::MAX, f64::min), times.iter().copied().fold(0.0, f64::max));
-    let (middle, peak) = (median(times), gemm_peak(options.threads)?);
+    let fastest = times.iter().copied().fold(f64::MAX, f64::min);
+    let slowest = times.iter().copied().fold(0.0, f64::max);
+    let middle = median(times);
+    let peak = gemm_peak(options.threads)?;
     let flops = products(&config, tokens, labels, options.lora, packing.passes());
     let name = if options.tree.is_some() { "useful_tokens" } else { "tokens" };
     Ok(json!({
@@ -124,13 +129,18 @@ pub(super) fn model(name: &str) -> Result<(Config, Buffers)> {
     };
     let bad = || Error::new(format!("--model {name}: expected small:LAYERSxWIDTH, as in small:8x384, or a folder"));
     let (layers, hidden) = size.split_once('x').ok_or_else(bad)?;
-    let (layers, hidden): (usize, usize) = (layers.parse().map_err(|_| bad())?, hidden.parse().map_err(|_| bad())?);
+    let layers: usize = layers.parse().map_err(|_| bad())?;
+    let hidden: usize = hidden.parse().map_err(|_| bad())?;
     if hidden == 0 || !hidden.is_multiple_of(64) {
         return Err(bad().hint("the width must be a multiple of 64, the width of a head"));
     }
     let mut config = Config::small(layers, hidden, 2048)?;
-    let (heads, intermediate) = (hidden / 64, (hidden * 8).div_ceil(3).next_multiple_of(64));
-    (config.heads, config.kv_heads, config.intermediate, config.context) = (heads, heads, intermediate, 4096);
+    let heads = hidden / 64;
+    let intermediate = (hidden * 8).div_ceil(3).next_multiple_of(64);
+    config.heads = heads;
+    config.kv_heads = heads;
+    config.intermediate = intermediate;
+    config.context = 4096;
     memory::room(4 * config.parameters(), "the model")?;
     let mut rng = Rng::new(1);
     let fill = |shape: &Vec<usize>| {
@@ -161,14 +171,16 @@ fn tree(path: &Path, config: &Config, rng: &mut Rng) -> Result<TokenTree> {
     let bad = |what: &str| Error::new(format!("{}: {what}", path.display())).hint("the peers' trees.py writes such files");
     let raw: Value = serde_json::from_slice(&text).map_err(|e| bad(&e.to_string()))?;
     let number = |value: &Value| value.as_u64().map(|n| n as usize).ok_or_else(|| bad("a number is missing"));
-    let (trunk, prompt) = (number(&raw["trunk"])?, number(&raw["prompt"])?);
+    let trunk = number(&raw["trunk"])?;
+    let prompt = number(&raw["prompt"])?;
     let mut tree = TokenTree::default();
     tree.extend(None, &draw(trunk, config, rng), 1.0);
     for weight in tree.weights.iter_mut().take(prompt) {
         *weight = 0.0;
     }
     for branch in raw["branches"].as_array().ok_or_else(|| bad("no branches"))? {
-        let (attach, len) = (number(&branch["attach"])?, number(&branch["len"])?);
+        let attach = number(&branch["attach"])?;
+        let len = number(&branch["len"])?;
         let at =
             attach.checked_sub(1).filter(|at| *at < trunk).ok_or_else(|| bad("a branch attached outside the trunk"))?;
         tree.extend(Some(at), &draw(len, config, rng), 1.0);
@@ -179,7 +191,9 @@ fn tree(path: &Path, config: &Config, rng: &mut Rng) -> Result<TokenTree> {
 /// Floating-point operations of the matrix products of a step: forward, the gradient of the input, and that of the
 /// weight where it is trained. Logits are computed for targets only.
 fn products(config: &Config, tokens: usize, labels: usize, lora: Option<usize>, forests: usize) -> f64 {
-    let (h, inner, kv) = (config.hidden, config.intermediate, config.kv_heads * config.head_dim());
+    let h = config.hidden;
+    let inner = config.intermediate;
+    let kv = config.kv_heads * config.head_dim();
     let layer = h * (2 * h + 2 * kv) + 3 * h * inner;
     let low = lora.map_or(0, |rank| rank * (2 * 2 * h + 2 * (h + kv) + 3 * (h + inner)));
     let frozen = (config.layers * layer * tokens + h * config.vocab * labels) as f64;
@@ -195,7 +209,9 @@ fn gemm_peak(threads: usize) -> Result<f64> {
     const ROUNDS: usize = 60;
     let (m, k, n) = SHAPE;
     let work = || {
-        let (a, b, mut out) = (vec![0.5; m * k], vec![0.25; n * k], vec![0.0; m * n]);
+        let a = vec![0.5; m * k];
+        let b = vec![0.25; n * k];
+        let mut out = vec![0.0; m * n];
         let mut times = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
             let started = Instant::now();

@@ -69,7 +69,8 @@ impl Terminal {
             reason = "it reads what the program under test draws, and nothing hangs on it"
         )]
         std::thread::spawn(move || {
-            let (mut bytes, _master) = (vec![0; 65536], pair.master);
+            let mut bytes = vec![0; 65536];
+            let _master = pair.master;
             while let Ok(count @ 1..) = source.read(&mut bytes) {
                 let mut seen = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 seen.0.process(&bytes[..count]);
@@ -96,7 +97,8 @@ impl Terminal {
 
     /// Presses a key and waits for the first bytes of the frame that follows; returns the milliseconds that took.
     fn answered(&mut self, key: &[u8]) -> Result<f64> {
-        let (before, started) = (self.bytes(), Instant::now());
+        let before = self.bytes();
+        let started = Instant::now();
         self.writer.write_all(key).and_then(|()| self.writer.flush()).map_err(|e| Error::new(format!("a key: {e}")))?;
         while self.bytes() == before {
             self.cancel.check()?;
@@ -175,7 +177,8 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
         terminal.press(b"\r", "demonstrations", true)?;
     }
     let busy = options.train || options.collect;
-    let (mut times, mut sizes) = (Vec::new(), Vec::new());
+    let mut times = Vec::new();
+    let mut sizes = Vec::new();
     for i in 0..options.keys.max(2) / 2 {
         for (key, there) in [(b"?", true), (b"?", false)] {
             // Not in step with anything that redraws on its own.

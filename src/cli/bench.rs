@@ -265,7 +265,8 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             bench::train::run(&options, &interruptible()?)?
         }
         BenchCommand::Experts(ExpertsBench { suite, split, games, seed }) => {
-            let (suite, sample) = (suite.open()?, Sample { split: Some(split), games, seed });
+            let suite = suite.open()?;
+            let sample = Sample { split: Some(split), games, seed };
             let mut report = |row: Value| tell(&row.to_string());
             bench::experts::run(suite.as_ref(), &sample, &interruptible()?, &mut report)?
         }

@@ -126,7 +126,8 @@ impl Range {
 /// Runs the command.
 pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
     let mut store = common.store()?;
-    let (out, mut live) = (common.out(), common.out());
+    let out = common.out();
+    let mut live = common.out();
     let control = interruptible()?;
     let mut report = |row: serde_json::Value, progress: crate::control::Progress| {
         out.line(&row, || row.to_string());
@@ -134,7 +135,9 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
     };
     match args.what {
         What::All { range, expert, k, checkpoint } => {
-            let (suite, person, scope) = (range.suite.open()?, Person, range.scope());
+            let suite = range.suite.open()?;
+            let person = Person;
+            let scope = range.scope();
             let mut policy = agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?;
             let wanted = Wanted { scope: &scope, teacher: expert.teacher(&person), k };
             let found = collect::all(&mut store, suite.as_ref(), wanted, policy.as_mut(), &control, &mut report)?;
@@ -142,7 +145,8 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             Ok(())
         }
         What::Demos { range, expert } => {
-            let (suite, person) = (range.suite.open()?, Person);
+            let suite = range.suite.open()?;
+            let person = Person;
             let teacher = expert.teacher(&person);
             collect::demonstrations(&mut store, suite.as_ref(), &range.scope(), teacher, &control, &mut report)
         }

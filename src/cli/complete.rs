@@ -65,7 +65,9 @@ const ONLY: u64 = 64 << 20;
 /// Runs the command.
 pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
     let model = agent::load(&common.store()?, args.checkpoint.as_deref())?;
-    let (decoder, tokenizer, cancel) = (&*model.decoder, &*model.tokenizer, interruptible()?.cancel);
+    let decoder = &*model.decoder;
+    let tokenizer = &*model.tokenizer;
+    let cancel = interruptible()?.cancel;
     let team = Team::all(Priority::Interactive)?;
     let tokens = tokenizer.encode(&args.prompt)?;
     memory::room(decoder.config.kept(tokens.len() + args.k * args.limit), "the keys and values of so many tokens")?;
@@ -102,7 +104,8 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
     };
     let out = common.out();
     let stream = args.k == 1 && !out.is_json();
-    let (mut written, mut shown) = (Vec::new(), 0);
+    let mut written = Vec::new();
+    let mut shown = 0;
     let mut each = |_: usize, token: u32| {
         written.push(token);
         let text = tokenizer.decode(&written).unwrap_or_default();

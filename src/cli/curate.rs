@@ -88,7 +88,9 @@ pub fn run(common: &Common, args: CurateArgs) -> Result<()> {
 
 fn apply(common: &Common, store: &mut Store, line: &str) -> Result<()> {
     let mut words = line.splitn(3, ' ');
-    let (act, id, rest) = (words.next().unwrap_or_default(), words.next(), words.next());
+    let act = words.next().unwrap_or_default();
+    let id = words.next();
+    let rest = words.next();
     if act == "undo" {
         return undo(common, store.undo()?, "undo");
     }

@@ -198,7 +198,8 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             }
             let criteria = choice.criteria(if whole { ALL } else { "train" });
             let order = Order { set, criteria, held_out: validation, observations };
-            let (mut live, control) = (common.out(), interruptible()?);
+            let mut live = common.out();
+            let control = interruptible()?;
             let extent = match &path {
                 Some(path) => formats::export_file(&store, &order, path, &control, &mut |p| live.progress(&p))?,
                 None => formats::export(&store, &order, &control, &mut |_| {}, &mut |line| {
@@ -228,7 +229,8 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
 /// A trajectory with all that hangs off it.
 fn show(store: &Store, id: i64) -> Result<Value> {
     let trajectory = store.trajectory(id)?;
-    let (branches, predictions) = (store.branches(id)?, store.predictions(id)?);
+    let branches = store.branches(id)?;
+    let predictions = store.predictions(id)?;
     let pools: Vec<Value> = store
         .drawn(id, None)?
         .iter()

@@ -204,7 +204,8 @@ fn step(common: &Common, game: &GameArgs) -> Result<()> {
     let out = Out::new(common.json || !by_hand);
     let mut env = game.open()?.env;
     show(&out, 0, None, env.as_ref());
-    let (mut t, mut refused) = (0, 0);
+    let mut t = 0;
+    let mut refused = 0;
     while let Some(line) = paths::stdin_line()
         .map_err(|e| Error::new(format!("stdin line {}: {e}", t + 1)).hint("send one action a line as UTF-8 text"))?
     {

@@ -84,7 +84,8 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         );
     }
     let suite = args.suite.open()?;
-    let (out, mut live) = (common.out(), common.out());
+    let out = common.out();
+    let mut live = common.out();
     let control = interruptible()?;
     let mut agent = agent::open(&store, args.checkpoint.as_deref(), Priority::Interactive)?;
     let agent = agent.as_mut();
@@ -108,7 +109,10 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     }
     let scope = Scope { split: args.split.clone(), games: args.games, seed: args.games_seed };
     for think in ways {
-        let (temperature, seed, free, predict) = (args.temperature, args.seed, args.free, args.predict);
+        let temperature = args.temperature;
+        let seed = args.seed;
+        let free = args.free;
+        let predict = args.predict;
         let play = Play { temperature, seed, think: *think, free, predict }.by(agent);
         let summary =
             evaluate(&mut store, suite.as_ref(), &scope, agent, (play, &known), &control, &mut |game, progress| {
@@ -172,7 +176,8 @@ fn in_words(found: &Agreement) -> String {
         text.push_str(&format!("; {} demonstrations left out, which are too long for it to read", found.unread));
     }
     if found.trained_on > 0 {
-        let (trained, all) = (found.trained_on, found.demonstrations);
+        let trained = found.trained_on;
+        let all = found.demonstrations;
         text.push_str(&format!("; it was trained on the games of {trained} of these {all} demonstrations"));
     }
     text
@@ -186,7 +191,8 @@ fn surprise(
     agent: &mut dyn Agent,
     control: &Control,
 ) -> Result<()> {
-    let (out, mut live) = (common.out(), common.out());
+    let out = common.out();
+    let mut live = common.out();
     let report = &mut |progress| live.progress(&progress);
     let found = surprises(store, (suite, &args.split), args.games, agent, control, report)?;
     if found.unread > 0 {

@@ -237,7 +237,8 @@ fn keys(common: &Common, markdown: bool) -> Result<()> {
     }
     let map = keymap::Keymap::load(&paths::data_dir(common.data_dir.clone())?.join("keys.toml"))?;
     for entry in &map.entries {
-        let (scope, b) = (keymap::word(entry.binding.screen), &entry.binding.key);
+        let scope = keymap::word(entry.binding.screen);
+        let b = &entry.binding.key;
         let row = serde_json::json!({"screen": scope, "name": b.name, "keys": entry.shown, "what": b.long});
         common.out().line(&row, || format!("{scope:<11} {:<15} {:<13} {}", b.name, entry.shown, b.long));
     }

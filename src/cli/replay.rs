@@ -19,7 +19,8 @@ pub struct ReplayArgs {
 
 /// Runs the command.
 pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
-    let (store, out) = (common.store()?, common.out());
+    let store = common.store()?;
+    let out = common.out();
     let trajectory = store.trajectory(args.id)?;
     let branches = store.branches(args.id)?;
     if let Some(transcript) = args.format {

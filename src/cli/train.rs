@@ -151,7 +151,8 @@ pub fn describe(data: &DataSummary, stages: &[Stage], batch: usize) -> Vec<Strin
 /// Runs the command.
 pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
     let mut store = common.store()?;
-    let (out, mut live) = (common.out(), common.out());
+    let out = common.out();
+    let mut live = common.out();
     let control = interruptible()?;
     let batch = args.batch;
     let mut each = |event: Event<'_>| match event {

@@ -158,7 +158,8 @@ fn one_model(store: &Store, suite: &dyn Suite, scope: &Scope, pool: &str, model:
         |count: &&PoolCount| count.pool == pool && count.model != model && !(pool == POLICY && count.model.is_empty());
     let Some(other) = pools.iter().find(other) else { return Ok(()) };
     let said = |model: &str| if model.is_empty() { "the list, uniformly".to_string() } else { model.to_string() };
-    let (was, is) = (said(&other.model), said(model));
+    let was = said(&other.model);
+    let is = said(model);
     Err(Error::new(format!("the pool `{pool}` of {} / {} was drawn from {was}, not {is}", suite.name(), scope.split))
         .hint("name another pool with --pool, or draw from the same model with --checkpoint"))
 }
@@ -308,7 +309,8 @@ pub fn case_at(trajectory: &Trajectory, branches: &[Branch], cited: &[i64], t: u
     if alternatives.is_empty() {
         return None;
     }
-    let (action, outcome) = (step.action.clone(), step.observation.clone());
+    let action = step.action.clone();
+    let outcome = step.observation.clone();
     let admissible = trajectory.listed_at(t).to_vec();
     Some(Case { state: trajectory.state(t), action, outcome, alternatives, others, admissible })
 }

@@ -122,7 +122,8 @@ impl Proposer<'_> {
             let Some((action, source)) = own.or_else(other) else { continue };
             taken.insert(action.clone());
             let rank = have.len() + drawn.len(); // a draw of which nothing came leaves no gap
-            let (pool, source) = (pool.to_string(), source.to_string());
+            let pool = pool.to_string();
+            let source = source.to_string();
             drawn.push((action, Membership { pool, rank, source, model: model.clone() }));
         }
         Ok(drawn)

@@ -37,7 +37,8 @@ fn actions(drawn: &[(String, Membership)]) -> Vec<&str> {
 fn store(games: usize) -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
-    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    let control = Control::default();
+    let quiet = &mut |_: serde_json::Value, _: Progress| {};
     collect::demonstrations(&mut store, &Household, &scope(games), Teacher::Suite(None), &control, quiet).unwrap();
     (dir, store)
 }
@@ -144,7 +145,8 @@ fn uniform_alternatives_leave_room_for_the_policys_and_a_pool_is_of_one_model() 
     let error = asked(&mut other, 4, &mut store).unwrap_err();
     assert!(error.message().contains("scripted") && error.message().contains("another"), "{error}");
     // Reflections are written from one pool, and at most so many of a state.
-    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    let control = Control::default();
+    let quiet = &mut |_: serde_json::Value, _: Progress| {};
     let mut write = |contrast: Contrast, store: &mut Store| {
         let writer = &mut crate::agent::template::Template;
         collect::reflections(store, &Household, &scope(2), &contrast, writer, &control, quiet)
@@ -252,7 +254,8 @@ fn an_alternative_that_leaves_the_goal_no_farther_than_the_expert_does_is_no_wor
             let way = &way[..branch.t];
             let left = |env: &dyn Environment, experts: &Experts| experts.distance(env, &Cancel::default()).unwrap();
             let mut distance = |action: &str| worlds.execute(way, action, |_, env, experts| left(env, experts)).unwrap().1;
-            let (expert, other) = (distance(&trajectory.steps[branch.t].action), distance(&branch.action));
+            let expert = distance(&trajectory.steps[branch.t].action);
+            let other = distance(&branch.action);
             let before = worlds.look(way, left).unwrap();
             match branch.effect {
                 Effect::Changed => {
@@ -286,7 +289,8 @@ fn games_of_a_job_are_chosen_by_its_seed_among_those_that_have_demonstrations() 
     };
     let all = covered(&mut store, 100, 1);
     assert_eq!(all, (1..=12).collect::<Vec<_>>(), "the order in which the same seed collected them");
-    let (few, others) = (covered(&mut store, 4, 7), covered(&mut store, 4, 8));
+    let few = covered(&mut store, 4, 7);
+    let others = covered(&mut store, 4, 8);
     assert_eq!((few.len(), others.len()), (4, 4));
     assert_ne!(few, others);
     assert_eq!(few, covered(&mut store, 4, 7));

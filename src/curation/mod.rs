@@ -191,12 +191,15 @@ fn joined(text: &str) -> String {
 
 fn quoted(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     const RUN: usize = 5;
-    let (state, outcomes, text) = (joined(&seen.state), joined(&seen.outcomes), words(&seen.text));
+    let state = joined(&seen.state);
+    let outcomes = joined(&seen.outcomes);
+    let text = words(&seen.text);
     let mut found: Vec<(usize, usize)> = Vec::new();
     for run in text.windows(RUN) {
         let phrase = format!(" {} ", run.iter().map(|(_, w)| *w).collect::<Vec<_>>().join(" "));
         if outcomes.contains(&phrase) && !state.contains(&phrase) {
-            let (from, to) = (run[0].0, run[RUN - 1].0 + run[RUN - 1].1.len());
+            let from = run[0].0;
+            let to = run[RUN - 1].0 + run[RUN - 1].1.len();
             match found.last_mut() {
                 Some(last) if last.1 >= from => last.1 = to,
                 _ => found.push((from, to)),
@@ -385,7 +388,8 @@ mod tests {
         leaving.state.task = "look at pen under the desklamp.".into();
         assert!(!points(&leaving), "the lamp stays where it is");
         let mut blind = case();
-        (blind.action, blind.outcome) = ("go to bed 1".into(), "You arrive at bed 1. On it, you see nothing.".into());
+        blind.action = "go to bed 1".into();
+        blind.outcome = "You arrive at bed 1. On it, you see nothing.".into();
         blind.alternatives[0].observation = "You arrive at shelf 1. On it, you see a cup 4.".into();
         let text = "To go to shelf 1 seems less likely. I go to bed 1.";
         let found = findings(text, &blind);
@@ -416,7 +420,8 @@ mod tests {
         ] {
             let mut case = case();
             let mut other = case.alternatives[0].clone();
-            (other.action, other.effect) = ("go to drawer 3".into(), effect);
+            other.action = "go to drawer 3".into();
+            other.effect = effect;
             case.others = vec![other];
             let text = "To go to shelf 1 or go to drawer 3 would not bring me closer. I take cup 1.";
             let found = findings(text, &case).into_iter().find(|s| s.code == "BAD_ALTERNATIVE");

@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn none_listed_is_not_an_empty_list_and_a_form_is_admissible() {
-        let (nothing_said, nothing_there) = (Actions::default(), Actions::listed(Arc::new([])));
+        let nothing_said = Actions::default();
+        let nothing_there = Actions::listed(Arc::new([]));
         assert!(nothing_said.admit("look") && !nothing_there.admit("look"));
         let shop =
             Actions { listed: Some(Arc::new(["click[buy now]".into()])), free: Some(Arc::new([Form::new("search[…]")])) };

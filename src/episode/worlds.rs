@@ -144,7 +144,8 @@ impl<'a> Worlds<'a> {
     ) -> Result<(Executed, R)> {
         self.go(way)?;
         let here = self.last()?;
-        let (before, refused) = (here.env.fingerprint(), !here.env.turn().admits(action));
+        let before = here.env.fingerprint();
+        let refused = !here.env.turn().admits(action);
         let mut next = self.leave()?;
         next.env.step(action).map_err(|error| error.or_of(Kind::World))?;
         next.went(action);

@@ -80,7 +80,8 @@ pub fn foresight(
             predicted.extend(model.predict(asks, &control.cancel, &mut |_, _, _| {})?);
         }
         for (text, (_, actual, changed)) in predicted.iter().flatten().zip(asked.transitions.iter().flatten()) {
-            let (text, actual) = (text.trim(), told(actual).trim());
+            let text = text.trim();
+            let actual = told(actual).trim();
             let sum = &mut sums[usize::from(*changed)];
             sum.count += 1;
             sum.exact += usize::from(text == actual);

@@ -139,7 +139,8 @@ pub fn evaluate(
     let play = play.by(agent);
     let tasks = choose(suite, scope)?;
     let meter = Meter::new("games", 0, tasks.len() as u64);
-    let (checkpoint, before) = (agent.name(), agent.usage());
+    let checkpoint = agent.name();
+    let before = agent.usage();
     let at_once = agent.can().at_once.min(suite.instances().unwrap_or(usize::MAX));
     let mut games: Vec<Game> = Vec::with_capacity(tasks.len());
     let mut step_limit = STEP_LIMIT;
@@ -152,7 +153,8 @@ pub fn evaluate(
         });
         (task.id.clone(), begun)
     });
-    let (mut broke_off, mut first): (usize, Option<Broken>) = (0, None);
+    let mut broke_off: usize = 0;
+    let mut first: Option<Broken> = None;
     roll_out(agent, &mut open, at_once, play, control, &mut |ended| {
         let played = match ended {
             Ok(played) => played,

@@ -58,9 +58,11 @@ pub fn paired(store: &Store, a: &[i64], b: &[i64]) -> Result<Paired> {
     }
     // By game, the pairs of evaluations that both played it, and who won.
     let mut outcomes: BTreeMap<String, Vec<(usize, bool, bool)>> = BTreeMap::new();
-    let (mut each, mut unpaired) = (Vec::new(), 0);
+    let mut each = Vec::new();
+    let mut unpaired = 0;
     for (pair, (a, b)) in a.iter().zip(b).enumerate() {
-        let ((row_a, games_a), (row_b, games_b)) = (store.evaluation(*a)?, store.evaluation(*b)?);
+        let (row_a, games_a) = store.evaluation(*a)?;
+        let (row_b, games_b) = store.evaluation(*b)?;
         comparable(&row_a, &row_b)?;
         let won: BTreeMap<&str, bool> = games_a.iter().map(|game| (game.task_id.as_str(), game.success)).collect();
         let common: Vec<(&str, bool, bool)> = games_b
@@ -80,7 +82,8 @@ pub fn paired(store: &Store, a: &[i64], b: &[i64]) -> Result<Paired> {
     }
     let all: Vec<(bool, bool)> = outcomes.values().flatten().map(|(_, a, b)| (*a, *b)).collect();
     let count = |which: (bool, bool)| all.iter().filter(|pair| **pair == which).count();
-    let (only_a, only_b) = (count((true, false)), count((false, true)));
+    let only_a = count((true, false));
+    let only_b = count((false, true));
     let games: Vec<Vec<(usize, f64)>> = outcomes
         .values()
         .map(|pairs| pairs.iter().map(|(pair, a, b)| (*pair, f64::from(*b) - f64::from(*a))).collect())
@@ -137,7 +140,8 @@ fn bootstrap_of(games: &[Vec<(usize, f64)>], pairs: usize, draws: usize) -> (f64
             // How often each pair of evaluations was drawn.
             let mut drawn = vec![0.0; pairs];
             (0..pairs).for_each(|_| drawn[rng.below(pairs)] += 1.0);
-            let (mut sum, mut count) = (0.0, 0.0);
+            let mut sum = 0.0;
+            let mut count = 0.0;
             for _ in 0..games.len() {
                 for (pair, difference) in &games[rng.below(games.len())] {
                     sum += drawn[*pair] * difference;
@@ -155,7 +159,8 @@ fn bootstrap_of(games: &[Vec<(usize, f64)>], pairs: usize, draws: usize) -> (f64
 fn mcnemar(a: usize, b: usize) -> f64 {
     let n = a + b;
     // ln of the binomial coefficients, one from the other.
-    let (mut log, mut tail) = (-(n as f64) * std::f64::consts::LN_2, 0.0);
+    let mut log = -(n as f64) * std::f64::consts::LN_2;
+    let mut tail = 0.0;
     for i in 0..=a.min(b) {
         tail += f64::exp(log);
         log += ((n - i) as f64).ln() - ((i + 1) as f64).ln();

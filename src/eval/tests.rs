@@ -33,8 +33,8 @@ fn scope() -> Scope {
 }
 
 fn play(store: &mut Store, play: Play) -> Summary {
-    let (suite, known) =
-        (limited(std::sync::Arc::new(Household), 20), Known { record: Some("r".into()), ..Known::default() });
+    let suite = limited(std::sync::Arc::new(Household), 20);
+    let known = Known { record: Some("r".into()), ..Known::default() };
     let mut thinker = thinker(&scope());
     evaluate(store, suite.as_ref(), &scope(), &mut thinker, (play, &known), &Control::default(), &mut |_, _| {}).unwrap()
 }
@@ -96,7 +96,8 @@ fn pairs_count_what_each_won_and_refuse_what_was_not_played_alike() {
         let (row, all) = store.evaluation(won).unwrap();
         store.add_evaluation(&row, &all[games]).unwrap()
     };
-    let (head, tail) = (part(0..4, &mut store), part(4..6, &mut store));
+    let head = part(0..4, &mut store);
+    let tail = part(4..6, &mut store);
     let some = paired(&store, &[head], &[won]).unwrap();
     assert_eq!((some.pairs, some.unpaired), (4, 2));
     assert!(paired(&store, &[head], &[tail]).unwrap_err().message().contains("no game in common"));
@@ -121,7 +122,8 @@ fn how_right_predictions_are_does_not_depend_on_who_plays() {
         });
         foresight(&Household, &scope(), 3, &mut model, &Control::default(), &mut |_| {}).unwrap()
     };
-    let (right, wrong) = (ask(true), ask(false));
+    let right = ask(true);
+    let wrong = ask(false);
     assert_eq!((right.all.games, right.all.exact, right.all.f1), (6, 1.0, 1.0));
     assert_eq!((wrong.all.exact, wrong.all.f1), (0.0, 0.0));
     assert!(right.changed.transitions > 0 && right.unchanged.transitions > 0);

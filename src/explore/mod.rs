@@ -114,9 +114,12 @@ impl Session {
             Some(HUMAN) => HUMAN,
             name => opened.experts.get(name).or_else(|_| opened.experts.get(None)).map_or(HUMAN, Expert::name),
         };
-        let (limit, warning) = (opened.limit, opened.warning.clone());
-        let (turn, state) = (opened.env.turn().clone(), opened.env.fingerprint());
-        let (again, id) = (Arc::clone(suite), task_id.to_string());
+        let limit = opened.limit;
+        let warning = opened.warning.clone();
+        let turn = opened.env.turn().clone();
+        let state = opened.env.fingerprint();
+        let again = Arc::clone(suite);
+        let id = task_id.to_string();
         let worlds = Worlds::new(opened, move || again.open(&id), suite.instances(), &start);
         let (action, source, name) = Default::default();
         let root = Node { parent: None, action, source, name, depth: 0, turn, state };
@@ -196,8 +199,11 @@ impl Session {
         }
         let (executed, ()) = self.worlds.execute(&way_to(&self.nodes, self.at), action, |_, _, _| ())?;
         let depth = self.here().depth + 1;
-        let (action, source, name) = (action.to_string(), source.to_string(), String::new());
-        let (turn, state) = (executed.turn, executed.after);
+        let action = action.to_string();
+        let source = source.to_string();
+        let name = String::new();
+        let turn = executed.turn;
+        let state = executed.after;
         self.nodes.push(Node { parent: Some(self.at), action, source, name, depth, turn, state });
         self.at = self.nodes.len() - 1;
         Ok(())

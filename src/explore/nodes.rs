@@ -39,8 +39,10 @@ impl Session {
 
     /// Where two nodes part and how they differ, as lines to be read.
     pub fn compare(&mut self, a: usize, b: usize) -> Result<Vec<String>> {
-        let (a, b) = (self.known(a)?, self.known(b)?);
-        let (left, right) = (self.path_to(a), self.path_to(b));
+        let a = self.known(a)?;
+        let b = self.known(b)?;
+        let left = self.path_to(a);
+        let right = self.path_to(b);
         let shared = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
         let listed =
             |node: usize| -> Vec<String> { self.nodes[node].turn.actions.list().iter().map(ToString::to_string).collect() };
@@ -53,7 +55,8 @@ impl Session {
         }
         let sides = [("A", a, &left, b), ("B", b, &right, a)].into_iter().zip(distances);
         for ((mark, at, path, other), distance) in sides {
-            let (node, turn) = (&self.nodes[at], &self.nodes[at].turn);
+            let node = &self.nodes[at];
+            let turn = &self.nodes[at].turn;
             let name = if node.name.is_empty() { String::new() } else { format!(" \"{}\"", node.name) };
             let far = match distance {
                 _ if turn.success => "solved".to_string(),

@@ -33,7 +33,8 @@ impl Session {
     pub(super) fn held_against_own(&mut self, t: usize, outcomes: &[Outcome]) -> Result<Vec<Outcome>> {
         let path = self.path();
         let (Some(here), Some(next)) = (path.get(t), path.get(t + 1)) else { return Ok(outcomes.to_vec()) };
-        let (way, own) = (way_to(&self.nodes, *here), &self.nodes[*next].action);
+        let way = way_to(&self.nodes, *here);
+        let own = &self.nodes[*next].action;
         if outcomes.iter().all(|outcome| outcome.against.as_ref() == Some(own)) {
             return Ok(outcomes.to_vec());
         }

@@ -36,7 +36,8 @@ pub fn import(
         file = spooled(file, path, control)?;
     }
     let stamp = |file: &File| file.metadata().and_then(|found| Ok((found.len(), found.modified()?))).map_err(failed);
-    let (before, lines) = (stamp(&file)?, pass(store, (&mut file, path), false, ("reading", 0), control, report)?);
+    let before = stamp(&file)?;
+    let lines = pass(store, (&mut file, path), false, ("reading", 0), control, report)?;
     if !write {
         return Ok(lines.1);
     }
@@ -51,7 +52,9 @@ pub fn import(
 /// each line is read as it comes.
 fn spooled(from: File, path: &Path, control: &Control) -> Result<File> {
     let failed = |e: std::io::Error| Error::io("reading", path, &e);
-    let (mut from, mut n, mut bytes) = (BufReader::new(from), 0, 0);
+    let mut from = BufReader::new(from);
+    let mut n = 0;
+    let mut bytes = 0;
     let mut copy = BufWriter::new(tempfile::tempfile().map_err(failed)?);
     while let Some(line) = paths::line(&mut from, LINE).map_err(|e| Error::new(e.to_string()).at(place(path, n)))? {
         if !line.trim().is_empty() {

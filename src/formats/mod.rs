@@ -91,7 +91,8 @@ pub fn export(
         extent.bytes += line.len() as u64 + 1;
         each(&line)
     };
-    let (suite, split) = (order.criteria.suite.as_deref(), order.criteria.split.as_deref());
+    let suite = order.criteria.suite.as_deref();
+    let split = order.criteria.split.as_deref();
     if order.set == Set::Trajectories {
         let rows = store.experiences(suite, split)?;
         let meter = Meter::new("export", 0, rows.len() as u64);

@@ -55,8 +55,10 @@ impl AdamW {
         }
         let scale = if norm > clip { scale * (clip / norm) as f32 } else { scale };
         self.updates += 1;
-        let (rate, updates) = (rate as f32, self.updates.min(1 << 24) as i32);
-        let (fix1, fix2) = (1.0 - BETA1.powi(updates), 1.0 - BETA2.powi(updates));
+        let rate = rate as f32;
+        let updates = self.updates.min(1 << 24) as i32;
+        let fix1 = 1.0 - BETA1.powi(updates);
+        let fix2 = 1.0 - BETA2.powi(updates);
         let moments = self.first.par_iter_mut().zip(self.second.par_iter_mut());
         let tensors = weights.par_iter_mut().zip(grads).zip(moments).zip(shapes);
         tensors.for_each(|(((weights, grads), (first, second)), (_, shape))| {
@@ -89,12 +91,14 @@ mod tests {
 
     /// The update of one weight in f64, as the paper writes it (Loshchilov and Hutter, 2019, algorithm 2).
     fn by_hand(mut w: f64, grads: &[f64], rate: f64, decay: f64) -> f64 {
-        let (mut m, mut v) = (0.0, 0.0);
+        let mut m = 0.0;
+        let mut v = 0.0;
         for (t, g) in grads.iter().enumerate() {
             let n = t as i32 + 1;
             m = 0.9 * m + 0.1 * g;
             v = 0.98 * v + 0.02 * g * g;
-            let (m, v) = (m / (1.0 - 0.9f64.powi(n)), v / (1.0 - 0.98f64.powi(n)));
+            let m = m / (1.0 - 0.9f64.powi(n));
+            let v = v / (1.0 - 0.98f64.powi(n));
             w -= rate * decay * w + rate * m / (v.sqrt() + 1e-8);
         }
         w

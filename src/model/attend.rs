@@ -64,7 +64,9 @@ struct Task {
 
 /// What each new node takes from the nodes that it sees in one layer: `q` and the result are `[rows, hidden]`.
 pub(super) fn attend(config: &Config, layer: usize, grown: &[Grown<'_>], q: &[f32]) -> Vec<f32> {
-    let (h, dim, kv_heads) = (config.hidden, config.head_dim(), config.kv_heads);
+    let h = config.hidden;
+    let dim = config.head_dim();
+    let kv_heads = config.kv_heads;
     let group = config.heads / kv_heads;
     let work: usize = grown.iter().map(|grown| grown.rows() * (grown.depth() + grown.cache.len()) * h).sum();
     let threads = if work > WORTH { rayon::current_num_threads() } else { 1 };
@@ -141,7 +143,8 @@ impl Block<'_, '_> {
         Scratch { queries, scores, mixed }: &mut Scratch,
         (out, stride): (&mut [f32], usize),
     ) {
-        let (rows, dim) = (self.rows, self.dim);
+        let rows = self.rows;
+        let dim = self.dim;
         let width = q.len() / rows;
         queries.resize(dim * rows, 0.0);
         for (row, q) in q.chunks_exact(width).enumerate() {
@@ -156,7 +159,8 @@ impl Block<'_, '_> {
         // Segments above are seen whole; of the own nodes, which come last, those up to the block's last one can be.
         let own = self.grown.depth();
         let mut left = own + self.grown.past + self.first + rows;
-        let (tile, mut at) = (BLOCK * TILE / rows, 0);
+        let tile = BLOCK * TILE / rows;
+        let mut at = 0;
         for (keys, values, nodes) in pieces {
             let nodes = (*nodes).min(left);
             left -= nodes;

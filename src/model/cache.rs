@@ -72,7 +72,8 @@ impl Segment {
 
     /// Where `tokens` part from the path that ends here: the last place they have in common, and how many that are.
     pub fn common(self: &Arc<Self>, tokens: &[u32]) -> (Option<Above>, usize) {
-        let (mut place, mut same) = (None, 0);
+        let mut place = None;
+        let mut same = 0;
         for (segment, used) in self.path(self.tokens.len()) {
             let own = segment.tokens[..used].iter().zip(&tokens[same..]).take_while(|(a, b)| a == b).count();
             same += own;

@@ -177,7 +177,8 @@ impl Config {
 
     /// Name and shape of every tensor, as Hugging Face names them.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        let (h, kv) = (self.hidden, self.kv_heads * self.head_dim());
+        let h = self.hidden;
+        let kv = self.kv_heads * self.head_dim();
         let mut all = vec![("model.embed_tokens.weight".to_string(), vec![self.vocab, h])];
         for layer in 0..self.layers {
             let mut push =

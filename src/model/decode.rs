@@ -83,7 +83,8 @@ fn begin(decoder: &Decoder, caches: &mut [Cache], asks: &[Opening<'_>], options:
         grow.map(|(cache, (tokens, parents, _))| Growth { cache, tokens, parents }).collect();
     let hidden = decoder.extend_all(&mut growths, Precision::Fast, options.cancel)?;
     let h = decoder.config.hidden;
-    let (mut branches, mut first) = (Vec::new(), 0);
+    let mut branches = Vec::new();
+    let mut first = 0;
     for (n, ((ask, trie), (tokens, _, places))) in asks.iter().zip(&tries).zip(&inner).enumerate() {
         let longest = ask.starts.iter().map(Vec::len).max().unwrap_or_default();
         let room = decoder.config.context.saturating_sub(ask.prompt.len() + longest);
@@ -176,7 +177,8 @@ impl Branch {
         }
         let child = options.only.map(|trie| trie.child(self.at, token));
         if child == Some(None) || (token == options.stop && child.is_none()) {
-            (self.done, self.written.ended) = (true, true);
+            self.done = true;
+            self.written.ended = true;
             return None;
         }
         self.written.tokens.push(token);

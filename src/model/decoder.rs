@@ -156,7 +156,8 @@ impl Decoder {
     }
 
     fn normed(&self, x: &[f32], gain: &[f32]) -> Vec<f32> {
-        let (h, eps) = (self.config.hidden, self.config.norm_eps as f32);
+        let h = self.config.hidden;
+        let eps = self.config.norm_eps as f32;
         let mut out = vec![0.0; x.len()];
         let part = part(x.len() / h) * h;
         let parts = out.par_chunks_mut(part).zip(x.par_chunks(part));
@@ -173,7 +174,8 @@ impl Decoder {
         precision: Precision,
         x: &mut [f32],
     ) {
-        let (h, dim) = (self.config.hidden, self.config.head_dim());
+        let h = self.config.hidden;
+        let dim = self.config.head_dim();
         let kv = self.config.kv_heads * dim;
         let [mut q, mut k, v] = products([&layer.q, &layer.k, &layer.v], &self.normed(x, &layer.input_norm), precision);
         let part = part(x.len() / h);

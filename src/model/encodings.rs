@@ -142,10 +142,14 @@ impl Encoding {
                 }
             }
             Self::Q6K => {
-                let (low, high, scales) = (&block[..128], &block[128..192], &block[192..208]);
+                let low = &block[..128];
+                let high = &block[128..192];
+                let scales = &block[192..208];
                 to.scales.extend(scales.iter().map(|scale| half(208) * f32::from(*scale as i8)));
                 for i in 0..256 {
-                    let (part, quarter, l) = (i / 128, i % 128 / 32, i % 32);
+                    let part = i / 128;
+                    let quarter = i % 128 / 32;
+                    let l = i % 32;
                     let byte = low[64 * part + 32 * (quarter % 2) + l];
                     let nibble = if quarter < 2 { byte & 15 } else { byte >> 4 };
                     let two = high[32 * part + l] >> (2 * quarter) & 3;
@@ -174,7 +178,8 @@ fn six_bits(packed: &[u8], sub: usize) -> (u8, u8) {
     if sub < 4 {
         return (packed[sub] & 63, packed[sub + 4] & 63);
     }
-    let (low, high) = (packed[sub + 4], |at: usize| packed[at] >> 6 << 4);
+    let low = packed[sub + 4];
+    let high = |at: usize| packed[at] >> 6 << 4;
     (low & 15 | high(sub - 4), low >> 4 | high(sub))
 }
 

@@ -84,7 +84,8 @@ impl<'a> Tensors<'a> {
         let mut bytes = vec![0; header as usize];
         from.read_exact(&mut bytes).map_err(|e| bad(e.to_string()))?;
         let raw: BTreeMap<String, Value> = serde_json::from_slice(&bytes).map_err(|e| bad(format!("its header: {e}")))?;
-        let (begin, room) = (8 + header, size - 8 - header);
+        let begin = 8 + header;
+        let room = size - 8 - header;
         let mut places = Vec::new();
         for (tensor, value) in raw.into_iter().filter(|(name, _)| name != "__metadata__") {
             let entry: Entry = serde_json::from_value(value).map_err(|e| bad(format!("tensor `{tensor}`: {e}")))?;
@@ -129,7 +130,8 @@ impl<'a> Tensors<'a> {
         if entry.width().is_none() {
             return Err(bad(format!("has type {}; F32, F16 and BF16 are read", entry.dtype)));
         }
-        let (start, end) = (begin + entry.data_offsets.0, begin + entry.data_offsets.1);
+        let start = begin + entry.data_offsets.0;
+        let end = begin + entry.data_offsets.1;
         let read;
         let raw: &[u8] = match source {
             Source::Bytes(bytes) => &bytes[start as usize..end as usize],
@@ -240,7 +242,8 @@ mod tests {
     fn what_is_written_is_read_from_memory_from_disk_and_from_shards() {
         let dir = tempfile::tempdir().unwrap();
         let tensor = |name: &str, data: &[f32]| (name.to_string(), data.to_vec(), vec![data.len() / 2, 2]);
-        let (a, b) = (tensor("a", &[1.0, -2.5]), tensor("b", &[0.5, 3.0, 4.0, -8.0]));
+        let a = tensor("a", &[1.0, -2.5]);
+        let b = tensor("b", &[0.5, 3.0, 4.0, -8.0]);
         for half in [false, true] {
             let bytes = serialize(&[a.clone(), b.clone()], half).unwrap();
             std::fs::write(dir.path().join("model.safetensors"), &bytes).unwrap();

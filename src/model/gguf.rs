@@ -109,7 +109,8 @@ impl<R: Read> Input<R> {
             }
             8 => Setting::Text(self.text()?),
             9 => {
-                let (kind, count) = (self.u32()?, self.count("items of a list")?);
+                let kind = self.u32()?;
+                let count = self.count("items of a list")?;
                 if kind == 9 {
                     return Err(Error::new("a list of lists"));
                 }
@@ -138,8 +139,10 @@ impl Header {
         if !(2..=3).contains(&version) {
             return Err(Error::new(format!("GGUF version {version}; 2 and 3 are read")));
         }
-        let (count, settings_count) = (input.count("tensors")?, input.count("settings")?);
-        let (mut settings, mut tensors) = (HashMap::new(), HashMap::new());
+        let count = input.count("tensors")?;
+        let settings_count = input.count("settings")?;
+        let mut settings = HashMap::new();
+        let mut tensors = HashMap::new();
         for _ in 0..settings_count {
             let name = input.text()?;
             let kind = input.u32()?;
@@ -336,7 +339,8 @@ fn halves(matrix: &Matrix, heads: usize) -> Matrix {
             let width = grouped.width;
             let codes =
                 order.iter().flat_map(|row| grouped.codes[row * width..(row + 1) * width].iter().copied()).collect();
-            let (scales, offsets) = (permuted(&grouped.scales), permuted(&grouped.offsets));
+            let scales = permuted(&grouped.scales);
+            let offsets = permuted(&grouped.offsets);
             Matrix::Quantized(Quantized { codes, scales, offsets, group: grouped.group, width })
         }
     }

@@ -41,7 +41,9 @@ impl Adapter {
             );
         }
         let mut rng = Rng::stream(seed, "adapter");
-        let (mut weights, mut tensors, mut shapes) = (Buffers::new(), Vec::new(), Vec::new());
+        let mut weights = Buffers::new();
+        let mut tensors = Vec::new();
+        let mut shapes = Vec::new();
         for (i, (name, shape)) in config.tensors().into_iter().enumerate() {
             let (Some(layer), &[out, inner]) = (name.strip_suffix(".weight"), shape.as_slice()) else { continue };
             if !targets.iter().any(|target| layer.ends_with(&format!(".{target}"))) {

@@ -58,7 +58,8 @@ pub struct Quantized {
 
 impl Quantized {
     fn of(&self, rows: Range<usize>) -> QuantView<'_> {
-        let (codes, groups) = (rows.start * self.width..rows.end * self.width, self.width / self.group);
+        let codes = rows.start * self.width..rows.end * self.width;
+        let groups = self.width / self.group;
         let groups = rows.start * groups..rows.end * groups;
         let offsets = if self.offsets.is_empty() { &[] } else { &self.offsets[groups.clone()] };
         QuantView { codes: &self.codes[codes], scales: &self.scales[groups], offsets, group: self.group }
@@ -97,7 +98,8 @@ impl Matrix {
             Self::Quantized(grouped) => {
                 let QuantView { codes, scales, offsets, group } = grouped.of(rows);
                 for (i, codes) in codes.chunks_exact(group).enumerate() {
-                    let (scale, offset) = (scales[i], offsets.get(i).copied().unwrap_or_default());
+                    let scale = scales[i];
+                    let offset = offsets.get(i).copied().unwrap_or_default();
                     out.extend(codes.iter().map(|code| scale * f32::from(*code) + offset));
                 }
             }
@@ -143,11 +145,13 @@ impl Matrix {
 
 /// `x · matrixᵀ` for each of some matrices of one width, `[m, rows]` each, on the threads of the current pool.
 pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], precision: Precision) -> [Vec<f32>; N] {
-    let (width, rows) = (matrices[0].width(), matrices.map(Matrix::rows));
+    let width = matrices[0].width();
+    let rows = matrices.map(Matrix::rows);
     let m = x.len() / width;
     let pieces = (rows.iter().sum::<usize>() * x.len() / WORTH).clamp(1, rayon::current_num_threads());
     let cuts = |i: usize| {
-        let (all, step) = (rows[i], rows[i].div_ceil(pieces).next_multiple_of(8));
+        let all = rows[i];
+        let step = rows[i].div_ceil(pieces).next_multiple_of(8);
         (0..all).step_by(step).map(move |at| at..(at + step).min(all))
     };
     let mut out = rows.map(|rows| vec![0.0; m * rows]);
@@ -197,10 +201,12 @@ mod tests {
     fn few_and_many_rows_give_the_same_products_in_both_forms() {
         let mut rng = Rng::new(2);
         let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.unit() as f32 - 0.5).collect() };
-        let (rows, width) = (200, 64);
+        let rows = 200;
+        let width = 64;
         let full = Matrix::Full { data: draw(rows * width), width };
         let codes: Vec<i8> = draw(rows * width).iter().map(|w| (w * 250.0) as i8).collect();
-        let (scales, offsets) = (draw(rows * width / 32), draw(rows * width / 32));
+        let scales = draw(rows * width / 32);
+        let offsets = draw(rows * width / 32);
         let grouped = Matrix::Quantized(Quantized { codes, scales, offsets, group: 32, width });
         let x = draw(40 * width);
         for matrix in [&full, &grouped] {

@@ -34,7 +34,8 @@ impl Plan {
         };
         let Config { hidden: h, intermediate, vocab, layers, .. } = *net.config;
         let kv = net.config.kv_heads * net.config.head_dim();
-        let (model, trained) = (count(&net.config.tensors()), count(&net.shapes()));
+        let model = count(&net.config.tensors());
+        let trained = count(&net.shapes());
         let adapter = if net.adapter.is_some() { trained } else { 0 };
         // See `step::Saved`; the way back holds as much again of one layer, and a few rows of its own.
         let layer = 5 * h + 2 * kv + 2 * intermediate + 2;

@@ -58,7 +58,8 @@ impl Packing {
             forest.origin.extend(places.into_iter().map(|node| (i, node)));
         }
         let sizes = packing.forests.iter().map(|forest| forest.tree.len());
-        (packing.computed, packing.largest) = (sizes.clone().sum(), sizes.max().unwrap_or_default());
+        packing.computed = sizes.clone().sum();
+        packing.largest = sizes.max().unwrap_or_default();
         packing
     }
 

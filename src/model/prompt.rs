@@ -45,7 +45,8 @@ impl Begun<'_> {
         let mut taken: Vec<&[u32]> = Vec::new();
         for begun in all.iter_mut() {
             let (now, later) = begun.left.split_at(begun.left.len().min(SLICE).min(room));
-            (begun.left, room) = (later, room - now.len());
+            begun.left = later;
+            room -= now.len();
             let from = begun.cache.len();
             parents.push((from..from + now.len()).map(|i| i.checked_sub(1)).collect());
             taken.push(now);
@@ -54,7 +55,8 @@ impl Begun<'_> {
         let mut growths: Vec<Growth<'_>> =
             grow.map(|((begun, parents), tokens)| Growth { cache: &mut begun.cache, tokens, parents }).collect();
         let hidden = decoder.extend_all(&mut growths, Precision::Exact, cancel)?;
-        let (h, mut end) = (decoder.config.hidden, 0);
+        let h = decoder.config.hidden;
+        let mut end = 0;
         for (begun, tokens) in all.iter_mut().zip(taken).filter(|(_, tokens)| !tokens.is_empty()) {
             end += tokens.len() * h;
             begun.last = hidden[end - h..end].to_vec();

@@ -72,7 +72,9 @@ impl Reference {
     /// differentiated. Logits are computed for the parents of targets only.
     pub fn loss(&self, tree: &TokenTree) -> Result<Tensor> {
         let hidden = self.forward(tree)?;
-        let (mut rows, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rows = Vec::new();
+        let mut targets = Vec::new();
+        let mut weights = Vec::new();
         for (i, weight) in tree.weights.iter().enumerate() {
             if let (true, Some(parent)) = (*weight != 0.0, tree.parents[i]) {
                 rows.push(parent as u32);
@@ -118,7 +120,8 @@ impl Reference {
 
     fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, mask: &Tensor) -> candle_core::Result<Tensor> {
         let groups = self.config.heads / self.config.kv_heads;
-        let (k, v) = (repeat_heads(k, groups)?, repeat_heads(v, groups)?);
+        let k = repeat_heads(k, groups)?;
+        let v = repeat_heads(v, groups)?;
         let scale = 1.0 / (self.config.head_dim() as f64).sqrt();
         let scores = ((q * scale)?.matmul(&k.transpose(1, 2)?)?.broadcast_add(mask))?;
         ops::softmax(&scores, D::Minus1)?.matmul(&v)?.transpose(0, 1)?.reshape((mask.dim(0)?, self.config.hidden))
@@ -139,7 +142,8 @@ impl Reference {
 
 fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> candle_core::Result<Tensor> {
     let half = x.dim(2)? / 2;
-    let (a, b) = (x.narrow(2, 0, half)?, x.narrow(2, half, half)?);
+    let a = x.narrow(2, 0, half)?;
+    let b = x.narrow(2, half, half)?;
     let left = (a.broadcast_mul(cos)? - b.broadcast_mul(sin)?)?;
     let right = (b.broadcast_mul(cos)? + a.broadcast_mul(sin)?)?;
     Tensor::cat(&[left, right], 2)

@@ -41,12 +41,14 @@ impl Prompt {
         let tries: Vec<(Trie, Vec<usize>)> =
             asks.iter().map(|(_, continuations)| Trie::new(continuations.iter().map(Vec::as_slice))).collect();
         let mut scores: Vec<Vec<Score>> = Vec::with_capacity(asks.len());
-        let (mut first, mut nodes) = (0, 0);
+        let mut first = 0;
+        let mut nodes = 0;
         for (i, (trie, _)) in tries.iter().enumerate() {
             let own = trie.inner().0.len();
             if i > first && nodes + own > PASS {
                 scores.extend(score_pass(decoder, &asks[first..i], &tries[first..i], cancel)?);
-                (first, nodes) = (i, 0);
+                first = i;
+                nodes = 0;
             }
             nodes += own;
         }
@@ -71,7 +73,8 @@ fn score_pass(
     let mut growths: Vec<Growth<'_>> =
         grow.map(|(cache, (tokens, parents, _))| Growth { cache, tokens, parents }).collect();
     let hidden = decoder.extend_all(&mut growths, Precision::Exact, cancel)?;
-    let (h, vocab) = (decoder.config.hidden, decoder.config.vocab);
+    let h = decoder.config.hidden;
+    let vocab = decoder.config.vocab;
     // What each place is asked for: the prompt, its continuation, and that one's token after the place.
     let mut asked: Vec<Vec<(usize, usize, u32)>> = vec![Vec::new(); hidden.len() / h];
     let mut scores: Vec<Vec<Score>> = Vec::with_capacity(asks.len());

@@ -113,7 +113,8 @@ pub fn step(net: Net<'_>, tree: &TokenTree, grads: Option<&mut Buffers>) -> Resu
         return Err(Error::new(format!("token {token} is outside the model's vocabulary of {}", config.vocab)));
     }
     let step = Step::new(net, tree);
-    let (mut saved, mut inputs) = (Vec::new(), Vec::new());
+    let mut saved = Vec::new();
+    let mut inputs = Vec::new();
     let mut x: Vec<f32> = Vec::with_capacity(tree.len() * config.hidden);
     for token in &tree.tokens {
         let at = *token as usize * config.hidden;
@@ -193,8 +194,10 @@ impl<'a> Step<'a> {
             let tasks: Vec<_> = pairs.filter_map(|(i, pair)| Some((i, pair, found(i)?))).collect();
             tasks.into_par_iter().with_max_len(1).for_each(|(i, pair, job)| {
                 yield_to_interactive();
-                let (rank, rows) = (adapter.rank, job.dout.len() / job.width);
-                let (mut up, mut low) = (vec![0.0; rows * rank], vec![0.0; rows * rank]);
+                let rank = adapter.rank;
+                let rows = job.dout.len() / job.width;
+                let mut up = vec![0.0; rows * rank];
+                let mut low = vec![0.0; rows * rank];
                 mul_nn(&mut up, job.dout, &adapter.weights[2 * i + 1], job.width, false);
                 mul_nt(&mut low, job.x, &adapter.weights[2 * i], job.x.len() / rows, false);
                 up.iter_mut().chain(&mut low).for_each(|value| *value *= adapter.scale());
@@ -241,12 +244,19 @@ impl<'a> Step<'a> {
     }
 
     fn layer(&self, layer: usize, x: &mut [f32]) -> Saved {
-        let (h, kv, inner, part) = (self.config.hidden, self.kv(), self.config.intermediate, self.part);
+        let h = self.config.hidden;
+        let kv = self.kv();
+        let inner = self.config.intermediate;
+        let part = self.part;
         let half = self.config.head_dim() / 2;
         let rows = |width: usize| vec![0.0f32; self.tokens * width];
-        let (weights, eps) = (self.acting(layer), self.config.norm_eps as f32);
+        let weights = self.acting(layer);
+        let eps = self.config.norm_eps as f32;
         let input = x.to_vec();
-        let (mut q, mut k, mut v, mut input_scales) = (rows(h), rows(kv), rows(kv), rows(1));
+        let mut q = rows(h);
+        let mut k = rows(kv);
+        let mut v = rows(kv);
+        let mut input_scales = rows(1);
         (
             x.par_chunks(part * h),
             q.par_chunks_mut(part * h),
@@ -269,8 +279,11 @@ impl<'a> Step<'a> {
             });
         let mut mixed = rows(h);
         Attention { chains: &self.chains, heads: self.heads(), q: &q, k: &k, v: &v }.forward(&mut mixed);
-        let (mut middle, mut middle_scales, mut normed) = (rows(h), rows(1), rows(h));
-        let (mut gate, mut up) = (rows(inner), rows(inner));
+        let mut middle = rows(h);
+        let mut middle_scales = rows(1);
+        let mut normed = rows(h);
+        let mut gate = rows(inner);
+        let mut up = rows(inner);
         (
             x.par_chunks_mut(part * h),
             mixed.par_chunks(part * h),
@@ -298,13 +311,18 @@ impl<'a> Step<'a> {
 
     /// Turns the gradient of a layer's output into the gradient of its input.
     fn layer_back(&self, layer: usize, saved: Saved, dx: &mut [f32], grads: &mut Buffers) {
-        let (h, kv, inner, part) = (self.config.hidden, self.kv(), self.config.intermediate, self.part);
+        let h = self.config.hidden;
+        let kv = self.kv();
+        let inner = self.config.intermediate;
+        let part = self.part;
         let half = self.config.head_dim() / 2;
         let at = |tensor| Self::at(layer, tensor);
-        let (weights, eps) = (self.acting(layer), self.config.norm_eps as f32);
+        let weights = self.acting(layer);
+        let eps = self.config.norm_eps as f32;
         let Saved { input, input_scales, q, k, v, mixed, middle, middle_scales, normed, mut gate, mut up } = saved;
         let mut through = vec![0.0; gate.len()];
-        let (dout, mut dmixed) = (dx.to_vec(), vec![0.0; dx.len()]);
+        let dout = dx.to_vec();
+        let mut dmixed = vec![0.0; dx.len()];
         let gains: Vec<Vec<f32>> = (
             (gate.par_chunks_mut(part * inner), up.par_chunks_mut(part * inner), through.par_chunks_mut(part * inner)),
             (dx.par_chunks_mut(part * h), dmixed.par_chunks_mut(part * h)),
@@ -339,7 +357,9 @@ impl<'a> Step<'a> {
         );
         drop((through, gate, up, dout, mixed, middle));
 
-        let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
+        let mut dq = vec![0.0; q.len()];
+        let mut dk = vec![0.0; k.len()];
+        let mut dv = vec![0.0; v.len()];
         let attention = Attention { chains: &self.chains, heads: self.heads(), q: &q, k: &k, v: &v };
         attention.backward(&dmixed, &mut dq, &mut dk, &mut dv);
         let mut normed = normed;
@@ -376,8 +396,12 @@ impl<'a> Step<'a> {
     /// The loss and, with `grads`, the gradient of the last layer's output. Logits exist for the parents of targets only,
     /// and for some of them at a time.
     fn head(&self, tree: &TokenTree, x: &[f32], mut grads: Option<&mut Buffers>) -> Result<(Loss, Vec<f32>)> {
-        let (h, vocab) = (self.config.hidden, self.config.vocab);
-        let (mut rows, mut nodes, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let h = self.config.hidden;
+        let vocab = self.config.vocab;
+        let mut rows = Vec::new();
+        let mut nodes = Vec::new();
+        let mut targets = Vec::new();
+        let mut weights = Vec::new();
         for (i, weight) in tree.weights.iter().enumerate() {
             if let (true, Some(parent)) = (*weight != 0.0, tree.parents[i]) {
                 rows.push(parent);
@@ -393,7 +417,8 @@ impl<'a> Step<'a> {
         let head = if self.config.tied { 0 } else { norm + 1 };
         let picked: Vec<f32> = rows.iter().flat_map(|row| &x[row * h..(row + 1) * h]).copied().collect();
         let (normed, scales) = self.norm(&picked, norm);
-        let (mut nats, mut dnormed) = (Vec::with_capacity(rows.len()), vec![0.0; normed.len()]);
+        let mut nats = Vec::with_capacity(rows.len());
+        let mut dnormed = vec![0.0; normed.len()];
         let chunk = (LOGITS / vocab).clamp(64, 2048);
         for (i, normed) in normed.chunks(chunk * h).enumerate() {
             let at = i * chunk..i * chunk + normed.len() / h;

@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn background_work_stands_still_while_somebody_waits() {
-        let (guard, passed) = (interactive(), AtomicBool::new(false));
+        let guard = interactive();
+        let passed = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 yield_to_interactive();

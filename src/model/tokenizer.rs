@@ -77,7 +77,8 @@ fn by_lines(part: &mut Value) -> usize {
 
 /// Whether a pattern has an anchor outside of character classes, and not yet what [`by_lines`] puts before it.
 fn anchored(pattern: &str) -> bool {
-    let (mut depth, mut escaped) = (0_usize, false);
+    let mut depth = 0_usize;
+    let mut escaped = false;
     let anchor = pattern.chars().any(|c| {
         let literal = escaped;
         escaped = c == '\\' && !literal;
@@ -98,7 +99,8 @@ fn section<T: serde::de::DeserializeOwned>(part: Value) -> Result<T> {
 /// The tokens that a tokenizer's own post-processor puts before a text.
 fn opening(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
     let ids = |special: bool| inner.encode_fast("a", special).map(|found| found.get_ids().to_vec()).map_err(failed);
-    let (plain, whole) = (ids(false)?, ids(true)?);
+    let plain = ids(false)?;
+    let whole = ids(true)?;
     let at = whole.windows(plain.len().max(1)).position(|window| window == plain).unwrap_or_default();
     Ok(whole[..at].to_vec())
 }

@@ -62,11 +62,15 @@ impl TokenTree {
             leaf[*parent] = false;
         }
         let leaves: Vec<usize> = (0..self.len()).filter(|i| leaf[*i]).collect();
-        let (mut owner, mut pieces, mut at) = (vec![false; self.len()], Vec::new(), 0);
-        let (mut left, mut place) = (self.len(), vec![usize::MAX; self.len()]);
+        let mut owner = vec![false; self.len()];
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        let mut left = self.len();
+        let mut place = vec![usize::MAX; self.len()];
         for part in 0..parts {
             // Leaves in order keep neighbours, which share most of their path, together.
-            let (mut places, mut own) = (Vec::new(), 0);
+            let mut places = Vec::new();
+            let mut own = 0;
             while at < leaves.len() && own * (parts - part) < left {
                 let mut node = Some(leaves[at]);
                 while let Some(i) = node.filter(|i| place[*i] == usize::MAX) {
@@ -89,7 +93,8 @@ impl TokenTree {
             ));
             left -= own;
             for i in places {
-                (owner[i], place[i]) = (true, usize::MAX);
+                owner[i] = true;
+                place[i] = usize::MAX;
             }
         }
         let smaller = pieces.iter().all(|(tree, _)| tree.len() < self.len());

@@ -53,7 +53,9 @@ impl Trie {
     /// The nodes that others follow, parents first, the root left out: their tokens and, as places in this list, their
     /// parents (none: the root). Also the place of each node of the trie in the list.
     pub(super) fn inner(&self) -> (Vec<u32>, Vec<Option<usize>>, Vec<Option<usize>>) {
-        let (mut tokens, mut parents, mut places) = (Vec::new(), Vec::new(), vec![None; self.nodes.len()]);
+        let mut tokens = Vec::new();
+        let mut parents = Vec::new();
+        let mut places = vec![None; self.nodes.len()];
         for (i, node) in self.nodes.iter().enumerate().skip(1) {
             if !node.children.is_empty() {
                 places[i] = Some(tokens.len());

@@ -106,7 +106,8 @@ impl Parts {
     fn tokenizer(&self, source: &str, config: &Config) -> Result<Tokenizer> {
         let tokenizer = Tokenizer::parse(&self.tokenizer).map_err(|error| error.at(source))?;
         if tokenizer.vocab() > config.vocab {
-            let (theirs, ours) = (tokenizer.vocab(), config.vocab);
+            let theirs = tokenizer.vocab();
+            let ours = config.vocab;
             let odd = Error::new(format!("{source}: the tokenizer has {theirs} tokens, the model only {ours}"));
             return Err(odd.hint("take the tokenizer.json that the model was trained with"));
         }

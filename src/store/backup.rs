@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn a_backup_is_one_file_and_comes_back_in_the_place_of_a_damaged_store() {
-        let (dir, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        let away = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         let identity = store.identity().unwrap();
         store.set_setting("k", "before").unwrap();

@@ -210,7 +210,8 @@ impl Store {
     }
 
     fn act(tx: &Connection, reflections: &[i64], decision: &Decision) -> Result<i64> {
-        let (mut batch, mut last): (Option<i64>, i64) = (None, 0);
+        let mut batch: Option<i64> = None;
+        let mut last: i64 = 0;
         for &reflection in reflections {
             record(tx, reflection, decision, batch)?;
             let id = tx.last_insert_rowid();

@@ -96,7 +96,8 @@ impl Record {
                 return beyond("a reflection", reflected.t);
             }
             if !(1..=reflected.versions.len()).contains(&reflected.version) {
-                let (version, count) = (reflected.version, reflected.versions.len());
+                let version = reflected.version;
+                let count = reflected.versions.len();
                 return Err(Error::new(format!("version {version} of a reflection stands, but it has {count}")));
             }
             let unexecuted = |action: &&String| !executed.contains(&(reflected.t, action.as_str()));
@@ -164,7 +165,8 @@ impl Store {
 
     /// A trajectory with everything that hangs off it.
     pub fn record(&self, id: i64) -> Result<Record> {
-        let (trajectory, branches) = (self.trajectory(id)?, self.branches(id)?);
+        let trajectory = self.trajectory(id)?;
+        let branches = self.branches(id)?;
         let drawn = self.drawn(id, None)?.into_iter();
         let pools =
             drawn.map(|drawn| Placed { t: drawn.branch.t, action: drawn.branch.action, place: drawn.place }).collect();
@@ -217,7 +219,9 @@ impl Store {
         each: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<Intake> {
         let mut there = self.identities()?;
-        let (mut unit, mut intake, mut batch) = (Vec::with_capacity(UNIT), Intake::default(), None);
+        let mut unit = Vec::with_capacity(UNIT);
+        let mut intake = Intake::default();
+        let mut batch = None;
         // Nothing is read or waited for while a transaction is open.
         let mut put = |store: &Self, unit: &mut Vec<Record>| -> Result<()> {
             if !unit.is_empty() {
@@ -286,7 +290,8 @@ fn insert_record(db: &rusqlite::Connection, record: Record, batch: &mut Option<i
             insert_version(db, id, n as i64 + 2, &author, &text)?;
         }
         if reflected.verdict != Verdict::Pending || reflected.version != 1 {
-            let (verdict, version) = (reflected.verdict.word(), reflected.version as i64);
+            let verdict = reflected.verdict.word();
+            let version = reflected.version as i64;
             db.prepare_cached(
                 "INSERT INTO decisions (reflection, act, verdict, reason, version, created_ms, batch) \
                  VALUES (?1, 'import', ?2, ?3, ?4, ?5, ?6)",

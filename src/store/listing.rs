@@ -56,7 +56,8 @@ impl Listing {
 
     /// As a condition, and what its question marks stand for.
     fn condition(&self) -> (String, Vec<Box<dyn ToSql>>) {
-        let (mut sql, mut values) = ("deleted = 0".to_string(), Vec::<Box<dyn ToSql>>::new());
+        let mut sql = "deleted = 0".to_string();
+        let mut values = Vec::<Box<dyn ToSql>>::new();
         if let Some(purpose) = self.purpose {
             sql += " AND purpose = ?";
             values.push(Box::new(purpose.word()));

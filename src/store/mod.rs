@@ -265,7 +265,8 @@ mod tests {
     #[test]
     fn two_programs_share_one_directory() {
         let dir = tempfile::tempdir().unwrap();
-        let (a, b) = (Store::open(dir.path()).unwrap(), Store::open(dir.path()).unwrap());
+        let a = Store::open(dir.path()).unwrap();
+        let b = Store::open(dir.path()).unwrap();
         a.set_setting("screen", "curate").unwrap();
         assert_eq!(b.setting("screen").unwrap().as_deref(), Some("curate"));
         std::thread::scope(|scope| {

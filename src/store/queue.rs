@@ -271,7 +271,10 @@ impl Store {
             item.versions = self.versions(item.id, version)?;
             if filter.second == Some(Second::Blind) {
                 // What a person must not see cannot be shown by mistake either.
-                (item.verdict, item.reason, item.flagged, item.draft) = (Verdict::Pending, None, false, None);
+                item.verdict = Verdict::Pending;
+                item.reason = None;
+                item.flagged = false;
+                item.draft = None;
                 item.versions = item.versions.pop().into_iter().collect();
                 item.written = 1;
             }
@@ -367,7 +370,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(dir.path()).unwrap();
         let scope = Scope { split: "train".into(), games: 3, seed: 1 };
-        let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+        let control = Control::default();
+        let quiet = &mut |_: serde_json::Value, _: Progress| {};
         collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
         collect::branches(&mut store, &Household, &scope, Draw::uniform(3), &control, quiet).unwrap();
         collect::reflections(&mut store, &Household, &scope, &Contrast::default(), &mut Template, &control, quiet).unwrap();
@@ -396,7 +400,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(dir.path()).unwrap();
         let scope = Scope { split: "train".into(), games: 2, seed: 1 };
-        let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+        let control = Control::default();
+        let quiet = &mut |_: serde_json::Value, _: Progress| {};
         collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
         collect::branches(&mut store, &Household, &scope, Draw::uniform(3), &control, quiet).unwrap();
         collect::reflections(&mut store, &Household, &scope, &Contrast::default(), &mut Template, &control, quiet).unwrap();

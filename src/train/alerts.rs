@@ -20,7 +20,8 @@ pub fn alerts(metric: impl Fn(&str) -> Result<Vec<MetricPoint>>, stages: &[Stage
     }
     let last = loss.last().map_or(0, |point| point.step);
     // The stage that the newest update belongs to: its updates are numbered from the one after `begin`.
-    let (mut begin, mut present) = (0, None);
+    let mut begin = 0;
+    let mut present = None;
     for stage in stages {
         present = Some(stage);
         if last <= begin + stage.updates {
@@ -60,7 +61,8 @@ fn of_loss(smooth: &[f64]) -> Vec<String> {
     }
     let third = smooth.len() / 3;
     if smooth.len() >= 150 {
-        let (then, now) = (smooth[smooth.len() - third], smooth[smooth.len() - 1]);
+        let then = smooth[smooth.len() - third];
+        let now = smooth[smooth.len() - 1];
         if then > 0.0 && (then - now).abs() < 0.01 * then {
             said.push("plateau: the loss has not moved by 1 % over the last third: evaluate, then stop or add data".into());
         }

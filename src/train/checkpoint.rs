@@ -185,10 +185,8 @@ pub fn remove_folder(store: &Store, run: i64, folder: &str) -> Result<()> {
     let plain = parts.iter().all(|part| matches!(part, std::path::Component::Normal(_)));
     let own = plain && parts.len() == 2 && folder.starts_with("checkpoints/");
     if own && store.is_own_folder(run, folder)? {
-        let (from, to) = (
-            store.root().join(folder),
-            store.root().join(format!("checkpoints/{REMOVING}{}", folder.trim_start_matches("checkpoints/"))),
-        );
+        let from = store.root().join(folder);
+        let to = store.root().join(format!("checkpoints/{REMOVING}{}", folder.trim_start_matches("checkpoints/")));
         // In one step: what a kill leaves of it is nobody's checkpoint.
         if std::fs::rename(&from, &to).is_ok() {
             _ = std::fs::remove_dir_all(&to);

@@ -68,7 +68,9 @@ impl Data {
     pub fn read(store: &Store, plan: &Plan, selection: Selection, tokenizer: &Tokenizer, context: usize) -> Result<Self> {
         let framing = Framing::new(tokenizer)?;
         let summary = DataSummary { left_out: selection.left_out, ..DataSummary::default() };
-        let (train, held_out, keys) = (Vec::new(), Vec::new(), Vec::new());
+        let train = Vec::new();
+        let held_out = Vec::new();
+        let keys = Vec::new();
         let mut data = Self { train, held_out, keys, selection: Selection::default(), summary, digest: 0 };
         let mut digest = Digest::default();
         for item in &selection.items {
@@ -96,7 +98,8 @@ impl Data {
             data.summary.count(&chosen, item.demonstration, &tree);
             data.train.push(tree);
         }
-        (data.selection, data.digest) = (selection, digest.finish());
+        data.selection = selection;
+        data.digest = digest.finish();
         Ok(data)
     }
 

@@ -17,7 +17,8 @@ pub(in crate::train) fn store(games: usize, k: usize) -> (tempfile::TempDir, Sto
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     let scope = Scope { split: "train".into(), games, seed: 1 };
-    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    let control = Control::default();
+    let quiet = &mut |_: serde_json::Value, _: Progress| {};
     collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
     collect::branches(&mut store, &Household, &scope, Draw::uniform(k), &control, quiet).unwrap();
     collect::reflections(&mut store, &Household, &scope, &Contrast::default(), &mut Template, &control, quiet).unwrap();
@@ -70,8 +71,10 @@ fn every_objective_samples_trajectories_and_an_epoch_visits_each_once() {
 #[test]
 fn neighbouring_updates_of_the_second_half_of_world_modelling_share_nothing_and_repeat_imitations_order() {
     let (_dir, store) = store(24, 8);
-    let (world, alone) = (plan(Objective::WorldModel, 3), plan(Objective::Imitation, 3));
-    let (two, one) = (data(&store, &world), data(&store, &alone));
+    let world = plan(Objective::WorldModel, 3);
+    let alone = plan(Objective::Imitation, 3);
+    let two = data(&store, &world);
+    let one = data(&store, &alone);
     let second = visited(&two, &world, Mixture::IMITATION, 5);
     assert_eq!(second, visited(&one, &alone, Mixture::IMITATION, 5), "the same games in the same order");
     for pair in second.windows(2) {
@@ -105,12 +108,14 @@ fn orders_of_seeds_and_epochs_are_pairwise_different() {
 #[test]
 fn held_out_instances_are_the_same_for_all_experts_runs_and_deletions_and_never_trained_on() {
     let (_dir, mut store) = store(60, 1);
-    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    let control = Control::default();
+    let quiet = &mut |_: serde_json::Value, _: Progress| {};
     let scope = Scope { split: "train".into(), games: 60, seed: 1 };
     let other = Teacher::Suite(Some("planner"));
     collect::demonstrations(&mut store, &Household, &scope, other, &control, quiet).unwrap();
     let mut wide = plan(Objective::Imitation, 1);
-    (wide.data.held_out, wide.data.expert) = (0.2, Some(ALL.into()));
+    wide.data.held_out = 0.2;
+    wide.data.expert = Some(ALL.into());
     let both = data(&store, &wide);
     let split = |data: &Data| -> [HashSet<u64>; 2] {
         [false, true].map(|held| data.selection.items.iter().filter(|i| i.held_out == held).map(|i| i.instance).collect())
@@ -139,7 +144,8 @@ fn held_out_instances_are_the_same_for_all_experts_runs_and_deletions_and_never_
 #[test]
 fn two_experts_are_never_mixed_unasked() {
     let (_dir, mut store) = store(4, 1);
-    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    let control = Control::default();
+    let quiet = &mut |_: serde_json::Value, _: Progress| {};
     let scope = Scope { split: "train".into(), games: 4, seed: 1 };
     collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(Some("planner")), &control, quiet).unwrap();
     let mut plan = plan(Objective::Imitation, 1);
@@ -166,7 +172,8 @@ fn pools_and_numbers_of_alternatives_are_chosen_and_what_is_left_out_is_counted(
     assert_eq!(count(&store, &plan), 2 * steps);
     plan.data.k = Some(0);
     assert_eq!(count(&store, &plan), 0, "only the expert's own next states");
-    (plan.data.k, plan.data.pool) = (None, "policy".into());
+    plan.data.k = None;
+    plan.data.pool = "policy".into();
     let error = Data::choose(&store, &plan, &tokenizer(), 8192).map(|_| ()).unwrap_err();
     assert!(error.message().contains("policy") && error.next_step().unwrap().contains("--proposer policy"), "{error}");
     // The same episode kept twice counts once; an older reflection of a state gives way to a newer one.
@@ -197,7 +204,8 @@ fn shuffled_outcomes_are_the_same_texts_beside_other_actions() {
     let (_dir, store) = store(8, 4);
     let plan = plan(Objective::WorldModel, 1);
     let control = Plan { shuffled: true, ..plan.clone() };
-    let (straight, dealt) = (data(&store, &plan), data(&store, &control));
+    let straight = data(&store, &plan);
+    let dealt = data(&store, &control);
     assert_eq!(straight.summary.targets, dealt.summary.targets);
     assert_eq!(straight.summary.branches, dealt.summary.branches);
     assert_ne!(straight.digest, dealt.digest);

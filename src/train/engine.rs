@@ -48,9 +48,12 @@ pub(super) struct Local<'a> {
 
 impl Engine for Local<'_> {
     fn train(&mut self, from: u64, source: &mut dyn Source, run: &mut dyn Wrapper) -> Result<()> {
-        let (plan, budget, cancel) = (self.plan, self.budget, run.cancel());
+        let plan = self.plan;
+        let budget = self.budget;
+        let cancel = run.cancel();
         let team = Team::new(plan.workers, Priority::Background)?;
-        let (mut step, mut start) = (from, 0);
+        let mut step = from;
+        let mut start = 0;
         for (n, stage) in self.stages.iter().enumerate() {
             let end = start + stage.updates;
             while step < end {

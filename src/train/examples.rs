@@ -84,7 +84,8 @@ impl Example {
 
     /// Every text that is a target, by what it is, with the tokens before it. An action after a reflection is part of it.
     pub fn pairs(&self) -> Vec<(&'static str, Vec<u32>, Vec<u32>)> {
-        let (tree, kinds) = (&self.tree, &self.kinds);
+        let tree = &self.tree;
+        let kinds = &self.kinds;
         let text = |i: usize| if kinds[i] == Kind::Conclusion { Kind::Reflection } else { kinds[i] };
         let mut found: Vec<(&'static str, Vec<u32>, Vec<u32>)> = Vec::new();
         // The pair that a token of a text belongs to.
@@ -167,7 +168,9 @@ impl Writer<'_> {
         let (action_kind, next_kind) =
             if demonstration { (Kind::Action, Kind::Observation) } else { (Kind::Context, Kind::Context) };
         let mut states = Vec::with_capacity(trajectory.steps.len());
-        let (mut at, mut depth, mut first) = (self.opening, self.opening_len, 0);
+        let mut at = self.opening;
+        let mut depth = self.opening_len;
+        let mut first = 0;
         // Turns as context, each tokenised once however many windows it stands in.
         let mut turns: Vec<Option<Vec<u32>>> = vec![None; trajectory.steps.len()];
         for (t, step) in trajectory.steps.iter().enumerate() {
@@ -176,7 +179,9 @@ impl Writer<'_> {
             }
             let start = window(&self.lengths, self.context - ROOM - self.opening_len);
             if start != first {
-                (at, depth, first) = (self.opening, self.opening_len, start);
+                at = self.opening;
+                depth = self.opening_len;
+                first = start;
                 for (step, known) in trajectory.steps[start..t].iter().zip(&mut turns[start..t]) {
                     work(1)?;
                     if known.is_none() {

@@ -74,7 +74,8 @@ fn path(tree: &TokenTree, node: usize) -> Vec<u32> {
 
 /// Every run of targets of one kind, as the tokens before it and its own.
 fn targets(example: &Example, kind: Kind) -> Vec<(Vec<u32>, Vec<u32>)> {
-    let (tree, kinds) = (&example.tree, &example.kinds);
+    let tree = &example.tree;
+    let kinds = &example.kinds;
     let starts = |i: usize| kinds[i] == kind && tree.parents[i].is_none_or(|above| kinds[above] != kind);
     let below = |i: usize| (i + 1..tree.len()).find(|j| tree.parents[*j] == Some(i) && kinds[*j] == kind);
     (0..tree.len())
@@ -130,7 +131,8 @@ fn what_a_mixture_gives_no_weight_is_not_computed() {
     let branches = (0..12).map(|i| branch(i % 6, &format!("open shelf {i}"), "It is shut.")).collect();
     let full = Chosen { branches, reflections: vec![approved(5, "I look.")], ..bare.clone() };
     let tree = |of: &Chosen| example(&framing, of, true, 4096).unwrap().unwrap();
-    let (alone, all) = (tree(&bare), tree(&full));
+    let alone = tree(&bare);
+    let all = tree(&full);
     let imitation = all.weighed(&Mixture::IMITATION).unwrap();
     assert_eq!(imitation.tree, alone.weighed(&Mixture::IMITATION).unwrap().tree, "as if nothing hung off it");
     let last = framing.turn("x", &trajectory(6).steps[5].observation).unwrap().len() - framing.acted("x").unwrap().len();

@@ -164,7 +164,8 @@ impl Plan {
         if !(self.world_epochs.is_finite() && self.world_epochs >= 1e-4 && self.world_epochs <= 1e4) {
             return refuse(format!("{} epochs of world modelling", self.world_epochs), "at least 0.0001, at most 10,000");
         }
-        let (usual, world) = (Criteria::default(), self.objective == Objective::WorldModel);
+        let usual = Criteria::default();
+        let world = self.objective == Objective::WorldModel;
         let meant = [
             (self.shuffled && self.data.k == Some(0), "shuffled outcomes (--shuffled) without any alternative (-k 0)"),
             (self.shuffled && !world, "shuffled outcomes (--shuffled)"),
@@ -197,13 +198,15 @@ impl Plan {
             updates: updates.round().max(1.0) as u64,
             trees: found(&mixture).trees,
         };
-        let (steps, batch) = (self.steps as f64, self.batch as f64);
+        let steps = self.steps as f64;
+        let batch = self.batch as f64;
         match self.objective {
             Objective::Imitation => vec![stage("imitation", Mixture::IMITATION, steps)],
             Objective::Reflection => vec![stage("reflection", Mixture::REFLECTION, steps)],
             Objective::Joint => vec![stage("joint", Mixture::JOINT, steps)],
             Objective::WorldModel => {
-                let (world, acting) = (found(&Mixture::WORLD), found(&Mixture::IMITATION));
+                let world = found(&Mixture::WORLD);
+                let acting = found(&Mixture::IMITATION);
                 let wanted = (self.world_epochs * world.trees as f64 / batch).ceil();
                 let (first, second) = match self.matched {
                     Budget::Stage2 => (wanted, steps),
@@ -212,7 +215,8 @@ impl Plan {
                         (first, steps - first)
                     }
                     Budget::Tokens => {
-                        let (each, whole) = (world.tokens.max(1.0), steps * acting.tokens);
+                        let each = world.tokens.max(1.0);
+                        let whole = steps * acting.tokens;
                         let first = wanted.min((whole / 2.0 / each).floor()).max(1.0);
                         (first, (whole - first * each) / acting.tokens.max(1.0))
                     }
@@ -264,9 +268,11 @@ mod tests {
 
     #[test]
     fn imitation_after_world_modelling_learns_at_the_rates_of_imitation_alone() {
-        let (world, alone) = (Plan::new(Objective::WorldModel, 120, 1), Plan::new(Objective::Imitation, 120, 1));
+        let world = Plan::new(Objective::WorldModel, 120, 1);
+        let alone = Plan::new(Objective::Imitation, 120, 1);
         let sum = |plan: &Plan, stage: &Stage| (0..stage.updates).map(|s| plan.rate_at(s, stage.updates)).sum::<f64>();
-        let (two, one) = (world.stages(found), alone.stages(found));
+        let two = world.stages(found);
+        let one = alone.stages(found);
         assert!((sum(&world, &two[1]) - sum(&alone, &one[0])).abs() < 1e-15);
     }
 

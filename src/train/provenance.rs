@@ -42,7 +42,8 @@ pub fn recorded(store: &Store, run: i64) -> Result<Option<Selection>> {
 /// The runs that a model comes from, its own first, and what the last of them started from. A run that a damaged row has
 /// start from itself ends the way.
 fn lineage(store: &Store, source: &str) -> Result<(Vec<Origin>, String)> {
-    let (mut runs, mut source) = (Vec::<Origin>::new(), source.to_string());
+    let mut runs = Vec::<Origin>::new();
+    let mut source = source.to_string();
     while let Some(origin) = origin(store, &source)?.filter(|origin| runs.iter().all(|known| known.run != origin.run)) {
         source.clone_from(&origin.start);
         runs.push(origin);

@@ -110,7 +110,8 @@ impl<'a> Run<'a> {
         let mut end = 0;
         let stage_ends: Vec<u64> = stages.iter().map(|stage| (end += stage.updates, end).1).collect();
         let meter = Meter::new(plan.objective.word(), step, end);
-        let (keep_all, began) = (plan.keep_all, Instant::now());
+        let keep_all = plan.keep_all;
+        let began = Instant::now();
         Ok(Self { store, control, each, id, _lock: lock, keep_all, stage_ends, meter, began, before_ms, step })
     }
 
@@ -120,7 +121,8 @@ impl<'a> Run<'a> {
             Ok(()) => self.store.set_run(self.id, RunStatus::Finished, self.step, None)?,
             Err(error) if error.is_cancelled() => {
                 // A clean stop keeps what was learned since the last checkpoint.
-                let (step, saved) = (self.step, self.store.latest_checkpoint(Some(self.id))?);
+                let step = self.step;
+                let saved = self.store.latest_checkpoint(Some(self.id))?;
                 if step > 0 && saved.is_none_or(|saved| saved.step != step) {
                     engine.save(step, &mut self)?;
                 }

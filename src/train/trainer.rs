@@ -40,7 +40,9 @@ pub fn queue(store: &Store, plan: &Plan, start: Option<&str>) -> Result<i64> {
         Located::Folder(path) => std::fs::canonicalize(&path).unwrap_or(path).display().to_string(),
         Located::Embedded | Located::Novice => start.unwrap_or_default().to_string(),
     };
-    let (objective, seed, steps) = (plan.objective.word(), plan.seed, plan.steps);
+    let objective = plan.objective.word();
+    let seed = plan.seed;
+    let steps = plan.steps;
     store.queue_run(NewRun { objective, config: &config, seed, start: &start, steps })
 }
 

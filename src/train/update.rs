@@ -39,14 +39,16 @@ pub(super) struct Sums {
 impl Sums {
     /// Nats a token by kind, for the kinds that there are.
     fn means<'a>(&self, prefix: &'a str) -> impl Iterator<Item = (String, f64)> + use<'a> {
-        let (nats, counts) = (self.nats, self.counts);
+        let nats = self.nats;
+        let counts = self.counts;
         let there = TARGETS.into_iter().enumerate().filter(move |(slot, _)| counts[*slot] > 0.0);
         there.map(move |(slot, (_, name))| (format!("{prefix}_{name}"), nats[slot] / counts[slot]))
     }
 
     /// The share of each kind in what is optimised, if there is more than one.
     fn shares(&self) -> impl Iterator<Item = (String, f64)> + use<> {
-        let (weights, weight) = (self.weights, self.weight);
+        let weights = self.weights;
+        let weight = self.weight;
         let several = weights.iter().filter(|share| **share != 0.0).count() > 1 && weight > 0.0;
         let there = TARGETS.into_iter().enumerate().filter(move |(slot, _)| several && weights[*slot] != 0.0);
         there.map(move |(slot, (_, name))| (format!("share_{name}"), weights[slot] / weight))
@@ -113,7 +115,8 @@ impl Update<'_> {
             error.at(place).hint("lower the learning rate with --rate; the last checkpoint is whole")
         };
         let net = Net { recompute: self.recompute, ..weights.net() };
-        let (shapes, total) = (net.shapes(), sums(team, net, self.budget, &self.batch.trees, true, cancel).map_err(place)?);
+        let shapes = net.shapes();
+        let total = sums(team, net, self.budget, &self.batch.trees, true, cancel).map_err(place)?;
         let scale = (1.0 / self.batch.normaliser) as f32;
         let trained = weights.trained();
         let norm = team.run(|| optimiser.step(&shapes, trained, &total.grads, scale, self.rate, CLIP)).map_err(place)?;
@@ -182,7 +185,8 @@ mod tests {
     fn an_update_is_the_weighted_mean_over_the_targets_of_its_trees_whatever_the_passes() {
         let (_dir, store) = store(10, 3);
         let plan = Plan { batch: 3, ..plan(Objective::Joint, 1) };
-        let (weights, team) = (model(), Team::new(2, Priority::Background).unwrap());
+        let weights = model();
+        let team = Team::new(2, Priority::Background).unwrap();
         let data = Data::choose(&store, &plan, &weights.tokenizer, weights.config.context).unwrap();
         let stage = &plan.stages(|mixture| data.found(mixture))[0];
         let batch = Batch::mean(data.epochs(1, stage).batch(0, 3));
@@ -231,7 +235,8 @@ mod tests {
         let (_dir, store) = store(40, 2);
         let mut plan = plan(Objective::WorldModel, 1);
         plan.data.held_out = 0.3;
-        let (weights, team) = (model(), Team::new(1, Priority::Background).unwrap());
+        let weights = model();
+        let team = Team::new(1, Priority::Background).unwrap();
         let data = Data::choose(&store, &plan, &weights.tokenizer, weights.config.context).unwrap();
         assert!(data.held_out.len() > 3);
         let held: Vec<Example> = data.held_out.iter().filter_map(|tree| tree.weighed(&Mixture::ALL)).collect();
@@ -248,7 +253,8 @@ mod tests {
     fn a_negative_weight_turns_the_gradient_round_and_the_normaliser_is_the_stated_one() {
         let (_dir, store) = store(3, 1);
         let plan = plan(Objective::Imitation, 1);
-        let (weights, team) = (model(), Team::new(2, Priority::Background).unwrap());
+        let weights = model();
+        let team = Team::new(2, Priority::Background).unwrap();
         let data = Data::choose(&store, &plan, &weights.tokenizer, weights.config.context).unwrap();
         let stage = &plan.stages(|mixture| data.found(mixture))[0];
         let trees = data.epochs(1, stage).batch(0, 2);
@@ -272,7 +278,8 @@ mod tests {
             let (metrics, _) = update.run(&mut trained, &mut optimiser, &team, &Cancel::default()).unwrap();
             metrics.iter().filter(|(name, _)| name == "loss" || name == "norm").map(|(_, v)| *v).collect::<Vec<_>>()
         };
-        let (whole, half) = (update(10.0, &turned), update(20.0, &turned));
+        let whole = update(10.0, &turned);
+        let half = update(20.0, &turned);
         assert!(close(whole[0], 2.0 * half[0]) && close(whole[1], 2.0 * half[1]) && whole[0] < 0.0, "{whole:?} {half:?}");
     }
 }

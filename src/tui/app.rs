@@ -266,7 +266,8 @@ impl App {
             Act::Theme => {
                 let at = Palette::ALL.iter().position(|palette| *palette == self.theme.palette).unwrap_or_default();
                 let palette = Palette::ALL[(at + 1) % Palette::ALL.len()];
-                (self.theme.palette, self.chosen_theme) = (palette, Some(palette));
+                self.theme.palette = palette;
+                self.chosen_theme = Some(palette);
                 self.say(Notice::info(format!("theme {}", palette.word())));
                 Vec::new()
             }

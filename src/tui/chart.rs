@@ -151,7 +151,8 @@ fn segments(points: &[MetricPoint], lens: Lens, columns: usize) -> (Runs, Runs) 
         None => (0, points.len()),
     };
     let keep = SMOOTHING[lens.smoothing % SMOOTHING.len()];
-    let (mut raw, mut smooth) = (vec![Vec::new()], vec![Vec::new()]);
+    let mut raw = vec![Vec::new()];
+    let mut smooth = vec![Vec::new()];
     let mut mean: Option<f64> = None;
     // The mean is run in from before the window, so that zooming does not change the curve.
     for (i, point) in points.iter().enumerate().skip(from.saturating_sub(200)).take_while(|(i, _)| *i < to) {

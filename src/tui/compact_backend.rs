@@ -119,7 +119,8 @@ impl<W: Write> CompactBackend<W> {
     /// Room for so many columns and rows: a wider terminal than the one known so far is not known at all.
     fn grow(&mut self, columns: u16, rows: u16) {
         if columns > self.width {
-            (self.width, self.shown) = (columns, Vec::new());
+            self.width = columns;
+            self.shown = Vec::new();
         }
         let wanted = usize::from(self.width) * usize::from(rows);
         if self.shown.len() < wanted {
@@ -160,7 +161,8 @@ impl<W: Write> CompactBackend<W> {
 
     fn forget(&mut self) {
         self.shown.clear();
-        (self.width, self.at) = (0, None);
+        self.width = 0;
+        self.at = None;
     }
 }
 
@@ -174,7 +176,8 @@ impl<W: Write> Backend for CompactBackend<W> {
         let cells: Vec<(u16, u16, &Cell)> = content.collect();
         let most = |of: fn(&(u16, u16, &Cell)) -> u16| cells.iter().map(of).max().map_or(0, |most| most + 1);
         self.grow(most(|cell| cell.0), most(|cell| cell.1));
-        let (mut out, mut pen) = (String::new(), Pen::PLAIN);
+        let mut out = String::new();
+        let mut pen = Pen::PLAIN;
         for (x, y, cell) in cells {
             self.go(&mut out, (x, y), pen);
             let next = Pen::of(cell);
@@ -265,10 +268,14 @@ mod tests {
     fn frames_look_as_crossterms_do_and_cost_less() {
         let area = Rect::new(0, 0, 23, 7);
         let mut rng = Rng::new(5);
-        let (ours, theirs) = (Bytes::default(), Bytes::default());
-        let (mut compact_backend, mut plain) = (CompactBackend::new(ours.clone()), CrosstermBackend::new(theirs.clone()));
+        let ours = Bytes::default();
+        let theirs = Bytes::default();
+        let mut compact_backend = CompactBackend::new(ours.clone());
+        let mut plain = CrosstermBackend::new(theirs.clone());
         let screen = || vt100::Parser::new(area.height, area.width, 0);
-        let (mut left, mut right, mut before) = (screen(), screen(), Buffer::empty(area));
+        let mut left = screen();
+        let mut right = screen();
+        let mut before = Buffer::empty(area);
         let styles = [
             Style::new(),
             Style::new().fg(Color::Cyan),
@@ -282,7 +289,8 @@ mod tests {
             let mut after = before.clone();
             for _ in 0..rng.below(12) {
                 let texts = ["a", "word", "│", "日本", "e\u{301}", "  ", "longer text here", "🎉x"];
-                let (x, y) = (rng.below(23) as u16, rng.below(7) as u16);
+                let x = rng.below(23) as u16;
+                let y = rng.below(7) as u16;
                 after.set_stringn(x, y, texts[rng.below(texts.len())], usize::from(23 - x), styles[rng.below(6)]);
             }
             compact_backend.draw(before.diff(&after).into_iter()).unwrap();
@@ -291,7 +299,8 @@ mod tests {
             left.process(&ours.0.take());
             right.process(&theirs.0.take());
             for (y, x) in (0..area.height).flat_map(|y| (0..area.width).map(move |x| (y, x))) {
-                let (mine, meant) = (left.screen().cell(y, x).unwrap(), right.screen().cell(y, x).unwrap());
+                let mine = left.screen().cell(y, x).unwrap();
+                let meant = right.screen().cell(y, x).unwrap();
                 // A blank cell may be written or never touched.
                 assert_eq!(mine.contents().trim(), meant.contents().trim(), "frame {frame}, {x} {y}");
                 let look = |cell: &vt100::Cell| {

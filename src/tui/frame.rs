@@ -129,7 +129,8 @@ fn key_line(app: &App, width: usize) -> Line<'static> {
     }
     let own = app.keymap.entries.iter().filter(|e| e.binding.screen == Some(app.screen));
     for entry in own.filter(|e| !e.binding.key.short.is_empty() && app.context().applies(e.binding.key.act)) {
-        let (key, word) = (entry.first(), entry.binding.key.short);
+        let key = entry.first();
+        let word = entry.binding.key.short;
         let size = key.chars().count() + word.chars().count() + 4;
         if size > room {
             continue;

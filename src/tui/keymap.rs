@@ -28,7 +28,8 @@ impl Chord {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (mut rest, mut held) = (text, KeyModifiers::NONE);
+        let mut rest = text;
+        let mut held = KeyModifiers::NONE;
         while let Some((prefix, after)) =
             rest.split_once('-').filter(|(prefix, after)| !prefix.is_empty() && !after.is_empty())
         {
@@ -163,7 +164,8 @@ impl Keymap {
                     return Err(wrong(format!("`{key}` is no key"), "like s, S, ?, space, enter, f5, ctrl-k, alt-x"));
                 }
                 let keys = list.join(" ");
-                (map.entries[entry].shown, map.entries[entry].keys) = (shown(&keys), keys);
+                map.entries[entry].shown = shown(&keys);
+                map.entries[entry].keys = keys;
                 lines.insert(entry, line);
             }
         }
@@ -184,7 +186,8 @@ impl Keymap {
             for chord in entry.keys.split(' ').filter_map(Chord::parse) {
                 if let Some(other) = self.index.insert((entry.binding.screen, chord), i) {
                     let line = lines.get(&i).or_else(|| lines.get(&other)).copied().unwrap_or_default();
-                    let (a, b) = (entry.binding.key.name, self.entries[other].binding.key.name);
+                    let a = entry.binding.key.name;
+                    let b = self.entries[other].binding.key.name;
                     let scope = word(entry.binding.screen);
                     return Err(Error::new(format!("line {line}: `{a}` and `{b}` of [{scope}] share a key"))
                         .hint(format!("give `{b}` another key too")));

@@ -91,7 +91,8 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     let taken = Taken;
     let mut screen = take(settings.mouse)?;
     let mind = Mind::start(root.to_path_buf(), mail.clone());
-    let (speaker, door) = (expert.map(str::to_string), mind.door());
+    let speaker = expert.map(str::to_string);
+    let door = mind.door();
     let mut workers = Workers {
         worlds: world::start(Arc::clone(suite), speaker, root.to_path_buf(), mail.clone(), door),
         mind,
@@ -136,7 +137,8 @@ async fn live(
     let mut clock = interval(Duration::from_millis(500));
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next_frame = Instant::now();
-    let (mut stale, mut pressed) = (true, false);
+    let mut stale = true;
+    let mut pressed = false;
     let quiet = if settings.reduced_motion { CALM } else { FRAME };
     let mut pace = quiet;
     let mut answered = next_frame; // from when on a complete answer is drawn at once
@@ -145,13 +147,15 @@ async fn live(
             biased;
             event = input.next() => match event {
                 Some(Ok(Event::Key(key))) if key.kind != KeyEventKind::Release => {
-                    (next_frame, pressed) = (Instant::now(), true); // whoever pressed it does not wait
+                    next_frame = Instant::now();
+                    pressed = true; // whoever pressed it does not wait
                     pace = quiet; // and looks, whatever the terminal said of focus
                     Some(Msg::Key(key))
                 }
                 Some(Ok(Event::Paste(text))) => Some(Msg::Paste(text)),
                 Some(Ok(Event::FocusGained)) => {
-                    (next_frame, pace) = (Instant::now(), quiet);
+                    next_frame = Instant::now();
+                    pace = quiet;
                     None
                 }
                 Some(Ok(Event::FocusLost)) => {

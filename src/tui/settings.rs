@@ -66,7 +66,8 @@ impl Settings {
     /// What was decided about the terminal, and why.
     pub fn reasons(&self) -> String {
         let [mut color, mut unicode] = found();
-        let (seen, set) = (Caps { color: color.0, unicode: unicode.0 }, "config.toml says so".to_string());
+        let seen = Caps { color: color.0, unicode: unicode.0 };
+        let set = "config.toml says so".to_string();
         let caps = self.caps(seen);
         if caps.color != seen.color {
             color = (caps.color, set.clone());

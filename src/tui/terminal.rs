@@ -153,7 +153,9 @@ fn wait(
     text: &str,
     keep: &mut dyn FnMut(&str),
 ) -> std::io::Result<Option<std::process::ExitStatus>> {
-    let (mut last, mut kept, mut asked) = (Instant::now(), text.to_string(), None);
+    let mut last = Instant::now();
+    let mut kept = text.to_string();
+    let mut asked = None;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));

@@ -165,7 +165,8 @@ pub fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_string();
     }
-    let (mut out, mut used) = (String::new(), 0);
+    let mut out = String::new();
+    let mut used = 0;
     for grapheme in text.graphemes(true) {
         if used + grapheme.width() + 1 > width {
             break;
@@ -181,7 +182,8 @@ pub fn fit(text: &str, width: usize) -> String {
 
 /// A box of at most the given size in the middle of `area`.
 pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
-    let (width, height) = (width.min(area.width), height.min(area.height));
+    let width = width.min(area.width);
+    let height = height.min(area.height);
     Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }
 

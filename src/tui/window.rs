@@ -66,7 +66,8 @@ impl<T> Window<T> {
 
     /// Puts the cursor back to the first row, of a list that is about to come.
     pub fn restart(&mut self) {
-        (self.at, self.asked) = (0, true);
+        self.at = 0;
+        self.asked = true;
     }
 
     fn missing(&mut self) -> Option<Near> {

@@ -13,7 +13,8 @@ use crate::text::clean;
 
 /// Word-level difference: `[words]` only predicted, `{words}` only actual, so that it shows without colour.
 pub fn difference<'a>(predicted: &str, actual: &str, theme: Theme) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
-    let (old, new): (Vec<&str>, Vec<&str>) = (predicted.split_whitespace().collect(), actual.split_whitespace().collect());
+    let old: Vec<&str> = predicted.split_whitespace().collect();
+    let new: Vec<&str> = actual.split_whitespace().collect();
     let diff = TextDiff::from_slices(&old, &new);
     let [left, right] = [(ChangeTag::Delete, '[', ']', theme.bad()), (ChangeTag::Insert, '{', '}', theme.good())].map(
         |(own, open, close, style)| {

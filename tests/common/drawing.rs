@@ -34,7 +34,8 @@ pub fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     let scope = Scope { split: "train".into(), games: 2, seed: 1 };
-    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    let control = Control::default();
+    let quiet = &mut |_: serde_json::Value, _: Progress| {};
     collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(Some("walkthrough")), &control, quiet).unwrap();
     collect::branches(&mut store, &Household, &scope, Draw::uniform(3), &control, quiet).unwrap();
     collect::reflections(&mut store, &Household, &scope, &Contrast::default(), &mut Template, &control, quiet).unwrap();

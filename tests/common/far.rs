@@ -63,7 +63,8 @@ impl Environment for Customer {
 
     fn step(&mut self, action: &str) -> Result<()> {
         self.suite.wait()?;
-        let (step, fails) = (self.suite.steps.fetch_add(1, Ordering::SeqCst) + 1, self.suite.fails.load(Ordering::SeqCst));
+        let step = self.suite.steps.fetch_add(1, Ordering::SeqCst) + 1;
+        let fails = self.suite.fails.load(Ordering::SeqCst);
         if fails > 0 && step.is_multiple_of(fails) {
             return Err(Error::new("the line to the shop broke off").hint("try again"));
         }

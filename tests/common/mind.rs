@@ -62,7 +62,8 @@ impl Scripted {
     /// One that says these, step by step, and gives them all probability where it scores.
     pub fn script(lines: &[&'static str]) -> Self {
         let at = |lines: &[&'static str], state: &State| lines[state.history.len() % lines.len()];
-        let (own, lines) = (lines.to_vec(), lines.to_vec());
+        let own = lines.to_vec();
+        let lines = lines.to_vec();
         let says = Self::says(move |state, _, _| at(&own, state).to_string());
         says.scores(move |state, _, action| if action == at(&lines, state) { 0.0 } else { -9.0 })
     }

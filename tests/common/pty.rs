@@ -47,7 +47,8 @@ impl Terminal {
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, cols, 0)));
-        let (mut source, seen) = (pair.master.try_clone_reader().unwrap(), Arc::clone(&screen));
+        let mut source = pair.master.try_clone_reader().unwrap();
+        let seen = Arc::clone(&screen);
         let reader = std::thread::spawn(move || {
             let mut bytes = vec![0; 65536];
             while let Ok(count @ 1..) = source.read(&mut bytes) {
@@ -201,7 +202,8 @@ impl Window {
         let mut said = BufReader::new(holder.stderr.take().unwrap()).lines();
         let line = said.find_map(|line| line.unwrap().strip_prefix("pid ").map(str::to_string)).unwrap();
         let screen = Arc::new(Mutex::new(vt100::Parser::new(30, 100, 0)));
-        let (mut source, seen) = (holder.stdout.take().unwrap(), Arc::clone(&screen));
+        let mut source = holder.stdout.take().unwrap();
+        let seen = Arc::clone(&screen);
         std::thread::spawn(move || {
             let mut bytes = vec![0; 65536];
             while let Ok(count @ 1..) = source.read(&mut bytes) {

@@ -41,7 +41,8 @@ fn mutated(text: &str, rng: &mut Rng) -> String {
         if words.is_empty() {
             break;
         }
-        let (a, b) = (rng.below(words.len()), rng.below(words.len()));
+        let a = rng.below(words.len());
+        let b = rng.below(words.len());
         match rng.below(6) {
             0 => _ = words.remove(a),
             1 => words.swap(a, b),
@@ -144,7 +145,8 @@ fn headers_of_model_files_are_read_or_refused() {
     let gguf = gguf();
     assert!(files::Tensors::from_bytes(&safe, "m").is_ok());
     assert!(Header::read(&gguf[..], gguf.len() as u64).is_ok());
-    let (mut accepted, mut refused) = (0, 0);
+    let mut accepted = 0;
+    let mut refused = 0;
     let started = Instant::now();
     for seed in 0..60_000 {
         let mut rng = Rng::stream(seed, "headers");
@@ -168,9 +170,11 @@ fn headers_of_model_files_are_read_or_refused() {
 #[test]
 fn nothing_panics_hangs_or_grows_without_bound() {
     let seconds = std::env::var("FORETASTE_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(8);
-    let (originals, started) = (originals(), Instant::now());
+    let originals = originals();
+    let started = Instant::now();
     let first = std::env::var("FORETASTE_FUZZ_FROM").ok().and_then(|s| s.parse().ok()).unwrap_or(0_u64);
-    let (mut seed, mut played) = (first, 0);
+    let mut seed = first;
+    let mut played = 0;
     while started.elapsed() < Duration::from_secs(seconds) {
         let mut rng = Rng::stream(seed, "fuzz");
         let mut file = rng.pick(&originals).unwrap().clone();

@@ -36,10 +36,12 @@ fn child() {
 fn structure_of_every_kind_is_read_or_refused_in_time_and_space() {
     static ALL: &[Target] = &TARGETS;
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let (asked, first) = (number("FORETASTE_FUZZ"), number("FORETASTE_FUZZ_FROM").unwrap_or_default());
+    let asked = number("FORETASTE_FUZZ");
+    let first = number("FORETASTE_FUZZ_FROM").unwrap_or_default();
     let one = std::env::var("FORETASTE_FUZZ_TARGET").ok().map(|name| named(&name).expect("no target of that name"));
     let targets: Vec<&'static Target> = one.map_or_else(|| ALL.iter().collect(), |one| vec![one]);
-    let (total, weights) = (asked.unwrap_or(MAX_ROWS), targets.iter().map(|target| target.weight).sum::<u64>());
+    let total = asked.unwrap_or(MAX_ROWS);
+    let weights = targets.iter().map(|target| target.weight).sum::<u64>();
     let least = if asked.is_some() { 1 } else { LEAST };
     // Two at a time, each a process with one thread.
     let queue = Mutex::new(targets.iter().collect::<Vec<_>>());

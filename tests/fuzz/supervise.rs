@@ -62,7 +62,10 @@ impl Note {
 pub fn child(order: &str) {
     let mut words = order.splitn(4, ' ');
     let mut next = || words.next().unwrap();
-    let (name, from, to, path) = (next(), next().parse().unwrap(), next().parse().unwrap(), next());
+    let name = next();
+    let from = next().parse().unwrap();
+    let to = next().parse().unwrap();
+    let path = next();
     let target = named(name).or_else(|| SICK.iter().find(|target| target.name == name)).unwrap();
     let file = File::options().write(true).open(path).unwrap();
     let mut note = Note::default();
@@ -74,7 +77,8 @@ pub fn child(order: &str) {
         note.accepted += u64::from((target.feed)(&input));
         let us = started.elapsed().as_micros() as u64;
         if us >= note.slowest_us {
-            (note.slowest_us, note.slowest_seed) = (us, seed);
+            note.slowest_us = us;
+            note.slowest_seed = seed;
         }
         note.done += 1;
         note.busy_us += us;
@@ -165,17 +169,20 @@ impl Outcome {
 
 /// Runs so many inputs of a target from a seed on.
 pub fn run(target: &'static Target, first: u64, count: u64, say: bool) -> Outcome {
-    let (slowest, findings) = ((0, first), Vec::new());
+    let slowest = (0, first);
+    let findings = Vec::new();
     let mut outcome = Outcome { target, done: 0, accepted: 0, slowest, seconds: 0.0, reading: 0.0, peak_mb: 0.0, findings };
     let folder = tempfile::tempdir().unwrap();
-    let (mut seed, end) = (first, first.saturating_add(count));
+    let mut seed = first;
+    let end = first.saturating_add(count);
     let mut said = Instant::now();
     let total = |findings: &[Finding]| findings.iter().map(|finding| finding.times).sum::<usize>();
     while seed < end && outcome.findings.len() < ENOUGH.0 && total(&outcome.findings) < ENOUGH.1 {
         let to = end.min(seed.saturating_add(target.chunk));
         seed = part(&mut outcome, folder.path(), seed, to);
         if say && (said.elapsed() > SAY || seed == end) {
-            let (name, findings) = (target.name, outcome.findings.len());
+            let name = target.name;
+            let findings = outcome.findings.len();
             eprintln!("{name}: {} of {count}, {findings} findings", seed - first);
             said = Instant::now();
         }
@@ -186,7 +193,8 @@ pub fn run(target: &'static Target, first: u64, count: u64, say: bool) -> Outcom
 /// Runs one process; returns the seed to go on from.
 fn part(outcome: &mut Outcome, folder: &Path, from: u64, to: u64) -> u64 {
     let target = outcome.target;
-    let (notes, errors) = (folder.join("note"), folder.join("errors"));
+    let notes = folder.join("note");
+    let errors = folder.join("errors");
     std::fs::write(&notes, [0; NOTE]).unwrap();
     let file = File::open(&notes).unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
@@ -267,7 +275,8 @@ impl Since {
         if Note::read(file).seed != before {
             return (mb, None);
         }
-        let (cpu, grown) = (cpu - self.cpu, mb - self.mb);
+        let cpu = cpu - self.cpu;
+        let grown = mb - self.mb;
         let why = if grown > GROWTH_MB {
             Some(format!("grew by {grown:.0} MB"))
         } else if cpu > target.slow.as_secs_f64() {

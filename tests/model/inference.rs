@@ -116,7 +116,9 @@ fn gguf(fresh: &Trainable) -> Vec<u8> {
         ("mlp.up_proj", "ffn_up"),
         ("mlp.down_proj", "ffn_down"),
     ];
-    let (mut entries, mut data, mut count) = (Vec::new(), Vec::new(), 0u64);
+    let mut entries = Vec::new();
+    let mut data = Vec::new();
+    let mut count = 0u64;
     for (name, values, shape) in fresh.named() {
         let theirs = names.iter().fold(name.clone(), |name, (ours, theirs)| name.replace(ours, theirs));
         let sides: Vec<u8> = shape.iter().rev().flat_map(|side| (*side as u64).to_le_bytes()).collect();
@@ -125,7 +127,8 @@ fn gguf(fresh: &Trainable) -> Vec<u8> {
         );
         entries.extend((data.len() as u64).to_le_bytes());
         count += 1;
-        let (dim, width) = (config.head_dim(), shape[shape.len() - 1]);
+        let dim = config.head_dim();
+        let width = shape[shape.len() - 1];
         let turned = name.contains("q_proj") || name.contains("k_proj");
         for row in 0..values.len() / width {
             // Row 2i + j of a head is row j · dim/2 + i of Hugging Face's.

@@ -87,7 +87,8 @@ fn random_tree(rng: &mut Rng, nodes: usize) -> TokenTree {
     let mut tree = TokenTree::default();
     tree.extend(None, &random_tokens(rng, 2), 1.0);
     for _ in 0..nodes {
-        let (parent, token) = (rng.below(tree.len()), random_tokens(rng, 1));
+        let parent = rng.below(tree.len());
+        let token = random_tokens(rng, 1);
         tree.extend(Some(parent), &token, [0.0, 1.0, 0.5][rng.below(3)]);
     }
     tree
@@ -141,12 +142,16 @@ proptest! {
         let (merged_loss, full) = gradient(&merged, std::slice::from_ref(&tree));
         prop_assert!((loss - merged_loss).abs() <= 1e-5 * loss.max(1.0), "{loss} {merged_loss}");
         // dA = s·Bᵀ·dW and dB = s·dW·Aᵀ.
-        let (scale, rank) = (adapter.scale(), adapter.rank);
+        let scale = adapter.scale();
+        let rank = adapter.rank;
         let mut want = Buffers::new();
         for (t, (_, shape)) in fresh.config.tensors().iter().enumerate() {
             let Some(at) = adapter.pair(t) else { continue };
-            let (out, inner, dw) = (shape[0], shape[1], &full[t]);
-            let (a, b) = (&adapter.weights[at], &adapter.weights[at + 1]);
+            let out = shape[0];
+            let inner = shape[1];
+            let dw = &full[t];
+            let a = &adapter.weights[at];
+            let b = &adapter.weights[at + 1];
             let sum = |terms: usize, f: &dyn Fn(usize) -> f32| (0..terms).map(f).sum::<f32>() * scale;
             want.push((0..rank * inner).map(|i| sum(out, &|o| b[o * rank + i / inner] * dw[o * inner + i % inner])).collect());
             want.push((0..out * rank).map(|i| sum(inner, &|j| dw[i / rank * inner + j] * a[i % rank * inner + j])).collect());

@@ -156,7 +156,8 @@ mod tests {
     fn a_state_is_a_prefix_of_the_next_one_and_old_steps_go_first() {
         let tokenizer = Tokenizer::train(&["walk to shelf 1 You reach it. The room has".into()], 290).unwrap();
         let framing = Framing::new(&tokenizer).unwrap();
-        let (short, long) = (framing.state(&state(2), 4096).unwrap(), framing.state(&state(3), 4096).unwrap());
+        let short = framing.state(&state(2), 4096).unwrap();
+        let long = framing.state(&state(3), 4096).unwrap();
         assert_eq!(long[..short.len()], short[..]);
         let text = tokenizer.decode(&framing.opening(&state(0)).unwrap()).unwrap();
         assert_eq!(text, "put a mug on the shelf.The room has a shelf 1.");

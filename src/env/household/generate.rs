@@ -161,7 +161,8 @@ fn furnish(
             .collect();
         // Likelier homes come first in the list; the better of two draws leans towards them.
         let likely = |i: &usize| thing_now.homes.iter().position(|home| *home == places[*i].kind);
-        let (one, two) = (*rng.pick(&homes)?, *rng.pick(&homes)?);
+        let one = *rng.pick(&homes)?;
+        let two = *rng.pick(&homes)?;
         let at = if likely(&one) <= likely(&two) { one } else { two };
         let number = 1 + items.iter().filter(|item| item.thing.name == thing_now.name).count();
         items.push(Item { thing: thing_now, number, at });
@@ -187,7 +188,8 @@ fn problem(draft: &Draft) -> String {
     // The three appliances that the domain names must exist as objects even in rooms without them.
     let furniture: Vec<&str> = draft.places.iter().map(|p| p.kind).chain(["sink", "microwave", "fridge"]).collect();
     let things: Vec<&str> = draft.items.iter().map(|item| item.thing.name).collect();
-    let (furniture, things) = (kinds(furniture), kinds(things));
+    let furniture = kinds(furniture);
+    let things = kinds(things);
     for kind in &furniture {
         let _ = writeln!(objects, "{kind}kind - fkind");
     }
@@ -228,7 +230,8 @@ fn problem(draft: &Draft) -> String {
 }
 
 fn goal(draft: &Draft) -> String {
-    let (sort, kind) = (format!("{}sort", draft.thing.name), format!("{}kind", draft.target));
+    let sort = format!("{}sort", draft.thing.name);
+    let kind = format!("{}kind", draft.target);
     let placed = format!("(tkindof ?t {sort}) (fkindof ?f {kind}) (within ?t ?f)");
     let one = |extra: &str| format!("(exists (?t - thing ?f - furniture) (and {placed} {extra}))");
     match TASKS[draft.kind].0 {
@@ -301,7 +304,8 @@ impl Walker<'_> {
     }
 
     fn grab(&mut self, item: usize) {
-        let (thing, at) = (&self.draft.items[item], self.draft.items[item].at);
+        let thing = &self.draft.items[item];
+        let at = self.draft.items[item].at;
         self.done.push(format!("grab {} {} from {}", thing.thing.name, thing.number, self.name(at)));
     }
 

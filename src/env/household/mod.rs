@@ -98,7 +98,8 @@ mod tests {
         for (split, index) in SPLITS.iter().flat_map(|(split, _)| (0..120).map(move |index| (split, index))) {
             for name in ["walkthrough", "fair"] {
                 let opened = Household.open(&format!("{split}/{index}")).unwrap();
-                let (mut env, expert) = (opened.env, opened.experts.get(Some(name)).unwrap());
+                let mut env = opened.env;
+                let expert = opened.experts.get(Some(name)).unwrap();
                 let mut steps = 0;
                 while let Ok(advice) = expert.advise(env.as_ref(), &Cancel::default()) {
                     assert!(env.turn().admits(&advice.action), "{split}/{index} {name}: {}", advice.action);

@@ -148,13 +148,16 @@ impl Told<'_> {
         {
             self.facts.listed(*pred, object);
         }
-        let (mut ends, mut failed) = (Vec::new(), None);
-        let (grammar, facts) = (self.grammar, self.facts);
+        let mut ends = Vec::new();
+        let mut failed = None;
+        let grammar = self.grammar;
+        let facts = self.facts;
         let mut out = std::mem::take(&mut self.out);
         facts.matches(query, &mut self.bound, &mut |bound| {
             let mut inner = Told { grammar, facts, bound: std::mem::take(bound), out: std::mem::take(&mut out) };
             failed = inner.what(&hole.what, depth).err();
-            (*bound, out) = (inner.bound, inner.out);
+            *bound = inner.bound;
+            out = inner.out;
             ends.push(out.len());
             failed.is_none()
         });
@@ -176,7 +179,8 @@ impl Told<'_> {
             What::Symbol(symbol) => return self.symbol(*symbol, depth + 1),
             What::Expr(alternatives) => alternatives,
         };
-        let (start, facts) = (self.out.len(), self.facts);
+        let start = self.out.len();
+        let facts = self.facts;
         for terms in alternatives {
             work(1)?;
             for term in terms {

@@ -99,7 +99,8 @@ mod tests {
     proptest! {
         #[test]
         fn behaves_like_a_sorted_set(ops in proptest::collection::vec((any::<bool>(), 0u16..4, 0u16..5, 0u16..5), 0..60)) {
-            let (mut set, mut model) = (FactSet::default(), BTreeSet::new());
+            let mut set = FactSet::default();
+            let mut model = BTreeSet::new();
             for (add, p, a, b) in ops {
                 let fact = pack(p, &[a, b]);
                 if add { set.add(fact); model.insert((p, a, b)); } else { set.remove(fact); model.remove(&(p, a, b)); }

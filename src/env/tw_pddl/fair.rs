@@ -70,7 +70,8 @@ impl Fair {
 
     /// The changeable facts that the texts have told.
     fn believed(&self, world: &World) -> FactSet {
-        let (game, seen) = (world.game(), world.seen());
+        let game = world.game();
+        let seen = world.seen();
         let told = |fact: &u64| {
             let pred = pred_of(*fact);
             // What the agent did itself is known, and where it stands; of what was there before, only what was listed.
@@ -93,12 +94,14 @@ impl Fair {
 
     /// Where to look next, and the command that brings one nearer to having looked there.
     fn look(&self, world: &World) -> Option<Arc<str>> {
-        let (game, roles) = (world.game(), self.roles);
+        let game = world.game();
+        let roles = self.roles;
         let here = world.fluents().of(roles.at, None).first().map(|fact| arg(*fact, 1))?;
         let wanted: Vec<&str> = self.missing(world).iter().map(|kind| kind_name(game, *kind)).collect();
         let mut best: Option<(f64, &str, Object, bool)> = None;
         for fact in game.fixed.of(roles.spot, None) {
-            let (place, location) = (arg(*fact, 0), arg(*fact, 1));
+            let place = arg(*fact, 0);
+            let location = arg(*fact, 1);
             if world.seen().listed(place) {
                 continue;
             }

@@ -61,7 +61,8 @@ impl Reader<'_> {
             .get(name)
             .ok_or_else(|| bad(expr, format_args!("`{name}` is not a declared predicate or a supported connective")))?;
         if items.len() - 1 != self.arity[usize::from(pred)] {
-            let (given, wants) = (items.len() - 1, self.arity[usize::from(pred)]);
+            let given = items.len() - 1;
+            let wants = self.arity[usize::from(pred)];
             return Err(bad(expr, format_args!("`{name}` takes {wants} arguments, {given} given")));
         }
         let mut args = Vec::with_capacity(items.len() - 1);

@@ -150,7 +150,9 @@ impl Game {
                 members[0].push(i as Object);
             }
         }
-        let (mut fixed, mut swapped, mut start) = (Vec::new(), Vec::new(), Vec::new());
+        let mut fixed = Vec::new();
+        let mut swapped = Vec::new();
+        let mut start = Vec::new();
         let mut used = vec![false; ids.len()];
         for (pred, args) in &problem.init {
             let mut objects = Vec::with_capacity(args.len());
@@ -172,8 +174,10 @@ impl Game {
         }
         let names = display_names(&ids, &used);
         let look_up = |names: &[String]| names.iter().map(|name| rank.get(name.as_str()).copied()).collect::<Vec<_>>();
-        let (constants, goal_constants) = (look_up(&domain.constants), look_up(&problem.constants));
-        let (fixed, start) = (FactSet::new(fixed), FactSet::new(start));
+        let constants = look_up(&domain.constants);
+        let goal_constants = look_up(&problem.constants);
+        let fixed = FactSet::new(fixed);
+        let start = FactSet::new(start);
         let arities = domain.arity.iter().enumerate();
         let spreads: Vec<_> = arities.map(|(pred, arity)| spread(pred as Pred, *arity, &fixed, &start)).collect();
         let of_clauses =

@@ -156,7 +156,8 @@ impl Grammar {
                 return Err(cursor.bad("expected `grammar ::` or `action NAME {`"));
             }
         }
-        let (names, symbols) = (reader.names.list, reader.symbols.list);
+        let names = reader.names.list;
+        let symbols = reader.symbols.list;
         let mut rules: Vec<Option<Vec<Rule>>> = symbols.iter().map(|_| None).collect();
         for (symbol, found) in reader.rules {
             rules[usize::from(symbol)] = Some(found); // a later duplicate replaces the earlier one

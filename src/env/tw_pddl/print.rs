@@ -107,7 +107,8 @@ pub fn grammar(grammar: &Grammar, domain: &Domain) -> String {
     for (name, list) in named {
         let Some(list) = list else { continue };
         let rule = |rule: &super::grammar::Rule| {
-            let (condition, rhs) = (query(grammar, domain, &rule.condition), pieces(grammar, domain, &rule.rhs));
+            let condition = query(grammar, domain, &rule.condition);
+            let rhs = pieces(grammar, domain, &rule.rhs);
             serde_json::json!({"condition": condition, "rhs": rhs})
         };
         rules.insert(name.clone(), list.iter().map(rule).collect());
@@ -116,7 +117,8 @@ pub fn grammar(grammar: &Grammar, domain: &Domain) -> String {
     let mut out = format!("grammar :: \"\"\"\n{json}\n\"\"\";\n");
     for (a, action) in domain.actions.iter().enumerate() {
         let Some(text) = grammar.of_action(a) else { continue };
-        let (template, feedback) = (pieces(grammar, domain, &text.template), pieces(grammar, domain, &text.feedback));
+        let template = pieces(grammar, domain, &text.template);
+        let feedback = pieces(grammar, domain, &text.feedback);
         let _ = writeln!(out, "action {} {{ template :: \"{template}\"; feedback :: \"{feedback}\"; }}", action.name);
     }
     out

@@ -63,7 +63,8 @@ impl Problem {
         }
         let goal_part = section(":goal")?;
         let formula = goal_part.list("a goal")?.get(1).ok_or_else(|| bad(goal_part, "an empty goal"))?;
-        let (mut types, mut constants) = (domain.types.clone(), Vec::new());
+        let mut types = domain.types.clone();
+        let mut constants = Vec::new();
         let mut reader =
             Reader { types: &mut types, predicates: &by_name, arity: &domain.arity, constants: &mut constants };
         let goal = reader.clauses(formula, &[])?;

@@ -221,7 +221,8 @@ impl World {
     pub fn admissible(&self) -> Result<Menu> {
         let game = &*self.game;
         let matcher = Matcher::of_actions(game, &self.state.planner);
-        let (mut found, mut unmet) = (Vec::with_capacity(64), Vec::new());
+        let mut found = Vec::with_capacity(64);
+        let mut unmet = Vec::new();
         let operators = game.operators.read().unwrap_or_else(PoisonError::into_inner);
         for (a, action) in game.domain.actions.iter().enumerate().filter(|(a, _)| game.grammar.of_action(*a).is_some()) {
             for (c, clause) in action.clauses.iter().enumerate() {
@@ -263,7 +264,8 @@ impl World {
     /// original's translator prunes such operators, so walking to where one stands is not a command.
     fn meet(&self, key: OperatorKey, matcher: &Matcher<'_>) -> Result<Option<u32>> {
         let game = &*self.game;
-        let (action, vars) = (&game.domain.actions[usize::from(key.0)], &key.2);
+        let action = &game.domain.actions[usize::from(key.0)];
+        let vars = &key.2;
         let clause = &action.clauses[usize::from(key.1)];
         budget::work((action.effects.len() * (clause.literals.len() + action.effects.len())) as u64)?;
         let required = |negated: bool, fact| {

@@ -113,7 +113,8 @@ fn deal(chains: &[Chain]) -> Vec<Vec<Block>> {
         })
         .collect();
     let total: usize = blocks.iter().map(|(_, cost)| cost).sum();
-    let (mut pieces, mut done) = (vec![Vec::new()], 0);
+    let mut pieces = vec![Vec::new()];
+    let mut done = 0;
     for (block, cost) in blocks {
         let full = pieces.len() * total <= PIECES * done;
         match pieces.last_mut() {
@@ -204,7 +205,8 @@ impl Attention<'_> {
     }
 
     fn parts(&self, block: &Block) -> impl Iterator<Item = Part> + use<> {
-        let (heads, Block { first, rows, chain }) = (self.heads, *block);
+        let heads = self.heads;
+        let Block { first, rows, chain } = *block;
         let chain = &self.chains.chains[chain];
         let least = chain.above.len() + first - chain.start + 1;
         (0..heads.queries).map(move |h| {
@@ -215,7 +217,8 @@ impl Attention<'_> {
 
     /// The softmax shares of a part, row after row, nothing beyond what each token sees.
     fn shares(&self, part: &Part, k: MatRef<'_, f32>, shares: &mut Vec<f32>) {
-        let (dim, (width, _)) = (self.heads.dim, self.widths());
+        let dim = self.heads.dim;
+        let (width, _) = self.widths();
         let q = MatRef::from_row_major_slice(self.q, self.q.len() / width, width);
         let q = q.submatrix(part.first, part.q_at, part.rows, dim);
         shares.resize(part.rows * part.seen, 0.0);
@@ -233,10 +236,12 @@ impl Attention<'_> {
     }
 
     fn piece(&self, blocks: &[Block], out: &mut [f32]) {
-        let (dim, (width, stride)) = (self.heads.dim, self.widths());
+        let dim = self.heads.dim;
+        let (width, stride) = self.widths();
         let base = blocks.first().map_or(0, |block| block.first);
         let tokens = out.len() / width;
-        let (mut path, mut shares) = (Path::default(), Vec::new());
+        let mut path = Path::default();
+        let mut shares = Vec::new();
         for block in blocks {
             let chain = &self.chains.chains[block.chain];
             path.go(chain, block.first + block.rows, (self.k, self.v), stride, &mut PendingGrads::default());
@@ -272,11 +277,16 @@ impl Attention<'_> {
     }
 
     fn piece_back(&self, blocks: &[Block], dout: &[f32], dq: &mut [f32]) -> PendingGrads {
-        let (dim, (width, stride)) = (self.heads.dim, self.widths());
-        let (tokens, scale) = (dout.len() / width, 1.0 / (dim as f32).sqrt());
-        let (base, own) = (blocks.first().map_or(0, |block| block.first), dq.len() / width);
-        let (mut path, mut pending) = (Path::default(), PendingGrads::default());
-        let (mut shares, mut dshares) = (Vec::new(), Vec::new());
+        let dim = self.heads.dim;
+        let (width, stride) = self.widths();
+        let tokens = dout.len() / width;
+        let scale = 1.0 / (dim as f32).sqrt();
+        let base = blocks.first().map_or(0, |block| block.first);
+        let own = dq.len() / width;
+        let mut path = Path::default();
+        let mut pending = PendingGrads::default();
+        let mut shares = Vec::new();
+        let mut dshares = Vec::new();
         let dout = MatRef::from_row_major_slice(dout, tokens, width);
         let q = MatRef::from_row_major_slice(self.q, tokens, width);
         for block in blocks {
@@ -291,10 +301,8 @@ impl Attention<'_> {
                     all.submatrix(0, part.k_at, part.seen, dim)
                 };
                 self.shares(&part, seen(&path.k), &mut shares);
-                let (q, dout) = (
-                    q.submatrix(part.first, part.q_at, part.rows, dim),
-                    dout.submatrix(part.first, part.q_at, part.rows, dim),
-                );
+                let q = q.submatrix(part.first, part.q_at, part.rows, dim);
+                let dout = dout.submatrix(part.first, part.q_at, part.rows, dim);
                 dshares.resize(part.rows * part.seen, 0.0);
                 let into = MatMut::from_row_major_slice_mut(&mut dshares, part.rows, part.seen);
                 matmul(into, Accum::Replace, dout, seen(&path.v).transpose(), 1.0, Par::Seq);

@@ -43,15 +43,19 @@ fn accum(add: bool) -> Accum {
 
 /// `out[m,n] (+)= a[m,k] · b[n,k]ᵀ`: a linear layer forward, with the weight as checkpoints store it.
 pub fn mul_nt(out: &mut [f32], a: &[f32], b: &[f32], k: usize, add: bool) {
-    let (m, n) = (a.len() / k, b.len() / k);
-    let (a, b) = (MatRef::from_row_major_slice(a, m, k), MatRef::from_row_major_slice(b, n, k));
+    let m = a.len() / k;
+    let n = b.len() / k;
+    let a = MatRef::from_row_major_slice(a, m, k);
+    let b = MatRef::from_row_major_slice(b, n, k);
     matmul(MatMut::from_row_major_slice_mut(out, m, n), accum(add), a, b.transpose(), 1.0, Par::Seq);
 }
 
 /// `out[m,k] (+)= a[m,n] · b[n,k]`: the gradient of a linear layer's input.
 pub fn mul_nn(out: &mut [f32], a: &[f32], b: &[f32], n: usize, add: bool) {
-    let (m, k) = (a.len() / n, b.len() / n);
-    let (a, b) = (MatRef::from_row_major_slice(a, m, n), MatRef::from_row_major_slice(b, n, k));
+    let m = a.len() / n;
+    let k = b.len() / n;
+    let a = MatRef::from_row_major_slice(a, m, n);
+    let b = MatRef::from_row_major_slice(b, n, k);
     matmul(MatMut::from_row_major_slice_mut(out, m, k), accum(add), a, b, 1.0, Par::Seq);
 }
 
@@ -60,7 +64,8 @@ pub fn mul_tn(out: &mut [f32], (a, width): (&[f32], usize), from: usize, b: &[f3
     let m = a.len() / width;
     let k = b.len() / m;
     let n = out.len() / k;
-    let (a, b) = (MatRef::from_row_major_slice(a, m, width), MatRef::from_row_major_slice(b, m, k));
+    let a = MatRef::from_row_major_slice(a, m, width);
+    let b = MatRef::from_row_major_slice(b, m, k);
     let a = a.submatrix(0, from, m, n).transpose();
     matmul(MatMut::from_row_major_slice_mut(out, n, k), Accum::Add, a, b, 1.0, Par::Seq);
 }
@@ -69,7 +74,8 @@ pub fn mul_tn(out: &mut [f32], (a, width): (&[f32], usize), from: usize, b: &[f3
 #[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
-    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
+    let a8 = a.chunks_exact(8);
+    let b8 = b.chunks_exact(8);
     let tail: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in a8.zip(b8) {
         for i in 0..8 {
@@ -292,7 +298,8 @@ kernel! {
 pub fn swiglu_back<'a>(gate: &'a mut [f32], up: &'a mut [f32], dout: &'a [f32]) -> () {
     gate.iter_mut().zip(up.iter_mut()).zip(dout).for_each(|((g, u), d)| {
         let sigma = 1.0 / (1.0 + exp(-*g));
-        let (gate, up) = (*g, *u);
+        let gate = *g;
+        let up = *u;
         *u = d * gate * sigma;
         *g = d * up * sigma * (1.0 + gate * (1.0 - sigma));
     });
@@ -341,12 +348,15 @@ mod tests {
     fn exp_is_exact_enough_everywhere_it_is_used() {
         for i in -8700..=1000 {
             let x = i as f32 / 100.0;
-            let (got, want) = (f64::from(exp(x)), f64::from(x).exp());
+            let got = f64::from(exp(x));
+            let want = f64::from(x).exp();
             assert!((got - want).abs() <= 4e-7 * want, "{x}: {got} {want}");
         }
         assert!(exp(-1e9) < 1e-37);
         assert!(exp(1e9) > 1e38 && exp(88.0) > 1e38);
-        let (mut gate, mut up, dout) = (vec![-200.0, 200.0, 0.5], vec![1.0, 1.0, 1.0], vec![1.0; 3]);
+        let mut gate = vec![-200.0, 200.0, 0.5];
+        let mut up = vec![1.0, 1.0, 1.0];
+        let dout = vec![1.0; 3];
         let mut shut = gate.clone();
         swiglu(&mut shut, &up);
         assert!(shut[0].abs() < 1e-30 && (shut[1] - 200.0).abs() < 1e-3, "{shut:?}");

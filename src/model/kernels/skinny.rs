@@ -65,7 +65,8 @@ impl WithSimd for Full<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
         let Self { weight, x, width } = self;
-        let (rows, m) = (weight.len() / width, x.len() / width);
+        let rows = weight.len() / width;
+        let m = x.len() / width;
         let mut out = vec![0.0; rows * m];
         let mut first = 0;
         // As many sums at once as there are registers for.
@@ -77,7 +78,8 @@ impl WithSimd for Full<'_> {
                 3..=8 if left >= 3 => 3,
                 _ => 1,
             };
-            let (weight, out) = (&weight[first * width..(first + count) * width], &mut out[first * m..]);
+            let weight = &weight[first * width..(first + count) * width];
+            let out = &mut out[first * m..];
             for (at, x) in x.chunks(4 * width).enumerate().map(|(i, x)| (4 * i, x)) {
                 match (count, x.len() / width) {
                     (8, 1) => tile::<S, 8, 1>(simd, out, m, at, weight, x, width),
@@ -145,11 +147,13 @@ impl WithSimd for Coded<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
         let Self { weight, x, width } = self;
         let QuantView { codes, scales, offsets, group } = weight;
-        let (groups, totals) = (width / group, totals(weight, x));
+        let groups = width / group;
+        let totals = totals(weight, x);
         let mut out = Vec::with_capacity(codes.len() / width * (x.len() / width));
         for (row, codes) in codes.chunks_exact(width).enumerate() {
             for (m, x) in x.chunks_exact(width).enumerate() {
-                let (mut sum, mut shift) = (simd.splat_f32s(0.0), 0.0);
+                let mut sum = simd.splat_f32s(0.0);
+                let mut shift = 0.0;
                 for (g, (codes, x)) in codes.chunks_exact(group).zip(x.chunks_exact(group)).enumerate() {
                     let mut values = [0.0f32; GROUP];
                     values.iter_mut().zip(codes).for_each(|(value, code)| *value = f32::from(*code));
@@ -180,16 +184,20 @@ mod tests {
         let mut rng = Rng::new(1);
         let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.unit() as f32 - 0.5).collect() };
         for (rows, width, group) in [(5, 96, 32), (3, 64, 16), (2, 32, 32), (23, 32, 32)] {
-            let (weight, x) = (draw(rows * width), draw(MAX_ROWS * width));
+            let weight = draw(rows * width);
+            let x = draw(MAX_ROWS * width);
             let codes: Vec<i8> = weight.iter().map(|w| (w * 250.0) as i8).collect();
-            let (scales, offsets) = (draw(rows * width / group), draw(rows * width / group));
+            let scales = draw(rows * width / group);
+            let offsets = draw(rows * width / group);
             let coded = QuantView { codes: &codes, scales: &scales, offsets: &offsets, group };
             let value = |i: usize| scales[i / group] * f32::from(codes[i]) + offsets[i / group];
             for m in 1..=MAX_ROWS {
                 let x = &x[..m * width];
-                let (full, quantised) = (skinny_f32(&weight, x, width), skinny_q8(coded, x, width));
+                let full = skinny_f32(&weight, x, width);
+                let quantised = skinny_q8(coded, x, width);
                 for (i, (a, b)) in full.iter().zip(&quantised).enumerate() {
-                    let (n, m) = (i / m, i % m);
+                    let n = i / m;
+                    let m = i % m;
                     let row = |i: usize| x[m * width + i];
                     let want: f32 = (0..width).map(|i| weight[n * width + i] * row(i)).sum();
                     let coded: f32 = (0..width).map(|i| value(n * width + i) * row(i)).sum();

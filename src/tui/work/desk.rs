@@ -176,7 +176,8 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
     match command {
         RunCmd::Forecast(plan, start) => forecast(store.root().to_path_buf(), plan, start, mail.clone()),
         RunCmd::Choices(suite, split, expert) => {
-            let (suite, split) = (suite.as_deref(), split.as_deref());
+            let suite = suite.as_deref();
+            let split = split.as_deref();
             let experts = store.actors(suite, split)?;
             let expert = expert.as_deref().filter(|name| *name != ALL);
             mail.send(Msg::from(train::Msg::Choices(experts, store.pools(suite, split, expert)?)));

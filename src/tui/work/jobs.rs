@@ -161,8 +161,11 @@ impl Jobs {
         if kind == Kind::Train {
             self.run.store(0, Ordering::Release); // the one before has ended
         }
-        let (control, mail) = (Control::default(), self.mail.clone());
-        let (suite, root, own) = (Arc::clone(&self.suite), self.root.clone(), control.clone());
+        let control = Control::default();
+        let mail = self.mail.clone();
+        let suite = Arc::clone(&self.suite);
+        let root = self.root.clone();
+        let own = control.clone();
         let work = move || {
             let mut last: Option<Instant> = None;
             let mut tell = |msg: JobMsg| {
@@ -197,7 +200,8 @@ impl Jobs {
     /// Ends everything cleanly and waits for it, though not for ever: a stopping run saves a checkpoint. If a run is to go on
     /// in the background, a process of its own takes over from there; its number is returned.
     pub fn finish(self) -> Result<Option<i64>> {
-        let (training, run) = (self.is_running(Kind::Train), self.run.load(Ordering::Acquire));
+        let training = self.is_running(Kind::Train);
+        let run = self.run.load(Ordering::Acquire);
         self.cancel();
         let began = Instant::now();
         let patience = |kind: Kind| if kind == Kind::Train { SAVING } else { ENDING };

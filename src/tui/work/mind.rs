@@ -38,7 +38,8 @@ impl Mind {
             MindCmd::Load(name) => load(&root, name.as_deref(), &mail).map(|loaded| mind = Some(loaded)),
             MindCmd::Evaluate(_) if cancel.is_cancelled() => Ok(()),
             MindCmd::Compare(of) => {
-                let (store, _waiting) = (Store::open(&root)?, team::interactive());
+                let store = Store::open(&root)?;
+                let _waiting = team::interactive();
                 let open = |name: &str| agent::open(&store, Some(name), Priority::Interactive);
                 let lines = compare_models(&of, open(&of.before)?.as_mut(), open(&of.after)?.as_mut(), &cancel)?;
                 mail.send(Msg::Text(Screen::Train, "The same state before and after".into(), lines));

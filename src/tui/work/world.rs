@@ -42,7 +42,8 @@ struct World {
 /// Starts the thread.
 pub fn start(suite: Arc<dyn Suite>, expert: Option<String>, root: PathBuf, mail: Mailbox, mind: MindDoor) -> WorldThread {
     let own = mail.clone();
-    let (split, tasks) = (String::new(), Vec::new());
+    let split = String::new();
+    let tasks = Vec::new();
     let mut world =
         World { suite, root, mail, store: None, split, tasks, session: None, expert, kept: None, wanted: None, mind };
     let worker = Worker::start("the world", &own, move |(command, cancel): (WorldCmd, Option<Cancel>)| match cancel {
@@ -123,7 +124,8 @@ impl World {
                 let first = tasks.first().ok_or_else(|| Error::new(format!("split {split} has no tasks")))?.id.clone();
                 let session = self.open(&split, &first)?;
                 self.take_up(session);
-                (self.split, self.tasks) = (split, tasks);
+                self.split = split;
+                self.tasks = tasks;
             }
             WorldCmd::Step(action, source) => self.session()?.step(&action, &source)?,
             WorldCmd::NextExpert => self.session()?.next_expert(),
@@ -216,7 +218,9 @@ impl World {
     }
 
     fn take_up(&mut self, session: Session) {
-        (self.session, self.kept, self.wanted) = (Some(session), None, None);
+        self.session = Some(session);
+        self.kept = None;
+        self.wanted = None;
     }
 
     fn begin(&mut self) -> Result<()> {

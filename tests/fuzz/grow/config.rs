@@ -6,7 +6,8 @@ use super::choices::Choices;
 
 /// A file: sizes that fit each other, some of them put out of order, and fields that nobody asked for.
 pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
-    let (heads, dim) = (1usize << c.below(6), 2 * c.between(1, 64));
+    let heads = 1usize << c.below(6);
+    let dim = 2 * c.between(1, 64);
     let sizes = [
         ("hidden_size", heads * dim),
         ("intermediate_size", c.between(1, 5000)),

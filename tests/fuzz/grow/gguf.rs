@@ -58,11 +58,13 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
         let align = [1u32, 8, 32, 64, 1 << 20, 0, 3, u32::MAX][c.below(if flawed { 8 } else { 4 })];
         settings.push([text("general.alignment"), 4u32.to_le_bytes().to_vec(), align.to_le_bytes().to_vec()].concat());
     }
-    let (mut tensors, mut at) = (Vec::new(), 0u64);
+    let mut tensors = Vec::new();
+    let mut at = 0u64;
     for i in 0..c.many(3000) {
         // The kind, values of a block, and bytes of one.
         let (kind, values, size) = [(0u32, 1u64, 4u64), (1, 1, 2), (8, 32, 34), (2, 32, 18)][c.below(4)];
-        let (width, rows) = (values * c.between(1, 8) as u64, c.between(1, 4) as u64);
+        let width = values * c.between(1, 8) as u64;
+        let rows = c.between(1, 4) as u64;
         let name = if i == 0 { "token_embd.weight".to_string() } else { format!("t{i}") };
         let sides = if flawed && c.chance(3) { c.below(5) as u32 } else { 2 };
         let offset = if flawed && c.chance(5) { u64::MAX - c.below(64) as u64 } else { at };

@@ -75,7 +75,8 @@ impl Rules<'_> {
 
     /// Rules that each refer to the next one several times.
     fn chain(&self, c: &mut Choices<'_>, rules: &mut Map<String, Value>) {
-        let (times, text) = (c.between(1, 9), c.pick(&["", "", "x", "a longer text. "]));
+        let times = c.between(1, 9);
+        let text = c.pick(&["", "", "x", "a longer text. "]);
         let wrapped = c.chance(25).then(|| self.query(c));
         for i in 0..self.count {
             let next = match (&wrapped, i + 1 < self.count) {

@@ -41,7 +41,8 @@ impl Words {
 
     /// Words of a domain that is still to be written.
     pub fn new(c: &mut Choices<'_>) -> Self {
-        let (types, predicates) = (c.many(2000).max(1), c.many(3000).max(1));
+        let types = c.many(2000).max(1);
+        let predicates = c.many(3000).max(1);
         Self {
             types: (0..types).map(|i| if i == 0 { "object".into() } else { format!("t{i}") }).collect(),
             predicates: (0..predicates).map(|i| (format!("q{i}"), if i == 0 { 1 } else { c.below(4) })).collect(),
@@ -133,7 +134,8 @@ impl Words {
                 format!("({head}{parts})")
             }
             4 => {
-                let (head, part) = (c.pick(&["and", "and", "or"]), self.formula(c, scope, deep.min(3) - 1));
+                let head = c.pick(&["and", "and", "or"]);
+                let part = self.formula(c, scope, deep.min(3) - 1);
                 format!("({head}{})", format!(" {part}").repeat(c.many(8000).min(LONG / part.len())))
             }
             5 => {
@@ -198,7 +200,8 @@ impl Words {
     /// A problem: its objects, its facts and its goal.
     pub fn problem(&mut self, c: &mut Choices<'_>) -> String {
         let count = if c.chance(30) { c.between(20, 70) } else { c.many(66_000) };
-        let (mut objects, mut names) = (String::new(), Vec::new());
+        let mut objects = String::new();
+        let mut names = Vec::new();
         for i in 0..count {
             let name = format!("o{i}{}", if i % 5 == 4 { "_bar_1" } else { "" });
             objects.push_str(&format!("{name} - {} ", self.kind(c)));

@@ -44,9 +44,12 @@ fn record(c: &mut Choices<'_>) -> Value {
         })
         .collect();
     let effects = ["changed", "no-op", "error", "same-as-expert", "equally-good", "no-worse", "ends"];
-    let (mut branches, mut reflections, mut pools) = (Vec::new(), Vec::new(), Vec::new());
+    let mut branches = Vec::new();
+    let mut reflections = Vec::new();
+    let mut pools = Vec::new();
     for i in 0..if steps > 0 { c.many(2000) } else { 0 } {
-        let (t, action) = (c.below(steps), format!("try {i}"));
+        let t = c.below(steps);
+        let action = format!("try {i}");
         branches
             .push(json!({"id": i, "trajectory": 1, "t": t, "action": action, "source": "uniform", "observation": long(c),
             "effect": c.pick(&effects), "done": false, "success": c.chance(20)}));

@@ -17,7 +17,8 @@ pub fn regex(c: &mut Choices<'_>, deep: usize) -> String {
         4 => format!("(?:{}|{})", regex(c, deep - 1), regex(c, deep - 1)),
         5 => format!("({}){}", regex(c, deep - 1), c.pick(&["+", "*", "?", "{1,1000}", "{2}", "+?", "{0,100000}"])),
         6 => {
-            let (inner, times) = (regex(c, deep - 1), c.depth(40));
+            let inner = regex(c, deep - 1);
+            let times = c.depth(40);
             format!("{}{inner}{}b", "(".repeat(times), ")+".repeat(times))
         }
         7 => c

@@ -7,7 +7,8 @@ use super::choices::Choices;
 /// A file.
 pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
     let flawed = c.chance(40);
-    let (mut fields, mut at) = (Vec::new(), 0u64);
+    let mut fields = Vec::new();
+    let mut at = 0u64;
     for i in 0..c.many(4000) {
         let (dtype, width) = [("F32", 4), ("F16", 2), ("BF16", 2), ("I64", 8), ("F8_E4M3", 1)][c.below(5)];
         let mut shape: Vec<String> = (0..c.below(4)).map(|_| c.below(6).to_string()).collect();
@@ -15,7 +16,8 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
             shape = vec!["1".into(); c.many(5000)];
         }
         let values: u64 = shape.iter().filter_map(|side| side.parse::<u64>().ok()).product();
-        let (mut start, mut end) = (at.to_string(), (at + values * width).to_string());
+        let mut start = at.to_string();
+        let mut end = (at + values * width).to_string();
         at += values * width;
         if flawed && c.chance(10) {
             match c.below(4) {

@@ -73,7 +73,8 @@ fn model(c: &mut Choices<'_>) -> Value {
     for (i, letter) in "abcdefghijklmnopqrstuvwxyz0123456789,.!\u{120}\u{2581}".chars().enumerate() {
         vocab.insert(letter.to_string(), i.into());
     }
-    let (mut merges, pairs) = (Vec::new(), c.chance(50));
+    let mut merges = Vec::new();
+    let pairs = c.chance(50);
     // Each merge joins the last piece with itself or a letter, so pieces grow as they do in a trained model.
     let mut last = "a".to_string();
     for _ in 0..c.many(400) {

@@ -122,7 +122,8 @@ impl Groups {
     }
 
     fn join(&mut self, a: Bit, b: Bit) {
-        let (a, b) = (self.of(a), self.of(b));
+        let a = self.of(a);
+        let b = self.of(b);
         if a == b {
             return;
         }

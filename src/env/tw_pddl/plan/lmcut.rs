@@ -23,7 +23,8 @@ impl Lists {
         for i in 0..count {
             starts[i + 1] += starts[i];
         }
-        let (mut next, mut items) = (starts.clone(), vec![0; pairs.len()]);
+        let mut next = starts.clone();
+        let mut items = vec![0; pairs.len()];
         for (key, item) in pairs {
             items[next[*key as usize] as usize] = *item;
             next[*key as usize] += 1;
@@ -76,7 +77,8 @@ pub struct LmCut<'a> {
 impl<'a> LmCut<'a> {
     /// For some operators of a task, the goal's last.
     pub fn new(task: &'a Task, which: Vec<u32>) -> Self {
-        let (mut needs, mut sets) = (Vec::new(), Vec::new());
+        let mut needs = Vec::new();
+        let mut sets = Vec::new();
         for (o, op) in which.iter().enumerate() {
             needs.extend(task.ops[*op as usize].pre.iter().map(|bit| (*bit, o as u32)));
             sets.extend(task.ops[*op as usize].add.iter().map(|bit| (*bit, o as u32)));
@@ -167,7 +169,8 @@ impl<'a> LmCut<'a> {
                 if op.open > 0 {
                     continue;
                 }
-                (op.support, op.far) = (bit, at as u32);
+                op.support = bit;
+                op.far = at as u32;
                 if at == 0 && (*o as usize) < first_goal {
                     self.applicable.push((*o, false));
                 }
@@ -245,7 +248,8 @@ impl<'a> LmCut<'a> {
                 let support = hardest.unwrap_or(op.support);
                 let far = self.far[support as usize];
                 let nearer = far < op.far;
-                (op.support, op.far) = (support, far);
+                op.support = support;
+                op.far = far;
                 if nearer {
                     for add in &self.task.ops[self.which[*o as usize] as usize].add {
                         Self::reach(&mut self.far, &mut self.queue, *add, far + op.cost);

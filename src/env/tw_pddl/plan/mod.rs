@@ -132,7 +132,8 @@ impl Planner {
         let leads: Vec<Bits> = starts.iter().map(|op| task.after(&start, *op)).collect();
         let starts = Self::commands_to(task, world, &start, &leads);
         let mut steps = Vec::with_capacity(ops.len());
-        let (mut walk, mut state) = (world.clone(), start);
+        let mut walk = world.clone();
+        let mut state = start;
         for op in &ops {
             let next = task.after(&state, *op);
             let command = Self::commands_to(task, &walk, &state, std::slice::from_ref(&next)).into_iter().next();

@@ -167,7 +167,8 @@ fn reach(game: &Game, relevant: &[bool], schemas: &[Schema<'_>]) -> Result<(Fact
     let mut seen: HashSet<(u32, Vars), FixedState> = HashSet::default();
     let mut ops = Vec::new();
     let many = |pred: Pred| game.domain.is_fluent(pred).then_some(1 << 12);
-    let (mut first, mut too_many) = (true, false);
+    let mut first = true;
+    let mut too_many = false;
     while first || !fresh.is_empty() {
         let mut added = Vec::new();
         let matcher = Matcher::of_actions(game, &reached);
@@ -205,7 +206,8 @@ fn reach(game: &Game, relevant: &[bool], schemas: &[Schema<'_>]) -> Result<(Fact
         new.sort_unstable();
         new.dedup();
         reached = FactSet::new([reached.all(), &new].concat());
-        (fresh, first) = (new, false);
+        fresh = new;
+        first = false;
     }
     Ok((reached, ops))
 }
@@ -264,7 +266,8 @@ fn whereabouts(game: &Game, ops: &[Raw]) -> Result<Option<Pred>> {
         // What a move does besides leaving where one was, and the places that it can be made from.
         let mut moves: HashMap<(Vec<Condition>, Vec<u64>), Vec<u64>, FixedState> = HashMap::default();
         for op in ops {
-            let (add, del) = (of(&op.add), of(&op.del));
+            let add = of(&op.add);
+            let del = of(&op.del);
             match (add.as_slice(), del.as_slice()) {
                 ([], []) => {}
                 ([to], [from]) if op.pre.contains(&(*from, false)) && op.del.len() == 1 => {

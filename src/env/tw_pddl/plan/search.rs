@@ -100,7 +100,8 @@ impl Node {
 
 impl Search<'_> {
     fn wait(&mut self, steps: u32, waiting: Waiting) {
-        let (total, left) = ((steps + waiting.bound) as usize, waiting.bound as usize);
+        let total = (steps + waiting.bound) as usize;
+        let left = waiting.bound as usize;
         if self.queue.len() <= total {
             self.bytes += (total + 1 - self.queue.len()) * size_of::<Vec<Vec<Waiting>>>();
             self.queue.resize_with(total + 1, Vec::new);
@@ -115,7 +116,8 @@ impl Search<'_> {
     }
 
     fn run(&mut self, all_starts: bool) -> Found {
-        let (mut taken, mut total) = (0_usize, 0);
+        let mut taken = 0_usize;
+        let mut total = 0;
         while total < self.queue.len() {
             let Some(waiting) = self.queue[total].iter_mut().find_map(Vec::pop) else {
                 if !self.goals.is_empty() {
@@ -156,7 +158,8 @@ impl Search<'_> {
             None => waiting.node,
             Some(op) => {
                 let from = &self.nodes[waiting.node as usize];
-                let (state, steps) = (self.task.after(&from.state, op), from.steps + 1);
+                let state = self.task.after(&from.state, op);
+                let steps = from.steps + 1;
                 match self.ids.get(&state).copied() {
                     Some(id) if self.nodes[id as usize].steps < steps => return None,
                     Some(id) if self.nodes[id as usize].steps == steps => {
@@ -166,7 +169,9 @@ impl Search<'_> {
                     }
                     Some(id) => {
                         let node = &mut self.nodes[id as usize];
-                        (node.steps, node.from, node.expanded) = (steps, vec![(waiting.node, op)], false);
+                        node.steps = steps;
+                        node.from = vec![(waiting.node, op)];
+                        node.expanded = false;
                         id
                     }
                     None => {
@@ -180,7 +185,8 @@ impl Search<'_> {
             }
         };
         if self.nodes[id as usize].left.is_none() && !self.nodes[id as usize].dead {
-            let (limits, started) = (self.limits, self.started);
+            let limits = self.limits;
+            let started = self.started;
             let left = self.heuristic.evaluate(&self.nodes[id as usize].state, &|| limits.are_reached(started));
             self.over = limits.are_reached(started);
             let node = &mut self.nodes[id as usize];
@@ -190,7 +196,8 @@ impl Search<'_> {
             self.bytes += size_of_val(node.next.as_slice());
         }
         let node = &self.nodes[id as usize];
-        let (left, steps) = (node.left?, node.steps);
+        let left = node.left?;
+        let steps = node.steps;
         if steps + left > total {
             self.wait(steps, Waiting { node: id, op: None, bound: left });
             return None;
@@ -201,7 +208,8 @@ impl Search<'_> {
     fn expand(&mut self, id: u32) {
         let node = &mut self.nodes[id as usize];
         node.expanded = true;
-        let (steps, left) = (node.steps + 1, node.left.unwrap_or_default());
+        let steps = node.steps + 1;
+        let left = node.left.unwrap_or_default();
         let next = std::mem::take(&mut node.next);
         for (op, nearer) in &next {
             let bound = if *nearer { left.saturating_sub(1) } else { left };
@@ -218,7 +226,8 @@ impl Search<'_> {
             at = *from;
         }
         ops.reverse();
-        let (mut starts, mut seen) = (Vec::new(), vec![false; self.nodes.len()]);
+        let mut starts = Vec::new();
+        let mut seen = vec![false; self.nodes.len()];
         let mut stack = self.goals.clone();
         while let Some(at) = stack.pop() {
             if std::mem::replace(&mut seen[at as usize], true) {

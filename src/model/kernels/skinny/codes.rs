@@ -15,7 +15,8 @@ struct Inputs {
 
 impl Inputs {
     fn new(x: &[f32], group: usize) -> Self {
-        let (mut values, mut scales) = (Vec::with_capacity(x.len()), Vec::with_capacity(x.len() / group));
+        let mut values = Vec::with_capacity(x.len());
+        let mut scales = Vec::with_capacity(x.len() / group);
         for group in x.chunks_exact(group) {
             let most = group.iter().fold(0.0f32, |most, x| most.max(x.abs()));
             let up = if most > 0.0 { 32_767.0 / most } else { 0.0 };
@@ -28,7 +29,8 @@ impl Inputs {
 
 /// See [`super::skinny_q8_fast`].
 pub(super) fn times(simd: V3, weight: QuantView<'_>, x: &[f32], width: usize) -> Vec<f32> {
-    let (inputs, totals) = (&Inputs::new(x, weight.group), &totals(weight, x));
+    let inputs = &Inputs::new(x, weight.group);
+    let totals = &totals(weight, x);
     match x.len() / width {
         1 => simd.vectorize(Rows::<1> { simd, weight, inputs, totals, width }),
         2 => simd.vectorize(Rows::<2> { simd, weight, inputs, totals, width }),
@@ -73,9 +75,11 @@ fn rows<const M: usize>(simd: V3, weight: QuantView<'_>, inputs: &Inputs, totals
         let mut sums: [f32x8; M] = [simd.splat_f32x8(0.0); M];
         if group == 32 {
             for (g, ([a, b], scale)) in codes.as_chunks::<16>().0.as_chunks::<2>().0.iter().zip(scales).enumerate() {
-                let (a, b) = (wide(simd, a), wide(simd, b));
+                let a = wide(simd, a);
+                let b = wide(simd, b);
                 for (sum_of, (values, ups)) in sums.iter_mut().zip(&inputs_of) {
-                    let (values, up) = (&values[2 * g..2 * g + 2], ups[g]);
+                    let values = &values[2 * g..2 * g + 2];
+                    let up = ups[g];
                     let a = simd.multiply_wrapping_add_adjacent_i16x16(a, *cast_ref::<_, i16x16>(&values[0]));
                     let b = simd.multiply_wrapping_add_adjacent_i16x16(b, *cast_ref::<_, i16x16>(&values[1]));
                     let sum = simd.convert_i32x8_to_f32x8(simd.wrapping_add_i32x8(a, b));

@@ -166,7 +166,8 @@ impl State {
 
     /// Takes up what the last session looked at.
     pub fn come_back(&mut self, filter: Option<Filter>, wanted: Option<i64>, saved: Vec<Filter>) {
-        (self.wanted, self.saved) = (wanted, saved);
+        self.wanted = wanted;
+        self.saved = saved;
         self.filter = filter.unwrap_or_else(|| Filter::verdict(Some(Verdict::Pending)));
     }
 
@@ -179,7 +180,9 @@ impl State {
     }
 
     pub(super) fn filter_by(&mut self, filter: Filter) -> Vec<Effect> {
-        (self.filter, self.at, self.place) = (filter, 0, Place::Start);
+        self.filter = filter;
+        self.at = 0;
+        self.place = Place::Start;
         // Second opinions begin at the first; other filters stay on the item in front, if they list it.
         self.anew = self.blind();
         vec![self.reload()]
@@ -192,7 +195,8 @@ impl State {
 
     /// Another page, whose first item (or last, if it is the page before) is to be in front.
     fn turn_to(&mut self, place: Place) -> Vec<Effect> {
-        (self.place, self.anew) = (place, true);
+        self.place = place;
+        self.anew = true;
         self.at = if matches!(place, Place::Before(_)) { usize::MAX } else { 0 };
         vec![self.reload()]
     }
@@ -201,14 +205,16 @@ impl State {
         let before = self.current().map(|item| item.id);
         self.at = at.min(self.queue.items.len().saturating_sub(1));
         if self.current().map(|item| item.id) != before {
-            (self.scroll, self.outcome) = (0, None);
+            self.scroll = 0;
+            self.outcome = None;
         }
         self.fetch()
     }
 
     /// Takes in a message. What is being chosen is chosen for what was seen: where that moves, the choice is over.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
-        let (open, seen) = (self.mode.is_some(), self.seen());
+        let open = self.mode.is_some();
+        let seen = self.seen();
         let effects = self.take(msg);
         if open && self.mode.is_some() && self.seen() != seen {
             self.mode = Some(Mode::Moved); // and not none: the keys of a choice would mean something else
@@ -253,7 +259,8 @@ impl State {
             }
             Msg::Show(id) => {
                 self.wanted = Some(id);
-                (self.filter, self.place) = (Filter::verdict(Some(Verdict::Pending)), Place::Start);
+                self.filter = Filter::verdict(Some(Verdict::Pending));
+                self.place = Place::Start;
                 vec![Effect::Go(Screen::Curate)] // which asks for the list
             }
             Msg::Written(id, author, text) => {
@@ -321,7 +328,8 @@ impl State {
         if self.queue.items.is_empty() {
             return vec![self.reload()]; // there may be more than one page
         }
-        (self.scroll, self.outcome) = (0, None);
+        self.scroll = 0;
+        self.outcome = None;
         self.go(self.at)
     }
 
@@ -338,7 +346,8 @@ impl State {
             decision => decision,
         };
         let Some(item) = self.current().filter(|_| self.waiting.is_none()) else { return Vec::new() };
-        let (id, seen) = (item.id, self.seen_of(item));
+        let id = item.id;
+        let seen = self.seen_of(item);
         self.waiting = Some(Instant::now());
         vec![Effect::Desk(DeskCmd::Decide(id, seen, decision))]
     }

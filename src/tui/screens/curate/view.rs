@@ -72,7 +72,8 @@ fn heading(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         (Some(_), None) => " (more before)",
         (Some(_), Some(_)) => " (more before and after)",
     };
-    let (of, word) = (state.queue.items.len(), filter_word(&state.filter));
+    let of = state.queue.items.len();
+    let word = filter_word(&state.filter);
     let text = format!(
         " QUEUE {pending} pending · {approved} approved · {rejected} rejected · {place} of {of}{more} {word}{pace}"
     );
@@ -251,7 +252,8 @@ fn tried<'a>(case: &Case, outcome: Option<usize>, theme: Theme) -> Vec<[Line<'a>
 fn draw_abridged<'a>(told: &[Line<'a>], tried: Vec<[Line<'a>; 2]>, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let one = |[head, outcome]: [Line<'a>; 2]| Line::from([head.spans, outcome.spans].concat());
     let text = Paragraph::new(told.to_vec()).wrap(Wrap { trim: false });
-    let (told, below) = (text.line_count(area.width) as u16, tried.len() as u16);
+    let told = text.line_count(area.width) as u16;
+    let below = tried.len() as u16;
     let mut tried = tried.into_iter().map(one);
     let expert = Paragraph::new(tried.next().unwrap_or_default()).wrap(Wrap { trim: false });
     let room = area.height.saturating_sub(told + below);
@@ -326,7 +328,8 @@ fn reflection_lines<'a>(state: &State, item: &Reflection, theme: Theme) -> Vec<L
 /// The text, with what rules point at marked.
 fn highlighted<'a>(text: &str, findings: &[Finding], theme: Theme) -> Vec<Line<'a>> {
     let marked = |at: usize| findings.iter().any(|s| (s.span.0..s.span.1).contains(&at));
-    let (mut lines, mut at) = (Vec::new(), 0);
+    let mut lines = Vec::new();
+    let mut at = 0;
     for line in text.split('\n') {
         let mut spans: Vec<Span<'a>> = Vec::new();
         let mut run = (String::new(), false);

@@ -102,7 +102,8 @@ impl State {
         if let Some(Form::Import(import)) = self.form.as_mut().filter(|form| matches!(form, Form::Import(_)))
             && import.path.value().trim() == path
         {
-            (import.reading, import.found) = (false, Some(found));
+            import.reading = false;
+            import.found = Some(found);
         }
     }
 
@@ -111,7 +112,9 @@ impl State {
         if let Some(Form::Import(import)) = &mut self.form
             && import.path.value() == asked
         {
-            (import.path, import.ways, import.found) = (Input::new(path), ways, None);
+            import.path = Input::new(path);
+            import.ways = ways;
+            import.found = None;
         }
     }
 
@@ -163,7 +166,8 @@ impl State {
                 return vec![Effect::Job(JobCmd::Import(PathBuf::from(path), true))];
             }
             (KeyCode::Enter, _) if !path.is_empty() && !import.reading => {
-                (import.reading, import.found) = (true, None);
+                import.reading = true;
+                import.found = None;
                 effects.push(Effect::Job(JobCmd::Import(PathBuf::from(path), false)));
             }
             (KeyCode::Enter, _) => {}

@@ -62,7 +62,10 @@ impl State {
         match msg {
             Msg::Counts(counts, bytes) => self.counts = Some((counts, bytes)),
             Msg::Sets(sets) => self.sets = Some(sets),
-            Msg::Origins(origins, experts) => (self.origins, self.experts) = (origins, experts),
+            Msg::Origins(origins, experts) => {
+                self.origins = origins;
+                self.experts = experts;
+            }
             Msg::Extents(orders, found) => self.extents(&orders, found),
             Msg::Looked(path, found) => self.looked(&path, found),
             Msg::Completed(asked, path, ways) => self.completed(&asked, path, ways),

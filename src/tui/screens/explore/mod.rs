@@ -227,14 +227,16 @@ impl State {
         if choosing == self.choosing {
             return Vec::new();
         }
-        (self.choosing, self.more) = (choosing, 0);
+        self.choosing = choosing;
+        self.more = 0;
         self.known.clear();
         self.forget();
         self.look()
     }
 
     fn forget(&mut self) {
-        (self.thought, self.shares) = (None, None);
+        self.thought = None;
+        self.shares = None;
         self.chosen.clear();
         self.outcomes.clear();
         self.predictions.clear();
@@ -256,15 +258,23 @@ impl State {
                     self.known.clear();
                 }
                 let known = self.known.get(&view.state).cloned();
-                (self.view, self.place, self.selected, self.more) = (Some(*view), (place, of), 0, 0);
-                (self.scroll, self.cell) = (0, 0);
+                self.view = Some(*view);
+                self.place = (place, of);
+                self.selected = 0;
+                self.more = 0;
+                self.scroll = 0;
+                self.cell = 0;
                 self.forget();
                 self.agreed = self.agreement();
                 let Some(known) = known else { return self.look() };
                 self.ticket += 1; // answers about the state before are no longer wanted
-                (self.thought, self.shares) = (known.thought, known.shares);
-                (self.chosen, self.outcomes) = (known.chosen, known.outcomes);
-                (self.predictions, self.predicted, self.went_on) = (known.predictions, true, known.went_on);
+                self.thought = known.thought;
+                self.shares = known.shares;
+                self.chosen = known.chosen;
+                self.outcomes = known.outcomes;
+                self.predictions = known.predictions;
+                self.predicted = true;
+                self.went_on = known.went_on;
             }
             Msg::Model(source) => {
                 self.model = source;
@@ -274,7 +284,8 @@ impl State {
             }
             Msg::Thought(ticket, text) if ticket == self.ticket => self.thought = Some(text),
             Msg::Scores(ticket, shares, scores) if ticket == self.ticket => {
-                (self.shares, self.scores) = (Some(shares), scores);
+                self.shares = Some(shares);
+                self.scores = scores;
             }
             Msg::Chosen(ticket, chosen) if ticket == self.ticket => {
                 let node = self.view.as_ref().map(|view| view.node);
@@ -282,7 +293,8 @@ impl State {
                 return node.map(|node| Effect::World(WorldCmd::Execute(node, chosen))).into_iter().collect();
             }
             Msg::Predicted(ticket, predictions, complete) if ticket == self.ticket => {
-                (self.predictions, self.predicted) = (predictions, complete);
+                self.predictions = predictions;
+                self.predicted = complete;
                 self.learn();
             }
             Msg::WentOn(node, action, how) if self.view.as_ref().is_some_and(|view| view.node == node) => {
@@ -357,7 +369,8 @@ impl Pane for State {
     }
 
     fn place(&self) -> Option<[String; 2]> {
-        let (view, (place, of)) = (self.view.as_ref()?, self.place);
+        let view = self.view.as_ref()?;
+        let (place, of) = self.place;
         Some([format!("{} / {} / {place} of {of}", view.suite, view.split), format!("{place}/{of}")])
     }
 

@@ -43,10 +43,17 @@ impl State {
     /// Moves what the panel in front lists; pages scroll the what-ifs.
     pub(super) fn move_cursor(&mut self, direction: Direction) {
         match direction {
-            Direction::PageDown => (self.scroll, self.follow) = (self.scroll.saturating_add(8).min(4000), false),
-            Direction::PageUp => (self.scroll, self.follow) = (self.scroll.saturating_sub(8), false),
+            Direction::PageDown => {
+                self.scroll = self.scroll.saturating_add(8).min(4000);
+                self.follow = false;
+            }
+            Direction::PageUp => {
+                self.scroll = self.scroll.saturating_sub(8);
+                self.follow = false;
+            }
             direction if self.panel == Panel::WhatIf => {
-                (self.cell, self.follow) = (direction.moved(self.cell, self.what_ifs().len()), true);
+                self.cell = direction.moved(self.cell, self.what_ifs().len());
+                self.follow = true;
             }
             direction => self.selected = direction.moved(self.selected, self.listed("").len()),
         }

@@ -83,7 +83,8 @@ impl State {
     /// A key while a node is chosen. The list stays open but for Enter and Esc.
     fn choosing_a_node(&mut self, at: usize, code: KeyCode) -> Vec<Effect> {
         let Some(view) = &self.view else { return Vec::new() };
-        let (count, here) = (view.trunk.len(), view.node);
+        let count = view.trunk.len();
+        let here = view.node;
         let at = at.min(count.saturating_sub(1));
         let Some(node) = view.trunk.get(at).map(|line| line.node) else { return Vec::new() };
         let world = |command: WorldCmd| vec![Effect::World(command)];

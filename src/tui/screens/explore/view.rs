@@ -288,7 +288,8 @@ fn expert_lines(state: &State, view: &View, brevity: Brevity, theme: Theme, widt
         lines.push(Line::styled(text, theme.warn()));
     }
     let prediction = state.predictions.first().map(String::as_str);
-    let (action, source) = (&outcome.action, &outcome.source);
+    let action = &outcome.action;
+    let source = &outcome.source;
     let cell = Cell { mark: "E", action, source, outcome: Some(outcome), prediction };
     cell.lines((state, view), brevity, theme, width, lines);
 }

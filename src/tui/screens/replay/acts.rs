@@ -166,7 +166,8 @@ impl State {
 /// Two trajectories up to where they part, and what each did then.
 pub fn parting(one: &Trajectory, other: &Trajectory) -> Vec<String> {
     let actions = |trajectory: &Trajectory| trajectory.steps.iter().map(|step| step.action.clone()).collect::<Vec<_>>();
-    let (left, right) = (actions(one), actions(other));
+    let left = actions(one);
+    let right = actions(other);
     let same = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
     let mut lines = vec![
         format!(

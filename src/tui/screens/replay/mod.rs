@@ -88,7 +88,8 @@ impl State {
 
     /// Takes up what the last session looked at.
     pub fn come_back(&mut self, listing: Listing, wanted: Option<(i64, usize)>) {
-        (self.listing, self.wanted) = (listing, wanted);
+        self.listing = listing;
+        self.wanted = wanted;
     }
 
     fn fetch(&self, near: Near) -> Effect {
@@ -121,7 +122,8 @@ impl State {
     }
 
     fn stand(&mut self, t: usize) {
-        (self.t, self.scroll) = (t.min(self.length()), 0);
+        self.t = t.min(self.length());
+        self.scroll = 0;
     }
 
     /// What was expected of an action in state `t` by the model that was asked last, and how right that was.
@@ -191,7 +193,8 @@ impl State {
                     self.t = 0;
                 }
                 let wanted = self.wanted.take().filter(|(id, _)| *id == trajectory.id);
-                (self.open, self.foreseen) = (Some((trajectory, branches)), foreseen);
+                self.open = Some((trajectory, branches));
+                self.foreseen = foreseen;
                 self.thoughts = thoughts;
                 self.stand(wanted.map_or(self.t, |(_, t)| t));
             }

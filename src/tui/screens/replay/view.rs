@@ -54,7 +54,8 @@ fn scrubber<'a>(state: &State, theme: Theme, width: usize) -> Line<'a> {
     let play = if state.playing { theme.glyph("▶", ">") } else { "=" };
     let room = width.saturating_sub(pace.chars().count() + 3);
     let at = (ratio(state.t as f64, state.length() as f64) * room.saturating_sub(1) as f64).round() as usize;
-    let (line, knob) = (theme.glyph("─", "-"), theme.glyph("●", "O"));
+    let line = theme.glyph("─", "-");
+    let knob = theme.glyph("●", "O");
     let after = room.saturating_sub(at + 1);
     let text = format!("{play} {}{}{}{pace}", line.repeat(at), if room > 0 { knob } else { "" }, line.repeat(after));
     Line::styled(text, theme.dim())
@@ -118,7 +119,8 @@ fn draw_steps(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             // A long action gives way, not what stands out about it.
             let worth =
                 step.and_then(|step| worth(step.reward, step.success)).map_or_else(String::new, |w| format!(" {w}"));
-            let (head, tail) = (format!("{mark}{t:>2} "), format!("{worth}{end}{tried}"));
+            let head = format!("{mark}{t:>2} ");
+            let tail = format!("{worth}{end}{tried}");
             let room = (inner.width as usize).saturating_sub(head.chars().count() + tail.chars().count());
             let line = Line::from(fit(&format!("{head}{}{tail}", fit(&name, room)), inner.width as usize));
             lines.push(if t == state.t { line.style(theme.strong()) } else { line });

@@ -189,7 +189,10 @@ impl State {
                 return self.curve_effect();
             }
             Act::Search => self.searching = Some(Input::new(self.words.clone())),
-            Act::Fit => (self.lens.window, self.lens.cursor) = (None, None),
+            Act::Fit => {
+                self.lens.window = None;
+                self.lens.cursor = None;
+            }
             Act::Zoom(closer) => {
                 let mut lens = self.lens;
                 lens.zoom(self.points(), closer);

@@ -108,7 +108,8 @@ impl State {
     /// Takes up what the last session looked at.
     pub fn come_back(&mut self, curve: Option<String>, pinned: Vec<String>, lens: Lens) {
         self.pinned = pinned;
-        (self.name, self.lens) = (curve, Lens { smoothing: lens.smoothing % SMOOTHING.len(), ..lens });
+        self.name = curve;
+        self.lens = Lens { smoothing: lens.smoothing % SMOOTHING.len(), ..lens };
     }
 
     fn points(&self) -> &[MetricPoint] {
@@ -117,7 +118,9 @@ impl State {
 
     /// Puts a run that has just begun in front.
     pub fn follow(&mut self, run: i64) {
-        (self.name, self.lens.window, self.lens.cursor) = (None, None, None);
+        self.name = None;
+        self.lens.window = None;
+        self.lens.cursor = None;
         self.wanted = Some(run);
     }
 
@@ -135,25 +138,32 @@ impl State {
         match msg {
             Msg::Runs(runs, alive, checkpoints, evaluations) => {
                 let stay = self.wanted.take().or_else(|| self.run().map(|run| run.id));
-                (self.runs, self.alive) = (runs, alive);
+                self.runs = runs;
+                self.alive = alive;
                 let found = stay.and_then(|id| self.runs.iter().position(|run| run.id == id));
                 self.selected = found.unwrap_or(self.selected);
-                (self.checkpoints, self.evaluations) = (checkpoints, evaluations);
+                self.checkpoints = checkpoints;
+                self.evaluations = evaluations;
                 self.selected = self.selected.min(self.runs.len().saturating_sub(1));
                 return self.curve_effect();
             }
             Msg::About(run, names, alerts) => {
                 if self.run().is_some_and(|selected| selected.id == run) {
-                    (self.names, self.alerts) = (names, alerts);
+                    self.names = names;
+                    self.alerts = alerts;
                 }
             }
             Msg::Curve(run, name, points) => {
                 // Only what can be shown is kept.
-                let (front, pinned) = (self.name().to_string(), &self.pinned);
+                let front = self.name().to_string();
+                let pinned = &self.pinned;
                 self.curves.retain(|(_, known), _| *known == front || pinned.contains(known));
                 self.curves.insert((run, name), points);
             }
-            Msg::Choices(experts, pools) => (self.experts, self.pools) = (experts, pools),
+            Msg::Choices(experts, pools) => {
+                self.experts = experts;
+                self.pools = pools;
+            }
             Msg::Next(run) => return vec![Effect::Job(JobCmd::Resume(run))],
             Msg::Forecast(plan, start, forecast) => {
                 let wanted =
@@ -219,7 +229,8 @@ impl Pane for State {
 
     fn go(&mut self, direction: Direction) -> Vec<Effect> {
         self.selected = direction.moved(self.selected, self.runs.len());
-        (self.lens.window, self.lens.cursor) = (None, None);
+        self.lens.window = None;
+        self.lens.cursor = None;
         self.curve_effect()
     }
 

@@ -47,7 +47,9 @@ pub struct Form {
 
 impl Default for Form {
     fn default() -> Self {
-        let (expert, pool, k) = (None, UNIFORM.to_string(), None);
+        let expert = None;
+        let pool = UNIFORM.to_string();
+        let k = None;
         Self {
             objective: 0,
             steps: 200,
@@ -92,7 +94,9 @@ impl State {
         let plan = Plan::new(OBJECTIVES[form.objective].0, form.steps, 1);
         let Form { expert, mut pool, mut k, mut matched, held_out, .. } = form.clone();
         if plan.objective != Objective::WorldModel {
-            (pool, k, matched) = (UNIFORM.into(), None, Budget::default());
+            pool = UNIFORM.into();
+            k = None;
+            matched = Budget::default();
         }
         let data = Criteria { suite: self.suite.clone(), expert, pool, k, held_out, ..plan.data.clone() };
         Box::new(Plan { rate: 5e-4, data, matched, ..plan })
@@ -123,7 +127,8 @@ impl State {
             KeyCode::Esc | KeyCode::Char('q') => return Some(Vec::new()),
             KeyCode::Enter if matches!(form.forecast, Some(Err(_))) => {} // it says why it cannot start
             KeyCode::Enter => {
-                let (plan, start) = (self.plan(&form), STARTS[form.start].0);
+                let plan = self.plan(&form);
+                let start = STARTS[form.start].0;
                 return Some(vec![if form.queue {
                     Effect::Desk(DeskCmd::Run(RunCmd::Queue(plan, start)))
                 } else {

@@ -146,7 +146,8 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
                 "It waits for its turn, and will start from {start}. What it trains on is known then."
             )));
         }
-        let (begun, plan) = (run.status != RunStatus::Queued, &config["plan"]);
+        let begun = run.status != RunStatus::Queued;
+        let plan = &config["plan"];
         let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).unwrap_or_default();
         if begun {
             lines.extend(about_data(data, &plan["data"], &stages).into_iter().map(Line::from));
