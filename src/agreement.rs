@@ -1,4 +1,5 @@
-//! How predictable an expert is: what a policy gives its actions in states of demonstrations that it was not trained on.
+//! How predictable an expert is: what a policy gives its actions in states of demonstrations that
+//! it was not trained on.
 
 use std::collections::HashSet;
 
@@ -30,12 +31,14 @@ pub struct Agreement {
     pub states: usize,
     /// States that are left out: nothing is listed there, or not the expert's action.
     pub unlisted: usize,
-    /// Demonstrations that are left out: their first observation alone is longer than what the policy reads.
+    /// Demonstrations that are left out: their first observation alone is longer than what the
+    /// policy reads.
     pub unread: usize,
-    /// How the policy's probabilities are known: those of one kind are never compared with those of another.
+    /// How the policy's probabilities are known: those of one kind are never compared with those of
+    /// another.
     pub scores: Scores,
-    /// Share of states in which the policy's likeliest admissible action is the expert's; where several are equally
-    /// likely, one of them drawn at random would be.
+    /// Share of states in which the policy's likeliest admissible action is the expert's; where
+    /// several are equally likely, one of them drawn at random would be.
     pub same: f64,
     /// Mean surprise at the expert's action in bits, renormalised over the admissible actions.
     pub bits: f64,
@@ -70,12 +73,19 @@ pub fn agreement(
     demos.retain(|demo| demo.actor == expert);
     demos.truncate(games);
     if demos.is_empty() {
-        return Err(Error::new(format!("there are no demonstrations of {suite} / {split} by {expert}"))
-            .hint(format!("run: foretaste collect demos --suite {suite} --split {split} --expert {expert}")));
+        return Err(Error::new(format!(
+            "there are no demonstrations of {suite} / {split} by {expert}"
+        ))
+        .hint(format!(
+            "run: foretaste collect demos --suite {suite} --split {split} --expert {expert}"
+        )));
     }
     let checkpoint = policy.name();
     let ids = trained_on(store, &checkpoint)?;
-    let seen = store.candidates(Some(suite), Some(split))?.into_iter().filter(|demo| ids.contains(&demo.id));
+    let seen = store
+        .candidates(Some(suite), Some(split))?
+        .into_iter()
+        .filter(|demo| ids.contains(&demo.id));
     let known: HashSet<String> = seen.map(|demo| demo.task_id).collect();
     let meter = Meter::new("demonstrations", 0, demos.len() as u64);
     let mut states = 0;
@@ -116,10 +126,15 @@ pub fn agreement(
         report(meter.at(i as u64 + 1));
     }
     if states == 0 {
-        let long =
-            if unread > 0 { format!("; {unread} demonstrations are too long for it to read") } else { String::new() };
-        return Err(Error::new(format!("in none of {unlisted} states the expert's action is among the listed ones{long}"))
-            .hint("agreement needs a suite that lists admissible actions"));
+        let long = if unread > 0 {
+            format!("; {unread} demonstrations are too long for it to read")
+        } else {
+            String::new()
+        };
+        return Err(Error::new(format!(
+            "in none of {unlisted} states the expert's action is among the listed ones{long}"
+        ))
+        .hint("agreement needs a suite that lists admissible actions"));
     }
     let mean = |sum: f64| sum / f64::from(states);
     Ok(Agreement {
@@ -131,7 +146,11 @@ pub fn agreement(
         states: states as usize,
         unlisted,
         unread,
-        scores: if policy.can().scores == Scores::None { Scores::Frequency } else { policy.can().scores },
+        scores: if policy.can().scores == Scores::None {
+            Scores::Frequency
+        } else {
+            policy.can().scores
+        },
         same: mean(same),
         bits: mean(bits),
         bits_uniform: mean(uniform),
@@ -148,19 +167,34 @@ struct Asked {
 }
 
 impl Asked {
-    /// What a policy gives the listed actions of each state, after its likeliest thought if it is to think.
-    fn shares(asked: &[Self], policy: &mut dyn Agent, think: bool, cancel: &Cancel) -> Result<Vec<Vec<f64>>> {
+    /// What a policy gives the listed actions of each state, after its likeliest thought if it is
+    /// to think.
+    fn shares(
+        asked: &[Self],
+        policy: &mut dyn Agent,
+        think: bool,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<f64>>> {
         let mut thoughts: Vec<Option<String>> = vec![None; asked.len()];
         if think {
             let seeds: Vec<[u64; 1]> = asked.iter().map(|asked| [asked.seed]).collect();
-            let asks: Vec<Ask<'_>> = asked.iter().zip(&seeds).map(|(asked, seed)| Ask::about(&asked.state, seed)).collect();
+            let asks: Vec<Ask<'_>> = asked
+                .iter()
+                .zip(&seeds)
+                .map(|(asked, seed)| Ask::about(&asked.state, seed))
+                .collect();
             let written = policy.think(&asks, Sampling::GREEDY, cancel)?;
-            thoughts = written.into_iter().map(|mut all| all.pop().map(|thought| thought.text)).collect();
+            thoughts =
+                written.into_iter().map(|mut all| all.pop().map(|thought| thought.text)).collect();
         }
         let among: Vec<Among<'_>> = asked
             .iter()
             .zip(&thoughts)
-            .map(|(asked, thought)| Among { state: &asked.state, thought: thought.as_deref(), actions: &asked.listed })
+            .map(|(asked, thought)| Among {
+                state: &asked.state,
+                thought: thought.as_deref(),
+                actions: &asked.listed,
+            })
             .collect();
         Ok(weigh(policy, &among, 0, cancel)?.shares)
     }

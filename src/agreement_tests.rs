@@ -6,7 +6,8 @@ use crate::env::household::Household;
 use crate::episode::{Scope, Teacher};
 use crate::scripted::Scripted;
 
-/// Scores the first `best` of the actions a0 to a3 alike and the others lower; one is enough after a thought. Reads so much.
+/// Scores the first `best` of the actions a0 to a3 alike and the others lower; one is enough after
+/// a thought. Reads so much.
 fn ties(best: usize) -> Scripted {
     let places = |best: usize| {
         move |_: &State, thought: Option<&str>, action: &str| {
@@ -26,7 +27,8 @@ fn ties_count_in_part_unlisted_states_are_said_and_none_at_all_is_an_error() {
     let scope = Scope { split: "seen".into(), games: 1, seed: 1 };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
-    collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
+    collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet)
+        .unwrap();
     let mut made = store.trajectory(1).unwrap();
     store.set_deleted(1, true).unwrap();
     // Four states, the expert's action the first of four; in the last it is not listed.
@@ -57,7 +59,11 @@ fn ties_count_in_part_unlisted_states_are_said_and_none_at_all_is_an_error() {
     long.observation = "word ".repeat(5000);
     store.add_trajectory(&long).unwrap();
     let beside = ask(&store, &mut ties(2), false).unwrap();
-    assert_eq!((beside.unread, beside.states), (1, 3), "one that cannot be read does not spoil the others");
+    assert_eq!(
+        (beside.unread, beside.states),
+        (1, 3),
+        "one that cannot be read does not spoil the others"
+    );
     store.set_deleted(3, true).unwrap();
     let mut unlisted = made.clone();
     unlisted.admissible = None;

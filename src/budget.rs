@@ -1,9 +1,10 @@
-//! Limits on *work*: what a file of a kilobyte asks for can be more than a lifetime of computing, so whoever reads or plays
-//! what came from outside does it within a number of units, and under the cancel of whoever waits for it.
+//! Limits on *work*: what a file of a kilobyte asks for can be more than a lifetime of computing,
+//! so whoever reads or plays what came from outside does it within a number of units, and under the
+//! cancel of whoever waits for it.
 //!
-//! Both belong to the thread: the innermost loops (a join over facts, a derivation of text) are closures below closures,
-//! and count with [`spend`] without being handed anything. A unit is about as much as unifying an atom with a fact, or
-//! writing a piece of text: some ten nanoseconds.
+//! Both belong to the thread: the innermost loops (a join over facts, a derivation of text) are
+//! closures below closures, and count with [`spend`] without being handed anything. A unit is about
+//! as much as unifying an atom with a fact, or writing a piece of text: some ten nanoseconds.
 
 use std::cell::{Cell, RefCell};
 
@@ -21,8 +22,8 @@ thread_local! {
 /// Between two looks at the cancel.
 const EVERY: u64 = 1 << 14;
 
-/// Spends `units` of what this thread may do. False once nothing is left or its cancel was asked for: stop, and return; the
-/// [`within`] around it makes the error.
+/// Spends `units` of what this thread may do. False once nothing is left or its cancel was asked
+/// for: stop, and return; the [`within`] around it makes the error.
 pub fn spend(units: u64) -> bool {
     let left = LEFT.get();
     if left < units {
@@ -61,7 +62,8 @@ pub fn check() -> Result<()> {
     if is_spent() { Err(Error::new(SPENT)) } else { Ok(()) }
 }
 
-/// Whether whoever waits for this thread asked it to stop: for code that waits for something outside and counts no work.
+/// Whether whoever waits for this thread asked it to stop: for code that waits for something
+/// outside and counts no work.
 pub fn is_cancelled() -> bool {
     CANCEL.with_borrow(|cancel| cancel.as_ref().is_some_and(Cancel::is_cancelled))
 }
@@ -69,7 +71,8 @@ pub fn is_cancelled() -> bool {
 /// Does `body` within `units` of work (and within what is left outside).
 ///
 /// # Errors
-/// What `body` returns; and when the units ran out, whatever it returned, an error that names the limit.
+/// What `body` returns; and when the units ran out, whatever it returned, an error that names the
+/// limit.
 pub fn within<T>(units: u64, doing: &str, body: impl FnOnce() -> Result<T>) -> Result<T> {
     let outside = LEFT.get();
     let given = units.min(outside);
@@ -83,8 +86,13 @@ pub fn within<T>(units: u64, doing: &str, body: impl FnOnce() -> Result<T>) -> R
     if spent {
         let said = done.err().map(|e| e.message().to_string()).unwrap_or_default();
         let place = said.strip_suffix(SPENT).unwrap_or_default();
-        return Err(Error::new(format!("{place}{doing} takes more than {given} steps of work, which is the limit"))
-            .hint("real files take a hundredth of it; this one multiplies something out (alternatives, free variables)"));
+        return Err(Error::new(format!(
+            "{place}{doing} takes more than {given} steps of work, which is the limit"
+        ))
+        .hint(
+            "real files take a hundredth of it; this one multiplies something out (alternatives, \
+             free variables)",
+        ));
     }
     done
 }
@@ -108,34 +116,5 @@ pub fn under<T>(cancel: &Cancel, body: impl FnOnce() -> Result<T>) -> Result<T> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn work_ends_at_its_limit_inside_and_outside() {
-        assert!(spend(1 << 40), "without a limit there is none");
-        let inner = within(10, "a thing", || {
-            assert!(spend(10) && !spend(1));
-            Ok(())
-        });
-        assert!(inner.unwrap_err().message().contains("a thing takes more than 10 steps"));
-        let outer = within(100, "outside", || {
-            _ = within(1000, "inside", || work(60));
-            work(60).map_err(|e| e.at("line 3"))
-        });
-        assert_eq!(outer.unwrap_err().message(), "line 3: outside takes more than 100 steps of work, which is the limit");
-        assert_eq!(within(5, "enough", || work(4).map(|()| 7)).unwrap(), 7);
-    }
-
-    #[test]
-    fn a_cancel_ends_it_and_the_next_work_is_free() {
-        let cancel = Cancel::default();
-        let ended = under(&cancel, || {
-            cancel.cancel();
-            while spend(1) {}
-            within(50, "more", || Ok(()))
-        });
-        assert!(ended.unwrap_err().is_cancelled());
-        assert!(under(&Cancel::default(), || within(50, "more", || work(20))).is_ok());
-    }
-}
+#[path = "budget_tests.rs"]
+mod tests;

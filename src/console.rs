@@ -1,5 +1,6 @@
-//! The door to the terminal for all that is not drawn: text from outside cannot drive it, and a stream that is gone ends
-//! the work cleanly in place of panicking. clippy refuses prints that go round it.
+//! The door to the terminal for all that is not drawn: text from outside cannot drive it, and a
+//! stream that is gone ends the work cleanly in place of panicking. clippy refuses prints that go
+//! round it.
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::Mutex;
@@ -21,7 +22,8 @@ pub fn ends_with_output(cancel: &Cancel) {
     }
 }
 
-/// Writes a line for a person to standard error, unable to drive the terminal; if that is gone, nobody reads it.
+/// Writes a line for a person to standard error, unable to drive the terminal; if that is gone,
+/// nobody reads it.
 #[allow(clippy::disallowed_methods, reason = "the door")]
 pub fn tell(line: &str) {
     _ = writeln!(std::io::stderr().lock(), "{}", text::clean(line));
@@ -49,8 +51,8 @@ pub fn page(page: &str) {
     write(page, "");
 }
 
-/// Writes a line as it is, with its end, and flushes. A closed pipe ends work under way cleanly, and a program without any quietly; all else that cannot
-/// be written is an error.
+/// Writes a line as it is, with its end, and flushes. A closed pipe ends work under way cleanly,
+/// and a program without any quietly; all else that cannot be written is an error.
 #[allow(clippy::disallowed_methods, reason = "the door")]
 pub fn write(line: &str, end: &str) {
     if GONE.load(Ordering::Acquire) {

@@ -78,7 +78,11 @@ pub struct Progress {
 impl Progress {
     /// Units done, of those planned if that is known.
     pub fn far(&self) -> String {
-        if self.total == 0 { self.done.to_string() } else { format!("{}/{}", self.done, self.total) }
+        if self.total == 0 {
+            self.done.to_string()
+        } else {
+            format!("{}/{}", self.done, self.total)
+        }
     }
 
     /// The whole of it as a line.
@@ -106,7 +110,8 @@ impl Meter {
     /// How far it is with `done` units done.
     pub fn at(&self, done: u64) -> Progress {
         let seconds = self.started.elapsed().as_secs_f64();
-        let rate = if seconds > 0.0 { done.saturating_sub(self.first) as f64 / seconds } else { 0.0 };
+        let rate =
+            if seconds > 0.0 { done.saturating_sub(self.first) as f64 / seconds } else { 0.0 };
         let left_s = (rate > 0.0 && self.total >= done).then(|| (self.total - done) as f64 / rate);
         Progress { doing: self.doing.clone(), done, total: self.total, rate, left_s }
     }

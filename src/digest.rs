@@ -1,7 +1,8 @@
-//! A small hash whose value is the same on every platform and in every release: what is recorded of worlds, of data and
-//! of which games are held out must mean the same next year.
+//! A small hash whose value is the same on every platform and in every release: what is recorded of
+//! worlds, of data and of which games are held out must mean the same next year.
 
-/// FNV-1a over 64 bits (Fowler, Noll and Vo; draft-eastlake-fnv, section 2). Not for keeping secrets.
+/// FNV-1a over 64 bits (Fowler, Noll and Vo; draft-eastlake-fnv, section 2). Not for keeping
+/// secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest(u64);
 

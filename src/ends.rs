@@ -7,8 +7,9 @@
 //! | Ctrl-Z, SIGTSTP | stops when no transaction is open, the terminal given back | |
 //! | SIGCONT | the screen is taken again and drawn | |
 //!
-//! A signal that was ignored when the program started (`nohup`, a shell's background job) stays ignored. Handlers are in
-//! place before the terminal is taken. They live on a thread of their own: work that does not look up cannot hold them.
+//! A signal that was ignored when the program started (`nohup`, a shell's background job) stays
+//! ignored. Handlers are in place before the terminal is taken. They live on a thread of their own:
+//! work that does not look up cannot hold them.
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,8 +84,8 @@ pub fn cancels(cancel: &Cancel) -> Result<()> {
     })
 }
 
-/// Held shared by whoever has a transaction open, and alone by whoever is about to stop this process: a stopped process
-/// that holds the store's lock would hold up every other program.
+/// Held shared by whoever has a transaction open, and alone by whoever is about to stop this
+/// process: a stopped process that holds the store's lock would hold up every other program.
 static QUIET: RwLock<()> = RwLock::new(());
 
 /// As long as this is held, this process is not stopped by its own doing.
@@ -104,7 +105,8 @@ fn quiet() -> Option<RwLockWriteGuard<'static, ()>> {
     None
 }
 
-/// Ends at once: the terminal is given back, and whatever is under way is dropped. What was acknowledged is committed.
+/// Ends at once: the terminal is given back, and whatever is under way is dropped. What was
+/// acknowledged is committed.
 fn at_once(code: i32) -> ! {
     if let Some(give_back) = GIVE_BACK.get().filter(|_| screen_is_taken()) {
         give_back();
@@ -112,8 +114,9 @@ fn at_once(code: i32) -> ! {
     std::process::exit(code)
 }
 
-/// Calls `tell` for everything that happens to the process from now on: when this returns, it is watched for. With
-/// `terminal` a terminal that is gone counts as being asked to end, also where no signal says so.
+/// Calls `tell` for everything that happens to the process from now on: when this returns, it is
+/// watched for. With `terminal` a terminal that is gone counts as being asked to end, also where no
+/// signal says so.
 #[cfg(unix)]
 pub fn watch(terminal: bool, tell: impl Fn(Event) + Send + 'static) -> Result<()> {
     use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -130,7 +133,8 @@ pub fn watch(terminal: bool, tell: impl Fn(Event) + Send + 'static) -> Result<()
             }
         };
         runtime.block_on(async {
-            // A signal that is left ignored never comes: its place is held by one that is never sent to this program.
+            // A signal that is left ignored never comes: its place is held by one that is never
+            // sent to this program.
             let wanted = |kind: SignalKind| -> std::io::Result<Signal> {
                 let left = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
                 signal(if left { SignalKind::io() } else { kind })
@@ -147,13 +151,14 @@ pub fn watch(terminal: bool, tell: impl Fn(Event) + Send + 'static) -> Result<()
                     signal(go_on)?,
                 ])
             };
-            let [mut int, mut term, mut quit, mut hup, mut stop, mut go_on] = match all().map_err(failed) {
-                Ok(signals) => signals,
-                Err(error) => {
-                    _ = ready.send(Err(error));
-                    return;
-                }
-            };
+            let [mut int, mut term, mut quit, mut hup, mut stop, mut go_on] =
+                match all().map_err(failed) {
+                    Ok(signals) => signals,
+                    Err(error) => {
+                        _ = ready.send(Err(error));
+                        return;
+                    }
+                };
             _ = ready.send(Ok(()));
             let mut look = tokio::time::interval(Duration::from_millis(300));
             loop {
@@ -172,7 +177,8 @@ pub fn watch(terminal: bool, tell: impl Fn(Event) + Send + 'static) -> Result<()
                 };
                 if LENT.load(Ordering::Acquire) {
                     match (event, again) {
-                        // Ctrl-C and Ctrl-\\ are the editor's; Ctrl-Z stops it, and whoever waits for it.
+                        // Ctrl-C and Ctrl-\\ are the editor's; Ctrl-Z stops it, and whoever waits
+                        // for it.
                         (_, Some(130 | 131)) | (Event::Continued, _) => continue,
                         (Event::Stop, _) => {
                             self::stop();
@@ -203,7 +209,8 @@ pub fn watch(terminal: bool, tell: impl Fn(Event) + Send + 'static) -> Result<()
     is_ready.recv().unwrap_or_else(|_| Err(Error::new("watching for signals broke off")))
 }
 
-/// The signals that this process was started with ignored, as a mask (bit 0 is signal 1). Linux tells; elsewhere none.
+/// The signals that this process was started with ignored, as a mask (bit 0 is signal 1). Linux
+/// tells; elsewhere none.
 #[cfg(unix)]
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -211,8 +218,9 @@ fn ignored() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
-/// Stops this process, and those that were started with it as one job, until the shell continues them, at a moment when it
-/// holds no lock on the store. A job that no shell waits for is not stopped: nobody could continue it.
+/// Stops this process, and those that were started with it as one job, until the shell continues
+/// them, at a moment when it holds no lock on the store. A job that no shell waits for is not
+/// stopped: nobody could continue it.
 #[cfg(unix)]
 pub fn stop() {
     use rustix::process::{Signal, kill_current_process_group};
@@ -222,20 +230,29 @@ pub fn stop() {
     }
 }
 
-/// Whether somebody outside of this job, at the same terminal, has started it: a shell that can continue it.
+/// Whether somebody outside of this job, at the same terminal, has started it: a shell that can
+/// continue it.
 #[cfg(unix)]
 fn has_shell() -> bool {
     use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid};
     let session = getsid(None).ok();
     let job = getpgrp();
     let mut above = getppid();
-    while let Some(pid) = above.filter(|pid| session.is_some() && getsid(Some(*pid)).ok() == session) {
+    while let Some(pid) =
+        above.filter(|pid| session.is_some() && getsid(Some(*pid)).ok() == session)
+    {
         if getpgid(Some(pid)).is_ok_and(|theirs| theirs != job) {
             return true;
         }
-        // A script that runs this program is of its job. Linux tells who has started that; elsewhere it is taken for a shell.
-        let Ok(stat) = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) else { return true };
-        let after = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
+        // A script that runs this program is of its job. Linux tells who has started that;
+        // elsewhere it is taken for a shell.
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
+        else {
+            return true;
+        };
+        let after = stat
+            .rsplit_once(')')
+            .and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
         above = after.and_then(Pid::from_raw);
     }
     false
@@ -245,7 +262,9 @@ fn has_shell() -> bool {
 #[cfg(not(unix))]
 pub fn watch(_terminal: bool, tell: impl Fn(Event) + Send + 'static) -> Result<()> {
     let body = move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+            return;
+        };
         runtime.block_on(async {
             while tokio::signal::ctrl_c().await.is_ok() {
                 if ASKED.swap(true, Ordering::AcqRel) {

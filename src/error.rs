@@ -1,7 +1,7 @@
 //! The crate's one error: what failed, where, and what to do next.
 //!
-//! Errors here are read by a person at a terminal, so each carries a sentence rather than a code, the file, line or
-//! value it is about, and (where there is one) the next step as a hint.
+//! Errors here are read by a person at a terminal, so each carries a sentence rather than a code,
+//! the file, line or value it is about, and (where there is one) the next step as a hint.
 
 use std::fmt;
 use std::path::Path;
@@ -10,7 +10,8 @@ use std::sync::Arc;
 /// The result of anything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What sort of thing failed: what a caller does about it, and the exit code, follow from this and not from the text.
+/// What sort of thing failed: what a caller does about it, and the exit code, follow from this and
+/// not from the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kind {
     /// What was asked for cannot be asked for so.
@@ -99,7 +100,8 @@ impl Error {
         self.kind == Kind::Cancelled
     }
 
-    /// Adds what to do next, unless the error says so itself: who is nearer to what failed knows better.
+    /// Adds what to do next, unless the error says so itself: who is nearer to what failed knows
+    /// better.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint.get_or_insert_with(|| hint.into());
@@ -116,14 +118,19 @@ impl Error {
     /// An operating-system error while `doing` something to `path`.
     pub fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
         let source = Arc::new(std::io::Error::new(error.kind(), error.to_string()));
-        let failed =
-            Self { source: Some(source), ..Self::new(format!("{doing} {}: {error}", path.display())).of(Kind::Io) };
+        let failed = Self {
+            source: Some(source),
+            ..Self::new(format!("{doing} {}: {error}", path.display())).of(Kind::Io)
+        };
         match error.kind() {
             std::io::ErrorKind::NotFound => failed.hint("check the path; nothing is there"),
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-                failed.hint("the place is not writable or readable for you; pick another with --data-dir")
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => failed
+                .hint(
+                    "the place is not writable or readable for you; pick another with --data-dir",
+                ),
+            std::io::ErrorKind::StorageFull => {
+                failed.hint("the disk is full; free some space and run it again")
             }
-            std::io::ErrorKind::StorageFull => failed.hint("the disk is full; free some space and run it again"),
             _ => failed,
         }
     }
@@ -145,7 +152,9 @@ const LONGEST: usize = 2000;
 /// A message that a person reads: its beginning and its end.
 fn short(mut what: String) -> String {
     if what.len() > LONGEST {
-        let boundary = |at: usize| (at..what.len()).find(|at| what.is_char_boundary(*at)).unwrap_or(what.len());
+        let boundary = |at: usize| {
+            (at..what.len()).find(|at| what.is_char_boundary(*at)).unwrap_or(what.len())
+        };
         let left_out = boundary(LONGEST / 2)..boundary(what.len() - LONGEST / 4);
         what.replace_range(left_out, " … ");
     }
@@ -171,28 +180,43 @@ impl std::error::Error for Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::{
-            CannotOpen, DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly, SystemIoFailure,
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly,
+            SystemIoFailure,
         };
-        // `SQLite` quotes the whole statement, which may be a schema; its message alone says what is wrong.
+        // `SQLite` quotes the whole statement, which may be a schema; its message alone says what
+        // is wrong.
         let failed = match &error {
             rusqlite::Error::SqlInputError { msg, .. } => Self::new(format!("the store: {msg}")),
-            rusqlite::Error::FromSqlConversionFailure(_, _, why) => Self::new(format!("the store has {why}")).hint(
-                "it was written by a newer foretaste, or damaged: foretaste doctor looks, a backup is put back with data",
-            ),
+            rusqlite::Error::FromSqlConversionFailure(_, _, why) => {
+                Self::new(format!("the store has {why}")).hint(
+                    "it was written by a newer foretaste, or damaged: foretaste doctor looks, a \
+                     backup is put back with data",
+                )
+            }
             other => Self::new(format!("the store: {other}")),
         };
-        let refused =
-            matches!(error.sqlite_error_code(), Some(DiskFull | SystemIoFailure | CannotOpen | ReadOnly | DatabaseBusy));
+        let refused = matches!(
+            error.sqlite_error_code(),
+            Some(DiskFull | SystemIoFailure | CannotOpen | ReadOnly | DatabaseBusy)
+        );
         let failed = if refused { failed.of(Kind::Io) } else { failed };
         match error.sqlite_error_code() {
-            Some(DiskFull | SystemIoFailure) => failed.hint("the disk may be full; nothing already saved is lost"),
-            Some(CannotOpen) => failed.hint("look at the rights of the data directory, or name another with --data-dir"),
-            Some(ReadOnly) => failed.hint("the data directory is read-only; pick another with --data-dir"),
-            Some(DatabaseBusy) => failed
-                .hint("another program has held the store for ten seconds, and this was not done; close it, or try again"),
+            Some(DiskFull | SystemIoFailure) => {
+                failed.hint("the disk may be full; nothing already saved is lost")
+            }
+            Some(CannotOpen) => failed
+                .hint("look at the rights of the data directory, or name another with --data-dir"),
+            Some(ReadOnly) => {
+                failed.hint("the data directory is read-only; pick another with --data-dir")
+            }
+            Some(DatabaseBusy) => failed.hint(
+                "another program has held the store for ten seconds, and this was not done; close \
+                 it, or try again",
+            ),
             Some(DatabaseCorrupt | NotADatabase) => failed.hint(
-                "the store is damaged; put a backup in its place with: foretaste data restore FILE (all its files are set \
-                     aside first: a -wal left beside another copy would damage that too), or start with another --data-dir",
+                "the store is damaged; put a backup in its place with: foretaste data restore FILE \
+                 (all its files are set aside first: a -wal left beside another copy would damage \
+                 that too), or start with another --data-dir",
             ),
             None if matches!(
                 error,
@@ -203,7 +227,8 @@ impl From<rusqlite::Error> for Error {
             ) =>
             {
                 failed.hint(
-                    "a value of this row was written by another program; restore a backup with: foretaste data restore",
+                    "a value of this row was written by another program; restore a backup with: \
+                     foretaste data restore",
                 )
             }
             _ => failed,
@@ -218,31 +243,5 @@ impl From<candle_core::Error> for Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn place_comes_first_and_hint_last() {
-        let error = Error::new("no such thing").at("line 3").at("game.json").hint("look again");
-        assert_eq!(error.to_string(), "game.json: line 3: no such thing\n  next: look again");
-        assert_eq!(error.hint("something general").next_step(), Some("look again"));
-    }
-
-    #[test]
-    fn a_message_is_read_by_a_person() {
-        let quoted = Error::new(format!("`{}` is no such thing", "ä".repeat(1_000_000)));
-        assert!(quoted.message().len() < 2100 && quoted.message().ends_with(" is no such thing"), "{quoted}");
-    }
-
-    #[test]
-    fn what_a_caller_does_follows_from_the_kind() {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        let io = Error::io("reading", Path::new("x"), &missing).at("line 3");
-        assert_eq!((io.kind(), io.kind().exit_code()), (Kind::Io, 1));
-        let source = std::error::Error::source(&io).map(ToString::to_string);
-        assert_eq!(source, Some(missing.to_string()));
-        assert_eq!(Error::usage("no games").kind().exit_code(), 2);
-        assert!(Error::cancelled().or_of(Kind::World).is_cancelled(), "what was said stays said");
-        assert_eq!(Error::new("it broke").or_of(Kind::World).kind(), Kind::World);
-    }
-}
+#[path = "error_tests.rs"]
+mod tests;

@@ -1,4 +1,5 @@
-//! The domain's own types, pure: trajectories, branches, reflections, decisions, runs. No I/O, no model, no screen.
+//! The domain's own types, pure: trajectories, branches, reflections, decisions, runs. No I/O, no
+//! model, no screen.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,9 @@ impl Purpose {
 
     /// The purpose of that word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Demonstration, Self::Exploration, Self::Evaluation].into_iter().find(|p| p.word() == word)
+        [Self::Demonstration, Self::Exploration, Self::Evaluation]
+            .into_iter()
+            .find(|p| p.word() == word)
     }
 }
 
@@ -42,7 +45,8 @@ pub struct Step {
     pub source: Source,
     /// The next observation.
     pub observation: String,
-    /// Admissible actions in the next state, where the environment lists them: none listed is not an empty list.
+    /// Admissible actions in the next state, where the environment lists them: none listed is not
+    /// an empty list.
     pub admissible: Option<Vec<String>>,
     /// Forms of free text that it takes there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -91,8 +95,8 @@ pub struct Trajectory {
     pub steps: Vec<Step>,
     /// When it was saved, in milliseconds since 1970.
     pub created_ms: i64,
-    /// What the world is, down to what no observation on the way tells, where it can say so: what is executed later is
-    /// executed in the same one or not at all.
+    /// What the world is, down to what no observation on the way tells, where it can say so: what
+    /// is executed later is executed in the same one or not at all.
     #[serde(default)]
     pub world: Option<u64>,
 }
@@ -105,12 +109,20 @@ impl Trajectory {
 
     /// The observation of state `t` (0 = the start).
     pub fn observation_at(&self, t: usize) -> &str {
-        if t == 0 { &self.observation } else { self.steps.get(t - 1).map_or("", |step| &step.observation) }
+        if t == 0 {
+            &self.observation
+        } else {
+            self.steps.get(t - 1).map_or("", |step| &step.observation)
+        }
     }
 
     /// The admissible actions of state `t`; none where they are not listed.
     pub fn admissible_at(&self, t: usize) -> Option<&[String]> {
-        if t == 0 { self.admissible.as_deref() } else { self.steps.get(t - 1)?.admissible.as_deref() }
+        if t == 0 {
+            self.admissible.as_deref()
+        } else {
+            self.steps.get(t - 1)?.admissible.as_deref()
+        }
     }
 
     /// The forms of free text that are taken in state `t`.
@@ -131,7 +143,12 @@ impl Trajectory {
 
     /// The state before step `t`, as a policy is shown it.
     pub fn state(&self, t: usize) -> State {
-        let history = self.steps.iter().take(t).map(|step| (step.action.clone(), step.observation.clone())).collect();
+        let history = self
+            .steps
+            .iter()
+            .take(t)
+            .map(|step| (step.action.clone(), step.observation.clone()))
+            .collect();
         State { task: self.task.clone(), observation: self.observation.clone(), history }
     }
 }
@@ -142,7 +159,8 @@ pub fn worth(reward: f64, success: bool) -> Option<String> {
     ((reward - plain).abs() > 1e-9).then(|| format!("{reward:+.2}"))
 }
 
-/// What a policy conditions on: the task, the first observation and every (action, observation) since.
+/// What a policy conditions on: the task, the first observation and every (action, observation)
+/// since.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct State {
     /// The goal in words.
@@ -197,8 +215,15 @@ impl Effect {
 
     /// The effect of that word.
     pub fn from_word(word: &str) -> Option<Self> {
-        let all =
-            [Self::Changed, Self::NoOp, Self::Error, Self::SameAsExpert, Self::EquallyGood, Self::NoWorse, Self::Ends];
+        let all = [
+            Self::Changed,
+            Self::NoOp,
+            Self::Error,
+            Self::SameAsExpert,
+            Self::EquallyGood,
+            Self::NoWorse,
+            Self::Ends,
+        ];
         all.into_iter().find(|e| e.word() == word)
     }
 }
@@ -230,9 +255,11 @@ pub struct Branch {
 }
 
 impl Branch {
-    /// Whether it may be argued against: an alternative that is as good as the expert's action must not be.
+    /// Whether it may be argued against: an alternative that is as good as the expert's action must
+    /// not be.
     pub fn worse(&self) -> bool {
-        !self.success && !matches!(self.effect, Effect::SameAsExpert | Effect::EquallyGood | Effect::NoWorse)
+        !self.success
+            && !matches!(self.effect, Effect::SameAsExpert | Effect::EquallyGood | Effect::NoWorse)
     }
 }
 
@@ -243,26 +270,29 @@ pub const POLICY: &str = "policy";
 /// Alternatives that a person saw executed in Explore.
 pub const EXPLORED: &str = "explore";
 
-/// An alternative's place in a pool: one draw of a proposer. The same alternative may stand in several pools, and is
-/// executed once.
+/// An alternative's place in a pool: one draw of a proposer. The same alternative may stand in
+/// several pools, and is executed once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// The pool: who was asked, or a name of one's own.
     pub pool: String,
     /// Which draw it was, from 0: the first K of a state are its pool of K.
     pub rank: usize,
-    /// Where this draw came from: an invalid proposal of a policy is replaced from the list ("uniform").
+    /// Where this draw came from: an invalid proposal of a policy is replaced from the list
+    /// ("uniform").
     pub source: Source,
     /// The model that was asked; empty where none was.
     #[serde(default)]
     pub model: String,
 }
 
-/// How a text begins to say who wrote it, where the writer saw the state alone and none of the executed outcomes: a
-/// rationale (as STaR's), not a reflection. Such rationales made imitation worse (paper, table 4).
+/// How a text begins to say who wrote it, where the writer saw the state alone and none of the
+/// executed outcomes: a rationale (as STaR's), not a reflection. Such rationales made imitation
+/// worse (paper, table 4).
 pub const RATIONALE: &str = "rationale-only by ";
 
-/// Whether a text by this author is a rationale. Older programs called a model that saw no outcome "model NAME".
+/// Whether a text by this author is a rationale. Older programs called a model that saw no outcome
+/// "model NAME".
 pub fn is_rationale(author: &str) -> bool {
     author.starts_with(RATIONALE) || author.starts_with("model ")
 }
@@ -295,7 +325,8 @@ impl Verdict {
     }
 }
 
-/// Reasons to reject, in the order of their number keys (`method.md` 6.2 of the project's notes on the paper).
+/// Reasons to reject, in the order of their number keys (`method.md` 6.2 of the project's notes on
+/// the paper).
 pub const REASONS: [(&str, &str); 9] = [
     ("WRONG_CONCLUSION", "ends on another action, or contradicts the one taken"),
     ("LABEL_LEAK", "speaks of an expert, a correct or a numbered choice"),
@@ -342,7 +373,8 @@ impl Reflection {
     }
 }
 
-/// How right a predicted text is: the harmonic mean of word precision and recall, 1 for the same multiset of words.
+/// How right a predicted text is: the harmonic mean of word precision and recall, 1 for the same
+/// multiset of words.
 pub fn word_f1(predicted: &str, actual: &str) -> f64 {
     let mut left: Vec<&str> = actual.split_whitespace().collect();
     let wanted = left.len();
@@ -352,7 +384,9 @@ pub fn word_f1(predicted: &str, actual: &str) -> f64 {
     }
     let hits = predicted
         .split_whitespace()
-        .filter(|word| left.iter().position(|other| other == word).map(|at| left.swap_remove(at)).is_some())
+        .filter(|word| {
+            left.iter().position(|other| other == word).map(|at| left.swap_remove(at)).is_some()
+        })
         .count();
     2.0 * hits as f64 / (wanted + given) as f64
 }
@@ -377,7 +411,8 @@ mod tests {
 
     #[test]
     fn wilson_agrees_with_the_published_interval() {
-        let (low, high) = wilson(103, 128); // 80.5 % of 128 episodes: [72.8, 86.4] in the project's notes on the paper
+        // 80.5 % of 128 episodes: [72.8, 86.4] in the project's notes on the paper.
+        let (low, high) = wilson(103, 128);
         assert!((low - 0.728).abs() < 1e-3 && (high - 0.864).abs() < 1e-3, "{low} {high}");
         assert_eq!(wilson(0, 0), (0.0, 1.0));
     }

@@ -14,7 +14,11 @@ impl Rng {
 
     /// A generator for one of several independent streams of a seed.
     pub fn stream(seed: u64, stream: &str) -> Self {
-        Self::new(stream.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)))
+        Self::new(
+            stream
+                .bytes()
+                .fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)),
+        )
     }
 
     /// Seeds of as many independent things of one kind.
@@ -70,7 +74,8 @@ mod tests {
         let mut again = Rng::new(1);
         assert_eq!(first, (0..6).map(|_| again.below(100)).collect::<Vec<_>>());
         assert_ne!(Rng::stream(1, "a").next_u64(), Rng::stream(1, "b").next_u64());
-        let several: std::collections::HashSet<u64> = (0..64).flat_map(|seed| Rng::seeds(seed, "x", 64)).collect();
+        let several: std::collections::HashSet<u64> =
+            (0..64).flat_map(|seed| Rng::seeds(seed, "x", 64)).collect();
         assert_eq!(several.len(), 64 * 64, "neighbouring seeds share nothing");
         let mut order: Vec<u8> = (0..20).collect();
         rng.shuffle(&mut order);

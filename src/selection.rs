@@ -1,6 +1,8 @@
-//! What of the store an objective is trained on: chosen once, written down with the run, and read again exactly so.
+//! What of the store an objective is trained on: chosen once, written down with the run, and read
+//! again exactly so.
 //!
-//! Exports choose in the same way, so that what another engine is given is what a run here is trained on.
+//! Exports choose in the same way, so that what another engine is given is what a run here is
+//! trained on.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -44,7 +46,15 @@ impl Default for Criteria {
         let suite = None;
         let split = Some("train".into());
         let expert = None;
-        Self { suite, split, expert, pool: UNIFORM.into(), k: None, rationales: false, held_out: HELD_OUT }
+        Self {
+            suite,
+            split,
+            expert,
+            pool: UNIFORM.into(),
+            k: None,
+            rationales: false,
+            held_out: HELD_OUT,
+        }
     }
 }
 
@@ -66,7 +76,8 @@ pub struct Item {
     pub instance: u64,
     /// Whether it is held out.
     pub held_out: bool,
-    /// Whether the expert's steps are targets: not those on the way to a state that a person reflected on.
+    /// Whether the expert's steps are targets: not those on the way to a state that a person
+    /// reflected on.
     pub demonstration: bool,
     /// The alternatives.
     pub branches: Vec<i64>,
@@ -99,15 +110,17 @@ pub struct Selection {
     pub left_out: LeftOut,
 }
 
-/// The instance of a task, as a hash of what near copies share: the name that the suite gives it, or the kind of task
-/// and what there is in the room, whatever the order or the wording of the goal.
+/// The instance of a task, as a hash of what near copies share: the name that the suite gives it,
+/// or the kind of task and what there is in the room, whatever the order or the wording of the
+/// goal.
 pub fn instance_of(candidate: &Candidate) -> u64 {
     let Candidate { suite, task_id, kind, task, observation, .. } = candidate;
     if let Some(name) = instance(suite, task_id) {
         return digest::of([suite.as_str(), name]);
     }
     let room = first_observation(observation, task);
-    let mut things: Vec<&str> = room.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let mut things: Vec<&str> =
+        room.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     things.sort_unstable();
     digest::of([suite.as_str(), kind.as_str()].into_iter().chain(things))
 }
@@ -117,7 +130,8 @@ pub fn is_held_out(instance: u64, share: f64) -> bool {
     (instance as f64) < share * (u64::MAX as f64)
 }
 
-/// The one of several that is meant: the named one, all if that is asked for, or the only one there is.
+/// The one of several that is meant: the named one, all if that is asked for, or the only one there
+/// is.
 fn only<'a>(
     candidates: &'a [Candidate],
     of: impl Fn(&'a Candidate) -> &'a str,
@@ -131,10 +145,17 @@ fn only<'a>(
     if named.is_some() || counts.len() < 2 {
         return Ok(());
     }
-    let list: Vec<String> = counts.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+    let list: Vec<String> =
+        counts.iter().map(|(name, count)| format!("{name} ({count})")).collect();
     let first = counts.keys().next().copied().unwrap_or_default();
-    Err(Error::new(format!("there are demonstrations of {} {what}: {}", counts.len(), list.join(", ")))
-        .hint(format!("name one: {flag} {first} (in the program, in the form); they are never mixed unasked")))
+    Err(Error::new(format!(
+        "there are demonstrations of {} {what}: {}",
+        counts.len(),
+        list.join(", ")
+    ))
+    .hint(format!(
+        "name one: {flag} {first} (in the program, in the form); they are never mixed unasked"
+    )))
 }
 
 impl Criteria {
@@ -164,7 +185,8 @@ impl Selection {
             selection.take(store, demo, criteria, carry, true)?;
         }
         if carry.reflections {
-            // Whose actions they conclude on: never another expert's than those that are imitated, unless asked to.
+            // Whose actions they conclude on: never another expert's than those that are imitated,
+            // unless asked to.
             let imitated = expert.or(demos.first().map(|demo| demo.actor.as_str()));
             let suite = suite.or(demos.first().map(|demo| demo.suite.as_str()));
             for exploration in store.reflected_explorations(suite, split)? {
@@ -172,7 +194,13 @@ impl Selection {
                     selection.left_out.others += 1;
                     continue;
                 }
-                selection.take(store, &exploration, criteria, Carry { branches: false, ..carry }, false)?;
+                selection.take(
+                    store,
+                    &exploration,
+                    criteria,
+                    Carry { branches: false, ..carry },
+                    false,
+                )?;
             }
         }
         Ok(selection)
@@ -188,21 +216,32 @@ impl Selection {
     ) -> Result<()> {
         let instance = instance_of(of);
         let held_out = is_held_out(instance, criteria.held_out);
-        // What is held out is the same whatever is trained, so that validation means the same in every run.
+        // What is held out is the same whatever is trained, so that validation means the same in
+        // every run.
         let (carry, criteria) = if held_out {
-            let fixed = Criteria { pool: UNIFORM.into(), k: None, rationales: false, ..criteria.clone() };
+            let fixed =
+                Criteria { pool: UNIFORM.into(), k: None, rationales: false, ..criteria.clone() };
             (Carry { branches: demonstration, reflections: true }, fixed)
         } else {
             (carry, criteria.clone())
         };
         let counted = self.left_out;
-        let branches = if carry.branches { self.branches(store, of, &criteria)? } else { Vec::new() };
-        let reflections = if carry.reflections { self.reflections(store, of, &criteria)? } else { Vec::new() };
+        let branches =
+            if carry.branches { self.branches(store, of, &criteria)? } else { Vec::new() };
+        let reflections =
+            if carry.reflections { self.reflections(store, of, &criteria)? } else { Vec::new() };
         if held_out {
             self.left_out = counted;
         }
         if demonstration || !reflections.is_empty() {
-            self.items.push(Item { trajectory: of.id, instance, held_out, demonstration, branches, reflections });
+            self.items.push(Item {
+                trajectory: of.id,
+                instance,
+                held_out,
+                demonstration,
+                branches,
+                reflections,
+            });
         }
         Ok(())
     }
@@ -231,7 +270,12 @@ impl Selection {
     }
 
     /// One approved reflection a state: two would count twice as much.
-    fn reflections(&mut self, store: &Store, of: &Candidate, criteria: &Criteria) -> Result<Vec<(i64, i64)>> {
+    fn reflections(
+        &mut self,
+        store: &Store,
+        of: &Candidate,
+        criteria: &Criteria,
+    ) -> Result<Vec<(i64, i64)>> {
         let mut newest: BTreeMap<usize, (i64, i64)> = BTreeMap::new();
         for Approved { reflection, version, t, author, .. } in store.approved(of.id)? {
             if is_rationale(&author) && !criteria.rationales {
@@ -254,7 +298,8 @@ fn drop_duplicates(store: &Store, demos: &mut Vec<Candidate>) -> Result<usize> {
     for ids in tasks.into_values().filter(|ids| ids.len() > 1) {
         let mut seen = HashSet::new();
         for id in ids {
-            let actions: Vec<String> = store.trajectory(id)?.steps.into_iter().map(|step| step.action).collect();
+            let actions: Vec<String> =
+                store.trajectory(id)?.steps.into_iter().map(|step| step.action).collect();
             if !seen.insert(actions) {
                 again.insert(id);
             }
@@ -279,19 +324,25 @@ impl Item {
     /// Reads exactly this; an error says what is no longer there.
     pub fn read(&self, store: &Store) -> Result<Chosen> {
         let gone = |what: String| {
-            Error::new(format!("{what} is no longer in the store"))
-                .hint("the run cannot be repeated without it; start another, which trains on what there is now")
+            Error::new(format!("{what} is no longer in the store")).hint(
+                "the run cannot be repeated without it; start another, which trains on what there \
+                 is now",
+            )
         };
         let trajectory = store.trajectory_even_deleted(self.trajectory)?;
-        let trajectory = trajectory.ok_or_else(|| gone(format!("trajectory {}", self.trajectory)))?;
-        let mut branches = if self.branches.is_empty() { Vec::new() } else { store.branches(self.trajectory)? };
+        let trajectory =
+            trajectory.ok_or_else(|| gone(format!("trajectory {}", self.trajectory)))?;
+        let mut branches =
+            if self.branches.is_empty() { Vec::new() } else { store.branches(self.trajectory)? };
         let wanted: HashSet<i64> = self.branches.iter().copied().collect();
         branches.retain(|branch| wanted.contains(&branch.id));
         if branches.len() < wanted.len() {
             return Err(gone(format!("an alternative of trajectory {}", self.trajectory)));
         }
         let version = |(reflection, n): &(i64, i64)| {
-            store.version(*reflection, *n)?.ok_or_else(|| gone(format!("version {n} of reflection {reflection}")))
+            store
+                .version(*reflection, *n)?
+                .ok_or_else(|| gone(format!("version {n} of reflection {reflection}")))
         };
         let reflections = self.reflections.iter().map(version).collect::<Result<_>>()?;
         Ok(Chosen { trajectory, branches, reflections })
@@ -299,51 +350,5 @@ impl Item {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn candidate(suite: &str, task_id: &str, task: &str, observation: &str) -> Candidate {
-        let kind = "clean".to_string();
-        let [suite, task_id, task, observation] = [suite, task_id, task, observation].map(str::to_string);
-        Candidate { id: 1, suite, task_id, kind, task, actor: "fair".into(), observation }
-    }
-
-    #[test]
-    fn near_copies_are_one_instance_whatever_their_number_order_and_wording() {
-        let room = "The room has a sink 1, a shelf 1, and a shelf 2.";
-        let first = candidate("household", "train/1", "wash a mug.", &format!("{room}\n\nYour errand: wash a mug."));
-        let again = "The room has a shelf 2, a sink 1, and a shelf 1.\n\nYour errand: bring a clean mug.";
-        let second = candidate("household", "train/77", "bring a clean mug.", again);
-        assert_eq!(instance_of(&first), instance_of(&second));
-        let other = "The room has a shelf 2, a sink 1, and a shelf 3.\n\nYour errand: bring a clean mug.";
-        assert_ne!(instance_of(&first), instance_of(&candidate("household", "train/2", "bring a clean mug.", other)));
-        let warm = Candidate { kind: "heat".into(), ..first.clone() };
-        assert_ne!(instance_of(&first), instance_of(&warm));
-        assert_ne!(instance_of(&first), instance_of(&Candidate { suite: "another".into(), ..first.clone() }));
-        // ALFWorld's folders say it themselves.
-        let trial = |trial: &str| {
-            let id = format!("train/pick_clean_then_place_in_recep-Mug-None-Shelf-3/{trial}");
-            instance_of(&candidate("alfworld", &id, trial, trial))
-        };
-        assert_eq!(trial("trial_1"), trial("trial_2"));
-    }
-
-    #[test]
-    fn what_older_programs_let_a_model_write_is_a_rationale_too() {
-        for (author, rationale) in
-            [("template", false), ("you", false), ("rationale-only by run 3 step 20, T 0", true), ("model embedded", true)]
-        {
-            assert_eq!(is_rationale(author), rationale, "{author}");
-        }
-    }
-
-    #[test]
-    fn the_held_out_share_is_that_share_of_instances() {
-        let held = |share: f64| (0..20_000).filter(|i| is_held_out(digest::of([i.to_string().as_str()]), share)).count();
-        assert_eq!((held(0.0), held(1.1)), (0, 20_000));
-        for share in [0.05, 0.2, 0.5] {
-            let got = held(share) as f64 / 20_000.0;
-            assert!((got - share).abs() < 0.01, "{share}: {got}");
-        }
-    }
-}
+#[path = "selection_tests.rs"]
+mod tests;

@@ -1,5 +1,5 @@
-//! Where a model is most surprised: states of demonstrations in which its prediction was most wrong, or in which its
-//! policy was most sure of another action than the expert's.
+//! Where a model is most surprised: states of demonstrations in which its prediction was most
+//! wrong, or in which its policy was most sure of another action than the expert's.
 
 use serde::Serialize;
 
@@ -39,14 +39,15 @@ impl Surprise {
 pub struct Surprises {
     /// The most surprising state first.
     pub states: Vec<Surprise>,
-    /// Demonstrations that are left out: their first observation alone is longer than what the model reads.
+    /// Demonstrations that are left out: their first observation alone is longer than what the
+    /// model reads.
     pub unread: usize,
     /// How the policy's probabilities are known.
     pub scores: Scores,
 }
 
-/// The states of up to `games` demonstrations of a suite and split, the most surprising first. The predictions are
-/// stored.
+/// The states of up to `games` demonstrations of a suite and split, the most surprising first. The
+/// predictions are stored.
 pub fn surprises(
     store: &mut Store,
     (suite, split): (&str, &str),
@@ -78,13 +79,16 @@ pub fn surprises(
         for part in ways.chunks(agent.can().at_once.max(1)) {
             control.checkpoint()?;
             let of = |actions: fn(&Trajectory, usize) -> &[String]| -> Vec<Among<'_>> {
-                part.iter().map(|(t, (state, _))| Among::of(state, actions(&trajectory, *t))).collect()
+                part.iter()
+                    .map(|(t, (state, _))| Among::of(state, actions(&trajectory, *t)))
+                    .collect()
             };
             let taken = of(|trajectory, t| std::slice::from_ref(&trajectory.steps[t].action));
             let predicted = agent.predict(&taken, &control.cancel, &mut |_, _, _| {})?;
             let weighed = weigh(agent, &of(Trajectory::listed_at), 0, &control.cancel)?;
             scores = weighed.scores;
-            for (((t, (_, step)), texts), shares) in part.iter().zip(predicted).zip(weighed.shares) {
+            for (((t, (_, step)), texts), shares) in part.iter().zip(predicted).zip(weighed.shares)
+            {
                 let t = *t;
                 let text = texts.into_iter().next().unwrap_or_default();
                 let right = rightness(&text, &step.observation);
@@ -110,6 +114,8 @@ pub fn surprises(
         store.add_predictions(&foreseen)?;
         report(meter.at(i as u64 + 1));
     }
-    found.sort_by(|a, b| b.size().total_cmp(&a.size()).then(a.trajectory.cmp(&b.trajectory)).then(a.t.cmp(&b.t)));
+    found.sort_by(|a, b| {
+        b.size().total_cmp(&a.size()).then(a.trajectory.cmp(&b.trajectory)).then(a.t.cmp(&b.t))
+    });
     Ok(Surprises { states: found, unread, scores })
 }

@@ -1,8 +1,9 @@
-//! The one door for text that this program did not write: what the screens show, what the commands print, what goes to a
-//! clipboard, a log or a page has passed [`clean`] or [`json`].
+//! The one door for text that this program did not write: what the screens show, what the commands
+//! print, what goes to a clipboard, a log or a page has passed [`clean`] or [`json`].
 //!
-//! A terminal obeys control characters (C0, and C1 in 8-bit mode), and the marks for writing direction let a line say
-//! something else than its bytes. Neither is ever sent; both are shown as what they are.
+//! A terminal obeys control characters (C0, and C1 in 8-bit mode), and the marks for writing
+//! direction let a line say something else than its bytes. Neither is ever sent; both are shown as
+//! what they are.
 
 use std::fmt::Write;
 
@@ -17,12 +18,14 @@ fn drives(c: char) -> bool {
         || matches!(c, '\u{e0001}' | '\u{e0020}'..='\u{e007f}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// A cluster of more characters than this (a letter and its marks, people joined to a family) is cut: it is one cell, and
-/// a terminal is sent all of it. The longest that Unicode recommends has ten.
+/// A cluster of more characters than this (a letter and its marks, people joined to a family) is
+/// cut: it is one cell, and a terminal is sent all of it. The longest that Unicode recommends has
+/// ten.
 const CLUSTER: usize = 12;
 
-/// Text from an environment, a model, a file or another program, unable to drive the terminal: lines stay, a tab is a
-/// space, control characters and marks of direction are shown (`␛`, `·`), not sent.
+/// Text from an environment, a model, a file or another program, unable to drive the terminal:
+/// lines stay, a tab is a space, control characters and marks of direction are shown (`␛`, `·`),
+/// not sent.
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let plain = |c| match c {
@@ -35,12 +38,15 @@ pub fn clean(text: &str) -> String {
     if text.is_ascii() {
         out.extend(text.chars().map(plain));
     } else {
-        out.extend(text.graphemes(true).flat_map(|cluster| cluster.chars().take(CLUSTER)).map(plain));
+        out.extend(
+            text.graphemes(true).flat_map(|cluster| cluster.chars().take(CLUSTER)).map(plain),
+        );
     }
     out
 }
 
-/// JSON on one line that means what it meant, with all that [`clean`] would replace written as `\uXXXX`.
+/// JSON on one line that means what it meant, with all that [`clean`] would replace written as
+/// `\uXXXX`.
 pub fn json(value: &serde_json::Value) -> String {
     escaped(&value.to_string())
 }
@@ -63,29 +69,13 @@ pub fn escaped(json: &str) -> String {
 
 /// A share in seven cells; what is not nothing is never shown as 0.
 pub fn percent(share: f64) -> String {
-    if share > 0.0 && share < 0.0005 { " <0.1 %".into() } else { format!("{:>5.1} %", 100.0 * share) }
+    if share > 0.0 && share < 0.0005 {
+        " <0.1 %".into()
+    } else {
+        format!("{:>5.1} %", 100.0 * share)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_from_outside_cannot_drive_the_terminal() {
-        assert_eq!(clean("a\u{1b}[2Jb\r\u{7}\u{202e}c\u{9b}d\te\nf"), "a␛[2Jb···c·d e\nf");
-        assert_eq!(clean("e\u{301} 日本 👩\u{200d}🚀"), "e\u{301} 日本 👩\u{200d}🚀", "letters stay as they are");
-        for piece in ["\u{301}", "\u{1f3fd}", "\u{200d}👩", "\u{1100}", "\u{e0067}"] {
-            assert!(clean(&format!("👩{}", piece.repeat(200_000))).chars().count() < 30, "{piece:?}");
-        }
-        let family = "👨🏽\u{200d}👩🏽\u{200d}👧🏽\u{200d}👦🏽";
-        assert_eq!(clean(family), family);
-    }
-
-    #[test]
-    fn json_means_the_same_and_is_plain() {
-        let value = serde_json::json!({"a\u{9b}": "x\u{202e}\u{1b}\u{7f}\"\n日"});
-        let line = json(&value);
-        assert!(!line.chars().any(drives), "{line}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), value);
-    }
-}
+#[path = "text_tests.rs"]
+mod tests;

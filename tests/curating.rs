@@ -1,4 +1,5 @@
-//! Curate while other programs write to the same store: what a person chooses or types is meant for what they saw.
+//! Curate while other programs write to the same store: what a person chooses or types is meant for
+//! what they saw.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use foretaste::store::Place;
@@ -25,7 +26,9 @@ fn curating(keys: &str) -> App {
 
 /// Whether Curate is asked to decide anything.
 fn decides(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| matches!(effect, Effect::Desk(DeskCmd::Decide(..) | DeskCmd::DecideAll(..))))
+    effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Desk(DeskCmd::Decide(..) | DeskCmd::DecideAll(..))))
 }
 
 #[test]
@@ -38,13 +41,24 @@ fn what_is_chosen_for_a_reflection_is_never_done_to_another_that_came_in_its_pla
         let front = app.screens.curate.current().unwrap().id;
         let mut queue = app.screens.curate.queue.clone();
         queue.items.remove(0);
-        let effects = app.update(Msg::from(curate::Msg::Queue(app.screens.curate.filter.clone(), Place::Start, queue)));
+        let effects = app.update(Msg::from(curate::Msg::Queue(
+            app.screens.curate.filter.clone(),
+            Place::Start,
+            queue,
+        )));
         let draft = |effect: &Effect| matches!(effect, Effect::Desk(DeskCmd::Draft(id, Some(_))) if *id == front);
-        assert_eq!(effects.iter().any(draft), keys == "e", "what was typed is the draft of what it was typed for");
+        assert_eq!(
+            effects.iter().any(draft),
+            keys == "e",
+            "what was typed is the draft of what it was typed for"
+        );
         assert!(drawn(&app, 120, 40).contains("The list has changed meanwhile"), "{keys}");
         let held = if choice == 's' { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
         let effects = app.update(Msg::Key(KeyEvent::new(KeyCode::Char(choice), held)));
-        assert!(!decides(&effects) && app.screens.curate.mode.is_some(), "{keys}{choice}: {effects:?}");
+        assert!(
+            !decides(&effects) && app.screens.curate.mode.is_some(),
+            "{keys}{choice}: {effects:?}"
+        );
         app.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
         assert!(app.screens.curate.mode.is_none());
     }
@@ -57,7 +71,8 @@ fn nothing_is_chosen_while_a_decision_may_move_the_list_and_what_was_refused_sta
     assert!(decides(&press(&mut app, KeyCode::Char('a'), KeyModifiers::NONE)));
     for key in ['x', 'v', 'e', 'a'] {
         assert!(
-            !decides(&press(&mut app, KeyCode::Char(key), KeyModifiers::NONE)) && app.screens.curate.mode.is_none(),
+            !decides(&press(&mut app, KeyCode::Char(key), KeyModifiers::NONE))
+                && app.screens.curate.mode.is_none(),
             "{key}"
         );
     }
@@ -66,20 +81,27 @@ fn nothing_is_chosen_while_a_decision_may_move_the_list_and_what_was_refused_sta
     press(&mut app, KeyCode::Char('!'), KeyModifiers::NONE);
     assert!(decides(&press(&mut app, KeyCode::Char('s'), KeyModifiers::CONTROL)));
     let effects = app.update(Msg::from(curate::Msg::Failed));
-    let [Effect::Desk(DeskCmd::Draft(_, Some(text))), Effect::Desk(DeskCmd::Queue(..))] = effects.as_slice() else {
+    let [Effect::Desk(DeskCmd::Draft(_, Some(text))), Effect::Desk(DeskCmd::Queue(..))] =
+        effects.as_slice()
+    else {
         panic!("{effects:?}")
     };
     assert!(text.ends_with('!'), "{text}");
-    // A text of the person's own editor: refused, it is kept; for what is not in front any more, it is that one's draft.
+    // A text of the person's own editor: refused, it is kept; for what is not in front any more, it
+    // is that one's draft.
     let front = app.screens.curate.current().unwrap().id;
-    let edited = |app: &mut App, id| app.update(Msg::from(curate::Msg::Edited(id, "By the editor.".into())));
+    let edited =
+        |app: &mut App, id| app.update(Msg::from(curate::Msg::Edited(id, "By the editor.".into())));
     assert!(decides(&edited(&mut app, front)));
     let effects = app.update(Msg::from(curate::Msg::Failed));
     assert!(
         matches!(&effects[0], Effect::Desk(DeskCmd::Draft(id, Some(text))) if *id == front && text == "By the editor.")
     );
     let effects = edited(&mut app, front + 1);
-    assert!(matches!(&effects[..], [Effect::Desk(DeskCmd::Draft(id, Some(_)))] if *id == front + 1), "{effects:?}");
+    assert!(
+        matches!(&effects[..], [Effect::Desk(DeskCmd::Draft(id, Some(_)))] if *id == front + 1),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -91,10 +113,22 @@ fn an_attempt_that_comes_late_is_never_lost_and_says_what_it_was_asked_for() {
     assert_eq!(seen.text, front.text());
     let mut queue = app.screens.curate.queue.clone();
     queue.items.remove(0);
-    app.update(Msg::from(curate::Msg::Queue(app.screens.curate.filter.clone(), Place::Start, queue)));
-    let written = |app: &mut App| app.update(Msg::from(curate::Msg::Written(front.id, "m".into(), "t".into())));
+    app.update(Msg::from(curate::Msg::Queue(
+        app.screens.curate.filter.clone(),
+        Place::Start,
+        queue,
+    )));
+    let written = |app: &mut App| {
+        app.update(Msg::from(curate::Msg::Written(front.id, "m".into(), "t".into())))
+    };
     let effects = written(&mut app);
-    assert!(matches!(&effects[..], [Effect::Desk(DeskCmd::Attempt(_, as_seen, ..))] if *as_seen == seen), "{effects:?}");
+    assert!(
+        matches!(&effects[..], [Effect::Desk(DeskCmd::Attempt(_, as_seen, ..))] if *as_seen == seen),
+        "{effects:?}"
+    );
     app.update(Msg::from(curate::Msg::Failed));
-    assert!(matches!(&written(&mut app)[..], [Effect::Desk(DeskCmd::Attempt(..))]), "whatever failed meanwhile");
+    assert!(
+        matches!(&written(&mut app)[..], [Effect::Desk(DeskCmd::Attempt(..))]),
+        "whatever failed meanwhile"
+    );
 }

@@ -1,5 +1,5 @@
-//! How the program ends, through terminals that are really closed: for each end and each moment, what must be there
-//! afterwards.
+//! How the program ends, through terminals that are really closed: for each end and each moment,
+//! what must be there afterwards.
 
 mod common;
 
@@ -30,8 +30,14 @@ enum End {
     Gone,
 }
 
-const ENDS: [End; 6] =
-    [End::Signal("TERM"), End::Signal("INT"), End::Signal("QUIT"), End::Signal("HUP"), End::Closed, End::Gone];
+const ENDS: [End; 6] = [
+    End::Signal("TERM"),
+    End::Signal("INT"),
+    End::Signal("QUIT"),
+    End::Signal("HUP"),
+    End::Closed,
+    End::Gone,
+];
 
 /// What is under way.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +54,8 @@ enum Moment {
     Training,
 }
 
-const MOMENTS: [Moment; 5] = [Moment::First, Moment::Idle, Moment::Typing, Moment::Editor, Moment::Training];
+const MOMENTS: [Moment; 5] =
+    [Moment::First, Moment::Idle, Moment::Typing, Moment::Editor, Moment::Training];
 
 /// Either kind of terminal.
 enum Ground {
@@ -61,7 +68,10 @@ impl Ground {
         let data = data.display();
         let program = env!("CARGO_BIN_EXE_foretaste");
         let trap = if end == End::Gone { "trap '' HUP; " } else { "" };
-        let script = format!("{trap}unset VISUAL; EDITOR='{}' exec {program} --data-dir {data}", editor.display());
+        let script = format!(
+            "{trap}unset VISUAL; EDITOR='{}' exec {program} --data-dir {data}",
+            editor.display()
+        );
         if let End::Signal(_) = end {
             let mut command = CommandBuilder::new("sh");
             command.args(["-c", &script]);
@@ -104,7 +114,11 @@ impl Ground {
             }
             (Self::Window(window), _) => {
                 window.close();
-                if window.program_ended(Duration::from_secs(30)) { Ok(()) } else { Err("it does not end".into()) }
+                if window.program_ended(Duration::from_secs(30)) {
+                    Ok(())
+                } else {
+                    Err("it does not end".into())
+                }
             }
             (Self::Terminal(_), _) => Err("no window".into()),
         }
@@ -117,7 +131,8 @@ fn prepared() -> (tempfile::TempDir, String) {
     for what in ["demos", "branches", "reflections"] {
         json(dir.path(), &["collect", what, "--games", "3"]);
     }
-    let queue = Store::open(dir.path()).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap();
+    let queue =
+        Store::open(dir.path()).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap();
     (dir, queue.items[0].text().to_string())
 }
 
@@ -130,7 +145,9 @@ fn editor(folder: &Path) -> std::path::PathBuf {
 }
 
 fn draft(data: &Path) -> Option<String> {
-    Store::open(data).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap().items[0].draft.clone()
+    Store::open(data).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap().items[0]
+        .draft
+        .clone()
 }
 
 fn case(end: End, moment: Moment) -> Result<(), String> {
@@ -183,12 +200,16 @@ fn case(end: End, moment: Moment) -> Result<(), String> {
         }
         Moment::Editor => {
             let found = draft(dir.path());
-            expect(&format!("the draft is {found:?}"), found == Some(format!("{text} By the editor.")))
+            expect(
+                &format!("the draft is {found:?}"),
+                found == Some(format!("{text} By the editor.")),
+            )
         }
         Moment::Training => {
             let run = &store.runs().unwrap()[0];
             let saved = store.latest_checkpoint(Some(run.id)).unwrap();
-            let whole = run.status == RunStatus::Stopped && saved.as_ref().is_some_and(|saved| saved.step == run.step);
+            let whole = run.status == RunStatus::Stopped
+                && saved.as_ref().is_some_and(|saved| saved.step == run.step);
             expect(&format!("{run:?} {saved:?}"), whole && run.step > 0)
         }
     }
@@ -196,10 +217,12 @@ fn case(end: End, moment: Moment) -> Result<(), String> {
 
 #[test]
 fn whatever_ends_it_work_is_saved_drafts_are_kept_and_the_terminal_is_given_back() {
-    let all: Vec<(End, Moment)> = ENDS.iter().flat_map(|end| MOMENTS.iter().map(|moment| (*end, *moment))).collect();
+    let all: Vec<(End, Moment)> =
+        ENDS.iter().flat_map(|end| MOMENTS.iter().map(|moment| (*end, *moment))).collect();
     // What is typed at a terminal that is lent to an editor is the editor's.
     let typed = [End::Signal("INT"), End::Signal("QUIT")];
-    let cases: Vec<_> = all.into_iter().filter(|(end, m)| *m != Moment::Editor || !typed.contains(end)).collect();
+    let cases: Vec<_> =
+        all.into_iter().filter(|(end, m)| *m != Moment::Editor || !typed.contains(end)).collect();
     let failed: Vec<String> = std::thread::scope(|scope| {
         let halves = cases.chunks(cases.len().div_ceil(3)).map(|cases| {
             scope.spawn(move || {
@@ -270,8 +293,13 @@ fn what_was_kept_on_the_way_to_a_version_is_no_draft_any_more() {
     term.shows("1 approved");
     term.press("q", "");
     assert_eq!(term.ended(), (0, true));
-    let item = &Store::open(dir.path()).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap().items[0];
-    assert_eq!((item.text(), item.draft.as_deref()), (format!("{text} First and last.").as_str(), None));
+    let item =
+        &Store::open(dir.path()).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap().items
+            [0];
+    assert_eq!(
+        (item.text(), item.draft.as_deref()),
+        (format!("{text} First and last.").as_str(), None)
+    );
 }
 
 #[test]
@@ -280,7 +308,10 @@ fn the_editor_is_asked_to_end_with_the_program() {
     let tools = tempfile::tempdir().unwrap();
     let script = tools.path().join("e");
     let number = tools.path().join("number");
-    let text = format!("#!/bin/sh\necho $$ > '{}.part'; mv '{0}.part' '{0}'\nexec sleep 600\n", number.display());
+    let text = format!(
+        "#!/bin/sh\necho $$ > '{}.part'; mv '{0}.part' '{0}'\nexec sleep 600\n",
+        number.display()
+    );
     std::fs::write(&script, text).unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_foretaste"));
@@ -292,7 +323,9 @@ fn the_editor_is_asked_to_end_with_the_program() {
     term.keys("E");
     assert!(soon(Duration::from_secs(20), || number.exists()), "{}", term.text());
     let editor = std::fs::read_to_string(&number).unwrap().trim().to_string();
-    let alive = || Command::new("kill").args(["-0", &editor]).stderr(Stdio::null()).status().unwrap().success();
+    let alive = || {
+        Command::new("kill").args(["-0", &editor]).stderr(Stdio::null()).status().unwrap().success()
+    };
     assert!(alive());
     term.signal("TERM");
     assert_eq!(term.ended(), (0, true));
@@ -305,12 +338,15 @@ fn a_stop_brings_the_shell_back_with_and_without_the_editor() {
     let tools = tempfile::tempdir().unwrap();
     let script = tools.path().join("e");
     let there = tools.path().join("there");
-    std::fs::write(&script, format!("#!/bin/sh\ntouch '{}'\nexec sleep 600\n", there.display())).unwrap();
+    std::fs::write(&script, format!("#!/bin/sh\ntouch '{}'\nexec sleep 600\n", there.display()))
+        .unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let program = format!("{} --data-dir {}", env!("CARGO_BIN_EXE_foretaste"), dir.path().display());
+    let program =
+        format!("{} --data-dir {}", env!("CARGO_BIN_EXE_foretaste"), dir.path().display());
     // A script that runs it is of its job, and stops with it.
     let line = format!(
-        "set -m; sh -c 'EDITOR={} {program}; echo' ; echo BACK; kill -KILL %1; exec sh -c \"exit 7\"",
+        "set -m; sh -c 'EDITOR={} {program}; echo' ; echo BACK; kill -KILL %1; exec sh -c \"exit \
+         7\"",
         script.display()
     );
     for editor in [false, true] {
@@ -340,7 +376,9 @@ fn asked_twice_stuck_work_ends_at_once_and_leaving_has_a_limit() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let signal = |name: &str, pid: u32| Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
+    let signal = |name: &str, pid: u32| {
+        Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap()
+    };
     std::thread::sleep(Duration::from_millis(500));
     // Not SIGINT, which a shell's background job leaves ignored in all that it starts.
     signal("TERM", child.id());
@@ -366,50 +404,4 @@ fn asked_twice_stuck_work_ends_at_once_and_leaving_has_a_limit() {
     let status = term.wait(Duration::from_secs(30)).expect("leaving has a limit");
     assert_eq!(status.exit_code(), 1);
     assert!(term.is_cooked() && term.text().contains("did not end"), "{}", term.text());
-}
-
-#[test]
-fn an_ignored_hang_up_stays_ignored() {
-    let dir = tempfile::tempdir().unwrap();
-    json(dir.path(), &["collect", "demos", "--games", "5"]);
-    let program = format!(
-        "trap '' HUP; exec {} --data-dir {} train --objective imitation --steps 100000",
-        env!("CARGO_BIN_EXE_foretaste"),
-        dir.path().display()
-    );
-    let mut child = Command::new("sh").args(["-c", &program]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let signal = |name: &str| Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
-    let step = || Store::open(dir.path()).unwrap().runs().unwrap().first().map_or(0, |run| run.step);
-    soon(Duration::from_secs(60), || step() > 0);
-    signal("HUP");
-    let before = step();
-    std::thread::sleep(Duration::from_millis(1500));
-    assert!(step() > before, "it goes on");
-    signal("TERM");
-    child.wait().unwrap();
-    assert_eq!(Store::open(dir.path()).unwrap().runs().unwrap()[0].status, RunStatus::Stopped);
-}
-
-#[test]
-fn output_that_nobody_reads_any_more_ends_a_run_cleanly() {
-    let dir = tempfile::tempdir().unwrap();
-    json(dir.path(), &["collect", "demos", "--games", "5"]);
-    let train = format!(
-        "{} --data-dir {} train --objective imitation --steps 100000",
-        env!("CARGO_BIN_EXE_foretaste"),
-        dir.path().display()
-    );
-    for (n, into) in ["2>&1 | head -c 10", "2>/dev/full | head -c 10", ">/dev/full 2>&1"].iter().enumerate() {
-        Command::new("sh")
-            .args(["-c", &format!("{train} {into}")])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .unwrap();
-        // The pipe's last program may be done before the first.
-        let status = || Store::open(dir.path()).unwrap().runs().unwrap().first().map(|run| (run.id, run.status));
-        let stopped = Some((n as i64 + 1, RunStatus::Stopped));
-        soon(Duration::from_secs(30), || status() == stopped);
-        assert_eq!(status(), stopped, "{into}");
-    }
 }

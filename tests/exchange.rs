@@ -1,4 +1,5 @@
-//! From one store into another: everything arrives, once, and a file with a mistake is refused as a whole.
+//! From one store into another: everything arrives, once, and a file with a mistake is refused as a
+//! whole.
 
 mod common;
 
@@ -27,20 +28,32 @@ fn everything_arrives_in_another_store_and_only_once() {
     let path = file.to_str().unwrap();
     let check = json(from.path(), &["data", "export", "--set", "trajectories", "--check"]);
     let written = json(from.path(), &["data", "export", "--set", "trajectories", "--out", path]);
-    assert_eq!((&check[0]["examples"], &check[0]["bytes"]), (&written[0]["examples"], &written[0]["bytes"]));
+    assert_eq!(
+        (&check[0]["examples"], &check[0]["bytes"]),
+        (&written[0]["examples"], &written[0]["bytes"])
+    );
     assert_eq!(check[0]["bytes"].as_u64().unwrap(), std::fs::metadata(&file).unwrap().len());
     assert!(
-        failure(&run(from.path(), &["data", "export", "--set", "trajectories", "--out", path])).contains("already there")
+        failure(&run(from.path(), &["data", "export", "--set", "trajectories", "--out", path]))
+            .contains("already there")
     );
 
     let said = &json(to.path(), &["data", "import", path, "--check"])[0];
-    assert_eq!((&said["trajectories"], &said["decided"], &said["known"]), (&4.into(), &4.into(), &0.into()));
-    assert_eq!(json(to.path(), &["data", "list"])[0]["demonstrations"], 0, "a check takes nothing in");
+    assert_eq!(
+        (&said["trajectories"], &said["decided"], &said["known"]),
+        (&4.into(), &4.into(), &0.into())
+    );
+    assert_eq!(
+        json(to.path(), &["data", "list"])[0]["demonstrations"],
+        0,
+        "a check takes nothing in"
+    );
     let done = &json(to.path(), &["data", "import", path])[0];
     assert_eq!(done["reflections"], said["reflections"]);
     let whole = |dir: &std::path::Path| {
         let store = Store::open(dir).unwrap();
-        let ids: Vec<i64> = store.experiences(None, None).unwrap().iter().map(|row| row.id).collect();
+        let ids: Vec<i64> =
+            store.experiences(None, None).unwrap().iter().map(|row| row.id).collect();
         ids.iter()
             .map(|id| {
                 let mut record = serde_json::to_value(store.record(*id).unwrap()).unwrap();
@@ -59,7 +72,10 @@ fn everything_arrives_in_another_store_and_only_once() {
     assert_eq!(json(to.path(), &["data", "audit"])[0]["act"], "import");
     assert_eq!(json(to.path(), &["curate", "undo"])[0]["count"], 4, "what came decided is one act");
     assert_eq!(json(to.path(), &["data", "list"])[0]["approved"], 0);
-    let none = json(from.path(), &["data", "export", "--set", "imitation", "--split", "unseen", "--check"]);
+    let none = json(
+        from.path(),
+        &["data", "export", "--set", "imitation", "--split", "unseen", "--check"],
+    );
     assert_eq!(none[0]["examples"], 0);
 }
 
@@ -90,7 +106,9 @@ fn a_file_with_a_mistake_is_refused_as_a_whole_with_its_line() {
         assert!(said.contains("line 3") && said.contains(why), "{said}");
         assert_eq!(json(to.path(), &["data", "list"])[0]["demonstrations"], 0, "{why}");
     }
-    assert!(failure(&run(to.path(), &["data", "import", "/nowhere.jsonl"])).contains("/nowhere.jsonl"));
+    assert!(
+        failure(&run(to.path(), &["data", "import", "/nowhere.jsonl"])).contains("/nowhere.jsonl")
+    );
 }
 
 #[test]
@@ -98,7 +116,8 @@ fn an_import_killed_at_any_moment_goes_on_where_it_was() {
     let from = curated();
     let to = tempfile::tempdir().unwrap();
     let one = run(from.path(), &["data", "export", "--set", "trajectories"]).stdout;
-    let mut record: Value = serde_json::from_str(String::from_utf8(one).unwrap().lines().next().unwrap()).unwrap();
+    let mut record: Value =
+        serde_json::from_str(String::from_utf8(one).unwrap().lines().next().unwrap()).unwrap();
     let total = 3000;
     let lines: Vec<String> = (0..total)
         .map(|i| {
@@ -112,14 +131,19 @@ fn an_import_killed_at_any_moment_goes_on_where_it_was() {
     let reflections = record["reflections"].as_array().unwrap().len() as u64;
     let mut seen = std::collections::BTreeSet::new();
     for pause in [80, 160, 240, 320, 400, 480] {
-        let mut child =
-            foretaste(to.path(), &["data", "import", path]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut child = foretaste(to.path(), &["data", "import", path])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(std::time::Duration::from_millis(pause));
         _ = child.kill();
         child.wait().unwrap();
         let counts = &json(to.path(), &["data", "list"])[0];
         let there = counts["demonstrations"].as_u64().unwrap();
-        let decided: u64 = ["pending", "approved", "rejected"].iter().map(|key| counts[*key].as_u64().unwrap()).sum();
+        let decided: u64 = ["pending", "approved", "rejected"]
+            .iter()
+            .map(|key| counts[*key].as_u64().unwrap())
+            .sum();
         assert_eq!(decided, there * reflections, "a trajectory came without its reflections");
         seen.insert(there);
     }

@@ -1,5 +1,6 @@
-//! A world that is dear (far away, one instance, no copies, slow, failing now and then) and a mind that gives no scores, through
-//! everything: collecting, evaluating, agreement, surprise, Explore, curating, training, exchange.
+//! A world that is dear (far away, one instance, no copies, slow, failing now and then) and a mind
+//! that gives no scores, through everything: collecting, evaluating, agreement, surprise, Explore,
+//! curating, training, exchange.
 
 #[path = "common/far.rs"]
 mod far;
@@ -23,7 +24,9 @@ use foretaste::env::{Forks, Suite};
 use foretaste::episode::{Play, Scope, Teacher};
 use foretaste::eval::{Known, evaluate, foresight};
 use foretaste::experience::{Effect, POLICY, State, Verdict};
-use foretaste::explore::{EvaluateState, Evaluated, Session, Tried, evaluate_state, keep, play_on, reflect};
+use foretaste::explore::{
+    EvaluateState, Evaluated, Session, Tried, evaluate_state, keep, play_on, reflect,
+};
 use foretaste::formats::import::import;
 use foretaste::formats::{Observations, Order, Set, export_file};
 use foretaste::model::config::Config;
@@ -38,7 +41,8 @@ use mind::Scripted;
 /// What a clerk would say, for a mind without one: it reads the task and looks at the page.
 fn clever(state: &State, seed: u64) -> String {
     let wanted = state.task.trim_start_matches("buy a ").trim_end_matches('.');
-    let way = [format!("search[{wanted}]"), format!("click[{wanted}]"), "click[buy now]".to_string()];
+    let way =
+        [format!("search[{wanted}]"), format!("click[{wanted}]"), "click[buy now]".to_string()];
     // One in four draws wanders.
     let wanders = ["search[blue]", "search[cup]", "click[blue mug]", "dance"];
     match seed % 4 {
@@ -65,10 +69,80 @@ fn patiently<T>(mut attempt: impl FnMut() -> foretaste::error::Result<T>) -> T {
     for _ in 0..200 {
         match attempt() {
             Ok(done) => return done,
-            Err(error) => assert!(error.message().contains("broke off") || error.message().contains("tired"), "{error}"),
+            Err(error) => assert!(
+                error.message().contains("broke off") || error.message().contains("tired"),
+                "{error}"
+            ),
         }
     }
     panic!("it never went through");
+}
+
+/// Evaluating: it writes what it does, since it cannot score a list, and that is how it is
+/// recorded.
+fn evaluates(store: &mut Store, suite: &FarShops) {
+    let control = Control::default();
+    suite.fails.store(0, Ordering::SeqCst);
+    let mut mind = clever_mind();
+    let known = Known::default();
+    let summary =
+        evaluate(store, suite, &scope(), &mut mind, (PLAY, &known), &control, &mut |_, _| {})
+            .unwrap();
+    assert_eq!((summary.n, summary.restriction.as_str()), (3, "free"));
+    assert!(summary.successes > 0 && summary.usage.asks > 0, "{summary:?}");
+    // A game whose world breaks off counts neither way; where all do, there is nothing to say.
+    let mut broken = |fails: u64| {
+        suite.steps.store(0, Ordering::SeqCst);
+        suite.fails.store(fails, Ordering::SeqCst);
+        let play = Play { seed: 2, ..PLAY };
+        let done =
+            evaluate(store, suite, &scope(), &mut mind, (play, &known), &control, &mut |_, _| {});
+        (done, store.evaluations().unwrap().len())
+    };
+    let (some, saved) = broken(5);
+    let some = some.unwrap();
+    assert!(some.broke_off > 0 && some.n > 0 && some.n + some.broke_off == 3, "{some:?}");
+    assert!(some.why.is_some_and(|why| why.contains("broke off")));
+    let (none, still) = broken(1);
+    assert!(none.unwrap_err().message().contains("broke off"));
+    assert_eq!((saved, still), (2, 2), "what was not played is not recorded");
+    suite.fails.store(0, Ordering::SeqCst);
+    let right = foresight(suite, &scope(), 2, &mut mind, &control, &mut |_| {}).unwrap();
+    assert!(right.all.transitions > 9 && right.all.exact == 0.0, "{right:?}");
+    let which = Which { suite: "far-shops", split: "train", expert: "clerk", games: 9 };
+    let found = agreement(store, which, &mut mind, true, &control, &mut |_| {}).unwrap();
+    assert_eq!(
+        (found.scores, found.states, found.unlisted),
+        (Scores::Frequency, 6, 3),
+        "a search is not in the list"
+    );
+    assert!(found.same > 0.9 && found.bits < found.bits_uniform, "{found:?}");
+    let most =
+        surprises(store, ("far-shops", "train"), 9, &mut mind, &control, &mut |_| {}).unwrap();
+    assert_eq!((most.scores, most.states.len()), (Scores::Frequency, 9));
+}
+
+/// Curating, and training on what came of it.
+fn trains(store: &mut Store) {
+    let control = Control::default();
+    let pending =
+        store.queue(&Filter::verdict(Some(Verdict::Pending)), Place::Start, 50).unwrap().items;
+    assert!(!pending.is_empty());
+    for item in &pending {
+        store.decide(item.id, &Decision::Approve).unwrap();
+    }
+    let tokenizer = Arc::new(
+        Tokenizer::train(&["buy a red mug. search click things are there".into()], 290).unwrap(),
+    );
+    let config = Config { context: 2048, ..Config::small(1, 32, tokenizer.vocab()).unwrap() };
+    let fresh = || Trainable::fresh(&config, Arc::clone(&tokenizer), 5).unwrap();
+    for objective in [Objective::Imitation, Objective::WorldModel] {
+        let data =
+            Criteria { suite: Some("far-shops".into()), held_out: 0.0, ..Criteria::default() };
+        let plan = Plan { batch: 2, data, workers: 1, ..Plan::new(objective, 2, 1) };
+        let run = trainer::train(store, &plan, fresh(), "fresh", &control, &mut |_| {}).unwrap();
+        assert_eq!(store.run(run).unwrap().status, RunStatus::Finished);
+    }
 }
 
 #[test]
@@ -82,8 +156,12 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
     // Jobs that break off go on where they were.
-    patiently(|| collect::demonstrations(&mut store, &suite, &scope(), Teacher::Suite(None), &control, quiet));
-    patiently(|| collect::branches(&mut store, &suite, &scope(), Draw::uniform(4), &control, quiet));
+    patiently(|| {
+        collect::demonstrations(&mut store, &suite, &scope(), Teacher::Suite(None), &control, quiet)
+    });
+    patiently(|| {
+        collect::branches(&mut store, &suite, &scope(), Draw::uniform(4), &control, quiet)
+    });
     let mut mind = clever_mind().slow(Duration::from_micros(200)).failing(41);
     patiently(|| {
         let proposer = Proposer::Policy { policy: &mut mind, think: true, keep_invalid: false };
@@ -91,70 +169,45 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
         collect::branches(&mut store, &suite, &scope(), draw, &control, quiet)
     });
     let contrast = Contrast { pool: Some(POLICY.into()), ..Contrast::default() };
-    patiently(|| collect::reflections(&mut store, &suite, &scope(), &contrast, &mut mind, &control, quiet));
+    patiently(|| {
+        collect::reflections(&mut store, &suite, &scope(), &contrast, &mut mind, &control, quiet)
+    });
     let demos = store.demonstrations(Some("far-shops"), None).unwrap();
     assert_eq!(demos.len(), 3);
-    let drawn: Vec<_> = demos.iter().flat_map(|demo| store.drawn(demo.id, Some(POLICY)).unwrap()).collect();
+    let drawn: Vec<_> =
+        demos.iter().flat_map(|demo| store.drawn(demo.id, Some(POLICY)).unwrap()).collect();
     let free = |action: &str| action.starts_with("search[");
-    assert!(drawn.iter().any(|drawn| free(&drawn.branch.action)), "free text of a form is an alternative: {drawn:?}");
     assert!(
-        drawn.iter().all(|drawn| !free(&drawn.branch.action) || drawn.branch.effect != Effect::Error),
+        drawn.iter().any(|drawn| free(&drawn.branch.action)),
+        "free text of a form is an alternative: {drawn:?}"
+    );
+    assert!(
+        drawn
+            .iter()
+            .all(|drawn| !free(&drawn.branch.action) || drawn.branch.effect != Effect::Error),
         "and admissible"
     );
-    assert!(drawn.iter().all(|drawn| drawn.branch.action != "dance"), "what cannot be sent is none");
+    assert!(
+        drawn.iter().all(|drawn| drawn.branch.action != "dance"),
+        "what cannot be sent is none"
+    );
 
-    // Evaluating: it writes what it does, since it cannot score a list, and that is how it is recorded.
-    suite.fails.store(0, Ordering::SeqCst);
-    let mut mind = clever_mind();
-    let known = Known::default();
-    let summary = evaluate(&mut store, &suite, &scope(), &mut mind, (PLAY, &known), &control, &mut |_, _| {}).unwrap();
-    assert_eq!((summary.n, summary.restriction.as_str()), (3, "free"));
-    assert!(summary.successes > 0 && summary.usage.asks > 0, "{summary:?}");
-    // A game whose world breaks off counts neither way; where all do, there is nothing to say.
-    let mut broken = |fails: u64| {
-        suite.steps.store(0, Ordering::SeqCst);
-        suite.fails.store(fails, Ordering::SeqCst);
-        let play = Play { seed: 2, ..PLAY };
-        let done = evaluate(&mut store, &suite, &scope(), &mut mind, (play, &known), &control, &mut |_, _| {});
-        (done, store.evaluations().unwrap().len())
-    };
-    let (some, saved) = broken(5);
-    let some = some.unwrap();
-    assert!(some.broke_off > 0 && some.n > 0 && some.n + some.broke_off == 3, "{some:?}");
-    assert!(some.why.is_some_and(|why| why.contains("broke off")));
-    let (none, still) = broken(1);
-    assert!(none.unwrap_err().message().contains("broke off"));
-    assert_eq!((saved, still), (2, 2), "what was not played is not recorded");
-    suite.fails.store(0, Ordering::SeqCst);
-    let right = foresight(&suite, &scope(), 2, &mut mind, &control, &mut |_| {}).unwrap();
-    assert!(right.all.transitions > 9 && right.all.exact == 0.0, "{right:?}");
-    let which = Which { suite: "far-shops", split: "train", expert: "clerk", games: 9 };
-    let found = agreement(&store, which, &mut mind, true, &control, &mut |_| {}).unwrap();
-    assert_eq!((found.scores, found.states, found.unlisted), (Scores::Frequency, 6, 3), "a search is not in the list");
-    assert!(found.same > 0.9 && found.bits < found.bits_uniform, "{found:?}");
-    let most = surprises(&mut store, ("far-shops", "train"), 9, &mut mind, &control, &mut |_| {}).unwrap();
-    assert_eq!((most.scores, most.states.len()), (Scores::Frequency, 9));
-
-    // Curating and training on what came of it.
-    let pending = store.queue(&Filter::verdict(Some(Verdict::Pending)), Place::Start, 50).unwrap().items;
-    assert!(!pending.is_empty());
-    for item in &pending {
-        store.decide(item.id, &Decision::Approve).unwrap();
-    }
-    let tokenizer = Arc::new(Tokenizer::train(&["buy a red mug. search click things are there".into()], 290).unwrap());
-    let config = Config { context: 2048, ..Config::small(1, 32, tokenizer.vocab()).unwrap() };
-    let fresh = || Trainable::fresh(&config, Arc::clone(&tokenizer), 5).unwrap();
-    for objective in [Objective::Imitation, Objective::WorldModel] {
-        let data = Criteria { suite: Some("far-shops".into()), held_out: 0.0, ..Criteria::default() };
-        let plan = Plan { batch: 2, data, workers: 1, ..Plan::new(objective, 2, 1) };
-        let run = trainer::train(&mut store, &plan, fresh(), "fresh", &control, &mut |_| {}).unwrap();
-        assert_eq!(store.run(run).unwrap().status, RunStatus::Finished);
-    }
+    evaluates(&mut store, &suite);
+    trains(&mut store);
 
     // Out, and into another store.
     let file = other.path().join("t.jsonl");
-    let criteria = Criteria { suite: Some("far-shops".into()), expert: Some(ALL.into()), ..Criteria::default() };
-    let order = Order { set: Set::Trajectories, criteria, held_out: false, observations: Observations::default() };
+    let criteria = Criteria {
+        suite: Some("far-shops".into()),
+        expert: Some(ALL.into()),
+        ..Criteria::default()
+    };
+    let order = Order {
+        set: Set::Trajectories,
+        criteria,
+        held_out: false,
+        observations: Observations::default(),
+    };
     assert_eq!(export_file(&store, &order, &file, &control, &mut |_| {}).unwrap().lines, 3);
     let second = Store::open(&other.path().join("data")).unwrap();
     assert_eq!(import(&second, &file, true, &control, &mut |_| {}).unwrap().trajectories, 3);
@@ -201,7 +254,10 @@ fn explore_goes_on_where_the_world_stands_and_comes_back_by_a_verified_replay() 
     let kept = keep(&mut session, &Tried::default(), &mut store).unwrap();
     assert_eq!(kept.steps, 3);
     let walked = session.remember();
-    assert!(Session::restore(&suite, &walked, None).is_err(), "there is one shop, and somebody is in it");
+    assert!(
+        Session::restore(&suite, &walked, None).is_err(),
+        "there is one shop, and somebody is in it"
+    );
     session.release();
     drop(Session::restore(&suite, &walked, None).unwrap());
     assert!(session.view().unwrap().success, "let go of, it is led there again");
@@ -233,11 +289,16 @@ fn explore_goes_on_where_the_world_stands_and_comes_back_by_a_verified_replay() 
     let Evaluated::Chosen(chosen) = &told[2] else { panic!("{told:?}") };
     assert!(chosen.iter().any(|(action, _)| action.starts_with("search[")), "{chosen:?}");
     assert!(chosen.iter().all(|(action, _)| action != "dance"), "{chosen:?}");
-    assert!(matches!(told.last(), Some(Evaluated::Predicted(texts, true)) if texts.len() == chosen.len() + 1));
+    assert!(
+        matches!(told.last(), Some(Evaluated::Predicted(texts, true)) if texts.len() == chosen.len() + 1)
+    );
     let outcomes = session.outcomes(chosen).unwrap();
     assert_eq!(outcomes.len(), chosen.len());
     let episode = session.after("click[red mug]").unwrap();
-    assert!(session.after("click[blue mug]").is_err(), "the shop is taken while the first is played on");
+    assert!(
+        session.after("click[blue mug]").is_err(),
+        "the shop is taken while the first is played on"
+    );
     let how = play_on(&mut mind as &mut dyn Agent, episode, &Cancel::default()).unwrap();
     assert!(how.contains("more"), "{how}");
     assert!(session.expert_goes_on("click[red mug]").unwrap().contains("solved in 1 more"));
@@ -269,7 +330,8 @@ fn a_cancel_is_heard_in_a_slow_step_and_a_slow_mind() {
     drop(session);
     let cancel = Cancel::default();
     let canceller = soon(&cancel);
-    let opened = budget::under(&cancel, || Session::open(&suite, "train", "train/0", None).map(drop));
+    let opened =
+        budget::under(&cancel, || Session::open(&suite, "train", "train/0", None).map(drop));
     assert!(opened.unwrap_err().is_cancelled());
     canceller.join().unwrap();
     // The mind, and the world under it, in a job.
@@ -277,12 +339,21 @@ fn a_cancel_is_heard_in_a_slow_step_and_a_slow_mind() {
     for slow_world in [true, false] {
         let control = Control::default();
         let canceller = soon(&control.cancel);
-        let mut mind = if slow_world { clever_mind() } else { clever_mind().slow(Duration::from_secs(60)) };
+        let mut mind =
+            if slow_world { clever_mind() } else { clever_mind().slow(Duration::from_secs(60)) };
         if slow_world {
             far.delay.store(60_000_000, Ordering::SeqCst);
         }
         let known = Known::default();
-        let done = evaluate(&mut store, suite.as_ref(), &scope(), &mut mind, (PLAY, &known), &control, &mut |_, _| {});
+        let done = evaluate(
+            &mut store,
+            suite.as_ref(),
+            &scope(),
+            &mut mind,
+            (PLAY, &known),
+            &control,
+            &mut |_, _| {},
+        );
         assert!(done.unwrap_err().is_cancelled());
         canceller.join().unwrap();
         far.delay.store(0, Ordering::SeqCst);

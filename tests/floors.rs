@@ -1,4 +1,5 @@
-//! The house as `ARCHITECTURE.md` draws it: a room imports only rooms below it, and no file grows past what one reads.
+//! The house as `ARCHITECTURE.md` draws it: a room imports only rooms below it, and no file grows
+//! past what one reads.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -41,13 +42,15 @@ const ROOMS: [&str; 30] = [
     "main",
 ];
 
-/// Lines of a file at most.
+/// Lines of a file at most, and of the one in the middle.
 const LONGEST: usize = 450;
+const MEDIAN: usize = 150;
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let (folders, others): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let rust = others.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs"));
+    let rust =
+        others.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs"));
     rust.chain(folders.iter().flat_map(|folder| files(folder))).collect()
 }
 
@@ -56,7 +59,11 @@ fn imports(text: &str) -> BTreeSet<&str> {
     let shipped = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let code = shipped.lines().filter(|line| !line.trim_start().starts_with("//"));
     let named = code.flat_map(|line| line.split("crate::").skip(1));
-    named.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()).collect()
+    named
+        .map(|rest| {
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+        })
+        .collect()
 }
 
 #[test]
@@ -71,22 +78,45 @@ fn a_room_imports_only_rooms_below_it() {
         if path.to_string_lossy().ends_with("tests.rs") {
             continue;
         }
-        let own = floor(&room).unwrap_or_else(|| panic!("{}: a room that has no floor yet", name.display()));
+        let own = floor(&room)
+            .unwrap_or_else(|| panic!("{}: a room that has no floor yet", name.display()));
         let text = std::fs::read_to_string(&path).unwrap();
-        for other in imports(&text).into_iter().filter(|other| *other != room && other.starts_with(char::is_lowercase)) {
-            let below = floor(other).unwrap_or_else(|| panic!("{}: imports `{other}`, which has no floor", name.display()));
-            assert!(below < own, "{} imports `{other}`, which does not lie below `{room}`", name.display());
+        for other in imports(&text)
+            .into_iter()
+            .filter(|other| *other != room && other.starts_with(char::is_lowercase))
+        {
+            let below = floor(other).unwrap_or_else(|| {
+                panic!("{}: imports `{other}`, which has no floor", name.display())
+            });
+            assert!(
+                below < own,
+                "{} imports `{other}`, which does not lie below `{room}`",
+                name.display()
+            );
         }
         seen.insert(room);
     }
     assert_eq!(seen.len(), ROOMS.len(), "every floor is lived on: {seen:?}");
 }
 
+fn length(path: &Path) -> usize {
+    std::fs::read_to_string(path).unwrap().lines().count()
+}
+
 #[test]
 fn no_file_is_longer_than_one_reads() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for path in ["src", "tests"].iter().flat_map(|folder| files(&root.join(folder))) {
-        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
-        assert!(lines <= LONGEST, "{} has {lines} lines: find the idea, and part it", path.display());
+        let lines = length(&path);
+        assert!(
+            lines <= LONGEST,
+            "{} has {lines} lines: find the idea, and part it",
+            path.display()
+        );
     }
+    let mut lengths: Vec<usize> =
+        files(&root.join("src")).iter().map(|path| length(path)).collect();
+    lengths.sort_unstable();
+    let median = lengths[lengths.len() / 2];
+    assert!(median <= MEDIAN, "half of the files of src have more than {median} lines");
 }

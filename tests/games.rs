@@ -1,5 +1,6 @@
-//! Games that a person writes and games that somebody sends: small files that multiply something out are refused by the
-//! name of their limit, in time and memory that nobody notices; what is unusual and right is played.
+//! Games that a person writes and games that somebody sends: small files that multiply something
+//! out are refused by the name of their limit, in time and memory that nobody notices; what is
+//! unusual and right is played.
 
 mod common;
 
@@ -9,10 +10,17 @@ use std::time::{Duration, Instant};
 use common::{failure, json, run};
 use serde_json::json as object;
 
-const GRAMMAR: &str = r#"grammar :: """{"intro": [{"rhs": "A room."}], "task": [{"rhs": "go there"}]}""";"#;
+const GRAMMAR: &str =
+    r#"grammar :: """{"intro": [{"rhs": "A room."}], "task": [{"rhs": "go there"}]}""";"#;
 
 /// A game's file with a domain, a problem and a grammar of its own.
-fn game(folder: &Path, domain: &str, problem: &str, grammar: &str, walkthrough: &[&str]) -> PathBuf {
+fn game(
+    folder: &Path,
+    domain: &str,
+    problem: &str,
+    grammar: &str,
+    walkthrough: &[&str],
+) -> PathBuf {
     let path = folder.join("game.tw-pddl");
     let file = object!({
         "pddl_domain": format!("(define (domain d) {domain})"),
@@ -37,20 +45,35 @@ fn what_multiplies_something_out_is_refused_by_the_name_of_its_limit() {
     let objects: String = (0..138).map(|i| format!(" {}{i:03}", "n".repeat(40))).collect();
     let all: String = (0..138).map(|i| format!(" (p {}{i:03})", "n".repeat(40))).collect();
     let pairs = format!(
-        "{predicates} (:action go :parameters (?x ?y) :precondition (and (p ?x) (p ?y)) :effect (and (q ?x) (q ?y)))"
+        "{predicates} (:action go :parameters (?x ?y) :precondition (and (p ?x) (p ?y)) :effect \
+         (and (q ?x) (q ?y)))"
     );
-    let long = format!(r#"action go {{ template :: "go {{x}} {{y}} {}"; feedback :: "ok"; }}"#, "{x}".repeat(60));
-    let typed = format!("(:objects {} - {}) (:init (p a)) (:goal (q a))", many("a", 50_000), "t".repeat(100_000));
-    let names =
-        format!("{predicates} (:action {} :parameters (?x) :precondition (p ?x) :effect (q ?x))", "n".repeat(1 << 20));
+    let long = format!(
+        r#"action go {{ template :: "go {{x}} {{y}} {}"; feedback :: "ok"; }}"#,
+        "{x}".repeat(60)
+    );
+    let typed = format!(
+        "(:objects {} - {}) (:init (p a)) (:goal (q a))",
+        many("a", 50_000),
+        "t".repeat(100_000)
+    );
+    let names = format!(
+        "{predicates} (:action {} :parameters (?x) :precondition (p ?x) :effect (q ?x))",
+        "n".repeat(1 << 20)
+    );
     let atoms = format!(
         r#"grammar :: """{{"x": [{{"condition": "{}", "rhs": "a"}}]}}""";"#,
         vec!["p(x:object)"; 14_000].join(" & ")
     );
-    let effects =
-        format!("{predicates} (:action go :parameters (?x) :precondition (p ?x) :effect (and {}))", many("(q ?x)", 8000));
+    let effects = format!(
+        "{predicates} (:action go :parameters (?x) :precondition (p ?x) :effect (and {}))",
+        many("(q ?x)", 8000)
+    );
     let goal = format!("(:objects a b) (:init (p a)) (:goal (and {}))", many("(q a)", 8000));
-    let sum = format!(r#"action go {{ template :: "go {{{}}}"; feedback :: "ok"; }}"#, vec!["x"; 400_000].join(" + "));
+    let sum = format!(
+        r#"action go {{ template :: "go {{{}}}"; feedback :: "ok"; }}"#,
+        vec!["x"; 400_000].join(" + ")
+    );
     let empty = vec![""; 300_000];
     let cases: [(&str, PathBuf); 8] = [
         ("a word of", game(&mkdir(dir.path(), "typed"), &plain, &typed, TOLD, &[])),
@@ -65,11 +88,20 @@ fn what_multiplies_something_out_is_refused_by_the_name_of_its_limit() {
                 &[],
             ),
         ),
-        ("more than 32 atoms", game(&mkdir(dir.path(), "atoms"), &plain, &problem, &format!("{atoms}\n{TOLD}"), &[])),
-        ("more than 512 effects", game(&mkdir(dir.path(), "effects"), &effects, &problem, TOLD, &[])),
+        (
+            "more than 32 atoms",
+            game(&mkdir(dir.path(), "atoms"), &plain, &problem, &format!("{atoms}\n{TOLD}"), &[]),
+        ),
+        (
+            "more than 512 effects",
+            game(&mkdir(dir.path(), "effects"), &effects, &problem, TOLD, &[]),
+        ),
         ("more than 512 literals", game(&mkdir(dir.path(), "goal"), &plain, &goal, TOLD, &[])),
         ("bytes at once", game(&mkdir(dir.path(), "sum"), &plain, &problem, &sum, &[])),
-        ("walkthrough: 300000 commands", game(&mkdir(dir.path(), "walk"), &plain, &problem, TOLD, &empty)),
+        (
+            "walkthrough: 300000 commands",
+            game(&mkdir(dir.path(), "walk"), &plain, &problem, TOLD, &empty),
+        ),
     ];
     for (limit, path) in cases {
         let started = Instant::now();
@@ -91,7 +123,8 @@ fn a_command_that_ends_with_a_blank_is_one_that_can_be_sent() {
     // A thing without a number is named with a blank behind it, as the original does.
     let dir = tempfile::tempdir().unwrap();
     let domain = format!("(:predicates (p ?x) (q ?x)) {GO}");
-    let path = game(dir.path(), &domain, "(:objects a b) (:init (p a) (p b)) (:goal (q a))", TOLD, &[]);
+    let path =
+        game(dir.path(), &domain, "(:objects a b) (:init (p a) (p b)) (:goal (q a))", TOLD, &[]);
     let path = path.to_str().unwrap();
     let actions = json(dir.path(), &["env", "actions", "--game", path]);
     assert!(actions.iter().any(|row| row.to_string().contains("go a ")), "{actions:?}");

@@ -1,5 +1,5 @@
-//! What the store keeps and lets go of: whose weights a checkpoint holds, backups, pruning and deleting, runs of other
-//! programs, and text from outside on its way to a terminal.
+//! What the store keeps and lets go of: whose weights a checkpoint holds, backups, pruning and
+//! deleting, runs of other programs, and text from outside on its way to a terminal.
 
 mod common;
 
@@ -22,7 +22,8 @@ fn collected(games: &str) -> tempfile::TempDir {
 }
 
 fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let plan = ["train", "--objective", "imitation", "--from", "novice", "--batch", "1", "--workers", "1"];
+    let plan =
+        ["train", "--objective", "imitation", "--from", "novice", "--batch", "1", "--workers", "1"];
     plan.iter().chain(more).copied().collect()
 }
 
@@ -37,7 +38,10 @@ fn a_restored_store_never_takes_another_runs_weights_for_its_own() {
     let away = tempfile::tempdir().unwrap();
     let copy = away.path().join("copy.sqlite");
     json(data, &["data", "backup", copy.to_str().unwrap()]);
-    assert!(failure(&run(data, &["data", "backup", copy.to_str().unwrap()])).contains("is there already"));
+    assert!(
+        failure(&run(data, &["data", "backup", copy.to_str().unwrap()]))
+            .contains("is there already")
+    );
     json(data, &train(&["--steps", "2", "--seed", "1"]));
     let first = weights(data, "run-1-step-2");
     let restored = &json(data, &["data", "restore", copy.to_str().unwrap()])[0];
@@ -53,7 +57,10 @@ fn a_restored_store_never_takes_another_runs_weights_for_its_own() {
     json(data, &["data", "restore", copy.to_str().unwrap()]);
     json(data, &train(&["--steps", "2", "--seed", "5"]));
     let restored = &json(data, &["data", "restore", second.to_str().unwrap()])[0];
-    assert_eq!(restored["without_weights"], 1, "there is a folder of that name, and it holds another run's");
+    assert_eq!(
+        restored["without_weights"], 1,
+        "there is a folder of that name, and it holds another run's"
+    );
     let eval = ["eval", "--games", "1", "--checkpoint", "1"];
     assert!(failure(&run(data, &eval)).contains("another run"), "another run's weights");
     let from = ["train", "--objective", "imitation", "--steps", "1", "--from", "1"];
@@ -68,7 +75,10 @@ fn a_restored_store_never_takes_another_runs_weights_for_its_own() {
     let mut bytes = std::fs::read(&file).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&file, bytes).unwrap();
-    assert!(failure(&run(dir.path(), &["eval", "--games", "1"])).contains("not hold the weights that were saved"));
+    assert!(
+        failure(&run(dir.path(), &["eval", "--games", "1"]))
+            .contains("not hold the weights that were saved")
+    );
     std::fs::remove_dir_all(dir.path().join("checkpoints/run-1-step-1")).unwrap();
     let said = failure(&run(dir.path(), &["eval", "--games", "1"]));
     assert!(said.contains("is gone") && said.contains("data delete --checkpoint 1"), "{said}");
@@ -83,22 +93,33 @@ fn a_backup_is_not_restored_under_an_open_store_and_what_is_no_store_is_refused(
     let copy = away.path().join("copy.sqlite");
     json(dir.path(), &["data", "backup", copy.to_str().unwrap()]);
     let open = Store::open(dir.path()).unwrap();
-    assert!(failure(&run(dir.path(), &["data", "restore", copy.to_str().unwrap()])).contains("open"));
+    assert!(
+        failure(&run(dir.path(), &["data", "restore", copy.to_str().unwrap()])).contains("open")
+    );
     drop(open);
     assert!(failure(&run(dir.path(), &["data", "restore", "3"])).contains("undelete"));
-    assert!(failure(&run(dir.path(), &["data", "undelete", "999"])).contains("there is no trajectory 999"));
+    assert!(
+        failure(&run(dir.path(), &["data", "undelete", "999"]))
+            .contains("there is no trajectory 999")
+    );
     // One that is open is put back with what stands in its log.
     let other = tempfile::tempdir().unwrap();
     let open = Store::open(other.path()).unwrap();
     open.set_setting("k", "in the log").unwrap();
     assert!(std::fs::metadata(other.path().join("foretaste.sqlite-wal")).unwrap().len() > 0);
     json(dir.path(), &["data", "restore", other.path().join("foretaste.sqlite").to_str().unwrap()]);
-    assert_eq!(Store::open(dir.path()).unwrap().setting("k").unwrap().as_deref(), Some("in the log"));
+    assert_eq!(
+        Store::open(dir.path()).unwrap().setting("k").unwrap().as_deref(),
+        Some("in the log")
+    );
     // Another program's database is left alone, whatever number it bears.
     let foreign = tempfile::tempdir().unwrap();
     let tables = "CREATE TABLE decisions (x); CREATE TABLE runs (x); CREATE TABLE settings (x)";
     for sql in ["CREATE TABLE trajectories (x)", "PRAGMA user_version = 3", tables] {
-        Connection::open(foreign.path().join("foretaste.sqlite")).unwrap().execute_batch(sql).unwrap();
+        Connection::open(foreign.path().join("foretaste.sqlite"))
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
         let said = failure(&run(foreign.path(), &["data", "list"]));
         assert!(said.contains("another program") && !said.contains("CREATE"), "{said}");
     }
@@ -108,7 +129,10 @@ fn a_backup_is_not_restored_under_an_open_store_and_what_is_no_store_is_refused(
     db.execute("UPDATE trajectories SET task = CAST(x'61ff62' AS TEXT) WHERE id = 1", []).unwrap();
     let listed = json(dir.path(), &["data", "list", "trajectories"]);
     assert!(listed.len() == 2 && listed[1]["task"] == "a\u{fffd}b", "{listed:?}");
-    assert!(failure(&run(dir.path(), &["data", "show", "1"])).contains("trajectory 1: the store: invalid utf-8"));
+    assert!(
+        failure(&run(dir.path(), &["data", "show", "1"]))
+            .contains("trajectory 1: the store: invalid utf-8")
+    );
     json(dir.path(), &["data", "delete", "1"]);
     assert_eq!(json(dir.path(), &["data", "list", "trajectories"]).len(), 1);
     #[cfg(unix)]
@@ -128,8 +152,11 @@ fn checkpoints_that_nothing_needs_are_removed_and_what_is_deleted_is_gone() {
     let data = dir.path();
     let held = ["--steps", "12", "--save-every", "2", "--held-out", "0.3"];
     let rows = json(data, &train(&held));
-    let saved: Vec<u64> =
-        rows.iter().filter(|row| row["saved"].is_string()).filter_map(|row| row["step"].as_u64()).collect();
+    let saved: Vec<u64> = rows
+        .iter()
+        .filter(|row| row["saved"].is_string())
+        .filter_map(|row| row["step"].as_u64())
+        .collect();
     assert_eq!(saved, [2, 4, 6, 8, 10, 12]);
     let removed: Vec<u64> = rows
         .iter()
@@ -139,8 +166,12 @@ fn checkpoints_that_nothing_needs_are_removed_and_what_is_deleted_is_gone() {
     let store = Store::open(data).unwrap();
     let kept: Vec<u64> = store.checkpoints().unwrap().iter().map(|saved| saved.step).collect();
     let best = store.metric(1, "valid_action").unwrap();
-    let best = best.iter().min_by(|a, b| a.value.unwrap().total_cmp(&b.value.unwrap())).unwrap().step;
-    assert!(kept.contains(&12) && kept.contains(&best) && kept.len() <= 2, "{kept:?}, the best is {best}");
+    let best =
+        best.iter().min_by(|a, b| a.value.unwrap().total_cmp(&b.value.unwrap())).unwrap().step;
+    assert!(
+        kept.contains(&12) && kept.contains(&best) && kept.len() <= 2,
+        "{kept:?}, the best is {best}"
+    );
     assert_eq!(removed.len() + kept.len(), 6, "all that was removed was said: {removed:?}");
     assert_eq!(std::fs::read_dir(data.join("checkpoints")).unwrap().count(), kept.len());
     json(data, &train(&["--steps", "4", "--save-every", "2", "--keep-all"]));
@@ -156,26 +187,45 @@ fn checkpoints_that_nothing_needs_are_removed_and_what_is_deleted_is_gone() {
     assert!(!data.join("checkpoints/run-1-step-12").exists());
     assert!(failure(&run(data, &["train", "--resume", "1"])).contains("there is no run 1"));
     // What a run that waits is to start from stays, by its number as well.
-    json(data, &["train", "--objective", "imitation", "--steps", "1", "--from", &number, "--queue"]);
+    json(
+        data,
+        &["train", "--objective", "imitation", "--steps", "1", "--from", &number, "--queue"],
+    );
     let delete = ["data", "delete", "--checkpoint", &number];
     assert!(failure(&run(data, &delete)).contains("run 4 starts from"), "by hand");
-    assert!(failure(&run(data, &["data", "delete", "--run", "2"])).contains("run 4 starts from"), "with its run");
+    assert!(
+        failure(&run(data, &["data", "delete", "--run", "2"])).contains("run 4 starts from"),
+        "with its run"
+    );
     let store = Store::open(data).unwrap();
     checkpoint::prune(&store, 2, &[]).unwrap();
-    assert!(store.checkpoints().unwrap().iter().any(|saved| saved.id.to_string() == number), "by pruning");
+    assert!(
+        store.checkpoints().unwrap().iter().any(|saved| saved.id.to_string() == number),
+        "by pruning"
+    );
     // Nor is one pruned while it is evaluated.
-    let saved = store.checkpoints().unwrap().into_iter().find(|saved| saved.id.to_string() == number).unwrap();
+    let saved = store
+        .checkpoints()
+        .unwrap()
+        .into_iter()
+        .find(|saved| saved.id.to_string() == number)
+        .unwrap();
     let held = agent::hold(&store, &saved.name());
     assert!(agent::is_held(&store, &saved));
     drop(held);
     assert!(!agent::is_held(&store, &saved));
     json(data, &["data", "delete", "--run", "4"]);
     json(data, &delete);
-    let nothing = ["train", "--objective", "imitation", "--steps", "1", "--from", "nothing", "--queue"];
-    assert!(failure(&run(data, &nothing)).contains("nothing is there"), "said at once, and not when its turn comes");
+    let nothing =
+        ["train", "--objective", "imitation", "--steps", "1", "--from", "nothing", "--queue"];
+    assert!(
+        failure(&run(data, &nothing)).contains("nothing is there"),
+        "said at once, and not when its turn comes"
+    );
     json(data, &train(&["--steps", "1"]));
     assert_eq!(json(data, &["data", "list", "runs"])[0]["id"], 5, "a number is not given twice");
-    // A kill between taking a checkpoint out and removing its folder: the next start removes it, and nothing else.
+    // A kill between taking a checkpoint out and removing its folder: the next start removes it,
+    // and nothing else.
     let saved = store.latest_checkpoint(None).unwrap().unwrap();
     store.delete_checkpoint(&saved).unwrap();
     std::fs::create_dir(data.join("checkpoints/run-77-step-7")).unwrap();
@@ -189,7 +239,9 @@ fn checkpoints_that_nothing_needs_are_removed_and_what_is_deleted_is_gone() {
 fn runs_of_other_programs_are_told_apart_waited_for_and_asked_to_stop() {
     let dir = collected("4");
     let data = dir.path();
-    let spawn = |args: &[&str]| foretaste(data, args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let spawn = |args: &[&str]| {
+        foretaste(data, args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
     let until = |what: &str, holds: &dyn Fn() -> bool| {
         assert!(soon(Duration::from_secs(60), holds), "{what}");
     };
@@ -197,8 +249,13 @@ fn runs_of_other_programs_are_told_apart_waited_for_and_asked_to_stop() {
     let mut child = spawn(&train(&["--steps", "100000"]));
     until("it trains", &|| step(1) > 0);
     assert_eq!(Store::open(data).unwrap().run(1).unwrap().status, RunStatus::Running);
-    assert!(failure(&run(data, &["train", "--resume", "1"])).contains("is being trained by another"));
-    assert!(failure(&run(data, &["data", "delete", "--run", "1"])).contains("is being trained by another"));
+    assert!(
+        failure(&run(data, &["train", "--resume", "1"])).contains("is being trained by another")
+    );
+    assert!(
+        failure(&run(data, &["data", "delete", "--run", "1"]))
+            .contains("is being trained by another")
+    );
     // A number that is somebody else's process is never believed.
     Store::open(data).unwrap().request_stop(1).unwrap();
     assert!(child.wait().unwrap().code() == Some(1));
@@ -245,8 +302,11 @@ fn text_from_outside_never_drives_the_terminal_of_a_command() {
     json(data, &["data", "import", file.to_str().unwrap()]);
     let game = data.join("game.tw-pddl");
     let domain = format!("(define (domain d) (:{evil} y))");
-    std::fs::write(&game, serde_json::json!({"pddl_domain": domain, "grammar": "", "pddl_problem": ""}).to_string())
-        .unwrap();
+    std::fs::write(
+        &game,
+        serde_json::json!({"pddl_domain": domain, "grammar": "", "pddl_problem": ""}).to_string(),
+    )
+    .unwrap();
     std::fs::write(data.join("keys.toml"), "\"\u{9b}31m\" = { x = \"y\" }").unwrap();
     let game = game.to_str().unwrap();
     for args in [
@@ -266,7 +326,9 @@ fn text_from_outside_never_drives_the_terminal_of_a_command() {
         let out = run(data, args);
         for stream in [&out.stdout, &out.stderr] {
             let text = String::from_utf8_lossy(stream);
-            let driving = text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
+            let driving = text
+                .chars()
+                .find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
             assert_eq!(driving, None, "{args:?}: {}", text.escape_debug());
         }
     }
@@ -290,22 +352,33 @@ fn a_run_that_is_asked_to_stop_while_it_still_reads_is_not_deaf() {
 }
 
 #[test]
-fn a_text_that_someone_began_stays_whatever_others_decide_and_nobody_decides_on_what_they_have_not_seen() {
+fn a_text_that_someone_began_stays_whatever_others_decide_and_nobody_decides_on_what_they_have_not_seen()
+ {
     let dir = collected("1");
     let data = dir.path();
     json(data, &["collect", "branches", "--games", "1"]);
     json(data, &["collect", "reflections", "--games", "1"]);
     let mut store = Store::open(data).unwrap();
-    let item = |store: &Store| store.queue(&Filter::default(), Place::Start, 1).unwrap().items.remove(0);
+    let item =
+        |store: &Store| store.queue(&Filter::default(), Place::Start, 1).unwrap().items.remove(0);
     let first = item(&store);
     store.set_draft(first.id, Some("A paragraph of mine.")).unwrap();
     let id = first.id.to_string();
-    for act in [&["flag", &id][..], &["approve", &id], &["requeue", &id], &["edit", &id, "Another's text."]] {
+    for act in [
+        &["flag", &id][..],
+        &["approve", &id],
+        &["requeue", &id],
+        &["edit", &id, "Another's text."],
+    ] {
         json(data, &[&["curate"], act].concat());
         assert_eq!(item(&store).draft.as_deref(), Some("A paragraph of mine."), "{act:?}");
     }
-    let seen = |item: &Reflection| Seen { text: item.text().to_string(), verdict: Some(item.verdict) };
-    for (seen, why) in [(seen(&first), "has another text"), (Seen { verdict: None, ..seen(&first) }, "has another text")] {
+    let seen =
+        |item: &Reflection| Seen { text: item.text().to_string(), verdict: Some(item.verdict) };
+    for (seen, why) in [
+        (seen(&first), "has another text"),
+        (Seen { verdict: None, ..seen(&first) }, "has another text"),
+    ] {
         let error = store.decide_seen(&[(first.id, seen)], &Decision::Approve).unwrap_err();
         assert!(error.message().contains(why), "{error}");
     }
@@ -313,11 +386,17 @@ fn a_text_that_someone_began_stays_whatever_others_decide_and_nobody_decides_on_
     json(data, &["curate", "reject", &id, "GENERIC"]);
     let error = store.decide_seen(&[(first.id, seen(&now))], &Decision::Approve).unwrap_err();
     assert!(error.message().contains("was decided"), "{error}");
-    // A generated attempt that was asked for before takes nothing back: it is a version beside what stands.
+    // A generated attempt that was asked for before takes nothing back: it is a version beside what
+    // stands.
     assert!(!store.attempt(first.id, &seen(&now), "a model", "A late attempt.").unwrap());
     assert_eq!((item(&store).verdict, item(&store).text()), (Verdict::Rejected, now.text()));
     assert!(store.attempts(first.id).unwrap().iter().any(|(_, text)| text == "A late attempt."));
-    store.decide_seen(&[(first.id, seen(&item(&store)))], &Decision::Edit("A paragraph of mine.".into())).unwrap();
+    store
+        .decide_seen(
+            &[(first.id, seen(&item(&store)))],
+            &Decision::Edit("A paragraph of mine.".into()),
+        )
+        .unwrap();
     assert_eq!(item(&store).draft, None, "it is a version now");
 }
 
@@ -328,7 +407,8 @@ fn what_is_the_persons_own_is_left_alone_and_a_pipe_where_a_file_should_be_is_sa
     let data = dir.path();
     let away = tempfile::tempdir().unwrap();
     let long_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 86_400);
-    let names = [".foretaste-notes", ".foretaste-part-abcdef.tmp", ".foretaste-part-of-my-life.tmp"];
+    let names =
+        [".foretaste-notes", ".foretaste-part-abcdef.tmp", ".foretaste-part-of-my-life.tmp"];
     for path in [away.path(), data].iter().flat_map(|folder| names.map(|name| folder.join(name))) {
         std::fs::File::create(path).unwrap().set_modified(long_ago).unwrap();
     }
@@ -338,10 +418,14 @@ fn what_is_the_persons_own_is_left_alone_and_a_pipe_where_a_file_should_be_is_sa
     let left = |folder: &Path| names.map(|name| folder.join(name).exists());
     assert_eq!(left(away.path()), [true; 3], "a folder of somebody else's is never swept");
     assert_eq!(left(data), [true, false, true], "only what a kill left of this program's own");
-    let said = failure(&run(data, &["data", "backup", data.join("foretaste.sqlite-journal").to_str().unwrap()]));
+    let said = failure(&run(
+        data,
+        &["data", "backup", data.join("foretaste.sqlite-journal").to_str().unwrap()],
+    ));
     assert!(said.contains("store's own files"), "{said}");
     std::fs::remove_file(data.join("foretaste.lock")).unwrap();
-    let made = std::process::Command::new("mkfifo").arg(data.join("foretaste.lock")).status().unwrap();
+    let made =
+        std::process::Command::new("mkfifo").arg(data.join("foretaste.lock")).status().unwrap();
     assert!(made.success());
     assert!(failure(&run(data, &["data", "list", "trajectories"])).contains("is no file"));
     std::fs::remove_file(data.join("foretaste.lock")).unwrap();
@@ -350,5 +434,7 @@ fn what_is_the_persons_own_is_left_alone_and_a_pipe_where_a_file_should_be_is_sa
     let folder = data.join("checkpoints/run-1-step-1");
     let path = folder.to_str().unwrap();
     json(data, &["train", "--objective", "imitation", "--steps", "1", "--queue", "--from", path]);
-    assert!(failure(&run(data, &["data", "delete", "--checkpoint", "1"])).contains("run 2 starts from"));
+    assert!(
+        failure(&run(data, &["data", "delete", "--checkpoint", "1"])).contains("run 2 starts from")
+    );
 }

@@ -1,9 +1,9 @@
-//! Random kills (SIGKILL) over everything that writes: collecting, deciding, taking in, training, exporting. Whatever was
-//! acknowledged before a kill must be there after it, the store whole, and a run's losses those of one that nobody killed,
-//! bit for bit.
+//! Random kills (SIGKILL) over everything that writes: collecting, deciding, taking in, training,
+//! exporting. Whatever was acknowledged before a kill must be there after it, the store whole, and
+//! a run's losses those of one that nobody killed, bit for bit.
 //!
-//! CI kills a few dozen times. For the figure of the docs:
-//! `FORETASTE_KILLS=1000 cargo test --release --test kills -- --nocapture`; `FORETASTE_KILLS_FROM=SEED` draws other moments.
+//! CI kills a few dozen times. For the figure of the docs: `FORETASTE_KILLS=1000 cargo test
+//! --release --test kills -- --nocapture`; `FORETASTE_KILLS_FROM=SEED` draws other moments.
 
 mod common;
 
@@ -24,7 +24,8 @@ fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
-/// Runs a command, kills it after `pause`, and returns the lines that it had written, and whether it was killed.
+/// Runs a command, kills it after `pause`, and returns the lines that it had written, and whether
+/// it was killed.
 fn killed(data: &Path, args: &[&str], input: &str, pause: Duration) -> (Vec<Value>, bool) {
     let mut child = foretaste(data, args)
         .arg("--json")
@@ -120,8 +121,12 @@ impl Acknowledged {
                 ("collect", cut)
             }
             1 => {
-                let queue = Store::open(data).unwrap().queue(&Filter::default(), Place::Start, 100_000).unwrap();
-                let input: String = queue.items.iter().map(|item| format!("approve {}\n", item.id)).collect();
+                let queue = Store::open(data)
+                    .unwrap()
+                    .queue(&Filter::default(), Place::Start, 100_000)
+                    .unwrap();
+                let input: String =
+                    queue.items.iter().map(|item| format!("approve {}\n", item.id)).collect();
                 let (rows, cut) = killed(data, &["curate", "apply"], &input, pause(rng, 120));
                 self.approved.extend(rows.iter().filter_map(|row| row["reflection"].as_i64()));
                 ("decide", cut)
@@ -137,10 +142,15 @@ impl Acknowledged {
             }
             _ => {
                 let file = data.join(format!("out-{n}.jsonl"));
-                let args = ["data", "export", "--set", "trajectories", "--out", file.to_str().unwrap()];
+                let args =
+                    ["data", "export", "--set", "trajectories", "--out", file.to_str().unwrap()];
                 let (rows, cut) = killed(data, &args, "", pause(rng, 40));
-                let lines = std::fs::read_to_string(&file).ok().map(|text| text.lines().count() as u64);
-                assert!(rows.is_empty() || lines.is_some(), "an export that was acknowledged is there");
+                let lines =
+                    std::fs::read_to_string(&file).ok().map(|text| text.lines().count() as u64);
+                assert!(
+                    rows.is_empty() || lines.is_some(),
+                    "an export that was acknowledged is there"
+                );
                 if let Some(row) = rows.first() {
                     assert_eq!(row["examples"].as_u64(), lines);
                 }
@@ -158,11 +168,17 @@ impl Acknowledged {
     fn check(&self, data: &Path, whole: &BTreeMap<u64, u64>) {
         let store = Store::open(data).unwrap();
         for id in &self.demos {
-            assert!(store.trajectory(*id).unwrap().success(), "demonstration {id} was acknowledged");
+            assert!(
+                store.trajectory(*id).unwrap().success(),
+                "demonstration {id} was acknowledged"
+            );
         }
         let all = store.experiences(None, None).unwrap();
-        let branches: HashSet<i64> =
-            all.iter().flat_map(|row| store.branches(row.id).unwrap()).map(|branch| branch.id).collect();
+        let branches: HashSet<i64> = all
+            .iter()
+            .flat_map(|row| store.branches(row.id).unwrap())
+            .map(|branch| branch.id)
+            .collect();
         assert!(self.branches.is_subset(&branches), "alternatives that were acknowledged are gone");
         let queue = store.queue(&Filter::default(), Place::Start, 10_000_000).unwrap();
         let there: HashSet<i64> = queue.items.iter().map(|item| item.id).collect();
@@ -183,7 +199,8 @@ impl Acknowledged {
     }
 }
 
-/// Takes in five hundred trajectories with their reflections, killed on the way; each is there whole or not at all.
+/// Takes in five hundred trajectories with their reflections, killed on the way; each is there
+/// whole or not at all.
 fn import(data: &Path, n: u64, pause: Duration) -> bool {
     let store = Store::open(data).unwrap();
     let mut record = serde_json::to_value(store.record(1).unwrap()).unwrap();
@@ -252,8 +269,9 @@ fn nothing_acknowledged_is_lost_to_random_kills_and_losses_are_bit_for_bit() {
     let half = left.filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).count();
     assert_eq!(half, 0, "folders that a kill left half written are removed");
     eprintln!(
-        "{kills} commands in {:.0} s, by kind (all, killed at work): {counts:?}; acknowledged and there: {} demonstrations, \
-         {} alternatives, {} reflections, {} decisions, {} updates, {} checkpoints",
+        "{kills} commands in {:.0} s, by kind (all, killed at work): {counts:?}; acknowledged and \
+         there: {} demonstrations, {} alternatives, {} reflections, {} decisions, {} updates, {} \
+         checkpoints",
         started.elapsed().as_secs_f64(),
         acknowledged.demos.len(),
         acknowledged.branches.len(),
@@ -280,8 +298,14 @@ fn a_kill_while_a_backup_is_put_back_leaves_the_old_store_or_the_new() {
     for n in 0..number("FORETASTE_KILLS", 40) {
         let mut rng = Rng::stream(n, "restore");
         let copy = &copies[n as usize % 2];
-        killed(data, &["data", "restore", copy], "", Duration::from_micros(rng.between(1_000, 40_000) as u64));
-        // Looked at as it lies there: opening it as the program does would make an empty one where there is none.
+        killed(
+            data,
+            &["data", "restore", copy],
+            "",
+            Duration::from_micros(rng.between(1_000, 40_000) as u64),
+        );
+        // Looked at as it lies there: opening it as the program does would make an empty one where
+        // there is none.
         assert_eq!(integrity(data), "ok", "kill {n}");
         let demonstrations = Store::open(data).unwrap().counts().unwrap().demonstrations;
         assert!([3, 6].contains(&demonstrations), "kill {n} left {demonstrations}");

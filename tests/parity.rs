@@ -1,5 +1,5 @@
-//! Replays transcripts of the original engine: observation, admissible commands in order, victory, and the hash of the
-//! text facts.
+//! Replays transcripts of the original engine: observation, admissible commands in order, victory,
+//! and the hash of the text facts.
 
 mod common;
 
@@ -28,19 +28,27 @@ fn replay(file: &str) -> usize {
         let name = row["game"].as_str().unwrap();
         let place = format!("{file} {name} t={}", row["t"]);
         if row["t"] == 0 {
-            let game = games.entry(name.to_string()).or_insert_with(|| Game::load(&root.join(name)).unwrap());
+            let game = games
+                .entry(name.to_string())
+                .or_insert_with(|| Game::load(&root.join(name)).unwrap());
             running = Some(TwPddl::new(game).unwrap());
             episodes += 1;
         } else {
             running.as_mut().unwrap().step(row["action"].as_str().unwrap()).unwrap();
         }
         let env = running.as_ref().unwrap();
-        let want: Vec<&str> = row["admissible"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
+        let want: Vec<&str> =
+            row["admissible"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
         let got: Vec<&str> = env.turn().actions.list().iter().map(AsRef::as_ref).collect();
         assert_eq!(env.turn().observation.as_ref(), feedback, "{place}: observation");
         assert_eq!(got, want, "{place}: admissible");
         assert_eq!(env.turn().success, row["won"].as_bool().unwrap(), "{place}: won");
-        assert_eq!(fact_hash(env), row["fh"].as_str().unwrap(), "{place}: text facts after {}", row["action"]);
+        assert_eq!(
+            fact_hash(env),
+            row["fh"].as_str().unwrap(),
+            "{place}: text facts after {}",
+            row["action"]
+        );
         states += 1;
     }
     eprintln!("{file}: {episodes} episodes, {states} states, 0 differences");
@@ -84,7 +92,8 @@ fn every_validation_game_is_won_by_its_walkthrough() {
                 child.stdin.take().unwrap().write_all(plan.as_bytes()).unwrap();
                 let output = child.wait_with_output().unwrap();
                 let text = String::from_utf8(output.stdout).unwrap();
-                let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+                let last: serde_json::Value =
+                    serde_json::from_str(text.lines().last().unwrap()).unwrap();
                 assert!(output.status.success() && last["success"] == true, "{}", game.display());
                 games += 1;
             }

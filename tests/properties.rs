@@ -1,5 +1,6 @@
-//! What must hold of every world, on games of both suites: forks are independent, a fork goes on as a replay would,
-//! admissible actions do something, plans are shortest, and the fair expert knows only what it was told.
+//! What must hold of every world, on games of both suites: forks are independent, a fork goes on as
+//! a replay would, admissible actions do something, plans are shortest, and the fair expert knows
+//! only what it was told.
 
 mod common;
 
@@ -24,7 +25,8 @@ fn open(file: &GameFile) -> (TwPddl, Experts) {
 
 /// Games of the household, and some real ones where they are there.
 fn games() -> Vec<GameFile> {
-    let mut games: Vec<GameFile> = (0..12).map(|i| household(["train", "seen", "unseen"][i % 3], i)).collect();
+    let mut games: Vec<GameFile> =
+        (0..12).map(|i| household(["train", "seen", "unseen"][i % 3], i)).collect();
     let Some(root) = common::shared() else { return games };
     for group in std::fs::read_dir(root.join("json_2.1.1/valid_unseen")).unwrap().step_by(7) {
         for trial in std::fs::read_dir(group.unwrap().path()).unwrap().take(1) {
@@ -71,7 +73,8 @@ fn a_fork_never_affects_its_parent_and_goes_on_as_a_replay_does() {
 
 #[test]
 fn an_admissible_action_changes_something_or_asks_for_information_or_repeats_a_treatment() {
-    const ASKS: [&str; 7] = ["look", "inventory", "help", "examine", "look around", "check hands", "inspect"];
+    const ASKS: [&str; 7] =
+        ["look", "inventory", "help", "examine", "look around", "check hands", "inspect"];
     const TREATS: [&str; 8] = ["clean", "heat", "cool", "slice", "rinse", "warm", "chill", "use"];
     for (g, file) in games().iter().enumerate() {
         let (mut env, _) = open(file);
@@ -99,20 +102,36 @@ fn anything_else_is_answered_with_nothing_happens() {
         let (mut env, _) = open(&file);
         let before = env.fingerprint();
         let listed = env.turn().actions.listed.clone().unwrap();
-        for odd in
-            ["", "   ", "dance", "LOOK", "go to nowhere 1", "take apple 1 from", "\u{0}", "walk to\tsink 1", "привет"]
-        {
+        for odd in [
+            "",
+            "   ",
+            "dance",
+            "LOOK",
+            "go to nowhere 1",
+            "take apple 1 from",
+            "\u{0}",
+            "walk to\tsink 1",
+            "привет",
+        ] {
             env.step(odd).unwrap();
             assert_eq!(&*env.turn().observation, "Nothing happens.", "{odd:?}");
-            assert_eq!((env.fingerprint(), env.turn().actions.listed.as_ref()), (before, Some(&listed)));
+            assert_eq!(
+                (env.fingerprint(), env.turn().actions.listed.as_ref()),
+                (before, Some(&listed))
+            );
         }
         let spaced = format!("  {} \r", listed[0]);
         env.step(&spaced).unwrap();
-        assert_ne!(&*env.turn().observation, "Nothing happens.", "white space around a command is dropped");
+        assert_ne!(
+            &*env.turn().observation,
+            "Nothing happens.",
+            "white space around a command is dropped"
+        );
     }
 }
 
-/// The depth of the nearest goal by exhaustive search over forks, and the first actions that lead to one so soon.
+/// The depth of the nearest goal by exhaustive search over forks, and the first actions that lead
+/// to one so soon.
 fn exhaustive(env: &TwPddl, most: usize) -> Option<(usize, Vec<Arc<str>>)> {
     /// A state, and the first actions of all ways to it.
     type Reached = (TwPddl, Vec<Arc<str>>);
@@ -177,10 +196,16 @@ fn plans_are_shortest_and_every_start_of_one_is_known() {
                 }
                 env.step(&advice.action).unwrap();
             }
-            assert!(env.turn().success || planner.advise(&env, &Cancel::default()) == Err(NoAdvice::Unsolvable));
+            assert!(
+                env.turn().success
+                    || planner.advise(&env, &Cancel::default()) == Err(NoAdvice::Unsolvable)
+            );
         }
     }
-    eprintln!("{compared} states compared with exhaustive search, {several} of them with several equally good actions");
+    eprintln!(
+        "{compared} states compared with exhaustive search, {several} of them with several equally \
+         good actions"
+    );
     assert!(compared > 150 && several > 20);
 }
 
@@ -191,15 +216,18 @@ fn the_fair_expert_acts_alike_until_it_is_told_something_different() {
         let file = household("train", index);
         // Another thing's place, which nobody has been told yet, must not change what it does.
         let problem = file.pddl_problem.clone();
-        let things: Vec<&str> = problem.lines().filter(|line| line.starts_with("(within ")).collect();
-        let places: Vec<&str> = things.iter().filter_map(|line| line.split([' ', ')']).nth(2)).collect();
+        let things: Vec<&str> =
+            problem.lines().filter(|line| line.starts_with("(within ")).collect();
+        let places: Vec<&str> =
+            things.iter().filter_map(|line| line.split([' ', ')']).nth(2)).collect();
         for (i, line) in things.iter().enumerate() {
             let other = places[(i + 1) % places.len()];
             let changed = line.replacen(places[i], other, 1);
             if changed == *line {
                 continue;
             }
-            let twin = GameFile { pddl_problem: problem.replacen(line, &changed, 1), ..file.clone() };
+            let twin =
+                GameFile { pddl_problem: problem.replacen(line, &changed, 1), ..file.clone() };
             let (mut a, experts) = open(&file);
             let (mut b, twins) = open(&twin);
             let fair = experts.get(Some("fair")).unwrap();
@@ -220,12 +248,20 @@ fn the_fair_expert_acts_alike_until_it_is_told_something_different() {
 
 #[test]
 fn a_game_that_cannot_be_won_is_proved_so_and_still_playable() {
-    let file = (0..40).map(|i| household("train", i)).find(|file| file.pddl_problem.contains("(not (= ?t ?u))")).unwrap();
+    let file = (0..40)
+        .map(|i| household("train", i))
+        .find(|file| file.pddl_problem.contains("(not (= ?t ?u))"))
+        .unwrap();
     // Only one of the two things that the errand needs.
     let goal = file.pddl_problem.split("(tkindof ?t ").nth(1).unwrap().split(')').next().unwrap();
-    let line = file.pddl_problem.lines().find(|l| l.contains("(within ") && l.contains(&format!(" {goal})"))).unwrap();
+    let line = file
+        .pddl_problem
+        .lines()
+        .find(|l| l.contains("(within ") && l.contains(&format!(" {goal})")))
+        .unwrap();
     let problem = file.pddl_problem.replacen(line, "", 1);
-    let (mut env, experts) = open(&GameFile { pddl_problem: problem, solvable: Some(false), ..file.clone() });
+    let (mut env, experts) =
+        open(&GameFile { pddl_problem: problem, solvable: Some(false), ..file.clone() });
     assert_eq!(experts.distance(&env, &Cancel::default()), Err(NoAdvice::Unsolvable));
     let fair = experts.get(Some("fair")).unwrap();
     let mut steps = 0;
@@ -243,11 +279,16 @@ fn a_search_ends_at_its_limits_and_when_it_is_cancelled() {
     let (env, experts) = open(&household("train", 4));
     let planner = Planner::new(Arc::clone(env.world().game()));
     let few = Limits { nodes: 2, ..Limits::default() };
-    assert!(matches!(planner.plan(env.world(), false, &few).unwrap(), Plan::GaveUp(nodes) if nodes >= 2));
+    assert!(
+        matches!(planner.plan(env.world(), false, &few).unwrap(), Plan::GaveUp(nodes) if nodes >= 2)
+    );
     assert_eq!(NoAdvice::GaveUp(500).to_string(), "no plan found within 500 nodes");
     let cancel = Cancel::default();
     cancel.cancel();
     let planner = experts.get(Some("planner")).unwrap();
     assert_eq!(planner.advise(&env, &cancel), Err(NoAdvice::Cancelled));
-    assert!(planner.advise(&env, &Cancel::default()).is_ok(), "a cancelled search is not remembered as an answer");
+    assert!(
+        planner.advise(&env, &Cancel::default()).is_ok(),
+        "a cancelled search is not remembered as an answer"
+    );
 }

@@ -1,9 +1,9 @@
-//! Every screen at three sizes, drawn from a real game and a real store; sizes from nothing upwards; random keys.
+//! Every screen at three sizes, drawn from a real game and a real store; sizes from nothing
+//! upwards; random keys.
 
 use std::collections::HashMap;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use foretaste::agent::Scores;
 use foretaste::formats::Extent;
 use foretaste::rng::Rng;
 use foretaste::tui::app::App;
@@ -13,14 +13,14 @@ use foretaste::tui::effect::{DeskCmd, Effect, MindCmd, Notice};
 use foretaste::tui::frame;
 use foretaste::tui::msg::Msg;
 use foretaste::tui::screen::Screen;
-use foretaste::tui::screens::{data, explore};
+use foretaste::tui::screens::data;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 #[path = "common/drawing.rs"]
 mod drawing;
 
-use drawing::{app, drawn, show, third_task};
+use drawing::{app, drawn};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
 
@@ -30,7 +30,10 @@ fn every_screen_at_three_sizes() {
     for screen in Screen::ALL {
         app.screen = screen;
         for (width, height) in SIZES {
-            insta::assert_snapshot!(format!("{}_{width}x{height}", screen.word()), drawn(&app, width, height));
+            insta::assert_snapshot!(
+                format!("{}_{width}x{height}", screen.word()),
+                drawn(&app, width, height)
+            );
         }
     }
 }
@@ -72,7 +75,9 @@ fn without_colour_or_unicode_everything_is_still_said() {
 fn on_terminal(app: &App, width: u16, height: u16) -> (String, Vec<u8>) {
     let mut bytes = Vec::new();
     let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
-    let mut terminal = Terminal::with_options(CompactBackend::new(&mut bytes), TerminalOptions { viewport }).unwrap();
+    let mut terminal =
+        Terminal::with_options(CompactBackend::new(&mut bytes), TerminalOptions { viewport })
+            .unwrap();
     terminal.draw(|f| frame::draw(app, f)).unwrap();
     drop(terminal);
     let mut parser = vt100::Parser::new(height, width, 0);
@@ -118,7 +123,9 @@ fn in_mode(caps: Caps, screen: Screen, keys: &str) -> App {
             if let Effect::Desk(DeskCmd::Extents(orders)) = effect {
                 let extents = orders
                     .iter()
-                    .map(|order| Ok(Extent { lines: 1234, bytes: order.set as u64 * 999_999, held_out: 1 }))
+                    .map(|order| {
+                        Ok(Extent { lines: 1234, bytes: order.set as u64 * 999_999, held_out: 1 })
+                    })
                     .collect();
                 app.update(Msg::from(data::Msg::Extents(orders, extents)));
             }
@@ -132,7 +139,10 @@ fn every_popup_at_three_sizes() {
     for (screen, name, keys) in MODES {
         let app = in_mode(Caps::FULL, screen, keys);
         for (width, height) in SIZES {
-            insta::assert_snapshot!(format!("{}_{name}_{width}x{height}", screen.word()), drawn(&app, width, height));
+            insta::assert_snapshot!(
+                format!("{}_{name}_{width}x{height}", screen.word()),
+                drawn(&app, width, height)
+            );
         }
     }
 }
@@ -146,7 +156,9 @@ fn a_terminal_shows_what_was_drawn_with_colour_without_and_in_ascii() {
     ];
     for (kind, caps) in kinds {
         let mut all = [const { String::new() }; 3];
-        for (screen, name, keys) in MODES.into_iter().chain(Screen::ALL.map(|screen| (screen, "", ""))) {
+        for (screen, name, keys) in
+            MODES.into_iter().chain(Screen::ALL.map(|screen| (screen, "", "")))
+        {
             let mut app = in_mode(caps, screen, keys);
             if let Some(view) = &mut app.screens.explore.view {
                 view.observation = "A 日本語 room, e\u{301}, \u{1b}[2J and שלום.".into();
@@ -154,17 +166,31 @@ fn a_terminal_shows_what_was_drawn_with_colour_without_and_in_ascii() {
             for ((width, height), all) in SIZES.into_iter().zip(&mut all) {
                 let (shown, bytes) = on_terminal(&app, width, height);
                 *all += &format!("━━ {} {name}\n{shown}\n", screen.word());
-                let blank =
-                    |text: &str| text.replace('\u{a0}', " ").lines().map(|l| l.trim_end().to_string()).collect::<Vec<_>>();
-                let wide = |text: &str| text.contains(['日', '本', '語', 'ש']) || text.contains('\u{301}');
+                let blank = |text: &str| {
+                    text.replace('\u{a0}', " ")
+                        .lines()
+                        .map(|l| l.trim_end().to_string())
+                        .collect::<Vec<_>>()
+                };
+                let wide =
+                    |text: &str| text.contains(['日', '本', '語', 'ש']) || text.contains('\u{301}');
                 for (seen, meant) in blank(&shown).iter().zip(blank(&drawn(&app, width, height))) {
                     // The test backend pads wide characters, a terminal does not.
                     assert!(wide(seen) || *seen == meant, "{screen:?} {keys}:\n{seen}\n{meant}");
                 }
                 let text = String::from_utf8_lossy(&bytes);
-                let code = |sgr: &str| sgr.split(';').any(|code| matches!(code.parse(), Ok(30..=38 | 40..=48 | 90..=107)));
-                let coloured = text.split("\x1b[").filter_map(|part| part.split_once('m')).any(|(sgr, _)| code(sgr));
-                assert!(caps.color || !coloured, "{screen:?} {keys}: colours although there are to be none");
+                let code = |sgr: &str| {
+                    sgr.split(';')
+                        .any(|code| matches!(code.parse(), Ok(30..=38 | 40..=48 | 90..=107)))
+                };
+                let coloured = text
+                    .split("\x1b[")
+                    .filter_map(|part| part.split_once('m'))
+                    .any(|(sgr, _)| code(sgr));
+                assert!(
+                    caps.color || !coloured,
+                    "{screen:?} {keys}: colours although there are to be none"
+                );
             }
         }
         for ((width, height), all) in SIZES.into_iter().zip(all) {
@@ -176,12 +202,15 @@ fn a_terminal_shows_what_was_drawn_with_colour_without_and_in_ascii() {
 #[test]
 fn no_size_panics_or_hangs_and_tiny_ones_say_so() {
     let sweep = std::thread::spawn(|| {
-        let mut apps: Vec<App> = Screen::ALL.into_iter().map(|screen| in_mode(Caps::FULL, screen, "")).collect();
+        let mut apps: Vec<App> =
+            Screen::ALL.into_iter().map(|screen| in_mode(Caps::FULL, screen, "")).collect();
         apps.extend(MODES.map(|(screen, _, keys)| in_mode(Caps::FULL, screen, keys)));
         for app in &mut apps {
             app.say(Notice::info("a notice".into()));
         }
-        for (i, (width, height)) in (1..=200).flat_map(|w| (1..=60).map(move |h| (w, h))).enumerate() {
+        for (i, (width, height)) in
+            (1..=200).flat_map(|w| (1..=60).map(move |h| (w, h))).enumerate()
+        {
             drawn(&apps[i % apps.len()], width, height);
         }
         for (w, h) in (30..=50).flat_map(|w| (10..=20).map(move |h| (w, h))) {
@@ -202,7 +231,16 @@ fn no_size_panics_or_hangs_and_tiny_ones_say_so() {
 #[test]
 fn screens_never_call_store_model_or_environment_themselves() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tui");
-    let own = ["app.rs", "frame.rs", "popups.rs", "chart.rs", "words.rs", "keymap.rs", "window.rs", "underway.rs"];
+    let own = [
+        "app.rs",
+        "frame.rs",
+        "popups.rs",
+        "chart.rs",
+        "words.rs",
+        "keymap.rs",
+        "window.rs",
+        "underway.rs",
+    ];
     let mut files: Vec<_> = own.map(|name| root.join(name)).into();
     let mut folders = vec![root.join("screens")];
     while let Some(folder) = folders.pop() {
@@ -237,28 +275,44 @@ fn docs(name: &str, text: &str) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), text, "docs/{name} is stale: UPDATE_DOCS=1 cargo test");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap_or_default(),
+        text,
+        "docs/{name} is stale: UPDATE_DOCS=1 cargo test"
+    );
 }
 
 #[test]
 fn the_docs_show_the_screens_and_keys_as_they_are() {
     docs("keys.md", &foretaste::tui::keymap::page());
     let about = [
-        (Screen::Explore, "What should I do here, what would I have done, and what would have happened?"),
+        (
+            Screen::Explore,
+            "What should I do here, what would I have done, and what would have happened?",
+        ),
         (
             Screen::Curate,
-            "Is this reflection true, does it use what was seen, and would I want the agent to think like this?",
+            "Is this reflection true, does it use what was seen, and would I want the agent to \
+             think like this?",
         ),
         (Screen::Train, "Is it learning, what does it cost, and is it better where it matters?"),
-        (Screen::Replay, "What happened, where did it go wrong, and what else could have happened there?"),
+        (
+            Screen::Replay,
+            "What happened, where did it go wrong, and what else could have happened there?",
+        ),
         (Screen::Data, "What is in the store, and what would a training set contain?"),
     ];
     let mut tour = String::from(
-        "# A tour\n\nThe screens as the tests draw them (`UPDATE_DOCS=1 cargo test --release --test screens docs` writes this page).\n",
+        "# A tour\n\nThe screens as the tests draw them (`UPDATE_DOCS=1 cargo test --release \
+         --test screens docs` writes this page).\n",
     );
     for (screen, question) in about {
         let app = in_mode(Caps::FULL, screen, "");
-        tour += &format!("\n## {}\n\n{question}\n\n```text\n{}\n```\n", screen.word(), drawn(&app, 110, 34));
+        tour += &format!(
+            "\n## {}\n\n{question}\n\n```text\n{}\n```\n",
+            screen.word(),
+            drawn(&app, 110, 34)
+        );
     }
     let boxes = [
         (Screen::Explore, "p", "How alternatives are chosen"),
@@ -270,7 +324,11 @@ fn the_docs_show_the_screens_and_keys_as_they_are() {
     ];
     for (screen, key, what) in boxes {
         let app = in_mode(Caps::FULL, screen, key);
-        tour += &format!("\n## {what}: `{key}` in {}\n\n```text\n{}\n```\n", screen.word(), drawn(&app, 100, 26));
+        tour += &format!(
+            "\n## {what}: `{key}` in {}\n\n```text\n{}\n```\n",
+            screen.word(),
+            drawn(&app, 100, 26)
+        );
     }
     docs("tour.md", &tour);
 }
@@ -326,83 +384,4 @@ fn a_million_random_keys_never_panic() {
         }
     }
     assert!(asked.len() >= 4, "{asked:?}");
-}
-
-#[test]
-fn an_observation_cannot_drive_the_terminal() {
-    let mut app = app(Caps::FULL);
-    if let Some(view) = &mut app.screens.explore.view {
-        view.observation = "\u{1b}[2J\u{1b}]0;owned\u{7} \u{202e}reversed\r\nok 日本語 🎉 e\u{301}".into();
-        view.task = "\u{9b}31m".into();
-    }
-    app.screen = Screen::Explore;
-    for (width, height) in SIZES {
-        assert!(!drawn(&app, width, height).chars().any(|c| c != '\n' && c.is_control()));
-    }
-}
-
-#[test]
-fn a_thread_that_cannot_be_started_ends_the_program_with_its_name() {
-    let mut app = app(Caps::FULL);
-    app.update(Msg::Broken("world", "too many".into()));
-    assert!(app.quit && app.broken.is_some_and(|why| why.contains("world") && why.contains("too many")));
-}
-
-#[test]
-fn going_back_shows_what_was_known_at_once_and_another_model_forgets_it() {
-    let mut app = app(Caps::FULL);
-    let mut session = third_task();
-    show(&mut app, &mut session);
-    let before = drawn(&app, 120, 40);
-    let action = session.view().unwrap().admissible[0].clone();
-    session.step(&action, "human").unwrap();
-    show(&mut app, &mut session);
-    session.back();
-    let mut view = || Msg::from(explore::Msg::View { view: Box::new(session.view().unwrap()), place: 4, of: 4000 });
-    assert!(app.update(view()).is_empty(), "nothing is computed again");
-    let what_if =
-        |text: &str| text.lines().map(|line| line.rsplit('│').nth(1).unwrap_or("").to_string()).collect::<Vec<_>>();
-    assert_eq!(what_if(&drawn(&app, 120, 40)), what_if(&before));
-    app.update(Msg::from(explore::Msg::Model("run 1 step 10".into())));
-    assert!(matches!(app.update(view()).as_slice(), [Effect::Mind(MindCmd::Evaluate(_))]), "another model is asked anew");
-}
-
-#[test]
-fn a_text_that_comes_late_waits_where_it_was_asked_for() {
-    let mut app = app(Caps::FULL);
-    app.jobs.clear();
-    app.screen = Screen::Data;
-    app.update(Msg::Text(Screen::Curate, "The curation so far".into(), vec!["the lines".into()]));
-    let shown = drawn(&app, 120, 40);
-    assert!(!shown.contains("the lines") && shown.contains("ready in Curate"));
-    app.update(Msg::Key(KeyEvent::from(KeyCode::F(2))));
-    assert!(drawn(&app, 120, 40).contains("the lines"));
-    app.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
-    assert!(!drawn(&app, 120, 40).contains("the lines"));
-}
-
-#[test]
-fn a_policy_that_thinks_first_shows_its_thought_above_what_follows_from_it() {
-    let mut app = app(Caps::FULL);
-    let mut session = third_task();
-    show(&mut app, &mut session);
-    let effects = app.update(Msg::Key(KeyEvent::from(KeyCode::Char('i'))));
-    let [Effect::Mind(MindCmd::Evaluate(look))] = effects.as_slice() else { panic!("{effects:?}") };
-    assert!(look.think);
-    assert!(drawn(&app, 120, 40).contains("thinking…"), "the old distribution is gone until the new one is there");
-    app.update(Msg::from(explore::Msg::Thought(look.ticket, "My goal is to find a mug.".into())));
-    app.update(Msg::from(explore::Msg::Scores(
-        look.ticket,
-        vec![1.0 / look.actions.len() as f64; look.actions.len()],
-        Scores::Exact,
-    )));
-    for (width, height) in [(120, 40), (80, 24)] {
-        let shown = drawn(&app, width, height);
-        let at =
-            |text: &str| shown.lines().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {shown}"));
-        assert!(at("My goal is to find a mug.") < at("admissible ("), "{shown}");
-        assert!(shown.contains("thinks first"), "{shown}");
-    }
-    app.update(Msg::Key(KeyEvent::from(KeyCode::Char('i'))));
-    assert!(!drawn(&app, 120, 40).contains("My goal is to find a mug."));
 }

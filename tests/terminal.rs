@@ -1,4 +1,5 @@
-//! The real program in a pseudo-terminal: the whole loop of the README by keys, and how it leaves the terminal.
+//! The real program in a pseudo-terminal: the whole loop of the README by keys, and how it leaves
+//! the terminal.
 
 mod common;
 
@@ -13,7 +14,8 @@ fn the_whole_loop_by_keys() {
     let data = dir.path();
     let mut term = Terminal::open(data, (120, 40));
 
-    // 1. Something to see at once: task, observation, expert, alternatives with probabilities, predicted and actual.
+    // 1. Something to see at once: task, observation, expert, alternatives with probabilities,
+    //    predicted and actual.
     let first = term.until("scores, outcomes and predictions", |s| {
         s.contains("expert fair")
             && s.contains("p ")
@@ -23,7 +25,8 @@ fn the_whole_loop_by_keys() {
     });
     assert!(first.contains("TASK") && first.contains("admissible"));
 
-    // 2. Step, go back, take an alternative, type an action, play on by the expert, keep the episode.
+    // 2. Step, go back, take an alternative, type an action, play on by the expert, keep the
+    //    episode.
     term.press("\r", "step 1/50");
     term.press("u", "step 0/50");
     term.press("1", "step 1/50");
@@ -63,7 +66,9 @@ fn the_whole_loop_by_keys() {
     term.press("t", "updates of 8 trajectories");
     // What a person kept is another expert's, and never mixed in unasked.
     term.keys("3----");
-    term.until("why it cannot start", |text| text.contains(" 10 updates of") && text.contains("cannot start"));
+    term.until("why it cannot start", |text| {
+        text.contains(" 10 updates of") && text.contains("cannot start")
+    });
     term.press("\r", "fair 20, human 1");
     term.press("e", "demonstrations by fair");
     term.press("", "reflection: 10 updates");
@@ -105,7 +110,10 @@ fn the_whole_loop_by_keys() {
     again.shows("run 1 step 10");
     drop(again);
     let counts = &json(data, &["data", "list"])[0];
-    assert_eq!((counts["demonstrations"].as_u64(), counts["approved"].as_u64()), (Some(21), Some(2)));
+    assert_eq!(
+        (counts["demonstrations"].as_u64(), counts["approved"].as_u64()),
+        (Some(21), Some(2))
+    );
 }
 
 #[test]
@@ -147,7 +155,9 @@ fn a_run_left_in_the_background_is_found_again_and_stopped() {
     term.keys("++++++++++++++++++++");
     term.shows("tokens of training");
     term.keys("\r");
-    term.until("some updates", |s| s.contains("now 0.") || s.contains("now 1.") || s.contains("now 2."));
+    term.until("some updates", |s| {
+        s.contains("now 0.") || s.contains("now 1.") || s.contains("now 2.")
+    });
     term.press("q", "goes on in the background");
     term.keys("b");
     assert_eq!(term.ended(), (0, true));
@@ -155,7 +165,9 @@ fn a_run_left_in_the_background_is_found_again_and_stopped() {
     again.shows("checkpoints at step: ");
     let running = again.until("the run, alive", |s| s.contains("imitation running"));
     let end = running.lines().find(|line| line.contains("run 1 now")).map(str::to_string);
-    again.until("it goes on", |s| s.lines().find(|line| line.contains("run 1 now")).map(str::to_string) != end);
+    again.until("it goes on", |s| {
+        s.lines().find(|line| line.contains("run 1 now")).map(str::to_string) != end
+    });
     // Another run waits behind it, until that is stopped: then the person decides.
     again.press("t", "queue: another run is under way");
     again.keys("3\r");
@@ -166,7 +178,10 @@ fn a_run_left_in_the_background_is_found_again_and_stopped() {
     again.keys("q");
     assert_eq!(again.ended(), (0, true));
     let runs = json(dir.path(), &["data", "list", "runs"]);
-    assert_eq!((runs[1]["status"].as_str(), runs[0]["status"].as_str()), (Some("stopped"), Some("queued")));
+    assert_eq!(
+        (runs[1]["status"].as_str(), runs[0]["status"].as_str()),
+        (Some("stopped"), Some("queued"))
+    );
 }
 
 #[test]
@@ -202,9 +217,14 @@ fn redo_flags_search_and_the_persons_own_editor() {
     again.keys("q");
     assert_eq!(again.ended(), (0, true));
     let acts = json(dir.path(), &["data", "audit"]);
-    let count = |act: &str, undone: bool| acts.iter().filter(|a| a["act"] == act && a["undone"] == undone).count();
+    let count = |act: &str, undone: bool| {
+        acts.iter().filter(|a| a["act"] == act && a["undone"] == undone).count()
+    };
     assert_eq!((count("approve", false), count("flag", false), count("edit", false)), (1, 1, 1));
-    assert!(count("reject", true) > 5 && count("reject", false) == 0, "one undo takes all of a bulk decision back");
+    assert!(
+        count("reject", true) > 5 && count("reject", false) == 0,
+        "one undo takes all of a bulk decision back"
+    );
 }
 
 #[test]
@@ -223,7 +243,11 @@ fn trajectories_go_from_one_store_into_another_by_keys() {
     term.press("J", "nothing runs here now");
     term.keys("qq");
     assert_eq!(term.ended(), (0, true));
-    let files: Vec<_> = std::fs::read_dir(from.path().join("exports")).unwrap().flatten().map(|f| f.path()).collect();
+    let files: Vec<_> = std::fs::read_dir(from.path().join("exports"))
+        .unwrap()
+        .flatten()
+        .map(|f| f.path())
+        .collect();
     let names = |file: &std::path::PathBuf| file.file_name().unwrap().to_string_lossy().to_string();
     let file = files.iter().find(|file| names(file).starts_with("trajectories")).unwrap();
 
@@ -264,7 +288,20 @@ fn ten_thousand_random_keys_do_not_stop_the_real_program() {
     let keys: Vec<&str> = "aeExsmuofd/nNi1234567jklhgG[]{}?:!TyYRPSHK<>zBDFJXO\r\t 0+=-"
         .split("")
         .filter(|key| !key.is_empty())
-        .chain(["\x1b", "\x12", "\x13", "\x7f", F1, F2, F3, F4, F5, "\x1b[A", "\x1b[B", "\x1b[200~paste \u{65e5}\x1b[201~"])
+        .chain([
+            "\x1b",
+            "\x12",
+            "\x13",
+            "\x7f",
+            F1,
+            F2,
+            F3,
+            F4,
+            F5,
+            "\x1b[A",
+            "\x1b[B",
+            "\x1b[200~paste \u{65e5}\x1b[201~",
+        ])
         .collect();
     for i in 0..10_000 {
         term.keys(keys[rng.below(keys.len())]);

@@ -1,5 +1,5 @@
-//! What a world may say of a turn, through everything: free text beside a list (and an empty list, which is not none), rewards
-//! between nothing and one, and episodes that are cut off.
+//! What a world may say of a turn, through everything: free text beside a list (and an empty list,
+//! which is not none), rewards between nothing and one, and episodes that are cut off.
 
 mod common;
 #[path = "common/mind.rs"]
@@ -36,7 +36,8 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
     let scope = Scope { split: "train".into(), games: 3, seed: 1 };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
-    collect::demonstrations(&mut store, &Shops, &scope, Teacher::Suite(None), &control, quiet).unwrap();
+    collect::demonstrations(&mut store, &Shops, &scope, Teacher::Suite(None), &control, quiet)
+        .unwrap();
     collect::branches(&mut store, &Shops, &scope, Draw::uniform(4), &control, quiet).unwrap();
     for demo in store.demonstrations(Some("shops"), None).unwrap() {
         let trajectory = store.trajectory(demo.id).unwrap();
@@ -47,7 +48,9 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
         assert!(trajectory.steps.iter().all(|step| !step.truncated));
         let branches = store.branches(demo.id).unwrap();
         assert!(branches.iter().all(|branch| branch.t > 0), "nothing is listed at the front page");
-        assert!(branches.iter().any(|branch| branch.effect == Effect::Changed && branch.reward == 0.0));
+        assert!(
+            branches.iter().any(|branch| branch.effect == Effect::Changed && branch.reward == 0.0)
+        );
     }
     // A purchase that is half right, a shop that closes, and a search that is admissible.
     let half = played(&mut store, &["search[red mug]", "click[red mug]", "click[buy now]"]);
@@ -67,8 +70,14 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
     assert!((games.iter().map(|game| game.reward).sum::<f64>() - 2.0).abs() < 1e-9);
     // Another store gets all of it.
     let file = other.path().join("t.jsonl");
-    let criteria = Criteria { suite: Some("shops".into()), expert: Some(ALL.into()), ..Criteria::default() };
-    let order = Order { set: Set::Trajectories, criteria, held_out: false, observations: Observations::default() };
+    let criteria =
+        Criteria { suite: Some("shops".into()), expert: Some(ALL.into()), ..Criteria::default() };
+    let order = Order {
+        set: Set::Trajectories,
+        criteria,
+        held_out: false,
+        observations: Observations::default(),
+    };
     let lines = export_file(&store, &order, &file, &control, &mut |_| {}).unwrap().lines;
     assert_eq!(lines, 3);
     let second = Store::open(&other.path().join("data")).unwrap();
@@ -79,8 +88,12 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
             .iter()
             .map(|demo| {
                 let of = store.trajectory(demo.id).unwrap();
-                let alternatives: Vec<_> =
-                    store.branches(demo.id).unwrap().into_iter().map(|b| (b.t, b.action, b.reward, b.done)).collect();
+                let alternatives: Vec<_> = store
+                    .branches(demo.id)
+                    .unwrap()
+                    .into_iter()
+                    .map(|b| (b.t, b.action, b.reward, b.done))
+                    .collect();
                 (of.task_id, of.free, of.admissible, of.steps, alternatives)
             })
             .collect()
@@ -90,5 +103,8 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
     let row = json(dir.path(), &["replay", &rows[0].id.to_string()]);
     assert!(row.last().unwrap()["truncated"] == true && row.last().unwrap()["reward"] == 0.0);
     let listed = json(dir.path(), &["data", "list", "evaluations"]);
-    assert!(listed.iter().any(|row| row["mean_reward"].as_f64() == Some(half.mean_reward)), "{listed:?}");
+    assert!(
+        listed.iter().any(|row| row["mean_reward"].as_f64() == Some(half.mean_reward)),
+        "{listed:?}"
+    );
 }

@@ -1,4 +1,5 @@
-//! Several programs that write to one store at once: all of them wait for each other, nothing is refused, nothing is lost.
+//! Several programs that write to one store at once: all of them wait for each other, nothing is
+//! refused, nothing is lost.
 //!
 //! `FORETASTE_WRITERS_SECONDS=60` is how long five programs write; CI takes 20.
 
@@ -43,7 +44,10 @@ fn approved(data: &Path) -> u64 {
 #[test]
 fn a_lock_of_another_program_is_waited_for_by_commands_and_by_screens() {
     let dir = prepared("3");
-    let first = Store::open(dir.path()).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap().items[0].id;
+    let first =
+        Store::open(dir.path()).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap().items
+            [0]
+        .id;
     for (time, args) in [
         (500, vec!["curate".to_string(), "approve".into(), first.to_string()]),
         (5000, vec!["curate".into(), "undo".into()]),
@@ -78,7 +82,11 @@ fn what_could_not_be_stored_is_said_and_never_dropped_in_silence() {
     term.keys("q");
     let status = term.wait(Duration::from_secs(30)).unwrap();
     std::thread::sleep(Duration::from_millis(300));
-    assert!(status.exit_code() == 1 && term.text().contains("database is locked"), "{status:?} {}", term.text());
+    assert!(
+        status.exit_code() == 1 && term.text().contains("database is locked"),
+        "{status:?} {}",
+        term.text()
+    );
     lock.join().unwrap();
     assert_eq!(approved(dir.path()), 0);
 }
@@ -97,8 +105,16 @@ fn what_is_typed_while_the_store_is_locked_is_kept_once_it_is_not() {
     lock.join().unwrap();
     term.signal("TERM");
     let status = term.wait(Duration::from_secs(30)).unwrap();
-    let draft = Store::open(dir.path()).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap().items[0].draft.clone();
-    assert!(draft.is_some_and(|draft| draft.ends_with("Typed under a lock.")), "{status:?} {}", term.text());
+    let draft =
+        Store::open(dir.path()).unwrap().queue(&Filter::default(), Place::Start, 1).unwrap().items
+            [0]
+        .draft
+        .clone();
+    assert!(
+        draft.is_some_and(|draft| draft.ends_with("Typed under a lock.")),
+        "{status:?} {}",
+        term.text()
+    );
 }
 
 /// Feeds `curate apply` until it is time, and counts what was acknowledged.
@@ -154,8 +170,12 @@ fn pools(data: &Path, over: &AtomicBool) -> HashSet<i64> {
     let mut n = 0;
     while !over.load(Ordering::Relaxed) {
         n += 1;
-        let rows = json(data, &["collect", "branches", "--games", "60", "-k", "3", "--pool", &format!("pool {n}")]);
-        let ids = rows.iter().flat_map(|row| row["branches"].as_array().cloned().unwrap_or_default());
+        let rows = json(
+            data,
+            &["collect", "branches", "--games", "60", "-k", "3", "--pool", &format!("pool {n}")],
+        );
+        let ids =
+            rows.iter().flat_map(|row| row["branches"].as_array().cloned().unwrap_or_default());
         drawn.extend(ids.filter_map(|id| id.as_i64()));
     }
     drawn
@@ -163,7 +183,12 @@ fn pools(data: &Path, over: &AtomicBool) -> HashSet<i64> {
 
 /// A command that works until it is asked to end; the rows that it acknowledged.
 fn until_over(data: &Path, over: &AtomicBool, args: &[&str]) -> Vec<Value> {
-    let mut child = foretaste(data, args).arg("--json").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = foretaste(data, args)
+        .arg("--json")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let stdout = child.stdout.take().unwrap();
     let reader = std::thread::spawn(move || {
         let lines = BufReader::new(stdout).lines();
@@ -185,11 +210,15 @@ fn until_over(data: &Path, over: &AtomicBool, args: &[&str]) -> Vec<Value> {
 
 #[test]
 fn five_programs_write_at_once_and_nothing_is_refused_or_lost() {
-    let seconds = std::env::var("FORETASTE_WRITERS_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+    let seconds = std::env::var("FORETASTE_WRITERS_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20);
     let dir = prepared("60");
     let data = dir.path();
     let exported = run(data, &["data", "export", "--set", "trajectories"]).stdout;
-    let record: Value = serde_json::from_str(String::from_utf8(exported).unwrap().lines().next().unwrap()).unwrap();
+    let record: Value =
+        serde_json::from_str(String::from_utf8(exported).unwrap().lines().next().unwrap()).unwrap();
     let reflections = record["reflections"].as_array().unwrap().len() as u64;
     let store = Store::open(data).unwrap();
     let queue = store.queue(&Filter::default(), Place::Start, 100_000).unwrap();
@@ -203,7 +232,17 @@ fn five_programs_write_at_once_and_nothing_is_refused_or_lost() {
         let imported = scope.spawn(|| imports(data, &over, &record));
         let drawn = scope.spawn(|| pools(data, &over));
         let trained = scope.spawn(|| {
-            let plan = ["train", "--objective", "imitation", "--steps", "100000", "--batch", "1", "--save-every", "20"];
+            let plan = [
+                "train",
+                "--objective",
+                "imitation",
+                "--steps",
+                "100000",
+                "--batch",
+                "1",
+                "--save-every",
+                "20",
+            ];
             until_over(data, &over, &[&plan[..], &["--from", "novice", "--workers", "1"]].concat())
         });
         // The fifth is a person.
@@ -223,17 +262,25 @@ fn five_programs_write_at_once_and_nothing_is_refused_or_lost() {
         over.store(true, Ordering::Relaxed);
         term.keys("q");
         assert_eq!(term.ended(), (0, true));
-        (requeued.join().unwrap(), imported.join().unwrap(), drawn.join().unwrap(), trained.join().unwrap())
+        (
+            requeued.join().unwrap(),
+            imported.join().unwrap(),
+            drawn.join().unwrap(),
+            trained.join().unwrap(),
+        )
     });
     let decided = decided.into_inner();
     let updates = trained.iter().filter(|row| row["loss"].is_number()).count() as u64;
     let saved = trained.iter().filter(|row| row["saved"].is_string()).count();
     eprintln!(
-        "{seconds} s: {decided} approved by key, {requeued} requeued, {imported} trajectories taken in, {} alternatives, \
-         {updates} updates, {saved} checkpoints",
+        "{seconds} s: {decided} approved by key, {requeued} requeued, {imported} trajectories \
+         taken in, {} alternatives, {updates} updates, {saved} checkpoints",
         drawn.len()
     );
-    assert!(decided > 5 && requeued > 5 && imported >= 300 && drawn.len() > 5 && updates > 2, "all of them wrote");
+    assert!(
+        decided > 5 && requeued > 5 && imported >= 300 && drawn.len() > 5 && updates > 2,
+        "all of them wrote"
+    );
     assert_eq!(approved(data), decided);
     let acts = store.audit(10_000_000).unwrap();
     assert_eq!(acts.iter().filter(|act| act.act == "requeue").count() as u64, requeued);
@@ -241,7 +288,8 @@ fn five_programs_write_at_once_and_nothing_is_refused_or_lost() {
     assert_eq!(counts.demonstrations, before + imported);
     assert_eq!(counts.pending + counts.approved, pending + imported * reflections);
     let all = store.experiences(None, None).unwrap();
-    let there: HashSet<i64> = all.iter().flat_map(|row| store.branches(row.id).unwrap()).map(|b| b.id).collect();
+    let there: HashSet<i64> =
+        all.iter().flat_map(|row| store.branches(row.id).unwrap()).map(|b| b.id).collect();
     assert!(drawn.is_subset(&there));
     let run = store.runs().unwrap()[0].id;
     assert!(store.metric(run, "loss").unwrap().len() as u64 >= updates);

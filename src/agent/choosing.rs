@@ -1,4 +1,5 @@
-//! Which alternatives to the expert's action are tried in a state, by the policy's shares of the admissible actions.
+//! Which alternatives to the expert's action are tried in a state, by the policy's shares of the
+//! admissible actions.
 
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +46,8 @@ pub struct Choosing {
     pub k: usize,
     /// Of sampling, 0.1 to 2.
     pub temperature: f64,
-    /// Of sampling: the smallest set of likeliest actions with at least this much probability; 1 keeps all.
+    /// Of sampling: the smallest set of likeliest actions with at least this much probability; 1
+    /// keeps all.
     pub top_p: f64,
     /// Of every draw.
     pub seed: u64,
@@ -69,23 +71,32 @@ impl Choosing {
         };
         match row {
             0 => {
-                let at = Proposer::ALL.iter().position(|known| *known == self.proposer).unwrap_or_default();
-                self.proposer = Proposer::ALL[(at + if up { 1 } else { Proposer::ALL.len() - 1 }) % Proposer::ALL.len()];
+                let at = Proposer::ALL
+                    .iter()
+                    .position(|known| *known == self.proposer)
+                    .unwrap_or_default();
+                self.proposer = Proposer::ALL
+                    [(at + if up { 1 } else { Proposer::ALL.len() - 1 }) % Proposer::ALL.len()];
             }
             1 => self.k = if up { self.k + 1 } else { self.k.saturating_sub(1) }.clamp(1, 16),
             2 => self.temperature = by(self.temperature, 0.1, 2.0),
             3 => self.top_p = by(self.top_p, 0.1, 1.0),
-            _ => self.seed = if up { self.seed.saturating_add(1) } else { self.seed.saturating_sub(1) },
+            _ => {
+                self.seed =
+                    if up { self.seed.saturating_add(1) } else { self.seed.saturating_sub(1) }
+            }
         }
     }
 
     /// Whether it says the same after it was written to a file and read again by other hands.
     pub fn is_sound(&self) -> bool {
-        (1..=16).contains(&self.k) && (0.1..=2.0).contains(&self.temperature) && (0.1..=1.0).contains(&self.top_p)
+        (1..=16).contains(&self.k)
+            && (0.1..=2.0).contains(&self.temperature)
+            && (0.1..=1.0).contains(&self.top_p)
     }
 
-    /// Up to `k` indices of actions other than `expert`, by the policy's shares; `place` names the state, so that each has
-    /// draws of its own.
+    /// Up to `k` indices of actions other than `expert`, by the policy's shares; `place` names the
+    /// state, so that each has draws of its own.
     pub fn choose(&self, shares: &[f64], expert: Option<usize>, place: &str) -> Vec<usize> {
         let mut order: Vec<usize> = (0..shares.len()).filter(|i| Some(*i) != expert).collect();
         let mut rng = Rng::stream(self.seed, place);
@@ -98,8 +109,10 @@ impl Choosing {
             return order;
         }
         let best = order.first().map_or(1.0, |first| shares[*first]);
-        let mut left: Vec<(usize, f64)> =
-            order.into_iter().map(|i| (i, (shares[i] / best).powf(1.0 / self.temperature))).collect();
+        let mut left: Vec<(usize, f64)> = order
+            .into_iter()
+            .map(|i| (i, (shares[i] / best).powf(1.0 / self.temperature)))
+            .collect();
         let total: f64 = left.iter().map(|(_, weight)| weight).sum();
         let mut before = 0.0;
         left.retain(|(_, weight)| {
@@ -121,42 +134,5 @@ impl Choosing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SHARES: [f64; 5] = [0.05, 0.6, 0.2, 0.1, 0.05];
-
-    #[test]
-    fn the_likeliest_come_in_order_and_without_the_experts() {
-        let choosing = Choosing { k: 3, ..Choosing::default() };
-        assert_eq!(choosing.choose(&SHARES, Some(1), "a"), [2, 3, 0]);
-        assert_eq!(choosing.choose(&[], None, "a"), [0; 0]);
-    }
-
-    #[test]
-    fn draws_follow_the_shares_repeat_with_their_seed_and_stay_in_the_nucleus() {
-        let mut choosing = Choosing { proposer: Proposer::Sampled, k: 1, ..Choosing::default() };
-        let mut first = 0;
-        for seed in 0..2000 {
-            choosing.seed = seed;
-            let drawn = choosing.choose(&SHARES, None, "a");
-            assert_eq!(drawn, choosing.choose(&SHARES, None, "a"));
-            first += usize::from(drawn == [1]);
-        }
-        assert!((1100..1300).contains(&first), "{first} of 2000 where six in ten are due");
-        let cut = Choosing { top_p: 0.7, k: 5, ..choosing };
-        let mut drawn = cut.choose(&SHARES, None, "a");
-        drawn.sort_unstable();
-        assert_eq!(drawn, [1, 2]);
-    }
-
-    #[test]
-    fn settings_stay_within_bounds_whatever_is_pressed() {
-        let mut choosing = Choosing::default();
-        let mut rng = Rng::new(3);
-        for _ in 0..10_000 {
-            choosing.change(rng.below(Choosing::ROWS), rng.below(2) == 0);
-            assert!(choosing.is_sound(), "{choosing:?}");
-        }
-    }
-}
+#[path = "choosing_tests.rs"]
+mod tests;

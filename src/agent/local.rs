@@ -22,11 +22,12 @@ const REFLECTION: usize = 160;
 /// Memory that recent prompts may take.
 const RECENT: usize = 256 << 20;
 
-/// States that are asked about at once, where their prompts have room in [`RECENT`]: more make no pass cheaper.
+/// States that are asked about at once, where their prompts have room in [`RECENT`]: more make no
+/// pass cheaper.
 const AT_ONCE: usize = 8;
 
-/// The model on threads of its own, with recent prompts kept: the next state, or one gone back to, costs only its new
-/// tokens.
+/// The model on threads of its own, with recent prompts kept: the next state, or one gone back to,
+/// costs only its new tokens.
 #[derive(Debug)]
 pub(super) struct LocalAgent {
     model: Model,
@@ -62,7 +63,12 @@ impl LocalAgent {
     }
 
     /// The tokens of a state, with a thought about it if there is one.
-    fn tokens(&self, framing: &Framing<'_>, state: &State, thought: Option<&str>) -> Result<Vec<u32>> {
+    fn tokens(
+        &self,
+        framing: &Framing<'_>,
+        state: &State,
+        thought: Option<&str>,
+    ) -> Result<Vec<u32>> {
         let mut tokens = framing.state(state, self.limit())?;
         if let Some(thought) = thought {
             tokens.extend(framing.think());
@@ -75,7 +81,8 @@ impl LocalAgent {
     fn prompts(&mut self, asks: &[(&State, Option<&str>)], cancel: &Cancel) -> Result<Vec<Prompt>> {
         let framing = Framing::new(&self.model.tokenizer)?;
         let tokens: Vec<Vec<u32>> = self.team.run(|| {
-            let tokens = asks.par_iter().map(|(state, thought)| self.tokens(&framing, state, *thought));
+            let tokens =
+                asks.par_iter().map(|(state, thought)| self.tokens(&framing, state, *thought));
             tokens.collect::<Result<_>>()
         })?;
         self.usage.asks += tokens.len() as u64;
@@ -99,9 +106,11 @@ impl LocalAgent {
             .zip(seeds)
             .map(|((prompt, starts), seeds)| Opening { prompt, starts, seeds })
             .collect();
-        let found = self.team.run(|| Prompt::decode_all(&self.model.decoder, &openings, &how, each))?;
+        let found =
+            self.team.run(|| Prompt::decode_all(&self.model.decoder, &openings, &how, each))?;
         cancel.check()?;
-        self.usage.answer_tokens += found.iter().flatten().map(|written| written.tokens.len() as u64).sum::<u64>();
+        self.usage.answer_tokens +=
+            found.iter().flatten().map(|written| written.tokens.len() as u64).sum::<u64>();
         Ok(found)
     }
 
@@ -114,10 +123,15 @@ impl LocalAgent {
         how: Sampling,
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Completion>>> {
-        let prompts = self.prompts(&asks.iter().map(|ask| (ask.state, ask.thought)).collect::<Vec<_>>(), cancel)?;
-        let starts: Vec<_> = asks.iter().map(|ask| vec![opening.to_vec(); ask.seeds.len()]).collect();
+        let prompts = self.prompts(
+            &asks.iter().map(|ask| (ask.state, ask.thought)).collect::<Vec<_>>(),
+            cancel,
+        )?;
+        let starts: Vec<_> =
+            asks.iter().map(|ask| vec![opening.to_vec(); ask.seeds.len()]).collect();
         let seeds: Vec<&[u64]> = asks.iter().map(|ask| ask.seeds).collect();
-        let writing = Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: true };
+        let writing =
+            Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: true };
         let found = self.write(writing, cancel, &mut |_, _, _| true)?;
         let end = self.model.tokenizer.end;
         let read = |written: Written| -> Result<Completion> {
@@ -150,42 +164,76 @@ impl Agent for LocalAgent {
         Ok(Framing::new(&self.model.tokenizer)?.opening(state)?.len() <= self.limit())
     }
 
-    fn act(&mut self, asks: &[Ask<'_>], how: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>> {
+    fn act(
+        &mut self,
+        asks: &[Ask<'_>],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>> {
         let opening = Framing::new(&self.model.tokenizer)?.act();
         self.complete(asks, &opening, PROPOSAL, how, cancel)
     }
 
-    fn think(&mut self, asks: &[Ask<'_>], how: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>> {
+    fn think(
+        &mut self,
+        asks: &[Ask<'_>],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>> {
         let opening = Framing::new(&self.model.tokenizer)?.think();
         self.complete(asks, &opening, REFLECTION, how, cancel)
     }
 
     fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
-        let prompts = self.prompts(&asks.iter().map(|ask| (ask.state, ask.thought)).collect::<Vec<_>>(), cancel)?;
+        let prompts = self.prompts(
+            &asks.iter().map(|ask| (ask.state, ask.thought)).collect::<Vec<_>>(),
+            cancel,
+        )?;
         let framing = Framing::new(&self.model.tokenizer)?;
-        // The control token itself is given, not chosen: its probability is the same for all and is taken out.
+        // The control token itself is given, not chosen: its probability is the same for all and is
+        // taken out.
         let opening = vec![framing.act()];
-        let tokens = |ask: &Among<'_>| ask.actions.iter().map(|action| framing.acted(action)).collect();
-        let continuations: Vec<Vec<Vec<u32>>> = self.team.run(|| asks.par_iter().map(tokens).collect::<Result<_>>())?;
-        self.usage.answer_tokens += continuations.iter().flatten().map(|tokens| tokens.len() as u64).sum::<u64>();
+        let tokens =
+            |ask: &Among<'_>| ask.actions.iter().map(|action| framing.acted(action)).collect();
+        let continuations: Vec<Vec<Vec<u32>>> =
+            self.team.run(|| asks.par_iter().map(tokens).collect::<Result<_>>())?;
+        self.usage.answer_tokens +=
+            continuations.iter().flatten().map(|tokens| tokens.len() as u64).sum::<u64>();
         let decoder = &self.model.decoder;
-        let opened: Vec<(&Prompt, &[Vec<u32>])> = prompts.iter().map(|prompt| (prompt, opening.as_slice())).collect();
-        let whole: Vec<(&Prompt, &[Vec<u32>])> = prompts.iter().zip(continuations.iter().map(Vec::as_slice)).collect();
+        let opened: Vec<(&Prompt, &[Vec<u32>])> =
+            prompts.iter().map(|prompt| (prompt, opening.as_slice())).collect();
+        let whole: Vec<(&Prompt, &[Vec<u32>])> =
+            prompts.iter().zip(continuations.iter().map(Vec::as_slice)).collect();
         let (opened, whole) = self.team.run(|| -> Result<_> {
-            Ok((Prompt::score_all(decoder, &opened, cancel)?, Prompt::score_all(decoder, &whole, cancel)?))
+            Ok((
+                Prompt::score_all(decoder, &opened, cancel)?,
+                Prompt::score_all(decoder, &whole, cancel)?,
+            ))
         })?;
         let less = opened.iter().map(|opening| opening[0].logp).zip(whole);
-        Ok(Some(less.map(|(opening, scores)| scores.iter().map(|score| score.logp - opening).collect()).collect()))
+        Ok(Some(
+            less.map(|(opening, scores)| scores.iter().map(|score| score.logp - opening).collect())
+                .collect(),
+        ))
     }
 
-    fn predict(&mut self, asks: &[Among<'_>], cancel: &Cancel, each: Each<'_>) -> Result<Vec<Vec<String>>> {
-        let prompts = self.prompts(&asks.iter().map(|ask| (ask.state, None)).collect::<Vec<_>>(), cancel)?;
+    fn predict(
+        &mut self,
+        asks: &[Among<'_>],
+        cancel: &Cancel,
+        each: Each<'_>,
+    ) -> Result<Vec<Vec<String>>> {
+        let prompts =
+            self.prompts(&asks.iter().map(|ask| (ask.state, None)).collect::<Vec<_>>(), cancel)?;
         let tokenizer = std::sync::Arc::clone(&self.model.tokenizer);
         let framing = Framing::new(&tokenizer)?;
         let start = |action: &String| Ok([framing.acted(action)?, framing.observe()].concat());
-        let starts: Vec<Vec<Vec<u32>>> =
-            asks.iter().map(|ask| ask.actions.iter().map(start).collect()).collect::<Result<_>>()?;
-        let mut partial: Vec<Vec<Vec<u32>>> = asks.iter().map(|ask| vec![Vec::new(); ask.actions.len()]).collect();
+        let starts: Vec<Vec<Vec<u32>>> = asks
+            .iter()
+            .map(|ask| ask.actions.iter().map(start).collect())
+            .collect::<Result<_>>()?;
+        let mut partial: Vec<Vec<Vec<u32>>> =
+            asks.iter().map(|ask| vec![Vec::new(); ask.actions.len()]).collect();
         let mut grow = |ask: usize, action: usize, token| {
             let tokens = &mut partial[ask][action];
             tokens.push(token);
@@ -195,7 +243,8 @@ impl Agent for LocalAgent {
         let limit = PREDICTION;
         let how = Sampling::GREEDY;
         let seeds = vec![&[][..]; asks.len()];
-        let writing = Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: false };
+        let writing =
+            Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: false };
         let found = self.write(writing, cancel, &mut grow)?;
         let read = |written: &Written| tokenizer.decode(&written.tokens);
         found.iter().map(|written| written.iter().map(read).collect()).collect()
@@ -214,15 +263,24 @@ impl Reflector for LocalAgent {
         format!("{RATIONALE}{}", self.model.source)
     }
 
-    /// The model was trained to think from the state alone (that is all it has when it acts), so it is asked from the
-    /// state alone here too: what it writes is a rationale.
+    /// The model was trained to think from the state alone (that is all it has when it acts), so it
+    /// is asked from the state alone here too: what it writes is a rationale.
     fn sees_outcomes(&self) -> bool {
         false
     }
 
-    fn reflect(&mut self, cases: &[(&Case, u64)], how: Sampling, cancel: &Cancel) -> Result<Vec<String>> {
+    fn reflect(
+        &mut self,
+        cases: &[(&Case, u64)],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<String>> {
         let seeds: Vec<[u64; 1]> = cases.iter().map(|(_, seed)| [*seed]).collect();
-        let asks: Vec<Ask<'_>> = cases.iter().zip(&seeds).map(|((case, _), seed)| Ask::about(&case.state, seed)).collect();
+        let asks: Vec<Ask<'_>> = cases
+            .iter()
+            .zip(&seeds)
+            .map(|((case, _), seed)| Ask::about(&case.state, seed))
+            .collect();
         let found = self.think(&asks, how, cancel)?;
         Ok(found.into_iter().flatten().map(|written| written.text).collect())
     }

@@ -1,7 +1,7 @@
 //! The language model as an agent: asked to act, to predict, and to explain.
 //!
-//! [`Agent`] is what the rest of the program knows of a mind. [`open`] is where a name becomes one; [`template::Template`]
-//! writes reflections with no model at all.
+//! [`Agent`] is what the rest of the program knows of a mind. [`open`] is where a name becomes one;
+//! [`template::Template`] writes reflections with no model at all.
 
 pub mod choosing;
 mod local;
@@ -52,7 +52,8 @@ impl Scores {
 /// What a mind can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Can {
-    /// How it scores actions by itself; [`Scores::None`] where it does not, and samples are counted ([`weigh`]).
+    /// How it scores actions by itself; [`Scores::None`] where it does not, and samples are counted
+    /// ([`weigh`]).
     pub scores: Scores,
     /// Whether its completions carry the tokens that were written, and their log-probabilities.
     pub tokens: bool,
@@ -105,7 +106,8 @@ pub struct Completion {
     pub text: String,
     /// The tokens as they were written; empty where the mind gives none.
     pub tokens: Vec<u32>,
-    /// The log-probability of each token in nats, and of the one that ended it, at temperature 1 without any cut.
+    /// The log-probability of each token in nats, and of the one that ended it, at temperature 1
+    /// without any cut.
     pub logps: Vec<f32>,
     /// Whether it came to its end, and not to a limit.
     pub ended: bool,
@@ -137,10 +139,12 @@ impl Usage {
 /// Sees the text of prediction `action` of ask `ask` as it grows: `each(ask, action, text)`.
 pub type Each<'a> = &'a mut (dyn FnMut(usize, usize, &str) + Send);
 
-/// A mind: policy, world model and reflector in one. It is asked about many states at once, from one thread at a time,
-/// and every call has a cancel of its own: once that is asked for, the answer is an error that says so.
+/// A mind: policy, world model and reflector in one. It is asked about many states at once, from
+/// one thread at a time, and every call has a cancel of its own: once that is asked for, the answer
+/// is an error that says so.
 ///
-/// p(a | s), or p(c | s) and then p(a | s, c), which is what training on reflections makes (paper, section 4.3).
+/// p(a | s), or p(c | s) and then p(a | s, c), which is what training on reflections makes (paper,
+/// section 4.3).
 pub trait Agent: Reflector {
     /// What it goes by ("embedded", "run 3 step 200").
     fn name(&self) -> String;
@@ -151,23 +155,38 @@ pub trait Agent: Reflector {
     /// What was asked of it so far.
     fn usage(&self) -> Usage;
 
-    /// Whether what a state begins with (the task and the first observation) is short enough for it; later steps are left
-    /// out where there is no room for them.
+    /// Whether what a state begins with (the task and the first observation) is short enough for
+    /// it; later steps are left out where there is no room for them.
     fn reads(&self, _state: &State) -> Result<bool> {
         Ok(true)
     }
 
     /// Actions as free text: for each ask a completion a seed.
-    fn act(&mut self, asks: &[Ask<'_>], how: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>>;
+    fn act(
+        &mut self,
+        asks: &[Ask<'_>],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>>;
 
     /// What it thinks in each state before it acts: a completion a seed.
-    fn think(&mut self, asks: &[Ask<'_>], how: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>>;
+    fn think(
+        &mut self,
+        asks: &[Ask<'_>],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>>;
 
     /// Log-probability in nats of each action as a whole; none where [`Can::scores`] says so.
     fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>>;
 
     /// The next observation after each action, the likeliest words.
-    fn predict(&mut self, asks: &[Among<'_>], cancel: &Cancel, each: Each<'_>) -> Result<Vec<Vec<String>>>;
+    fn predict(
+        &mut self,
+        asks: &[Among<'_>],
+        cancel: &Cancel,
+        each: Each<'_>,
+    ) -> Result<Vec<Vec<String>>>;
 
     /// What it is given to act, exactly, as text for a person.
     fn given(&self, state: &State, thought: Option<&str>) -> Result<String>;
@@ -175,13 +194,24 @@ pub trait Agent: Reflector {
 
 impl dyn Agent + '_ {
     /// One thought about one state.
-    pub fn think_once(&mut self, state: &State, how: Sampling, seed: u64, cancel: &Cancel) -> Result<String> {
+    pub fn think_once(
+        &mut self,
+        state: &State,
+        how: Sampling,
+        seed: u64,
+        cancel: &Cancel,
+    ) -> Result<String> {
         let found = self.think(&[Ask::about(state, &[seed])], how, cancel)?;
         Ok(found.into_iter().flatten().next().unwrap_or_default().text)
     }
 
     /// What some actions of one state lead to.
-    pub fn foresee(&mut self, state: &State, actions: &[String], cancel: &Cancel) -> Result<Vec<String>> {
+    pub fn foresee(
+        &mut self,
+        state: &State,
+        actions: &[String],
+        cancel: &Cancel,
+    ) -> Result<Vec<String>> {
         let found = self.predict(&[Among::of(state, actions)], cancel, &mut |_, _, _| {})?;
         Ok(found.into_iter().next().unwrap_or_default())
     }
@@ -210,12 +240,17 @@ pub trait Reflector: Send {
     /// [`crate::experience::RATIONALE`].
     fn generator(&self) -> String;
 
-    /// Whether the writer is given the executed outcomes. What it writes without them is a rationale: it cites nothing,
-    /// and no run trains on it unless asked to.
+    /// Whether the writer is given the executed outcomes. What it writes without them is a
+    /// rationale: it cites nothing, and no run trains on it unless asked to.
     fn sees_outcomes(&self) -> bool;
 
     /// Writes the monologue about each case, by its seed; `how` words are drawn, where they are.
-    fn reflect(&mut self, cases: &[(&Case, u64)], how: Sampling, cancel: &Cancel) -> Result<Vec<String>>;
+    fn reflect(
+        &mut self,
+        cases: &[(&Case, u64)],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<String>>;
 }
 
 /// How the words of reflections are drawn unless another way is asked for.

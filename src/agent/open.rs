@@ -1,4 +1,5 @@
-//! The one place where a name becomes a mind: the embedded model, a checkpoint of the store, a model folder, a GGUF file.
+//! The one place where a name becomes a mind: the embedded model, a checkpoint of the store, a
+//! model folder, a GGUF file.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,9 @@ use crate::model::team::Priority;
 use crate::model::weights::Parts;
 use crate::store::{Checkpoint, Store};
 
-/// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model), `embedded`, `novice`,
-/// a checkpoint's number or the name it goes by, a folder, or a GGUF file. Returns its files and the name it goes by.
+/// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model),
+/// `embedded`, `novice`, a checkpoint's number or the name it goes by, a folder, or a GGUF file.
+/// Returns its files and the name it goes by.
 pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
     loop {
         let located = locate(store, name)?;
@@ -20,11 +22,14 @@ pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
             Located::Recorded(saved) => read(store, saved).map(|parts| (parts, saved.name())),
             Located::Embedded => Ok((Model::embedded_parts(), "embedded".into())),
             Located::Novice => Ok((Model::novice_parts(), "novice".into())),
-            Located::Folder(folder) => Parts::read(folder).map(|parts| (parts, folder.display().to_string())),
+            Located::Folder(folder) => {
+                Parts::read(folder).map(|parts| (parts, folder.display().to_string()))
+            }
         };
         // The newest may have been removed while it was read, for one that is newer still.
         match (&found, located) {
-            (Err(_), Located::Recorded(saved)) if name.is_none() && !store.checkpoints()?.contains(&saved) => {}
+            (Err(_), Located::Recorded(saved))
+                if name.is_none() && !store.checkpoints()?.contains(&saved) => {}
             _ => return found,
         }
     }
@@ -43,8 +48,8 @@ pub enum Located {
     Folder(PathBuf),
 }
 
-/// Where the model of that name is: a checkpoint's name or number, `embedded`, `novice`, a path; without one the newest
-/// checkpoint, else the embedded model.
+/// Where the model of that name is: a checkpoint's name or number, `embedded`, `novice`, a path;
+/// without one the newest checkpoint, else the embedded model.
 ///
 /// # Errors
 /// Where nothing is.
@@ -68,20 +73,22 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
     match name {
         "embedded" => Ok(Located::Embedded),
         "novice" => Ok(Located::Novice),
-        _ if number => {
-            Err(Error::new(format!("there is no checkpoint {name}"))
-                .hint("list them with: foretaste data list checkpoints"))
-        }
+        _ if number => Err(Error::new(format!("there is no checkpoint {name}"))
+            .hint("list them with: foretaste data list checkpoints")),
         _ if Path::new(name).exists() => Ok(Located::Folder(PathBuf::from(name))),
-        _ => Err(Error::new(format!("{name}: nothing is there"))
-            .hint("name embedded, a checkpoint's number (foretaste data list checkpoints), or a model folder")),
+        _ => Err(Error::new(format!("{name}: nothing is there")).hint(
+            "name embedded, a checkpoint's number (foretaste data list checkpoints), or a model \
+             folder",
+        )),
     }
 }
 
 /// The model that a run started from, by the name that [`find`] gave it.
 pub fn named(store: &Store, source: &str) -> Result<Parts> {
     let found = find(store, Some(source)).map(|(parts, _)| parts);
-    found.map_err(|error| error.hint("the run cannot go on without the model that it started from; start it anew"))
+    found.map_err(|error| {
+        error.hint("the run cannot go on without the model that it started from; start it anew")
+    })
 }
 
 /// [`find`], assembled: the model alone, for what looks at its tokens.

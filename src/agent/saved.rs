@@ -13,10 +13,12 @@ use crate::store::{Checkpoint, STATE, Store};
 pub fn read(store: &Store, saved: &Checkpoint) -> Result<Parts> {
     let folder = store.root().join(&saved.folder);
     let name = format!("checkpoint {} (run {} step {})", saved.id, saved.run, saved.step);
-    let delete = format!("take it out of the list with: foretaste data delete --checkpoint {}", saved.id);
+    let delete =
+        format!("take it out of the list with: foretaste data delete --checkpoint {}", saved.id);
     if !folder.is_dir() {
-        return Err(Error::new(format!("{name}: its folder {} is gone", folder.display()))
-            .hint(format!("name another (foretaste data list checkpoints) or embedded; {delete}")));
+        return Err(Error::new(format!("{name}: its folder {} is gone", folder.display())).hint(
+            format!("name another (foretaste data list checkpoints) or embedded; {delete}"),
+        ));
     }
     let located = |error: Error| {
         let hint = error.next_step().map_or(delete.clone(), str::to_string);
@@ -39,8 +41,8 @@ pub fn read(store: &Store, saved: &Checkpoint) -> Result<Parts> {
     Ok(parts)
 }
 
-/// As long as this is held, a checkpoint is not pruned: it is being evaluated, and its figures would be of something that
-/// is not there.
+/// As long as this is held, a checkpoint is not pruned: it is being evaluated, and its figures
+/// would be of something that is not there.
 #[derive(Debug)]
 pub struct Held(#[expect(dead_code, reason = "held")] Option<File>);
 
@@ -48,11 +50,13 @@ pub struct Held(#[expect(dead_code, reason = "held")] Option<File>);
 pub fn hold(store: &Store, name: &str) -> Held {
     let known = store.checkpoints().unwrap_or_default();
     let saved = known.iter().find(|saved| saved.name() == name);
-    let file = saved.and_then(|saved| File::open(store.root().join(&saved.folder).join(STATE)).ok());
+    let file =
+        saved.and_then(|saved| File::open(store.root().join(&saved.folder).join(STATE)).ok());
     Held(file.filter(|file| file.try_lock_shared().is_ok()))
 }
 
 /// Whether somebody does.
 pub fn is_held(store: &Store, saved: &Checkpoint) -> bool {
-    File::open(store.root().join(&saved.folder).join(STATE)).is_ok_and(|file| file.try_lock().is_err())
+    File::open(store.root().join(&saved.folder).join(STATE))
+        .is_ok_and(|file| file.try_lock().is_err())
 }

@@ -18,17 +18,25 @@ pub struct Weighed {
     pub scores: Scores,
 }
 
-/// The shares of the actions of each ask: as the mind scores them, or else by how many of [`SAMPLES`] actions that it writes
-/// at temperature 1 are each of them, of those that are among them at all (as scores are held against the list alone). As in Laplace's rule one more sample is taken to be spread evenly, so that what was
-/// never written is not impossible.
-pub fn weigh(agent: &mut dyn Agent, asks: &[Among<'_>], seed: u64, cancel: &Cancel) -> Result<Weighed> {
+/// The shares of the actions of each ask: as the mind scores them, or else by how many of
+/// [`SAMPLES`] actions that it writes at temperature 1 are each of them, of those that are among
+/// them at all (as scores are held against the list alone). As in Laplace's rule one more sample is
+/// taken to be spread evenly, so that what was never written is not impossible.
+pub fn weigh(
+    agent: &mut dyn Agent,
+    asks: &[Among<'_>],
+    seed: u64,
+    cancel: &Cancel,
+) -> Result<Weighed> {
     if let Some(scores) = scores_of(agent, asks, cancel)? {
         let shares = scores.iter().map(|scores| shares(scores)).collect();
         return Ok(Weighed { shares, scores: agent.can().scores });
     }
     let listed: Vec<usize> = (0..asks.len()).filter(|i| !asks[*i].actions.is_empty()).collect();
-    let seeds: Vec<Vec<u64>> =
-        listed.iter().map(|i| Rng::seeds(seed, &format!("frequencies {}", asks[*i].state.place()), SAMPLES)).collect();
+    let seeds: Vec<Vec<u64>> = listed
+        .iter()
+        .map(|i| Rng::seeds(seed, &format!("frequencies {}", asks[*i].state.place()), SAMPLES))
+        .collect();
     let asked: Vec<Ask<'_>> = listed
         .iter()
         .zip(&seeds)
@@ -42,7 +50,9 @@ pub fn weigh(agent: &mut dyn Agent, asks: &[Among<'_>], seed: u64, cancel: &Canc
         let even = 1.0 / ask.actions.len() as f64;
         let listed = |text: &str| ask.actions.iter().any(|action| action.trim() == text);
         let all = written.iter().filter(|sample| listed(&sample.text)).count() as f64 + 1.0;
-        let count = |action: &String| written.iter().filter(|sample| sample.text == action.trim()).count() as f64;
+        let count = |action: &String| {
+            written.iter().filter(|sample| sample.text == action.trim()).count() as f64
+        };
         ask.actions.iter().map(|action| (count(action) + even) / all).collect()
     });
     Ok(Weighed { shares: counted.collect(), scores: Scores::Frequency })
@@ -52,7 +62,11 @@ pub fn weigh(agent: &mut dyn Agent, asks: &[Among<'_>], seed: u64, cancel: &Canc
 ///
 /// # Errors
 /// When its scores are not numbers: neither a choice nor a figure can be made of them.
-pub fn scores_of(agent: &mut dyn Agent, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
+pub fn scores_of(
+    agent: &mut dyn Agent,
+    asks: &[Among<'_>],
+    cancel: &Cancel,
+) -> Result<Option<Vec<Vec<f64>>>> {
     let scores = agent.score(asks, cancel)?;
     if scores.iter().flatten().flatten().any(|score| score.is_nan()) {
         return Err(Error::new(format!("{} gives scores that are not numbers", agent.name()))
@@ -64,7 +78,8 @@ pub fn scores_of(agent: &mut dyn Agent, asks: &[Among<'_>], cancel: &Cancel) -> 
 /// Turns log-probabilities of a closed list into shares that add up to one.
 pub fn shares(scores: &[f64]) -> Vec<f64> {
     let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let raw: Vec<f64> = scores.iter().map(|s| if top.is_finite() { (s - top).exp() } else { 1.0 }).collect();
+    let raw: Vec<f64> =
+        scores.iter().map(|s| if top.is_finite() { (s - top).exp() } else { 1.0 }).collect();
     let total: f64 = raw.iter().sum();
     raw.iter().map(|r| if total > 0.0 { r / total } else { 0.0 }).collect()
 }

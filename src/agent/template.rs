@@ -1,7 +1,9 @@
-//! A reflection written by rule from the executed outcomes: deterministic, and possible with no model.
+//! A reflection written by rule from the executed outcomes: deterministic, and possible with no
+//! model.
 //!
-//! It follows the leak-safe profile: it speaks of what the agent can know in this state and of what it *expects*; the
-//! outcomes decide what is worth saying, but none is told as if it had been seen, and nothing is called the expert's.
+//! It follows the leak-safe profile: it speaks of what the agent can know in this state and of what
+//! it *expects*; the outcomes decide what is worth saying, but none is told as if it had been seen,
+//! and nothing is called the expert's.
 
 use super::{Case, Reflector};
 use crate::control::Cancel;
@@ -35,15 +37,23 @@ impl Template {
             return Err(Error::new("UNEXECUTED: a reflection needs an executed alternative"));
         }
         let mut rng = Rng::stream(seed, &case.action);
-        let mut pick = |choices: &[&str]| rng.pick(choices).map_or(String::new(), |c| (*c).to_string());
-        let mut text = format!("{} {}.", pick(&["The task is to", "I need to", "My goal is to"]), goal(&case.state.task));
+        let mut pick =
+            |choices: &[&str]| rng.pick(choices).map_or(String::new(), |c| (*c).to_string());
+        let mut text = format!(
+            "{} {}.",
+            pick(&["The task is to", "I need to", "My goal is to"]),
+            goal(&case.state.task)
+        );
         if let Some(held) = holding(&case.state) {
             text.push_str(&format!(" I hold {held}."));
         }
-        let worse: Vec<&Branch> = case.alternatives.iter().filter(|other| !promising(other, case)).collect();
+        let worse: Vec<&Branch> =
+            case.alternatives.iter().filter(|other| !promising(other, case)).collect();
         for other in distinct(&worse) {
             let sentence = match other.effect {
-                Effect::NoOp => pick(&["would change nothing here", "should leave everything as it is"]),
+                Effect::NoOp => {
+                    pick(&["would change nothing here", "should leave everything as it is"])
+                }
                 Effect::Error => pick(&["is not possible here", "should not work from this place"]),
                 Effect::SameAsExpert | Effect::EquallyGood | Effect::NoWorse => continue,
                 Effect::Ends if other.success => continue,
@@ -51,11 +61,16 @@ impl Template {
             };
             // A bare command ("inventory", "help") is no verb that a sentence could be built on.
             let bare = !other.action.contains(' ') && other.action != "look";
-            let doing = if bare { format!("\"{}\"", other.action) } else { format!("To {}", other.action) };
+            let doing =
+                if bare { format!("\"{}\"", other.action) } else { format!("To {}", other.action) };
             text.push_str(&format!(" {doing} {sentence}."));
         }
         let purpose = purpose(&case.action, &case.state);
-        text.push_str(&format!(" {} {}{purpose}.", pick(&["So I should", "Better to", "I will"]), case.action));
+        text.push_str(&format!(
+            " {} {}{purpose}.",
+            pick(&["So I should", "Better to", "I will"]),
+            case.action
+        ));
         Ok(text)
     }
 }
@@ -74,7 +89,9 @@ pub(crate) fn holding(state: &State) -> Option<String> {
             Some(&("grab" | "take")) if !observation.starts_with("Nothing happens") => {
                 held = Some(format!("the {}", words.get(1..3)?.join(" ")));
             }
-            Some(&("leave" | "move" | "put")) if !observation.starts_with("Nothing happens") => held = None,
+            Some(&("leave" | "move" | "put")) if !observation.starts_with("Nothing happens") => {
+                held = None;
+            }
             _ => {}
         }
     }
@@ -99,8 +116,12 @@ fn distinct<'a>(alternatives: &[&'a Branch]) -> Vec<&'a Branch> {
 fn cost(other: &Branch, action: &str, state: &State) -> String {
     let verb = |text: &str| text.split_whitespace().next().unwrap_or_default().to_string();
     match verb(&other.action).as_str() {
-        "walk" | "go" if looked_at(&other.action, state) => "would lead back to where I have looked already".into(),
-        "walk" | "go" if verb(action) == verb(&other.action) => "seems a less likely place for what I need".into(),
+        "walk" | "go" if looked_at(&other.action, state) => {
+            "would lead back to where I have looked already".into()
+        }
+        "walk" | "go" if verb(action) == verb(&other.action) => {
+            "seems a less likely place for what I need".into()
+        }
         "walk" | "go" => "would take me away before I am done here".into(),
         "shut" | "close" => "would hide what I may still need".into(),
         "leave" | "move" | "put" => "would put down what I still need".into(),
@@ -127,16 +148,21 @@ fn seen_there(action: &str, state: &State) -> Option<String> {
     thing_of(&state.task, observation, place)
 }
 
-/// The first numbered thing in an observation whose noun the task names ("pencil 1"), the place itself aside.
+/// The first numbered thing in an observation whose noun the task names ("pencil 1"), the place
+/// itself aside.
 pub(crate) fn thing_of(task: &str, observation: &str, place: &str) -> Option<String> {
-    let words: Vec<&str> = observation.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        observation.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let named = |noun: &str| task.split(|c: char| !c.is_alphanumeric()).any(|word| word == noun);
-    let numbered = words.windows(2).filter(|pair| pair[1].chars().all(|c| c.is_ascii_digit()) && named(pair[0]));
+    let numbered = words
+        .windows(2)
+        .filter(|pair| pair[1].chars().all(|c| c.is_ascii_digit()) && named(pair[0]));
     numbered.map(|pair| pair.join(" ")).find(|thing| thing != place)
 }
 
-/// Whether empty hands find there what the task names, which where the expert goes is not to be found. Read in ALFWorld:
-/// an expert that does not know better walks past it, and nothing true can be said against the other way.
+/// Whether empty hands find there what the task names, which where the expert goes is not to be
+/// found. Read in ALFWorld: an expert that does not know better walks past it, and nothing true can
+/// be said against the other way.
 pub(crate) fn promising(other: &Branch, case: &Case) -> bool {
     let thing = |action: &str, outcome: &str| {
         let place = walks_to(action)?;
@@ -155,14 +181,19 @@ fn purpose(action: &str, state: &State) -> String {
         return format!(", since I saw the {thing} there");
     }
     let reason = match verb {
-        "walk" | "go" if holding(state).is_some() => "since the next thing to do with it is done there",
+        "walk" | "go" if holding(state).is_some() => {
+            "since the next thing to do with it is done there"
+        }
         "walk" | "go" if looked_at(action, state) => "since what I need may be there after all",
         "walk" | "go" => "since I have not looked there yet",
         "open" => "to see what is inside",
         "grab" | "take" => "because the task needs it",
-        "rinse" | "clean" | "warm" | "heat" | "chill" | "cool" => "because the task asks for that first",
+        "rinse" | "clean" | "warm" | "heat" | "chill" | "cool" => {
+            "because the task asks for that first"
+        }
         "leave" | "move" | "put" => "because that is where it belongs",
-        // With empty hands, light alone finishes nothing: read in ALFWorld, where experts may switch it on first.
+        // With empty hands, light alone finishes nothing: read in ALFWorld, where experts may
+        // switch it on first.
         "switch" | "use" if holding(state).is_some() => "which should finish the task",
         "switch" | "use" => "so that there is light once I hold what I need",
         _ => return String::new(),
@@ -171,70 +202,5 @@ fn purpose(action: &str, state: &State) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn case(alternatives: Vec<Branch>) -> Case {
-        let history = vec![("grab mug 1 from table 1".into(), "You lift the mug 1 off the table 1.".into())];
-        Case {
-            state: State { task: "put a clean mug on the shelf.".into(), observation: String::new(), history },
-            action: "walk to sink 1".into(),
-            outcome: "You reach the sink 1.".into(),
-            alternatives,
-            others: vec![],
-            admissible: vec![],
-        }
-    }
-
-    fn branch(action: &str, effect: Effect) -> Branch {
-        Branch {
-            id: 1,
-            trajectory: 1,
-            t: 1,
-            action: action.into(),
-            source: "uniform".into(),
-            observation: "SECRET OUTCOME".into(),
-            effect,
-            done: false,
-            reward: 0.0,
-            success: false,
-        }
-    }
-
-    #[test]
-    fn explains_from_outcomes_without_telling_them_or_naming_a_label() {
-        let text = Template
-            .write(&case(vec![branch("inspect mug 1", Effect::NoOp), branch("walk to shelf 1", Effect::Changed)]), 3)
-            .unwrap();
-        assert!(text.contains("To inspect mug 1") && text.contains("walk to sink 1"), "{text}");
-        assert!(text.contains("I hold the mug 1"), "{text}");
-        for leak in ["SECRET", "expert", "correct", "optimal"] {
-            assert!(!text.contains(leak), "{text}");
-        }
-        let again = Template
-            .write(&case(vec![branch("inspect mug 1", Effect::NoOp), branch("walk to shelf 1", Effect::Changed)]), 3);
-        assert_eq!(again.unwrap(), text);
-    }
-
-    #[test]
-    fn a_walk_back_says_what_was_seen_there_and_bare_commands_are_quoted() {
-        let mut back = case(vec![branch("inventory", Effect::NoOp)]);
-        back.state.task = "look at pencil under the desklamp.".into();
-        back.state.history = vec![
-            (
-                "go to shelf 1".into(),
-                "You arrive at shelf 1. On the shelf 1, you see a alarmclock 3, and a pencil 1.".into(),
-            ),
-            ("go to shelf 2".into(), "You arrive at shelf 2. On the shelf 2, you see a desklamp 1.".into()),
-        ];
-        back.action = "go to shelf 1".into();
-        let text = Template.write(&back, 1).unwrap();
-        assert!(text.contains("go to shelf 1, since I saw the pencil 1 there"), "{text}");
-        assert!(text.contains(" \"inventory\" ") && !text.contains("To inventory"), "{text}");
-    }
-
-    #[test]
-    fn writes_nothing_without_an_executed_alternative() {
-        assert!(Template.write(&case(Vec::new()), 1).unwrap_err().message().contains("UNEXECUTED"));
-    }
-}
+#[path = "template_tests.rs"]
+mod tests;

@@ -1,5 +1,5 @@
-//! How long the embedded model takes in Explore: exact probabilities after a step, predictions for the expert's action and
-//! the likeliest alternatives.
+//! How long the embedded model takes in Explore: exact probabilities after a step, predictions for
+//! the expert's action and the likeliest alternatives.
 
 use std::time::Instant;
 
@@ -24,9 +24,15 @@ struct Figures {
     all: Vec<f64>,
 }
 
-/// Plays experts' episodes and asks at each state what Explore asks: all probabilities, then what the expert's action and
-/// the `k` likeliest others lead to.
-pub fn run(suite: &dyn Suite, sample: &Sample, model: Model, k: usize, cancel: &Cancel) -> Result<Value> {
+/// Plays experts' episodes and asks at each state what Explore asks: all probabilities, then what
+/// the expert's action and the `k` likeliest others lead to.
+pub fn run(
+    suite: &dyn Suite,
+    sample: &Sample,
+    model: Model,
+    k: usize,
+    cancel: &Cancel,
+) -> Result<Value> {
     let mut agent = agent::local(model, Priority::Interactive)?;
     let mut figures = Figures::default();
     for task in sample.draw(sample.all(suite)?) {
@@ -34,7 +40,14 @@ pub fn run(suite: &dyn Suite, sample: &Sample, model: Model, k: usize, cancel: &
         _ = episode.demonstrate(Teacher::Suite(None), cancel)?;
         let episode = episode.trajectory;
         for (t, step) in episode.steps.iter().enumerate() {
-            ask(agent.as_mut(), &episode.state(t), episode.listed_at(t), &step.action, (k, cancel), &mut figures)?;
+            ask(
+                agent.as_mut(),
+                &episode.state(t),
+                episode.listed_at(t),
+                &step.action,
+                (k, cancel),
+                &mut figures,
+            )?;
         }
     }
     Ok(json!({
@@ -55,7 +68,12 @@ fn ask(
     let _waiting = interactive();
     let started = Instant::now();
     let since = || 1e3 * started.elapsed().as_secs_f64();
-    let scores = agent.score(&[Among::of(state, admissible)], cancel)?.into_iter().flatten().next().unwrap_or_default();
+    let scores = agent
+        .score(&[Among::of(state, admissible)], cancel)?
+        .into_iter()
+        .flatten()
+        .next()
+        .unwrap_or_default();
     figures.score.push(since());
     figures.admissible.push(admissible.len() as f64);
     let mut order: Vec<usize> = (0..scores.len()).filter(|i| admissible[*i] != expert).collect();

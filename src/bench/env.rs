@@ -78,7 +78,12 @@ pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Va
     }))
 }
 
-fn play_all(suite: &dyn Suite, tasks: &[TaskRef], options: &Options, control: &Control) -> Result<(Vec<Measured>, f64)> {
+fn play_all(
+    suite: &dyn Suite,
+    tasks: &[TaskRef],
+    options: &Options,
+    control: &Control,
+) -> Result<(Vec<Measured>, f64)> {
     let next = AtomicUsize::new(0);
     let started = Instant::now();
     let worker = || -> Result<Vec<Measured>> {
@@ -127,17 +132,27 @@ fn play(suite: &dyn Suite, task: &TaskRef, options: &Options) -> Result<Measured
     let seconds = started.elapsed().as_secs_f64();
     let objects = engine(opened.env.as_ref()).map_or(0, |game| game.world().game().things());
     let (admissible_us, own_bytes) = admissible(&visited)?;
-    Ok(Measured { load_ms, objects, steps, seconds, first, admissible_us, fork_us: forks(&visited)?, own_bytes })
+    Ok(Measured {
+        load_ms,
+        objects,
+        steps,
+        seconds,
+        first,
+        admissible_us,
+        fork_us: forks(&visited)?,
+        own_bytes,
+    })
 }
 
 fn engine(env: &dyn Environment) -> Option<&TwPddl> {
     env.as_any().downcast_ref()
 }
 
-/// Microseconds to work out the admissible actions of a visited state, and the bytes that such a state holds for
-/// itself.
+/// Microseconds to work out the admissible actions of a visited state, and the bytes that such a
+/// state holds for itself.
 fn admissible(visited: &[Box<dyn Environment>]) -> Result<(f64, f64)> {
-    let worlds: Vec<_> = visited.iter().filter_map(|env| engine(env.as_ref())).map(TwPddl::world).collect();
+    let worlds: Vec<_> =
+        visited.iter().filter_map(|env| engine(env.as_ref())).map(TwPddl::world).collect();
     let started = Instant::now();
     for world in &worlds {
         black_box(world.admissible()?);
@@ -159,8 +174,8 @@ fn forks(visited: &[Box<dyn Environment>]) -> Result<f64> {
     Ok(started.elapsed().as_secs_f64() * 1e6 / (ROUNDS * visited.len().max(1)) as f64)
 }
 
-/// The time of a step against the number of things in the game: the mean of each quarter of the games, and the
-/// exponent of a power law through all of them (1 is linear, 2 the square).
+/// The time of a step against the number of things in the game: the mean of each quarter of the
+/// games, and the exponent of a power law through all of them (1 is linear, 2 the square).
 fn growth(measured: &[Measured]) -> Value {
     let mut points: Vec<(f64, f64)> = measured
         .iter()
@@ -168,7 +183,8 @@ fn growth(measured: &[Measured]) -> Value {
         .map(|m| (m.objects as f64, m.seconds * 1e6 / m.steps as f64))
         .collect();
     points.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let mean = |values: &mut dyn Iterator<Item = f64>, n: usize| values.sum::<f64>() / n.max(1) as f64;
+    let mean =
+        |values: &mut dyn Iterator<Item = f64>, n: usize| values.sum::<f64>() / n.max(1) as f64;
     let groups: Vec<Value> = points
         .chunks(points.len().div_ceil(4).max(1))
         .map(|chunk| {
@@ -190,10 +206,13 @@ fn growth(measured: &[Measured]) -> Value {
     json!({"groups": groups, "exponent": if down > 0.0 { Some(up / down) } else { None }})
 }
 
-/// The memory that forks of one game take while all are alive: as forked, and each after a step of its own.
+/// The memory that forks of one game take while all are alive: as forked, and each after a step of
+/// its own.
 fn live_forks(suite: &dyn Suite, tasks: &[TaskRef], count: usize) -> Result<Value> {
     // Kitchens are the largest rooms; where no identifier says so, any game will do.
-    let kitchen = |task: &&TaskRef| ["Fridge", "Microwave", "SinkBasin"].iter().any(|name| task.id.contains(name));
+    let kitchen = |task: &&TaskRef| {
+        ["Fridge", "Microwave", "SinkBasin"].iter().any(|name| task.id.contains(name))
+    };
     let Some(task) = tasks.iter().find(kitchen).or(tasks.first()) else { return Ok(Value::Null) };
     let opened = suite.open(&task.id)?;
     memory::room(4096 * count as u64, "keeping that many forks")?;
@@ -210,5 +229,7 @@ fn live_forks(suite: &dyn Suite, tasks: &[TaskRef], count: usize) -> Result<Valu
     }
     let stepped = rss_mb();
     let grown = |now: Option<f64>| Some(now? - before?);
-    Ok(json!({"game": task.id, "count": count, "forked_mb": grown(forked), "each_a_step_on_mb": grown(stepped)}))
+    Ok(
+        json!({"game": task.id, "count": count, "forked_mb": grown(forked), "each_a_step_on_mb": grown(stepped)}),
+    )
 }

@@ -12,7 +12,12 @@ use crate::error::Result;
 
 /// Plays the games with every expert the suite offers, and returns, for each, games won within the
 /// step limit and the spread of steps; `report` sees every game that was not won.
-pub fn run(suite: &dyn Suite, sample: &Sample, control: &Control, report: &mut dyn FnMut(Value)) -> Result<Value> {
+pub fn run(
+    suite: &dyn Suite,
+    sample: &Sample,
+    control: &Control,
+    report: &mut dyn FnMut(Value),
+) -> Result<Value> {
     let tasks = sample.draw(sample.all(suite)?);
     let mut tallies = BTreeMap::<&'static str, Tally>::new();
     let mut limit = STEP_LIMIT;
@@ -24,7 +29,8 @@ pub fn run(suite: &dyn Suite, sample: &Sample, control: &Control, report: &mut d
             let mut env = opened.env.fork()?;
             let mut steps = 0;
             let expert = opened.experts.get(Some(name))?;
-            let won = follow(env.as_mut(), expert, opened.limit, &control.cancel, |_, _| steps += 1)?;
+            let won =
+                follow(env.as_mut(), expert, opened.limit, &control.cancel, |_, _| steps += 1)?;
             let tally = tallies.entry(name).or_default();
             tally.games += 1;
             let kind = tally.kinds.entry(task.kind.clone()).or_default();
@@ -34,12 +40,16 @@ pub fn run(suite: &dyn Suite, sample: &Sample, control: &Control, report: &mut d
                     tally.steps.push(f64::from(steps));
                     kind.0 += 1;
                 }
-                Err(why) => report(json!({"expert": name, "lost": task.id, "why": why.to_string()})),
+                Err(why) => {
+                    report(json!({"expert": name, "lost": task.id, "why": why.to_string()}));
+                }
             }
         }
     }
     let rows: Vec<Value> = tallies.into_iter().map(|(name, tally)| tally.row(name)).collect();
-    Ok(json!({"suite": suite.name(), "split": sample.split, "games": tasks.len(), "step_limit": limit, "experts": rows}))
+    Ok(
+        json!({"suite": suite.name(), "split": sample.split, "games": tasks.len(), "step_limit": limit, "experts": rows}),
+    )
 }
 
 #[derive(Default)]
@@ -56,8 +66,11 @@ impl Tally {
         let won = self.steps.len();
         let mean = self.steps.iter().sum::<f64>() / won.max(1) as f64;
         let (low, high) = crate::experience::wilson(won as u64, self.games as u64);
-        let kinds: BTreeMap<String, String> =
-            self.kinds.into_iter().map(|(kind, (won, all))| (kind, format!("{won}/{all}"))).collect();
+        let kinds: BTreeMap<String, String> = self
+            .kinds
+            .into_iter()
+            .map(|(kind, (won, all))| (kind, format!("{won}/{all}")))
+            .collect();
         json!({
             "expert": name,
             "won": won,

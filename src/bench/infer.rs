@@ -1,4 +1,5 @@
-//! Inference: reading a prompt, decoding, scoring a list; the options and keys of the peers' script.
+//! Inference: reading a prompt, decoding, scoring a list; the options and keys of the peers'
+//! script.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -68,7 +69,14 @@ impl<'a> Bench<'a> {
         memory::room(kept, "the keys and values of so many tokens")?;
         let mut rng = Rng::new(0);
         let prompt = super::train::draw(options.prompt.max(1), &decoder.config, &mut rng);
-        Ok(Self { options, decoder, team: Team::new(options.threads, Priority::Interactive)?, prompt, rng, cancel })
+        Ok(Self {
+            options,
+            decoder,
+            team: Team::new(options.threads, Priority::Interactive)?,
+            prompt,
+            rng,
+            cancel,
+        })
     }
 
     fn prompt(&self, recent: &mut PromptCache) -> Result<Prompt> {
@@ -85,7 +93,8 @@ impl<'a> Bench<'a> {
         let sampling = Sampling::GREEDY;
         let cancel = self.cancel;
         let how = Decoding { stop, stops: None, only: None, limit, sampling, logps: false, cancel };
-        let found = self.team.run(|| prompt.decode(&self.decoder, starts, &[], &how, &mut |_, _| true))?;
+        let found =
+            self.team.run(|| prompt.decode(&self.decoder, starts, &[], &how, &mut |_, _| true))?;
         Ok(found.iter().map(Vec::len).sum())
     }
 
@@ -93,8 +102,8 @@ impl<'a> Bench<'a> {
         self.team.run(|| prompt.score(&self.decoder, actions, self.cancel))
     }
 
-    /// Milliseconds from cancelling to the end of reading a prompt that is cancelled after some seconds; none if it was
-    /// over by then.
+    /// Milliseconds from cancelling to the end of reading a prompt that is cancelled after some
+    /// seconds; none if it was over by then.
     fn stops_within_ms(&self, after: f64) -> Result<Option<f64>> {
         self.cancel.check()?;
         let cancel = Cancel::default();
@@ -112,7 +121,12 @@ impl<'a> Bench<'a> {
     }
 
     /// Wall times of some work, as the peers' script prints them.
-    fn measure(&self, what: &str, units: Option<usize>, mut work: impl FnMut() -> Result<()>) -> Result<Value> {
+    fn measure(
+        &self,
+        what: &str,
+        units: Option<usize>,
+        mut work: impl FnMut() -> Result<()>,
+    ) -> Result<Value> {
         let mut times = Vec::new();
         for round in 0..=self.options.repeats.max(1) {
             self.cancel.check()?;
@@ -140,13 +154,20 @@ impl<'a> Bench<'a> {
 /// Reading a prompt from nothing, and how soon that stops when it is no longer wanted.
 pub fn prefill(options: &Options, cancel: &Cancel) -> Result<Vec<Value>> {
     let bench = Bench::new(options, cancel)?;
-    let row = bench.measure("prefill", Some(options.prompt), || bench.prompt(&mut PromptCache::new(0)).map(drop))?;
+    let row = bench.measure("prefill", Some(options.prompt), || {
+        bench.prompt(&mut PromptCache::new(0)).map(drop)
+    })?;
     let wall = row["wall_s"].as_f64().unwrap_or_default();
-    let times = (0..CANCELLED).map(|i| bench.stops_within_ms(wall * (f64::from(i) + 0.5) / f64::from(CANCELLED)));
-    let times: Vec<f64> = times.collect::<Result<Vec<Option<f64>>>>()?.into_iter().flatten().collect();
+    let times = (0..CANCELLED)
+        .map(|i| bench.stops_within_ms(wall * (f64::from(i) + 0.5) / f64::from(CANCELLED)));
+    let times: Vec<f64> =
+        times.collect::<Result<Vec<Option<f64>>>>()?.into_iter().flatten().collect();
     let count = times.len();
     let most = times.iter().copied().fold(0.0, f64::max);
-    Ok(vec![row, json!({"what": "cancel", "cancelled": count, "median_ms": median(times), "max_ms": most})])
+    Ok(vec![
+        row,
+        json!({"what": "cancel", "cancelled": count, "median_ms": median(times), "max_ms": most}),
+    ])
 }
 
 /// One stream after a prompt that is there; several together, prompt included.
@@ -154,29 +175,42 @@ pub fn decode(options: &Options, cancel: &Cancel) -> Result<Vec<Value>> {
     let bench = Bench::new(options, cancel)?;
     let ready = bench.prompt(&mut PromptCache::new(0))?;
     let one = || bench.decode(&ready, &[vec![]], options.decode).map(drop);
-    let starts: Vec<Vec<u32>> = (0..options.k as u32).map(|i| vec![1000 % bench.decoder.config.vocab as u32 + i]).collect();
+    let starts: Vec<Vec<u32>> =
+        (0..options.k as u32).map(|i| vec![1000 % bench.decoder.config.vocab as u32 + i]).collect();
     let many = || {
         let prompt = bench.prompt(&mut PromptCache::new(0))?;
         bench.decode(&prompt, &starts, options.new.saturating_sub(1)).map(drop)
     };
     Ok(vec![
         bench.measure("decode_1_stream", Some(options.decode), one)?,
-        bench.measure(&format!("k{}x{}_parallel", options.k, options.new), Some(options.k * options.new), many)?,
+        bench.measure(
+            &format!("k{}x{}_parallel", options.k, options.new),
+            Some(options.k * options.new),
+            many,
+        )?,
     ])
 }
 
-/// Exact scores of a list: prompt included, prompt cached, and how far they are from scores one by one.
+/// Exact scores of a list: prompt included, prompt cached, and how far they are from scores one by
+/// one.
 pub fn score(options: &Options, cancel: &Cancel) -> Result<Vec<Value>> {
     let mut bench = Bench::new(options, cancel)?;
     let config = bench.decoder.config.clone();
-    let actions: Vec<Vec<u32>> =
-        (0..options.candidates).map(|i| super::train::draw(5 + i % 3, &config, &mut bench.rng)).collect();
+    let actions: Vec<Vec<u32>> = (0..options.candidates)
+        .map(|i| super::train::draw(5 + i % 3, &config, &mut bench.rng))
+        .collect();
     let name = format!("score_{}", options.candidates);
-    let cold = || bench.prompt(&mut PromptCache::new(0)).and_then(|prompt| bench.score(&prompt, &actions)).map(drop);
+    let cold = || {
+        bench
+            .prompt(&mut PromptCache::new(0))
+            .and_then(|prompt| bench.score(&prompt, &actions))
+            .map(drop)
+    };
     let cold = bench.measure(&format!("{name}_cold"), None, cold)?;
     let mut recent = PromptCache::new(1 << 30);
     bench.prompt(&mut recent)?;
-    let cached = || bench.prompt(&mut recent).and_then(|prompt| bench.score(&prompt, &actions)).map(drop);
+    let cached =
+        || bench.prompt(&mut recent).and_then(|prompt| bench.score(&prompt, &actions)).map(drop);
     let cached = bench.measure(&format!("{name}_prefix_cached"), None, cached)?;
     let prompt = bench.prompt(&mut recent)?;
     let together = bench.score(&prompt, &actions)?;
@@ -185,6 +219,11 @@ pub fn score(options: &Options, cancel: &Cancel) -> Result<Vec<Value>> {
         let alone = bench.score(&prompt, std::slice::from_ref(action))?;
         worst = worst.max((alone[0].logp - score.logp).abs());
     }
-    let share = cached["wall_s"].as_f64().zip(cold["wall_s"].as_f64()).map(|(cached, cold)| cached / cold);
-    Ok(vec![cold, cached, json!({"what": name, "score_max_abs_diff": worst, "cached_share_of_cold": share})])
+    let share =
+        cached["wall_s"].as_f64().zip(cold["wall_s"].as_f64()).map(|(cached, cold)| cached / cold);
+    Ok(vec![
+        cold,
+        cached,
+        json!({"what": name, "score_max_abs_diff": worst, "cached_share_of_cold": share}),
+    ])
 }

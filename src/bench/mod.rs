@@ -1,4 +1,5 @@
-//! Measurements of this program by itself: the figures that the docs quote, as commands that anyone can run again.
+//! Measurements of this program by itself: the figures that the docs quote, as commands that anyone
+//! can run again.
 
 pub mod agent;
 pub mod env;
@@ -29,7 +30,8 @@ pub struct Sample {
 impl Sample {
     /// All games of the splits, in their order.
     fn all(&self, suite: &dyn Suite) -> Result<Vec<TaskRef>> {
-        let splits = self.split.as_ref().map_or_else(|| suite.splits(), |split| vec![split.clone()]);
+        let splits =
+            self.split.as_ref().map_or_else(|| suite.splits(), |split| vec![split.clone()]);
         Ok(splits.iter().map(|split| suite.tasks(split)).collect::<Result<Vec<_>>>()?.concat())
     }
 
@@ -79,6 +81,7 @@ pub fn median(mut figures: Vec<f64>) -> f64 {
 /// Median, 90th and 99th percentile, and maximum of a list of figures.
 pub fn spread(mut figures: Vec<f64>) -> serde_json::Value {
     figures.sort_unstable_by(f64::total_cmp);
-    let at = |share: f64| figures.get((share * figures.len().saturating_sub(1) as f64).round() as usize);
+    let at =
+        |share: f64| figures.get((share * figures.len().saturating_sub(1) as f64).round() as usize);
     serde_json::json!({"p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "max": at(1.0)})
 }

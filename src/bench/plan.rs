@@ -35,7 +35,8 @@ pub fn run(suite: &dyn Suite, sample: &Sample, states: usize, control: &Control)
         control.cancel.check()?;
         let opened = suite.open(&task.id)?;
         let env = opened.env.as_any().downcast_ref::<TwPddl>();
-        let env = env.ok_or_else(|| Error::new(format!("suite {} has no planner", suite.name())))?;
+        let env =
+            env.ok_or_else(|| Error::new(format!("suite {} has no planner", suite.name())))?;
         game(env, &task.id, sample.seed, states, &mut figures)?;
     }
     let states = figures.plan_ms.len();
@@ -85,7 +86,9 @@ fn game(start: &TwPddl, id: &str, seed: u64, states: usize, figures: &mut Figure
         match plan {
             Plan::Found { steps, .. } => {
                 let started = Instant::now();
-                if let Plan::Found { starts, .. } = planner.plan(env.world(), true, &Limits::default())? {
+                if let Plan::Found { starts, .. } =
+                    planner.plan(env.world(), true, &Limits::default())?
+                {
                     figures.starts_ms.push(started.elapsed().as_secs_f64() * 1e3);
                     figures.starts.push(starts.len() as f64);
                 }

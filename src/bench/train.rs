@@ -1,4 +1,5 @@
-//! A training step: the options and figures of the peers' benchmark script, so that the two can run in turns.
+//! A training step: the options and figures of the peers' benchmark script, so that the two can run
+//! in turns.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -15,7 +16,8 @@ use crate::model::kernels::mul_nt;
 use crate::model::lora::{Adapter, LINEARS};
 use crate::model::memory::{self, Plan};
 use crate::model::pack::{Packing, batch};
-use crate::model::step::{Buffers, Net};
+use crate::model::params::Buffers;
+use crate::model::step::Net;
 use crate::model::team::{Priority, Team};
 use crate::model::tree::TokenTree;
 use crate::model::weights::Parts;
@@ -33,7 +35,8 @@ pub struct Options {
     pub seq: usize,
     /// Share of tokens that are targets.
     pub supervised: f64,
-    /// A token tree instead of sequences: `{"trunk": n, "prompt": p, "branches": [{"attach": a, "len": l}, …]}`.
+    /// A token tree instead of sequences: `{"trunk": n, "prompt": p, "branches": [{"attach": a,
+    /// "len": l}, …]}`.
     pub tree: Option<std::path::PathBuf>,
     /// The rank of an adapter beside all seven linear layers; full fine-tuning without it.
     pub lora: Option<usize>,
@@ -57,8 +60,11 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let (config, mut weights) = model(&options.model)?;
     let mut rng = Rng::new(0);
     if options.batch * options.seq > MOST {
-        return Err(Error::new(format!("a step of {} sequences of {} tokens", options.batch, options.seq))
-            .hint(format!("at most {MOST} tokens are taken")));
+        return Err(Error::new(format!(
+            "a step of {} sequences of {} tokens",
+            options.batch, options.seq
+        ))
+        .hint(format!("at most {MOST} tokens are taken")));
     }
     let trees = match &options.tree {
         Some(path) => vec![tree(path, &config, &mut rng)?],
@@ -66,13 +72,24 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     };
     let trees: Vec<&TokenTree> = trees.iter().collect();
     let tokens: usize = trees.iter().map(|tree| tree.len()).sum();
-    let labels = trees.iter().flat_map(|tree| &tree.weights).filter(|weight| **weight != 0.0).count();
+    let labels =
+        trees.iter().flat_map(|tree| &tree.weights).filter(|weight| **weight != 0.0).count();
     let adapter = |rank| Adapter::new(&config, rank, 2.0 * rank as f64, &LINEARS, 0);
     let mut adapter = options.lora.map(adapter).transpose()?;
-    let shapes =
-        Net { config: &config, weights: &weights, adapter: adapter.as_ref(), recompute: options.recompute }.shapes();
+    let shapes = Net {
+        config: &config,
+        weights: &weights,
+        adapter: adapter.as_ref(),
+        recompute: options.recompute,
+    }
+    .shapes();
     let team = Team::new(options.threads, Priority::Interactive)?;
-    let net = Net { config: &config, weights: &weights, adapter: adapter.as_ref(), recompute: options.recompute };
+    let net = Net {
+        config: &config,
+        weights: &weights,
+        adapter: adapter.as_ref(),
+        recompute: options.recompute,
+    };
     let packing = Packing::new(&trees, options.budget.unwrap_or(usize::MAX));
     let mut optimiser = AdamW::new(&shapes);
     let planned = Plan::new(net, packing.largest);
@@ -86,7 +103,12 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
             spent = cpu_s();
         }
         let started = Instant::now();
-        let net = Net { config: &config, weights: &weights, adapter: adapter.as_ref(), recompute: options.recompute };
+        let net = Net {
+            config: &config,
+            weights: &weights,
+            adapter: adapter.as_ref(),
+            recompute: options.recompute,
+        };
         let done = team.run(|| batch(net, &packing, trees.len(), true, &control.cancel))?;
         let scale = 1.0 / labels.max(1) as f32;
         let trained = adapter.as_mut().map_or(&mut weights, |adapter| &mut adapter.weights);
@@ -127,7 +149,11 @@ pub(super) fn model(name: &str) -> Result<(Config, Buffers)> {
     let Some(size) = name.strip_prefix("small:") else {
         return Parts::network(Path::new(name))?.weights();
     };
-    let bad = || Error::new(format!("--model {name}: expected small:LAYERSxWIDTH, as in small:8x384, or a folder"));
+    let bad = || {
+        Error::new(format!(
+            "--model {name}: expected small:LAYERSxWIDTH, as in small:8x384, or a folder"
+        ))
+    };
     let (layers, hidden) = size.split_once('x').ok_or_else(bad)?;
     let layers: usize = layers.parse().map_err(|_| bad())?;
     let hidden: usize = hidden.parse().map_err(|_| bad())?;
@@ -145,7 +171,11 @@ pub(super) fn model(name: &str) -> Result<(Config, Buffers)> {
     let mut rng = Rng::new(1);
     let fill = |shape: &Vec<usize>| {
         let count = shape.iter().product();
-        if shape.len() == 1 { vec![1.0; count] } else { (0..count).map(|_| 0.04 * (rng.unit() as f32 - 0.5)).collect() }
+        if shape.len() == 1 {
+            vec![1.0; count]
+        } else {
+            (0..count).map(|_| 0.04 * (rng.unit() as f32 - 0.5)).collect()
+        }
     };
     let shapes: Vec<Vec<usize>> = config.tensors().into_iter().map(|(_, shape)| shape).collect();
     let weights = shapes.iter().map(fill).collect();
@@ -167,10 +197,16 @@ fn sequence(options: &Options, config: &Config, rng: &mut Rng) -> TokenTree {
 
 /// Every node is a target once, except the prompt.
 fn tree(path: &Path, config: &Config, rng: &mut Rng) -> Result<TokenTree> {
-    let text = paths::read_whole(path, 64 << 20).map_err(|e| Error::io("reading the tree", path, &e))?;
-    let bad = |what: &str| Error::new(format!("{}: {what}", path.display())).hint("the peers' trees.py writes such files");
+    let text =
+        paths::read_whole(path, 64 << 20).map_err(|e| Error::io("reading the tree", path, &e))?;
+    let bad = |what: &str| {
+        Error::new(format!("{}: {what}", path.display()))
+            .hint("the peers' trees.py writes such files")
+    };
     let raw: Value = serde_json::from_slice(&text).map_err(|e| bad(&e.to_string()))?;
-    let number = |value: &Value| value.as_u64().map(|n| n as usize).ok_or_else(|| bad("a number is missing"));
+    let number = |value: &Value| {
+        value.as_u64().map(|n| n as usize).ok_or_else(|| bad("a number is missing"))
+    };
     let trunk = number(&raw["trunk"])?;
     let prompt = number(&raw["prompt"])?;
     let mut tree = TokenTree::default();
@@ -181,16 +217,24 @@ fn tree(path: &Path, config: &Config, rng: &mut Rng) -> Result<TokenTree> {
     for branch in raw["branches"].as_array().ok_or_else(|| bad("no branches"))? {
         let attach = number(&branch["attach"])?;
         let len = number(&branch["len"])?;
-        let at =
-            attach.checked_sub(1).filter(|at| *at < trunk).ok_or_else(|| bad("a branch attached outside the trunk"))?;
+        let at = attach
+            .checked_sub(1)
+            .filter(|at| *at < trunk)
+            .ok_or_else(|| bad("a branch attached outside the trunk"))?;
         tree.extend(Some(at), &draw(len, config, rng), 1.0);
     }
     Ok(tree)
 }
 
-/// Floating-point operations of the matrix products of a step: forward, the gradient of the input, and that of the
-/// weight where it is trained. Logits are computed for targets only.
-fn products(config: &Config, tokens: usize, labels: usize, lora: Option<usize>, forests: usize) -> f64 {
+/// Floating-point operations of the matrix products of a step: forward, the gradient of the input,
+/// and that of the weight where it is trained. Logits are computed for targets only.
+fn products(
+    config: &Config,
+    tokens: usize,
+    labels: usize,
+    lora: Option<usize>,
+    forests: usize,
+) -> f64 {
     let h = config.hidden;
     let inner = config.intermediate;
     let kv = config.kv_heads * config.head_dim();
@@ -198,12 +242,14 @@ fn products(config: &Config, tokens: usize, labels: usize, lora: Option<usize>, 
     let low = lora.map_or(0, |rank| rank * (2 * 2 * h + 2 * (h + kv) + 3 * (h + inner)));
     let frozen = (config.layers * layer * tokens + h * config.vocab * labels) as f64;
     let passes = if lora.is_some() { 4.0 } else { 6.0 };
-    // An adapter: its gradients take four narrow products, and it is merged on the way forth and on the way back.
+    // An adapter: its gradients take four narrow products, and it is merged on the way forth and on
+    // the way back.
     let merged = (4 * lora.unwrap_or_default() * config.layers * layer * forests) as f64;
     passes * frozen + 4.0 * (config.layers * low * tokens) as f64 + merged
 }
 
-/// Operations a second of the matrix product alone, on as many threads, each with a product of its own.
+/// Operations a second of the matrix product alone, on as many threads, each with a product of its
+/// own.
 fn gemm_peak(threads: usize) -> Result<f64> {
     const SHAPE: (usize, usize, usize) = (512, 576, 1536);
     const ROUNDS: usize = 60;
@@ -223,7 +269,9 @@ fn gemm_peak(threads: usize) -> Result<f64> {
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
-        let rates = workers.into_iter().map(|w| w.join().map_err(|_| Error::new("a worker thread broke off")));
+        let rates = workers
+            .into_iter()
+            .map(|w| w.join().map_err(|_| Error::new("a worker thread broke off")));
         rates.sum()
     })
 }

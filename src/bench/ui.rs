@@ -49,7 +49,8 @@ struct Terminal {
 
 impl Terminal {
     fn open(options: &Options, data: &Path, cancel: &Cancel) -> Result<Self> {
-        let failed = |e: &dyn std::fmt::Display| Error::new(format!("opening a pseudo-terminal: {e}"));
+        let failed =
+            |e: &dyn std::fmt::Display| Error::new(format!("opening a pseudo-terminal: {e}"));
         let (cols, rows) = options.size;
         let size = PtySize { cols, rows, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).map_err(|e| failed(&e))?;
@@ -95,11 +96,15 @@ impl Terminal {
         }
     }
 
-    /// Presses a key and waits for the first bytes of the frame that follows; returns the milliseconds that took.
+    /// Presses a key and waits for the first bytes of the frame that follows; returns the
+    /// milliseconds that took.
     fn answered(&mut self, key: &[u8]) -> Result<f64> {
         let before = self.bytes();
         let started = Instant::now();
-        self.writer.write_all(key).and_then(|()| self.writer.flush()).map_err(|e| Error::new(format!("a key: {e}")))?;
+        self.writer
+            .write_all(key)
+            .and_then(|()| self.writer.flush())
+            .map_err(|e| Error::new(format!("a key: {e}")))?;
         while self.bytes() == before {
             self.cancel.check()?;
             if started.elapsed() > Duration::from_secs(10) {
@@ -110,25 +115,38 @@ impl Terminal {
         Ok(1e3 * started.elapsed().as_secs_f64())
     }
 
-    /// Seconds of processor time that the program has used, and its memory in megabytes (Linux only).
+    /// Seconds of processor time that the program has used, and its memory in megabytes (Linux
+    /// only).
     fn used(&self) -> Option<(f64, f64)> {
         let pid = self.child.process_id()?;
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-        let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+        let ticks: f64 =
+            fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let resident = status.lines().find(|line| line.starts_with("VmRSS:"))?.split_whitespace().nth(1)?;
+        let resident =
+            status.lines().find(|line| line.starts_with("VmRSS:"))?.split_whitespace().nth(1)?;
         Some((ticks / 100.0, resident.parse::<f64>().ok()? / 1024.0))
     }
 
     fn shows(&self, text: &str) -> bool {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.screen().contents().contains(text)
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+            .screen()
+            .contents()
+            .contains(text)
     }
 
-    /// Presses a key and waits until `text` is on the screen, or no longer is; returns the milliseconds that took.
+    /// Presses a key and waits until `text` is on the screen, or no longer is; returns the
+    /// milliseconds that took.
     fn press(&mut self, key: &[u8], text: &str, there: bool) -> Result<f64> {
         let started = Instant::now();
-        self.writer.write_all(key).and_then(|()| self.writer.flush()).map_err(|e| Error::new(format!("a key: {e}")))?;
+        self.writer
+            .write_all(key)
+            .and_then(|()| self.writer.flush())
+            .map_err(|e| Error::new(format!("a key: {e}")))?;
         while self.shows(text) != there {
             self.cancel.check()?;
             if started.elapsed() > Duration::from_secs(60) {
@@ -148,15 +166,20 @@ impl Drop for Terminal {
     }
 }
 
-/// Presses keys and measures until the screen shows what they do: the page of keys opened and closed.
+/// Presses keys and measures until the screen shows what they do: the page of keys opened and
+/// closed.
 pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
-    let dir = tempfile::tempdir().map_err(|e| Error::new(format!("a data directory for the benchmark: {e}")))?;
+    let dir = tempfile::tempdir()
+        .map_err(|e| Error::new(format!("a data directory for the benchmark: {e}")))?;
     let data = dir.path();
     let mut collect = Command::new(&options.program);
     let collect = collect.arg("--data-dir").arg(data).args(["collect", "demos", "--games", "60"]);
     let done = collect.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !done.is_ok_and(|status| status.success()) {
-        return Err(Error::new(format!("{}: collecting a few games failed", options.program.display())));
+        return Err(Error::new(format!(
+            "{}: collecting a few games failed",
+            options.program.display()
+        )));
     }
     fill(data, (options.steps, options.rows), cancel)?;
     let started = Instant::now();
@@ -204,7 +227,9 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
 /// Trajectories of fifty steps, so many steps in all, and so many rows more.
 fn fill(data: &Path, (steps, rows): (usize, usize), cancel: &Cancel) -> Result<()> {
     let mut store = Store::open(data)?;
-    let Some(first) = store.list(&Listing::default(), Near::Position(0), 1)?.rows.first().map(|row| row.id) else {
+    let Some(first) =
+        store.list(&Listing::default(), Near::Position(0), 1)?.rows.first().map(|row| row.id)
+    else {
         return Ok(());
     };
     let mut trajectory = store.trajectory(first)?;
@@ -219,15 +244,18 @@ fn fill(data: &Path, (steps, rows): (usize, usize), cancel: &Cancel) -> Result<(
     }
     store.db.execute(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
-         INSERT INTO trajectories (suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, success, length, created_ms) \
-         SELECT suite, split, task_id, kind, task, 'evaluation', actor, seed, observation, admissible, 0, 0, 0 \
+         INSERT INTO trajectories (suite, split, task_id, kind, task, purpose, actor, seed, \
+         observation, admissible, success, length, created_ms) \
+         SELECT suite, split, task_id, kind, task, 'evaluation', actor, seed, observation, \
+         admissible, 0, 0, 0 \
          FROM n JOIN trajectories WHERE trajectories.id = ?2 AND ?1 > 0",
         [rows as i64, first],
     )?;
     Ok(())
 }
 
-/// Share of one processor over five seconds in which nothing is pressed, and memory; not measured while it works.
+/// Share of one processor over five seconds in which nothing is pressed, and memory; not measured
+/// while it works.
 fn idle(terminal: &Terminal, busy: bool) -> Option<(f64, f64)> {
     terminal.quiet();
     let (before, _) = terminal.used().filter(|_| !busy)?;
@@ -250,7 +278,8 @@ fn steps(terminal: &mut Terminal) -> Result<Vec<f64>> {
     Ok(sizes)
 }
 
-/// Down the list of trajectories: key to frame; and key to rows, leaping through it by pages and from end to end.
+/// Down the list of trajectories: key to frame; and key to rows, leaping through it by pages and
+/// from end to end.
 fn scrolling(terminal: &mut Terminal) -> Result<(Vec<f64>, Vec<f64>)> {
     terminal.press(F4, "Steps", true)?;
     terminal.quiet();
@@ -262,7 +291,10 @@ fn scrolling(terminal: &mut Terminal) -> Result<(Vec<f64>, Vec<f64>)> {
     }
     terminal.answered(b"\t")?;
     let mut leaps = Vec::new();
-    for key in [b"G".as_slice(), b"g"].into_iter().chain(std::iter::repeat_n(PAGE_DOWN, 100)).chain([b"G".as_slice(), b"g"])
+    for key in [b"G".as_slice(), b"g"]
+        .into_iter()
+        .chain(std::iter::repeat_n(PAGE_DOWN, 100))
+        .chain([b"G".as_slice(), b"g"])
     {
         let started = Instant::now();
         terminal.answered(key)?;

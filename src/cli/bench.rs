@@ -32,7 +32,8 @@ enum BenchCommand {
     Decode(InferBench),
     /// The probabilities of a list of actions, with the prompt and with the prompt cached
     Score(InferBench),
-    /// Explore's questions: all probabilities after a step, predictions for the expert's action and alternatives
+    /// Explore's questions: all probabilities after a step, predictions for the expert's action and
+    /// alternatives
     Agent(AgentBench),
     /// Key to frame of the terminal program, over a pseudo-terminal
     #[cfg(feature = "bench-ui")]
@@ -217,7 +218,8 @@ struct EnvBench {
 
 /// Runs the command.
 pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
-    let rows = |rows: Vec<Value>| rows.iter().for_each(|row| common.out().line(row, || lines(row) + "\n"));
+    let rows =
+        |rows: Vec<Value>| rows.iter().for_each(|row| common.out().line(row, || lines(row) + "\n"));
     let cancel = interruptible()?.cancel;
     let figures = match args.command {
         BenchCommand::Agent(AgentBench { sample, checkpoint, k }) => {
@@ -227,16 +229,30 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
         }
         #[cfg(feature = "bench-ui")]
         BenchCommand::Ui(UiBench { keys, cols, rows, train, collect, steps, listed }) => {
-            let program =
-                std::env::current_exe().map_err(|e| crate::error::Error::new(format!("finding this program: {e}")))?;
+            let program = std::env::current_exe()
+                .map_err(|e| crate::error::Error::new(format!("finding this program: {e}")))?;
             bench::ui::run(
-                &bench::ui::Options { program, keys, size: (cols, rows), train, collect, steps, rows: listed },
+                &bench::ui::Options {
+                    program,
+                    keys,
+                    size: (cols, rows),
+                    train,
+                    collect,
+                    steps,
+                    rows: listed,
+                },
                 &cancel,
             )?
         }
-        BenchCommand::Prefill(args) => return bench::infer::prefill(&args.options(), &cancel).map(rows),
-        BenchCommand::Decode(args) => return bench::infer::decode(&args.options(), &cancel).map(rows),
-        BenchCommand::Score(args) => return bench::infer::score(&args.options(), &cancel).map(rows),
+        BenchCommand::Prefill(args) => {
+            return bench::infer::prefill(&args.options(), &cancel).map(rows);
+        }
+        BenchCommand::Decode(args) => {
+            return bench::infer::decode(&args.options(), &cancel).map(rows);
+        }
+        BenchCommand::Score(args) => {
+            return bench::infer::score(&args.options(), &cancel).map(rows);
+        }
         BenchCommand::Env(EnvBench { sample, episodes, threads, forks }) => {
             let (suite, sample) = sample.open()?;
             let options = bench::env::Options { sample, episodes, threads, forks };
@@ -247,7 +263,8 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             bench::plan::run(suite.as_ref(), &sample, states, &interruptible()?)?
         }
         BenchCommand::Train(args) => {
-            let TrainBench { model, lora, full: _, batch, seq, supervised, tree, threads, .. } = args;
+            let TrainBench { model, lora, full: _, batch, seq, supervised, tree, threads, .. } =
+                args;
             let TrainBench { budget, recompute, steps, warmup, .. } = args;
             let options = bench::train::Options {
                 model,

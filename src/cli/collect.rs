@@ -7,10 +7,12 @@ use super::{Common, SuiteArgs, interruptible, number};
 use crate::agent::template::Template;
 use crate::agent::{self, Reflector};
 use crate::collect::{self, Contrast, Draw, Proposer, Wanted};
+use crate::control::Progress;
 use crate::episode::Scope;
 use crate::error::{Error, Result};
 use crate::experience::{POLICY, UNIFORM};
 use crate::model::team::Priority;
+use crate::store::Store;
 
 /// Arguments of `foretaste collect`.
 #[derive(Debug, Args)]
@@ -21,8 +23,8 @@ pub struct CollectArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// All of the below, as the screens collect it: demonstrations, K uniform alternatives and 3 of the policy at every
-    /// state, and a reflection of the template for each
+    /// All of the below, as the screens collect it: demonstrations, K uniform alternatives and 3 of
+    /// the policy at every state, and a reflection of the template for each
     All {
         #[command(flatten)]
         range: Range,
@@ -31,7 +33,8 @@ enum What {
         /// Uniform alternatives a state
         #[arg(short, default_value_t = 4, value_parser = number::<usize>(1..=1000))]
         k: usize,
-        /// The policy: embedded, a checkpoint's number, or a folder (default: the newest checkpoint)
+        /// The policy: embedded, a checkpoint's number, or a folder (default: the newest
+        /// checkpoint)
         #[arg(long)]
         checkpoint: Option<String>,
     },
@@ -61,7 +64,8 @@ enum What {
         /// Let the policy think before each proposal
         #[arg(long)]
         think: bool,
-        /// Execute the policy's proposals that are not admissible, and keep what the environment says to them
+        /// Execute the policy's proposals that are not admissible, and keep what the environment
+        /// says to them
         #[arg(long)]
         keep_invalid: bool,
         /// Only for demonstrations by this expert
@@ -75,7 +79,8 @@ enum What {
         /// What writes them: a model sees no outcome, and what it writes is a rationale only
         #[arg(long, value_enum, default_value_t = Generator::Template)]
         generator: Generator,
-        /// The pool of alternatives that they are written from (default: policy, or uniform where that is empty)
+        /// The pool of alternatives that they are written from (default: policy, or uniform where
+        /// that is empty)
         #[arg(long)]
         pool: Option<String>,
         /// At most so many alternatives a state
@@ -129,7 +134,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
     let out = common.out();
     let mut live = common.out();
     let control = interruptible()?;
-    let mut report = |row: serde_json::Value, progress: crate::control::Progress| {
+    let mut report = |row: serde_json::Value, progress: Progress| {
         out.line(&row, || row.to_string());
         live.progress(&progress);
     };
@@ -140,7 +145,14 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let scope = range.scope();
             let mut policy = agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?;
             let wanted = Wanted { scope: &scope, teacher: expert.teacher(&person), k };
-            let found = collect::all(&mut store, suite.as_ref(), wanted, policy.as_mut(), &control, &mut report)?;
+            let found = collect::all(
+                &mut store,
+                suite.as_ref(),
+                wanted,
+                policy.as_mut(),
+                &control,
+                &mut report,
+            )?;
             out.line(&serde_json::json!({"collected": found}), || found.to_string());
             Ok(())
         }
@@ -148,47 +160,93 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let suite = range.suite.open()?;
             let person = Person;
             let teacher = expert.teacher(&person);
-            collect::demonstrations(&mut store, suite.as_ref(), &range.scope(), teacher, &control, &mut report)
+            collect::demonstrations(
+                &mut store,
+                suite.as_ref(),
+                &range.scope(),
+                teacher,
+                &control,
+                &mut report,
+            )
         }
         What::Branches { range, k, proposer, pool, checkpoint, think, keep_invalid, expert } => {
-            let suite = range.suite.open()?;
-            let mut agent = match proposer {
-                From::Uniform if checkpoint.is_some() || think || keep_invalid => {
-                    return Err(Error::usage("--checkpoint, --think and --keep-invalid are about the policy's proposals")
-                        .hint("add --proposer policy"));
-                }
-                From::Uniform => None,
-                From::Policy => Some(agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?),
-            };
-            let proposer = match agent.as_mut() {
-                None => Proposer::Uniform,
-                Some(policy) => Proposer::Policy { policy: policy.as_mut(), think, keep_invalid },
-            };
-            let name = pool.clone().unwrap_or_else(|| proposer.pool().to_string());
-            let draw = Draw { pool, k, proposer, expert };
-            let [mut proposed, mut drawn] = [0, 0];
-            let mut counted = |row: serde_json::Value, progress: crate::control::Progress| {
-                proposed += row["from"][POLICY].as_u64().unwrap_or_default();
-                drawn += row["from"][UNIFORM].as_u64().unwrap_or_default();
-                report(row, progress);
-            };
-            let done = collect::branches(&mut store, suite.as_ref(), &range.scope(), draw, &control, &mut counted);
-            let new = proposed + drawn;
-            let total = serde_json::json!({"pool": name, "new": new, "from": {POLICY: proposed, UNIFORM: drawn}});
-            out.line(&total, || {
-                format!("pool {name}: {new} new, {proposed} proposed by the policy, {drawn} drawn from the list")
-            });
-            done
+            let policy = Policy { proposer, checkpoint, think, keep_invalid };
+            let draw = Draw { pool, k, proposer: Proposer::Uniform, expert };
+            branches(common, &mut store, &range, policy, draw, &mut report)
         }
         What::Reflections { range, generator, pool, k, checkpoint, expert } => {
             let suite = range.suite.open()?;
             let mut reflector: Box<dyn Reflector> = match generator {
                 Generator::Template => Box::new(Template),
-                Generator::Model => agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?,
+                Generator::Model => {
+                    agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?
+                }
             };
             let contrast = Contrast { pool, k, expert };
             let reflector = reflector.as_mut();
-            collect::reflections(&mut store, suite.as_ref(), &range.scope(), &contrast, reflector, &control, &mut report)
+            collect::reflections(
+                &mut store,
+                suite.as_ref(),
+                &range.scope(),
+                &contrast,
+                reflector,
+                &control,
+                &mut report,
+            )
         }
     }
+}
+
+/// Who proposes alternatives, as it was asked for.
+struct Policy {
+    proposer: From,
+    checkpoint: Option<String>,
+    think: bool,
+    keep_invalid: bool,
+}
+
+fn branches(
+    common: &Common,
+    store: &mut Store,
+    range: &Range,
+    policy: Policy,
+    draw: Draw<'_>,
+    report: collect::Report<'_>,
+) -> Result<()> {
+    let suite = range.suite.open()?;
+    let Policy { proposer, checkpoint, think, keep_invalid } = policy;
+    let mut agent = match proposer {
+        From::Uniform if checkpoint.is_some() || think || keep_invalid => {
+            return Err(Error::usage(
+                "--checkpoint, --think and --keep-invalid are about the policy's proposals",
+            )
+            .hint("add --proposer policy"));
+        }
+        From::Uniform => None,
+        From::Policy => Some(agent::open(store, checkpoint.as_deref(), Priority::Interactive)?),
+    };
+    let proposer = match agent.as_mut() {
+        None => Proposer::Uniform,
+        Some(policy) => Proposer::Policy { policy: policy.as_mut(), think, keep_invalid },
+    };
+    let name = draw.pool.clone().unwrap_or_else(|| proposer.pool().to_string());
+    let mut proposed = 0;
+    let mut drawn = 0;
+    let mut counted = |row: serde_json::Value, progress: Progress| {
+        proposed += row["from"][POLICY].as_u64().unwrap_or_default();
+        drawn += row["from"][UNIFORM].as_u64().unwrap_or_default();
+        report(row, progress);
+    };
+    let draw = Draw { proposer, ..draw };
+    let control = interruptible()?;
+    let done =
+        collect::branches(store, suite.as_ref(), &range.scope(), draw, &control, &mut counted);
+    let new = proposed + drawn;
+    let from = serde_json::json!({POLICY: proposed, UNIFORM: drawn});
+    common.out().line(&serde_json::json!({"pool": name, "new": new, "from": from}), || {
+        format!(
+            "pool {name}: {new} new, {proposed} proposed by the policy, {drawn} drawn from the list"
+        )
+    });
+    done
 }

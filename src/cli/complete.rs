@@ -24,7 +24,8 @@ use crate::rng::Rng;
 pub struct CompleteArgs {
     /// The prompt; control tokens written in it count as themselves
     prompt: String,
-    /// embedded, novice, a checkpoint's number, a model folder, or a GGUF file (default: the newest checkpoint)
+    /// embedded, novice, a checkpoint's number, a model folder, or a GGUF file (default: the newest
+    /// checkpoint)
     #[arg(long)]
     checkpoint: Option<String>,
     /// Continuations, decoded together
@@ -70,7 +71,10 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
     let cancel = interruptible()?.cancel;
     let team = Team::all(Priority::Interactive)?;
     let tokens = tokenizer.encode(&args.prompt)?;
-    memory::room(decoder.config.kept(tokens.len() + args.k * args.limit), "the keys and values of so many tokens")?;
+    memory::room(
+        decoder.config.kept(tokens.len() + args.k * args.limit),
+        "the keys and values of so many tokens",
+    )?;
     let prompt = team.run(|| Prompt::new(decoder, &tokens, &mut PromptCache::new(0), &cancel))?;
 
     let lines = match &args.only {
@@ -116,8 +120,10 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
         }
         true
     };
-    let found = team.run(|| prompt.decode(decoder, &vec![vec![]; args.k], &seeds, &how, &mut each))?;
-    // The probability of a text that came to its end includes that end; one that was cut short is the beginning of many.
+    let found =
+        team.run(|| prompt.decode(decoder, &vec![vec![]; args.k], &seeds, &how, &mut each))?;
+    // The probability of a text that came to its end includes that end; one that was cut short is
+    // the beginning of many.
     let room = args.limit.min(decoder.config.context.saturating_sub(tokens.len()));
     let mut whole = Vec::with_capacity(found.len());
     for tokens in found {
@@ -135,7 +141,9 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
             "text": text, "finished": finished, "tokens": score.tokens, "nats": score.logp,
             "nats_per_token": score.per_token(),
         });
-        out.line(&row, || if stream { String::new() } else { format!("{:8.2} nats  {text}", score.logp) });
+        out.line(&row, || {
+            if stream { String::new() } else { format!("{:8.2} nats  {text}", score.logp) }
+        });
     }
     Ok(())
 }

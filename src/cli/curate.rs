@@ -59,7 +59,8 @@ enum Act {
     Undo,
     /// Do again what undo took back
     Redo,
-    /// Read decisions from stdin: `approve ID`, `reject ID CODE`, `edit ID TEXT`, `requeue ID`, `undo`
+    /// Read decisions from stdin: `approve ID`, `reject ID CODE`, `edit ID TEXT`, `requeue ID`,
+    /// `undo`
     Apply,
 }
 
@@ -67,7 +68,9 @@ enum Act {
 pub fn run(common: &Common, args: CurateArgs) -> Result<()> {
     let mut store = common.store()?;
     match args.act {
-        Act::Approve { ids } => ids.into_iter().try_for_each(|id| decide(common, &mut store, id, &Decision::Approve)),
+        Act::Approve { ids } => {
+            ids.into_iter().try_for_each(|id| decide(common, &mut store, id, &Decision::Approve))
+        }
         Act::Reject { id, reason } => decide(common, &mut store, id, &Decision::Reject(reason)),
         Act::Edit { id, text } => decide(common, &mut store, id, &Decision::Edit(text)),
         Act::Requeue { id } => decide(common, &mut store, id, &Decision::Requeue),
@@ -79,7 +82,8 @@ pub fn run(common: &Common, args: CurateArgs) -> Result<()> {
             for (n, line) in std::iter::from_fn(|| paths::stdin_line().transpose()).enumerate() {
                 let line = line.map_err(|e| Error::new(format!("stdin line {}: {e}", n + 1)))?;
                 let line = if n == 0 { line.trim_start_matches('\u{feff}') } else { &line };
-                apply(common, &mut store, line.trim()).map_err(|error| error.at(format_args!("stdin line {}", n + 1)))?;
+                apply(common, &mut store, line.trim())
+                    .map_err(|error| error.at(format_args!("stdin line {}", n + 1)))?;
             }
             Ok(())
         }
@@ -103,7 +107,9 @@ fn apply(common: &Common, store: &mut Store, line: &str) -> Result<()> {
         ("approve", None) => Decision::Approve,
         ("requeue", None) => Decision::Requeue,
         ("edit", Some(text)) => Decision::Edit(text.to_string()),
-        ("reject", Some(code)) if REASONS.iter().any(|(known, _)| *known == code) => Decision::Reject(code.to_string()),
+        ("reject", Some(code)) if REASONS.iter().any(|(known, _)| *known == code) => {
+            Decision::Reject(code.to_string())
+        }
         _ => return Err(wrong()),
     };
     decide(common, store, id, &decision)
@@ -119,9 +125,10 @@ fn decide(common: &Common, store: &mut Store, id: i64, decision: &Decision) -> R
 fn undo(common: &Common, turned: Option<Undone>, did: &str) -> Result<()> {
     let turned = turned.ok_or_else(|| Error::new(format!("there is no decision to {did}")))?;
     let key = if did == "undo" { "undone" } else { "redone" };
-    common.out().line(&json!({"reflection": turned.reflection, key: turned.act, "count": turned.count}), || {
-        format!("{did}: {} {}", turned.act, turned.reflection)
-    });
+    common.out().line(
+        &json!({"reflection": turned.reflection, key: turned.act, "count": turned.count}),
+        || format!("{did}: {} {}", turned.act, turned.reflection),
+    );
     Ok(())
 }
 
@@ -130,9 +137,10 @@ fn suspect(common: &Common, store: &Store) -> Result<()> {
         let found = judged(store, &item)?.findings;
         if !found.is_empty() {
             let codes: Vec<&str> = found.iter().map(|s| s.code).collect();
-            common.out().line(&json!({"reflection": item.id, "verdict": item.verdict, "suspicions": found}), || {
-                format!("{} {} {}", item.id, item.verdict.word(), codes.join(" "))
-            });
+            common.out().line(
+                &json!({"reflection": item.id, "verdict": item.verdict, "suspicions": found}),
+                || format!("{} {} {}", item.id, item.verdict.word(), codes.join(" ")),
+            );
         }
     }
     Ok(())

@@ -25,6 +25,28 @@ pub struct DataArgs {
     command: DataCommand,
 }
 
+/// Arguments of `foretaste data export`.
+#[derive(Debug, Args)]
+struct ExportArgs {
+    /// Which set
+    #[arg(long, value_enum)]
+    set: Set,
+    /// How observations stand in the prompts
+    #[arg(long, value_enum, default_value_t)]
+    observations: Observations,
+    #[command(flatten)]
+    choice: ChoiceArgs,
+    /// The held-out trajectories, in place of those that a run trains on
+    #[arg(long)]
+    validation: bool,
+    /// Say how many lines and bytes that would be, and write nothing
+    #[arg(long, conflicts_with = "out")]
+    check: bool,
+    /// The file to write (not there yet); stdout without it
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 enum DataCommand {
     /// What is in the store: totals, or the rows of one kind
@@ -43,30 +65,14 @@ enum DataCommand {
         /// Its number
         id: i64,
     },
-    /// Write a training set as JSONL of chat messages, one example a line; or whole trajectories, for another store
-    Export {
-        /// Which set
-        #[arg(long, value_enum)]
-        set: Set,
-        /// How observations stand in the prompts
-        #[arg(long, value_enum, default_value_t)]
-        observations: Observations,
-        #[command(flatten)]
-        choice: Box<ChoiceArgs>,
-        /// The held-out trajectories, in place of those that a run trains on
-        #[arg(long)]
-        validation: bool,
-        /// Say how many lines and bytes that would be, and write nothing
-        #[arg(long, conflicts_with = "out")]
-        check: bool,
-        /// The file to write (not there yet); stdout without it
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
-    /// Take in trajectories that `data export --set trajectories` wrote, with alternatives and reflections
+    /// Write a training set as JSONL of chat messages, one example a line; or whole trajectories,
+    /// for another store
+    Export(Box<ExportArgs>),
+    /// Take in trajectories that `data export --set trajectories` wrote, with alternatives and
+    /// reflections
     ///
-    /// The file is read to its end first and refused as a whole if a line is wrong. What is there already is left as it
-    /// is, so a second run goes on where the first was interrupted.
+    /// The file is read to its end first and refused as a whole if a line is wrong. What is there
+    /// already is left as it is, so a second run goes on where the first was interrupted.
     Import {
         /// The file
         file: PathBuf,
@@ -87,7 +93,8 @@ enum DataCommand {
     },
     /// The curation in figures
     Statistics,
-    /// Take a trajectory out of every list and training set (data undelete puts it back); or remove a run, or a checkpoint
+    /// Take a trajectory out of every list and training set (data undelete puts it back); or remove
+    /// a run, or a checkpoint
     #[command(group = clap::ArgGroup::new("what").required(true))]
     Delete {
         /// The trajectory's number
@@ -105,12 +112,14 @@ enum DataCommand {
         /// Its number
         id: i64,
     },
-    /// Write the whole store into one file, while others go on writing (checkpoints' weights are folders of their own)
+    /// Write the whole store into one file, while others go on writing (checkpoints' weights are
+    /// folders of their own)
     Backup {
         /// The file to write (not there yet)
         file: PathBuf,
     },
-    /// Put a backup in the place of the store, whose files are set aside; no other foretaste may have it open
+    /// Put a backup in the place of the store, whose files are set aside; no other foretaste may
+    /// have it open
     Restore {
         /// A file that data backup wrote
         file: PathBuf,
@@ -155,9 +164,16 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             Rows::Trajectories => list(None, find, limit)?,
             Rows::Demonstrations => list(Some(Purpose::Demonstration), find, limit)?,
             Rows::Explorations => list(Some(Purpose::Exploration), find, limit)?,
-            Rows::Reflections => store.queue(&Filter::default(), Place::Start, limit)?.items.iter().map(value).collect(),
+            Rows::Reflections => store
+                .queue(&Filter::default(), Place::Start, limit)?
+                .items
+                .iter()
+                .map(value)
+                .collect(),
             Rows::Runs => store.runs()?.iter().map(value).collect(),
-            Rows::Checkpoints => store.checkpoints()?.iter().map(|saved| checkpoint_row(&store, saved)).collect(),
+            Rows::Checkpoints => {
+                store.checkpoints()?.iter().map(|saved| checkpoint_row(&store, saved)).collect()
+            }
             Rows::Evaluations => store.evaluations()?.iter().map(value).collect(),
             Rows::Predictions => store.foresights()?,
             Rows::Pools => store.pools(None, None, None)?.iter().map(value).collect(),
@@ -166,7 +182,10 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         DataCommand::Record { run } => {
             store.run(run)?;
             let recorded = recorded(&store, run)?.ok_or_else(|| {
-                Error::new(format!("what run {run} trains on is not recorded: it has not begun, or is older than this"))
+                Error::new(format!(
+                    "what run {run} trains on is not recorded: it has not begun, or is older than \
+                     this"
+                ))
             })?;
             rows(recorded.items.iter().map(record).collect())
         }
@@ -176,7 +195,9 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             out.line(&value(&figures), || figures.lines().join("\n"));
             Ok(())
         }
-        DataCommand::Delete { id, run, checkpoint } => rows(vec![delete(&store, id, run, checkpoint)?]),
+        DataCommand::Delete { id, run, checkpoint } => {
+            rows(vec![delete(&store, id, run, checkpoint)?])
+        }
         DataCommand::Undelete { id } => {
             store.set_deleted(id, false)?;
             rows(vec![json!({"trajectory": id, "deleted": false})])
@@ -184,46 +205,54 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         DataCommand::Backup { file } => {
             let bytes = store.backup(&file)?;
             let weights = store.checkpoints()?.len();
-            rows(vec![json!({"file": file, "bytes": bytes, "checkpoints_whose_weights_are_not_in_it": weights})])
+            rows(vec![
+                json!({"file": file, "bytes": bytes, "checkpoints_whose_weights_are_not_in_it": weights}),
+            ])
         }
         DataCommand::Restore { .. } => Ok(()),
-        DataCommand::Export { set, observations, choice, validation, check, out: path } => {
-            let whole = set == Set::Trajectories;
-            let flag = choice.beyond_place().or(validation.then_some("--validation")).filter(|_| whole);
-            if let Some(flag) = flag {
-                return Err(Error::new(format!(
-                    "{flag} means nothing for whole trajectories: they go with all that they have"
-                ))
-                .hint("leave it out, or export a training set"));
-            }
-            let criteria = choice.criteria(if whole { ALL } else { "train" });
-            let order = Order { set, criteria, held_out: validation, observations };
-            let mut live = common.out();
-            let control = interruptible()?;
-            let extent = match &path {
-                Some(path) => formats::export_file(&store, &order, path, &control, &mut |p| live.progress(&p))?,
-                None => formats::export(&store, &order, &control, &mut |_| {}, &mut |line| {
-                    if !check {
-                        out.raw(line);
-                    }
-                    Ok(())
-                })?,
-            };
-            if path.is_some() || check {
-                let Extent { lines, bytes, held_out } = extent;
-                rows(vec![json!({"file": path, "examples": lines, "bytes": bytes, "held_out": held_out})])?;
-            }
-            Ok(())
-        }
+        DataCommand::Export(args) => rows(export(common, &store, *args)?.into_iter().collect()),
         DataCommand::Import { file, check } => {
             let mut live = common.out();
-            let intake = import(&store, &file, !check, &interruptible()?, &mut |p| live.progress(&p))?;
+            let intake =
+                import(&store, &file, !check, &interruptible()?, &mut |p| live.progress(&p))?;
             let mut row = value(&intake);
             row["file"] = json!(file);
             row["imported"] = json!(!check);
             rows(vec![row])
         }
     }
+}
+
+/// Writes a set; what came of it, where that is not on stdout.
+fn export(common: &Common, store: &Store, args: ExportArgs) -> Result<Option<Value>> {
+    let ExportArgs { set, observations, choice, validation, check, out: path } = args;
+    let whole = set == Set::Trajectories;
+    let flag = choice.beyond_place().or(validation.then_some("--validation")).filter(|_| whole);
+    if let Some(flag) = flag {
+        return Err(Error::new(format!(
+            "{flag} means nothing for whole trajectories: they go with all that they have"
+        ))
+        .hint("leave it out, or export a training set"));
+    }
+    let criteria = choice.criteria(if whole { ALL } else { "train" });
+    let order = Order { set, criteria, held_out: validation, observations };
+    let out = common.out();
+    let mut live = common.out();
+    let control = interruptible()?;
+    let extent = match &path {
+        Some(path) => {
+            formats::export_file(store, &order, path, &control, &mut |p| live.progress(&p))?
+        }
+        None => formats::export(store, &order, &control, &mut |_| {}, &mut |line| {
+            if !check {
+                out.raw(line);
+            }
+            Ok(())
+        })?,
+    };
+    let Extent { lines, bytes, held_out } = extent;
+    let row = json!({"file": path, "examples": lines, "bytes": bytes, "held_out": held_out});
+    Ok((path.is_some() || check).then_some(row))
 }
 
 /// A trajectory with all that hangs off it.
@@ -260,15 +289,21 @@ fn delete(store: &Store, id: Option<i64>, run: Option<i64>, number: Option<i64>)
         return Ok(json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()}));
     }
     if let Some(number) = number {
-        let saved = store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
-            Error::new(format!("there is no checkpoint {number}")).hint("list them with: foretaste data list checkpoints")
-        })?;
+        let saved =
+            store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
+                Error::new(format!("there is no checkpoint {number}"))
+                    .hint("list them with: foretaste data list checkpoints")
+            })?;
         if store.is_alive(saved.run) {
-            return Err(Error::new(format!("run {} is being trained, and may go on from it", saved.run))
-                .hint("stop it first (Train, x)"));
+            return Err(Error::new(format!(
+                "run {} is being trained, and may go on from it",
+                saved.run
+            ))
+            .hint("stop it first (Train, x)"));
         }
         if crate::agent::is_held(store, &saved) {
-            return Err(Error::new(format!("checkpoint {number} is being evaluated")).hint("wait until that is done"));
+            return Err(Error::new(format!("checkpoint {number} is being evaluated"))
+                .hint("wait until that is done"));
         }
         store.check_unneeded(&saved)?;
         checkpoint::remove(store, &saved)?;

@@ -17,13 +17,16 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
         broken += u32::from(!ok);
         out.line(&json!({"check": what, "ok": ok, "found": found, "next": next}), || {
             let mark = if ok { "ok   " } else { "FAIL " };
-            let next = next.as_deref().map(|next| format!("\n        next: {next}")).unwrap_or_default();
+            let next =
+                next.as_deref().map(|next| format!("\n        next: {next}")).unwrap_or_default();
             format!("{mark} {what:<10} {found}{next}")
         });
     };
     let mut check = |what: &str, result: Result<String>| match result {
         Ok(found) => say(what, true, found, None),
-        Err(error) => say(what, false, error.message().to_string(), error.next_step().map(str::to_string)),
+        Err(error) => {
+            say(what, false, error.message().to_string(), error.next_step().map(str::to_string));
+        }
     };
     let root = paths::data_dir(common.data_dir.clone());
     let settings = root.clone().and_then(|root| Settings::load(&root.join("config.toml")));
@@ -50,8 +53,11 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
         root.clone().and_then(|root| {
             let store = Store::open(&root)?;
             if let Some(why) = store.read_only() {
-                return Err(Error::new(format!("{} cannot be written ({why}): it is only read", root.display()))
-                    .hint("name another data directory with --data-dir, or make this one writable"));
+                return Err(Error::new(format!(
+                    "{} cannot be written ({why}): it is only read",
+                    root.display()
+                ))
+                .hint("name another data directory with --data-dir, or make this one writable"));
             }
             store.set_setting("doctor", "was here")?;
             let counts = store.counts()?;
@@ -65,30 +71,40 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
         }),
     );
     check("disk", root.and_then(|root| disk(&root)));
-    check("household", crate::env::open_suite("household", None).map(|suite| format!("{} splits", suite.splits().len())));
+    check(
+        "household",
+        crate::env::open_suite("household", None)
+            .map(|suite| format!("{} splits", suite.splits().len())),
+    );
     let alfworld = crate::env::open_suite("alfworld", opening.data.as_deref());
     check(
         "alfworld",
         match alfworld {
             Ok(suite) => Ok(format!("splits: {}", suite.splits().join(", "))),
-            Err(error) => {
-                Ok(format!("not set up ({}); optional: {}", error.message(), error.next_step().unwrap_or_default()))
-            }
+            Err(error) => Ok(format!(
+                "not set up ({}); optional: {}",
+                error.message(),
+                error.next_step().unwrap_or_default()
+            )),
         },
     );
     if broken == 0 { Ok(()) } else { Err(Error::new(format!("{broken} of the checks failed"))) }
 }
 
 fn terminal(settings: &Settings) -> String {
-    let size = crossterm::terminal::size().map_or("unknown size".into(), |(w, h)| format!("{w}x{h}"));
+    let size =
+        crossterm::terminal::size().map_or("unknown size".into(), |(w, h)| format!("{w}x{h}"));
     let shown = if out::is_terminal() { size } else { "stdout is no terminal".into() };
     let term = std::env::var("TERM").unwrap_or_else(|_| "unset".into());
     format!("{shown}, TERM {term}; {}", settings.reasons())
 }
 
-/// Writes and removes a megabyte: whether there is room is what matters, not how much the system claims.
+/// Writes and removes a megabyte: whether there is room is what matters, not how much the system
+/// claims.
 fn disk(root: &std::path::Path) -> Result<String> {
-    let probe = tempfile::NamedTempFile::new_in(root).map_err(|e| Error::io("writing to", root, &e))?;
-    std::fs::write(probe.path(), vec![0; 1 << 20]).map_err(|e| Error::io("writing to", root, &e))?;
+    let probe =
+        tempfile::NamedTempFile::new_in(root).map_err(|e| Error::io("writing to", root, &e))?;
+    std::fs::write(probe.path(), vec![0; 1 << 20])
+        .map_err(|e| Error::io("writing to", root, &e))?;
     Ok("there is room for a checkpoint".into())
 }

@@ -85,7 +85,8 @@ impl GameArgs {
         let opened = match (&self.game, &self.task) {
             (Some(file), _) => {
                 let id = file.display().to_string();
-                let opened = open_game_file(file, &self.suite.suite, TaskRef { id, kind: String::new() })?;
+                let opened =
+                    open_game_file(file, &self.suite.suite, TaskRef { id, kind: String::new() })?;
                 Opened { limit: self.suite.step_limit, ..opened }
             }
             (None, Some(task)) => self.suite.open()?.open(task)?,
@@ -111,11 +112,19 @@ pub fn run(common: &Common, args: EnvArgs) -> Result<()> {
             let expert = expert.teacher(&person).expert(&opened.experts)?;
             show(&out, 0, None, opened.env.as_ref());
             let mut t = 0;
-            let won = follow(opened.env.as_mut(), expert, opened.limit, &interruptible()?.cancel, |env, action| {
-                t += 1;
-                show(&out, t, Some(action), env);
-            })?;
-            won.map_err(|why| Error::new(format!("the expert {} does not win this game: {why}", expert.name())))
+            let won = follow(
+                opened.env.as_mut(),
+                expert,
+                opened.limit,
+                &interruptible()?.cancel,
+                |env, action| {
+                    t += 1;
+                    show(&out, t, Some(action), env);
+                },
+            )?;
+            won.map_err(|why| {
+                Error::new(format!("the expert {} does not win this game: {why}", expert.name()))
+            })
         }
         EnvCommand::Actions { game, prefix } => actions(&out, &game, &prefix),
         EnvCommand::Prior { suite, split, games } => prior(&suite, &split, games),
@@ -127,9 +136,10 @@ fn list(out: &Out, args: &SuiteArgs, split: Option<&str>) -> Result<()> {
     let suite = args.open()?;
     if let Some(split) = split {
         for task in suite.tasks(split)? {
-            out.line(&json!({"suite": suite.name(), "split": split, "task": task.id, "kind": task.kind}), || {
-                format!("{}  {}", task.id, task.kind)
-            });
+            out.line(
+                &json!({"suite": suite.name(), "split": split, "task": task.id, "kind": task.kind}),
+                || format!("{}  {}", task.id, task.kind),
+            );
         }
         return Ok(());
     }
@@ -147,13 +157,18 @@ fn actions(out: &Out, game: &GameArgs, prefix: &[String]) -> Result<()> {
     let mut env = opened.env;
     for action in prefix {
         if !env.turn().admits(action) {
-            return Err(Error::new(format!("`{action}` is not admissible there")).hint("env step shows what is"));
+            return Err(Error::new(format!("`{action}` is not admissible there"))
+                .hint("env step shows what is"));
         }
         env.step(action)?;
     }
     let cancel = interruptible()?.cancel;
     let left = opened.experts.distance(env.as_ref(), &cancel);
-    let starts = if env.turn().success { Ok(Vec::new()) } else { opened.experts.optimal_actions(env.as_ref(), &cancel) };
+    let starts = if env.turn().success {
+        Ok(Vec::new())
+    } else {
+        opened.experts.optimal_actions(env.as_ref(), &cancel)
+    };
     let (left, starts) = match (left, starts) {
         (Ok(left), Ok(starts)) => (left, starts),
         (Err(why), _) | (_, Err(why)) => return Err(Error::new(format!("the planner: {why}"))),
@@ -169,7 +184,9 @@ fn prior(args: &SuiteArgs, split: &str, games: usize) -> Result<()> {
     for task in suite.tasks(split)?.iter().take(games) {
         let opened = suite.open(&task.id)?;
         let env = opened.env.as_any().downcast_ref::<TwPddl>();
-        counts.add(env.ok_or_else(|| Error::new("only PDDL text games have such a table"))?.world().game())?;
+        counts.add(
+            env.ok_or_else(|| Error::new("only PDDL text games have such a table"))?.world().game(),
+        )?;
     }
     out::page(&counts.table());
     Ok(())
@@ -206,14 +223,18 @@ fn step(common: &Common, game: &GameArgs) -> Result<()> {
     show(&out, 0, None, env.as_ref());
     let mut t = 0;
     let mut refused = 0;
-    while let Some(line) = paths::stdin_line()
-        .map_err(|e| Error::new(format!("stdin line {}: {e}", t + 1)).hint("send one action a line as UTF-8 text"))?
-    {
+    while let Some(line) = paths::stdin_line().map_err(|e| {
+        Error::new(format!("stdin line {}: {e}", t + 1))
+            .hint("send one action a line as UTF-8 text")
+    })? {
         let action = line.as_str();
         t += 1;
         if !env.turn().admits(action) {
             refused += 1;
-            out::tell(&format!("stdin line {t}: `{action}` is not admissible here; the answer is the environment's own"));
+            out::tell(&format!(
+                "stdin line {t}: `{action}` is not admissible here; the answer is the \
+                 environment's own"
+            ));
         }
         env.step(action)?;
         show(&out, t, Some(action), env.as_ref());
@@ -221,6 +242,7 @@ fn step(common: &Common, game: &GameArgs) -> Result<()> {
     if refused == 0 {
         return Ok(());
     }
-    Err(Error::new(format!("{refused} of {t} actions were not admissible"))
-        .hint("choose from the `admissible` list of the state before; every answer was still written"))
+    Err(Error::new(format!("{refused} of {t} actions were not admissible")).hint(
+        "choose from the `admissible` list of the state before; every answer was still written",
+    ))
 }

@@ -34,14 +34,15 @@ pub struct EvalArgs {
     /// Seed of the sampling
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// What plays: embedded, a checkpoint's number, or a model folder (default: the newest checkpoint, else embedded)
+    /// What plays: embedded, a checkpoint's number, or a model folder (default: the newest
+    /// checkpoint, else embedded)
     #[arg(long)]
     checkpoint: Option<String>,
     /// Temperature over the admissible list; 0 takes the likeliest
     #[arg(long, default_value_t = 0.4, value_parser = real(0.0..=100.0))]
     temperature: f64,
-    /// Write a thought before every action, and act after it (checkpoints of reflection are evaluated both ways unless one
-    /// is asked for)
+    /// Write a thought before every action, and act after it (checkpoints of reflection are
+    /// evaluated both ways unless one is asked for)
     #[arg(long)]
     think: bool,
     /// Act at once
@@ -50,21 +51,24 @@ pub struct EvalArgs {
     /// Write actions as free text, in place of choosing among the admissible ones
     #[arg(long)]
     free: bool,
-    /// Also say how right the model's predictions are, on the suite's expert's steps and uniform alternatives of the same
-    /// games, and keep what it expected of its own actions
+    /// Also say how right the model's predictions are, on the suite's expert's steps and uniform
+    /// alternatives of the same games, and keep what it expected of its own actions
     #[arg(long)]
     predict: bool,
     /// Alternatives a state that are predicted beside the expert's action
     #[arg(short, default_value_t = 4, requires = "predict", value_parser = number::<usize>(0..=1000))]
     k: usize,
-    /// Play nothing: say instead how well the policy foresees this expert's stored demonstrations of the split
+    /// Play nothing: say instead how well the policy foresees this expert's stored demonstrations
+    /// of the split
     #[arg(long, value_name = "EXPERT", conflicts_with_all = ["predict", "free"])]
     agreement: Option<String>,
-    /// Play nothing: list this many states of stored demonstrations where the model is most surprised
+    /// Play nothing: list this many states of stored demonstrations where the model is most
+    /// surprised
     #[arg(long, value_name = "N", value_parser = number::<usize>(1..=1_000_000), conflicts_with_all = ["predict", "agreement", "think", "no_think", "free"])]
     surprise: Option<usize>,
-    /// Play nothing: hold stored evaluations against each other on the games that both played: `--compare 1,3 2,4` pairs
-    /// 1 with 2 and 3 with 4, and says how much better the second ones are
+    /// Play nothing: hold stored evaluations against each other on the games that both played:
+    /// `--compare 1,3 2,4` pairs 1 with 2 and 3 with 4, and says how much better the second ones
+    /// are
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["predict", "agreement", "surprise", "think", "no_think", "free"])]
     compare: Option<Vec<String>>,
 }
@@ -79,9 +83,8 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         return Err(Error::usage("an evaluation of no games").hint("--games takes at least 1"));
     }
     if !(args.temperature.is_finite() && args.temperature >= 0.0) {
-        return Err(
-            Error::usage(format!("a temperature of {}", args.temperature)).hint("0 takes the likeliest; usual: 0.4, 1")
-        );
+        return Err(Error::usage(format!("a temperature of {}", args.temperature))
+            .hint("0 takes the likeliest; usual: 0.4, 1"));
     }
     let suite = args.suite.open()?;
     let out = common.out();
@@ -99,7 +102,9 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     if let Some(expert) = &args.agreement {
         let which = Which { suite: suite.name(), split: &args.split, expert, games: args.games };
         for think in ways {
-            let found = agreement(&store, which, agent, *think, &control, &mut |progress| live.progress(&progress))?;
+            let found = agreement(&store, which, agent, *think, &control, &mut |progress| {
+                live.progress(&progress);
+            })?;
             out.line(&json!(found), || in_words(&found));
         }
         return Ok(());
@@ -114,18 +119,27 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         let free = args.free;
         let predict = args.predict;
         let play = Play { temperature, seed, think: *think, free, predict }.by(agent);
-        let summary =
-            evaluate(&mut store, suite.as_ref(), &scope, agent, (play, &known), &control, &mut |game, progress| {
+        let summary = evaluate(
+            &mut store,
+            suite.as_ref(),
+            &scope,
+            agent,
+            (play, &known),
+            &control,
+            &mut |game, progress| {
                 out.line(&json!(game), || {
                     let word = if game.success { "won " } else { "lost" };
                     format!("{word} {:3} steps  {}  {}", game.steps, game.kind, game.task_id)
                 });
                 live.progress(&progress);
-            })?;
+            },
+        )?;
         out.line(&json!(summary), || summary.in_words(&play));
     }
     if args.predict {
-        let found = foresight(suite.as_ref(), &scope, args.k, agent, &control, &mut |progress| live.progress(&progress))?;
+        let found = foresight(suite.as_ref(), &scope, args.k, agent, &control, &mut |progress| {
+            live.progress(&progress);
+        })?;
         store.add_foresight(
             &agent.name(),
             suite.name(),
@@ -170,15 +184,23 @@ fn in_words(found: &Agreement) -> String {
         text.push_str(&format!(" ({})", found.scores.describe()));
     }
     if found.unlisted > 0 {
-        text.push_str(&format!("; {} states left out, where the expert's action is not listed", found.unlisted));
+        text.push_str(&format!(
+            "; {} states left out, where the expert's action is not listed",
+            found.unlisted
+        ));
     }
     if found.unread > 0 {
-        text.push_str(&format!("; {} demonstrations left out, which are too long for it to read", found.unread));
+        text.push_str(&format!(
+            "; {} demonstrations left out, which are too long for it to read",
+            found.unread
+        ));
     }
     if found.trained_on > 0 {
         let trained = found.trained_on;
         let all = found.demonstrations;
-        text.push_str(&format!("; it was trained on the games of {trained} of these {all} demonstrations"));
+        text.push_str(&format!(
+            "; it was trained on the games of {trained} of these {all} demonstrations"
+        ));
     }
     text
 }
@@ -196,16 +218,25 @@ fn surprise(
     let report = &mut |progress| live.progress(&progress);
     let found = surprises(store, (suite, &args.split), args.games, agent, control, report)?;
     if found.unread > 0 {
-        tell(&format!("{} demonstrations are left out: too long for the model to read", found.unread));
+        tell(&format!(
+            "{} demonstrations are left out: too long for the model to read",
+            found.unread
+        ));
     }
     if found.scores != Scores::Exact {
         tell(&format!("how sure the policy is is known by {} only", found.scores.describe()));
     }
     for s in found.states.iter().take(most) {
         out.line(&json!(s), || {
-            let instead = s.instead.as_ref().map_or(String::new(), |a| format!(", policy {:.0} % for {a}", 100.0 * s.sure));
+            let instead = s
+                .instead
+                .as_ref()
+                .map_or(String::new(), |a| format!(", policy {:.0} % for {a}", 100.0 * s.sure));
             let right = 100.0 * s.right;
-            format!("trajectory {} step {}: {} (prediction {right:.0} % right{instead})", s.trajectory, s.t, s.expert)
+            format!(
+                "trajectory {} step {}: {} (prediction {right:.0} % right{instead})",
+                s.trajectory, s.t, s.expert
+            )
         });
     }
     Ok(())
@@ -241,11 +272,15 @@ fn compare(common: &Common, store: &Store, a: &[i64], b: &[i64]) -> Result<()> {
             ),
         ];
         if found.each.len() > 1 {
-            let each: Vec<String> = found.each.iter().map(|d| format!("{:+.1}", 100.0 * d)).collect();
+            let each: Vec<String> =
+                found.each.iter().map(|d| format!("{:+.1}", 100.0 * d)).collect();
             lines.push(format!("each pair of evaluations: {}", each.join(", ")));
         }
         if found.unpaired > 0 {
-            lines.push(format!("{} games that only one of a pair played are left out", found.unpaired));
+            lines.push(format!(
+                "{} games that only one of a pair played are left out",
+                found.unpaired
+            ));
         }
         lines.join("\n")
     });

@@ -55,7 +55,9 @@ fn range(given: Option<&Vec<usize>>, usual: (usize, usize), what: &str) -> Resul
     match given.map(Vec::as_slice) {
         None => Ok(usual),
         Some([low, high]) if low <= high => Ok((*low, *high)),
-        Some(other) => Err(Error::new(format!("--{what} {other:?}: the first number must not exceed the second"))),
+        Some(other) => Err(Error::new(format!(
+            "--{what} {other:?}: the first number must not exceed the second"
+        ))),
     }
 }
 
@@ -69,15 +71,19 @@ pub fn run(out: &Out, args: &MakeArgs) -> Result<()> {
         steps: range(args.difficulty.steps.as_ref(), usual.steps, "steps")?,
     };
     if !household::has_split(&args.split) {
-        return Err(Error::new(format!("household has no split `{}`", args.split)).hint("splits: train, seen, unseen"));
+        return Err(Error::new(format!("household has no split `{}`", args.split))
+            .hint("splits: train, seen, unseen"));
     }
     for index in args.first..args.first + args.games {
         let game = household::generate(&args.split, index, &difficulty)?;
-        let folder = args.out.join(&args.split).join(game.folder()).join(format!("game_{index:06}"));
+        let folder =
+            args.out.join(&args.split).join(game.folder()).join(format!("game_{index:06}"));
         let path = folder.join("game.tw-pddl");
         write(&folder, &path, &game.file)?;
         let steps = game.file.walkthrough.len();
-        out.line(&json!({"game": path, "kind": game.kind, "steps": steps}), || path.display().to_string());
+        out.line(&json!({"game": path, "kind": game.kind, "steps": steps}), || {
+            path.display().to_string()
+        });
     }
     Ok(())
 }
@@ -85,5 +91,7 @@ pub fn run(out: &Out, args: &MakeArgs) -> Result<()> {
 /// Atomically: whole or not at all.
 fn write(folder: &Path, path: &Path, file: &impl serde::Serialize) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("making", folder, &e))?;
-    write_whole(path, true, |out| serde_json::to_writer(out, file).map_err(|e| Error::io("writing", path, &e.into())))
+    write_whole(path, true, |out| {
+        serde_json::to_writer(out, file).map_err(|e| Error::io("writing", path, &e.into()))
+    })
 }

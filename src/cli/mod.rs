@@ -41,9 +41,14 @@ use out::Out;
 /// A terminal workbench for training language agents from their own early experience.
 #[derive(Debug, Parser)]
 #[command(name = "foretaste", version, max_term_width = 100)]
-#[command(after_help = "Without a command the terminal program opens.\n\nExit codes: 0 ok, 1 failed, 2 wrong usage.\n\n\
-Examples:\n  foretaste\n  foretaste --suite alfworld --data ~/alfworld\n  foretaste collect demos --suite household --split train --games 50\n  \
-foretaste train --objective imitation --steps 200\n  foretaste eval --suite household --split unseen --games 20 --json")]
+#[command(
+    after_help = "Without a command the terminal program opens.\n\nExit codes: 0 ok, 1 failed, 2 \
+                  wrong usage.\n\n\
+Examples:\n  foretaste\n  foretaste --suite alfworld --data ~/alfworld\n  foretaste collect demos \
+--suite household --split train --games 50\n  \
+foretaste train --objective imitation --steps 200\n  foretaste eval --suite household --split \
+unseen --games 20 --json"
+)]
 pub struct Cli {
     #[command(flatten)]
     common: Common,
@@ -72,7 +77,10 @@ impl Common {
     fn store(&self) -> Result<Store> {
         let store = Store::open(&paths::data_dir(self.data_dir.clone())?)?;
         if let Some(why) = store.read_only() {
-            out::tell(&format!("warning: {} cannot be written ({why}): it is only read", store.root().display()));
+            out::tell(&format!(
+                "warning: {} cannot be written ({why}): it is only read",
+                store.root().display()
+            ));
         }
         Ok(store)
     }
@@ -88,7 +96,8 @@ struct SuiteArgs {
     /// The suite: household (embedded) or alfworld
     #[arg(long, default_value = "household")]
     suite: String,
-    /// The suite's files (alfworld: the folder with train/, valid_seen/, ...; default $ALFWORLD_DATA)
+    /// The suite's files (alfworld: the folder with train/, valid_seen/, ...; default
+    /// $ALFWORLD_DATA)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Steps an episode may take, refused actions included
@@ -145,7 +154,9 @@ pub fn main() -> ExitCode {
     let cli = match parsed() {
         Ok(cli) => cli,
         // What was typed stands in the message: as it is only where it cannot drive the terminal.
-        Err(error) if error.use_stderr() && text::clean(&error.to_string()) != error.to_string() => {
+        Err(error)
+            if error.use_stderr() && text::clean(&error.to_string()) != error.to_string() =>
+        {
             out::tell(error.to_string().trim_end());
             return ExitCode::from(2);
         }
@@ -154,7 +165,10 @@ pub fn main() -> ExitCode {
     match guarded("foretaste", || run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_cancelled() => {
-            out::tell("stopped. What was acknowledged is saved; a run goes on with: foretaste train --resume RUN");
+            out::tell(
+                "stopped. What was acknowledged is saved; a run goes on with: foretaste train \
+                 --resume RUN",
+            );
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -205,8 +219,11 @@ fn parsed() -> std::result::Result<Cli, clap::Error> {
     }
 }
 
-/// A number from a range: what is outside of it is refused before anything is done, or any memory asked for.
-fn number<T: TryFrom<u64> + Clone + Send + Sync + 'static>(range: RangeInclusive<u64>) -> RangedU64ValueParser<T> {
+/// A number from a range: what is outside of it is refused before anything is done, or any memory
+/// asked for.
+fn number<T: TryFrom<u64> + Clone + Send + Sync + 'static>(
+    range: RangeInclusive<u64>,
+) -> RangedU64ValueParser<T> {
     RangedU64ValueParser::new().range(range)
 }
 
@@ -223,9 +240,13 @@ fn real(range: RangeInclusive<f64>) -> impl Fn(&str) -> std::result::Result<f64,
 fn misplaced(matches: &ArgMatches) -> Option<String> {
     let (command, _) = matches.subcommand().filter(|(command, _)| *command != "doctor")?;
     let given = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
-    let name = ["suite", "data", "step_limit", "expert", "plain"].into_iter().find(given)?.replace('_', "-");
+    let name = ["suite", "data", "step_limit", "expert", "plain"]
+        .into_iter()
+        .find(given)?
+        .replace('_', "-");
     Some(format!(
-        "--{name} before a command is for the terminal program; options of `{command}` come after it (foretaste {command} --help)"
+        "--{name} before a command is for the terminal program; options of `{command}` come after \
+         it (foretaste {command} --help)"
     ))
 }
 
@@ -240,7 +261,9 @@ fn keys(common: &Common, markdown: bool) -> Result<()> {
         let scope = keymap::word(entry.binding.screen);
         let b = &entry.binding.key;
         let row = serde_json::json!({"screen": scope, "name": b.name, "keys": entry.shown, "what": b.long});
-        common.out().line(&row, || format!("{scope:<11} {:<15} {:<13} {}", b.name, entry.shown, b.long));
+        common
+            .out()
+            .line(&row, || format!("{scope:<11} {:<15} {:<13} {}", b.name, entry.shown, b.long));
     }
     Ok(())
 }
@@ -248,14 +271,17 @@ fn keys(common: &Common, markdown: bool) -> Result<()> {
 fn open_terminal(common: &Common, opening: &SuiteArgs, expert: &person::ExpertArg) -> Result<()> {
     use std::io::IsTerminal;
     if !out::is_terminal() || !std::io::stdin().is_terminal() {
-        return Err(Error::new("the terminal program needs a terminal, and this is a pipe or a file").hint(
-            "use a command instead: env, collect, curate, data, train, eval, replay, model, bench, doctor (foretaste --help)",
+        return Err(Error::new(
+            "the terminal program needs a terminal, and this is a pipe or a file",
+        )
+        .hint(
+            "use a command instead: env, collect, curate, data, train, eval, replay, model, bench, \
+             doctor (foretaste --help)",
         ));
     }
     if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
-        return Err(
-            Error::new("this terminal (TERM is dumb) cannot place its cursor").hint("add --plain: lines and a prompt")
-        );
+        return Err(Error::new("this terminal (TERM is dumb) cannot place its cursor")
+            .hint("add --plain: lines and a prompt"));
     }
     let root = paths::data_dir(common.data_dir.clone())?;
     crate::tui::run(&root, &opening.open()?, expert.name())
@@ -271,72 +297,4 @@ fn interruptible() -> Result<Control> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::builder::ValueParser;
-
-    use super::*;
-
-    /// Numbers of these are no amounts of anything: seeds, rows of a store, updates that can be stopped, counts of what is
-    /// there, of which there is not more than there is, and those of a training plan, which is checked as a whole.
-    const ANY: [&str; 19] = [
-        "seed",
-        "games_seed",
-        "games",
-        "resume",
-        "queued",
-        "steps",
-        "step_limit",
-        "memory_limit",
-        "top_k",
-        "limit",
-        "lora",
-        "batch",
-        "rate",
-        "world_epochs",
-        "held_out",
-        "workers",
-        "checkpoint",
-        "save_every",
-        "run",
-    ];
-
-    #[test]
-    fn every_number_has_a_range_or_a_reason_for_none() {
-        let mut unlimited = Vec::new();
-        walk(&Cli::command(), &mut vec!["foretaste".to_string()], &mut unlimited);
-        assert!(unlimited.is_empty(), "{unlimited:#?}");
-    }
-
-    fn walk(command: &clap::Command, path: &mut Vec<String>, unlimited: &mut Vec<String>) {
-        let kinds: [ValueParser; 3] =
-            [clap::value_parser!(u64).into(), clap::value_parser!(i64).into(), clap::value_parser!(usize).into()];
-        let fraction: ValueParser = clap::value_parser!(f64).into();
-        for arg in command.get_arguments().filter(|arg| !ANY.contains(&arg.get_id().as_str())) {
-            let kind = arg.get_value_parser().type_id();
-            let absurd = if kinds.iter().any(|number| number.type_id() == kind) {
-                "1000000000000"
-            } else if fraction.type_id() == kind {
-                "NaN"
-            } else {
-                continue;
-            };
-            let flag = match (arg.get_long(), arg.get_short()) {
-                (Some(long), _) => format!("--{long}"),
-                (None, Some(short)) => format!("-{short}"),
-                _ => continue, // by its place: the number of a row
-            };
-            let typed = path.iter().cloned().chain([flag.clone()]);
-            let many = arg.get_num_args().map_or(1, |range| range.min_values().max(1));
-            let typed = typed.chain(vec![absurd.to_string(); many]);
-            let refused = Cli::command().try_get_matches_from(typed).map_err(|error| error.kind());
-            if refused.err() != Some(ErrorKind::ValueValidation) {
-                unlimited.push(format!("{} {flag}", path.join(" ")));
-            }
-        }
-        for command in command.get_subcommands() {
-            path.push(command.get_name().to_string());
-            walk(command, path, unlimited);
-            path.pop();
-        }
-    }
-}
+mod tests;

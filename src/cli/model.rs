@@ -43,7 +43,8 @@ enum ModelCommand {
         /// The tokenizer learns from data of this suite only
         #[arg(long)]
         suite: Option<String>,
-        /// The tokenizer learns from this split only, and from nothing that is held out; `all` for every one
+        /// The tokenizer learns from this split only, and from nothing that is held out; `all` for
+        /// every one
         #[arg(long, default_value = "train")]
         split: String,
         /// The folder to make
@@ -52,7 +53,8 @@ enum ModelCommand {
     },
     /// What a model writes after a prompt
     Complete(super::complete::CompleteArgs),
-    /// A checkpoint as a model folder (config.json, model.safetensors, tokenizer.json) without optimiser state
+    /// A checkpoint as a model folder (config.json, model.safetensors, tokenizer.json) without
+    /// optimiser state
     Pack {
         /// embedded, a checkpoint's number, or a folder
         checkpoint: String,
@@ -76,8 +78,10 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
         ModelCommand::New { layers, hidden, vocab, seed, suite, split, out } => {
             let texts = texts(&store, suite, split)?;
             if texts.is_empty() {
-                return Err(Error::new("the store has no text of that split to train a tokenizer on")
-                    .hint("run: foretaste collect demos --suite household --split train --games 500"));
+                return Err(Error::new(
+                    "the store has no text of that split to train a tokenizer on",
+                )
+                .hint("run: foretaste collect demos --suite household --split train --games 500"));
             }
             let tokenizer = Tokenizer::train(&texts, vocab)?;
             let config = Config::small(layers, hidden, tokenizer.vocab())?;
@@ -88,22 +92,27 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
         ModelCommand::Pack { checkpoint, half, adapter, out } => {
             let (parts, source) = crate::agent::find(&store, Some(&checkpoint))?;
             let mut weights = Trainable::from_parts(&parts, &source)?;
-            weights.adapter = adapter.map(|folder| checkpoint::peft(&folder, &weights.config)).transpose()?;
+            weights.adapter =
+                adapter.map(|folder| checkpoint::peft(&folder, &weights.config)).transpose()?;
             weights.check_finite()?;
             (weights, half, out)
         }
     };
     if out.exists() {
-        return Err(Error::new(format!("{}: already there", out.display())).hint("name a folder that does not exist yet"));
+        return Err(Error::new(format!("{}: already there", out.display()))
+            .hint("name a folder that does not exist yet"));
     }
     let absolute = std::path::absolute(&out).map_err(|e| Error::io("finding", &out, &e))?;
     checkpoint::write_folder(&absolute, &weights.parts(half)?, &[], None)?;
     let count: usize = weights.weights.iter().map(Vec::len).sum();
-    common.out().line(&json!({"folder": out, "parameters": count}), || format!("{} ({count} parameters)", out.display()));
+    common.out().line(&json!({"folder": out, "parameters": count}), || {
+        format!("{} ({count} parameters)", out.display())
+    });
     Ok(())
 }
 
-/// The text of what may be trained on: no test split, nothing that is held out, no reflection that was not approved.
+/// The text of what may be trained on: no test split, nothing that is held out, no reflection that
+/// was not approved.
 fn texts(store: &Store, suite: Option<String>, split: String) -> Result<Vec<String>> {
     let criteria = Criteria {
         suite,
@@ -113,7 +122,8 @@ fn texts(store: &Store, suite: Option<String>, split: String) -> Result<Vec<Stri
         rationales: true,
         ..Criteria::default()
     };
-    let selection = Selection::choose(store, &criteria, Carry { branches: true, reflections: true })?;
+    let selection =
+        Selection::choose(store, &criteria, Carry { branches: true, reflections: true })?;
     let mut texts = Vec::new();
     for item in selection.items.iter().filter(|item| !item.held_out).take(2000) {
         let Chosen { trajectory, branches, reflections } = item.read(store)?;
@@ -121,7 +131,9 @@ fn texts(store: &Store, suite: Option<String>, split: String) -> Result<Vec<Stri
         texts.push(first_observation(&trajectory.observation, &trajectory.task));
         let steps = trajectory.steps.into_iter();
         texts.extend(steps.flat_map(|step| [step.action, told(&step.observation).to_string()]));
-        texts.extend(branches.into_iter().flat_map(|b| [b.action, told(&b.observation).to_string()]));
+        texts.extend(
+            branches.into_iter().flat_map(|b| [b.action, told(&b.observation).to_string()]),
+        );
         texts.extend(reflections.into_iter().map(|reflection| reflection.text));
     }
     Ok(texts)

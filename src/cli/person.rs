@@ -12,8 +12,8 @@ use crate::paths;
 /// `--expert NAME`.
 #[derive(Debug, Clone, Args)]
 pub struct ExpertArg {
-    /// Who is the expert: fair plays from what it has been shown, planner knows everything, walkthrough is the game's
-    /// own plan, human is you (default: fair)
+    /// Who is the expert: fair plays from what it has been shown, planner knows everything,
+    /// walkthrough is the game's own plan, human is you (default: fair)
     #[arg(long, value_enum)]
     expert: Option<Name>,
 }
@@ -46,8 +46,8 @@ impl ExpertArg {
     }
 }
 
-/// A person: shown each state on stderr, answering with a line on stdin. An action that is not admissible is asked for
-/// again; the end of the input gives the game up.
+/// A person: shown each state on stderr, answering with a line on stdin. An action that is not
+/// admissible is asked for again; the end of the input gives the game up.
 #[derive(Debug)]
 pub struct Person;
 
@@ -62,7 +62,8 @@ impl Expert for Person {
         out::tell(&format!("\ntask: {}\n{}\n[{list}]", env.task(), turn.observation));
         loop {
             out::prompt("> ");
-            let line = paths::stdin_line().map_err(|e| NoAdvice::Other(format!("reading stdin: {e}")))?;
+            let line =
+                paths::stdin_line().map_err(|e| NoAdvice::Other(format!("reading stdin: {e}")))?;
             let line = line.ok_or_else(|| NoAdvice::Other("the input ended".into()))?;
             let action = line.trim();
             if turn.admits(action) && !action.is_empty() {

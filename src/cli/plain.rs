@@ -1,5 +1,5 @@
-//! `foretaste --plain`: the program as plain lines and a prompt, for screen readers and slow lines. The same sessions,
-//! store and models as the screens; nothing is ever drawn over.
+//! `foretaste --plain`: the program as plain lines and a prompt, for screen readers and slow lines.
+//! The same sessions, store and models as the screens; nothing is ever drawn over.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,11 +16,13 @@ use crate::model::team::Priority;
 use crate::paths;
 use crate::store::{Decision, Filter, Place, Store};
 
-const EXPLORING: &str = "e: take the expert's action. NUMBER: take that action. what NUMBER: predicted and actual, without \
-taking it. back. look: say it again. next: another task. keep: keep a solved episode. reflect: write a reflection. \
-curate: decide on reflections. quit.";
-const CURATING: &str = "a: approve. x CODE: reject, with a code of the list. e TEXT: write a new version. s: skip. u: undo. \
-r: redo. codes: list the codes. figures: how the curation stands. back: to exploring.";
+const EXPLORING: &str = "e: take the expert's action. NUMBER: take that action. what NUMBER: \
+                         predicted and actual, without taking it. back. look: say it again. next: \
+                         another task. keep: keep a solved episode. reflect: write a reflection. \
+                         curate: decide on reflections. quit.";
+const CURATING: &str = "a: approve. x CODE: reject, with a code of the list. e TEXT: write a new \
+                        version. s: skip. u: undo. r: redo. codes: list the codes. figures: how \
+                        the curation stands. back: to exploring.";
 
 struct Plain {
     suite: Arc<dyn Suite>,
@@ -39,7 +41,8 @@ struct Plain {
 pub fn run(root: &Path, suite: Arc<dyn Suite>, expert: Option<&str>) -> Result<()> {
     let store = Store::open(root)?;
     let agent = agent::open(&store, None, Priority::Interactive)?;
-    let split = suite.splits().first().cloned().ok_or_else(|| Error::new("the suite has no splits"))?;
+    let split =
+        suite.splits().first().cloned().ok_or_else(|| Error::new("the suite has no splits"))?;
     let first = suite.tasks(&split)?.first().map(|task| task.id.clone());
     let first = first.ok_or_else(|| Error::new(format!("split {split} has no tasks")))?;
     let session = Session::open(&suite, &split, &first, expert)?;
@@ -84,7 +87,8 @@ impl Plain {
         }
         let among = [Among::of(&view.state, &view.admissible)];
         let scored = weigh(self.agent.as_mut(), &among, 1, &Cancel::default())?.shares;
-        for (i, (action, share)) in view.admissible.iter().zip(scored.iter().flatten()).enumerate() {
+        for (i, (action, share)) in view.admissible.iter().zip(scored.iter().flatten()).enumerate()
+        {
             say(&format!("{}: {}, {:.1} percent", i + 1, action, 100.0 * share));
         }
         if !view.forms.is_empty() {
@@ -117,12 +121,19 @@ impl Plain {
             }
             ("keep", _) => {
                 let kept = keep(&mut self.session, &self.all, &mut self.store)?;
-                say(&format!("Kept as demonstration {}, with {} alternatives.", kept.id, kept.branches));
+                say(&format!(
+                    "Kept as demonstration {}, with {} alternatives.",
+                    kept.id, kept.branches
+                ));
                 return Ok(true);
             }
             ("next", _) => self.next(),
             ("e", _) => {
-                let said = self.session.view()?.expert.ok_or_else(|| Error::new("no expert speaks here"))?;
+                let said = self
+                    .session
+                    .view()?
+                    .expert
+                    .ok_or_else(|| Error::new("no expert speaks here"))?;
                 self.session.step(&said.1.action, &said.0)
             }
             (_, Ok(n)) => {
@@ -147,7 +158,10 @@ impl Plain {
     fn next(&mut self) -> Result<()> {
         let tasks = self.suite.tasks(&self.split)?;
         self.task = (self.task + 1) % tasks.len().max(1);
-        let id = tasks.get(self.task).map(|task| task.id.clone()).ok_or_else(|| Error::new("no tasks"))?;
+        let id = tasks
+            .get(self.task)
+            .map(|task| task.id.clone())
+            .ok_or_else(|| Error::new("no tasks"))?;
         self.all = Tried { model: self.agent.name(), ..Tried::default() };
         let asked = self.session.asked().to_string();
         self.session = Session::open(&self.suite, &self.split, &id, Some(&asked))?;
@@ -155,10 +169,14 @@ impl Plain {
     }
 
     fn what_if(&mut self, rest: &str) -> Result<()> {
-        let n = rest.trim().parse().map_err(|_| Error::new(format!("`{rest}` is no number")).hint("like: what 2"))?;
+        let n = rest
+            .trim()
+            .parse()
+            .map_err(|_| Error::new(format!("`{rest}` is no number")).hint("like: what 2"))?;
         let action = self.action(n)?;
         let state = self.session.view()?.state;
-        let predicted = self.agent.foresee(&state, std::slice::from_ref(&action), &Cancel::default())?;
+        let predicted =
+            self.agent.foresee(&state, std::slice::from_ref(&action), &Cancel::default())?;
         let outcome = self.session.outcomes(&[(action, "human".to_string())])?.remove(0);
         say(&format!("Predicted: {}", predicted.first().map_or("", |text| text.trim())));
         say(&format!("Actual: {}", outcome.observation.trim()));
@@ -181,18 +199,29 @@ impl Plain {
         say(CURATING);
         let mut skipped = 0;
         loop {
-            let queue = self.store.queue(&Filter::verdict(Some(Verdict::Pending)), Place::Start, skipped + 1)?;
+            let queue = self.store.queue(
+                &Filter::verdict(Some(Verdict::Pending)),
+                Place::Start,
+                skipped + 1,
+            )?;
             let Some(item) = queue.items.get(skipped) else {
                 say("No more reflections to decide on.");
                 return Ok(());
             };
             let Judged { trajectory, case, findings } = judged(&self.store, item)?;
-            say(&format!("Reflection {}, {} pending. Task: {}", item.id, queue.standing[0], &trajectory.task));
+            say(&format!(
+                "Reflection {}, {} pending. Task: {}",
+                item.id, queue.standing[0], &trajectory.task
+            ));
             say(&format!("Before: {}", trajectory.observation_at(item.t).trim()));
             if let Some(case) = &case {
                 say(&format!("Expert: {}, which led to: {}", &case.action, case.outcome.trim()));
                 for b in &case.alternatives {
-                    say(&format!("Alternative: {}, which led to: {}", &b.action, b.observation.trim()));
+                    say(&format!(
+                        "Alternative: {}, which led to: {}",
+                        &b.action,
+                        b.observation.trim()
+                    ));
                 }
             }
             for s in findings {
@@ -213,8 +242,14 @@ impl Plain {
                     skipped += 1;
                     Ok(())
                 }
-                ("u", _) => self.store.undo().map(|done| say(done.map_or("Nothing to undo.", |_| "Taken back."))),
-                ("r", _) => self.store.redo().map(|done| say(done.map_or("Nothing to redo.", |_| "Done again."))),
+                ("u", _) => self
+                    .store
+                    .undo()
+                    .map(|done| say(done.map_or("Nothing to undo.", |_| "Taken back."))),
+                ("r", _) => self
+                    .store
+                    .redo()
+                    .map(|done| say(done.map_or("Nothing to redo.", |_| "Done again."))),
                 ("figures", _) => {
                     curation::figures(&self.store)?.lines().iter().for_each(|line| say(line));
                     Ok(())

@@ -43,8 +43,11 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
             "alternatives": here,
         });
         out.line(&row, || {
-            let head = step.map_or("start".to_string(), |s| format!("> {}  ({})", s.action, s.source));
-            let tried = here.iter().map(|b| format!("\n     {} [{}] {}", b.action, b.effect.word(), b.observation));
+            let head =
+                step.map_or("start".to_string(), |s| format!("> {}  ({})", s.action, s.source));
+            let tried = here
+                .iter()
+                .map(|b| format!("\n     {} [{}] {}", b.action, b.effect.word(), b.observation));
             format!(
                 "{t:3} {head}\n    {}{}",
                 trajectory.observation_at(t).replace('\n', "\n    "),

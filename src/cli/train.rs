@@ -15,7 +15,8 @@ use crate::train::{Budget, Moments, Objective, Plan, Stage};
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct TrainArgs {
-    /// What to optimise: imitation, world-model, reflection (or joint, which made the embedded model)
+    /// What to optimise: imitation, world-model, reflection (or joint, which made the embedded
+    /// model)
     #[arg(long, required_unless_present_any = ["resume", "queued"])]
     objective: Option<String>,
     /// Updates; of world-model those of the imitation stage, unless --match says otherwise
@@ -24,13 +25,15 @@ pub struct TrainArgs {
     /// Seed of the data order
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Start from: embedded, a checkpoint's number, or a model folder (default: the newest checkpoint, else embedded)
+    /// Start from: embedded, a checkpoint's number, or a model folder (default: the newest
+    /// checkpoint, else embedded)
     #[arg(long, value_name = "CHECKPOINT")]
     from: Option<String>,
     /// Trajectories an update, each with all that hangs off it
     #[arg(long, default_value_t = 8)]
     batch: usize,
-    /// Peak learning rate of a stage; warmed up over its first twentieth, then a cosine down to a tenth
+    /// Peak learning rate of a stage; warmed up over its first twentieth, then a cosine down to a
+    /// tenth
     #[arg(long, default_value_t = 5e-4)]
     rate: f64,
     #[command(flatten)]
@@ -50,8 +53,8 @@ pub struct TrainArgs {
     /// Threads; results do not depend on how many
     #[arg(long, default_value_t = 2)]
     workers: usize,
-    /// Tokens of one pass at most: an update's trees are packed into as many passes as they need (default: as many as the
-    /// largest tree has, up to 8,192 and as far as there is memory)
+    /// Tokens of one pass at most: an update's trees are packed into as many passes as they need
+    /// (default: as many as the largest tree has, up to 8,192 and as far as there is memory)
     #[arg(long, value_parser = number::<usize>(1..=1 << 30))]
     budget: Option<usize>,
     /// Activation checkpointing: a third more work for a fraction of the memory
@@ -63,7 +66,8 @@ pub struct TrainArgs {
     /// Updates between checkpoints (default: a quarter of the run, at least 25)
     #[arg(long, value_parser = number::<u64>(1..=u64::MAX))]
     save_every: Option<u64>,
-    /// Keep every checkpoint (else only the newest, the best on what is held out, ends of stages, and those in use)
+    /// Keep every checkpoint (else only the newest, the best on what is held out, ends of stages,
+    /// and those in use)
     #[arg(long)]
     keep_all: bool,
     /// Train an adapter of this rank beside all linear layers (LoRA) in place of the weights
@@ -92,10 +96,12 @@ pub struct ChoiceArgs {
     /// Only demonstrations by this expert; `all` mixes them (needed where there are several)
     #[arg(long)]
     expert: Option<String>,
-    /// Which pool of alternatives world modelling trains on: uniform, policy, explore, a name, or all
+    /// Which pool of alternatives world modelling trains on: uniform, policy, explore, a name, or
+    /// all
     #[arg(long, default_value = crate::experience::UNIFORM, value_name = "POOL")]
     branches: String,
-    /// At most so many alternatives a state, the first ones drawn; 0 leaves only the expert's own next states
+    /// At most so many alternatives a state, the first ones drawn; 0 leaves only the expert's own
+    /// next states
     #[arg(short, value_parser = number::<usize>(0..=1000))]
     k: Option<usize>,
     /// Also texts that a model wrote without sight of any outcome
@@ -124,7 +130,8 @@ impl ChoiceArgs {
     pub fn criteria(self, split: &str) -> Criteria {
         Criteria {
             suite: self.suite,
-            split: Some(self.split.unwrap_or_else(|| split.to_string())).filter(|split| split != ALL),
+            split: Some(self.split.unwrap_or_else(|| split.to_string()))
+                .filter(|split| split != ALL),
             expert: self.expert,
             pool: self.branches,
             k: self.k,
@@ -137,12 +144,24 @@ impl ChoiceArgs {
 /// What a run trains on, in words, a line each.
 pub fn describe(data: &DataSummary, stages: &[Stage], batch: usize) -> Vec<String> {
     let mut lines = vec![format!(
-        "{} demonstrations, {} alternatives, {} reflections; {} trees of {} unique tokens; {} held out",
-        data.demonstrations, data.branches, data.reflections, data.trees, data.tokens, data.held_out
+        "{} demonstrations, {} alternatives, {} reflections; {} trees of {} unique tokens; {} held \
+         out",
+        data.demonstrations,
+        data.branches,
+        data.reflections,
+        data.trees,
+        data.tokens,
+        data.held_out
     )];
     lines.push(data.targets_in_words(stages));
     lines.extend(stages.iter().map(|stage| {
-        format!("{}: {} updates, {:.2} epochs over {} trees", stage.name, stage.updates, stage.epochs(batch), stage.trees)
+        format!(
+            "{}: {} updates, {:.2} epochs over {} trees",
+            stage.name,
+            stage.updates,
+            stage.epochs(batch),
+            stage.trees
+        )
     }));
     lines.extend(data.notes());
     lines
@@ -160,7 +179,12 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             let row = json!({
                 "run": run, "start": start, "data": data, "stages": stages, "memory": memory, "warnings": warnings,
             });
-            out.line(&row, || format!("run {run} from {start}: {}; {memory}", describe(data, stages, batch).join("\n  ")));
+            out.line(&row, || {
+                format!(
+                    "run {run} from {start}: {}; {memory}",
+                    describe(data, stages, batch).join("\n  ")
+                )
+            });
             for warning in warnings {
                 out::tell(&format!("warning: {warning}"));
             }
@@ -170,7 +194,8 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
                 .chain(metrics.iter().map(|(name, value)| (name.clone(), json!(value))))
                 .collect();
             if out.is_json() || step % 10 == 0 {
-                let cumulative = |name: &str| name.starts_with("tokens_u") || name.starts_with("targets_");
+                let cumulative =
+                    |name: &str| name.starts_with("tokens_u") || name.starts_with("targets_");
                 out.line(&Value::Object(row), || {
                     let shown = metrics.iter().filter(|(name, _)| !cumulative(name));
                     let shown = shown.map(|(name, value)| format!("{name} {}", figure(*value)));
@@ -180,11 +205,13 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             live.progress(&progress);
         }
         Event::Saved { step, folder, set_aside, removed } => {
-            let row = json!({"saved": folder, "step": step, "set_aside": set_aside, "removed": removed});
+            let row =
+                json!({"saved": folder, "step": step, "set_aside": set_aside, "removed": removed});
             out.line(&row, || format!("saved {}{}", folder.display(), event.besides()));
         }
     };
-    let finished = |run: i64| out.line(&json!({"finished": run}), || format!("run {run} is finished"));
+    let finished =
+        |run: i64| out.line(&json!({"finished": run}), || format!("run {run} is finished"));
     match (args.resume, &args.objective) {
         (Some(run), _) => finished(trainer::resume(&mut store, run, &control, &mut each)?),
         (None, None) => {}
@@ -199,7 +226,9 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
                 lora: args.lora,
                 budget: args.budget.map(|budget| budget.max(1)),
                 recompute: args.recompute,
-                memory_limit: args.memory_limit.map(|megabytes| megabytes.saturating_mul(1_000_000)),
+                memory_limit: args
+                    .memory_limit
+                    .map(|megabytes| megabytes.saturating_mul(1_000_000)),
                 save_every: args.save_every.unwrap_or(usual.save_every).max(1),
                 matched: args.matched,
                 world_epochs: args.world_epochs,
@@ -212,7 +241,9 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             if args.queue {
                 let run = trainer::queue(&store, &plan, args.from.as_deref())?;
                 let next = "foretaste train --queued";
-                out.line(&json!({"queued": run}), || format!("run {run} waits for its turn: {next}"));
+                out.line(&json!({"queued": run}), || {
+                    format!("run {run} waits for its turn: {next}")
+                });
                 return Ok(());
             }
             let (parts, source) = crate::agent::find(&store, args.from.as_deref())?;

@@ -14,7 +14,8 @@ use crate::error::Result;
 use crate::experience::{POLICY, UNIFORM};
 use crate::store::Store;
 
-/// Alternatives a state that are asked of the policy, for reflections: the paper's are best with 2 to 4.
+/// Alternatives a state that are asked of the policy, for reflections: the paper's are best with 2
+/// to 4.
 const ASKED: usize = 3;
 
 /// What was new.
@@ -37,8 +38,9 @@ impl fmt::Display for Collected {
         let Self { demonstrations, uniform, proposed, filled_in, reflections } = self;
         write!(
             f,
-            "collected {demonstrations} demonstrations, {uniform} uniform alternatives, {} for the policy's pool ({proposed} \
-             it proposed, {filled_in} filled in from the list), {reflections} reflections to review",
+            "collected {demonstrations} demonstrations, {uniform} uniform alternatives, {} for the \
+             policy's pool ({proposed} it proposed, {filled_in} filled in from the list), \
+             {reflections} reflections to review",
             proposed + filled_in
         )
     }
@@ -55,8 +57,8 @@ pub struct Wanted<'a> {
     pub k: usize,
 }
 
-/// Demonstrations; at every state of theirs `k` executed alternatives drawn uniformly and three draws of the policy; and
-/// from these a reflection of the template for every state.
+/// Demonstrations; at every state of theirs `k` executed alternatives drawn uniformly and three
+/// draws of the policy; and from these a reflection of the template for every state.
 pub fn all(
     store: &mut Store,
     suite: &dyn Suite,
@@ -83,7 +85,8 @@ pub fn all(
     let every = Scope { games: usize::MAX, ..scope.clone() };
     branches(store, suite, &every, Draw::uniform(k), control, &mut counted)?;
     let proposer = Proposer::Policy { policy, think: false, keep_invalid: false };
-    // A pool belongs to one model: what an earlier checkpoint began, a later one does not go on with.
+    // A pool belongs to one model: what an earlier checkpoint began, a later one does not go on
+    // with.
     let pool = pool_for(store, suite, scope, &proposer.model())?;
     let asked = Draw { pool: Some(pool.clone()), k: ASKED, proposer, expert: None };
     branches(store, suite, &every, asked, control, &mut counted)?;
@@ -98,6 +101,8 @@ pub fn all(
 /// The policy's pool if this model fills it or nobody does, else one of the model's own.
 fn pool_for(store: &Store, suite: &dyn Suite, scope: &Scope, model: &str) -> Result<String> {
     let pools = store.pools(Some(suite.name()), Some(&scope.split), None)?;
-    let others = pools.iter().any(|count| count.pool == POLICY && !count.model.is_empty() && count.model != model);
+    let others = pools
+        .iter()
+        .any(|count| count.pool == POLICY && !count.model.is_empty() && count.model != model);
     Ok(if others { format!("{POLICY}, {model}") } else { POLICY.to_string() })
 }

@@ -1,7 +1,7 @@
 //! Bulk collection: demonstrations, executed alternatives, reflections.
 //!
-//! Each job works through units (games), commits one transaction a unit and only then reports it, and skips what is
-//! already there, so running it again resumes it.
+//! Each job works through units (games), commits one transaction a unit and only then reports it,
+//! and skips what is already there, so running it again resumes it.
 
 mod all;
 mod proposer;
@@ -16,7 +16,9 @@ pub use proposer::Proposer;
 use crate::agent::{Case, REFLECTING, Reflector};
 use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
-use crate::episode::{Episode, ExpertBaseline, Scope, Teacher, Trial, Worlds, choose, try_action, way};
+use crate::episode::{
+    Episode, ExpertBaseline, Scope, Teacher, Trial, Worlds, choose, try_action, way,
+};
 use crate::error::{Error, Kind, Result};
 use crate::experience::{Branch, POLICY, Purpose, Trajectory, UNIFORM};
 use crate::rng::Rng;
@@ -42,11 +44,13 @@ pub fn demonstrations(
     let mut by: Option<String> = None;
     for (i, task) in tasks.iter().enumerate() {
         control.checkpoint()?;
-        let there = |by: &str| have.iter().any(|known| known.task_id == task.id && known.actor == by);
+        let there =
+            |by: &str| have.iter().any(|known| known.task_id == task.id && known.actor == by);
         if by.as_deref().is_some_and(there) {
             continue; // without opening the game: a job is resumed by going past thousands
         }
-        let mut episode = Episode::open(suite, &scope.split, &task.id, Purpose::Demonstration, scope.seed)?;
+        let mut episode =
+            Episode::open(suite, &scope.split, &task.id, Purpose::Demonstration, scope.seed)?;
         let expert = teacher.expert(&episode.experts)?.name();
         by = Some(expert.to_string());
         if there(expert) {
@@ -66,22 +70,41 @@ pub fn demonstrations(
     Ok(())
 }
 
-/// The demonstrations of the games that a scope chooses among those that have one, by one expert or by all: the seed
-/// puts the games in the same order as [`choose`] does.
-fn covered(store: &Store, suite: &dyn Suite, scope: &Scope, expert: Option<&str>) -> Result<Vec<TrajectorySummary>> {
+/// The demonstrations of the games that a scope chooses among those that have one, by one expert or
+/// by all: the seed puts the games in the same order as [`choose`] does.
+fn covered(
+    store: &Store,
+    suite: &dyn Suite,
+    scope: &Scope,
+    expert: Option<&str>,
+) -> Result<Vec<TrajectorySummary>> {
     let mut demos = store.demonstrations(Some(suite.name()), Some(&scope.split))?;
     demos.retain(|demo| expert.is_none_or(|name| demo.actor == name));
     if demos.is_empty() {
         let by = expert.map_or(String::new(), |name| format!(" by {name}"));
-        return Err(Error::new(format!("there are no demonstrations of {} / {}{by}", suite.name(), scope.split))
-            .hint(format!("run: foretaste collect demos --suite {} --split {} --games N", suite.name(), scope.split)));
+        return Err(Error::new(format!(
+            "there are no demonstrations of {} / {}{by}",
+            suite.name(),
+            scope.split
+        ))
+        .hint(format!(
+            "run: foretaste collect demos --suite {} --split {} --games N",
+            suite.name(),
+            scope.split
+        )));
     }
     let all = Scope { games: usize::MAX, ..scope.clone() };
     let order = choose(suite, &all)?;
-    let order: BTreeMap<&str, usize> = order.iter().enumerate().map(|(i, task)| (task.id.as_str(), i)).collect();
-    demos.sort_by_key(|demo| (order.get(demo.task_id.as_str()).copied().unwrap_or(usize::MAX), demo.id));
+    let order: BTreeMap<&str, usize> =
+        order.iter().enumerate().map(|(i, task)| (task.id.as_str(), i)).collect();
+    demos.sort_by_key(|demo| {
+        (order.get(demo.task_id.as_str()).copied().unwrap_or(usize::MAX), demo.id)
+    });
     let mut games = HashSet::new();
-    demos.retain(|demo| games.contains(&demo.task_id) || (games.len() < scope.games && games.insert(demo.task_id.clone())));
+    demos.retain(|demo| {
+        games.contains(&demo.task_id)
+            || (games.len() < scope.games && games.insert(demo.task_id.clone()))
+    });
     Ok(demos)
 }
 
@@ -104,8 +127,9 @@ impl Draw<'_> {
     }
 }
 
-/// K executed alternatives of a pool at every state of the demonstrations (`D_rollout`). A demonstration whose world is
-/// another one now is passed over; the job ends with an error that counts them.
+/// K executed alternatives of a pool at every state of the demonstrations (`D_rollout`). A
+/// demonstration whose world is another one now is passed over; the job ends with an error that
+/// counts them.
 pub fn branches(
     store: &mut Store,
     suite: &dyn Suite,
@@ -127,15 +151,19 @@ pub fn branches(
         control.checkpoint()?;
         let trajectory = store.trajectory(demo.id)?;
         let have = store.drawn(demo.id, Some(&pool))?;
-        let fresh = match branches_of(suite, &trajectory, &have, &mut draw, &pool, scope.seed, control) {
-            Ok(fresh) => fresh,
-            Err(error) if error.kind() == Kind::Mismatch => {
-                report(json!({"skipped": demo.id, "why": error.message()}), meter.at(i as u64 + 1));
-                skipped.push(error);
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
+        let fresh =
+            match branches_of(suite, &trajectory, &have, &mut draw, &pool, scope.seed, control) {
+                Ok(fresh) => fresh,
+                Err(error) if error.kind() == Kind::Mismatch => {
+                    report(
+                        json!({"skipped": demo.id, "why": error.message()}),
+                        meter.at(i as u64 + 1),
+                    );
+                    skipped.push(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
         let ids = store.add_branches(&fresh)?;
         let from = |source: &str| fresh.iter().filter(|drawn| drawn.place.source == source).count();
         let row = json!({
@@ -151,17 +179,30 @@ pub fn branches(
 }
 
 /// Refuses a pool that another model, or none, has begun: its draws would be of two kinds.
-fn one_model(store: &Store, suite: &dyn Suite, scope: &Scope, pool: &str, model: &str) -> Result<()> {
+fn one_model(
+    store: &Store,
+    suite: &dyn Suite,
+    scope: &Scope,
+    pool: &str,
+    model: &str,
+) -> Result<()> {
     let pools = store.pools(Some(suite.name()), Some(&scope.split), None)?;
     // Older stores do not say which model was asked.
-    let other =
-        |count: &&PoolCount| count.pool == pool && count.model != model && !(pool == POLICY && count.model.is_empty());
+    let other = |count: &&PoolCount| {
+        count.pool == pool && count.model != model && !(pool == POLICY && count.model.is_empty())
+    };
     let Some(other) = pools.iter().find(other) else { return Ok(()) };
-    let said = |model: &str| if model.is_empty() { "the list, uniformly".to_string() } else { model.to_string() };
+    let said = |model: &str| {
+        if model.is_empty() { "the list, uniformly".to_string() } else { model.to_string() }
+    };
     let was = said(&other.model);
     let is = said(model);
-    Err(Error::new(format!("the pool `{pool}` of {} / {} was drawn from {was}, not {is}", suite.name(), scope.split))
-        .hint("name another pool with --pool, or draw from the same model with --checkpoint"))
+    Err(Error::new(format!(
+        "the pool `{pool}` of {} / {} was drawn from {was}, not {is}",
+        suite.name(),
+        scope.split
+    ))
+    .hint("name another pool with --pool, or draw from the same model with --checkpoint"))
 }
 
 /// What is still missing in a pool of one demonstration.
@@ -184,13 +225,15 @@ fn branches_of(
             continue;
         }
         let taken: Vec<String> = here.iter().map(|drawn| drawn.branch.action.clone()).collect();
-        let drawn = draw.proposer.draw(trajectory, t, (pool, &taken, draw.k), seed, &control.cancel)?;
+        let drawn =
+            draw.proposer.draw(trajectory, t, (pool, &taken, draw.k), seed, &control.cancel)?;
         if drawn.is_empty() {
             continue;
         }
         let expert = ExpertBaseline::new(&mut worlds, &way[..t], &step.action)?;
         for (action, place) in drawn {
-            let Trial { turn, effect, .. } = try_action(&mut worlds, &way[..t], &action, Some(&expert), false)?;
+            let Trial { turn, effect, .. } =
+                try_action(&mut worlds, &way[..t], &action, Some(&expert), false)?;
             let branch = Branch {
                 id: 0,
                 trajectory: trajectory.id,
@@ -206,7 +249,8 @@ fn branches_of(
             fresh.push(Drawn { branch, place });
         }
     }
-    // To its end: an alternative is never kept beside a demonstration whose world is another one now.
+    // To its end: an alternative is never kept beside a demonstration whose world is another one
+    // now.
     worlds.look(&way, |_, _| ())?;
     Ok(fresh)
 }
@@ -216,8 +260,8 @@ fn branches_of(
 pub struct Contrast {
     /// The pool; without a name the policy's, or where that is empty the uniform one.
     pub pool: Option<String>,
-    /// At most so many alternatives a state, the first ones drawn. The paper's reflections are best with 2 to 4, and
-    /// below imitation with 8 (figure 4b).
+    /// At most so many alternatives a state, the first ones drawn. The paper's reflections are best
+    /// with 2 to 4, and below imitation with 8 (figure 4b).
     pub k: usize,
     /// Only for demonstrations by this expert.
     pub expert: Option<String>,
@@ -229,7 +273,8 @@ impl Default for Contrast {
     }
 }
 
-/// A reflection for every state of the demonstrations that has executed alternatives (`D_refl`), pending review.
+/// A reflection for every state of the demonstrations that has executed alternatives (`D_refl`),
+/// pending review.
 pub fn reflections(
     store: &mut Store,
     suite: &dyn Suite,
@@ -255,7 +300,10 @@ pub fn reflections(
             let policy = !store.drawn(demo.id, Some(POLICY))?.is_empty();
             pool = if policy { POLICY } else { UNIFORM };
         }
-        let cited = store.drawn(demo.id, Some(pool))?.into_iter().filter(|drawn| drawn.place.rank < contrast.k);
+        let cited = store
+            .drawn(demo.id, Some(pool))?
+            .into_iter()
+            .filter(|drawn| drawn.place.rank < contrast.k);
         let cited: Vec<i64> = cited.map(|drawn| drawn.branch.id).collect();
         let branches = store.branches(demo.id)?;
         let written = store.reflected(demo.id, &generator)?;
@@ -281,7 +329,10 @@ pub fn reflections(
         });
         let fresh: Vec<NewReflection> = fresh.collect();
         let ids = store.add_reflections(&fresh)?;
-        report(json!({"trajectory": demo.id, "pool": pool, "reflections": ids}), meter.at(i as u64 + 1));
+        report(
+            json!({"trajectory": demo.id, "pool": pool, "reflections": ids}),
+            meter.at(i as u64 + 1),
+        );
     }
     if found_any {
         return Ok(());
@@ -289,9 +340,14 @@ pub fn reflections(
     let proposer = if pool == POLICY { " --proposer policy -k 3" } else { "" };
     let mut there: Vec<&str> = pools.iter().map(|count| count.pool.as_str()).collect();
     there.dedup();
-    let there = if there.is_empty() { "no pools yet".to_string() } else { format!("pools here: {}", there.join(", ")) };
+    let there = if there.is_empty() {
+        "no pools yet".to_string()
+    } else {
+        format!("pools here: {}", there.join(", "))
+    };
     Err(Error::new(format!(
-        "no state has worse executed alternatives in the pool `{pool}`, so there is nothing to reflect on"
+        "no state has worse executed alternatives in the pool `{pool}`, so there is nothing to \
+         reflect on"
     ))
     .hint(format!(
         "run: foretaste collect branches --suite {} --split {} --games N{proposer} ({there})",
@@ -300,8 +356,14 @@ pub fn reflections(
     )))
 }
 
-/// What there is to reflect on at a state, from the alternatives with these ids; none where no worse one is among them.
-pub fn case_at(trajectory: &Trajectory, branches: &[Branch], cited: &[i64], t: usize) -> Option<Case> {
+/// What there is to reflect on at a state, from the alternatives with these ids; none where no
+/// worse one is among them.
+pub fn case_at(
+    trajectory: &Trajectory,
+    branches: &[Branch],
+    cited: &[i64],
+    t: usize,
+) -> Option<Case> {
     let step = trajectory.steps.get(t)?;
     let here = branches.iter().filter(|branch| branch.t == t).cloned();
     let (alternatives, others): (Vec<Branch>, Vec<Branch>) =

@@ -11,13 +11,14 @@ use crate::model::sampler::Sampling;
 use crate::rng::Rng;
 use crate::selection::ALL;
 
-/// How often a policy is asked for one draw, until it proposes an alternative: a good one mostly proposes what the expert
-/// does.
+/// How often a policy is asked for one draw, until it proposes an alternative: a good one mostly
+/// proposes what the expert does.
 const ATTEMPTS: usize = 8;
 
 /// Where alternatives come from.
 pub enum Proposer<'a> {
-    /// Uniformly from the admissible list without replacement (what the paper does for world modelling).
+    /// Uniformly from the admissible list without replacement (what the paper does for world
+    /// modelling).
     Uniform,
     /// Sampled from the policy at temperature 1 (for self-reflection).
     Policy {
@@ -25,8 +26,9 @@ pub enum Proposer<'a> {
         policy: &'a mut dyn Agent,
         /// Whether it thinks before each proposal.
         think: bool,
-        /// Whether proposals that are not admissible are executed as they are. Otherwise, where none of a few samples is an
-        /// alternative, a uniform draw from the list takes their place (paper, B.1 and B.6).
+        /// Whether proposals that are not admissible are executed as they are. Otherwise, where
+        /// none of a few samples is an alternative, a uniform draw from the list takes their place
+        /// (paper, B.1 and B.6).
         keep_invalid: bool,
     },
 }
@@ -42,7 +44,9 @@ impl Proposer<'_> {
 
     /// Refuses a pool that is named after something else.
     pub fn check_pool(&self, pool: &str) -> Result<()> {
-        let reserved = [UNIFORM, POLICY, EXPLORED, ALL].iter().any(|name| *name == pool && *name != self.pool());
+        let reserved = [UNIFORM, POLICY, EXPLORED, ALL]
+            .iter()
+            .any(|name| *name == pool && *name != self.pool());
         if reserved || pool.trim().is_empty() {
             return Err(Error::new(format!("the pool `{pool}` cannot be filled in this way"))
                 .hint("uniform, policy, explore and all have their own meaning; name another"));
@@ -54,13 +58,15 @@ impl Proposer<'_> {
     pub fn model(&self) -> String {
         match self {
             Self::Uniform => String::new(),
-            Self::Policy { policy, think, .. } => policy.name() + if *think { ", thinking" } else { "" },
+            Self::Policy { policy, think, .. } => {
+                policy.name() + if *think { ", thinking" } else { "" }
+            }
         }
     }
 
-    /// Draws number `have.len()` to `k - 1` in state `t` of a trajectory, each distinct from the expert's action and
-    /// from those drawn before. Fewer where the list has no more; free text that a state takes, or of which nothing is said,
-    /// is an alternative if a policy proposes it.
+    /// Draws number `have.len()` to `k - 1` in state `t` of a trajectory, each distinct from the
+    /// expert's action and from those drawn before. Fewer where the list has no more; free text
+    /// that a state takes, or of which nothing is said, is an alternative if a policy proposes it.
     pub fn draw(
         &mut self,
         trajectory: &Trajectory,
@@ -74,9 +80,12 @@ impl Proposer<'_> {
         let constant = constant_actions(&trajectory.suite);
         let listed = trajectory.listed_at(t);
         let mut left: Vec<&String> = listed.iter().collect();
-        left.retain(|action| Some(action.as_str()) != expert && !constant.contains(&action.as_str()));
+        left.retain(|action| {
+            Some(action.as_str()) != expert && !constant.contains(&action.as_str())
+        });
         Rng::stream(seed, &place).shuffle(&mut left);
-        let forms: Vec<Form> = trajectory.forms_at(t).iter().map(|form| Form::new(form.as_str())).collect();
+        let forms: Vec<Form> =
+            trajectory.forms_at(t).iter().map(|form| Form::new(form.as_str())).collect();
         let unsaid = trajectory.admissible_at(t).is_none() && forms.is_empty();
         let invalid = matches!(self, Self::Policy { keep_invalid: true, .. }) || unsaid;
         if !invalid && forms.is_empty() && left.iter().all(|action| have.contains(action)) {
@@ -89,24 +98,35 @@ impl Proposer<'_> {
             Self::Policy { policy, think, .. } => {
                 let state = trajectory.state(t);
                 let how = Sampling::at(1.0);
-                let seeds: Vec<Vec<u64>> =
-                    (have.len()..k).map(|rank| Rng::seeds(seed, &format!("{place} {rank}"), ATTEMPTS)).collect();
+                let seeds: Vec<Vec<u64>> = (have.len()..k)
+                    .map(|rank| Rng::seeds(seed, &format!("{place} {rank}"), ATTEMPTS))
+                    .collect();
                 let mut thoughts: Vec<Option<String>> = vec![None; seeds.len()];
                 if *think {
-                    // Draws of their own: with those of the proposal a thought and the action after it would go together.
-                    let own: Vec<Vec<u64>> =
-                        (have.len()..k).map(|rank| Rng::seeds(seed, &format!("{place} {rank} thought"), 1)).collect();
-                    let asks: Vec<Ask<'_>> = own.iter().map(|seeds| Ask::about(&state, seeds)).collect();
-                    let found = policy.think(&asks, how, cancel)?.into_iter().map(|mut all| all.pop());
+                    // Draws of their own: with those of the proposal a thought and the action after
+                    // it would go together.
+                    let own: Vec<Vec<u64>> = (have.len()..k)
+                        .map(|rank| Rng::seeds(seed, &format!("{place} {rank} thought"), 1))
+                        .collect();
+                    let asks: Vec<Ask<'_>> =
+                        own.iter().map(|seeds| Ask::about(&state, seeds)).collect();
+                    let found =
+                        policy.think(&asks, how, cancel)?.into_iter().map(|mut all| all.pop());
                     thoughts = found.map(|thought| thought.map(|thought| thought.text)).collect();
                 }
                 let asks: Vec<Ask<'_>> = seeds
                     .iter()
                     .zip(&thoughts)
-                    .map(|(seeds, thought)| Ask { state: &state, thought: thought.as_deref(), seeds })
+                    .map(|(seeds, thought)| Ask {
+                        state: &state,
+                        thought: thought.as_deref(),
+                        seeds,
+                    })
                     .collect();
                 let found = policy.act(&asks, how, cancel)?.into_iter();
-                found.map(|written| written.into_iter().map(|sample| sample.text).collect()).collect()
+                found
+                    .map(|written| written.into_iter().map(|sample| sample.text).collect())
+                    .collect()
             }
         };
         let mut taken: HashSet<String> = have.iter().cloned().collect();
@@ -114,11 +134,16 @@ impl Proposer<'_> {
         for attempts in proposed {
             let fits = |action: &String| {
                 let free = invalid || forms.iter().any(|form| form.admits(action));
-                let there = left.contains(&action) || (free && !listed.contains(action) && !action.is_empty());
+                let there = left.contains(&action)
+                    || (free && !listed.contains(action) && !action.is_empty());
                 there && Some(action.as_str()) != expert && !taken.contains(action)
             };
             let own = attempts.into_iter().find(fits).map(|action| (action, POLICY));
-            let other = || left.iter().find(|action| !taken.contains(**action)).map(|action| ((*action).clone(), UNIFORM));
+            let other = || {
+                left.iter()
+                    .find(|action| !taken.contains(**action))
+                    .map(|action| ((*action).clone(), UNIFORM))
+            };
             let Some((action, source)) = own.or_else(other) else { continue };
             taken.insert(action.clone());
             let rank = have.len() + drawn.len(); // a draw of which nothing came leaves no gap

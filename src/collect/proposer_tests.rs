@@ -13,7 +13,9 @@ use crate::store::Store;
 /// Proposes what a seed picks of some answers; thinks a thought of its own.
 fn scripted(answers: &[&'static str]) -> Scripted {
     let answers = answers.to_vec();
-    let says = move |_: &State, _: Option<&str>, seed: u64| answers[(seed % answers.len() as u64) as usize].to_string();
+    let says = move |_: &State, _: Option<&str>, seed: u64| {
+        answers[(seed % answers.len() as u64) as usize].to_string()
+    };
     Scripted::says(says).thinks(|_, seed| format!("thought {seed}")).scores(|_, _, _| 0.0)
 }
 
@@ -39,7 +41,15 @@ fn store(games: usize) -> (tempfile::TempDir, Store) {
     let mut store = Store::open(dir.path()).unwrap();
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
-    collect::demonstrations(&mut store, &Household, &scope(games), Teacher::Suite(None), &control, quiet).unwrap();
+    collect::demonstrations(
+        &mut store,
+        &Household,
+        &scope(games),
+        Teacher::Suite(None),
+        &control,
+        quiet,
+    )
+    .unwrap();
     (dir, store)
 }
 
@@ -67,12 +77,18 @@ fn a_pool_of_k_is_the_beginning_of_every_larger_one_whoever_proposes() {
             let whole = draw(&[], 6);
             let names = actions(&whole);
             assert_eq!(names.len(), 6);
-            assert!(!names.contains(&"a0") && !names.contains(&"nonsense"), "not the expert's, and admissible: {names:?}");
+            assert!(
+                !names.contains(&"a0") && !names.contains(&"nonsense"),
+                "not the expert's, and admissible: {names:?}"
+            );
             let mut distinct = names.clone();
             distinct.sort_unstable();
             distinct.dedup();
             assert_eq!(distinct.len(), 6);
-            assert_eq!(whole.iter().map(|(_, place)| place.rank).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+            assert_eq!(
+                whole.iter().map(|(_, place)| place.rank).collect::<Vec<_>>(),
+                [0, 1, 2, 3, 4, 5]
+            );
             let first = draw(&[], 2);
             let have: Vec<String> = first.iter().map(|(action, _)| action.clone()).collect();
             assert_eq!([first, draw(&have, 6)].concat(), whole, "seed {seed}");
@@ -84,12 +100,16 @@ fn a_pool_of_k_is_the_beginning_of_every_larger_one_whoever_proposes() {
 fn invalid_proposals_are_replaced_and_said_to_be_or_kept_where_that_is_asked_for() {
     let trajectory = trajectory();
     let mut mind = scripted(&["nonsense"]);
-    let drawn = policy(&mut mind).draw(&trajectory, 0, ("policy", &[], 3), 1, &Cancel::default()).unwrap();
+    let drawn =
+        policy(&mut mind).draw(&trajectory, 0, ("policy", &[], 3), 1, &Cancel::default()).unwrap();
     assert!(drawn.iter().all(|(_, place)| place.source == UNIFORM && place.model == "scripted"));
     let mut keep = Proposer::Policy { policy: &mut mind, think: true, keep_invalid: true };
     let drawn = keep.draw(&trajectory, 0, ("policy", &[], 3), 1, &Cancel::default()).unwrap();
     assert_eq!(drawn[0].0, "nonsense");
-    assert_eq!((drawn[0].1.source.as_str(), drawn[0].1.model.as_str()), (POLICY, "scripted, thinking"));
+    assert_eq!(
+        (drawn[0].1.source.as_str(), drawn[0].1.model.as_str()),
+        (POLICY, "scripted, thinking")
+    );
     assert_eq!(drawn[1].1.source, UNIFORM, "the same proposal again is no other alternative");
     assert!(
         mind.heard.lock().unwrap().thoughts[3..]
@@ -99,7 +119,12 @@ fn invalid_proposals_are_replaced_and_said_to_be_or_kept_where_that_is_asked_for
     // Nobody is asked where there is nothing left to draw.
     let asked = mind.heard.lock().unwrap().texts;
     let have: Vec<String> = (1..10).map(|i| format!("a{i}")).collect();
-    assert!(policy(&mut mind).draw(&trajectory, 0, ("policy", &have, 20), 1, &Cancel::default()).unwrap().is_empty());
+    assert!(
+        policy(&mut mind)
+            .draw(&trajectory, 0, ("policy", &have, 20), 1, &Cancel::default())
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(mind.heard.lock().unwrap().texts, asked);
 }
 
@@ -108,21 +133,33 @@ fn where_nothing_is_listed_a_policy_still_proposes_and_constant_answers_are_left
     let mut trajectory = trajectory();
     let mut mind = scripted(&["search[red mug]", "a0"]);
     trajectory.admissible = None;
-    let drawn = policy(&mut mind).draw(&trajectory, 0, ("policy", &[], 8), 1, &Cancel::default()).unwrap();
+    let drawn =
+        policy(&mut mind).draw(&trajectory, 0, ("policy", &[], 8), 1, &Cancel::default()).unwrap();
     assert_eq!(actions(&drawn), ["search[red mug]"], "once, and never the expert's");
-    assert!(Proposer::Uniform.draw(&trajectory, 0, ("uniform", &[], 8), 1, &Cancel::default()).unwrap().is_empty());
+    assert!(
+        Proposer::Uniform
+            .draw(&trajectory, 0, ("uniform", &[], 8), 1, &Cancel::default())
+            .unwrap()
+            .is_empty()
+    );
     trajectory.suite = "alfworld".into();
     trajectory.admissible = Some(["a0", "help", "look"].map(String::from).into());
     for mut proposer in [Proposer::Uniform, policy(&mut scripted(&["help"]))] {
-        assert_eq!(actions(&proposer.draw(&trajectory, 0, ("x", &[], 4), 1, &Cancel::default()).unwrap()), ["look"]);
+        assert_eq!(
+            actions(&proposer.draw(&trajectory, 0, ("x", &[], 4), 1, &Cancel::default()).unwrap()),
+            ["look"]
+        );
     }
 }
 
 #[test]
 fn uniform_alternatives_leave_room_for_the_policys_and_a_pool_is_of_one_model() {
     let (_dir, mut store) = store(2);
-    let states: usize = store.demonstrations(None, None).unwrap().iter().map(|demo| demo.length).sum();
-    let of = |store: &Store, pool: &str| -> usize { (1..=2).map(|id| store.drawn(id, Some(pool)).unwrap().len()).sum() };
+    let states: usize =
+        store.demonstrations(None, None).unwrap().iter().map(|demo| demo.length).sum();
+    let of = |store: &Store, pool: &str| -> usize {
+        (1..=2).map(|id| store.drawn(id, Some(pool)).unwrap().len()).sum()
+    };
     branches(&mut store, Draw::uniform(4)).unwrap();
     let mut mind = scripted(&["look around", "check hands", "fly"]);
     let asked = |policy: &mut Scripted, k: usize, store: &mut Store| {
@@ -134,9 +171,13 @@ fn uniform_alternatives_leave_room_for_the_policys_and_a_pool_is_of_one_model() 
     let uniform = of(&store, UNIFORM);
     assert!(uniform > 3 * states && uniform <= 4 * states);
     assert_eq!(of(&store, POLICY), 3 * states);
-    let from = |source: &str| -> u64 { rows.iter().map(|row| row["from"][source].as_u64().unwrap()).sum() };
+    let from = |source: &str| -> u64 {
+        rows.iter().map(|row| row["from"][source].as_u64().unwrap()).sum()
+    };
     assert!(from(UNIFORM) > 0 && from(POLICY) + from(UNIFORM) == states as u64, "{rows:?}");
-    let proposed = (1..=2).flat_map(|id| store.drawn(id, Some(POLICY)).unwrap()).filter(|d| d.place.source == POLICY);
+    let proposed = (1..=2)
+        .flat_map(|id| store.drawn(id, Some(POLICY)).unwrap())
+        .filter(|d| d.place.source == POLICY);
     assert!(proposed.count() > states, "two of what it says are alternatives nearly everywhere");
     // Again: nothing is missing, and the report says what was there.
     let again = asked(&mut mind, 3, &mut store).unwrap();
@@ -161,9 +202,14 @@ fn uniform_alternatives_leave_room_for_the_policys_and_a_pool_is_of_one_model() 
     let written = store.queue(&filter, crate::store::Place::Start, 1000).unwrap().items;
     assert!(!written.is_empty());
     for reflection in &written {
-        assert!(reflection.cites.len() <= 2 && reflection.cites.iter().all(|id| pool.contains(id)), "{reflection:?}");
+        assert!(
+            reflection.cites.len() <= 2 && reflection.cites.iter().all(|id| pool.contains(id)),
+            "{reflection:?}"
+        );
     }
-    let nothing = write(Contrast { pool: Some("nobody".into()), ..Contrast::default() }, &mut store).unwrap_err();
+    let nothing =
+        write(Contrast { pool: Some("nobody".into()), ..Contrast::default() }, &mut store)
+            .unwrap_err();
     assert!(nothing.message().contains("nobody"));
 }
 
@@ -196,11 +242,21 @@ fn a_demonstration_in_another_world_is_passed_over_and_counted() {
     let suite = Changed(task, "train/3999");
     let mut rows = Vec::new();
     let report = &mut |row: serde_json::Value, _: Progress| rows.push(row);
-    let done = collect::branches(&mut store, &suite, &scope(3), Draw::uniform(2), &Control::default(), report);
+    let done = collect::branches(
+        &mut store,
+        &suite,
+        &scope(3),
+        Draw::uniform(2),
+        &Control::default(),
+        report,
+    );
     assert!(done.unwrap_err().message().contains("STATE_MISMATCH"));
     assert_eq!(rows.iter().filter(|row| row["skipped"] == demos[1].id).count(), 1, "{rows:?}");
     assert!(store.branches(demos[1].id).unwrap().is_empty());
-    assert!(!store.branches(demos[0].id).unwrap().is_empty() && !store.branches(demos[2].id).unwrap().is_empty());
+    assert!(
+        !store.branches(demos[0].id).unwrap().is_empty()
+            && !store.branches(demos[2].id).unwrap().is_empty()
+    );
 }
 
 #[test]
@@ -208,8 +264,9 @@ fn retracing_compares_the_world_every_observation_and_the_last() {
     let (_dir, store) = store(1);
     let trajectory = store.trajectory(1).unwrap();
     let last = trajectory.steps.len();
-    let walk =
-        |trajectory: &Trajectory| Worlds::of(&Household, trajectory)?.look(&way(&trajectory.steps[..last]), |_, _| ());
+    let walk = |trajectory: &Trajectory| {
+        Worlds::of(&Household, trajectory)?.look(&way(&trajectory.steps[..last]), |_, _| ())
+    };
     walk(&trajectory).unwrap();
     let fails = |edit: &dyn Fn(&mut Trajectory)| {
         let mut edited = trajectory.clone();
@@ -252,8 +309,12 @@ fn an_alternative_that_leaves_the_goal_no_farther_than_the_expert_does_is_no_wor
         let way = way(&trajectory.steps);
         for branch in store.branches(demo.id).unwrap() {
             let way = &way[..branch.t];
-            let left = |env: &dyn Environment, experts: &Experts| experts.distance(env, &Cancel::default()).unwrap();
-            let mut distance = |action: &str| worlds.execute(way, action, |_, env, experts| left(env, experts)).unwrap().1;
+            let left = |env: &dyn Environment, experts: &Experts| {
+                experts.distance(env, &Cancel::default()).unwrap()
+            };
+            let mut distance = |action: &str| {
+                worlds.execute(way, action, |_, env, experts| left(env, experts)).unwrap().1
+            };
             let expert = distance(&trajectory.steps[branch.t].action);
             let other = distance(&branch.action);
             let before = worlds.look(way, left).unwrap();
@@ -282,13 +343,20 @@ fn games_of_a_job_are_chosen_by_its_seed_among_those_that_have_demonstrations() 
     let (_dir, mut store) = store(12);
     let covered = |store: &mut Store, games: usize, seed: u64| -> Vec<i64> {
         let mut ids = Vec::new();
-        let report = &mut |row: serde_json::Value, _: Progress| ids.push(row["trajectory"].as_i64().unwrap());
+        let report = &mut |row: serde_json::Value, _: Progress| {
+            ids.push(row["trajectory"].as_i64().unwrap());
+        };
         let scope = Scope { split: "train".into(), games, seed };
-        collect::branches(store, &Household, &scope, Draw::uniform(1), &Control::default(), report).unwrap();
+        collect::branches(store, &Household, &scope, Draw::uniform(1), &Control::default(), report)
+            .unwrap();
         ids
     };
     let all = covered(&mut store, 100, 1);
-    assert_eq!(all, (1..=12).collect::<Vec<_>>(), "the order in which the same seed collected them");
+    assert_eq!(
+        all,
+        (1..=12).collect::<Vec<_>>(),
+        "the order in which the same seed collected them"
+    );
     let few = covered(&mut store, 4, 7);
     let others = covered(&mut store, 4, 8);
     assert_eq!((few.len(), others.len()), (4, 4));

@@ -50,7 +50,8 @@ pub fn pointed(store: &Store) -> Result<Pointed> {
     let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
     let queue = store.queue(&Filter::verdict(Some(Verdict::Pending)), Place::Start, LOOKED_AT)?;
     for item in &queue.items {
-        let codes: BTreeSet<&str> = judged(store, item)?.findings.iter().map(|found| found.code).collect();
+        let codes: BTreeSet<&str> =
+            judged(store, item)?.findings.iter().map(|found| found.code).collect();
         for code in codes {
             *rules.entry(code).or_default() += 1;
         }
@@ -66,7 +67,10 @@ pub fn queue(store: &Store, filter: &Filter, place: Place, limit: usize) -> Resu
         let mut kept = Vec::new();
         for item in queue.items {
             let found = judged(store, &item)?.findings;
-            if found.iter().any(|finding| filter.rule.as_deref().is_none_or(|code| finding.code == code)) {
+            if found
+                .iter()
+                .any(|finding| filter.rule.as_deref().is_none_or(|code| finding.code == code))
+            {
                 kept.push(item);
             }
         }
@@ -86,26 +90,45 @@ impl Figures {
                 "{pending} pending, {approved} approved, {rejected} rejected: {} approved",
                 share(approved, rejected).trim()
             ),
-            format!("{} edited by you, {} with another generated attempt", decided.edited, decided.regenerated),
-            format!("{covered} of {states} states have an approved reflection; the others train as plain imitation"),
+            format!(
+                "{} edited by you, {} with another generated attempt",
+                decided.edited, decided.regenerated
+            ),
+            format!(
+                "{covered} of {states} states have an approved reflection; the others train as \
+                 plain imitation"
+            ),
         ];
         let second = self.second_opinions;
         if second.both > 0 {
-            let kappa = second.kappa.map_or("undefined: one verdict is all there is".into(), |kappa| format!("{kappa:.2}"));
+            let kappa =
+                second.kappa.map_or("undefined: one verdict is all there is".into(), |kappa| {
+                    format!("{kappa:.2}")
+                });
             let agree = share(second.same, second.both - second.same);
-            lines.push(format!("{} second opinions, {} the same; Cohen's kappa {kappa}", second.both, agree.trim()));
+            lines.push(format!(
+                "{} second opinions, {} the same; Cohen's kappa {kappa}",
+                second.both,
+                agree.trim()
+            ));
         }
         let mut part = |title: String, rows: Vec<String>| {
             if !rows.is_empty() {
                 lines.extend([String::new(), title].into_iter().chain(rows));
             }
         };
-        for (title, rows) in [("By kind of task", &decided.kinds), ("By the expert's action", &decided.actions)] {
-            let row =
-                |(name, yes, no): &(String, u64, u64)| format!("  {name:<28} {} of {:>4}", share(*yes, *no), yes + no);
+        for (title, rows) in
+            [("By kind of task", &decided.kinds), ("By the expert's action", &decided.actions)]
+        {
+            let row = |(name, yes, no): &(String, u64, u64)| {
+                format!("  {name:<28} {} of {:>4}", share(*yes, *no), yes + no)
+            };
             part(title.into(), rows.iter().map(row).collect());
         }
-        part("Why rejected".into(), decided.reasons.iter().map(|(code, n)| format!("  {code:<28} {n:>4}")).collect());
+        part(
+            "Why rejected".into(),
+            decided.reasons.iter().map(|(code, n)| format!("  {code:<28} {n:>4}")).collect(),
+        );
         let Pointed { counts, of } = &self.rules;
         part(
             format!("What rules point at, of the first {of} pending (none is dropped)"),

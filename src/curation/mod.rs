@@ -1,7 +1,9 @@
-//! What a reader of reflections should look at twice: a table of rules, each with the code of a reason to reject.
+//! What a reader of reflections should look at twice: a table of rules, each with the code of a
+//! reason to reject.
 //!
-//! Rules point, they never delete (paper B.3, B.8; `method.md` 6.2 and 6.3 of the project's notes): words that stand in
-//! the state itself are not held against a text, since a "correct city" or a gold cup is the task's own.
+//! Rules point, they never delete (paper B.3, B.8; `method.md` 6.2 and 6.3 of the project's notes):
+//! words that stand in the state itself are not held against a text, since a "correct city" or a
+//! gold cup is the task's own.
 
 mod figures;
 
@@ -58,16 +60,31 @@ const RULES: &[(&str, &str, Test)] = &[
     (
         "SCAFFOLD_LEAK",
         "quotes the prompt or the task of annotating",
-        Test::Phrases(&["prompt", "annotation", "the instructions", "as instructed", "reflection", "monologue"]),
+        Test::Phrases(&[
+            "prompt",
+            "annotation",
+            "the instructions",
+            "as instructed",
+            "reflection",
+            "monologue",
+        ]),
     ),
     (
         "OUTCOME_LEAK",
         "five words in a row that only an outcome says: fine as evidence, not as foresight",
         Test::Find(quoted),
     ),
-    ("OUTCOME_LEAK", "a numbered thing that only an outcome names: it cannot be known yet", Test::Find(foretold)),
+    (
+        "OUTCOME_LEAK",
+        "a numbered thing that only an outcome names: it cannot be known yet",
+        Test::Find(foretold),
+    ),
     ("HALLUCINATED", "a numbered thing that neither state nor outcomes name", Test::Find(unknown)),
-    ("WRONG_CONCLUSION", "ends on an action that is not the expert's", Test::Find(concludes_otherwise)),
+    (
+        "WRONG_CONCLUSION",
+        "ends on an action that is not the expert's",
+        Test::Find(concludes_otherwise),
+    ),
     ("GENERIC", "mentions nothing that an alternative did or touched", Test::Find(generic)),
     (
         "OVERCONFIDENT",
@@ -93,7 +110,9 @@ const RULES: &[(&str, &str, Test)] = &[
     (
         "TOO_LONG",
         "over 200 words",
-        Test::Find(|seen| if seen.text.split_whitespace().count() > 200 { vec![(0, 0)] } else { vec![] }),
+        Test::Find(
+            |seen| if seen.text.split_whitespace().count() > 200 { vec![(0, 0)] } else { vec![] },
+        ),
     ),
     ("TRUNCATED", "does not end a sentence", Test::Find(cut_off)),
 ];
@@ -118,7 +137,8 @@ struct Seen<'a> {
 pub struct Judged {
     /// The trajectory that it is about a state of.
     pub trajectory: Trajectory,
-    /// State, expert's action and executed alternatives; none where they are no longer in the store.
+    /// State, expert's action and executed alternatives; none where they are no longer in the
+    /// store.
     pub case: Option<Case>,
     /// What the rules point at in the text that stands.
     pub findings: Vec<Finding>,
@@ -156,7 +176,9 @@ pub fn findings(text: &str, case: &Case) -> Vec<Finding> {
     let mut found = Vec::new();
     for (code, why, test) in RULES {
         let spans = match test {
-            Test::Phrases(phrases) => phrases.iter().filter_map(|phrase| word(&seen, phrase)).collect(),
+            Test::Phrases(phrases) => {
+                phrases.iter().filter_map(|phrase| word(&seen, phrase)).collect()
+            }
             Test::Find(find) => find(&seen),
         };
         found.extend(spans.into_iter().map(|span| Finding { code, span, why }));
@@ -172,9 +194,14 @@ fn word(seen: &Seen<'_>, phrase: &str) -> Option<(usize, usize)> {
     }
     let whole = |at: usize| {
         let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-        !letter(seen.text[..at].chars().next_back()) && !letter(seen.text[at + phrase.len()..].chars().next())
+        !letter(seen.text[..at].chars().next_back())
+            && !letter(seen.text[at + phrase.len()..].chars().next())
     };
-    seen.text.match_indices(phrase).map(|(at, _)| at).find(|at| whole(*at)).map(|at| (at, at + phrase.len()))
+    seen.text
+        .match_indices(phrase)
+        .map(|(at, _)| at)
+        .find(|at| whole(*at))
+        .map(|at| (at, at + phrase.len()))
 }
 
 /// Words with where they stand, punctuation at their ends left out.
@@ -209,7 +236,8 @@ fn quoted(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     found
 }
 
-/// Where a text names numbered things ("mug 2") that neither the state nor what could be done in it names.
+/// Where a text names numbered things ("mug 2") that neither the state nor what could be done in it
+/// names.
 fn new_things(seen: &Seen<'_>, told: bool) -> Vec<(usize, usize)> {
     let Case { action, alternatives, others, admissible, .. } = seen.case;
     let tried = alternatives.iter().chain(others).map(|branch| &branch.action);
@@ -217,9 +245,10 @@ fn new_things(seen: &Seen<'_>, told: bool) -> Vec<(usize, usize)> {
     let known = joined(&format!("{}\n{}", seen.state, actions.join("\n").to_ascii_lowercase()));
     let outcomes = joined(&seen.outcomes);
     let text = words(&seen.text);
-    let numbered = text
-        .windows(2)
-        .filter(|pair| pair[1].1.bytes().all(|b| b.is_ascii_digit()) && pair[0].1.bytes().all(|b| b.is_ascii_alphabetic()));
+    let numbered = text.windows(2).filter(|pair| {
+        pair[1].1.bytes().all(|b| b.is_ascii_digit())
+            && pair[0].1.bytes().all(|b| b.is_ascii_alphabetic())
+    });
     numbered
         .filter(|pair| {
             let name = format!(" {} {} ", pair[0].1, pair[1].1);
@@ -246,9 +275,12 @@ fn concludes_otherwise(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let says = |action: &str| last.contains(&joined(&action.to_ascii_lowercase()));
     let tried = seen.case.alternatives.iter().chain(&seen.case.others).map(|branch| &branch.action);
     let mut all = tried.chain(&seen.case.admissible).chain([&seen.case.action]);
-    // An action that could not even be taken is no better an ending: what could be done tells the verbs.
+    // An action that could not even be taken is no better an ending: what could be done tells the
+    // verbs.
     let verb = |action: &String| action.split(' ').next().unwrap_or_default().to_ascii_lowercase();
-    let other = all.any(|action| says(action) || (action.contains(' ') && last.contains(&format!(" {} ", verb(action)))));
+    let other = all.any(|action| {
+        says(action) || (action.contains(' ') && last.contains(&format!(" {} ", verb(action))))
+    });
     if other && !says(&seen.case.action) { vec![(from, trimmed.len())] } else { Vec::new() }
 }
 
@@ -258,24 +290,39 @@ fn generic(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let own = |w: &str| w.len() > 2 && !expert.contains(&format!(" {w} "));
     let mentioned = seen.case.alternatives.iter().any(|branch| {
         let about = format!("{} {}", branch.action, branch.observation).to_ascii_lowercase();
-        words(&about).iter().any(|(_, w)| own(w) && !COMMON.contains(w) && text.contains(&format!(" {w} ")))
+        words(&about)
+            .iter()
+            .any(|(_, w)| own(w) && !COMMON.contains(w) && text.contains(&format!(" {w} ")))
     });
     if mentioned { Vec::new() } else { vec![(0, 0)] }
 }
 
 /// Words that say nothing about an alternative.
-const COMMON: [&str; 14] =
-    ["the", "you", "and", "with", "there", "nothing", "from", "see", "are", "that", "this", "for", "not", "its"];
+const COMMON: [&str; 14] = [
+    "the", "you", "and", "with", "there", "nothing", "from", "see", "are", "that", "this", "for",
+    "not", "its",
+];
 
 fn poor_expert(seen: &Seen<'_>) -> Vec<(usize, usize)> {
-    let before = seen.case.state.history.last().map_or(&seen.case.state.observation, |(_, observation)| observation);
+    let before = seen
+        .case
+        .state
+        .history
+        .last()
+        .map_or(&seen.case.state.observation, |(_, observation)| observation);
     let outcome = seen.case.outcome.trim();
-    // Read in ALFWorld: who looks for the lamp first leaves the thing that was found, and must come back for it.
+    // Read in ALFWorld: who looks for the lamp first leaves the thing that was found, and must come
+    // back for it.
     let came = seen.case.state.history.last().and_then(|(action, _)| walks_to(action));
-    let leaves = came.filter(|_| walks_to(&seen.case.action).is_some() && holding(&seen.case.state).is_none());
+    let leaves = came
+        .filter(|_| walks_to(&seen.case.action).is_some() && holding(&seen.case.state).is_none());
     let left = leaves.and_then(|here| thing_of(&seen.case.state.task, before, here));
     let leaves = left.is_some_and(|thing| !thing.contains("lamp"));
-    if outcome == before.trim() || outcome == "Nothing happens." || leaves { vec![(0, 0)] } else { Vec::new() }
+    if outcome == before.trim() || outcome == "Nothing happens." || leaves {
+        vec![(0, 0)]
+    } else {
+        Vec::new()
+    }
 }
 
 fn as_good(seen: &Seen<'_>) -> Vec<(usize, usize)> {
@@ -289,7 +336,11 @@ fn as_good(seen: &Seen<'_>) -> Vec<(usize, usize)> {
 }
 
 fn no_worse(seen: &Seen<'_>) -> Vec<(usize, usize)> {
-    let good = seen.case.others.iter().filter(|branch| !branch.worse() && branch.action != seen.case.action);
+    let good = seen
+        .case
+        .others
+        .iter()
+        .filter(|branch| !branch.worse() && branch.action != seen.case.action);
     good.filter_map(|branch| {
         let action = branch.action.to_ascii_lowercase();
         seen.text
@@ -306,7 +357,8 @@ fn no_worse(seen: &Seen<'_>) -> Vec<(usize, usize)> {
 
 fn twice(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let start = seen.text.as_ptr() as usize;
-    let sentences: Vec<&str> = seen.text.split(['.', '!', '\n']).map(str::trim).filter(|s| s.len() > 20).collect();
+    let sentences: Vec<&str> =
+        seen.text.split(['.', '!', '\n']).map(str::trim).filter(|s| s.len() > 20).collect();
     let again = (0..sentences.len()).find(|i| sentences[..*i].contains(&sentences[*i]));
     again
         .map(|i| (sentences[i].as_ptr() as usize - start, sentences[i]))
@@ -321,132 +373,4 @@ fn cut_off(seen: &Seen<'_>) -> Vec<(usize, usize)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::experience::{Branch, Effect, State};
-
-    fn case() -> Case {
-        let branch = |action: &str, observation: &str| Branch {
-            id: 1,
-            trajectory: 1,
-            t: 0,
-            action: action.into(),
-            source: "uniform".into(),
-            observation: observation.into(),
-            effect: Effect::Changed,
-            done: false,
-            reward: 0.0,
-            success: false,
-        };
-        Case {
-            state: State {
-                task: "put a gold cup in shelf.".into(),
-                observation: "You see a cup 1 and a shelf 1.".into(),
-                history: vec![],
-            },
-            action: "take cup 1".into(),
-            outcome: "You take the cup 1.".into(),
-            alternatives: vec![branch("go to shelf 1", "You arrive at shelf 1. On it are a vase 2 and a vase 1.")],
-            others: vec![],
-            admissible: ["take cup 1", "go to shelf 1", "go to drawer 3", "look"].map(str::to_string).into(),
-        }
-    }
-
-    fn codes(text: &str) -> Vec<&'static str> {
-        findings(text, &case()).into_iter().map(|s| s.code).collect()
-    }
-
-    #[test]
-    fn a_good_reflection_is_left_alone() {
-        assert!(codes("The cup 1 is here. At the shelf there is nothing for the task yet, so I take cup 1.").is_empty());
-    }
-
-    #[test]
-    fn each_rule_points_at_what_it_looks_for() {
-        for (text, code) in [
-            ("The expert goes to the shelf 1 later, so I take cup 1.", "LABEL_LEAK"),
-            ("This reflection is about the shelf 1. I take cup 1.", "SCAFFOLD_LEAK"),
-            ("On it are a vase 2 and nothing else at the shelf. I take cup 1.", "OUTCOME_LEAK"),
-            ("The drawer 9 is far from the shelf 1. I take cup 1.", "HALLUCINATED"),
-            ("The cup 1 is here. So I go to shelf 1.", "WRONG_CONCLUSION"),
-            ("I should do it.", "GENERIC"),
-            ("The shelf 1 is certainly empty. I take cup 1.", "OVERCONFIDENT"),
-            ("The shelf 1 does not hold it. the shelf 1 does not hold it. I take cup 1.", "DUPLICATED"),
-            ("The shelf 1 does not hold it, so I", "TRUNCATED"),
-        ] {
-            assert!(codes(text).contains(&code), "{text}: {:?}", codes(text));
-        }
-        assert!(codes(&"shelf word. ".repeat(150)).contains(&"TOO_LONG"));
-        let mut poor = case();
-        poor.outcome = "Nothing happens.".into();
-        assert!(findings("x.", &poor).iter().any(|s| s.code == "BAD_EXPERT"));
-        let mut leaving = case();
-        leaving.state.history = vec![("go to desk 1".into(), "On the desk 1, you see a cup 2, and a desklamp 1.".into())];
-        leaving.action = "go to bed 1".into();
-        let points = |case: &Case| findings("x.", case).iter().any(|s| s.code == "BAD_EXPERT");
-        assert!(points(&leaving));
-        leaving.state.task = "look at pen under the desklamp.".into();
-        assert!(!points(&leaving), "the lamp stays where it is");
-        let mut blind = case();
-        blind.action = "go to bed 1".into();
-        blind.outcome = "You arrive at bed 1. On it, you see nothing.".into();
-        blind.alternatives[0].observation = "You arrive at shelf 1. On it, you see a cup 4.".into();
-        let text = "To go to shelf 1 seems less likely. I go to bed 1.";
-        let found = findings(text, &blind);
-        let found = found.iter().find(|s| s.code == "BAD_ALTERNATIVE").unwrap();
-        assert_eq!(&text[found.span.0..found.span.1], "go to shelf 1");
-        blind.outcome = "You arrive at bed 1. On it, you see a cup 5.".into();
-        assert!(findings(text, &blind).iter().all(|s| s.code != "BAD_ALTERNATIVE"), "the expert's way is as good");
-    }
-
-    #[test]
-    fn a_thing_that_only_an_outcome_names_is_pointed_at() {
-        let text = "The vase 2 is waiting at shelf 1, which does not help, so I take cup 1.";
-        let found = findings(text, &case());
-        let found: Vec<_> = found.iter().filter(|s| s.code == "OUTCOME_LEAK").collect();
-        assert_eq!(found.iter().map(|s| &text[s.span.0..s.span.1]).collect::<Vec<_>>(), ["vase 2"]);
-        assert!(codes(text).iter().all(|code| *code != "HALLUCINATED"), "an outcome does name it");
-        assert!(codes("At shelf 1 or drawer 3 there is no need, so I take cup 1.").is_empty(), "the list names it");
-    }
-
-    #[test]
-    fn arguing_against_what_is_as_good_is_pointed_at() {
-        for (effect, points) in [
-            (Effect::EquallyGood, true),
-            (Effect::NoWorse, true),
-            (Effect::SameAsExpert, true),
-            (Effect::Changed, false),
-            (Effect::NoOp, false),
-        ] {
-            let mut case = case();
-            let mut other = case.alternatives[0].clone();
-            other.action = "go to drawer 3".into();
-            other.effect = effect;
-            case.others = vec![other];
-            let text = "To go to shelf 1 or go to drawer 3 would not bring me closer. I take cup 1.";
-            let found = findings(text, &case).into_iter().find(|s| s.code == "BAD_ALTERNATIVE");
-            assert_eq!(found.as_ref().map(|s| &text[s.span.0..s.span.1]), points.then_some("go to drawer 3"), "{effect:?}");
-            assert!(
-                findings("Not go to drawer 31, shelf 1. I take cup 1.", &case).iter().all(|s| s.code != "BAD_ALTERNATIVE")
-            );
-        }
-    }
-
-    #[test]
-    fn ending_on_any_other_admissible_action_is_pointed_at_whether_it_was_executed_or_not() {
-        let points = |text: &str| findings(text, &case()).iter().any(|s| s.code == "WRONG_CONCLUSION");
-        assert!(points("The cup 1 is near shelf 1. So I go to drawer 3."), "never executed");
-        assert!(points("The cup 1 is near shelf 1. So I go to shelf 1."));
-        assert!(!points("So I take cup 1."));
-        assert!(!points("So I take cup 1 and do not go to drawer 3."));
-    }
-
-    #[test]
-    fn spans_are_byte_ranges_of_the_text_whatever_it_holds() {
-        for text in ["日本語 expert 🎉 at shelf 1", "É expert", "drawer 7 日本", "", "…"] {
-            for s in findings(text, &case()) {
-                assert!(text.get(s.span.0..s.span.1).is_some(), "{text} {s:?}");
-            }
-        }
-    }
-}
+mod tests;

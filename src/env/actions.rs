@@ -1,12 +1,14 @@
-//! What can be sent in a state: a list, free text of some form, both, or nothing that the environment says.
+//! What can be sent in a state: a list, free text of some form, both, or nothing that the
+//! environment says.
 
 use std::sync::Arc;
 
 /// The part of a form that stands for any text.
 const ANY: char = '…';
 
-/// A form of free text: `search[…]`, where `…` stands for something; `…` alone for any text at all; or a JSON schema
-/// (it begins with `{`), of which only that it asks for an object is held against an action.
+/// A form of free text: `search[…]`, where `…` stands for something; `…` alone for any text at all;
+/// or a JSON schema (it begins with `{`), of which only that it asks for an object is held against
+/// an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form(Arc<str>);
 
@@ -30,7 +32,8 @@ impl Form {
     pub fn admits(&self, action: &str) -> bool {
         let action = action.trim();
         if self.0.starts_with('{') {
-            return serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(action).is_ok();
+            return serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(action)
+                .is_ok();
         }
         let Some((before, after)) = self.0.split_once(ANY) else { return action == self.0.trim() };
         let inner = action.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
@@ -38,13 +41,14 @@ impl Form {
     }
 }
 
-/// What can be sent now. A world that lists nothing is not one whose list is empty: of the first nothing is known, in the
-/// second nothing can be done.
+/// What can be sent now. A world that lists nothing is not one whose list is empty: of the first
+/// nothing is known, in the second nothing can be done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Actions {
     /// The actions that can be sent, where the environment lists them, in its order.
     pub listed: Option<Arc<[Arc<str>]>>,
-    /// The forms of free text that it takes beside them; none in most worlds, whose forks then copy nothing of it.
+    /// The forms of free text that it takes beside them; none in most worlds, whose forks then copy
+    /// nothing of it.
     pub free: Option<Arc<[Form]>>,
 }
 
@@ -66,7 +70,8 @@ impl Actions {
 
     /// The list and the forms as they are stored.
     pub fn texts(&self) -> (Option<Vec<String>>, Vec<String>) {
-        let listed = self.listed.as_ref().map(|list| list.iter().map(ToString::to_string).collect());
+        let listed =
+            self.listed.as_ref().map(|list| list.iter().map(ToString::to_string).collect());
         (listed, self.forms().iter().map(|form| form.as_str().to_string()).collect())
     }
 
@@ -76,8 +81,8 @@ impl Actions {
         self.list().iter().map(AsRef::as_ref).chain(forms).collect::<Vec<_>>().join(" · ")
     }
 
-    /// Whether an action can be sent: it is listed, or of a form that is taken; any can where the environment says nothing.
-    /// White space around it does not count.
+    /// Whether an action can be sent: it is listed, or of a form that is taken; any can where the
+    /// environment says nothing. White space around it does not count.
     pub fn admit(&self, action: &str) -> bool {
         let unsaid = self.listed.is_none() && self.forms().is_empty();
         unsaid
@@ -87,28 +92,5 @@ impl Actions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn none_listed_is_not_an_empty_list_and_a_form_is_admissible() {
-        let nothing_said = Actions::default();
-        let nothing_there = Actions::listed(Arc::new([]));
-        assert!(nothing_said.admit("look") && !nothing_there.admit("look"));
-        let shop =
-            Actions { listed: Some(Arc::new(["click[buy now]".into()])), free: Some(Arc::new([Form::new("search[…]")])) };
-        for (action, admits) in [
-            ("click[buy now]", true),
-            (" search[a red mug] ", true),
-            ("search[]", false),
-            ("search[ ]", false),
-            ("search[mug", false),
-            ("buy", false),
-        ] {
-            assert_eq!(shop.admit(action), admits, "{action}");
-        }
-        assert!(Form::any().admits("anything") && !Form::any().admits(" "));
-        let schema = Form::new(r#"{"type": "object"}"#);
-        assert!(schema.admits(r#"{"x": 1}"#) && !schema.admits("[1]") && !schema.admits("x"));
-    }
-}
+#[path = "actions_tests.rs"]
+mod tests;

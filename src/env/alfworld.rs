@@ -1,7 +1,8 @@
 //! The ALFWorld suite: real game files under `$ALFWORLD_DATA`.
 //!
-//! Layout: `DATA[/json_2.1.1]/SPLIT/KIND-…/TRIAL/game.tw-pddl`. A task's identifier is its folder below the data
-//! directory, its kind the folder name's first word. Listing reads folder names only.
+//! Layout: `DATA[/json_2.1.1]/SPLIT/KIND-…/TRIAL/game.tw-pddl`. A task's identifier is its folder
+//! below the data directory, its kind the folder name's first word. Listing reads folder names
+//! only.
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +31,8 @@ pub struct AlfWorld {
 impl AlfWorld {
     /// Opens `data`, or `$ALFWORLD_DATA` without it.
     pub fn open(data: Option<&Path>) -> Result<Self> {
-        let hint = "name the folder that holds train/, valid_seen/ and valid_unseen/ with --data DIR or ALFWORLD_DATA";
+        let hint = "name the folder that holds train/, valid_seen/ and valid_unseen/ with --data \
+                    DIR or ALFWORLD_DATA";
         let given = match data {
             Some(path) => path.to_path_buf(),
             None => std::env::var_os("ALFWORLD_DATA")
@@ -44,7 +46,9 @@ impl AlfWorld {
         }
         let suite = Self { root };
         if suite.splits().is_empty() {
-            return Err(Error::new(format!("{}: no game folders here", suite.root.display())).hint(hint));
+            return Err(
+                Error::new(format!("{}: no game folders here", suite.root.display())).hint(hint)
+            );
         }
         Ok(suite)
     }
@@ -70,7 +74,9 @@ impl Suite for AlfWorld {
 
     fn splits(&self) -> Vec<String> {
         let mut found = folders(&self.root).unwrap_or_default();
-        found.sort_by_key(|name| SPLITS.iter().position(|known| known == name).unwrap_or(SPLITS.len()));
+        found.sort_by_key(|name| {
+            SPLITS.iter().position(|known| known == name).unwrap_or(SPLITS.len())
+        });
         found
     }
 
@@ -91,11 +97,15 @@ impl Suite for AlfWorld {
         for group in folders(&base)? {
             let kind = group.split('-').next().unwrap_or_default();
             if !KINDS.contains(&kind) || group.contains("Sliced") || group.contains("movable") {
-                continue; // as the original: sliced and movable-receptacle tasks and stray folders are left out
+                // As the original: sliced and movable-receptacle tasks and stray folders are left out.
+                continue;
             }
             for trial in folders(&base.join(&group))? {
                 if base.join(&group).join(&trial).join("game.tw-pddl").is_file() {
-                    tasks.push(TaskRef { id: format!("{split}/{group}/{trial}"), kind: kind.to_string() });
+                    tasks.push(TaskRef {
+                        id: format!("{split}/{group}/{trial}"),
+                        kind: kind.to_string(),
+                    });
                 }
             }
         }
@@ -105,7 +115,9 @@ impl Suite for AlfWorld {
     fn open(&self, id: &str) -> Result<Opened> {
         let path = self.root.join(id).join("game.tw-pddl");
         let mut parts = id.split('/');
-        let (Some(_), Some(group), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(_), Some(group), Some(_), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(unknown_task("alfworld", id));
         };
         if id.contains("..") || !path.is_file() {

@@ -60,9 +60,13 @@ pub trait Expert: Send + Sync {
     /// The action for this state.
     fn advise(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Advice, NoAdvice>;
 
-    /// All admissible actions that start a shortest way to the goal, for an expert that knows the world; one that does
-    /// not only knows its own.
-    fn optimal_actions(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Vec<Arc<str>>, NoAdvice> {
+    /// All admissible actions that start a shortest way to the goal, for an expert that knows the
+    /// world; one that does not only knows its own.
+    fn optimal_actions(
+        &self,
+        env: &dyn Environment,
+        cancel: &Cancel,
+    ) -> Result<Vec<Arc<str>>, NoAdvice> {
         self.advise(env, cancel).map(|advice| vec![advice.action.into()])
     }
 }
@@ -81,7 +85,8 @@ pub struct GivenAdvice {
 /// The expert that knows the world, and therefore how far the goal is.
 pub const PLANNER: &str = "planner";
 
-/// The experts that a suite offers for a task; the first is the one that speaks unless another is asked for.
+/// The experts that a suite offers for a task; the first is the one that speaks unless another is
+/// asked for.
 #[derive(Default)]
 pub struct Experts(Vec<Box<dyn Expert>>);
 
@@ -105,13 +110,20 @@ impl Experts {
         found.map(AsRef::as_ref).ok_or_else(|| match name {
             Some(name) => Error::new(format!("there is no expert `{name}` here"))
                 .hint(format!("experts of this suite: {}, and human", self.names().join(", "))),
-            None => Error::new("this suite offers no expert").hint("play games by hand in Explore and keep them"),
+            None => Error::new("this suite offers no expert")
+                .hint("play games by hand in Explore and keep them"),
         })
     }
 
-    /// What the expert of that name says, or where it has no answer what another one says: who speaks, and why the one
-    /// asked does not. Where everyone is silent, the silence of the one asked.
-    pub fn advise(&self, name: Option<&str>, env: &dyn Environment, cancel: &Cancel) -> Result<GivenAdvice, NoAdvice> {
+    /// What the expert of that name says, or where it has no answer what another one says: who
+    /// speaks, and why the one asked does not. Where everyone is silent, the silence of the one
+    /// asked.
+    pub fn advise(
+        &self,
+        name: Option<&str>,
+        env: &dyn Environment,
+        cancel: &Cancel,
+    ) -> Result<GivenAdvice, NoAdvice> {
         let asked = self.get(name)?;
         let why = match asked.advise(env, cancel) {
             Ok(advice) => return Ok(GivenAdvice { name: asked.name(), advice, silence: None }),
@@ -131,11 +143,18 @@ impl Experts {
             return Ok(0);
         }
         let advice = self.get(Some(PLANNER))?.advise(env, cancel)?;
-        advice.steps_left.ok_or_else(|| NoAdvice::Other("the planner does not say how far the goal is".into()))
+        advice
+            .steps_left
+            .ok_or_else(|| NoAdvice::Other("the planner does not say how far the goal is".into()))
     }
 
-    /// All admissible actions that start a shortest way to the goal, where something knows the world.
-    pub fn optimal_actions(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Vec<Arc<str>>, NoAdvice> {
+    /// All admissible actions that start a shortest way to the goal, where something knows the
+    /// world.
+    pub fn optimal_actions(
+        &self,
+        env: &dyn Environment,
+        cancel: &Cancel,
+    ) -> Result<Vec<Arc<str>>, NoAdvice> {
         self.get(Some(PLANNER))?.optimal_actions(env, cancel)
     }
 }

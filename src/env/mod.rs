@@ -1,26 +1,29 @@
-//! Worlds: what an environment, a suite of tasks and an expert are, and the suites this program knows.
+//! Worlds: what an environment, a suite of tasks and an expert are, and the suites this program
+//! knows.
 //!
 //! # Adding a suite
 //!
-//! 1. Implement [`Environment`] for one running world. It is used from one thread at a time and may be moved between
-//!    threads; it is never called from the interface's thread, so it may take its time, but alternatives fork it at
-//!    every state, so forks should be cheap.
-//! 2. Implement [`Suite`]: names of splits (the one for training first), the tasks of a split in a fixed order *without
-//!    opening them* (thousands are listed at once), and opening one. The same identifier must open the same world on
-//!    every machine.
-//!    A [`Turn`] says what can be sent: a list, forms of free text (`search[…]`), both, or nothing, which is not an empty
-//!    list. It says what the step was worth, and whether an episode was cut off.
-//!    Opening, stepping and forking are called under the cancel of whoever waits ([`crate::budget::under`]); what may
-//!    take long looks at it ([`crate::budget::is_cancelled`]) and returns an error once it is asked for.
-//! 3. Offer what [`Experts`] you can. None is fine: a person is the expert then. One that is called [`PLANNER`] is taken
-//!    to know the world: its number of steps left is shown as the distance to the goal, and an action that it counts as
-//!    the start of a shortest way is never argued against. An expert that looks under the hood gets its own world back
-//!    with [`Environment::as_any`].
-//! 4. Add a line to [`open_suite`]; where tasks come in near copies, say in [`instance`] what makes them one (held-out games
-//!    are drawn by it); where an action has the same answer everywhere, list it in [`constant_actions`].
+//! 1. Implement [`Environment`] for one running world. It is used from one thread at a time and may
+//!    be moved between threads; it is never called from the interface's thread, so it may take its
+//!    time, but alternatives fork it at every state, so forks should be cheap.
+//! 2. Implement [`Suite`]: names of splits (the one for training first), the tasks of a split in a
+//!    fixed order *without opening them* (thousands are listed at once), and opening one. The same
+//!    identifier must open the same world on every machine. A [`Turn`] says what can be sent: a
+//!    list, forms of free text (`search[…]`), both, or nothing, which is not an empty list. It says
+//!    what the step was worth, and whether an episode was cut off. Opening, stepping and forking
+//!    are called under the cancel of whoever waits ([`crate::budget::under`]); what may take long
+//!    looks at it ([`crate::budget::is_cancelled`]) and returns an error once it is asked for.
+//! 3. Offer what [`Experts`] you can. None is fine: a person is the expert then. One that is called
+//!    [`PLANNER`] is taken to know the world: its number of steps left is shown as the distance to
+//!    the goal, and an action that it counts as the start of a shortest way is never argued
+//!    against. An expert that looks under the hood gets its own world back with
+//!    [`Environment::as_any`].
+//! 4. Add a line to [`open_suite`]; where tasks come in near copies, say in [`instance`] what makes
+//!    them one (held-out games are drawn by it); where an action has the same answer everywhere,
+//!    list it in [`constant_actions`].
 //!
-//! Alternatives, evaluation, collection and screens work on the traits and need no change. The tests in
-//! `tests/properties.rs` say what must hold of every world; run them on yours.
+//! Alternatives, evaluation, collection and screens work on the traits and need no change. The
+//! tests in `tests/properties.rs` say what must hold of every world; run them on yours.
 
 mod actions;
 pub mod alfworld;
@@ -36,7 +39,8 @@ use crate::error::{Error, Result};
 pub use actions::{Actions, Form};
 pub use expert::{Advice, Expert, Experts, GivenAdvice, NoAdvice, PLANNER};
 
-/// How many steps an episode may take unless a command says otherwise (the original wrapper's default).
+/// How many steps an episode may take unless a command says otherwise (the original wrapper's
+/// default).
 pub const STEP_LIMIT: usize = 50;
 
 /// What the agent is shown at one step.
@@ -46,7 +50,8 @@ pub struct Turn {
     pub observation: Arc<str>,
     /// What can be sent now.
     pub actions: Actions,
-    /// What the step that led here was worth; 0 at the start. A world without rewards of its own gives 1 for success.
+    /// What the step that led here was worth; 0 at the start. A world without rewards of its own
+    /// gives 1 for success.
     pub reward: f64,
     /// Whether the episode is over.
     pub done: bool,
@@ -65,8 +70,9 @@ impl Turn {
 
 /// One running world, at one state of one episode.
 ///
-/// An environment is a value: what it answers depends on what was stepped on it and on nothing else. Randomness inside
-/// a world comes from a seed that is fixed when the task is opened, and a fork continues with the same random state.
+/// An environment is a value: what it answers depends on what was stepped on it and on nothing
+/// else. Randomness inside a world comes from a seed that is fixed when the task is opened, and a
+/// fork continues with the same random state.
 pub trait Environment: Send {
     /// The goal in words, without any phrase around it ("put a mug on the shelf."). Never changes.
     fn task(&self) -> &str;
@@ -76,40 +82,47 @@ pub trait Environment: Send {
 
     /// Sends an action and moves on to the next turn.
     ///
-    /// An action that the world does not admit is *not* an error: the world answers it as it answers such things
-    /// ("Nothing happens."), and it counts as a step. An episode that is over may be stepped on if the world allows it.
+    /// An action that the world does not admit is *not* an error: the world answers it as it
+    /// answers such things ("Nothing happens."), and it counts as a step. An episode that is over
+    /// may be stepped on if the world allows it.
     ///
     /// # Errors
-    /// When the world itself broke: a grammar without a rule for what it must say, a lost connection, a remote that
-    /// answers nonsense. The world is not to be used further then; its forks are not affected.
+    /// When the world itself broke: a grammar without a rule for what it must say, a lost
+    /// connection, a remote that answers nonsense. The world is not to be used further then; its
+    /// forks are not affected.
     fn step(&mut self, action: &str) -> Result<()>;
 
-    /// An independent copy of the world as it is now: steps on one are never seen by the other, in any order and on any
-    /// threads, and both go on exactly as a replay of their actions from the start would.
+    /// An independent copy of the world as it is now: steps on one are never seen by the other, in
+    /// any order and on any threads, and both go on exactly as a replay of their actions from the
+    /// start would.
     ///
     /// # Errors
-    /// A native world copies itself and never fails. One that says [`Forks::Replay`] is not asked: other instances are led
-    /// along its way by [`crate::episode::Worlds`], which holds every observation against the recorded one.
+    /// A native world copies itself and never fails. One that says [`Forks::Replay`] is not asked:
+    /// other instances are led along its way by [`crate::episode::Worlds`], which holds every
+    /// observation against the recorded one.
     fn fork(&self) -> Result<Box<dyn Environment>>;
 
-    /// What [`Self::fork`] costs. Where it is dear nobody forks to go on: worlds are stepped where they stand, and led along
-    /// their way again when they are wanted elsewhere ([`crate::episode::Worlds`]).
+    /// What [`Self::fork`] costs. Where it is dear nobody forks to go on: worlds are stepped where
+    /// they stand, and led along their way again when they are wanted elsewhere
+    /// ([`crate::episode::Worlds`]).
     fn forks(&self) -> Forks {
         Forks::Native
     }
 
-    /// Equal only for two states of the same task that playing on cannot tell apart (up to hash collisions); a world that can
-    /// say more gives the same number to all of them. Steps taken and looks around do not count; whatever can still change
-    /// an answer's meaning for the goal does.
+    /// Equal only for two states of the same task that playing on cannot tell apart (up to hash
+    /// collisions); a world that can say more gives the same number to all of them. Steps taken and
+    /// looks around do not count; whatever can still change an answer's meaning for the goal does.
     fn fingerprint(&self) -> u64;
 
-    /// What the world is now, down to facts that nothing on the way may ever tell, as a number that is the same on every
-    /// machine and in every release; none for a world that cannot say. Dear: it reads all there is.
+    /// What the world is now, down to facts that nothing on the way may ever tell, as a number that
+    /// is the same on every machine and in every release; none for a world that cannot say. Dear:
+    /// it reads all there is.
     fn identity(&self) -> Option<u64> {
         None
     }
 
-    /// The world itself, for an expert or a measurement of its own suite that has to look under the hood.
+    /// The world itself, for an expert or a measurement of its own suite that has to look under the
+    /// hood.
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -158,7 +171,8 @@ pub trait Suite: Send + Sync {
     /// The tasks of a split, in a fixed order, from names alone.
     ///
     /// # Errors
-    /// For a split the suite does not have (the message lists those it has), or a folder that cannot be read.
+    /// For a split the suite does not have (the message lists those it has), or a folder that
+    /// cannot be read.
     fn tasks(&self, split: &str) -> Result<Vec<TaskRef>>;
 
     /// The split that a trained policy is evaluated on unless another is named: the last one.
@@ -174,19 +188,20 @@ pub trait Suite: Send + Sync {
     /// Opens a task at its start.
     ///
     /// # Errors
-    /// For an identifier the suite does not know, and for a file that cannot be read or understood: the message names
-    /// the file, the line and what was expected.
+    /// For an identifier the suite does not know, and for a file that cannot be read or understood:
+    /// the message names the file, the line and what was expected.
     fn open(&self, id: &str) -> Result<Opened>;
 }
 
-/// Actions of a suite that are answered with the same text in every state: nothing is learned from trying them, and
-/// they would be a third of what a world model is trained on (`help` in ALFWorld; common harnesses leave it out).
+/// Actions of a suite that are answered with the same text in every state: nothing is learned from
+/// trying them, and they would be a third of what a world model is trained on (`help` in ALFWorld;
+/// common harnesses leave it out).
 pub fn constant_actions(suite: &str) -> &'static [&'static str] {
     if suite == "alfworld" { &["help"] } else { &[] }
 }
 
-/// What a suite itself calls the instance that a task is one of, where its identifier tells: tasks of one instance are
-/// near copies (ALFWorld's trials of one task in one room).
+/// What a suite itself calls the instance that a task is one of, where its identifier tells: tasks
+/// of one instance are near copies (ALFWorld's trials of one task in one room).
 pub fn instance<'a>(suite: &str, task_id: &'a str) -> Option<&'a str> {
     (suite == "alfworld").then(|| task_id.split('/').nth(1)).flatten()
 }
@@ -196,13 +211,17 @@ pub fn open_suite(name: &str, data: Option<&Path>) -> Result<Arc<dyn Suite>> {
     match name {
         "household" => Ok(Arc::new(household::Household)),
         "alfworld" => Ok(Arc::new(alfworld::AlfWorld::open(data)?)),
-        other => Err(Error::new(format!("there is no suite `{other}`")).hint("suites: household, alfworld")),
+        other => {
+            Err(Error::new(format!("there is no suite `{other}`"))
+                .hint("suites: household, alfworld"))
+        }
     }
 }
 
 /// Opens a single `game.tw-pddl` file.
 pub fn open_game_file(path: &Path, suite: &str, task: TaskRef) -> Result<Opened> {
-    open_game(&tw_pddl::game::Game::load(path)?, suite, task).map_err(|error| error.at(path.display()))
+    open_game(&tw_pddl::game::Game::load(path)?, suite, task)
+        .map_err(|error| error.at(path.display()))
 }
 
 fn open_game(game: &Arc<tw_pddl::game::Game>, suite: &str, task: TaskRef) -> Result<Opened> {
@@ -210,7 +229,14 @@ fn open_game(game: &Arc<tw_pddl::game::Game>, suite: &str, task: TaskRef) -> Res
     let warning = (game.solvable == Some(false))
         .then(|| "the game's file says that it cannot be won (`solvable` is false)".to_string());
     let experts = tw_pddl::experts(game)?;
-    Ok(Opened { env: Box::new(env), experts, suite: suite.into(), task, limit: STEP_LIMIT, warning })
+    Ok(Opened {
+        env: Box::new(env),
+        experts,
+        suite: suite.into(),
+        task,
+        limit: STEP_LIMIT,
+        warning,
+    })
 }
 
 /// A suite whose episodes may take another number of steps.

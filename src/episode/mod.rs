@@ -1,5 +1,6 @@
-//! Episodes: a world and what happens in it. Playing one, trying an action, leading a world along what was recorded, and
-//! many worlds at once under one mind. Collecting, evaluating and exploring stand on this.
+//! Episodes: a world and what happens in it. Playing one, trying an action, leading a world along
+//! what was recorded, and many worlds at once under one mind. Collecting, evaluating and exploring
+//! stand on this.
 
 mod policy;
 mod roll_out;
@@ -33,7 +34,8 @@ pub fn choose(suite: &dyn Suite, scope: &Scope) -> Result<Vec<TaskRef>> {
     let mut tasks = suite.tasks(&scope.split)?;
     if tasks.is_empty() {
         return Err(Error::new(format!("{} / {} has no games", suite.name(), scope.split)).hint(
-            "see what there is with: foretaste env list; of alfworld name the folder that has train/, valid_seen/ with --data",
+            "see what there is with: foretaste env list; of alfworld name the folder that has \
+             train/, valid_seen/ with --data",
         ));
     }
     Rng::stream(scope.seed, &scope.split).shuffle(&mut tasks);
@@ -71,7 +73,13 @@ pub struct Episode {
 
 impl Episode {
     /// A task at its start.
-    pub fn open(suite: &dyn Suite, split: &str, id: &str, purpose: Purpose, seed: u64) -> Result<Self> {
+    pub fn open(
+        suite: &dyn Suite,
+        split: &str,
+        id: &str,
+        purpose: Purpose,
+        seed: u64,
+    ) -> Result<Self> {
         let opened = suite.open(id)?;
         let trajectory = trajectory_at(&opened, split, purpose, seed);
         let Opened { env, experts, limit, .. } = opened;
@@ -98,7 +106,11 @@ impl Episode {
     }
 
     /// Lets someone demonstrate to the end; why not, if it does not get there.
-    pub fn demonstrate(&mut self, teacher: Teacher<'_>, cancel: &Cancel) -> Result<Result<(), NoAdvice>> {
+    pub fn demonstrate(
+        &mut self,
+        teacher: Teacher<'_>,
+        cancel: &Cancel,
+    ) -> Result<Result<(), NoAdvice>> {
         let Self { env, experts, limit, trajectory } = self;
         let expert = teacher.expert(experts)?;
         trajectory.actor = expert.name().to_string();

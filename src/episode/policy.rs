@@ -10,18 +10,19 @@ use crate::rng::Rng;
 /// How to play.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Play {
-    /// Temperature; 0 takes the likeliest (the paper validates at 0.4). Over the admissible list it is that of whole
-    /// actions, with free text (and for thoughts) that of tokens: the two are not the same policy.
+    /// Temperature; 0 takes the likeliest (the paper validates at 0.4). Over the admissible list it
+    /// is that of whole actions, with free text (and for thoughts) that of tokens: the two are not
+    /// the same policy.
     pub temperature: f64,
     /// Seed of the sampling.
     pub seed: u64,
     /// Whether a thought comes before every action.
     pub think: bool,
-    /// Whether actions are written as free text, which may be no admissible one. Otherwise they are chosen among the
-    /// admissible ones, where these are all listed and the mind can score them.
+    /// Whether actions are written as free text, which may be no admissible one. Otherwise they are
+    /// chosen among the admissible ones, where these are all listed and the mind can score them.
     pub free: bool,
-    /// Whether what comes of every action is predicted first and kept, for Replay. (How right predictions are is
-    /// measured by [`crate::eval::foresight`].)
+    /// Whether what comes of every action is predicted first and kept, for Replay. (How right
+    /// predictions are is measured by [`crate::eval::foresight`].)
     pub predict: bool,
 }
 
@@ -72,22 +73,33 @@ pub(super) fn choose(
     let how = Sampling::at(play.temperature);
     let mut thoughts: Vec<Option<String>> = vec![None; choices.len()];
     if play.think {
-        let seeds: Vec<[u64; 1]> = choices.iter_mut().map(|choice| [choice.rng.next_u64()]).collect();
-        let asks: Vec<Ask<'_>> =
-            choices.iter().zip(&seeds).map(|(choice, seeds)| Ask::about(&choice.state, seeds)).collect();
+        let seeds: Vec<[u64; 1]> =
+            choices.iter_mut().map(|choice| [choice.rng.next_u64()]).collect();
+        let asks: Vec<Ask<'_>> = choices
+            .iter()
+            .zip(&seeds)
+            .map(|(choice, seeds)| Ask::about(&choice.state, seeds))
+            .collect();
         let written = agent.think(&asks, how, cancel)?;
-        thoughts = written.into_iter().map(|mut all| all.pop().map(|thought| thought.text)).collect();
+        thoughts =
+            written.into_iter().map(|mut all| all.pop().map(|thought| thought.text)).collect();
     }
     let mut actions: Vec<String> = vec![String::new(); choices.len()];
     let is_written = |choice: &Choice<'_>| play.free || choice.forms || choice.listed.is_empty();
-    let (written, scored): (Vec<usize>, Vec<usize>) = (0..choices.len()).partition(|i| is_written(&choices[*i]));
+    let (written, scored): (Vec<usize>, Vec<usize>) =
+        (0..choices.len()).partition(|i| is_written(&choices[*i]));
     if !scored.is_empty() {
         let among = scored.iter().map(|i| {
             let choice = &choices[*i];
-            Among { state: &choice.state, thought: thoughts[*i].as_deref(), actions: &choice.listed }
+            Among {
+                state: &choice.state,
+                thought: thoughts[*i].as_deref(),
+                actions: &choice.listed,
+            }
         });
         let scores = scores_of(agent, &among.collect::<Vec<_>>(), cancel)?.ok_or_else(|| {
-            Error::new(format!("{} cannot score a list of actions", agent.name())).hint("let it write them (--free)")
+            Error::new(format!("{} cannot score a list of actions", agent.name()))
+                .hint("let it write them (--free)")
         })?;
         for (i, scores) in scored.into_iter().zip(scores) {
             let choice = &mut choices[i];
@@ -106,7 +118,11 @@ pub(super) fn choose(
             actions[i] = completions.pop().unwrap_or_default().text;
         }
     }
-    Ok(actions.into_iter().zip(thoughts).map(|(action, thought)| Chosen { action, thought }).collect())
+    Ok(actions
+        .into_iter()
+        .zip(thoughts)
+        .map(|(action, thought)| Chosen { action, thought })
+        .collect())
 }
 
 /// An index drawn from log-probabilities at a temperature.
@@ -127,25 +143,5 @@ pub fn pick(scores: &[f64], temperature: f64, rng: &mut Rng) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn picks_follow_the_scores_and_the_temperature() {
-        let scores = [0.7f64.ln(), 0.2f64.ln(), 0.1f64.ln()];
-        let count = |temperature: f64| {
-            let mut counts = [0; 3];
-            let mut rng = Rng::new(1);
-            (0..20_000).for_each(|_| counts[pick(&scores, temperature, &mut rng)] += 1);
-            counts
-        };
-        assert_eq!(count(0.0), [20_000, 0, 0]);
-        let near = |counts: [i32; 3], shares: [f64; 3]| {
-            counts.iter().zip(shares).all(|(count, share)| (f64::from(*count) / 20_000.0 - share).abs() < 0.012)
-        };
-        assert!(near(count(1.0), [0.7, 0.2, 0.1]), "{:?}", count(1.0));
-        // At T = 1/2 the shares are squared: 0.49, 0.04, 0.01 of 0.54.
-        assert!(near(count(0.5), [0.907, 0.074, 0.019]), "{:?}", count(0.5));
-        assert_eq!(pick(&[f64::NEG_INFINITY, 0.0], 1.0, &mut Rng::new(1)), 1);
-    }
-}
+#[path = "policy_tests.rs"]
+mod tests;

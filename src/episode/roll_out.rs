@@ -30,7 +30,13 @@ impl Player {
 
     /// What is left once it is over: its world goes, there may be no room for it and the next.
     fn over(self) -> Played {
-        let Self { episode: Episode { env, limit, trajectory, .. }, thoughts, foreseen, invalid, .. } = self;
+        let Self {
+            episode: Episode { env, limit, trajectory, .. },
+            thoughts,
+            foreseen,
+            invalid,
+            ..
+        } = self;
         Played { turn: env.turn().clone(), limit, trajectory, thoughts, foreseen, invalid }
     }
 }
@@ -78,9 +84,10 @@ pub type Ended = std::result::Result<Played, Broken>;
 /// A game that is to be played: its task, and its beginning.
 pub type Begun = (String, Result<Player>);
 
-/// Plays episodes to their ends, `at_once` at a time. `finished` gets them in the order of `episodes`, whichever ends first;
-/// what was finished is handed over even where the work then fails or is cancelled. A world that fails ends its own game only;
-/// a mind that fails ends them all.
+/// Plays episodes to their ends, `at_once` at a time. `finished` gets them in the order of
+/// `episodes`, whichever ends first; what was finished is handed over even where the work then
+/// fails or is cancelled. A world that fails ends its own game only; a mind that fails ends them
+/// all.
 pub fn roll_out(
     agent: &mut dyn Agent,
     episodes: &mut dyn Iterator<Item = Begun>,
@@ -116,7 +123,9 @@ pub fn roll_out(
         for ((i, player), step) in std::mem::take(&mut playing).into_iter().zip(steps) {
             match step {
                 Ok(()) => playing.push((i, player)),
-                Err(why) => _ = over.insert(i, Err(Broken::of(&player.episode.trajectory.task_id, why)?)),
+                Err(why) => {
+                    _ = over.insert(i, Err(Broken::of(&player.episode.trajectory.task_id, why)?));
+                }
             }
         }
         Ok(true)
@@ -140,7 +149,12 @@ pub fn roll_out(
 }
 
 /// One step of each episode, and how each went.
-fn advance(agent: &mut dyn Agent, playing: &mut [(usize, Player)], play: Play, cancel: &Cancel) -> Result<Vec<Result<()>>> {
+fn advance(
+    agent: &mut dyn Agent,
+    playing: &mut [(usize, Player)],
+    play: Play,
+    cancel: &Cancel,
+) -> Result<Vec<Result<()>>> {
     if playing.is_empty() {
         return Ok(Vec::new());
     }
@@ -149,7 +163,12 @@ fn advance(agent: &mut dyn Agent, playing: &mut [(usize, Player)], play: Play, c
         .map(|(_, Player { episode, rng, .. })| {
             let t = episode.trajectory.steps.len();
             let listed = episode.trajectory.listed_at(t).to_vec();
-            Choice { state: episode.state(), listed, forms: !episode.env.turn().actions.forms().is_empty(), rng }
+            Choice {
+                state: episode.state(),
+                listed,
+                forms: !episode.env.turn().actions.forms().is_empty(),
+                rng,
+            }
         })
         .collect();
     let chosen = choose(agent, &mut choices, play, cancel)?;
@@ -177,13 +196,16 @@ fn advance(agent: &mut dyn Agent, playing: &mut [(usize, Player)], play: Play, c
 
 /// Takes the steps: side by side where a step waits for something outside this process.
 fn step_all(steps: Vec<(&mut Player, String)>, cancel: &Cancel) -> Vec<Result<()>> {
-    let one = |(played, action): (&mut Player, String)| budget::under(cancel, || played.episode.act(&action, POLICY));
+    let one = |(played, action): (&mut Player, String)| {
+        budget::under(cancel, || played.episode.act(&action, POLICY))
+    };
     let waits = steps.iter().any(|(played, _)| played.episode.env.forks() == Forks::Replay);
     if !waits || steps.len() < 2 {
         return steps.into_iter().map(one).collect();
     }
     std::thread::scope(|scope| {
-        let threads: Vec<_> = steps.into_iter().map(|step| scope.spawn(move || one(step))).collect();
+        let threads: Vec<_> =
+            steps.into_iter().map(|step| scope.spawn(move || one(step))).collect();
         let panicked = |_| Err(Error::new("a world's step panicked").of(Kind::Defect));
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
     })

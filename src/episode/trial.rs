@@ -6,7 +6,8 @@ use crate::env::{Environment, Experts, Turn};
 use crate::error::Result;
 use crate::experience::Effect;
 
-/// What alternatives in a state are held against: where the expert's action leads, and how far the goal is.
+/// What alternatives in a state are held against: where the expert's action leads, and how far the
+/// goal is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpertBaseline {
     /// The state the expert's action leads to.
@@ -35,13 +36,15 @@ impl ExpertBaseline {
     /// For the expert's action in the state that a way leads to.
     pub fn new(worlds: &mut Worlds<'_>, way: &[Leg<'_>], action: &str) -> Result<Self> {
         let left = worlds.look(way, |env, experts| distance(experts, env))?;
-        let (executed, left_after) = worlds.execute(way, action, |_, env, experts| distance(experts, env))?;
+        let (executed, left_after) =
+            worlds.execute(way, action, |_, env, experts| distance(experts, env))?;
         Ok(Self { next: executed.after, left, left_after })
     }
 
-    /// How an action compares that led to another state than the expert's, from which the goal is `after` steps away. One
-    /// that starts a shortest way to the goal is as good as any: an expert that does not know the world may itself do
-    /// worse. One that leaves the goal no farther than the expert's own step does is no worse, as far as steps tell.
+    /// How an action compares that led to another state than the expert's, from which the goal is
+    /// `after` steps away. One that starts a shortest way to the goal is as good as any: an expert
+    /// that does not know the world may itself do worse. One that leaves the goal no farther than
+    /// the expert's own step does is no worse, as far as steps tell.
     fn compare(&self, after: Option<usize>) -> Effect {
         match (after, self.left, self.left_after) {
             (Some(after), Some(before), _) if after < before => Effect::EquallyGood,
@@ -51,8 +54,8 @@ impl ExpertBaseline {
     }
 }
 
-/// Executes an action in the state that a way leads to and says what it did, held against the expert's action where there
-/// is one. `measure` asks for the distance to the goal in any case.
+/// Executes an action in the state that a way leads to and says what it did, held against the
+/// expert's action where there is one. `measure` asks for the distance to the goal in any case.
 pub fn try_action(
     worlds: &mut Worlds<'_>,
     way: &[Leg<'_>],
@@ -60,17 +63,18 @@ pub fn try_action(
     expert: Option<&ExpertBaseline>,
     measure: bool,
 ) -> Result<Trial> {
-    let (executed, (effect, steps_left)) = worlds.execute(way, action, |executed, env, experts| {
-        let known = measure.then(|| distance(experts, env));
-        let effect = match expert {
-            _ if executed.refused => Effect::Error,
-            _ if executed.turn.done => Effect::Ends,
-            _ if executed.after == executed.before => Effect::NoOp,
-            Some(expert) if expert.next == executed.after => Effect::SameAsExpert,
-            Some(expert) => expert.compare(known.unwrap_or_else(|| distance(experts, env))),
-            None => Effect::Changed,
-        };
-        (effect, known.flatten())
-    })?;
+    let (executed, (effect, steps_left)) =
+        worlds.execute(way, action, |executed, env, experts| {
+            let known = measure.then(|| distance(experts, env));
+            let effect = match expert {
+                _ if executed.refused => Effect::Error,
+                _ if executed.turn.done => Effect::Ends,
+                _ if executed.after == executed.before => Effect::NoOp,
+                Some(expert) if expert.next == executed.after => Effect::SameAsExpert,
+                Some(expert) => expert.compare(known.unwrap_or_else(|| distance(experts, env))),
+                None => Effect::Changed,
+            };
+            (effect, known.flatten())
+        })?;
     Ok(Trial { turn: executed.turn, effect, steps_left })
 }

@@ -1,6 +1,7 @@
-//! The running worlds of one task, at whatever state they are asked for. Where a world can be copied a state costs a fork of
-//! one that is there; where it cannot, one is led along the way to it once more, and every observation is held against the
-//! recorded one. Not more of them live at once than the suite can have.
+//! The running worlds of one task, at whatever state they are asked for. Where a world can be
+//! copied a state costs a fork of one that is there; where it cannot, one is led along the way to
+//! it once more, and every observation is held against the recorded one. Not more of them live at
+//! once than the suite can have.
 
 use crate::budget;
 use crate::digest::Digest;
@@ -8,10 +9,12 @@ use crate::env::{Environment, Experts, Forks, Opened, Suite, Turn};
 use crate::error::{Error, Kind, Result};
 use crate::experience::{Step, Trajectory};
 
-/// How an error begins that says that a world is not the recorded one; its kind is [`Kind::Mismatch`].
+/// How an error begins that says that a world is not the recorded one; its kind is
+/// [`Kind::Mismatch`].
 const STATE_MISMATCH: &str = "STATE_MISMATCH";
 
-/// Worlds that are kept where they cost next to nothing, and where each has a process or a session of its own.
+/// Worlds that are kept where they cost next to nothing, and where each has a process or a session
+/// of its own.
 const NATIVE: usize = 64;
 const DEAR: usize = 4;
 
@@ -79,7 +82,8 @@ impl<'a> Worlds<'a> {
         Ok(worlds)
     }
 
-    /// The worlds of a task that is open already, from which `start` was read: `open` opens it again, `most` may live at once.
+    /// The worlds of a task that is open already, from which `start` was read: `open` opens it
+    /// again, `most` may live at once.
     pub fn new(
         opened: Opened,
         open: impl Fn() -> Result<Opened> + Send + 'a,
@@ -103,7 +107,11 @@ impl<'a> Worlds<'a> {
         Self {
             open: Box::new(open),
             experts,
-            name: if start.id == 0 { start.task_id.clone() } else { format!("trajectory {}", start.id) },
+            name: if start.id == 0 {
+                start.task_id.clone()
+            } else {
+                format!("trajectory {}", start.id)
+            },
             observation: start.observation.clone(),
             identity: start.world,
             live: Vec::new(),
@@ -124,13 +132,19 @@ impl<'a> Worlds<'a> {
 
     fn mismatch(&self, at: usize, what: &str) -> Error {
         let name = &self.name;
-        Error::new(format!("{STATE_MISMATCH}: {name} at step {at}: {what} now than when it was recorded"))
-            .of(Kind::Mismatch)
-            .hint("the game files or the suite changed; collect its demonstrations again")
+        Error::new(format!(
+            "{STATE_MISMATCH}: {name} at step {at}: {what} now than when it was recorded"
+        ))
+        .of(Kind::Mismatch)
+        .hint("the game files or the suite changed; collect its demonstrations again")
     }
 
     /// Looks at a world in the state that a way leads to.
-    pub fn look<R>(&mut self, way: &[Leg<'_>], look: impl FnOnce(&dyn Environment, &Experts) -> R) -> Result<R> {
+    pub fn look<R>(
+        &mut self,
+        way: &[Leg<'_>],
+        look: impl FnOnce(&dyn Environment, &Experts) -> R,
+    ) -> Result<R> {
         self.go(way)?;
         Ok(look(self.last()?.env.as_ref(), &self.experts))
     }
@@ -149,10 +163,16 @@ impl<'a> Worlds<'a> {
         let mut next = self.leave()?;
         next.env.step(action).map_err(|error| error.or_of(Kind::World))?;
         next.went(action);
-        let executed = Executed { turn: next.env.turn().clone(), refused, before, after: next.env.fingerprint() };
+        let executed = Executed {
+            turn: next.env.turn().clone(),
+            refused,
+            before,
+            after: next.env.fingerprint(),
+        };
         let seen = look(&executed, next.env.as_ref(), &self.experts);
         self.keep(next);
-        // Called off while the way to the goal was looked for, what was seen says nothing about the action.
+        // Called off while the way to the goal was looked for, what was seen says nothing about the
+        // action.
         if budget::is_cancelled() {
             return Err(Error::cancelled());
         }
@@ -165,7 +185,8 @@ impl<'a> Worlds<'a> {
         Ok(self.leave()?.env)
     }
 
-    /// Lets go of all of them, to make room for others: they are led to where they are wanted again.
+    /// Lets go of all of them, to make room for others: they are led to where they are wanted
+    /// again.
     pub fn release(&mut self) {
         self.live.clear();
     }
@@ -174,7 +195,8 @@ impl<'a> Worlds<'a> {
         self.live.last().ok_or_else(|| Error::new("no world is running"))
     }
 
-    /// A world to be stepped on in the state of the last one: a copy where that costs nothing, else that one itself.
+    /// A world to be stepped on in the state of the last one: a copy where that costs nothing, else
+    /// that one itself.
     fn leave(&mut self) -> Result<Live> {
         let here = self.last()?;
         if here.env.forks() == Forks::Native {
@@ -193,7 +215,12 @@ impl<'a> Worlds<'a> {
     fn go(&mut self, way: &[Leg<'_>]) -> Result<()> {
         let beginnings = beginnings(way);
         let on_way = |live: &Live| beginnings.get(live.steps) == Some(&live.way);
-        let nearest = self.live.iter().enumerate().filter(|(_, live)| on_way(live)).max_by_key(|(_, live)| live.steps);
+        let nearest = self
+            .live
+            .iter()
+            .enumerate()
+            .filter(|(_, live)| on_way(live))
+            .max_by_key(|(_, live)| live.steps);
         let mut live = if let Some((i, steps)) = nearest.map(|(i, live)| (i, live.steps)) {
             let near = self.live.remove(i);
             self.live.push(near);
@@ -220,8 +247,8 @@ impl<'a> Worlds<'a> {
 }
 
 impl Live {
-    /// It has taken a step: what was done and what was answered count, so that a world that answered something else is not on
-    /// the way.
+    /// It has taken a step: what was done and what was answered count, so that a world that
+    /// answered something else is not on the way.
     fn went(&mut self, action: &str) {
         leg(&mut self.way, Leg { action, observation: &self.env.turn().observation });
         self.steps += 1;

@@ -1,7 +1,8 @@
-//! How right a world model is, on a fixed set of transitions: whoever plays, every model is asked the same.
+//! How right a world model is, on a fixed set of transitions: whoever plays, every model is asked
+//! the same.
 //!
-//! Predictions along a policy's own games would measure where it goes as much as what it foresees: the same model is
-//! "right" more often the better it plays.
+//! Predictions along a policy's own games would measure where it goes as much as what it foresees:
+//! the same model is "right" more often the better it plays.
 
 use serde::Serialize;
 
@@ -46,15 +47,16 @@ struct Sums {
     f1: f64,
 }
 
-/// The transitions of a game: each of an expert's steps, and `k` uniformly drawn alternatives beside each.
+/// The transitions of a game: each of an expert's steps, and `k` uniformly drawn alternatives
+/// beside each.
 struct Asked {
     trajectory: Trajectory,
     /// State, action, what came, whether the world is another one then.
     transitions: Vec<Vec<(String, String, bool)>>,
 }
 
-/// Asks for the transitions of the games of a scope: the suite's first expert's steps, and `k` alternatives of each
-/// state drawn uniformly by the scope's seed.
+/// Asks for the transitions of the games of a scope: the suite's first expert's steps, and `k`
+/// alternatives of each state drawn uniformly by the scope's seed.
 pub fn foresight(
     suite: &dyn Suite,
     scope: &Scope,
@@ -70,16 +72,23 @@ pub fn foresight(
         control.checkpoint()?;
         let asked = transitions(suite, scope, &task.id, k, control)?;
         let mut sums = [Sums::default(); 2];
-        let states: Vec<State> = (0..asked.transitions.len()).map(|t| asked.trajectory.state(t)).collect();
-        let actions: Vec<Vec<String>> =
-            asked.transitions.iter().map(|here| here.iter().map(|(action, ..)| action.clone()).collect()).collect();
-        let asks: Vec<Among<'_>> = states.iter().zip(&actions).map(|(state, actions)| Among::of(state, actions)).collect();
+        let states: Vec<State> =
+            (0..asked.transitions.len()).map(|t| asked.trajectory.state(t)).collect();
+        let actions: Vec<Vec<String>> = asked
+            .transitions
+            .iter()
+            .map(|here| here.iter().map(|(action, ..)| action.clone()).collect())
+            .collect();
+        let asks: Vec<Among<'_>> =
+            states.iter().zip(&actions).map(|(state, actions)| Among::of(state, actions)).collect();
         let mut predicted = Vec::with_capacity(asks.len());
         for asks in asks.chunks(model.can().at_once.max(1)) {
             control.checkpoint()?;
             predicted.extend(model.predict(asks, &control.cancel, &mut |_, _, _| {})?);
         }
-        for (text, (_, actual, changed)) in predicted.iter().flatten().zip(asked.transitions.iter().flatten()) {
+        for (text, (_, actual, changed)) in
+            predicted.iter().flatten().zip(asked.transitions.iter().flatten())
+        {
             let text = text.trim();
             let actual = told(actual).trim();
             let sum = &mut sums[usize::from(*changed)];
@@ -91,7 +100,9 @@ pub fn foresight(
         report(meter.at(i as u64 + 1));
     }
     if games.iter().flatten().all(|sum| sum.count == 0) {
-        return Err(Error::new("there is nothing to predict: the suite offers no expert that plays these games"));
+        return Err(Error::new(
+            "there is nothing to predict: the suite offers no expert that plays these games",
+        ));
     }
     let both = |sums: &[Sums; 2]| Sums {
         count: sums[0].count + sums[1].count,
@@ -117,7 +128,13 @@ fn part(games: impl Iterator<Item = Sums>) -> Part {
     Part { exact: mean(part.exact), f1: mean(part.f1), ..part }
 }
 
-fn transitions(suite: &dyn Suite, scope: &Scope, task: &str, k: usize, control: &Control) -> Result<Asked> {
+fn transitions(
+    suite: &dyn Suite,
+    scope: &Scope,
+    task: &str,
+    k: usize,
+    control: &Control,
+) -> Result<Asked> {
     let mut episode = Episode::open(suite, &scope.split, task, Purpose::Evaluation, scope.seed)?;
     episode.demonstrate(Teacher::Suite(None), &control.cancel)?.ok();
     let trajectory = episode.trajectory;
@@ -126,8 +143,15 @@ fn transitions(suite: &dyn Suite, scope: &Scope, task: &str, k: usize, control: 
     let way = way(&trajectory.steps);
     let mut transitions = Vec::with_capacity(trajectory.steps.len());
     for (t, step) in trajectory.steps.iter().enumerate() {
-        let drawn = Proposer::Uniform.draw(&trajectory, t, (UNIFORM, &[], k), scope.seed, &control.cancel)?;
-        let actions = std::iter::once(step.action.clone()).chain(drawn.into_iter().map(|(action, _)| action));
+        let drawn = Proposer::Uniform.draw(
+            &trajectory,
+            t,
+            (UNIFORM, &[], k),
+            scope.seed,
+            &control.cancel,
+        )?;
+        let actions =
+            std::iter::once(step.action.clone()).chain(drawn.into_iter().map(|(action, _)| action));
         let tried = actions.map(|action| {
             let tried = try_action(&mut worlds, &way[..t], &action, None, false)?;
             let changed = !matches!(tried.effect, Effect::NoOp | Effect::Error);

@@ -98,7 +98,10 @@ impl Summary {
             self.mean_steps
         );
         if let Some(why) = &self.why {
-            text.push_str(&format!(", {} more broke off and count neither way ({why})", self.broke_off));
+            text.push_str(&format!(
+                ", {} more broke off and count neither way ({why})",
+                self.broke_off
+            ));
         }
         // Where success is all that there is to gain, it is said already.
         if (self.mean_reward - self.rate).abs() > 1e-9 {
@@ -126,7 +129,8 @@ pub struct Known {
 /// So many games may break off while they are not the most: then it is the world that is broken.
 const BROKEN: usize = 8;
 
-/// Plays the games of a scope. Every game's trajectory is stored, and the result as a whole when all are played.
+/// Plays the games of a scope. Every game's trajectory is stored, and the result as a whole when
+/// all are played.
 pub fn evaluate(
     store: &mut Store,
     suite: &dyn Suite,
@@ -145,8 +149,9 @@ pub fn evaluate(
     let mut games: Vec<Game> = Vec::with_capacity(tasks.len());
     let mut step_limit = STEP_LIMIT;
     let mut open = tasks.iter().map(|task| {
-        let opened =
-            budget::under(&control.cancel, || Episode::open(suite, &scope.split, &task.id, Purpose::Evaluation, play.seed));
+        let opened = budget::under(&control.cancel, || {
+            Episode::open(suite, &scope.split, &task.id, Purpose::Evaluation, play.seed)
+        });
         let begun = opened.map(|mut episode| {
             episode.trajectory.actor.clone_from(&checkpoint);
             Player::new(episode, play.seed)
@@ -162,7 +167,9 @@ pub fn evaluate(
                 tracing::warn!("{}: {}", broken.task_id, broken.why);
                 broke_off += 1;
                 if broke_off >= BROKEN && broke_off > games.len() {
-                    return Err(broken.why.at(format_args!("{broke_off} games broke off; {}", broken.task_id)));
+                    return Err(broken
+                        .why
+                        .at(format_args!("{broke_off} games broke off; {}", broken.task_id)));
                 }
                 first.get_or_insert(broken);
                 return Ok(());
@@ -236,7 +243,8 @@ pub fn evaluate(
 fn keep(store: &mut Store, played: Played, checkpoint: &str) -> Result<Game> {
     let Played { trajectory, thoughts, foreseen, invalid, .. } = played;
     let id = store.add_trajectory(&trajectory)?;
-    let thoughts: Vec<Thought> = thoughts.into_iter().map(|(t, text)| Thought { trajectory: id, t, text }).collect();
+    let thoughts: Vec<Thought> =
+        thoughts.into_iter().map(|(t, text)| Thought { trajectory: id, t, text }).collect();
     store.add_thoughts(&thoughts)?;
     let predicted = |(t, text): (usize, String)| Prediction {
         trajectory: id,

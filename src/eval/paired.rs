@@ -34,27 +34,34 @@ pub struct Paired {
     pub neither: usize,
     /// Success rate of the second less that of the first.
     pub difference: f64,
-    /// 95 % interval of the difference: percentiles of 10,000 resamplings of games and, where there are several pairs of
-    /// evaluations, of these too: what a seed does is as much chance as which games were drawn.
+    /// 95 % interval of the difference: percentiles of 10,000 resamplings of games and, where there
+    /// are several pairs of evaluations, of these too: what a seed does is as much chance as which
+    /// games were drawn.
     pub interval: (f64, f64),
     /// The difference of each pair of evaluations.
     pub each: Vec<f64>,
-    /// Two-sided exact McNemar test of the pairs that differ; none with several pairs of evaluations, whose pairs of one
-    /// game are not independent.
+    /// Two-sided exact McNemar test of the pairs that differ; none with several pairs of
+    /// evaluations, whose pairs of one game are not independent.
     pub p: Option<f64>,
 }
 
 /// Compares evaluations `a` with `b`, the first with the first and so on.
 pub fn paired(store: &Store, a: &[i64], b: &[i64]) -> Result<Paired> {
     if a.is_empty() || a.len() != b.len() {
-        return Err(Error::new(format!("{} evaluations cannot be paired with {}", a.len(), b.len()))
-            .hint("name as many of each, like --compare 1,3 2,4"));
+        return Err(Error::new(format!(
+            "{} evaluations cannot be paired with {}",
+            a.len(),
+            b.len()
+        ))
+        .hint("name as many of each, like --compare 1,3 2,4"));
     }
     let mut named: Vec<i64> = [a, b].concat();
     named.sort_unstable();
     named.dedup();
     if named.len() < a.len() + b.len() {
-        return Err(Error::new("an evaluation is named twice").hint("each counts once, on one side"));
+        return Err(
+            Error::new("an evaluation is named twice").hint("each counts once, on one side")
+        );
     }
     // By game, the pairs of evaluations that both played it, and who won.
     let mut outcomes: BTreeMap<String, Vec<(usize, bool, bool)>> = BTreeMap::new();
@@ -64,10 +71,13 @@ pub fn paired(store: &Store, a: &[i64], b: &[i64]) -> Result<Paired> {
         let (row_a, games_a) = store.evaluation(*a)?;
         let (row_b, games_b) = store.evaluation(*b)?;
         comparable(&row_a, &row_b)?;
-        let won: BTreeMap<&str, bool> = games_a.iter().map(|game| (game.task_id.as_str(), game.success)).collect();
+        let won: BTreeMap<&str, bool> =
+            games_a.iter().map(|game| (game.task_id.as_str(), game.success)).collect();
         let common: Vec<(&str, bool, bool)> = games_b
             .iter()
-            .filter_map(|game| Some((game.task_id.as_str(), *won.get(game.task_id.as_str())?, game.success)))
+            .filter_map(|game| {
+                Some((game.task_id.as_str(), *won.get(game.task_id.as_str())?, game.success))
+            })
             .collect();
         if common.is_empty() {
             return Err(Error::new(format!("evaluations {a} and {b} have no game in common"))
@@ -86,7 +96,9 @@ pub fn paired(store: &Store, a: &[i64], b: &[i64]) -> Result<Paired> {
     let only_b = count((false, true));
     let games: Vec<Vec<(usize, f64)>> = outcomes
         .values()
-        .map(|pairs| pairs.iter().map(|(pair, a, b)| (*pair, f64::from(*b) - f64::from(*a))).collect())
+        .map(|pairs| {
+            pairs.iter().map(|(pair, a, b)| (*pair, f64::from(*b) - f64::from(*a))).collect()
+        })
         .collect();
     Ok(Paired {
         a: a.to_vec(),
@@ -109,10 +121,16 @@ pub fn paired(store: &Store, a: &[i64], b: &[i64]) -> Result<Paired> {
 fn comparable(a: &EvalRow, b: &EvalRow) -> Result<()> {
     let differs = |what: &str, x: String, y: String| {
         Err(Error::new(format!("evaluations {} and {} differ in {what}: {x} and {y}", a.id, b.id))
-            .hint("evaluate both alike; only what plays, its seed and whether it thinks may differ"))
+            .hint(
+                "evaluate both alike; only what plays, its seed and whether it thinks may differ",
+            ))
     };
     if (&a.suite, &a.split) != (&b.suite, &b.split) {
-        return differs("suite or split", format!("{}/{}", a.suite, a.split), format!("{}/{}", b.suite, b.split));
+        return differs(
+            "suite or split",
+            format!("{}/{}", a.suite, a.split),
+            format!("{}/{}", b.suite, b.split),
+        );
     }
     for (what, x, y) in [
         ("temperature", a.temperature.map(|t| t.to_string()), b.temperature.map(|t| t.to_string())),
@@ -127,8 +145,8 @@ fn comparable(a: &EvalRow, b: &EvalRow) -> Result<()> {
     Ok(())
 }
 
-/// Percentiles 2.5 and 97.5 of the mean difference over resampled games and pairs of evaluations; a game is the
-/// differences in it, each with its pair's number.
+/// Percentiles 2.5 and 97.5 of the mean difference over resampled games and pairs of evaluations; a
+/// game is the differences in it, each with its pair's number.
 fn bootstrap(games: &[Vec<(usize, f64)>], pairs: usize) -> (f64, f64) {
     bootstrap_of(games, pairs, DRAWS)
 }
@@ -169,40 +187,5 @@ fn mcnemar(a: usize, b: usize) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_exact_test_agrees_with_tables() {
-        assert!((mcnemar(1, 9) - 22.0 / 1024.0).abs() < 1e-12, "2 (C(10,0) + C(10,1)) / 2^10");
-        assert!((mcnemar(0, 5) - 0.0625).abs() < 1e-12);
-        assert_eq!((mcnemar(0, 0), mcnemar(4, 4)), (1.0, 1.0));
-    }
-
-    #[test]
-    fn an_interval_of_games_that_agree_is_a_point_and_one_of_coins_is_as_wide_as_theirs() {
-        assert_eq!(bootstrap(&vec![vec![(0, 1.0)]; 20], 1), (1.0, 1.0));
-        let coins: Vec<Vec<(usize, f64)>> = (0..400).map(|i| vec![(0, f64::from(i % 2))]).collect();
-        let (low, high) = bootstrap(&coins, 1);
-        assert!((low - 0.451).abs() < 0.01 && (high - 0.549).abs() < 0.01, "0.5 ± 1.96 · 0.025: {low} {high}");
-    }
-
-    #[test]
-    fn an_interval_of_several_seeds_is_as_wide_as_what_seeds_do() {
-        // Two seeds that disagree on every game: the mean says nothing of a third.
-        let games = vec![vec![(0, 0.4), (1, -0.2)]; 400];
-        let (low, high) = bootstrap(&games, 2);
-        assert!((low + 0.2).abs() < 1e-9 && (high - 0.4).abs() < 1e-9, "{low} {high}");
-        // Under no true difference, a seed effect of its own for each evaluation, and games that differ: it must hold 0.
-        let mut rng = Rng::new(3);
-        let mut held = 0;
-        for _ in 0..60 {
-            let effect: Vec<f64> = (0..8).map(|_| 0.1 * (rng.unit() + rng.unit() + rng.unit() - 1.5)).collect();
-            let games: Vec<Vec<(usize, f64)>> =
-                (0..80).map(|_| effect.iter().enumerate().map(|(i, e)| (i, e + rng.unit() - 0.5)).collect()).collect();
-            let (low, high) = bootstrap_of(&games, 8, 400);
-            held += usize::from(low <= 0.0 && 0.0 <= high);
-        }
-        assert!(held >= 50, "{held} of 60");
-    }
-}
+#[path = "paired_tests.rs"]
+mod tests;

@@ -14,7 +14,8 @@ use crate::scripted::Scripted;
 fn thinker(scope: &Scope) -> Scripted {
     let mut way = HashMap::new();
     for task in choose(&Household, scope).unwrap() {
-        let mut episode = Episode::open(&Household, &scope.split, &task.id, Purpose::Evaluation, 0).unwrap();
+        let mut episode =
+            Episode::open(&Household, &scope.split, &task.id, Purpose::Evaluation, 0).unwrap();
         episode.demonstrate(Teacher::Suite(Some("planner")), &Cancel::default()).unwrap().unwrap();
         let steps = episode.trajectory.steps.iter().enumerate();
         way.extend(steps.map(|(t, step)| (episode.trajectory.state(t), step.action.clone())));
@@ -36,7 +37,16 @@ fn play(store: &mut Store, play: Play) -> Summary {
     let suite = limited(std::sync::Arc::new(Household), 20);
     let known = Known { record: Some("r".into()), ..Known::default() };
     let mut thinker = thinker(&scope());
-    evaluate(store, suite.as_ref(), &scope(), &mut thinker, (play, &known), &Control::default(), &mut |_, _| {}).unwrap()
+    evaluate(
+        store,
+        suite.as_ref(),
+        &scope(),
+        &mut thinker,
+        (play, &known),
+        &Control::default(),
+        &mut |_, _| {},
+    )
+    .unwrap()
 }
 
 #[test]
@@ -48,8 +58,14 @@ fn a_policy_that_acts_on_its_thought_wins_by_thinking_only() {
     assert_eq!((thinking.successes, thinking.invalid), (6, 0));
     assert!(at_once.successes < 6, "{at_once:?}");
     let (row, games) = store.evaluation(thinking.evaluation).unwrap();
-    assert_eq!((row.think, row.step_limit, row.restriction.as_deref()), (Some(true), Some(20), Some("list")));
-    assert_eq!((row.temperature, row.games_seed, row.seed, row.record.as_deref()), (Some(0.4), Some(1), 1, Some("r")));
+    assert_eq!(
+        (row.think, row.step_limit, row.restriction.as_deref()),
+        (Some(true), Some(20), Some("list"))
+    );
+    assert_eq!(
+        (row.temperature, row.games_seed, row.seed, row.record.as_deref()),
+        (Some(0.4), Some(1), 1, Some("r"))
+    );
     assert_eq!(games.len(), 6);
     let thoughts = store.thoughts(games[0].trajectory).unwrap();
     assert_eq!(thoughts.len(), games[0].steps);
@@ -62,7 +78,11 @@ fn free_text_may_be_no_admissible_action_and_evaluations_that_differ_are_told_ap
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     let free = play(&mut store, Play { free: true, ..USUAL });
-    assert_eq!((free.successes, free.invalid), (0, 6 * 20), "each of twenty steps a game was refused");
+    assert_eq!(
+        (free.successes, free.invalid),
+        (0, 6 * 20),
+        "each of twenty steps a game was refused"
+    );
     play(&mut store, USUAL);
     play(&mut store, Play { seed: 2, ..USUAL });
     play(&mut store, Play { temperature: 1.0, ..USUAL });
@@ -70,7 +90,9 @@ fn free_text_may_be_no_admissible_action_and_evaluations_that_differ_are_told_ap
     let rows = store.evaluations().unwrap();
     for (i, a) in rows.iter().enumerate() {
         for b in &rows[i + 1..] {
-            let key = |row: &EvalRow| (row.seed, row.temperature.map(f64::to_bits), row.think, row.restriction.clone());
+            let key = |row: &EvalRow| {
+                (row.seed, row.temperature.map(f64::to_bits), row.think, row.restriction.clone())
+            };
             assert_ne!(key(a), key(b));
             assert_eq!(a.games, b.games, "the same games");
         }
@@ -112,7 +134,9 @@ fn how_right_predictions_are_does_not_depend_on_who_plays() {
             let opened = tasks.iter().map(|task| Household.open(&task.id));
             let opened: Vec<_> = opened.collect::<Result<_>>()?;
             let same = |task: &str, seen: &str| task == state.task && *seen == *state.observation;
-            let found = opened.into_iter().find(|found| same(found.env.task(), &found.env.turn().observation));
+            let found = opened
+                .into_iter()
+                .find(|found| same(found.env.task(), &found.env.turn().observation));
             let mut env = found.ok_or_else(|| Error::new("another game"))?.env;
             for (action, _) in &state.history {
                 env.step(action)?;
@@ -136,8 +160,15 @@ fn scores_that_are_not_numbers_are_an_error_and_no_lost_game() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     let known = Known::default();
-    let done =
-        evaluate(&mut store, &Household, &scope(), &mut broken, (USUAL, &known), &Control::default(), &mut |_, _| {});
+    let done = evaluate(
+        &mut store,
+        &Household,
+        &scope(),
+        &mut broken,
+        (USUAL, &known),
+        &Control::default(),
+        &mut |_, _| {},
+    );
     assert!(done.unwrap_err().message().contains("not numbers"));
     assert!(store.evaluations().unwrap().is_empty());
 }

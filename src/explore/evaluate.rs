@@ -1,5 +1,5 @@
-//! What a mind makes of the state that a person stands in: what it thinks, how likely it finds each action, which
-//! alternatives are tried, and what it expects of them.
+//! What a mind makes of the state that a person stands in: what it thinks, how likely it finds each
+//! action, which alternatives are tried, and what it expects of them.
 
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,8 @@ pub enum Evaluated {
     Shares(Vec<f64>, Scores),
     /// The alternatives, and who proposed each.
     Chosen(Vec<(String, String)>),
-    /// What the expert's action and the alternatives are expected to lead to, and whether that is all.
+    /// What the expert's action and the alternatives are expected to lead to, and whether that is
+    /// all.
     Predicted(Vec<String>, bool),
 }
 
@@ -58,7 +59,11 @@ pub fn evaluate_state(
     cancel: &Cancel,
     tell: &mut (dyn FnMut(Evaluated) + Send),
 ) -> Result<()> {
-    let thought = if of.think { Some(agent.think_once(&of.state, Sampling::GREEDY, 0, cancel)?) } else { None };
+    let thought = if of.think {
+        Some(agent.think_once(&of.state, Sampling::GREEDY, 0, cancel)?)
+    } else {
+        None
+    };
     if let Some(thought) = &thought {
         tell(Evaluated::Thought(thought.clone()));
     }
@@ -80,17 +85,20 @@ pub fn evaluate_state(
         let Choosing { k, temperature, top_p, seed, .. } = of.choosing;
         let how = Sampling { top_p, ..Sampling::at(temperature) };
         let seeds = Rng::seeds(seed, &format!("explore {}", of.state.place()), k);
-        let written = agent.act(&[Ask { state: &of.state, thought: after, seeds: &seeds }], how, cancel)?;
+        let written =
+            agent.act(&[Ask { state: &of.state, thought: after, seeds: &seeds }], how, cancel)?;
         for action in written.into_iter().flatten().map(|sample| sample.text) {
             let fits = forms.is_empty() || forms.iter().any(|form| form.admits(&action));
-            let known = Some(&action) == of.expert.as_ref() || chosen.iter().any(|(known, _)| *known == action);
+            let known = Some(&action) == of.expert.as_ref()
+                || chosen.iter().any(|(known, _)| *known == action);
             if fits && !known && !of.actions.contains(&action) {
                 chosen.push((action, POLICY.into()));
             }
         }
     }
     tell(Evaluated::Chosen(chosen.clone()));
-    let all: Vec<String> = of.expert.iter().cloned().chain(chosen.into_iter().map(|(action, _)| action)).collect();
+    let all: Vec<String> =
+        of.expert.iter().cloned().chain(chosen.into_iter().map(|(action, _)| action)).collect();
     let mut last = Instant::now();
     let mut partial: Vec<String> = vec![String::new(); all.len()];
     let finished = agent.predict(&[Among::of(&of.state, &all)], cancel, &mut |_, i, text| {
@@ -112,8 +120,10 @@ pub fn prompt_and_replies(
     think: bool,
     cancel: &Cancel,
 ) -> Result<Vec<String>> {
-    let mut lines = vec![format!("model {}", agent.name()), String::new(), "To act, it is given:".into()];
-    let thought = if think { Some(agent.think_once(state, Sampling::GREEDY, 0, cancel)?) } else { None };
+    let mut lines =
+        vec![format!("model {}", agent.name()), String::new(), "To act, it is given:".into()];
+    let thought =
+        if think { Some(agent.think_once(state, Sampling::GREEDY, 0, cancel)?) } else { None };
     lines.extend(agent.given(state, thought.as_deref())?.lines().map(str::to_string));
     if thought.is_some() {
         lines.push("(what stands after <|think|> it wrote itself, its likeliest words)".into());
@@ -125,12 +135,20 @@ pub fn prompt_and_replies(
     lines.extend(proposed.iter().flatten().map(|sample| format!("  {:?}", sample.text)));
     let predicted = agent.foresee(state, actions, cancel)?;
     lines.extend([String::new(), "Asked what these actions lead to (greedy) it replies:".into()]);
-    lines.extend(actions.iter().zip(&predicted).map(|(action, text)| format!("  {action} → {text:?}")));
+    lines.extend(
+        actions.iter().zip(&predicted).map(|(action, text)| format!("  {action} → {text:?}")),
+    );
     Ok(lines)
 }
 
 /// An attempt at a reflection: who wrote it, and the text.
-pub fn write(agent: &mut dyn Agent, writer: Writer, case: &Case, seed: u64, cancel: &Cancel) -> Result<(String, String)> {
+pub fn write(
+    agent: &mut dyn Agent,
+    writer: Writer,
+    case: &Case,
+    seed: u64,
+    cancel: &Cancel,
+) -> Result<(String, String)> {
     let (how, place) = match writer {
         Writer::Template => return Ok((Template.generator(), Template.write(case, seed)?)),
         Writer::Model => (REFLECTING, ""),
@@ -175,8 +193,14 @@ pub fn compare_models(
     let (new, after) = shares_of(after)?;
     let mut order: Vec<usize> = (0..of.actions.len()).collect();
     order.sort_by(|a, b| after[*b].total_cmp(&after[*a]));
-    let mut lines = vec![format!("The state that is open in Explore: {}", of.state.task), String::new()];
-    lines.extend([format!("before: {old}"), format!("after:  {new}"), String::new(), "before   after".into()]);
+    let mut lines =
+        vec![format!("The state that is open in Explore: {}", of.state.task), String::new()];
+    lines.extend([
+        format!("before: {old}"),
+        format!("after:  {new}"),
+        String::new(),
+        "before   after".into(),
+    ]);
     lines.extend(order.into_iter().map(|i| {
         let mark = if of.expert.as_ref() == Some(&of.actions[i]) { "  (expert)" } else { "" };
         format!("{}  {}  {}{mark}", percent(before[i]), percent(after[i]), of.actions[i])
@@ -187,7 +211,8 @@ pub fn compare_models(
 /// Lets a policy play on to the episode's limit, its likeliest actions, and says how it ended.
 pub fn play_on(agent: &mut dyn Agent, episode: Episode, cancel: &Cancel) -> Result<String> {
     let before = episode.trajectory.steps.len();
-    let play = Play { temperature: 0.0, seed: 1, think: false, free: false, predict: false }.by(agent);
+    let play =
+        Play { temperature: 0.0, seed: 1, think: false, free: false, predict: false }.by(agent);
     let control = Control::ended_by(cancel);
     let mut said = String::new();
     let begun = (episode.trajectory.task_id.clone(), Ok(Player::new(episode, 1)));
@@ -196,7 +221,8 @@ pub fn play_on(agent: &mut dyn Agent, episode: Episode, cancel: &Cancel) -> Resu
         let Played { trajectory, turn, .. } = &played;
         let done = &trajectory.steps[before..];
         let last = done.last().filter(|_| !turn.success);
-        said = went(turn, done.len()) + &last.map_or(String::new(), |step| format!(" (last: {})", step.action));
+        said = went(turn, done.len())
+            + &last.map_or(String::new(), |step| format!(" (last: {})", step.action));
         Ok(())
     })?;
     Ok(said)

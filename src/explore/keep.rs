@@ -34,28 +34,38 @@ pub(super) fn explored<'a>(
     t: usize,
 ) -> impl Iterator<Item = Drawn> {
     outcomes.enumerate().map(move |(rank, outcome)| {
-        let place = Membership { pool: EXPLORED.into(), rank, source: outcome.source.clone(), model: String::new() };
+        let place = Membership {
+            pool: EXPLORED.into(),
+            rank,
+            source: outcome.source.clone(),
+            model: String::new(),
+        };
         Drawn { branch: branch(outcome, trajectory, t), place }
     })
 }
 
-/// Keeps the episode up to where the session stands. Refused unless it reached the goal, and where the same episode is
-/// kept already: it would count twice.
+/// Keeps the episode up to where the session stands. Refused unless it reached the goal, and where
+/// the same episode is kept already: it would count twice.
 pub fn keep(session: &mut Session, tried: &Tried, store: &mut Store) -> Result<Kept> {
     let trajectory = session.demonstration()?;
     if let Some(known) = store.same_demonstration(&trajectory)? {
-        return Err(Error::new(format!("demonstration {known} is this very episode; kept twice, it would count twice"))
-            .hint("take another way, or delete the other one in Data first"));
+        return Err(Error::new(format!(
+            "demonstration {known} is this very episode; kept twice, it would count twice"
+        ))
+        .hint("take another way, or delete the other one in Data first"));
     }
-    let place = |state: &State| (0..trajectory.steps.len()).find(|t| trajectory.state(*t) == *state);
+    let place =
+        |state: &State| (0..trajectory.steps.len()).find(|t| trajectory.state(*t) == *state);
     let mut judged = Vec::new();
     for (state, outcomes) in &tried.outcomes {
         let Some(t) = place(state) else { continue };
-        let others = outcomes.iter().filter(|outcome| trajectory.steps[t].action != outcome.action).cloned();
+        let others =
+            outcomes.iter().filter(|outcome| trajectory.steps[t].action != outcome.action).cloned();
         judged.push((t, session.held_against_own(t, &others.collect::<Vec<_>>())?));
     }
     let id = store.add_trajectory(&trajectory)?;
-    let branches: Vec<Drawn> = judged.iter().flat_map(|(t, others)| explored(others.iter(), id, *t)).collect();
+    let branches: Vec<Drawn> =
+        judged.iter().flat_map(|(t, others)| explored(others.iter(), id, *t)).collect();
     store.add_branches(&branches)?;
     let mut foreseen = Vec::new();
     for (state, all) in &tried.foreseen {

@@ -1,7 +1,9 @@
-//! One person's exploration of a task: a tree of states as they were seen, and where they stand in it.
+//! One person's exploration of a task: a tree of states as they were seen, and where they stand in
+//! it.
 //!
-//! Going back is choosing another node, and costs nothing. A world is needed to go on, to try an action and to ask an
-//! expert: [`Worlds`] has one at the node, by a fork or by leading one there again. Knows nothing of screens.
+//! Going back is choosing another node, and costs nothing. A world is needed to go on, to try an
+//! action and to ask an expert: [`Worlds`] has one at the node, by a fork or by leading one there
+//! again. Knows nothing of screens.
 
 mod evaluate;
 mod keep;
@@ -15,7 +17,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use evaluate::{
-    CompareModels, EvaluateState, Evaluated, compare_models, evaluate_state, play_on, prompt_and_replies, write,
+    CompareModels, EvaluateState, Evaluated, compare_models, evaluate_state, play_on,
+    prompt_and_replies, write,
 };
 pub use keep::{Kept, Tried, keep};
 pub use reflect::reflect;
@@ -105,14 +108,24 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a task at its start. `asked` is who speaks as the expert (the suite's first without it); `human` is nobody.
-    pub fn open(suite: &Arc<dyn Suite>, split: &str, task_id: &str, asked: Option<&str>) -> Result<Self> {
+    /// Opens a task at its start. `asked` is who speaks as the expert (the suite's first without
+    /// it); `human` is nobody.
+    pub fn open(
+        suite: &Arc<dyn Suite>,
+        split: &str,
+        task_id: &str,
+        asked: Option<&str>,
+    ) -> Result<Self> {
         let opened: Opened = suite.open(task_id)?;
         let mut start = trajectory_at(&opened, split, Purpose::Exploration, 0);
         start.actor = HUMAN.to_string();
         let asked = match asked {
             Some(HUMAN) => HUMAN,
-            name => opened.experts.get(name).or_else(|_| opened.experts.get(None)).map_or(HUMAN, Expert::name),
+            name => opened
+                .experts
+                .get(name)
+                .or_else(|_| opened.experts.get(None))
+                .map_or(HUMAN, Expert::name),
         };
         let limit = opened.limit;
         let warning = opened.warning.clone();
@@ -124,7 +137,16 @@ impl Session {
         let (action, source, name) = Default::default();
         let root = Node { parent: None, action, source, name, depth: 0, turn, state };
         let asked = asked.to_string();
-        Ok(Self { start, worlds, asked, limit, warning, nodes: vec![root], gone: Vec::new(), at: 0 })
+        Ok(Self {
+            start,
+            worlds,
+            asked,
+            limit,
+            warning,
+            nodes: vec![root],
+            gone: Vec::new(),
+            at: 0,
+        })
     }
 
     /// Who is asked to speak as the expert.
@@ -141,7 +163,11 @@ impl Session {
     }
 
     /// Opens a remembered session and replays it.
-    pub fn restore(suite: &Arc<dyn Suite>, remembered: &Remembered, asked: Option<&str>) -> Result<Self> {
+    pub fn restore(
+        suite: &Arc<dyn Suite>,
+        remembered: &Remembered,
+        asked: Option<&str>,
+    ) -> Result<Self> {
         let asked = asked.or(remembered.asked.as_deref());
         let mut session = Self::open(suite, &remembered.split, &remembered.task_id, asked)?;
         for (parent, action, source) in &remembered.steps {
@@ -152,18 +178,21 @@ impl Session {
             session.name(*node, name)?;
         }
         session.goto(remembered.at)?;
-        session.gone = remembered.gone.iter().copied().filter(|node| *node < session.nodes.len()).collect();
+        session.gone =
+            remembered.gone.iter().copied().filter(|node| *node < session.nodes.len()).collect();
         Ok(session)
     }
 
-    /// Lets go of the worlds, where there cannot be many: what was seen stays, and one is led there again when it is wanted.
+    /// Lets go of the worlds, where there cannot be many: what was seen stays, and one is led there
+    /// again when it is wanted.
     pub fn release(&mut self) {
         self.worlds.release();
     }
 
     /// What to remember.
     pub fn remember(&self) -> Remembered {
-        let steps = self.nodes.iter().filter_map(|n| Some((n.parent?, n.action.clone(), n.source.clone())));
+        let steps =
+            self.nodes.iter().filter_map(|n| Some((n.parent?, n.action.clone(), n.source.clone())));
         let names = self.nodes.iter().enumerate().filter(|(_, node)| !node.name.is_empty());
         Remembered {
             suite: self.start.suite.clone(),
@@ -181,23 +210,29 @@ impl Session {
         &self.nodes[self.at]
     }
 
-    /// Takes an action in the current state and goes there. The same action from the same state is the same
-    /// node.
+    /// Takes an action in the current state and goes there. The same action from the same state is
+    /// the same node.
     pub fn step(&mut self, action: &str, source: &str) -> Result<()> {
         if self.here().turn.done {
-            return Err(Error::new("the episode is over here").hint("go back with u, or to the next task with ]"));
+            return Err(Error::new("the episode is over here")
+                .hint("go back with u, or to the next task with ]"));
         }
         if self.nodes[self.at].depth >= self.limit {
-            return Err(Error::new(format!("the step limit of {} is reached", self.limit)).hint("go back with u"));
+            return Err(Error::new(format!("the step limit of {} is reached", self.limit))
+                .hint("go back with u"));
         }
         let action = action.trim();
-        let known = self.nodes.iter().position(|node| node.parent == Some(self.at) && node.action == action);
+        let known = self
+            .nodes
+            .iter()
+            .position(|node| node.parent == Some(self.at) && node.action == action);
         if let Some(known) = known {
             self.gone.retain(|gone| *gone != known);
             self.at = known;
             return Ok(());
         }
-        let (executed, ()) = self.worlds.execute(&way_to(&self.nodes, self.at), action, |_, _, _| ())?;
+        let (executed, ()) =
+            self.worlds.execute(&way_to(&self.nodes, self.at), action, |_, _, _| ())?;
         let depth = self.here().depth + 1;
         let action = action.to_string();
         let source = source.to_string();
@@ -256,16 +291,19 @@ impl Session {
         trajectory
     }
 
-    /// The same, as a demonstration with whoever acted as its expert. Refused unless it reached the goal: what is
-    /// imitated must be worth imitating.
+    /// The same, as a demonstration with whoever acted as its expert. Refused unless it reached the
+    /// goal: what is imitated must be worth imitating.
     pub fn demonstration(&self) -> Result<Trajectory> {
         if !self.here().turn.success {
-            return Err(Error::new("the goal is not reached here, so there is nothing to imitate yet")
-                .hint("play on until the task is solved, then keep it"));
+            return Err(Error::new(
+                "the goal is not reached here, so there is nothing to imitate yet",
+            )
+            .hint("play on until the task is solved, then keep it"));
         }
         let mut trajectory = self.trajectory();
         trajectory.purpose = Purpose::Demonstration;
-        let mut sources: Vec<&str> = trajectory.steps.iter().map(|step| step.source.as_str()).collect();
+        let mut sources: Vec<&str> =
+            trajectory.steps.iter().map(|step| step.source.as_str()).collect();
         sources.dedup();
         trajectory.actor = match sources[..] {
             [one] if self.worlds.experts.names().contains(&one) => one.to_string(),
@@ -277,15 +315,21 @@ impl Session {
     /// Everything to be shown of the current node.
     pub fn view(&mut self) -> Result<View> {
         let (expert, silence) = match self.advice()? {
-            Some(Ok(GivenAdvice { name, advice, silence })) => (Some((name.to_string(), advice)), silence),
+            Some(Ok(GivenAdvice { name, advice, silence })) => {
+                (Some((name.to_string(), advice)), silence)
+            }
             Some(Err(why)) => (None, Some(why)),
             None => (None, None),
         };
         let way = way_to(&self.nodes, self.at);
-        let (distance, forks) =
-            self.worlds.look(&way, |env, experts| (experts.distance(env, &Cancel::default()), env.forks()))?;
+        let (distance, forks) = self
+            .worlds
+            .look(&way, |env, experts| (experts.distance(env, &Cancel::default()), env.forks()))?;
         let expert_outcome = match &expert {
-            Some((name, advice)) => against(&mut self.worlds, &way, None, &[(advice.action.clone(), name.clone())])?.pop(),
+            Some((name, advice)) => {
+                against(&mut self.worlds, &way, None, &[(advice.action.clone(), name.clone())])?
+                    .pop()
+            }
             None => None,
         };
         let trajectory = self.trajectory();

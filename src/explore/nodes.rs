@@ -1,4 +1,5 @@
-//! What is done with nodes of the tree besides walking: naming, taking out and putting back, comparing.
+//! What is done with nodes of the tree besides walking: naming, taking out and putting back,
+//! comparing.
 
 use super::{Session, TrunkLine, way_to};
 use crate::control::Cancel;
@@ -10,22 +11,28 @@ const NAME: usize = 40;
 
 impl Session {
     pub(super) fn known(&self, node: usize) -> Result<usize> {
-        if node < self.nodes.len() { Ok(node) } else { Err(Error::new(format!("there is no node {node}"))) }
+        if node < self.nodes.len() {
+            Ok(node)
+        } else {
+            Err(Error::new(format!("there is no node {node}")))
+        }
     }
 
     /// Names a node; an empty name takes it off.
     pub fn name(&mut self, node: usize, name: &str) -> Result<()> {
         let node = self.known(node)?;
-        self.nodes[node].name = name.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NAME).collect();
+        self.nodes[node].name =
+            name.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(NAME).collect();
         Ok(())
     }
 
-    /// Takes a node and everything below it out of the tree, until [`Self::put_back`]. Refused for the way to where one
-    /// stands.
+    /// Takes a node and everything below it out of the tree, until [`Self::put_back`]. Refused for
+    /// the way to where one stands.
     pub fn remove(&mut self, node: usize) -> Result<()> {
         let node = self.known(node)?;
         if self.path().contains(&node) {
-            return Err(Error::new("you stand on this branch").hint("go to another node first, then delete it"));
+            return Err(Error::new("you stand on this branch")
+                .hint("go to another node first, then delete it"));
         }
         self.gone.retain(|known| *known != node);
         self.gone.push(node);
@@ -44,20 +51,28 @@ impl Session {
         let left = self.path_to(a);
         let right = self.path_to(b);
         let shared = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
-        let listed =
-            |node: usize| -> Vec<String> { self.nodes[node].turn.actions.list().iter().map(ToString::to_string).collect() };
-        let mut lines =
-            vec![format!("They share the first {} of {} and {} steps.", shared - 1, left.len() - 1, right.len() - 1)];
+        let listed = |node: usize| -> Vec<String> {
+            self.nodes[node].turn.actions.list().iter().map(ToString::to_string).collect()
+        };
+        let mut lines = vec![format!(
+            "They share the first {} of {} and {} steps.",
+            shared - 1,
+            left.len() - 1,
+            right.len() - 1
+        )];
         let mut distances = Vec::with_capacity(2);
         for node in [a, b] {
-            let distance = |env: &dyn Environment, experts: &Experts| experts.distance(env, &Cancel::default());
+            let distance = |env: &dyn Environment, experts: &Experts| {
+                experts.distance(env, &Cancel::default())
+            };
             distances.push(self.worlds.look(&way_to(&self.nodes, node), distance)?);
         }
         let sides = [("A", a, &left, b), ("B", b, &right, a)].into_iter().zip(distances);
         for ((mark, at, path, other), distance) in sides {
             let node = &self.nodes[at];
             let turn = &self.nodes[at].turn;
-            let name = if node.name.is_empty() { String::new() } else { format!(" \"{}\"", node.name) };
+            let name =
+                if node.name.is_empty() { String::new() } else { format!(" \"{}\"", node.name) };
             let far = match distance {
                 _ if turn.success => "solved".to_string(),
                 Ok(left) => format!("goal {left} steps away"),
@@ -70,7 +85,8 @@ impl Session {
             }));
             lines.push(format!("  {}", turn.observation));
             let there = listed(other);
-            let only: Vec<String> = listed(at).into_iter().filter(|action| !there.contains(action)).collect();
+            let only: Vec<String> =
+                listed(at).into_iter().filter(|action| !there.contains(action)).collect();
             if !only.is_empty() {
                 lines.push(format!("  admissible only here: {}", only.join(", ")));
             }
@@ -95,7 +111,8 @@ impl Session {
                 name: node.name.clone(),
                 on_path: path.contains(&at),
             });
-            let children = (0..self.nodes.len()).rev().filter(|child| self.nodes[*child].parent == Some(at));
+            let children =
+                (0..self.nodes.len()).rev().filter(|child| self.nodes[*child].parent == Some(at));
             stack.extend(children.filter(|child| !self.gone.contains(child)));
         }
         lines
@@ -103,36 +120,5 @@ impl Session {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::env::Suite;
-    use crate::env::household::Household;
-
-    #[test]
-    fn nodes_are_named_compared_taken_out_and_put_back_and_all_of_it_is_remembered() {
-        let suite: Arc<dyn Suite> = Arc::new(Household);
-        let mut session = Session::open(&suite, "train", "train/3", None).unwrap();
-        let actions = session.view().unwrap().admissible;
-        session.step(&actions[0], "human").unwrap();
-        session.goto(0).unwrap();
-        session.step(&actions[1], "human").unwrap();
-        session.name(1, "  the\nfirst  way ").unwrap();
-        assert_eq!(session.view().unwrap().trunk[1].name, "the first way");
-        let said = session.compare(1, 2).unwrap().join("\n");
-        assert!(said.contains("share the first 0 of 1 and 1 steps") && said.contains(&actions[0]), "{said}");
-        assert!(session.remove(2).is_err(), "one stands there");
-        session.remove(1).unwrap();
-        let again = Session::restore(&suite, &session.remember(), None).unwrap();
-        for mut session in [session, again] {
-            assert_eq!(session.view().unwrap().trunk.len(), 2);
-            assert!(session.put_back());
-            assert_eq!(session.view().unwrap().trunk[1].name, "the first way");
-            session.remove(1).unwrap();
-            session.goto(0).unwrap();
-            session.step(&actions[0], "human").unwrap();
-            assert_eq!(session.view().unwrap().trunk.len(), 3, "walked again, it is back");
-        }
-    }
-}
+#[path = "nodes_tests.rs"]
+mod tests;

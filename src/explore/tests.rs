@@ -16,7 +16,8 @@ fn session(asked: &str) -> Session {
 fn going_back_and_on_keeps_every_branch_and_forks_do_not_meet() {
     let mut session = session("fair");
     let start = session.view().unwrap();
-    let actions: Vec<String> = start.admissible.iter().filter(|a| a.starts_with("walk")).take(2).cloned().collect();
+    let actions: Vec<String> =
+        start.admissible.iter().filter(|a| a.starts_with("walk")).take(2).cloned().collect();
     session.step(&actions[0], "human").unwrap();
     let first = session.view().unwrap();
     assert!(session.back());
@@ -27,7 +28,11 @@ fn going_back_and_on_keeps_every_branch_and_forks_do_not_meet() {
     assert_eq!(session.view().unwrap().trunk.len(), 3);
     session.back();
     session.step(&actions[0], "human").unwrap();
-    assert_eq!(session.view().unwrap().trunk.len(), 3, "the same action from the same state is the same node");
+    assert_eq!(
+        session.view().unwrap().trunk.len(),
+        3,
+        "the same action from the same state is the same node"
+    );
 }
 
 #[test]
@@ -50,7 +55,8 @@ fn off_the_walkthrough_another_expert_speaks_and_the_view_says_so() {
     let start = session.view().unwrap();
     let (name, advice) = start.expert.unwrap();
     assert!(name == "walkthrough" && start.silence.is_none());
-    let other = start.admissible.iter().find(|a| a.starts_with("walk") && **a != advice.action).unwrap();
+    let other =
+        start.admissible.iter().find(|a| a.starts_with("walk") && **a != advice.action).unwrap();
     session.step(other, "human").unwrap();
     let view = session.view().unwrap();
     assert_eq!(view.silence, Some(NoAdvice::OffPath));
@@ -59,7 +65,11 @@ fn off_the_walkthrough_another_expert_speaks_and_the_view_says_so() {
     for asked in ["human", "fair", "planner", "walkthrough"] {
         session.next_expert();
         assert_eq!(session.view().unwrap().asked, asked);
-        assert_eq!(session.view().unwrap().expert.is_none(), asked == "human", "only a person leaves it open");
+        assert_eq!(
+            session.view().unwrap().expert.is_none(),
+            asked == "human",
+            "only a person leaves it open"
+        );
     }
 }
 
@@ -68,10 +78,18 @@ fn an_alternative_is_held_against_the_expert_by_the_way_that_is_left() {
     let mut session = session("planner");
     let view = session.view().unwrap();
     let left = view.expert_outcome.unwrap().steps_left.unwrap();
-    assert_eq!(left + 1, view.distance.unwrap(), "the planner's step brings the goal one step nearer");
-    let actions: Vec<_> = view.admissible.iter().map(|a| (a.clone(), "uniform".to_string())).collect();
-    let starts =
-        session.worlds.look(&[], |env, experts| experts.optimal_actions(env, &Cancel::default())).unwrap().unwrap();
+    assert_eq!(
+        left + 1,
+        view.distance.unwrap(),
+        "the planner's step brings the goal one step nearer"
+    );
+    let actions: Vec<_> =
+        view.admissible.iter().map(|a| (a.clone(), "uniform".to_string())).collect();
+    let starts = session
+        .worlds
+        .look(&[], |env, experts| experts.optimal_actions(env, &Cancel::default()))
+        .unwrap()
+        .unwrap();
     for outcome in session.outcomes(&actions).unwrap() {
         let good = matches!(outcome.effect, Effect::SameAsExpert | Effect::EquallyGood);
         assert_eq!(good, outcome.steps_left == Some(left), "{outcome:?}");
@@ -88,7 +106,12 @@ fn what_is_kept_is_held_against_the_step_that_was_taken_and_not_the_one_advised(
     let advised = view.expert.unwrap().1.action;
     let walks = |action: &&String| action.starts_with("walk") && **action != advised;
     let taken = view.admissible.iter().find(walks).unwrap().clone();
-    let others: Vec<_> = view.admissible.iter().filter(|a| **a != taken).map(|a| (a.clone(), "policy".into())).collect();
+    let others: Vec<_> = view
+        .admissible
+        .iter()
+        .filter(|a| **a != taken)
+        .map(|a| (a.clone(), "policy".into()))
+        .collect();
     let seen = session.outcomes(&others).unwrap();
     session.step(&taken, "human").unwrap();
     while let Some((name, advice)) = session.view().unwrap().expert {

@@ -17,7 +17,9 @@ impl Session {
         }
         let asked = Some(self.asked.as_str());
         let way = way_to(&self.nodes, self.at);
-        self.worlds.look(&way, |env, experts| experts.advise(asked, env, &Cancel::default())).map(Some)
+        self.worlds
+            .look(&way, |env, experts| experts.advise(asked, env, &Cancel::default()))
+            .map(Some)
     }
 
     /// Executes actions in the current state.
@@ -28,17 +30,26 @@ impl Session {
         against(&mut self.worlds, &way, expert.as_deref(), actions)
     }
 
-    /// What was executed at step `t` of the way here, held against the step that was taken there: the expert's may have been
-    /// another one.
-    pub(super) fn held_against_own(&mut self, t: usize, outcomes: &[Outcome]) -> Result<Vec<Outcome>> {
+    /// What was executed at step `t` of the way here, held against the step that was taken there:
+    /// the expert's may have been another one.
+    pub(super) fn held_against_own(
+        &mut self,
+        t: usize,
+        outcomes: &[Outcome],
+    ) -> Result<Vec<Outcome>> {
         let path = self.path();
-        let (Some(here), Some(next)) = (path.get(t), path.get(t + 1)) else { return Ok(outcomes.to_vec()) };
+        let (Some(here), Some(next)) = (path.get(t), path.get(t + 1)) else {
+            return Ok(outcomes.to_vec());
+        };
         let way = way_to(&self.nodes, *here);
         let own = &self.nodes[*next].action;
         if outcomes.iter().all(|outcome| outcome.against.as_ref() == Some(own)) {
             return Ok(outcomes.to_vec());
         }
-        let actions: Vec<_> = outcomes.iter().map(|outcome| (outcome.action.clone(), outcome.source.clone())).collect();
+        let actions: Vec<_> = outcomes
+            .iter()
+            .map(|outcome| (outcome.action.clone(), outcome.source.clone()))
+            .collect();
         against(&mut self.worlds, &way, Some(own), &actions)
     }
 
@@ -47,23 +58,36 @@ impl Session {
         self.worlds.look(&way_to(&self.nodes, self.at), |env, _| env.forks())
     }
 
-    /// The episode up to an action of the current state, with a world of its own: to be played on elsewhere for at most
-    /// [`CONTINUATION_STEPS`] steps.
+    /// The episode up to an action of the current state, with a world of its own: to be played on
+    /// elsewhere for at most [`CONTINUATION_STEPS`] steps.
     pub fn after(&mut self, action: &str) -> Result<Episode> {
         let mut env = self.worlds.give(&way_to(&self.nodes, self.at))?;
         env.step(action)?;
         let mut trajectory = self.trajectory();
         trajectory.steps.push(step_of(env.turn(), action, HUMAN));
-        Ok(Episode { env, experts: Experts::default(), limit: trajectory.steps.len() + CONTINUATION_STEPS, trajectory })
+        Ok(Episode {
+            env,
+            experts: Experts::default(),
+            limit: trajectory.steps.len() + CONTINUATION_STEPS,
+            trajectory,
+        })
     }
 
-    /// How the expert would go on from what an action leads to, in words: at most [`CONTINUATION_STEPS`] steps, and two seconds.
+    /// How the expert would go on from what an action leads to, in words: at most
+    /// [`CONTINUATION_STEPS`] steps, and two seconds.
     pub fn expert_goes_on(&mut self, action: &str) -> Result<String> {
         let mut env = self.after(action)?.env;
         let asked = Some(self.asked.clone()).filter(|asked| asked != HUMAN);
-        let anyone = Anyone { experts: &self.worlds.experts, asked, until: Instant::now() + Duration::from_secs(2) };
+        let anyone = Anyone {
+            experts: &self.worlds.experts,
+            asked,
+            until: Instant::now() + Duration::from_secs(2),
+        };
         let mut done = 0;
-        let ended = follow(env.as_mut(), &anyone, CONTINUATION_STEPS, &Cancel::default(), |_, _| done += 1)?;
+        let ended =
+            follow(env.as_mut(), &anyone, CONTINUATION_STEPS, &Cancel::default(), |_, _| {
+                done += 1;
+            })?;
         Ok(match ended {
             Err(why) if !env.turn().done && done < CONTINUATION_STEPS => {
                 format!("expert on from there: silent after {done} more ({why})")
@@ -72,11 +96,12 @@ impl Session {
         })
     }
 
-    /// The way here and the expert's step from here, with what was executed beside it: what a reflection is written
-    /// about. Refused where no expert speaks.
+    /// The way here and the expert's step from here, with what was executed beside it: what a
+    /// reflection is written about. Refused where no expert speaks.
     pub fn with_advice(&mut self) -> Result<Trajectory> {
         let Some(Ok(voice)) = self.advice()? else {
-            return Err(Error::new("no expert speaks here, so there is nothing to explain").hint("e lets another speak"));
+            return Err(Error::new("no expert speaks here, so there is nothing to explain")
+                .hint("e lets another speak"));
         };
         let way = way_to(&self.nodes, self.at);
         let (executed, ()) = self.worlds.execute(&way, &voice.advice.action, |_, _, _| ())?;
@@ -116,7 +141,8 @@ pub(super) fn against(
 ) -> Result<Vec<Outcome>> {
     let baseline = expert.map(|action| ExpertBaseline::new(worlds, way, action)).transpose()?;
     let one = |(action, source): &(String, String)| {
-        let Trial { turn, effect, steps_left } = try_action(worlds, way, action, baseline.as_ref(), true)?;
+        let Trial { turn, effect, steps_left } =
+            try_action(worlds, way, action, baseline.as_ref(), true)?;
         Ok(Outcome {
             action: action.clone(),
             source: source.clone(),

@@ -68,7 +68,8 @@ pub struct View {
     pub forms: Vec<String>,
     /// Whether a world is copied or led along its way again when an action is tried.
     pub forks: Forks,
-    /// Who speaks as the expert here, and what it says; none when a person is the expert, or everyone is silent.
+    /// Who speaks as the expert here, and what it says; none when a person is the expert, or
+    /// everyone is silent.
     pub expert: Option<(String, Advice)>,
     /// Who was asked to speak ("fair", "human"): another speaks where this one has no answer.
     pub asked: String,

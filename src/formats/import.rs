@@ -12,12 +12,14 @@ use crate::store::{Intake, Record, Store};
 /// A longer line than this is no trajectory: those of ALFWorld have some 100 KB.
 const LINE: u64 = 64 << 20;
 
-/// A stream that can be read only once is kept until it was read twice, if it is no longer than this.
+/// A stream that can be read only once is kept until it was read twice, if it is no longer than
+/// this.
 const STREAM: u64 = 64 << 30;
 
-/// Reads a file of whole trajectories, one a line, and says what of it is new; with `write` it is taken in. The file is
-/// read to its end and held against the rules first: one with a line that cannot be read is refused as a whole, with
-/// the line's number. What is there already is left as it is, so doing it again goes on where it was interrupted.
+/// Reads a file of whole trajectories, one a line, and says what of it is new; with `write` it is
+/// taken in. The file is read to its end and held against the rules first: one with a line that
+/// cannot be read is refused as a whole, with the line's number. What is there already is left as
+/// it is, so doing it again goes on where it was interrupted.
 pub fn import(
     store: &Store,
     path: &Path,
@@ -29,13 +31,17 @@ pub fn import(
     let mut file = File::open(path).map_err(failed)?;
     let kind = file.metadata().map_err(failed)?;
     if kind.is_dir() {
-        return Err(Error::new(format!("{}: a folder", path.display())).hint("name a file of trajectories"));
+        return Err(
+            Error::new(format!("{}: a folder", path.display())).hint("name a file of trajectories")
+        );
     }
     if !kind.is_file() {
         // What can be read only once is kept until it was read twice.
         file = spooled(file, path, control)?;
     }
-    let stamp = |file: &File| file.metadata().and_then(|found| Ok((found.len(), found.modified()?))).map_err(failed);
+    let stamp = |file: &File| {
+        file.metadata().and_then(|found| Ok((found.len(), found.modified()?))).map_err(failed)
+    };
     let before = stamp(&file)?;
     let lines = pass(store, (&mut file, path), false, ("reading", 0), control, report)?;
     if !write {
@@ -48,22 +54,28 @@ pub fn import(
     pass(store, (&mut file, path), true, ("import", lines.0), control, report).map(|found| found.1)
 }
 
-/// A copy of a stream in a file without a name. A stream of something else would fill the disk before it is looked at, so
-/// each line is read as it comes.
+/// A copy of a stream in a file without a name. A stream of something else would fill the disk
+/// before it is looked at, so each line is read as it comes.
 fn spooled(from: File, path: &Path, control: &Control) -> Result<File> {
     let failed = |e: std::io::Error| Error::io("reading", path, &e);
     let mut from = BufReader::new(from);
     let mut n = 0;
     let mut bytes = 0;
     let mut copy = BufWriter::new(tempfile::tempfile().map_err(failed)?);
-    while let Some(line) = paths::line(&mut from, LINE).map_err(|e| Error::new(e.to_string()).at(place(path, n)))? {
+    while let Some(line) =
+        paths::line(&mut from, LINE).map_err(|e| Error::new(e.to_string()).at(place(path, n)))?
+    {
         if !line.trim().is_empty() {
             record(plain(&line, n)).map_err(|error| error.at(place(path, n)))?;
         }
         bytes += line.len() as u64 + 1;
         if bytes > STREAM {
-            return Err(Error::new(format!("{}: a stream of more than {} GB", path.display(), STREAM >> 30))
-                .hint("write it to a file first"));
+            return Err(Error::new(format!(
+                "{}: a stream of more than {} GB",
+                path.display(),
+                STREAM >> 30
+            ))
+            .hint("write it to a file first"));
         }
         copy.write_all(line.as_bytes()).and_then(|()| copy.write_all(b"\n")).map_err(failed)?;
         n += 1;
@@ -98,7 +110,8 @@ fn pass(
             Ok(line) => line,
             Err(error) => return Some(Err(Error::new(error.to_string()).at(place(path, n)))),
         };
-        (!line.trim().is_empty()).then(|| record(plain(&line, n)).map_err(|error| error.at(place(path, n))))
+        (!line.trim().is_empty())
+            .then(|| record(plain(&line, n)).map_err(|error| error.at(place(path, n))))
     });
     let meter = Meter::new(doing, 0, total);
     let mut count = 0;
@@ -117,8 +130,10 @@ fn pass(
 
 fn record(line: &str) -> Result<Record> {
     let record: Record = serde_json::from_str(line).map_err(|e| {
-        Error::new(format!("not a trajectory: {e}"))
-            .hint("import reads what `foretaste data export --set trajectories` writes; nothing of this file was taken in")
+        Error::new(format!("not a trajectory: {e}")).hint(
+            "import reads what `foretaste data export --set trajectories` writes; nothing of this \
+             file was taken in",
+        )
     })?;
     record.check()?;
     Ok(record)

@@ -1,6 +1,7 @@
-//! Training sets for other trainers: JSONL of chat messages, one example a line (`expert_sft`, `iwm_sft`,
-//! `reflection_sft` of the authors' data layout). The state is rendered the same way in all three; the loss belongs on
-//! the last assistant turn. And whole trajectories with what hangs off them, one a line, for another store.
+//! Training sets for other trainers: JSONL of chat messages, one example a line (`expert_sft`,
+//! `iwm_sft`, `reflection_sft` of the authors' data layout). The state is rendered the same way in
+//! all three; the loss belongs on the last assistant turn. And whole trajectories with what hangs
+//! off them, one a line, for another store.
 
 pub mod import;
 pub mod transcript;
@@ -30,7 +31,8 @@ pub enum Set {
     WorldModel,
     /// An approved reflection and then the expert's action (`reflection_sft`).
     Reflection,
-    /// Demonstrations and explorations whole, with alternatives and reflections, as `data import` reads them.
+    /// Demonstrations and explorations whole, with alternatives and reflections, as `data import`
+    /// reads them.
     Trajectories,
 }
 
@@ -75,7 +77,8 @@ fn line(given: Vec<Message>, answer: &str) -> Value {
     json!({"messages": messages})
 }
 
-/// Calls `each` with every line of an export, in the order of the store; `report` hears of every trajectory.
+/// Calls `each` with every line of an export, in the order of the store; `report` hears of every
+/// trajectory.
 pub fn export(
     store: &Store,
     order: &Order,
@@ -104,13 +107,16 @@ pub fn export(
         }
         return Ok(extent);
     }
-    let carry = Carry { branches: order.set == Set::WorldModel, reflections: order.set == Set::Reflection };
+    let carry =
+        Carry { branches: order.set == Set::WorldModel, reflections: order.set == Set::Reflection };
     let selection = Selection::choose(store, &order.criteria, carry)?;
     let meter = Meter::new("export", 0, selection.items.len() as u64);
     for (i, item) in selection.items.iter().enumerate() {
         control.checkpoint()?;
         if item.held_out == order.held_out {
-            examples(&item.read(store)?, item.demonstration, order, &mut |line| emit(line.to_string()))?;
+            examples(&item.read(store)?, item.demonstration, order, &mut |line| {
+                emit(line.to_string())
+            })?;
         } else {
             extent.held_out += usize::from(item.held_out);
         }
@@ -120,7 +126,12 @@ pub fn export(
 }
 
 /// The examples of one trajectory.
-fn examples(of: &Chosen, demonstration: bool, order: &Order, emit: &mut dyn FnMut(Value) -> Result<()>) -> Result<()> {
+fn examples(
+    of: &Chosen,
+    demonstration: bool,
+    order: &Order,
+    emit: &mut dyn FnMut(Value) -> Result<()>,
+) -> Result<()> {
     let Chosen { trajectory, branches, reflections } = of;
     for (t, step) in trajectory.steps.iter().enumerate() {
         let how = order.observations;
@@ -132,9 +143,15 @@ fn examples(of: &Chosen, demonstration: bool, order: &Order, emit: &mut dyn FnMu
             }
             Set::WorldModel if demonstration => {
                 let expert = std::iter::once((step.action.as_str(), step.observation.as_str()));
-                let others = branches.iter().filter(|b| b.t == t).map(|b| (b.action.as_str(), b.observation.as_str()));
+                let others = branches
+                    .iter()
+                    .filter(|b| b.t == t)
+                    .map(|b| (b.action.as_str(), b.observation.as_str()));
                 for (action, observation) in expert.chain(others) {
-                    emit(line(messages(&state, Question::Predict(action), how), how.told(observation)))?;
+                    emit(line(
+                        messages(&state, Question::Predict(action), how),
+                        how.told(observation),
+                    ))?;
                 }
             }
             Set::Reflection => {
@@ -158,6 +175,8 @@ pub fn export_file(
 ) -> Result<Extent> {
     write_whole(path, false, |file| {
         let failed = |e: &std::io::Error| Error::io("writing", path, e);
-        export(store, order, control, report, &mut |line| writeln!(file, "{line}").map_err(|e| failed(&e)))
+        export(store, order, control, report, &mut |line| {
+            writeln!(file, "{line}").map_err(|e| failed(&e))
+        })
     })
 }

@@ -1,4 +1,5 @@
-//! A trajectory to read elsewhere: plain text, a web page that needs nothing else, an asciinema cast (version 2).
+//! A trajectory to read elsewhere: plain text, a web page that needs nothing else, an asciinema
+//! cast (version 2).
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,12 +24,15 @@ pub enum Transcript {
 
 impl Transcript {
     /// All of them, with their file endings.
-    pub const ALL: [(Self, &str); 3] = [(Self::Text, "txt"), (Self::Html, "html"), (Self::Cast, "cast")];
+    pub const ALL: [(Self, &str); 3] =
+        [(Self::Text, "txt"), (Self::Html, "html"), (Self::Cast, "cast")];
 
     /// The trajectory with what else was executed on the way.
     pub fn tell(self, trajectory: &Trajectory, branches: &[Branch]) -> String {
         match self {
-            Self::Text => (0..=trajectory.steps.len()).map(|t| scene(trajectory, branches, t)).collect(),
+            Self::Text => {
+                (0..=trajectory.steps.len()).map(|t| scene(trajectory, branches, t)).collect()
+            }
             Self::Html => page(trajectory, branches),
             Self::Cast => cast(trajectory, branches),
         }
@@ -36,12 +40,18 @@ impl Transcript {
 }
 
 /// Writes a trajectory in every form into a folder; returns the files.
-pub fn write_all(folder: &Path, trajectory: &Trajectory, branches: &[Branch]) -> Result<Vec<PathBuf>> {
+pub fn write_all(
+    folder: &Path,
+    trajectory: &Trajectory,
+    branches: &[Branch],
+) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
     let one = |(transcript, ending): (Transcript, &str)| {
         let path = folder.join(format!("trajectory-{}.{ending}", trajectory.id));
         let told = transcript.tell(trajectory, branches);
-        write_whole(&path, true, |file| file.write_all(told.as_bytes()).map_err(|e| Error::io("writing", &path, &e)))?;
+        write_whole(&path, true, |file| {
+            file.write_all(told.as_bytes()).map_err(|e| Error::io("writing", &path, &e))
+        })?;
         Ok(path)
     };
     Transcript::ALL.into_iter().map(one).collect()
@@ -69,7 +79,11 @@ fn scene(trajectory: &Trajectory, branches: &[Branch], t: usize) -> String {
     out += &format!("{}\n", clean(trajectory.observation_at(t).trim()));
     for branch in branches.iter().filter(|branch| branch.t == t) {
         let observation = branch.observation.trim().replace('\n', " ");
-        out += &clean(&format!("      ├ {} [{}] → {observation}\n", branch.action, branch.effect.word()));
+        out += &clean(&format!(
+            "      ├ {} [{}] → {observation}\n",
+            branch.action,
+            branch.effect.word()
+        ));
     }
     out
 }
@@ -82,76 +96,34 @@ fn page(trajectory: &Trajectory, branches: &[Branch]) -> String {
     let scenes = (0..=trajectory.steps.len()).map(|t| {
         let won = t > 0 && trajectory.steps[t - 1].success;
         let class = if won { " class=\"won\"" } else { "" };
-        format!("<section id=\"s{t}\"{class}><pre>{}</pre></section>\n", escaped(&scene(trajectory, branches, t)))
+        format!(
+            "<section id=\"s{t}\"{class}><pre>{}</pre></section>\n",
+            escaped(&scene(trajectory, branches, t))
+        )
     });
     let style = "body{background:#111;color:#ddd;max-width:110ch;margin:2em auto;padding:0 1em}\
         pre{font:14px/1.45 monospace;white-space:pre-wrap;margin:0}section{border:1px solid #444;padding:.6em 1em;margin:.6em 0}\
         section.won{border-color:#4a4}";
     format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title><style>{style}</style></head>\n<body>\n{}</body></html>\n",
+        "<!doctype html>\n<html lang=\"en\"><head><meta \
+         charset=\"utf-8\"><title>{}</title><style>{style}</style></head>\n<body>\n{}</body></html>\n",
         escaped(&clean(&trajectory.task)),
         scenes.collect::<String>()
     )
 }
 
 fn cast(trajectory: &Trajectory, branches: &[Branch]) -> String {
-    let header = json!({"version": 2, "width": 120, "height": 40, "title": clean(&trajectory.task)});
+    let header =
+        json!({"version": 2, "width": 120, "height": 40, "title": clean(&trajectory.task)});
     let mut out = format!("{header}\n");
     for t in 0..=trajectory.steps.len() {
-        let screen = format!("\u{1b}[2J\u{1b}[H{}", scene(trajectory, branches, t).replace('\n', "\r\n"));
+        let screen =
+            format!("\u{1b}[2J\u{1b}[H{}", scene(trajectory, branches, t).replace('\n', "\r\n"));
         out += &format!("{}\n", json!([2 * t, "o", screen]));
     }
     out
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::experience::{Purpose, Step};
-
-    fn trajectory() -> Trajectory {
-        let step = Step {
-            action: "open <box>".into(),
-            source: "fair".into(),
-            observation: "It \u{1b}[31mholds 日本 & \"tea\".".into(),
-            admissible: None,
-            free: vec![],
-            reward: 0.0,
-            truncated: false,
-            done: true,
-            success: true,
-        };
-        Trajectory {
-            id: 7,
-            suite: "household".into(),
-            split: "train".into(),
-            task_id: "t".into(),
-            kind: "place".into(),
-            task: "find <tea>".into(),
-            purpose: Purpose::Demonstration,
-            actor: "fair".into(),
-            seed: 1,
-            observation: "A room.".into(),
-            admissible: None,
-            free: vec![],
-            steps: vec![step],
-            created_ms: 0,
-            world: None,
-        }
-    }
-
-    #[test]
-    fn every_form_tells_every_step_and_nothing_drives_the_reader() {
-        for (transcript, _) in Transcript::ALL {
-            let told = transcript.tell(&trajectory(), &[]);
-            assert!(told.contains("A room.") && told.contains("日本") && told.contains("open"), "{told}");
-            assert!(!told.contains("[31m\u{1b}") && !told.contains("\u{1b}[31m"), "{transcript:?}");
-        }
-        let html = Transcript::Html.tell(&trajectory(), &[]);
-        assert!(html.contains("open &lt;box&gt;") && !html.contains("<box>"));
-        let cast = Transcript::Cast.tell(&trajectory(), &[]);
-        assert!(
-            cast.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()) && cast.lines().count() == 3
-        );
-    }
-}
+#[path = "transcript_tests.rs"]
+mod tests;

@@ -1,9 +1,10 @@
 //! Attention at inference: what new nodes of some caches take from the nodes that they see.
 //!
-//! Keys are taken a tile at a time, whose scores stay in the nearest cache; a row's shares are put right by the largest
-//! score so far (the online softmax of Milakov and Gimelshein, 2018). Scores of a tile are laid out key by key, with the
-//! rows of queries side by side in vectors: then neither keys nor shares are packed anew for the products, and the softmax
-//! needs no sum across a vector.
+//! Keys are taken a tile at a time, whose scores stay in the nearest cache; a row's shares are put
+//! right by the largest score so far (the online softmax of Milakov and Gimelshein, 2018). Scores
+//! of a tile are laid out key by key, with the rows of queries side by side in vectors: then
+//! neither keys nor shares are packed anew for the products, and the softmax needs no sum across a
+//! vector.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -19,8 +20,8 @@ use super::kernels::OnlineSoftmax;
 /// Rows of queries that are worked on together.
 const BLOCK: usize = 96;
 
-/// Keys that are worked on together with a whole block of rows, whose scores then fit the nearest cache; with fewer rows as
-/// many more.
+/// Keys that are worked on together with a whole block of rows, whose scores then fit the nearest
+/// cache; with fewer rows as many more.
 const TILE: usize = 256;
 
 /// Multiplications that are worth another thread.
@@ -44,12 +45,12 @@ impl Grown<'_> {
         self.above.iter().map(|(_, used)| used).sum()
     }
 
-    /// Keys and values of a layer's key-value head (`at`) in pieces, each with its number of nodes: `[nodes, dim]`.
+    /// Keys and values of a layer's key-value head (`at`) in pieces, each with its number of nodes:
+    /// `[nodes, dim]`.
     fn pieces(&self, at: usize, dim: usize) -> Vec<(&[f32], &[f32], usize)> {
-        let above = self
-            .above
-            .iter()
-            .map(|(segment, used)| (&segment.rows.keys[at][..used * dim], &segment.rows.values[at][..used * dim], *used));
+        let above = self.above.iter().map(|(segment, used)| {
+            (&segment.rows.keys[at][..used * dim], &segment.rows.values[at][..used * dim], *used)
+        });
         let own = (&*self.cache.rows.keys[at], &*self.cache.rows.values[at], self.cache.len());
         above.chain(std::iter::once(own)).collect()
     }
@@ -62,13 +63,15 @@ struct Task {
     rows: Range<usize>,
 }
 
-/// What each new node takes from the nodes that it sees in one layer: `q` and the result are `[rows, hidden]`.
+/// What each new node takes from the nodes that it sees in one layer: `q` and the result are
+/// `[rows, hidden]`.
 pub(super) fn attend(config: &Config, layer: usize, grown: &[Grown<'_>], q: &[f32]) -> Vec<f32> {
     let h = config.hidden;
     let dim = config.head_dim();
     let kv_heads = config.kv_heads;
     let group = config.heads / kv_heads;
-    let work: usize = grown.iter().map(|grown| grown.rows() * (grown.depth() + grown.cache.len()) * h).sum();
+    let work: usize =
+        grown.iter().map(|grown| grown.rows() * (grown.depth() + grown.cache.len()) * h).sum();
     let threads = if work > WORTH { rayon::current_num_threads() } else { 1 };
     // Rows are parted only as far as the threads need it: each part reads keys and values anew.
     let parts = (2 * threads).div_ceil((grown.len() * kv_heads).max(1));
@@ -77,7 +80,11 @@ pub(super) fn attend(config: &Config, layer: usize, grown: &[Grown<'_>], q: &[f3
         let rows = of.rows();
         let step = rows.div_ceil(parts).next_multiple_of(BLOCK).max(BLOCK);
         for head in 0..kv_heads {
-            tasks.extend((0..rows).step_by(step).map(|at| Task { grown: g, head, rows: at..(at + step).min(rows) }));
+            tasks.extend((0..rows).step_by(step).map(|at| Task {
+                grown: g,
+                head,
+                rows: at..(at + step).min(rows),
+            }));
         }
     }
     let one = |Task { grown: g, head, rows }: &Task| -> Vec<f32> {
@@ -97,8 +104,11 @@ pub(super) fn attend(config: &Config, layer: usize, grown: &[Grown<'_>], q: &[f3
         });
         mixed
     };
-    let done: Vec<Vec<f32>> =
-        if threads > 1 { tasks.par_iter().map(one).collect() } else { tasks.iter().map(one).collect() };
+    let done: Vec<Vec<f32>> = if threads > 1 {
+        tasks.par_iter().map(one).collect()
+    } else {
+        tasks.iter().map(one).collect()
+    };
     let mut mixed = vec![0.0; q.len()];
     for (Task { grown: g, head, rows }, done) in tasks.into_iter().zip(done) {
         let wide = group * dim;
@@ -133,8 +143,8 @@ struct Block<'a, 'b> {
 }
 
 impl Block<'_, '_> {
-    /// The attention of one head: `columns` of `q` (rows as wide as the model) over pieces of keys and values, into the
-    /// beginnings of rows of `out`, `stride` apart.
+    /// The attention of one head: `columns` of `q` (rows as wide as the model) over pieces of keys
+    /// and values, into the beginnings of rows of `out`, `stride` apart.
     fn attend(
         &self,
         q: &[f32],
@@ -156,7 +166,8 @@ impl Block<'_, '_> {
         let scale = 1.0 / (dim as f32).sqrt();
         let turned = MatRef::from_row_major_slice(queries, dim, rows);
         let mut softmax = OnlineSoftmax::new(rows);
-        // Segments above are seen whole; of the own nodes, which come last, those up to the block's last one can be.
+        // Segments above are seen whole; of the own nodes, which come last, those up to the block's
+        // last one can be.
         let own = self.grown.depth();
         let mut left = own + self.grown.past + self.first + rows;
         let tile = BLOCK * TILE / rows;
@@ -187,13 +198,15 @@ impl Block<'_, '_> {
         }
     }
 
-    /// Hides the own nodes that a node does not see from a tile of scores: the tile's first key is number `at`, the first own
-    /// node is key number `own`.
+    /// Hides the own nodes that a node does not see from a tile of scores: the tile's first key is
+    /// number `at`, the first own node is key number `own`.
     fn hide(&self, scores: &mut [f32], at: usize, own: usize) {
         let keys = scores.len() / self.rows;
         let here = |node: usize| (own + node).saturating_sub(at).min(keys);
         for row in 0..self.rows {
-            let mut hide = |keys: Range<usize>| keys.for_each(|key| scores[key * self.rows + row] = f32::NEG_INFINITY);
+            let mut hide = |keys: Range<usize>| {
+                keys.for_each(|key| scores[key * self.rows + row] = f32::NEG_INFINITY);
+            };
             let mut hidden = here(0);
             for seen in self.grown.cache.seen(self.grown.past + self.first + row) {
                 hide(hidden..here(seen.start));

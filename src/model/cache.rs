@@ -1,7 +1,8 @@
-//! A key-value cache that is a tree: segments of tokens, each continuing another from any of its tokens on, and new
-//! nodes that continue each other below.
+//! A key-value cache that is a tree: segments of tokens, each continuing another from any of its
+//! tokens on, and new nodes that continue each other below.
 //!
-//! A segment is never changed once it is computed, so any number of prompts share it; it goes when the last of them does.
+//! A segment is never changed once it is computed, so any number of prompts share it; it goes when
+//! the last of them does.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -58,7 +59,8 @@ impl Segment {
         self.rows.bytes()
     }
 
-    /// The segments from the root to this one, each with how many of its tokens are seen from `used` tokens of this one.
+    /// The segments from the root to this one, each with how many of its tokens are seen from
+    /// `used` tokens of this one.
     pub(super) fn path(self: &Arc<Self>, used: usize) -> Vec<Above> {
         let mut path = vec![(Arc::clone(self), used)];
         let mut at = &self.above;
@@ -70,12 +72,17 @@ impl Segment {
         path
     }
 
-    /// Where `tokens` part from the path that ends here: the last place they have in common, and how many that are.
+    /// Where `tokens` part from the path that ends here: the last place they have in common, and
+    /// how many that are.
     pub fn common(self: &Arc<Self>, tokens: &[u32]) -> (Option<Above>, usize) {
         let mut place = None;
         let mut same = 0;
         for (segment, used) in self.path(self.tokens.len()) {
-            let own = segment.tokens[..used].iter().zip(&tokens[same..]).take_while(|(a, b)| a == b).count();
+            let own = segment.tokens[..used]
+                .iter()
+                .zip(&tokens[same..])
+                .take_while(|(a, b)| a == b)
+                .count();
             same += own;
             if own > 0 {
                 place = Some((segment, own));
@@ -129,8 +136,9 @@ impl Cache {
         self.depth + self.seen[node].iter().map(ExactSizeIterator::len).sum::<usize>() - 1
     }
 
-    /// Adds nodes whose keys and values are to follow. `parents[i]` is the own node that token `i` continues (earlier
-    /// nodes first, then the new ones in order), or none for the place above; false if a parent is not there yet.
+    /// Adds nodes whose keys and values are to follow. `parents[i]` is the own node that token `i`
+    /// continues (earlier nodes first, then the new ones in order), or none for the place above;
+    /// false if a parent is not there yet.
     pub(super) fn add(&mut self, tokens: &[u32], parents: &[Option<usize>]) -> bool {
         for (token, parent) in tokens.iter().zip(parents) {
             let node = self.tokens.len();
@@ -153,17 +161,21 @@ impl Cache {
     pub(super) fn append(&mut self, layer: usize, new: [&[f32]; 2], heads: usize, dim: usize) {
         for (rows, new) in [&mut self.rows.keys, &mut self.rows.values].into_iter().zip(new) {
             for (head, rows) in rows[layer * heads..(layer + 1) * heads].iter_mut().enumerate() {
-                let own = new.chunks_exact(heads * dim).map(|row| &row[head * dim..(head + 1) * dim]);
+                let own =
+                    new.chunks_exact(heads * dim).map(|row| &row[head * dim..(head + 1) * dim]);
                 own.for_each(|row| rows.extend_from_slice(row));
             }
         }
     }
 
-    /// A chain of nodes, to be continued and shared. Short ones are joined: attention over forty keys costs hardly less than
-    /// over four times as many, and a prompt grows by a few dozen tokens a step.
+    /// A chain of nodes, to be continued and shared. Short ones are joined: attention over forty
+    /// keys costs hardly less than over four times as many, and a prompt grows by a few dozen
+    /// tokens a step.
     pub fn freeze(self) -> Segment {
         let Self { mut above, mut tokens, mut rows, .. } = self;
-        while let Some((segment, used)) = above.take_if(|(_, used)| *used > 0 && *used + tokens.len() <= JOINED) {
+        while let Some((segment, used)) =
+            above.take_if(|(_, used)| *used > 0 && *used + tokens.len() <= JOINED)
+        {
             let join = |joined: &mut Vec<Vec<f32>>, first: &[Vec<f32>]| {
                 for (joined, first) in joined.iter_mut().zip(first) {
                     let own = first.len() / segment.tokens.len() * used;
@@ -185,8 +197,8 @@ const JOINED: usize = 256;
 /// Prompts that are kept at most: looking through them must cost nothing beside computing one.
 const KEPT: usize = 64;
 
-/// Prompts computed lately, the newest last, within a limit of memory: a state that shares its beginning with one of
-/// them costs only what is new, and going back one step costs nothing.
+/// Prompts computed lately, the newest last, within a limit of memory: a state that shares its
+/// beginning with one of them costs only what is new, and going back one step costs nothing.
 #[derive(Debug)]
 pub struct PromptCache {
     kept: Vec<(Arc<Segment>, Vec<f32>)>,
@@ -199,8 +211,8 @@ impl PromptCache {
         Self { kept: Vec::new(), limit }
     }
 
-    /// The place that has the most tokens in common with `tokens`, how many they are, and the logits after them if it is
-    /// all of them.
+    /// The place that has the most tokens in common with `tokens`, how many they are, and the
+    /// logits after them if it is all of them.
     pub fn find(&self, tokens: &[u32]) -> (Option<Above>, usize, Option<Vec<f32>>) {
         let mut best = (None, 0, None);
         for (segment, logits) in self.kept.iter().rev() {
@@ -224,7 +236,8 @@ impl PromptCache {
 
     /// Memory of all segments that the kept prompts are made of, each once.
     pub fn bytes(&self) -> usize {
-        let mut all: Vec<Above> = self.kept.iter().flat_map(|(segment, _)| segment.path(segment.tokens.len())).collect();
+        let mut all: Vec<Above> =
+            self.kept.iter().flat_map(|(segment, _)| segment.path(segment.tokens.len())).collect();
         all.sort_by_key(|(segment, _)| Arc::as_ptr(segment));
         all.dedup_by(|a, b| Arc::ptr_eq(&a.0, &b.0));
         all.iter().map(|(segment, _)| segment.bytes()).sum()
@@ -232,63 +245,5 @@ impl PromptCache {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn chain(config: &Config, above: Option<Above>, tokens: &[u32]) -> Arc<Segment> {
-        let mut cache = Cache::new(config, above);
-        let parents: Vec<Option<usize>> = (0..tokens.len()).map(|i| i.checked_sub(1)).collect();
-        assert!(cache.add(tokens, &parents));
-        let lines = |_: usize| tokens.iter().flat_map(|token| vec![*token as f32; config.head_dim()]).collect();
-        cache.rows.keys.iter_mut().enumerate().for_each(|(i, rows)| *rows = lines(i));
-        Arc::new(cache.freeze())
-    }
-
-    #[test]
-    fn prompts_share_what_they_have_in_common_and_the_oldest_go_first() {
-        let config = Config::small(1, 32, 10).unwrap();
-        let long: Vec<u32> = (0..300).collect();
-        let with = |kept: usize, more: &[u32]| [&long[..kept], more].concat();
-        let first = chain(&config, None, &long);
-        let mut recent = PromptCache::new(usize::MAX);
-        recent.keep(Arc::clone(&first), vec![0.5]);
-        let (place, same, logits) = recent.find(&with(298, &[9]));
-        assert_eq!((same, logits), (298, None));
-        let second = chain(&config, place, &[9, 8]);
-        assert_eq!((second.depth(), second.len()), (298, 300));
-        recent.keep(Arc::clone(&second), vec![1.5]);
-        assert_eq!(recent.find(&with(298, &[9, 8])).2, Some(vec![1.5]), "the whole prompt is known");
-        assert_eq!(recent.find(&long).2, Some(vec![0.5]));
-        assert_eq!(recent.find(&with(298, &[9, 7])).1, 299);
-        assert_eq!(recent.find(&[7]).1, 0);
-        let both = recent.bytes();
-        assert_eq!(both, first.bytes() + second.bytes(), "shared tokens are held once");
-        recent.limit = both - 1;
-        recent.keep(chain(&config, None, &[6]), vec![]);
-        assert_eq!(recent.find(&long).2, None);
-    }
-
-    #[test]
-    fn short_segments_are_joined_and_hold_what_they_held() {
-        let config = Config::small(1, 32, 10).unwrap();
-        let first = chain(&config, None, &[1, 2, 3, 4]);
-        let second = chain(&config, Some((Arc::clone(&first), 3)), &[9, 8]);
-        assert_eq!((second.depth(), second.len()), (0, 5));
-        let found = second.common(&[1, 2, 3, 9, 8, 7]);
-        assert_eq!((found.0.map(|(_, used)| used), found.1), (Some(5), 5));
-        let dim = config.head_dim();
-        assert_eq!(second.rows.keys[0].len(), 5 * dim);
-        assert_eq!(second.rows.keys[0][..3 * dim], first.rows.keys[0][..3 * dim]);
-    }
-
-    #[test]
-    fn nodes_see_their_own_path_only() {
-        let config = Config::small(1, 32, 10).unwrap();
-        let mut cache = Cache::new(&config, Some((chain(&config, None, &[1, 2, 3]), 2)));
-        assert!(cache.add(&[5, 6, 7], &[None, Some(0), Some(0)]));
-        assert!(cache.add(&[8], &[Some(2)]));
-        assert_eq!(format!("{:?} {:?}", cache.seen(1), cache.seen(3)), "[0..2] [0..1, 2..4]");
-        assert_eq!((0..4).map(|node| cache.position(node)).collect::<Vec<_>>(), [2, 3, 3, 4]);
-        assert!(!cache.add(&[1], &[Some(9)]), "a parent that is not there");
-    }
-}
+#[path = "cache_tests.rs"]
+mod tests;

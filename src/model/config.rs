@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
-/// The shape of a decoder. Fields that change the arithmetic are honoured or refused by name, never ignored.
+/// The shape of a decoder. Fields that change the arithmetic are honoured or refused by name, never
+/// ignored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Width of the residual stream.
@@ -35,7 +36,8 @@ impl Config {
     pub fn small(layers: usize, hidden: usize, vocab: usize) -> Result<Self> {
         let config = Self {
             hidden,
-            intermediate: (hidden.min(1 << 20) * 8 / 3).next_multiple_of(32), // more is refused below
+            // More is refused below.
+            intermediate: (hidden.min(1 << 20) * 8 / 3).next_multiple_of(32),
             vocab,
             layers,
             heads: hidden / 32,
@@ -76,7 +78,8 @@ impl Config {
     /// Cosine and sine of the rotary embedding: `head_dim / 2` pairs for each position.
     pub fn angles(&self, positions: &[u32]) -> Vec<(f32, f32)> {
         let half = self.head_dim() / 2;
-        let frequency = |i: usize| f64::from(self.rope_theta).powf(-2.0 * i as f64 / self.head_dim() as f64);
+        let frequency =
+            |i: usize| f64::from(self.rope_theta).powf(-2.0 * i as f64 / self.head_dim() as f64);
         let frequencies: Vec<f64> = (0..half).map(frequency).collect();
         let angle = |position: &u32| {
             let position = f64::from(*position);
@@ -92,7 +95,8 @@ impl Config {
         let raw: Value = serde_json::from_slice(text).map_err(|e| bad(e.to_string()))?;
         for field in ["rope_scaling", "sliding_window", "quantization_config"] {
             if raw.get(field).is_some_and(|value| !value.is_null()) {
-                return Err(bad(format!("`{field}` is not supported")).hint("use a plain Llama-family model without it"));
+                return Err(bad(format!("`{field}` is not supported"))
+                    .hint("use a plain Llama-family model without it"));
             }
         }
         for field in ["attention_bias", "mlp_bias"] {
@@ -100,10 +104,13 @@ impl Config {
                 return Err(bad(format!("`{field}: true` is not supported")));
             }
         }
-        if let Some(act) = raw.get("hidden_act").and_then(Value::as_str).filter(|act| *act != "silu") {
+        if let Some(act) =
+            raw.get("hidden_act").and_then(Value::as_str).filter(|act| *act != "silu")
+        {
             return Err(bad(format!("`hidden_act: {act}` is not supported; only silu is")));
         }
-        let llama: LlamaConfig = serde_json::from_value(raw.clone()).map_err(|e| bad(e.to_string()))?;
+        let llama: LlamaConfig =
+            serde_json::from_value(raw.clone()).map_err(|e| bad(e.to_string()))?;
         let config = Self {
             hidden: llama.hidden_size,
             intermediate: llama.intermediate_size,
@@ -119,7 +126,9 @@ impl Config {
         config.check()?;
         let head_dim = raw.get("head_dim").and_then(Value::as_u64);
         if head_dim.is_some_and(|dim| dim != config.head_dim() as u64) {
-            return Err(bad("`head_dim` other than hidden_size / num_attention_heads is not supported".into()));
+            return Err(bad(
+                "`head_dim` other than hidden_size / num_attention_heads is not supported".into(),
+            ));
         }
         Ok(config)
     }
@@ -133,7 +142,10 @@ impl Config {
         // Refused as sizes are: with them every score is no number, or positions mean nothing.
         let bad = |what: String| Err(Error::new(format!("config.json: {what}")));
         if !(self.norm_eps.is_finite() && self.norm_eps > 0.0 && self.norm_eps <= 0.1) {
-            return bad(format!("`rms_norm_eps` of {} is not above 0 and at most 0.1", self.norm_eps));
+            return bad(format!(
+                "`rms_norm_eps` of {} is not above 0 and at most 0.1",
+                self.norm_eps
+            ));
         }
         if !(self.rope_theta.is_finite() && (1.0..=1e12).contains(&self.rope_theta)) {
             return bad(format!("`rope_theta` of {} is not between 1 and 1e12", self.rope_theta));
@@ -181,8 +193,9 @@ impl Config {
         let kv = self.kv_heads * self.head_dim();
         let mut all = vec![("model.embed_tokens.weight".to_string(), vec![self.vocab, h])];
         for layer in 0..self.layers {
-            let mut push =
-                |name: &str, shape: &[usize]| all.push((format!("model.layers.{layer}.{name}.weight"), shape.to_vec()));
+            let mut push = |name: &str, shape: &[usize]| {
+                all.push((format!("model.layers.{layer}.{name}.weight"), shape.to_vec()));
+            };
             push("input_layernorm", &[h]);
             push("self_attn.q_proj", &[h, h]);
             push("self_attn.k_proj", &[kv, h]);
@@ -202,28 +215,5 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn round_trips_and_refuses_by_name() {
-        let config = Config::small(2, 64, 100).unwrap();
-        let mut json = config.to_json(3);
-        assert_eq!(Config::parse(json.to_string().as_bytes()).unwrap(), config);
-        json["rope_scaling"] = json!({"factor": 8.0});
-        assert!(Config::parse(json.to_string().as_bytes()).unwrap_err().message().contains("rope_scaling"));
-        json["rope_scaling"] = Value::Null;
-        json["num_attention_heads"] = json!(7);
-        assert!(Config::parse(json.to_string().as_bytes()).is_err());
-        json["num_attention_heads"] = json!(2);
-        for (field, value) in
-            [("rms_norm_eps", json!(-1)), ("rms_norm_eps", json!(0)), ("rope_theta", json!(-5.0)), ("rope_theta", json!(0))]
-        {
-            let mut json = json.clone();
-            json[field] = value;
-            assert!(Config::parse(json.to_string().as_bytes()).unwrap_err().message().contains(field));
-        }
-        json["hidden_size"] = json!(u64::MAX);
-        assert!(Config::parse(json.to_string().as_bytes()).is_err());
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

@@ -14,9 +14,9 @@ use crate::error::Result;
 use crate::rng::Rng;
 
 impl Prompt {
-    /// Decodes one continuation for each of `starts` (tokens that open it), all together, so that the weights are read
-    /// once a step for all of them. `each` sees every new token and says whether to go on; `false` ends all with what is
-    /// there.
+    /// Decodes one continuation for each of `starts` (tokens that open it), all together, so that
+    /// the weights are read once a step for all of them. `each` sees every new token and says
+    /// whether to go on; `false` ends all with what is there.
     pub fn decode(
         &self,
         decoder: &Decoder,
@@ -30,7 +30,8 @@ impl Prompt {
         Ok(found.into_iter().flatten().map(|written| written.tokens).collect())
     }
 
-    /// The same for some prompts, each with starts of its own; `each` is told the prompt, its start, and the token.
+    /// The same for some prompts, each with starts of its own; `each` is told the prompt, its
+    /// start, and the token.
     pub fn decode_all(
         decoder: &Decoder,
         asks: &[Opening<'_>],
@@ -41,7 +42,8 @@ impl Prompt {
         let mut branches = begin(decoder, &mut caches, asks, options)?;
         let mut going = options.limit > 0;
         while going {
-            let mut grown: Vec<(Vec<u32>, Vec<Option<usize>>)> = vec![Default::default(); asks.len()];
+            let mut grown: Vec<(Vec<u32>, Vec<Option<usize>>)> =
+                vec![Default::default(); asks.len()];
             let mut still = Vec::new();
             for branch in branches.iter_mut().filter(|branch| !branch.is_done(options)) {
                 let Some(token) = branch.draw(options) else { continue };
@@ -64,7 +66,8 @@ impl Prompt {
             let hidden = decoder.extend_all(&mut growths, Precision::Fast, options.cancel)?;
             let logits = decoder.logits(&hidden, Precision::Fast);
             let rows = logits.chunks_exact(decoder.config.vocab);
-            let waiting = branches.iter_mut().filter(|branch| still.contains(&(branch.ask, branch.start)));
+            let waiting =
+                branches.iter_mut().filter(|branch| still.contains(&(branch.ask, branch.start)));
             waiting.zip(rows).for_each(|(branch, row)| branch.next = row.to_vec());
         }
         Ok(written(asks.len(), branches))
@@ -72,11 +75,18 @@ impl Prompt {
 }
 
 /// Computes what opens each continuation.
-fn begin(decoder: &Decoder, caches: &mut [Cache], asks: &[Opening<'_>], options: &Decoding<'_>) -> Result<Vec<Branch>> {
+fn begin(
+    decoder: &Decoder,
+    caches: &mut [Cache],
+    asks: &[Opening<'_>],
+    options: &Decoding<'_>,
+) -> Result<Vec<Branch>> {
     // Logits are needed after the last token of each start, so something is made to follow it.
     let follow = |start: &Vec<u32>| [start.as_slice(), &[u32::MAX]].concat();
-    let followed: Vec<Vec<Vec<u32>>> = asks.iter().map(|ask| ask.starts.iter().map(follow).collect()).collect();
-    let tries: Vec<Trie> = followed.iter().map(|starts| Trie::new(starts.iter().map(Vec::as_slice)).0).collect();
+    let followed: Vec<Vec<Vec<u32>>> =
+        asks.iter().map(|ask| ask.starts.iter().map(follow).collect()).collect();
+    let tries: Vec<Trie> =
+        followed.iter().map(|starts| Trie::new(starts.iter().map(Vec::as_slice)).0).collect();
     let inner: Vec<_> = tries.iter().map(Trie::inner).collect();
     let grow = caches.iter_mut().zip(&inner);
     let mut growths: Vec<Growth<'_>> =
@@ -97,7 +107,17 @@ fn begin(decoder: &Decoder, caches: &mut [Cache], asks: &[Opening<'_>], options:
             };
             let rng = Rng::stream(ask.seeds.get(i).copied().unwrap_or_default(), "continuation");
             let written = Written::default();
-            branches.push(Branch { ask: n, start: i, end, next, rng, written, room, at: 0, done: false });
+            branches.push(Branch {
+                ask: n,
+                start: i,
+                end,
+                next,
+                rng,
+                written,
+                room,
+                at: 0,
+                done: false,
+            });
         }
         first += tokens.len();
     }
@@ -120,7 +140,8 @@ pub struct Opening<'a> {
     pub prompt: &'a Prompt,
     /// The tokens that each continuation begins with, not part of what is written.
     pub starts: &'a [Vec<u32>],
-    /// A seed for each, where tokens are drawn and not only the likeliest; what is missing counts as 0.
+    /// A seed for each, where tokens are drawn and not only the likeliest; what is missing counts
+    /// as 0.
     pub seeds: &'a [u64],
 }
 
@@ -129,8 +150,8 @@ pub struct Opening<'a> {
 pub struct Written {
     /// Its tokens, without the one that ended it.
     pub tokens: Vec<u32>,
-    /// The log-probability of each in nats, and of the token that ended it, in the model's own distribution (before
-    /// temperature and cuts); empty unless asked for.
+    /// The log-probability of each in nats, and of the token that ended it, in the model's own
+    /// distribution (before temperature and cuts); empty unless asked for.
     pub logps: Vec<f32>,
     /// Whether the model ended it, and not a limit.
     pub ended: bool,
@@ -171,7 +192,9 @@ impl Branch {
             }
             self.next = kept;
         }
-        let token = sampler::sample(&self.next, options.sampling, &self.written.tokens, &mut self.rng) as u32;
+        let token =
+            sampler::sample(&self.next, options.sampling, &self.written.tokens, &mut self.rng)
+                as u32;
         if options.logps {
             self.written.logps.push((logit(&self.next, token) - log_sum(&self.next)) as f32);
         }

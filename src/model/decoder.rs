@@ -1,7 +1,7 @@
 //! The decoder at inference: one forward pass over new nodes of a [`Cache`].
 //!
-//! Runs on the threads of the pool that it is called in. What a node comes to does not depend on which nodes are computed
-//! with it, beyond rounding.
+//! Runs on the threads of the pool that it is called in. What a node comes to does not depend on
+//! which nodes are computed with it, beyond rounding.
 
 use rayon::prelude::*;
 
@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 /// Rows from which on row-wise work is worth dealing out.
 const MANY: usize = 32;
 
-/// New nodes of one cache: `parents[i]` is the own node of the cache that token `i` continues, or none for the place that
-/// the cache stands below.
+/// New nodes of one cache: `parents[i]` is the own node of the cache that token `i` continues, or
+/// none for the place that the cache stands below.
 pub struct Growth<'a> {
     /// The cache.
     pub cache: &'a mut Cache,
@@ -57,13 +57,19 @@ impl Decoder {
     pub fn new(config: Config, weights: Vec<Matrix>) -> Result<Self> {
         let shapes = config.tensors();
         if weights.len() != shapes.len() {
-            return Err(Error::new(format!("{} tensors, config.json needs {}", weights.len(), shapes.len())));
+            return Err(Error::new(format!(
+                "{} tensors, config.json needs {}",
+                weights.len(),
+                shapes.len()
+            )));
         }
         for ((name, shape), matrix) in shapes.iter().zip(&weights) {
             let (rows, width) = if shape.len() == 1 { (1, shape[0]) } else { (shape[0], shape[1]) };
             if (matrix.rows(), matrix.width()) != (rows, width) {
                 let found = [matrix.rows(), matrix.width()];
-                return Err(Error::new(format!("tensor `{name}` has shape {found:?}, config.json needs {shape:?}")));
+                return Err(Error::new(format!(
+                    "tensor `{name}` has shape {found:?}, config.json needs {shape:?}"
+                )));
             }
         }
         let mut weights = weights.into_iter();
@@ -95,7 +101,12 @@ impl Decoder {
 
     /// Bytes of its weights.
     pub fn bytes(&self) -> usize {
-        let layer = |l: &Layer| [&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down].map(Matrix::bytes).iter().sum::<usize>();
+        let layer = |l: &Layer| {
+            [&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down]
+                .map(Matrix::bytes)
+                .iter()
+                .sum::<usize>()
+        };
         let ends = self.embed.bytes() + self.head.as_ref().map_or(0, Matrix::bytes);
         ends + self.layers.iter().map(layer).sum::<usize>()
     }
@@ -117,22 +128,33 @@ impl Decoder {
         self.extend_all(&mut [Growth { cache, tokens, parents }], precision, cancel)
     }
 
-    /// Computes new nodes of some caches in one pass, so that the weights are read once for all of them. Returns the hidden
-    /// states after the last norm, those of the first cache's nodes first: `[tokens, hidden]`.
-    pub fn extend_all(&self, growths: &mut [Growth<'_>], precision: Precision, cancel: &Cancel) -> Result<Vec<f32>> {
+    /// Computes new nodes of some caches in one pass, so that the weights are read once for all of
+    /// them. Returns the hidden states after the last norm, those of the first cache's nodes first:
+    /// `[tokens, hidden]`.
+    pub fn extend_all(
+        &self,
+        growths: &mut [Growth<'_>],
+        precision: Precision,
+        cancel: &Cancel,
+    ) -> Result<Vec<f32>> {
         let mut positions: Vec<u32> = Vec::new();
         let mut x = Vec::new();
         for growth in growths.iter_mut() {
             let past = growth.cache.len();
-            if let Some(token) = growth.tokens.iter().find(|token| **token as usize >= self.config.vocab) {
+            if let Some(token) =
+                growth.tokens.iter().find(|token| **token as usize >= self.config.vocab)
+            {
                 let vocab = self.config.vocab;
-                return Err(Error::new(format!("token {token} is outside the model's vocabulary of {vocab}"))
-                    .hint("the tokenizer does not belong to this model"));
+                return Err(Error::new(format!(
+                    "token {token} is outside the model's vocabulary of {vocab}"
+                ))
+                .hint("the tokenizer does not belong to this model"));
             }
             if !growth.cache.add(growth.tokens, growth.parents) {
                 return Err(Error::new("a token before its parent"));
             }
-            positions.extend((past..growth.cache.len()).map(|node| growth.cache.position(node) as u32));
+            positions
+                .extend((past..growth.cache.len()).map(|node| growth.cache.position(node) as u32));
             for token in growth.tokens {
                 self.embed.numbers(*token as usize..*token as usize + 1, &mut x);
             }
@@ -141,8 +163,11 @@ impl Decoder {
             return Ok(Vec::new());
         }
         if positions.iter().any(|position| *position as usize >= self.config.context) {
-            return Err(Error::new(format!("the context of {} tokens is full", self.config.context))
-                .hint("shorten the history, or use a model with a longer context"));
+            return Err(Error::new(format!(
+                "the context of {} tokens is full",
+                self.config.context
+            ))
+            .hint("shorten the history, or use a model with a longer context"));
         }
         let angles = self.config.angles(&positions);
         let above: Vec<Vec<Above>> = growths.iter().map(|growth| growth.cache.above()).collect();
@@ -177,9 +202,14 @@ impl Decoder {
         let h = self.config.hidden;
         let dim = self.config.head_dim();
         let kv = self.config.kv_heads * dim;
-        let [mut q, mut k, v] = products([&layer.q, &layer.k, &layer.v], &self.normed(x, &layer.input_norm), precision);
+        let [mut q, mut k, v] =
+            products([&layer.q, &layer.k, &layer.v], &self.normed(x, &layer.input_norm), precision);
         let part = part(x.len() / h);
-        let turned = (q.par_chunks_mut(part * h), k.par_chunks_mut(part * kv), angles.par_chunks(part * dim / 2));
+        let turned = (
+            q.par_chunks_mut(part * h),
+            k.par_chunks_mut(part * kv),
+            angles.par_chunks(part * dim / 2),
+        );
         turned.into_par_iter().for_each(|(q, k, angles)| {
             rope(q, h, dim, angles, false);
             rope(k, kv, dim, angles, false);
@@ -202,7 +232,8 @@ impl Decoder {
 
     /// The half that looks at each token alone.
     fn transform(&self, layer: &Layer, precision: Precision, x: &mut [f32]) {
-        let [mut gate, up] = products([&layer.gate, &layer.up], &self.normed(x, &layer.post_norm), precision);
+        let [mut gate, up] =
+            products([&layer.gate, &layer.up], &self.normed(x, &layer.post_norm), precision);
         let wide = part(x.len() / self.config.hidden) * self.config.intermediate;
         gate.par_chunks_mut(wide).zip(up.par_chunks(wide)).for_each(|(gate, up)| swiglu(gate, up));
         add(x, &layer.down.times(&gate, precision));

@@ -1,4 +1,5 @@
-//! The block encodings of GGUF, each turned into the same 8-bit codes in groups: a value is `scale · code + offset`.
+//! The block encodings of GGUF, each turned into the same 8-bit codes in groups: a value is `scale
+//! · code + offset`.
 
 use half::{bf16, f16};
 
@@ -45,13 +46,15 @@ impl Encoding {
             14 => Self::Q6K,
             30 => Self::BF16,
             other => {
-                let hint = "F32, F16, BF16, Q4_0, Q4_1, Q4_K, Q5_0, Q5_1, Q5_K, Q6_K and Q8_0 are read";
+                let hint =
+                    "F32, F16, BF16, Q4_0, Q4_1, Q4_K, Q5_0, Q5_1, Q5_K, Q6_K and Q8_0 are read";
                 return Err(Error::new(format!("encoding {other} is not known")).hint(hint));
             }
         })
     }
 
-    /// Bytes that so many values take in memory, about: numbers, or codes with a scale and an offset for every 16.
+    /// Bytes that so many values take in memory, about: numbers, or codes with a scale and an
+    /// offset for every 16.
     pub fn memory(self, values: u64) -> u64 {
         match self {
             Self::F32 | Self::F16 | Self::BF16 => 4 * values,
@@ -80,7 +83,8 @@ impl Encoding {
         if self == Self::Q6K { 16 } else { 32 }
     }
 
-    /// The matrix that whole blocks of rows of `width` values stand for; values that are not finite are refused.
+    /// The matrix that whole blocks of rows of `width` values stand for; values that are not finite
+    /// are refused.
     pub fn decode(self, raw: &[u8], width: usize) -> Result<Matrix> {
         let poisoned = || Error::new("holds values that are not finite numbers");
         let full = |data: Vec<f32>| {
@@ -88,14 +92,35 @@ impl Encoding {
             if finite { Ok(Matrix::Full { data, width }) } else { Err(poisoned()) }
         };
         match self {
-            Self::F32 => return full(raw.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
-            Self::F16 => return full(raw.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()),
-            Self::BF16 => return full(raw.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()),
+            Self::F32 => {
+                return full(
+                    raw.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+                );
+            }
+            Self::F16 => {
+                return full(
+                    raw.as_chunks::<2>()
+                        .0
+                        .iter()
+                        .map(|b| f16::from_le_bytes(*b).to_f32())
+                        .collect(),
+                );
+            }
+            Self::BF16 => {
+                return full(
+                    raw.as_chunks::<2>()
+                        .0
+                        .iter()
+                        .map(|b| bf16::from_le_bytes(*b).to_f32())
+                        .collect(),
+                );
+            }
             _ => {}
         }
         let (values, bytes) = self.block();
         let count = raw.len() / bytes * values;
-        let mut to = Filling { codes: Vec::with_capacity(count), scales: Vec::new(), offsets: Vec::new() };
+        let mut to =
+            Filling { codes: Vec::with_capacity(count), scales: Vec::new(), offsets: Vec::new() };
         for block in raw.chunks_exact(bytes) {
             self.fill(block, &mut to);
         }
@@ -124,11 +149,18 @@ impl Encoding {
                 if self == Self::Q5_1 {
                     to.offsets.push(half(2));
                 }
-                let high = u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
-                to.nibbles(&block[at + 4..], |i, q| (q | ((high >> i & 1) << 4) as u8) as i8 - less);
+                let high =
+                    u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
+                to.nibbles(&block[at + 4..], |i, q| {
+                    (q | ((high >> i & 1) << 4) as u8) as i8 - less
+                });
             }
             Self::Q4K | Self::Q5K => {
-                let (high, low) = if self == Self::Q4K { (&[][..], &block[16..]) } else { (&block[16..48], &block[48..]) };
+                let (high, low) = if self == Self::Q4K {
+                    (&[][..], &block[16..])
+                } else {
+                    (&block[16..48], &block[48..])
+                };
                 for sub in 0..8 {
                     let (scale, least) = six_bits(&block[4..16], sub);
                     to.scales.push(half(0) * f32::from(scale));
@@ -173,7 +205,8 @@ impl Filling {
     }
 }
 
-/// The scale and the minimum of a sub-block among the twelve bytes that hold eight of each in six bits.
+/// The scale and the minimum of a sub-block among the twelve bytes that hold eight of each in six
+/// bits.
 fn six_bits(packed: &[u8], sub: usize) -> (u8, u8) {
     if sub < 4 {
         return (packed[sub] & 63, packed[sub + 4] & 63);
@@ -184,39 +217,5 @@ fn six_bits(packed: &[u8], sub: usize) -> (u8, u8) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::Rng;
-    use candle_core::quantized::{GgmlDType, QTensor};
-    use candle_core::{Device, Tensor};
-
-    #[test]
-    fn every_encoding_stands_for_the_values_that_candle_reads() {
-        let mut rng = Rng::new(4);
-        let values: Vec<f32> = (0..4 * 512).map(|i| (rng.unit() as f32 - 0.4) * (1.0 + (i / 300) as f32)).collect();
-        let tensor = Tensor::from_vec(values, (4, 512), &Device::Cpu).unwrap();
-        for (number, theirs) in [
-            (1, GgmlDType::F16),
-            (2, GgmlDType::Q4_0),
-            (3, GgmlDType::Q4_1),
-            (6, GgmlDType::Q5_0),
-            (7, GgmlDType::Q5_1),
-            (8, GgmlDType::Q8_0),
-            (12, GgmlDType::Q4K),
-            (13, GgmlDType::Q5K),
-            (14, GgmlDType::Q6K),
-        ] {
-            let quantised = QTensor::quantize(&tensor, theirs).unwrap();
-            let want: Vec<f32> = quantised.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-            let encoding = Encoding::of(number).unwrap();
-            let (block, bytes) = encoding.block();
-            let raw = quantised.data().unwrap();
-            assert_eq!(raw.len(), 2048 / block * bytes, "{encoding:?}");
-            let mut got = Vec::new();
-            encoding.decode(&raw, 512).unwrap().numbers(0..4, &mut got);
-            for (got, want) in got.iter().zip(&want) {
-                assert!((got - want).abs() <= 1e-6 * want.abs().max(1.0), "{encoding:?} {got} {want}");
-            }
-        }
-    }
-}
+#[path = "encodings_tests.rs"]
+mod tests;

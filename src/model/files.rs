@@ -1,7 +1,8 @@
 //! Tensors in safetensors files: a file in memory, a file on disk, or a folder of shards.
 //!
-//! A header is checked as a whole before anything is allocated for a tensor: lengths against the file's, shapes against
-//! lengths, and that no two tensors overlap. On disk, tensors are read one by one when they are asked for.
+//! A header is checked as a whole before anything is allocated for a tensor: lengths against the
+//! file's, shapes against lengths, and that no two tensors overlap. On disk, tensors are read one
+//! by one when they are asked for.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -68,35 +69,59 @@ impl<'a> Tensors<'a> {
             let io = |e: std::io::Error| Error::io("reading the model file", &path, &e);
             let mut file = paths::regular(&path).map_err(io)?;
             let size = file.metadata().map_err(io)?.len();
-            tensors.add(Source::File(path.clone()), &path.display().to_string(), &mut file, size)?;
+            tensors.add(
+                Source::File(path.clone()),
+                &path.display().to_string(),
+                &mut file,
+                size,
+            )?;
         }
         Ok(tensors)
     }
 
-    fn add(&mut self, source: Source<'a>, name: &str, mut from: impl Read, size: u64) -> Result<()> {
-        let bad = |what: String| Error::new(format!("{name}: {what}")).hint("the file is damaged; fetch or train it again");
+    fn add(
+        &mut self,
+        source: Source<'a>,
+        name: &str,
+        mut from: impl Read,
+        size: u64,
+    ) -> Result<()> {
+        let bad = |what: String| {
+            Error::new(format!("{name}: {what}"))
+                .hint("the file is damaged; fetch or train it again")
+        };
         let mut length = [0; 8];
-        from.read_exact(&mut length).map_err(|_| bad(format!("a file of {size} bytes has no header")))?;
+        from.read_exact(&mut length)
+            .map_err(|_| bad(format!("a file of {size} bytes has no header")))?;
         let header = u64::from_le_bytes(length);
         if header > size.saturating_sub(8) || header > HEADER {
-            return Err(bad(format!("a header of {header} bytes does not fit into a file of {size}")));
+            return Err(bad(format!(
+                "a header of {header} bytes does not fit into a file of {size}"
+            )));
         }
         let mut bytes = vec![0; header as usize];
         from.read_exact(&mut bytes).map_err(|e| bad(e.to_string()))?;
-        let raw: BTreeMap<String, Value> = serde_json::from_slice(&bytes).map_err(|e| bad(format!("its header: {e}")))?;
+        let raw: BTreeMap<String, Value> =
+            serde_json::from_slice(&bytes).map_err(|e| bad(format!("its header: {e}")))?;
         let begin = 8 + header;
         let room = size - 8 - header;
         let mut places = Vec::new();
         for (tensor, value) in raw.into_iter().filter(|(name, _)| name != "__metadata__") {
-            let entry: Entry = serde_json::from_value(value).map_err(|e| bad(format!("tensor `{tensor}`: {e}")))?;
+            let entry: Entry = serde_json::from_value(value)
+                .map_err(|e| bad(format!("tensor `{tensor}`: {e}")))?;
             let (start, end) = entry.data_offsets;
             if start > end || end > room {
                 return Err(bad(format!("tensor `{tensor}` does not lie within the file")));
             }
             if let Some(width) = entry.width() {
-                let bytes = entry.shape.iter().try_fold(width, |product, side| product.checked_mul(*side));
+                let bytes =
+                    entry.shape.iter().try_fold(width, |product, side| product.checked_mul(*side));
                 if bytes != Some(end - start) {
-                    return Err(bad(format!("tensor `{tensor}` of shape {:?} is not {} bytes", entry.shape, end - start)));
+                    return Err(bad(format!(
+                        "tensor `{tensor}` of shape {:?} is not {} bytes",
+                        entry.shape,
+                        end - start
+                    )));
                 }
             }
             places.push((start, end, tensor.clone()));
@@ -117,7 +142,8 @@ impl<'a> Tensors<'a> {
         self.entries.keys().map(String::as_str)
     }
 
-    /// The values of a tensor that must have this shape, as f32; values that are not finite are refused.
+    /// The values of a tensor that must have this shape, as f32; values that are not finite are
+    /// refused.
     pub fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let file = self.sources.first().map_or("", |(_, name)| name);
         let missing = || Error::new(format!("{file}: tensor `{name}` is missing"));
@@ -147,11 +173,23 @@ impl<'a> Tensors<'a> {
         };
         let data: Vec<f32> = match entry.dtype.as_str() {
             "F32" => raw.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-            "F16" => raw.as_chunks::<2>().0.iter().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect(),
-            _ => raw.as_chunks::<2>().0.iter().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect(),
+            "F16" => raw
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|b| half::f16::from_le_bytes(*b).to_f32())
+                .collect(),
+            _ => raw
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|b| half::bf16::from_le_bytes(*b).to_f32())
+                .collect(),
         };
         match data.iter().position(|value| !value.is_finite()) {
-            Some(at) => Err(bad(format!("holds values that are not finite numbers (the first at {at})"))),
+            Some(at) => {
+                Err(bad(format!("holds values that are not finite numbers (the first at {at})")))
+            }
             None => Ok(data),
         }
     }
@@ -179,11 +217,12 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>> {
 /// Values that f16 cannot hold.
 pub fn serialize(tensors: &[(String, Vec<f32>, Vec<usize>)], half: bool) -> Result<Vec<u8>> {
     if half
-        && let Some((name, value)) = tensors
-            .iter()
-            .find_map(|(name, data, _)| Some((name, data.iter().find(|x| !half::f16::from_f32(**x).is_finite())?)))
+        && let Some((name, value)) = tensors.iter().find_map(|(name, data, _)| {
+            Some((name, data.iter().find(|x| !half::f16::from_f32(**x).is_finite())?))
+        })
     {
-        return Err(Error::new(format!("tensor `{name}` holds {value}, and f16 ends at 65504")).hint("pack without --half"));
+        return Err(Error::new(format!("tensor `{name}` holds {value}, and f16 ends at 65504"))
+            .hint("pack without --half"));
     }
     let bytes: Vec<Vec<u8>> = tensors
         .iter()
@@ -198,74 +237,15 @@ pub fn serialize(tensors: &[(String, Vec<f32>, Vec<usize>)], half: bool) -> Resu
     let dtype = if half { safetensors::Dtype::F16 } else { safetensors::Dtype::F32 };
     let mut views = Vec::with_capacity(tensors.len());
     for ((name, _, shape), data) in tensors.iter().zip(&bytes) {
-        let view = TensorView::new(dtype, shape.clone(), data).map_err(|e| Error::new(format!("tensor `{name}`: {e}")))?;
+        let view = TensorView::new(dtype, shape.clone(), data)
+            .map_err(|e| Error::new(format!("tensor `{name}`: {e}")))?;
         views.push((name.clone(), view));
     }
     let format = HashMap::from([("format".to_string(), "pt".to_string())]);
-    safetensors::serialize(views, Some(format)).map_err(|e| Error::new(format!("writing tensors: {e}")))
+    safetensors::serialize(views, Some(format))
+        .map_err(|e| Error::new(format!("writing tensors: {e}")))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(header: &str, data: usize) -> Vec<u8> {
-        [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &vec![0; data]].concat()
-    }
-
-    fn said(bytes: &[u8]) -> String {
-        Tensors::from_bytes(bytes, "m").unwrap_err().message().to_string()
-    }
-
-    #[test]
-    fn hostile_headers_are_refused_by_name() {
-        let entry = |name: &str, shape: &str, from: u64, to: u64| {
-            format!(r#""{name}": {{"dtype": "F32", "shape": {shape}, "data_offsets": [{from}, {to}]}}"#)
-        };
-        let one = |shape: &str, from, to| file(&format!("{{{}}}", entry("a", shape, from, to)), 64);
-        assert!(Tensors::from_bytes(&one("[16]", 0, 64), "m").is_ok());
-        assert!(said(&one("[17]", 0, 68)).contains("`a` does not lie within"));
-        assert!(said(&one("[17]", 0, 64)).contains("`a` of shape [17]"));
-        assert!(said(&one("[4294967296, 4294967296, 4]", 0, 64)).contains("`a` of shape"));
-        assert!(said(&one("[2]", 8, 0)).contains("`a` does not lie"));
-        let two = format!("{{{}, {}}}", entry("a", "[8]", 0, 32), entry("b", "[8]", 28, 60));
-        assert!(said(&file(&two, 64)).contains("`a` and `b` overlap"));
-        assert!(said(&file("{", 0)).contains("header"));
-        assert!(said(&u64::MAX.to_le_bytes()).contains("does not fit"));
-        assert!(said(&[1, 2]).contains("no header"));
-        let odd = file(r#"{"a": {"dtype": "I64", "shape": [2], "data_offsets": [0, 16]}}"#, 16);
-        let odd = Tensors::from_bytes(&odd, "m").unwrap().numbers("a", &[2]).unwrap_err();
-        assert!(odd.message().contains("`a` has type I64"));
-    }
-
-    #[test]
-    fn what_is_written_is_read_from_memory_from_disk_and_from_shards() {
-        let dir = tempfile::tempdir().unwrap();
-        let tensor = |name: &str, data: &[f32]| (name.to_string(), data.to_vec(), vec![data.len() / 2, 2]);
-        let a = tensor("a", &[1.0, -2.5]);
-        let b = tensor("b", &[0.5, 3.0, 4.0, -8.0]);
-        for half in [false, true] {
-            let bytes = serialize(&[a.clone(), b.clone()], half).unwrap();
-            std::fs::write(dir.path().join("model.safetensors"), &bytes).unwrap();
-            for tensors in [Tensors::from_bytes(&bytes, "m").unwrap(), Tensors::from_folder(dir.path()).unwrap()] {
-                assert_eq!(tensors.names().collect::<Vec<_>>(), ["a", "b"]);
-                assert_eq!(tensors.numbers("b", &[2, 2]).unwrap(), b.1);
-                assert!(tensors.numbers("b", &[4]).unwrap_err().message().contains("expected [4]"));
-                assert!(tensors.numbers("c", &[4]).unwrap_err().message().contains("`c` is missing"));
-            }
-        }
-        std::fs::remove_file(dir.path().join("model.safetensors")).unwrap();
-        let index = dir.path().join("model.safetensors.index.json");
-        for (name, tensor) in [("one", &a), ("two", &b)] {
-            std::fs::write(dir.path().join(name), serialize(std::slice::from_ref(tensor), false).unwrap()).unwrap();
-        }
-        std::fs::write(&index, r#"{"weight_map": {"a": "one", "b": "two"}}"#).unwrap();
-        let tensors = Tensors::from_folder(dir.path()).unwrap();
-        assert_eq!((tensors.numbers("a", &[1, 2]).unwrap(), tensors.numbers("b", &[2, 2]).unwrap()), (a.1, b.1));
-        std::fs::write(&index, r#"{"weight_map": {"a": "../one"}}"#).unwrap();
-        assert!(Tensors::from_folder(dir.path()).unwrap_err().message().contains("../one"));
-        let poisoned = serialize(&[tensor("a", &[1.0, f32::NAN])], false).unwrap();
-        let read = Tensors::from_bytes(&poisoned, "m").unwrap().numbers("a", &[1, 2]);
-        assert!(read.unwrap_err().message().contains("not finite"));
-    }
-}
+#[path = "files_tests.rs"]
+mod tests;

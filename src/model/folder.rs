@@ -1,4 +1,5 @@
-//! A model folder that this program wrote: its files as a whole, and the digest by which they are known.
+//! A model folder that this program wrote: its files as a whole, and the digest by which they are
+//! known.
 
 use std::path::Path;
 
@@ -17,14 +18,20 @@ pub fn digest<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> String {
 
 /// The digest of a model's files.
 pub fn digest_of(parts: &Parts) -> Result<String> {
-    let Stored::Memory(tensors) = &parts.tensors else { return Err(Error::new("weights that are not in memory")) };
+    let Stored::Memory(tensors) = &parts.tensors else {
+        return Err(Error::new("weights that are not in memory"));
+    };
     Ok(digest([parts.config.as_slice(), tensors, &parts.tokenizer]))
 }
 
 /// A model folder of ours, read as a whole: what is checked is what is used.
 pub fn read_whole(folder: &Path) -> Result<Parts> {
     let tensors = Stored::Memory(read_file(folder, "model.safetensors")?.into());
-    Ok(Parts { config: read_file(folder, "config.json")?, tensors, tokenizer: read_file(folder, "tokenizer.json")? })
+    Ok(Parts {
+        config: read_file(folder, "config.json")?,
+        tensors,
+        tokenizer: read_file(folder, "tokenizer.json")?,
+    })
 }
 
 /// A file of a model folder, as far as there is memory for it.

@@ -1,7 +1,8 @@
 //! GGUF (versions 2 and 3) of Llama-family models, for inference.
 //!
-//! The header is read with every length checked against what is left of the file. Every quantised encoding becomes the
-//! codes of [`Quantized`]; q and k rows go back from GGUF's interleaved rotary pairs to the two halves of Hugging Face.
+//! The header is read with every length checked against what is left of the file. Every quantised
+//! encoding becomes the codes of [`Quantized`]; q and k rows go back from GGUF's interleaved rotary
+//! pairs to the two halves of Hugging Face.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -56,7 +57,10 @@ struct Input<R> {
 impl<R: Read> Input<R> {
     fn bytes(&mut self, count: u64) -> Result<Vec<u8>> {
         if count > self.left {
-            return Err(Error::new(format!("{count} bytes are announced where {} are left for the header", self.left)));
+            return Err(Error::new(format!(
+                "{count} bytes are announced where {} are left for the header",
+                self.left
+            )));
         }
         self.left -= count;
         let mut bytes = vec![0; count as usize];
@@ -80,7 +84,11 @@ impl<R: Read> Input<R> {
 
     fn count(&mut self, what: &str) -> Result<u64> {
         let count = self.u64()?;
-        if count > MANY { Err(Error::new(format!("{count} {what} are too many"))) } else { Ok(count) }
+        if count > MANY {
+            Err(Error::new(format!("{count} {what} are too many")))
+        } else {
+            Ok(count)
+        }
     }
 
     fn text(&mut self) -> Result<String> {
@@ -101,7 +109,8 @@ impl<R: Read> Input<R> {
                 Setting::Other
             }
             4 => Setting::Integer(u64::from(self.u32()?)),
-            5 => u64::try_from(i32::from_le_bytes(self.array()?)).map_or(Setting::Other, Setting::Integer),
+            5 => u64::try_from(i32::from_le_bytes(self.array()?))
+                .map_or(Setting::Other, Setting::Integer),
             6 => {
                 // As it is written in decimals: 1e-5 and not the f32 next to it.
                 let value = f32::from_le_bytes(self.array()?);
@@ -120,7 +129,8 @@ impl<R: Read> Input<R> {
                 Setting::Other
             }
             10 => Setting::Integer(self.u64()?),
-            11 => u64::try_from(i64::from_le_bytes(self.array()?)).map_or(Setting::Other, Setting::Integer),
+            11 => u64::try_from(i64::from_le_bytes(self.array()?))
+                .map_or(Setting::Other, Setting::Integer),
             12 => Setting::Number(f64::from_le_bytes(self.array()?)),
             other => return Err(Error::new(format!("a setting of the unknown type {other}"))),
         })
@@ -158,7 +168,9 @@ impl Header {
         }
         let align = match settings.get("general.alignment") {
             Some(Setting::Integer(align)) if align.is_power_of_two() && *align <= 1 << 20 => *align,
-            Some(other) => return Err(Error::new(format!("setting `general.alignment` is {other:?}"))),
+            Some(other) => {
+                return Err(Error::new(format!("setting `general.alignment` is {other:?}")));
+            }
             None => 32,
         };
         let data = (header - input.left).next_multiple_of(align);
@@ -166,7 +178,9 @@ impl Header {
         for (i, (offset, bytes, name)) in places.iter().enumerate() {
             let end = data.checked_add(*offset).and_then(|start| start.checked_add(*bytes));
             if end.is_none_or(|end| end > size) {
-                return Err(Error::new(format!("tensor `{name}` does not lie within the file of {size} bytes")));
+                return Err(Error::new(format!(
+                    "tensor `{name}` does not lie within the file of {size} bytes"
+                )));
             }
             if let Some((_, _, next)) = places.get(i + 1).filter(|next| next.0 < offset + bytes) {
                 return Err(Error::new(format!("tensors `{name}` and `{next}` overlap")));
@@ -178,7 +192,9 @@ impl Header {
     fn entry(input: &mut Input<impl Read>) -> Result<Entry> {
         let sides = input.u32()?;
         if !(1..=2).contains(&sides) {
-            return Err(Error::new(format!("it has {sides} dimensions; a Llama's have one or two")));
+            return Err(Error::new(format!(
+                "it has {sides} dimensions; a Llama's have one or two"
+            )));
         }
         let mut shape = [1u64; 2];
         for side in shape.iter_mut().take(sides as usize) {
@@ -194,9 +210,8 @@ impl Header {
 
     fn integer(&self, name: &str) -> Result<usize> {
         match self.settings.get(&format!("llama.{name}")) {
-            Some(Setting::Integer(value)) => {
-                usize::try_from(*value).map_err(|_| Error::new(format!("setting `llama.{name}` is too large")))
-            }
+            Some(Setting::Integer(value)) => usize::try_from(*value)
+                .map_err(|_| Error::new(format!("setting `llama.{name}` is too large"))),
             _ => Err(Error::new(format!("setting `llama.{name}` is missing"))),
         }
     }
@@ -208,22 +223,32 @@ impl Header {
         }
     }
 
-    /// The shape of the decoder. What would change the arithmetic and is not known here is refused by name.
+    /// The shape of the decoder. What would change the arithmetic and is not known here is refused
+    /// by name.
     pub fn config(&self) -> Result<Config> {
         match self.settings.get("general.architecture") {
             Some(Setting::Text(name)) if name == "llama" => {}
-            other => return Err(Error::new(format!("architecture {other:?}; only `llama` is read"))),
+            other => {
+                return Err(Error::new(format!("architecture {other:?}; only `llama` is read")));
+            }
         }
         match self.settings.get("llama.rope.scaling.type") {
             None => {}
             Some(Setting::Text(none)) if none == "none" => {}
-            Some(other) => return Err(Error::new(format!("setting `llama.rope.scaling.type` {other:?} is not supported"))),
+            Some(other) => {
+                return Err(Error::new(format!(
+                    "setting `llama.rope.scaling.type` {other:?} is not supported"
+                )));
+            }
         }
         if self.tensors.contains_key("rope_freqs.weight") {
-            return Err(Error::new("tensor `rope_freqs.weight` (scaled rotary frequencies) is not supported"));
+            return Err(Error::new(
+                "tensor `rope_freqs.weight` (scaled rotary frequencies) is not supported",
+            ));
         }
         let embedding = self.tensors.get("token_embd.weight");
-        let embedding = embedding.ok_or_else(|| Error::new("tensor `token_embd.weight` is missing"))?;
+        let embedding =
+            embedding.ok_or_else(|| Error::new("tensor `token_embd.weight` is missing"))?;
         let heads = self.integer("attention.head_count")?;
         let config = Config {
             hidden: self.integer("embedding_length")?,
@@ -251,7 +276,10 @@ impl Entry {
     fn bytes(&self) -> Result<u64> {
         let (values, bytes) = self.encoding.block();
         if !self.width.is_multiple_of(values) {
-            return Err(Error::new(format!("rows of {} values do not divide into blocks of {values}", self.width)));
+            return Err(Error::new(format!(
+                "rows of {} values do not divide into blocks of {values}",
+                self.width
+            )));
         }
         Ok((self.width / values * self.rows) as u64 * bytes as u64)
     }
@@ -260,12 +288,15 @@ impl Entry {
 /// The weights of a file, in the order of [`Config::tensors`].
 pub fn read(path: &Path) -> Result<(Config, Vec<Matrix>)> {
     let io = |e: std::io::Error| Error::io("reading the model file", path, &e);
-    let place = |e: Error| e.at(path.display()).hint("the file is damaged or of another kind; fetch it again");
+    let place = |e: Error| {
+        e.at(path.display()).hint("the file is damaged or of another kind; fetch it again")
+    };
     let mut file = BufReader::new(paths::regular(path).map_err(io)?);
     let size = file.get_ref().metadata().map_err(io)?.len();
     let header = Header::read(&mut file, size).map_err(place)?;
     let config = header.config().map_err(place)?;
-    // The largest is there three times while it is read: as it is stored, as values, and with its rows in order.
+    // The largest is there three times while it is read: as it is stored, as values, and with its
+    // rows in order.
     let needed = |(name, shape): &(String, Vec<usize>)| {
         let values = shape.iter().map(|side| *side as u64).product();
         header.tensors.get(&theirs(name)).map_or(0, |entry| entry.encoding.memory(values))
@@ -281,7 +312,9 @@ pub fn read(path: &Path) -> Result<(Config, Vec<Matrix>)> {
         let (rows, width) = if shape.len() == 1 { (1, shape[0]) } else { (shape[0], shape[1]) };
         if (entry.rows, entry.width) != (rows, width) {
             let found = [entry.rows, entry.width];
-            return Err(place(Error::new(format!("tensor `{theirs}` has shape {found:?}, expected {shape:?}"))));
+            return Err(place(Error::new(format!(
+                "tensor `{theirs}` has shape {found:?}, expected {shape:?}"
+            ))));
         }
         file.seek(SeekFrom::Start(header.data + entry.offset)).map_err(io)?;
         let mut raw = vec![0; entry.bytes().map_err(place)? as usize];
@@ -291,7 +324,10 @@ pub fn read(path: &Path) -> Result<(Config, Vec<Matrix>)> {
             _ if name.ends_with("k_proj.weight") => Some(config.kv_heads),
             _ => None,
         };
-        let matrix = entry.encoding.decode(&raw, width).map_err(|e| place(e.at(format!("tensor `{theirs}`"))))?;
+        let matrix = entry
+            .encoding
+            .decode(&raw, width)
+            .map_err(|e| place(e.at(format!("tensor `{theirs}`"))))?;
         weights.push(match order {
             Some(heads) => halves(&matrix, heads),
             None => matrix,
@@ -320,25 +356,34 @@ fn theirs(name: &str) -> String {
     NAMES.iter().fold(name.to_string(), |name, (ours, theirs)| name.replace(ours, theirs))
 }
 
-/// Rows whose rotary pairs are interleaved, in Hugging Face's order: first halves of all pairs, then second halves.
+/// Rows whose rotary pairs are interleaved, in Hugging Face's order: first halves of all pairs,
+/// then second halves.
 fn halves(matrix: &Matrix, heads: usize) -> Matrix {
     let dim = matrix.rows() / heads;
-    let order = (0..matrix.rows()).map(|row| row / dim * dim + (row % dim % (dim / 2)) * 2 + row % dim / (dim / 2));
+    let order = (0..matrix.rows())
+        .map(|row| row / dim * dim + (row % dim % (dim / 2)) * 2 + row % dim / (dim / 2));
     let rows = |data: usize| data / matrix.rows();
     match matrix {
         Matrix::Full { data, width } => {
-            let data = order.flat_map(|row| data[row * width..(row + 1) * width].iter().copied()).collect();
+            let data = order
+                .flat_map(|row| data[row * width..(row + 1) * width].iter().copied())
+                .collect();
             Matrix::Full { data, width: *width }
         }
         Matrix::Quantized(grouped) => {
             let order: Vec<usize> = order.collect();
             let permuted = |values: &[f32]| -> Vec<f32> {
                 let width = rows(values.len());
-                order.iter().flat_map(|row| values[row * width..(row + 1) * width].iter().copied()).collect()
+                order
+                    .iter()
+                    .flat_map(|row| values[row * width..(row + 1) * width].iter().copied())
+                    .collect()
             };
             let width = grouped.width;
-            let codes =
-                order.iter().flat_map(|row| grouped.codes[row * width..(row + 1) * width].iter().copied()).collect();
+            let codes = order
+                .iter()
+                .flat_map(|row| grouped.codes[row * width..(row + 1) * width].iter().copied())
+                .collect();
             let scales = permuted(&grouped.scales);
             let offsets = permuted(&grouped.offsets);
             Matrix::Quantized(Quantized { codes, scales, offsets, group: grouped.group, width })
@@ -347,57 +392,5 @@ fn halves(matrix: &Matrix, heads: usize) -> Matrix {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(value: &str) -> Vec<u8> {
-        [&(value.len() as u64).to_le_bytes(), value.as_bytes()].concat()
-    }
-
-    fn tensor(name: &str, shape: &[u64], kind: u32, offset: u64) -> Vec<u8> {
-        let sides: Vec<u8> = shape.iter().flat_map(|side| side.to_le_bytes()).collect();
-        let count = (shape.len() as u32).to_le_bytes();
-        [text(name), count.to_vec(), sides, kind.to_le_bytes().to_vec(), offset.to_le_bytes().to_vec()].concat()
-    }
-
-    fn file(tensors: &[Vec<u8>], data: usize) -> Vec<u8> {
-        let head = [&b"GGUF"[..], &3u32.to_le_bytes(), &(tensors.len() as u64).to_le_bytes(), &1u64.to_le_bytes()].concat();
-        let setting = [text("general.architecture"), 8u32.to_le_bytes().to_vec(), text("llama")].concat();
-        let mut bytes = [head, setting, tensors.concat()].concat();
-        bytes.resize(bytes.len().next_multiple_of(32) + data, 0);
-        bytes
-    }
-
-    fn said(bytes: &[u8]) -> String {
-        Header::read(bytes, bytes.len() as u64).unwrap_err().message().to_string()
-    }
-
-    #[test]
-    fn hostile_headers_are_refused_by_name_before_anything_is_allocated() {
-        let whole = file(&[tensor("a", &[64, 2], 0, 0), tensor("b", &[32], 8, 512)], 600);
-        assert_eq!(Header::read(&whole[..], whole.len() as u64).unwrap().tensors["b"].width, 32);
-        for cut in [0, 3, 8, 30, 60, 100] {
-            assert!(Header::read(&whole[..cut], cut as u64).is_err(), "{cut}");
-        }
-        assert!(said(&file(&[tensor("a", &[64, 2], 0, 0)], 500)).contains("`a` does not lie within"));
-        assert!(said(&file(&[tensor("a", &[64], 0, u64::MAX - 8)], 500)).contains("`a` does not lie within"));
-        assert!(said(&file(&[tensor("a", &[64], 0, 0), tensor("b", &[64], 0, 128)], 500)).contains("`a` and `b` overlap"));
-        assert!(said(&file(&[tensor("a", &[1 << 40], 0, 0)], 8)).contains("absurd"));
-        assert!(said(&file(&[tensor("a", &[33], 8, 0)], 64)).contains("blocks of 32"));
-        assert!(said(&file(&[tensor("a", &[32], 99, 0)], 64)).contains("encoding 99"));
-        let mut lies = whole.clone();
-        lies[8..16].copy_from_slice(&u64::MAX.to_le_bytes());
-        assert!(said(&lies).contains("too many"));
-        let mut long = whole.clone();
-        long[24..32].copy_from_slice(&(1u64 << 60).to_le_bytes());
-        assert!(said(&long).contains("are left"));
-        assert!(said(b"GGML....").contains("not a GGUF"));
-    }
-
-    #[test]
-    fn interleaved_pairs_become_halves() {
-        let data: Vec<f32> = (0..8u8).map(f32::from).collect();
-        let Matrix::Full { data, .. } = halves(&Matrix::Full { data, width: 1 }, 2) else { panic!("a full matrix") };
-        assert_eq!(data, [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0]);
-    }
-}
+#[path = "gguf_tests.rs"]
+mod tests;

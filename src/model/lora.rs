@@ -1,19 +1,20 @@
 //! Low-rank adapters (Hu et al., 2021) with the names, files and starting values of PEFT.
 //!
-//! A linear layer `W` acts as `W + α/r · B·A` with `A` of shape `[r, in]` and `B` of shape `[out, r]`; only they are
-//! trained. `B` starts at zero, so a fresh adapter changes nothing.
+//! A linear layer `W` acts as `W + α/r · B·A` with `A` of shape `[r, in]` and `B` of shape `[out,
+//! r]`; only they are trained. `B` starts at zero, so a fresh adapter changes nothing.
 
 use serde_json::{Value, json};
 
 use super::config::Config;
 use super::files::{Tensors, serialize};
 use super::kernels::mul_nn;
-use super::step::Buffers;
+use super::params::Buffers;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
 /// The linear layers of a block that an adapter may stand beside.
-pub const LINEARS: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+pub const LINEARS: [&str; 7] =
+    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
 /// An adapter for some linear layers of every block.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,26 +32,39 @@ pub struct Adapter {
 
 impl Adapter {
     /// A fresh adapter beside the named linear layers ([`LINEARS`]) of every block.
-    pub fn new(config: &Config, rank: usize, alpha: f64, targets: &[&str], seed: u64) -> Result<Self> {
+    pub fn new(
+        config: &Config,
+        rank: usize,
+        alpha: f64,
+        targets: &[&str],
+        seed: u64,
+    ) -> Result<Self> {
         if rank == 0 || rank > config.hidden {
-            return Err(Error::new(format!("a rank of {rank} is not between 1 and the model's width {}", config.hidden)));
+            return Err(Error::new(format!(
+                "a rank of {rank} is not between 1 and the model's width {}",
+                config.hidden
+            )));
         }
         if let Some(odd) = targets.iter().find(|name| !LINEARS.contains(name)) {
-            return Err(
-                Error::new(format!("there is no linear layer `{odd}`")).hint(format!("layers: {}", LINEARS.join(", ")))
-            );
+            return Err(Error::new(format!("there is no linear layer `{odd}`"))
+                .hint(format!("layers: {}", LINEARS.join(", "))));
         }
         let mut rng = Rng::stream(seed, "adapter");
         let mut weights = Buffers::new();
         let mut tensors = Vec::new();
         let mut shapes = Vec::new();
         for (i, (name, shape)) in config.tensors().into_iter().enumerate() {
-            let (Some(layer), &[out, inner]) = (name.strip_suffix(".weight"), shape.as_slice()) else { continue };
+            let (Some(layer), &[out, inner]) = (name.strip_suffix(".weight"), shape.as_slice())
+            else {
+                continue;
+            };
             if !targets.iter().any(|target| layer.ends_with(&format!(".{target}"))) {
                 continue;
             }
             let bound = 1.0 / (inner as f64).sqrt(); // Kaiming-uniform with a = √5, as PEFT
-            weights.push((0..rank * inner).map(|_| (bound * (2.0 * rng.unit() - 1.0)) as f32).collect());
+            weights.push(
+                (0..rank * inner).map(|_| (bound * (2.0 * rng.unit() - 1.0)) as f32).collect(),
+            );
             weights.push(vec![0.0; out * rank]);
             shapes.push((format!("base_model.model.{layer}.lora_A.weight"), vec![rank, inner]));
             shapes.push((format!("base_model.model.{layer}.lora_B.weight"), vec![out, rank]));
@@ -83,7 +97,8 @@ impl Adapter {
         Some(sum)
     }
 
-    /// Adds the adapter to a model's weights: what it then does without the adapter is what it did with it.
+    /// Adds the adapter to a model's weights: what it then does without the adapter is what it did
+    /// with it.
     pub fn merge(&self, weights: &mut Buffers) {
         for tensor in &self.tensors {
             if let Some(sum) = self.merged(*tensor, &weights[*tensor]) {
@@ -92,9 +107,12 @@ impl Adapter {
         }
     }
 
-    /// `adapter_config.json` and `adapter_model.safetensors`; `base` names the model that it stands beside.
+    /// `adapter_config.json` and `adapter_model.safetensors`; `base` names the model that it stands
+    /// beside.
     pub fn to_peft(&self, base: &str) -> Result<(Vec<u8>, Vec<u8>)> {
-        let adapted = |layer: &&&str| self.shapes.iter().any(|(name, _)| name.contains(&format!(".{layer}.")));
+        let adapted = |layer: &&&str| {
+            self.shapes.iter().any(|(name, _)| name.contains(&format!(".{layer}.")))
+        };
         let targets: Vec<&&str> = LINEARS.iter().filter(adapted).collect();
         let config = json!({
             "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base,
@@ -110,15 +128,22 @@ impl Adapter {
         Ok((config.to_string().into_bytes(), serialize(&tensors, false)?))
     }
 
-    /// Reads PEFT's two files for a model of that shape. Everything that would change the arithmetic and is not known
-    /// here is refused by name.
+    /// Reads PEFT's two files for a model of that shape. Everything that would change the
+    /// arithmetic and is not known here is refused by name.
     pub fn from_peft(config: &Config, settings: &[u8], tensors: &[u8]) -> Result<Self> {
         let bad = |what: String| Error::new(format!("adapter_config.json: {what}"));
         let raw: Value = serde_json::from_slice(settings).map_err(|e| bad(e.to_string()))?;
         if raw["peft_type"] != "LORA" {
             return Err(bad(format!("peft_type {} is not LORA", raw["peft_type"])));
         }
-        for field in ["use_rslora", "use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "modules_to_save"] {
+        for field in [
+            "use_rslora",
+            "use_dora",
+            "fan_in_fan_out",
+            "rank_pattern",
+            "alpha_pattern",
+            "modules_to_save",
+        ] {
             let plain = match &raw[field] {
                 Value::Null | Value::Bool(false) => true,
                 Value::Object(map) => map.is_empty(),
@@ -130,18 +155,22 @@ impl Adapter {
             }
         }
         let rank = raw["r"].as_u64().ok_or_else(|| bad("`r` is missing".into()))? as usize;
-        let alpha = raw["lora_alpha"].as_f64().ok_or_else(|| bad("`lora_alpha` is missing".into()))?;
-        let named = raw["target_modules"].as_array().ok_or_else(|| bad("`target_modules` is not a list".into()))?;
+        let alpha =
+            raw["lora_alpha"].as_f64().ok_or_else(|| bad("`lora_alpha` is missing".into()))?;
+        let named = raw["target_modules"]
+            .as_array()
+            .ok_or_else(|| bad("`target_modules` is not a list".into()))?;
         let targets: Vec<&str> = named.iter().filter_map(Value::as_str).collect();
-        let mut adapter = Self::new(config, rank, alpha, &targets, 0).map_err(|e| e.at("adapter_config.json"))?;
+        let mut adapter =
+            Self::new(config, rank, alpha, &targets, 0).map_err(|e| e.at("adapter_config.json"))?;
         let found = Tensors::from_bytes(tensors, "adapter_model.safetensors")?;
         for ((name, shape), buffer) in adapter.shapes.iter().zip(&mut adapter.weights) {
             *buffer = found.numbers(name, shape)?;
         }
         match found.names().find(|name| !adapter.shapes.iter().any(|(known, _)| known == name)) {
-            Some(more) => {
-                Err(Error::new(format!("adapter_model.safetensors: tensor `{more}` belongs to no adapted layer")))
-            }
+            Some(more) => Err(Error::new(format!(
+                "adapter_model.safetensors: tensor `{more}` belongs to no adapted layer"
+            ))),
             None => Ok(adapter),
         }
     }

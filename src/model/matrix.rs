@@ -1,7 +1,9 @@
-//! Weights at inference: whole, or as 8-bit codes in groups, and their products with few rows or with many.
+//! Weights at inference: whole, or as 8-bit codes in groups, and their products with few rows or
+//! with many.
 //!
-//! Every quantised encoding becomes the same codes when it is read: one kernel serves them all, inputs stay f32 (so a
-//! score does not depend on what else is computed with it), at one byte and a quarter a weight whatever the encoding.
+//! Every quantised encoding becomes the same codes when it is read: one kernel serves them all,
+//! inputs stay f32 (so a score does not depend on what else is computed with it), at one byte and a
+//! quarter a weight whatever the encoding.
 
 use std::ops::Range;
 
@@ -62,7 +64,12 @@ impl Quantized {
         let groups = self.width / self.group;
         let groups = rows.start * groups..rows.end * groups;
         let offsets = if self.offsets.is_empty() { &[] } else { &self.offsets[groups.clone()] };
-        QuantView { codes: &self.codes[codes], scales: &self.scales[groups], offsets, group: self.group }
+        QuantView {
+            codes: &self.codes[codes],
+            scales: &self.scales[groups],
+            offsets,
+            group: self.group,
+        }
     }
 }
 
@@ -87,14 +94,18 @@ impl Matrix {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Full { data, .. } => 4 * data.len(),
-            Self::Quantized(grouped) => grouped.codes.len() + 4 * (grouped.scales.len() + grouped.offsets.len()),
+            Self::Quantized(grouped) => {
+                grouped.codes.len() + 4 * (grouped.scales.len() + grouped.offsets.len())
+            }
         }
     }
 
     /// Some rows as numbers, appended to `out`.
     pub fn numbers(&self, rows: Range<usize>, out: &mut Vec<f32>) {
         match self {
-            Self::Full { data, width } => out.extend_from_slice(&data[rows.start * width..rows.end * width]),
+            Self::Full { data, width } => {
+                out.extend_from_slice(&data[rows.start * width..rows.end * width]);
+            }
             Self::Quantized(grouped) => {
                 let QuantView { codes, scales, offsets, group } = grouped.of(rows);
                 for (i, codes) in codes.chunks_exact(group).enumerate() {
@@ -109,9 +120,15 @@ impl Matrix {
     /// The product of at most [`MAX_ROWS`] rows with some rows of this, `[rows, m]`.
     fn few(&self, x: &[f32], rows: Range<usize>, precision: Precision) -> Vec<f32> {
         match (self, precision) {
-            (Self::Full { data, width }, _) => skinny_f32(&data[rows.start * width..rows.end * width], x, *width),
-            (Self::Quantized(grouped), Precision::Exact) => skinny_q8(grouped.of(rows), x, grouped.width),
-            (Self::Quantized(grouped), Precision::Fast) => skinny_q8_fast(grouped.of(rows), x, grouped.width),
+            (Self::Full { data, width }, _) => {
+                skinny_f32(&data[rows.start * width..rows.end * width], x, *width)
+            }
+            (Self::Quantized(grouped), Precision::Exact) => {
+                skinny_q8(grouped.of(rows), x, grouped.width)
+            }
+            (Self::Quantized(grouped), Precision::Fast) => {
+                skinny_q8_fast(grouped.of(rows), x, grouped.width)
+            }
         }
     }
 
@@ -123,7 +140,9 @@ impl Matrix {
             matmul(out, Accum::Replace, x, weight.transpose(), 1.0, Par::Seq);
         };
         match self {
-            Self::Full { data, width } => into(0..rows.len(), &data[rows.start * width..rows.end * width]),
+            Self::Full { data, width } => {
+                into(0..rows.len(), &data[rows.start * width..rows.end * width]);
+            }
             Self::Quantized(_) => {
                 let mut numbers = Vec::with_capacity(BLOCK * self.width());
                 for first in rows.clone().step_by(BLOCK) {
@@ -143,12 +162,18 @@ impl Matrix {
     }
 }
 
-/// `x · matrixᵀ` for each of some matrices of one width, `[m, rows]` each, on the threads of the current pool.
-pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], precision: Precision) -> [Vec<f32>; N] {
+/// `x · matrixᵀ` for each of some matrices of one width, `[m, rows]` each, on the threads of the
+/// current pool.
+pub fn products<const N: usize>(
+    matrices: [&Matrix; N],
+    x: &[f32],
+    precision: Precision,
+) -> [Vec<f32>; N] {
     let width = matrices[0].width();
     let rows = matrices.map(Matrix::rows);
     let m = x.len() / width;
-    let pieces = (rows.iter().sum::<usize>() * x.len() / WORTH).clamp(1, rayon::current_num_threads());
+    let pieces =
+        (rows.iter().sum::<usize>() * x.len() / WORTH).clamp(1, rayon::current_num_threads());
     let cuts = |i: usize| {
         let all = rows[i];
         let step = rows[i].div_ceil(pieces).next_multiple_of(8);
@@ -160,7 +185,8 @@ pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], precision: Pr
     }
     if m <= MAX_ROWS {
         // Bound by reading the weights: each part gives its sums a row of weights at a time.
-        let tasks: Vec<(usize, Range<usize>)> = (0..N).flat_map(|i| cuts(i).map(move |part| (i, part))).collect();
+        let tasks: Vec<(usize, Range<usize>)> =
+            (0..N).flat_map(|i| cuts(i).map(move |part| (i, part))).collect();
         let done = all(tasks.clone(), pieces, |(i, part)| matrices[i].few(x, part, precision));
         for ((i, part), sums) in tasks.into_iter().zip(done) {
             for (n, sums) in part.zip(sums.chunks_exact(m)) {
@@ -184,7 +210,11 @@ pub fn products<const N: usize>(matrices: [&Matrix; N], x: &[f32], precision: Pr
 }
 
 /// Some tasks, on the pool's threads if they are worth more than one.
-fn all<T: Send, R: Send>(tasks: Vec<T>, pieces: usize, one: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
+fn all<T: Send, R: Send>(
+    tasks: Vec<T>,
+    pieces: usize,
+    one: impl Fn(T) -> R + Send + Sync,
+) -> Vec<R> {
     if pieces == 1 {
         tasks.into_iter().map(one).collect()
     } else {
@@ -193,35 +223,5 @@ fn all<T: Send, R: Send>(tasks: Vec<T>, pieces: usize, one: impl Fn(T) -> R + Se
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::Rng;
-
-    #[test]
-    fn few_and_many_rows_give_the_same_products_in_both_forms() {
-        let mut rng = Rng::new(2);
-        let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.unit() as f32 - 0.5).collect() };
-        let rows = 200;
-        let width = 64;
-        let full = Matrix::Full { data: draw(rows * width), width };
-        let codes: Vec<i8> = draw(rows * width).iter().map(|w| (w * 250.0) as i8).collect();
-        let scales = draw(rows * width / 32);
-        let offsets = draw(rows * width / 32);
-        let grouped = Matrix::Quantized(Quantized { codes, scales, offsets, group: 32, width });
-        let x = draw(40 * width);
-        for matrix in [&full, &grouped] {
-            assert_eq!((matrix.rows(), matrix.width()), (rows, width));
-            let many = matrix.times(&x, Precision::Exact);
-            let mut numbers = Vec::new();
-            matrix.numbers(0..rows, &mut numbers);
-            for m in 0..40 {
-                let alone = matrix.times(&x[m * width..(m + 1) * width], Precision::Exact);
-                for n in 0..rows {
-                    let want: f32 = (0..width).map(|i| x[m * width + i] * numbers[n * width + i]).sum();
-                    let got = (alone[n], many[m * rows + n]);
-                    assert!((got.0 - want).abs() < 1e-4 && (got.1 - want).abs() < 1e-4, "{got:?} {want}");
-                }
-            }
-        }
-    }
-}
+#[path = "matrix_tests.rs"]
+mod tests;

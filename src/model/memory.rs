@@ -37,7 +37,8 @@ impl Plan {
         let model = count(&net.config.tensors());
         let trained = count(&net.shapes());
         let adapter = if net.adapter.is_some() { trained } else { 0 };
-        // See `step::Saved`; the way back holds as much again of one layer, and a few rows of its own.
+        // See `step::Saved`; the way back holds as much again of one layer, and a few rows of its
+        // own.
         let layer = 5 * h + 2 * kv + 2 * intermediate + 2;
         let kept = if net.recompute { layers * h + layer } else { layers * layer };
         let back = 8 * h + 2 * kv + 2 * intermediate;
@@ -66,8 +67,10 @@ impl Plan {
         if self.total <= limit {
             return Ok(());
         }
-        Err(Error::new(format!("the run needs {self}; the limit is {}", size(limit)))
-            .hint("fewer tokens a pass (--budget), fewer trajectories an update (--batch), --recompute, --lora, a smaller model, or a higher --memory-limit"))
+        Err(Error::new(format!("the run needs {self}; the limit is {}", size(limit))).hint(
+            "fewer tokens a pass (--budget), fewer trajectories an update (--batch), --recompute, \
+             --lora, a smaller model, or a higher --memory-limit",
+        ))
     }
 }
 
@@ -82,7 +85,8 @@ impl std::fmt::Display for Plan {
             ("logits", logits),
             ("trees", trees),
         ];
-        let parts: Vec<String> = parts.iter().map(|(name, bytes)| format!("{name} {}", size(**bytes))).collect();
+        let parts: Vec<String> =
+            parts.iter().map(|(name, bytes)| format!("{name} {}", size(**bytes))).collect();
         write!(f, "{} of memory ({})", size(*total), parts.join(", "))
     }
 }
@@ -95,14 +99,16 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Refuses what does not fit into the memory that is there, before any is asked for: a file of a few bytes can claim to be
-/// larger than every machine.
+/// Refuses what does not fit into the memory that is there, before any is asked for: a file of a
+/// few bytes can claim to be larger than every machine.
 pub fn room(bytes: u64, what: &str) -> Result<()> {
     match available() {
-        Some(there) if bytes > there => {
-            Err(Error::new(format!("{what} needs {} of memory; {} are free", size(bytes), size(there)))
-                .hint("ask for less (a smaller or a quantised model), or use a machine with more memory"))
-        }
+        Some(there) if bytes > there => Err(Error::new(format!(
+            "{what} needs {} of memory; {} are free",
+            size(bytes),
+            size(there)
+        ))
+        .hint("ask for less (a smaller or a quantised model), or use a machine with more memory")),
         _ => Ok(()),
     }
 }

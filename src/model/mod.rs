@@ -1,7 +1,8 @@
-//! The language model: a Llama-family decoder over token trees, its weights, tokenizer, sampler and optimiser.
+//! The language model: a Llama-family decoder over token trees, its weights, tokenizer, sampler and
+//! optimiser.
 //!
-//! Knows nothing of agents. Forward and backward passes are our own; candle's autograd ([`mod@reference`]) is what they are
-//! tested against.
+//! Knows nothing of agents. Forward and backward passes are our own; candle's autograd
+//! ([`mod@reference`]) is what they are tested against.
 
 pub mod adamw;
 mod attend;
@@ -18,6 +19,7 @@ pub mod lora;
 pub mod matrix;
 pub mod memory;
 pub mod pack;
+pub mod params;
 pub mod prompt;
 pub mod reference;
 pub mod sampler;
@@ -53,7 +55,9 @@ impl Model {
     pub fn embedded_parts() -> weights::Parts {
         weights::Parts {
             config: include_bytes!("../../assets/model/config.json").to_vec(),
-            tensors: weights::Stored::Memory(include_bytes!("../../assets/model/model.safetensors").as_slice().into()),
+            tensors: weights::Stored::Memory(
+                include_bytes!("../../assets/model/model.safetensors").as_slice().into(),
+            ),
             tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
         }
     }
@@ -69,8 +73,8 @@ impl Model {
         Self::embedded_parts().build("embedded")
     }
 
-    /// A model folder in Hugging Face's layout (`config.json`, `model.safetensors` or shards, `tokenizer.json`), or a
-    /// `.gguf` file with a `tokenizer.json` beside it.
+    /// A model folder in Hugging Face's layout (`config.json`, `model.safetensors` or shards,
+    /// `tokenizer.json`), or a `.gguf` file with a `tokenizer.json` beside it.
     pub fn load(folder: &Path) -> Result<Self> {
         weights::Parts::read(folder)?.build(&folder.display().to_string())
     }

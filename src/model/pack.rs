@@ -1,11 +1,13 @@
 //! Batches: trees packed into forests of at most so many tokens, each one pass of [`step`].
 //!
-//! Trees in a forest do not see each other and nothing is padded, so packing wastes no computation; a tree larger than the
-//! budget is cut along its branches, and only the trunk that its parts repeat is computed more than once. Every target
-//! stands in exactly one forest: sums over a batch do not depend on the budget beyond rounding.
+//! Trees in a forest do not see each other and nothing is padded, so packing wastes no computation;
+//! a tree larger than the budget is cut along its branches, and only the trunk that its parts
+//! repeat is computed more than once. Every target stands in exactly one forest: sums over a batch
+//! do not depend on the budget beyond rounding.
 
 use super::adamw::zeros;
-use super::step::{Buffers, Loss, Net, step};
+use super::params::Buffers;
+use super::step::{Loss, Net, step};
 use super::tree::{Cut, TokenTree};
 use crate::control::Cancel;
 use crate::error::Result;
@@ -46,9 +48,11 @@ impl Packing {
             pieces.extend(cut(tree, budget).into_iter().map(|piece| (i, piece)));
         }
         pieces.sort_by_key(|(i, (tree, _))| (std::cmp::Reverse(tree.len()), *i));
-        let mut packing = Self { tokens: trees.iter().map(|tree| tree.len()).sum(), ..Self::default() };
+        let mut packing =
+            Self { tokens: trees.iter().map(|tree| tree.len()).sum(), ..Self::default() };
         for (i, (tree, places)) in pieces {
-            let room = packing.forests.iter().position(|forest| forest.tree.len() + tree.len() <= budget);
+            let room =
+                packing.forests.iter().position(|forest| forest.tree.len() + tree.len() <= budget);
             let at = room.unwrap_or_else(|| {
                 packing.forests.push(Forest::default());
                 packing.forests.len() - 1
@@ -97,7 +101,13 @@ fn cut(tree: &TokenTree, budget: usize) -> Vec<Cut> {
 }
 
 /// Computes a batch of `count` trees on the threads of the pool that it is called in.
-pub fn batch(net: Net<'_>, packing: &Packing, count: usize, gradient: bool, cancel: &Cancel) -> Result<Batch> {
+pub fn batch(
+    net: Net<'_>,
+    packing: &Packing,
+    count: usize,
+    gradient: bool,
+    cancel: &Cancel,
+) -> Result<Batch> {
     let mut grads = if gradient { zeros(&net.shapes()) } else { Buffers::new() };
     let mut losses = vec![Loss { total: 0.0, nll: Vec::new() }; count];
     for Forest { tree, origin } in &packing.forests {
@@ -113,30 +123,5 @@ pub fn batch(net: Net<'_>, packing: &Packing, count: usize, gradient: bool, canc
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn bush(trunk: usize, branches: usize, len: usize) -> TokenTree {
-        let mut tree = TokenTree::default();
-        let end = tree.extend(None, &vec![1; trunk], 1.0);
-        for _ in 0..branches {
-            tree.extend(end, &vec![2; len], 1.0);
-        }
-        tree
-    }
-
-    #[test]
-    fn trees_of_all_sizes_fill_forests_and_only_repeated_trunks_are_waste() {
-        let trees = [bush(10, 0, 0), bush(30, 0, 0), bush(20, 12, 10), bush(60, 0, 0), bush(5, 0, 0)];
-        let refs: Vec<&TokenTree> = trees.iter().collect();
-        let packing = Packing::new(&refs, 100);
-        assert_eq!(packing.tokens, 10 + 30 + 140 + 60 + 5);
-        assert!(packing.largest <= 100 && packing.passes() <= 4, "{packing:?}");
-        assert_eq!(packing.computed, packing.tokens + 20, "one trunk is repeated");
-        let weight: f64 = packing.forests.iter().map(|forest| forest.tree.weight()).sum();
-        assert!((weight - trees.iter().map(TokenTree::weight).sum::<f64>()).abs() < 1e-3, "every target stands once");
-        assert_eq!(Packing::new(&refs, 10_000).passes(), 1);
-        assert!(Packing::new(&[&bush(500, 0, 0)], 100).largest == 500, "a chain cannot be cut");
-        assert_eq!(Packing::new(&[], 100).passes(), 0);
-    }
-}
+#[path = "pack_tests.rs"]
+mod tests;

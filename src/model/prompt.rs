@@ -23,7 +23,8 @@ pub struct Prompt {
 
 /// What a model says whose arithmetic overflows: neither a win nor a loss can be made of it.
 pub(super) fn no_numbers() -> Error {
-    Error::new("the model's scores are not numbers").hint("its weights overflow: take another checkpoint, or train it anew")
+    Error::new("the model's scores are not numbers")
+        .hint("its weights overflow: take another checkpoint, or train it anew")
 }
 
 /// A prompt that is not whole yet.
@@ -52,8 +53,9 @@ impl Begun<'_> {
             taken.push(now);
         }
         let grow = all.iter_mut().zip(&parents).zip(&taken);
-        let mut growths: Vec<Growth<'_>> =
-            grow.map(|((begun, parents), tokens)| Growth { cache: &mut begun.cache, tokens, parents }).collect();
+        let mut growths: Vec<Growth<'_>> = grow
+            .map(|((begun, parents), tokens)| Growth { cache: &mut begun.cache, tokens, parents })
+            .collect();
         let hidden = decoder.extend_all(&mut growths, Precision::Exact, cancel)?;
         let h = decoder.config.hidden;
         let mut end = 0;
@@ -66,14 +68,25 @@ impl Begun<'_> {
 }
 
 impl Prompt {
-    /// Computes `tokens` and keeps them among the `recent` prompts, of which as much as possible is used.
-    pub fn new(decoder: &Decoder, tokens: &[u32], recent: &mut PromptCache, cancel: &Cancel) -> Result<Self> {
+    /// Computes `tokens` and keeps them among the `recent` prompts, of which as much as possible is
+    /// used.
+    pub fn new(
+        decoder: &Decoder,
+        tokens: &[u32],
+        recent: &mut PromptCache,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         let mut found = Self::all(decoder, &[tokens.to_vec()], recent, cancel)?;
         found.pop().ok_or_else(|| Error::new("no prompt"))
     }
 
     /// Computes some prompts together, so that the weights are read once for all of them.
-    pub fn all(decoder: &Decoder, prompts: &[Vec<u32>], recent: &mut PromptCache, cancel: &Cancel) -> Result<Vec<Self>> {
+    pub fn all(
+        decoder: &Decoder,
+        prompts: &[Vec<u32>],
+        recent: &mut PromptCache,
+        cancel: &Cancel,
+    ) -> Result<Vec<Self>> {
         let mut done: Vec<Option<Self>> = vec![None; prompts.len()];
         let mut begun: Vec<Begun<'_>> = Vec::new();
         for (i, tokens) in prompts.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The decoder in plain operations of candle, with its autograd: what our own forward and backward passes are tested
-//! against, and the way to other devices.
+//! The decoder in plain operations of candle, with its autograd: what our own forward and backward
+//! passes are tested against, and the way to other devices.
 
 use std::collections::HashMap;
 
@@ -38,7 +38,9 @@ impl Reference {
     /// A decoder over `tensors`, named and shaped as [`Config::tensors`] lists.
     pub fn new(config: Config, tensors: &HashMap<String, Tensor>) -> Result<Self> {
         for (name, shape) in config.tensors() {
-            let found = tensors.get(&name).ok_or_else(|| Error::new(format!("tensor `{name}` is missing")))?;
+            let found = tensors
+                .get(&name)
+                .ok_or_else(|| Error::new(format!("tensor `{name}` is missing")))?;
             if found.dims() != shape {
                 return Err(Error::new(format!(
                     "tensor `{name}` has shape {:?}, config.json needs {shape:?}",
@@ -68,8 +70,8 @@ impl Reference {
         Ok(Self { norm: get("model.norm.weight"), layers, embed, head, config })
     }
 
-    /// Weighted cross-entropy of a tree's targets: the sum over targets of weight times nats, a scalar that can be
-    /// differentiated. Logits are computed for the parents of targets only.
+    /// Weighted cross-entropy of a tree's targets: the sum over targets of weight times nats, a
+    /// scalar that can be differentiated. Logits are computed for the parents of targets only.
     pub fn loss(&self, tree: &TokenTree) -> Result<Tensor> {
         let hidden = self.forward(tree)?;
         let mut rows = Vec::new();
@@ -89,7 +91,8 @@ impl Reference {
         let device = Device::Cpu;
         let hidden = hidden.index_select(&Tensor::from_vec(rows, count, &device)?, 0)?;
         let log_probs = ops::log_softmax(&self.logits(&hidden)?, D::Minus1)?;
-        let picked = log_probs.gather(&Tensor::from_vec(targets, (count, 1), &device)?, 1)?.squeeze(1)?;
+        let picked =
+            log_probs.gather(&Tensor::from_vec(targets, (count, 1), &device)?, 1)?.squeeze(1)?;
         Ok((picked.neg()? * Tensor::from_vec(weights, count, &device)?)?.sum_all()?)
     }
 
@@ -103,10 +106,13 @@ impl Reference {
         let count = tree.len();
         let (cos, sin) = self.rotation(&tree.positions())?;
         let mask = tree_mask(&tree.parents)?;
-        let mut x = self.embed.index_select(&Tensor::new(tree.tokens.as_slice(), &Device::Cpu)?, 0)?;
+        let mut x =
+            self.embed.index_select(&Tensor::new(tree.tokens.as_slice(), &Device::Cpu)?, 0)?;
         for layer in &self.layers {
             let h = self.rms_norm(&x, &layer.input_norm)?;
-            let heads = |x: Tensor, n: usize| x.reshape((count, n, self.config.head_dim()))?.transpose(0, 1)?.contiguous();
+            let heads = |x: Tensor, n: usize| {
+                x.reshape((count, n, self.config.head_dim()))?.transpose(0, 1)?.contiguous()
+            };
             let q = rotate(&heads(h.matmul(&layer.q.t()?)?, self.config.heads)?, &cos, &sin)?;
             let k = rotate(&heads(h.matmul(&layer.k.t()?)?, self.config.kv_heads)?, &cos, &sin)?;
             let v = heads(h.matmul(&layer.v.t()?)?, self.config.kv_heads)?;
@@ -118,13 +124,22 @@ impl Reference {
         Ok(self.rms_norm(&x, &self.norm)?)
     }
 
-    fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, mask: &Tensor) -> candle_core::Result<Tensor> {
+    fn attend(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        mask: &Tensor,
+    ) -> candle_core::Result<Tensor> {
         let groups = self.config.heads / self.config.kv_heads;
         let k = repeat_heads(k, groups)?;
         let v = repeat_heads(v, groups)?;
         let scale = 1.0 / (self.config.head_dim() as f64).sqrt();
         let scores = ((q * scale)?.matmul(&k.transpose(1, 2)?)?.broadcast_add(mask))?;
-        ops::softmax(&scores, D::Minus1)?.matmul(&v)?.transpose(0, 1)?.reshape((mask.dim(0)?, self.config.hidden))
+        ops::softmax(&scores, D::Minus1)?
+            .matmul(&v)?
+            .transpose(0, 1)?
+            .reshape((mask.dim(0)?, self.config.hidden))
     }
 
     fn rms_norm(&self, x: &Tensor, weight: &Tensor) -> candle_core::Result<Tensor> {
@@ -136,7 +151,10 @@ impl Reference {
         let (cos, sin): (Vec<f32>, Vec<f32>) = self.config.angles(positions).into_iter().unzip();
         let half = self.config.head_dim() / 2;
         let shape = (positions.len(), half);
-        Ok((Tensor::from_vec(cos, shape, &Device::Cpu)?, Tensor::from_vec(sin, shape, &Device::Cpu)?))
+        Ok((
+            Tensor::from_vec(cos, shape, &Device::Cpu)?,
+            Tensor::from_vec(sin, shape, &Device::Cpu)?,
+        ))
     }
 }
 

@@ -13,14 +13,15 @@ pub struct Sampling {
     pub top_k: usize,
     /// Keep tokens at least so likely, as a share of the likeliest; 0 keeps all.
     pub min_p: f64,
-    /// Logits of tokens already written are divided by this if positive, else multiplied (Keskar et al., 2019); 1 changes
-    /// nothing.
+    /// Logits of tokens already written are divided by this if positive, else multiplied (Keskar et
+    /// al., 2019); 1 changes nothing.
     pub repetition: f64,
 }
 
 impl Sampling {
     /// Always the likeliest token.
-    pub const GREEDY: Self = Self { temperature: 0.0, top_p: 1.0, top_k: 0, min_p: 0.0, repetition: 1.0 };
+    pub const GREEDY: Self =
+        Self { temperature: 0.0, top_p: 1.0, top_k: 0, min_p: 0.0, repetition: 1.0 };
 
     /// The model's own distribution at a temperature.
     pub fn at(temperature: f64) -> Self {
@@ -49,8 +50,11 @@ pub fn sample(logits: &[f32], how: Sampling, written: &[u32], rng: &mut Rng) -> 
         return best;
     }
     let top = f64::from(logits[best]);
-    let mut shares: Vec<(usize, f64)> =
-        logits.iter().enumerate().map(|(i, l)| (i, ((f64::from(*l) - top) / how.temperature).exp())).collect();
+    let mut shares: Vec<(usize, f64)> = logits
+        .iter()
+        .enumerate()
+        .map(|(i, l)| (i, ((f64::from(*l) - top) / how.temperature).exp()))
+        .collect();
     // The likeliest has the share 1, so that `min_p` compares directly.
     shares.retain(|(_, share)| *share > 0.0 && *share >= how.min_p);
     shares.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -76,31 +80,13 @@ pub fn sample(logits: &[f32], how: Sampling, written: &[u32], rng: &mut Rng) -> 
 
 /// The index of the largest value, the first of equals; 0 for none.
 pub fn argmax(values: &[f32]) -> usize {
-    values.iter().enumerate().fold((0, f32::NEG_INFINITY), |b, (i, v)| if *v > b.1 { (i, *v) } else { b }).0
+    values
+        .iter()
+        .enumerate()
+        .fold((0, f32::NEG_INFINITY), |b, (i, v)| if *v > b.1 { (i, *v) } else { b })
+        .0
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::kernels::log_sum;
-
-    #[test]
-    fn temperature_zero_is_greedy_and_each_cut_keeps_what_it_says() {
-        let logits = [0.0, 2.0, 1.9, -5.0];
-        let mut rng = Rng::new(3);
-        assert_eq!(sample(&logits, Sampling::GREEDY, &[], &mut rng), 1);
-        let mut drawn = |how: Sampling, written: &[u32]| {
-            let mut kinds: Vec<_> = (0..300).map(|_| sample(&logits, how, written, &mut rng)).collect();
-            kinds.sort_unstable();
-            kinds.dedup();
-            kinds
-        };
-        assert_eq!(drawn(Sampling { top_p: 0.8, ..Sampling::at(1.0) }, &[]), [1, 2]);
-        assert_eq!(drawn(Sampling { top_k: 1, ..Sampling::at(1.0) }, &[]), [1]);
-        assert_eq!(drawn(Sampling { min_p: 0.5, ..Sampling::at(1.0) }, &[]), [1, 2]);
-        assert_eq!(drawn(Sampling::at(1.0), &[]), [0, 1, 2]);
-        assert_eq!(drawn(Sampling { repetition: 50.0, ..Sampling::GREEDY }, &[1, 1]), [2]);
-        let sum: f64 = logits.iter().map(|logit| (f64::from(*logit) - log_sum(&logits)).exp()).sum();
-        assert!((sum - 1.0).abs() < 1e-6, "{sum}");
-    }
-}
+#[path = "sampler_tests.rs"]
+mod tests;

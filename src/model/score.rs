@@ -31,15 +31,27 @@ impl Score {
 }
 
 impl Prompt {
-    /// The exact log-probability of each continuation as a whole, all in one pass over their common beginnings.
-    pub fn score(&self, decoder: &Decoder, continuations: &[Vec<u32>], cancel: &Cancel) -> Result<Vec<Score>> {
+    /// The exact log-probability of each continuation as a whole, all in one pass over their common
+    /// beginnings.
+    pub fn score(
+        &self,
+        decoder: &Decoder,
+        continuations: &[Vec<u32>],
+        cancel: &Cancel,
+    ) -> Result<Vec<Score>> {
         Ok(Self::score_all(decoder, &[(self, continuations)], cancel)?.pop().unwrap_or_default())
     }
 
     /// The same for some prompts, each with continuations of its own.
-    pub fn score_all(decoder: &Decoder, asks: &[(&Self, &[Vec<u32>])], cancel: &Cancel) -> Result<Vec<Vec<Score>>> {
-        let tries: Vec<(Trie, Vec<usize>)> =
-            asks.iter().map(|(_, continuations)| Trie::new(continuations.iter().map(Vec::as_slice))).collect();
+    pub fn score_all(
+        decoder: &Decoder,
+        asks: &[(&Self, &[Vec<u32>])],
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Score>>> {
+        let tries: Vec<(Trie, Vec<usize>)> = asks
+            .iter()
+            .map(|(_, continuations)| Trie::new(continuations.iter().map(Vec::as_slice)))
+            .collect();
         let mut scores: Vec<Vec<Score>> = Vec::with_capacity(asks.len());
         let mut first = 0;
         let mut nodes = 0;
@@ -75,14 +87,16 @@ fn score_pass(
     let hidden = decoder.extend_all(&mut growths, Precision::Exact, cancel)?;
     let h = decoder.config.hidden;
     let vocab = decoder.config.vocab;
-    // What each place is asked for: the prompt, its continuation, and that one's token after the place.
+    // What each place is asked for: the prompt, its continuation, and that one's token after the
+    // place.
     let mut asked: Vec<Vec<(usize, usize, u32)>> = vec![Vec::new(); hidden.len() / h];
     let mut scores: Vec<Vec<Score>> = Vec::with_capacity(asks.len());
     let mut first = 0;
     for (n, ((prompt, continuations), ((trie, ends), (tokens, _, places)))) in
         asks.iter().zip(tries.iter().zip(&inner)).enumerate()
     {
-        let mut own: Vec<Score> = continuations.iter().map(|tokens| Score { logp: 0.0, tokens: tokens.len() }).collect();
+        let mut own: Vec<Score> =
+            continuations.iter().map(|tokens| Score { logp: 0.0, tokens: tokens.len() }).collect();
         let root = log_sum(&prompt.logits);
         for (i, end) in ends.iter().enumerate() {
             for (parent, token) in trie.path(*end) {

@@ -1,7 +1,8 @@
 //! The model's threads, and how background work gives way to a person.
 //!
-//! Training runs on a team of its own at the lowest priority. Besides, it asks [`yield_to_interactive`] before each piece of work (some
-//! milliseconds): while a person waits for an answer ([`interactive`]), it stands still.
+//! Training runs on a team of its own at the lowest priority. Besides, it asks
+//! [`yield_to_interactive`] before each piece of work (some milliseconds): while a person waits for
+//! an answer ([`interactive`]), it stands still.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -25,7 +26,9 @@ pub struct Team(ThreadPool);
 impl Team {
     /// `threads` threads, at least one and at most 64.
     pub fn new(threads: usize, priority: Priority) -> Result<Self> {
-        let builder = ThreadPoolBuilder::new().num_threads(threads.clamp(1, 64)).thread_name(|i| format!("model {i}"));
+        let builder = ThreadPoolBuilder::new()
+            .num_threads(threads.clamp(1, 64))
+            .thread_name(|i| format!("model {i}"));
         let built = builder.start_handler(move |_| priority.apply()).build();
         built.map(Self).map_err(|e| Error::new(format!("starting the model's threads: {e}")))
     }
@@ -35,13 +38,15 @@ impl Team {
         Self::new(std::thread::available_parallelism().map_or(1, usize::from), priority)
     }
 
-    /// Runs work that is parallel through rayon on these threads. It is always the first of them that leads: memory comes
-    /// from a heap of the thread that asks for it, and a step that another thread led would leave its gigabyte in another
-    /// heap, of no use to the next.
+    /// Runs work that is parallel through rayon on these threads. It is always the first of them
+    /// that leads: memory comes from a heap of the thread that asks for it, and a step that another
+    /// thread led would leave its gigabyte in another heap, of no use to the next.
     pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         let work = Mutex::new(Some(work));
         let taken = || work.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let lead = |thread: BroadcastContext<'_>| (thread.index() == 0).then(taken).flatten().map(|work| work());
+        let lead = |thread: BroadcastContext<'_>| {
+            (thread.index() == 0).then(taken).flatten().map(|work| work())
+        };
         let led = self.0.broadcast(lead).into_iter().flatten().next();
         led.unwrap_or_else(|| unreachable!("every team has a first thread"))
     }
@@ -85,31 +90,5 @@ pub fn yield_to_interactive() {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    #[test]
-    fn background_work_stands_still_while_somebody_waits() {
-        let guard = interactive();
-        let passed = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                yield_to_interactive();
-                passed.store(true, Ordering::SeqCst);
-            });
-            std::thread::sleep(std::time::Duration::from_millis(30));
-            assert!(!passed.load(Ordering::SeqCst));
-            drop(guard);
-        });
-        assert!(passed.load(Ordering::SeqCst));
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_background_team_has_the_lowest_priority() {
-        let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
-        assert_eq!(Team::new(2, Priority::Background).unwrap().run(nice), 19);
-        assert_eq!(Team::new(2, Priority::Interactive).unwrap().run(nice), nice());
-    }
-}
+#[path = "team_tests.rs"]
+mod tests;

@@ -13,7 +13,8 @@ use super::vetting::vet;
 use crate::error::{Error, Result};
 use crate::guard::guarded;
 
-/// Control tokens, each one token: they separate what an agent reads from the three things it is asked to write.
+/// Control tokens, each one token: they separate what an agent reads from the three things it is
+/// asked to write.
 pub const TASK: &str = "<|task|>";
 /// An observation follows (given, or to be predicted).
 pub const OBSERVATION: &str = "<|obs|>";
@@ -33,14 +34,16 @@ const ENDS: [&str; 5] = ["<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endof
 #[derive(Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// What steers a model, as it is written and as tokens: text from outside never becomes one of these.
+    /// What steers a model, as it is written and as tokens: text from outside never becomes one of
+    /// these.
     steering: Vec<String>,
     steering_ids: HashSet<u32>,
     /// The token that ends what was begun.
     pub end: u32,
     /// Whether it has none of our control tokens: they are words then.
     pub foreign: bool,
-    /// What a text begins with in a model that was not made here, as its own tokenizer adds it (BOS); mostly nothing.
+    /// What a text begins with in a model that was not made here, as its own tokenizer adds it
+    /// (BOS); mostly nothing.
     pub opening: Vec<u32>,
 }
 
@@ -57,7 +60,8 @@ struct Patterns {
     pre_tokenizer: Value,
 }
 
-/// These files are written for an engine whose `^` and `$` are the ends of each line; ours has to be told. How often it was.
+/// These files are written for an engine whose `^` and `$` are the ends of each line; ours has to
+/// be told. How often it was.
 fn by_lines(part: &mut Value) -> usize {
     match part {
         Value::Object(fields) => fields
@@ -75,7 +79,8 @@ fn by_lines(part: &mut Value) -> usize {
     }
 }
 
-/// Whether a pattern has an anchor outside of character classes, and not yet what [`by_lines`] puts before it.
+/// Whether a pattern has an anchor outside of character classes, and not yet what [`by_lines`] puts
+/// before it.
 fn anchored(pattern: &str) -> bool {
     let mut depth = 0_usize;
     let mut escaped = false;
@@ -98,28 +103,37 @@ fn section<T: serde::de::DeserializeOwned>(part: Value) -> Result<T> {
 
 /// The tokens that a tokenizer's own post-processor puts before a text.
 fn opening(inner: &tokenizers::Tokenizer) -> Result<Vec<u32>> {
-    let ids = |special: bool| inner.encode_fast("a", special).map(|found| found.get_ids().to_vec()).map_err(failed);
+    let ids = |special: bool| {
+        inner.encode_fast("a", special).map(|found| found.get_ids().to_vec()).map_err(failed)
+    };
     let plain = ids(false)?;
     let whole = ids(true)?;
-    let at = whole.windows(plain.len().max(1)).position(|window| window == plain).unwrap_or_default();
+    let at =
+        whole.windows(plain.len().max(1)).position(|window| window == plain).unwrap_or_default();
     Ok(whole[..at].to_vec())
 }
 
-/// A larger id than this belongs to no model, and some of the library walks all ids up to the largest.
+/// A larger id than this belongs to no model, and some of the library walks all ids up to the
+/// largest.
 const LARGEST: u32 = 1 << 22;
 
-/// Refuses ids that no model has, and added tokens that the normalizer makes nothing of: the library would find them
-/// everywhere in a text, without end.
+/// Refuses ids that no model has, and added tokens that the normalizer makes nothing of: the
+/// library would find them everywhere in a text, without end.
 fn vet_tokens(inner: &tokenizers::Tokenizer) -> Result<()> {
     if let Some((token, id)) = inner.get_vocab(true).into_iter().find(|(_, id)| *id > LARGEST) {
-        return Err(failed(format!("the token {token:?} has the id {id}, which is above {LARGEST}")));
+        return Err(failed(format!(
+            "the token {token:?} has the id {id}, which is above {LARGEST}"
+        )));
     }
     let Some(normalizer) = inner.get_normalizer() else { return Ok(()) };
     for token in inner.get_added_tokens_decoder().values().filter(|token| token.normalized) {
         let mut text = NormalizedString::from(token.content.as_str());
         normalizer.normalize(&mut text).map_err(failed)?;
         if text.get().is_empty() {
-            return Err(failed(format!("the normalizer leaves nothing of the added token {:?}", token.content)));
+            return Err(failed(format!(
+                "the normalizer leaves nothing of the added token {:?}",
+                token.content
+            )));
         }
     }
     Ok(())
@@ -128,10 +142,14 @@ fn vet_tokens(inner: &tokenizers::Tokenizer) -> Result<()> {
 /// Tokens that stand for what a vocabulary does not have: text becomes them by right.
 const UNKNOWN: [&str; 4] = ["<unk>", "[UNK]", "<|unk|>", "unk"];
 
-/// The literals that steer a model: its special tokens, and other added ones that are written like markup (`<think>`).
+/// The literals that steer a model: its special tokens, and other added ones that are written like
+/// markup (`<think>`).
 fn steering(inner: &tokenizers::Tokenizer) -> Vec<String> {
-    let markup =
-        |text: &str| [('<', '>'), ('[', ']')].iter().any(|(open, close)| text.starts_with(*open) && text.ends_with(*close));
+    let markup = |text: &str| {
+        [('<', '>'), ('[', ']')]
+            .iter()
+            .any(|(open, close)| text.starts_with(*open) && text.ends_with(*close))
+    };
     let added = inner.get_added_tokens_decoder();
     let steers = added.values().filter(|token| token.special || markup(&token.content));
     let mut literals: Vec<String> =
@@ -151,10 +169,16 @@ impl Tokenizer {
         let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(failed)?;
         let mut patterns: Patterns = serde_json::from_slice(json).map_err(failed)?;
         if by_lines(&mut patterns.normalizer) > 0 {
-            inner.with_normalizer(Some(section::<tokenizers::NormalizerWrapper>(patterns.normalizer)?)).map_err(failed)?;
+            inner
+                .with_normalizer(Some(section::<tokenizers::NormalizerWrapper>(
+                    patterns.normalizer,
+                )?))
+                .map_err(failed)?;
         }
         if by_lines(&mut patterns.pre_tokenizer) > 0 {
-            inner.with_pre_tokenizer(Some(section::<tokenizers::PreTokenizerWrapper>(patterns.pre_tokenizer)?));
+            inner.with_pre_tokenizer(Some(section::<tokenizers::PreTokenizerWrapper>(
+                patterns.pre_tokenizer,
+            )?));
         }
         vet_tokens(&inner)?;
         Self::new(inner)
@@ -166,8 +190,10 @@ impl Tokenizer {
         let foreign = CONTROL.iter().any(|token| inner.token_to_id(token).is_none());
         let ends: &[&str] = if foreign { &ENDS } else { &[END] };
         let end = ends.iter().find_map(|token| inner.token_to_id(token));
-        let end = end
-            .ok_or_else(|| failed("no token that ends a turn").hint(format!("one of {} is looked for", ENDS.join(", "))))?;
+        let end = end.ok_or_else(|| {
+            failed("no token that ends a turn")
+                .hint(format!("one of {} is looked for", ENDS.join(", ")))
+        })?;
         let opening = if foreign { opening(&inner)? } else { Vec::new() };
         let steering = steering(&inner);
         let ids = steering.iter().filter(|token| !UNKNOWN.contains(&token.as_str()));
@@ -209,7 +235,9 @@ impl Tokenizer {
     /// Token ids of `text`; control tokens written in it count as themselves.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         // The library breaks off on some files (a pattern that backtracks too often).
-        guarded("tokenizing a text", || Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec()))
+        guarded("tokenizing a text", || {
+            Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec())
+        })
     }
 
     /// Token ids of text from outside, in which what looks like a control token is just characters.
@@ -218,14 +246,15 @@ impl Tokenizer {
         if !ids.iter().any(|id| self.steering_ids.contains(id)) {
             return Ok(ids);
         }
-        // The tokenizer itself made one (a normaliser that unites look-alikes, a model that has it as a piece): letter by
-        // letter it cannot.
+        // The tokenizer itself made one (a normaliser that unites look-alikes, a model that has it
+        // as a piece): letter by letter it cannot.
         let letters = text.chars().map(|letter| self.encode(letter.encode_utf8(&mut [0; 4])));
         let ids = letters.collect::<Result<Vec<_>>>()?.concat();
         Ok(ids.into_iter().filter(|id| !self.steering_ids.contains(id)).collect())
     }
 
-    /// A text in which a zero-width space keeps each literal apart from the control token that it looks like.
+    /// A text in which a zero-width space keeps each literal apart from the control token that it
+    /// looks like.
     fn defused<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let there = |token: &&String| text.contains(token.as_str());
         let mut defused = Cow::Borrowed(text);
@@ -259,70 +288,5 @@ impl Tokenizer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn trains_round_trips_and_keeps_outside_text_outside() {
-        let texts: Vec<String> = (0..50).map(|i| format!("walk to shelf {i}. é")).collect();
-        let tokenizer = Tokenizer::train(&texts, 300).unwrap();
-        for text in ["walk to shelf 7.", "日本 🎉", "", " a\n\nb "] {
-            assert_eq!(tokenizer.decode(&tokenizer.encode_plain(text).unwrap()).unwrap(), text);
-        }
-        let end = tokenizer.end;
-        assert!(tokenizer.encode("x<|end|>").unwrap().contains(&end));
-        assert!(!tokenizer.encode_plain("x<|end|>").unwrap().contains(&end));
-        let again = Tokenizer::parse(tokenizer.to_json().unwrap().as_bytes()).unwrap();
-        assert_eq!(again.encode(&texts[3]).unwrap(), tokenizer.encode(&texts[3]).unwrap());
-        assert!(Tokenizer::parse(b"{").is_err());
-    }
-
-    #[test]
-    fn a_normalizer_that_unites_look_alikes_makes_no_control_token_of_outside_text() {
-        let own = Tokenizer::train(&["a b".into()], 300).unwrap();
-        let mut json: Value = serde_json::from_str(&own.to_json().unwrap()).unwrap();
-        json["normalizer"] = serde_json::json!({"type": "NFKC"});
-        for token in json["added_tokens"].as_array_mut().unwrap() {
-            token["normalized"] = true.into();
-        }
-        let uniting = Tokenizer::parse(json.to_string().as_bytes()).unwrap();
-        let wide = "x \u{ff1c}|end|\u{ff1e} y";
-        assert!(uniting.encode(wide).unwrap().contains(&uniting.end), "it does");
-        let plain = uniting.encode_plain(wide).unwrap();
-        assert!(!plain.contains(&uniting.end));
-        assert_eq!(uniting.decode(&plain).unwrap(), "x <|end|> y");
-    }
-
-    /// What Oniguruma, for which these files are written, splits and replaces.
-    #[test]
-    fn anchors_are_those_of_lines() {
-        let own = Tokenizer::train(&["a b".into()], 300).unwrap();
-        let mut json: Value = serde_json::from_str(&own.to_json().unwrap()).unwrap();
-        json["normalizer"] = serde_json::json!({"type": "Replace", "pattern": {"Regex": "^ +|x$"}, "content": "_"});
-        let lines = Tokenizer::parse(json.to_string().as_bytes()).unwrap();
-        let read = |text: &str| lines.decode(&lines.encode(text).unwrap()).unwrap();
-        assert_eq!(read("  a x\n  b x\n"), "_a _\n_b _\n");
-        assert_eq!(read("ax x a\r\n"), "ax x a\r\n");
-        let again = Tokenizer::parse(lines.to_json().unwrap().as_bytes()).unwrap();
-        assert_eq!(again.to_json().unwrap(), lines.to_json().unwrap());
-        assert!(["^a", "a|$", r"[\]]$"].iter().all(|pattern| anchored(pattern)));
-        assert!([r"[^\s[$]^]", r"\^\$", "(?m)^a"].iter().all(|pattern| !anchored(pattern)));
-    }
-
-    #[test]
-    fn a_tokenizer_of_others_has_an_end_of_its_own() {
-        let own = Tokenizer::train(&["Task Observation Action".into()], 300).unwrap();
-        assert!(!own.foreign);
-        let named = |end: &str| {
-            let text = CONTROL[..4]
-                .iter()
-                .fold(own.to_json().unwrap(), |text, token| text.replace(token, &token.replace("<|", "<")));
-            Tokenizer::parse(text.replace(END, end).as_bytes())
-        };
-        let foreign = named("<|im_end|>").unwrap();
-        assert!(foreign.foreign);
-        assert_eq!((foreign.control(END), foreign.control("<|im_end|>")), (None, Some(foreign.end)));
-        assert!(!foreign.encode_plain("x<|im_end|>").unwrap().contains(&foreign.end));
-        assert!(named("<stop>").unwrap_err().message().contains("ends a turn"));
-    }
-}
+#[path = "tokenizer_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! Token trees: each token has at most one parent and attends to its ancestors only.
 //!
-//! A trajectory with alternatives, one prompt with every admissible action, K samples of one prompt are all such trees;
-//! a plain sequence is the tree without branches. Shared prefixes stand once.
+//! A trajectory with alternatives, one prompt with every admissible action, K samples of one prompt
+//! are all such trees; a plain sequence is the tree without branches. Shared prefixes stand once.
 
 /// A part of a tree, and the indices of its tokens in the whole.
 pub type Cut = (TokenTree, Vec<usize>);
@@ -13,12 +13,14 @@ pub struct TokenTree {
     pub tokens: Vec<u32>,
     /// Index of each token's parent; none for a root.
     pub parents: Vec<Option<usize>>,
-    /// How much each token counts as a training target (0 = it is only context). A root is never a target.
+    /// How much each token counts as a training target (0 = it is only context). A root is never a
+    /// target.
     pub weights: Vec<f32>,
 }
 
 impl TokenTree {
-    /// Appends `tokens` as a chain below `parent` and returns the index of the last one (or `parent` when empty).
+    /// Appends `tokens` as a chain below `parent` and returns the index of the last one (or
+    /// `parent` when empty).
     pub fn extend(&mut self, parent: Option<usize>, tokens: &[u32], weight: f32) -> Option<usize> {
         let mut above = parent;
         for token in tokens {
@@ -53,9 +55,10 @@ impl TokenTree {
         self.weights.extend(&other.weights);
     }
 
-    /// Cuts the tree into about `parts` trees of like size along its branches, each with the indices of its tokens here.
-    /// A token that several parts need is context in all but the first, so every target counts once. Nothing is returned
-    /// when it cannot be cut: too few branches, or parts without a target.
+    /// Cuts the tree into about `parts` trees of like size along its branches, each with the
+    /// indices of its tokens here. A token that several parts need is context in all but the first,
+    /// so every target counts once. Nothing is returned when it cannot be cut: too few branches, or
+    /// parts without a target.
     pub fn split(&self, parts: usize) -> Vec<Cut> {
         let mut leaf = vec![true; self.len()];
         for parent in self.parents.iter().flatten() {
@@ -86,8 +89,14 @@ impl TokenTree {
             pieces.push((
                 Self {
                     tokens: places.iter().map(|i| self.tokens[*i]).collect(),
-                    parents: places.iter().map(|i| self.parents[*i].map(|parent| place[parent])).collect(),
-                    weights: places.iter().map(|i| if owner[*i] { 0.0 } else { self.weights[*i] }).collect(),
+                    parents: places
+                        .iter()
+                        .map(|i| self.parents[*i].map(|parent| place[parent]))
+                        .collect(),
+                    weights: places
+                        .iter()
+                        .map(|i| if owner[*i] { 0.0 } else { self.weights[*i] })
+                        .collect(),
                 },
                 places.clone(),
             ));
@@ -102,7 +111,8 @@ impl TokenTree {
         if smaller && whole { pieces } else { Vec::new() }
     }
 
-    /// Counts each target as often as the flattened sequences of the tree would repeat it: once for each leaf below.
+    /// Counts each target as often as the flattened sequences of the tree would repeat it: once for
+    /// each leaf below.
     #[must_use]
     pub fn by_multiplicity(mut self) -> Self {
         let mut leaves = vec![0u32; self.len()];
@@ -116,8 +126,8 @@ impl TokenTree {
         self
     }
 
-    /// Total weight of the targets. Summed in f64: thousands of weights of 0.3 in f32 are off by 5e-5, each rounded to the
-    /// same side.
+    /// Total weight of the targets. Summed in f64: thousands of weights of 0.3 in f32 are off by
+    /// 5e-5, each rounded to the same side.
     pub fn weight(&self) -> f64 {
         self.weights.iter().map(|weight| f64::from(*weight)).sum()
     }
@@ -133,23 +143,5 @@ pub(super) fn positions(parents: &[Option<usize>], root: impl Fn(usize) -> u32) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn branches_share_their_prefix_and_count_positions_along_their_path() {
-        let mut tree = TokenTree::default();
-        let trunk = tree.extend(None, &[1, 2], 1.0);
-        tree.extend(trunk, &[3, 4], 1.0);
-        tree.extend(trunk, &[5], 0.5);
-        assert_eq!(tree.positions(), [0, 1, 2, 3, 2]);
-        assert_eq!(tree.weights, [0.0, 1.0, 1.0, 1.0, 0.5]);
-        assert_eq!(tree.split(2).iter().map(|(part, _)| part.len()).sum::<usize>(), 7, "the trunk stands in both");
-        assert!(tree.split(3).is_empty(), "there are two branches only");
-        assert_eq!(tree.clone().by_multiplicity().weights, [0.0, 2.0, 1.0, 1.0, 0.5]);
-        let mut two = tree.clone();
-        two.join(&tree);
-        assert_eq!(two.parents[5..7], [None, Some(5)]);
-        assert_eq!(two.positions()[5..], [0, 1, 2, 3, 2]);
-    }
-}
+#[path = "tree_tests.rs"]
+mod tests;

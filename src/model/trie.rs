@@ -50,8 +50,9 @@ impl Trie {
         self.nodes[node].ends
     }
 
-    /// The nodes that others follow, parents first, the root left out: their tokens and, as places in this list, their
-    /// parents (none: the root). Also the place of each node of the trie in the list.
+    /// The nodes that others follow, parents first, the root left out: their tokens and, as places
+    /// in this list, their parents (none: the root). Also the place of each node of the trie in the
+    /// list.
     pub(super) fn inner(&self) -> (Vec<u32>, Vec<Option<usize>>, Vec<Option<usize>>) {
         let mut tokens = Vec::new();
         let mut parents = Vec::new();

@@ -1,12 +1,13 @@
-//! What a `tokenizer.json` asks for, looked at before it is used. The library that carries it out has no limit of its own:
-//! it multiplies a text as often as the file says, and its regular expressions backtrack.
+//! What a `tokenizer.json` asks for, looked at before it is used. The library that carries it out
+//! has no limit of its own: it multiplies a text as often as the file says, and its regular
+//! expressions backtrack.
 
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// A text may become so many times as long: real tokenizers write a space as three bytes, and compose or take apart
-/// letters.
+/// A text may become so many times as long: real tokenizers write a space as three bytes, and
+/// compose or take apart letters.
 const GROWTH: f64 = 64.0;
 
 /// A template may have so many pieces: real ones have three or four.
@@ -18,18 +19,28 @@ const COMPONENTS: usize = 256;
 /// A text put before every other may have so many bytes.
 const PREPENDED: usize = 64;
 
-/// Refuses by name what would multiply a text, or would try a pattern in more ways than can be waited for.
+/// Refuses by name what would multiply a text, or would try a pattern in more ways than can be
+/// waited for.
 pub fn vet(json: &[u8]) -> Result<()> {
-    let Ok(file) = serde_json::from_slice::<Value>(json) else { return Ok(()) }; // the library says what is wrong
+    // The library says what is wrong.
+    let Ok(file) = serde_json::from_slice::<Value>(json) else { return Ok(()) };
     for part in ["normalizer", "pre_tokenizer", "decoder", "post_processor"] {
         if components(&file[part]) > COMPONENTS {
-            return Err(Error::new(format!("tokenizer.json: {part} has more than {COMPONENTS} components"))
-                .hint("each goes through the whole text; real tokenizers have a few"));
+            return Err(Error::new(format!(
+                "tokenizer.json: {part} has more than {COMPONENTS} components"
+            ))
+            .hint("each goes through the whole text; real tokenizers have a few"));
         }
-        let grown = growth(&file[part]).map_err(|error| error.at(format!("tokenizer.json: {part}")))?;
+        let grown =
+            growth(&file[part]).map_err(|error| error.at(format!("tokenizer.json: {part}")))?;
         if grown > GROWTH {
-            return Err(Error::new(format!("tokenizer.json: {part} makes a text up to {grown:.0} times as long"))
-                .hint(format!("at most {GROWTH} times is taken; use the tokenizer.json that the model was trained with")));
+            return Err(Error::new(format!(
+                "tokenizer.json: {part} makes a text up to {grown:.0} times as long"
+            ))
+            .hint(format!(
+                "at most {GROWTH} times is taken; use the tokenizer.json that the model was \
+                 trained with"
+            )));
         }
     }
     Ok(())
@@ -44,7 +55,8 @@ fn components(part: &Value) -> usize {
     }
 }
 
-/// How many times as long a text may become by a component and by all those in it, one after the other.
+/// How many times as long a text may become by a component and by all those in it, one after the
+/// other.
 fn growth(part: &Value) -> Result<f64> {
     let mut grown = 1.0;
     match part {
@@ -60,20 +72,33 @@ fn growth(part: &Value) -> Result<f64> {
                     replaces_something(regex)?;
                 }
             }
-            // The library joins a template's pieces, and the tokens of each, one by one, each time all over again.
+            // The library joins a template's pieces, and the tokens of each, one by one, each time
+            // all over again.
             if part["type"] == "TemplateProcessing" {
-                let lists = ["single", "pair"].iter().filter_map(|name| part[name].as_array()).map(Vec::len);
-                let special = part["special_tokens"].as_object().into_iter().flat_map(serde_json::Map::values);
+                let lists = ["single", "pair"]
+                    .iter()
+                    .filter_map(|name| part[name].as_array())
+                    .map(Vec::len);
+                let special = part["special_tokens"]
+                    .as_object()
+                    .into_iter()
+                    .flat_map(serde_json::Map::values);
                 let ids = special.filter_map(|token| token["ids"].as_array()).map(Vec::len);
                 if lists.chain(ids).any(|count| count > PIECES) {
                     return Err(Error::new(format!("a template of more than {PIECES} pieces")));
                 }
             }
             if let Some(text) = part["prepend"].as_str().filter(|text| text.len() > PREPENDED) {
-                return Err(Error::new(format!("a text of {} bytes before every other", text.len()))
-                    .hint(format!("at most {PREPENDED} are taken; real tokenizers put a space there")));
+                return Err(Error::new(format!(
+                    "a text of {} bytes before every other",
+                    text.len()
+                ))
+                .hint(format!(
+                    "at most {PREPENDED} are taken; real tokenizers put a space there"
+                )));
             }
-            // Each byte above 127 becomes a letter of two bytes, of which each becomes one again the next time.
+            // Each byte above 127 becomes a letter of two bytes, of which each becomes one again
+            // the next time.
             grown *= match part["type"].as_str() {
                 // Prepending copies the whole text.
                 Some("ByteLevel" | "Prepend") => 2.0,
@@ -86,8 +111,11 @@ fn growth(part: &Value) -> Result<f64> {
                 let least = pattern.map_or(1, str::len);
                 grown *= (content.len() as f64 / least as f64).max(1.0);
             }
-            for (name, value) in fields.iter().filter(|(name, _)| *name != "pattern" && *name != "content") {
-                grown *= growth(value).map_err(|error| if name == "type" { error } else { error.at(name) })?;
+            for (name, value) in
+                fields.iter().filter(|(name, _)| *name != "pattern" && *name != "content")
+            {
+                grown *= growth(value)
+                    .map_err(|error| if name == "type" { error } else { error.at(name) })?;
             }
         }
         Value::Array(parts) => {
@@ -100,20 +128,23 @@ fn growth(part: &Value) -> Result<f64> {
     Ok(grown)
 }
 
-/// Refuses a pattern that matches without a letter: what it is replaced by would stand everywhere in a text.
+/// Refuses a pattern that matches without a letter: what it is replaced by would stand everywhere
+/// in a text.
 fn replaces_something(pattern: &str) -> Result<()> {
     let parsed = regex_syntax::parse(pattern).map_err(|_| {
         Error::new(format!("the pattern {pattern:?} looks around, and cannot be vetted"))
             .hint("looking around is taken where a text is split, and not where it is replaced")
     })?;
     if parsed.properties().minimum_len().unwrap_or_default() == 0 {
-        return Err(Error::new(format!("the pattern {pattern:?} matches an empty text, which stands everywhere")));
+        return Err(Error::new(format!(
+            "the pattern {pattern:?} matches an empty text, which stands everywhere"
+        )));
     }
     Ok(())
 }
 
-/// Refuses a pattern in which something that repeats stands in something that repeats: `(a+)+` tries a text of n letters
-/// in 2^n ways before it gives up.
+/// Refuses a pattern in which something that repeats stands in something that repeats: `(a+)+`
+/// tries a text of n letters in 2^n ways before it gives up.
 fn check(pattern: &str) -> Result<()> {
     // Whether each open group holds something that repeats.
     let mut groups = vec![false];
@@ -149,8 +180,13 @@ fn check(pattern: &str) -> Result<()> {
                 // A mark after a mark (`+?`, `++`) says how the first one repeats.
                 if let (true, Some(inner)) = (open, last) {
                     if inner {
-                        return Err(Error::new(format!("the pattern {pattern:?} repeats something that repeats"))
-                            .hint("such a pattern may take longer than anybody waits; no known tokenizer has one"));
+                        return Err(Error::new(format!(
+                            "the pattern {pattern:?} repeats something that repeats"
+                        ))
+                        .hint(
+                            "such a pattern may take longer than anybody waits; no known tokenizer \
+                             has one",
+                        ));
                     }
                     if let Some(group) = groups.last_mut() {
                         *group = true;
@@ -199,52 +235,5 @@ fn repeats(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn vetted(normalizer: &Value) -> Result<()> {
-        vet(json!({"normalizer": normalizer}).to_string().as_bytes())
-    }
-
-    #[test]
-    fn what_multiplies_a_text_is_refused_by_name() {
-        let replace =
-            |pattern: &str, content: &str| json!({"type": "Replace", "pattern": {"String": pattern}, "content": content});
-        vetted(&json!({"type": "Sequence", "normalizers": [{"type": "NFKC"}, replace(" ", "▁"), replace("``", "\"")]}))
-            .unwrap();
-        let many: Vec<Value> = (0..6).map(|_| replace("e", &"e".repeat(20))).collect();
-        let error = vetted(&json!({"type": "Sequence", "normalizers": many})).unwrap_err();
-        assert!(error.message().contains("64000000 times as long"), "{error}");
-        let bytes: Vec<Value> = (0..20).map(|_| json!({"type": "ByteLevel"})).collect();
-        assert!(vetted(&json!({"type": "Sequence", "normalizers": bytes})).is_err());
-        let regex = |pattern: &str| json!({"type": "Replace", "pattern": {"Regex": pattern}, "content": "x"});
-        for empty in ["(ab)?", r"\b", "a|^", "b*"] {
-            assert!(vetted(&regex(empty)).unwrap_err().message().contains("matches an empty text"), "{empty}");
-        }
-        assert!(vetted(&regex("(?=a)")).unwrap_err().message().contains("looks around"));
-        vetted(&regex(r" {2,}|\s+x")).unwrap();
-        assert!(vetted(&json!({"type": "Prepend", "prepend": "e".repeat(100)})).is_err());
-        let ids: Vec<u32> = vec![0; 30_000];
-        let special = json!({"[A]": {"id": "[A]", "ids": ids, "tokens": ["a"]}});
-        let template = json!({"type": "TemplateProcessing", "single": [], "special_tokens": special});
-        assert!(vetted(&template).unwrap_err().message().contains("more than 64 pieces"));
-        assert!(vetted(&replace("", "aaaa")).unwrap_err().message().contains("empty pattern"));
-    }
-
-    #[test]
-    fn patterns_that_repeat_a_repetition_are_refused_and_those_of_known_tokenizers_are_not() {
-        for known in [
-            r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
-            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-            r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}",
-            r"[!#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*",
-            r"(\d{1,3})(?=(?:\d{3})*\b)",
-        ] {
-            check(known).unwrap_or_else(|error| panic!("{known}: {error}"));
-        }
-        for bad in [r"(a+)+b", r"(?:x*y)*", r"((ab){2,}c)+", r"(\p{L}+\s?)*$"] {
-            assert!(check(bad).is_err(), "{bad}");
-        }
-    }
-}
+#[path = "vetting_tests.rs"]
+mod tests;

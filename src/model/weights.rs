@@ -1,4 +1,5 @@
-//! Model folders in Hugging Face's layout, and GGUF files: what is read is checked, what is written is whole.
+//! Model folders in Hugging Face's layout, and GGUF files: what is read is checked, what is written
+//! is whole.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ use super::gguf;
 use super::lora::Adapter;
 use super::matrix::Matrix;
 use super::memory;
-use super::step::{Buffers, Net};
+use super::params::Buffers;
+use super::step::Net;
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::paths;
@@ -41,10 +43,12 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The files of a folder, or a `.gguf` file with a `tokenizer.json` beside it. Weights are read later.
+    /// The files of a folder, or a `.gguf` file with a `tokenizer.json` beside it. Weights are read
+    /// later.
     pub fn read(path: &Path) -> Result<Self> {
         let mut parts = Self::network(path)?;
-        let folder = if parts.config.is_empty() { path.parent().unwrap_or(Path::new("")) } else { path };
+        let folder =
+            if parts.config.is_empty() { path.parent().unwrap_or(Path::new("")) } else { path };
         parts.tokenizer = read_file(&folder.join("tokenizer.json"))?;
         Ok(parts)
     }
@@ -64,8 +68,10 @@ impl Parts {
     pub fn weights(&self) -> Result<(Config, Buffers)> {
         let config = match &self.tensors {
             Stored::Gguf(_) => {
-                return Err(Error::new("a GGUF file is for inference")
-                    .hint("train on the model folder (config.json, model.safetensors) that it was made from"));
+                return Err(Error::new("a GGUF file is for inference").hint(
+                    "train on the model folder (config.json, model.safetensors) that it was made \
+                     from",
+                ));
             }
             _ => Config::parse(&self.config)?,
         };
@@ -75,12 +81,17 @@ impl Parts {
         };
         let shapes = config.tensors();
         let known = |name: &str| shapes.iter().any(|(known, _)| known == name);
-        if let Some(bias) = tensors.names().find(|name| name.rsplit('.').next() == Some("bias") && !known(name)) {
+        if let Some(bias) =
+            tensors.names().find(|name| name.rsplit('.').next() == Some("bias") && !known(name))
+        {
             return Err(Error::new(format!("tensor `{bias}` has no place in a plain Llama")));
         }
         // The largest is there twice while it is read: as it is stored, and as numbers.
         memory::room(4 * (config.parameters() + config.largest()), "the model")?;
-        let weights = shapes.iter().map(|(name, shape)| tensors.numbers(name, shape)).collect::<Result<_>>()?;
+        let weights = shapes
+            .iter()
+            .map(|(name, shape)| tensors.numbers(name, shape))
+            .collect::<Result<_>>()?;
         Ok((config, weights))
     }
 
@@ -96,8 +107,11 @@ impl Parts {
 
     /// Checks and assembles them for inference; `source` names the model in errors and on screens.
     pub fn build(&self, source: &str) -> Result<Model> {
-        let located =
-            |error: Error| error.at(source).hint("the model is damaged or of another kind; fetch or train it again");
+        let located = |error: Error| {
+            error
+                .at(source)
+                .hint("the model is damaged or of another kind; fetch or train it again")
+        };
         let decoder = self.decoder().map_err(located)?;
         let tokenizer = Arc::new(self.tokenizer(source, &decoder.config)?);
         Ok(Model { decoder: Arc::new(decoder), tokenizer, source: source.to_string() })
@@ -108,7 +122,9 @@ impl Parts {
         if tokenizer.vocab() > config.vocab {
             let theirs = tokenizer.vocab();
             let ours = config.vocab;
-            let odd = Error::new(format!("{source}: the tokenizer has {theirs} tokens, the model only {ours}"));
+            let odd = Error::new(format!(
+                "{source}: the tokenizer has {theirs} tokens, the model only {ours}"
+            ));
             return Err(odd.hint("take the tokenizer.json that the model was trained with"));
         }
         Ok(tokenizer)
@@ -126,7 +142,8 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
 /// Weights in the order of [`Config::tensors`], for inference.
 pub fn matrices(config: &Config, weights: Buffers) -> Vec<Matrix> {
     let each = config.tensors().into_iter().zip(weights);
-    each.map(|((_, shape), data)| Matrix::Full { width: shape.last().copied().unwrap_or(1), data }).collect()
+    each.map(|((_, shape), data)| Matrix::Full { width: shape.last().copied().unwrap_or(1), data })
+        .collect()
 }
 
 /// A model whose weights can be trained.
@@ -145,7 +162,12 @@ pub struct Trainable {
 impl Trainable {
     /// The network that they are.
     pub fn net(&self) -> Net<'_> {
-        Net { config: &self.config, weights: &self.weights, adapter: self.adapter.as_ref(), recompute: false }
+        Net {
+            config: &self.config,
+            weights: &self.weights,
+            adapter: self.adapter.as_ref(),
+            recompute: false,
+        }
     }
 
     /// What is trained, in the order of [`Net::shapes`].
@@ -160,7 +182,8 @@ impl Trainable {
         Ok(Self { config, weights, tokenizer, adapter: None })
     }
 
-    /// A fresh model: normal weights of deviation 0.02 (residual outputs scaled down by depth), norms at one.
+    /// A fresh model: normal weights of deviation 0.02 (residual outputs scaled down by depth),
+    /// norms at one.
     pub fn fresh(config: &Config, tokenizer: Arc<Tokenizer>, seed: u64) -> Result<Self> {
         memory::room(4 * config.parameters(), "the model")?;
         let mut rng = Rng::stream(seed, "weights");
@@ -178,11 +201,18 @@ impl Trainable {
         Ok(Self { config: config.clone(), weights, tokenizer, adapter: None })
     }
 
-    /// An error for weights that are not finite numbers, by name: an adapter may make them so when it is merged.
+    /// An error for weights that are not finite numbers, by name: an adapter may make them so when
+    /// it is merged.
     pub fn check_finite(&self) -> Result<()> {
-        match self.named().into_iter().find(|(_, data, _)| data.iter().any(|value| !value.is_finite())) {
-            Some((name, ..)) => Err(Error::new(format!("tensor `{name}` would hold values that are not finite numbers"))
-                .hint("the adapter's numbers are too large for this model")),
+        match self
+            .named()
+            .into_iter()
+            .find(|(_, data, _)| data.iter().any(|value| !value.is_finite()))
+        {
+            Some((name, ..)) => Err(Error::new(format!(
+                "tensor `{name}` would hold values that are not finite numbers"
+            ))
+            .hint("the adapter's numbers are too large for this model")),
             None => Ok(()),
         }
     }
@@ -201,7 +231,8 @@ impl Trainable {
     pub fn parts(&self, half: bool) -> Result<Parts> {
         let config = self.config.to_json(self.tokenizer.end);
         Ok(Parts {
-            config: serde_json::to_vec_pretty(&config).map_err(|e| Error::new(format!("config.json: {e}")))?,
+            config: serde_json::to_vec_pretty(&config)
+                .map_err(|e| Error::new(format!("config.json: {e}")))?,
             tensors: Stored::Memory(serialize(&self.named(), half)?.into()),
             tokenizer: self.tokenizer.to_json()?.into_bytes(),
         })
@@ -213,49 +244,5 @@ fn normal(rng: &mut Rng) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tiny() -> Parts {
-        let tokenizer = Arc::new(Tokenizer::train(&["walk to shelf".into()], 300).unwrap());
-        let config = Config::small(1, 32, tokenizer.vocab()).unwrap();
-        Trainable::fresh(&config, tokenizer, 1).unwrap().parts(false).unwrap()
-    }
-
-    fn bytes(parts: &Parts) -> Vec<u8> {
-        match &parts.tensors {
-            Stored::Memory(bytes) => bytes.to_vec(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn damaged_files_are_refused_by_name_without_a_panic() {
-        let parts = tiny();
-        assert!(parts.build("m").is_ok());
-        let whole = bytes(&parts);
-        let with = |tensors: Vec<u8>| Parts { tensors: Stored::Memory(tensors.into()), ..parts.clone() };
-        for cut in [0, 7, 8, 100, whole.len() - 1] {
-            assert!(with(whole[..cut].to_vec()).build("m").unwrap_err().message().contains("model.safetensors"));
-        }
-        let mut poisoned = whole.clone();
-        let end = poisoned.len();
-        poisoned[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
-        assert!(with(poisoned).build("m").unwrap_err().message().contains("not finite"));
-        let text = String::from_utf8(parts.config.clone()).unwrap();
-        let other = text.replace("\"hidden_size\": 32", "\"hidden_size\": 64");
-        assert!(Parts { config: other.into_bytes(), ..parts.clone() }.build("m").is_err());
-        let small = text
-            .replace(&format!("\"vocab_size\": {}", Config::parse(&parts.config).unwrap().vocab), "\"vocab_size\": 200");
-        assert!(Parts { config: small.into_bytes(), ..parts.clone() }.build("m").is_err());
-    }
-
-    #[test]
-    fn a_tensor_that_the_config_does_not_know_of_is_named() {
-        let parts = tiny();
-        let mut named = Trainable::from_parts(&parts, "m").unwrap().named();
-        named.push(("model.layers.0.self_attn.q_proj.bias".into(), vec![0.0; 32], vec![32]));
-        let odd = Parts { tensors: Stored::Memory(serialize(&named, false).unwrap().into()), ..parts };
-        assert!(odd.build("m").unwrap_err().message().contains("q_proj.bias"));
-    }
-}
+#[path = "weights_tests.rs"]
+mod tests;

@@ -1,4 +1,5 @@
-//! Checkpoints: which there are, who needs them, and what is still to be removed of those that were taken out.
+//! Checkpoints: which there are, who needs them, and what is still to be removed of those that were
+//! taken out.
 
 use std::collections::HashSet;
 
@@ -41,7 +42,10 @@ const STATE_SIZE: u64 = 1 << 20;
 const LEFT_BEHIND: &str = "left behind ";
 
 pub(super) fn leave_behind(tx: &Connection, folder: &str) -> Result<()> {
-    tx.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, '')", [format!("{LEFT_BEHIND}{folder}")])?;
+    tx.execute(
+        "INSERT OR REPLACE INTO settings (key, value) VALUES (?1, '')",
+        [format!("{LEFT_BEHIND}{folder}")],
+    )?;
     Ok(())
 }
 
@@ -64,15 +68,17 @@ impl Store {
         tx.commit()
     }
 
-    /// Whether a folder of checkpoints says that it holds a run's weights; one that says nothing was written by an older
-    /// program, as were runs without a number of their own.
+    /// Whether a folder of checkpoints says that it holds a run's weights; one that says nothing
+    /// was written by an older program, as were runs without a number of their own.
     pub fn is_own_folder(&self, run: i64, folder: &str) -> Result<bool> {
         let state = read_whole(&self.root.join(folder).join(STATE), STATE_SIZE).unwrap_or_default();
         let state: serde_json::Value = serde_json::from_slice(&state).unwrap_or_default();
-        Ok(self.root.join(folder).is_dir() && self.run_token(run)?.as_deref() == state["token"].as_str())
+        Ok(self.root.join(folder).is_dir()
+            && self.run_token(run)?.as_deref() == state["token"].as_str())
     }
 
-    /// Folders of checkpoints that were taken out and may still be there: a kill came before they were removed.
+    /// Folders of checkpoints that were taken out and may still be there: a kill came before they
+    /// were removed.
     pub fn left_behind(&self) -> Result<Vec<String>> {
         let left = "SELECT substr(key, length(?1) + 1) FROM settings WHERE key LIKE ?1 || '%'";
         let mut rows = self.db.prepare_cached(left)?;
@@ -86,26 +92,35 @@ impl Store {
         Ok(())
     }
 
-    /// An error for a checkpoint that a run which is not finished started from, or waits to start from.
+    /// An error for a checkpoint that a run which is not finished started from, or waits to start
+    /// from.
     pub fn check_unneeded(&self, saved: &Checkpoint) -> Result<()> {
         let run = self.db.query_row(
-            "SELECT id FROM runs WHERE status NOT IN ('deleted', 'finished') AND id <> ?1 AND start IN (?2, ?3)",
+            "SELECT id FROM runs WHERE status NOT IN ('deleted', 'finished') AND id <> ?1 AND \
+             start IN (?2, ?3)",
             params![saved.run, saved.name(), saved.id.to_string()],
             |row| row.get::<_, i64>(0),
         );
         match run.optional()? {
-            Some(run) => Err(Error::new(format!("run {run} starts from checkpoint {} ({})", saved.id, saved.name()))
-                .hint(format!("finish it first, or take it out with: foretaste data delete --run {run}"))),
+            Some(run) => Err(Error::new(format!(
+                "run {run} starts from checkpoint {} ({})",
+                saved.id,
+                saved.name()
+            ))
+            .hint(format!(
+                "finish it first, or take it out with: foretaste data delete --run {run}"
+            ))),
             None => Ok(()),
         }
     }
 
-    /// What models are called that something still refers to: a run that started or waits to start from one (by its name or
-    /// its number), an evaluation of it.
+    /// What models are called that something still refers to: a run that started or waits to start
+    /// from one (by its name or its number), an evaluation of it.
     pub fn model_names_in_use(&self) -> Result<HashSet<String>> {
-        let mut rows = self
-            .db
-            .prepare_cached("SELECT start FROM runs WHERE status <> 'deleted' UNION SELECT checkpoint FROM evaluations")?;
+        let mut rows = self.db.prepare_cached(
+            "SELECT start FROM runs WHERE status <> 'deleted' UNION SELECT \
+                             checkpoint FROM evaluations",
+        )?;
         Ok(rows.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -113,7 +128,8 @@ impl Store {
     pub fn add_checkpoint(&self, run: i64, step: u64, folder: &str, digest: &str) -> Result<i64> {
         let tx = self.write()?;
         tx.execute(
-            "INSERT INTO checkpoints (run, step, folder, created_ms, digest) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO checkpoints (run, step, folder, created_ms, digest) VALUES (?1, ?2, ?3, \
+             ?4, ?5)",
             params![run, step as i64, folder, now_ms(), digest],
         )?;
         let id = tx.last_insert_rowid();
@@ -123,14 +139,16 @@ impl Store {
 
     /// All checkpoints, newest first.
     pub fn checkpoints(&self) -> Result<Vec<Checkpoint>> {
-        let mut rows = self.db.prepare_cached("SELECT id, run, step, folder, digest FROM checkpoints ORDER BY id DESC")?;
+        let mut rows = self.db.prepare_cached(
+            "SELECT id, run, step, folder, digest FROM checkpoints ORDER BY id DESC",
+        )?;
         Ok(rows.query_map([], checkpoint_row)?.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The newest checkpoint of a run, or of all runs.
     pub fn latest_checkpoint(&self, run: Option<i64>) -> Result<Option<Checkpoint>> {
-        let sql =
-            "SELECT id, run, step, folder, digest FROM checkpoints WHERE ?1 IS NULL OR run = ?1 ORDER BY id DESC LIMIT 1";
+        let sql = "SELECT id, run, step, folder, digest FROM checkpoints WHERE ?1 IS NULL OR run \
+                   = ?1 ORDER BY id DESC LIMIT 1";
         Ok(self.db.query_row(sql, [run], checkpoint_row).optional()?)
     }
 }

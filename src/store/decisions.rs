@@ -1,4 +1,5 @@
-//! The curation queue: reflections, their versions, and every act of a person, undoable across restarts.
+//! The curation queue: reflections, their versions, and every act of a person, undoable across
+//! restarts.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
@@ -23,7 +24,8 @@ pub enum Decision {
     Flag(bool),
     /// Another generated attempt, pending; who wrote it, and the text.
     Attempt(String, String),
-    /// A second opinion, given without knowing the first: fit, or not fit for this reason. How it stands does not change.
+    /// A second opinion, given without knowing the first: fit, or not fit for this reason. How it
+    /// stands does not change.
     Second(Option<String>),
 }
 
@@ -57,7 +59,8 @@ impl Seen {
     fn check(&self, db: &Connection, reflection: i64) -> Result<()> {
         let (verdict, _, version) = current(db, reflection)?;
         let text = "SELECT text FROM versions WHERE reflection = ?1 AND n = ?2";
-        let text: Option<String> = db.query_row(text, [reflection, version], |row| row.get(0)).optional()?;
+        let text: Option<String> =
+            db.query_row(text, [reflection, version], |row| row.get(0)).optional()?;
         let what = if text.is_some_and(|text| text != self.text) {
             "has another text"
         } else if self.verdict.is_some_and(|seen| seen != verdict) {
@@ -65,8 +68,10 @@ impl Seen {
         } else {
             return Ok(());
         };
-        Err(Error::new(format!("reflection {reflection} {what} by now, from another program: nothing was decided"))
-            .hint("look at it again"))
+        Err(Error::new(format!(
+            "reflection {reflection} {what} by now, from another program: nothing was decided"
+        ))
+        .hint("look at it again"))
     }
 }
 
@@ -108,14 +113,20 @@ pub struct Undone {
 
 /// How one reflection stands, for what reason, and which version counts.
 fn current(db: &Connection, reflection: i64) -> Result<(Verdict, Option<String>, i64)> {
-    let latest =
-        "SELECT verdict, reason, version FROM decisions WHERE reflection = ?1 AND undone = 0 ORDER BY id DESC LIMIT 1";
+    let latest = "SELECT verdict, reason, version FROM decisions WHERE reflection = ?1 AND undone \
+                  = 0 ORDER BY id DESC LIMIT 1";
     let read = |row: &Row<'_>| Ok((known(row, 0, Verdict::from_word)?, row.get(1)?, row.get(2)?));
     Ok(db.query_row(latest, [reflection], read).optional()?.unwrap_or((Verdict::Pending, None, 1)))
 }
 
 /// Writes the version of a reflection with this number.
-pub(super) fn insert_version(db: &Connection, reflection: i64, n: i64, author: &str, text: &str) -> Result<()> {
+pub(super) fn insert_version(
+    db: &Connection,
+    reflection: i64,
+    n: i64,
+    author: &str,
+    text: &str,
+) -> Result<()> {
     let values = params![reflection, n, author, text, now_ms()];
     db.prepare_cached("INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(values)?;
     Ok(())
@@ -124,7 +135,9 @@ pub(super) fn insert_version(db: &Connection, reflection: i64, n: i64, author: &
 /// Writes one act, and the version that it brings.
 fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i64>) -> Result<()> {
     let versions: i64 =
-        db.query_row("SELECT count(*) FROM versions WHERE reflection = ?1", [reflection], |row| row.get(0))?;
+        db.query_row("SELECT count(*) FROM versions WHERE reflection = ?1", [reflection], |row| {
+            row.get(0)
+        })?;
     if versions == 0 {
         return Err(Error::new(format!("there is no reflection {reflection}"))
             .hint("list them with: foretaste data list reflections"));
@@ -149,7 +162,8 @@ fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i
         _ => decision.word().to_string(),
     };
     db.execute(
-        "INSERT INTO decisions (reflection, act, verdict, reason, version, created_ms, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO decisions (reflection, act, verdict, reason, version, created_ms, batch) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
             reflection,
             act,
@@ -169,8 +183,8 @@ impl Store {
         self.decide_all(&[reflection], decision)
     }
 
-    /// Records the same decision about several reflections as one act: all of them or none, and one undo. Returns the
-    /// number of its last row.
+    /// Records the same decision about several reflections as one act: all of them or none, and one
+    /// undo. Returns the number of its last row.
     pub fn decide_all(&mut self, reflections: &[i64], decision: &Decision) -> Result<i64> {
         let tx = self.write()?;
         let last = Self::act(&tx, reflections, decision)?;
@@ -193,13 +207,24 @@ impl Store {
         Ok(last)
     }
 
-    /// Another generated attempt at what was seen so: pending, if it still stands so. What was decided meanwhile stays
-    /// decided; the text is a version beside it then. Returns whether it stands.
-    pub fn attempt(&mut self, reflection: i64, seen: &Seen, author: &str, text: &str) -> Result<bool> {
+    /// Another generated attempt at what was seen so: pending, if it still stands so. What was
+    /// decided meanwhile stays decided; the text is a version beside it then. Returns whether it
+    /// stands.
+    pub fn attempt(
+        &mut self,
+        reflection: i64,
+        seen: &Seen,
+        author: &str,
+        text: &str,
+    ) -> Result<bool> {
         let tx = self.write()?;
         let stands = seen.check(&tx, reflection).is_ok();
         if stands {
-            Self::act(&tx, &[reflection], &Decision::Attempt(author.to_string(), text.to_string()))?;
+            Self::act(
+                &tx,
+                &[reflection],
+                &Decision::Attempt(author.to_string(), text.to_string()),
+            )?;
         } else {
             let versions = "SELECT count(*) FROM versions WHERE reflection = ?1";
             let versions: i64 = tx.query_row(versions, [reflection], |row| row.get(0))?;
@@ -222,7 +247,10 @@ impl Store {
             }
             // A text that someone began stays until it is a version itself.
             if let Decision::Edit(text) = decision {
-                tx.execute("DELETE FROM drafts WHERE reflection = ?1 AND text = ?2", params![reflection, text])?;
+                tx.execute(
+                    "DELETE FROM drafts WHERE reflection = ?1 AND text = ?2",
+                    params![reflection, text],
+                )?;
             }
         }
         Ok(last)
@@ -230,17 +258,25 @@ impl Store {
 
     /// The latest act that was not undone: its number, what was done, and the reflection.
     pub fn latest_act(&self) -> Result<Option<(i64, String, i64)>> {
-        let latest = "SELECT id, act, reflection FROM decisions WHERE undone = 0 ORDER BY id DESC LIMIT 1";
-        Ok(self.db.query_row(latest, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?)
+        let latest =
+            "SELECT id, act, reflection FROM decisions WHERE undone = 0 ORDER BY id DESC LIMIT 1";
+        Ok(self
+            .db
+            .query_row(latest, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?)
     }
 
     /// Removes a draft, if it still is this text.
     pub fn forget_draft(&self, reflection: i64, text: &str) -> Result<()> {
-        self.execute("DELETE FROM drafts WHERE reflection = ?1 AND text = ?2", params![reflection, text])?;
+        self.execute(
+            "DELETE FROM drafts WHERE reflection = ?1 AND text = ?2",
+            params![reflection, text],
+        )?;
         Ok(())
     }
 
-    /// Takes back the latest act that was not undone yet; none if there is nothing to undo. Versions stay.
+    /// Takes back the latest act that was not undone yet; none if there is nothing to undo.
+    /// Versions stay.
     pub fn undo(&mut self) -> Result<Option<Undone>> {
         self.turn_back("SELECT id FROM decisions WHERE undone = 0 ORDER BY id DESC LIMIT 1", true)
     }
@@ -256,12 +292,15 @@ impl Store {
         let tx = self.write()?;
         let id: Option<i64> = tx.query_row(which, [], |row| row.get(0)).optional()?.flatten();
         let Some(id) = id else { return Ok(None) };
-        let (act, reflection, batch): (String, i64, Option<i64>) =
-            tx.query_row("SELECT act, reflection, batch FROM decisions WHERE id = ?1", [id], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
-        let count =
-            tx.execute("UPDATE decisions SET undone = ?3 WHERE id = ?1 OR batch = ?2", params![id, batch, undone])? as u64;
+        let (act, reflection, batch): (String, i64, Option<i64>) = tx.query_row(
+            "SELECT act, reflection, batch FROM decisions WHERE id = ?1",
+            [id],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        let count = tx.execute(
+            "UPDATE decisions SET undone = ?3 WHERE id = ?1 OR batch = ?2",
+            params![id, batch, undone],
+        )? as u64;
         let (verdict, _, _) = current(&tx, reflection)?;
         tx.commit()?;
         Ok(Some(Undone { act, reflection, verdict, count }))
@@ -270,9 +309,10 @@ impl Store {
     /// Keeps an unfinished edit; none forgets it.
     pub fn set_draft(&self, reflection: i64, text: Option<&str>) -> Result<()> {
         match text {
-            Some(text) => {
-                self.execute("INSERT OR REPLACE INTO drafts VALUES (?1, ?2, ?3)", params![reflection, text, now_ms()])?
-            }
+            Some(text) => self.execute(
+                "INSERT OR REPLACE INTO drafts VALUES (?1, ?2, ?3)",
+                params![reflection, text, now_ms()],
+            )?,
             None => self.execute("DELETE FROM drafts WHERE reflection = ?1", [reflection])?,
         };
         Ok(())
@@ -281,7 +321,8 @@ impl Store {
     /// The latest acts, newest first.
     pub fn audit(&self, limit: usize) -> Result<Vec<AuditRow>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT id, reflection, act, verdict, reason, version, batch, created_ms, undone FROM decisions \
+            "SELECT id, reflection, act, verdict, reason, version, batch, created_ms, undone FROM \
+             decisions \
              ORDER BY id DESC LIMIT ?1",
         )?;
         let found = rows.query_map([limit as i64], |row| {

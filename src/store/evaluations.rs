@@ -59,7 +59,8 @@ pub struct PlayedGame {
     pub trajectory: i64,
 }
 
-const EVALUATION: &str = "SELECT id, checkpoint, suite, split, games_seed, seed, temperature, step_limit, think, \
+const EVALUATION: &str = "SELECT id, checkpoint, suite, split, games_seed, seed, temperature, \
+                          step_limit, think, \
      restriction, games, record, n, successes, mean_steps, mean_reward FROM evaluations";
 
 fn eval_row(row: &Row<'_>) -> rusqlite::Result<EvalRow> {
@@ -88,7 +89,8 @@ impl Store {
     pub fn add_evaluation(&mut self, eval: &EvalRow, games: &[PlayedGame]) -> Result<i64> {
         let tx = self.write()?;
         tx.execute(
-            "INSERT INTO evaluations (checkpoint, suite, split, games_seed, seed, temperature, step_limit, think, \
+            "INSERT INTO evaluations (checkpoint, suite, split, games_seed, seed, temperature, \
+             step_limit, think, \
              restriction, games, record, n, successes, mean_steps, created_ms, mean_reward) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             params![
@@ -112,8 +114,16 @@ impl Store {
         )?;
         let id = tx.last_insert_rowid();
         for game in games {
-            let values = params![id, game.task_id, game.success, game.steps as i64, game.trajectory, game.reward];
-            let insert = "INSERT INTO evaluation_games (evaluation, task_id, success, steps, trajectory, reward) \
+            let values = params![
+                id,
+                game.task_id,
+                game.success,
+                game.steps as i64,
+                game.trajectory,
+                game.reward
+            ];
+            let insert = "INSERT INTO evaluation_games (evaluation, task_id, success, steps, \
+                          trajectory, reward) \
                           VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
             tx.prepare_cached(insert)?.execute(values)?;
         }
@@ -121,11 +131,19 @@ impl Store {
         Ok(id)
     }
 
-    /// Records how right a model's predictions are: the means over games, and how they were asked for.
-    pub fn add_foresight(&self, checkpoint: &str, suite: &str, split: &str, result: &Value) -> Result<()> {
+    /// Records how right a model's predictions are: the means over games, and how they were asked
+    /// for.
+    pub fn add_foresight(
+        &self,
+        checkpoint: &str,
+        suite: &str,
+        split: &str,
+        result: &Value,
+    ) -> Result<()> {
         let values = params![checkpoint, suite, split, result.to_string(), now_ms()];
         self.execute(
-            "INSERT INTO foresights (checkpoint, suite, split, result, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO foresights (checkpoint, suite, split, result, created_ms) VALUES (?1, \
+             ?2, ?3, ?4, ?5)",
             values,
         )?;
         Ok(())
@@ -133,9 +151,10 @@ impl Store {
 
     /// How right predictions were, the newest first.
     pub fn foresights(&self) -> Result<Vec<Value>> {
-        let mut rows = self
-            .db
-            .prepare_cached("SELECT id, checkpoint, suite, split, result FROM foresights ORDER BY id DESC LIMIT 500")?;
+        let mut rows = self.db.prepare_cached(
+            "SELECT id, checkpoint, suite, split, result FROM foresights ORDER BY \
+                             id DESC LIMIT 500",
+        )?;
         let found = rows.query_map([], |row| {
             let result: Value = serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default();
             let [checkpoint, suite, split] = [1, 2, 3].map(|i| row.get::<_, String>(i));
@@ -148,18 +167,22 @@ impl Store {
 
     /// Evaluations, newest first.
     pub fn evaluations(&self) -> Result<Vec<EvalRow>> {
-        let mut rows = self.db.prepare_cached(&format!("{EVALUATION} ORDER BY id DESC LIMIT 500"))?;
+        let mut rows =
+            self.db.prepare_cached(&format!("{EVALUATION} ORDER BY id DESC LIMIT 500"))?;
         Ok(rows.query_map([], eval_row)?.collect::<rusqlite::Result<_>>()?)
     }
 
     /// One evaluation with its games.
     pub fn evaluation(&self, id: i64) -> Result<(EvalRow, Vec<PlayedGame>)> {
-        let found = self.db.query_row(&format!("{EVALUATION} WHERE id = ?1"), [id], eval_row).optional()?;
+        let found =
+            self.db.query_row(&format!("{EVALUATION} WHERE id = ?1"), [id], eval_row).optional()?;
         let eval = found.ok_or_else(|| {
-            Error::new(format!("there is no evaluation {id}")).hint("list them with: foretaste data list evaluations")
+            Error::new(format!("there is no evaluation {id}"))
+                .hint("list them with: foretaste data list evaluations")
         })?;
         let mut rows = self.db.prepare_cached(
-            "SELECT task_id, success, steps, trajectory, coalesce(reward, success) FROM evaluation_games \
+            "SELECT task_id, success, steps, trajectory, coalesce(reward, success) FROM \
+             evaluation_games \
              WHERE evaluation = ?1 ORDER BY task_id",
         )?;
         let games = rows.query_map([id], |row| {

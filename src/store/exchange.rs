@@ -1,4 +1,5 @@
-//! Whole trajectories with everything that hangs off them, to leave one store and come into another.
+//! Whole trajectories with everything that hangs off them, to leave one store and come into
+//! another.
 
 use std::collections::HashSet;
 
@@ -12,7 +13,9 @@ use super::reading::{json, known};
 use super::trajectories::{insert_branch, insert_reflection, insert_trajectory};
 use super::{NewReflection, Store, now_ms};
 use crate::error::{Error, Result};
-use crate::experience::{Branch, EXPLORED, Membership, POLICY, Purpose, RATIONALE, Trajectory, UNIFORM, Verdict};
+use crate::experience::{
+    Branch, EXPLORED, Membership, POLICY, Purpose, RATIONALE, Trajectory, UNIFORM, Verdict,
+};
 
 /// Records that are committed together.
 const UNIT: usize = 256;
@@ -24,7 +27,8 @@ pub struct Record {
     pub trajectory: Trajectory,
     /// The executed alternatives.
     pub branches: Vec<Branch>,
-    /// Their places in pools; older files have none, and each alternative is taken to be in its source's.
+    /// Their places in pools; older files have none, and each alternative is taken to be in its
+    /// source's.
     #[serde(default)]
     pub pools: Vec<Placed>,
     /// The reflections.
@@ -63,27 +67,34 @@ pub struct Reflected {
 }
 
 impl Record {
-    /// What makes it the same episode wherever it is stored: the task, who acted, and what was done.
+    /// What makes it the same episode wherever it is stored: the task, who acted, and what was
+    /// done.
     fn identity(&self) -> [String; 5] {
         let tr = &self.trajectory;
         let actions: Vec<&str> = tr.steps.iter().map(|step| step.action.as_str()).collect();
-        [&tr.suite, &tr.task_id, tr.purpose.word(), &tr.actor, &actions.join("\n")].map(str::to_string)
+        [&tr.suite, &tr.task_id, tr.purpose.word(), &tr.actor, &actions.join("\n")]
+            .map(str::to_string)
     }
 
-    /// Refuses what would come to grief later: indices beyond the steps, citations of what was not executed.
+    /// Refuses what would come to grief later: indices beyond the steps, citations of what was not
+    /// executed.
     pub fn check(&self) -> Result<()> {
         if self.trajectory.purpose == Purpose::Evaluation {
-            return Err(Error::new("an evaluation: only demonstrations and explorations are taken in"));
+            return Err(Error::new(
+                "an evaluation: only demonstrations and explorations are taken in",
+            ));
         }
         let states = self.trajectory.steps.len();
-        let beyond =
-            |what: &str, t: usize| Err(Error::new(format!("{what} of state {t}, but the trajectory has {states} steps")));
+        let beyond = |what: &str, t: usize| {
+            Err(Error::new(format!("{what} of state {t}, but the trajectory has {states} steps")))
+        };
         for branch in &self.branches {
             if branch.t >= states {
                 return beyond("an alternative", branch.t);
             }
         }
-        let executed: HashSet<(usize, &str)> = self.branches.iter().map(|b| (b.t, b.action.as_str())).collect();
+        let executed: HashSet<(usize, &str)> =
+            self.branches.iter().map(|b| (b.t, b.action.as_str())).collect();
         for Placed { t, action, .. } in &self.pools {
             if !executed.contains(&(*t, action.as_str())) {
                 return Err(Error::new(format!(
@@ -98,18 +109,25 @@ impl Record {
             if !(1..=reflected.versions.len()).contains(&reflected.version) {
                 let version = reflected.version;
                 let count = reflected.versions.len();
-                return Err(Error::new(format!("version {version} of a reflection stands, but it has {count}")));
+                return Err(Error::new(format!(
+                    "version {version} of a reflection stands, but it has {count}"
+                )));
             }
             let unexecuted = |action: &&String| !executed.contains(&(reflected.t, action.as_str()));
             if let Some(action) = reflected.cites.iter().find(unexecuted) {
                 return Err(Error::new(format!(
-                    "UNEXECUTED: a reflection of state {} cites `{action}`, which is not among the alternatives there",
+                    "UNEXECUTED: a reflection of state {} cites `{action}`, which is not among the \
+                     alternatives there",
                     reflected.t
                 )));
             }
-            let rationale = reflected.versions.first().is_some_and(|(author, _)| author.starts_with(RATIONALE));
+            let rationale =
+                reflected.versions.first().is_some_and(|(author, _)| author.starts_with(RATIONALE));
             if reflected.cites.is_empty() && !rationale {
-                return Err(Error::new(format!("UNEXECUTED: a reflection of state {} cites nothing", reflected.t)));
+                return Err(Error::new(format!(
+                    "UNEXECUTED: a reflection of state {} cites nothing",
+                    reflected.t
+                )));
             }
         }
         Ok(())
@@ -144,11 +162,16 @@ impl Intake {
 }
 
 impl Store {
-    /// Demonstrations and explorations of a suite and split (either may be left open), oldest first.
-    pub fn experiences(&self, suite: Option<&str>, split: Option<&str>) -> Result<Vec<TrajectorySummary>> {
+    /// Demonstrations and explorations of a suite and split (either may be left open), oldest
+    /// first.
+    pub fn experiences(
+        &self,
+        suite: Option<&str>,
+        split: Option<&str>,
+    ) -> Result<Vec<TrajectorySummary>> {
         let mut rows = self.db.prepare_cached(&format!(
-            "{SUMMARY} WHERE deleted = 0 AND purpose <> 'evaluation' AND (?1 IS NULL OR suite = ?1) \
-             AND (?2 IS NULL OR split = ?2) ORDER BY id"
+            "{SUMMARY} WHERE deleted = 0 AND purpose <> 'evaluation' AND (?1 IS NULL OR suite = \
+             ?1) AND (?2 IS NULL OR split = ?2) ORDER BY id"
         ))?;
         let found = rows.query_map(params![suite, split], summary)?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
@@ -157,7 +180,8 @@ impl Store {
     /// Suites and splits that there are demonstrations or explorations of.
     pub fn origins(&self) -> Result<Vec<(String, String)>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT DISTINCT suite, split FROM trajectories WHERE deleted = 0 AND purpose <> 'evaluation' ORDER BY 1, 2",
+            "SELECT DISTINCT suite, split FROM trajectories WHERE deleted = 0 AND purpose <> \
+             'evaluation' ORDER BY 1, 2",
         )?;
         let found = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
@@ -168,11 +192,18 @@ impl Store {
         let trajectory = self.trajectory(id)?;
         let branches = self.branches(id)?;
         let drawn = self.drawn(id, None)?.into_iter();
-        let pools =
-            drawn.map(|drawn| Placed { t: drawn.branch.t, action: drawn.branch.action, place: drawn.place }).collect();
+        let pools = drawn
+            .map(|drawn| Placed {
+                t: drawn.branch.t,
+                action: drawn.branch.action,
+                place: drawn.place,
+            })
+            .collect();
         let mut rows = self.db.prepare_cached(
-            "SELECT r.id, r.t, r.generator, r.cites, r.verdict, d.reason, coalesce(d.version, 1) FROM reflections r \
-             LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE reflection = r.id AND undone = 0) \
+            "SELECT r.id, r.t, r.generator, r.cites, r.verdict, d.reason, coalesce(d.version, 1) \
+             FROM reflections r \
+             LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE reflection = \
+             r.id AND undone = 0) \
              WHERE r.trajectory = ?1 ORDER BY r.id",
         )?;
         let found = rows.query_map([id], |row| {
@@ -181,7 +212,11 @@ impl Store {
             let reflected = Reflected {
                 t: row.get::<_, i64>(1)? as usize,
                 generator: row.get(2)?,
-                cites: branches.iter().filter(|b| cites.contains(&b.id)).map(|b| b.action.clone()).collect(),
+                cites: branches
+                    .iter()
+                    .filter(|b| cites.contains(&b.id))
+                    .map(|b| b.action.clone())
+                    .collect(),
                 versions: Vec::new(),
                 version: row.get::<_, i64>(6)? as usize,
                 verdict,
@@ -201,17 +236,21 @@ impl Store {
     /// The identities of all that [`Store::experiences`] lists.
     fn identities(&self) -> Result<HashSet<[String; 5]>> {
         let mut rows = self.db.prepare(
-            "SELECT suite, task_id, purpose, actor, coalesce((SELECT group_concat(action, char(10)) FROM \
+            "SELECT suite, task_id, purpose, actor, coalesce((SELECT group_concat(action, \
+             char(10)) FROM \
              (SELECT action FROM steps WHERE trajectory = j.id ORDER BY t)), '') \
              FROM trajectories j WHERE deleted = 0 AND purpose <> 'evaluation'",
         )?;
-        let found = rows.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]))?;
+        let found = rows.query_map([], |row| {
+            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?])
+        })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Takes in those records that are new (or, without `write`, only counts them). They are committed a few hundred at
-    /// a time, so that nobody else waits for long; doing it again goes on where it was ended, by an error of the
-    /// iterator or of `each`, which is called after every record.
+    /// Takes in those records that are new (or, without `write`, only counts them). They are
+    /// committed a few hundred at a time, so that nobody else waits for long; doing it again goes
+    /// on where it was ended, by an error of the iterator or of `each`, which is called after every
+    /// record.
     pub fn take_in(
         &self,
         records: impl Iterator<Item = Result<Record>>,
@@ -268,9 +307,18 @@ fn insert_record(db: &rusqlite::Connection, record: Record, batch: &mut Option<i
         let branch = Branch { trajectory, ..branch };
         let id = insert_branch(db, &branch)?;
         if record.pools.is_empty() {
-            let pool = if [UNIFORM, POLICY].contains(&branch.source.as_str()) { branch.source.as_str() } else { EXPLORED };
+            let pool = if [UNIFORM, POLICY].contains(&branch.source.as_str()) {
+                branch.source.as_str()
+            } else {
+                EXPLORED
+            };
             let rank = ids.iter().filter(|(t, ..)| *t == branch.t).count();
-            let place = Membership { pool: pool.into(), rank, source: branch.source.clone(), model: String::new() };
+            let place = Membership {
+                pool: pool.into(),
+                rank,
+                source: branch.source.clone(),
+                model: String::new(),
+            };
             insert_membership(db, id, &place)?;
         }
         ids.push((branch.t, id, branch.action));
@@ -281,11 +329,16 @@ fn insert_record(db: &rusqlite::Connection, record: Record, batch: &mut Option<i
         }
     }
     for reflected in record.reflections {
-        let cited = |(t, _, action): &&(usize, i64, String)| *t == reflected.t && reflected.cites.contains(action);
+        let cited = |(t, _, action): &&(usize, i64, String)| {
+            *t == reflected.t && reflected.cites.contains(action)
+        };
         let cites = ids.iter().filter(cited).map(|(_, id, _)| *id).collect();
         let mut versions = reflected.versions.into_iter();
         let Some((generator, text)) = versions.next() else { continue };
-        let id = insert_reflection(db, &NewReflection { trajectory, t: reflected.t, generator, cites, text })?;
+        let id = insert_reflection(
+            db,
+            &NewReflection { trajectory, t: reflected.t, generator, cites, text },
+        )?;
         for (n, (author, text)) in versions.enumerate() {
             insert_version(db, id, n as i64 + 2, &author, &text)?;
         }
@@ -293,10 +346,18 @@ fn insert_record(db: &rusqlite::Connection, record: Record, batch: &mut Option<i
             let verdict = reflected.verdict.word();
             let version = reflected.version as i64;
             db.prepare_cached(
-                "INSERT INTO decisions (reflection, act, verdict, reason, version, created_ms, batch) \
+                "INSERT INTO decisions (reflection, act, verdict, reason, version, created_ms, \
+                 batch) \
                  VALUES (?1, 'import', ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![id, verdict, reflected.reason, version, now_ms(), *batch])?;
+            .execute(params![
+                id,
+                verdict,
+                reflected.reason,
+                version,
+                now_ms(),
+                *batch
+            ])?;
             if batch.is_none() {
                 *batch = Some(db.last_insert_rowid());
                 db.execute("UPDATE decisions SET batch = ?1 WHERE id = ?1", [*batch])?;

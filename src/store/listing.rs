@@ -68,7 +68,8 @@ impl Listing {
         }
         let words = self.words.trim().to_lowercase();
         if !words.is_empty() {
-            sql += " AND instr(lower(suite || ' ' || split || ' ' || kind || ' ' || task || ' ' || actor), ?) > 0";
+            sql += " AND instr(lower(suite || ' ' || split || ' ' || kind || ' ' || task || ' ' || \
+                    actor), ?) > 0";
             values.push(Box::new(words));
         }
         (sql, values)
@@ -101,11 +102,11 @@ impl<T> Default for Page<T> {
     }
 }
 
-pub(super) const SUMMARY: &str =
-    "SELECT id, suite, split, kind, task, purpose, actor, length, success, task_id, reward FROM trajectories";
+pub(super) const SUMMARY: &str = "SELECT id, suite, split, kind, task, purpose, actor, length, \
+                                  success, task_id, reward FROM trajectories";
 
-/// A text of a list's row, what is not UTF-8 in it as `U+FFFD`: one row that another program damaged must not hide all
-/// others. Whoever opens that row is told.
+/// A text of a list's row, what is not UTF-8 in it as `U+FFFD`: one row that another program
+/// damaged must not hide all others. Whoever opens that row is told.
 pub(super) fn shown(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
     match row.get_ref(at)? {
         ValueRef::Text(bytes) => Ok(String::from_utf8_lossy(bytes).into_owned()),
@@ -131,10 +132,17 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<TrajectorySummary> {
 
 impl Store {
     /// At most `length` trajectories of a list, the newest first, around a place in it.
-    pub fn list(&self, listing: &Listing, near: Near, length: usize) -> Result<Page<TrajectorySummary>> {
+    pub fn list(
+        &self,
+        listing: &Listing,
+        near: Near,
+        length: usize,
+    ) -> Result<Page<TrajectorySummary>> {
         let (condition, mut values) = listing.condition();
         let count = |condition: &str, values: &[Box<dyn ToSql>]| -> Result<usize> {
-            let mut rows = self.db.prepare_cached(&format!("SELECT count(*) FROM trajectories WHERE {condition}"))?;
+            let mut rows = self
+                .db
+                .prepare_cached(&format!("SELECT count(*) FROM trajectories WHERE {condition}"))?;
             Ok(rows.query_row(params_from_iter(values), |row| row.get::<_, i64>(0))? as usize)
         };
         let total = count(&condition, &values)?;
@@ -148,57 +156,18 @@ impl Store {
             }
         };
         let from = position.saturating_sub(length / 2).min(total.saturating_sub(length));
-        values.extend([length, from].map(|n| Box::new(i64::try_from(n).unwrap_or(i64::MAX)) as Box<dyn ToSql>));
-        let mut rows = self.db.prepare_cached(&format!("{SUMMARY} WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"))?;
+        values.extend(
+            [length, from]
+                .map(|n| Box::new(i64::try_from(n).unwrap_or(i64::MAX)) as Box<dyn ToSql>),
+        );
+        let mut rows = self.db.prepare_cached(&format!(
+            "{SUMMARY} WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"
+        ))?;
         let found = rows.query_map(params_from_iter(&values), summary)?;
         Ok(Page { total, from, rows: found.collect::<rusqlite::Result<_>>()? })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::experience::Trajectory;
-
-    #[test]
-    fn pages_of_a_list_make_up_the_list() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut store = Store::open(dir.path()).unwrap();
-        for i in 0..100u64 {
-            let trajectory = Trajectory {
-                id: 0,
-                suite: "household".into(),
-                split: "train".into(),
-                task_id: format!("train/{i}"),
-                kind: "place".into(),
-                task: format!("Put away cup {i}."),
-                purpose: if i % 4 == 0 { Purpose::Evaluation } else { Purpose::Demonstration },
-                actor: "fair".into(),
-                seed: i,
-                observation: "A room.".into(),
-                admissible: None,
-                free: vec![],
-                steps: vec![],
-                created_ms: 0,
-                world: None,
-            };
-            store.add_trajectory(&trajectory).unwrap();
-        }
-        store.set_deleted(100, true).unwrap();
-        let all = Listing::default();
-        let whole = store.list(&all, Near::Position(0), 1000).unwrap();
-        assert_eq!((whole.total, whole.from, whole.rows.len(), whole.rows[0].id), (99, 0, 99, 99));
-        for position in [0, 1, 7, 50, 93, 98, 5000] {
-            let page = store.list(&all, Near::Position(position), 10).unwrap();
-            assert_eq!(page.rows, whole.rows[page.from..page.from + 10], "{position}");
-            assert!((page.from..page.from + 10).contains(&position.min(98)), "{position}");
-        }
-        let page = store.list(&all, Near::Row(40), 10).unwrap();
-        assert!(page.rows.iter().any(|row| row.id == 40));
-        let few = Listing { words: "CUP 7".into(), ..Listing::purpose(Some(Purpose::Evaluation)) };
-        let found = store.list(&few, Near::Position(0), 10).unwrap();
-        assert_eq!(found.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [77, 73], "cups 76 and 72");
-        let won = Listing { success: Some(true), ..Listing::default() };
-        assert_eq!(store.list(&won, Near::Row(5), 10).unwrap(), Page::default());
-    }
-}
+#[path = "listing_tests.rs"]
+mod tests;

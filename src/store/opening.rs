@@ -1,5 +1,5 @@
-//! Opening the store: creating, bringing up an older one, refusing what is not one, and reading where nothing can be
-//! written.
+//! Opening the store: creating, bringing up an older one, refusing what is not one, and reading
+//! where nothing can be written.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -24,20 +24,22 @@ pub(super) const SCHEMA: [&str; 6] = [
     include_str!("schema6.sql"),
 ];
 
-/// What `PRAGMA application_id` says of a store of this program ("fore"; `SQLite`'s list of magic numbers).
+/// What `PRAGMA application_id` says of a store of this program ("fore"; `SQLite`'s list of magic
+/// numbers).
 const APPLICATION: i64 = 0x666F_7265;
 
 /// The file of a data directory.
 pub(super) const FILE: &str = "foretaste.sqlite";
 
-/// The files that make up a store: the database, and what was written to it and not yet put in its place.
+/// The files that make up a store: the database, and what was written to it and not yet put in its
+/// place.
 pub(super) const FILES: [&str; 3] = [FILE, "foretaste.sqlite-wal", "foretaste.sqlite-shm"];
 
 /// How long a program waits for another one that writes, in milliseconds.
 const WAIT_MS: i32 = 10_000;
 
-/// Between two looks at a lock that another program has, in milliseconds. `SQLite`'s own handler looks ten times a second
-/// in the end, and whoever writes all the time is in again by then.
+/// Between two looks at a lock that another program has, in milliseconds. `SQLite`'s own handler
+/// looks ten times a second in the end, and whoever writes all the time is in again by then.
 const LOOK_MS: i32 = 5;
 
 /// Waits for another program's lock; false once that took too long.
@@ -46,14 +48,17 @@ fn wait(looks: i32) -> bool {
     looks < WAIT_MS / LOOK_MS
 }
 
-/// A connection in WAL mode. Switching to it is the one thing for which `SQLite` does not wait for another program that
-/// does the same just then, so it is tried again for as long as anything else is waited for.
+/// A connection in WAL mode. Switching to it is the one thing for which `SQLite` does not wait for
+/// another program that does the same just then, so it is tried again for as long as anything else
+/// is waited for.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags)?;
     db.busy_handler(Some(wait))?;
-    // A transaction that reads first and then writes is refused at once where another program writes; one that says at
-    // its beginning that it will write waits.
+    // A transaction that reads first and then writes is refused at once where another program
+    // writes; one that says at its beginning that it will write waits.
     db.set_transaction_behavior(TransactionBehavior::Immediate);
     let started = Instant::now();
     loop {
@@ -76,10 +81,13 @@ fn pragma(db: &Connection, name: &str) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, name, |row| row.get(0))
 }
 
-/// The version of the schema; an error for a newer one, and for what is no store of this program. All is read at one
-/// moment: another program may be making a store of an empty file just then.
+/// The version of the schema; an error for a newer one, and for what is no store of this program.
+/// All is read at one moment: another program may be making a store of an empty file just then.
 fn version(db: &Connection) -> Result<i64> {
-    let _moment = db.is_autocommit().then(|| Transaction::new_unchecked(db, TransactionBehavior::Deferred)).transpose()?;
+    let _moment = db
+        .is_autocommit()
+        .then(|| Transaction::new_unchecked(db, TransactionBehavior::Deferred))
+        .transpose()?;
     let version = pragma(db, "user_version")?;
     if version > VERSION && pragma(db, "application_id")? == APPLICATION {
         return Err(Error::new(format!(
@@ -94,7 +102,8 @@ fn version(db: &Connection) -> Result<i64> {
         0 if version < VERSION => {
             // Before stores said whose they are: by what the first version of all had.
             let first = [
-                "SELECT id, suite, split, task_id, kind, task, purpose, actor, seed FROM trajectories",
+                "SELECT id, suite, split, task_id, kind, task, purpose, actor, seed FROM \
+                 trajectories",
                 "SELECT id, reflection, act, verdict, reason, version FROM decisions",
                 "SELECT id, objective, status, config, seed, start, step, steps FROM runs",
                 "SELECT run, step, name, value, wall_ms FROM metrics",
@@ -111,8 +120,8 @@ fn version(db: &Connection) -> Result<i64> {
         .hint("nothing in it was changed; name another data directory with --data-dir"))
 }
 
-/// Brings a store up to this version. Immediate, so that of two programs that start together one creates and the other
-/// finds.
+/// Brings a store up to this version. Immediate, so that of two programs that start together one
+/// creates and the other finds.
 fn bring_up(db: &mut Connection) -> Result<()> {
     let migration = db.transaction()?;
     let version = version(&migration)?;
@@ -135,12 +144,20 @@ fn create_private_file(path: &Path) -> std::io::Result<()> {
 /// Why a store that is there could not be opened for writing, if that is the only trouble.
 fn unwritable(error: &rusqlite::Error) -> bool {
     use ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure};
-    matches!(error.sqlite_error_code(), Some(ReadOnly | CannotOpen | PermissionDenied | DiskFull | SystemIoFailure))
+    matches!(
+        error.sqlite_error_code(),
+        Some(ReadOnly | CannotOpen | PermissionDenied | DiskFull | SystemIoFailure)
+    )
 }
 
-/// The lock that all who have the store open share; [`restore`](super::Store::restore) wants it for itself.
+/// The lock that all who have the store open share; [`restore`](super::Store::restore) wants it for
+/// itself.
 pub(super) fn lock_file(root: &Path) -> std::io::Result<File> {
-    private_file().write(true).create(true).truncate(false).open(own_file(&root.join("foretaste.lock"))?)
+    private_file()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(own_file(&root.join("foretaste.lock"))?)
 }
 
 /// Takes the lock shared; false where whoever has it alone does not let go.
@@ -171,7 +188,8 @@ pub(super) fn open(root: &Path) -> Result<Opened> {
     let there = path.exists();
     let made = if there { Ok(()) } else { create_private(root) };
     made.map_err(|e| Error::io("creating the data directory", root, &e))?;
-    // Held before the file is opened: whoever puts another in its place waits for nobody who looks at the old one.
+    // Held before the file is opened: whoever puts another in its place waits for nobody who looks
+    // at the old one.
     let shared = match lock_file(root) {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
             return Err(Error::io("opening", root, &error));
@@ -179,8 +197,11 @@ pub(super) fn open(root: &Path) -> Result<Opened> {
         shared => shared.ok(),
     };
     if shared.as_ref().is_some_and(|file| !waited_for(file)) {
-        return Err(Error::new(format!("{}: another foretaste is restoring a backup here", path.display()))
-            .hint("wait until it is done"));
+        return Err(Error::new(format!(
+            "{}: another foretaste is restoring a backup here",
+            path.display()
+        ))
+        .hint("wait until it is done"));
     }
     if !there {
         create_private_file(&path).map_err(|e| Error::io("creating the store", &path, &e))?;
@@ -223,19 +244,25 @@ pub(super) fn make_private(path: &Path) {
 #[cfg(not(unix))]
 pub(super) fn make_private(_: &Path) {}
 
-/// Opens a store where nothing can be written: as it lies there if that can be done, else a copy of it. What stands in its
-/// log (`-wal`) belongs to it.
+/// Opens a store where nothing can be written: as it lies there if that can be done, else a copy of
+/// it. What stands in its log (`-wal`) belongs to it.
 fn read_only(path: &Path, why: &str) -> Result<Opened> {
     let opened = |db, copy| Opened { db, read_only: Some(why.to_string()), shared: None, copy };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
     let beside = |ending: &str| PathBuf::from(format!("{}{ending}", path.display()));
-    let readable = |db: Connection| version(&db).ok().filter(|version| *version == VERSION).map(|_| db);
+    let readable =
+        |db: Connection| version(&db).ok().filter(|version| *version == VERSION).map(|_| db);
     if let Some(db) = Connection::open_with_flags(path, flags).ok().and_then(readable) {
         return Ok(opened(db, None));
     }
     let logged = std::fs::metadata(beside("-wal")).is_ok_and(|found| found.len() > 0);
     if !logged {
-        let uri = format!("file:{}?immutable=1", path.display().to_string().replace('%', "%25").replace('?', "%3f"));
+        let uri = format!(
+            "file:{}?immutable=1",
+            path.display().to_string().replace('%', "%25").replace('?', "%3f")
+        );
         if let Some(db) = Connection::open_with_flags(uri, flags).ok().and_then(readable) {
             return Ok(opened(db, None));
         }
@@ -248,7 +275,10 @@ fn read_only(path: &Path, why: &str) -> Result<Opened> {
         std::fs::copy(beside("-wal"), copy.path().join(FILES[1])).map_err(failed)?;
     }
     let mut permissions = std::fs::metadata(&target).map_err(failed)?.permissions();
-    #[expect(clippy::permissions_set_readonly_false, reason = "a copy of one's own, in a folder of one's own")]
+    #[expect(
+        clippy::permissions_set_readonly_false,
+        reason = "a copy of one's own, in a folder of one's own"
+    )]
     permissions.set_readonly(false);
     std::fs::set_permissions(&target, permissions).map_err(failed)?;
     let mut db = connect(&target)?;

@@ -51,19 +51,14 @@ pub struct Candidate {
 
 /// Writes an alternative's place in a pool, unless it has one.
 pub(super) fn insert_membership(db: &Connection, branch: i64, place: &Membership) -> Result<()> {
-    db.prepare_cached("INSERT INTO pools VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")?.execute(params![
-        branch,
-        place.pool,
-        place.rank as i64,
-        place.source,
-        place.model
-    ])?;
+    db.prepare_cached("INSERT INTO pools VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")?
+        .execute(params![branch, place.pool, place.rank as i64, place.source, place.model])?;
     Ok(())
 }
 
 impl Store {
-    /// Saves executed alternatives with their places in pools, in one transaction; one that the state already has keeps
-    /// its row. Returns the ids.
+    /// Saves executed alternatives with their places in pools, in one transaction; one that the
+    /// state already has keeps its row. Returns the ids.
     pub fn add_branches(&mut self, drawn: &[Drawn]) -> Result<Vec<i64>> {
         let tx = self.write()?;
         let mut ids = Vec::with_capacity(drawn.len());
@@ -76,16 +71,20 @@ impl Store {
         Ok(ids)
     }
 
-    /// The alternatives of a trajectory with all their places (or those in one pool), by state and draw.
+    /// The alternatives of a trajectory with all their places (or those in one pool), by state and
+    /// draw.
     pub fn drawn(&self, trajectory: i64, pool: Option<&str>) -> Result<Vec<Drawn>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT b.id, t, action, b.source, observation, effect, done, success, b.reward, p.pool, p.rank, p.source, p.model \
-             FROM branches b JOIN pools p ON p.branch = b.id WHERE trajectory = ?1 AND (?2 IS NULL OR p.pool = ?2) \
+            "SELECT b.id, t, action, b.source, observation, effect, done, success, b.reward, \
+             p.pool, p.rank, p.source, p.model \
+             FROM branches b JOIN pools p ON p.branch = b.id WHERE trajectory = ?1 AND (?2 IS \
+             NULL OR p.pool = ?2) \
              ORDER BY t, p.pool, p.rank, b.id",
         )?;
         let found = rows.query_map(params![trajectory, pool], |row| {
             let rank = row.get::<_, i64>(10)? as usize;
-            let place = Membership { pool: row.get(9)?, rank, source: row.get(11)?, model: row.get(12)? };
+            let place =
+                Membership { pool: row.get(9)?, rank, source: row.get(11)?, model: row.get(12)? };
             Ok(Drawn { branch: branch(trajectory, row)?, place })
         })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
@@ -94,20 +93,31 @@ impl Store {
     /// Who demonstrated in a suite and split (either may be left open), and how often.
     pub fn actors(&self, suite: Option<&str>, split: Option<&str>) -> Result<Vec<(String, u64)>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT actor, count(*) FROM trajectories WHERE deleted = 0 AND purpose = 'demonstration' AND success = 1 \
+            "SELECT actor, count(*) FROM trajectories WHERE deleted = 0 AND purpose = \
+             'demonstration' AND success = 1 \
              AND (?1 IS NULL OR suite = ?1) AND (?2 IS NULL OR split = ?2) GROUP BY 1 ORDER BY 1",
         )?;
-        let found = rows.query_map(params![suite, split], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+        let found = rows.query_map(params![suite, split], |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)? as u64))
+        })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The pools of demonstrations of a suite, split and expert (each may be left open): how many alternatives of each came
-    /// from where.
-    pub fn pools(&self, suite: Option<&str>, split: Option<&str>, expert: Option<&str>) -> Result<Vec<PoolCount>> {
+    /// The pools of demonstrations of a suite, split and expert (each may be left open): how many
+    /// alternatives of each came from where.
+    pub fn pools(
+        &self,
+        suite: Option<&str>,
+        split: Option<&str>,
+        expert: Option<&str>,
+    ) -> Result<Vec<PoolCount>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT p.pool, p.source, p.model, count(*) FROM pools p JOIN branches b ON b.id = p.branch \
-             JOIN trajectories j ON j.id = b.trajectory WHERE j.deleted = 0 AND j.purpose = 'demonstration' \
-             AND (?1 IS NULL OR j.suite = ?1) AND (?2 IS NULL OR j.split = ?2) AND (?3 IS NULL OR j.actor = ?3) \
+            "SELECT p.pool, p.source, p.model, count(*) FROM pools p JOIN branches b ON b.id = \
+             p.branch \
+             JOIN trajectories j ON j.id = b.trajectory WHERE j.deleted = 0 AND j.purpose = \
+             'demonstration' \
+             AND (?1 IS NULL OR j.suite = ?1) AND (?2 IS NULL OR j.split = ?2) AND (?3 IS NULL OR \
+             j.actor = ?3) \
              GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC",
         )?;
         let found = rows.query_map(params![suite, split, expert], |row| {
@@ -117,20 +127,33 @@ impl Store {
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Demonstrations of a suite and split (either may be left open) that reached the goal, oldest first.
+    /// Demonstrations of a suite and split (either may be left open) that reached the goal, oldest
+    /// first.
     pub fn candidates(&self, suite: Option<&str>, split: Option<&str>) -> Result<Vec<Candidate>> {
         self.candidates_where("purpose = 'demonstration' AND success = 1", suite, split)
     }
 
-    /// Explorations of a suite and split (either may be left open) that carry an approved reflection, oldest first.
-    pub fn reflected_explorations(&self, suite: Option<&str>, split: Option<&str>) -> Result<Vec<Candidate>> {
-        let reflected = "EXISTS (SELECT 1 FROM reflections r WHERE r.trajectory = j.id AND r.verdict = 'approved')";
+    /// Explorations of a suite and split (either may be left open) that carry an approved
+    /// reflection, oldest first.
+    pub fn reflected_explorations(
+        &self,
+        suite: Option<&str>,
+        split: Option<&str>,
+    ) -> Result<Vec<Candidate>> {
+        let reflected = "EXISTS (SELECT 1 FROM reflections r WHERE r.trajectory = j.id AND \
+                         r.verdict = 'approved')";
         self.candidates_where(&format!("purpose = 'exploration' AND {reflected}"), suite, split)
     }
 
-    fn candidates_where(&self, which: &str, suite: Option<&str>, split: Option<&str>) -> Result<Vec<Candidate>> {
+    fn candidates_where(
+        &self,
+        which: &str,
+        suite: Option<&str>,
+        split: Option<&str>,
+    ) -> Result<Vec<Candidate>> {
         let mut rows = self.db.prepare_cached(&format!(
-            "SELECT id, suite, task_id, kind, task, actor, observation FROM trajectories j WHERE deleted = 0 AND {which} \
+            "SELECT id, suite, task_id, kind, task, actor, observation FROM trajectories j WHERE \
+             deleted = 0 AND {which} \
              AND (?1 IS NULL OR suite = ?1) AND (?2 IS NULL OR split = ?2) ORDER BY id"
         ))?;
         let found = rows.query_map(params![suite, split], |row| {

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::{Store, now_ms};
 use crate::error::Result;
 
-/// The next state that a model expected of an action in state `t` of a trajectory, before it was executed.
+/// The next state that a model expected of an action in state `t` of a trajectory, before it was
+/// executed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Prediction {
     /// The trajectory.
@@ -38,7 +39,8 @@ impl Store {
         let tx = self.write()?;
         for thought in thoughts {
             let values = params![thought.trajectory, thought.t as i64, thought.text];
-            tx.prepare_cached("INSERT OR REPLACE INTO thoughts VALUES (?1, ?2, ?3)")?.execute(values)?;
+            tx.prepare_cached("INSERT OR REPLACE INTO thoughts VALUES (?1, ?2, ?3)")?
+                .execute(values)?;
         }
         tx.commit()?;
         Ok(())
@@ -46,18 +48,24 @@ impl Store {
 
     /// What was thought in the states of a trajectory.
     pub fn thoughts(&self, trajectory: i64) -> Result<Vec<Thought>> {
-        let mut rows = self.db.prepare_cached("SELECT t, text FROM thoughts WHERE trajectory = ?1 ORDER BY t")?;
+        let mut rows = self
+            .db
+            .prepare_cached("SELECT t, text FROM thoughts WHERE trajectory = ?1 ORDER BY t")?;
         let found = rows.query_map([trajectory], |row| {
             Ok(Thought { trajectory, t: row.get::<_, i64>(0)? as usize, text: row.get(1)? })
         })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Saves predictions in one transaction; a newer one of the same model takes the place of the older.
+    /// Saves predictions in one transaction; a newer one of the same model takes the place of the
+    /// older.
     pub fn add_predictions(&mut self, predictions: &[Prediction]) -> Result<()> {
         let tx = self.write()?;
         for p in predictions {
-            tx.prepare_cached("INSERT OR REPLACE INTO predictions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+            tx.prepare_cached(
+                "INSERT OR REPLACE INTO predictions VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
                 p.trajectory,
                 p.t as i64,
                 p.action,
@@ -73,7 +81,8 @@ impl Store {
     /// What was expected in the states of a trajectory, the newest model's last.
     pub fn predictions(&self, trajectory: i64) -> Result<Vec<Prediction>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT t, action, model, text FROM predictions WHERE trajectory = ?1 ORDER BY t, created_ms, action",
+            "SELECT t, action, model, text FROM predictions WHERE trajectory = ?1 ORDER BY t, \
+             created_ms, action",
         )?;
         let found = rows.query_map([trajectory], |row| {
             Ok(Prediction {

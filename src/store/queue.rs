@@ -54,7 +54,8 @@ pub struct Agreement {
     pub both: u64,
     /// Those where they agree.
     pub same: u64,
-    /// Cohen's kappa: agreement beyond what chance alone would give; none where one verdict is all there is.
+    /// Cohen's kappa: agreement beyond what chance alone would give; none where one verdict is all
+    /// there is.
     pub kappa: Option<f64>,
 }
 
@@ -130,12 +131,15 @@ pub struct Queue {
 }
 
 /// The standing of each reflection: its latest act that was not undone.
-const CURRENT: &str = "SELECT r.id, r.trajectory, r.t, r.generator, r.cites, r.verdict, d.reason, coalesce(d.version, 1) AS version \
+const CURRENT: &str = "SELECT r.id, r.trajectory, r.t, r.generator, r.cites, r.verdict, d.reason, \
+                       coalesce(d.version, 1) AS version \
     FROM reflections r JOIN trajectories j ON j.id = r.trajectory AND j.deleted = 0 \
-    LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE reflection = r.id AND undone = 0)";
+    LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE reflection = r.id AND \
+    undone = 0)";
 
 /// The latest second opinion about the version that stands, of a row `c` of [`CURRENT`].
-const SECOND: &str = "(SELECT act FROM decisions WHERE reflection = c.id AND undone = 0 AND act LIKE 'second %' \
+const SECOND: &str = "(SELECT act FROM decisions WHERE reflection = c.id AND undone = 0 AND act \
+                      LIKE 'second %' \
     AND version = c.version ORDER BY id DESC LIMIT 1)";
 
 impl Store {
@@ -143,34 +147,47 @@ impl Store {
     pub fn statistics(&self) -> Result<Statistics> {
         let split = |by: &str| -> Result<Vec<(String, u64, u64)>> {
             let mut rows = self.db.prepare(&format!(
-                "SELECT {by}, sum(c.verdict = 'approved'), sum(c.verdict = 'rejected') FROM ({CURRENT}) c \
-                 JOIN trajectories j ON j.id = c.trajectory JOIN steps s ON s.trajectory = c.trajectory AND s.t = c.t \
+                "SELECT {by}, sum(c.verdict = 'approved'), sum(c.verdict = 'rejected') FROM \
+                 ({CURRENT}) c \
+                 JOIN trajectories j ON j.id = c.trajectory JOIN steps s ON s.trajectory = \
+                 c.trajectory AND s.t = c.t \
                  WHERE c.verdict IN ('approved', 'rejected') GROUP BY 1 ORDER BY 2 + 3 DESC"
             ))?;
-            let found =
-                rows.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64)))?;
+            let found = rows.query_map([], |row| {
+                Ok((row.get(0)?, row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64))
+            })?;
             Ok(found.collect::<rusqlite::Result<_>>()?)
         };
         let mut rows = self.db.prepare(&format!(
-            "SELECT reason, count(*) FROM ({CURRENT}) WHERE verdict = 'rejected' GROUP BY 1 ORDER BY 2 DESC"
+            "SELECT reason, count(*) FROM ({CURRENT}) WHERE verdict = 'rejected' GROUP BY 1 ORDER \
+             BY 2 DESC"
         ))?;
         let reasons = rows.query_map([], |row| {
             Ok((row.get::<_, Option<String>>(0)?.unwrap_or_default(), row.get::<_, i64>(1)? as u64))
         })?;
-        let count = |sql: &str| -> Result<u64> { Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64) };
+        let count = |sql: &str| -> Result<u64> {
+            Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64)
+        };
         Ok(Statistics {
             kinds: split("j.kind")?,
             actions: split("substr(s.action, 1, instr(s.action || ' ', ' ') - 1)")?,
             reasons: reasons.collect::<rusqlite::Result<_>>()?,
             edited: count(&format!(
-                "SELECT count(*) FROM ({CURRENT}) c JOIN versions v ON v.reflection = c.id AND v.n = c.version \
+                "SELECT count(*) FROM ({CURRENT}) c JOIN versions v ON v.reflection = c.id AND \
+                 v.n = c.version \
                  AND v.author = 'you'"
             ))?,
-            regenerated: count("SELECT count(DISTINCT reflection) FROM decisions WHERE act = 'attempt' AND undone = 0")?,
+            regenerated: count(
+                "SELECT count(DISTINCT reflection) FROM decisions WHERE act = 'attempt' AND \
+                 undone = 0",
+            )?,
             states: (
-                count(&format!("SELECT count(*) FROM (SELECT DISTINCT trajectory, t FROM ({CURRENT}))"))?,
                 count(&format!(
-                    "SELECT count(*) FROM (SELECT DISTINCT trajectory, t FROM ({CURRENT}) WHERE verdict = 'approved')"
+                    "SELECT count(*) FROM (SELECT DISTINCT trajectory, t FROM ({CURRENT}))"
+                ))?,
+                count(&format!(
+                    "SELECT count(*) FROM (SELECT DISTINCT trajectory, t FROM ({CURRENT}) WHERE \
+                     verdict = 'approved')"
                 ))?,
             ),
         })
@@ -179,11 +196,14 @@ impl Store {
     /// How second opinions agree with the first, each about the version that stands.
     pub fn agreement(&self) -> Result<Agreement> {
         let mut rows = self.db.prepare(&format!(
-            "SELECT verdict = 'approved', second = 'second approve' FROM (SELECT c.verdict, {SECOND} AS second FROM ({CURRENT}) c) \
+            "SELECT verdict = 'approved', second = 'second approve' FROM (SELECT c.verdict, \
+             {SECOND} AS second FROM ({CURRENT}) c) \
              WHERE second IS NOT NULL AND verdict IN ('approved', 'rejected')"
         ))?;
         let mut counts = [[0; 2]; 2];
-        for pair in rows.query_map([], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, bool>(1)?)))? {
+        for pair in
+            rows.query_map([], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, bool>(1)?)))?
+        {
             let (first, second) = pair?;
             counts[usize::from(first)][usize::from(second)] += 1;
         }
@@ -193,12 +213,15 @@ impl Store {
     /// How many reflections are pending, approved, rejected.
     pub fn standing(&self) -> Result<[u64; 3]> {
         let mut rows = self.db.prepare_cached(
-            "SELECT verdict, sum(n) FROM (SELECT verdict, count(*) AS n FROM reflections GROUP BY 1 UNION ALL \
-             SELECT r.verdict, -count(*) FROM trajectories j JOIN reflections r ON r.trajectory = j.id \
+            "SELECT verdict, sum(n) FROM (SELECT verdict, count(*) AS n FROM reflections GROUP BY \
+             1 UNION ALL \
+             SELECT r.verdict, -count(*) FROM trajectories j JOIN reflections r ON r.trajectory = \
+             j.id \
              WHERE j.deleted = 1 GROUP BY 1) GROUP BY 1",
         )?;
         let mut standing = [0; 3];
-        let found = rows.query_map([], |row| Ok((known(row, 0, Verdict::from_word)?, row.get::<_, i64>(1)?)))?;
+        let found = rows
+            .query_map([], |row| Ok((known(row, 0, Verdict::from_word)?, row.get::<_, i64>(1)?)))?;
         for pair in found {
             let (verdict, count) = pair?;
             standing[verdict as usize] += count as u64;
@@ -206,7 +229,8 @@ impl Store {
         Ok(standing)
     }
 
-    /// At most `limit` reflections under a filter (but for what rules say, which are not the store's), oldest first.
+    /// At most `limit` reflections under a filter (but for what rules say, which are not the
+    /// store's), oldest first.
     pub fn queue(&self, filter: &Filter, place: Place, limit: usize) -> Result<Queue> {
         // Only what is asked for, so that an index answers it; the first names every parameter.
         let mut conditions = vec!["coalesce(?1, ?2, ?4) IS NOT NULL"];
@@ -215,12 +239,17 @@ impl Store {
             Place::After(id) => (false, id),
             Place::Before(id) => (true, id),
         };
-        conditions.extend((place != Place::Start).then_some(if backwards { "c.id < ?4" } else { "c.id > ?4" }));
+        conditions.extend((place != Place::Start).then_some(if backwards {
+            "c.id < ?4"
+        } else {
+            "c.id > ?4"
+        }));
         conditions.extend(filter.verdict.map(|_| "c.verdict = ?1"));
         conditions.extend(filter.flagged.then_some("flagged"));
         conditions.extend((!filter.words.trim().is_empty()).then_some(
             "EXISTS (SELECT 1 FROM versions v JOIN trajectories j ON j.id = c.trajectory \
-             WHERE v.reflection = c.id AND v.n = c.version AND instr(lower(j.kind || ' ' || j.task || ' ' || v.text), ?2) > 0)",
+             WHERE v.reflection = c.id AND v.n = c.version AND instr(lower(j.kind || ' ' || \
+             j.task || ' ' || v.text), ?2) > 0)",
         ));
         conditions.extend(filter.second.map(|second| match second {
             Second::Blind => "c.verdict IN ('approved', 'rejected') AND second IS NULL",
@@ -232,9 +261,11 @@ impl Store {
             _ => "c.id",
         };
         let mut rows = self.db.prepare_cached(&format!(
-            "SELECT c.*, coalesce((SELECT act FROM decisions WHERE reflection = c.id AND undone = 0 \
+            "SELECT c.*, coalesce((SELECT act FROM decisions WHERE reflection = c.id AND undone = \
+             0 \
              AND act IN ('flag', 'unflag') ORDER BY id DESC LIMIT 1), '') = 'flag' AS flagged, \
-             (SELECT text FROM drafts WHERE reflection = c.id), (SELECT count(*) FROM versions WHERE reflection = c.id), \
+             (SELECT text FROM drafts WHERE reflection = c.id), (SELECT count(*) FROM versions \
+             WHERE reflection = c.id), \
              {SECOND} AS second \
              FROM ({CURRENT}) c WHERE {} ORDER BY {order} LIMIT ?3",
             conditions.join(" AND ")
@@ -299,32 +330,39 @@ impl Store {
 
     /// Every version of a reflection, the oldest first: who wrote it, and the text.
     pub fn attempts(&self, reflection: i64) -> Result<Vec<(String, String)>> {
-        let mut rows = self.db.prepare_cached("SELECT author, text FROM versions WHERE reflection = ?1 ORDER BY n")?;
+        let mut rows = self
+            .db
+            .prepare_cached("SELECT author, text FROM versions WHERE reflection = ?1 ORDER BY n")?;
         let found = rows.query_map([reflection], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Versions 1 and the one that stands now (the texts between them stay in the store).
     fn versions(&self, reflection: i64, current: i64) -> Result<Vec<String>> {
-        let mut rows =
-            self.db.prepare_cached("SELECT text FROM versions WHERE reflection = ?1 AND (n = 1 OR n = ?2) ORDER BY n")?;
+        let mut rows = self.db.prepare_cached(
+            "SELECT text FROM versions WHERE reflection = ?1 AND (n = 1 OR n = ?2) ORDER BY n",
+        )?;
         let texts = rows.query_map(params![reflection, current], |row| row.get(0))?;
         Ok(texts.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The states of a trajectory that a generator has already written about, each with the alternatives it cites.
+    /// The states of a trajectory that a generator has already written about, each with the
+    /// alternatives it cites.
     pub fn reflected(&self, trajectory: i64, generator: &str) -> Result<Vec<(usize, Vec<i64>)>> {
-        let mut rows =
-            self.db.prepare_cached("SELECT t, cites FROM reflections WHERE trajectory = ?1 AND generator = ?2")?;
-        let found =
-            rows.query_map(params![trajectory, generator], |row| Ok((row.get::<_, i64>(0)? as usize, json(row, 1)?)))?;
+        let mut rows = self.db.prepare_cached(
+            "SELECT t, cites FROM reflections WHERE trajectory = ?1 AND generator = ?2",
+        )?;
+        let found = rows.query_map(params![trajectory, generator], |row| {
+            Ok((row.get::<_, i64>(0)? as usize, json(row, 1)?))
+        })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Approved reflections of a trajectory by state, each with the version that stands.
     pub fn approved(&self, trajectory: i64) -> Result<Vec<Approved>> {
         let mut rows = self.db.prepare_cached(&format!(
-            "SELECT c.id, v.n, c.t, v.author, v.text FROM ({CURRENT} WHERE r.trajectory = ?1 AND r.verdict = 'approved') c \
+            "SELECT c.id, v.n, c.t, v.author, v.text FROM ({CURRENT} WHERE r.trajectory = ?1 AND \
+             r.verdict = 'approved') c \
              JOIN versions v ON v.reflection = c.id AND v.n = c.version ORDER BY c.t, c.id"
         ))?;
         Ok(rows.query_map([trajectory], approved)?.collect::<rusqlite::Result<_>>()?)
@@ -333,7 +371,8 @@ impl Store {
     /// One version of a reflection, however it stands now; none if it is not there.
     pub fn version(&self, reflection: i64, n: i64) -> Result<Option<Approved>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT r.id, v.n, r.t, v.author, v.text FROM reflections r JOIN versions v ON v.reflection = r.id \
+            "SELECT r.id, v.n, r.t, v.author, v.text FROM reflections r JOIN versions v ON \
+             v.reflection = r.id \
              WHERE r.id = ?1 AND v.n = ?2",
         )?;
         Ok(rows.query_row([reflection, n], approved).optional()?)
@@ -342,95 +381,15 @@ impl Store {
 
 fn approved(row: &Row<'_>) -> rusqlite::Result<Approved> {
     let t = row.get::<_, i64>(2)? as usize;
-    Ok(Approved { reflection: row.get(0)?, version: row.get(1)?, t, author: row.get(3)?, text: row.get(4)? })
+    Ok(Approved {
+        reflection: row.get(0)?,
+        version: row.get(1)?,
+        t,
+        author: row.get(3)?,
+        text: row.get(4)?,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::agent::template::Template;
-    use crate::collect::{self, Contrast, Draw};
-    use crate::control::{Control, Progress};
-    use crate::env::household::Household;
-    use crate::episode::{Scope, Teacher};
-    use crate::store::Decision;
-
-    #[test]
-    fn kappa_is_agreement_beyond_chance() {
-        // Cohen (1960) by hand: 0.7 observed, 0.5 by chance.
-        let found = Agreement::of([[15, 10], [5, 20]]);
-        assert_eq!((found.both, found.same), (50, 35));
-        assert!((found.kappa.unwrap() - 0.4).abs() < 1e-12);
-        assert_eq!(Agreement::of([[0, 0], [0, 9]]).kappa, None, "nothing but approvals says nothing");
-        assert_eq!(Agreement::of([[0; 2]; 2]), Agreement::default());
-    }
-
-    #[test]
-    fn pages_of_the_queue_follow_each_other_whatever_is_decided() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut store = Store::open(dir.path()).unwrap();
-        let scope = Scope { split: "train".into(), games: 3, seed: 1 };
-        let control = Control::default();
-        let quiet = &mut |_: serde_json::Value, _: Progress| {};
-        collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
-        collect::branches(&mut store, &Household, &scope, Draw::uniform(3), &control, quiet).unwrap();
-        collect::reflections(&mut store, &Household, &scope, &Contrast::default(), &mut Template, &control, quiet).unwrap();
-        let ids = |queue: &Queue| queue.items.iter().map(|item| item.id).collect::<Vec<_>>();
-        let pending = Filter::verdict(Some(Verdict::Pending));
-        let whole = store.queue(&pending, Place::Start, 1000).unwrap();
-        assert_eq!((whole.back, whole.on), (None, None));
-        let all = ids(&whole);
-        let first = store.queue(&pending, Place::Start, 4).unwrap();
-        assert_eq!((ids(&first).as_slice(), first.back), (&all[..4], None));
-        store.decide_all(&all[..2], &Decision::Approve).unwrap();
-        let second = store.queue(&pending, first.on.unwrap(), 4).unwrap();
-        assert_eq!(ids(&second), all[4..8], "what was decided before it moves nothing");
-        let back = store.queue(&pending, second.back.unwrap(), 4).unwrap();
-        assert_eq!((ids(&back).as_slice(), back.back), (&all[2..4], None));
-        assert_eq!(store.standing().unwrap(), [all.len() as u64 - 2, 2, 0]);
-        store.undo().unwrap();
-        assert_eq!(store.standing().unwrap(), [all.len() as u64, 0, 0], "both were one act");
-        store.redo().unwrap();
-        store.set_deleted(whole.items[0].trajectory, true).unwrap();
-        assert_eq!(store.standing().unwrap()[1], 0, "what is deleted is not counted");
-    }
-
-    #[test]
-    fn a_second_opinion_is_given_blind_changes_nothing_and_can_be_taken_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut store = Store::open(dir.path()).unwrap();
-        let scope = Scope { split: "train".into(), games: 2, seed: 1 };
-        let control = Control::default();
-        let quiet = &mut |_: serde_json::Value, _: Progress| {};
-        collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
-        collect::branches(&mut store, &Household, &scope, Draw::uniform(3), &control, quiet).unwrap();
-        collect::reflections(&mut store, &Household, &scope, &Contrast::default(), &mut Template, &control, quiet).unwrap();
-        let ids: Vec<i64> =
-            store.queue(&Filter::default(), Place::Start, 9).unwrap().items.iter().map(|item| item.id).collect();
-        store.decide_all(&ids[..3], &Decision::Approve).unwrap();
-        store.decide(ids[3], &Decision::Reject("GENERIC".into())).unwrap();
-        let blind = Filter { second: Some(Second::Blind), ..Filter::default() };
-        let asked = store.queue(&blind, Place::Start, 100).unwrap().items;
-        assert_eq!(asked.len(), 4);
-        assert!(
-            asked.iter().all(|item| item.verdict == Verdict::Pending && item.reason.is_none()),
-            "nothing is given away"
-        );
-        store.decide(ids[0], &Decision::Second(None)).unwrap();
-        store.decide(ids[1], &Decision::Second(Some("GENERIC".into()))).unwrap();
-        store.decide(ids[3], &Decision::Second(Some("TOO_LONG".into()))).unwrap();
-        assert_eq!(store.standing().unwrap()[1..], [3, 1], "how it stands does not change");
-        assert_eq!(store.queue(&blind, Place::Start, 100).unwrap().items.len(), 1);
-        let agreement = store.agreement().unwrap();
-        assert_eq!((agreement.both, agreement.same), (3, 2));
-        let differs = Filter { second: Some(Second::Differs), ..Filter::default() };
-        assert_eq!(
-            store.queue(&differs, Place::Start, 100).unwrap().items.iter().map(|item| item.id).collect::<Vec<_>>(),
-            [ids[1]]
-        );
-        store.undo().unwrap();
-        assert_eq!(store.agreement().unwrap().both, 2);
-        store.decide(ids[0], &Decision::Edit("Another text.".into())).unwrap();
-        assert_eq!(store.agreement().unwrap().both, 1, "an opinion is about the text that it was given on");
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

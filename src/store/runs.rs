@@ -108,14 +108,16 @@ fn insert_run(db: &Connection, status: RunStatus, new: NewRun<'_>) -> Result<i64
     let pid = (status == RunStatus::Running).then(std::process::id);
     let NewRun { objective, config, seed, start, steps } = new;
     db.execute(
-        "INSERT INTO runs (objective, status, config, seed, start, steps, pid, created_ms, updated_ms, token) \
+        "INSERT INTO runs (objective, status, config, seed, start, steps, pid, created_ms, \
+         updated_ms, token) \
          VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?7, lower(hex(randomblob(8))))",
         params![objective, config, seed as i64, start, steps as i64, pid, now_ms(), status.word()],
     )?;
     Ok(db.last_insert_rowid())
 }
 
-const RUN: &str = "SELECT id, objective, status, config, seed, start, step, steps, pid, error FROM runs";
+const RUN: &str =
+    "SELECT id, objective, status, config, seed, start, step, steps, pid, error FROM runs";
 
 /// A run that begins, or that waits for its turn.
 #[derive(Debug, Clone, Copy)]
@@ -126,13 +128,15 @@ pub struct NewRun<'a> {
     pub config: &'a str,
     /// Its seed.
     pub seed: u64,
-    /// The model it starts from; of one that waits what a person asked for, nothing for the newest checkpoint.
+    /// The model it starts from; of one that waits what a person asked for, nothing for the newest
+    /// checkpoint.
     pub start: &'a str,
     /// Updates planned.
     pub steps: u64,
 }
 
-/// Marks a run as being trained, for other programs too: the mark goes with the process, however that ends.
+/// Marks a run as being trained, for other programs too: the mark goes with the process, however
+/// that ends.
 #[derive(Debug)]
 pub struct RunLock(#[expect(dead_code, reason = "held")] File);
 
@@ -146,14 +150,17 @@ impl Store {
         let path = self.lock_path(run);
         let folder = self.root.join("runs");
         create_private(&folder).map_err(|e| Error::io("creating", &folder, &e))?;
-        let file = own_file(&path).and_then(File::create).map_err(|e| Error::io("creating", &path, &e))?;
+        let file =
+            own_file(&path).and_then(File::create).map_err(|e| Error::io("creating", &path, &e))?;
         Ok(file.try_lock().is_ok().then_some(RunLock(file)))
     }
 
-    /// Whether some process is training this run now. Asking takes the mark shared, which keeps nobody else from asking;
-    /// whoever wants it for itself just then tries again.
+    /// Whether some process is training this run now. Asking takes the mark shared, which keeps
+    /// nobody else from asking; whoever wants it for itself just then tries again.
     pub fn is_alive(&self, run: i64) -> bool {
-        own_file(&self.lock_path(run)).and_then(File::open).is_ok_and(|file| file.try_lock_shared().is_err())
+        own_file(&self.lock_path(run))
+            .and_then(File::open)
+            .is_ok_and(|file| file.try_lock_shared().is_err())
     }
 
     /// The mark of a run; an error where another program trains it.
@@ -165,11 +172,12 @@ impl Store {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        Err(Error::new(format!("run {run} is being trained by another foretaste")).hint("stop it there first (Train, x)"))
+        Err(Error::new(format!("run {run} is being trained by another foretaste"))
+            .hint("stop it there first (Train, x)"))
     }
 
-    /// Opens a run; `record` is what it trains on (JSON), written down with it or not at all. It is marked as being trained
-    /// before anybody can see it.
+    /// Opens a run; `record` is what it trains on (JSON), written down with it or not at all. It is
+    /// marked as being trained before anybody can see it.
     pub fn begin_run(&self, new: NewRun<'_>, record: &str) -> Result<(i64, RunLock)> {
         let tx = self.write()?;
         let run = insert_run(&tx, RunStatus::Running, new)?;
@@ -188,7 +196,14 @@ impl Store {
     }
 
     /// Its turn has come: what it trains on and starts from is known now.
-    pub fn begin_queued(&self, run: i64, config: &str, start: &str, steps: u64, record: &str) -> Result<()> {
+    pub fn begin_queued(
+        &self,
+        run: i64,
+        config: &str,
+        start: &str,
+        steps: u64,
+        record: &str,
+    ) -> Result<()> {
         let tx = self.write()?;
         let values = params![run, config, start, steps as i64];
         tx.execute("UPDATE runs SET config = ?2, start = ?3, steps = ?4 WHERE id = ?1", values)?;
@@ -204,8 +219,10 @@ impl Store {
 
     /// Takes the run that waits longest and that nobody else has taken.
     pub fn claim_queued(&self) -> Result<Option<(i64, RunLock)>> {
-        let mut rows = self.db.prepare_cached("SELECT id FROM runs WHERE status = 'queued' ORDER BY id")?;
-        let waiting: Vec<i64> = rows.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut rows =
+            self.db.prepare_cached("SELECT id FROM runs WHERE status = 'queued' ORDER BY id")?;
+        let waiting: Vec<i64> =
+            rows.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         for run in waiting {
             // Another may have taken it, and even ended it, since it was read.
             if let Some(lock) = self.lock_run(run)?
@@ -217,8 +234,15 @@ impl Store {
         Ok(None)
     }
 
-    /// Writes how a run stands; `pid` is this process while it runs. What it was asked to do is done or void once it ends.
-    pub fn set_run(&self, run: i64, status: RunStatus, step: u64, error: Option<&str>) -> Result<()> {
+    /// Writes how a run stands; `pid` is this process while it runs. What it was asked to do is
+    /// done or void once it ends.
+    pub fn set_run(
+        &self,
+        run: i64,
+        status: RunStatus,
+        step: u64,
+        error: Option<&str>,
+    ) -> Result<()> {
         let pid = (status == RunStatus::Running).then(std::process::id);
         self.execute(
             "UPDATE runs SET status = ?2, step = ?3, error = ?4, pid = ?5, updated_ms = ?6, \
@@ -228,17 +252,19 @@ impl Store {
         Ok(())
     }
 
-    /// Asks whoever trains a run to end it cleanly. A request in the store and not a signal: a process number may be
-    /// somebody else's by now, or one of another machine.
+    /// Asks whoever trains a run to end it cleanly. A request in the store and not a signal: a
+    /// process number may be somebody else's by now, or one of another machine.
     pub fn request_stop(&self, run: i64) -> Result<()> {
         if !self.is_alive(run) {
-            return Err(Error::new(format!("no process trains run {run} now")).hint("r goes on with it here"));
+            return Err(Error::new(format!("no process trains run {run} now"))
+                .hint("r goes on with it here"));
         }
         self.execute("UPDATE runs SET request = 'stop' WHERE id = ?1", [run])?;
         Ok(())
     }
 
-    /// Forgets what whoever trained a run before was asked: for who has just taken its mark, before anything else.
+    /// Forgets what whoever trained a run before was asked: for who has just taken its mark, before
+    /// anything else.
     pub fn forget_requests(&self, run: i64) -> Result<()> {
         self.execute("UPDATE runs SET request = NULL WHERE id = ?1", [run])?;
         Ok(())
@@ -247,46 +273,62 @@ impl Store {
     /// Whether a run was asked to end.
     pub fn stop_requested(&self, run: i64) -> Result<bool> {
         let mut row = self.db.prepare_cached("SELECT request = 'stop' FROM runs WHERE id = ?1")?;
-        Ok(row.query_row([run], |row| row.get::<_, Option<bool>>(0)).optional()?.flatten().unwrap_or(false))
+        Ok(row
+            .query_row([run], |row| row.get::<_, Option<bool>>(0))
+            .optional()?
+            .flatten()
+            .unwrap_or(false))
     }
 
     /// The number of its own of a run, in whatever store; older runs have none.
     pub fn run_token(&self, run: i64) -> Result<Option<String>> {
-        Ok(self.db.query_row("SELECT token FROM runs WHERE id = ?1", [run], |row| row.get(0)).optional()?.flatten())
+        Ok(self
+            .db
+            .query_row("SELECT token FROM runs WHERE id = ?1", [run], |row| row.get(0))
+            .optional()?
+            .flatten())
     }
 
-    /// Saves the metrics of one update and how far the run is, in one transaction. Writing an update again (after a
-    /// resume) replaces it.
-    pub fn add_metrics(&self, run: i64, step: u64, wall_ms: i64, metrics: &[(String, f64)]) -> Result<()> {
+    /// Saves the metrics of one update and how far the run is, in one transaction. Writing an
+    /// update again (after a resume) replaces it.
+    pub fn add_metrics(
+        &self,
+        run: i64,
+        step: u64,
+        wall_ms: i64,
+        metrics: &[(String, f64)],
+    ) -> Result<()> {
         let tx = self.write()?;
         for (name, value) in metrics {
             let value = value.is_finite().then_some(*value);
-            tx.prepare_cached("INSERT OR REPLACE INTO metrics VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-                run,
-                step as i64,
-                name,
-                value,
-                wall_ms
-            ])?;
+            tx.prepare_cached("INSERT OR REPLACE INTO metrics VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![run, step as i64, name, value, wall_ms])?;
         }
-        tx.execute("UPDATE runs SET step = ?2, updated_ms = ?3 WHERE id = ?1", params![run, step as i64, now_ms()])?;
+        tx.execute(
+            "UPDATE runs SET step = ?2, updated_ms = ?3 WHERE id = ?1",
+            params![run, step as i64, now_ms()],
+        )?;
         tx.commit()
     }
 
-    /// Takes a run out of every list, with its curves and checkpoints; its number is not given to another. Returns the
-    /// folders of its checkpoints, which nothing needs any more.
+    /// Takes a run out of every list, with its curves and checkpoints; its number is not given to
+    /// another. Returns the folders of its checkpoints, which nothing needs any more.
     pub fn delete_run(&self, run: i64) -> Result<Vec<String>> {
         self.run(run)?;
         let _lock = self.own_run(run)?;
         let tx = self.write()?;
-        let own: Vec<Checkpoint> = self.checkpoints()?.into_iter().filter(|saved| saved.run == run).collect();
+        let own: Vec<Checkpoint> =
+            self.checkpoints()?.into_iter().filter(|saved| saved.run == run).collect();
         own.iter().try_for_each(|saved| self.check_unneeded(saved))?;
         let folders: Vec<String> = own.into_iter().map(|saved| saved.folder).collect();
         folders.iter().try_for_each(|folder| leave_behind(&tx, folder))?;
         for table in ["metrics", "checkpoints", "run_data"] {
             tx.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [run])?;
         }
-        tx.execute("UPDATE runs SET status = 'deleted', pid = NULL, request = NULL WHERE id = ?1", [run])?;
+        tx.execute(
+            "UPDATE runs SET status = 'deleted', pid = NULL, request = NULL WHERE id = ?1",
+            [run],
+        )?;
         tx.commit()?;
         Ok(folders)
     }
@@ -307,13 +349,17 @@ impl Store {
 
     /// The names of a run's metrics.
     pub fn metric_names(&self, run: i64) -> Result<Vec<String>> {
-        let mut rows = self.db.prepare_cached("SELECT DISTINCT name FROM metrics WHERE run = ?1 ORDER BY name")?;
+        let mut rows = self
+            .db
+            .prepare_cached("SELECT DISTINCT name FROM metrics WHERE run = ?1 ORDER BY name")?;
         Ok(rows.query_map([run], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
 
     /// All runs, newest first.
     pub fn runs(&self) -> Result<Vec<RunRow>> {
-        let mut rows = self.db.prepare_cached(&format!("{RUN} WHERE status <> 'deleted' ORDER BY id DESC LIMIT 500"))?;
+        let mut rows = self.db.prepare_cached(&format!(
+            "{RUN} WHERE status <> 'deleted' ORDER BY id DESC LIMIT 500"
+        ))?;
         let found: Vec<RunRow> = rows.query_map([], run_row)?.collect::<rusqlite::Result<_>>()?;
         Ok(found.into_iter().map(|run| self.as_it_is(run)).collect())
     }
@@ -326,13 +372,18 @@ impl Store {
 
     /// One run.
     pub fn run(&self, id: i64) -> Result<RunRow> {
-        let found = self.db.query_row(&format!("{RUN} WHERE id = ?1 AND status <> 'deleted'"), [id], run_row).optional()?;
-        found
-            .map(|run| self.as_it_is(run))
-            .ok_or_else(|| Error::new(format!("there is no run {id}")).hint("list them with: foretaste data list runs"))
+        let found = self
+            .db
+            .query_row(&format!("{RUN} WHERE id = ?1 AND status <> 'deleted'"), [id], run_row)
+            .optional()?;
+        found.map(|run| self.as_it_is(run)).ok_or_else(|| {
+            Error::new(format!("there is no run {id}"))
+                .hint("list them with: foretaste data list runs")
+        })
     }
 
-    /// What a run trains on; none of a run that has not begun, or was begun before this was recorded.
+    /// What a run trains on; none of a run that has not begun, or was begun before this was
+    /// recorded.
     pub fn run_data(&self, run: i64) -> Result<Option<String>> {
         let record = "SELECT record FROM run_data WHERE run = ?1";
         Ok(self.db.query_row(record, [run], |row| row.get(0)).optional()?)

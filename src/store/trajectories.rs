@@ -52,7 +52,8 @@ pub struct Counts {
 /// Writes a trajectory with its steps; returns its id.
 pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64> {
     db.prepare_cached(
-        "INSERT INTO trajectories (suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, \
+        "INSERT INTO trajectories (suite, split, task_id, kind, task, purpose, actor, seed, \
+         observation, admissible, \
          success, length, created_ms, world, free, reward) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?
@@ -76,7 +77,8 @@ pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64>
     ])?;
     let id = db.last_insert_rowid();
     for (t, step) in tr.steps.iter().enumerate() {
-        let insert = "INSERT INTO steps (trajectory, t, action, source, observation, admissible, done, success, free, \
+        let insert = "INSERT INTO steps (trajectory, t, action, source, observation, admissible, \
+                      done, success, free, \
                       reward, truncated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
         db.prepare_cached(insert)?.execute(params![
             id,
@@ -95,7 +97,8 @@ pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64>
     Ok(id)
 }
 
-/// An executed alternative from the columns id, t, action, source, observation, effect, done, success, reward.
+/// An executed alternative from the columns id, t, action, source, observation, effect, done,
+/// success, reward.
 pub(super) fn branch(trajectory: i64, row: &Row<'_>) -> rusqlite::Result<Branch> {
     Ok(Branch {
         id: row.get(0)?,
@@ -113,7 +116,8 @@ pub(super) fn branch(trajectory: i64, row: &Row<'_>) -> rusqlite::Result<Branch>
 
 /// Writes an executed alternative, unless the state has it; returns its id.
 pub(super) fn insert_branch(db: &Connection, b: &Branch) -> Result<i64> {
-    let insert = "INSERT INTO branches (trajectory, t, action, source, observation, effect, done, success, created_ms, \
+    let insert = "INSERT INTO branches (trajectory, t, action, source, observation, effect, done, \
+                  success, created_ms, \
                   reward) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
                   ON CONFLICT (trajectory, t, action) DO UPDATE SET source = source RETURNING id";
     let values = params![
@@ -138,16 +142,25 @@ pub(super) fn insert_reflection(db: &Connection, r: &NewReflection) -> Result<i6
             .prepare_cached("SELECT 1 FROM branches WHERE id = ?1 AND trajectory = ?2 AND t = ?3")?
             .exists(params![branch, r.trajectory, r.t as i64])?;
         if !executed {
-            return Err(Error::new(format!("UNEXECUTED: reflection on step {} cites branch {branch}", r.t)));
+            return Err(Error::new(format!(
+                "UNEXECUTED: reflection on step {} cites branch {branch}",
+                r.t
+            )));
         }
     }
     if r.cites.is_empty() && !r.generator.starts_with(RATIONALE) {
-        return Err(Error::new(format!("UNEXECUTED: a reflection on step {} cites no executed alternative", r.t))
-            .hint("run: foretaste collect branches"));
+        return Err(Error::new(format!(
+            "UNEXECUTED: a reflection on step {} cites no executed alternative",
+            r.t
+        ))
+        .hint("run: foretaste collect branches"));
     }
     let cites = serde_json::to_string(&r.cites).unwrap_or_default();
-    db.prepare_cached("INSERT INTO reflections (trajectory, t, generator, cites, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![r.trajectory, r.t as i64, r.generator, cites, now_ms()])?;
+    db.prepare_cached(
+        "INSERT INTO reflections (trajectory, t, generator, cites, created_ms) \
+                       VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![r.trajectory, r.t as i64, r.generator, cites, now_ms()])?;
     let id = db.last_insert_rowid();
     insert_version(db, id, 1, &r.generator, &r.text)?;
     Ok(id)
@@ -166,10 +179,14 @@ impl Store {
     pub fn trajectory(&self, id: i64) -> Result<Trajectory> {
         self.read_trajectory(id, false)
             .map_err(|error| error.at(format_args!("trajectory {id}")))?
-            .ok_or_else(|| Error::new(format!("there is no trajectory {id}")).hint("list them with: foretaste data list"))
+            .ok_or_else(|| {
+                Error::new(format!("there is no trajectory {id}"))
+                    .hint("list them with: foretaste data list")
+            })
     }
 
-    /// A trajectory with its steps, also one that was taken out of every list: a run that trained on it can be repeated.
+    /// A trajectory with its steps, also one that was taken out of every list: a run that trained
+    /// on it can be repeated.
     pub fn trajectory_even_deleted(&self, id: i64) -> Result<Option<Trajectory>> {
         self.read_trajectory(id, true)
     }
@@ -178,7 +195,8 @@ impl Store {
         let found = self
             .db
             .query_row(
-                "SELECT suite, split, task_id, kind, task, purpose, actor, seed, observation, admissible, created_ms, world, free \
+                "SELECT suite, split, task_id, kind, task, purpose, actor, seed, observation, \
+                 admissible, created_ms, world, free \
                  FROM trajectories WHERE id = ?1 AND (deleted = 0 OR ?2)",
                 params![id, deleted],
                 |row| {
@@ -196,7 +214,10 @@ impl Store {
                         admissible: json(row, 9)?,
                         free: json(row, 12)?,
                         created_ms: row.get(10)?,
-                        world: row.get::<_, Option<String>>(11)?.map(|_| known(row, 11, |hex| u64::from_str_radix(hex, 16).ok())).transpose()?,
+                        world: row
+                            .get::<_, Option<String>>(11)?
+                            .map(|_| known(row, 11, |hex| u64::from_str_radix(hex, 16).ok()))
+                            .transpose()?,
                         steps: Vec::new(),
                     })
                 },
@@ -204,7 +225,8 @@ impl Store {
             .optional()?;
         let Some(mut trajectory) = found else { return Ok(None) };
         let mut rows = self.db.prepare_cached(
-            "SELECT action, source, observation, admissible, done, success, free, reward, truncated FROM steps \
+            "SELECT action, source, observation, admissible, done, success, free, reward, \
+             truncated FROM steps \
              WHERE trajectory = ?1 ORDER BY t",
         )?;
         let steps = rows.query_map([id], |row| {
@@ -224,11 +246,16 @@ impl Store {
         Ok(Some(trajectory))
     }
 
-    /// Demonstrations of a suite and split (either may be left open) that reached the goal, oldest first.
-    pub fn demonstrations(&self, suite: Option<&str>, split: Option<&str>) -> Result<Vec<TrajectorySummary>> {
+    /// Demonstrations of a suite and split (either may be left open) that reached the goal, oldest
+    /// first.
+    pub fn demonstrations(
+        &self,
+        suite: Option<&str>,
+        split: Option<&str>,
+    ) -> Result<Vec<TrajectorySummary>> {
         let mut rows = self.db.prepare_cached(&format!(
-            "{SUMMARY} WHERE deleted = 0 AND purpose = 'demonstration' AND success = 1 \
-             AND (?1 IS NULL OR suite = ?1) AND (?2 IS NULL OR split = ?2) ORDER BY id"
+            "{SUMMARY} WHERE deleted = 0 AND purpose = 'demonstration' AND success = 1 AND (?1 IS \
+             NULL OR suite = ?1) AND (?2 IS NULL OR split = ?2) ORDER BY id"
         ))?;
         let found = rows.query_map(params![suite, split], summary)?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
@@ -237,11 +264,13 @@ impl Store {
     /// A demonstration of the same task by the same expert with the same actions, if there is one.
     pub fn same_demonstration(&self, of: &Trajectory) -> Result<Option<i64>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT id FROM trajectories WHERE deleted = 0 AND purpose = 'demonstration' AND suite = ?1 AND task_id = ?2 \
+            "SELECT id FROM trajectories WHERE deleted = 0 AND purpose = 'demonstration' AND \
+             suite = ?1 AND task_id = ?2 \
              AND actor = ?3 AND length = ?4 ORDER BY id",
         )?;
         let values = params![of.suite, of.task_id, of.actor, of.steps.len() as i64];
-        let ids = rows.query_map(values, |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        let ids =
+            rows.query_map(values, |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
         for id in ids {
             let known = self.trajectory(id)?;
             if known.steps.iter().zip(&of.steps).all(|(known, step)| known.action == step.action) {
@@ -253,11 +282,13 @@ impl Store {
 
     /// Takes a trajectory out of every list and training set, or puts it back.
     pub fn set_deleted(&self, trajectory: i64, deleted: bool) -> Result<()> {
-        let changed = self.execute("UPDATE trajectories SET deleted = ?2 WHERE id = ?1", params![trajectory, deleted])?;
+        let changed = self.execute(
+            "UPDATE trajectories SET deleted = ?2 WHERE id = ?1",
+            params![trajectory, deleted],
+        )?;
         if changed == 0 {
-            return Err(
-                Error::new(format!("there is no trajectory {trajectory}")).hint("list them with: foretaste data list")
-            );
+            return Err(Error::new(format!("there is no trajectory {trajectory}"))
+                .hint("list them with: foretaste data list"));
         }
         Ok(())
     }
@@ -265,35 +296,47 @@ impl Store {
     /// The executed alternatives of a trajectory, by state.
     pub fn branches(&self, trajectory: i64) -> Result<Vec<Branch>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT id, t, action, source, observation, effect, done, success, reward FROM branches WHERE trajectory = ?1 ORDER BY t, id",
+            "SELECT id, t, action, source, observation, effect, done, success, reward FROM \
+             branches WHERE trajectory = ?1 ORDER BY t, id",
         )?;
         let found = rows.query_map([trajectory], |row| branch(trajectory, row))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Saves generated reflections as pending items in one transaction. Refused as a whole if one cites no executed
-    /// alternative of its own state (`UNEXECUTED`): nothing is offered for approval that was not tried.
+    /// Saves generated reflections as pending items in one transaction. Refused as a whole if one
+    /// cites no executed alternative of its own state (`UNEXECUTED`): nothing is offered for
+    /// approval that was not tried.
     pub fn add_reflections(&mut self, reflections: &[NewReflection]) -> Result<Vec<i64>> {
         let tx = self.write()?;
-        let ids = reflections.iter().map(|reflection| insert_reflection(&tx, reflection)).collect::<Result<_>>()?;
+        let ids = reflections
+            .iter()
+            .map(|reflection| insert_reflection(&tx, reflection))
+            .collect::<Result<_>>()?;
         tx.commit()?;
         Ok(ids)
     }
 
     /// How much of everything there is.
     pub fn counts(&self) -> Result<Counts> {
-        let count = |sql: &str| -> Result<u64> { Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64) };
+        let count = |sql: &str| -> Result<u64> {
+            Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64)
+        };
         let [pending, approved, rejected] = self.standing()?;
         Ok(Counts {
-            demonstrations: count("SELECT count(*) FROM trajectories WHERE purpose = 'demonstration' AND deleted = 0")?,
+            demonstrations: count(
+                "SELECT count(*) FROM trajectories WHERE purpose = 'demonstration' AND deleted = 0",
+            )?,
             demonstration_steps: count(
-                "SELECT coalesce(sum(length), 0) FROM trajectories WHERE purpose = 'demonstration' AND deleted = 0",
+                "SELECT coalesce(sum(length), 0) FROM trajectories WHERE purpose = \
+                 'demonstration' AND deleted = 0",
             )?,
             branches: count("SELECT count(*) FROM branches")?,
             pending,
             approved,
             rejected,
-            explorations: count("SELECT count(*) FROM trajectories WHERE purpose = 'exploration' AND deleted = 0")?,
+            explorations: count(
+                "SELECT count(*) FROM trajectories WHERE purpose = 'exploration' AND deleted = 0",
+            )?,
             runs: count("SELECT count(*) FROM runs")?,
             checkpoints: count("SELECT count(*) FROM checkpoints")?,
         })

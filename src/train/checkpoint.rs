@@ -1,7 +1,8 @@
 //! Checkpoints: a model folder in Hugging Face's layout, with the trainer's own state beside it.
 //!
-//! A folder is written under a temporary name, synced and renamed, and only then recorded: a checkpoint that the store
-//! knows is whole, and a full disk or a kill leaves the older ones as they were.
+//! A folder is written under a temporary name, synced and renamed, and only then recorded: a
+//! checkpoint that the store knows is whole, and a full disk or a kill leaves the older ones as
+//! they were.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -24,8 +25,8 @@ use crate::store::{Checkpoint, RunRow, STATE, Store};
 /// Optimiser state beside the model's files.
 const OPTIMISER: &str = "optimizer.safetensors";
 
-/// PEFT's files, in a folder of their own: beside `model.safetensors` (which has the adapter merged) other programs would
-/// apply them a second time.
+/// PEFT's files, in a folder of their own: beside `model.safetensors` (which has the adapter
+/// merged) other programs would apply them a second time.
 const ADAPTER: [&str; 2] = ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"];
 
 /// How the name of a checkpoint that is not whole yet begins, before its run.
@@ -58,16 +59,28 @@ fn unfinished(run: Option<i64>, parent: &Path) -> std::io::Result<tempfile::Temp
 }
 
 /// Writes a model folder at `target`, which must not exist yet: that of a run is its owner's alone.
-pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)], run: Option<i64>) -> Result<()> {
-    let parent = target.parent().ok_or_else(|| Error::new("a checkpoint needs a folder to stand in"))?;
+pub fn write_folder(
+    target: &Path,
+    parts: &Parts,
+    more: &[(&str, Vec<u8>)],
+    run: Option<i64>,
+) -> Result<()> {
+    let parent =
+        target.parent().ok_or_else(|| Error::new("a checkpoint needs a folder to stand in"))?;
     std::fs::create_dir_all(parent).map_err(|e| Error::io("creating", parent, &e))?;
-    let temp = unfinished(run, parent).map_err(|e| Error::io("writing a checkpoint under", parent, &e))?;
+    let temp =
+        unfinished(run, parent).map_err(|e| Error::io("writing a checkpoint under", parent, &e))?;
     let Stored::Memory(tensors) = &parts.tensors else {
         return Err(Error::new("only weights in memory can be written as a model folder"));
     };
-    let files =
-        [("config.json", parts.config.as_slice()), ("model.safetensors", tensors), ("tokenizer.json", &parts.tokenizer)];
-    for (name, bytes) in files.into_iter().chain(more.iter().map(|(name, bytes)| (*name, bytes.as_slice()))) {
+    let files = [
+        ("config.json", parts.config.as_slice()),
+        ("model.safetensors", tensors),
+        ("tokenizer.json", &parts.tokenizer),
+    ];
+    for (name, bytes) in
+        files.into_iter().chain(more.iter().map(|(name, bytes)| (*name, bytes.as_slice())))
+    {
         let path = temp.path().join(name);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
@@ -83,9 +96,16 @@ pub fn write_folder(target: &Path, parts: &Parts, more: &[(&str, Vec<u8>)], run:
     Ok(())
 }
 
-/// Saves a run's weights and optimiser at an update and records the checkpoint. What stands in its place and is not the
-/// same (weights of another store whose runs have the same numbers) is set aside, and said.
-pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<Saved> {
+/// Saves a run's weights and optimiser at an update and records the checkpoint. What stands in its
+/// place and is not the same (weights of another store whose runs have the same numbers) is set
+/// aside, and said.
+pub fn save(
+    store: &Store,
+    run: i64,
+    step: u64,
+    weights: &Trainable,
+    optimiser: &AdamW,
+) -> Result<Saved> {
     let name = format!("checkpoints/run-{run}-step-{step}");
     let target = store.root().join(&name);
     if store.left_behind()?.contains(&name) {
@@ -96,7 +116,9 @@ pub fn save(store: &Store, run: i64, step: u64, weights: &Trainable, optimiser: 
         .into_iter()
         .flat_map(|(moment, buffers)| {
             let each = names.iter().zip(buffers);
-            each.map(move |((name, shape), data)| (format!("{name}.{moment}"), data.clone(), shape.clone()))
+            each.map(move |((name, shape), data)| {
+                (format!("{name}.{moment}"), data.clone(), shape.clone())
+            })
         })
         .collect();
     let moments = serialize(&moments, false)?;
@@ -137,24 +159,31 @@ pub struct Saved {
 /// Whose weights a folder holds: the store, the run's own number, its seed and the update.
 fn identity(store: &Store, run: &RunRow, step: u64) -> Result<Value> {
     let token = store.run_token(run.id)?;
-    Ok(json!({"store": store.identity()?, "run": run.id, "token": token, "seed": run.seed, "step": step}))
+    Ok(
+        json!({"store": store.identity()?, "run": run.id, "token": token, "seed": run.seed, "step": step}),
+    )
 }
 
-/// Whether a folder says the same of itself, to the digest of its weights, and has them: a kill between the renaming and the
-/// recording of a checkpoint leaves it so.
+/// Whether a folder says the same of itself, to the digest of its weights, and has them: a kill
+/// between the renaming and the recording of a checkpoint leaves it so.
 fn is_same(folder: &Path, state: &Value) -> bool {
-    let found = read_file(folder, STATE).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let found = read_file(folder, STATE)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     let weights = read_whole(folder).and_then(|parts| digest_of(&parts)).ok();
     found.as_ref() == Some(state) && weights.as_deref() == state["weights"].as_str()
 }
 
-/// Removes checkpoints of a run that nothing needs: all but the newest, the ends of its stages, the best on what is held out
-/// (`valid_action`), those that another run started from, and those that were evaluated. Returns their updates.
+/// Removes checkpoints of a run that nothing needs: all but the newest, the ends of its stages, the
+/// best on what is held out (`valid_action`), those that another run started from, and those that
+/// were evaluated. Returns their updates.
 pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
-    let own: Vec<Checkpoint> = store.checkpoints()?.into_iter().filter(|saved| saved.run == run).collect();
+    let own: Vec<Checkpoint> =
+        store.checkpoints()?.into_iter().filter(|saved| saved.run == run).collect();
     let used = store.model_names_in_use()?;
     let valid = store.metric(run, "valid_action")?;
-    let held_out = |step: u64| valid.iter().find(|point| point.step == step).and_then(|point| point.value);
+    let held_out =
+        |step: u64| valid.iter().find(|point| point.step == step).and_then(|point| point.value);
     let best = own.iter().filter_map(|saved| Some((held_out(saved.step)?, saved.step)));
     let best = best.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, step)| step);
     let newest = own.iter().map(|saved| saved.step).max();
@@ -162,7 +191,12 @@ pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
     for saved in &own {
         let step = saved.step;
         let named = used.contains(&saved.name()) || used.contains(&saved.id.to_string());
-        if named || is_held(store, saved) || Some(step) == newest || Some(step) == best || stage_ends.contains(&step) {
+        if named
+            || is_held(store, saved)
+            || Some(step) == newest
+            || Some(step) == best
+            || stage_ends.contains(&step)
+        {
             continue;
         }
         remove(store, saved)?;
@@ -178,15 +212,18 @@ pub fn remove(store: &Store, saved: &Checkpoint) -> Result<()> {
     remove_folder(store, saved.run, &saved.folder)
 }
 
-/// Removes the folder of a run's checkpoint that the store no longer knows. One that lies elsewhere is left alone, and one
-/// that holds another run's weights (of another store, whose runs have the same numbers).
+/// Removes the folder of a run's checkpoint that the store no longer knows. One that lies elsewhere
+/// is left alone, and one that holds another run's weights (of another store, whose runs have the
+/// same numbers).
 pub fn remove_folder(store: &Store, run: i64, folder: &str) -> Result<()> {
     let parts: Vec<_> = Path::new(folder).components().collect();
     let plain = parts.iter().all(|part| matches!(part, std::path::Component::Normal(_)));
     let own = plain && parts.len() == 2 && folder.starts_with("checkpoints/");
     if own && store.is_own_folder(run, folder)? {
         let from = store.root().join(folder);
-        let to = store.root().join(format!("checkpoints/{REMOVING}{}", folder.trim_start_matches("checkpoints/")));
+        let to = store
+            .root()
+            .join(format!("checkpoints/{REMOVING}{}", folder.trim_start_matches("checkpoints/")));
         // In one step: what a kill leaves of it is nobody's checkpoint.
         if std::fs::rename(&from, &to).is_ok() {
             _ = std::fs::remove_dir_all(&to);
@@ -200,28 +237,39 @@ pub fn disk_use(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     entries
         .flatten()
-        .map(|entry| if entry.path().is_dir() { disk_use(&entry.path()) } else { entry.metadata().map_or(0, |m| m.len()) })
+        .map(|entry| {
+            if entry.path().is_dir() {
+                disk_use(&entry.path())
+            } else {
+                entry.metadata().map_or(0, |m| m.len())
+            }
+        })
         .sum()
 }
 
-/// Removes what a kill left half written, or half removed, in the data directory: folders of checkpoints whose run no process
-/// trains, those of checkpoints that were taken out, and temporary files. Returns how many; where nothing can be written,
-/// nothing is removed.
+/// Removes what a kill left half written, or half removed, in the data directory: folders of
+/// checkpoints whose run no process trains, those of checkpoints that were taken out, and temporary
+/// files. Returns how many; where nothing can be written, nothing is removed.
 pub fn sweep(store: &Store) -> Result<usize> {
     if store.read_only().is_some() {
         return Ok(0);
     }
-    let mut removed: usize = ["", "exports"].map(|name| paths::sweep_temporary(&store.root().join(name))).iter().sum();
-    for entry in std::fs::read_dir(store.root().join("checkpoints")).into_iter().flatten().flatten() {
+    let mut removed: usize =
+        ["", "exports"].map(|name| paths::sweep_temporary(&store.root().join(name))).iter().sum();
+    for entry in std::fs::read_dir(store.root().join("checkpoints")).into_iter().flatten().flatten()
+    {
         let name = entry.file_name().to_string_lossy().into_owned();
         let run = name.strip_prefix(SAVING).and_then(|rest| rest.split('-').next()?.parse().ok());
         if name.starts_with(REMOVING) || run.is_some_and(|run| !store.is_alive(run)) {
             removed += usize::from(std::fs::remove_dir_all(entry.path()).is_ok());
         }
     }
-    let known: HashSet<String> = store.checkpoints()?.into_iter().map(|saved| saved.folder).collect();
+    let known: HashSet<String> =
+        store.checkpoints()?.into_iter().map(|saved| saved.folder).collect();
     for folder in store.left_behind()?.iter().filter(|folder| !known.contains(*folder)) {
-        let run = folder.strip_prefix("checkpoints/run-").and_then(|rest| rest.split('-').next()?.parse().ok());
+        let run = folder
+            .strip_prefix("checkpoints/run-")
+            .and_then(|rest| rest.split('-').next()?.parse().ok());
         match run {
             Some(run) => remove_folder(store, run, folder)?,
             None => store.is_gone(folder)?,
@@ -238,15 +286,16 @@ pub fn adapter(folder: &Path, config: &Config) -> Result<Adapter> {
 
 /// The adapter in a folder with PEFT's two files.
 pub fn peft(folder: &Path, config: &Config) -> Result<Adapter> {
-    let [settings, tensors] = ["adapter_config.json", "adapter_model.safetensors"].map(|name| read_file(folder, name));
+    let [settings, tensors] =
+        ["adapter_config.json", "adapter_model.safetensors"].map(|name| read_file(folder, name));
     Adapter::from_peft(config, &settings?, &tensors?).map_err(|error| error.at(folder.display()))
 }
 
 /// The optimiser saved in a checkpoint folder, for what was trained there.
 pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
     let read = |name: &str| read_file(folder, name);
-    let state: Value =
-        serde_json::from_slice(&read(STATE)?).map_err(|e| Error::new(format!("{}: {STATE}: {e}", folder.display())))?;
+    let state: Value = serde_json::from_slice(&read(STATE)?)
+        .map_err(|e| Error::new(format!("{}: {STATE}: {e}", folder.display())))?;
     let raw = read(OPTIMISER)?;
     if state["optimiser"].as_str().is_some_and(|saved| saved != digest([raw.as_slice()])) {
         return Err(Error::new(format!("{}: {OPTIMISER} is not what was saved", folder.display()))
@@ -256,7 +305,9 @@ pub fn optimiser(folder: &Path, shapes: &Shapes) -> Result<AdamW> {
     let mut optimiser = AdamW::new(shapes);
     optimiser.updates = state["updates"].as_u64().unwrap_or_default();
     for (i, (name, shape)) in shapes.iter().enumerate() {
-        for (moment, buffer) in [("first", &mut optimiser.first[i]), ("second", &mut optimiser.second[i])] {
+        for (moment, buffer) in
+            [("first", &mut optimiser.first[i]), ("second", &mut optimiser.second[i])]
+        {
             *buffer = tensors.numbers(&format!("{name}.{moment}"), shape)?;
         }
     }

@@ -14,7 +14,8 @@ use crate::rng::Rng;
 use crate::selection::{Chosen, LeftOut, Selection};
 use crate::store::Store;
 
-/// What a training set consists of. All of it is trained on, but for what is said to be held out or left out.
+/// What a training set consists of. All of it is trained on, but for what is said to be held out or
+/// left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataSummary {
     /// Demonstrations.
@@ -45,7 +46,8 @@ pub struct DataSummary {
 pub struct Data {
     pub(super) train: Vec<Example>,
     pub(super) held_out: Vec<Example>,
-    /// What sorts the trees of an epoch, beside the seed: the same for a trajectory whatever else is there.
+    /// What sorts the trees of an epoch, beside the seed: the same for a trajectory whatever else
+    /// is there.
     keys: Vec<u64>,
     /// What they were read from.
     pub selection: Selection,
@@ -57,7 +59,12 @@ pub struct Data {
 
 impl Data {
     /// Chooses from the store what the plan asks for, and reads it.
-    pub fn choose(store: &Store, plan: &Plan, tokenizer: &Tokenizer, context: usize) -> Result<Self> {
+    pub fn choose(
+        store: &Store,
+        plan: &Plan,
+        tokenizer: &Tokenizer,
+        context: usize,
+    ) -> Result<Self> {
         let selection = Selection::choose(store, &plan.data, plan.objective.carry())?;
         let data = Self::read(store, plan, selection, tokenizer, context)?;
         data.check(plan)?;
@@ -65,13 +72,20 @@ impl Data {
     }
 
     /// Reads what was chosen.
-    pub fn read(store: &Store, plan: &Plan, selection: Selection, tokenizer: &Tokenizer, context: usize) -> Result<Self> {
+    pub fn read(
+        store: &Store,
+        plan: &Plan,
+        selection: Selection,
+        tokenizer: &Tokenizer,
+        context: usize,
+    ) -> Result<Self> {
         let framing = Framing::new(tokenizer)?;
         let summary = DataSummary { left_out: selection.left_out, ..DataSummary::default() };
         let train = Vec::new();
         let held_out = Vec::new();
         let keys = Vec::new();
-        let mut data = Self { train, held_out, keys, selection: Selection::default(), summary, digest: 0 };
+        let mut data =
+            Self { train, held_out, keys, selection: Selection::default(), summary, digest: 0 };
         let mut digest = Digest::default();
         for item in &selection.items {
             work(1)?; // a place to be cancelled at
@@ -107,21 +121,32 @@ impl Data {
     fn check(&self, plan: &Plan) -> Result<()> {
         let suite = plan.data.suite.as_deref().unwrap_or("household");
         let split = plan.data.split.as_deref();
-        let missing =
-            |what: String, next: String| Err(Error::new(format!("there is nothing to train on: {what}")).hint(next));
-        let collect =
-            |what: &str| format!("run: foretaste collect {what} --suite {suite} --split {}", split.unwrap_or("train"));
+        let missing = |what: String, next: String| {
+            Err(Error::new(format!("there is nothing to train on: {what}")).hint(next))
+        };
+        let collect = |what: &str| {
+            format!(
+                "run: foretaste collect {what} --suite {suite} --split {}",
+                split.unwrap_or("train")
+            )
+        };
         if self.summary.demonstrations == 0 {
-            let which = split.map_or(String::new(), |split| format!(" of {suite}, split {split} (--split takes others)"));
+            let which = split.map_or(String::new(), |split| {
+                format!(" of {suite}, split {split} (--split takes others)")
+            });
             let held = match self.summary.held_out {
                 0 => String::new(),
                 n => format!(", but for {n} held out (--held-out 0 trains on them too)"),
             };
-            return missing(format!("no demonstrations{which}{held}"), format!("{} --games 50", collect("demos")));
+            return missing(
+                format!("no demonstrations{which}{held}"),
+                format!("{} --games 50", collect("demos")),
+            );
         }
         let wants_branches = matches!(plan.objective, Objective::WorldModel | Objective::Joint);
         if wants_branches && self.summary.branches == 0 && plan.data.k != Some(0) {
-            let proposer = if plan.data.pool == crate::experience::POLICY { " --proposer policy" } else { "" };
+            let proposer =
+                if plan.data.pool == crate::experience::POLICY { " --proposer policy" } else { "" };
             let what = format!("no executed alternatives in the pool `{}`", plan.data.pool);
             return missing(what, format!("{}{proposer}", collect("branches")));
         }
@@ -129,7 +154,9 @@ impl Data {
         if wants_reflections && self.summary.reflections == 0 {
             let rationales = match self.summary.left_out.rationales {
                 0 => String::new(),
-                n => format!("; {n} were written without sight of any outcome (--rationales takes them)"),
+                n => format!(
+                    "; {n} were written without sight of any outcome (--rationales takes them)"
+                ),
             };
             let next = "collect reflections, then approve some in Curate".to_string();
             return missing(format!("no approved reflections{rationales}"), next);
@@ -139,12 +166,16 @@ impl Data {
 
     /// What a mixture finds among the trees that are trained on.
     pub fn found(&self, mixture: &Mixture) -> Found {
-        let sizes: Vec<usize> = self.train.iter().filter_map(|tree| Some(tree.weighed(mixture)?.tree.len())).collect();
-        Found { trees: sizes.len(), tokens: sizes.iter().sum::<usize>() as f64 / sizes.len().max(1) as f64 }
+        let sizes: Vec<usize> =
+            self.train.iter().filter_map(|tree| Some(tree.weighed(mixture)?.tree.len())).collect();
+        Found {
+            trees: sizes.len(),
+            tokens: sizes.iter().sum::<usize>() as f64 / sizes.len().max(1) as f64,
+        }
     }
 
-    /// Every text that is a target, by what it is ("action", "observation", "reflection" with the action after it), with
-    /// the tokens before it: what an export of the same data has as lines.
+    /// Every text that is a target, by what it is ("action", "observation", "reflection" with the
+    /// action after it), with the tokens before it: what an export of the same data has as lines.
     pub fn pairs(&self) -> Vec<(&'static str, Vec<u32>, Vec<u32>)> {
         self.train.iter().flat_map(Example::pairs).collect()
     }
@@ -156,7 +187,9 @@ impl Data {
 
     /// The trees of a stage, in an order of their own for every epoch.
     pub(super) fn epochs(&self, seed: u64, stage: &Stage) -> Epochs<'_> {
-        let trees = (0..self.train.len()).filter(|i| self.train[*i].weighed(&stage.mixture).is_some()).collect();
+        let trees = (0..self.train.len())
+            .filter(|i| self.train[*i].weighed(&stage.mixture).is_some())
+            .collect();
         Epochs { data: self, seed, mixture: stage.mixture, trees, order: (u64::MAX, Vec::new()) }
     }
 }
@@ -165,7 +198,10 @@ impl DataSummary {
     /// The targets of an epoch by kind, as far as a stage trains them, in words.
     pub fn targets_in_words(&self, stages: &[Stage]) -> String {
         let trained = |kind: Kind| stages.iter().any(|stage| stage.mixture.of(kind) > 0.0);
-        let there = TARGETS.iter().zip(self.targets).filter(|((kind, _), count)| *count > 0 && trained(*kind));
+        let there = TARGETS
+            .iter()
+            .zip(self.targets)
+            .filter(|((kind, _), count)| *count > 0 && trained(*kind));
         let each: Vec<String> = there.map(|((_, name), count)| format!("{name} {count}")).collect();
         format!("target tokens: {}", each.join(", "))
     }
@@ -179,14 +215,21 @@ impl DataSummary {
             (left.constant, "alternatives left out: their answer is the same everywhere"),
             (left.rationales, "approved rationales left out: written without sight of any outcome"),
             (left.superseded, "approved reflections left out: their state has a newer one"),
-            (left.others, "explorations left out: their reflections conclude on another expert's actions"),
+            (
+                left.others,
+                "explorations left out: their reflections conclude on another expert's actions",
+            ),
             (self.too_long, "target tokens left out: longer than the model's context"),
             (
                 self.unreadable,
-                "trajectories left out: the first observation is longer than the model reads, or all of them a million tokens",
+                "trajectories left out: the first observation is longer than the model reads, or \
+                 all of them a million tokens",
             ),
         ];
-        said.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+        said.iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect()
     }
 
     fn count(&mut self, chosen: &Chosen, demonstration: bool, tree: &Example) {
@@ -204,9 +247,14 @@ impl DataSummary {
 /// Deals the next states of a trajectory's alternatives out among them.
 fn shuffle_outcomes(chosen: &mut Chosen, seed: u64) {
     let tr = &chosen.trajectory;
-    let mut outcomes: Vec<String> = chosen.branches.iter().map(|branch| branch.observation.clone()).collect();
+    let mut outcomes: Vec<String> =
+        chosen.branches.iter().map(|branch| branch.observation.clone()).collect();
     Rng::stream(seed, &format!("outcomes {} {}", tr.task_id, tr.actor)).shuffle(&mut outcomes);
-    chosen.branches.iter_mut().zip(outcomes).for_each(|(branch, outcome)| branch.observation = outcome);
+    chosen
+        .branches
+        .iter_mut()
+        .zip(outcomes)
+        .for_each(|(branch, outcome)| branch.observation = outcome);
 }
 
 /// The trees that have a target in a stage, visited in epochs.
@@ -221,9 +269,10 @@ pub(super) struct Epochs<'a> {
 }
 
 impl Epochs<'_> {
-    /// The trees of an update of the stage: the next `batch` of the epochs' orders put one after the other. An order
-    /// follows from the seed and the epoch, and places a trajectory whatever else there is: so it depends on nothing
-    /// that a resumed run would not know, and the same games come in the same order under every objective.
+    /// The trees of an update of the stage: the next `batch` of the epochs' orders put one after
+    /// the other. An order follows from the seed and the epoch, and places a trajectory whatever
+    /// else there is: so it depends on nothing that a resumed run would not know, and the same
+    /// games come in the same order under every objective.
     pub fn batch(&mut self, step: u64, batch: usize) -> Vec<Example> {
         let count = self.trees.len() as u64;
         let places = (0..batch as u64).map(|i| step * batch as u64 + i).filter(|_| count > 0);

@@ -11,7 +11,8 @@ use crate::model::team::{Priority, Team};
 use crate::model::weights::Trainable;
 use crate::store::Store;
 
-/// What stands around an engine: it is asked whether to go on, told of every update, and keeps the checkpoints.
+/// What stands around an engine: it is asked whether to go on, told of every update, and keeps the
+/// checkpoints.
 pub trait Wrapper {
     /// A place between updates: waits while the run is paused, fails once it is to end.
     fn safe_point(&mut self) -> Result<()>;
@@ -64,9 +65,19 @@ impl Engine for Local<'_> {
                 }
                 let batch = source.batch(n, within, &self.weights)?;
                 let rate = plan.rate_at(within, stage.updates);
-                let update = Update { number: step + 1, batch: &batch, rate, budget, recompute: plan.recompute };
-                let (mut metrics, sums) = update.run(&mut self.weights, &mut self.optimiser, &team, &cancel)?;
-                metrics.push(("epochs".into(), ((within + 1) * plan.batch as u64) as f64 / stage.trees.max(1) as f64));
+                let update = Update {
+                    number: step + 1,
+                    batch: &batch,
+                    rate,
+                    budget,
+                    recompute: plan.recompute,
+                };
+                let (mut metrics, sums) =
+                    update.run(&mut self.weights, &mut self.optimiser, &team, &cancel)?;
+                metrics.push((
+                    "epochs".into(),
+                    ((within + 1) * plan.batch as u64) as f64 / stage.trees.max(1) as f64,
+                ));
                 step += 1;
                 self.realised.add(&sums);
                 metrics.extend(self.realised.metrics());
@@ -121,6 +132,8 @@ impl Realised {
     pub fn metrics(&self) -> impl Iterator<Item = (String, f64)> + use<'_> {
         let targets = TARGETS.into_iter().zip(self.targets).filter(|(_, count)| *count > 0.0);
         let targets = targets.map(|((_, name), count)| (format!("targets_{name}"), count));
-        [("tokens".to_string(), self.computed), ("tokens_unique".to_string(), self.unique)].into_iter().chain(targets)
+        [("tokens".to_string(), self.computed), ("tokens_unique".to_string(), self.unique)]
+            .into_iter()
+            .chain(targets)
     }
 }

@@ -1,7 +1,8 @@
 //! Trajectories with their alternatives and reflections as token trees.
 //!
-//! One trajectory is one tree, whatever hangs off it: that is the unit which is sampled, so an update is the same amount
-//! of demonstrations under every objective. What a mixture gives no weight is cut off before anything is computed.
+//! One trajectory is one tree, whatever hangs off it: that is the unit which is sampled, so an
+//! update is the same amount of demonstrations under every objective. What a mixture gives no
+//! weight is cut off before anything is computed.
 
 use crate::agent::prompt::{Framing, ROOM, window};
 use crate::budget::work;
@@ -61,8 +62,8 @@ impl Example {
         self.tree.extend(parent, tokens, 0.0)
     }
 
-    /// The tree under a mixture: each token's weight by its kind, and nothing below which no target stands. None if
-    /// there is no target.
+    /// The tree under a mixture: each token's weight by its kind, and nothing below which no target
+    /// stands. None if there is no target.
     pub fn weighed(&self, mixture: &Mixture) -> Option<Self> {
         let weight = |i: usize| self.tree.parents[i].map_or(0.0, |_| mixture.of(self.kinds[i]));
         let mut kept: Vec<bool> = (0..self.tree.len()).map(|i| weight(i) != 0.0).collect();
@@ -71,7 +72,8 @@ impl Example {
             kept[above] |= kept[i];
         }
         let mut place = vec![None; kept.len()];
-        let mut out = Self { trajectory: self.trajectory, too_long: self.too_long, ..Self::default() };
+        let mut out =
+            Self { trajectory: self.trajectory, too_long: self.too_long, ..Self::default() };
         for i in (0..kept.len()).filter(|i| kept[*i]) {
             place[i] = Some(out.tree.len());
             out.tree.tokens.push(self.tree.tokens[i]);
@@ -82,11 +84,13 @@ impl Example {
         (!out.tree.is_empty()).then_some(out)
     }
 
-    /// Every text that is a target, by what it is, with the tokens before it. An action after a reflection is part of it.
+    /// Every text that is a target, by what it is, with the tokens before it. An action after a
+    /// reflection is part of it.
     pub fn pairs(&self) -> Vec<(&'static str, Vec<u32>, Vec<u32>)> {
         let tree = &self.tree;
         let kinds = &self.kinds;
-        let text = |i: usize| if kinds[i] == Kind::Conclusion { Kind::Reflection } else { kinds[i] };
+        let text =
+            |i: usize| if kinds[i] == Kind::Conclusion { Kind::Reflection } else { kinds[i] };
         let mut found: Vec<(&'static str, Vec<u32>, Vec<u32>)> = Vec::new();
         // The pair that a token of a text belongs to.
         let mut of: Vec<Option<usize>> = vec![None; tree.len()];
@@ -115,7 +119,8 @@ impl Example {
     /// How many targets of each kind of [`TARGETS`] there are.
     pub fn targets(&self) -> [u64; 4] {
         let mut counts = [0; 4];
-        let below = self.kinds.iter().zip(&self.tree.parents).filter(|(_, parent)| parent.is_some());
+        let below =
+            self.kinds.iter().zip(&self.tree.parents).filter(|(_, parent)| parent.is_some());
         below.filter_map(|(kind, _)| kind.slot()).for_each(|slot| counts[slot] += 1);
         counts
     }
@@ -132,15 +137,23 @@ struct Writer<'a> {
     opening_len: usize,
 }
 
-/// A tree of more tokens is not made: it is one of thousands of steps, each with a window of its own.
+/// A tree of more tokens is not made: it is one of thousands of steps, each with a window of its
+/// own.
 const LARGEST: usize = 1 << 20;
 
-/// Where the states of a trajectory stand in its tree: the last token, and how many there are up to it.
+/// Where the states of a trajectory stand in its tree: the last token, and how many there are up to
+/// it.
 type Place = (Option<usize>, usize);
 
-/// The tree of a trajectory for a model that reads `context` tokens. `demonstration` says whether the expert's own steps
-/// are targets. None when its first observation alone is more than the model reads, or all of it more than 1,048,576 tokens.
-pub fn example(framing: &Framing<'_>, of: &Chosen, demonstration: bool, context: usize) -> Result<Option<Example>> {
+/// The tree of a trajectory for a model that reads `context` tokens. `demonstration` says whether
+/// the expert's own steps are targets. None when its first observation alone is more than the model
+/// reads, or all of it more than 1,048,576 tokens.
+pub fn example(
+    framing: &Framing<'_>,
+    of: &Chosen,
+    demonstration: bool,
+    context: usize,
+) -> Result<Option<Example>> {
     let Chosen { trajectory, branches, reflections } = of;
     let opening = framing.opening(&trajectory.state(0))?;
     if opening.len() + ROOM > context {
@@ -148,13 +161,24 @@ pub fn example(framing: &Framing<'_>, of: &Chosen, demonstration: bool, context:
     }
     let mut example = Example { trajectory: trajectory.id, ..Example::default() };
     let end = example.add(None, &opening, Kind::Context);
-    let mut writer = Writer { framing, context, example, lengths: Vec::new(), opening: end, opening_len: opening.len() };
+    let mut writer = Writer {
+        framing,
+        context,
+        example,
+        lengths: Vec::new(),
+        opening: end,
+        opening_len: opening.len(),
+    };
     let Some(states) = writer.trunk(trajectory, demonstration)? else { return Ok(None) };
     for branch in branches {
         writer.branch(branch, &states)?;
     }
     for reflection in reflections {
-        let (Some(place), Some(step)) = (states.get(reflection.t), trajectory.steps.get(reflection.t)) else { continue };
+        let (Some(place), Some(step)) =
+            (states.get(reflection.t), trajectory.steps.get(reflection.t))
+        else {
+            continue;
+        };
         // The action is attached from the trajectory, never taken from the generator's text.
         writer.reflection(&reflection.text, &step.action, *place)?;
     }
@@ -162,11 +186,19 @@ pub fn example(framing: &Framing<'_>, of: &Chosen, demonstration: bool, context:
 }
 
 impl Writer<'_> {
-    /// The trajectory itself. Where a state is longer than what is read when acting, it loses its oldest turns there and
-    /// here alike: it begins anew below the opening, with the turns that are left as context.
-    fn trunk(&mut self, trajectory: &Trajectory, demonstration: bool) -> Result<Option<Vec<Place>>> {
-        let (action_kind, next_kind) =
-            if demonstration { (Kind::Action, Kind::Observation) } else { (Kind::Context, Kind::Context) };
+    /// The trajectory itself. Where a state is longer than what is read when acting, it loses its
+    /// oldest turns there and here alike: it begins anew below the opening, with the turns that are
+    /// left as context.
+    fn trunk(
+        &mut self,
+        trajectory: &Trajectory,
+        demonstration: bool,
+    ) -> Result<Option<Vec<Place>>> {
+        let (action_kind, next_kind) = if demonstration {
+            (Kind::Action, Kind::Observation)
+        } else {
+            (Kind::Context, Kind::Context)
+        };
         let mut states = Vec::with_capacity(trajectory.steps.len());
         let mut at = self.opening;
         let mut depth = self.opening_len;
@@ -193,8 +225,14 @@ impl Writer<'_> {
                 }
             }
             states.push((at, depth));
-            let action = [(self.framing.act(), Kind::Context), (self.framing.action(&step.action)?, action_kind)];
-            let next = [(self.framing.observe(), Kind::Context), (self.framing.observation(&step.observation)?, next_kind)];
+            let action = [
+                (self.framing.act(), Kind::Context),
+                (self.framing.action(&step.action)?, action_kind),
+            ];
+            let next = [
+                (self.framing.observe(), Kind::Context),
+                (self.framing.observation(&step.observation)?, next_kind),
+            ];
             let length: usize = action.iter().chain(&next).map(|(tokens, _)| tokens.len()).sum();
             self.lengths.push(length);
             if let Some(end) = self.attach((at, depth), &action) {

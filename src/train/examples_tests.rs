@@ -76,8 +76,10 @@ fn path(tree: &TokenTree, node: usize) -> Vec<u32> {
 fn targets(example: &Example, kind: Kind) -> Vec<(Vec<u32>, Vec<u32>)> {
     let tree = &example.tree;
     let kinds = &example.kinds;
-    let starts = |i: usize| kinds[i] == kind && tree.parents[i].is_none_or(|above| kinds[above] != kind);
-    let below = |i: usize| (i + 1..tree.len()).find(|j| tree.parents[*j] == Some(i) && kinds[*j] == kind);
+    let starts =
+        |i: usize| kinds[i] == kind && tree.parents[i].is_none_or(|above| kinds[above] != kind);
+    let below =
+        |i: usize| (i + 1..tree.len()).find(|j| tree.parents[*j] == Some(i) && kinds[*j] == kind);
     (0..tree.len())
         .filter(|i| starts(*i))
         .map(|i| {
@@ -98,8 +100,13 @@ fn targets(example: &Example, kind: Kind) -> Vec<(Vec<u32>, Vec<u32>)> {
 fn one_trajectory_is_one_tree_in_which_every_target_follows_what_is_read_when_acting() {
     let tokenizer = tokenizer();
     let framing = Framing::new(&tokenizer).unwrap();
-    let branches: Vec<Branch> = (0..60).map(|i| branch(i % 6, &format!("open shelf {i}"), "It is shut.")).collect();
-    let chosen = Chosen { trajectory: trajectory(6), branches, reflections: vec![approved(1, "I should look there.")] };
+    let branches: Vec<Branch> =
+        (0..60).map(|i| branch(i % 6, &format!("open shelf {i}"), "It is shut.")).collect();
+    let chosen = Chosen {
+        trajectory: trajectory(6),
+        branches,
+        reflections: vec![approved(1, "I should look there.")],
+    };
     let tree = example(&framing, &chosen, true, 4096).unwrap().unwrap();
     let limit = 4096 - ROOM;
     let state = |t: usize| framing.state(&chosen.trajectory.state(t), limit).unwrap();
@@ -115,12 +122,22 @@ fn one_trajectory_is_one_tree_in_which_every_target_follows_what_is_read_when_ac
         let given = [state(b.t), framing.acted(&b.action).unwrap(), framing.observe()].concat();
         assert!(next.contains(&(given, framing.observation("It is shut.").unwrap())), "{b:?}");
     }
-    // What a thought is trained on is the state alone, and what follows it the state and the thought.
+    // What a thought is trained on is the state alone, and what follows it the state and the
+    // thought.
     let thought = framing.reflection("I should look there.").unwrap();
-    assert_eq!(targets(&tree, Kind::Reflection), [([state(1), framing.think()].concat(), thought.clone())]);
+    assert_eq!(
+        targets(&tree, Kind::Reflection),
+        [([state(1), framing.think()].concat(), thought.clone())]
+    );
     let after = [state(1), framing.think(), thought].concat();
-    assert_eq!(targets(&tree, Kind::Conclusion), [(after, framing.acted("walk to shelf 1").unwrap())]);
-    assert_eq!((tree.targets()[0], tree.too_long), (actions.iter().map(|(_, own)| own.len() as u64).sum(), 0));
+    assert_eq!(
+        targets(&tree, Kind::Conclusion),
+        [(after, framing.acted("walk to shelf 1").unwrap())]
+    );
+    assert_eq!(
+        (tree.targets()[0], tree.too_long),
+        (actions.iter().map(|(_, own)| own.len() as u64).sum(), 0)
+    );
 }
 
 #[test]
@@ -128,15 +145,25 @@ fn what_a_mixture_gives_no_weight_is_not_computed() {
     let tokenizer = tokenizer();
     let framing = Framing::new(&tokenizer).unwrap();
     let bare = Chosen { trajectory: trajectory(6), branches: vec![], reflections: vec![] };
-    let branches = (0..12).map(|i| branch(i % 6, &format!("open shelf {i}"), "It is shut.")).collect();
+    let branches =
+        (0..12).map(|i| branch(i % 6, &format!("open shelf {i}"), "It is shut.")).collect();
     let full = Chosen { branches, reflections: vec![approved(5, "I look.")], ..bare.clone() };
     let tree = |of: &Chosen| example(&framing, of, true, 4096).unwrap().unwrap();
     let alone = tree(&bare);
     let all = tree(&full);
     let imitation = all.weighed(&Mixture::IMITATION).unwrap();
-    assert_eq!(imitation.tree, alone.weighed(&Mixture::IMITATION).unwrap().tree, "as if nothing hung off it");
-    let last = framing.turn("x", &trajectory(6).steps[5].observation).unwrap().len() - framing.acted("x").unwrap().len();
-    assert_eq!(imitation.tree.len(), alone.tree.len() - last, "what comes of the last action is no way to a target");
+    assert_eq!(
+        imitation.tree,
+        alone.weighed(&Mixture::IMITATION).unwrap().tree,
+        "as if nothing hung off it"
+    );
+    let last = framing.turn("x", &trajectory(6).steps[5].observation).unwrap().len()
+        - framing.acted("x").unwrap().len();
+    assert_eq!(
+        imitation.tree.len(),
+        alone.tree.len() - last,
+        "what comes of the last action is no way to a target"
+    );
     assert!(all.weighed(&Mixture::WORLD).unwrap().tree.len() > alone.tree.len());
     assert_eq!(all.weighed(&Mixture::ALL).unwrap().tree.len(), all.tree.len());
     let none = Mixture { action: 0.0, ..Mixture::IMITATION };
@@ -153,7 +180,11 @@ fn what_a_mixture_gives_no_weight_is_not_computed() {
 fn the_way_to_a_state_that_a_person_reflected_on_is_no_target() {
     let tokenizer = tokenizer();
     let framing = Framing::new(&tokenizer).unwrap();
-    let chosen = Chosen { trajectory: trajectory(3), branches: vec![], reflections: vec![approved(2, "I look.")] };
+    let chosen = Chosen {
+        trajectory: trajectory(3),
+        branches: vec![],
+        reflections: vec![approved(2, "I look.")],
+    };
     let tree = example(&framing, &chosen, false, 4096).unwrap().unwrap();
     let [actions, observations, reflections, conclusions] = tree.targets();
     assert_eq!((actions, observations), (0, 0));

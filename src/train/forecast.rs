@@ -16,8 +16,8 @@ use crate::store::Store;
 /// Tokens of a pass, where a plan leaves it open: at least, and at most.
 const PASS: (usize, usize) = (2048, 8192);
 
-/// Bytes of a token of an update: its id, its parent, its weight and its kind, as it is drawn, cut, packed (with where it
-/// came from) and measured.
+/// Bytes of a token of an update: its id, its parent, its weight and its kind, as it is drawn, cut,
+/// packed (with where it came from) and measured.
 const EACH: u64 = 200;
 
 /// What a run would train on, take and cost.
@@ -40,7 +40,8 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// The same for a plan that differs in how many updates are made, and not in what they are made of.
+    /// The same for a plan that differs in how many updates are made, and not in what they are made
+    /// of.
     #[must_use]
     pub fn of(self, plan: &Plan) -> Self {
         let known = |mixture: &Mixture| {
@@ -48,7 +49,9 @@ impl Forecast {
             found.map_or(Found { trees: 0, tokens: 0.0 }, |(_, found)| *found)
         };
         let stages = plan.stages(known);
-        let of = |stage: &Stage| known(&stage.mixture).tokens * (stage.updates * plan.batch as u64) as f64;
+        let of = |stage: &Stage| {
+            known(&stage.mixture).tokens * (stage.updates * plan.batch as u64) as f64
+        };
         let tokens = stages.iter().map(of).sum::<f64>() as u64;
         Self { stages, tokens, ..self }
     }
@@ -70,7 +73,15 @@ pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forec
     let speed = (!recent.is_empty()).then(|| recent.iter().sum::<f64>() / recent.len() as f64);
     let found = stages.iter().map(|stage| (stage.mixture, data.found(&stage.mixture))).collect();
     let warnings = warnings(store, &source, &data.selection)?;
-    let forecast = Forecast { data: data.summary, found, stages, tokens: 0, memory: passes.memory, speed, warnings };
+    let forecast = Forecast {
+        data: data.summary,
+        found,
+        stages,
+        tokens: 0,
+        memory: passes.memory,
+        speed,
+        warnings,
+    };
     Ok(forecast.of(plan))
 }
 
@@ -84,12 +95,15 @@ pub(super) struct Passes {
 }
 
 impl Passes {
-    /// For a plan; an error if it is more than may be taken. Where the plan leaves the size of a pass open it is that of
-    /// the largest tree, so that none is cut and no trunk is computed twice, or less where memory is short.
+    /// For a plan; an error if it is more than may be taken. Where the plan leaves the size of a
+    /// pass open it is that of the largest tree, so that none is cut and no trunk is computed
+    /// twice, or less where memory is short.
     pub fn new(plan: &Plan, net: Net<'_>, data: &Data, stages: &[Stage]) -> Result<Self> {
         let mut trees = Vec::new();
         for stage in stages {
-            trees.extend(data.train.iter().filter_map(|tree| Some(tree.weighed(&stage.mixture)?.tree)));
+            trees.extend(
+                data.train.iter().filter_map(|tree| Some(tree.weighed(&stage.mixture)?.tree)),
+            );
         }
         let whole = trees.iter().map(TokenTree::len).max().unwrap_or_default();
         let total: usize = trees.iter().map(TokenTree::len).sum();
@@ -98,12 +112,18 @@ impl Passes {
         let update = (EACH * plan.batch as u64).saturating_mul(each);
         let within = |budget: usize| {
             // A chain longer than the budget cannot be cut.
-            let largest = trees.iter().filter(|tree| tree.len() > budget).map(|tree| Packing::new(&[tree], budget).largest);
+            let largest = trees
+                .iter()
+                .filter(|tree| tree.len() > budget)
+                .map(|tree| Packing::new(&[tree], budget).largest);
             let tokens = largest.max().unwrap_or_default().max(budget.min(total));
             Self { budget, memory: memory::Plan::new(net, tokens).beside(update) }
         };
         let mut passes = within(plan.budget.unwrap_or(whole.clamp(PASS.0, PASS.1)));
-        while plan.budget.is_none() && passes.budget > PASS.0 && limit.is_some_and(|limit| passes.memory.total > limit) {
+        while plan.budget.is_none()
+            && passes.budget > PASS.0
+            && limit.is_some_and(|limit| passes.memory.total > limit)
+        {
             passes = within((passes.budget / 2).max(PASS.0));
         }
         if let Some(limit) = limit {

@@ -30,12 +30,14 @@ pub use sets::{Sets, sets};
 pub enum Objective {
     /// The expert's actions only.
     Imitation,
-    /// Implicit world modelling: first the next states of executed actions, the expert's included, then imitation on
-    /// the same weights. [`Budget`] says how many updates each gets.
+    /// Implicit world modelling: first the next states of executed actions, the expert's included,
+    /// then imitation on the same weights. [`Budget`] says how many updates each gets.
     WorldModel,
-    /// Self-reflection: approved reflections, each ending on the expert's action, mixed with imitation.
+    /// Self-reflection: approved reflections, each ending on the expert's action, mixed with
+    /// imitation.
     Reflection,
-    /// All three at once. Not in the paper: it is how the embedded model was made, which must act, predict and explain.
+    /// All three at once. Not in the paper: it is how the embedded model was made, which must act,
+    /// predict and explain.
     Joint,
 }
 
@@ -85,13 +87,18 @@ impl Mixture {
     /// Everything counts alike: what validation measures.
     pub const ALL: Self = Self { action: 1.0, observation: 1.0, reflection: 1.0, conclusion: 1.0 };
     /// Imitation: the expert's actions only.
-    pub const IMITATION: Self = Self { action: 1.0, observation: 0.0, reflection: 0.0, conclusion: 0.0 };
+    pub const IMITATION: Self =
+        Self { action: 1.0, observation: 0.0, reflection: 0.0, conclusion: 0.0 };
     /// World modelling: next states only.
-    pub const WORLD: Self = Self { action: 0.0, observation: 1.0, reflection: 0.0, conclusion: 0.0 };
-    /// Reflections with the actions after them, and the expert's actions at the same states without one.
-    pub const REFLECTION: Self = Self { action: 1.0, observation: 0.0, reflection: 1.0, conclusion: 1.0 };
+    pub const WORLD: Self =
+        Self { action: 0.0, observation: 1.0, reflection: 0.0, conclusion: 0.0 };
+    /// Reflections with the actions after them, and the expert's actions at the same states without
+    /// one.
+    pub const REFLECTION: Self =
+        Self { action: 1.0, observation: 0.0, reflection: 1.0, conclusion: 1.0 };
     /// All at once.
-    pub const JOINT: Self = Self { action: 1.0, observation: 0.5, reflection: 0.3, conclusion: 0.3 };
+    pub const JOINT: Self =
+        Self { action: 1.0, observation: 0.5, reflection: 0.3, conclusion: 0.3 };
 
     /// The weight of a kind of token.
     pub fn of(&self, kind: Kind) -> f32 {

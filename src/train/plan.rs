@@ -8,17 +8,20 @@ use crate::model::config::Config;
 use crate::model::lora::{Adapter, LINEARS};
 use crate::selection::Criteria;
 
-/// How many updates world modelling and the imitation after it get, against an imitation run of as many `steps`
-/// (`method.md` 1.5 of the project's notes on the paper). Other objectives have one stage of `steps` updates.
+/// How many updates world modelling and the imitation after it get, against an imitation run of as
+/// many `steps` (`method.md` 1.5 of the project's notes on the paper). Other objectives have one
+/// stage of `steps` updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Budget {
-    /// The imitation stage has all `steps`; world modelling comes before it (the authors' configurations).
+    /// The imitation stage has all `steps`; world modelling comes before it (the authors'
+    /// configurations).
     #[default]
     Stage2,
     /// Both stages together have `steps`; world modelling gets at most half of them.
     Total,
-    /// Both stages together compute as many tokens as `steps` updates of imitation; world modelling at most half.
+    /// Both stages together compute as many tokens as `steps` updates of imitation; world modelling
+    /// at most half.
     Tokens,
 }
 
@@ -54,7 +57,8 @@ pub struct Plan {
     pub steps: u64,
     /// Trajectories an update.
     pub batch: usize,
-    /// Peak learning rate of a stage; warmed up over its first twentieth, then a cosine down to a tenth.
+    /// Peak learning rate of a stage; warmed up over its first twentieth, then a cosine down to a
+    /// tenth.
     pub rate: f64,
     /// Seed of the data order.
     pub seed: u64,
@@ -64,10 +68,11 @@ pub struct Plan {
     pub save_every: u64,
     /// What it may be trained on.
     pub data: Criteria,
-    /// The rank of an adapter beside all linear layers, trained in place of the weights (its scale is 2).
+    /// The rank of an adapter beside all linear layers, trained in place of the weights (its scale
+    /// is 2).
     pub lora: Option<usize>,
-    /// Tokens of one pass at most; an update's trees are packed into as many passes as they need. Without it, as many as
-    /// the largest tree has, within reason and memory.
+    /// Tokens of one pass at most; an update's trees are packed into as many passes as they need.
+    /// Without it, as many as the largest tree has, within reason and memory.
     pub budget: Option<usize>,
     /// Compute layers again on the way back instead of keeping what they computed.
     pub recompute: bool,
@@ -79,8 +84,8 @@ pub struct Plan {
     pub world_epochs: f64,
     /// What becomes of the optimiser between the stages.
     pub moments: Moments,
-    /// A control: next states are dealt out among the alternatives of their trajectory, so that they teach the words of
-    /// the world and not what follows from what.
+    /// A control: next states are dealt out among the alternatives of their trajectory, so that
+    /// they teach the words of the world and not what follows from what.
     pub shuffled: bool,
     /// Whether checkpoints that nothing needs are kept all the same.
     #[serde(default)]
@@ -144,13 +149,19 @@ impl Plan {
     pub fn check(&self) -> Result<()> {
         let refuse = |what: String, hint: &str| Err(Error::new(what).hint(hint.to_string()));
         if !(self.rate.is_finite() && (0.0..=1.0).contains(&self.rate)) {
-            return refuse(format!("a learning rate of {} is not between 0 and 1", self.rate), "usual ones: 1e-4 to 2e-3");
+            return refuse(
+                format!("a learning rate of {} is not between 0 and 1", self.rate),
+                "usual ones: 1e-4 to 2e-3",
+            );
         }
         if self.steps == 0 || self.steps > 100_000_000 {
             return refuse(format!("{} updates", self.steps), "between 1 and 100,000,000");
         }
         if self.batch == 0 || self.batch > 4096 {
-            return refuse(format!("{} trajectories an update", self.batch), "between 1 and 65,536");
+            return refuse(
+                format!("{} trajectories an update", self.batch),
+                "between 1 and 65,536",
+            );
         }
         if self.workers == 0 || self.workers > 1024 {
             return refuse(format!("{} threads", self.workers), "between 1 and 1,024");
@@ -161,33 +172,60 @@ impl Plan {
                 "between 1 and 1,024; usual: 8",
             );
         }
-        if !(self.world_epochs.is_finite() && self.world_epochs >= 1e-4 && self.world_epochs <= 1e4) {
-            return refuse(format!("{} epochs of world modelling", self.world_epochs), "at least 0.0001, at most 10,000");
+        if !(self.world_epochs.is_finite() && self.world_epochs >= 1e-4 && self.world_epochs <= 1e4)
+        {
+            return refuse(
+                format!("{} epochs of world modelling", self.world_epochs),
+                "at least 0.0001, at most 10,000",
+            );
         }
         let usual = Criteria::default();
         let world = self.objective == Objective::WorldModel;
         let meant = [
-            (self.shuffled && self.data.k == Some(0), "shuffled outcomes (--shuffled) without any alternative (-k 0)"),
+            (
+                self.shuffled && self.data.k == Some(0),
+                "shuffled outcomes (--shuffled) without any alternative (-k 0)",
+            ),
             (self.shuffled && !world, "shuffled outcomes (--shuffled)"),
-            (!self.objective.carry().branches && self.data.pool != usual.pool, "a pool of alternatives (--branches)"),
-            (!self.objective.carry().branches && self.data.k.is_some(), "a number of alternatives (-k)"),
+            (
+                !self.objective.carry().branches && self.data.pool != usual.pool,
+                "a pool of alternatives (--branches)",
+            ),
+            (
+                !self.objective.carry().branches && self.data.k.is_some(),
+                "a number of alternatives (-k)",
+            ),
             (!world && self.matched != Budget::default(), "a budget of two stages (--match)"),
-            (!world && (self.world_epochs - 1.0).abs() > 0.0, "epochs of world modelling (--world-epochs)"),
+            (
+                !world && (self.world_epochs - 1.0).abs() > 0.0,
+                "epochs of world modelling (--world-epochs)",
+            ),
             (!world && self.moments != Moments::default(), "moments between stages (--moments)"),
-            (!self.objective.carry().reflections && self.data.rationales, "rationales (--rationales)"),
+            (
+                !self.objective.carry().reflections && self.data.rationales,
+                "rationales (--rationales)",
+            ),
         ];
         if let Some((_, what)) = meant.iter().find(|(given, _)| *given) {
-            return refuse(format!("{what} means nothing for {}", self.objective.word()), "leave it out");
+            return refuse(
+                format!("{what} means nothing for {}", self.objective.word()),
+                "leave it out",
+            );
         }
         if world && self.matched != Budget::Stage2 && self.steps < 2 {
-            return refuse("one update cannot be shared by two stages".into(), "--steps 2 or more, or --match stage2");
+            return refuse(
+                "one update cannot be shared by two stages".into(),
+                "--steps 2 or more, or --match stage2",
+            );
         }
         self.data.check()
     }
 
     /// A fresh adapter for a model, if the plan wants one.
     pub fn adapter(&self, config: &Config) -> Result<Option<Adapter>> {
-        self.lora.map(|rank| Adapter::new(config, rank, 2.0 * rank as f64, &LINEARS, self.seed)).transpose()
+        self.lora
+            .map(|rank| Adapter::new(config, rank, 2.0 * rank as f64, &LINEARS, self.seed))
+            .transpose()
     }
 
     /// The stages of the run, given what each mixture finds in the data.
@@ -221,7 +259,10 @@ impl Plan {
                         (first, (whole - first * each) / acting.tokens.max(1.0))
                     }
                 };
-                vec![stage("world-model", Mixture::WORLD, first), stage("imitation", Mixture::IMITATION, second)]
+                vec![
+                    stage("world-model", Mixture::WORLD, first),
+                    stage("imitation", Mixture::IMITATION, second),
+                ]
             }
         }
     }
@@ -238,68 +279,5 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(mixture: &Mixture) -> Found {
-        if mixture.observation > 0.0 { Found { trees: 80, tokens: 300.0 } } else { Found { trees: 80, tokens: 100.0 } }
-    }
-
-    fn updates(plan: &Plan) -> Vec<u64> {
-        plan.stages(found).iter().map(|stage| stage.updates).collect()
-    }
-
-    #[test]
-    fn the_stages_of_world_modelling_have_the_updates_that_the_budget_says() {
-        let mut plan = Plan::new(Objective::WorldModel, 100, 1);
-        assert_eq!(updates(&plan), [10, 100], "one epoch of 80 trees by eights, then as much imitation as imitation has");
-        plan.world_epochs = 7.5;
-        assert_eq!(updates(&plan), [75, 100]);
-        plan.matched = Budget::Total;
-        assert_eq!(updates(&plan), [50, 50], "at most half");
-        plan.world_epochs = 1.0;
-        assert_eq!(updates(&plan), [10, 90]);
-        plan.matched = Budget::Tokens;
-        assert_eq!(updates(&plan), [10, 70], "10 updates of 300 tokens a tree are 30 of 100");
-        let stages = plan.stages(found);
-        assert!((stages[0].epochs(8) - 1.0).abs() < 1e-12 && (stages[1].epochs(8) - 7.0).abs() < 1e-12);
-        assert_eq!(updates(&Plan::new(Objective::Imitation, 100, 1)), [100]);
-    }
-
-    #[test]
-    fn imitation_after_world_modelling_learns_at_the_rates_of_imitation_alone() {
-        let world = Plan::new(Objective::WorldModel, 120, 1);
-        let alone = Plan::new(Objective::Imitation, 120, 1);
-        let sum = |plan: &Plan, stage: &Stage| (0..stage.updates).map(|s| plan.rate_at(s, stage.updates)).sum::<f64>();
-        let two = world.stages(found);
-        let one = alone.stages(found);
-        assert!((sum(&world, &two[1]) - sum(&alone, &one[0])).abs() < 1e-15);
-    }
-
-    #[test]
-    fn the_rate_rises_then_falls_and_never_leaves_its_bounds() {
-        let plan = Plan::new(Objective::Imitation, 200, 1);
-        let rates: Vec<f64> = (0..200).map(|step| plan.rate_at(step, 200)).collect();
-        assert!(rates.iter().all(|r| (0.0..=plan.rate * 1.000_001).contains(r)));
-        let peak = rates.iter().position(|rate| (rate - plan.rate).abs() < 1e-12);
-        assert_eq!(peak, Some(9), "a twentieth of 200 updates later");
-        assert!(rates[0] < rates[9] && rates[199] < 0.11 * plan.rate);
-    }
-
-    #[test]
-    fn numbers_that_mean_nothing_are_refused_by_name() {
-        let plan = Plan::new(Objective::Imitation, 10, 1);
-        plan.check().unwrap();
-        for (bad, word) in [
-            (Plan { rate: f64::NAN, ..plan.clone() }, "rate"),
-            (Plan { rate: 100.0, ..plan.clone() }, "rate"),
-            (Plan { batch: 1_000_000_000, ..plan.clone() }, "trajectories"),
-            (Plan { steps: 0, ..plan.clone() }, "updates"),
-            (Plan { workers: 1 << 40, ..plan.clone() }, "threads"),
-            (Plan { lora: Some(1 << 40), ..plan.clone() }, "rank"),
-            (Plan { world_epochs: 0.0, ..plan.clone() }, "epochs"),
-        ] {
-            assert!(bad.check().unwrap_err().message().contains(word));
-        }
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

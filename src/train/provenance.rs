@@ -22,43 +22,54 @@ pub struct Origin {
     pub record: Option<String>,
 }
 
-/// The origin of a model by the name that [`crate::agent::find`] gave it; none of one that no run here made.
+/// The origin of a model by the name that [`crate::agent::find`] gave it; none of one that no run
+/// here made.
 pub fn origin(store: &Store, source: &str) -> Result<Option<Origin>> {
     let number = source.strip_prefix("run ").and_then(|rest| rest.split(' ').next());
     let Some(run) = number.and_then(|number| number.parse().ok()) else { return Ok(None) };
     let row = store.run(run)?;
     let config: serde_json::Value = serde_json::from_str(&row.config).unwrap_or_default();
     let record = config["digest"].as_str().map(str::to_string);
-    Ok(Some(Origin { run, objective: Objective::from_word(&row.objective)?, start: row.start, record }))
+    Ok(Some(Origin {
+        run,
+        objective: Objective::from_word(&row.objective)?,
+        start: row.start,
+        record,
+    }))
 }
 
 /// What a run trains on, as it was written down when it began.
 pub fn recorded(store: &Store, run: i64) -> Result<Option<Selection>> {
     let Some(text) = store.run_data(run)? else { return Ok(None) };
     let read = serde_json::from_str(&text);
-    Ok(Some(read.map_err(|e| crate::error::Error::new(format!("what run {run} trains on cannot be read: {e}")))?))
+    Ok(Some(read.map_err(|e| {
+        crate::error::Error::new(format!("what run {run} trains on cannot be read: {e}"))
+    })?))
 }
 
-/// The runs that a model comes from, its own first, and what the last of them started from. A run that a damaged row has
-/// start from itself ends the way.
+/// The runs that a model comes from, its own first, and what the last of them started from. A run
+/// that a damaged row has start from itself ends the way.
 fn lineage(store: &Store, source: &str) -> Result<(Vec<Origin>, String)> {
     let mut runs = Vec::<Origin>::new();
     let mut source = source.to_string();
-    while let Some(origin) = origin(store, &source)?.filter(|origin| runs.iter().all(|known| known.run != origin.run)) {
+    while let Some(origin) =
+        origin(store, &source)?.filter(|origin| runs.iter().all(|known| known.run != origin.run))
+    {
         source.clone_from(&origin.start);
         runs.push(origin);
     }
     Ok((runs, source))
 }
 
-/// Whether this is a model that comes with the program: made on the household's training games, but for the usual share of
-/// instances, which is part of every larger one.
+/// Whether this is a model that comes with the program: made on the household's training games, but
+/// for the usual share of instances, which is part of every larger one.
 fn is_built_in(source: &str) -> bool {
     ["embedded", "novice"].contains(&source)
 }
 
-/// The trajectories that a model was trained on, by its own run or those that it goes back to, as far as is known here: as
-/// recorded, and demonstrations of the games that the embedded model is made on.
+/// The trajectories that a model was trained on, by its own run or those that it goes back to, as
+/// far as is known here: as recorded, and demonstrations of the games that the embedded model is
+/// made on.
 pub fn trained_on(store: &Store, source: &str) -> Result<HashSet<i64>> {
     let (runs, root) = lineage(store, source)?;
     let mut known = HashSet::new();
@@ -68,18 +79,29 @@ pub fn trained_on(store: &Store, source: &str) -> Result<HashSet<i64>> {
     }
     if is_built_in(&root) {
         let games = store.candidates(Some("household"), Some("train"))?;
-        known.extend(games.iter().filter(|game| !is_held_out(instance_of(game), HELD_OUT)).map(|game| game.id));
+        known.extend(
+            games
+                .iter()
+                .filter(|game| !is_held_out(instance_of(game), HELD_OUT))
+                .map(|game| game.id),
+        );
     }
     Ok(known)
 }
 
-/// The games of a suite and split that a model was trained on, as far as is known here: those of [`trained_on`], and the
-/// household's training games for what comes from the embedded model (but for the usual held-out share, which only
-/// opening them would tell).
-fn trained_games(store: &Store, source: &str, suite: &dyn Suite, split: &str) -> Result<HashSet<String>> {
+/// The games of a suite and split that a model was trained on, as far as is known here: those of
+/// [`trained_on`], and the household's training games for what comes from the embedded model (but
+/// for the usual held-out share, which only opening them would tell).
+fn trained_games(
+    store: &Store,
+    source: &str,
+    suite: &dyn Suite,
+    split: &str,
+) -> Result<HashSet<String>> {
     let ids = trained_on(store, source)?;
     let demos = store.candidates(Some(suite.name()), Some(split))?;
-    let mut games: HashSet<String> = demos.into_iter().filter(|demo| ids.contains(&demo.id)).map(|d| d.task_id).collect();
+    let mut games: HashSet<String> =
+        demos.into_iter().filter(|demo| ids.contains(&demo.id)).map(|d| d.task_id).collect();
     if is_built_in(&lineage(store, source)?.1) && (suite.name(), split) == ("household", "train") {
         games.extend(suite.tasks(split)?.into_iter().map(|task| task.id));
     }
@@ -89,7 +111,8 @@ fn trained_games(store: &Store, source: &str, suite: &dyn Suite, split: &str) ->
 /// A model as a player: how it is to be judged, and what is known of it for the record.
 #[derive(Debug, Clone)]
 pub struct Player {
-    /// Whether it thinks before it acts; of one that was trained on reflections first thinking, then acting at once.
+    /// Whether it thinks before it acts; of one that was trained on reflections first thinking,
+    /// then acting at once.
     pub thinking: &'static [bool],
     /// What it was trained on.
     pub known: Known,
@@ -99,13 +122,16 @@ pub struct Player {
 pub fn player(store: &Store, source: &str, suite: &dyn Suite, split: &str) -> Result<Player> {
     let origin = origin(store, source)?;
     let reflects = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
-    let known =
-        Known { record: origin.and_then(|origin| origin.record), games: trained_games(store, source, suite, split)? };
+    let known = Known {
+        record: origin.and_then(|origin| origin.record),
+        games: trained_games(store, source, suite, split)?,
+    };
     Ok(Player { thinking: if reflects { &[true, false] } else { &[false] }, known })
 }
 
-/// What a person should know about a run's start: that it was trained on the same already, itself or what it came from,
-/// or on held-out instances; what is measured on those is not what it would be on new ones.
+/// What a person should know about a run's start: that it was trained on the same already, itself
+/// or what it came from, or on held-out instances; what is measured on those is not what it would
+/// be on new ones.
 pub fn warnings(store: &Store, source: &str, selection: &Selection) -> Result<Vec<String>> {
     let mut said = Vec::new();
     if source.starts_with("run ") {
@@ -114,8 +140,8 @@ pub fn warnings(store: &Store, source: &str, selection: &Selection) -> Result<Ve
         let again = items.iter().filter(|item| known.contains(&item.trajectory)).count();
         if again > 0 {
             said.push(format!(
-                "it starts from {source}, which was trained on {again} of these {} trajectories already (--from embedded, or a \
-                 fresh model, starts anew)",
+                "it starts from {source}, which was trained on {again} of these {} trajectories \
+                 already (--from embedded, or a fresh model, starts anew)",
                 items.len()
             ));
         }
@@ -126,15 +152,16 @@ pub fn warnings(store: &Store, source: &str, selection: &Selection) -> Result<Ve
 
 /// The same about what is held out.
 fn of_held_out(store: &Store, source: &str, selection: &Selection) -> Result<Vec<String>> {
-    let held: HashSet<u64> = selection.items.iter().filter(|item| item.held_out).map(|item| item.instance).collect();
+    let held: HashSet<u64> =
+        selection.items.iter().filter(|item| item.held_out).map(|item| item.instance).collect();
     if held.is_empty() {
         return Ok(Vec::new());
     }
     let said = |source: &str, seen: usize| {
         let count = held.len();
         format!(
-            "the start model {source} was trained on {seen} of the {count} held-out instances: valid_* will look better \
-             than on new games"
+            "the start model {source} was trained on {seen} of the {count} held-out instances: \
+             valid_* will look better than on new games"
         )
     };
     let (runs, root) = lineage(store, source)?;
@@ -154,7 +181,9 @@ fn of_held_out(store: &Store, source: &str, selection: &Selection) -> Result<Vec
         source = origin.start;
     }
     if !is_built_in(&root) {
-        return Ok(vec![format!("what {root} was trained on is not known here: valid_* may be on games it knows")]);
+        return Ok(vec![format!(
+            "what {root} was trained on is not known here: valid_* may be on games it knows"
+        )]);
     }
     let mut known = HashSet::new();
     for item in selection.items.iter().filter(|item| item.held_out) {

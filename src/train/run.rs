@@ -1,4 +1,5 @@
-//! What stands around the engine of a run: its lock, how it stands, when it stops, what is kept and what is told.
+//! What stands around the engine of a run: its lock, how it stands, when it stops, what is kept and
+//! what is told.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -57,7 +58,8 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
-    /// What became of other checkpoints when one was saved, to stand after that; nothing of other events.
+    /// What became of other checkpoints when one was saved, to stand after that; nothing of other
+    /// events.
     pub fn besides(&self) -> String {
         let Event::Saved { set_aside, removed, .. } = self else { return String::new() };
         let mut text = String::new();
@@ -85,8 +87,8 @@ pub(super) struct Run<'a> {
     stage_ends: Vec<u64>,
     meter: Meter,
     began: Instant,
-    /// Milliseconds that it took before: time goes on where it was, so that a resumed run's curve by minutes does not fold
-    /// back.
+    /// Milliseconds that it took before: time goes on where it was, so that a resumed run's curve
+    /// by minutes does not fold back.
     before_ms: i64,
     step: u64,
 }
@@ -106,13 +108,31 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         store.set_run(id, RunStatus::Running, step, None)?;
         let earlier = store.metric(id, "loss")?;
-        let before_ms = earlier.iter().filter(|point| point.step <= step).map(|point| point.wall_ms).max().unwrap_or(0);
+        let before_ms = earlier
+            .iter()
+            .filter(|point| point.step <= step)
+            .map(|point| point.wall_ms)
+            .max()
+            .unwrap_or(0);
         let mut end = 0;
-        let stage_ends: Vec<u64> = stages.iter().map(|stage| (end += stage.updates, end).1).collect();
+        let stage_ends: Vec<u64> =
+            stages.iter().map(|stage| (end += stage.updates, end).1).collect();
         let meter = Meter::new(plan.objective.word(), step, end);
         let keep_all = plan.keep_all;
         let began = Instant::now();
-        Ok(Self { store, control, each, id, _lock: lock, keep_all, stage_ends, meter, began, before_ms, step })
+        Ok(Self {
+            store,
+            control,
+            each,
+            id,
+            _lock: lock,
+            keep_all,
+            stage_ends,
+            meter,
+            began,
+            before_ms,
+            step,
+        })
     }
 
     /// Lets an engine work to the end, or until it is cancelled; the store says how it ended.
@@ -167,8 +187,17 @@ impl Wrapper for Run<'_> {
     /// Also says so, and removes what nothing needs any more.
     fn save(&mut self, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<()> {
         let saved = checkpoint::save(self.store, self.id, step, weights, optimiser)?;
-        let removed = if self.keep_all { Vec::new() } else { checkpoint::prune(self.store, self.id, &self.stage_ends)? };
-        (self.each)(Event::Saved { step, folder: &saved.folder, set_aside: saved.set_aside.as_deref(), removed: &removed });
+        let removed = if self.keep_all {
+            Vec::new()
+        } else {
+            checkpoint::prune(self.store, self.id, &self.stage_ends)?
+        };
+        (self.each)(Event::Saved {
+            step,
+            folder: &saved.folder,
+            set_aside: saved.set_aside.as_deref(),
+            removed: &removed,
+        });
         Ok(())
     }
 }

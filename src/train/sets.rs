@@ -9,7 +9,8 @@ use crate::store::Store;
 /// What each objective would train on, or why it cannot yet.
 pub type Sets = Vec<(Objective, std::result::Result<DataSummary, String>)>;
 
-/// Alternatives or reflections, trees, tokens of each objective's training set, with the embedded model's tokenizer.
+/// Alternatives or reflections, trees, tokens of each objective's training set, with the embedded
+/// model's tokenizer.
 pub fn sets(store: &Store, suite: &str) -> Result<Sets> {
     let model = agent::load(store, Some("embedded"))?;
     let read = |objective: Objective| {
@@ -17,10 +18,15 @@ pub fn sets(store: &Store, suite: &str) -> Result<Sets> {
         plan.data.suite = Some(suite.to_string());
         let data = Data::choose(store, &plan, &model.tokenizer, model.decoder.config.context);
         let said = |error: Error| match error.message() {
-            text if text.starts_with("there is nothing") => format!("nothing yet. {}", error.next_step().unwrap_or(text)),
+            text if text.starts_with("there is nothing") => {
+                format!("nothing yet. {}", error.next_step().unwrap_or(text))
+            }
             text => text.to_string(),
         };
         (objective, data.map(|data| data.summary).map_err(said))
     };
-    Ok([Objective::Imitation, Objective::WorldModel, Objective::Reflection].into_iter().map(read).collect())
+    Ok([Objective::Imitation, Objective::WorldModel, Objective::Reflection]
+        .into_iter()
+        .map(read)
+        .collect())
 }

@@ -9,14 +9,16 @@ use crate::model::weights::Trainable;
 /// The trees of an update, and what the sum of their losses is divided by.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// The trees; a target's weight may be negative (an action that turned out worse than expected).
+    /// The trees; a target's weight may be negative (an action that turned out worse than
+    /// expected).
     pub trees: Vec<Example>,
     /// What losses and gradients are divided by.
     pub normaliser: f64,
 }
 
 impl Batch {
-    /// The mean over all target tokens by their weights, which is what supervised objectives optimise.
+    /// The mean over all target tokens by their weights, which is what supervised objectives
+    /// optimise.
     pub fn mean(trees: Vec<Example>) -> Self {
         let weight: f64 = trees.iter().map(|example| example.tree.weight()).sum();
         Self { trees, normaliser: weight.max(1.0) }
@@ -25,9 +27,9 @@ impl Batch {
 
 /// Hands out the batches of a run's updates.
 pub trait Source {
-    /// The batch of an update of a stage, both counted from 0. It may depend on the weights as they are now (a policy that
-    /// is being trained samples what it learns from); asked again for the same update with the same weights, it is the
-    /// same.
+    /// The batch of an update of a stage, both counted from 0. It may depend on the weights as they
+    /// are now (a policy that is being trained samples what it learns from); asked again for the
+    /// same update with the same weights, it is the same.
     fn batch(&mut self, stage: usize, update: u64, weights: &Trainable) -> Result<Batch>;
 
     /// What is held out: never in a batch.
@@ -43,7 +45,11 @@ pub(super) struct Stored<'a> {
 
 impl<'a> Stored<'a> {
     pub fn new(plan: &'a Plan, data: &'a Data, stages: &[Stage]) -> Self {
-        Self { plan, data, epochs: stages.iter().map(|stage| data.epochs(plan.seed, stage)).collect() }
+        Self {
+            plan,
+            data,
+            epochs: stages.iter().map(|stage| data.epochs(plan.seed, stage)).collect(),
+        }
     }
 }
 

@@ -18,7 +18,8 @@ use crate::model::step::Net;
 use crate::model::weights::Trainable;
 use crate::store::{NewRun, RunLock, RunStatus, Store};
 
-/// Starts a run from `weights` (`start` names them) and trains it to the end, or until it is cancelled.
+/// Starts a run from `weights` (`start` names them) and trains it to the end, or until it is
+/// cancelled.
 pub fn train(
     store: &mut Store,
     plan: &Plan,
@@ -30,7 +31,8 @@ pub fn train(
     under(&control.cancel, || begin(store, None, plan, weights, start))?.work(store, control, each)
 }
 
-/// Writes down a run that waits for its turn ([`resume`] starts it): what a plan asks for, and what to start from.
+/// Writes down a run that waits for its turn ([`resume`] starts it): what a plan asks for, and what
+/// to start from.
 pub fn queue(store: &Store, plan: &Plan, start: Option<&str>) -> Result<i64> {
     let config = serde_json::json!({"plan": plan}).to_string();
     // A folder must be the same one wherever the run is started from later.
@@ -80,34 +82,62 @@ fn begin<'a>(
         "model": start, "warnings": warnings,
     })
     .to_string();
-    let record = serde_json::to_string(&data.selection).map_err(|e| Error::new(format!("what is trained on: {e}")))?;
+    let record = serde_json::to_string(&data.selection)
+        .map_err(|e| Error::new(format!("what is trained on: {e}")))?;
     let steps = stages.iter().map(|stage| stage.updates).sum();
     let (id, lock) = if let Some((run, lock)) = queued {
         store.begin_queued(run, &config, start, steps, &record)?;
         (run, lock)
     } else {
-        let new = NewRun { objective: plan.objective.word(), config: &config, seed: plan.seed, start, steps };
+        let new = NewRun {
+            objective: plan.objective.word(),
+            config: &config,
+            seed: plan.seed,
+            start,
+            steps,
+        };
         store.begin_run(new, &record)?
     };
     let optimiser = AdamW::new(&weights.net().shapes());
-    Ok(Ready { id, lock, plan, weights, optimiser, begun, start: start.to_string(), warnings, step: 0 })
+    Ok(Ready {
+        id,
+        lock,
+        plan,
+        weights,
+        optimiser,
+        begun,
+        start: start.to_string(),
+        warnings,
+        step: 0,
+    })
 }
 
-/// Goes on with a run from its newest checkpoint (or from its start, if it has none), or starts one that waited. It
-/// trains on exactly what it trained on before, whatever was collected or decided since.
-pub fn resume(store: &mut Store, run: i64, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<i64> {
+/// Goes on with a run from its newest checkpoint (or from its start, if it has none), or starts one
+/// that waited. It trains on exactly what it trained on before, whatever was collected or decided
+/// since.
+pub fn resume(
+    store: &mut Store,
+    run: i64,
+    control: &Control,
+    each: &mut dyn FnMut(Event<'_>),
+) -> Result<i64> {
     store.run(run)?;
     let lock = store.own_run(run)?;
     go_on(store, (run, lock), control, each)
 }
 
 /// Starts the run that waits longest, if one does that nobody else has taken.
-pub fn next_queued(store: &mut Store, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<Option<i64>> {
+pub fn next_queued(
+    store: &mut Store,
+    control: &Control,
+    each: &mut dyn FnMut(Event<'_>),
+) -> Result<Option<i64>> {
     let Some(claimed) = store.claim_queued()? else { return Ok(None) };
     go_on(store, claimed, control, each).map(Some)
 }
 
-/// Goes on with a run that is marked as this program's: how it stands is read only now, when nobody else changes it.
+/// Goes on with a run that is marked as this program's: how it stands is read only now, when nobody
+/// else changes it.
 fn go_on(
     store: &mut Store,
     (run, lock): (i64, RunLock),
@@ -117,11 +147,14 @@ fn go_on(
     store.forget_requests(run)?;
     let row = store.run(run)?;
     if row.status == RunStatus::Finished {
-        return Err(Error::new(format!("run {run} is finished")).hint("start another from it with --from CHECKPOINT"));
+        return Err(Error::new(format!("run {run} is finished"))
+            .hint("start another from it with --from CHECKPOINT"));
     }
-    let config: serde_json::Value = serde_json::from_str(&row.config).map_err(|e| Error::new(format!("run {run}: {e}")))?;
+    let config: serde_json::Value =
+        serde_json::from_str(&row.config).map_err(|e| Error::new(format!("run {run}: {e}")))?;
     let plan = serde_json::from_value::<Plan>(config["plan"].clone());
-    // A run that never began, whether it waits or was taken out of the queue, does not know its data yet.
+    // A run that never began, whether it waits or was taken out of the queue, does not know its
+    // data yet.
     if config["data"].is_null() {
         let start = Some(row.start.as_str()).filter(|start| !start.is_empty());
         let plan = plan.map_err(|e| no_plan(run, &e));
@@ -131,7 +164,11 @@ fn go_on(
             under(&control.cancel, || begin(store, Some((run, lock)), plan, weights, &source))
         });
         // What cannot begin must not wait on: it would be the next one for ever.
-        let failed = begun.as_ref().err().filter(|error| !error.is_cancelled()).map(|error| error.message().to_string());
+        let failed = begun
+            .as_ref()
+            .err()
+            .filter(|error| !error.is_cancelled())
+            .map(|error| error.message().to_string());
         if let Some(error) = failed {
             store.set_run(run, RunStatus::Failed, 0, Some(&error))?;
         }
@@ -139,13 +176,17 @@ fn go_on(
     }
     let plan = plan.map_err(|e| no_plan(run, &e))?;
     let selection = recorded(store, run)?.ok_or_else(|| {
-        Error::new(format!("run {run} was begun by an older foretaste, which did not record what it trained on"))
-            .hint("start another; its checkpoints can be started from with --from CHECKPOINT")
+        Error::new(format!(
+            "run {run} was begun by an older foretaste, which did not record what it trained on"
+        ))
+        .hint("start another; its checkpoints can be started from with --from CHECKPOINT")
     })?;
-    let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).map_err(|e| no_plan(run, &e))?;
+    let stages: Vec<Stage> =
+        serde_json::from_value(config["stages"].clone()).map_err(|e| no_plan(run, &e))?;
     let saved = store.latest_checkpoint(Some(run))?;
     let own = saved.as_ref().map(|saved| agent::read(store, saved)).transpose()?;
-    let (folder, step) = saved.map_or((None, 0), |saved| (Some(store.root().join(&saved.folder)), saved.step));
+    let (folder, step) =
+        saved.map_or((None, 0), |saved| (Some(store.root().join(&saved.folder)), saved.step));
     // A checkpoint holds the weights; under an adapter they are those that the run started from.
     let parts = match own {
         Some(parts) if plan.lora.is_none() => parts,
@@ -162,15 +203,29 @@ fn go_on(
         None => AdamW::new(&shapes),
     };
     let context = weights.config.context;
-    let data = under(&control.cancel, || Data::read(store, &plan, selection, &weights.tokenizer, context))?;
+    let data = under(&control.cancel, || {
+        Data::read(store, &plan, selection, &weights.tokenizer, context)
+    })?;
     if config["digest"].as_str() != Some(data.name().as_str()) {
-        return Err(Error::new(format!("what run {run} trains on reads differently now than when it began"))
-            .hint("the store or the program changed; start another run"));
+        return Err(Error::new(format!(
+            "what run {run} trains on reads differently now than when it began"
+        ))
+        .hint("the store or the program changed; start another run"));
     }
     let begun = Begun::new(&plan, weights.net(), data, stages)?;
     let warnings = serde_json::from_value(config["warnings"].clone()).unwrap_or_default();
-    Ready { id: run, lock, plan: &plan, weights, optimiser, begun, start: row.start, warnings, step }
-        .work(store, control, each)
+    Ready {
+        id: run,
+        lock,
+        plan: &plan,
+        weights,
+        optimiser,
+        begun,
+        start: row.start,
+        warnings,
+        step,
+    }
+    .work(store, control, each)
 }
 
 fn no_plan(run: i64, why: &serde_json::Error) -> Error {
@@ -194,9 +249,23 @@ struct Ready<'a> {
 
 impl Ready<'_> {
     /// Works to the end, or until it is cancelled; the store says how it ended.
-    fn work(self, store: &mut Store, control: &Control, each: &mut dyn FnMut(Event<'_>)) -> Result<i64> {
-        let Self { id, lock, plan, weights, optimiser, begun: Begun { data, stages, passes }, start, warnings, step } =
-            self;
+    fn work(
+        self,
+        store: &mut Store,
+        control: &Control,
+        each: &mut dyn FnMut(Event<'_>),
+    ) -> Result<i64> {
+        let Self {
+            id,
+            lock,
+            plan,
+            weights,
+            optimiser,
+            begun: Begun { data, stages, passes },
+            start,
+            warnings,
+            step,
+        } = self;
         checkpoint::sweep(store)?;
         each(Event::Begun {
             run: id,
@@ -207,8 +276,10 @@ impl Ready<'_> {
             warnings: &warnings,
         });
         let realised = Realised::read(store, id, step)?;
-        let mut engine = Local { plan, stages: &stages, budget: passes.budget, weights, optimiser, realised };
+        let mut engine =
+            Local { plan, stages: &stages, budget: passes.budget, weights, optimiser, realised };
         let mut source = Stored::new(plan, &data, &stages);
-        Run::new(store, control, each, id, lock, plan, &stages, step)?.work(&mut engine, &mut source)
+        Run::new(store, control, each, id, lock, plan, &stages, step)?
+            .work(&mut engine, &mut source)
     }
 }

@@ -9,7 +9,8 @@ use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
 use crate::model::pack::{self, Packing};
-use crate::model::step::{Buffers, Net};
+use crate::model::params::Buffers;
+use crate::model::step::Net;
 use crate::model::team::Team;
 use crate::model::tree::TokenTree;
 use crate::model::weights::Trainable;
@@ -50,12 +51,16 @@ impl Sums {
         let weights = self.weights;
         let weight = self.weight;
         let several = weights.iter().filter(|share| **share != 0.0).count() > 1 && weight > 0.0;
-        let there = TARGETS.into_iter().enumerate().filter(move |(slot, _)| several && weights[*slot] != 0.0);
+        let there = TARGETS
+            .into_iter()
+            .enumerate()
+            .filter(move |(slot, _)| several && weights[*slot] != 0.0);
         there.map(move |(slot, (_, name))| (format!("share_{name}"), weights[slot] / weight))
     }
 }
 
-/// Sums over a batch in passes of at most `budget` tokens, with its gradients if they are asked for.
+/// Sums over a batch in passes of at most `budget` tokens, with its gradients if they are asked
+/// for.
 pub(super) fn sums(
     team: &Team,
     net: Net<'_>,
@@ -67,10 +72,18 @@ pub(super) fn sums(
     let trees: Vec<&TokenTree> = batch.iter().map(|example| &example.tree).collect();
     let packing = Packing::new(&trees, budget);
     let done = team.run(|| pack::batch(net, &packing, trees.len(), gradient, cancel))?;
-    let mut sums = Sums { grads: done.grads, unique: packing.tokens, computed: packing.computed, ..Sums::default() };
+    let mut sums = Sums {
+        grads: done.grads,
+        unique: packing.tokens,
+        computed: packing.computed,
+        ..Sums::default()
+    };
     for (example, loss) in batch.iter().zip(done.losses) {
         if !loss.total.is_finite() {
-            return Err(Error::new(format!("the loss on trajectory {} is not a number", example.trajectory)));
+            return Err(Error::new(format!(
+                "the loss on trajectory {} is not a number",
+                example.trajectory
+            )));
         }
         sums.loss += loss.total;
         sums.weight += example.tree.weight();
@@ -99,8 +112,8 @@ pub(super) struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// Makes it: the loss is the sum over all target tokens of all its trees, by their weights, divided by the batch's
-    /// normaliser. Cancelled, it has changed nothing.
+    /// Makes it: the loss is the sum over all target tokens of all its trees, by their weights,
+    /// divided by the batch's normaliser. Cancelled, it has changed nothing.
     pub fn run(
         &self,
         weights: &mut Trainable,
@@ -110,16 +123,21 @@ impl Update<'_> {
     ) -> Result<(Metrics, Sums)> {
         let started = Instant::now();
         let place = |error: Error| {
-            let ids: Vec<String> = self.batch.trees.iter().map(|example| example.trajectory.to_string()).collect();
+            let ids: Vec<String> =
+                self.batch.trees.iter().map(|example| example.trajectory.to_string()).collect();
             let place = format!("update {} (trajectories {})", self.number, ids.join(", "));
-            error.at(place).hint("lower the learning rate with --rate; the last checkpoint is whole")
+            error
+                .at(place)
+                .hint("lower the learning rate with --rate; the last checkpoint is whole")
         };
         let net = Net { recompute: self.recompute, ..weights.net() };
         let shapes = net.shapes();
         let total = sums(team, net, self.budget, &self.batch.trees, true, cancel).map_err(place)?;
         let scale = (1.0 / self.batch.normaliser) as f32;
         let trained = weights.trained();
-        let norm = team.run(|| optimiser.step(&shapes, trained, &total.grads, scale, self.rate, CLIP)).map_err(place)?;
+        let norm = team
+            .run(|| optimiser.step(&shapes, trained, &total.grads, scale, self.rate, CLIP))
+            .map_err(place)?;
         let speed = total.computed as f64 / started.elapsed().as_secs_f64();
         let mut metrics: Metrics = vec![
             ("loss".into(), total.loss / self.batch.normaliser),
@@ -134,152 +152,18 @@ impl Update<'_> {
 }
 
 /// What held-out trees cost, by kind of token.
-pub(super) fn validate(held_out: &[Example], budget: usize, weights: &Trainable, team: &Team) -> Result<Metrics> {
-    let held: Vec<Example> = held_out.iter().filter_map(|example| example.weighed(&Mixture::ALL)).collect();
+pub(super) fn validate(
+    held_out: &[Example],
+    budget: usize,
+    weights: &Trainable,
+    team: &Team,
+) -> Result<Metrics> {
+    let held: Vec<Example> =
+        held_out.iter().filter_map(|example| example.weighed(&Mixture::ALL)).collect();
     let valid = sums(team, weights.net(), budget, &held, false, &Cancel::default())?;
     Ok(valid.means("valid").collect())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::model::config::Config;
-    use crate::model::step::step;
-    use crate::model::team::Priority;
-    use crate::train::data::Data;
-    use crate::train::data::tests::{plan, store};
-    use crate::train::examples::Kind;
-    use crate::train::examples::tests::tokenizer;
-    use crate::train::{Objective, Plan};
-
-    fn model() -> Trainable {
-        let tokenizer = Arc::new(tokenizer());
-        let config = Config { context: 8192, ..Config::small(1, 32, tokenizer.vocab()).unwrap() };
-        let mut fresh = Trainable::fresh(&config, tokenizer, 5).unwrap();
-        for weight in fresh.weights.iter_mut().filter(|weights| weights.len() > 32).flatten() {
-            *weight *= 4.0; // so that tokens cost different amounts
-        }
-        fresh
-    }
-
-    /// Nats and counts of each kind, tree by tree and token by token.
-    fn by_hand(weights: &Trainable, trees: &[Example]) -> [(f64, f64); 4] {
-        let mut sums = [(0.0, 0.0); 4];
-        for tree in trees {
-            for (node, nats) in step(weights.net(), &tree.tree, None).unwrap().nll {
-                if let Some(slot) = tree.kinds[node].slot() {
-                    sums[slot] = (sums[slot].0 + f64::from(nats), sums[slot].1 + 1.0);
-                }
-            }
-        }
-        sums
-    }
-
-    fn close(a: f64, b: f64) -> bool {
-        (a - b).abs() < 1e-5 * b.abs().max(1.0)
-    }
-
-    #[test]
-    fn an_update_is_the_weighted_mean_over_the_targets_of_its_trees_whatever_the_passes() {
-        let (_dir, store) = store(10, 3);
-        let plan = Plan { batch: 3, ..plan(Objective::Joint, 1) };
-        let weights = model();
-        let team = Team::new(2, Priority::Background).unwrap();
-        let data = Data::choose(&store, &plan, &weights.tokenizer, weights.config.context).unwrap();
-        let stage = &plan.stages(|mixture| data.found(mixture))[0];
-        let batch = Batch::mean(data.epochs(1, stage).batch(0, 3));
-        assert_eq!(batch.trees.len(), 3);
-        let kinds = by_hand(&weights, &batch.trees);
-        let mixture = Mixture::JOINT;
-        let weight = [mixture.action, mixture.observation, mixture.reflection, mixture.conclusion].map(f64::from);
-        let whole: f64 = kinds.iter().zip(weight).map(|((_, count), weight)| count * weight).sum();
-        let cost: f64 = kinds.iter().zip(weight).map(|((nats, _), weight)| nats * weight).sum();
-        for budget in [100_000, 700] {
-            let mut trained = model();
-            let mut optimiser = AdamW::new(&trained.net().shapes());
-            let update = Update { number: 1, batch: &batch, rate: 0.0, budget, recompute: false };
-            let (metrics, sums) = update.run(&mut trained, &mut optimiser, &team, &Cancel::default()).unwrap();
-            let metric = |name: &str| metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
-            assert!(close(metric("loss").unwrap(), cost / whole), "budget {budget}: {} {}", cost / whole, metrics[0].1);
-            for (slot, (kind, name)) in TARGETS.into_iter().enumerate() {
-                let (nats, count) = kinds[slot];
-                assert!(count > 0.0 && close(sums.counts[slot], count), "{name}");
-                assert!(close(metric(&format!("loss_{name}")).unwrap(), nats / count), "{name}");
-                let share = f64::from(mixture.of(kind)) * count / whole;
-                assert!(close(metric(&format!("share_{name}")).unwrap(), share), "{name}");
-            }
-            let tokens: usize = batch.trees.iter().map(|tree| tree.tree.len()).sum();
-            assert_eq!(sums.unique, tokens);
-            assert_eq!(sums.computed > tokens, budget < 1000, "a cut tree computes its trunk again");
-        }
-        // The mean is by weight: twice the weight everywhere is the same update.
-        let norm = |trees: &[Example]| {
-            let batch = &Batch::mean(trees.to_vec());
-            let mut trained = model();
-            let mut optimiser = AdamW::new(&trained.net().shapes());
-            let update = Update { number: 1, batch, rate: 0.0, budget: 100_000, recompute: false };
-            let (metrics, _) = update.run(&mut trained, &mut optimiser, &team, &Cancel::default()).unwrap();
-            metrics.iter().find(|(name, _)| name == "norm").unwrap().1
-        };
-        let mut twice = batch.trees.clone();
-        twice.iter_mut().flat_map(|tree| &mut tree.tree.weights).for_each(|weight| *weight *= 2.0);
-        assert!(close(norm(&twice), norm(&batch.trees)));
-        let alone = data.epochs(1, stage).batch(0, 1);
-        assert!(alone[0].kinds.contains(&Kind::Conclusion));
-    }
-
-    #[test]
-    fn validation_is_the_mean_over_all_held_out_tokens_of_a_kind() {
-        let (_dir, store) = store(40, 2);
-        let mut plan = plan(Objective::WorldModel, 1);
-        plan.data.held_out = 0.3;
-        let weights = model();
-        let team = Team::new(1, Priority::Background).unwrap();
-        let data = Data::choose(&store, &plan, &weights.tokenizer, weights.config.context).unwrap();
-        assert!(data.held_out.len() > 3);
-        let held: Vec<Example> = data.held_out.iter().filter_map(|tree| tree.weighed(&Mixture::ALL)).collect();
-        let kinds = by_hand(&weights, &held);
-        let found = validate(&data.held_out, 2048, &weights, &team).unwrap();
-        let names: Vec<String> = TARGETS.iter().map(|(_, name)| format!("valid_{name}")).collect();
-        assert_eq!(found.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), names, "whatever is trained");
-        for ((_, value), (nats, count)) in found.iter().zip(kinds) {
-            assert!(close(*value, nats / count), "{found:?}");
-        }
-    }
-
-    #[test]
-    fn a_negative_weight_turns_the_gradient_round_and_the_normaliser_is_the_stated_one() {
-        let (_dir, store) = store(3, 1);
-        let plan = plan(Objective::Imitation, 1);
-        let weights = model();
-        let team = Team::new(2, Priority::Background).unwrap();
-        let data = Data::choose(&store, &plan, &weights.tokenizer, weights.config.context).unwrap();
-        let stage = &plan.stages(|mixture| data.found(mixture))[0];
-        let trees = data.epochs(1, stage).batch(0, 2);
-        let grads = |trees: &[Example]| sums(&team, weights.net(), 4096, trees, true, &Cancel::default()).unwrap();
-        let plain = grads(&trees);
-        let mut turned = trees.clone();
-        for tree in &mut turned {
-            tree.tree.weights.iter_mut().for_each(|weight| *weight = -*weight);
-        }
-        let negative = grads(&turned);
-        assert!(plain.loss > 0.0 && close(negative.loss, -plain.loss));
-        let opposite = |(a, b): (&f32, &f32)| (a + b).abs() <= 1e-6 * a.abs().max(1e-3);
-        let pairs = plain.grads.iter().flatten().zip(negative.grads.iter().flatten());
-        assert!(pairs.clone().all(opposite) && pairs.clone().any(|(a, _)| *a != 0.0));
-        // An advantage of mixed signs sums to anything: what is divided by is said, not guessed.
-        let update = |normaliser: f64, trees: &[Example]| {
-            let mut trained = model();
-            let mut optimiser = AdamW::new(&trained.net().shapes());
-            let batch = Batch { trees: trees.to_vec(), normaliser };
-            let update = Update { number: 1, batch: &batch, rate: 0.0, budget: 4096, recompute: false };
-            let (metrics, _) = update.run(&mut trained, &mut optimiser, &team, &Cancel::default()).unwrap();
-            metrics.iter().filter(|(name, _)| name == "loss" || name == "norm").map(|(_, v)| *v).collect::<Vec<_>>()
-        };
-        let whole = update(10.0, &turned);
-        let half = update(20.0, &turned);
-        assert!(close(whole[0], 2.0 * half[0]) && close(whole[1], 2.0 * half[1]) && whole[0] < 0.0, "{whole:?} {half:?}");
-    }
-}
+#[path = "update_tests.rs"]
+mod tests;

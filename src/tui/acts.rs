@@ -1,4 +1,5 @@
-//! All keys in one table: the only source for dispatch, the footer, the `?` page, the palette and the docs.
+//! All keys in one table: the only source for dispatch, the footer, the `?` page, the palette and
+//! the docs.
 
 use super::keys::Direction::{Down, First, Last, PageDown, PageUp, Up};
 use super::keys::{Direction, Key, key};
@@ -54,7 +55,13 @@ const EVERYWHERE: &[Key<Act>] = &[
     key("page-up", "pageup ctrl-u", Act::Move(PageUp), "", "a page up"),
     key("first", "g home", Act::Move(First), "", "to the first"),
     key("last", "G end", Act::Move(Last), "", "to the last"),
-    key("panel", "tab", Act::NextPanel, "", "the next panel: arrow keys go there, and it is in front where not all fit"),
+    key(
+        "panel",
+        "tab",
+        Act::NextPanel,
+        "",
+        "the next panel: arrow keys go there, and it is in front where not all fit",
+    ),
     key("explore", "f1", Act::Show(Screen::Explore), "", "Explore (also 1 where digits are free)"),
     key("curate", "f2", Act::Show(Screen::Curate), "", "Curate"),
     key("train", "f3", Act::Show(Screen::Train), "", "Train"),
@@ -64,18 +71,36 @@ const EVERYWHERE: &[Key<Act>] = &[
     key("previous-screen", "<", Act::Beside(-1), "", "the screen before"),
     key("palette", ": ctrl-p", Act::Palette, "", "everything that can be done here, by name"),
     key("notices", "!", Act::Notices, "", "what was said since the start"),
-    key("jobs", "J", Act::Jobs, "", "what runs now: how far, how fast, how long still; pause it, let it go on, or end it"),
+    key(
+        "jobs",
+        "J",
+        Act::Jobs,
+        "",
+        "what runs now: how far, how fast, how long still; pause it, let it go on, or end it",
+    ),
     key("log", "L", Act::Journal, "", "the log file, the newest lines first"),
     key("theme", "T", Act::Theme, "", "dark, light, high contrast, colour-blind safe, monochrome"),
-    key("copy", "y", Act::Copy(false), "", "copy what is in front to the clipboard (OSC 52, also over SSH)"),
+    key(
+        "copy",
+        "y",
+        Act::Copy(false),
+        "",
+        "copy what is in front to the clipboard (OSC 52, also over SSH)",
+    ),
     key("copy-json", "Y", Act::Copy(true), "", "copy it as JSON"),
     key("suspend", "ctrl-z", Act::Suspend, "", "back to the shell for a while; fg comes back"),
     key("help", "?", Act::Help, "keys", "all keys of this screen"),
-    key("quit", "q ctrl-c", Act::Quit, "quit", "leave; if work is running you are asked what becomes of it"),
+    key(
+        "quit",
+        "q ctrl-c",
+        Act::Quit,
+        "quit",
+        "leave; if work is running you are asked what becomes of it",
+    ),
 ];
 
-/// All keys, those of screens first. On the first two screens digits mean what stands beside them, so screens are also
-/// on F1–F5.
+/// All keys, those of screens first. On the first two screens digits mean what stands beside them,
+/// so screens are also on F1–F5.
 pub fn table() -> impl Iterator<Item = Binding> {
     let own = screens::keys().map(|(screen, row)| {
         let key = key(row.name, row.keys, Act::Own(row.act), row.short, row.long);

@@ -1,4 +1,5 @@
-//! The state of the interface, what changes it, and what it asks for: pure, and tested without a terminal.
+//! The state of the interface, what changes it, and what it asks for: pure, and tested without a
+//! terminal.
 
 use std::collections::VecDeque;
 
@@ -106,8 +107,13 @@ impl App {
 
     /// What the screens show of the store, read again.
     fn refresh(&self) -> Vec<Effect> {
-        let wanted = |screen: &Screen| *screen == self.screen || !self.screens.get(*screen).is_dear();
-        Screen::ALL.into_iter().filter(wanted).flat_map(|screen| self.screens.get(screen).refresh()).collect()
+        let wanted =
+            |screen: &Screen| *screen == self.screen || !self.screens.get(*screen).is_dear();
+        Screen::ALL
+            .into_iter()
+            .filter(wanted)
+            .flat_map(|screen| self.screens.get(screen).refresh())
+            .collect()
     }
 
     /// The pure heart: what a message changes, and what it makes the interface ask for.
@@ -115,7 +121,9 @@ impl App {
         let effects = self.changed_by(msg);
         let effects = self.own(effects);
         // Never over another screen or box: it would take keys that are meant for those.
-        if self.popup.is_none() && self.unread.as_ref().is_some_and(|(screen, _)| *screen == self.screen) {
+        if self.popup.is_none()
+            && self.unread.as_ref().is_some_and(|(screen, _)| *screen == self.screen)
+        {
             self.popup = self.unread.take().map(|(_, popup)| popup);
         }
         effects
@@ -256,15 +264,23 @@ impl App {
             Act::Help => self.open(Popup::Help(0)),
             Act::Palette => self.open(Popup::Palette(tui_input::Input::default(), 0)),
             Act::Notices => {
-                let said = self.notices.iter().rev().map(|n| format!("{} {}", if n.bad { "!" } else { "·" }, n.text));
+                let said = self
+                    .notices
+                    .iter()
+                    .rev()
+                    .map(|n| format!("{} {}", if n.bad { "!" } else { "·" }, n.text));
                 let lines: Vec<String> = said.collect();
-                let lines = if lines.is_empty() { vec!["nothing was said yet".into()] } else { lines };
+                let lines =
+                    if lines.is_empty() { vec!["nothing was said yet".into()] } else { lines };
                 self.open(Popup::Text("Said since the start, the newest first".into(), lines, 0))
             }
             Act::Jobs => self.open(Popup::Jobs(0)),
             Act::Journal => vec![Effect::Desk(DeskCmd::Journal(self.screen))],
             Act::Theme => {
-                let at = Palette::ALL.iter().position(|palette| *palette == self.theme.palette).unwrap_or_default();
+                let at = Palette::ALL
+                    .iter()
+                    .position(|palette| *palette == self.theme.palette)
+                    .unwrap_or_default();
                 let palette = Palette::ALL[(at + 1) % Palette::ALL.len()];
                 self.theme.palette = palette;
                 self.chosen_theme = Some(palette);
@@ -308,7 +324,11 @@ impl App {
             Choice::Collect(games) => {
                 let split = self.screens.explore.split().unwrap_or("train").to_string();
                 let scope = Scope { split, games, seed: 1 };
-                vec![Effect::Job(JobCmd::Collect { scope, expert: self.screens.explore.expert(), k: 4 })]
+                vec![Effect::Job(JobCmd::Collect {
+                    scope,
+                    expert: self.screens.explore.expert(),
+                    k: 4,
+                })]
             }
         }
     }
@@ -348,7 +368,10 @@ impl App {
                     Err(error) => self.say(Notice::error(&error)),
                 }
                 let mut effects = self.refresh();
-                effects.extend((kind == Kind::Train && !stopped).then_some(Effect::Desk(DeskCmd::Run(RunCmd::Next))));
+                effects.extend(
+                    (kind == Kind::Train && !stopped)
+                        .then_some(Effect::Desk(DeskCmd::Run(RunCmd::Next))),
+                );
                 effects
             }
         }

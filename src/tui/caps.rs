@@ -22,7 +22,9 @@ impl Caps {
 
 /// Whether there are colours, and glyphs beyond ASCII, each with the reason.
 pub(super) fn found() -> [(bool, String); 2] {
-    let get = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| (name, value));
+    let get = |name: &'static str| {
+        std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| (name, value))
+    };
     let dumb = get("TERM").is_some_and(|(_, value)| value == "dumb");
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(get);
     let color = match get("NO_COLOR") {
@@ -30,7 +32,8 @@ pub(super) fn found() -> [(bool, String); 2] {
         Some(_) => (false, "NO_COLOR is set".into()),
         None => (true, "NO_COLOR is not set".into()),
     };
-    // An unset locale is common in containers behind terminals that do show UTF-8; only a stated other one counts.
+    // An unset locale is common in containers behind terminals that do show UTF-8; only a stated
+    // other one counts.
     let unicode = match locale {
         _ if dumb => (false, "TERM is dumb".to_string()),
         None => (true, "no locale is set, and most terminals show UTF-8".into()),

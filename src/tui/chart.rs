@@ -1,5 +1,5 @@
-//! Curves: smoothing, logarithmic values, a window with a cursor, and an envelope so that a million points draw in a
-//! frame and spikes survive.
+//! Curves: smoothing, logarithmic values, a window with a cursor, and an envelope so that a million
+//! points draw in a frame and spikes survive.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -147,7 +147,10 @@ type Runs = Vec<Vec<(f64, f64)>>;
 /// Runs of neighbouring values that are numbers: what lies between them stays a gap.
 fn segments(points: &[MetricPoint], lens: Lens, columns: usize) -> (Runs, Runs) {
     let (from, to) = match lens.window {
-        Some((low, high)) => (points.partition_point(|p| lens.x(p) < low), points.partition_point(|p| lens.x(p) <= high)),
+        Some((low, high)) => (
+            points.partition_point(|p| lens.x(p) < low),
+            points.partition_point(|p| lens.x(p) <= high),
+        ),
         None => (0, points.len()),
     };
     let keep = SMOOTHING[lens.smoothing % SMOOTHING.len()];
@@ -155,7 +158,9 @@ fn segments(points: &[MetricPoint], lens: Lens, columns: usize) -> (Runs, Runs) 
     let mut smooth = vec![Vec::new()];
     let mut mean: Option<f64> = None;
     // The mean is run in from before the window, so that zooming does not change the curve.
-    for (i, point) in points.iter().enumerate().skip(from.saturating_sub(200)).take_while(|(i, _)| *i < to) {
+    for (i, point) in
+        points.iter().enumerate().skip(from.saturating_sub(200)).take_while(|(i, _)| *i < to)
+    {
         let value = point.value.filter(|v| v.is_finite());
         let Some(value) = value else {
             raw.push(Vec::new());
@@ -172,38 +177,61 @@ fn segments(points: &[MetricPoint], lens: Lens, columns: usize) -> (Runs, Runs) 
         raw.last_mut().into_iter().for_each(|run| run.extend(lens.y(value).map(|y| (x, y))));
         smooth.last_mut().into_iter().for_each(|run| run.extend(lens.y(next).map(|y| (x, y))));
     }
-    let thin = |runs: Runs| runs.into_iter().filter(|run| !run.is_empty()).map(|run| envelope(&run, columns)).collect();
+    let thin = |runs: Runs| {
+        runs.into_iter().filter(|run| !run.is_empty()).map(|run| envelope(&run, columns)).collect()
+    };
     (thin(raw), thin(smooth))
 }
 
 /// Marks that tell curves apart without colour.
 fn markers(theme: Theme) -> [Marker; 4] {
-    if theme.unicode() { [Marker::Braille, Marker::Dot, Marker::HalfBlock, Marker::Block] } else { [Marker::Dot; 4] }
+    if theme.unicode() {
+        [Marker::Braille, Marker::Dot, Marker::HalfBlock, Marker::Block]
+    } else {
+        [Marker::Dot; 4]
+    }
 }
 
 /// The value of a curve nearest to the cursor.
 fn reading(curve: &Curve<'_>, lens: Lens, at: f64) -> String {
-    let nearest = curve.points.iter().min_by(|a, b| (lens.x(a) - at).abs().total_cmp(&(lens.x(b) - at).abs()));
+    let nearest = curve
+        .points
+        .iter()
+        .min_by(|a, b| (lens.x(a) - at).abs().total_cmp(&(lens.x(b) - at).abs()));
     let Some(point) = nearest else { return String::new() };
     let value = point.value.map_or("not a number".to_string(), |value| format!("{value:.4}"));
     format!("{} at {}: {value}", curve.name, point.step)
 }
 
 /// Draws curves, the first in front.
-pub fn draw(curves: &[Curve<'_>], lens: Lens, block: Block<'_>, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+pub fn draw(
+    curves: &[Curve<'_>],
+    lens: Lens,
+    block: Block<'_>,
+    theme: Theme,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     let inner = block.inner(area);
     let plain = |text: String, block: Block<'_>, frame: &mut Frame<'_>| {
         frame.render_widget(Paragraph::new(text).style(theme.dim()).block(block), area);
     };
-    let sets: Vec<_> = curves.iter().map(|curve| segments(curve.points, lens, inner.width as usize * 2)).collect();
+    let sets: Vec<_> =
+        curves.iter().map(|curve| segments(curve.points, lens, inner.width as usize * 2)).collect();
     let all = || sets.iter().flat_map(|(raw, smooth)| raw.iter().chain(smooth)).flatten().copied();
     let Some(last) = all().last() else { return plain("no values yet".into(), block, frame) };
     if inner.height < 5 || inner.width < 20 {
-        return plain(format!("{:.4}", if lens.log { 10f64.powf(last.1) } else { last.1 }), block, frame);
+        return plain(
+            format!("{:.4}", if lens.log { 10f64.powf(last.1) } else { last.1 }),
+            block,
+            frame,
+        );
     }
-    let [read, plot] =
-        ratatui::layout::Layout::vertical([ratatui::layout::Constraint::Length(1), ratatui::layout::Constraint::Min(0)])
-            .areas(inner);
+    let [read, plot] = ratatui::layout::Layout::vertical([
+        ratatui::layout::Constraint::Length(1),
+        ratatui::layout::Constraint::Min(0),
+    ])
+    .areas(inner);
     frame.render_widget(block, area);
     let bounds = |pick: fn((f64, f64)) -> f64| {
         all().map(pick).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)))
@@ -219,89 +247,74 @@ pub fn draw(curves: &[Curve<'_>], lens: Lens, block: Block<'_>, theme: Theme, fr
     let cursor = lens.cursor.map(|at| vec![(at, low), (at, high)]);
     let mut datasets = Vec::new();
     if let Some(line) = &cursor {
-        datasets.push(Dataset::default().marker(Marker::Dot).graph_type(GraphType::Line).style(theme.dim()).data(line));
+        datasets.push(
+            Dataset::default()
+                .marker(Marker::Dot)
+                .graph_type(GraphType::Line)
+                .style(theme.dim())
+                .data(line),
+        );
     }
     for (i, (raw, smooth)) in sets.iter().enumerate().rev() {
-        let smoothing = SMOOTHING[lens.smoothing % SMOOTHING.len()] > 0.0 && raw.iter().any(|run| run.len() >= 8);
-        let kind = |run: &[(f64, f64)]| if run.len() < 8 { GraphType::Scatter } else { GraphType::Line };
+        let smoothing = SMOOTHING[lens.smoothing % SMOOTHING.len()] > 0.0
+            && raw.iter().any(|run| run.len() >= 8);
+        let kind =
+            |run: &[(f64, f64)]| if run.len() < 8 { GraphType::Scatter } else { GraphType::Line };
         let marker = markers(theme)[i % 4];
         if i == 0 || !smoothing {
             for run in raw {
                 let style = if smoothing { theme.dim() } else { colours[i % 4] };
-                datasets.push(Dataset::default().marker(marker).graph_type(kind(run)).style(style).data(run));
+                datasets.push(
+                    Dataset::default().marker(marker).graph_type(kind(run)).style(style).data(run),
+                );
             }
         }
         for run in smooth.iter().filter(|_| smoothing) {
-            datasets.push(Dataset::default().marker(marker).graph_type(kind(run)).style(colours[i % 4]).data(run));
+            datasets.push(
+                Dataset::default()
+                    .marker(marker)
+                    .graph_type(kind(run))
+                    .style(colours[i % 4])
+                    .data(run),
+            );
         }
     }
     let unit = lens.by.unit();
-    let number = |x: f64| if lens.by == By::Minutes { format!("{x:.1}") } else { format!("{x:.0}") };
+    let number =
+        |x: f64| if lens.by == By::Minutes { format!("{x:.1}") } else { format!("{x:.0}") };
     let value = |y: f64| if lens.log { format!("{:.3}", 10f64.powf(y)) } else { format!("{y:.3}") };
-    let x = Axis::default().bounds([first, end]).labels([number(first), unit.into(), number(end)]).style(theme.dim());
+    let x = Axis::default()
+        .bounds([first, end])
+        .labels([number(first), unit.into(), number(end)])
+        .style(theme.dim());
     let labels = [value(low), value(f64::midpoint(low, high)), value(high)];
     let y = Axis::default().bounds([low, high]).labels(labels).style(theme.dim());
     frame.render_widget(Chart::new(datasets).x_axis(x).y_axis(y), plot);
     let mut words: Vec<String> = match lens.cursor {
         Some(at) => curves.iter().map(|curve| reading(curve, lens, at)).collect(),
-        None => curves.iter().map(|curve| format!("{} now {}", curve.name, newest(curve.points))).collect(),
+        None => curves
+            .iter()
+            .map(|curve| format!("{} now {}", curve.name, newest(curve.points)))
+            .collect(),
     };
     let keep = SMOOTHING[lens.smoothing % SMOOTHING.len()];
     words.extend((keep > 0.0).then(|| format!("smoothed {keep}")));
     words.extend(lens.log.then(|| "log".to_string()));
-    let missing = curves.first().map_or(0, |curve| curve.points.iter().filter(|p| p.value.is_none()).count());
+    let missing =
+        curves.first().map_or(0, |curve| curve.points.iter().filter(|p| p.value.is_none()).count());
     words.extend((missing > 0).then(|| format!("{missing} not a number")));
     let text = super::theme::fit(&words.join(" · "), read.width as usize);
     frame.render_widget(Line::styled(text, theme.dim()), read);
 }
 
 fn newest(points: &[MetricPoint]) -> String {
-    points.iter().rev().find_map(|point| point.value).map_or("…".into(), |value| format!("{value:.4}"))
+    points
+        .iter()
+        .rev()
+        .find_map(|point| point.value)
+        .map_or("…".into(), |value| format!("{value:.4}"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn points(n: u64, value: impl Fn(u64) -> Option<f64>) -> Vec<MetricPoint> {
-        (0..n)
-            .map(|step| MetricPoint {
-                step,
-                value: value(step),
-                wall_ms: step as i64 * 1000,
-                tokens: Some(step as f64 * 50.0),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn an_envelope_keeps_spikes() {
-        let million = points(1_000_000, |i| Some(if i == 543_210 { 99.0 } else { 1.0 }));
-        let (raw, _) = segments(&million, Lens::default(), 100);
-        assert!(raw[0].len() <= 202 && raw[0].iter().any(|(_, y)| (*y - 99.0).abs() < 1e-9));
-        assert!(envelope(&[], 10).is_empty());
-    }
-
-    #[test]
-    fn what_is_no_number_leaves_a_gap() {
-        let (raw, smooth) = segments(&points(30, |i| (i != 10).then_some(1.0)), Lens::default(), 100);
-        assert_eq!((raw.len(), smooth.len()), (2, 2));
-        assert_eq!(raw[0].len() + raw[1].len(), 29);
-    }
-
-    #[test]
-    fn zooming_stays_within_the_curve_and_does_not_change_it() {
-        let curve = points(1000, |i| Some((i as f64).sin() + 2.0));
-        let mut lens = Lens { cursor: Some(990.0), ..Lens::default() };
-        lens.zoom(&curve, true);
-        let (low, high) = lens.window.unwrap();
-        assert!(low >= 0.0 && high <= 999.0 && (high - low - 499.5).abs() < 1.0);
-        let at = |lens: Lens| segments(&curve, lens, 4000).1[0].iter().find(|p| (p.0 - 900.0).abs() < 0.1).unwrap().1;
-        assert!((at(lens) - at(Lens::default())).abs() < 1e-6);
-        lens.zoom(&curve, false);
-        assert_eq!(lens.window, None);
-        lens.moved(&curve, false);
-        assert!(lens.cursor.unwrap() < 990.0);
-        Lens::default().zoom(&[], true);
-    }
-}
+#[path = "chart_tests.rs"]
+mod tests;

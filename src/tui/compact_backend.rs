@@ -1,7 +1,8 @@
 //! A terminal backend that counts bytes: over SSH they are what a frame costs.
 //!
-//! It knows what the terminal shows, so that it moves the cursor by the shortest way (over a few letters by writing them
-//! again), changes only the attributes that differ, and hides the cursor once. Everything else is crossterm's.
+//! It knows what the terminal shows, so that it moves the cursor by the shortest way (over a few
+//! letters by writing them again), changes only the attributes that differ, and hides the cursor
+//! once. Everything else is crossterm's.
 
 use std::io::{Error, Write};
 
@@ -13,7 +14,8 @@ use ratatui::style::{Color, Modifier};
 /// Cells that are written again in place of a move; the shortest move takes three bytes.
 const AGAIN: u16 = 4;
 
-/// Columns and rows that are drawn at most: a terminal can say that it has 65,535 of both, which no memory holds.
+/// Columns and rows that are drawn at most: a terminal can say that it has 65,535 of both, which no
+/// memory holds.
 const MOST: (u16, u16) = (1000, 500);
 
 /// Attributes and their codes (ECMA-48, SGR).
@@ -38,7 +40,8 @@ struct Pen {
 }
 
 impl Pen {
-    const PLAIN: Self = Self { front: Color::Reset, back: Color::Reset, attributes: Modifier::empty() };
+    const PLAIN: Self =
+        Self { front: Color::Reset, back: Color::Reset, attributes: Modifier::empty() };
 
     fn of(cell: &Cell) -> Self {
         Self { front: cell.fg, back: cell.bg, attributes: cell.modifier }
@@ -50,14 +53,20 @@ impl Pen {
             return String::new();
         }
         let fades = |new: Color, old: Color| new == Color::Reset && old != Color::Reset;
-        let anew =
-            fades(self.front, other.front) || fades(self.back, other.back) || !self.attributes.contains(other.attributes);
+        let anew = fades(self.front, other.front)
+            || fades(self.back, other.back)
+            || !self.attributes.contains(other.attributes);
         let other = if anew { Self::PLAIN } else { other };
         let mut codes: Vec<String> = Vec::new();
         codes.extend((self.front != other.front).then(|| colour(self.front, 0)));
         codes.extend((self.back != other.back).then(|| colour(self.back, 10)));
         let added = self.attributes - other.attributes;
-        codes.extend(ATTRIBUTES.iter().filter(|(one, _)| added.contains(*one)).map(|(_, code)| (*code).to_string()));
+        codes.extend(
+            ATTRIBUTES
+                .iter()
+                .filter(|(one, _)| added.contains(*one))
+                .map(|(_, code)| (*code).to_string()),
+        );
         match (anew, codes.is_empty()) {
             (true, true) => "\x1b[m".into(),
             (true, false) => format!("\x1b[;{}m", codes.join(";")),
@@ -116,7 +125,8 @@ impl<W: Write> CompactBackend<W> {
         if x < self.width { self.shown.get_mut(at) } else { None }
     }
 
-    /// Room for so many columns and rows: a wider terminal than the one known so far is not known at all.
+    /// Room for so many columns and rows: a wider terminal than the one known so far is not known
+    /// at all.
     fn grow(&mut self, columns: u16, rows: u16) {
         if columns > self.width {
             self.width = columns;
@@ -174,7 +184,9 @@ impl<W: Write> Backend for CompactBackend<W> {
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
         let cells: Vec<(u16, u16, &Cell)> = content.collect();
-        let most = |of: fn(&(u16, u16, &Cell)) -> u16| cells.iter().map(of).max().map_or(0, |most| most + 1);
+        let most = |of: fn(&(u16, u16, &Cell)) -> u16| {
+            cells.iter().map(of).max().map_or(0, |most| most + 1)
+        };
         self.grow(most(|cell| cell.0), most(|cell| cell.1));
         let mut out = String::new();
         let mut pen = Pen::PLAIN;
@@ -184,8 +196,10 @@ impl<W: Write> Backend for CompactBackend<W> {
             out.push_str(&next.from(pen));
             out.push_str(cell.symbol());
             pen = next;
-            // After a letter of several cells, or at the end of a line, terminals differ in where they stand.
-            let simple = cell.symbol().chars().count() == 1 && unicode_width::UnicodeWidthStr::width(cell.symbol()) == 1;
+            // After a letter of several cells, or at the end of a line, terminals differ in where
+            // they stand.
+            let simple = cell.symbol().chars().count() == 1
+                && unicode_width::UnicodeWidthStr::width(cell.symbol()) == 1;
             self.at = (simple && x + 1 < self.width).then_some((x + 1, y));
             if let Some(known) = self.cell(x, y) {
                 *known = simple.then(|| cell.clone());
@@ -243,73 +257,5 @@ impl<W: Write> Backend for CompactBackend<W> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::Rng;
-    use ratatui::buffer::Buffer;
-    use ratatui::layout::Rect;
-    use ratatui::style::Style;
-
-    #[derive(Clone, Default)]
-    struct Bytes(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
-
-    impl Write for Bytes {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.borrow_mut().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// Random screens one after another look on a terminal as crossterm's backend draws them, for fewer bytes.
-    #[test]
-    fn frames_look_as_crossterms_do_and_cost_less() {
-        let area = Rect::new(0, 0, 23, 7);
-        let mut rng = Rng::new(5);
-        let ours = Bytes::default();
-        let theirs = Bytes::default();
-        let mut compact_backend = CompactBackend::new(ours.clone());
-        let mut plain = CrosstermBackend::new(theirs.clone());
-        let screen = || vt100::Parser::new(area.height, area.width, 0);
-        let mut left = screen();
-        let mut right = screen();
-        let mut before = Buffer::empty(area);
-        let styles = [
-            Style::new(),
-            Style::new().fg(Color::Cyan),
-            Style::new().fg(Color::DarkGray).add_modifier(Modifier::BOLD),
-            Style::new().add_modifier(Modifier::REVERSED),
-            Style::new().fg(Color::Indexed(208)).bg(Color::Blue).add_modifier(Modifier::UNDERLINED),
-            Style::new().fg(Color::Rgb(1, 2, 3)).add_modifier(Modifier::ITALIC),
-        ];
-        let mut bytes = (0, 0);
-        for frame in 0..2000 {
-            let mut after = before.clone();
-            for _ in 0..rng.below(12) {
-                let texts = ["a", "word", "│", "日本", "e\u{301}", "  ", "longer text here", "🎉x"];
-                let x = rng.below(23) as u16;
-                let y = rng.below(7) as u16;
-                after.set_stringn(x, y, texts[rng.below(texts.len())], usize::from(23 - x), styles[rng.below(6)]);
-            }
-            compact_backend.draw(before.diff(&after).into_iter()).unwrap();
-            plain.draw(before.diff(&after).into_iter()).unwrap();
-            bytes = (bytes.0 + ours.0.borrow().len(), bytes.1 + theirs.0.borrow().len());
-            left.process(&ours.0.take());
-            right.process(&theirs.0.take());
-            for (y, x) in (0..area.height).flat_map(|y| (0..area.width).map(move |x| (y, x))) {
-                let mine = left.screen().cell(y, x).unwrap();
-                let meant = right.screen().cell(y, x).unwrap();
-                // A blank cell may be written or never touched.
-                assert_eq!(mine.contents().trim(), meant.contents().trim(), "frame {frame}, {x} {y}");
-                let look = |cell: &vt100::Cell| {
-                    (cell.fgcolor(), cell.bgcolor(), cell.bold(), cell.italic(), cell.underline(), cell.inverse())
-                };
-                assert_eq!(look(mine), look(meant), "frame {frame}, {x} {y} {:?}", meant.contents());
-            }
-            before = after;
-        }
-        assert!(bytes.0 * 10 < bytes.1 * 8, "{bytes:?}");
-    }
-}
+#[path = "compact_backend_tests.rs"]
+mod tests;

@@ -1,4 +1,5 @@
-//! What the interface asks for, as data: the only thing that screens and threads share besides messages.
+//! What the interface asks for, as data: the only thing that screens and threads share besides
+//! messages.
 
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
@@ -130,7 +131,10 @@ pub struct PlayOn {
 
 impl std::fmt::Debug for PlayOn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PlayOn").field("node", &self.node).field("action", &self.action).finish_non_exhaustive()
+        f.debug_struct("PlayOn")
+            .field("node", &self.node)
+            .field("action", &self.action)
+            .finish_non_exhaustive()
     }
 }
 
@@ -192,7 +196,8 @@ pub enum RunCmd {
     Curve(i64, String),
     /// The names of a run's curves, and what they say that a person should know.
     About(i64),
-    /// Who demonstrated in a suite and split, and the pools of alternatives there (of one expert, if named).
+    /// Who demonstrated in a suite and split, and the pools of alternatives there (of one expert,
+    /// if named).
     Choices(Option<String>, Option<String>, Option<String>),
     /// What a run would train on, take and cost.
     Forecast(Box<Plan>, Option<&'static str>),
@@ -235,7 +240,8 @@ pub enum JobCmd {
         /// Alternatives a state.
         k: usize,
     },
-    /// Start a run from a named model; without a name from the newest checkpoint, else the embedded model.
+    /// Start a run from a named model; without a name from the newest checkpoint, else the embedded
+    /// model.
     Train(Box<Plan>, Option<&'static str>),
     /// Go on with a run.
     Resume(i64),

@@ -1,4 +1,5 @@
-//! What every screen stands in: the tabs above, the keys that apply now and the running jobs below, popups over it.
+//! What every screen stands in: the tabs above, the keys that apply now and the running jobs below,
+//! popups over it.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
@@ -59,10 +60,17 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
     let notice = app.said().map(|notice| {
         let style = if notice.bad { app.theme.bad() } else { app.theme.good() };
         let mark = if notice.bad { "!" } else { app.theme.glyph("·", "-") };
-        Paragraph::new(format!(" {mark} {}", one_line(&notice.text))).style(style).wrap(Wrap { trim: true })
+        Paragraph::new(format!(" {mark} {}", one_line(&notice.text)))
+            .style(style)
+            .wrap(Wrap { trim: true })
     });
     let said = notice.as_ref().map_or(0, |text| text.line_count(area.width).min(3) as u16);
-    let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(said), Constraint::Length(1)];
+    let rows = [
+        Constraint::Length(1),
+        Constraint::Min(0),
+        Constraint::Length(said),
+        Constraint::Length(1),
+    ];
     let [tabs, body, said, keys] = Layout::vertical(rows).areas(area);
     frame.render_widget(Paragraph::new(tab_line(app, tabs.width as usize)), tabs);
     app.screens.get(app.screen).draw(app.theme, frame, body);
@@ -104,7 +112,10 @@ fn tab_line(app: &App, width: usize) -> Line<'static> {
     let mut used = NAME.len();
     for (screen, text) in tabs(app, width) {
         used += text.chars().count();
-        spans.push(Span::styled(text, if app.screen == screen { theme.selected() } else { theme.dim() }));
+        spans.push(Span::styled(
+            text,
+            if app.screen == screen { theme.selected() } else { theme.dim() },
+        ));
     }
     if let Some(place) = app.screens.get(app.screen).place() {
         let text = place.into_iter().find(|text| used + text.len() + 2 <= width);
@@ -118,7 +129,8 @@ fn tab_line(app: &App, width: usize) -> Line<'static> {
 /// The keys of this screen as far as they fit, `?` always, then a cell for each running job.
 fn key_line(app: &App, width: usize) -> Line<'static> {
     let theme = app.theme;
-    let jobs: Vec<String> = app.jobs.iter().map(|(kind, job)| job_cell(*kind, job, theme, width < 100)).collect();
+    let jobs: Vec<String> =
+        app.jobs.iter().map(|(kind, job)| job_cell(*kind, job, theme, width < 100)).collect();
     let jobs = jobs.join("  ");
     let mut room = width.saturating_sub(jobs.chars().count() + 10);
     let mut spans = vec![Span::raw(" ")];
@@ -128,7 +140,9 @@ fn key_line(app: &App, width: usize) -> Line<'static> {
         return Line::from(spans);
     }
     let own = app.keymap.entries.iter().filter(|e| e.binding.screen == Some(app.screen));
-    for entry in own.filter(|e| !e.binding.key.short.is_empty() && app.context().applies(e.binding.key.act)) {
+    for entry in
+        own.filter(|e| !e.binding.key.short.is_empty() && app.context().applies(e.binding.key.act))
+    {
         let key = entry.first();
         let word = entry.binding.key.short;
         let size = key.chars().count() + word.chars().count() + 4;
@@ -154,10 +168,16 @@ fn job_cell(kind: Kind, job: &super::underway::Job, theme: Theme, short: bool) -
         progress.left_s.map_or(String::new(), |s| format!(" {}", seconds(s)))
     };
     if short {
-        let far = if progress.total == 0 { progress.far() } else { format!("{:.0} %", 100.0 * share) };
+        let far =
+            if progress.total == 0 { progress.far() } else { format!("{:.0} %", 100.0 * share) };
         return format!("{} {far}{state}", progress.doing);
     }
     let bar = theme.bar(share, 6);
     let frame = theme.glyph("▏", "|");
-    format!("{} {} {frame}{bar:<6}{frame} {:.1}/s{state}", progress.doing, progress.far(), progress.rate)
+    format!(
+        "{} {} {frame}{bar:<6}{frame} {:.1}/s{state}",
+        progress.doing,
+        progress.far(),
+        progress.rate
+    )
 }

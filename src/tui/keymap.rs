@@ -51,7 +51,9 @@ impl Chord {
             return (seen && !c.is_whitespace()).then_some(Self(KeyCode::Char(c), held));
         }
         let named = NAMED.iter().find(|(name, ..)| *name == rest).map(|(_, code, _)| *code);
-        let function = || rest.strip_prefix('f')?.parse().ok().filter(|n| (1..=12).contains(n)).map(KeyCode::F);
+        let function = || {
+            rest.strip_prefix('f')?.parse().ok().filter(|n| (1..=12).contains(n)).map(KeyCode::F)
+        };
         named.or_else(function).map(|code| Self(code, held))
     }
 }
@@ -79,8 +81,10 @@ fn shown(keys: &str) -> String {
         return "1-9".into();
     }
     let word = |key: &str| {
-        let named = NAMED.iter().find(|(name, ..)| *name == key).map(|(.., shown)| (*shown).to_string());
-        let function = || Some(key).filter(|key| key.len() > 1 && key.starts_with('f')).map(str::to_uppercase);
+        let named =
+            NAMED.iter().find(|(name, ..)| *name == key).map(|(.., shown)| (*shown).to_string());
+        let function =
+            || Some(key).filter(|key| key.len() > 1 && key.starts_with('f')).map(str::to_uppercase);
         let control = || key.strip_prefix("ctrl-").map(|rest| format!("^{rest}"));
         named.or_else(control).or_else(function).unwrap_or_else(|| key.to_string())
     };
@@ -119,16 +123,21 @@ pub struct Keymap {
 
 impl Default for Keymap {
     fn default() -> Self {
-        let entries = table().map(|b| Entry { shown: shown(b.key.keys), keys: b.key.keys.to_string(), binding: b });
+        let entries = table().map(|b| Entry {
+            shown: shown(b.key.keys),
+            keys: b.key.keys.to_string(),
+            binding: b,
+        });
         let mut map = Self { entries: entries.collect(), index: HashMap::new() };
-        map.reindex(&HashMap::new()).unwrap_or_default(); // a test holds the table to having no conflicts
+        // A test holds the table to having no conflicts.
+        map.reindex(&HashMap::new()).unwrap_or_default();
         map
     }
 }
 
 impl Keymap {
-    /// The table with the overrides of a file, if it is there. Unknown names, unreadable keys and conflicts are refused
-    /// with their line.
+    /// The table with the overrides of a file, if it is there. Unknown names, unreadable keys and
+    /// conflicts are refused with their line.
     pub fn load(path: &Path) -> Result<Self> {
         match paths::read_text(path, paths::SETTINGS) {
             Ok(text) => Self::with(&text).map_err(|error| error.at(path.display())),
@@ -146,22 +155,31 @@ impl Keymap {
         for (scope, rows) in file {
             for (name, keys) in rows {
                 let line = text[..name.span().start].matches('\n').count() + 1;
-                let wrong = |what: String, hint: &str| Error::new(format!("line {line}: {what}")).hint(hint);
-                let known = map
-                    .entries
-                    .iter()
-                    .position(|e| word(e.binding.screen) == scope && e.binding.key.name == name.get_ref());
+                let wrong = |what: String, hint: &str| {
+                    Error::new(format!("line {line}: {what}")).hint(hint)
+                };
+                let known = map.entries.iter().position(|e| {
+                    word(e.binding.screen) == scope && e.binding.key.name == name.get_ref()
+                });
                 let entry = known.ok_or_else(|| {
-                    wrong(format!("there is no `{}` in [{scope}]", name.get_ref()), "names: foretaste keys")
+                    wrong(
+                        format!("there is no `{}` in [{scope}]", name.get_ref()),
+                        "names: foretaste keys",
+                    )
                 })?;
                 let list = match &keys {
                     toml::Value::String(one) => Some(vec![one.as_str()]),
                     toml::Value::Array(list) => list.iter().map(toml::Value::as_str).collect(),
                     _ => None,
                 };
-                let list = list.ok_or_else(|| wrong("keys are a string or a list of strings".into(), "like \"ctrl-k\""))?;
+                let list = list.ok_or_else(|| {
+                    wrong("keys are a string or a list of strings".into(), "like \"ctrl-k\"")
+                })?;
                 if let Some(key) = list.iter().find(|key| Chord::parse(key).is_none()) {
-                    return Err(wrong(format!("`{key}` is no key"), "like s, S, ?, space, enter, f5, ctrl-k, alt-x"));
+                    return Err(wrong(
+                        format!("`{key}` is no key"),
+                        "like s, S, ?, space, enter, f5, ctrl-k, alt-x",
+                    ));
                 }
                 let keys = list.join(" ");
                 map.entries[entry].shown = shown(&keys);
@@ -171,11 +189,13 @@ impl Keymap {
         }
         map.reindex(&lines)?;
         // Ctrl-C is a key like another here: without one that leaves, nothing would.
-        let quit = map.entries.iter().position(|entry| entry.binding.key.act == Act::Quit && entry.keys.is_empty());
+        let quit = map
+            .entries
+            .iter()
+            .position(|entry| entry.binding.key.act == Act::Quit && entry.keys.is_empty());
         if let Some(line) = quit.and_then(|quit| lines.get(&quit)) {
-            return Err(
-                Error::new(format!("line {line}: no key is left to leave the program by")).hint("like quit = \"q\"")
-            );
+            return Err(Error::new(format!("line {line}: no key is left to leave the program by"))
+                .hint("like quit = \"q\""));
         }
         Ok(map)
     }
@@ -185,12 +205,15 @@ impl Keymap {
         for (i, entry) in self.entries.iter().enumerate() {
             for chord in entry.keys.split(' ').filter_map(Chord::parse) {
                 if let Some(other) = self.index.insert((entry.binding.screen, chord), i) {
-                    let line = lines.get(&i).or_else(|| lines.get(&other)).copied().unwrap_or_default();
+                    let line =
+                        lines.get(&i).or_else(|| lines.get(&other)).copied().unwrap_or_default();
                     let a = entry.binding.key.name;
                     let b = self.entries[other].binding.key.name;
                     let scope = word(entry.binding.screen);
-                    return Err(Error::new(format!("line {line}: `{a}` and `{b}` of [{scope}] share a key"))
-                        .hint(format!("give `{b}` another key too")));
+                    return Err(Error::new(format!(
+                        "line {line}: `{a}` and `{b}` of [{scope}] share a key"
+                    ))
+                    .hint(format!("give `{b}` another key too")));
                 }
             }
         }
@@ -200,9 +223,11 @@ impl Keymap {
     /// What a key does on a screen.
     pub fn lookup(&self, screen: Screen, key: KeyEvent) -> Option<Act> {
         let chord = Chord::of(key);
-        let found = self.index.get(&(Some(screen), chord)).or_else(|| self.index.get(&(None, chord)));
+        let found =
+            self.index.get(&(Some(screen), chord)).or_else(|| self.index.get(&(None, chord)));
         let act = found.map(|i| self.entries[*i].binding.key.act);
-        let digit = if let KeyCode::Char(c) = key.code { c.to_digit(10).map(|n| n as usize) } else { None };
+        let digit =
+            if let KeyCode::Char(c) = key.code { c.to_digit(10).map(|n| n as usize) } else { None };
         match (act, digit) {
             (Some(Act::Own(act)), Some(n)) => Some(Act::Own(act.numbered(n).unwrap_or(act))),
             (None, Some(n)) => Screen::ALL.get(n.wrapping_sub(1)).copied().map(Act::Show),
@@ -225,7 +250,8 @@ pub fn word(screen: Option<Screen>) -> String {
 /// The table as a page of the docs.
 pub fn page() -> String {
     let mut out = String::from(
-        "# Keys\n\nWritten by `foretaste keys --markdown`; your own go into `keys.toml` in the data directory.\n",
+        "# Keys\n\nWritten by `foretaste keys --markdown`; your own go into `keys.toml` in the \
+         data directory.\n",
     );
     let map = Keymap::default();
     let mut scope = String::new();
@@ -235,45 +261,14 @@ pub fn page() -> String {
             out += &format!("\n## [{now}]\n\n| key | name | what it does |\n|---|---|---|\n");
             scope = now;
         }
-        out += &format!("| `{}` | {} | {} |\n", entry.shown, entry.binding.key.name, entry.binding.key.long);
+        out += &format!(
+            "| `{}` | {} | {} |\n",
+            entry.shown, entry.binding.key.name, entry.binding.key.long
+        );
     }
     out
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tui::screens::{self, explore};
-
-    #[test]
-    fn every_key_of_the_table_is_readable_and_means_one_thing_on_a_screen() {
-        let mut map = Keymap::default();
-        map.reindex(&HashMap::new()).unwrap();
-        for entry in &map.entries {
-            for key in entry.keys.split(' ') {
-                let chord = Chord::parse(key).unwrap_or_else(|| panic!("{key}"));
-                let screen = entry.binding.screen.unwrap_or(Screen::Data);
-                let act = map.lookup(screen, KeyEvent::new(chord.0, chord.1)).unwrap();
-                assert_eq!(std::mem::discriminant(&act), std::mem::discriminant(&entry.binding.key.act), "{key}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_persons_own_keys_count_and_what_cannot_be_is_refused_with_its_line() {
-        let map = Keymap::with("[explore]\nmore = [\"m\", \"ctrl-k\"]\n").unwrap();
-        let press = |map: &Keymap, c| map.lookup(Screen::Explore, KeyEvent::from(KeyCode::Char(c)));
-        assert_eq!((press(&map, 'm'), press(&map, 's')), (Some(Act::Own(screens::Act::Explore(explore::Act::More))), None));
-        for (text, part) in [
-            ("[explore]\n\nmore = \"u\"", "line 3: `more` and `back` of [explore] share a key"),
-            ("[explore]\nmoer = \"u\"", "line 2: there is no `moer`"),
-            ("[explore]\nmore = \"hyper-u\"", "line 2: `hyper-u` is no key"),
-            ("[explore]\nmore = 3", "line 2"),
-            ("[everywhere]\nquit = []", "line 2: no key is left"),
-        ] {
-            let error = Keymap::with(text).unwrap_err();
-            assert!(error.message().contains(part) || error.to_string().contains("share a key"), "{error}");
-        }
-        assert!(Keymap::with("[explore").is_err());
-    }
-}
+#[path = "keymap_tests.rs"]
+mod tests;

@@ -21,7 +21,13 @@ pub struct Key<A> {
 }
 
 /// A row: its name, its keys, what they do, the footer's word, the sentence.
-pub const fn key<A>(name: &'static str, keys: &'static str, act: A, short: &'static str, long: &'static str) -> Key<A> {
+pub const fn key<A>(
+    name: &'static str,
+    keys: &'static str,
+    act: A,
+    short: &'static str,
+    long: &'static str,
+) -> Key<A> {
     Key { name, keys, act, short, long }
 }
 

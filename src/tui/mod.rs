@@ -29,7 +29,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{
-    Event, EventStream, KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind, poll,
+    Event, EventStream, KeyCode, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
+    poll,
 };
 use futures::StreamExt;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -64,7 +65,8 @@ const CALM: Duration = Duration::from_millis(500);
 /// In a window that nobody looks at, once in two seconds is enough.
 const AWAY: Duration = Duration::from_secs(2);
 
-/// Soon after a key all that it asked for is there; up to this long the frame waits for it, to be one in place of several.
+/// Soon after a key all that it asked for is there; up to this long the frame waits for it, to be
+/// one in place of several.
 const SOON: Duration = Duration::from_millis(45);
 
 /// Runs it until the person leaves, and puts the terminal back whatever happens.
@@ -72,13 +74,15 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     // Opened here first: what is wrong with the data directory is said before the screen is taken.
     let store = Store::open(root)?;
     let kept = store.setting(ui_state::SETTING)?;
-    let reading_only =
-        store.read_only().map(|why| format!("the data directory cannot be written ({why}): it is only read"));
+    let reading_only = store
+        .read_only()
+        .map(|why| format!("the data directory cannot be written ({why}): it is only read"));
     checkpoint::sweep(&store)?;
     drop(store);
     // Without its log the program is as good; a person is told where there is none.
     let journal = if reading_only.is_none() { journal::begin(root).map(Some) } else { Ok(None) };
-    let (_journal, unlogged) = journal.map_or_else(|error| (None, Some(error)), |journal| (journal, None));
+    let (_journal, unlogged) =
+        journal.map_or_else(|error| (None, Some(error)), |journal| (journal, None));
     let settings = Settings::load(&root.join("config.toml"))?;
     let keymap = Keymap::load(&root.join("keys.toml"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -100,28 +104,41 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
         jobs: Jobs::new(Arc::clone(suite), root.to_path_buf(), mail),
     };
     let mut app = App::new(suite.name(), settings.caps(Caps::detect()));
-    tracing::info!("foretaste {} on {}; {}", env!("CARGO_PKG_VERSION"), suite.name(), settings.reasons());
+    tracing::info!(
+        "foretaste {} on {}; {}",
+        env!("CARGO_PKG_VERSION"),
+        suite.name(),
+        settings.reasons()
+    );
     app.keymap = keymap;
     let kept: Option<UiState> = kept.and_then(|text| serde_json::from_str(&text).ok());
     let (first, theme) = kept.map_or((None, None), |kept| kept.put_back(&mut app.screens));
     app.chosen_theme = theme;
     app.theme.palette = app.chosen_theme.or(settings.palette()?).unwrap_or_default();
     app.screens.data.root = root.display().to_string();
-    if let Some(text) = reading_only.or(unlogged.map(|error| format!("no log is written: {}", error.message()))) {
+    if let Some(text) =
+        reading_only.or(unlogged.map(|error| format!("no log is written: {}", error.message())))
+    {
         app.say(Notice { text, bad: true });
     }
     workers.carry_out(app.begin(first));
-    let ended = guarded("the screen", || runtime.block_on(live(&mut screen, &mut app, &mut workers, &mut rx, &settings)));
+    let ended = guarded("the screen", || {
+        runtime.block_on(live(&mut screen, &mut app, &mut workers, &mut rx, &settings))
+    });
     drop(taken);
     tracing::info!("left");
     if !app.jobs.is_empty() {
         tell("stopping cleanly… (Ctrl-C ends at once)");
     }
     workers.carry_out(app.unsaved());
-    workers.carry_out(vec![Effect::Desk(DeskCmd::Remember(ui_state::SETTING, app.ui_state().text()))]);
+    workers
+        .carry_out(vec![Effect::Desk(DeskCmd::Remember(ui_state::SETTING, app.ui_state().text()))]);
     let left = workers.leave(&mut rx);
     if let Ok(Some(run)) = &left {
-        tell(&format!("run {run} goes on in the background; the next foretaste shows it in Train, where x stops it"));
+        tell(&format!(
+            "run {run} goes on in the background; the next foretaste shows it in Train, where x \
+             stops it"
+        ));
     }
     ended.and(app.broken.map_or(Ok(()), |why| Err(Error::new(why)))).and(left.map(|_| ()))
 }
@@ -197,7 +214,9 @@ async fn live(
             if app.settled() {
                 next_frame = next_frame.min(answered);
             }
-            let away = effects.iter().position(|effect| matches!(effect, Effect::Suspend | Effect::Edit(..)));
+            let away = effects
+                .iter()
+                .position(|effect| matches!(effect, Effect::Suspend | Effect::Edit(..)));
             if let Some(away) = away.map(|at| effects.remove(at)) {
                 drop(input); // it must not read what is meant for the shell or the editor
                 let msgs = step_aside(terminal, &away, settings.mouse, workers)?;
@@ -211,7 +230,8 @@ async fn live(
     Ok(())
 }
 
-/// What is typed. Looked for once first: on a terminal that is gone already that is an error, and making the stream a panic.
+/// What is typed. Looked for once first: on a terminal that is gone already that is an error, and
+/// making the stream a panic.
 fn events() -> Result<EventStream> {
     poll(Duration::ZERO).map_err(|e| Error::new(format!("reading the terminal: {e}")))?;
     Ok(EventStream::new())
@@ -230,7 +250,12 @@ fn of_mouse(mouse: MouseEvent, width: usize, app: &App) -> Option<Msg> {
 }
 
 /// Gives the terminal to the shell, or to the person's editor, and takes it back; what came of it.
-fn step_aside(terminal: &mut terminal::Screen, away: &Effect, mouse: bool, workers: &mut Workers) -> Result<Vec<Msg>> {
+fn step_aside(
+    terminal: &mut terminal::Screen,
+    away: &Effect,
+    mouse: bool,
+    workers: &mut Workers,
+) -> Result<Vec<Msg>> {
     restore();
     let mut msgs = Vec::new();
     if let Effect::Edit(id, text) = away {

@@ -53,7 +53,8 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether a key means something now: what does not stands neither in the footer nor in the palette.
+    /// Whether a key means something now: what does not stands neither in the footer nor in the
+    /// palette.
     pub fn applies(&self, act: Act) -> bool {
         if let Act::Own(act) = act { self.screens.applies(act, self.jobs) } else { true }
     }
@@ -87,7 +88,8 @@ impl Popup {
             match key.code {
                 Esc => return Choice::Close,
                 Enter => {
-                    let found = listed(context, input.value()).get(*at).map(|entry| entry.binding.key.act);
+                    let found =
+                        listed(context, input.value()).get(*at).map(|entry| entry.binding.key.act);
                     return found.map_or(Choice::Close, Choice::Do);
                 }
                 Up => *at = at.saturating_sub(1),
@@ -144,8 +146,17 @@ impl Popup {
         let theme = context.theme;
         match self {
             Self::Help(at) => {
-                let title = format!("{} · j k scroll · any other key leaves", context.screen.word());
-                scrolled(&title, help(context.keymap, context.screen, theme), *at, (84, 80), theme, frame, body);
+                let title =
+                    format!("{} · j k scroll · any other key leaves", context.screen.word());
+                scrolled(
+                    &title,
+                    help(context.keymap, context.screen, theme),
+                    *at,
+                    (84, 80),
+                    theme,
+                    frame,
+                    body,
+                );
             }
             Self::Text(title, lines, at) => {
                 let lines = lines.iter().map(|line| Line::from(clean(line))).collect();
@@ -154,10 +165,20 @@ impl Popup {
             }
             Self::Palette(input, at) => palette(context, input, *at, frame, body),
             Self::Jobs(at) => {
-                boxed("Jobs · p pause or go on · x end cleanly · Esc leave", jobs(context, *at), 84, theme, frame, body);
+                boxed(
+                    "Jobs · p pause or go on · x end cleanly · Esc leave",
+                    jobs(context, *at),
+                    84,
+                    theme,
+                    frame,
+                    body,
+                );
             }
             Self::Quit => {
-                let mut lines = vec![Line::from(" Work is under way. A stopped run can go on later."), Line::default()];
+                let mut lines = vec![
+                    Line::from(" Work is under way. A stopped run can go on later."),
+                    Line::default(),
+                ];
                 lines.push(choice("s", "stop cleanly and leave", theme));
                 if context.jobs.contains_key(&Kind::Train) {
                     lines.push(choice("b", "leave; the run goes on in the background", theme));
@@ -204,7 +225,14 @@ fn choice<'a>(key: &'a str, what: &'a str, theme: Theme) -> Line<'a> {
     Line::from(vec![Span::styled(format!(" {key:<5} "), theme.key()), Span::raw(what)])
 }
 
-fn boxed(title: &str, lines: Vec<Line<'_>>, width: u16, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+fn boxed(
+    title: &str,
+    lines: Vec<Line<'_>>,
+    width: u16,
+    theme: Theme,
+    frame: &mut Frame<'_>,
+    body: Rect,
+) {
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });
     let rows = text.line_count(width.min(body.width).saturating_sub(2)) as u16;
     let area = centered(body, width, rows + 2);
@@ -222,7 +250,8 @@ fn scrolled(
     body: Rect,
 ) {
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });
-    let rows = text.line_count(width.min(body.width).saturating_sub(2)).min(usize::from(u16::MAX)) as u16;
+    let rows =
+        text.line_count(width.min(body.width).saturating_sub(2)).min(usize::from(u16::MAX)) as u16;
     let area = centered(body, width, height.min(rows.saturating_add(2)));
     let last = rows.saturating_sub(area.height.saturating_sub(2));
     frame.render_widget(Clear, area);
@@ -241,7 +270,8 @@ fn listed<'a>(context: Context<'a>, typed: &str) -> Vec<&'a Entry> {
         .of(context.screen)
         .filter(|e| !moves(e.binding.key.act) && context.applies(e.binding.key.act))
         .collect();
-    let texts: Vec<String> = all.iter().map(|e| format!("{} {}", e.binding.key.name, e.binding.key.long)).collect();
+    let texts: Vec<String> =
+        all.iter().map(|e| format!("{} {}", e.binding.key.name, e.binding.key.long)).collect();
     fuzzy(typed, texts.iter().map(String::as_str)).into_iter().map(|i| all[i]).collect()
 }
 
@@ -255,7 +285,12 @@ fn palette(context: Context<'_>, input: &Input, at: usize, frame: &mut Frame<'_>
     let mut lines = vec![input_line(input.value(), input.visual_cursor(), theme)];
     let from = (at + 1).saturating_sub(rows);
     for (i, entry) in listed(context, input.value()).into_iter().enumerate().skip(from).take(rows) {
-        let text = format!(" {:>9}  {:<14} {}", entry.first(), entry.binding.key.name, entry.binding.key.long);
+        let text = format!(
+            " {:>9}  {:<14} {}",
+            entry.first(),
+            entry.binding.key.name,
+            entry.binding.key.long
+        );
         let text = fit(&text, inner.width as usize);
         lines.push(if i == at { Line::styled(text, theme.selected()) } else { Line::from(text) });
     }
@@ -285,10 +320,8 @@ fn help(keymap: &Keymap, screen: Screen, theme: Theme) -> Vec<Line<'static>> {
         ("reflection", "why the expert's action is preferable, from executed outcomes"),
         ("h p u E", "who chose a step: human, policy, uniform draw, expert"),
     ];
-    lines.extend(
-        words
-            .iter()
-            .map(|(word, what)| Line::from(vec![Span::styled(format!(" {word:>13}  "), theme.strong()), Span::raw(*what)])),
-    );
+    lines.extend(words.iter().map(|(word, what)| {
+        Line::from(vec![Span::styled(format!(" {word:>13}  "), theme.strong()), Span::raw(*what)])
+    }));
     lines
 }

@@ -28,7 +28,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The file's contents; nothing set if it is not there. What cannot be is refused with its line.
+    /// The file's contents; nothing set if it is not there. What cannot be is refused with its
+    /// line.
     pub fn load(path: &Path) -> Result<Self> {
         match paths::read_text(path, paths::SETTINGS) {
             Ok(text) => Self::parse(&text).map_err(|error| error.at(path.display())),
@@ -40,7 +41,9 @@ impl Settings {
     /// The settings that a text states.
     pub fn parse(text: &str) -> Result<Self> {
         let settings: Self = toml::from_str(text).map_err(|e| {
-            Error::new(e.to_string()).hint("settings: theme, ascii, colour, mouse, reduced_motion (see docs/settings.md)")
+            Error::new(e.to_string()).hint(
+                "settings: theme, ascii, colour, mouse, reduced_motion (see docs/settings.md)",
+            )
         })?;
         settings.palette()?;
         Ok(settings)
@@ -97,7 +100,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         assert_eq!(Settings::load(&path).unwrap(), Settings::default());
-        for (text, part) in [("theme = \"drak\"", "drak"), ("\nthem = \"dark\"", "line 2"), ("ascii = 3", "line 1")] {
+        for (text, part) in
+            [("theme = \"drak\"", "drak"), ("\nthem = \"dark\"", "line 2"), ("ascii = 3", "line 1")]
+        {
             std::fs::write(&path, text).unwrap();
             assert!(Settings::load(&path).unwrap_err().to_string().contains(part), "{text}");
         }

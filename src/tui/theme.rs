@@ -25,7 +25,8 @@ pub enum Palette {
 
 impl Palette {
     /// All of them, in the order of the key that goes through them.
-    pub const ALL: [Self; 5] = [Self::Dark, Self::Light, Self::Contrast, Self::ColourBlind, Self::Mono];
+    pub const ALL: [Self; 5] =
+        [Self::Dark, Self::Light, Self::Contrast, Self::ColourBlind, Self::Mono];
 
     /// Its name in `config.toml`.
     pub fn word(self) -> &'static str {
@@ -47,11 +48,27 @@ impl Palette {
     fn colours(self) -> [Color; 5] {
         match self {
             Self::Dark => [Color::DarkGray, Color::Cyan, Color::Green, Color::Red, Color::Magenta],
-            Self::Light => [Color::Indexed(242), Color::Blue, Color::Indexed(22), Color::Indexed(124), Color::Indexed(90)],
-            Self::Contrast => [Color::White, Color::LightCyan, Color::LightGreen, Color::LightRed, Color::LightYellow],
-            Self::ColourBlind => {
-                [Color::DarkGray, Color::Cyan, Color::Indexed(39), Color::Indexed(208), Color::Indexed(226)]
-            }
+            Self::Light => [
+                Color::Indexed(242),
+                Color::Blue,
+                Color::Indexed(22),
+                Color::Indexed(124),
+                Color::Indexed(90),
+            ],
+            Self::Contrast => [
+                Color::White,
+                Color::LightCyan,
+                Color::LightGreen,
+                Color::LightRed,
+                Color::LightYellow,
+            ],
+            Self::ColourBlind => [
+                Color::DarkGray,
+                Color::Cyan,
+                Color::Indexed(39),
+                Color::Indexed(208),
+                Color::Indexed(226),
+            ],
             Self::Mono => [Color::Reset; 5],
         }
     }
@@ -78,7 +95,11 @@ impl Theme {
 
     fn colored(self, role: usize) -> Style {
         let colour = self.palette.colours()[role];
-        if self.caps.color && colour != Color::Reset { Style::new().fg(colour) } else { Style::new() }
+        if self.caps.color && colour != Color::Reset {
+            Style::new().fg(colour)
+        } else {
+            Style::new()
+        }
     }
 
     /// Secondary text.
@@ -148,7 +169,11 @@ impl Theme {
         let share = ratio(share, 1.0);
         let cells = (share * width as f64).round() as usize;
         let small = share > 0.005 && cells == 0;
-        if small { self.glyph("▏", ".").to_string() } else { self.glyph("▇", "#").repeat(cells) }
+        if small {
+            self.glyph("▏", ".").to_string()
+        } else {
+            self.glyph("▇", "#").repeat(cells)
+        }
     }
 }
 
@@ -184,7 +209,12 @@ pub fn fit(text: &str, width: usize) -> String {
 pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
     let width = width.min(area.width);
     let height = height.min(area.height);
-    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+    Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    }
 }
 
 #[cfg(test)]

@@ -55,7 +55,8 @@ impl UiState {
         }
     }
 
-    /// Puts everything back, before anything is asked for; returns the screen to show and the theme that was chosen.
+    /// Puts everything back, before anything is asked for; returns the screen to show and the theme
+    /// that was chosen.
     pub fn put_back(self, screens: &mut Screens) -> (Option<Screen>, Option<Palette>) {
         let Screens { explore, curate, train, replay, .. } = screens;
         explore.choosing = Some(self.choosing).filter(Choosing::is_sound).unwrap_or_default();

@@ -11,38 +11,44 @@ use tui_input::Input;
 use super::theme::Theme;
 use crate::text::clean;
 
-/// Word-level difference: `[words]` only predicted, `{words}` only actual, so that it shows without colour.
-pub fn difference<'a>(predicted: &str, actual: &str, theme: Theme) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
+/// Word-level difference: `[words]` only predicted, `{words}` only actual, so that it shows without
+/// colour.
+pub fn difference<'a>(
+    predicted: &str,
+    actual: &str,
+    theme: Theme,
+) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
     let old: Vec<&str> = predicted.split_whitespace().collect();
     let new: Vec<&str> = actual.split_whitespace().collect();
     let diff = TextDiff::from_slices(&old, &new);
-    let [left, right] = [(ChangeTag::Delete, '[', ']', theme.bad()), (ChangeTag::Insert, '{', '}', theme.good())].map(
-        |(own, open, close, style)| {
-            let mut spans: Vec<Span<'a>> = Vec::new();
-            let mut run: Vec<&str> = Vec::new();
-            let flush = |run: &mut Vec<&str>, spans: &mut Vec<Span<'a>>| {
-                if !run.is_empty() {
-                    spans.push(Span::styled(format!("{open}{}{close}", run.join(" ")), style));
-                    spans.push(Span::raw(" "));
-                    run.clear();
+    let [left, right] =
+        [(ChangeTag::Delete, '[', ']', theme.bad()), (ChangeTag::Insert, '{', '}', theme.good())]
+            .map(|(own, open, close, style)| {
+                let mut spans: Vec<Span<'a>> = Vec::new();
+                let mut run: Vec<&str> = Vec::new();
+                let flush = |run: &mut Vec<&str>, spans: &mut Vec<Span<'a>>| {
+                    if !run.is_empty() {
+                        spans.push(Span::styled(format!("{open}{}{close}", run.join(" ")), style));
+                        spans.push(Span::raw(" "));
+                        run.clear();
+                    }
+                };
+                for change in diff.iter_all_changes() {
+                    if change.tag() == own {
+                        run.push(change.value());
+                    } else if change.tag() == ChangeTag::Equal {
+                        flush(&mut run, &mut spans);
+                        spans.push(Span::raw(format!("{} ", change.value())));
+                    }
                 }
-            };
-            for change in diff.iter_all_changes() {
-                if change.tag() == own {
-                    run.push(change.value());
-                } else if change.tag() == ChangeTag::Equal {
-                    flush(&mut run, &mut spans);
-                    spans.push(Span::raw(format!("{} ", change.value())));
-                }
-            }
-            flush(&mut run, &mut spans);
-            spans
-        },
-    );
+                flush(&mut run, &mut spans);
+                spans
+            });
     (left, right)
 }
 
-/// A text character by character, as the lines of a JSON string: what cannot be seen is written out.
+/// A text character by character, as the lines of a JSON string: what cannot be seen is written
+/// out.
 pub fn raw(text: &str) -> Vec<String> {
     let whole = serde_json::Value::from(text).to_string();
     let lines: Vec<&str> = whole.split_inclusive("\\n").collect();
@@ -100,14 +106,15 @@ pub fn input_line<'a>(text: &str, cursor: usize, theme: Theme) -> Line<'a> {
     ])
 }
 
-/// The indices of texts that match what was typed, the best first; all in their order for nothing typed.
+/// The indices of texts that match what was typed, the best first; all in their order for nothing
+/// typed.
 pub fn fuzzy<'a>(typed: &str, texts: impl Iterator<Item = &'a str>) -> Vec<usize> {
     let mut matcher = Matcher::new(Config::DEFAULT);
     let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
     let mut buffer = Vec::new();
-    let scored = texts
-        .enumerate()
-        .filter_map(|(i, text)| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher).map(|score| (score, i)));
+    let scored = texts.enumerate().filter_map(|(i, text)| {
+        pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher).map(|score| (score, i))
+    });
     let mut found: Vec<(u32, usize)> = scored.collect();
     found.sort_by_key(|(score, i)| (std::cmp::Reverse(*score), *i));
     found.into_iter().map(|(_, i)| i).collect()

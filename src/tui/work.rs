@@ -1,5 +1,5 @@
-//! The threads behind the screens: the world, the mind, the desk. The interface sends them commands and is sent
-//! messages; it never waits for them.
+//! The threads behind the screens: the world, the mind, the desk. The interface sends them commands
+//! and is sent messages; it never waits for them.
 
 pub mod desk;
 pub mod jobs;
@@ -42,8 +42,13 @@ pub struct Worker<C> {
 }
 
 impl<C: Send + 'static> Worker<C> {
-    /// Starts one. A command that fails is said to have, and so is one that breaks off: the next is done all the same.
-    pub fn start(name: &'static str, mail: &Mailbox, mut each: impl FnMut(C) -> Result<()> + Send + 'static) -> Self {
+    /// Starts one. A command that fails is said to have, and so is one that breaks off: the next is
+    /// done all the same.
+    pub fn start(
+        name: &'static str,
+        mail: &Mailbox,
+        mut each: impl FnMut(C) -> Result<()> + Send + 'static,
+    ) -> Self {
         let (tx, rx) = mpsc::channel::<Option<C>>();
         let own = mail.clone();
         let body = move || {
@@ -70,7 +75,8 @@ impl<C: Send + 'static> Worker<C> {
         Door(self.commands.clone())
     }
 
-    /// Waits until everything it was handed is done, for so long at most; whether it is. It takes no more afterwards.
+    /// Waits until everything it was handed is done, for so long at most; whether it is. It takes
+    /// no more afterwards.
     pub fn wait(&self, limit: Duration) -> bool {
         _ = self.commands.send(None);
         let started = Instant::now();
@@ -103,26 +109,13 @@ fn aside(name: &'static str, mail: &Mailbox, body: impl FnOnce() -> Result<()> +
         }
     };
     if let Err(error) = std::thread::Builder::new().name(name.into()).spawn(guarded) {
-        mail.send(Msg::Notice(Notice { text: format!("{name}: no thread could be started: {error}"), bad: true }));
+        mail.send(Msg::Notice(Notice {
+            text: format!("{name}: no thread could be started: {error}"),
+            bad: true,
+        }));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thread_goes_on_after_a_command_that_breaks_off_and_says_so() {
-        let (tx, mut rx) = tokio::sync::mpsc::unbounded_channel();
-        let (done, seen) = mpsc::channel();
-        let worker = Worker::start("the test", &Mailbox(tx), move |n: u32| {
-            assert!(n != 1, "one is too few");
-            done.send(n).map_err(|e| Error::new(e.to_string()))
-        });
-        (0..3).for_each(|n| worker.send(n));
-        assert!(worker.wait(Duration::from_secs(20)));
-        assert_eq!(seen.iter().collect::<Vec<u32>>(), [0, 2]);
-        let Ok(Msg::Notice(notice)) = rx.try_recv() else { panic!("nothing was said") };
-        assert!(notice.bad && notice.text.contains("the test broke off: one is too few"), "{}", notice.text);
-    }
-}
+#[path = "work_tests.rs"]
+mod tests;

@@ -17,7 +17,8 @@ use crate::console::tell;
 use crate::error::{Error, Result};
 use crate::text::clean;
 
-/// The desk and the world may take this long to finish what a person asked for: the store is waited for ten seconds.
+/// The desk and the world may take this long to finish what a person asked for: the store is waited
+/// for ten seconds.
 const LAST_WORDS: Duration = Duration::from_secs(13);
 
 /// The threads that carry effects out.
@@ -42,21 +43,28 @@ impl Workers {
                 Effect::Desk(command) => self.desk.send(command),
                 Effect::Job(command) => self.jobs.obey(command),
                 Effect::Copy(text) => {
-                    // What is pasted somewhere else must not drive that either; columns stay columns.
+                    // What is pasted somewhere else must not drive that either; columns stay
+                    // columns.
                     let text = text.split('\t').map(clean).collect::<Vec<_>>().join("\t");
                     // A terminal that does not know OSC 52 ignores it.
                     _ = execute!(stream(), CopyToClipboard::to_clipboard_from(text));
                 }
                 // The loop's and the interface's own.
-                Effect::Suspend | Effect::Edit(..) | Effect::Show(..) | Effect::AskCollect | Effect::Go(_) => {}
+                Effect::Suspend
+                | Effect::Edit(..)
+                | Effect::Show(..)
+                | Effect::AskCollect
+                | Effect::Go(_) => {}
             }
         }
     }
 
-    /// Lets the threads finish what was asked for, and ends the jobs; returns the run that goes on in a process of its own.
+    /// Lets the threads finish what was asked for, and ends the jobs; returns the run that goes on
+    /// in a process of its own.
     ///
     /// # Errors
-    /// Where the store refused something that a person asked for last, or a thread did not come to its end in time.
+    /// Where the store refused something that a person asked for last, or a thread did not come to
+    /// its end in time.
     pub fn leave(self, rx: &mut UnboundedReceiver<Msg>) -> Result<Option<i64>> {
         let began = Instant::now();
         self.jobs.cancel();
@@ -66,7 +74,8 @@ impl Workers {
         if !patient {
             tell("waiting for the store…");
         }
-        let done = (patient || desk.wait(LAST_WORDS)) & worlds.finish(LAST_WORDS.saturating_sub(began.elapsed()));
+        let done = (patient || desk.wait(LAST_WORDS))
+            & worlds.finish(LAST_WORDS.saturating_sub(began.elapsed()));
         let detached = jobs.finish();
         let mut refused = Vec::new();
         while let Ok(msg) = rx.try_recv() {
@@ -77,7 +86,10 @@ impl Workers {
             }
         }
         if !done {
-            refused.push(format!("what was asked for last was not finished in {} s", began.elapsed().as_secs()));
+            refused.push(format!(
+                "what was asked for last was not finished in {} s",
+                began.elapsed().as_secs()
+            ));
         }
         match refused.split_first() {
             None => detached,

@@ -1,4 +1,5 @@
-//! The interface as the tests of its screens draw it: a real game, a real store, fixed numbers for the model's answers.
+//! The interface as the tests of its screens draw it: a real game, a real store, fixed numbers for
+//! the model's answers.
 
 use std::sync::Arc;
 
@@ -12,7 +13,9 @@ use foretaste::env::household::Household;
 use foretaste::episode::{Scope, Teacher};
 use foretaste::experience::Verdict;
 use foretaste::explore::Session;
-use foretaste::store::{Filter, Listing, MetricPoint, Near, NewRun, Place, Prediction, RunStatus, Store};
+use foretaste::store::{
+    Filter, Listing, MetricPoint, Near, NewRun, Place, Prediction, RunStatus, Store,
+};
 use foretaste::train::data::DataSummary;
 use foretaste::train::{Mixture, Objective, Plan};
 use foretaste::tui::app::App;
@@ -36,13 +39,31 @@ pub fn store() -> (tempfile::TempDir, Store) {
     let scope = Scope { split: "train".into(), games: 2, seed: 1 };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
-    collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(Some("walkthrough")), &control, quiet).unwrap();
+    collect::demonstrations(
+        &mut store,
+        &Household,
+        &scope,
+        Teacher::Suite(Some("walkthrough")),
+        &control,
+        quiet,
+    )
+    .unwrap();
     collect::branches(&mut store, &Household, &scope, Draw::uniform(3), &control, quiet).unwrap();
-    collect::reflections(&mut store, &Household, &scope, &Contrast::default(), &mut Template, &control, quiet).unwrap();
+    collect::reflections(
+        &mut store,
+        &Household,
+        &scope,
+        &Contrast::default(),
+        &mut Template,
+        &control,
+        quiet,
+    )
+    .unwrap();
     (dir, store)
 }
 
-/// The interface with everything the threads would have told it, the model's answers being fixed numbers.
+/// The interface with everything the threads would have told it, the model's answers being fixed
+/// numbers.
 pub fn app(caps: Caps) -> App {
     let mut app = App::new("household", caps);
     let mut session = third_task();
@@ -55,7 +76,12 @@ pub fn app(caps: Caps) -> App {
     let first = queue.items[0].clone();
     let branches = store.branches(first.trajectory).unwrap();
     let Judged { trajectory, case, findings } = judged(&store, &first).unwrap();
-    let evidence = curate::Evidence { kind: trajectory.kind.clone(), case, text: first.text().to_string(), findings };
+    let evidence = curate::Evidence {
+        kind: trajectory.kind.clone(),
+        case,
+        text: first.text().to_string(),
+        findings,
+    };
     app.update(Msg::from(curate::Msg::Queue(pending, Place::Start, queue)));
     app.update(Msg::from(curate::Msg::Case(first.id, Box::new(evidence))));
     let config = serde_json::json!({
@@ -64,11 +90,18 @@ pub fn app(caps: Caps) -> App {
         "stages": [{"name": "imitation", "updates": 200, "mixture": Mixture::IMITATION, "trees": 2}],
     });
     let config = config.to_string();
-    let new = NewRun { objective: "imitation", config: &config, seed: 1, start: "embedded", steps: 200 };
+    let new =
+        NewRun { objective: "imitation", config: &config, seed: 1, start: "embedded", steps: 200 };
     let (run, _lock) = store.begin_run(new, "{}").unwrap();
     store.set_run(run, RunStatus::Stopped, 120, None).unwrap();
-    let points =
-        (1..=120).map(|i| MetricPoint { step: i, value: Some(2.0 / i as f64 + 0.1), wall_ms: 0, tokens: None }).collect();
+    let points = (1..=120)
+        .map(|i| MetricPoint {
+            step: i,
+            value: Some(2.0 / i as f64 + 0.1),
+            wall_ms: 0,
+            tokens: None,
+        })
+        .collect();
     app.update(Msg::from(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], vec![])));
     app.update(Msg::from(train::Msg::Curve(run, "loss".into(), points)));
     app.update(Msg::from(train::Msg::About(run, vec!["loss".into(), "rate".into()], vec![])));
@@ -87,10 +120,18 @@ pub fn app(caps: Caps) -> App {
     app.update(Msg::from(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
     app.screens.data.root = "DATA".into();
     app.update(Msg::from(data::Msg::Origins(store.origins().unwrap(), vec!["walkthrough".into()])));
-    app.update(Msg::from(data::Msg::Trajectories(store.list(&Listing::default(), Near::Position(0), 10).unwrap())));
+    app.update(Msg::from(data::Msg::Trajectories(
+        store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
+    )));
     app.update(Msg::Job(
         Kind::Train,
-        JobMsg::Progress(Progress { doing: "imitation".into(), done: 120, total: 200, rate: 4.0, left_s: Some(20.0) }),
+        JobMsg::Progress(Progress {
+            doing: "imitation".into(),
+            done: 120,
+            total: 200,
+            rate: 4.0,
+            left_s: Some(20.0),
+        }),
     ));
     app
 }
@@ -122,6 +163,8 @@ pub fn drawn(app: &App, width: u16, height: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|f| frame::draw(app, f)).unwrap();
     let buffer = terminal.backend().buffer().clone();
-    let line = |y: u16| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string();
+    let line = |y: u16| {
+        (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string()
+    };
     (0..height).map(line).collect::<Vec<_>>().join("\n")
 }

@@ -1,5 +1,5 @@
-//! A shop that is far away: one customer at a time, every step takes a while and fails now and then, nothing can be copied,
-//! and what takes long can be called off.
+//! A shop that is far away: one customer at a time, every step takes a while and fails now and
+//! then, nothing can be copied, and what takes long can be called off.
 
 use std::any::Any;
 use std::sync::Arc;

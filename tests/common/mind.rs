@@ -1,4 +1,5 @@
-//! A mind that says what it was told to say: it may score or not, take its time, fail now and then, and be stopped.
+//! A mind that says what it was told to say: it may score or not, take its time, fail now and then,
+//! and be stopped.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -42,7 +43,8 @@ pub struct Heard {
 
 #[allow(dead_code, reason = "not every suite needs all of it")]
 impl Scripted {
-    /// One that writes what `says` makes of state, thought and seed; it cannot score, thinks nothing and foresees nothing.
+    /// One that writes what `says` makes of state, thought and seed; it cannot score, thinks
+    /// nothing and foresees nothing.
     pub fn says(says: impl Fn(&State, Option<&str>, u64) -> String + Send + 'static) -> Self {
         Self {
             name: "scripted".into(),
@@ -76,11 +78,17 @@ impl Scripted {
         Self { thinks: Box::new(thinks), ..self }
     }
 
-    pub fn scores(self, scores: impl Fn(&State, Option<&str>, &str) -> f64 + Send + 'static) -> Self {
+    pub fn scores(
+        self,
+        scores: impl Fn(&State, Option<&str>, &str) -> f64 + Send + 'static,
+    ) -> Self {
         Self { scores: Some(Box::new(scores)), ..self }
     }
 
-    pub fn foresees(self, foresees: impl Fn(&State, &str) -> Result<String> + Send + 'static) -> Self {
+    pub fn foresees(
+        self,
+        foresees: impl Fn(&State, &str) -> Result<String> + Send + 'static,
+    ) -> Self {
         Self { foresees: Box::new(foresees), ..self }
     }
 
@@ -145,22 +153,35 @@ impl Agent for Scripted {
         Ok(state.observation.len() <= self.reads)
     }
 
-    fn act(&mut self, asks: &[Ask<'_>], _: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>> {
+    fn act(
+        &mut self,
+        asks: &[Ask<'_>],
+        _: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>> {
         self.ask(asks.len(), cancel)?;
         let mut heard = self.heard();
         heard.thoughts.extend(asks.iter().map(|ask| ask.thought.map(str::to_string)));
         heard.texts += asks.iter().map(|ask| ask.seeds.len()).sum::<usize>();
         drop(heard);
         let one = |ask: &Ask<'_>| {
-            let said = ask.seeds.iter().map(|seed| completion((self.says)(ask.state, ask.thought, *seed)));
+            let said =
+                ask.seeds.iter().map(|seed| completion((self.says)(ask.state, ask.thought, *seed)));
             said.collect()
         };
         Ok(asks.iter().map(one).collect())
     }
 
-    fn think(&mut self, asks: &[Ask<'_>], _: Sampling, cancel: &Cancel) -> Result<Vec<Vec<Completion>>> {
+    fn think(
+        &mut self,
+        asks: &[Ask<'_>],
+        _: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>> {
         self.ask(asks.len(), cancel)?;
-        let one = |ask: &Ask<'_>| ask.seeds.iter().map(|seed| completion((self.thinks)(ask.state, *seed))).collect();
+        let one = |ask: &Ask<'_>| {
+            ask.seeds.iter().map(|seed| completion((self.thinks)(ask.state, *seed))).collect()
+        };
         Ok(asks.iter().map(one).collect())
     }
 
@@ -170,11 +191,18 @@ impl Agent for Scripted {
         }
         self.ask(asks.len(), cancel)?;
         let Some(scores) = &self.scores else { return Ok(None) };
-        let one = |ask: &Among<'_>| ask.actions.iter().map(|action| scores(ask.state, ask.thought, action)).collect();
+        let one = |ask: &Among<'_>| {
+            ask.actions.iter().map(|action| scores(ask.state, ask.thought, action)).collect()
+        };
         Ok(Some(asks.iter().map(one).collect()))
     }
 
-    fn predict(&mut self, asks: &[Among<'_>], cancel: &Cancel, each: Each<'_>) -> Result<Vec<Vec<String>>> {
+    fn predict(
+        &mut self,
+        asks: &[Among<'_>],
+        cancel: &Cancel,
+        each: Each<'_>,
+    ) -> Result<Vec<Vec<String>>> {
         self.ask(asks.len(), cancel)?;
         let mut all = Vec::with_capacity(asks.len());
         for (i, ask) in asks.iter().enumerate() {
@@ -200,7 +228,12 @@ impl Reflector for Scripted {
         false
     }
 
-    fn reflect(&mut self, cases: &[(&Case, u64)], _: Sampling, cancel: &Cancel) -> Result<Vec<String>> {
+    fn reflect(
+        &mut self,
+        cases: &[(&Case, u64)],
+        _: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<String>> {
         self.ask(cases.len(), cancel)?;
         Ok(cases.iter().map(|(case, seed)| (self.thinks)(&case.state, *seed)).collect())
     }

@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the binary, a fresh data directory, and its output as JSON.
 #![allow(dead_code)] // each test program uses a part of it
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -30,7 +31,11 @@ pub fn json(data: &Path, args: &[&str]) -> Vec<Value> {
 
 /// Standard output as JSON lines.
 pub fn lines(output: &Output) -> Vec<Value> {
-    String::from_utf8(output.stdout.clone()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    String::from_utf8(output.stdout.clone())
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// What it said went wrong; it must have failed with exit code 1, not panicked.
@@ -41,14 +46,20 @@ pub fn failure(output: &Output) -> String {
     text
 }
 
-/// The folder with the real games and transcripts, or none (said loudly: these tests then check nothing).
+/// The folder with the real games and transcripts, or none (said loudly: these tests then check
+/// nothing).
 pub fn shared() -> Option<PathBuf> {
     let named = std::env::var_os("FORETASTE_SHARED").map(PathBuf::from);
-    let path = named.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared")).join("alfworld");
+    let path = named
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"))
+        .join("alfworld");
     if path.join("oracle").is_dir() {
         return Some(path);
     }
-    eprintln!("\n!!! NOT CHECKED: no ALFWorld transcripts at {}. Set FORETASTE_SHARED. !!!\n", path.display());
+    eprintln!(
+        "\n!!! NOT CHECKED: no ALFWorld transcripts at {}. Set FORETASTE_SHARED. !!!\n",
+        path.display()
+    );
     None
 }
 
@@ -64,4 +75,39 @@ pub fn soon(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Demonstrations, alternatives and approved reflections of a few games.
+pub fn curated(games: &str) -> tempfile::TempDir {
+    let data = tempfile::tempdir().unwrap();
+    let dir = data.path();
+    json(dir, &["collect", "demos", "--games", games]);
+    json(dir, &["collect", "branches", "--games", games, "-k", "3"]);
+    json(dir, &["collect", "branches", "--games", games, "-k", "2", "--proposer", "policy"]);
+    json(dir, &["collect", "reflections", "--games", games]);
+    approve_all(dir);
+    data
+}
+
+pub fn approve_all(dir: &Path) {
+    let ids: Vec<String> = json(dir, &["data", "list", "reflections"])
+        .iter()
+        .map(|row| row["id"].to_string())
+        .collect();
+    let mut args = vec!["curate", "approve"];
+    args.extend(ids.iter().map(String::as_str));
+    json(dir, &args);
+}
+
+/// Runs it to its end with `input` on its stdin.
+pub fn feed(data: &Path, args: &[&str], input: &[u8]) -> Output {
+    let mut child = foretaste(data, args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The program may have refused its input before reading all.
+    _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
 }

@@ -43,7 +43,9 @@ impl Terminal {
         command.env("TERM", "xterm-256color");
         command.env_remove("VISUAL");
         command.env("LANG", "C.UTF-8");
-        let pair = native_pty_system().openpty(PtySize { cols, rows, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let pair = native_pty_system()
+            .openpty(PtySize { cols, rows, pixel_width: 0, pixel_height: 0 })
+            .unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, cols, 0)));
@@ -135,7 +137,8 @@ impl Terminal {
         !screen.alternate_screen() && !screen.bracketed_paste() && !screen.hide_cursor()
     }
 
-    /// Waits for the program's end and returns its exit code and whether the terminal is as it was before.
+    /// Waits for the program's end and returns its exit code and whether the terminal is as it was
+    /// before.
     pub fn ended(mut self) -> (u32, bool) {
         let Some(status) = self.wait(Duration::from_secs(60)) else {
             panic!("it does not end; the screen shows:\n{}", self.text());
@@ -148,8 +151,8 @@ impl Terminal {
     }
 }
 
-/// A terminal in a process of its own, which can be killed: then all of its end of the pseudo-terminal is closed at once, as
-/// when a window is closed or a connection is lost.
+/// A terminal in a process of its own, which can be killed: then all of its end of the
+/// pseudo-terminal is closed at once, as when a window is closed or a connection is lost.
 pub struct Window {
     holder: std::process::Child,
     keys: std::process::ChildStdin,
@@ -161,7 +164,8 @@ pub struct Window {
 /// The command that a [`Window`] runs, for its own process: words joined by newlines.
 const HELD: &str = "FORETASTE_TEST_HELD";
 
-/// What the process of a [`Window`] does, in a test that is only run by it; returns at once in any other.
+/// What the process of a [`Window`] does, in a test that is only run by it; returns at once in any
+/// other.
 pub fn hold() {
     let Ok(words) = std::env::var(HELD) else { return };
     let mut words = words.split('\n');
@@ -200,7 +204,8 @@ impl Window {
             .unwrap();
         let keys = holder.stdin.take().unwrap();
         let mut said = BufReader::new(holder.stderr.take().unwrap()).lines();
-        let line = said.find_map(|line| line.unwrap().strip_prefix("pid ").map(str::to_string)).unwrap();
+        let line =
+            said.find_map(|line| line.unwrap().strip_prefix("pid ").map(str::to_string)).unwrap();
         let screen = Arc::new(Mutex::new(vt100::Parser::new(30, 100, 0)));
         let mut source = holder.stdout.take().unwrap();
         let seen = Arc::clone(&screen);
@@ -236,11 +241,13 @@ impl Window {
         self.holder.wait().unwrap();
     }
 
-    /// Whether the program in it ended within so long. It is nobody's child any more, so only the system knows.
+    /// Whether the program in it ended within so long. It is nobody's child any more, so only the
+    /// system knows.
     pub fn program_ended(&self, limit: Duration) -> bool {
         let end = Instant::now() + limit;
         while Instant::now() < end {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+            let stat =
+                std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
             let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next());
             if matches!(state, None | Some("Z" | "X")) {
                 return true;

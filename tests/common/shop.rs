@@ -1,11 +1,14 @@
-//! A world unlike the others: free text beside a list, rewards between 0 and 1, and an end that cuts off.
+//! A world unlike the others: free text beside a list, rewards between 0 and 1, and an end that
+//! cuts off.
 
 use std::any::Any;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use foretaste::control::Cancel;
-use foretaste::env::{Actions, Advice, Environment, Expert, Experts, Form, NoAdvice, Opened, Suite, TaskRef, Turn};
+use foretaste::env::{
+    Actions, Advice, Environment, Expert, Experts, Form, NoAdvice, Opened, Suite, TaskRef, Turn,
+};
 use foretaste::error::{Error, Result};
 
 /// What is for sale: what it is, and its price in parts of ten.
@@ -48,7 +51,8 @@ impl Shop {
         shop
     }
 
-    /// What a purchase is worth: a half for each of the two words that it shares with what is wanted.
+    /// What a purchase is worth: a half for each of the two words that it shares with what is
+    /// wanted.
     fn worth(&self, bought: usize) -> f64 {
         let words = |item: usize| GOODS[item].0.split(' ').collect::<Vec<_>>();
         let same = words(bought).iter().zip(words(self.wanted)).filter(|(a, b)| **a == *b).count();
@@ -56,13 +60,16 @@ impl Shop {
     }
 
     fn show(&mut self, observation: String) {
-        let list = |items: Vec<String>| items.into_iter().map(Arc::from).collect::<Vec<Arc<str>>>().into();
+        let list =
+            |items: Vec<String>| items.into_iter().map(Arc::from).collect::<Vec<Arc<str>>>().into();
         let click = |item: usize| format!("click[{}]", GOODS[item].0);
         let search: Arc<[Form]> = Arc::new([Form::new("search[…]")]);
         let (listed, free): (Arc<[Arc<str>]>, Arc<[Form]>) = match &self.page {
             Page::Front => (list(vec![]), search),
             Page::Found(items) => (list(items.iter().map(|item| click(*item)).collect()), search),
-            Page::Item(_) => (list(vec!["click[buy now]".into(), "click[back]".into()]), Arc::default()),
+            Page::Item(_) => {
+                (list(vec!["click[buy now]".into(), "click[back]".into()]), Arc::default())
+            }
             Page::Bought(_) => (list(vec![]), Arc::default()),
         };
         let reward = if let Page::Bought(item) = self.page { self.worth(item) } else { 0.0 };
@@ -89,7 +96,11 @@ impl Environment for Shop {
     }
 
     fn step(&mut self, action: &str) -> Result<()> {
-        let inside = |name: &str| Some(action.trim().strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.to_string());
+        let inside = |name: &str| {
+            Some(
+                action.trim().strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.to_string(),
+            )
+        };
         self.steps += 1;
         if !self.turn.admits(action) {
             self.show("Pardon?".into());
@@ -113,7 +124,8 @@ impl Environment for Shop {
                     "Welcome back.".into()
                 }
                 (name, _) => {
-                    let item = GOODS.iter().position(|(known, _)| *known == name).unwrap_or_default();
+                    let item =
+                        GOODS.iter().position(|(known, _)| *known == name).unwrap_or_default();
                     self.page = Page::Item(item);
                     format!("{name}, {} coins.", GOODS[item].1)
                 }
@@ -147,7 +159,10 @@ impl Expert for Clerk {
     }
 
     fn advise(&self, env: &dyn Environment, _: &Cancel) -> Result<Advice, NoAdvice> {
-        let shop = env.as_any().downcast_ref::<Shop>().ok_or_else(|| NoAdvice::Other("another world".into()))?;
+        let shop = env
+            .as_any()
+            .downcast_ref::<Shop>()
+            .ok_or_else(|| NoAdvice::Other("another world".into()))?;
         let name = GOODS[shop.wanted].0;
         let (action, left) = match &shop.page {
             Page::Front => (format!("search[{name}]"), 3),
@@ -173,11 +188,14 @@ impl Suite for Shops {
     }
 
     fn tasks(&self, _: &str) -> Result<Vec<TaskRef>> {
-        Ok((0..GOODS.len()).map(|i| TaskRef { id: format!("train/{i}"), kind: "buy".into() }).collect())
+        Ok((0..GOODS.len())
+            .map(|i| TaskRef { id: format!("train/{i}"), kind: "buy".into() })
+            .collect())
     }
 
     fn open(&self, id: &str) -> Result<Opened> {
-        let wanted = id.strip_prefix("train/").and_then(|n| n.parse().ok()).filter(|n| *n < GOODS.len());
+        let wanted =
+            id.strip_prefix("train/").and_then(|n| n.parse().ok()).filter(|n| *n < GOODS.len());
         let wanted = wanted.ok_or_else(|| Error::new(format!("no task {id}")))?;
         Ok(Opened {
             env: Box::new(Shop::new(wanted)),

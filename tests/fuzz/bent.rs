@@ -1,7 +1,9 @@
-//! Random bytes and mutated real files, to every reader of the engine, and what is accepted is played.
+//! Random bytes and mutated real files, to every reader of the engine, and what is accepted is
+//! played.
 //!
 //! Nothing may panic, hang, or take more than a gigabyte. The seeds below run in CI; for longer:
-//! `FORETASTE_FUZZ_SECONDS=600 cargo test --release --test fuzz -- --nocapture`; FORETASTE_FUZZ_FROM=SEED starts elsewhere.
+//! `FORETASTE_FUZZ_SECONDS=600 cargo test --release --test fuzz -- --nocapture`;
+//! FORETASTE_FUZZ_FROM=SEED starts elsewhere.
 
 use std::time::{Duration, Instant};
 
@@ -24,19 +26,29 @@ use crate::common;
 const SLOW: Duration = Duration::from_secs(5);
 
 fn originals() -> Vec<GameFile> {
-    let mut files: Vec<GameFile> = (0..4).map(|i| generate("train", i, &Difficulty::default()).unwrap().file).collect();
+    let mut files: Vec<GameFile> =
+        (0..4).map(|i| generate("train", i, &Difficulty::default()).unwrap().file).collect();
     if let Some(root) = common::shared() {
-        let group = std::fs::read_dir(root.join("json_2.1.1/valid_unseen")).unwrap().next().unwrap().unwrap().path();
+        let group = std::fs::read_dir(root.join("json_2.1.1/valid_unseen"))
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path();
         let trial = std::fs::read_dir(group).unwrap().next().unwrap().unwrap().path();
-        files.push(serde_json::from_slice(&std::fs::read(trial.join("game.tw-pddl")).unwrap()).unwrap());
+        files.push(
+            serde_json::from_slice(&std::fs::read(trial.join("game.tw-pddl")).unwrap()).unwrap(),
+        );
     }
     files
 }
 
 /// A few cuts, repeats, swaps of words, and odd characters.
 fn mutated(text: &str, rng: &mut Rng) -> String {
-    const ODD: [&str; 14] = ["(", ")", "?", "-", ";", "\"", "{", "}", "#", "|", "\u{0}", "é", "or", "not"];
-    let mut words: Vec<String> = text.split_inclusive([' ', '\n', '(', ')', '{', '}']).map(str::to_string).collect();
+    const ODD: [&str; 14] =
+        ["(", ")", "?", "-", ";", "\"", "{", "}", "#", "|", "\u{0}", "é", "or", "not"];
+    let mut words: Vec<String> =
+        text.split_inclusive([' ', '\n', '(', ')', '{', '}']).map(str::to_string).collect();
     for _ in 0..rng.between(1, 4) {
         if words.is_empty() {
             break;
@@ -116,7 +128,9 @@ fn gguf() -> Vec<u8> {
     let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
     let number = |n: u32| n.to_le_bytes().to_vec();
     let setting = |name: &str, value: u32| [text(name), number(4), number(value)].concat();
-    let list = [text("tokens"), number(9), number(8), 2u64.to_le_bytes().to_vec(), text("a"), text("bc")].concat();
+    let list =
+        [text("tokens"), number(9), number(8), 2u64.to_le_bytes().to_vec(), text("a"), text("bc")]
+            .concat();
     let tensor = |name: &str, kind: u32, at: u64| {
         [
             text(name),
@@ -128,11 +142,17 @@ fn gguf() -> Vec<u8> {
         ]
         .concat()
     };
-    let tensors =
-        [tensor("token_embd.weight", 0, 0), tensor("blk.0.attn_q.weight", 8, 1024), tensor("output.weight", 2, 1312)];
-    let head = [b"GGUF".to_vec(), number(3), 3u64.to_le_bytes().to_vec(), 4u64.to_le_bytes().to_vec()].concat();
+    let tensors = [
+        tensor("token_embd.weight", 0, 0),
+        tensor("blk.0.attn_q.weight", 8, 1024),
+        tensor("output.weight", 2, 1312),
+    ];
+    let head =
+        [b"GGUF".to_vec(), number(3), 3u64.to_le_bytes().to_vec(), 4u64.to_le_bytes().to_vec()]
+            .concat();
     let name = [text("general.architecture"), number(8), text("llama")].concat();
-    let settings = [name, setting("llama.block_count", 1), setting("general.alignment", 32), list].concat();
+    let settings =
+        [name, setting("llama.block_count", 1), setting("general.alignment", 32), list].concat();
     let mut bytes = [head, settings, tensors.concat()].concat();
     bytes.resize(bytes.len().next_multiple_of(32) + 1500, 0);
     bytes
@@ -141,7 +161,8 @@ fn gguf() -> Vec<u8> {
 #[test]
 fn headers_of_model_files_are_read_or_refused() {
     let tensor = |name: &str| (name.to_string(), vec![0.5; 64], vec![4, 16]);
-    let safe = files::serialize(&[tensor("model.norm.weight"), tensor("lm_head.weight")], true).unwrap();
+    let safe =
+        files::serialize(&[tensor("model.norm.weight"), tensor("lm_head.weight")], true).unwrap();
     let gguf = gguf();
     assert!(files::Tensors::from_bytes(&safe, "m").is_ok());
     assert!(Header::read(&gguf[..], gguf.len() as u64).is_ok());
@@ -163,16 +184,21 @@ fn headers_of_model_files_are_read_or_refused() {
         };
         if read.is_ok() { accepted += 1 } else { refused += 1 }
     }
-    assert!(started.elapsed() < 12 * SLOW && accepted > 100 && refused > 100, "{accepted} accepted, {refused} refused");
+    assert!(
+        started.elapsed() < 12 * SLOW && accepted > 100 && refused > 100,
+        "{accepted} accepted, {refused} refused"
+    );
     assert!(peak_rss_mb().is_none_or(|mb| mb < 1024.0));
 }
 
 #[test]
 fn nothing_panics_hangs_or_grows_without_bound() {
-    let seconds = std::env::var("FORETASTE_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(8);
+    let seconds =
+        std::env::var("FORETASTE_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(8);
     let originals = originals();
     let started = Instant::now();
-    let first = std::env::var("FORETASTE_FUZZ_FROM").ok().and_then(|s| s.parse().ok()).unwrap_or(0_u64);
+    let first =
+        std::env::var("FORETASTE_FUZZ_FROM").ok().and_then(|s| s.parse().ok()).unwrap_or(0_u64);
     let mut seed = first;
     let mut played = 0;
     while started.elapsed() < Duration::from_secs(seconds) {
@@ -189,8 +215,15 @@ fn nothing_panics_hangs_or_grows_without_bound() {
         assert!(one.elapsed() < SLOW, "seed {seed} took {:?}", one.elapsed());
         seed += 1;
     }
-    eprintln!("{} inputs in {seconds} s, {played} of them accepted and played; peak {:?} MB", seed - first, peak_rss_mb());
+    eprintln!(
+        "{} inputs in {seconds} s, {played} of them accepted and played; peak {:?} MB",
+        seed - first,
+        peak_rss_mb()
+    );
     let fed = seed - first;
-    assert!(played > 10 && fed - played > 10, "{played} of {fed} accepted: the mutations are too tame or too wild");
+    assert!(
+        played > 10 && fed - played > 10,
+        "{played} of {fed} accepted: the mutations are too tame or too wild"
+    );
     assert!(peak_rss_mb().is_none_or(|mb| mb < 1024.0));
 }

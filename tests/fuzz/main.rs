@@ -1,10 +1,11 @@
 //! Hostile input to every reader of the engine: nothing may panic, hang or grow without bound.
 //!
-//! [`bent`] mutates real files; [`grow`] makes inputs that grow by structure, and [`supervise`] runs them in processes of
-//! their own under limits of time and memory. CI runs some seconds of each. For longer:
-//! `FORETASTE_FUZZ=10000000 cargo test --release --test fuzz structure -- --nocapture` runs that many inputs, spread over
-//! the targets; FORETASTE_FUZZ_TARGET=NAME picks one, FORETASTE_FUZZ_FROM=SEED starts elsewhere. `fuzz/` has the same
-//! generators as targets of cargo-fuzz.
+//! [`bent`] mutates real files; [`grow`] makes inputs that grow by structure, and [`supervise`]
+//! runs them in processes of their own under limits of time and memory. CI runs some seconds of
+//! each. For longer: `FORETASTE_FUZZ=10000000 cargo test --release --test fuzz structure --
+//! --nocapture` runs that many inputs, spread over the targets; FORETASTE_FUZZ_TARGET=NAME picks
+//! one, FORETASTE_FUZZ_FROM=SEED starts elsewhere. `fuzz/` has the same generators as targets of
+//! cargo-fuzz.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -38,7 +39,9 @@ fn structure_of_every_kind_is_read_or_refused_in_time_and_space() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let asked = number("FORETASTE_FUZZ");
     let first = number("FORETASTE_FUZZ_FROM").unwrap_or_default();
-    let one = std::env::var("FORETASTE_FUZZ_TARGET").ok().map(|name| named(&name).expect("no target of that name"));
+    let one = std::env::var("FORETASTE_FUZZ_TARGET")
+        .ok()
+        .map(|name| named(&name).expect("no target of that name"));
     let targets: Vec<&'static Target> = one.map_or_else(|| ALL.iter().collect(), |one| vec![one]);
     let total = asked.unwrap_or(MAX_ROWS);
     let weights = targets.iter().map(|target| target.weight).sum::<u64>();
@@ -61,12 +64,22 @@ fn structure_of_every_kind_is_read_or_refused_in_time_and_space() {
     let outcomes = outcomes.into_inner().unwrap();
     eprintln!("\n{}", Outcome::HEAD);
     for target in ALL {
-        outcomes.iter().filter(|outcome| outcome.target.name == target.name).for_each(|o| eprintln!("{}", o.row()));
+        outcomes
+            .iter()
+            .filter(|outcome| outcome.target.name == target.name)
+            .for_each(|o| eprintln!("{}", o.row()));
     }
-    let findings: Vec<String> = outcomes.iter().flat_map(|o| &o.findings).map(ToString::to_string).collect();
+    let findings: Vec<String> =
+        outcomes.iter().flat_map(|o| &o.findings).map(ToString::to_string).collect();
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
-    for Outcome { target, done, accepted, .. } in outcomes.iter().filter(|outcome| outcome.done >= LEAST) {
+    for Outcome { target, done, accepted, .. } in
+        outcomes.iter().filter(|outcome| outcome.done >= LEAST)
+    {
         let share = 100 * accepted / done;
-        assert!((3..=97).contains(&share), "{share} % of {} accepted: too tame or too wild", target.name);
+        assert!(
+            (3..=97).contains(&share),
+            "{share} % of {} accepted: too tame or too wild",
+            target.name
+        );
     }
 }

@@ -6,7 +6,14 @@ use crate::grow::Target;
 use crate::supervise::run;
 
 const fn sick(name: &'static str, feed: fn(&[u8]) -> bool) -> Target {
-    Target { name, weight: 0, chunk: 3, slow: Duration::from_millis(300), make: |_| b"input".to_vec(), feed }
+    Target {
+        name,
+        weight: 0,
+        chunk: 3,
+        slow: Duration::from_millis(300),
+        make: |_| b"input".to_vec(),
+        feed,
+    }
 }
 
 /// A recursion that no optimiser turns into a loop.
@@ -18,7 +25,9 @@ fn deep(n: u64) -> u64 {
 /// Them, and a sound one.
 pub static SICK: [Target; 5] = [
     sick("panics", |bytes| panic!("{} bytes", bytes.len())),
-    sick("spins", |bytes| (0..u64::MAX).all(|i| std::hint::black_box(i) != u64::MAX - 1) && bytes.is_empty()),
+    sick("spins", |bytes| {
+        (0..u64::MAX).all(|i| std::hint::black_box(i) != u64::MAX - 1) && bytes.is_empty()
+    }),
     sick("swells", |bytes| {
         let mut all: Vec<u8> = Vec::new();
         while all.len() < 1 << 32 {
@@ -32,7 +41,9 @@ pub static SICK: [Target; 5] = [
 
 #[test]
 fn whatever_goes_wrong_is_reported_with_its_seed_and_the_rest_goes_on() {
-    for (target, said) in SICK.iter().zip(["5 bytes", "no end after 0.", "grew by ", "has overflowed its stack", ""]) {
+    for (target, said) in
+        SICK.iter().zip(["5 bytes", "no end after 0.", "grew by ", "has overflowed its stack", ""])
+    {
         let outcome = run(target, 40, 2, false);
         if target.name == "sound" {
             assert_eq!((outcome.done, outcome.accepted, outcome.findings.len()), (2, 2, 0));
@@ -40,6 +51,9 @@ fn whatever_goes_wrong_is_reported_with_its_seed_and_the_rest_goes_on() {
         }
         assert_eq!(outcome.done, 0, "{outcome:?}");
         let words = outcome.findings[0].to_string();
-        assert!(words.contains(said) && words.contains(&format!("{} seed 40 ", target.name)), "{words}");
+        assert!(
+            words.contains(said) && words.contains(&format!("{} seed 40 ", target.name)),
+            "{words}"
+        );
     }
 }

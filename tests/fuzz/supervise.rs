@@ -1,5 +1,5 @@
-//! Runs inputs in a process of its own and watches it: what hangs, grows, panics, overflows the stack or aborts is
-//! reported with its target and seed, and the rest goes on in a new process.
+//! Runs inputs in a process of its own and watches it: what hangs, grows, panics, overflows the
+//! stack or aborts is reported with its target and seed, and the rest goes on in a new process.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -20,7 +20,8 @@ const ENOUGH: (usize, usize) = (12, 200);
 /// How often it is said how far a target is.
 const SAY: Duration = Duration::from_secs(10);
 
-/// The variable that tells a process what to run: target, first seed, end, and the file that it notes its progress in.
+/// The variable that tells a process what to run: target, first seed, end, and the file that it
+/// notes its progress in.
 pub const ORDER: &str = "FORETASTE_FUZZ_ORDER";
 
 /// How far a process is; it writes this before every input, so it is there whatever happens to it.
@@ -38,7 +39,8 @@ const NOTE: usize = 48;
 
 impl Note {
     fn write(&self, file: &File) {
-        let fields = [self.seed, self.done, self.accepted, self.slowest_us, self.slowest_seed, self.busy_us];
+        let fields =
+            [self.seed, self.done, self.accepted, self.slowest_us, self.slowest_seed, self.busy_us];
         let bytes: Vec<u8> = fields.iter().flat_map(|field| field.to_le_bytes()).collect();
         file.write_all_at(&bytes, 0).unwrap();
     }
@@ -46,7 +48,9 @@ impl Note {
     fn read(file: &File) -> Self {
         let mut bytes = [0; NOTE];
         _ = file.read_exact_at(&mut bytes, 0); // nothing yet: zeros
-        let field = |i: usize| bytes[8 * i..8 * i + 8].iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte));
+        let field = |i: usize| {
+            bytes[8 * i..8 * i + 8].iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte))
+        };
         Self {
             seed: field(0),
             done: field(1),
@@ -99,7 +103,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// What it is without the numbers in it; each input that does not come back is one of its own, since it says nothing.
+    /// What it is without the numbers in it; each input that does not come back is one of its own,
+    /// since it says nothing.
     fn kind(&self) -> String {
         if ["no end", "grew"].iter().any(|silent| self.what.starts_with(silent)) {
             self.seed.to_string()
@@ -113,7 +118,11 @@ impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { target, seed, what, kept, bytes, times } = self;
         let often = if *times > 1 { format!(", {times} times") } else { String::new() };
-        write!(f, "{target} seed {seed} ({bytes} bytes, kept as {}{often}): {what}\n  again: ", kept.display())?;
+        write!(
+            f,
+            "{target} seed {seed} ({bytes} bytes, kept as {}{often}): {what}\n  again: ",
+            kept.display()
+        )?;
         write!(f, "FORETASTE_FUZZ_TARGET={target} FORETASTE_FUZZ_FROM={seed} FORETASTE_FUZZ=1 ")?;
         write!(f, "cargo test --release --test fuzz structure -- --nocapture")
     }
@@ -148,8 +157,8 @@ impl std::fmt::Debug for Target {
 
 impl Outcome {
     /// The head of the table.
-    pub const HEAD: &str =
-        "target        executions   accepted   slowest ms (seed)      executions/s   in readers   peak MB   findings";
+    pub const HEAD: &str = "target        executions   accepted   slowest ms (seed)      \
+                            executions/s   in readers   peak MB   findings";
 
     /// Its row.
     pub fn row(&self) -> String {
@@ -171,7 +180,16 @@ impl Outcome {
 pub fn run(target: &'static Target, first: u64, count: u64, say: bool) -> Outcome {
     let slowest = (0, first);
     let findings = Vec::new();
-    let mut outcome = Outcome { target, done: 0, accepted: 0, slowest, seconds: 0.0, reading: 0.0, peak_mb: 0.0, findings };
+    let mut outcome = Outcome {
+        target,
+        done: 0,
+        accepted: 0,
+        slowest,
+        seconds: 0.0,
+        reading: 0.0,
+        peak_mb: 0.0,
+        findings,
+    };
     let folder = tempfile::tempdir().unwrap();
     let mut seed = first;
     let end = first.saturating_add(count);
@@ -239,8 +257,10 @@ fn part(outcome: &mut Outcome, folder: &Path, from: u64, to: u64) -> u64 {
         return to;
     };
     let input = (target.make)(&mut Choices::seeded(target.name, note.seed));
-    let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{}-{}", target.name, note.seed));
-    let finding = Finding { target: target.name, seed: note.seed, what, kept, bytes: input.len(), times: 1 };
+    let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("fuzz-{}-{}", target.name, note.seed));
+    let finding =
+        Finding { target: target.name, seed: note.seed, what, kept, bytes: input.len(), times: 1 };
     let known = outcome.findings.iter_mut().find(|known| known.kind() == finding.kind());
     match known {
         Some(known) if known.bytes <= finding.bytes => known.times += 1,
@@ -293,8 +313,8 @@ impl Since {
 /// Processor seconds and megabytes that a process has taken; none once it is gone.
 fn taken(pid: u32) -> Option<(f64, f64)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // User and system time are fields 14 and 15, in hundredths of a second, resident pages field 24; counted after the
-    // name, which may hold spaces.
+    // User and system time are fields 14 and 15, in hundredths of a second, resident pages field
+    // 24; counted after the name, which may hold spaces.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |i: usize| fields.get(i)?.parse::<f64>().ok();
     Some(((number(11)? + number(12)?) / 100.0, number(21)? * 4096.0 / f64::from(1 << 20)))

@@ -49,7 +49,12 @@ pub fn prompt(decoder: &Decoder, tokens: &[u32]) -> Prompt {
 }
 
 pub fn nats(prompt: &Prompt, decoder: &Decoder, strings: &[Vec<u32>]) -> Vec<f64> {
-    prompt.score(decoder, strings, &Cancel::default()).unwrap().iter().map(|score| score.logp).collect()
+    prompt
+        .score(decoder, strings, &Cancel::default())
+        .unwrap()
+        .iter()
+        .map(|score| score.logp)
+        .collect()
 }
 
 pub fn random_tokens(rng: &mut Rng, count: usize) -> Vec<u32> {

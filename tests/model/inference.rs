@@ -1,5 +1,5 @@
-//! Inference: cached scores equal scores from scratch, files of another format give the same scores, streams decoded
-//! together equal streams decoded alone.
+//! Inference: cached scores equal scores from scratch, files of another format give the same
+//! scores, streams decoded together equal streams decoded alone.
 
 use std::collections::HashMap;
 
@@ -29,13 +29,15 @@ fn agrees_with_candle_transformers_llama() {
         let json = fresh.config.to_json(0);
         let config: LlamaConfig = serde_json::from_value(json).unwrap();
         let config = config.into_config(false);
-        let tensors: HashMap<String, Tensor> = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
+        let tensors: HashMap<String, Tensor> =
+            vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
         let vars = candle_nn::VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
         let llama = Llama::load(vars, &config).unwrap();
         let tokens = random_tokens(&mut Rng::new(2), 20);
         let mut cache = Cache::new(false, DType::F32, &config, &Device::Cpu).unwrap();
         let input = Tensor::new(tokens.as_slice(), &Device::Cpu).unwrap().unsqueeze(0).unwrap();
-        let want: Vec<f32> = llama.forward(&input, 0, &mut cache).unwrap().squeeze(0).unwrap().to_vec1().unwrap();
+        let want: Vec<f32> =
+            llama.forward(&input, 0, &mut cache).unwrap().squeeze(0).unwrap().to_vec1().unwrap();
         let singles: Vec<Vec<u32>> = (0..want.len() as u32).map(|t| vec![t]).collect();
         let got = nats(&prompt(&decoder, &tokens), &decoder, &singles);
         let top = f64::from(want.iter().copied().fold(f32::MIN, f32::max));
@@ -89,7 +91,8 @@ fn gguf(fresh: &Trainable) -> Vec<u8> {
     let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
     let config = &fresh.config;
     let number = |name: &str, value: usize| {
-        [text(&format!("llama.{name}")), [4u32, value as u32].map(u32::to_le_bytes).concat()].concat()
+        [text(&format!("llama.{name}")), [4u32, value as u32].map(u32::to_le_bytes).concat()]
+            .concat()
     };
     let settings = [
         [text("general.architecture"), 8u32.to_le_bytes().to_vec(), text("llama")].concat(),
@@ -99,8 +102,12 @@ fn gguf(fresh: &Trainable) -> Vec<u8> {
         number("attention.head_count", config.heads),
         number("attention.head_count_kv", config.kv_heads),
         number("context_length", config.context),
-        [text("llama.attention.layer_norm_rms_epsilon"), 6u32.to_le_bytes().to_vec(), 1e-5f32.to_le_bytes().to_vec()]
-            .concat(),
+        [
+            text("llama.attention.layer_norm_rms_epsilon"),
+            6u32.to_le_bytes().to_vec(),
+            1e-5f32.to_le_bytes().to_vec(),
+        ]
+        .concat(),
     ];
     let names = [
         ("model.embed_tokens", "token_embd"),
@@ -120,10 +127,18 @@ fn gguf(fresh: &Trainable) -> Vec<u8> {
     let mut data = Vec::new();
     let mut count = 0u64;
     for (name, values, shape) in fresh.named() {
-        let theirs = names.iter().fold(name.clone(), |name, (ours, theirs)| name.replace(ours, theirs));
-        let sides: Vec<u8> = shape.iter().rev().flat_map(|side| (*side as u64).to_le_bytes()).collect();
+        let theirs =
+            names.iter().fold(name.clone(), |name, (ours, theirs)| name.replace(ours, theirs));
+        let sides: Vec<u8> =
+            shape.iter().rev().flat_map(|side| (*side as u64).to_le_bytes()).collect();
         entries.extend(
-            [text(&theirs), (shape.len() as u32).to_le_bytes().to_vec(), sides, 0u32.to_le_bytes().to_vec()].concat(),
+            [
+                text(&theirs),
+                (shape.len() as u32).to_le_bytes().to_vec(),
+                sides,
+                0u32.to_le_bytes().to_vec(),
+            ]
+            .concat(),
         );
         entries.extend((data.len() as u64).to_le_bytes());
         count += 1;
@@ -132,8 +147,13 @@ fn gguf(fresh: &Trainable) -> Vec<u8> {
         let turned = name.contains("q_proj") || name.contains("k_proj");
         for row in 0..values.len() / width {
             // Row 2i + j of a head is row j · dim/2 + i of Hugging Face's.
-            let from = if turned { row / dim * dim + row % 2 * (dim / 2) + row % dim / 2 } else { row };
-            data.extend(values[from * width..(from + 1) * width].iter().flat_map(|value| value.to_le_bytes()));
+            let from =
+                if turned { row / dim * dim + row % 2 * (dim / 2) + row % dim / 2 } else { row };
+            data.extend(
+                values[from * width..(from + 1) * width]
+                    .iter()
+                    .flat_map(|value| value.to_le_bytes()),
+            );
         }
         data.resize(data.len().next_multiple_of(32), 0);
     }
@@ -159,7 +179,8 @@ fn a_gguf_file_gives_the_scores_of_the_folder_that_it_was_made_from() {
     let read = foretaste::model::Model::load(&path).unwrap();
     assert_eq!(read.decoder.config, fresh.config);
     let tokens = random_tokens(&mut Rng::new(3), 30);
-    let actions: Vec<Vec<u32>> = (1..6).map(|n| random_tokens(&mut Rng::new(n), n as usize)).collect();
+    let actions: Vec<Vec<u32>> =
+        (1..6).map(|n| random_tokens(&mut Rng::new(n), n as usize)).collect();
     let of = |decoder: &Decoder| nats(&prompt(decoder, &tokens), decoder, &actions);
     for (got, want) in of(&read.decoder).iter().zip(of(&decoder(&fresh))) {
         assert!((got - want).abs() < 1e-6, "{got} {want}");
@@ -167,7 +188,10 @@ fn a_gguf_file_gives_the_scores_of_the_folder_that_it_was_made_from() {
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 100]).unwrap();
     let said = foretaste::model::Model::load(&path).unwrap_err();
-    assert!(said.message().contains("model.gguf") && said.message().contains("does not lie within"), "{said}");
+    assert!(
+        said.message().contains("model.gguf") && said.message().contains("does not lie within"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -188,7 +212,9 @@ fn decoding_together_equals_decoding_alone() {
     };
     let together = prompt.decode(decoder, &starts, &[], &options, &mut |_, _| true).unwrap();
     for (start, want) in starts.iter().zip(&together) {
-        let alone = prompt.decode(decoder, std::slice::from_ref(start), &[], &options, &mut |_, _| true).unwrap();
+        let alone = prompt
+            .decode(decoder, std::slice::from_ref(start), &[], &options, &mut |_, _| true)
+            .unwrap();
         assert_eq!(&alone[0], want);
         assert_eq!(want.len(), 6);
     }
@@ -200,14 +226,16 @@ fn decoding_together_equals_decoding_alone() {
     assert_eq!(sampled(7), sampled(7), "a seed repeats");
     assert_ne!(sampled(7), sampled(8));
 
-    // Only what a trie allows is written, with the end token where a string may end before a longer one.
+    // Only what a trie allows is written, with the end token where a string may end before a longer
+    // one.
     let allowed: Vec<Vec<u32>> = vec![vec![10, 11], vec![10, 12, 13], vec![14], vec![10, 12]];
     let (trie, _) = Trie::new(allowed.iter().map(Vec::as_slice));
     let options = Decoding { only: Some(&trie), stop: 20, sampling: Sampling::at(5.0), ..options };
     let mut seen = std::collections::HashSet::new();
     for seed in 0..40 {
         let seeds = Rng::seeds(seed, "test", 2);
-        let written = prompt.decode(decoder, &[vec![], vec![]], &seeds, &options, &mut |_, _| true).unwrap();
+        let written =
+            prompt.decode(decoder, &[vec![], vec![]], &seeds, &options, &mut |_, _| true).unwrap();
         assert!(written.iter().all(|tokens| allowed.contains(tokens)), "{written:?}");
         seen.extend(written);
     }
@@ -218,8 +246,16 @@ fn decoding_together_equals_decoding_alone() {
     let (only, _) = Trie::new([&[letter, letter, letter][..]]);
     let stops = Some(Stops { tokenizer: &fresh.tokenizer, texts: &texts });
     let options = Decoding { only: Some(&only), stops, ..options };
-    assert_eq!(prompt.decode(decoder, &[vec![]], &[], &options, &mut |_, _| true).unwrap(), [[letter]]);
+    assert_eq!(
+        prompt.decode(decoder, &[vec![]], &[], &options, &mut |_, _| true).unwrap(),
+        [[letter]]
+    );
 
     cancel.cancel();
-    assert!(prompt.decode(decoder, &starts, &[], &options, &mut |_, _| true).unwrap_err().is_cancelled());
+    assert!(
+        prompt
+            .decode(decoder, &starts, &[], &options, &mut |_, _| true)
+            .unwrap_err()
+            .is_cancelled()
+    );
 }

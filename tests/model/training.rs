@@ -1,10 +1,12 @@
-//! The training step: trees equal their flattened sequences, gradients agree with autograd and with the loss's slope.
+//! The training step: trees equal their flattened sequences, gradients agree with autograd and with
+//! the loss's slope.
 
 use foretaste::control::Cancel;
 use foretaste::model::adamw::zeros;
 use foretaste::model::lora::{Adapter, LINEARS};
 use foretaste::model::pack::{Packing, batch};
-use foretaste::model::step::{Buffers, Net, step};
+use foretaste::model::params::Buffers;
+use foretaste::model::step::{Net, step};
 use foretaste::model::team::{Priority, Team};
 use foretaste::model::tree::TokenTree;
 use foretaste::model::weights::Trainable;
@@ -13,7 +15,8 @@ use proptest::prelude::*;
 
 use crate::fixtures::*;
 
-/// Every branch of a random tree as a sequence of its own, with each node's weight counted once or in each sequence.
+/// Every branch of a random tree as a sequence of its own, with each node's weight counted once or
+/// in each sequence.
 fn flattened(tree: &TokenTree, once: bool) -> Vec<TokenTree> {
     let mut counted = vec![false; tree.len()];
     let is_parent: Vec<bool> = (0..tree.len()).map(|i| tree.parents.contains(&Some(i))).collect();
@@ -67,12 +70,13 @@ fn reference(fresh: &Trainable, tree: &TokenTree) -> (f64, Buffers) {
     (value(&loss), fresh.config.tensors().iter().map(|(name, _)| flat(name)).collect())
 }
 
-/// Sums of the same terms in another order are no farther apart. The worst of 3,000 random trees, plain and with adapters,
-/// is at 7e-6; a term that is missing or counted twice is at 1e-2.
+/// Sums of the same terms in another order are no farther apart. The worst of 3,000 random trees,
+/// plain and with adapters, is at 7e-6; a term that is missing or counted twice is at 1e-2.
 const SAME: f32 = 3e-5;
 
-/// Relative distance of the worst tensor. One whose gradient nearly cancels (a query over keys that are nearly alike) is
-/// as far off as the terms that cancel are rounded: it is held against a hundredth of the whole gradient.
+/// Relative distance of the worst tensor. One whose gradient nearly cancels (a query over keys that
+/// are nearly alike) is as far off as the terms that cancel are rounded: it is held against a
+/// hundredth of the whole gradient.
 fn distance(got: &Buffers, want: &Buffers) -> f32 {
     let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
     let whole = norm(&mut want.iter().flatten().copied());
@@ -127,7 +131,8 @@ proptest! {
         let mut adapter = Adapter::new(&fresh.config, 3, 5.0, &LINEARS[rng.below(3)..], seed).unwrap();
         let plain = step(fresh.net(), &tree, None).unwrap().total;
         let untouched = step(Net { adapter: Some(&adapter), ..fresh.net() }, &tree, None).unwrap().total;
-        prop_assert!((plain - untouched).abs() <= 1e-6 * plain.max(1.0), "a fresh adapter changes nothing");
+        prop_assert!((plain - untouched).abs() <= 1e-6 * plain.max(1.0), "a fresh adapter changes \
+            nothing");
         for b in adapter.weights.iter_mut().skip(1).step_by(2) {
             for b in b.iter_mut() {
                 *b = 0.2 * (rng.unit() as f32 - 0.5);

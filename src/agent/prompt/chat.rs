@@ -29,8 +29,8 @@ pub struct Message {
 /// What a model is asked about a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question<'a> {
-    /// To act, after a thought or without one: what is trained on reflections answers the very prompt that imitation does
-    /// (paper, section 4.3).
+    /// To act, after a thought or without one: what is trained on reflections answers the very
+    /// prompt that imitation does (paper, section 4.3).
     Act,
     /// To say what an action leads to.
     Predict(&'a str),
@@ -39,8 +39,9 @@ pub enum Question<'a> {
 /// How observations stand in a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Observations {
-    /// As a run here is trained on them, and common agent harnesses give them: without the engine's banner, the repeated
-    /// task line, and the location's number that the older wording puts in front of an arrival.
+    /// As a run here is trained on them, and common agent harnesses give them: without the engine's
+    /// banner, the repeated task line, and the location's number that the older wording puts in
+    /// front of an arrival.
     #[default]
     Stripped,
     /// Byte for byte as the engine printed them.
@@ -54,15 +55,20 @@ impl Observations {
     }
 }
 
-const ACT: &str = "You act in a text environment. Give the next action in <action></action>; you may think before it in \
-                   <think></think>.";
-const PREDICT: &str = "You predict what a text environment answers. Answer with the next observation only.";
+const ACT: &str = "You act in a text environment. Give the next action in <action></action>; you \
+                   may think before it in <think></think>.";
+const PREDICT: &str =
+    "You predict what a text environment answers. Answer with the next observation only.";
 
 /// What a model is given of a state to answer a question.
 pub fn messages(state: &State, question: Question<'_>, how: Observations) -> Vec<Message> {
     let mut text = match how {
         Observations::Stripped => {
-            format!("Task: {}\n\n{}", state.task.trim(), first_observation(&state.observation, &state.task))
+            format!(
+                "Task: {}\n\n{}",
+                state.task.trim(),
+                first_observation(&state.observation, &state.task)
+            )
         }
         Observations::Original => state.observation.clone(),
     };
@@ -76,11 +82,15 @@ pub fn messages(state: &State, question: Question<'_>, how: Observations) -> Vec
             PREDICT
         }
     };
-    vec![Message { role: Role::System, content: system.into() }, Message { role: Role::User, content: text }]
+    vec![
+        Message { role: Role::System, content: system.into() },
+        Message { role: Role::User, content: text },
+    ]
 }
 
 /// An action, and the thought before it where there is one, as they are answered.
 pub fn answer(thought: Option<&str>, action: &str) -> String {
-    let thought = thought.map_or(String::new(), |thought| format!("<think>{}</think>", thought.trim()));
+    let thought =
+        thought.map_or(String::new(), |thought| format!("<think>{}</think>", thought.trim()));
     format!("{thought}<action>{action}</action>")
 }

@@ -1,4 +1,5 @@
-//! How the parts of a prompt are told apart in the tokens of a model: by control tokens of its own, or in words.
+//! How the parts of a prompt are told apart in the tokens of a model: by control tokens of its own,
+//! or in words.
 
 use crate::error::{Error, Result};
 use crate::model::tokenizer::{ACTION, OBSERVATION, TASK, THINK, Tokenizer};
@@ -27,8 +28,8 @@ impl Part {
         }
     }
 
-    /// The words before it, in a model that has no such token. The space after them belongs to the text: that is how models
-    /// have read it everywhere else.
+    /// The words before it, in a model that has no such token. The space after them belongs to the
+    /// text: that is how models have read it everywhere else.
     fn words(self) -> &'static str {
         match self {
             Self::Task => "Task:",
@@ -39,7 +40,8 @@ impl Part {
     }
 }
 
-/// A model's way of telling parts apart: by control tokens of its own, or in words if it was not made here.
+/// A model's way of telling parts apart: by control tokens of its own, or in words if it was not
+/// made here.
 #[derive(Debug)]
 pub struct Dialect<'a> {
     tokenizer: &'a Tokenizer,
@@ -55,10 +57,17 @@ impl<'a> Dialect<'a> {
                 return tokenizer.encode_plain(part.words());
             }
             let id = tokenizer.control(part.control());
-            let id = id.ok_or_else(|| Error::new(format!("tokenizer.json: no token {}", part.control())))?;
+            let id = id.ok_or_else(|| {
+                Error::new(format!("tokenizer.json: no token {}", part.control()))
+            })?;
             Ok(vec![id])
         };
-        let marks = [mark(Part::Task)?, mark(Part::Observation)?, mark(Part::Action)?, mark(Part::Thought)?];
+        let marks = [
+            mark(Part::Task)?,
+            mark(Part::Observation)?,
+            mark(Part::Action)?,
+            mark(Part::Thought)?,
+        ];
         Ok(Self { tokenizer, marks })
     }
 
@@ -77,8 +86,8 @@ impl<'a> Dialect<'a> {
         &self.marks[part as usize]
     }
 
-    /// Text from outside as it stands after its mark. Words and text are tokenized as a whole, and parted where the words
-    /// end, as far as they are the same tokens alone.
+    /// Text from outside as it stands after its mark. Words and text are tokenized as a whole, and
+    /// parted where the words end, as far as they are the same tokens alone.
     pub fn text(&self, part: Part, text: &str) -> Result<Vec<u32>> {
         if !self.tokenizer.foreign {
             return self.tokenizer.encode_plain(text);

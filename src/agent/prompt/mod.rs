@@ -3,12 +3,13 @@
 //! ```text
 //! <|task|>GOAL<|obs|>FIRST OBSERVATION<|end|> (<|act|>ACTION<|end|><|obs|>OBSERVATION<|end|>)*
 //! ```
-//! A model that was not made here has no such tokens and is asked in words ([`Dialect`]); one that is asked over a line, and
-//! an export, in messages ([`chat`]).
+//! A model that was not made here has no such tokens and is asked in words ([`Dialect`]); one that
+//! is asked over a line, and an export, in messages ([`chat`]).
 //!
-//! To act, `<|act|>` follows; to predict, `<|act|>ACTION<|end|><|obs|>`; to explain, `<|think|>`, and the action after
-//! the explanation. The control tokens keep the three apart (a checkpoint that learned to predict must not answer with
-//! an observation where an action is due), and a trajectory with its alternatives is one token tree.
+//! To act, `<|act|>` follows; to predict, `<|act|>ACTION<|end|><|obs|>`; to explain, `<|think|>`,
+//! and the action after the explanation. The control tokens keep the three apart (a checkpoint that
+//! learned to predict must not answer with an observation where an action is due), and a trajectory
+//! with its alternatives is one token tree.
 
 pub mod chat;
 mod dialect;
@@ -93,14 +94,21 @@ impl<'a> Framing<'a> {
         Ok(parts.concat())
     }
 
-    /// A whole state within `limit` tokens. If it is too long, the oldest steps are left out, the opening never.
+    /// A whole state within `limit` tokens. If it is too long, the oldest steps are left out, the
+    /// opening never.
     pub fn state(&self, state: &State, limit: usize) -> Result<Vec<u32>> {
         let mut tokens = self.opening(state)?;
-        let turns: Vec<Vec<u32>> =
-            state.history.iter().map(|(action, observation)| self.turn(action, observation)).collect::<Result<_>>()?;
+        let turns: Vec<Vec<u32>> = state
+            .history
+            .iter()
+            .map(|(action, observation)| self.turn(action, observation))
+            .collect::<Result<_>>()?;
         let room = limit.checked_sub(tokens.len()).ok_or_else(|| {
-            Error::new(format!("the first observation alone takes {} tokens; the model reads {limit}", tokens.len()))
-                .hint("use a model with a longer context")
+            Error::new(format!(
+                "the first observation alone takes {} tokens; the model reads {limit}",
+                tokens.len()
+            ))
+            .hint("use a model with a longer context")
         })?;
         let lengths: Vec<usize> = turns.iter().map(Vec::len).collect();
         tokens.extend(turns[window(&lengths, room)..].iter().flatten());
@@ -108,8 +116,8 @@ impl<'a> Framing<'a> {
     }
 }
 
-/// The first of some turns that a state keeps when there is room for so many tokens: the oldest go first. Training cuts
-/// by the same rule as acting, so that late states look the same in both.
+/// The first of some turns that a state keeps when there is room for so many tokens: the oldest go
+/// first. Training cuts by the same rule as acting, so that late states look the same in both.
 pub fn window(lengths: &[usize], mut room: usize) -> usize {
     let mut kept = lengths.len();
     while kept > 0 && lengths[kept - 1] <= room {
@@ -119,10 +127,11 @@ pub fn window(lengths: &[usize], mut room: usize) -> usize {
     kept
 }
 
-/// An observation as it stands in a prompt, in training and exports: without the location's number that the older
-/// wording puts in front of an arrival, which common agent harnesses leave out.
+/// An observation as it stands in a prompt, in training and exports: without the location's number
+/// that the older wording puts in front of an arrival, which common agent harnesses leave out.
 pub fn told(observation: &str) -> &str {
-    let arrival = observation.strip_prefix("You arrive at loc ").and_then(|rest| rest.split_once(". "));
+    let arrival =
+        observation.strip_prefix("You arrive at loc ").and_then(|rest| rest.split_once(". "));
     match arrival {
         Some((number, rest)) if number.bytes().all(|b| b.is_ascii_digit()) => rest,
         _ => observation,
@@ -136,63 +145,11 @@ pub fn rightness(predicted: &str, actual: &str) -> f64 {
 
 /// The first observation without the engine's banner and without the line that repeats the task.
 pub fn first_observation(observation: &str, task: &str) -> String {
-    let kept = observation.lines().filter(|line| !line.starts_with("-= ") && (task.is_empty() || !line.contains(task)));
+    let kept = observation
+        .lines()
+        .filter(|line| !line.starts_with("-= ") && (task.is_empty() || !line.contains(task)));
     kept.collect::<Vec<_>>().join("\n").trim().to_string()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn state(steps: usize) -> State {
-        State {
-            task: "put a mug on the shelf.".into(),
-            observation: "-= Welcome =-\n\nThe room has a shelf 1.\n\nYour errand: put a mug on the shelf.".into(),
-            history: (0..steps).map(|i| (format!("walk to shelf {i}"), "You reach it.".to_string())).collect(),
-        }
-    }
-
-    #[test]
-    fn a_state_is_a_prefix_of_the_next_one_and_old_steps_go_first() {
-        let tokenizer = Tokenizer::train(&["walk to shelf 1 You reach it. The room has".into()], 290).unwrap();
-        let framing = Framing::new(&tokenizer).unwrap();
-        let short = framing.state(&state(2), 4096).unwrap();
-        let long = framing.state(&state(3), 4096).unwrap();
-        assert_eq!(long[..short.len()], short[..]);
-        let text = tokenizer.decode(&framing.opening(&state(0)).unwrap()).unwrap();
-        assert_eq!(text, "put a mug on the shelf.The room has a shelf 1.");
-        let opening = framing.opening(&state(0)).unwrap().len();
-        let cut = framing.state(&state(9), opening + 30).unwrap();
-        assert!(cut.len() <= opening + 30 && cut.len() > opening);
-        assert!(framing.state(&state(0), 3).is_err());
-    }
-
-    #[test]
-    fn in_words_the_space_belongs_to_the_text_and_outside_text_is_no_control_token() {
-        let texts: Vec<String> = (0..40).map(|i| format!("Action: go to shelf {i}\nObservation: You see a go.")).collect();
-        let own = Tokenizer::train(&texts, 330).unwrap().to_json().unwrap();
-        // A model of others: none of our marks but the end, which has a name of theirs.
-        let foreign = ["task", "obs", "act", "think"]
-            .iter()
-            .fold(own.clone(), |json, name| json.replace(&format!("<|{name}|>"), &format!("[{name}]")));
-        let foreign = Tokenizer::parse(foreign.replace("<|end|>", "</s>").as_bytes()).unwrap();
-        let framing = Framing::new(&foreign).unwrap();
-        assert_eq!(foreign.decode(&framing.acted("go to shelf 2").unwrap()).unwrap(), "\nAction: go to shelf 2");
-        let natural = foreign.encode("\nAction: go to shelf 2").unwrap();
-        assert_eq!(framing.acted("go to shelf 2").unwrap()[..natural.len()], natural, "tokenized as a whole");
-        for (tokenizer, ends) in [
-            (&foreign, ["</s>", "[obs]", "[act]"]),
-            (&Tokenizer::parse(own.as_bytes()).unwrap(), ["<|end|>", "<|obs|>", "<|act|>"]),
-        ] {
-            let framing = Framing::new(tokenizer).unwrap();
-            for literal in ends {
-                let special = tokenizer.encode(literal).unwrap();
-                assert_eq!(special.len(), 1, "{literal}");
-                let said = framing.observation(&format!("You see {literal}{literal} here")).unwrap();
-                let (end, body) = said.split_last().unwrap();
-                assert_eq!(*end, tokenizer.end);
-                assert!(!body.contains(&special[0]), "{literal} in {body:?}");
-            }
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! What a household is made of: rooms, furniture, things, where things live, and how tasks are worded.
+//! What a household is made of: rooms, furniture, things, where things live, and how tasks are
+//! worded.
 
 /// A kind of furniture in a room: name, fewest, most, whether it shuts.
 pub type Furniture = (&'static str, usize, usize, bool);
@@ -17,7 +18,8 @@ pub struct Room {
 pub struct Thing {
     /// Its name, one lower-case word.
     pub name: &'static str,
-    /// Furniture it lives at, likeliest first: also the order in which a sensible person looks for it.
+    /// Furniture it lives at, likeliest first: also the order in which a sensible person looks for
+    /// it.
     pub homes: &'static [&'static str],
     /// What can be done to it: `w`ash, `h`eat, `c`hill.
     pub care: &'static str,
@@ -38,8 +40,8 @@ pub const ROOMS: [Room; 4] = [
             ("bin", 0, 1, false),
         ],
         things: &[
-            "mug", "cup", "plate", "bowl", "pan", "pot", "knife", "fork", "spoon", "spatula", "apple", "tomato", "potato",
-            "egg", "bread", "lettuce",
+            "mug", "cup", "plate", "bowl", "pan", "pot", "knife", "fork", "spoon", "spatula",
+            "apple", "tomato", "potato", "egg", "bread", "lettuce",
         ],
     },
     Room {
@@ -51,7 +53,10 @@ pub const ROOMS: [Room; 4] = [
             ("wardrobe", 0, 1, true),
             ("bin", 0, 1, false),
         ],
-        things: &["book", "pen", "pencil", "laptop", "phone", "watch", "key", "pillow", "clock", "card", "mug", "lamp"],
+        things: &[
+            "book", "pen", "pencil", "laptop", "phone", "watch", "key", "pillow", "clock", "card",
+            "mug", "lamp",
+        ],
     },
     Room {
         furniture: &[
@@ -73,7 +78,10 @@ pub const ROOMS: [Room; 4] = [
             ("drawer", 1, 2, true),
             ("cabinet", 0, 1, true),
         ],
-        things: &["book", "magazine", "remote", "vase", "statue", "box", "pillow", "laptop", "key", "card", "lamp"],
+        things: &[
+            "book", "magazine", "remote", "vase", "statue", "box", "pillow", "laptop", "key",
+            "card", "lamp",
+        ],
     },
 ];
 
@@ -129,13 +137,41 @@ pub fn find(name: &str) -> Option<&'static Thing> {
     THINGS.iter().find(|thing| thing.name == name)
 }
 
-/// The six kinds of task, with their wordings: `X` stands for the thing, `Y` for the furniture. The last wording of
-/// each is held out: only the unseen split uses it.
+/// The six kinds of task, with their wordings: `X` stands for the thing, `Y` for the furniture. The
+/// last wording of each is held out: only the unseen split uses it.
 pub const TASKS: [(&str, [&str; 3]); 6] = [
     ("place", ["put a X on the Y.", "bring a X to the Y.", "a X belongs on the Y."]),
-    ("light", ["look at a X under the lamp.", "hold a X in the light of the lamp.", "examine a X by lamp light."]),
-    ("clean", ["put a clean X on the Y.", "wash a X and bring it to the Y.", "a freshly washed X belongs on the Y."]),
-    ("heat", ["put a warm X on the Y.", "warm a X and bring it to the Y.", "a heated X belongs on the Y."]),
-    ("cool", ["put a chilled X on the Y.", "chill a X and bring it to the Y.", "a cold X belongs on the Y."]),
+    (
+        "light",
+        [
+            "look at a X under the lamp.",
+            "hold a X in the light of the lamp.",
+            "examine a X by lamp light.",
+        ],
+    ),
+    (
+        "clean",
+        [
+            "put a clean X on the Y.",
+            "wash a X and bring it to the Y.",
+            "a freshly washed X belongs on the Y.",
+        ],
+    ),
+    (
+        "heat",
+        [
+            "put a warm X on the Y.",
+            "warm a X and bring it to the Y.",
+            "a heated X belongs on the Y.",
+        ],
+    ),
+    (
+        "cool",
+        [
+            "put a chilled X on the Y.",
+            "chill a X and bring it to the Y.",
+            "a cold X belongs on the Y.",
+        ],
+    ),
     ("two", ["put two Xs on the Y.", "bring two Xs to the Y.", "both Xs belong on the Y."]),
 ];

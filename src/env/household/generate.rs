@@ -71,14 +71,26 @@ const MAX_DRAFTS: usize = 200_000;
 /// The game at an index of a split; the same on every platform.
 pub fn generate(split: &str, index: usize, difficulty: &Difficulty) -> Result<Generated> {
     let mut rng = Rng::stream(SUITE_SEED ^ (index as u64).wrapping_mul(0x9E37_79B9), split);
-    let kind = TASKS.iter().position(|(name, _)| *name == kind_of(split, index)).unwrap_or_default();
-    let drafts = (0..MAX_DRAFTS).filter_map(|_| draw(&mut rng, split == "unseen", kind, difficulty));
-    let found = drafts.map(|draft| (walkthrough(&draft), draft)).find(|(plan, draft)| difficulty.admits(draft, plan));
+    let kind =
+        TASKS.iter().position(|(name, _)| *name == kind_of(split, index)).unwrap_or_default();
+    let drafts =
+        (0..MAX_DRAFTS).filter_map(|_| draw(&mut rng, split == "unseen", kind, difficulty));
+    let found = drafts
+        .map(|draft| (walkthrough(&draft), draft))
+        .find(|(plan, draft)| difficulty.admits(draft, plan));
     let (walkthrough, draft) = found.ok_or_else(|| {
-        Error::new(format!("household {split}/{index}: no game of that difficulty among {MAX_DRAFTS} drafts"))
-            .hint("widen --furniture, --steps or --distractors; rooms have 5 to 13 pieces, errands 3 to 30 steps")
+        Error::new(format!(
+            "household {split}/{index}: no game of that difficulty among {MAX_DRAFTS} drafts"
+        ))
+        .hint(
+            "widen --furniture, --steps or --distractors; rooms have 5 to 13 pieces, errands 3 to \
+             30 steps",
+        )
     })?;
-    let task = format!("Your errand: {}", draft.wording.replace('X', draft.thing.name).replace('Y', draft.target));
+    let task = format!(
+        "Your errand: {}",
+        draft.wording.replace('X', draft.thing.name).replace('Y', draft.target)
+    );
     let file = GameFile {
         pddl_domain: DOMAIN.to_string(),
         grammar: GRAMMAR.replacen("\"rhs\": \"\"", &format!("\"rhs\": \"{task}\""), 1),
@@ -117,7 +129,12 @@ fn draw(rng: &mut Rng, unseen: bool, kind: usize, difficulty: &Difficulty) -> Op
 }
 
 /// What the task is about, and where it ends; none when this room does not allow the kind.
-fn subject(rng: &mut Rng, room: &Room, places: &[Place], kind: usize) -> Option<(&'static Thing, &'static str)> {
+fn subject(
+    rng: &mut Rng,
+    room: &Room,
+    places: &[Place],
+    kind: usize,
+) -> Option<(&'static Thing, &'static str)> {
     let has = |kind: &str| places.iter().any(|place| place.kind == kind);
     let thing = catalog::find(rng.pick(room.things)?)?;
     let possible = match TASKS[kind].0 {
@@ -128,7 +145,8 @@ fn subject(rng: &mut Rng, room: &Room, places: &[Place], kind: usize) -> Option<
         _ => thing.name != "lamp",
     };
     let target = *rng.pick(thing.homes)?;
-    // The sink, fridge and microwave as targets would let "clean", "cool" and "heat" end where they are done.
+    // The sink, fridge and microwave as targets would let "clean", "cool" and "heat" end where they
+    // are done.
     let clear = !matches!((TASKS[kind].0, target), ("clean", "sink") | ("cool", "fridge"));
     (possible && clear && has(target)).then_some((thing, target))
 }
@@ -148,7 +166,9 @@ fn furnish(
     for _ in 0..rng.between(distractors.0, distractors.1) {
         // Never a second one of what the task is about: the plan would not know which.
         wanted.extend(
-            rng.pick(room.things).and_then(|n| catalog::find(n)).filter(|t| t.name != thing.name && t.name != "lamp"),
+            rng.pick(room.things)
+                .and_then(|n| catalog::find(n))
+                .filter(|t| t.name != thing.name && t.name != "lamp"),
         );
     }
     let mut items: Vec<Item> = Vec::new();
@@ -156,7 +176,8 @@ fn furnish(
         let subject = thing_now.name == thing.name;
         let homes: Vec<usize> = (0..places.len())
             .filter(|i| {
-                thing_now.homes.contains(&places[*i].kind) && !(subject && task != "light" && places[*i].kind == target)
+                thing_now.homes.contains(&places[*i].kind)
+                    && !(subject && task != "light" && places[*i].kind == target)
             })
             .collect();
         // Likelier homes come first in the list; the better of two draws leans towards them.
@@ -170,8 +191,8 @@ fn furnish(
     Some(items)
 }
 
-/// Identifier whose display name is `name number`: numbers are handed out downwards in identifier order, so the
-/// identifier counts the other way.
+/// Identifier whose display name is `name number`: numbers are handed out downwards in identifier
+/// order, so the identifier counts the other way.
 fn id(name: &str, number: usize) -> String {
     format!("{name}_bar_{:02}", 99 - number)
 }
@@ -186,7 +207,8 @@ fn problem(draft: &Draft) -> String {
         names.iter().map(|name| (*name).to_string()).collect::<Vec<_>>()
     };
     // The three appliances that the domain names must exist as objects even in rooms without them.
-    let furniture: Vec<&str> = draft.places.iter().map(|p| p.kind).chain(["sink", "microwave", "fridge"]).collect();
+    let furniture: Vec<&str> =
+        draft.places.iter().map(|p| p.kind).chain(["sink", "microwave", "fridge"]).collect();
     let things: Vec<&str> = draft.items.iter().map(|item| item.thing.name).collect();
     let furniture = kinds(furniture);
     let things = kinds(things);
@@ -213,7 +235,12 @@ fn problem(draft: &Draft) -> String {
         let name = id(item.thing.name, item.number);
         let _ = writeln!(objects, "{name} - thing");
         let at = &draft.places[item.at];
-        let _ = writeln!(init, "(within {name} {}) (tkindof {name} {}sort)", id(at.kind, at.number), item.thing.name);
+        let _ = writeln!(
+            init,
+            "(within {name} {}) (tkindof {name} {}sort)",
+            id(at.kind, at.number),
+            item.thing.name
+        );
         let portable = if item.thing.name == "lamp" { "switchable" } else { "portable" };
         let _ = write!(init, "({portable} {name})");
         for (letter, fact) in [('w', "washable"), ('h', "warmable"), ('c', "chillable")] {
@@ -224,7 +251,8 @@ fn problem(draft: &Draft) -> String {
         init.push('\n');
     }
     format!(
-        "(define (problem errand)\n(:domain household)\n(:objects\n{objects})\n(:init\n{init})\n(:goal {}))\n",
+        "(define (problem errand)\n(:domain \
+         household)\n(:objects\n{objects})\n(:init\n{init})\n(:goal {}))\n",
         goal(draft)
     )
 }
@@ -236,14 +264,17 @@ fn goal(draft: &Draft) -> String {
     let one = |extra: &str| format!("(exists (?t - thing ?f - furniture) (and {placed} {extra}))");
     match TASKS[draft.kind].0 {
         "light" => format!(
-            "(and (exists (?l - thing ?f - furniture ?p - place ?a - agent) (and (switchable ?l) (lit ?l) (within ?l ?f) \
-             (spot ?f ?p) (standing ?a ?p))) (exists (?t - thing ?a - agent) (and (tkindof ?t {sort}) (carries ?a ?t))))"
+            "(and (exists (?l - thing ?f - furniture ?p - place ?a - agent) (and (switchable ?l) \
+             (lit ?l) (within ?l ?f) \
+             (spot ?f ?p) (standing ?a ?p))) (exists (?t - thing ?a - agent) (and (tkindof ?t \
+             {sort}) (carries ?a ?t))))"
         ),
         "clean" => one("(rinsed ?t)"),
         "heat" => one("(warmed ?t)"),
         "cool" => one("(chilled ?t)"),
         "two" => format!(
-            "(exists (?t - thing ?u - thing ?f - furniture) (and {placed} (tkindof ?u {sort}) (within ?u ?f) (not (= ?t ?u))))"
+            "(exists (?t - thing ?u - thing ?f - furniture) (and {placed} (tkindof ?u {sort}) \
+             (within ?u ?f) (not (= ?t ?u))))"
         ),
         _ => one(""),
     }
@@ -277,11 +308,13 @@ impl Walker<'_> {
         }
     }
 
-    /// Goes where such things live, likeliest furniture first, lowest number first, until an item that `wanted` accepts
-    /// is in sight; places already looked into are remembered.
+    /// Goes where such things live, likeliest furniture first, lowest number first, until an item
+    /// that `wanted` accepts is in sight; places already looked into are remembered.
     fn find(&mut self, homes: &[&str], wanted: &dyn Fn(usize, &Item) -> bool) -> usize {
         let draft = self.draft;
-        let here = |place: usize| draft.items.iter().enumerate().position(|(i, it)| it.at == place && wanted(i, it));
+        let here = |place: usize| {
+            draft.items.iter().enumerate().position(|(i, it)| it.at == place && wanted(i, it))
+        };
         let remembered = (0..draft.places.len()).find_map(|p| here(p).filter(|_| self.seen[p]));
         if let Some(item) = remembered {
             self.go(draft.items[item].at);
@@ -306,7 +339,12 @@ impl Walker<'_> {
     fn grab(&mut self, item: usize) {
         let thing = &self.draft.items[item];
         let at = self.draft.items[item].at;
-        self.done.push(format!("grab {} {} from {}", thing.thing.name, thing.number, self.name(at)));
+        self.done.push(format!(
+            "grab {} {} from {}",
+            thing.thing.name,
+            thing.number,
+            self.name(at)
+        ));
     }
 
     fn kind(&self, kind: &str) -> usize {
@@ -316,11 +354,19 @@ impl Walker<'_> {
 
 fn walkthrough(draft: &Draft) -> Vec<String> {
     let count = draft.places.len();
-    let mut walker = Walker { draft, at: None, seen: vec![false; count], open: vec![false; count], done: Vec::new() };
+    let mut walker = Walker {
+        draft,
+        at: None,
+        seen: vec![false; count],
+        open: vec![false; count],
+        done: Vec::new(),
+    };
     let task = TASKS[draft.kind].0;
     let mut delivered = Vec::new();
     for _ in 0..if task == "two" { 2 } else { 1 } {
-        let item = walker.find(draft.thing.homes, &|i, it| it.thing.name == draft.thing.name && !delivered.contains(&i));
+        let item = walker.find(draft.thing.homes, &|i, it| {
+            it.thing.name == draft.thing.name && !delivered.contains(&i)
+        });
         walker.grab(item);
         let held = format!("{} {}", draft.thing.name, draft.items[item].number);
         if let Some((verb, tool)) = match task {

@@ -1,5 +1,5 @@
-//! The commands of a game: ground operators met so far, what each is typed as, and the sorted list of those that are
-//! admissible in one state.
+//! The commands of a game: ground operators met so far, what each is typed as, and the sorted list
+//! of those that are admissible in one state.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -28,7 +28,8 @@ pub struct Operator {
 
 const PREFIX: usize = 24;
 
-/// All operators of a game that some world of it has met, each interned once and shared by all its worlds.
+/// All operators of a game that some world of it has met, each interned once and shared by all its
+/// worlds.
 #[derive(Debug, Default)]
 pub struct Operators {
     /// `None` for an operator that changes nothing and is therefore no command.
@@ -36,7 +37,8 @@ pub struct Operators {
     /// The same for actions whose command depends on what play changes (no real game has any).
     volatile: HashMap<(OperatorKey, Arc<str>), u32, FixedState>,
     all: Vec<Operator>,
-    /// Bytes that all of these take, about. They are never given back: worlds know them by their numbers.
+    /// Bytes that all of these take, about. They are never given back: worlds know them by their
+    /// numbers.
     bytes: usize,
 }
 
@@ -61,24 +63,43 @@ impl Operators {
     ///
     /// # Errors
     /// Once all that was met takes more than a game's commands may.
-    pub fn add(&mut self, key: OperatorKey, text: Option<String>, fixed: bool) -> Result<Option<u32>> {
+    pub fn add(
+        &mut self,
+        key: OperatorKey,
+        text: Option<String>,
+        fixed: bool,
+    ) -> Result<Option<u32>> {
         self.bytes += size_of::<(OperatorKey, Operator)>() + text.as_ref().map_or(0, String::len);
         if self.bytes > MAX_BYTES {
-            return Err(Error::new(format!("the commands met in this game take more than {} MB", MAX_BYTES >> 20))
-                .hint("its grammar gives an action another command in every state, or very long ones"));
+            return Err(Error::new(format!(
+                "the commands met in this game take more than {} MB",
+                MAX_BYTES >> 20
+            ))
+            .hint(
+                "its grammar gives an action another command in every state, or very long ones",
+            ));
         }
         let Some(text) = text else {
             self.ids.insert(key, None);
             return Ok(None);
         };
         let text: Arc<str> = text.into();
-        if let Some(known) =
-            self.ids.get(&key).copied().flatten().or_else(|| self.volatile.get(&(key, text.clone())).copied())
+        if let Some(known) = self
+            .ids
+            .get(&key)
+            .copied()
+            .flatten()
+            .or_else(|| self.volatile.get(&(key, text.clone())).copied())
         {
             return Ok(Some(known)); // another world was quicker
         }
         let id = self.all.len() as u32;
-        self.all.push(Operator { action: key.0, vars: key.2, prefix: prefix(&text), text: text.clone() });
+        self.all.push(Operator {
+            action: key.0,
+            vars: key.2,
+            prefix: prefix(&text),
+            text: text.clone(),
+        });
         if fixed {
             self.ids.insert(key, Some(id));
         } else {
@@ -87,23 +108,34 @@ impl Operators {
         Ok(Some(id))
     }
 
-    /// The menu of operators in the order they were found: sorted bytewise by command; of several with the same
-    /// command the first stays, as in the original.
+    /// The menu of operators in the order they were found: sorted bytewise by command; of several
+    /// with the same command the first stays, as in the original.
     ///
     /// # Errors
-    /// Where the commands of one state are more text than anybody reads: each step of an episode keeps them.
+    /// Where the commands of one state are more text than anybody reads: each step of an episode
+    /// keeps them.
     pub fn menu(&self, found: &[u32]) -> Result<Menu> {
         let bytes: usize = found.iter().map(|id| self.get(*id).text.len()).sum();
         if bytes > MAX_MENU {
-            return Err(Error::new(format!("the commands of one state are {bytes} bytes of text; {MAX_MENU} at most")));
+            return Err(Error::new(format!(
+                "the commands of one state are {bytes} bytes of text; {MAX_MENU} at most"
+            )));
         }
-        let mut sorted: Vec<([u64; 3], u32, u32)> =
-            found.iter().enumerate().map(|(order, id)| (self.get(*id).prefix, *id, order as u32)).collect();
+        let mut sorted: Vec<([u64; 3], u32, u32)> = found
+            .iter()
+            .enumerate()
+            .map(|(order, id)| (self.get(*id).prefix, *id, order as u32))
+            .collect();
         let text = |id: u32| &self.get(id).text;
-        // A shorter command is all prefix (commands hold no zero bytes), so equal prefixes then mean equal commands.
+        // A shorter command is all prefix (commands hold no zero bytes), so equal prefixes then
+        // mean equal commands.
         let long = |id: u32| text(id).len() > PREFIX;
-        let same = |a: u32, b: u32| if long(a) || long(b) { text(a).cmp(text(b)) } else { Ordering::Equal };
-        sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| same(a.1, b.1)).then(a.2.cmp(&b.2)));
+        let same = |a: u32, b: u32| {
+            if long(a) || long(b) { text(a).cmp(text(b)) } else { Ordering::Equal }
+        };
+        sorted.sort_unstable_by(|a, b| {
+            a.0.cmp(&b.0).then_with(|| same(a.1, b.1)).then(a.2.cmp(&b.2))
+        });
         sorted.dedup_by(|later, first| later.0 == first.0 && same(later.1, first.1).is_eq());
         Ok(Menu {
             commands: sorted.iter().map(|(_, id, _)| Arc::clone(text(*id))).collect(),
@@ -116,7 +148,9 @@ fn prefix(text: &str) -> [u64; 3] {
     let mut bytes = [0; PREFIX];
     let len = text.len().min(PREFIX);
     bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
-    std::array::from_fn(|i| bytes[8 * i..8 * i + 8].iter().fold(0, |n, byte| n << 8 | u64::from(*byte)))
+    std::array::from_fn(|i| {
+        bytes[8 * i..8 * i + 8].iter().fold(0, |n, byte| n << 8 | u64::from(*byte))
+    })
 }
 
 /// What is admissible in one state.
@@ -129,38 +163,17 @@ pub struct Menu {
 }
 
 impl Menu {
-    /// The operator of a command. White space around it does not count: a thing without a number is named with a blank
-    /// behind it, and a command may end with that.
+    /// The operator of a command. White space around it does not count: a thing without a number is
+    /// named with a blank behind it, and a command may end with that.
     pub fn operator(&self, command: &str) -> Option<u32> {
-        let exact = |command: &str| self.commands.binary_search_by(|known| known.as_ref().cmp(command)).ok();
+        let exact = |command: &str| {
+            self.commands.binary_search_by(|known| known.as_ref().cmp(command)).ok()
+        };
         let alike = || self.commands.iter().position(|known| known.trim() == command.trim());
         exact(command).or_else(|| exact(command.trim())).or_else(alike).map(|at| self.operators[at])
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_menu_is_sorted_bytewise_without_duplicates(texts in proptest::collection::vec("(go to |take )?[ab]{0,2} ?[a-c]{0,24}", 1..20)) {
-            let mut operators = Operators::default();
-            let mut found = Vec::new();
-            for (i, text) in texts.iter().enumerate() {
-                found.extend(operators.add((i as u16, 0, [0; 16]), Some(text.clone()), true).unwrap());
-            }
-            let menu = operators.menu(&found).unwrap();
-            let mut want = texts.clone();
-            want.sort();
-            want.dedup();
-            let got: Vec<String> = menu.commands.iter().map(ToString::to_string).collect();
-            prop_assert_eq!(&got, &want);
-            for text in want {
-                let id = menu.operator(&text).unwrap();
-                prop_assert_eq!(usize::from(operators.get(id).action), texts.iter().position(|t| *t == text).unwrap());
-            }
-        }
-    }
-}
+#[path = "commands_tests.rs"]
+mod tests;

@@ -35,12 +35,14 @@ impl<'a> Cursor<'a> {
         self.at += self.rest().len() - self.rest().trim_start().len();
     }
 
-    /// The original's parser treats white space at the start of a line as a comment between two pieces.
+    /// The original's parser treats white space at the start of a line as a comment between two
+    /// pieces.
     pub fn skip_comment_space(&mut self) {
         loop {
             let tabs = self.rest().len() - self.rest().trim_start_matches('\t').len();
             let start = self.at + tabs;
-            if start >= self.text.len() || !(start == 0 || self.text.as_bytes()[start - 1] == b'\n') {
+            if start >= self.text.len() || !(start == 0 || self.text.as_bytes()[start - 1] == b'\n')
+            {
                 self.at = start;
                 return;
             }

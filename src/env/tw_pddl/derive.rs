@@ -1,8 +1,10 @@
-//! Deriving text from a grammar: the first rule whose condition matches, queries in the order of sorted facts.
+//! Deriving text from a grammar: the first rule whose condition matches, queries in the order of
+//! sorted facts.
 
 use super::facts::Object;
 use super::grammar::{
-    ExprTerm, Grammar, Hole, LIST_EMPTY, LIST_LAST_SEPARATOR, LIST_SEPARATOR, Name, Pattern, Piece, Symbol, TASK, What,
+    ExprTerm, Grammar, Hole, LIST_EMPTY, LIST_LAST_SEPARATOR, LIST_SEPARATOR, Name, Pattern, Piece,
+    Symbol, TASK, What,
 };
 use super::pddl::{Pred, Type};
 use crate::budget::work;
@@ -21,9 +23,14 @@ pub struct Binding {
 
 /// What a derivation needs to know of the world.
 pub trait TextFacts {
-    /// Calls `found` for every match of the query, in the engine's order, with its bindings added to `bound`, until it
-    /// returns `false`; `bound` is as before afterwards.
-    fn matches(&self, query: &[Pattern], bound: &mut Vec<Binding>, found: &mut dyn FnMut(&mut Vec<Binding>) -> bool);
+    /// Calls `found` for every match of the query, in the engine's order, with its bindings added
+    /// to `bound`, until it returns `false`; `bound` is as before afterwards.
+    fn matches(
+        &self,
+        query: &[Pattern],
+        bound: &mut Vec<Binding>,
+        found: &mut dyn FnMut(&mut Vec<Binding>) -> bool,
+    );
     /// The display name of an object ("mug 1"), which is about to be told.
     fn name(&self, object: Object) -> &str;
     /// The identifier of an object.
@@ -48,7 +55,12 @@ impl Grammar {
     }
 
     /// The text of `pieces` under `bound`.
-    pub fn derive(&self, pieces: &[Piece], bound: Vec<Binding>, facts: &dyn TextFacts) -> Result<String> {
+    pub fn derive(
+        &self,
+        pieces: &[Piece],
+        bound: Vec<Binding>,
+        facts: &dyn TextFacts,
+    ) -> Result<String> {
         let mut told = Told { grammar: self, facts, bound, out: String::with_capacity(64) };
         told.pieces(pieces, 0)?;
         Ok(told.out)
@@ -66,7 +78,9 @@ struct Told<'a> {
 impl Told<'_> {
     fn pieces(&mut self, pieces: &[Piece], depth: usize) -> Result<()> {
         if depth > MAX_DEPTH {
-            return Err(Error::new(format!("the text grammar refers to itself more than {MAX_DEPTH} deep")));
+            return Err(Error::new(format!(
+                "the text grammar refers to itself more than {MAX_DEPTH} deep"
+            )));
         }
         for piece in pieces {
             work(1)?;
@@ -80,11 +94,13 @@ impl Told<'_> {
         Ok(())
     }
 
-    /// Adds to the text, which must not become too long; its bytes count as work, so that many texts that are not too
-    /// long are not too much together.
+    /// Adds to the text, which must not become too long; its bytes count as work, so that many
+    /// texts that are not too long are not too much together.
     fn tell(&mut self, text: &str) -> Result<()> {
         if self.out.len() + text.len() > MAX_TEXT {
-            return Err(Error::new(format!("the text grammar tells more than {MAX_TEXT} bytes at once")));
+            return Err(Error::new(format!(
+                "the text grammar tells more than {MAX_TEXT} bytes at once"
+            )));
         }
         work(1 + text.len() as u64 / 4)?;
         self.out.push_str(text);
@@ -121,7 +137,9 @@ impl Told<'_> {
         }
         let name = || self.grammar.symbols[usize::from(symbol)].as_str();
         let rules = self.grammar.rules[usize::from(symbol)].as_ref();
-        for rule in rules.ok_or_else(|| Error::new(format!("the grammar has no rule for #{}#", name())))? {
+        for rule in
+            rules.ok_or_else(|| Error::new(format!("the grammar has no rule for #{}#", name())))?
+        {
             work(1)?;
             let mut holds = rule.condition.is_empty();
             if !holds {
@@ -154,7 +172,12 @@ impl Told<'_> {
         let facts = self.facts;
         let mut out = std::mem::take(&mut self.out);
         facts.matches(query, &mut self.bound, &mut |bound| {
-            let mut inner = Told { grammar, facts, bound: std::mem::take(bound), out: std::mem::take(&mut out) };
+            let mut inner = Told {
+                grammar,
+                facts,
+                bound: std::mem::take(bound),
+                out: std::mem::take(&mut out),
+            };
             failed = inner.what(&hole.what, depth).err();
             *bound = inner.bound;
             out = inner.out;
@@ -167,8 +190,9 @@ impl Told<'_> {
 
     /// The object of the one argument that is bound already, if all others are free.
     fn only_bound(&self, args: &[(Name, Option<Type>)]) -> Option<Object> {
-        let object =
-            |arg: &(Name, Option<Type>)| self.bound.iter().find(|b| b.name == arg.0 && b.kind == arg.1).map(|b| b.object);
+        let object = |arg: &(Name, Option<Type>)| {
+            self.bound.iter().find(|b| b.name == arg.0 && b.kind == arg.1).map(|b| b.object)
+        };
         let mut known = args.iter().filter_map(object);
         let first = known.next()?;
         (args.len() > 1 && known.next().is_none()).then_some(first)

@@ -17,11 +17,13 @@ pub(super) fn engine(env: &dyn Environment) -> Result<&TwPddl, NoAdvice> {
     if env.turn().success {
         return Err(NoAdvice::Done);
     }
-    env.as_any().downcast_ref().ok_or_else(|| NoAdvice::Other("this expert knows only PDDL text games".into()))
+    env.as_any()
+        .downcast_ref()
+        .ok_or_else(|| NoAdvice::Other("this expert knows only PDDL text games".into()))
 }
 
-/// The stored walkthrough as an expert: it has an answer in every state that the walkthrough passes through, however
-/// the agent came there, and none anywhere else.
+/// The stored walkthrough as an expert: it has an answer in every state that the walkthrough passes
+/// through, however the agent came there, and none anywhere else.
 #[derive(Debug)]
 pub struct Walkthrough {
     /// State fingerprint, action, steps left (this one included).
@@ -32,7 +34,8 @@ pub struct Walkthrough {
 const WORK: u64 = 100_000_000;
 
 impl Walkthrough {
-    /// Plays the game's walkthrough once on a world of its own to learn which states it passes through.
+    /// Plays the game's walkthrough once on a world of its own to learn which states it passes
+    /// through.
     pub fn new(game: &Arc<Game>) -> Result<Self> {
         within(WORK, "playing the stored walkthrough", || {
             let mut env = TwPddl::new(game)?;
@@ -87,7 +90,12 @@ impl Omniscient {
         Self { planner, memo: Mutex::default() }
     }
 
-    fn ask(&self, env: &TwPddl, starts: bool, cancel: &Cancel) -> Result<(Advice, Vec<Arc<str>>), NoAdvice> {
+    fn ask(
+        &self,
+        env: &TwPddl,
+        starts: bool,
+        cancel: &Cancel,
+    ) -> Result<(Advice, Vec<Arc<str>>), NoAdvice> {
         let here = env.fingerprint();
         let known = self.memo.lock().unwrap_or_else(PoisonError::into_inner).get(&here).cloned();
         match known {
@@ -97,18 +105,26 @@ impl Omniscient {
             _ => {}
         }
         let usual = Limits { cancel: Some(cancel.clone()), ..Limits::default() };
-        // All starts are asked for one state at a time, by a person who waits: they had better be all.
-        let patient = Limits { nodes: 20 * usual.nodes, time: Some(Duration::from_secs(20)), ..usual.clone() };
-        let plan = self.planner.plan(env.world(), starts, if starts { &patient } else { &usual })?;
+        // All starts are asked for one state at a time, by a person who waits: they had better be
+        // all.
+        let patient = Limits {
+            nodes: 20 * usual.nodes,
+            time: Some(Duration::from_secs(20)),
+            ..usual.clone()
+        };
+        let plan =
+            self.planner.plan(env.world(), starts, if starts { &patient } else { &usual })?;
         let mut memo = self.memo.lock().unwrap_or_else(PoisonError::into_inner);
         if memo.len() > MEMO {
             memo.clear();
         }
         let why = match plan {
             Plan::Found { steps, starts: list } => {
-                // The states along the way are answered as well, so that following a plan follows this one.
+                // The states along the way are answered as well, so that following a plan follows
+                // this one.
                 for (i, (state, command)) in steps.iter().enumerate().rev() {
-                    let advice = Advice { action: command.to_string(), steps_left: Some(steps.len() - i) };
+                    let advice =
+                        Advice { action: command.to_string(), steps_left: Some(steps.len() - i) };
                     let list = (starts && i == 0).then(|| list.clone());
                     let entry = memo.entry(*state).or_insert((Ok(advice), None));
                     entry.1 = entry.1.take().or(list);
@@ -134,7 +150,11 @@ impl Expert for Omniscient {
         self.ask(engine(env)?, false, cancel).map(|(advice, _)| advice)
     }
 
-    fn optimal_actions(&self, env: &dyn Environment, cancel: &Cancel) -> Result<Vec<Arc<str>>, NoAdvice> {
+    fn optimal_actions(
+        &self,
+        env: &dyn Environment,
+        cancel: &Cancel,
+    ) -> Result<Vec<Arc<str>>, NoAdvice> {
         self.ask(engine(env)?, true, cancel).map(|(_, starts)| starts)
     }
 }

@@ -1,8 +1,9 @@
 //! Ground facts packed into integers.
 //!
-//! Objects are ranked by their identifiers, bytewise, and a fact packs predicate and ranks into one `u64` with the
-//! first argument in front. A sorted vector of such facts is therefore sorted exactly as the original engine sorts
-//! facts when it looks for matches, and "all facts of a predicate" or "… with this first argument" is one slice.
+//! Objects are ranked by their identifiers, bytewise, and a fact packs predicate and ranks into one
+//! `u64` with the first argument in front. A sorted vector of such facts is therefore sorted
+//! exactly as the original engine sorts facts when it looks for matches, and "all facts of a
+//! predicate" or "… with this first argument" is one slice.
 
 use super::pddl::{MAX_ARITY, MAX_VARS, Pred};
 
@@ -18,7 +19,9 @@ pub const FREE: Object = Object::MAX;
 /// Packs a fact; `args` has at most [`MAX_ARITY`] items.
 pub fn pack(pred: Pred, args: &[Object]) -> u64 {
     debug_assert!(args.len() <= MAX_ARITY);
-    args.iter().enumerate().fold(u64::from(pred) << 48, |fact, (i, arg)| fact | u64::from(*arg) << (32 - 16 * i))
+    args.iter()
+        .enumerate()
+        .fold(u64::from(pred) << 48, |fact, (i, arg)| fact | u64::from(*arg) << (32 - 16 * i))
 }
 
 /// The predicate of a packed fact.
@@ -36,8 +39,8 @@ pub fn arg(fact: u64, i: usize) -> Object {
 pub struct FactSet(Vec<u64>);
 
 impl Clone for FactSet {
-    /// With room for the few facts that one step adds: a vector that has to grow would double its memory, and forks
-    /// are kept by the million.
+    /// With room for the few facts that one step adds: a vector that has to grow would double its
+    /// memory, and forks are kept by the million.
     fn clone(&self) -> Self {
         let mut facts = Vec::with_capacity(self.0.len() + 4);
         facts.extend_from_slice(&self.0);
@@ -77,7 +80,8 @@ impl FactSet {
         &self.0
     }
 
-    /// All facts of a predicate, sorted by their arguments; with `first`, only those with that first argument.
+    /// All facts of a predicate, sorted by their arguments; with `first`, only those with that
+    /// first argument.
     pub fn of(&self, pred: Pred, first: Option<Object>) -> &[u64] {
         let low = pack(pred, &[first.unwrap_or(0)]);
         let rest = &self.0[self.0.partition_point(|fact| *fact < low)..];
@@ -91,27 +95,5 @@ impl FactSet {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::BTreeSet;
-
-    proptest! {
-        #[test]
-        fn behaves_like_a_sorted_set(ops in proptest::collection::vec((any::<bool>(), 0u16..4, 0u16..5, 0u16..5), 0..60)) {
-            let mut set = FactSet::default();
-            let mut model = BTreeSet::new();
-            for (add, p, a, b) in ops {
-                let fact = pack(p, &[a, b]);
-                if add { set.add(fact); model.insert((p, a, b)); } else { set.remove(fact); model.remove(&(p, a, b)); }
-            }
-            for p in 0..4 {
-                let want: Vec<_> = model.iter().filter(|f| f.0 == p).copied().collect();
-                let got: Vec<_> = set.of(p, None).iter().map(|f| (pred_of(*f), arg(*f, 0), arg(*f, 1))).collect();
-                prop_assert_eq!(want, got);
-                let want = model.iter().filter(|f| f.0 == p && f.1 == 3).count();
-                prop_assert_eq!(want, set.of(p, Some(3)).len());
-            }
-        }
-    }
-}
+#[path = "facts_tests.rs"]
+mod tests;

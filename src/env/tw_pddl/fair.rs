@@ -1,10 +1,11 @@
 //! The expert that plays fair: it knows what the texts of this episode have told, and nothing else.
 //!
-//! What it has not been told is left out of the facts it plans on: things that no text named, contents that no text
-//! listed. If a plan exists on what is left, it follows it. If not, something that the task needs has not been seen
-//! yet, and it looks for it: of all places whose contents were never listed, it goes to the one where finding it is
-//! likeliest for the steps that looking takes ([`Prior`]), opens it if it must, and remembers what it saw. This is what
-//! a sensible person would do, so a policy that sees the same texts can learn it.
+//! What it has not been told is left out of the facts it plans on: things that no text named,
+//! contents that no text listed. If a plan exists on what is left, it follows it. If not, something
+//! that the task needs has not been seen yet, and it looks for it: of all places whose contents
+//! were never listed, it goes to the one where finding it is likeliest for the steps that looking
+//! takes ([`Prior`]), opens it if it must, and remembers what it saw. This is what a sensible
+//! person would do, so a policy that sees the same texts can learn it.
 
 use std::sync::Arc;
 
@@ -42,13 +43,15 @@ impl Fair {
             let mut vars: Vec<(Object, u8)> = Vec::new();
             for atom in clause.literals.iter().filter(|l| !l.negated).map(|l| &l.atom) {
                 let [Term::Var(v), Term::Const(c)] = atom.args[..] else { continue };
-                if let Some(kind) = game.goal_constants[usize::from(c)].filter(|_| atom.pred == roles.thing_kind)
+                if let Some(kind) =
+                    game.goal_constants[usize::from(c)].filter(|_| atom.pred == roles.thing_kind)
                     && !vars.contains(&(kind, v))
                 {
                     vars.push((kind, v));
                 }
             }
-            // A thing that must be able to do something, like a lamp in the household's goal, has no kind there.
+            // A thing that must be able to do something, like a lamp in the household's goal, has
+            // no kind there.
             for literal in clause.literals.iter().filter(|l| !l.negated && l.atom.args.len() == 1) {
                 let Term::Var(v) = literal.atom.args[0] else { continue };
                 let able = game.fixed.of(literal.atom.pred, None).first().map(|fact| arg(*fact, 0));
@@ -74,10 +77,13 @@ impl Fair {
         let seen = world.seen();
         let told = |fact: &u64| {
             let pred = pred_of(*fact);
-            // What the agent did itself is known, and where it stands; of what was there before, only what was listed.
+            // What the agent did itself is known, and where it stands; of what was there before,
+            // only what was listed.
             !game.start.has(*fact)
                 || pred == self.roles.at
-                || (pred == self.roles.within && seen.named(arg(*fact, 0)) && seen.listed(arg(*fact, 1)))
+                || (pred == self.roles.within
+                    && seen.named(arg(*fact, 0))
+                    && seen.listed(arg(*fact, 1)))
         };
         FactSet::new(world.fluents().all().iter().copied().filter(told).collect())
     }
@@ -86,9 +92,15 @@ impl Fair {
     fn missing(&self, world: &World) -> Vec<Object> {
         let game = world.game();
         let things = game.fixed.of(self.roles.thing_kind, None);
-        let seen = |kind: Object| things.iter().filter(|f| arg(**f, 1) == kind && world.seen().named(arg(**f, 0))).count();
-        let few: Vec<Object> =
-            self.wanted.iter().filter(|(kind, count)| seen(*kind) < *count).map(|(kind, _)| *kind).collect();
+        let seen = |kind: Object| {
+            things.iter().filter(|f| arg(**f, 1) == kind && world.seen().named(arg(**f, 0))).count()
+        };
+        let few: Vec<Object> = self
+            .wanted
+            .iter()
+            .filter(|(kind, count)| seen(*kind) < *count)
+            .map(|(kind, _)| *kind)
+            .collect();
         if few.is_empty() { self.wanted.iter().map(|(kind, _)| *kind).collect() } else { few }
     }
 
@@ -97,7 +109,8 @@ impl Fair {
         let game = world.game();
         let roles = self.roles;
         let here = world.fluents().of(roles.at, None).first().map(|fact| arg(*fact, 1))?;
-        let wanted: Vec<&str> = self.missing(world).iter().map(|kind| kind_name(game, *kind)).collect();
+        let wanted: Vec<&str> =
+            self.missing(world).iter().map(|kind| kind_name(game, *kind)).collect();
         let mut best: Option<(f64, &str, Object, bool)> = None;
         for fact in game.fixed.of(roles.spot, None) {
             let place = arg(*fact, 0);
@@ -107,12 +120,15 @@ impl Fair {
             }
             let shut = self.shut(world, place);
             let steps = 1 + usize::from(shut && location != here);
-            let kind = Roles::kind(game, roles.place_kind, place).map_or("", |kind| kind_name(game, kind));
+            let kind =
+                Roles::kind(game, roles.place_kind, place).map_or("", |kind| kind_name(game, kind));
             let value = self.prior.chance(&wanted, kind) / steps as f64;
             let name = game.names[usize::from(place)].as_str();
             // By length first: "drawer 2" before "drawer 10".
             let earlier = |known: &str| (name.len(), name) < (known.len(), known);
-            if best.is_none_or(|(most, known, _, _)| value > most || (value >= most && earlier(known))) {
+            if best
+                .is_none_or(|(most, known, _, _)| value > most || (value >= most && earlier(known)))
+            {
                 best = Some((value, name, place, location == here));
             }
         }
@@ -122,7 +138,8 @@ impl Fair {
 
     fn shut(&self, world: &World, place: Object) -> bool {
         let fact = |pred| pack(pred, &[place]);
-        world.game().fixed.has(fact(self.roles.shuts)) && !world.fluents().has(fact(self.roles.open))
+        world.game().fixed.has(fact(self.roles.shuts))
+            && !world.fluents().has(fact(self.roles.open))
     }
 
     /// The command about a place that goes there, opens it, or looks at it.
@@ -160,14 +177,18 @@ impl Expert for Fair {
         let limits = Limits { cancel: Some(cancel.clone()), ..Limits::default() };
         match self.planner.plan_from(world, &self.believed(world), false, &limits)? {
             Plan::Found { steps, .. } if !steps.is_empty() => {
-                return Ok(Advice { action: steps[0].1.to_string(), steps_left: Some(steps.len()) });
+                return Ok(Advice {
+                    action: steps[0].1.to_string(),
+                    steps_left: Some(steps.len()),
+                });
             }
             Plan::Cancelled => return Err(NoAdvice::Cancelled),
             _ => {}
         }
         let action = self.look(world).map(|command| command.to_string());
-        let action =
-            action.ok_or_else(|| NoAdvice::Other("every place was looked into and what was seen does not do".into()))?;
+        let action = action.ok_or_else(|| {
+            NoAdvice::Other("every place was looked into and what was seen does not do".into())
+        })?;
         Ok(Advice { action, steps_left: None })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::pddl::{Atom, Clause, Effect, Literal, MAX_CLAUSES, MAX_PARTS, MAX_VARS, Pred, Term, Type, bad};
+use super::pddl::{
+    Atom, Clause, Effect, Literal, MAX_CLAUSES, MAX_PARTS, MAX_VARS, Pred, Term, Type, bad,
+};
 use super::sexpr::Sexpr;
 use crate::budget::work;
 use crate::error::Result;
@@ -15,7 +17,10 @@ pub(super) fn typed(items: &[Sexpr]) -> Result<Vec<(String, String)>> {
     while let Some(item) = words.next() {
         let word = item.word("a name")?;
         if word == "-" {
-            let kind = words.next().ok_or_else(|| bad(item, "`-` without a type after it"))?.word("a type")?;
+            let kind = words
+                .next()
+                .ok_or_else(|| bad(item, "`-` without a type after it"))?
+                .word("a type")?;
             work(waiting.len() as u64)?;
             out.extend(waiting.drain(..).map(|name| (name, kind.to_string())));
         } else {
@@ -55,11 +60,16 @@ impl Reader<'_> {
 
     fn atom(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Atom> {
         let items = expr.list("an atom")?;
-        let name = items.first().ok_or_else(|| bad(expr, "an atom without a predicate"))?.word("a predicate")?;
-        let pred = *self
-            .predicates
-            .get(name)
-            .ok_or_else(|| bad(expr, format_args!("`{name}` is not a declared predicate or a supported connective")))?;
+        let name = items
+            .first()
+            .ok_or_else(|| bad(expr, "an atom without a predicate"))?
+            .word("a predicate")?;
+        let pred = *self.predicates.get(name).ok_or_else(|| {
+            bad(
+                expr,
+                format_args!("`{name}` is not a declared predicate or a supported connective"),
+            )
+        })?;
         if items.len() - 1 != self.arity[usize::from(pred)] {
             let given = items.len() - 1;
             let wants = self.arity[usize::from(pred)];
@@ -70,7 +80,10 @@ impl Reader<'_> {
             let word = item.word("an argument")?;
             args.push(if word.starts_with('?') {
                 let at = scope.iter().rposition(|(known, _)| known == word);
-                Term::Var(at.ok_or_else(|| bad(item, format_args!("variable `{word}` is not declared")))? as u8)
+                Term::Var(
+                    at.ok_or_else(|| bad(item, format_args!("variable `{word}` is not declared")))?
+                        as u8,
+                )
             } else {
                 Term::Const(intern(self.constants, word, item)?)
             });
@@ -90,12 +103,15 @@ impl Reader<'_> {
         Ok(Literal { negated: true, atom: self.atom(&items[1], scope)? })
     }
 
-    /// Disjunctive normal form of `expr` over `scope`; a disjunct's quantified variables follow the scope's.
+    /// Disjunctive normal form of `expr` over `scope`; a disjunct's quantified variables follow the
+    /// scope's.
     ///
-    /// The form is as long as the product of its parts, and reading a part under every disjunct before it is as much work
-    /// even where nothing comes of it (an empty `or`): each counts as work.
+    /// The form is as long as the product of its parts, and reading a part under every disjunct
+    /// before it is as much work even where nothing comes of it (an empty `or`): each counts as
+    /// work.
     fn formula(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Vec<Disjunct>> {
-        let spend = |units: usize| work(units as u64).map_err(|e| e.at(format_args!("line {}", expr.line)));
+        let spend =
+            |units: usize| work(units as u64).map_err(|e| e.at(format_args!("line {}", expr.line)));
         spend(1 + 4 * scope.len())?; // their names are copied
         if is_literal(expr) {
             return Ok(vec![(scope.to_vec(), vec![self.literal(expr, scope)?])]);
@@ -145,18 +161,33 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn clauses(&mut self, expr: &Sexpr, scope: &[(String, Type)]) -> Result<Vec<Clause>> {
+    pub(super) fn clauses(
+        &mut self,
+        expr: &Sexpr,
+        scope: &[(String, Type)],
+    ) -> Result<Vec<Clause>> {
         let disjuncts = self.formula(expr, scope)?;
         if disjuncts.iter().any(|(_, literals)| literals.len() > MAX_PARTS) {
-            return Err(bad(expr, format_args!("more than {MAX_PARTS} literals that must hold together")));
+            return Err(bad(
+                expr,
+                format_args!("more than {MAX_PARTS} literals that must hold together"),
+            ));
         }
         Ok(disjuncts
             .into_iter()
-            .map(|(vars, literals)| Clause { types: vars.into_iter().map(|(_, kind)| kind).collect(), literals })
+            .map(|(vars, literals)| Clause {
+                types: vars.into_iter().map(|(_, kind)| kind).collect(),
+                literals,
+            })
             .collect())
     }
 
-    pub(super) fn effects(&mut self, expr: &Sexpr, scope: &[(String, Type)], out: &mut Vec<Effect>) -> Result<()> {
+    pub(super) fn effects(
+        &mut self,
+        expr: &Sexpr,
+        scope: &[(String, Type)],
+        out: &mut Vec<Effect>,
+    ) -> Result<()> {
         let items = expr.list("an effect")?;
         match expr.head() {
             None if items.is_empty() => Ok(()),
@@ -165,22 +196,34 @@ impl Reader<'_> {
             Some("when") if items.len() == 3 => {
                 let mut when = self.formula(&items[1], scope)?;
                 match (when.pop(), when.is_empty()) {
-                    (Some((vars, literals)), true) if vars.len() == scope.len() && literals.len() <= MAX_PARTS => {
+                    (Some((vars, literals)), true)
+                        if vars.len() == scope.len() && literals.len() <= MAX_PARTS =>
+                    {
                         let mut inner = Vec::new();
                         self.effects(&items[2], scope, &mut inner)?;
                         work((inner.len() * (1 + literals.len())) as u64)
                             .map_err(|e| e.at(format_args!("line {}", expr.line)))?;
-                        out.extend(inner.into_iter().map(|effect| Effect { when: literals.clone(), ..effect }));
+                        out.extend(
+                            inner
+                                .into_iter()
+                                .map(|effect| Effect { when: literals.clone(), ..effect }),
+                        );
                         Ok(())
                     }
                     _ => {
-                        let most = format_args!("`when` takes a conjunction of at most {MAX_PARTS} literals");
+                        let most = format_args!(
+                            "`when` takes a conjunction of at most {MAX_PARTS} literals"
+                        );
                         Err(bad(expr, most))
                     }
                 }
             }
             Some("not") if items.len() == 2 => {
-                out.push(Effect { when: Vec::new(), delete: true, atom: self.atom(&items[1], scope)? });
+                out.push(Effect {
+                    when: Vec::new(),
+                    delete: true,
+                    atom: self.atom(&items[1], scope)?,
+                });
                 Ok(())
             }
             _ => {
@@ -195,7 +238,9 @@ impl Reader<'_> {
 fn is_literal(expr: &Sexpr) -> bool {
     match expr.list("a formula") {
         Ok([]) => false,
-        Ok(items) => !matches!((expr.head(), items.len()), (Some("and" | "or"), _) | (Some("exists"), 3)),
+        Ok(items) => {
+            !matches!((expr.head(), items.len()), (Some("and" | "or"), _) | (Some("exists"), 3))
+        }
         Err(_) => true, // a word: no formula at all, which reading it says
     }
 }

@@ -20,7 +20,8 @@ use crate::paths;
 /// Larger files are refused before they are read: real games are about 85 KB.
 const MAX_FILE: u64 = 32 << 20;
 
-/// A longer stored plan is refused: it is played whenever the game is opened, and real ones have some ten commands.
+/// A longer stored plan is refused: it is played whenever the game is opened, and real ones have
+/// some ten commands.
 const MAX_WALK: usize = 1000;
 
 /// Units of work for reading one: real ones take a few thousand.
@@ -60,7 +61,8 @@ pub struct Game {
     pub members: Vec<Vec<Object>>,
     /// Facts of predicates that play never changes.
     pub fixed: FactSet,
-    /// The same facts of two-place predicates with their arguments swapped, for look-ups by the second.
+    /// The same facts of two-place predicates with their arguments swapped, for look-ups by the
+    /// second.
     pub fixed_swapped: FactSet,
     /// Facts at the start that play may change.
     pub start: FactSet,
@@ -74,7 +76,8 @@ pub struct Game {
     pub order: Vec<Vec<Vec<usize>>>,
     /// The same for the goal's disjuncts.
     pub goal_order: Vec<Vec<usize>>,
-    /// Which predicates a precondition or the goal reads: facts of the others never matter for play.
+    /// Which predicates a precondition or the goal reads: facts of the others never matter for
+    /// play.
     pub matters: Vec<bool>,
     /// The task sentence, where the grammar states one.
     pub task: Option<String>,
@@ -95,11 +98,14 @@ impl Game {
     /// Reads and prepares a game file.
     pub fn load(path: &Path) -> Result<Arc<Self>> {
         let failed = |e: std::io::Error| Error::io("reading the game", path, &e);
-        let text = paths::read_whole(path, MAX_FILE)
-            .map_err(|e| failed(e).hint("a real game.tw-pddl file is about 85 KB; check the path"))?;
+        let text = paths::read_whole(path, MAX_FILE).map_err(|e| {
+            failed(e).hint("a real game.tw-pddl file is about 85 KB; check the path")
+        })?;
         let file: GameFile = serde_json::from_slice(&text).map_err(|e| {
-            Error::new(format!("{}: not a game file: {e}", path.display()))
-                .hint("expected JSON with pddl_domain, grammar and pddl_problem; fetch or unpack it again")
+            Error::new(format!("{}: not a game file: {e}", path.display())).hint(
+                "expected JSON with pddl_domain, grammar and pddl_problem; fetch or unpack it \
+                 again",
+            )
         })?;
         Self::new(&file).map_err(|error| error.at(path.display()))
     }
@@ -114,7 +120,8 @@ impl Game {
         &self.spreads
     }
 
-    /// How many things there are to handle: those of which a fact of the two domains says what kind they are.
+    /// How many things there are to handle: those of which a fact of the two domains says what kind
+    /// they are.
     pub fn things(&self) -> usize {
         let kinds = ["objecttype", "tkindof"].iter().filter_map(|name| self.domain.predicate(name));
         kinds.map(|pred| self.fixed.of(pred, None).len()).sum()
@@ -127,11 +134,15 @@ impl Game {
 
     fn prepare(file: &GameFile) -> Result<Arc<Self>> {
         if file.walkthrough.len() > MAX_WALK {
-            return Err(Error::new(format!("walkthrough: {} commands; {MAX_WALK} at most", file.walkthrough.len())));
+            return Err(Error::new(format!(
+                "walkthrough: {} commands; {MAX_WALK} at most",
+                file.walkthrough.len()
+            )));
         }
         let (grammar_text, task) = split_task(&file.grammar);
         let (domain, grammar) = shared(&file.pddl_domain, &grammar_text)?;
-        let problem = Problem::parse(&file.pddl_problem, &domain).map_err(|error| error.at("pddl_problem"))?;
+        let problem = Problem::parse(&file.pddl_problem, &domain)
+            .map_err(|error| error.at("pddl_problem"))?;
         let mut kinds: HashMap<&str, Type> = HashMap::new();
         for (name, kind) in &problem.objects {
             kinds.insert(name, *kind);
@@ -139,9 +150,13 @@ impl Game {
         let mut ids: Vec<String> = kinds.keys().map(|id| (*id).to_string()).collect();
         ids.sort_unstable();
         if ids.len() > usize::from(Object::MAX) {
-            return Err(Error::new(format!("pddl_problem: {} objects is more than an engine holds", ids.len())));
+            return Err(Error::new(format!(
+                "pddl_problem: {} objects is more than an engine holds",
+                ids.len()
+            )));
         }
-        let rank: HashMap<&str, Object> = ids.iter().enumerate().map(|(i, id)| (id.as_str(), i as Object)).collect();
+        let rank: HashMap<&str, Object> =
+            ids.iter().enumerate().map(|(i, id)| (id.as_str(), i as Object)).collect();
         let types: Vec<Type> = ids.iter().map(|id| kinds[id.as_str()]).collect();
         let mut members = vec![Vec::new(); domain.types.len()];
         for (i, kind) in types.iter().enumerate() {
@@ -158,7 +173,9 @@ impl Game {
             let mut objects = Vec::with_capacity(args.len());
             for arg in args {
                 let object = *rank.get(arg.as_str()).ok_or_else(|| {
-                    Error::new(format!("pddl_problem: a fact names `{arg}`, which is not among :objects"))
+                    Error::new(format!(
+                        "pddl_problem: a fact names `{arg}`, which is not among :objects"
+                    ))
                 })?;
                 used[usize::from(object)] = true;
                 objects.push(object);
@@ -173,15 +190,19 @@ impl Game {
             }
         }
         let names = display_names(&ids, &used);
-        let look_up = |names: &[String]| names.iter().map(|name| rank.get(name.as_str()).copied()).collect::<Vec<_>>();
+        let look_up = |names: &[String]| {
+            names.iter().map(|name| rank.get(name.as_str()).copied()).collect::<Vec<_>>()
+        };
         let constants = look_up(&domain.constants);
         let goal_constants = look_up(&problem.constants);
         let fixed = FactSet::new(fixed);
         let start = FactSet::new(start);
         let arities = domain.arity.iter().enumerate();
-        let spreads: Vec<_> = arities.map(|(pred, arity)| spread(pred as Pred, *arity, &fixed, &start)).collect();
-        let of_clauses =
-            |clauses: &[Clause]| clauses.iter().map(|c| match_order(c, &spreads, None, &|_| None)).collect::<Vec<_>>();
+        let spreads: Vec<_> =
+            arities.map(|(pred, arity)| spread(pred as Pred, *arity, &fixed, &start)).collect();
+        let of_clauses = |clauses: &[Clause]| {
+            clauses.iter().map(|c| match_order(c, &spreads, None, &|_| None)).collect::<Vec<_>>()
+        };
         let order = domain.actions.iter().map(|action| of_clauses(&action.clauses)).collect();
         let goal_order = of_clauses(&problem.goal);
         let matters = read_predicates(&domain, &problem.goal);
@@ -234,7 +255,8 @@ fn shared(domain: &str, grammar: &str) -> Result<Parsed> {
         return Ok(parsed.clone());
     }
     let parsed_domain = Domain::parse(domain).map_err(|error| error.at("pddl_domain"))?;
-    let parsed_grammar = Grammar::parse(grammar, &parsed_domain).map_err(|error| error.at("grammar"))?;
+    let parsed_grammar =
+        Grammar::parse(grammar, &parsed_domain).map_err(|error| error.at("grammar"))?;
     let parsed = (Arc::new(parsed_domain), Arc::new(parsed_grammar));
     if cache.len() >= CACHED {
         cache.clear(); // games that all differ have no use for it
@@ -243,8 +265,8 @@ fn shared(domain: &str, grammar: &str) -> Result<Parsed> {
     Ok(parsed)
 }
 
-/// Takes the task sentence out of a grammar, so that games share the rest and the sentence stays plain text (a `{` or
-/// `#` in a person's wording would otherwise break the rule syntax).
+/// Takes the task sentence out of a grammar, so that games share the rest and the sentence stays
+/// plain text (a `{` or `#` in a person's wording would otherwise break the rule syntax).
 fn split_task(grammar: &str) -> (String, Option<String>) {
     let whole = || (grammar.to_string(), None);
     let mut found = grammar.match_indices("\"task\"");
@@ -263,8 +285,9 @@ fn split_task(grammar: &str) -> (String, Option<String>) {
     (format!("{}\"\"{}", &grammar[..start], &grammar[start + parsed.byte_offset()..]), Some(task))
 }
 
-/// Class and number of every identifier that a starting fact mentions. Numbers are handed out from the class's count
-/// downwards in identifier order, as the original does; identifiers without `_bar_` keep their own name.
+/// Class and number of every identifier that a starting fact mentions. Numbers are handed out from
+/// the class's count downwards in identifier order, as the original does; identifiers without
+/// `_bar_` keep their own name.
 fn display_names(ids: &[String], used: &[bool]) -> Vec<String> {
     let class = |id: &str| {
         let base = id.split("_bar_").next().unwrap_or_default();
@@ -290,7 +313,8 @@ fn display_names(ids: &[String], used: &[bool]) -> Vec<String> {
     names
 }
 
-/// How many facts a predicate has at the start, and how many different objects stand at each of its places.
+/// How many facts a predicate has at the start, and how many different objects stand at each of its
+/// places.
 pub(super) type Spread = (usize, [usize; MAX_ARITY]);
 
 fn spread(pred: Pred, arity: usize, fixed: &FactSet, start: &FactSet) -> Spread {
@@ -305,9 +329,11 @@ fn spread(pred: Pred, arity: usize, fixed: &FactSet, start: &FactSet) -> Spread 
     (facts().count().max(1), distinct)
 }
 
-/// Greedy join order: next the literal that is expected to have the fewest matches, given what is bound by then.
+/// Greedy join order: next the literal that is expected to have the fewest matches, given what is
+/// bound by then.
 ///
-/// A `given` literal is matched already. `count` may replace the number of facts of a predicate by a better guess.
+/// A `given` literal is matched already. `count` may replace the number of facts of a predicate by
+/// a better guess.
 pub(super) fn match_order(
     clause: &Clause,
     spreads: &[Spread],
@@ -340,9 +366,12 @@ pub(super) fn match_order(
                 return f64::MAX; // equality with something unbound goes through all objects
             }
             let known = atom.args.iter().zip(distinct).filter(|(term, _)| !free(term));
-            count(atom.pred).unwrap_or(*facts) as f64 / known.map(|(_, distinct)| *distinct as f64).product::<f64>()
+            count(atom.pred).unwrap_or(*facts) as f64
+                / known.map(|(_, distinct)| *distinct as f64).product::<f64>()
         };
-        let at = (0..left.len()).min_by(|a, b| expected(left[*a]).total_cmp(&expected(left[*b]))).unwrap_or_default();
+        let at = (0..left.len())
+            .min_by(|a, b| expected(left[*a]).total_cmp(&expected(left[*b])))
+            .unwrap_or_default();
         let next = left.remove(at);
         bind(next, &mut bound);
         order.push(next);
@@ -353,7 +382,11 @@ pub(super) fn match_order(
 fn read_predicates(domain: &Domain, goal: &[Clause]) -> Vec<bool> {
     let mut reads = vec![false; domain.predicates.len()];
     let actions = domain.actions.iter();
-    let conditions = actions.clone().flat_map(|action| &action.clauses).chain(goal).flat_map(|clause| &clause.literals);
+    let conditions = actions
+        .clone()
+        .flat_map(|action| &action.clauses)
+        .chain(goal)
+        .flat_map(|clause| &clause.literals);
     let when = actions.flat_map(|action| &action.effects).flat_map(|effect| &effect.when);
     for literal in conditions.chain(when) {
         reads[usize::from(literal.atom.pred)] = true;
@@ -362,31 +395,5 @@ fn read_predicates(domain: &Domain, goal: &[Clause]) -> Vec<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_run_downwards_and_basins_are_named() {
-        let ids = ["agent1", "desk_bar_1", "desk_bar_2", "sink_bar_1_bar_sinkbasin"].map(String::from);
-        assert_eq!(display_names(&ids, &[true; 4]), ["agent1 ", "desk 2", "desk 1", "sinkbasin 1"]);
-    }
-
-    #[test]
-    fn the_task_is_cut_out_as_plain_text() {
-        let (rest, task) = split_task(r#"{"task": [ { "rhs": "Do {this} \"now\"." } ], "b": 1}"#);
-        assert_eq!(task.as_deref(), Some("Do {this} \"now\"."));
-        assert_eq!(rest, r#"{"task": [ { "rhs": "" } ], "b": 1}"#);
-        assert_eq!(split_task("no such rule").1, None);
-    }
-
-    #[test]
-    fn a_missing_or_huge_or_broken_file_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("game.tw-pddl");
-        assert!(Game::load(&path).unwrap_err().message().contains("game.tw-pddl"));
-        std::fs::write(&path, "{\"pddl_domain\": \"(").unwrap();
-        assert!(Game::load(&path).unwrap_err().message().contains("not a game file"));
-        std::fs::File::create(&path).unwrap().set_len(200 << 20).unwrap();
-        assert!(Game::load(&path).unwrap_err().message().contains("too large"));
-    }
-}
+#[path = "game_tests.rs"]
+mod tests;

@@ -1,9 +1,10 @@
-//! twl2, the text grammar of TextWorld's PDDL games: which sentence each action is typed as, and what it answers.
+//! twl2, the text grammar of TextWorld's PDDL games: which sentence each action is typed as, and
+//! what it answers.
 //!
-//! A file is a sequence of `grammar :: """JSON""";` blocks and `action NAME { template :: "…"; feedback :: "…"; }`
-//! blocks. A right-hand side mixes literal text, `#symbol#` references, `{expression}` and `{expression | query}`
-//! holes, and `[{expression | query}]` lists. Only the expressions that real games use are read; the rest is refused
-//! with the rule that holds it.
+//! A file is a sequence of `grammar :: """JSON""";` blocks and `action NAME { template :: "…";
+//! feedback :: "…"; }` blocks. A right-hand side mixes literal text, `#symbol#` references,
+//! `{expression}` and `{expression | query}` holes, and `[{expression | query}]` lists. Only the
+//! expressions that real games use are read; the rest is refused with the rule that holds it.
 
 use std::collections::HashMap;
 
@@ -30,7 +31,8 @@ pub const LIST_EMPTY: Symbol = 2;
 pub const LIST_SEPARATOR: Symbol = 3;
 /// What stands before the last item.
 pub const LIST_LAST_SEPARATOR: Symbol = 4;
-const WELL_KNOWN: [&str; 5] = ["intro", "task", "list_empty", "list_separator", "list_last_separator"];
+const WELL_KNOWN: [&str; 5] =
+    ["intro", "task", "list_empty", "list_separator", "list_last_separator"];
 
 /// A piece of a right-hand side.
 #[derive(Debug)]
@@ -59,7 +61,8 @@ pub struct Hole {
 pub enum What {
     /// Another symbol.
     Symbol(Symbol),
-    /// Alternatives joined by `or`; each is a sum of terms, and the first that is not empty is taken.
+    /// Alternatives joined by `or`; each is a sum of terms, and the first that is not empty is
+    /// taken.
     Expr(Vec<Vec<ExprTerm>>),
 }
 
@@ -122,7 +125,12 @@ impl Grammar {
     }
 
     fn read(text: &str, domain: &Domain) -> Result<Self> {
-        let mut reader = Reader { domain, names: Table::default(), symbols: Table::default(), rules: Vec::new() };
+        let mut reader = Reader {
+            domain,
+            names: Table::default(),
+            symbols: Table::default(),
+            rules: Vec::new(),
+        };
         for symbol in WELL_KNOWN {
             reader.symbols.id(symbol)?;
         }
@@ -140,7 +148,9 @@ impl Grammar {
                 reader.add(json).map_err(|error| error.at(cursor.line()))?;
             } else if cursor.word("action") {
                 cursor.skip_space();
-                let name = cursor.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '/' | '-')).to_lowercase();
+                let name = cursor
+                    .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '/' | '-'))
+                    .to_lowercase();
                 cursor.expect("{")?;
                 let mut text = reader.action(&mut cursor, &name)?;
                 work(1 + domain.actions.len() as u64 / 16)?;
@@ -172,10 +182,13 @@ impl Grammar {
 
     /// Whether deriving `pieces` may look at a predicate that play can change.
     pub fn reads_fluents(&self, pieces: &[Piece], domain: &Domain) -> bool {
-        let fluent = |query: &[Pattern]| query.iter().any(|p| p.pred.is_none_or(|p| !domain.is_static[usize::from(p)]));
+        let fluent = |query: &[Pattern]| {
+            query.iter().any(|p| p.pred.is_none_or(|p| !domain.is_static[usize::from(p)]))
+        };
         pieces.iter().any(|piece| match piece {
             Piece::Text(_) => false,
-            Piece::Symbol(_) => true, // followed no further: a template with symbols is simply not cached
+            // Followed no further: a template with symbols is simply not cached.
+            Piece::Symbol(_) => true,
             Piece::Each(hole) | Piece::List(hole) => {
                 matches!(hole.what, What::Symbol(_)) || hole.query.as_deref().is_some_and(fluent)
             }
@@ -195,7 +208,8 @@ impl Table {
         if let Some(id) = self.ids.get(text) {
             return Ok(*id);
         }
-        let id = u16::try_from(self.list.len()).map_err(|_| Error::new("a text grammar with more than 65,535 names"))?;
+        let id = u16::try_from(self.list.len())
+            .map_err(|_| Error::new("a text grammar with more than 65,535 names"))?;
         self.list.push(text.to_string());
         self.ids.insert(text.to_string(), id);
         Ok(id)
@@ -223,8 +237,14 @@ impl Reader<'_> {
             match key {
                 "template" | "feedback" => {
                     let body = cursor.quoted()?;
-                    let pieces = self.pieces(body).map_err(|error| error.at(format_args!("{key} of action {name}")))?;
-                    *(if key == "template" { &mut action.template } else { &mut action.feedback }) = pieces;
+                    let pieces = self
+                        .pieces(body)
+                        .map_err(|error| error.at(format_args!("{key} of action {name}")))?;
+                    *(if key == "template" {
+                        &mut action.template
+                    } else {
+                        &mut action.feedback
+                    }) = pieces;
                 }
                 "grammar" => {
                     let json = cursor.triple_quoted()?;
@@ -238,15 +258,21 @@ impl Reader<'_> {
     }
 
     fn add(&mut self, json: &str) -> Result<()> {
-        let kept: Vec<&str> = json.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        let kept: Vec<&str> =
+            json.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
         let parsed: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&kept.join("\n")).map_err(|e| Error::new(format!("grammar block: {e}")))?;
+            serde_json::from_str(&kept.join("\n"))
+                .map_err(|e| Error::new(format!("grammar block: {e}")))?;
         for (symbol, rules) in parsed {
             let place = format!("rule `{symbol}`");
-            let rules = rules.as_array().ok_or_else(|| Error::new("expected a list of rules").at(&place))?;
+            let rules = rules
+                .as_array()
+                .ok_or_else(|| Error::new("expected a list of rules").at(&place))?;
             let mut out = Vec::new();
             for rule in rules {
-                let rhs = rule["rhs"].as_str().ok_or_else(|| Error::new("a rule without `rhs`").at(&place))?;
+                let rhs = rule["rhs"]
+                    .as_str()
+                    .ok_or_else(|| Error::new("a rule without `rhs`").at(&place))?;
                 let condition = rule["condition"].as_str().unwrap_or_default();
                 out.push(Rule {
                     condition: self.query(condition).map_err(|error| error.at(&place))?,
@@ -267,8 +293,11 @@ impl Reader<'_> {
                 return Err(Error::new(format!("a condition of more than {MAX_ATOMS} atoms")));
             }
             work(1 + (self.domain.predicates.len() + 3 * self.domain.types.len()) as u64 / 16)?;
-            let malformed = || Error::new(format!("cannot read the condition `{atom}`; expected pred(v:type, …)"));
-            let (name, args) = atom.strip_suffix(')').and_then(|a| a.split_once('(')).ok_or_else(malformed)?;
+            let malformed = || {
+                Error::new(format!("cannot read the condition `{atom}`; expected pred(v:type, …)"))
+            };
+            let (name, args) =
+                atom.strip_suffix(')').and_then(|a| a.split_once('(')).ok_or_else(malformed)?;
             let (negative, pred) = match (self.domain.predicate(name), name.strip_prefix("not_")) {
                 (None, Some(positive)) => (true, self.domain.predicate(positive)),
                 (known, _) => (false, known),
@@ -298,7 +327,8 @@ impl Reader<'_> {
             for term in alternative.split(" + ").map(str::trim) {
                 let quoted = term.strip_prefix('\'').and_then(|t| t.strip_suffix('\''));
                 let (variable, attribute) = term.split_once('.').unwrap_or((term, "name"));
-                let plain = !variable.is_empty() && variable.chars().all(|c| c.is_alphanumeric() || c == '_');
+                let plain = !variable.is_empty()
+                    && variable.chars().all(|c| c.is_alphanumeric() || c == '_');
                 terms.push(match (quoted, attribute) {
                     (Some(literal), _) => ExprTerm::Text(literal.into()),
                     (None, "name") if plain => ExprTerm::Name(self.names.id(variable)?),
@@ -335,10 +365,12 @@ impl Reader<'_> {
             } else if cursor.eat("#") {
                 out.push(Piece::Symbol(self.symbols.id(cursor.until('#')?)?));
             } else {
-                let literal =
-                    cursor.take_while(|c| !matches!(c, ';' | '|' | '"' | '<' | '>' | '[' | ']' | '#' | '{' | '}'));
+                let literal = cursor.take_while(|c| {
+                    !matches!(c, ';' | '|' | '"' | '<' | '>' | '[' | ']' | '#' | '{' | '}')
+                });
                 if literal.is_empty() {
-                    return Ok(out); // the end, or a character that the original's parser stops at as well
+                    // The end, or a character that the original's parser stops at as well.
+                    return Ok(out);
                 }
                 out.push(Piece::Text(literal.replace("\\n", "\n").into()));
             }

@@ -1,8 +1,9 @@
 //! Conjunctive queries over facts: which bindings of a clause's variables make its literals true.
 //!
-//! Positive literals are joined in the order that [`super::game::Game`] worked out for the clause, each step reading one
-//! slice of sorted facts; negative ones are checked once everything is bound. A step over a literal whose first
-//! argument is known touches only the facts about that object, so the work grows with what is near the agent.
+//! Positive literals are joined in the order that [`super::game::Game`] worked out for the clause,
+//! each step reading one slice of sorted facts; negative ones are checked once everything is bound.
+//! A step over a literal whose first argument is known touches only the facts about that object, so
+//! the work grows with what is near the agent.
 
 use super::facts::{FREE, FactSet, Object, Vars, arg, pack};
 use super::game::Game;
@@ -43,7 +44,8 @@ impl<'a> Matcher<'a> {
         self.game
     }
 
-    /// The fact that an atom is under `vars`; none when it names a constant that the game does not have.
+    /// The fact that an atom is under `vars`; none when it names a constant that the game does not
+    /// have.
     pub fn ground(&self, atom: &Atom, vars: &Vars) -> Option<u64> {
         let mut args = [0; MAX_ARITY];
         for (slot, term) in args.iter_mut().zip(&atom.args) {
@@ -70,11 +72,18 @@ impl<'a> Matcher<'a> {
         if self.game.domain.is_static[usize::from(pred)] { &self.game.fixed } else { self.fluents }
     }
 
-    /// Calls `found` for every binding under which the clause holds, until it says `false`. Variables bound in `vars`
-    /// stay as they are. Returns whether the search ran to its end: it also ends where the work ran out, which
-    /// [`budget::is_spent`] tells apart.
-    pub fn solve(&self, query: Query<'_>, vars: Vars, found: &mut dyn FnMut(&Vars) -> bool) -> bool {
-        let Some((at, rest)) = query.order.split_first() else { return self.finish(query.clause, vars, 0, found) };
+    /// Calls `found` for every binding under which the clause holds, until it says `false`.
+    /// Variables bound in `vars` stay as they are. Returns whether the search ran to its end: it
+    /// also ends where the work ran out, which [`budget::is_spent`] tells apart.
+    pub fn solve(
+        &self,
+        query: Query<'_>,
+        vars: Vars,
+        found: &mut dyn FnMut(&Vars) -> bool,
+    ) -> bool {
+        let Some((at, rest)) = query.order.split_first() else {
+            return self.finish(query.clause, vars, 0, found);
+        };
         let atom = &query.clause.literals[*at].atom;
         let rest = Query { order: rest, ..query };
         if atom.pred == 0 {
@@ -107,9 +116,16 @@ impl<'a> Matcher<'a> {
             .all(|next| self.solve(rest, next, found))
     }
 
-    /// `vars` with the atom's variables bound to a fact's objects (whose two are swapped in it with `swap`); none where
-    /// a constant, a type or what is bound already does not fit.
-    pub fn unify(&self, clause: &Clause, atom: &Atom, fact: u64, swap: bool, vars: Vars) -> Option<Vars> {
+    /// `vars` with the atom's variables bound to a fact's objects (whose two are swapped in it with
+    /// `swap`); none where a constant, a type or what is bound already does not fit.
+    pub fn unify(
+        &self,
+        clause: &Clause,
+        atom: &Atom,
+        fact: u64,
+        swap: bool,
+        vars: Vars,
+    ) -> Option<Vars> {
         let mut next = vars;
         let fits = atom.args.iter().enumerate().all(|(i, term)| {
             let object = arg(fact, if swap { 1 - i } else { i });
@@ -121,7 +137,13 @@ impl<'a> Matcher<'a> {
         fits.then_some(next)
     }
 
-    fn solve_equality(&self, atom: &Atom, rest: Query<'_>, vars: Vars, found: &mut dyn FnMut(&Vars) -> bool) -> bool {
+    fn solve_equality(
+        &self,
+        atom: &Atom,
+        rest: Query<'_>,
+        vars: Vars,
+        found: &mut dyn FnMut(&Vars) -> bool,
+    ) -> bool {
         if !budget::spend(1 + self.game.ids.len() as u64) {
             return false;
         }
@@ -147,9 +169,20 @@ impl<'a> Matcher<'a> {
     }
 
     /// Binds what no positive literal bound, then checks the negative ones.
-    fn finish(&self, clause: &Clause, vars: Vars, from: usize, found: &mut dyn FnMut(&Vars) -> bool) -> bool {
+    fn finish(
+        &self,
+        clause: &Clause,
+        vars: Vars,
+        from: usize,
+        found: &mut dyn FnMut(&Vars) -> bool,
+    ) -> bool {
         if let Some(v) = (from..clause.types.len()).find(|v| vars[*v] == FREE) {
-            let members = self.game.members.get(usize::from(clause.types[v])).map(Vec::as_slice).unwrap_or_default();
+            let members = self
+                .game
+                .members
+                .get(usize::from(clause.types[v]))
+                .map(Vec::as_slice)
+                .unwrap_or_default();
             if !budget::spend(1 + members.len() as u64) {
                 return false;
             }

@@ -1,7 +1,8 @@
-//! The engine for real ALFWorld `game.tw-pddl` files: PDDL subset, twl2 grammar, names, admissible commands, goal.
+//! The engine for real ALFWorld `game.tw-pddl` files: PDDL subset, twl2 grammar, names, admissible
+//! commands, goal.
 //!
-//! Text, admissible commands and victory are meant to equal TextWorld 1.7.0 / ALFWorld 0.4.2 byte for byte; the tests
-//! replay transcripts of that engine.
+//! Text, admissible commands and victory are meant to equal TextWorld 1.7.0 / ALFWorld 0.4.2 byte
+//! for byte; the tests replay transcripts of that engine.
 
 pub mod commands;
 mod cursor;
@@ -22,6 +23,7 @@ pub mod problem;
 mod roles;
 pub mod seen;
 pub mod sexpr;
+mod teller;
 pub mod world;
 
 use std::sync::Arc;
@@ -46,7 +48,10 @@ impl TwPddl {
     /// A game at its start.
     pub fn new(game: &Arc<Game>) -> Result<Self> {
         let world = World::new(Arc::clone(game))?;
-        let stated = game.task.as_deref().unwrap_or_else(|| world.feedback.lines().last().unwrap_or_default());
+        let stated = game
+            .task
+            .as_deref()
+            .unwrap_or_else(|| world.feedback.lines().last().unwrap_or_default());
         let task = stated
             .trim()
             .strip_prefix("Your task is to: ")

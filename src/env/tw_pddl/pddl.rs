@@ -1,7 +1,9 @@
-//! The PDDL subset of ALFWorld's domain: typed parameters, `and` / `or` / `not` / `exists` preconditions, add, delete
-//! and `when` effects. Anything else is refused with the line it stands on, never guessed at.
+//! The PDDL subset of ALFWorld's domain: typed parameters, `and` / `or` / `not` / `exists`
+//! preconditions, add, delete and `when` effects. Anything else is refused with the line it stands
+//! on, never guessed at.
 //!
-//! Preconditions are kept in disjunctive normal form, so that one [`Clause`] is one conjunctive query.
+//! Preconditions are kept in disjunctive normal form, so that one [`Clause`] is one conjunctive
+//! query.
 
 use std::collections::HashMap;
 
@@ -14,7 +16,8 @@ use crate::error::{Error, Result};
 pub const MAX_ARITY: usize = 3;
 /// More clauses than this in one precondition are refused.
 pub(super) const MAX_CLAUSES: usize = 256;
-/// More literals than this in one clause, and more effects of one action, are refused: real ones have some ten.
+/// More literals than this in one clause, and more effects of one action, are refused: real ones
+/// have some ten.
 pub(super) const MAX_PARTS: usize = 512;
 /// More variables than this in one action (parameters and quantified ones together) are refused.
 pub const MAX_VARS: usize = 16;
@@ -140,7 +143,9 @@ impl Domain {
                         if parent != "object" {
                             return Err(bad(
                                 part,
-                                format_args!("type `{name}` has a supertype `{parent}`: flat types only"),
+                                format_args!(
+                                    "type `{name}` has a supertype `{parent}`: flat types only"
+                                ),
                             ));
                         }
                         intern(&mut types, &name, part)?;
@@ -148,29 +153,46 @@ impl Domain {
                 }
                 Some(":predicates") => {
                     for declared in &items[1..] {
-                        let name = declared.head().ok_or_else(|| bad(declared, "a predicate without a name"))?;
+                        let name = declared
+                            .head()
+                            .ok_or_else(|| bad(declared, "a predicate without a name"))?;
                         let wide = typed(&declared.list("a predicate")?[1..])?.len();
                         if wide > MAX_ARITY {
                             return Err(bad(
                                 declared,
-                                format_args!("`{name}` takes {wide} arguments; {MAX_ARITY} at most"),
+                                format_args!(
+                                    "`{name}` takes {wide} arguments; {MAX_ARITY} at most"
+                                ),
                             ));
                         }
                         predicates.push(name.to_string());
                         arity.push(wide);
                         if predicates.len() > usize::from(Pred::MAX) {
-                            return Err(bad(declared, format_args!("more than {} predicates", Pred::MAX)));
+                            return Err(bad(
+                                declared,
+                                format_args!("more than {} predicates", Pred::MAX),
+                            ));
                         }
                     }
                 }
                 Some(":requirements" | ":functions" | ":action") => {}
-                other => return Err(bad(part, format_args!("section `{}` is not supported", other.unwrap_or("?")))),
+                other => {
+                    return Err(bad(
+                        part,
+                        format_args!("section `{}` is not supported", other.unwrap_or("?")),
+                    ));
+                }
             }
         }
         let by_name: HashMap<String, Pred> =
             predicates.iter().enumerate().map(|(i, name)| (name.clone(), i as Pred)).collect();
         let mut constants = Vec::new();
-        let mut reader = Reader { types: &mut types, predicates: &by_name, arity: &arity, constants: &mut constants };
+        let mut reader = Reader {
+            types: &mut types,
+            predicates: &by_name,
+            arity: &arity,
+            constants: &mut constants,
+        };
         let mut actions = Vec::new();
         for part in parts.iter().filter(|part| part.head() == Some(":action")) {
             actions.push(action(part, &mut reader)?);
@@ -203,7 +225,10 @@ impl Domain {
 
 fn action(part: &Sexpr, reader: &mut Reader<'_>) -> Result<Action> {
     let items = part.list("an action")?;
-    let name = items.get(1).ok_or_else(|| bad(part, "an action without a name"))?.word("an action name")?;
+    let name = items
+        .get(1)
+        .ok_or_else(|| bad(part, "an action without a name"))?
+        .word("an action name")?;
     let mut sections: HashMap<&str, &Sexpr> = HashMap::new();
     for pair in items[2..].chunks(2) {
         match pair {
@@ -211,8 +236,12 @@ fn action(part: &Sexpr, reader: &mut Reader<'_>) -> Result<Action> {
             _ => return Err(bad(&pair[0], "a keyword without its value")),
         };
     }
-    let section =
-        |key: &str| sections.get(key).copied().ok_or_else(|| bad(part, format_args!("action `{name}` has no {key}")));
+    let section = |key: &str| {
+        sections
+            .get(key)
+            .copied()
+            .ok_or_else(|| bad(part, format_args!("action `{name}` has no {key}")))
+    };
     let scope = reader.variables(section(":parameters")?)?;
     if scope.len() > MAX_VARS {
         return Err(bad(part, format_args!("more than {MAX_VARS} parameters")));
@@ -223,40 +252,13 @@ fn action(part: &Sexpr, reader: &mut Reader<'_>) -> Result<Action> {
     if effects.len() > MAX_PARTS {
         return Err(bad(part, format_args!("action `{name}` has more than {MAX_PARTS} effects")));
     }
-    let (params, types) = scope.into_iter().map(|(name, kind)| (name.trim_start_matches('?').to_string(), kind)).unzip();
+    let (params, types) = scope
+        .into_iter()
+        .map(|(name, kind)| (name.trim_start_matches('?').to_string(), kind))
+        .unzip();
     Ok(Action { name: name.to_string(), params, types, clauses, effects })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DOMAIN: &str = "(define (domain d) (:requirements :adl) (:types place)
-        (:predicates (at ?p - place) (open ?p - place) (wet ?p - place))
-        (:action dip :parameters (?p - place)
-          :precondition (and (at ?p) (or (not (open ?p)) (exists (?q - place, ?r - place) (open ?q))))
-          :effect (and (wet ?p) (when (open ?p) (not (at ?p))) (increase (total-cost) 1))))";
-
-    #[test]
-    fn normalises_preconditions_and_keeps_conditional_effects() {
-        let domain = Domain::parse(DOMAIN).unwrap();
-        let dip = &domain.actions[0];
-        assert_eq!(dip.clauses.len(), 2);
-        assert_eq!(dip.clauses[1].types.len(), 3, "p and the two quantified variables");
-        assert_eq!(
-            domain.types[usize::from(dip.clauses[1].types[1])],
-            "place,",
-            "the original's comma typo has no members"
-        );
-        assert_eq!(dip.effects.len(), 2);
-        assert!(domain.is_static[usize::from(domain.predicate("open").unwrap())]);
-    }
-
-    #[test]
-    fn refuses_what_is_outside_the_subset_with_its_line() {
-        let with = DOMAIN.replace("(at ?p) (or", "(forall (?z) (at ?z)) (or");
-        assert!(Domain::parse(&with).unwrap_err().message().starts_with("line 4: `forall`"));
-        let axioms = DOMAIN.replace("(:types place)", "(:derived (x) (y))");
-        assert!(Domain::parse(&axioms).unwrap_err().message().contains("`:derived` is not supported"));
-    }
-}
+#[path = "pddl_tests.rs"]
+mod tests;

@@ -1,4 +1,5 @@
-//! Domains and grammars back as text, to test the readers: what was read, printed and read again must be the same.
+//! Domains and grammars back as text, to test the readers: what was read, printed and read again
+//! must be the same.
 
 use std::fmt::Write;
 
@@ -27,15 +28,23 @@ fn literal(domain: &Domain, params: &[String], literal: &Literal) -> String {
 }
 
 fn clause(domain: &Domain, params: &[String], clause: &Clause) -> String {
-    let literals: String = clause.literals.iter().map(|l| format!(" {}", literal(domain, params, l))).collect();
+    let literals: String =
+        clause.literals.iter().map(|l| format!(" {}", literal(domain, params, l))).collect();
     let quantified = clause.types.iter().enumerate().skip(params.len());
-    let vars: String = quantified.map(|(v, kind)| format!("?q{v} - {} ", domain.types[usize::from(*kind)])).collect();
-    if vars.is_empty() { format!("(and{literals})") } else { format!("(exists ({vars}) (and{literals}))") }
+    let vars: String = quantified
+        .map(|(v, kind)| format!("?q{v} - {} ", domain.types[usize::from(*kind)]))
+        .collect();
+    if vars.is_empty() {
+        format!("(and{literals})")
+    } else {
+        format!("(exists ({vars}) (and{literals}))")
+    }
 }
 
 /// A domain as PDDL.
 pub fn domain(domain: &Domain) -> String {
-    let mut out = format!("(define (domain d)\n(:types {})\n(:predicates", domain.types[1..].join(" "));
+    let mut out =
+        format!("(define (domain d)\n(:types {})\n(:predicates", domain.types[1..].join(" "));
     for (name, arity) in domain.predicates.iter().zip(&domain.arity).skip(1) {
         let vars: String = (0..*arity).map(|v| format!(" ?a{v}")).collect();
         let _ = write!(out, "\n ({name}{vars})");
@@ -43,19 +52,33 @@ pub fn domain(domain: &Domain) -> String {
     out.push_str(")\n");
     for action in &domain.actions {
         let params = action.params.iter().zip(&action.types);
-        let params: String =
-            params.map(|(name, kind)| format!("?{name} - {} ", domain.types[usize::from(*kind)])).collect();
-        let clauses: String = action.clauses.iter().map(|c| format!(" {}", clause(domain, &action.params, c))).collect();
+        let params: String = params
+            .map(|(name, kind)| format!("?{name} - {} ", domain.types[usize::from(*kind)]))
+            .collect();
+        let clauses: String = action
+            .clauses
+            .iter()
+            .map(|c| format!(" {}", clause(domain, &action.params, c)))
+            .collect();
         let effects = action.effects.iter().map(|effect| {
             let changed = atom(domain, &action.params, &effect.atom);
             let changed = if effect.delete { format!("(not {changed})") } else { changed };
-            let when: String = effect.when.iter().map(|l| format!(" {}", literal(domain, &action.params, l))).collect();
-            if when.is_empty() { format!(" {changed}") } else { format!(" (when (and{when}) {changed})") }
+            let when: String = effect
+                .when
+                .iter()
+                .map(|l| format!(" {}", literal(domain, &action.params, l)))
+                .collect();
+            if when.is_empty() {
+                format!(" {changed}")
+            } else {
+                format!(" (when (and{when}) {changed})")
+            }
         });
         let effects: String = effects.collect();
         let _ = writeln!(
             out,
-            "(:action {} :parameters ({params}) :precondition (or{clauses}) :effect (and{effects}))",
+            "(:action {} :parameters ({params}) :precondition (or{clauses}) :effect \
+             (and{effects}))",
             action.name
         );
     }
@@ -64,10 +87,20 @@ pub fn domain(domain: &Domain) -> String {
 
 fn query(grammar: &Grammar, domain: &Domain, patterns: &[Pattern]) -> String {
     let one = |pattern: &Pattern| {
-        let name = pattern.pred.map_or("nothing", |pred| domain.predicates[usize::from(pred)].as_str());
-        let kind = |kind: Option<u16>| kind.map_or("unknown", |kind| domain.types[usize::from(kind)].as_str());
-        let args = pattern.args.iter().map(|(v, t)| format!("{}:{}", grammar.names[usize::from(*v)], kind(*t)));
-        format!("{}{name}({})", if pattern.negative { "not_" } else { "" }, args.collect::<Vec<_>>().join(", "))
+        let name =
+            pattern.pred.map_or("nothing", |pred| domain.predicates[usize::from(pred)].as_str());
+        let kind = |kind: Option<u16>| {
+            kind.map_or("unknown", |kind| domain.types[usize::from(kind)].as_str())
+        };
+        let args = pattern
+            .args
+            .iter()
+            .map(|(v, t)| format!("{}:{}", grammar.names[usize::from(*v)], kind(*t)));
+        format!(
+            "{}{name}({})",
+            if pattern.negative { "not_" } else { "" },
+            args.collect::<Vec<_>>().join(", ")
+        )
     };
     patterns.iter().map(one).collect::<Vec<_>>().join(" & ")
 }
@@ -81,11 +114,13 @@ fn hole(grammar: &Grammar, domain: &Domain, hole: &Hole) -> String {
     let what = match &hole.what {
         What::Symbol(symbol) => format!("#{}#", grammar.symbols[usize::from(*symbol)]),
         What::Expr(alternatives) => {
-            let sum = |terms: &Vec<ExprTerm>| terms.iter().map(term).collect::<Vec<_>>().join(" + ");
+            let sum =
+                |terms: &Vec<ExprTerm>| terms.iter().map(term).collect::<Vec<_>>().join(" + ");
             alternatives.iter().map(sum).collect::<Vec<_>>().join(" or ")
         }
     };
-    let asked = hole.query.as_ref().map(|patterns| format!(" | {}", query(grammar, domain, patterns)));
+    let asked =
+        hole.query.as_ref().map(|patterns| format!(" | {}", query(grammar, domain, patterns)));
     format!("{{{what}{}}}", asked.unwrap_or_default())
 }
 
@@ -119,7 +154,11 @@ pub fn grammar(grammar: &Grammar, domain: &Domain) -> String {
         let Some(text) = grammar.of_action(a) else { continue };
         let template = pieces(grammar, domain, &text.template);
         let feedback = pieces(grammar, domain, &text.feedback);
-        let _ = writeln!(out, "action {} {{ template :: \"{template}\"; feedback :: \"{feedback}\"; }}", action.name);
+        let _ = writeln!(
+            out,
+            "action {} {{ template :: \"{template}\"; feedback :: \"{feedback}\"; }}",
+            action.name
+        );
     }
     out
 }
@@ -149,10 +188,15 @@ mod tests {
     #[test]
     fn real_games_are_the_same_after_printing() {
         let shared = std::env::var_os("FORETASTE_SHARED").map(std::path::PathBuf::from);
-        let shared = shared.unwrap_or_else(|| std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
+        let shared = shared.unwrap_or_else(|| {
+            std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared")
+        });
         let folder = shared.join("alfworld/json_2.1.1/valid_unseen");
         let Ok(groups) = std::fs::read_dir(&folder) else {
-            eprintln!("\n!!! NOT CHECKED: no ALFWorld games at {}. Set FORETASTE_SHARED. !!!\n", folder.display());
+            eprintln!(
+                "\n!!! NOT CHECKED: no ALFWorld games at {}. Set FORETASTE_SHARED. !!!\n",
+                folder.display()
+            );
             return;
         };
         for group in groups.flatten().take(5) {
@@ -178,9 +222,13 @@ mod tests {
         ];
         leaf.prop_recursive(3, 12, 3, |inner| {
             prop_oneof![
-                proptest::collection::vec(inner.clone(), 1..3).prop_map(|parts| format!("(and {})", parts.join(" "))),
-                proptest::collection::vec(inner.clone(), 1..3).prop_map(|parts| format!("(or {})", parts.join(" "))),
-                inner.prop_map(|part| format!("(exists (?c - place ?d - odd,) (and (near ?c ?a) {part}))")),
+                proptest::collection::vec(inner.clone(), 1..3)
+                    .prop_map(|parts| format!("(and {})", parts.join(" "))),
+                proptest::collection::vec(inner.clone(), 1..3)
+                    .prop_map(|parts| format!("(or {})", parts.join(" "))),
+                inner.prop_map(|part| format!(
+                    "(exists (?c - place ?d - odd,) (and (near ?c ?a) {part}))"
+                )),
             ]
         })
     }
@@ -205,7 +253,8 @@ mod tests {
                   :effect (and (at ?b) (when (at ?a) (not (near ?a ?b)))))"
             );
             let actions: String = conditions.iter().enumerate().map(action).collect();
-            let text = format!("(define (domain d) (:types place) (:predicates (at ?p) (near ?p ?q)) {actions})");
+            let text = format!("(define (domain d) (:types place) (:predicates (at ?p) (near ?p \
+                                ?q)) {actions})");
             if let Ok(once) = Domain::parse(&text) {
                 let printed = domain(&once);
                 let twice = Domain::parse(&printed).unwrap_or_else(|e| panic!("{e}\n{printed}"));
@@ -215,9 +264,11 @@ mod tests {
 
         #[test]
         fn a_random_grammar_is_the_same_after_printing(texts in proptest::collection::vec(rhs(), 1..4)) {
-            let known = Domain::parse("(define (domain d) (:types place) (:predicates (at ?p) (near ?p ?q))
+            let known = Domain::parse("(define (domain d) (:types place) (:predicates (at ?p) \
+                                       (near ?p ?q))
                 (:action go :parameters (?a - place) :precondition () :effect (at ?a)))").unwrap();
-            let rule = |text: &String| serde_json::json!({"condition": "at(a:place) & not_near(a:place, b:place)", "rhs": text});
+            let rule = |text: &String| serde_json::json!({"condition": "at(a:place) & \
+                not_near(a:place, b:place)", "rhs": text});
             let rules = serde_json::json!({"intro": texts.iter().map(rule).collect::<Vec<_>>(), "other": [{"rhs": "x"}]});
             let action = format!("action GO {{ template :: \"{}\"; feedback :: \"#intro#\"; }}", texts[0]);
             same(&format!("grammar :: \"\"\"{rules}\"\"\"; {action}"), &known);

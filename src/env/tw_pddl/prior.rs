@@ -1,8 +1,9 @@
 //! Where things are usually found: a small table per domain, counted on training games.
 //!
-//! A line is a kind of thing and, for each kind of place, how many of a hundred such places hold at least one of it (in
-//! games that have the thing at all). `foretaste env prior` prints the table of a split; the files in `assets/priors`
-//! are its output on the training splits. A person brings such knowledge along; nothing about a single game is in it.
+//! A line is a kind of thing and, for each kind of place, how many of a hundred such places hold at
+//! least one of it (in games that have the thing at all). `foretaste env prior` prints the table of
+//! a split; the files in `assets/priors` are its output on the training splits. A person brings
+//! such knowledge along; nothing about a single game is in it.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -14,8 +15,10 @@ use super::pddl::Domain;
 use super::roles::{Roles, kind_name};
 use crate::error::{Error, Result};
 
-static ALFWORLD: LazyLock<Prior> = LazyLock::new(|| Prior::read(include_str!("../../../assets/priors/alfworld.txt")));
-static HOUSEHOLD: LazyLock<Prior> = LazyLock::new(|| Prior::read(include_str!("../../../assets/priors/household.txt")));
+static ALFWORLD: LazyLock<Prior> =
+    LazyLock::new(|| Prior::read(include_str!("../../../assets/priors/alfworld.txt")));
+static HOUSEHOLD: LazyLock<Prior> =
+    LazyLock::new(|| Prior::read(include_str!("../../../assets/priors/household.txt")));
 
 /// Percentages by thing and place.
 #[derive(Debug, Default)]
@@ -47,7 +50,9 @@ impl Prior {
 
     /// How likely a place of that kind holds one of the things, in percent.
     pub fn chance(&self, things: &[&str], place: &str) -> f64 {
-        let of = |thing: &&str| self.table.get(*thing).and_then(|row| row.get(place)).copied().unwrap_or_default();
+        let of = |thing: &&str| {
+            self.table.get(*thing).and_then(|row| row.get(place)).copied().unwrap_or_default()
+        };
         things.iter().map(of).fold(RARE, f64::max)
     }
 }
@@ -63,16 +68,21 @@ pub struct Counts {
 impl Counts {
     /// Counts a game.
     pub fn add(&mut self, game: &Game) -> Result<()> {
-        let roles = Roles::of(&game.domain).ok_or_else(|| Error::new("this domain's words are not known"))?;
+        let roles = Roles::of(&game.domain)
+            .ok_or_else(|| Error::new("this domain's words are not known"))?;
         let name = |kind| kind_name(game, kind).to_string();
-        let mut things: Vec<u16> = game.fixed.of(roles.thing_kind, None).iter().map(|fact| arg(*fact, 1)).collect();
+        let mut things: Vec<u16> =
+            game.fixed.of(roles.thing_kind, None).iter().map(|fact| arg(*fact, 1)).collect();
         things.sort_unstable();
         things.dedup();
         for fact in game.fixed.of(roles.spot, None) {
             let place = arg(*fact, 0);
             let Some(kind) = Roles::kind(game, roles.place_kind, place) else { continue };
-            let held = game.start.of(roles.within, None).iter().filter(|fact| arg(**fact, 1) == place);
-            let held: Vec<u16> = held.filter_map(|fact| Roles::kind(game, roles.thing_kind, arg(*fact, 0))).collect();
+            let held =
+                game.start.of(roles.within, None).iter().filter(|fact| arg(**fact, 1) == place);
+            let held: Vec<u16> = held
+                .filter_map(|fact| Roles::kind(game, roles.thing_kind, arg(*fact, 0)))
+                .collect();
             for thing in &things {
                 let (hits, all) = self.pairs.entry((name(*thing), name(kind))).or_default();
                 *hits += usize::from(held.contains(thing));
@@ -83,7 +93,8 @@ impl Counts {
         Ok(())
     }
 
-    /// The table, one thing a line, likeliest place first; what is under half a percent is left out.
+    /// The table, one thing a line, likeliest place first; what is under half a percent is left
+    /// out.
     pub fn table(&self) -> String {
         let mut rows: HashMap<&str, Vec<(f64, &str)>> = HashMap::new();
         for ((thing, place), (hits, all)) in &self.pairs {
@@ -94,11 +105,14 @@ impl Counts {
         }
         let mut rows: Vec<_> = rows.into_iter().collect();
         rows.sort_unstable_by(|a, b| a.0.cmp(b.0));
-        let mut out =
-            format!("# thing, then place and percent of such places that hold one; counted on {} games\n", self.games);
+        let mut out = format!(
+            "# thing, then place and percent of such places that hold one; counted on {} games\n",
+            self.games
+        );
         for (thing, mut places) in rows {
             places.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-            let cells: String = places.iter().map(|(percent, place)| format!(" {place} {percent:.1}")).collect();
+            let cells: String =
+                places.iter().map(|(percent, place)| format!(" {place} {percent:.1}")).collect();
             let _ = writeln!(out, "{thing}{cells}");
         }
         out

@@ -35,14 +35,21 @@ impl Problem {
             found.ok_or_else(|| bad(&expr, format_args!("the problem has no {key}")))
         };
         let names = domain.predicates.iter().enumerate();
-        let by_name: HashMap<String, Pred> = names.map(|(i, name)| (name.clone(), i as Pred)).collect();
+        let by_name: HashMap<String, Pred> =
+            names.map(|(i, name)| (name.clone(), i as Pred)).collect();
         let names = domain.types.iter().enumerate();
-        let kinds: HashMap<&str, Type> = names.map(|(i, name)| (name.as_str(), i as Type)).collect();
+        let kinds: HashMap<&str, Type> =
+            names.map(|(i, name)| (name.as_str(), i as Type)).collect();
         let mut objects = Vec::new();
         let objects_part = section(":objects")?;
         for (name, kind) in typed(&objects_part.list("objects")?[1..])? {
             let known = *kinds.get(kind.as_str()).ok_or_else(|| {
-                bad(objects_part, format_args!("object `{name}` has type `{kind}`, which the domain does not declare"))
+                bad(
+                    objects_part,
+                    format_args!(
+                        "object `{name}` has type `{kind}`, which the domain does not declare"
+                    ),
+                )
             })?;
             objects.push((name, known));
         }
@@ -53,20 +60,32 @@ impl Problem {
             }
             let items = fact.list("a fact")?;
             let name = fact.head().ok_or_else(|| bad(fact, "a fact without a predicate"))?;
-            let pred =
-                *by_name.get(name).ok_or_else(|| bad(fact, format_args!("`{name}` is not a predicate of the domain")))?;
+            let pred = *by_name.get(name).ok_or_else(|| {
+                bad(fact, format_args!("`{name}` is not a predicate of the domain"))
+            })?;
             if items.len() - 1 != domain.arity[usize::from(pred)] {
-                return Err(bad(fact, format_args!("`{name}` takes {} arguments", domain.arity[usize::from(pred)])));
+                return Err(bad(
+                    fact,
+                    format_args!("`{name}` takes {} arguments", domain.arity[usize::from(pred)]),
+                ));
             }
-            let args = items[1..].iter().map(|arg| arg.word("an object").map(str::to_string)).collect::<Result<_>>()?;
+            let args = items[1..]
+                .iter()
+                .map(|arg| arg.word("an object").map(str::to_string))
+                .collect::<Result<_>>()?;
             init.push((pred, args));
         }
         let goal_part = section(":goal")?;
-        let formula = goal_part.list("a goal")?.get(1).ok_or_else(|| bad(goal_part, "an empty goal"))?;
+        let formula =
+            goal_part.list("a goal")?.get(1).ok_or_else(|| bad(goal_part, "an empty goal"))?;
         let mut types = domain.types.clone();
         let mut constants = Vec::new();
-        let mut reader =
-            Reader { types: &mut types, predicates: &by_name, arity: &domain.arity, constants: &mut constants };
+        let mut reader = Reader {
+            types: &mut types,
+            predicates: &by_name,
+            arity: &domain.arity,
+            constants: &mut constants,
+        };
         let goal = reader.clauses(formula, &[])?;
         Ok(Self { objects, init, goal, constants })
     }

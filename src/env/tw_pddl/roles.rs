@@ -25,7 +25,15 @@ pub struct Roles {
 
 /// The words of ALFWorld's domain and of the household's, in the order of the fields of [`Roles`].
 const WORDS: [[&str; 7]; 2] = [
-    ["atlocation", "receptacleatlocation", "inreceptacle", "openable", "opened", "receptacletype", "objecttype"],
+    [
+        "atlocation",
+        "receptacleatlocation",
+        "inreceptacle",
+        "openable",
+        "opened",
+        "receptacletype",
+        "objecttype",
+    ],
     ["standing", "spot", "within", "shuts", "ajar", "fkindof", "tkindof"],
 ];
 
@@ -33,8 +41,11 @@ impl Roles {
     /// The roles in a domain whose words are known.
     pub fn of(domain: &Domain) -> Option<Self> {
         WORDS.iter().find_map(|words| {
-            let found: Option<Vec<Pred>> = words.iter().map(|word| domain.predicate(word)).collect();
-            let [at, spot, within, shuts, open, place_kind, thing_kind] = found?[..] else { return None };
+            let found: Option<Vec<Pred>> =
+                words.iter().map(|word| domain.predicate(word)).collect();
+            let [at, spot, within, shuts, open, place_kind, thing_kind] = found?[..] else {
+                return None;
+            };
             Some(Self { at, spot, within, shuts, open, place_kind, thing_kind })
         })
     }
@@ -45,7 +56,8 @@ impl Roles {
     }
 }
 
-/// The name of a kind without what the domains add to it ("sinkbasintype" and "sinkkind" are of a sink).
+/// The name of a kind without what the domains add to it ("sinkbasintype" and "sinkkind" are of a
+/// sink).
 pub fn kind_name(game: &Game, kind: Object) -> &str {
     let id = game.ids[usize::from(kind)].as_str();
     ["type", "kind", "sort"].iter().find_map(|end| id.strip_suffix(end)).unwrap_or(id)

@@ -1,5 +1,5 @@
-//! What the texts of an episode have told so far: the objects they named, and the places whose contents they listed.
-//! An expert that plays fair knows this and nothing else.
+//! What the texts of an episode have told so far: the objects they named, and the places whose
+//! contents they listed. An expert that plays fair knows this and nothing else.
 
 use std::sync::Arc;
 
@@ -8,7 +8,8 @@ use super::facts::Object;
 /// Two sets of objects; copied only when something new is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// The first half has a bit for each object named, the second for each object whose contents were listed.
+    /// The first half has a bit for each object named, the second for each object whose contents
+    /// were listed.
     bits: Arc<[u64]>,
 }
 
@@ -23,7 +24,8 @@ impl Seen {
     pub fn with(&self, named: &[Object], listed: &[Object]) -> Self {
         let half = self.bits.len() / 2;
         let at = |object: &Object| (usize::from(*object) / 64, 1 << (object % 64));
-        let places = named.iter().map(at).chain(listed.iter().map(at).map(|(word, bit)| (half + word, bit)));
+        let places =
+            named.iter().map(at).chain(listed.iter().map(at).map(|(word, bit)| (half + word, bit)));
         let mut bits: Option<Vec<u64>> = None;
         for (word, bit) in places {
             if self.bits[word] & bit == 0 {

@@ -5,10 +5,12 @@
 use crate::budget::work;
 use crate::error::{Error, Result};
 
-/// Deeper nesting than this is refused: no real domain comes near it, and the reader recurses once per level.
+/// Deeper nesting than this is refused: no real domain comes near it, and the reader recurses once
+/// per level.
 const MAX_DEPTH: usize = 64;
 
-/// A longer name is refused: real ones have some 70 bytes, and they are copied for each place that knows them.
+/// A longer name is refused: real ones have some 70 bytes, and they are copied for each place that
+/// knows them.
 const MAX_WORD: usize = 512;
 
 /// One node, with the line it starts on (counted from 1) for error messages.
@@ -40,23 +42,34 @@ impl Sexpr {
             for token in tokens(code) {
                 work(1).map_err(|e| e.at(format_args!("line {line_number}")))?;
                 if done.is_some() {
-                    return Err(Error::new(format!("line {line_number}: `{token}` stands after the closing parenthesis")));
+                    return Err(Error::new(format!(
+                        "line {line_number}: `{token}` stands after the closing parenthesis"
+                    )));
                 }
                 let closed = match token {
                     "(" => {
                         if stack.len() == MAX_DEPTH {
-                            return Err(Error::new(format!("line {line_number}: nested deeper than {MAX_DEPTH} lists")));
+                            return Err(Error::new(format!(
+                                "line {line_number}: nested deeper than {MAX_DEPTH} lists"
+                            )));
                         }
                         stack.push((line_number, Vec::new()));
                         continue;
                     }
                     ")" => match stack.pop() {
                         Some((line, items)) => Self { line, node: Node::List(items) },
-                        None => return Err(Error::new(format!("line {line_number}: `)` without its `(`"))),
+                        None => {
+                            return Err(Error::new(format!(
+                                "line {line_number}: `)` without its `(`"
+                            )));
+                        }
                     },
                     word if word.len() > MAX_WORD => {
-                        return Err(Error::new(format!("line {line_number}: a word of {} bytes", word.len()))
-                            .hint(format!("names have at most {MAX_WORD} bytes")));
+                        return Err(Error::new(format!(
+                            "line {line_number}: a word of {} bytes",
+                            word.len()
+                        ))
+                        .hint(format!("names have at most {MAX_WORD} bytes")));
                     }
                     word => Self { line: line_number, node: Node::Word(word.to_lowercase()) },
                 };
@@ -67,7 +80,9 @@ impl Sexpr {
             }
         }
         match (done, stack.last()) {
-            (_, Some((line, _))) => Err(Error::new(format!("line {line}: this `(` is never closed"))),
+            (_, Some((line, _))) => {
+                Err(Error::new(format!("line {line}: this `(` is never closed")))
+            }
             (Some(expr), None) => Ok(expr),
             (None, None) => Err(Error::new("empty: there is no expression here")),
         }
@@ -77,7 +92,9 @@ impl Sexpr {
     pub fn list(&self, what: &str) -> Result<&[Self]> {
         match &self.node {
             Node::List(items) => Ok(items),
-            Node::Word(word) => Err(Error::new(format!("line {}: expected {what}, found `{word}`", self.line))),
+            Node::Word(word) => {
+                Err(Error::new(format!("line {}: expected {what}, found `{word}`", self.line)))
+            }
         }
     }
 
@@ -85,7 +102,9 @@ impl Sexpr {
     pub fn word(&self, what: &str) -> Result<&str> {
         match &self.node {
             Node::Word(word) => Ok(word),
-            Node::List(_) => Err(Error::new(format!("line {}: expected {what}, found a list", self.line))),
+            Node::List(_) => {
+                Err(Error::new(format!("line {}: expected {what}, found a list", self.line)))
+            }
         }
     }
 
@@ -136,31 +155,5 @@ fn tokens(line: &str) -> impl Iterator<Item = &str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn reads_nested_lists_and_drops_comments() {
-        let parsed = Sexpr::parse("(Define ; a comment\n (X ?a - b))").unwrap();
-        assert_eq!(parsed.to_string(), "(define (x ?a - b))");
-    }
-
-    #[test]
-    fn says_where_a_parenthesis_is_missing() {
-        assert_eq!(Sexpr::parse("(a\n (b)").unwrap_err().message(), "line 1: this `(` is never closed");
-        assert_eq!(Sexpr::parse("(a))").unwrap_err().message(), "line 1: `)` stands after the closing parenthesis");
-        assert!(Sexpr::parse("").is_err());
-        assert!(Sexpr::parse(&"(".repeat(100_000)).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics_and_prints_back(text in "[()a-z;\\n ?-]{0,60}") {
-            if let Ok(parsed) = Sexpr::parse(&text) {
-                let again = Sexpr::parse(&parsed.to_string()).unwrap();
-                prop_assert_eq!(again.to_string(), parsed.to_string());
-            }
-        }
-    }
-}
+#[path = "sexpr_tests.rs"]
+mod tests;

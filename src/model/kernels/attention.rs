@@ -1,12 +1,14 @@
 //! Attention over a token tree, as matrix products.
 //!
-//! A tree is a sequence of *chains*: tokens that stand next to each other, each the parent of the next. All tokens of a chain see the same path
-//! above it, and of the chain itself what comes before them, so a block of a chain against its path is two dense products
-//! with a triangle cut off. The rows of a path are gathered once and kept while the next chain shares them. Scores exist
-//! for one block and head at a time; the backward pass computes them again.
+//! A tree is a sequence of *chains*: tokens that stand next to each other, each the parent of the
+//! next. All tokens of a chain see the same path above it, and of the chain itself what comes
+//! before them, so a block of a chain against its path is two dense products with a triangle cut
+//! off. The rows of a path are gathered once and kept while the next chain shares them. Scores
+//! exist for one block and head at a time; the backward pass computes them again.
 //!
-//! The blocks of a tree are dealt out in pieces of like cost, which threads work on side by side. The pieces depend on
-//! the tree alone and their sums are added in order: the same bits on any number of threads.
+//! The blocks of a tree are dealt out in pieces of like cost, which threads work on side by side.
+//! The pieces depend on the tree alone and their sums are added in order: the same bits on any
+//! number of threads.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -145,9 +147,16 @@ struct Path {
 }
 
 impl Path {
-    /// Goes to the path that ends before token `end` of a chain; rows shared with the path before stay, the gradient rows
-    /// of those that go are put into `pending`.
-    fn go(&mut self, chain: &Chain, end: usize, (k, v): (&[f32], &[f32]), stride: usize, pending: &mut PendingGrads) {
+    /// Goes to the path that ends before token `end` of a chain; rows shared with the path before
+    /// stay, the gradient rows of those that go are put into `pending`.
+    fn go(
+        &mut self,
+        chain: &Chain,
+        end: usize,
+        (k, v): (&[f32], &[f32]),
+        stride: usize,
+        pending: &mut PendingGrads,
+    ) {
         let wanted = chain.above.iter().copied().chain(chain.start as u32..end as u32);
         let same = self.tokens.iter().zip(wanted.clone()).take_while(|(a, b)| **a == *b).count();
         self.leave(same, stride, pending);
@@ -172,7 +181,8 @@ impl Path {
     }
 }
 
-/// The attention of one layer over one tree; rows of `q` are `queries · dim` wide, rows of `k` and `v` `keys · dim`.
+/// The attention of one layer over one tree; rows of `q` are `queries · dim` wide, rows of `k` and
+/// `v` `keys · dim`.
 pub struct Attention<'a> {
     /// The tree.
     pub chains: &'a Chains,
@@ -244,7 +254,13 @@ impl Attention<'_> {
         let mut shares = Vec::new();
         for block in blocks {
             let chain = &self.chains.chains[block.chain];
-            path.go(chain, block.first + block.rows, (self.k, self.v), stride, &mut PendingGrads::default());
+            path.go(
+                chain,
+                block.first + block.rows,
+                (self.k, self.v),
+                stride,
+                &mut PendingGrads::default(),
+            );
             let rows = path.tokens.len();
             for part in self.parts(block) {
                 let seen = |rows_of| {
@@ -264,8 +280,11 @@ impl Attention<'_> {
     pub fn backward(&self, dout: &[f32], dq: &mut [f32], dk: &mut [f32], dv: &mut [f32]) {
         let (width, stride) = self.widths();
         let pieces = self.chains.with_rows([dq], [width]);
-        let pending: Vec<PendingGrads> =
-            pieces.into_par_iter().with_max_len(1).map(|(blocks, [dq])| self.piece_back(blocks, dout, dq)).collect();
+        let pending: Vec<PendingGrads> = pieces
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|(blocks, [dq])| self.piece_back(blocks, dout, dq))
+            .collect();
         for pending in &pending {
             let rows = pending.dk.chunks_exact(stride).zip(pending.dv.chunks_exact(stride));
             for (token, (dk_row, dv_row)) in pending.tokens.iter().zip(rows) {
@@ -307,7 +326,8 @@ impl Attention<'_> {
                 let into = MatMut::from_row_major_slice_mut(&mut dshares, part.rows, part.seen);
                 matmul(into, Accum::Replace, dout, seen(&path.v).transpose(), 1.0, Par::Seq);
                 let sum = |rows_of| {
-                    let all: MatMut<'_, f32> = MatMut::from_row_major_slice_mut(rows_of, rows, stride);
+                    let all: MatMut<'_, f32> =
+                        MatMut::from_row_major_slice_mut(rows_of, rows, stride);
                     all.submatrix_mut(0, part.k_at, part.seen, dim)
                 };
                 let taken = MatRef::from_row_major_slice(&shares, part.rows, part.seen);
@@ -326,7 +346,8 @@ impl Attention<'_> {
 }
 
 kernel! {
-/// Turns scores, `seen` a row, into shares; the first row sees `least` of them, each further row one more.
+/// Turns scores, `seen` a row, into shares; the first row sees `least` of them, each further row
+/// one more.
 fn softmax_seen<'a>(scores: &'a mut [f32], seen: usize, least: usize) -> () {
     for (r, row) in scores.chunks_exact_mut(seen).enumerate() {
         let (row, hidden) = row.split_at_mut(least + r);
@@ -347,25 +368,5 @@ fn softmax_back<'a>(dshares: &'a mut [f32], shares: &'a [f32], seen: usize) -> (
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tree_is_cut_into_runs_with_the_path_above_each() {
-        let chains = Chains::new(&[None, Some(0), Some(1), Some(0), Some(3), Some(1), None, Some(6)]);
-        let seen: Vec<(usize, usize, &[u32])> =
-            chains.chains.iter().map(|r| (r.start, r.end, r.above.as_slice())).collect();
-        assert_eq!(seen, [(0, 3, &[][..]), (3, 5, &[0]), (5, 6, &[0, 1]), (6, 8, &[])]);
-    }
-
-    #[test]
-    fn pieces_cost_alike_and_hold_every_token_once_in_order() {
-        let chain: Vec<Option<usize>> = (0..1000usize).map(|i| i.checked_sub(1)).collect();
-        let chains = Chains::new(&chain);
-        let tokens: Vec<usize> = chains.pieces.iter().flatten().flat_map(|b| b.first..b.first + b.rows).collect();
-        assert_eq!(tokens, (0..1000).collect::<Vec<_>>());
-        assert!((4..=PIECES + 1).contains(&chains.pieces.len()), "{}", chains.pieces.len());
-        assert!(chains.pieces[0].len() > 2 * chains.pieces[3].len(), "early blocks see less and cost less");
-        assert!(Chains::new(&[]).pieces.iter().all(Vec::is_empty));
-    }
-}
+#[path = "attention_tests.rs"]
+mod tests;

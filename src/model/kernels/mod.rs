@@ -1,8 +1,9 @@
-//! The arithmetic of a training step on flat row-major `f32` buffers: matrix products, norms, rotary embedding, and
-//! attention over a token tree.
+//! The arithmetic of a training step on flat row-major `f32` buffers: matrix products, norms,
+//! rotary embedding, and attention over a token tree.
 //!
-//! Loops that matter run under [`pulp`]'s run-time dispatch (`kernel!`), so one build uses AVX2 or AVX-512 where they are present.
-//! Products are single-threaded: callers deal out rows of tokens (or columns of a weight's gradient) to threads.
+//! Loops that matter run under [`pulp`]'s run-time dispatch (`kernel!`), so one build uses AVX2 or
+//! AVX-512 where they are present. Products are single-threaded: callers deal out rows of tokens
+//! (or columns of a weight's gradient) to threads.
 
 mod attention;
 mod skinny;
@@ -12,9 +13,9 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 pub use skinny::{MAX_ROWS, QuantView, skinny_f32, skinny_q8, skinny_q8_fast};
 
-/// A function whose body is compiled for every vector unit and runs on the widest that the machine has. It is a method of a
-/// type of its own: neither a closure nor a function by its name is sure to be inlined where the vectors are, and one that
-/// is not is compiled for the oldest machine.
+/// A function whose body is compiled for every vector unit and runs on the widest that the machine
+/// has. It is a method of a type of its own: neither a closure nor a function by its name is sure
+/// to be inlined where the vectors are, and one that is not is compiled for the oldest machine.
 macro_rules! kernel {
     ($(#[$meta:meta])* $vis:vis fn $name:ident<$life:lifetime>($($arg:ident: $type:ty),+ $(,)?) -> $out:ty $body:block) => {
         $(#[$meta])*
@@ -41,13 +42,21 @@ fn accum(add: bool) -> Accum {
     if add { Accum::Add } else { Accum::Replace }
 }
 
-/// `out[m,n] (+)= a[m,k] · b[n,k]ᵀ`: a linear layer forward, with the weight as checkpoints store it.
+/// `out[m,n] (+)= a[m,k] · b[n,k]ᵀ`: a linear layer forward, with the weight as checkpoints store
+/// it.
 pub fn mul_nt(out: &mut [f32], a: &[f32], b: &[f32], k: usize, add: bool) {
     let m = a.len() / k;
     let n = b.len() / k;
     let a = MatRef::from_row_major_slice(a, m, k);
     let b = MatRef::from_row_major_slice(b, n, k);
-    matmul(MatMut::from_row_major_slice_mut(out, m, n), accum(add), a, b.transpose(), 1.0, Par::Seq);
+    matmul(
+        MatMut::from_row_major_slice_mut(out, m, n),
+        accum(add),
+        a,
+        b.transpose(),
+        1.0,
+        Par::Seq,
+    );
 }
 
 /// `out[m,k] (+)= a[m,n] · b[n,k]`: the gradient of a linear layer's input.
@@ -59,7 +68,8 @@ pub fn mul_nn(out: &mut [f32], a: &[f32], b: &[f32], n: usize, add: bool) {
     matmul(MatMut::from_row_major_slice_mut(out, m, k), accum(add), a, b, 1.0, Par::Seq);
 }
 
-/// `out[n,k] += a[m,from..from + n]ᵀ · b[m,k]`: the gradient of some rows of a linear layer's weight; `a` is `width` wide.
+/// `out[n,k] += a[m,from..from + n]ᵀ · b[m,k]`: the gradient of some rows of a linear layer's
+/// weight; `a` is `width` wide.
 pub fn mul_tn(out: &mut [f32], (a, width): (&[f32], usize), from: usize, b: &[f32]) {
     let m = a.len() / width;
     let k = b.len() / m;
@@ -85,19 +95,24 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + tail
 }
 
-/// Adding and taking away this number rounds to an integer in any vector unit; the library's rounding is a call.
+/// Adding and taking away this number rounds to an integer in any vector unit; the library's
+/// rounding is a call.
 const ROUND: f32 = 12_582_912.0;
 
-/// `eˣ` to about 1e-7 relative between -87 and 88, and as there beyond them (a gate of -200 is shut, and not open), without a
-/// library call, so that loops over it vectorise.
+/// `eˣ` to about 1e-7 relative between -87 and 88, and as there beyond them (a gate of -200 is
+/// shut, and not open), without a library call, so that loops over it vectorise.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.0, 88.0);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
-    let p = 1.0 + r * (1.0 + r * (0.5 + r * (0.166_666_67 + r * (0.041_666_65 + r * (0.008_333_45 + r * 0.001_388_9)))));
-    // The integer stands in the lowest bits of the shifted number: it becomes the exponent without a conversion.
+    let p = 1.0
+        + r * (1.0
+            + r * (0.5
+                + r * (0.166_666_67 + r * (0.041_666_65 + r * (0.008_333_45 + r * 0.001_388_9)))));
+    // The integer stands in the lowest bits of the shifted number: it becomes the exponent without
+    // a conversion.
     p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
 }
 
@@ -120,7 +135,8 @@ fn largest_of<const STRANDS: usize>(row: &[f32]) -> f32 {
     tops.into_iter().fold(tail, f32::max)
 }
 
-/// Turns each value into `e` to the power of its distance from `top`; returns their sum, in eight strands.
+/// Turns each value into `e` to the power of its distance from `top`; returns their sum, in eight
+/// strands.
 #[inline(always)]
 fn exp_sum(row: &mut [f32], top: f32) -> f32 {
     exp_sum_of::<8>(row, top)
@@ -174,8 +190,8 @@ impl OnlineSoftmax {
         Self { tops: vec![LOWEST; rows], sums: vec![0.0; rows], before: vec![0.0; rows] }
     }
 
-    /// Turns a tile of scores, `[keys, rows]`, into exponentials, and puts what was mixed with earlier ones, `[dim, rows]`, on
-    /// the same footing.
+    /// Turns a tile of scores, `[keys, rows]`, into exponentials, and puts what was mixed with
+    /// earlier ones, `[dim, rows]`, on the same footing.
     pub fn take(&mut self, scores: &mut [f32], mixed: &mut [f32]) {
         online_softmax(self, scores, mixed);
     }
@@ -188,7 +204,8 @@ impl OnlineSoftmax {
     }
 }
 
-/// Lower than every score that is seen, and finite: a row that sees nothing of a tile takes nothing from it.
+/// Lower than every score that is seen, and finite: a row that sees nothing of a tile takes nothing
+/// from it.
 const LOWEST: f32 = -1e30;
 
 kernel! {
@@ -226,7 +243,8 @@ fn online_softmax<'a>(softmax: &'a mut OnlineSoftmax, scores: &'a mut [f32], mix
 const SUMMED: usize = 256;
 
 kernel! {
-/// The logarithm of the sum of the exponentials of `logits`, in nats: a token's log-probability is its logit less this.
+/// The logarithm of the sum of the exponentials of `logits`, in nats: a token's log-probability is
+/// its logit less this.
 pub fn log_sum<'a>(logits: &'a [f32]) -> f64 {
     let top = largest_of::<WIDE>(logits);
     let mut sum = 0.0;
@@ -306,7 +324,8 @@ pub fn swiglu_back<'a>(gate: &'a mut [f32], up: &'a mut [f32], dout: &'a [f32]) 
 }
 }
 
-/// Rotates each head of each row in place by its position; `back` turns the other way, which is also the gradient.
+/// Rotates each head of each row in place by its position; `back` turns the other way, which is
+/// also the gradient.
 pub fn rope(x: &mut [f32], width: usize, head_dim: usize, cos_sin: &[(f32, f32)], back: bool) {
     let half = head_dim / 2;
     for (row, angles) in x.chunks_exact_mut(width).zip(cos_sin.chunks_exact(half)) {
@@ -321,8 +340,8 @@ pub fn rope(x: &mut [f32], width: usize, head_dim: usize, cos_sin: &[(f32, f32)]
 }
 
 kernel! {
-/// Cross-entropy of each row of logits against its target, in nats; turns the logits into the gradient of the
-/// weighted sum.
+/// Cross-entropy of each row of logits against its target, in nats; turns the logits into the
+/// gradient of the weighted sum.
 pub fn cross_entropy<'a>(logits: &'a mut [f32], targets: &'a [u32], weights: &'a [f32], vocab: usize) -> Vec<f32> {
     let rows = logits.chunks_exact_mut(vocab).zip(targets).zip(weights);
     rows.map(|((row, target), weight)| {
@@ -341,26 +360,4 @@ pub fn cross_entropy<'a>(logits: &'a mut [f32], targets: &'a [u32], weights: &'a
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exp_is_exact_enough_everywhere_it_is_used() {
-        for i in -8700..=1000 {
-            let x = i as f32 / 100.0;
-            let got = f64::from(exp(x));
-            let want = f64::from(x).exp();
-            assert!((got - want).abs() <= 4e-7 * want, "{x}: {got} {want}");
-        }
-        assert!(exp(-1e9) < 1e-37);
-        assert!(exp(1e9) > 1e38 && exp(88.0) > 1e38);
-        let mut gate = vec![-200.0, 200.0, 0.5];
-        let mut up = vec![1.0, 1.0, 1.0];
-        let dout = vec![1.0; 3];
-        let mut shut = gate.clone();
-        swiglu(&mut shut, &up);
-        assert!(shut[0].abs() < 1e-30 && (shut[1] - 200.0).abs() < 1e-3, "{shut:?}");
-        swiglu_back(&mut gate, &mut up, &dout);
-        assert!(gate[0].abs() < 1e-30 && (gate[1] - 1.0).abs() < 1e-6, "{gate:?}");
-    }
-}
+mod tests;

@@ -1,5 +1,5 @@
-//! Products of few rows with a weight: reading the weight once is all that they cost, so each of its values meets every
-//! row while it is in a register.
+//! Products of few rows with a weight: reading the weight once is all that they cost, so each of
+//! its values meets every row while it is in a register.
 //!
 //! A row's sums do not depend on how many other rows there are.
 
@@ -37,8 +37,8 @@ pub fn skinny_q8(weight: QuantView<'_>, x: &[f32], width: usize) -> Vec<f32> {
     Arch::new().dispatch(Coded { weight, x, width })
 }
 
-/// The same, where the machine multiplies 16-bit integers with inputs rounded to 16 bits a group: faster, and a product
-/// changes by about 1e-5 of its size.
+/// The same, where the machine multiplies 16-bit integers with inputs rounded to 16 bits a group:
+/// faster, and a product changes by about 1e-5 of its size.
 pub fn skinny_q8_fast(weight: QuantView<'_>, x: &[f32], width: usize) -> Vec<f32> {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = pulp::x86::V3::try_new() {
@@ -47,10 +47,15 @@ pub fn skinny_q8_fast(weight: QuantView<'_>, x: &[f32], width: usize) -> Vec<f32
     skinny_q8(weight, x, width)
 }
 
-/// What an offset is multiplied with: the sum of each group's inputs; nothing where there are no offsets.
+/// What an offset is multiplied with: the sum of each group's inputs; nothing where there are no
+/// offsets.
 fn totals(weight: QuantView<'_>, x: &[f32]) -> Vec<f32> {
     let groups = x.chunks_exact(weight.group);
-    if weight.offsets.is_empty() { Vec::new() } else { groups.map(|group| group.iter().sum()).collect() }
+    if weight.offsets.is_empty() {
+        Vec::new()
+    } else {
+        groups.map(|group| group.iter().sum()).collect()
+    }
 }
 
 struct Full<'a> {
@@ -112,7 +117,8 @@ fn tile<S: Simd, const R: usize, const M: usize>(
     x: &[f32],
     width: usize,
 ) {
-    let weights: [_; R] = std::array::from_fn(|r| S::as_simd_f32s(&weight[r * width..(r + 1) * width]));
+    let weights: [_; R] =
+        std::array::from_fn(|r| S::as_simd_f32s(&weight[r * width..(r + 1) * width]));
     let inputs: [_; M] = std::array::from_fn(|m| S::as_simd_f32s(&x[m * width..(m + 1) * width]));
     let count = width / S::F32_LANES;
     let vectors: [&[S::f32s]; R] = std::array::from_fn(|r| &weights[r].0[..count]);
@@ -154,9 +160,14 @@ impl WithSimd for Coded<'_> {
             for (m, x) in x.chunks_exact(width).enumerate() {
                 let mut sum = simd.splat_f32s(0.0);
                 let mut shift = 0.0;
-                for (g, (codes, x)) in codes.chunks_exact(group).zip(x.chunks_exact(group)).enumerate() {
+                for (g, (codes, x)) in
+                    codes.chunks_exact(group).zip(x.chunks_exact(group)).enumerate()
+                {
                     let mut values = [0.0f32; GROUP];
-                    values.iter_mut().zip(codes).for_each(|(value, code)| *value = f32::from(*code));
+                    values
+                        .iter_mut()
+                        .zip(codes)
+                        .for_each(|(value, code)| *value = f32::from(*code));
                     let (values, _) = S::as_simd_f32s(&values[..group]);
                     let mut part = simd.splat_f32s(0.0);
                     for (value, x) in values.iter().zip(S::as_simd_f32s(x).0) {
@@ -175,43 +186,5 @@ impl WithSimd for Coded<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::Rng;
-
-    #[test]
-    fn few_rows_are_what_the_plain_sums_are_whatever_stands_beside_them() {
-        let mut rng = Rng::new(1);
-        let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.unit() as f32 - 0.5).collect() };
-        for (rows, width, group) in [(5, 96, 32), (3, 64, 16), (2, 32, 32), (23, 32, 32)] {
-            let weight = draw(rows * width);
-            let x = draw(MAX_ROWS * width);
-            let codes: Vec<i8> = weight.iter().map(|w| (w * 250.0) as i8).collect();
-            let scales = draw(rows * width / group);
-            let offsets = draw(rows * width / group);
-            let coded = QuantView { codes: &codes, scales: &scales, offsets: &offsets, group };
-            let value = |i: usize| scales[i / group] * f32::from(codes[i]) + offsets[i / group];
-            for m in 1..=MAX_ROWS {
-                let x = &x[..m * width];
-                let full = skinny_f32(&weight, x, width);
-                let quantised = skinny_q8(coded, x, width);
-                for (i, (a, b)) in full.iter().zip(&quantised).enumerate() {
-                    let n = i / m;
-                    let m = i % m;
-                    let row = |i: usize| x[m * width + i];
-                    let want: f32 = (0..width).map(|i| weight[n * width + i] * row(i)).sum();
-                    let coded: f32 = (0..width).map(|i| value(n * width + i) * row(i)).sum();
-                    assert!((a - want).abs() < 1e-5 && (b - coded).abs() < 1e-3, "{a} {want} {b} {coded}");
-                }
-                let fast = skinny_q8_fast(coded, x, width);
-                assert!(fast.iter().zip(&quantised).all(|(a, b)| (a - b).abs() < 1e-2), "{fast:?} {quantised:?}");
-                for (kernel, all) in [(skinny_q8 as fn(_, &_, _) -> _, &quantised), (skinny_q8_fast, &fast)] {
-                    let alone: Vec<f32> = kernel(coded, &x[(m - 1) * width..], width);
-                    assert_eq!(alone, all.iter().skip(m - 1).step_by(m).copied().collect::<Vec<_>>());
-                }
-                let alone = skinny_f32(&weight, &x[(m - 1) * width..], width);
-                assert_eq!(alone, full.iter().skip(m - 1).step_by(m).copied().collect::<Vec<_>>());
-            }
-        }
-    }
-}
+#[path = "skinny_tests.rs"]
+mod tests;

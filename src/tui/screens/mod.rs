@@ -1,5 +1,6 @@
-//! One folder a screen: its messages, its acts and their keys, its state, and how that is drawn. Here stand all of them side
-//! by side: a new screen is its folder, its name in [`Screen`], and its lines in this file.
+//! One folder a screen: its messages, its acts and their keys, its state, and how that is drawn.
+//! Here stand all of them side by side: a new screen is its folder, its name in [`Screen`], and its
+//! lines in this file.
 
 pub mod curate;
 pub mod data;
@@ -138,8 +139,13 @@ pub enum Act {
 
 /// The keys of all screens.
 pub fn keys() -> impl Iterator<Item = (Screen, Key<Act>)> {
-    fn of<A: Copy>(screen: Screen, keys: &'static [Key<A>], act: fn(A) -> Act) -> Vec<(Screen, Key<Act>)> {
-        let row = |row: &Key<A>| (screen, key(row.name, row.keys, act(row.act), row.short, row.long));
+    fn of<A: Copy>(
+        screen: Screen,
+        keys: &'static [Key<A>],
+        act: fn(A) -> Act,
+    ) -> Vec<(Screen, Key<Act>)> {
+        let row =
+            |row: &Key<A>| (screen, key(row.name, row.keys, act(row.act), row.short, row.long));
         keys.iter().map(row).collect()
     }
     let all = [
@@ -153,11 +159,14 @@ pub fn keys() -> impl Iterator<Item = (Screen, Key<Act>)> {
 }
 
 impl Act {
-    /// The same act on another of the things that are numbered from 1; none for acts that know no numbers.
+    /// The same act on another of the things that are numbered from 1; none for acts that know no
+    /// numbers.
     #[must_use]
     pub fn numbered(self, n: usize) -> Option<Self> {
         match self {
-            Self::Explore(explore::Act::Alternative(_)) => Some(Self::Explore(explore::Act::Alternative(n))),
+            Self::Explore(explore::Act::Alternative(_)) => {
+                Some(Self::Explore(explore::Act::Alternative(n)))
+            }
             Self::Curate(curate::Act::Outcome(_)) => Some(Self::Curate(curate::Act::Outcome(n))),
             _ => None,
         }
@@ -218,7 +227,9 @@ impl Screens {
         match act {
             Act::Explore(act) => self.explore.act(act),
             Act::Curate(act) => self.curate.act(act),
-            Act::Train(act) => self.train.act(act, Around { jobs, open: self.explore.view.as_ref() }),
+            Act::Train(act) => {
+                self.train.act(act, Around { jobs, open: self.explore.view.as_ref() })
+            }
             Act::Replay(act) => self.replay.act(act),
             Act::Data(act) => self.data.act(act),
         }

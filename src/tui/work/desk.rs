@@ -13,7 +13,7 @@ use crate::experience::Reflection;
 use crate::formats::{self, Order, transcript};
 use crate::guard::guarded;
 use crate::selection::ALL;
-use crate::store::{Decision, Listing, RunStatus, Store, Undone};
+use crate::store::{Decision, Listing, RunStatus, Seen, Store, Undone};
 use crate::train::alerts::alerts;
 use crate::train::sets;
 use crate::train::trainer;
@@ -30,7 +30,8 @@ use crate::tui::window;
 pub fn start(root: PathBuf, mail: Mailbox) -> Worker<DeskCmd> {
     let own = mail.clone();
     let mut desk: Option<(Store, Own)> = None;
-    // What a person has typed and the store has not got yet: tried again with whatever is asked next, and in the end.
+    // What a person has typed and the store has not got yet: tried again with whatever is asked
+    // next, and in the end.
     let mut typed: BTreeMap<i64, Option<String>> = BTreeMap::new();
     Worker::start("the desk", &own, move |command| {
         if let DeskCmd::Draft(id, text) = &command {
@@ -50,7 +51,8 @@ pub fn start(root: PathBuf, mail: Mailbox) -> Worker<DeskCmd> {
             obey(store, own, command, &mail)
         });
         if done.is_err() {
-            mail.send(Msg::from(curate::Msg::Failed)); // a decision that failed must not block the next one
+            // A decision that failed must not block the next one.
+            mail.send(Msg::from(curate::Msg::Failed));
         }
         done
     })
@@ -90,18 +92,12 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
             let evidence = evidence(store, &reflection)?;
             mail.send(Msg::from(curate::Msg::Case(reflection.id, Box::new(evidence))));
         }
-        DeskCmd::Decide(id, seen, decision) => {
-            own.acts.insert(store.decide_seen(&[(id, seen)], &decision)?);
-            // What was kept on the way to a version is no draft any more; another's of the same reflection is.
-            if let (Decision::Edit(_), Some(draft)) = (&decision, own.drafts.remove(&id)) {
-                store.forget_draft(id, &draft)?;
-            }
-            decided(store, vec![id], decision, mail)?;
-        }
+        DeskCmd::Decide(id, seen, decision) => decide(store, own, (id, seen), decision, mail)?,
         DeskCmd::DecideAll(seen, decision) => {
             own.acts.insert(store.decide_seen(&seen, &decision)?);
             let ids: Vec<i64> = seen.into_iter().map(|(id, _)| id).collect();
-            let text = format!("{}: {} reflections; u takes all of it back", decision.word(), ids.len());
+            let text =
+                format!("{}: {} reflections; u takes all of it back", decision.word(), ids.len());
             mail.send(Msg::Notice(Notice::info(text)));
             decided(store, ids, decision, mail)?;
         }
@@ -110,17 +106,21 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
         DeskCmd::Draft(..) => {} // kept before anything else
         DeskCmd::Attempt(id, seen, author, text) => {
             if store.attempt(id, &seen, &author, &text)? {
-                decided(store, vec![id], Decision::Attempt(author, text), mail)?;
-            } else {
-                let said = format!("{id} was decided meanwhile; the new text is one of its versions (D)");
-                mail.send(Msg::Notice(Notice::info(said)));
+                return decided(store, vec![id], Decision::Attempt(author, text), mail);
             }
+            let said = "was decided meanwhile; the new text is one of its versions (D)";
+            mail.send(Msg::Notice(Notice::info(format!("{id} {said}"))));
         }
         DeskCmd::Statistics => {
-            mail.send(Msg::Text(Screen::Curate, "The curation so far".into(), curation::figures(store)?.lines()));
+            let lines = curation::figures(store)?.lines();
+            mail.send(Msg::Text(Screen::Curate, "The curation so far".into(), lines));
         }
-        DeskCmd::Attempts(id) => mail.send(Msg::from(curate::Msg::Attempts(id, store.attempts(id)?))),
-        DeskCmd::Pointed => mail.send(Msg::from(curate::Msg::Pointed(curation::pointed(store)?.counts))),
+        DeskCmd::Attempts(id) => {
+            mail.send(Msg::from(curate::Msg::Attempts(id, store.attempts(id)?)));
+        }
+        DeskCmd::Pointed => {
+            mail.send(Msg::from(curate::Msg::Pointed(curation::pointed(store)?.counts)));
+        }
         DeskCmd::Delete(id, deleted) => {
             store.set_deleted(id, deleted)?;
             let done = if deleted { "deleted; u puts it back" } else { "put back" };
@@ -129,10 +129,12 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
         }
         DeskCmd::ExportOne(id) => {
             let folder = store.root().join("exports");
-            let files = transcript::write_all(&folder, &store.trajectory(id)?, &store.branches(id)?)?;
-            let names: Vec<String> =
-                files.iter().filter_map(|f| Some(f.file_name()?.to_string_lossy().to_string())).collect();
-            mail.send(Msg::Notice(Notice::info(format!("wrote {} to {}", names.join(", "), folder.display()))));
+            let name = |file: &PathBuf| Some(file.file_name()?.to_string_lossy().to_string());
+            let files =
+                transcript::write_all(&folder, &store.trajectory(id)?, &store.branches(id)?)?;
+            let names: Vec<String> = files.iter().filter_map(name).collect();
+            let said = format!("wrote {} to {}", names.join(", "), folder.display());
+            mail.send(Msg::Notice(Notice::info(said)));
         }
         DeskCmd::Trajectories(listing, near) => {
             let page = store.list(&listing, near, window::LENGTH)?;
@@ -143,15 +145,16 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
             mail.send(Msg::from(data::Msg::Trajectories(page)));
         }
         DeskCmd::Trajectory(id) => {
-            mail.send(Msg::from(replay::Msg::Opened(
-                Box::new(store.trajectory(id)?),
-                store.branches(id)?,
-                store.predictions(id)?,
-                store.thoughts(id)?,
-            )));
+            let trajectory = Box::new(store.trajectory(id)?);
+            let branches = store.branches(id)?;
+            let foreseen = store.predictions(id)?;
+            let thoughts = store.thoughts(id)?;
+            let opened = replay::Msg::Opened(trajectory, branches, foreseen, thoughts);
+            mail.send(Msg::from(opened));
         }
         DeskCmd::Data(suite) => {
-            mail.send(Msg::from(data::Msg::Counts(store.counts()?, checkpoint::disk_use(store.root()))));
+            let bytes = checkpoint::disk_use(store.root());
+            mail.send(Msg::from(data::Msg::Counts(store.counts()?, bytes)));
             let experts = store.actors(None, None)?.into_iter().map(|(name, _)| name).collect();
             mail.send(Msg::from(data::Msg::Origins(store.origins()?, experts)));
             count_sets(store.root().to_path_buf(), suite, mail.clone());
@@ -171,10 +174,29 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
     Ok(())
 }
 
+/// Records a decision about one reflection, as it was seen.
+fn decide(
+    store: &mut Store,
+    own: &mut Own,
+    (id, seen): (i64, Seen),
+    decision: Decision,
+    mail: &Mailbox,
+) -> Result<()> {
+    own.acts.insert(store.decide_seen(&[(id, seen)], &decision)?);
+    // What was kept on the way to a version is no draft any more; another's of the same reflection
+    // is.
+    if let (Decision::Edit(_), Some(draft)) = (&decision, own.drafts.remove(&id)) {
+        store.forget_draft(id, &draft)?;
+    }
+    decided(store, vec![id], decision, mail)
+}
+
 /// What Train asks for.
 fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
     match command {
-        RunCmd::Forecast(plan, start) => forecast(store.root().to_path_buf(), plan, start, mail.clone()),
+        RunCmd::Forecast(plan, start) => {
+            forecast(store.root().to_path_buf(), plan, start, mail.clone());
+        }
         RunCmd::Choices(suite, split, expert) => {
             let suite = suite.as_deref();
             let split = split.as_deref();
@@ -185,7 +207,9 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
         RunCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
         RunCmd::Queue(plan, start) => {
             let run = trainer::queue(store, &plan, start)?;
-            mail.send(Msg::Notice(Notice::info(format!("run {run} waits; it starts when the one before it ends"))));
+            mail.send(Msg::Notice(Notice::info(format!(
+                "run {run} waits; it starts when the one before it ends"
+            ))));
             mail.send(Msg::Changed);
         }
         RunCmd::Unqueue(run) => {
@@ -193,7 +217,9 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
             match store.lock_run(run)? {
                 Some(_lock) if store.run(run)?.status == RunStatus::Queued => {
                     store.set_run(run, RunStatus::Stopped, 0, None)?;
-                    mail.send(Msg::Notice(Notice::info(format!("run {run} no longer waits; r starts it"))));
+                    mail.send(Msg::Notice(Notice::info(format!(
+                        "run {run} no longer waits; r starts it"
+                    ))));
                 }
                 Some(_lock) => {}
                 None => stop_elsewhere(store, run, mail)?,
@@ -207,7 +233,8 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
         }
         RunCmd::List => {
             let runs = store.runs()?;
-            let alive = runs.iter().filter(|run| store.is_alive(run.id)).map(|run| run.id).collect();
+            let alive =
+                runs.iter().filter(|run| store.is_alive(run.id)).map(|run| run.id).collect();
             let checkpoints = store.checkpoints()?;
             let evaluations = store.evaluations()?;
             mail.send(Msg::from(train::Msg::Runs(runs, alive, checkpoints, evaluations)));
@@ -217,8 +244,10 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
             mail.send(Msg::from(train::Msg::Curve(run, name, points)));
         }
         RunCmd::About(run) => {
-            let config: serde_json::Value = serde_json::from_str(&store.run(run)?.config).unwrap_or_default();
-            let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).unwrap_or_default();
+            let config: serde_json::Value =
+                serde_json::from_str(&store.run(run)?.config).unwrap_or_default();
+            let stages: Vec<Stage> =
+                serde_json::from_value(config["stages"].clone()).unwrap_or_default();
             let alerts = alerts(|name| store.metric(run, name), &stages)?;
             mail.send(Msg::from(train::Msg::About(run, store.metric_names(run)?, alerts)));
         }
@@ -239,15 +268,18 @@ fn evidence(store: &Store, reflection: &Reflection) -> Result<Evidence> {
     Ok(Evidence { kind: trajectory.kind, case, text: reflection.text().to_string(), findings })
 }
 
-/// Takes the latest act back; one that another program did meanwhile only when asked for it a second time.
+/// Takes the latest act back; one that another program did meanwhile only when asked for it a
+/// second time.
 fn undo(store: &mut Store, own: &mut Own, mail: &Mailbox) -> Result<()> {
     if let Some((id, act, reflection)) = store.latest_act()?
         && id > own.since
         && !own.acts.contains(&id)
         && own.asked.replace(id) != Some(id)
     {
-        let text =
-            format!("the latest act, {act} of reflection {reflection}, was another program's; u again takes it back");
+        let text = format!(
+            "the latest act, {act} of reflection {reflection}, was another program's; u again \
+             takes it back"
+        );
         mail.send(Msg::Notice(Notice::info(text)));
         return Ok(());
     }
@@ -257,7 +289,9 @@ fn undo(store: &mut Store, own: &mut Own, mail: &Mailbox) -> Result<()> {
 
 fn turned(undone: Option<Undone>, did: &str, mail: &Mailbox) {
     let Some(undone) = undone else {
-        return mail.send(Msg::Notice(Notice::info("there is nothing more to take back or to do again".into())));
+        return mail.send(Msg::Notice(Notice::info(
+            "there is nothing more to take back or to do again".into(),
+        )));
     };
     let about = if undone.count > 1 {
         format!("{} reflections", undone.count)
@@ -272,8 +306,9 @@ fn turned(undone: Option<Undone>, did: &str, mail: &Mailbox) {
 fn forecast(root: PathBuf, plan: Box<Plan>, start: Option<&'static str>, mail: Mailbox) {
     let own = mail.clone();
     aside("the forecast", &own, move || {
-        let found =
-            guarded("looking at what it would train on", || crate::train::forecast(&Store::open(&root)?, &plan, start));
+        let found = guarded("looking at what it would train on", || {
+            crate::train::forecast(&Store::open(&root)?, &plan, start)
+        });
         let found = found.map(Box::new).map_err(|error| {
             let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
             format!("{}{next}", error.message())
@@ -286,12 +321,14 @@ fn forecast(root: PathBuf, plan: Box<Plan>, start: Option<&'static str>, mail: M
 /// Asks the process that trains a run to stop cleanly.
 fn stop_elsewhere(store: &Store, run: i64, mail: &Mailbox) -> Result<()> {
     store.request_stop(run)?;
-    mail.send(Msg::Notice(Notice::info(format!("run {run} was asked to stop; it saves a checkpoint first"))));
+    mail.send(Msg::Notice(Notice::info(format!(
+        "run {run} was asked to stop; it saves a checkpoint first"
+    ))));
     Ok(())
 }
 
-/// Counting tokens takes seconds on a large store, and a decision must not wait for it: a thread of its own, one at a
-/// time.
+/// Counting tokens takes seconds on a large store, and a decision must not wait for it: a thread of
+/// its own, one at a time.
 fn count_sets(root: PathBuf, suite: String, mail: Mailbox) {
     static COUNTING: AtomicBool = AtomicBool::new(false);
     if COUNTING.swap(true, Ordering::AcqRel) {
@@ -299,14 +336,16 @@ fn count_sets(root: PathBuf, suite: String, mail: Mailbox) {
     }
     let own = mail.clone();
     aside("counting", &own, move || {
-        let counted = guarded("counting what can be trained on", || sets(&Store::open(&root)?, &suite));
+        let counted =
+            guarded("counting what can be trained on", || sets(&Store::open(&root)?, &suite));
         COUNTING.store(false, Ordering::Release);
         mail.send(Msg::from(data::Msg::Sets(counted?)));
         Ok(())
     });
 }
 
-/// What exports would come to: all of it is rendered, and only counted. A thread of its own; the newest question counts.
+/// What exports would come to: all of it is rendered, and only counted. A thread of its own; the
+/// newest question counts.
 fn extents(root: PathBuf, orders: Vec<Order>, mail: Mailbox) {
     static NEWEST: AtomicUsize = AtomicUsize::new(0);
     let ticket = NEWEST.fetch_add(1, Ordering::AcqRel) + 1;
@@ -326,7 +365,10 @@ fn extents(root: PathBuf, orders: Vec<Order>, mail: Mailbox) {
         };
         let said = |error: &Error| Notice::error(error).text;
         let found = match Store::open(&root) {
-            Ok(store) => orders.iter().map(|order| one(&store, order).map_err(|error| said(&error))).collect(),
+            Ok(store) => orders
+                .iter()
+                .map(|order| one(&store, order).map_err(|error| said(&error)))
+                .collect(),
             Err(error) => vec![Err(said(&error)); orders.len()],
         };
         if !control.cancel.is_cancelled() {
@@ -338,7 +380,8 @@ fn extents(root: PathBuf, orders: Vec<Order>, mail: Mailbox) {
 
 /// A path as far as what is there leaves no choice, and the names among which there is one.
 fn completed(path: &str) -> (String, Vec<String>) {
-    let (folder, begun) = path.rsplit_once('/').map_or(("", path), |(folder, begun)| (&path[..=folder.len()], begun));
+    let (folder, begun) =
+        path.rsplit_once('/').map_or(("", path), |(folder, begun)| (&path[..=folder.len()], begun));
     let place = home(Path::new(if folder.is_empty() { "." } else { folder }));
     let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
@@ -350,7 +393,9 @@ fn completed(path: &str) -> (String, Vec<String>) {
         .collect();
     names.sort();
     let Some(first) = names.first() else { return (path.to_string(), names) };
-    let shared = |other: &String| first.char_indices().zip(other.chars()).take_while(|((_, a), b)| a == b).count();
+    let shared = |other: &String| {
+        first.char_indices().zip(other.chars()).take_while(|((_, a), b)| a == b).count()
+    };
     let length = names.iter().map(shared).min().unwrap_or_default();
     let on = format!("{folder}{}", first.chars().take(length).collect::<String>());
     if names.len() == 1 { (on, Vec::new()) } else { (on, names) }

@@ -22,13 +22,17 @@ use crate::formats::{Order, Set, export_file};
 use crate::guard::guarded;
 use crate::model::team::Priority;
 use crate::model::weights::Trainable;
-use crate::store::Store;
+use crate::store::{Intake, Store};
 use crate::surprise::{Surprises, surprises};
 use crate::train::trainer::{self, Event};
 use crate::train::{Player, player};
 use crate::tui::effect::{JobCmd, Kind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
+
+/// Demonstrations that are looked at for surprises, and states that are listed.
+const LOOKED_AT: usize = 40;
+const LISTED: usize = 200;
 
 /// How long a run may take to end: it finishes its update and saves a checkpoint.
 const SAVING: Duration = Duration::from_secs(60);
@@ -71,9 +75,11 @@ impl Jobs {
                 self.spawn(Kind::Collect, move |root, suite, control, tell| {
                     let mut store = Store::open(root)?;
                     let mut policy = agent::open(&store, None, Priority::Background)?;
-                    let wanted = Wanted { scope: &scope, teacher: Teacher::Suite(expert.as_deref()), k };
+                    let wanted =
+                        Wanted { scope: &scope, teacher: Teacher::Suite(expert.as_deref()), k };
                     let report = &mut |_, progress| tell(JobMsg::Progress(progress));
-                    let found = collect::all(&mut store, suite, wanted, policy.as_mut(), control, report)?;
+                    let found =
+                        collect::all(&mut store, suite, wanted, policy.as_mut(), control, report)?;
                     Ok(found.to_string())
                 });
             }
@@ -99,41 +105,25 @@ impl Jobs {
             JobCmd::Survey(split) => {
                 let mail = self.mail.clone();
                 self.spawn(Kind::Survey, move |root, suite, control, tell| {
-                    let mut store = Store::open(root)?;
-                    let mut agent = agent::open(&store, None, Priority::Background)?;
-                    let report = &mut |progress| tell(JobMsg::Progress(progress));
-                    let found = surprises(&mut store, (suite.name(), &split), 40, agent.as_mut(), control, report)?;
-                    let Surprises { mut states, unread, .. } = found;
-                    let looked_at = states.len();
-                    states.truncate(200);
-                    mail.send(Msg::from(explore::Msg::Surprises(states)));
-                    let long =
-                        if unread > 0 { format!(", {unread} demonstrations are too long for it") } else { String::new() };
-                    Ok(format!("{looked_at} states of demonstrations looked at{long}; S lists the most surprising"))
+                    survey(root, suite, &split, control, tell, &mail)
                 });
             }
             JobCmd::Export(orders) => {
-                self.spawn(Kind::Export, move |root, _, control, tell| export_all(root, &orders, control, tell));
+                self.spawn(Kind::Export, move |root, _, control, tell| {
+                    export_all(root, &orders, control, tell)
+                });
             }
             JobCmd::Import(path, write) => {
                 if self.is_running(Kind::Import) {
-                    let why = Err("another file is still being read; try again in a moment".to_string());
-                    return self.mail.send(Msg::from(data::Msg::Looked(path.display().to_string(), why)));
+                    let why =
+                        Err("another file is still being read; try again in a moment".to_string());
+                    return self
+                        .mail
+                        .send(Msg::from(data::Msg::Looked(path.display().to_string(), why)));
                 }
                 let mail = self.mail.clone();
                 self.spawn(Kind::Import, move |root, _, control, tell| {
-                    let report = &mut |progress| tell(JobMsg::Progress(progress));
-                    let found = import(&Store::open(root)?, &home(&path), write, control, report);
-                    if write {
-                        return found.map(|i| {
-                            format!("took in {} trajectories with {} reflections", i.trajectories, i.reflections)
-                        });
-                    }
-                    let said = found.as_ref().map(|intake| *intake).map_err(|e| Notice::error(e).text);
-                    mail.send(Msg::from(data::Msg::Looked(path.display().to_string(), said)));
-                    found.map(|i| {
-                        format!("{}: {} trajectories are new, {} are there", path.display(), i.trajectories, i.known)
-                    })
+                    take_in(root, &path, write, control, tell, &mail)
                 });
             }
             JobCmd::Evaluate { games, seed } => {
@@ -153,7 +143,9 @@ impl Jobs {
     fn spawn(
         &mut self,
         kind: Kind,
-        body: impl FnOnce(&Path, &dyn Suite, &Control, &mut dyn FnMut(JobMsg)) -> Result<String> + Send + 'static,
+        body: impl FnOnce(&Path, &dyn Suite, &Control, &mut dyn FnMut(JobMsg)) -> Result<String>
+        + Send
+        + 'static,
     ) {
         if self.is_running(kind) {
             return;
@@ -170,18 +162,22 @@ impl Jobs {
             let mut last: Option<Instant> = None;
             let mut tell = |msg: JobMsg| {
                 // Progress is a latest value: ten a second are plenty.
-                if matches!(msg, JobMsg::Progress(_)) && last.is_some_and(|at| at.elapsed() < Duration::from_millis(100)) {
+                if matches!(msg, JobMsg::Progress(_))
+                    && last.is_some_and(|at| at.elapsed() < Duration::from_millis(100))
+                {
                     return;
                 }
                 last = Some(Instant::now());
                 mail.send(Msg::Job(kind, msg));
             };
             budget::obey(&own.cancel);
-            let ended = guarded(&format!("{kind:?}"), || body(&root, suite.as_ref(), &own, &mut tell));
+            let ended =
+                guarded(&format!("{kind:?}"), || body(&root, suite.as_ref(), &own, &mut tell));
             mail.send(Msg::Job(kind, JobMsg::Ended(ended)));
         };
         tracing::info!("{kind:?} begins");
-        // Said before it can say anything itself: a job that ended before it started would be shown for ever.
+        // Said before it can say anything itself: a job that ended before it started would be shown
+        // for ever.
         self.mail.send(Msg::Job(kind, JobMsg::Started));
         match std::thread::Builder::new().name(format!("{kind:?}")).spawn(work) {
             Ok(thread) => _ = self.running.insert(kind, (control, thread)),
@@ -197,19 +193,28 @@ impl Jobs {
         self.running.values().for_each(|(control, _)| control.cancel.cancel());
     }
 
-    /// Ends everything cleanly and waits for it, though not for ever: a stopping run saves a checkpoint. If a run is to go on
-    /// in the background, a process of its own takes over from there; its number is returned.
+    /// Ends everything cleanly and waits for it, though not for ever: a stopping run saves a
+    /// checkpoint. If a run is to go on in the background, a process of its own takes over from
+    /// there; its number is returned.
     pub fn finish(self) -> Result<Option<i64>> {
         let training = self.is_running(Kind::Train);
         let run = self.run.load(Ordering::Acquire);
         self.cancel();
         let began = Instant::now();
         let patience = |kind: Kind| if kind == Kind::Train { SAVING } else { ENDING };
-        while self.running.keys().any(|kind| self.is_running(*kind) && began.elapsed() < patience(*kind)) {
+        while self
+            .running
+            .keys()
+            .any(|kind| self.is_running(*kind) && began.elapsed() < patience(*kind))
+        {
             std::thread::sleep(Duration::from_millis(2));
         }
-        let left: Vec<String> =
-            self.running.keys().filter(|kind| self.is_running(**kind)).map(|kind| format!("{kind:?}")).collect();
+        let left: Vec<String> = self
+            .running
+            .keys()
+            .filter(|kind| self.is_running(**kind))
+            .map(|kind| format!("{kind:?}"))
+            .collect();
         let gone_on = match run {
             _ if !self.detach || !training || self.is_running(Kind::Train) => Ok(None),
             0 => Err(Error::new("the run had not begun yet: nothing goes on in the background")
@@ -219,17 +224,28 @@ impl Jobs {
         if left.is_empty() {
             return gone_on;
         }
-        let stuck = Error::new(format!("{} did not end in {} s", left.join(", "), began.elapsed().as_secs()))
-            .hint("what was acknowledged is saved; a run goes on from its last checkpoint");
+        let stuck = Error::new(format!(
+            "{} did not end in {} s",
+            left.join(", "),
+            began.elapsed().as_secs()
+        ))
+        .hint("what was acknowledged is saved; a run goes on from its last checkpoint");
         gone_on.and(Err(stuck))
     }
 
     /// Starts a process that goes on with a run, and waits until it has it.
     fn hand_over(&self, run: i64) -> Result<()> {
-        let failed = |e: &std::io::Error| Error::new(format!("starting the background process of run {run}: {e}"));
+        let failed = |e: &std::io::Error| {
+            Error::new(format!("starting the background process of run {run}: {e}"))
+        };
         let program = std::env::current_exe().map_err(|e| failed(&e))?;
         let mut command = std::process::Command::new(program);
-        command.arg("--data-dir").arg(&self.root).args(["train", "--resume", &run.to_string(), "--queued"]);
+        command.arg("--data-dir").arg(&self.root).args([
+            "train",
+            "--resume",
+            &run.to_string(),
+            "--queued",
+        ]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -238,9 +254,13 @@ impl Jobs {
         let store = Store::open(&self.root)?;
         let started = Instant::now();
         while !store.is_alive(run) {
-            if child.try_wait().map_err(|e| failed(&e))?.is_some() || started.elapsed() > Duration::from_secs(30) {
-                return Err(Error::new(format!("the background process of run {run} did not take it over"))
-                    .hint(format!("it is saved; go on with: foretaste train --resume {run}")));
+            if child.try_wait().map_err(|e| failed(&e))?.is_some()
+                || started.elapsed() > Duration::from_secs(30)
+            {
+                return Err(Error::new(format!(
+                    "the background process of run {run} did not take it over"
+                ))
+                .hint(format!("it is saved; go on with: foretaste train --resume {run}")));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -248,17 +268,80 @@ impl Jobs {
     }
 }
 
+/// Looks for surprises with the newest checkpoint.
+fn survey(
+    root: &Path,
+    suite: &dyn Suite,
+    split: &str,
+    control: &Control,
+    tell: &mut dyn FnMut(JobMsg),
+    mail: &Mailbox,
+) -> Result<String> {
+    let mut store = Store::open(root)?;
+    let mut agent = agent::open(&store, None, Priority::Background)?;
+    let report = &mut |progress| tell(JobMsg::Progress(progress));
+    let of = (suite.name(), split);
+    let found = surprises(&mut store, of, LOOKED_AT, agent.as_mut(), control, report)?;
+    let Surprises { mut states, unread, .. } = found;
+    let looked_at = states.len();
+    states.truncate(LISTED);
+    mail.send(Msg::from(explore::Msg::Surprises(states)));
+    let long = match unread {
+        0 => String::new(),
+        unread => format!(", {unread} demonstrations are too long for it"),
+    };
+    Ok(format!("{looked_at} states of demonstrations looked at{long}; S lists the most surprising"))
+}
+
+/// Takes in what is new in a file, or only says what that is.
+fn take_in(
+    root: &Path,
+    path: &Path,
+    write: bool,
+    control: &Control,
+    tell: &mut dyn FnMut(JobMsg),
+    mail: &Mailbox,
+) -> Result<String> {
+    let report = &mut |progress| tell(JobMsg::Progress(progress));
+    let found = import(&Store::open(root)?, &home(path), write, control, report);
+    let name = path.display();
+    if !write {
+        let said = found.as_ref().map(|intake| *intake).map_err(|error| Notice::error(error).text);
+        mail.send(Msg::from(data::Msg::Looked(name.to_string(), said)));
+    }
+    let Intake { trajectories, reflections, known, .. } = found?;
+    Ok(if write {
+        format!("took in {trajectories} trajectories with {reflections} reflections")
+    } else {
+        format!("{name}: {trajectories} trajectories are new, {known} are there")
+    })
+}
+
 /// Writes exports into the data directory, each under a name of its own.
-fn export_all(root: &Path, orders: &[Order], control: &Control, tell: &mut dyn FnMut(JobMsg)) -> Result<String> {
+fn export_all(
+    root: &Path,
+    orders: &[Order],
+    control: &Control,
+    tell: &mut dyn FnMut(JobMsg),
+) -> Result<String> {
     let store = Store::open(root)?;
     let folder = root.join("exports");
     std::fs::create_dir_all(&folder).map_err(|e| Error::io("creating", &folder, &e))?;
     let stamp = crate::store::now_ms() / 1000;
     let mut written = Vec::new();
     for order in orders {
-        let name = Set::ALL.iter().find(|(set, _)| *set == order.set).map_or("export", |(_, name)| *name);
-        let report = &mut |progress: Progress| tell(JobMsg::Progress(Progress { doing: name.into(), ..progress }));
-        let extent = export_file(&store, order, &folder.join(format!("{name}-{stamp}.jsonl")), control, report)?;
+        let name =
+            Set::ALL.iter().find(|(set, _)| *set == order.set).map_or("export", |(_, name)| *name);
+        let report = &mut |progress: Progress| {
+            tell(JobMsg::Progress(Progress { doing: name.into(), ..progress }));
+        };
+        let extent = export_file(
+            &store,
+            order,
+            &folder.join(format!("{name}-{stamp}.jsonl")),
+            control,
+            report,
+        )?;
         written.push(format!("{name} {}", extent.lines));
     }
     Ok(format!("in {}: {} lines", folder.display(), written.join(", ")))
@@ -267,7 +350,8 @@ fn export_all(root: &Path, orders: &[Order], control: &Control, tell: &mut dyn F
 /// A path in which `~` is the person's own folder.
 pub(super) fn home(path: &Path) -> PathBuf {
     let rest = path.strip_prefix("~").ok();
-    rest.and_then(|rest| Some(PathBuf::from(std::env::var_os("HOME")?).join(rest))).unwrap_or_else(|| path.to_path_buf())
+    rest.and_then(|rest| Some(PathBuf::from(std::env::var_os("HOME")?).join(rest)))
+        .unwrap_or_else(|| path.to_path_buf())
 }
 
 fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMsg)) {
@@ -277,11 +361,14 @@ fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMs
             tell(JobMsg::Run(*run));
         }
         Event::Update { progress, .. } => tell(JobMsg::Progress(progress.clone())),
-        Event::Saved { step, .. } => tell(JobMsg::Saved(format!("checkpoint saved at step {step}{}", event.besides()))),
+        Event::Saved { step, .. } => {
+            tell(JobMsg::Saved(format!("checkpoint saved at step {step}{}", event.besides())));
+        }
     }
 }
 
-/// Plays with the newest checkpoint; one that was trained on reflections first thinking, then acting at once.
+/// Plays with the newest checkpoint; one that was trained on reflections first thinking, then
+/// acting at once.
 fn evaluate_newest(
     root: &Path,
     suite: &dyn Suite,
@@ -297,7 +384,8 @@ fn evaluate_newest(
     for think in thinking {
         let play = Play { temperature: 0.4, seed: 1, think: *think, free: false, predict: false };
         let report = &mut |_: &Game, progress: Progress| tell(JobMsg::Progress(progress));
-        let summary = evaluate(&mut store, suite, scope, agent.as_mut(), (play, &known), control, report)?;
+        let summary =
+            evaluate(&mut store, suite, scope, agent.as_mut(), (play, &known), control, report)?;
         let (low, high) = summary.interval;
         said.push(format!(
             "{}, {}: won {} of {} = {:.0} % [{:.0}, {:.0}]",

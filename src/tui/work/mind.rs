@@ -8,7 +8,9 @@ use crate::agent::{self, Agent};
 use crate::budget;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
-use crate::explore::{Evaluated, compare_models, evaluate_state, play_on, prompt_and_replies, write};
+use crate::explore::{
+    Evaluated, compare_models, evaluate_state, play_on, prompt_and_replies, write,
+};
 use crate::guard::guarded;
 use crate::model::Model;
 use crate::model::team::{self, Priority};
@@ -34,22 +36,34 @@ impl Mind {
     pub fn start(root: PathBuf, mail: Mailbox) -> Self {
         let own = mail.clone();
         let mut mind = None;
-        let commands = Worker::start("the mind", &own, move |(command, cancel): Asked| match command {
-            MindCmd::Load(name) => load(&root, name.as_deref(), &mail).map(|loaded| mind = Some(loaded)),
-            MindCmd::Evaluate(_) if cancel.is_cancelled() => Ok(()),
-            MindCmd::Compare(of) => {
-                let store = Store::open(&root)?;
-                let _waiting = team::interactive();
-                let open = |name: &str| agent::open(&store, Some(name), Priority::Interactive);
-                let lines = compare_models(&of, open(&of.before)?.as_mut(), open(&of.after)?.as_mut(), &cancel)?;
-                mail.send(Msg::Text(Screen::Train, "The same state before and after".into(), lines));
-                Ok(())
-            }
-            other => match mind.as_mut() {
-                Some(mind) => answer(mind.as_mut(), other, &cancel, &mail),
-                None => Err(Error::new("no model is loaded")),
-            },
-        });
+        let commands =
+            Worker::start("the mind", &own, move |(command, cancel): Asked| match command {
+                MindCmd::Load(name) => {
+                    load(&root, name.as_deref(), &mail).map(|loaded| mind = Some(loaded))
+                }
+                MindCmd::Evaluate(_) if cancel.is_cancelled() => Ok(()),
+                MindCmd::Compare(of) => {
+                    let store = Store::open(&root)?;
+                    let _waiting = team::interactive();
+                    let open = |name: &str| agent::open(&store, Some(name), Priority::Interactive);
+                    let lines = compare_models(
+                        &of,
+                        open(&of.before)?.as_mut(),
+                        open(&of.after)?.as_mut(),
+                        &cancel,
+                    )?;
+                    mail.send(Msg::Text(
+                        Screen::Train,
+                        "The same state before and after".into(),
+                        lines,
+                    ));
+                    Ok(())
+                }
+                other => match mind.as_mut() {
+                    Some(mind) => answer(mind.as_mut(), other, &cancel, &mail),
+                    None => Err(Error::new("no model is loaded")),
+                },
+            });
         Self { commands, current: Mutex::default(), leaving: Cancel::default() }
     }
 
@@ -79,7 +93,8 @@ impl Mind {
     }
 }
 
-/// The door by which the world hands over episodes to be played on, once what is asked already is answered.
+/// The door by which the world hands over episodes to be played on, once what is asked already is
+/// answered.
 pub struct MindDoor(Door<Asked>, Cancel);
 
 impl MindDoor {
@@ -97,9 +112,13 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
             evaluate_state(mind, &of, cancel, &mut |found| {
                 mail.send(Msg::from(match found {
                     Evaluated::Thought(text) => explore::Msg::Thought(ticket, text),
-                    Evaluated::Shares(shares, scores) => explore::Msg::Scores(ticket, shares, scores),
+                    Evaluated::Shares(shares, scores) => {
+                        explore::Msg::Scores(ticket, shares, scores)
+                    }
                     Evaluated::Chosen(chosen) => explore::Msg::Chosen(ticket, chosen),
-                    Evaluated::Predicted(texts, complete) => explore::Msg::Predicted(ticket, texts, complete),
+                    Evaluated::Predicted(texts, complete) => {
+                        explore::Msg::Predicted(ticket, texts, complete)
+                    }
                 }));
             })?;
         }
@@ -121,7 +140,11 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
             let how = budget::under(cancel, || play_on(mind, episode, cancel));
             drop(played);
             let said = how.as_ref().map_or_else(|error| error.message().to_string(), Clone::clone);
-            mail.send(Msg::from(explore::Msg::WentOn(node, action, format!("policy on from there: {said}"))));
+            mail.send(Msg::from(explore::Msg::WentOn(
+                node,
+                action,
+                format!("policy on from there: {said}"),
+            )));
             how?;
         }
         MindCmd::Load(_) | MindCmd::Compare(_) => {} // these need no model that is loaded
@@ -130,7 +153,9 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
 }
 
 fn load(root: &Path, name: Option<&str>, mail: &Mailbox) -> Result<Box<dyn Agent>> {
-    let loaded = guarded("reading the model", || agent::open(&Store::open(root)?, name, Priority::Interactive));
+    let loaded = guarded("reading the model", || {
+        agent::open(&Store::open(root)?, name, Priority::Interactive)
+    });
     let mind = match loaded {
         Ok(mind) => mind,
         Err(error) => {

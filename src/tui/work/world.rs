@@ -40,17 +40,37 @@ struct World {
 }
 
 /// Starts the thread.
-pub fn start(suite: Arc<dyn Suite>, expert: Option<String>, root: PathBuf, mail: Mailbox, mind: MindDoor) -> WorldThread {
+pub fn start(
+    suite: Arc<dyn Suite>,
+    expert: Option<String>,
+    root: PathBuf,
+    mail: Mailbox,
+    mind: MindDoor,
+) -> WorldThread {
     let own = mail.clone();
     let split = String::new();
     let tasks = Vec::new();
-    let mut world =
-        World { suite, root, mail, store: None, split, tasks, session: None, expert, kept: None, wanted: None, mind };
-    let worker = Worker::start("the world", &own, move |(command, cancel): (WorldCmd, Option<Cancel>)| match cancel {
-        // Left for another task before it was opened: the next command goes on from there.
-        Some(cancel) => budget::under(&cancel, || world.obey(command)),
-        None => world.obey(command),
-    });
+    let mut world = World {
+        suite,
+        root,
+        mail,
+        store: None,
+        split,
+        tasks,
+        session: None,
+        expert,
+        kept: None,
+        wanted: None,
+        mind,
+    };
+    let worker =
+        Worker::start("the world", &own, move |(command, cancel): (WorldCmd, Option<Cancel>)| {
+            match cancel {
+                // Left for another task before it was opened: the next command goes on from there.
+                Some(cancel) => budget::under(&cancel, || world.obey(command)),
+                None => world.obey(command),
+            }
+        });
     WorldThread { worker, opening: Cancel::default(), asides: Cancel::default() }
 }
 
@@ -58,7 +78,8 @@ pub fn start(suite: Arc<dyn Suite>, expert: Option<String>, root: PathBuf, mail:
 pub struct WorldThread {
     worker: Worker<(WorldCmd, Option<Cancel>)>,
     opening: Cancel,
-    /// What is tried and played on beside the state that one stands in: it is of no use once one has left.
+    /// What is tried and played on beside the state that one stands in: it is of no use once one
+    /// has left.
     asides: Cancel,
 }
 
@@ -67,13 +88,21 @@ impl WorldThread {
     pub fn send(&mut self, command: WorldCmd) {
         let opens = matches!(
             command,
-            WorldCmd::Begin | WorldCmd::Task(_) | WorldCmd::NextSplit | WorldCmd::BranchOff(..) | WorldCmd::NextExpert
+            WorldCmd::Begin
+                | WorldCmd::Task(_)
+                | WorldCmd::NextSplit
+                | WorldCmd::BranchOff(..)
+                | WorldCmd::NextExpert
         );
         let aside = matches!(
             command,
-            WorldCmd::Execute(..) | WorldCmd::GoOn(..) | WorldCmd::ExpertGoesOn(..) | WorldCmd::Compare(..)
+            WorldCmd::Execute(..)
+                | WorldCmd::GoOn(..)
+                | WorldCmd::ExpertGoesOn(..)
+                | WorldCmd::Compare(..)
         );
-        let leaves = opens || matches!(command, WorldCmd::Step(..) | WorldCmd::Back | WorldCmd::Goto(_));
+        let leaves =
+            opens || matches!(command, WorldCmd::Step(..) | WorldCmd::Back | WorldCmd::Goto(_));
         if opens {
             self.opening.cancel();
             self.opening = Cancel::default();
@@ -82,7 +111,8 @@ impl WorldThread {
             self.asides.cancel();
             self.asides = Cancel::default();
         }
-        let cancel = if opens { Some(self.opening.clone()) } else { aside.then(|| self.asides.clone()) };
+        let cancel =
+            if opens { Some(self.opening.clone()) } else { aside.then(|| self.asides.clone()) };
         self.worker.send((command, cancel));
     }
 
@@ -108,7 +138,10 @@ impl World {
 
     /// Who speaks as the expert: the one who did last, else the one asked for at the start.
     fn asked(&self) -> Option<String> {
-        self.session.as_ref().map(|session| session.asked().to_string()).or_else(|| self.expert.clone())
+        self.session
+            .as_ref()
+            .map(|session| session.asked().to_string())
+            .or_else(|| self.expert.clone())
     }
 
     fn obey(&mut self, command: WorldCmd) -> Result<()> {
@@ -118,10 +151,17 @@ impl World {
             WorldCmd::NextSplit => {
                 self.file_away()?;
                 let splits = self.suite.splits();
-                let at = splits.iter().position(|split| *split == self.split).map_or(0, |at| (at + 1) % splits.len());
+                let at = splits
+                    .iter()
+                    .position(|split| *split == self.split)
+                    .map_or(0, |at| (at + 1) % splits.len());
                 let split = splits.get(at).cloned().unwrap_or_default();
                 let tasks = self.suite.tasks(&split)?;
-                let first = tasks.first().ok_or_else(|| Error::new(format!("split {split} has no tasks")))?.id.clone();
+                let first = tasks
+                    .first()
+                    .ok_or_else(|| Error::new(format!("split {split} has no tasks")))?
+                    .id
+                    .clone();
                 let session = self.open(&split, &first)?;
                 self.take_up(session);
                 self.split = split;
@@ -175,37 +215,46 @@ impl World {
         self.show()
     }
 
-    /// Workers episodes after these actions to the mind. Where a world is not copied, the next one is led there only when the
-    /// one before was played: there may be no room for both.
+    /// Workers episodes after these actions to the mind. Where a world is not copied, the next one
+    /// is led there only when the one before was played: there may be no room for both.
     fn play_on(&mut self, node: usize, actions: Vec<String>) -> Result<()> {
         for action in actions {
             let session = self.session()?;
             let one_by_one = session.forks()? == Forks::Replay;
             let episode = session.after(&action)?;
             let (played, done) = std::sync::mpsc::channel();
-            self.mind.play_on(PlayOn { node, action, episode, played: one_by_one.then_some(played) });
+            self.mind.play_on(PlayOn {
+                node,
+                action,
+                episode,
+                played: one_by_one.then_some(played),
+            });
             if one_by_one {
-                _ = done.recv(); // an error is the other end going away, which is what is waited for
+                // An error is the other end going away, which is what is waited for.
+                _ = done.recv();
             }
         }
         Ok(())
     }
 
-    /// Opens the task so many places on: of the one that is open, or of the one that was to be opened and could not be.
+    /// Opens the task so many places on: of the one that is open, or of the one that was to be
+    /// opened and could not be.
     fn beside(&mut self, by: i64) -> Result<()> {
         self.file_away()?;
         let open = self.session.as_ref().map(|session| session.task_id().to_string());
         let at = || self.tasks.iter().position(|task| Some(&task.id) == open.as_ref());
         let at = self.wanted.or_else(at).unwrap_or_default();
         let next = (at as i64 + by).rem_euclid(self.tasks.len().max(1) as i64) as usize;
-        let id = self.tasks.get(next).ok_or_else(|| Error::new("the split has no tasks"))?.id.clone();
+        let id =
+            self.tasks.get(next).ok_or_else(|| Error::new("the split has no tasks"))?.id.clone();
         self.wanted = Some(next);
         let session = self.open(&self.split.clone(), &id)?;
         self.take_up(session);
         Ok(())
     }
 
-    /// Opens another task. The worlds of the one that is open make room for it where there cannot be many.
+    /// Opens another task. The worlds of the one that is open make room for it where there cannot
+    /// be many.
     fn open(&mut self, split: &str, id: &str) -> Result<Session> {
         self.make_room();
         Session::open(&self.suite, split, id, self.asked().as_deref())
@@ -228,8 +277,12 @@ impl World {
         let kept = self.store()?.setting(&format!("{REMEMBERED}.{name}"))?;
         let kept: Option<Remembered> = kept.and_then(|text| serde_json::from_str(&text).ok());
         let splits = self.suite.splits();
-        let split = kept.as_ref().map(Remembered::split).filter(|split| splits.iter().any(|known| known == split));
-        self.split = split.map(str::to_string).or_else(|| splits.first().cloned()).unwrap_or_default();
+        let split = kept
+            .as_ref()
+            .map(Remembered::split)
+            .filter(|split| splits.iter().any(|known| known == split));
+        self.split =
+            split.map(str::to_string).or_else(|| splits.first().cloned()).unwrap_or_default();
         self.tasks = self.suite.tasks(&self.split)?;
         let restored = kept
             .filter(|kept| kept.suite() == name)
@@ -238,10 +291,14 @@ impl World {
             Some(Ok(session)) => self.take_up(session),
             other => {
                 if let Some(Err(error)) = other {
-                    self.mail.failed(&error); // the game files may have moved; start over on another task
+                    // The game files may have moved; start over on another task.
+                    self.mail.failed(&error);
                 }
                 let first = self.tasks.first();
-                let id = first.ok_or_else(|| Error::new(format!("{name} / {} has no tasks", self.split)))?.id.clone();
+                let id = first
+                    .ok_or_else(|| Error::new(format!("{name} / {} has no tasks", self.split)))?
+                    .id
+                    .clone();
                 self.wanted = Some(0);
                 let session = self.open(&self.split.clone(), &id)?;
                 self.take_up(session);
@@ -250,9 +307,12 @@ impl World {
         self.show()
     }
 
-    /// Saves what was walked so far as an exploration before another task is opened, unless it was kept already.
+    /// Saves what was walked so far as an exploration before another task is opened, unless it was
+    /// kept already.
     fn file_away(&mut self) -> Result<()> {
-        let Some(trajectory) = self.session.as_ref().map(Session::trajectory) else { return Ok(()) };
+        let Some(trajectory) = self.session.as_ref().map(Session::trajectory) else {
+            return Ok(());
+        };
         let at = self.session()?.at();
         if self.kept == Some(at) || trajectory.steps.is_empty() {
             return Ok(());
@@ -266,7 +326,8 @@ impl World {
     /// Writes where the session stands before it is shown.
     fn remember(&mut self) -> Result<()> {
         let key = format!("{REMEMBERED}.{}", self.suite.name());
-        let text = serde_json::to_string(&self.session()?.remember()).map_err(|e| Error::new(e.to_string()))?;
+        let text = serde_json::to_string(&self.session()?.remember())
+            .map_err(|e| Error::new(e.to_string()))?;
         self.store()?.set_setting(&key, &text)
     }
 
@@ -277,7 +338,11 @@ impl World {
         if let Some(warning) = self.session()?.warning.take() {
             self.mail.send(Msg::Notice(Notice::info(warning)));
         }
-        self.mail.send(Msg::from(explore::Msg::View { view: Box::new(view), place, of: self.tasks.len() }));
+        self.mail.send(Msg::from(explore::Msg::View {
+            view: Box::new(view),
+            place,
+            of: self.tasks.len(),
+        }));
         Ok(())
     }
 
@@ -288,13 +353,17 @@ impl World {
         };
         let kept = keep(session, tried, store)?;
         self.kept = Some(session.at());
-        let text = format!("kept as demonstration {}: {} steps, {} alternatives", kept.id, kept.steps, kept.branches);
+        let text = format!(
+            "kept as demonstration {}: {} steps, {} alternatives",
+            kept.id, kept.steps, kept.branches
+        );
         self.mail.send(Msg::Notice(Notice::info(text)));
         self.mail.send(Msg::Changed);
         Ok(())
     }
 
-    /// Saves the way here with the expert's step and the executed alternatives, and writes a reflection about it.
+    /// Saves the way here with the expert's step and the executed alternatives, and writes a
+    /// reflection about it.
     fn reflect(&mut self, outcomes: &[Outcome]) -> Result<()> {
         self.store()?;
         let (Some(session), Some(store)) = (&mut self.session, &mut self.store) else {
@@ -309,12 +378,16 @@ impl World {
     fn branch_off(&mut self, trajectory: i64, t: usize) -> Result<()> {
         let stored = self.store()?.trajectory(trajectory)?;
         if stored.suite != self.suite.name() {
-            return Err(Error::new(format!("trajectory {trajectory} was played in {}", stored.suite))
-                .hint(format!("open it with: foretaste --suite {}", stored.suite)));
+            return Err(Error::new(format!(
+                "trajectory {trajectory} was played in {}",
+                stored.suite
+            ))
+            .hint(format!("open it with: foretaste --suite {}", stored.suite)));
         }
         self.file_away()?;
         self.make_room();
-        Worlds::of(self.suite.as_ref(), &stored)?.look(&way(&stored.steps[..t.min(stored.steps.len())]), |_, _| ())?;
+        Worlds::of(self.suite.as_ref(), &stored)?
+            .look(&way(&stored.steps[..t.min(stored.steps.len())]), |_, _| ())?;
         let mut session = self.open(&stored.split, &stored.task_id)?;
         for step in stored.steps.iter().take(t) {
             session.step(&step.action, &step.source)?;
@@ -324,7 +397,9 @@ impl World {
             self.tasks = self.suite.tasks(&self.split)?;
         }
         self.take_up(session);
-        let text = format!("on a fork of trajectory {trajectory} at step {t}; every observation was verified");
+        let text = format!(
+            "on a fork of trajectory {trajectory} at step {t}; every observation was verified"
+        );
         self.mail.send(Msg::Notice(Notice::info(text)));
         Ok(())
     }

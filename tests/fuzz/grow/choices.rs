@@ -1,4 +1,5 @@
-//! Where the choices of a generator come from: a seed, or the bytes that a coverage-guided fuzzer gives.
+//! Where the choices of a generator come from: a seed, or the bytes that a coverage-guided fuzzer
+//! gives.
 
 use foretaste::rng::Rng;
 
@@ -10,15 +11,16 @@ enum Source<'a> {
     Bytes(&'a [u8]),
 }
 
-/// A stream of choices, and how many parts may still be written. When either ends, every choice is 0, and 0 is always
-/// the choice that ends soonest.
+/// A stream of choices, and how many parts may still be written. When either ends, every choice is
+/// 0, and 0 is always the choice that ends soonest.
 pub struct Choices<'a> {
     source: Source<'a>,
     left: usize,
 }
 
 impl Choices<'static> {
-    /// The choices of a seed. Inputs grow with the seeds: most stay small, a few are as large as is allowed by then.
+    /// The choices of a seed. Inputs grow with the seeds: most stay small, a few are as large as is
+    /// allowed by then.
     pub fn seeded(target: &str, seed: u64) -> Self {
         let mut rng = Rng::stream(seed, target);
         let cap = usize::try_from(seed).unwrap_or(MOST).saturating_mul(8).clamp(32, MOST);
@@ -81,15 +83,28 @@ impl<'a> Choices<'a> {
 
     /// How deep something is nested, 1 to `most`: deep ones are as likely as shallow ones.
     pub fn depth(&mut self, most: usize) -> usize {
-        let depth = if self.chance(50) { self.between(1, most) } else { self.between(1, 4.min(most)) };
+        let depth =
+            if self.chance(50) { self.between(1, most) } else { self.between(1, 4.min(most)) };
         self.left -= depth.min(self.left);
         depth
     }
 
     /// A word, mostly short, sometimes long or odd.
     pub fn text(&mut self) -> String {
-        const WORDS: [&str; 12] =
-            ["a", "mug 1", "go to", "é", "日本", "\u{0}", "<|end|>", "\\n", "  ", "\u{1b}[31m", "e", "x"];
+        const WORDS: [&str; 12] = [
+            "a",
+            "mug 1",
+            "go to",
+            "é",
+            "日本",
+            "\u{0}",
+            "<|end|>",
+            "\\n",
+            "  ",
+            "\u{1b}[31m",
+            "e",
+            "x",
+        ];
         let word = self.pick(&WORDS);
         let count = if self.chance(15) { self.many(2000) } else { 1 };
         word.repeat(count.max(1))
@@ -140,7 +155,9 @@ impl<'a> Choices<'a> {
             }
             4 => format!("[{}]", vec![self.odd(); self.many(5000)].join(",")),
             _ => {
-                let fields: Vec<String> = (0..self.many(500)).map(|i| format!("\"k{}\":{}", i % 50, self.odd())).collect();
+                let fields: Vec<String> = (0..self.many(500))
+                    .map(|i| format!("\"k{}\":{}", i % 50, self.odd()))
+                    .collect();
                 format!("{{{}}}", fields.join(","))
             }
         }

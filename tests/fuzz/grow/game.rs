@@ -16,8 +16,9 @@ use super::grammar::grammar as rules;
 use super::pddl::{PLAIN, Words};
 
 /// Games of the household, whose words all experts know.
-static KNOWN: LazyLock<Vec<GameFile>> =
-    LazyLock::new(|| (0..8).filter_map(|i| Some(generate("train", i, &Difficulty::default()).ok()?.file)).collect());
+static KNOWN: LazyLock<Vec<GameFile>> = LazyLock::new(|| {
+    (0..8).filter_map(|i| Some(generate("train", i, &Difficulty::default()).ok()?.file)).collect()
+});
 
 fn bytes(file: &GameFile) -> Vec<u8> {
     serde_json::to_vec(file).unwrap_or_default()
@@ -61,7 +62,8 @@ fn parts(bytes: &[u8], put: impl Fn(&mut GameFile, String)) -> GameFile {
 /// Reads a problem.
 pub fn feed_problem(bytes: &[u8]) -> bool {
     let file = parts(bytes, |file, text| file.pddl_problem = text);
-    Domain::parse(&file.pddl_domain).is_ok_and(|domain| Problem::parse(&file.pddl_problem, &domain).is_ok())
+    Domain::parse(&file.pddl_domain)
+        .is_ok_and(|domain| Problem::parse(&file.pddl_problem, &domain).is_ok())
 }
 
 /// A grammar of a small domain.
@@ -74,7 +76,8 @@ pub fn grammar(c: &mut Choices<'_>) -> Vec<u8> {
 /// Reads a grammar.
 pub fn feed_grammar(bytes: &[u8]) -> bool {
     let file = parts(bytes, |file, text| file.grammar = text);
-    Domain::parse(&file.pddl_domain).is_ok_and(|domain| Grammar::parse(&file.grammar, &domain).is_ok())
+    Domain::parse(&file.pddl_domain)
+        .is_ok_and(|domain| Grammar::parse(&file.grammar, &domain).is_ok())
 }
 
 /// A whole game.
@@ -113,7 +116,8 @@ fn known(c: &mut Choices<'_>) -> GameFile {
     }
     let words = Words::of(&domain, names);
     let facts = if c.chance(50) { words.facts(c) } else { String::new() };
-    let text = file.pddl_problem.to_lowercase().replacen("(:objects", &format!("(:objects{more}"), 1);
+    let text =
+        file.pddl_problem.to_lowercase().replacen("(:objects", &format!("(:objects{more}"), 1);
     file.pddl_problem = text.replacen("(:init", &format!("(:init {facts}"), 1);
     if let Some(at) = file.pddl_problem.find("(:goal").filter(|_| c.chance(50)) {
         file.pddl_problem.truncate(at);
@@ -132,7 +136,9 @@ pub fn feed_game(bytes: &[u8]) -> bool {
         if let (Ok(experts), true) = (&experts, step % 2 == 0) {
             _ = experts.advise(None, &env, &Cancel::default());
         }
-        let Some(menu) = env.turn().actions.listed.clone().filter(|menu| !menu.is_empty()) else { break };
+        let Some(menu) = env.turn().actions.listed.clone().filter(|menu| !menu.is_empty()) else {
+            break;
+        };
         if env.step(&menu[step * 7 % menu.len()]).is_err() {
             break;
         }

@@ -21,7 +21,9 @@ fn value(c: &mut Choices<'_>, flawed: bool, kind: u32, deep: usize) -> Vec<u8> {
         0 | 1 | 7 => vec![c.below(256) as u8],
         2 | 3 => (c.below(65_536) as u16).to_le_bytes().to_vec(),
         4 | 5 => (c.below(1 << 32) as u32).to_le_bytes().to_vec(),
-        6 => [0.0f32, 1e-5, f32::NAN, f32::INFINITY, -1.0, f32::MIN_POSITIVE][c.below(6)].to_le_bytes().to_vec(),
+        6 => [0.0f32, 1e-5, f32::NAN, f32::INFINITY, -1.0, f32::MIN_POSITIVE][c.below(6)]
+            .to_le_bytes()
+            .to_vec(),
         8 => {
             let word = c.text();
             [count(c, flawed, word.len() as u64), word.into_bytes()].concat()
@@ -44,25 +46,46 @@ fn value(c: &mut Choices<'_>, flawed: bool, kind: u32, deep: usize) -> Vec<u8> {
 /// A file: settings, tensors, and zeros as data.
 pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
     let flawed = c.chance(40);
-    let mut settings = vec![[text("general.architecture"), 8u32.to_le_bytes().to_vec(), text("llama")].concat()];
-    let sizes = ["block_count", "embedding_length", "feed_forward_length", "context_length", "attention.head_count"];
+    let mut settings =
+        vec![[text("general.architecture"), 8u32.to_le_bytes().to_vec(), text("llama")].concat()];
+    let sizes = [
+        "block_count",
+        "embedding_length",
+        "feed_forward_length",
+        "context_length",
+        "attention.head_count",
+    ];
     for name in sizes {
         let size = [1u32, 2, 4, 64, 0, u32::MAX][c.below(if flawed { 6 } else { 4 })];
-        settings.push([text(&format!("llama.{name}")), 4u32.to_le_bytes().to_vec(), size.to_le_bytes().to_vec()].concat());
+        settings.push(
+            [
+                text(&format!("llama.{name}")),
+                4u32.to_le_bytes().to_vec(),
+                size.to_le_bytes().to_vec(),
+            ]
+            .concat(),
+        );
     }
     for i in 0..c.many(3000) {
         let kind = if flawed && c.chance(3) { 99 } else { c.below(13) as u32 };
-        settings.push([text(&format!("x.{i}")), kind.to_le_bytes().to_vec(), value(c, flawed, kind, 40)].concat());
+        settings.push(
+            [text(&format!("x.{i}")), kind.to_le_bytes().to_vec(), value(c, flawed, kind, 40)]
+                .concat(),
+        );
     }
     if c.chance(20) {
         let align = [1u32, 8, 32, 64, 1 << 20, 0, 3, u32::MAX][c.below(if flawed { 8 } else { 4 })];
-        settings.push([text("general.alignment"), 4u32.to_le_bytes().to_vec(), align.to_le_bytes().to_vec()].concat());
+        settings.push(
+            [text("general.alignment"), 4u32.to_le_bytes().to_vec(), align.to_le_bytes().to_vec()]
+                .concat(),
+        );
     }
     let mut tensors = Vec::new();
     let mut at = 0u64;
     for i in 0..c.many(3000) {
         // The kind, values of a block, and bytes of one.
-        let (kind, values, size) = [(0u32, 1u64, 4u64), (1, 1, 2), (8, 32, 34), (2, 32, 18)][c.below(4)];
+        let (kind, values, size) =
+            [(0u32, 1u64, 4u64), (1, 1, 2), (8, 32, 34), (2, 32, 18)][c.below(4)];
         let width = values * c.between(1, 8) as u64;
         let rows = c.between(1, 4) as u64;
         let name = if i == 0 { "token_embd.weight".to_string() } else { format!("t{i}") };
@@ -70,15 +93,28 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
         let offset = if flawed && c.chance(5) { u64::MAX - c.below(64) as u64 } else { at };
         let shape = [count(c, flawed, width), count(c, flawed, rows)].concat();
         tensors.push(
-            [text(&name), sides.to_le_bytes().to_vec(), shape, kind.to_le_bytes().to_vec(), offset.to_le_bytes().to_vec()]
-                .concat(),
+            [
+                text(&name),
+                sides.to_le_bytes().to_vec(),
+                shape,
+                kind.to_le_bytes().to_vec(),
+                offset.to_le_bytes().to_vec(),
+            ]
+            .concat(),
         );
         at += width / values * rows * size;
     }
     let version = if flawed && c.chance(5) { 1u32 } else { c.between(2, 3) as u32 };
-    let counts = [count(c, flawed, tensors.len() as u64), count(c, flawed, settings.len() as u64)].concat();
-    let mut bytes =
-        [b"GGUF".to_vec(), version.to_le_bytes().to_vec(), counts, settings.concat(), tensors.concat()].concat();
+    let counts =
+        [count(c, flawed, tensors.len() as u64), count(c, flawed, settings.len() as u64)].concat();
+    let mut bytes = [
+        b"GGUF".to_vec(),
+        version.to_le_bytes().to_vec(),
+        counts,
+        settings.concat(),
+        tensors.concat(),
+    ]
+    .concat();
     if flawed && c.chance(30) {
         bytes.truncate(c.below(bytes.len()));
     } else {
@@ -89,5 +125,7 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
 
 /// Reads the header, and the model's shape from it.
 pub fn feed(bytes: &[u8]) -> bool {
-    Header::read(bytes, bytes.len() as u64).map(|header| _ = header.config().map(|config| config.tensors())).is_ok()
+    Header::read(bytes, bytes.len() as u64)
+        .map(|header| _ = header.config().map(|config| config.tensors()))
+        .is_ok()
 }

@@ -61,7 +61,9 @@ impl Rules<'_> {
                 2 => self.symbol(c),
                 3 => format!("{{{} | {}}}", self.what(c), self.query(c)),
                 4 => format!("[{{{} | {}}}]", self.what(c), self.query(c)),
-                _ if self.flawed && c.chance(20) => ["{v0", "[v0]", "#open", "{a b c}"][c.below(4)].into(),
+                _ if self.flawed && c.chance(20) => {
+                    ["{v0", "[v0]", "#open", "{a b c}"][c.below(4)].into()
+                }
                 _ => format!("{{'x' | {}}}", self.query(c)),
             };
             out.push_str(&piece);
@@ -70,7 +72,10 @@ impl Rules<'_> {
     }
 
     fn rule(rhs: &str, condition: Option<String>) -> Value {
-        condition.map_or_else(|| json!({"rhs": rhs}), |condition| json!({"rhs": rhs, "condition": condition}))
+        condition.map_or_else(
+            || json!({"rhs": rhs}),
+            |condition| json!({"rhs": rhs, "condition": condition}),
+        )
     }
 
     /// Rules that each refer to the next one several times.
@@ -84,7 +89,8 @@ impl Rules<'_> {
                 (None, true) => format!("#s{}#", i + 1),
                 (Some(query), true) => format!("{{#s{}# | {query}}}", i + 1),
             };
-            rules.insert(format!("s{i}"), json!([{"rhs": format!("{text}{}", next.repeat(times))}]));
+            rules
+                .insert(format!("s{i}"), json!([{"rhs": format!("{text}{}", next.repeat(times))}]));
         }
     }
 }
@@ -102,7 +108,8 @@ pub fn grammar(c: &mut Choices<'_>, words: &Words) -> String {
             for _ in 0..c.many(20) {
                 list.push(Rules::rule(&rules.free(c), Some(rules.query(c))));
             }
-            let last = if c.chance(95) { Rules::rule(&rules.free(c), None) } else { json!({"rsh": 3}) };
+            let last =
+                if c.chance(95) { Rules::rule(&rules.free(c), None) } else { json!({"rsh": 3}) };
             list.push(last);
             map.insert(format!("s{i}"), Value::Array(list));
         }
@@ -118,7 +125,9 @@ pub fn grammar(c: &mut Choices<'_>, words: &Words) -> String {
         let shown: String = params.iter().map(|param| format!(" {{{param}}}")).collect();
         let feedback = if c.chance(30) { rules.free(c) } else { "You did it.".into() };
         let feedback = feedback.replace('"', "'");
-        out.push_str(&format!("action {name} {{ template :: \"{name}{shown}\"; feedback :: \"{feedback}\"; }}\n"));
+        out.push_str(&format!(
+            "action {name} {{ template :: \"{name}{shown}\"; feedback :: \"{feedback}\"; }}\n"
+        ));
     }
     out
 }

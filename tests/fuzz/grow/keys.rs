@@ -23,7 +23,17 @@ fn value(c: &mut Choices<'_>) -> String {
             format!("{}1{}", "{a = ".repeat(depth), "}".repeat(depth))
         }
         4 => format!("[{}]", vec!["\"k\""; c.many(5000)].join(", ")),
-        _ => ["inf", "nan", "0x7F", "1979-05-27T07:32:00Z", "'''\na\n'''", "\"\\u0000\"", "+1", "1_000"][c.below(8)].into(),
+        _ => [
+            "inf",
+            "nan",
+            "0x7F",
+            "1979-05-27T07:32:00Z",
+            "'''\na\n'''",
+            "\"\\u0000\"",
+            "+1",
+            "1_000",
+        ][c.below(8)]
+        .into(),
     }
 }
 
@@ -45,9 +55,15 @@ pub fn settings(c: &mut Choices<'_>) -> Vec<u8> {
     let mut lines = Vec::new();
     for name in ["theme", "ascii", "colour", "mouse", "reduced_motion"] {
         if c.chance(50) {
-            let fit =
-                if name == "theme" { c.pick(&["\"dark\"", "\"light\"", "\"mono\""]) } else { c.pick(&["true", "false"]) };
-            lines.push(format!("{name} = {}", if c.chance(90) { fit.to_string() } else { value(c) }));
+            let fit = if name == "theme" {
+                c.pick(&["\"dark\"", "\"light\"", "\"mono\""])
+            } else {
+                c.pick(&["true", "false"])
+            };
+            lines.push(format!(
+                "{name} = {}",
+                if c.chance(90) { fit.to_string() } else { value(c) }
+            ));
         }
     }
     if c.chance(25) {
@@ -65,7 +81,11 @@ pub fn feed_settings(bytes: &[u8]) -> bool {
 
 /// Sections and names of the table.
 static NAMES: LazyLock<Vec<(String, &str)>> = LazyLock::new(|| {
-    Keymap::default().entries.iter().map(|entry| (word(entry.binding.screen), entry.binding.key.name)).collect()
+    Keymap::default()
+        .entries
+        .iter()
+        .map(|entry| (word(entry.binding.screen), entry.binding.key.name))
+        .collect()
 });
 
 /// A `keys.toml`.
@@ -78,7 +98,11 @@ pub fn keys(c: &mut Choices<'_>) -> Vec<u8> {
     let start = c.below(NAMES.len());
     let section = &NAMES[start].0;
     lines.push(format!("[{section}]"));
-    let own: Vec<&str> = NAMES[start..].iter().filter(|(scope, _)| scope == section).map(|(_, name)| *name).collect();
+    let own: Vec<&str> = NAMES[start..]
+        .iter()
+        .filter(|(scope, _)| scope == section)
+        .map(|(_, name)| *name)
+        .collect();
     for name in own.iter().take(c.many(60)) {
         let key = |c: &mut Choices<'_>| {
             let rest = if c.chance(90) {

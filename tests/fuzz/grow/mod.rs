@@ -1,7 +1,9 @@
-//! Inputs that grow by structure, for every reader of the engine, and the readers that they are fed to.
+//! Inputs that grow by structure, for every reader of the engine, and the readers that they are fed
+//! to.
 //!
-//! Shared by the tests and by the targets of cargo-fuzz in `fuzz/`. An input is made from a stream of [`Choices`]; whatever
-//! made it, it is fed as bytes, so that one that a fuzzer found can be kept as a file.
+//! Shared by the tests and by the targets of cargo-fuzz in `fuzz/`. An input is made from a stream
+//! of [`Choices`]; whatever made it, it is fed as bytes, so that one that a fuzzer found can be
+//! kept as a file.
 
 pub mod choices;
 mod config;
@@ -32,7 +34,8 @@ pub struct Target {
     pub name: &'static str,
     /// Its share of the executions.
     pub weight: u64,
-    /// At most so many executions in one process: what a process keeps of what it read is not the inputs' fault.
+    /// At most so many executions in one process: what a process keeps of what it read is not the
+    /// inputs' fault.
     pub chunk: u64,
     /// How long one input may take.
     pub slow: Duration,
@@ -42,7 +45,12 @@ pub struct Target {
     pub feed: fn(&[u8]) -> bool,
 }
 
-const fn target(name: &'static str, weight: u64, make: fn(&mut Choices<'_>) -> Vec<u8>, feed: fn(&[u8]) -> bool) -> Target {
+const fn target(
+    name: &'static str,
+    weight: u64,
+    make: fn(&mut Choices<'_>) -> Vec<u8>,
+    feed: fn(&[u8]) -> bool,
+) -> Target {
     Target { name, weight, chunk: 200_000, slow: SLOW, make, feed }
 }
 
@@ -68,7 +76,8 @@ pub fn named(name: &str) -> Option<&'static Target> {
     ALL.iter().find(|target| target.name == name)
 }
 
-/// What one fuzzing target of cargo-fuzz does with its bytes: they are choices, and an input as they are.
+/// What one fuzzing target of cargo-fuzz does with its bytes: they are choices, and an input as
+/// they are.
 #[allow(dead_code)] // the tests have seeds
 pub fn both(name: &str, bytes: &[u8]) {
     if let Some(target) = named(name) {

@@ -8,7 +8,8 @@ use super::choices::Choices;
 const LONG: usize = 400_000;
 
 /// A domain with few words.
-pub const PLAIN: &str = "(define (domain d) (:types t u) (:predicates (q ?a) (r ?a ?b) (s ?a) (w ?a ?b ?c) (lit))
+pub const PLAIN: &str = "(define (domain d) (:types t u) (:predicates (q ?a) (r ?a ?b) (s ?a) (w \
+                         ?a ?b ?c) (lit))
         (:action go :parameters (?x - object) :precondition (or (q ?x) (s ?x)) :effect (and (s ?x) (not (q ?x))))
         (:action look :parameters () :precondition (and) :effect (lit)))";
 
@@ -33,7 +34,11 @@ impl Words {
         Self {
             types: domain.types.clone(),
             predicates: domain.predicates.iter().cloned().zip(arity).skip(1).collect(),
-            actions: domain.actions.iter().map(|action| (action.name.clone(), action.params.clone())).collect(),
+            actions: domain
+                .actions
+                .iter()
+                .map(|action| (action.name.clone(), action.params.clone()))
+                .collect(),
             objects,
             flawed: false,
         }
@@ -44,8 +49,12 @@ impl Words {
         let types = c.many(2000).max(1);
         let predicates = c.many(3000).max(1);
         Self {
-            types: (0..types).map(|i| if i == 0 { "object".into() } else { format!("t{i}") }).collect(),
-            predicates: (0..predicates).map(|i| (format!("q{i}"), if i == 0 { 1 } else { c.below(4) })).collect(),
+            types: (0..types)
+                .map(|i| if i == 0 { "object".into() } else { format!("t{i}") })
+                .collect(),
+            predicates: (0..predicates)
+                .map(|i| (format!("q{i}"), if i == 0 { 1 } else { c.below(4) }))
+                .collect(),
             actions: Vec::new(),
             objects: (0..4).map(|i| format!("o{i}")).collect(),
             flawed: c.chance(15),
@@ -61,14 +70,22 @@ impl Words {
         if self.objects.is_empty() {
             return "nobody".into();
         }
-        if c.chance(2) { format!("c{}", c.below(70_000)) } else { self.objects[c.below(self.objects.len())].clone() }
+        if c.chance(2) {
+            format!("c{}", c.below(70_000))
+        } else {
+            self.objects[c.below(self.objects.len())].clone()
+        }
     }
 
     fn term(&self, c: &mut Choices<'_>, scope: &[String]) -> String {
         if self.flawed && c.chance(4) {
             return "?free".into();
         }
-        if scope.is_empty() || c.chance(20) { self.object(c) } else { scope[c.below(scope.len())].clone() }
+        if scope.is_empty() || c.chance(20) {
+            self.object(c)
+        } else {
+            scope[c.below(scope.len())].clone()
+        }
     }
 
     fn atom(&self, c: &mut Choices<'_>, scope: &[String]) -> String {
@@ -90,7 +107,11 @@ impl Words {
         let mut list = Vec::new();
         for _ in 0..count {
             let name = format!("?v{}", scope.len());
-            list.push(if c.chance(50) { name.clone() } else { format!("{name} - {}", self.kind(c)) });
+            list.push(if c.chance(50) {
+                name.clone()
+            } else {
+                format!("{name} - {}", self.kind(c))
+            });
             scope.push(name);
         }
         // A name without a type takes that of the next one with a type.
@@ -109,7 +130,9 @@ impl Words {
             0 => (format!("(and {} ", side(c)), ")".into()),
             1 => (format!("(or {} ", side(c)), ")".into()),
             2 => ("(and ".into(), format!("{})", side(c))),
-            3 => (format!("(and (or {} {}) ", self.atom(c, scope), self.atom(c, scope)), ")".into()),
+            3 => {
+                (format!("(and (or {} {}) ", self.atom(c, scope), self.atom(c, scope)), ")".into())
+            }
             _ if scope.len() < 15 && c.chance(30) => {
                 let list = self.variables(c, 1, scope);
                 (format!("(exists ({list}) "), ")".into())
@@ -124,19 +147,26 @@ impl Words {
             return self.literal(c, scope);
         }
         if self.flawed && c.chance(2) {
-            return ["(forall (?z) (q0 ?z))", "(not (and))", "(imply (q0) (q0))", "word"][c.below(4)].to_string();
+            return ["(forall (?z) (q0 ?z))", "(not (and))", "(imply (q0) (q0))", "word"]
+                [c.below(4)]
+            .to_string();
         }
         match c.below(9) {
             0 | 1 => self.literal(c, scope),
             2 | 3 => {
                 let head = c.pick(&["and", "or", "and"]);
-                let parts: String = (0..c.many(8)).map(|_| format!(" {}", self.formula(c, scope, deep - 1))).collect();
+                let parts: String = (0..c.many(8))
+                    .map(|_| format!(" {}", self.formula(c, scope, deep - 1)))
+                    .collect();
                 format!("({head}{parts})")
             }
             4 => {
                 let head = c.pick(&["and", "and", "or"]);
                 let part = self.formula(c, scope, deep.min(3) - 1);
-                format!("({head}{})", format!(" {part}").repeat(c.many(8000).min(LONG / part.len())))
+                format!(
+                    "({head}{})",
+                    format!(" {part}").repeat(c.many(8000).min(LONG / part.len()))
+                )
             }
             5 => {
                 let mut inner = scope.to_vec();
@@ -144,7 +174,11 @@ impl Words {
                 let list = self.variables(c, count, &mut inner);
                 // Something that no binding makes true is looked for among all of them.
                 let never = count > 4 && c.chance(50);
-                let part = if never { format!("(not (= {0} {0}))", inner[0]) } else { self.formula(c, &inner, deep - 1) };
+                let part = if never {
+                    format!("(not (= {0} {0}))", inner[0])
+                } else {
+                    self.formula(c, &inner, deep - 1)
+                };
                 format!("(exists ({list}) {part})")
             }
             6 => format!("(not (= {0} {0}))", self.term(c, scope)),
@@ -158,7 +192,11 @@ impl Words {
                     1 => self.literal(c, &inner),
                     _ => self.formula(c, &inner, deep.saturating_sub(2 * times + 2)),
                 };
-                let (open, close) = if c.chance(50) { (before.clone() + &more, ends + &after) } else { (before, after) };
+                let (open, close) = if c.chance(50) {
+                    (before.clone() + &more, ends + &after)
+                } else {
+                    (before, after)
+                };
                 format!("{}{leaf}{}", open.repeat(times), close.repeat(times))
             }
             _ => "()".into(),
@@ -167,8 +205,13 @@ impl Words {
 
     fn effect(&self, c: &mut Choices<'_>, scope: &[String]) -> String {
         if c.chance(25) {
-            let when: String = (0..c.many(300)).map(|_| format!(" {}", self.literal(c, scope))).collect();
-            return format!("(when (and{when}) (and {} {}))", self.literal(c, scope), self.literal(c, scope));
+            let when: String =
+                (0..c.many(300)).map(|_| format!(" {}", self.literal(c, scope))).collect();
+            return format!(
+                "(when (and{when}) (and {} {}))",
+                self.literal(c, scope),
+                self.literal(c, scope)
+            );
         }
         if c.chance(5) { "(increase (total-cost) 1)".into() } else { self.literal(c, scope) }
     }
@@ -187,14 +230,22 @@ impl Words {
             let count = if c.chance(15) { c.between(0, 17) } else { c.between(0, 3) };
             let list = self.variables(c, count, &mut scope);
             let precondition = self.formula(c, &scope, 58);
-            let effects: String = (0..c.many(500).max(1)).map(|_| format!(" {}", self.effect(c, &scope))).collect();
+            let effects: String =
+                (0..c.many(500).max(1)).map(|_| format!(" {}", self.effect(c, &scope))).collect();
             actions.push_str(&format!(
-                "\n(:action a{i} :parameters ({list})\n :precondition {precondition}\n :effect (and{effects}))"
+                "\n(:action a{i} :parameters ({list})\n :precondition {precondition}\n :effect \
+                 (and{effects}))"
             ));
-            self.actions.push((format!("a{i}"), scope.iter().map(|name| name[1..].to_string()).collect()));
+            self.actions
+                .push((format!("a{i}"), scope.iter().map(|name| name[1..].to_string()).collect()));
         }
-        let domain = format!("(define (domain d) (:types{types}) (:predicates {predicates}){actions})");
-        if self.flawed && c.chance(20) { domain[..c.below(domain.len())].to_string() } else { domain }
+        let domain =
+            format!("(define (domain d) (:types{types}) (:predicates {predicates}){actions})");
+        if self.flawed && c.chance(20) {
+            domain[..c.below(domain.len())].to_string()
+        } else {
+            domain
+        }
     }
 
     /// A problem: its objects, its facts and its goal.
@@ -210,7 +261,9 @@ impl Words {
         self.objects = names;
         let facts = self.facts(c);
         let goal = self.formula(c, &[], 58);
-        format!("(define (problem p) (:domain d) (:objects {objects}) (:init {facts}) (:goal {goal}))")
+        format!(
+            "(define (problem p) (:domain d) (:objects {objects}) (:init {facts}) (:goal {goal}))"
+        )
     }
 
     /// Facts of the objects.
@@ -221,7 +274,9 @@ impl Words {
         }
         for _ in 0..c.many(10_000) {
             let (name, arity) = &self.predicates[c.below(self.predicates.len())];
-            let args: String = (0..*arity).map(|_| format!(" {}", self.objects[c.below(self.objects.len())])).collect();
+            let args: String = (0..*arity)
+                .map(|_| format!(" {}", self.objects[c.below(self.objects.len())]))
+                .collect();
             facts.push_str(&format!("({name}{args}) "));
         }
         if c.chance(30) {
@@ -235,12 +290,16 @@ impl Words {
 }
 
 impl Words {
-    /// The words of [`PLAIN`], so that the rest of a game is what grows: predicates of one to three arguments that play changes or not.
+    /// The words of [`PLAIN`], so that the rest of a game is what grows: predicates of one to three
+    /// arguments that play changes or not.
     pub fn plain(c: &mut Choices<'_>) -> Self {
         let predicates = [("q", 1), ("r", 2), ("s", 1), ("w", 3), ("lit", 0)];
         Self {
             types: ["object", "t", "u"].map(String::from).to_vec(),
-            predicates: predicates[..c.between(1, 5)].iter().map(|(name, arity)| ((*name).to_string(), *arity)).collect(),
+            predicates: predicates[..c.between(1, 5)]
+                .iter()
+                .map(|(name, arity)| ((*name).to_string(), *arity))
+                .collect(),
             actions: vec![("go".into(), vec!["x".into()]), ("look".into(), Vec::new())],
             objects: Vec::new(),
             flawed: c.chance(10),

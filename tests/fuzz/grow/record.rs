@@ -43,7 +43,8 @@ fn record(c: &mut Choices<'_>) -> Value {
                 "done": i + 1 == steps, "success": i + 1 == steps})
         })
         .collect();
-    let effects = ["changed", "no-op", "error", "same-as-expert", "equally-good", "no-worse", "ends"];
+    let effects =
+        ["changed", "no-op", "error", "same-as-expert", "equally-good", "no-worse", "ends"];
     let mut branches = Vec::new();
     let mut reflections = Vec::new();
     let mut pools = Vec::new();
@@ -57,8 +58,10 @@ fn record(c: &mut Choices<'_>) -> Value {
             pools.push(json!({"t": t, "action": action, "pool": "uniform", "rank": c.below(9), "source": "uniform"}));
         }
         if c.chance(30) {
-            let versions: Vec<Value> = (0..=c.many(200)).map(|_| json!(["template", long(c)])).collect();
-            let (verdict, reason) = [("pending", None), ("approved", None), ("rejected", Some("GENERIC"))][c.below(3)];
+            let versions: Vec<Value> =
+                (0..=c.many(200)).map(|_| json!(["template", long(c)])).collect();
+            let (verdict, reason) =
+                [("pending", None), ("approved", None), ("rejected", Some("GENERIC"))][c.below(3)];
             reflections
                 .push(json!({"t": t, "generator": "template", "cites": [action], "version": c.between(1, versions.len()),
                 "versions": versions, "verdict": verdict, "reason": reason}));
@@ -89,7 +92,8 @@ fn mutate(c: &mut Choices<'_>, value: &mut Value) {
             mutate(c, &mut items[at]);
         }
         Value::Number(_) if deeper => {
-            *value = json!([0u64, 1, 999, 1 << 32, 1 << 62, u64::MAX, u64::from(u32::MAX)][c.below(7)]);
+            *value =
+                json!([0u64, 1, 999, 1 << 32, 1 << 62, u64::MAX, u64::from(u32::MAX)][c.below(7)]);
         }
         Value::String(text) if deeper => *text = long(c),
         _ => *value = serde_json::from_str(&c.json()).unwrap_or(Value::Null),
@@ -125,12 +129,14 @@ thread_local! {
     static INTO: RefCell<Option<Into>> = const { RefCell::new(None) };
 }
 
-/// Reads the lines of a file; one file in so many is also imported, and what came of it is read back. Each import waits
-/// for the disk. The store is a new one after so many.
+/// Reads the lines of a file; one file in so many is also imported, and what came of it is read
+/// back. Each import waits for the disk. The store is a new one after so many.
 pub fn feed_import(bytes: &[u8]) -> bool {
     if !bytes.len().is_multiple_of(16) {
         let mut lines = bytes.split(|byte| *byte == b'\n');
-        return lines.all(|line| serde_json::from_slice::<Record>(line).is_ok_and(|record| record.check().is_ok()));
+        return lines.all(|line| {
+            serde_json::from_slice::<Record>(line).is_ok_and(|record| record.check().is_ok())
+        });
     }
     INTO.with_borrow_mut(|slot| {
         if slot.as_ref().is_none_or(|into| into.taken >= 500) {
@@ -142,7 +148,9 @@ pub fn feed_import(bytes: &[u8]) -> bool {
         let Some(Into { folder, store, taken }) = slot else { return false };
         *taken += 1;
         let path = folder.path().join("lines.jsonl");
-        if std::fs::write(&path, bytes).is_err() || take_in(store, &path, true, &Control::default(), &mut |_| ()).is_err() {
+        if std::fs::write(&path, bytes).is_err()
+            || take_in(store, &path, true, &Control::default(), &mut |_| ()).is_err()
+        {
             return false;
         }
         if let Ok(rows) = store.experiences(None, None) {
@@ -160,27 +168,40 @@ pub fn packing(c: &mut Choices<'_>) -> Vec<u8> {
 }
 
 /// The tokenizer inside the binary.
-static TOKENIZER: LazyLock<Tokenizer> =
-    LazyLock::new(|| Tokenizer::parse(&Model::embedded_parts().tokenizer).expect("the embedded tokenizer is whole"));
+static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(|| {
+    Tokenizer::parse(&Model::embedded_parts().tokenizer).expect("the embedded tokenizer is whole")
+});
 
 /// Makes a tree of a record and packs it, under some mixtures.
 pub fn feed_packing(bytes: &[u8]) -> bool {
     let Ok(input) = serde_json::from_slice::<Value>(bytes) else { return false };
-    let Ok(record) = serde_json::from_value::<Record>(input["record"].clone()) else { return false };
+    let Ok(record) = serde_json::from_value::<Record>(input["record"].clone()) else {
+        return false;
+    };
     if record.check().is_err() {
         return false;
     }
     let Record { trajectory, branches, reflections, .. } = record;
-    let approved = reflections.iter().filter(|reflected| reflected.verdict == Verdict::Approved).map(|reflected| {
-        let text = reflected.versions.last().map(|(_, text)| text.clone()).unwrap_or_default();
-        Approved { reflection: 1, version: 1, t: reflected.t, author: reflected.generator.clone(), text }
-    });
+    let approved = reflections
+        .iter()
+        .filter(|reflected| reflected.verdict == Verdict::Approved)
+        .map(|reflected| {
+            let text = reflected.versions.last().map(|(_, text)| text.clone()).unwrap_or_default();
+            Approved {
+                reflection: 1,
+                version: 1,
+                t: reflected.t,
+                author: reflected.generator.clone(),
+                text,
+            }
+        });
     let chosen = Chosen { reflections: approved.collect(), trajectory, branches };
     let size = |name: &str| input[name].as_u64().unwrap_or_default() as usize;
     let Ok(framing) = Framing::new(&TOKENIZER) else { return false };
     let Ok(Some(tree)) = example(&framing, &chosen, true, size("context")) else { return false };
     for mixture in [Mixture::ALL, Mixture::WORLD, Mixture::REFLECTION] {
-        let trees: Vec<TokenTree> = tree.weighed(&mixture).map(|weighed| weighed.tree).into_iter().collect();
+        let trees: Vec<TokenTree> =
+            tree.weighed(&mixture).map(|weighed| weighed.tree).into_iter().collect();
         let packing = Packing::new(&trees.iter().collect::<Vec<_>>(), size("budget"));
         _ = (packing.passes(), packing.waste());
     }

@@ -10,7 +10,8 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
     let mut fields = Vec::new();
     let mut at = 0u64;
     for i in 0..c.many(4000) {
-        let (dtype, width) = [("F32", 4), ("F16", 2), ("BF16", 2), ("I64", 8), ("F8_E4M3", 1)][c.below(5)];
+        let (dtype, width) =
+            [("F32", 4), ("F16", 2), ("BF16", 2), ("I64", 8), ("F8_E4M3", 1)][c.below(5)];
         let mut shape: Vec<String> = (0..c.below(4)).map(|_| c.below(6).to_string()).collect();
         if c.chance(3) {
             shape = vec!["1".into(); c.many(5000)];
@@ -38,7 +39,8 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
     let header = format!("{{{}}}", fields.join(","));
     let mut length = header.len() as u64;
     if flawed && c.chance(20) {
-        length = [0, u64::MAX, length + 1, length.saturating_sub(1), 100 << 20, (100 << 20) + 1][c.below(6)];
+        length = [0, u64::MAX, length + 1, length.saturating_sub(1), 100 << 20, (100 << 20) + 1]
+            [c.below(6)];
     }
     let mut bytes = [&length.to_le_bytes(), header.as_bytes()].concat();
     let data = if flawed && c.chance(30) { at / 2 } else { at };

@@ -7,8 +7,13 @@ use super::choices::Choices;
 use super::regexes::regex;
 
 /// What is encoded; short, but each letter may be multiplied.
-const TEXTS: [&str; 5] =
-    ["", "a", "go to mug 1, é 日本 <|end|>!", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", "e e e e e e e e"];
+const TEXTS: [&str; 5] = [
+    "",
+    "a",
+    "go to mug 1, é 日本 <|end|>!",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!",
+    "e e e e e e e e",
+];
 
 fn pattern(c: &mut Choices<'_>) -> Value {
     if c.chance(50) {
@@ -26,10 +31,14 @@ fn normalizer(c: &mut Choices<'_>) -> Value {
             json!({"type": "Replace", "pattern": pattern(c), "content": text.repeat(times)})
         }
         2 => json!({"type": "Prepend", "prepend": c.text()}),
-        3 => json!({"type": c.pick(&["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "ByteLevel"])}),
+        3 => {
+            json!({"type": c.pick(&["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "ByteLevel"])})
+        }
         4 => json!({"type": "Strip", "strip_left": c.chance(50), "strip_right": c.chance(50)}),
-        5 => json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
-            "lowercase": true}),
+        5 => {
+            json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
+            "lowercase": true})
+        }
         6 => {
             let each = normalizer(c);
             json!({"type": "Sequence", "normalizers": vec![each; c.many(24)]})
@@ -40,22 +49,30 @@ fn normalizer(c: &mut Choices<'_>) -> Value {
         }
         8 => {
             let times = c.depth(60);
-            (0..times).fold(normalizer(c), |inner, _| json!({"type": "Sequence", "normalizers": [inner]}))
+            (0..times)
+                .fold(normalizer(c), |inner, _| json!({"type": "Sequence", "normalizers": [inner]}))
         }
         _ => Value::Null,
     }
 }
 
 fn pre_tokenizer(c: &mut Choices<'_>) -> Value {
-    const BEHAVIORS: [&str; 5] = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
+    const BEHAVIORS: [&str; 5] =
+        ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
     match c.below(8) {
         0 | 1 => {
             json!({"type": "ByteLevel", "add_prefix_space": c.chance(50), "trim_offsets": true, "use_regex": c.chance(50)})
         }
-        2 | 3 => json!({"type": "Split", "pattern": pattern(c), "behavior": c.pick(&BEHAVIORS), "invert": c.chance(50)}),
-        4 => json!({"type": c.pick(&["Whitespace", "WhitespaceSplit", "BertPreTokenizer", "UnicodeScripts"])}),
-        5 => json!({"type": "Metaspace", "replacement": c.pick(&["\u{2581}", "e"]), "prepend_scheme":
-            c.pick(&["always", "first", "never"]), "split": c.chance(50)}),
+        2 | 3 => {
+            json!({"type": "Split", "pattern": pattern(c), "behavior": c.pick(&BEHAVIORS), "invert": c.chance(50)})
+        }
+        4 => {
+            json!({"type": c.pick(&["Whitespace", "WhitespaceSplit", "BertPreTokenizer", "UnicodeScripts"])})
+        }
+        5 => {
+            json!({"type": "Metaspace", "replacement": c.pick(&["\u{2581}", "e"]), "prepend_scheme":
+            c.pick(&["always", "first", "never"]), "split": c.chance(50)})
+        }
         6 => json!({"type": "Digits", "individual_digits": c.chance(50)}),
         _ => {
             let list: Vec<Value> = (0..c.many(6)).map(|_| pre_tokenizer(c)).collect();
@@ -65,20 +82,30 @@ fn pre_tokenizer(c: &mut Choices<'_>) -> Value {
 }
 
 fn id(c: &mut Choices<'_>, next: usize) -> u64 {
-    if c.chance(2) { [u64::from(u32::MAX), u64::from(u32::MAX) + 1, 1 << 31, 0][c.below(4)] } else { next as u64 }
+    if c.chance(2) {
+        [u64::from(u32::MAX), u64::from(u32::MAX) + 1, 1 << 31, 0][c.below(4)]
+    } else {
+        next as u64
+    }
 }
 
 fn model(c: &mut Choices<'_>) -> Value {
     let mut vocab = Map::new();
-    for (i, letter) in "abcdefghijklmnopqrstuvwxyz0123456789,.!\u{120}\u{2581}".chars().enumerate() {
+    for (i, letter) in "abcdefghijklmnopqrstuvwxyz0123456789,.!\u{120}\u{2581}".chars().enumerate()
+    {
         vocab.insert(letter.to_string(), i.into());
     }
     let mut merges = Vec::new();
     let pairs = c.chance(50);
-    // Each merge joins the last piece with itself or a letter, so pieces grow as they do in a trained model.
+    // Each merge joins the last piece with itself or a letter, so pieces grow as they do in a
+    // trained model.
     let mut last = "a".to_string();
     for _ in 0..c.many(400) {
-        let other = if c.chance(20) && last.len() < 200 { last.clone() } else { c.pick(&["a", "b", "e", "x"]).to_string() };
+        let other = if c.chance(20) && last.len() < 200 {
+            last.clone()
+        } else {
+            c.pick(&["a", "b", "e", "x"]).to_string()
+        };
         merges.push(if pairs { json!([last, other]) } else { json!(format!("{last} {other}")) });
         last.push_str(&other);
         let next = id(c, vocab.len());
@@ -97,7 +124,8 @@ fn model(c: &mut Choices<'_>) -> Value {
             "max_input_chars_per_word": c.many(1000)})
         }
         2 => {
-            let list: Vec<Value> = vocab.keys().map(|piece| json!([piece, -(c.below(50) as f64)])).collect();
+            let list: Vec<Value> =
+                vocab.keys().map(|piece| json!([piece, -(c.below(50) as f64)])).collect();
             json!({"type": "Unigram", "vocab": list, "unk_id": if c.chance(50) { json!(0) } else { json!(c.below(900)) },
                 "byte_fallback": c.chance(50)})
         }
@@ -111,11 +139,15 @@ fn model(c: &mut Choices<'_>) -> Value {
 
 fn decoder(c: &mut Choices<'_>) -> Value {
     match c.below(7) {
-        0 => json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}),
+        0 => {
+            json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true})
+        }
         1 => json!({"type": "Replace", "pattern": pattern(c), "content": c.text()}),
         2 => json!({"type": "Strip", "content": "e", "start": c.many(9000), "stop": c.many(9000)}),
         3 => json!({"type": c.pick(&["Fuse", "ByteFallback"])}),
-        4 => json!({"type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "always", "split": true}),
+        4 => {
+            json!({"type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "always", "split": true})
+        }
         5 => {
             let list: Vec<Value> = (0..c.many(20)).map(|_| decoder(c)).collect();
             json!({"type": "Sequence", "decoders": list})
@@ -134,8 +166,10 @@ fn post_processor(c: &mut Choices<'_>) -> Value {
             json!({"type": "TemplateProcessing", "single": single, "pair": [{"Sequence": {"id": "A", "type_id": 0}}],
                 "special_tokens": {"</s>": {"id": "</s>", "ids": ids, "tokens": vec!["</s>"; ids.len()]}}})
         }
-        1 => json!({"type": "RobertaProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0], "trim_offsets": true,
-            "add_prefix_space": true}),
+        1 => {
+            json!({"type": "RobertaProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0], "trim_offsets": true,
+            "add_prefix_space": true})
+        }
         _ => Value::Null,
     }
 }

@@ -1,9 +1,10 @@
 //! Operators that no shortest plan uses, so that they need not be looked at.
 //!
-//! Most of a room is of no use to an errand: picking up some other thing costs the free hand, and putting it down gives
-//! back the free hand and nothing else. In terms of bits: a *detour* is a group of operators that share bits which
-//! nobody else reads, that all enter by giving up one common bit and can only leave by setting it again. Whatever plan
-//! takes a detour stays a plan, and becomes shorter, when the whole group is left out.
+//! Most of a room is of no use to an errand: picking up some other thing costs the free hand, and
+//! putting it down gives back the free hand and nothing else. In terms of bits: a *detour* is a
+//! group of operators that share bits which nobody else reads, that all enter by giving up one
+//! common bit and can only leave by setting it again. Whatever plan takes a detour stays a plan,
+//! and becomes shorter, when the whole group is left out.
 
 use super::ground::{ALWAYS, Bit, Op, Task, has};
 use crate::budget::spend;
@@ -13,8 +14,9 @@ use crate::budget::spend;
 pub struct Detours {
     /// The group of each operator, if it belongs to one.
     group: Vec<Option<u32>>,
-    /// For each group, the bits that must all be clear for it to be a detour: one of them set means that the state is
-    /// inside the group already (the thing is in the hand), and then it may be needed to leave it.
+    /// For each group, the bits that must all be clear for it to be a detour: one of them set means
+    /// that the state is inside the group already (the thing is in the hand), and then it may be
+    /// needed to leave it.
     inside: Vec<Vec<Bit>>,
 }
 
@@ -22,7 +24,8 @@ impl Detours {
     /// Finds them.
     pub fn new(task: &Task) -> Self {
         let mut detours = Self { group: vec![None; task.ops.len()], inside: Vec::new() };
-        let size: usize = task.ops.iter().map(|op| 1 + op.pre.len() + op.add.len() + op.del.len()).sum();
+        let size: usize =
+            task.ops.iter().map(|op| 1 + op.pre.len() + op.add.len() + op.del.len()).sum();
         for given_up in task.absences() {
             if !spend(size as u64 / 8) {
                 break; // whoever grounds the game says so
@@ -34,16 +37,26 @@ impl Detours {
 
     /// The operators that a shortest plan from a state may use, the goal's last.
     pub fn useful(&self, state: &[u64]) -> Vec<u32> {
-        let out: Vec<bool> = self.inside.iter().map(|bits| bits.iter().all(|bit| !has(state, *bit))).collect();
+        let out: Vec<bool> =
+            self.inside.iter().map(|bits| bits.iter().all(|bit| !has(state, *bit))).collect();
         let ops = self.group.iter().enumerate();
-        ops.filter(|(_, group)| !group.is_some_and(|group| out[group as usize])).map(|(op, _)| op as u32).collect()
+        ops.filter(|(_, group)| !group.is_some_and(|group| out[group as usize]))
+            .map(|(op, _)| op as u32)
+            .collect()
     }
 
     fn around(&mut self, task: &Task, given_up: Bit) {
         let enters = |op: &Op| op.pre.contains(&given_up) && op.del.contains(&given_up);
         let leaves = |op: &Op| op.add.contains(&given_up) && !op.pre.contains(&given_up);
         let ops = || task.ops[..task.first_goal].iter().enumerate();
-        let changed = |op: &Op| op.add.iter().chain(&op.del).copied().filter(|bit| *bit != given_up).collect::<Vec<Bit>>();
+        let changed = |op: &Op| {
+            op.add
+                .iter()
+                .chain(&op.del)
+                .copied()
+                .filter(|bit| *bit != given_up)
+                .collect::<Vec<Bit>>()
+        };
         let mut groups = Groups::new(task.bits);
         let mut private = vec![false; task.bits];
         for (_, op) in ops().filter(|(_, op)| enters(op) || leaves(op)) {
@@ -61,11 +74,14 @@ impl Detours {
         // A group is spoilt when anything else reads or changes its bits.
         let mut spoilt = vec![false; task.bits];
         for (_, op) in task.ops.iter().enumerate().filter(|(_, op)| !(enters(op) || leaves(op))) {
-            for bit in op.pre.iter().chain(&op.add).chain(&op.del).filter(|bit| private[**bit as usize]) {
+            for bit in
+                op.pre.iter().chain(&op.add).chain(&op.del).filter(|bit| private[**bit as usize])
+            {
                 spoilt[groups.of(*bit) as usize] = true;
             }
         }
-        // Bits that say "inside": needed by every operator that leaves, set only by operators that enter.
+        // Bits that say "inside": needed by every operator that leaves, set only by operators that
+        // enter.
         let mut set_by_entering = vec![true; task.bits];
         for bit in ops().filter(|(_, op)| !enters(op)).flat_map(|(_, op)| &op.add) {
             set_by_entering[*bit as usize] = false;
@@ -128,7 +144,8 @@ impl Groups {
             return;
         }
         // The smaller hangs on the larger, so that no way up is long.
-        let (small, large) = if self.size[a as usize] > self.size[b as usize] { (b, a) } else { (a, b) };
+        let (small, large) =
+            if self.size[a as usize] > self.size[b as usize] { (b, a) } else { (a, b) };
         self.above[small as usize] = large;
         self.size[large as usize] += self.size[small as usize];
     }

@@ -1,13 +1,14 @@
 //! A game as a planning task over bits.
 //!
-//! Only what can matter is kept: predicates that the goal or the way to it reads, operators that change them, and facts
-//! that can come true from the game's start when deletes are ignored. A precondition that asks for the absence of a
-//! fact gets a complementary bit, so that every operator is a list of bits that must be set, bits to set and bits to
-//! clear.
+//! Only what can matter is kept: predicates that the goal or the way to it reads, operators that
+//! change them, and facts that can come true from the game's start when deletes are ignored. A
+//! precondition that asks for the absence of a fact gets a complementary bit, so that every
+//! operator is a list of bits that must be set, bits to set and bits to clear.
 //!
-//! Of one predicate (where the agent is) exactly one fact holds at any time. "Walk from A to X", "walk from B to X", …
-//! are then one operator without a condition on where one is: it clears all of them and sets X. That makes the number
-//! of operators grow with the places, not with their square, and changes no plan.
+//! Of one predicate (where the agent is) exactly one fact holds at any time. "Walk from A to X",
+//! "walk from B to X", … are then one operator without a condition on where one is: it clears all
+//! of them and sets X. That makes the number of operators grow with the places, not with their
+//! square, and changes no plan.
 
 use std::collections::{HashMap, HashSet};
 
@@ -51,7 +52,8 @@ pub struct Op {
 pub struct Task {
     /// How many bits a state has.
     pub bits: usize,
-    /// The operators; from `first_goal` on, one for each way in which the goal can hold, which cost nothing.
+    /// The operators; from `first_goal` on, one for each way in which the goal can hold, which cost
+    /// nothing.
     pub ops: Vec<Op>,
     /// Where the goal's operators start.
     pub first_goal: usize,
@@ -71,8 +73,8 @@ fn set(state: &mut [u64], bit: Bit) {
 }
 
 impl Task {
-    /// Grounds a game from its start; fails for domains whose relevant conditional effects are more than one literal
-    /// deep, which no real game has.
+    /// Grounds a game from its start; fails for domains whose relevant conditional effects are more
+    /// than one literal deep, which no real game has.
     pub fn new(game: &Game) -> Result<Self> {
         let Reached { facts: reached, ops: raw, goals, whereabouts: group } = Reached::new(game)?;
         let mut task = Self {
@@ -96,7 +98,9 @@ impl Task {
             });
         }
         if task.bits > MAX_BITS {
-            return Err(Error::new(format!("the planner knows at most {MAX_BITS} facts of a game, and this one has more")));
+            return Err(Error::new(format!(
+                "the planner knows at most {MAX_BITS} facts of a game, and this one has more"
+            )));
         }
         task.here = vec![0; task.bits.div_ceil(64)].into();
         let group = group.filter(|pred| task.negative.keys().all(|fact| pred_of(*fact) != *pred));
@@ -111,7 +115,12 @@ impl Task {
                 continue; // nobody asks for what it does
             }
             let id = *known.entry(op).or_insert_with_key(|op| {
-                task.ops.push(Op { pre: op.pre.clone(), add: op.add.clone(), del: op.del.clone(), moves: op.moves });
+                task.ops.push(Op {
+                    pre: op.pre.clone(),
+                    add: op.add.clone(),
+                    del: op.del.clone(),
+                    moves: op.moves,
+                });
                 task.ops.len() as u32 - 1
             });
             let ids = task.numbers.entry((raw.action, raw.params)).or_default();
@@ -133,8 +142,9 @@ impl Task {
     }
 
     fn conditions(&self, literals: &[Condition], group: Option<Pred>) -> Vec<Bit> {
-        let bit =
-            |(fact, negated): &Condition| if *negated { self.negative.get(fact) } else { self.positive.get(fact) }.copied();
+        let bit = |(fact, negated): &Condition| {
+            if *negated { self.negative.get(fact) } else { self.positive.get(fact) }.copied()
+        };
         let kept = literals.iter().filter(|(fact, _)| Some(pred_of(*fact)) != group);
         let mut bits: Vec<Bit> = kept.filter_map(bit).collect();
         bits.sort_unstable();
@@ -151,9 +161,11 @@ impl Task {
         let bits = |facts: &[u64], table: &HashMap<u64, Bit, FixedState>| -> Vec<Bit> {
             facts.iter().filter_map(|fact| table.get(fact).copied()).collect()
         };
-        let gone: Vec<u64> = raw.del.iter().filter(|fact| !raw.add.contains(fact)).copied().collect();
+        let gone: Vec<u64> =
+            raw.del.iter().filter(|fact| !raw.add.contains(fact)).copied().collect();
         let mut add = [bits(&raw.add, &self.positive), bits(&gone, &self.negative)].concat();
-        let kept: Vec<u64> = gone.iter().filter(|fact| Some(pred_of(**fact)) != group).copied().collect();
+        let kept: Vec<u64> =
+            gone.iter().filter(|fact| Some(pred_of(**fact)) != group).copied().collect();
         let mut del = [bits(&kept, &self.positive), bits(&raw.add, &self.negative)].concat();
         add.sort_unstable();
         del.sort_unstable();
@@ -199,7 +211,8 @@ impl Task {
         bits
     }
 
-    /// The operator that an action with these parameters is in a state; none when it changes nothing that matters.
+    /// The operator that an action with these parameters is in a state; none when it changes
+    /// nothing that matters.
     pub fn number(&self, action: u16, params: &[u16], state: &[u64]) -> Option<u32> {
         let mut vars = [FREE; MAX_VARS];
         vars[..params.len()].copy_from_slice(params);

@@ -1,7 +1,8 @@
 //! The landmark-cut heuristic (Helmert and Domshlak, 2009): a lower bound of the steps to the goal.
 //!
-//! Ignoring what operators clear, every plan must use at least one operator of each *cut* found here, and cuts share
-//! none, so their number is a lower bound. It is nearly exact for errands of fetching, treating and bringing.
+//! Ignoring what operators clear, every plan must use at least one operator of each *cut* found
+//! here, and cuts share none, so their number is a lower bound. It is nearly exact for errands of
+//! fetching, treating and bringing.
 
 use super::ground::{GOAL, Task, has};
 
@@ -69,8 +70,8 @@ pub struct LmCut<'a> {
     queue: Vec<Vec<u32>>,
     stack: Vec<u32>,
     cut: Vec<u32>,
-    /// Operators applicable in the state evaluated last, and whether each is in one of its cuts: those that are not
-    /// bring the goal no nearer.
+    /// Operators applicable in the state evaluated last, and whether each is in one of its cuts:
+    /// those that are not bring the goal no nearer.
     pub applicable: Vec<(u32, bool)>,
 }
 
@@ -101,8 +102,9 @@ impl<'a> LmCut<'a> {
         }
     }
 
-    /// At least how many steps the goal is away from a state; none when it cannot be reached at all. Once `stop` says so
-    /// it looks no further: the steps known by then are fewer, but still a bound.
+    /// At least how many steps the goal is away from a state; none when it cannot be reached at
+    /// all. Once `stop` says so it looks no further: the steps known by then are fewer, but still a
+    /// bound.
     pub fn evaluate(&mut self, state: &[u64], stop: &dyn Fn() -> bool) -> Option<u32> {
         self.explore(state);
         if self.far[GOAL as usize] == FAR {
@@ -135,7 +137,8 @@ impl<'a> LmCut<'a> {
         }
     }
 
-    /// The next bit in the queue whose distance is still the one it waited with, and moves `at` to that distance.
+    /// The next bit in the queue whose distance is still the one it waited with, and moves `at` to
+    /// that distance.
     fn nearest(&mut self, at: &mut usize) -> Option<u32> {
         while let Some(waiting) = self.queue.get_mut(*at) {
             match waiting.pop() {
@@ -157,7 +160,10 @@ impl<'a> LmCut<'a> {
             *known = Known { open, cost: u32::from(o < first_goal), support: 0, far: FAR };
         }
         self.now.clear();
-        self.now.extend((0..self.task.bits as u32).filter(|bit| has(state, *bit) && !self.needed_by.of(*bit).is_empty()));
+        self.now.extend(
+            (0..self.task.bits as u32)
+                .filter(|bit| has(state, *bit) && !self.needed_by.of(*bit).is_empty()),
+        );
         for bit in &self.now {
             Self::reach(&mut self.far, &mut self.queue, *bit, 0);
         }

@@ -1,9 +1,10 @@
 //! The planner: a shortest plan from any state, or the proof that there is none.
 //!
-//! The game is grounded once ([`ground`]); each question is an A* search ([`search`]) under an admissible landmark
-//! heuristic ([`lmcut`]), so the plans are shortest, not just short. Such a search was preferred to a greedy one with a
-//! relaxed-plan heuristic because the number of steps left and the set of equally good actions are shown to people and
-//! decide what is taught, and only shortest plans make them exact.
+//! The game is grounded once ([`ground`]); each question is an A* search ([`search`]) under an
+//! admissible landmark heuristic ([`lmcut`]), so the plans are shortest, not just short. Such a
+//! search was preferred to a greedy one with a relaxed-plan heuristic because the number of steps
+//! left and the set of equally good actions are shown to people and decide what is taught, and only
+//! shortest plans make them exact.
 
 pub mod detours;
 pub mod ground;
@@ -72,8 +73,8 @@ pub enum Plan {
     Found {
         /// Its commands, each with the fingerprint of the state that it is given in.
         steps: Vec<(u64, Arc<str>)>,
-        /// All admissible commands that start some shortest way; the plan's first among them. Complete only if it was
-        /// asked for.
+        /// All admissible commands that start some shortest way; the plan's first among them.
+        /// Complete only if it was asked for.
         starts: Vec<Arc<str>>,
     },
     /// There is no way to the goal.
@@ -105,7 +106,9 @@ impl Planner {
             }
             _ = self.ready.set(made);
         }
-        self.ready.get().map_or_else(|| Err(Error::cancelled()), |ready| ready.as_ref().map_err(Clone::clone))
+        self.ready
+            .get()
+            .map_or_else(|| Err(Error::cancelled()), |ready| ready.as_ref().map_err(Clone::clone))
     }
 
     /// How many operators and bits the grounded game has.
@@ -113,22 +116,30 @@ impl Planner {
         self.ready().map(|(task, _)| (task.ops.len(), task.bits))
     }
 
-    /// A shortest plan from the state of a world. With `all_starts` every command that starts one is found, which
-    /// takes somewhat longer.
+    /// A shortest plan from the state of a world. With `all_starts` every command that starts one
+    /// is found, which takes somewhat longer.
     pub fn plan(&self, world: &World, all_starts: bool, limits: &Limits) -> Result<Plan> {
         self.plan_from(world, world.fluents(), all_starts, limits)
     }
 
-    /// The same as if only `fluents` held of what play can change; commands are those admissible in `world`.
-    pub fn plan_from(&self, world: &World, fluents: &FactSet, all_starts: bool, limits: &Limits) -> Result<Plan> {
+    /// The same as if only `fluents` held of what play can change; commands are those admissible in
+    /// `world`.
+    pub fn plan_from(
+        &self,
+        world: &World,
+        fluents: &FactSet,
+        all_starts: bool,
+        limits: &Limits,
+    ) -> Result<Plan> {
         let (task, detours) = self.ready()?;
         let start = task.state(fluents);
-        let (ops, starts) = match shortest(task, detours.useful(&start), start.clone(), all_starts, limits) {
-            Found::Plan { ops, starts } => (ops, starts),
-            Found::Unsolvable => return Ok(Plan::Unsolvable),
-            Found::GaveUp(nodes) => return Ok(Plan::GaveUp(nodes)),
-            Found::Cancelled => return Ok(Plan::Cancelled),
-        };
+        let (ops, starts) =
+            match shortest(task, detours.useful(&start), start.clone(), all_starts, limits) {
+                Found::Plan { ops, starts } => (ops, starts),
+                Found::Unsolvable => return Ok(Plan::Unsolvable),
+                Found::GaveUp(nodes) => return Ok(Plan::GaveUp(nodes)),
+                Found::Cancelled => return Ok(Plan::Cancelled),
+            };
         let leads: Vec<Bits> = starts.iter().map(|op| task.after(&start, *op)).collect();
         let starts = Self::commands_to(task, world, &start, &leads);
         let mut steps = Vec::with_capacity(ops.len());
@@ -136,8 +147,12 @@ impl Planner {
         let mut state = start;
         for op in &ops {
             let next = task.after(&state, *op);
-            let command = Self::commands_to(task, &walk, &state, std::slice::from_ref(&next)).into_iter().next();
-            let command = command.ok_or_else(|| Error::new("the planner took a step that the world does not admit"))?;
+            let command = Self::commands_to(task, &walk, &state, std::slice::from_ref(&next))
+                .into_iter()
+                .next();
+            let command = command.ok_or_else(|| {
+                Error::new("the planner took a step that the world does not admit")
+            })?;
             let here = walk.fingerprint();
             walk.step(&command)?;
             steps.push((here, command));

@@ -17,7 +17,8 @@ pub type Condition = (u64, bool);
 /// More operators than this are refused: real games have some ten thousand at most.
 const MAX_OPS: usize = 60_000;
 
-/// Units of work for a condition or an effect that is kept: what they take in memory counts more than making them.
+/// Units of work for a condition or an effect that is kept: what they take in memory counts more
+/// than making them.
 const COPY: u64 = 16;
 
 /// An operator while it is grounded: still in facts.
@@ -47,8 +48,8 @@ pub struct Reached {
 }
 
 impl Reached {
-    /// From a game's start; fails for domains whose relevant conditional effects are more than one literal deep, and
-    /// for games beyond all bounds.
+    /// From a game's start; fails for domains whose relevant conditional effects are more than one
+    /// literal deep, and for games beyond all bounds.
     pub fn new(game: &Game) -> Result<Self> {
         let relevant = relevant(game);
         let (facts, ops) = reach(game, &relevant, &schemas(game, &relevant)?)?;
@@ -74,7 +75,11 @@ fn relevant(game: &Game) -> Vec<bool> {
             if !action.effects.iter().any(|effect| relevant[usize::from(effect.atom.pred)]) {
                 continue;
             }
-            let when = action.effects.iter().filter(|e| relevant[usize::from(e.atom.pred)]).flat_map(|e| &e.when);
+            let when = action
+                .effects
+                .iter()
+                .filter(|e| relevant[usize::from(e.atom.pred)])
+                .flat_map(|e| &e.when);
             let read: Vec<Pred> = action
                 .clauses
                 .iter()
@@ -94,8 +99,8 @@ fn relevant(game: &Game) -> Vec<bool> {
     relevant
 }
 
-/// One way in which an action can happen: its conditions (also those of the conditional effects that fire in it), and
-/// what it then does.
+/// One way in which an action can happen: its conditions (also those of the conditional effects
+/// that fire in it), and what it then does.
 struct Schema<'a> {
     action: u16,
     params: usize,
@@ -109,7 +114,8 @@ struct Schema<'a> {
 fn schemas<'a>(game: &'a Game, relevant: &[bool]) -> Result<Vec<Schema<'a>>> {
     let mut schemas = Vec::new();
     for (a, action) in game.domain.actions.iter().enumerate() {
-        let effects: Vec<&Effect> = action.effects.iter().filter(|e| relevant[usize::from(e.atom.pred)]).collect();
+        let effects: Vec<&Effect> =
+            action.effects.iter().filter(|e| relevant[usize::from(e.atom.pred)]).collect();
         if effects.is_empty() || game.grammar.of_action(a).is_none() {
             continue;
         }
@@ -126,9 +132,12 @@ fn schemas<'a>(game: &'a Game, relevant: &[bool]) -> Result<Vec<Schema<'a>>> {
             return Err(unsupported(action));
         }
         for which in 0..1_usize << conditions.len() {
-            let holds =
-                |literal: &Literal| conditions.iter().position(|c| *c == literal).is_some_and(|i| which >> i & 1 == 1);
-            let extra = conditions.iter().map(|c| Literal { negated: c.negated == holds(c), atom: c.atom.clone() });
+            let holds = |literal: &Literal| {
+                conditions.iter().position(|c| *c == literal).is_some_and(|i| which >> i & 1 == 1)
+            };
+            let extra = conditions
+                .iter()
+                .map(|c| Literal { negated: c.negated == holds(c), atom: c.atom.clone() });
             let extra: Vec<Literal> = extra.collect();
             for clause in &action.clauses {
                 work(COPY * (clause.literals.len() + effects.len()) as u64)?;
@@ -149,8 +158,14 @@ fn schemas<'a>(game: &'a Game, relevant: &[bool]) -> Result<Vec<Schema<'a>>> {
 }
 
 fn unsupported(action: &Action) -> Error {
-    Error::new(format!("the planner cannot handle the conditional effects of action `{}`", action.name))
-        .hint("conditions of one literal each, at most four, are handled; use --expert walkthrough or play by hand")
+    Error::new(format!(
+        "the planner cannot handle the conditional effects of action `{}`",
+        action.name
+    ))
+    .hint(
+        "conditions of one literal each, at most four, are handled; use --expert walkthrough or \
+         play by hand",
+    )
 }
 
 fn relax(game: &Game, clause: &Clause) -> Clause {
@@ -180,7 +195,10 @@ fn reach(game: &Game, relevant: &[bool], schemas: &[Schema<'_>]) -> Result<(Fact
                     ops.push(raw);
                 }
                 too_many = ops.len() > MAX_OPS;
-                !too_many && budget::spend(COPY * (schema.clause.literals.len() + schema.effects.len()) as u64)
+                !too_many
+                    && budget::spend(
+                        COPY * (schema.clause.literals.len() + schema.effects.len()) as u64,
+                    )
             };
             let clause = &schema.relaxed;
             if first {
@@ -192,8 +210,13 @@ fn reach(game: &Game, relevant: &[bool], schemas: &[Schema<'_>]) -> Result<(Fact
                 let mut order = None;
                 for fact in fresh.iter().filter(|fact| pred_of(**fact) == literal.atom.pred) {
                     work(1)?;
-                    let Some(vars) = matcher.unify(clause, &literal.atom, *fact, false, [FREE; MAX_VARS]) else { continue };
-                    let order = order.get_or_insert_with(|| match_order(clause, game.spreads(), Some(l), &many));
+                    let Some(vars) =
+                        matcher.unify(clause, &literal.atom, *fact, false, [FREE; MAX_VARS])
+                    else {
+                        continue;
+                    };
+                    let order = order
+                        .get_or_insert_with(|| match_order(clause, game.spreads(), Some(l), &many));
                     matcher.solve(Query { clause, order }, vars, &mut found);
                 }
             }
@@ -240,7 +263,11 @@ fn goals(game: &Game, reached: &FactSet) -> Result<Vec<Vec<Condition>>> {
         matcher.solve(Query { clause: &relaxed, order: &order }, [FREE; MAX_VARS], &mut |vars| {
             let fluent = |l: &&Literal| game.domain.is_fluent(l.atom.pred);
             let literals = clause.literals.iter().filter(fluent);
-            goals.push(literals.filter_map(|l| Some((matcher.ground(&l.atom, vars)?, l.negated))).collect());
+            goals.push(
+                literals
+                    .filter_map(|l| Some((matcher.ground(&l.atom, vars)?, l.negated)))
+                    .collect(),
+            );
             goals.len() <= MAX_OPS && budget::spend(COPY * clause.literals.len() as u64)
         });
     }
@@ -250,21 +277,26 @@ fn goals(game: &Game, reached: &FactSet) -> Result<Vec<Vec<Condition>>> {
     Ok(goals)
 }
 
-/// The predicate of which exactly one fact holds at any time, if all its changes are moves from any one to another.
+/// The predicate of which exactly one fact holds at any time, if all its changes are moves from any
+/// one to another.
 fn whereabouts(game: &Game, ops: &[Raw]) -> Result<Option<Pred>> {
-    let mut preds: Vec<Pred> = ops.iter().flat_map(|op| &op.add).map(|fact| pred_of(*fact)).collect();
+    let mut preds: Vec<Pred> =
+        ops.iter().flat_map(|op| &op.add).map(|fact| pred_of(*fact)).collect();
     preds.sort_unstable();
     preds.dedup();
     let facts: usize = ops.iter().map(|op| 1 + op.pre.len() + op.add.len() + op.del.len()).sum();
     work((preds.len() * facts) as u64 / 8)?;
     Ok(preds.into_iter().find(|pred| {
-        let of = |facts: &[u64]| facts.iter().copied().filter(|fact| pred_of(*fact) == *pred).collect::<Vec<u64>>();
+        let of = |facts: &[u64]| {
+            facts.iter().copied().filter(|fact| pred_of(*fact) == *pred).collect::<Vec<u64>>()
+        };
         let mut places = game.start.of(*pred, None).to_vec();
         if places.len() != 1 {
             return false;
         }
         // What a move does besides leaving where one was, and the places that it can be made from.
-        let mut moves: HashMap<(Vec<Condition>, Vec<u64>), Vec<u64>, FixedState> = HashMap::default();
+        let mut moves: HashMap<(Vec<Condition>, Vec<u64>), Vec<u64>, FixedState> =
+            HashMap::default();
         for op in ops {
             let add = of(&op.add);
             let del = of(&op.del);

@@ -1,8 +1,9 @@
 //! A* over forks of bits.
 //!
-//! A state is evaluated only when it is taken from the queue. Until then its bound follows from where it came from: a
-//! step by an operator of some cut can have brought the goal one step nearer, any other step cannot have (the other
-//! cuts still have to be crossed), so the many actions that do not help are never evaluated at all.
+//! A state is evaluated only when it is taken from the queue. Until then its bound follows from
+//! where it came from: a step by an operator of some cut can have brought the goal one step nearer,
+//! any other step cannot have (the other cuts still have to be crossed), so the many actions that
+//! do not help are never evaluated at all.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -16,7 +17,8 @@ use super::lmcut::LmCut;
 /// How a search ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// The operators of a shortest plan; and, if asked for, all operators that start some shortest plan.
+    /// The operators of a shortest plan; and, if asked for, all operators that start some shortest
+    /// plan.
     Plan {
         /// A shortest plan.
         ops: Vec<u32>,
@@ -68,12 +70,19 @@ struct Search<'a> {
     over: bool,
 }
 
-/// A search that would take more memory gives up: real ones stay under a few megabytes, hostile files need not.
+/// A search that would take more memory gives up: real ones stay under a few megabytes, hostile
+/// files need not.
 const MAX_BYTES: usize = 256 << 20;
 
-/// A shortest plan from a state by some operators of the task (the goal's last). With `all_starts` the search goes on
-/// until every operator that starts one is known.
-pub fn shortest(task: &Task, ops: Vec<u32>, start: Bits, all_starts: bool, limits: &Limits) -> Found {
+/// A shortest plan from a state by some operators of the task (the goal's last). With `all_starts`
+/// the search goes on until every operator that starts one is known.
+pub fn shortest(
+    task: &Task,
+    ops: Vec<u32>,
+    start: Bits,
+    all_starts: bool,
+    limits: &Limits,
+) -> Found {
     let mut search = Search {
         task,
         heuristic: LmCut::new(task, ops),
@@ -187,7 +196,9 @@ impl Search<'_> {
         if self.nodes[id as usize].left.is_none() && !self.nodes[id as usize].dead {
             let limits = self.limits;
             let started = self.started;
-            let left = self.heuristic.evaluate(&self.nodes[id as usize].state, &|| limits.are_reached(started));
+            let left = self
+                .heuristic
+                .evaluate(&self.nodes[id as usize].state, &|| limits.are_reached(started));
             self.over = limits.are_reached(started);
             let node = &mut self.nodes[id as usize];
             node.dead = left.is_none();

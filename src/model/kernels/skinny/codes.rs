@@ -1,5 +1,5 @@
-//! QuantView times inputs as 16-bit integers: AVX2 multiplies and adds sixteen pairs at once, where turning codes into floats
-//! first takes twice as many instructions.
+//! QuantView times inputs as 16-bit integers: AVX2 multiplies and adds sixteen pairs at once, where
+//! turning codes into floats first takes twice as many instructions.
 
 use pulp::bytemuck::cast_ref;
 use pulp::x86::V3;
@@ -43,7 +43,8 @@ pub(super) fn times(simd: V3, weight: QuantView<'_>, x: &[f32], width: usize) ->
     }
 }
 
-/// The product with exactly `M` rows; not a closure, since only this is sure to be compiled for the vector unit.
+/// The product with exactly `M` rows; not a closure, since only this is sure to be compiled for the
+/// vector unit.
 struct Rows<'a, const M: usize> {
     simd: V3,
     weight: QuantView<'a>,
@@ -62,7 +63,13 @@ impl<const M: usize> NullaryFnOnce for Rows<'_, M> {
 }
 
 #[inline(always)]
-fn rows<const M: usize>(simd: V3, weight: QuantView<'_>, inputs: &Inputs, totals: &[f32], width: usize) -> Vec<f32> {
+fn rows<const M: usize>(
+    simd: V3,
+    weight: QuantView<'_>,
+    inputs: &Inputs,
+    totals: &[f32],
+    width: usize,
+) -> Vec<f32> {
     let QuantView { codes, scales, offsets, group } = weight;
     let groups = width / group;
     let inputs_of: [(&[[i16; 16]], &[f32]); M] = std::array::from_fn(|m| {
@@ -74,14 +81,22 @@ fn rows<const M: usize>(simd: V3, weight: QuantView<'_>, inputs: &Inputs, totals
         let scales = &scales[row * groups..(row + 1) * groups];
         let mut sums: [f32x8; M] = [simd.splat_f32x8(0.0); M];
         if group == 32 {
-            for (g, ([a, b], scale)) in codes.as_chunks::<16>().0.as_chunks::<2>().0.iter().zip(scales).enumerate() {
+            for (g, ([a, b], scale)) in
+                codes.as_chunks::<16>().0.as_chunks::<2>().0.iter().zip(scales).enumerate()
+            {
                 let a = wide(simd, a);
                 let b = wide(simd, b);
                 for (sum_of, (values, ups)) in sums.iter_mut().zip(&inputs_of) {
                     let values = &values[2 * g..2 * g + 2];
                     let up = ups[g];
-                    let a = simd.multiply_wrapping_add_adjacent_i16x16(a, *cast_ref::<_, i16x16>(&values[0]));
-                    let b = simd.multiply_wrapping_add_adjacent_i16x16(b, *cast_ref::<_, i16x16>(&values[1]));
+                    let a = simd.multiply_wrapping_add_adjacent_i16x16(
+                        a,
+                        *cast_ref::<_, i16x16>(&values[0]),
+                    );
+                    let b = simd.multiply_wrapping_add_adjacent_i16x16(
+                        b,
+                        *cast_ref::<_, i16x16>(&values[1]),
+                    );
                     let sum = simd.convert_i32x8_to_f32x8(simd.wrapping_add_i32x8(a, b));
                     *sum_of = simd.mul_add_f32x8(sum, simd.splat_f32x8(scale * up), *sum_of);
                 }
@@ -91,7 +106,9 @@ fn rows<const M: usize>(simd: V3, weight: QuantView<'_>, inputs: &Inputs, totals
                 let codes = wide(simd, codes);
                 for (sum_of, (values, ups)) in sums.iter_mut().zip(&inputs_of) {
                     let x = cast_ref::<_, i16x16>(&values[g]);
-                    let sum = simd.convert_i32x8_to_f32x8(simd.multiply_wrapping_add_adjacent_i16x16(codes, *x));
+                    let sum = simd.convert_i32x8_to_f32x8(
+                        simd.multiply_wrapping_add_adjacent_i16x16(codes, *x),
+                    );
                     *sum_of = simd.mul_add_f32x8(sum, simd.splat_f32x8(scale * ups[g]), *sum_of);
                 }
             }
@@ -99,7 +116,11 @@ fn rows<const M: usize>(simd: V3, weight: QuantView<'_>, inputs: &Inputs, totals
         let offsets = offsets.get(row * groups..(row + 1) * groups).unwrap_or_default();
         for (m, sum) in sums.iter().enumerate() {
             let lanes: &[f32; 8] = cast_ref(sum);
-            let shift: f32 = offsets.iter().zip(totals.get(m * groups..).unwrap_or_default()).map(|(o, t)| o * t).sum();
+            let shift: f32 = offsets
+                .iter()
+                .zip(totals.get(m * groups..).unwrap_or_default())
+                .map(|(o, t)| o * t)
+                .sum();
             out.push(lanes.iter().sum::<f32>() + shift);
         }
     }

@@ -61,8 +61,20 @@ pub enum Act {
 /// The keys of this screen.
 pub const KEYS: &[Key<Act>] = &[
     key("approve", "a", Act::Approve, "approve", "fit for training as it stands"),
-    key("edit", "e", Act::Edit, "edit", "write a new version (Ctrl-S saves and approves it, Esc keeps a draft)"),
-    key("editor", "E", Act::Editor, "", "write it in $VISUAL or $EDITOR; saving there saves and approves it"),
+    key(
+        "edit",
+        "e",
+        Act::Edit,
+        "edit",
+        "write a new version (Ctrl-S saves and approves it, Esc keeps a draft)",
+    ),
+    key(
+        "editor",
+        "E",
+        Act::Editor,
+        "",
+        "write it in $VISUAL or $EDITOR; saving there saves and approves it",
+    ),
     key("reject", "x", Act::Reject, "reject", "reject with one of nine reasons"),
     key("skip", "s ]", Act::Skip, "skip", "the next item, without deciding"),
     key("previous", "[", Act::Previous, "", "the item before"),
@@ -70,13 +82,20 @@ pub const KEYS: &[Key<Act>] = &[
     key("undo", "u", Act::Undo, "undo", "take back the latest act, also one from before a restart"),
     key("redo", "ctrl-r", Act::Redo, "redo", "do again what undo took back"),
     key("requeue", "o", Act::Requeue, "", "back to pending"),
-    key("filter", "f", Act::NextFilter, "filter", "pending, approved, rejected, flagged, suspected by a rule, all"),
+    key(
+        "filter",
+        "f",
+        Act::NextFilter,
+        "filter",
+        "pending, approved, rejected, flagged, suspected by a rule, all",
+    ),
     key(
         "filters",
         "F",
         Act::Filters,
         "",
-        "choose a filter: kept ones, or by rule with how many it points at; s keeps the present one",
+        "choose a filter: kept ones, or by rule with how many it points at; s keeps the present \
+         one",
     ),
     key(
         "blind",
@@ -85,8 +104,20 @@ pub const KEYS: &[Key<Act>] = &[
         "",
         "a second opinion on what is decided, without seeing how; S shows how far the two agree",
     ),
-    key("search", "/", Act::Search, "search", "only items whose text or task contains these words; empty for all"),
-    key("difference", "d", Act::Difference, "", "what changed between the generated text and this version"),
+    key(
+        "search",
+        "/",
+        Act::Search,
+        "search",
+        "only items whose text or task contains these words; empty for all",
+    ),
+    key(
+        "difference",
+        "d",
+        Act::Difference,
+        "",
+        "what changed between the generated text and this version",
+    ),
     key(
         "versions",
         "D",
@@ -101,10 +132,28 @@ pub const KEYS: &[Key<Act>] = &[
         "regenerate",
         "another attempt, by the model or the template; every attempt is kept",
     ),
-    key("bulk", "v", Act::Bulk, "bulk", "decide on everything listed at once, after saying how many; one undo"),
+    key(
+        "bulk",
+        "v",
+        Act::Bulk,
+        "bulk",
+        "decide on everything listed at once, after saying how many; one undo",
+    ),
     key("rubric", "i", Act::Rubric, "", "what each reason means, and what the rules look for"),
-    key("statistics", "S", Act::Statistics, "", "approval, reasons and findings so far, and your pace"),
-    key("outcome", "1 2 3 4 5 6 7 8 9", Act::Outcome(0), "", "show the outcome of that alternative"),
+    key(
+        "statistics",
+        "S",
+        Act::Statistics,
+        "",
+        "approval, reasons and findings so far, and your pace",
+    ),
+    key(
+        "outcome",
+        "1 2 3 4 5 6 7 8 9",
+        Act::Outcome(0),
+        "",
+        "show the outcome of that alternative",
+    ),
 ];
 
 impl State {
@@ -124,7 +173,8 @@ impl State {
             {
                 false
             }
-            // A decision under way may move the list: what is chosen or typed must not become another item's.
+            // A decision under way may move the list: what is chosen or typed must not become
+            // another item's.
             Act::Edit | Act::Editor | Act::Reject | Act::Bulk => free && self.current().is_some(),
             Act::Regenerate => free && self.current().is_some() && self.writing.is_none(),
             Act::Versions => free && self.current().is_some_and(|item| item.written > 1),
@@ -165,7 +215,11 @@ impl State {
             }
             Act::Blind => {
                 let blind = Filter { second: Some(Second::Blind), ..Filter::default() };
-                return self.filter_by(if self.blind() { Filter::verdict(Some(Verdict::Pending)) } else { blind });
+                return self.filter_by(if self.blind() {
+                    Filter::verdict(Some(Verdict::Pending))
+                } else {
+                    blind
+                });
             }
             Act::NextFilter => return self.filter_by(next_filter(&self.filter)),
             Act::Filters => {
@@ -183,7 +237,8 @@ fn rubric() -> Vec<String> {
     let reasons = REASONS.iter().map(|(code, what)| format!("{code:<18} {what}"));
     let rules = curation::rules().map(|(code, what)| format!("{code:<18} {what}"));
     let head = |text: &str| vec![String::new(), text.to_string(), String::new()];
-    let asked = "Is it true, does it use what was seen, and should the agent think like this?".to_string();
+    let asked =
+        "Is it true, does it use what was seen, and should the agent think like this?".to_string();
     let lines = [
         vec![asked],
         head("Reasons to reject"),

@@ -1,5 +1,5 @@
-//! Curate's filters: the ones that are always there, one for each rule with how many it would leave, and those a person
-//! keeps.
+//! Curate's filters: the ones that are always there, one for each rule with how many it would
+//! leave, and those a person keeps.
 
 use crossterm::event::KeyCode;
 
@@ -11,8 +11,8 @@ use crate::tui::effect::Effect;
 use crate::tui::keys::selected;
 
 impl State {
-    /// The filters to choose from: kept ones, those that are always there, then one for each rule, those first that point
-    /// at most.
+    /// The filters to choose from: kept ones, those that are always there, then one for each rule,
+    /// those first that point at most.
     pub fn filters(&self) -> Vec<Filter> {
         let pending = || Filter::verdict(Some(Verdict::Pending));
         let always = [
@@ -48,7 +48,9 @@ impl State {
         let before = self.filters();
         self.pointed = Some(counts);
         if let Some(Mode::Filters(at)) = self.mode {
-            let found = before.get(at).and_then(|filter| self.filters().iter().position(|other| other == filter));
+            let found = before
+                .get(at)
+                .and_then(|filter| self.filters().iter().position(|other| other == filter));
             self.mode = Some(Mode::Filters(found.unwrap_or(at)));
         }
     }
@@ -58,7 +60,9 @@ impl State {
         let all = self.filters();
         let next = match code {
             KeyCode::Esc | KeyCode::Char('q' | 'F') => return Vec::new(),
-            KeyCode::Enter => return all.get(at).cloned().map_or_else(Vec::new, |filter| self.filter_by(filter)),
+            KeyCode::Enter => {
+                return all.get(at).cloned().map_or_else(Vec::new, |filter| self.filter_by(filter));
+            }
             KeyCode::Char('s') => {
                 if !all.contains(&self.filter) {
                     self.saved.insert(0, self.filter.clone());
@@ -79,7 +83,14 @@ impl State {
 /// The filter after this one; words that are searched for stay.
 pub(super) fn next_filter(filter: &Filter) -> Filter {
     let words = filter.words.clone();
-    let of = |verdict, flagged, suspected| Filter { verdict, flagged, suspected, rule: None, second: None, words };
+    let of = |verdict, flagged, suspected| Filter {
+        verdict,
+        flagged,
+        suspected,
+        rule: None,
+        second: None,
+        words,
+    };
     match (filter.verdict, filter.flagged, filter.suspected) {
         (Some(Verdict::Pending), _, false) => of(Some(Verdict::Pending), false, true),
         (Some(Verdict::Pending), _, true) => of(Some(Verdict::Approved), false, false),

@@ -1,4 +1,5 @@
-//! Curate, the state: is this reflection true, does it use what was seen, and would I want the agent to think like this?
+//! Curate, the state: is this reflection true, does it use what was seen, and would I want the
+//! agent to think like this?
 
 mod acts;
 pub mod filter;
@@ -83,7 +84,8 @@ pub enum Mode {
     Filters(usize),
     /// Who writes another attempt is chosen.
     Writer,
-    /// Versions are held against the one that stands: who wrote each and the text, and the one in front.
+    /// Versions are held against the one that stands: who wrote each and the text, and the one in
+    /// front.
     Attempts(Vec<(String, String)>, usize),
     /// The list has changed under a choice, which is over: nothing until that was read.
     Moved,
@@ -171,7 +173,8 @@ impl State {
         self.filter = filter.unwrap_or_else(|| Filter::verdict(Some(Verdict::Pending)));
     }
 
-    /// Asks for the evidence of the item in front and of the next ones, so that it is there before it is needed.
+    /// Asks for the evidence of the item in front and of the next ones, so that it is there before
+    /// it is needed.
     fn fetch(&self) -> Vec<Effect> {
         let near = self.queue.items.iter().skip(self.at).take(4);
         near.filter(|item| self.evidence_of(item).is_none())
@@ -183,7 +186,8 @@ impl State {
         self.filter = filter;
         self.at = 0;
         self.place = Place::Start;
-        // Second opinions begin at the first; other filters stay on the item in front, if they list it.
+        // Second opinions begin at the first; other filters stay on the item in front, if they list
+        // it.
         self.anew = self.blind();
         vec![self.reload()]
     }
@@ -211,20 +215,24 @@ impl State {
         self.fetch()
     }
 
-    /// Takes in a message. What is being chosen is chosen for what was seen: where that moves, the choice is over.
+    /// Takes in a message. What is being chosen is chosen for what was seen: where that moves, the
+    /// choice is over.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         let open = self.mode.is_some();
         let seen = self.seen();
         let effects = self.take(msg);
         if open && self.mode.is_some() && self.seen() != seen {
-            self.mode = Some(Mode::Moved); // and not none: the keys of a choice would mean something else
+            // And not none: the keys of a choice would mean something else.
+            self.mode = Some(Mode::Moved);
         }
         effects
     }
 
     fn take(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
-            Msg::Queue(filter, place, queue) if filter == self.filter && place == self.place => self.listed(queue),
+            Msg::Queue(filter, place, queue) if filter == self.filter && place == self.place => {
+                self.listed(queue)
+            }
             Msg::Queue(..) => Vec::new(),
             Msg::Case(id, evidence) => {
                 self.cases.insert(id, evidence);
@@ -236,7 +244,8 @@ impl State {
                 Vec::new()
             }
             Msg::Turned(undone) => {
-                // What was taken back is shown again; doing it again leaves a person where they are.
+                // What was taken back is shown again; doing it again leaves a person where they
+                // are.
                 self.wanted = Some(undone.reflection);
                 if self.filter.verdict.is_some() && undone.verdict == Verdict::Pending {
                     self.filter.verdict = Some(undone.verdict);
@@ -264,7 +273,13 @@ impl State {
                 vec![Effect::Go(Screen::Curate)] // which asks for the list
             }
             Msg::Written(id, author, text) => {
-                let listed = || self.queue.items.iter().find(|item| item.id == id).map(|item| self.seen_of(item));
+                let listed = || {
+                    self.queue
+                        .items
+                        .iter()
+                        .find(|item| item.id == id)
+                        .map(|item| self.seen_of(item))
+                };
                 // What nobody has seen any more stands beside whatever stands.
                 let seen = self.writing.clone().or_else(listed).unwrap_or_default();
                 self.writing = None;
@@ -275,7 +290,10 @@ impl State {
                 // A text that was refused is a draft, all of it.
                 let refused = self.waiting.take().and_then(|_| self.current());
                 let Some(item) = refused else { return Vec::new() };
-                let draft = item.draft.clone().map(|text| Effect::Desk(DeskCmd::Draft(item.id, Some(text))));
+                let draft = item
+                    .draft
+                    .clone()
+                    .map(|text| Effect::Desk(DeskCmd::Draft(item.id, Some(text))));
                 draft.into_iter().chain([self.reload()]).collect()
             }
             Msg::Drafted(id, text) => self.drafted(id, text),
@@ -303,7 +321,9 @@ impl State {
                 self.wanted = wanted;
                 self.turn_to(Place::After(id - 1))
             }
-            (None, _, Place::After(_) | Place::Before(_)) if self.queue.items.is_empty() => self.turn_to(Place::Start),
+            (None, _, Place::After(_) | Place::Before(_)) if self.queue.items.is_empty() => {
+                self.turn_to(Place::Start)
+            }
             (found, _, _) => self.go(found.unwrap_or(self.at)),
         }
     }
@@ -318,7 +338,9 @@ impl State {
             Decision::Flag(_) | Decision::Attempt(..) => return vec![self.reload()],
         };
         self.decided.extend(ids.iter().take(1).map(|_| Instant::now()));
-        if self.filter.second.is_none() && self.filter.verdict.is_none_or(|filter| filter == verdict) {
+        if self.filter.second.is_none()
+            && self.filter.verdict.is_none_or(|filter| filter == verdict)
+        {
             let at = self.at + usize::from(self.filter.verdict.is_none() && ids.len() == 1);
             let mut effects = self.go(at);
             effects.push(self.reload());
@@ -345,7 +367,9 @@ impl State {
             Decision::Reject(code) if self.blind() => Decision::Second(Some(code)),
             decision => decision,
         };
-        let Some(item) = self.current().filter(|_| self.waiting.is_none()) else { return Vec::new() };
+        let Some(item) = self.current().filter(|_| self.waiting.is_none()) else {
+            return Vec::new();
+        };
         let id = item.id;
         let seen = self.seen_of(item);
         self.waiting = Some(Instant::now());

@@ -15,12 +15,14 @@ use crate::tui::keys::selected;
 use crate::tui::words::pasted;
 
 impl State {
-    /// Whether the store makes a decision wait, so that a person should know: keys do nothing meanwhile.
+    /// Whether the store makes a decision wait, so that a person should know: keys do nothing
+    /// meanwhile.
     pub fn is_held_up(&self) -> bool {
         self.waiting.is_some_and(|since| since.elapsed() > Duration::from_millis(300))
     }
 
-    /// What is being typed, if it is not kept as it stands now: a draft that survives whatever happens.
+    /// What is being typed, if it is not kept as it stands now: a draft that survives whatever
+    /// happens.
     pub fn draft(&mut self) -> Option<Effect> {
         let Some(Mode::Edit(editor)) = &self.mode else { return None };
         let text = editor.lines().join("\n").trim().to_string();
@@ -46,7 +48,8 @@ impl State {
         vec![Effect::Desk(DeskCmd::Draft(id, Some(text)))]
     }
 
-    /// A text from the person's own editor: a new version of what is in front, else kept as a draft.
+    /// A text from the person's own editor: a new version of what is in front, else kept as a
+    /// draft.
     pub(super) fn edited(&mut self, id: i64, text: String) -> Vec<Effect> {
         let at = self.at;
         match self.queue.items.get_mut(at).filter(|item| item.id == id && self.waiting.is_none()) {
@@ -79,7 +82,8 @@ impl State {
             Mode::Filters(at) => Some(self.choose_filter(at, key.code)),
             Mode::Writer => Some(self.choose_writer(key.code)),
             Mode::Moved => {
-                self.mode = (!matches!(key.code, KeyCode::Esc | KeyCode::Enter)).then_some(Mode::Moved);
+                self.mode =
+                    (!matches!(key.code, KeyCode::Esc | KeyCode::Enter)).then_some(Mode::Moved);
                 Some(Vec::new())
             }
             Mode::Attempts(attempts, at) => Some(self.choose_attempt(attempts, at, key.code)),
@@ -115,7 +119,8 @@ impl State {
         match decision {
             Some(decision) if bulk && self.waiting.is_none() => {
                 self.waiting = Some(Instant::now());
-                let seen = self.queue.items.iter().map(|item| (item.id, self.seen_of(item))).collect();
+                let seen =
+                    self.queue.items.iter().map(|item| (item.id, self.seen_of(item))).collect();
                 vec![Effect::Desk(DeskCmd::DecideAll(seen, decision))]
             }
             Some(decision) => self.decide(decision),
@@ -131,22 +136,35 @@ impl State {
         let digit = if let KeyCode::Char(c) = code { c.to_digit(10) } else { None };
         let chosen = digit.and_then(|digit| Writer::ALL.get((digit as usize).wrapping_sub(1)));
         let Some((writer, _)) = chosen else {
-            self.mode = (!matches!(code, KeyCode::Esc | KeyCode::Char('q' | 'r'))).then_some(Mode::Writer);
+            self.mode =
+                (!matches!(code, KeyCode::Esc | KeyCode::Char('q' | 'r'))).then_some(Mode::Writer);
             return Vec::new();
         };
-        let asked = self.current().and_then(|item| Some((item.id, self.evidence_of(item)?.case.clone()?)));
+        let asked =
+            self.current().and_then(|item| Some((item.id, self.evidence_of(item)?.case.clone()?)));
         self.writing = asked.as_ref().and_then(|_| self.current().map(|item| self.seen_of(item)));
-        asked.map(|(id, case)| Effect::Mind(MindCmd::Regenerate(id, *writer, Box::new(case)))).into_iter().collect()
+        asked
+            .map(|(id, case)| Effect::Mind(MindCmd::Regenerate(id, *writer, Box::new(case))))
+            .into_iter()
+            .collect()
     }
 
     /// A version held against the one that stands; Enter lets it stand.
-    fn choose_attempt(&mut self, attempts: Vec<(String, String)>, at: usize, code: KeyCode) -> Vec<Effect> {
+    fn choose_attempt(
+        &mut self,
+        attempts: Vec<(String, String)>,
+        at: usize,
+        code: KeyCode,
+    ) -> Vec<Effect> {
         let next = match code {
             KeyCode::Esc | KeyCode::Char('q' | 'D') => return Vec::new(),
             KeyCode::Enter => {
                 let stands = self.current().map(|item| item.text().to_string());
-                let chosen = attempts.into_iter().nth(at).filter(|(_, text)| stands.as_ref() != Some(text));
-                return chosen.map_or_else(Vec::new, |(author, text)| self.decide(Decision::Attempt(author, text)));
+                let chosen =
+                    attempts.into_iter().nth(at).filter(|(_, text)| stands.as_ref() != Some(text));
+                return chosen.map_or_else(Vec::new, |(author, text)| {
+                    self.decide(Decision::Attempt(author, text))
+                });
             }
             code => selected(at, attempts.len(), code),
         };
@@ -156,17 +174,22 @@ impl State {
 
     fn edit(&mut self, mut editor: Box<TextArea<'static>>, key: KeyEvent) -> Vec<Effect> {
         let text = editor.lines().join("\n").trim().to_string();
-        let Some((id, same)) = self.current().map(|item| (item.id, item.text() == text)) else { return Vec::new() };
+        let Some((id, same)) = self.current().map(|item| (item.id, item.text() == text)) else {
+            return Vec::new();
+        };
         match key.code {
             KeyCode::Esc => {
-                // What was typed is kept for the next e, also across a restart: leaving must not cost a paragraph.
+                // What was typed is kept for the next e, also across a restart: leaving must not
+                // cost a paragraph.
                 let draft = Some(text).filter(|_| !same);
                 if let Some(item) = self.queue.items.get_mut(self.at) {
                     item.draft.clone_from(&draft);
                 }
                 vec![Effect::Desk(DeskCmd::Draft(id, draft))]
             }
-            KeyCode::Char('s') if key.modifiers.contains(KeyModifiers::CONTROL) && !text.is_empty() => {
+            KeyCode::Char('s')
+                if key.modifiers.contains(KeyModifiers::CONTROL) && !text.is_empty() =>
+            {
                 // If the store refuses it, e comes back to it.
                 if let Some(item) = self.queue.items.get_mut(self.at).filter(|_| !same) {
                     item.draft = Some(text.clone());

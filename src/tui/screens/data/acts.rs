@@ -27,11 +27,30 @@ pub const KEYS: &[Key<Act>] = &[
         "e X",
         Act::Export,
         "export",
-        "write training sets, or whole trajectories for another store, after saying what that comes to",
+        "write training sets, or whole trajectories for another store, after saying what that \
+         comes to",
     ),
-    key("import", "i", Act::Import, "import", "take in trajectories from another store, after saying what of them is new"),
-    key("collect", "c", Act::Collect, "collect", "collect demonstrations, alternatives and reflections"),
-    key("delete", "d", Act::Delete, "delete", "take the selected trajectory out of every list and training set"),
+    key(
+        "import",
+        "i",
+        Act::Import,
+        "import",
+        "take in trajectories from another store, after saying what of them is new",
+    ),
+    key(
+        "collect",
+        "c",
+        Act::Collect,
+        "collect",
+        "collect demonstrations, alternatives and reflections",
+    ),
+    key(
+        "delete",
+        "d",
+        Act::Delete,
+        "delete",
+        "take the selected trajectory out of every list and training set",
+    ),
     key("undo", "u", Act::Undo, "undo", "put back what was deleted last"),
 ];
 
@@ -48,7 +67,9 @@ impl State {
             Act::Import => self.ask_import(),
             Act::Collect => vec![Effect::AskCollect],
             Act::Delete => {
-                let Some(id) = self.trajectories.current().map(|row| row.id) else { return Vec::new() };
+                let Some(id) = self.trajectories.current().map(|row| row.id) else {
+                    return Vec::new();
+                };
                 self.deleted.push(id);
                 vec![Effect::Desk(DeskCmd::Delete(id, true))]
             }

@@ -77,10 +77,15 @@ impl State {
         let origin = export.origin.checked_sub(1).and_then(|at| self.origins.get(at)).cloned();
         let (suite, split) = origin.unzip();
         let all = self.experts.iter().map(String::as_str).chain([ALL]);
-        let expert = export.expert.checked_sub(1).and_then(|at| all.clone().nth(at)).map(str::to_string);
+        let expert =
+            export.expert.checked_sub(1).and_then(|at| all.clone().nth(at)).map(str::to_string);
         let criteria = Criteria { suite, split, expert, ..Criteria::default() };
-        let order =
-            |(set, _)| Order { set, criteria: criteria.clone(), held_out: false, observations: export.observations };
+        let order = |(set, _)| Order {
+            set,
+            criteria: criteria.clone(),
+            held_out: false,
+            observations: export.observations,
+        };
         Set::ALL.map(order).into()
     }
 
@@ -99,7 +104,8 @@ impl State {
 
     /// Takes in what a file holds.
     pub(super) fn looked(&mut self, path: &str, found: Result<Intake, String>) {
-        if let Some(Form::Import(import)) = self.form.as_mut().filter(|form| matches!(form, Form::Import(_)))
+        if let Some(Form::Import(import)) =
+            self.form.as_mut().filter(|form| matches!(form, Form::Import(_)))
             && import.path.value().trim() == path
         {
             import.reading = false;
@@ -131,8 +137,15 @@ impl State {
         match code {
             KeyCode::Esc | KeyCode::Char('q') => return vec![nothing_more()],
             KeyCode::Enter if export.chosen.contains(&true) => {
-                let orders = self.orders(&export).into_iter().zip(export.chosen).filter(|(_, chosen)| *chosen);
-                return vec![nothing_more(), Effect::Job(JobCmd::Export(orders.map(|(order, _)| order).collect()))];
+                let orders = self
+                    .orders(&export)
+                    .into_iter()
+                    .zip(export.chosen)
+                    .filter(|(_, chosen)| *chosen);
+                return vec![
+                    nothing_more(),
+                    Effect::Job(JobCmd::Export(orders.map(|(order, _)| order).collect())),
+                ];
             }
             KeyCode::Char(' ' | 'h' | 'l') | KeyCode::Left | KeyCode::Right => {
                 match export.row {
@@ -171,7 +184,9 @@ impl State {
                 effects.push(Effect::Job(JobCmd::Import(PathBuf::from(path), false)));
             }
             (KeyCode::Enter, _) => {}
-            (KeyCode::Tab, _) => effects.push(Effect::Desk(DeskCmd::Complete(import.path.value().to_string()))),
+            (KeyCode::Tab, _) => {
+                effects.push(Effect::Desk(DeskCmd::Complete(import.path.value().to_string())));
+            }
             _ => {
                 import.path.handle_event(&Event::Key(key));
                 effects = import.changed();
@@ -208,8 +223,12 @@ impl Import {
 pub(super) fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let (title, lines) = match &state.form {
         None => return,
-        Some(Form::Export(export)) => ("Export · space change · ⏎ write · Esc leave", of_export(state, export, theme)),
-        Some(Form::Import(import)) => ("Import · Tab completes · ⏎ · Esc leave", of_import(import, theme)),
+        Some(Form::Export(export)) => {
+            ("Export · space change · ⏎ write · Esc leave", of_export(state, export, theme))
+        }
+        Some(Form::Import(import)) => {
+            ("Import · Tab completes · ⏎ · Esc leave", of_import(import, theme))
+        }
     };
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });
     let width = 90.min(area.width);
@@ -220,11 +239,20 @@ pub(super) fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rec
 }
 
 fn megabytes(bytes: u64) -> String {
-    if bytes < 1_000_000 { format!("{:.1} KB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
+    if bytes < 1_000_000 {
+        format!("{:.1} KB", bytes as f64 / 1e3)
+    } else {
+        format!("{:.1} MB", bytes as f64 / 1e6)
+    }
 }
 
 fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> {
-    let says = ["the expert's actions", "next states", "approved reflections", "all of it, for i elsewhere"];
+    let says = [
+        "the expert's actions",
+        "next states",
+        "approved reflections",
+        "all of it, for i elsewhere",
+    ];
     let mut lines = Vec::new();
     let mut row = |at: usize, text: String| {
         let cursor = if at == export.row { theme.glyph("▶", ">") } else { " " };
@@ -234,7 +262,11 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
     for (at, ((_, name), says)) in Set::ALL.iter().zip(says).enumerate() {
         let extent = match &export.extents {
             Some(extents) => match extents.get(at) {
-                Some(Ok(extent)) => format!("{:>9} lines {:>9}", grouped(extent.lines as u64), megabytes(extent.bytes)),
+                Some(Ok(extent)) => format!(
+                    "{:>9} lines {:>9}",
+                    grouped(extent.lines as u64),
+                    megabytes(extent.bytes)
+                ),
                 _ => format!("{:>25}", "not yet"),
             },
             None => format!("{:>25}", "counting"),
@@ -248,30 +280,58 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
     };
     row(OBSERVATIONS, format!("    observations   {how}"));
     let origin = export.origin.checked_sub(1).and_then(|at| state.origins.get(at));
-    let origin = origin.map_or("every suite and split".into(), |(suite, split)| format!("{suite} / {split} only"));
+    let origin = origin
+        .map_or("every suite and split".into(), |(suite, split)| format!("{suite} / {split} only"));
     row(ORIGIN, format!("    from           {}", clean(&origin)));
     let expert = match export.expert {
         0 => "the only expert there is".to_string(),
-        at => state.experts.get(at - 1).map_or("all experts, mixed".to_string(), |name| format!("{} only", clean(name))),
+        at => state
+            .experts
+            .get(at - 1)
+            .map_or("all experts, mixed".to_string(), |name| format!("{} only", clean(name))),
     };
     row(EXPERT, format!("    by             {expert}"));
-    let held = export.extents.iter().flatten().filter_map(|found| found.as_ref().ok()).map(|extent| extent.held_out);
+    let held = export
+        .extents
+        .iter()
+        .flatten()
+        .filter_map(|found| found.as_ref().ok())
+        .map(|extent| extent.held_out);
     if let Some(held) = held.max().filter(|held| *held > 0) {
-        lines.push(Line::styled(format!("    but for {held} held out for validation"), theme.dim()));
+        lines
+            .push(Line::styled(format!("    but for {held} held out for validation"), theme.dim()));
     }
-    let played = state.origins.iter().map(|(_, split)| split.as_str()).find(|split| *split != "train");
+    let played =
+        state.origins.iter().map(|(_, split)| split.as_str()).find(|split| *split != "train");
     if let Some(split) = played.filter(|_| export.origin == 0) {
-        lines.push(Line::styled(format!("    with {}, where evaluations play", clean(split)), theme.warn()));
+        lines.push(Line::styled(
+            format!("    with {}, where evaluations play", clean(split)),
+            theme.warn(),
+        ));
     }
     lines.push(Line::default());
-    let chosen = export.extents.iter().flatten().zip(export.chosen).filter(|(_, chosen)| *chosen).map(|(found, _)| found);
+    let chosen = export
+        .extents
+        .iter()
+        .flatten()
+        .zip(export.chosen)
+        .filter(|(_, chosen)| *chosen)
+        .map(|(found, _)| found);
     if let Some(why) = chosen.clone().find_map(|found| found.as_ref().err()) {
         lines.push(Line::styled(format!("  {}", clean(why)), theme.bad()));
     } else {
         let chosen = chosen.flatten();
-        let (files, bytes) = chosen.fold((0, 0), |(files, bytes), extent| (files + 1, bytes + extent.bytes));
-        let what = if files == 0 { String::new() } else { format!("{files} new files, {}, ", megabytes(bytes)) };
-        lines.push(Line::from(format!("  {what}into {}/exports; nothing is overwritten.", clean(&state.root))));
+        let (files, bytes) =
+            chosen.fold((0, 0), |(files, bytes), extent| (files + 1, bytes + extent.bytes));
+        let what = if files == 0 {
+            String::new()
+        } else {
+            format!("{files} new files, {}, ", megabytes(bytes))
+        };
+        lines.push(Line::from(format!(
+            "  {what}into {}/exports; nothing is overwritten.",
+            clean(&state.root)
+        )));
     }
     lines
 }
@@ -287,12 +347,16 @@ fn of_import<'a>(import: &Import, theme: Theme) -> Vec<Line<'a>> {
     lines.push(Line::default());
     match &import.found {
         None if import.reading => lines.push(Line::styled("  reading", theme.dim())),
-        None => lines.push(Line::styled("  Enter reads it and says what would be taken in.", theme.dim())),
+        None => lines
+            .push(Line::styled("  Enter reads it and says what would be taken in.", theme.dim())),
         Some(Err(why)) => lines.push(Line::styled(format!("  {}", clean(why)), theme.bad())),
         Some(Ok(intake)) => {
             let Intake { trajectories, steps, branches, reflections, decided, known } = *intake;
             lines.push(Line::from(vec![
-                Span::styled(format!("  {} new trajectories", grouped(trajectories as u64)), theme.strong()),
+                Span::styled(
+                    format!("  {} new trajectories", grouped(trajectories as u64)),
+                    theme.strong(),
+                ),
                 Span::raw(format!(
                     ": {} steps, {} alternatives, {} reflections ({} decided)",
                     grouped(steps as u64),
@@ -301,8 +365,15 @@ fn of_import<'a>(import: &Import, theme: Theme) -> Vec<Line<'a>> {
                     grouped(decided as u64)
                 )),
             ]));
-            lines.push(Line::from(format!("  {} are there already and stay as they are", grouped(known as u64))));
-            let next = if trajectories > 0 { "Enter takes them in." } else { "There is nothing to take in." };
+            lines.push(Line::from(format!(
+                "  {} are there already and stay as they are",
+                grouped(known as u64)
+            )));
+            let next = if trajectories > 0 {
+                "Enter takes them in."
+            } else {
+                "There is nothing to take in."
+            };
             lines.push(Line::styled(format!("  {next}"), theme.dim()));
         }
     }

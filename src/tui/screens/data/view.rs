@@ -13,23 +13,35 @@ use crate::tui::words::grouped;
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
-    let [area, below] = Layout::vertical([Constraint::Length(14.min(whole.height)), Constraint::Min(0)]).areas(whole);
+    let [area, below] =
+        Layout::vertical([Constraint::Length(14.min(whole.height)), Constraint::Min(0)])
+            .areas(whole);
     draw_trajectories(state, theme, frame, below);
     let mut lines = Vec::new();
     let mut row = |name: &str, what: String| {
-        lines.push(Line::from(vec![Span::styled(format!(" {name:<16}"), theme.strong()), Span::raw(what)]));
+        lines.push(Line::from(vec![
+            Span::styled(format!(" {name:<16}"), theme.strong()),
+            Span::raw(what),
+        ]));
     };
     match &state.counts {
         None => row("reading…", String::new()),
         Some((counts, bytes)) => {
             row(
                 "demonstrations",
-                format!("{} with {} steps", grouped(counts.demonstrations), grouped(counts.demonstration_steps)),
+                format!(
+                    "{} with {} steps",
+                    grouped(counts.demonstrations),
+                    grouped(counts.demonstration_steps)
+                ),
             );
             row("rollouts", format!("{} executed alternatives", grouped(counts.branches)));
             row(
                 "reflections",
-                format!("{} pending, {} approved, {} rejected", counts.pending, counts.approved, counts.rejected),
+                format!(
+                    "{} pending, {} approved, {} rejected",
+                    counts.pending, counts.approved, counts.rejected
+                ),
             );
             row("explorations", format!("{}", counts.explorations));
             row("runs", format!("{} with {} checkpoints", counts.runs, counts.checkpoints));
@@ -51,12 +63,18 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
             ),
             Err(why) => clean(why),
         };
-        lines.push(Line::from(vec![Span::styled(format!(" {:<16}", objective.word()), theme.strong()), Span::raw(text)]));
+        lines.push(Line::from(vec![
+            Span::styled(format!(" {:<16}", objective.word()), theme.strong()),
+            Span::raw(text),
+        ]));
     }
     if state.sets.is_none() {
         lines.push(Line::styled(" counting tokens…", theme.dim()));
     }
-    frame.render_widget(Paragraph::new(lines).block(theme.panel("Data")).wrap(Wrap { trim: false }), area);
+    frame.render_widget(
+        Paragraph::new(lines).block(theme.panel("Data")).wrap(Wrap { trim: false }),
+        area,
+    );
     forms::draw(state, theme, frame, whole);
 }
 
@@ -80,9 +98,13 @@ fn draw_trajectories(state: &State, theme: Theme, frame: &mut Frame<'_>, area: R
         let line = Line::from(fit(&text, inner.width as usize));
         if i == state.trajectories.at() { line.style(theme.selected()) } else { line }
     };
-    let mut lines: Vec<Line<'_>> = state.trajectories.view(inner.height as usize).map(line).collect();
+    let mut lines: Vec<Line<'_>> =
+        state.trajectories.view(inner.height as usize).map(line).collect();
     if lines.is_empty() {
-        lines.push(Line::styled("nothing saved yet: c collects, K in Explore keeps an episode", theme.dim()));
+        lines.push(Line::styled(
+            "nothing saved yet: c collects, K in Explore keeps an episode",
+            theme.dim(),
+        ));
     }
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }

@@ -66,8 +66,20 @@ pub enum Act {
 /// The keys of this screen.
 pub const KEYS: &[Key<Act>] = &[
     key("step", "enter", Act::StepExpert, "step expert", "take the expert's action"),
-    key("alternative", "1 2 3 4 5 6 7 8 9", Act::Alternative(0), "take alternative", "take that alternative instead"),
-    key("type", "a /", Act::Type, "type", "type an action; the list narrows as you type, Tab completes"),
+    key(
+        "alternative",
+        "1 2 3 4 5 6 7 8 9",
+        Act::Alternative(0),
+        "take alternative",
+        "take that alternative instead",
+    ),
+    key(
+        "type",
+        "a /",
+        Act::Type,
+        "type",
+        "type an action; the list narrows as you type, Tab completes",
+    ),
     key(
         "take",
         "t space",
@@ -78,11 +90,41 @@ pub const KEYS: &[Key<Act>] = &[
     key("back", "u backspace", Act::Back, "back", "go back one step (the branch stays)"),
     key("nodes", "b", Act::Nodes, "nodes", "go to any node walked so far"),
     key("more", "s", Act::More, "more", "try more of the policy's alternatives"),
-    key("reflect", "R", Act::Reflect, "reflect", "write a reflection from the executed outcomes, and review it in Curate"),
-    key("prompt", "P", Act::Prompt, "", "the exact prompt the model is given here, and its raw replies"),
-    key("raw", "v", Act::Raw, "", "the observation and every outcome exactly as the environment gave them"),
-    key("go-on", "o", Act::GoOn, "go on", "let the policy play on from each outcome, and see what comes of it"),
-    key("expert-goes-on", "O", Act::ExpertGoesOn, "", "let the expert play on from each outcome instead"),
+    key(
+        "reflect",
+        "R",
+        Act::Reflect,
+        "reflect",
+        "write a reflection from the executed outcomes, and review it in Curate",
+    ),
+    key(
+        "prompt",
+        "P",
+        Act::Prompt,
+        "",
+        "the exact prompt the model is given here, and its raw replies",
+    ),
+    key(
+        "raw",
+        "v",
+        Act::Raw,
+        "",
+        "the observation and every outcome exactly as the environment gave them",
+    ),
+    key(
+        "go-on",
+        "o",
+        Act::GoOn,
+        "go on",
+        "let the policy play on from each outcome, and see what comes of it",
+    ),
+    key(
+        "expert-goes-on",
+        "O",
+        Act::ExpertGoesOn,
+        "",
+        "let the expert play on from each outcome instead",
+    ),
     key(
         "sampling",
         "p",
@@ -98,7 +140,13 @@ pub const KEYS: &[Key<Act>] = &[
         "states of demonstrations where the model is most wrong or most sure of something else",
     ),
     key("again", "ctrl-s", Act::Survey, "", "look for surprises anew, with the newest checkpoint"),
-    key("whole", "z", Act::Whole, "", "the panel in front alone on the screen, or beside the others again"),
+    key(
+        "whole",
+        "z",
+        Act::Whole,
+        "",
+        "the panel in front alone on the screen, or beside the others again",
+    ),
     key(
         "think",
         "i",
@@ -106,10 +154,22 @@ pub const KEYS: &[Key<Act>] = &[
         "think",
         "let the policy think before it acts, as checkpoints of reflection were trained to",
     ),
-    key("hide", "H", Act::Hide, "", "hide the advice of expert and model while you play, or show it"),
+    key(
+        "hide",
+        "H",
+        Act::Hide,
+        "",
+        "hide the advice of expert and model while you play, or show it",
+    ),
     key("expert", "e", Act::Expert, "expert", "who speaks: fair, planner, walkthrough, or you"),
     key("keep", "K", Act::Keep, "keep", "keep this episode as a demonstration"),
-    key("collect", "c", Act::Collect, "collect", "collect demonstrations, alternatives and reflections"),
+    key(
+        "collect",
+        "c",
+        Act::Collect,
+        "collect",
+        "collect demonstrations, alternatives and reflections",
+    ),
     key("next", "]", Act::NextTask, "next task", "the next task of the split"),
     key("previous", "[", Act::PreviousTask, "", "the task before"),
     key("split", "f", Act::NextSplit, "split", "the next split of the suite"),
@@ -126,7 +186,9 @@ impl State {
         };
         match act {
             Act::StepExpert => !view.done && view.expert.is_some() && !self.hidden,
-            Act::Alternative(_) | Act::GoOn | Act::ExpertGoesOn => !self.chosen.is_empty() && !self.hidden,
+            Act::Alternative(_) | Act::GoOn | Act::ExpertGoesOn => {
+                !self.chosen.is_empty() && !self.hidden
+            }
             Act::More | Act::TakeSelected | Act::Type | Act::Prompt => !view.done,
             Act::Reflect => !view.done && view.expert.is_some() && !self.outcomes.is_empty(),
             Act::Back => view.depth > 0,
@@ -141,24 +203,27 @@ impl State {
         match act {
             Act::StepExpert => {
                 let said = self.view.as_ref().and_then(|view| view.expert.clone());
-                if let Some((name, advice)) = said { world(WorldCmd::Step(advice.action, name)) } else { Vec::new() }
+                if let Some((name, advice)) = said {
+                    world(WorldCmd::Step(advice.action, name))
+                } else {
+                    Vec::new()
+                }
             }
             Act::Alternative(n) => match self.chosen.get(n.wrapping_sub(1)) {
                 Some((action, source)) => world(WorldCmd::Step(action.clone(), source.clone())),
                 None => Vec::new(),
             },
-            Act::TakeSelected => {
-                self.taken().map_or_else(Vec::new, |(action, source)| world(WorldCmd::Step(action, source)))
-            }
+            Act::TakeSelected => self
+                .taken()
+                .map_or_else(Vec::new, |(action, source)| world(WorldCmd::Step(action, source))),
             Act::Type => {
                 self.typing = Some(Typing::Action(String::new()));
                 Vec::new()
             }
             Act::Nodes => {
-                let here = self
-                    .view
-                    .as_ref()
-                    .map_or(0, |view| view.trunk.iter().position(|line| line.node == view.node).unwrap_or_default());
+                let here = self.view.as_ref().map_or(0, |view| {
+                    view.trunk.iter().position(|line| line.node == view.node).unwrap_or_default()
+                });
                 self.typing = Some(Typing::Node(here));
                 Vec::new()
             }
@@ -167,30 +232,24 @@ impl State {
                 self.more += MORE;
                 self.look()
             }
-            Act::Keep => {
-                let outcomes = self.tried.iter().map(|(state, outcomes)| (state.clone(), outcomes.clone())).collect();
-                let foreseen = self.known.iter().map(|(state, known)| (state.clone(), known.foreseen.clone())).collect();
-                world(WorldCmd::Keep(Box::new(Tried { outcomes, foreseen, model: self.model.clone() })))
-            }
+            Act::Keep => world(WorldCmd::Keep(Box::new(self.all_tried()))),
             Act::Reflect => world(WorldCmd::Reflect(self.outcomes.clone())),
-            Act::GoOn | Act::ExpertGoesOn => {
-                let Some(view) = &self.view else { return Vec::new() };
-                let actions = self.what_ifs();
-                let (who, ask): (_, fn(usize, Vec<String>) -> WorldCmd) = match act {
-                    Act::GoOn => ("policy", WorldCmd::GoOn),
-                    _ => ("expert", WorldCmd::ExpertGoesOn),
-                };
-                self.went_on = actions.iter().map(|action| (action.clone(), format!("{who} plays on…"))).collect();
-                world(ask(view.node, actions))
-            }
+            Act::GoOn => self.play_on("policy", WorldCmd::GoOn),
+            Act::ExpertGoesOn => self.play_on("expert", WorldCmd::ExpertGoesOn),
             Act::Sampling => {
                 self.typing = Some(Typing::Sampling(0));
                 Vec::new()
             }
-            Act::Raw => vec![Effect::Show("Now and What if, as JSON strings".into(), as_given(self))],
+            Act::Raw => {
+                vec![Effect::Show("Now and What if, as JSON strings".into(), as_given(self))]
+            }
             Act::Prompt => {
                 let Some(view) = &self.view else { return Vec::new() };
-                vec![Effect::Mind(MindCmd::Prompt(Box::new(view.state.clone()), self.what_ifs(), self.thinking))]
+                vec![Effect::Mind(MindCmd::Prompt(
+                    Box::new(view.state.clone()),
+                    self.what_ifs(),
+                    self.thinking,
+                ))]
             }
             Act::Surprises if !self.surprises.is_empty() => {
                 self.typing = Some(Typing::Surprise(0));
@@ -220,5 +279,26 @@ impl State {
             }
             Act::Collect => vec![Effect::AskCollect],
         }
+    }
+
+    /// What was executed and foreseen in this task, to be kept with it.
+    fn all_tried(&self) -> Tried {
+        let outcomes = self.tried.iter().map(|(state, found)| (state.clone(), found.clone()));
+        let foreseen =
+            self.known.iter().map(|(state, known)| (state.clone(), known.foreseen.clone()));
+        Tried {
+            outcomes: outcomes.collect(),
+            foreseen: foreseen.collect(),
+            model: self.model.clone(),
+        }
+    }
+
+    /// Lets somebody play on from every outcome.
+    fn play_on(&mut self, who: &str, ask: fn(usize, Vec<String>) -> WorldCmd) -> Vec<Effect> {
+        let Some(view) = &self.view else { return Vec::new() };
+        let actions = self.what_ifs();
+        let said = actions.iter().map(|action| (action.clone(), format!("{who} plays on…")));
+        self.went_on = said.collect();
+        vec![Effect::World(ask(view.node, actions))]
     }
 }

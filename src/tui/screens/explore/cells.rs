@@ -1,4 +1,5 @@
-//! Explore, one what-if: who would do what, how likely that is, what was predicted, and what really happens.
+//! Explore, one what-if: who would do what, how likely that is, what was predicted, and what really
+//! happens.
 
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -12,7 +13,8 @@ use crate::text::percent;
 use crate::tui::theme::{Theme, fit};
 use crate::tui::words::{difference, one_line};
 
-/// How much of a what-if is shown: all of the one under the cursor, of the others what there is room for.
+/// How much of a what-if is shown: all of the one under the cursor, of the others what there is
+/// room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Brevity {
     /// Everything.
@@ -24,8 +26,8 @@ pub(super) enum Brevity {
 }
 
 impl Brevity {
-    /// What `count` what-ifs can show in so many cells. It does not depend on their texts, so that nothing moves when
-    /// these arrive.
+    /// What `count` what-ifs can show in so many cells. It does not depend on their texts, so that
+    /// nothing moves when these arrive.
     pub(super) fn of(count: usize, width: u16, height: u16) -> Self {
         // Lines that one takes in full, mostly.
         let full = if width < 90 { 7 } else { 6 };
@@ -50,7 +52,9 @@ pub(super) struct Cell<'a> {
 /// How far the goal is after an action.
 fn from_there(outcome: &Outcome) -> String {
     match outcome.steps_left {
-        Some(left) => format!("{left} step{} to the goal from there", if left == 1 { "" } else { "s" }),
+        Some(left) => {
+            format!("{left} step{} to the goal from there", if left == 1 { "" } else { "s" })
+        }
         None => "no way to the goal known from there".into(),
     }
 }
@@ -64,7 +68,8 @@ fn tag(view: &View, outcome: &Outcome) -> String {
         (Effect::SameAsExpert, _) => "same state as the expert's".into(),
         (Effect::Ends, _) => "ends the episode".into(),
         (Effect::EquallyGood, _) => {
-            let how = if better(view, outcome) { "better than the expert's" } else { "equally good" };
+            let how =
+                if better(view, outcome) { "better than the expert's" } else { "equally good" };
             format!("{how}: {}", from_there(outcome))
         }
         (Effect::NoWorse, _) => format!("no worse: {}", from_there(outcome)),
@@ -107,13 +112,19 @@ impl Cell<'_> {
         let share = share.and_then(|i| state.shares.as_ref()?.get(i).copied());
         let share = share.map_or("p    …  ".to_string(), |share| format!("p {}", percent(share)));
         let predicted = self.prediction.map(clean).unwrap_or_default();
-        let actual = self.outcome.map(|outcome| clean(told(&outcome.observation).trim())).unwrap_or_default();
+        let actual = self
+            .outcome
+            .map(|outcome| clean(told(&outcome.observation).trim()))
+            .unwrap_or_default();
         let known = state.predicted && self.prediction.is_some() && self.outcome.is_some();
         let right = known.then(|| word_f1(&predicted, &actual));
         let end = match (brevity, right) {
-            (_, Some(_)) if width < 56 => format!("{share}  {}", self.source), // an action needs its room
+            // An action needs its room.
+            (_, Some(_)) if width < 56 => format!("{share}  {}", self.source),
             (Brevity::Full, _) | (_, None) => format!("{share}  {}", self.source),
-            (Brevity::Two, Some(right)) => format!("{:>3.0} % right  {share}  {}", 100.0 * right, self.source),
+            (Brevity::Two, Some(right)) => {
+                format!("{:>3.0} % right  {share}  {}", 100.0 * right, self.source)
+            }
             (Brevity::One, Some(right)) => {
                 let word = self.outcome.map_or("", |outcome| word(view, outcome));
                 format!("{word:<8}{:>3.0} % right  {share}  {}", 100.0 * right, self.source)
@@ -123,18 +134,25 @@ impl Cell<'_> {
         let style = if self.mark == "E" { theme.good() } else { Style::new() };
         lines.push(Line::from(vec![
             Span::styled(format!("{}  ", self.mark), theme.key()),
-            Span::styled(format!("{:room$} ", fit(&clean(self.action), room)), style.add_modifier(Modifier::BOLD)),
+            Span::styled(
+                format!("{:room$} ", fit(&clean(self.action), room)),
+                style.add_modifier(Modifier::BOLD),
+            ),
             Span::styled(end, theme.dim()),
         ]));
         match (brevity, self.outcome) {
             (Brevity::One, _) => {}
             (Brevity::Two, outcome) => {
-                let text =
-                    outcome.map_or("…".into(), |outcome| format!("{} · {}", tag(view, outcome), one_line(&actual)));
+                let text = outcome.map_or("…".into(), |outcome| {
+                    format!("{} · {}", tag(view, outcome), one_line(&actual))
+                });
                 lines.push(Line::styled(fit(&format!("   {text}"), width), theme.dim()));
             }
             (Brevity::Full, None) => {
-                lines.push(Line::from(vec![Span::styled("   predicted ", theme.dim()), Span::raw(predicted)]));
+                lines.push(Line::from(vec![
+                    Span::styled("   predicted ", theme.dim()),
+                    Span::raw(predicted),
+                ]));
                 lines.extend([Line::styled("   actual    …", theme.dim()), Line::default()]);
             }
             (Brevity::Full, Some(outcome)) => {
@@ -143,25 +161,40 @@ impl Cell<'_> {
                     lines.push(Line::styled(format!("   {}", clean(how)), theme.key()));
                 }
                 let style = if outcome.success { theme.good() } else { theme.dim() };
-                lines.extend([Line::styled(format!("   {}", tag(view, outcome)), style), Line::default()]);
+                lines.extend([
+                    Line::styled(format!("   {}", tag(view, outcome)), style),
+                    Line::default(),
+                ]);
             }
         }
     }
 }
 
 /// What was predicted over what really happened, with what is only in one of them marked.
-fn contrast(predicted: String, actual: &str, right: Option<f64>, theme: Theme, lines: &mut Vec<Line<'_>>) {
+fn contrast(
+    predicted: String,
+    actual: &str,
+    right: Option<f64>,
+    theme: Theme,
+    lines: &mut Vec<Line<'_>>,
+) {
     let label = |text: &'static str| Span::styled(text, theme.dim());
     match right {
         Some(_) if predicted.trim() == actual => {
             lines.push(Line::from(vec![label("   predicted "), Span::raw(predicted)]));
-            lines.push(Line::from(vec![label("   actual    "), Span::styled("= identical", theme.good())]));
+            lines.push(Line::from(vec![
+                label("   actual    "),
+                Span::styled("= identical", theme.good()),
+            ]));
         }
         Some(right) => {
             let score = format!("  {:.0} % of words right", 100.0 * right);
             let (left, right) = difference(&beginning(&predicted), &beginning(actual), theme);
             lines.push(Line::from([vec![label("   predicted ")], left].concat()));
-            lines.push(Line::from([vec![label("   actual    ")], right, vec![Span::styled(score, theme.warn())]].concat()));
+            lines.push(Line::from(
+                [vec![label("   actual    ")], right, vec![Span::styled(score, theme.warn())]]
+                    .concat(),
+            ));
         }
         None => {
             let waiting = if predicted.is_empty() { "…".to_string() } else { predicted };
@@ -177,7 +210,11 @@ const SHOWN_WORDS: usize = 48;
 /// The first words of a long text.
 fn beginning(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    if words.len() > SHOWN_WORDS { format!("{} …", words[..SHOWN_WORDS].join(" ")) } else { text.to_string() }
+    if words.len() > SHOWN_WORDS {
+        format!("{} …", words[..SHOWN_WORDS].join(" "))
+    } else {
+        text.to_string()
+    }
 }
 
 #[cfg(test)]

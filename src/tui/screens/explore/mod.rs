@@ -45,7 +45,8 @@ pub enum Msg {
     Scores(u64, Vec<f64>, Scores),
     /// The alternatives, for a ticket.
     Chosen(u64, Vec<(String, String)>),
-    /// Predictions (the expert's action first, if there is one), for a ticket; whether they are complete.
+    /// Predictions (the expert's action first, if there is one), for a ticket; whether they are
+    /// complete.
     Predicted(u64, Vec<String>, bool),
     /// What the alternatives of a node really led to.
     Outcomes(usize, Vec<Outcome>),
@@ -59,7 +60,10 @@ pub enum Msg {
 
 /// The screen's state.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a thing a person sees switched on or off")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing a person sees switched on or off"
+)]
 pub struct State {
     /// The node, once the world has answered.
     pub view: Option<View>,
@@ -103,7 +107,8 @@ pub struct State {
     pub follow: bool,
     /// How the policy's play went on, by action.
     pub went_on: HashMap<String, String>,
-    /// In how many of the states walked through the policy's likeliest action is the expert's, of how many known.
+    /// In how many of the states walked through the policy's likeliest action is the expert's, of
+    /// how many known.
     pub agreed: (usize, usize),
     /// How alternatives are chosen.
     pub choosing: Choosing,
@@ -139,21 +144,27 @@ impl State {
         self.view.as_ref().map(|view| view.split.as_str())
     }
 
-    /// Who demonstrates when games are collected: the expert that speaks; a person cannot be asked in bulk.
+    /// Who demonstrates when games are collected: the expert that speaks; a person cannot be asked
+    /// in bulk.
     pub fn expert(&self) -> Option<String> {
         self.view.as_ref().map(|view| view.asked.clone()).filter(|asked| asked != HUMAN)
     }
 
     /// Admissible actions in the order shown: with `filter`, those that match it, the best first.
     pub fn listed(&self, filter: &str) -> Vec<(usize, &str)> {
-        let all: Vec<&str> = self.view.iter().flat_map(|view| view.admissible.iter()).map(String::as_str).collect();
+        let all: Vec<&str> =
+            self.view.iter().flat_map(|view| view.admissible.iter()).map(String::as_str).collect();
         if !filter.trim().is_empty() {
             return fuzzy(filter, all.iter().copied()).into_iter().map(|i| (i, all[i])).collect();
         }
         let mut found: Vec<_> = all.into_iter().enumerate().collect();
         if let Some(shares) = self.shares.as_ref().filter(|_| !self.hidden) {
             found.sort_by(|a, b| {
-                shares.get(b.0).unwrap_or(&0.0).total_cmp(shares.get(a.0).unwrap_or(&0.0)).then(a.0.cmp(&b.0))
+                shares
+                    .get(b.0)
+                    .unwrap_or(&0.0)
+                    .total_cmp(shares.get(a.0).unwrap_or(&0.0))
+                    .then(a.0.cmp(&b.0))
             });
         }
         found
@@ -218,7 +229,11 @@ impl State {
 
     /// The actions of the what-ifs, the expert's first.
     pub(super) fn what_ifs(&self) -> Vec<String> {
-        let expert = self.view.iter().filter_map(|view| view.expert.as_ref()).map(|(_, advice)| advice.action.clone());
+        let expert = self
+            .view
+            .iter()
+            .filter_map(|view| view.expert.as_ref())
+            .map(|(_, advice)| advice.action.clone());
         expert.chain(self.chosen.iter().map(|(action, _)| action.clone())).collect()
     }
 
@@ -290,19 +305,26 @@ impl State {
             Msg::Chosen(ticket, chosen) if ticket == self.ticket => {
                 let node = self.view.as_ref().map(|view| view.node);
                 self.chosen.clone_from(&chosen);
-                return node.map(|node| Effect::World(WorldCmd::Execute(node, chosen))).into_iter().collect();
+                return node
+                    .map(|node| Effect::World(WorldCmd::Execute(node, chosen)))
+                    .into_iter()
+                    .collect();
             }
             Msg::Predicted(ticket, predictions, complete) if ticket == self.ticket => {
                 self.predictions = predictions;
                 self.predicted = complete;
                 self.learn();
             }
-            Msg::WentOn(node, action, how) if self.view.as_ref().is_some_and(|view| view.node == node) => {
+            Msg::WentOn(node, action, how)
+                if self.view.as_ref().is_some_and(|view| view.node == node) =>
+            {
                 self.went_on.insert(action, how);
                 self.learn();
             }
             Msg::Surprises(found) => self.surprises = found,
-            Msg::Outcomes(node, outcomes) if self.view.as_ref().is_some_and(|view| view.node == node) => {
+            Msg::Outcomes(node, outcomes)
+                if self.view.as_ref().is_some_and(|view| view.node == node) =>
+            {
                 if let Some(view) = &self.view {
                     self.tried.insert(view.state.clone(), outcomes.clone());
                 }
@@ -355,7 +377,8 @@ impl Pane for State {
             "observation": outcome.observation, "effect": outcome.effect, "steps_left": outcome.steps_left})
         };
         if json {
-            let tried: Vec<_> = view.expert_outcome.iter().chain(&self.outcomes).map(actual).collect();
+            let tried: Vec<_> =
+                view.expert_outcome.iter().chain(&self.outcomes).map(actual).collect();
             let value = serde_json::json!({"suite": view.suite, "split": view.split, "task_id": view.task_id,
                 "task": view.task, "history": view.state.history, "observation": view.observation,
                 "admissible": view.admissible, "thought": self.thought, "shares": self.shares, "executed": tried});
@@ -371,7 +394,10 @@ impl Pane for State {
     fn place(&self) -> Option<[String; 2]> {
         let view = self.view.as_ref()?;
         let (place, of) = self.place;
-        Some([format!("{} / {} / {place} of {of}", view.suite, view.split), format!("{place}/{of}")])
+        Some([
+            format!("{} / {} / {place} of {of}", view.suite, view.split),
+            format!("{place}/{of}"),
+        ])
     }
 
     fn draw(&self, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

@@ -31,7 +31,11 @@ pub fn draw(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, are
 fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let Some(view) = &state.view else { return };
     // Below the middle, so that the observation can be read meanwhile.
-    let below = Rect { y: area.y + area.height * 42 / 100, height: area.height - area.height * 42 / 100, ..area };
+    let below = Rect {
+        y: area.y + area.height * 42 / 100,
+        height: area.height - area.height * 42 / 100,
+        ..area
+    };
     let area = if below.height >= 8 { centered(below, 70, 14) } else { centered(area, 70, 14) };
     frame.render_widget(Clear, area);
     let block = theme.panel("Action · ⏎ send · Tab complete · Esc leave");
@@ -49,7 +53,8 @@ fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, a
     );
     draw_admissible(state, view, theme, frame, list, text);
     if !text.is_empty() && state.listed(text).is_empty() && list.height > 1 {
-        let hint = Line::styled("nothing admissible fits; it would be sent as it stands", theme.warn());
+        let hint =
+            Line::styled("nothing admissible fits; it would be sent as it stands", theme.warn());
         frame.render_widget(hint, Rect { y: list.y + 1, height: 1, ..list });
     }
 }
@@ -72,10 +77,17 @@ fn draw_sampling(choosing: &Choosing, at: usize, theme: Theme, frame: &mut Frame
     ];
     let mut lines: Vec<Line<'_>> = Vec::new();
     for (i, (name, value)) in rows.into_iter().enumerate() {
-        let idle = matches!((i, proposer), (2 | 3, Proposer::Likeliest | Proposer::Uniform) | (4, Proposer::Likeliest));
+        let idle = matches!(
+            (i, proposer),
+            (2 | 3, Proposer::Likeliest | Proposer::Uniform) | (4, Proposer::Likeliest)
+        );
         let style = if i == at { theme.selected() } else { Style::new() };
         let value = Span::styled(value, if idle { theme.dim() } else { Style::new() });
-        lines.push(Line::from(vec![Span::styled(format!(" {name:<12} "), style), Span::raw(" "), value]));
+        lines.push(Line::from(vec![
+            Span::styled(format!(" {name:<12} "), style),
+            Span::raw(" "),
+            value,
+        ]));
     }
     lines.extend([
         Line::default(),
@@ -93,7 +105,14 @@ fn draw_name(text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(line).block(block), area);
 }
 
-fn draw_nodes(state: &State, view: &View, at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+fn draw_nodes(
+    state: &State,
+    view: &View,
+    at: usize,
+    theme: Theme,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     let area = centered(area, 76, view.trunk.len() as u16 + 4);
     frame.render_widget(Clear, area);
     let block = theme.panel("Nodes · j k choose · ⏎ go · Esc leave");
@@ -107,7 +126,9 @@ fn draw_nodes(state: &State, view: &View, at: usize, theme: Theme, frame: &mut F
     };
     let mut lines: Vec<Line<'_>> = (from..view.trunk.len()).take(rows).map(line).collect();
     let marked = state.marked.and_then(|node| view.trunk.iter().find(|line| line.node == node));
-    let with = marked.map_or("where you stand".into(), |line| format!("step {} {}", line.depth, clean(&line.action)));
+    let with = marked.map_or("where you stand".into(), |line| {
+        format!("step {} {}", line.depth, clean(&line.action))
+    });
     lines.extend([
         Line::styled(fit(&format!(" c compares with {with}"), inner.width as usize), theme.dim()),
         Line::styled(" space mark · n name · d delete (with all below) · u undo", theme.dim()),
@@ -118,17 +139,27 @@ fn draw_nodes(state: &State, view: &View, at: usize, theme: Theme, frame: &mut F
 fn draw_surprises(found: &[Surprise], at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let area = centered(area, 104, found.len().min(30) as u16 + 3);
     frame.render_widget(Clear, area);
-    let title = format!("Most surprising · {} of {} · j k choose · ⏎ go there · Esc leave", at + 1, found.len());
+    let title = format!(
+        "Most surprising · {} of {} · j k choose · ⏎ go there · Esc leave",
+        at + 1,
+        found.len()
+    );
     let block = theme.panel(&title);
     let inner = block.inner(area);
     let rows = inner.height.saturating_sub(1) as usize;
     let from = (at + 1).saturating_sub(rows);
-    let mut lines =
-        vec![Line::styled(" traj. step  prediction  expert's action, and what the policy is sure of instead", theme.dim())];
+    let mut lines = vec![Line::styled(
+        " traj. step  prediction  expert's action, and what the policy is sure of instead",
+        theme.dim(),
+    )];
     for (i, s) in found.iter().enumerate().skip(from).take(rows) {
-        let instead = s.instead.as_ref().map_or("agrees".to_string(), |a| format!("{:.0} % {a}", 100.0 * s.sure));
+        let instead = s
+            .instead
+            .as_ref()
+            .map_or("agrees".to_string(), |a| format!("{:.0} % {a}", 100.0 * s.sure));
         let right = 100.0 * s.right;
-        let text = format!("{:>6} {:>4} {right:>7.0} %    {}  |  {instead}", s.trajectory, s.t, s.expert);
+        let text =
+            format!("{:>6} {:>4} {right:>7.0} %    {}  |  {instead}", s.trajectory, s.t, s.expert);
         let line = Line::from(fit(&clean(&text), inner.width as usize));
         lines.push(if i == at { line.style(theme.selected()) } else { line });
     }

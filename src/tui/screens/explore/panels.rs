@@ -32,11 +32,19 @@ impl State {
     /// The action under the cursor, and whose it is.
     pub(super) fn taken(&self) -> Option<(String, String)> {
         if self.panel != Panel::WhatIf {
-            return self.listed("").get(self.selected).map(|(_, action)| ((*action).to_string(), HUMAN.into()));
+            return self
+                .listed("")
+                .get(self.selected)
+                .map(|(_, action)| ((*action).to_string(), HUMAN.into()));
         }
         let action = self.what_ifs().into_iter().nth(self.cell)?;
-        let proposed = self.chosen.iter().find(|(known, _)| *known == action).map(|(_, source)| source.clone());
-        let expert = self.view.as_ref().and_then(|view| view.expert.as_ref()).map(|(name, _)| name.clone());
+        let proposed = self
+            .chosen
+            .iter()
+            .find(|(known, _)| *known == action)
+            .map(|(_, source)| source.clone());
+        let expert =
+            self.view.as_ref().and_then(|view| view.expert.as_ref()).map(|(name, _)| name.clone());
         Some((action, proposed.or(expert).unwrap_or_else(|| HUMAN.into())))
     }
 

@@ -31,7 +31,9 @@ impl State {
                 KeyCode::Esc => return Some(Vec::new()),
                 KeyCode::Enter => {
                     let action = text.trim().to_string();
-                    let step = |action: String| vec![Effect::World(WorldCmd::Step(action, "human".into()))];
+                    let step = |action: String| {
+                        vec![Effect::World(WorldCmd::Step(action, "human".into()))]
+                    };
                     return Some(if action.is_empty() { Vec::new() } else { step(action) });
                 }
                 KeyCode::Tab => {
@@ -49,7 +51,8 @@ impl State {
                 match key.code {
                     KeyCode::Esc | KeyCode::Char('q' | 'S') => return Some(Vec::new()),
                     KeyCode::Enter => {
-                        let found = self.surprises.get(*at).map(|s| WorldCmd::BranchOff(s.trajectory, s.t));
+                        let found =
+                            self.surprises.get(*at).map(|s| WorldCmd::BranchOff(s.trajectory, s.t));
                         return Some(found.map(Effect::World).into_iter().collect());
                     }
                     code => *at = selected(*at, self.surprises.len(), code),
@@ -59,8 +62,12 @@ impl State {
             Typing::Sampling(row) => {
                 let mut choosing = self.choosing;
                 match key.code {
-                    KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'p') => return Some(Vec::new()),
-                    KeyCode::Char('l' | '+' | '=' | ' ') | KeyCode::Right => choosing.change(*row, true),
+                    KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'p') => {
+                        return Some(Vec::new());
+                    }
+                    KeyCode::Char('l' | '+' | '=' | ' ') | KeyCode::Right => {
+                        choosing.change(*row, true);
+                    }
                     KeyCode::Char('h' | '-') | KeyCode::Left => choosing.change(*row, false),
                     code => *row = selected(*row, Choosing::ROWS, code),
                 }
@@ -69,7 +76,9 @@ impl State {
             Typing::Node(at) => return Some(self.choosing_a_node(*at, key.code)),
             Typing::Name(node, text) => match key.code {
                 KeyCode::Esc => return Some(Vec::new()),
-                KeyCode::Enter => return Some(vec![Effect::World(WorldCmd::Name(*node, text.clone()))]),
+                KeyCode::Enter => {
+                    return Some(vec![Effect::World(WorldCmd::Name(*node, text.clone()))]);
+                }
                 code => {
                     typed(text, code);
                     Vec::new()
@@ -95,7 +104,9 @@ impl State {
                 self.typing = Some(Typing::Name(node, view.trunk[at].name.clone()));
                 return Vec::new();
             }
-            KeyCode::Char('c') => return world(WorldCmd::Compare(self.marked.unwrap_or(here), node)),
+            KeyCode::Char('c') => {
+                return world(WorldCmd::Compare(self.marked.unwrap_or(here), node));
+            }
             KeyCode::Char('d') => (at, world(WorldCmd::Remove(node))),
             KeyCode::Char('u') => (at, world(WorldCmd::PutBack)),
             KeyCode::Char(' ') => {

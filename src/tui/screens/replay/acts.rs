@@ -60,7 +60,8 @@ pub const KEYS: &[Key<Act>] = &[
         "}",
         Act::Mark(true),
         "mark",
-        "the next step with a mark: no-op, refused, not foreseen, the same again, an alternative as good, won",
+        "the next step with a mark: no-op, refused, not foreseen, the same again, an alternative \
+         as good, won",
     ),
     key("previous-mark", "{", Act::Mark(false), "", "the mark before"),
     key("search", "/", Act::Search, "search", "look for words in this trajectory"),
@@ -70,9 +71,27 @@ pub const KEYS: &[Key<Act>] = &[
     key("previous", "[", Act::Previous, "", "the trajectory before"),
     key("raw", "v", Act::Raw, "", "the step exactly as it is stored"),
     key("branch", "b", Act::BranchOff, "branch", "open Explore on this step"),
-    key("compare", "d", Act::Compare, "", "mark this trajectory; on another one, see where the two part"),
-    key("export", "X", Act::Export, "export", "write it as text, as a web page and as an asciinema cast"),
-    key("filter", "f", Act::NextPurpose, "filter", "demonstrations, explorations, evaluations, all"),
+    key(
+        "compare",
+        "d",
+        Act::Compare,
+        "",
+        "mark this trajectory; on another one, see where the two part",
+    ),
+    key(
+        "export",
+        "X",
+        Act::Export,
+        "export",
+        "write it as text, as a web page and as an asciinema cast",
+    ),
+    key(
+        "filter",
+        "f",
+        Act::NextPurpose,
+        "filter",
+        "demonstrations, explorations, evaluations, all",
+    ),
     key(
         "list",
         "F",
@@ -80,7 +99,13 @@ pub const KEYS: &[Key<Act>] = &[
         "",
         "only trajectories whose task, kind, suite or actor contain these words; empty for all",
     ),
-    key("outcome", "o", Act::NextOutcome, "", "only those that reached the goal, only those that did not, all"),
+    key(
+        "outcome",
+        "o",
+        Act::NextOutcome,
+        "",
+        "only those that reached the goal, only those that did not, all",
+    ),
 ];
 
 impl State {
@@ -121,17 +146,25 @@ impl State {
             Act::Words => self.typed = Some((Looked::List, Input::new(self.listing.words.clone()))),
             Act::Raw => {
                 let Some((trajectory, _)) = &self.open else { return Vec::new() };
-                let title = format!("State {} of trajectory {}, as a JSON string", self.t, trajectory.id);
+                let title =
+                    format!("State {} of trajectory {}, as a JSON string", self.t, trajectory.id);
                 return vec![Effect::Show(title, raw(trajectory.observation_at(self.t)))];
             }
             Act::Export => {
-                return self.here().map(|(id, _)| Effect::Desk(DeskCmd::ExportOne(id))).into_iter().collect();
+                return self
+                    .here()
+                    .map(|(id, _)| Effect::Desk(DeskCmd::ExportOne(id)))
+                    .into_iter()
+                    .collect();
             }
             Act::Compare => {
                 let Some((trajectory, _)) = &self.open else { return Vec::new() };
                 match &self.marked {
                     Some(other) if other.id != trajectory.id => {
-                        return vec![Effect::Show("Where the two part".into(), parting(other, trajectory))];
+                        return vec![Effect::Show(
+                            "Where the two part".into(),
+                            parting(other, trajectory),
+                        )];
                     }
                     Some(_) => self.marked = None,
                     None => self.marked = Some(trajectory.clone()),
@@ -156,7 +189,10 @@ impl State {
             }
             Act::BranchOff => {
                 let Some((id, t)) = self.here() else { return Vec::new() };
-                return vec![Effect::Go(Screen::Explore), Effect::World(WorldCmd::BranchOff(id, t))];
+                return vec![
+                    Effect::Go(Screen::Explore),
+                    Effect::World(WorldCmd::BranchOff(id, t)),
+                ];
             }
         }
         Vec::new()
@@ -165,7 +201,9 @@ impl State {
 
 /// Two trajectories up to where they part, and what each did then.
 pub fn parting(one: &Trajectory, other: &Trajectory) -> Vec<String> {
-    let actions = |trajectory: &Trajectory| trajectory.steps.iter().map(|step| step.action.clone()).collect::<Vec<_>>();
+    let actions = |trajectory: &Trajectory| {
+        trajectory.steps.iter().map(|step| step.action.clone()).collect::<Vec<_>>()
+    };
     let left = actions(one);
     let right = actions(other);
     let same = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
@@ -181,7 +219,9 @@ pub fn parting(one: &Trajectory, other: &Trajectory) -> Vec<String> {
         lines.push("These are two different tasks.".into());
     }
     lines.push(format!("{same} steps alike:"));
-    lines.extend(left[..same].iter().enumerate().map(|(t, action)| format!("{:>3} = {action}", t + 1)));
+    lines.extend(
+        left[..same].iter().enumerate().map(|(t, action)| format!("{:>3} = {action}", t + 1)),
+    );
     let rest = left.len().max(right.len());
     if same < rest {
         lines.push("then:".into());

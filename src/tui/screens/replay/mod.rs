@@ -1,4 +1,5 @@
-//! Replay, the state: what happened, where did it go wrong, and what else could have happened there?
+//! Replay, the state: what happened, where did it go wrong, and what else could have happened
+//! there?
 
 mod acts;
 pub mod view;
@@ -26,7 +27,8 @@ pub use acts::{Act, KEYS};
 pub enum Msg {
     /// A part of a list of trajectories.
     List(Listing, Page<TrajectorySummary>),
-    /// One trajectory with its alternatives, what was expected of its actions, and what was thought before them.
+    /// One trajectory with its alternatives, what was expected of its actions, and what was thought
+    /// before them.
     Opened(Box<Trajectory>, Vec<Branch>, Vec<Prediction>, Vec<Thought>),
 }
 
@@ -62,7 +64,8 @@ pub struct State {
     ticks: u32,
     /// What the last session had open.
     wanted: Option<(i64, usize)>,
-    /// Whether the trajectory under the cursor is to be opened as soon as it is known which that is.
+    /// Whether the trajectory under the cursor is to be opened as soon as it is known which that
+    /// is.
     follow: bool,
 }
 
@@ -126,7 +129,8 @@ impl State {
         self.scroll = 0;
     }
 
-    /// What was expected of an action in state `t` by the model that was asked last, and how right that was.
+    /// What was expected of an action in state `t` by the model that was asked last, and how right
+    /// that was.
     pub fn expected(&self, t: usize, action: &str, actual: &str) -> Option<(&Prediction, f64)> {
         let asked = self.foreseen.iter().rev().find(|p| p.t == t && p.action == action)?;
         Some((asked, rightness(&asked.text, actual)))
@@ -135,11 +139,18 @@ impl State {
     /// What stands out about state `t`; empty for most.
     pub fn mark(&self, t: usize) -> &'static str {
         let Some((trajectory, branches)) = &self.open else { return "" };
-        let Some(step) = t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) else { return "" };
+        let Some(step) = t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) else {
+            return "";
+        };
         let same = trajectory.observation_at(t - 1).trim() == step.observation.trim();
-        let better = branches.iter().any(|b| b.t + 1 == t && (b.success || b.effect == Did::EquallyGood));
-        let again = trajectory.steps[..t - 1].iter().any(|s| s.action == step.action && s.observation == step.observation);
-        let wrong = self.expected(t - 1, &step.action, &step.observation).is_some_and(|(_, right)| right < 0.5);
+        let better =
+            branches.iter().any(|b| b.t + 1 == t && (b.success || b.effect == Did::EquallyGood));
+        let again = trajectory.steps[..t - 1]
+            .iter()
+            .any(|s| s.action == step.action && s.observation == step.observation);
+        let wrong = self
+            .expected(t - 1, &step.action, &step.observation)
+            .is_some_and(|(_, right)| right < 0.5);
         match () {
             () if step.success => "won",
             () if step.truncated => "cut off",
@@ -154,10 +165,16 @@ impl State {
 
     /// Whether state `t` contains what is searched for.
     pub fn hit(&self, t: usize) -> bool {
-        let Some((trajectory, _)) = self.open.as_ref().filter(|_| !self.words.is_empty()) else { return false };
+        let Some((trajectory, _)) = self.open.as_ref().filter(|_| !self.words.is_empty()) else {
+            return false;
+        };
         let words = self.words.to_lowercase();
-        let action = t.checked_sub(1).and_then(|before| trajectory.steps.get(before)).map_or("", |step| &step.action);
-        action.to_lowercase().contains(&words) || trajectory.observation_at(t).to_lowercase().contains(&words)
+        let action = t
+            .checked_sub(1)
+            .and_then(|before| trajectory.steps.get(before))
+            .map_or("", |step| &step.action);
+        action.to_lowercase().contains(&words)
+            || trajectory.observation_at(t).to_lowercase().contains(&words)
     }
 
     /// The next state (or the one before) that fulfils a condition; stays where there is none.
@@ -180,7 +197,8 @@ impl State {
                 if let (None, Some((id, _))) = (&self.open, self.wanted) {
                     self.list.find(|row| row.id == id);
                 }
-                let mut effects: Vec<Effect> = near.map(|near| self.fetch(near)).into_iter().collect();
+                let mut effects: Vec<Effect> =
+                    near.map(|near| self.fetch(near)).into_iter().collect();
                 if self.open.is_none() || self.follow {
                     effects.extend(self.open_selected());
                 }

@@ -22,10 +22,13 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         draw_steps(state, theme, frame, middle);
         draw_state(state, theme, frame, right);
     } else {
-        let [top, bottom] = Layout::vertical([Constraint::Percentage(35), Constraint::Percentage(65)]).areas(area);
+        let [top, bottom] =
+            Layout::vertical([Constraint::Percentage(35), Constraint::Percentage(65)]).areas(area);
         draw_list(state, theme, frame, top);
         if area.width >= 70 {
-            let [left, right] = Layout::horizontal([Constraint::Percentage(42), Constraint::Percentage(58)]).areas(bottom);
+            let [left, right] =
+                Layout::horizontal([Constraint::Percentage(42), Constraint::Percentage(58)])
+                    .areas(bottom);
             draw_steps(state, theme, frame, left);
             draw_state(state, theme, frame, right);
         } else {
@@ -53,17 +56,24 @@ fn scrubber<'a>(state: &State, theme: Theme, width: usize) -> Line<'a> {
     };
     let play = if state.playing { theme.glyph("▶", ">") } else { "=" };
     let room = width.saturating_sub(pace.chars().count() + 3);
-    let at = (ratio(state.t as f64, state.length() as f64) * room.saturating_sub(1) as f64).round() as usize;
+    let at = (ratio(state.t as f64, state.length() as f64) * room.saturating_sub(1) as f64).round()
+        as usize;
     let line = theme.glyph("─", "-");
     let knob = theme.glyph("●", "O");
     let after = room.saturating_sub(at + 1);
-    let text = format!("{play} {}{}{}{pace}", line.repeat(at), if room > 0 { knob } else { "" }, line.repeat(after));
+    let text = format!(
+        "{play} {}{}{}{pace}",
+        line.repeat(at),
+        if room > 0 { knob } else { "" },
+        line.repeat(after)
+    );
     Line::styled(text, theme.dim())
 }
 
 /// What is listed, in words.
 fn listing_word(listing: &Listing) -> String {
-    let mut words: Vec<String> = listing.purpose.map(|purpose| format!("{}s", purpose.word())).into_iter().collect();
+    let mut words: Vec<String> =
+        listing.purpose.map(|purpose| format!("{}s", purpose.word())).into_iter().collect();
     words.extend(listing.success.map(|won| if won { "won".into() } else { "not won".into() }));
     words.extend((!listing.words.is_empty()).then(|| format!("\"{}\"", clean(&listing.words))));
     if words.is_empty() { "Trajectories".into() } else { words.join(", ") }
@@ -80,8 +90,15 @@ fn draw_list(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             continue;
         };
         let mark = if row.success { theme.glyph("✓", "+") } else { theme.glyph("✗", "x") };
-        let worth = worth(row.reward, row.success).map_or_else(String::new, |worth| format!(" {worth}"));
-        let text = format!("{:>4} {mark}{worth} {:>2} {} · {}", row.id, row.length, clean(&row.task), row.actor);
+        let worth =
+            worth(row.reward, row.success).map_or_else(String::new, |worth| format!(" {worth}"));
+        let text = format!(
+            "{:>4} {mark}{worth} {:>2} {} · {}",
+            row.id,
+            row.length,
+            clean(&row.task),
+            row.actor
+        );
         let line = Line::from(fit(&text, inner.width as usize));
         lines.push(if i == state.list.at() { line.style(theme.selected()) } else { line });
     }
@@ -117,12 +134,15 @@ fn draw_steps(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             };
             let mark = if t == state.t { theme.glyph("▶", ">") } else { " " };
             // A long action gives way, not what stands out about it.
-            let worth =
-                step.and_then(|step| worth(step.reward, step.success)).map_or_else(String::new, |w| format!(" {w}"));
+            let worth = step
+                .and_then(|step| worth(step.reward, step.success))
+                .map_or_else(String::new, |w| format!(" {w}"));
             let head = format!("{mark}{t:>2} ");
             let tail = format!("{worth}{end}{tried}");
-            let room = (inner.width as usize).saturating_sub(head.chars().count() + tail.chars().count());
-            let line = Line::from(fit(&format!("{head}{}{tail}", fit(&name, room)), inner.width as usize));
+            let room =
+                (inner.width as usize).saturating_sub(head.chars().count() + tail.chars().count());
+            let line =
+                Line::from(fit(&format!("{head}{}{tail}", fit(&name, room)), inner.width as usize));
             lines.push(if t == state.t { line.style(theme.strong()) } else { line });
         }
     }
@@ -133,10 +153,18 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let mut lines = Vec::new();
     if let Some((trajectory, branches)) = &state.open {
         lines.push(Line::styled(clean(&trajectory.task), theme.strong()));
-        let about =
-            format!("{} / {} · {} · by {}", trajectory.suite, trajectory.split, trajectory.kind, clean(&trajectory.actor));
+        let about = format!(
+            "{} / {} · {} · by {}",
+            trajectory.suite,
+            trajectory.split,
+            trajectory.kind,
+            clean(&trajectory.actor)
+        );
         lines.push(Line::styled(about, theme.dim()));
-        let thought = state.t.checked_sub(1).and_then(|t| state.thoughts.iter().find(|thought| thought.t == t));
+        let thought = state
+            .t
+            .checked_sub(1)
+            .and_then(|t| state.thoughts.iter().find(|thought| thought.t == t));
         if let Some(thought) = thought {
             lines.push(Line::styled(format!("thought: {}", clean(&thought.text)), theme.dim()));
         }
@@ -147,29 +175,50 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
                 Span::styled(format!("  {}", clean(&step.source)), theme.dim()),
             ]));
         }
-        let before = state.t.checked_sub(1).and_then(|before| Some((before, trajectory.steps.get(before)?)));
+        let before =
+            state.t.checked_sub(1).and_then(|before| Some((before, trajectory.steps.get(before)?)));
         let asked = before.and_then(|(t, step)| state.expected(t, &step.action, &step.observation));
         if let Some((asked, right)) = asked {
-            let (expected, _) = difference(&clean(&asked.text), &clean(trajectory.observation_at(state.t)), theme);
-            let head =
-                Span::styled(format!("{} expected ({:.0} % right): ", clean(&asked.model), 100.0 * right), theme.dim());
+            let (expected, _) =
+                difference(&clean(&asked.text), &clean(trajectory.observation_at(state.t)), theme);
+            let head = Span::styled(
+                format!("{} expected ({:.0} % right): ", clean(&asked.model), 100.0 * right),
+                theme.dim(),
+            );
             lines.push(Line::from([vec![head], expected].concat()));
         }
-        lines.extend(clean(trajectory.observation_at(state.t)).lines().map(|line| Line::from(line.to_string())));
+        lines.extend(
+            clean(trajectory.observation_at(state.t))
+                .lines()
+                .map(|line| Line::from(line.to_string())),
+        );
         lines.push(Line::default());
         for branch in branches.iter().filter(|branch| branch.t == state.t) {
             lines.push(Line::from(vec![
                 Span::styled(clean(&branch.action), Style::new().add_modifier(Modifier::BOLD)),
-                Span::styled(format!("  {} · {}", branch.source, branch.effect.word()), theme.dim()),
+                Span::styled(
+                    format!("  {} · {}", branch.source, branch.effect.word()),
+                    theme.dim(),
+                ),
             ]));
             lines.push(Line::from(format!("  → {}", one_line(&branch.observation))));
-            if let Some((asked, right)) = state.expected(branch.t, &branch.action, &branch.observation) {
-                let text = format!("  {} expected ({:.0} % right): {}", asked.model, 100.0 * right, one_line(&asked.text));
+            if let Some((asked, right)) =
+                state.expected(branch.t, &branch.action, &branch.observation)
+            {
+                let text = format!(
+                    "  {} expected ({:.0} % right): {}",
+                    asked.model,
+                    100.0 * right,
+                    one_line(&asked.text)
+                );
                 lines.push(Line::styled(text, theme.dim()));
             }
         }
     }
-    let marked = state.marked.as_ref().map_or("State".to_string(), |other| format!("State · d compares with {}", other.id));
+    let marked = state
+        .marked
+        .as_ref()
+        .map_or("State".to_string(), |other| format!("State · d compares with {}", other.id));
     let block = theme.panel(&marked);
     let inner = block.inner(area);
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });

@@ -4,7 +4,7 @@ use tui_input::Input;
 
 use super::State;
 use super::typing::{Form, pattern};
-use crate::explore::CompareModels;
+use crate::explore::{CompareModels, View};
 use crate::tui::chart::{Lens, SMOOTHING};
 use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind, MindCmd, RunCmd};
 use crate::tui::keys::{Key, key};
@@ -63,10 +63,23 @@ pub const KEYS: &[Key<Act>] = &[
         "x",
         Act::Stop,
         "stop",
-        "stop cleanly: the run is saved and can go on later; take a run that waits out of the queue",
+        "stop cleanly: the run is saved and can go on later; take a run that waits out of the \
+         queue",
     ),
-    key("resume", "r", Act::Resume, "resume", "go on with the selected run from its last checkpoint"),
-    key("evaluate", "v", Act::Evaluate, "evaluate", "play twenty unseen games with the newest checkpoint"),
+    key(
+        "resume",
+        "r",
+        Act::Resume,
+        "resume",
+        "go on with the selected run from its last checkpoint",
+    ),
+    key(
+        "evaluate",
+        "v",
+        Act::Evaluate,
+        "evaluate",
+        "play twenty unseen games with the newest checkpoint",
+    ),
     key("use", "w", Act::Use, "use", "let the selected run's newest checkpoint answer in Explore"),
     key("curve", "m", Act::Metric, "curve", "the next curve"),
     key("left", "h left", Act::Cursor(false), "", "the cursor to an earlier value"),
@@ -75,8 +88,20 @@ pub const KEYS: &[Key<Act>] = &[
     key("zoom-out", "-", Act::Zoom(false), "", "zoom out"),
     key("pan-right", "]", Act::Pan(true), "", "what is zoomed in moved on by a quarter"),
     key("pan-left", "[", Act::Pan(false), "", "what is zoomed in moved back by a quarter"),
-    key("pin", "P", Act::Pin, "pin", "keep this curve in view below the others (three at most), or no longer"),
-    key("search", "/", Act::Search, "", "only curves whose names fit this regular expression; m goes through them"),
+    key(
+        "pin",
+        "P",
+        Act::Pin,
+        "pin",
+        "keep this curve in view below the others (three at most), or no longer",
+    ),
+    key(
+        "search",
+        "/",
+        Act::Search,
+        "",
+        "only curves whose names fit this regular expression; m goes through them",
+    ),
     key("fit", "0", Act::Fit, "", "everything in view again, without a cursor"),
     key("smooth", "s", Act::Smooth, "smooth", "smoothing: none, 0.9, 0.98"),
     key("log", "i", Act::Log, "log", "logarithmic or linear values"),
@@ -88,7 +113,13 @@ pub const KEYS: &[Key<Act>] = &[
         "before/after",
         "what the run's start and its newest checkpoint make of the state open in Explore",
     ),
-    key("overlay", "space", Act::Overlay, "overlay", "lay the selected run's curve over the others, or take it off"),
+    key(
+        "overlay",
+        "space",
+        Act::Overlay,
+        "overlay",
+        "lay the selected run's curve over the others, or take it off",
+    ),
 ];
 
 impl State {
@@ -99,14 +130,23 @@ impl State {
             Act::Evaluate => !around.runs(Kind::Evaluate),
             Act::Pause => training,
             Act::Stop => training || self.elsewhere(training).is_some() || self.waiting().is_some(),
-            Act::Resume => !training && self.alive.is_empty() && self.run().is_some_and(|run| self.stopped(run)),
-            Act::Use | Act::BeforeAfter => {
-                self.run().is_some_and(|run| self.checkpoints.iter().any(|checkpoint| checkpoint.run == run.id))
+            Act::Resume => {
+                !training
+                    && self.alive.is_empty()
+                    && self.run().is_some_and(|run| self.stopped(run))
             }
+            Act::Use | Act::BeforeAfter => self.run().is_some_and(|run| {
+                self.checkpoints.iter().any(|checkpoint| checkpoint.run == run.id)
+            }),
             Act::Pan(_) => self.lens.window.is_some(),
-            Act::Overlay | Act::Metric | Act::Smooth | Act::Log | Act::Axis | Act::Zoom(_) | Act::Fit | Act::Pin => {
-                self.run().is_some()
-            }
+            Act::Overlay
+            | Act::Metric
+            | Act::Smooth
+            | Act::Log
+            | Act::Axis
+            | Act::Zoom(_)
+            | Act::Fit
+            | Act::Pin => self.run().is_some(),
             _ => true,
         }
     }
@@ -115,48 +155,32 @@ impl State {
     pub fn act(&mut self, act: Act, around: Around<'_>) -> Vec<Effect> {
         let training = around.runs(Kind::Train);
         match act {
-            Act::Start => {
-                // Two runs at once would halve each other.
-                let queue = training || !self.alive.is_empty();
-                let form = Form { queue, ..Form::default() };
-                let data = self.plan(&form).data;
-                self.form = Some(form);
-                let choices = Effect::Desk(DeskCmd::Run(RunCmd::Choices(data.suite, data.split, data.expert)));
-                return std::iter::once(choices).chain(self.ask()).collect();
-            }
+            Act::Start => return self.begin(training),
             Act::Pause => return vec![Effect::Job(JobCmd::Pause(Kind::Train))],
             Act::Stop => {
                 if let Some(run) = self.waiting() {
                     return vec![Effect::Desk(DeskCmd::Run(RunCmd::Unqueue(run)))];
                 }
-                let elsewhere = self.elsewhere(training).map(|id| Effect::Desk(DeskCmd::Run(RunCmd::StopElsewhere(id))));
+                let elsewhere = self
+                    .elsewhere(training)
+                    .map(|id| Effect::Desk(DeskCmd::Run(RunCmd::StopElsewhere(id))));
                 return vec![elsewhere.unwrap_or(Effect::Job(JobCmd::Stop(Kind::Train)))];
             }
-            Act::Resume => return self.run().map(|run| Effect::Job(JobCmd::Resume(run.id))).into_iter().collect(),
+            Act::Resume => {
+                return self
+                    .run()
+                    .map(|run| Effect::Job(JobCmd::Resume(run.id)))
+                    .into_iter()
+                    .collect();
+            }
             Act::Use => {
                 let found = self.newest_checkpoint();
                 let load = found.map(|checkpoint| MindCmd::Load(Some(checkpoint.id.to_string())));
                 return load.map(Effect::Mind).into_iter().collect();
             }
-            Act::BeforeAfter => {
-                let (Some(open), Some(run), Some(newest)) = (around.open, self.run(), self.newest_checkpoint()) else {
-                    return Vec::new();
-                };
-                let compared = CompareModels {
-                    before: run.start.clone(),
-                    after: newest.id.to_string(),
-                    state: open.state.clone(),
-                    actions: open.admissible.clone(),
-                    expert: open.expert.as_ref().map(|(_, advice)| advice.action.clone()),
-                };
-                return vec![Effect::Mind(MindCmd::Compare(Box::new(compared)))];
-            }
+            Act::BeforeAfter => return self.compare(around.open),
             Act::Metric => {
-                let pattern = pattern(&self.words).ok();
-                let fits = |name: &&String| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
-                let names: Vec<&String> = self.names.iter().filter(fits).collect();
-                let at = names.iter().position(|name| *name == self.name()).map_or(0, |at| at + 1);
-                self.name = names.get(at % names.len().max(1)).map(|name| (*name).clone()).or(self.name.take());
+                self.next_curve();
                 return self.curve_effect();
             }
             Act::Overlay => {
@@ -206,5 +230,42 @@ impl State {
             Act::Evaluate => return vec![Effect::Job(JobCmd::Evaluate { games: 20, seed: 1 })],
         }
         Vec::new()
+    }
+
+    /// Opens the form of a new run.
+    fn begin(&mut self, training: bool) -> Vec<Effect> {
+        // Two runs at once would halve each other.
+        let queue = training || !self.alive.is_empty();
+        let form = Form { queue, ..Form::default() };
+        let data = self.plan(&form).data;
+        self.form = Some(form);
+        let choices = RunCmd::Choices(data.suite, data.split, data.expert);
+        std::iter::once(Effect::Desk(DeskCmd::Run(choices))).chain(self.ask()).collect()
+    }
+
+    /// Start and newest checkpoint of the run in front on the state that is open in Explore.
+    fn compare(&self, open: Option<&View>) -> Vec<Effect> {
+        let (Some(open), Some(run), Some(newest)) = (open, self.run(), self.newest_checkpoint())
+        else {
+            return Vec::new();
+        };
+        let compared = CompareModels {
+            before: run.start.clone(),
+            after: newest.id.to_string(),
+            state: open.state.clone(),
+            actions: open.admissible.clone(),
+            expert: open.expert.as_ref().map(|(_, advice)| advice.action.clone()),
+        };
+        vec![Effect::Mind(MindCmd::Compare(Box::new(compared)))]
+    }
+
+    /// Goes on to the next curve whose name is wanted.
+    fn next_curve(&mut self) {
+        let pattern = pattern(&self.words).ok();
+        let fits = |name: &&String| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
+        let names: Vec<&String> = self.names.iter().filter(fits).collect();
+        let at = names.iter().position(|name| *name == self.name()).map_or(0, |at| at + 1);
+        let next = names.get(at % names.len().max(1)).map(|name| (*name).clone());
+        self.name = next.or(self.name.take());
     }
 }

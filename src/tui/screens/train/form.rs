@@ -27,12 +27,16 @@ pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'
     }
     lines.push(Line::default());
     let mut row = |text: String, key: &'static str| {
-        lines.push(Line::from(vec![Span::raw(format!(" {text}  ")), Span::styled(key, theme.key())]));
+        lines.push(Line::from(vec![
+            Span::raw(format!(" {text}  ")),
+            Span::styled(key, theme.key()),
+        ]));
     };
     row(format!("{} updates of {BATCH} trajectories", form.steps), "+ - change");
     row(format!("from {}", STARTS[form.start].1), "s change");
     if state.experts.len() > 1 {
-        let there: Vec<String> = state.experts.iter().map(|(name, count)| format!("{} {count}", clean(name))).collect();
+        let there: Vec<String> =
+            state.experts.iter().map(|(name, count)| format!("{} {count}", clean(name))).collect();
         let whose = match form.expert.as_deref() {
             None => "not chosen yet".to_string(),
             Some(ALL) => "all of them, mixed".to_string(),
@@ -44,14 +48,20 @@ pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'
         row(format!("alternatives: {}", pool(state, form)), "p pool · n how many");
         row(format!("budget: {}", form.matched.word()), "b change");
     }
-    row(format!("held out for validation: {:.0} % of the instances", 100.0 * form.held_out), "v change");
+    row(
+        format!("held out for validation: {:.0} % of the instances", 100.0 * form.held_out),
+        "v change",
+    );
     lines.push(Line::default());
     if area.height < 24 {
-        lines.retain(|line: &Line<'_>| line.width() > 0); // a small terminal needs the lines for what it costs
+        // A small terminal needs the lines for what it costs.
+        lines.retain(|line: &Line<'_>| line.width() > 0);
     }
     match &form.forecast {
         None => lines.push(Line::styled(" working out what that takes…", theme.dim())),
-        Some(Err(why)) => lines.push(Line::styled(format!(" cannot start: {}", clean(why)), theme.bad())),
+        Some(Err(why)) => {
+            lines.push(Line::styled(format!(" cannot start: {}", clean(why)), theme.bad()));
+        }
         Some(Ok(forecast)) => lines.extend(cost(forecast, theme)),
     }
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });
@@ -72,7 +82,11 @@ fn pool(state: &State, form: &Form) -> String {
     let counts = state.pools.iter().filter(|count| form.pool == ALL || count.pool == form.pool);
     let from: Vec<String> = counts
         .map(|count| {
-            let by = if count.model.is_empty() { String::new() } else { format!(", asking {}", clean(&count.model)) };
+            let by = if count.model.is_empty() {
+                String::new()
+            } else {
+                format!(", asking {}", clean(&count.model))
+            };
             format!("{} {}{by}", grouped(count.count), clean(&count.source))
         })
         .collect();
@@ -96,19 +110,32 @@ fn cost<'a>(forecast: &Forecast, theme: Theme) -> Vec<Line<'a>> {
         grouped(data.tokens as u64),
         data.held_out
     ))];
-    lines.extend(data.notes().into_iter().map(|note| Line::styled(format!(" {note}"), theme.dim())));
+    lines
+        .extend(data.notes().into_iter().map(|note| Line::styled(format!(" {note}"), theme.dim())));
     lines.extend(forecast.stages.iter().map(|stage| {
         let epochs = stage.epochs(BATCH);
-        Line::from(format!(" {}: {} updates, {epochs:.1} epochs", stage.name, grouped(stage.updates)))
+        Line::from(format!(
+            " {}: {} updates, {epochs:.1} epochs",
+            stage.name,
+            grouped(stage.updates)
+        ))
     }));
     let cost = match forecast.speed {
         Some(speed) if speed > 0.0 => {
-            format!(", about {} at the last run's {speed:.0} tokens/s", seconds(forecast.tokens as f64 / speed))
+            format!(
+                ", about {} at the last run's {speed:.0} tokens/s",
+                seconds(forecast.tokens as f64 / speed)
+            )
         }
         _ => ", the time is known once a run was measured here".into(),
     };
     lines.push(Line::from(format!(" {} tokens of training{cost}", grouped(forecast.tokens))));
     lines.push(Line::from(format!(" {}", forecast.memory)));
-    lines.extend(forecast.warnings.iter().map(|text| Line::styled(format!(" {}", clean(text)), theme.warn())));
+    lines.extend(
+        forecast
+            .warnings
+            .iter()
+            .map(|text| Line::styled(format!(" {}", clean(text)), theme.warn())),
+    );
     lines
 }

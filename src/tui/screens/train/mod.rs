@@ -92,12 +92,14 @@ impl State {
         self.name.as_deref().unwrap_or("loss")
     }
 
-    /// The runs whose curve of this name is shown: the one in front, then those laid over it, as far as they are read.
+    /// The runs whose curve of this name is shown: the one in front, then those laid over it, as
+    /// far as they are read.
     pub fn shown(&self, name: &str) -> Vec<(i64, &[MetricPoint])> {
         let front = self.run().map(|run| run.id);
         let others = self.overlaid.iter().copied().filter(|id| Some(*id) != front);
         let ids = front.into_iter().chain(others);
-        ids.filter_map(|id| Some((id, self.curves.get(&(id, name.to_string()))?.as_slice()))).collect()
+        ids.filter_map(|id| Some((id, self.curves.get(&(id, name.to_string()))?.as_slice())))
+            .collect()
     }
 
     /// The curve that was chosen, if one was.
@@ -129,8 +131,12 @@ impl State {
         let others = self.overlaid.iter().copied().filter(|id| Some(*id) != front);
         let ids: Vec<i64> = front.into_iter().chain(others).collect();
         let names = std::iter::once(self.name()).chain(self.pinned.iter().map(String::as_str));
-        let curves = names.flat_map(|name| ids.iter().map(move |id| RunCmd::Curve(*id, name.to_string())));
-        curves.chain(front.map(RunCmd::About)).map(|command| Effect::Desk(DeskCmd::Run(command))).collect()
+        let curves =
+            names.flat_map(|name| ids.iter().map(move |id| RunCmd::Curve(*id, name.to_string())));
+        curves
+            .chain(front.map(RunCmd::About))
+            .map(|command| Effect::Desk(DeskCmd::Run(command)))
+            .collect()
     }
 
     /// Takes in a message.
@@ -166,8 +172,10 @@ impl State {
             }
             Msg::Next(run) => return vec![Effect::Job(JobCmd::Resume(run))],
             Msg::Forecast(plan, start, forecast) => {
-                let wanted =
-                    self.form.as_ref().is_some_and(|form| (self.plan(form), STARTS[form.start].0) == (plan, start));
+                let wanted = self
+                    .form
+                    .as_ref()
+                    .is_some_and(|form| (self.plan(form), STARTS[form.start].0) == (plan, start));
                 if let Some(form) = self.form.as_mut().filter(|_| wanted) {
                     form.forecast = Some(forecast.map(|forecast| *forecast));
                 }
@@ -210,7 +218,8 @@ impl Pane for State {
         self.ticks = self.ticks.wrapping_add(1);
         // Another program may start a run at any time.
         let now_and_then = self.ticks.is_multiple_of(8);
-        let due = front && (now_and_then || jobs.contains_key(&Kind::Train) || !self.alive.is_empty());
+        let due =
+            front && (now_and_then || jobs.contains_key(&Kind::Train) || !self.alive.is_empty());
         if due { self.refresh() } else { Vec::new() }
     }
 
@@ -238,13 +247,22 @@ impl Pane for State {
         let run = self.run()?;
         if json {
             let points = self.points();
-            return serde_json::to_string(&serde_json::json!({"run": run, "curve": self.name(), "points": points})).ok();
+            return serde_json::to_string(
+                &serde_json::json!({"run": run, "curve": self.name(), "points": points}),
+            )
+            .ok();
         }
-        let line = |p: &MetricPoint| format!("{}\t{}\n", p.step, p.value.map_or(String::new(), |v| v.to_string()));
+        let line = |p: &MetricPoint| {
+            format!("{}\t{}\n", p.step, p.value.map_or(String::new(), |v| v.to_string()))
+        };
         Some(self.points().iter().map(line).collect())
     }
     fn badge(&self, jobs: &Jobs, theme: Theme) -> String {
-        if jobs.contains_key(&Kind::Train) { theme.glyph("▸", ">").to_string() } else { String::new() }
+        if jobs.contains_key(&Kind::Train) {
+            theme.glyph("▸", ">").to_string()
+        } else {
+            String::new()
+        }
     }
 
     fn draw(&self, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

@@ -98,13 +98,16 @@ impl State {
             k = None;
             matched = Budget::default();
         }
-        let data = Criteria { suite: self.suite.clone(), expert, pool, k, held_out, ..plan.data.clone() };
+        let data =
+            Criteria { suite: self.suite.clone(), expert, pool, k, held_out, ..plan.data.clone() };
         Box::new(Plan { rate: 5e-4, data, matched, ..plan })
     }
 
     /// Asks what the form's run would take.
     pub(super) fn ask(&self) -> Vec<Effect> {
-        let asked = |form: &Form| Effect::Desk(DeskCmd::Run(RunCmd::Forecast(self.plan(form), STARTS[form.start].0)));
+        let asked = |form: &Form| {
+            Effect::Desk(DeskCmd::Run(RunCmd::Forecast(self.plan(form), STARTS[form.start].0)))
+        };
         self.form.as_ref().map(asked).into_iter().collect()
     }
 
@@ -113,7 +116,9 @@ impl State {
         if let Some(mut input) = self.searching.take() {
             match key.code {
                 KeyCode::Esc => {}
-                KeyCode::Enter if pattern(input.value()).is_ok() => self.words = input.value().trim().to_string(),
+                KeyCode::Enter if pattern(input.value()).is_ok() => {
+                    self.words = input.value().trim().to_string();
+                }
                 _ => {
                     input.handle_event(&Event::Key(key));
                     self.searching = Some(input);
@@ -125,7 +130,8 @@ impl State {
         let before = form.clone();
         match key.code {
             KeyCode::Esc | KeyCode::Char('q') => return Some(Vec::new()),
-            KeyCode::Enter if matches!(form.forecast, Some(Err(_))) => {} // it says why it cannot start
+            // It says why it cannot start.
+            KeyCode::Enter if matches!(form.forecast, Some(Err(_))) => {}
             KeyCode::Enter => {
                 let plan = self.plan(&form);
                 let start = STARTS[form.start].0;
@@ -135,16 +141,23 @@ impl State {
                     Effect::Job(JobCmd::Train(plan, start))
                 }]);
             }
-            KeyCode::Char('j') | KeyCode::Down => form.objective = Direction::Down.moved(form.objective, 3),
-            KeyCode::Char('k') | KeyCode::Up => form.objective = Direction::Up.moved(form.objective, 3),
-            KeyCode::Char(digit @ '1'..='3') => form.objective = digit.to_digit(10).map_or(0, |d| d as usize - 1),
+            KeyCode::Char('j') | KeyCode::Down => {
+                form.objective = Direction::Down.moved(form.objective, 3);
+            }
+            KeyCode::Char('k') | KeyCode::Up => {
+                form.objective = Direction::Up.moved(form.objective, 3);
+            }
+            KeyCode::Char(digit @ '1'..='3') => {
+                form.objective = digit.to_digit(10).map_or(0, |d| d as usize - 1);
+            }
             KeyCode::Char('e') => {
                 let names = self.experts.iter().map(|(name, _)| Some(name.clone()));
                 let all: Vec<Option<String>> = names.chain([Some(ALL.to_string())]).collect();
                 form.expert = next(&all, &form.expert).filter(|_| self.experts.len() > 1).flatten();
             }
             KeyCode::Char('p') => {
-                let mut all: Vec<String> = self.pools.iter().map(|count| count.pool.clone()).collect();
+                let mut all: Vec<String> =
+                    self.pools.iter().map(|count| count.pool.clone()).collect();
                 all.dedup();
                 all.push(ALL.into());
                 form.pool = next(&all, &form.pool).unwrap_or(form.pool);
@@ -152,27 +165,36 @@ impl State {
             KeyCode::Char('v') => form.held_out = next(&HELD, &form.held_out).unwrap_or(HELD_OUT),
             KeyCode::Char('n') => form.k = next(&KS, &form.k).unwrap_or_default(),
             KeyCode::Char('b') => {
-                form.matched = next(&[Budget::Stage2, Budget::Total, Budget::Tokens], &form.matched).unwrap_or_default();
+                form.matched =
+                    next(&[Budget::Stage2, Budget::Total, Budget::Tokens], &form.matched)
+                        .unwrap_or_default();
             }
             KeyCode::Char('s') => form.start = (form.start + 1) % STARTS.len(),
-            KeyCode::Char('+' | '=' | 'l') | KeyCode::Right => form.steps = (form.steps + 50).min(100_000),
-            KeyCode::Char('-' | 'h') | KeyCode::Left => form.steps = form.steps.saturating_sub(50).max(10),
+            KeyCode::Char('+' | '=' | 'l') | KeyCode::Right => {
+                form.steps = (form.steps + 50).min(100_000);
+            }
+            KeyCode::Char('-' | 'h') | KeyCode::Left => {
+                form.steps = form.steps.saturating_sub(50).max(10);
+            }
             _ => {}
         }
         let changed = before != form;
         // Another number of updates only scales the cost; anything else is worked out anew.
         if changed {
             let plan = self.plan(&form);
-            let scaled = Form { steps: form.steps, matched: form.matched, ..before.clone() } == form;
-            form.forecast = form.forecast.filter(|_| scaled).and_then(Result::ok).map(|known| Ok(known.of(&plan)));
+            let scaled =
+                Form { steps: form.steps, matched: form.matched, ..before.clone() } == form;
+            form.forecast = form
+                .forecast
+                .filter(|_| scaled)
+                .and_then(Result::ok)
+                .map(|known| Ok(known.of(&plan)));
         }
         let anew = changed && form.forecast.is_none();
         let data = self.plan(&form).data;
-        let whose = (before.expert != form.expert).then_some(Effect::Desk(DeskCmd::Run(RunCmd::Choices(
-            data.suite,
-            data.split,
-            data.expert,
-        ))));
+        let whose = (before.expert != form.expert).then_some(Effect::Desk(DeskCmd::Run(
+            RunCmd::Choices(data.suite, data.split, data.expert),
+        )));
         self.form = Some(form);
         Some(whose.into_iter().chain(if anew { self.ask() } else { Vec::new() }).collect())
     }

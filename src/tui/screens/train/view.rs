@@ -21,14 +21,17 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     if area.width >= 80 {
         let columns = [Constraint::Length(36), Constraint::Min(0)];
         let [left, right] = Layout::horizontal(columns).areas(area);
-        let [runs, evaluations] = Layout::vertical([Constraint::Min(0), Constraint::Length(8)]).areas(left);
-        let [chart, details] = Layout::vertical([Constraint::Percentage(60), Constraint::Percentage(40)]).areas(right);
+        let [runs, evaluations] =
+            Layout::vertical([Constraint::Min(0), Constraint::Length(8)]).areas(left);
+        let [chart, details] =
+            Layout::vertical([Constraint::Percentage(60), Constraint::Percentage(40)]).areas(right);
         draw_runs(state, theme, frame, runs);
         draw_evaluations(state, theme, frame, evaluations);
         draw_chart(state, theme, frame, chart);
         draw_details(state, theme, frame, details);
     } else {
-        let [runs, chart] = Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(area);
+        let [runs, chart] =
+            Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(area);
         draw_runs(state, theme, frame, runs);
         draw_chart(state, theme, frame, chart);
     }
@@ -40,7 +43,10 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         } else {
             "No regular expression yet · Esc leave"
         });
-        frame.render_widget(Paragraph::new(input_line(input.value(), input.visual_cursor(), theme)).block(block), over);
+        frame.render_widget(
+            Paragraph::new(input_line(input.value(), input.visual_cursor(), theme)).block(block),
+            over,
+        );
     }
     if let Some(form) = &state.form {
         form::draw(state, form, theme, frame, area);
@@ -54,8 +60,14 @@ fn draw_runs(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let from = (state.selected + 1).saturating_sub(inner.height as usize);
     for (i, run) in state.runs.iter().enumerate().skip(from).take(inner.height as usize) {
         let over = if state.overlaid.contains(&run.id) { "+" } else { " " };
-        let text =
-            format!("{over}{:>2} {:<11} {:>4}/{:<4} {}", run.id, run.objective, run.step, run.steps, run.status.word());
+        let text = format!(
+            "{over}{:>2} {:<11} {:>4}/{:<4} {}",
+            run.id,
+            run.objective,
+            run.step,
+            run.steps,
+            run.status.word()
+        );
         let line = Line::from(fit(&text, inner.width as usize));
         lines.push(if i == state.selected { line.style(theme.selected()) } else { line });
     }
@@ -71,7 +83,8 @@ fn draw_evaluations(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Re
     let width = area.width.saturating_sub(2) as usize;
     for eval in state.evaluations.iter().take(3) {
         let (low, high) = wilson(eval.successes, eval.n);
-        let figure = format!("{}/{} [{:.0}–{:.0} %]", eval.successes, eval.n, 100.0 * low, 100.0 * high);
+        let figure =
+            format!("{}/{} [{:.0}–{:.0} %]", eval.successes, eval.n, 100.0 * low, 100.0 * high);
         lines.push(Line::from(fit(&format!("{figure} {}", clean(&eval.checkpoint)), width)));
         lines.push(Line::styled(fit(&format!("  {}", played(eval)), width), theme.dim()));
     }
@@ -85,7 +98,8 @@ fn draw_evaluations(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Re
 fn played(eval: &EvalRow) -> String {
     let think = if eval.think == Some(true) { ", thinking" } else { "" };
     let free = if eval.restriction.as_deref() == Some("free") { ", free text" } else { "" };
-    let temperature = eval.temperature.map_or("?".to_string(), |temperature| temperature.to_string());
+    let temperature =
+        eval.temperature.map_or("?".to_string(), |temperature| temperature.to_string());
     format!("{} T {temperature} seed {}{think}{free}", clean(&eval.split), eval.seed)
 }
 
@@ -99,8 +113,13 @@ fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     // The pinned ones share what is left below the chosen one.
     let pinned: Vec<&String> = state.pinned.iter().filter(|name| *name != state.name()).collect();
     let below = if pinned.is_empty() || area.height < 16 { 0 } else { area.height * 2 / 5 };
-    let [area, pins] = Layout::vertical([Constraint::Min(0), Constraint::Length(below)]).areas(area);
-    let only = if state.words.is_empty() { String::new() } else { format!(" of “{}”", clean(&state.words)) };
+    let [area, pins] =
+        Layout::vertical([Constraint::Min(0), Constraint::Length(below)]).areas(area);
+    let only = if state.words.is_empty() {
+        String::new()
+    } else {
+        format!(" of “{}”", clean(&state.words))
+    };
     let title = format!("{} · m next curve{only}", state.name());
     chart::draw(&curves(state, state.name()), state.lens, theme.panel(&title), theme, frame, area);
     let columns = Layout::horizontal(vec![Constraint::Fill(1); pinned.len().max(1)]).split(pins);
@@ -110,10 +129,15 @@ fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 }
 
 /// What a run trains on, a line each.
-fn about_data(data: &serde_json::Value, criteria: &serde_json::Value, stages: &[Stage]) -> Vec<String> {
+fn about_data(
+    data: &serde_json::Value,
+    criteria: &serde_json::Value,
+    stages: &[Stage],
+) -> Vec<String> {
     let pool = criteria["pool"].as_str().filter(|_| data["branches"].as_u64() > Some(0));
     let mut lines = vec![format!(
-        "data: {} demonstrations, {} alternatives{}, {} reflections, {} unique tokens in {} trees; {} held out",
+        "data: {} demonstrations, {} alternatives{}, {} reflections, {} unique tokens in {} trees; \
+         {} held out",
         data["demonstrations"],
         data["branches"],
         pool.map_or(String::new(), |pool| format!(" of the pool {}", clean(pool))),
@@ -143,12 +167,14 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
         if run.status == RunStatus::Queued {
             let start = if run.start.is_empty() { "the newest checkpoint" } else { &run.start };
             lines.push(Line::from(format!(
-                "It waits for its turn, and will start from {start}. What it trains on is known then."
+                "It waits for its turn, and will start from {start}. What it trains on is known \
+                 then."
             )));
         }
         let begun = run.status != RunStatus::Queued;
         let plan = &config["plan"];
-        let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).unwrap_or_default();
+        let stages: Vec<Stage> =
+            serde_json::from_value(config["stages"].clone()).unwrap_or_default();
         if begun {
             lines.extend(about_data(data, &plan["data"], &stages).into_iter().map(Line::from));
         }
@@ -159,23 +185,36 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
         )));
         lines.extend(stages.iter().map(|stage| {
             let epochs = stage.epochs(batch);
-            Line::from(format!("{}: {} updates, {epochs:.1} epochs over {} trees", stage.name, stage.updates, stage.trees))
+            Line::from(format!(
+                "{}: {} updates, {epochs:.1} epochs over {} trees",
+                stage.name, stage.updates, stage.trees
+            ))
         }));
-        let warnings: Vec<String> = serde_json::from_value(config["warnings"].clone()).unwrap_or_default();
-        lines.extend(
-            warnings.iter().map(|text| Line::styled(format!("{} {}", theme.glyph("▲", "!"), clean(text)), theme.warn())),
-        );
-        let mine: Vec<String> =
-            state.checkpoints.iter().filter(|c| c.run == run.id).map(|c| format!("{} (#{})", c.step, c.id)).collect();
+        let warnings: Vec<String> =
+            serde_json::from_value(config["warnings"].clone()).unwrap_or_default();
+        lines.extend(warnings.iter().map(|text| {
+            Line::styled(format!("{} {}", theme.glyph("▲", "!"), clean(text)), theme.warn())
+        }));
+        let mine: Vec<String> = state
+            .checkpoints
+            .iter()
+            .filter(|c| c.run == run.id)
+            .map(|c| format!("{} (#{})", c.step, c.id))
+            .collect();
         lines.push(Line::from(format!(
             "checkpoints at step: {}",
             if mine.is_empty() { "none yet".into() } else { mine.join(", ") }
         )));
         lines.extend(
-            state.alerts.iter().map(|text| Line::styled(format!("{} {text}", theme.glyph("▲", "!")), theme.warn())),
+            state.alerts.iter().map(|text| {
+                Line::styled(format!("{} {text}", theme.glyph("▲", "!")), theme.warn())
+            }),
         );
         if let Some(error) = &run.error {
-            lines.push(Line::styled(format!("failed: {}. r goes on from the last checkpoint.", clean(error)), theme.bad()));
+            lines.push(Line::styled(
+                format!("failed: {}. r goes on from the last checkpoint.", clean(error)),
+                theme.bad(),
+            ));
         } else if run.status == RunStatus::BrokeOff {
             lines.push(Line::styled(
                 "its process ended without finishing. r goes on from the last checkpoint.",
@@ -183,8 +222,15 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
             ));
         }
     } else {
-        lines.push(Line::from("Training needs data: in Explore, c collects it; in Curate, a approves reflections."));
-        lines.push(Line::from("Then t starts a run, in the background. You can go on exploring meanwhile."));
+        lines.push(Line::from(
+            "Training needs data: in Explore, c collects it; in Curate, a approves reflections.",
+        ));
+        lines.push(Line::from(
+            "Then t starts a run, in the background. You can go on exploring meanwhile.",
+        ));
     }
-    frame.render_widget(Paragraph::new(lines).block(theme.panel("This run")).wrap(Wrap { trim: false }), area);
+    frame.render_widget(
+        Paragraph::new(lines).block(theme.panel("This run")).wrap(Wrap { trim: false }),
+        area,
+    );
 }

@@ -1,0 +1,41 @@
+use super::*;
+
+#[test]
+fn the_exact_test_agrees_with_tables() {
+    assert!((mcnemar(1, 9) - 22.0 / 1024.0).abs() < 1e-12, "2 (C(10,0) + C(10,1)) / 2^10");
+    assert!((mcnemar(0, 5) - 0.0625).abs() < 1e-12);
+    assert_eq!((mcnemar(0, 0), mcnemar(4, 4)), (1.0, 1.0));
+}
+
+#[test]
+fn an_interval_of_games_that_agree_is_a_point_and_one_of_coins_is_as_wide_as_theirs() {
+    assert_eq!(bootstrap(&vec![vec![(0, 1.0)]; 20], 1), (1.0, 1.0));
+    let coins: Vec<Vec<(usize, f64)>> = (0..400).map(|i| vec![(0, f64::from(i % 2))]).collect();
+    let (low, high) = bootstrap(&coins, 1);
+    assert!(
+        (low - 0.451).abs() < 0.01 && (high - 0.549).abs() < 0.01,
+        "0.5 ± 1.96 · 0.025: {low} {high}"
+    );
+}
+
+#[test]
+fn an_interval_of_several_seeds_is_as_wide_as_what_seeds_do() {
+    // Two seeds that disagree on every game: the mean says nothing of a third.
+    let games = vec![vec![(0, 0.4), (1, -0.2)]; 400];
+    let (low, high) = bootstrap(&games, 2);
+    assert!((low + 0.2).abs() < 1e-9 && (high - 0.4).abs() < 1e-9, "{low} {high}");
+    // Under no true difference, a seed effect of its own for each evaluation, and games that
+    // differ: it must hold 0.
+    let mut rng = Rng::new(3);
+    let mut held = 0;
+    for _ in 0..60 {
+        let effect: Vec<f64> =
+            (0..8).map(|_| 0.1 * (rng.unit() + rng.unit() + rng.unit() - 1.5)).collect();
+        let games: Vec<Vec<(usize, f64)>> = (0..80)
+            .map(|_| effect.iter().enumerate().map(|(i, e)| (i, e + rng.unit() - 0.5)).collect())
+            .collect();
+        let (low, high) = bootstrap_of(&games, 8, 400);
+        held += usize::from(low <= 0.0 && 0.0 <= high);
+    }
+    assert!(held >= 50, "{held} of 60");
+}

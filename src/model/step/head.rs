@@ -1,0 +1,99 @@
+//! The last norm and the logits: what targets cost, and the gradient of the last layer's output.
+
+use rayon::prelude::*;
+
+use super::back::Weigh;
+use super::{LAYER, Loss, Step};
+use crate::error::{Error, Result};
+use crate::model::kernels::{cross_entropy, mul_nn, mul_nt, rms_norm};
+use crate::model::params::Buffers;
+use crate::model::tree::TokenTree;
+
+/// Logits that exist at once (64 MB), however many targets there are.
+pub(in crate::model) const LOGITS: usize = 1 << 24;
+
+impl Step<'_> {
+    fn norm(&self, x: &[f32], tensor: usize) -> (Vec<f32>, Vec<f32>) {
+        let mut out = vec![0.0; x.len()];
+        let scales = rms_norm(&mut out, x, &self.weights[tensor], self.config.norm_eps as f32);
+        (out, scales)
+    }
+
+    /// The loss and, with `grads`, the gradient of the last layer's output. Logits exist for the
+    /// parents of targets only, and for some of them at a time.
+    pub(super) fn head(
+        &self,
+        tree: &TokenTree,
+        x: &[f32],
+        mut grads: Option<&mut Buffers>,
+    ) -> Result<(Loss, Vec<f32>)> {
+        let h = self.config.hidden;
+        let vocab = self.config.vocab;
+        let mut rows = Vec::new();
+        let mut nodes = Vec::new();
+        let mut targets = Vec::new();
+        let mut weights = Vec::new();
+        for (i, weight) in tree.weights.iter().enumerate() {
+            if let (true, Some(parent)) = (*weight != 0.0, tree.parents[i]) {
+                rows.push(parent);
+                nodes.push(i);
+                targets.push(tree.tokens[i]);
+                weights.push(*weight);
+            }
+        }
+        if rows.is_empty() {
+            return Err(Error::new("a training example without any target token"));
+        }
+        let norm = 1 + self.config.layers * LAYER;
+        let head = if self.config.tied { 0 } else { norm + 1 };
+        let picked: Vec<f32> =
+            rows.iter().flat_map(|row| &x[row * h..(row + 1) * h]).copied().collect();
+        let (normed, scales) = self.norm(&picked, norm);
+        let mut nats = Vec::with_capacity(rows.len());
+        let mut dnormed = vec![0.0; normed.len()];
+        let chunk = (LOGITS / vocab).clamp(64, 2048);
+        for (i, normed) in normed.chunks(chunk * h).enumerate() {
+            let at = i * chunk..i * chunk + normed.len() / h;
+            let part = at.len().div_ceil((at.len() / 128).clamp(2, 8));
+            let mut logits = vec![0.0; at.len() * vocab];
+            let dnormed = &mut dnormed[at.start * h..at.end * h];
+            let costs: Vec<Vec<f32>> = (
+                (
+                    normed.par_chunks(part * h),
+                    logits.par_chunks_mut(part * vocab),
+                    dnormed.par_chunks_mut(part * h),
+                ),
+                (targets[at.clone()].par_chunks(part), weights[at].par_chunks(part)),
+            )
+                .into_par_iter()
+                .with_max_len(1)
+                .map(|((normed, logits, dnormed), (targets, weights))| {
+                    mul_nt(logits, normed, &self.weights[head], h, false);
+                    let costs = cross_entropy(logits, targets, weights, vocab);
+                    if grads.is_some() {
+                        mul_nn(dnormed, logits, &self.weights[head], vocab, false);
+                    }
+                    costs
+                })
+                .collect();
+            nats.extend(costs.into_iter().flatten());
+            if let (Some(grads), None) = (&mut grads, self.adapter) {
+                self.weigh(
+                    grads,
+                    &[Weigh { tensor: head, dout: &logits, width: vocab, x: normed }],
+                );
+            }
+        }
+        let total = nats.iter().zip(&weights).map(|(nats, weight)| f64::from(nats * weight)).sum();
+        let loss = Loss { total, nll: nodes.into_iter().zip(nats).collect() };
+        let Some(grads) = grads else { return Ok((loss, Vec::new())) };
+        let mut dpicked = vec![0.0; picked.len()];
+        let gain = self.norm_back(norm, &mut dpicked, &dnormed, &picked, &scales);
+        self.gain(grads, norm, &[gain]);
+        let mut dx = vec![0.0; x.len()];
+        for (row, d) in rows.iter().zip(dpicked.chunks_exact(h)) {
+            dx[row * h..(row + 1) * h].iter_mut().zip(d).for_each(|(x, d)| *x += d);
+        }
+        Ok((loss, dx))
+    }
+}

@@ -1,0 +1,24 @@
+use super::*;
+
+#[test]
+fn text_from_outside_cannot_drive_the_terminal() {
+    assert_eq!(clean("a\u{1b}[2Jb\r\u{7}\u{202e}c\u{9b}d\te\nf"), "a␛[2Jb···c·d e\nf");
+    assert_eq!(
+        clean("e\u{301} 日本 👩\u{200d}🚀"),
+        "e\u{301} 日本 👩\u{200d}🚀",
+        "letters stay as they are"
+    );
+    for piece in ["\u{301}", "\u{1f3fd}", "\u{200d}👩", "\u{1100}", "\u{e0067}"] {
+        assert!(clean(&format!("👩{}", piece.repeat(200_000))).chars().count() < 30, "{piece:?}");
+    }
+    let family = "👨🏽\u{200d}👩🏽\u{200d}👧🏽\u{200d}👦🏽";
+    assert_eq!(clean(family), family);
+}
+
+#[test]
+fn json_means_the_same_and_is_plain() {
+    let value = serde_json::json!({"a\u{9b}": "x\u{202e}\u{1b}\u{7f}\"\n日"});
+    let line = json(&value);
+    assert!(!line.chars().any(drives), "{line}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), value);
+}
