@@ -17,7 +17,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// The word used in the store and in JSON.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Demonstration => "demonstration",
             Self::Exploration => "exploration",
@@ -26,10 +26,10 @@ impl Purpose {
     }
 
     /// The purpose of that word.
-    pub fn from_word(word: &str) -> Option<Self> {
+    pub fn from_name(word: &str) -> Option<Self> {
         [Self::Demonstration, Self::Exploration, Self::Evaluation]
             .into_iter()
-            .find(|p| p.word() == word)
+            .find(|p| p.as_str() == word)
     }
 }
 
@@ -182,7 +182,7 @@ impl State {
 /// What executing an alternative did, compared with the state it was tried in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Effect {
+pub enum ActionEffect {
     /// The world is another one now.
     Changed,
     /// Nothing that play depends on changed.
@@ -199,9 +199,9 @@ pub enum Effect {
     Ends,
 }
 
-impl Effect {
+impl ActionEffect {
     /// The word used in the store, in JSON and on screens.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Changed => "changed",
             Self::NoOp => "no-op",
@@ -214,7 +214,7 @@ impl Effect {
     }
 
     /// The effect of that word.
-    pub fn from_word(word: &str) -> Option<Self> {
+    pub fn from_name(word: &str) -> Option<Self> {
         let all = [
             Self::Changed,
             Self::NoOp,
@@ -224,7 +224,7 @@ impl Effect {
             Self::NoWorse,
             Self::Ends,
         ];
-        all.into_iter().find(|e| e.word() == word)
+        all.into_iter().find(|e| e.as_str() == word)
     }
 }
 
@@ -244,7 +244,7 @@ pub struct Branch {
     /// The real next observation.
     pub observation: String,
     /// What it did.
-    pub effect: Effect,
+    pub effect: ActionEffect,
     /// What it was worth.
     #[serde(default)]
     pub reward: f64,
@@ -259,7 +259,10 @@ impl Branch {
     /// not be.
     pub fn worse(&self) -> bool {
         !self.success
-            && !matches!(self.effect, Effect::SameAsExpert | Effect::EquallyGood | Effect::NoWorse)
+            && !matches!(
+                self.effect,
+                ActionEffect::SameAsExpert | ActionEffect::EquallyGood | ActionEffect::NoWorse
+            )
     }
 }
 
@@ -311,7 +314,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The word used in the store, in JSON and on screens.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Approved => "approved",
@@ -320,8 +323,8 @@ impl Verdict {
     }
 
     /// The verdict of that word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Pending, Self::Approved, Self::Rejected].into_iter().find(|v| v.word() == word)
+    pub fn from_name(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Approved, Self::Rejected].into_iter().find(|v| v.as_str() == word)
     }
 }
 

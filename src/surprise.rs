@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::agent::prompt::rightness;
-use crate::agent::{Agent, Among, Scores, likeliest, weigh};
+use crate::agent::{Agent, Among, Scores, argmax, weigh};
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::experience::{State, Step, Trajectory};
@@ -100,7 +100,7 @@ pub fn surprises(
                     text,
                 });
                 let listed = trajectory.listed_at(t);
-                let other = likeliest(&shares).filter(|best| listed[*best] != step.action);
+                let other = argmax(&shares).filter(|best| listed[*best] != step.action);
                 found.push(Surprise {
                     trajectory: demo.id,
                     t,

@@ -5,7 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use foretaste::store::Place;
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
-use foretaste::tui::effect::{DeskCmd, Effect};
+use foretaste::tui::effect::{Effect, StoreCmd};
 use foretaste::tui::msg::Msg;
 use foretaste::tui::screen::Screen;
 use foretaste::tui::screens::curate;
@@ -26,9 +26,9 @@ fn curating(keys: &str) -> App {
 
 /// Whether Curate is asked to decide anything.
 fn decides(effects: &[Effect]) -> bool {
-    effects
-        .iter()
-        .any(|effect| matches!(effect, Effect::Desk(DeskCmd::Decide(..) | DeskCmd::DecideAll(..))))
+    effects.iter().any(|effect| {
+        matches!(effect, Effect::Store(StoreCmd::Decide(..) | StoreCmd::DecideAll(..)))
+    })
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn what_is_chosen_for_a_reflection_is_never_done_to_another_that_came_in_its_pla
             Place::Start,
             queue,
         )));
-        let draft = |effect: &Effect| matches!(effect, Effect::Desk(DeskCmd::Draft(id, Some(_))) if *id == front);
+        let draft = |effect: &Effect| matches!(effect, Effect::Store(StoreCmd::Draft(id, Some(_))) if *id == front);
         assert_eq!(
             effects.iter().any(draft),
             keys == "e",
@@ -81,7 +81,7 @@ fn nothing_is_chosen_while_a_decision_may_move_the_list_and_what_was_refused_sta
     press(&mut app, KeyCode::Char('!'), KeyModifiers::NONE);
     assert!(decides(&press(&mut app, KeyCode::Char('s'), KeyModifiers::CONTROL)));
     let effects = app.update(Msg::from(curate::Msg::Failed));
-    let [Effect::Desk(DeskCmd::Draft(_, Some(text))), Effect::Desk(DeskCmd::Queue(..))] =
+    let [Effect::Store(StoreCmd::Draft(_, Some(text))), Effect::Store(StoreCmd::Queue(..))] =
         effects.as_slice()
     else {
         panic!("{effects:?}")
@@ -95,11 +95,11 @@ fn nothing_is_chosen_while_a_decision_may_move_the_list_and_what_was_refused_sta
     assert!(decides(&edited(&mut app, front)));
     let effects = app.update(Msg::from(curate::Msg::Failed));
     assert!(
-        matches!(&effects[0], Effect::Desk(DeskCmd::Draft(id, Some(text))) if *id == front && text == "By the editor.")
+        matches!(&effects[0], Effect::Store(StoreCmd::Draft(id, Some(text))) if *id == front && text == "By the editor.")
     );
     let effects = edited(&mut app, front + 1);
     assert!(
-        matches!(&effects[..], [Effect::Desk(DeskCmd::Draft(id, Some(_)))] if *id == front + 1),
+        matches!(&effects[..], [Effect::Store(StoreCmd::Draft(id, Some(_)))] if *id == front + 1),
         "{effects:?}"
     );
 }
@@ -123,12 +123,12 @@ fn an_attempt_that_comes_late_is_never_lost_and_says_what_it_was_asked_for() {
     };
     let effects = written(&mut app);
     assert!(
-        matches!(&effects[..], [Effect::Desk(DeskCmd::Attempt(_, as_seen, ..))] if *as_seen == seen),
+        matches!(&effects[..], [Effect::Store(StoreCmd::Attempt(_, as_seen, ..))] if *as_seen == seen),
         "{effects:?}"
     );
     app.update(Msg::from(curate::Msg::Failed));
     assert!(
-        matches!(&written(&mut app)[..], [Effect::Desk(DeskCmd::Attempt(..))]),
+        matches!(&written(&mut app)[..], [Effect::Store(StoreCmd::Attempt(..))]),
         "whatever failed meanwhile"
     );
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use far::FarShops;
-use foretaste::agent::choosing::Choosing;
+use foretaste::agent::alternatives::AlternativeSampling;
 use foretaste::agent::{Agent, Scores};
 use foretaste::agreement::{Which, agreement};
 use foretaste::budget;
@@ -23,7 +23,7 @@ use foretaste::control::{Cancel, Control, Progress};
 use foretaste::env::{Forks, Suite};
 use foretaste::episode::{Play, Scope, Teacher};
 use foretaste::eval::{Known, evaluate, foresight};
-use foretaste::experience::{Effect, POLICY, State, Verdict};
+use foretaste::experience::{ActionEffect, POLICY, State, Verdict};
 use foretaste::explore::{
     EvaluateState, Evaluated, Session, Tried, evaluate_state, keep, play_on, reflect,
 };
@@ -184,7 +184,7 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
     assert!(
         drawn
             .iter()
-            .all(|drawn| !free(&drawn.branch.action) || drawn.branch.effect != Effect::Error),
+            .all(|drawn| !free(&drawn.branch.action) || drawn.branch.effect != ActionEffect::Error),
         "and admissible"
     );
     assert!(
@@ -278,7 +278,7 @@ fn explore_goes_on_where_the_world_stands_and_comes_back_by_a_verified_replay() 
         actions: view.admissible.clone(),
         forms: view.forms.clone(),
         expert: view.expert.as_ref().map(|(_, advice)| advice.action.clone()),
-        choosing: Choosing { k: 8, ..Choosing::default() },
+        choosing: AlternativeSampling { k: 8, ..AlternativeSampling::default() },
         think: true,
     };
     let mut told = Vec::new();

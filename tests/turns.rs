@@ -12,7 +12,7 @@ use foretaste::collect::{self, Draw};
 use foretaste::control::{Control, Progress};
 use foretaste::episode::{Play, Scope, Teacher};
 use foretaste::eval::{Known, evaluate};
-use foretaste::experience::Effect;
+use foretaste::experience::ActionEffect;
 use foretaste::formats::{Observations, Order, Set, export_file, import::import};
 use foretaste::selection::{ALL, Criteria};
 use foretaste::store::{Listing, Near, Store};
@@ -49,7 +49,9 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
         let branches = store.branches(demo.id).unwrap();
         assert!(branches.iter().all(|branch| branch.t > 0), "nothing is listed at the front page");
         assert!(
-            branches.iter().any(|branch| branch.effect == Effect::Changed && branch.reward == 0.0)
+            branches
+                .iter()
+                .any(|branch| branch.effect == ActionEffect::Changed && branch.reward == 0.0)
         );
     }
     // A purchase that is half right, a shop that closes, and a search that is admissible.

@@ -38,7 +38,7 @@ fn locked_for(data: &Path, time: Duration) -> std::thread::JoinHandle<()> {
 }
 
 fn approved(data: &Path) -> u64 {
-    Store::open(data).unwrap().standing().unwrap()[Verdict::Approved as usize]
+    Store::open(data).unwrap().verdict_counts().unwrap()[Verdict::Approved as usize]
 }
 
 #[test]

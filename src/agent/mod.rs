@@ -3,7 +3,7 @@
 //! [`Agent`] is what the rest of the program knows of a mind. [`open`] is where a name becomes one;
 //! [`template::Template`] writes reflections with no model at all.
 
-pub mod choosing;
+pub mod alternatives;
 mod local;
 mod open;
 pub mod prompt;
@@ -17,7 +17,7 @@ use crate::experience::{Branch, State};
 use crate::model::sampler::Sampling;
 pub use open::{Located, find, load, local, locate, named, open};
 pub use saved::{Held, hold, is_held, read};
-pub use shares::{SAMPLES, Weighed, likeliest, scores_of, shares, weigh};
+pub use shares::{SAMPLES, Weighed, argmax, scores_of, shares, weigh};
 
 /// How a mind knows how likely actions are. Figures of different kinds are never compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]

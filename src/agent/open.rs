@@ -9,13 +9,13 @@ use super::saved::read;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::model::team::Priority;
-use crate::model::weights::Parts;
+use crate::model::weights::ModelFiles;
 use crate::store::{Checkpoint, Store};
 
 /// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model),
 /// `embedded`, `novice`, a checkpoint's number or the name it goes by, a folder, or a GGUF file.
 /// Returns its files and the name it goes by.
-pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
+pub fn find(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
     loop {
         let located = locate(store, name)?;
         let found = match &located {
@@ -23,7 +23,7 @@ pub fn find(store: &Store, name: Option<&str>) -> Result<(Parts, String)> {
             Located::Embedded => Ok((Model::embedded_parts(), "embedded".into())),
             Located::Novice => Ok((Model::novice_parts(), "novice".into())),
             Located::Folder(folder) => {
-                Parts::read(folder).map(|parts| (parts, folder.display().to_string()))
+                ModelFiles::read(folder).map(|parts| (parts, folder.display().to_string()))
             }
         };
         // The newest may have been removed while it was read, for one that is newer still.
@@ -84,7 +84,7 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
 }
 
 /// The model that a run started from, by the name that [`find`] gave it.
-pub fn named(store: &Store, source: &str) -> Result<Parts> {
+pub fn named(store: &Store, source: &str) -> Result<ModelFiles> {
     let found = find(store, Some(source)).map(|(parts, _)| parts);
     found.map_err(|error| {
         error.hint("the run cannot go on without the model that it started from; start it anew")

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::model::folder::{digest_of, read_file, read_whole};
-use crate::model::weights::Parts;
+use crate::model::weights::ModelFiles;
 use crate::store::{Checkpoint, STATE, Store};
 
 /// The files of a recorded checkpoint, if they are those that were saved.
-pub fn read(store: &Store, saved: &Checkpoint) -> Result<Parts> {
+pub fn read(store: &Store, saved: &Checkpoint) -> Result<ModelFiles> {
     let folder = store.root().join(&saved.folder);
     let name = format!("checkpoint {} (run {} step {})", saved.id, saved.run, saved.step);
     let delete =

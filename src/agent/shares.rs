@@ -85,7 +85,7 @@ pub fn shares(scores: &[f64]) -> Vec<f64> {
 }
 
 /// The index of the largest of some scores; none of none.
-pub fn likeliest(scores: &[f64]) -> Option<usize> {
+pub fn argmax(scores: &[f64]) -> Option<usize> {
     (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]))
 }
 

@@ -8,7 +8,7 @@
 use super::{Case, Reflector};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Effect, State};
+use crate::experience::{ActionEffect, Branch, State};
 use crate::model::sampler::Sampling;
 use crate::rng::Rng;
 
@@ -51,13 +51,19 @@ impl Template {
             case.alternatives.iter().filter(|other| !promising(other, case)).collect();
         for other in distinct(&worse) {
             let sentence = match other.effect {
-                Effect::NoOp => {
+                ActionEffect::NoOp => {
                     pick(&["would change nothing here", "should leave everything as it is"])
                 }
-                Effect::Error => pick(&["is not possible here", "should not work from this place"]),
-                Effect::SameAsExpert | Effect::EquallyGood | Effect::NoWorse => continue,
-                Effect::Ends if other.success => continue,
-                Effect::Changed | Effect::Ends => cost(other, &case.action, &case.state),
+                ActionEffect::Error => {
+                    pick(&["is not possible here", "should not work from this place"])
+                }
+                ActionEffect::SameAsExpert | ActionEffect::EquallyGood | ActionEffect::NoWorse => {
+                    continue;
+                }
+                ActionEffect::Ends if other.success => continue,
+                ActionEffect::Changed | ActionEffect::Ends => {
+                    cost(other, &case.action, &case.state)
+                }
             };
             // A bare command ("inventory", "help") is no verb that a sentence could be built on.
             let bare = !other.action.contains(' ') && other.action != "look";

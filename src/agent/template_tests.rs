@@ -17,7 +17,7 @@ fn case(alternatives: Vec<Branch>) -> Case {
     }
 }
 
-fn branch(action: &str, effect: Effect) -> Branch {
+fn branch(action: &str, effect: ActionEffect) -> Branch {
     Branch {
         id: 1,
         trajectory: 1,
@@ -37,8 +37,8 @@ fn explains_from_outcomes_without_telling_them_or_naming_a_label() {
     let text = Template
         .write(
             &case(vec![
-                branch("inspect mug 1", Effect::NoOp),
-                branch("walk to shelf 1", Effect::Changed),
+                branch("inspect mug 1", ActionEffect::NoOp),
+                branch("walk to shelf 1", ActionEffect::Changed),
             ]),
             3,
         )
@@ -50,8 +50,8 @@ fn explains_from_outcomes_without_telling_them_or_naming_a_label() {
     }
     let again = Template.write(
         &case(vec![
-            branch("inspect mug 1", Effect::NoOp),
-            branch("walk to shelf 1", Effect::Changed),
+            branch("inspect mug 1", ActionEffect::NoOp),
+            branch("walk to shelf 1", ActionEffect::Changed),
         ]),
         3,
     );
@@ -60,7 +60,7 @@ fn explains_from_outcomes_without_telling_them_or_naming_a_label() {
 
 #[test]
 fn a_walk_back_says_what_was_seen_there_and_bare_commands_are_quoted() {
-    let mut back = case(vec![branch("inventory", Effect::NoOp)]);
+    let mut back = case(vec![branch("inventory", ActionEffect::NoOp)]);
     back.state.task = "look at pencil under the desklamp.".into();
     back.state.history = vec![
         (

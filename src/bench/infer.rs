@@ -17,7 +17,7 @@ use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
 use crate::model::score::Score;
 use crate::model::team::{Priority, Team};
-use crate::model::weights::{Parts, matrices};
+use crate::model::weights::{ModelFiles, matrices};
 use crate::rng::Rng;
 
 /// What to measure.
@@ -61,7 +61,7 @@ impl<'a> Bench<'a> {
             let weights = matrices(&config, weights);
             Decoder::new(config, weights)?
         } else {
-            Parts::network(Path::new(&options.model))?.decoder()?
+            ModelFiles::network(Path::new(&options.model))?.decoder()?
         };
         // Keys and values of the prompt and of what is written after it.
         let written = options.decode.max(options.k * options.new);

@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::env::Environment as _;
 use crate::env::Suite;
 use crate::env::tw_pddl::TwPddl;
-use crate::env::tw_pddl::plan::{Limits, Plan, Planner};
+use crate::env::tw_pddl::plan::{Limits, Planner, Solution};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -84,9 +84,9 @@ fn game(start: &TwPddl, id: &str, seed: u64, states: usize, figures: &mut Figure
             figures.slowest = (ms, id.to_string());
         }
         match plan {
-            Plan::Found { steps, .. } => {
+            Solution::Found { steps, .. } => {
                 let started = Instant::now();
-                if let Plan::Found { starts, .. } =
+                if let Solution::Found { starts, .. } =
                     planner.plan(env.world(), true, &Limits::default())?
                 {
                     figures.starts_ms.push(started.elapsed().as_secs_f64() * 1e3);
@@ -98,9 +98,9 @@ fn game(start: &TwPddl, id: &str, seed: u64, states: usize, figures: &mut Figure
                 }
                 figures.failed += usize::from(!env.turn().success);
             }
-            Plan::Unsolvable => figures.unsolvable += 1,
-            Plan::GaveUp(_) => figures.given_up.push(id.to_string()),
-            Plan::Cancelled => return Err(Error::cancelled()),
+            Solution::Unsolvable => figures.unsolvable += 1,
+            Solution::GaveUp(_) => figures.given_up.push(id.to_string()),
+            Solution::Cancelled => return Err(Error::cancelled()),
         }
     }
     Ok(())

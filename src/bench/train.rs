@@ -14,13 +14,13 @@ use crate::model::adamw::AdamW;
 use crate::model::config::Config;
 use crate::model::kernels::mul_nt;
 use crate::model::lora::{Adapter, LINEARS};
-use crate::model::memory::{self, Plan};
+use crate::model::memory::{self, MemoryPlan};
 use crate::model::pack::{Packing, batch};
 use crate::model::params::Buffers;
 use crate::model::step::Net;
 use crate::model::team::{Priority, Team};
 use crate::model::tree::TokenTree;
-use crate::model::weights::Parts;
+use crate::model::weights::ModelFiles;
 use crate::paths;
 use crate::rng::Rng;
 
@@ -92,7 +92,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     };
     let packing = Packing::new(&trees, options.budget.unwrap_or(usize::MAX));
     let mut optimiser = AdamW::new(&shapes);
-    let planned = Plan::new(net, packing.largest);
+    let planned = MemoryPlan::new(net, packing.largest);
     let mut times = Vec::new();
     let mut losses = Vec::new();
     let mut spent = cpu_s();
@@ -147,7 +147,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
 
 pub(super) fn model(name: &str) -> Result<(Config, Buffers)> {
     let Some(size) = name.strip_prefix("small:") else {
-        return Parts::network(Path::new(name))?.weights();
+        return ModelFiles::network(Path::new(name))?.weights();
     };
     let bad = || {
         Error::new(format!(

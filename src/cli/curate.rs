@@ -117,7 +117,7 @@ fn apply(common: &Common, store: &mut Store, line: &str) -> Result<()> {
 
 fn decide(common: &Common, store: &mut Store, id: i64, decision: &Decision) -> Result<()> {
     store.decide(id, decision)?;
-    let act = decision.word();
+    let act = decision.as_str();
     common.out().line(&json!({"reflection": id, "act": act}), || format!("{act} {id}"));
     Ok(())
 }
@@ -139,7 +139,7 @@ fn suspect(common: &Common, store: &Store) -> Result<()> {
             let codes: Vec<&str> = found.iter().map(|s| s.code).collect();
             common.out().line(
                 &json!({"reflection": item.id, "verdict": item.verdict, "suspicions": found}),
-                || format!("{} {} {}", item.id, item.verdict.word(), codes.join(" ")),
+                || format!("{} {} {}", item.id, item.verdict.as_str(), codes.join(" ")),
             );
         }
     }

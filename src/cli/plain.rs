@@ -180,7 +180,7 @@ impl Plain {
         let outcome = self.session.outcomes(&[(action, "human".to_string())])?.remove(0);
         say(&format!("Predicted: {}", predicted.first().map_or("", |text| text.trim())));
         say(&format!("Actual: {}", outcome.observation.trim()));
-        say(&format!("Effect: {}.", outcome.effect.word()));
+        say(&format!("Effect: {}.", outcome.effect.as_str()));
         let text = predicted.first().cloned().unwrap_or_default();
         self.all.foreseen.push((state.clone(), vec![(outcome.action.clone(), text)]));
         self.all.outcomes.push((state, vec![outcome.clone()]));
@@ -211,7 +211,7 @@ impl Plain {
             let Judged { trajectory, case, findings } = judged(&self.store, item)?;
             say(&format!(
                 "Reflection {}, {} pending. Task: {}",
-                item.id, queue.standing[0], &trajectory.task
+                item.id, queue.verdict_counts[0], &trajectory.task
             ));
             say(&format!("Before: {}", trajectory.observation_at(item.t).trim()));
             if let Some(case) = &case {

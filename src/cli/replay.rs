@@ -47,7 +47,7 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
                 step.map_or("start".to_string(), |s| format!("> {}  ({})", s.action, s.source));
             let tried = here
                 .iter()
-                .map(|b| format!("\n     {} [{}] {}", b.action, b.effect.word(), b.observation));
+                .map(|b| format!("\n     {} [{}] {}", b.action, b.effect.as_str(), b.observation));
             format!(
                 "{t:3} {head}\n    {}{}",
                 trajectory.observation_at(t).replace('\n', "\n    "),

@@ -216,7 +216,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
         (Some(run), _) => finished(trainer::resume(&mut store, run, &control, &mut each)?),
         (None, None) => {}
         (None, Some(objective)) => {
-            let objective = Objective::from_word(objective)?;
+            let objective = Objective::from_name(objective)?;
             let usual = Plan::new(objective, args.steps, args.seed);
             let plan = Plan {
                 batch: args.batch,

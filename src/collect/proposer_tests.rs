@@ -6,7 +6,7 @@ use crate::control::{Cancel, Control, Progress};
 use crate::env::household::Household;
 use crate::env::{Environment, Experts, Opened, Suite, TaskRef};
 use crate::episode::{Scope, Teacher, Worlds, way};
-use crate::experience::{Effect, State};
+use crate::experience::{ActionEffect, State};
 use crate::scripted::Scripted;
 use crate::store::Store;
 
@@ -319,15 +319,15 @@ fn an_alternative_that_leaves_the_goal_no_farther_than_the_expert_does_is_no_wor
             let other = distance(&branch.action);
             let before = worlds.look(way, left).unwrap();
             match branch.effect {
-                Effect::Changed => {
+                ActionEffect::Changed => {
                     assert!(other > expert && other >= before, "{branch:?}");
                     seen[0] += 1;
                 }
-                Effect::NoWorse => {
+                ActionEffect::NoWorse => {
                     assert!(other <= expert && other >= before && !branch.worse(), "{branch:?}");
                     seen[1] += 1;
                 }
-                Effect::EquallyGood => {
+                ActionEffect::EquallyGood => {
                     assert!(other < before && !branch.worse(), "{branch:?}");
                     seen[2] += 1;
                 }

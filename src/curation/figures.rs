@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::judged;
 use crate::error::Result;
 use crate::experience::Verdict;
-use crate::store::{Agreement, Filter, Place, Queue, Statistics, Store};
+use crate::store::{Filter, KappaAgreement, Place, Queue, Statistics, Store};
 
 /// Pending reflections that the rules are held against, for the figures.
 const LOOKED_AT: usize = 500;
@@ -16,12 +16,12 @@ const LOOKED_AT: usize = 500;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figures {
     /// How many are pending, approved, rejected.
-    pub standing: [u64; 3],
+    pub verdict_counts: [u64; 3],
     /// What was decided so far.
     #[serde(flatten)]
     pub decided: Statistics,
     /// How first and second opinions agree.
-    pub second_opinions: Agreement,
+    pub second_opinions: KappaAgreement,
     /// What rules point at.
     pub rules: Pointed,
 }
@@ -38,7 +38,7 @@ pub struct Pointed {
 /// The figures of a store.
 pub fn figures(store: &Store) -> Result<Figures> {
     Ok(Figures {
-        standing: store.standing()?,
+        verdict_counts: store.verdict_counts()?,
         decided: store.statistics()?,
         second_opinions: store.agreement()?,
         rules: pointed(store)?,
@@ -82,7 +82,7 @@ pub fn queue(store: &Store, filter: &Filter, place: Place, limit: usize) -> Resu
 impl Figures {
     /// As lines to be read.
     pub fn lines(&self) -> Vec<String> {
-        let [pending, approved, rejected] = self.standing;
+        let [pending, approved, rejected] = self.verdict_counts;
         let decided = &self.decided;
         let (states, covered) = decided.states;
         let mut lines = vec![

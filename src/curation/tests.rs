@@ -1,5 +1,5 @@
 use super::*;
-use crate::experience::{Branch, Effect, State};
+use crate::experience::{ActionEffect, Branch, State};
 
 fn case() -> Case {
     let branch = |action: &str, observation: &str| Branch {
@@ -9,7 +9,7 @@ fn case() -> Case {
         action: action.into(),
         source: "uniform".into(),
         observation: observation.into(),
-        effect: Effect::Changed,
+        effect: ActionEffect::Changed,
         done: false,
         reward: 0.0,
         success: false,
@@ -106,11 +106,11 @@ fn a_thing_that_only_an_outcome_names_is_pointed_at() {
 #[test]
 fn arguing_against_what_is_as_good_is_pointed_at() {
     for (effect, points) in [
-        (Effect::EquallyGood, true),
-        (Effect::NoWorse, true),
-        (Effect::SameAsExpert, true),
-        (Effect::Changed, false),
-        (Effect::NoOp, false),
+        (ActionEffect::EquallyGood, true),
+        (ActionEffect::NoWorse, true),
+        (ActionEffect::SameAsExpert, true),
+        (ActionEffect::Changed, false),
+        (ActionEffect::NoOp, false),
     ] {
         let mut case = case();
         let mut other = case.alternatives[0].clone();

@@ -1,6 +1,6 @@
 //! What a mind chooses in some states.
 
-use crate::agent::{Agent, Among, Ask, Scores, likeliest, scores_of, shares};
+use crate::agent::{Agent, Among, Ask, Scores, argmax, scores_of, shares};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::experience::State;
@@ -127,7 +127,7 @@ pub(super) fn choose(
 
 /// An index drawn from log-probabilities at a temperature.
 pub fn pick(scores: &[f64], temperature: f64, rng: &mut Rng) -> usize {
-    let best = likeliest(scores).unwrap_or_default();
+    let best = argmax(scores).unwrap_or_default();
     if temperature <= 0.0 {
         return best;
     }

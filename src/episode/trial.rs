@@ -4,7 +4,7 @@ use super::worlds::{Leg, Worlds};
 use crate::control::Cancel;
 use crate::env::{Environment, Experts, Turn};
 use crate::error::Result;
-use crate::experience::Effect;
+use crate::experience::ActionEffect;
 
 /// What alternatives in a state are held against: where the expert's action leads, and how far the
 /// goal is.
@@ -23,7 +23,7 @@ pub struct Trial {
     /// The turn after it.
     pub turn: Turn,
     /// What it did.
-    pub effect: Effect,
+    pub effect: ActionEffect,
     /// Steps to the goal from there, if that was asked for and something knows.
     pub steps_left: Option<usize>,
 }
@@ -45,11 +45,11 @@ impl ExpertBaseline {
     /// `after` steps away. One that starts a shortest way to the goal is as good as any: an expert
     /// that does not know the world may itself do worse. One that leaves the goal no farther than
     /// the expert's own step does is no worse, as far as steps tell.
-    fn compare(&self, after: Option<usize>) -> Effect {
+    fn compare(&self, after: Option<usize>) -> ActionEffect {
         match (after, self.left, self.left_after) {
-            (Some(after), Some(before), _) if after < before => Effect::EquallyGood,
-            (Some(after), _, Some(expert)) if after <= expert => Effect::NoWorse,
-            _ => Effect::Changed,
+            (Some(after), Some(before), _) if after < before => ActionEffect::EquallyGood,
+            (Some(after), _, Some(expert)) if after <= expert => ActionEffect::NoWorse,
+            _ => ActionEffect::Changed,
         }
     }
 }
@@ -67,12 +67,12 @@ pub fn try_action(
         worlds.execute(way, action, |executed, env, experts| {
             let known = measure.then(|| distance(experts, env));
             let effect = match expert {
-                _ if executed.refused => Effect::Error,
-                _ if executed.turn.done => Effect::Ends,
-                _ if executed.after == executed.before => Effect::NoOp,
-                Some(expert) if expert.next == executed.after => Effect::SameAsExpert,
+                _ if executed.refused => ActionEffect::Error,
+                _ if executed.turn.done => ActionEffect::Ends,
+                _ if executed.after == executed.before => ActionEffect::NoOp,
+                Some(expert) if expert.next == executed.after => ActionEffect::SameAsExpert,
                 Some(expert) => expert.compare(known.unwrap_or_else(|| distance(experts, env))),
-                None => Effect::Changed,
+                None => ActionEffect::Changed,
             };
             (effect, known.flatten())
         })?;

@@ -13,7 +13,7 @@ use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
 use crate::episode::{Episode, Scope, Teacher, Worlds, choose, try_action, way};
 use crate::error::{Error, Result};
-use crate::experience::{Effect, Purpose, State, Trajectory, UNIFORM};
+use crate::experience::{ActionEffect, Purpose, State, Trajectory, UNIFORM};
 
 /// Figures of some transitions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -154,7 +154,7 @@ fn transitions(
             std::iter::once(step.action.clone()).chain(drawn.into_iter().map(|(action, _)| action));
         let tried = actions.map(|action| {
             let tried = try_action(&mut worlds, &way[..t], &action, None, false)?;
-            let changed = !matches!(tried.effect, Effect::NoOp | Effect::Error);
+            let changed = !matches!(tried.effect, ActionEffect::NoOp | ActionEffect::Error);
             Ok((action, tried.turn.observation.to_string(), changed))
         });
         transitions.push(tried.collect::<Result<_>>()?);

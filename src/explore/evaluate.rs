@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::went;
-use crate::agent::choosing::Choosing;
+use crate::agent::alternatives::AlternativeSampling;
 use crate::agent::template::Template;
 use crate::agent::{Agent, Among, Ask, Case, REFLECTING, Reflector, Scores, Writer, weigh};
 use crate::control::{Cancel, Control};
@@ -30,7 +30,7 @@ pub struct EvaluateState {
     /// The expert's action, if there is one: it is predicted too, and is no alternative.
     pub expert: Option<String>,
     /// How alternatives are chosen.
-    pub choosing: Choosing,
+    pub choosing: AlternativeSampling,
     /// Whether the policy thinks before it acts.
     pub think: bool,
 }
@@ -82,7 +82,7 @@ pub fn evaluate_state(
     }
     if of.actions.is_empty() || !of.forms.is_empty() {
         let forms: Vec<Form> = of.forms.iter().map(|form| Form::new(form.as_str())).collect();
-        let Choosing { k, temperature, top_p, seed, .. } = of.choosing;
+        let AlternativeSampling { k, temperature, top_p, seed, .. } = of.choosing;
         let how = Sampling { top_p, ..Sampling::at(temperature) };
         let seeds = Rng::seeds(seed, &format!("explore {}", of.state.place()), k);
         let written =

@@ -29,7 +29,7 @@ use crate::control::Cancel;
 use crate::env::{Expert, GivenAdvice, Opened, Suite, Turn};
 use crate::episode::{Leg, Worlds, step_of, trajectory_at};
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Effect, Purpose, Trajectory};
+use crate::experience::{ActionEffect, Branch, Purpose, Trajectory};
 
 /// How many steps policy or expert play on from a what-if.
 pub const CONTINUATION_STEPS: usize = 20;
@@ -380,7 +380,7 @@ pub fn branch(outcome: &Outcome, trajectory: i64, t: usize) -> Branch {
         observation: outcome.observation.clone(),
         effect: outcome.effect,
         reward: outcome.reward,
-        done: outcome.effect == Effect::Ends,
+        done: outcome.effect == ActionEffect::Ends,
         success: outcome.success,
     }
 }

@@ -91,7 +91,7 @@ fn an_alternative_is_held_against_the_expert_by_the_way_that_is_left() {
         .unwrap()
         .unwrap();
     for outcome in session.outcomes(&actions).unwrap() {
-        let good = matches!(outcome.effect, Effect::SameAsExpert | Effect::EquallyGood);
+        let good = matches!(outcome.effect, ActionEffect::SameAsExpert | ActionEffect::EquallyGood);
         assert_eq!(good, outcome.steps_left == Some(left), "{outcome:?}");
         assert_eq!(good, starts.iter().any(|a| **a == *outcome.action), "{outcome:?} {starts:?}");
     }

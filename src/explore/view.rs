@@ -1,7 +1,7 @@
 //! What a face is shown of an exploration.
 
 use crate::env::{Advice, Forks, Form, NoAdvice};
-use crate::experience::{Effect, State};
+use crate::experience::{ActionEffect, State};
 
 /// An executed what-if: an action, who proposed it, and what it really led to.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +13,7 @@ pub struct Outcome {
     /// The real next observation.
     pub observation: String,
     /// What it did.
-    pub effect: Effect,
+    pub effect: ActionEffect,
     /// What it is worth.
     pub reward: f64,
     /// Whether it ends the episode in success.

@@ -82,7 +82,7 @@ fn scene(trajectory: &Trajectory, branches: &[Branch], t: usize) -> String {
         out += &clean(&format!(
             "      ├ {} [{}] → {observation}\n",
             branch.action,
-            branch.effect.word()
+            branch.effect.as_str()
         ));
     }
     out

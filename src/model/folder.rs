@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::memory;
-use super::weights::{Parts, Stored};
+use super::weights::{ModelFiles, Stored};
 use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
 use crate::paths;
@@ -17,7 +17,7 @@ pub fn digest<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> String {
 }
 
 /// The digest of a model's files.
-pub fn digest_of(parts: &Parts) -> Result<String> {
+pub fn digest_of(parts: &ModelFiles) -> Result<String> {
     let Stored::Memory(tensors) = &parts.tensors else {
         return Err(Error::new("weights that are not in memory"));
     };
@@ -25,9 +25,9 @@ pub fn digest_of(parts: &Parts) -> Result<String> {
 }
 
 /// A model folder of ours, read as a whole: what is checked is what is used.
-pub fn read_whole(folder: &Path) -> Result<Parts> {
+pub fn read_whole(folder: &Path) -> Result<ModelFiles> {
     let tensors = Stored::Memory(read_file(folder, "model.safetensors")?.into());
-    Ok(Parts {
+    Ok(ModelFiles {
         config: read_file(folder, "config.json")?,
         tensors,
         tokenizer: read_file(folder, "tokenizer.json")?,

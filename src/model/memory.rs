@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// Bytes by what they are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Plan {
+pub struct MemoryPlan {
     /// The weights, and the adapter beside them.
     pub weights: u64,
     /// Gradients of what is trained.
@@ -26,7 +26,7 @@ pub struct Plan {
     pub total: u64,
 }
 
-impl Plan {
+impl MemoryPlan {
     /// For passes of at most `tokens` tokens, all of them targets.
     pub fn new(net: Net<'_>, tokens: usize) -> Self {
         let count = |shapes: &[(String, Vec<usize>)]| -> u64 {
@@ -74,7 +74,7 @@ impl Plan {
     }
 }
 
-impl std::fmt::Display for Plan {
+impl std::fmt::Display for MemoryPlan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { weights, gradients, optimiser, activations, logits, trees, total } = self;
         let parts = [
@@ -129,9 +129,12 @@ mod tests {
         let config = Config::small(8, 384, 2048).unwrap();
         let weights = Vec::new();
         let net = Net { config: &config, weights: &weights, adapter: None, recompute: false };
-        let plan = Plan::new(net, 2048);
+        let plan = MemoryPlan::new(net, 2048);
         assert!((300_000_000..900_000_000).contains(&plan.total), "{plan}");
-        assert!(Plan::new(Net { recompute: true, ..net }, 2048).activations < plan.activations / 2);
+        assert!(
+            MemoryPlan::new(Net { recompute: true, ..net }, 2048).activations
+                < plan.activations / 2
+        );
         assert!(plan.check(plan.total).is_ok());
         let said = plan.check(100_000_000).unwrap_err().to_string();
         assert!(said.contains("the limit is 100 MB") && said.contains("--budget"), "{said}");

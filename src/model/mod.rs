@@ -52,8 +52,8 @@ pub struct Model {
 
 impl Model {
     /// The files of the model inside the binary.
-    pub fn embedded_parts() -> weights::Parts {
-        weights::Parts {
+    pub fn embedded_parts() -> weights::ModelFiles {
+        weights::ModelFiles {
             config: include_bytes!("../../assets/model/config.json").to_vec(),
             tensors: weights::Stored::Memory(
                 include_bytes!("../../assets/model/model.safetensors").as_slice().into(),
@@ -63,9 +63,12 @@ impl Model {
     }
 
     /// The same model as it was early in its training: the start for watching one learn.
-    pub fn novice_parts() -> weights::Parts {
+    pub fn novice_parts() -> weights::ModelFiles {
         let novice = include_bytes!("../../assets/model/novice.safetensors").as_slice();
-        weights::Parts { tensors: weights::Stored::Memory(novice.into()), ..Self::embedded_parts() }
+        weights::ModelFiles {
+            tensors: weights::Stored::Memory(novice.into()),
+            ..Self::embedded_parts()
+        }
     }
 
     /// The model inside the binary.
@@ -76,6 +79,6 @@ impl Model {
     /// A model folder in Hugging Face's layout (`config.json`, `model.safetensors` or shards,
     /// `tokenizer.json`), or a `.gguf` file with a `tokenizer.json` beside it.
     pub fn load(folder: &Path) -> Result<Self> {
-        weights::Parts::read(folder)?.build(&folder.display().to_string())
+        weights::ModelFiles::read(folder)?.build(&folder.display().to_string())
     }
 }

@@ -1,4 +1,4 @@
-//! Choosing the next token.
+//! AlternativeSampling the next token.
 
 use crate::rng::Rng;
 

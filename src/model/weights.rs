@@ -33,7 +33,7 @@ pub enum Stored {
 
 /// The files of a model.
 #[derive(Debug, Clone)]
-pub struct Parts {
+pub struct ModelFiles {
     /// `config.json`; empty for GGUF.
     pub config: Vec<u8>,
     /// The weights.
@@ -42,7 +42,7 @@ pub struct Parts {
     pub tokenizer: Vec<u8>,
 }
 
-impl Parts {
+impl ModelFiles {
     /// The files of a folder, or a `.gguf` file with a `tokenizer.json` beside it. Weights are read
     /// later.
     pub fn read(path: &Path) -> Result<Self> {
@@ -176,7 +176,7 @@ impl Trainable {
     }
 
     /// The weights of a model's files, to be trained on.
-    pub fn from_parts(parts: &Parts, source: &str) -> Result<Self> {
+    pub fn from_parts(parts: &ModelFiles, source: &str) -> Result<Self> {
         let (config, weights) = parts.weights().map_err(|error| error.at(source))?;
         let tokenizer = Arc::new(parts.tokenizer(source, &config)?);
         Ok(Self { config, weights, tokenizer, adapter: None })
@@ -228,9 +228,9 @@ impl Trainable {
     }
 
     /// The weights as the three files of a model folder.
-    pub fn parts(&self, half: bool) -> Result<Parts> {
+    pub fn parts(&self, half: bool) -> Result<ModelFiles> {
         let config = self.config.to_json(self.tokenizer.end);
-        Ok(Parts {
+        Ok(ModelFiles {
             config: serde_json::to_vec_pretty(&config)
                 .map_err(|e| Error::new(format!("config.json: {e}")))?,
             tensors: Stored::Memory(serialize(&self.named(), half)?.into()),

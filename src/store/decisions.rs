@@ -31,7 +31,7 @@ pub enum Decision {
 
 impl Decision {
     /// The word in the store.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Second(None) => "second approve",
             Self::Second(Some(_)) => "second reject",
@@ -115,7 +115,7 @@ pub struct Undone {
 fn current(db: &Connection, reflection: i64) -> Result<(Verdict, Option<String>, i64)> {
     let latest = "SELECT verdict, reason, version FROM decisions WHERE reflection = ?1 AND undone \
                   = 0 ORDER BY id DESC LIMIT 1";
-    let read = |row: &Row<'_>| Ok((known(row, 0, Verdict::from_word)?, row.get(1)?, row.get(2)?));
+    let read = |row: &Row<'_>| Ok((known(row, 0, Verdict::from_name)?, row.get(1)?, row.get(2)?));
     Ok(db.query_row(latest, [reflection], read).optional()?.unwrap_or((Verdict::Pending, None, 1)))
 }
 
@@ -158,8 +158,8 @@ fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i
         insert_version(db, reflection, versions + 1, author, text)?;
     }
     let act = match decision {
-        Decision::Second(Some(code)) => format!("{} {code}", decision.word()),
-        _ => decision.word().to_string(),
+        Decision::Second(Some(code)) => format!("{} {code}", decision.as_str()),
+        _ => decision.as_str().to_string(),
     };
     db.execute(
         "INSERT INTO decisions (reflection, act, verdict, reason, version, created_ms, batch) \
@@ -167,7 +167,7 @@ fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i
         params![
             reflection,
             act,
-            verdict.word(),
+            verdict.as_str(),
             reason,
             if written.is_some() { versions + 1 } else { version },
             now_ms(),

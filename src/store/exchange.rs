@@ -72,7 +72,7 @@ impl Record {
     fn identity(&self) -> [String; 5] {
         let tr = &self.trajectory;
         let actions: Vec<&str> = tr.steps.iter().map(|step| step.action.as_str()).collect();
-        [&tr.suite, &tr.task_id, tr.purpose.word(), &tr.actor, &actions.join("\n")]
+        [&tr.suite, &tr.task_id, tr.purpose.as_str(), &tr.actor, &actions.join("\n")]
             .map(str::to_string)
     }
 
@@ -207,7 +207,7 @@ impl Store {
              WHERE r.trajectory = ?1 ORDER BY r.id",
         )?;
         let found = rows.query_map([id], |row| {
-            let verdict = known(row, 4, Verdict::from_word)?;
+            let verdict = known(row, 4, Verdict::from_name)?;
             let cites: Vec<i64> = json(row, 3)?;
             let reflected = Reflected {
                 t: row.get::<_, i64>(1)? as usize,
@@ -343,7 +343,7 @@ fn insert_record(db: &rusqlite::Connection, record: Record, batch: &mut Option<i
             insert_version(db, id, n as i64 + 2, &author, &text)?;
         }
         if reflected.verdict != Verdict::Pending || reflected.version != 1 {
-            let verdict = reflected.verdict.word();
+            let verdict = reflected.verdict.as_str();
             let version = reflected.version as i64;
             db.prepare_cached(
                 "INSERT INTO decisions (reflection, act, verdict, reason, version, created_ms, \

@@ -60,7 +60,7 @@ impl Listing {
         let mut values = Vec::<Box<dyn ToSql>>::new();
         if let Some(purpose) = self.purpose {
             sql += " AND purpose = ?";
-            values.push(Box::new(purpose.word()));
+            values.push(Box::new(purpose.as_str()));
         }
         if let Some(success) = self.success {
             sql += " AND success = ?";
@@ -121,7 +121,7 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<TrajectorySummary> {
         split: shown(row, 2)?,
         kind: shown(row, 3)?,
         task: shown(row, 4)?,
-        purpose: known(row, 5, Purpose::from_word)?,
+        purpose: known(row, 5, Purpose::from_name)?,
         actor: shown(row, 6)?,
         length: row.get::<_, i64>(7)? as usize,
         success: row.get(8)?,

@@ -28,7 +28,7 @@ pub use exchange::{Intake, Record, Reflected};
 pub use listing::{Listing, Near, Page, TrajectorySummary};
 pub use pools::{Candidate, Drawn, PoolCount};
 pub use predictions::{Prediction, Thought};
-pub use queue::{Agreement, Approved, Filter, Place, Queue, Second, Statistics};
+pub use queue::{Approved, Filter, KappaAgreement, Place, Queue, Second, Statistics};
 pub use runs::{MetricPoint, NewRun, RunLock, RunRow, RunStatus};
 pub use trajectories::{Counts, NewReflection};
 

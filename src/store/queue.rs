@@ -49,7 +49,7 @@ pub enum Second {
 
 /// How first and second opinions agree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Agreement {
+pub struct KappaAgreement {
     /// Reflections with both.
     pub both: u64,
     /// Those where they agree.
@@ -59,7 +59,7 @@ pub struct Agreement {
     pub kappa: Option<f64>,
 }
 
-impl Agreement {
+impl KappaAgreement {
     /// From counts: `[first approved][second approved]`.
     fn of(counts: [[u64; 2]; 2]) -> Self {
         let both: u64 = counts.iter().flatten().sum();
@@ -127,7 +127,7 @@ pub struct Queue {
     /// Where the next page begins, if there is one.
     pub on: Option<Place>,
     /// How many are pending, approved, rejected.
-    pub standing: [u64; 3],
+    pub verdict_counts: [u64; 3],
 }
 
 /// The standing of each reflection: its latest act that was not undone.
@@ -194,7 +194,7 @@ impl Store {
     }
 
     /// How second opinions agree with the first, each about the version that stands.
-    pub fn agreement(&self) -> Result<Agreement> {
+    pub fn agreement(&self) -> Result<KappaAgreement> {
         let mut rows = self.db.prepare(&format!(
             "SELECT verdict = 'approved', second = 'second approve' FROM (SELECT c.verdict, \
              {SECOND} AS second FROM ({CURRENT}) c) \
@@ -207,11 +207,11 @@ impl Store {
             let (first, second) = pair?;
             counts[usize::from(first)][usize::from(second)] += 1;
         }
-        Ok(Agreement::of(counts))
+        Ok(KappaAgreement::of(counts))
     }
 
     /// How many reflections are pending, approved, rejected.
-    pub fn standing(&self) -> Result<[u64; 3]> {
+    pub fn verdict_counts(&self) -> Result<[u64; 3]> {
         let mut rows = self.db.prepare_cached(
             "SELECT verdict, sum(n) FROM (SELECT verdict, count(*) AS n FROM reflections GROUP BY \
              1 UNION ALL \
@@ -221,7 +221,7 @@ impl Store {
         )?;
         let mut standing = [0; 3];
         let found = rows
-            .query_map([], |row| Ok((known(row, 0, Verdict::from_word)?, row.get::<_, i64>(1)?)))?;
+            .query_map([], |row| Ok((known(row, 0, Verdict::from_name)?, row.get::<_, i64>(1)?)))?;
         for pair in found {
             let (verdict, count) = pair?;
             standing[verdict as usize] += count as u64;
@@ -272,7 +272,7 @@ impl Store {
         ))?;
         let words = filter.words.trim().to_lowercase();
         let values = params![
-            filter.verdict.map(Verdict::word),
+            filter.verdict.map(Verdict::as_str),
             words,
             i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
             edge
@@ -287,7 +287,7 @@ impl Store {
                     generator: row.get(3)?,
                     cites: json(row, 4)?,
                     versions: Vec::new(),
-                    verdict: known(row, 5, Verdict::from_word)?,
+                    verdict: known(row, 5, Verdict::from_name)?,
                     reason: row.get(6)?,
                     flagged: row.get(8)?,
                     draft: row.get(9)?,
@@ -325,7 +325,7 @@ impl Store {
             Place::After(_) => (first, last.filter(|_| more)),
             Place::Start => (None, last.filter(|_| more)),
         };
-        Ok(Queue { items, back, on, standing: self.standing()? })
+        Ok(Queue { items, back, on, verdict_counts: self.verdict_counts()? })
     }
 
     /// Every version of a reflection, the oldest first: who wrote it, and the text.

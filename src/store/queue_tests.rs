@@ -9,11 +9,15 @@ use crate::store::Decision;
 #[test]
 fn kappa_is_agreement_beyond_chance() {
     // Cohen (1960) by hand: 0.7 observed, 0.5 by chance.
-    let found = Agreement::of([[15, 10], [5, 20]]);
+    let found = KappaAgreement::of([[15, 10], [5, 20]]);
     assert_eq!((found.both, found.same), (50, 35));
     assert!((found.kappa.unwrap() - 0.4).abs() < 1e-12);
-    assert_eq!(Agreement::of([[0, 0], [0, 9]]).kappa, None, "nothing but approvals says nothing");
-    assert_eq!(Agreement::of([[0; 2]; 2]), Agreement::default());
+    assert_eq!(
+        KappaAgreement::of([[0, 0], [0, 9]]).kappa,
+        None,
+        "nothing but approvals says nothing"
+    );
+    assert_eq!(KappaAgreement::of([[0; 2]; 2]), KappaAgreement::default());
 }
 
 #[test]
@@ -48,12 +52,12 @@ fn pages_of_the_queue_follow_each_other_whatever_is_decided() {
     assert_eq!(ids(&second), all[4..8], "what was decided before it moves nothing");
     let back = store.queue(&pending, second.back.unwrap(), 4).unwrap();
     assert_eq!((ids(&back).as_slice(), back.back), (&all[2..4], None));
-    assert_eq!(store.standing().unwrap(), [all.len() as u64 - 2, 2, 0]);
+    assert_eq!(store.verdict_counts().unwrap(), [all.len() as u64 - 2, 2, 0]);
     store.undo().unwrap();
-    assert_eq!(store.standing().unwrap(), [all.len() as u64, 0, 0], "both were one act");
+    assert_eq!(store.verdict_counts().unwrap(), [all.len() as u64, 0, 0], "both were one act");
     store.redo().unwrap();
     store.set_deleted(whole.items[0].trajectory, true).unwrap();
-    assert_eq!(store.standing().unwrap()[1], 0, "what is deleted is not counted");
+    assert_eq!(store.verdict_counts().unwrap()[1], 0, "what is deleted is not counted");
 }
 
 #[test]
@@ -95,7 +99,7 @@ fn a_second_opinion_is_given_blind_changes_nothing_and_can_be_taken_back() {
     store.decide(ids[0], &Decision::Second(None)).unwrap();
     store.decide(ids[1], &Decision::Second(Some("GENERIC".into()))).unwrap();
     store.decide(ids[3], &Decision::Second(Some("TOO_LONG".into()))).unwrap();
-    assert_eq!(store.standing().unwrap()[1..], [3, 1], "how it stands does not change");
+    assert_eq!(store.verdict_counts().unwrap()[1..], [3, 1], "how it stands does not change");
     assert_eq!(store.queue(&blind, Place::Start, 100).unwrap().items.len(), 1);
     let agreement = store.agreement().unwrap();
     assert_eq!((agreement.both, agreement.same), (3, 2));

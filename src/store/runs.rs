@@ -34,7 +34,7 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// The word used in the store and on screens.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Stopped => "stopped",
@@ -45,9 +45,9 @@ impl RunStatus {
         }
     }
 
-    fn from_word(word: &str) -> Option<Self> {
+    fn from_name(word: &str) -> Option<Self> {
         let all = [Self::Running, Self::Stopped, Self::Finished, Self::Failed, Self::Queued];
-        all.into_iter().find(|status| status.word() == word)
+        all.into_iter().find(|status| status.as_str() == word)
     }
 }
 
@@ -93,7 +93,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
         id: row.get(0)?,
         objective: row.get(1)?,
-        status: known(row, 2, RunStatus::from_word)?,
+        status: known(row, 2, RunStatus::from_name)?,
         config: row.get(3)?,
         seed: row.get::<_, i64>(4)? as u64,
         start: row.get(5)?,
@@ -111,7 +111,16 @@ fn insert_run(db: &Connection, status: RunStatus, new: NewRun<'_>) -> Result<i64
         "INSERT INTO runs (objective, status, config, seed, start, steps, pid, created_ms, \
          updated_ms, token) \
          VALUES (?1, ?8, ?2, ?3, ?4, ?5, ?6, ?7, ?7, lower(hex(randomblob(8))))",
-        params![objective, config, seed as i64, start, steps as i64, pid, now_ms(), status.word()],
+        params![
+            objective,
+            config,
+            seed as i64,
+            start,
+            steps as i64,
+            pid,
+            now_ms(),
+            status.as_str()
+        ],
     )?;
     Ok(db.last_insert_rowid())
 }
@@ -247,7 +256,7 @@ impl Store {
         self.execute(
             "UPDATE runs SET status = ?2, step = ?3, error = ?4, pid = ?5, updated_ms = ?6, \
              request = iif(?2 = 'running', request, NULL) WHERE id = ?1",
-            params![run, status.word(), step as i64, error, pid, now_ms()],
+            params![run, status.as_str(), step as i64, error, pid, now_ms()],
         )?;
         Ok(())
     }

@@ -41,7 +41,7 @@ fn how_reflections_stand_survives_the_third_version() {
     )
     .unwrap();
     drop(old);
-    assert_eq!(Store::open(dir.path()).unwrap().standing().unwrap(), [1, 1, 1]);
+    assert_eq!(Store::open(dir.path()).unwrap().verdict_counts().unwrap(), [1, 1, 1]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::reading::{json, known};
 use super::{Store, list_json, now_ms, to_json};
 use crate::digest::hex;
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Effect, Purpose, RATIONALE, Step, Trajectory};
+use crate::experience::{ActionEffect, Branch, Purpose, RATIONALE, Step, Trajectory};
 
 /// A reflection about to be saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64>
         tr.task_id,
         tr.kind,
         tr.task,
-        tr.purpose.word(),
+        tr.purpose.as_str(),
         tr.actor,
         tr.seed as i64,
         tr.observation,
@@ -107,7 +107,7 @@ pub(super) fn branch(trajectory: i64, row: &Row<'_>) -> rusqlite::Result<Branch>
         action: row.get(2)?,
         source: row.get(3)?,
         observation: row.get(4)?,
-        effect: known(row, 5, Effect::from_word)?,
+        effect: known(row, 5, ActionEffect::from_name)?,
         done: row.get(6)?,
         success: row.get(7)?,
         reward: row.get(8)?,
@@ -126,7 +126,7 @@ pub(super) fn insert_branch(db: &Connection, b: &Branch) -> Result<i64> {
         b.action,
         b.source,
         b.observation,
-        b.effect.word(),
+        b.effect.as_str(),
         b.done,
         b.success,
         now_ms(),
@@ -207,7 +207,7 @@ impl Store {
                         task_id: row.get(2)?,
                         kind: row.get(3)?,
                         task: row.get(4)?,
-                        purpose: known(row, 5, Purpose::from_word)?,
+                        purpose: known(row, 5, Purpose::from_name)?,
                         actor: row.get(6)?,
                         seed: row.get::<_, i64>(7)? as u64,
                         observation: row.get(8)?,
@@ -321,7 +321,7 @@ impl Store {
         let count = |sql: &str| -> Result<u64> {
             Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64)
         };
-        let [pending, approved, rejected] = self.standing()?;
+        let [pending, approved, rejected] = self.verdict_counts()?;
         Ok(Counts {
             demonstrations: count(
                 "SELECT count(*) FROM trajectories WHERE purpose = 'demonstration' AND deleted = 0",

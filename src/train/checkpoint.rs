@@ -18,7 +18,7 @@ use crate::model::config::Config;
 use crate::model::files::{Tensors, serialize};
 use crate::model::folder::{digest, digest_of, read_file, read_whole};
 use crate::model::lora::Adapter;
-use crate::model::weights::{Parts, Stored, Trainable};
+use crate::model::weights::{ModelFiles, Stored, Trainable};
 use crate::paths::{self, sync_folder};
 use crate::store::{Checkpoint, RunRow, STATE, Store};
 
@@ -61,7 +61,7 @@ fn unfinished(run: Option<i64>, parent: &Path) -> std::io::Result<tempfile::Temp
 /// Writes a model folder at `target`, which must not exist yet: that of a run is its owner's alone.
 pub fn write_folder(
     target: &Path,
-    parts: &Parts,
+    parts: &ModelFiles,
     more: &[(&str, Vec<u8>)],
     run: Option<i64>,
 ) -> Result<()> {

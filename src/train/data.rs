@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::examples::{Example, Kind, TARGETS, example};
+use super::examples::{Example, TARGETS, TokenRole, example};
 use super::plan::{Found, Stage};
 use super::{Mixture, Objective, Plan};
 use crate::agent::prompt::Framing;
@@ -107,7 +107,7 @@ impl Data {
             }
             let tr = &chosen.trajectory;
             let steps = tr.steps.iter().map(|step| step.action.as_str());
-            let own = [tr.suite.as_str(), &tr.task_id, &tr.actor, tr.purpose.word()];
+            let own = [tr.suite.as_str(), &tr.task_id, &tr.actor, tr.purpose.as_str()];
             data.keys.push(crate::digest::of(own.into_iter().chain(steps)));
             data.summary.count(&chosen, item.demonstration, &tree);
             data.train.push(tree);
@@ -197,7 +197,7 @@ impl Data {
 impl DataSummary {
     /// The targets of an epoch by kind, as far as a stage trains them, in words.
     pub fn targets_in_words(&self, stages: &[Stage]) -> String {
-        let trained = |kind: Kind| stages.iter().any(|stage| stage.mixture.of(kind) > 0.0);
+        let trained = |kind: TokenRole| stages.iter().any(|stage| stage.mixture.of(kind) > 0.0);
         let there = TARGETS
             .iter()
             .zip(self.targets)

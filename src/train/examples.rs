@@ -15,7 +15,7 @@ use super::Mixture;
 
 /// What a token of a tree is, as a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenRole {
     /// Only read.
     Context,
     /// Part of the expert's action.
@@ -29,14 +29,14 @@ pub enum Kind {
 }
 
 /// Kinds of targets and how metrics are called after them.
-pub const TARGETS: [(Kind, &str); 4] = [
-    (Kind::Action, "action"),
-    (Kind::Observation, "observation"),
-    (Kind::Reflection, "reflection"),
-    (Kind::Conclusion, "conclusion"),
+pub const TARGETS: [(TokenRole, &str); 4] = [
+    (TokenRole::Action, "action"),
+    (TokenRole::Observation, "observation"),
+    (TokenRole::Reflection, "reflection"),
+    (TokenRole::Conclusion, "conclusion"),
 ];
 
-impl Kind {
+impl TokenRole {
     /// Its place in [`TARGETS`]; none of what is only read.
     pub fn slot(self) -> Option<usize> {
         TARGETS.iter().position(|(kind, _)| *kind == self)
@@ -51,13 +51,13 @@ pub struct Example {
     /// The tokens.
     pub tree: TokenTree,
     /// What each token is.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<TokenRole>,
     /// Targets that no path within the model's context reaches: they are left out.
     pub too_long: usize,
 }
 
 impl Example {
-    fn add(&mut self, parent: Option<usize>, tokens: &[u32], kind: Kind) -> Option<usize> {
+    fn add(&mut self, parent: Option<usize>, tokens: &[u32], kind: TokenRole) -> Option<usize> {
         self.kinds.extend(std::iter::repeat_n(kind, tokens.len()));
         self.tree.extend(parent, tokens, 0.0)
     }
@@ -89,8 +89,9 @@ impl Example {
     pub fn pairs(&self) -> Vec<(&'static str, Vec<u32>, Vec<u32>)> {
         let tree = &self.tree;
         let kinds = &self.kinds;
-        let text =
-            |i: usize| if kinds[i] == Kind::Conclusion { Kind::Reflection } else { kinds[i] };
+        let text = |i: usize| {
+            if kinds[i] == TokenRole::Conclusion { TokenRole::Reflection } else { kinds[i] }
+        };
         let mut found: Vec<(&'static str, Vec<u32>, Vec<u32>)> = Vec::new();
         // The pair that a token of a text belongs to.
         let mut of: Vec<Option<usize>> = vec![None; tree.len()];
@@ -160,7 +161,7 @@ pub fn example(
         return Ok(None);
     }
     let mut example = Example { trajectory: trajectory.id, ..Example::default() };
-    let end = example.add(None, &opening, Kind::Context);
+    let end = example.add(None, &opening, TokenRole::Context);
     let mut writer = Writer {
         framing,
         context,
@@ -195,9 +196,9 @@ impl Writer<'_> {
         demonstration: bool,
     ) -> Result<Option<Vec<Place>>> {
         let (action_kind, next_kind) = if demonstration {
-            (Kind::Action, Kind::Observation)
+            (TokenRole::Action, TokenRole::Observation)
         } else {
-            (Kind::Context, Kind::Context)
+            (TokenRole::Context, TokenRole::Context)
         };
         let mut states = Vec::with_capacity(trajectory.steps.len());
         let mut at = self.opening;
@@ -221,16 +222,16 @@ impl Writer<'_> {
                     }
                     let turn = known.as_deref().unwrap_or_default();
                     depth += turn.len();
-                    at = self.example.add(at, turn, Kind::Context);
+                    at = self.example.add(at, turn, TokenRole::Context);
                 }
             }
             states.push((at, depth));
             let action = [
-                (self.framing.act(), Kind::Context),
+                (self.framing.act(), TokenRole::Context),
                 (self.framing.action(&step.action)?, action_kind),
             ];
             let next = [
-                (self.framing.observe(), Kind::Context),
+                (self.framing.observe(), TokenRole::Context),
                 (self.framing.observation(&step.observation)?, next_kind),
             ];
             let length: usize = action.iter().chain(&next).map(|(tokens, _)| tokens.len()).sum();
@@ -249,24 +250,28 @@ impl Writer<'_> {
         let mut given = self.framing.acted(&branch.action)?;
         given.extend(self.framing.observe());
         let next = self.framing.observation(&branch.observation)?;
-        self.attach(*place, &[(given, Kind::Context), (next, Kind::Observation)]);
+        self.attach(*place, &[(given, TokenRole::Context), (next, TokenRole::Observation)]);
         Ok(())
     }
 
     /// A reflection and the action after it.
     fn reflection(&mut self, text: &str, action: &str, place: Place) -> Result<()> {
         let pieces = [
-            (self.framing.think(), Kind::Context),
-            (self.framing.reflection(text)?, Kind::Reflection),
-            (self.framing.act(), Kind::Conclusion),
-            (self.framing.action(action)?, Kind::Conclusion),
+            (self.framing.think(), TokenRole::Context),
+            (self.framing.reflection(text)?, TokenRole::Reflection),
+            (self.framing.act(), TokenRole::Conclusion),
+            (self.framing.action(action)?, TokenRole::Conclusion),
         ];
         self.attach(place, &pieces);
         Ok(())
     }
 
     /// Hangs pieces below a place, if the path fits into the context; else counts them as left out.
-    fn attach(&mut self, (mut at, depth): Place, pieces: &[(Vec<u32>, Kind)]) -> Option<Place> {
+    fn attach(
+        &mut self,
+        (mut at, depth): Place,
+        pieces: &[(Vec<u32>, TokenRole)],
+    ) -> Option<Place> {
         let size: usize = pieces.iter().map(|(tokens, _)| tokens.len()).sum();
         if depth + size > self.context {
             let targets = pieces.iter().filter(|(_, kind)| kind.slot().is_some());

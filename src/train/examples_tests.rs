@@ -1,7 +1,7 @@
 //! Trees on data where the right answer is known.
 
 use super::*;
-use crate::experience::{Effect, Purpose, Step};
+use crate::experience::{ActionEffect, Purpose, Step};
 use crate::model::tokenizer::Tokenizer;
 use crate::store::Approved;
 
@@ -45,7 +45,7 @@ pub(in crate::train) fn branch(t: usize, action: &str, observation: &str) -> Bra
         action: action.into(),
         source: "uniform".into(),
         observation: observation.into(),
-        effect: Effect::Changed,
+        effect: ActionEffect::Changed,
         done: false,
         reward: 0.0,
         success: false,
@@ -73,7 +73,7 @@ fn path(tree: &TokenTree, node: usize) -> Vec<u32> {
 }
 
 /// Every run of targets of one kind, as the tokens before it and its own.
-fn targets(example: &Example, kind: Kind) -> Vec<(Vec<u32>, Vec<u32>)> {
+fn targets(example: &Example, kind: TokenRole) -> Vec<(Vec<u32>, Vec<u32>)> {
     let tree = &example.tree;
     let kinds = &example.kinds;
     let starts =
@@ -110,13 +110,13 @@ fn one_trajectory_is_one_tree_in_which_every_target_follows_what_is_read_when_ac
     let tree = example(&framing, &chosen, true, 4096).unwrap().unwrap();
     let limit = 4096 - ROOM;
     let state = |t: usize| framing.state(&chosen.trajectory.state(t), limit).unwrap();
-    let actions = targets(&tree, Kind::Action);
+    let actions = targets(&tree, TokenRole::Action);
     assert_eq!(actions.len(), 6);
     for (t, (before, own)) in actions.iter().enumerate() {
         assert_eq!(*before, [state(t), framing.act()].concat());
         assert_eq!(*own, framing.action(&chosen.trajectory.steps[t].action).unwrap());
     }
-    let next = targets(&tree, Kind::Observation);
+    let next = targets(&tree, TokenRole::Observation);
     assert_eq!(next.len(), 66, "the expert's own and sixty others");
     for b in &chosen.branches {
         let given = [state(b.t), framing.acted(&b.action).unwrap(), framing.observe()].concat();
@@ -126,12 +126,12 @@ fn one_trajectory_is_one_tree_in_which_every_target_follows_what_is_read_when_ac
     // thought.
     let thought = framing.reflection("I should look there.").unwrap();
     assert_eq!(
-        targets(&tree, Kind::Reflection),
+        targets(&tree, TokenRole::Reflection),
         [([state(1), framing.think()].concat(), thought.clone())]
     );
     let after = [state(1), framing.think(), thought].concat();
     assert_eq!(
-        targets(&tree, Kind::Conclusion),
+        targets(&tree, TokenRole::Conclusion),
         [(after, framing.acted("walk to shelf 1").unwrap())]
     );
     assert_eq!(
@@ -202,7 +202,7 @@ fn late_states_are_trained_on_as_they_are_read_when_acting() {
     };
     let context = 600;
     let tree = example(&framing, &chosen, true, context).unwrap().unwrap();
-    let actions = targets(&tree, Kind::Action);
+    let actions = targets(&tree, TokenRole::Action);
     assert_eq!((actions.len(), tree.too_long), (60, 0), "no step is dropped");
     let mut cut = 0;
     for t in 0..60 {
@@ -215,7 +215,7 @@ fn late_states_are_trained_on_as_they_are_read_when_acting() {
     assert!(cut > 30, "{cut} states are longer than what is read");
     assert!(tree.tree.positions().iter().all(|position| (*position as usize) < context));
     let late = framing.state(&chosen.trajectory.state(58), context - ROOM).unwrap();
-    assert_eq!(targets(&tree, Kind::Reflection)[0].0, [late, framing.think()].concat());
+    assert_eq!(targets(&tree, TokenRole::Reflection)[0].0, [late, framing.think()].concat());
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn what_no_path_reaches_is_counted_and_what_cannot_be_read_is_no_tree() {
     let long = length(&chosen.trajectory.steps[1].observation);
     let tree = example(&framing, &chosen, true, 400).unwrap().unwrap();
     assert!(long < 400, "{long}");
-    assert_eq!((targets(&tree, Kind::Action).len(), tree.too_long), (4, long));
+    assert_eq!((targets(&tree, TokenRole::Action).len(), tree.too_long), (4, long));
     chosen.trajectory.observation = "nothing ".repeat(400);
     assert!(example(&framing, &chosen, true, 400).unwrap().is_none());
 }

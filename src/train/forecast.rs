@@ -32,7 +32,7 @@ pub struct Forecast {
     /// Tokens of all its updates, about.
     pub tokens: u64,
     /// Memory it needs.
-    pub memory: memory::Plan,
+    pub memory: memory::MemoryPlan,
     /// Tokens a second of the newest run in the store, if there is one.
     pub speed: Option<f64>,
     /// What a person should know about its start.
@@ -91,7 +91,7 @@ pub(super) struct Passes {
     /// Tokens of one pass at most.
     pub budget: usize,
     /// What the run needs.
-    pub memory: memory::Plan,
+    pub memory: memory::MemoryPlan,
 }
 
 impl Passes {
@@ -117,7 +117,7 @@ impl Passes {
                 .filter(|tree| tree.len() > budget)
                 .map(|tree| Packing::new(&[tree], budget).largest);
             let tokens = largest.max().unwrap_or_default().max(budget.min(total));
-            Self { budget, memory: memory::Plan::new(net, tokens).beside(update) }
+            Self { budget, memory: memory::MemoryPlan::new(net, tokens).beside(update) }
         };
         let mut passes = within(plan.budget.unwrap_or(whole.clamp(PASS.0, PASS.1)));
         while plan.budget.is_none()

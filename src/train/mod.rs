@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::selection::Carry;
-use examples::Kind;
+use examples::TokenRole;
 pub use forecast::{Forecast, forecast};
 pub use plan::{Budget, Moments, Plan, Stage};
 pub use provenance::{Origin, Player, origin, player, recorded, trained_on, warnings};
@@ -43,7 +43,7 @@ pub enum Objective {
 
 impl Objective {
     /// The word used in commands, the store and on screens.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Imitation => "imitation",
             Self::WorldModel => "world-model",
@@ -53,9 +53,9 @@ impl Objective {
     }
 
     /// The objective of that word.
-    pub fn from_word(word: &str) -> Result<Self> {
+    pub fn from_name(word: &str) -> Result<Self> {
         let all = [Self::Imitation, Self::WorldModel, Self::Reflection, Self::Joint];
-        all.into_iter().find(|o| o.word() == word).ok_or_else(|| {
+        all.into_iter().find(|o| o.as_str() == word).ok_or_else(|| {
             Error::new(format!("there is no objective `{word}`"))
                 .hint("objectives: imitation, world-model, reflection, joint")
         })
@@ -101,13 +101,13 @@ impl Mixture {
         Self { action: 1.0, observation: 0.5, reflection: 0.3, conclusion: 0.3 };
 
     /// The weight of a kind of token.
-    pub fn of(&self, kind: Kind) -> f32 {
+    pub fn of(&self, kind: TokenRole) -> f32 {
         match kind {
-            Kind::Context => 0.0,
-            Kind::Action => self.action,
-            Kind::Observation => self.observation,
-            Kind::Reflection => self.reflection,
-            Kind::Conclusion => self.conclusion,
+            TokenRole::Context => 0.0,
+            TokenRole::Action => self.action,
+            TokenRole::Observation => self.observation,
+            TokenRole::Reflection => self.reflection,
+            TokenRole::Conclusion => self.conclusion,
         }
     }
 }

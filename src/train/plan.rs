@@ -27,7 +27,7 @@ pub enum Budget {
 
 impl Budget {
     /// The word used in commands and on screens.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Stage2 => "matched stage 2",
             Self::Total => "matched total",
@@ -208,7 +208,7 @@ impl Plan {
         ];
         if let Some((_, what)) = meant.iter().find(|(given, _)| *given) {
             return refuse(
-                format!("{what} means nothing for {}", self.objective.word()),
+                format!("{what} means nothing for {}", self.objective.as_str()),
                 "leave it out",
             );
         }

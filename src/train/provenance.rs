@@ -32,7 +32,7 @@ pub fn origin(store: &Store, source: &str) -> Result<Option<Origin>> {
     let record = config["digest"].as_str().map(str::to_string);
     Ok(Some(Origin {
         run,
-        objective: Objective::from_word(&row.objective)?,
+        objective: Objective::from_name(&row.objective)?,
         start: row.start,
         record,
     }))

@@ -31,7 +31,7 @@ pub enum Event<'a> {
         /// Its stages.
         stages: &'a [Stage],
         /// What it needs.
-        memory: memory::Plan,
+        memory: memory::MemoryPlan,
         /// What a person should know about it.
         warnings: &'a [String],
     },
@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
         let mut end = 0;
         let stage_ends: Vec<u64> =
             stages.iter().map(|stage| (end += stage.updates, end).1).collect();
-        let meter = Meter::new(plan.objective.word(), step, end);
+        let meter = Meter::new(plan.objective.as_str(), step, end);
         let keep_all = plan.keep_all;
         let began = Instant::now();
         Ok(Self {

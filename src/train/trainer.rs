@@ -42,7 +42,7 @@ pub fn queue(store: &Store, plan: &Plan, start: Option<&str>) -> Result<i64> {
         Located::Folder(path) => std::fs::canonicalize(&path).unwrap_or(path).display().to_string(),
         Located::Embedded | Located::Novice => start.unwrap_or_default().to_string(),
     };
-    let objective = plan.objective.word();
+    let objective = plan.objective.as_str();
     let seed = plan.seed;
     let steps = plan.steps;
     store.queue_run(NewRun { objective, config: &config, seed, start: &start, steps })
@@ -90,7 +90,7 @@ fn begin<'a>(
         (run, lock)
     } else {
         let new = NewRun {
-            objective: plan.objective.word(),
+            objective: plan.objective.as_str(),
             config: &config,
             seed: plan.seed,
             start,

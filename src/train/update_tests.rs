@@ -6,7 +6,7 @@ use crate::model::step::step;
 use crate::model::team::Priority;
 use crate::train::data::Data;
 use crate::train::data::tests::{plan, store};
-use crate::train::examples::Kind;
+use crate::train::examples::TokenRole;
 use crate::train::examples::tests::tokenizer;
 use crate::train::{Objective, Plan};
 
@@ -92,7 +92,7 @@ fn an_update_is_the_weighted_mean_over_the_targets_of_its_trees_whatever_the_pas
     twice.iter_mut().flat_map(|tree| &mut tree.tree.weights).for_each(|weight| *weight *= 2.0);
     assert!(close(norm(&twice), norm(&batch.trees)));
     let alone = data.epochs(1, stage).batch(0, 1);
-    assert!(alone[0].kinds.contains(&Kind::Conclusion));
+    assert!(alone[0].kinds.contains(&TokenRole::Conclusion));
 }
 
 #[test]

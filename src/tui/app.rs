@@ -7,16 +7,16 @@ use crossterm::event::KeyEvent;
 
 use super::acts::Act;
 use super::caps::Caps;
-use super::effect::{DeskCmd, Effect, JobCmd, Kind, MindCmd, Notice, RunCmd, WorldCmd};
+use super::effect::{Effect, JobCmd, JobKind, MindCmd, Notice, RunCmd, StoreCmd, WorldCmd};
+use super::jobs::{Job, Jobs};
 use super::keymap::Keymap;
 use super::msg::{JobMsg, Msg};
 use super::popups::{Choice, Context, Popup};
 use super::screen::Screen;
 use super::screens::Screens;
+use super::text::pasted;
 use super::theme::{Palette, Theme};
 use super::ui_state::UiState;
-use super::underway::{Job, Jobs};
-use super::words::pasted;
 use crate::ends::Event;
 use crate::episode::Scope;
 use crate::error::Error;
@@ -160,7 +160,7 @@ impl App {
             Msg::Screen(msg) => self.screens.update(msg),
             Msg::Text(screen, title, lines) => {
                 if screen != self.screen {
-                    self.say(Notice::info(format!("{title}: ready in {}", screen.word())));
+                    self.say(Notice::info(format!("{title}: ready in {}", screen.as_str())));
                 }
                 self.unread = Some((screen, Popup::Text(title, lines, 0)));
                 Vec::new()
@@ -275,7 +275,7 @@ impl App {
                 self.open(Popup::Text("Said since the start, the newest first".into(), lines, 0))
             }
             Act::Jobs => self.open(Popup::Jobs(0)),
-            Act::Journal => vec![Effect::Desk(DeskCmd::Journal(self.screen))],
+            Act::Journal => vec![Effect::Store(StoreCmd::Journal(self.screen))],
             Act::Theme => {
                 let at = Palette::ALL
                     .iter()
@@ -284,7 +284,7 @@ impl App {
                 let palette = Palette::ALL[(at + 1) % Palette::ALL.len()];
                 self.theme.palette = palette;
                 self.chosen_theme = Some(palette);
-                self.say(Notice::info(format!("theme {}", palette.word())));
+                self.say(Notice::info(format!("theme {}", palette.as_str())));
                 Vec::new()
             }
             Act::Copy(json) => self.copy(json),
@@ -334,7 +334,7 @@ impl App {
     }
 
     /// Takes in what a job says.
-    fn job(&mut self, kind: Kind, msg: JobMsg) -> Vec<Effect> {
+    fn job(&mut self, kind: JobKind, msg: JobMsg) -> Vec<Effect> {
         match msg {
             JobMsg::Started => {
                 self.jobs.insert(kind, Job::default());
@@ -350,11 +350,11 @@ impl App {
             }
             JobMsg::Run(run) => {
                 self.screens.train.follow(run);
-                vec![Effect::Desk(DeskCmd::Run(RunCmd::List))]
+                vec![Effect::Store(StoreCmd::Run(RunCmd::List))]
             }
             JobMsg::Saved(words) => {
                 self.say(Notice::info(format!("{words}; it answers in Explore now")));
-                vec![Effect::Mind(MindCmd::Load(None)), Effect::Desk(DeskCmd::Run(RunCmd::List))]
+                vec![Effect::Mind(MindCmd::Load(None)), Effect::Store(StoreCmd::Run(RunCmd::List))]
             }
             JobMsg::Ended(result) => {
                 self.jobs.remove(&kind);
@@ -369,8 +369,8 @@ impl App {
                 }
                 let mut effects = self.refresh();
                 effects.extend(
-                    (kind == Kind::Train && !stopped)
-                        .then_some(Effect::Desk(DeskCmd::Run(RunCmd::Next))),
+                    (kind == JobKind::Train && !stopped)
+                        .then_some(Effect::Store(StoreCmd::Run(RunCmd::Next))),
                 );
                 effects
             }

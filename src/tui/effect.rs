@@ -44,7 +44,7 @@ pub enum Effect {
     /// Of the mind.
     Mind(MindCmd),
     /// Of the store.
-    Desk(DeskCmd),
+    Store(StoreCmd),
     /// Of the jobs.
     Job(JobCmd),
     /// Text for the terminal's clipboard.
@@ -138,9 +138,9 @@ impl std::fmt::Debug for PlayOn {
     }
 }
 
-/// What the desk is asked.
+/// What the store is asked.
 #[derive(Debug)]
-pub enum DeskCmd {
+pub enum StoreCmd {
     /// A page of the curation queue under a filter.
     Queue(Filter, Place),
     /// What a reflection is about.
@@ -187,7 +187,7 @@ pub enum DeskCmd {
     Remember(&'static str, String),
 }
 
-/// What the desk is asked about runs.
+/// What the store is asked about runs.
 #[derive(Debug)]
 pub enum RunCmd {
     /// Runs, checkpoints and evaluations.
@@ -213,7 +213,7 @@ pub enum RunCmd {
 
 /// A kind of job; one of each may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum JobKind {
     /// Demonstrations, then alternatives, then reflections.
     Collect,
     /// A training run.
@@ -259,9 +259,9 @@ pub enum JobCmd {
     /// Read a file of trajectories; take in what is new, or only say what that is.
     Import(PathBuf, bool),
     /// Pause or go on.
-    Pause(Kind),
+    Pause(JobKind),
     /// End cleanly.
-    Stop(Kind),
+    Stop(JobKind),
     /// Stop the run here and let a process of its own go on with it.
     Detach,
 }

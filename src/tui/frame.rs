@@ -7,10 +7,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::app::App;
-use super::effect::Kind;
+use super::effect::JobKind;
 use super::screen::Screen;
+use super::text::one_line;
 use super::theme::{Theme, fit, ratio};
-use super::words::one_line;
 use crate::control::seconds;
 
 /// The smallest terminal that shows the screens.
@@ -90,7 +90,7 @@ const NAME: &str = " foretaste ";
 fn tabs(app: &App, width: usize) -> impl Iterator<Item = (Screen, String)> {
     Screen::ALL.into_iter().enumerate().map(move |(i, screen)| {
         let badge = app.screens.get(screen).badge(&app.jobs, app.theme);
-        let word = if width >= 60 || app.screen == screen { screen.word() } else { "" };
+        let word = if width >= 60 || app.screen == screen { screen.as_str() } else { "" };
         let space = if word.is_empty() { "" } else { " " };
         (screen, format!(" F{}{space}{word}{badge} ", i + 1))
     })
@@ -159,7 +159,7 @@ fn key_line(app: &App, width: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-fn job_cell(kind: Kind, job: &super::underway::Job, theme: Theme, short: bool) -> String {
+fn job_cell(kind: JobKind, job: &super::jobs::Job, theme: Theme, short: bool) -> String {
     let Some(progress) = &job.progress else { return format!("{kind:?} starting") };
     let share = ratio(progress.done as f64, progress.total as f64);
     let state = if job.paused {

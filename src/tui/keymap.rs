@@ -244,7 +244,7 @@ impl Keymap {
 
 /// What a screen's section is called in `keys.toml`.
 pub fn word(screen: Option<Screen>) -> String {
-    screen.map_or("everywhere".into(), |screen| screen.word().to_lowercase())
+    screen.map_or("everywhere".into(), |screen| screen.as_str().to_lowercase())
 }
 
 /// The table as a page of the docs.

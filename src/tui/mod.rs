@@ -7,6 +7,7 @@ pub mod chart;
 pub mod compact_backend;
 pub mod effect;
 pub mod frame;
+pub mod jobs;
 pub mod journal;
 pub mod keymap;
 pub mod keys;
@@ -16,11 +17,10 @@ pub mod screen;
 pub mod screens;
 pub mod settings;
 pub mod terminal;
+pub mod text;
 pub mod theme;
 pub mod ui_state;
-pub mod underway;
 pub mod window;
-pub mod words;
 pub mod work;
 pub mod workers;
 
@@ -45,7 +45,7 @@ use crate::store::Store;
 use crate::train::checkpoint;
 use app::App;
 use caps::Caps;
-use effect::{DeskCmd, Effect, Notice};
+use effect::{Effect, Notice, StoreCmd};
 use keymap::Keymap;
 use msg::Msg;
 use settings::Settings;
@@ -53,7 +53,7 @@ use terminal::{Edited, Taken, edited, restore, retake, take};
 use ui_state::UiState;
 use work::jobs::Jobs;
 use work::mind::Mind;
-use work::{Mailbox, desk, world};
+use work::{Mailbox, store, world};
 use workers::Workers;
 
 /// What threads answer is drawn at most twenty times a second: over SSH, bytes are what costs.
@@ -100,7 +100,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
     let mut workers = Workers {
         worlds: world::start(Arc::clone(suite), speaker, root.to_path_buf(), mail.clone(), door),
         mind,
-        desk: desk::start(root.to_path_buf(), mail.clone()),
+        store: store::start(root.to_path_buf(), mail.clone()),
         jobs: Jobs::new(Arc::clone(suite), root.to_path_buf(), mail),
     };
     let mut app = App::new(suite.name(), settings.caps(Caps::detect()));
@@ -131,8 +131,10 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
         tell("stopping cleanly… (Ctrl-C ends at once)");
     }
     workers.carry_out(app.unsaved());
-    workers
-        .carry_out(vec![Effect::Desk(DeskCmd::Remember(ui_state::SETTING, app.ui_state().text()))]);
+    workers.carry_out(vec![Effect::Store(StoreCmd::Remember(
+        ui_state::SETTING,
+        app.ui_state().text(),
+    ))]);
     let left = workers.leave(&mut rx);
     if let Ok(Some(run)) = &left {
         tell(&format!(
@@ -259,7 +261,8 @@ fn step_aside(
     restore();
     let mut msgs = Vec::new();
     if let Effect::Edit(id, text) = away {
-        let keep = &mut |text: &str| workers.desk.send(DeskCmd::Draft(*id, Some(text.to_string())));
+        let keep =
+            &mut |text: &str| workers.store.send(StoreCmd::Draft(*id, Some(text.to_string())));
         match edited(text, keep) {
             Ok(Edited::Text(text)) => msgs.push(Msg::from(screens::curate::Msg::Edited(*id, text))),
             Ok(Edited::Draft(text, why)) => {

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyEvent;
 
-use super::effect::{Kind, Notice};
+use super::effect::{JobKind, Notice};
 use super::screen::Screen;
 use super::screens;
 use crate::control::Progress;
@@ -31,7 +31,7 @@ pub enum Msg {
     /// A thread could not be started, and why: without it the screens would be a lie.
     Broken(&'static str, String),
     /// From a job.
-    Job(Kind, JobMsg),
+    Job(JobKind, JobMsg),
     /// For a screen.
     Screen(screens::Msg),
 }

@@ -9,14 +9,14 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::acts::Act;
-use super::effect::{JobCmd, Kind};
+use super::effect::{JobCmd, JobKind};
+use super::jobs::{Job, Jobs};
 use super::keymap::{Entry, Keymap};
 use super::keys;
 use super::screen::Screen;
 use super::screens::Screens;
+use super::text::{fuzzy, input_line};
 use super::theme::{Theme, centered, fit};
-use super::underway::{Job, Jobs};
-use super::words::{fuzzy, input_line};
 use crate::control::Progress;
 use crate::text::clean;
 
@@ -84,12 +84,13 @@ impl Popup {
     pub fn key(&mut self, key: KeyEvent, context: Context<'_>) -> Choice {
         use KeyCode::{Char, Down, End, Enter, Esc, Home, PageDown, PageUp, Up};
         if let Self::Palette(input, at) = self {
-            let count = || listed(context, input.value()).len().saturating_sub(1);
+            let count = || palette_entries(context, input.value()).len().saturating_sub(1);
             match key.code {
                 Esc => return Choice::Close,
                 Enter => {
-                    let found =
-                        listed(context, input.value()).get(*at).map(|entry| entry.binding.key.act);
+                    let found = palette_entries(context, input.value())
+                        .get(*at)
+                        .map(|entry| entry.binding.key.act);
                     return found.map_or(Choice::Close, Choice::Do);
                 }
                 Up => *at = at.saturating_sub(1),
@@ -126,7 +127,7 @@ impl Popup {
         }
         match (self, key.code) {
             (Self::Quit, Char('s' | 'y') | Enter) => Choice::Stop,
-            (Self::Quit, Char('b')) if context.jobs.contains_key(&Kind::Train) => Choice::Leave,
+            (Self::Quit, Char('b')) if context.jobs.contains_key(&JobKind::Train) => Choice::Leave,
             (Self::Collect(games), Char('+' | 'k') | Up) => {
                 *games = (*games + 10).min(5000);
                 Choice::Stay
@@ -147,7 +148,7 @@ impl Popup {
         match self {
             Self::Help(at) => {
                 let title =
-                    format!("{} · j k scroll · any other key leaves", context.screen.word());
+                    format!("{} · j k scroll · any other key leaves", context.screen.as_str());
                 scrolled(
                     &title,
                     help(context.keymap, context.screen, theme),
@@ -180,7 +181,7 @@ impl Popup {
                     Line::default(),
                 ];
                 lines.push(choice("s", "stop cleanly and leave", theme));
-                if context.jobs.contains_key(&Kind::Train) {
+                if context.jobs.contains_key(&JobKind::Train) {
                     lines.push(choice("b", "leave; the run goes on in the background", theme));
                 }
                 lines.push(choice("Esc", "stay", theme));
@@ -212,7 +213,7 @@ fn jobs(context: Context<'_>, at: usize) -> Vec<Line<'static>> {
     if context.jobs.is_empty() {
         return vec![Line::styled("nothing runs here now", theme.dim())];
     }
-    let line = |(i, (kind, job)): (usize, (&Kind, &Job))| {
+    let line = |(i, (kind, job)): (usize, (&JobKind, &Job))| {
         let far = job.progress.as_ref().map_or("starting".into(), Progress::line);
         let state = if job.paused { " · paused" } else { "" };
         let line = Line::from(format!(" {:<9} {}{state}", format!("{kind:?}"), clean(&far)));
@@ -259,7 +260,7 @@ fn scrolled(
 }
 
 /// What the palette lists: what applies here and matches, the best first.
-fn listed<'a>(context: Context<'a>, typed: &str) -> Vec<&'a Entry> {
+fn palette_entries<'a>(context: Context<'a>, typed: &str) -> Vec<&'a Entry> {
     let moves = |act: Act| match act {
         Act::Move(_) | Act::Palette => true,
         Act::Own(act) => act.numbered(1).is_some(),
@@ -284,7 +285,9 @@ fn palette(context: Context<'_>, input: &Input, at: usize, frame: &mut Frame<'_>
     let rows = inner.height.saturating_sub(1) as usize;
     let mut lines = vec![input_line(input.value(), input.visual_cursor(), theme)];
     let from = (at + 1).saturating_sub(rows);
-    for (i, entry) in listed(context, input.value()).into_iter().enumerate().skip(from).take(rows) {
+    for (i, entry) in
+        palette_entries(context, input.value()).into_iter().enumerate().skip(from).take(rows)
+    {
         let text = format!(
             " {:>9}  {:<14} {}",
             entry.first(),

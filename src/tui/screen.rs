@@ -20,7 +20,7 @@ impl Screen {
     pub const ALL: [Self; 5] = [Self::Explore, Self::Curate, Self::Train, Self::Replay, Self::Data];
 
     /// The tab's word.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Explore => "Explore",
             Self::Curate => "Curate",

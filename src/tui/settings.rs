@@ -52,8 +52,8 @@ impl Settings {
     /// The colours asked for.
     pub fn palette(&self) -> Result<Option<Palette>> {
         let named = |word: &String| {
-            Palette::from_word(word).ok_or_else(|| {
-                let known = Palette::ALL.map(Palette::word).join(", ");
+            Palette::from_name(word).ok_or_else(|| {
+                let known = Palette::ALL.map(Palette::as_str).join(", ");
                 Error::new(format!("there is no theme `{word}`")).hint(format!("themes: {known}"))
             })
         };

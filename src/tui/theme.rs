@@ -29,7 +29,7 @@ impl Palette {
         [Self::Dark, Self::Light, Self::Contrast, Self::ColourBlind, Self::Mono];
 
     /// Its name in `config.toml`.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Dark => "dark",
             Self::Light => "light",
@@ -40,8 +40,8 @@ impl Palette {
     }
 
     /// The palette of that name.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|palette| palette.word() == word)
+    pub fn from_name(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|palette| palette.as_str() == word)
     }
 
     /// Secondary text, keys, good, bad, warning.

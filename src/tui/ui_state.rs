@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::chart::Lens;
-use super::effect::{DeskCmd, Effect};
+use super::effect::{Effect, StoreCmd};
 use super::screen::Screen;
 use super::screens::Screens;
 use super::screens::explore::panels::Panel;
 use super::theme::Palette;
-use crate::agent::choosing::Choosing;
+use crate::agent::alternatives::AlternativeSampling;
 use crate::store::{Filter, Listing};
 
 /// The setting's name.
@@ -20,7 +20,7 @@ pub const SETTING: &str = "interface";
 pub struct UiState {
     screen: String,
     theme: Option<String>,
-    choosing: Choosing,
+    choosing: AlternativeSampling,
     panel: Panel,
     hidden: bool,
     queue: Option<Filter>,
@@ -39,8 +39,8 @@ impl UiState {
         let Screens { explore, curate, train, replay, .. } = screens;
         let lens = Lens { window: None, cursor: None, ..train.lens };
         Self {
-            screen: front.word().into(),
-            theme: theme.map(|palette| palette.word().into()),
+            screen: front.as_str().into(),
+            theme: theme.map(|palette| palette.as_str().into()),
             choosing: explore.choosing,
             panel: explore.panel,
             hidden: explore.hidden,
@@ -59,14 +59,15 @@ impl UiState {
     /// that was chosen.
     pub fn put_back(self, screens: &mut Screens) -> (Option<Screen>, Option<Palette>) {
         let Screens { explore, curate, train, replay, .. } = screens;
-        explore.choosing = Some(self.choosing).filter(Choosing::is_sound).unwrap_or_default();
+        explore.choosing =
+            Some(self.choosing).filter(AlternativeSampling::is_sound).unwrap_or_default();
         explore.panel = self.panel;
         explore.hidden = self.hidden;
         curate.come_back(self.queue, self.reflection, self.filters);
         replay.come_back(self.listing, self.trajectory);
         train.come_back(self.curve, self.pinned, self.lens);
-        let front = Screen::ALL.into_iter().find(|screen| screen.word() == self.screen);
-        (front, self.theme.as_deref().and_then(Palette::from_word))
+        let front = Screen::ALL.into_iter().find(|screen| screen.as_str() == self.screen);
+        (front, self.theme.as_deref().and_then(Palette::from_name))
     }
 
     /// As the setting's text.
@@ -76,6 +77,6 @@ impl UiState {
 
     /// What remembers it.
     pub fn effect(&self) -> Effect {
-        Effect::Desk(DeskCmd::Remember(SETTING, self.text()))
+        Effect::Store(StoreCmd::Remember(SETTING, self.text()))
     }
 }

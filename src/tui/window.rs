@@ -2,7 +2,7 @@
 //! others.
 
 use super::keys::Direction;
-use super::words::grouped;
+use super::text::grouped;
 use crate::store::{Near, Page};
 
 /// Rows that are fetched at a time.

@@ -1,9 +1,9 @@
-//! The threads behind the screens: the world, the mind, the desk. The interface sends them commands
+//! The threads behind the screens: the world, the mind, the store. The interface sends them commands
 //! and is sent messages; it never waits for them.
 
-pub mod desk;
 pub mod jobs;
 pub mod mind;
+pub mod store;
 pub mod world;
 
 use std::sync::mpsc;

@@ -6,7 +6,7 @@ use crossterm::clipboard::CopyToClipboard;
 use crossterm::execute;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::effect::{DeskCmd, Effect};
+use super::effect::{Effect, StoreCmd};
 use super::msg::Msg;
 use super::terminal::stream;
 use super::work::Worker;
@@ -17,7 +17,7 @@ use crate::console::tell;
 use crate::error::{Error, Result};
 use crate::text::clean;
 
-/// The desk and the world may take this long to finish what a person asked for: the store is waited
+/// The store and the world may take this long to finish what a person asked for: the store is waited
 /// for ten seconds.
 const LAST_WORDS: Duration = Duration::from_secs(13);
 
@@ -28,7 +28,7 @@ pub struct Workers {
     /// The model of Explore.
     pub mind: Mind,
     /// The store.
-    pub desk: Worker<DeskCmd>,
+    pub store: Worker<StoreCmd>,
     /// Long work.
     pub jobs: Jobs,
 }
@@ -40,7 +40,7 @@ impl Workers {
             match effect {
                 Effect::World(command) => self.worlds.send(command),
                 Effect::Mind(command) => self.mind.send(command),
-                Effect::Desk(command) => self.desk.send(command),
+                Effect::Store(command) => self.store.send(command),
                 Effect::Job(command) => self.jobs.obey(command),
                 Effect::Copy(text) => {
                     // What is pasted somewhere else must not drive that either; columns stay
@@ -69,12 +69,12 @@ impl Workers {
         let began = Instant::now();
         self.jobs.cancel();
         self.mind.end();
-        let Self { worlds, desk, jobs, .. } = self;
-        let patient = desk.wait(Duration::from_millis(400));
+        let Self { worlds, store, jobs, .. } = self;
+        let patient = store.wait(Duration::from_millis(400));
         if !patient {
             tell("waiting for the store…");
         }
-        let done = (patient || desk.wait(LAST_WORDS))
+        let done = (patient || store.wait(LAST_WORDS))
             & worlds.finish(LAST_WORDS.saturating_sub(began.elapsed()));
         let detached = jobs.finish();
         let mut refused = Vec::new();

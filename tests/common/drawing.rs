@@ -20,7 +20,7 @@ use foretaste::train::data::DataSummary;
 use foretaste::train::{Mixture, Objective, Plan};
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
-use foretaste::tui::effect::{Effect, Kind, MindCmd, WorldCmd};
+use foretaste::tui::effect::{Effect, JobKind, MindCmd, WorldCmd};
 use foretaste::tui::frame;
 use foretaste::tui::msg::{JobMsg, Msg};
 use foretaste::tui::screens::{curate, data, explore, replay, train};
@@ -124,7 +124,7 @@ pub fn app(caps: Caps) -> App {
         store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
     )));
     app.update(Msg::Job(
-        Kind::Train,
+        JobKind::Train,
         JobMsg::Progress(Progress {
             doing: "imitation".into(),
             done: 120,

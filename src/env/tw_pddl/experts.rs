@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::TwPddl;
 use super::game::Game;
-use super::plan::{Limits, Plan, Planner};
+use super::plan::{Limits, Planner, Solution};
 use crate::budget::{within, work};
 use crate::control::Cancel;
 use crate::env::{Advice, Environment, Expert, NoAdvice, PLANNER};
@@ -119,7 +119,7 @@ impl Omniscient {
             memo.clear();
         }
         let why = match plan {
-            Plan::Found { steps, starts: list } => {
+            Solution::Found { steps, starts: list } => {
                 // The states along the way are answered as well, so that following a plan follows
                 // this one.
                 for (i, (state, command)) in steps.iter().enumerate().rev() {
@@ -132,9 +132,9 @@ impl Omniscient {
                 let advice = memo.get(&here).and_then(|(advice, _)| advice.clone().ok());
                 return advice.map(|advice| (advice, list)).ok_or(NoAdvice::Done);
             }
-            Plan::Cancelled => return Err(NoAdvice::Cancelled),
-            Plan::Unsolvable => NoAdvice::Unsolvable,
-            Plan::GaveUp(nodes) => NoAdvice::GaveUp(nodes),
+            Solution::Cancelled => return Err(NoAdvice::Cancelled),
+            Solution::Unsolvable => NoAdvice::Unsolvable,
+            Solution::GaveUp(nodes) => NoAdvice::GaveUp(nodes),
         };
         memo.insert(here, (Err(why.clone()), None));
         Err(why)

@@ -13,7 +13,7 @@ use super::experts::engine;
 use super::facts::{FactSet, Object, arg, pack, pred_of};
 use super::game::Game;
 use super::pddl::{Pred, Term};
-use super::plan::{Limits, Plan, Planner};
+use super::plan::{Limits, Planner, Solution};
 use super::prior::Prior;
 use super::roles::{Roles, kind_name};
 use super::world::World;
@@ -176,13 +176,13 @@ impl Expert for Fair {
         let world = engine(env)?.world();
         let limits = Limits { cancel: Some(cancel.clone()), ..Limits::default() };
         match self.planner.plan_from(world, &self.believed(world), false, &limits)? {
-            Plan::Found { steps, .. } if !steps.is_empty() => {
+            Solution::Found { steps, .. } if !steps.is_empty() => {
                 return Ok(Advice {
                     action: steps[0].1.to_string(),
                     steps_left: Some(steps.len()),
                 });
             }
-            Plan::Cancelled => return Err(NoAdvice::Cancelled),
+            Solution::Cancelled => return Err(NoAdvice::Cancelled),
             _ => {}
         }
         let action = self.look(world).map(|command| command.to_string());

@@ -14,7 +14,7 @@ const TASK: usize = 1 << 17;
 
 /// A linear layer whose weight needs its gradient: the gradient of its outputs, `width` a row, and
 /// its inputs.
-pub(super) struct Weigh<'a> {
+pub(super) struct LinearGrad<'a> {
     pub tensor: usize,
     pub dout: &'a [f32],
     pub width: usize,
@@ -24,7 +24,7 @@ pub(super) struct Weigh<'a> {
 impl Step<'_> {
     /// Adds the gradients of weights, or of the adapters beside them: a task for each piece of a
     /// weight.
-    pub(super) fn weigh(&self, grads: &mut Buffers, jobs: &[Weigh<'_>]) {
+    pub(super) fn add_weight_grads(&self, grads: &mut Buffers, jobs: &[LinearGrad<'_>]) {
         if let Some(adapter) = self.adapter {
             let pairs = grads.chunks_exact_mut(2).enumerate();
             let found = |i: usize| jobs.iter().find(|job| adapter.pair(job.tensor) == Some(2 * i));
@@ -73,7 +73,7 @@ impl Step<'_> {
     }
 
     /// Adds the gradients of a gain that the tasks computed, in the order of the tasks.
-    pub(super) fn gain(&self, grads: &mut Buffers, tensor: usize, parts: &[Vec<f32>]) {
+    pub(super) fn add_gain_grad(&self, grads: &mut Buffers, tensor: usize, parts: &[Vec<f32>]) {
         if self.adapter.is_none() {
             for part in parts {
                 grads[tensor].iter_mut().zip(part).for_each(|(sum, more)| *sum += more);
@@ -95,7 +95,7 @@ impl Step<'_> {
         let part = self.part;
         let half = self.config.head_dim() / 2;
         let at = |tensor| Self::at(layer, tensor);
-        let weights = self.acting(layer);
+        let weights = self.effective_weights(layer);
         let eps = self.config.norm_eps as f32;
         let Saved {
             input,
@@ -139,14 +139,14 @@ impl Step<'_> {
                 gain
             })
             .collect();
-        self.gain(grads, at(POST_NORM), &gains);
-        self.weigh(
+        self.add_gain_grad(grads, at(POST_NORM), &gains);
+        self.add_weight_grads(
             grads,
             &[
-                Weigh { tensor: at(DOWN), dout: &dout, width: h, x: &through },
-                Weigh { tensor: at(GATE), dout: &gate, width: inner, x: &normed },
-                Weigh { tensor: at(UP), dout: &up, width: inner, x: &normed },
-                Weigh { tensor: at(O), dout: dx, width: h, x: &mixed },
+                LinearGrad { tensor: at(DOWN), dout: &dout, width: h, x: &through },
+                LinearGrad { tensor: at(GATE), dout: &gate, width: inner, x: &normed },
+                LinearGrad { tensor: at(UP), dout: &up, width: inner, x: &normed },
+                LinearGrad { tensor: at(O), dout: dx, width: h, x: &mixed },
             ],
         );
         drop((through, gate, up, dout, mixed, middle));
@@ -181,13 +181,13 @@ impl Step<'_> {
                 self.norm_back(at(INPUT_NORM), dx, &dnormed, input, scales)
             })
             .collect();
-        self.gain(grads, at(INPUT_NORM), &gains);
-        self.weigh(
+        self.add_gain_grad(grads, at(INPUT_NORM), &gains);
+        self.add_weight_grads(
             grads,
             &[
-                Weigh { tensor: at(Q), dout: &dq, width: h, x: &normed },
-                Weigh { tensor: at(K), dout: &dk, width: kv, x: &normed },
-                Weigh { tensor: at(V), dout: &dv, width: kv, x: &normed },
+                LinearGrad { tensor: at(Q), dout: &dq, width: h, x: &normed },
+                LinearGrad { tensor: at(K), dout: &dk, width: kv, x: &normed },
+                LinearGrad { tensor: at(V), dout: &dv, width: kv, x: &normed },
             ],
         );
     }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::back::Weigh;
+use super::back::LinearGrad;
 use super::{LAYER, Loss, Step};
 use crate::error::{Error, Result};
 use crate::model::kernels::{cross_entropy, mul_nn, mul_nt, rms_norm};
@@ -78,9 +78,9 @@ impl Step<'_> {
                 .collect();
             nats.extend(costs.into_iter().flatten());
             if let (Some(grads), None) = (&mut grads, self.adapter) {
-                self.weigh(
+                self.add_weight_grads(
                     grads,
-                    &[Weigh { tensor: head, dout: &logits, width: vocab, x: normed }],
+                    &[LinearGrad { tensor: head, dout: &logits, width: vocab, x: normed }],
                 );
             }
         }
@@ -89,7 +89,7 @@ impl Step<'_> {
         let Some(grads) = grads else { return Ok((loss, Vec::new())) };
         let mut dpicked = vec![0.0; picked.len()];
         let gain = self.norm_back(norm, &mut dpicked, &dnormed, &picked, &scales);
-        self.gain(grads, norm, &[gain]);
+        self.add_gain_grad(grads, norm, &[gain]);
         let mut dx = vec![0.0; x.len()];
         for (row, d) in rows.iter().zip(dpicked.chunks_exact(h)) {
             dx[row * h..(row + 1) * h].iter_mut().zip(d).for_each(|(x, d)| *x += d);

@@ -175,7 +175,7 @@ impl<'a> Step<'a> {
 
     /// The weights of a layer as they act: with an adapter, `W + scale · B · A`, which costs less
     /// than sending every token through the narrow products besides.
-    fn acting(&self, layer: usize) -> [Cow<'a, [f32]>; LAYER] {
+    fn effective_weights(&self, layer: usize) -> [Cow<'a, [f32]>; LAYER] {
         let tensors: Vec<Cow<'a, [f32]>> = (0..LAYER)
             .into_par_iter()
             .with_max_len(1)
@@ -196,7 +196,7 @@ impl<'a> Step<'a> {
         let part = self.part;
         let half = self.config.head_dim() / 2;
         let rows = |width: usize| vec![0.0f32; self.tokens * width];
-        let weights = self.acting(layer);
+        let weights = self.effective_weights(layer);
         let eps = self.config.norm_eps as f32;
         let input = x.to_vec();
         let mut q = rows(h);

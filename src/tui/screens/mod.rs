@@ -12,11 +12,11 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::effect::{Effect, Kind};
+use super::effect::{Effect, JobKind};
+use super::jobs::Jobs;
 use super::keys::{Direction, Key, key};
 use super::screen::Screen;
 use super::theme::Theme;
-use super::underway::Jobs;
 use crate::explore::View;
 
 /// What every screen does alike; its messages and acts are its own.
@@ -87,7 +87,7 @@ pub struct Around<'a> {
 
 impl Around<'_> {
     /// Whether a job of this kind runs here.
-    pub fn runs(&self, kind: Kind) -> bool {
+    pub fn runs(&self, kind: JobKind) -> bool {
         self.jobs.contains_key(&kind)
     }
 }

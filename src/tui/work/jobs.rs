@@ -26,7 +26,7 @@ use crate::store::{Intake, Store};
 use crate::surprise::{Surprises, surprises};
 use crate::train::trainer::{self, Event};
 use crate::train::{Player, player};
-use crate::tui::effect::{JobCmd, Kind, Notice};
+use crate::tui::effect::{JobCmd, JobKind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
 
@@ -45,7 +45,7 @@ pub struct Jobs {
     suite: Arc<dyn Suite>,
     root: PathBuf,
     mail: Mailbox,
-    running: HashMap<Kind, (Control, JoinHandle<()>)>,
+    running: HashMap<JobKind, (Control, JoinHandle<()>)>,
     /// The run that trains here; 0 for none.
     run: Arc<AtomicI64>,
     detach: bool,
@@ -72,7 +72,7 @@ impl Jobs {
                 }
             }
             JobCmd::Collect { scope, expert, k } => {
-                self.spawn(Kind::Collect, move |root, suite, control, tell| {
+                self.spawn(JobKind::Collect, move |root, suite, control, tell| {
                     let mut store = Store::open(root)?;
                     let mut policy = agent::open(&store, None, Priority::Background)?;
                     let wanted =
@@ -85,7 +85,7 @@ impl Jobs {
             }
             JobCmd::Train(plan, start) => {
                 let here = Arc::clone(&self.run);
-                self.spawn(Kind::Train, move |root, _, control, tell| {
+                self.spawn(JobKind::Train, move |root, _, control, tell| {
                     let mut store = Store::open(root)?;
                     let (parts, source) = agent::find(&store, start)?;
                     let weights = Trainable::from_parts(&parts, &source)?;
@@ -96,7 +96,7 @@ impl Jobs {
             }
             JobCmd::Resume(run) => {
                 let here = Arc::clone(&self.run);
-                self.spawn(Kind::Train, move |root, _, control, tell| {
+                self.spawn(JobKind::Train, move |root, _, control, tell| {
                     let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
                     trainer::resume(&mut Store::open(root)?, run, control, each)?;
                     Ok(format!("run {run} is finished"))
@@ -104,17 +104,17 @@ impl Jobs {
             }
             JobCmd::Survey(split) => {
                 let mail = self.mail.clone();
-                self.spawn(Kind::Survey, move |root, suite, control, tell| {
+                self.spawn(JobKind::Survey, move |root, suite, control, tell| {
                     survey(root, suite, &split, control, tell, &mail)
                 });
             }
             JobCmd::Export(orders) => {
-                self.spawn(Kind::Export, move |root, _, control, tell| {
+                self.spawn(JobKind::Export, move |root, _, control, tell| {
                     export_all(root, &orders, control, tell)
                 });
             }
             JobCmd::Import(path, write) => {
-                if self.is_running(Kind::Import) {
+                if self.is_running(JobKind::Import) {
                     let why =
                         Err("another file is still being read; try again in a moment".to_string());
                     return self
@@ -122,12 +122,12 @@ impl Jobs {
                         .send(Msg::from(data::Msg::Looked(path.display().to_string(), why)));
                 }
                 let mail = self.mail.clone();
-                self.spawn(Kind::Import, move |root, _, control, tell| {
+                self.spawn(JobKind::Import, move |root, _, control, tell| {
                     take_in(root, &path, write, control, tell, &mail)
                 });
             }
             JobCmd::Evaluate { games, seed } => {
-                self.spawn(Kind::Evaluate, move |root, suite, control, tell| {
+                self.spawn(JobKind::Evaluate, move |root, suite, control, tell| {
                     let split = suite.evaluated_on().unwrap_or_default();
                     let scope = Scope { split, games, seed };
                     evaluate_newest(root, suite, &scope, control, tell)
@@ -136,13 +136,13 @@ impl Jobs {
         }
     }
 
-    fn is_running(&self, kind: Kind) -> bool {
+    fn is_running(&self, kind: JobKind) -> bool {
         self.running.get(&kind).is_some_and(|(_, thread)| !thread.is_finished())
     }
 
     fn spawn(
         &mut self,
-        kind: Kind,
+        kind: JobKind,
         body: impl FnOnce(&Path, &dyn Suite, &Control, &mut dyn FnMut(JobMsg)) -> Result<String>
         + Send
         + 'static,
@@ -150,7 +150,7 @@ impl Jobs {
         if self.is_running(kind) {
             return;
         }
-        if kind == Kind::Train {
+        if kind == JobKind::Train {
             self.run.store(0, Ordering::Release); // the one before has ended
         }
         let control = Control::default();
@@ -197,11 +197,11 @@ impl Jobs {
     /// checkpoint. If a run is to go on in the background, a process of its own takes over from
     /// there; its number is returned.
     pub fn finish(self) -> Result<Option<i64>> {
-        let training = self.is_running(Kind::Train);
+        let training = self.is_running(JobKind::Train);
         let run = self.run.load(Ordering::Acquire);
         self.cancel();
         let began = Instant::now();
-        let patience = |kind: Kind| if kind == Kind::Train { SAVING } else { ENDING };
+        let patience = |kind: JobKind| if kind == JobKind::Train { SAVING } else { ENDING };
         while self
             .running
             .keys()
@@ -216,7 +216,7 @@ impl Jobs {
             .map(|kind| format!("{kind:?}"))
             .collect();
         let gone_on = match run {
-            _ if !self.detach || !training || self.is_running(Kind::Train) => Ok(None),
+            _ if !self.detach || !training || self.is_running(JobKind::Train) => Ok(None),
             0 => Err(Error::new("the run had not begun yet: nothing goes on in the background")
                 .hint("start it again: Train lists it, if it was written down")),
             run => self.hand_over(run).map(|()| Some(run)),

@@ -68,7 +68,7 @@ pub struct Planner {
 
 /// What the planner found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Plan {
+pub enum Solution {
     /// A shortest way to the goal.
     Found {
         /// Its commands, each with the fingerprint of the state that it is given in.
@@ -118,7 +118,7 @@ impl Planner {
 
     /// A shortest plan from the state of a world. With `all_starts` every command that starts one
     /// is found, which takes somewhat longer.
-    pub fn plan(&self, world: &World, all_starts: bool, limits: &Limits) -> Result<Plan> {
+    pub fn plan(&self, world: &World, all_starts: bool, limits: &Limits) -> Result<Solution> {
         self.plan_from(world, world.fluents(), all_starts, limits)
     }
 
@@ -130,15 +130,15 @@ impl Planner {
         fluents: &FactSet,
         all_starts: bool,
         limits: &Limits,
-    ) -> Result<Plan> {
+    ) -> Result<Solution> {
         let (task, detours) = self.ready()?;
         let start = task.state(fluents);
         let (ops, starts) =
             match shortest(task, detours.useful(&start), start.clone(), all_starts, limits) {
-                Found::Plan { ops, starts } => (ops, starts),
-                Found::Unsolvable => return Ok(Plan::Unsolvable),
-                Found::GaveUp(nodes) => return Ok(Plan::GaveUp(nodes)),
-                Found::Cancelled => return Ok(Plan::Cancelled),
+                Found::Solution { ops, starts } => (ops, starts),
+                Found::Unsolvable => return Ok(Solution::Unsolvable),
+                Found::GaveUp(nodes) => return Ok(Solution::GaveUp(nodes)),
+                Found::Cancelled => return Ok(Solution::Cancelled),
             };
         let leads: Vec<Bits> = starts.iter().map(|op| task.after(&start, *op)).collect();
         let starts = Self::commands_to(task, world, &start, &leads);
@@ -158,7 +158,7 @@ impl Planner {
             steps.push((here, command));
             state = next;
         }
-        Ok(Plan::Found { steps, starts })
+        Ok(Solution::Found { steps, starts })
     }
 
     /// The admissible commands that lead from `state` to one of `goals`.

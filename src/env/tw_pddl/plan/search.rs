@@ -19,7 +19,7 @@ use super::lmcut::LmCut;
 pub enum Found {
     /// The operators of a shortest plan; and, if asked for, all operators that start some shortest
     /// plan.
-    Plan {
+    Solution {
         /// A shortest plan.
         ops: Vec<u32>,
         /// Every operator that starts a shortest plan.
@@ -253,6 +253,6 @@ impl Search<'_> {
         }
         starts.sort_unstable();
         starts.dedup();
-        Found::Plan { ops, starts }
+        Found::Solution { ops, starts }
     }
 }

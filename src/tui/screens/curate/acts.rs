@@ -8,7 +8,7 @@ use super::{Mode, State};
 use crate::curation;
 use crate::experience::{REASONS, Reflection, Verdict};
 use crate::store::{Decision, Filter, Second};
-use crate::tui::effect::{DeskCmd, Effect};
+use crate::tui::effect::{Effect, StoreCmd};
 use crate::tui::keys::{Direction, Key, key};
 
 /// What keys do here.
@@ -202,15 +202,15 @@ impl State {
             }
             Act::Search => self.mode = Some(Mode::Search(Input::new(self.filter.words.clone()))),
             Act::Difference => self.difference = !self.difference,
-            Act::Undo => return vec![Effect::Desk(DeskCmd::Undo)],
-            Act::Redo => return vec![Effect::Desk(DeskCmd::Redo)],
-            Act::Statistics => return vec![Effect::Desk(DeskCmd::Statistics)],
+            Act::Undo => return vec![Effect::Store(StoreCmd::Undo)],
+            Act::Redo => return vec![Effect::Store(StoreCmd::Redo)],
+            Act::Statistics => return vec![Effect::Store(StoreCmd::Statistics)],
             Act::Skip => return self.walk(Direction::Down),
             Act::Previous => return self.walk(Direction::Up),
             Act::Outcome(n) => self.outcome = Some(n).filter(|n| self.outcome != Some(*n)),
             Act::Regenerate => self.mode = Some(Mode::Writer),
             Act::Versions => {
-                let asked = self.current().map(|item| Effect::Desk(DeskCmd::Attempts(item.id)));
+                let asked = self.current().map(|item| Effect::Store(StoreCmd::Attempts(item.id)));
                 return asked.into_iter().collect();
             }
             Act::Blind => {
@@ -224,7 +224,7 @@ impl State {
             Act::NextFilter => return self.filter_by(next_filter(&self.filter)),
             Act::Filters => {
                 self.mode = Some(Mode::Filters(0));
-                return vec![Effect::Desk(DeskCmd::Pointed)];
+                return vec![Effect::Store(StoreCmd::Pointed)];
             }
             Act::Rubric => return vec![Effect::Show("Rubric".into(), rubric())],
         }

@@ -104,7 +104,7 @@ pub(super) fn next_filter(filter: &Filter) -> Filter {
 /// A filter in words.
 pub fn filter_word(filter: &Filter) -> String {
     let mut words: Vec<String> = Vec::new();
-    words.extend(filter.verdict.map(|verdict| verdict.word().to_string()));
+    words.extend(filter.verdict.map(|verdict| verdict.as_str().to_string()));
     words.extend(filter.flagged.then(|| "flagged".to_string()));
     words.extend(filter.suspected.then(|| "suspected".to_string()));
     words.extend(filter.rule.clone());

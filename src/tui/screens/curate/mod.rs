@@ -19,12 +19,12 @@ use crate::agent::Case;
 use crate::curation::Finding;
 use crate::experience::{Reflection, Verdict};
 use crate::store::{Decision, Filter, Place, Queue, Second, Seen, Undone};
-use crate::tui::effect::{DeskCmd, Effect};
+use crate::tui::effect::{Effect, StoreCmd};
+use crate::tui::jobs::Jobs;
 use crate::tui::keys::Direction;
 use crate::tui::screen::Screen;
 use crate::tui::screens::Pane;
 use crate::tui::theme::Theme;
-use crate::tui::underway::Jobs;
 pub use acts::{Act, KEYS};
 
 /// What Curate is told.
@@ -37,7 +37,7 @@ pub enum Msg {
     /// A decision is in the store.
     Decided(Vec<i64>, Decision),
     /// How many are pending, approved, rejected.
-    Standing([u64; 3]),
+    VerdictCounts([u64; 3]),
     /// An act was taken back, or done again.
     Turned(Undone),
     /// The model has written another attempt: by whom, and what.
@@ -178,7 +178,7 @@ impl State {
     fn fetch(&self) -> Vec<Effect> {
         let near = self.queue.items.iter().skip(self.at).take(4);
         near.filter(|item| self.evidence_of(item).is_none())
-            .map(|item| Effect::Desk(DeskCmd::Case(Box::new(item.clone()))))
+            .map(|item| Effect::Store(StoreCmd::Case(Box::new(item.clone()))))
             .collect()
     }
 
@@ -194,7 +194,7 @@ impl State {
 
     /// Asks for the page in front again.
     pub fn reload(&self) -> Effect {
-        Effect::Desk(DeskCmd::Queue(self.filter.clone(), self.place))
+        Effect::Store(StoreCmd::Queue(self.filter.clone(), self.place))
     }
 
     /// Another page, whose first item (or last, if it is the page before) is to be in front.
@@ -231,7 +231,7 @@ impl State {
     fn take(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Queue(filter, place, queue) if filter == self.filter && place == self.place => {
-                self.listed(queue)
+                self.take_queue(queue)
             }
             Msg::Queue(..) => Vec::new(),
             Msg::Case(id, evidence) => {
@@ -239,8 +239,8 @@ impl State {
                 Vec::new()
             }
             Msg::Decided(ids, decision) => self.decided(&ids, &decision),
-            Msg::Standing(standing) => {
-                self.queue.standing = standing;
+            Msg::VerdictCounts(counts) => {
+                self.queue.verdict_counts = counts;
                 Vec::new()
             }
             Msg::Turned(undone) => {
@@ -283,7 +283,7 @@ impl State {
                 // What nobody has seen any more stands beside whatever stands.
                 let seen = self.writing.clone().or_else(listed).unwrap_or_default();
                 self.writing = None;
-                vec![Effect::Desk(DeskCmd::Attempt(id, seen, author, text))]
+                vec![Effect::Store(StoreCmd::Attempt(id, seen, author, text))]
             }
             Msg::Failed => {
                 self.writing = None;
@@ -293,7 +293,7 @@ impl State {
                 let draft = item
                     .draft
                     .clone()
-                    .map(|text| Effect::Desk(DeskCmd::Draft(item.id, Some(text))));
+                    .map(|text| Effect::Store(StoreCmd::Draft(item.id, Some(text))));
                 draft.into_iter().chain([self.reload()]).collect()
             }
             Msg::Drafted(id, text) => self.drafted(id, text),
@@ -301,7 +301,7 @@ impl State {
         }
     }
 
-    fn listed(&mut self, queue: Queue) -> Vec<Effect> {
+    fn take_queue(&mut self, queue: Queue) -> Vec<Effect> {
         let anew = std::mem::take(&mut self.anew);
         let wanted = self.wanted.take();
         let stay = wanted.or_else(|| self.current().filter(|_| !anew).map(|item| item.id));
@@ -373,7 +373,7 @@ impl State {
         let id = item.id;
         let seen = self.seen_of(item);
         self.waiting = Some(Instant::now());
-        vec![Effect::Desk(DeskCmd::Decide(id, seen, decision))]
+        vec![Effect::Store(StoreCmd::Decide(id, seen, decision))]
     }
 
     /// Along the queue, and from page to page.
@@ -438,7 +438,7 @@ impl Pane for State {
         if json { serde_json::to_string_pretty(item).ok() } else { Some(item.text().to_string()) }
     }
     fn badge(&self, _jobs: &Jobs, _theme: Theme) -> String {
-        let pending = self.queue.standing[0];
+        let pending = self.queue.verdict_counts[0];
         if pending > 0 { format!("·{pending}") } else { String::new() }
     }
 

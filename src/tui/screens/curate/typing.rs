@@ -10,9 +10,9 @@ use super::{Mode, State};
 use crate::agent::Writer;
 use crate::experience::{REASONS, Reflection};
 use crate::store::{Decision, Filter, Seen};
-use crate::tui::effect::{DeskCmd, Effect, MindCmd};
+use crate::tui::effect::{Effect, MindCmd, StoreCmd};
 use crate::tui::keys::selected;
-use crate::tui::words::pasted;
+use crate::tui::text::pasted;
 
 impl State {
     /// Whether the store makes a decision wait, so that a person should know: keys do nothing
@@ -32,7 +32,7 @@ impl State {
             return None;
         }
         item.draft.clone_from(&draft);
-        Some(Effect::Desk(DeskCmd::Draft(item.id, draft)))
+        Some(Effect::Store(StoreCmd::Draft(item.id, draft)))
     }
 
     /// What a person sees of a listed reflection.
@@ -45,7 +45,7 @@ impl State {
         if let Some(item) = self.queue.items.iter_mut().find(|item| item.id == id) {
             item.draft = Some(text.clone());
         }
-        vec![Effect::Desk(DeskCmd::Draft(id, Some(text)))]
+        vec![Effect::Store(StoreCmd::Draft(id, Some(text)))]
     }
 
     /// A text from the person's own editor: a new version of what is in front, else kept as a
@@ -121,7 +121,7 @@ impl State {
                 self.waiting = Some(Instant::now());
                 let seen =
                     self.queue.items.iter().map(|item| (item.id, self.seen_of(item))).collect();
-                vec![Effect::Desk(DeskCmd::DecideAll(seen, decision))]
+                vec![Effect::Store(StoreCmd::DecideAll(seen, decision))]
             }
             Some(decision) => self.decide(decision),
             None => {
@@ -185,7 +185,7 @@ impl State {
                 if let Some(item) = self.queue.items.get_mut(self.at) {
                     item.draft.clone_from(&draft);
                 }
-                vec![Effect::Desk(DeskCmd::Draft(id, draft))]
+                vec![Effect::Store(StoreCmd::Draft(id, draft))]
             }
             KeyCode::Char('s')
                 if key.modifiers.contains(KeyModifiers::CONTROL) && !text.is_empty() =>

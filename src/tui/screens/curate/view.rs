@@ -14,15 +14,15 @@ use crate::curation::Finding;
 use crate::experience::{REASONS, Reflection, Verdict};
 use crate::store::Filter;
 use crate::text::clean;
+use crate::tui::text::{difference, input_line, one_line, remark};
 use crate::tui::theme::{Theme, centered, fit};
-use crate::tui::words::{difference, input_line, one_line, remark};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     heading(state, theme, frame, head);
     let Some(item) = state.current() else {
-        let [pending, approved, _] = state.queue.standing;
+        let [pending, approved, _] = state.queue.verdict_counts;
         let elsewhere = state.filter != Filter::verdict(Some(Verdict::Pending));
         let mut empty = vec![
             Line::default(),
@@ -70,7 +70,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn heading(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let [pending, approved, rejected] = state.queue.standing;
+    let [pending, approved, rejected] = state.queue.verdict_counts;
     let place = if state.queue.items.is_empty() { 0 } else { state.at + 1 };
     let pace = state.pace().map_or(String::new(), |pace| {
         let left = if pace > 0.1 && pending > 0 {
@@ -302,7 +302,7 @@ fn tried<'a>(case: &Case, outcome: Option<usize>, theme: Theme) -> Vec<[Line<'a>
     let expert = two("E".into(), &case.action, &case.outcome, "", theme.good());
     let others = case.alternatives.iter().enumerate().map(|(i, branch)| {
         let style = if outcome == Some(i + 1) { theme.selected() } else { Style::new() };
-        two((i + 1).to_string(), &branch.action, &branch.observation, branch.effect.word(), style)
+        two((i + 1).to_string(), &branch.action, &branch.observation, branch.effect.as_str(), style)
     });
     std::iter::once(expert).chain(others).collect()
 }

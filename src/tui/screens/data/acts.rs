@@ -1,7 +1,7 @@
 //! Data, what its keys do.
 
 use super::State;
-use crate::tui::effect::{DeskCmd, Effect, Kind};
+use crate::tui::effect::{Effect, JobKind, StoreCmd};
 use crate::tui::keys::{Key, key};
 use crate::tui::screens::Around;
 
@@ -57,7 +57,7 @@ pub const KEYS: &[Key<Act>] = &[
 impl State {
     /// Whether a key means something now.
     pub fn applies(act: Act, around: Around<'_>) -> bool {
-        act != Act::Collect || !around.runs(Kind::Collect)
+        act != Act::Collect || !around.runs(JobKind::Collect)
     }
 
     /// Does what a key means.
@@ -71,11 +71,11 @@ impl State {
                     return Vec::new();
                 };
                 self.deleted.push(id);
-                vec![Effect::Desk(DeskCmd::Delete(id, true))]
+                vec![Effect::Store(StoreCmd::Delete(id, true))]
             }
             Act::Undo => {
                 let last = self.deleted.pop();
-                last.map(|id| Effect::Desk(DeskCmd::Delete(id, false))).into_iter().collect()
+                last.map(|id| Effect::Store(StoreCmd::Delete(id, false))).into_iter().collect()
             }
         }
     }

@@ -15,10 +15,10 @@ use crate::formats::{Extent, Observations, Order, Set};
 use crate::selection::{ALL, Criteria};
 use crate::store::Intake;
 use crate::text::clean;
-use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind};
+use crate::tui::effect::{Effect, JobCmd, JobKind, StoreCmd};
 use crate::tui::keys::selected;
+use crate::tui::text::{grouped, input_line, pasted};
 use crate::tui::theme::{Theme, centered};
-use crate::tui::words::{grouped, input_line, pasted};
 
 /// Something that is filled in.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl State {
     }
 
     fn ask(&self, export: &Export) -> Vec<Effect> {
-        vec![Effect::Desk(DeskCmd::Extents(self.orders(export)))]
+        vec![Effect::Store(StoreCmd::Extents(self.orders(export)))]
     }
 
     /// Takes in what an export would come to.
@@ -185,7 +185,7 @@ impl State {
             }
             (KeyCode::Enter, _) => {}
             (KeyCode::Tab, _) => {
-                effects.push(Effect::Desk(DeskCmd::Complete(import.path.value().to_string())));
+                effects.push(Effect::Store(StoreCmd::Complete(import.path.value().to_string())));
             }
             _ => {
                 import.path.handle_event(&Event::Key(key));
@@ -206,7 +206,7 @@ impl State {
 
 /// Ends the counting for a form that is closed.
 fn nothing_more() -> Effect {
-    Effect::Desk(DeskCmd::Extents(Vec::new()))
+    Effect::Store(StoreCmd::Extents(Vec::new()))
 }
 
 impl Import {
@@ -215,7 +215,7 @@ impl Import {
         let reading = std::mem::take(&mut self.reading);
         self.found = None;
         self.ways.clear();
-        reading.then_some(Effect::Job(JobCmd::Stop(Kind::Import))).into_iter().collect()
+        reading.then_some(Effect::Job(JobCmd::Stop(JobKind::Import))).into_iter().collect()
     }
 }
 

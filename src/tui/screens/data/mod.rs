@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 use crate::formats::{Extent, Order};
 use crate::store::{Counts, Intake, Near, Page, TrajectorySummary};
 use crate::train::Sets;
-use crate::tui::effect::{DeskCmd, Effect};
+use crate::tui::effect::{Effect, StoreCmd};
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
 use crate::tui::theme::Theme;
@@ -79,14 +79,14 @@ impl State {
 }
 
 fn fetch(near: Near) -> Effect {
-    Effect::Desk(DeskCmd::Listed(near))
+    Effect::Store(StoreCmd::Listed(near))
 }
 
 impl Pane for State {
     fn refresh(&self) -> Vec<Effect> {
         let row = self.trajectories.current().map(|row| row.id);
         let near = row.map_or(Near::Position(self.trajectories.at()), Near::Row);
-        vec![Effect::Desk(DeskCmd::Data(self.suite.clone())), fetch(near)]
+        vec![Effect::Store(StoreCmd::Data(self.suite.clone())), fetch(near)]
     }
 
     fn is_dear(&self) -> bool {

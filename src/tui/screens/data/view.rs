@@ -8,8 +8,8 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::{State, forms};
 use crate::store::TrajectorySummary;
 use crate::text::clean;
+use crate::tui::text::grouped;
 use crate::tui::theme::{Theme, fit};
-use crate::tui::words::grouped;
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
@@ -64,7 +64,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
             Err(why) => clean(why),
         };
         lines.push(Line::from(vec![
-            Span::styled(format!(" {:<16}", objective.word()), theme.strong()),
+            Span::styled(format!(" {:<16}", objective.as_str()), theme.strong()),
             Span::raw(text),
         ]));
     }
@@ -88,7 +88,7 @@ fn draw_trajectories(state: &State, theme: Theme, frame: &mut Frame<'_>, area: R
         let text = format!(
             "{:>5} {:<13} {:>2} steps {end:<7} {} · {} / {} · {}",
             row.id,
-            row.purpose.word(),
+            row.purpose.as_str(),
             row.length,
             clean(&row.task),
             row.suite,

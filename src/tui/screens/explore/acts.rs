@@ -3,7 +3,7 @@
 use super::view::as_given;
 use super::{State, Typing};
 use crate::explore::Tried;
-use crate::tui::effect::{Effect, JobCmd, Kind, MindCmd, WorldCmd};
+use crate::tui::effect::{Effect, JobCmd, JobKind, MindCmd, WorldCmd};
 use crate::tui::keys::{Key, key};
 use crate::tui::screens::Around;
 
@@ -179,7 +179,7 @@ impl State {
     /// Whether a key means something now.
     pub fn applies(&self, act: Act, around: Around<'_>) -> bool {
         if act == Act::Collect {
-            return !around.runs(Kind::Collect);
+            return !around.runs(JobKind::Collect);
         }
         let Some(view) = &self.view else {
             return !matches!(act, Act::StepExpert | Act::Alternative(_) | Act::TakeSelected);

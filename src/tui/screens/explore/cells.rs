@@ -6,12 +6,12 @@ use ratatui::text::{Line, Span};
 
 use super::State;
 use crate::agent::prompt::told;
-use crate::experience::{Effect, word_f1};
+use crate::experience::{ActionEffect, word_f1};
 use crate::explore::{Outcome, View};
 use crate::text::clean;
 use crate::text::percent;
+use crate::tui::text::{difference, one_line};
 use crate::tui::theme::{Theme, fit};
-use crate::tui::words::{difference, one_line};
 
 /// How much of a what-if is shown: all of the one under the cursor, of the others what there is
 /// room for.
@@ -63,17 +63,17 @@ fn from_there(outcome: &Outcome) -> String {
 fn tag(view: &View, outcome: &Outcome) -> String {
     match (outcome.effect, outcome.success) {
         (_, true) => "solves the task".to_string(),
-        (Effect::NoOp, _) => "no-op: the state did not change".into(),
-        (Effect::Error, _) => "refused by the environment".into(),
-        (Effect::SameAsExpert, _) => "same state as the expert's".into(),
-        (Effect::Ends, _) => "ends the episode".into(),
-        (Effect::EquallyGood, _) => {
+        (ActionEffect::NoOp, _) => "no-op: the state did not change".into(),
+        (ActionEffect::Error, _) => "refused by the environment".into(),
+        (ActionEffect::SameAsExpert, _) => "same state as the expert's".into(),
+        (ActionEffect::Ends, _) => "ends the episode".into(),
+        (ActionEffect::EquallyGood, _) => {
             let how =
                 if better(view, outcome) { "better than the expert's" } else { "equally good" };
             format!("{how}: {}", from_there(outcome))
         }
-        (Effect::NoWorse, _) => format!("no worse: {}", from_there(outcome)),
-        (Effect::Changed, _) => from_there(outcome),
+        (ActionEffect::NoWorse, _) => format!("no worse: {}", from_there(outcome)),
+        (ActionEffect::Changed, _) => from_there(outcome),
     }
 }
 
@@ -81,14 +81,14 @@ fn tag(view: &View, outcome: &Outcome) -> String {
 fn word(view: &View, outcome: &Outcome) -> &'static str {
     match (outcome.effect, outcome.success) {
         (_, true) => "solves",
-        (Effect::NoOp, _) => "no-op",
-        (Effect::Error, _) => "refused",
-        (Effect::SameAsExpert, _) => "same",
-        (Effect::Ends, _) => "ends",
-        (Effect::EquallyGood, _) if better(view, outcome) => "better",
-        (Effect::EquallyGood, _) => "as good",
-        (Effect::NoWorse, _) => "no worse",
-        (Effect::Changed, _) => "",
+        (ActionEffect::NoOp, _) => "no-op",
+        (ActionEffect::Error, _) => "refused",
+        (ActionEffect::SameAsExpert, _) => "same",
+        (ActionEffect::Ends, _) => "ends",
+        (ActionEffect::EquallyGood, _) if better(view, outcome) => "better",
+        (ActionEffect::EquallyGood, _) => "as good",
+        (ActionEffect::NoWorse, _) => "no worse",
+        (ActionEffect::Changed, _) => "",
     }
 }
 

@@ -13,16 +13,16 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::agent::choosing::Choosing;
-use crate::agent::{Scores, likeliest};
+use crate::agent::alternatives::AlternativeSampling;
+use crate::agent::{Scores, argmax};
 use crate::experience;
 use crate::explore::{EvaluateState, HUMAN, Outcome, View};
 use crate::surprise::Surprise;
 use crate::tui::effect::{Effect, MindCmd, WorldCmd};
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
+use crate::tui::text::fuzzy;
 use crate::tui::theme::Theme;
-use crate::tui::words::fuzzy;
 pub use acts::{Act, KEYS};
 use panels::Panel;
 pub use typing::Typing;
@@ -111,7 +111,7 @@ pub struct State {
     /// how many known.
     pub agreed: (usize, usize),
     /// How alternatives are chosen.
-    pub choosing: Choosing,
+    pub choosing: AlternativeSampling,
     /// The node that another is to be compared with.
     pub marked: Option<usize>,
     ticket: u64,
@@ -151,7 +151,7 @@ impl State {
     }
 
     /// Admissible actions in the order shown: with `filter`, those that match it, the best first.
-    pub fn listed(&self, filter: &str) -> Vec<(usize, &str)> {
+    pub fn shown_actions(&self, filter: &str) -> Vec<(usize, &str)> {
         let all: Vec<&str> =
             self.view.iter().flat_map(|view| view.admissible.iter()).map(String::as_str).collect();
         if !filter.trim().is_empty() {
@@ -180,7 +180,7 @@ impl State {
             actions: view.admissible.clone(),
             forms: view.forms.clone(),
             expert,
-            choosing: Choosing { k: self.choosing.k + self.more, ..self.choosing },
+            choosing: AlternativeSampling { k: self.choosing.k + self.more, ..self.choosing },
             think: self.thinking,
         })))]
     }
@@ -205,7 +205,7 @@ impl State {
     /// Whether the policy's likeliest admissible action is the expert's.
     fn agrees(&self, view: &View) -> Option<bool> {
         let expert = view.expert.as_ref().map(|(_, advice)| advice.action.as_str())?;
-        let best = likeliest(self.shares.as_ref()?)?;
+        let best = argmax(self.shares.as_ref()?)?;
         Some(view.admissible.get(best).map(String::as_str) == Some(expert))
     }
 
@@ -238,7 +238,7 @@ impl State {
     }
 
     /// Chooses alternatives in another way from now on.
-    pub(super) fn choose_by(&mut self, choosing: Choosing) -> Vec<Effect> {
+    pub(super) fn choose_by(&mut self, choosing: AlternativeSampling) -> Vec<Effect> {
         if choosing == self.choosing {
             return Vec::new();
         }

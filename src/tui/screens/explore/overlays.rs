@@ -9,12 +9,12 @@ use unicode_width::UnicodeWidthStr;
 
 use super::view::{draw_admissible, trunk_line};
 use super::{State, Typing};
-use crate::agent::choosing::{Choosing, Proposer};
+use crate::agent::alternatives::{AlternativeSampling, Proposer};
 use crate::explore::View;
 use crate::surprise::Surprise;
 use crate::text::clean;
+use crate::tui::text::input_line;
 use crate::tui::theme::{Theme, centered, fit};
-use crate::tui::words::input_line;
 
 /// Draws it.
 pub fn draw(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -52,24 +52,30 @@ fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, a
         input,
     );
     draw_admissible(state, view, theme, frame, list, text);
-    if !text.is_empty() && state.listed(text).is_empty() && list.height > 1 {
+    if !text.is_empty() && state.shown_actions(text).is_empty() && list.height > 1 {
         let hint =
             Line::styled("nothing admissible fits; it would be sent as it stands", theme.warn());
         frame.render_widget(hint, Rect { y: list.y + 1, height: 1, ..list });
     }
 }
 
-fn draw_sampling(choosing: &Choosing, at: usize, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let area = centered(area, 64, Choosing::ROWS as u16 + 5);
+fn draw_sampling(
+    choosing: &AlternativeSampling,
+    at: usize,
+    theme: Theme,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let area = centered(area, 64, AlternativeSampling::ROWS as u16 + 5);
     frame.render_widget(Clear, area);
-    let Choosing { proposer, k, temperature, top_p, seed } = choosing;
+    let AlternativeSampling { proposer, k, temperature, top_p, seed } = choosing;
     let what = match proposer {
         Proposer::Likeliest => "the policy's likeliest actions",
         Proposer::Sampled => "drawn by the policy's shares",
         Proposer::Uniform => "drawn uniformly, as the paper does",
     };
     let rows = [
-        ("proposer", format!("{} - {what}", proposer.word())),
+        ("proposer", format!("{} - {what}", proposer.as_str())),
         ("K", k.to_string()),
         ("temperature", format!("{temperature}")),
         ("top-p", format!("{top_p}")),

@@ -33,7 +33,7 @@ impl State {
     pub(super) fn taken(&self) -> Option<(String, String)> {
         if self.panel != Panel::WhatIf {
             return self
-                .listed("")
+                .shown_actions("")
                 .get(self.selected)
                 .map(|(_, action)| ((*action).to_string(), HUMAN.into()));
         }
@@ -63,7 +63,9 @@ impl State {
                 self.cell = direction.moved(self.cell, self.what_ifs().len());
                 self.follow = true;
             }
-            direction => self.selected = direction.moved(self.selected, self.listed("").len()),
+            direction => {
+                self.selected = direction.moved(self.selected, self.shown_actions("").len());
+            }
         }
     }
 }

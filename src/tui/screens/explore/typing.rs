@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::State;
-use crate::agent::choosing::Choosing;
+use crate::agent::alternatives::AlternativeSampling;
 use crate::tui::effect::{Effect, WorldCmd};
 use crate::tui::keys::selected;
 
@@ -37,7 +37,7 @@ impl State {
                     return Some(if action.is_empty() { Vec::new() } else { step(action) });
                 }
                 KeyCode::Tab => {
-                    if let Some((_, action)) = self.listed(text).first() {
+                    if let Some((_, action)) = self.shown_actions(text).first() {
                         *text = (*action).to_string();
                     }
                     Vec::new()
@@ -69,7 +69,7 @@ impl State {
                         choosing.change(*row, true);
                     }
                     KeyCode::Char('h' | '-') | KeyCode::Left => choosing.change(*row, false),
-                    code => *row = selected(*row, Choosing::ROWS, code),
+                    code => *row = selected(*row, AlternativeSampling::ROWS, code),
                 }
                 self.choose_by(choosing)
             }

@@ -12,14 +12,14 @@ use super::cells::{Brevity, Cell};
 use super::overlays;
 use super::panels::Panel;
 use crate::agent::Scores;
-use crate::agent::choosing::{Choosing, Proposer};
+use crate::agent::alternatives::{AlternativeSampling, Proposer};
 use crate::env::Forks;
 use crate::env::NoAdvice;
 use crate::explore::View;
 use crate::text::clean;
 use crate::text::percent;
+use crate::tui::text::{raw, remark};
 use crate::tui::theme::{Theme, fit};
-use crate::tui::words::{raw, remark};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -214,7 +214,7 @@ pub(super) fn draw_admissible(
     area: Rect,
     filter: &str,
 ) {
-    let listed = state.listed(filter);
+    let listed = state.shown_actions(filter);
     let rows = area.height.saturating_sub(1) as usize;
     let from = (state.selected + 1).saturating_sub(rows);
     let dash = theme.glyph("─", "-");
@@ -257,9 +257,11 @@ pub(super) fn draw_admissible(
 
 fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let how = match state.choosing {
-        Choosing { proposer: Proposer::Likeliest, .. } => String::new(),
-        Choosing { proposer: Proposer::Uniform, seed, .. } => format!(" · uniform, seed {seed}"),
-        Choosing { temperature, top_p, seed, .. } => {
+        AlternativeSampling { proposer: Proposer::Likeliest, .. } => String::new(),
+        AlternativeSampling { proposer: Proposer::Uniform, seed, .. } => {
+            format!(" · uniform, seed {seed}")
+        }
+        AlternativeSampling { temperature, top_p, seed, .. } => {
             format!(" · T {temperature}, top-p {top_p}, seed {seed}")
         }
     };

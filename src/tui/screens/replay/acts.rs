@@ -5,10 +5,10 @@ use tui_input::Input;
 use super::{Looked, State};
 use crate::experience::{Purpose, Trajectory};
 use crate::store::Listing;
-use crate::tui::effect::{DeskCmd, Effect, WorldCmd};
+use crate::tui::effect::{Effect, StoreCmd, WorldCmd};
 use crate::tui::keys::{Direction, Key, key};
 use crate::tui::screen::Screen;
-use crate::tui::words::raw;
+use crate::tui::text::raw;
 
 /// What keys do here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl State {
             Act::Export => {
                 return self
                     .here()
-                    .map(|(id, _)| Effect::Desk(DeskCmd::ExportOne(id)))
+                    .map(|(id, _)| Effect::Store(StoreCmd::ExportOne(id)))
                     .into_iter()
                     .collect();
             }

@@ -11,15 +11,15 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::agent::prompt::rightness;
-use crate::experience::{Branch, Effect as Did, Trajectory};
+use crate::experience::{ActionEffect, Branch, Trajectory};
 use crate::store::{Listing, Near, Page, Prediction, Thought, TrajectorySummary};
-use crate::tui::effect::{DeskCmd, Effect};
+use crate::tui::effect::{Effect, StoreCmd};
+use crate::tui::jobs::Jobs;
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
+use crate::tui::text::pasted;
 use crate::tui::theme::Theme;
-use crate::tui::underway::Jobs;
 use crate::tui::window::Window;
-use crate::tui::words::pasted;
 pub use acts::{Act, KEYS};
 
 /// What Replay is told.
@@ -96,13 +96,13 @@ impl State {
     }
 
     fn fetch(&self, near: Near) -> Effect {
-        Effect::Desk(DeskCmd::Trajectories(self.listing.clone(), near))
+        Effect::Store(StoreCmd::Trajectories(self.listing.clone(), near))
     }
 
     fn open_selected(&mut self) -> Vec<Effect> {
         let row = self.list.current().map(|row| row.id);
         self.follow = row.is_none();
-        row.map(|id| Effect::Desk(DeskCmd::Trajectory(id))).into_iter().collect()
+        row.map(|id| Effect::Store(StoreCmd::Trajectory(id))).into_iter().collect()
     }
 
     fn walk(&mut self, direction: Direction) -> Vec<Effect> {
@@ -143,8 +143,9 @@ impl State {
             return "";
         };
         let same = trajectory.observation_at(t - 1).trim() == step.observation.trim();
-        let better =
-            branches.iter().any(|b| b.t + 1 == t && (b.success || b.effect == Did::EquallyGood));
+        let better = branches
+            .iter()
+            .any(|b| b.t + 1 == t && (b.success || b.effect == ActionEffect::EquallyGood));
         let again = trajectory.steps[..t - 1]
             .iter()
             .any(|s| s.action == step.action && s.observation == step.observation);

@@ -10,8 +10,8 @@ use super::{Looked, State};
 use crate::experience::worth;
 use crate::store::Listing;
 use crate::text::clean;
+use crate::tui::text::{difference, input_line, one_line};
 use crate::tui::theme::{Theme, centered, fit, ratio};
-use crate::tui::words::{difference, input_line, one_line};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -73,7 +73,7 @@ fn scrubber<'a>(state: &State, theme: Theme, width: usize) -> Line<'a> {
 /// What is listed, in words.
 fn listing_word(listing: &Listing) -> String {
     let mut words: Vec<String> =
-        listing.purpose.map(|purpose| format!("{}s", purpose.word())).into_iter().collect();
+        listing.purpose.map(|purpose| format!("{}s", purpose.as_str())).into_iter().collect();
     words.extend(listing.success.map(|won| if won { "won".into() } else { "not won".into() }));
     words.extend((!listing.words.is_empty()).then(|| format!("\"{}\"", clean(&listing.words))));
     if words.is_empty() { "Trajectories".into() } else { words.join(", ") }
@@ -197,7 +197,7 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             lines.push(Line::from(vec![
                 Span::styled(clean(&branch.action), Style::new().add_modifier(Modifier::BOLD)),
                 Span::styled(
-                    format!("  {} · {}", branch.source, branch.effect.word()),
+                    format!("  {} · {}", branch.source, branch.effect.as_str()),
                     theme.dim(),
                 ),
             ]));

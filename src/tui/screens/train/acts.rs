@@ -6,7 +6,7 @@ use super::State;
 use super::typing::{Form, pattern};
 use crate::explore::{CompareModels, View};
 use crate::tui::chart::{Lens, SMOOTHING};
-use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind, MindCmd, RunCmd};
+use crate::tui::effect::{Effect, JobCmd, JobKind, MindCmd, RunCmd, StoreCmd};
 use crate::tui::keys::{Key, key};
 use crate::tui::screens::Around;
 
@@ -125,9 +125,9 @@ pub const KEYS: &[Key<Act>] = &[
 impl State {
     /// Whether a key means something now.
     pub fn applies(&self, act: Act, around: Around<'_>) -> bool {
-        let training = around.runs(Kind::Train);
+        let training = around.runs(JobKind::Train);
         match act {
-            Act::Evaluate => !around.runs(Kind::Evaluate),
+            Act::Evaluate => !around.runs(JobKind::Evaluate),
             Act::Pause => training,
             Act::Stop => training || self.elsewhere(training).is_some() || self.waiting().is_some(),
             Act::Resume => {
@@ -153,18 +153,18 @@ impl State {
 
     /// Does what a key means.
     pub fn act(&mut self, act: Act, around: Around<'_>) -> Vec<Effect> {
-        let training = around.runs(Kind::Train);
+        let training = around.runs(JobKind::Train);
         match act {
             Act::Start => return self.begin(training),
-            Act::Pause => return vec![Effect::Job(JobCmd::Pause(Kind::Train))],
+            Act::Pause => return vec![Effect::Job(JobCmd::Pause(JobKind::Train))],
             Act::Stop => {
                 if let Some(run) = self.waiting() {
-                    return vec![Effect::Desk(DeskCmd::Run(RunCmd::Unqueue(run)))];
+                    return vec![Effect::Store(StoreCmd::Run(RunCmd::Unqueue(run)))];
                 }
                 let elsewhere = self
                     .elsewhere(training)
-                    .map(|id| Effect::Desk(DeskCmd::Run(RunCmd::StopElsewhere(id))));
-                return vec![elsewhere.unwrap_or(Effect::Job(JobCmd::Stop(Kind::Train)))];
+                    .map(|id| Effect::Store(StoreCmd::Run(RunCmd::StopElsewhere(id))));
+                return vec![elsewhere.unwrap_or(Effect::Job(JobCmd::Stop(JobKind::Train)))];
             }
             Act::Resume => {
                 return self
@@ -240,7 +240,7 @@ impl State {
         let data = self.plan(&form).data;
         self.form = Some(form);
         let choices = RunCmd::Choices(data.suite, data.split, data.expert);
-        std::iter::once(Effect::Desk(DeskCmd::Run(choices))).chain(self.ask()).collect()
+        std::iter::once(Effect::Store(StoreCmd::Run(choices))).chain(self.ask()).collect()
     }
 
     /// Start and newest checkpoint of the run in front on the state that is open in Explore.

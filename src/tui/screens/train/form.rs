@@ -11,8 +11,8 @@ use crate::control::seconds;
 use crate::selection::ALL;
 use crate::text::clean;
 use crate::train::{Forecast, Objective};
+use crate::tui::text::grouped;
 use crate::tui::theme::{Theme, centered};
-use crate::tui::words::grouped;
 
 /// Trajectories an update: what the form trains with.
 const BATCH: usize = 8;
@@ -22,7 +22,7 @@ pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'
     let objective = OBJECTIVES[form.objective].0;
     let mut lines = Vec::new();
     for (i, (each, what)) in OBJECTIVES.iter().enumerate() {
-        let line = Line::from(format!(" {} {:<12} {what}", i + 1, each.word()));
+        let line = Line::from(format!(" {} {:<12} {what}", i + 1, each.as_str()));
         lines.push(if i == form.objective { line.style(theme.selected()) } else { line });
     }
     lines.push(Line::default());
@@ -46,7 +46,7 @@ pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'
     }
     if objective == Objective::WorldModel {
         row(format!("alternatives: {}", pool(state, form)), "p pool · n how many");
-        row(format!("budget: {}", form.matched.word()), "b change");
+        row(format!("budget: {}", form.matched.as_str()), "b change");
     }
     row(
         format!("held out for validation: {:.0} % of the instances", 100.0 * form.held_out),

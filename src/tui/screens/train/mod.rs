@@ -16,11 +16,11 @@ use crate::store::{Checkpoint, EvalRow, MetricPoint, PoolCount, RunRow, RunStatu
 use crate::train::Forecast;
 use crate::train::Plan;
 use crate::tui::chart::{Lens, SMOOTHING};
-use crate::tui::effect::{DeskCmd, Effect, JobCmd, Kind, RunCmd};
+use crate::tui::effect::{Effect, JobCmd, JobKind, RunCmd, StoreCmd};
+use crate::tui::jobs::Jobs;
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
 use crate::tui::theme::Theme;
-use crate::tui::underway::Jobs;
 pub use acts::{Act, KEYS};
 use typing::{Form, STARTS};
 
@@ -135,7 +135,7 @@ impl State {
             names.flat_map(|name| ids.iter().map(move |id| RunCmd::Curve(*id, name.to_string())));
         curves
             .chain(front.map(RunCmd::About))
-            .map(|command| Effect::Desk(DeskCmd::Run(command)))
+            .map(|command| Effect::Store(StoreCmd::Run(command)))
             .collect()
     }
 
@@ -211,7 +211,7 @@ impl State {
 
 impl Pane for State {
     fn refresh(&self) -> Vec<Effect> {
-        vec![Effect::Desk(DeskCmd::Run(RunCmd::List))]
+        vec![Effect::Store(StoreCmd::Run(RunCmd::List))]
     }
 
     fn tick(&mut self, front: bool, jobs: &Jobs) -> Vec<Effect> {
@@ -219,7 +219,7 @@ impl Pane for State {
         // Another program may start a run at any time.
         let now_and_then = self.ticks.is_multiple_of(8);
         let due =
-            front && (now_and_then || jobs.contains_key(&Kind::Train) || !self.alive.is_empty());
+            front && (now_and_then || jobs.contains_key(&JobKind::Train) || !self.alive.is_empty());
         if due { self.refresh() } else { Vec::new() }
     }
 
@@ -258,7 +258,7 @@ impl Pane for State {
         Some(self.points().iter().map(line).collect())
     }
     fn badge(&self, jobs: &Jobs, theme: Theme) -> String {
-        if jobs.contains_key(&Kind::Train) {
+        if jobs.contains_key(&JobKind::Train) {
             theme.glyph("▸", ">").to_string()
         } else {
             String::new()

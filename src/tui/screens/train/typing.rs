@@ -9,9 +9,9 @@ use crate::experience::UNIFORM;
 use crate::selection::{ALL, Criteria, HELD_OUT};
 use crate::train::Forecast;
 use crate::train::{Budget, Objective, Plan};
-use crate::tui::effect::{DeskCmd, Effect, JobCmd, RunCmd};
+use crate::tui::effect::{Effect, JobCmd, RunCmd, StoreCmd};
 use crate::tui::keys::Direction;
-use crate::tui::words::pasted;
+use crate::tui::text::pasted;
 
 /// What a run can start from, and how the form says it.
 pub const STARTS: [(Option<&str>, &str); 3] = [
@@ -106,7 +106,7 @@ impl State {
     /// Asks what the form's run would take.
     pub(super) fn ask(&self) -> Vec<Effect> {
         let asked = |form: &Form| {
-            Effect::Desk(DeskCmd::Run(RunCmd::Forecast(self.plan(form), STARTS[form.start].0)))
+            Effect::Store(StoreCmd::Run(RunCmd::Forecast(self.plan(form), STARTS[form.start].0)))
         };
         self.form.as_ref().map(asked).into_iter().collect()
     }
@@ -136,7 +136,7 @@ impl State {
                 let plan = self.plan(&form);
                 let start = STARTS[form.start].0;
                 return Some(vec![if form.queue {
-                    Effect::Desk(DeskCmd::Run(RunCmd::Queue(plan, start)))
+                    Effect::Store(StoreCmd::Run(RunCmd::Queue(plan, start)))
                 } else {
                     Effect::Job(JobCmd::Train(plan, start))
                 }]);
@@ -192,7 +192,7 @@ impl State {
         }
         let anew = changed && form.forecast.is_none();
         let data = self.plan(&form).data;
-        let whose = (before.expert != form.expert).then_some(Effect::Desk(DeskCmd::Run(
+        let whose = (before.expert != form.expert).then_some(Effect::Store(StoreCmd::Run(
             RunCmd::Choices(data.suite, data.split, data.expert),
         )));
         self.form = Some(form);

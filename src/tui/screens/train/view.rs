@@ -13,8 +13,8 @@ use crate::text::clean;
 use crate::train::Stage;
 use crate::train::data::DataSummary;
 use crate::tui::chart::{self, Curve};
+use crate::tui::text::input_line;
 use crate::tui::theme::{Theme, centered, fit};
-use crate::tui::words::input_line;
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -66,7 +66,7 @@ fn draw_runs(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             run.objective,
             run.step,
             run.steps,
-            run.status.word()
+            run.status.as_str()
         );
         let line = Line::from(fit(&text, inner.width as usize));
         lines.push(if i == state.selected { line.style(theme.selected()) } else { line });
@@ -162,7 +162,7 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
         let data = &config["data"];
         lines.push(Line::from(vec![
             Span::styled(format!("{} ", run.objective), theme.strong()),
-            Span::raw(run.status.word()),
+            Span::raw(run.status.as_str()),
         ]));
         if run.status == RunStatus::Queued {
             let start = if run.start.is_empty() { "the newest checkpoint" } else { &run.start };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::effect::Kind;
+use super::effect::JobKind;
 use crate::control::Progress;
 
 /// A running job.
@@ -15,4 +15,4 @@ pub struct Job {
 }
 
 /// All that run; one of each kind at most.
-pub type Jobs = BTreeMap<Kind, Job>;
+pub type Jobs = BTreeMap<JobKind, Job>;

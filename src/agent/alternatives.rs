@@ -23,7 +23,7 @@ impl Proposer {
     pub const ALL: [Self; 3] = [Self::Likeliest, Self::Sampled, Self::Uniform];
 
     /// What it is called.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Likeliest => "likeliest",
             Self::Sampled => "sampled",
@@ -39,7 +39,7 @@ impl Proposer {
 
 /// How alternatives are chosen. The same choice, seed and shares give the same alternatives.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Choosing {
+pub struct AlternativeSampling {
     /// Who proposes.
     pub proposer: Proposer,
     /// How many, 1 to 16.
@@ -53,13 +53,13 @@ pub struct Choosing {
     pub seed: u64,
 }
 
-impl Default for Choosing {
+impl Default for AlternativeSampling {
     fn default() -> Self {
         Self { proposer: Proposer::Likeliest, k: 4, temperature: 1.0, top_p: 1.0, seed: 1 }
     }
 }
 
-impl Choosing {
+impl AlternativeSampling {
     /// Its settings, in the order of [`Self::change`].
     pub const ROWS: usize = 5;
 
@@ -134,5 +134,5 @@ impl Choosing {
 }
 
 #[cfg(test)]
-#[path = "choosing_tests.rs"]
+#[path = "alternatives_tests.rs"]
 mod tests;

@@ -4,14 +4,15 @@ const SHARES: [f64; 5] = [0.05, 0.6, 0.2, 0.1, 0.05];
 
 #[test]
 fn the_likeliest_come_in_order_and_without_the_experts() {
-    let choosing = Choosing { k: 3, ..Choosing::default() };
+    let choosing = AlternativeSampling { k: 3, ..AlternativeSampling::default() };
     assert_eq!(choosing.choose(&SHARES, Some(1), "a"), [2, 3, 0]);
     assert_eq!(choosing.choose(&[], None, "a"), [0; 0]);
 }
 
 #[test]
 fn draws_follow_the_shares_repeat_with_their_seed_and_stay_in_the_nucleus() {
-    let mut choosing = Choosing { proposer: Proposer::Sampled, k: 1, ..Choosing::default() };
+    let mut choosing =
+        AlternativeSampling { proposer: Proposer::Sampled, k: 1, ..AlternativeSampling::default() };
     let mut first = 0;
     for seed in 0..2000 {
         choosing.seed = seed;
@@ -20,7 +21,7 @@ fn draws_follow_the_shares_repeat_with_their_seed_and_stay_in_the_nucleus() {
         first += usize::from(drawn == [1]);
     }
     assert!((1100..1300).contains(&first), "{first} of 2000 where six in ten are due");
-    let cut = Choosing { top_p: 0.7, k: 5, ..choosing };
+    let cut = AlternativeSampling { top_p: 0.7, k: 5, ..choosing };
     let mut drawn = cut.choose(&SHARES, None, "a");
     drawn.sort_unstable();
     assert_eq!(drawn, [1, 2]);
@@ -28,10 +29,10 @@ fn draws_follow_the_shares_repeat_with_their_seed_and_stay_in_the_nucleus() {
 
 #[test]
 fn settings_stay_within_bounds_whatever_is_pressed() {
-    let mut choosing = Choosing::default();
+    let mut choosing = AlternativeSampling::default();
     let mut rng = Rng::new(3);
     for _ in 0..10_000 {
-        choosing.change(rng.below(Choosing::ROWS), rng.below(2) == 0);
+        choosing.change(rng.below(AlternativeSampling::ROWS), rng.below(2) == 0);
         assert!(choosing.is_sound(), "{choosing:?}");
     }
 }

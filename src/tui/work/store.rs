@@ -18,7 +18,7 @@ use crate::train::alerts::alerts;
 use crate::train::sets;
 use crate::train::trainer;
 use crate::train::{Plan, Stage, checkpoint};
-use crate::tui::effect::{DeskCmd, Notice, RunCmd};
+use crate::tui::effect::{Notice, RunCmd, StoreCmd};
 use crate::tui::journal;
 use crate::tui::msg::Msg;
 use crate::tui::screen::Screen;
@@ -27,25 +27,25 @@ use crate::tui::screens::{curate, data, replay, train};
 use crate::tui::window;
 
 /// Starts the thread.
-pub fn start(root: PathBuf, mail: Mailbox) -> Worker<DeskCmd> {
+pub fn start(root: PathBuf, mail: Mailbox) -> Worker<StoreCmd> {
     let own = mail.clone();
-    let mut desk: Option<(Store, Own)> = None;
+    let mut opened: Option<(Store, Own)> = None;
     // What a person has typed and the store has not got yet: tried again with whatever is asked
     // next, and in the end.
     let mut typed: BTreeMap<i64, Option<String>> = BTreeMap::new();
-    Worker::start("the desk", &own, move |command| {
-        if let DeskCmd::Draft(id, text) = &command {
+    Worker::start("the store", &own, move |command| {
+        if let StoreCmd::Draft(id, text) = &command {
             typed.insert(*id, text.clone());
         }
         let done = guarded("the store", || {
-            if desk.is_none() {
+            if opened.is_none() {
                 let store = Store::open(&root)?;
                 let since = store.latest_act()?.map_or(0, |act| act.0);
-                desk = Some((store, Own { since, ..Own::default() }));
+                opened = Some((store, Own { since, ..Own::default() }));
             }
-            let Some((store, own)) = desk.as_mut() else { return Ok(()) };
+            let Some((store, own)) = opened.as_mut() else { return Ok(()) };
             let kept = keep(store, &mut typed, own);
-            if let DeskCmd::Draft(..) = command {
+            if let StoreCmd::Draft(..) = command {
                 return kept;
             }
             obey(store, own, command, &mail)
@@ -82,52 +82,52 @@ fn keep(store: &Store, typed: &mut BTreeMap<i64, Option<String>>, own: &mut Own)
     Ok(())
 }
 
-fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> Result<()> {
+fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> Result<()> {
     match command {
-        DeskCmd::Queue(filter, place) => {
+        StoreCmd::Queue(filter, place) => {
             let queue = curation::queue(store, &filter, place, 2000)?;
             mail.send(Msg::from(curate::Msg::Queue(filter, place, queue)));
         }
-        DeskCmd::Case(reflection) => {
+        StoreCmd::Case(reflection) => {
             let evidence = evidence(store, &reflection)?;
             mail.send(Msg::from(curate::Msg::Case(reflection.id, Box::new(evidence))));
         }
-        DeskCmd::Decide(id, seen, decision) => decide(store, own, (id, seen), decision, mail)?,
-        DeskCmd::DecideAll(seen, decision) => {
+        StoreCmd::Decide(id, seen, decision) => decide(store, own, (id, seen), decision, mail)?,
+        StoreCmd::DecideAll(seen, decision) => {
             own.acts.insert(store.decide_seen(&seen, &decision)?);
             let ids: Vec<i64> = seen.into_iter().map(|(id, _)| id).collect();
             let text =
-                format!("{}: {} reflections; u takes all of it back", decision.word(), ids.len());
+                format!("{}: {} reflections; u takes all of it back", decision.as_str(), ids.len());
             mail.send(Msg::Notice(Notice::info(text)));
             decided(store, ids, decision, mail)?;
         }
-        DeskCmd::Undo => undo(store, own, mail)?,
-        DeskCmd::Redo => turned(store.redo()?, "did again", mail),
-        DeskCmd::Draft(..) => {} // kept before anything else
-        DeskCmd::Attempt(id, seen, author, text) => {
+        StoreCmd::Undo => undo(store, own, mail)?,
+        StoreCmd::Redo => turned(store.redo()?, "did again", mail),
+        StoreCmd::Draft(..) => {} // kept before anything else
+        StoreCmd::Attempt(id, seen, author, text) => {
             if store.attempt(id, &seen, &author, &text)? {
                 return decided(store, vec![id], Decision::Attempt(author, text), mail);
             }
             let said = "was decided meanwhile; the new text is one of its versions (D)";
             mail.send(Msg::Notice(Notice::info(format!("{id} {said}"))));
         }
-        DeskCmd::Statistics => {
+        StoreCmd::Statistics => {
             let lines = curation::figures(store)?.lines();
             mail.send(Msg::Text(Screen::Curate, "The curation so far".into(), lines));
         }
-        DeskCmd::Attempts(id) => {
+        StoreCmd::Attempts(id) => {
             mail.send(Msg::from(curate::Msg::Attempts(id, store.attempts(id)?)));
         }
-        DeskCmd::Pointed => {
+        StoreCmd::Pointed => {
             mail.send(Msg::from(curate::Msg::Pointed(curation::pointed(store)?.counts)));
         }
-        DeskCmd::Delete(id, deleted) => {
+        StoreCmd::Delete(id, deleted) => {
             store.set_deleted(id, deleted)?;
             let done = if deleted { "deleted; u puts it back" } else { "put back" };
             mail.send(Msg::Notice(Notice::info(format!("trajectory {id} is {done}"))));
             mail.send(Msg::Changed);
         }
-        DeskCmd::ExportOne(id) => {
+        StoreCmd::ExportOne(id) => {
             let folder = store.root().join("exports");
             let name = |file: &PathBuf| Some(file.file_name()?.to_string_lossy().to_string());
             let files =
@@ -136,15 +136,15 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
             let said = format!("wrote {} to {}", names.join(", "), folder.display());
             mail.send(Msg::Notice(Notice::info(said)));
         }
-        DeskCmd::Trajectories(listing, near) => {
+        StoreCmd::Trajectories(listing, near) => {
             let page = store.list(&listing, near, window::LENGTH)?;
             mail.send(Msg::from(replay::Msg::List(listing, page)));
         }
-        DeskCmd::Listed(near) => {
+        StoreCmd::Listed(near) => {
             let page = store.list(&Listing::default(), near, window::LENGTH)?;
             mail.send(Msg::from(data::Msg::Trajectories(page)));
         }
-        DeskCmd::Trajectory(id) => {
+        StoreCmd::Trajectory(id) => {
             let trajectory = Box::new(store.trajectory(id)?);
             let branches = store.branches(id)?;
             let foreseen = store.predictions(id)?;
@@ -152,24 +152,24 @@ fn obey(store: &mut Store, own: &mut Own, command: DeskCmd, mail: &Mailbox) -> R
             let opened = replay::Msg::Opened(trajectory, branches, foreseen, thoughts);
             mail.send(Msg::from(opened));
         }
-        DeskCmd::Data(suite) => {
+        StoreCmd::Data(suite) => {
             let bytes = checkpoint::disk_use(store.root());
             mail.send(Msg::from(data::Msg::Counts(store.counts()?, bytes)));
             let experts = store.actors(None, None)?.into_iter().map(|(name, _)| name).collect();
             mail.send(Msg::from(data::Msg::Origins(store.origins()?, experts)));
             count_sets(store.root().to_path_buf(), suite, mail.clone());
         }
-        DeskCmd::Extents(orders) => extents(store.root().to_path_buf(), orders, mail.clone()),
-        DeskCmd::Complete(path) => {
+        StoreCmd::Extents(orders) => extents(store.root().to_path_buf(), orders, mail.clone()),
+        StoreCmd::Complete(path) => {
             let (on, ways) = completed(&path);
             mail.send(Msg::from(data::Msg::Completed(path, on, ways)));
         }
-        DeskCmd::Journal(screen) => {
+        StoreCmd::Journal(screen) => {
             let title = format!("{}, the newest first", journal::path(store.root()).display());
             mail.send(Msg::Text(screen, title, journal::tail(store.root())?));
         }
-        DeskCmd::Remember(key, value) => store.set_setting(key, &value)?,
-        DeskCmd::Run(command) => return of_runs(store, command, mail),
+        StoreCmd::Remember(key, value) => store.set_setting(key, &value)?,
+        StoreCmd::Run(command) => return of_runs(store, command, mail),
     }
     Ok(())
 }
@@ -258,7 +258,7 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
 /// The next decision need not wait for the counts, which take a moment among a million.
 fn decided(store: &Store, ids: Vec<i64>, decision: Decision, mail: &Mailbox) -> Result<()> {
     mail.send(Msg::from(curate::Msg::Decided(ids, decision)));
-    mail.send(Msg::from(curate::Msg::Standing(store.standing()?)));
+    mail.send(Msg::from(curate::Msg::VerdictCounts(store.verdict_counts()?)));
     Ok(())
 }
 
