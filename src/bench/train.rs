@@ -21,6 +21,7 @@ use crate::model::step::Net;
 use crate::model::team::{Priority, Team};
 use crate::model::tree::TokenTree;
 use crate::model::weights::ModelFiles;
+use crate::model::workspace::Workspace;
 use crate::paths;
 use crate::rng::Rng;
 
@@ -76,19 +77,15 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         trees.iter().flat_map(|tree| &tree.weights).filter(|weight| **weight != 0.0).count();
     let adapter = |rank| Adapter::new(&config, rank, 2.0 * rank as f64, &LINEARS, 0);
     let mut adapter = options.lora.map(adapter).transpose()?;
-    let shapes = Net {
-        config: &config,
-        weights: &weights,
-        adapter: adapter.as_ref(),
-        recompute: options.recompute,
-    }
-    .shapes();
+    let workspace = Workspace::default();
+    let shapes = adapter.as_ref().map_or_else(|| config.tensors(), |a| a.shapes().to_vec());
     let team = Team::new(options.threads, Priority::Interactive)?;
     let net = Net {
         config: &config,
         weights: &weights,
         adapter: adapter.as_ref(),
         recompute: options.recompute,
+        workspace: &workspace,
     };
     let packing = Packing::new(&trees, options.budget.unwrap_or(usize::MAX));
     let mut optimiser = AdamW::new(&shapes);
@@ -108,12 +105,14 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
             weights: &weights,
             adapter: adapter.as_ref(),
             recompute: options.recompute,
+            workspace: &workspace,
         };
         let done = team.run(|| batch(net, &packing, trees.len(), true, &control.cancel))?;
         let scale = 1.0 / labels.max(1) as f32;
         let trained = adapter.as_mut().map_or(&mut weights, |adapter| &mut adapter.weights);
         team.run(|| optimiser.step(&shapes, trained, &done.grads, scale, 1e-4, 1.0))?;
         times.push(started.elapsed().as_secs_f64());
+        workspace.keep(done.grads);
         losses.push(done.losses.iter().map(|loss| loss.total).sum::<f64>() / labels.max(1) as f64);
     }
     let cpu = cpu_s().zip(spent).map(|(now, before)| now - before);

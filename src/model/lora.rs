@@ -88,21 +88,18 @@ impl Adapter {
         self.tensors.binary_search(&tensor).ok().map(|at| 2 * at)
     }
 
-    /// A tensor of the model with the adapter added to it; none, if no adapter stands beside it.
-    pub fn merged(&self, tensor: usize, weights: &[f32]) -> Option<Vec<f32>> {
-        let at = self.pair(tensor)?;
-        let mut sum = weights.to_vec();
+    /// Adds what stands beside a tensor to it: the pair at `at`, `scale · B · A`.
+    pub fn add(&self, at: usize, weights: &mut [f32]) {
         let scaled: Vec<f32> = self.weights[at + 1].iter().map(|b| self.scale() * b).collect();
-        mul_nn(&mut sum, &scaled, &self.weights[at], self.rank, true);
-        Some(sum)
+        mul_nn(weights, &scaled, &self.weights[at], self.rank, true);
     }
 
     /// Adds the adapter to a model's weights: what it then does without the adapter is what it did
     /// with it.
     pub fn merge(&self, weights: &mut Buffers) {
         for tensor in &self.tensors {
-            if let Some(sum) = self.merged(*tensor, &weights[*tensor]) {
-                weights[*tensor] = sum;
+            if let Some(at) = self.pair(*tensor) {
+                self.add(at, &mut weights[*tensor]);
             }
         }
     }

@@ -123,12 +123,20 @@ pub fn available() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::workspace::Workspace;
 
     #[test]
     fn a_plan_adds_up_and_is_refused_in_words() {
         let config = Config::small(8, 384, 2048).unwrap();
         let weights = Vec::new();
-        let net = Net { config: &config, weights: &weights, adapter: None, recompute: false };
+        let workspace = Workspace::default();
+        let net = Net {
+            config: &config,
+            weights: &weights,
+            adapter: None,
+            recompute: false,
+            workspace: &workspace,
+        };
         let plan = MemoryPlan::new(net, 2048);
         assert!((300_000_000..900_000_000).contains(&plan.total), "{plan}");
         assert!(

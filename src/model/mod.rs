@@ -31,6 +31,7 @@ pub mod tree;
 pub mod trie;
 pub mod vetting;
 pub mod weights;
+pub mod workspace;
 
 use std::path::Path;
 use std::sync::Arc;

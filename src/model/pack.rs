@@ -5,7 +5,6 @@
 //! repeat is computed more than once. Every target stands in exactly one forest: sums over a batch
 //! do not depend on the budget beyond rounding.
 
-use super::adamw::zeros;
 use super::params::Buffers;
 use super::step::{Loss, Net, step};
 use super::tree::{Cut, TokenTree};
@@ -108,7 +107,7 @@ pub fn batch(
     gradient: bool,
     cancel: &Cancel,
 ) -> Result<Batch> {
-    let mut grads = if gradient { zeros(&net.shapes()) } else { Buffers::new() };
+    let mut grads = if gradient { net.workspace.grads(&net.shapes()) } else { Buffers::new() };
     let mut losses = vec![Loss { total: 0.0, nll: Vec::new() }; count];
     for Forest { tree, origin } in &packing.forests {
         cancel.check()?;

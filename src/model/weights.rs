@@ -16,6 +16,7 @@ use super::memory;
 use super::params::Buffers;
 use super::step::Net;
 use super::tokenizer::Tokenizer;
+use super::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::paths;
 use crate::rng::Rng;
@@ -157,6 +158,8 @@ pub struct Trainable {
     pub tokenizer: Arc<Tokenizer>,
     /// The adapter that is trained in place of the weights, if there is one.
     pub adapter: Option<Adapter>,
+    /// Buffers that updates work with.
+    pub workspace: Arc<Workspace>,
 }
 
 impl Trainable {
@@ -167,6 +170,7 @@ impl Trainable {
             weights: &self.weights,
             adapter: self.adapter.as_ref(),
             recompute: false,
+            workspace: &self.workspace,
         }
     }
 
@@ -179,7 +183,7 @@ impl Trainable {
     pub fn from_parts(parts: &ModelFiles, source: &str) -> Result<Self> {
         let (config, weights) = parts.weights().map_err(|error| error.at(source))?;
         let tokenizer = Arc::new(parts.tokenizer(source, &config)?);
-        Ok(Self { config, weights, tokenizer, adapter: None })
+        Ok(Self { config, weights, tokenizer, adapter: None, workspace: Arc::default() })
     }
 
     /// A fresh model: normal weights of deviation 0.02 (residual outputs scaled down by depth),
@@ -198,7 +202,13 @@ impl Trainable {
                 (0..count).map(|_| (normal(&mut rng) * deviation) as f32).collect()
             });
         }
-        Ok(Self { config: config.clone(), weights, tokenizer, adapter: None })
+        Ok(Self {
+            config: config.clone(),
+            weights,
+            tokenizer,
+            adapter: None,
+            workspace: Arc::default(),
+        })
     }
 
     /// An error for weights that are not finite numbers, by name: an adapter may make them so when

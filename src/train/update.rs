@@ -132,12 +132,14 @@ impl Update<'_> {
         };
         let net = Net { recompute: self.recompute, ..weights.net() };
         let shapes = net.shapes();
-        let total = sums(team, net, self.budget, &self.batch.trees, true, cancel).map_err(place)?;
+        let mut total =
+            sums(team, net, self.budget, &self.batch.trees, true, cancel).map_err(place)?;
         let scale = (1.0 / self.batch.normaliser) as f32;
         let trained = weights.trained();
         let norm = team
             .run(|| optimiser.step(&shapes, trained, &total.grads, scale, self.rate, CLIP))
             .map_err(place)?;
+        weights.workspace.keep(std::mem::take(&mut total.grads));
         let speed = total.computed as f64 / started.elapsed().as_secs_f64();
         let mut metrics: Metrics = vec![
             ("loss".into(), total.loss / self.batch.normaliser),

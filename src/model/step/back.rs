@@ -2,12 +2,15 @@
 
 use rayon::prelude::*;
 
-use super::{DOWN, GATE, INPUT_NORM, K, O, POST_NORM, Q, Saved, Step, UP, V};
+use super::{
+    Attended, DOWN, GATE, Gated, INPUT_NORM, K, LayerWeights, O, POST_NORM, Q, Saved, Step, UP, V,
+};
 use crate::model::kernels::{
-    Attention, mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu, swiglu_back,
+    mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu, swiglu_back,
 };
 use crate::model::params::Buffers;
 use crate::model::team::yield_to_interactive;
+use crate::model::workspace::Scratch;
 
 /// Weights whose gradient is one task.
 const TASK: usize = 1 << 17;
@@ -21,7 +24,7 @@ pub(super) struct LinearGrad<'a> {
     pub x: &'a [f32],
 }
 
-impl Step<'_> {
+impl<'a> Step<'a> {
     /// Adds the gradients of weights, or of the adapters beside them: a task for each piece of a
     /// weight.
     pub(super) fn add_weight_grads(&self, grads: &mut Buffers, jobs: &[LinearGrad<'_>]) {
@@ -33,11 +36,11 @@ impl Step<'_> {
                 yield_to_interactive();
                 let rank = adapter.rank;
                 let rows = job.dout.len() / job.width;
-                let mut up = vec![0.0; rows * rank];
-                let mut low = vec![0.0; rows * rank];
+                let mut up = self.workspace.take(rows * rank);
+                let mut low = self.workspace.take(rows * rank);
                 mul_nn(&mut up, job.dout, &adapter.weights[2 * i + 1], job.width, false);
                 mul_nt(&mut low, job.x, &adapter.weights[2 * i], job.x.len() / rows, false);
-                up.iter_mut().chain(&mut low).for_each(|value| *value *= adapter.scale());
+                up.iter_mut().chain(low.iter_mut()).for_each(|value| *value *= adapter.scale());
                 mul_tn(&mut pair[0], (&up, rank), 0, job.x);
                 mul_tn(&mut pair[1], (job.dout, job.width), 0, &low);
             });
@@ -81,38 +84,43 @@ impl Step<'_> {
         }
     }
 
-    /// Turns the gradient of a layer's output into the gradient of its input.
+    /// Turns the gradient `dx` of a layer's output, `[T, h]`, into that of its input, and adds the
+    /// gradients of its weights.
     pub(super) fn layer_back(
         &self,
         layer: usize,
-        saved: Saved,
+        saved: Saved<'_>,
         dx: &mut [f32],
         grads: &mut Buffers,
     ) {
+        let w = self.layer_weights(layer);
+        let Saved { attended, gated } = saved;
+        let dmixed = self.gate_back(layer, &w, gated, dx, grads);
+        self.attention_back(layer, &w, attended, &dmixed, dx, grads);
+    }
+
+    /// Back through the half that looks at each token alone. With `y = x + DOWN · t`,
+    /// `t = silu(g) ∘ u`, `g = GATE · n`, `u = UP · n`, `n = norm(x)` and `x = x₀ + O · mixed`:
+    /// `dt = DOWNᵀ · dy`, `du = dt ∘ silu(g)`, `dg = dt ∘ u ∘ silu′(g)`,
+    /// `dx = dy + norm′(GATEᵀ · dg + UPᵀ · du)`, `dmixed = Oᵀ · dx`; and of the weights
+    /// `dDOWN = dyᵀ · t`, `dGATE = dgᵀ · n`, `dUP = duᵀ · n`, `dO = dxᵀ · mixed`.
+    fn gate_back(
+        &self,
+        layer: usize,
+        w: &LayerWeights<'_>,
+        gated: Gated<'_>,
+        dx: &mut [f32],
+        grads: &mut Buffers,
+    ) -> Scratch<'a> {
+        let Gated { mixed, middle, scales, normed, mut gate, mut up } = gated;
         let h = self.config.hidden;
-        let kv = self.kv();
         let inner = self.config.intermediate;
         let part = self.part;
-        let half = self.config.head_dim() / 2;
+        let space = self.workspace;
         let at = |tensor| Self::at(layer, tensor);
-        let weights = self.effective_weights(layer);
-        let eps = self.config.norm_eps as f32;
-        let Saved {
-            input,
-            input_scales,
-            q,
-            k,
-            v,
-            mixed,
-            middle,
-            middle_scales,
-            normed,
-            mut gate,
-            mut up,
-        } = saved;
-        let mut through = vec![0.0; gate.len()];
-        let dout = dx.to_vec();
-        let mut dmixed = vec![0.0; dx.len()];
+        let dout = space.copy(dx);
+        let mut through = space.take(gate.len());
+        let mut dmixed = space.take(dx.len());
         let gains: Vec<Vec<f32>> = (
             (
                 gate.par_chunks_mut(part * inner),
@@ -120,7 +128,7 @@ impl Step<'_> {
                 through.par_chunks_mut(part * inner),
             ),
             (dx.par_chunks_mut(part * h), dmixed.par_chunks_mut(part * h)),
-            (middle.par_chunks(part * h), middle_scales.par_chunks(part)),
+            (middle.par_chunks(part * h), scales.par_chunks(part)),
         )
             .into_par_iter()
             .with_max_len(1)
@@ -128,42 +136,60 @@ impl Step<'_> {
                 yield_to_interactive();
                 through.copy_from_slice(gate);
                 swiglu(through, up);
-                let mut dthrough = vec![0.0; gate.len()];
-                mul_nn(&mut dthrough, dx, &weights[DOWN], h, false);
+                let mut dthrough = space.take(gate.len());
+                mul_nn(&mut dthrough, dx, &w.down, h, false);
                 swiglu_back(gate, up, &dthrough);
-                let mut dnormed = vec![0.0; dx.len()];
-                mul_nn(&mut dnormed, gate, &weights[GATE], inner, false);
-                mul_nn(&mut dnormed, up, &weights[UP], inner, true);
+                let mut dnormed = space.take(dx.len());
+                mul_nn(&mut dnormed, gate, &w.gate, inner, false);
+                mul_nn(&mut dnormed, up, &w.up, inner, true);
                 let gain = self.norm_back(at(POST_NORM), dx, &dnormed, middle, scales);
-                mul_nn(dmixed, dx, &weights[O], h, false);
+                mul_nn(dmixed, dx, &w.o, h, false);
                 gain
             })
             .collect();
         self.add_gain_grad(grads, at(POST_NORM), &gains);
-        self.add_weight_grads(
-            grads,
-            &[
-                LinearGrad { tensor: at(DOWN), dout: &dout, width: h, x: &through },
-                LinearGrad { tensor: at(GATE), dout: &gate, width: inner, x: &normed },
-                LinearGrad { tensor: at(UP), dout: &up, width: inner, x: &normed },
-                LinearGrad { tensor: at(O), dout: dx, width: h, x: &mixed },
-            ],
-        );
-        drop((through, gate, up, dout, mixed, middle));
+        let jobs = [
+            LinearGrad { tensor: at(DOWN), dout: &dout, width: h, x: &through },
+            LinearGrad { tensor: at(GATE), dout: &gate, width: inner, x: &normed },
+            LinearGrad { tensor: at(UP), dout: &up, width: inner, x: &normed },
+            LinearGrad { tensor: at(O), dout: dx, width: h, x: &mixed },
+        ];
+        self.add_weight_grads(grads, &jobs);
+        dmixed
+    }
 
-        let mut dq = vec![0.0; q.len()];
-        let mut dk = vec![0.0; k.len()];
-        let mut dv = vec![0.0; v.len()];
-        let attention =
-            Attention { chains: &self.chains, heads: self.heads(), q: &q, k: &k, v: &v };
-        attention.backward(&dmixed, &mut dq, &mut dk, &mut dv);
-        let mut normed = normed;
+    /// Back through the attention half: `dq`, `dk`, `dv` from `dmixed` (see [`Attention`]), turned
+    /// back by their positions; `dx = dy + norm′(Qᵀ · dq + Kᵀ · dk + Vᵀ · dv)`, and of the weights
+    /// `dQ = dqᵀ · n`, `dK = dkᵀ · n`, `dV = dvᵀ · n` with `n = norm(input)`.
+    fn attention_back(
+        &self,
+        layer: usize,
+        w: &LayerWeights<'_>,
+        attended: Attended<'_>,
+        dmixed: &[f32],
+        dx: &mut [f32],
+        grads: &mut Buffers,
+    ) {
+        let h = self.config.hidden;
+        let kv = self.kv();
+        let part = self.part;
+        let half = self.config.head_dim() / 2;
+        let space = self.workspace;
+        let eps = self.config.norm_eps as f32;
+        let at = |tensor| Self::at(layer, tensor);
+        let mut dq = space.take(attended.q.len());
+        let mut dk = space.zeros(attended.k.len());
+        let mut dv = space.zeros(attended.v.len());
+        self.attention(&attended).backward(dmixed, &mut dq, &mut dk, &mut dv);
+        let Attended { input, scales, .. } = attended;
+        // It was not kept: norming again costs less than another buffer of the pass.
+        let mut normed = space.take(input.len());
         let gains: Vec<Vec<f32>> = (
             (dq.par_chunks_mut(part * h), dk.par_chunks_mut(part * kv), dv.par_chunks(part * kv)),
             (dx.par_chunks_mut(part * h), normed.par_chunks_mut(part * h)),
             (
                 input.par_chunks(part * h),
-                input_scales.par_chunks(part),
+                scales.par_chunks(part),
                 self.angles.par_chunks(part * half),
             ),
         )
@@ -173,22 +199,20 @@ impl Step<'_> {
                 yield_to_interactive();
                 rope(dq, h, 2 * half, angles, true);
                 rope(dk, kv, 2 * half, angles, true);
-                let mut dnormed = vec![0.0; dx.len()];
-                mul_nn(&mut dnormed, dq, &weights[Q], h, false);
-                mul_nn(&mut dnormed, dk, &weights[K], kv, true);
-                mul_nn(&mut dnormed, dv, &weights[V], kv, true);
-                rms_norm(normed, input, &weights[INPUT_NORM], eps);
+                let mut dnormed = space.take(dx.len());
+                mul_nn(&mut dnormed, dq, &w.q, h, false);
+                mul_nn(&mut dnormed, dk, &w.k, kv, true);
+                mul_nn(&mut dnormed, dv, &w.v, kv, true);
+                rms_norm(normed, input, w.input_norm, eps);
                 self.norm_back(at(INPUT_NORM), dx, &dnormed, input, scales)
             })
             .collect();
         self.add_gain_grad(grads, at(INPUT_NORM), &gains);
-        self.add_weight_grads(
-            grads,
-            &[
-                LinearGrad { tensor: at(Q), dout: &dq, width: h, x: &normed },
-                LinearGrad { tensor: at(K), dout: &dk, width: kv, x: &normed },
-                LinearGrad { tensor: at(V), dout: &dv, width: kv, x: &normed },
-            ],
-        );
+        let jobs = [
+            LinearGrad { tensor: at(Q), dout: &dq, width: h, x: &normed },
+            LinearGrad { tensor: at(K), dout: &dk, width: kv, x: &normed },
+            LinearGrad { tensor: at(V), dout: &dv, width: kv, x: &normed },
+        ];
+        self.add_weight_grads(grads, &jobs);
     }
 }

@@ -8,13 +8,14 @@ use crate::error::{Error, Result};
 use crate::model::kernels::{cross_entropy, mul_nn, mul_nt, rms_norm};
 use crate::model::params::Buffers;
 use crate::model::tree::TokenTree;
+use crate::model::workspace::Scratch;
 
 /// Logits that exist at once (64 MB), however many targets there are.
 pub(in crate::model) const LOGITS: usize = 1 << 24;
 
-impl Step<'_> {
-    fn norm(&self, x: &[f32], tensor: usize) -> (Vec<f32>, Vec<f32>) {
-        let mut out = vec![0.0; x.len()];
+impl<'a> Step<'a> {
+    fn norm(&self, x: &[f32], tensor: usize) -> (Scratch<'a>, Vec<f32>) {
+        let mut out = self.workspace.take(x.len());
         let scales = rms_norm(&mut out, x, &self.weights[tensor], self.config.norm_eps as f32);
         (out, scales)
     }
@@ -26,7 +27,7 @@ impl Step<'_> {
         tree: &TokenTree,
         x: &[f32],
         mut grads: Option<&mut Buffers>,
-    ) -> Result<(Loss, Vec<f32>)> {
+    ) -> Result<(Loss, Scratch<'a>)> {
         let h = self.config.hidden;
         let vocab = self.config.vocab;
         let mut rows = Vec::new();
@@ -46,16 +47,18 @@ impl Step<'_> {
         }
         let norm = 1 + self.config.layers * LAYER;
         let head = if self.config.tied { 0 } else { norm + 1 };
-        let picked: Vec<f32> =
-            rows.iter().flat_map(|row| &x[row * h..(row + 1) * h]).copied().collect();
+        let mut picked = self.workspace.take(rows.len() * h);
+        for (row, picked) in rows.iter().zip(picked.chunks_exact_mut(h)) {
+            picked.copy_from_slice(&x[row * h..(row + 1) * h]);
+        }
         let (normed, scales) = self.norm(&picked, norm);
         let mut nats = Vec::with_capacity(rows.len());
-        let mut dnormed = vec![0.0; normed.len()];
+        let mut dnormed = self.workspace.take(normed.len());
         let chunk = (LOGITS / vocab).clamp(64, 2048);
         for (i, normed) in normed.chunks(chunk * h).enumerate() {
             let at = i * chunk..i * chunk + normed.len() / h;
             let part = at.len().div_ceil((at.len() / 128).clamp(2, 8));
-            let mut logits = vec![0.0; at.len() * vocab];
+            let mut logits = self.workspace.take(at.len() * vocab);
             let dnormed = &mut dnormed[at.start * h..at.end * h];
             let costs: Vec<Vec<f32>> = (
                 (
@@ -86,11 +89,11 @@ impl Step<'_> {
         }
         let total = nats.iter().zip(&weights).map(|(nats, weight)| f64::from(nats * weight)).sum();
         let loss = Loss { total, nll: nodes.into_iter().zip(nats).collect() };
-        let Some(grads) = grads else { return Ok((loss, Vec::new())) };
-        let mut dpicked = vec![0.0; picked.len()];
+        let Some(grads) = grads else { return Ok((loss, self.workspace.take(0))) };
+        let mut dpicked = self.workspace.zeros(picked.len());
         let gain = self.norm_back(norm, &mut dpicked, &dnormed, &picked, &scales);
         self.add_gain_grad(grads, norm, &[gain]);
-        let mut dx = vec![0.0; x.len()];
+        let mut dx = self.workspace.zeros(x.len());
         for (row, d) in rows.iter().zip(dpicked.chunks_exact(h)) {
             dx[row * h..(row + 1) * h].iter_mut().zip(d).for_each(|(x, d)| *x += d);
         }

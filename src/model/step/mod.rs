@@ -11,7 +11,7 @@
 mod back;
 mod head;
 
-use std::borrow::Cow;
+use std::ops::Deref;
 
 use rayon::prelude::*;
 
@@ -21,10 +21,11 @@ use super::lora::Adapter;
 use super::params::Buffers;
 use super::team::yield_to_interactive;
 use super::tree::TokenTree;
+use super::workspace::{Scratch, Workspace};
 use crate::error::{Error, Result};
 pub(super) use head::LOGITS;
 
-/// Tensors of a layer, as offsets from the layer's first.
+/// Tensors of a layer, in their order after the embedding (see [`Config::tensors`]).
 const LAYER: usize = 9;
 const INPUT_NORM: usize = 0;
 const Q: usize = 1;
@@ -36,19 +37,80 @@ const GATE: usize = 6;
 const UP: usize = 7;
 const DOWN: usize = 8;
 
-/// What the backward pass of a layer needs.
-struct Saved {
-    input: Vec<f32>,
-    input_scales: Vec<f32>,
-    q: Vec<f32>,
-    k: Vec<f32>,
-    v: Vec<f32>,
-    mixed: Vec<f32>,
-    middle: Vec<f32>,
-    middle_scales: Vec<f32>,
-    normed: Vec<f32>,
-    gate: Vec<f32>,
-    up: Vec<f32>,
+/// The weights of a layer as they act; `h` is the model's width, `kv` that of a row of keys,
+/// `inner` that of the gate.
+struct LayerWeights<'a> {
+    /// `[h]`.
+    input_norm: &'a [f32],
+    /// `[h, h]`.
+    q: Acting<'a>,
+    /// `[kv, h]`.
+    k: Acting<'a>,
+    /// `[kv, h]`.
+    v: Acting<'a>,
+    /// `[h, h]`.
+    o: Acting<'a>,
+    /// `[h]`.
+    post_norm: &'a [f32],
+    /// `[inner, h]`.
+    gate: Acting<'a>,
+    /// `[inner, h]`.
+    up: Acting<'a>,
+    /// `[h, inner]`.
+    down: Acting<'a>,
+}
+
+/// A weight as it acts: itself, or with what an adapter adds to it.
+enum Acting<'a> {
+    Plain(&'a [f32]),
+    Adapted(Scratch<'a>),
+}
+
+impl Deref for Acting<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Plain(weights) => weights,
+            Self::Adapted(weights) => weights,
+        }
+    }
+}
+
+/// What the backward pass of a layer needs: rows of tokens, `T` of them.
+struct Saved<'a> {
+    attended: Attended<'a>,
+    gated: Gated<'a>,
+}
+
+/// Of the attention half.
+struct Attended<'a> {
+    /// What came in, `[T, h]`.
+    input: Scratch<'a>,
+    /// The reciprocal of its rms, `[T]`.
+    scales: Scratch<'a>,
+    /// Queries, turned by their positions, `[T, h]`.
+    q: Scratch<'a>,
+    /// Keys, turned as well, `[T, kv]`.
+    k: Scratch<'a>,
+    /// Values, `[T, kv]`.
+    v: Scratch<'a>,
+}
+
+/// Of the half that looks at each token alone.
+struct Gated<'a> {
+    /// What attention took, `[T, h]`.
+    mixed: Scratch<'a>,
+    /// What comes in, `[T, h]`.
+    middle: Scratch<'a>,
+    /// The reciprocal of its rms, `[T]`.
+    scales: Scratch<'a>,
+    /// The same normed, `[T, h]`.
+    normed: Scratch<'a>,
+    /// `[T, inner]`, before it is shut or open.
+    gate: Scratch<'a>,
+    /// `[T, inner]`.
+    up: Scratch<'a>,
 }
 
 /// What a tree's targets cost.
@@ -72,6 +134,8 @@ pub struct Net<'a> {
     /// Keep only the input of each layer and compute the rest again on the way back: about a third
     /// more work for a fraction of the memory (activation checkpointing).
     pub recompute: bool,
+    /// Buffers to work with.
+    pub workspace: &'a Workspace,
 }
 
 impl Net<'_> {
@@ -86,6 +150,7 @@ struct Step<'a> {
     config: &'a Config,
     weights: &'a Buffers,
     adapter: Option<&'a Adapter>,
+    workspace: &'a Workspace,
     chains: Chains,
     tokens: usize,
     /// Rows of tokens a task works on.
@@ -106,13 +171,13 @@ pub fn step(net: Net<'_>, tree: &TokenTree, grads: Option<&mut Buffers>) -> Resu
     let step = Step::new(net, tree);
     let mut saved = Vec::new();
     let mut inputs = Vec::new();
-    let mut x: Vec<f32> = Vec::with_capacity(tree.len() * config.hidden);
-    for token in &tree.tokens {
+    let mut x = step.workspace.take(tree.len() * config.hidden);
+    for (token, row) in tree.tokens.iter().zip(x.chunks_exact_mut(config.hidden)) {
         let at = *token as usize * config.hidden;
-        x.extend_from_slice(&weights[0][at..at + config.hidden]);
+        row.copy_from_slice(&weights[0][at..at + config.hidden]);
     }
     for layer in 0..config.layers {
-        let input = (grads.is_some() && recompute).then(|| x.clone());
+        let input = (grads.is_some() && recompute).then(|| step.workspace.copy(&x));
         let kept = step.layer(layer, &mut x);
         match (&grads, input) {
             (Some(_), None) => saved.push(kept),
@@ -142,25 +207,18 @@ pub fn step(net: Net<'_>, tree: &TokenTree, grads: Option<&mut Buffers>) -> Resu
 
 impl<'a> Step<'a> {
     fn new(net: Net<'a>, tree: &TokenTree) -> Self {
-        let Net { config, weights, adapter, .. } = net;
+        let Net { config, weights, adapter, workspace, .. } = net;
         let angles = config.angles(&tree.positions());
         let part = tree.len().div_ceil(4).clamp(64, 512);
         Self {
             config,
             weights,
             adapter,
+            workspace,
             chains: Chains::new(&tree.parents),
             tokens: tree.len(),
             part,
             angles,
-        }
-    }
-
-    fn heads(&self) -> Heads {
-        Heads {
-            queries: self.config.heads,
-            keys: self.config.kv_heads,
-            dim: self.config.head_dim(),
         }
     }
 
@@ -173,61 +231,83 @@ impl<'a> Step<'a> {
         1 + layer * LAYER + tensor
     }
 
-    /// The weights of a layer as they act: with an adapter, `W + scale · B · A`, which costs less
-    /// than sending every token through the narrow products besides.
-    fn effective_weights(&self, layer: usize) -> [Cow<'a, [f32]>; LAYER] {
-        let tensors: Vec<Cow<'a, [f32]>> = (0..LAYER)
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|tensor| {
-                let at = Self::at(layer, tensor);
-                let merged = self.adapter.and_then(|adapter| adapter.merged(at, &self.weights[at]));
-                merged.map_or(Cow::Borrowed(self.weights[at].as_slice()), Cow::Owned)
-            })
-            .collect();
-        let mut tensors = tensors.into_iter();
-        std::array::from_fn(|_| tensors.next().unwrap_or_default())
+    /// The weights of a layer: with an adapter, `W + scale · B · A`, which costs less than sending
+    /// every token through the narrow products besides.
+    fn layer_weights(&self, layer: usize) -> LayerWeights<'a> {
+        let linears = [Q, K, V, O, GATE, UP, DOWN].into_par_iter().with_max_len(1);
+        let mut acting = linears
+            .map(|tensor| self.acting(Self::at(layer, tensor)))
+            .collect::<Vec<_>>()
+            .into_iter();
+        let mut next = || acting.next().unwrap_or(Acting::Plain(&[]));
+        LayerWeights {
+            input_norm: &self.weights[Self::at(layer, INPUT_NORM)],
+            q: next(),
+            k: next(),
+            v: next(),
+            o: next(),
+            post_norm: &self.weights[Self::at(layer, POST_NORM)],
+            gate: next(),
+            up: next(),
+            down: next(),
+        }
     }
 
-    fn layer(&self, layer: usize, x: &mut [f32]) -> Saved {
+    fn acting(&self, tensor: usize) -> Acting<'a> {
+        let plain = &self.weights[tensor];
+        match self.adapter.and_then(|adapter| Some((adapter, adapter.pair(tensor)?))) {
+            Some((adapter, pair)) => {
+                let mut sum = self.workspace.copy(plain);
+                adapter.add(pair, &mut sum);
+                Acting::Adapted(sum)
+            }
+            None => Acting::Plain(plain),
+        }
+    }
+
+    /// A layer forward, in place of `x`, `[T, h]`; `n(x) = x / rms(x)`:
+    /// `x ← x + O · attention(q, k, v)` of the rows of `Q, K, V · n(x)`, then
+    /// `x ← x + DOWN · (silu(GATE · n(x)) ∘ UP · n(x))`.
+    fn layer(&self, layer: usize, x: &mut [f32]) -> Saved<'a> {
         let h = self.config.hidden;
         let kv = self.kv();
         let inner = self.config.intermediate;
         let part = self.part;
         let half = self.config.head_dim() / 2;
-        let rows = |width: usize| vec![0.0f32; self.tokens * width];
-        let weights = self.effective_weights(layer);
+        let space = self.workspace;
+        let rows = |width: usize| space.take(self.tokens * width);
+        let w = self.layer_weights(layer);
         let eps = self.config.norm_eps as f32;
-        let input = x.to_vec();
+        let input = space.copy(x);
         let mut q = rows(h);
         let mut k = rows(kv);
         let mut v = rows(kv);
-        let mut input_scales = rows(1);
+        let mut scales = rows(1);
         (
             x.par_chunks(part * h),
             q.par_chunks_mut(part * h),
             k.par_chunks_mut(part * kv),
             v.par_chunks_mut(part * kv),
-            input_scales.par_chunks_mut(part),
+            scales.par_chunks_mut(part),
             self.angles.par_chunks(part * half),
         )
             .into_par_iter()
             .with_max_len(1)
             .for_each(|(x, q, k, v, scales, angles)| {
                 yield_to_interactive();
-                let mut normed = vec![0.0; x.len()];
-                scales.copy_from_slice(&rms_norm(&mut normed, x, &weights[INPUT_NORM], eps));
-                mul_nt(q, &normed, &weights[Q], h, false);
-                mul_nt(k, &normed, &weights[K], h, false);
-                mul_nt(v, &normed, &weights[V], h, false);
+                let mut normed = space.take(x.len());
+                scales.copy_from_slice(&rms_norm(&mut normed, x, w.input_norm, eps));
+                mul_nt(q, &normed, &w.q, h, false);
+                mul_nt(k, &normed, &w.k, h, false);
+                mul_nt(v, &normed, &w.v, h, false);
                 rope(q, h, 2 * half, angles, false);
                 rope(k, kv, 2 * half, angles, false);
             });
+        let attended = Attended { input, scales, q, k, v };
         let mut mixed = rows(h);
-        Attention { chains: &self.chains, heads: self.heads(), q: &q, k: &k, v: &v }
-            .forward(&mut mixed);
+        self.attention(&attended).forward(&mut mixed);
         let mut middle = rows(h);
-        let mut middle_scales = rows(1);
+        let mut scales = rows(1);
         let mut normed = rows(h);
         let mut gate = rows(inner);
         let mut up = rows(inner);
@@ -235,7 +315,7 @@ impl<'a> Step<'a> {
             x.par_chunks_mut(part * h),
             mixed.par_chunks(part * h),
             middle.par_chunks_mut(part * h),
-            middle_scales.par_chunks_mut(part),
+            scales.par_chunks_mut(part),
             normed.par_chunks_mut(part * h),
             gate.par_chunks_mut(part * inner),
             up.par_chunks_mut(part * inner),
@@ -244,15 +324,25 @@ impl<'a> Step<'a> {
             .with_max_len(1)
             .for_each(|(x, mixed, middle, scales, normed, gate, up)| {
                 yield_to_interactive();
-                mul_nt(x, mixed, &weights[O], h, true);
+                mul_nt(x, mixed, &w.o, h, true);
                 middle.copy_from_slice(x);
-                scales.copy_from_slice(&rms_norm(normed, x, &weights[POST_NORM], eps));
-                mul_nt(gate, normed, &weights[GATE], h, false);
-                mul_nt(up, normed, &weights[UP], h, false);
-                let mut through = gate.to_vec();
+                scales.copy_from_slice(&rms_norm(normed, x, w.post_norm, eps));
+                mul_nt(gate, normed, &w.gate, h, false);
+                mul_nt(up, normed, &w.up, h, false);
+                let mut through = space.copy(gate);
                 swiglu(&mut through, up);
-                mul_nt(x, &through, &weights[DOWN], inner, true);
+                mul_nt(x, &through, &w.down, inner, true);
             });
-        Saved { input, input_scales, q, k, v, mixed, middle, middle_scales, normed, gate, up }
+        let gated = Gated { mixed, middle, scales, normed, gate, up };
+        Saved { attended, gated }
+    }
+
+    fn attention<'b>(&'b self, of: &'b Attended<'_>) -> Attention<'b> {
+        let heads = Heads {
+            queries: self.config.heads,
+            keys: self.config.kv_heads,
+            dim: self.config.head_dim(),
+        };
+        Attention { chains: &self.chains, heads, q: &of.q, k: &of.k, v: &of.v }
     }
 }
