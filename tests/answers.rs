@@ -6,11 +6,12 @@ mod drawing;
 use crossterm::event::{KeyCode, KeyEvent};
 use drawing::{app, drawn, show, third_task};
 use foretaste::agent::Scores;
+use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
 use foretaste::tui::effect::{Effect, MindCmd};
 use foretaste::tui::msg::Msg;
 use foretaste::tui::screen::Screen;
-use foretaste::tui::screens::explore;
+use foretaste::tui::screens::{curate, explore};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
 
@@ -113,4 +114,34 @@ fn a_policy_that_thinks_first_shows_its_thought_above_what_follows_from_it() {
     }
     app.update(Msg::Key(KeyEvent::from(KeyCode::Char('i'))));
     assert!(!drawn(&app, 120, 40).contains("My goal is to find a mug."));
+}
+
+#[test]
+fn an_answer_moves_no_screen_away_under_what_is_being_typed() {
+    let mut app = app(Caps::FULL);
+    app.screen = Screen::Explore;
+    let press = |app: &mut App, c| app.update(Msg::Key(KeyEvent::from(KeyCode::Char(c))));
+    let written = || Msg::from(curate::Msg::Show(1));
+    press(&mut app, 'a'); // an action is being typed
+    app.update(written());
+    assert_eq!(app.screen, Screen::Explore);
+    assert!(app.said().is_some_and(|said| said.text.contains("Curate")));
+    let effects = press(&mut app, 'a');
+    assert!(effects.is_empty(), "it is a letter of the action: {effects:?}");
+    app.update(Msg::Key(KeyEvent::from(KeyCode::Esc)));
+    app.update(written());
+    assert_eq!(app.screen, Screen::Curate);
+}
+
+#[test]
+fn a_pasted_line_ends_where_the_terminal_says_that_the_key_was_pressed() {
+    let mut app = app(Caps::FULL);
+    app.screen = Screen::Curate;
+    let press = |app: &mut App, c| app.update(Msg::Key(KeyEvent::from(KeyCode::Char(c))));
+    press(&mut app, 'e');
+    app.update(Msg::Paste("one line\rand another\r\nand a third".into()));
+    let page = drawn(&app, 120, 40);
+    let at = |words: &str| page.lines().position(|line| line.contains(words));
+    assert_eq!(at("and another"), at("one line").map(|line| line + 1), "{page}");
+    assert_eq!(at("and a third"), at("one line").map(|line| line + 2), "{page}");
 }

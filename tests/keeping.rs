@@ -388,7 +388,8 @@ fn a_text_that_someone_began_stays_whatever_others_decide_and_nobody_decides_on_
     assert!(error.message().contains("was decided"), "{error}");
     // A generated attempt that was asked for before takes nothing back: it is a version beside what
     // stands.
-    assert!(!store.attempt(first.id, &seen(&now), "a model", "A late attempt.").unwrap());
+    let late = store.attempt(first.id, &seen(&now), "a model", "A late attempt.").unwrap();
+    assert!(late.is_none());
     assert_eq!((item(&store).verdict, item(&store).text()), (Verdict::Rejected, now.text()));
     assert!(store.attempts(first.id).unwrap().iter().any(|(_, text)| text == "A late attempt."));
     store

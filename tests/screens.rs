@@ -246,9 +246,10 @@ fn screens_never_call_store_model_or_environment_themselves() {
     while let Some(folder) = folders.pop() {
         for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             let tests = path.to_string_lossy().ends_with("tests.rs");
-            match path.is_dir() {
-                true => folders.push(path),
-                false => files.extend((!tests).then_some(path)),
+            if path.is_dir() {
+                folders.push(path);
+            } else if !tests {
+                files.push(path);
             }
         }
     }

@@ -143,16 +143,11 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let suite = range.suite.open()?;
             let person = Person;
             let scope = range.scope();
-            let mut policy = agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?;
+            let policy =
+                |store: &Store| agent::open(store, checkpoint.as_deref(), Priority::Interactive);
             let wanted = Wanted { scope: &scope, teacher: expert.teacher(&person), k };
-            let found = collect::all(
-                &mut store,
-                suite.as_ref(),
-                wanted,
-                policy.as_mut(),
-                &control,
-                &mut report,
-            )?;
+            let found =
+                collect::all(&mut store, suite.as_ref(), wanted, &policy, &control, &mut report)?;
             out.line(&serde_json::json!({"collected": found}), || found.to_string());
             Ok(())
         }

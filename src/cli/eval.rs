@@ -8,9 +8,9 @@ use super::{Common, SuiteArgs, interruptible, number, real};
 use crate::agent::{self, Agent, Scores};
 use crate::agreement::{Agreement, Which, agreement};
 use crate::control::Control;
-use crate::episode::{Play, Scope};
+use crate::episode::{Broken, Play, Scope};
 use crate::error::{Error, Result};
-use crate::eval::{Part, evaluate, foresight, paired};
+use crate::eval::{Game, Part, evaluate, foresight, paired};
 use crate::model::team::Priority;
 use crate::store::Store;
 use crate::surprise::surprises;
@@ -119,21 +119,21 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         let free = args.free;
         let predict = args.predict;
         let play = Play { temperature, seed, think: *think, free, predict }.by(agent);
-        let summary = evaluate(
-            &mut store,
-            suite.as_ref(),
-            &scope,
-            agent,
-            (play, &known),
-            &control,
-            &mut |game, progress| {
-                out.line(&json!(game), || {
+        let report = &mut |ended: std::result::Result<&Game, &Broken>, progress| {
+            match ended {
+                Ok(game) => out.line(&json!(game), || {
                     let word = if game.success { "won " } else { "lost" };
                     format!("{word} {:3} steps  {}  {}", game.steps, game.kind, game.task_id)
-                });
-                live.progress(&progress);
-            },
-        )?;
+                }),
+                Err(Broken { task_id, why }) => {
+                    let row = json!({"broke_off": task_id, "why": why.message()});
+                    out.line(&row, || format!("broke off  {task_id}: {why}"));
+                }
+            }
+            live.progress(&progress);
+        };
+        let with = (play, &known);
+        let summary = evaluate(&mut store, suite.as_ref(), &scope, agent, with, &control, report)?;
         out.line(&json!(summary), || summary.in_words(&play));
     }
     if args.predict {

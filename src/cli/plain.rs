@@ -250,6 +250,10 @@ impl Plain {
                     .store
                     .redo()
                     .map(|done| say(done.map_or("Nothing to redo.", |_| "Done again."))),
+                ("help" | "?", _) => {
+                    say(CURATING);
+                    Ok(())
+                }
                 ("figures", _) => {
                     curation::figures(&self.store)?.lines().iter().for_each(|line| say(line));
                     Ok(())

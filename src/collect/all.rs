@@ -63,7 +63,7 @@ pub fn all(
     store: &mut Store,
     suite: &dyn Suite,
     wanted: Wanted<'_>,
-    policy: &mut dyn Agent,
+    open: &dyn Fn(&Store) -> Result<Box<dyn Agent>>,
     control: &Control,
     report: super::Report<'_>,
 ) -> Result<Collected> {
@@ -84,7 +84,9 @@ pub fn all(
     // What was kept by hand is covered too, hence all demonstrations and not the first few.
     let every = Scope { games: usize::MAX, ..scope.clone() };
     branches(store, suite, &every, Draw::uniform(k), control, &mut counted)?;
-    let proposer = Proposer::Policy { policy, think: false, keep_invalid: false };
+    // Opened where it is needed: what needs no model is there by now.
+    let mut policy = open(store)?;
+    let proposer = Proposer::Policy { policy: policy.as_mut(), think: false, keep_invalid: false };
     // A pool belongs to one model: what an earlier checkpoint began, a later one does not go on
     // with.
     let pool = pool_for(store, suite, scope, &proposer.model())?;

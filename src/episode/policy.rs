@@ -27,11 +27,6 @@ pub struct Play {
 }
 
 impl Play {
-    /// The word for what may be played.
-    pub fn restriction(&self) -> &'static str {
-        if self.free { "free" } else { "list" }
-    }
-
     /// In words, as far as it is not the usual.
     pub fn describe(&self) -> String {
         let think = if self.think { "thinking first" } else { "acting at once" };
@@ -54,6 +49,13 @@ pub(super) struct Choice<'a> {
     pub forms: bool,
     /// Draws of its own.
     pub rng: &'a mut Rng,
+}
+
+impl Choice<'_> {
+    /// Whether the action is written here, and not chosen from the list.
+    pub fn is_written(&self, play: Play) -> bool {
+        play.free || self.forms || self.listed.is_empty()
+    }
 }
 
 /// What was chosen, and what was thought before.
@@ -85,9 +87,8 @@ pub(super) fn choose(
             written.into_iter().map(|mut all| all.pop().map(|thought| thought.text)).collect();
     }
     let mut actions: Vec<String> = vec![String::new(); choices.len()];
-    let is_written = |choice: &Choice<'_>| play.free || choice.forms || choice.listed.is_empty();
     let (written, scored): (Vec<usize>, Vec<usize>) =
-        (0..choices.len()).partition(|i| is_written(&choices[*i]));
+        (0..choices.len()).partition(|i| choices[*i].is_written(play));
     if !scored.is_empty() {
         let among = scored.iter().map(|i| {
             let choice = &choices[*i];

@@ -19,13 +19,14 @@ pub struct Player {
     thoughts: Vec<(usize, String)>,
     foreseen: Vec<(usize, String)>,
     invalid: usize,
+    written: usize,
 }
 
 impl Player {
     /// The same draws for every mind that plays the same task by this seed.
     pub fn new(episode: Episode, seed: u64) -> Self {
         let rng = Rng::stream(seed, &episode.trajectory.task_id);
-        Self { episode, rng, thoughts: Vec::new(), foreseen: Vec::new(), invalid: 0 }
+        Self { episode, rng, thoughts: Vec::new(), foreseen: Vec::new(), invalid: 0, written: 0 }
     }
 
     /// What is left once it is over: its world goes, there may be no room for it and the next.
@@ -35,9 +36,10 @@ impl Player {
             thoughts,
             foreseen,
             invalid,
+            written,
             ..
         } = self;
-        Played { turn: env.turn().clone(), limit, trajectory, thoughts, foreseen, invalid }
+        Played { turn: env.turn().clone(), limit, trajectory, thoughts, foreseen, invalid, written }
     }
 }
 
@@ -55,6 +57,8 @@ pub struct Played {
     pub foreseen: Vec<(usize, String)>,
     /// Actions that could not be sent.
     pub invalid: usize,
+    /// Actions that were written, and not chosen from a list.
+    pub written: usize,
 }
 
 /// A game that came to no end, because its world failed.
@@ -68,7 +72,7 @@ pub struct Broken {
 
 impl Broken {
     /// The error as one game's, where it says nothing of the others; the error itself otherwise.
-    fn of(task_id: &str, why: Error) -> Result<Self> {
+    pub fn of(task_id: &str, why: Error) -> Result<Self> {
         match why.kind() {
             Kind::Cancelled | Kind::Usage | Kind::Defect => Err(why),
             Kind::Data | Kind::Io | Kind::World | Kind::Mismatch | Kind::Remote { .. } => {
@@ -132,10 +136,12 @@ pub fn roll_out(
     };
     loop {
         let going = go_on(&mut over);
-        while let Some(played) = over.remove(&next) {
-            finished(played)?;
+        let mut told = Ok(());
+        while let (Ok(()), Some(played)) = (&told, over.remove(&next)) {
+            told = finished(played);
             next += 1;
         }
+        let going = told.and(going);
         match going {
             Ok(true) => {}
             Ok(false) => return Ok(()),
@@ -171,6 +177,7 @@ fn advance(
             }
         })
         .collect();
+    let written: Vec<bool> = choices.iter().map(|choice| choice.is_written(play)).collect();
     let chosen = choose(agent, &mut choices, play, cancel)?;
     let mut foreseen: Vec<Option<String>> = vec![None; chosen.len()];
     if play.predict {
@@ -184,9 +191,11 @@ fn advance(
         foreseen = predicted.into_iter().map(|mut texts| texts.pop()).collect();
     }
     let mut steps: Vec<(&mut Player, String)> = Vec::with_capacity(playing.len());
-    for (((_, played), chosen), foreseen) in playing.iter_mut().zip(chosen).zip(foreseen) {
+    let chosen = chosen.into_iter().zip(written).zip(foreseen);
+    for ((_, played), ((chosen, written), foreseen)) in playing.iter_mut().zip(chosen) {
         let t = played.episode.trajectory.steps.len();
         played.invalid += usize::from(!played.episode.env.turn().admits(&chosen.action));
+        played.written += usize::from(written);
         played.thoughts.extend(chosen.thought.map(|text| (t, text)));
         played.foreseen.extend(foreseen.map(|text| (t, text)));
         steps.push((played, chosen.action));

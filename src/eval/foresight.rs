@@ -11,7 +11,7 @@ use crate::agent::{Agent, Among};
 use crate::collect::Proposer;
 use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
-use crate::episode::{Episode, Scope, Teacher, Worlds, choose, try_action, way};
+use crate::episode::{Broken, Episode, Scope, Teacher, Worlds, choose, try_action, way};
 use crate::error::{Error, Result};
 use crate::experience::{ActionEffect, Purpose, State, Trajectory, UNIFORM};
 
@@ -37,6 +37,8 @@ pub struct Foresight {
     pub changed: Part,
     /// Of those that were refused or changed nothing.
     pub unchanged: Part,
+    /// Games that their world broke off: they are not in these means.
+    pub broke_off: u64,
 }
 
 /// Sums over the transitions of a game, by whether they changed the world.
@@ -68,9 +70,19 @@ pub fn foresight(
     let tasks = choose(suite, scope)?;
     let meter = Meter::new("predictions", 0, tasks.len() as u64);
     let mut games: Vec<[Sums; 2]> = Vec::new();
+    let mut broke_off = 0;
+    let mut first: Option<Broken> = None;
     for (i, task) in tasks.iter().enumerate() {
         control.checkpoint()?;
-        let asked = transitions(suite, scope, &task.id, k, control)?;
+        // As in an evaluation, a world that fails says nothing of the others.
+        let asked = match transitions(suite, scope, &task.id, k, control) {
+            Ok(asked) => asked,
+            Err(why) => {
+                first.get_or_insert(Broken::of(&task.id, why)?);
+                broke_off += 1;
+                continue;
+            }
+        };
         let mut sums = [Sums::default(); 2];
         let states: Vec<State> =
             (0..asked.transitions.len()).map(|t| asked.trajectory.state(t)).collect();
@@ -99,6 +111,9 @@ pub fn foresight(
         games.push(sums);
         report(meter.at(i as u64 + 1));
     }
+    if let Some(Broken { task_id, why }) = first.filter(|_| games.is_empty()) {
+        return Err(why.at(task_id));
+    }
     if games.iter().flatten().all(|sum| sum.count == 0) {
         return Err(Error::new(
             "there is nothing to predict: the suite offers no expert that plays these games",
@@ -113,6 +128,7 @@ pub fn foresight(
         all: part(games.iter().map(both)),
         changed: part(games.iter().map(|sums| sums[1])),
         unchanged: part(games.iter().map(|sums| sums[0])),
+        broke_off,
     })
 }
 

@@ -39,6 +39,13 @@ pub struct Game {
     pub trajectory: i64,
 }
 
+impl Game {
+    fn row(&self) -> PlayedGame {
+        let Self { success, reward, steps, trajectory, .. } = *self;
+        PlayedGame { task_id: self.task_id.clone(), success, reward, steps, trajectory }
+    }
+}
+
 /// The sum of an evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
@@ -52,7 +59,7 @@ pub struct Summary {
     pub split: String,
     /// Whether a thought came before every action.
     pub think: bool,
-    /// What could be played: `list` or `free`.
+    /// How actions came about: chosen from the `list`, written (`free`), or `both`.
     pub restriction: String,
     /// Temperature.
     pub temperature: f64,
@@ -126,8 +133,12 @@ pub struct Known {
     pub games: HashSet<String>,
 }
 
+/// What an evaluation says while it goes on: a game that is in the store, or one that its world
+/// broke off; and how far it is.
+pub type Report<'a> = &'a mut dyn FnMut(std::result::Result<&Game, &Broken>, Progress);
+
 /// So many games may break off while they are not the most: then it is the world that is broken.
-const BROKEN: usize = 8;
+const BROKEN: u64 = 8;
 
 /// Plays the games of a scope. Every game's trajectory is stored, and the result as a whole when
 /// all are played.
@@ -138,7 +149,7 @@ pub fn evaluate(
     agent: &mut dyn Agent,
     (play, known): (Play, &Known),
     control: &Control,
-    report: &mut dyn FnMut(&Game, Progress),
+    report: Report<'_>,
 ) -> Result<Summary> {
     let play = play.by(agent);
     let tasks = choose(suite, scope)?;
@@ -158,26 +169,27 @@ pub fn evaluate(
         });
         (task.id.clone(), begun)
     });
-    let mut broke_off: usize = 0;
+    let mut broke_off = 0;
+    let mut written = 0;
     let mut first: Option<Broken> = None;
     roll_out(agent, &mut open, at_once, play, control, &mut |ended| {
         let played = match ended {
             Ok(played) => played,
             Err(broken) => {
-                tracing::warn!("{}: {}", broken.task_id, broken.why);
                 broke_off += 1;
-                if broke_off >= BROKEN && broke_off > games.len() {
-                    return Err(broken
-                        .why
-                        .at(format_args!("{broke_off} games broke off; {}", broken.task_id)));
+                report(Err(&broken), meter.at(games.len() as u64 + broke_off));
+                if broke_off >= BROKEN && broke_off > games.len() as u64 {
+                    let place = format!("{broke_off} games broke off; {}", broken.task_id);
+                    return Err(broken.why.at(place));
                 }
                 first.get_or_insert(broken);
                 return Ok(());
             }
         };
+        written += played.written;
         step_limit = played.limit;
         let game = keep(store, played, &checkpoint)?;
-        report(&game, meter.at((games.len() + broke_off) as u64 + 1));
+        report(Ok(&game), meter.at(games.len() as u64 + broke_off + 1));
         games.push(game);
         Ok(())
     })?;
@@ -187,6 +199,11 @@ pub fn evaluate(
     let n = games.len() as u64;
     let successes = games.iter().filter(|game| game.success).count() as u64;
     let steps: usize = games.iter().map(|game| game.steps).sum();
+    let restriction = match written {
+        0 if !play.free => "list",
+        _ if written == steps => "free",
+        _ => "both",
+    };
     let per_game = |x: f64| if n == 0 { 0.0 } else { x / n as f64 };
     let row = EvalRow {
         id: 0,
@@ -198,36 +215,28 @@ pub fn evaluate(
         temperature: Some(play.temperature),
         step_limit: Some(step_limit as u64),
         think: Some(play.think),
-        restriction: Some(play.restriction().into()),
+        restriction: Some(restriction.into()),
         games: Some(games_hash(games.iter().map(|game| game.task_id.as_str()))),
         record: known.record.clone(),
         n,
+        broke_off,
         successes,
         mean_steps: per_game(steps as f64),
         mean_reward: Some(per_game(games.iter().map(|game| game.reward).sum())),
     };
-    let played: Vec<PlayedGame> = games
-        .iter()
-        .map(|game| PlayedGame {
-            task_id: game.task_id.clone(),
-            success: game.success,
-            reward: game.reward,
-            steps: game.steps,
-            trajectory: game.trajectory,
-        })
-        .collect();
+    let played: Vec<PlayedGame> = games.iter().map(Game::row).collect();
     Ok(Summary {
         evaluation: store.add_evaluation(&row, &played)?,
         checkpoint: row.checkpoint,
         suite: row.suite,
         split: row.split,
         think: play.think,
-        restriction: play.restriction().into(),
+        restriction: restriction.into(),
         temperature: play.temperature,
         step_limit,
         successes,
         n,
-        broke_off: broke_off as u64,
+        broke_off,
         why: first.map(|broken| format!("{}: {}", broken.task_id, broken.why.message())),
         rate: per_game(successes as f64),
         interval: wilson(successes, n),

@@ -1,4 +1,4 @@
-//! AlternativeSampling the next token.
+//! Choosing the next token.
 
 use crate::rng::Rng;
 

@@ -208,30 +208,27 @@ impl Store {
     }
 
     /// Another generated attempt at what was seen so: pending, if it still stands so. What was
-    /// decided meanwhile stays decided; the text is a version beside it then. Returns whether it
-    /// stands.
+    /// decided meanwhile stays decided; the text is a version beside it then. Returns the
+    /// act, where it stands.
     pub fn attempt(
         &mut self,
         reflection: i64,
         seen: &Seen,
         author: &str,
         text: &str,
-    ) -> Result<bool> {
+    ) -> Result<Option<i64>> {
         let tx = self.write()?;
-        let stands = seen.check(&tx, reflection).is_ok();
-        if stands {
-            Self::act(
-                &tx,
-                &[reflection],
-                &Decision::Attempt(author.to_string(), text.to_string()),
-            )?;
+        let act = if seen.check(&tx, reflection).is_ok() {
+            let decision = Decision::Attempt(author.to_string(), text.to_string());
+            Some(Self::act(&tx, &[reflection], &decision)?)
         } else {
             let versions = "SELECT count(*) FROM versions WHERE reflection = ?1";
             let versions: i64 = tx.query_row(versions, [reflection], |row| row.get(0))?;
             insert_version(&tx, reflection, versions + 1, author, text)?;
-        }
+            None
+        };
         tx.commit()?;
-        Ok(stands)
+        Ok(act)
     }
 
     fn act(tx: &Connection, reflections: &[i64], decision: &Decision) -> Result<i64> {

@@ -28,14 +28,16 @@ pub struct EvalRow {
     pub step_limit: Option<u64>,
     /// Whether a thought came before every action.
     pub think: Option<bool>,
-    /// What could be played: `list` or `free`.
+    /// How actions came about: chosen from the `list`, written (`free`), or `both`.
     pub restriction: Option<String>,
     /// Hash of the list of games.
     pub games: Option<String>,
     /// Digest of what the checkpoint's run trained on.
     pub record: Option<String>,
-    /// Games played.
+    /// Games played to their ends.
     pub n: u64,
+    /// Games that their world broke off, which count neither way.
+    pub broke_off: u64,
     /// Games won.
     pub successes: u64,
     /// Mean steps an episode.
@@ -60,8 +62,8 @@ pub struct PlayedGame {
 }
 
 const EVALUATION: &str = "SELECT id, checkpoint, suite, split, games_seed, seed, temperature, \
-                          step_limit, think, \
-     restriction, games, record, n, successes, mean_steps, mean_reward FROM evaluations";
+     step_limit, think, restriction, games, record, n, successes, mean_steps, mean_reward, broke_off \
+     FROM evaluations";
 
 fn eval_row(row: &Row<'_>) -> rusqlite::Result<EvalRow> {
     Ok(EvalRow {
@@ -81,6 +83,7 @@ fn eval_row(row: &Row<'_>) -> rusqlite::Result<EvalRow> {
         successes: row.get::<_, i64>(13)? as u64,
         mean_steps: row.get(14)?,
         mean_reward: row.get(15)?,
+        broke_off: row.get::<_, i64>(16)? as u64,
     })
 }
 
@@ -90,9 +93,9 @@ impl Store {
         let tx = self.write()?;
         tx.execute(
             "INSERT INTO evaluations (checkpoint, suite, split, games_seed, seed, temperature, \
-             step_limit, think, \
-             restriction, games, record, n, successes, mean_steps, created_ms, mean_reward) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             step_limit, think, restriction, games, record, n, successes, mean_steps, created_ms, \
+             mean_reward, broke_off) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             params![
                 eval.checkpoint,
                 eval.suite,
@@ -109,7 +112,8 @@ impl Store {
                 eval.successes as i64,
                 eval.mean_steps,
                 now_ms(),
-                eval.mean_reward
+                eval.mean_reward,
+                eval.broke_off as i64
             ],
         )?;
         let id = tx.last_insert_rowid();

@@ -118,8 +118,9 @@ impl App {
 
     /// The pure heart: what a message changes, and what it makes the interface ask for.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        let by_key = matches!(msg, Msg::Key(_));
         let effects = self.changed_by(msg);
-        let effects = self.own(effects);
+        let effects = self.own(effects, by_key);
         // Never over another screen or box: it would take keys that are meant for those.
         if self.popup.is_none()
             && self.unread.as_ref().is_some_and(|(screen, _)| *screen == self.screen)
@@ -140,7 +141,8 @@ impl App {
                     Vec::new()
                 }
             }
-            Msg::Paste(text) => self.paste(&text),
+            // Terminals end pasted lines as the key does.
+            Msg::Paste(text) => self.paste(&text.replace("\r\n", "\n").replace('\r', "\n")),
             Msg::Tick => self.tick(),
             Msg::Changed => self.refresh(),
             Msg::Notice(notice) => {
@@ -237,14 +239,28 @@ impl App {
         Vec::new()
     }
 
-    /// What a screen asks of the interface itself needs no thread.
-    fn own(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+    /// What a screen asks of the interface itself needs no thread. What comes of an answer, and not
+    /// of a key, moves nothing away under what is being typed or read: keys would mean something
+    /// else than what they were pressed for.
+    fn own(&mut self, effects: Vec<Effect>, by_key: bool) -> Vec<Effect> {
         let mut others = Vec::new();
         for effect in effects {
+            let free = by_key || !self.taken();
             match effect {
-                Effect::Show(title, lines) => self.popup = Some(Popup::Text(title, lines, 0)),
-                Effect::AskCollect => self.popup = Some(Popup::Collect(20)),
-                Effect::Go(screen) => others.extend(self.show(screen)),
+                Effect::Show(title, lines) if free => {
+                    self.popup = Some(Popup::Text(title, lines, 0));
+                }
+                Effect::Show(title, lines) => {
+                    self.unread = Some((self.screen, Popup::Text(title, lines, 0)));
+                }
+                Effect::AskCollect if free => self.popup = Some(Popup::Collect(20)),
+                Effect::AskCollect => {}
+                Effect::Go(screen) if free => others.extend(self.show(screen)),
+                Effect::Go(screen) => {
+                    let said = format!("{} has what was asked for", screen.as_str());
+                    self.say(Notice::info(said));
+                    others.extend(self.screens.get(screen).enter());
+                }
                 other => others.push(other),
             }
         }

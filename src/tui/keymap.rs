@@ -229,7 +229,10 @@ impl Keymap {
         let digit =
             if let KeyCode::Char(c) = key.code { c.to_digit(10).map(|n| n as usize) } else { None };
         match (act, digit) {
-            (Some(Act::Own(act)), Some(n)) => Some(Act::Own(act.numbered(n).unwrap_or(act))),
+            (Some(Act::Own(act)), n) if act.numbered(1).is_some() => {
+                // A key that is no digit says of none which it means.
+                act.numbered(n.filter(|n| *n > 0)?).map(Act::Own)
+            }
             (None, Some(n)) => Screen::ALL.get(n.wrapping_sub(1)).copied().map(Act::Show),
             (act, _) => act,
         }

@@ -10,11 +10,12 @@ fn every_key_of_the_table_is_readable_and_means_one_thing_on_a_screen() {
             let chord = Chord::parse(key).unwrap_or_else(|| panic!("{key}"));
             let screen = entry.binding.screen.unwrap_or(Screen::Data);
             let act = map.lookup(screen, KeyEvent::new(chord.0, chord.1)).unwrap();
-            assert_eq!(
-                std::mem::discriminant(&act),
-                std::mem::discriminant(&entry.binding.key.act),
-                "{key}"
-            );
+            let digit = key.parse().ok().filter(|_| entry.binding.key.keys.contains("1 2 3"));
+            let meant = match (entry.binding.key.act, digit) {
+                (Act::Own(act), Some(n)) => Act::Own(act.numbered(n).unwrap()),
+                (act, _) => act,
+            };
+            assert_eq!(act, meant, "{key}");
         }
     }
 }
@@ -35,10 +36,7 @@ fn a_persons_own_keys_count_and_what_cannot_be_is_refused_with_its_line() {
         ("[everywhere]\nquit = []", "line 2: no key is left"),
     ] {
         let error = Keymap::with(text).unwrap_err();
-        assert!(
-            error.message().contains(part) || error.to_string().contains("share a key"),
-            "{error}"
-        );
+        assert!(error.message().contains(part), "{error}");
     }
     assert!(Keymap::with("[explore").is_err());
 }

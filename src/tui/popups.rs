@@ -263,7 +263,7 @@ fn scrolled(
 fn palette_entries<'a>(context: Context<'a>, typed: &str) -> Vec<&'a Entry> {
     let moves = |act: Act| match act {
         Act::Move(_) | Act::Palette => true,
-        Act::Own(act) => act.numbered(1).is_some(),
+        Act::Own(act) => act.is_motion() || act.numbered(1).is_some(),
         _ => false,
     };
     let all: Vec<&Entry> = context

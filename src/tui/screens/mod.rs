@@ -159,6 +159,11 @@ pub fn keys() -> impl Iterator<Item = (Screen, Key<Act>)> {
 }
 
 impl Act {
+    /// Whether it only moves a cursor: such acts are keys, and nothing that is looked for by name.
+    pub fn is_motion(self) -> bool {
+        matches!(self, Self::Train(train::Act::Cursor(_)) | Self::Replay(replay::Act::Step(_)))
+    }
+
     /// The same act on another of the things that are numbered from 1; none for acts that know no
     /// numbers.
     #[must_use]

@@ -14,7 +14,7 @@ use crate::budget;
 use crate::collect::{self, Wanted};
 use crate::control::{Control, Progress};
 use crate::env::Suite;
-use crate::episode::{Play, Scope, Teacher};
+use crate::episode::{Broken, Play, Scope, Teacher};
 use crate::error::{Error, Result};
 use crate::eval::{Game, evaluate};
 use crate::formats::import::import;
@@ -74,12 +74,11 @@ impl Jobs {
             JobCmd::Collect { scope, expert, k } => {
                 self.spawn(JobKind::Collect, move |root, suite, control, tell| {
                     let mut store = Store::open(root)?;
-                    let mut policy = agent::open(&store, None, Priority::Background)?;
+                    let policy = |store: &Store| agent::open(store, None, Priority::Background);
                     let wanted =
                         Wanted { scope: &scope, teacher: Teacher::Suite(expert.as_deref()), k };
                     let report = &mut |_, progress| tell(JobMsg::Progress(progress));
-                    let found =
-                        collect::all(&mut store, suite, wanted, policy.as_mut(), control, report)?;
+                    let found = collect::all(&mut store, suite, wanted, &policy, control, report)?;
                     Ok(found.to_string())
                 });
             }
@@ -383,20 +382,12 @@ fn evaluate_newest(
     let mut said = Vec::new();
     for think in thinking {
         let play = Play { temperature: 0.4, seed: 1, think: *think, free: false, predict: false };
-        let report = &mut |_: &Game, progress: Progress| tell(JobMsg::Progress(progress));
+        let report = &mut |_: std::result::Result<&Game, &Broken>, progress: Progress| {
+            tell(JobMsg::Progress(progress));
+        };
         let summary =
             evaluate(&mut store, suite, scope, agent.as_mut(), (play, &known), control, report)?;
-        let (low, high) = summary.interval;
-        said.push(format!(
-            "{}, {}: won {} of {} = {:.0} % [{:.0}, {:.0}]",
-            summary.checkpoint,
-            play.describe(),
-            summary.successes,
-            summary.n,
-            100.0 * summary.rate,
-            100.0 * low,
-            100.0 * high
-        ));
+        said.push(summary.in_words(&play));
     }
     Ok(said.join(" · "))
 }

@@ -105,7 +105,8 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
         StoreCmd::Redo => turned(store.redo()?, "did again", mail),
         StoreCmd::Draft(..) => {} // kept before anything else
         StoreCmd::Attempt(id, seen, author, text) => {
-            if store.attempt(id, &seen, &author, &text)? {
+            if let Some(act) = store.attempt(id, &seen, &author, &text)? {
+                own.acts.insert(act);
                 return decided(store, vec![id], Decision::Attempt(author, text), mail);
             }
             let said = "was decided meanwhile; the new text is one of its versions (D)";

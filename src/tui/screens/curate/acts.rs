@@ -178,6 +178,7 @@ impl State {
             Act::Edit | Act::Editor | Act::Reject | Act::Bulk => free && self.current().is_some(),
             Act::Regenerate => free && self.current().is_some() && self.writing.is_none(),
             Act::Versions => free && self.current().is_some_and(|item| item.written > 1),
+            Act::Requeue => self.current().is_some_and(|item| item.verdict != Verdict::Pending),
             Act::Approve | Act::Skip | Act::Flag => self.current().is_some(),
             Act::Difference => self.current().is_some_and(|item| item.versions.len() > 1),
             _ => true,
