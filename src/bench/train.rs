@@ -17,7 +17,7 @@ use crate::model::lora::{Adapter, LINEARS};
 use crate::model::memory::{self, MemoryPlan};
 use crate::model::pack::{Packing, batch};
 use crate::model::params::Buffers;
-use crate::model::step::Net;
+use crate::model::step::{Net, Products};
 use crate::model::team::{Priority, Team};
 use crate::model::tree::TokenTree;
 use crate::model::weights::ModelFiles;
@@ -47,6 +47,8 @@ pub struct Options {
     pub budget: Option<usize>,
     /// Compute layers again on the way back instead of keeping what they computed.
     pub recompute: bool,
+    /// Multiply in bf16.
+    pub bf16: bool,
     /// Measured steps, after `warmup` others.
     pub steps: usize,
     /// Steps before.
@@ -78,6 +80,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let adapter = |rank| Adapter::new(&config, rank, 2.0 * rank as f64, &LINEARS, 0);
     let mut adapter = options.lora.map(adapter).transpose()?;
     let workspace = Workspace::default();
+    let products = if options.bf16 { Products::Bf16 } else { Products::F32 };
     let shapes = adapter.as_ref().map_or_else(|| config.tensors(), |a| a.shapes().to_vec());
     let team = Team::new(options.threads, Priority::Interactive)?;
     let net = Net {
@@ -85,6 +88,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         weights: &weights,
         adapter: adapter.as_ref(),
         recompute: options.recompute,
+        products,
         workspace: &workspace,
     };
     let packing = Packing::new(&trees, options.budget.unwrap_or(usize::MAX));
@@ -105,6 +109,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
             weights: &weights,
             adapter: adapter.as_ref(),
             recompute: options.recompute,
+            products,
             workspace: &workspace,
         };
         let done = team.run(|| batch(net, &packing, trees.len(), true, &control.cancel))?;
@@ -120,7 +125,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let slowest = times.iter().copied().fold(0.0, f64::max);
     let middle = median(times);
     let peak = gemm_peak(options.threads)?;
-    let flops = products(&config, tokens, labels, options.lora, packing.passes());
+    let flops = operations(&config, tokens, labels, options.lora, packing.passes());
     let name = if options.tree.is_some() { "useful_tokens" } else { "tokens" };
     Ok(json!({
         "args": {"model": options.model, "lora": options.lora, "full": options.lora.is_none(), "batch": options.batch, "seq": options.seq,
@@ -227,7 +232,7 @@ fn tree(path: &Path, config: &Config, rng: &mut Rng) -> Result<TokenTree> {
 
 /// Floating-point operations of the matrix products of a step: forward, the gradient of the input,
 /// and that of the weight where it is trained. Logits are computed for targets only.
-fn products(
+fn operations(
     config: &Config,
     tokens: usize,
     labels: usize,

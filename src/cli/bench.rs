@@ -147,6 +147,9 @@ struct TrainBench {
     /// Activation checkpointing
     #[arg(long)]
     recompute: bool,
+    /// Multiply in bf16
+    #[arg(long)]
+    bf16: bool,
     /// Measured steps
     #[arg(long, default_value_t = 5, value_parser = number::<usize>(1..=1_000_000))]
     steps: usize,
@@ -265,7 +268,7 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
         BenchCommand::Train(args) => {
             let TrainBench { model, lora, full: _, batch, seq, supervised, tree, threads, .. } =
                 args;
-            let TrainBench { budget, recompute, steps, warmup, .. } = args;
+            let TrainBench { budget, recompute, bf16, steps, warmup, .. } = args;
             let options = bench::train::Options {
                 model,
                 batch,
@@ -276,6 +279,7 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
                 threads,
                 budget,
                 recompute,
+                bf16,
                 steps,
                 warmup,
             };

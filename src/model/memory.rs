@@ -123,6 +123,7 @@ pub fn available() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::step::Products;
     use crate::model::workspace::Workspace;
 
     #[test]
@@ -135,6 +136,7 @@ mod tests {
             weights: &weights,
             adapter: None,
             recompute: false,
+            products: Products::F32,
             workspace: &workspace,
         };
         let plan = MemoryPlan::new(net, 2048);

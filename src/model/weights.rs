@@ -14,7 +14,7 @@ use super::lora::Adapter;
 use super::matrix::Matrix;
 use super::memory;
 use super::params::Buffers;
-use super::step::Net;
+use super::step::{Net, Products};
 use super::tokenizer::Tokenizer;
 use super::workspace::Workspace;
 use crate::error::{Error, Result};
@@ -170,6 +170,7 @@ impl Trainable {
             weights: &self.weights,
             adapter: self.adapter.as_ref(),
             recompute: false,
+            products: Products::F32,
             workspace: &self.workspace,
         }
     }

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::adamw::{Shapes, zeros};
+use super::kernels::bf16::Packed;
 use super::params::Buffers;
 
 /// Numbers of the smallest buffer that is kept: smaller ones the allocator keeps itself.
@@ -23,6 +24,7 @@ const SLACK: usize = 4;
 pub struct Workspace {
     free: Mutex<Vec<Vec<f32>>>,
     grads: Mutex<Buffers>,
+    packs: Mutex<Vec<Packed>>,
 }
 
 impl Workspace {
@@ -48,6 +50,12 @@ impl Workspace {
         let mut scratch = self.take(numbers.len());
         scratch.copy_from_slice(numbers);
         scratch
+    }
+
+    /// An operand that is to be packed.
+    pub fn pack(&self) -> Pack<'_> {
+        let packed = self.packs.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Pack { packed: packed.unwrap_or_default(), home: self }
     }
 
     /// The smallest free buffer that is large enough, if it is not far too large. Where there is
@@ -115,6 +123,34 @@ impl Drop for Scratch<'_> {
             let mut free = self.home.free.lock().unwrap_or_else(PoisonError::into_inner);
             free.push(std::mem::take(&mut self.buffer));
         }
+    }
+}
+
+/// A packed operand of a [`Workspace`], to which its memory returns.
+#[derive(Debug)]
+pub struct Pack<'a> {
+    packed: Packed,
+    home: &'a Workspace,
+}
+
+impl Deref for Pack<'_> {
+    type Target = Packed;
+
+    fn deref(&self) -> &Packed {
+        &self.packed
+    }
+}
+
+impl DerefMut for Pack<'_> {
+    fn deref_mut(&mut self) -> &mut Packed {
+        &mut self.packed
+    }
+}
+
+impl Drop for Pack<'_> {
+    fn drop(&mut self) {
+        let mut packs = self.home.packs.lock().unwrap_or_else(PoisonError::into_inner);
+        packs.push(std::mem::take(&mut self.packed));
     }
 }
 

@@ -71,6 +71,7 @@ impl Engine for Local<'_> {
                     rate,
                     budget,
                     recompute: plan.recompute,
+                    products: plan.products,
                 };
                 let (mut metrics, sums) =
                     update.run(&mut self.weights, &mut self.optimiser, &team, &cancel)?;

@@ -6,6 +6,7 @@ use super::{Mixture, Objective};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
 use crate::model::lora::{Adapter, LINEARS};
+use crate::model::step::Products;
 use crate::selection::Criteria;
 
 /// How many updates world modelling and the imitation after it get, against an imitation run of as
@@ -76,6 +77,9 @@ pub struct Plan {
     pub budget: Option<usize>,
     /// Compute layers again on the way back instead of keeping what they computed.
     pub recompute: bool,
+    /// What the operands of products are; validation is in f32 in any case.
+    #[serde(default)]
+    pub products: Products,
     /// Bytes of memory that the run may take; without it, what the machine has free when it starts.
     pub memory_limit: Option<u64>,
     /// How many updates the stages get.
@@ -136,6 +140,7 @@ impl Plan {
             lora: None,
             budget: None,
             recompute: false,
+            products: Products::F32,
             memory_limit: None,
             matched: Budget::default(),
             world_epochs: 1.0,

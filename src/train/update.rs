@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
 use crate::model::pack::{self, Packing};
 use crate::model::params::Buffers;
-use crate::model::step::Net;
+use crate::model::step::{Net, Products};
 use crate::model::team::Team;
 use crate::model::tree::TokenTree;
 use crate::model::weights::Trainable;
@@ -109,6 +109,8 @@ pub(super) struct Update<'a> {
     pub budget: usize,
     /// Compute layers again on the way back instead of keeping what they computed.
     pub recompute: bool,
+    /// What the operands of products are.
+    pub products: Products,
 }
 
 impl Update<'_> {
@@ -130,7 +132,7 @@ impl Update<'_> {
                 .at(place)
                 .hint("lower the learning rate with --rate; the last checkpoint is whole")
         };
-        let net = Net { recompute: self.recompute, ..weights.net() };
+        let net = Net { recompute: self.recompute, products: self.products, ..weights.net() };
         let shapes = net.shapes();
         let mut total =
             sums(team, net, self.budget, &self.batch.trees, true, cancel).map_err(place)?;

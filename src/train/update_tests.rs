@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::config::Config;
-use crate::model::step::step;
+use crate::model::step::{Products, step};
 use crate::model::team::Priority;
 use crate::train::data::Data;
 use crate::train::data::tests::{plan, store};
@@ -56,7 +56,14 @@ fn an_update_is_the_weighted_mean_over_the_targets_of_its_trees_whatever_the_pas
     for budget in [100_000, 700] {
         let mut trained = model();
         let mut optimiser = AdamW::new(&trained.net().shapes());
-        let update = Update { number: 1, batch: &batch, rate: 0.0, budget, recompute: false };
+        let update = Update {
+            number: 1,
+            batch: &batch,
+            rate: 0.0,
+            budget,
+            recompute: false,
+            products: Products::F32,
+        };
         let (metrics, sums) =
             update.run(&mut trained, &mut optimiser, &team, &Cancel::default()).unwrap();
         let metric =
@@ -83,7 +90,14 @@ fn an_update_is_the_weighted_mean_over_the_targets_of_its_trees_whatever_the_pas
         let batch = &Batch::mean(trees.to_vec());
         let mut trained = model();
         let mut optimiser = AdamW::new(&trained.net().shapes());
-        let update = Update { number: 1, batch, rate: 0.0, budget: 100_000, recompute: false };
+        let update = Update {
+            number: 1,
+            batch,
+            rate: 0.0,
+            budget: 100_000,
+            recompute: false,
+            products: Products::F32,
+        };
         let (metrics, _) =
             update.run(&mut trained, &mut optimiser, &team, &Cancel::default()).unwrap();
         metrics.iter().find(|(name, _)| name == "norm").unwrap().1
@@ -146,7 +160,14 @@ fn a_negative_weight_turns_the_gradient_round_and_the_normaliser_is_the_stated_o
         let mut trained = model();
         let mut optimiser = AdamW::new(&trained.net().shapes());
         let batch = Batch { trees: trees.to_vec(), normaliser };
-        let update = Update { number: 1, batch: &batch, rate: 0.0, budget: 4096, recompute: false };
+        let update = Update {
+            number: 1,
+            batch: &batch,
+            rate: 0.0,
+            budget: 4096,
+            recompute: false,
+            products: Products::F32,
+        };
         let (metrics, _) =
             update.run(&mut trained, &mut optimiser, &team, &Cancel::default()).unwrap();
         metrics

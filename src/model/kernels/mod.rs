@@ -6,7 +6,9 @@
 //! (or columns of a weight's gradient) to threads.
 
 mod attention;
+pub mod bf16;
 mod skinny;
+pub mod tiles;
 
 pub use attention::{Attention, Chains, Heads};
 use faer::linalg::matmul::matmul;

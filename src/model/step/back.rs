@@ -3,14 +3,16 @@
 use rayon::prelude::*;
 
 use super::{
-    Attended, DOWN, GATE, Gated, INPUT_NORM, K, LayerWeights, O, POST_NORM, Q, Saved, Step, UP, V,
+    Attended, DOWN, GATE, Gated, INPUT_NORM, K, LayerWeights, O, POST_NORM, Products, Q, Saved,
+    Step, UP, V, Way,
 };
+use crate::model::kernels::bf16::{Matrix, product};
 use crate::model::kernels::{
     mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu, swiglu_back,
 };
 use crate::model::params::Buffers;
 use crate::model::team::yield_to_interactive;
-use crate::model::workspace::Scratch;
+use crate::model::workspace::{Pack, Scratch};
 
 /// Weights whose gradient is one task.
 const TASK: usize = 1 << 17;
@@ -46,18 +48,37 @@ impl<'a> Step<'a> {
             });
             return;
         }
+        let inputs: Vec<Option<Pack<'_>>> =
+            jobs.par_iter().map(|job| self.packed_input(job)).collect();
+        let jobs: Vec<_> = jobs.iter().zip(&inputs).collect();
         let mut tasks = Vec::new();
         for (tensor, grad) in grads.iter_mut().enumerate() {
-            let Some(job) = jobs.iter().find(|job| job.tensor == tensor) else { continue };
-            let rows = job.width.div_ceil(grad.len().div_ceil(TASK));
-            let piece = grad.len() / job.width * rows;
+            let Some(job) = jobs.iter().find(|(job, _)| job.tensor == tensor) else { continue };
+            let rows = job.0.width.div_ceil(grad.len().div_ceil(TASK));
+            let piece = grad.len() / job.0.width * rows;
             let pieces = grad.chunks_mut(piece).enumerate();
-            tasks.extend(pieces.map(|(i, out)| (out, job, i * rows)));
+            tasks.extend(pieces.map(|(i, out)| (out, *job, i * rows)));
         }
-        tasks.into_par_iter().with_max_len(1).for_each(|(out, job, from)| {
+        tasks.into_par_iter().with_max_len(1).for_each(|(out, (job, input), from)| {
             yield_to_interactive();
-            mul_tn(out, (job.dout, job.width), from, job.x);
+            let Some(right) = input else {
+                return mul_tn(out, (job.dout, job.width), from, job.x);
+            };
+            let rows = out.len() / right.columns();
+            let mut left = self.workspace.pack();
+            left.left_of_columns(Matrix { data: job.dout, width: job.width }, from..from + rows);
+            product(out, &left, right, true);
         });
+    }
+
+    /// The inputs of a linear layer as the right operand of its weight's gradient.
+    fn packed_input(&self, job: &LinearGrad<'_>) -> Option<Pack<'a>> {
+        (self.products == Products::Bf16).then(|| {
+            let width = job.x.len() / (job.dout.len() / job.width);
+            let mut packed = self.workspace.pack();
+            packed.right(Matrix { data: job.x, width }, 0..width);
+            packed
+        })
     }
 
     /// Gradient of a norm's input; returns that of its gain.
@@ -93,7 +114,7 @@ impl<'a> Step<'a> {
         dx: &mut [f32],
         grads: &mut Buffers,
     ) {
-        let w = self.layer_weights(layer);
+        let w = self.layer_weights(layer, Way::Back);
         let Saved { attended, gated } = saved;
         let dmixed = self.gate_back(layer, &w, gated, dx, grads);
         self.attention_back(layer, &w, attended, &dmixed, dx, grads);
@@ -137,13 +158,13 @@ impl<'a> Step<'a> {
                 through.copy_from_slice(gate);
                 swiglu(through, up);
                 let mut dthrough = space.take(gate.len());
-                mul_nn(&mut dthrough, dx, &w.down, h, false);
+                self.operand(dx, h).through(&w.down, &mut dthrough, false);
                 swiglu_back(gate, up, &dthrough);
                 let mut dnormed = space.take(dx.len());
-                mul_nn(&mut dnormed, gate, &w.gate, inner, false);
-                mul_nn(&mut dnormed, up, &w.up, inner, true);
+                self.operand(gate, inner).through(&w.gate, &mut dnormed, false);
+                self.operand(up, inner).through(&w.up, &mut dnormed, true);
                 let gain = self.norm_back(at(POST_NORM), dx, &dnormed, middle, scales);
-                mul_nn(dmixed, dx, &w.o, h, false);
+                self.operand(dx, h).through(&w.o, dmixed, false);
                 gain
             })
             .collect();
@@ -200,9 +221,9 @@ impl<'a> Step<'a> {
                 rope(dq, h, 2 * half, angles, true);
                 rope(dk, kv, 2 * half, angles, true);
                 let mut dnormed = space.take(dx.len());
-                mul_nn(&mut dnormed, dq, &w.q, h, false);
-                mul_nn(&mut dnormed, dk, &w.k, kv, true);
-                mul_nn(&mut dnormed, dv, &w.v, kv, true);
+                self.operand(dq, h).through(&w.q, &mut dnormed, false);
+                self.operand(dk, kv).through(&w.k, &mut dnormed, true);
+                self.operand(dv, kv).through(&w.v, &mut dnormed, true);
                 rms_norm(normed, input, w.input_norm, eps);
                 self.norm_back(at(INPUT_NORM), dx, &dnormed, input, scales)
             })

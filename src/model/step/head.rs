@@ -3,9 +3,9 @@
 use rayon::prelude::*;
 
 use super::back::LinearGrad;
-use super::{LAYER, Loss, Step};
+use super::{LAYER, Loss, Step, Way};
 use crate::error::{Error, Result};
-use crate::model::kernels::{cross_entropy, mul_nn, mul_nt, rms_norm};
+use crate::model::kernels::{cross_entropy, rms_norm};
 use crate::model::params::Buffers;
 use crate::model::tree::TokenTree;
 use crate::model::workspace::Scratch;
@@ -52,6 +52,8 @@ impl<'a> Step<'a> {
             picked.copy_from_slice(&x[row * h..(row + 1) * h]);
         }
         let (normed, scales) = self.norm(&picked, norm);
+        let forward = self.linear(head, h, Way::Forward);
+        let back = grads.is_some().then(|| self.linear(head, h, Way::Back));
         let mut nats = Vec::with_capacity(rows.len());
         let mut dnormed = self.workspace.take(normed.len());
         let chunk = (LOGITS / vocab).clamp(64, 2048);
@@ -71,10 +73,10 @@ impl<'a> Step<'a> {
                 .into_par_iter()
                 .with_max_len(1)
                 .map(|((normed, logits, dnormed), (targets, weights))| {
-                    mul_nt(logits, normed, &self.weights[head], h, false);
+                    self.operand(normed, h).through(&forward, logits, false);
                     let costs = cross_entropy(logits, targets, weights, vocab);
-                    if grads.is_some() {
-                        mul_nn(dnormed, logits, &self.weights[head], vocab, false);
+                    if let Some(back) = &back {
+                        self.operand(logits, vocab).through(back, dnormed, false);
                     }
                     costs
                 })

@@ -10,13 +10,12 @@
 
 mod back;
 mod head;
-
-use std::ops::Deref;
+mod linear;
 
 use rayon::prelude::*;
 
 use super::config::Config;
-use super::kernels::{Attention, Chains, Heads, mul_nt, rms_norm, rope, swiglu};
+use super::kernels::{Attention, Chains, Heads, rms_norm, rope, swiglu};
 use super::lora::Adapter;
 use super::params::Buffers;
 use super::team::yield_to_interactive;
@@ -24,6 +23,8 @@ use super::tree::TokenTree;
 use super::workspace::{Scratch, Workspace};
 use crate::error::{Error, Result};
 pub(super) use head::LOGITS;
+pub use linear::Products;
+use linear::{Acting, Linear, Operand, Way};
 
 /// Tensors of a layer, in their order after the embedding (see [`Config::tensors`]).
 const LAYER: usize = 9;
@@ -43,38 +44,21 @@ struct LayerWeights<'a> {
     /// `[h]`.
     input_norm: &'a [f32],
     /// `[h, h]`.
-    q: Acting<'a>,
+    q: Linear<'a>,
     /// `[kv, h]`.
-    k: Acting<'a>,
+    k: Linear<'a>,
     /// `[kv, h]`.
-    v: Acting<'a>,
+    v: Linear<'a>,
     /// `[h, h]`.
-    o: Acting<'a>,
+    o: Linear<'a>,
     /// `[h]`.
     post_norm: &'a [f32],
     /// `[inner, h]`.
-    gate: Acting<'a>,
+    gate: Linear<'a>,
     /// `[inner, h]`.
-    up: Acting<'a>,
+    up: Linear<'a>,
     /// `[h, inner]`.
-    down: Acting<'a>,
-}
-
-/// A weight as it acts: itself, or with what an adapter adds to it.
-enum Acting<'a> {
-    Plain(&'a [f32]),
-    Adapted(Scratch<'a>),
-}
-
-impl Deref for Acting<'_> {
-    type Target = [f32];
-
-    fn deref(&self) -> &[f32] {
-        match self {
-            Self::Plain(weights) => weights,
-            Self::Adapted(weights) => weights,
-        }
-    }
+    down: Linear<'a>,
 }
 
 /// What the backward pass of a layer needs: rows of tokens, `T` of them.
@@ -134,6 +118,8 @@ pub struct Net<'a> {
     /// Keep only the input of each layer and compute the rest again on the way back: about a third
     /// more work for a fraction of the memory (activation checkpointing).
     pub recompute: bool,
+    /// What the operands of products with weights are.
+    pub products: Products,
     /// Buffers to work with.
     pub workspace: &'a Workspace,
 }
@@ -150,6 +136,7 @@ struct Step<'a> {
     config: &'a Config,
     weights: &'a Buffers,
     adapter: Option<&'a Adapter>,
+    products: Products,
     workspace: &'a Workspace,
     chains: Chains,
     tokens: usize,
@@ -207,13 +194,14 @@ pub fn step(net: Net<'_>, tree: &TokenTree, grads: Option<&mut Buffers>) -> Resu
 
 impl<'a> Step<'a> {
     fn new(net: Net<'a>, tree: &TokenTree) -> Self {
-        let Net { config, weights, adapter, workspace, .. } = net;
+        let Net { config, weights, adapter, products, workspace, .. } = net;
         let angles = config.angles(&tree.positions());
         let part = tree.len().div_ceil(4).clamp(64, 512);
         Self {
             config,
             weights,
             adapter,
+            products,
             workspace,
             chains: Chains::new(&tree.parents),
             tokens: tree.len(),
@@ -231,15 +219,20 @@ impl<'a> Step<'a> {
         1 + layer * LAYER + tensor
     }
 
-    /// The weights of a layer: with an adapter, `W + scale · B · A`, which costs less than sending
-    /// every token through the narrow products besides.
-    fn layer_weights(&self, layer: usize) -> LayerWeights<'a> {
+    /// The weights of a layer, for products one way; with an adapter they are `W + scale · B · A`,
+    /// which costs less than sending every token through the narrow products besides.
+    fn layer_weights(&self, layer: usize, way: Way) -> LayerWeights<'a> {
         let linears = [Q, K, V, O, GATE, UP, DOWN].into_par_iter().with_max_len(1);
-        let mut acting = linears
-            .map(|tensor| self.acting(Self::at(layer, tensor)))
-            .collect::<Vec<_>>()
-            .into_iter();
-        let mut next = || acting.next().unwrap_or(Acting::Plain(&[]));
+        let ready: Vec<_> = linears
+            .map(|tensor| {
+                let inputs =
+                    if tensor == DOWN { self.config.intermediate } else { self.config.hidden };
+                self.linear(Self::at(layer, tensor), inputs, way)
+            })
+            .collect();
+        let mut ready = ready.into_iter();
+        let empty = || Linear::new(Acting::Plain(&[]), 1, way, Products::F32, self.workspace);
+        let mut next = || ready.next().unwrap_or_else(empty);
         LayerWeights {
             input_norm: &self.weights[Self::at(layer, INPUT_NORM)],
             q: next(),
@@ -251,6 +244,14 @@ impl<'a> Step<'a> {
             up: next(),
             down: next(),
         }
+    }
+
+    fn linear(&self, tensor: usize, inputs: usize, way: Way) -> Linear<'a> {
+        Linear::new(self.acting(tensor), inputs, way, self.products, self.workspace)
+    }
+
+    fn operand<'b>(&self, rows: &'b [f32], width: usize) -> Operand<'a, 'b> {
+        Operand::new(rows, width, self.products, self.workspace)
     }
 
     fn acting(&self, tensor: usize) -> Acting<'a> {
@@ -276,7 +277,7 @@ impl<'a> Step<'a> {
         let half = self.config.head_dim() / 2;
         let space = self.workspace;
         let rows = |width: usize| space.take(self.tokens * width);
-        let w = self.layer_weights(layer);
+        let w = self.layer_weights(layer, Way::Forward);
         let eps = self.config.norm_eps as f32;
         let input = space.copy(x);
         let mut q = rows(h);
@@ -297,9 +298,10 @@ impl<'a> Step<'a> {
                 yield_to_interactive();
                 let mut normed = space.take(x.len());
                 scales.copy_from_slice(&rms_norm(&mut normed, x, w.input_norm, eps));
-                mul_nt(q, &normed, &w.q, h, false);
-                mul_nt(k, &normed, &w.k, h, false);
-                mul_nt(v, &normed, &w.v, h, false);
+                let normed = self.operand(&normed, h);
+                normed.through(&w.q, q, false);
+                normed.through(&w.k, k, false);
+                normed.through(&w.v, v, false);
                 rope(q, h, 2 * half, angles, false);
                 rope(k, kv, 2 * half, angles, false);
             });
@@ -324,14 +326,15 @@ impl<'a> Step<'a> {
             .with_max_len(1)
             .for_each(|(x, mixed, middle, scales, normed, gate, up)| {
                 yield_to_interactive();
-                mul_nt(x, mixed, &w.o, h, true);
+                self.operand(mixed, h).through(&w.o, x, true);
                 middle.copy_from_slice(x);
                 scales.copy_from_slice(&rms_norm(normed, x, w.post_norm, eps));
-                mul_nt(gate, normed, &w.gate, h, false);
-                mul_nt(up, normed, &w.up, h, false);
+                let normed = self.operand(normed, h);
+                normed.through(&w.gate, gate, false);
+                normed.through(&w.up, up, false);
                 let mut through = space.copy(gate);
                 swiglu(&mut through, up);
-                mul_nt(x, &through, &w.down, inner, true);
+                self.operand(&through, inner).through(&w.down, x, true);
             });
         let gated = Gated { mixed, middle, scales, normed, gate, up };
         Saved { attended, gated }

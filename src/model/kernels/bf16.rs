@@ -1,0 +1,281 @@
+//! Products of bf16 operands, added up in f32. A number is rounded to bf16 (8 bits of mantissa, to
+//! nearest even) when an operand is packed into tiles; what is added up, and everything that is kept,
+//! stays f32.
+
+use std::ops::Range;
+
+use super::kernel;
+use super::tiles::{DEPTH, PAIRS, SIDE, Sums, Tile, WIDTH, multiply};
+
+/// An operand in tiles: for each [`SIDE`] rows (of the left operand; columns of the right one) its
+/// tiles along the terms of the sums, one after the other. What is missing at the edges is zero.
+#[derive(Debug, Default)]
+pub struct Packed {
+    tiles: Vec<Tile>,
+    /// Rows (columns) in all.
+    side: usize,
+    /// Tiles along the terms.
+    depth: usize,
+}
+
+/// How an operand lies in memory: the numbers of a row follow each other, and rows are `width`
+/// apart.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<'a> {
+    /// The numbers.
+    pub data: &'a [f32],
+    /// From a row to the next.
+    pub width: usize,
+}
+
+impl Packed {
+    /// Room for a matrix of `side` by `terms`, all zero.
+    fn resize(&mut self, side: usize, terms: usize) {
+        self.side = side;
+        self.depth = terms.div_ceil(DEPTH);
+        // An even number of panels: they are multiplied two by two.
+        let panels = side.div_ceil(WIDTH) * 2;
+        self.tiles.resize(panels * self.depth, [0; PAIRS]);
+    }
+
+    /// Columns of a right operand (rows of a left one).
+    pub fn columns(&self) -> usize {
+        self.side
+    }
+
+    fn panel(&self, n: usize) -> &[Tile] {
+        &self.tiles[n * self.depth..(n + 1) * self.depth]
+    }
+
+    /// The left operand whose rows are rows of `of`, the terms lying along them.
+    pub fn left(&mut self, of: Matrix<'_>) {
+        self.rows(of, true);
+    }
+
+    /// The right operand whose *columns* are rows of `of`: a weight as checkpoints store it.
+    pub fn right_of_rows(&mut self, of: Matrix<'_>) {
+        self.rows(of, false);
+    }
+
+    fn rows(&mut self, of: Matrix<'_>, left: bool) {
+        let rows = of.data.len() / of.width;
+        self.resize(rows, of.width);
+        for (n, panel) in self.tiles.chunks_exact_mut(self.depth).enumerate() {
+            let from = (n * SIDE).min(rows);
+            let part = &of.data[from * of.width..(from + SIDE).min(rows) * of.width];
+            pack_rows(panel, part, of.width, left);
+        }
+    }
+
+    /// The right operand whose columns are columns `columns` of `of`, the terms lying down them.
+    pub fn right(&mut self, of: Matrix<'_>, columns: Range<usize>) {
+        self.pack_down(of, columns, false);
+    }
+
+    /// The left operand whose rows are columns `columns` of `of`, the terms lying down them.
+    pub fn left_of_columns(&mut self, of: Matrix<'_>, columns: Range<usize>) {
+        self.pack_down(of, columns, true);
+    }
+
+    fn pack_down(&mut self, of: Matrix<'_>, columns: Range<usize>, left: bool) {
+        self.resize(columns.len(), of.data.len() / of.width);
+        for (n, panel) in self.tiles.chunks_exact_mut(self.depth).enumerate() {
+            let from = (columns.start + n * SIDE).min(columns.end);
+            let part = from..(from + SIDE).min(columns.end);
+            pack_columns(panel, of.data, of.width, part, left);
+        }
+    }
+}
+
+/// To the nearest bf16, even where two are as near; it stands in the upper half. (What is not a
+/// number may become another that is none, or infinite: it is found out either way.)
+#[inline(always)]
+fn round(x: f32) -> u32 {
+    let bits = x.to_bits();
+    bits.wrapping_add(0x7fff + (bits >> 16 & 1))
+}
+
+/// Pairs of a tile, by rows of [`SIDE`].
+type Square = [[u32; SIDE]; SIDE];
+
+/// Exchanges the upper right and the lower left of every square of `2 · HALF` by `2 · HALF`.
+#[inline(always)]
+fn exchange<const HALF: usize>(square: &mut Square) {
+    for i in 0..SIDE {
+        if i & HALF == 0 {
+            let above = square[i];
+            let below = square[i + HALF];
+            for j in 0..SIDE {
+                let right = j & HALF != 0;
+                square[i][j] = if right { below[j ^ HALF] } else { above[j] };
+                square[i + HALF][j] = if right { below[j] } else { above[j ^ HALF] };
+            }
+        }
+    }
+}
+
+/// Rows become columns.
+#[inline(always)]
+fn transpose(square: &mut Square) {
+    exchange::<8>(square);
+    exchange::<4>(square);
+    exchange::<2>(square);
+    exchange::<1>(square);
+}
+
+/// Pairs of the terms of a tile: term `i` with term `i + 16`, in every operand alike. (Neighbours
+/// would have to be sorted out of vectors.)
+#[inline(always)]
+fn pairs(first: &[f32; SIDE], second: &[f32; SIDE]) -> [u32; SIDE] {
+    let mut pairs = [0; SIDE];
+    for i in 0..SIDE {
+        pairs[i] = round(first[i]) >> 16 | round(second[i]) & 0xffff_0000;
+    }
+    pairs
+}
+
+/// The beginning of a row, zeros behind it.
+#[inline(always)]
+fn padded(numbers: &[f32]) -> [f32; SIDE] {
+    if let Ok(whole) = numbers.try_into() {
+        return whole;
+    }
+    let mut padded = [0.0; SIDE];
+    padded[..numbers.len()].copy_from_slice(numbers);
+    padded
+}
+
+/// Some columns of a row, zeros where there is no such row.
+#[inline(always)]
+fn row(data: &[f32], width: usize, at: usize, columns: &Range<usize>) -> [f32; SIDE] {
+    let from = at * width + columns.start;
+    match data.get(from..from + columns.len()) {
+        Some(numbers) => padded(numbers),
+        None => [0.0; SIDE],
+    }
+}
+
+kernel! {
+/// A panel of up to [`SIDE`] rows, `width` numbers each, as tiles `[row][pair]`, or `[pair][row]`.
+fn pack_rows<'a>(panel: &'a mut [Tile], part: &'a [f32], width: usize, left: bool) -> () {
+    for (d, tile) in panel.iter_mut().enumerate() {
+        let first = d * DEPTH..(d * DEPTH + SIDE).min(width);
+        let second = first.end..(first.end + SIDE).min(width);
+        let mut square: Square = [[0; SIDE]; SIDE];
+        for (row, numbers) in square.iter_mut().zip(part.chunks_exact(width)) {
+            *row = pairs(&padded(&numbers[first.clone()]), &padded(&numbers[second.clone()]));
+        }
+        if !left {
+            transpose(&mut square);
+        }
+        tile.copy_from_slice(square.as_flattened());
+    }
+}
+}
+
+kernel! {
+/// A panel of up to [`SIDE`] columns of rows `width` apart, as tiles `[pair][column]`, or
+/// `[column][pair]`.
+fn pack_columns<'a>(
+    panel: &'a mut [Tile],
+    data: &'a [f32],
+    width: usize,
+    columns: Range<usize>,
+    left: bool,
+) -> () {
+    for (d, tile) in panel.iter_mut().enumerate() {
+        let mut square: Square = [[0; SIDE]; SIDE];
+        for (i, both) in square.iter_mut().enumerate() {
+            let first = row(data, width, d * DEPTH + i, &columns);
+            let second = row(data, width, d * DEPTH + SIDE + i, &columns);
+            *both = pairs(&first, &second);
+        }
+        if left {
+            transpose(&mut square);
+        }
+        tile.copy_from_slice(square.as_flattened());
+    }
+}
+}
+
+/// `out[left, right] (+)= left · right`, rows of `out` as wide as the right operand.
+pub fn product(out: &mut [f32], left: &Packed, right: &Packed, add: bool) {
+    let width = right.side;
+    let mut sums: Sums = [0.0; WIDTH * WIDTH];
+    for (i, rows) in out.chunks_mut(WIDTH * width).enumerate() {
+        let left = [left.panel(2 * i), left.panel(2 * i + 1)];
+        for j in 0..width.div_ceil(WIDTH) {
+            multiply(left, [right.panel(2 * j), right.panel(2 * j + 1)], &mut sums);
+            let columns = j * WIDTH..((j + 1) * WIDTH).min(width);
+            for (row, sums) in rows.chunks_exact_mut(width).zip(sums.chunks_exact(WIDTH)) {
+                let row = &mut row[columns.clone()];
+                if add {
+                    row.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
+                } else {
+                    row.copy_from_slice(&sums[..row.len()]);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::kernels::{mul_nn, mul_nt, mul_tn};
+    use crate::rng::Rng;
+
+    fn rounded(x: f32) -> f32 {
+        f32::from_bits(round(x) & 0xffff_0000)
+    }
+
+    #[test]
+    fn rounding_is_to_the_nearest_even_bf16() {
+        let cases =
+            [(1.0, 1.0), (1.003_906_2, 1.0), (1.011_718_8, 1.015_625), (-2.5, -2.5), (0.0, 0.0)];
+        for (x, want) in cases {
+            assert_eq!(rounded(x), want, "{x}");
+        }
+    }
+
+    #[test]
+    fn products_are_those_of_the_rounded_operands_whatever_the_edges() {
+        let mut rng = Rng::new(9);
+        for (m, n, k) in [(1, 1, 1), (16, 16, 32), (33, 17, 40), (70, 100, 65), (64, 96, 128)] {
+            let mut draw = |n: usize| -> Vec<f32> {
+                (0..n).map(|_| rounded(rng.unit() as f32 - 0.5)).collect()
+            };
+            let (a, b, c) = (draw(m * k), draw(n * k), draw(m * n));
+            let near = |found: &[f32], want: &[f32], terms: usize| {
+                for (x, y) in found.iter().zip(want) {
+                    assert!((x - y).abs() <= 2e-6 * terms as f32, "{m} {n} {k}: {x} {y}");
+                }
+            };
+            let of = |data, width| Matrix { data, width };
+            let mut left = Packed::default();
+            let mut right = Packed::default();
+            for add in [false, true] {
+                let (mut found, mut want) = (vec![1.0; m * n], vec![1.0; m * n]);
+                left.left(of(&a, k));
+                right.right_of_rows(of(&b, k));
+                product(&mut found, &left, &right, add);
+                mul_nt(&mut want, &a, &b, k, add);
+                near(&found, &want, k);
+                let (mut found, mut want) = (vec![1.0; m * k], vec![1.0; m * k]);
+                left.left(of(&c, n));
+                right.right(of(&b, k), 0..k);
+                product(&mut found, &left, &right, add);
+                mul_nn(&mut want, &c, &b, n, add);
+                near(&found, &want, n);
+            }
+            // Some rows of a weight's gradient.
+            let from = n / 3;
+            let (mut found, mut want) = (vec![1.0; (n - from) * k], vec![1.0; (n - from) * k]);
+            left.left_of_columns(of(&c, n), from..n);
+            right.right(of(&a, k), 0..k);
+            product(&mut found, &left, &right, true);
+            mul_tn(&mut want, (&c, n), from, &a);
+            near(&found, &want, m);
+        }
+    }
+}
