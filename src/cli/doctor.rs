@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Common, SuiteArgs, out};
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::model::kernels::forms;
 use crate::tui::keymap::Keymap;
 use crate::tui::settings::Settings;
 use crate::{paths, store::Store};
@@ -38,6 +39,7 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
             format!("{} bindings, {own} of them your own (keys.toml)", map.entries.len())
         }),
     );
+    check("processor", forms::check().map(|()| forms::in_words()));
     check(
         "model",
         Model::embedded().map(|model| {

@@ -32,6 +32,7 @@ use crate::ends;
 use crate::env::{STEP_LIMIT, Suite, limited, open_suite};
 use crate::error::{Error, Result};
 use crate::guard::guarded;
+use crate::model::kernels::forms;
 use crate::paths;
 use crate::store::Store;
 use crate::text;
@@ -179,6 +180,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<()> {
+    forms::check()?;
     let common = cli.common.clone();
     match cli.command {
         None if cli.plain => paths::data_dir(common.data_dir.clone())

@@ -6,7 +6,7 @@ use foretaste::model::adamw::zeros;
 use foretaste::model::lora::{Adapter, LINEARS};
 use foretaste::model::pack::{Packing, batch};
 use foretaste::model::params::Buffers;
-use foretaste::model::step::{Net, step};
+use foretaste::model::step::{Net, Products, step};
 use foretaste::model::team::{Priority, Team};
 use foretaste::model::tree::TokenTree;
 use foretaste::model::weights::Trainable;
@@ -234,5 +234,29 @@ proptest! {
         prop_assert!((loss - want_loss).abs() <= 1e-5 * want_loss.abs().max(1.0), "{loss} {want_loss}");
         let off = distance(&grads, &want);
         prop_assert!(off <= 1e-4, "{off}");
+    }
+}
+
+#[test]
+fn in_bf16_losses_and_gradients_are_near_those_in_f32_and_the_same_on_any_number_of_threads() {
+    for seed in 0..12 {
+        let fresh = small(1 + seed as usize % 2);
+        let mut rng = Rng::new(seed);
+        let mut tree = random_tree(&mut rng, 60);
+        tree.weights.iter_mut().skip(2).for_each(|weight| *weight = 1.0);
+        let (loss, grads) = gradient(&fresh, std::slice::from_ref(&tree));
+        let packing = Packing::new(&[&tree], 1000);
+        let on = |threads, recompute| {
+            let net = Net { products: Products::Bf16, recompute, ..fresh.net() };
+            let team = Team::new(threads, Priority::Interactive).unwrap();
+            team.run(|| batch(net, &packing, 1, true, &Cancel::default())).unwrap()
+        };
+        let done = on(1, false);
+        assert_eq!(done.grads, on(3, true).grads, "the same bits every time");
+        // A number in bf16 is off by at most one part in 512, and sums of such errors go both ways.
+        let rounded = done.losses[0].total;
+        assert!((loss - rounded).abs() <= 3e-3 * loss, "{loss} {rounded}");
+        let off = distance(&done.grads, &grads);
+        assert!((1e-5..2e-2).contains(&off), "{off}");
     }
 }

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::kernel;
-use super::tiles::{DEPTH, PAIRS, SIDE, Sums, Tile, WIDTH, multiply};
+use super::tiles::{DEPTH, SIDE, Sums, Tile, Unit, WIDTH};
 
 /// An operand in tiles: for each [`SIDE`] rows (of the left operand; columns of the right one) its
 /// tiles along the terms of the sums, one after the other. What is missing at the edges is zero.
@@ -35,7 +35,7 @@ impl Packed {
         self.depth = terms.div_ceil(DEPTH);
         // An even number of panels: they are multiplied two by two.
         let panels = side.div_ceil(WIDTH) * 2;
-        self.tiles.resize(panels * self.depth, [0; PAIRS]);
+        self.tiles.resize(panels * self.depth, [[0; SIDE]; SIDE]);
     }
 
     /// Columns of a right operand (rows of a left one).
@@ -95,20 +95,17 @@ fn round(x: f32) -> u32 {
     bits.wrapping_add(0x7fff + (bits >> 16 & 1))
 }
 
-/// Pairs of a tile, by rows of [`SIDE`].
-type Square = [[u32; SIDE]; SIDE];
-
 /// Exchanges the upper right and the lower left of every square of `2 · HALF` by `2 · HALF`.
 #[inline(always)]
-fn exchange<const HALF: usize>(square: &mut Square) {
+fn exchange<const HALF: usize>(tile: &mut Tile) {
     for i in 0..SIDE {
         if i & HALF == 0 {
-            let above = square[i];
-            let below = square[i + HALF];
+            let above = tile[i];
+            let below = tile[i + HALF];
             for j in 0..SIDE {
                 let right = j & HALF != 0;
-                square[i][j] = if right { below[j ^ HALF] } else { above[j] };
-                square[i + HALF][j] = if right { below[j] } else { above[j ^ HALF] };
+                tile[i][j] = if right { below[j ^ HALF] } else { above[j] };
+                tile[i + HALF][j] = if right { below[j] } else { above[j ^ HALF] };
             }
         }
     }
@@ -116,11 +113,11 @@ fn exchange<const HALF: usize>(square: &mut Square) {
 
 /// Rows become columns.
 #[inline(always)]
-fn transpose(square: &mut Square) {
-    exchange::<8>(square);
-    exchange::<4>(square);
-    exchange::<2>(square);
-    exchange::<1>(square);
+fn transpose(tile: &mut Tile) {
+    exchange::<8>(tile);
+    exchange::<4>(tile);
+    exchange::<2>(tile);
+    exchange::<1>(tile);
 }
 
 /// Pairs of the terms of a tile: term `i` with term `i + 16`, in every operand alike. (Neighbours
@@ -161,14 +158,15 @@ fn pack_rows<'a>(panel: &'a mut [Tile], part: &'a [f32], width: usize, left: boo
     for (d, tile) in panel.iter_mut().enumerate() {
         let first = d * DEPTH..(d * DEPTH + SIDE).min(width);
         let second = first.end..(first.end + SIDE).min(width);
-        let mut square: Square = [[0; SIDE]; SIDE];
-        for (row, numbers) in square.iter_mut().zip(part.chunks_exact(width)) {
+        if part.len() < SIDE * width {
+            *tile = [[0; SIDE]; SIDE];
+        }
+        for (row, numbers) in tile.iter_mut().zip(part.chunks_exact(width)) {
             *row = pairs(&padded(&numbers[first.clone()]), &padded(&numbers[second.clone()]));
         }
         if !left {
-            transpose(&mut square);
+            transpose(tile);
         }
-        tile.copy_from_slice(square.as_flattened());
     }
 }
 }
@@ -184,16 +182,14 @@ fn pack_columns<'a>(
     left: bool,
 ) -> () {
     for (d, tile) in panel.iter_mut().enumerate() {
-        let mut square: Square = [[0; SIDE]; SIDE];
-        for (i, both) in square.iter_mut().enumerate() {
+        for (i, both) in tile.iter_mut().enumerate() {
             let first = row(data, width, d * DEPTH + i, &columns);
             let second = row(data, width, d * DEPTH + SIDE + i, &columns);
             *both = pairs(&first, &second);
         }
         if left {
-            transpose(&mut square);
+            transpose(tile);
         }
-        tile.copy_from_slice(square.as_flattened());
     }
 }
 }
@@ -201,11 +197,12 @@ fn pack_columns<'a>(
 /// `out[left, right] (+)= left · right`, rows of `out` as wide as the right operand.
 pub fn product(out: &mut [f32], left: &Packed, right: &Packed, add: bool) {
     let width = right.side;
+    let unit = Unit::begin();
     let mut sums: Sums = [0.0; WIDTH * WIDTH];
     for (i, rows) in out.chunks_mut(WIDTH * width).enumerate() {
         let left = [left.panel(2 * i), left.panel(2 * i + 1)];
         for j in 0..width.div_ceil(WIDTH) {
-            multiply(left, [right.panel(2 * j), right.panel(2 * j + 1)], &mut sums);
+            unit.multiply(left, [right.panel(2 * j), right.panel(2 * j + 1)], &mut sums);
             let columns = j * WIDTH..((j + 1) * WIDTH).min(width);
             for (row, sums) in rows.chunks_exact_mut(width).zip(sums.chunks_exact(WIDTH)) {
                 let row = &mut row[columns.clone()];
@@ -234,7 +231,7 @@ mod tests {
         let cases =
             [(1.0, 1.0), (1.003_906_2, 1.0), (1.011_718_8, 1.015_625), (-2.5, -2.5), (0.0, 0.0)];
         for (x, want) in cases {
-            assert_eq!(rounded(x), want, "{x}");
+            assert_eq!(rounded(x).to_bits(), f32::to_bits(want), "{x}");
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod attention;
 pub mod bf16;
+pub mod forms;
 mod skinny;
 pub mod tiles;
 
@@ -34,7 +35,7 @@ macro_rules! kernel {
                     $body
                 }
             }
-            pulp::Arch::new().dispatch(Kernel { $($arg),+ })
+            $crate::model::kernels::forms::arch().dispatch(Kernel { $($arg),+ })
         }
     };
 }

@@ -3,7 +3,9 @@
 //!
 //! A row's sums do not depend on how many other rows there are.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use super::forms::arch;
 
 #[cfg(target_arch = "x86_64")]
 mod codes;
@@ -29,12 +31,12 @@ pub struct QuantView<'a> {
 
 /// `x[m, width] · weightᵀ` for at most [`MAX_ROWS`] rows, as `[rows of the weight, m]`.
 pub fn skinny_f32(weight: &[f32], x: &[f32], width: usize) -> Vec<f32> {
-    Arch::new().dispatch(Full { weight, x, width })
+    arch().dispatch(Full { weight, x, width })
 }
 
 /// The same for a weight in codes.
 pub fn skinny_q8(weight: QuantView<'_>, x: &[f32], width: usize) -> Vec<f32> {
-    Arch::new().dispatch(Coded { weight, x, width })
+    arch().dispatch(Coded { weight, x, width })
 }
 
 /// The same, where the machine multiplies 16-bit integers with inputs rounded to 16 bits a group:

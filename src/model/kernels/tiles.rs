@@ -7,7 +7,10 @@
 
 #![allow(unsafe_code)]
 
+use std::marker::PhantomData;
 use std::sync::OnceLock;
+
+use super::forms::allows;
 
 /// Rows of a tile of the left operand, columns of one of the right operand.
 pub const SIDE: usize = 16;
@@ -15,12 +18,9 @@ pub const SIDE: usize = 16;
 /// Terms of a sum that a pair of tiles has.
 pub const DEPTH: usize = 32;
 
-/// Pairs of bf16 in a tile.
-pub const PAIRS: usize = SIDE * DEPTH / 2;
-
 /// A tile: of the left operand `[row][pair of terms]`, of the right operand `[pair of terms][column]`.
 /// Which terms make a pair is the callers' to say, for both alike.
-pub type Tile = [u32; PAIRS];
+pub type Tile = [[u32; SIDE]; SIDE];
 
 /// The sums of two by two tiles, row after row, [`WIDTH`] a row.
 pub type Sums = [f32; WIDTH * WIDTH];
@@ -28,35 +28,66 @@ pub type Sums = [f32; WIDTH * WIDTH];
 /// Rows and columns of [`Sums`].
 pub const WIDTH: usize = 2 * SIDE;
 
-/// `out = left · right`: two rows of tiles by two columns of tiles, each as deep as there are tiles.
-///
-/// # Panics
-/// Where the four are not equally deep.
-pub fn multiply(left: [&[Tile]; 2], right: [&[Tile]; 2], out: &mut Sums) {
-    let depth = left[0].len();
-    assert!([left[1], right[0], right[1]].iter().all(|tiles| tiles.len() == depth));
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if is_there() {
-        // SAFETY: the unit is there and the process may use it (`is_there`); every tile is PAIRS
-        // numbers long, by its type, and `depth` of them follow each other in each of the four.
-        unsafe {
-            amx::multiply(left.map(<[Tile]>::as_ptr), right.map(<[Tile]>::as_ptr), depth, out)
-        };
-        return;
-    }
-    by_vectors(left, right, out);
+/// The unit, made ready for some products on this thread; or vectors in its place.
+#[derive(Debug)]
+pub struct Unit {
+    is_there: bool,
+    /// It belongs to the thread.
+    _here: PhantomData<*const ()>,
 }
 
-/// Whether this machine has the unit and lets this process use it; `FORETASTE_SIMD` other than `amx`
-/// hides it.
+impl Unit {
+    /// Makes it ready.
+    pub fn begin() -> Self {
+        let is_there = is_there();
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        if is_there {
+            // SAFETY: the unit is there and the process may use it. No other code uses tiles, so
+            // that how they are laid out is nobody else's matter.
+            unsafe { amx::begin() };
+        }
+        Self { is_there, _here: PhantomData }
+    }
+
+    /// `out = left · right`: two rows of tiles by two columns of tiles, each as deep as there are
+    /// tiles.
+    ///
+    /// # Panics
+    /// Where the four are not equally deep.
+    pub fn multiply(&self, left: [&[Tile]; 2], right: [&[Tile]; 2], out: &mut Sums) {
+        let depth = left[0].len();
+        assert!([left[1], right[0], right[1]].iter().all(|tiles| tiles.len() == depth));
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        if self.is_there {
+            let (left, right) = (left.map(<[Tile]>::as_ptr), right.map(<[Tile]>::as_ptr));
+            // SAFETY: the unit is there, and was made ready on this thread, which this value does
+            // not leave; `depth` tiles follow each other in each of the four.
+            unsafe { amx::multiply(left, right, depth, out) };
+            return;
+        }
+        by_vectors(left, right, out);
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        if self.is_there {
+            // SAFETY: it was made ready on this thread; nothing is kept in tiles.
+            unsafe { amx::end() };
+        }
+    }
+}
+
+/// Whether this machine has the unit and lets this process use it, and nobody forbids it
+/// ([`super::forms`]).
 pub fn is_there() -> bool {
     static THERE: OnceLock<bool> = OnceLock::new();
     *THERE.get_or_init(|| {
-        let hidden = std::env::var_os("FORETASTE_SIMD").is_some_and(|form| form != "amx");
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        return !hidden && amx::is_there();
+        return allows("amx") && amx::is_there();
         #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
-        return false && hidden;
+        return false;
     })
 }
 
@@ -76,10 +107,10 @@ fn by_vectors<'a>(left: [&'a [Tile]; 2], right: [&'a [Tile]; 2], out: &'a mut Su
             for row in 0..SIDE {
                 let mut sums = [0.0f32; SIDE];
                 for (left, right) in left.iter().zip(right) {
-                    for pair in 0..DEPTH / 2 {
-                        let both = left[row * DEPTH / 2 + pair];
+                    for pair in 0..SIDE {
+                        let both = left[row][pair];
                         let (first, second) = (low(both), high(both));
-                        for (sum, pair) in sums.iter_mut().zip(&right[pair * SIDE..]) {
+                        for (sum, pair) in sums.iter_mut().zip(&right[pair]) {
                             *sum += first * low(*pair) + second * high(*pair);
                         }
                     }
@@ -96,7 +127,7 @@ mod amx {
     use std::arch::asm;
     use std::arch::x86_64::{__cpuid, __cpuid_count};
 
-    use super::{PAIRS, SIDE, Sums, Tile, WIDTH};
+    use super::{SIDE, Sums, Tile, WIDTH};
 
     /// `arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)`: Linux gives a process the tiles when it
     /// asks for them.
@@ -137,10 +168,30 @@ mod amx {
         Layout(layout)
     };
 
+    /// Lays the tiles out.
+    ///
+    /// # Safety
+    /// The unit is there.
+    pub unsafe fn begin() {
+        // SAFETY: reads the 64 bytes of the layout.
+        unsafe {
+            asm!("ldtilecfg [{layout}]", layout = in(reg) &raw const LAYOUT, options(nostack));
+        };
+    }
+
+    /// Gives them back: a thread that is put aside has nothing of them to be kept.
+    ///
+    /// # Safety
+    /// The unit is there.
+    pub unsafe fn end() {
+        // SAFETY: touches no memory.
+        unsafe { asm!("tilerelease", options(nostack, nomem)) };
+    }
+
     /// Sums of two by two tiles.
     ///
     /// # Safety
-    /// The unit is there; each pointer is to `depth` tiles.
+    /// [`begin`] was called on this thread; each pointer is to `depth` tiles.
     pub unsafe fn multiply(
         left: [*const Tile; 2],
         right: [*const Tile; 2],
@@ -148,13 +199,11 @@ mod amx {
         out: &mut Sums,
     ) {
         const ROW: usize = 64;
-        const TILE: usize = 4 * PAIRS;
-        // SAFETY: what is read are the layout and `depth` tiles behind each pointer, what is written
-        // is `out`, sixteen rows of 64 bytes in each of its quarters. No other code uses tiles: they
-        // are laid out at the beginning and given back at the end.
+        const TILE: usize = size_of::<Tile>();
+        // SAFETY: what is read are `depth` tiles behind each pointer, what is written is `out`,
+        // sixteen rows of 64 bytes in each of its quarters.
         unsafe {
             asm!(
-                "ldtilecfg [{layout}]",
                 "tilezero tmm0",
                 "tilezero tmm1",
                 "tilezero tmm2",
@@ -181,8 +230,6 @@ mod amx {
                 "tilestored [{out} + {wide} + 64], tmm1",
                 "tilestored [{below} + {wide}], tmm2",
                 "tilestored [{below} + {wide} + 64], tmm3",
-                "tilerelease",
-                layout = in(reg) &raw const LAYOUT,
                 a = inout(reg) left[0] => _,
                 b = inout(reg) right[0] => _,
                 c = inout(reg) left[1] => _,
@@ -210,12 +257,13 @@ mod tests {
         for depth in [0, 1, 2, 9] {
             let mut tiles = || -> Vec<Tile> {
                 let mut number = || (rng.unit() as f32 - 0.5).to_bits() >> 16;
-                (0..depth).map(|_| std::array::from_fn(|_| number() << 16 | number())).collect()
+                let mut row = || std::array::from_fn(|_| number() << 16 | number());
+                (0..depth).map(|_| std::array::from_fn(|_| row())).collect()
             };
             let [a, b, c, d] = std::array::from_fn(|_| tiles());
             let mut by_unit = [1.0; WIDTH * WIDTH];
             let mut by_hand = [2.0; WIDTH * WIDTH];
-            multiply([&a, &b], [&c, &d], &mut by_unit);
+            Unit::begin().multiply([&a, &b], [&c, &d], &mut by_unit);
             by_vectors([&a, &b], [&c, &d], &mut by_hand);
             for (x, y) in by_unit.iter().zip(&by_hand) {
                 assert!((x - y).abs() <= 1e-5 * (depth * DEPTH) as f32, "{x} {y}");

@@ -94,12 +94,10 @@ impl<'a, 'b> Operand<'a, 'b> {
 
     /// `out (+)= rows · Wᵀ`, or `rows · W` on the way back.
     pub fn through(&self, linear: &Linear<'_>, out: &mut [f32], add: bool) {
-        match (&self.packed, &linear.packed) {
-            (Some(left), Some(right)) => product(out, left, right, add),
-            _ if linear.way == Way::Forward => {
-                mul_nt(out, self.rows, &linear.weight, self.width, add)
-            }
-            _ => mul_nn(out, self.rows, &linear.weight, self.width, add),
+        if let (Some(left), Some(right)) = (&self.packed, &linear.packed) {
+            return product(out, left, right, add);
         }
+        let by = if linear.way == Way::Forward { mul_nt } else { mul_nn };
+        by(out, self.rows, &linear.weight, self.width, add);
     }
 }
