@@ -1,11 +1,11 @@
 """A training step here and in torch (with transformers and peft), in turns, on the same shapes and random tokens.
 
-    python benches/train/compare.py PEER [--rounds N] [--model DIR] [--tree FILE ...] [--lora-tree FILE ...] [--compile]
+    python benches/train/compare.py PEER [--rounds N] [--model DIR] [--tree FILE ...] [--lora-tree FILE ...] [--compile] [--bf16]
 
 PEER is a script that takes --model small:LxH|DIR, --full | --lora R, --batch, --seq, --supervised, --tree, --head, --compile,
 --steps, --warmup, --threads and prints a JSON line with tokens_per_s or useful_tokens_per_s and peak_rss_mb. --model adds LoRA of
 rank 16 on a model folder; --tree full training of small:8x384 on that token tree; --lora-tree LoRA of the folder on it; with
---compile the peer's faster form of the two counts. Run it with the Python that has torch.
+--compile the peer's faster form of the two counts; with --bf16 products here are in bf16. Run it with the Python that has torch.
 """
 import argparse, json, os, statistics, subprocess, sys
 
@@ -16,6 +16,7 @@ ap.add_argument("--model")
 ap.add_argument("--tree", action="append", default=[])
 ap.add_argument("--lora-tree", action="append", default=[])
 ap.add_argument("--compile", action="store_true")
+ap.add_argument("--bf16", action="store_true")
 ap.add_argument("--only", help="cases whose options contain this text")
 a = ap.parse_args()
 
@@ -42,6 +43,7 @@ for options, warmup, steps, budget in cases:
     mine, theirs, before = [], [], os.getloadavg()[0]
     here = ["target/release/foretaste", "bench", "train", "--json", "--warmup", "1", "--steps", str(max(steps, 2)), *options.split()]
     here += ["--budget", str(budget)] if budget else []
+    here += ["--bf16"] if a.bf16 else []
     there = [sys.executable, a.peer, "--head", "supervised", "--warmup", str(warmup), "--steps", str(steps), *options.split()]
     for _ in range(a.rounds):
         mine.append(run(here))

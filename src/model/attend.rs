@@ -25,7 +25,7 @@ const BLOCK: usize = 96;
 const TILE: usize = 256;
 
 /// Multiplications that are worth another thread.
-const WORTH: usize = 100_000;
+const WORTH: usize = 200_000;
 
 /// A cache whose nodes from `past` on are new: in the pass they are the rows from `first` on.
 pub(super) struct Grown<'a> {

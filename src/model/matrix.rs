@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::kernels::{MAX_ROWS, QuantView, skinny_f32, skinny_q8, skinny_q8_fast};
 
 /// Multiplications that are worth another thread.
-const WORTH: usize = 100_000;
+const WORTH: usize = 200_000;
 
 /// Rows of codes that are turned into numbers at once.
 const BLOCK: usize = 64;
