@@ -25,18 +25,42 @@ pub(super) enum Brevity {
     One,
 }
 
-impl Brevity {
+/// How the room of the panel is shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    /// How many are shown in full besides the one under the cursor, the first ones.
+    pub whole: usize,
+    /// How the others are.
+    pub rest: Brevity,
+    /// Whether there is an empty line between them.
+    pub gaps: bool,
+}
+
+impl Room {
     /// What `count` what-ifs can show in so many cells. It does not depend on their texts, so that
     /// nothing moves when these arrive.
     pub(super) fn of(count: usize, width: u16, height: u16) -> Self {
         // Lines that one takes in full, mostly.
-        let full = if width < 90 { 7 } else { 6 };
-        match usize::from(height).saturating_sub(full) / count.saturating_sub(1).max(1) {
-            room if room >= full => Self::Full,
-            2.. => Self::Two,
-            _ if count < 2 => Self::Full,
-            _ => Self::One,
+        let full = if width < 90 { 6 } else { 5 };
+        let others = count.saturating_sub(1);
+        let height = usize::from(height);
+        if (full + 1) * count <= height {
+            return Self { whole: others, rest: Brevity::Two, gaps: true };
         }
+        match height.saturating_sub(full).checked_sub(2 * others) {
+            Some(spare) => {
+                let whole = (spare / (full - 2)).min(others);
+                Self { whole, rest: Brevity::Two, gaps: false }
+            }
+            None => Self { whole: 0, rest: Brevity::One, gaps: false },
+        }
+    }
+
+    /// How the what-if `at` is shown, where `cursor` stands on one.
+    pub(super) fn brevity(self, at: usize, cursor: usize) -> Brevity {
+        // The one under the cursor is not counted among the first ones.
+        let place = at - usize::from(at > cursor);
+        if at == cursor || place < self.whole { Brevity::Full } else { self.rest }
     }
 }
 
@@ -222,17 +246,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ifs_shrink_before_any_goes_out_of_view() {
-        for (count, width, height, expected) in [
-            (5, 48, 35, Brevity::Full),
-            (9, 48, 35, Brevity::Two),
-            (5, 78, 18, Brevity::Two),
-            (5, 78, 14, Brevity::One),
-            (5, 98, 14, Brevity::Two),
-            (5, 78, 12, Brevity::One),
-            (1, 38, 4, Brevity::Full),
+    fn as_many_as_fit_are_whole_and_the_rest_shrink_before_any_goes_out_of_view() {
+        for (count, width, height, whole, rest, gaps) in [
+            (5, 48, 35, 4, Brevity::Two, true),
+            (5, 48, 34, 4, Brevity::Two, false),
+            (5, 48, 29, 3, Brevity::Two, false),
+            (9, 48, 35, 3, Brevity::Two, false),
+            (5, 78, 18, 1, Brevity::Two, false),
+            (5, 78, 13, 0, Brevity::One, false),
+            (5, 98, 13, 0, Brevity::Two, false),
+            (1, 38, 4, 0, Brevity::Two, false),
         ] {
-            assert_eq!(Brevity::of(count, width, height), expected, "{count} in {width}x{height}");
+            let room = Room::of(count, width, height);
+            assert_eq!(room, Room { whole, rest, gaps }, "{count} in {width}x{height}");
+            let shown =
+                |cursor| (0..count).filter(move |at| room.brevity(*at, cursor) == Brevity::Full);
+            for cursor in 0..count {
+                assert_eq!(shown(cursor).count(), whole + 1);
+                assert!(shown(cursor).any(|at| at == cursor));
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::State;
-use super::cells::{Brevity, Cell};
+use super::cells::{Brevity, Cell, Room};
 use super::overlays;
 use super::panels::Panel;
 use crate::agent::Scores;
@@ -291,11 +291,12 @@ fn draw_what_if(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>,
     } else {
         let width = inner.width as usize;
         let full = if state.panel == Panel::WhatIf { state.cell } else { 0 };
-        let brevity = Brevity::of(state.chosen.len() + 1, inner.width, inner.height);
-        let how = |at: usize| if at == full { Brevity::Full } else { brevity };
+        let count = state.chosen.len() + 1;
+        let room = Room::of(count, inner.width, inner.height);
+        let how = |at: usize| room.brevity(at, full);
         // Where there is no room for all in full, there is none between them.
         let close = |lines: &mut Vec<Line<'_>>| {
-            _ = lines.pop_if(|line| brevity != Brevity::Full && line.width() == 0);
+            _ = lines.pop_if(|line| !room.gaps && line.width() == 0);
         };
         expert_lines(state, view, how(0), theme, width, &mut lines);
         close(&mut lines);
