@@ -189,7 +189,7 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
     let useful = 1e3 * started.elapsed().as_secs_f64();
     if options.train {
         terminal.press(F3, "no runs yet", true)?;
-        terminal.press(b"t", "updates of 8 trees", true)?;
+        terminal.press(b"t", "updates of 8 trajectories", true)?;
         terminal.press(&b"+".repeat(200), "10200 updates", true)?;
         terminal.press(b"\r", "/10200", true)?;
         terminal.press(F1, "Trunk", true)?;
