@@ -4,8 +4,13 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::kernel;
 use super::tiles::{DEPTH, SIDE, Sums, Tile, Unit, WIDTH};
+
+/// Panels of columns that are worth a task: they are as deep as there are tokens.
+const PANELS: usize = 4;
 
 /// An operand in tiles: for each [`SIDE`] rows (of the left operand; columns of the right one) its
 /// tiles along the terms of the sums, one after the other. What is missing at the edges is zero.
@@ -29,7 +34,7 @@ pub struct Matrix<'a> {
 }
 
 impl Packed {
-    /// Room for a matrix of `side` by `terms`, all zero.
+    /// Room for a matrix of `side` by `terms`; every tile is to be written, edges and all.
     fn resize(&mut self, side: usize, terms: usize) {
         self.side = side;
         self.depth = terms.div_ceil(DEPTH);
@@ -79,11 +84,12 @@ impl Packed {
 
     fn pack_down(&mut self, of: Matrix<'_>, columns: Range<usize>, left: bool) {
         self.resize(columns.len(), of.data.len() / of.width);
-        for (n, panel) in self.tiles.chunks_exact_mut(self.depth).enumerate() {
+        let panels = self.tiles.par_chunks_exact_mut(self.depth).with_min_len(PANELS).enumerate();
+        panels.for_each(|(n, panel)| {
             let from = (columns.start + n * SIDE).min(columns.end);
             let part = from..(from + SIDE).min(columns.end);
             pack_columns(panel, of.data, of.width, part, left);
-        }
+        });
     }
 }
 

@@ -23,7 +23,14 @@ pub(super) struct LinearGrad<'a> {
     pub tensor: usize,
     pub dout: &'a [f32],
     pub width: usize,
-    pub x: &'a [f32],
+    pub x: &'a Inputs<'a, 'a>,
+}
+
+/// What goes into linear layers, as their weights' gradients need it: made ready once for all that
+/// share it.
+pub(super) struct Inputs<'a, 'b> {
+    rows: &'b [f32],
+    packed: Option<Pack<'a>>,
 }
 
 impl<'a> Step<'a> {
@@ -37,32 +44,30 @@ impl<'a> Step<'a> {
             tasks.into_par_iter().with_max_len(1).for_each(|(i, pair, job)| {
                 yield_to_interactive();
                 let rank = adapter.rank;
+                let x = job.x.rows;
                 let rows = job.dout.len() / job.width;
                 let mut up = self.workspace.take(rows * rank);
                 let mut low = self.workspace.take(rows * rank);
                 mul_nn(&mut up, job.dout, &adapter.weights[2 * i + 1], job.width, false);
-                mul_nt(&mut low, job.x, &adapter.weights[2 * i], job.x.len() / rows, false);
+                mul_nt(&mut low, x, &adapter.weights[2 * i], x.len() / rows, false);
                 up.iter_mut().chain(low.iter_mut()).for_each(|value| *value *= adapter.scale());
-                mul_tn(&mut pair[0], (&up, rank), 0, job.x);
+                mul_tn(&mut pair[0], (&up, rank), 0, x);
                 mul_tn(&mut pair[1], (job.dout, job.width), 0, &low);
             });
             return;
         }
-        let inputs: Vec<Option<Pack<'_>>> =
-            jobs.par_iter().map(|job| self.packed_input(job)).collect();
-        let jobs: Vec<_> = jobs.iter().zip(&inputs).collect();
         let mut tasks = Vec::new();
         for (tensor, grad) in grads.iter_mut().enumerate() {
-            let Some(job) = jobs.iter().find(|(job, _)| job.tensor == tensor) else { continue };
-            let rows = job.0.width.div_ceil(grad.len().div_ceil(TASK));
-            let piece = grad.len() / job.0.width * rows;
+            let Some(job) = jobs.iter().find(|job| job.tensor == tensor) else { continue };
+            let rows = job.width.div_ceil(grad.len().div_ceil(TASK));
+            let piece = grad.len() / job.width * rows;
             let pieces = grad.chunks_mut(piece).enumerate();
-            tasks.extend(pieces.map(|(i, out)| (out, *job, i * rows)));
+            tasks.extend(pieces.map(|(i, out)| (out, job, i * rows)));
         }
-        tasks.into_par_iter().with_max_len(1).for_each(|(out, (job, input), from)| {
+        tasks.into_par_iter().with_max_len(1).for_each(|(out, job, from)| {
             yield_to_interactive();
-            let Some(right) = input else {
-                return mul_tn(out, (job.dout, job.width), from, job.x);
+            let Some(right) = &job.x.packed else {
+                return mul_tn(out, (job.dout, job.width), from, job.x.rows);
             };
             let rows = out.len() / right.columns();
             let mut left = self.workspace.pack();
@@ -71,14 +76,16 @@ impl<'a> Step<'a> {
         });
     }
 
-    /// The inputs of a linear layer as the right operand of its weight's gradient.
-    fn packed_input(&self, job: &LinearGrad<'_>) -> Option<Pack<'a>> {
-        (self.products == Products::Bf16).then(|| {
-            let width = job.x.len() / (job.dout.len() / job.width);
+    /// Rows of `width` numbers that go into some linear layers.
+    pub(super) fn inputs<'b>(&self, rows: &'b [f32], width: usize) -> Inputs<'a, 'b> {
+        // An adapter's gradients are in f32.
+        let packs = self.products == Products::Bf16 && self.adapter.is_none();
+        let packed = packs.then(|| {
             let mut packed = self.workspace.pack();
-            packed.right(Matrix { data: job.x, width }, 0..width);
+            packed.right(Matrix { data: rows, width }, 0..width);
             packed
-        })
+        });
+        Inputs { rows, packed }
     }
 
     /// Gradient of a norm's input; returns that of its gain.
@@ -169,11 +176,17 @@ impl<'a> Step<'a> {
             })
             .collect();
         self.add_gain_grad(grads, at(POST_NORM), &gains);
+        let normed = self.inputs(&normed, h);
         let jobs = [
-            LinearGrad { tensor: at(DOWN), dout: &dout, width: h, x: &through },
+            LinearGrad {
+                tensor: at(DOWN),
+                dout: &dout,
+                width: h,
+                x: &self.inputs(&through, inner),
+            },
             LinearGrad { tensor: at(GATE), dout: &gate, width: inner, x: &normed },
             LinearGrad { tensor: at(UP), dout: &up, width: inner, x: &normed },
-            LinearGrad { tensor: at(O), dout: dx, width: h, x: &mixed },
+            LinearGrad { tensor: at(O), dout: dx, width: h, x: &self.inputs(&mixed, h) },
         ];
         self.add_weight_grads(grads, &jobs);
         dmixed
@@ -229,6 +242,7 @@ impl<'a> Step<'a> {
             })
             .collect();
         self.add_gain_grad(grads, at(INPUT_NORM), &gains);
+        let normed = self.inputs(&normed, h);
         let jobs = [
             LinearGrad { tensor: at(Q), dout: &dq, width: h, x: &normed },
             LinearGrad { tensor: at(K), dout: &dk, width: kv, x: &normed },

@@ -85,7 +85,12 @@ impl<'a> Step<'a> {
             if let (Some(grads), None) = (&mut grads, self.adapter) {
                 self.add_weight_grads(
                     grads,
-                    &[LinearGrad { tensor: head, dout: &logits, width: vocab, x: normed }],
+                    &[LinearGrad {
+                        tensor: head,
+                        dout: &logits,
+                        width: vocab,
+                        x: &self.inputs(normed, h),
+                    }],
                 );
             }
         }
