@@ -4,9 +4,11 @@
 //! [`yield_to_interactive`] before each piece of work (some milliseconds): while a person waits for
 //! an answer ([`interactive`]), it stands still.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use rayon::{BroadcastContext, ThreadPool, ThreadPoolBuilder};
+use rayon::{BroadcastContext, ThreadPool, ThreadPoolBuilder, Yield};
 
 use crate::error::{Error, Result};
 
@@ -40,15 +42,51 @@ impl Team {
 
     /// Runs work that is parallel through rayon on these threads. It is always the first of them
     /// that leads: memory comes from a heap of the thread that asks for it, and a step that another
-    /// thread led would leave its gigabyte in another heap, of no use to the next.
+    /// thread led would leave its gigabyte in another heap, of no use to the next. The others stay
+    /// at hand until it is done.
     pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         let work = Mutex::new(Some(work));
-        let taken = || work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let done = AtomicBool::new(false);
         let lead = |thread: BroadcastContext<'_>| {
-            (thread.index() == 0).then(taken).flatten().map(|work| work())
+            if thread.index() > 0 {
+                stay_at_hand(&done);
+                return None;
+            }
+            let _last = Done(&done);
+            let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+            work.map(|work| work())
         };
         let led = self.0.broadcast(lead).into_iter().flatten().next();
         led.unwrap_or_else(|| unreachable!("every team has a first thread"))
+    }
+}
+
+/// How long a thread looks for work before it takes naps.
+const EAGER: Duration = Duration::from_millis(1);
+
+/// How long a nap is.
+const NAP: Duration = Duration::from_micros(50);
+
+/// Takes what the leading thread deals out until all is done. A thread of rayon that finds nothing
+/// falls asleep within microseconds, and waking it costs more than a layer's product of one row:
+/// there are four a layer and token.
+fn stay_at_hand(done: &AtomicBool) {
+    let mut since = Instant::now();
+    while !done.load(Ordering::Acquire) {
+        match rayon::yield_now() {
+            Some(Yield::Executed) => since = Instant::now(),
+            _ if since.elapsed() < EAGER => std::thread::yield_now(),
+            _ => std::thread::sleep(NAP),
+        }
+    }
+}
+
+/// Says that all is done, also when the work panics.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
