@@ -3,7 +3,7 @@
 use super::cache::Cache;
 use super::decoder::{Decoder, Growth};
 use super::kernels::log_sum;
-use super::matrix::Precision;
+use super::packed::Precision;
 use super::prompt::Prompt;
 use super::sampler::{self, Sampling};
 use super::score::logit;

@@ -9,7 +9,8 @@ use super::attend::{Grown, attend};
 use super::cache::{Above, Cache};
 use super::config::Config;
 use super::kernels::{rms_norm, rope, swiglu};
-use super::matrix::{Matrix, Precision, products};
+use super::matrix::Matrix;
+use super::packed::{Packed, Precision, products};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 
@@ -30,14 +31,14 @@ pub struct Growth<'a> {
 #[derive(Debug)]
 struct Layer {
     input_norm: Vec<f32>,
-    q: Matrix,
-    k: Matrix,
-    v: Matrix,
-    o: Matrix,
+    q: Packed,
+    k: Packed,
+    v: Packed,
+    o: Packed,
     post_norm: Vec<f32>,
-    gate: Matrix,
-    up: Matrix,
-    down: Matrix,
+    gate: Packed,
+    up: Packed,
+    down: Packed,
 }
 
 /// A Llama-family decoder on the CPU.
@@ -45,11 +46,11 @@ struct Layer {
 pub struct Decoder {
     /// Its shape.
     pub config: Config,
-    embed: Matrix,
+    embed: Packed,
     layers: Vec<Layer>,
     norm: Vec<f32>,
     /// None where the head is the embedding.
-    head: Option<Matrix>,
+    head: Option<Packed>,
 }
 
 impl Decoder {
@@ -79,23 +80,23 @@ impl Decoder {
             matrix.numbers(0..1, &mut numbers);
             numbers
         };
-        let embed = next()?;
+        let embed = Packed::new(next()?);
         let mut layers = Vec::with_capacity(config.layers);
         for _ in 0..config.layers {
             layers.push(Layer {
                 input_norm: gain(next()?),
-                q: next()?,
-                k: next()?,
-                v: next()?,
-                o: next()?,
+                q: Packed::new(next()?),
+                k: Packed::new(next()?),
+                v: Packed::new(next()?),
+                o: Packed::new(next()?),
                 post_norm: gain(next()?),
-                gate: next()?,
-                up: next()?,
-                down: next()?,
+                gate: Packed::new(next()?),
+                up: Packed::new(next()?),
+                down: Packed::new(next()?),
             });
         }
         let norm = gain(next()?);
-        let head = if config.tied { None } else { Some(next()?) };
+        let head = if config.tied { None } else { Some(Packed::new(next()?)) };
         Ok(Self { config, embed, layers, norm, head })
     }
 
@@ -103,11 +104,11 @@ impl Decoder {
     pub fn bytes(&self) -> usize {
         let layer = |l: &Layer| {
             [&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down]
-                .map(Matrix::bytes)
+                .map(Packed::bytes)
                 .iter()
                 .sum::<usize>()
         };
-        let ends = self.embed.bytes() + self.head.as_ref().map_or(0, Matrix::bytes);
+        let ends = self.embed.bytes() + self.head.as_ref().map_or(0, Packed::bytes);
         ends + self.layers.iter().map(layer).sum::<usize>()
     }
 
@@ -156,7 +157,7 @@ impl Decoder {
             positions
                 .extend((past..growth.cache.len()).map(|node| growth.cache.position(node) as u32));
             for token in growth.tokens {
-                self.embed.numbers(*token as usize..*token as usize + 1, &mut x);
+                self.embed.row(*token as usize, &mut x);
             }
         }
         if positions.is_empty() {

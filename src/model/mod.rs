@@ -19,6 +19,7 @@ pub mod lora;
 pub mod matrix;
 pub mod memory;
 pub mod pack;
+pub mod packed;
 pub mod params;
 pub mod prompt;
 pub mod reference;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cache::{Cache, PromptCache, Segment};
 use super::decoder::{Decoder, Growth};
-use super::matrix::Precision;
+use super::packed::Precision;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::cache::Cache;
 use super::decoder::{Decoder, Growth};
 use super::kernels::log_sum;
-use super::matrix::Precision;
+use super::packed::Precision;
 use super::prompt::{PASS, Prompt, no_numbers};
 use super::trie::Trie;
 use crate::control::Cancel;

@@ -7,14 +7,15 @@
 
 mod attention;
 pub mod bf16;
+pub mod codes;
 pub mod forms;
-mod skinny;
+pub mod panels;
 pub mod tiles;
 
 pub use attention::{Attention, Chains, Heads};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-pub use skinny::{MAX_ROWS, QuantView, skinny_f32, skinny_q8, skinny_q8_fast};
+
 
 /// A function whose body is compiled for every vector unit and runs on the widest that the machine
 /// has. It is a method of a type of its own: neither a closure nor a function by its name is sure

@@ -1,0 +1,135 @@
+//! f32 products with a weight whose rows lie side by side in panels: a vector of a panel holds the
+//! same term of many rows' sums, so that nothing is added across a vector and the weight is read in
+//! the order in which it lies.
+//!
+//! A row's sums have one order, whatever other rows are computed with it.
+
+use pulp::{Simd, WithSimd};
+
+use super::forms::arch;
+
+/// Rows of a weight side by side.
+pub const PANEL: usize = 32;
+
+/// A term of each of the rows of a panel; a panel is `[width]` of them. Vectors of it never lie
+/// across two lines of a cache.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(128))]
+pub struct Terms(pub [f32; PANEL]);
+
+/// Terms of a panel that stay in the nearest cache while all rows of inputs meet them.
+const DEPTH: usize = 192;
+
+/// Rows of inputs that a panel meets at once: as many sums as fit the registers.
+const TILES: [usize; 5] = [12, 8, 4, 2, 1];
+
+/// The same where there are half as many registers.
+const SMALL_TILES: [usize; 4] = [6, 4, 2, 1];
+
+/// Rows of inputs in tiles, each `[width, rows of the tile]`.
+#[derive(Debug)]
+pub struct Tiles {
+    data: Vec<f32>,
+    sizes: Vec<usize>,
+    width: usize,
+}
+
+impl Tiles {
+    /// Of `x[m, width]`.
+    pub fn new(x: &[f32], width: usize) -> Self {
+        let known: &[usize] = if has_many_registers() { &TILES } else { &SMALL_TILES };
+        let mut data = Vec::with_capacity(x.len());
+        let mut sizes = Vec::new();
+        let mut rest = x;
+        while !rest.is_empty() {
+            let left = rest.len() / width;
+            let size = known.iter().copied().find(|size| *size <= left).unwrap_or(1);
+            let (tile, after) = rest.split_at(size * width);
+            match size {
+                12 => turned::<12>(tile, width, &mut data),
+                8 => turned::<8>(tile, width, &mut data),
+                6 => turned::<6>(tile, width, &mut data),
+                4 => turned::<4>(tile, width, &mut data),
+                2 => turned::<2>(tile, width, &mut data),
+                _ => data.extend(tile),
+            }
+            sizes.push(size);
+            rest = after;
+        }
+        Self { data, sizes, width }
+    }
+
+    /// Products of all rows with a panel, one after another.
+    pub fn times(&self, panel: &[Terms], sums: &mut Vec<Terms>) {
+        sums.clear();
+        sums.resize(self.sizes.iter().sum(), Terms([0.0; PANEL]));
+        for (i, panel) in panel.chunks(DEPTH).enumerate() {
+            let mut rest = &self.data[..];
+            let mut sums = &mut sums[..];
+            for size in &self.sizes {
+                let (x, after) = rest.split_at(size * self.width);
+                let (to, others) = sums.split_at_mut(*size);
+                let x = &x[i * DEPTH * size..];
+                match size {
+                    12 => arch().dispatch(Tile::<12>(panel, x, to)),
+                    8 => arch().dispatch(Tile::<8>(panel, x, to)),
+                    6 => arch().dispatch(Tile::<6>(panel, x, to)),
+                    4 => arch().dispatch(Tile::<4>(panel, x, to)),
+                    2 => arch().dispatch(Tile::<2>(panel, x, to)),
+                    _ => arch().dispatch(Tile::<1>(panel, x, to)),
+                }
+                rest = after;
+                sums = others;
+            }
+        }
+    }
+}
+
+/// Appends `R` rows column by column.
+fn turned<const R: usize>(tile: &[f32], width: usize, to: &mut Vec<f32>) {
+    let rows: [&[f32]; R] = std::array::from_fn(|r| &tile[r * width..(r + 1) * width]);
+    for k in 0..width {
+        let mut column = [0.0; R];
+        column.iter_mut().zip(rows).for_each(|(to, row)| *to = row[k]);
+        to.extend(column);
+    }
+}
+
+/// Whether the form in use has 32 vector registers.
+fn has_many_registers() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return matches!(arch(), pulp::Arch::V4(_));
+    #[cfg(not(target_arch = "x86_64"))]
+    true
+}
+
+/// Adds the products of `R` rows, `x[terms, R]`, with some terms of a panel to their sums.
+struct Tile<'a, const R: usize>(&'a [Terms], &'a [f32], &'a mut [Terms]);
+
+impl<const R: usize> WithSimd for Tile<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self(weights, x, out) = self;
+        let Some(out) = out.first_chunk_mut::<R>() else { return };
+        for pair in 0..PANEL / (2 * S::F32_LANES) {
+            let vectors = 2 * pair..2 * pair + 2;
+            let mut sums: [[S::f32s; 2]; R] = std::array::from_fn(|r| {
+                let vectors = &S::as_simd_f32s(&out[r].0).0[vectors.clone()];
+                [vectors[0], vectors[1]]
+            });
+            for (weights, x) in weights.iter().zip(x.as_chunks::<R>().0) {
+                let weights = &S::as_simd_f32s(&weights.0).0[vectors.clone()];
+                for (sums, x) in sums.iter_mut().zip(x) {
+                    let x = simd.splat_f32s(*x);
+                    sums[0] = simd.mul_add_f32s(weights[0], x, sums[0]);
+                    sums[1] = simd.mul_add_f32s(weights[1], x, sums[1]);
+                }
+            }
+            for (sums, out) in sums.iter().zip(out.iter_mut()) {
+                S::as_mut_simd_f32s(&mut out.0).0[vectors.clone()].copy_from_slice(sums);
+            }
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Weights at inference, laid out for their products: whole, or in codes of four or eight bits.
+//!
+//! A row of the result does not depend on what else is computed with it, beyond whether few rows
+//! or many are: codes meet few rows as integers, many as numbers.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::kernels::codes::{CodeBlock, Integers, SIDE, Values, Words};
+use super::kernels::panels::{PANEL, Terms, Tiles};
+use super::matrix::{Matrix, Quantized};
+
+/// Multiplications that are worth another thread.
+const WORTH: usize = 200_000;
+
+/// Rows up to which codes are used as they are.
+const FEW: usize = 8;
+
+/// Rows a thread from which on each thread takes rows of its own, and not panels.
+const OWN_ROWS: usize = 24;
+
+/// How exact products of few rows with codes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// To rounding: for scores.
+    Exact,
+    /// Inputs may be rounded to 16 bits: for writing text.
+    Fast,
+}
+
+/// A weight of `rows × width` in panels of [`PANEL`] rows; the last one is filled up with zeros.
+#[derive(Debug)]
+pub struct Packed {
+    rows: usize,
+    width: usize,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// `[panels, width]`.
+    Full(Vec<Terms>),
+    Coded(Coded),
+}
+
+/// Blocks of [`SIDE`] rows; see [`CodeBlock`].
+#[derive(Debug)]
+struct Coded {
+    /// `[blocks, width / columns of a word]`.
+    words: Vec<Words>,
+    /// Four where the codes of the whole weight allow it.
+    bits: usize,
+    zero: i32,
+    /// `[blocks, groups]`.
+    scales: Vec<Values>,
+    offsets: Vec<Values>,
+    group: usize,
+}
+
+impl Coded {
+    fn new(matrix: &Quantized) -> Self {
+        let Quantized { codes, scales, offsets, group, width } = matrix;
+        let least = i32::from(codes.iter().copied().min().unwrap_or_default());
+        let most = i32::from(codes.iter().copied().max().unwrap_or_default());
+        let (bits, zero) = if most - least <= 15 { (4, -least) } else { (8, 128) };
+        let rows = codes.len() / width;
+        let blocks = rows.next_multiple_of(PANEL) / SIDE;
+        // A word's low half has the even columns of its pairs, its high half the odd ones.
+        let columns = 32 / bits;
+        let word = |row: usize, first: usize| {
+            let Some(codes) = codes.get(row * width + first..row * width + first + columns) else {
+                return 0;
+            };
+            let shifted = codes.iter().enumerate().map(|(i, code)| {
+                ((i32::from(*code) + zero) as u32) << (i / 2 * bits + i % 2 * 16)
+            });
+            shifted.fold(0, |word, code| word | code)
+        };
+        let firsts = (0..blocks).flat_map(|b| (0..*width).step_by(columns).map(move |at| (b, at)));
+        let words = firsts
+            .map(|(block, at)| Words(std::array::from_fn(|row| word(block * SIDE + row, at))))
+            .collect();
+        let groups = width / group;
+        let turned = |values: &[f32]| -> Vec<Values> {
+            let value = |row: usize, g: usize| values.get(row * groups + g).copied();
+            let all = (0..blocks).flat_map(|block| (0..groups).map(move |g| (block, g)));
+            let all = all.filter(|_| !values.is_empty()).map(|(block, g)| {
+                Values(std::array::from_fn(|r| value(block * SIDE + r, g).unwrap_or_default()))
+            });
+            all.collect()
+        };
+        let scales = turned(scales);
+        let offsets = turned(offsets);
+        Self { words, bits, zero, scales, offsets, group: *group }
+    }
+
+    fn block(&self, block: usize, width: usize) -> CodeBlock<'_> {
+        let words = width * self.bits / 32;
+        let groups = width / self.group;
+        CodeBlock {
+            words: &self.words[block * words..(block + 1) * words],
+            bits: self.bits,
+            zero: self.zero,
+            scales: &self.scales[block * groups..(block + 1) * groups],
+            offsets: self.offsets.get(block * groups..(block + 1) * groups).unwrap_or_default(),
+            group: self.group,
+        }
+    }
+}
+
+impl Packed {
+    /// Lays a weight out.
+    pub fn new(matrix: Matrix) -> Self {
+        let rows = matrix.rows();
+        let width = matrix.width();
+        let form = match matrix {
+            Matrix::Full { data, width } => {
+                let mut panels = vec![Terms([0.0; PANEL]); rows.div_ceil(PANEL) * width];
+                let rows = data.chunks(PANEL * width);
+                for (panel, rows) in panels.chunks_exact_mut(width).zip(rows) {
+                    for (i, row) in rows.chunks_exact(width).enumerate() {
+                        panel.iter_mut().zip(row).for_each(|(terms, value)| terms.0[i] = *value);
+                    }
+                }
+                Form::Full(panels)
+            }
+            Matrix::Quantized(quantized) => Form::Coded(Coded::new(&quantized)),
+        };
+        Self { rows, width, form }
+    }
+
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        match &self.form {
+            Form::Full(data) => size_of_val(&data[..]),
+            Form::Coded(Coded { words, scales, offsets, .. }) => {
+                size_of_val(&words[..]) + size_of_val(&scales[..]) + size_of_val(&offsets[..])
+            }
+        }
+    }
+
+    /// A row as numbers, appended to `out`.
+    pub fn row(&self, row: usize, out: &mut Vec<f32>) {
+        match &self.form {
+            Form::Full(data) => {
+                let panel = &data[row / PANEL * self.width..][..self.width];
+                out.extend(panel.iter().map(|terms| terms.0[row % PANEL]));
+            }
+            Form::Coded(coded) => {
+                out.extend(coded.block(row / SIDE, self.width).row(row % SIDE));
+            }
+        }
+    }
+
+    /// A panel as numbers; `scratch` is where codes become some.
+    fn panel<'a>(&'a self, panel: usize, scratch: &'a mut Vec<Terms>) -> &'a [Terms] {
+        match &self.form {
+            Form::Full(data) => &data[panel * self.width..(panel + 1) * self.width],
+            Form::Coded(coded) => {
+                scratch.resize(self.width, Terms([0.0; PANEL]));
+                for half in 0..PANEL / SIDE {
+                    let block = coded.block(panel * PANEL / SIDE + half, self.width);
+                    block.numbers(scratch, half);
+                }
+                scratch
+            }
+        }
+    }
+
+    /// Products of rows of inputs with some panels, into `out`, `[m, rows of these panels]`.
+    fn part(&self, x: &Inputs, panels: Range<usize>, out: &mut [f32]) {
+        let first = panels.start * PANEL;
+        let wide = (panels.end * PANEL).min(self.rows) - first;
+        let mut put = |m: usize, at: usize, sums: &[f32]| {
+            let end = (at - first + sums.len()).min(wide);
+            out[m * wide + at - first..m * wide + end].copy_from_slice(&sums[..end + first - at]);
+        };
+        let mut scratch = Vec::new();
+        let mut sums = Vec::new();
+        for panel in panels {
+            match (x, &self.form) {
+                (Inputs::Integers(x), Form::Coded(coded)) => {
+                    for at in (panel * PANEL..(panel + 1) * PANEL).step_by(SIDE) {
+                        if at < self.rows {
+                            let block = coded.block(at / SIDE, self.width);
+                            x.times(block, |m, sums| put(m, at, sums));
+                        }
+                    }
+                }
+                (Inputs::Integers(_), Form::Full(_)) => {
+                    unreachable!("integers are for codes")
+                }
+                (Inputs::Numbers(x), _) => {
+                    x.times(self.panel(panel, &mut scratch), &mut sums);
+                    let sums = sums.iter().enumerate();
+                    sums.for_each(|(m, sums)| put(m, panel * PANEL, &sums.0));
+                }
+            }
+        }
+    }
+
+    /// `x[m, width] · selfᵀ`, `[m, rows]`.
+    pub fn times(&self, x: &[f32], precision: Precision) -> Vec<f32> {
+        let [out] = products([self], x, precision);
+        out
+    }
+}
+
+/// Rows of inputs, as what they meet needs them.
+enum Inputs {
+    Numbers(Tiles),
+    Integers(Integers),
+}
+
+impl Inputs {
+    fn new(x: &[f32], matrix: &Packed, precision: Precision) -> Self {
+        match &matrix.form {
+            Form::Coded(coded) if x.len() <= FEW * matrix.width => {
+                let is_exact = precision == Precision::Exact;
+                Self::Integers(Integers::new(x, matrix.width, coded.group, is_exact))
+            }
+            _ => Self::Numbers(Tiles::new(x, matrix.width)),
+        }
+    }
+}
+
+/// `x · matrixᵀ` for each of some matrices of one width, `[m, rows]` each, on the threads of the
+/// current pool.
+pub fn products<const N: usize>(
+    matrices: [&Packed; N],
+    x: &[f32],
+    precision: Precision,
+) -> [Vec<f32>; N] {
+    let width = matrices[0].width;
+    let m = x.len() / width;
+    let mut out = matrices.map(|matrix| vec![0.0; m * matrix.rows]);
+    if m == 0 {
+        return out;
+    }
+    let work = matrices.iter().map(|matrix| matrix.rows).sum::<usize>() * x.len();
+    let threads = (work / WORTH).clamp(1, rayon::current_num_threads());
+    if threads > 1 && m >= OWN_ROWS * threads {
+        by_rows(matrices, x, m.div_ceil(2 * threads).next_multiple_of(12), &mut out);
+    } else {
+        by_panels(matrices, x, precision, threads, &mut out);
+    }
+    out
+}
+
+/// Each thread takes some rows of the inputs, and all of the weights.
+fn by_rows<const N: usize>(
+    matrices: [&Packed; N],
+    x: &[f32],
+    step: usize,
+    out: &mut [Vec<f32>; N],
+) {
+    let width = matrices[0].width;
+    let mut parts = out.iter_mut().zip(matrices);
+    let mut parts: [_; N] = std::array::from_fn(|_| {
+        parts.next().map(|(out, matrix)| out.chunks_mut(step * matrix.rows))
+    });
+    let tasks: Vec<(&[f32], [Option<&mut [f32]>; N])> = x
+        .chunks(step * width)
+        .map(|x| (x, parts.each_mut().map(|parts| parts.as_mut().and_then(Iterator::next))))
+        .collect();
+    tasks.into_par_iter().with_max_len(1).for_each(|(x, out)| {
+        let x = Inputs::Numbers(Tiles::new(x, width));
+        for (matrix, out) in matrices.into_iter().zip(out.into_iter().flatten()) {
+            matrix.part(&x, 0..matrix.rows.div_ceil(PANEL), out);
+        }
+    });
+}
+
+/// Each thread takes some panels of each weight, and all rows of the inputs.
+fn by_panels<const N: usize>(
+    matrices: [&Packed; N],
+    x: &[f32],
+    precision: Precision,
+    threads: usize,
+    out: &mut [Vec<f32>; N],
+) {
+    let m = x.len() / matrices[0].width;
+    // Weights in one form want their inputs in one.
+    let alike = |a: &Packed, b: &Packed| match (&a.form, &b.form) {
+        (Form::Coded(a), Form::Coded(b)) => a.group == b.group,
+        (Form::Full(_), Form::Full(_)) => true,
+        _ => false,
+    };
+    let mut inputs: Vec<Inputs> = Vec::with_capacity(N);
+    let mut of = [0; N];
+    for i in 0..N {
+        of[i] = (0..i).find(|j| alike(matrices[*j], matrices[i])).map_or(inputs.len(), |j| of[j]);
+        if of[i] == inputs.len() {
+            inputs.push(Inputs::new(x, matrices[i], precision));
+        }
+    }
+    let mut tasks: Vec<(usize, Range<usize>)> = Vec::new();
+    for (i, matrix) in matrices.iter().enumerate() {
+        let panels = matrix.rows.div_ceil(PANEL);
+        let step = panels.div_ceil(threads);
+        tasks.extend((0..panels).step_by(step).map(|at| (i, at..(at + step).min(panels))));
+    }
+    let one = |(i, panels): &(usize, Range<usize>)| -> Vec<f32> {
+        let matrix = matrices[*i];
+        let wide = (panels.end * PANEL).min(matrix.rows) - panels.start * PANEL;
+        let mut part = vec![0.0; m * wide];
+        matrix.part(&inputs[of[*i]], panels.clone(), &mut part);
+        part
+    };
+    let done: Vec<Vec<f32>> = if threads == 1 {
+        tasks.iter().map(one).collect()
+    } else {
+        tasks.par_iter().with_max_len(1).map(one).collect()
+    };
+    for ((i, panels), part) in tasks.into_iter().zip(done) {
+        let rows = matrices[i].rows;
+        let wide = part.len() / m;
+        let to = out[i].chunks_exact_mut(rows).zip(part.chunks_exact(wide));
+        to.for_each(|(out, part)| {
+            out[panels.start * PANEL..][..wide].copy_from_slice(part);
+        });
+    }
+}
+
+#[cfg(test)]
+#[path = "packed_tests.rs"]
+mod tests;
