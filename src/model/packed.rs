@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use faer::MatMut;
+use faer::reborrow::ReborrowMut;
 use rayon::prelude::*;
 
 use super::kernels::codes::{CodeBlock, Integers, SIDE, Values, Words};
@@ -16,9 +18,6 @@ const WORTH: usize = 200_000;
 
 /// Rows up to which codes are used as they are.
 const FEW: usize = 8;
-
-/// Rows a thread from which on each thread takes rows of its own, and not panels.
-const OWN_ROWS: usize = 24;
 
 /// How exact products of few rows with codes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,28 +168,27 @@ impl Packed {
     }
 
     /// Products of rows of inputs with some panels, into `out`, `[m, rows of these panels]`.
-    fn part(&self, x: &Inputs, panels: Range<usize>, out: &mut [f32]) {
+    fn part(&self, x: &Inputs, panels: Range<usize>, mut out: MatMut<'_, f32>) {
         let first = panels.start * PANEL;
-        let wide = (panels.end * PANEL).min(self.rows) - first;
         let mut put = |m: usize, at: usize, sums: &[f32]| {
-            let end = (at - first + sums.len()).min(wide);
-            out[m * wide + at - first..m * wide + end].copy_from_slice(&sums[..end + first - at]);
+            if let Some(row) = out.rb_mut().row_mut(m).try_as_row_major_mut() {
+                let to = &mut row.as_slice_mut()[at - first..];
+                let count = sums.len().min(to.len());
+                to[..count].copy_from_slice(&sums[..count]);
+            }
         };
         let mut scratch = Vec::new();
         let mut sums = Vec::new();
         for panel in panels {
             match (x, &self.form) {
                 (Inputs::Integers(x), Form::Coded(coded)) => {
-                    for at in (panel * PANEL..(panel + 1) * PANEL).step_by(SIDE) {
-                        if at < self.rows {
-                            let block = coded.block(at / SIDE, self.width);
-                            x.times(block, |m, sums| put(m, at, sums));
-                        }
+                    let panel = panel * PANEL..((panel + 1) * PANEL).min(self.rows);
+                    for at in panel.step_by(SIDE) {
+                        let block = coded.block(at / SIDE, self.width);
+                        x.times(block, |m, sums| put(m, at, sums));
                     }
                 }
-                (Inputs::Integers(_), Form::Full(_)) => {
-                    unreachable!("integers are for codes")
-                }
+                (Inputs::Integers(_), Form::Full(_)) => unreachable!("integers are for codes"),
                 (Inputs::Numbers(x), _) => {
                     x.times(self.panel(panel, &mut scratch), &mut sums);
                     let sums = sums.iter().enumerate();
@@ -240,47 +238,6 @@ pub fn products<const N: usize>(
     }
     let work = matrices.iter().map(|matrix| matrix.rows).sum::<usize>() * x.len();
     let threads = (work / WORTH).clamp(1, rayon::current_num_threads());
-    if threads > 1 && m >= OWN_ROWS * threads {
-        by_rows(matrices, x, m.div_ceil(2 * threads).next_multiple_of(12), &mut out);
-    } else {
-        by_panels(matrices, x, precision, threads, &mut out);
-    }
-    out
-}
-
-/// Each thread takes some rows of the inputs, and all of the weights.
-fn by_rows<const N: usize>(
-    matrices: [&Packed; N],
-    x: &[f32],
-    step: usize,
-    out: &mut [Vec<f32>; N],
-) {
-    let width = matrices[0].width;
-    let mut parts = out.iter_mut().zip(matrices);
-    let mut parts: [_; N] = std::array::from_fn(|_| {
-        parts.next().map(|(out, matrix)| out.chunks_mut(step * matrix.rows))
-    });
-    let tasks: Vec<(&[f32], [Option<&mut [f32]>; N])> = x
-        .chunks(step * width)
-        .map(|x| (x, parts.each_mut().map(|parts| parts.as_mut().and_then(Iterator::next))))
-        .collect();
-    tasks.into_par_iter().with_max_len(1).for_each(|(x, out)| {
-        let x = Inputs::Numbers(Tiles::new(x, width));
-        for (matrix, out) in matrices.into_iter().zip(out.into_iter().flatten()) {
-            matrix.part(&x, 0..matrix.rows.div_ceil(PANEL), out);
-        }
-    });
-}
-
-/// Each thread takes some panels of each weight, and all rows of the inputs.
-fn by_panels<const N: usize>(
-    matrices: [&Packed; N],
-    x: &[f32],
-    precision: Precision,
-    threads: usize,
-    out: &mut [Vec<f32>; N],
-) {
-    let m = x.len() / matrices[0].width;
     // Weights in one form want their inputs in one.
     let alike = |a: &Packed, b: &Packed| match (&a.form, &b.form) {
         (Form::Coded(a), Form::Coded(b)) => a.group == b.group,
@@ -295,32 +252,27 @@ fn by_panels<const N: usize>(
             inputs.push(Inputs::new(x, matrices[i], precision));
         }
     }
-    let mut tasks: Vec<(usize, Range<usize>)> = Vec::new();
-    for (i, matrix) in matrices.iter().enumerate() {
+    // Weights are read once: each thread takes panels of its own, and all rows of the inputs.
+    let parts = if m > FEW { 2 * threads } else { threads };
+    let mut tasks = Vec::new();
+    for ((matrix, x), out) in matrices.iter().zip(of).zip(&mut out) {
         let panels = matrix.rows.div_ceil(PANEL);
-        let step = panels.div_ceil(threads);
-        tasks.extend((0..panels).step_by(step).map(|at| (i, at..(at + step).min(panels))));
+        let step = panels.div_ceil(parts);
+        let mut rest = MatMut::from_row_major_slice_mut(out, m, matrix.rows);
+        for at in (0..panels).step_by(step) {
+            let wide = (step * PANEL).min(rest.ncols());
+            let (own, after) = rest.split_at_col_mut(wide);
+            tasks.push((matrix, &inputs[x], at..(at + step).min(panels), own));
+            rest = after;
+        }
     }
-    let one = |(i, panels): &(usize, Range<usize>)| -> Vec<f32> {
-        let matrix = matrices[*i];
-        let wide = (panels.end * PANEL).min(matrix.rows) - panels.start * PANEL;
-        let mut part = vec![0.0; m * wide];
-        matrix.part(&inputs[of[*i]], panels.clone(), &mut part);
-        part
-    };
-    let done: Vec<Vec<f32>> = if threads == 1 {
-        tasks.iter().map(one).collect()
+    if threads == 1 {
+        tasks.into_iter().for_each(|(matrix, x, panels, out)| matrix.part(x, panels, out));
     } else {
-        tasks.par_iter().with_max_len(1).map(one).collect()
-    };
-    for ((i, panels), part) in tasks.into_iter().zip(done) {
-        let rows = matrices[i].rows;
-        let wide = part.len() / m;
-        let to = out[i].chunks_exact_mut(rows).zip(part.chunks_exact(wide));
-        to.for_each(|(out, part)| {
-            out[panels.start * PANEL..][..wide].copy_from_slice(part);
-        });
+        let tasks = tasks.into_par_iter().with_max_len(1);
+        tasks.for_each(|(matrix, x, panels, out)| matrix.part(x, panels, out));
     }
+    out
 }
 
 #[cfg(test)]

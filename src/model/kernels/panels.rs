@@ -5,6 +5,7 @@
 //! A row's sums have one order, whatever other rows are computed with it.
 
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 
 use super::forms::arch;
 
@@ -26,6 +27,9 @@ const TILES: [usize; 5] = [12, 8, 4, 2, 1];
 /// The same where there are half as many registers.
 const SMALL_TILES: [usize; 4] = [6, 4, 2, 1];
 
+/// Tiles from which on it is worth dealing them out.
+const MANY: usize = 8;
+
 /// Rows of inputs in tiles, each `[width, rows of the tile]`.
 #[derive(Debug)]
 pub struct Tiles {
@@ -38,23 +42,24 @@ impl Tiles {
     /// Of `x[m, width]`.
     pub fn new(x: &[f32], width: usize) -> Self {
         let known: &[usize] = if has_many_registers() { &TILES } else { &SMALL_TILES };
-        let mut data = Vec::with_capacity(x.len());
+        let mut data = vec![0.0; x.len()];
         let mut sizes = Vec::new();
-        let mut rest = x;
-        while !rest.is_empty() {
-            let left = rest.len() / width;
+        let mut tasks = Vec::new();
+        let mut rest = (x, &mut data[..]);
+        while !rest.0.is_empty() {
+            let left = rest.0.len() / width;
             let size = known.iter().copied().find(|size| *size <= left).unwrap_or(1);
-            let (tile, after) = rest.split_at(size * width);
-            match size {
-                12 => turned::<12>(tile, width, &mut data),
-                8 => turned::<8>(tile, width, &mut data),
-                6 => turned::<6>(tile, width, &mut data),
-                4 => turned::<4>(tile, width, &mut data),
-                2 => turned::<2>(tile, width, &mut data),
-                _ => data.extend(tile),
-            }
             sizes.push(size);
-            rest = after;
+            let (tile, rows) = rest.0.split_at(size * width);
+            let (to, others) = rest.1.split_at_mut(size * width);
+            tasks.push((size, tile, to));
+            rest = (rows, others);
+        }
+        if tasks.len() < MANY {
+            tasks.into_iter().for_each(|(size, tile, to)| turn(size, tile, to));
+        } else {
+            let tasks = tasks.into_par_iter().with_min_len(MANY / 2);
+            tasks.for_each(|(size, tile, to)| turn(size, tile, to));
         }
         Self { data, sizes, width }
     }
@@ -85,13 +90,23 @@ impl Tiles {
     }
 }
 
-/// Appends `R` rows column by column.
-fn turned<const R: usize>(tile: &[f32], width: usize, to: &mut Vec<f32>) {
+/// A tile column by column.
+fn turn(size: usize, tile: &[f32], to: &mut [f32]) {
+    match size {
+        12 => turn_rows::<12>(tile, to),
+        8 => turn_rows::<8>(tile, to),
+        6 => turn_rows::<6>(tile, to),
+        4 => turn_rows::<4>(tile, to),
+        2 => turn_rows::<2>(tile, to),
+        _ => to.copy_from_slice(tile),
+    }
+}
+
+fn turn_rows<const R: usize>(tile: &[f32], to: &mut [f32]) {
+    let width = tile.len() / R;
     let rows: [&[f32]; R] = std::array::from_fn(|r| &tile[r * width..(r + 1) * width]);
-    for k in 0..width {
-        let mut column = [0.0; R];
-        column.iter_mut().zip(rows).for_each(|(to, row)| *to = row[k]);
-        to.extend(column);
+    for (k, to) in to.as_chunks_mut::<R>().0.iter_mut().enumerate() {
+        to.iter_mut().zip(rows).for_each(|(to, row)| *to = row[k]);
     }
 }
 
