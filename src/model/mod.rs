@@ -15,6 +15,7 @@ pub mod files;
 pub mod folder;
 pub mod gguf;
 pub mod kernels;
+mod line;
 pub mod lora;
 pub mod matrix;
 pub mod memory;

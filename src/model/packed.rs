@@ -71,9 +71,10 @@ impl Coded {
             let Some(codes) = codes.get(row * width + first..row * width + first + columns) else {
                 return 0;
             };
-            let shifted = codes.iter().enumerate().map(|(i, code)| {
-                ((i32::from(*code) + zero) as u32) << (i / 2 * bits + i % 2 * 16)
-            });
+            let shifted = codes
+                .iter()
+                .enumerate()
+                .map(|(i, code)| ((i32::from(*code) + zero) as u32) << (i / 2 * bits + i % 2 * 16));
             shifted.fold(0, |word, code| word | code)
         };
         let firsts = (0..blocks).flat_map(|b| (0..*width).step_by(columns).map(move |at| (b, at)));
@@ -267,7 +268,9 @@ pub fn products<const N: usize>(
         }
     }
     if threads == 1 {
-        tasks.into_iter().for_each(|(matrix, x, panels, out)| matrix.part(x, panels, out));
+        for (matrix, x, panels, out) in tasks {
+            matrix.part(x, panels, out);
+        }
     } else {
         let tasks = tasks.into_par_iter().with_max_len(1);
         tasks.for_each(|(matrix, x, panels, out)| matrix.part(x, panels, out));

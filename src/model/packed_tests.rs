@@ -5,9 +5,12 @@ use crate::rng::Rng;
 fn weights(rows: usize, width: usize, rng: &mut Rng) -> Vec<Matrix> {
     let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.unit() as f32 - 0.5).collect() };
     let mut all = vec![Matrix::Full { data: draw(rows * width), width }];
-    for (spread, least, group, has_offsets) in
-        [(250.0, 0.0, 32, true), (250.0, 0.0, 16, false), (15.0, -0.6, 32, false), (15.0, 7.5, 32, true)]
-    {
+    for (spread, least, group, has_offsets) in [
+        (250.0, 0.0, 32, true),
+        (250.0, 0.0, 16, false),
+        (15.0, -0.6, 32, false),
+        (15.0, 7.5, 32, true),
+    ] {
         let codes = draw(rows * width).iter().map(|w| (w * spread + least) as i8).collect();
         let scales = draw(rows * width / group);
         let offsets = if has_offsets { draw(rows * width / group) } else { Vec::new() };
@@ -37,7 +40,8 @@ fn products_are_the_plain_sums_in_every_form_for_few_rows_and_for_many() {
                     for (i, got) in got.iter().enumerate() {
                         let x = &x[i / rows * width..][..width];
                         let weight = &numbers[i % rows * width..][..width];
-                        let terms = x.iter().zip(weight).map(|(x, w)| f64::from(*x) * f64::from(*w));
+                        let terms =
+                            x.iter().zip(weight).map(|(x, w)| f64::from(*x) * f64::from(*w));
                         let want: f64 = terms.clone().sum();
                         let size: f64 = terms.map(f64::abs).sum();
                         let error = (f64::from(*got) - want).abs();

@@ -87,7 +87,8 @@ struct Numbers<'a> {
 impl OnUnit for Numbers<'_> {
     #[inline(always)]
     fn run<U: Unit>(self, unit: U) {
-        let Self { block: CodeBlock { words, bits, zero, scales, offsets, group }, out, half } = self;
+        let Self { block: CodeBlock { words, bits, zero, scales, offsets, group }, out, half } =
+            self;
         let columns = 32 / bits;
         let mask = unit.splat_u32s((1 << bits) - 1);
         let zero = unit.splat_u32s(zero as u32);
@@ -359,4 +360,3 @@ impl Unit for V4 {
         self.convert_i32x16_to_f32x16(cast(words))
     }
 }
-

@@ -22,10 +22,10 @@ pub struct Terms(pub [f32; PANEL]);
 const DEPTH: usize = 192;
 
 /// Rows of inputs that a panel meets at once: as many sums as fit the registers.
-const TILES: [usize; 5] = [12, 8, 4, 2, 1];
+const TILES: [usize; 6] = [12, 8, 4, 3, 2, 1];
 
 /// The same where there are half as many registers.
-const SMALL_TILES: [usize; 4] = [6, 4, 2, 1];
+const SMALL_TILES: [usize; 5] = [6, 4, 3, 2, 1];
 
 /// Tiles from which on it is worth dealing them out.
 const MANY: usize = 8;
@@ -41,22 +41,20 @@ pub struct Tiles {
 impl Tiles {
     /// Of `x[m, width]`.
     pub fn new(x: &[f32], width: usize) -> Self {
-        let known: &[usize] = if has_many_registers() { &TILES } else { &SMALL_TILES };
         let mut data = vec![0.0; x.len()];
-        let mut sizes = Vec::new();
-        let mut tasks = Vec::new();
+        let sizes: Vec<usize> = sizes(x.len() / width).collect();
+        let mut tasks = Vec::with_capacity(sizes.len());
         let mut rest = (x, &mut data[..]);
-        while !rest.0.is_empty() {
-            let left = rest.0.len() / width;
-            let size = known.iter().copied().find(|size| *size <= left).unwrap_or(1);
-            sizes.push(size);
+        for size in &sizes {
             let (tile, rows) = rest.0.split_at(size * width);
             let (to, others) = rest.1.split_at_mut(size * width);
-            tasks.push((size, tile, to));
+            tasks.push((*size, tile, to));
             rest = (rows, others);
         }
         if tasks.len() < MANY {
-            tasks.into_iter().for_each(|(size, tile, to)| turn(size, tile, to));
+            for (size, tile, to) in tasks {
+                turn(size, tile, to);
+            }
         } else {
             let tasks = tasks.into_par_iter().with_min_len(MANY / 2);
             tasks.for_each(|(size, tile, to)| turn(size, tile, to));
@@ -74,19 +72,37 @@ impl Tiles {
             for size in &self.sizes {
                 let (x, after) = rest.split_at(size * self.width);
                 let (to, others) = sums.split_at_mut(*size);
-                let x = &x[i * DEPTH * size..];
-                match size {
-                    12 => arch().dispatch(Tile::<12>(panel, x, to)),
-                    8 => arch().dispatch(Tile::<8>(panel, x, to)),
-                    6 => arch().dispatch(Tile::<6>(panel, x, to)),
-                    4 => arch().dispatch(Tile::<4>(panel, x, to)),
-                    2 => arch().dispatch(Tile::<2>(panel, x, to)),
-                    _ => arch().dispatch(Tile::<1>(panel, x, to)),
-                }
+                let x = &x[i * DEPTH * size..][..panel.len() * size];
+                add(*size, panel, x, to);
                 rest = after;
                 sums = others;
             }
         }
+    }
+}
+
+/// How some rows are parted in tiles.
+pub fn sizes(rows: usize) -> impl Iterator<Item = usize> {
+    let known: &[usize] = if has_many_registers() { &TILES } else { &SMALL_TILES };
+    let mut left = rows;
+    std::iter::from_fn(move || {
+        let size = known.iter().copied().find(|size| *size <= left)?;
+        left -= size;
+        Some(size)
+    })
+}
+
+/// Adds the products of a tile of `size` rows, `x[terms, size]`, with some terms of a panel to
+/// their sums.
+pub fn add(size: usize, panel: &[Terms], x: &[f32], sums: &mut [Terms]) {
+    match size {
+        12 => arch().dispatch(Tile::<12>(panel, x, sums)),
+        8 => arch().dispatch(Tile::<8>(panel, x, sums)),
+        6 => arch().dispatch(Tile::<6>(panel, x, sums)),
+        4 => arch().dispatch(Tile::<4>(panel, x, sums)),
+        3 => arch().dispatch(Tile::<3>(panel, x, sums)),
+        2 => arch().dispatch(Tile::<2>(panel, x, sums)),
+        _ => arch().dispatch(Tile::<1>(panel, x, sums)),
     }
 }
 
@@ -97,6 +113,7 @@ fn turn(size: usize, tile: &[f32], to: &mut [f32]) {
         8 => turn_rows::<8>(tile, to),
         6 => turn_rows::<6>(tile, to),
         4 => turn_rows::<4>(tile, to),
+        3 => turn_rows::<3>(tile, to),
         2 => turn_rows::<2>(tile, to),
         _ => to.copy_from_slice(tile),
     }
