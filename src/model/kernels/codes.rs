@@ -12,9 +12,13 @@ use pulp::{NullaryFnOnce, Scalar512b, Simd};
 
 use super::forms::arch;
 use super::panels::Terms;
+use super::tiles::prefetch;
 
 /// Rows of a weight side by side.
 pub const SIDE: usize = 16;
+
+/// How far ahead words are asked for.
+const AHEAD: usize = 64;
 
 /// Rows of inputs, or of parts of them, that one pass over a block serves.
 const MOST: usize = 8;
@@ -275,6 +279,7 @@ fn of_group<U: Unit, const M: usize, const BITS: usize>(
     let words = &block.words[g * count..(g + 1) * count];
     let mask = unit.splat_u32s(if BITS == 4 { 0x000f_000f } else { 0x00ff_00ff });
     for (i, words) in words.iter().enumerate() {
+        prefetch(std::slice::from_ref(words), AHEAD);
         let words = U::as_simd_u32s(&words.0).0[part];
         for pair in 0..16 / BITS {
             let down = unit.splat_u32s((pair * BITS) as u32);

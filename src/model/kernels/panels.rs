@@ -8,6 +8,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::forms::arch;
+use super::tiles::prefetch;
 
 /// Rows of a weight side by side.
 pub const PANEL: usize = 32;
@@ -26,6 +27,10 @@ const TILES: [usize; 6] = [12, 8, 4, 3, 2, 1];
 
 /// The same where there are half as many registers.
 const SMALL_TILES: [usize; 5] = [6, 4, 3, 2, 1];
+
+/// How far ahead of few rows a weight is asked for, in terms: without that they wait for it half of
+/// the time.
+const AHEAD: usize = 32;
 
 /// Tiles from which on it is worth dealing them out.
 const MANY: usize = 8;
@@ -151,8 +156,12 @@ impl<const R: usize> WithSimd for Tile<'_, R> {
                 let vectors = &S::as_simd_f32s(&out[r].0).0[vectors.clone()];
                 [vectors[0], vectors[1]]
             });
-            for (weights, x) in weights.iter().zip(x.as_chunks::<R>().0) {
-                let weights = &S::as_simd_f32s(&weights.0).0[vectors.clone()];
+            for (terms, x) in weights.iter().zip(x.as_chunks::<R>().0) {
+                if R <= 4 {
+                    prefetch(&terms.0, AHEAD * PANEL);
+                    prefetch(&terms.0, AHEAD * PANEL + PANEL / 2);
+                }
+                let weights = &S::as_simd_f32s(&terms.0).0[vectors.clone()];
                 for (sums, x) in sums.iter_mut().zip(x) {
                     let x = simd.splat_f32s(*x);
                     sums[0] = simd.mul_add_f32s(weights[0], x, sums[0]);
