@@ -18,7 +18,7 @@ use super::tiles::prefetch;
 pub const SIDE: usize = 16;
 
 /// How far ahead words are asked for.
-const AHEAD: usize = 64;
+const AHEAD: usize = 128;
 
 /// Rows of inputs, or of parts of them, that one pass over a block serves.
 const MOST: usize = 8;

@@ -30,7 +30,7 @@ const SMALL_TILES: [usize; 5] = [6, 4, 3, 2, 1];
 
 /// How far ahead of few rows a weight is asked for, in terms: without that they wait for it half of
 /// the time.
-const AHEAD: usize = 32;
+const AHEAD: usize = 64;
 
 /// Tiles from which on it is worth dealing them out.
 const MANY: usize = 8;

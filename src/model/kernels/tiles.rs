@@ -85,8 +85,8 @@ pub fn prefetch<T>(of: &[T], ahead: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: reads nothing; an address that is not there is passed over.
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(of.as_ptr().wrapping_add(ahead).cast());
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(of.as_ptr().wrapping_add(ahead).cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (of, ahead);
