@@ -163,14 +163,14 @@ fn mix(
             scores.clear();
             scores.resize(span.len().div_ceil(PANEL) * rows, none);
             for (i, scores) in scores.chunks_exact_mut(rows).enumerate() {
-                add(rows, line.key_panel(span.start / PANEL + i, dim), queries, scores);
+                add(line.key_panel(span.start / PANEL + i, dim), queries, rows_of(scores), false);
             }
             if is_own {
                 hide(cache, nodes, span.clone(), scores);
             }
             softmax.take(scores, span.len(), mixed, shares);
             for (values, mixed) in line.values().zip(mixed.chunks_exact_mut(rows)) {
-                add(rows, &values[span.clone()], shares, mixed);
+                add(&values[span.clone()], shares, rows_of(mixed), true);
             }
         }
     }
@@ -181,6 +181,10 @@ fn mix(
             out.iter_mut().zip(mixed).for_each(|(out, mixed)| *out = mixed * each);
         }
     }
+}
+
+fn rows_of(sums: &mut [Terms]) -> impl Iterator<Item = &mut [f32; PANEL]> {
+    sums.iter_mut().map(|sums| &mut sums.0)
 }
 
 /// Hides the own nodes of a span that a row does not see from its scores.

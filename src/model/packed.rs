@@ -10,7 +10,8 @@ use faer::reborrow::ReborrowMut;
 use rayon::prelude::*;
 
 use super::kernels::codes::{CodeBlock, Integers, SIDE, Values, Words};
-use super::kernels::panels::{PANEL, Terms, Tiles};
+use super::kernels::operand;
+use super::kernels::panels::{Left, NONE, PANEL, Right, Terms};
 use super::matrix::{Matrix, Quantized};
 
 /// Multiplications that are worth another thread.
@@ -38,8 +39,7 @@ pub struct Packed {
 
 #[derive(Debug)]
 enum Form {
-    /// `[panels, width]`.
-    Full(Vec<Terms>),
+    Full(Right),
     Coded(Coded),
 }
 
@@ -116,13 +116,8 @@ impl Packed {
         let width = matrix.width();
         let form = match matrix {
             Matrix::Full { data, width } => {
-                let mut panels = vec![Terms([0.0; PANEL]); rows.div_ceil(PANEL) * width];
-                let rows = data.chunks(PANEL * width);
-                for (panel, rows) in panels.chunks_exact_mut(width).zip(rows) {
-                    for (i, row) in rows.chunks_exact(width).enumerate() {
-                        panel.iter_mut().zip(row).for_each(|(terms, value)| terms.0[i] = *value);
-                    }
-                }
+                let mut panels = Right::default();
+                panels.rows(operand::Matrix { data: &data, width });
                 Form::Full(panels)
             }
             Matrix::Quantized(quantized) => Form::Coded(Coded::new(&quantized)),
@@ -133,7 +128,7 @@ impl Packed {
     /// Bytes that it takes.
     pub fn bytes(&self) -> usize {
         match &self.form {
-            Form::Full(data) => size_of_val(&data[..]),
+            Form::Full(panels) => panels.bytes(),
             Form::Coded(Coded { words, scales, offsets, .. }) => {
                 size_of_val(&words[..]) + size_of_val(&scales[..]) + size_of_val(&offsets[..])
             }
@@ -143,8 +138,8 @@ impl Packed {
     /// A row as numbers, appended to `out`.
     pub fn row(&self, row: usize, out: &mut Vec<f32>) {
         match &self.form {
-            Form::Full(data) => {
-                let panel = &data[row / PANEL * self.width..][..self.width];
+            Form::Full(panels) => {
+                let panel = panels.panel(row / PANEL);
                 out.extend(panel.iter().map(|terms| terms.0[row % PANEL]));
             }
             Form::Coded(coded) => {
@@ -156,9 +151,9 @@ impl Packed {
     /// A panel as numbers; `scratch` is where codes become some.
     fn panel<'a>(&'a self, panel: usize, scratch: &'a mut Vec<Terms>) -> &'a [Terms] {
         match &self.form {
-            Form::Full(data) => &data[panel * self.width..(panel + 1) * self.width],
+            Form::Full(panels) => panels.panel(panel),
             Form::Coded(coded) => {
-                scratch.resize(self.width, Terms([0.0; PANEL]));
+                scratch.resize(self.width, NONE);
                 for half in 0..PANEL / SIDE {
                     let block = coded.block(panel * PANEL / SIDE + half, self.width);
                     block.numbers(scratch, half);
@@ -208,7 +203,7 @@ impl Packed {
 
 /// Rows of inputs, as what they meet needs them.
 enum Inputs {
-    Numbers(Tiles),
+    Numbers(Left),
     Integers(Integers),
 }
 
@@ -219,7 +214,11 @@ impl Inputs {
                 let is_exact = precision == Precision::Exact;
                 Self::Integers(Integers::new(x, matrix.width, coded.group, is_exact))
             }
-            _ => Self::Numbers(Tiles::new(x, matrix.width)),
+            _ => {
+                let mut left = Left::default();
+                left.rows_together(operand::Matrix { data: x, width: matrix.width });
+                Self::Numbers(left)
+            }
         }
     }
 }

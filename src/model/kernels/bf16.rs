@@ -7,6 +7,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::kernel;
+use super::operand::Matrix;
 use super::tiles::{DEPTH, SIDE, Sums, Tile, Unit, WIDTH};
 
 /// Panels of columns that are worth a task: they are as deep as there are tokens.
@@ -21,16 +22,6 @@ pub struct Packed {
     side: usize,
     /// Tiles along the terms.
     depth: usize,
-}
-
-/// How an operand lies in memory: the numbers of a row follow each other, and rows are `width`
-/// apart.
-#[derive(Debug, Clone, Copy)]
-pub struct Matrix<'a> {
-    /// The numbers.
-    pub data: &'a [f32],
-    /// From a row to the next.
-    pub width: usize,
 }
 
 impl Packed {

@@ -9,6 +9,7 @@ mod attention;
 pub mod bf16;
 pub mod codes;
 pub mod forms;
+pub mod operand;
 pub mod panels;
 pub mod softmax;
 pub mod tiles;
