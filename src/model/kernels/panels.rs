@@ -41,7 +41,7 @@ const AHEAD: usize = 64;
 /// Tiles from which on it is worth dealing them out.
 const MANY: usize = 8;
 
-/// Terms of a panel that are turned at once, so that they stay in the nearest cache.
+/// Terms that are turned at once, so that they stay in the nearest cache.
 const TURNED: usize = 64;
 
 /// A left operand: its rows in tiles, each `[terms, rows of the tile]`.
@@ -88,16 +88,22 @@ impl Left {
 
     /// The operand whose rows are columns `columns` of `of`, the terms lying down them.
     pub fn columns(&mut self, of: Matrix<'_>, columns: Range<usize>) {
-        for (rows, tile) in self.parts(columns.len(), of.data.len() / of.width) {
-            let from = &of.data[columns.start + rows.start..];
-            match rows.len() {
-                12 => take_columns::<12>(from, of.width, tile),
-                8 => take_columns::<8>(from, of.width, tile),
-                6 => take_columns::<6>(from, of.width, tile),
-                4 => take_columns::<4>(from, of.width, tile),
-                3 => take_columns::<3>(from, of.width, tile),
-                2 => take_columns::<2>(from, of.width, tile),
-                _ => take_columns::<1>(from, of.width, tile),
+        let mut parts = self.parts(columns.len(), of.data.len() / of.width);
+        // A few rows at a time, which then lie in the nearest caches: each gives a little to every
+        // tile.
+        for (i, some) in of.data.chunks(TURNED * of.width).enumerate() {
+            for (rows, tile) in &mut parts {
+                let to = &mut tile[i * TURNED * rows.len()..];
+                let from = &some[columns.start + rows.start..];
+                match rows.len() {
+                    12 => take_columns::<12>(from, of.width, to),
+                    8 => take_columns::<8>(from, of.width, to),
+                    6 => take_columns::<6>(from, of.width, to),
+                    4 => take_columns::<4>(from, of.width, to),
+                    3 => take_columns::<3>(from, of.width, to),
+                    2 => take_columns::<2>(from, of.width, to),
+                    _ => take_columns::<1>(from, of.width, to),
+                }
             }
         }
     }
@@ -227,6 +233,9 @@ pub fn product_of_columns(out: &mut [f32], left: &Left, of: Matrix<'_>, adds: bo
         for first in (0..of.width).step_by(PANEL) {
             let columns = first..(first + PANEL).min(of.width);
             for (terms, row) in panel.iter_mut().zip(rows.clone()) {
+                // The next panel lies beside this one, a row away from what was read before.
+                prefetch(&row[first..], PANEL);
+                prefetch(&row[first..], PANEL + PANEL / 2);
                 let row = &row[columns.clone()];
                 if let Ok(whole) = row.try_into() {
                     terms.0 = whole;
