@@ -46,7 +46,10 @@ fn what_is_chosen_for_a_reflection_is_never_done_to_another_that_came_in_its_pla
             Place::Start,
             queue,
         )));
-        let draft = |effect: &Effect| matches!(effect, Effect::Store(StoreCmd::Draft(id, Some(_))) if *id == front);
+        let draft = |effect: &Effect| {
+            matches!(effect, Effect::Store(StoreCmd::Draft(id,
+        Some(_))) if *id == front)
+        };
         assert_eq!(
             effects.iter().any(draft),
             keys == "e",
@@ -94,9 +97,8 @@ fn nothing_is_chosen_while_a_decision_may_move_the_list_and_what_was_refused_sta
         |app: &mut App, id| app.update(Msg::from(curate::Msg::Edited(id, "By the editor.".into())));
     assert!(decides(&edited(&mut app, front)));
     let effects = app.update(Msg::from(curate::Msg::Failed));
-    assert!(
-        matches!(&effects[0], Effect::Store(StoreCmd::Draft(id, Some(text))) if *id == front && text == "By the editor.")
-    );
+    assert!(matches!(&effects[0], Effect::Store(StoreCmd::Draft(id,
+        Some(text))) if *id == front && text == "By the editor."));
     let effects = edited(&mut app, front + 1);
     assert!(
         matches!(&effects[..], [Effect::Store(StoreCmd::Draft(id, Some(_)))] if *id == front + 1),
@@ -123,7 +125,8 @@ fn an_attempt_that_comes_late_is_never_lost_and_says_what_it_was_asked_for() {
     };
     let effects = written(&mut app);
     assert!(
-        matches!(&effects[..], [Effect::Store(StoreCmd::Attempt(_, as_seen, ..))] if *as_seen == seen),
+        matches!(&effects[..], [Effect::Store(StoreCmd::Attempt(_, as_seen,
+        ..))] if *as_seen == seen),
         "{effects:?}"
     );
     app.update(Msg::from(curate::Msg::Failed));

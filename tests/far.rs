@@ -289,9 +289,8 @@ fn explore_goes_on_where_the_world_stands_and_comes_back_by_a_verified_replay() 
     let Evaluated::Chosen(chosen) = &told[2] else { panic!("{told:?}") };
     assert!(chosen.iter().any(|(action, _)| action.starts_with("search[")), "{chosen:?}");
     assert!(chosen.iter().all(|(action, _)| action != "dance"), "{chosen:?}");
-    assert!(
-        matches!(told.last(), Some(Evaluated::Predicted(texts, true)) if texts.len() == chosen.len() + 1)
-    );
+    assert!(matches!(told.last(), Some(Evaluated::Predicted(texts,
+        true)) if texts.len() == chosen.len() + 1));
     let outcomes = session.outcomes(chosen).unwrap();
     assert_eq!(outcomes.len(), chosen.len());
     let episode = session.after("click[red mug]").unwrap();

@@ -279,9 +279,8 @@ fn a_search_ends_at_its_limits_and_when_it_is_cancelled() {
     let (env, experts) = open(&household("train", 4));
     let planner = Planner::new(Arc::clone(env.world().game()));
     let few = Limits { nodes: 2, ..Limits::default() };
-    assert!(
-        matches!(planner.plan(env.world(), false, &few).unwrap(), Solution::GaveUp(nodes) if nodes >= 2)
-    );
+    assert!(matches!(planner.plan(env.world(), false, &few).unwrap(),
+        Solution::GaveUp(nodes) if nodes >= 2));
     assert_eq!(NoAdvice::GaveUp(500).to_string(), "no plan found within 500 nodes");
     let cancel = Cancel::default();
     cancel.cancel();

@@ -52,7 +52,8 @@ pub fn run(
     }
     Ok(json!({
         "states": figures.score.len(), "alternatives": k, "admissible": spread(figures.admissible),
-        "probabilities_ms": spread(figures.score), "first_predicted_token_ms": spread(figures.first),
+        "probabilities_ms": spread(figures.score),
+        "first_predicted_token_ms": spread(figures.first),
         "all_predictions_ms": spread(figures.all),
     }))
 }

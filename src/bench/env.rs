@@ -229,7 +229,6 @@ fn live_forks(suite: &dyn Suite, tasks: &[TaskRef], count: usize) -> Result<Valu
     }
     let stepped = rss_mb();
     let grown = |now: Option<f64>| Some(now? - before?);
-    Ok(
-        json!({"game": task.id, "count": count, "forked_mb": grown(forked), "each_a_step_on_mb": grown(stepped)}),
-    )
+    Ok(json!({"game": task.id, "count": count, "forked_mb": grown(forked),
+        "each_a_step_on_mb": grown(stepped)}))
 }

@@ -47,9 +47,8 @@ pub fn run(
         }
     }
     let rows: Vec<Value> = tallies.into_iter().map(|(name, tally)| tally.row(name)).collect();
-    Ok(
-        json!({"suite": suite.name(), "split": sample.split, "games": tasks.len(), "step_limit": limit, "experts": rows}),
-    )
+    Ok(json!({"suite": suite.name(), "split": sample.split, "games": tasks.len(),
+        "step_limit": limit, "experts": rows}))
 }
 
 #[derive(Default)]

@@ -140,8 +140,10 @@ impl<'a> Bench<'a> {
         let most = times.iter().copied().fold(0.0, f64::max);
         let wall = median(times);
         let mut row = json!({
-            "what": what, "model": self.options.model, "threads": self.options.threads, "wall_s": wall,
-            "min_s": least, "max_s": most, "repeats": self.options.repeats, "peak_rss_mb": peak_rss_mb(),
+            "what": what, "model": self.options.model, "threads": self.options.threads,
+            "wall_s": wall,
+            "min_s": least, "max_s": most, "repeats": self.options.repeats,
+            "peak_rss_mb": peak_rss_mb(),
             "weights_mb": self.decoder.bytes() >> 20,
         });
         if let Some(units) = units {

@@ -216,9 +216,12 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
     let step_bytes = if options.collect { Vec::new() } else { steps(&mut terminal)? };
     let scroll = if options.collect { Default::default() } else { scrolling(&mut terminal)? };
     Ok(json!({
-        "steps_in_store": options.steps, "rows_in_store": options.rows, "idle_cpu_percent": idle.map(|i| i.0), "resident_mb": idle.map(|i| i.1),
-        "bytes_a_step_in_explore": spread(step_bytes), "list_key_to_frame_ms": spread(scroll.0), "list_page_to_rows_ms": spread(scroll.1),
-        "cols": options.size.0, "rows": options.size.1, "keys": options.keys, "training": options.train, "collecting": options.collect,
+        "steps_in_store": options.steps, "rows_in_store": options.rows,
+        "idle_cpu_percent": idle.map(|i| i.0), "resident_mb": idle.map(|i| i.1),
+        "bytes_a_step_in_explore": spread(step_bytes), "list_key_to_frame_ms": spread(scroll.0),
+        "list_page_to_rows_ms": spread(scroll.1),
+        "cols": options.size.0, "rows": options.size.1, "keys": options.keys,
+        "training": options.train, "collecting": options.collect,
         "first_frame_ms": first, "useful_frame_ms": useful,
         "key_to_frame_ms": spread(times), "bytes_a_key": spread(sizes),
     }))

@@ -205,9 +205,8 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         DataCommand::Backup { file } => {
             let bytes = store.backup(&file)?;
             let weights = store.checkpoints()?.len();
-            rows(vec![
-                json!({"file": file, "bytes": bytes, "checkpoints_whose_weights_are_not_in_it": weights}),
-            ])
+            rows(vec![json!({"file": file, "bytes": bytes,
+                "checkpoints_whose_weights_are_not_in_it": weights})])
         }
         DataCommand::Restore { .. } => Ok(()),
         DataCommand::Export(args) => rows(export(common, &store, *args)?.into_iter().collect()),
@@ -263,7 +262,10 @@ fn show(store: &Store, id: i64) -> Result<Value> {
     let pools: Vec<Value> = store
         .drawn(id, None)?
         .iter()
-        .map(|drawn| json!({"t": drawn.branch.t, "action": drawn.branch.action, "place": drawn.place}))
+        .map(|drawn| {
+            json!({"t": drawn.branch.t, "action": drawn.branch.action,
+        "place": drawn.place})
+        })
         .collect();
     Ok(json!({
         "trajectory": trajectory, "branches": branches, "pools": pools, "predictions": predictions,
@@ -318,7 +320,8 @@ fn delete(store: &Store, id: Option<i64>, run: Option<i64>, number: Option<i64>)
 fn record(item: &Item) -> Value {
     json!({
         "trajectory": item.trajectory, "instance": hex(item.instance), "held_out": item.held_out,
-        "demonstration": item.demonstration, "branches": item.branches, "reflections": item.reflections,
+        "demonstration": item.demonstration, "branches": item.branches,
+        "reflections": item.reflections,
     })
 }
 

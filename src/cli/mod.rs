@@ -262,7 +262,8 @@ fn keys(common: &Common, markdown: bool) -> Result<()> {
     for entry in &map.entries {
         let scope = keymap::word(entry.binding.screen);
         let b = &entry.binding.key;
-        let row = serde_json::json!({"screen": scope, "name": b.name, "keys": entry.shown, "what": b.long});
+        let row = serde_json::json!({"screen": scope, "name": b.name, "keys": entry.shown,
+        "what": b.long});
         common
             .out()
             .line(&row, || format!("{scope:<11} {:<15} {:<13} {}", b.name, entry.shown, b.long));

@@ -182,7 +182,8 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
     let mut each = |event: Event<'_>| match event {
         Event::Begun { run, start, data, stages, memory, warnings } => {
             let row = json!({
-                "run": run, "start": start, "data": data, "stages": stages, "memory": memory, "warnings": warnings,
+                "run": run, "start": start, "data": data, "stages": stages, "memory": memory,
+                "warnings": warnings,
             });
             out.line(&row, || {
                 format!(

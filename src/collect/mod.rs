@@ -17,7 +17,8 @@ use crate::agent::{Case, REFLECTING, Reflector};
 use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
 use crate::episode::{
-    Episode, ExpertBaseline, Scope, Teacher, Trial, Worlds, choose, try_action, way,
+    Broken, BrokenOff, Episode, ExpertBaseline, Scope, Teacher, Trial, Worlds, choose, try_action,
+    way,
 };
 use crate::error::{Error, Kind, Result};
 use crate::experience::{Branch, POLICY, Purpose, Trajectory, UNIFORM};
@@ -27,7 +28,7 @@ use crate::store::{Drawn, NewReflection, PoolCount, Store, TrajectorySummary};
 /// What a job says while it works: a unit that is safely in the store, and how far the job is.
 pub type Report<'a> = &'a mut dyn FnMut(serde_json::Value, Progress);
 
-/// Expert trajectories.
+/// Expert trajectories. As in an evaluation, a world that fails says nothing of the others.
 pub fn demonstrations(
     store: &mut Store,
     suite: &dyn Suite,
@@ -42,6 +43,8 @@ pub fn demonstrations(
     let meter = Meter::new("demonstrations", 0, total);
     // Who demonstrates; the suite's first expert is known by name once a game is open.
     let mut by: Option<String> = None;
+    let mut broken_off = BrokenOff::default();
+    let mut ended = 0;
     for (i, task) in tasks.iter().enumerate() {
         control.checkpoint()?;
         let there =
@@ -49,25 +52,44 @@ pub fn demonstrations(
         if by.as_deref().is_some_and(there) {
             continue; // without opening the game: a job is resumed by going past thousands
         }
-        let mut episode =
-            Episode::open(suite, &scope.split, &task.id, Purpose::Demonstration, scope.seed)?;
-        let expert = teacher.expert(&episode.experts)?.name();
-        by = Some(expert.to_string());
-        if there(expert) {
-            continue;
-        }
-        let won = episode.demonstrate(teacher, &control.cancel)?;
         let progress = meter.at(i as u64 + 1);
-        if let Err(why) = won {
-            report(json!({"skipped": task.id, "why": format!("{expert}: {why}")}), progress);
-            continue;
-        }
+        let skip = |why: &str| json!({"skipped": task.id, "why": why});
+        let open = Episode::open(suite, &scope.split, &task.id, Purpose::Demonstration, scope.seed);
+        let shown = open.and_then(|mut episode| {
+            let expert = teacher.expert(&episode.experts)?.name();
+            by = Some(expert.to_string());
+            let won = if there(expert) {
+                None
+            } else {
+                Some(episode.demonstrate(teacher, &control.cancel)?)
+            };
+            Ok((episode, expert, won))
+        });
+        let (episode, expert) = match shown {
+            Ok((_, _, None)) => continue,
+            Ok((_, expert, Some(Err(why)))) => {
+                ended += 1;
+                report(skip(&format!("{expert}: {why}")), progress);
+                continue;
+            }
+            Ok((episode, expert, Some(Ok(())))) => (episode, expert),
+            Err(why) => {
+                let broken = Broken::of(&task.id, why)?;
+                report(skip(broken.why.message()), progress);
+                broken_off.add(broken, ended)?;
+                continue;
+            }
+        };
         let id = store.add_trajectory(&episode.trajectory)?;
+        ended += 1;
         let steps = episode.trajectory.steps.len();
-        let row = json!({"trajectory": id, "task_id": task.id, "kind": task.kind, "expert": expert, "steps": steps});
+        let row = json!({
+            "trajectory": id, "task_id": task.id, "kind": task.kind, "expert": expert,
+            "steps": steps,
+        });
         report(row, progress);
     }
-    Ok(())
+    broken_off.first(ended).map(drop)
 }
 
 /// The demonstrations of the games that a scope chooses among those that have one, by one expert or

@@ -82,6 +82,40 @@ impl Broken {
     }
 }
 
+/// Games that broke off while others went on.
+#[derive(Debug, Default)]
+pub struct BrokenOff {
+    /// How many.
+    pub count: u64,
+    first: Option<Broken>,
+}
+
+/// So many games that broke off end the work, if they are the most.
+const BROKEN: u64 = 8;
+
+impl BrokenOff {
+    /// One more, beside so many that came to their end; an error where that ends the work.
+    pub fn add(&mut self, broken: Broken, ended: u64) -> Result<()> {
+        self.count += 1;
+        if self.count >= BROKEN && self.count > ended {
+            let place = format!("{} games broke off; {}", self.count, broken.task_id);
+            return Err(broken.why.at(place));
+        }
+        self.first.get_or_insert(broken);
+        Ok(())
+    }
+
+    /// The first one in words; its error where none came to its end.
+    pub fn first(self, ended: u64) -> Result<Option<String>> {
+        match self.first {
+            Some(Broken { task_id, why }) if ended == 0 => Err(why.at(task_id)),
+            first => {
+                Ok(first.map(|Broken { task_id, why }| format!("{task_id}: {}", why.message())))
+            }
+        }
+    }
+}
+
 /// How a game ended.
 pub type Ended = std::result::Result<Played, Broken>;
 

@@ -11,7 +11,7 @@ use crate::agent::{Agent, Among};
 use crate::collect::Proposer;
 use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
-use crate::episode::{Broken, Episode, Scope, Teacher, Worlds, choose, try_action, way};
+use crate::episode::{Broken, BrokenOff, Episode, Scope, Teacher, Worlds, choose, try_action, way};
 use crate::error::{Error, Result};
 use crate::experience::{ActionEffect, Purpose, State, Trajectory, UNIFORM};
 
@@ -70,16 +70,14 @@ pub fn foresight(
     let tasks = choose(suite, scope)?;
     let meter = Meter::new("predictions", 0, tasks.len() as u64);
     let mut games: Vec<[Sums; 2]> = Vec::new();
-    let mut broke_off = 0;
-    let mut first: Option<Broken> = None;
+    let mut broken_off = BrokenOff::default();
     for (i, task) in tasks.iter().enumerate() {
         control.checkpoint()?;
         // As in an evaluation, a world that fails says nothing of the others.
         let asked = match transitions(suite, scope, &task.id, k, control) {
             Ok(asked) => asked,
             Err(why) => {
-                first.get_or_insert(Broken::of(&task.id, why)?);
-                broke_off += 1;
+                broken_off.add(Broken::of(&task.id, why)?, games.len() as u64)?;
                 continue;
             }
         };
@@ -111,9 +109,8 @@ pub fn foresight(
         games.push(sums);
         report(meter.at(i as u64 + 1));
     }
-    if let Some(Broken { task_id, why }) = first.filter(|_| games.is_empty()) {
-        return Err(why.at(task_id));
-    }
+    let broke_off = broken_off.count;
+    broken_off.first(games.len() as u64)?;
     if games.iter().flatten().all(|sum| sum.count == 0) {
         return Err(Error::new(
             "there is nothing to predict: the suite offers no expert that plays these games",

@@ -15,7 +15,7 @@ use crate::budget;
 use crate::control::{Control, Meter, Progress};
 use crate::digest;
 use crate::env::{STEP_LIMIT, Suite};
-use crate::episode::{Broken, Episode, Play, Played, Player, Scope, choose, roll_out};
+use crate::episode::{Broken, BrokenOff, Episode, Play, Played, Player, Scope, choose, roll_out};
 use crate::error::Result;
 use crate::experience::{Purpose, wilson};
 use crate::store::{EvalRow, PlayedGame, Prediction, Store, Thought};
@@ -137,9 +137,6 @@ pub struct Known {
 /// broke off; and how far it is.
 pub type Report<'a> = &'a mut dyn FnMut(std::result::Result<&Game, &Broken>, Progress);
 
-/// So many games may break off while they are not the most: then it is the world that is broken.
-const BROKEN: u64 = 8;
-
 /// Plays the games of a scope. Every game's trajectory is stored, and the result as a whole when
 /// all are played.
 pub fn evaluate(
@@ -169,34 +166,27 @@ pub fn evaluate(
         });
         (task.id.clone(), begun)
     });
-    let mut broke_off = 0;
+    let mut broken_off = BrokenOff::default();
     let mut written = 0;
-    let mut first: Option<Broken> = None;
     roll_out(agent, &mut open, at_once, play, control, &mut |ended| {
         let played = match ended {
             Ok(played) => played,
             Err(broken) => {
-                broke_off += 1;
-                report(Err(&broken), meter.at(games.len() as u64 + broke_off));
-                if broke_off >= BROKEN && broke_off > games.len() as u64 {
-                    let place = format!("{broke_off} games broke off; {}", broken.task_id);
-                    return Err(broken.why.at(place));
-                }
-                first.get_or_insert(broken);
-                return Ok(());
+                let ended = games.len() as u64;
+                report(Err(&broken), meter.at(ended + broken_off.count + 1));
+                return broken_off.add(broken, ended);
             }
         };
         written += played.written;
         step_limit = played.limit;
         let game = keep(store, played, &checkpoint)?;
-        report(Ok(&game), meter.at(games.len() as u64 + broke_off + 1));
+        report(Ok(&game), meter.at(games.len() as u64 + broken_off.count + 1));
         games.push(game);
         Ok(())
     })?;
-    if let Some(broken) = first.take_if(|_| games.is_empty()) {
-        return Err(broken.why.at(broken.task_id)); // none was played
-    }
     let n = games.len() as u64;
+    let broke_off = broken_off.count;
+    let why = broken_off.first(n)?;
     let successes = games.iter().filter(|game| game.success).count() as u64;
     let steps: usize = games.iter().map(|game| game.steps).sum();
     let restriction = match written {
@@ -237,7 +227,7 @@ pub fn evaluate(
         successes,
         n,
         broke_off,
-        why: first.map(|broken| format!("{}: {}", broken.task_id, broken.why.message())),
+        why,
         rate: per_game(successes as f64),
         interval: wilson(successes, n),
         mean_steps: row.mean_steps,

@@ -114,7 +114,8 @@ impl Adapter {
         let config = json!({
             "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base,
             "r": self.rank, "lora_alpha": self.alpha, "lora_dropout": 0.0, "bias": "none",
-            "target_modules": targets, "fan_in_fan_out": false, "init_lora_weights": true, "inference_mode": true,
+            "target_modules": targets, "fan_in_fan_out": false, "init_lora_weights": true,
+            "inference_mode": true,
         });
         let tensors: Vec<_> = self
             .shapes

@@ -9,8 +9,8 @@ use faer::MatMut;
 use faer::reborrow::ReborrowMut;
 use rayon::prelude::*;
 
+use super::kernels;
 use super::kernels::codes::{CodeBlock, Integers, SIDE, Values, Words};
-use super::kernels::operand;
 use super::kernels::panels::{Left, NONE, PANEL, Right, Terms};
 use super::matrix::{Matrix, Quantized};
 
@@ -116,9 +116,7 @@ impl Packed {
         let width = matrix.width();
         let form = match matrix {
             Matrix::Full { data, width } => {
-                let mut panels = Right::default();
-                panels.rows(operand::Matrix { data: &data, width });
-                Form::Full(panels)
+                Form::Full(Right::new(kernels::Matrix { data: &data, width }))
             }
             Matrix::Quantized(quantized) => Form::Coded(Coded::new(&quantized)),
         };
@@ -214,11 +212,7 @@ impl Inputs {
                 let is_exact = precision == Precision::Exact;
                 Self::Integers(Integers::new(x, matrix.width, coded.group, is_exact))
             }
-            _ => {
-                let mut left = Left::default();
-                left.rows_together(operand::Matrix { data: x, width: matrix.width });
-                Self::Numbers(left)
-            }
+            _ => Self::Numbers(Left::new(kernels::Matrix { data: x, width: matrix.width })),
         }
     }
 }

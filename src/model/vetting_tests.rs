@@ -7,9 +7,13 @@ fn vetted(normalizer: &Value) -> Result<()> {
 
 #[test]
 fn what_multiplies_a_text_is_refused_by_name() {
-    let replace = |pattern: &str, content: &str| json!({"type": "Replace", "pattern": {"String": pattern}, "content": content});
-    vetted(&json!({"type": "Sequence", "normalizers": [{"type": "NFKC"}, replace(" ", "▁"), replace("``", "\"")]}))
-        .unwrap();
+    let replace = |pattern: &str, content: &str| {
+        json!({"type": "Replace",
+    "pattern": {"String": pattern}, "content": content})
+    };
+    vetted(&json!({"type": "Sequence", "normalizers": [{"type": "NFKC"}, replace(" ", "▁"),
+    replace("``", "\"")]}))
+    .unwrap();
     let many: Vec<Value> = (0..6).map(|_| replace("e", &"e".repeat(20))).collect();
     let error = vetted(&json!({"type": "Sequence", "normalizers": many})).unwrap_err();
     assert!(error.message().contains("64000000 times as long"), "{error}");

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::adamw::{Shapes, zeros};
-use super::kernels::operand::{Left, Products, Right};
+use super::kernels::bf16::Packed;
 use super::params::Buffers;
 
 /// Numbers of the smallest buffer that is kept: smaller ones the allocator keeps itself.
@@ -24,8 +24,7 @@ const SLACK: usize = 4;
 pub struct Workspace {
     free: Mutex<Vec<Vec<f32>>>,
     grads: Mutex<Buffers>,
-    lefts: Mutex<Vec<Left>>,
-    rights: Mutex<Vec<Right>>,
+    packs: Mutex<Vec<Packed>>,
 }
 
 impl Workspace {
@@ -53,16 +52,10 @@ impl Workspace {
         scratch
     }
 
-    /// A left operand that is to be packed.
-    pub fn left(&self, by: Products) -> Pack<'_, Left> {
-        let fits = |left: &Left| matches!(left, Left::Bf16(_)) == (by == Products::Bf16);
-        Pack::of(&self.lefts, fits, || Left::new(by))
-    }
-
-    /// A right operand that is to be packed.
-    pub fn right(&self, by: Products) -> Pack<'_, Right> {
-        let fits = |right: &Right| matches!(right, Right::Bf16(_)) == (by == Products::Bf16);
-        Pack::of(&self.rights, fits, || Right::new(by))
+    /// An operand that is to be packed.
+    pub fn pack(&self) -> Pack<'_> {
+        let packed = self.packs.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Pack { packed: packed.unwrap_or_default(), home: self }
     }
 
     /// The smallest free buffer that is large enough, if it is not far too large. Where there is
@@ -135,38 +128,29 @@ impl Drop for Scratch<'_> {
 
 /// A packed operand of a [`Workspace`], to which its memory returns.
 #[derive(Debug)]
-pub struct Pack<'a, T> {
-    operand: Option<T>,
-    home: &'a Mutex<Vec<T>>,
+pub struct Pack<'a> {
+    packed: Packed,
+    home: &'a Workspace,
 }
 
-impl<'a, T> Pack<'a, T> {
-    /// The last of those that wait which fits, or a new one.
-    fn of(home: &'a Mutex<Vec<T>>, fits: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> Self {
-        let mut waiting = home.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = waiting.iter().rposition(fits).map(|at| waiting.swap_remove(at));
-        Self { operand: Some(found.unwrap_or_else(new)), home }
+impl Deref for Pack<'_> {
+    type Target = Packed;
+
+    fn deref(&self) -> &Packed {
+        &self.packed
     }
 }
 
-impl<T> Deref for Pack<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        self.operand.as_ref().unwrap_or_else(|| unreachable!("it is there until the end"))
+impl DerefMut for Pack<'_> {
+    fn deref_mut(&mut self) -> &mut Packed {
+        &mut self.packed
     }
 }
 
-impl<T> DerefMut for Pack<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        self.operand.as_mut().unwrap_or_else(|| unreachable!("it is there until the end"))
-    }
-}
-
-impl<T> Drop for Pack<'_, T> {
+impl Drop for Pack<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.home.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.extend(self.operand.take());
+        let mut packs = self.home.packs.lock().unwrap_or_else(PoisonError::into_inner);
+        packs.push(std::mem::take(&mut self.packed));
     }
 }
 

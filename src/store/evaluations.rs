@@ -163,7 +163,8 @@ impl Store {
             let result: Value = serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default();
             let [checkpoint, suite, split] = [1, 2, 3].map(|i| row.get::<_, String>(i));
             Ok(json!({
-                "id": row.get::<_, i64>(0)?, "checkpoint": checkpoint?, "suite": suite?, "split": split?, "asked": result,
+                "id": row.get::<_, i64>(0)?, "checkpoint": checkpoint?, "suite": suite?,
+                "split": split?, "asked": result,
             }))
         })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)

@@ -159,9 +159,8 @@ pub struct Saved {
 /// Whose weights a folder holds: the store, the run's own number, its seed and the update.
 fn identity(store: &Store, run: &RunRow, step: u64) -> Result<Value> {
     let token = store.run_token(run.id)?;
-    Ok(
-        json!({"store": store.identity()?, "run": run.id, "token": token, "seed": run.seed, "step": step}),
-    )
+    Ok(json!({"store": store.identity()?, "run": run.id, "token": token, "seed": run.seed,
+        "step": step}))
 }
 
 /// Whether a folder says the same of itself, to the digest of its weights, and has them: a kill

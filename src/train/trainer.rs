@@ -78,7 +78,8 @@ fn begin<'a>(
     let warnings = warnings(store, start, &begun.data.selection)?;
     let Begun { data, stages, passes } = &begun;
     let config = serde_json::json!({
-        "plan": plan, "data": data.summary, "digest": data.name(), "stages": stages, "budget": passes.budget,
+        "plan": plan, "data": data.summary, "digest": data.name(), "stages": stages,
+        "budget": passes.budget,
         "model": start, "warnings": warnings,
     })
     .to_string();

@@ -48,7 +48,8 @@ pub struct Binding {
     pub key: Key<Act>,
 }
 
-const EVERYWHERE: &[Key<Act>] = &[
+/// Keys that move what is in front.
+const MOVING: &[Key<Act>] = &[
     key("down", "j down", Act::Move(Down), "", "down"),
     key("up", "k up", Act::Move(Up), "", "up"),
     key("page-down", "pagedown ctrl-d", Act::Move(PageDown), "", "a page down"),
@@ -62,12 +63,17 @@ const EVERYWHERE: &[Key<Act>] = &[
         "",
         "the next panel: arrow keys go there, and it is in front where not all fit",
     ),
-    key("explore", "f1", Act::Show(Screen::Explore), "", "Explore (also 1 where digits are free)"),
-    key("curate", "f2", Act::Show(Screen::Curate), "", "Curate"),
-    key("train", "f3", Act::Show(Screen::Train), "", "Train"),
-    key("replay", "f4", Act::Show(Screen::Replay), "", "Replay"),
-    key("data", "f5", Act::Show(Screen::Data), "", "Data"),
-    key("next-screen", ">", Act::Beside(1), "", "the next screen"),
+];
+
+/// Other keys of all screens, besides those that show one.
+const EVERYWHERE: &[Key<Act>] = &[
+    key(
+        "next-screen",
+        ">",
+        Act::Beside(1),
+        "",
+        "the next screen (where digits are free, each shows one as well)",
+    ),
     key("previous-screen", "<", Act::Beside(-1), "", "the screen before"),
     key("palette", ": ctrl-p", Act::Palette, "", "everything that can be done here, by name"),
     key("notices", "!", Act::Notices, "", "what was said since the start"),
@@ -106,5 +112,11 @@ pub fn table() -> impl Iterator<Item = Binding> {
         let key = key(row.name, row.keys, Act::Own(row.act), row.short, row.long);
         Binding { screen: Some(screen), key }
     });
-    own.chain(EVERYWHERE.iter().map(|&key| Binding { screen: None, key }))
+    let show = |screen: Screen| {
+        let [keys, name] = screen.key();
+        key(name, keys, Act::Show(screen), "", screen.as_str())
+    };
+    let shows = Screen::ALL.into_iter().map(show);
+    let all = MOVING.iter().copied().chain(shows).chain(EVERYWHERE.iter().copied());
+    own.chain(all.map(|key| Binding { screen: None, key }))
 }

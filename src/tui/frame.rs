@@ -88,11 +88,12 @@ const NAME: &str = " foretaste ";
 
 /// The tabs, from left to right.
 fn tabs(app: &App, width: usize) -> impl Iterator<Item = (Screen, String)> {
-    Screen::ALL.into_iter().enumerate().map(move |(i, screen)| {
+    Screen::ALL.into_iter().map(move |screen| {
         let badge = app.screens.get(screen).badge(&app.jobs, app.theme);
         let word = if width >= 60 || app.screen == screen { screen.as_str() } else { "" };
         let space = if word.is_empty() { "" } else { " " };
-        (screen, format!(" F{}{space}{word}{badge} ", i + 1))
+        let key = screen.key()[0].to_uppercase();
+        (screen, format!(" {key}{space}{word}{badge} "))
     })
 }
 

@@ -30,6 +30,17 @@ impl Screen {
         }
     }
 
+    /// Its key, and the name by which keys are changed.
+    pub fn key(self) -> [&'static str; 2] {
+        match self {
+            Self::Explore => ["f1", "explore"],
+            Self::Curate => ["f2", "curate"],
+            Self::Train => ["f3", "train"],
+            Self::Replay => ["f4", "replay"],
+            Self::Data => ["f5", "data"],
+        }
+    }
+
     /// The screen so many tabs on (or back).
     #[must_use]
     pub fn beside(self, by: isize) -> Self {

@@ -86,8 +86,10 @@ pub fn app(caps: Caps) -> App {
     app.update(Msg::from(curate::Msg::Case(first.id, Box::new(evidence))));
     let config = serde_json::json!({
         "plan": Plan::new(Objective::Imitation, 200, 1),
-        "data": DataSummary { demonstrations: 2, tokens: 512, trees: 2, held_out: 1, ..DataSummary::default() },
-        "stages": [{"name": "imitation", "updates": 200, "mixture": Mixture::IMITATION, "trees": 2}],
+        "data": DataSummary { demonstrations: 2, tokens: 512, trees: 2, held_out: 1,
+        ..DataSummary::default() },
+        "stages": [{"name": "imitation", "updates": 200, "mixture": Mixture::IMITATION,
+        "trees": 2}],
     });
     let config = config.to_string();
     let new =

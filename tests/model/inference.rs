@@ -69,7 +69,8 @@ proptest! {
         let scores = team.run(|| nats(&whole, decoder, &actions));
         // The same prompt by way of two others that it shares some of its tokens with.
         let mut recent = PromptCache::new(usize::MAX);
-        let mut reused = |tokens: &[u32]| Prompt::new(decoder, tokens, &mut recent, &cancel).unwrap();
+        let mut reused = |tokens: &[u32]| Prompt::new(decoder, tokens, &mut recent,
+        &cancel).unwrap();
         reused(&[&tokens[..7], &[1, 2, 3]].concat());
         reused(&[&tokens[..40], &[4]].concat());
         reused(&tokens[..60]);
@@ -81,7 +82,8 @@ proptest! {
             chain.extend(end, action, 1.0);
             let want = -value(&reference.loss(&chain).unwrap());
             let alone = nats(&reused, decoder, std::slice::from_ref(action))[0];
-            prop_assert!((scores[i] - want).abs() < 1e-4 && (alone - want).abs() < 1e-4, "{} {alone} {want}", scores[i]);
+            prop_assert!((scores[i] - want).abs() < 1e-4 && (alone - want).abs() < 1e-4,
+            "{} {alone} {want}", scores[i]);
         }
     }
 }

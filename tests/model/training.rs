@@ -113,7 +113,8 @@ proptest! {
         let tree = if once { tree } else { tree.by_multiplicity() };
         let (loss, grads) = gradient(&fresh, std::slice::from_ref(&tree));
         let (want_loss, want) = gradient(&fresh, &sequences);
-        prop_assert!((loss - want_loss).abs() <= 1e-5 * want_loss.abs().max(1.0), "{loss} {want_loss}");
+        prop_assert!((loss - want_loss).abs() <= 1e-5 * want_loss.abs().max(1.0),
+        "{loss} {want_loss}");
         let off = distance(&grads, &want);
         prop_assert!(off <= SAME, "{off}");
     }
@@ -128,9 +129,11 @@ proptest! {
         let mut rng = Rng::new(seed);
         let tree = random_tree(&mut rng, nodes);
         prop_assume!(tree.weight() > 0.0);
-        let mut adapter = Adapter::new(&fresh.config, 3, 5.0, &LINEARS[rng.below(3)..], seed).unwrap();
+        let mut adapter = Adapter::new(&fresh.config, 3, 5.0, &LINEARS[rng.below(3)..],
+        seed).unwrap();
         let plain = step(fresh.net(), &tree, None).unwrap().total;
-        let untouched = step(Net { adapter: Some(&adapter), ..fresh.net() }, &tree, None).unwrap().total;
+        let untouched = step(Net { adapter: Some(&adapter), ..fresh.net() }, &tree,
+        None).unwrap().total;
         prop_assert!((plain - untouched).abs() <= 1e-6 * plain.max(1.0), "a fresh adapter changes \
             nothing");
         for b in adapter.weights.iter_mut().skip(1).step_by(2) {
@@ -157,9 +160,12 @@ proptest! {
             let dw = &full[t];
             let a = &adapter.weights[at];
             let b = &adapter.weights[at + 1];
-            let sum = |terms: usize, f: &dyn Fn(usize) -> f32| (0..terms).map(f).sum::<f32>() * scale;
-            want.push((0..rank * inner).map(|i| sum(out, &|o| b[o * rank + i / inner] * dw[o * inner + i % inner])).collect());
-            want.push((0..out * rank).map(|i| sum(inner, &|j| dw[i / rank * inner + j] * a[i % rank * inner + j])).collect());
+            let sum = |terms: usize,
+            f: &dyn Fn(usize) -> f32| (0..terms).map(f).sum::<f32>() * scale;
+            want.push((0..rank * inner).map(|i| sum(out,
+            &|o| b[o * rank + i / inner] * dw[o * inner + i % inner])).collect());
+            want.push((0..out * rank).map(|i| sum(inner,
+            &|j| dw[i / rank * inner + j] * a[i % rank * inner + j])).collect());
         }
         let off = distance(&grads, &want);
         prop_assert!(off <= 1e-4, "{off}");
@@ -177,7 +183,8 @@ proptest! {
     ) {
         let fresh = small(1);
         let mut rng = Rng::new(seed);
-        let mut trees: Vec<TokenTree> = (0..rng.between(1, 3)).map(|_| random_tree(&mut rng, 12)).collect();
+        let mut trees: Vec<TokenTree> = (0..rng.between(1, 3)).map(|_| random_tree(&mut rng,
+        12)).collect();
         // One bushy tree that is worth cutting.
         let mut bush = TokenTree::default();
         let trunk = bush.extend(None, &random_tokens(&mut rng, 3), 1.0);
@@ -188,7 +195,8 @@ proptest! {
         let refs: Vec<&TokenTree> = trees.iter().collect();
         let packing = Packing::new(&refs, budget);
         let on = |threads, net| {
-            Team::new(threads, Priority::Interactive).unwrap().run(|| batch(net, &packing, refs.len(), true, &Cancel::default())).unwrap()
+            Team::new(threads, Priority::Interactive).unwrap().run(|| batch(net, &packing,
+            refs.len(), true, &Cancel::default())).unwrap()
         };
         let done = on(1, fresh.net());
         let again = on(threads, Net { recompute, ..fresh.net() });
@@ -217,7 +225,8 @@ proptest! {
         let reach = 2e-3;
         let mut at = |by: f64| {
             let by = (by / length) as f32;
-            fresh.trained().iter_mut().flatten().zip(grads.iter().flatten()).for_each(|(w, g)| *w += by * g);
+            fresh.trained().iter_mut().flatten().zip(grads.iter().flatten()).for_each(|(w,
+            g)| *w += by * g);
             step(fresh.net(), &tree, None).unwrap().total
         };
         let slope = (at(reach) - at(-2.0 * reach)) / (2.0 * reach);
@@ -231,7 +240,8 @@ proptest! {
         prop_assume!(tree.weight() > 0.0);
         let (loss, grads) = gradient(&fresh, std::slice::from_ref(&tree));
         let (want_loss, want) = reference(&fresh, &tree);
-        prop_assert!((loss - want_loss).abs() <= 1e-5 * want_loss.abs().max(1.0), "{loss} {want_loss}");
+        prop_assert!((loss - want_loss).abs() <= 1e-5 * want_loss.abs().max(1.0),
+        "{loss} {want_loss}");
         let off = distance(&grads, &want);
         prop_assert!(off <= 1e-4, "{off}");
     }

@@ -17,7 +17,8 @@ proptest! {
         prop_assert_eq!(&got, &want);
         for text in want {
             let id = menu.operator(&text).unwrap();
-            prop_assert_eq!(usize::from(operators.get(id).action), texts.iter().position(|t| *t == text).unwrap());
+            prop_assert_eq!(usize::from(operators.get(id).action),
+            texts.iter().position(|t| *t == text).unwrap());
         }
     }
 }

@@ -269,8 +269,10 @@ mod tests {
                 (:action go :parameters (?a - place) :precondition () :effect (at ?a)))").unwrap();
             let rule = |text: &String| serde_json::json!({"condition": "at(a:place) & \
                 not_near(a:place, b:place)", "rhs": text});
-            let rules = serde_json::json!({"intro": texts.iter().map(rule).collect::<Vec<_>>(), "other": [{"rhs": "x"}]});
-            let action = format!("action GO {{ template :: \"{}\"; feedback :: \"#intro#\"; }}", texts[0]);
+            let rules = serde_json::json!({"intro": texts.iter().map(rule).collect::<Vec<_>>(),
+            "other": [{"rhs": "x"}]});
+            let action = format!("action GO {{ template :: \"{}\"; feedback :: \"#intro#\"; }}",
+            texts[0]);
             same(&format!("grammar :: \"\"\"{rules}\"\"\"; {action}"), &known);
         }
     }

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::kernel;
-use super::operand::Matrix;
 use super::tiles::{DEPTH, SIDE, Sums, Tile, Unit, WIDTH};
+use super::transpose::transpose;
+use super::{Matrix, kernel};
 
 /// Panels of columns that are worth a task: they are as deep as there are tokens.
 const PANELS: usize = 4;
@@ -90,31 +90,6 @@ impl Packed {
 fn round(x: f32) -> u32 {
     let bits = x.to_bits();
     bits.wrapping_add(0x7fff + (bits >> 16 & 1))
-}
-
-/// Exchanges the upper right and the lower left of every square of `2 · HALF` by `2 · HALF`.
-#[inline(always)]
-fn exchange<const HALF: usize>(tile: &mut Tile) {
-    for i in 0..SIDE {
-        if i & HALF == 0 {
-            let above = tile[i];
-            let below = tile[i + HALF];
-            for j in 0..SIDE {
-                let right = j & HALF != 0;
-                tile[i][j] = if right { below[j ^ HALF] } else { above[j] };
-                tile[i + HALF][j] = if right { below[j] } else { above[j ^ HALF] };
-            }
-        }
-    }
-}
-
-/// Rows become columns.
-#[inline(always)]
-fn transpose(tile: &mut Tile) {
-    exchange::<8>(tile);
-    exchange::<4>(tile);
-    exchange::<2>(tile);
-    exchange::<1>(tile);
 }
 
 /// Pairs of the terms of a tile: term `i` with term `i + 16`, in every operand alike. (Neighbours

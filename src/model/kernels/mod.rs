@@ -9,14 +9,24 @@ mod attention;
 pub mod bf16;
 pub mod codes;
 pub mod forms;
-pub mod operand;
 pub mod panels;
 pub mod softmax;
 pub mod tiles;
+mod transpose;
 
 pub use attention::{Attention, Chains, Heads};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+
+/// How an operand lies in memory: the numbers of a row follow each other, and rows are `width`
+/// apart.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<'a> {
+    /// The numbers.
+    pub data: &'a [f32],
+    /// From a row to the next.
+    pub width: usize,
+}
 
 /// A function whose body is compiled for every vector unit and runs on the widest that the machine
 /// has. It is a method of a type of its own: neither a closure nor a function by its name is sure

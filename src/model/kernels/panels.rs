@@ -10,9 +10,10 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::Matrix;
 use super::forms::arch;
-use super::operand::Matrix;
 use super::tiles::prefetch;
+use super::transpose::{SQUARE, transpose};
 
 /// Columns of a right operand side by side.
 pub const PANEL: usize = 32;
@@ -41,11 +42,8 @@ const AHEAD: usize = 64;
 /// Tiles from which on it is worth dealing them out.
 const MANY: usize = 8;
 
-/// Terms that are turned at once, so that they stay in the nearest cache.
-const TURNED: usize = 64;
-
 /// A left operand: its rows in tiles, each `[terms, rows of the tile]`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Left {
     data: Vec<f32>,
     rows: usize,
@@ -56,94 +54,33 @@ pub struct Left {
 type Part<'a> = (Range<usize>, &'a mut [f32]);
 
 impl Left {
-    /// Room for a matrix; every number is to be written.
-    fn parts(&mut self, rows: usize, terms: usize) -> Vec<Part<'_>> {
-        self.rows = rows;
-        self.terms = terms;
-        self.data.resize(rows * terms, 0.0);
+    /// The operand whose rows are rows of `of`, on all threads of the pool where it is worth it.
+    pub fn new(of: Matrix<'_>) -> Self {
+        let rows = of.data.len() / of.width;
+        let mut data = vec![0.0; of.data.len()];
         let mut first = 0;
-        let mut rest = &mut self.data[..];
+        let mut rest = &mut data[..];
         let parts = sizes(rows).map(|size| {
-            let (tile, others) = std::mem::take(&mut rest).split_at_mut(size * terms);
+            let (tile, others) = std::mem::take(&mut rest).split_at_mut(size * of.width);
             rest = others;
             first += size;
             (first - size..first, tile)
         });
-        parts.collect()
-    }
-
-    /// The operand whose rows are rows of `of`.
-    pub fn rows(&mut self, of: Matrix<'_>) {
-        let parts = self.parts(of.data.len() / of.width, of.width);
-        for part in parts {
-            turn(part, of);
-        }
-    }
-
-    /// The same, on all threads of the pool where it is worth it.
-    pub fn rows_together(&mut self, of: Matrix<'_>) {
-        let parts = self.parts(of.data.len() / of.width, of.width);
+        let parts: Vec<Part<'_>> = parts.collect();
         parts.into_par_iter().with_min_len(MANY / 2).for_each(|part| turn(part, of));
-    }
-
-    /// The operand whose rows are columns `columns` of `of`, the terms lying down them.
-    pub fn columns(&mut self, of: Matrix<'_>, columns: Range<usize>) {
-        let mut parts = self.parts(columns.len(), of.data.len() / of.width);
-        // A few rows at a time, which then lie in the nearest caches: each gives a little to every
-        // tile.
-        for (i, some) in of.data.chunks(TURNED * of.width).enumerate() {
-            for (rows, tile) in &mut parts {
-                let to = &mut tile[i * TURNED * rows.len()..];
-                let from = &some[columns.start + rows.start..];
-                match rows.len() {
-                    12 => take_columns::<12>(from, of.width, to),
-                    8 => take_columns::<8>(from, of.width, to),
-                    6 => take_columns::<6>(from, of.width, to),
-                    4 => take_columns::<4>(from, of.width, to),
-                    3 => take_columns::<3>(from, of.width, to),
-                    2 => take_columns::<2>(from, of.width, to),
-                    _ => take_columns::<1>(from, of.width, to),
-                }
-            }
-        }
+        Self { data, rows, terms: of.width }
     }
 
     /// Products of all rows with a panel, one after another.
     pub fn times(&self, panel: &[Terms], sums: &mut Vec<Terms>) {
-        sums.clear();
         sums.resize(self.rows, NONE);
         for terms in depths(self.terms) {
             let mut sums = &mut sums[..];
             for (rows, x) in self.tiles(&terms) {
                 let (to, others) = sums.split_at_mut(rows.len());
-                add(&panel[terms.clone()], x, to.iter_mut().map(|sums| &mut sums.0), true);
+                let to = to.iter_mut().map(|sums| &mut sums.0);
+                add(&panel[terms.clone()], x, to, terms.start > 0);
                 sums = others;
-            }
-        }
-    }
-
-    /// Products of some terms of all rows with those of a panel, into `columns` of `out`, whose rows
-    /// are `width` wide.
-    fn meet(
-        &self,
-        terms: &Range<usize>,
-        panel: &[Terms],
-        (out, width): (&mut [f32], usize),
-        columns: Range<usize>,
-        adds: bool,
-    ) {
-        for (rows, x) in self.tiles(terms) {
-            let out = out[rows.start * width..rows.end * width].chunks_exact_mut(width);
-            let out = out.map(|row| &mut row[columns.clone()]);
-            if columns.len() == PANEL {
-                add(panel, x, out.filter_map(|row| row.first_chunk_mut()), adds);
-                continue;
-            }
-            let mut sums = [[0.0; PANEL]; TILES[0]];
-            add(panel, x, sums[..rows.len()].iter_mut(), false);
-            for (out, sums) in out.zip(&sums) {
-                let terms = out.iter_mut().zip(sums);
-                terms.for_each(|(out, sum)| *out = if adds { *out + sum } else { *sum });
             }
         }
     }
@@ -163,42 +100,21 @@ impl Left {
 }
 
 /// A right operand: its columns in panels, each `[terms]`; the last one is filled up with zeros.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Right {
     data: Vec<Terms>,
-    columns: usize,
     terms: usize,
 }
 
 impl Right {
-    /// Room for a matrix; every number is to be written.
-    fn resize(&mut self, columns: usize, terms: usize) {
-        self.columns = columns;
-        self.terms = terms;
-        self.data.resize(columns.div_ceil(PANEL) * terms, NONE);
-    }
-
     /// The operand whose *columns* are rows of `of`: a weight as checkpoints store it.
-    pub fn rows(&mut self, of: Matrix<'_>) {
+    pub fn new(of: Matrix<'_>) -> Self {
         let columns = of.data.len() / of.width;
-        self.resize(columns, of.width);
-        let rows = of.data.chunks(PANEL * of.width);
-        for (panel, rows) in self.data.chunks_exact_mut(of.width).zip(rows) {
-            if rows.len() < PANEL * of.width {
-                panel.fill(NONE);
-            }
-            for (i, panel) in panel.chunks_mut(TURNED).enumerate() {
-                for (column, row) in rows.chunks_exact(of.width).enumerate() {
-                    let terms = panel.iter_mut().zip(&row[i * TURNED..]);
-                    terms.for_each(|(terms, value)| terms.0[column] = *value);
-                }
-            }
+        let mut data = vec![NONE; columns.div_ceil(PANEL) * of.width];
+        for (n, panel) in data.chunks_exact_mut(of.width).enumerate() {
+            take_rows(panel, of, n * PANEL..((n + 1) * PANEL).min(columns));
         }
-    }
-
-    /// The panels, each `[terms]`.
-    pub fn panels(&self) -> impl ExactSizeIterator<Item = &[Terms]> {
-        self.data.chunks_exact(self.terms)
+        Self { data, terms: of.width }
     }
 
     /// A panel.
@@ -212,41 +128,31 @@ impl Right {
     }
 }
 
-/// `out[left, right] (+)= left · right`, rows of `out` as wide as the right operand.
-pub fn product(out: &mut [f32], left: &Left, right: &Right, adds: bool) {
-    for terms in depths(left.terms) {
-        let adds = adds || terms.start > 0;
-        for (n, panel) in right.panels().enumerate() {
-            let columns = n * PANEL..((n + 1) * PANEL).min(right.columns);
-            left.meet(&terms, &panel[terms.clone()], (&mut *out, right.columns), columns, adds);
+super::kernel! {
+/// Some rows of `of` as a panel, whose other columns are zeros.
+fn take_rows<'a>(panel: &'a mut [Terms], of: Matrix<'a>, rows: Range<usize>) -> () {
+    let (squares, rest) = panel.as_chunks_mut::<SQUARE>();
+    for (i, terms) in squares.iter_mut().enumerate() {
+        for half in 0..PANEL / SQUARE {
+            let mut square = [[0.0; SQUARE]; SQUARE];
+            let own = (rows.start + half * SQUARE..rows.end).take(SQUARE);
+            for (line, row) in square.iter_mut().zip(own) {
+                let from = &of.data[row * of.width + i * SQUARE..];
+                *line = from.first_chunk().copied().unwrap_or_default();
+            }
+            transpose(&mut square);
+            for (terms, line) in terms.iter_mut().zip(square) {
+                terms.0[half * SQUARE..(half + 1) * SQUARE].copy_from_slice(&line);
+            }
         }
+    }
+    let first = squares.len() * SQUARE;
+    for (i, terms) in rest.iter_mut().enumerate() {
+        *terms = NONE;
+        let own = terms.0.iter_mut().zip(rows.clone());
+        own.for_each(|(term, row)| *term = of.data[row * of.width + first + i]);
     }
 }
-
-/// The same with a right operand whose columns are columns of `of`, the terms lying down them: what
-/// stays in the nearest cache is packed as it is needed.
-pub fn product_of_columns(out: &mut [f32], left: &Left, of: Matrix<'_>, adds: bool) {
-    let mut panel = vec![NONE; DEPTH.min(left.terms)];
-    for terms in depths(left.terms) {
-        let adds = adds || terms.start > 0;
-        let rows = of.data[terms.start * of.width..terms.end * of.width].chunks_exact(of.width);
-        for first in (0..of.width).step_by(PANEL) {
-            let columns = first..(first + PANEL).min(of.width);
-            for (terms, row) in panel.iter_mut().zip(rows.clone()) {
-                // The next panel lies beside this one, a row away from what was read before.
-                prefetch(&row[first..], PANEL);
-                prefetch(&row[first..], PANEL + PANEL / 2);
-                let row = &row[columns.clone()];
-                if let Ok(whole) = row.try_into() {
-                    terms.0 = whole;
-                } else {
-                    *terms = NONE;
-                    terms.0[..row.len()].copy_from_slice(row);
-                }
-            }
-            left.meet(&terms, &panel[..terms.len()], (&mut *out, of.width), columns, adds);
-        }
-    }
 }
 
 /// Terms of sums in parts, so that a part of a panel stays in the nearest cache.
@@ -309,15 +215,6 @@ fn turn_rows<const R: usize>(tile: &[f32], to: &mut [f32]) {
     let rows: [&[f32]; R] = std::array::from_fn(|r| &tile[r * width..(r + 1) * width]);
     for (k, to) in to.as_chunks_mut::<R>().0.iter_mut().enumerate() {
         to.iter_mut().zip(rows).for_each(|(to, row)| *to = row[k]);
-    }
-}
-
-/// The first `R` columns of rows `width` apart as a tile.
-fn take_columns<const R: usize>(from: &[f32], width: usize, to: &mut [f32]) {
-    for (to, row) in to.as_chunks_mut::<R>().0.iter_mut().zip(from.chunks(width)) {
-        if let Some(row) = row.first_chunk() {
-            *to = *row;
-        }
     }
 }
 

@@ -58,7 +58,8 @@ fn take<'a>(softmax: &'a mut OnlineSoftmax, scores: &'a mut [Terms], keys: usize
     for row in 0..rows {
         let mut tops = [softmax.tops[row]; PANEL];
         for scores in scores[row..].iter().step_by(rows) {
-            tops.iter_mut().zip(&scores.0).for_each(|(top, score)| *top = if *score > *top { *score } else { *top });
+            tops.iter_mut().zip(&scores.0).for_each(|(top,
+            score)| *top = if *score > *top { *score } else { *top });
         }
         let top = largest_of::<PANEL>(&tops);
         let before = exp(softmax.tops[row] - top);

@@ -2,17 +2,17 @@
 
 use rayon::prelude::*;
 
-use super::linear::Inputs;
 use super::{
-    Attended, DOWN, GATE, Gated, INPUT_NORM, K, LayerWeights, O, POST_NORM, Q, Saved, Step, UP, V,
-    Way,
+    Attended, DOWN, GATE, Gated, INPUT_NORM, K, LayerWeights, O, POST_NORM, Products, Q, Saved,
+    Step, UP, V, Way,
 };
+use crate::model::kernels::bf16::product;
 use crate::model::kernels::{
-    mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu, swiglu_back,
+    Matrix, mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu, swiglu_back,
 };
 use crate::model::params::Buffers;
 use crate::model::team::yield_to_interactive;
-use crate::model::workspace::Scratch;
+use crate::model::workspace::{Pack, Scratch};
 
 /// Weights whose gradient is one task.
 const TASK: usize = 1 << 17;
@@ -24,6 +24,13 @@ pub(super) struct LinearGrad<'a> {
     pub dout: &'a [f32],
     pub width: usize,
     pub x: &'a Inputs<'a, 'a>,
+}
+
+/// What goes into linear layers, as their weights' gradients need it: made ready once for all that
+/// share it.
+pub(super) struct Inputs<'a, 'b> {
+    rows: &'b [f32],
+    packed: Option<Pack<'a>>,
 }
 
 impl<'a> Step<'a> {
@@ -59,9 +66,26 @@ impl<'a> Step<'a> {
         }
         tasks.into_par_iter().with_max_len(1).for_each(|(out, job, from)| {
             yield_to_interactive();
-            let rows = out.len() / job.x.width;
-            self.turned(job.dout, job.width, from..from + rows).add_to(job.x, out);
+            let Some(right) = &job.x.packed else {
+                return mul_tn(out, (job.dout, job.width), from, job.x.rows);
+            };
+            let rows = out.len() / right.columns();
+            let mut left = self.workspace.pack();
+            left.left_of_columns(Matrix { data: job.dout, width: job.width }, from..from + rows);
+            product(out, &left, right, true);
         });
+    }
+
+    /// Rows of `width` numbers that go into some linear layers.
+    pub(super) fn inputs<'b>(&self, rows: &'b [f32], width: usize) -> Inputs<'a, 'b> {
+        // An adapter's gradients are in f32.
+        let packs = self.products == Products::Bf16 && self.adapter.is_none();
+        let packed = packs.then(|| {
+            let mut packed = self.workspace.pack();
+            packed.right(Matrix { data: rows, width }, 0..width);
+            packed
+        });
+        Inputs { rows, packed }
     }
 
     /// Gradient of a norm's input; returns that of its gain.

@@ -1,11 +1,23 @@
-//! Linear layers in a step: what goes into them and their weights as they act, ready for products.
+//! Linear layers in a step: their weights as they act, and products with them in f32 or bf16.
 
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 
-use super::Step;
-use crate::model::kernels::operand::{Left, Matrix, Right, product};
-use crate::model::kernels::panels::product_of_columns;
-use crate::model::workspace::{Pack, Scratch};
+use serde::{Deserialize, Serialize};
+
+use crate::model::kernels::bf16::product;
+use crate::model::kernels::{Matrix, mul_nn, mul_nt};
+use crate::model::workspace::{Pack, Scratch, Workspace};
+
+/// What the operands of products are; sums, weights and all that is kept are f32 in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Products {
+    /// f32.
+    #[default]
+    F32,
+    /// Rounded to bf16.
+    Bf16,
+}
 
 /// Which way a product goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,91 +45,59 @@ impl Deref for Acting<'_> {
     }
 }
 
-/// A right operand: packed, or as it lies, `width` numbers a row, where its columns are to be the
-/// columns of the product and f32 needs no packing before.
-enum Columns<'a, D> {
-    Packed(Pack<'a, Right>),
-    AsTheyLie(D, usize),
+/// A weight `[outputs, inputs]`, ready for products one way.
+pub(super) struct Linear<'a> {
+    weight: Acting<'a>,
+    packed: Option<Pack<'a>>,
+    way: Way,
 }
 
-/// A weight, ready for products one way.
-pub(super) struct Linear<'a>(Columns<'a, Acting<'a>>);
-
-/// What goes into linear layers, as their weights' gradients need it: made ready once for all that
-/// share it.
-pub(super) struct Inputs<'a, 'b> {
-    columns: Columns<'a, &'b [f32]>,
-    pub rows: &'b [f32],
-    pub width: usize,
-}
-
-/// Rows that go into linear layers, or come back through them.
-pub(super) struct Operand<'a>(Pack<'a, Left>);
-
-impl<'a> Step<'a> {
+impl<'a> Linear<'a> {
     /// A weight of so many inputs.
-    pub(super) fn linear(&self, tensor: usize, inputs: usize, way: Way) -> Linear<'a> {
-        let weight = self.acting(tensor);
-        Linear(match way {
-            Way::Forward => {
-                let mut right = self.workspace.right(self.products);
-                right.rows(Matrix { data: &weight, width: inputs });
-                Columns::Packed(right)
+    pub fn new(
+        weight: Acting<'a>,
+        inputs: usize,
+        way: Way,
+        by: Products,
+        space: &'a Workspace,
+    ) -> Self {
+        let packed = (by == Products::Bf16).then(|| {
+            let mut packed = space.pack();
+            let matrix = Matrix { data: &weight, width: inputs };
+            match way {
+                Way::Forward => packed.right_of_rows(matrix),
+                Way::Back => packed.right(matrix, 0..inputs),
             }
-            Way::Back => self.columns(weight, inputs),
-        })
-    }
-
-    fn columns<D: Deref<Target = [f32]>>(&self, data: D, width: usize) -> Columns<'a, D> {
-        let mut right = self.workspace.right(self.products);
-        let Right::Bf16(packed) = &mut *right else { return Columns::AsTheyLie(data, width) };
-        packed.right(Matrix { data: &data, width }, 0..width);
-        Columns::Packed(right)
-    }
-
-    /// Rows of `width` numbers that go into some linear layers. (An adapter's gradients take them
-    /// as they are.)
-    pub(super) fn inputs<'b>(&self, rows: &'b [f32], width: usize) -> Inputs<'a, 'b> {
-        let columns = match self.adapter {
-            Some(_) => Columns::AsTheyLie(rows, width),
-            None => self.columns(rows, width),
-        };
-        Inputs { columns, rows, width }
-    }
-
-    /// Rows of `width` numbers, for as many products as one likes.
-    pub(super) fn operand(&self, rows: &[f32], width: usize) -> Operand<'a> {
-        let mut left = self.workspace.left(self.products);
-        left.rows(Matrix { data: rows, width });
-        Operand(left)
-    }
-
-    /// Columns of rows `width` apart.
-    pub(super) fn turned(&self, rows: &[f32], width: usize, columns: Range<usize>) -> Operand<'a> {
-        let mut left = self.workspace.left(self.products);
-        left.columns(Matrix { data: rows, width }, columns);
-        Operand(left)
+            packed
+        });
+        Self { weight, packed, way }
     }
 }
 
-impl Operand<'_> {
+/// What goes into linear layers: rows of `width` numbers.
+pub(super) struct Operand<'a, 'b> {
+    rows: &'b [f32],
+    width: usize,
+    packed: Option<Pack<'a>>,
+}
+
+impl<'a, 'b> Operand<'a, 'b> {
+    /// Some rows, for as many products as one likes.
+    pub fn new(rows: &'b [f32], width: usize, by: Products, space: &'a Workspace) -> Self {
+        let packed = (by == Products::Bf16).then(|| {
+            let mut packed = space.pack();
+            packed.left(Matrix { data: rows, width });
+            packed
+        });
+        Self { rows, width, packed }
+    }
+
     /// `out (+)= rows · Wᵀ`, or `rows · W` on the way back.
-    pub fn through(&self, linear: &Linear<'_>, out: &mut [f32], adds: bool) {
-        self.times(&linear.0, out, adds);
-    }
-
-    /// `out += rows · inputs`: the gradient of a weight.
-    pub fn add_to(&self, inputs: &Inputs<'_, '_>, out: &mut [f32]) {
-        self.times(&inputs.columns, out, true);
-    }
-
-    fn times<D: Deref<Target = [f32]>>(&self, right: &Columns<'_, D>, out: &mut [f32], adds: bool) {
-        match (right, &*self.0) {
-            (Columns::Packed(right), left) => product(out, left, right, adds),
-            (Columns::AsTheyLie(data, width), Left::F32(left)) => {
-                product_of_columns(out, left, Matrix { data, width: *width }, adds);
-            }
-            (Columns::AsTheyLie(..), Left::Bf16(_)) => unreachable!("bf16 is packed"),
+    pub fn through(&self, linear: &Linear<'_>, out: &mut [f32], add: bool) {
+        if let (Some(left), Some(right)) = (&self.packed, &linear.packed) {
+            return product(out, left, right, add);
         }
+        let by = if linear.way == Way::Forward { mul_nt } else { mul_nn };
+        by(out, self.rows, &linear.weight, self.width, add);
     }
 }

@@ -15,7 +15,6 @@ mod linear;
 use rayon::prelude::*;
 
 use super::config::Config;
-pub use super::kernels::operand::Products;
 use super::kernels::{Attention, Chains, Heads, rms_norm, rope, swiglu};
 use super::lora::Adapter;
 use super::params::Buffers;
@@ -24,7 +23,8 @@ use super::tree::TokenTree;
 use super::workspace::{Scratch, Workspace};
 use crate::error::{Error, Result};
 pub(super) use head::LOGITS;
-use linear::{Acting, Linear, Way};
+pub use linear::Products;
+use linear::{Acting, Linear, Operand, Way};
 
 /// Tensors of a layer, in their order after the embedding (see [`Config::tensors`]).
 const LAYER: usize = 9;
@@ -231,7 +231,8 @@ impl<'a> Step<'a> {
             })
             .collect();
         let mut ready = ready.into_iter();
-        let mut next = || ready.next().unwrap_or_else(|| unreachable!("seven went in"));
+        let empty = || Linear::new(Acting::Plain(&[]), 1, way, Products::F32, self.workspace);
+        let mut next = || ready.next().unwrap_or_else(empty);
         LayerWeights {
             input_norm: &self.weights[Self::at(layer, INPUT_NORM)],
             q: next(),
@@ -243,6 +244,14 @@ impl<'a> Step<'a> {
             up: next(),
             down: next(),
         }
+    }
+
+    fn linear(&self, tensor: usize, inputs: usize, way: Way) -> Linear<'a> {
+        Linear::new(self.acting(tensor), inputs, way, self.products, self.workspace)
+    }
+
+    fn operand<'b>(&self, rows: &'b [f32], width: usize) -> Operand<'a, 'b> {
+        Operand::new(rows, width, self.products, self.workspace)
     }
 
     fn acting(&self, tensor: usize) -> Acting<'a> {

@@ -39,7 +39,8 @@ fn record(c: &mut Choices<'_>) -> Value {
     let steps = c.many(4000);
     let list: Vec<Value> = (0..steps)
         .map(|i| {
-            json!({"action": c.text(), "source": "expert", "observation": long(c), "admissible": texts(c, 300),
+            json!({"action": c.text(), "source": "expert", "observation": long(c),
+            "admissible": texts(c, 300),
                 "done": i + 1 == steps, "success": i + 1 == steps})
         })
         .collect();
@@ -51,26 +52,32 @@ fn record(c: &mut Choices<'_>) -> Value {
     for i in 0..if steps > 0 { c.many(2000) } else { 0 } {
         let t = c.below(steps);
         let action = format!("try {i}");
-        branches
-            .push(json!({"id": i, "trajectory": 1, "t": t, "action": action, "source": "uniform", "observation": long(c),
-            "effect": c.pick(&effects), "done": false, "success": c.chance(20)}));
+        branches.push(
+            json!({"id": i, "trajectory": 1, "t": t, "action": action, "source": "uniform",
+            "observation": long(c),
+            "effect": c.pick(&effects), "done": false, "success": c.chance(20)}),
+        );
         if c.chance(30) {
-            pools.push(json!({"t": t, "action": action, "pool": "uniform", "rank": c.below(9), "source": "uniform"}));
+            pools.push(json!({"t": t, "action": action, "pool": "uniform", "rank": c.below(9),
+            "source": "uniform"}));
         }
         if c.chance(30) {
             let versions: Vec<Value> =
                 (0..=c.many(200)).map(|_| json!(["template", long(c)])).collect();
             let (verdict, reason) =
                 [("pending", None), ("approved", None), ("rejected", Some("GENERIC"))][c.below(3)];
-            reflections
-                .push(json!({"t": t, "generator": "template", "cites": [action], "version": c.between(1, versions.len()),
+            reflections.push(json!({"t": t, "generator": "template", "cites": [action],
+                "version": c.between(1, versions.len()),
                 "versions": versions, "verdict": verdict, "reason": reason}));
         }
     }
     let purpose = if c.chance(75) { "demonstration" } else { "exploration" };
-    json!({"trajectory": {"id": 0, "suite": "household", "split": "train", "task_id": format!("train/{}", c.below(1 << 30)),
-        "kind": "put", "task": c.text(), "purpose": purpose, "actor": "walkthrough", "seed": c.below(99),
-        "observation": long(c), "admissible": texts(c, 300), "steps": list, "created_ms": 0, "world": null},
+    json!({"trajectory": {"id": 0, "suite": "household", "split": "train",
+    "task_id": format!("train/{}", c.below(1 << 30)),
+        "kind": "put", "task": c.text(), "purpose": purpose, "actor": "walkthrough",
+        "seed": c.below(99),
+        "observation": long(c), "admissible": texts(c, 300), "steps": list, "created_ms": 0,
+        "world": null},
         "branches": branches, "pools": pools, "reflections": reflections})
 }
 

@@ -32,11 +32,13 @@ fn normalizer(c: &mut Choices<'_>) -> Value {
         }
         2 => json!({"type": "Prepend", "prepend": c.text()}),
         3 => {
-            json!({"type": c.pick(&["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "ByteLevel"])})
+            json!({"type": c.pick(&["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents",
+            "Nmt", "ByteLevel"])})
         }
         4 => json!({"type": "Strip", "strip_left": c.chance(50), "strip_right": c.chance(50)}),
         5 => {
-            json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
+            json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+            "strip_accents": null,
             "lowercase": true})
         }
         6 => {
@@ -61,13 +63,16 @@ fn pre_tokenizer(c: &mut Choices<'_>) -> Value {
         ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
     match c.below(8) {
         0 | 1 => {
-            json!({"type": "ByteLevel", "add_prefix_space": c.chance(50), "trim_offsets": true, "use_regex": c.chance(50)})
+            json!({"type": "ByteLevel", "add_prefix_space": c.chance(50), "trim_offsets": true,
+            "use_regex": c.chance(50)})
         }
         2 | 3 => {
-            json!({"type": "Split", "pattern": pattern(c), "behavior": c.pick(&BEHAVIORS), "invert": c.chance(50)})
+            json!({"type": "Split", "pattern": pattern(c), "behavior": c.pick(&BEHAVIORS),
+            "invert": c.chance(50)})
         }
         4 => {
-            json!({"type": c.pick(&["Whitespace", "WhitespaceSplit", "BertPreTokenizer", "UnicodeScripts"])})
+            json!({"type": c.pick(&["Whitespace", "WhitespaceSplit", "BertPreTokenizer",
+            "UnicodeScripts"])})
         }
         5 => {
             json!({"type": "Metaspace", "replacement": c.pick(&["\u{2581}", "e"]), "prepend_scheme":
@@ -120,19 +125,23 @@ fn model(c: &mut Choices<'_>) -> Value {
     match c.below(8) {
         0 => json!({"type": "WordLevel", "vocab": vocab, "unk_token": c.pick(&["a", "none"])}),
         1 => {
-            json!({"type": "WordPiece", "vocab": vocab, "unk_token": c.pick(&["a", "none"]), "continuing_subword_prefix": "##",
+            json!({"type": "WordPiece", "vocab": vocab, "unk_token": c.pick(&["a", "none"]),
+            "continuing_subword_prefix": "##",
             "max_input_chars_per_word": c.many(1000)})
         }
         2 => {
             let list: Vec<Value> =
                 vocab.keys().map(|piece| json!([piece, -(c.below(50) as f64)])).collect();
-            json!({"type": "Unigram", "vocab": list, "unk_id": if c.chance(50) { json!(0) } else { json!(c.below(900)) },
+            json!({"type": "Unigram", "vocab": list,
+            "unk_id": if c.chance(50) { json!(0) } else { json!(c.below(900)) },
                 "byte_fallback": c.chance(50)})
         }
         _ => {
             json!({"type": "BPE", "vocab": vocab, "merges": merges, "dropout": null,
-                "unk_token": if c.chance(20) { json!("a") } else { Value::Null }, "continuing_subword_prefix": null,
-                "end_of_word_suffix": null, "fuse_unk": c.chance(30), "byte_fallback": c.chance(30)})
+                "unk_token": if c.chance(20) { json!("a") } else { Value::Null },
+                "continuing_subword_prefix": null,
+                "end_of_word_suffix": null, "fuse_unk": c.chance(30),
+                "byte_fallback": c.chance(30)})
         }
     }
 }
@@ -140,13 +149,15 @@ fn model(c: &mut Choices<'_>) -> Value {
 fn decoder(c: &mut Choices<'_>) -> Value {
     match c.below(7) {
         0 => {
-            json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true})
+            json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true,
+            "use_regex": true})
         }
         1 => json!({"type": "Replace", "pattern": pattern(c), "content": c.text()}),
         2 => json!({"type": "Strip", "content": "e", "start": c.many(9000), "stop": c.many(9000)}),
         3 => json!({"type": c.pick(&["Fuse", "ByteFallback"])}),
         4 => {
-            json!({"type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "always", "split": true})
+            json!({"type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "always",
+            "split": true})
         }
         5 => {
             let list: Vec<Value> = (0..c.many(20)).map(|_| decoder(c)).collect();
@@ -163,11 +174,14 @@ fn post_processor(c: &mut Choices<'_>) -> Value {
             let mut single = vec![token; c.many(3000)];
             single.push(json!({"Sequence": {"id": "A", "type_id": 0}}));
             let ids = vec![c.below(2000); c.many(3000)];
-            json!({"type": "TemplateProcessing", "single": single, "pair": [{"Sequence": {"id": "A", "type_id": 0}}],
-                "special_tokens": {"</s>": {"id": "</s>", "ids": ids, "tokens": vec!["</s>"; ids.len()]}}})
+            json!({"type": "TemplateProcessing", "single": single, "pair": [{"Sequence": {"id": "A",
+            "type_id": 0}}],
+                "special_tokens": {"</s>": {"id": "</s>", "ids": ids,
+                "tokens": vec!["</s>"; ids.len()]}}})
         }
         1 => {
-            json!({"type": "RobertaProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0], "trim_offsets": true,
+            json!({"type": "RobertaProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0],
+            "trim_offsets": true,
             "add_prefix_space": true})
         }
         _ => Value::Null,
@@ -182,16 +196,20 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
     let ends = [END, "</s>", "<|im_end|>", "a"][c.below(4)];
     for i in 0..=c.many(500) {
         let content = if i == 0 { ends.to_string() } else { c.text() };
-        added.push(json!({"id": id(c, known + i), "content": content, "single_word": c.chance(20), "lstrip": c.chance(30),
+        added.push(json!({"id": id(c, known + i), "content": content, "single_word": c.chance(20),
+        "lstrip": c.chance(30),
             "rstrip": c.chance(30), "normalized": c.chance(30), "special": c.chance(60)}));
     }
     let truncation = if c.chance(5) {
-        json!({"direction": "Right", "max_length": c.below(4), "strategy": "LongestFirst", "stride": c.below(9)})
+        json!({"direction": "Right", "max_length": c.below(4), "strategy": "LongestFirst",
+        "stride": c.below(9)})
     } else {
         Value::Null
     };
-    let mut file = json!({"version": "1.0", "truncation": truncation, "padding": null, "added_tokens": added,
-        "normalizer": normalizer(c), "pre_tokenizer": pre_tokenizer(c), "post_processor": post_processor(c),
+    let mut file = json!({"version": "1.0", "truncation": truncation, "padding": null,
+    "added_tokens": added,
+        "normalizer": normalizer(c), "pre_tokenizer": pre_tokenizer(c),
+        "post_processor": post_processor(c),
         "decoder": decoder(c), "model": model});
     if c.chance(15) {
         let fields = ["version", "added_tokens", "normalizer", "pre_tokenizer", "decoder", "model"];

@@ -374,14 +374,17 @@ impl Pane for State {
         let view = self.view.as_ref()?;
         let actual = |outcome: &Outcome| {
             serde_json::json!({"action": outcome.action, "source": outcome.source,
-            "observation": outcome.observation, "effect": outcome.effect, "steps_left": outcome.steps_left})
+            "observation": outcome.observation, "effect": outcome.effect,
+            "steps_left": outcome.steps_left})
         };
         if json {
             let tried: Vec<_> =
                 view.expert_outcome.iter().chain(&self.outcomes).map(actual).collect();
-            let value = serde_json::json!({"suite": view.suite, "split": view.split, "task_id": view.task_id,
+            let value = serde_json::json!({"suite": view.suite, "split": view.split,
+            "task_id": view.task_id,
                 "task": view.task, "history": view.state.history, "observation": view.observation,
-                "admissible": view.admissible, "thought": self.thought, "shares": self.shares, "executed": tried});
+                "admissible": view.admissible, "thought": self.thought, "shares": self.shares,
+                "executed": tried});
             return serde_json::to_string_pretty(&value).ok();
         }
         Some(view.observation.clone())
