@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::model::cache::PromptCache;
 use crate::model::decode::Decoding;
 use crate::model::decoder::Decoder;
+use crate::model::kernels::forms;
 use crate::model::memory;
 use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
@@ -145,6 +146,7 @@ impl<'a> Bench<'a> {
             "min_s": least, "max_s": most, "repeats": self.options.repeats,
             "peak_rss_mb": peak_rss_mb(),
             "weights_mb": self.decoder.bytes() >> 20,
+            "units": forms::in_words(),
         });
         if let Some(units) = units {
             row["tok_s"] = json!(units as f64 / wall);

@@ -12,7 +12,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
 use crate::model::config::Config;
-use crate::model::kernels::mul_nt;
+use crate::model::kernels::{forms, mul_nt};
 use crate::model::lora::{Adapter, LINEARS};
 use crate::model::memory::{self, MemoryPlan};
 use crate::model::pack::{Packing, batch};
@@ -138,6 +138,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         "step_s": middle,
         "tokens_per_step": tokens,
         "computed_tokens_per_step": packing.computed,
+        "tree_efficiency": tokens as f64 / packing.computed as f64,
         "passes_per_step": packing.passes(),
         "labels_per_step": labels,
         "trainable_params": optimiser.first.iter().map(Vec::len).sum::<usize>(),
@@ -145,6 +146,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         "planned_mb": planned.total >> 20,
         "loss_first": losses.first(),
         "loss_last": losses.last(),
+        "units": forms::in_words(),
         "gflops": flops / middle / 1e9,
         "gemm_peak_gflops": peak / 1e9,
         "share_of_gemm_peak": flops / middle / peak,

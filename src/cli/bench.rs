@@ -76,7 +76,12 @@ struct UiBench {
     #[arg(long, default_value_t = 0, value_parser = number::<usize>(0..=1 << 30))]
     steps: usize,
     /// Trajectories of no steps besides, each a row of the lists
-    #[arg(long, default_value_t = 0, value_name = "ROWS", value_parser = number::<usize>(0..=1 << 30))]
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "ROWS",
+        value_parser = number::<usize>(0..=1 << 30)
+    )]
     listed: usize,
 }
 
@@ -121,7 +126,13 @@ struct TrainBench {
     #[arg(long, default_value = "small:4x256")]
     model: String,
     /// An adapter of this rank beside all seven linear layers of each block
-    #[arg(long, value_name = "R", required_unless_present = "full", conflicts_with = "full", value_parser = number::<usize>(1..=4096))]
+    #[arg(
+        long,
+        value_name = "R",
+        required_unless_present = "full",
+        conflicts_with = "full",
+        value_parser = number::<usize>(1..=4096)
+    )]
     lora: Option<usize>,
     /// Full fine-tuning
     #[arg(long)]

@@ -14,7 +14,7 @@ use crate::eval::{Game, Part, evaluate, foresight, paired};
 use crate::model::team::Priority;
 use crate::store::Store;
 use crate::surprise::surprises;
-use crate::train::{Player, player};
+use crate::train::{Provenance, provenance};
 
 /// Arguments of `foretaste eval`.
 #[derive(Debug, Args)]
@@ -56,7 +56,12 @@ pub struct EvalArgs {
     #[arg(long)]
     predict: bool,
     /// Alternatives a state that are predicted beside the expert's action
-    #[arg(short, default_value_t = 4, requires = "predict", value_parser = number::<usize>(0..=1000))]
+    #[arg(
+        short,
+        default_value_t = 4,
+        requires = "predict",
+        value_parser = number::<usize>(0..=1000)
+    )]
     k: usize,
     /// Play nothing: say instead how well the policy foresees this expert's stored demonstrations
     /// of the split
@@ -64,12 +69,22 @@ pub struct EvalArgs {
     agreement: Option<String>,
     /// Play nothing: list this many states of stored demonstrations where the model is most
     /// surprised
-    #[arg(long, value_name = "N", value_parser = number::<usize>(1..=1_000_000), conflicts_with_all = ["predict", "agreement", "think", "no_think", "free"])]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = number::<usize>(1..=1_000_000),
+        conflicts_with_all = ["predict", "agreement", "think", "no_think", "free"]
+    )]
     surprise: Option<usize>,
     /// Play nothing: hold stored evaluations against each other on the games that both played:
     /// `--compare 1,3 2,4` pairs 1 with 2 and 3 with 4, and says how much better the second ones
     /// are
-    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["predict", "agreement", "surprise", "think", "no_think", "free"])]
+    #[arg(
+        long,
+        num_args = 2,
+        value_names = ["A", "B"],
+        conflicts_with_all = ["predict", "agreement", "surprise", "think", "no_think", "free"]
+    )]
     compare: Option<Vec<String>>,
 }
 
@@ -93,7 +108,8 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let mut agent = agent::open(&store, args.checkpoint.as_deref(), Priority::Interactive)?;
     let agent = agent.as_mut();
     let _held = agent::hold(&store, &agent.name());
-    let Player { thinking, known } = player(&store, &agent.name(), suite.as_ref(), &args.split)?;
+    let Provenance { thinking, known } =
+        provenance(&store, &agent.name(), suite.as_ref(), &args.split)?;
     let ways: &[bool] = match (args.think, args.no_think) {
         (true, _) => &[true],
         (_, true) => &[false],

@@ -41,13 +41,28 @@ enum Generated {
 #[derive(Debug, Clone, Args)]
 struct DifficultyArgs {
     /// Fewest and most other things lying around
-    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"], value_parser = number::<usize>(0..=200))]
+    #[arg(
+        long,
+        num_args = 2,
+        value_names = ["MIN", "MAX"],
+        value_parser = number::<usize>(0..=200)
+    )]
     distractors: Option<Vec<usize>>,
     /// Fewest and most pieces of furniture
-    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"], value_parser = number::<usize>(0..=200))]
+    #[arg(
+        long,
+        num_args = 2,
+        value_names = ["MIN", "MAX"],
+        value_parser = number::<usize>(0..=200)
+    )]
     furniture: Option<Vec<usize>>,
     /// Fewest and most steps of the walkthrough
-    #[arg(long, num_args = 2, value_names = ["MIN", "MAX"], value_parser = number::<usize>(0..=200))]
+    #[arg(
+        long,
+        num_args = 2,
+        value_names = ["MIN", "MAX"],
+        value_parser = number::<usize>(0..=200)
+    )]
     steps: Option<Vec<usize>>,
 }
 

@@ -102,7 +102,12 @@ struct SuiteArgs {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Steps an episode may take, refused actions included
-    #[arg(long, value_name = "N", default_value_t = STEP_LIMIT, value_parser = number::<usize>(1..=1_000_000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = STEP_LIMIT,
+        value_parser = number::<usize>(1..=1_000_000)
+    )]
     step_limit: usize,
 }
 

@@ -61,8 +61,8 @@ pub struct TrainArgs {
     /// Activation checkpointing: a third more work for a fraction of the memory
     #[arg(long)]
     recompute: bool,
-    /// Multiply in bf16: operands of products are rounded to it, while weights, gradients, moments and
-    /// every sum stay f32. Faster where the processor has a matrix unit (foretaste doctor says)
+    /// Multiply in bf16: operands of products are rounded to it, while weights, gradients, moments
+    /// and every sum stay f32. Faster where the processor has a matrix unit (foretaste doctor says)
     #[arg(long)]
     bf16: bool,
     /// Megabytes that the run may take (default: what the machine has free)

@@ -50,6 +50,7 @@ pub fn demonstrations(
         let there =
             |by: &str| have.iter().any(|known| known.task_id == task.id && known.actor == by);
         if by.as_deref().is_some_and(there) {
+            ended += 1;
             continue; // without opening the game: a job is resumed by going past thousands
         }
         let progress = meter.at(i as u64 + 1);
@@ -66,7 +67,10 @@ pub fn demonstrations(
             Ok((episode, expert, won))
         });
         let (episode, expert) = match shown {
-            Ok((_, _, None)) => continue,
+            Ok((_, _, None)) => {
+                ended += 1;
+                continue;
+            }
             Ok((_, expert, Some(Err(why)))) => {
                 ended += 1;
                 report(skip(&format!("{expert}: {why}")), progress);

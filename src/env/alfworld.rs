@@ -97,7 +97,8 @@ impl Suite for AlfWorld {
         for group in folders(&base)? {
             let kind = group.split('-').next().unwrap_or_default();
             if !KINDS.contains(&kind) || group.contains("Sliced") || group.contains("movable") {
-                // As the original: sliced and movable-receptacle tasks and stray folders are left out.
+                // As the original: sliced and movable-receptacle tasks and stray folders are left
+                // out.
                 continue;
             }
             for trial in folders(&base.join(&group))? {

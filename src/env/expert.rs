@@ -108,7 +108,7 @@ impl Experts {
             None => self.0.first(),
         };
         found.map(AsRef::as_ref).ok_or_else(|| match name {
-            Some(name) => Error::new(format!("there is no expert `{name}` here"))
+            Some(name) => Error::usage(format!("there is no expert `{name}` here"))
                 .hint(format!("experts of this suite: {}, and human", self.names().join(", "))),
             None => Error::new("this suite offers no expert")
                 .hint("play games by hand in Explore and keep them"),

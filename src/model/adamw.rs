@@ -76,7 +76,12 @@ kernel! {
 /// One update of a tensor: `m` and `v` are its moments, `fix1` and `fix2` put right that both began
 /// at zero.
 #[inline(always)]
-fn update<'a>(weights: &'a mut [f32], grads: &'a [f32], moments: [&'a mut Vec<f32>; 2], factors: [f32; 5]) -> () {
+fn update<'a>(
+    weights: &'a mut [f32],
+    grads: &'a [f32],
+    moments: [&'a mut Vec<f32>; 2],
+    factors: [f32; 5],
+) -> () {
     let [m, v] = moments;
     let [scale, decay, rate, fix1, fix2] = factors;
     for ((w, g), (m, v)) in weights.iter_mut().zip(grads).zip(m.iter_mut().zip(v.iter_mut())) {

@@ -12,11 +12,11 @@ use rayon::prelude::*;
 
 use super::cache::{Above, Cache};
 use super::config::Config;
-use super::kernels::panels::{PANEL, Terms, add, sizes};
+use super::kernels::panels::{NONE, PANEL, Terms, add, sizes};
 use super::kernels::softmax::OnlineSoftmax;
 use super::line::Line;
 
-/// Rows of a node that a thread takes together.
+/// New nodes that a thread takes together, at least.
 const BLOCK: usize = 96;
 
 /// Keys whose scores exist at once.
@@ -150,9 +150,8 @@ fn mix(
     out: &mut [f32],
 ) {
     let rows = nodes.len();
-    let none = Terms([0.0; PANEL]);
     mixed.clear();
-    mixed.resize(dim.div_ceil(PANEL) * rows, none);
+    mixed.resize(dim.div_ceil(PANEL) * rows, NONE);
     let mut softmax = OnlineSoftmax::new(rows);
     for (i, (line, count)) in pieces.iter().enumerate() {
         let is_own = i + 1 == pieces.len();
@@ -161,7 +160,7 @@ fn mix(
         let count = if is_own { last.min(*count) } else { *count };
         for span in (0..count).step_by(SPAN).map(|at| at..(at + SPAN).min(count)) {
             scores.clear();
-            scores.resize(span.len().div_ceil(PANEL) * rows, none);
+            scores.resize(span.len().div_ceil(PANEL) * rows, NONE);
             for (i, scores) in scores.chunks_exact_mut(rows).enumerate() {
                 add(line.key_panel(span.start / PANEL + i, dim), queries, rows_of(scores), false);
             }
@@ -204,3 +203,7 @@ fn hide(cache: &Cache, nodes: &[usize], span: Range<usize>, scores: &mut [Terms]
         hide(hidden..span.len());
     }
 }
+
+#[cfg(test)]
+#[path = "attend_tests.rs"]
+mod tests;

@@ -181,14 +181,14 @@ impl Cache {
             above.take_if(|(_, used)| *used > 0 && *used + tokens.len() <= JOINED)
         {
             for (joined, first) in rows.0.iter_mut().zip(&segment.rows.0) {
-                let mut line = Line::default();
-                line.push_of(first, used);
-                line.push_of(joined, joined.len());
-                *joined = line;
+                let own = std::mem::take(joined);
+                joined.push_of(first, used);
+                joined.push_of(&own, tokens.len());
             }
             tokens = [&segment.tokens[..used], &tokens].concat();
             above.clone_from(&segment.above);
         }
+        rows.0.iter_mut().for_each(Line::shrink);
         Segment { above, tokens, rows }
     }
 }

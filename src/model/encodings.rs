@@ -23,7 +23,7 @@ pub enum Encoding {
     Q6K,
 }
 
-/// QuantView as they are filled, block by block.
+/// A matrix in codes as it is filled, block by block.
 struct Filling {
     codes: Vec<i8>,
     scales: Vec<f32>,

@@ -1,6 +1,9 @@
 use super::*;
 use crate::rng::Rng;
 
+/// Rows of a weight that is worth more than one thread.
+const ROWS: usize = 470;
+
 /// A weight in each form: numbers, and codes of eight and of four bits in groups of 32 and 16.
 fn weights(rows: usize, width: usize, rng: &mut Rng) -> Vec<Matrix> {
     let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.unit() as f32 - 0.5).collect() };
@@ -57,18 +60,18 @@ fn products_are_the_plain_sums_in_every_form_for_few_rows_and_for_many() {
 fn a_row_comes_to_the_same_whatever_stands_beside_it() {
     let mut rng = Rng::new(3);
     let width = 64;
-    for matrix in weights(70, width, &mut rng) {
+    for matrix in weights(ROWS, width, &mut rng) {
         let packed = Packed::new(matrix);
         let x: Vec<f32> = (0..40 * width).map(|_| rng.unit() as f32 - 0.5).collect();
         for precision in [Precision::Exact, Precision::Fast] {
             let alone = |m: usize| packed.times(&x[m * width..(m + 1) * width], precision);
             let few = packed.times(&x[..FEW * width], precision);
             for m in 0..FEW {
-                assert_eq!(few[m * 70..(m + 1) * 70], alone(m));
+                assert_eq!(few[m * ROWS..(m + 1) * ROWS], alone(m));
             }
             let all = packed.times(&x, precision);
             let some = packed.times(&x[..20 * width], precision);
-            assert_eq!(all[..20 * 70], some);
+            assert_eq!(all[..20 * ROWS], some);
         }
     }
 }

@@ -23,7 +23,10 @@ pub enum Priority {
 
 /// Threads that work on a model together.
 #[derive(Debug)]
-pub struct Team(ThreadPool);
+pub struct Team {
+    pool: ThreadPool,
+    priority: Priority,
+}
 
 impl Team {
     /// `threads` threads, at least one and at most 64.
@@ -32,7 +35,9 @@ impl Team {
             .num_threads(threads.clamp(1, 64))
             .thread_name(|i| format!("model {i}"));
         let built = builder.start_handler(move |_| priority.apply()).build();
-        built.map(Self).map_err(|e| Error::new(format!("starting the model's threads: {e}")))
+        built
+            .map(|pool| Self { pool, priority })
+            .map_err(|e| Error::new(format!("starting the model's threads: {e}")))
     }
 
     /// As many threads as there are cores.
@@ -49,14 +54,14 @@ impl Team {
         let done = AtomicBool::new(false);
         let lead = |thread: BroadcastContext<'_>| {
             if thread.index() > 0 {
-                stay_at_hand(&done);
+                stay_at_hand(&done, self.priority);
                 return None;
             }
             let _last = Done(&done);
             let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
             work.map(|work| work())
         };
-        let led = self.0.broadcast(lead).into_iter().flatten().next();
+        let led = self.pool.broadcast(lead).into_iter().flatten().next();
         led.unwrap_or_else(|| unreachable!("every team has a first thread"))
     }
 }
@@ -70,13 +75,18 @@ const NAP: Duration = Duration::from_micros(50);
 /// Takes what the leading thread deals out until all is done. A thread of rayon that finds nothing
 /// falls asleep within microseconds, and waking it costs more than a layer's product of one row:
 /// there are four a layer and token.
-fn stay_at_hand(done: &AtomicBool) {
+fn stay_at_hand(done: &AtomicBool, priority: Priority) {
     let mut since = Instant::now();
     while !done.load(Ordering::Acquire) {
         match rayon::yield_now() {
             Some(Yield::Executed) => since = Instant::now(),
             _ if since.elapsed() < EAGER => std::thread::yield_now(),
-            _ => std::thread::sleep(NAP),
+            _ => {
+                if priority == Priority::Background {
+                    yield_to_interactive();
+                }
+                std::thread::sleep(NAP);
+            }
         }
     }
 }

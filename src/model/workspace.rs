@@ -1,7 +1,7 @@
 //! Buffers that a run keeps from one update to the next.
 //!
-//! What a pass works with is some hundreds of megabytes in a few sizes. Asked of the system anew for
-//! every update, each of their pages is cleared by it and taken from every thread's view of the
+//! What a pass works with is some hundreds of megabytes in a few sizes. Asked of the system anew
+//! for every update, each of their pages is cleared by it and taken from every thread's view of the
 //! memory when it goes: an eighth of the time of an update of the 8x384 model.
 
 use std::ops::{Deref, DerefMut};
@@ -28,8 +28,8 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// A buffer of `n` numbers that stand for nothing: all of them are to be written before they are
-    /// read.
+    /// A buffer of `n` numbers that stand for nothing: all of them are to be written before they
+    /// are read.
     pub fn take(&self, n: usize) -> Scratch<'_> {
         let mut buffer = self.fitting(n).unwrap_or_default();
         if buffer.len() < n {

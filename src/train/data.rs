@@ -14,6 +14,9 @@ use crate::rng::Rng;
 use crate::selection::{Chosen, LeftOut, Selection};
 use crate::store::Store;
 
+/// How the error begins that says that an objective has no training set yet.
+pub(super) const NOTHING: &str = "there is nothing to train on";
+
 /// What a training set consists of. All of it is trained on, but for what is said to be held out or
 /// left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,9 +124,8 @@ impl Data {
     fn check(&self, plan: &Plan) -> Result<()> {
         let suite = plan.data.suite.as_deref().unwrap_or("household");
         let split = plan.data.split.as_deref();
-        let missing = |what: String, next: String| {
-            Err(Error::new(format!("there is nothing to train on: {what}")).hint(next))
-        };
+        let missing =
+            |what: String, next: String| Err(Error::new(format!("{NOTHING}: {what}")).hint(next));
         let collect = |what: &str| {
             format!(
                 "run: foretaste collect {what} --suite {suite} --split {}",

@@ -21,7 +21,7 @@ use crate::selection::Carry;
 use examples::TokenRole;
 pub use forecast::{Forecast, forecast};
 pub use plan::{Budget, Moments, Plan, Stage};
-pub use provenance::{Origin, Player, origin, player, recorded, trained_on, warnings};
+pub use provenance::{Origin, Provenance, origin, provenance, recorded, trained_on, warnings};
 pub use sets::{Sets, sets};
 
 /// What a run optimises (paper, sections 4.2 and 4.3).

@@ -108,9 +108,9 @@ fn trained_games(
     Ok(games)
 }
 
-/// A model as a player: how it is to be judged, and what is known of it for the record.
+/// What a model's past means for an evaluation: how it is to be judged, and what goes on record.
 #[derive(Debug, Clone)]
-pub struct Player {
+pub struct Provenance {
     /// Whether it thinks before it acts; of one that was trained on reflections first thinking,
     /// then acting at once.
     pub thinking: &'static [bool],
@@ -118,15 +118,20 @@ pub struct Player {
     pub known: Known,
 }
 
-/// The model of this name as a player of a split.
-pub fn player(store: &Store, source: &str, suite: &dyn Suite, split: &str) -> Result<Player> {
+/// The same of the model of this name on a split.
+pub fn provenance(
+    store: &Store,
+    source: &str,
+    suite: &dyn Suite,
+    split: &str,
+) -> Result<Provenance> {
     let origin = origin(store, source)?;
     let reflects = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
     let known = Known {
         record: origin.and_then(|origin| origin.record),
         games: trained_games(store, source, suite, split)?,
     };
-    Ok(Player { thinking: if reflects { &[true, false] } else { &[false] }, known })
+    Ok(Provenance { thinking: if reflects { &[true, false] } else { &[false] }, known })
 }
 
 /// What a person should know about a run's start: that it was trained on the same already, itself

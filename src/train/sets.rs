@@ -1,6 +1,6 @@
 //! What each objective would train on now.
 
-use super::data::{Data, DataSummary};
+use super::data::{Data, DataSummary, NOTHING};
 use super::{Objective, Plan};
 use crate::agent;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ pub fn sets(store: &Store, suite: &str) -> Result<Sets> {
         plan.data.suite = Some(suite.to_string());
         let data = Data::choose(store, &plan, &model.tokenizer, model.decoder.config.context);
         let said = |error: Error| match error.message() {
-            text if text.starts_with("there is nothing") => {
+            text if text.starts_with(NOTHING) => {
                 format!("nothing yet. {}", error.next_step().unwrap_or(text))
             }
             text => text.to_string(),

@@ -1,5 +1,5 @@
-//! The threads behind the screens: the world, the mind, the store. The interface sends them commands
-//! and is sent messages; it never waits for them.
+//! The threads behind the screens: the world, the mind, the store. The interface sends them
+//! commands and is sent messages; it never waits for them.
 
 pub mod jobs;
 pub mod mind;

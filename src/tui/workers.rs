@@ -17,8 +17,8 @@ use crate::console::tell;
 use crate::error::{Error, Result};
 use crate::text::clean;
 
-/// The store and the world may take this long to finish what a person asked for: the store is waited
-/// for ten seconds.
+/// The store and the world may take this long to finish what a person asked for: the store is
+/// waited for ten seconds.
 const LAST_WORDS: Duration = Duration::from_secs(13);
 
 /// The threads that carry effects out.

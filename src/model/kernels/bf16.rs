@@ -1,6 +1,6 @@
 //! Products of bf16 operands, added up in f32. A number is rounded to bf16 (8 bits of mantissa, to
-//! nearest even) when an operand is packed into tiles; what is added up, and everything that is kept,
-//! stays f32.
+//! nearest even) when an operand is packed into tiles; what is added up, and everything that is
+//! kept, stays f32.
 
 use std::ops::Range;
 

@@ -134,8 +134,8 @@ pub struct Integers {
 const TOP: f32 = 32_767.0;
 
 impl Integers {
-    /// Of `x[m, width]` in groups: in two parts, whose error is 2⁻³¹ of the group's largest value,
-    /// or in one with an error of 2⁻¹⁶.
+    /// Of `x[m, width]` in groups: in two parts, whose error is that of f32 (about 2⁻²⁴ of the
+    /// group's largest value), or in one with an error of 2⁻¹⁶.
     pub fn new(x: &[f32], width: usize, group: usize, is_exact: bool) -> Self {
         let parts = if is_exact { 2 } else { 1 };
         let groups = width / group;

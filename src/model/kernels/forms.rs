@@ -1,6 +1,6 @@
 //! Which vector units the loops run on: the widest that the machine has, or the one that
-//! `FORETASTE_SIMD` names. (Products of large f32 matrices are faer's, which always takes the
-//! widest.)
+//! `FORETASTE_SIMD` names. (Products of a training step in f32 are faer's, which always takes
+//! the widest.)
 
 use std::sync::OnceLock;
 

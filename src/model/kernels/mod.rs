@@ -1,8 +1,8 @@
-//! The arithmetic of a training step on flat row-major `f32` buffers: matrix products, norms,
-//! rotary embedding, and attention over a token tree.
+//! The arithmetic of training steps and of inference on flat row-major `f32` buffers: products,
+//! norms, rotary embedding, and attention over a token tree.
 //!
 //! Loops that matter run under [`pulp`]'s run-time dispatch (`kernel!`), so one build uses AVX2 or
-//! AVX-512 where they are present. Products are single-threaded: callers deal out rows of tokens
+//! AVX-512 where they are present. All of it is single-threaded: callers deal out rows of tokens
 //! (or columns of a weight's gradient) to threads.
 
 mod attention;
@@ -32,7 +32,9 @@ pub struct Matrix<'a> {
 /// has. It is a method of a type of its own: neither a closure nor a function by its name is sure
 /// to be inlined where the vectors are, and one that is not is compiled for the oldest machine.
 macro_rules! kernel {
-    ($(#[$meta:meta])* $vis:vis fn $name:ident<$life:lifetime>($($arg:ident: $type:ty),+ $(,)?) -> $out:ty $body:block) => {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident<$life:lifetime>(
+        $($arg:ident: $type:ty),+ $(,)?
+    ) -> $out:ty $body:block) => {
         $(#[$meta])*
         $vis fn $name<$life>($($arg: $type),+) -> $out {
             struct Kernel<$life> {
@@ -238,9 +240,8 @@ pub fn rms_norm_back<'a>(
 ) -> () {
     let width = gain.len();
     let mut weighted = vec![0.0f32; width];
-    for (((dx, dout), x), scale) in
-        dx.chunks_exact_mut(width).zip(dout.chunks_exact(width)).zip(x.chunks_exact(width)).zip(scales)
-    {
+    let rows = dx.chunks_exact_mut(width).zip(dout.chunks_exact(width));
+    for (((dx, dout), x), scale) in rows.zip(x.chunks_exact(width)).zip(scales) {
         for i in 0..width {
             weighted[i] = dout[i] * gain[i];
             dgain[i] += dout[i] * x[i] * scale;
@@ -291,7 +292,12 @@ pub fn rope(x: &mut [f32], width: usize, head_dim: usize, cos_sin: &[(f32, f32)]
 kernel! {
 /// Cross-entropy of each row of logits against its target, in nats; turns the logits into the
 /// gradient of the weighted sum.
-pub fn cross_entropy<'a>(logits: &'a mut [f32], targets: &'a [u32], weights: &'a [f32], vocab: usize) -> Vec<f32> {
+pub fn cross_entropy<'a>(
+    logits: &'a mut [f32],
+    targets: &'a [u32],
+    weights: &'a [f32],
+    vocab: usize,
+) -> Vec<f32> {
     let rows = logits.chunks_exact_mut(vocab).zip(targets).zip(weights);
     rows.map(|((row, target), weight)| {
         let top = largest(row);

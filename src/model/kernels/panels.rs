@@ -1,7 +1,7 @@
 //! f32 products of packed operands. Columns of the right one lie side by side in panels: a vector
 //! holds the same term of many columns' sums, so that nothing is added across a vector and the
-//! operand is read in the order in which it lies. Rows of the left one lie side by side in tiles, as
-//! many as there are registers for their sums.
+//! operand is read in the order in which it lies. Rows of the left one lie side by side in tiles,
+//! as many as there are registers for their sums.
 //!
 //! A sum has one order, whatever other rows and columns are computed with it.
 

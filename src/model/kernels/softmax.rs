@@ -49,7 +49,12 @@ impl OnlineSoftmax {
 }
 
 kernel! {
-fn take<'a>(softmax: &'a mut OnlineSoftmax, scores: &'a mut [Terms], keys: usize, mixed: &'a mut [Terms]) -> () {
+fn take<'a>(
+    softmax: &'a mut OnlineSoftmax,
+    scores: &'a mut [Terms],
+    keys: usize,
+    mixed: &'a mut [Terms],
+) -> () {
     let rows = softmax.tops.len();
     // Keys that only fill up the last panel are no keys.
     for scores in scores.iter_mut().rev().take(if keys.is_multiple_of(PANEL) { 0 } else { rows }) {
@@ -58,8 +63,9 @@ fn take<'a>(softmax: &'a mut OnlineSoftmax, scores: &'a mut [Terms], keys: usize
     for row in 0..rows {
         let mut tops = [softmax.tops[row]; PANEL];
         for scores in scores[row..].iter().step_by(rows) {
-            tops.iter_mut().zip(&scores.0).for_each(|(top,
-            score)| *top = if *score > *top { *score } else { *top });
+            for (top, score) in tops.iter_mut().zip(&scores.0) {
+                *top = if *score > *top { *score } else { *top };
+            }
         }
         let top = largest_of::<PANEL>(&tops);
         let before = exp(softmax.tops[row] - top);

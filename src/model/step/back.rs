@@ -1,4 +1,5 @@
-//! The backward pass of a layer: what its output costs, turned into what its input and weights cost.
+//! The backward pass of a layer: what its output costs, turned into what its input and weights
+//! cost.
 
 use rayon::prelude::*;
 

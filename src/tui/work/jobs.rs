@@ -25,7 +25,7 @@ use crate::model::weights::Trainable;
 use crate::store::{Intake, Store};
 use crate::surprise::{Surprises, surprises};
 use crate::train::trainer::{self, Event};
-use crate::train::{Player, player};
+use crate::train::{Provenance, provenance};
 use crate::tui::effect::{JobCmd, JobKind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
@@ -378,7 +378,7 @@ fn evaluate_newest(
     let mut store = Store::open(root)?;
     let mut agent = agent::open(&store, None, Priority::Background)?;
     let _held = agent::hold(&store, &agent.name());
-    let Player { thinking, known } = player(&store, &agent.name(), suite, &scope.split)?;
+    let Provenance { thinking, known } = provenance(&store, &agent.name(), suite, &scope.split)?;
     let mut said = Vec::new();
     for think in thinking {
         let play = Play { temperature: 0.4, seed: 1, think: *think, free: false, predict: false };
