@@ -22,6 +22,7 @@ use foretaste::collect::{self, Contrast, Draw, Proposer};
 use foretaste::control::{Cancel, Control, Progress};
 use foretaste::env::{Forks, Suite};
 use foretaste::episode::{Play, Scope, Teacher};
+use foretaste::error::Kind;
 use foretaste::eval::{Known, evaluate, foresight};
 use foretaste::experience::{ActionEffect, POLICY, State, Verdict};
 use foretaste::explore::{
@@ -155,10 +156,24 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
     suite.fails.store(89, Ordering::SeqCst);
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
+    // A world that breaks says nothing of the games that are there.
+    let two = Scope { games: 2, ..scope() };
+    let suites = Teacher::Suite(None);
+    suite.fails.store(0, Ordering::SeqCst);
+    collect::demonstrations(&mut store, &suite, &two, suites, &control, quiet).unwrap();
+    suite.fails.store(1, Ordering::SeqCst);
+    let mut said = Vec::new();
+    let mut note = |row: serde_json::Value, _: Progress| said.push(row);
+    collect::demonstrations(&mut store, &suite, &scope(), suites, &control, &mut note).unwrap();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0]["skipped"].is_string());
+    suite.fails.store(0, Ordering::SeqCst);
+    let nobody = Teacher::Suite(Some("nobody"));
+    let wrong = collect::demonstrations(&mut store, &suite, &scope(), nobody, &control, quiet);
+    assert_eq!(wrong.unwrap_err().kind(), Kind::Usage);
+    collect::demonstrations(&mut store, &suite, &scope(), suites, &control, quiet).unwrap();
     // Jobs that break off go on where they were.
-    patiently(|| {
-        collect::demonstrations(&mut store, &suite, &scope(), Teacher::Suite(None), &control, quiet)
-    });
+    suite.fails.store(89, Ordering::SeqCst);
     patiently(|| {
         collect::branches(&mut store, &suite, &scope(), Draw::uniform(4), &control, quiet)
     });
