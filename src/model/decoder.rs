@@ -1,7 +1,8 @@
 //! The decoder at inference: one forward pass over new nodes of a [`Cache`].
 //!
 //! Runs on the threads of the pool that it is called in. What a node comes to does not depend on
-//! which nodes are computed with it, beyond rounding.
+//! which nodes are computed with it: in f32 to the bit; with codes beyond rounding, or where text is
+//! written with inputs of 16 bits, beyond that ([`Precision`]).
 
 use rayon::prelude::*;
 

@@ -206,13 +206,14 @@ enum Inputs {
 }
 
 impl Inputs {
-    fn new(x: &[f32], matrix: &Packed, precision: Precision) -> Self {
-        match &matrix.form {
-            Form::Coded(coded) if x.len() <= FEW * matrix.width => {
+    /// Rows of `width` numbers, as integers in groups if there are any.
+    fn new(x: &[f32], width: usize, group: Option<usize>, precision: Precision) -> Self {
+        match group {
+            Some(group) => {
                 let is_exact = precision == Precision::Exact;
-                Self::Integers(Integers::new(x, matrix.width, coded.group, is_exact))
+                Self::Integers(Integers::new(x, width, group, is_exact))
             }
-            _ => Self::Numbers(Left::new(kernels::Matrix { data: x, width: matrix.width })),
+            None => Self::Numbers(Left::new(kernels::Matrix { data: x, width })),
         }
     }
 }
@@ -232,20 +233,20 @@ pub fn products<const N: usize>(
     }
     let work = matrices.iter().map(|matrix| matrix.rows).sum::<usize>() * x.len();
     let threads = (work / WORTH).clamp(1, rayon::current_num_threads());
-    // Weights in one form want their inputs in one.
-    let alike = |a: &Packed, b: &Packed| match (&a.form, &b.form) {
-        (Form::Coded(a), Form::Coded(b)) => a.group == b.group,
-        (Form::Full(_), Form::Full(_)) => true,
-        _ => false,
+    // What few rows are turned into for codes in groups; many meet all weights as they are.
+    let group = |matrix: &Packed| match &matrix.form {
+        Form::Coded(coded) if m <= FEW => Some(coded.group),
+        _ => None,
     };
-    let mut inputs: Vec<Inputs> = Vec::with_capacity(N);
-    let mut of = [0; N];
-    for i in 0..N {
-        of[i] = (0..i).find(|j| alike(matrices[*j], matrices[i])).map_or(inputs.len(), |j| of[j]);
-        if of[i] == inputs.len() {
-            inputs.push(Inputs::new(x, matrices[i], precision));
-        }
-    }
+    let mut inputs: Vec<(Option<usize>, Inputs)> = Vec::with_capacity(N);
+    let of = matrices.map(|matrix| {
+        let group = group(matrix);
+        let known = inputs.iter().position(|(known, _)| *known == group);
+        known.unwrap_or_else(|| {
+            inputs.push((group, Inputs::new(x, width, group, precision)));
+            inputs.len() - 1
+        })
+    });
     // Weights are read once: each thread takes panels of its own, and all rows of the inputs.
     let parts = if m > FEW { 2 * threads } else { threads };
     let mut tasks = Vec::new();
@@ -256,7 +257,7 @@ pub fn products<const N: usize>(
         for at in (0..panels).step_by(step) {
             let wide = (step * PANEL).min(rest.ncols());
             let (own, after) = rest.split_at_col_mut(wide);
-            tasks.push((matrix, &inputs[x], at..(at + step).min(panels), own));
+            tasks.push((matrix, &inputs[x].1, at..(at + step).min(panels), own));
             rest = after;
         }
     }

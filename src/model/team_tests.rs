@@ -24,3 +24,20 @@ fn a_background_team_has_the_lowest_priority() {
     assert_eq!(Team::new(2, Priority::Background).unwrap().run(nice), 19);
     assert_eq!(Team::new(2, Priority::Interactive).unwrap().run(nice), nice());
 }
+
+#[test]
+fn work_after_a_long_pause_is_shared_and_a_panic_leaves_the_team_as_it_was() {
+    use rayon::prelude::*;
+
+    for priority in [Priority::Interactive, Priority::Background] {
+        let team = Team::new(3, priority).unwrap();
+        let all = || {
+            std::thread::sleep(3 * EAGER);
+            (0..1000u64).into_par_iter().sum::<u64>()
+        };
+        assert_eq!(team.run(all), 499_500);
+        let broken = std::panic::AssertUnwindSafe(|| team.run(|| std::panic::panic_any("broken")));
+        assert!(std::panic::catch_unwind(broken).is_err());
+        assert_eq!(team.run(all), 499_500);
+    }
+}
