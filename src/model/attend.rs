@@ -1,26 +1,28 @@
 //! Attention at inference: what new nodes of some caches take from the nodes that they see.
 //!
-//! The query heads of a key-value head are rows beside each other, and so are neighbouring nodes:
-//! keys and values are read once for as many of them as the registers hold. Keys are taken a span
-//! at a time, whose scores stay in the nearest cache; a row's shares are put right by the largest
-//! score so far (the online softmax of Milakov and Gimelshein, 2018).
+//! Keys are taken a tile at a time, whose scores stay in the nearest cache; a row's shares are put
+//! right by the largest score so far (the online softmax of Milakov and Gimelshein, 2018). Scores
+//! of a tile are laid out key by key, with the rows of queries side by side in vectors: then
+//! neither keys nor shares are packed anew for the products, and the softmax needs no sum across a
+//! vector.
 
 use std::cell::RefCell;
 use std::ops::Range;
 
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::cache::{Above, Cache};
 use super::config::Config;
-use super::kernels::panels::{NONE, PANEL, Terms, add, sizes};
-use super::kernels::softmax::OnlineSoftmax;
-use super::line::Line;
+use super::kernels::OnlineSoftmax;
 
-/// New nodes that a thread takes together, at least.
+/// Rows of queries that are worked on together.
 const BLOCK: usize = 96;
 
-/// Keys whose scores exist at once.
-const SPAN: usize = 8 * PANEL;
+/// Keys that are worked on together with a whole block of rows, whose scores then fit the nearest
+/// cache; with fewer rows as many more.
+const TILE: usize = 256;
 
 /// Multiplications that are worth another thread.
 const WORTH: usize = 200_000;
@@ -42,11 +44,21 @@ impl Grown<'_> {
     fn depth(&self) -> usize {
         self.above.iter().map(|(_, used)| used).sum()
     }
+
+    /// Keys and values of a layer's key-value head (`at`) in pieces, each with its number of nodes:
+    /// `[nodes, dim]`.
+    fn pieces(&self, at: usize, dim: usize) -> Vec<(&[f32], &[f32], usize)> {
+        let above = self.above.iter().map(|(segment, used)| {
+            (&segment.rows.keys[at][..used * dim], &segment.rows.values[at][..used * dim], *used)
+        });
+        let own = (&*self.cache.rows.keys[at], &*self.cache.rows.values[at], self.cache.len());
+        above.chain(std::iter::once(own)).collect()
+    }
 }
 
 /// Some rows of a cache under one key-value head: what a thread works on by itself.
-struct Task<'a, 'b> {
-    grown: &'a Grown<'b>,
+struct Task {
+    grown: usize,
     head: usize,
     rows: Range<usize>,
 }
@@ -55,23 +67,42 @@ struct Task<'a, 'b> {
 /// `[rows, hidden]`.
 pub(super) fn attend(config: &Config, layer: usize, grown: &[Grown<'_>], q: &[f32]) -> Vec<f32> {
     let h = config.hidden;
+    let dim = config.head_dim();
     let kv_heads = config.kv_heads;
+    let group = config.heads / kv_heads;
     let work: usize =
         grown.iter().map(|grown| grown.rows() * (grown.depth() + grown.cache.len()) * h).sum();
     let threads = if work > WORTH { rayon::current_num_threads() } else { 1 };
     // Rows are parted only as far as the threads need it: each part reads keys and values anew.
     let parts = (2 * threads).div_ceil((grown.len() * kv_heads).max(1));
-    let mut tasks: Vec<Task<'_, '_>> = Vec::new();
-    for grown in grown {
-        let rows = grown.rows();
+    let mut tasks: Vec<Task> = Vec::new();
+    for (g, of) in grown.iter().enumerate() {
+        let rows = of.rows();
         let step = rows.div_ceil(parts).next_multiple_of(BLOCK).max(BLOCK);
         for head in 0..kv_heads {
-            let parts = (0..rows).step_by(step).map(|at| at..(at + step).min(rows));
-            tasks.extend(parts.map(|rows| Task { grown, head, rows }));
+            tasks.extend((0..rows).step_by(step).map(|at| Task {
+                grown: g,
+                head,
+                rows: at..(at + step).min(rows),
+            }));
         }
     }
-    let one = |task: &Task<'_, '_>| {
-        SCRATCH.with_borrow_mut(|scratch| task.run(config, layer, q, scratch))
+    let one = |Task { grown: g, head, rows }: &Task| -> Vec<f32> {
+        let grown = &grown[*g];
+        let pieces = grown.pieces(layer * kv_heads + head, dim);
+        let mut mixed = vec![0.0; rows.len() * group * dim];
+        SCRATCH.with_borrow_mut(|scratch| {
+            for first in rows.clone().step_by(BLOCK) {
+                let block = Block { grown, first, rows: (rows.end - first).min(BLOCK), dim };
+                for of in 0..group {
+                    let column = (head * group + of) * dim;
+                    let q = &q[(grown.first + first) * h..(grown.first + first + block.rows) * h];
+                    let out = &mut mixed[((first - rows.start) * group + of) * dim..];
+                    block.attend(q, column..column + dim, &pieces, scratch, (out, group * dim));
+                }
+            }
+        });
+        mixed
     };
     let done: Vec<Vec<f32>> = if threads > 1 {
         tasks.par_iter().map(one).collect()
@@ -79,128 +110,110 @@ pub(super) fn attend(config: &Config, layer: usize, grown: &[Grown<'_>], q: &[f3
         tasks.iter().map(one).collect()
     };
     let mut mixed = vec![0.0; q.len()];
-    let wide = h / kv_heads;
-    for (Task { grown, head, rows }, done) in tasks.into_iter().zip(done) {
+    for (Task { grown: g, head, rows }, done) in tasks.into_iter().zip(done) {
+        let wide = group * dim;
         for (row, from) in rows.zip(done.chunks_exact(wide)) {
-            mixed[(grown.first + row) * h + head * wide..][..wide].copy_from_slice(from);
+            mixed[(grown[g].first + row) * h + head * wide..][..wide].copy_from_slice(from);
         }
     }
     mixed
 }
 
-/// Buffers that a thread asks for once, and not of the system for every tile.
+/// Buffers that a thread asks for once, and not of the system for every block.
 #[derive(Default)]
 struct Scratch {
     /// Queries, dimension by dimension: `[dim, rows]`.
     queries: Vec<f32>,
-    /// Scores of a span: `[panels of keys, rows]`.
-    scores: Vec<Terms>,
-    /// The same as shares, key by key: `[keys, rows]`.
-    shares: Vec<f32>,
-    /// What was mixed so far: `[panels of dimensions, rows]`.
-    mixed: Vec<Terms>,
+    /// Scores of a tile, key by key: `[keys, rows]`.
+    scores: Vec<f32>,
+    /// What was mixed so far: `[dim, rows]`.
+    mixed: Vec<f32>,
 }
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-impl Task<'_, '_> {
-    /// What its rows take, `[rows, query heads of the key-value head, dim]`.
-    fn run(&self, config: &Config, layer: usize, q: &[f32], scratch: &mut Scratch) -> Vec<f32> {
-        let dim = config.head_dim();
-        let group = config.heads / config.kv_heads;
-        let at = layer * config.kv_heads + self.head;
-        let grown = self.grown;
-        let above = grown.above.iter().map(|(segment, used)| (&segment.rows.0[at], *used));
-        let own = (&grown.cache.rows.0[at], grown.cache.len());
-        let pieces: Vec<(&Line, usize)> = above.chain(std::iter::once(own)).collect();
-        let query = |row: usize| {
-            let column = (self.head * group + row % group) * dim;
-            &q[(grown.first + row / group) * config.hidden + column..][..dim]
-        };
-        let mut out = vec![0.0; self.rows.len() * group * dim];
-        let mut rest = &mut out[..];
-        let mut first = self.rows.start * group;
-        for size in sizes(self.rows.len() * group) {
-            let scale = 1.0 / (dim as f32).sqrt();
-            scratch.queries.resize(dim * size, 0.0);
-            for row in 0..size {
-                let terms = scratch.queries[row..].iter_mut().step_by(size).zip(query(first + row));
-                terms.for_each(|(to, q)| *to = q * scale);
-            }
-            let (to, others) = rest.split_at_mut(size * dim);
-            let nodes = (first..first + size).map(|row| grown.past + row / group);
-            mix(grown.cache, &pieces, &nodes.collect::<Vec<_>>(), dim, scratch, to);
-            rest = others;
-            first += size;
-        }
-        out
-    }
-}
-
-/// What a tile of rows takes from all pieces, the last of which is the cache's own: `nodes` are the
-/// rows' own ones there, in order; into `out`, `[rows, dim]`.
-fn mix(
-    cache: &Cache,
-    pieces: &[(&Line, usize)],
-    nodes: &[usize],
+/// Neighbouring new nodes of a cache, from its new node `first` on.
+struct Block<'a, 'b> {
+    grown: &'a Grown<'b>,
+    first: usize,
+    rows: usize,
     dim: usize,
-    Scratch { queries, scores, shares, mixed }: &mut Scratch,
-    out: &mut [f32],
-) {
-    let rows = nodes.len();
-    mixed.clear();
-    mixed.resize(dim.div_ceil(PANEL) * rows, NONE);
-    let mut softmax = OnlineSoftmax::new(rows);
-    for (i, (line, count)) in pieces.iter().enumerate() {
-        let is_own = i + 1 == pieces.len();
-        // Of the own nodes, those up to the last row's can be seen.
-        let last = nodes.last().map_or(0, |node| node + 1);
-        let count = if is_own { last.min(*count) } else { *count };
-        for span in (0..count).step_by(SPAN).map(|at| at..(at + SPAN).min(count)) {
-            scores.clear();
-            scores.resize(span.len().div_ceil(PANEL) * rows, NONE);
-            for (i, scores) in scores.chunks_exact_mut(rows).enumerate() {
-                add(line.key_panel(span.start / PANEL + i, dim), queries, rows_of(scores), false);
-            }
-            if is_own {
-                hide(cache, nodes, span.clone(), scores);
-            }
-            softmax.take(scores, span.len(), mixed, shares);
-            for (values, mixed) in line.values().zip(mixed.chunks_exact_mut(rows)) {
-                add(&values[span.clone()], shares, rows_of(mixed), true);
-            }
-        }
-    }
-    for (row, out) in out.chunks_exact_mut(dim).enumerate() {
-        let each = 1.0 / softmax.sum(row);
-        for (panel, out) in out.chunks_mut(PANEL).enumerate() {
-            let mixed = &mixed[panel * rows + row].0;
-            out.iter_mut().zip(mixed).for_each(|(out, mixed)| *out = mixed * each);
-        }
-    }
 }
 
-fn rows_of(sums: &mut [Terms]) -> impl Iterator<Item = &mut [f32; PANEL]> {
-    sums.iter_mut().map(|sums| &mut sums.0)
-}
-
-/// Hides the own nodes of a span that a row does not see from its scores.
-fn hide(cache: &Cache, nodes: &[usize], span: Range<usize>, scores: &mut [Terms]) {
-    let here = |node: usize| node.clamp(span.start, span.end) - span.start;
-    for (row, node) in nodes.iter().enumerate() {
-        let mut hide = |keys: Range<usize>| {
-            for key in keys {
-                scores[key / PANEL * nodes.len() + row].0[key % PANEL] = f32::NEG_INFINITY;
-            }
-        };
-        let mut hidden = 0;
-        for seen in cache.seen(*node) {
-            hide(hidden..here(seen.start));
-            hidden = here(seen.end);
+impl Block<'_, '_> {
+    /// The attention of one head: `columns` of `q` (rows as wide as the model) over pieces of keys
+    /// and values, into the beginnings of rows of `out`, `stride` apart.
+    fn attend(
+        &self,
+        q: &[f32],
+        columns: Range<usize>,
+        pieces: &[(&[f32], &[f32], usize)],
+        Scratch { queries, scores, mixed }: &mut Scratch,
+        (out, stride): (&mut [f32], usize),
+    ) {
+        let rows = self.rows;
+        let dim = self.dim;
+        let width = q.len() / rows;
+        queries.resize(dim * rows, 0.0);
+        for (row, q) in q.chunks_exact(width).enumerate() {
+            q[columns.clone()].iter().enumerate().for_each(|(d, q)| queries[d * rows + row] = *q);
         }
-        hide(hidden..span.len());
+        mixed.clear();
+        mixed.resize(dim * rows, 0.0);
+        scores.resize(BLOCK * TILE, 0.0);
+        let scale = 1.0 / (dim as f32).sqrt();
+        let turned = MatRef::from_row_major_slice(queries, dim, rows);
+        let mut softmax = OnlineSoftmax::new(rows);
+        // Segments above are seen whole; of the own nodes, which come last, those up to the block's
+        // last one can be.
+        let own = self.grown.depth();
+        let mut left = own + self.grown.past + self.first + rows;
+        let tile = BLOCK * TILE / rows;
+        let mut at = 0;
+        for (keys, values, nodes) in pieces {
+            let nodes = (*nodes).min(left);
+            left -= nodes;
+            for tile in (0..nodes).step_by(tile).map(|at| at..(at + tile).min(nodes)) {
+                let scores = &mut scores[..tile.len() * rows];
+                let lines = tile.start * dim..tile.end * dim;
+                let keys = MatRef::from_row_major_slice(&keys[lines.clone()], tile.len(), dim);
+                let values = MatRef::from_row_major_slice(&values[lines], tile.len(), dim);
+                let into = MatMut::from_row_major_slice_mut(scores, tile.len(), rows);
+                matmul(into, Accum::Replace, keys, turned, scale, Par::Seq);
+                if at + tile.len() > own {
+                    self.hide(scores, at, own);
+                }
+                softmax.take(scores, mixed);
+                let shares = MatRef::from_row_major_slice(scores, tile.len(), rows);
+                let into = MatMut::from_row_major_slice_mut(mixed, dim, rows);
+                matmul(into, Accum::Add, values.transpose(), shares, 1.0, Par::Seq);
+                at += tile.len();
+            }
+        }
+        softmax.finish(mixed);
+        for (row, out) in out.chunks_mut(stride).take(rows).enumerate() {
+            out[..dim].iter_mut().enumerate().for_each(|(d, out)| *out = mixed[d * rows + row]);
+        }
+    }
+
+    /// Hides the own nodes that a node does not see from a tile of scores: the tile's first key is
+    /// number `at`, the first own node is key number `own`.
+    fn hide(&self, scores: &mut [f32], at: usize, own: usize) {
+        let keys = scores.len() / self.rows;
+        let here = |node: usize| (own + node).saturating_sub(at).min(keys);
+        for row in 0..self.rows {
+            let mut hide = |keys: Range<usize>| {
+                keys.for_each(|key| scores[key * self.rows + row] = f32::NEG_INFINITY);
+            };
+            let mut hidden = here(0);
+            for seen in self.grown.cache.seen(self.grown.past + self.first + row) {
+                hide(hidden..here(seen.start));
+                hidden = here(seen.end);
+            }
+            hide(hidden..keys);
+        }
     }
 }
 

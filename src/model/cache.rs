@@ -7,22 +7,23 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::config::Config;
-use super::line::Line;
 
-/// Keys and values by layer and key-value head.
+/// Keys and values by layer and key-value head: `[nodes, head_dim]` each.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rows(pub Vec<Line>);
+pub(super) struct Rows {
+    pub keys: Vec<Vec<f32>>,
+    pub values: Vec<Vec<f32>>,
+}
 
 impl Rows {
     pub fn new(config: &Config) -> Self {
-        Self(vec![Line::default(); config.layers * config.kv_heads])
+        let none = || vec![Vec::new(); config.layers * config.kv_heads];
+        Self { keys: none(), values: none() }
     }
 
     fn bytes(&self) -> usize {
-        self.0.iter().map(Line::bytes).sum()
+        self.keys.iter().chain(&self.values).map(|rows| 4 * rows.capacity()).sum()
     }
 }
 
@@ -158,17 +159,12 @@ impl Cache {
 
     /// Adds a layer's keys and values of new nodes, each `[nodes, heads * dim]`.
     pub(super) fn append(&mut self, layer: usize, new: [&[f32]; 2], heads: usize, dim: usize) {
-        let lines = &mut self.rows.0[layer * heads..(layer + 1) * heads];
-        let one = |(head, line): (usize, &mut Line)| {
-            let [keys, values] = new.map(|new| new.chunks_exact(heads * dim));
-            let own = head * dim..(head + 1) * dim;
-            keys.zip(values)
-                .for_each(|(key, value)| line.push(&key[own.clone()], &value[own.clone()]));
-        };
-        if new[0].len() / (heads * dim) < MANY {
-            lines.iter_mut().enumerate().for_each(one);
-        } else {
-            lines.par_iter_mut().enumerate().for_each(one);
+        for (rows, new) in [&mut self.rows.keys, &mut self.rows.values].into_iter().zip(new) {
+            for (head, rows) in rows[layer * heads..(layer + 1) * heads].iter_mut().enumerate() {
+                let own =
+                    new.chunks_exact(heads * dim).map(|row| &row[head * dim..(head + 1) * dim]);
+                own.for_each(|row| rows.extend_from_slice(row));
+            }
         }
     }
 
@@ -180,21 +176,20 @@ impl Cache {
         while let Some((segment, used)) =
             above.take_if(|(_, used)| *used > 0 && *used + tokens.len() <= JOINED)
         {
-            for (joined, first) in rows.0.iter_mut().zip(&segment.rows.0) {
-                let own = std::mem::take(joined);
-                joined.push_of(first, used);
-                joined.push_of(&own, tokens.len());
-            }
+            let join = |joined: &mut Vec<Vec<f32>>, first: &[Vec<f32>]| {
+                for (joined, first) in joined.iter_mut().zip(first) {
+                    let own = first.len() / segment.tokens.len() * used;
+                    *joined = [&first[..own], joined].concat();
+                }
+            };
+            join(&mut rows.keys, &segment.rows.keys);
+            join(&mut rows.values, &segment.rows.values);
             tokens = [&segment.tokens[..used], &tokens].concat();
             above.clone_from(&segment.above);
         }
-        rows.0.iter_mut().for_each(Line::shrink);
         Segment { above, tokens, rows }
     }
 }
-
-/// Nodes from which on it is worth dealing out what is kept of them.
-const MANY: usize = 32;
 
 /// Tokens of segments that are joined to one.
 const JOINED: usize = 256;

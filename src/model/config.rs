@@ -3,7 +3,6 @@
 use candle_transformers::models::llama::LlamaConfig;
 use serde_json::{Value, json};
 
-use super::kernels::panels::PANEL;
 use crate::error::{Error, Result};
 
 /// The shape of a decoder. Fields that change the arithmetic are honoured or refused by name, never
@@ -54,10 +53,7 @@ impl Config {
 
     /// Bytes that the keys and values of so many tokens take.
     pub fn kept(&self, tokens: usize) -> u64 {
-        // Keys lie in panels of tokens, values in panels of dimensions; either is filled up.
-        let a_token = self.head_dim() + self.head_dim().next_multiple_of(PANEL);
-        let tokens = (tokens as u64).next_multiple_of(PANEL as u64);
-        tokens.saturating_mul((4 * self.layers * self.kv_heads * a_token) as u64)
+        (tokens as u64).saturating_mul((8 * self.layers * self.kv_heads * self.head_dim()) as u64)
     }
 
     /// How many numbers the weights are.

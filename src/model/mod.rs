@@ -15,7 +15,6 @@ pub mod files;
 pub mod folder;
 pub mod gguf;
 pub mod kernels;
-mod line;
 pub mod lora;
 pub mod matrix;
 pub mod memory;

@@ -10,7 +10,6 @@ pub mod bf16;
 pub mod codes;
 pub mod forms;
 pub mod panels;
-pub mod softmax;
 pub mod tiles;
 mod transpose;
 
@@ -188,6 +187,78 @@ fn softmax(row: &mut [f32]) {
     for share in row.iter_mut() {
         *share *= each;
     }
+}
+
+/// Shares of rows whose scores come a tile at a time, the rows side by side.
+#[derive(Debug)]
+pub struct OnlineSoftmax {
+    /// The largest score of each row so far.
+    tops: Vec<f32>,
+    /// The sum of each row's exponentials, as distances from its largest.
+    sums: Vec<f32>,
+    /// What puts right what was mixed before the tile, by row.
+    before: Vec<f32>,
+}
+
+impl OnlineSoftmax {
+    /// For so many rows.
+    pub fn new(rows: usize) -> Self {
+        Self { tops: vec![LOWEST; rows], sums: vec![0.0; rows], before: vec![0.0; rows] }
+    }
+
+    /// Turns a tile of scores, `[keys, rows]`, into exponentials, and puts what was mixed with
+    /// earlier ones, `[dim, rows]`, on the same footing.
+    pub fn take(&mut self, scores: &mut [f32], mixed: &mut [f32]) {
+        online_softmax(self, scores, mixed);
+    }
+
+    /// Makes shares of it: divides by each row's sum.
+    pub fn finish(&self, mixed: &mut [f32]) {
+        for values in mixed.chunks_exact_mut(self.sums.len()) {
+            values.iter_mut().zip(&self.sums).for_each(|(value, sum)| *value /= sum);
+        }
+    }
+}
+
+/// Lower than every score that is seen, and finite: a row that sees nothing of a tile takes nothing
+/// from it.
+const LOWEST: f32 = -1e30;
+
+kernel! {
+fn online_softmax<'a>(
+    softmax: &'a mut OnlineSoftmax,
+    scores: &'a mut [f32],
+    mixed: &'a mut [f32],
+) -> () {
+    let OnlineSoftmax { tops, sums, before } = softmax;
+    let rows = tops.len();
+    before.copy_from_slice(tops);
+    if rows == 1 {
+        tops[0] = largest_of::<WIDE>(scores).max(tops[0]);
+    }
+    for scores in scores.chunks_exact(rows).filter(|_| rows > 1) {
+        for (top, score) in tops.iter_mut().zip(scores) {
+            *top = if *score > *top { *score } else { *top };
+        }
+    }
+    before.iter_mut().zip(&*tops).for_each(|(before, top)| *before = exp(*before - top));
+    for values in mixed.chunks_exact_mut(rows) {
+        values.iter_mut().zip(&*before).for_each(|(value, before)| *value *= before);
+    }
+    sums.iter_mut().zip(&*before).for_each(|(sum, before)| *sum *= before);
+    if rows == 1 {
+        // One row lies along the vectors; it sees all that it is shown.
+        sums[0] += exp_sum_of::<WIDE>(scores, tops[0]);
+        return;
+    }
+    for scores in scores.chunks_exact_mut(rows) {
+        for ((score, top), sum) in scores.iter_mut().zip(&*tops).zip(sums.iter_mut()) {
+            // What is hidden has no share, also where nothing else was seen so far.
+            *score = if *score > LOWEST { exp(*score - top) } else { 0.0 };
+            *sum += *score;
+        }
+    }
+}
 }
 
 /// Values whose exponentials are added in single precision before they join the sum.

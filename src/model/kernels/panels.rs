@@ -162,7 +162,7 @@ fn depths(terms: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// How some rows are parted in tiles.
-pub fn sizes(rows: usize) -> impl Iterator<Item = usize> {
+fn sizes(rows: usize) -> impl Iterator<Item = usize> {
     let known: &[usize] = if has_many_registers() { &TILES } else { &SMALL_TILES };
     let mut left = rows;
     std::iter::from_fn(move || {
@@ -174,7 +174,7 @@ pub fn sizes(rows: usize) -> impl Iterator<Item = usize> {
 
 /// The products of a tile, `x[terms, rows]`, with some terms of a panel, as its rows' sums or added
 /// to them.
-pub fn add<'a>(
+fn add<'a>(
     panel: &[Terms],
     x: &[f32],
     mut sums: impl Iterator<Item = &'a mut [f32; PANEL]>,
