@@ -37,7 +37,7 @@ pub fn spend(units: u64) -> bool {
     spend_looking(units)
 }
 
-/// The same where something is to be looked at.
+/// The same where nothing is left, or the cancel is to be looked at.
 #[cold]
 fn spend_looking(units: u64) -> bool {
     let left = LEFT.get();
@@ -47,11 +47,6 @@ fn spend_looking(units: u64) -> bool {
     }
     if left != u64::MAX {
         LEFT.set(left - units);
-    }
-    let look = LOOK.get();
-    if look > units {
-        LOOK.set(look - units);
-        return true;
     }
     LOOK.set(EVERY);
     let stopped = CANCEL.with_borrow(|cancel| cancel.as_ref().is_some_and(Cancel::is_cancelled));

@@ -128,10 +128,11 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let flops = operations(&config, tokens, labels, options.lora, packing.passes());
     let name = if options.tree.is_some() { "useful_tokens" } else { "tokens" };
     Ok(json!({
-        "args": {"model": options.model, "lora": options.lora, "full": options.lora.is_none(),
-        "batch": options.batch, "seq": options.seq,
-                 "supervised": options.supervised, "tree": options.tree, "threads": options.threads,
-                 "steps": options.steps},
+        "args": {
+            "model": options.model, "lora": options.lora, "full": options.lora.is_none(),
+            "batch": options.batch, "seq": options.seq, "supervised": options.supervised,
+            "tree": options.tree, "threads": options.threads, "steps": options.steps,
+        },
         format!("{name}_per_s"): tokens as f64 / middle,
         format!("{name}_per_s_min_max"): [tokens as f64 / slowest, tokens as f64 / fastest],
         format!("{name}_per_cpu_s"): cpu.map(|cpu| (tokens * options.steps) as f64 / cpu),

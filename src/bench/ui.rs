@@ -85,13 +85,15 @@ impl Terminal {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 
-    /// Waits until nothing is written for a while; returns all bytes so far.
+    /// Waits until nothing is written for a while, or not much longer: a program that is at work
+    /// never falls quiet. Returns all bytes so far.
     fn quiet(&self) -> u64 {
+        let started = Instant::now();
         loop {
             let before = self.bytes();
             std::thread::sleep(Duration::from_millis(250));
-            if self.bytes() == before {
-                return before;
+            if self.bytes() == before || started.elapsed() > Duration::from_secs(5) {
+                return self.bytes();
             }
         }
     }
@@ -212,8 +214,7 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
         }
     }
     let idle = idle(&terminal, busy);
-    // A program that is at work never falls quiet.
-    let step_bytes = if options.collect { Vec::new() } else { steps(&mut terminal)? };
+    let step_bytes = if busy { Vec::new() } else { steps(&mut terminal)? };
     let scroll = if options.collect { Default::default() } else { scrolling(&mut terminal)? };
     Ok(json!({
         "steps_in_store": options.steps, "rows_in_store": options.rows,
@@ -260,8 +261,11 @@ fn fill(data: &Path, (steps, rows): (usize, usize), cancel: &Cancel) -> Result<(
 /// Share of one processor over five seconds in which nothing is pressed, and memory; not measured
 /// while it works.
 fn idle(terminal: &Terminal, busy: bool) -> Option<(f64, f64)> {
+    if busy {
+        return None;
+    }
     terminal.quiet();
-    let (before, _) = terminal.used().filter(|_| !busy)?;
+    let (before, _) = terminal.used()?;
     std::thread::sleep(Duration::from_secs(5));
     let (after, resident) = terminal.used()?;
     Some((100.0 * (after - before) / 5.0, resident))

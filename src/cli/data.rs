@@ -15,7 +15,7 @@ use crate::formats::import::import;
 use crate::formats::{self, Extent, Observations, Order, Set};
 use crate::paths;
 use crate::selection::{ALL, Item};
-use crate::store::{Checkpoint, Filter, Listing, Near, Place, Store};
+use crate::store::{Checkpoint, Drawn, Filter, Listing, Near, Place, Store};
 use crate::train::{checkpoint, recorded};
 
 /// Arguments of `foretaste data`.
@@ -262,10 +262,7 @@ fn show(store: &Store, id: i64) -> Result<Value> {
     let pools: Vec<Value> = store
         .drawn(id, None)?
         .iter()
-        .map(|drawn| {
-            json!({"t": drawn.branch.t, "action": drawn.branch.action,
-        "place": drawn.place})
-        })
+        .map(|Drawn { branch, place }| json!({"t": branch.t, "action": branch.action, "place": place}))
         .collect();
     Ok(json!({
         "trajectory": trajectory, "branches": branches, "pools": pools, "predictions": predictions,

@@ -44,13 +44,11 @@ pub fn demonstrations(
     // Who demonstrates; the suite's first expert is known by name once a game is open.
     let mut by: Option<String> = None;
     let mut broken_off = BrokenOff::default();
-    let mut ended = 0;
     for (i, task) in tasks.iter().enumerate() {
         control.checkpoint()?;
         let there =
             |by: &str| have.iter().any(|known| known.task_id == task.id && known.actor == by);
         if by.as_deref().is_some_and(there) {
-            ended += 1;
             continue; // without opening the game: a job is resumed by going past thousands
         }
         let progress = meter.at(i as u64 + 1);
@@ -67,12 +65,8 @@ pub fn demonstrations(
             Ok((episode, expert, won))
         });
         let (episode, expert) = match shown {
-            Ok((_, _, None)) => {
-                ended += 1;
-                continue;
-            }
+            Ok((_, _, None)) => continue,
             Ok((_, expert, Some(Err(why)))) => {
-                ended += 1;
                 report(skip(&format!("{expert}: {why}")), progress);
                 continue;
             }
@@ -80,12 +74,12 @@ pub fn demonstrations(
             Err(why) => {
                 let broken = Broken::of(&task.id, why)?;
                 report(skip(broken.why.message()), progress);
+                let ended = i as u64 - broken_off.count;
                 broken_off.add(broken, ended)?;
                 continue;
             }
         };
         let id = store.add_trajectory(&episode.trajectory)?;
-        ended += 1;
         let steps = episode.trajectory.steps.len();
         let row = json!({
             "trajectory": id, "task_id": task.id, "kind": task.kind, "expert": expert,
@@ -93,6 +87,7 @@ pub fn demonstrations(
         });
         report(row, progress);
     }
+    let ended = total - broken_off.count;
     broken_off.first(ended).map(drop)
 }
 

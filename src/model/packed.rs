@@ -10,7 +10,7 @@ use faer::reborrow::ReborrowMut;
 use rayon::prelude::*;
 
 use super::kernels;
-use super::kernels::codes::{CodeBlock, Integers, SIDE, Values, Words};
+use super::kernels::codes::{CodeBlock, Integers, SIDE, Values, Words, shift};
 use super::kernels::panels::{Left, NONE, PANEL, Right, Terms};
 use super::matrix::{Matrix, Quantized};
 
@@ -65,16 +65,13 @@ impl Coded {
         let (bits, zero) = if most - least <= 15 { (4, -least) } else { (8, 128) };
         let rows = codes.len() / width;
         let blocks = rows.next_multiple_of(PANEL) / SIDE;
-        // A word's low half has the even columns of its pairs, its high half the odd ones.
         let columns = 32 / bits;
         let word = |row: usize, first: usize| {
             let Some(codes) = codes.get(row * width + first..row * width + first + columns) else {
                 return 0;
             };
-            let shifted = codes
-                .iter()
-                .enumerate()
-                .map(|(i, code)| ((i32::from(*code) + zero) as u32) << (i / 2 * bits + i % 2 * 16));
+            let codes = codes.iter().map(|code| (i32::from(*code) + zero) as u32);
+            let shifted = codes.enumerate().map(|(i, code)| code << shift(i, bits));
             shifted.fold(0, |word, code| word | code)
         };
         let firsts = (0..blocks).flat_map(|b| (0..*width).step_by(columns).map(move |at| (b, at)));

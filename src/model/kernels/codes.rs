@@ -77,7 +77,7 @@ impl CodeBlock<'_> {
 
 /// How far up in a word the code of one of its columns is: even ones are in the low half, odd ones
 /// in the high half.
-fn shift(column: usize, bits: usize) -> u32 {
+pub fn shift(column: usize, bits: usize) -> u32 {
     (column / 2 * bits + column % 2 * 16) as u32
 }
 
@@ -279,7 +279,9 @@ fn of_group<U: Unit, const M: usize, const BITS: usize>(
     let words = &block.words[g * count..(g + 1) * count];
     let mask = unit.splat_u32s(if BITS == 4 { 0x000f_000f } else { 0x00ff_00ff });
     for (i, words) in words.iter().enumerate() {
-        prefetch(std::slice::from_ref(words), AHEAD);
+        if part == 0 {
+            prefetch(words, AHEAD);
+        }
         let words = U::as_simd_u32s(&words.0).0[part];
         for pair in 0..16 / BITS {
             let down = unit.splat_u32s((pair * BITS) as u32);

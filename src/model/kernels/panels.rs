@@ -78,7 +78,6 @@ impl Left {
             let mut sums = &mut sums[..];
             for (rows, x) in self.tiles(&terms) {
                 let (to, others) = sums.split_at_mut(rows.len());
-                let to = to.iter_mut().map(|sums| &mut sums.0);
                 add(&panel[terms.clone()], x, to, terms.start > 0);
                 sums = others;
             }
@@ -174,25 +173,15 @@ fn sizes(rows: usize) -> impl Iterator<Item = usize> {
 
 /// The products of a tile, `x[terms, rows]`, with some terms of a panel, as its rows' sums or added
 /// to them.
-fn add<'a>(
-    panel: &[Terms],
-    x: &[f32],
-    mut sums: impl Iterator<Item = &'a mut [f32; PANEL]>,
-    adds: bool,
-) {
-    let rows = x.len().checked_div(panel.len()).unwrap_or_default();
-    let mut sums: [Option<&mut [f32; PANEL]>; TILES[0]] = std::array::from_fn(|_| sums.next());
-    // A copy of it just after it was written would wait for every one of its words.
-    let sums = &mut sums;
-    match rows {
+fn add(panel: &[Terms], x: &[f32], sums: &mut [Terms], adds: bool) {
+    match sums.len() {
         12 => arch().dispatch(Tile::<12> { panel, x, sums, adds }),
         8 => arch().dispatch(Tile::<8> { panel, x, sums, adds }),
         6 => arch().dispatch(Tile::<6> { panel, x, sums, adds }),
         4 => arch().dispatch(Tile::<4> { panel, x, sums, adds }),
         3 => arch().dispatch(Tile::<3> { panel, x, sums, adds }),
         2 => arch().dispatch(Tile::<2> { panel, x, sums, adds }),
-        1 => arch().dispatch(Tile::<1> { panel, x, sums, adds }),
-        _ => {}
+        _ => arch().dispatch(Tile::<1> { panel, x, sums, adds }),
     }
 }
 
@@ -227,32 +216,30 @@ fn has_many_registers() -> bool {
 }
 
 /// See [`add`], for exactly `R` rows.
-struct Tile<'a, 'b, const R: usize> {
+struct Tile<'a, const R: usize> {
     panel: &'a [Terms],
     x: &'a [f32],
-    sums: &'a mut [Option<&'b mut [f32; PANEL]>; TILES[0]],
+    sums: &'a mut [Terms],
     adds: bool,
 }
 
-impl<const R: usize> WithSimd for Tile<'_, '_, R> {
+impl<const R: usize> WithSimd for Tile<'_, R> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { panel, x, sums: out, adds } = self;
+        let Some(out) = out.first_chunk_mut::<R>() else { return };
         for pair in 0..PANEL / (2 * S::F32_LANES) {
             let vectors = 2 * pair..2 * pair + 2;
-            let none = [simd.splat_f32s(0.0); 2];
-            let mut sums: [[S::f32s; 2]; R] = std::array::from_fn(|r| {
-                out[r].as_deref().filter(|_| adds).map_or(none, |out| {
-                    let vectors = &S::as_simd_f32s(out).0[vectors.clone()];
-                    [vectors[0], vectors[1]]
-                })
-            });
+            let mut sums = [[simd.splat_f32s(0.0); 2]; R];
+            for (sums, out) in sums.iter_mut().zip(out.iter()).filter(|_| adds) {
+                sums.copy_from_slice(&S::as_simd_f32s(&out.0).0[vectors.clone()]);
+            }
             for (terms, x) in panel.iter().zip(x.as_chunks::<R>().0) {
-                if R <= 4 {
-                    prefetch(&terms.0, AHEAD * PANEL);
-                    prefetch(&terms.0, AHEAD * PANEL + PANEL / 2);
+                if R <= 4 && pair == 0 {
+                    prefetch(terms, AHEAD);
+                    prefetch(&terms.0[PANEL / 2], AHEAD * PANEL);
                 }
                 let terms = &S::as_simd_f32s(&terms.0).0[vectors.clone()];
                 for (sums, x) in sums.iter_mut().zip(x) {
@@ -261,8 +248,8 @@ impl<const R: usize> WithSimd for Tile<'_, '_, R> {
                     sums[1] = simd.mul_add_f32s(terms[1], x, sums[1]);
                 }
             }
-            for (sums, out) in sums.iter().zip(out.iter_mut().flatten()) {
-                S::as_mut_simd_f32s(&mut out[..]).0[vectors.clone()].copy_from_slice(sums);
+            for (sums, out) in sums.iter().zip(out.iter_mut()) {
+                S::as_mut_simd_f32s(&mut out.0).0[vectors.clone()].copy_from_slice(sums);
             }
         }
     }

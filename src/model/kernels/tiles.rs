@@ -81,15 +81,15 @@ impl Drop for Unit {
     }
 }
 
-/// Asks for what lies `ahead` elements behind the beginning of `of`, so that it is in the second
-/// cache when it is needed.
+/// Asks for what lies `ahead` of its like behind a value, so that it is in the second cache when it
+/// is needed.
 #[inline(always)]
-pub fn prefetch<T>(of: &[T], ahead: usize) {
+pub fn prefetch<T>(of: &T, ahead: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: reads nothing; an address that is not there is passed over.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(of.as_ptr().wrapping_add(ahead).cast());
+        _mm_prefetch::<_MM_HINT_T1>((&raw const *of).wrapping_add(ahead).cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (of, ahead);
