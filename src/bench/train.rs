@@ -58,9 +58,10 @@ pub struct Options {
 /// Tokens of a step at most.
 const MOST: usize = 1 << 24;
 
-/// Measures a step: forward, backward, clipping, AdamW.
+/// Measures a step: forward, backward, clipping, AdamW. Of a tree also steps of flat sequences, to
+/// say what of its tokens' worth it reaches.
 pub fn run(options: &Options, control: &Control) -> Result<Value> {
-    let (config, mut weights) = model(&options.model)?;
+    let mut trial = Trial::new(options)?;
     let mut rng = Rng::new(0);
     if options.batch * options.seq > MOST {
         return Err(Error::new(format!(
@@ -69,89 +70,150 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         ))
         .hint(format!("at most {MOST} tokens are taken")));
     }
-    let trees = match &options.tree {
-        Some(path) => vec![tree(path, &config, &mut rng)?],
-        None => (0..options.batch).map(|_| sequence(options, &config, &mut rng)).collect(),
-    };
-    let trees: Vec<&TokenTree> = trees.iter().collect();
-    let tokens: usize = trees.iter().map(|tree| tree.len()).sum();
-    let labels =
-        trees.iter().flat_map(|tree| &tree.weights).filter(|weight| **weight != 0.0).count();
-    let adapter = |rank| Adapter::new(&config, rank, 2.0 * rank as f64, &LINEARS, 0);
-    let mut adapter = options.lora.map(adapter).transpose()?;
-    let workspace = Workspace::default();
-    let products = if options.bf16 { Products::Bf16 } else { Products::F32 };
-    let shapes = adapter.as_ref().map_or_else(|| config.tensors(), |a| a.shapes().to_vec());
-    let team = Team::new(options.threads, Priority::Interactive)?;
-    let net = Net {
-        config: &config,
-        weights: &weights,
-        adapter: adapter.as_ref(),
-        recompute: options.recompute,
-        products,
-        workspace: &workspace,
-    };
+    let flat: Vec<TokenTree> =
+        (0..options.batch).map(|_| sequence(options, &trial.config, &mut rng)).collect();
+    let flat: Vec<&TokenTree> = flat.iter().collect();
+    let path = options.tree.as_deref();
+    let of = path.map(|path| tree(path, &trial.config, &mut Rng::new(0))).transpose()?;
+    let trees = of.as_ref().map_or_else(|| flat.clone(), |tree| vec![tree]);
     let packing = Packing::new(&trees, options.budget.unwrap_or(usize::MAX));
-    let mut optimiser = AdamW::new(&shapes);
-    let planned = MemoryPlan::new(net, packing.largest);
-    let mut times = Vec::new();
-    let mut losses = Vec::new();
-    let mut spent = cpu_s();
-    for i in 0..options.warmup + options.steps {
-        control.cancel.check()?;
-        if i == options.warmup {
-            times = Vec::new();
-            spent = cpu_s();
-        }
-        let started = Instant::now();
-        let net = Net {
-            config: &config,
-            weights: &weights,
-            adapter: adapter.as_ref(),
-            recompute: options.recompute,
-            products,
-            workspace: &workspace,
-        };
-        let done = team.run(|| batch(net, &packing, trees.len(), true, &control.cancel))?;
-        let scale = 1.0 / labels.max(1) as f32;
-        let trained = adapter.as_mut().map_or(&mut weights, |adapter| &mut adapter.weights);
-        team.run(|| optimiser.step(&shapes, trained, &done.grads, scale, 1e-4, 1.0))?;
-        times.push(started.elapsed().as_secs_f64());
-        workspace.keep(done.grads);
-        losses.push(done.losses.iter().map(|loss| loss.total).sum::<f64>() / labels.max(1) as f64);
-    }
-    let cpu = cpu_s().zip(spent).map(|(now, before)| now - before);
-    let fastest = times.iter().copied().fold(f64::MAX, f64::min);
-    let slowest = times.iter().copied().fold(0.0, f64::max);
-    let middle = median(times);
+    let planned = MemoryPlan::new(trial.net(), packing.largest, packing.shared);
+    let done = trial.measure(&trees, &packing, control)?;
+    let peak_rss_mb = peak_rss_mb();
     let peak = gemm_peak(options.threads)?;
-    let flops = operations(&config, tokens, labels, options.lora, packing.passes());
-    let name = if options.tree.is_some() { "useful_tokens" } else { "tokens" };
-    Ok(json!({
+    let tokens = packing.tokens;
+    let flops =
+        operations(&trial.config, packing.computed, done.labels, options.lora, packing.passes());
+    let name = if of.is_some() { "useful_tokens" } else { "tokens" };
+    let mut out = json!({
         "args": {
             "model": options.model, "lora": options.lora, "full": options.lora.is_none(),
             "batch": options.batch, "seq": options.seq, "supervised": options.supervised,
             "tree": options.tree, "threads": options.threads, "steps": options.steps,
         },
-        format!("{name}_per_s"): tokens as f64 / middle,
-        format!("{name}_per_s_min_max"): [tokens as f64 / slowest, tokens as f64 / fastest],
-        format!("{name}_per_cpu_s"): cpu.map(|cpu| (tokens * options.steps) as f64 / cpu),
-        "step_s": middle,
+        format!("{name}_per_s"): tokens as f64 / done.step_s,
+        format!("{name}_per_s_min_max"): [tokens as f64 / done.slowest, tokens as f64 / done.fastest],
+        format!("{name}_per_cpu_s"): done.cpu_s.map(|cpu| (tokens * options.steps) as f64 / cpu),
+        "step_s": done.step_s,
         "tokens_per_step": tokens,
         "computed_tokens_per_step": packing.computed,
-        "tree_efficiency": tokens as f64 / packing.computed as f64,
         "passes_per_step": packing.passes(),
-        "labels_per_step": labels,
-        "trainable_params": optimiser.first.iter().map(Vec::len).sum::<usize>(),
-        "peak_rss_mb": peak_rss_mb(),
+        "labels_per_step": done.labels,
+        "trainable_params": trial.optimiser.first.iter().map(Vec::len).sum::<usize>(),
+        "peak_rss_mb": peak_rss_mb,
         "planned_mb": planned.total >> 20,
-        "loss_first": losses.first(),
-        "loss_last": losses.last(),
+        "loss_first": done.losses.first(),
+        "loss_last": done.losses.last(),
         "units": forms::in_words(),
-        "gflops": flops / middle / 1e9,
+        "gflops": flops / done.step_s / 1e9,
         "gemm_peak_gflops": peak / 1e9,
-        "share_of_gemm_peak": flops / middle / peak,
-    }))
+        "share_of_gemm_peak": flops / done.step_s / peak,
+    });
+    if let Some(tree) = &of {
+        let packing = Packing::new(&flat, options.budget.unwrap_or(usize::MAX));
+        let rate = packing.tokens as f64 / trial.measure(&flat, &packing, control)?.step_s;
+        out["flattening_ratio"] = json!(flattened(tree) as f64 / tokens as f64);
+        out["flat_tokens_per_s"] = json!(rate);
+        out["tree_efficiency"] = json!(tokens as f64 / done.step_s / rate);
+    }
+    Ok(out)
+}
+
+/// Tokens of a tree's branches, each as a sequence of its own.
+fn flattened(tree: &TokenTree) -> usize {
+    let mut is_end = vec![true; tree.len()];
+    tree.parents.iter().flatten().for_each(|parent| is_end[*parent] = false);
+    let ends = tree.positions().into_iter().zip(is_end).filter(|(_, is_end)| *is_end);
+    ends.map(|(position, _)| position as usize + 1).sum()
+}
+
+/// A model and its optimiser, for steps to be measured.
+struct Trial<'a> {
+    options: &'a Options,
+    config: Config,
+    weights: Buffers,
+    adapter: Option<Adapter>,
+    shapes: Vec<(String, Vec<usize>)>,
+    optimiser: AdamW,
+    workspace: Workspace,
+    team: Team,
+}
+
+/// What some steps took.
+struct Measured {
+    /// Seconds of the median step, the fastest, and the slowest.
+    step_s: f64,
+    fastest: f64,
+    slowest: f64,
+    /// Seconds of processors in all steps.
+    cpu_s: Option<f64>,
+    /// The mean loss of each step.
+    losses: Vec<f64>,
+    /// Targets a step.
+    labels: usize,
+}
+
+impl<'a> Trial<'a> {
+    fn new(options: &'a Options) -> Result<Self> {
+        let (config, weights) = model(&options.model)?;
+        let adapter = |rank| Adapter::new(&config, rank, 2.0 * rank as f64, &LINEARS, 0);
+        let adapter = options.lora.map(adapter).transpose()?;
+        let shapes = adapter.as_ref().map_or_else(|| config.tensors(), |a| a.shapes().to_vec());
+        let optimiser = AdamW::new(&shapes);
+        let team = Team::new(options.threads, Priority::Interactive)?;
+        let workspace = Workspace::default();
+        Ok(Self { options, config, weights, adapter, shapes, optimiser, workspace, team })
+    }
+
+    fn net(&self) -> Net<'_> {
+        Net {
+            config: &self.config,
+            weights: &self.weights,
+            adapter: self.adapter.as_ref(),
+            recompute: self.options.recompute,
+            products: if self.options.bf16 { Products::Bf16 } else { Products::F32 },
+            workspace: &self.workspace,
+        }
+    }
+
+    fn measure(
+        &mut self,
+        trees: &[&TokenTree],
+        packing: &Packing,
+        control: &Control,
+    ) -> Result<Measured> {
+        let weights = trees.iter().flat_map(|tree| &tree.weights);
+        let labels = weights.filter(|weight| **weight != 0.0).count().max(1);
+        let mut times = Vec::new();
+        let mut losses = Vec::new();
+        let mut before = cpu_s();
+        for i in 0..self.options.warmup + self.options.steps {
+            control.cancel.check()?;
+            if i == self.options.warmup {
+                times.clear();
+                before = cpu_s();
+            }
+            let started = Instant::now();
+            let sums = || batch(self.net(), packing, trees.len(), true, &control.cancel);
+            let done = self.team.run(sums)?;
+            let scale = 1.0 / labels as f32;
+            let Self { adapter, weights, optimiser, shapes, .. } = self;
+            let trained = adapter.as_mut().map_or(weights, |adapter| &mut adapter.weights);
+            let update = || optimiser.step(shapes, trained, &done.grads, scale, 1e-4, 1.0);
+            self.team.run(update)?;
+            times.push(started.elapsed().as_secs_f64());
+            self.workspace.keep(done.grads);
+            losses.push(done.losses.iter().map(|loss| loss.total).sum::<f64>() / labels as f64);
+        }
+        Ok(Measured {
+            fastest: times.iter().copied().fold(f64::MAX, f64::min),
+            slowest: times.iter().copied().fold(0.0, f64::max),
+            step_s: median(times),
+            cpu_s: cpu_s().zip(before).map(|(now, before)| now - before),
+            losses,
+            labels,
+        })
+    }
 }
 
 pub(super) fn model(name: &str) -> Result<(Config, Buffers)> {

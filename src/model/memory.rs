@@ -27,8 +27,9 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// For passes of at most `tokens` tokens, all of them targets.
-    pub fn new(net: Net<'_>, tokens: usize) -> Self {
+    /// For passes of at most `tokens` tokens at once, all of them targets, `shared` of them shared
+    /// by the parts of a tree.
+    pub fn new(net: Net<'_>, tokens: usize, shared: usize) -> Self {
         let count = |shapes: &[(String, Vec<usize>)]| -> u64 {
             shapes.iter().map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
         };
@@ -42,12 +43,14 @@ impl MemoryPlan {
         let layer = 5 * h + 2 * kv + 2 * intermediate + 2;
         let kept = if net.recompute { layers * h + layer } else { layers * layer };
         let back = 8 * h + 2 * kv + 2 * intermediate;
+        // Keys and values, what they cost, and a copy before those of a part.
+        let parts = 6 * kv * layers * shared;
         let merged = if net.adapter.is_some() { model / layers as u64 } else { 0 };
         let plan = Self {
             weights: 4 * (model + adapter),
             gradients: 4 * trained,
             optimiser: 8 * trained,
-            activations: 4 * ((kept + back) * tokens) as u64 + 4 * merged,
+            activations: 4 * ((kept + back) * tokens + parts) as u64 + 4 * merged,
             logits: 4 * (LOGITS.min(vocab * tokens) as u64),
             trees: 0,
             total: 0,
@@ -139,10 +142,10 @@ mod tests {
             products: Products::F32,
             workspace: &workspace,
         };
-        let plan = MemoryPlan::new(net, 2048);
+        let plan = MemoryPlan::new(net, 2048, 0);
         assert!((300_000_000..900_000_000).contains(&plan.total), "{plan}");
         assert!(
-            MemoryPlan::new(Net { recompute: true, ..net }, 2048).activations
+            MemoryPlan::new(Net { recompute: true, ..net }, 2048, 0).activations
                 < plan.activations / 2
         );
         assert!(plan.check(plan.total).is_ok());

@@ -21,6 +21,7 @@ pub mod memory;
 pub mod pack;
 pub mod packed;
 pub mod params;
+pub mod parts;
 pub mod prompt;
 pub mod reference;
 pub mod sampler;

@@ -1,13 +1,13 @@
-//! Batches: trees packed into forests of at most so many tokens, each one pass of [`step`].
+//! Batches: trees packed into forests of at most so many tokens, each computed by [`step`].
 //!
 //! Trees in a forest do not see each other and nothing is padded, so packing wastes no computation;
-//! a tree larger than the budget is cut along its branches, and only the trunk that its parts
-//! repeat is computed more than once. Every target stands in exactly one forest: sums over a batch
-//! do not depend on the budget beyond rounding.
+//! a tree larger than the budget is computed in [`Parts`], nothing of it twice. Every target stands
+//! in exactly one forest: sums over a batch do not depend on the budget beyond rounding.
 
 use super::params::Buffers;
+use super::parts::Parts;
 use super::step::{Loss, Net, step};
-use super::tree::{Cut, TokenTree};
+use super::tree::TokenTree;
 use crate::control::Cancel;
 use crate::error::Result;
 
@@ -26,77 +26,68 @@ pub struct Packing {
     forests: Vec<Forest>,
     /// Tokens of the trees.
     pub tokens: usize,
-    /// Tokens that are computed: more, where a tree was cut.
+    /// Tokens that are computed: fewer, for a token that nothing follows is a target at most.
     pub computed: usize,
-    /// Tokens of the largest forest.
+    /// Tokens that exist at once at most.
     pub largest: usize,
+    /// Tokens of the largest first part that others share.
+    pub shared: usize,
 }
 
 /// Some trees side by side, and the tree and node that each token is.
 #[derive(Debug, Clone, Default)]
 struct Forest {
-    tree: TokenTree,
+    parts: Parts,
     origin: Vec<(usize, usize)>,
+}
+
+impl Forest {
+    fn new(trees: &[&TokenTree], which: &[usize], budget: usize) -> Self {
+        let mut forest = TokenTree::default();
+        let mut origin = Vec::new();
+        for i in which {
+            forest.join(trees[*i]);
+            origin.extend((0..trees[*i].len()).map(|node| (*i, node)));
+        }
+        let parts = Parts::new(&forest, budget);
+        let origin = parts.origin.iter().map(|node| origin[*node]).collect();
+        Self { parts, origin }
+    }
 }
 
 impl Packing {
     /// Packs trees: the largest first, each into the first forest with room for it.
     pub fn new(trees: &[&TokenTree], budget: usize) -> Self {
-        let mut pieces: Vec<(usize, Cut)> = Vec::new();
-        for (i, tree) in trees.iter().enumerate() {
-            pieces.extend(cut(tree, budget).into_iter().map(|piece| (i, piece)));
-        }
-        pieces.sort_by_key(|(i, (tree, _))| (std::cmp::Reverse(tree.len()), *i));
-        let mut packing =
-            Self { tokens: trees.iter().map(|tree| tree.len()).sum(), ..Self::default() };
-        for (i, (tree, places)) in pieces {
-            let room =
-                packing.forests.iter().position(|forest| forest.tree.len() + tree.len() <= budget);
-            let at = room.unwrap_or_else(|| {
-                packing.forests.push(Forest::default());
-                packing.forests.len() - 1
-            });
-            let forest = &mut packing.forests[at];
-            forest.tree.join(&tree);
-            forest.origin.extend(places.into_iter().map(|node| (i, node)));
-        }
-        let sizes = packing.forests.iter().map(|forest| forest.tree.len());
-        packing.computed = sizes.clone().sum();
-        packing.largest = sizes.max().unwrap_or_default();
-        packing
-    }
-
-    /// How many passes the batch takes.
-    pub fn passes(&self) -> usize {
-        self.forests.len()
-    }
-
-    /// Share of the computed tokens that were computed before, in another part of the same tree.
-    pub fn waste(&self) -> f64 {
-        1.0 - self.tokens as f64 / self.computed.max(1) as f64
-    }
-}
-
-/// A tree in as few parts as the budget needs; whole where it cannot be cut to any use.
-fn cut(tree: &TokenTree, budget: usize) -> Vec<Cut> {
-    let whole = || vec![(tree.clone(), (0..tree.len()).collect())];
-    if tree.len() <= budget {
-        return whole();
-    }
-    let least = tree.len().div_ceil(budget.max(1));
-    let mut best = Vec::new();
-    // As few parts as will do; among hundreds, a few more are not tried for one by one.
-    for parts in (least..=2 * least + 2).step_by(1 + least / 8) {
-        let cuts = tree.split(parts);
-        let fits = cuts.iter().all(|(part, _)| part.len() <= budget);
-        if !cuts.is_empty() {
-            best = cuts;
-            if fits {
-                break;
+        let mut order: Vec<usize> = (0..trees.len()).collect();
+        order.sort_by_key(|i| std::cmp::Reverse(trees[*i].len()));
+        let mut forests: Vec<(usize, Vec<usize>)> = Vec::new();
+        for i in order {
+            let more = trees[i].len();
+            match forests.iter_mut().find(|(tokens, _)| *tokens + more <= budget) {
+                Some((tokens, forest)) => {
+                    *tokens += more;
+                    forest.push(i);
+                }
+                None => forests.push((more, vec![i])),
             }
         }
+        let forests = forests.iter().map(|(_, which)| Forest::new(trees, which, budget));
+        let forests: Vec<Forest> = forests.collect();
+        let parts = || forests.iter().map(|forest| &forest.parts);
+        let cut = parts().filter(|parts| parts.below().len() > 0);
+        Self {
+            tokens: trees.iter().map(|tree| tree.len()).sum(),
+            computed: parts().map(Parts::computed).sum(),
+            largest: parts().map(Parts::largest).max().unwrap_or_default(),
+            shared: cut.map(Parts::shared).max().unwrap_or_default(),
+            forests,
+        }
     }
-    if best.is_empty() { whole() } else { best }
+
+    /// How many passes the batch takes: parts of its trees, each forward and back.
+    pub fn passes(&self) -> usize {
+        self.forests.iter().map(|forest| forest.parts.ends.len()).sum()
+    }
 }
 
 /// Computes a batch of `count` trees on the threads of the pool that it is called in.
@@ -109,12 +100,11 @@ pub fn batch(
 ) -> Result<Batch> {
     let mut grads = if gradient { net.workspace.grads(&net.shapes()) } else { Buffers::new() };
     let mut losses = vec![Loss { total: 0.0, nll: Vec::new() }; count];
-    for Forest { tree, origin } in &packing.forests {
-        cancel.check()?;
-        let loss = step(net, tree, gradient.then_some(&mut grads))?;
+    for Forest { parts, origin } in &packing.forests {
+        let loss = step(net, parts, gradient.then_some(&mut grads), cancel)?;
         for (node, nats) in loss.nll {
             let (of, place) = origin[node];
-            losses[of].total += f64::from(nats * tree.weights[node]);
+            losses[of].total += f64::from(nats * parts.tree.weights[node]);
             losses[of].nll.push((place, nats));
         }
     }

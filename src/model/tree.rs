@@ -3,9 +3,6 @@
 //! A trajectory with alternatives, one prompt with every admissible action, K samples of one prompt
 //! are all such trees; a plain sequence is the tree without branches. Shared prefixes stand once.
 
-/// A part of a tree, and the indices of its tokens in the whole.
-pub type Cut = (TokenTree, Vec<usize>);
-
 /// A forest of tokens in an order where parents come before children.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TokenTree {
@@ -53,62 +50,6 @@ impl TokenTree {
         self.tokens.extend(&other.tokens);
         self.parents.extend(other.parents.iter().map(|parent| parent.map(|p| p + shift)));
         self.weights.extend(&other.weights);
-    }
-
-    /// Cuts the tree into about `parts` trees of like size along its branches, each with the
-    /// indices of its tokens here. A token that several parts need is context in all but the first,
-    /// so every target counts once. Nothing is returned when it cannot be cut: too few branches, or
-    /// parts without a target.
-    pub fn split(&self, parts: usize) -> Vec<Cut> {
-        let mut leaf = vec![true; self.len()];
-        for parent in self.parents.iter().flatten() {
-            leaf[*parent] = false;
-        }
-        let leaves: Vec<usize> = (0..self.len()).filter(|i| leaf[*i]).collect();
-        let mut owner = vec![false; self.len()];
-        let mut pieces = Vec::new();
-        let mut at = 0;
-        let mut left = self.len();
-        let mut place = vec![usize::MAX; self.len()];
-        for part in 0..parts {
-            // Leaves in order keep neighbours, which share most of their path, together.
-            let mut places = Vec::new();
-            let mut own = 0;
-            while at < leaves.len() && own * (parts - part) < left {
-                let mut node = Some(leaves[at]);
-                while let Some(i) = node.filter(|i| place[*i] == usize::MAX) {
-                    place[i] = 0;
-                    places.push(i);
-                    own += usize::from(!owner[i]);
-                    node = self.parents[i];
-                }
-                at += 1;
-            }
-            places.sort_unstable();
-            places.iter().enumerate().for_each(|(new, i)| place[*i] = new);
-            pieces.push((
-                Self {
-                    tokens: places.iter().map(|i| self.tokens[*i]).collect(),
-                    parents: places
-                        .iter()
-                        .map(|i| self.parents[*i].map(|parent| place[parent]))
-                        .collect(),
-                    weights: places
-                        .iter()
-                        .map(|i| if owner[*i] { 0.0 } else { self.weights[*i] })
-                        .collect(),
-                },
-                places.clone(),
-            ));
-            left -= own;
-            for i in places {
-                owner[i] = true;
-                place[i] = usize::MAX;
-            }
-        }
-        let smaller = pieces.iter().all(|(tree, _)| tree.len() < self.len());
-        let whole = pieces.iter().all(|(tree, _)| tree.weights.iter().any(|weight| *weight != 0.0));
-        if smaller && whole { pieces } else { Vec::new() }
     }
 
     /// Counts each target as often as the flattened sequences of the tree would repeat it: once for

@@ -96,8 +96,7 @@ pub(super) struct Passes {
 
 impl Passes {
     /// For a plan; an error if it is more than may be taken. Where the plan leaves the size of a
-    /// pass open it is that of the largest tree, so that none is cut and no trunk is computed
-    /// twice, or less where memory is short.
+    /// pass open it is that of the largest tree, so that none is cut, or less where memory is short.
     pub fn new(plan: &Plan, net: Net<'_>, data: &Data, stages: &[Stage]) -> Result<Self> {
         let mut trees = Vec::new();
         for stage in stages {
@@ -112,12 +111,13 @@ impl Passes {
         let update = (EACH * plan.batch as u64).saturating_mul(each);
         let within = |budget: usize| {
             // A chain longer than the budget cannot be cut.
-            let largest = trees
-                .iter()
-                .filter(|tree| tree.len() > budget)
-                .map(|tree| Packing::new(&[tree], budget).largest);
-            let tokens = largest.max().unwrap_or_default().max(budget.min(total));
-            Self { budget, memory: memory::MemoryPlan::new(net, tokens).beside(update) }
+            let (mut tokens, mut shared) = (budget.min(total), 0);
+            for tree in trees.iter().filter(|tree| tree.len() > budget) {
+                let parts = Packing::new(&[tree], budget);
+                tokens = tokens.max(parts.largest);
+                shared = shared.max(parts.shared);
+            }
+            Self { budget, memory: memory::MemoryPlan::new(net, tokens, shared).beside(update) }
         };
         let mut passes = within(plan.budget.unwrap_or(whole.clamp(PASS.0, PASS.1)));
         while plan.budget.is_none()

@@ -33,7 +33,7 @@ pub(super) struct Sums {
     weight: f64,
     /// Tokens of the trees.
     pub unique: usize,
-    /// Tokens that were computed: more, where a tree was cut.
+    /// Tokens that were computed: fewer, for the last one of a branch is a target only.
     pub computed: usize,
 }
 

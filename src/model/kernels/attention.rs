@@ -53,15 +53,17 @@ struct Block {
 /// The chains of a tree, and their blocks in pieces of like cost.
 #[derive(Debug, Clone)]
 pub struct Chains {
-    chains: Vec<Chain>,
+    /// The tokens before this one have keys and values only; no queries.
+    first: usize,
+    all: Vec<Chain>,
     pieces: Vec<Vec<Block>>,
 }
 
 impl Chains {
-    /// From each token's parent, which comes before it.
-    pub fn new(parents: &[Option<usize>]) -> Self {
+    /// From each token's parent, which comes before it; of the tokens from `first` on.
+    pub fn new(parents: &[Option<usize>], first: usize) -> Self {
         let mut chains: Vec<Chain> = Vec::new();
-        for (i, parent) in parents.iter().enumerate() {
+        for (i, parent) in parents.iter().enumerate().skip(first) {
             match (chains.last_mut(), parent) {
                 (Some(last), Some(parent)) if *parent + 1 == i && last.end == i => last.end = i + 1,
                 _ => {
@@ -77,7 +79,7 @@ impl Chains {
             }
         }
         let pieces = deal(&chains);
-        Self { chains, pieces }
+        Self { first, all: chains, pieces }
     }
 
     /// The pieces, each with its own rows of every buffer (`widths` wide).
@@ -181,8 +183,8 @@ impl Path {
     }
 }
 
-/// The attention of one layer over one tree; rows of `q` are `queries · dim` wide, rows of `k` and
-/// `v` `keys · dim`.
+/// The attention of one layer over one tree; rows of `q`, one for each token of the chains, are
+/// `queries · dim` wide, rows of `k` and `v`, those of the tokens before them as well, `keys · dim`.
 pub struct Attention<'a> {
     /// The tree.
     pub chains: &'a Chains,
@@ -198,6 +200,7 @@ pub struct Attention<'a> {
 
 /// A block under one query head.
 struct Part {
+    /// Its first row of `q`.
     first: usize,
     rows: usize,
     /// Columns of the path that its last token sees.
@@ -217,8 +220,9 @@ impl Attention<'_> {
     fn parts(&self, block: &Block) -> impl Iterator<Item = Part> + use<> {
         let heads = self.heads;
         let Block { first, rows, chain } = *block;
-        let chain = &self.chains.chains[chain];
+        let chain = &self.chains.all[chain];
         let least = chain.above.len() + first - chain.start + 1;
+        let first = first - self.chains.first;
         (0..heads.queries).map(move |h| {
             let k_at = h / (heads.queries / heads.keys) * heads.dim;
             Part { first, rows, seen: least + rows - 1, least, q_at: h * heads.dim, k_at }
@@ -248,12 +252,12 @@ impl Attention<'_> {
     fn piece(&self, blocks: &[Block], out: &mut [f32]) {
         let dim = self.heads.dim;
         let (width, stride) = self.widths();
-        let base = blocks.first().map_or(0, |block| block.first);
+        let base = blocks.first().map_or(0, |block| block.first - self.chains.first);
         let tokens = out.len() / width;
         let mut path = Path::default();
         let mut shares = Vec::new();
         for block in blocks {
-            let chain = &self.chains.chains[block.chain];
+            let chain = &self.chains.all[block.chain];
             path.go(
                 chain,
                 block.first + block.rows,
@@ -300,7 +304,7 @@ impl Attention<'_> {
         let (width, stride) = self.widths();
         let tokens = dout.len() / width;
         let scale = 1.0 / (dim as f32).sqrt();
-        let base = blocks.first().map_or(0, |block| block.first);
+        let base = blocks.first().map_or(0, |block| block.first - self.chains.first);
         let own = dq.len() / width;
         let mut path = Path::default();
         let mut pending = PendingGrads::default();
@@ -309,7 +313,7 @@ impl Attention<'_> {
         let dout = MatRef::from_row_major_slice(dout, tokens, width);
         let q = MatRef::from_row_major_slice(self.q, tokens, width);
         for block in blocks {
-            let chain = &self.chains.chains[block.chain];
+            let chain = &self.chains.all[block.chain];
             path.go(chain, block.first + block.rows, (self.k, self.v), stride, &mut pending);
             let rows = path.tokens.len();
             path.dk.resize(rows * stride, 0.0);

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{
     Attended, DOWN, GATE, Gated, INPUT_NORM, K, LayerWeights, O, POST_NORM, Products, Q, Saved,
-    Step, UP, V, Way,
+    Shared, Step, UP, V, Way,
 };
 use crate::model::kernels::bf16::product;
 use crate::model::kernels::{
@@ -120,12 +120,14 @@ impl<'a> Step<'a> {
         layer: usize,
         saved: Saved<'_>,
         dx: &mut [f32],
+        shared: Option<&mut Shared<'_>>,
         grads: &mut Buffers,
     ) {
         let w = self.layer_weights(layer, Way::Back);
         let Saved { attended, gated } = saved;
         let dmixed = self.gate_back(layer, &w, gated, dx, grads);
-        self.attention_back(layer, &w, attended, &dmixed, dx, grads);
+        let dqkv = self.mixing_back(&attended, &dmixed, shared);
+        self.attention_back(layer, &w, attended, dqkv, dx, grads);
     }
 
     /// Back through the half that looks at each token alone. With `y = x + DOWN · t`,
@@ -193,15 +195,44 @@ impl<'a> Step<'a> {
         dmixed
     }
 
-    /// Back through the attention half: `dq`, `dk`, `dv` from `dmixed` (see [`Attention`]), turned
-    /// back by their positions; `dx = dy + norm′(Qᵀ · dq + Kᵀ · dk + Vᵀ · dv)`, and of the weights
-    /// `dQ = dqᵀ · n`, `dK = dkᵀ · n`, `dV = dvᵀ · n` with `n = norm(input)`.
+    /// Back through attention itself (see [`Attention`]): `dq`, `[T, h]`, `dk` and `dv`,
+    /// `[P + T, kv]`, from `dmixed`. What the tokens above cost is added to `shared`; of the first
+    /// part, which has none above, what the others added is part of its own.
+    fn mixing_back(
+        &self,
+        attended: &Attended<'_>,
+        dmixed: &[f32],
+        shared: Option<&mut Shared<'_>>,
+    ) -> [Scratch<'a>; 3] {
+        let space = self.workspace;
+        let mut dq = space.take(attended.q.len());
+        let mut dk = space.zeros(attended.k.len());
+        let mut dv = space.zeros(attended.v.len());
+        let above = self.above * self.kv();
+        if let (0, Some(shared)) = (above, &shared) {
+            dk.copy_from_slice(&shared.dk);
+            dv.copy_from_slice(&shared.dv);
+        }
+        self.attention(attended).backward(dmixed, &mut dq, &mut dk, &mut dv);
+        if let Some(shared) = shared {
+            let cost = |sums: &mut [f32], more: &[f32]| {
+                sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+            };
+            cost(&mut shared.dk, &dk[..above]);
+            cost(&mut shared.dv, &dv[..above]);
+        }
+        [dq, dk, dv]
+    }
+
+    /// Back through the layers before attention: `dq`, `dk`, `dv` turned back by their positions;
+    /// `dx = dy + norm′(Qᵀ · dq + Kᵀ · dk + Vᵀ · dv)`, and of the weights `dQ = dqᵀ · n`,
+    /// `dK = dkᵀ · n`, `dV = dvᵀ · n` with `n = norm(input)`.
     fn attention_back(
         &self,
         layer: usize,
         w: &LayerWeights<'_>,
         attended: Attended<'_>,
-        dmixed: &[f32],
+        [mut dq, mut dk, dv]: [Scratch<'a>; 3],
         dx: &mut [f32],
         grads: &mut Buffers,
     ) {
@@ -212,11 +243,9 @@ impl<'a> Step<'a> {
         let space = self.workspace;
         let eps = self.config.norm_eps as f32;
         let at = |tensor| Self::at(layer, tensor);
-        let mut dq = space.take(attended.q.len());
-        let mut dk = space.zeros(attended.k.len());
-        let mut dv = space.zeros(attended.v.len());
-        self.attention(&attended).backward(dmixed, &mut dq, &mut dk, &mut dv);
         let Attended { input, scales, .. } = attended;
+        let above = self.above * kv;
+        let (dk, dv) = (&mut dk[above..], &dv[above..]);
         // It was not kept: norming again costs less than another buffer of the pass.
         let mut normed = space.take(input.len());
         let gains: Vec<Vec<f32>> = (
@@ -246,8 +275,8 @@ impl<'a> Step<'a> {
         let normed = self.inputs(&normed, h);
         let jobs = [
             LinearGrad { tensor: at(Q), dout: &dq, width: h, x: &normed },
-            LinearGrad { tensor: at(K), dout: &dk, width: kv, x: &normed },
-            LinearGrad { tensor: at(V), dout: &dv, width: kv, x: &normed },
+            LinearGrad { tensor: at(K), dout: dk, width: kv, x: &normed },
+            LinearGrad { tensor: at(V), dout: dv, width: kv, x: &normed },
         ];
         self.add_weight_grads(grads, &jobs);
     }

@@ -4,7 +4,6 @@ use rayon::prelude::*;
 
 use super::back::LinearGrad;
 use super::{LAYER, Loss, Step, Way};
-use crate::error::{Error, Result};
 use crate::model::kernels::{cross_entropy, rms_norm};
 use crate::model::params::Buffers;
 use crate::model::tree::TokenTree;
@@ -20,14 +19,16 @@ impl<'a> Step<'a> {
         (out, scales)
     }
 
-    /// The loss and, with `grads`, the gradient of the last layer's output. Logits exist for the
-    /// parents of targets only, and for some of them at a time.
+    /// Adds what the targets of this part's tokens cost to `loss`, wherever they stand, and returns,
+    /// with `grads`, the gradient of the last layer's output, `[T, h]`. Logits exist for the parents
+    /// of targets only, and for some of them at a time.
     pub(super) fn head(
         &self,
         tree: &TokenTree,
         x: &[f32],
         mut grads: Option<&mut Buffers>,
-    ) -> Result<(Loss, Scratch<'a>)> {
+        loss: &mut Loss,
+    ) -> Scratch<'a> {
         let h = self.config.hidden;
         let vocab = self.config.vocab;
         let mut rows = Vec::new();
@@ -35,15 +36,16 @@ impl<'a> Step<'a> {
         let mut targets = Vec::new();
         let mut weights = Vec::new();
         for (i, weight) in tree.weights.iter().enumerate() {
-            if let (true, Some(parent)) = (*weight != 0.0, tree.parents[i]) {
-                rows.push(parent);
+            let parent = tree.parents[i].filter(|parent| self.own.contains(parent));
+            if let (true, Some(parent)) = (*weight != 0.0, parent) {
+                rows.push(parent - self.own.start);
                 nodes.push(i);
                 targets.push(tree.tokens[i]);
                 weights.push(*weight);
             }
         }
         if rows.is_empty() {
-            return Err(Error::new("a training example without any target token"));
+            return self.workspace.zeros(x.len());
         }
         let norm = 1 + self.config.layers * LAYER;
         let head = if self.config.tied { 0 } else { norm + 1 };
@@ -94,9 +96,10 @@ impl<'a> Step<'a> {
                 );
             }
         }
-        let total = nats.iter().zip(&weights).map(|(nats, weight)| f64::from(nats * weight)).sum();
-        let loss = Loss { total, nll: nodes.into_iter().zip(nats).collect() };
-        let Some(grads) = grads else { return Ok((loss, self.workspace.take(0))) };
+        let costs = nats.iter().zip(&weights).map(|(nats, weight)| f64::from(nats * weight));
+        loss.total += costs.sum::<f64>();
+        loss.nll.extend(nodes.into_iter().zip(nats));
+        let Some(grads) = grads else { return self.workspace.take(0) };
         let mut dpicked = self.workspace.zeros(picked.len());
         let gain = self.norm_back(norm, &mut dpicked, &dnormed, &picked, &scales);
         self.add_gain_grad(grads, norm, &[gain]);
@@ -104,6 +107,6 @@ impl<'a> Step<'a> {
         for (row, d) in rows.iter().zip(dpicked.chunks_exact(h)) {
             dx[row * h..(row + 1) * h].iter_mut().zip(d).for_each(|(x, d)| *x += d);
         }
-        Ok((loss, dx))
+        dx
     }
 }

@@ -11,6 +11,9 @@
 mod back;
 mod head;
 mod linear;
+mod pass;
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -18,13 +21,14 @@ use super::config::Config;
 use super::kernels::{Attention, Chains, Heads, rms_norm, rope, swiglu};
 use super::lora::Adapter;
 use super::params::Buffers;
+use super::parts::Parts;
 use super::team::yield_to_interactive;
-use super::tree::TokenTree;
 use super::workspace::{Scratch, Workspace};
-use crate::error::{Error, Result};
 pub(super) use head::LOGITS;
 pub use linear::Products;
 use linear::{Acting, Linear, Operand, Way};
+use pass::Shared;
+pub use pass::step;
 
 /// Tensors of a layer, in their order after the embedding (see [`Config::tensors`]).
 const LAYER: usize = 9;
@@ -75,9 +79,9 @@ struct Attended<'a> {
     scales: Scratch<'a>,
     /// Queries, turned by their positions, `[T, h]`.
     q: Scratch<'a>,
-    /// Keys, turned as well, `[T, kv]`.
+    /// Keys, turned as well, those of the tokens above first, `[P + T, kv]`.
     k: Scratch<'a>,
-    /// Values, `[T, kv]`.
+    /// Values, `[P + T, kv]`.
     v: Scratch<'a>,
 }
 
@@ -98,11 +102,11 @@ struct Gated<'a> {
 }
 
 /// What a tree's targets cost.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Loss {
     /// Sum over targets of weight times nats.
     pub total: f64,
-    /// Negative log-likelihood of each target in nats (never below 0), by its index in the tree.
+    /// Negative log-likelihood of each target in nats (never below 0), by its index in the tree as it is computed.
     pub nll: Vec<(usize, f32)>,
 }
 
@@ -131,7 +135,7 @@ impl Net<'_> {
     }
 }
 
-/// The computation over one tree.
+/// The computation over one part of a tree.
 struct Step<'a> {
     config: &'a Config,
     weights: &'a Buffers,
@@ -139,72 +143,34 @@ struct Step<'a> {
     products: Products,
     workspace: &'a Workspace,
     chains: Chains,
-    tokens: usize,
+    /// Its tokens, `T` of them.
+    own: Range<usize>,
+    /// Shared tokens above, `P` of them, whose keys and values stand before its own.
+    above: usize,
     /// Rows of tokens a task works on.
     part: usize,
     angles: Vec<(f32, f32)>,
 }
 
-/// Loss of a tree's targets; with `grads` (in the order of [`Net::shapes`]), the gradients are
-/// added to them.
-pub fn step(net: Net<'_>, tree: &TokenTree, grads: Option<&mut Buffers>) -> Result<Loss> {
-    let Net { config, weights, recompute, .. } = net;
-    if let Some(token) = tree.tokens.iter().find(|token| **token as usize >= config.vocab) {
-        return Err(Error::new(format!(
-            "token {token} is outside the model's vocabulary of {}",
-            config.vocab
-        )));
-    }
-    let step = Step::new(net, tree);
-    let mut saved = Vec::new();
-    let mut inputs = Vec::new();
-    let mut x = step.workspace.take(tree.len() * config.hidden);
-    for (token, row) in tree.tokens.iter().zip(x.chunks_exact_mut(config.hidden)) {
-        let at = *token as usize * config.hidden;
-        row.copy_from_slice(&weights[0][at..at + config.hidden]);
-    }
-    for layer in 0..config.layers {
-        let input = (grads.is_some() && recompute).then(|| step.workspace.copy(&x));
-        let kept = step.layer(layer, &mut x);
-        match (&grads, input) {
-            (Some(_), None) => saved.push(kept),
-            (_, input) => inputs.extend(input),
-        }
-    }
-    let Some(grads) = grads else { return Ok(step.head(tree, &x, None)?.0) };
-    let (loss, mut dx) = step.head(tree, &x, Some(grads))?;
-    drop(x);
-    for layer in (0..config.layers).rev() {
-        let kept = match inputs.pop() {
-            Some(mut input) => Some(step.layer(layer, &mut input)),
-            None => saved.pop(),
-        };
-        if let Some(kept) = kept {
-            step.layer_back(layer, kept, &mut dx, grads);
-        }
-    }
-    if net.adapter.is_none() {
-        for (token, d) in tree.tokens.iter().zip(dx.chunks_exact(config.hidden)) {
-            let at = *token as usize * config.hidden;
-            grads[0][at..at + config.hidden].iter_mut().zip(d).for_each(|(g, d)| *g += d);
-        }
-    }
-    Ok(loss)
-}
-
 impl<'a> Step<'a> {
-    fn new(net: Net<'a>, tree: &TokenTree) -> Self {
+    fn new(net: Net<'a>, parts: &Parts, own: Range<usize>) -> Self {
         let Net { config, weights, adapter, products, workspace, .. } = net;
-        let angles = config.angles(&tree.positions());
-        let part = tree.len().div_ceil(4).clamp(64, 512);
+        let angles = config.angles(&parts.tree.positions()[own.clone()]);
+        let part = own.len().div_ceil(4).clamp(64, 512);
+        let above = if own.start == 0 { 0 } else { parts.shared() };
+        let gap = own.start - above;
+        let near = |token: usize| if token < above { token } else { token - gap };
+        let seen = (0..above).chain(own.clone());
+        let parents: Vec<_> = seen.map(|token| parts.tree.parents[token].map(near)).collect();
         Self {
             config,
             weights,
             adapter,
             products,
             workspace,
-            chains: Chains::new(&tree.parents),
-            tokens: tree.len(),
+            chains: Chains::new(&parents, above),
+            own,
+            above,
             part,
             angles,
         }
@@ -268,27 +234,33 @@ impl<'a> Step<'a> {
 
     /// A layer forward, in place of `x`, `[T, h]`; `n(x) = x / rms(x)`:
     /// `x ← x + O · attention(q, k, v)` of the rows of `Q, K, V · n(x)`, then
-    /// `x ← x + DOWN · (silu(GATE · n(x)) ∘ UP · n(x))`.
-    fn layer(&self, layer: usize, x: &mut [f32]) -> Saved<'a> {
+    /// `x ← x + DOWN · (silu(GATE · n(x)) ∘ UP · n(x))`. Keys and values of the tokens above are
+    /// `shared`.
+    fn layer(&self, layer: usize, x: &mut [f32], shared: Option<&Shared<'_>>) -> Saved<'a> {
         let h = self.config.hidden;
         let kv = self.kv();
         let inner = self.config.intermediate;
         let part = self.part;
         let half = self.config.head_dim() / 2;
         let space = self.workspace;
-        let rows = |width: usize| space.take(self.tokens * width);
+        let rows = |width: usize| space.take(self.own.len() * width);
         let w = self.layer_weights(layer, Way::Forward);
         let eps = self.config.norm_eps as f32;
         let input = space.copy(x);
         let mut q = rows(h);
-        let mut k = rows(kv);
-        let mut v = rows(kv);
+        let before = self.above * kv;
+        let mut k = space.take(before + self.own.len() * kv);
+        let mut v = space.take(k.len());
+        if let Some(shared) = shared {
+            k[..before].copy_from_slice(&shared.k[..before]);
+            v[..before].copy_from_slice(&shared.v[..before]);
+        }
         let mut scales = rows(1);
         (
             x.par_chunks(part * h),
             q.par_chunks_mut(part * h),
-            k.par_chunks_mut(part * kv),
-            v.par_chunks_mut(part * kv),
+            k[before..].par_chunks_mut(part * kv),
+            v[before..].par_chunks_mut(part * kv),
             scales.par_chunks_mut(part),
             self.angles.par_chunks(part * half),
         )

@@ -210,7 +210,7 @@ pub fn feed_packing(bytes: &[u8]) -> bool {
         let trees: Vec<TokenTree> =
             tree.weighed(&mixture).map(|weighed| weighed.tree).into_iter().collect();
         let packing = Packing::new(&trees.iter().collect::<Vec<_>>(), size("budget"));
-        _ = (packing.passes(), packing.waste());
+        _ = (packing.passes(), packing.computed);
     }
     _ = tree.targets();
     true
