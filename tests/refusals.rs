@@ -55,6 +55,13 @@ fn damaged_models_and_unusable_data_directories_are_named() {
     let eval = |what: &Path| {
         failure(&run(dir.path(), &["eval", "--games", "1", "--checkpoint", what.to_str().unwrap()]))
     };
+    let games = ["eval", "--games", "1", "--step-limit", "3", "--checkpoint", "embedded+bf16"];
+    assert!(run(dir.path(), &games).status.success());
+    let said = failure(&run(
+        dir.path(),
+        &["train", "--objective", "imitation", "--from", "embedded+bf16", "--steps", "1"],
+    ));
+    assert!(said.contains("+bf16 is for inference") && said.contains("--bf16"), "{said}");
     let weights = model.join("model.safetensors");
     let whole = std::fs::read(&weights).unwrap();
     std::fs::write(&weights, &whole[..whole.len() / 2]).unwrap();

@@ -144,9 +144,10 @@ fn realised_figures_are_recorded_and_stages_are_what_the_budget_says() {
         (number(last, "epochs") - 2.0).abs() < 1e-9
             && (number(rows[2], "epochs") - 1.0).abs() < 1e-9
     );
+    let computed = number(last, "tokens") / number(last, "tokens_unique");
     assert!(
-        (number(last, "tokens") - number(last, "tokens_unique")).abs() < 1e-9,
-        "nothing was cut"
+        (0.8..1.0).contains(&computed),
+        "{computed}: nothing twice, ends of branches not at all"
     );
     // The second stage warms up anew, to the same rate.
     let rates: Vec<f64> = rows.iter().map(|row| number(row, "rate")).collect();

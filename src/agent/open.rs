@@ -8,14 +8,29 @@ use super::local::LocalAgent;
 use super::saved::read;
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::model::step::Products;
 use crate::model::team::Priority;
-use crate::model::weights::ModelFiles;
+use crate::model::weights::{IN_BF16, ModelFiles, products_of};
 use crate::store::{Checkpoint, Store};
 
 /// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model),
-/// `embedded`, `novice`, a checkpoint's number or the name it goes by, a folder, or a GGUF file.
-/// Returns its files and the name it goes by.
+/// `embedded`, `novice`, a checkpoint's number or the name it goes by, a folder, or a GGUF file;
+/// with `+bf16` behind it for products in bf16. Returns its files and the name it goes by.
 pub fn find(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
+    let (name, products) = name.map_or((None, Products::F32), |name| {
+        let (name, products) = products_of(name);
+        (Some(name), products)
+    });
+    let (mut files, mut known) = files(store, name)?;
+    if products == Products::Bf16 {
+        files.products = products;
+        known.push_str(IN_BF16);
+    }
+    Ok((files, known))
+}
+
+/// The files of a model by its name alone.
+fn files(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
     loop {
         let located = locate(store, name)?;
         let found = match &located {

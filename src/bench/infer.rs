@@ -18,7 +18,7 @@ use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
 use crate::model::score::Score;
 use crate::model::team::{Priority, Team};
-use crate::model::weights::{ModelFiles, matrices};
+use crate::model::weights::{ModelFiles, matrices, products_of};
 use crate::rng::Rng;
 
 /// What to measure.
@@ -57,12 +57,14 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(options: &'a Options, cancel: &'a Cancel) -> Result<Self> {
-        let decoder = if options.model.starts_with("small:") {
-            let (config, weights) = super::train::model(&options.model)?;
+        let (name, products) = products_of(&options.model);
+        let decoder = if name.starts_with("small:") {
+            let (config, weights) = super::train::model(name)?;
             let weights = matrices(&config, weights);
-            Decoder::new(config, weights)?
+            Decoder::new(config, weights, products)?
         } else {
-            ModelFiles::network(Path::new(&options.model))?.decoder()?
+            let network = ModelFiles::network(Path::new(name))?;
+            ModelFiles { products, ..network }.decoder()?
         };
         // Keys and values of the prompt and of what is written after it.
         let written = options.decode.max(options.k * options.new);

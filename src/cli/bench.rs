@@ -46,7 +46,8 @@ enum BenchCommand {
 struct AgentBench {
     #[command(flatten)]
     sample: SampleArgs,
-    /// embedded, novice, a checkpoint's number, a model folder, or a GGUF file
+    /// embedded, novice, a checkpoint's number, a model folder, or a GGUF file; +bf16 behind it for
+    /// products in bf16
     #[arg(long, default_value = "embedded")]
     checkpoint: String,
     /// Alternatives beside the expert's action
@@ -87,7 +88,8 @@ struct UiBench {
 
 #[derive(Debug, Args)]
 struct InferBench {
-    /// small:LAYERSxWIDTH (random weights), a model folder, or a GGUF file
+    /// small:LAYERSxWIDTH (random weights), a model folder, or a GGUF file; +bf16 behind it for
+    /// products in bf16
     #[arg(long, default_value = "small:4x256")]
     model: String,
     /// Tokens of the prompt

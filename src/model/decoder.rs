@@ -12,6 +12,7 @@ use super::config::Config;
 use super::kernels::{rms_norm, rope, swiglu};
 use super::matrix::Matrix;
 use super::packed::{Packed, Precision, products};
+use super::step::Products;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 
@@ -55,8 +56,9 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder over weights in the order of [`Config::tensors`].
-    pub fn new(config: Config, weights: Vec<Matrix>) -> Result<Self> {
+    /// A decoder over weights in the order of [`Config::tensors`], those of its products rounded if
+    /// they are to be in bf16.
+    pub fn new(config: Config, weights: Vec<Matrix>, products: Products) -> Result<Self> {
         let shapes = config.tensors();
         if weights.len() != shapes.len() {
             return Err(Error::new(format!(
@@ -76,28 +78,29 @@ impl Decoder {
         }
         let mut weights = weights.into_iter();
         let mut next = || weights.next().ok_or_else(|| Error::new("a tensor is missing"));
+        let pack = |matrix| Packed::new(matrix, products);
         let gain = |matrix: Matrix| {
             let mut numbers = Vec::new();
             matrix.numbers(0..1, &mut numbers);
             numbers
         };
-        let embed = Packed::new(next()?);
+        let embed = pack(next()?);
         let mut layers = Vec::with_capacity(config.layers);
         for _ in 0..config.layers {
             layers.push(Layer {
                 input_norm: gain(next()?),
-                q: Packed::new(next()?),
-                k: Packed::new(next()?),
-                v: Packed::new(next()?),
-                o: Packed::new(next()?),
+                q: pack(next()?),
+                k: pack(next()?),
+                v: pack(next()?),
+                o: pack(next()?),
                 post_norm: gain(next()?),
-                gate: Packed::new(next()?),
-                up: Packed::new(next()?),
-                down: Packed::new(next()?),
+                gate: pack(next()?),
+                up: pack(next()?),
+                down: pack(next()?),
             });
         }
         let norm = gain(next()?);
-        let head = if config.tied { None } else { Some(Packed::new(next()?)) };
+        let head = if config.tied { None } else { Some(pack(next()?)) };
         Ok(Self { config, embed, layers, norm, head })
     }
 

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::memory;
+use super::step::Products;
 use super::weights::{ModelFiles, Stored};
 use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
@@ -31,6 +32,7 @@ pub fn read_whole(folder: &Path) -> Result<ModelFiles> {
         config: read_file(folder, "config.json")?,
         tensors,
         tokenizer: read_file(folder, "tokenizer.json")?,
+        products: Products::F32,
     })
 }
 

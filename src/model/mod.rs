@@ -62,6 +62,7 @@ impl Model {
                 include_bytes!("../../assets/model/model.safetensors").as_slice().into(),
             ),
             tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
+            products: step::Products::F32,
         }
     }
 

@@ -1,7 +1,9 @@
-//! Weights at inference, laid out for their products: whole, or in codes of four or eight bits.
+//! Weights at inference, laid out for their products: whole, rounded to bf16, or in codes of four or
+//! eight bits.
 //!
 //! A row of the result does not depend on what else is computed with it, beyond whether few rows
-//! or many are: codes meet few rows as integers, many as numbers.
+//! or many are: codes meet few rows as integers, many as numbers. What is rounded meets few
+//! rows as they are, many rounded as well where the machine has a matrix unit.
 
 use std::ops::Range;
 
@@ -9,15 +11,16 @@ use faer::MatMut;
 use faer::reborrow::ReborrowMut;
 use rayon::prelude::*;
 
-use super::kernels;
 use super::kernels::codes::{CodeBlock, Integers, SIDE, Values, Words, shift};
 use super::kernels::panels::{Left, NONE, PANEL, Right, Terms};
+use super::kernels::{self, bf16, tiles};
 use super::matrix::{Matrix, Quantized};
+use super::step::Products;
 
 /// Multiplications that are worth another thread.
 const WORTH: usize = 200_000;
 
-/// Rows up to which codes are used as they are.
+/// Rows up to which weights are used as they lie in memory, which is what is waited for.
 const FEW: usize = 8;
 
 /// How exact products of few rows with codes are.
@@ -40,6 +43,7 @@ pub struct Packed {
 #[derive(Debug)]
 enum Form {
     Full(Right),
+    Rounded(bf16::Packed),
     Coded(Coded),
 }
 
@@ -107,11 +111,16 @@ impl Coded {
 }
 
 impl Packed {
-    /// Lays a weight out.
-    pub fn new(matrix: Matrix) -> Self {
+    /// Lays a weight out, rounded if it is to be; codes are what they are.
+    pub fn new(matrix: Matrix, products: Products) -> Self {
         let rows = matrix.rows();
         let width = matrix.width();
         let form = match matrix {
+            Matrix::Full { data, width } if products == Products::Bf16 => {
+                let mut rounded = bf16::Packed::default();
+                rounded.right_of_rows(kernels::Matrix { data: &data, width });
+                Form::Rounded(rounded)
+            }
             Matrix::Full { data, width } => {
                 Form::Full(Right::new(kernels::Matrix { data: &data, width }))
             }
@@ -124,6 +133,7 @@ impl Packed {
     pub fn bytes(&self) -> usize {
         match &self.form {
             Form::Full(panels) => panels.bytes(),
+            Form::Rounded(tiles) => tiles.bytes(),
             Form::Coded(Coded { words, scales, offsets, .. }) => {
                 size_of_val(&words[..]) + size_of_val(&scales[..]) + size_of_val(&offsets[..])
             }
@@ -137,16 +147,22 @@ impl Packed {
                 let panel = panels.panel(row / PANEL);
                 out.extend(panel.iter().map(|terms| terms.0[row % PANEL]));
             }
+            Form::Rounded(tiles) => tiles.column(row, self.width, out),
             Form::Coded(coded) => {
                 out.extend(coded.block(row / SIDE, self.width).row(row % SIDE));
             }
         }
     }
 
-    /// A panel as numbers; `scratch` is where codes become some.
+    /// A panel as numbers; `scratch` is where others become some.
     fn panel<'a>(&'a self, panel: usize, scratch: &'a mut Vec<Terms>) -> &'a [Terms] {
         match &self.form {
             Form::Full(panels) => panels.panel(panel),
+            Form::Rounded(tiles) => {
+                scratch.resize(self.width, NONE);
+                tiles.numbers(panel, scratch);
+                scratch
+            }
             Form::Coded(coded) => {
                 scratch.resize(self.width, NONE);
                 for half in 0..PANEL / SIDE {
@@ -163,29 +179,31 @@ impl Packed {
         let first = panels.start * PANEL;
         let mut put = |m: usize, at: usize, sums: &[f32]| {
             if let Some(row) = out.rb_mut().row_mut(m).try_as_row_major_mut() {
-                let to = &mut row.as_slice_mut()[at - first..];
+                let Some(to) = row.as_slice_mut().get_mut(at - first..) else { return };
                 let count = sums.len().min(to.len());
                 to[..count].copy_from_slice(&sums[..count]);
             }
         };
-        let mut scratch = Vec::new();
-        let mut sums = Vec::new();
-        for panel in panels {
-            match (x, &self.form) {
-                (Inputs::Integers(x), Form::Coded(coded)) => {
-                    let panel = panel * PANEL..((panel + 1) * PANEL).min(self.rows);
-                    for at in panel.step_by(SIDE) {
-                        let block = coded.block(at / SIDE, self.width);
-                        x.times(block, |m, sums| put(m, at, sums));
-                    }
+        match (x, &self.form) {
+            (Inputs::Integers(x), Form::Coded(coded)) => {
+                let rows = first..(panels.end * PANEL).min(self.rows);
+                for at in rows.step_by(SIDE) {
+                    let block = coded.block(at / SIDE, self.width);
+                    x.times(block, |m, sums| put(m, at, sums));
                 }
-                (Inputs::Integers(_), Form::Full(_)) => unreachable!("integers are for codes"),
-                (Inputs::Numbers(x), _) => {
+            }
+            (Inputs::Rounded(x), Form::Rounded(tiles)) => bf16::panels(x, tiles, panels, put),
+            (Inputs::Rows(x), Form::Rounded(tiles)) => x.times(tiles, panels, put),
+            (Inputs::Numbers(x), _) => {
+                let mut scratch = Vec::new();
+                let mut sums = Vec::new();
+                for panel in panels {
                     x.times(self.panel(panel, &mut scratch), &mut sums);
                     let sums = sums.iter().enumerate();
                     sums.for_each(|(m, sums)| put(m, panel * PANEL, &sums.0));
                 }
             }
+            _ => unreachable!("inputs were made for what they meet"),
         }
     }
 
@@ -200,17 +218,35 @@ impl Packed {
 enum Inputs {
     Numbers(Left),
     Integers(Integers),
+    Rows(bf16::Rows),
+    Rounded(bf16::Packed),
+}
+
+/// What rows of inputs are turned into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Numbers,
+    /// In groups of so many.
+    Integers(usize),
+    Rows,
+    Rounded,
 }
 
 impl Inputs {
-    /// Rows of `width` numbers, as integers in groups if there are any.
-    fn new(x: &[f32], width: usize, group: Option<usize>, precision: Precision) -> Self {
-        match group {
-            Some(group) => {
-                let is_exact = precision == Precision::Exact;
-                Self::Integers(Integers::new(x, width, group, is_exact))
+    /// Rows of `width` numbers.
+    fn new(x: &[f32], width: usize, kind: Kind, precision: Precision) -> Self {
+        let of = kernels::Matrix { data: x, width };
+        match kind {
+            Kind::Numbers => Self::Numbers(Left::new(of)),
+            Kind::Integers(group) => {
+                Self::Integers(Integers::new(x, width, group, precision == Precision::Exact))
             }
-            None => Self::Numbers(Left::new(kernels::Matrix { data: x, width })),
+            Kind::Rows => Self::Rows(bf16::Rows::new(of)),
+            Kind::Rounded => {
+                let mut rounded = bf16::Packed::default();
+                rounded.left(of);
+                Self::Rounded(rounded)
+            }
         }
     }
 }
@@ -230,17 +266,18 @@ pub fn products<const N: usize>(
     }
     let work = matrices.iter().map(|matrix| matrix.rows).sum::<usize>() * x.len();
     let threads = (work / WORTH).clamp(1, rayon::current_num_threads());
-    // What few rows are turned into for codes in groups; many meet all weights as they are.
-    let group = |matrix: &Packed| match &matrix.form {
-        Form::Coded(coded) if m <= FEW => Some(coded.group),
-        _ => None,
+    let kind = |matrix: &Packed| match &matrix.form {
+        Form::Coded(coded) if m <= FEW => Kind::Integers(coded.group),
+        Form::Rounded(_) if m <= FEW => Kind::Rows,
+        Form::Rounded(_) if tiles::is_there() => Kind::Rounded,
+        _ => Kind::Numbers,
     };
-    let mut inputs: Vec<(Option<usize>, Inputs)> = Vec::with_capacity(N);
+    let mut inputs: Vec<(Kind, Inputs)> = Vec::with_capacity(N);
     let of = matrices.map(|matrix| {
-        let group = group(matrix);
-        let known = inputs.iter().position(|(known, _)| *known == group);
+        let kind = kind(matrix);
+        let known = inputs.iter().position(|(known, _)| *known == kind);
         known.unwrap_or_else(|| {
-            inputs.push((group, Inputs::new(x, width, group, precision)));
+            inputs.push((kind, Inputs::new(x, width, kind, precision)));
             inputs.len() - 1
         })
     });

@@ -32,6 +32,14 @@ pub enum Stored {
     Gguf(PathBuf),
 }
 
+/// What is written behind the name of a model for products in bf16 at inference.
+pub const IN_BF16: &str = "+bf16";
+
+/// The name of a model, and what the operands of its products are to be: `NAME`, or `NAME+bf16`.
+pub fn products_of(name: &str) -> (&str, Products) {
+    name.strip_suffix(IN_BF16).map_or((name, Products::F32), |name| (name, Products::Bf16))
+}
+
 /// The files of a model.
 #[derive(Debug, Clone)]
 pub struct ModelFiles {
@@ -41,6 +49,8 @@ pub struct ModelFiles {
     pub tensors: Stored,
     /// `tokenizer.json`.
     pub tokenizer: Vec<u8>,
+    /// What the operands of products are at inference.
+    pub products: Products,
 }
 
 impl ModelFiles {
@@ -62,7 +72,7 @@ impl ModelFiles {
         } else {
             (read_file(&path.join("config.json"))?, Stored::Folder(path.to_path_buf()))
         };
-        Ok(Self { config, tensors, tokenizer: Vec::new() })
+        Ok(Self { config, tensors, tokenizer: Vec::new(), products: Products::F32 })
     }
 
     /// Shape and weights, to be trained.
@@ -100,10 +110,17 @@ impl ModelFiles {
     pub fn decoder(&self) -> Result<Decoder> {
         if let Stored::Gguf(path) = &self.tensors {
             let (config, weights) = gguf::read(path)?;
-            return Decoder::new(config, weights);
+            let in_codes = |weight: &Matrix| matches!(weight, Matrix::Quantized(_));
+            if self.products == Products::Bf16 && weights.iter().any(in_codes) {
+                let odd = Error::new(format!("{} has quantised weights", path.display()));
+                return Err(odd.hint(format!(
+                    "products in bf16 ({IN_BF16}) are for weights in F32, F16 and BF16"
+                )));
+            }
+            return Decoder::new(config, weights, self.products);
         }
         let (config, weights) = self.weights()?;
-        Decoder::new(config.clone(), matrices(&config, weights))
+        Decoder::new(config.clone(), matrices(&config, weights), self.products)
     }
 
     /// Checks and assembles them for inference; `source` names the model in errors and on screens.
@@ -182,6 +199,12 @@ impl Trainable {
 
     /// The weights of a model's files, to be trained on.
     pub fn from_parts(parts: &ModelFiles, source: &str) -> Result<Self> {
+        if parts.products == Products::Bf16 {
+            let odd = Error::new(format!("{source}: {IN_BF16} is for inference"));
+            return Err(
+                odd.hint("to train with products in bf16, name the model alone, and --bf16")
+            );
+        }
         let (config, weights) = parts.weights().map_err(|error| error.at(source))?;
         let tokenizer = Arc::new(parts.tokenizer(source, &config)?);
         Ok(Self { config, weights, tokenizer, adapter: None, workspace: Arc::default() })
@@ -246,6 +269,7 @@ impl Trainable {
                 .map_err(|e| Error::new(format!("config.json: {e}")))?,
             tensors: Stored::Memory(serialize(&self.named(), half)?.into()),
             tokenizer: self.tokenizer.to_json()?.into_bytes(),
+            products: Products::F32,
         })
     }
 }

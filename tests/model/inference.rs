@@ -10,10 +10,11 @@ use foretaste::model::decode::{Decoding, Stops};
 use foretaste::model::decoder::Decoder;
 use foretaste::model::prompt::Prompt;
 use foretaste::model::sampler::Sampling;
+use foretaste::model::step::Products;
 use foretaste::model::team::{Priority, Team};
 use foretaste::model::tree::TokenTree;
 use foretaste::model::trie::Trie;
-use foretaste::model::weights::Trainable;
+use foretaste::model::weights::{ModelFiles, Trainable};
 use foretaste::rng::Rng;
 use proptest::prelude::*;
 
@@ -194,6 +195,23 @@ fn a_gguf_file_gives_the_scores_of_the_folder_that_it_was_made_from() {
         said.message().contains("model.gguf") && said.message().contains("does not lie within"),
         "{said}"
     );
+}
+
+#[test]
+fn in_bf16_scores_are_near_those_in_f32() {
+    let fresh = small(1);
+    let files = fresh.parts(false).unwrap();
+    let rounded = ModelFiles { products: Products::Bf16, ..files }.build("small").unwrap().decoder;
+    let whole = decoder(&fresh);
+    assert!(rounded.bytes() < whole.bytes() * 2 / 3);
+    let tokens = random_tokens(&mut Rng::new(3), 30);
+    let actions: Vec<Vec<u32>> =
+        (1..6).map(|n| random_tokens(&mut Rng::new(n), n as usize)).collect();
+    let of = |decoder: &Decoder| nats(&prompt(decoder, &tokens), decoder, &actions);
+    for ((rounded, whole), action) in of(&rounded).iter().zip(of(&whole)).zip(&actions) {
+        let off = (rounded - whole).abs() / action.len() as f64;
+        assert!(off > 0.0 && off < 0.05, "{rounded} {whole}");
+    }
 }
 
 #[test]

@@ -4,9 +4,12 @@
 
 use std::ops::Range;
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::tiles::{DEPTH, SIDE, Sums, Tile, Unit, WIDTH};
+use super::forms::arch;
+use super::panels::Terms;
+use super::tiles::{DEPTH, SIDE, Sums, Tile, Unit, WIDTH, high, low, prefetch};
 use super::transpose::transpose;
 use super::{Matrix, kernel};
 
@@ -37,6 +40,36 @@ impl Packed {
     /// Columns of a right operand (rows of a left one).
     pub fn columns(&self) -> usize {
         self.side
+    }
+
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.tiles[..])
+    }
+
+    /// A column of a right operand, its `terms` terms appended to `out`.
+    pub fn column(&self, column: usize, terms: usize, out: &mut Vec<f32>) {
+        let end = out.len() + terms;
+        for tile in self.panel(column / SIDE) {
+            let pairs = || tile.iter().map(|pair| pair[column % SIDE]);
+            out.extend(pairs().map(low));
+            out.extend(pairs().map(high));
+        }
+        out.truncate(end);
+    }
+
+    /// [`WIDTH`] columns of a right operand, as many terms of each as there is room for.
+    pub fn numbers(&self, panel: usize, out: &mut [Terms]) {
+        for (half, tiles) in [self.panel(2 * panel), self.panel(2 * panel + 1)].iter().enumerate() {
+            let columns = half * SIDE..(half + 1) * SIDE;
+            for (terms, tile) in out.chunks_mut(DEPTH).zip(*tiles) {
+                for (i, terms) in terms.iter_mut().enumerate() {
+                    let of = if i < SIDE { low } else { high };
+                    let pairs = tile[i % SIDE].iter().map(|pair| of(*pair));
+                    terms.0[columns.clone()].iter_mut().zip(pairs).for_each(|(to, x)| *to = x);
+                }
+            }
+        }
     }
 
     fn panel(&self, n: usize) -> &[Tile] {
@@ -164,6 +197,120 @@ fn pack_columns<'a>(
         }
     }
 }
+}
+
+/// A few rows of inputs, as they are: each is waited for by the memory that the other operand lies
+/// in, and needs no rounding.
+#[derive(Debug)]
+pub struct Rows {
+    /// `[rows, tiles · DEPTH]`, zeros at the end of each.
+    data: Vec<f32>,
+    width: usize,
+}
+
+/// How far ahead a tile is asked for, in rows of one.
+const AHEAD: usize = 128;
+
+impl Rows {
+    /// Rows of `of`.
+    pub fn new(of: Matrix<'_>) -> Self {
+        let width = of.width.next_multiple_of(DEPTH);
+        let mut data = vec![0.0; of.data.len() / of.width * width];
+        for (to, row) in data.chunks_exact_mut(width).zip(of.data.chunks_exact(of.width)) {
+            to[..of.width].copy_from_slice(row);
+        }
+        Self { data, width }
+    }
+
+    /// Their sums with some panels, as of [`panels`].
+    pub fn times(
+        &self,
+        right: &Packed,
+        panels: Range<usize>,
+        mut put: impl FnMut(usize, usize, &[f32]),
+    ) {
+        let rows = self.data.len() / self.width;
+        let mut sums = [[0.0; SIDE]; 4];
+        for n in 2 * panels.start..2 * panels.end {
+            let tiles = right.panel(n);
+            let mut first = 0;
+            while first < rows {
+                let size = if rows - first >= 4 { 4 } else { (rows - first).min(2) };
+                let x = &self.data[first * self.width..(first + size) * self.width];
+                match size {
+                    4 => arch().dispatch(Few::<4> { tiles, x, sums: &mut sums }),
+                    2 => arch().dispatch(Few::<2> { tiles, x, sums: &mut sums }),
+                    _ => arch().dispatch(Few::<1> { tiles, x, sums: &mut sums }),
+                }
+                let sums = sums[..size].iter().enumerate();
+                sums.for_each(|(row, sums)| put(first + row, n * SIDE, sums));
+                first += size;
+            }
+        }
+    }
+}
+
+/// The sums of `R` rows with [`SIDE`] columns.
+struct Few<'a, const R: usize> {
+    tiles: &'a [Tile],
+    x: &'a [f32],
+    sums: &'a mut [[f32; SIDE]],
+}
+
+impl<const R: usize> WithSimd for Few<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { tiles, x, sums: out } = self;
+        let width = tiles.len() * DEPTH;
+        let x: [&[[f32; DEPTH]]; R] =
+            std::array::from_fn(|r| x[r * width..(r + 1) * width].as_chunks().0);
+        let up = simd.splat_u32s(0xffff_0000);
+        for part in 0..SIDE / S::F32_LANES {
+            let mut sums = [[simd.splat_f32s(0.0); 2]; R];
+            for (d, tile) in tiles.iter().enumerate() {
+                for (i, pairs) in tile.iter().enumerate() {
+                    if part == 0 {
+                        prefetch(pairs, AHEAD);
+                    }
+                    let pairs = S::as_simd_u32s(pairs).0[part];
+                    let second = simd.transmute_f32s_u32s(simd.and_u32s(pairs, up));
+                    let first = simd.wrapping_dyn_shl_u32s(pairs, simd.splat_u32s(16));
+                    let first = simd.transmute_f32s_u32s(first);
+                    for (sums, x) in sums.iter_mut().zip(&x) {
+                        let of = |i: usize| simd.splat_f32s(x[d][i]);
+                        sums[0] = simd.mul_add_f32s(first, of(i), sums[0]);
+                        sums[1] = simd.mul_add_f32s(second, of(SIDE + i), sums[1]);
+                    }
+                }
+            }
+            for ([first, second], out) in sums.into_iter().zip(out.iter_mut()) {
+                S::as_mut_simd_f32s(out).0[part] = simd.add_f32s(first, second);
+            }
+        }
+    }
+}
+
+/// The sums of all rows of the left operand with some panels of [`WIDTH`] columns of the right one:
+/// `put(row, column, sums)`, those beyond the last column among them.
+pub fn panels(
+    left: &Packed,
+    right: &Packed,
+    panels: Range<usize>,
+    mut put: impl FnMut(usize, usize, &[f32]),
+) {
+    let unit = Unit::begin();
+    let mut sums: Sums = [0.0; WIDTH * WIDTH];
+    for panel in panels {
+        let right = [right.panel(2 * panel), right.panel(2 * panel + 1)];
+        for at in (0..left.side).step_by(WIDTH) {
+            let i = at / SIDE;
+            unit.multiply([left.panel(i), left.panel(i + 1)], right, &mut sums);
+            let rows = sums.chunks_exact(WIDTH).take(left.side - at).enumerate();
+            rows.for_each(|(row, sums)| put(at + row, panel * WIDTH, sums));
+        }
+    }
 }
 
 /// `out[left, right] (+)= left · right`, rows of `out` as wide as the right operand.

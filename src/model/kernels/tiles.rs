@@ -107,11 +107,13 @@ pub fn is_there() -> bool {
     })
 }
 
-fn low(pair: u32) -> f32 {
+/// The first of a pair.
+pub fn low(pair: u32) -> f32 {
     f32::from_bits(pair << 16)
 }
 
-fn high(pair: u32) -> f32 {
+/// The second of a pair.
+pub fn high(pair: u32) -> f32 {
     f32::from_bits(pair & 0xffff_0000)
 }
 
