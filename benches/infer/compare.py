@@ -3,7 +3,7 @@
     python benches/infer/compare.py PEER FOLDER GGUF [GGUF ...] [--rounds N]
 
 PEER is a script that takes a GGUF file and --repeats, --only, --flash-attn, and prints JSON lines with `what` and `wall_s`. FOLDER
-holds the weights in f32; the first GGUF is the same in F32. The peer's better setting of flash attention counts, and for scores
+holds the weights in f32; the first GGUF is the same in F32. One in BF16 is multiplied in bf16 here as well. The peer's better setting of flash attention counts, and for scores
 and for continuations decoded together its best encoding. Run it with the Python that has llama_cpp.
 """
 import argparse, json, os, statistics, subprocess, sys
@@ -41,7 +41,8 @@ before = os.getloadavg()[0]
 mine, theirs = {}, {}
 for _ in range(a.rounds):
     for i, gguf in enumerate(a.gguf):
-        mine.setdefault(gguf, []).append(here(a.folder if i == 0 else gguf))
+        model = a.folder if i == 0 else gguf + "+bf16" * ("bf16" in os.path.basename(gguf).lower())
+        mine.setdefault(gguf, []).append(here(model))
         theirs.setdefault(gguf, []).append(there(gguf))
 for gguf in a.gguf:
     print(os.path.basename(gguf))
