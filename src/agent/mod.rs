@@ -244,6 +244,12 @@ pub trait Reflector: Send {
     /// rationale: it cites nothing, and no run trains on it unless asked to.
     fn sees_outcomes(&self) -> bool;
 
+    /// Whether it finds anything in a case that tells the actions apart. What it writes of others
+    /// says so, and is not collected.
+    fn has_contrast(&self, _case: &Case) -> bool {
+        true
+    }
+
     /// Writes the monologue about each case, by its seed; `how` words are drawn, where they are.
     fn reflect(
         &mut self,

@@ -329,10 +329,15 @@ pub fn reflections(
         let branches = store.branches(demo.id)?;
         let written = store.reflected(demo.id, &generator)?;
         let mut asked: Vec<(usize, Case, u64)> = Vec::new();
+        let mut without_contrast = 0;
         for t in 0..trajectory.steps.len() {
             control.cancel.check()?;
             let Some(case) = case_at(&trajectory, &branches, &cited, t) else { continue };
             found_any = true;
+            if !reflector.has_contrast(&case) {
+                without_contrast += 1;
+                continue;
+            }
             let seen: Vec<i64> = case.alternatives.iter().map(|branch| branch.id).collect();
             let same = |cites: &Vec<i64>| cites.is_empty() || *cites == seen;
             if written.iter().any(|(at, cites)| *at == t && same(cites)) {
@@ -351,7 +356,8 @@ pub fn reflections(
         let fresh: Vec<NewReflection> = fresh.collect();
         let ids = store.add_reflections(&fresh)?;
         report(
-            json!({"trajectory": demo.id, "pool": pool, "reflections": ids}),
+            json!({"trajectory": demo.id, "pool": pool, "reflections": ids,
+                   "states_without_contrast": without_contrast}),
             meter.at(i as u64 + 1),
         );
     }

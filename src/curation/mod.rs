@@ -10,7 +10,7 @@ mod figures;
 use serde::Serialize;
 
 use crate::agent::Case;
-use crate::agent::template::{holding, promising, thing_of, walks_to};
+use crate::agent::template::{NO_CONTRAST, leaves_behind, promising};
 use crate::collect::case_at;
 use crate::error::Result;
 use crate::experience::{Reflection, Trajectory};
@@ -85,7 +85,12 @@ const RULES: &[(&str, &str, Test)] = &[
         "ends on an action that is not the expert's",
         Test::Find(concludes_otherwise),
     ),
-    ("GENERIC", "mentions nothing that an alternative did or touched", Test::Find(generic)),
+    (
+        "GENERIC",
+        "names places, but nothing that an executed alternative showed, or that the task needs",
+        Test::Find(generic),
+    ),
+    ("NO_CONTRAST", "says itself that nothing tells the actions apart", Test::Find(no_contrast)),
     (
         "OVERCONFIDENT",
         "certain about what has not been seen",
@@ -222,7 +227,11 @@ fn quoted(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let outcomes = joined(&seen.outcomes);
     let text = words(&seen.text);
     let mut found: Vec<(usize, usize)> = Vec::new();
-    for run in text.windows(RUN) {
+    // The end of a sentence and the beginning of the next are no quotation.
+    let goes_on = |run: &&[(usize, &str)]| {
+        !seen.text[run[0].0..run[RUN - 1].0].contains(['.', '!', '?', '\n'])
+    };
+    for run in text.windows(RUN).filter(goes_on) {
         let phrase = format!(" {} ", run.iter().map(|(_, w)| *w).collect::<Vec<_>>().join(" "));
         if outcomes.contains(&phrase) && !state.contains(&phrase) {
             let from = run[0].0;
@@ -284,24 +293,74 @@ fn concludes_otherwise(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     if other && !says(&seen.case.action) { vec![(from, trimmed.len())] } else { Vec::new() }
 }
 
+/// A text with a reason has a sentence that says something which only an outcome showed, or one
+/// about an alternative together with what it did, or with what the task is about. The names of
+/// places alone are no reason: they fit any step.
 fn generic(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let case = seen.case;
+    let actions =
+        case.alternatives.iter().map(|branch| joined(&branch.action.to_ascii_lowercase()));
+    let actions: Vec<String> = actions.collect();
+    let first = case.state.observation.to_ascii_lowercase();
+    let places = joined(&format!("{first}\n{}", actions.concat()));
+    let is_told = |w: &str| w.len() > 1 && !COMMON.contains(&w);
+    let outcomes: Vec<String> =
+        case.alternatives.iter().map(|branch| branch.observation.to_ascii_lowercase()).collect();
+    // Furniture is what the first observation lists.
+    let mut shown = outcomes.iter().flat_map(|outcome| words(outcome)).map(|(_, w)| w);
     let text = joined(&seen.text);
-    let expert = joined(&seen.case.action.to_ascii_lowercase());
-    let own = |w: &str| w.len() > 2 && !expert.contains(&format!(" {w} "));
-    let mentioned = seen.case.alternatives.iter().any(|branch| {
-        let about = format!("{} {}", branch.action, branch.observation).to_ascii_lowercase();
-        words(&about)
-            .iter()
-            .any(|(_, w)| own(w) && !COMMON.contains(w) && text.contains(&format!(" {w} ")))
+    // "pots" of a pot.
+    let says = |w: &str| ["", "s", "es"].iter().any(|end| text.contains(&format!(" {w}{end} ")));
+    let names = |w: &str| is_told(w) && !places.contains(&format!(" {w} "));
+    if shown.any(|w| names(w) && says(w)) {
+        return Vec::new();
+    }
+    let task = case.state.task.to_ascii_lowercase();
+    let grounded = seen.text.split(['.', '!', '\n']).map(joined).any(|sentence| {
+        actions.iter().any(|action| {
+            // One of "two mugs" as well.
+            let about = |(_, w): &(usize, &str)| {
+                let w = format!(" {}", w.trim_end_matches('s'));
+                is_told(w.trim()) && sentence.contains(&w) && !action.contains(&w)
+            };
+            // By the action as a whole, or by what it acts on.
+            let object: Vec<&str> = action.split(' ').rev().take(3).collect();
+            let object = format!(" {} {} ", object[2], object[1]);
+            sentence.contains(if sentence.contains(action) { action } else { &object })
+                && (words(&task).iter().any(about) || EFFECTS.iter().any(|e| sentence.contains(e)))
+        })
     });
-    if mentioned { Vec::new() } else { vec![(0, 0)] }
+    if grounded { Vec::new() } else { vec![(0, 0)] }
 }
 
 /// Words that say nothing about an alternative.
-const COMMON: [&str; 14] = [
+const COMMON: [&str; 20] = [
     "the", "you", "and", "with", "there", "nothing", "from", "see", "are", "that", "this", "for",
-    "not", "its",
+    "not", "its", "put", "place", "it", "is", "on", "to",
 ];
+
+/// What is said of an action that did nothing, or was done before.
+const EFFECTS: [&str; 13] = [
+    "empty",
+    "shut",
+    "not ask",
+    "have to open",
+    "nothing",
+    "change",
+    "as it is",
+    "refused",
+    "not work",
+    "not possible",
+    "no use",
+    "already",
+    "can ",
+];
+
+/// Where the template says that it has no reason.
+fn no_contrast(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let said = NO_CONTRAST.iter().map(|said| said.to_ascii_lowercase());
+    said.filter_map(|said| seen.text.find(&said).map(|at| (at, at + said.len()))).collect()
+}
 
 fn poor_expert(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let before = seen
@@ -311,14 +370,7 @@ fn poor_expert(seen: &Seen<'_>) -> Vec<(usize, usize)> {
         .last()
         .map_or(&seen.case.state.observation, |(_, observation)| observation);
     let outcome = seen.case.outcome.trim();
-    // Read in ALFWorld: who looks for the lamp first leaves the thing that was found, and must come
-    // back for it.
-    let came = seen.case.state.history.last().and_then(|(action, _)| walks_to(action));
-    let leaves = came
-        .filter(|_| walks_to(&seen.case.action).is_some() && holding(&seen.case.state).is_none());
-    let left = leaves.and_then(|here| thing_of(&seen.case.state.task, before, here));
-    let leaves = left.is_some_and(|thing| !thing.contains("lamp"));
-    if outcome == before.trim() || outcome == "Nothing happens." || leaves {
+    if outcome == before.trim() || outcome == "Nothing happens." || leaves_behind(seen.case) {
         vec![(0, 0)]
     } else {
         Vec::new()
@@ -326,8 +378,8 @@ fn poor_expert(seen: &Seen<'_>) -> Vec<(usize, usize)> {
 }
 
 fn as_good(seen: &Seen<'_>) -> Vec<(usize, usize)> {
-    let promising = seen.case.alternatives.iter().filter(|branch| promising(branch, seen.case));
-    promising
+    promising(seen.case)
+        .into_iter()
         .filter_map(|branch| {
             let action = branch.action.to_ascii_lowercase();
             seen.text.find(&action).map(|at| (at, at + action.len()))

@@ -16,8 +16,8 @@ fn case() -> Case {
     };
     Case {
         state: State {
-            task: "put a gold cup in shelf.".into(),
-            observation: "You see a cup 1 and a shelf 1.".into(),
+            task: "put a cup in shelf.".into(),
+            observation: "You see a cup 1, a shelf 1, a desk 1 and a bed 1.".into(),
             history: vec![],
         },
         action: "take cup 1".into(),
@@ -40,11 +40,8 @@ fn codes(text: &str) -> Vec<&'static str> {
 #[test]
 fn a_good_reflection_is_left_alone() {
     assert!(
-        codes(
-            "The cup 1 is here. At the shelf there is nothing for the task yet, so I take cup \
-             1."
-        )
-        .is_empty()
+        codes("The cup 1 is here. At the shelf there are only vases yet, so I take cup 1.")
+            .is_empty()
     );
 }
 
@@ -57,6 +54,8 @@ fn each_rule_points_at_what_it_looks_for() {
         ("The drawer 9 is far from the shelf 1. I take cup 1.", "HALLUCINATED"),
         ("The cup 1 is here. So I go to shelf 1.", "WRONG_CONCLUSION"),
         ("I should do it.", "GENERIC"),
+        ("To go to shelf 1 seems a less likely place. So I take cup 1.", "GENERIC"),
+        ("I know of nothing that speaks against the other ways. I take cup 1.", "NO_CONTRAST"),
         ("The shelf 1 is certainly empty. I take cup 1.", "OVERCONFIDENT"),
         ("The shelf 1 does not hold it. the shelf 1 does not hold it. I take cup 1.", "DUPLICATED"),
         ("The shelf 1 does not hold it, so I", "TRUNCATED"),
@@ -78,11 +77,12 @@ fn each_rule_points_at_what_it_looks_for() {
     let mut blind = case();
     blind.action = "go to bed 1".into();
     blind.outcome = "You arrive at bed 1. On it, you see nothing.".into();
-    blind.alternatives[0].observation = "You arrive at shelf 1. On it, you see a cup 4.".into();
-    let text = "To go to shelf 1 seems less likely. I go to bed 1.";
+    blind.alternatives[0].action = "go to desk 1".into();
+    blind.alternatives[0].observation = "You arrive at desk 1. On it, you see a cup 4.".into();
+    let text = "To go to desk 1 seems less likely. I go to bed 1.";
     let found = findings(text, &blind);
     let found = found.iter().find(|s| s.code == "BAD_ALTERNATIVE").unwrap();
-    assert_eq!(&text[found.span.0..found.span.1], "go to shelf 1");
+    assert_eq!(&text[found.span.0..found.span.1], "go to desk 1");
     blind.outcome = "You arrive at bed 1. On it, you see a cup 5.".into();
     assert!(
         findings(text, &blind).iter().all(|s| s.code != "BAD_ALTERNATIVE"),
@@ -98,7 +98,7 @@ fn a_thing_that_only_an_outcome_names_is_pointed_at() {
     assert_eq!(found.iter().map(|s| &text[s.span.0..s.span.1]).collect::<Vec<_>>(), ["vase 2"]);
     assert!(codes(text).iter().all(|code| *code != "HALLUCINATED"), "an outcome does name it");
     assert!(
-        codes("At shelf 1 or drawer 3 there is no need, so I take cup 1.").is_empty(),
+        codes("At shelf 1 or drawer 3 there are but vases, so I take cup 1.").is_empty(),
         "the list names it"
     );
 }

@@ -1,0 +1,222 @@
+//! A reflection written by rule from the executed outcomes: deterministic, and possible with no
+//! model.
+//!
+//! It follows the leak-safe profile: it speaks of what the agent can know in this state and of what
+//! it *expects*. What it expects is what executing the actions showed ([`evidence`]): it says of an
+//! alternative only what its outcome or the history bears out, in words that could stand before it,
+//! without the numbers that nobody could know; and it calls nothing the expert's. Where nothing
+//! tells the actions apart it says so, and no more.
+
+mod evidence;
+mod situation;
+mod words;
+
+use super::{Case, Reflector};
+use crate::control::Cancel;
+use crate::error::{Error, Result};
+use crate::model::sampler::Sampling;
+use crate::rng::Rng;
+use evidence::{Claim, Contrast};
+pub use evidence::{leaves_behind, promising};
+use situation::{Act, Care, Need, Situation};
+use words::Forms;
+pub use words::NO_CONTRAST;
+
+/// The template writer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Template;
+
+/// Arguments in a text at most: a list of every one would bury the decision.
+const ARGUMENTS: usize = 3;
+
+impl Reflector for Template {
+    fn generator(&self) -> String {
+        "template".into()
+    }
+
+    fn sees_outcomes(&self) -> bool {
+        true
+    }
+
+    fn has_contrast(&self, case: &Case) -> bool {
+        !Contrast::of(case).claims.is_empty()
+    }
+
+    fn reflect(&mut self, cases: &[(&Case, u64)], _: Sampling, _: &Cancel) -> Result<Vec<String>> {
+        cases.iter().map(|(case, seed)| self.write(case, *seed)).collect()
+    }
+}
+
+impl Template {
+    /// The monologue about one case.
+    pub fn write(self, case: &Case, seed: u64) -> Result<String> {
+        if case.alternatives.is_empty() {
+            return Err(Error::new("UNEXECUTED: a reflection needs an executed alternative"));
+        }
+        let contrast = Contrast::of(case);
+        let mut text = Text { rng: Rng::stream(seed, &case.action), said: String::new() };
+        let task = case.state.task.trim().trim_end_matches('.');
+        let goal = [("goal", task.to_string())];
+        text.say(if is_command(task) { words::GOALS } else { words::STATED_GOALS }, &goal);
+        let about = contrast.situation.as_ref().map(about).unwrap_or_default();
+        if contrast.situation.as_ref().is_some_and(|now| now.held.is_some()) {
+            text.say(words::HELD, &about);
+        }
+        let claims = distinct(&contrast);
+        for (action, claim) in &claims {
+            let now = contrast.situation.as_ref().map(|now| now.need);
+            let more = now.map_or(&[][..], |need| words::against_now(claim, need));
+            let forms = if more.is_empty() { words::against(claim) } else { more };
+            text.say(forms, &[&of_claim(action, claim)[..], &about].concat());
+        }
+        if claims.is_empty() {
+            text.say(words::NO_CONTRAST, &[]);
+        }
+        let act = Act::of(&case.action);
+        let has_seen = contrast.situation.as_ref().and_then(|now| seen_there(now, act));
+        let purpose = contrast
+            .situation
+            .as_ref()
+            .map_or(&[""][..], |now| words::purpose(now, &contrast.gain, act, has_seen.is_some()));
+        let mut last = about;
+        last.push(("thing", has_seen.unwrap_or_default()));
+        let purpose = text.pick(purpose, &last);
+        let action = case.action.clone();
+        text.say(words::CONCLUSIONS, &[("action", action), ("purpose", purpose)]);
+        Ok(text.said)
+    }
+}
+
+/// What stands for the names in braces.
+type Names = [(&'static str, String)];
+
+/// A text as it is written.
+struct Text {
+    rng: Rng,
+    said: String,
+}
+
+impl Text {
+    /// One of some forms, filled in.
+    fn pick(&mut self, forms: Forms, names: &Names) -> String {
+        let mut text = self.rng.pick(forms).map_or(String::new(), |form| (*form).to_string());
+        for (name, value) in names {
+            text = text.replace(&format!("{{{name}}}"), value);
+        }
+        text
+    }
+
+    /// One of some sentences.
+    fn say(&mut self, forms: Forms, names: &Names) {
+        let sentence = self.pick(forms, names);
+        if !self.said.is_empty() {
+            self.said.push(' ');
+        }
+        let mut letters = sentence.chars();
+        self.said.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        self.said.push_str(letters.as_str());
+    }
+}
+
+/// Whether a task reads after "the task is to".
+fn is_command(task: &str) -> bool {
+    let first = task.split_whitespace().next().unwrap_or_default();
+    !matches!(first, "a" | "an" | "both" | "the" | "some")
+}
+
+/// What a situation is spoken of with.
+fn about(now: &Situation) -> Vec<(&'static str, String)> {
+    let sought = if now.need == Need::Lamp { "lamp" } else { &now.goal.thing };
+    let held = now.held.as_ref().map_or(String::new(), |held| format!("the {held}"));
+    let care = match now.need {
+        Need::Care(care) => Some(care),
+        _ => now.goal.care,
+    };
+    let home = now.goal.place.clone().unwrap_or_default();
+    let help = match now.need {
+        Need::Thing => format!("to get {}", article(sought)),
+        Need::Care(care) => format!("to have {held} {}", care.to_be()),
+        Need::Place => format!("to bring {held} where it belongs"),
+        Need::Lamp => format!("to hold {held} in the light"),
+    };
+    vec![
+        ("one", article(sought)),
+        ("sought", sought.to_string()),
+        ("held", held),
+        ("home", home),
+        ("done", care.map_or("", Care::done).to_string()),
+        ("cared", care.map_or("", Care::to_be).to_string()),
+        ("help", help),
+    ]
+}
+
+/// What a claim about an action is spoken of with.
+fn of_claim(action: &str, claim: &Claim) -> Vec<(&'static str, String)> {
+    let place = match Act::of(action) {
+        Act::Walk(place) | Act::Open(place) | Act::Shut(place) | Act::Put(_, place) => place,
+        _ => ("", ""),
+    };
+    // A bare command ("inventory", "help") is no verb that a sentence could be built on.
+    let is_bare = !action.contains(' ') && action != "look";
+    let said = if is_bare { format!("ask for \"{action}\"") } else { action.to_string() };
+    let mut names = vec![("action", said), ("place", format!("{} {}", place.0, place.1))];
+    match claim {
+        Claim::Leaves(thing) | Claim::Hides(thing) => names.push(("thing", thing.clone())),
+        Claim::Others(others) => names.push(("others", listed(others))),
+        _ => {}
+    }
+    names
+}
+
+/// "pots, pans and cups": two kinds at most, and "other things" for the rest.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "other things".into(),
+        [one] => plural(one),
+        [one, other] => format!("{} and {}", plural(one), plural(other)),
+        [one, other, ..] => format!("{}, {} and other things", plural(one), plural(other)),
+    }
+}
+
+/// More than one of it.
+fn plural(name: &str) -> String {
+    if let Some(stem) = name.strip_suffix("knife") {
+        return format!("{stem}knives");
+    }
+    let sibilant = ["s", "x", "z", "ch", "sh"].iter().any(|end| name.ends_with(end));
+    match name {
+        "bread" | "lettuce" | "toiletpaper" | "tissuepaper" => name.into(),
+        _ if sibilant => format!("{name}es"),
+        _ if name.ends_with("potato") || name.ends_with("tomato") => format!("{name}es"),
+        _ => format!("{name}s"),
+    }
+}
+
+/// "a mug", "an egg".
+fn article(name: &str) -> String {
+    let vowel = name.starts_with(['a', 'e', 'i', 'o']);
+    format!("{} {name}", if vowel { "an" } else { "a" })
+}
+
+/// The claims to be spoken of: one for each verb.
+fn distinct(contrast: &Contrast<'_>) -> Vec<(String, Claim)> {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut kept = Vec::new();
+    for (branch, claim) in &contrast.claims {
+        let verb = branch.action.split_whitespace().next().unwrap_or_default();
+        if !seen.contains(&verb) && kept.len() < ARGUMENTS {
+            seen.push(verb);
+            kept.push((branch.action.clone(), claim.clone()));
+        }
+    }
+    kept
+}
+
+/// What is looked for, where it was last seen where a walk leads.
+fn seen_there(now: &Situation, act: Act<'_>) -> Option<String> {
+    let Act::Walk((name, number)) = act else { return None };
+    now.found(now.seen(&format!("{name} {number}"))?).cloned()
+}
+
+#[cfg(test)]
+mod tests;
