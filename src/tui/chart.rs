@@ -8,6 +8,7 @@ use ratatui::symbols::Marker;
 use ratatui::text::Line;
 use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
 
+use super::numbers::{number, short};
 use super::theme::Theme;
 use crate::store::MetricPoint;
 
@@ -66,6 +67,8 @@ pub struct Lens {
 pub struct Curve<'a> {
     /// What the legend calls it.
     pub name: String,
+    /// What its values are counted in, as it stands behind them.
+    pub unit: &'static str,
     /// The points, by step.
     pub points: &'a [MetricPoint],
 }
@@ -156,7 +159,9 @@ fn segments(points: &[MetricPoint], lens: Lens, columns: usize) -> (Runs, Runs) 
     let keep = SMOOTHING[lens.smoothing % SMOOTHING.len()];
     let mut raw = vec![Vec::new()];
     let mut smooth = vec![Vec::new()];
-    let mut mean: Option<f64> = None;
+    // The running mean from nothing, and how much of it the values so far make up: their quotient
+    // is not drawn to the first value (bias-corrected, as TensorBoard does it).
+    let mut mean = (0.0, 0.0);
     // The mean is run in from before the window, so that zooming does not change the curve.
     for (i, point) in
         points.iter().enumerate().skip(from.saturating_sub(200)).take_while(|(i, _)| *i < to)
@@ -165,11 +170,11 @@ fn segments(points: &[MetricPoint], lens: Lens, columns: usize) -> (Runs, Runs) 
         let Some(value) = value else {
             raw.push(Vec::new());
             smooth.push(Vec::new());
-            mean = None;
+            mean = (0.0, 0.0);
             continue;
         };
-        let next = mean.map_or(value, |m| keep * m + (1.0 - keep) * value);
-        mean = Some(next);
+        mean = (keep * mean.0 + (1.0 - keep) * value, keep * mean.1 + (1.0 - keep));
+        let next = mean.0 / mean.1;
         if i < from {
             continue;
         }
@@ -199,8 +204,8 @@ fn reading(curve: &Curve<'_>, lens: Lens, at: f64) -> String {
         .iter()
         .min_by(|a, b| (lens.x(a) - at).abs().total_cmp(&(lens.x(b) - at).abs()));
     let Some(point) = nearest else { return String::new() };
-    let value = point.value.map_or("not a number".to_string(), |value| format!("{value:.4}"));
-    format!("{} at {}: {value}", curve.name, point.step)
+    let value = point.value.map_or("not a number".to_string(), short);
+    format!("{} at {}: {value}{}", curve.name, point.step, curve.unit)
 }
 
 /// Draws curves, the first in front.
@@ -221,11 +226,8 @@ pub fn draw(
     let all = || sets.iter().flat_map(|(raw, smooth)| raw.iter().chain(smooth)).flatten().copied();
     let Some(last) = all().last() else { return plain("no values yet".into(), block, frame) };
     if inner.height < 5 || inner.width < 20 {
-        return plain(
-            format!("{:.4}", if lens.log { 10f64.powf(last.1) } else { last.1 }),
-            block,
-            frame,
-        );
+        let last = if lens.log { 10f64.powf(last.1) } else { last.1 };
+        return plain(short(last), block, frame);
     }
     let [read, plot] = ratatui::layout::Layout::vertical([
         ratatui::layout::Constraint::Length(1),
@@ -242,7 +244,12 @@ pub fn draw(
     let low = if low >= 0.0 && !lens.log { (low - room).max(0.0) } else { low - room };
     let high = high + room;
     let (first, end) = lens.window.unwrap_or_else(|| bounds(|p| p.0));
-    let end = end.max(first + lens.grain());
+    // One point stands in the middle.
+    let (first, end) = if end - first < lens.grain() {
+        (first - lens.grain() / 2.0, first + lens.grain() / 2.0)
+    } else {
+        (first, end)
+    };
     let colours: [Style; 4] = [theme.good(), theme.key(), theme.warn(), theme.bad()];
     let cursor = lens.cursor.map(|at| vec![(at, low), (at, high)]);
     let mut datasets = Vec::new();
@@ -279,23 +286,19 @@ pub fn draw(
             );
         }
     }
-    let unit = lens.by.unit();
-    let number =
-        |x: f64| if lens.by == By::Minutes { format!("{x:.1}") } else { format!("{x:.0}") };
-    let value = |y: f64| if lens.log { format!("{:.3}", 10f64.powf(y)) } else { format!("{y:.3}") };
+    let values = y_labels((low, high), lens.log, plot.width as usize / 3);
+    let width = (plot.width as usize).saturating_sub(width_of(&values));
     let x = Axis::default()
         .bounds([first, end])
-        .labels([number(first), unit.into(), number(end)])
+        .labels(x_labels((first, end), lens.by, width))
         .style(theme.dim());
-    let labels = [value(low), value(f64::midpoint(low, high)), value(high)];
-    let y = Axis::default().bounds([low, high]).labels(labels).style(theme.dim());
+    let y = Axis::default().bounds([low, high]).labels(values).style(theme.dim());
     frame.render_widget(Chart::new(datasets).x_axis(x).y_axis(y), plot);
     let mut words: Vec<String> = match lens.cursor {
         Some(at) => curves.iter().map(|curve| reading(curve, lens, at)).collect(),
-        None => curves
-            .iter()
-            .map(|curve| format!("{} now {}", curve.name, newest(curve.points)))
-            .collect(),
+        None => {
+            curves.iter().map(|curve| format!("{} now {}", curve.name, newest(curve))).collect()
+        }
     };
     let keep = SMOOTHING[lens.smoothing % SMOOTHING.len()];
     words.extend((keep > 0.0).then(|| format!("smoothed {keep}")));
@@ -307,12 +310,42 @@ pub fn draw(
     frame.render_widget(Line::styled(text, theme.dim()), read);
 }
 
-fn newest(points: &[MetricPoint]) -> String {
-    points
-        .iter()
-        .rev()
-        .find_map(|point| point.value)
-        .map_or("…".into(), |value| format!("{value:.4}"))
+fn newest(curve: &Curve<'_>) -> String {
+    let value = curve.points.iter().rev().find_map(|point| point.value);
+    value.map_or("…".into(), |value| format!("{}{}", short(value), curve.unit))
+}
+
+/// The values at the bottom, in the middle and at the top of an axis, each as near as a hundredth
+/// of the axis; none where they have no room: what is cut says something else.
+fn y_labels((low, high): (f64, f64), log: bool, room: usize) -> Vec<String> {
+    let at = |y: f64| {
+        // A hundredth of the axis is so much of a value there.
+        let apart = (high - low) / 100.0;
+        if !log {
+            return number(y, apart);
+        }
+        let value = 10f64.powf(y);
+        number(value, value * apart * std::f64::consts::LN_10)
+    };
+    let labels = vec![at(low), at(f64::midpoint(low, high)), at(high)];
+    if width_of(&labels) > room { Vec::new() } else { labels }
+}
+
+fn width_of(labels: &[String]) -> usize {
+    labels.iter().map(|label| label.chars().count()).max().unwrap_or_default()
+}
+
+/// The first and the last x with what it counts between them, where there is room for it.
+fn x_labels((first, end): (f64, f64), by: By, room: usize) -> Vec<String> {
+    let apart = if by == By::Minutes { (end - first) / 100.0 } else { 1.0 };
+    let at = |x: f64| number(x, apart);
+    if end - first <= 1.0 && by != By::Minutes {
+        return vec![String::new(), at(f64::midpoint(first, end)), String::new()];
+    }
+    let ends = [at(first), at(end)];
+    let between = width_of(&[by.unit().to_string()]) + 2 * width_of(&ends) + 2;
+    let [first, end] = ends;
+    if between > room { vec![first, end] } else { vec![first, by.unit().into(), end] }
 }
 
 #[cfg(test)]

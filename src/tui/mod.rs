@@ -12,6 +12,7 @@ pub mod journal;
 pub mod keymap;
 pub mod keys;
 pub mod msg;
+mod numbers;
 pub mod popups;
 pub mod screen;
 pub mod screens;

@@ -243,7 +243,9 @@ impl Situation {
                         now.placed.push(name(thing));
                     }
                     let at = now.seen.iter_mut().find(|(known, _)| *known == name(place));
-                    at.into_iter().for_each(|(_, look)| look.things.push(name(thing)));
+                    if let Some((_, look)) = at {
+                        look.things.push(name(thing));
+                    }
                 }
                 Act::Care(care, _) => cared |= now.goal.care == Some(care),
                 Act::Shut(_) | Act::Light(_) | Act::Other => {}

@@ -210,7 +210,6 @@ pub fn purpose(now: &Situation, gain: &Gain, act: Act<'_>, has_seen: bool) -> Fo
             ", with {held} in my hand, as the task asks for",
         ],
         (Gain::Unclear, Act::Light(_)) => &[", so that there is light once I hold what I need"],
-        (Gain::Unclear, _) => &[""],
-        (Gain::Searches, _) => &[""],
+        (Gain::Unclear | Gain::Searches, _) => &[""],
     }
 }

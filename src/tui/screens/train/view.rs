@@ -13,6 +13,7 @@ use crate::text::clean;
 use crate::train::Stage;
 use crate::train::data::DataSummary;
 use crate::tui::chart::{self, Curve};
+use crate::tui::numbers::unit;
 use crate::tui::text::input_line;
 use crate::tui::theme::{Theme, centered, fit};
 
@@ -106,7 +107,9 @@ fn played(eval: &EvalRow) -> String {
 /// A curve of every run that is shown.
 fn curves<'a>(state: &'a State, name: &str) -> Vec<Curve<'a>> {
     let shown = state.shown(name);
-    shown.into_iter().map(|(run, points)| Curve { name: format!("run {run}"), points }).collect()
+    let unit = unit(name);
+    let curve = |(run, points)| Curve { name: format!("run {run}"), unit, points };
+    shown.into_iter().map(curve).collect()
 }
 
 fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
