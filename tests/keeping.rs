@@ -210,9 +210,11 @@ fn checkpoints_that_nothing_needs_are_removed_and_what_is_deleted_is_gone() {
         .into_iter()
         .find(|saved| saved.id.to_string() == number)
         .unwrap();
-    let held = agent::hold(&store, &saved.name());
-    assert!(agent::is_held(&store, &saved));
-    drop(held);
+    for name in [saved.name(), format!("{}+bf16", saved.name())] {
+        let held = agent::hold(&store, &name);
+        assert!(agent::is_held(&store, &saved), "{name}");
+        drop(held);
+    }
     assert!(!agent::is_held(&store, &saved));
     json(data, &["data", "delete", "--run", "4"]);
     json(data, &delete);

@@ -55,41 +55,66 @@ fn is_shut(branch: &Branch) -> bool {
     branch.observation.contains("closed") || branch.observation.contains("shut")
 }
 
-/// Whether everything that a sentence may claim about an alternative is borne out; none where it
-/// claims nothing that is known here.
-fn holds(sentence: &str, branch: &Branch, case: &Case) -> Option<bool> {
-    let says = |any: &[&str]| any.iter().any(|phrase| sentence.contains(phrase));
+/// What a sentence says of the things at a place, and whether they are there and what is looked for
+/// is not; none where it says nothing of the kind.
+fn lists(sentence: &str, branch: &Branch) -> Option<bool> {
     let between = |from: &str, to: &str| {
         let rest = sentence.split_once(from)?.1;
         Some(rest.split_once(to)?.0.to_string())
     };
-    let task = &case.state.task;
-    let cares = ["rinse", "clean", "warm", "heat", "chill", "cool"];
-    let history =
-        |any: &dyn Fn(&str) -> bool| case.state.history.iter().any(|(action, _)| any(action));
     let others = between("expect ", " there and no")
         .or_else(|| between("lead me to ", " sooner than"))
         .or_else(|| between("is a place for ", " rather than"))
         .or_else(|| between("but among ", " I would look"))
-        .or_else(|| between("show me ", " at best"));
-    if let Some(others) = others {
-        let shown: Vec<String> = shown(branch).iter().map(|thing| noun(thing)).collect();
-        let named = others.replace(" and ", ", ");
-        let is_shown = |name: &str| {
-            name == "other things"
-                || shown.iter().any(|thing| name.starts_with(thing.trim_end_matches("fe")))
-        };
-        let sought =
-            ["no ", "than to a ", "than to an ", "for a ", "for an ", "need a ", "need an "];
-        let sought = sought.iter().filter_map(|s| sentence.rsplit_once(s)).map(|(_, last)| last);
-        let sought = sought.map(noun).min_by_key(String::len).unwrap();
-        return Some(named.split(", ").all(is_shown) && !shown.contains(&sought));
+        .or_else(|| between("show me ", " at best"))?;
+    let shown: Vec<String> = shown(branch).iter().map(|thing| noun(thing)).collect();
+    let named = others.replace(" and ", ", ");
+    let is_shown = |name: &str| {
+        name == "other things"
+            || shown.iter().any(|thing| name.starts_with(thing.trim_end_matches("fe")))
+    };
+    let sought =
+        ["no ", "some ", "than to a ", "than to an ", "for a ", "for an ", "need a ", "need an "];
+    let sought = sought.iter().filter_map(|s| sentence.rsplit_once(s)).map(|(_, last)| last);
+    let sought = sought.map(noun).min_by_key(String::len)?;
+    Some(named.split(", ").all(is_shown) && !shown.contains(&sought))
+}
+
+/// Whether everything that a sentence may claim about an alternative is borne out; none where it
+/// claims nothing that is known here.
+fn holds(sentence: &str, branch: &Branch, case: &Case) -> Option<bool> {
+    if let Some(holds) = lists(sentence, branch) {
+        return Some(holds);
     }
-    let claims: [(&[&str], &dyn Fn() -> bool); 13] = [
+    let says = |any: &[&str]| any.iter().any(|phrase| sentence.contains(phrase));
+    let task = &case.state.task;
+    let cares = ["rinse", "clean", "warm", "heat", "chill", "cool"];
+    let history =
+        |any: &dyn Fn(&str) -> bool| case.state.history.iter().any(|(action, _)| any(action));
+    let claims: [(&[&str], &dyn Fn() -> bool); 18] = [
         (
             &["nothing will have", "as it is", "change nothing", "stay as it", "change a thing"],
             &|| branch.effect == ActionEffect::NoOp,
         ),
+        (&["took the", "no other"], &|| {
+            let place = numbered(&branch.action).pop().unwrap();
+            history(&|action| ["take", "grab"].contains(&verb(action)) && action.ends_with(&place))
+        }),
+        (&["too soon", "for later", "before I have found"], &|| {
+            let home = task.trim_end_matches('.').rsplit(' ').next().unwrap();
+            noun(&numbered(&branch.action).pop().unwrap()) == home
+        }),
+        (&["I am at the", "where I have to be", "before I am done"], &|| {
+            let here = numbered(&case.action).pop().unwrap();
+            sentence.contains(&here) && numbered(&branch.action)[0] != here
+        }),
+        (&["take back", "undo what"], &|| {
+            let thing = &numbered(&branch.action)[0];
+            history(&|action| {
+                ["put", "leave", "move"].contains(&verb(action)) && action.contains(thing)
+            })
+        }),
+        (&[" already, so I need not"], &|| history(&|action| verb(action) == verb(&branch.action))),
         (&["be refused", "not work from", "not think that", "not be possible"], &|| {
             branch.effect == ActionEffect::Error
         }),

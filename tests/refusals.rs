@@ -62,6 +62,13 @@ fn damaged_models_and_unusable_data_directories_are_named() {
         &["train", "--objective", "imitation", "--from", "embedded+bf16", "--steps", "1"],
     ));
     assert!(said.contains("+bf16 is for inference") && said.contains("--bf16"), "{said}");
+    let queued = ["train", "--objective", "imitation", "--from", "embedded+bf16", "--queue"];
+    assert!(failure(&run(dir.path(), &queued)).contains("+bf16 is for inference"));
+    let named = dir.path().join("w+bf16");
+    json(dir.path(), &["model", "pack", "embedded", "--out", named.to_str().unwrap()]);
+    let folder = ["eval", "--games", "1", "--step-limit", "3", "--checkpoint"];
+    let folder = [&folder[..], &[named.to_str().unwrap()]].concat();
+    assert!(run(dir.path(), &folder).status.success(), "a folder that is called so");
     let weights = model.join("model.safetensors");
     let whole = std::fs::read(&weights).unwrap();
     std::fs::write(&weights, &whole[..whole.len() / 2]).unwrap();

@@ -7,20 +7,23 @@ use super::Agent;
 use super::local::LocalAgent;
 use super::saved::read;
 use crate::error::{Error, Result};
+use crate::experience::IN_BF16;
 use crate::model::Model;
 use crate::model::step::Products;
 use crate::model::team::Priority;
-use crate::model::weights::{IN_BF16, ModelFiles, products_of};
+use crate::model::weights::{ModelFiles, for_inference, products_of};
 use crate::store::{Checkpoint, Store};
 
 /// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model),
 /// `embedded`, `novice`, a checkpoint's number or the name it goes by, a folder, or a GGUF file;
 /// with `+bf16` behind it for products in bf16. Returns its files and the name it goes by.
 pub fn find(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
-    let (name, products) = name.map_or((None, Products::F32), |name| {
-        let (name, products) = products_of(name);
-        (Some(name), products)
-    });
+    // A folder may be called so; and the newest has no name of its own.
+    let given = name.filter(|name| !Path::new(name).exists()).map(products_of);
+    let (name, products) = match given {
+        Some((alone, products)) => (Some(alone).filter(|alone| !alone.is_empty()), products),
+        None => (name, Products::F32),
+    };
     let (mut files, mut known) = files(store, name)?;
     if products == Products::Bf16 {
         files.products = products;
@@ -88,6 +91,9 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
     match name {
         "embedded" => Ok(Located::Embedded),
         "novice" => Ok(Located::Novice),
+        _ if products_of(name).1 == Products::Bf16 && !Path::new(name).exists() => {
+            Err(for_inference(name))
+        }
         _ if number => Err(Error::new(format!("there is no checkpoint {name}"))
             .hint("list them with: foretaste data list checkpoints")),
         _ if Path::new(name).exists() => Ok(Located::Folder(PathBuf::from(name))),

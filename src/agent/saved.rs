@@ -5,6 +5,7 @@ use std::fs::File;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::experience::model_alone;
 use crate::model::folder::{digest_of, read_file, read_whole};
 use crate::model::weights::ModelFiles;
 use crate::store::{Checkpoint, STATE, Store};
@@ -46,8 +47,9 @@ pub fn read(store: &Store, saved: &Checkpoint) -> Result<ModelFiles> {
 #[derive(Debug)]
 pub struct Held(#[expect(dead_code, reason = "held")] Option<File>);
 
-/// Holds the checkpoint of that name; other models are nobody's to prune.
+/// Holds the checkpoint of that name, whatever its products; other models are nobody's to prune.
 pub fn hold(store: &Store, name: &str) -> Held {
+    let name = model_alone(name);
     let known = store.checkpoints().unwrap_or_default();
     let saved = known.iter().find(|saved| saved.name() == name);
     let file =

@@ -58,8 +58,9 @@ pub struct Options {
 /// Tokens of a step at most.
 const MOST: usize = 1 << 24;
 
-/// Measures a step: forward, backward, clipping, AdamW. Of a tree also steps of flat sequences, to
-/// say what of its tokens' worth it reaches.
+/// Measures a step: forward, backward, clipping, AdamW. Of a tree then also steps of flat sequences,
+/// to say what of its tokens' worth it reaches: both by the tokens that they have (the ends of
+/// branches, which are not computed, among them). Memory is that of the steps of the tree.
 pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let mut trial = Trial::new(options)?;
     let mut rng = Rng::new(0);
@@ -70,11 +71,16 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
         ))
         .hint(format!("at most {MOST} tokens are taken")));
     }
-    let flat: Vec<TokenTree> =
-        (0..options.batch).map(|_| sequence(options, &trial.config, &mut rng)).collect();
-    let flat: Vec<&TokenTree> = flat.iter().collect();
     let path = options.tree.as_deref();
     let of = path.map(|path| tree(path, &trial.config, &mut Rng::new(0))).transpose()?;
+    // Of a tree the sequences beside it have the same share of targets.
+    let targets = |tree: &TokenTree| tree.weights.iter().filter(|w| **w != 0.0).count();
+    let share = |tree: &TokenTree| targets(tree) as f64 / tree.len().max(1) as f64;
+    let supervised = of.as_ref().map_or(options.supervised, share);
+    let flat: Vec<TokenTree> = (0..options.batch)
+        .map(|_| sequence(options.seq, supervised, &trial.config, &mut rng))
+        .collect();
+    let flat: Vec<&TokenTree> = flat.iter().collect();
     let trees = of.as_ref().map_or_else(|| flat.clone(), |tree| vec![tree]);
     let packing = Packing::new(&trees, options.budget.unwrap_or(usize::MAX));
     let planned = MemoryPlan::new(trial.net(), packing.largest, packing.shared);
@@ -257,11 +263,11 @@ pub(super) fn draw(count: usize, config: &Config, rng: &mut Rng) -> Vec<u32> {
     (0..count).map(|_| rng.between(3, config.vocab - 1) as u32).collect()
 }
 
-fn sequence(options: &Options, config: &Config, rng: &mut Rng) -> TokenTree {
+fn sequence(tokens: usize, supervised: f64, config: &Config, rng: &mut Rng) -> TokenTree {
     let mut tree = TokenTree::default();
-    tree.extend(None, &draw(options.seq, config, rng), 1.0);
+    tree.extend(None, &draw(tokens, config, rng), 1.0);
     for weight in &mut tree.weights {
-        *weight *= f32::from(u8::from(rng.unit() < options.supervised));
+        *weight *= f32::from(u8::from(rng.unit() < supervised));
     }
     tree
 }
@@ -304,7 +310,7 @@ fn operations(
     tokens: usize,
     labels: usize,
     lora: Option<usize>,
-    forests: usize,
+    parts: usize,
 ) -> f64 {
     let h = config.hidden;
     let inner = config.intermediate;
@@ -315,7 +321,7 @@ fn operations(
     let passes = if lora.is_some() { 4.0 } else { 6.0 };
     // An adapter: its gradients take four narrow products, and it is merged on the way forth and on
     // the way back.
-    let merged = (4 * lora.unwrap_or_default() * config.layers * layer * forests) as f64;
+    let merged = (4 * lora.unwrap_or_default() * config.layers * layer * parts) as f64;
     passes * frozen + 4.0 * (config.layers * low * tokens) as f64 + merged
 }
 

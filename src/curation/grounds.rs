@@ -1,66 +1,154 @@
 //! Whether a text has a ground in the evidence at all.
 
 use super::{Seen, joined, words};
+use crate::experience::{ActionEffect, Branch};
 
-/// A text with a reason has a sentence that says something which only an outcome showed, or one
-/// about an alternative together with what it did, or with what the task is about. The names of
-/// places alone are no reason: they fit any step.
-pub(super) fn missing(seen: &Seen<'_>) -> Vec<(usize, usize)> {
-    let case = seen.case;
-    let actions =
-        case.alternatives.iter().map(|branch| joined(&branch.action.to_ascii_lowercase()));
-    let actions: Vec<String> = actions.collect();
-    let first = case.state.observation.to_ascii_lowercase();
-    let places = joined(&format!("{first}\n{}", actions.concat()));
-    let is_told = |w: &str| w.len() > 1 && !COMMON.contains(&w);
-    let outcomes: Vec<String> =
-        case.alternatives.iter().map(|branch| branch.observation.to_ascii_lowercase()).collect();
-    // Furniture is what the first observation lists.
-    let mut shown = outcomes.iter().flat_map(|outcome| words(outcome)).map(|(_, w)| w);
-    let text = joined(&seen.text);
-    // "pots" of a pot.
-    let says = |w: &str| ["", "s", "es"].iter().any(|end| text.contains(&format!(" {w}{end} ")));
-    let names = |w: &str| is_told(w) && !places.contains(&format!(" {w} "));
-    if shown.any(|w| names(w) && says(w)) {
-        return Vec::new();
-    }
-    let task = case.state.task.to_ascii_lowercase();
-    let grounded = seen.text.split(['.', '!', '\n']).map(joined).any(|sentence| {
-        actions.iter().any(|action| {
-            // One of "two mugs" as well.
-            let about = |(_, w): &(usize, &str)| {
-                let w = format!(" {}", w.trim_end_matches('s'));
-                is_told(w.trim()) && sentence.contains(&w) && !action.contains(&w)
-            };
-            // By the action as a whole, or by what it acts on.
-            let object: Vec<&str> = action.split(' ').rev().take(3).collect();
-            let object = format!(" {} {} ", object[2], object[1]);
-            sentence.contains(if sentence.contains(action) { action } else { &object })
-                && (words(&task).iter().any(about) || EFFECTS.iter().any(|e| sentence.contains(e)))
-        })
-    });
-    if grounded { Vec::new() } else { vec![(0, 0)] }
+/// Names of things with numbers in a text ("mug" of "mug 1").
+fn names(text: &str) -> Vec<String> {
+    let words = words(text);
+    let numbered = words.windows(2).filter(|pair| pair[1].1.bytes().all(|b| b.is_ascii_digit()));
+    numbered.map(|pair| pair[0].1.to_string()).collect()
 }
 
-/// Words that say nothing about an alternative.
-const COMMON: [&str; 20] = [
-    "the", "you", "and", "with", "there", "nothing", "from", "see", "are", "that", "this", "for",
-    "not", "its", "put", "place", "it", "is", "on", "to",
+/// Words that bind a thing to what is to be done: why now, why here.
+const RELATIONS: [&str; 28] = [
+    "get rid of",
+    "not help",
+    "no nearer",
+    "cannot be",
+    "past the",
+    "without",
+    "here",
+    "first",
+    "before",
+    "leave",
+    "leaves",
+    "leaving",
+    "already",
+    "yet",
+    "within reach",
+    "in front",
+    "belongs",
+    "belong",
+    "not ask",
+    "else than",
+    "away",
+    "detour",
+    "in the way",
+    "later",
+    "let go",
+    "put down",
+    "too early",
+    "too soon",
 ];
 
-/// What is said of an action that did nothing, or was done before.
-const EFFECTS: [&str; 13] = [
-    "empty",
-    "shut",
-    "not ask",
-    "have to open",
-    "nothing",
-    "change",
-    "as it is",
-    "refused",
-    "not work",
-    "not possible",
-    "no use",
+/// What is said of an action that leads to what is known, or is done, or is not asked for.
+const KNOWN: [&str; 11] = [
     "already",
-    "can ",
+    "have to be now",
+    "done here",
+    "take back",
+    "undo",
+    "no other",
+    "saw no",
+    "there was no",
+    "have seen",
+    "not ask",
+    "asks for",
+];
+
+/// What is said of an action that did nothing.
+const NOTHING: [&str; 7] =
+    ["nothing", "no change", "would change", "not change", "as it is", "no use", "stay as"];
+
+/// What is said of an action that was refused.
+const REFUSED: [&str; 5] = ["refuse", "not work", "not possible", "not be possible", "that i can "];
+
+/// What is said of a place where nothing is to be seen.
+const EMPTY: [&str; 4] = ["empty", "nothing", "hardly there", "bare"];
+
+/// What is said of a place that is shut.
+const SHUT: [&str; 4] = ["shut", "closed", "be opened", "to open"];
+
+/// A text with a reason has a sentence that says what executing an alternative showed, or how what
+/// the task is about stands to what is done now. The task, the conclusion, and the names of places
+/// are no reason: they fit any step.
+pub(super) fn missing(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let case = seen.case;
+    let lower = |text: &str| text.to_ascii_lowercase();
+    let furniture = names(&lower(&case.state.observation));
+    let task = lower(&case.state.task);
+    let sentences: Vec<String> = seen
+        .text
+        .split(['.', '!', '\n'])
+        .filter(|sentence| {
+            !sentence.trim().is_empty() && !sentence.contains(task.trim_end_matches('.'))
+        })
+        .map(joined)
+        .collect();
+    let reasons = match &sentences[..] {
+        [reasons @ .., _] if !reasons.is_empty() => reasons,
+        all => all,
+    };
+    // One of "two mugs", and a desklamp that is called a lamp.
+    let says = |sentence: &str, name: &str| {
+        let stem = name.trim_end_matches('s');
+        [stem.to_string(), format!("{stem}s"), format!("{stem}es")]
+            .iter()
+            .any(|name| sentence.contains(&format!(" {name} ")))
+            || stem.ends_with("lamp") && sentence.contains(" lamp ")
+    };
+    let any = |sentence: &str, of: &[&str]| of.iter().any(|word| sentence.contains(word));
+    let task: Vec<String> = words(&task)
+        .into_iter()
+        .map(|(_, word)| word.to_string())
+        .filter(|word| !SAID.contains(&word.as_str()) && !furniture.contains(word))
+        .collect();
+    let told = |sentence: &String| {
+        let is_needed = task.iter().any(|word| says(sentence, word));
+        is_needed && any(sentence, &RELATIONS)
+            || case.alternatives.iter().any(|branch| {
+                let action = lower(&branch.action);
+                let about = sentence.contains(&joined(&action))
+                    || names(&action).iter().any(|name| says(sentence, name));
+                let shows = |branch| {
+                    let any = |of: &[&str]| any(sentence, of);
+                    shows(branch, &furniture, &any, &|name| says(sentence, name))
+                };
+                about && (any(sentence, &KNOWN) || shows(branch))
+            })
+    };
+    if reasons.iter().any(told) { Vec::new() } else { vec![(0, 0)] }
+}
+
+/// Whether a sentence about an alternative says what it showed.
+fn shows(
+    branch: &Branch,
+    furniture: &[String],
+    any: &dyn Fn(&[&str]) -> bool,
+    says: &dyn Fn(&str) -> bool,
+) -> bool {
+    let outcome = branch.observation.to_ascii_lowercase();
+    let things: Vec<String> =
+        names(&outcome).into_iter().filter(|name| !furniture.contains(name)).collect();
+    let is_shut = outcome.contains("shut") || outcome.contains("closed");
+    match branch.effect {
+        ActionEffect::NoOp => any(&NOTHING),
+        ActionEffect::Error => any(&REFUSED),
+        _ if is_shut => any(&SHUT),
+        _ if things.is_empty() => any(&EMPTY),
+        _ => things.iter().any(|thing| says(thing) && !says_itself(branch, thing)),
+    }
+}
+
+/// Whether the action names the thing itself: to take a cup shows no cup.
+fn says_itself(branch: &Branch, thing: &str) -> bool {
+    names(&branch.action.to_ascii_lowercase()).iter().any(|name| name == thing)
+}
+
+/// Words of tasks that are not what they are about.
+const SAID: [&str; 28] = [
+    "a", "an", "the", "some", "two", "both", "on", "in", "it", "to", "and", "put", "bring", "find",
+    "look", "at", "with", "under", "of", "them", "hold", "examine", "belongs", "belong", "light",
+    "by", "clean", "freshly",
 ];

@@ -17,7 +17,7 @@ fn case() -> Case {
     Case {
         state: State {
             task: "put a cup in shelf.".into(),
-            observation: "You see a cup 1, a shelf 1, a desk 1 and a bed 1.".into(),
+            observation: "You see a shelf 1, a desk 1 and a bed 1.".into(),
             history: vec![],
         },
         action: "take cup 1".into(),
@@ -46,6 +46,17 @@ fn a_good_reflection_is_left_alone() {
 }
 
 #[test]
+fn a_reason_in_a_persons_words_is_not_generic() {
+    for text in [
+        "The cup stands in front of me; going anywhere else would only cost steps. I take cup 1.",
+        "Shelves like that hold vases, shelf 1 as well. So I take cup 1.",
+        "To go to shelf 1 would lead away from the cup 1, which is right here. I take cup 1.",
+    ] {
+        assert!(!codes(text).contains(&"GENERIC"), "{text}");
+    }
+}
+
+#[test]
 fn each_rule_points_at_what_it_looks_for() {
     for (text, code) in [
         ("The expert goes to the shelf 1 later, so I take cup 1.", "LABEL_LEAK"),
@@ -55,6 +66,8 @@ fn each_rule_points_at_what_it_looks_for() {
         ("The cup 1 is here. So I go to shelf 1.", "WRONG_CONCLUSION"),
         ("I should do it.", "GENERIC"),
         ("To go to shelf 1 seems a less likely place. So I take cup 1.", "GENERIC"),
+        ("To go to shelf 1 seems less useful for my cup. So I take cup 1.", "GENERIC"),
+        ("I want to see it done, nothing more. So I take cup 1.", "GENERIC"),
         ("I know of nothing that speaks against the other ways. I take cup 1.", "NO_CONTRAST"),
         ("The shelf 1 is certainly empty. I take cup 1.", "OVERCONFIDENT"),
         ("The shelf 1 does not hold it. the shelf 1 does not hold it. I take cup 1.", "DUPLICATED"),

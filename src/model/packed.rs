@@ -17,6 +17,8 @@ use super::kernels::{self, bf16, tiles};
 use super::matrix::{Matrix, Quantized};
 use super::step::Products;
 
+const _: () = assert!(PANEL == tiles::WIDTH, "panels of numbers and of tiles are alike");
+
 /// Multiplications that are worth another thread.
 const WORTH: usize = 200_000;
 

@@ -55,19 +55,27 @@ impl Parts {
         let own = (0..tree.len()).filter(|i| below[*i] == 1).count();
         let roots = tree.parents.iter().zip(&below).filter(|(parent, _)| parent.is_none());
         let leaves: usize = roots.map(|(_, below)| below).sum();
-        // A shared part that leaves no room makes no part smaller than a fourth of the budget.
-        let room = budget.saturating_sub(total - own).max(budget / 4).max(1);
-        let least = own.div_ceil(room).max(2);
-        // As few parts as will do; among hundreds, a few more are not tried for one by one.
-        let mut cut = None;
-        for parts in (least..=2 * least + 2).step_by(1 + least / 8).filter(|n| *n <= leaves) {
-            let found = Self::ordered(tree, &places(tree, &below, parts, own), parts);
-            if found.largest() <= budget {
-                return found;
-            }
-            cut.get_or_insert(found); // what does not fit is not made to by more parts
+        if leaves < 2 {
+            return Self::ordered(tree, &one().collect::<Vec<_>>(), 0); // a chain cannot be cut
         }
-        cut.unwrap_or_else(|| Self::ordered(tree, &one().collect::<Vec<_>>(), 0))
+        // What a part may have beside the shared tokens; where they leave no room, a fourth of the
+        // budget, so that parts are worth a pass each.
+        let room = match budget.saturating_sub(total - own) {
+            0 => (budget / 4).max(1),
+            room => room,
+        };
+        let least = own.div_ceil(room).clamp(2, leaves);
+        let most = (2 * least + 2).min(leaves);
+        let cut = |parts| Self::ordered(tree, &places(tree, &below, parts, own), parts);
+        let mut best = cut(least);
+        // As few parts as will do; among hundreds, a few more are not tried for one by one.
+        for parts in (least + 1..=most).step_by(1 + least / 8).chain([most]) {
+            if best.largest() <= budget {
+                break;
+            }
+            best = std::cmp::min_by_key(best, cut(parts), Self::largest);
+        }
+        best
     }
 
     /// By each token's place, with so many parts below the shared one.

@@ -37,7 +37,17 @@ fn a_tree_over_the_budget_is_computed_in_few_parts_below_what_they_share() {
     }
     assert_eq!(Parts::new(&bush(500, 0, 0, false), 100).ends, [499], "a chain cannot be cut");
     let long = Parts::new(&bush(500, 20, 10, false), 100);
-    assert!(long.shared() == 500 && long.ends.len() < 12, "{:?}", long.ends);
+    assert!(long.shared() == 500 && long.ends.len() <= 12, "{:?}", long.ends);
+    // Few long branches, and a shared part that leaves little room.
+    for (tree, budget, most) in [
+        (bush(100, 4, 402, false), 500, 501),
+        (bush(2000, 60, 80, false), 256, 2159),
+        (bush(2000, 10, 80, false), 2100, 2079),
+        (bush(7500, 50, 60, false), 7800, 7800),
+    ] {
+        let parts = Parts::new(&tree, budget);
+        assert!(parts.largest() <= most, "{budget}: {} in {:?}", parts.largest(), parts.ends);
+    }
 }
 
 proptest! {
@@ -57,6 +67,9 @@ proptest! {
             tree.extend(parent, &[i as u32], f32::from(u8::from(rng.unit() < 0.5)));
         }
         let parts = Parts::new(&tree, budget);
+        let whole = Parts::whole(&tree);
+        prop_assert_eq!(parts.computed(), whole.computed());
+        prop_assert!(parts.largest() <= whole.largest());
         let mut origin = parts.origin.clone();
         origin.sort_unstable();
         prop_assert_eq!(origin, (0..tokens).collect::<Vec<_>>());

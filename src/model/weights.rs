@@ -18,6 +18,7 @@ use super::step::{Net, Products};
 use super::tokenizer::Tokenizer;
 use super::workspace::Workspace;
 use crate::error::{Error, Result};
+use crate::experience::{IN_BF16, model_alone};
 use crate::paths;
 use crate::rng::Rng;
 
@@ -32,12 +33,16 @@ pub enum Stored {
     Gguf(PathBuf),
 }
 
-/// What is written behind the name of a model for products in bf16 at inference.
-pub const IN_BF16: &str = "+bf16";
-
 /// The name of a model, and what the operands of its products are to be: `NAME`, or `NAME+bf16`.
 pub fn products_of(name: &str) -> (&str, Products) {
-    name.strip_suffix(IN_BF16).map_or((name, Products::F32), |name| (name, Products::Bf16))
+    let alone = model_alone(name);
+    (alone, if alone == name { Products::F32 } else { Products::Bf16 })
+}
+
+/// What is said of such a name where a model is to be trained or packed.
+pub fn for_inference(name: &str) -> Error {
+    let odd = Error::new(format!("{name}: {IN_BF16} is for inference"));
+    odd.hint("name the model alone (training has products in bf16 of its own: --bf16)")
 }
 
 /// The files of a model.
@@ -200,10 +205,7 @@ impl Trainable {
     /// The weights of a model's files, to be trained on.
     pub fn from_parts(parts: &ModelFiles, source: &str) -> Result<Self> {
         if parts.products == Products::Bf16 {
-            let odd = Error::new(format!("{source}: {IN_BF16} is for inference"));
-            return Err(
-                odd.hint("to train with products in bf16, name the model alone, and --bf16")
-            );
+            return Err(for_inference(source));
         }
         let (config, weights) = parts.weights().map_err(|error| error.at(source))?;
         let tokenizer = Arc::new(parts.tokenizer(source, &config)?);

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
+use crate::experience::model_alone;
 use crate::paths::read_whole;
 
 /// A saved checkpoint.
@@ -115,13 +116,14 @@ impl Store {
     }
 
     /// What models are called that something still refers to: a run that started or waits to start
-    /// from one (by its name or its number), an evaluation of it.
+    /// from one (by its name or its number), an evaluation of it, whatever its products.
     pub fn model_names_in_use(&self) -> Result<HashSet<String>> {
         let mut rows = self.db.prepare_cached(
             "SELECT start FROM runs WHERE status <> 'deleted' UNION SELECT \
                              checkpoint FROM evaluations",
         )?;
-        Ok(rows.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+        let name = |row: &Row<'_>| row.get(0).map(|name: String| model_alone(&name).to_string());
+        Ok(rows.query_map([], name)?.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Records a checkpoint whose folder is already in place, with the digest of its weights.

@@ -6,6 +6,7 @@ use super::Objective;
 use crate::env::Suite;
 use crate::error::Result;
 use crate::eval::Known;
+use crate::experience::model_alone;
 use crate::selection::{HELD_OUT, Item, Selection, instance_of, is_held_out};
 use crate::store::Store;
 
@@ -51,7 +52,7 @@ pub fn recorded(store: &Store, run: i64) -> Result<Option<Selection>> {
 /// that a damaged row has start from itself ends the way.
 fn lineage(store: &Store, source: &str) -> Result<(Vec<Origin>, String)> {
     let mut runs = Vec::<Origin>::new();
-    let mut source = source.to_string();
+    let mut source = model_alone(source).to_string();
     while let Some(origin) =
         origin(store, &source)?.filter(|origin| runs.iter().all(|known| known.run != origin.run))
     {

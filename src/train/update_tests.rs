@@ -86,6 +86,8 @@ fn an_update_is_the_weighted_mean_over_the_targets_of_its_trees_whatever_the_pas
         let tokens: usize = batch.trees.iter().map(|tree| tree.tree.len()).sum();
         assert_eq!(sums.unique, tokens);
         assert!(sums.computed < tokens, "nothing twice, and the ends of branches not at all");
+        let trees: Vec<_> = batch.trees.iter().map(|example| &example.tree).collect();
+        assert_eq!(Packing::new(&trees, budget).shared > 0, budget < 1000, "one is cut");
     }
     // The mean is by weight: twice the weight everywhere is the same update.
     let norm = |trees: &[Example]| {

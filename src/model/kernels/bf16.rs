@@ -118,7 +118,7 @@ impl Packed {
 }
 
 /// To the nearest bf16, even where two are as near; it stands in the upper half. (What is not a
-/// number may become another that is none, or infinite: it is found out either way.)
+/// number, as arithmetic makes it, may become infinite: it is found out either way.)
 #[inline(always)]
 fn round(x: f32) -> u32 {
     let bits = x.to_bits();

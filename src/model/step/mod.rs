@@ -1,7 +1,7 @@
 //! One training step by hand: loss and gradients of a token tree.
 //!
 //! candle's autograd materialises every intermediate result and its gradient; this keeps what the
-//! backward pass needs and recomputes the rest. `tests/model.rs` holds it against candle's
+//! backward pass needs and recomputes the rest. `tests/model` holds it against candle's
 //! gradients.
 //!
 //! Work is dealt out to the threads of the pool that [`step`] is called in: rows of tokens to one
@@ -106,7 +106,8 @@ struct Gated<'a> {
 pub struct Loss {
     /// Sum over targets of weight times nats.
     pub total: f64,
-    /// Negative log-likelihood of each target in nats (never below 0), by its index in the tree as it is computed.
+    /// Negative log-likelihood of each target in nats (never below 0), by its index in the tree as it
+    /// is computed.
     pub nll: Vec<(usize, f32)>,
 }
 
