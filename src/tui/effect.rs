@@ -200,11 +200,11 @@ pub enum RunCmd {
     /// if named).
     Choices(Option<String>, Option<String>, Option<String>),
     /// What a run would train on, take and cost.
-    Forecast(Box<Plan>, Option<&'static str>),
+    Forecast(Box<Plan>, String),
     /// End a run that another process trains, cleanly.
     StopElsewhere(i64),
     /// Write down a run that waits for its turn.
-    Queue(Box<Plan>, Option<&'static str>),
+    Queue(Box<Plan>, String),
     /// Take a run that waits out of the queue.
     Unqueue(i64),
     /// Say which run comes next.
@@ -240,9 +240,8 @@ pub enum JobCmd {
         /// Alternatives a state.
         k: usize,
     },
-    /// Start a run from a named model; without a name from the newest checkpoint, else the embedded
-    /// model.
-    Train(Box<Plan>, Option<&'static str>),
+    /// Start a run from the model of that name.
+    Train(Box<Plan>, String),
     /// Go on with a run.
     Resume(i64),
     /// Evaluate on the split that the suite has for it.

@@ -1,7 +1,9 @@
 //! What executing them showed against other actions: claims, each of which the outcomes or the
 //! history bear out, and none against an action that is as good.
 
-use super::situation::{Act, Care, Look, Named, Need, Situation, noun};
+use super::act::{Act, Look, Named, noun};
+use super::goal::Care;
+use super::situation::{Need, Situation};
 use crate::agent::Case;
 use crate::experience::{ActionEffect, Branch};
 

@@ -7,7 +7,9 @@
 //! without the numbers that nobody could know; and it calls nothing the expert's. Where nothing
 //! tells the actions apart it says so, and no more.
 
+mod act;
 mod evidence;
+mod goal;
 mod situation;
 mod words;
 
@@ -18,9 +20,11 @@ use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::model::sampler::Sampling;
 use crate::rng::Rng;
+use act::Act;
 use evidence::{Claim, Contrast};
 pub use evidence::{leaves_behind, promising};
-use situation::{Act, Care, Need, Situation};
+use goal::Care;
+use situation::{Need, Situation};
 use words::Forms;
 pub use words::NO_CONTRAST;
 

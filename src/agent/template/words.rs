@@ -4,8 +4,9 @@
 //! `{sought}` and `{one}` ("mug", "a mug"), `{held}` ("the mug 1"), `{home}` ("shelf"), `{done}` and
 //! `{cared}` ("clean", "washed"), `{help}` ("to find a mug").
 
+use super::act::Act;
 use super::evidence::{Claim, Gain};
-use super::situation::{Act, Need, Situation};
+use super::situation::{Need, Situation};
 
 /// Ways to say one thing.
 pub type Forms = &'static [&'static str];

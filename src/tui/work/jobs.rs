@@ -86,7 +86,7 @@ impl Jobs {
                 let here = Arc::clone(&self.run);
                 self.spawn(JobKind::Train, move |root, _, control, tell| {
                     let mut store = Store::open(root)?;
-                    let (parts, source) = agent::find(&store, start)?;
+                    let (parts, source) = agent::find(&store, Some(&start))?;
                     let weights = Trainable::from_parts(&parts, &source)?;
                     let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
                     let run = trainer::train(&mut store, &plan, weights, &source, control, each)?;

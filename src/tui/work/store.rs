@@ -207,7 +207,7 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
         }
         RunCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
         RunCmd::Queue(plan, start) => {
-            let run = trainer::queue(store, &plan, start)?;
+            let run = trainer::queue(store, &plan, Some(&start))?;
             mail.send(Msg::Notice(Notice::info(format!(
                 "run {run} waits; it starts when the one before it ends"
             ))));
@@ -304,11 +304,11 @@ fn turned(undone: Option<Undone>, did: &str, mail: &Mailbox) {
 }
 
 /// Reading the data of a run takes seconds on a large store: a thread of its own.
-fn forecast(root: PathBuf, plan: Box<Plan>, start: Option<&'static str>, mail: Mailbox) {
+fn forecast(root: PathBuf, plan: Box<Plan>, start: String, mail: Mailbox) {
     let own = mail.clone();
     aside("the forecast", &own, move || {
         let found = guarded("looking at what it would train on", || {
-            crate::train::forecast(&Store::open(&root)?, &plan, start)
+            crate::train::forecast(&Store::open(&root)?, &plan, Some(&start))
         });
         let found = found.map(Box::new).map_err(|error| {
             let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();

@@ -6,16 +6,13 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
 use super::State;
-use super::typing::{Form, OBJECTIVES, STARTS};
+use super::typing::{Form, OBJECTIVES, STARTS, command};
 use crate::control::seconds;
 use crate::selection::ALL;
 use crate::text::clean;
 use crate::train::{Forecast, Objective};
 use crate::tui::text::grouped;
 use crate::tui::theme::{Theme, centered};
-
-/// Trajectories an update: what the form trains with.
-const BATCH: usize = 8;
 
 /// Draws it over the screen.
 pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -32,8 +29,19 @@ pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'
             Span::styled(key, theme.key()),
         ]));
     };
-    row(format!("{} updates of {BATCH} trajectories", form.steps), "+ - change");
-    row(format!("from {}", STARTS[form.start].1), "s change");
+    row(
+        format!("{} updates of {} trajectories", form.steps, form.batch),
+        "+ - updates · t how many",
+    );
+    let model = STARTS.iter().find(|(name, _)| *name == form.start);
+    let start = model.map_or_else(|| clean(&form.start), |(_, what)| (*what).to_string());
+    row(format!("from {start}"), "s change");
+    let adapter =
+        form.lora.map_or("all weights".into(), |rank| format!("an adapter of rank {rank}"));
+    row(
+        format!("rate {} · {adapter} · seed {}", form.rate, form.seed),
+        "r rate · a adapter · d seed",
+    );
     if state.experts.len() > 1 {
         let there: Vec<String> =
             state.experts.iter().map(|(name, count)| format!("{} {count}", clean(name))).collect();
@@ -62,17 +70,19 @@ pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'
         Some(Err(why)) => {
             lines.push(Line::styled(format!(" cannot start: {}", clean(why)), theme.bad()));
         }
-        Some(Ok(forecast)) => lines.extend(cost(forecast, theme)),
+        Some(Ok(forecast)) => lines.extend(cost(forecast, form.batch, theme)),
     }
+    let command = clean(&command(&state.plan(form), &form.start));
+    lines.push(Line::styled(format!(" {command}"), theme.dim()));
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });
     let width = 78.min(area.width);
     let rows = text.line_count(width.saturating_sub(2)) as u16;
     let area = centered(area, width, rows + 2);
     frame.render_widget(Clear, area);
     let title = if form.queue {
-        "Train · ⏎ queue: another run is under way · Esc leave"
+        "Train · ⏎ queue: another run is under way · y copy the command · Esc leave"
     } else {
-        "Train · ⏎ start · Esc leave"
+        "Train · ⏎ start · y copy the command · Esc leave"
     };
     frame.render_widget(text.block(theme.panel(title)), area);
 }
@@ -100,7 +110,7 @@ fn pool(state: &State, form: &Form) -> String {
 }
 
 /// What a run would train on, in what stages, and what it takes.
-fn cost<'a>(forecast: &Forecast, theme: Theme) -> Vec<Line<'a>> {
+fn cost<'a>(forecast: &Forecast, batch: usize, theme: Theme) -> Vec<Line<'a>> {
     let data = &forecast.data;
     let mut lines = vec![Line::from(format!(
         " on {} demonstrations, {} alternatives, {} reflections: {} unique tokens; {} held out",
@@ -113,7 +123,7 @@ fn cost<'a>(forecast: &Forecast, theme: Theme) -> Vec<Line<'a>> {
     lines
         .extend(data.notes().into_iter().map(|note| Line::styled(format!(" {note}"), theme.dim())));
     lines.extend(forecast.stages.iter().map(|stage| {
-        let epochs = stage.epochs(BATCH);
+        let epochs = stage.epochs(batch);
         Line::from(format!(
             " {}: {} updates, {epochs:.1} epochs",
             stage.name,

@@ -22,7 +22,7 @@ use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
 use crate::tui::theme::Theme;
 pub use acts::{Act, KEYS};
-use typing::{Form, STARTS};
+use typing::Form;
 
 /// What Train is told.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub enum Msg {
     /// The run whose turn it is.
     Next(i64),
     /// What a plan would train on, take and cost, or why it cannot start.
-    Forecast(Box<Plan>, Option<&'static str>, Result<Box<Forecast>, String>),
+    Forecast(Box<Plan>, String, Result<Box<Forecast>, String>),
 }
 
 /// The screen's state.
@@ -175,7 +175,7 @@ impl State {
                 let wanted = self
                     .form
                     .as_ref()
-                    .is_some_and(|form| (self.plan(form), STARTS[form.start].0) == (plan, start));
+                    .is_some_and(|form| (self.plan(form), &form.start) == (plan, &start));
                 if let Some(form) = self.form.as_mut().filter(|_| wanted) {
                     form.forecast = Some(forecast.map(|forecast| *forecast));
                 }

@@ -1,5 +1,6 @@
 //! Train, while the form before a run is filled in or the name of a curve is typed.
 
+use clap::ValueEnum;
 use crossterm::event::{Event, KeyCode, KeyEvent};
 use regex::{Regex, RegexBuilder};
 use tui_input::backend::crossterm::EventHandler;
@@ -7,17 +8,17 @@ use tui_input::backend::crossterm::EventHandler;
 use super::State;
 use crate::experience::UNIFORM;
 use crate::selection::{ALL, Criteria, HELD_OUT};
+use crate::store::Checkpoint;
 use crate::train::Forecast;
 use crate::train::{Budget, Objective, Plan};
 use crate::tui::effect::{Effect, JobCmd, RunCmd, StoreCmd};
 use crate::tui::keys::Direction;
 use crate::tui::text::pasted;
 
-/// What a run can start from, and how the form says it.
-pub const STARTS: [(Option<&str>, &str); 3] = [
-    (None, "the newest checkpoint, else the embedded model"),
-    (Some("embedded"), "the embedded model"),
-    (Some("novice"), "the novice: little trained, to watch it learn"),
+/// Models that a run can start from, beside checkpoints, and how the form says it.
+pub const STARTS: [(&str, &str); 2] = [
+    ("embedded", "the embedded model"),
+    ("novice", "the novice: little trained, to watch it learn"),
 ];
 
 /// The form before a run.
@@ -27,8 +28,16 @@ pub struct Form {
     pub objective: usize,
     /// Updates.
     pub steps: u64,
-    /// Index into [`STARTS`].
-    pub start: usize,
+    /// What it starts from, by the name that commands take.
+    pub start: String,
+    /// Trajectories an update.
+    pub batch: usize,
+    /// Peak learning rate.
+    pub rate: f64,
+    /// The rank of an adapter, if one is trained in place of the weights.
+    pub lora: Option<usize>,
+    /// Seed of the data order.
+    pub seed: u64,
     /// Whose demonstrations; without a name there is only one expert.
     pub expert: Option<String>,
     /// The pool of alternatives that world modelling trains on.
@@ -53,7 +62,11 @@ impl Default for Form {
         Self {
             objective: 0,
             steps: 200,
-            start: 0,
+            start: STARTS[0].0.to_string(),
+            batch: 8,
+            rate: 5e-4,
+            lora: None,
+            seed: 1,
             expert,
             pool,
             k,
@@ -67,6 +80,14 @@ impl Default for Form {
 
 /// How many of a state's alternatives a run can be limited to.
 const KS: [Option<usize>; 6] = [None, Some(0), Some(1), Some(2), Some(4), Some(8)];
+
+/// Learning rates, batches and ranks that a key goes through; a command takes any.
+const RATES: [f64; 7] = [5e-4, 1e-3, 2e-3, 5e-3, 5e-5, 1e-4, 2e-4];
+const BATCHES: [usize; 6] = [8, 16, 32, 1, 2, 4];
+const RANKS: [Option<usize>; 5] = [None, Some(4), Some(8), Some(16), Some(32)];
+
+/// Seeds that a key goes through.
+const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
 
 /// Shares of instances that can be held out.
 const HELD: [f64; 4] = [HELD_OUT, 0.1, 0.2, 0.0];
@@ -84,6 +105,42 @@ pub const OBJECTIVES: [(Objective, &str); 3] = [
     (Objective::Reflection, "approved reflections mixed with imitation"),
 ];
 
+/// The command that starts the same run.
+pub fn command(plan: &Plan, start: &str) -> String {
+    let usual = Plan::new(plan.objective, plan.steps, plan.seed);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:,=@%".contains(c);
+    let quoted = |text: &str| {
+        if text.chars().all(is_plain) {
+            text.to_string()
+        } else {
+            format!("'{}'", text.replace('\'', "'\\''"))
+        }
+    };
+    let mut said = vec![format!(
+        "foretaste train --objective {} --steps {} --from {} --rate {}",
+        plan.objective.as_str(),
+        plan.steps,
+        quoted(start),
+        plan.rate
+    )];
+    let Criteria { suite, split, expert, pool, k, held_out, .. } = &plan.data;
+    let mut add = |flag: &str, value: Option<String>| {
+        said.extend(value.map(|value| format!("{flag} {}", quoted(&value))));
+    };
+    add("--suite", suite.clone().filter(|suite| usual.data.suite.as_ref() != Some(suite)));
+    add("--split", split.clone().filter(|split| usual.data.split.as_ref() != Some(split)));
+    add("--batch", (plan.batch != usual.batch).then(|| plan.batch.to_string()));
+    add("--lora", plan.lora.map(|rank| rank.to_string()));
+    add("--seed", (plan.seed != 1).then(|| plan.seed.to_string()));
+    add("--expert", expert.clone());
+    add("--branches", (*pool != usual.data.pool).then(|| pool.clone()));
+    add("-k", k.map(|k| k.to_string()));
+    add("--held-out", (held_out.to_bits() != HELD_OUT.to_bits()).then(|| held_out.to_string()));
+    let matched = plan.matched.to_possible_value().filter(|_| plan.matched != usual.matched);
+    add("--match", matched.map(|value| value.get_name().to_string()));
+    said.join(" ")
+}
+
 /// A pattern for names, whatever their case; an empty one fits all.
 pub fn pattern(typed: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(typed.trim()).case_insensitive(true).build()
@@ -91,8 +148,9 @@ pub fn pattern(typed: &str) -> Result<Regex, regex::Error> {
 
 impl State {
     pub(super) fn plan(&self, form: &Form) -> Box<Plan> {
-        let plan = Plan::new(OBJECTIVES[form.objective].0, form.steps, 1);
+        let plan = Plan::new(OBJECTIVES[form.objective].0, form.steps, form.seed);
         let Form { expert, mut pool, mut k, mut matched, held_out, .. } = form.clone();
+        let Form { batch, rate, lora, .. } = *form;
         if plan.objective != Objective::WorldModel {
             pool = UNIFORM.into();
             k = None;
@@ -100,13 +158,14 @@ impl State {
         }
         let data =
             Criteria { suite: self.suite.clone(), expert, pool, k, held_out, ..plan.data.clone() };
-        Box::new(Plan { rate: 5e-4, data, matched, ..plan })
+        Box::new(Plan { batch, rate, data, lora, matched, ..plan })
     }
 
     /// Asks what the form's run would take.
     pub(super) fn ask(&self) -> Vec<Effect> {
         let asked = |form: &Form| {
-            Effect::Store(StoreCmd::Run(RunCmd::Forecast(self.plan(form), STARTS[form.start].0)))
+            let start = form.start.clone();
+            Effect::Store(StoreCmd::Run(RunCmd::Forecast(self.plan(form), start)))
         };
         self.form.as_ref().map(asked).into_iter().collect()
     }
@@ -134,7 +193,7 @@ impl State {
             KeyCode::Enter if matches!(form.forecast, Some(Err(_))) => {}
             KeyCode::Enter => {
                 let plan = self.plan(&form);
-                let start = STARTS[form.start].0;
+                let start = form.start;
                 return Some(vec![if form.queue {
                     Effect::Store(StoreCmd::Run(RunCmd::Queue(plan, start)))
                 } else {
@@ -169,7 +228,21 @@ impl State {
                     next(&[Budget::Stage2, Budget::Total, Budget::Tokens], &form.matched)
                         .unwrap_or_default();
             }
-            KeyCode::Char('s') => form.start = (form.start + 1) % STARTS.len(),
+            KeyCode::Char('s') => {
+                let models = STARTS.iter().map(|(name, _)| (*name).to_string());
+                let saved = self.checkpoints.iter().map(Checkpoint::name);
+                let all: Vec<String> = models.chain(saved).collect();
+                form.start = next(&all, &form.start).unwrap_or(form.start);
+            }
+            KeyCode::Char('r') => form.rate = next(&RATES, &form.rate).unwrap_or(form.rate),
+            KeyCode::Char('t') => form.batch = next(&BATCHES, &form.batch).unwrap_or(form.batch),
+            KeyCode::Char('a') => form.lora = next(&RANKS, &form.lora).unwrap_or_default(),
+            KeyCode::Char('d') => form.seed = next(&SEEDS, &form.seed).unwrap_or(form.seed),
+            KeyCode::Char('y') => {
+                let command = command(&self.plan(&form), &form.start);
+                self.form = Some(form);
+                return Some(vec![Effect::Copy(command)]);
+            }
             KeyCode::Char('+' | '=' | 'l') | KeyCode::Right => {
                 form.steps = (form.steps + 50).min(100_000);
             }
@@ -206,3 +279,7 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "typing_tests.rs"]
+mod tests;
