@@ -60,7 +60,7 @@ impl<'a> Bench<'a> {
         let (name, products) = products_of(&options.model);
         let decoder = if name.starts_with("small:") {
             let (config, weights) = super::train::model(name)?;
-            let weights = matrices(&config, weights);
+            let weights = matrices(&config, weights).into_iter().map(Ok);
             Decoder::new(config, weights, products)?
         } else {
             let network = ModelFiles::network(Path::new(name))?;

@@ -59,17 +59,19 @@ pub struct Decoder {
 
 impl Decoder {
     /// A decoder over weights in the order of [`Config::tensors`], those of its products rounded if
-    /// they are to be in bf16.
-    pub fn new(config: Config, weights: Vec<Matrix>, products: Products) -> Result<Self> {
+    /// they are to be in bf16. Each is laid out before the next is asked for.
+    pub fn new(
+        config: Config,
+        weights: impl IntoIterator<Item = Result<Matrix>>,
+        products: Products,
+    ) -> Result<Self> {
         let shapes = config.tensors();
-        if weights.len() != shapes.len() {
-            return Err(Error::new(format!(
-                "{} tensors, config.json needs {}",
-                weights.len(),
-                shapes.len()
-            )));
-        }
-        for ((name, shape), matrix) in shapes.iter().zip(&weights) {
+        let mut shapes = shapes.iter();
+        let mut weights = weights.into_iter();
+        let mut next = || {
+            let (name, shape) = shapes.next().ok_or_else(|| Error::new("a tensor too many"))?;
+            let missing = || Error::new(format!("tensor `{name}` is missing"));
+            let matrix = weights.next().ok_or_else(missing)??;
             let (rows, width) = if shape.len() == 1 { (1, shape[0]) } else { (shape[0], shape[1]) };
             if (matrix.rows(), matrix.width()) != (rows, width) {
                 let found = [matrix.rows(), matrix.width()];
@@ -77,9 +79,8 @@ impl Decoder {
                     "tensor `{name}` has shape {found:?}, config.json needs {shape:?}"
                 )));
             }
-        }
-        let mut weights = weights.into_iter();
-        let mut next = || weights.next().ok_or_else(|| Error::new("a tensor is missing"));
+            Ok(matrix)
+        };
         let pack = |matrix| Packed::new(matrix, products);
         let gain = |matrix: Matrix| {
             let mut numbers = Vec::new();

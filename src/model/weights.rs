@@ -80,8 +80,8 @@ impl ModelFiles {
         Ok(Self { config, tensors, tokenizer: Vec::new(), products: Products::F32 })
     }
 
-    /// Shape and weights, to be trained.
-    pub fn weights(&self) -> Result<(Config, Buffers)> {
+    /// Shape and tensors, whose names are known.
+    fn opened(&self) -> Result<(Config, Tensors<'_>)> {
         let config = match &self.tensors {
             Stored::Gguf(_) => {
                 return Err(Error::new("a GGUF file is for inference").hint(
@@ -102,13 +102,17 @@ impl ModelFiles {
         {
             return Err(Error::new(format!("tensor `{bias}` has no place in a plain Llama")));
         }
+        Ok((config, tensors))
+    }
+
+    /// Shape and weights, to be trained.
+    pub fn weights(&self) -> Result<(Config, Buffers)> {
+        let (config, tensors) = self.opened()?;
         // The largest is there twice while it is read: as it is stored, and as numbers.
         memory::room(4 * (config.parameters() + config.largest()), "the model")?;
-        let weights = shapes
-            .iter()
-            .map(|(name, shape)| tensors.numbers(name, shape))
-            .collect::<Result<_>>()?;
-        Ok((config, weights))
+        let shapes = config.tensors();
+        let weights = shapes.iter().map(|(name, shape)| tensors.numbers(name, shape));
+        Ok((config.clone(), weights.collect::<Result<_>>()?))
     }
 
     /// The network for inference.
@@ -122,10 +126,18 @@ impl ModelFiles {
                     "products in bf16 ({IN_BF16}) are for weights in F32, F16 and BF16"
                 )));
             }
-            return Decoder::new(config, weights, self.products);
+            return Decoder::new(config, weights.into_iter().map(Ok), self.products);
         }
-        let (config, weights) = self.weights()?;
-        Decoder::new(config.clone(), matrices(&config, weights), self.products)
+        let (config, tensors) = self.opened()?;
+        // Each is laid out as it is read, and only one is there as numbers as well.
+        let each = if self.products == Products::Bf16 { 2 } else { 4 };
+        memory::room(each * config.parameters() + 4 * config.largest(), "the model")?;
+        let shapes = config.tensors();
+        let weights = shapes.iter().map(|(name, shape)| {
+            let width = shape.last().copied().unwrap_or(1);
+            Ok(Matrix::Full { width, data: tensors.numbers(name, shape)? })
+        });
+        Decoder::new(config.clone(), weights, self.products)
     }
 
     /// Checks and assembles them for inference; `source` names the model in errors and on screens.

@@ -2,7 +2,7 @@
 //! model.
 //!
 //! It follows the leak-safe profile: it speaks of what the agent can know in this state and of what
-//! it *expects*. What it expects is what executing the actions showed ([`evidence`]): it says of an
+//! it *expects*. What it expects is what executing the actions showed (`evidence`): it says of an
 //! alternative only what its outcome or the history bears out, in words that could stand before it,
 //! without the numbers that nobody could know; and it calls nothing the expert's. Where nothing
 //! tells the actions apart it says so, and no more.
