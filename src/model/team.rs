@@ -48,21 +48,66 @@ impl Team {
     /// Runs work that is parallel through rayon on these threads. It is always the first of them
     /// that leads: memory comes from a heap of the thread that asks for it, and a step that another
     /// thread led would leave its gigabyte in another heap, of no use to the next. The others stay
-    /// at hand until it is done.
+    /// at hand until it is done, those that come before it begins: who comes later may do so in the
+    /// midst of a piece of this very work, and would wait there for what waits for that piece.
     pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         let work = Mutex::new(Some(work));
         let done = AtomicBool::new(false);
+        let at_hand = Mutex::new(AtHand::Awaited(0));
         let lead = |thread: BroadcastContext<'_>| {
             if thread.index() > 0 {
-                stay_at_hand(&done, self.priority);
+                if AtHand::come(&at_hand) {
+                    stay_at_hand(&done, self.priority);
+                }
                 return None;
             }
             let _last = Done(&done);
+            AtHand::wait(&at_hand, thread.num_threads() - 1);
             let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
             work.map(|work| work())
         };
         let led = self.pool.broadcast(lead).into_iter().flatten().next();
         led.unwrap_or_else(|| unreachable!("every team has a first thread"))
+    }
+}
+
+/// Who is at hand before work begins.
+enum AtHand {
+    /// So many have come.
+    Awaited(usize),
+    /// It has begun.
+    Late,
+}
+
+/// How long those who are to be at hand are waited for.
+const AWAITED: Duration = Duration::from_micros(200);
+
+impl AtHand {
+    /// Whether a thread that comes now is in time.
+    fn come(who: &Mutex<Self>) -> bool {
+        match &mut *who.lock().unwrap_or_else(PoisonError::into_inner) {
+            Self::Awaited(count) => {
+                *count += 1;
+                true
+            }
+            Self::Late => false,
+        }
+    }
+
+    /// Waits a little for `all` to come; who comes later is late.
+    fn wait(who: &Mutex<Self>, all: usize) {
+        let since = Instant::now();
+        loop {
+            let mut who = who.lock().unwrap_or_else(PoisonError::into_inner);
+            let are_there = matches!(*who, Self::Awaited(count) if count == all);
+            if are_there || since.elapsed() > AWAITED {
+                *who = Self::Late;
+                return;
+            }
+            drop(who);
+            // Not given away: on a busy machine it would come back milliseconds later.
+            std::hint::spin_loop();
+        }
     }
 }
 
