@@ -5,6 +5,7 @@
 //! ([`mod@reference`]) is what they are tested against.
 
 pub mod adamw;
+mod at_hand;
 mod attend;
 pub mod cache;
 pub mod config;

@@ -1,5 +1,8 @@
-use super::*;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::model::at_hand::EAGER;
 
 #[test]
 fn background_work_stands_still_while_somebody_waits() {

@@ -136,10 +136,7 @@ fn name((noun, number): Named<'_>) -> String {
 /// What an action does for the task, by its words and its outcome.
 fn gain(now: &Situation, act: Act<'_>, outcome: &str) -> Gain {
     match act {
-        Act::Walk(place) | Act::Open(place) if now.is_right(place.0) => {
-            debug_assert!(now.held.is_some());
-            Gain::Reaches
-        }
+        Act::Walk(place) | Act::Open(place) if now.is_right(place.0) => Gain::Reaches,
         Act::Walk(place) | Act::Open(place) if matches!(now.need, Need::Thing | Need::Lamp) => {
             let found = now.found(&Look::of(outcome, place)).is_some();
             if found { Gain::Finds } else { Gain::Searches }
@@ -234,9 +231,9 @@ fn search(
             Act::Walk(_) => Some(Claim::Leaves(thing.clone())),
             _ => Some(Claim::Idle),
         },
-        Gain::Lights | Gain::Prepares => match Act::of(&case.action) {
-            Act::Light(lamp) => Some(Claim::Leaves(name(lamp))),
-            _ => None,
+        Gain::Lights | Gain::Prepares => match (Act::of(&branch.action), Act::of(&case.action)) {
+            (Act::Walk(_), Act::Light(lamp)) => Some(Claim::Leaves(name(lamp))),
+            _ => Some(Claim::Idle),
         },
         // Where the thing was taken it was seen: that there was none would not be true.
         Gain::Finds if before.is_some() && now.was_taken_from(&name(place)) => Some(Claim::Taken),
