@@ -28,14 +28,18 @@ pub static SICK: [Target; 5] = [
     sick("spins", |bytes| {
         (0..u64::MAX).all(|i| std::hint::black_box(i) != u64::MAX - 1) && bytes.is_empty()
     }),
-    sick("swells", |bytes| {
-        // Piece by piece: what is copied as it grows takes longer than the memory itself.
-        let mut all: Vec<Vec<u8>> = Vec::new();
-        while all.len() < 1 << 12 {
-            all.push(std::hint::black_box(vec![7; 1 << 20]));
-        }
-        all.concat() == bytes
-    }),
+    // Half a gigabyte is asked of a busy system: it is not to be too slow before it is too large.
+    Target {
+        slow: Duration::from_secs(20),
+        ..sick("swells", |bytes| {
+            // Piece by piece: what is copied as it grows takes longer than the memory itself.
+            let mut all: Vec<Vec<u8>> = Vec::new();
+            while all.len() < 1 << 12 {
+                all.push(std::hint::black_box(vec![7; 1 << 20]));
+            }
+            all.concat() == bytes
+        })
+    },
     sick("overflows", |bytes| deep(bytes.len() as u64) == 0),
     sick("sound", |bytes| !bytes.is_empty()),
 ];
