@@ -91,12 +91,10 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
     match name {
         "embedded" => Ok(Located::Embedded),
         "novice" => Ok(Located::Novice),
-        _ if products_of(name).1 == Products::Bf16 && !Path::new(name).exists() => {
-            Err(for_inference(name))
-        }
         _ if number => Err(Error::new(format!("there is no checkpoint {name}"))
             .hint("list them with: foretaste data list checkpoints")),
         _ if Path::new(name).exists() => Ok(Located::Folder(PathBuf::from(name))),
+        _ if products_of(name).1 == Products::Bf16 => Err(for_inference(name)),
         _ => Err(Error::new(format!("{name}: nothing is there")).hint(
             "name embedded, a checkpoint's number (foretaste data list checkpoints), or a model \
              folder",

@@ -34,8 +34,8 @@ pub struct EvalArgs {
     /// Seed of the sampling
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// What plays: embedded, novice, a checkpoint's number, a model folder, or a GGUF file, with +bf16
-    /// behind it for products in bf16 (default: the newest
+    /// What plays: embedded, novice, a checkpoint's number, a model folder, or a GGUF file, with
+    /// +bf16 behind it for products in bf16 (default: the newest
     /// checkpoint, else embedded)
     #[arg(long)]
     checkpoint: Option<String>,

@@ -1,19 +1,17 @@
 //! Whether a text has a ground in the evidence at all.
 
-use super::{Seen, joined, words};
+use super::{Seen, joined, numbered, words};
 use crate::experience::{ActionEffect, Branch};
 
 /// Names of things with numbers in a text ("mug" of "mug 1").
 fn names(text: &str) -> Vec<String> {
-    let words = words(text);
-    let numbered = words.windows(2).filter(|pair| pair[1].1.bytes().all(|b| b.is_ascii_digit()));
-    numbered.map(|pair| pair[0].1.to_string()).collect()
+    numbered(&words(text)).map(|pair| pair[0].1.to_string()).collect()
 }
 
 /// Words, between bars, that bind a thing to what is to be done: why now, why here.
-const RELATIONS: &str = "get rid of|not help|no nearer|cannot be|past the|without| here |first|before|leave|\
-    leaves|leaving|already|yet|within reach|in front|belongs|belong|not ask|else than|\
-    away|detour|in the way|later|let go|put down|too early|too soon";
+const RELATIONS: &str = "get rid of|not help|no nearer|cannot be|past the|without| here |first|\
+    before|leave|leaves|leaving|already|yet|within reach|in front|belongs|belong|not ask|\
+    else than|away|detour|in the way|later|let go|put down|too early|too soon";
 
 /// What is said of an action that leads to what is known, or is done, or is not asked for.
 const KNOWN: &str = "already|have to be now|done here|take back|undo|no other|saw no|there was no|\

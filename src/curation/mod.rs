@@ -217,6 +217,11 @@ fn words(text: &str) -> Vec<(usize, &str)> {
     trimmed.filter(|w| !w.is_empty()).map(|w| (w.as_ptr() as usize - start, w)).collect()
 }
 
+/// Words with a number behind them ("mug 1"), both.
+fn numbered<'a, 't>(words: &'a [(usize, &'t str)]) -> impl Iterator<Item = &'a [(usize, &'t str)]> {
+    words.windows(2).filter(|pair| pair[1].1.bytes().all(|b| b.is_ascii_digit()))
+}
+
 fn joined(text: &str) -> String {
     let all: Vec<&str> = words(text).into_iter().map(|(_, w)| w).collect();
     format!(" {} ", all.join(" "))
@@ -255,10 +260,8 @@ fn new_things(seen: &Seen<'_>, told: bool) -> Vec<(usize, usize)> {
     let known = joined(&format!("{}\n{}", seen.state, actions.join("\n").to_ascii_lowercase()));
     let outcomes = joined(&seen.outcomes);
     let text = words(&seen.text);
-    let numbered = text.windows(2).filter(|pair| {
-        pair[1].1.bytes().all(|b| b.is_ascii_digit())
-            && pair[0].1.bytes().all(|b| b.is_ascii_alphabetic())
-    });
+    let numbered =
+        numbered(&text).filter(|pair| pair[0].1.bytes().all(|b| b.is_ascii_alphabetic()));
     numbered
         .filter(|pair| {
             let name = format!(" {} {} ", pair[0].1, pair[1].1);

@@ -1,10 +1,10 @@
 //! The decoder at inference: one forward pass over new nodes of a [`Cache`].
 //!
 //! Runs on the threads of the pool that it is called in. What a node comes to does not depend on
-//! which nodes are computed with it: in f32 to the bit; with codes beyond rounding, or where text is
-//! written with inputs of 16 bits, beyond that ([`Precision`]). In bf16 inputs are rounded where many
-//! nodes are computed together on a matrix unit, and not where they are few: there company shows, by
-//! as much as the rounding itself.
+//! which nodes are computed with it: in f32 to the bit; with codes beyond rounding, or where text
+//! is written with inputs of 16 bits, beyond that ([`Precision`]). In bf16 inputs are rounded where
+//! many nodes are computed together on a matrix unit, and not where they are few: there company
+//! shows, by as much as the rounding itself.
 
 use rayon::prelude::*;
 

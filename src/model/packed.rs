@@ -1,5 +1,5 @@
-//! Weights at inference, laid out for their products: whole, rounded to bf16, or in codes of four or
-//! eight bits.
+//! Weights at inference, laid out for their products: whole, rounded to bf16, or in codes of four
+//! or eight bits.
 //!
 //! A row of the result does not depend on what else is computed with it, beyond whether few rows
 //! or many are: codes meet few rows as integers, many as numbers. What is rounded meets few

@@ -51,7 +51,7 @@ impl Parts {
         if total <= budget {
             return Self::ordered(tree, &one().collect::<Vec<_>>(), 0);
         }
-        let below = leaves_below(tree, &counts);
+        let below = tree.leaves(|i| counts[i]);
         let own = (0..tree.len()).filter(|i| below[*i] == 1).count();
         let roots = tree.parents.iter().zip(&below).filter(|(parent, _)| parent.is_none());
         let leaves: usize = roots.map(|(_, below)| below).sum();
@@ -134,20 +134,9 @@ fn computed(tree: &TokenTree) -> Vec<bool> {
     counts
 }
 
-/// How many ends of branches are at or below each token that is computed; 0 for the others.
-fn leaves_below(tree: &TokenTree, counts: &[bool]) -> Vec<usize> {
-    let mut below = vec![0; tree.len()];
-    for i in (0..tree.len()).rev().filter(|i| counts[*i]) {
-        below[i] = below[i].max(1); // nothing below: an end itself
-        if let Some(parent) = tree.parents[i] {
-            below[parent] += below[i];
-        }
-    }
-    below
-}
-
-/// Deals `own` tokens that belong to one branch each into parts of like size: neighbouring branches,
-/// which share most of their path, together. What branches of several parts need is shared.
+/// Deals `own` tokens that belong to one branch each into parts of like size: neighbouring
+/// branches, which share most of their path, together. What branches of several parts need is
+/// shared.
 fn places(tree: &TokenTree, below: &[usize], parts: usize, own: usize) -> Vec<Place> {
     let mut places = vec![Place::Open; tree.len()];
     // Tokens of each branch's own, counted at its end.

@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::rng::Rng;
 
-/// A trunk of so many tokens, and branches of like length that leave it at its end or, evenly, along
-/// it.
+/// A trunk of so many tokens, and branches of like length that leave it at its end or, evenly,
+/// along it.
 pub fn bush(trunk: usize, branches: usize, len: usize, along: bool) -> TokenTree {
     let mut tree = TokenTree::default();
     let end = tree.extend(None, &vec![1; trunk], 1.0);
@@ -62,7 +62,8 @@ proptest! {
         let mut tree = TokenTree::default();
         for i in 0..tokens {
             // Mostly chains.
-            let parent = if rng.unit() < 0.7 { i.checked_sub(1) } else { (i > 0).then(|| rng.below(i)) };
+            let is_chain = rng.unit() < 0.7;
+            let parent = if is_chain { i.checked_sub(1) } else { (i > 0).then(|| rng.below(i)) };
             let parent = parent.filter(|_| i >= roots);
             tree.extend(parent, &[i as u32], f32::from(u8::from(rng.unit() < 0.5)));
         }

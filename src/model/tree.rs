@@ -52,17 +52,24 @@ impl TokenTree {
         self.weights.extend(&other.weights);
     }
 
-    /// Counts each target as often as the flattened sequences of the tree would repeat it: once for
-    /// each leaf below.
-    #[must_use]
-    pub fn by_multiplicity(mut self) -> Self {
-        let mut leaves = vec![0u32; self.len()];
-        for i in (0..self.len()).rev() {
-            leaves[i] = leaves[i].max(1); // nothing below: a leaf itself
+    /// How many ends of branches are at or below each node, of the tree that the nodes which count
+    /// make (all above one that counts do); 0 for the others.
+    pub fn leaves(&self, counts: impl Fn(usize) -> bool) -> Vec<usize> {
+        let mut leaves = vec![0; self.len()];
+        for i in (0..self.len()).rev().filter(|i| counts(*i)) {
+            leaves[i] = leaves[i].max(1); // nothing below: an end itself
             if let Some(parent) = self.parents[i] {
                 leaves[parent] += leaves[i];
             }
         }
+        leaves
+    }
+
+    /// Counts each target as often as the flattened sequences of the tree would repeat it: once for
+    /// each leaf below.
+    #[must_use]
+    pub fn by_multiplicity(mut self) -> Self {
+        let leaves = self.leaves(|_| true);
         self.weights.iter_mut().zip(leaves).for_each(|(weight, leaves)| *weight *= leaves as f32);
         self
     }

@@ -112,7 +112,7 @@ impl ModelFiles {
         memory::room(4 * (config.parameters() + config.largest()), "the model")?;
         let shapes = config.tensors();
         let weights = shapes.iter().map(|(name, shape)| tensors.numbers(name, shape));
-        Ok((config.clone(), weights.collect::<Result<_>>()?))
+        Ok((config, weights.collect::<Result<_>>()?))
     }
 
     /// The network for inference.
@@ -137,7 +137,7 @@ impl ModelFiles {
             let width = shape.last().copied().unwrap_or(1);
             Ok(Matrix::Full { width, data: tensors.numbers(name, shape)? })
         });
-        Decoder::new(config.clone(), weights, self.products)
+        Decoder::new(config, weights, self.products)
     }
 
     /// Checks and assembles them for inference; `source` names the model in errors and on screens.

@@ -96,7 +96,8 @@ pub(super) struct Passes {
 
 impl Passes {
     /// For a plan; an error if it is more than may be taken. Where the plan leaves the size of a
-    /// pass open it is that of the largest tree, so that none is cut, or less where memory is short.
+    /// pass open it is that of the largest tree, so that none is cut, or less where memory is
+    /// short.
     pub fn new(plan: &Plan, net: Net<'_>, data: &Data, stages: &[Stage]) -> Result<Self> {
         let mut trees = Vec::new();
         for stage in stages {

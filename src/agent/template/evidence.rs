@@ -75,8 +75,8 @@ pub enum Claim {
     Idle,
 }
 
-/// A case as it is read: the situation, what the expert's action does, and the executed alternatives
-/// with what speaks against them.
+/// A case as it is read: the situation, what the expert's action does, and the executed
+/// alternatives with what speaks against them.
 #[derive(Debug, Clone)]
 pub struct Contrast<'a> {
     /// None where the task is not one that can be read.
@@ -90,7 +90,9 @@ impl<'a> Contrast<'a> {
     pub fn of(case: &'a Case) -> Self {
         let situation = Situation::of(&case.state);
         let gain = match &situation {
-            Some(now) if !leaves_behind(case) => gain(now, Act::of(&case.action), &case.outcome),
+            Some(now) if !walks_away(now, &case.action) => {
+                gain(now, Act::of(&case.action), &case.outcome)
+            }
             _ => Gain::Unclear,
         };
         let mut claims = Vec::new();
@@ -264,8 +266,8 @@ fn search(
 }
 
 /// The alternatives that lead to what is looked for where the expert's action does not. Read in
-/// ALFWorld: an expert that does not know better walks past it, and nothing true can be said against
-/// the other way.
+/// ALFWorld: an expert that does not know better walks past it, and nothing true can be said
+/// against the other way.
 pub fn promising(case: &Case) -> Vec<&Branch> {
     let Some(now) = Situation::of(&case.state).filter(|now| now.need == Need::Thing) else {
         return Vec::new();
@@ -283,10 +285,12 @@ pub fn promising(case: &Case) -> Vec<&Branch> {
 
 /// Whether the expert's action walks away from what is looked for and within reach.
 pub fn leaves_behind(case: &Case) -> bool {
-    let Some(now) = Situation::of(&case.state).filter(|now| now.need == Need::Thing) else {
-        return false;
-    };
+    Situation::of(&case.state).is_some_and(|now| walks_away(&now, &case.action))
+}
+
+fn walks_away(now: &Situation, action: &str) -> bool {
     let look = now.here.as_ref().and_then(|here| now.seen(here));
-    matches!(Act::of(&case.action), Act::Walk(_))
+    now.need == Need::Thing
+        && matches!(Act::of(action), Act::Walk(_))
         && look.is_some_and(|look| now.found(look).is_some())
 }

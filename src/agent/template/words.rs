@@ -1,8 +1,8 @@
 //! How reflections are worded: a few ways for everything that is said. What stands in braces is
 //! filled in by [`super::Template`]: `{action}` as it is sent, `{place}` and `{thing}` with their
 //! numbers, `{others}` ("pots and a pan" without numbers, since nobody can know those yet),
-//! `{sought}` and `{one}` ("mug", "a mug"), `{held}` ("the mug 1"), `{home}` ("shelf"), `{done}` and
-//! `{cared}` ("clean", "washed"), `{help}` ("to find a mug").
+//! `{sought}` and `{one}` ("mug", "a mug"), `{held}` ("the mug 1"), `{home}` ("shelf"), `{done}`
+//! and `{cared}` ("clean", "washed"), `{help}` ("to find a mug").
 
 use super::act::Act;
 use super::evidence::{Claim, Gain};

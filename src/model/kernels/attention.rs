@@ -184,7 +184,8 @@ impl Path {
 }
 
 /// The attention of one layer over one tree; rows of `q`, one for each token of the chains, are
-/// `queries · dim` wide, rows of `k` and `v`, those of the tokens before them as well, `keys · dim`.
+/// `queries · dim` wide, rows of `k` and `v`, those of the tokens before them as well, `keys ·
+/// dim`.
 pub struct Attention<'a> {
     /// The tree.
     pub chains: &'a Chains,

@@ -19,9 +19,9 @@ impl<'a> Step<'a> {
         (out, scales)
     }
 
-    /// Adds what the targets of this part's tokens cost to `loss`, wherever they stand, and returns,
-    /// with `grads`, the gradient of the last layer's output, `[T, h]`. Logits exist for the parents
-    /// of targets only, and for some of them at a time.
+    /// Adds what the targets of this part's tokens cost to `loss`, wherever they stand, and
+    /// returns, with `grads`, the gradient of the last layer's output, `[T, h]`. Logits exist for
+    /// the parents of targets only, and for some of them at a time.
     pub(super) fn head(
         &self,
         tree: &TokenTree,

@@ -106,8 +106,8 @@ struct Gated<'a> {
 pub struct Loss {
     /// Sum over targets of weight times nats.
     pub total: f64,
-    /// Negative log-likelihood of each target in nats (never below 0), by its index in the tree as it
-    /// is computed.
+    /// Negative log-likelihood of each target in nats (never below 0), by its index in the tree as
+    /// it is computed.
     pub nll: Vec<(usize, f32)>,
 }
 
