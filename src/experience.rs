@@ -252,6 +252,9 @@ pub struct Branch {
     pub done: bool,
     /// Whether it ended in success.
     pub success: bool,
+    /// When it was executed, in milliseconds since 1970; 0 before it is saved.
+    #[serde(default)]
+    pub created_ms: i64,
 }
 
 impl Branch {

@@ -18,6 +18,9 @@ use crate::store::{Approved, Candidate, Drawn, Store};
 /// The share of instances that is held out unless a run asks for another.
 pub const HELD_OUT: f64 = 0.05;
 
+/// Fewer games than this are not held out at all: what a model costs on them says nothing.
+pub const LEAST_HELD_OUT: usize = 10;
+
 /// Which alternatives: a pool, or whatever was executed.
 pub const ALL: &str = "all";
 
@@ -37,7 +40,8 @@ pub struct Criteria {
     pub k: Option<usize>,
     /// Also texts that were written without sight of any outcome.
     pub rationales: bool,
-    /// The share of instances that is kept out of training, for validation.
+    /// The share of instances that is kept out of training, for validation: none where that are
+    /// fewer than [`LEAST_HELD_OUT`].
     pub held_out: f64,
 }
 
@@ -99,6 +103,9 @@ pub struct LeftOut {
     /// Explorations with approved reflections on another expert's actions.
     #[serde(default)]
     pub others: usize,
+    /// Games that the share would hold out, where they are too few: they are trained on.
+    #[serde(default)]
+    pub too_few: usize,
 }
 
 /// What is trained on.
@@ -181,6 +188,15 @@ impl Selection {
         only(&demos, |c| &c.actor, expert, ("experts", "--expert"))?;
         let mut selection = Self::default();
         selection.left_out.duplicates = drop_duplicates(store, &mut demos)?;
+        let share = criteria.held_out;
+        let held: HashSet<u64> =
+            demos.iter().map(instance_of).filter(|game| is_held_out(*game, share)).collect();
+        let mut criteria = criteria.clone();
+        if held.len() < LEAST_HELD_OUT {
+            selection.left_out.too_few = held.len();
+            criteria.held_out = 0.0;
+        }
+        let criteria = &criteria;
         for demo in &demos {
             selection.take(store, demo, criteria, carry, true)?;
         }

@@ -98,6 +98,7 @@ pub fn surprises(
                     action: step.action.clone(),
                     model: agent.name(),
                     text,
+                    created_ms: 0,
                 });
                 let listed = trajectory.listed_at(t);
                 let other = argmax(&shares).filter(|best| listed[*best] != step.action);

@@ -15,7 +15,7 @@ use crate::control::Cancel;
 use crate::error::Result;
 use crate::experience::{Branch, State};
 use crate::model::sampler::Sampling;
-pub use open::{Located, find, load, local, locate, named, open};
+pub use open::{Located, NEWEST, find, load, local, locate, named, open};
 pub use saved::{Held, hold, is_held, read};
 pub use shares::{SAMPLES, Weighed, argmax, scores_of, shares, weigh};
 

@@ -14,8 +14,11 @@ use crate::model::team::Priority;
 use crate::model::weights::{ModelFiles, for_inference, products_of};
 use crate::store::{Checkpoint, Store};
 
-/// Finds a model by what a person writes: nothing (the newest checkpoint, else the embedded model),
-/// `embedded`, `novice`, a checkpoint's number or the name it goes by, a folder, or a GGUF file;
+/// What the newest checkpoint is called, whichever that is (the embedded model, where there is
+/// none).
+pub const NEWEST: &str = "newest";
+
+/// Finds a model by what a person writes: nothing or [`NEWEST`], `embedded`, `novice`, a checkpoint's number or the name it goes by, a folder, or a GGUF file;
 /// with `+bf16` behind it for products in bf16. Returns its files and the name it goes by.
 pub fn find(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
     // A folder may be called so; and the newest has no name of its own.
@@ -34,6 +37,7 @@ pub fn find(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
 
 /// The files of a model by its name alone.
 fn files(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
+    let name = name.filter(|name| *name != NEWEST);
     loop {
         let located = locate(store, name)?;
         let found = match &located {
@@ -66,14 +70,14 @@ pub enum Located {
     Folder(PathBuf),
 }
 
-/// Where the model of that name is: a checkpoint's name or number, `embedded`, `novice`, a path;
-/// without one the newest checkpoint, else the embedded model.
+/// Where the model of that name is: a checkpoint's name, number or label, `embedded`, `novice`, a
+/// path; without one the newest checkpoint, else the embedded model.
 ///
 /// # Errors
 /// Where nothing is.
 pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
     let known = store.checkpoints()?;
-    let Some(name) = name else {
+    let Some(name) = name.filter(|name| *name != NEWEST) else {
         return Ok(known.into_iter().next().map_or(Located::Embedded, Located::Recorded));
     };
     let number = name.chars().all(|c| c.is_ascii_digit());
@@ -82,6 +86,7 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
     let path = whole(Path::new(name));
     let is = |saved: &Checkpoint| {
         saved.name() == name
+            || saved.label.as_deref() == Some(name)
             || saved.id.to_string() == name
             || path.is_some() && whole(&store.root().join(&saved.folder)) == path
     };

@@ -103,14 +103,42 @@ enum DataCommand {
         /// Remove this run for good: its curves, its record, and its checkpoints with their files
         #[arg(long, group = "what", value_name = "RUN")]
         run: Option<i64>,
-        /// Remove this checkpoint for good, with its files
+        /// Delete this checkpoint; its files go after a day, until then data undelete brings it
+        /// back
+        #[arg(long, group = "what", value_name = "CHECKPOINT")]
+        checkpoint: Option<i64>,
+        /// Remove the checkpoint's files at once, for good
+        #[arg(long, requires = "checkpoint")]
+        now: bool,
+    },
+    /// Put a deleted trajectory or checkpoint back
+    #[command(group = clap::ArgGroup::new("what").required(true))]
+    Undelete {
+        /// The trajectory's number
+        #[arg(group = "what")]
+        id: Option<i64>,
+        /// A checkpoint whose files are still there
         #[arg(long, group = "what", value_name = "CHECKPOINT")]
         checkpoint: Option<i64>,
     },
-    /// Put a deleted trajectory back
-    Undelete {
-        /// Its number
-        id: i64,
+    /// Name a checkpoint or a run, or write a note about it
+    #[command(group = clap::ArgGroup::new("what").required(true))]
+    Label {
+        /// The checkpoint's number; its name works wherever a checkpoint is asked for
+        #[arg(long, group = "what")]
+        checkpoint: Option<i64>,
+        /// The run's number
+        #[arg(long, group = "what")]
+        run: Option<i64>,
+        /// What it is called; an empty text takes the name away
+        #[arg(long)]
+        name: Option<String>,
+        /// What there is to say about it
+        #[arg(long)]
+        note: Option<String>,
+        /// Words to find a run by
+        #[arg(long, requires = "run", conflicts_with = "checkpoint")]
+        tags: Option<String>,
     },
     /// Write the whole store into one file, while others go on writing (checkpoints' weights are
     /// folders of their own)
@@ -195,12 +223,13 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             out.line(&value(&figures), || figures.lines().join("\n"));
             Ok(())
         }
-        DataCommand::Delete { id, run, checkpoint } => {
-            rows(vec![delete(&store, id, run, checkpoint)?])
+        DataCommand::Delete { id, run, checkpoint, now } => {
+            rows(vec![delete(&store, id, run, checkpoint, now)?])
         }
-        DataCommand::Undelete { id } => {
-            store.set_deleted(id, false)?;
-            rows(vec![json!({"trajectory": id, "deleted": false})])
+        DataCommand::Undelete { id, checkpoint } => rows(vec![undelete(&store, id, checkpoint)?]),
+        DataCommand::Label { checkpoint, run, name, note, tags } => {
+            let words = Words { name, note, tags };
+            rows(vec![label(&store, checkpoint, run, &words)?])
         }
         DataCommand::Backup { file } => {
             let bytes = store.backup(&file)?;
@@ -279,7 +308,13 @@ fn checkpoint_row(store: &Store, saved: &Checkpoint) -> Value {
 }
 
 /// Takes out one thing.
-fn delete(store: &Store, id: Option<i64>, run: Option<i64>, number: Option<i64>) -> Result<Value> {
+fn delete(
+    store: &Store,
+    id: Option<i64>,
+    run: Option<i64>,
+    number: Option<i64>,
+    now: bool,
+) -> Result<Value> {
     if let Some(run) = run {
         let checkpoints = store.delete_run(run)?;
         for folder in &checkpoints {
@@ -293,24 +328,65 @@ fn delete(store: &Store, id: Option<i64>, run: Option<i64>, number: Option<i64>)
                 Error::new(format!("there is no checkpoint {number}"))
                     .hint("list them with: foretaste data list checkpoints")
             })?;
-        if store.is_alive(saved.run) {
-            return Err(Error::new(format!(
-                "run {} is being trained, and may go on from it",
-                saved.run
-            ))
-            .hint("stop it first (Train, x)"));
+        checkpoint::delete(store, &saved)?;
+        if now {
+            checkpoint::remove(store, &saved)?;
         }
-        if crate::agent::is_held(store, &saved) {
-            return Err(Error::new(format!("checkpoint {number} is being evaluated"))
-                .hint("wait until that is done"));
-        }
-        store.check_unneeded(&saved)?;
-        checkpoint::remove(store, &saved)?;
-        return Ok(json!({"checkpoint": number, "deleted": true}));
+        return Ok(json!({"checkpoint": number, "deleted": true, "files_removed": now}));
     }
     let id = id.unwrap_or_default();
     store.set_deleted(id, true)?;
     Ok(json!({"trajectory": id, "deleted": true}))
+}
+
+/// Puts one thing back.
+fn undelete(store: &Store, id: Option<i64>, number: Option<i64>) -> Result<Value> {
+    let Some(number) = number else {
+        let id = id.unwrap_or_default();
+        store.set_deleted(id, false)?;
+        return Ok(json!({"trajectory": id, "deleted": false}));
+    };
+    if !store.deleted_checkpoints()?.iter().any(|saved| saved.id == number) {
+        return Err(Error::new(format!("checkpoint {number} is not among the deleted ones"))
+            .hint("its files are removed a day after it was deleted"));
+    }
+    store.set_checkpoint_deleted(number, false)?;
+    Ok(json!({"checkpoint": number, "deleted": false}))
+}
+
+/// What a person says of a run or a checkpoint.
+struct Words {
+    name: Option<String>,
+    note: Option<String>,
+    tags: Option<String>,
+}
+
+/// Writes it down; what is not given stays.
+fn label(
+    store: &Store,
+    checkpoint: Option<i64>,
+    run: Option<i64>,
+    Words { name, note, tags }: &Words,
+) -> Result<Value> {
+    if let Some(run) = run {
+        store.describe_run(run, name.as_deref(), note.as_deref(), tags.as_deref())?;
+        return Ok(value(&store.run(run)?));
+    }
+    let number = checkpoint.unwrap_or_default();
+    let find = || -> Result<Checkpoint> {
+        store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
+            Error::new(format!("there is no checkpoint {number}"))
+                .hint("list them with: foretaste data list checkpoints")
+        })
+    };
+    find()?;
+    if let Some(name) = name {
+        store.label_checkpoint(number, Some(name))?;
+    }
+    if let Some(note) = note {
+        store.note_checkpoint(number, note)?;
+    }
+    Ok(checkpoint_row(store, &find()?))
 }
 
 /// A line of a run's record.

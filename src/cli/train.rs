@@ -10,7 +10,7 @@ use crate::model::weights::Trainable;
 use crate::selection::{ALL, Criteria, HELD_OUT};
 use crate::train::data::DataSummary;
 use crate::train::trainer::{self, Event};
-use crate::train::{Budget, Moments, Objective, Plan, Stage};
+use crate::train::{Budget, Moments, Objective, Plan, Schedule, Stage, Tuning};
 
 /// Arguments of `foretaste train`.
 #[derive(Debug, Args)]
@@ -23,20 +23,23 @@ pub struct TrainArgs {
     /// Updates; of world-model those of the imitation stage, unless --match says otherwise
     #[arg(long, default_value_t = 200)]
     steps: u64,
+    /// Passes over the trajectories, in place of --steps
+    #[arg(long, conflicts_with = "steps", value_name = "N")]
+    epochs: Option<f64>,
     /// Seed of the data order
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Start from: embedded, a checkpoint's number, or a model folder (default: the newest
-    /// checkpoint, else embedded)
-    #[arg(long, value_name = "CHECKPOINT")]
-    from: Option<String>,
+    /// Start from: embedded, newest (checkpoint), a checkpoint's number or name, or a model folder
+    #[arg(long, value_name = "CHECKPOINT", default_value = "embedded")]
+    from: String,
     /// Trajectories an update, each with all that hangs off it
     #[arg(long, default_value_t = 8)]
     batch: usize,
-    /// Peak learning rate of a stage; warmed up over its first twentieth, then a cosine down to a
-    /// tenth
+    /// Peak learning rate of a stage
     #[arg(long, default_value_t = 5e-4)]
     rate: f64,
+    #[command(flatten)]
+    tuning: TuningArgs,
     #[command(flatten)]
     data: ChoiceArgs,
     /// How many updates world modelling and the imitation after it get
@@ -71,6 +74,9 @@ pub struct TrainArgs {
     /// Updates between checkpoints (default: a quarter of the run, at least 25)
     #[arg(long, value_parser = number::<u64>(1..=u64::MAX))]
     save_every: Option<u64>,
+    /// Updates between validations on what is held out (default: at every checkpoint)
+    #[arg(long, value_parser = number::<u64>(1..=u64::MAX))]
+    validate_every: Option<u64>,
     /// Keep every checkpoint (else only the newest, the best on what is held out, ends of stages,
     /// and those in use)
     #[arg(long)]
@@ -78,8 +84,14 @@ pub struct TrainArgs {
     /// Train an adapter of this rank beside all linear layers (LoRA) in place of the weights
     #[arg(long, value_name = "R")]
     lora: Option<usize>,
+    /// The adapter's alpha: its output is multiplied with alpha / R (default: twice the rank)
+    #[arg(long, requires = "lora", value_name = "ALPHA")]
+    alpha: Option<f64>,
+    /// The linear layers that it stands beside (default: all)
+    #[arg(long, requires = "lora", value_delimiter = ',', value_name = "LAYERS")]
+    modules: Vec<String>,
     /// Go on with this run from its newest checkpoint, or start it if it waits
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["objective", "from"])]
+    #[arg(long, value_name = "RUN", conflicts_with = "objective")]
     resume: Option<i64>,
     /// Only write it down: it waits for its turn
     #[arg(long, requires = "objective")]
@@ -87,6 +99,33 @@ pub struct TrainArgs {
     /// Then train every run that waits, the oldest first (alone: only those)
     #[arg(long, conflicts_with = "queue")]
     queued: bool,
+}
+
+/// How fast weights are changed.
+#[derive(Debug, Args)]
+struct TuningArgs {
+    /// How the rate falls after its warm-up
+    #[arg(long, value_enum, default_value_t = Schedule::Cosine)]
+    schedule: Schedule,
+    /// Share of a stage's updates over which the rate rises
+    #[arg(long, default_value_t = Tuning::default().warmup, value_name = "SHARE")]
+    warmup: f64,
+    /// What the rate falls to, as a share of its peak
+    #[arg(long, default_value_t = Tuning::default().floor, value_name = "SHARE")]
+    floor: f64,
+    /// Weight decay
+    #[arg(long, default_value_t = Tuning::default().decay)]
+    decay: f64,
+    /// Global norm that gradients are scaled down to
+    #[arg(long, default_value_t = Tuning::default().clip, value_name = "NORM")]
+    clip: f64,
+}
+
+impl From<&TuningArgs> for Tuning {
+    fn from(args: &TuningArgs) -> Self {
+        let TuningArgs { schedule, warmup, floor, decay, clip } = *args;
+        Self { schedule, warmup, floor, decay, clip }
+    }
 }
 
 /// What is trained on, or exported for another trainer.
@@ -149,15 +188,10 @@ impl ChoiceArgs {
 /// What a run trains on, in words, a line each.
 pub fn describe(data: &DataSummary, stages: &[Stage], batch: usize) -> Vec<String> {
     let mut lines = vec![format!(
-        "{} demonstrations, {} alternatives, {} reflections; {} trees of {} unique tokens; {} held \
-         out",
-        data.demonstrations,
-        data.branches,
-        data.reflections,
-        data.trees,
-        data.tokens,
-        data.held_out
+        "{} demonstrations, {} alternatives, {} reflections; {} trees of {} unique tokens",
+        data.demonstrations, data.branches, data.reflections, data.trees, data.tokens,
     )];
+    lines.push(data.validation());
     lines.push(data.targets_in_words(stages));
     lines.extend(stages.iter().map(|stage| {
         format!(
@@ -223,37 +257,41 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
         (None, None) => {}
         (None, Some(objective)) => {
             let objective = Objective::from_name(objective)?;
-            let usual = Plan::new(objective, args.steps, args.seed);
             let plan = Plan {
+                epochs: args.epochs,
                 batch: args.batch,
                 rate: args.rate,
+                tuning: Tuning::from(&args.tuning),
                 workers: args.workers,
                 data: args.data.criteria("train"),
                 lora: args.lora,
+                alpha: args.alpha,
+                modules: args.modules,
                 budget: args.budget.map(|budget| budget.max(1)),
                 recompute: args.recompute,
                 products: if args.bf16 { Products::Bf16 } else { Products::F32 },
                 memory_limit: args
                     .memory_limit
                     .map(|megabytes| megabytes.saturating_mul(1_000_000)),
-                save_every: args.save_every.unwrap_or(usual.save_every).max(1),
+                save_every: args.save_every,
+                validate_every: args.validate_every,
                 matched: args.matched,
                 world_epochs: args.world_epochs,
                 moments: args.moments,
                 shuffled: args.shuffled,
                 keep_all: args.keep_all,
-                ..usual
+                ..Plan::new(objective, args.steps, args.seed)
             };
             plan.check()?;
             if args.queue {
-                let run = trainer::queue(&store, &plan, args.from.as_deref())?;
+                let run = trainer::queue(&store, &plan, &args.from)?;
                 let next = "foretaste train --queued";
                 out.line(&json!({"queued": run}), || {
                     format!("run {run} waits for its turn: {next}")
                 });
                 return Ok(());
             }
-            let (parts, source) = crate::agent::find(&store, args.from.as_deref())?;
+            let (parts, source) = crate::agent::find(&store, Some(&args.from))?;
             let weights = Trainable::from_parts(&parts, &source)?;
             finished(trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?);
         }

@@ -266,6 +266,7 @@ fn branches_of(
                 reward: turn.reward,
                 done: turn.done,
                 success: turn.success,
+                created_ms: 0,
             };
             fresh.push(Drawn { branch, place });
         }

@@ -13,6 +13,7 @@ fn case() -> Case {
         done: false,
         reward: 0.0,
         success: false,
+        created_ms: 0,
     };
     Case {
         state: State {

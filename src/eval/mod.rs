@@ -251,6 +251,7 @@ fn keep(store: &mut Store, played: Played, checkpoint: &str) -> Result<Game> {
         action: trajectory.steps[t].action.clone(),
         model: checkpoint.to_string(),
         text,
+        created_ms: 0,
     };
     store.add_predictions(&foreseen.into_iter().map(predicted).collect::<Vec<_>>())?;
     Ok(Game {

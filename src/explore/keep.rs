@@ -76,6 +76,7 @@ pub fn keep(session: &mut Session, tried: &Tried, store: &mut Store) -> Result<K
             action,
             model: tried.model.clone(),
             text,
+            created_ms: 0,
         }));
     }
     store.add_predictions(&foreseen)?;

@@ -382,6 +382,7 @@ pub fn branch(outcome: &Outcome, trajectory: i64, t: usize) -> Branch {
         reward: outcome.reward,
         done: outcome.effect == ActionEffect::Ends,
         success: outcome.success,
+        created_ms: 0,
     }
 }
 

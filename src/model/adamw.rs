@@ -9,7 +9,19 @@ use crate::error::{Error, Result};
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.98;
 const EPS: f32 = 1e-8;
-const DECAY: f32 = 0.01;
+
+/// How much an update changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Change {
+    /// What gradients are multiplied with first.
+    pub scale: f32,
+    /// The learning rate.
+    pub rate: f64,
+    /// Weight decay, times the rate.
+    pub decay: f64,
+    /// The global norm that gradients are then cut to.
+    pub clip: f64,
+}
 
 /// Names and shapes of what is trained.
 pub type Shapes = [(String, Vec<usize>)];
@@ -36,17 +48,14 @@ impl AdamW {
         Self { first: zeros(shapes), second: zeros(shapes), updates: 0 }
     }
 
-    /// One update by `scale` times the gradients, whose global norm is then cut to `clip`; returns
-    /// the norm before. Tensors are worked on in parallel, sums within one in order: the same bits
+    /// One update; returns the norm of the scaled gradients before it was cut. Tensors are worked on in parallel, sums within one in order: the same bits
     /// on any number of threads.
     pub fn step(
         &mut self,
         shapes: &Shapes,
         weights: &mut Buffers,
         grads: &Buffers,
-        scale: f32,
-        rate: f64,
-        clip: f64,
+        Change { scale, rate, decay, clip }: Change,
     ) -> Result<f64> {
         let squares =
             |grads: &Vec<f32>| grads.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
@@ -65,7 +74,7 @@ impl AdamW {
         let tensors = weights.par_iter_mut().zip(grads).zip(moments).zip(shapes);
         tensors.for_each(|(((weights, grads), (first, second)), (_, shape))| {
             // Norm gains are not decayed: shrinking a gain towards zero is not regularisation.
-            let decay = if shape.len() > 1 { rate * DECAY } else { 0.0 };
+            let decay = if shape.len() > 1 { rate * decay as f32 } else { 0.0 };
             update(weights, grads, [first, second], [scale, decay, rate, fix1, fix2]);
         });
         Ok(norm)

@@ -16,6 +16,10 @@ fn by_hand(mut w: f64, grads: &[f64], rate: f64, decay: f64) -> f64 {
     w
 }
 
+fn by(scale: f32, rate: f64, clip: f64) -> Change {
+    Change { scale, rate, decay: 0.01, clip }
+}
+
 #[test]
 fn updates_are_those_computed_by_hand() {
     let shapes = [("matrix".to_string(), vec![1, 2]), ("gain".to_string(), vec![2])];
@@ -25,7 +29,7 @@ fn updates_are_those_computed_by_hand() {
     for row in grads {
         // Gradients are summed over 4 targets: the scale makes the mean of them.
         let summed = vec![vec![4.0 * row[0], 4.0 * row[1]], vec![4.0 * row[2], 4.0 * row[3]]];
-        let norm = optimiser.step(&shapes, &mut weights, &summed, 0.25, 1e-2, 10.0).unwrap();
+        let norm = optimiser.step(&shapes, &mut weights, &summed, by(0.25, 1e-2, 10.0)).unwrap();
         let want = row.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt();
         assert!((norm - want).abs() < 1e-6, "the norm before clipping: {norm} {want}");
     }
@@ -46,7 +50,7 @@ fn a_gradient_over_the_limit_is_cut_to_it_as_a_whole() {
         let mut optimiser = AdamW::new(&shapes);
         let mut weights = vec![vec![0.0], vec![0.0]];
         let norm = optimiser
-            .step(&shapes, &mut weights, &grads.map(|g| vec![g]).to_vec(), 1.0, 1e-2, clip)
+            .step(&shapes, &mut weights, &grads.map(|g| vec![g]).to_vec(), by(1.0, 1e-2, clip))
             .unwrap();
         (norm, optimiser.first.concat())
     };
@@ -58,9 +62,7 @@ fn a_gradient_over_the_limit_is_cut_to_it_as_a_whole() {
         &shapes,
         &mut vec![vec![0.0]; 2],
         &vec![vec![f32::NAN]; 2],
-        1.0,
-        1.0,
-        1.0,
+        by(1.0, 1.0, 1.0),
     );
     assert!(bad.is_err());
 }

@@ -24,6 +24,12 @@ pub struct Checkpoint {
     pub folder: String,
     /// The digest of its weights; older ones have none.
     pub digest: Option<String>,
+    /// What a person calls it.
+    pub label: Option<String>,
+    /// What a person wrote about it.
+    pub note: String,
+    /// When it was saved, in milliseconds since 1970.
+    pub created_ms: i64,
 }
 
 impl Checkpoint {
@@ -50,6 +56,9 @@ pub(super) fn leave_behind(tx: &Connection, folder: &str) -> Result<()> {
     Ok(())
 }
 
+const CHECKPOINT: &str =
+    "SELECT id, run, step, folder, digest, name, note, created_ms FROM checkpoints";
+
 fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
     Ok(Checkpoint {
         id: row.get(0)?,
@@ -57,6 +66,9 @@ fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
         step: row.get::<_, i64>(2)? as u64,
         folder: row.get(3)?,
         digest: row.get(4)?,
+        label: row.get(5)?,
+        note: row.get(6)?,
+        created_ms: row.get(7)?,
     })
 }
 
@@ -141,16 +153,73 @@ impl Store {
 
     /// All checkpoints, newest first.
     pub fn checkpoints(&self) -> Result<Vec<Checkpoint>> {
-        let mut rows = self.db.prepare_cached(
-            "SELECT id, run, step, folder, digest FROM checkpoints ORDER BY id DESC",
-        )?;
+        self.checkpoints_where("deleted_ms IS NULL")
+    }
+
+    /// Checkpoints that were deleted and whose files are still there, newest first.
+    pub fn deleted_checkpoints(&self) -> Result<Vec<Checkpoint>> {
+        self.checkpoints_where("deleted_ms IS NOT NULL")
+    }
+
+    /// Checkpoints that were deleted before a moment (milliseconds since 1970).
+    pub fn deleted_before(&self, moment: i64) -> Result<Vec<Checkpoint>> {
+        self.checkpoints_where(&format!("deleted_ms < {moment}"))
+    }
+
+    fn checkpoints_where(&self, condition: &str) -> Result<Vec<Checkpoint>> {
+        let mut rows =
+            self.db.prepare_cached(&format!("{CHECKPOINT} WHERE {condition} ORDER BY id DESC"))?;
         Ok(rows.query_map([], checkpoint_row)?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Takes a checkpoint out of every list, or brings it back; its files stay.
+    pub fn set_checkpoint_deleted(&self, id: i64, deleted: bool) -> Result<()> {
+        let when = deleted.then(now_ms);
+        self.execute("UPDATE checkpoints SET deleted_ms = ?2 WHERE id = ?1", params![id, when])?;
+        Ok(())
+    }
+
+    /// Gives a checkpoint a name of its own (none takes it away), by which every command finds it.
+    ///
+    /// # Errors
+    /// Where the name means something else, or is another checkpoint's.
+    pub fn label_checkpoint(&self, id: i64, label: Option<&str>) -> Result<()> {
+        let label = label.map(str::trim).filter(|label| !label.is_empty());
+        if let Some(label) = label {
+            let odd = label.chars().all(|c| c.is_ascii_digit())
+                || ["embedded", "novice", "newest"].contains(&label)
+                || label.starts_with("run ")
+                || label.contains(['/', '\\', '+'])
+                || label.chars().any(char::is_control);
+            let taken = "SELECT id FROM checkpoints WHERE name = ?1 AND id <> ?2";
+            let taken: Option<i64> =
+                self.db.query_row(taken, params![label, id], |row| row.get(0)).optional()?;
+            if odd || label.chars().count() > 60 {
+                return Err(Error::new(format!("a checkpoint cannot be called `{label}`")).hint(
+                    "a short name without / and +, which is no number and no model of the program",
+                ));
+            }
+            if let Some(other) = taken {
+                return Err(Error::new(format!("checkpoint {other} is called `{label}` already"))
+                    .hint("choose another name"));
+            }
+        }
+        self.execute("UPDATE checkpoints SET name = ?2 WHERE id = ?1", params![id, label])?;
+        Ok(())
+    }
+
+    /// Writes down what a person says about a checkpoint.
+    pub fn note_checkpoint(&self, id: i64, note: &str) -> Result<()> {
+        self.execute("UPDATE checkpoints SET note = ?2 WHERE id = ?1", params![id, note.trim()])?;
+        Ok(())
     }
 
     /// The newest checkpoint of a run, or of all runs.
     pub fn latest_checkpoint(&self, run: Option<i64>) -> Result<Option<Checkpoint>> {
-        let sql = "SELECT id, run, step, folder, digest FROM checkpoints WHERE ?1 IS NULL OR run \
-                   = ?1 ORDER BY id DESC LIMIT 1";
-        Ok(self.db.query_row(sql, [run], checkpoint_row).optional()?)
+        let sql = format!(
+            "{CHECKPOINT} WHERE deleted_ms IS NULL AND (?1 IS NULL OR run = ?1) ORDER BY id DESC \
+             LIMIT 1"
+        );
+        Ok(self.db.query_row(&sql, [run], checkpoint_row).optional()?)
     }
 }

@@ -119,15 +119,15 @@ fn current(db: &Connection, reflection: i64) -> Result<(Verdict, Option<String>,
     Ok(db.query_row(latest, [reflection], read).optional()?.unwrap_or((Verdict::Pending, None, 1)))
 }
 
-/// Writes the version of a reflection with this number.
+/// Writes the version of a reflection with this number, as of a moment.
 pub(super) fn insert_version(
     db: &Connection,
     reflection: i64,
     n: i64,
-    author: &str,
-    text: &str,
+    (author, text): (&str, &str),
+    when: i64,
 ) -> Result<()> {
-    let values = params![reflection, n, author, text, now_ms()];
+    let values = params![reflection, n, author, text, when];
     db.prepare_cached("INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(values)?;
     Ok(())
 }
@@ -155,7 +155,7 @@ fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i
         _ => None,
     };
     if let Some((author, text)) = written {
-        insert_version(db, reflection, versions + 1, author, text)?;
+        insert_version(db, reflection, versions + 1, (author, text), now_ms())?;
     }
     let act = match decision {
         Decision::Second(Some(code)) => format!("{} {code}", decision.as_str()),
@@ -224,7 +224,7 @@ impl Store {
         } else {
             let versions = "SELECT count(*) FROM versions WHERE reflection = ?1";
             let versions: i64 = tx.query_row(versions, [reflection], |row| row.get(0))?;
-            insert_version(&tx, reflection, versions + 1, author, text)?;
+            insert_version(&tx, reflection, versions + 1, (author, text), now_ms())?;
             None
         };
         tx.commit()?;

@@ -24,7 +24,7 @@ pub use backup::Restored;
 pub use checkpoints::{Checkpoint, STATE};
 pub use decisions::{AuditRow, Decision, Seen, Undone};
 pub use evaluations::{EvalRow, PlayedGame};
-pub use exchange::{Intake, Record, Reflected};
+pub use exchange::{Act, Intake, Record, Reflected};
 pub use listing::{Listing, Near, Page, TrajectorySummary};
 pub use pools::{Candidate, Drawn, PoolCount};
 pub use predictions::{Prediction, Thought};

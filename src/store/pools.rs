@@ -3,8 +3,8 @@
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
-use super::Store;
 use super::trajectories::{branch, insert_branch};
+use super::{Store, now_ms};
 use crate::error::Result;
 use crate::experience::{Branch, Membership};
 
@@ -63,7 +63,7 @@ impl Store {
         let tx = self.write()?;
         let mut ids = Vec::with_capacity(drawn.len());
         for Drawn { branch, place } in drawn {
-            let id = insert_branch(&tx, branch)?;
+            let id = insert_branch(&tx, branch, now_ms())?;
             insert_membership(&tx, id, place)?;
             ids.push(id);
         }
@@ -76,17 +76,28 @@ impl Store {
     pub fn drawn(&self, trajectory: i64, pool: Option<&str>) -> Result<Vec<Drawn>> {
         let mut rows = self.db.prepare_cached(
             "SELECT b.id, t, action, b.source, observation, effect, done, success, b.reward, \
-             p.pool, p.rank, p.source, p.model \
+             b.created_ms, p.pool, p.rank, p.source, p.model \
              FROM branches b JOIN pools p ON p.branch = b.id WHERE trajectory = ?1 AND (?2 IS \
              NULL OR p.pool = ?2) \
              ORDER BY t, p.pool, p.rank, b.id",
         )?;
         let found = rows.query_map(params![trajectory, pool], |row| {
-            let rank = row.get::<_, i64>(10)? as usize;
+            let rank = row.get::<_, i64>(11)? as usize;
             let place =
-                Membership { pool: row.get(9)?, rank, source: row.get(11)?, model: row.get(12)? };
+                Membership { pool: row.get(10)?, rank, source: row.get(12)?, model: row.get(13)? };
             Ok(Drawn { branch: branch(trajectory, row)?, place })
         })?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Suites and splits that there are demonstrations of, and how many.
+    pub fn demonstrated(&self) -> Result<Vec<(String, String, u64)>> {
+        let mut rows = self.db.prepare_cached(
+            "SELECT suite, split, count(*) FROM trajectories WHERE deleted = 0 AND purpose = \
+             'demonstration' AND success = 1 GROUP BY 1, 2 ORDER BY 1, 2",
+        )?;
+        let found =
+            rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)? as u64)))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 

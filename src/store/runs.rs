@@ -74,6 +74,14 @@ pub struct RunRow {
     pub pid: Option<u32>,
     /// Why it failed.
     pub error: Option<String>,
+    /// What a person calls it.
+    pub name: Option<String>,
+    /// Words to find it by.
+    pub tags: String,
+    /// What a person wrote about it.
+    pub note: String,
+    /// When it was written down, in milliseconds since 1970.
+    pub created_ms: i64,
 }
 
 /// A metric at a step; the value is absent where it was not a number.
@@ -101,6 +109,10 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         steps: row.get::<_, i64>(7)? as u64,
         pid: row.get::<_, Option<i64>>(8)?.and_then(|pid| u32::try_from(pid).ok()),
         error: row.get(9)?,
+        name: row.get(10)?,
+        tags: row.get(11)?,
+        note: row.get(12)?,
+        created_ms: row.get(13)?,
     })
 }
 
@@ -125,8 +137,8 @@ fn insert_run(db: &Connection, status: RunStatus, new: NewRun<'_>) -> Result<i64
     Ok(db.last_insert_rowid())
 }
 
-const RUN: &str =
-    "SELECT id, objective, status, config, seed, start, step, steps, pid, error FROM runs";
+const RUN: &str = "SELECT id, objective, status, config, seed, start, step, steps, pid, error, name, tags, note, \
+     created_ms FROM runs";
 
 /// A run that begins, or that waits for its turn.
 #[derive(Debug, Clone, Copy)]
@@ -150,6 +162,25 @@ pub struct NewRun<'a> {
 pub struct RunLock(#[expect(dead_code, reason = "held")] File);
 
 impl Store {
+    /// Writes down what a person says of a run; what is not given stays, an empty name is none.
+    pub fn describe_run(
+        &self,
+        run: i64,
+        name: Option<&str>,
+        note: Option<&str>,
+        tags: Option<&str>,
+    ) -> Result<()> {
+        self.run(run)?;
+        let trimmed = |text: Option<&str>| text.map(|text| text.trim().to_string());
+        let [name, note, tags] = [name, note, tags].map(trimmed);
+        self.execute(
+            "UPDATE runs SET name = nullif(coalesce(?2, name), ''), note = coalesce(?3, note), \
+             tags = coalesce(?4, tags) WHERE id = ?1",
+            params![run, name, note, tags],
+        )?;
+        Ok(())
+    }
+
     fn lock_path(&self, run: i64) -> PathBuf {
         self.root.join("runs").join(format!("{run}.lock"))
     }

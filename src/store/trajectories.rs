@@ -49,8 +49,8 @@ pub struct Counts {
     pub checkpoints: u64,
 }
 
-/// Writes a trajectory with its steps; returns its id.
-pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64> {
+/// Writes a trajectory with its steps, as of a moment; returns its id.
+pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory, when: i64) -> Result<i64> {
     db.prepare_cached(
         "INSERT INTO trajectories (suite, split, task_id, kind, task, purpose, actor, seed, \
          observation, admissible, \
@@ -70,7 +70,7 @@ pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64>
         list_json(tr.admissible.as_deref()),
         tr.success(),
         tr.steps.len() as i64,
-        now_ms(),
+        when,
         tr.world.map(hex),
         to_json(&tr.free),
         tr.reward()
@@ -98,7 +98,7 @@ pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory) -> Result<i64>
 }
 
 /// An executed alternative from the columns id, t, action, source, observation, effect, done,
-/// success, reward.
+/// success, reward, created_ms.
 pub(super) fn branch(trajectory: i64, row: &Row<'_>) -> rusqlite::Result<Branch> {
     Ok(Branch {
         id: row.get(0)?,
@@ -111,11 +111,12 @@ pub(super) fn branch(trajectory: i64, row: &Row<'_>) -> rusqlite::Result<Branch>
         done: row.get(6)?,
         success: row.get(7)?,
         reward: row.get(8)?,
+        created_ms: row.get(9)?,
     })
 }
 
-/// Writes an executed alternative, unless the state has it; returns its id.
-pub(super) fn insert_branch(db: &Connection, b: &Branch) -> Result<i64> {
+/// Writes an executed alternative, unless the state has it, as of a moment; returns its id.
+pub(super) fn insert_branch(db: &Connection, b: &Branch, when: i64) -> Result<i64> {
     let insert = "INSERT INTO branches (trajectory, t, action, source, observation, effect, done, \
                   success, created_ms, \
                   reward) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
@@ -129,14 +130,15 @@ pub(super) fn insert_branch(db: &Connection, b: &Branch) -> Result<i64> {
         b.effect.as_str(),
         b.done,
         b.success,
-        now_ms(),
+        when,
         b.reward
     ];
     Ok(db.prepare_cached(insert)?.query_row(values, |row| row.get(0))?)
 }
 
-/// Writes a generated reflection, if all that it cites was executed in its state; returns its id.
-pub(super) fn insert_reflection(db: &Connection, r: &NewReflection) -> Result<i64> {
+/// Writes a generated reflection, if all that it cites was executed in its state, as of a moment;
+/// returns its id.
+pub(super) fn insert_reflection(db: &Connection, r: &NewReflection, when: i64) -> Result<i64> {
     for branch in &r.cites {
         let executed = db
             .prepare_cached("SELECT 1 FROM branches WHERE id = ?1 AND trajectory = ?2 AND t = ?3")?
@@ -160,9 +162,9 @@ pub(super) fn insert_reflection(db: &Connection, r: &NewReflection) -> Result<i6
         "INSERT INTO reflections (trajectory, t, generator, cites, created_ms) \
                        VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![r.trajectory, r.t as i64, r.generator, cites, now_ms()])?;
+    .execute(params![r.trajectory, r.t as i64, r.generator, cites, when])?;
     let id = db.last_insert_rowid();
-    insert_version(db, id, 1, &r.generator, &r.text)?;
+    insert_version(db, id, 1, (&r.generator, &r.text), when)?;
     Ok(id)
 }
 
@@ -170,7 +172,7 @@ impl Store {
     /// Saves a trajectory with all its steps in one transaction; returns its id.
     pub fn add_trajectory(&mut self, trajectory: &Trajectory) -> Result<i64> {
         let tx = self.write()?;
-        let id = insert_trajectory(&tx, trajectory)?;
+        let id = insert_trajectory(&tx, trajectory, now_ms())?;
         tx.commit()?;
         Ok(id)
     }
@@ -296,8 +298,8 @@ impl Store {
     /// The executed alternatives of a trajectory, by state.
     pub fn branches(&self, trajectory: i64) -> Result<Vec<Branch>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT id, t, action, source, observation, effect, done, success, reward FROM \
-             branches WHERE trajectory = ?1 ORDER BY t, id",
+            "SELECT id, t, action, source, observation, effect, done, success, reward, \
+             created_ms FROM branches WHERE trajectory = ?1 ORDER BY t, id",
         )?;
         let found = rows.query_map([trajectory], |row| branch(trajectory, row))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
@@ -310,7 +312,7 @@ impl Store {
         let tx = self.write()?;
         let ids = reflections
             .iter()
-            .map(|reflection| insert_reflection(&tx, reflection))
+            .map(|reflection| insert_reflection(&tx, reflection, now_ms()))
             .collect::<Result<_>>()?;
         tx.commit()?;
         Ok(ids)
@@ -338,7 +340,7 @@ impl Store {
                 "SELECT count(*) FROM trajectories WHERE purpose = 'exploration' AND deleted = 0",
             )?,
             runs: count("SELECT count(*) FROM runs")?,
-            checkpoints: count("SELECT count(*) FROM checkpoints")?,
+            checkpoints: count("SELECT count(*) FROM checkpoints WHERE deleted_ms IS NULL")?,
         })
     }
 }

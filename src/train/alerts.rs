@@ -6,13 +6,15 @@
 use super::Stage;
 use super::examples::TARGETS;
 use crate::error::Result;
+use crate::selection::LEAST_HELD_OUT;
 use crate::store::MetricPoint;
 
 /// Sentences about a run, each with what to do. `metric` gives a curve of the run by its name, by
-/// update.
+/// update; `held_out` is how many games it is validated on: too few say nothing.
 pub fn alerts(
     metric: impl Fn(&str) -> Result<Vec<MetricPoint>>,
     stages: &[Stage],
+    held_out: usize,
 ) -> Result<Vec<String>> {
     let mut said = Vec::new();
     let loss = metric("loss")?;
@@ -38,24 +40,40 @@ pub fn alerts(
     let within = |points: Vec<MetricPoint>| -> Vec<MetricPoint> {
         points.into_iter().filter(|point| point.step > begin).collect()
     };
-    said.extend(of_loss(&smoothed(&within(loss))));
+    let loss = within(loss);
+    said.extend(of_the_first(&loss));
+    said.extend(of_loss(&smoothed(&loss)));
     for (kind, name) in TARGETS {
         if present.is_some_and(|stage| stage.mixture.of(kind) == 0.0) {
             continue;
         }
         let valid = within(metric(&format!("valid_{name}"))?);
         let valid: Vec<f64> = valid.iter().filter_map(|point| point.value).collect();
-        if let (Some(last), true) = (valid.last(), valid.len() >= 3) {
+        let enough = valid.len() >= 3 && held_out >= LEAST_HELD_OUT;
+        if let (Some(last), true) = (valid.last(), enough) {
             let best = valid.iter().copied().fold(f64::INFINITY, f64::min);
             if *last > 1.05 * best {
                 said.push(format!(
-                    "overfitting: on held-out trajectories {name} tokens cost {best:.3} and cost \
-                     {last:.3} now: use an earlier checkpoint"
+                    "overfitting: on {held_out} held-out games {name} tokens cost {best:.3} and \
+                     cost {last:.3} now: use the checkpoint marked best"
                 ));
             }
         }
     }
     Ok(said)
+}
+
+/// A loss that has left everything behind, from the second update on: no language model begins
+/// above the logarithm of its vocabulary.
+fn of_the_first(points: &[MetricPoint]) -> Option<String> {
+    let values: Vec<f64> = points.iter().filter_map(|point| point.value).collect();
+    let (first, last) = (*values.first()?, *values.last()?);
+    (last > 3.0 * first.max(1.0) && values.len() < 30).then(|| {
+        format!(
+            "diverging: the loss began at {first:.3} and is {last:.3}: stop, lower the rate, and \
+             do not start from its checkpoints"
+        )
+    })
 }
 
 fn of_loss(smooth: &[f64]) -> Vec<String> {

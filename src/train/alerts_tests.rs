@@ -23,7 +23,7 @@ fn said(curves: &[(&str, Vec<MetricPoint>)], stages: &[Stage]) -> Vec<String> {
             .map(|(_, points)| points.clone())
             .unwrap_or_default())
     };
-    alerts(metric, stages).unwrap()
+    alerts(metric, stages, LEAST_HELD_OUT).unwrap()
 }
 
 #[test]
@@ -40,6 +40,19 @@ fn each_alert_has_its_curve_and_a_healthy_run_has_none() {
     says(&[("loss", curve(0, (0..200).map(|_| 0.7)))], "plateau");
     says(&[("loss", healthy), valid([0.5, 0.4, 0.6])], "overfitting");
     says(&[("loss", curve(0, [1.0, f64::NAN].into_iter()))], "not a number");
+    says(&[("loss", curve(0, [1.9, 637_294.0].into_iter()))], "diverging");
+}
+
+#[test]
+fn no_alarm_rests_on_fewer_than_ten_games() {
+    let rises = |name: &str| {
+        let values = if name == "valid_action" { vec![0.5, 0.4, 0.6] } else { Vec::new() };
+        Ok(curve(0, values.into_iter()))
+    };
+    let stages = [stage(400, Mixture::IMITATION)];
+    let said = |games| alerts(rises, &stages, games).unwrap();
+    assert!(said(9).is_empty() && said(0).is_empty());
+    assert!(said(10)[0].contains("on 10 held-out games"), "{:?}", said(10));
 }
 
 #[test]

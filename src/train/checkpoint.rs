@@ -205,6 +205,29 @@ pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
     Ok(removed)
 }
 
+/// How long the files of a deleted checkpoint stay, in milliseconds: a day.
+const KEPT_DELETED_MS: i64 = 24 * 3600 * 1000;
+
+/// Deletes a checkpoint; it can be brought back until its files are swept away.
+///
+/// # Errors
+/// Where something needs it.
+pub fn delete(store: &Store, saved: &Checkpoint) -> Result<()> {
+    if store.is_alive(saved.run) {
+        return Err(Error::new(format!(
+            "run {} is being trained, and may go on from it",
+            saved.run
+        ))
+        .hint("stop it first (Train, x)"));
+    }
+    if is_held(store, saved) {
+        return Err(Error::new(format!("checkpoint {} is being evaluated", saved.id))
+            .hint("wait until that is done"));
+    }
+    store.check_unneeded(saved)?;
+    store.set_checkpoint_deleted(saved.id, true)
+}
+
 /// Takes a checkpoint out of the store, then its folder away.
 pub fn remove(store: &Store, saved: &Checkpoint) -> Result<()> {
     store.delete_checkpoint(saved)?;
@@ -263,8 +286,15 @@ pub fn sweep(store: &Store) -> Result<usize> {
             removed += usize::from(std::fs::remove_dir_all(entry.path()).is_ok());
         }
     }
-    let known: HashSet<String> =
-        store.checkpoints()?.into_iter().map(|saved| saved.folder).collect();
+    for saved in store.deleted_before(crate::store::now_ms() - KEPT_DELETED_MS)? {
+        remove(store, &saved)?;
+        removed += 1;
+    }
+    let known: HashSet<String> = [store.checkpoints()?, store.deleted_checkpoints()?]
+        .into_iter()
+        .flatten()
+        .map(|saved| saved.folder)
+        .collect();
     for folder in store.left_behind()?.iter().filter(|folder| !known.contains(*folder)) {
         let run = folder
             .strip_prefix("checkpoints/run-")

@@ -1,5 +1,7 @@
 //! What a run trains on: trees read from the store, and the batch of every update.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::examples::{Example, TARGETS, TokenRole, example};
@@ -11,7 +13,7 @@ use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
 use crate::model::tokenizer::Tokenizer;
 use crate::rng::Rng;
-use crate::selection::{Chosen, LeftOut, Selection};
+use crate::selection::{Chosen, LEAST_HELD_OUT, LeftOut, Selection};
 use crate::store::Store;
 
 /// How the error begins that says that an objective has no training set yet.
@@ -37,6 +39,9 @@ pub struct DataSummary {
     pub targets: [u64; 4],
     /// Trajectories kept out of training, for validation.
     pub held_out: usize,
+    /// The games (tasks in a room) that they are of; older runs did not count them.
+    #[serde(default)]
+    pub held_out_games: usize,
     /// Target tokens that no path within the model's context reaches.
     pub too_long: usize,
     /// Trajectories whose first observation alone is more than the model reads.
@@ -70,7 +75,7 @@ impl Data {
     ) -> Result<Self> {
         let selection = Selection::choose(store, &plan.data, plan.objective.carry())?;
         let data = Self::read(store, plan, selection, tokenizer, context)?;
-        data.check(plan)?;
+        data.check(store, plan)?;
         Ok(data)
     }
 
@@ -115,13 +120,15 @@ impl Data {
             data.summary.count(&chosen, item.demonstration, &tree);
             data.train.push(tree);
         }
+        let held = selection.items.iter().filter(|item| item.held_out);
+        data.summary.held_out_games = held.map(|item| item.instance).collect::<HashSet<_>>().len();
         data.selection = selection;
         data.digest = digest.finish();
         Ok(data)
     }
 
     /// Refuses a training set in which the objective has nothing to do.
-    fn check(&self, plan: &Plan) -> Result<()> {
+    fn check(&self, store: &Store, plan: &Plan) -> Result<()> {
         let suite = plan.data.suite.as_deref().unwrap_or("household");
         let split = plan.data.split.as_deref();
         let missing =
@@ -133,9 +140,23 @@ impl Data {
             )
         };
         if self.summary.demonstrations == 0 {
-            let which = split.map_or(String::new(), |split| {
-                format!(" of {suite}, split {split} (--split takes others)")
-            });
+            let which = split.map_or(String::new(), |split| format!(" of {suite}, split {split}"));
+            let there = store.demonstrated()?;
+            if let Some((suite, split, count)) =
+                there.iter().find(|(name, ..)| name == suite).or(there.first())
+                && self.summary.held_out == 0
+            {
+                return missing(
+                    format!(
+                        "no demonstrations{which}; there are {count} of {suite}, split {split}"
+                    ),
+                    format!(
+                        "--suite {suite} --split {split} (in the form: suite and split) trains on \
+                         those; or collect others with: {} --games 50",
+                        collect("demos")
+                    ),
+                );
+            }
             let held = match self.summary.held_out {
                 0 => String::new(),
                 n => format!(", but for {n} held out (--held-out 0 trains on them too)"),
@@ -206,6 +227,20 @@ impl DataSummary {
             .filter(|((kind, _), count)| *count > 0 && trained(*kind));
         let each: Vec<String> = there.map(|((_, name), count)| format!("{name} {count}")).collect();
         format!("target tokens: {}", each.join(", "))
+    }
+
+    /// What validation is on, in words.
+    pub fn validation(&self) -> String {
+        match (self.held_out_games, self.left_out.too_few) {
+            (0, 0) => "validation: none, nothing is held out".into(),
+            (0, few) => format!(
+                "validation: none, for the share would hold out {few} games, and fewer than \
+                 {LEAST_HELD_OUT} say nothing"
+            ),
+            (games, _) => {
+                format!("validation: {games} games held out ({} demonstrations)", self.held_out)
+            }
+        }
     }
 
     /// What a person should know beside the counts: what is there and not trained on, a line each.

@@ -10,6 +10,7 @@ use crate::env::household::Household;
 use crate::episode::{Scope, Teacher};
 use crate::experience::Verdict;
 use crate::selection::ALL;
+use crate::selection::is_held_out;
 use crate::store::{Decision, Filter, Place};
 
 /// A store with demonstrations of so many games, `k` alternatives a state, and every reflection
@@ -148,7 +149,7 @@ fn held_out_instances_are_the_same_for_all_experts_runs_and_deletions_and_never_
     let other = Teacher::Suite(Some("planner"));
     collect::demonstrations(&mut store, &Household, &scope, other, &control, quiet).unwrap();
     let mut wide = plan(Objective::Imitation, 1);
-    wide.data.held_out = 0.2;
+    wide.data.held_out = 0.4;
     wide.data.expert = Some(ALL.into());
     let both = data(&store, &wide);
     let split = |data: &Data| -> [HashSet<u64>; 2] {
@@ -177,8 +178,17 @@ fn held_out_instances_are_the_same_for_all_experts_runs_and_deletions_and_never_
     }
     // A smaller share is part of a larger one.
     let mut narrow = wide.clone();
+    narrow.data.held_out = 0.3;
+    let some = split(&data(&store, &narrow))[1].clone();
+    assert!(some.len() >= LEAST_HELD_OUT && some.is_subset(&held));
+    // Fewer than ten games are not held out: they are trained on, and that is said.
     narrow.data.held_out = 0.05;
-    assert!(split(&data(&store, &narrow))[1].is_subset(&held));
+    let few = data(&store, &narrow);
+    let meant = held.iter().filter(|game| is_held_out(**game, 0.05)).count();
+    assert!(meant < LEAST_HELD_OUT && few.summary.left_out.too_few == meant);
+    assert_eq!((few.summary.held_out, few.summary.demonstrations), (0, 119));
+    assert!(few.summary.validation().contains("none"), "{}", few.summary.validation());
+    assert!(both.summary.validation().contains(&format!("{} games", held.len())));
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl Engine for Local<'_> {
         let budget = self.budget;
         let cancel = run.cancel();
         let team = Team::new(plan.workers, Priority::Background)?;
+        let every = plan.save_interval(self.stages.iter().map(|stage| stage.updates).sum());
         let mut step = from;
         let mut start = 0;
         for (n, stage) in self.stages.iter().enumerate() {
@@ -69,6 +70,7 @@ impl Engine for Local<'_> {
                     number: step + 1,
                     batch: &batch,
                     rate,
+                    tuning: plan.tuning,
                     budget,
                     recompute: plan.recompute,
                     products: plan.products,
@@ -82,8 +84,9 @@ impl Engine for Local<'_> {
                 step += 1;
                 self.realised.add(&sums);
                 metrics.extend(self.realised.metrics());
-                let saves = step.is_multiple_of(plan.save_every) || step == end;
-                if saves {
+                let saves = step.is_multiple_of(every) || step == end;
+                let validates = plan.validate_every.is_some_and(|n| step.is_multiple_of(n));
+                if saves || validates {
                     metrics.extend(validate(source.held_out(), budget, &self.weights, &team)?);
                 }
                 run.updated(step, &metrics)?;

@@ -49,6 +49,7 @@ pub(in crate::train) fn branch(t: usize, action: &str, observation: &str) -> Bra
         done: false,
         reward: 0.0,
         success: false,
+        created_ms: 0,
     }
 }
 

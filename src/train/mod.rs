@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod checkpoint;
+mod command;
 pub mod data;
 pub mod engine;
 pub mod examples;
@@ -12,17 +13,20 @@ mod run;
 mod sets;
 pub mod source;
 pub mod trainer;
+mod tuning;
 mod update;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::selection::Carry;
+pub use command::command;
 use examples::TokenRole;
 pub use forecast::{Forecast, forecast};
 pub use plan::{Budget, Moments, Plan, Stage};
 pub use provenance::{Origin, Provenance, origin, provenance, recorded, trained_on, warnings};
 pub use sets::{Sets, sets};
+pub use tuning::{RUINOUS, Schedule, Tuning};
 
 /// What a run optimises (paper, sections 4.2 and 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

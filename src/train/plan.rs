@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::tuning::{RUINOUS, Tuning};
 use super::{Mixture, Objective};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
@@ -56,22 +57,35 @@ pub struct Plan {
     pub objective: Objective,
     /// Updates; of world modelling, what [`Budget`] makes of them.
     pub steps: u64,
+    /// Passes over the trees that imitation (or the only stage) finds, in place of `steps`.
+    #[serde(default)]
+    pub epochs: Option<f64>,
     /// Trajectories an update.
     pub batch: usize,
-    /// Peak learning rate of a stage; warmed up over its first twentieth, then a cosine down to a
-    /// tenth.
+    /// Peak learning rate of a stage.
     pub rate: f64,
+    /// How it rises and falls, decay and clipping.
+    #[serde(default)]
+    pub tuning: Tuning,
     /// Seed of the data order.
     pub seed: u64,
     /// Threads.
     pub workers: usize,
-    /// Updates between checkpoints.
-    pub save_every: u64,
+    /// Updates between checkpoints; without it a quarter of the run, at least 25.
+    pub save_every: Option<u64>,
+    /// Updates between validations, beside the one at every checkpoint.
+    #[serde(default)]
+    pub validate_every: Option<u64>,
     /// What it may be trained on.
     pub data: Criteria,
-    /// The rank of an adapter beside all linear layers, trained in place of the weights (its scale
-    /// is 2).
+    /// The rank of an adapter, trained in place of the weights.
     pub lora: Option<usize>,
+    /// What its output is multiplied with, times the rank; without it twice the rank.
+    #[serde(default)]
+    pub alpha: Option<f64>,
+    /// The linear layers that it stands beside; none named are all of [`LINEARS`].
+    #[serde(default)]
+    pub modules: Vec<String>,
     /// Tokens of one pass at most; an update's trees are packed into as many passes as they need.
     /// Without it, as many as the largest tree has, within reason and memory.
     pub budget: Option<usize>,
@@ -131,13 +145,18 @@ impl Plan {
         Self {
             objective,
             steps,
+            epochs: None,
             batch: 8,
             rate: 1e-3,
+            tuning: Tuning::default(),
             seed,
             workers: 2,
-            save_every: (steps / 4).max(25),
+            save_every: None,
+            validate_every: None,
             data: Criteria::default(),
             lora: None,
+            alpha: None,
+            modules: Vec::new(),
             budget: None,
             recompute: false,
             products: Products::F32,
@@ -159,6 +178,22 @@ impl Plan {
                 "usual ones: 1e-4 to 2e-3",
             );
         }
+        if self.rate > RUINOUS {
+            return refuse(
+                format!("a learning rate of {} would ruin the weights", self.rate),
+                "at most 0.03: AdamW moves each weight by about the rate at every update; usual \
+                 ones: 1e-4 to 2e-3",
+            );
+        }
+        if self.epochs.is_some_and(|epochs| !(1e-4..=1e5).contains(&epochs)) {
+            return refuse(
+                format!("{} epochs", self.epochs.unwrap_or_default()),
+                "at least 0.0001, at most 100,000",
+            );
+        }
+        if self.save_every == Some(0) || self.validate_every == Some(0) {
+            return refuse("an interval of 0 updates".into(), "1 or more, or leave it out");
+        }
         if self.steps == 0 || self.steps > 100_000_000 {
             return refuse(format!("{} updates", self.steps), "between 1 and 100,000,000");
         }
@@ -177,6 +212,15 @@ impl Plan {
                 "between 1 and 1,024; usual: 8",
             );
         }
+        if let Some(alpha) = self.alpha.filter(|alpha| !(1e-6..=1e6).contains(alpha)) {
+            return refuse(format!("an alpha of {alpha}"), "usual: twice the rank");
+        }
+        if let Some(odd) = self.modules.iter().find(|name| !LINEARS.contains(&name.as_str())) {
+            return refuse(
+                format!("there is no linear layer `{odd}`"),
+                &format!("layers: {}", LINEARS.join(", ")),
+            );
+        }
         if !(self.world_epochs.is_finite() && self.world_epochs >= 1e-4 && self.world_epochs <= 1e4)
         {
             return refuse(
@@ -192,6 +236,10 @@ impl Plan {
                 "shuffled outcomes (--shuffled) without any alternative (-k 0)",
             ),
             (self.shuffled && !world, "shuffled outcomes (--shuffled)"),
+            (
+                self.epochs.is_some() && self.matched != Budget::Stage2,
+                "a number of epochs (--epochs) under a budget of both stages (--match)",
+            ),
             (
                 !self.objective.carry().branches && self.data.pool != usual.pool,
                 "a pool of alternatives (--branches)",
@@ -211,6 +259,15 @@ impl Plan {
                 "rationales (--rationales)",
             ),
         ];
+        let of_adapter =
+            [(self.alpha.is_some(), "--alpha"), (!self.modules.is_empty(), "--modules")];
+        if let Some((_, what)) = of_adapter.iter().find(|(given, _)| *given && self.lora.is_none())
+        {
+            return refuse(
+                format!("{what} means nothing without an adapter"),
+                "--lora R trains one, or leave it out",
+            );
+        }
         if let Some((_, what)) = meant.iter().find(|(given, _)| *given) {
             return refuse(
                 format!("{what} means nothing for {}", self.objective.as_str()),
@@ -223,14 +280,19 @@ impl Plan {
                 "--steps 2 or more, or --match stage2",
             );
         }
+        self.tuning.check()?;
         self.data.check()
     }
 
     /// A fresh adapter for a model, if the plan wants one.
     pub fn adapter(&self, config: &Config) -> Result<Option<Adapter>> {
-        self.lora
-            .map(|rank| Adapter::new(config, rank, 2.0 * rank as f64, &LINEARS, self.seed))
-            .transpose()
+        let named: Vec<&str> = self.modules.iter().map(String::as_str).collect();
+        let layers = if named.is_empty() { &LINEARS[..] } else { &named };
+        let fresh = |rank: usize| {
+            let alpha = self.alpha.unwrap_or(2.0 * rank as f64);
+            Adapter::new(config, rank, alpha, layers, self.seed)
+        };
+        self.lora.map(fresh).transpose()
     }
 
     /// The stages of the run, given what each mixture finds in the data.
@@ -241,12 +303,19 @@ impl Plan {
             updates: updates.round().max(1.0) as u64,
             trees: found(&mixture).trees,
         };
-        let steps = self.steps as f64;
         let batch = self.batch as f64;
+        let last = match self.objective {
+            Objective::Imitation | Objective::WorldModel => Mixture::IMITATION,
+            Objective::Reflection => Mixture::REFLECTION,
+            Objective::Joint => Mixture::JOINT,
+        };
+        let by_epochs =
+            self.epochs.map(|epochs| (epochs * found(&last).trees as f64 / batch).ceil().max(1.0));
+        let steps = by_epochs.unwrap_or(self.steps as f64);
         match self.objective {
-            Objective::Imitation => vec![stage("imitation", Mixture::IMITATION, steps)],
-            Objective::Reflection => vec![stage("reflection", Mixture::REFLECTION, steps)],
-            Objective::Joint => vec![stage("joint", Mixture::JOINT, steps)],
+            Objective::Imitation | Objective::Reflection | Objective::Joint => {
+                vec![stage(self.objective.as_str(), last, steps)]
+            }
             Objective::WorldModel => {
                 let world = found(&Mixture::WORLD);
                 let acting = found(&Mixture::IMITATION);
@@ -274,12 +343,12 @@ impl Plan {
 
     /// The learning rate at an update of a stage, both counted from its beginning.
     pub fn rate_at(&self, step: u64, updates: u64) -> f64 {
-        let warm = (updates / 20).max(1);
-        if step < warm {
-            return self.rate * (step + 1) as f64 / warm as f64;
-        }
-        let share = (step - warm) as f64 / (updates.saturating_sub(warm)).max(1) as f64;
-        self.rate * (0.1 + 0.45 * (1.0 + (std::f64::consts::PI * share.min(1.0)).cos()))
+        self.rate * self.tuning.share_at(step, updates)
+    }
+
+    /// Updates between checkpoints in a run of so many.
+    pub fn save_interval(&self, updates: u64) -> u64 {
+        self.save_every.unwrap_or((updates / 4).max(25))
     }
 }
 

@@ -139,7 +139,7 @@ pub fn provenance(
 /// or what it came from, or on held-out instances; what is measured on those is not what it would
 /// be on new ones.
 pub fn warnings(store: &Store, source: &str, selection: &Selection) -> Result<Vec<String>> {
-    let mut said = Vec::new();
+    let mut said = of_split(store, selection)?;
     if source.starts_with("run ") {
         let known = trained_on(store, source)?;
         let items: Vec<&Item> = selection.items.iter().filter(|item| !item.held_out).collect();
@@ -154,6 +154,20 @@ pub fn warnings(store: &Store, source: &str, selection: &Selection) -> Result<Ve
     }
     said.extend(of_held_out(store, source, selection)?);
     Ok(said)
+}
+
+/// Splits other than `train` are there to judge models by.
+fn of_split(store: &Store, selection: &Selection) -> Result<Vec<String>> {
+    let Some(item) = selection.items.iter().find(|item| !item.held_out) else {
+        return Ok(Vec::new());
+    };
+    let split = store.trajectory_even_deleted(item.trajectory)?.map(|tr| tr.split);
+    Ok(split.filter(|split| split != "train").map_or(Vec::new(), |split| {
+        vec![format!(
+            "{split} is not a training split: success on its games says nothing once a model was \
+             trained on them"
+        )]
+    }))
 }
 
 /// The same about what is held out.

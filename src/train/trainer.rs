@@ -33,14 +33,14 @@ pub fn train(
 
 /// Writes down a run that waits for its turn ([`resume`] starts it): what a plan asks for, and what
 /// to start from.
-pub fn queue(store: &Store, plan: &Plan, start: Option<&str>) -> Result<i64> {
+pub fn queue(store: &Store, plan: &Plan, start: &str) -> Result<i64> {
     let config = serde_json::json!({"plan": plan}).to_string();
     // A folder must be the same one wherever the run is started from later.
-    let start = match agent::locate(store, start)? {
-        _ if start.is_none() => String::new(), // the newest of that time
+    let start = match agent::locate(store, Some(start))? {
+        _ if start == agent::NEWEST => String::new(), // the newest of that time
         Located::Recorded(saved) => saved.name(),
         Located::Folder(path) => std::fs::canonicalize(&path).unwrap_or(path).display().to_string(),
-        Located::Embedded | Located::Novice => start.unwrap_or_default().to_string(),
+        Located::Embedded | Located::Novice => start.to_string(),
     };
     let objective = plan.objective.as_str();
     let seed = plan.seed;

@@ -2,21 +2,18 @@
 
 use std::time::Instant;
 
-use super::Mixture;
 use super::examples::{Example, TARGETS};
 use super::source::Batch;
+use super::{Mixture, Tuning};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
-use crate::model::adamw::AdamW;
+use crate::model::adamw::{AdamW, Change};
 use crate::model::pack::{self, Packing};
 use crate::model::params::Buffers;
 use crate::model::step::{Net, Products};
 use crate::model::team::Team;
 use crate::model::tree::TokenTree;
 use crate::model::weights::Trainable;
-
-/// Gradients are scaled down to this global norm.
-const CLIP: f64 = 1.0;
 
 /// What an update measured, by name.
 pub type Metrics = Vec<(String, f64)>;
@@ -105,6 +102,8 @@ pub(super) struct Update<'a> {
     pub batch: &'a Batch,
     /// Its learning rate.
     pub rate: f64,
+    /// Decay and clipping.
+    pub tuning: Tuning,
     /// Tokens of one pass at most.
     pub budget: usize,
     /// Compute layers again on the way back instead of keeping what they computed.
@@ -137,10 +136,11 @@ impl Update<'_> {
         let mut total =
             sums(team, net, self.budget, &self.batch.trees, true, cancel).map_err(place)?;
         let scale = (1.0 / self.batch.normaliser) as f32;
+        let Tuning { decay, clip, .. } = self.tuning;
+        let by = Change { scale, rate: self.rate, decay, clip };
         let trained = weights.trained();
-        let norm = team
-            .run(|| optimiser.step(&shapes, trained, &total.grads, scale, self.rate, CLIP))
-            .map_err(place)?;
+        let norm =
+            team.run(|| optimiser.step(&shapes, trained, &total.grads, by)).map_err(place)?;
         weights.workspace.keep(std::mem::take(&mut total.grads));
         let speed = total.computed as f64 / started.elapsed().as_secs_f64();
         let mut metrics: Metrics = vec![

@@ -17,6 +17,7 @@ pub mod popups;
 pub mod screen;
 pub mod screens;
 pub mod settings;
+pub mod sheet;
 pub mod terminal;
 pub mod text;
 pub mod theme;

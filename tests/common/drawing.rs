@@ -113,6 +113,7 @@ pub fn app(caps: Caps) -> App {
         action: branches[0].action.clone(),
         model: "embedded".into(),
         text: "You reach the shelf 1. It holds a vase 1.".into(),
+        created_ms: 0,
     }];
     app.update(Msg::from(replay::Msg::List(
         Listing::default(),

@@ -18,6 +18,7 @@ fn case(
         done: false,
         reward: 0.0,
         success: false,
+        created_ms: 0,
     };
     Case {
         state: State {

@@ -308,12 +308,14 @@ fn take_in(
         let said = found.as_ref().map(|intake| *intake).map_err(|error| Notice::error(error).text);
         mail.send(Msg::from(data::Msg::Looked(name.to_string(), said)));
     }
-    let Intake { trajectories, reflections, known, .. } = found?;
-    Ok(if write {
-        format!("took in {trajectories} trajectories with {reflections} reflections")
+    let intake = found?;
+    let Intake { trajectories, reflections, .. } = intake;
+    let new = if write {
+        format!("took in {trajectories} trajectories and {reflections} reflections")
     } else {
-        format!("{name}: {trajectories} trajectories are new, {known} are there")
-    })
+        format!("{name}: {trajectories} trajectories are new")
+    };
+    Ok(std::iter::once(new).chain(intake.of_known()).collect::<Vec<_>>().join("; "))
 }
 
 /// Writes exports into the data directory, each under a name of its own.

@@ -203,11 +203,14 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
             let split = split.as_deref();
             let experts = store.actors(suite, split)?;
             let expert = expert.as_deref().filter(|name| *name != ALL);
-            mail.send(Msg::from(train::Msg::Choices(experts, store.pools(suite, split, expert)?)));
+            let pools = store.pools(suite, split, expert)?;
+            let origins = store.demonstrated()?;
+            let choices = train::Choices { origins, experts, pools };
+            mail.send(Msg::from(train::Msg::Choices(choices)));
         }
         RunCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
         RunCmd::Queue(plan, start) => {
-            let run = trainer::queue(store, &plan, Some(&start))?;
+            let run = trainer::queue(store, &plan, &start)?;
             mail.send(Msg::Notice(Notice::info(format!(
                 "run {run} waits; it starts when the one before it ends"
             ))));
@@ -249,7 +252,8 @@ fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
                 serde_json::from_str(&store.run(run)?.config).unwrap_or_default();
             let stages: Vec<Stage> =
                 serde_json::from_value(config["stages"].clone()).unwrap_or_default();
-            let alerts = alerts(|name| store.metric(run, name), &stages)?;
+            let held_out = config["data"]["held_out_games"].as_u64().unwrap_or_default() as usize;
+            let alerts = alerts(|name| store.metric(run, name), &stages, held_out)?;
             mail.send(Msg::from(train::Msg::About(run, store.metric_names(run)?, alerts)));
         }
     }

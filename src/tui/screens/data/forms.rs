@@ -351,7 +351,7 @@ fn of_import<'a>(import: &Import, theme: Theme) -> Vec<Line<'a>> {
             .push(Line::styled("  Enter reads it and says what would be taken in.", theme.dim())),
         Some(Err(why)) => lines.push(Line::styled(format!("  {}", clean(why)), theme.bad())),
         Some(Ok(intake)) => {
-            let Intake { trajectories, steps, branches, reflections, decided, known } = *intake;
+            let Intake { trajectories, steps, branches, reflections, decided, .. } = *intake;
             lines.push(Line::from(vec![
                 Span::styled(
                     format!("  {} new trajectories", grouped(trajectories as u64)),
@@ -365,14 +365,11 @@ fn of_import<'a>(import: &Import, theme: Theme) -> Vec<Line<'a>> {
                     grouped(decided as u64)
                 )),
             ]));
-            lines.push(Line::from(format!(
-                "  {} are there already and stay as they are",
-                grouped(known as u64)
-            )));
-            let next = if trajectories > 0 {
-                "Enter takes them in."
-            } else {
+            lines.extend(intake.of_known().iter().map(|line| Line::from(format!("  {line}"))));
+            let next = if intake.is_empty() {
                 "There is nothing to take in."
+            } else {
+                "Enter takes it in."
             };
             lines.push(Line::styled(format!("  {next}"), theme.dim()));
         }

@@ -3,7 +3,7 @@
 use tui_input::Input;
 
 use super::State;
-use super::typing::{Form, pattern};
+use super::typing::pattern;
 use crate::explore::{CompareModels, View};
 use crate::tui::chart::{Lens, SMOOTHING};
 use crate::tui::effect::{Effect, JobCmd, JobKind, MindCmd, RunCmd, StoreCmd};
@@ -18,6 +18,8 @@ const PINS: usize = 3;
 pub enum Act {
     /// Start a run.
     Start,
+    /// Fill the form in with the run in front.
+    Again,
     /// Pause or go on.
     Pause,
     /// Stop cleanly.
@@ -57,6 +59,13 @@ pub enum Act {
 /// The keys of this screen.
 pub const KEYS: &[Key<Act>] = &[
     key("train", "t", Act::Start, "train", "start a run, or queue it behind the one under way"),
+    key(
+        "again",
+        "T",
+        Act::Again,
+        "again",
+        "the selected run once more, with whatever you change: its settings are filled in",
+    ),
     key("pause", "p", Act::Pause, "pause", "pause the run, or let it go on"),
     key(
         "stop",
@@ -140,6 +149,7 @@ impl State {
             }),
             Act::Pan(_) => self.lens.window.is_some(),
             Act::Overlay
+            | Act::Again
             | Act::Metric
             | Act::Smooth
             | Act::Log
@@ -155,7 +165,12 @@ impl State {
     pub fn act(&mut self, act: Act, around: Around<'_>) -> Vec<Effect> {
         let training = around.runs(JobKind::Train);
         match act {
-            Act::Start => return self.begin(training),
+            // Two runs at once would halve each other.
+            Act::Start => return self.open_form(training || !self.alive.is_empty(), None),
+            Act::Again => {
+                let again = self.run().cloned();
+                return self.open_form(training || !self.alive.is_empty(), again);
+            }
             Act::Pause => return vec![Effect::Job(JobCmd::Pause(JobKind::Train))],
             Act::Stop => {
                 if let Some(run) = self.waiting() {
@@ -230,17 +245,6 @@ impl State {
             Act::Evaluate => return vec![Effect::Job(JobCmd::Evaluate { games: 20, seed: 1 })],
         }
         Vec::new()
-    }
-
-    /// Opens the form of a new run.
-    fn begin(&mut self, training: bool) -> Vec<Effect> {
-        // Two runs at once would halve each other.
-        let queue = training || !self.alive.is_empty();
-        let form = Form { queue, ..Form::default() };
-        let data = self.plan(&form).data;
-        self.form = Some(form);
-        let choices = RunCmd::Choices(data.suite, data.split, data.expert);
-        std::iter::once(Effect::Store(StoreCmd::Run(choices))).chain(self.ask()).collect()
     }
 
     /// Start and newest checkpoint of the run in front on the state that is open in Explore.

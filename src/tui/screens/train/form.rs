@@ -1,133 +1,90 @@
 //! Train, the drawing of the form before a run.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
-use super::State;
-use super::typing::{Form, OBJECTIVES, STARTS, command};
+use super::typing::Form;
 use crate::control::seconds;
-use crate::selection::ALL;
 use crate::text::clean;
-use crate::train::{Forecast, Objective};
+use crate::train::Forecast;
 use crate::tui::text::grouped;
 use crate::tui::theme::{Theme, centered};
 
-/// Draws it over the screen.
-pub(super) fn draw(state: &State, form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let objective = OBJECTIVES[form.objective].0;
-    let mut lines = Vec::new();
-    for (i, (each, what)) in OBJECTIVES.iter().enumerate() {
-        let line = Line::from(format!(" {} {:<12} {what}", i + 1, each.as_str()));
-        lines.push(if i == form.objective { line.style(theme.selected()) } else { line });
-    }
-    lines.push(Line::default());
-    let mut row = |text: String, key: &'static str| {
-        lines.push(Line::from(vec![
-            Span::raw(format!(" {text}  ")),
-            Span::styled(key, theme.key()),
-        ]));
-    };
-    row(
-        format!("{} updates of {} trajectories", form.steps, form.batch),
-        "+ - updates · t how many",
-    );
-    let model = STARTS.iter().find(|(name, _)| *name == form.start);
-    let start = model.map_or_else(|| clean(&form.start), |(_, what)| (*what).to_string());
-    row(format!("from {start}"), "s change");
-    let adapter =
-        form.lora.map_or("all weights".into(), |rank| format!("an adapter of rank {rank}"));
-    row(
-        format!("rate {} · {adapter} · seed {}", form.rate, form.seed),
-        "r rate · a adapter · d seed",
-    );
-    if state.experts.len() > 1 {
-        let there: Vec<String> =
-            state.experts.iter().map(|(name, count)| format!("{} {count}", clean(name))).collect();
-        let whose = match form.expert.as_deref() {
-            None => "not chosen yet".to_string(),
-            Some(ALL) => "all of them, mixed".to_string(),
-            Some(name) => clean(name),
-        };
-        row(format!("demonstrations by {whose} (there are {})", there.join(", ")), "e change");
-    }
-    if objective == Objective::WorldModel {
-        row(format!("alternatives: {}", pool(state, form)), "p pool · n how many");
-        row(format!("budget: {}", form.matched.as_str()), "b change");
-    }
-    row(
-        format!("held out for validation: {:.0} % of the instances", 100.0 * form.held_out),
-        "v change",
-    );
-    lines.push(Line::default());
-    if area.height < 24 {
-        // A small terminal needs the lines for what it costs.
-        lines.retain(|line: &Line<'_>| line.width() > 0);
-    }
-    match &form.forecast {
-        None => lines.push(Line::styled(" working out what that takes…", theme.dim())),
-        Some(Err(why)) => {
-            lines.push(Line::styled(format!(" cannot start: {}", clean(why)), theme.bad()));
-        }
-        Some(Ok(forecast)) => lines.extend(cost(forecast, form.batch, theme)),
-    }
-    let command = clean(&command(&state.plan(form), &form.start));
-    lines.push(Line::styled(format!(" {command}"), theme.dim()));
-    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
-    let width = 78.min(area.width);
-    let rows = text.line_count(width.saturating_sub(2)) as u16;
-    let area = centered(area, width, rows + 2);
+/// As wide as it takes to have the fields beside what they come to.
+const WIDE: u16 = 100;
+
+/// Draws it over the screen: what can be set, and what that would train on, take and cost.
+pub(super) fn draw(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 116, 36);
     frame.render_widget(Clear, area);
-    let title = if form.queue {
-        "Train · ⏎ queue: another run is under way · y copy the command · Esc leave"
-    } else {
-        "Train · ⏎ start · y copy the command · Esc leave"
+    let what = match (form.queue, form.again) {
+        (true, _) => "⏎ queue it: another run is under way".to_string(),
+        (false, Some(run)) => format!("run {run} again · ⏎ start"),
+        (false, None) => "⏎ start".to_string(),
     };
-    frame.render_widget(text.block(theme.panel(title)), area);
+    let title =
+        format!("Train · {what} · ↑↓ field · ←→ change, or type · y copy the command · Esc leave");
+    let block = theme.panel(&title);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let about = Paragraph::new(about(form, theme)).wrap(Wrap { trim: false });
+    let (fields, below) = if area.width >= WIDE {
+        let halves = [Constraint::Length(62), Constraint::Min(0)];
+        let [left, right] = Layout::horizontal(halves).spacing(1).areas(inner);
+        (left, right)
+    } else {
+        let rows = about.line_count(inner.width) as u16;
+        let rows = rows.min(inner.height.saturating_sub(6));
+        let [top, bottom] =
+            Layout::vertical([Constraint::Min(0), Constraint::Length(rows)]).areas(inner);
+        (top, bottom)
+    };
+    let lines = form.sheet.lines(theme, fields.width as usize, fields.height as usize);
+    frame.render_widget(Paragraph::new(lines), fields);
+    frame.render_widget(about, below);
 }
 
-/// The pool that is chosen, where its alternatives came from, and how many of them are used.
-fn pool(state: &State, form: &Form) -> String {
-    let counts = state.pools.iter().filter(|count| form.pool == ALL || count.pool == form.pool);
-    let from: Vec<String> = counts
-        .map(|count| {
-            let by = if count.model.is_empty() {
-                String::new()
-            } else {
-                format!(", asking {}", clean(&count.model))
-            };
-            format!("{} {}{by}", grouped(count.count), clean(&count.source))
-        })
-        .collect();
-    let from = if from.is_empty() { "none there".to_string() } else { from.join("; ") };
-    let k = match form.k {
-        None => "all".to_string(),
-        Some(0) => "none, only the expert's own next states".to_string(),
-        Some(k) => format!("at most {k} a state"),
+/// What the run would be, and the command that starts the same.
+fn about<'a>(form: &Form, theme: Theme) -> Vec<Line<'a>> {
+    let mut lines = match &form.forecast {
+        None => vec![Line::styled("working out what that takes…", theme.dim())],
+        Some(Err(why)) => {
+            vec![Line::styled(format!("cannot start: {}", clean(why)), theme.bad())]
+        }
+        Some(Ok(forecast)) => {
+            let batch = form.plan().map_or(1, |plan| plan.batch);
+            cost(forecast, batch, theme)
+        }
     };
-    format!("pool {} ({from}), {k}", clean(&form.pool))
+    if let Some(command) = form.command() {
+        lines.push(Line::styled(clean(&command), theme.dim()));
+    }
+    lines
 }
 
 /// What a run would train on, in what stages, and what it takes.
 fn cost<'a>(forecast: &Forecast, batch: usize, theme: Theme) -> Vec<Line<'a>> {
     let data = &forecast.data;
-    let mut lines = vec![Line::from(format!(
-        " on {} demonstrations, {} alternatives, {} reflections: {} unique tokens; {} held out",
-        grouped(data.demonstrations as u64),
-        grouped(data.branches as u64),
-        grouped(data.reflections as u64),
-        grouped(data.tokens as u64),
-        data.held_out
-    ))];
-    lines
-        .extend(data.notes().into_iter().map(|note| Line::styled(format!(" {note}"), theme.dim())));
+    let mut lines = vec![
+        Line::from(format!(
+            "trains on {} demonstrations, {} alternatives, {} reflections: {} unique tokens",
+            grouped(data.demonstrations as u64),
+            grouped(data.branches as u64),
+            grouped(data.reflections as u64),
+            grouped(data.tokens as u64),
+        )),
+        Line::from(data.validation()),
+    ];
+    lines.extend(data.notes().into_iter().map(|note| Line::styled(note, theme.dim())));
     lines.extend(forecast.stages.iter().map(|stage| {
         let epochs = stage.epochs(batch);
         Line::from(format!(
-            " {}: {} updates, {epochs:.1} epochs",
+            "{}: {} updates, {epochs:.1} epochs over {} trees",
             stage.name,
-            grouped(stage.updates)
+            grouped(stage.updates),
+            grouped(stage.trees as u64)
         ))
     }));
     let cost = match forecast.speed {
@@ -139,13 +96,10 @@ fn cost<'a>(forecast: &Forecast, batch: usize, theme: Theme) -> Vec<Line<'a>> {
         }
         _ => ", the time is known once a run was measured here".into(),
     };
-    lines.push(Line::from(format!(" {} tokens of training{cost}", grouped(forecast.tokens))));
-    lines.push(Line::from(format!(" {}", forecast.memory)));
-    lines.extend(
-        forecast
-            .warnings
-            .iter()
-            .map(|text| Line::styled(format!(" {}", clean(text)), theme.warn())),
-    );
+    lines.push(Line::from(format!("{} tokens of training{cost}", grouped(forecast.tokens))));
+    lines.push(Line::from(forecast.memory.to_string()));
+    lines.extend(forecast.warnings.iter().map(|text| {
+        Line::styled(format!("{} {}", theme.glyph("▲", "!"), clean(text)), theme.warn())
+    }));
     lines
 }

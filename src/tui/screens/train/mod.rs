@@ -1,6 +1,9 @@
 //! Train, the state: is it learning, what does it cost, and is it better where it matters?
 
 mod acts;
+mod choices;
+mod fields;
+mod filled;
 mod form;
 mod typing;
 pub mod view;
@@ -12,7 +15,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use tui_input::Input;
 
-use crate::store::{Checkpoint, EvalRow, MetricPoint, PoolCount, RunRow, RunStatus};
+use crate::store::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
 use crate::train::Forecast;
 use crate::train::Plan;
 use crate::tui::chart::{Lens, SMOOTHING};
@@ -22,6 +25,7 @@ use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
 use crate::tui::theme::Theme;
 pub use acts::{Act, KEYS};
+pub use choices::Choices;
 use typing::Form;
 
 /// What Train is told.
@@ -33,8 +37,8 @@ pub enum Msg {
     Curve(i64, String, Vec<MetricPoint>),
     /// The names of a run's curves, and what they say that a person should know.
     About(i64, Vec<String>, Vec<String>),
-    /// Who demonstrated, and the pools of alternatives.
-    Choices(Vec<(String, u64)>, Vec<PoolCount>),
+    /// What there is to be trained on.
+    Choices(Choices),
     /// The run whose turn it is.
     Next(i64),
     /// What a plan would train on, take and cost, or why it cannot start.
@@ -56,10 +60,8 @@ pub struct State {
     pub selected: usize,
     /// The form over the screen.
     pub form: Option<Form>,
-    /// Who demonstrated what a run could train on, and how often.
-    pub experts: Vec<(String, u64)>,
-    /// The pools of alternatives there.
-    pub pools: Vec<PoolCount>,
+    /// What there is to be trained on.
+    pub choices: Choices,
     /// How curves are looked at.
     pub lens: Lens,
     /// Runs laid over the one in front.
@@ -166,19 +168,13 @@ impl State {
                 self.curves.retain(|(_, known), _| *known == front || pinned.contains(known));
                 self.curves.insert((run, name), points);
             }
-            Msg::Choices(experts, pools) => {
-                self.experts = experts;
-                self.pools = pools;
+            Msg::Choices(choices) => {
+                self.choices = choices;
+                self.offer();
             }
             Msg::Next(run) => return vec![Effect::Job(JobCmd::Resume(run))],
             Msg::Forecast(plan, start, forecast) => {
-                let wanted = self
-                    .form
-                    .as_ref()
-                    .is_some_and(|form| (self.plan(form), &form.start) == (plan, &start));
-                if let Some(form) = self.form.as_mut().filter(|_| wanted) {
-                    form.forecast = Some(forecast.map(|forecast| *forecast));
-                }
+                self.take_forecast(&plan, &start, forecast.map(|forecast| *forecast));
             }
         }
         Vec::new()

@@ -50,7 +50,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         );
     }
     if let Some(form) = &state.form {
-        form::draw(state, form, theme, frame, area);
+        form::draw(form, theme, frame, area);
     }
 }
 
@@ -139,20 +139,19 @@ fn about_data(
 ) -> Vec<String> {
     let pool = criteria["pool"].as_str().filter(|_| data["branches"].as_u64() > Some(0));
     let mut lines = vec![format!(
-        "data: {} demonstrations, {} alternatives{}, {} reflections, {} unique tokens in {} trees; \
-         {} held out",
+        "data: {} demonstrations, {} alternatives{}, {} reflections, {} unique tokens in {} trees",
         data["demonstrations"],
         data["branches"],
         pool.map_or(String::new(), |pool| format!(" of the pool {}", clean(pool))),
         data["reflections"],
         data["tokens"],
         data["trees"],
-        data["held_out"].as_u64().map_or_else(|| "?".to_string(), |count| count.to_string())
     )];
     if let Ok(summary) = serde_json::from_value::<DataSummary>(data.clone()) {
         if summary.targets.iter().any(|count| *count > 0) {
             lines.push(summary.targets_in_words(stages));
         }
+        lines.push(summary.validation());
         lines.extend(summary.notes());
     }
     lines

@@ -1,0 +1,332 @@
+//! Taking in what left another store.
+
+use std::collections::{HashMap, VecDeque};
+
+use rusqlite::{Connection, params};
+use serde::Serialize;
+
+use super::super::decisions::insert_version;
+use super::super::pools::insert_membership;
+use super::super::predictions::{insert_prediction, insert_thought};
+use super::super::trajectories::{insert_branch, insert_reflection, insert_trajectory};
+use super::super::{NewReflection, Prediction, Store, Thought, now_ms};
+use super::lacking::{GoesOn, Lacking};
+use super::{Act, Placed, Record, Reflected};
+use crate::error::Result;
+
+use crate::experience::{Branch, EXPLORED, Membership, POLICY, UNIFORM, Verdict};
+
+/// Records that are committed together.
+const UNIT: usize = 256;
+
+/// What makes an episode the same wherever it is stored: the task, what it is for, who acted, and
+/// what was done.
+type Identity = [String; 5];
+
+/// What of some records is new.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Intake {
+    /// Trajectories that are not there yet: as many of the same as the file has beyond the store.
+    pub trajectories: usize,
+    /// Their steps.
+    pub steps: usize,
+    /// Executed alternatives, of them and of those that are there already.
+    pub branches: usize,
+    /// Reflections, of them and of those that are there already.
+    pub reflections: usize,
+    /// Those of them that are decided.
+    pub decided: usize,
+    /// Trajectories that are there already.
+    pub known: usize,
+    /// Those of them that something is added to.
+    pub completed: usize,
+    /// Reflections that are there already and to which versions, decisions, flags or second
+    /// opinions are added.
+    pub continued: usize,
+    /// Reflections that were decided otherwise here: they stay as they are.
+    pub differing: usize,
+}
+
+impl Intake {
+    /// Whether there is nothing to take in.
+    pub fn is_empty(&self) -> bool {
+        self.trajectories + self.completed == 0
+    }
+
+    /// What becomes of trajectories and reflections that are here already, a line each.
+    pub fn of_known(&self) -> Vec<String> {
+        let Self { known, completed, continued, differing, .. } = self;
+        let said = [
+            (*known, "trajectories are here already"),
+            (*completed, "of them get what they lack here"),
+            (*continued, "reflections go on from how they stand here"),
+            (*differing, "reflections were decided otherwise here, and stay so"),
+        ];
+        let there = said.iter().filter(|(count, _)| *count > 0);
+        there.map(|(count, what)| format!("{count} {what}")).collect()
+    }
+
+    fn count(&mut self, record: &Record) {
+        self.trajectories += 1;
+        self.steps += record.trajectory.steps.len();
+        self.beside(record);
+    }
+
+    fn beside(&mut self, record: &Record) {
+        self.branches += record.branches.len();
+        self.reflections += record.reflections.len();
+        self.decided += record.reflections.iter().filter(|r| r.verdict != Verdict::Pending).count();
+    }
+
+    fn complete(&mut self, lacking: &Lacking) {
+        self.known += 1;
+        self.completed += usize::from(!lacking.is_empty());
+        self.continued += lacking.goes_on.len();
+        self.differing += lacking.differing;
+        self.beside(&lacking.beside);
+    }
+}
+
+impl Record {
+    fn identity(&self) -> Identity {
+        let tr = &self.trajectory;
+        let actions: Vec<&str> = tr.steps.iter().map(|step| step.action.as_str()).collect();
+        [&tr.suite, &tr.task_id, tr.purpose.as_str(), &tr.actor, &actions.join("\n")]
+            .map(str::to_string)
+    }
+}
+
+impl Store {
+    /// The identities of all that [`Store::experiences`] lists, with their numbers, oldest first.
+    fn identities(&self) -> Result<HashMap<Identity, VecDeque<i64>>> {
+        let mut rows = self.db.prepare(
+            "SELECT suite, task_id, purpose, actor, coalesce((SELECT group_concat(action, \
+             char(10)) FROM \
+             (SELECT action FROM steps WHERE trajectory = j.id ORDER BY t)), ''), id \
+             FROM trajectories j WHERE deleted = 0 AND purpose <> 'evaluation' ORDER BY id",
+        )?;
+        let mut there: HashMap<Identity, VecDeque<i64>> = HashMap::new();
+        let found = rows.query_map([], |row| {
+            let identity = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+            Ok((identity, row.get(5)?))
+        })?;
+        for pair in found {
+            let (identity, id) = pair?;
+            there.entry(identity).or_default().push_back(id);
+        }
+        Ok(there)
+    }
+
+    /// Takes in what of some records is new (or, without `write`, only counts it). The same episode
+    /// twice among them is two here as well; one that is here already gets what it lacks. They are
+    /// committed a few hundred at a time, so that nobody else waits for long; doing it again goes
+    /// on where it was ended, by an error of the iterator or of `each`, which is called after every
+    /// record.
+    pub fn take_in(
+        &self,
+        records: impl Iterator<Item = Result<Record>>,
+        write: bool,
+        each: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<Intake> {
+        let mut there = self.identities()?;
+        let mut unit = Vec::with_capacity(UNIT);
+        let mut intake = Intake::default();
+        let mut batch = None;
+        // Nothing is read or waited for while a transaction is open.
+        let mut put = |store: &Self, unit: &mut Vec<(Option<i64>, Record)>| -> Result<()> {
+            if !unit.is_empty() {
+                let tx = store.write()?;
+                for (known, record) in unit.drain(..) {
+                    match known {
+                        Some(id) => store.complete(&tx, id, record, &mut batch)?,
+                        None => insert_record(&tx, record, &mut batch)?,
+                    }
+                }
+                tx.commit()?;
+            }
+            Ok(())
+        };
+        let mut went_on = Ok(());
+        for (n, record) in records.enumerate() {
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    went_on = Err(error);
+                    break;
+                }
+            };
+            let known = there.get_mut(&record.identity()).and_then(VecDeque::pop_front);
+            let wanted = match known {
+                Some(id) => {
+                    let lacking = Lacking::of(&self.record(id)?, record.clone());
+                    intake.complete(&lacking);
+                    !lacking.is_empty()
+                }
+                None => {
+                    intake.count(&record);
+                    true
+                }
+            };
+            unit.extend((write && wanted).then_some((known, record)));
+            if unit.len() == UNIT {
+                put(self, &mut unit)?;
+            }
+            went_on = each(n + 1);
+            if went_on.is_err() {
+                break;
+            }
+        }
+        // What was read until then is in, also when a person ended it.
+        put(self, &mut unit)?;
+        went_on.map(|()| intake)
+    }
+
+    /// Adds to an episode what it lacks, as it stands within the transaction.
+    fn complete(
+        &self,
+        tx: &Connection,
+        id: i64,
+        record: Record,
+        batch: &mut Option<i64>,
+    ) -> Result<()> {
+        let Lacking { beside, goes_on, .. } = Lacking::of(&self.record(id)?, record);
+        let mut rows =
+            tx.prepare_cached("SELECT id FROM reflections WHERE trajectory = ?1 ORDER BY id")?;
+        let numbers: Vec<i64> =
+            rows.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut executed: Vec<Branch> = self.branches(id)?;
+        insert_beside(tx, id, beside, &mut executed, batch)?;
+        for GoesOn { which, versions, acts } in goes_on {
+            let Some(reflection) = numbers.get(which) else { continue };
+            insert_versions(tx, *reflection, versions)?;
+            insert_acts(tx, *reflection, &acts, batch)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a record; decisions that come with it are one act.
+fn insert_record(db: &Connection, record: Record, batch: &mut Option<i64>) -> Result<()> {
+    let id = insert_trajectory(db, &record.trajectory, at(record.trajectory.created_ms))?;
+    insert_beside(db, id, record, &mut Vec::new(), batch)
+}
+
+/// A moment that a file tells; now, where it tells none.
+fn at(told: i64) -> i64 {
+    if told > 0 { told } else { now_ms() }
+}
+
+/// Writes what hangs off a trajectory beside what was executed there before.
+fn insert_beside(
+    db: &Connection,
+    trajectory: i64,
+    record: Record,
+    executed: &mut Vec<Branch>,
+    batch: &mut Option<i64>,
+) -> Result<()> {
+    let without_pools = record.pools.is_empty();
+    for branch in record.branches {
+        let mut branch = Branch { trajectory, ..branch };
+        branch.id = insert_branch(db, &branch, at(branch.created_ms))?;
+        if without_pools {
+            let rank = executed.iter().filter(|known| known.t == branch.t).count();
+            insert_membership(db, branch.id, &usual_place(&branch, rank))?;
+        }
+        executed.push(branch);
+    }
+    let number = |t: usize, action: &str| {
+        executed.iter().find(|known| known.t == t && known.action == action).map(|known| known.id)
+    };
+    for Placed { t, action, place } in &record.pools {
+        if let Some(id) = number(*t, action) {
+            insert_membership(db, id, place)?;
+        }
+    }
+    for reflected in record.reflections {
+        let cites = reflected.cites.iter().filter_map(|action| number(reflected.t, action));
+        insert_reflected(db, trajectory, cites.collect(), reflected, batch)?;
+    }
+    for expected in record.predictions {
+        let when = at(expected.created_ms);
+        insert_prediction(db, &Prediction { trajectory, ..expected }, when)?;
+    }
+    for thought in record.thoughts {
+        insert_thought(db, &Thought { trajectory, ..thought })?;
+    }
+    Ok(())
+}
+
+/// The pool of an alternative in files that name none: its source's.
+fn usual_place(branch: &Branch, rank: usize) -> Membership {
+    let known = [UNIFORM, POLICY].contains(&branch.source.as_str());
+    let pool = if known { branch.source.as_str() } else { EXPLORED }.into();
+    Membership { pool, rank, source: branch.source.clone(), model: String::new() }
+}
+
+fn insert_reflected(
+    db: &Connection,
+    trajectory: i64,
+    mut cites: Vec<i64>,
+    reflected: Reflected,
+    batch: &mut Option<i64>,
+) -> Result<()> {
+    cites.sort_unstable();
+    let acts = reflected.acts();
+    let times = reflected.written_ms.iter().copied().map(Some).chain(std::iter::repeat(None));
+    let mut versions = reflected.versions.into_iter().zip(times);
+    let Some(((generator, text), when)) = versions.next() else { return Ok(()) };
+    let new = NewReflection { trajectory, t: reflected.t, generator, cites, text };
+    let id = insert_reflection(db, &new, at(when.unwrap_or_default()))?;
+    insert_versions(db, id, versions.collect())?;
+    insert_acts(db, id, &acts, batch)?;
+    if let Some(draft) = reflected.draft {
+        db.execute("INSERT INTO drafts VALUES (?1, ?2, ?3)", params![id, draft, now_ms()])?;
+    }
+    Ok(())
+}
+
+/// Writes versions behind those that a reflection has.
+fn insert_versions(
+    db: &Connection,
+    reflection: i64,
+    versions: Vec<((String, String), Option<i64>)>,
+) -> Result<()> {
+    let there = "SELECT count(*) FROM versions WHERE reflection = ?1";
+    let there: i64 = db.query_row(there, [reflection], |row| row.get(0))?;
+    for (n, ((author, text), when)) in (there + 1..).zip(versions) {
+        insert_version(db, reflection, n, (&author, &text), at(when.unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
+/// Writes acts behind those that a reflection has. All that stand are one act here, so that an undo
+/// takes the import back and not its last line; those that were taken back stay so.
+fn insert_acts(
+    db: &Connection,
+    reflection: i64,
+    acts: &[Act],
+    batch: &mut Option<i64>,
+) -> Result<()> {
+    for act in acts {
+        db.prepare_cached(
+            "INSERT INTO decisions (reflection, act, verdict, reason, note, version, created_ms, \
+             undone, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            reflection,
+            act.act,
+            act.verdict.as_str(),
+            act.reason,
+            act.note,
+            act.version as i64,
+            act.created_ms,
+            act.undone,
+            batch.filter(|_| !act.undone)
+        ])?;
+        if batch.is_none() && !act.undone {
+            *batch = Some(db.last_insert_rowid());
+            db.execute("UPDATE decisions SET batch = ?1 WHERE id = ?1", [*batch])?;
+        }
+    }
+    Ok(())
+}

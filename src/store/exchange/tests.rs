@@ -1,0 +1,150 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::agent::template::Template;
+use crate::collect::{self, Contrast, Draw};
+use crate::control::{Control, Progress};
+use crate::env::household::Household;
+use crate::episode::{Scope, Teacher};
+use crate::store::{Decision, Filter, Place, Store};
+
+/// A store with a few games, the second demonstration twice, and what hangs off them.
+fn collected(seed: u64) -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let scope = Scope { split: "train".into(), games: 2, seed };
+    let control = Control::default();
+    let quiet = &mut |_: serde_json::Value, _: Progress| {};
+    let suite = &Household;
+    collect::demonstrations(&mut store, suite, &scope, Teacher::Suite(None), &control, quiet)
+        .unwrap();
+    let again = store.trajectory(2).unwrap();
+    store.add_trajectory(&again).unwrap();
+    collect::branches(&mut store, suite, &scope, Draw::uniform(2), &control, quiet).unwrap();
+    collect::reflections(
+        &mut store,
+        suite,
+        &scope,
+        &Contrast::default(),
+        &mut Template,
+        &control,
+        quiet,
+    )
+    .unwrap();
+    let action = store.trajectory(1).unwrap().steps[0].action.clone();
+    let (model, text) = ("embedded".to_string(), "I expect a pot.".to_string());
+    store
+        .add_predictions(&[Prediction { trajectory: 1, t: 0, action, model, text, created_ms: 0 }])
+        .unwrap();
+    store.add_thoughts(&[Thought { trajectory: 1, t: 0, text: "Hm.".into() }]).unwrap();
+    (dir, store)
+}
+
+/// One act, by numbers that follow from nothing.
+fn act(store: &mut Store, (which, what): (usize, usize)) {
+    let all = store.queue(&Filter::default(), Place::Start, 1000).unwrap().items;
+    let id = all[which % all.len()].id;
+    let next = all[(which + 1) % all.len()].id;
+    match what {
+        0 => _ = store.decide(id, &Decision::Approve).unwrap(),
+        1 => _ = store.decide_all(&[id, next], &Decision::Reject("GENERIC".into())).unwrap(),
+        2 => _ = store.decide(id, &Decision::Edit(format!("mine, {which}"))).unwrap(),
+        3 => _ = store.decide(id, &Decision::Second(Some("BAD_EXPERT".into()))).unwrap(),
+        4 => _ = store.decide(id, &Decision::Flag(which.is_multiple_of(2))).unwrap(),
+        5 => _ = store.decide(id, &Decision::Attempt("model x".into(), "again".into())).unwrap(),
+        6 => _ = store.undo().unwrap(),
+        7 => store.set_draft(id, Some("begun")).unwrap(),
+        _ => {
+            let noted =
+                "UPDATE decisions SET note = 'why' WHERE id = (SELECT max(id) FROM decisions)";
+            store.db.execute(noted, []).unwrap();
+        }
+    }
+}
+
+/// Everything, but for the numbers of rows.
+fn whole(store: &Store) -> Vec<Record> {
+    let all = store.experiences(None, None).unwrap();
+    let record = |row: &crate::store::TrajectorySummary| {
+        let mut record = store.record(row.id).unwrap();
+        record.trajectory.id = 0;
+        record.branches.iter_mut().for_each(|b| (b.id, b.trajectory) = (0, 0));
+        record.predictions.iter_mut().for_each(|p| p.trajectory = 0);
+        record.thoughts.iter_mut().for_each(|t| t.trajectory = 0);
+        record
+    };
+    all.iter().map(record).collect()
+}
+
+/// As lines of a file carry them.
+fn carried(from: &Store, to: &Store) -> Intake {
+    let lines: Vec<String> =
+        whole(from).iter().map(|record| serde_json::to_string(record).unwrap()).collect();
+    let read = |line: &String| {
+        let record: Record = serde_json::from_str(line).unwrap();
+        record.check().map(|()| record)
+    };
+    let said = to.take_in(lines.iter().map(read), false, &mut |_| Ok(())).unwrap();
+    let done = to.take_in(lines.iter().map(read), true, &mut |_| Ok(())).unwrap();
+    assert_eq!(said, done, "what a look says is what is done");
+    done
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_left_a_store_makes_an_equal_one(
+        acts in proptest::collection::vec((0..40usize, 0..9usize), 0..40),
+        later in proptest::collection::vec((0..40usize, 0..9usize), 0..12),
+        seed in 1..4u64,
+    ) {
+        let (_dir, mut from) = collected(seed);
+        acts.into_iter().for_each(|one| act(&mut from, one));
+        let there = tempfile::tempdir().unwrap();
+        let to = Store::open(there.path()).unwrap();
+        prop_assert_eq!(carried(&from, &to).trajectories, 3);
+        prop_assert_eq!(whole(&from), whole(&to));
+        prop_assert_eq!(from.statistics().unwrap(), to.statistics().unwrap());
+        prop_assert_eq!(from.agreement().unwrap(), to.agreement().unwrap());
+        // Once more brings nothing, and what is done afterwards follows.
+        let again = carried(&from, &to);
+        prop_assert_eq!((again.trajectories, again.known, again.completed), (0, 3, 0));
+        // An undo is no act of its own that could follow; drafts are whoever's they are.
+        later.into_iter().filter(|(_, what)| *what < 6).for_each(|one| act(&mut from, one));
+        carried(&from, &to);
+        prop_assert_eq!(whole(&from), whole(&to));
+    }
+}
+
+#[test]
+fn what_was_decided_otherwise_stays_and_is_counted() {
+    let (_dir, mut from) = collected(1);
+    let there = tempfile::tempdir().unwrap();
+    let mut to = Store::open(there.path()).unwrap();
+    carried(&from, &to);
+    from.decide(1, &Decision::Approve).unwrap();
+    from.decide(2, &Decision::Approve).unwrap();
+    to.decide(1, &Decision::Reject("GENERIC".into())).unwrap();
+    let found = carried(&from, &to);
+    assert_eq!((found.known, found.completed, found.continued, found.differing), (3, 1, 1, 1));
+    let stand = |store: &Store| {
+        let items = store.queue(&Filter::default(), Place::Start, 2).unwrap().items;
+        items.iter().map(|item| item.verdict).collect::<Vec<_>>()
+    };
+    assert_eq!(stand(&to), [Verdict::Rejected, Verdict::Approved]);
+}
+
+#[test]
+fn a_history_that_comes_to_something_else_is_refused() {
+    let (_dir, mut store) = collected(1);
+    store.decide(1, &Decision::Approve).unwrap();
+    let mut record = store.record(1).unwrap();
+    record.check().unwrap();
+    record.reflections[0].verdict = Verdict::Rejected;
+    assert!(record.check().unwrap_err().message().contains("approved"));
+    let mut line = serde_json::to_value(store.record(1).unwrap()).unwrap();
+    line["reflections"][0]["mood"] = "good".into();
+    let refused = serde_json::from_value::<Record>(line).unwrap_err();
+    assert!(refused.to_string().contains("mood"), "{refused}");
+}

@@ -1,0 +1,87 @@
+//! The command line that starts the run of a plan.
+
+use clap::ValueEnum;
+
+use super::{Budget, Plan, Tuning};
+use crate::model::step::Products;
+use crate::selection::{ALL, Criteria};
+
+/// A word of a command line, quoted where a shell would take it apart.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:,=@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_string()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+/// The word for a value on the command line.
+fn word(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
+}
+
+/// The command that starts the same run from the model of that name: what is as usual is left out.
+pub fn command(plan: &Plan, start: &str) -> String {
+    let usual = Plan::new(plan.objective, plan.steps, plan.seed);
+    let mut said = vec![format!("foretaste train --objective {}", plan.objective.as_str())];
+    let mut add = |flag: &str, value: Option<String>| {
+        said.extend(value.map(|value| format!("{flag} {}", quoted(&value))));
+    };
+    match plan.epochs {
+        Some(epochs) => add("--epochs", Some(epochs.to_string())),
+        None => add("--steps", Some(plan.steps.to_string())),
+    }
+    add("--from", Some(start.to_string()));
+    add("--rate", Some(plan.rate.to_string()));
+    of_data(&plan.data, &usual.data, &mut add);
+    add("--batch", (plan.batch != usual.batch).then(|| plan.batch.to_string()));
+    add("--seed", (plan.seed != 1).then(|| plan.seed.to_string()));
+    of_tuning(&plan.tuning, &mut add);
+    add("--lora", plan.lora.map(|rank| rank.to_string()));
+    add("--alpha", plan.alpha.map(|alpha| alpha.to_string()));
+    add("--modules", Some(plan.modules.join(",")).filter(|named| !named.is_empty()));
+    add("--match", (plan.matched != Budget::default()).then(|| word(&plan.matched)));
+    let world = (plan.world_epochs - usual.world_epochs).abs() > 0.0;
+    add("--world-epochs", world.then(|| plan.world_epochs.to_string()));
+    add("--moments", (plan.moments != usual.moments).then(|| word(&plan.moments)));
+    add("--workers", (plan.workers != usual.workers).then(|| plan.workers.to_string()));
+    add("--budget", plan.budget.map(|tokens| tokens.to_string()));
+    add("--memory-limit", plan.memory_limit.map(|bytes| (bytes / 1_000_000).to_string()));
+    add("--save-every", plan.save_every.map(|n| n.to_string()));
+    add("--validate-every", plan.validate_every.map(|n| n.to_string()));
+    let flags = [
+        (plan.data.rationales, "--rationales"),
+        (plan.shuffled, "--shuffled"),
+        (plan.recompute, "--recompute"),
+        (plan.products == Products::Bf16, "--bf16"),
+        (plan.keep_all, "--keep-all"),
+    ];
+    said.extend(flags.iter().filter(|(set, _)| *set).map(|(_, flag)| (*flag).to_string()));
+    said.join(" ")
+}
+
+fn of_data(data: &Criteria, usual: &Criteria, add: &mut impl FnMut(&str, Option<String>)) {
+    let Criteria { suite, split, expert, pool, k, held_out, .. } = data;
+    add("--suite", suite.clone());
+    let split = split.clone().unwrap_or_else(|| ALL.into());
+    add("--split", Some(split).filter(|split| usual.split.as_ref() != Some(split)));
+    add("--expert", expert.clone());
+    add("--branches", Some(pool.clone()).filter(|pool| *pool != usual.pool));
+    add("-k", k.map(|k| k.to_string()));
+    let other = held_out.to_bits() != usual.held_out.to_bits();
+    add("--held-out", other.then(|| held_out.to_string()));
+}
+
+fn of_tuning(tuning: &Tuning, add: &mut impl FnMut(&str, Option<String>)) {
+    let usual = Tuning::default();
+    add("--schedule", (tuning.schedule != usual.schedule).then(|| word(&tuning.schedule)));
+    for (flag, value, usual) in [
+        ("--warmup", tuning.warmup, usual.warmup),
+        ("--floor", tuning.floor, usual.floor),
+        ("--decay", tuning.decay, usual.decay),
+        ("--clip", tuning.clip, usual.clip),
+    ] {
+        add(flag, (value.to_bits() != usual.to_bits()).then(|| value.to_string()));
+    }
+}

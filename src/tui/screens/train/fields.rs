@@ -1,0 +1,156 @@
+//! Train, the fields of the form before a run: what can be set.
+
+use crate::experience::UNIFORM;
+use crate::model::lora::LINEARS;
+use crate::selection::HELD_OUT;
+use crate::train::{Forecast, Objective, Schedule};
+use crate::tui::sheet::{Field, Sheet, Takes};
+
+/// What a field is set to where the program chooses.
+pub(super) const AUTO: &str = "auto";
+
+/// What a run can optimise, and how the form says it.
+pub const OBJECTIVES: [(Objective, &str); 4] = [
+    (Objective::Imitation, "the expert's actions"),
+    (Objective::WorldModel, "next states of executed actions, then imitation"),
+    (Objective::Reflection, "approved reflections mixed with imitation"),
+    (Objective::Joint, "all at once; not in the paper"),
+];
+
+/// Ready-made settings, and what they are for.
+pub const PRESETS: [(&str, &str); 5] = [
+    ("usual", "200 updates of all weights"),
+    ("quick look", "50 updates, to see whether it learns at all"),
+    ("three epochs", "the data three times, validated ten times on the way"),
+    ("adapter", "LoRA of rank 16 at 2e-3: a tenth of the memory for moments"),
+    ("paper", "one epoch of world modelling, two of imitation, a cosine from 1e-4 to 0"),
+];
+
+/// The fields of a new form.
+pub fn sheet() -> Sheet {
+    use Takes::{Choice, Number, Text};
+    let objectives = OBJECTIVES.map(|(objective, _)| objective.as_str());
+    let presets = PRESETS.map(|(name, _)| name);
+    let share = HELD_OUT.to_string();
+    let auto = |name, label, more: &[&str], hint: &str| {
+        Field::new(name, label, Number, &[&[AUTO], more].concat()).hint(hint)
+    };
+    let number = |name, label, choices: &[&str], hint: &str| {
+        Field::new(name, label, Number, choices).hint(hint)
+    };
+    let schedules = [Schedule::Cosine, Schedule::Linear, Schedule::Constant].map(Schedule::as_str);
+    Sheet::new(vec![
+        Field::new("objective", "objective", Choice, &objectives),
+        Field::new("preset", "preset", Choice, &presets),
+        Field::new("suite", "suite", Choice, &[]),
+        Field::new("split", "split", Choice, &["train"]),
+        Field::new("expert", "expert", Choice, &[AUTO]),
+        Field::new("pool", "alternatives", Choice, &[UNIFORM]).hint("the pool that they are of"),
+        Field::new("k", "  a state", Number, &["all", "0", "1", "2", "4", "8"])
+            .hint("how many at most; 0 leaves the expert's own next states"),
+        Field::new("match", "  budget", Choice, &["stage2", "total", "tokens"])
+            .hint("how many updates world modelling and the imitation after it get"),
+        number("world", "  epochs", &["1", "2", "3"], "passes over the data of world modelling"),
+        Field::new("start", "start", Choice, &["embedded", "novice"]),
+        number("updates", "updates", &["200", "50", "100", "400", "1000"], ""),
+        auto("epochs", "epochs", &["1", "2", "3"], "passes over the trees, in place of updates"),
+        number("batch", "batch", &["8", "16", "32", "1", "2", "4"], "trees an update"),
+        number("rate", "rate", &["5e-4", "1e-3", "2e-3", "5e-5", "1e-4", "2e-4"], "its peak"),
+        Field::new("schedule", "schedule", Choice, &schedules).hint("how it falls"),
+        number(
+            "warmup",
+            "warm-up",
+            &["0.05", "0.1", "0"],
+            "share of the updates in which it rises",
+        ),
+        number("floor", "floor", &["0.1", "0"], "what it falls to, as a share of its peak"),
+        number("decay", "weight decay", &["0.01", "0.1", "0"], ""),
+        number("clip", "clipping", &["1", "0.5", "10"], "the norm that gradients are cut to"),
+        number("lora", "LoRA rank", &["none", "4", "8", "16", "32"], "none trains all weights"),
+        auto("alpha", "  alpha", &["16", "32"], "auto: twice the rank"),
+        Field::new("modules", "  modules", Text, &["all", "q_proj,v_proj"])
+            .hint("linear layers, with commas"),
+        number("seed", "seed", &["1", "2", "3", "4", "5"], "of the order of the data"),
+        number("held", "held out", &[&share, "0.1", "0.2", "0"], "share of games for validation"),
+        auto("validate", "validate every", &["10", "25", "50"], "updates; auto: at checkpoints"),
+        auto("save", "save every", &["25", "50", "100"], "updates; auto: a quarter of the run"),
+        auto("tokens", "tokens a pass", &["2048", "8192"], "auto: as the largest tree has"),
+        auto("memory", "memory (MB)", &["4000", "8000"], "at most; auto: what is free"),
+        Field::new("recompute", "recompute", Choice, &["no", "yes"])
+            .hint("a third more work for a fraction of the memory"),
+        Field::new("products", "products", Choice, &["f32", "bf16"])
+            .hint("bf16 is quick where there is a matrix unit"),
+        number("workers", "workers", &["2", "1", "4"], "threads; results do not depend on them"),
+        Field::new("moments", "moments", Choice, &["reset", "keep"]).hint("between two stages"),
+    ])
+}
+
+/// Puts a preset's settings in.
+pub fn preset(sheet: &mut Sheet) {
+    let settings: &[(&str, &str)] = match sheet.value("preset") {
+        "usual" => &[],
+        "quick look" => &[("updates", "50")],
+        "three epochs" => &[("epochs", "3")],
+        "adapter" => &[("lora", "16"), ("rate", "2e-3")],
+        _ => &[("epochs", "2"), ("rate", "1e-4"), ("floor", "0"), ("clip", "1")],
+    };
+    let usual = self::sheet();
+    for name in ["updates", "epochs", "lora", "alpha", "modules", "rate", "floor", "clip"] {
+        let given = settings.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        sheet.set(name, given.unwrap_or_else(|| usual.value(name)));
+    }
+}
+
+/// Shows the fields that mean something for what is chosen, with a word about it and about what is
+/// known of the run.
+pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
+    let objective = Objective::from_name(sheet.value("objective")).unwrap_or(Objective::Imitation);
+    let branches = objective.carry().branches;
+    let world = objective == Objective::WorldModel;
+    let lora = sheet.value("lora") != "none";
+    let constant = sheet.value("schedule") == "constant";
+    for (name, shown) in [
+        ("pool", branches),
+        ("k", branches),
+        ("match", world),
+        ("world", world),
+        ("moments", world),
+        ("alpha", lora),
+        ("modules", lora),
+        ("floor", !constant),
+        ("updates", sheet.value("epochs") == AUTO),
+    ] {
+        sheet.show(name, shown);
+    }
+    let what = |all: &[(&str, &str)], value: &str| {
+        all.iter()
+            .find(|(name, _)| *name == value)
+            .map_or(String::new(), |(_, what)| (*what).into())
+    };
+    let objectives = OBJECTIVES.map(|(objective, what)| (objective.as_str(), what));
+    let batch = sheet.value("batch").parse().unwrap_or(1);
+    let last = forecast.and_then(|forecast| forecast.stages.last());
+    let [epochs, updates] = last.map_or([String::new(), String::new()], |stage| {
+        [
+            format!("{:.1} epochs over {} trees", stage.epochs(batch), stage.trees),
+            format!("{} updates over {} trees", stage.updates, stage.trees),
+        ]
+    });
+    let updates = if sheet.value("epochs") == AUTO {
+        "passes over the trees, in place of updates".to_string()
+    } else {
+        updates
+    };
+    let hints = [
+        ("updates", epochs),
+        ("epochs", updates),
+        ("objective", what(&objectives, sheet.value("objective"))),
+        ("preset", what(&PRESETS, sheet.value("preset"))),
+        ("modules", format!("of {}", LINEARS.join(","))),
+    ];
+    for (name, hint) in hints {
+        if let Some(field) = sheet.get_mut(name) {
+            field.hint = hint;
+        }
+    }
+}

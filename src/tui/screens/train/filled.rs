@@ -1,0 +1,148 @@
+//! Train, the plan that the fields of the form make, and the other way round.
+
+use super::fields::AUTO;
+use crate::error::{Error, Result};
+use crate::model::step::Products;
+use crate::selection::{ALL, Criteria};
+use crate::train::{Budget, Moments, Objective, Plan, Schedule, Tuning};
+use crate::tui::sheet::Sheet;
+
+/// A number of a field; none where the program chooses.
+fn number<T: std::str::FromStr>(sheet: &Sheet, name: &str) -> Result<Option<T>> {
+    let value = sheet.value(name);
+    if [AUTO, "all", "none"].contains(&value) {
+        return Ok(None);
+    }
+    let label = sheet.fields.iter().find(|f| f.name == name).map_or(name, |f| f.label.trim());
+    value
+        .parse()
+        .map(Some)
+        .map_err(|_| Error::new(format!("{label}: `{value}` is no number that can be meant")))
+}
+
+fn needed<T: std::str::FromStr>(sheet: &Sheet, name: &str) -> Result<T> {
+    number(sheet, name)?.ok_or_else(|| Error::new(format!("{name}: a number is needed")))
+}
+
+/// The plan that the fields make; an error names the field.
+pub fn plan(sheet: &Sheet) -> Result<Plan> {
+    let objective = Objective::from_name(sheet.value("objective"))?;
+    let named = |name: &str| {
+        Some(sheet.value(name).to_string()).filter(|value| value != AUTO && !value.is_empty())
+    };
+    let usual = Plan::new(objective, needed(sheet, "updates")?, needed(sheet, "seed")?);
+    let mut data = Criteria {
+        suite: named("suite"),
+        split: named("split").filter(|split| split != ALL),
+        expert: named("expert"),
+        held_out: needed(sheet, "held")?,
+        ..Criteria::default()
+    };
+    if objective.carry().branches {
+        data.pool = sheet.value("pool").to_string();
+        data.k = number(sheet, "k")?;
+    }
+    let schedule = match sheet.value("schedule") {
+        "linear" => Schedule::Linear,
+        "constant" => Schedule::Constant,
+        _ => Schedule::Cosine,
+    };
+    let floor = match schedule {
+        Schedule::Constant => Tuning::default().floor,
+        _ => needed(sheet, "floor")?,
+    };
+    let lora: Option<usize> = number(sheet, "lora")?;
+    let modules = Some(sheet.value("modules")).filter(|named| *named != "all" && lora.is_some());
+    let modules = modules.map_or(Vec::new(), |named| {
+        named.split(',').map(|name| name.trim().to_string()).filter(|n| !n.is_empty()).collect()
+    });
+    let mut plan = Plan {
+        epochs: number(sheet, "epochs")?,
+        batch: needed(sheet, "batch")?,
+        rate: needed(sheet, "rate")?,
+        tuning: Tuning {
+            schedule,
+            floor,
+            warmup: needed(sheet, "warmup")?,
+            decay: needed(sheet, "decay")?,
+            clip: needed(sheet, "clip")?,
+        },
+        lora,
+        alpha: if lora.is_some() { number(sheet, "alpha")? } else { None },
+        modules,
+        workers: needed(sheet, "workers")?,
+        budget: number(sheet, "tokens")?,
+        memory_limit: number::<u64>(sheet, "memory")?.map(|mb| mb.saturating_mul(1_000_000)),
+        save_every: number(sheet, "save")?,
+        validate_every: number(sheet, "validate")?,
+        recompute: sheet.value("recompute") == "yes",
+        products: if sheet.value("products") == "bf16" { Products::Bf16 } else { Products::F32 },
+        data,
+        ..usual
+    };
+    if objective == Objective::WorldModel {
+        plan.matched = match sheet.value("match") {
+            "total" => Budget::Total,
+            "tokens" => Budget::Tokens,
+            _ => Budget::Stage2,
+        };
+        plan.world_epochs = needed(sheet, "world")?;
+        plan.moments =
+            if sheet.value("moments") == "keep" { Moments::Keep } else { Moments::Reset };
+    }
+    plan.check()?;
+    Ok(plan)
+}
+
+/// Fills the fields in with a plan and where it starts.
+pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
+    let auto = |value: Option<String>, none: &str| value.unwrap_or_else(|| none.to_string());
+    let Plan { data, tuning, .. } = plan;
+    let modules = Some(plan.modules.join(",")).filter(|named| !named.is_empty());
+    let yes = |set: bool| if set { "yes" } else { "no" }.to_string();
+    let moments = if plan.moments == Moments::Keep { "keep" } else { "reset" };
+    let matched = match plan.matched {
+        Budget::Stage2 => "stage2",
+        Budget::Total => "total",
+        Budget::Tokens => "tokens",
+    };
+    let products = if plan.products == Products::Bf16 { "bf16" } else { "f32" };
+    let values = [
+        ("objective", plan.objective.as_str().to_string()),
+        ("suite", data.suite.clone().unwrap_or_default()),
+        ("split", auto(data.split.clone(), ALL)),
+        ("expert", auto(data.expert.clone(), AUTO)),
+        ("pool", data.pool.clone()),
+        ("k", auto(data.k.map(|k| k.to_string()), "all")),
+        ("match", matched.to_string()),
+        ("world", plan.world_epochs.to_string()),
+        ("start", start.to_string()),
+        ("updates", plan.steps.to_string()),
+        ("epochs", auto(plan.epochs.map(|n| n.to_string()), AUTO)),
+        ("batch", plan.batch.to_string()),
+        ("rate", plan.rate.to_string()),
+        ("schedule", tuning.schedule.as_str().to_string()),
+        ("warmup", tuning.warmup.to_string()),
+        ("floor", tuning.floor.to_string()),
+        ("decay", tuning.decay.to_string()),
+        ("clip", tuning.clip.to_string()),
+        ("lora", auto(plan.lora.map(|n| n.to_string()), "none")),
+        ("alpha", auto(plan.alpha.map(|n| n.to_string()), AUTO)),
+        ("modules", auto(modules, "all")),
+        ("seed", plan.seed.to_string()),
+        ("held", data.held_out.to_string()),
+        ("validate", auto(plan.validate_every.map(|n| n.to_string()), AUTO)),
+        ("save", auto(plan.save_every.map(|n| n.to_string()), AUTO)),
+        ("tokens", auto(plan.budget.map(|n| n.to_string()), AUTO)),
+        ("memory", auto(plan.memory_limit.map(|n| (n / 1_000_000).to_string()), AUTO)),
+        ("recompute", yes(plan.recompute)),
+        ("products", products.to_string()),
+        ("workers", plan.workers.to_string()),
+        ("moments", moments.to_string()),
+    ];
+    values.into_iter().for_each(|(name, value)| sheet.set(name, value));
+}
+
+#[cfg(test)]
+#[path = "filled_tests.rs"]
+mod tests;

@@ -1,0 +1,236 @@
+//! A form of fields, one below the other: the keys go to the one under the cursor. Left and right
+//! go through its choices, and where it takes others they are typed.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::text::{Line, Span};
+
+use super::theme::{Theme, fit};
+
+/// What may be typed into a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Only what its choices are.
+    Choice,
+    /// A number beside them.
+    Number,
+    /// Any text beside them.
+    Text,
+}
+
+/// A field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// What the form knows it by.
+    pub name: &'static str,
+    /// What stands before it.
+    pub label: &'static str,
+    /// What it is set to.
+    pub value: String,
+    /// What left and right go through.
+    pub choices: Vec<String>,
+    /// What may be typed.
+    pub takes: Takes,
+    /// What stands behind it while the cursor is there.
+    pub hint: String,
+    /// Whether it means something now.
+    pub shown: bool,
+}
+
+impl Field {
+    /// One that is set to the first of its choices.
+    pub fn new(name: &'static str, label: &'static str, takes: Takes, choices: &[&str]) -> Self {
+        let choices: Vec<String> = choices.iter().map(ToString::to_string).collect();
+        let value = choices.first().cloned().unwrap_or_default();
+        Self { name, label, value, choices, takes, hint: String::new(), shown: true }
+    }
+
+    /// With a word about it.
+    #[must_use]
+    pub fn hint(self, hint: &str) -> Self {
+        Self { hint: hint.to_string(), ..self }
+    }
+}
+
+/// What a key did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Typed {
+    /// The cursor moved, or nothing.
+    Moved,
+    /// The value of this field.
+    Changed(&'static str),
+    /// What is filled in is to be done.
+    Done,
+    /// The form is left.
+    Left,
+    /// Nothing: the key is the form's own.
+    Other,
+}
+
+/// The fields and the cursor among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sheet {
+    /// The fields.
+    pub fields: Vec<Field>,
+    at: usize,
+    /// Whether something was typed since the cursor came here: until then typing begins anew.
+    begun: bool,
+}
+
+impl Sheet {
+    /// With the cursor on the first field.
+    pub fn new(fields: Vec<Field>) -> Self {
+        Self { fields, at: 0, begun: false }
+    }
+
+    /// The field under the cursor.
+    pub fn field(&self) -> Option<&Field> {
+        self.fields.get(self.at)
+    }
+
+    /// What a field is set to; nothing where there is none of that name.
+    pub fn value(&self, name: &str) -> &str {
+        self.fields.iter().find(|field| field.name == name).map_or("", |field| &field.value)
+    }
+
+    /// A field by its name.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Field> {
+        self.fields.iter_mut().find(|field| field.name == name)
+    }
+
+    /// Sets a field.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        if let Some(field) = self.get_mut(name) {
+            field.value = value.into();
+        }
+    }
+
+    /// Shows a field, or hides it while it means nothing.
+    pub fn show(&mut self, name: &str, shown: bool) {
+        if let Some(field) = self.get_mut(name) {
+            field.shown = shown;
+        }
+        if self.fields.get(self.at).is_some_and(|field| !field.shown) {
+            self.go(false);
+        }
+    }
+
+    fn go(&mut self, on: bool) {
+        self.begun = false;
+        let count = self.fields.len();
+        for _ in 0..count {
+            self.at = (self.at + if on { 1 } else { count - 1 }) % count;
+            if self.fields[self.at].shown {
+                return;
+            }
+        }
+    }
+
+    /// The next choice, or the one before; from a value that is none of them, the first.
+    fn turn(&mut self, on: bool) -> Typed {
+        self.begun = false;
+        let Some(field) = self.fields.get_mut(self.at) else { return Typed::Moved };
+        let count = field.choices.len();
+        let now = field.choices.iter().position(|choice| *choice == field.value);
+        let next = match now {
+            Some(at) if count > 0 => (at + if on { 1 } else { count - 1 }) % count,
+            _ => 0,
+        };
+        let Some(choice) = field.choices.get(next).filter(|choice| **choice != field.value) else {
+            return Typed::Moved;
+        };
+        field.value.clone_from(choice);
+        Typed::Changed(field.name)
+    }
+
+    /// Takes a key.
+    pub fn key(&mut self, key: KeyEvent) -> Typed {
+        let takes = self.field().map_or(Takes::Choice, |field| field.takes);
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Enter => return Typed::Done,
+            KeyCode::Esc => return Typed::Left,
+            KeyCode::Down | KeyCode::Tab => self.go(true),
+            KeyCode::Up | KeyCode::BackTab => self.go(false),
+            KeyCode::Right => return self.turn(true),
+            KeyCode::Left => return self.turn(false),
+            KeyCode::Backspace => return self.edit(|value| _ = value.pop()),
+            KeyCode::Char('u') if control => return self.edit(String::clear),
+            KeyCode::Char(c) if takes == Takes::Text && !control => return self.typed(c),
+            KeyCode::Char(c @ ('0'..='9' | '.' | 'e' | '-' | '+')) if takes == Takes::Number => {
+                return self.typed(c);
+            }
+            KeyCode::Char('j') => self.go(true),
+            KeyCode::Char('k') => self.go(false),
+            KeyCode::Char('l' | ' ') => return self.turn(true),
+            KeyCode::Char('h') => return self.turn(false),
+            _ => return Typed::Other,
+        }
+        Typed::Moved
+    }
+
+    fn edit(&mut self, change: impl FnOnce(&mut String)) -> Typed {
+        let Some(field) = self.fields.get_mut(self.at).filter(|f| f.takes != Takes::Choice) else {
+            return Typed::Moved;
+        };
+        self.begun = true;
+        change(&mut field.value);
+        Typed::Changed(field.name)
+    }
+
+    fn typed(&mut self, c: char) -> Typed {
+        let anew = !self.begun;
+        self.edit(|value| {
+            if anew {
+                value.clear();
+            }
+            value.push(c);
+        })
+    }
+
+    /// Takes pasted text.
+    pub fn paste(&mut self, text: &str) {
+        for c in text.chars().filter(|c| !c.is_control()) {
+            if self.field().is_some_and(|field| field.takes != Takes::Choice) {
+                self.typed(c);
+            }
+        }
+    }
+
+    /// The fields as lines, at most `rows` of them around the cursor.
+    pub fn lines(&self, theme: Theme, width: usize, rows: usize) -> Vec<Line<'static>> {
+        let shown: Vec<usize> = (0..self.fields.len()).filter(|i| self.fields[*i].shown).collect();
+        let at = shown.iter().position(|i| *i == self.at).unwrap_or_default();
+        let from = (at + 1).saturating_sub(rows.saturating_sub(1).max(1)).min(at);
+        let from = from.min(shown.len().saturating_sub(rows));
+        let labels = self.fields.iter().map(|field| field.label.chars().count()).max();
+        let labels = labels.unwrap_or_default();
+        let line = |i: &usize| {
+            let field = &self.fields[*i];
+            let here = *i == self.at;
+            let mark = if here { theme.glyph("▸", ">") } else { " " };
+            let [open, close] = if here && field.choices.len() > 1 {
+                [theme.glyph("‹", "<"), theme.glyph("›", ">")]
+            } else {
+                [" ", " "]
+            };
+            let caret = if here && field.takes != Takes::Choice { "_" } else { "" };
+            let room = width.saturating_sub(labels + 6);
+            let value = fit(&field.value, room.min(field.value.chars().count().max(1)));
+            let text = format!("{mark} {:<labels$} {open}{value}{caret}{close}", field.label);
+            let left = width.saturating_sub(text.chars().count() + 1);
+            let mut spans = vec![Span::styled(
+                text,
+                if here { theme.selected() } else { ratatui::style::Style::default() },
+            )];
+            if here && left > 12 {
+                spans.push(Span::styled(format!(" {}", fit(&field.hint, left)), theme.dim()));
+            }
+            Line::from(spans)
+        };
+        shown[from..].iter().take(rows).map(line).collect()
+    }
+}
+
+#[cfg(test)]
+#[path = "sheet_tests.rs"]
+mod tests;
