@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
+use super::labels::{Words, checkpoint_row, delete, label, undelete};
 use super::train::ChoiceArgs;
 use super::{Common, interruptible};
 use crate::curation;
@@ -15,8 +16,8 @@ use crate::formats::import::import;
 use crate::formats::{self, Extent, Observations, Order, Set};
 use crate::paths;
 use crate::selection::{ALL, Item};
-use crate::store::{Checkpoint, Drawn, Filter, Listing, Near, Place, Store};
-use crate::train::{checkpoint, recorded};
+use crate::store::{Drawn, Filter, Listing, Near, Place, Store};
+use crate::train::recorded;
 
 /// Arguments of `foretaste data`.
 #[derive(Debug, Args)]
@@ -84,6 +85,15 @@ enum DataCommand {
     Record {
         /// The run's number
         run: i64,
+    },
+    /// Write the curves of a run into a folder: run-N.csv, and run-N/ with the events that
+    /// tensorboard --logdir FOLDER reads
+    Curves {
+        /// The run's number
+        run: i64,
+        /// The folder (default: exports, in the data directory)
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
     },
     /// Every act of curation, the newest first
     Audit {
@@ -200,7 +210,9 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
                 .collect(),
             Rows::Runs => store.runs()?.iter().map(value).collect(),
             Rows::Checkpoints => {
-                store.checkpoints()?.iter().map(|saved| checkpoint_row(&store, saved)).collect()
+                let (_, figures) = crate::train::figures(&store)?;
+                let all = store.checkpoints()?;
+                all.iter().map(|saved| checkpoint_row(saved, &figures)).collect()
             }
             Rows::Evaluations => store.evaluations()?.iter().map(value).collect(),
             Rows::Predictions => store.foresights()?,
@@ -216,6 +228,11 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
                 ))
             })?;
             rows(recorded.items.iter().map(record).collect())
+        }
+        DataCommand::Curves { run, out } => {
+            let folder = out.unwrap_or_else(|| store.root().join("exports"));
+            let values = formats::curves::write(&store, run, &folder)?;
+            rows(vec![json!({"run": run, "values": values, "folder": folder})])
         }
         DataCommand::Audit { limit } => rows(store.audit(limit)?.iter().map(value).collect()),
         DataCommand::Statistics => {
@@ -299,96 +316,6 @@ fn show(store: &Store, id: i64) -> Result<Value> {
     }))
 }
 
-/// A checkpoint with the size of its files; none where they are gone.
-fn checkpoint_row(store: &Store, saved: &Checkpoint) -> Value {
-    let mut row = value(saved);
-    let folder = store.root().join(&saved.folder);
-    row["bytes"] = json!(folder.is_dir().then(|| checkpoint::disk_use(&folder)));
-    row
-}
-
-/// Takes out one thing.
-fn delete(
-    store: &Store,
-    id: Option<i64>,
-    run: Option<i64>,
-    number: Option<i64>,
-    now: bool,
-) -> Result<Value> {
-    if let Some(run) = run {
-        let checkpoints = store.delete_run(run)?;
-        for folder in &checkpoints {
-            checkpoint::remove_folder(store, run, folder)?;
-        }
-        return Ok(json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()}));
-    }
-    if let Some(number) = number {
-        let saved =
-            store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
-                Error::new(format!("there is no checkpoint {number}"))
-                    .hint("list them with: foretaste data list checkpoints")
-            })?;
-        checkpoint::delete(store, &saved)?;
-        if now {
-            checkpoint::remove(store, &saved)?;
-        }
-        return Ok(json!({"checkpoint": number, "deleted": true, "files_removed": now}));
-    }
-    let id = id.unwrap_or_default();
-    store.set_deleted(id, true)?;
-    Ok(json!({"trajectory": id, "deleted": true}))
-}
-
-/// Puts one thing back.
-fn undelete(store: &Store, id: Option<i64>, number: Option<i64>) -> Result<Value> {
-    let Some(number) = number else {
-        let id = id.unwrap_or_default();
-        store.set_deleted(id, false)?;
-        return Ok(json!({"trajectory": id, "deleted": false}));
-    };
-    if !store.deleted_checkpoints()?.iter().any(|saved| saved.id == number) {
-        return Err(Error::new(format!("checkpoint {number} is not among the deleted ones"))
-            .hint("its files are removed a day after it was deleted"));
-    }
-    store.set_checkpoint_deleted(number, false)?;
-    Ok(json!({"checkpoint": number, "deleted": false}))
-}
-
-/// What a person says of a run or a checkpoint.
-struct Words {
-    name: Option<String>,
-    note: Option<String>,
-    tags: Option<String>,
-}
-
-/// Writes it down; what is not given stays.
-fn label(
-    store: &Store,
-    checkpoint: Option<i64>,
-    run: Option<i64>,
-    Words { name, note, tags }: &Words,
-) -> Result<Value> {
-    if let Some(run) = run {
-        store.describe_run(run, name.as_deref(), note.as_deref(), tags.as_deref())?;
-        return Ok(value(&store.run(run)?));
-    }
-    let number = checkpoint.unwrap_or_default();
-    let find = || -> Result<Checkpoint> {
-        store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
-            Error::new(format!("there is no checkpoint {number}"))
-                .hint("list them with: foretaste data list checkpoints")
-        })
-    };
-    find()?;
-    if let Some(name) = name {
-        store.label_checkpoint(number, Some(name))?;
-    }
-    if let Some(note) = note {
-        store.note_checkpoint(number, note)?;
-    }
-    Ok(checkpoint_row(store, &find()?))
-}
-
 /// A line of a run's record.
 fn record(item: &Item) -> Value {
     json!({
@@ -398,7 +325,7 @@ fn record(item: &Item) -> Value {
     })
 }
 
-fn value(row: &impl serde::Serialize) -> Value {
+pub fn value(row: &impl serde::Serialize) -> Value {
     serde_json::to_value(row).unwrap_or_else(|e| json!(Error::new(e.to_string()).message()))
 }
 

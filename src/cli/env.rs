@@ -143,13 +143,24 @@ fn list(out: &Out, args: &SuiteArgs, split: Option<&str>) -> Result<()> {
         }
         return Ok(());
     }
+    let mut empty = None;
+    let mut some = false;
     for split in suite.splits() {
-        let count = suite.tasks(&split)?.len();
+        let count = match suite.tasks(&split) {
+            Ok(tasks) => tasks.len(),
+            Err(error) => {
+                out::tell(&format!("warning: {}", error.message()));
+                empty = Some(error);
+                0
+            }
+        };
+        some |= count > 0;
         out.line(&json!({"suite": suite.name(), "split": split, "tasks": count}), || {
             format!("{}  {split}  {count} tasks", suite.name())
         });
     }
-    Ok(())
+    // Nothing at all is an error, and not only a list of noughts.
+    empty.filter(|_| !some).map_or(Ok(()), Err)
 }
 
 fn actions(out: &Out, game: &GameArgs, prefix: &[String]) -> Result<()> {

@@ -8,6 +8,7 @@ mod data;
 mod doctor;
 mod env;
 mod eval;
+mod labels;
 mod make;
 mod model;
 mod out;

@@ -5,7 +5,7 @@ use super::*;
 /// Numbers of these are no amounts of anything: seeds, rows of a store, updates that can be
 /// stopped, counts of what is there, of which there is not more than there is, and those of a
 /// training plan, which is checked as a whole.
-const ANY: [&str; 19] = [
+const ANY: [&str; 25] = [
     "seed",
     "games_seed",
     "games",
@@ -19,6 +19,12 @@ const ANY: [&str; 19] = [
     "lora",
     "batch",
     "rate",
+    "epochs",
+    "warmup",
+    "floor",
+    "decay",
+    "clip",
+    "alpha",
     "world_epochs",
     "held_out",
     "workers",

@@ -28,30 +28,56 @@ pub struct AlfWorld {
     root: PathBuf,
 }
 
+/// What to do where there are no games.
+const HINT: &str = "name the folder that holds train/, valid_seen/ and valid_unseen/ with --data \
+                    DIR or ALFWORLD_DATA (alfworld-download fills ~/.cache/alfworld, which is \
+                    looked at without a word)";
+
 impl AlfWorld {
-    /// Opens `data`, or `$ALFWORLD_DATA` without it.
+    /// Opens `data`; without it `$ALFWORLD_DATA`, or where the original's download puts its games.
     pub fn open(data: Option<&Path>) -> Result<Self> {
-        let hint = "name the folder that holds train/, valid_seen/ and valid_unseen/ with --data \
-                    DIR or ALFWORLD_DATA";
-        let given = match data {
-            Some(path) => path.to_path_buf(),
-            None => std::env::var_os("ALFWORLD_DATA")
-                .map(PathBuf::from)
-                .ok_or_else(|| Error::new("the alfworld suite needs its game files").hint(hint))?,
+        let named = data.map(Path::to_path_buf);
+        let named = named.or_else(|| std::env::var_os("ALFWORLD_DATA").map(PathBuf::from));
+        let usual = || {
+            let home = directories::BaseDirs::new()?.home_dir().join(".cache/alfworld");
+            home.is_dir().then_some(home)
         };
+        let given = named
+            .or_else(usual)
+            .ok_or_else(|| Error::new("the alfworld suite needs its game files").hint(HINT))?;
         let nested = given.join("json_2.1.1");
         let root = if nested.is_dir() { nested } else { given };
         if !root.is_dir() {
-            return Err(Error::new(format!("{}: no such folder", root.display())).hint(hint));
+            return Err(Error::new(format!("{}: no such folder", root.display())).hint(HINT));
         }
         let suite = Self { root };
         if suite.splits().is_empty() {
-            return Err(
-                Error::new(format!("{}: no game folders here", suite.root.display())).hint(hint)
-            );
+            return Err(suite.nothing());
         }
         Ok(suite)
     }
+
+    /// No split is here: perhaps one level up or down.
+    fn nothing(&self) -> Error {
+        let root = &self.root;
+        let error = Error::new(format!("{}: no game folders here", root.display()));
+        let below = folders(root).unwrap_or_default().into_iter().map(|name| root.join(name));
+        let mut near = root.parent().map(Path::to_path_buf).into_iter().chain(below);
+        let holds = |place: &PathBuf| {
+            let inner = place.join("json_2.1.1");
+            let place = if inner.is_dir() { inner } else { place.clone() };
+            place.is_dir() && !(Self { root: place }).splits().is_empty()
+        };
+        match near.find(holds) {
+            Some(place) => error.hint(format!("name {} with --data", place.display())),
+            None => error.hint(HINT),
+        }
+    }
+}
+
+/// Whether a folder's name is that of a group of games.
+fn is_group(name: &str) -> bool {
+    KINDS.contains(&name.split('-').next().unwrap_or_default())
 }
 
 fn folders(path: &Path) -> Result<Vec<String>> {
@@ -74,6 +100,10 @@ impl Suite for AlfWorld {
 
     fn splits(&self) -> Vec<String> {
         let mut found = folders(&self.root).unwrap_or_default();
+        found.retain(|name| {
+            let groups = || folders(&self.root.join(name)).unwrap_or_default();
+            SPLITS.contains(&name.as_str()) || groups().iter().any(|group| is_group(group))
+        });
         found.sort_by_key(|name| {
             SPLITS.iter().position(|known| known == name).unwrap_or(SPLITS.len())
         });
@@ -95,8 +125,7 @@ impl Suite for AlfWorld {
         let mut tasks = Vec::new();
         let base = self.root.join(split);
         for group in folders(&base)? {
-            let kind = group.split('-').next().unwrap_or_default();
-            if !KINDS.contains(&kind) || group.contains("Sliced") || group.contains("movable") {
+            if !is_group(&group) || group.contains("Sliced") || group.contains("movable") {
                 // As the original: sliced and movable-receptacle tasks and stray folders are left
                 // out.
                 continue;
@@ -105,10 +134,13 @@ impl Suite for AlfWorld {
                 if base.join(&group).join(&trial).join("game.tw-pddl").is_file() {
                     tasks.push(TaskRef {
                         id: format!("{split}/{group}/{trial}"),
-                        kind: kind.to_string(),
+                        kind: group.split('-').next().unwrap_or_default().to_string(),
                     });
                 }
             }
+        }
+        if tasks.is_empty() {
+            return Err(Error::new(format!("no game.tw-pddl under {}", base.display())).hint(HINT));
         }
         Ok(tasks)
     }
@@ -128,3 +160,7 @@ impl Suite for AlfWorld {
         open_game_file(&path, "alfworld", TaskRef { id: id.to_string(), kind })
     }
 }
+
+#[cfg(test)]
+#[path = "alfworld_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 //! all three; the loss belongs on the last assistant turn. And whole trajectories with what hangs
 //! off them, one a line, for another store.
 
+pub mod curves;
 pub mod import;
 pub mod transcript;
 

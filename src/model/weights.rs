@@ -171,7 +171,12 @@ const TEXT: u64 = 256 << 20;
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
     let failed = |e: std::io::Error| Error::io("reading the model file", path, &e);
-    paths::read_whole(path, TEXT).map_err(failed)
+    let mut bytes = paths::read_whole(path, TEXT).map_err(failed)?;
+    // Some editors put a mark in front of UTF-8.
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        bytes.drain(..3);
+    }
+    Ok(bytes)
 }
 
 /// Weights in the order of [`Config::tensors`], for inference.

@@ -84,19 +84,6 @@ pub struct RunRow {
     pub created_ms: i64,
 }
 
-/// A metric at a step; the value is absent where it was not a number.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct MetricPoint {
-    /// The update.
-    pub step: u64,
-    /// The value.
-    pub value: Option<f64>,
-    /// When, in milliseconds since the run began.
-    pub wall_ms: i64,
-    /// Tokens trained on by then; none in runs that did not count them.
-    pub tokens: Option<f64>,
-}
-
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     Ok(RunRow {
         id: row.get(0)?,
@@ -329,36 +316,14 @@ impl Store {
             .flatten())
     }
 
-    /// Saves the metrics of one update and how far the run is, in one transaction. Writing an
-    /// update again (after a resume) replaces it.
-    pub fn add_metrics(
-        &self,
-        run: i64,
-        step: u64,
-        wall_ms: i64,
-        metrics: &[(String, f64)],
-    ) -> Result<()> {
-        let tx = self.write()?;
-        for (name, value) in metrics {
-            let value = value.is_finite().then_some(*value);
-            tx.prepare_cached("INSERT OR REPLACE INTO metrics VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![run, step as i64, name, value, wall_ms])?;
-        }
-        tx.execute(
-            "UPDATE runs SET step = ?2, updated_ms = ?3 WHERE id = ?1",
-            params![run, step as i64, now_ms()],
-        )?;
-        tx.commit()
-    }
-
     /// Takes a run out of every list, with its curves and checkpoints; its number is not given to
     /// another. Returns the folders of its checkpoints, which nothing needs any more.
     pub fn delete_run(&self, run: i64) -> Result<Vec<String>> {
         self.run(run)?;
         let _lock = self.own_run(run)?;
         let tx = self.write()?;
-        let own: Vec<Checkpoint> =
-            self.checkpoints()?.into_iter().filter(|saved| saved.run == run).collect();
+        let all = [self.checkpoints()?, self.deleted_checkpoints()?].concat();
+        let own: Vec<Checkpoint> = all.into_iter().filter(|saved| saved.run == run).collect();
         own.iter().try_for_each(|saved| self.check_unneeded(saved))?;
         let folders: Vec<String> = own.into_iter().map(|saved| saved.folder).collect();
         folders.iter().try_for_each(|folder| leave_behind(&tx, folder))?;
@@ -371,28 +336,6 @@ impl Store {
         )?;
         tx.commit()?;
         Ok(folders)
-    }
-
-    /// The metric of a run by step.
-    pub fn metric(&self, run: i64, name: &str) -> Result<Vec<MetricPoint>> {
-        let mut rows = self.db.prepare_cached(
-            "SELECT m.step, m.value, m.wall_ms, t.value FROM metrics m \
-             LEFT JOIN metrics t ON t.run = m.run AND t.name = 'tokens' AND t.step = m.step \
-             WHERE m.run = ?1 AND m.name = ?2 ORDER BY m.step",
-        )?;
-        let found = rows.query_map(params![run, name], |row| {
-            let step = row.get::<_, i64>(0)? as u64;
-            Ok(MetricPoint { step, value: row.get(1)?, wall_ms: row.get(2)?, tokens: row.get(3)? })
-        })?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// The names of a run's metrics.
-    pub fn metric_names(&self, run: i64) -> Result<Vec<String>> {
-        let mut rows = self
-            .db
-            .prepare_cached("SELECT DISTINCT name FROM metrics WHERE run = ?1 ORDER BY name")?;
-        Ok(rows.query_map([run], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
 
     /// All runs, newest first.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::best_of;
 use crate::agent::is_held;
 use crate::error::{Error, Result};
 use crate::model::adamw::{AdamW, Shapes};
@@ -173,34 +174,33 @@ fn is_same(folder: &Path, state: &Value) -> bool {
     found.as_ref() == Some(state) && weights.as_deref() == state["weights"].as_str()
 }
 
-/// Removes checkpoints of a run that nothing needs: all but the newest, the ends of its stages, the
-/// best on what is held out (`valid_action`), those that another run started from, and those that
-/// were evaluated. Returns their updates.
-pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
-    let own: Vec<Checkpoint> =
+/// Checkpoints of a run that nothing needs: all but the newest, the ends of its stages, the best on
+/// what is held out, those with a name, those that another run started from, and those that were
+/// evaluated.
+pub fn unneeded(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<Checkpoint>> {
+    let mut own: Vec<Checkpoint> =
         store.checkpoints()?.into_iter().filter(|saved| saved.run == run).collect();
     let used = store.model_names_in_use()?;
-    let valid = store.metric(run, "valid_action")?;
-    let held_out =
-        |step: u64| valid.iter().find(|point| point.step == step).and_then(|point| point.value);
-    let best = own.iter().filter_map(|saved| Some((held_out(saved.step)?, saved.step)));
-    let best = best.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, step)| step);
+    let best = best_of(store, run)?.map(|(step, _)| step);
     let newest = own.iter().map(|saved| saved.step).max();
-    let mut removed = Vec::new();
-    for saved in &own {
+    own.retain(|saved| {
         let step = saved.step;
         let named = used.contains(&saved.name()) || used.contains(&saved.id.to_string());
-        if named
+        !(named
+            || saved.label.is_some()
             || is_held(store, saved)
             || Some(step) == newest
             || Some(step) == best
-            || stage_ends.contains(&step)
-        {
-            continue;
-        }
-        remove(store, saved)?;
-        removed.push(step);
-    }
+            || stage_ends.contains(&step))
+    });
+    Ok(own)
+}
+
+/// Removes those. Returns their updates.
+pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
+    let unneeded = unneeded(store, run, stage_ends)?;
+    unneeded.iter().try_for_each(|saved| remove(store, saved))?;
+    let mut removed: Vec<u64> = unneeded.iter().map(|saved| saved.step).collect();
     removed.sort_unstable();
     Ok(removed)
 }

@@ -19,7 +19,6 @@ use super::theme::{Palette, Theme};
 use super::ui_state::UiState;
 use crate::ends::Event;
 use crate::episode::Scope;
-use crate::error::Error;
 
 /// The interface.
 #[derive(Debug)]
@@ -255,6 +254,7 @@ impl App {
                 }
                 Effect::AskCollect if free => self.popup = Some(Popup::Collect(20)),
                 Effect::AskCollect => {}
+                Effect::Say(notice) => self.say(notice),
                 Effect::Go(screen) if free => others.extend(self.show(screen)),
                 Effect::Go(screen) => {
                     let said = format!("{} has what was asked for", screen.as_str());
@@ -374,19 +374,22 @@ impl App {
             }
             JobMsg::Ended(result) => {
                 self.jobs.remove(&kind);
-                // Who stops a run does not want the next one to start.
-                let stopped = result.as_ref().is_err_and(Error::is_cancelled);
+                // The queue goes on whatever ended before it, and says so.
+                let next = self.screens.train.next_waiting().filter(|_| kind == JobKind::Train);
+                let then = next.map_or(String::new(), |run| {
+                    format!("; run {run}, which waited, starts now (x on it takes it out)")
+                });
                 match result {
-                    Ok(text) => self.say(Notice::info(text)),
+                    Ok(text) => self.say(Notice::info(format!("{text}{then}"))),
                     Err(error) if error.is_cancelled() => {
-                        self.say(Notice::info(format!("{kind:?} stopped; nothing is lost")));
+                        let said = format!("{kind:?} stopped; nothing is lost{then}");
+                        self.say(Notice::info(said));
                     }
                     Err(error) => self.say(Notice::error(&error)),
                 }
                 let mut effects = self.refresh();
                 effects.extend(
-                    (kind == JobKind::Train && !stopped)
-                        .then_some(Effect::Store(StoreCmd::Run(RunCmd::Next))),
+                    (kind == JobKind::Train).then_some(Effect::Store(StoreCmd::Run(RunCmd::Next))),
                 );
                 effects
             }

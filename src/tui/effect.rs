@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
 use super::screen::Screen;
+use super::screens::train::About;
 use crate::agent::{Case, Writer};
 use crate::episode::{Episode, Scope};
 use crate::error::Error;
@@ -51,6 +52,8 @@ pub enum Effect {
     Copy(String),
     /// A text to be read: its title and lines.
     Show(String, Vec<String>),
+    /// Something to say in the status bar.
+    Say(Notice),
     /// Another screen in front.
     Go(Screen),
     /// Ask how many games are to be collected.
@@ -192,8 +195,20 @@ pub enum StoreCmd {
 pub enum RunCmd {
     /// Runs, checkpoints and evaluations.
     List,
-    /// A curve of a run.
-    Curve(i64, String),
+    /// A curve of a run, its updates after one.
+    Curve(i64, String, u64),
+    /// Runs and checkpoints in figures.
+    Figures,
+    /// Write down what a person says of a run or a checkpoint.
+    Write(About, String),
+    /// Delete checkpoints.
+    DeleteCheckpoints(Vec<i64>),
+    /// Bring a deleted checkpoint back.
+    BringBack(i64),
+    /// Delete what nothing needs of a run's checkpoints.
+    Prune(i64),
+    /// Write the curves of a run as files.
+    Curves(i64),
     /// The names of a run's curves, and what they say that a person should know.
     About(i64),
     /// Who demonstrated in a suite and split, and the pools of alternatives there (of one expert,
@@ -218,7 +233,7 @@ pub enum JobKind {
     Collect,
     /// A training run.
     Train,
-    /// Games played by the newest checkpoint.
+    /// Games played by checkpoints.
     Evaluate,
     /// States in which the newest checkpoint is most surprised.
     Survey,
@@ -226,6 +241,25 @@ pub enum JobKind {
     Export,
     /// A file being read.
     Import,
+}
+
+/// Which models play which games, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvalOrder {
+    /// What plays, by the names that commands take.
+    pub models: Vec<String>,
+    /// The split; the one that the suite has for it without a name.
+    pub split: Option<String>,
+    /// How many games.
+    pub games: usize,
+    /// The seed that chooses them.
+    pub games_seed: u64,
+    /// The seed of the sampling.
+    pub seed: u64,
+    /// The temperature.
+    pub temperature: f64,
+    /// Whether they think before they act; as they were trained, without a word.
+    pub think: Option<bool>,
 }
 
 /// What is to be done.
@@ -244,13 +278,8 @@ pub enum JobCmd {
     Train(Box<Plan>, String),
     /// Go on with a run.
     Resume(i64),
-    /// Evaluate on the split that the suite has for it.
-    Evaluate {
-        /// How many games.
-        games: usize,
-        /// The seed that chooses them.
-        seed: u64,
-    },
+    /// Let models play the same games.
+    Evaluate(Box<EvalOrder>),
     /// Look for surprises in up to forty stored demonstrations of a split.
     Survey(String),
     /// Write files.

@@ -1,8 +1,10 @@
 //! The threads behind the screens: the world, the mind, the store. The interface sends them
 //! commands and is sent messages; it never waits for them.
 
+mod evaluating;
 pub mod jobs;
 pub mod mind;
+mod runs;
 pub mod store;
 pub mod world;
 

@@ -105,7 +105,7 @@ pub fn app(caps: Caps) -> App {
         })
         .collect();
     app.update(Msg::from(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], vec![])));
-    app.update(Msg::from(train::Msg::Curve(run, "loss".into(), points)));
+    app.update(Msg::from(train::Msg::Curve(run, "loss".into(), 0, points)));
     app.update(Msg::from(train::Msg::About(run, vec!["loss".into(), "rate".into()], vec![])));
     let foreseen = vec![Prediction {
         trajectory: trajectory.id,

@@ -9,14 +9,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Mailbox;
+use super::evaluating::evaluate_all;
 use crate::agent;
 use crate::budget;
 use crate::collect::{self, Wanted};
 use crate::control::{Control, Progress};
 use crate::env::Suite;
-use crate::episode::{Broken, Play, Scope, Teacher};
+use crate::episode::Teacher;
 use crate::error::{Error, Result};
-use crate::eval::{Game, evaluate};
 use crate::formats::import::import;
 use crate::formats::{Order, Set, export_file};
 use crate::guard::guarded;
@@ -25,7 +25,6 @@ use crate::model::weights::Trainable;
 use crate::store::{Intake, Store};
 use crate::surprise::{Surprises, surprises};
 use crate::train::trainer::{self, Event};
-use crate::train::{Provenance, provenance};
 use crate::tui::effect::{JobCmd, JobKind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
@@ -125,11 +124,10 @@ impl Jobs {
                     take_in(root, &path, write, control, tell, &mail)
                 });
             }
-            JobCmd::Evaluate { games, seed } => {
+            JobCmd::Evaluate(order) => {
+                let mail = self.mail.clone();
                 self.spawn(JobKind::Evaluate, move |root, suite, control, tell| {
-                    let split = suite.evaluated_on().unwrap_or_default();
-                    let scope = Scope { split, games, seed };
-                    evaluate_newest(root, suite, &scope, control, tell)
+                    evaluate_all(root, suite, &order, control, tell, &mail)
                 });
             }
         }
@@ -366,30 +364,4 @@ fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMs
             tell(JobMsg::Saved(format!("checkpoint saved at step {step}{}", event.besides())));
         }
     }
-}
-
-/// Plays with the newest checkpoint; one that was trained on reflections first thinking, then
-/// acting at once.
-fn evaluate_newest(
-    root: &Path,
-    suite: &dyn Suite,
-    scope: &Scope,
-    control: &Control,
-    tell: &mut dyn FnMut(JobMsg),
-) -> Result<String> {
-    let mut store = Store::open(root)?;
-    let mut agent = agent::open(&store, None, Priority::Background)?;
-    let _held = agent::hold(&store, &agent.name());
-    let Provenance { thinking, known } = provenance(&store, &agent.name(), suite, &scope.split)?;
-    let mut said = Vec::new();
-    for think in thinking {
-        let play = Play { temperature: 0.4, seed: 1, think: *think, free: false, predict: false };
-        let report = &mut |_: std::result::Result<&Game, &Broken>, progress: Progress| {
-            tell(JobMsg::Progress(progress));
-        };
-        let summary =
-            evaluate(&mut store, suite, scope, agent.as_mut(), (play, &known), control, report)?;
-        said.push(summary.in_words(&play));
-    }
-    Ok(said.join(" · "))
 }

@@ -5,25 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::jobs::home;
-use super::{Mailbox, Worker, aside};
+use super::{Mailbox, Worker, aside, runs};
 use crate::control::Control;
 use crate::curation::{self, Judged, judged};
 use crate::error::{Error, Result};
 use crate::experience::Reflection;
 use crate::formats::{self, Order, transcript};
 use crate::guard::guarded;
-use crate::selection::ALL;
-use crate::store::{Decision, Listing, RunStatus, Seen, Store, Undone};
-use crate::train::alerts::alerts;
+use crate::store::{Decision, Listing, Seen, Store, Undone};
+use crate::train::checkpoint;
 use crate::train::sets;
-use crate::train::trainer;
-use crate::train::{Plan, Stage, checkpoint};
-use crate::tui::effect::{Notice, RunCmd, StoreCmd};
+use crate::tui::effect::{Notice, StoreCmd};
 use crate::tui::journal;
 use crate::tui::msg::Msg;
 use crate::tui::screen::Screen;
 use crate::tui::screens::curate::Evidence;
-use crate::tui::screens::{curate, data, replay, train};
+use crate::tui::screens::{curate, data, replay};
 use crate::tui::window;
 
 /// Starts the thread.
@@ -170,7 +167,7 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
             mail.send(Msg::Text(screen, title, journal::tail(store.root())?));
         }
         StoreCmd::Remember(key, value) => store.set_setting(key, &value)?,
-        StoreCmd::Run(command) => return of_runs(store, command, mail),
+        StoreCmd::Run(command) => return runs::obey(store, command, mail),
     }
     Ok(())
 }
@@ -190,74 +187,6 @@ fn decide(
         store.forget_draft(id, &draft)?;
     }
     decided(store, vec![id], decision, mail)
-}
-
-/// What Train asks for.
-fn of_runs(store: &Store, command: RunCmd, mail: &Mailbox) -> Result<()> {
-    match command {
-        RunCmd::Forecast(plan, start) => {
-            forecast(store.root().to_path_buf(), plan, start, mail.clone());
-        }
-        RunCmd::Choices(suite, split, expert) => {
-            let suite = suite.as_deref();
-            let split = split.as_deref();
-            let experts = store.actors(suite, split)?;
-            let expert = expert.as_deref().filter(|name| *name != ALL);
-            let pools = store.pools(suite, split, expert)?;
-            let origins = store.demonstrated()?;
-            let choices = train::Choices { origins, experts, pools };
-            mail.send(Msg::from(train::Msg::Choices(choices)));
-        }
-        RunCmd::StopElsewhere(run) => stop_elsewhere(store, run, mail)?,
-        RunCmd::Queue(plan, start) => {
-            let run = trainer::queue(store, &plan, &start)?;
-            mail.send(Msg::Notice(Notice::info(format!(
-                "run {run} waits; it starts when the one before it ends"
-            ))));
-            mail.send(Msg::Changed);
-        }
-        RunCmd::Unqueue(run) => {
-            // Another program may have begun it since it was listed.
-            match store.lock_run(run)? {
-                Some(_lock) if store.run(run)?.status == RunStatus::Queued => {
-                    store.set_run(run, RunStatus::Stopped, 0, None)?;
-                    mail.send(Msg::Notice(Notice::info(format!(
-                        "run {run} no longer waits; r starts it"
-                    ))));
-                }
-                Some(_lock) => {}
-                None => stop_elsewhere(store, run, mail)?,
-            }
-            mail.send(Msg::Changed);
-        }
-        RunCmd::Next => {
-            if let Some(run) = store.next_queued()? {
-                mail.send(Msg::from(train::Msg::Next(run)));
-            }
-        }
-        RunCmd::List => {
-            let runs = store.runs()?;
-            let alive =
-                runs.iter().filter(|run| store.is_alive(run.id)).map(|run| run.id).collect();
-            let checkpoints = store.checkpoints()?;
-            let evaluations = store.evaluations()?;
-            mail.send(Msg::from(train::Msg::Runs(runs, alive, checkpoints, evaluations)));
-        }
-        RunCmd::Curve(run, name) => {
-            let points = store.metric(run, &name)?;
-            mail.send(Msg::from(train::Msg::Curve(run, name, points)));
-        }
-        RunCmd::About(run) => {
-            let config: serde_json::Value =
-                serde_json::from_str(&store.run(run)?.config).unwrap_or_default();
-            let stages: Vec<Stage> =
-                serde_json::from_value(config["stages"].clone()).unwrap_or_default();
-            let held_out = config["data"]["held_out_games"].as_u64().unwrap_or_default() as usize;
-            let alerts = alerts(|name| store.metric(run, name), &stages, held_out)?;
-            mail.send(Msg::from(train::Msg::About(run, store.metric_names(run)?, alerts)));
-        }
-    }
-    Ok(())
 }
 
 /// The next decision need not wait for the counts, which take a moment among a million.
@@ -305,31 +234,6 @@ fn turned(undone: Option<Undone>, did: &str, mail: &Mailbox) {
     };
     mail.send(Msg::Notice(Notice::info(format!("{did}: {} {about}", undone.act))));
     mail.send(Msg::from(curate::Msg::Turned(undone)));
-}
-
-/// Reading the data of a run takes seconds on a large store: a thread of its own.
-fn forecast(root: PathBuf, plan: Box<Plan>, start: String, mail: Mailbox) {
-    let own = mail.clone();
-    aside("the forecast", &own, move || {
-        let found = guarded("looking at what it would train on", || {
-            crate::train::forecast(&Store::open(&root)?, &plan, Some(&start))
-        });
-        let found = found.map(Box::new).map_err(|error| {
-            let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
-            format!("{}{next}", error.message())
-        });
-        mail.send(Msg::from(train::Msg::Forecast(plan, start, found)));
-        Ok(())
-    });
-}
-
-/// Asks the process that trains a run to stop cleanly.
-fn stop_elsewhere(store: &Store, run: i64, mail: &Mailbox) -> Result<()> {
-    store.request_stop(run)?;
-    mail.send(Msg::Notice(Notice::info(format!(
-        "run {run} was asked to stop; it saves a checkpoint first"
-    ))));
-    Ok(())
 }
 
 /// Counting tokens takes seconds on a large store, and a decision must not wait for it: a thread of

@@ -3,7 +3,7 @@
 use tui_input::Input;
 
 use super::State;
-use super::typing::pattern;
+use super::sides::{Side, say};
 use crate::explore::{CompareModels, View};
 use crate::tui::chart::{Lens, SMOOTHING};
 use crate::tui::effect::{Effect, JobCmd, JobKind, MindCmd, RunCmd, StoreCmd};
@@ -28,6 +28,24 @@ pub enum Act {
     Resume,
     /// Evaluate now.
     Evaluate,
+    /// One curve with all the room, or all in a grid.
+    Large,
+    /// Name a run or a checkpoint.
+    Name,
+    /// Words to find a run by.
+    Tags,
+    /// A note on a run or a checkpoint.
+    Note,
+    /// How two plans differ.
+    Differ,
+    /// Delete checkpoints.
+    Delete,
+    /// Bring back what was deleted last.
+    BringBack,
+    /// Delete what nothing needs of a run's checkpoints.
+    Prune,
+    /// Curves as files.
+    Export,
     /// Load a checkpoint into Explore.
     Use,
     /// Next curve.
@@ -61,7 +79,7 @@ pub const KEYS: &[Key<Act>] = &[
     key("train", "t", Act::Start, "train", "start a run, or queue it behind the one under way"),
     key(
         "again",
-        "T",
+        "A",
         Act::Again,
         "again",
         "the selected run once more, with whatever you change: its settings are filled in",
@@ -87,10 +105,44 @@ pub const KEYS: &[Key<Act>] = &[
         "v",
         Act::Evaluate,
         "evaluate",
-        "play twenty unseen games with the newest checkpoint",
+        "let checkpoints (or other models) play the same games: how many, which, how",
     ),
-    key("use", "w", Act::Use, "use", "let the selected run's newest checkpoint answer in Explore"),
+    key(
+        "use",
+        "w",
+        Act::Use,
+        "use",
+        "let the chosen checkpoint (or the selected run's newest) answer in Explore",
+    ),
     key("curve", "m", Act::Metric, "curve", "the next curve"),
+    key("large", "enter", Act::Large, "large", "the chosen curve alone, or all in a grid"),
+    key("name", "n", Act::Name, "", "name the run or checkpoint in front"),
+    key("tags", "#", Act::Tags, "", "words to find the run by"),
+    key("note", "N", Act::Note, "", "a note on the run or checkpoint in front"),
+    key(
+        "differ",
+        "d",
+        Act::Differ,
+        "",
+        "how the plans of this run and the one laid over it differ",
+    ),
+    key(
+        "delete",
+        "D",
+        Act::Delete,
+        "",
+        "delete the chosen checkpoints; their files stay for a day, and u brings them back",
+    ),
+    key("bring-back", "u", Act::BringBack, "", "bring back the checkpoint that was deleted last"),
+    key(
+        "prune",
+        "C",
+        Act::Prune,
+        "",
+        "delete the run's checkpoints that nothing needs: all but the best, the newest, ends of \
+         stages, and those in use",
+    ),
+    key("export", "X", Act::Export, "", "the run's curves as CSV and as TensorBoard events"),
     key("left", "h left", Act::Cursor(false), "", "the cursor to an earlier value"),
     key("right", "l right", Act::Cursor(true), "cursor", "the cursor to a later value"),
     key("zoom-in", "+ =", Act::Zoom(true), "zoom", "zoom in around the cursor"),
@@ -127,7 +179,7 @@ pub const KEYS: &[Key<Act>] = &[
         "space",
         Act::Overlay,
         "overlay",
-        "lay the selected run's curve over the others, or take it off",
+        "lay the selected run's curve over the others, or take it off; mark a checkpoint",
     ),
 ];
 
@@ -138,18 +190,26 @@ impl State {
         match act {
             Act::Evaluate => !around.runs(JobKind::Evaluate),
             Act::Pause => training,
-            Act::Stop => training || self.elsewhere(training).is_some() || self.waiting().is_some(),
+            Act::Stop => {
+                training || self.trained_elsewhere(training).is_some() || self.waiting().is_some()
+            }
             Act::Resume => {
                 !training
                     && self.alive.is_empty()
                     && self.run().is_some_and(|run| self.stopped(run))
             }
-            Act::Use | Act::BeforeAfter => self.run().is_some_and(|run| {
-                self.checkpoints.iter().any(|checkpoint| checkpoint.run == run.id)
-            }),
+            Act::Use | Act::BeforeAfter => !self.chosen().is_empty(),
+            Act::Delete => self.side == Side::Checkpoints && self.checkpoint().is_some(),
+            Act::Prune => self.side == Side::Checkpoints && self.checkpoint().is_some(),
+            Act::BringBack => self.side == Side::Checkpoints,
+            Act::Name | Act::Note => self.named().is_some(),
+            Act::Tags => self.side != Side::Checkpoints && self.run().is_some(),
+            Act::Differ => self.side != Side::Checkpoints && self.runs.len() > 1,
+            Act::Overlay => self.run().is_some() || self.checkpoint().is_some(),
             Act::Pan(_) => self.lens.window.is_some(),
-            Act::Overlay
-            | Act::Again
+            Act::Again
+            | Act::Large
+            | Act::Export
             | Act::Metric
             | Act::Smooth
             | Act::Log
@@ -177,7 +237,7 @@ impl State {
                     return vec![Effect::Store(StoreCmd::Run(RunCmd::Unqueue(run)))];
                 }
                 let elsewhere = self
-                    .elsewhere(training)
+                    .trained_elsewhere(training)
                     .map(|id| Effect::Store(StoreCmd::Run(RunCmd::StopElsewhere(id))));
                 return vec![elsewhere.unwrap_or(Effect::Job(JobCmd::Stop(JobKind::Train)))];
             }
@@ -189,14 +249,20 @@ impl State {
                     .collect();
             }
             Act::Use => {
-                let found = self.newest_checkpoint();
-                let load = found.map(|checkpoint| MindCmd::Load(Some(checkpoint.id.to_string())));
+                let chosen = self.chosen();
+                let load = chosen.first().map(|saved| MindCmd::Load(Some(saved.id.to_string())));
                 return load.map(Effect::Mind).into_iter().collect();
             }
             Act::BeforeAfter => return self.compare(around.open),
             Act::Metric => {
                 self.next_curve();
                 return self.curve_effect();
+            }
+            Act::Overlay if self.side == Side::Checkpoints => {
+                let id = self.checkpoint().map(|saved| saved.id);
+                if let Some(id) = id.filter(|id| !self.lists.marked.remove(id)) {
+                    self.lists.marked.insert(id);
+                }
             }
             Act::Overlay => {
                 let Some(id) = self.run().map(|run| run.id) else { return Vec::new() };
@@ -242,20 +308,44 @@ impl State {
                 lens.moved(self.points(), later);
                 self.lens = lens;
             }
-            Act::Evaluate => return vec![Effect::Job(JobCmd::Evaluate { games: 20, seed: 1 })],
+            Act::Evaluate => return self.open_evaluation(),
+            Act::Large => {
+                self.large = !self.large;
+                return self.curve_effect();
+            }
+            Act::Name => self.write_about(Self::named),
+            Act::Tags => self.write_about(Self::tagged),
+            Act::Note => self.write_about(Self::noted),
+            Act::Differ => return self.differ(),
+            Act::Delete => return self.delete(),
+            Act::BringBack => return self.bring_back(),
+            Act::Prune => {
+                let run = self.checkpoint().map(|saved| saved.run);
+                let prune = run.map(|run| Effect::Store(StoreCmd::Run(RunCmd::Prune(run))));
+                return prune.into_iter().collect();
+            }
+            Act::Export => {
+                let run = self.run().map(|run| run.id);
+                let export = run.map(|run| Effect::Store(StoreCmd::Run(RunCmd::Curves(run))));
+                return export.into_iter().collect();
+            }
         }
         Vec::new()
     }
 
-    /// Start and newest checkpoint of the run in front on the state that is open in Explore.
+    /// Two checkpoints, or the start of a run and one of its checkpoints, on the state that is open
+    /// in Explore.
     fn compare(&self, open: Option<&View>) -> Vec<Effect> {
-        let (Some(open), Some(run), Some(newest)) = (open, self.run(), self.newest_checkpoint())
-        else {
-            return Vec::new();
+        let chosen = self.chosen();
+        let (Some(open), Some(last)) = (open, chosen.first()) else {
+            return vec![say("no state is open in Explore to compare them on".into())];
         };
+        // The newest first: of two that are marked the older one is before.
+        let start = self.runs.iter().find(|run| run.id == last.run).map(|run| run.start.clone());
+        let before = chosen.get(1).map(|saved| saved.id.to_string()).or(start);
         let compared = CompareModels {
-            before: run.start.clone(),
-            after: newest.id.to_string(),
+            before: before.unwrap_or_else(|| "embedded".into()),
+            after: last.id.to_string(),
             state: open.state.clone(),
             actions: open.admissible.clone(),
             expert: open.expert.as_ref().map(|(_, advice)| advice.action.clone()),
@@ -265,11 +355,9 @@ impl State {
 
     /// Goes on to the next curve whose name is wanted.
     fn next_curve(&mut self) {
-        let pattern = pattern(&self.words).ok();
-        let fits = |name: &&String| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
-        let names: Vec<&String> = self.names.iter().filter(fits).collect();
-        let at = names.iter().position(|name| *name == self.name()).map_or(0, |at| at + 1);
-        let next = names.get(at % names.len().max(1)).map(|name| (*name).clone());
+        let names = self.listed();
+        let at = names.iter().position(|name| name == self.name()).map_or(0, |at| at + 1);
+        let next = names.get(at % names.len().max(1)).cloned();
         self.name = next.or(self.name.take());
     }
 }

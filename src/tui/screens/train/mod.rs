@@ -2,13 +2,17 @@
 
 mod acts;
 mod choices;
+mod evaluating;
 mod fields;
 mod filled;
 mod form;
+mod grid;
+mod lists;
+mod sides;
 mod typing;
 pub mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crossterm::event::KeyEvent;
 use ratatui::Frame;
@@ -16,16 +20,17 @@ use ratatui::layout::Rect;
 use tui_input::Input;
 
 use crate::store::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
-use crate::train::Forecast;
-use crate::train::Plan;
+use crate::train::{CheckpointFigures, Forecast, Plan, RunFigures};
 use crate::tui::chart::{Lens, SMOOTHING};
-use crate::tui::effect::{Effect, JobCmd, JobKind, RunCmd, StoreCmd};
+use crate::tui::effect::{Effect, JobCmd, JobKind, MindCmd, Notice, RunCmd, StoreCmd};
 use crate::tui::jobs::Jobs;
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
+use crate::tui::sheet::Sheet;
 use crate::tui::theme::Theme;
 pub use acts::{Act, KEYS};
 pub use choices::Choices;
+pub use sides::{About, Line, Lists, Side};
 use typing::Form;
 
 /// What Train is told.
@@ -33,8 +38,10 @@ use typing::Form;
 pub enum Msg {
     /// Runs, which of them are being trained by some process, checkpoints, evaluations.
     Runs(Vec<RunRow>, Vec<i64>, Vec<Checkpoint>, Vec<EvalRow>),
-    /// A curve of a run.
-    Curve(i64, String, Vec<MetricPoint>),
+    /// A curve of a run, its updates after one.
+    Curve(i64, String, u64, Vec<MetricPoint>),
+    /// What lists of runs and checkpoints show, and the checkpoints that can be brought back.
+    Figures(HashMap<i64, RunFigures>, Vec<CheckpointFigures>, Vec<Checkpoint>),
     /// The names of a run's curves, and what they say that a person should know.
     About(i64, Vec<String>, Vec<String>),
     /// What there is to be trained on.
@@ -58,8 +65,18 @@ pub struct State {
     pub evaluations: Vec<EvalRow>,
     /// The run in front.
     pub selected: usize,
+    /// What of it is in front.
+    pub side: Side,
+    /// Whether one curve has all the room.
+    pub large: bool,
+    /// Runs and checkpoints in figures, and what is chosen among them.
+    pub lists: Lists,
     /// The form over the screen.
     pub form: Option<Form>,
+    /// The form before an evaluation.
+    pub evaluating: Option<Sheet>,
+    /// A line that is typed about a run or a checkpoint.
+    pub line: Option<Line>,
     /// What there is to be trained on.
     pub choices: Choices,
     /// How curves are looked at.
@@ -80,6 +97,8 @@ pub struct State {
     name: Option<String>,
     curves: BTreeMap<(i64, String), Vec<MetricPoint>>,
     pub(super) suite: Option<String>,
+    /// Runs that other processes train.
+    pub elsewhere: Vec<i64>,
     ticks: u32,
 }
 
@@ -132,9 +151,10 @@ impl State {
         let front = self.run().map(|run| run.id);
         let others = self.overlaid.iter().copied().filter(|id| Some(*id) != front);
         let ids: Vec<i64> = front.into_iter().chain(others).collect();
-        let names = std::iter::once(self.name()).chain(self.pinned.iter().map(String::as_str));
-        let curves =
-            names.flat_map(|name| ids.iter().map(move |id| RunCmd::Curve(*id, name.to_string())));
+        let curves = self.wanted_curves().into_iter().flat_map(|name| {
+            let after = |id: &i64| RunCmd::Curve(*id, name.clone(), self.known_until(*id, &name));
+            ids.iter().filter(|id| self.grows(**id, &name)).map(after).collect::<Vec<_>>()
+        });
         curves
             .chain(front.map(RunCmd::About))
             .map(|command| Effect::Store(StoreCmd::Run(command)))
@@ -145,15 +165,25 @@ impl State {
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Runs(runs, alive, checkpoints, evaluations) => {
+                let mut effects = self.of_others(&runs, &alive, &checkpoints);
                 let stay = self.wanted.take().or_else(|| self.run().map(|run| run.id));
                 self.runs = runs;
                 self.alive = alive;
+                self.forget_what_was_undone();
                 let found = stay.and_then(|id| self.runs.iter().position(|run| run.id == id));
                 self.selected = found.unwrap_or(self.selected);
+                let saved = checkpoints.len() != self.checkpoints.len();
                 self.checkpoints = checkpoints;
+                let there = |id: &i64| self.checkpoints.iter().any(|saved| saved.id == *id);
+                self.lists.marked.retain(there);
+                self.lists.at = self.lists.at.min(self.checkpoints.len().saturating_sub(1));
                 self.evaluations = evaluations;
+                if saved || self.side != Side::Curves {
+                    effects.extend(self.ask_figures());
+                }
                 self.selected = self.selected.min(self.runs.len().saturating_sub(1));
-                return self.curve_effect();
+                effects.extend(self.curve_effect());
+                return effects;
             }
             Msg::About(run, names, alerts) => {
                 if self.run().is_some_and(|selected| selected.id == run) {
@@ -161,12 +191,11 @@ impl State {
                     self.alerts = alerts;
                 }
             }
-            Msg::Curve(run, name, points) => {
-                // Only what can be shown is kept.
-                let front = self.name().to_string();
-                let pinned = &self.pinned;
-                self.curves.retain(|(_, known), _| *known == front || pinned.contains(known));
-                self.curves.insert((run, name), points);
+            Msg::Curve(run, name, after, points) => self.take_curve(run, name, after, points),
+            Msg::Figures(runs, checkpoints, deleted) => {
+                self.lists.runs = runs;
+                self.lists.checkpoints = checkpoints.into_iter().map(|f| (f.id, f)).collect();
+                self.lists.deleted = deleted;
             }
             Msg::Choices(choices) => {
                 self.choices = choices;
@@ -180,6 +209,35 @@ impl State {
         Vec::new()
     }
 
+    /// What became of runs that other processes trained: one that has ended is said to have, and
+    /// its newest checkpoint answers from then on.
+    fn of_others(&self, runs: &[RunRow], alive: &[i64], checkpoints: &[Checkpoint]) -> Vec<Effect> {
+        let ended = |run: &&RunRow| self.elsewhere.contains(&run.id) && !alive.contains(&run.id);
+        let said = |run: &RunRow| {
+            let text = format!(
+                "run {}, in the background, {} at update {}",
+                run.id,
+                run.status.as_str(),
+                run.step
+            );
+            Effect::Say(Notice { text, bad: run.status == RunStatus::Failed })
+        };
+        let mut effects: Vec<Effect> = runs.iter().filter(ended).map(said).collect();
+        let newest = |all: &[Checkpoint]| all.first().map(|saved| (saved.id, saved.run));
+        let saved = newest(checkpoints).filter(|new| Some(*new) != newest(&self.checkpoints));
+        let there = !self.checkpoints.is_empty() || !self.runs.is_empty();
+        if saved.is_some_and(|(_, run)| there && self.elsewhere.contains(&run)) {
+            effects.push(Effect::Mind(MindCmd::Load(None)));
+        }
+        effects
+    }
+
+    /// The run that waits longest.
+    pub fn next_waiting(&self) -> Option<i64> {
+        let waiting = self.runs.iter().filter(|run| run.status == RunStatus::Queued);
+        waiting.map(|run| run.id).min()
+    }
+
     fn stopped(&self, run: &RunRow) -> bool {
         run.status != RunStatus::Finished && !self.alive.contains(&run.id)
     }
@@ -190,7 +248,7 @@ impl State {
     }
 
     /// The run in front, if another process trains it.
-    fn elsewhere(&self, training: bool) -> Option<i64> {
+    fn trained_elsewhere(&self, training: bool) -> Option<i64> {
         self.run().map(|run| run.id).filter(|id| !training && self.alive.contains(id))
     }
 
@@ -212,15 +270,24 @@ impl Pane for State {
 
     fn tick(&mut self, front: bool, jobs: &Jobs) -> Vec<Effect> {
         self.ticks = self.ticks.wrapping_add(1);
-        // Another program may start a run at any time.
-        let now_and_then = self.ticks.is_multiple_of(8);
-        let due =
-            front && (now_and_then || jobs.contains_key(&JobKind::Train) || !self.alive.is_empty());
-        if due { self.refresh() } else { Vec::new() }
+        let here = jobs.contains_key(&JobKind::Train);
+        self.elsewhere = if here { Vec::new() } else { self.alive.clone() };
+        // Another program may start a run at any time, and end it while nobody looks here.
+        let every = match (front, self.alive.is_empty()) {
+            (true, true) if here => 1,
+            (true, false) => 1,
+            (false, false) => 4,
+            (true, true) => 8,
+            (false, true) => 20,
+        };
+        if self.ticks.is_multiple_of(every) { self.refresh() } else { Vec::new() }
     }
 
     fn is_typing(&self) -> bool {
-        self.form.is_some() || self.searching.is_some()
+        self.form.is_some()
+            || self.searching.is_some()
+            || self.evaluating.is_some()
+            || self.line.is_some()
     }
 
     fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
@@ -232,7 +299,15 @@ impl Pane for State {
         Vec::new()
     }
 
+    fn next_panel(&mut self) {
+        self.side = self.side.next();
+    }
+
     fn go(&mut self, direction: Direction) -> Vec<Effect> {
+        if self.side == Side::Checkpoints {
+            self.lists.at = direction.moved(self.lists.at, self.checkpoints.len());
+            return Vec::new();
+        }
         self.selected = direction.moved(self.selected, self.runs.len());
         self.lens.window = None;
         self.lens.cursor = None;
@@ -254,7 +329,7 @@ impl Pane for State {
         Some(self.points().iter().map(line).collect())
     }
     fn badge(&self, jobs: &Jobs, theme: Theme) -> String {
-        if jobs.contains_key(&JobKind::Train) {
+        if jobs.contains_key(&JobKind::Train) || !self.alive.is_empty() {
             theme.glyph("▸", ">").to_string()
         } else {
             String::new()

@@ -162,6 +162,12 @@ impl State {
             }
             return Some(Vec::new());
         }
+        if let Some(line) = self.line.take() {
+            return Some(self.type_line(line, key));
+        }
+        if let Some(sheet) = self.evaluating.take() {
+            return Some(self.type_evaluation(sheet, key));
+        }
         let form = self.form.as_mut()?;
         Some(match form.sheet.key(key) {
             Typed::Moved => Vec::new(),
@@ -230,6 +236,10 @@ impl State {
     pub(super) fn type_text(&mut self, text: &str) {
         if let Some(input) = &mut self.searching {
             pasted(input, text);
+        } else if let Some(line) = &mut self.line {
+            pasted(&mut line.input, text);
+        } else if let Some(sheet) = &mut self.evaluating {
+            sheet.paste(text);
         } else if let Some(form) = &mut self.form {
             form.sheet.paste(text);
         }

@@ -5,20 +5,29 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
+use super::grid::{self, curves};
 use super::typing::pattern;
-use super::{State, form};
+use super::{Side, State, evaluating, form, lists};
 use crate::experience::wilson;
 use crate::store::{EvalRow, RunStatus};
 use crate::text::clean;
 use crate::train::Stage;
 use crate::train::data::DataSummary;
-use crate::tui::chart::{self, Curve};
-use crate::tui::numbers::unit;
+use crate::tui::chart;
 use crate::tui::text::input_line;
 use crate::tui::theme::{Theme, centered, fit};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    match state.side {
+        Side::Curves => draw_curves(state, theme, frame, area),
+        Side::Runs => lists::runs(state, theme, frame, area),
+        Side::Checkpoints => lists::checkpoints(state, theme, frame, area),
+    }
+    draw_typed(state, theme, frame, area);
+}
+
+fn draw_curves(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     if area.width >= 80 {
         let columns = [Constraint::Length(36), Constraint::Min(0)];
         let [left, right] = Layout::horizontal(columns).areas(area);
@@ -35,6 +44,20 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(area);
         draw_runs(state, theme, frame, runs);
         draw_chart(state, theme, frame, chart);
+    }
+}
+
+/// What is typed or filled in over the screen.
+fn draw_typed(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    if let Some(line) = &state.line {
+        let over = centered(area, 76, 3);
+        frame.render_widget(Clear, over);
+        let title = format!("{} · ⏎ · Esc leave", line.about.title());
+        let text = input_line(line.input.value(), line.input.visual_cursor(), theme);
+        frame.render_widget(Paragraph::new(text).block(theme.panel(&title)), over);
+    }
+    if let Some(sheet) = &state.evaluating {
+        evaluating::draw(sheet, theme, frame, area);
     }
     if let Some(input) = &state.searching {
         let over = centered(area, 56, 3);
@@ -104,15 +127,10 @@ fn played(eval: &EvalRow) -> String {
     format!("{} T {temperature} seed {}{think}{free}", clean(&eval.split), eval.seed)
 }
 
-/// A curve of every run that is shown.
-fn curves<'a>(state: &'a State, name: &str) -> Vec<Curve<'a>> {
-    let shown = state.shown(name);
-    let unit = unit(name);
-    let curve = |(run, points)| Curve { name: format!("run {run}"), unit, points };
-    shown.into_iter().map(curve).collect()
-}
-
 fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    if !state.large && state.listed().len() > 1 {
+        return grid::draw(state, theme, frame, area);
+    }
     // The pinned ones share what is left below the chosen one.
     let pinned: Vec<&String> = state.pinned.iter().filter(|name| *name != state.name()).collect();
     let below = if pinned.is_empty() || area.height < 16 { 0 } else { area.height * 2 / 5 };
@@ -201,7 +219,11 @@ fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) 
             .checkpoints
             .iter()
             .filter(|c| c.run == run.id)
-            .map(|c| format!("{} (#{})", c.step, c.id))
+            .map(|c| {
+                let best = state.lists.checkpoints.get(&c.id).is_some_and(|f| f.is_best);
+                let best = if best { ", best on the held-out games" } else { "" };
+                format!("{} (#{}{best})", c.step, c.id)
+            })
             .collect();
         lines.push(Line::from(format!(
             "checkpoints at step: {}",

@@ -1,0 +1,104 @@
+//! `foretaste data delete`, `undelete` and `label`: what a person does with rows.
+
+use serde_json::{Value, json};
+
+use super::data::value;
+use crate::error::{Error, Result};
+use crate::store::{Checkpoint, Store};
+use crate::train::{CheckpointFigures, checkpoint, figures};
+
+/// A checkpoint with its figures.
+pub fn checkpoint_row(saved: &Checkpoint, figures: &[CheckpointFigures]) -> Value {
+    let mut row = value(saved);
+    if let Some(found) = figures.iter().find(|figures| figures.id == saved.id) {
+        row["bytes"] = json!(found.bytes);
+        row["validation"] = json!(found.validation);
+        row["is_best"] = json!(found.is_best);
+    }
+    row
+}
+
+/// Takes out one thing.
+pub fn delete(
+    store: &Store,
+    id: Option<i64>,
+    run: Option<i64>,
+    number: Option<i64>,
+    now: bool,
+) -> Result<Value> {
+    if let Some(run) = run {
+        let checkpoints = store.delete_run(run)?;
+        for folder in &checkpoints {
+            checkpoint::remove_folder(store, run, folder)?;
+        }
+        return Ok(json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()}));
+    }
+    if let Some(number) = number {
+        let saved =
+            store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
+                Error::new(format!("there is no checkpoint {number}"))
+                    .hint("list them with: foretaste data list checkpoints")
+            })?;
+        checkpoint::delete(store, &saved)?;
+        if now {
+            checkpoint::remove(store, &saved)?;
+        }
+        return Ok(json!({"checkpoint": number, "deleted": true, "files_removed": now}));
+    }
+    let id = id.unwrap_or_default();
+    store.set_deleted(id, true)?;
+    Ok(json!({"trajectory": id, "deleted": true}))
+}
+
+/// Puts one thing back.
+pub fn undelete(store: &Store, id: Option<i64>, number: Option<i64>) -> Result<Value> {
+    let Some(number) = number else {
+        let id = id.unwrap_or_default();
+        store.set_deleted(id, false)?;
+        return Ok(json!({"trajectory": id, "deleted": false}));
+    };
+    if !store.deleted_checkpoints()?.iter().any(|saved| saved.id == number) {
+        return Err(Error::new(format!("checkpoint {number} is not among the deleted ones"))
+            .hint("its files are removed a day after it was deleted"));
+    }
+    store.set_checkpoint_deleted(number, false)?;
+    Ok(json!({"checkpoint": number, "deleted": false}))
+}
+
+/// What a person says of a run or a checkpoint.
+pub struct Words {
+    /// Its name.
+    pub name: Option<String>,
+    /// A note.
+    pub note: Option<String>,
+    /// Words to find it by.
+    pub tags: Option<String>,
+}
+
+/// Writes it down; what is not given stays.
+pub fn label(
+    store: &Store,
+    checkpoint: Option<i64>,
+    run: Option<i64>,
+    Words { name, note, tags }: &Words,
+) -> Result<Value> {
+    if let Some(run) = run {
+        store.describe_run(run, name.as_deref(), note.as_deref(), tags.as_deref())?;
+        return Ok(value(&store.run(run)?));
+    }
+    let number = checkpoint.unwrap_or_default();
+    let find = || -> Result<Checkpoint> {
+        store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
+            Error::new(format!("there is no checkpoint {number}"))
+                .hint("list them with: foretaste data list checkpoints")
+        })
+    };
+    find()?;
+    if let Some(name) = name {
+        store.label_checkpoint(number, Some(name))?;
+    }
+    if let Some(note) = note {
+        store.note_checkpoint(number, note)?;
+    }
+    Ok(checkpoint_row(&find()?, &figures(store)?.1))
+}

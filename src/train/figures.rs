@@ -1,0 +1,93 @@
+//! What lists of runs and checkpoints show beside their names.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::Stage;
+use super::checkpoint::disk_use;
+use crate::error::Result;
+use crate::store::{Checkpoint, Store};
+
+/// What the held-out games cost, by update, is this metric: nats a token of the expert's actions.
+pub const VALIDATION: &str = "valid_action";
+
+/// A run in figures.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunFigures {
+    /// The newest loss.
+    pub loss: Option<f64>,
+    /// The least that the held-out games cost at a checkpoint, and its update.
+    pub best: Option<(u64, f64)>,
+}
+
+/// A checkpoint in figures.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CheckpointFigures {
+    /// The checkpoint.
+    pub id: i64,
+    /// What the held-out games cost with it.
+    pub validation: Option<f64>,
+    /// Whether none of its run's costs less.
+    pub is_best: bool,
+    /// Bytes of its files; none where they are gone.
+    pub bytes: Option<u64>,
+}
+
+/// What the held-out games cost at the checkpoints of a run, of those where that was measured.
+fn validated(store: &Store, run: i64, own: &[&Checkpoint]) -> Result<HashMap<u64, f64>> {
+    let points = store.metric(run, VALIDATION)?;
+    let measured = points.iter().filter_map(|point| Some((point.step, point.value?)));
+    Ok(measured.filter(|(step, _)| own.iter().any(|saved| saved.step == *step)).collect())
+}
+
+fn best(validated: &HashMap<u64, f64>) -> Option<(u64, f64)> {
+    // Of equal ones the earlier: it took less.
+    let order = |a: &(u64, f64), b: &(u64, f64)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
+    validated.iter().map(|(step, cost)| (*step, *cost)).min_by(order)
+}
+
+/// The best checkpoint of a run on its held-out games: its update, and what they cost.
+pub fn best_of(store: &Store, run: i64) -> Result<Option<(u64, f64)>> {
+    let all = store.checkpoints()?;
+    let own: Vec<&Checkpoint> = all.iter().filter(|saved| saved.run == run).collect();
+    Ok(best(&validated(store, run, &own)?))
+}
+
+/// The updates at which the stages of a run end, as it was planned.
+pub fn stage_ends(store: &Store, run: i64) -> Result<Vec<u64>> {
+    let config: serde_json::Value =
+        serde_json::from_str(&store.run(run)?.config).unwrap_or_default();
+    let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).unwrap_or_default();
+    let mut end = 0;
+    Ok(stages
+        .iter()
+        .map(|stage| {
+            end += stage.updates;
+            end
+        })
+        .collect())
+}
+
+/// Every run and every checkpoint in figures, runs by number.
+pub fn figures(store: &Store) -> Result<(HashMap<i64, RunFigures>, Vec<CheckpointFigures>)> {
+    let all = store.checkpoints()?;
+    let mut runs = HashMap::new();
+    let mut checkpoints = Vec::new();
+    for run in store.runs()? {
+        let own: Vec<&Checkpoint> = all.iter().filter(|saved| saved.run == run.id).collect();
+        let validated = validated(store, run.id, &own)?;
+        let best = best(&validated);
+        runs.insert(run.id, RunFigures { loss: store.newest_metric(run.id, "loss")?, best });
+        checkpoints.extend(own.iter().map(|saved| {
+            let folder = store.root().join(&saved.folder);
+            CheckpointFigures {
+                id: saved.id,
+                validation: validated.get(&saved.step).copied(),
+                is_best: best.is_some_and(|(step, _)| step == saved.step),
+                bytes: folder.is_dir().then(|| disk_use(&folder)),
+            }
+        }));
+    }
+    Ok((runs, checkpoints))
+}

@@ -1,0 +1,103 @@
+//! Train, the form before an evaluation.
+
+use crossterm::event::KeyEvent;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::{Clear, Paragraph};
+
+use super::State;
+use crate::tui::effect::{Effect, EvalOrder, JobCmd};
+use crate::tui::sheet::{Field, Sheet, Takes, Typed};
+use crate::tui::theme::{Theme, centered};
+
+/// The suite's own choice of a split.
+const AUTO: &str = "auto";
+
+impl State {
+    /// Opens the form with the chosen checkpoints filled in.
+    pub(super) fn open_evaluation(&mut self) -> Vec<Effect> {
+        let names: Vec<String> = self.chosen().iter().map(|saved| saved.id.to_string()).collect();
+        let named = if names.is_empty() { "embedded".to_string() } else { names.join(",") };
+        let both = format!("embedded,{named}");
+        use Takes::{Choice, Number, Text};
+        self.evaluating = Some(Sheet::new(vec![
+            Field::new("models", "models", Text, &[&named, &both, "embedded"])
+                .hint("numbers, names, with commas; all play the same games"),
+            Field::new("split", "split", Text, &[AUTO, "train"])
+                .hint("auto: the one that the suite has for it"),
+            Field::new("games", "games", Number, &["20", "50", "100", "134"]),
+            Field::new("temperature", "temperature", Number, &["0.4", "0", "1"])
+                .hint("0 takes the likeliest"),
+            Field::new("chosen", "games' seed", Number, &["1", "2", "3"]).hint("which games"),
+            Field::new("seed", "seed", Number, &["1", "2", "3"]).hint("of the sampling"),
+            Field::new("think", "thinking", Choice, &[AUTO, "yes", "no"])
+                .hint("auto: both ways if it was trained on reflections"),
+        ]));
+        Vec::new()
+    }
+
+    /// Takes a key for it.
+    pub(super) fn type_evaluation(&mut self, mut sheet: Sheet, key: KeyEvent) -> Vec<Effect> {
+        match sheet.key(key) {
+            Typed::Left => return Vec::new(),
+            Typed::Done => match order(&sheet) {
+                Ok(order) => return vec![Effect::Job(JobCmd::Evaluate(Box::new(order)))],
+                Err(why) => {
+                    self.evaluating = Some(sheet);
+                    return vec![super::sides::say(why)];
+                }
+            },
+            _ => {}
+        }
+        self.evaluating = Some(sheet);
+        Vec::new()
+    }
+}
+
+/// What the fields ask for, or which of them means nothing.
+fn order(sheet: &Sheet) -> Result<EvalOrder, String> {
+    let refused =
+        |name: &str| format!("{name}: `{}` is no number that can be meant", sheet.value(name));
+    let whole = |name: &str| sheet.value(name).parse::<u64>().map_err(|_| refused(name));
+    let models = sheet.value("models").split(',').map(str::trim).filter(|name| !name.is_empty());
+    let models: Vec<String> = models.map(str::to_string).collect();
+    let temperature: f64 =
+        sheet.value("temperature").parse().map_err(|_| refused("temperature"))?;
+    let games = whole("games")? as usize;
+    if models.is_empty() {
+        return Err("models: name at least one, like embedded".into());
+    }
+    if games == 0 || !(0.0..=100.0).contains(&temperature) {
+        return Err("at least one game, and a temperature from 0 to 100".into());
+    }
+    Ok(EvalOrder {
+        models,
+        split: Some(sheet.value("split").trim().to_string()).filter(|split| split != AUTO),
+        games,
+        games_seed: whole("chosen")?,
+        seed: whole("seed")?,
+        temperature,
+        think: match sheet.value("think") {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        },
+    })
+}
+
+/// Draws it over the screen.
+pub(super) fn draw(sheet: &Sheet, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let over = centered(area, 90, sheet.fields.len() as u16 + 4);
+    frame.render_widget(Clear, over);
+    let block = theme.panel("Evaluate · ⏎ play · ↑↓ field · ←→ change, or type · Esc leave");
+    let inner = block.inner(over);
+    let rows = inner.height.saturating_sub(2) as usize;
+    let mut lines = sheet.lines(theme, inner.width as usize, rows);
+    lines.push(Line::default());
+    lines.push(Line::styled(
+        " several play the same games; then their difference is said, with its interval",
+        theme.dim(),
+    ));
+    frame.render_widget(Paragraph::new(lines).block(block), over);
+}

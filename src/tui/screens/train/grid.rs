@@ -1,0 +1,98 @@
+//! Train, which curves are read and how they are laid out: all of them in a grid, or one large.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+
+use super::State;
+use super::typing::pattern;
+use crate::store::MetricPoint;
+use crate::tui::chart::{self, Curve};
+use crate::tui::numbers::unit;
+use crate::tui::theme::Theme;
+
+/// The least that a small chart needs to be read.
+const CELL: (u16, u16) = (38, 8);
+
+impl State {
+    /// The curves whose names are wanted.
+    pub(super) fn listed(&self) -> Vec<String> {
+        let pattern = pattern(&self.words).ok();
+        let fits = |name: &&String| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
+        self.names.iter().filter(fits).cloned().collect()
+    }
+
+    /// Those that can come in view: all in a grid, else the chosen one and the pinned ones.
+    pub(super) fn wanted_curves(&self) -> Vec<String> {
+        let mut names = vec![self.name().to_string()];
+        names.extend(if self.large { self.pinned.clone() } else { self.listed() });
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Until which update a curve is known.
+    pub(super) fn known_until(&self, run: i64, name: &str) -> u64 {
+        let known = self.curves.get(&(run, name.to_string()));
+        known.and_then(|points| points.last()).map_or(0, |point| point.step)
+    }
+
+    /// Whether there can be more of a curve than is known.
+    pub(super) fn grows(&self, run: i64, name: &str) -> bool {
+        let row = self.runs.iter().find(|row| row.id == run);
+        !self.curves.contains_key(&(run, name.to_string()))
+            || self.alive.contains(&run)
+            || row.is_some_and(|row| row.step > self.known_until(run, "loss"))
+    }
+
+    /// Takes in what of a curve lies after an update. A run that went back to a checkpoint writes
+    /// anew what came after it.
+    pub(super) fn take_curve(
+        &mut self,
+        run: i64,
+        name: String,
+        after: u64,
+        points: Vec<MetricPoint>,
+    ) {
+        // Only what can be shown is kept.
+        let wanted = self.wanted_curves();
+        self.curves.retain(|(_, known), _| wanted.contains(known));
+        let known = self.curves.entry((run, name)).or_default();
+        known.truncate(known.partition_point(|point| point.step <= after));
+        known.extend(points);
+    }
+
+    /// What is known of runs that went back is forgotten.
+    pub(super) fn forget_what_was_undone(&mut self) {
+        for run in &self.runs {
+            let beyond = |points: &[MetricPoint]| points.last().is_some_and(|p| p.step > run.step);
+            self.curves.retain(|(id, _), points| *id != run.id || !beyond(points));
+        }
+    }
+}
+
+/// A curve of every run that is shown.
+pub(super) fn curves<'a>(state: &'a State, name: &str) -> Vec<Curve<'a>> {
+    let unit = unit(name);
+    let curve = |(run, points)| Curve { name: format!("run {run}"), unit, points };
+    state.shown(name).into_iter().map(curve).collect()
+}
+
+/// All curves, as many as fit around the chosen one.
+pub(super) fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let names = state.listed();
+    let columns = (area.width / CELL.0).clamp(1, 3);
+    let rows = (area.height / CELL.1).max(1);
+    let each = usize::from(columns * rows);
+    let at = names.iter().position(|name| name == state.name()).unwrap_or_default();
+    let page = at / each.max(1) * each;
+    let lines = Layout::vertical(vec![Constraint::Fill(1); usize::from(rows)]).split(area);
+    let cells = lines.iter().flat_map(|line| {
+        Layout::horizontal(vec![Constraint::Fill(1); usize::from(columns)]).split(*line).to_vec()
+    });
+    for ((i, name), cell) in names.iter().enumerate().skip(page).zip(cells) {
+        let title =
+            if i == at { format!("{name} · {} of {}", at + 1, names.len()) } else { name.clone() };
+        let block = theme.panel_of(&title, i == at);
+        chart::draw(&curves(state, name), state.lens, block, theme, frame, cell);
+    }
+}

@@ -1,0 +1,97 @@
+//! Games played by checkpoints, the same ones by all of them.
+
+use std::path::Path;
+
+use super::Mailbox;
+use crate::agent;
+use crate::control::{Control, Progress};
+use crate::env::Suite;
+use crate::episode::{Broken, Play, Scope};
+use crate::error::Result;
+use crate::eval::{Game, Summary, evaluate, paired};
+use crate::model::team::Priority;
+use crate::store::Store;
+use crate::train::{Provenance, provenance};
+use crate::tui::effect::EvalOrder;
+use crate::tui::msg::{JobMsg, Msg};
+use crate::tui::screen::Screen;
+
+/// Lets every model play, one that was trained on reflections first thinking, then acting at once,
+/// and says how they differ from the first.
+pub(super) fn evaluate_all(
+    root: &Path,
+    suite: &dyn Suite,
+    order: &EvalOrder,
+    control: &Control,
+    tell: &mut dyn FnMut(JobMsg),
+    mail: &Mailbox,
+) -> Result<String> {
+    let mut store = Store::open(root)?;
+    let split = order.split.clone().or_else(|| suite.evaluated_on()).unwrap_or_default();
+    let scope = Scope { split, games: order.games, seed: order.games_seed };
+    let mut played: Vec<(Summary, String)> = Vec::new();
+    for model in &order.models {
+        let mut agent = agent::open(&store, Some(model), Priority::Background)?;
+        let _held = agent::hold(&store, &agent.name());
+        let Provenance { thinking, known } =
+            provenance(&store, &agent.name(), suite, &scope.split)?;
+        let asked = order.think.map(|think| vec![think]);
+        for think in asked.unwrap_or_else(|| thinking.to_vec()) {
+            let EvalOrder { temperature, seed, .. } = *order;
+            let play = Play { temperature, seed, think, free: false, predict: false };
+            let report = &mut |_: std::result::Result<&Game, &Broken>, progress: Progress| {
+                let doing = format!("{} {}", agent_name(model), progress.doing);
+                tell(JobMsg::Progress(Progress { doing, ..progress }));
+            };
+            let with = (play, &known);
+            let summary =
+                evaluate(&mut store, suite, &scope, agent.as_mut(), with, control, report)?;
+            let words = summary.in_words(&play);
+            played.push((summary, words));
+        }
+    }
+    let lines = compared(&store, &played)?;
+    if played.len() > 1 {
+        let title = format!("The same {} games of {}", scope.games, scope.split);
+        mail.send(Msg::Text(Screen::Train, title, lines));
+    }
+    Ok(played.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join(" · "))
+}
+
+fn agent_name(model: &str) -> String {
+    if model.chars().all(|c| c.is_ascii_digit()) {
+        format!("checkpoint {model}")
+    } else {
+        model.to_string()
+    }
+}
+
+/// What each came to, and how the others differ from the first on the same games.
+fn compared(store: &Store, played: &[(Summary, String)]) -> Result<Vec<String>> {
+    let mut lines: Vec<String> = played.iter().map(|(_, words)| words.clone()).collect();
+    let Some(((first, _), others)) = played.split_first() else { return Ok(lines) };
+    for (other, _) in others.iter().filter(|(other, _)| other.think == first.think) {
+        let found = paired(store, &[first.evaluation], &[other.evaluation])?;
+        let (low, high) = found.interval;
+        lines.push(String::new());
+        lines.push(format!(
+            "{} less {}: {:+.1} points [{:+.1}, {:+.1}] (95 %, games resampled{})",
+            other.checkpoint,
+            first.checkpoint,
+            100.0 * found.difference,
+            100.0 * low,
+            100.0 * high,
+            found.p.map_or(String::new(), |p| format!("; exact McNemar p {p:.3}"))
+        ));
+        lines.push(format!(
+            "  both won {}, only {} {}, only {} {}, neither {}",
+            found.both,
+            first.checkpoint,
+            found.only_a,
+            other.checkpoint,
+            found.only_b,
+            found.neither
+        ));
+    }
+    Ok(lines)
+}
