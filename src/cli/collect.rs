@@ -6,8 +6,9 @@ use super::person::{ExpertArg, Person};
 use super::{Common, SuiteArgs, interruptible, number};
 use crate::agent::template::Template;
 use crate::agent::{self, Reflector};
-use crate::collect::{self, Contrast, Draw, Proposer, Wanted};
+use crate::collect::{self, ASKED, Contrast, Draw, Proposer, Wanted};
 use crate::control::Progress;
+use crate::env::OfKinds;
 use crate::episode::Scope;
 use crate::error::{Error, Result};
 use crate::experience::{POLICY, UNIFORM};
@@ -30,9 +31,18 @@ enum What {
         range: Range,
         #[command(flatten)]
         expert: ExpertArg,
-        /// Uniform alternatives a state
-        #[arg(short, default_value_t = 4, value_parser = number::<usize>(1..=1000))]
+        /// Uniform alternatives a state; 0 for none
+        #[arg(short, default_value_t = 4, value_parser = number::<usize>(0..=1000))]
         k: usize,
+        /// Alternatives a state that are asked of the policy; 0 for none
+        #[arg(long, default_value_t = ASKED, value_parser = number::<usize>(0..=1000))]
+        asked: usize,
+        /// Let the policy think before each
+        #[arg(long)]
+        think: bool,
+        /// Write no reflections
+        #[arg(long)]
+        no_reflections: bool,
         /// The policy: embedded, a checkpoint's number, or a folder (default: the newest
         /// checkpoint)
         #[arg(long)]
@@ -120,6 +130,9 @@ struct Range {
     /// Chooses the games and whatever is random
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Only games of these kinds
+    #[arg(long, value_delimiter = ',', value_name = "KINDS")]
+    kinds: Vec<String>,
 }
 
 impl Range {
@@ -139,15 +152,17 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
         live.progress(&progress);
     };
     match args.what {
-        What::All { range, expert, k, checkpoint } => {
+        What::All { range, expert, k, asked, think, no_reflections, checkpoint } => {
             let suite = range.suite.open()?;
             let person = Person;
             let scope = range.scope();
             let policy =
                 |store: &Store| agent::open(store, checkpoint.as_deref(), Priority::Interactive);
-            let wanted = Wanted { scope: &scope, teacher: expert.teacher(&person), k };
-            let found =
-                collect::all(&mut store, suite.as_ref(), wanted, &policy, &control, &mut report)?;
+            let reflections = !no_reflections;
+            let teacher = expert.teacher(&person);
+            let wanted = Wanted { scope: &scope, teacher, k, asked, think, reflections };
+            let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
+            let found = collect::all(&mut store, &suite, wanted, &policy, &control, &mut report)?;
             out.line(&serde_json::json!({"collected": found}), || found.to_string());
             Ok(())
         }
@@ -155,9 +170,10 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let suite = range.suite.open()?;
             let person = Person;
             let teacher = expert.teacher(&person);
+            let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
             collect::demonstrations(
                 &mut store,
-                suite.as_ref(),
+                &suite,
                 &range.scope(),
                 teacher,
                 &control,
@@ -179,9 +195,10 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             };
             let contrast = Contrast { pool, k, expert };
             let reflector = reflector.as_mut();
+            let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
             collect::reflections(
                 &mut store,
-                suite.as_ref(),
+                &suite,
                 &range.scope(),
                 &contrast,
                 reflector,
@@ -234,8 +251,8 @@ fn branches(
     };
     let draw = Draw { proposer, ..draw };
     let control = interruptible()?;
-    let done =
-        collect::branches(store, suite.as_ref(), &range.scope(), draw, &control, &mut counted);
+    let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
+    let done = collect::branches(store, &suite, &range.scope(), draw, &control, &mut counted);
     let new = proposed + drawn;
     let from = serde_json::json!({POLICY: proposed, UNIFORM: drawn});
     common.out().line(&serde_json::json!({"pool": name, "new": new, "from": from}), || {

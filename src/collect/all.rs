@@ -14,9 +14,9 @@ use crate::error::Result;
 use crate::experience::{POLICY, UNIFORM};
 use crate::store::Store;
 
-/// Alternatives a state that are asked of the policy, for reflections: the paper's are best with 2
-/// to 4.
-const ASKED: usize = 3;
+/// Alternatives a state that are asked of the policy unless others are wanted, for reflections: the
+/// paper's are best with 2 to 4.
+pub const ASKED: usize = 3;
 
 /// What was new.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -53,12 +53,19 @@ pub struct Wanted<'a> {
     pub scope: &'a Scope,
     /// Who demonstrates.
     pub teacher: Teacher<'a>,
-    /// Alternatives a state that are drawn uniformly.
+    /// Alternatives a state that are drawn uniformly; 0 for none.
     pub k: usize,
+    /// Alternatives a state that are asked of the policy; 0 for none.
+    pub asked: usize,
+    /// Whether the policy thinks before each.
+    pub think: bool,
+    /// Whether a reflection of the template is written for every state.
+    pub reflections: bool,
 }
 
-/// Demonstrations; at every state of theirs `k` executed alternatives drawn uniformly and three
-/// draws of the policy; and from these a reflection of the template for every state.
+/// Demonstrations; at every state of theirs executed alternatives, `k` drawn uniformly and some
+/// draws of the policy; and from these (of the policy, else the uniform ones) a reflection of the
+/// template for every state.
 pub fn all(
     store: &mut Store,
     suite: &dyn Suite,
@@ -67,7 +74,7 @@ pub fn all(
     control: &Control,
     report: super::Report<'_>,
 ) -> Result<Collected> {
-    let Wanted { scope, teacher, k } = wanted;
+    let Wanted { scope, teacher, k, asked, think, reflections: wants_reflections } = wanted;
     let before = store.counts()?;
     let mut found = Collected::default();
     let mut counted = |row: serde_json::Value, progress: Progress| {
@@ -83,17 +90,25 @@ pub fn all(
     demonstrations(store, suite, scope, teacher, control, &mut counted)?;
     // What was kept by hand is covered too, hence all demonstrations and not the first few.
     let every = Scope { games: usize::MAX, ..scope.clone() };
-    branches(store, suite, &every, Draw::uniform(k), control, &mut counted)?;
-    // Opened where it is needed: what needs no model is there by now.
-    let mut policy = open(store)?;
-    let proposer = Proposer::Policy { policy: policy.as_mut(), think: false, keep_invalid: false };
-    // A pool belongs to one model: what an earlier checkpoint began, a later one does not go on
-    // with.
-    let pool = pool_for(store, suite, scope, &proposer.model())?;
-    let asked = Draw { pool: Some(pool.clone()), k: ASKED, proposer, expert: None };
-    branches(store, suite, &every, asked, control, &mut counted)?;
-    let contrast = Contrast { pool: Some(pool), ..Contrast::default() };
-    reflections(store, suite, &every, &contrast, &mut Template, control, &mut counted)?;
+    if k > 0 {
+        branches(store, suite, &every, Draw::uniform(k), control, &mut counted)?;
+    }
+    let mut pool = None;
+    if asked > 0 {
+        // Opened where it is needed: what needs no model is there by now.
+        let mut policy = open(store)?;
+        let proposer = Proposer::Policy { policy: policy.as_mut(), think, keep_invalid: false };
+        // A pool belongs to one model: what an earlier checkpoint began, a later one does not go
+        // on with.
+        let own = pool_for(store, suite, scope, &proposer.model())?;
+        let draw = Draw { pool: Some(own.clone()), k: asked, proposer, expert: None };
+        branches(store, suite, &every, draw, control, &mut counted)?;
+        pool = Some(own);
+    }
+    if wants_reflections && (k > 0 || asked > 0) {
+        let contrast = Contrast { pool, ..Contrast::default() };
+        reflections(store, suite, &every, &contrast, &mut Template, control, &mut counted)?;
+    }
     let after = store.counts()?;
     found.demonstrations = after.demonstrations - before.demonstrations;
     found.reflections = after.pending.saturating_sub(before.pending);

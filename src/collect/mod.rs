@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::json;
 
-pub use all::{Collected, Wanted, all};
+pub use all::{ASKED, Collected, Wanted, all};
 pub use proposer::Proposer;
 
 use crate::agent::{Case, REFLECTING, Reflector};

@@ -29,6 +29,7 @@ mod actions;
 pub mod alfworld;
 mod expert;
 pub mod household;
+mod of_kinds;
 pub mod tw_pddl;
 
 use std::any::Any;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 pub use actions::{Actions, Form};
 pub use expert::{Advice, Expert, Experts, GivenAdvice, NoAdvice, PLANNER};
+pub use of_kinds::OfKinds;
 
 /// How many steps an episode may take unless a command says otherwise (the original wrapper's
 /// default).

@@ -6,16 +6,38 @@ use crate::agent;
 use crate::error::{Error, Result};
 use crate::store::Store;
 
-/// What each objective would train on, or why it cannot yet.
-pub type Sets = Vec<(Objective, std::result::Result<DataSummary, String>)>;
+/// What each objective would train on, or why it cannot yet; of a suite and split.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sets {
+    /// The suite.
+    pub suite: String,
+    /// The split.
+    pub split: String,
+    /// All places with demonstrations, and how many each has.
+    pub places: Vec<(String, String, u64)>,
+    /// By objective.
+    pub each: Vec<(Objective, std::result::Result<DataSummary, String>)>,
+}
+
+/// The place whose sets are shown where none is chosen: the suite's training split, else one that
+/// has demonstrations.
+fn usual(places: &[(String, String, u64)], suite: &str) -> String {
+    let there: Vec<&str> =
+        places.iter().filter(|(name, ..)| name == suite).map(|(_, split, _)| &**split).collect();
+    let split = there.iter().find(|split| **split == "train").or(there.first());
+    split.map_or("train", |split| split).to_string()
+}
 
 /// Alternatives or reflections, trees, tokens of each objective's training set, with the embedded
 /// model's tokenizer.
-pub fn sets(store: &Store, suite: &str) -> Result<Sets> {
+pub fn sets(store: &Store, suite: &str, split: Option<&str>) -> Result<Sets> {
     let model = agent::load(store, Some("embedded"))?;
+    let places = store.demonstrated()?;
+    let split = split.map_or_else(|| usual(&places, suite), str::to_string);
     let read = |objective: Objective| {
         let mut plan = Plan::new(objective, 1, 1);
         plan.data.suite = Some(suite.to_string());
+        plan.data.split = Some(split.clone());
         let data = Data::choose(store, &plan, &model.tokenizer, model.decoder.config.context);
         let said = |error: Error| match error.message() {
             text if text.starts_with(NOTHING) => {
@@ -25,8 +47,7 @@ pub fn sets(store: &Store, suite: &str) -> Result<Sets> {
         };
         (objective, data.map(|data| data.summary).map_err(said))
     };
-    Ok([Objective::Imitation, Objective::WorldModel, Objective::Reflection]
-        .into_iter()
-        .map(read)
-        .collect())
+    let each = [Objective::Imitation, Objective::WorldModel, Objective::Reflection];
+    let each = each.into_iter().map(read).collect();
+    Ok(Sets { suite: suite.to_string(), split, places, each })
 }

@@ -7,7 +7,9 @@ use crossterm::event::KeyEvent;
 
 use super::acts::Act;
 use super::caps::Caps;
-use super::effect::{Effect, JobCmd, JobKind, MindCmd, Notice, RunCmd, StoreCmd, WorldCmd};
+use super::effect::{
+    CollectOrder, Effect, JobCmd, JobKind, MindCmd, Notice, RunCmd, StoreCmd, WorldCmd,
+};
 use super::jobs::{Job, Jobs};
 use super::keymap::Keymap;
 use super::msg::{JobMsg, Msg};
@@ -340,11 +342,16 @@ impl App {
             Choice::Collect(games) => {
                 let split = self.screens.explore.split().unwrap_or("train").to_string();
                 let scope = Scope { split, games, seed: 1 };
-                vec![Effect::Job(JobCmd::Collect {
+                vec![Effect::Job(JobCmd::Collect(Box::new(CollectOrder {
                     scope,
+                    kinds: Vec::new(),
                     expert: self.screens.explore.expert(),
                     k: 4,
-                })]
+                    asked: crate::collect::ASKED,
+                    policy: "newest".into(),
+                    think: false,
+                    reflections: true,
+                })))]
             }
         }
     }

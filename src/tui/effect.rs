@@ -178,8 +178,9 @@ pub enum StoreCmd {
     Listed(Near),
     /// One trajectory.
     Trajectory(i64),
-    /// Totals, disk use, and the training sets of this suite.
-    Data(String),
+    /// Totals, disk use, and the training sets of this suite and split (its usual one without a
+    /// name).
+    Data(String, Option<String>),
     /// What these exports would come to; none ends the counting.
     Extents(Vec<Order>),
     /// How a path goes on.
@@ -243,6 +244,27 @@ pub enum JobKind {
     Import,
 }
 
+/// What is to be collected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectOrder {
+    /// Of which games.
+    pub scope: Scope,
+    /// Of which kinds; none named are all.
+    pub kinds: Vec<String>,
+    /// Who demonstrates; the suite's first expert without a name.
+    pub expert: Option<String>,
+    /// Alternatives a state that are drawn uniformly.
+    pub k: usize,
+    /// Alternatives a state that are asked of the policy.
+    pub asked: usize,
+    /// The policy, by the name that commands take.
+    pub policy: String,
+    /// Whether it thinks before each.
+    pub think: bool,
+    /// Whether reflections are written.
+    pub reflections: bool,
+}
+
 /// Which models play which games, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvalOrder {
@@ -266,14 +288,7 @@ pub struct EvalOrder {
 #[derive(Debug, Clone)]
 pub enum JobCmd {
     /// Collect on a split.
-    Collect {
-        /// Which games.
-        scope: Scope,
-        /// Who demonstrates; the suite's first expert without a name.
-        expert: Option<String>,
-        /// Alternatives a state.
-        k: usize,
-    },
+    Collect(Box<CollectOrder>),
     /// Start a run from the model of that name.
     Train(Box<Plan>, String),
     /// Go on with a run.

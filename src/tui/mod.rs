@@ -4,6 +4,7 @@ pub mod acts;
 pub mod app;
 pub mod caps;
 pub mod chart;
+pub mod collecting;
 pub mod compact_backend;
 pub mod effect;
 pub mod frame;

@@ -2,9 +2,11 @@
 //! go through its choices, and where it takes others they are typed.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::theme::{Theme, fit};
+use crate::text::clean;
 
 /// What may be typed into a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,38 +198,51 @@ impl Sheet {
         }
     }
 
-    /// The fields as lines, at most `rows` of them around the cursor.
+    /// The fields as lines, at most `rows` of them around the cursor; the last one says how many are
+    /// below.
     pub fn lines(&self, theme: Theme, width: usize, rows: usize) -> Vec<Line<'static>> {
         let shown: Vec<usize> = (0..self.fields.len()).filter(|i| self.fields[*i].shown).collect();
         let at = shown.iter().position(|i| *i == self.at).unwrap_or_default();
-        let from = (at + 1).saturating_sub(rows.saturating_sub(1).max(1)).min(at);
-        let from = from.min(shown.len().saturating_sub(rows));
         let labels = self.fields.iter().map(|field| field.label.chars().count()).max();
         let labels = labels.unwrap_or_default();
-        let line = |i: &usize| {
-            let field = &self.fields[*i];
-            let here = *i == self.at;
-            let mark = if here { theme.glyph("▸", ">") } else { " " };
-            let [open, close] = if here && field.choices.len() > 1 {
-                [theme.glyph("‹", "<"), theme.glyph("›", ">")]
-            } else {
-                [" ", " "]
-            };
-            let caret = if here && field.takes != Takes::Choice { "_" } else { "" };
-            let room = width.saturating_sub(labels + 6);
-            let value = fit(&field.value, room.min(field.value.chars().count().max(1)));
-            let text = format!("{mark} {:<labels$} {open}{value}{caret}{close}", field.label);
-            let left = width.saturating_sub(text.chars().count() + 1);
-            let mut spans = vec![Span::styled(
-                text,
-                if here { theme.selected() } else { ratatui::style::Style::default() },
-            )];
-            if here && left > 12 {
-                spans.push(Span::styled(format!(" {}", fit(&field.hint, left)), theme.dim()));
-            }
-            Line::from(spans)
+        if shown.len() <= rows {
+            return shown.iter().map(|i| self.line(*i, labels, theme, width)).collect();
+        }
+        let rows = rows.saturating_sub(1).max(1);
+        let from = (at + 1).saturating_sub(rows);
+        let mut lines: Vec<Line<'static>> =
+            shown[from..].iter().take(rows).map(|i| self.line(*i, labels, theme, width)).collect();
+        let below = shown.len() - from - lines.len();
+        let more = match (from, below) {
+            (0, below) => format!("  {below} more below"),
+            (above, 0) => format!("  {above} more above"),
+            (above, below) => format!("  {above} more above, {below} below"),
         };
-        shown[from..].iter().take(rows).map(line).collect()
+        lines.push(Line::styled(more, theme.dim()));
+        lines
+    }
+
+    fn line(&self, i: usize, labels: usize, theme: Theme, width: usize) -> Line<'static> {
+        let field = &self.fields[i];
+        let here = i == self.at;
+        let mark = if here { theme.glyph("▸", ">") } else { " " };
+        let [open, close] = if here && field.choices.len() > 1 {
+            [theme.glyph("‹", "<"), theme.glyph("›", ">")]
+        } else {
+            [" ", " "]
+        };
+        let caret = if here && field.takes != Takes::Choice { "_" } else { "" };
+        let room = width.saturating_sub(labels + 6);
+        let value = clean(&field.value);
+        let value = fit(&value, room.min(value.chars().count().max(1)));
+        let text = format!("{mark} {:<labels$} {open}{value}{caret}{close}", field.label);
+        let left = width.saturating_sub(text.chars().count() + 1);
+        let style = if here { theme.selected() } else { Style::default() };
+        let mut spans = vec![Span::styled(text, style)];
+        if here && left > 12 {
+            spans.push(Span::styled(format!(" {}", fit(&field.hint, left)), theme.dim()));
+        }
+        Line::from(spans)
     }
 }
 

@@ -88,7 +88,13 @@ impl Goal {
 
 /// One of "mugs".
 fn singular(name: &str) -> String {
-    match name.strip_suffix("es").filter(|stem| stem.ends_with(['s', 'x', 'h'])) {
+    if let Some(stem) = name.strip_suffix("ves") {
+        return format!("{stem}fe");
+    }
+    match name
+        .strip_suffix("es")
+        .filter(|stem| stem.ends_with(['s', 'x', 'h']) || stem.ends_with("to"))
+    {
         Some(stem) => stem.into(),
         None => name.strip_suffix('s').unwrap_or(name).into(),
     }

@@ -175,3 +175,62 @@ pub const TASKS: [(&str, [&str; 3]); 6] = [
     ),
     ("two", ["put two Xs on the Y.", "bring two Xs to the Y.", "both Xs belong on the Y."]),
 ];
+
+/// Furniture that things are put into, beside that which shuts.
+const HOLLOW: [&str; 3] = ["bathtub", "bin", "sink"];
+
+/// Whether things are in that furniture, and not on it.
+fn is_hollow(furniture: &str) -> bool {
+    let mut all = ROOMS.iter().flat_map(|room| room.furniture);
+    HOLLOW.contains(&furniture) || all.any(|(name, _, _, shuts)| *shuts && *name == furniture)
+}
+
+/// More than one of a thing.
+pub fn plural(name: &str) -> String {
+    match name.strip_suffix("fe") {
+        Some(stem) => format!("{stem}ves"),
+        None if name.ends_with(['s', 'x']) || name.ends_with("sh") || name.ends_with("ch") => {
+            format!("{name}es")
+        }
+        None if name.ends_with("to") => format!("{name}es"),
+        None => format!("{name}s"),
+    }
+}
+
+/// A task in words.
+pub fn worded(wording: &str, thing: &str, furniture: &str) -> String {
+    let an = thing.starts_with(['a', 'e', 'i', 'o', 'u']);
+    let wording = if is_hollow(furniture) {
+        wording.replace(" on the Y", " in the Y")
+    } else {
+        wording.to_string()
+    };
+    let wording = if an { wording.replace("a X", "an X") } else { wording };
+    wording.replace("Xs", &plural(thing)).replace('X', thing).replace('Y', furniture)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_grammatical() {
+        assert_eq!(
+            worded("both Xs belong on the Y.", "brush", "shelf"),
+            "both brushes belong on the shelf."
+        );
+        assert_eq!(
+            worded("put two Xs on the Y.", "knife", "drawer"),
+            "put two knives in the drawer."
+        );
+        assert_eq!(
+            worded("warm a X and bring it to the Y.", "egg", "fridge"),
+            "warm an egg and bring it to the fridge."
+        );
+        assert_eq!(
+            worded("put a warm X on the Y.", "tomato", "sink"),
+            "put a warm tomato in the sink."
+        );
+        assert_eq!([plural("box"), plural("potato"), plural("mug")], ["boxes", "potatoes", "mugs"]);
+    }
+}

@@ -87,10 +87,8 @@ pub fn generate(split: &str, index: usize, difficulty: &Difficulty) -> Result<Ge
              30 steps",
         )
     })?;
-    let task = format!(
-        "Your errand: {}",
-        draft.wording.replace('X', draft.thing.name).replace('Y', draft.target)
-    );
+    let task =
+        format!("Your errand: {}", catalog::worded(draft.wording, draft.thing.name, draft.target));
     let file = GameFile {
         pddl_domain: DOMAIN.to_string(),
         grammar: GRAMMAR.replacen("\"rhs\": \"\"", &format!("\"rhs\": \"{task}\""), 1),

@@ -14,7 +14,7 @@ use crate::agent;
 use crate::budget;
 use crate::collect::{self, Wanted};
 use crate::control::{Control, Progress};
-use crate::env::Suite;
+use crate::env::{OfKinds, Suite};
 use crate::episode::Teacher;
 use crate::error::{Error, Result};
 use crate::formats::import::import;
@@ -25,7 +25,7 @@ use crate::model::weights::Trainable;
 use crate::store::{Intake, Store};
 use crate::surprise::{Surprises, surprises};
 use crate::train::trainer::{self, Event};
-use crate::tui::effect::{JobCmd, JobKind, Notice};
+use crate::tui::effect::{CollectOrder, JobCmd, JobKind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
 
@@ -70,13 +70,22 @@ impl Jobs {
                     control.cancel.cancel();
                 }
             }
-            JobCmd::Collect { scope, expert, k } => {
+            JobCmd::Collect(order) => {
                 self.spawn(JobKind::Collect, move |root, suite, control, tell| {
+                    let CollectOrder { scope, kinds, expert, k, asked, think, .. } = &*order;
                     let mut store = Store::open(root)?;
-                    let policy = |store: &Store| agent::open(store, None, Priority::Background);
-                    let wanted =
-                        Wanted { scope: &scope, teacher: Teacher::Suite(expert.as_deref()), k };
+                    let model = Some(order.policy.as_str());
+                    let policy = |store: &Store| agent::open(store, model, Priority::Background);
+                    let wanted = Wanted {
+                        scope,
+                        teacher: Teacher::Suite(expert.as_deref()),
+                        k: *k,
+                        asked: *asked,
+                        think: *think,
+                        reflections: order.reflections,
+                    };
                     let report = &mut |_, progress| tell(JobMsg::Progress(progress));
+                    let suite = &OfKinds { suite, kinds };
                     let found = collect::all(&mut store, suite, wanted, &policy, control, report)?;
                     Ok(found.to_string())
                 });

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::jobs::home;
 use super::{Mailbox, Worker, aside, runs};
@@ -150,12 +151,12 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
             let opened = replay::Msg::Opened(trajectory, branches, foreseen, thoughts);
             mail.send(Msg::from(opened));
         }
-        StoreCmd::Data(suite) => {
+        StoreCmd::Data(suite, split) => {
             let bytes = checkpoint::disk_use(store.root());
             mail.send(Msg::from(data::Msg::Counts(store.counts()?, bytes)));
             let experts = store.actors(None, None)?.into_iter().map(|(name, _)| name).collect();
             mail.send(Msg::from(data::Msg::Origins(store.origins()?, experts)));
-            count_sets(store.root().to_path_buf(), suite, mail.clone());
+            count_sets(store.root().to_path_buf(), suite, split, mail.clone());
         }
         StoreCmd::Extents(orders) => extents(store.root().to_path_buf(), orders, mail.clone()),
         StoreCmd::Complete(path) => {
@@ -237,18 +238,34 @@ fn turned(undone: Option<Undone>, did: &str, mail: &Mailbox) {
 }
 
 /// Counting tokens takes seconds on a large store, and a decision must not wait for it: a thread of
-/// its own, one at a time.
-fn count_sets(root: PathBuf, suite: String, mail: Mailbox) {
-    static COUNTING: AtomicBool = AtomicBool::new(false);
-    if COUNTING.swap(true, Ordering::AcqRel) {
+/// its own, one at a time, that goes on with what was asked last.
+fn count_sets(root: PathBuf, suite: String, split: Option<String>, mail: Mailbox) {
+    type Asked = (PathBuf, String, Option<String>);
+    // Whether it counts, and what is to be counted next.
+    static COUNTING: Mutex<(bool, Option<Asked>)> = Mutex::new((false, None));
+    let state = || COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut now = state();
+    now.1 = Some((root, suite, split));
+    if std::mem::replace(&mut now.0, true) {
         return;
     }
+    drop(now);
+    let next = move || {
+        let mut now = state();
+        now.0 = now.1.is_some();
+        now.1.take()
+    };
     let own = mail.clone();
     aside("counting", &own, move || {
-        let counted =
-            guarded("counting what can be trained on", || sets(&Store::open(&root)?, &suite));
-        COUNTING.store(false, Ordering::Release);
-        mail.send(Msg::from(data::Msg::Sets(counted?)));
+        while let Some((root, suite, split)) = next() {
+            let counted = guarded("counting what can be trained on", || {
+                sets(&Store::open(&root)?, &suite, split.as_deref())
+            });
+            match counted {
+                Ok(sets) => mail.send(Msg::from(data::Msg::Sets(sets))),
+                Err(error) => mail.failed(&error),
+            }
+        }
         Ok(())
     });
 }

@@ -18,6 +18,8 @@ pub enum Act {
     Delete,
     /// Take back the last thing.
     Undo,
+    /// The training sets of another suite and split.
+    Place,
 }
 
 /// The keys of this screen.
@@ -51,6 +53,13 @@ pub const KEYS: &[Key<Act>] = &[
         "delete",
         "take the selected trajectory out of every list and training set",
     ),
+    key(
+        "place",
+        "s",
+        Act::Place,
+        "suite/split",
+        "the training sets of the next suite and split that have demonstrations",
+    ),
     key("undo", "u", Act::Undo, "undo", "put back what was deleted last"),
 ];
 
@@ -66,6 +75,7 @@ impl State {
             Act::Export => self.ask_export(),
             Act::Import => self.ask_import(),
             Act::Collect => vec![Effect::AskCollect],
+            Act::Place => self.next_place(),
             Act::Delete => {
                 let Some(id) = self.trajectories.current().map(|row| row.id) else {
                     return Vec::new();

@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 use crate::formats::{Extent, Order};
 use crate::store::{Counts, Intake, Near, Page, TrajectorySummary};
 use crate::train::Sets;
-use crate::tui::effect::{Effect, StoreCmd};
+use crate::tui::effect::{Effect, Notice, StoreCmd};
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
 use crate::tui::theme::Theme;
@@ -52,11 +52,33 @@ pub struct State {
     pub form: Option<Form>,
     /// The suite whose training sets are shown.
     pub suite: String,
+    /// The split of it; its usual one without a name.
+    split: Option<String>,
     pub(super) origins: Vec<(String, String)>,
     pub(super) experts: Vec<String>,
 }
 
 impl State {
+    /// Asks for totals and training sets.
+    fn count(&self) -> Effect {
+        Effect::Store(StoreCmd::Data(self.suite.clone(), self.split.clone()))
+    }
+
+    /// The training sets of the next suite and split that have demonstrations.
+    fn next_place(&mut self) -> Vec<Effect> {
+        let Some(sets) = self.sets.take() else { return Vec::new() };
+        let now = sets.places.iter().position(|(s, p, _)| (s, p) == (&sets.suite, &sets.split));
+        let next = now.map_or(0, |at| (at + 1) % sets.places.len().max(1));
+        let Some((suite, split, _)) = sets.places.get(next) else {
+            let text = "nothing is collected yet: c collects".to_string();
+            self.sets = Some(sets);
+            return vec![Effect::Say(Notice::info(text))];
+        };
+        self.suite.clone_from(suite);
+        self.split = Some(split.clone());
+        vec![self.count()]
+    }
+
     /// Takes in a message.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
@@ -86,7 +108,7 @@ impl Pane for State {
     fn refresh(&self) -> Vec<Effect> {
         let row = self.trajectories.current().map(|row| row.id);
         let near = row.map_or(Near::Position(self.trajectories.at()), Near::Row);
-        vec![Effect::Store(StoreCmd::Data(self.suite.clone())), fetch(near)]
+        vec![self.count(), fetch(near)]
     }
 
     fn is_dear(&self) -> bool {

@@ -49,17 +49,27 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
         }
     }
     lines.push(Line::default());
-    let title = format!(" What a run would train on now, of {} / train", clean(&state.suite));
-    lines.push(Line::styled(title, theme.dim()));
-    for (objective, set) in state.sets.iter().flatten() {
+    if let Some(sets) = &state.sets {
+        let place = |(suite, split, count): &(String, String, u64)| {
+            format!("{} / {} {}", clean(suite), clean(split), grouped(*count))
+        };
+        let places: Vec<String> = sets.places.iter().map(place).collect();
+        if !places.is_empty() {
+            lines.push(Line::from(format!(" demonstrations of {}", places.join(", "))));
+        }
+        let [suite, split] = [clean(&sets.suite), clean(&sets.split)];
+        let title = format!(" What a run would train on now, of {suite} / {split} (s: others)");
+        lines.push(Line::styled(title, theme.dim()));
+    }
+    for (objective, set) in state.sets.iter().flat_map(|sets| &sets.each) {
         let text = match set {
             Ok(set) => format!(
-                "{} trees, {} tokens ({} alternatives, {} reflections); {} held out",
+                "{} trees, {} tokens ({} alternatives, {} reflections); {}",
                 grouped(set.trees as u64),
                 grouped(set.tokens as u64),
                 grouped(set.branches as u64),
                 grouped(set.reflections as u64),
-                grouped(set.held_out as u64)
+                set.validation()
             ),
             Err(why) => clean(why),
         };

@@ -90,7 +90,7 @@ fn order(sheet: &Sheet) -> Result<EvalOrder, String> {
 pub(super) fn draw(sheet: &Sheet, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let over = centered(area, 90, sheet.fields.len() as u16 + 4);
     frame.render_widget(Clear, over);
-    let block = theme.panel("Evaluate · ⏎ play · ↑↓ field · ←→ change, or type · Esc leave");
+    let block = theme.panel("Evaluate · Enter plays · arrows, or type · Esc leaves");
     let inner = block.inner(over);
     let rows = inner.height.saturating_sub(2) as usize;
     let mut lines = sheet.lines(theme, inner.width as usize, rows);

@@ -73,7 +73,12 @@ pub fn sheet() -> Sheet {
         number("seed", "seed", &["1", "2", "3", "4", "5"], "of the order of the data"),
         number("held", "held out", &[&share, "0.1", "0.2", "0"], "share of games for validation"),
         auto("validate", "validate every", &["10", "25", "50"], "updates; auto: at checkpoints"),
-        auto("save", "save every", &["25", "50", "100"], "updates; auto: a quarter of the run"),
+        auto(
+            "save",
+            "save every",
+            &["25", "50", "100"],
+            "updates; auto: a quarter of the run, 25 at least",
+        ),
         auto("tokens", "tokens a pass", &["2048", "8192"], "auto: as the largest tree has"),
         auto("memory", "memory (MB)", &["4000", "8000"], "at most; auto: what is free"),
         Field::new("recompute", "recompute", Choice, &["no", "yes"])

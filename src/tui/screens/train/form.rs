@@ -17,20 +17,24 @@ const WIDE: u16 = 100;
 
 /// Draws it over the screen: what can be set, and what that would train on, take and cost.
 pub(super) fn draw(form: &Form, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let area = centered(area, 116, 36);
+    let about = Paragraph::new(about(form, theme)).wrap(Wrap { trim: false });
+    let shown = form.sheet.fields.iter().filter(|field| field.shown).count();
+    let wide = area.width >= WIDE;
+    let rows = if wide { shown.max(about.line_count(50)) } else { usize::from(area.height) };
+    let area = centered(area, 116, rows as u16 + 2);
     frame.render_widget(Clear, area);
+    let enter = theme.glyph("⏎", "Enter");
     let what = match (form.queue, form.again) {
-        (true, _) => "⏎ queue it: another run is under way".to_string(),
-        (false, Some(run)) => format!("run {run} again · ⏎ start"),
-        (false, None) => "⏎ start".to_string(),
+        (true, _) => format!("{enter} queue it: another run is under way"),
+        (false, Some(run)) => format!("run {run} again · {enter} start"),
+        (false, None) => format!("{enter} start"),
     };
-    let title =
-        format!("Train · {what} · ↑↓ field · ←→ change, or type · y copy the command · Esc leave");
+    let keys = if wide { " · up, down: field · left, right: change, or type" } else { "" };
+    let title = format!("Train · {what}{keys} · y command · Esc leave");
     let block = theme.panel(&title);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let about = Paragraph::new(about(form, theme)).wrap(Wrap { trim: false });
-    let (fields, below) = if area.width >= WIDE {
+    let (fields, below) = if wide {
         let halves = [Constraint::Length(62), Constraint::Min(0)];
         let [left, right] = Layout::horizontal(halves).spacing(1).areas(inner);
         (left, right)

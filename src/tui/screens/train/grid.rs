@@ -18,7 +18,9 @@ impl State {
     pub(super) fn listed(&self) -> Vec<String> {
         let pattern = pattern(&self.words).ok();
         let fits = |name: &&String| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
-        self.names.iter().filter(fits).cloned().collect()
+        let mut names: Vec<String> = self.names.iter().filter(fits).cloned().collect();
+        names.sort_by_key(|name| rank(name));
+        names
     }
 
     /// Those that can come in view: all in a grid, else the chosen one and the pinned ones.
@@ -68,6 +70,13 @@ impl State {
             self.curves.retain(|(id, _), points| *id != run.id || !beyond(points));
         }
     }
+}
+
+/// What says whether it learns comes first, then how, then what it took.
+fn rank(name: &str) -> usize {
+    let order = ["loss", "valid_", "loss_", "rate", "norm", "share_", "tokens_per_s", "epochs"];
+    let exact = order.iter().position(|known| *known == name);
+    exact.or_else(|| order.iter().position(|known| name.starts_with(known))).unwrap_or(order.len())
 }
 
 /// A curve of every run that is shown.

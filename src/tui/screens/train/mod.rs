@@ -2,6 +2,7 @@
 
 mod acts;
 mod choices;
+mod details;
 mod evaluating;
 mod fields;
 mod filled;

@@ -2,17 +2,15 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Clear, Paragraph, Wrap};
+use ratatui::text::Line;
+use ratatui::widgets::{Clear, Paragraph};
 
 use super::grid::{self, curves};
 use super::typing::pattern;
-use super::{Side, State, evaluating, form, lists};
+use super::{Side, State, details, evaluating, form, lists};
 use crate::experience::wilson;
-use crate::store::{EvalRow, RunStatus};
+use crate::store::EvalRow;
 use crate::text::clean;
-use crate::train::Stage;
-use crate::train::data::DataSummary;
 use crate::tui::chart;
 use crate::tui::text::input_line;
 use crate::tui::theme::{Theme, centered, fit};
@@ -38,7 +36,7 @@ fn draw_curves(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         draw_runs(state, theme, frame, runs);
         draw_evaluations(state, theme, frame, evaluations);
         draw_chart(state, theme, frame, chart);
-        draw_details(state, theme, frame, details);
+        details::draw(state, theme, frame, details);
     } else {
         let [runs, chart] =
             Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(area);
@@ -147,114 +145,4 @@ fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     for (name, area) in pinned.into_iter().zip(columns.iter()).filter(|_| below > 0) {
         chart::draw(&curves(state, name), state.lens, theme.panel(name), theme, frame, *area);
     }
-}
-
-/// What a run trains on, a line each.
-fn about_data(
-    data: &serde_json::Value,
-    criteria: &serde_json::Value,
-    stages: &[Stage],
-) -> Vec<String> {
-    let pool = criteria["pool"].as_str().filter(|_| data["branches"].as_u64() > Some(0));
-    let mut lines = vec![format!(
-        "data: {} demonstrations, {} alternatives{}, {} reflections, {} unique tokens in {} trees",
-        data["demonstrations"],
-        data["branches"],
-        pool.map_or(String::new(), |pool| format!(" of the pool {}", clean(pool))),
-        data["reflections"],
-        data["tokens"],
-        data["trees"],
-    )];
-    if let Ok(summary) = serde_json::from_value::<DataSummary>(data.clone()) {
-        if summary.targets.iter().any(|count| *count > 0) {
-            lines.push(summary.targets_in_words(stages));
-        }
-        lines.push(summary.validation());
-        lines.extend(summary.notes());
-    }
-    lines
-}
-
-fn draw_details(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let mut lines = Vec::new();
-    if let Some(run) = state.run() {
-        let config: serde_json::Value = serde_json::from_str(&run.config).unwrap_or_default();
-        let data = &config["data"];
-        lines.push(Line::from(vec![
-            Span::styled(format!("{} ", run.objective), theme.strong()),
-            Span::raw(run.status.as_str()),
-        ]));
-        if run.status == RunStatus::Queued {
-            let start = if run.start.is_empty() { "the newest checkpoint" } else { &run.start };
-            lines.push(Line::from(format!(
-                "It waits for its turn, and will start from {start}. What it trains on is known \
-                 then."
-            )));
-        }
-        let begun = run.status != RunStatus::Queued;
-        let plan = &config["plan"];
-        let stages: Vec<Stage> =
-            serde_json::from_value(config["stages"].clone()).unwrap_or_default();
-        if begun {
-            lines.extend(about_data(data, &plan["data"], &stages).into_iter().map(Line::from));
-        }
-        let batch = plan["batch"].as_u64().unwrap_or_default() as usize;
-        lines.push(Line::from(format!(
-            "budget: {} updates of {batch} trees, rate {}, {} workers · seed {} · from {}",
-            run.steps, plan["rate"], plan["workers"], run.seed, run.start
-        )));
-        lines.extend(stages.iter().map(|stage| {
-            let epochs = stage.epochs(batch);
-            Line::from(format!(
-                "{}: {} updates, {epochs:.1} epochs over {} trees",
-                stage.name, stage.updates, stage.trees
-            ))
-        }));
-        let warnings: Vec<String> =
-            serde_json::from_value(config["warnings"].clone()).unwrap_or_default();
-        lines.extend(warnings.iter().map(|text| {
-            Line::styled(format!("{} {}", theme.glyph("▲", "!"), clean(text)), theme.warn())
-        }));
-        let mine: Vec<String> = state
-            .checkpoints
-            .iter()
-            .filter(|c| c.run == run.id)
-            .map(|c| {
-                let best = state.lists.checkpoints.get(&c.id).is_some_and(|f| f.is_best);
-                let best = if best { ", best on the held-out games" } else { "" };
-                format!("{} (#{}{best})", c.step, c.id)
-            })
-            .collect();
-        lines.push(Line::from(format!(
-            "checkpoints at step: {}",
-            if mine.is_empty() { "none yet".into() } else { mine.join(", ") }
-        )));
-        lines.extend(
-            state.alerts.iter().map(|text| {
-                Line::styled(format!("{} {text}", theme.glyph("▲", "!")), theme.warn())
-            }),
-        );
-        if let Some(error) = &run.error {
-            lines.push(Line::styled(
-                format!("failed: {}. r goes on from the last checkpoint.", clean(error)),
-                theme.bad(),
-            ));
-        } else if run.status == RunStatus::BrokeOff {
-            lines.push(Line::styled(
-                "its process ended without finishing. r goes on from the last checkpoint.",
-                theme.warn(),
-            ));
-        }
-    } else {
-        lines.push(Line::from(
-            "Training needs data: in Explore, c collects it; in Curate, a approves reflections.",
-        ));
-        lines.push(Line::from(
-            "Then t starts a run, in the background. You can go on exploring meanwhile.",
-        ));
-    }
-    frame.render_widget(
-        Paragraph::new(lines).block(theme.panel("This run")).wrap(Wrap { trim: false }),
-        area,
-    );
 }

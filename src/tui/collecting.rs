@@ -1,0 +1,112 @@
+//! The form before collecting.
+
+use ratatui::text::Line;
+
+use super::effect::CollectOrder;
+use super::sheet::{Field, Sheet, Takes};
+use super::theme::Theme;
+use crate::collect::ASKED;
+use crate::episode::Scope;
+
+/// All kinds, the suite's own expert.
+const ALL: &str = "all";
+const SUITES: &str = "the suite's";
+
+/// What the form can choose from.
+#[derive(Debug, Clone, Default)]
+pub struct Offered {
+    /// The split that is open, and the others.
+    pub splits: Vec<String>,
+    /// The expert that speaks, and the others.
+    pub experts: Vec<String>,
+    /// Kinds of task.
+    pub kinds: Vec<String>,
+}
+
+/// The form, with what is open in Explore filled in.
+pub fn sheet(offered: &Offered) -> Sheet {
+    use Takes::{Choice, Number, Text};
+    let words = |all: &[String], more: &str| -> Vec<String> {
+        all.iter()
+            .cloned()
+            .chain([more.to_string()].into_iter().filter(|m| !m.is_empty()))
+            .collect()
+    };
+    let chosen = |name, label, takes, choices: Vec<String>| {
+        let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
+        Field::new(name, label, takes, &choices)
+    };
+    let kinds = [vec![ALL.to_string()], offered.kinds.clone()].concat();
+    let asked = ASKED.to_string();
+    Sheet::new(vec![
+        Field::new("games", "games", Number, &["20", "50", "100", "200", "5"]),
+        chosen("split", "split", Choice, words(&offered.splits, "")),
+        chosen("kinds", "kinds", Text, kinds).hint("of task, with commas"),
+        chosen("expert", "expert", Choice, words(&offered.experts, SUITES))
+            .hint("who demonstrates"),
+        Field::new("k", "uniform", Number, &["4", "8", "2", "0"])
+            .hint("alternatives a state drawn from the list"),
+        Field::new("asked", "of the policy", Number, &[&asked, "1", "2", "4", "0"])
+            .hint("alternatives a state that it proposes"),
+        Field::new("policy", "policy", Text, &["newest", "embedded"])
+            .hint("newest checkpoint, a number, a name"),
+        Field::new("think", "  it thinks first", Choice, &["no", "yes"]),
+        Field::new("written", "reflections", Choice, &["template", "none"])
+            .hint("one a state, to be reviewed in Curate"),
+        Field::new("seed", "seed", Number, &["1", "2", "3"]).hint("which games, and what is drawn"),
+    ])
+}
+
+/// What the fields ask for, or which of them means nothing.
+pub fn order(sheet: &Sheet) -> Result<CollectOrder, String> {
+    let number = |name: &str| {
+        let value = sheet.value(name);
+        value
+            .parse::<u64>()
+            .map_err(|_| format!("{name}: `{value}` is no number that can be meant"))
+    };
+    let games = number("games")? as usize;
+    let (k, asked) = (number("k")? as usize, number("asked")? as usize);
+    if games == 0 || k > 1000 || asked > 1000 {
+        return Err("at least one game, and at most 1,000 alternatives a state".into());
+    }
+    let kinds = Some(sheet.value("kinds")).filter(|kinds| *kinds != ALL).unwrap_or_default();
+    let kinds = kinds.split(',').map(str::trim).filter(|kind| !kind.is_empty());
+    Ok(CollectOrder {
+        scope: Scope { split: sheet.value("split").to_string(), games, seed: number("seed")? },
+        kinds: kinds.map(str::to_string).collect(),
+        expert: Some(sheet.value("expert").to_string()).filter(|name| name != SUITES),
+        k,
+        asked,
+        policy: sheet.value("policy").trim().to_string(),
+        think: sheet.value("think") == "yes",
+        reflections: sheet.value("written") == "template",
+    })
+}
+
+/// What would be collected, in words.
+pub fn words(sheet: &Sheet, theme: Theme) -> Vec<Line<'static>> {
+    let said = match order(sheet) {
+        Err(why) => return vec![Line::styled(format!(" {why}"), theme.bad())],
+        Ok(order) => order,
+    };
+    let mut lines = vec![format!(
+        "demonstrations of {} games of {}, by {}",
+        said.scope.games,
+        said.scope.split,
+        said.expert.as_deref().unwrap_or("the suite's own expert")
+    )];
+    lines.push(match (said.k, said.asked) {
+        (0, 0) => "no alternatives, and so no reflections".into(),
+        (k, 0) => format!("at every state {k} executed alternatives drawn from the list"),
+        (k, asked) => format!(
+            "at every state {k} drawn from the list, and {asked} draws of {} (one that is no \
+             alternative is replaced from the list; it is said how many were)",
+            said.policy
+        ),
+    });
+    if said.reflections && said.k + said.asked > 0 {
+        lines.push("and from those a reflection by the template, to be reviewed".into());
+    }
+    lines.into_iter().map(|line| Line::styled(format!(" {line}"), theme.dim())).collect()
+}

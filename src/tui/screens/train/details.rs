@@ -1,0 +1,144 @@
+//! Train, what the run in front is made of.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+use serde_json::Value;
+
+use super::State;
+use crate::store::{RunRow, RunStatus};
+use crate::text::clean;
+use crate::train::Stage;
+use crate::train::data::DataSummary;
+use crate::tui::theme::Theme;
+
+/// What a run trains on, a line each.
+fn about_data(
+    data: &serde_json::Value,
+    criteria: &serde_json::Value,
+    stages: &[Stage],
+) -> Vec<String> {
+    let pool = criteria["pool"].as_str().filter(|_| data["branches"].as_u64() > Some(0));
+    let mut lines = vec![format!(
+        "data: {} demonstrations, {} alternatives{}, {} reflections, {} unique tokens in {} trees",
+        data["demonstrations"],
+        data["branches"],
+        pool.map_or(String::new(), |pool| format!(" of the pool {}", clean(pool))),
+        data["reflections"],
+        data["tokens"],
+        data["trees"],
+    )];
+    if let Ok(summary) = serde_json::from_value::<DataSummary>(data.clone()) {
+        if summary.targets.iter().any(|count| *count > 0) {
+            lines.push(summary.targets_in_words(stages));
+        }
+        lines.push(summary.validation());
+        lines.extend(summary.notes());
+    }
+    lines
+}
+
+/// How it is trained: the budget, and its stages.
+fn about_plan(run: &RunRow, plan: &Value, stages: &[Stage]) -> Vec<String> {
+    let batch = plan["batch"].as_u64().unwrap_or_default() as usize;
+    let start = if run.start.is_empty() { "the newest checkpoint" } else { &run.start };
+    let how = match (plan["lora"].as_u64(), plan["tuning"]["schedule"].as_str()) {
+        (Some(rank), Some(schedule)) => format!(", {schedule}, LoRA {rank}"),
+        (None, Some(schedule)) => format!(", {schedule}, all weights"),
+        (Some(rank), None) => format!(", LoRA {rank}"),
+        (None, None) => String::new(),
+    };
+    let budget = format!(
+        "budget: {} updates of {batch} trees, rate {}{how}, {} workers · seed {} · from {}",
+        run.steps,
+        plan["rate"],
+        plan["workers"],
+        run.seed,
+        clean(start)
+    );
+    let stage = |stage: &Stage| {
+        let epochs = stage.epochs(batch);
+        format!(
+            "{}: {} updates, {epochs:.1} epochs over {} trees",
+            stage.name, stage.updates, stage.trees
+        )
+    };
+    std::iter::once(budget).chain(stages.iter().map(stage)).collect()
+}
+
+/// The checkpoints of a run, the best marked.
+fn saved(state: &State, run: i64) -> String {
+    let own = state.checkpoints.iter().filter(|saved| saved.run == run);
+    let each: Vec<String> = own
+        .map(|saved| {
+            let best = state.lists.checkpoints.get(&saved.id).is_some_and(|f| f.is_best);
+            let best = if best { ", best on the held-out games" } else { "" };
+            format!("{} (#{}{best})", saved.step, saved.id)
+        })
+        .collect();
+    let all = if each.is_empty() { "none yet".into() } else { each.join(", ") };
+    format!("checkpoints at step: {all}")
+}
+
+/// All of it, in lines.
+fn lines<'a>(state: &State, run: &RunRow, theme: Theme) -> Vec<Line<'a>> {
+    let config: Value = serde_json::from_str(&run.config).unwrap_or_default();
+    let plan = &config["plan"];
+    let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).unwrap_or_default();
+    let mut lines = vec![Line::from(vec![
+        Span::styled(format!("{} ", run.objective), theme.strong()),
+        Span::raw(run.status.as_str()),
+    ])];
+    let words = [run.name.as_deref().unwrap_or_default(), &run.tags, &run.note];
+    let words: Vec<String> =
+        words.iter().filter(|word| !word.is_empty()).map(|w| clean(w)).collect();
+    lines.extend((!words.is_empty()).then(|| Line::from(words.join(" · "))));
+    if run.status == RunStatus::Queued {
+        lines.push(Line::from("It waits for its turn. What it trains on is known then."));
+    } else {
+        let data = about_data(&config["data"], &plan["data"], &stages);
+        lines.extend(data.into_iter().map(Line::from));
+    }
+    lines.extend(about_plan(run, plan, &stages).into_iter().map(Line::from));
+    let warnings: Vec<String> =
+        serde_json::from_value(config["warnings"].clone()).unwrap_or_default();
+    let warn = |text: &String| {
+        Line::styled(format!("{} {}", theme.glyph("▲", "!"), clean(text)), theme.warn())
+    };
+    lines.extend(warnings.iter().map(warn));
+    lines.push(Line::from(saved(state, run.id)));
+    lines.extend(state.alerts.iter().map(warn));
+    if let Some(error) = &run.error {
+        lines.push(Line::styled(
+            format!("failed: {}. r goes on from the last checkpoint.", clean(error)),
+            theme.bad(),
+        ));
+    } else if run.status == RunStatus::BrokeOff {
+        lines.push(Line::styled(
+            "its process ended without finishing. r goes on from the last checkpoint.",
+            theme.warn(),
+        ));
+    }
+    lines
+}
+
+/// Draws it.
+pub(super) fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let lines = state.run().map_or_else(
+        || {
+            vec![
+                Line::from(
+                    "Training needs data: in Explore, c collects it; in Curate, a approves \
+                     reflections.",
+                ),
+                Line::from(
+                    "Then t starts a run, in the background. You can go on exploring meanwhile.",
+                ),
+            ]
+        },
+        |run| lines(state, run, theme),
+    );
+    let text = Paragraph::new(lines).block(theme.panel("This run")).wrap(Wrap { trim: false });
+    frame.render_widget(text, area);
+}
