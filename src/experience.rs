@@ -375,6 +375,22 @@ pub struct Reflection {
     pub draft: Option<String>,
     /// How many versions there are, generated and edited.
     pub written: usize,
+    /// The number of the version that stands, from 1.
+    pub version: usize,
+    /// Who wrote that version: "you", or a generator.
+    pub author: String,
+    /// When it was written, in milliseconds since 1970.
+    pub written_ms: i64,
+    /// When it was decided how the reflection stands, in milliseconds since 1970; none before.
+    pub decided_ms: Option<i64>,
+    /// Who decided it: "you", or "another store" where it was imported; none before.
+    pub decided_by: Option<String>,
+    /// The newest words that a person said beside a decision.
+    pub note: Option<String>,
+    /// The kind of task that it is about.
+    pub kind: String,
+    /// The expert's action in that state.
+    pub action: String,
 }
 
 impl Reflection {

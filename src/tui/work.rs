@@ -2,6 +2,7 @@
 //! commands and is sent messages; it never waits for them.
 
 pub mod jobs;
+mod listing;
 pub mod mind;
 pub mod store;
 pub mod world;

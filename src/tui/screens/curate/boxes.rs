@@ -1,0 +1,194 @@
+//! Curate, the boxes over the screen: what is chosen, asked about or typed.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph};
+
+use super::choices_view::{draw_attempts, draw_filters};
+use super::filter::filter_word;
+use super::reflection_view::finding_line;
+use super::{Mode, State};
+use crate::agent::Writer;
+use crate::experience::REASONS;
+use crate::store::Decision;
+use crate::text::clean;
+use crate::tui::text::input_line;
+use crate::tui::theme::{Theme, centered};
+
+/// A box: its title, its lines, its width, and the cells it is scrolled by to the right.
+type Choice<'a> = (String, Vec<Line<'a>>, u16, u16);
+
+/// Draws what is chosen or typed over the screen.
+pub(super) fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
+    let (title, lines, width, scroll) = match &state.mode {
+        None | Some(Mode::Edit(_)) => return,
+        Some(Mode::Filters(at)) => return draw_filters(state, *at, theme, frame, body),
+        Some(Mode::Attempts(attempts, at)) => {
+            return draw_attempts(state, attempts, *at, theme, frame, body);
+        }
+        Some(Mode::Reject) => reject(state, theme),
+        Some(Mode::Bulk) => bulk(state, theme),
+        Some(Mode::Sure(decision)) => sure(state, decision, theme),
+        Some(Mode::Note(input, _)) => {
+            let title = format!("A note beside {} · ⏎ keeps it · Esc", about(state));
+            typed(title, input, 86.min(body.width), theme)
+        }
+        Some(Mode::Search(input)) => {
+            let title = "Text, task, kind or note contains · ⏎ · ^u clears · Esc".to_string();
+            typed(title, input, 60.min(body.width), theme)
+        }
+        Some(Mode::Writer) => writer(theme),
+        Some(Mode::Moved) => {
+            let what = [
+                " What this was about is not in front any more.",
+                " Nothing was done; a text is kept as its draft.",
+            ];
+            let title = "The list has changed meanwhile · Esc goes on".to_string();
+            (title, what.map(Line::raw).to_vec(), 52, 0)
+        }
+    };
+    let area = centered(body, width, lines.len() as u16 + 2);
+    frame.render_widget(Clear, area);
+    frame.render_widget(Paragraph::new(lines).scroll((0, scroll)).block(theme.panel(&title)), area);
+}
+
+/// What a decision is about, in words.
+fn about(state: &State) -> String {
+    match state.subject().as_slice() {
+        [] => "nothing".into(),
+        [(id, _)] => format!("reflection {id}"),
+        all => format!("{} selected", all.len()),
+    }
+}
+
+/// A line being typed, its end in sight.
+fn typed<'a>(title: String, input: &tui_input::Input, width: u16, theme: Theme) -> Choice<'a> {
+    let line = input_line(input.value(), input.visual_cursor(), theme);
+    let end = input.visual_cursor().min(usize::from(u16::MAX) - 5) as u16 + 5;
+    (title, vec![line], width, end.saturating_sub(width))
+}
+
+fn reasons<'a>(theme: Theme) -> impl Iterator<Item = Line<'a>> {
+    REASONS.iter().enumerate().map(move |(i, (code, what))| {
+        Line::from(vec![
+            Span::styled(format!(" {} ", i + 1), theme.key()),
+            Span::styled(format!("{code:<18}"), theme.strong()),
+            Span::raw(*what),
+        ])
+    })
+}
+
+/// What was said beside the decision, or how to say something.
+fn said<'a>(state: &State, theme: Theme) -> Line<'a> {
+    let text = match &state.note {
+        Some(words) => format!(" beside it: “{}”", clean(words)),
+        None => " say something beside it".into(),
+    };
+    Line::from(vec![Span::styled(" N", theme.key()), Span::styled(text, theme.dim())])
+}
+
+fn reject<'a>(state: &State, theme: Theme) -> Choice<'a> {
+    let title = match state.subject().len() {
+        0 | 1 => "Reject because · 1-9 · Esc leave".to_string(),
+        n => format!("Reject {n} because · 1-9 · one undo · Esc leave"),
+    };
+    (title, reasons(theme).chain([said(state, theme)]).collect(), 86, 0)
+}
+
+fn bulk<'a>(state: &State, theme: Theme) -> Choice<'a> {
+    let count = state.many().len();
+    let word = clean(&filter_word(&state.filter));
+    let head = if state.selects() {
+        format!(" {count} selected")
+    } else if state.queue.back.or(state.queue.on).is_some() {
+        format!(" {count} listed here, not those on other pages: {word}")
+    } else {
+        format!(" {count} listed: {word}")
+    };
+    let keys = Line::from(vec![
+        Span::styled(" a", theme.key()),
+        Span::raw(" approve  "),
+        Span::styled("o", theme.key()),
+        Span::raw(" back to pending  "),
+        Span::styled("m", theme.key()),
+        Span::raw(" flag  or reject all because:"),
+    ]);
+    let lines = [Line::styled(head, theme.strong()), keys].into_iter().chain(reasons(theme));
+    let title = "Decide on all of them · one undo · Esc leave".to_string();
+    (title, lines.chain([said(state, theme)]).collect(), 86, 0)
+}
+
+/// What is asked once more, and why.
+fn sure<'a>(state: &State, decision: &Decision, theme: Theme) -> Choice<'a> {
+    let word = match decision {
+        Decision::Approve => "Approve",
+        Decision::Edit(_) => "Approve the edit of",
+        Decision::Requeue => "Back to pending:",
+        Decision::Flag(true) => "Flag",
+        Decision::Flag(false) => "Take the flag off",
+        _ => "Decide on",
+    };
+    let text = matches!(decision, Decision::Edit(_));
+    let many = if text { 1 } else { state.subject().len() };
+    let title =
+        format!("{word} {} · ⏎ yes · Esc no", if many > 1 { about(state) } else { one(state) });
+    if many > 1 {
+        return (title, many_lines(state, decision, theme), 70, 0);
+    }
+    let mut lines = match state.findings_at_stake(decision) {
+        Some(found) => {
+            let head = " A rule says that it would teach something wrong:";
+            let found = found.iter().filter(|finding| finding.is_grave());
+            let found = found.map(|finding| finding_line(finding, "", theme));
+            [Line::raw(head)].into_iter().chain(found).collect()
+        }
+        None => vec![Line::raw(" The rules were not held against your text yet.")],
+    };
+    let kept = " Esc keeps it as a draft; e goes on with it.";
+    lines.extend(text.then(|| Line::styled(kept, theme.dim())));
+    (title, lines, 86, 0)
+}
+
+fn one(state: &State) -> String {
+    state.current().map_or(String::new(), |item| format!("reflection {}", item.id))
+}
+
+/// What a person should know of a decision about many.
+fn many_lines<'a>(state: &State, decision: &Decision, theme: Theme) -> Vec<Line<'a>> {
+    let listed: Vec<_> = state
+        .queue
+        .items
+        .iter()
+        .filter(|item| state.list.selected.contains_key(&item.id))
+        .collect();
+    let hidden = state.list.selected.len() - listed.len();
+    let mut lines = vec![Line::raw(" One act: u takes all of it back.")];
+    lines.extend((hidden > 0).then(|| {
+        Line::styled(format!(" {hidden} of them are not on this page of the list."), theme.warn())
+    }));
+    if *decision == Decision::Approve {
+        let held: Vec<_> = listed.iter().filter_map(|item| state.list.held(item)).collect();
+        let grave = held.iter().filter(|held| held.grave).count();
+        let unknown = state.list.selected.len() - held.len();
+        lines.extend((grave > 0).then(|| {
+            let text = format!(" A rule says of {grave} of them that they would teach wrong.");
+            Line::styled(text, theme.bad())
+        }));
+        lines.extend((unknown > 0).then(|| {
+            Line::styled(
+                format!(" The rules were not held against {unknown} of them."),
+                theme.warn(),
+            )
+        }));
+    }
+    lines
+}
+
+fn writer<'a>(theme: Theme) -> Choice<'a> {
+    let row = |(i, (_, what)): (usize, &(_, &'static str))| {
+        Line::from(vec![Span::styled(format!(" {} ", i + 1), theme.key()), Span::raw(*what)])
+    };
+    let lines = Writer::ALL.iter().enumerate().map(row).collect();
+    ("Another attempt · 1-4 · Esc leave".into(), lines, 62, 0)
+}
