@@ -29,8 +29,8 @@ pub(super) fn hold(store: &Store, items: &[Reflection]) -> Result<curate::Msg> {
     Ok(curate::Msg::Held(held.collect::<Result<_>>()?))
 }
 
-/// All that a filter lists, up to a bound that is said. Among a million that takes seconds: a thread
-/// of its own.
+/// All that a filter lists, up to a bound that is said. Among a million that takes seconds: a
+/// thread of its own.
 pub(super) fn everything(root: PathBuf, filter: Filter, mail: Mailbox) {
     let own = mail.clone();
     aside("selecting", &own, move || {

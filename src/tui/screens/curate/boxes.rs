@@ -11,7 +11,7 @@ use super::reflection_view::finding_line;
 use super::{Mode, State};
 use crate::agent::Writer;
 use crate::experience::REASONS;
-use crate::store::Decision;
+use crate::store::{Decision, Seen};
 use crate::text::clean;
 use crate::tui::text::input_line;
 use crate::tui::theme::{Theme, centered};
@@ -29,16 +29,16 @@ pub(super) fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body
         }
         Some(Mode::Reject) => reject(state, theme),
         Some(Mode::Bulk) => bulk(state, theme),
-        Some(Mode::Sure(decision)) => sure(state, decision, theme),
+        Some(Mode::Sure(decision, subject)) => sure(state, decision, subject, theme),
         Some(Mode::Note(input, _)) => {
-            let title = format!("A note beside {} · ⏎ keeps it · Esc", about(state));
+            let title = format!("A note beside {} · ⏎ keeps it · Esc", about(&state.subject()));
             typed(title, input, 86.min(body.width), theme)
         }
         Some(Mode::Search(input)) => {
-            let title = "Text, task, kind or note contains · ⏎ · ^u clears · Esc".to_string();
+            let title = "Note, text, task or kind contains · ⏎ · ^u clears · Esc".to_string();
             typed(title, input, 60.min(body.width), theme)
         }
-        Some(Mode::Writer) => writer(theme),
+        Some(Mode::Writer) => writer(state, theme),
         Some(Mode::Moved) => {
             let what = [
                 " What this was about is not in front any more.",
@@ -54,8 +54,8 @@ pub(super) fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body
 }
 
 /// What a decision is about, in words.
-fn about(state: &State) -> String {
-    match state.subject().as_slice() {
+fn about(subject: &[(i64, Seen)]) -> String {
+    match subject {
         [] => "nothing".into(),
         [(id, _)] => format!("reflection {id}"),
         all => format!("{} selected", all.len()),
@@ -120,7 +120,12 @@ fn bulk<'a>(state: &State, theme: Theme) -> Choice<'a> {
 }
 
 /// What is asked once more, and why.
-fn sure<'a>(state: &State, decision: &Decision, theme: Theme) -> Choice<'a> {
+fn sure<'a>(
+    state: &State,
+    decision: &Decision,
+    subject: &[(i64, Seen)],
+    theme: Theme,
+) -> Choice<'a> {
     let word = match decision {
         Decision::Approve => "Approve",
         Decision::Edit(_) => "Approve the edit of",
@@ -130,10 +135,10 @@ fn sure<'a>(state: &State, decision: &Decision, theme: Theme) -> Choice<'a> {
         _ => "Decide on",
     };
     let text = matches!(decision, Decision::Edit(_));
-    let many = if text { 1 } else { state.subject().len() };
-    let title =
-        format!("{word} {} · ⏎ yes · Esc no", if many > 1 { about(state) } else { one(state) });
-    if many > 1 {
+    let front = state.current().map(|item| item.id);
+    let chosen = subject.len() > 1 || subject.first().map(|(id, _)| *id) != front;
+    let title = format!("{word} {} · ⏎ yes · Esc no", about(subject));
+    if chosen {
         return (title, many_lines(state, decision, theme), 70, 0);
     }
     let mut lines = match state.findings_at_stake(decision) {
@@ -156,21 +161,17 @@ fn one(state: &State) -> String {
 
 /// What a person should know of a decision about many.
 fn many_lines<'a>(state: &State, decision: &Decision, theme: Theme) -> Vec<Line<'a>> {
-    let listed: Vec<_> = state
-        .queue
-        .items
-        .iter()
-        .filter(|item| state.list.selected.contains_key(&item.id))
-        .collect();
-    let hidden = state.list.selected.len() - listed.len();
+    let selected = &state.list.selected;
+    let items = state.queue.items.iter();
+    let listed = items.filter(|item| selected.contains_key(&item.id)).count();
+    let hidden = selected.len() - listed;
     let mut lines = vec![Line::raw(" One act: u takes all of it back.")];
     lines.extend((hidden > 0).then(|| {
         Line::styled(format!(" {hidden} of them are not on this page of the list."), theme.warn())
     }));
     if *decision == Decision::Approve {
-        let held: Vec<_> = listed.iter().filter_map(|item| state.list.held(item)).collect();
-        let grave = held.iter().filter(|held| held.grave).count();
-        let unknown = state.list.selected.len() - held.len();
+        let grave = state.selected_held().filter(|held| held.grave).count();
+        let unknown = selected.len() - state.selected_held().count();
         lines.extend((grave > 0).then(|| {
             let text = format!(" A rule says of {grave} of them that they would teach wrong.");
             Line::styled(text, theme.bad())
@@ -185,10 +186,10 @@ fn many_lines<'a>(state: &State, decision: &Decision, theme: Theme) -> Vec<Line<
     lines
 }
 
-fn writer<'a>(theme: Theme) -> Choice<'a> {
+fn writer<'a>(state: &State, theme: Theme) -> Choice<'a> {
     let row = |(i, (_, what)): (usize, &(_, &'static str))| {
         Line::from(vec![Span::styled(format!(" {} ", i + 1), theme.key()), Span::raw(*what)])
     };
     let lines = Writer::ALL.iter().enumerate().map(row).collect();
-    ("Another attempt · 1-4 · Esc leave".into(), lines, 62, 0)
+    (format!("Another attempt at {} · 1-4 · Esc leave", one(state)), lines, 78, 0)
 }

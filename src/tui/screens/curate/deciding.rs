@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::KeyCode;
 
-use super::{Beside, Mode, State};
+use super::{Beside, Held, Mode, State};
 use crate::curation::{Finding, findings};
 use crate::experience::Reflection;
 use crate::store::{Decision, Seen};
@@ -50,8 +50,7 @@ impl State {
             None | Some(Mode::Search(_) | Mode::Filters(_) | Mode::Moved) => Vec::new(),
             Some(Mode::Bulk | Mode::Note(_, Beside::Bulk)) => self.many(),
             Some(Mode::Edit(_) | Mode::Writer | Mode::Attempts(..)) => self.front(),
-            Some(Mode::Sure(decision)) if is_text(decision) => self.front(),
-            Some(Mode::Reject | Mode::Sure(_) | Mode::Note(..)) => self.subject(),
+            Some(Mode::Reject | Mode::Sure(..) | Mode::Note(..)) => self.subject(),
         };
         about.into_iter().map(|(id, _)| id).collect()
     }
@@ -89,11 +88,19 @@ impl State {
             return self.ask_about(decision);
         }
         let subject = self.subject();
-        if subject.len() > 1 {
-            self.mode = Some(Mode::Sure(decision));
+        let grave = decision == Decision::Approve && self.selected_held().any(|held| held.grave);
+        if subject.len() > 1 || grave {
+            self.mode = Some(Mode::Sure(decision, subject));
             return Vec::new();
         }
         self.send(subject, decision)
+    }
+
+    /// What rules point at in what is selected and listed, as far as it is known.
+    pub(super) fn selected_held(&self) -> impl Iterator<Item = &Held> {
+        let items = self.queue.items.iter();
+        let selected = items.filter(|item| self.list.selected.contains_key(&item.id));
+        selected.filter_map(|item| self.list.held(item))
     }
 
     /// Decides on the item in front, or asks first: where a rule says that what would be approved
@@ -115,7 +122,7 @@ impl State {
         }
         let draft = if let Decision::Edit(text) = &decision { Some(text.clone()) } else { None };
         let kept = draft.map(|text| Effect::Store(StoreCmd::Draft(item.id, Some(text))));
-        self.mode = Some(Mode::Sure(decision));
+        self.mode = Some(Mode::Sure(decision, self.front()));
         kept.into_iter().collect()
     }
 
@@ -127,21 +134,25 @@ impl State {
         self.findings_in(item, text)
     }
 
-    /// What rules point at in a text about a listed item; none while its evidence is not here. Where
-    /// that is gone from the store, they have nothing to point with.
+    /// What rules point at in a text about a listed item; none while its evidence is not here.
+    /// Where that is gone from the store, they have nothing to point with.
     pub(super) fn findings_in(&self, item: &Reflection, text: &str) -> Option<Vec<Finding>> {
         let case = self.cases.get(&item.id)?.case.as_ref();
         Some(case.map(|case| findings(text, case)).unwrap_or_default())
     }
 
     /// A key while a decision is asked about.
-    pub(super) fn make_sure(&mut self, decision: Decision, code: KeyCode) -> Vec<Effect> {
+    pub(super) fn make_sure(
+        &mut self,
+        decision: Decision,
+        about: Vec<(i64, Seen)>,
+        code: KeyCode,
+    ) -> Vec<Effect> {
         match code {
-            KeyCode::Enter if is_text(&decision) => self.decide(decision),
-            KeyCode::Enter => self.send(self.subject(), decision),
+            KeyCode::Enter => self.send(about, decision),
             KeyCode::Esc | KeyCode::Char('q' | 'n') => Vec::new(),
             _ => {
-                self.mode = Some(Mode::Sure(decision));
+                self.mode = Some(Mode::Sure(decision, about));
                 Vec::new()
             }
         }
@@ -160,9 +171,4 @@ impl State {
             }
         }
     }
-}
-
-/// Whether a decision brings a text, which is always the one in front.
-fn is_text(decision: &Decision) -> bool {
-    matches!(decision, Decision::Edit(_) | Decision::Revise(_) | Decision::Attempt(..))
 }

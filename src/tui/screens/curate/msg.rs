@@ -102,8 +102,8 @@ pub enum Mode {
     Reject,
     /// A decision about everything listed is chosen.
     Bulk,
-    /// A decision is asked about once more.
-    Sure(Decision),
+    /// A decision is asked about once more, and what it is about, as it was seen.
+    Sure(Decision, Vec<(i64, Seen)>),
     /// Words beside a decision are typed, and what is chosen after them.
     Note(Input, Beside),
     /// A text is edited.

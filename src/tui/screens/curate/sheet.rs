@@ -9,7 +9,7 @@ const SCISSORS: &str = "# ------------------------ >8 ------------------------";
 /// A text with what it is judged by as comments at its end.
 pub fn sheet(text: &str, evidence: Option<&Evidence>) -> String {
     let mut lines = vec![
-        "The text stands above this line; everything below it is left out.".to_string(),
+        "The text stands above this line; below it, lines like these are left out.".to_string(),
         "Saved, it is a new version, pending: rules are held against it, a approves it.".into(),
     ];
     if let Some((evidence, case)) = evidence.and_then(|all| Some((all, all.case.as_ref()?))) {
@@ -38,16 +38,18 @@ pub fn sheet(text: &str, evidence: Option<&Evidence>) -> String {
     format!("{}\n\n{SCISSORS}\n{}\n", text.trim_end(), comments.join("\n"))
 }
 
-/// The text of such a file. Where the line is gone, comments at the end are no text either.
+/// The text of such a file: all above the line, and what somebody wrote below it that is no
+/// comment. Where the line is gone, comments at the end are no text either.
 pub fn text_of(file: &str) -> String {
-    let mut lines: Vec<&str> = file.lines().collect();
+    let lines: Vec<&str> = file.lines().collect();
+    let comment = |line: &&&str| line.starts_with('#') || line.trim().is_empty();
     let end = lines.iter().position(|line| line.trim_end() == SCISSORS);
-    let whole = end.is_none();
-    lines.truncate(end.unwrap_or(lines.len()));
-    while whole && lines.last().is_some_and(|line| line.starts_with('#') || line.is_empty()) {
-        lines.pop();
-    }
-    lines.join("\n").trim().to_string()
+    let end = end.unwrap_or_else(|| lines.len() - lines.iter().rev().take_while(comment).count());
+    let (above, below) = lines.split_at(end);
+    let below = below.iter().copied().filter(|line| !line.starts_with('#'));
+    let parts = [above.join("\n"), below.collect::<Vec<_>>().join("\n")];
+    let parts = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ fn what_stands_below_the_line_is_not_the_text_and_what_begins_with_a_hash_above_
     assert!(file.starts_with(text) && file.contains(SCISSORS));
     assert!(file.lines().skip_while(|line| *line != SCISSORS).all(|line| line.starts_with('#')));
     assert_eq!(text_of(&file), text);
+    assert_eq!(text_of(&format!("{file} Late.\n")), format!("{text}\nLate."), "nothing is lost");
     assert_eq!(text_of(&file.replace("shelf 1", "shelf 2")), text.replace("shelf 1", "shelf 2"));
 }
 

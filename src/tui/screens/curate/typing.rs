@@ -18,7 +18,7 @@ impl State {
         match self.mode.take()? {
             Mode::Reject => Some(self.choose(key, Mode::Reject)),
             Mode::Bulk => Some(self.choose(key, Mode::Bulk)),
-            Mode::Sure(decision) => Some(self.make_sure(decision, key.code)),
+            Mode::Sure(decision, about) => Some(self.make_sure(decision, about, key.code)),
             Mode::Note(input, beside) => Some(self.type_note(input, beside, key)),
             Mode::Edit(editor) => Some(self.edit(editor, key)),
             Mode::Filters(at) => Some(self.choose_filter(at, key.code)),
