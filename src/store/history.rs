@@ -58,11 +58,13 @@ const AUDIT: &str = "SELECT id, reflection, act, verdict, reason, version, batch
                      undone, note FROM decisions ORDER BY id DESC LIMIT ?1";
 
 /// Versions before the acts that brought them.
-const HISTORY: &str = "SELECT strftime('%Y-%m-%d %H:%M', created_ms / 1000, 'unixepoch', 'localtime'), * FROM ( \
-     SELECT created_ms, 'written' AS act, author AS by, n AS version, NULL AS verdict, NULL AS \
-     reason, NULL AS note, 0 AS undone, 0 AS id FROM versions WHERE reflection = ?1 UNION ALL \
-     SELECT created_ms, act, CASE act WHEN 'import' THEN 'another store' ELSE 'you' END, version, \
-     verdict, reason, note, undone, id FROM decisions WHERE reflection = ?1) ORDER BY created_ms, id";
+const HISTORY: &str = "\
+    SELECT strftime('%Y-%m-%d %H:%M', created_ms / 1000, 'unixepoch', 'localtime'), * FROM ( \
+    SELECT created_ms, 'written' AS act, author AS by, n AS version, NULL AS verdict, \
+    NULL AS reason, NULL AS note, 0 AS undone, 0 AS id FROM versions WHERE reflection = ?1 \
+    UNION ALL SELECT created_ms, act, \
+    CASE act WHEN 'import' THEN 'another store' ELSE 'you' END, version, verdict, reason, note, \
+    undone, id FROM decisions WHERE reflection = ?1) ORDER BY created_ms, id";
 
 impl Store {
     /// The latest acts, newest first.

@@ -89,8 +89,8 @@ pub const KEYS: &[Key<Act>] = &[
         "e",
         Act::Edit,
         "edit",
-        "write a new version: Ctrl-S keeps it, pending, for a to approve; Ctrl-O keeps and approves \
-         it; Ctrl-Z takes back, Esc keeps a draft",
+        "write a new version: Ctrl-S keeps it, pending, for a to approve; Ctrl-O keeps and \
+         approves it; Ctrl-Z takes back, Esc keeps a draft",
     ),
     key(
         "editor",
