@@ -130,10 +130,11 @@ pub struct Queue {
     pub verdict_counts: [u64; 3],
 }
 
-/// The standing of each reflection: its latest act that was not undone.
+/// The standing of each reflection: its latest act that was not undone. From reflections to their
+/// trajectories, in that order: a page by number is read in the order of the rows then.
 const CURRENT: &str = "SELECT r.id, r.trajectory, r.t, r.generator, r.cites, r.verdict, d.reason, \
                        coalesce(d.version, 1) AS version \
-    FROM reflections r JOIN trajectories j ON j.id = r.trajectory AND j.deleted = 0 \
+    FROM reflections r CROSS JOIN trajectories j ON j.id = r.trajectory AND j.deleted = 0 \
     LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE reflection = r.id AND \
     undone = 0)";
 
@@ -142,10 +143,12 @@ const SECOND: &str = "(SELECT act FROM decisions WHERE reflection = c.id AND und
                       LIKE 'second %' \
     AND version = c.version ORDER BY id DESC LIMIT 1)";
 
-/// What a list says of a row `c` of [`CURRENT`] besides.
+/// Whether a row `c` of [`CURRENT`] is flagged.
+const FLAGGED: &str = "coalesce((SELECT act FROM decisions WHERE reflection = c.id AND undone = 0 \
+                       AND act IN ('flag', 'unflag') ORDER BY id DESC LIMIT 1), '') = 'flag'";
+
+/// What a list says of a row `c` besides; asked of the rows of a page only.
 const BESIDE: &str = "\
-    coalesce((SELECT act FROM decisions WHERE reflection = c.id AND undone = 0 AND act IN \
-    ('flag', 'unflag') ORDER BY id DESC LIMIT 1), '') = 'flag' AS flagged, \
     (SELECT text FROM drafts WHERE reflection = c.id) AS draft, \
     (SELECT count(*) FROM versions WHERE reflection = c.id) AS written, \
     (SELECT author FROM versions WHERE reflection = c.id AND n = c.version) AS author, \
@@ -281,8 +284,8 @@ impl Store {
             _ => "c.id",
         };
         let mut rows = self.db.prepare_cached(&format!(
-            "SELECT c.*, {BESIDE}, {SECOND} AS second FROM ({CURRENT}) c WHERE {} ORDER BY \
-             {order} LIMIT ?3",
+            "SELECT c.*, {BESIDE} FROM (SELECT c.*, {FLAGGED} AS flagged, {SECOND} AS second \
+             FROM ({CURRENT}) c WHERE {} ORDER BY {order} LIMIT ?3) c ORDER BY {order}",
             conditions.join(" AND ")
         ))?;
         let words = filter.words.trim().to_lowercase();

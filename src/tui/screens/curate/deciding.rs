@@ -99,8 +99,8 @@ impl State {
     /// What rules point at in what is selected and listed, as far as it is known.
     pub(super) fn selected_held(&self) -> impl Iterator<Item = &Held> {
         let items = self.queue.items.iter();
-        let selected = items.filter(|item| self.list.selected.contains_key(&item.id));
-        selected.filter_map(|item| self.list.held(item))
+        let selected = items.filter(move |item| self.list.selected.contains_key(&item.id));
+        selected.filter_map(move |item| self.list.held(item))
     }
 
     /// Decides on the item in front, or asks first: where a rule says that what would be approved
