@@ -1,5 +1,7 @@
 //! Curate, the boxes over the screen: what is chosen, asked about or typed.
 
+use std::collections::HashSet;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -97,7 +99,8 @@ fn reject<'a>(state: &State, theme: Theme) -> Choice<'a> {
 }
 
 fn bulk<'a>(state: &State, theme: Theme) -> Choice<'a> {
-    let count = state.many().len();
+    let about = state.many();
+    let count = about.len();
     let word = clean(&filter_word(&state.filter));
     let head = if state.selects() {
         format!(" {count} selected")
@@ -114,7 +117,8 @@ fn bulk<'a>(state: &State, theme: Theme) -> Choice<'a> {
         Span::styled("m", theme.key()),
         Span::raw(" flag  or reject all because:"),
     ]);
-    let lines = [Line::styled(head, theme.strong()), keys].into_iter().chain(reasons(theme));
+    let head = [Some(Line::styled(head, theme.strong())), warned(state, &about, theme), Some(keys)];
+    let lines = head.into_iter().flatten().chain(reasons(theme));
     let title = "Decide on all of them · one undo · Esc leave".to_string();
     (title, lines.chain([said(state, theme)]).collect(), 86, 0)
 }
@@ -139,7 +143,7 @@ fn sure<'a>(
     let chosen = subject.len() > 1 || subject.first().map(|(id, _)| *id) != front;
     let title = format!("{word} {} · ⏎ yes · Esc no", about(subject));
     if chosen {
-        return (title, many_lines(state, decision, theme), 70, 0);
+        return (title, many_lines(state, decision, subject, theme), 70, 0);
     }
     let mut lines = match state.findings_at_stake(decision) {
         Some(found) => {
@@ -160,30 +164,35 @@ fn one(state: &State) -> String {
 }
 
 /// What a person should know of a decision about many.
-fn many_lines<'a>(state: &State, decision: &Decision, theme: Theme) -> Vec<Line<'a>> {
-    let selected = &state.list.selected;
-    let items = state.queue.items.iter();
-    let listed = items.filter(|item| selected.contains_key(&item.id)).count();
-    let hidden = selected.len() - listed;
+fn many_lines<'a>(
+    state: &State,
+    decision: &Decision,
+    subject: &[(i64, Seen)],
+    theme: Theme,
+) -> Vec<Line<'a>> {
+    let here: HashSet<i64> = state.queue.items.iter().map(|item| item.id).collect();
+    let hidden = subject.iter().filter(|(id, _)| !here.contains(id)).count();
     let mut lines = vec![Line::raw(" One act: u takes all of it back.")];
     lines.extend((hidden > 0).then(|| {
         Line::styled(format!(" {hidden} of them are not on this page of the list."), theme.warn())
     }));
     if *decision == Decision::Approve {
-        let grave = state.selected_held().filter(|held| held.grave).count();
-        let unknown = selected.len() - state.selected_held().count();
-        lines.extend((grave > 0).then(|| {
-            let text = format!(" A rule says of {grave} of them that they would teach wrong.");
-            Line::styled(text, theme.bad())
-        }));
-        lines.extend((unknown > 0).then(|| {
-            Line::styled(
-                format!(" The rules were not held against {unknown} of them."),
-                theme.warn(),
-            )
-        }));
+        lines.extend(warned(state, subject, theme));
     }
     lines
+}
+
+/// What rules say of many that may be approved.
+fn warned<'a>(state: &State, about: &[(i64, Seen)], theme: Theme) -> Option<Line<'a>> {
+    let (grave, unknown) = state.grave_among(about);
+    let mut said = Vec::new();
+    if grave > 0 {
+        said.push(format!(" A rule says of {grave} that they would teach wrong."));
+    }
+    if unknown > 0 {
+        said.push(format!(" {unknown} were not held against the rules yet."));
+    }
+    (!said.is_empty()).then(|| Line::styled(said.concat(), theme.warn()))
 }
 
 fn writer<'a>(state: &State, theme: Theme) -> Choice<'a> {

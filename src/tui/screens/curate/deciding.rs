@@ -1,6 +1,7 @@
 //! Curate, decisions on their way to the store: what they are about, and whether a person is asked
 //! once more.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crossterm::event::KeyCode;
@@ -88,7 +89,7 @@ impl State {
             return self.ask_about(decision);
         }
         let subject = self.subject();
-        let grave = decision == Decision::Approve && self.selected_held().any(|held| held.grave);
+        let grave = decision == Decision::Approve && self.grave_among(&subject).0 > 0;
         if subject.len() > 1 || grave {
             self.mode = Some(Mode::Sure(decision, subject));
             return Vec::new();
@@ -96,11 +97,13 @@ impl State {
         self.send(subject, decision)
     }
 
-    /// What rules point at in what is selected and listed, as far as it is known.
-    pub(super) fn selected_held(&self) -> impl Iterator<Item = &Held> {
-        let items = self.queue.items.iter();
-        let selected = items.filter(move |item| self.list.selected.contains_key(&item.id));
-        selected.filter_map(move |item| self.list.held(item))
+    /// Among so many: of how many a rule says that they would teach something wrong, and against
+    /// how many no rule was held yet.
+    pub(super) fn grave_among(&self, about: &[(i64, Seen)]) -> (usize, usize) {
+        let ids: HashSet<i64> = about.iter().map(|(id, _)| *id).collect();
+        let listed = self.queue.items.iter().filter(|item| ids.contains(&item.id));
+        let held: Vec<&Held> = listed.filter_map(|item| self.list.held(item)).collect();
+        (held.iter().filter(|held| held.grave).count(), ids.len().saturating_sub(held.len()))
     }
 
     /// Decides on the item in front, or asks first: where a rule says that what would be approved

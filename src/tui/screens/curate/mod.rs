@@ -180,6 +180,7 @@ impl State {
         if open && self.mode.is_some() && self.seen() != seen {
             // And not none: the keys of a choice would mean something else.
             self.mode = Some(Mode::Moved);
+            self.note = None;
         }
         effects
     }
