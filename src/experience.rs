@@ -1,7 +1,11 @@
 //! The domain's own types, pure: trajectories, branches, reflections, decisions, runs. No I/O, no
 //! model, no screen.
 
+mod reflection;
+
 use serde::{Deserialize, Serialize};
+
+pub use reflection::Reflection;
 
 /// What a trajectory is kept for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -352,40 +356,6 @@ pub const REASONS: [(&str, &str); 9] = [
     ("BAD_EXPERT", "the expert's step itself is poor"),
     ("BAD_ALTERNATIVE", "an alternative is as good, or not worth teaching against"),
 ];
-
-/// A generated reflection with its later versions and its standing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reflection {
-    /// Row id.
-    pub id: i64,
-    /// The trajectory and state it is about.
-    pub trajectory: i64,
-    /// The state's index.
-    pub t: usize,
-    /// What wrote the first version: "template", or "model <source>".
-    pub generator: String,
-    /// The executed branches it may cite.
-    pub cites: Vec<i64>,
-    /// Version texts, the generated one first; a later one is a person's edit.
-    pub versions: Vec<String>,
-    /// Where it stands.
-    pub verdict: Verdict,
-    /// The code of a rejection.
-    pub reason: Option<String>,
-    /// Whether a person wants to look at it again.
-    pub flagged: bool,
-    /// An edit that was begun and not saved.
-    pub draft: Option<String>,
-    /// How many versions there are, generated and edited.
-    pub written: usize,
-}
-
-impl Reflection {
-    /// The newest version.
-    pub fn text(&self) -> &str {
-        self.versions.last().map_or("", String::as_str)
-    }
-}
 
 /// How right a predicted text is: the harmonic mean of word precision and recall, 1 for the same
 /// multiset of words.

@@ -202,7 +202,7 @@ fn case(end: End, moment: Moment) -> Result<(), String> {
             let found = draft(dir.path());
             expect(
                 &format!("the draft is {found:?}"),
-                found == Some(format!("{text} By the editor.")),
+                found == Some(format!("{text}\nBy the editor.")),
             )
         }
         Moment::Training => {
@@ -271,12 +271,12 @@ fn what_the_editor_types_is_not_meant_for_us_and_a_stop_is_gone_on_from() {
     term.keys("E");
     std::thread::sleep(Duration::from_millis(300));
     term.signal("INT"); // Ctrl-C in the editor reaches all of the terminal's programs
-    term.shows("1 approved");
+    term.shows("your edit");
     term.press("q", "");
     assert_eq!(term.ended(), (0, true));
     let store = Store::open(dir.path()).unwrap();
     let item = &store.queue(&Filter::default(), Place::Start, 1).unwrap().items[0];
-    assert_eq!(item.text(), format!("{text} Late."));
+    assert_eq!(item.text(), format!("{text}\nLate."));
     assert_eq!(item.draft, None);
 }
 
@@ -290,7 +290,7 @@ fn what_was_kept_on_the_way_to_a_version_is_no_draft_any_more() {
     term.keys(" First");
     assert!(soon(Duration::from_secs(20), || draft(dir.path()).is_some()), "{}", term.text());
     term.keys(" and last.\x13");
-    term.shows("1 approved");
+    term.shows("your edit");
     term.press("q", "");
     assert_eq!(term.ended(), (0, true));
     let item =

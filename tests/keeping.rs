@@ -381,12 +381,12 @@ fn a_text_that_someone_began_stays_whatever_others_decide_and_nobody_decides_on_
         (seen(&first), "has another text"),
         (Seen { verdict: None, ..seen(&first) }, "has another text"),
     ] {
-        let error = store.decide_seen(&[(first.id, seen)], &Decision::Approve).unwrap_err();
+        let error = store.decide_seen(&[(first.id, seen)], &Decision::Approve, None).unwrap_err();
         assert!(error.message().contains(why), "{error}");
     }
     let now = item(&store);
     json(data, &["curate", "reject", &id, "GENERIC"]);
-    let error = store.decide_seen(&[(first.id, seen(&now))], &Decision::Approve).unwrap_err();
+    let error = store.decide_seen(&[(first.id, seen(&now))], &Decision::Approve, None).unwrap_err();
     assert!(error.message().contains("was decided"), "{error}");
     // A generated attempt that was asked for before takes nothing back: it is a version beside what
     // stands.
@@ -398,6 +398,7 @@ fn a_text_that_someone_began_stays_whatever_others_decide_and_nobody_decides_on_
         .decide_seen(
             &[(first.id, seen(&item(&store)))],
             &Decision::Edit("A paragraph of mine.".into()),
+            None,
         )
         .unwrap();
     assert_eq!(item(&store).draft, None, "it is a version now");

@@ -87,7 +87,7 @@ fn on_terminal(app: &App, width: u16, height: u16) -> (String, Vec<u8>) {
 }
 
 /// The keys that lead from a fresh screen into each popup and mode.
-const MODES: [(Screen, &str, &str); 22] = [
+const MODES: [(Screen, &str, &str); 24] = [
     (Screen::Explore, "help", "?"),
     (Screen::Explore, "palette", ":"),
     (Screen::Explore, "action", "a"),
@@ -103,6 +103,8 @@ const MODES: [(Screen, &str, &str); 22] = [
     (Screen::Curate, "filters", "F"),
     (Screen::Curate, "writer", "r"),
     (Screen::Curate, "rubric", "i"),
+    (Screen::Curate, "list", "l"),
+    (Screen::Curate, "note", "N"),
     (Screen::Train, "form", "t"),
     (Screen::Train, "search", "/"),
     (Screen::Replay, "search", "/"),
@@ -324,6 +326,7 @@ fn the_docs_show_the_screens_and_keys_as_they_are() {
         (Screen::Explore, "b", "Any state walked so far"),
         (Screen::Curate, "x", "Why a reflection is not fit"),
         (Screen::Curate, "F", "Which reflections are listed, and how many each rule points at"),
+        (Screen::Curate, "l", "All of them as a list"),
         (Screen::Train, "t", "What a run would train on and take, before it starts"),
         (Screen::Data, "e", "What an export comes to, before it is made"),
     ];

@@ -56,7 +56,8 @@ fn the_whole_loop_by_keys() {
     term.press("a", "1 approved");
     term.press("e", "Editing");
     term.keys(" Edited by hand.");
-    term.press("\x13", "2 approved");
+    term.press("\x13", "your edit");
+    term.press("a", "2 approved");
     term.press("x", "HALLUCINATED");
     term.press("7", "1 rejected");
     term.press("u", "0 rejected");
@@ -203,7 +204,8 @@ fn redo_flags_search_and_the_persons_own_editor() {
     term.press("/", "kind contains");
     term.keys("\x15\r");
     term.shows("1 of 19 pending");
-    term.press("E", "2 approved");
+    term.press("E", "your edit");
+    term.press("a", "2 approved");
     term.press("v", "Decide on all of them");
     term.press("7", "0 pending");
     term.press("u", "0 rejected");
@@ -220,7 +222,7 @@ fn redo_flags_search_and_the_persons_own_editor() {
     let count = |act: &str, undone: bool| {
         acts.iter().filter(|a| a["act"] == act && a["undone"] == undone).count()
     };
-    assert_eq!((count("approve", false), count("flag", false), count("edit", false)), (1, 1, 1));
+    assert_eq!((count("approve", false), count("flag", false), count("revise", false)), (2, 1, 1));
     assert!(
         count("reject", true) > 5 && count("reject", false) == 0,
         "one undo takes all of a bulk decision back"

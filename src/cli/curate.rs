@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::Common;
-use crate::curation::judged;
+use crate::curation::{self, Finding, judged};
 use crate::error::{Error, Result};
 use crate::experience::REASONS;
 use crate::paths;
@@ -24,6 +24,9 @@ enum Act {
         /// Reflection numbers (see data list reflections)
         #[arg(required = true)]
         ids: Vec<i64>,
+        /// Words beside the decision
+        #[arg(long)]
+        note: Option<String>,
     },
     /// Not fit; the reason is one of the codes
     Reject {
@@ -32,16 +35,47 @@ enum Act {
         /// Why
         #[arg(value_parser = REASONS.map(|(code, _)| code))]
         reason: String,
+        /// Words beside the decision
+        #[arg(long)]
+        note: Option<String>,
     },
-    /// A new version beside the old ones, approved
+    /// A new version beside the old ones, approved; says what the rules point at in it
     Edit {
         /// Reflection number
         id: i64,
         /// The new text
         text: String,
+        /// Words beside the decision
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// A new version beside the old ones, pending; says what the rules point at in it
+    Revise {
+        /// Reflection number
+        id: i64,
+        /// The new text
+        text: String,
+        /// Words beside the decision
+        #[arg(long)]
+        note: Option<String>,
     },
     /// Back to pending
     Requeue {
+        /// Reflection number
+        id: i64,
+        /// Words beside the decision
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Words beside how a reflection stands, which does not change
+    Note {
+        /// Reflection number
+        id: i64,
+        /// The words
+        text: String,
+    },
+    /// Its versions and decisions: by whom, when, what was said
+    History {
         /// Reflection number
         id: i64,
     },
@@ -59,8 +93,8 @@ enum Act {
     Undo,
     /// Do again what undo took back
     Redo,
-    /// Read decisions from stdin: `approve ID`, `reject ID CODE`, `edit ID TEXT`, `requeue ID`,
-    /// `undo`
+    /// Read decisions from stdin: `approve ID`, `reject ID CODE`, `edit ID TEXT`, `revise ID TEXT`,
+    /// `requeue ID`, `note ID TEXT`, `undo`
     Apply,
 }
 
@@ -68,13 +102,24 @@ enum Act {
 pub fn run(common: &Common, args: CurateArgs) -> Result<()> {
     let mut store = common.store()?;
     match args.act {
-        Act::Approve { ids } => {
-            ids.into_iter().try_for_each(|id| decide(common, &mut store, id, &Decision::Approve))
+        Act::Approve { ids, note } => ids
+            .into_iter()
+            .try_for_each(|id| decide(common, &mut store, id, &Decision::Approve, note.as_deref())),
+        Act::Reject { id, reason, note } => {
+            decide(common, &mut store, id, &Decision::Reject(reason), note.as_deref())
         }
-        Act::Reject { id, reason } => decide(common, &mut store, id, &Decision::Reject(reason)),
-        Act::Edit { id, text } => decide(common, &mut store, id, &Decision::Edit(text)),
-        Act::Requeue { id } => decide(common, &mut store, id, &Decision::Requeue),
-        Act::Flag { id, off } => decide(common, &mut store, id, &Decision::Flag(!off)),
+        Act::Edit { id, text, note } => {
+            decide(common, &mut store, id, &Decision::Edit(text), note.as_deref())
+        }
+        Act::Revise { id, text, note } => {
+            decide(common, &mut store, id, &Decision::Revise(text), note.as_deref())
+        }
+        Act::Requeue { id, note } => {
+            decide(common, &mut store, id, &Decision::Requeue, note.as_deref())
+        }
+        Act::Note { id, text } => decide(common, &mut store, id, &Decision::Note(text), None),
+        Act::Flag { id, off } => decide(common, &mut store, id, &Decision::Flag(!off), None),
+        Act::History { id } => history(common, &store, id),
         Act::Suspect => suspect(common, &store),
         Act::Undo => undo(common, store.undo()?, "undo"),
         Act::Redo => undo(common, store.redo()?, "redo"),
@@ -99,26 +144,65 @@ fn apply(common: &Common, store: &mut Store, line: &str) -> Result<()> {
         return undo(common, store.undo()?, "undo");
     }
     let wrong = || {
-        Error::new(format!("cannot read `{line}`"))
-            .hint("one of: approve ID, reject ID CODE, edit ID TEXT, requeue ID, undo")
+        Error::new(format!("cannot read `{line}`")).hint(
+            "one of: approve ID, reject ID CODE, edit ID TEXT, revise ID TEXT, requeue ID, \
+                   note ID TEXT, undo",
+        )
     };
     let id: i64 = id.and_then(|id| id.parse().ok()).ok_or_else(wrong)?;
     let decision = match (act, rest) {
         ("approve", None) => Decision::Approve,
         ("requeue", None) => Decision::Requeue,
         ("edit", Some(text)) => Decision::Edit(text.to_string()),
+        ("revise", Some(text)) => Decision::Revise(text.to_string()),
+        ("note", Some(text)) => Decision::Note(text.to_string()),
         ("reject", Some(code)) if REASONS.iter().any(|(known, _)| *known == code) => {
             Decision::Reject(code.to_string())
         }
         _ => return Err(wrong()),
     };
-    decide(common, store, id, &decision)
+    decide(common, store, id, &decision, None)
 }
 
-fn decide(common: &Common, store: &mut Store, id: i64, decision: &Decision) -> Result<()> {
-    store.decide(id, decision)?;
+fn decide(
+    common: &Common,
+    store: &mut Store,
+    id: i64,
+    decision: &Decision,
+    note: Option<&str>,
+) -> Result<()> {
+    store.decide_noted(&[id], decision, note)?;
     let act = decision.as_str();
-    common.out().line(&json!({"reflection": id, "act": act}), || format!("{act} {id}"));
+    let mut row = json!({"reflection": id, "act": act});
+    let mut said = format!("{act} {id}");
+    // Who writes a text is told what a reader should look at twice: this is no reader's screen.
+    if let Decision::Edit(_) | Decision::Revise(_) = decision {
+        let found = pointed_at(store, id)?;
+        for finding in &found {
+            said += &format!("\n  {}: {}", finding.code, finding.why);
+        }
+        row["suspicions"] = json!(found);
+    }
+    common.out().line(&row, || said);
+    Ok(())
+}
+
+/// What rules point at in the version of a reflection that stands.
+fn pointed_at(store: &Store, id: i64) -> Result<Vec<Finding>> {
+    let found = store.queue(&Filter::default(), Place::After(id - 1), 1)?.items;
+    let item = found.into_iter().find(|item| item.id == id);
+    item.map_or(Ok(Vec::new()), |item| Ok(judged(store, &item)?.findings))
+}
+
+fn history(common: &Common, store: &Store, id: i64) -> Result<()> {
+    let events = store.history(id)?;
+    if events.is_empty() {
+        return Err(Error::new(format!("there is no reflection {id}"))
+            .hint("list them with: foretaste data list reflections"));
+    }
+    for (event, line) in events.iter().zip(curation::history(&events)) {
+        common.out().line(&json!(event), || line);
+    }
     Ok(())
 }
 

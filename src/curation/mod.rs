@@ -7,6 +7,7 @@
 
 mod figures;
 mod grounds;
+mod history;
 
 use serde::Serialize;
 
@@ -17,6 +18,7 @@ use crate::error::Result;
 use crate::experience::{Reflection, Trajectory};
 use crate::store::Store;
 pub use figures::{Figures, Pointed, figures, pointed, queue};
+pub use history::history;
 
 /// Something a rule points at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,6 +30,17 @@ pub struct Finding {
     /// What the rule looks for.
     pub why: &'static str,
 }
+
+impl Finding {
+    /// Whether it says that the text would teach something wrong: a person is asked once more.
+    pub fn is_grave(&self) -> bool {
+        GRAVE.contains(&self.code)
+    }
+}
+
+/// The codes of texts that would teach something wrong: another action than the expert's, things
+/// that are not there, a step that leads nowhere.
+const GRAVE: [&str; 3] = ["WRONG_CONCLUSION", "HALLUCINATED", "BAD_EXPERT"];
 
 /// How a rule finds what it looks for.
 #[derive(Debug, Clone, Copy)]

@@ -18,6 +18,8 @@ pub enum Decision {
     Reject(String),
     /// A new version beside the old ones, approved.
     Edit(String),
+    /// A new version beside the old ones, pending: it is to be looked at before it counts.
+    Revise(String),
     /// Back to pending.
     Requeue,
     /// Wanted for a second look, or no longer; how it stands does not change.
@@ -27,6 +29,8 @@ pub enum Decision {
     /// A second opinion, given without knowing the first: fit, or not fit for this reason. How it
     /// stands does not change.
     Second(Option<String>),
+    /// Words beside how it stands, which does not change.
+    Note(String),
 }
 
 impl Decision {
@@ -38,6 +42,8 @@ impl Decision {
             Self::Approve => "approve",
             Self::Reject(_) => "reject",
             Self::Edit(_) => "edit",
+            Self::Revise(_) => "revise",
+            Self::Note(_) => "note",
             Self::Requeue => "requeue",
             Self::Flag(true) => "flag",
             Self::Flag(false) => "unflag",
@@ -75,29 +81,6 @@ impl Seen {
     }
 }
 
-/// One act of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AuditRow {
-    /// Row id, in the order of the acts.
-    pub id: i64,
-    /// The reflection.
-    pub reflection: i64,
-    /// What was done.
-    pub act: String,
-    /// How it stood then.
-    pub verdict: String,
-    /// The code of a rejection.
-    pub reason: Option<String>,
-    /// The version that counted.
-    pub version: i64,
-    /// Acts of one bulk decision share this.
-    pub batch: Option<i64>,
-    /// When, in milliseconds since 1970.
-    pub created_ms: i64,
-    /// Whether it was taken back.
-    pub undone: bool,
-}
-
 /// What [`Store::undo`] took back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undone {
@@ -132,8 +115,14 @@ pub(super) fn insert_version(
     Ok(())
 }
 
-/// Writes one act, and the version that it brings.
-fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i64>) -> Result<()> {
+/// Writes one act with the words beside it, and the version that it brings.
+fn record(
+    db: &Connection,
+    reflection: i64,
+    decision: &Decision,
+    note: Option<&str>,
+    batch: Option<i64>,
+) -> Result<()> {
     let versions: i64 =
         db.query_row("SELECT count(*) FROM versions WHERE reflection = ?1", [reflection], |row| {
             row.get(0)
@@ -146,11 +135,12 @@ fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i
     let (verdict, reason) = match decision {
         Decision::Approve | Decision::Edit(_) => (Verdict::Approved, None),
         Decision::Reject(code) => (Verdict::Rejected, Some(code.clone())),
-        Decision::Requeue | Decision::Attempt(..) => (Verdict::Pending, None),
-        Decision::Flag(_) | Decision::Second(_) => (standing, why),
+        Decision::Requeue | Decision::Attempt(..) | Decision::Revise(_) => (Verdict::Pending, None),
+        Decision::Flag(_) | Decision::Second(_) | Decision::Note(_) => (standing, why),
     };
+    let note = if let Decision::Note(words) = decision { Some(words.as_str()) } else { note };
     let written = match decision {
-        Decision::Edit(text) => Some(("you", text)),
+        Decision::Edit(text) | Decision::Revise(text) => Some(("you", text)),
         Decision::Attempt(author, text) => Some((author.as_str(), text)),
         _ => None,
     };
@@ -162,8 +152,8 @@ fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i
         _ => decision.as_str().to_string(),
     };
     db.execute(
-        "INSERT INTO decisions (reflection, act, verdict, reason, version, created_ms, batch) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO decisions (reflection, act, verdict, reason, version, created_ms, batch, \
+         note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             reflection,
             act,
@@ -171,7 +161,8 @@ fn record(db: &Connection, reflection: i64, decision: &Decision, batch: Option<i
             reason,
             if written.is_some() { versions + 1 } else { version },
             now_ms(),
-            batch
+            batch,
+            note
         ],
     )?;
     Ok(())
@@ -186,23 +177,38 @@ impl Store {
     /// Records the same decision about several reflections as one act: all of them or none, and one
     /// undo. Returns the number of its last row.
     pub fn decide_all(&mut self, reflections: &[i64], decision: &Decision) -> Result<i64> {
+        self.decide_noted(reflections, decision, None)
+    }
+
+    /// The same with words beside it.
+    pub fn decide_noted(
+        &mut self,
+        reflections: &[i64],
+        decision: &Decision,
+        note: Option<&str>,
+    ) -> Result<i64> {
         let tx = self.write()?;
-        let last = Self::act(&tx, reflections, decision)?;
+        let last = Self::act(&tx, reflections, decision, note)?;
         tx.commit()?;
         Ok(last)
     }
 
-    /// The same as a person decides who has seen them.
+    /// The same as a person decides who has seen them, with what they say beside it.
     ///
     /// # Errors
     /// Where one of them is another by now: somebody has edited it, or decided on it.
-    pub fn decide_seen(&mut self, reflections: &[(i64, Seen)], decision: &Decision) -> Result<i64> {
+    pub fn decide_seen(
+        &mut self,
+        reflections: &[(i64, Seen)],
+        decision: &Decision,
+        note: Option<&str>,
+    ) -> Result<i64> {
         let tx = self.write()?;
         for (reflection, seen) in reflections {
             seen.check(&tx, *reflection)?;
         }
         let ids: Vec<i64> = reflections.iter().map(|(id, _)| *id).collect();
-        let last = Self::act(&tx, &ids, decision)?;
+        let last = Self::act(&tx, &ids, decision, note)?;
         tx.commit()?;
         Ok(last)
     }
@@ -220,7 +226,7 @@ impl Store {
         let tx = self.write()?;
         let act = if seen.check(&tx, reflection).is_ok() {
             let decision = Decision::Attempt(author.to_string(), text.to_string());
-            Some(Self::act(&tx, &[reflection], &decision)?)
+            Some(Self::act(&tx, &[reflection], &decision, None)?)
         } else {
             let versions = "SELECT count(*) FROM versions WHERE reflection = ?1";
             let versions: i64 = tx.query_row(versions, [reflection], |row| row.get(0))?;
@@ -231,11 +237,16 @@ impl Store {
         Ok(act)
     }
 
-    fn act(tx: &Connection, reflections: &[i64], decision: &Decision) -> Result<i64> {
+    fn act(
+        tx: &Connection,
+        reflections: &[i64],
+        decision: &Decision,
+        note: Option<&str>,
+    ) -> Result<i64> {
         let mut batch: Option<i64> = None;
         let mut last: i64 = 0;
         for &reflection in reflections {
-            record(tx, reflection, decision, batch)?;
+            record(tx, reflection, decision, note, batch)?;
             let id = tx.last_insert_rowid();
             last = id;
             if reflections.len() > 1 && batch.is_none() {
@@ -243,7 +254,7 @@ impl Store {
                 batch = Some(id);
             }
             // A text that someone began stays until it is a version itself.
-            if let Decision::Edit(text) = decision {
+            if let Decision::Edit(text) | Decision::Revise(text) = decision {
                 tx.execute(
                     "DELETE FROM drafts WHERE reflection = ?1 AND text = ?2",
                     params![reflection, text],
@@ -313,28 +324,5 @@ impl Store {
             None => self.execute("DELETE FROM drafts WHERE reflection = ?1", [reflection])?,
         };
         Ok(())
-    }
-
-    /// The latest acts, newest first.
-    pub fn audit(&self, limit: usize) -> Result<Vec<AuditRow>> {
-        let mut rows = self.db.prepare_cached(
-            "SELECT id, reflection, act, verdict, reason, version, batch, created_ms, undone FROM \
-             decisions \
-             ORDER BY id DESC LIMIT ?1",
-        )?;
-        let found = rows.query_map([limit as i64], |row| {
-            Ok(AuditRow {
-                id: row.get(0)?,
-                reflection: row.get(1)?,
-                act: row.get(2)?,
-                verdict: row.get(3)?,
-                reason: row.get(4)?,
-                version: row.get(5)?,
-                batch: row.get(6)?,
-                created_ms: row.get(7)?,
-                undone: row.get(8)?,
-            })
-        })?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 }

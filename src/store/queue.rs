@@ -25,7 +25,7 @@ pub struct Filter {
     /// Only those of a pass of second opinions.
     #[serde(default)]
     pub second: Option<Second>,
-    /// Only those whose text, task or kind of task contains this, whatever its case.
+    /// Only those whose text, task, kind of task or notes contain this, whatever its case.
     #[serde(default)]
     pub words: String,
 }
@@ -130,10 +130,11 @@ pub struct Queue {
     pub verdict_counts: [u64; 3],
 }
 
-/// The standing of each reflection: its latest act that was not undone.
+/// The standing of each reflection: its latest act that was not undone. From reflections to their
+/// trajectories, in that order: a page by number is read in the order of the rows then.
 const CURRENT: &str = "SELECT r.id, r.trajectory, r.t, r.generator, r.cites, r.verdict, d.reason, \
                        coalesce(d.version, 1) AS version \
-    FROM reflections r JOIN trajectories j ON j.id = r.trajectory AND j.deleted = 0 \
+    FROM reflections r CROSS JOIN trajectories j ON j.id = r.trajectory AND j.deleted = 0 \
     LEFT JOIN decisions d ON d.id = (SELECT max(id) FROM decisions WHERE reflection = r.id AND \
     undone = 0)";
 
@@ -141,6 +142,27 @@ const CURRENT: &str = "SELECT r.id, r.trajectory, r.t, r.generator, r.cites, r.v
 const SECOND: &str = "(SELECT act FROM decisions WHERE reflection = c.id AND undone = 0 AND act \
                       LIKE 'second %' \
     AND version = c.version ORDER BY id DESC LIMIT 1)";
+
+/// Whether a row `c` of [`CURRENT`] is flagged.
+const FLAGGED: &str = "coalesce((SELECT act FROM decisions WHERE reflection = c.id AND undone = 0 \
+                       AND act IN ('flag', 'unflag') ORDER BY id DESC LIMIT 1), '') = 'flag'";
+
+/// What a list says of a row `c` besides; asked of the rows of a page only.
+const BESIDE: &str = "\
+    (SELECT text FROM drafts WHERE reflection = c.id) AS draft, \
+    (SELECT count(*) FROM versions WHERE reflection = c.id) AS written, \
+    (SELECT author FROM versions WHERE reflection = c.id AND n = c.version) AS author, \
+    (SELECT created_ms FROM versions WHERE reflection = c.id AND n = c.version) AS written_ms, \
+    (SELECT created_ms FROM decisions WHERE reflection = c.id AND undone = 0 AND act NOT IN \
+    ('flag', 'unflag', 'note') AND act NOT LIKE 'second %' ORDER BY id DESC LIMIT 1) AS \
+    decided_ms, \
+    (SELECT CASE act WHEN 'import' THEN 'another store' ELSE 'you' END FROM decisions WHERE \
+    reflection = c.id AND undone = 0 AND act NOT IN ('flag', 'unflag', 'note') AND act NOT LIKE \
+    'second %' ORDER BY id DESC LIMIT 1) AS decided_by, \
+    (SELECT note FROM decisions WHERE reflection = c.id AND undone = 0 AND note IS NOT NULL \
+    ORDER BY id DESC LIMIT 1) AS note, \
+    (SELECT kind FROM trajectories WHERE id = c.trajectory) AS kind, \
+    (SELECT action FROM steps WHERE trajectory = c.trajectory AND t = c.t) AS action";
 
 impl Store {
     /// Figures of the curation so far.
@@ -247,9 +269,10 @@ impl Store {
         conditions.extend(filter.verdict.map(|_| "c.verdict = ?1"));
         conditions.extend(filter.flagged.then_some("flagged"));
         conditions.extend((!filter.words.trim().is_empty()).then_some(
-            "EXISTS (SELECT 1 FROM versions v JOIN trajectories j ON j.id = c.trajectory \
+            "(EXISTS (SELECT 1 FROM versions v JOIN trajectories j ON j.id = c.trajectory \
              WHERE v.reflection = c.id AND v.n = c.version AND instr(lower(j.kind || ' ' || \
-             j.task || ' ' || v.text), ?2) > 0)",
+             j.task || ' ' || v.text), ?2) > 0) OR EXISTS (SELECT 1 FROM decisions WHERE \
+             reflection = c.id AND undone = 0 AND instr(lower(note), ?2) > 0))",
         ));
         conditions.extend(filter.second.map(|second| match second {
             Second::Blind => "c.verdict IN ('approved', 'rejected') AND second IS NULL",
@@ -261,13 +284,8 @@ impl Store {
             _ => "c.id",
         };
         let mut rows = self.db.prepare_cached(&format!(
-            "SELECT c.*, coalesce((SELECT act FROM decisions WHERE reflection = c.id AND undone = \
-             0 \
-             AND act IN ('flag', 'unflag') ORDER BY id DESC LIMIT 1), '') = 'flag' AS flagged, \
-             (SELECT text FROM drafts WHERE reflection = c.id), (SELECT count(*) FROM versions \
-             WHERE reflection = c.id), \
-             {SECOND} AS second \
-             FROM ({CURRENT}) c WHERE {} ORDER BY {order} LIMIT ?3",
+            "SELECT c.*, {BESIDE} FROM (SELECT c.*, {FLAGGED} AS flagged, {SECOND} AS second \
+             FROM ({CURRENT}) c WHERE {} ORDER BY {order} LIMIT ?3) c ORDER BY {order}",
             conditions.join(" AND ")
         ))?;
         let words = filter.words.trim().to_lowercase();
@@ -277,39 +295,13 @@ impl Store {
             i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),
             edge
         ];
-        let found = rows.query_map(values, |row| {
-            let version: i64 = row.get(7)?;
-            Ok((
-                Reflection {
-                    id: row.get(0)?,
-                    trajectory: row.get(1)?,
-                    t: row.get::<_, i64>(2)? as usize,
-                    generator: row.get(3)?,
-                    cites: json(row, 4)?,
-                    versions: Vec::new(),
-                    verdict: known(row, 5, Verdict::from_name)?,
-                    reason: row.get(6)?,
-                    flagged: row.get(8)?,
-                    draft: row.get(9)?,
-                    written: row.get::<_, i64>(10)? as usize,
-                },
-                version,
-            ))
-        })?;
-        let mut items = Vec::new();
-        for pair in found {
-            let (mut item, version) = pair?;
-            item.versions = self.versions(item.id, version)?;
+        let mut items: Vec<Reflection> =
+            rows.query_map(values, listed)?.collect::<rusqlite::Result<_>>()?;
+        for item in &mut items {
+            item.versions = self.versions(item.id, item.version as i64)?;
             if filter.second == Some(Second::Blind) {
-                // What a person must not see cannot be shown by mistake either.
-                item.verdict = Verdict::Pending;
-                item.reason = None;
-                item.flagged = false;
-                item.draft = None;
-                item.versions = item.versions.pop().into_iter().collect();
-                item.written = 1;
+                withhold(item);
             }
-            items.push(item);
         }
         let more = items.len() > limit;
         items.truncate(limit);
@@ -377,6 +369,49 @@ impl Store {
         )?;
         Ok(rows.query_row([reflection, n], approved).optional()?)
     }
+}
+
+/// A row of the queue, without its texts.
+fn listed(row: &Row<'_>) -> rusqlite::Result<Reflection> {
+    let words = |name: &str| row.get::<_, Option<String>>(name).map(Option::unwrap_or_default);
+    Ok(Reflection {
+        id: row.get(0)?,
+        trajectory: row.get(1)?,
+        t: row.get::<_, i64>(2)? as usize,
+        generator: row.get(3)?,
+        cites: json(row, 4)?,
+        versions: Vec::new(),
+        verdict: known(row, 5, Verdict::from_name)?,
+        reason: row.get(6)?,
+        version: row.get::<_, i64>(7)? as usize,
+        flagged: row.get("flagged")?,
+        draft: row.get("draft")?,
+        written: row.get::<_, i64>("written")? as usize,
+        author: words("author")?,
+        written_ms: row.get::<_, Option<i64>>("written_ms")?.unwrap_or_default(),
+        decided_ms: row.get("decided_ms")?,
+        decided_by: row.get("decided_by")?,
+        note: row.get("note")?,
+        kind: words("kind")?,
+        action: words("action")?,
+    })
+}
+
+/// What a person must not see before a second opinion cannot be shown by mistake either: how it
+/// stands, what was said of it, and whether the text was edited.
+fn withhold(item: &mut Reflection) {
+    item.verdict = Verdict::Pending;
+    item.reason = None;
+    item.flagged = false;
+    item.draft = None;
+    item.versions = item.versions.pop().into_iter().collect();
+    item.written = 1;
+    item.version = 1;
+    item.author.clear();
+    item.written_ms = 0;
+    item.decided_ms = None;
+    item.decided_by = None;
+    item.note = None;
 }
 
 fn approved(row: &Row<'_>) -> rusqlite::Result<Approved> {

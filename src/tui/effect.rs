@@ -148,10 +148,16 @@ pub enum StoreCmd {
     Queue(Filter, Place),
     /// What a reflection is about.
     Case(Box<Reflection>),
-    /// Record a decision.
-    Decide(i64, Seen, Decision),
-    /// Record a decision about all of these as one act.
-    DecideAll(Vec<(i64, Seen)>, Decision),
+    /// Record a decision, with what is said beside it.
+    Decide(i64, Seen, Decision, Option<String>),
+    /// Record a decision about all of these as one act, with what is said beside it.
+    DecideAll(Vec<(i64, Seen)>, Decision, Option<String>),
+    /// Hold the rules against these reflections.
+    Hold(Vec<Reflection>),
+    /// All reflections of the curation queue under a filter.
+    Everything(Filter),
+    /// What happened to a reflection.
+    History(i64),
     /// Another attempt, asked for when a reflection was seen so: who wrote it, and the text.
     Attempt(i64, Seen, String, String),
     /// Take back the latest decision.

@@ -264,8 +264,10 @@ fn step_aside(
     restore();
     let mut msgs = Vec::new();
     if let Effect::Edit(id, text) = away {
-        let keep =
-            &mut |text: &str| workers.store.send(StoreCmd::Draft(*id, Some(text.to_string())));
+        // What stands below the text in that file is no draft.
+        let keep = &mut |file: &str| {
+            workers.store.send(StoreCmd::Draft(*id, Some(screens::curate::text_of(file))));
+        };
         match edited(text, keep) {
             Ok(Edited::Text(text)) => msgs.push(Msg::from(screens::curate::Msg::Edited(*id, text))),
             Ok(Edited::Draft(text, why)) => {

@@ -3,6 +3,7 @@
 
 mod evaluating;
 pub mod jobs;
+mod listing;
 pub mod mind;
 mod runs;
 pub mod store;

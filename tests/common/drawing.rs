@@ -7,7 +7,7 @@ use foretaste::agent::Scores;
 use foretaste::agent::template::Template;
 use foretaste::collect::{self, Contrast, Draw};
 use foretaste::control::{Control, Progress};
-use foretaste::curation::{Judged, judged};
+use foretaste::curation::judged;
 use foretaste::env::Suite;
 use foretaste::env::household::Household;
 use foretaste::episode::{Scope, Teacher};
@@ -75,13 +75,8 @@ pub fn app(caps: Caps) -> App {
     let queue = store.queue(&pending, Place::Start, 100).unwrap();
     let first = queue.items[0].clone();
     let branches = store.branches(first.trajectory).unwrap();
-    let Judged { trajectory, case, findings } = judged(&store, &first).unwrap();
-    let evidence = curate::Evidence {
-        kind: trajectory.kind.clone(),
-        case,
-        text: first.text().to_string(),
-        findings,
-    };
+    let trajectory = store.trajectory(first.trajectory).unwrap();
+    let evidence = curate::Evidence::of(&first, judged(&store, &first).unwrap());
     app.update(Msg::from(curate::Msg::Queue(pending, Place::Start, queue)));
     app.update(Msg::from(curate::Msg::Case(first.id, Box::new(evidence))));
     let config = serde_json::json!({

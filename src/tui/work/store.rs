@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::jobs::home;
-use super::{Mailbox, Worker, aside, runs};
+use super::{Mailbox, Worker, aside, listing, runs};
 use crate::control::Control;
-use crate::curation::{self, Judged, judged};
+use crate::curation::{self, judged};
 use crate::error::{Error, Result};
-use crate::experience::Reflection;
 use crate::formats::{self, Order, transcript};
 use crate::guard::guarded;
 use crate::store::{Decision, Listing, Seen, Store, Undone};
@@ -87,17 +86,22 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
             mail.send(Msg::from(curate::Msg::Queue(filter, place, queue)));
         }
         StoreCmd::Case(reflection) => {
-            let evidence = evidence(store, &reflection)?;
+            let evidence = Evidence::of(&reflection, judged(store, &reflection)?);
             mail.send(Msg::from(curate::Msg::Case(reflection.id, Box::new(evidence))));
         }
-        StoreCmd::Decide(id, seen, decision) => decide(store, own, (id, seen), decision, mail)?,
-        StoreCmd::DecideAll(seen, decision) => {
-            own.acts.insert(store.decide_seen(&seen, &decision)?);
-            let ids: Vec<i64> = seen.into_iter().map(|(id, _)| id).collect();
-            let text =
-                format!("{}: {} reflections; u takes all of it back", decision.as_str(), ids.len());
-            mail.send(Msg::Notice(Notice::info(text)));
-            decided(store, ids, decision, mail)?;
+        StoreCmd::Decide(id, seen, decision, note) => {
+            decide(store, own, vec![(id, seen)], decision, note, mail)?;
+        }
+        StoreCmd::DecideAll(seen, decision, note) => {
+            decide(store, own, seen, decision, note, mail)?;
+        }
+        StoreCmd::Hold(items) => mail.send(Msg::from(listing::hold(store, &items)?)),
+        StoreCmd::Everything(filter) => {
+            listing::everything(store.root().to_path_buf(), filter, mail.clone());
+        }
+        StoreCmd::History(id) => {
+            let lines = curation::history(&store.history(id)?);
+            mail.send(Msg::Text(Screen::Curate, format!("Reflection {id}"), lines));
         }
         StoreCmd::Undo => undo(store, own, mail)?,
         StoreCmd::Redo => turned(store.redo()?, "did again", mail),
@@ -173,21 +177,30 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
     Ok(())
 }
 
-/// Records a decision about one reflection, as it was seen.
+/// Records a decision about reflections, as they were seen, with what is said beside it.
 fn decide(
     store: &mut Store,
     own: &mut Own,
-    (id, seen): (i64, Seen),
+    seen: Vec<(i64, Seen)>,
     decision: Decision,
+    note: Option<String>,
     mail: &Mailbox,
 ) -> Result<()> {
-    own.acts.insert(store.decide_seen(&[(id, seen)], &decision)?);
+    own.acts.insert(store.decide_seen(&seen, &decision, note.as_deref())?);
+    let ids: Vec<i64> = seen.into_iter().map(|(id, _)| id).collect();
     // What was kept on the way to a version is no draft any more; another's of the same reflection
     // is.
-    if let (Decision::Edit(_), Some(draft)) = (&decision, own.drafts.remove(&id)) {
-        store.forget_draft(id, &draft)?;
+    if let (Decision::Edit(_) | Decision::Revise(_), [id]) = (&decision, ids.as_slice())
+        && let Some(draft) = own.drafts.remove(id)
+    {
+        store.forget_draft(*id, &draft)?;
     }
-    decided(store, vec![id], decision, mail)
+    if ids.len() > 1 {
+        let text =
+            format!("{}: {} reflections; u takes all of it back", decision.as_str(), ids.len());
+        mail.send(Msg::Notice(Notice::info(text)));
+    }
+    decided(store, ids, decision, mail)
 }
 
 /// The next decision need not wait for the counts, which take a moment among a million.
@@ -195,12 +208,6 @@ fn decided(store: &Store, ids: Vec<i64>, decision: Decision, mail: &Mailbox) -> 
     mail.send(Msg::from(curate::Msg::Decided(ids, decision)));
     mail.send(Msg::from(curate::Msg::VerdictCounts(store.verdict_counts()?)));
     Ok(())
-}
-
-/// What a reflection is judged by.
-fn evidence(store: &Store, reflection: &Reflection) -> Result<Evidence> {
-    let Judged { trajectory, case, findings } = judged(store, reflection)?;
-    Ok(Evidence { kind: trajectory.kind, case, text: reflection.text().to_string(), findings })
 }
 
 /// Takes the latest act back; one that another program did meanwhile only when asked for it a

@@ -2,9 +2,10 @@
 
 use tui_input::Input;
 
+use super::editing::{begun, editor};
 use super::filter::next_filter;
-use super::typing::{begun, editor};
-use super::{Mode, State};
+use super::sheet::sheet;
+use super::{Beside, Mode, State};
 use crate::curation;
 use crate::experience::{REASONS, Reflection, Verdict};
 use crate::store::{Decision, Filter, Second};
@@ -50,6 +51,22 @@ pub enum Act {
     Regenerate,
     /// Decide on everything listed.
     Bulk,
+    /// The list, or one item.
+    List,
+    /// The item under the list's cursor.
+    Open,
+    /// Select a row of the list, or no longer.
+    Select,
+    /// Select a range of them.
+    Range,
+    /// Select all that the filter lists, or nothing.
+    All,
+    /// Sort the list by the next column.
+    Order,
+    /// Say something beside how it stands.
+    Note,
+    /// What happened to it.
+    History,
     /// What the reasons mean.
     Rubric,
     /// Figures of the session.
@@ -60,20 +77,28 @@ pub enum Act {
 
 /// The keys of this screen.
 pub const KEYS: &[Key<Act>] = &[
-    key("approve", "a", Act::Approve, "approve", "fit for training as it stands"),
+    key(
+        "approve",
+        "a",
+        Act::Approve,
+        "approve",
+        "fit for training as it stands; asks where a rule says that it would teach wrong",
+    ),
     key(
         "edit",
         "e",
         Act::Edit,
         "edit",
-        "write a new version (Ctrl-S saves and approves it, Esc keeps a draft)",
+        "write a new version: Ctrl-S keeps it, pending, for a to approve; Ctrl-O keeps and \
+         approves it; Ctrl-Z takes back, Esc keeps a draft",
     ),
     key(
         "editor",
         "E",
         Act::Editor,
         "",
-        "write it in $VISUAL or $EDITOR; saving there saves and approves it",
+        "write it in $VISUAL or $EDITOR, with what it is judged by; saved, it is pending, and a \
+         approves it",
     ),
     key("reject", "x", Act::Reject, "reject", "reject with one of nine reasons"),
     key("skip", "s ]", Act::Skip, "skip", "the next item, without deciding"),
@@ -109,7 +134,7 @@ pub const KEYS: &[Key<Act>] = &[
         "/",
         Act::Search,
         "search",
-        "only items whose text or task contains these words; empty for all",
+        "only items whose text, task or notes contain these words; empty for all",
     ),
     key(
         "difference",
@@ -137,7 +162,52 @@ pub const KEYS: &[Key<Act>] = &[
         "v",
         Act::Bulk,
         "bulk",
-        "decide on everything listed at once, after saying how many; one undo",
+        "decide on everything listed (or selected) at once, after saying how many; one undo",
+    ),
+    key(
+        "list",
+        "l",
+        Act::List,
+        "list",
+        "all of them as a list with columns, or one item; a x m o N act on what is selected there",
+    ),
+    key("open", "enter", Act::Open, "open", "in the list: the item under the cursor"),
+    key("select", "space", Act::Select, "select", "in the list: select a row, or no longer"),
+    key(
+        "range",
+        "V",
+        Act::Range,
+        "",
+        "in the list: select from the row selected last to the cursor",
+    ),
+    key(
+        "all",
+        "A",
+        Act::All,
+        "",
+        "in the list: select all that the filter lists, on other pages too; again for none",
+    ),
+    key(
+        "order",
+        "O",
+        Act::Order,
+        "sort",
+        "in the list: sort by number, rules, kind, author, verdict, length; of more than one page, \
+         the one that is here",
+    ),
+    key(
+        "note",
+        "N",
+        Act::Note,
+        "note",
+        "say something beside how it stands; in the boxes of x and v, beside that decision",
+    ),
+    key(
+        "history",
+        "H",
+        Act::History,
+        "",
+        "its versions and decisions: by whom, when, what was said",
     ),
     key("rubric", "i", Act::Rubric, "", "what each reason means, and what the rules look for"),
     key(
@@ -173,6 +243,15 @@ impl State {
             {
                 false
             }
+            Act::List => !self.blind(),
+            Act::Open | Act::Select | Act::Range | Act::All => {
+                self.lists() && self.current().is_some()
+            }
+            Act::Order => self.lists(),
+            Act::Note => free && !self.blind() && !self.subject().is_empty(),
+            Act::History => !self.blind() && self.current().is_some(),
+            Act::Reject if self.selects() => free,
+            Act::Requeue if self.selects() => free,
             // A decision under way may move the list: what is chosen or typed must not become
             // another item's.
             Act::Edit | Act::Editor | Act::Reject | Act::Bulk => free && self.current().is_some(),
@@ -188,17 +267,33 @@ impl State {
     /// Does what a key means.
     pub fn act(&mut self, act: Act) -> Vec<Effect> {
         match act {
-            Act::Approve => return self.decide(Decision::Approve),
-            Act::Requeue => return self.decide(Decision::Requeue),
+            Act::Approve => return self.ask_or(Decision::Approve),
+            Act::Requeue => return self.ask_or(Decision::Requeue),
             Act::Flag => {
-                let on = self.current().is_some_and(|item| !item.flagged);
-                return self.decide(Decision::Flag(on));
+                let subject = self.subject();
+                let about = |item: &&Reflection| subject.iter().any(|(id, _)| *id == item.id);
+                let mut listed = self.queue.items.iter().filter(about).peekable();
+                let on = listed.peek().is_none() || listed.any(|item| !item.flagged);
+                return self.ask_or(Decision::Flag(on));
             }
-            Act::Reject => self.mode = self.current().map(|_| Mode::Reject),
+            Act::Reject => self.mode = Some(Mode::Reject),
+            Act::List => return self.toggle_list(),
+            Act::Open => self.list.shown = false,
+            Act::Select => return self.select(),
+            Act::Range => self.select_range(),
+            Act::All => return self.select_all(),
+            Act::Order => return self.next_order(),
+            Act::Note => self.mode = Some(Mode::Note(Input::default(), Beside::Nothing)),
+            Act::History => {
+                let asked = self.current().map(|item| Effect::Store(StoreCmd::History(item.id)));
+                return asked.into_iter().collect();
+            }
             Act::Bulk => self.mode = self.current().map(|_| Mode::Bulk),
             Act::Edit => self.mode = self.current().map(|item| Mode::Edit(editor(item))),
             Act::Editor => {
-                let edit = |item: &Reflection| Effect::Edit(item.id, begun(item).to_string());
+                let edit = |item: &Reflection| {
+                    Effect::Edit(item.id, sheet(begun(item), self.evidence_of(item)))
+                };
                 return self.current().map(edit).into_iter().collect();
             }
             Act::Search => self.mode = Some(Mode::Search(Input::new(self.filter.words.clone()))),

@@ -2,9 +2,21 @@
 //! agent to think like this?
 
 mod acts;
+mod boxes;
+mod choices_view;
+mod deciding;
+mod editing;
 pub mod filter;
+mod list;
+mod list_view;
+mod msg;
+mod order;
+mod reflection_view;
+mod sheet;
+mod state_view;
 mod typing;
 pub mod view;
+pub mod words;
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -12,13 +24,9 @@ use std::time::Instant;
 use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui_textarea::TextArea;
-use tui_input::Input;
 
-use crate::agent::Case;
-use crate::curation::Finding;
 use crate::experience::{Reflection, Verdict};
-use crate::store::{Decision, Filter, Place, Queue, Second, Seen, Undone};
+use crate::store::{Decision, Filter, Place, Queue, Second, Seen};
 use crate::tui::effect::{Effect, StoreCmd};
 use crate::tui::jobs::Jobs;
 use crate::tui::keys::Direction;
@@ -26,70 +34,10 @@ use crate::tui::screen::Screen;
 use crate::tui::screens::Pane;
 use crate::tui::theme::Theme;
 pub use acts::{Act, KEYS};
-
-/// What Curate is told.
-#[derive(Debug)]
-pub enum Msg {
-    /// A page of the queue under a filter.
-    Queue(Filter, Place, Queue),
-    /// What a reflection is about.
-    Case(i64, Box<Evidence>),
-    /// A decision is in the store.
-    Decided(Vec<i64>, Decision),
-    /// How many are pending, approved, rejected.
-    VerdictCounts([u64; 3]),
-    /// An act was taken back, or done again.
-    Turned(Undone),
-    /// The model has written another attempt: by whom, and what.
-    Written(i64, String, String),
-    /// What was asked failed; the person may ask again.
-    Failed,
-    /// A text comes back from the person's own editor.
-    Edited(i64, String),
-    /// A text for a reflection that is not decided on: it is kept for the next e.
-    Drafted(i64, String),
-    /// A reflection was just written; it goes in front.
-    Show(i64),
-    /// How many of the pending each rule points at, by code.
-    Pointed(Vec<(String, usize)>),
-    /// All versions of a reflection: who wrote each, and the text.
-    Attempts(i64, Vec<(String, String)>),
-}
-
-/// What a reflection is judged by.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evidence {
-    /// The kind of task.
-    pub kind: String,
-    /// State, expert's action and executed alternatives; none if they are no longer in the store.
-    pub case: Option<Case>,
-    /// The text that the rules were held against.
-    pub text: String,
-    /// What they point at.
-    pub findings: Vec<Finding>,
-}
-
-/// What keys mean for a moment.
-#[derive(Debug)]
-pub enum Mode {
-    /// A reason is chosen.
-    Reject,
-    /// A decision about everything listed is chosen.
-    Bulk,
-    /// A text is edited.
-    Edit(Box<TextArea<'static>>),
-    /// Words to search for are typed.
-    Search(Input),
-    /// A filter is chosen; its row.
-    Filters(usize),
-    /// Who writes another attempt is chosen.
-    Writer,
-    /// Versions are held against the one that stands: who wrote each and the text, and the one in
-    /// front.
-    Attempts(Vec<(String, String)>, usize),
-    /// The list has changed under a choice, which is over: nothing until that was read.
-    Moved,
-}
+pub use list::List;
+pub use msg::{Beside, Evidence, Held, Mode, Msg};
+pub use order::Order;
+pub use sheet::text_of;
 
 /// The screen's state.
 #[derive(Debug)]
@@ -104,6 +52,10 @@ pub struct State {
     pub at: usize,
     /// What keys mean for a moment.
     pub mode: Option<Mode>,
+    /// All of them side by side.
+    pub list: List,
+    /// Words that go with the decision that is being chosen.
+    pub note: Option<String>,
     /// Whether the evidence stands alone, where not both fit.
     pub evidence: bool,
     /// Whether the difference between versions is shown.
@@ -134,6 +86,8 @@ impl Default for State {
             place: Place::Start,
             at: 0,
             mode: None,
+            list: List::default(),
+            note: None,
             evidence: false,
             difference: false,
             scroll: 0,
@@ -175,11 +129,13 @@ impl State {
 
     /// Asks for the evidence of the item in front and of the next ones, so that it is there before
     /// it is needed.
-    fn fetch(&self) -> Vec<Effect> {
+    fn fetch(&mut self) -> Vec<Effect> {
         let near = self.queue.items.iter().skip(self.at).take(4);
-        near.filter(|item| self.evidence_of(item).is_none())
-            .map(|item| Effect::Store(StoreCmd::Case(Box::new(item.clone()))))
-            .collect()
+        let wanted = near.filter(|item| self.evidence_of(item).is_none());
+        let case = |item: &Reflection| Effect::Store(StoreCmd::Case(Box::new(item.clone())));
+        let mut effects: Vec<Effect> = wanted.map(case).collect();
+        effects.extend(self.hold_rules());
+        effects
     }
 
     pub(super) fn filter_by(&mut self, filter: Filter) -> Vec<Effect> {
@@ -224,6 +180,7 @@ impl State {
         if open && self.mode.is_some() && self.seen() != seen {
             // And not none: the keys of a choice would mean something else.
             self.mode = Some(Mode::Moved);
+            self.note = None;
         }
         effects
     }
@@ -235,7 +192,12 @@ impl State {
             }
             Msg::Queue(..) => Vec::new(),
             Msg::Case(id, evidence) => {
-                self.cases.insert(id, evidence);
+                self.take_case(id, evidence);
+                Vec::new()
+            }
+            Msg::Held(held) => self.take_held(held),
+            Msg::Everything(filter, all) => {
+                self.take_everything(&filter, all);
                 Vec::new()
             }
             Msg::Decided(ids, decision) => self.decided(&ids, &decision),
@@ -287,6 +249,7 @@ impl State {
             }
             Msg::Failed => {
                 self.writing = None;
+                self.list.holding = false;
                 // A text that was refused is a draft, all of it.
                 let refused = self.waiting.take().and_then(|_| self.current());
                 let Some(item) = refused else { return Vec::new() };
@@ -296,9 +259,18 @@ impl State {
                     .map(|text| Effect::Store(StoreCmd::Draft(item.id, Some(text))));
                 draft.into_iter().chain([self.reload()]).collect()
             }
-            Msg::Drafted(id, text) => self.drafted(id, text),
-            Msg::Edited(id, text) => self.edited(id, text.trim().to_string()),
+            Msg::Drafted(id, text) => self.drafted(id, &text),
+            Msg::Edited(id, text) => self.edited(id, &text),
         }
+    }
+
+    fn take_case(&mut self, id: i64, evidence: Box<Evidence>) {
+        let about = self.queue.items.iter().find(|item| item.id == id);
+        if let Some(item) = about.filter(|item| item.text() == evidence.text) {
+            let held = Held::of(id, item.version, &evidence.findings);
+            self.list.hold(vec![held]);
+        }
+        self.cases.insert(id, evidence);
     }
 
     fn take_queue(&mut self, queue: Queue) -> Vec<Effect> {
@@ -307,6 +279,8 @@ impl State {
         let stay = wanted.or_else(|| self.current().filter(|_| !anew).map(|item| item.id));
         let typed = self.draft();
         self.queue = queue;
+        self.order_rows();
+        self.check_selected();
         let mut effects: Vec<Effect> = typed.into_iter().collect();
         effects.extend(self.stand(stay, wanted));
         effects
@@ -330,12 +304,18 @@ impl State {
 
     fn decided(&mut self, ids: &[i64], decision: &Decision) -> Vec<Effect> {
         self.waiting = None;
+        if !matches!(decision, Decision::Flag(_) | Decision::Note(_)) {
+            self.list.forget(ids);
+        }
         let verdict = match decision {
             Decision::Approve | Decision::Edit(_) => Verdict::Approved,
             // A second opinion leaves the list, whatever it is.
             Decision::Reject(_) | Decision::Second(_) => Verdict::Rejected,
             Decision::Requeue => Verdict::Pending,
-            Decision::Flag(_) | Decision::Attempt(..) => return vec![self.reload()],
+            Decision::Revise(text) => return self.revised(ids, text),
+            Decision::Flag(_) | Decision::Attempt(..) | Decision::Note(_) => {
+                return vec![self.reload()];
+            }
         };
         self.decided.extend(ids.iter().take(1).map(|_| Instant::now()));
         if self.filter.second.is_none()
@@ -360,28 +340,12 @@ impl State {
         self.filter.second == Some(Second::Blind)
     }
 
-    /// Sends a decision; the next one waits until the store has it.
-    pub(super) fn decide(&mut self, decision: Decision) -> Vec<Effect> {
-        let decision = match decision {
-            Decision::Approve if self.blind() => Decision::Second(None),
-            Decision::Reject(code) if self.blind() => Decision::Second(Some(code)),
-            decision => decision,
-        };
-        let Some(item) = self.current().filter(|_| self.waiting.is_none()) else {
-            return Vec::new();
-        };
-        let id = item.id;
-        let seen = self.seen_of(item);
-        self.waiting = Some(Instant::now());
-        vec![Effect::Store(StoreCmd::Decide(id, seen, decision))]
-    }
-
     /// Along the queue, and from page to page.
     fn walk(&mut self, direction: Direction) -> Vec<Effect> {
         let at = direction.moved(self.at, self.queue.items.len());
         let beyond = match direction {
-            Direction::Down => self.queue.on,
-            Direction::Up => self.queue.back,
+            Direction::Down | Direction::PageDown => self.queue.on,
+            Direction::Up | Direction::PageUp => self.queue.back,
             _ => None,
         };
         match beyond.filter(|_| at == self.at) {
@@ -422,6 +386,9 @@ impl Pane for State {
 
     fn go(&mut self, direction: Direction) -> Vec<Effect> {
         match direction {
+            Direction::PageDown | Direction::PageUp if self.lists() => {
+                return self.walk(direction);
+            }
             Direction::PageDown => self.scroll = self.scroll.saturating_add(8).min(4000),
             Direction::PageUp => self.scroll = self.scroll.saturating_sub(8),
             direction => return self.walk(direction),

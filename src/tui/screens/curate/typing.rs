@@ -1,83 +1,25 @@
 //! Curate, while something is chosen, typed or edited over the screen.
 
-use std::time::{Duration, Instant};
-
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-use ratatui_textarea::{CursorMove, TextArea, WrapMode};
+use crossterm::event::{Event, KeyCode, KeyEvent};
+use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::{Mode, State};
+use super::{Beside, Mode, State};
 use crate::agent::Writer;
-use crate::experience::{REASONS, Reflection};
-use crate::store::{Decision, Filter, Seen};
-use crate::tui::effect::{Effect, MindCmd, StoreCmd};
+use crate::experience::REASONS;
+use crate::store::{Decision, Filter};
+use crate::tui::effect::{Effect, MindCmd};
 use crate::tui::keys::selected;
 use crate::tui::text::pasted;
 
 impl State {
-    /// Whether the store makes a decision wait, so that a person should know: keys do nothing
-    /// meanwhile.
-    pub fn is_held_up(&self) -> bool {
-        self.waiting.is_some_and(|since| since.elapsed() > Duration::from_millis(300))
-    }
-
-    /// What is being typed, if it is not kept as it stands now: a draft that survives whatever
-    /// happens.
-    pub fn draft(&mut self) -> Option<Effect> {
-        let Some(Mode::Edit(editor)) = &self.mode else { return None };
-        let text = editor.lines().join("\n").trim().to_string();
-        let item = self.queue.items.get_mut(self.at)?;
-        let draft = Some(text).filter(|text| text != item.text());
-        if item.draft == draft {
-            return None;
-        }
-        item.draft.clone_from(&draft);
-        Some(Effect::Store(StoreCmd::Draft(item.id, draft)))
-    }
-
-    /// What a person sees of a listed reflection.
-    pub(super) fn seen_of(&self, item: &Reflection) -> Seen {
-        Seen { text: item.text().to_string(), verdict: (!self.blind()).then_some(item.verdict) }
-    }
-
-    /// A text that is kept for the next e.
-    pub(super) fn drafted(&mut self, id: i64, text: String) -> Vec<Effect> {
-        if let Some(item) = self.queue.items.iter_mut().find(|item| item.id == id) {
-            item.draft = Some(text.clone());
-        }
-        vec![Effect::Store(StoreCmd::Draft(id, Some(text)))]
-    }
-
-    /// A text from the person's own editor: a new version of what is in front, else kept as a
-    /// draft.
-    pub(super) fn edited(&mut self, id: i64, text: String) -> Vec<Effect> {
-        let at = self.at;
-        match self.queue.items.get_mut(at).filter(|item| item.id == id && self.waiting.is_none()) {
-            Some(item) if item.text() == text || text.is_empty() => Vec::new(),
-            Some(item) => {
-                item.draft = Some(text.clone()); // if the store refuses it, e comes back to it
-                self.decide(Decision::Edit(text))
-            }
-            None => self.drafted(id, text),
-        }
-    }
-
-    /// What the choice that is open is about: the item in front, or all that are listed.
-    pub(super) fn seen(&self) -> Vec<i64> {
-        match &self.mode {
-            None | Some(Mode::Search(_) | Mode::Filters(_) | Mode::Moved) => Vec::new(),
-            Some(Mode::Bulk) => self.queue.items.iter().map(|item| item.id).collect(),
-            Some(Mode::Reject | Mode::Edit(_) | Mode::Writer | Mode::Attempts(..)) => {
-                self.current().map(|item| item.id).into_iter().collect()
-            }
-        }
-    }
-
     /// Takes a key while something is chosen, typed or edited; none otherwise.
     pub(super) fn type_key(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
         match self.mode.take()? {
             Mode::Reject => Some(self.choose(key, Mode::Reject)),
             Mode::Bulk => Some(self.choose(key, Mode::Bulk)),
+            Mode::Sure(decision, about) => Some(self.make_sure(decision, about, key.code)),
+            Mode::Note(input, beside) => Some(self.type_note(input, beside, key)),
             Mode::Edit(editor) => Some(self.edit(editor, key)),
             Mode::Filters(at) => Some(self.choose_filter(at, key.code)),
             Mode::Writer => Some(self.choose_writer(key.code)),
@@ -102,7 +44,23 @@ impl State {
         }
     }
 
-    /// A decision about the item in front, or about everything listed.
+    /// Words beside a decision, a line of them.
+    fn type_note(&mut self, mut input: Input, beside: Beside, key: KeyEvent) -> Vec<Effect> {
+        match key.code {
+            KeyCode::Enter => return self.noted(input.value(), beside),
+            KeyCode::Esc if beside == Beside::Nothing => return Vec::new(),
+            KeyCode::Esc => {
+                // What is said already stays, and so does the choice.
+                let words = self.note.take().unwrap_or_default();
+                return self.noted(&words, beside);
+            }
+            _ => _ = input.handle_event(&Event::Key(key)),
+        }
+        self.mode = Some(Mode::Note(input, beside));
+        Vec::new()
+    }
+
+    /// A decision with a reason, or about many.
     fn choose(&mut self, key: KeyEvent, mode: Mode) -> Vec<Effect> {
         let bulk = matches!(mode, Mode::Bulk);
         let decision = match key.code {
@@ -113,17 +71,21 @@ impl State {
             KeyCode::Char('a') if bulk => Some(Decision::Approve),
             KeyCode::Char('o') if bulk => Some(Decision::Requeue),
             KeyCode::Char('m') if bulk => Some(Decision::Flag(true)),
-            KeyCode::Esc | KeyCode::Char('q' | 'x' | 'v') => return Vec::new(),
+            KeyCode::Char('N') => {
+                let said = self.note.clone().unwrap_or_default();
+                let beside = if bulk { Beside::Bulk } else { Beside::Rejection };
+                self.mode = Some(Mode::Note(Input::new(said), beside));
+                return Vec::new();
+            }
+            KeyCode::Esc | KeyCode::Char('q' | 'x' | 'v') => {
+                self.note = None;
+                return Vec::new();
+            }
             _ => None,
         };
         match decision {
-            Some(decision) if bulk && self.waiting.is_none() => {
-                self.waiting = Some(Instant::now());
-                let seen =
-                    self.queue.items.iter().map(|item| (item.id, self.seen_of(item))).collect();
-                vec![Effect::Store(StoreCmd::DecideAll(seen, decision))]
-            }
-            Some(decision) => self.decide(decision),
+            Some(decision) if bulk => self.send(self.many(), decision),
+            Some(decision) => self.send(self.subject(), decision),
             None => {
                 self.mode = Some(mode);
                 Vec::new()
@@ -172,57 +134,12 @@ impl State {
         Vec::new()
     }
 
-    fn edit(&mut self, mut editor: Box<TextArea<'static>>, key: KeyEvent) -> Vec<Effect> {
-        let text = editor.lines().join("\n").trim().to_string();
-        let Some((id, same)) = self.current().map(|item| (item.id, item.text() == text)) else {
-            return Vec::new();
-        };
-        match key.code {
-            KeyCode::Esc => {
-                // What was typed is kept for the next e, also across a restart: leaving must not
-                // cost a paragraph.
-                let draft = Some(text).filter(|_| !same);
-                if let Some(item) = self.queue.items.get_mut(self.at) {
-                    item.draft.clone_from(&draft);
-                }
-                vec![Effect::Store(StoreCmd::Draft(id, draft))]
-            }
-            KeyCode::Char('s')
-                if key.modifiers.contains(KeyModifiers::CONTROL) && !text.is_empty() =>
-            {
-                // If the store refuses it, e comes back to it.
-                if let Some(item) = self.queue.items.get_mut(self.at).filter(|_| !same) {
-                    item.draft = Some(text.clone());
-                }
-                self.decide(if same { Decision::Approve } else { Decision::Edit(text) })
-            }
-            _ => {
-                editor.input(key);
-                self.mode = Some(Mode::Edit(editor));
-                Vec::new()
-            }
-        }
-    }
-
     /// Takes pasted text.
     pub(super) fn type_text(&mut self, text: &str) {
         match &mut self.mode {
             Some(Mode::Edit(editor)) => _ = editor.insert_str(text),
-            Some(Mode::Search(input)) => pasted(input, text),
+            Some(Mode::Search(input) | Mode::Note(input, _)) => pasted(input, text),
             _ => {}
         }
     }
-}
-
-/// What an edit begins with.
-pub(super) fn begun(item: &Reflection) -> &str {
-    item.draft.as_deref().unwrap_or(item.text())
-}
-
-pub(super) fn editor(item: &Reflection) -> Box<TextArea<'static>> {
-    let mut editor = TextArea::new(begun(item).lines().map(str::to_string).collect());
-    editor.set_wrap_mode(WrapMode::Word);
-    editor.move_cursor(CursorMove::Bottom);
-    editor.move_cursor(CursorMove::End);
-    Box::new(editor)
 }
