@@ -1,6 +1,7 @@
 //! Training: objectives, examples as token trees, the update loop, checkpoints.
 
 pub mod alerts;
+mod apart;
 pub mod checkpoint;
 pub mod data;
 pub mod engine;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::selection::Carry;
+pub use apart::goes_on_apart;
 use examples::TokenRole;
 pub use forecast::{Forecast, forecast};
 pub use plan::{Budget, Moments, Plan, Stage};
@@ -56,7 +58,7 @@ impl Objective {
     pub fn from_name(word: &str) -> Result<Self> {
         let all = [Self::Imitation, Self::WorldModel, Self::Reflection, Self::Joint];
         all.into_iter().find(|o| o.as_str() == word).ok_or_else(|| {
-            Error::new(format!("there is no objective `{word}`"))
+            Error::usage(format!("there is no objective `{word}`"))
                 .hint("objectives: imitation, world-model, reflection, joint")
         })
     }

@@ -23,6 +23,7 @@ use crate::tui::screens::Pane;
 use crate::tui::theme::Theme;
 pub use acts::{Act, KEYS};
 use typing::Form;
+pub use typing::command;
 
 /// What Train is told.
 #[derive(Debug)]
