@@ -6,8 +6,8 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 
 /// A cell's width and height.
-const WIDTH: f64 = 8.4;
-const HEIGHT: f64 = 18.0;
+const WIDTH: f64 = 9.0;
+const HEIGHT: f64 = 17.5;
 
 /// What a terminal without a word about colours shows, and what is behind it.
 const TEXT: &str = "#d8d8d8";
@@ -78,7 +78,7 @@ pub fn svg(buffer: &Buffer, title: &str, about: &str) -> String {
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-10 -8 {:.0} {:.0}\" role=\"img\" \
          aria-labelledby=\"t d\" font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, \
-         monospace\" font-size=\"14\" fill=\"{TEXT}\">\n<title id=\"t\">{}</title>\n<desc \
+         monospace\" font-size=\"15\" fill=\"{TEXT}\">\n<title id=\"t\">{}</title>\n<desc \
          id=\"d\">{}</desc>\n<rect x=\"-10\" y=\"-8\" width=\"100%\" height=\"100%\" rx=\"8\" \
          fill=\"{BEHIND}\"/>\n",
         wide + 20.0,
@@ -115,9 +115,9 @@ pub fn svg(buffer: &Buffer, title: &str, about: &str) -> String {
             style += if look.line { " text-decoration=\"underline\"" } else { "" };
             _ = writeln!(
                 out,
-                "<text x=\"{left:.1}\" y=\"{:.0}\" textLength=\"{length:.1}\" \
+                "<text x=\"{left:.1}\" y=\"{:.1}\" textLength=\"{length:.1}\" \
                  xml:space=\"preserve\"{style}>{}</text>",
-                top + 13.5,
+                top + 13.8,
                 escaped(shown)
             );
         }

@@ -1,7 +1,7 @@
 //! Curation in plain lines: one reflection after the other, said once.
 
 use super::super::out::say;
-use super::{ask, help};
+use super::{ask, complain, help};
 use crate::curation::{self, Judged, judged};
 use crate::error::{Error, Result};
 use crate::experience::{REASONS, Reflection, Verdict};
@@ -44,7 +44,7 @@ pub fn curate(store: &mut Store) -> Result<bool> {
             Ok(Next::Say) => fresh = true,
             Ok(Next::Stay) => fresh = false,
             Err(error) => {
-                say(&format!("error: {error}"));
+                complain(&error);
                 fresh = false;
             }
         }

@@ -75,13 +75,13 @@ impl Plain {
     /// Takes an action.
     pub(super) fn step(&mut self, action: &str, source: &str) -> Result<Next> {
         self.session.step(action, source)?;
-        self.moved()
+        Ok(self.moved())
     }
 
     /// Another state is in front.
-    pub(super) fn moved(&mut self) -> Result<Next> {
+    pub(super) fn moved(&mut self) -> Next {
         self.tried.clear();
-        Ok(Next::Say)
+        Next::Say
     }
 
     fn by_expert(&mut self) -> Result<Next> {
@@ -93,7 +93,7 @@ impl Plain {
 
     fn back(&mut self) -> Result<Next> {
         if self.session.back() {
-            return self.moved();
+            return Ok(self.moved());
         }
         say("This is the start.");
         Ok(Next::Stay)

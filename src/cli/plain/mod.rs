@@ -79,7 +79,7 @@ pub fn run(common: &Common, opening: &SuiteArgs, expert: Option<&str>) -> Result
         match done {
             Ok(Next::Leave) => break,
             Ok(_) => {}
-            Err(error) => say(&format!("error: {error}")),
+            Err(error) => complain(&error),
         }
     }
     Ok(())
@@ -88,6 +88,12 @@ pub fn run(common: &Common, opening: &SuiteArgs, expert: Option<&str>) -> Result
 /// The number of the newest checkpoint.
 fn newest(store: &Store) -> Result<Option<i64>> {
     Ok(store.checkpoints()?.first().map(|saved| saved.id))
+}
+
+/// Says what was wrong, and what to do about it, in a line.
+fn complain(error: &Error) {
+    let next = error.next_step().map(|next| format!("; {next}")).unwrap_or_default();
+    say(&format!("error: {}{next}", error.message()));
 }
 
 /// Asks for a line; none at the end of the input.

@@ -22,7 +22,7 @@ impl Plain {
     /// Goes to a state walked so far.
     pub(super) fn go(&mut self, n: &str) -> Result<Next> {
         self.session.goto(node(n)?)?;
-        self.moved()
+        Ok(self.moved())
     }
 
     /// Names a state walked so far.
@@ -74,7 +74,7 @@ impl Plain {
         if let Some(warning) = self.session.warning.take() {
             say(&warning);
         }
-        self.moved()
+        Ok(self.moved())
     }
 
     /// Goes on from a step of something saved, after the same steps have led to the same states.
@@ -106,7 +106,7 @@ impl Plain {
             }
         }
         say(&format!("Trajectory {id}, step {t}; every observation was verified."));
-        self.moved()
+        Ok(self.moved())
     }
 }
 
