@@ -84,8 +84,16 @@ pub fn over(line: &str, end: &str) {
     _ = write!(std::io::stderr().lock(), "\r\x1b[K{}{end}", text::clean(line));
 }
 
-/// Whether standard error is a terminal.
+/// Whether nothing may be drawn over, whatever the terminal can: what reads aloud reads lines.
+static LINES: AtomicBool = AtomicBool::new(false);
+
+/// From now on progress is told in lines, one below the other.
+pub fn only_lines() {
+    LINES.store(true, Ordering::Release);
+}
+
+/// Whether standard error is a terminal that may be written over.
 #[allow(clippy::disallowed_methods, reason = "the door")]
 pub fn is_watched() -> bool {
-    std::io::stderr().is_terminal()
+    !LINES.load(Ordering::Acquire) && std::io::stderr().is_terminal()
 }

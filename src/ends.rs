@@ -13,7 +13,7 @@
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use crate::control::Cancel;
@@ -71,17 +71,38 @@ pub fn asked() -> bool {
     ASKED.load(Ordering::Acquire)
 }
 
+/// The work that ends when the process is asked to.
+static WORK: Mutex<Vec<Cancel>> = Mutex::new(Vec::new());
+
 /// Cancels long work when the process is asked to end, and stops between transactions.
 pub fn cancels(cancel: &Cancel) -> Result<()> {
-    let cancel = cancel.clone();
-    watch(false, move |event| match event {
+    /// One thread watches for all that a process works on: of two, the second would take the first
+    /// signal for the second.
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    WORK.lock().unwrap_or_else(PoisonError::into_inner).push(cancel.clone());
+    if WATCHED.swap(true, Ordering::AcqRel) {
+        return Ok(());
+    }
+    watch(false, |event| match event {
         Event::End => {
-            cancel.cancel();
+            let work = WORK.lock().unwrap_or_else(PoisonError::into_inner);
+            if work.is_empty() {
+                at_once(130); // at a prompt nothing is under way
+            }
+            work.iter().for_each(Cancel::cancel);
             crate::console::tell("stopping cleanly… (again ends at once)");
         }
         Event::Stop => stop(),
         Event::Continued => {}
     })
+}
+
+/// The work under way has ended, and the program has not: what ended it is forgotten, and the next
+/// piece of work is ended like the first.
+pub fn at_rest() {
+    WORK.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    ASKED.store(false, Ordering::Release);
+    INSISTED.store(false, Ordering::Release);
 }
 
 /// Held shared by whoever has a transaction open, and alone by whoever is about to stop this

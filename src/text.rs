@@ -67,6 +67,45 @@ pub fn escaped(json: &str) -> String {
     out
 }
 
+/// So many of something: `1 game`, `2 games`.
+pub fn counted(n: u64, one: &str) -> String {
+    let many = if n == 1 { "" } else { "s" };
+    format!("{n} {one}{many}")
+}
+
+/// A word as a shell takes it for one.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:,=@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_string()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// The words of a line as a shell takes them apart, by blanks, quotes and backslashes; none where a
+/// quote is not closed.
+pub fn words(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (Some(open), c) if c == open => quote = None,
+            (None | Some('"'), '\\') => word.get_or_insert_default().push(chars.next()?),
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
 /// A share in seven cells; what is not nothing is never shown as 0.
 pub fn percent(share: f64) -> String {
     if share > 0.0 && share < 0.0005 {

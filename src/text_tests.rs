@@ -22,3 +22,20 @@ fn json_means_the_same_and_is_plain() {
     assert!(!line.chars().any(drives), "{line}");
     assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), value);
 }
+
+#[test]
+fn a_line_comes_apart_into_the_words_that_it_was_made_of() {
+    let said = words(r#"train  --from 'run 3 step 40' "a \"b\"" c\ d ''"#).unwrap();
+    assert_eq!(said, ["train", "--from", "run 3 step 40", "a \"b\"", "c d", ""]);
+    assert!(words("edit 3 'it is").is_none() && words("ends with \\").is_none());
+    for word in ["plain", "", "it's", "a b", "\"", "\\", "two\nlines", "$HOME; rm", "日本"] {
+        let line = format!("one {} two", quoted(word));
+        assert_eq!(words(&line).unwrap(), ["one", word, "two"], "{line}");
+    }
+}
+
+#[test]
+fn one_is_one_and_all_else_is_many() {
+    assert_eq!(counted(1, "game"), "1 game");
+    assert_eq!((counted(0, "game"), counted(2, "game")), ("0 games".into(), "2 games".into()));
+}

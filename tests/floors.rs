@@ -120,3 +120,46 @@ fn no_file_is_longer_than_one_reads() {
     let median = lengths[lengths.len() / 2];
     assert!(median <= MEDIAN, "half of the files of src have more than {median} lines");
 }
+
+/// What a page's links lead to, other sites left out: `[words](path)` outside of code.
+fn links(text: &str) -> Vec<String> {
+    let code = |i: usize| i % 2 == 1;
+    let fences = text.split("```").enumerate().filter(|(i, _)| !code(*i)).map(|(_, part)| part);
+    let prose: String = fences
+        .flat_map(|part| part.split('`').enumerate().filter(|(i, _)| !code(*i)))
+        .map(|(_, part)| part)
+        .collect();
+    let targets = prose.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let here = |target: &&str| !target.contains("://") && !target.starts_with('#');
+    targets.filter(here).map(|target| target.split('#').next().unwrap_or(target).into()).collect()
+}
+
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "ENVIRONMENTS.md", "MODEL.md"]
+        .map(|name| root.join(name))
+        .into();
+    for folder in ["docs", "docs/results"] {
+        let entries = std::fs::read_dir(root.join(folder)).unwrap();
+        pages.extend(entries.map(|entry| entry.unwrap().path()));
+    }
+    pages.retain(|page| page.extension().is_some_and(|ending| ending == "md"));
+    let mut count = 0;
+    for page in &pages {
+        for target in links(&std::fs::read_to_string(page).unwrap()) {
+            let there = page.parent().unwrap().join(&target);
+            assert!(there.exists(), "{} links to {target}, and nothing is there", page.display());
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count} links");
+    let linked = |name: &str| {
+        let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+        links(&readme).iter().any(|target| target.ends_with(name))
+    };
+    for page in pages.iter().filter(|page| page.parent() == Some(&root.join("docs"))) {
+        let name = page.file_name().unwrap().to_string_lossy();
+        assert!(linked(&name), "docs/{name}: the README does not say that it is there");
+    }
+}

@@ -219,7 +219,7 @@ fn checkpoints_that_nothing_needs_are_removed_and_what_is_deleted_is_gone() {
     json(data, &["data", "delete", "--run", "4"]);
     json(data, &delete);
     let nothing =
-        ["train", "--objective", "imitation", "--steps", "1", "--from", "nothing", "--queue"];
+        ["train", "--objective", "imitation", "--steps", "1", "--from", "no/thing", "--queue"];
     assert!(
         failure(&run(data, &nothing)).contains("nothing is there"),
         "said at once, and not when its turn comes"

@@ -20,6 +20,9 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 #[path = "common/drawing.rs"]
 mod drawing;
 
+#[path = "common/picture.rs"]
+mod picture;
+
 use drawing::{app, drawn};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
@@ -87,9 +90,10 @@ fn on_terminal(app: &App, width: u16, height: u16) -> (String, Vec<u8>) {
 }
 
 /// The keys that lead from a fresh screen into each popup and mode.
-const MODES: [(Screen, &str, &str); 24] = [
+const MODES: [(Screen, &str, &str); 26] = [
     (Screen::Explore, "help", "?"),
     (Screen::Explore, "palette", ":"),
+    (Screen::Explore, "found", ":col"),
     (Screen::Explore, "action", "a"),
     (Screen::Explore, "nodes", "b"),
     (Screen::Explore, "sampling", "p"),
@@ -111,6 +115,7 @@ const MODES: [(Screen, &str, &str); 24] = [
     (Screen::Data, "export", "e"),
     (Screen::Data, "import", "i"),
     (Screen::Data, "jobs", "J"),
+    (Screen::Curate, "commands", "am@"),
     (Screen::Data, "theme", "T"),
 ];
 
@@ -237,6 +242,10 @@ fn screens_never_call_store_model_or_environment_themselves() {
         "app.rs",
         "frame.rs",
         "popups.rs",
+        "palette/mod.rs",
+        "palette/found.rs",
+        "commands/mod.rs",
+        "commands/same.rs",
         "chart.rs",
         "text.rs",
         "keymap.rs",

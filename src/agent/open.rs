@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Agent;
 use super::local::LocalAgent;
 use super::saved::read;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::experience::IN_BF16;
 use crate::model::Model;
 use crate::model::step::Products;
@@ -100,10 +100,15 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
             .hint("list them with: foretaste data list checkpoints")),
         _ if Path::new(name).exists() => Ok(Located::Folder(PathBuf::from(name))),
         _ if products_of(name).1 == Products::Bf16 => Err(for_inference(name)),
-        _ => Err(Error::new(format!("{name}: nothing is there")).hint(
-            "name embedded, a checkpoint's number (foretaste data list checkpoints), or a model \
-             folder",
-        )),
+        _ => {
+            // A word alone is of no form that a model's name has; a path may only not be there yet.
+            let word = !name.contains(std::path::is_separator);
+            let kind = if word { Kind::Usage } else { Kind::Data };
+            Err(Error::new(format!("{name}: nothing is there")).of(kind).hint(
+                "name embedded, a checkpoint's number (foretaste data list checkpoints), or a \
+                 model folder",
+            ))
+        }
     }
 }
 

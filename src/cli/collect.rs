@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::out::pairs;
 use super::person::{ExpertArg, Person};
 use super::{Common, SuiteArgs, interruptible, number};
 use crate::agent::template::Template;
@@ -148,7 +149,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
     let mut live = common.out();
     let control = interruptible()?;
     let mut report = |row: serde_json::Value, progress: Progress| {
-        out.line(&row, || row.to_string());
+        out.line(&row, || pairs(&row));
         live.progress(&progress);
     };
     match args.what {

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::labels::{Words, checkpoint_row, delete, label, undelete};
+use super::out::pairs as plain;
 use super::train::ChoiceArgs;
 use super::{Common, interruptible};
 use crate::curation;
@@ -327,14 +328,4 @@ fn record(item: &Item) -> Value {
 
 pub fn value(row: &impl serde::Serialize) -> Value {
     serde_json::to_value(row).unwrap_or_else(|e| json!(Error::new(e.to_string()).message()))
-}
-
-/// A row as `key value` pairs for a person.
-fn plain(row: &Value) -> String {
-    let Value::Object(map) = row else { return row.to_string() };
-    let pairs = map.iter().map(|(key, value)| match value {
-        Value::String(text) => format!("{key} {text}"),
-        other => format!("{key} {other}"),
-    });
-    pairs.collect::<Vec<_>>().join("  ")
 }

@@ -263,7 +263,7 @@ fn surprise(
 fn ids(list: &str) -> Result<Vec<i64>> {
     let number = |part: &str| {
         part.trim().parse::<i64>().map_err(|_| {
-            Error::new(format!("`{part}` in --compare is no evaluation's number"))
+            Error::usage(format!("`{part}` in --compare is no evaluation's number"))
                 .hint("list them with: foretaste data list evaluations")
         })
     };

@@ -86,7 +86,7 @@ pub fn run(out: &Out, args: &MakeArgs) -> Result<()> {
         steps: range(args.difficulty.steps.as_ref(), usual.steps, "steps")?,
     };
     if !household::has_split(&args.split) {
-        return Err(Error::new(format!("household has no split `{}`", args.split))
+        return Err(Error::usage(format!("household has no split `{}`", args.split))
             .hint("splits: train, seen, unseen"));
     }
     for index in args.first..args.first + args.games {

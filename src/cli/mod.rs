@@ -37,6 +37,7 @@ use crate::model::kernels::forms;
 use crate::paths;
 use crate::store::Store;
 use crate::text;
+use crate::tui::commands::Place;
 use crate::tui::keymap;
 use out::Out;
 
@@ -189,8 +190,7 @@ fn run(cli: Cli) -> Result<()> {
     forms::check()?;
     let common = cli.common.clone();
     match cli.command {
-        None if cli.plain => paths::data_dir(common.data_dir.clone())
-            .and_then(|root| plain::run(&root, cli.opening.open()?, cli.expert.name())),
+        None if cli.plain => plain::run(&common, &cli.opening, cli.expert.name()),
         None => open_terminal(&common, &cli.opening, &cli.expert),
         Some(Command::Env(args)) => env::run(&common, args),
         Some(Command::Collect(args)) => collect::run(&common, args),
@@ -293,7 +293,15 @@ fn open_terminal(common: &Common, opening: &SuiteArgs, expert: &person::ExpertAr
             .hint("add --plain: lines and a prompt"));
     }
     let root = paths::data_dir(common.data_dir.clone())?;
-    crate::tui::run(&root, &opening.open()?, expert.name())
+    let suite = opening.open()?;
+    let mut place = Place {
+        suite: suite.name().to_string(),
+        files: opening.data.as_ref().map(|files| files.display().to_string()),
+        evaluated_on: suite.evaluated_on(),
+        data_dir: None,
+    };
+    place.set_data_dir(&root, paths::data_dir(None).ok().as_deref());
+    crate::tui::run(&root, &suite, expert.name(), place)
 }
 
 /// A control that Ctrl-C, a polite kill and a closed window or pipe end cleanly.

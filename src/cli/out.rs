@@ -57,3 +57,13 @@ impl Out {
         }
     }
 }
+
+/// A row as `key value` pairs for a person.
+pub fn pairs(row: &Value) -> String {
+    let Value::Object(map) = row else { return row.to_string() };
+    let pairs = map.iter().map(|(key, value)| match value {
+        Value::String(text) => format!("{key} {text}"),
+        other => format!("{key} {other}"),
+    });
+    pairs.collect::<Vec<_>>().join("  ")
+}

@@ -1,11 +1,12 @@
 use clap::builder::ValueParser;
 
 use super::*;
+use crate::experience::REASONS;
 
 /// Numbers of these are no amounts of anything: seeds, rows of a store, updates that can be
 /// stopped, counts of what is there, of which there is not more than there is, and those of a
 /// training plan, which is checked as a whole.
-const ANY: [&str; 25] = [
+const ANY: [&str; 26] = [
     "seed",
     "games_seed",
     "games",
@@ -30,6 +31,7 @@ const ANY: [&str; 25] = [
     "workers",
     "checkpoint",
     "save_every",
+    "validate_every",
     "run",
 ];
 
@@ -73,5 +75,106 @@ fn walk(command: &clap::Command, path: &mut Vec<String>, unlimited: &mut Vec<Str
         path.push(command.get_name().to_string());
         walk(command, path, unlimited);
         path.pop();
+    }
+}
+
+#[test]
+fn what_the_command_log_says_is_a_command_of_this_program() {
+    use crate::episode::Scope;
+    use crate::formats::{Observations, Order, Set};
+    use crate::selection::Criteria;
+    use crate::store::{Decision, Seen};
+    use crate::train::{Budget, Objective, Plan};
+    use crate::tui::commands::{Commands, Done, Place};
+    use crate::tui::effect::{CollectOrder, Effect, EvalOrder, JobCmd, RunCmd, StoreCmd};
+    use crate::tui::screens::train::About;
+
+    let scope = Scope { split: "train".into(), games: 3, seed: 7 };
+    let data = Criteria { suite: Some("my suite".into()), k: Some(2), ..Criteria::default() };
+    let plan = Plan {
+        matched: Budget::Total,
+        data,
+        lora: Some(4),
+        ..Plan::new(Objective::WorldModel, 9, 2)
+    };
+    let plan = || Box::new(plan.clone());
+    let decide =
+        |decision: Decision| Effect::Store(StoreCmd::Decide(4, Seen::default(), decision, None));
+    let order = |(set, _)| Order {
+        set,
+        criteria: Criteria { expert: Some("it's me".into()), ..Criteria::default() },
+        held_out: true,
+        observations: Observations::default(),
+    };
+    let run = |command| Effect::Store(StoreCmd::Run(command));
+    let effects = [
+        Effect::Job(JobCmd::Collect(Box::new(CollectOrder {
+            scope,
+            kinds: vec!["heat".into(), "cool".into()],
+            expert: Some("fair".into()),
+            k: 4,
+            asked: 0,
+            policy: "first try".into(),
+            think: true,
+            reflections: false,
+        }))),
+        Effect::Job(JobCmd::Train(plan(), "run 3 step 40".into())),
+        run(RunCmd::Queue(plan(), "embedded".into())),
+        Effect::Job(JobCmd::Resume(3)),
+        Effect::Job(JobCmd::Evaluate(Box::new(EvalOrder {
+            models: vec!["embedded".into(), "first try".into()],
+            split: None,
+            games: 20,
+            games_seed: 1,
+            seed: 2,
+            temperature: 0.4,
+            think: Some(false),
+        }))),
+        run(RunCmd::Write(About::RunTags(3), "-odd words".into())),
+        run(RunCmd::Write(About::Label(4), "first try".into())),
+        run(RunCmd::DeleteCheckpoints(vec![4])),
+        run(RunCmd::BringBack(4)),
+        run(RunCmd::Curves(3)),
+        Effect::Store(StoreCmd::Decide(
+            4,
+            Seen::default(),
+            Decision::Revise("so, then".into()),
+            Some("-- why not".into()),
+        )),
+        Effect::Job(JobCmd::Survey("train".into())),
+        Effect::Job(JobCmd::Export(Set::ALL.map(order).to_vec())),
+        Effect::Job(JobCmd::Import("a file.jsonl".into(), true)),
+        decide(Decision::Approve),
+        decide(Decision::Reject(REASONS[0].0.into())),
+        decide(Decision::Edit("-I say \"it's\"\nso".into())),
+        decide(Decision::Requeue),
+        decide(Decision::Flag(true)),
+        decide(Decision::Flag(false)),
+        Effect::Store(StoreCmd::DecideAll(
+            vec![(1, Seen::default()), (2, Seen::default())],
+            Decision::Approve,
+            None,
+        )),
+        Effect::Store(StoreCmd::Undo),
+        Effect::Store(StoreCmd::Redo),
+        Effect::Store(StoreCmd::Delete(3, true)),
+        Effect::Store(StoreCmd::Delete(3, false)),
+        Effect::Store(StoreCmd::ExportOne(3)),
+    ];
+    let mut commands = Commands::of("household");
+    commands.place = Place {
+        files: Some("/games of mine".into()),
+        evaluated_on: Some("unseen".into()),
+        data_dir: Some("/data here".into()),
+        ..commands.place
+    };
+    commands.note(&effects);
+    assert_eq!(commands.done().count(), effects.len() + 4, "one a set, and one a model");
+    for done in commands.done() {
+        let Done::Command(line) = done else { panic!("{done:?}") };
+        let words = crate::text::words(line).unwrap();
+        let parsed = Cli::try_parse_from(&words);
+        assert!(parsed.is_ok_and(|cli| cli.command.is_some()), "{line}");
+        assert!(line.starts_with("foretaste --data-dir '/data here' "), "{line}");
     }
 }

@@ -119,7 +119,7 @@ impl Suite for AlfWorld {
 
     fn tasks(&self, split: &str) -> Result<Vec<TaskRef>> {
         if !self.splits().iter().any(|known| known == split) {
-            return Err(Error::new(format!("{} has no split `{split}`", self.root.display()))
+            return Err(Error::usage(format!("{} has no split `{split}`", self.root.display()))
                 .hint(format!("splits here: {}", self.splits().join(", "))));
         }
         let mut tasks = Vec::new();

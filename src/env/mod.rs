@@ -213,10 +213,8 @@ pub fn open_suite(name: &str, data: Option<&Path>) -> Result<Arc<dyn Suite>> {
     match name {
         "household" => Ok(Arc::new(household::Household)),
         "alfworld" => Ok(Arc::new(alfworld::AlfWorld::open(data)?)),
-        other => {
-            Err(Error::new(format!("there is no suite `{other}`"))
-                .hint("suites: household, alfworld"))
-        }
+        other => Err(Error::usage(format!("there is no suite `{other}`"))
+            .hint("suites: household, alfworld")),
     }
 }
 

@@ -5,16 +5,7 @@ use clap::ValueEnum;
 use super::{Budget, Plan, Tuning};
 use crate::model::step::Products;
 use crate::selection::{ALL, Criteria};
-
-/// A word of a command line, quoted where a shell would take it apart.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:,=@%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_string()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
-}
+use crate::text::quoted;
 
 /// The word for a value on the command line.
 fn word(value: &impl ValueEnum) -> String {

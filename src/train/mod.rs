@@ -1,6 +1,7 @@
 //! Training: objectives, examples as token trees, the update loop, checkpoints.
 
 pub mod alerts;
+mod apart;
 pub mod checkpoint;
 mod command;
 pub mod data;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::selection::Carry;
+pub use apart::goes_on_apart;
 pub use command::command;
 use examples::TokenRole;
 pub use figures::{CheckpointFigures, RunFigures, best_of, figures, stage_ends};
@@ -62,7 +64,7 @@ impl Objective {
     pub fn from_name(word: &str) -> Result<Self> {
         let all = [Self::Imitation, Self::WorldModel, Self::Reflection, Self::Joint];
         all.into_iter().find(|o| o.as_str() == word).ok_or_else(|| {
-            Error::new(format!("there is no objective `{word}`"))
+            Error::usage(format!("there is no objective `{word}`"))
                 .hint("objectives: imitation, world-model, reflection, joint")
         })
     }

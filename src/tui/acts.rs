@@ -17,6 +17,8 @@ pub enum Act {
     Help,
     /// All actions by name.
     Palette,
+    /// What was done, as commands.
+    Commands,
     /// What was said since the start.
     Notices,
     /// The log file.
@@ -75,7 +77,20 @@ const EVERYWHERE: &[Key<Act>] = &[
         "the next screen (where digits are free, each shows one as well)",
     ),
     key("previous-screen", "<", Act::Beside(-1), "", "the screen before"),
-    key("palette", ": ctrl-p", Act::Palette, "", "everything that can be done here, by name"),
+    key(
+        "palette",
+        ": ctrl-p",
+        Act::Palette,
+        "",
+        "everything that can be done, by the beginnings of its words; other screens' acts too",
+    ),
+    key(
+        "commands",
+        "@",
+        Act::Commands,
+        "",
+        "what was done in this session, as the command that does the same; y copies one",
+    ),
     key("notices", "!", Act::Notices, "", "what was said since the start"),
     key(
         "jobs",

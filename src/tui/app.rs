@@ -7,16 +7,17 @@ use crossterm::event::KeyEvent;
 
 use super::acts::Act;
 use super::caps::Caps;
+use super::commands::Commands;
 use super::effect::{
     CollectOrder, Effect, JobCmd, JobKind, MindCmd, Notice, RunCmd, StoreCmd, WorldCmd,
 };
 use super::jobs::{Job, Jobs};
 use super::keymap::Keymap;
 use super::msg::{JobMsg, Msg};
+use super::palette::Finder;
 use super::popups::{Choice, Context, Popup};
 use super::screen::Screen;
 use super::screens::Screens;
-use super::text::pasted;
 use super::theme::{Palette, Theme};
 use super::ui_state::UiState;
 use crate::ends::Event;
@@ -43,6 +44,8 @@ pub struct App {
     pub notices: VecDeque<Notice>,
     /// How many of them were said on screens that a person has left; what failed stays in view.
     pub heard: usize,
+    /// What was done, as commands.
+    pub commands: Commands,
     /// Whether to leave.
     pub quit: bool,
     /// A text that came when the person was elsewhere; it opens where it was asked for.
@@ -69,6 +72,7 @@ impl App {
             jobs: Jobs::new(),
             notices: VecDeque::new(),
             heard: 0,
+            commands: Commands::of(suite),
             quit: false,
             unread: None,
             chosen_theme: None,
@@ -122,6 +126,7 @@ impl App {
         let by_key = matches!(msg, Msg::Key(_));
         let effects = self.changed_by(msg);
         let effects = self.own(effects, by_key);
+        self.commands.note(&effects);
         // Never over another screen or box: it would take keys that are meant for those.
         if self.popup.is_none()
             && self.unread.as_ref().is_some_and(|(screen, _)| *screen == self.screen)
@@ -196,7 +201,7 @@ impl App {
 
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         match &mut self.popup {
-            Some(Popup::Palette(input, _)) => pasted(input, text),
+            Some(Popup::Palette(finder)) => finder.paste(text),
             Some(_) => {}
             None => return self.screens.get_mut(self.screen).paste(text),
         }
@@ -226,8 +231,8 @@ impl App {
 
     /// What boxes over the screen may know.
     pub fn context(&self) -> Context<'_> {
-        let Self { screen, screens, jobs, keymap, theme, .. } = self;
-        Context { screen: *screen, screens, jobs, keymap, theme: *theme }
+        let Self { screen, screens, jobs, keymap, commands, theme, .. } = self;
+        Context { screen: *screen, screens, jobs, keymap, commands, theme: *theme }
     }
 
     /// Whether keys go into something that is typed, chosen or read over the screen.
@@ -270,7 +275,10 @@ impl App {
     }
 
     fn copy(&mut self, json: bool) -> Vec<Effect> {
-        let Some(text) = self.screens.get(self.screen).copy(json) else { return Vec::new() };
+        self.screens.get(self.screen).copy(json).map_or_else(Vec::new, |text| self.copied(text))
+    }
+
+    fn copied(&mut self, text: String) -> Vec<Effect> {
         self.say(Notice::info(format!("copied {} characters", text.chars().count())));
         vec![Effect::Copy(text)]
     }
@@ -280,7 +288,8 @@ impl App {
             Act::Show(screen) => self.show(screen),
             Act::Beside(by) => self.show(self.screen.beside(by)),
             Act::Help => self.open(Popup::Help(0)),
-            Act::Palette => self.open(Popup::Palette(tui_input::Input::default(), 0)),
+            Act::Palette => self.open(Popup::Palette(Finder::default())),
+            Act::Commands => self.open(Popup::Commands(0)),
             Act::Notices => {
                 let said = self
                     .notices
@@ -327,6 +336,15 @@ impl App {
             Choice::Stay => self.open(popup),
             Choice::Close => Vec::new(),
             Choice::Do(act) => self.act(act),
+            Choice::Go(screen, text) => {
+                let effects = self.show(screen);
+                self.say(Notice::info(text));
+                effects
+            }
+            Choice::Copy(text) => {
+                self.popup = Some(popup);
+                self.copied(text)
+            }
             Choice::Ask(command) => {
                 self.popup = Some(popup);
                 vec![Effect::Job(command)]

@@ -20,6 +20,17 @@ pub struct Key<A> {
     pub long: &'static str,
 }
 
+/// What names of acts say that end, delete or decide something.
+const GRAVE: [&str; 8] =
+    ["approve", "reject", "requeue", "bulk", "stop", "delete", "remove", "quit"];
+
+impl<A> Key<A> {
+    /// Whether it ends, deletes or decides something: what nobody should do by a key too many.
+    pub fn is_grave(&self) -> bool {
+        self.name.split('-').any(|word| GRAVE.contains(&word))
+    }
+}
+
 /// A row: its name, its keys, what they do, the footer's word, the sentence.
 pub const fn key<A>(
     name: &'static str,

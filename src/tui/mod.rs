@@ -5,6 +5,7 @@ pub mod app;
 pub mod caps;
 pub mod chart;
 pub mod collecting;
+pub mod commands;
 pub mod compact_backend;
 pub mod effect;
 pub mod frame;
@@ -14,6 +15,7 @@ pub mod keymap;
 pub mod keys;
 pub mod msg;
 mod numbers;
+pub mod palette;
 pub mod popups;
 pub mod screen;
 pub mod screens;
@@ -48,6 +50,7 @@ use crate::store::Store;
 use crate::train::checkpoint;
 use app::App;
 use caps::Caps;
+use commands::Place;
 use effect::{Effect, Notice, StoreCmd};
 use keymap::Keymap;
 use msg::Msg;
@@ -72,8 +75,9 @@ const AWAY: Duration = Duration::from_secs(2);
 /// one in place of several.
 const SOON: Duration = Duration::from_millis(45);
 
-/// Runs it until the person leaves, and puts the terminal back whatever happens.
-pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<()> {
+/// Runs it until the person leaves, and puts the terminal back whatever happens. `place` is where
+/// its commands would work.
+pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>, place: Place) -> Result<()> {
     // Opened here first: what is wrong with the data directory is said before the screen is taken.
     let store = Store::open(root)?;
     let kept = store.setting(ui_state::SETTING)?;
@@ -114,6 +118,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>) -> Result<
         settings.reasons()
     );
     app.keymap = keymap;
+    app.commands.place = place;
     let kept: Option<UiState> = kept.and_then(|text| serde_json::from_str(&text).ok());
     let (first, theme) = kept.map_or((None, None), |kept| kept.put_back(&mut app.screens));
     app.chosen_theme = theme;

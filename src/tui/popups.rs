@@ -1,24 +1,23 @@
 //! Boxes over the screens that take all keys: help, palette, texts, questions.
 
-use crossterm::event::{Event, KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
-use tui_input::Input;
-use tui_input::backend::crossterm::EventHandler;
 
 use super::acts::Act;
+use super::commands::Commands;
 use super::effect::{JobCmd, JobKind};
 use super::jobs::{Job, Jobs};
-use super::keymap::{Entry, Keymap};
+use super::keymap::Keymap;
 use super::keys;
+use super::palette::Finder;
 use super::screen::Screen;
 use super::screens::Screens;
-use super::text::{fuzzy, input_line};
-use super::theme::{Theme, centered, fit};
+use super::theme::{Theme, centered};
 use crate::control::Progress;
-use crate::text::clean;
+use crate::text::{clean, counted};
 
 /// A box over the screen that takes all keys.
 #[derive(Debug, Clone)]
@@ -27,8 +26,10 @@ pub enum Popup {
     Help(usize),
     /// A text, scrolled by so many lines.
     Text(String, Vec<String>, usize),
-    /// Everything that can be done here, by what was typed; the selected row.
-    Palette(Input, usize),
+    /// Everything that can be done, by what is typed.
+    Palette(Finder),
+    /// What was done, as commands; the selected one.
+    Commands(usize),
     /// What becomes of the work that runs?
     Quit,
     /// How many games to collect.
@@ -48,6 +49,8 @@ pub struct Context<'a> {
     pub jobs: &'a Jobs,
     /// What keys do.
     pub keymap: &'a Keymap,
+    /// What was done in this session.
+    pub commands: &'a Commands,
     /// How things look.
     pub theme: Theme,
 }
@@ -69,6 +72,10 @@ pub enum Choice {
     Close,
     /// It is closed, and this is done.
     Do(Act),
+    /// It is closed, this screen is in front, and this is said.
+    Go(Screen, String),
+    /// The popup stays, and this goes to the clipboard.
+    Copy(String),
     /// Leave; running work is stopped cleanly.
     Stop,
     /// Leave; a training run goes on in the background.
@@ -83,24 +90,11 @@ impl Popup {
     /// Takes a key.
     pub fn key(&mut self, key: KeyEvent, context: Context<'_>) -> Choice {
         use KeyCode::{Char, Down, End, Enter, Esc, Home, PageDown, PageUp, Up};
-        if let Self::Palette(input, at) = self {
-            let count = || palette_entries(context, input.value()).len().saturating_sub(1);
-            match key.code {
-                Esc => return Choice::Close,
-                Enter => {
-                    let found = palette_entries(context, input.value())
-                        .get(*at)
-                        .map(|entry| entry.binding.key.act);
-                    return found.map_or(Choice::Close, Choice::Do);
-                }
-                Up => *at = at.saturating_sub(1),
-                Down => *at = (*at + 1).min(count()),
-                _ => {
-                    input.handle_event(&Event::Key(key));
-                    *at = 0;
-                }
-            }
-            return Choice::Stay;
+        if let Self::Palette(finder) = self {
+            return finder.key(key, context);
+        }
+        if let Self::Commands(at) = self {
+            return context.commands.key(at, key.code);
         }
         if let Self::Help(at) | Self::Text(_, _, at) = self {
             let scrolled = match key.code {
@@ -164,7 +158,13 @@ impl Popup {
                 let title = format!("{} · j k scroll · any other key leaves", clean(title));
                 scrolled(&title, lines, *at, (110, 56), theme, frame, body);
             }
-            Self::Palette(input, at) => palette(context, input, *at, frame, body),
+            Self::Palette(finder) => finder.draw(context, frame, body),
+            Self::Commands(at) => {
+                let width = usize::from(110.min(body.width).saturating_sub(2));
+                let (lines, row) = context.commands.lines(*at, width, theme);
+                let title = "Done in this session, the newest first · y copy · Esc leave";
+                scrolled(title, lines, row, (110, 40), theme, frame, body);
+            }
             Self::Jobs(at) => {
                 boxed(
                     "Jobs · p pause or go on · x end cleanly · Esc leave",
@@ -190,7 +190,7 @@ impl Popup {
             Self::Collect(games) => {
                 let split = context.screens.explore.split().unwrap_or("train");
                 let lines = vec![
-                    Line::from(format!(" {games} games of {split}:")),
+                    Line::from(format!(" {} of {split}:", counted(*games as u64, "game"))),
                     Line::from("  expert trajectories,"),
                     Line::from("  at every state 4 executed alternatives drawn uniformly,"),
                     Line::from("  and 3 draws of the policy (one that is no alternative is"),
@@ -257,50 +257,6 @@ fn scrolled(
     let last = rows.saturating_sub(area.height.saturating_sub(2));
     frame.render_widget(Clear, area);
     frame.render_widget(text.scroll(((at as u16).min(last), 0)).block(theme.panel(title)), area);
-}
-
-/// What the palette lists: what applies here and matches, the best first.
-fn palette_entries<'a>(context: Context<'a>, typed: &str) -> Vec<&'a Entry> {
-    let moves = |act: Act| match act {
-        Act::Move(_) | Act::Palette => true,
-        Act::Own(act) => act.is_motion() || act.numbered(1).is_some(),
-        _ => false,
-    };
-    let all: Vec<&Entry> = context
-        .keymap
-        .of(context.screen)
-        .filter(|e| !moves(e.binding.key.act) && context.applies(e.binding.key.act))
-        .collect();
-    let texts: Vec<String> =
-        all.iter().map(|e| format!("{} {}", e.binding.key.name, e.binding.key.long)).collect();
-    fuzzy(typed, texts.iter().map(String::as_str)).into_iter().map(|i| all[i]).collect()
-}
-
-fn palette(context: Context<'_>, input: &Input, at: usize, frame: &mut Frame<'_>, body: Rect) {
-    let theme = context.theme;
-    let area = centered(body, 84, 20);
-    frame.render_widget(Clear, area);
-    let block = theme.panel("What to do · ↑ ↓ choose · ⏎ do it · Esc leave");
-    let inner = block.inner(area);
-    let rows = inner.height.saturating_sub(1) as usize;
-    let mut lines = vec![input_line(input.value(), input.visual_cursor(), theme)];
-    let from = (at + 1).saturating_sub(rows);
-    for (i, entry) in
-        palette_entries(context, input.value()).into_iter().enumerate().skip(from).take(rows)
-    {
-        let text = format!(
-            " {:>9}  {:<14} {}",
-            entry.first(),
-            entry.binding.key.name,
-            entry.binding.key.long
-        );
-        let text = fit(&text, inner.width as usize);
-        lines.push(if i == at { Line::styled(text, theme.selected()) } else { Line::from(text) });
-    }
-    if lines.len() == 1 {
-        lines.push(Line::styled("nothing here is called so", theme.dim()));
-    }
-    frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
 fn help(keymap: &Keymap, screen: Screen, theme: Theme) -> Vec<Line<'static>> {

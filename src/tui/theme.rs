@@ -44,32 +44,21 @@ impl Palette {
         Self::ALL.into_iter().find(|palette| palette.as_str() == word)
     }
 
-    /// Secondary text, keys, good, bad, warning.
-    fn colours(self) -> [Color; 5] {
+    /// Secondary text, keys, good, bad, warning, frames. The bright eight (SGR 90 to 97) are in
+    /// none: palettes such as Solarized keep greys next to their background there. Greys are those
+    /// of the 256, which are the same everywhere.
+    fn colours(self) -> [Color; 6] {
+        use Color::{Blue, Cyan, Green, Indexed, Magenta, Red, Reset};
         match self {
-            Self::Dark => [Color::DarkGray, Color::Cyan, Color::Green, Color::Red, Color::Magenta],
-            Self::Light => [
-                Color::Indexed(242),
-                Color::Blue,
-                Color::Indexed(22),
-                Color::Indexed(124),
-                Color::Indexed(90),
-            ],
-            Self::Contrast => [
-                Color::White,
-                Color::LightCyan,
-                Color::LightGreen,
-                Color::LightRed,
-                Color::LightYellow,
-            ],
-            Self::ColourBlind => [
-                Color::DarkGray,
-                Color::Cyan,
-                Color::Indexed(39),
-                Color::Indexed(208),
-                Color::Indexed(226),
-            ],
-            Self::Mono => [Color::Reset; 5],
+            Self::Dark => [Indexed(245), Cyan, Green, Red, Magenta, Indexed(243)],
+            Self::Light => {
+                [Indexed(242), Blue, Indexed(22), Indexed(124), Indexed(90), Indexed(244)]
+            }
+            Self::Contrast => [Reset, Indexed(51), Indexed(46), Indexed(210), Indexed(226), Reset],
+            Self::ColourBlind => {
+                [Indexed(245), Cyan, Indexed(39), Indexed(208), Indexed(226), Indexed(243)]
+            }
+            Self::Mono => [Reset; 6],
         }
     }
 }
@@ -138,9 +127,19 @@ impl Theme {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
+    /// Lines around something.
+    pub fn frame(self) -> Style {
+        let plain = !self.caps.color || self.palette == Palette::Mono;
+        if plain { self.dim() } else { self.colored(5) }
+    }
+
     /// A titled panel.
     pub fn panel(self, title: &str) -> Block<'_> {
-        Block::new().borders(Borders::ALL).border_style(self.dim()).title(format!(" {title} "))
+        Block::new()
+            .borders(Borders::ALL)
+            .border_style(self.frame())
+            .title_style(self.dim())
+            .title(format!(" {title} "))
     }
 
     /// A titled panel; the one that arrow keys go to has a bright frame.
@@ -218,14 +217,5 @@ pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fitting_counts_cells_not_bytes() {
-        assert_eq!(fit("日本語テキスト", 7), "日本語…");
-        assert_eq!(fit("short", 5), "short");
-        assert_eq!(fit("x", 0), "");
-        assert!((ratio(f64::NAN, 1.0), ratio(1.0, 0.0)) == (0.0, 0.0));
-    }
-}
+#[path = "theme_tests.rs"]
+mod tests;

@@ -26,6 +26,7 @@ use foretaste::tui::msg::{JobMsg, Msg};
 use foretaste::tui::screens::{curate, data, explore, replay, train};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 
 /// The third training task of the household, as it is opened.
 pub fn third_task() -> Session {
@@ -157,10 +158,15 @@ pub fn show(app: &mut App, session: &mut Session) {
     app.update(Msg::from(explore::Msg::Predicted(look.ticket, predictions, true)));
 }
 
-pub fn drawn(app: &App, width: u16, height: u16) -> String {
+/// The cells of a frame, with their colours.
+pub fn cells(app: &App, width: u16, height: u16) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|f| frame::draw(app, f)).unwrap();
-    let buffer = terminal.backend().buffer().clone();
+    terminal.backend().buffer().clone()
+}
+
+pub fn drawn(app: &App, width: u16, height: u16) -> String {
+    let buffer = cells(app, width, height);
     let line = |y: u16| {
         (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string()
     };

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 
 pub use generate::{Difficulty, generate};
 
-/// Splits and how many games of each the suite lists; more can be opened by index.
+/// Splits and how many games each has.
 const SPLITS: [(&str, usize); 3] = [("train", 4000), ("seen", 140), ("unseen", 140)];
 
 /// The suite; it has no files, so there is nothing to open.
@@ -64,7 +64,7 @@ impl Suite for Household {
 
     fn tasks(&self, split: &str) -> Result<Vec<TaskRef>> {
         let (_, count) = SPLITS.iter().find(|(name, _)| *name == split).ok_or_else(|| {
-            Error::new(format!("household has no split `{split}`"))
+            Error::usage(format!("household has no split `{split}`"))
                 .hint("splits: train, seen, unseen")
         })?;
         Ok((0..*count)
@@ -78,9 +78,11 @@ impl Suite for Household {
     fn open(&self, id: &str) -> Result<Opened> {
         let unknown = || unknown_task("household", id);
         let (split, index) = id.split_once('/').ok_or_else(unknown)?;
+        let (_, count) = SPLITS.iter().find(|(name, _)| *name == split).ok_or_else(unknown)?;
         let index: usize = index.parse().map_err(|_| unknown())?;
-        if index > 10_000_000 || !has_split(split) {
-            return Err(unknown());
+        if index >= *count {
+            return Err(Error::new(format!("household has no task `{id}`"))
+                .hint(format!("{split} has {count}: {split}/0 to {split}/{}", count - 1)));
         }
         let generated = generate(split, index, &Difficulty::default())?;
         let task = TaskRef { id: id.to_string(), kind: generated.kind.to_string() };

@@ -71,4 +71,7 @@ fn unknown_tasks_are_refused_with_the_way_to_list_them() {
     for id in ["train", "train/x", "nowhere/1", "train/-1"] {
         assert!(Household.open(id).err().unwrap().next_step().unwrap().contains("env list"));
     }
+    let beyond = Household.open("train/4000").err().unwrap();
+    assert!(beyond.next_step().unwrap().contains("train/0 to train/3999"), "{beyond}");
+    assert!(Household.open("unseen/139").is_ok() && Household.open("unseen/140").is_err());
 }

@@ -81,7 +81,7 @@ impl Store {
             let (reflection, mut reflected) = pair?;
             reflected.versions = self.attempts(reflection)?;
             reflected.written_ms = self.written_ms(reflection)?;
-            reflected.history = self.history(reflection)?;
+            reflected.history = self.acts(reflection)?;
             if let Some(last) = reflected.history.iter().rev().find(|act| !act.undone) {
                 (reflected.version, reflected.reason) = (last.version, last.reason.clone());
             }
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// Every act about a reflection, the oldest first, also those that were taken back.
-    pub fn history(&self, reflection: i64) -> Result<Vec<Act>> {
+    fn acts(&self, reflection: i64) -> Result<Vec<Act>> {
         let mut rows = self.db.prepare_cached(
             "SELECT act, verdict, reason, note, version, created_ms, undone FROM decisions WHERE \
              reflection = ?1 ORDER BY id",

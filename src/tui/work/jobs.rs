@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
@@ -24,6 +23,7 @@ use crate::model::team::Priority;
 use crate::model::weights::Trainable;
 use crate::store::{Intake, Store};
 use crate::surprise::{Surprises, surprises};
+use crate::train::goes_on_apart;
 use crate::train::trainer::{self, Event};
 use crate::tui::effect::{CollectOrder, JobCmd, JobKind, Notice};
 use crate::tui::msg::{JobMsg, Msg};
@@ -225,7 +225,7 @@ impl Jobs {
             _ if !self.detach || !training || self.is_running(JobKind::Train) => Ok(None),
             0 => Err(Error::new("the run had not begun yet: nothing goes on in the background")
                 .hint("start it again: Train lists it, if it was written down")),
-            run => self.hand_over(run).map(|()| Some(run)),
+            run => goes_on_apart(&self.root, run).map(|()| Some(run)),
         };
         if left.is_empty() {
             return gone_on;
@@ -237,40 +237,6 @@ impl Jobs {
         ))
         .hint("what was acknowledged is saved; a run goes on from its last checkpoint");
         gone_on.and(Err(stuck))
-    }
-
-    /// Starts a process that goes on with a run, and waits until it has it.
-    fn hand_over(&self, run: i64) -> Result<()> {
-        let failed = |e: &std::io::Error| {
-            Error::new(format!("starting the background process of run {run}: {e}"))
-        };
-        let program = std::env::current_exe().map_err(|e| failed(&e))?;
-        let mut command = std::process::Command::new(program);
-        command.arg("--data-dir").arg(&self.root).args([
-            "train",
-            "--resume",
-            &run.to_string(),
-            "--queued",
-        ]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().map_err(|e| failed(&e))?;
-        // Only what holds the run's lock has taken over.
-        let store = Store::open(&self.root)?;
-        let started = Instant::now();
-        while !store.is_alive(run) {
-            if child.try_wait().map_err(|e| failed(&e))?.is_some()
-                || started.elapsed() > Duration::from_secs(30)
-            {
-                return Err(Error::new(format!(
-                    "the background process of run {run} did not take it over"
-                ))
-                .hint(format!("it is saved; go on with: foretaste train --resume {run}")));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
     }
 }
 
