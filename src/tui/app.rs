@@ -7,10 +7,9 @@ use crossterm::event::KeyEvent;
 
 use super::acts::Act;
 use super::caps::Caps;
+use super::collecting;
 use super::commands::Commands;
-use super::effect::{
-    CollectOrder, Effect, JobCmd, JobKind, MindCmd, Notice, RunCmd, StoreCmd, WorldCmd,
-};
+use super::effect::{Effect, JobCmd, JobKind, MindCmd, Notice, RunCmd, StoreCmd, WorldCmd};
 use super::jobs::{Job, Jobs};
 use super::keymap::Keymap;
 use super::msg::{JobMsg, Msg};
@@ -21,7 +20,6 @@ use super::screens::Screens;
 use super::theme::{Palette, Theme};
 use super::ui_state::UiState;
 use crate::ends::Event;
-use crate::episode::Scope;
 
 /// The interface.
 #[derive(Debug)]
@@ -202,6 +200,7 @@ impl App {
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         match &mut self.popup {
             Some(Popup::Palette(finder)) => finder.paste(text),
+            Some(Popup::Collect(sheet)) => sheet.paste(text),
             Some(_) => {}
             None => return self.screens.get_mut(self.screen).paste(text),
         }
@@ -259,7 +258,10 @@ impl App {
                 Effect::Show(title, lines) => {
                     self.unread = Some((self.screen, Popup::Text(title, lines, 0)));
                 }
-                Effect::AskCollect if free => self.popup = Some(Popup::Collect(20)),
+                Effect::AskCollect if free => {
+                    let offered = self.screens.explore.offered();
+                    self.popup = Some(Popup::Collect(collecting::sheet(&offered)));
+                }
                 Effect::AskCollect => {}
                 Effect::Say(notice) => self.say(notice),
                 Effect::Go(screen) if free => others.extend(self.show(screen)),
@@ -357,20 +359,7 @@ impl App {
                 self.quit = true;
                 vec![Effect::Job(JobCmd::Detach)]
             }
-            Choice::Collect(games) => {
-                let split = self.screens.explore.split().unwrap_or("train").to_string();
-                let scope = Scope { split, games, seed: 1 };
-                vec![Effect::Job(JobCmd::Collect(Box::new(CollectOrder {
-                    scope,
-                    kinds: Vec::new(),
-                    expert: self.screens.explore.expert(),
-                    k: 4,
-                    asked: crate::collect::ASKED,
-                    policy: "newest".into(),
-                    think: false,
-                    reflections: true,
-                })))]
-            }
+            Choice::Collect(order) => vec![Effect::Job(JobCmd::Collect(order))],
         }
     }
 

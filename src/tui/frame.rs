@@ -132,6 +132,8 @@ fn key_line(app: &App, width: usize) -> Line<'static> {
     let theme = app.theme;
     let jobs: Vec<String> =
         app.jobs.iter().map(|(kind, job)| job_cell(*kind, job, theme, width < 100)).collect();
+    let elsewhere = app.screens.train.background().into_iter();
+    let jobs: Vec<String> = jobs.into_iter().chain(elsewhere).collect();
     let jobs = jobs.join("  ");
     let mut room = width.saturating_sub(jobs.chars().count() + 10);
     let mut spans = vec![Span::raw(" ")];

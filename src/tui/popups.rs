@@ -7,14 +7,16 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph, Wrap};
 
 use super::acts::Act;
+use super::collecting;
 use super::commands::Commands;
-use super::effect::{JobCmd, JobKind};
+use super::effect::{CollectOrder, JobCmd, JobKind};
 use super::jobs::{Job, Jobs};
 use super::keymap::Keymap;
 use super::keys;
 use super::palette::Finder;
 use super::screen::Screen;
 use super::screens::Screens;
+use super::sheet::{Sheet, Typed};
 use super::theme::{Theme, centered};
 use crate::control::Progress;
 use crate::text::{clean, counted};
@@ -32,8 +34,8 @@ pub enum Popup {
     Commands(usize),
     /// What becomes of the work that runs?
     Quit,
-    /// How many games to collect.
-    Collect(usize),
+    /// What is to be collected.
+    Collect(Sheet),
     /// What runs now; the selected row.
     Jobs(usize),
 }
@@ -80,8 +82,8 @@ pub enum Choice {
     Stop,
     /// Leave; a training run goes on in the background.
     Leave,
-    /// Collect so many games.
-    Collect(usize),
+    /// Collect this.
+    Collect(Box<CollectOrder>),
     /// The popup stays, and this is asked of the jobs.
     Ask(JobCmd),
 }
@@ -119,18 +121,18 @@ impl Popup {
             }
             return Choice::Stay;
         }
+        if let Self::Collect(sheet) = self {
+            return match sheet.key(key) {
+                Typed::Left => Choice::Close,
+                // What means nothing is said below the fields.
+                Typed::Done => collecting::order(sheet)
+                    .map_or(Choice::Stay, |order| Choice::Collect(Box::new(order))),
+                _ => Choice::Stay,
+            };
+        }
         match (self, key.code) {
             (Self::Quit, Char('s' | 'y') | Enter) => Choice::Stop,
             (Self::Quit, Char('b')) if context.jobs.contains_key(&JobKind::Train) => Choice::Leave,
-            (Self::Collect(games), Char('+' | 'k') | Up) => {
-                *games = (*games + 10).min(5000);
-                Choice::Stay
-            }
-            (Self::Collect(games), Char('-' | 'j') | Down) => {
-                *games = games.saturating_sub(10).max(1);
-                Choice::Stay
-            }
-            (Self::Collect(games), Enter) => Choice::Collect(*games),
             (_, Esc | Char('q' | 'n')) => Choice::Close,
             _ => Choice::Stay,
         }
@@ -187,21 +189,11 @@ impl Popup {
                 lines.push(choice("Esc", "stay", theme));
                 boxed("Leave?", lines, 56, theme, frame, body);
             }
-            Self::Collect(games) => {
-                let split = context.screens.explore.split().unwrap_or("train");
-                let lines = vec![
-                    Line::from(format!(" {} of {split}:", counted(*games as u64, "game"))),
-                    Line::from("  expert trajectories,"),
-                    Line::from("  at every state 4 executed alternatives drawn uniformly,"),
-                    Line::from("  and 3 draws of the policy (one that is no alternative is"),
-                    Line::from("  replaced from the list; it is said how many were),"),
-                    Line::from("  and from those a reflection (template), to be reviewed."),
-                    Line::default(),
-                    choice(theme.glyph("⏎", "Enter"), "start", theme),
-                    choice("+ -", "more or fewer games", theme),
-                    choice("Esc", "leave", theme),
-                ];
-                boxed("Collect", lines, 66, theme, frame, body);
+            Self::Collect(sheet) => {
+                let mut lines = sheet.lines(theme, 82, usize::from(body.height.saturating_sub(8)));
+                lines.extend(collecting::words(sheet, theme));
+                let title = "Collect · Enter starts · arrows, or type · Esc leaves";
+                boxed(title, lines, 84, theme, frame, body);
             }
         }
     }
@@ -210,8 +202,12 @@ impl Popup {
 /// What runs now, one line a job.
 fn jobs(context: Context<'_>, at: usize) -> Vec<Line<'static>> {
     let theme = context.theme;
+    let elsewhere = context.screens.train.background().into_iter();
+    let elsewhere =
+        elsewhere.map(|run| Line::from(format!(" {run}, in the background (Train, x stops it)")));
     if context.jobs.is_empty() {
-        return vec![Line::styled("nothing runs here now", theme.dim())];
+        let none = Line::styled("nothing runs here now", theme.dim());
+        return std::iter::once(none).chain(elsewhere).collect();
     }
     let line = |(i, (kind, job)): (usize, (&JobKind, &Job))| {
         let far = job.progress.as_ref().map_or("starting".into(), Progress::line);
@@ -219,7 +215,7 @@ fn jobs(context: Context<'_>, at: usize) -> Vec<Line<'static>> {
         let line = Line::from(format!(" {:<9} {}{state}", format!("{kind:?}"), clean(&far)));
         if i == at { line.style(theme.selected()) } else { line }
     };
-    context.jobs.iter().enumerate().map(line).collect()
+    context.jobs.iter().enumerate().map(line).chain(elsewhere).collect()
 }
 
 fn choice<'a>(key: &'a str, what: &'a str, theme: Theme) -> Line<'a> {

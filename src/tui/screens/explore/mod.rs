@@ -18,6 +18,7 @@ use crate::agent::{Scores, argmax};
 use crate::experience;
 use crate::explore::{EvaluateState, HUMAN, Outcome, View};
 use crate::surprise::Surprise;
+use crate::tui::collecting::Offered;
 use crate::tui::effect::{Effect, MindCmd, WorldCmd};
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
@@ -146,6 +147,15 @@ impl State {
 
     /// Who demonstrates when games are collected: the expert that speaks; a person cannot be asked
     /// in bulk.
+    pub fn offered(&self) -> Offered {
+        Offered {
+            splits: self.split().map(str::to_string).into_iter().collect(),
+            experts: self.expert().into_iter().collect(),
+            kinds: Vec::new(),
+        }
+    }
+
+    /// The same alone.
     pub fn expert(&self) -> Option<String> {
         self.view.as_ref().map(|view| view.asked.clone()).filter(|asked| asked != HUMAN)
     }

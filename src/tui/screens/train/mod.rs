@@ -233,6 +233,12 @@ impl State {
         effects
     }
 
+    /// Runs that other processes train, and how far each is.
+    pub fn background(&self) -> Vec<String> {
+        let runs = self.runs.iter().filter(|run| self.elsewhere.contains(&run.id));
+        runs.map(|run| format!("run {} {}/{}", run.id, run.step, run.steps)).collect()
+    }
+
     /// The run that waits longest.
     pub fn next_waiting(&self) -> Option<i64> {
         let waiting = self.runs.iter().filter(|run| run.status == RunStatus::Queued);
