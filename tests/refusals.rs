@@ -44,7 +44,22 @@ fn bad_input_is_refused_with_the_place_and_the_next_step() {
     assert!(failure(&run(data, &["collect", "branches"])).contains("collect demos"));
     assert!(failure(&run(data, &["train", "--objective", "imitation"])).contains("collect demos"));
     assert!(failure(&run(data, &[])).contains("needs a terminal"));
-    assert_eq!(run(data, &["train"]).status.code(), Some(2), "wrong usage");
+    for wrong in [
+        &["train"][..],
+        &["train", "--objective", "nonsense"],
+        &["train", "--objective", "imitation", "--from", "nonsense"],
+        &["env", "list", "--suite", "nonsense"],
+        &["env", "list", "--split", "nonsense"],
+        &["collect", "demos", "--split", "nonsense"],
+        &["eval", "--checkpoint", "nonsense"],
+        &["eval", "--compare", "1", "nonsense"],
+    ] {
+        let output = run(data, wrong);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?} is wrong usage: {said}");
+    }
+    let beyond = failure(&run(data, &["env", "step", "--task", "train/999999"]));
+    assert!(beyond.contains("train/0 to train/3999"), "{beyond}");
 }
 
 #[test]

@@ -84,7 +84,9 @@ fn obey(store: &mut Store, id: i64, line: &str) -> Result<Next> {
             return Ok(Next::Stay);
         }
         ("codes", "") => {
-            REASONS.iter().for_each(|(code, what)| say(&format!("{code}: {what}")));
+            for (code, what) in REASONS {
+                say(&format!("{code}: {what}"));
+            }
             return Ok(Next::Stay);
         }
         ("figures", "") => {

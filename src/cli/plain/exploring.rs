@@ -49,7 +49,7 @@ impl Plain {
             ("e", "") => self.by_expert(),
             ("what", "all") => self.what_if(None),
             ("what", n) => self.numbered(n).and_then(|action| self.what_if(Some(action))),
-            ("back", "") => self.back(),
+            ("back", "") => Ok(self.back()),
             ("keep", "") => self.keep(),
             ("reflect", "") => self.reflect(),
             ("nodes", "") => self.nodes(),
@@ -91,12 +91,12 @@ impl Plain {
         self.step(&advice.action, &name)
     }
 
-    fn back(&mut self) -> Result<Next> {
+    fn back(&mut self) -> Next {
         if self.session.back() {
-            return Ok(self.moved());
+            return self.moved();
         }
         say("This is the start.");
-        Ok(Next::Stay)
+        Next::Stay
     }
 
     /// The action of a number of the list.

@@ -71,5 +71,7 @@ pub fn curating() {
 }
 
 fn list(rows: &[(&str, &str)]) {
-    rows.iter().for_each(|(word, what)| say(&format!("{word}: {what}.")));
+    for (word, what) in rows {
+        say(&format!("{word}: {what}."));
+    }
 }
