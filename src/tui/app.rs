@@ -255,6 +255,7 @@ impl App {
                 }
                 Effect::AskCollect if free => self.popup = Some(Popup::Collect(20)),
                 Effect::AskCollect => {}
+                Effect::Say(notice) => self.say(notice),
                 Effect::Go(screen) if free => others.extend(self.show(screen)),
                 Effect::Go(screen) => {
                     let said = format!("{} has what was asked for", screen.as_str());

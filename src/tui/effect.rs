@@ -51,6 +51,8 @@ pub enum Effect {
     Copy(String),
     /// A text to be read: its title and lines.
     Show(String, Vec<String>),
+    /// Something to say in the status bar.
+    Say(Notice),
     /// Another screen in front.
     Go(Screen),
     /// Ask how many games are to be collected.
