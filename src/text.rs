@@ -5,9 +5,13 @@
 //! direction let a line say something else than its bytes. Neither is ever sent; both are shown as
 //! what they are.
 
+mod apart;
+
 use std::fmt::Write;
 
 use unicode_segmentation::UnicodeSegmentation;
+
+pub use apart::{Run, apart, signed};
 
 /// Whether a character drives a terminal, turns the direction of text, or hides in it.
 fn drives(c: char) -> bool {

@@ -4,8 +4,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Common, out};
+use crate::agent::prompt::rightness;
 use crate::error::Result;
-use crate::formats::transcript::Transcript;
+use crate::formats::transcript::{Transcript, plain};
+use crate::store::Told;
 
 /// Arguments of `foretaste replay`.
 #[derive(Debug, Args)]
@@ -21,39 +23,45 @@ pub struct ReplayArgs {
 pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
     let store = common.store()?;
     let out = common.out();
-    let trajectory = store.trajectory(args.id)?;
-    let branches = store.branches(args.id)?;
+    let told = store.told(args.id)?;
     if let Some(transcript) = args.format {
-        out::page(&transcript.tell(&trajectory, &branches));
+        out::page(&transcript.tell(&told));
         return Ok(());
     }
-    for t in 0..=trajectory.steps.len() {
-        let step = t.checked_sub(1).and_then(|before| trajectory.steps.get(before));
-        let here: Vec<_> = branches.iter().filter(|branch| branch.t == t).collect();
-        let row = json!({
-            "t": t,
-            "action": step.map(|s| &s.action),
-            "source": step.map(|s| &s.source),
-            "observation": trajectory.observation_at(t),
-            "admissible": trajectory.admissible_at(t),
-            "done": step.is_some_and(|s| s.done),
-            "success": step.is_some_and(|s| s.success),
-            "reward": step.map_or(0.0, |s| s.reward),
-            "truncated": step.is_some_and(|s| s.truncated),
-            "alternatives": here,
-        });
-        out.line(&row, || {
-            let head =
-                step.map_or("start".to_string(), |s| format!("> {}  ({})", s.action, s.source));
-            let tried = here
-                .iter()
-                .map(|b| format!("\n     {} [{}] {}", b.action, b.effect.as_str(), b.observation));
-            format!(
-                "{t:3} {head}\n    {}{}",
-                trajectory.observation_at(t).replace('\n', "\n    "),
-                tried.collect::<String>()
-            )
-        });
+    for t in 0..=told.trajectory.steps.len() {
+        out.line(&row(&told, t), || plain(&told, t).trim_matches('\n').to_string() + "\n");
     }
     Ok(())
+}
+
+/// A state for programs: the step that led there, what was expected of it, what was seen, what else
+/// was executed, and the reflections.
+fn row(told: &Told, t: usize) -> serde_json::Value {
+    let trajectory = &told.trajectory;
+    let before = t.checked_sub(1).and_then(|at| Some((at, trajectory.steps.get(at)?)));
+    let step = before.map(|(_, step)| step);
+    let expected = |t: usize, action: &str, actual: &str| -> Vec<serde_json::Value> {
+        let one = |p: &crate::store::Prediction| json!({"model": p.model, "text": p.text, "right": rightness(&p.text, actual)});
+        told.expected(t, action).map(one).collect()
+    };
+    let alternatives = told.branches_at(t).map(|branch| {
+        let mut row = json!(branch);
+        row["predictions"] = expected(t, &branch.action, &branch.observation).into();
+        row
+    });
+    json!({
+        "t": t,
+        "action": step.map(|s| &s.action),
+        "source": step.map(|s| &s.source),
+        "thought": before.and_then(|(at, _)| told.thought(at)),
+        "predictions": before.map(|(at, s)| expected(at, &s.action, &s.observation)),
+        "observation": trajectory.observation_at(t),
+        "admissible": trajectory.admissible_at(t),
+        "done": step.is_some_and(|s| s.done),
+        "success": step.is_some_and(|s| s.success),
+        "reward": step.map_or(0.0, |s| s.reward),
+        "truncated": step.is_some_and(|s| s.truncated),
+        "alternatives": alternatives.collect::<Vec<_>>(),
+        "reflections": told.reflections_at(t).collect::<Vec<_>>(),
+    })
 }

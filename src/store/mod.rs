@@ -20,6 +20,7 @@ mod predictions;
 mod queue;
 mod reading;
 mod runs;
+mod told;
 mod trajectories;
 
 pub use backup::Restored;
@@ -34,6 +35,7 @@ pub use pools::{Candidate, Drawn, PoolCount};
 pub use predictions::{Prediction, Thought};
 pub use queue::{Approved, Filter, KappaAgreement, Place, Queue, Second, Statistics};
 pub use runs::{NewRun, RunLock, RunRow, RunStatus};
+pub use told::{Standing, Told};
 pub use trajectories::{Counts, NewReflection};
 
 use std::fs::File;

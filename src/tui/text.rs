@@ -5,7 +5,6 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use similar::{ChangeTag, TextDiff};
 use tui_input::Input;
 
 use super::theme::Theme;
@@ -18,33 +17,20 @@ pub fn difference<'a>(
     actual: &str,
     theme: Theme,
 ) -> (Vec<Span<'a>>, Vec<Span<'a>>) {
-    let old: Vec<&str> = predicted.split_whitespace().collect();
-    let new: Vec<&str> = actual.split_whitespace().collect();
-    let diff = TextDiff::from_slices(&old, &new);
-    let [left, right] =
-        [(ChangeTag::Delete, '[', ']', theme.bad()), (ChangeTag::Insert, '{', '}', theme.good())]
-            .map(|(own, open, close, style)| {
-                let mut spans: Vec<Span<'a>> = Vec::new();
-                let mut run: Vec<&str> = Vec::new();
-                let flush = |run: &mut Vec<&str>, spans: &mut Vec<Span<'a>>| {
-                    if !run.is_empty() {
-                        spans.push(Span::styled(format!("{open}{}{close}", run.join(" ")), style));
-                        spans.push(Span::raw(" "));
-                        run.clear();
-                    }
-                };
-                for change in diff.iter_all_changes() {
-                    if change.tag() == own {
-                        run.push(change.value());
-                    } else if change.tag() == ChangeTag::Equal {
-                        flush(&mut run, &mut spans);
-                        spans.push(Span::raw(format!("{} ", change.value())));
-                    }
-                }
-                flush(&mut run, &mut spans);
-                spans
-            });
-    (left, right)
+    use crate::text::{Run, apart};
+    let [left, right] = apart(predicted, actual);
+    let spans = |runs: Vec<Run>, [open, close]: [char; 2], style| {
+        let one = |run: Run| {
+            let span = if run.own {
+                Span::styled(format!("{open}{}{close}", run.text), style)
+            } else {
+                Span::raw(run.text)
+            };
+            [span, Span::raw(" ")]
+        };
+        runs.into_iter().flat_map(one).collect()
+    };
+    (spans(left, ['[', ']'], theme.bad()), spans(right, ['{', '}'], theme.good()))
 }
 
 /// A text character by character, as the lines of a JSON string: what cannot be seen is written

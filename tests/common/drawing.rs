@@ -14,7 +14,7 @@ use foretaste::episode::{Scope, Teacher};
 use foretaste::experience::Verdict;
 use foretaste::explore::Session;
 use foretaste::store::{
-    Filter, Listing, MetricPoint, Near, NewRun, Place, Prediction, RunStatus, Store,
+    Filter, Listing, MetricPoint, Near, NewRun, Place, Prediction, RunStatus, Store, Told,
 };
 use foretaste::train::data::DataSummary;
 use foretaste::train::{Mixture, Objective, Plan};
@@ -115,7 +115,8 @@ pub fn app(caps: Caps) -> App {
         Listing::default(),
         store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
     )));
-    app.update(Msg::from(replay::Msg::Opened(Box::new(trajectory), branches, foreseen, vec![])));
+    let told = Told { predictions: foreseen, ..store.told(trajectory.id).unwrap() };
+    app.update(Msg::from(replay::Msg::Opened(Box::new(told))));
     app.update(Msg::from(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
     app.screens.data.root = "DATA".into();
     app.update(Msg::from(data::Msg::Origins(store.origins().unwrap(), vec!["walkthrough".into()])));

@@ -133,8 +133,7 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
         StoreCmd::ExportOne(id) => {
             let folder = store.root().join("exports");
             let name = |file: &PathBuf| Some(file.file_name()?.to_string_lossy().to_string());
-            let files =
-                transcript::write_all(&folder, &store.trajectory(id)?, &store.branches(id)?)?;
+            let files = transcript::write_all(&folder, &store.told(id)?)?;
             let names: Vec<String> = files.iter().filter_map(name).collect();
             let said = format!("wrote {} to {}", names.join(", "), folder.display());
             mail.send(Msg::Notice(Notice::info(said)));
@@ -148,12 +147,7 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
             mail.send(Msg::from(data::Msg::Trajectories(page)));
         }
         StoreCmd::Trajectory(id) => {
-            let trajectory = Box::new(store.trajectory(id)?);
-            let branches = store.branches(id)?;
-            let foreseen = store.predictions(id)?;
-            let thoughts = store.thoughts(id)?;
-            let opened = replay::Msg::Opened(trajectory, branches, foreseen, thoughts);
-            mail.send(Msg::from(opened));
+            mail.send(Msg::from(replay::Msg::Opened(Box::new(store.told(id)?))));
         }
         StoreCmd::Data(suite, split) => {
             let bytes = checkpoint::disk_use(store.root());

@@ -2,9 +2,11 @@
 
 use tui_input::Input;
 
-use super::{Looked, State};
-use crate::experience::{Purpose, Trajectory};
+use super::parting::parting;
+use super::{Looked, State, say};
+use crate::experience::Purpose;
 use crate::store::Listing;
+use crate::text::clean;
 use crate::tui::effect::{Effect, StoreCmd, WorldCmd};
 use crate::tui::keys::{Direction, Key, key};
 use crate::tui::screen::Screen;
@@ -64,7 +66,13 @@ pub const KEYS: &[Key<Act>] = &[
          as good, won",
     ),
     key("previous-mark", "{", Act::Mark(false), "", "the mark before"),
-    key("search", "/", Act::Search, "search", "look for words in this trajectory"),
+    key(
+        "search",
+        "/",
+        Act::Search,
+        "search",
+        "look for words in this trajectory and its reflections",
+    ),
     key("next-hit", "n", Act::Hit(true), "", "the next hit"),
     key("previous-hit", "N", Act::Hit(false), "", "the hit before"),
     key("next", "]", Act::Next, "next", "the next trajectory"),
@@ -112,8 +120,9 @@ impl State {
     /// Whether a key means something now.
     pub fn applies(&self, act: Act) -> bool {
         match act {
-            Act::Hit(_) => !self.words.is_empty(),
-            Act::Raw
+            Act::Hit(_)
+            | Act::Step(_)
+            | Act::Raw
             | Act::Play
             | Act::Speed(_)
             | Act::Mark(_)
@@ -127,49 +136,39 @@ impl State {
 
     /// Does what a key means.
     pub fn act(&mut self, act: Act) -> Vec<Effect> {
+        self.chosen = true;
         match act {
-            Act::Step(true) => self.stand(self.t + 1),
-            Act::Step(false) => self.stand(self.t.saturating_sub(1)),
-            Act::Next => return self.walk(Direction::Down),
-            Act::Previous => return self.walk(Direction::Up),
-            Act::Open => return self.open_selected(),
-            Act::Play => {
-                self.playing = !self.playing && self.open.is_some();
-                if self.playing && self.t == self.length() {
-                    self.stand(0);
-                }
+            Act::Step(forward) => self.step(forward),
+            Act::Next => self.walk(Direction::Down),
+            Act::Previous => self.walk(Direction::Up),
+            Act::Open => {
+                self.through_list = false;
+                if self.list.total() == 0 { say("nothing is listed") } else { self.open_selected() }
             }
-            Act::Speed(up) => self.speed = (self.speed + if up { 1 } else { -1 }).clamp(-3, 4),
-            Act::Mark(forward) => self.find(forward, |state, t| !state.mark(t).is_empty()),
-            Act::Hit(forward) => self.find(forward, Self::hit),
-            Act::Search => self.typed = Some((Looked::Here, Input::new(self.words.clone()))),
-            Act::Words => self.typed = Some((Looked::List, Input::new(self.listing.words.clone()))),
-            Act::Raw => {
-                let Some((trajectory, _)) = &self.open else { return Vec::new() };
-                let title =
-                    format!("State {} of trajectory {}, as a JSON string", self.t, trajectory.id);
-                return vec![Effect::Show(title, raw(trajectory.observation_at(self.t)))];
+            Act::Play => self.play(),
+            Act::Speed(up) => self.pace(up),
+            Act::Mark(forward) => {
+                self.find(forward, "nothing is marked", |state, t| !state.mark(t).is_empty())
             }
+            Act::Hit(_) if self.words.is_empty() => say("/ looks for words first"),
+            Act::Hit(forward) => {
+                let what = format!("\"{}\" is not found", clean(&self.words));
+                self.find(forward, &what, Self::hit)
+            }
+            Act::Search => {
+                self.typed = Some((Looked::Here, Input::new(self.words.clone())));
+                Vec::new()
+            }
+            Act::Words => {
+                self.typed = Some((Looked::List, Input::new(self.listing.words.clone())));
+                Vec::new()
+            }
+            Act::Raw => self.raw(),
             Act::Export => {
-                return self
-                    .here()
-                    .map(|(id, _)| Effect::Store(StoreCmd::ExportOne(id)))
-                    .into_iter()
-                    .collect();
+                let here = self.here().map(|(id, _)| Effect::Store(StoreCmd::ExportOne(id)));
+                here.into_iter().collect()
             }
-            Act::Compare => {
-                let Some((trajectory, _)) = &self.open else { return Vec::new() };
-                match &self.marked {
-                    Some(other) if other.id != trajectory.id => {
-                        return vec![Effect::Show(
-                            "Where the two part".into(),
-                            parting(other, trajectory),
-                        )];
-                    }
-                    Some(_) => self.marked = None,
-                    None => self.marked = Some(trajectory.clone()),
-                }
-            }
+            Act::Compare => self.compare(),
             Act::NextPurpose => {
                 let purpose = match self.listing.purpose {
                     None => Some(Purpose::Demonstration),
@@ -177,7 +176,7 @@ impl State {
                     Some(Purpose::Evaluation) => Some(Purpose::Exploration),
                     Some(Purpose::Exploration) => None,
                 };
-                return self.list_by(Listing { purpose, ..self.listing.clone() });
+                self.list_by(Listing { purpose, ..self.listing.clone() })
             }
             Act::NextOutcome => {
                 let success = match self.listing.success {
@@ -185,52 +184,85 @@ impl State {
                     Some(true) => Some(false),
                     Some(false) => None,
                 };
-                return self.list_by(Listing { success, ..self.listing.clone() });
+                self.list_by(Listing { success, ..self.listing.clone() })
             }
-            Act::BranchOff => {
-                let Some((id, t)) = self.here() else { return Vec::new() };
-                return vec![
-                    Effect::Go(Screen::Explore),
-                    Effect::World(WorldCmd::BranchOff(id, t)),
-                ];
-            }
+            Act::BranchOff => self.here().map_or_else(Vec::new, |(id, t)| {
+                vec![Effect::Go(Screen::Explore), Effect::World(WorldCmd::BranchOff(id, t))]
+            }),
+        }
+    }
+
+    /// A step on or back, or why there is none.
+    pub(super) fn step(&mut self, forward: bool) -> Vec<Effect> {
+        let from = self.t;
+        self.stand(if forward { from + 1 } else { from.saturating_sub(1) });
+        match (self.t == from, forward) {
+            (true, true) => say("this is the last state; ] goes to the next trajectory"),
+            (true, false) => say("this is the start"),
+            _ => Vec::new(),
+        }
+    }
+
+    fn play(&mut self) -> Vec<Effect> {
+        if self.length() == 0 {
+            return say("it has no steps to play");
+        }
+        self.playing = !self.playing;
+        if self.playing && self.t == self.length() {
+            self.stand(0);
         }
         Vec::new()
     }
-}
 
-/// Two trajectories up to where they part, and what each did then.
-pub fn parting(one: &Trajectory, other: &Trajectory) -> Vec<String> {
-    let actions = |trajectory: &Trajectory| {
-        trajectory.steps.iter().map(|step| step.action.clone()).collect::<Vec<_>>()
-    };
-    let left = actions(one);
-    let right = actions(other);
-    let same = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
-    let mut lines = vec![
-        format!(
-            "{:<52} {}",
-            format!("{} · {} by {}", one.id, one.task, one.actor),
-            format!("{} · {} by {}", other.id, other.task, other.actor)
-        ),
-        String::new(),
-    ];
-    if one.task_id != other.task_id {
-        lines.push("These are two different tasks.".into());
+    fn pace(&mut self, up: bool) -> Vec<Effect> {
+        let before = self.speed;
+        self.speed = (before + if up { 1 } else { -1 }).clamp(-3, 4);
+        match (self.speed == before, up) {
+            (true, true) => say("it plays no faster than this"),
+            (true, false) => say("it plays no slower than this"),
+            _ => Vec::new(),
+        }
     }
-    lines.push(format!("{same} steps alike:"));
-    lines.extend(
-        left[..same].iter().enumerate().map(|(t, action)| format!("{:>3} = {action}", t + 1)),
-    );
-    let rest = left.len().max(right.len());
-    if same < rest {
-        lines.push("then:".into());
+
+    fn raw(&self) -> Vec<Effect> {
+        let Some(told) = &self.open else { return Vec::new() };
+        let trajectory = &told.trajectory;
+        let title = format!("State {} of trajectory {}, as a JSON string", self.t, trajectory.id);
+        vec![Effect::Show(title, raw(trajectory.observation_at(self.t)))]
     }
-    for t in same..rest {
-        let of = |actions: &[String]| actions.get(t).cloned().unwrap_or_else(|| "—".into());
-        lines.push(format!("{:>3} {:<48} {}", t + 1, of(&left), of(&right)));
+
+    /// Looks for what was typed, from here on and then from the start.
+    pub(super) fn look(&mut self) -> Vec<Effect> {
+        if self.words.is_empty() {
+            return say("nothing is searched for any more");
+        }
+        let around = (self.t..=self.length()).chain(0..self.t);
+        let Some(t) = around.into_iter().find(|t| self.hit(*t)) else {
+            let words = clean(&self.words);
+            return say(&format!("no step, observation or reflection here contains \"{words}\""));
+        };
+        self.stand(t);
+        let hits = (0..=self.length()).filter(|t| self.hit(*t)).count();
+        let states = if hits == 1 { "1 state has".into() } else { format!("{hits} states have") };
+        say(&format!("{states} \"{}\"; n and N go through them", clean(&self.words)))
     }
-    let end = |trajectory: &Trajectory| if trajectory.success() { "won" } else { "not won" };
-    lines.push(format!("    {:<48} {}", end(one), end(other)));
-    lines
+
+    fn compare(&mut self) -> Vec<Effect> {
+        let Some(told) = &self.open else { return Vec::new() };
+        let id = told.trajectory.id;
+        match &self.marked {
+            Some(other) if other.trajectory.id != id => {
+                let lines = parting(&other.trajectory, &told.trajectory);
+                vec![Effect::Show("Where the two part".into(), lines)]
+            }
+            Some(_) => {
+                self.marked = None;
+                say(&format!("trajectory {id} is no longer marked"))
+            }
+            None => {
+                self.marked = Some(told.clone());
+                say(&format!("trajectory {id} is marked: d on another shows where the two part"))
+            }
+        }
+    }
 }

@@ -2,6 +2,10 @@
 //! there?
 
 mod acts;
+mod flow;
+mod list;
+mod parting;
+mod scene;
 pub mod view;
 
 use crossterm::event::{Event, KeyCode, KeyEvent};
@@ -11,9 +15,9 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::agent::prompt::rightness;
-use crate::experience::{ActionEffect, Branch, Trajectory};
-use crate::store::{Listing, Near, Page, Prediction, Thought, TrajectorySummary};
-use crate::tui::effect::{Effect, StoreCmd};
+use crate::experience::ActionEffect;
+use crate::store::{Listing, Near, Page, Prediction, Told, TrajectorySummary};
+use crate::tui::effect::{Effect, Notice, StoreCmd};
 use crate::tui::jobs::Jobs;
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
@@ -27,9 +31,8 @@ pub use acts::{Act, KEYS};
 pub enum Msg {
     /// A part of a list of trajectories.
     List(Listing, Page<TrajectorySummary>),
-    /// One trajectory with its alternatives, what was expected of its actions, and what was thought
-    /// before them.
-    Opened(Box<Trajectory>, Vec<Branch>, Vec<Prediction>, Vec<Thought>),
+    /// One trajectory with all that hangs off its states.
+    Opened(Box<Told>),
 }
 
 /// The screen's state.
@@ -39,12 +42,8 @@ pub struct State {
     pub listing: Listing,
     /// They, the newest first.
     pub list: Window<TrajectorySummary>,
-    /// The open trajectory and its alternatives.
-    pub open: Option<(Box<Trajectory>, Vec<Branch>)>,
-    /// What was expected of its actions, where a model was asked.
-    pub foreseen: Vec<Prediction>,
-    /// What was thought before its actions.
-    pub thoughts: Vec<Thought>,
+    /// The open trajectory with all that hangs off its states.
+    pub open: Option<Box<Told>>,
     /// The state in front: 0 is the start.
     pub t: usize,
     /// Whether it plays.
@@ -57,16 +56,20 @@ pub struct State {
     pub typed: Option<(Looked, Input)>,
     /// Lines that the state is scrolled by.
     pub scroll: u16,
-    /// Whether pages, first and last mean the list, and not the open trajectory.
+    /// Whether keys that move go through the list, and not through the open trajectory.
     pub through_list: bool,
     /// The trajectory that another is held against.
-    pub marked: Option<Box<Trajectory>>,
+    pub marked: Option<Box<Told>>,
     ticks: u32,
     /// What the last session had open.
     wanted: Option<(i64, usize)>,
     /// Whether the trajectory under the cursor is to be opened as soon as it is known which that
     /// is.
     follow: bool,
+    /// Whether a person has chosen where this stands: until then it shows the newest trajectory.
+    chosen: bool,
+    /// Whether a person looks at it: what is read does not change by itself.
+    front: bool,
 }
 
 /// Where words are looked for.
@@ -78,21 +81,27 @@ pub enum Looked {
     List,
 }
 
+/// A line for the status bar.
+fn say(text: &str) -> Vec<Effect> {
+    vec![Effect::Say(Notice::info(text.to_string()))]
+}
+
 impl State {
     /// The open trajectory and step.
     pub fn here(&self) -> Option<(i64, usize)> {
-        self.open.as_ref().map(|(trajectory, _)| (trajectory.id, self.t))
+        self.open.as_ref().map(|told| (told.trajectory.id, self.t))
     }
 
-    /// The trajectory and step to come back to.
+    /// The trajectory and step to come back to; none where nobody has chosen one.
     pub fn standing_at(&self) -> Option<(i64, usize)> {
-        self.wanted.or_else(|| self.here())
+        self.wanted.or_else(|| self.here().filter(|_| self.chosen))
     }
 
     /// Takes up what the last session looked at.
     pub fn come_back(&mut self, listing: Listing, wanted: Option<(i64, usize)>) {
         self.listing = listing;
         self.wanted = wanted;
+        self.chosen = wanted.is_some();
     }
 
     fn fetch(&self, near: Near) -> Effect {
@@ -106,7 +115,16 @@ impl State {
     }
 
     fn walk(&mut self, direction: Direction) -> Vec<Effect> {
+        let from = self.list.at();
         let near = self.list.go(direction);
+        if self.list.at() == from {
+            let end = if from == 0 { "the newest" } else { "the oldest" };
+            return match self.list.total() {
+                0 => say("nothing is listed"),
+                1 => say("it is the only one that is listed"),
+                _ => say(&format!("this is {end} of those that are listed")),
+            };
+        }
         let mut effects = self.open_selected();
         effects.extend(near.map(|near| self.fetch(near)));
         effects
@@ -121,7 +139,7 @@ impl State {
 
     /// The number of steps of the open trajectory.
     pub fn length(&self) -> usize {
-        self.open.as_ref().map_or(0, |(trajectory, _)| trajectory.steps.len())
+        self.open.as_ref().map_or(0, |told| told.trajectory.steps.len())
     }
 
     fn stand(&mut self, t: usize) {
@@ -131,14 +149,20 @@ impl State {
 
     /// What was expected of an action in state `t` by the model that was asked last, and how right
     /// that was.
-    pub fn expected(&self, t: usize, action: &str, actual: &str) -> Option<(&Prediction, f64)> {
-        let asked = self.foreseen.iter().rev().find(|p| p.t == t && p.action == action)?;
+    pub fn expected<'a>(
+        &'a self,
+        t: usize,
+        action: &'a str,
+        actual: &str,
+    ) -> Option<(&'a Prediction, f64)> {
+        let asked = self.open.as_ref()?.expected(t, action).next_back()?;
         Some((asked, rightness(&asked.text, actual)))
     }
 
     /// What stands out about state `t`; empty for most.
     pub fn mark(&self, t: usize) -> &'static str {
-        let Some((trajectory, branches)) = &self.open else { return "" };
+        let Some(told) = &self.open else { return "" };
+        let Told { trajectory, branches, .. } = told.as_ref();
         let Some(step) = t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) else {
             return "";
         };
@@ -164,29 +188,46 @@ impl State {
         }
     }
 
-    /// Whether state `t` contains what is searched for.
+    /// Whether what led to state `t`, what was seen there or was written about it contains what is
+    /// searched for.
     pub fn hit(&self, t: usize) -> bool {
-        let Some((trajectory, _)) = self.open.as_ref().filter(|_| !self.words.is_empty()) else {
+        let Some(told) = self.open.as_ref().filter(|_| !self.words.is_empty()) else {
             return false;
         };
+        let trajectory = &told.trajectory;
         let words = self.words.to_lowercase();
-        let action = t
-            .checked_sub(1)
-            .and_then(|before| trajectory.steps.get(before))
-            .map_or("", |step| &step.action);
-        action.to_lowercase().contains(&words)
-            || trajectory.observation_at(t).to_lowercase().contains(&words)
+        let action = t.checked_sub(1).and_then(|before| trajectory.steps.get(before));
+        let written = told.reflections_at(t).map(|reflection| reflection.text.as_str());
+        action
+            .map(|step| step.action.as_str())
+            .into_iter()
+            .chain([trajectory.observation_at(t)])
+            .chain(written)
+            .any(|text| text.to_lowercase().contains(&words))
     }
 
-    /// The next state (or the one before) that fulfils a condition; stays where there is none.
-    fn find(&mut self, forward: bool, holds: impl Fn(&Self, usize) -> bool) {
+    /// The next state (or the one before) that fulfils a condition; stays where there is none, and
+    /// says so.
+    fn find(
+        &mut self,
+        forward: bool,
+        what: &str,
+        holds: impl Fn(&Self, usize) -> bool,
+    ) -> Vec<Effect> {
         let found = if forward {
             (self.t + 1..=self.length()).find(|t| holds(self, *t))
         } else {
             (0..self.t).rev().find(|t| holds(self, *t))
         };
-        if let Some(t) = found {
-            self.stand(t);
+        match found {
+            Some(t) => {
+                self.stand(t);
+                Vec::new()
+            }
+            None => {
+                let side = if forward { "after" } else { "before" };
+                say(&format!("{what} {side} step {}", self.t))
+            }
         }
     }
 
@@ -195,27 +236,35 @@ impl State {
         match msg {
             Msg::List(listing, page) if listing == self.listing => {
                 let near = self.list.take(page, |a, b| a.id == b.id);
+                let mut effects: Vec<Effect> =
+                    near.map(|near| self.fetch(near)).into_iter().collect();
                 if let (None, Some((id, _))) = (&self.open, self.wanted) {
                     self.list.find(|row| row.id == id);
                 }
-                let mut effects: Vec<Effect> =
-                    near.map(|near| self.fetch(near)).into_iter().collect();
-                if self.open.is_none() || self.follow {
+                let newest = !self.chosen && !self.front;
+                if newest {
+                    effects.extend(self.list.go(Direction::First).map(|near| self.fetch(near)));
+                }
+                let another = self.list.current().map(|row| row.id) != self.here().map(|at| at.0);
+                if self.open.is_none() || self.follow || (newest && another) {
                     effects.extend(self.open_selected());
                 }
                 return effects;
             }
             Msg::List(..) => {}
-            Msg::Opened(trajectory, branches, foreseen, thoughts) => {
+            Msg::Opened(told) => {
+                let id = told.trajectory.id;
                 // Another trajectory starts at its first step; the same one stays where it is.
-                if self.here().is_none_or(|(id, _)| id != trajectory.id) {
+                if self.here().is_none_or(|(open, _)| open != id) {
                     self.t = 0;
+                    self.scroll = 0;
                 }
-                let wanted = self.wanted.take().filter(|(id, _)| *id == trajectory.id);
-                self.open = Some((trajectory, branches));
-                self.foreseen = foreseen;
-                self.thoughts = thoughts;
-                self.stand(wanted.map_or(self.t, |(_, t)| t));
+                let wanted = self.wanted.take().filter(|(wanted, _)| *wanted == id);
+                self.open = Some(told);
+                if let Some((_, t)) = wanted {
+                    self.t = t;
+                }
+                self.t = self.t.min(self.length());
             }
         }
         Vec::new()
@@ -229,7 +278,8 @@ impl Pane for State {
         vec![self.fetch(row.map_or(Near::Position(self.list.at()), Near::Row))]
     }
 
-    fn tick(&mut self, _front: bool, _jobs: &Jobs) -> Vec<Effect> {
+    fn tick(&mut self, front: bool, _jobs: &Jobs) -> Vec<Effect> {
+        self.front = front;
         self.ticks = self.ticks.wrapping_add(1);
         let slow = 1u32 << self.speed.min(0).unsigned_abs().min(8);
         if self.playing && self.ticks.is_multiple_of(slow) {
@@ -253,9 +303,8 @@ impl Pane for State {
             }
             KeyCode::Enter => {
                 self.words = words();
-                if !self.hit(self.t) {
-                    self.find(true, Self::hit);
-                }
+                self.chosen = true;
+                return Some(self.look());
             }
             _ => {
                 input.handle_event(&Event::Key(key));
@@ -272,10 +321,14 @@ impl Pane for State {
         Vec::new()
     }
 
+    /// Moves in the panel whose frame is bright.
     fn go(&mut self, direction: Direction) -> Vec<Effect> {
+        self.chosen = true;
         match direction {
-            Direction::Up | Direction::Down => return self.walk(direction),
             _ if self.through_list => return self.walk(direction),
+            _ if self.open.is_none() => return say("nothing is open"),
+            Direction::Up => return self.step(false),
+            Direction::Down => return self.step(true),
             Direction::First => self.stand(0),
             Direction::Last => self.stand(self.length()),
             Direction::PageDown => self.scroll = self.scroll.saturating_add(8).min(4000),
@@ -289,14 +342,19 @@ impl Pane for State {
     }
 
     fn copy(&self, json: bool) -> Option<String> {
-        let (trajectory, _) = self.open.as_ref()?;
+        let trajectory = &self.open.as_ref()?.trajectory;
         if json {
             serde_json::to_string_pretty(trajectory).ok()
         } else {
             Some(trajectory.observation_at(self.t).to_string())
         }
     }
+
     fn draw(&self, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         view::draw(self, theme, frame, area);
     }
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
