@@ -19,7 +19,7 @@ use super::screens::Screens;
 use super::sheet::{Sheet, Typed};
 use super::theme::{Theme, centered};
 use crate::control::Progress;
-use crate::text::{clean, counted};
+use crate::text::clean;
 
 /// A box over the screen that takes all keys.
 #[derive(Debug, Clone)]

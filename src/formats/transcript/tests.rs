@@ -45,6 +45,7 @@ pub(super) fn told(text: Option<&str>) -> Told {
         reward: 0.0,
         done: false,
         success: false,
+        created_ms: 0,
     };
     let expected = |action: String, said: &str| Prediction {
         trajectory: 7,
@@ -52,6 +53,7 @@ pub(super) fn told(text: Option<&str>) -> Told {
         action,
         model: or("embedded"),
         text: format!("{}{said}", text.unwrap_or_default()),
+        created_ms: 0,
     };
     let reflection = Standing {
         id: 5,

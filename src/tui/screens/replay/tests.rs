@@ -49,6 +49,7 @@ fn told(id: i64) -> Told {
         reward: 0.0,
         done: false,
         success: false,
+        created_ms: 0,
     };
     let expected = |model: &str, text: &str| Prediction {
         trajectory: id,
@@ -56,6 +57,7 @@ fn told(id: i64) -> Told {
         action: "take cup 1".into(),
         model: model.into(),
         text: text.into(),
+        created_ms: 0,
     };
     let reflection = Standing {
         id: 9,
