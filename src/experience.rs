@@ -1,7 +1,11 @@
 //! The domain's own types, pure: trajectories, branches, reflections, decisions, runs. No I/O, no
 //! model, no screen.
 
+mod by;
+
 use serde::{Deserialize, Serialize};
+
+pub use by::{HUMAN, called};
 
 /// What a trajectory is kept for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -107,10 +107,18 @@ enum DataCommand {
         #[arg(long, group = "what", value_name = "CHECKPOINT")]
         checkpoint: Option<i64>,
     },
-    /// Put a deleted trajectory back
+    /// Demonstrations that another one says already: the same expert, task and actions
+    Duplicates {
+        /// Take them out of every list and training set (data undelete puts them back); of each
+        /// kind the one with most decisions and reflections stays
+        #[arg(long)]
+        delete: bool,
+    },
+    /// Put deleted trajectories back
     Undelete {
-        /// Its number
-        id: i64,
+        /// Their numbers
+        #[arg(required = true)]
+        ids: Vec<i64>,
     },
     /// Write the whole store into one file, while others go on writing (checkpoints' weights are
     /// folders of their own)
@@ -198,9 +206,21 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         DataCommand::Delete { id, run, checkpoint } => {
             rows(vec![delete(&store, id, run, checkpoint)?])
         }
-        DataCommand::Undelete { id } => {
-            store.set_deleted(id, false)?;
-            rows(vec![json!({"trajectory": id, "deleted": false})])
+        DataCommand::Duplicates { delete } => rows(duplicates(&store, delete)?),
+        DataCommand::Undelete { ids } => {
+            // All are there before one is put back.
+            for id in &ids {
+                store.trajectory_even_deleted(*id)?.ok_or_else(|| {
+                    Error::new(format!("there is no trajectory {id}"))
+                        .hint("list them with: foretaste data list")
+                })?;
+            }
+            let mut put_back = Vec::with_capacity(ids.len());
+            for id in ids {
+                store.set_deleted(id, false)?;
+                put_back.push(json!({"trajectory": id, "deleted": false}));
+            }
+            rows(put_back)
         }
         DataCommand::Backup { file } => {
             let bytes = store.backup(&file)?;
@@ -311,6 +331,25 @@ fn delete(store: &Store, id: Option<i64>, run: Option<i64>, number: Option<i64>)
     let id = id.unwrap_or_default();
     store.set_deleted(id, true)?;
     Ok(json!({"trajectory": id, "deleted": true}))
+}
+
+/// Demonstrations that could go, or went: then with the command that puts them back.
+fn duplicates(store: &Store, delete: bool) -> Result<Vec<Value>> {
+    let found = store.duplicates()?;
+    let mut rows = Vec::with_capacity(found.len());
+    for one in &found {
+        if delete {
+            store.set_deleted(one.trajectory, true)?;
+        }
+        let mut row = value(one);
+        row["deleted"] = json!(delete);
+        rows.push(row);
+    }
+    if delete && !found.is_empty() {
+        let ids: Vec<String> = found.iter().map(|one| one.trajectory.to_string()).collect();
+        rows.push(json!({"undo": format!("foretaste data undelete {}", ids.join(" "))}));
+    }
+    Ok(rows)
 }
 
 /// A line of a run's record.

@@ -11,7 +11,7 @@ use crate::curation::{self, Judged, judged};
 use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::experience::{REASONS, Verdict};
-use crate::explore::{Outcome, Session, Tried, keep, reflect};
+use crate::explore::{Keeping, Kept, Outcome, Session, Tried, keep, reflect};
 use crate::model::team::Priority;
 use crate::paths;
 use crate::store::{Decision, Filter, Place, Store};
@@ -120,11 +120,19 @@ impl Plain {
                 Ok(())
             }
             ("keep", _) => {
-                let kept = keep(&mut self.session, &self.all, &mut self.store)?;
-                say(&format!(
-                    "Kept as demonstration {}, with {} alternatives.",
-                    kept.id, kept.branches
-                ));
+                let twice = rest.trim() == "twice";
+                let said = match keep(&mut self.session, &self.all, &mut self.store, twice)? {
+                    Keeping::Kept(Kept { id, by, branches, .. }) => {
+                        format!(
+                            "Kept as demonstration {id}, by {by}, with {branches} alternatives."
+                        )
+                    }
+                    Keeping::Known(id) => format!(
+                        "Demonstration {id} has the same actions in the same task, and both would \
+                         count. keep twice keeps it all the same."
+                    ),
+                };
+                say(&said);
                 return Ok(true);
             }
             ("next", _) => self.next(),

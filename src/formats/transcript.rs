@@ -58,13 +58,14 @@ pub fn write_all(
 }
 
 fn heading(trajectory: &Trajectory) -> String {
-    let Trajectory { id, suite, split, kind, actor, task, .. } = trajectory;
+    let Trajectory { id, suite, split, kind, task, .. } = trajectory;
+    let by = trajectory.by();
     let mut end = if trajectory.success() { "won".to_string() } else { "not won".to_string() };
     if let Some(worth) = worth(trajectory.reward(), trajectory.success()) {
         end += &format!(" ({worth})");
     }
     clean(&format!(
-        "{task}\n{suite} / {split} · {kind} · by {actor} · {end} in {} steps · trajectory {id}",
+        "{task}\n{suite} / {split} · {kind} · by {by} · {end} in {} steps · trajectory {id}",
         trajectory.steps.len()
     ))
 }

@@ -9,6 +9,7 @@
 mod backup;
 mod checkpoints;
 mod decisions;
+mod duplicates;
 mod evaluations;
 mod exchange;
 mod listing;
@@ -23,6 +24,7 @@ mod trajectories;
 pub use backup::Restored;
 pub use checkpoints::{Checkpoint, STATE};
 pub use decisions::{AuditRow, Decision, Seen, Undone};
+pub use duplicates::Duplicate;
 pub use evaluations::{EvalRow, PlayedGame};
 pub use exchange::{Intake, Record, Reflected};
 pub use listing::{Listing, Near, Page, TrajectorySummary};

@@ -9,7 +9,7 @@ use crate::agent::{Case, Writer};
 use crate::episode::{Episode, Scope};
 use crate::error::Error;
 use crate::experience::{Reflection, State};
-use crate::explore::{CompareModels, EvaluateState, Outcome, Tried};
+use crate::explore::{CompareModels, EvaluateState, Outcome, ScoreState, Tried};
 use crate::formats::Order;
 use crate::store::{Decision, Filter, Listing, Near, Place, Seen};
 use crate::train::Plan;
@@ -51,6 +51,8 @@ pub enum Effect {
     Copy(String),
     /// A text to be read: its title and lines.
     Show(String, Vec<String>),
+    /// Something to say in the status bar.
+    Say(Notice),
     /// Another screen in front.
     Go(Screen),
     /// Ask how many games are to be collected.
@@ -105,6 +107,8 @@ pub enum WorldCmd {
 pub enum MindCmd {
     /// Think, score, choose and predict in a state; a newer one ends it.
     Evaluate(Box<EvaluateState>),
+    /// Score a state that was passed before, for a count of policies; a newer look ends it.
+    Score(u64, Box<ScoreState>),
     /// Load a model; none for the newest checkpoint.
     Load(Option<String>),
     /// The exact prompt for a state, and raw replies; whether the policy thinks first.

@@ -15,7 +15,7 @@ use super::keymap::{Entry, Keymap};
 use super::keys;
 use super::screen::Screen;
 use super::screens::Screens;
-use super::text::{fuzzy, input_line};
+use super::text::{fuzzy, typed_line};
 use super::theme::{Theme, centered, fit};
 use crate::control::Progress;
 use crate::text::clean;
@@ -283,7 +283,7 @@ fn palette(context: Context<'_>, input: &Input, at: usize, frame: &mut Frame<'_>
     let block = theme.panel("What to do · ↑ ↓ choose · ⏎ do it · Esc leave");
     let inner = block.inner(area);
     let rows = inner.height.saturating_sub(1) as usize;
-    let mut lines = vec![input_line(input.value(), input.visual_cursor(), theme)];
+    let mut lines = vec![typed_line(input, inner.width as usize, theme)];
     let from = (at + 1).saturating_sub(rows);
     for (i, entry) in
         palette_entries(context, input.value()).into_iter().enumerate().skip(from).take(rows)

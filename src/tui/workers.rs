@@ -53,6 +53,7 @@ impl Workers {
                 Effect::Suspend
                 | Effect::Edit(..)
                 | Effect::Show(..)
+                | Effect::Say(_)
                 | Effect::AskCollect
                 | Effect::Go(_) => {}
             }

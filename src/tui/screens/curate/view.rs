@@ -14,7 +14,7 @@ use crate::curation::Finding;
 use crate::experience::{REASONS, Reflection, Verdict};
 use crate::store::Filter;
 use crate::text::clean;
-use crate::tui::text::{difference, input_line, one_line, remark};
+use crate::tui::text::{difference, one_line, remark, typed_line};
 use crate::tui::theme::{Theme, centered, fit};
 
 /// Draws the screen.
@@ -138,7 +138,7 @@ fn draw_mode(state: &State, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
         }
         Some(Mode::Search(input)) => (
             "Text, task or kind contains · ⏎ · ^u clears · Esc leave",
-            vec![input_line(input.value(), input.visual_cursor(), theme)],
+            vec![typed_line(input, body.width.min(60).saturating_sub(2) as usize, theme)],
             60,
         ),
         Some(Mode::Filters(at)) => return draw_filters(state, *at, theme, frame, body),

@@ -10,7 +10,7 @@ use super::{Looked, State};
 use crate::experience::worth;
 use crate::store::Listing;
 use crate::text::clean;
-use crate::tui::text::{difference, input_line, one_line};
+use crate::tui::text::{difference, one_line, typed_line};
 use crate::tui::theme::{Theme, centered, fit, ratio};
 
 /// Draws the screen.
@@ -42,7 +42,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             Looked::List => "Task, kind, suite or actor contains · ⏎ · Esc leave",
         };
         frame.render_widget(Clear, area);
-        let line = input_line(input.value(), input.visual_cursor(), theme);
+        let line = typed_line(input, area.width.saturating_sub(2) as usize, theme);
         frame.render_widget(Paragraph::new(line).block(theme.panel(title)), area);
     }
 }
@@ -158,7 +158,7 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             trajectory.suite,
             trajectory.split,
             trajectory.kind,
-            clean(&trajectory.actor)
+            clean(&trajectory.by())
         );
         lines.push(Line::styled(about, theme.dim()));
         let thought = state

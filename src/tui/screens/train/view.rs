@@ -14,7 +14,7 @@ use crate::train::Stage;
 use crate::train::data::DataSummary;
 use crate::tui::chart::{self, Curve};
 use crate::tui::numbers::unit;
-use crate::tui::text::input_line;
+use crate::tui::text::typed_line;
 use crate::tui::theme::{Theme, centered, fit};
 
 /// Draws the screen.
@@ -45,7 +45,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             "No regular expression yet · Esc leave"
         });
         frame.render_widget(
-            Paragraph::new(input_line(input.value(), input.visual_cursor(), theme)).block(block),
+            Paragraph::new(typed_line(input, block.inner(over).width as usize, theme)).block(block),
             over,
         );
     }
