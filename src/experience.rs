@@ -1,10 +1,12 @@
 //! The domain's own types, pure: trajectories, branches, reflections, decisions, runs. No I/O, no
 //! model, no screen.
 
+mod by;
 mod reflection;
 
 use serde::{Deserialize, Serialize};
 
+pub use by::{HUMAN, called};
 pub use reflection::Reflection;
 
 /// What a trajectory is kept for.

@@ -8,7 +8,7 @@ use drawing::{app, drawn, show, third_task};
 use foretaste::agent::Scores;
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
-use foretaste::tui::effect::{Effect, MindCmd};
+use foretaste::tui::effect::{Effect, MindCmd, Notice, WorldCmd};
 use foretaste::tui::msg::Msg;
 use foretaste::tui::screen::Screen;
 use foretaste::tui::screens::{curate, explore};
@@ -144,4 +144,178 @@ fn a_pasted_line_ends_where_the_terminal_says_that_the_key_was_pressed() {
     let at = |words: &str| page.lines().position(|line| line.contains(words));
     assert_eq!(at("and another"), at("one line").map(|line| line + 1), "{page}");
     assert_eq!(at("and a third"), at("one line").map(|line| line + 2), "{page}");
+}
+
+fn pressed(app: &mut App, code: KeyCode) -> Vec<Effect> {
+    app.update(Msg::Key(KeyEvent::from(code)))
+}
+
+fn typed(app: &mut App, c: char) -> Vec<Effect> {
+    pressed(app, KeyCode::Char(c))
+}
+
+/// An interface without jobs, at the start of the third task with its what-ifs.
+fn exploring() -> App {
+    let mut app = app(Caps::FULL);
+    app.jobs.clear();
+    app.screen = Screen::Explore;
+    app
+}
+
+#[test]
+fn arrow_keys_go_to_the_panel_that_is_bright() {
+    let mut app = exploring();
+    assert!(typed(&mut app, 'j').is_empty());
+    assert_eq!((app.screens.explore.selected, app.screens.explore.cell), (1, 0));
+    pressed(&mut app, KeyCode::Tab);
+    typed(&mut app, 'j');
+    assert_eq!((app.screens.explore.selected, app.screens.explore.cell), (1, 1));
+    pressed(&mut app, KeyCode::Tab);
+    typed(&mut app, 'k');
+    assert_eq!((app.screens.explore.selected, app.screens.explore.cell), (1, 1));
+    for (width, height) in SIZES {
+        let shown = drawn(&app, width, height);
+        assert!(shown.contains("seen at step 0"), "{shown}");
+    }
+    for key in [KeyCode::Enter, KeyCode::Char('t')] {
+        let effects = pressed(&mut app, key);
+        assert!(matches!(effects[..], [Effect::World(WorldCmd::Goto(0))]), "{effects:?}");
+    }
+    typed(&mut app, 'j');
+    let effects = pressed(&mut app, KeyCode::Enter);
+    assert!(matches!(effects[..], [Effect::World(WorldCmd::Step(..))]), "{effects:?}");
+}
+
+#[test]
+fn what_a_person_chose_is_theirs_whoever_proposed_it() {
+    let mut app = exploring();
+    let by = |effects: Vec<Effect>| match &effects[..] {
+        [Effect::World(WorldCmd::Step(_, source))] => source.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(by(typed(&mut app, '1')), "human");
+    assert_eq!(by(typed(&mut app, 't')), "human");
+    assert_eq!(by(pressed(&mut app, KeyCode::Enter)), "walkthrough");
+    pressed(&mut app, KeyCode::Tab);
+    assert_eq!(by(typed(&mut app, 't')), "walkthrough");
+    typed(&mut app, 'j');
+    assert_eq!(by(typed(&mut app, 't')), "human");
+}
+
+#[test]
+fn a_key_that_means_nothing_now_says_why() {
+    use KeyCode::{Char, Enter};
+    let mut app = exploring();
+    let mut answer = |keys: &[KeyCode]| {
+        app.update(Msg::Tick); // what was said before was there to be read
+        for key in keys {
+            pressed(&mut app, *key);
+        }
+        app.said().map_or_else(String::new, |said| said.text.clone())
+    };
+    assert!(answer(&[Char('9')]).contains("no alternative 9"));
+    assert!(answer(&[Char('K')]).contains("goal is not reached"));
+    assert!(answer(&[Char('H'), Enter]).contains("H shows it"));
+    assert!(answer(&[Char('2')]).contains("H shows it"));
+    assert!(answer(&[KeyCode::Tab, Char('t')]).contains("H shows it"));
+    assert!(answer(&[Char('H'), Char('u'), Char('R')]).is_empty(), "these do something");
+    let mut session = third_task();
+    while session.view().unwrap().asked != "human" {
+        session.next_expert();
+    }
+    show(&mut app, &mut session);
+    for (key, words) in [(Enter, "e lets another speak"), (Char('R'), "e lets another speak")] {
+        pressed(&mut app, key);
+        assert!(app.said().is_some_and(|said| said.text.contains(words)), "{key:?}");
+    }
+    pressed(&mut app, Char('u'));
+    assert!(app.said().is_some_and(|said| said.text.contains("start of the task")));
+}
+
+#[test]
+fn who_speaks_is_said_while_advice_is_hidden_and_nothing_of_what_is_said() {
+    let mut app = exploring();
+    let mut session = third_task();
+    show(&mut app, &mut session);
+    assert!(drawn(&app, 140, 40).contains("policy agrees"));
+    typed(&mut app, 'H');
+    session.next_expert();
+    show(&mut app, &mut session);
+    assert_eq!(session.view().unwrap().asked, "human");
+    assert!(app.said().is_some_and(|said| said.text.contains("expert now")));
+    let shown = drawn(&app, 140, 40);
+    assert!(shown.contains("expert you") && !shown.contains("agrees"), "{shown}");
+}
+
+#[test]
+fn states_passed_before_the_policy_answered_are_scored_once_there_is_time() {
+    let mut app = exploring();
+    let mut session = third_task();
+    let view = |session: &mut foretaste::explore::Session| {
+        let view = Box::new(session.view().unwrap());
+        Msg::from(explore::Msg::View { view, place: 4, of: 4000 })
+    };
+    app.update(Msg::from(explore::Msg::Model("another".into())));
+    app.update(view(&mut session)); // passed at once
+    let advice = session.view().unwrap().expert.unwrap().1;
+    session.step(&advice.action, "walkthrough").unwrap();
+    let start = session.trajectory().state(0);
+    let effects = app.update(view(&mut session));
+    let [Effect::Mind(MindCmd::Evaluate(look))] = &effects[..] else { panic!("{effects:?}") };
+    let n = look.actions.len();
+    let first = (0..n).map(|i| if i == 0 { 1.0 } else { 0.0 }).collect();
+    app.update(Msg::from(explore::Msg::Scores(look.ticket, first, Scores::Exact)));
+    app.update(Msg::from(explore::Msg::Chosen(look.ticket, Vec::new())));
+    assert_eq!((app.screens.explore.agreed.of, app.screens.explore.agreed.unknown), (1, 1));
+    let effects = app.update(Msg::from(explore::Msg::Predicted(look.ticket, Vec::new(), true)));
+    let [Effect::Mind(MindCmd::Score(policies, of))] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(of.state, start);
+    let shares = of.actions.iter().map(|a| if *a == advice.action { 1.0 } else { 0.0 }).collect();
+    let scored = explore::Msg::Scored(*policies, of.clone(), shares);
+    assert!(app.update(Msg::from(scored)).is_empty(), "there is no other");
+    let agreed = app.screens.explore.agreed;
+    assert_eq!((agreed.of, agreed.unknown), (2, 0));
+    assert!(agreed.same >= 1);
+}
+
+#[test]
+fn what_was_said_goes_after_a_while_and_a_failure_once_it_could_be_read() {
+    let mut app = exploring();
+    let ticks = |app: &mut App, count: usize| (0..count).for_each(|_| _ = app.update(Msg::Tick));
+    app.say(Notice::info("kept".into()));
+    ticks(&mut app, 19);
+    assert!(app.said().is_some());
+    ticks(&mut app, 1);
+    assert!(app.said().is_none());
+    app.say(Notice::info("kept".into()));
+    ticks(&mut app, 2);
+    typed(&mut app, 'j');
+    assert!(app.said().is_some(), "a cursor moves, and nothing else");
+    typed(&mut app, 't');
+    assert!(app.said().is_none());
+    app.say(Notice { text: "it broke".into(), bad: true });
+    typed(&mut app, 'j');
+    assert!(app.said().is_some(), "it came just now");
+    ticks(&mut app, 100);
+    assert!(app.said().is_some());
+    typed(&mut app, 'j');
+    assert!(app.said().is_none());
+}
+
+#[test]
+fn how_play_went_on_is_seen_beside_every_action_whatever_room_there_is() {
+    let mut app = exploring();
+    let node = app.screens.explore.view.as_ref().unwrap().node;
+    let effects = typed(&mut app, 'o');
+    let [Effect::World(WorldCmd::GoOn(_, actions))] = &effects[..] else { panic!("{effects:?}") };
+    for (i, action) in actions.iter().enumerate() {
+        let how = format!("policy from there: solved in {} more", 20 + i);
+        app.update(Msg::from(explore::Msg::WentOn(node, action.clone(), how)));
+    }
+    for (width, height) in [(120, 40), (120, 24), (80, 30)] {
+        let shown = drawn(&app, width, height);
+        for i in 0..actions.len() {
+            assert!(shown.contains(&format!("solved in {} more", 20 + i)), "{shown}");
+        }
+    }
 }

@@ -191,3 +191,30 @@ fn an_import_killed_at_any_moment_goes_on_where_it_was() {
     assert_eq!(json(to.path(), &["data", "list"])[0]["demonstrations"], total);
     assert_eq!(json(to.path(), &["data", "import", path])[0]["known"], total);
 }
+
+#[test]
+fn what_another_demonstration_says_already_is_found_taken_out_and_put_back() {
+    let data = curated();
+    let dir = data.path();
+    assert!(json(dir, &["data", "duplicates"]).is_empty());
+    let store = &mut Store::open(dir).unwrap();
+    let first = store.trajectory(1).unwrap();
+    let again = store.add_trajectory(&first).unwrap();
+    let mut other = first.clone();
+    other.actor = "somebody else".into();
+    store.add_trajectory(&other).unwrap();
+    let found = json(dir, &["data", "duplicates"]);
+    let [one] = &found[..] else { panic!("{found:?}") };
+    // The decided one stays, whichever came first.
+    assert_eq!((&one["trajectory"], &one["same_as"]), (&again.into(), &1.into()));
+    assert_eq!((&one["deleted"], &one["reflections"]), (&false.into(), &0.into()));
+    let count = || json(dir, &["data", "list"])[0]["demonstrations"].as_u64().unwrap();
+    assert_eq!(count(), 6);
+    let gone = json(dir, &["data", "duplicates", "--delete"]);
+    assert_eq!((gone.len(), count()), (2, 5));
+    let undo = gone[1]["undo"].as_str().unwrap().strip_prefix("foretaste ").unwrap();
+    assert!(failure(&run(dir, &["data", "undelete", "1", "99"])).contains("no trajectory 99"));
+    json(dir, &undo.split(' ').collect::<Vec<_>>());
+    assert_eq!(count(), 6);
+    assert_eq!(json(dir, &["data", "duplicates"]).len(), 1);
+}

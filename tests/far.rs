@@ -26,7 +26,7 @@ use foretaste::error::Kind;
 use foretaste::eval::{Known, evaluate, foresight};
 use foretaste::experience::{ActionEffect, POLICY, State, Verdict};
 use foretaste::explore::{
-    EvaluateState, Evaluated, Session, Tried, evaluate_state, keep, play_on, reflect,
+    EvaluateState, Evaluated, Keeping, Session, Tried, evaluate_state, keep, play_on, reflect,
 };
 use foretaste::formats::import::import;
 use foretaste::formats::{Observations, Order, Set, export_file};
@@ -266,8 +266,8 @@ fn explore_goes_on_where_the_world_stands_and_comes_back_by_a_verified_replay() 
         session.step(&advice.action, &name).unwrap();
     }
     assert!(session.view().unwrap().success);
-    let kept = keep(&mut session, &Tried::default(), &mut store).unwrap();
-    assert_eq!(kept.steps, 3);
+    let kept = keep(&mut session, &Tried::default(), &mut store, false).unwrap();
+    assert!(matches!(kept, Keeping::Kept(kept) if kept.steps == 3));
     let walked = session.remember();
     assert!(
         Session::restore(&suite, &walked, None).is_err(),

@@ -65,6 +65,7 @@ fn page() -> String {
             action: store.trajectory(1).unwrap().steps[t].action.clone(),
             model: "embedded".into(),
             text: "You reach the shelf 1. It holds a <vase> 1.".into(),
+            created_ms: 0,
         })
         .collect();
     store.add_predictions(&predictions).unwrap();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::labels::{Words, checkpoint_row, delete, label, undelete};
+use super::labels::{Words, checkpoint_row, delete, duplicates, label, undelete};
 use super::out::pairs as plain;
 use super::train::ChoiceArgs;
 use super::{Common, interruptible};
@@ -122,12 +122,19 @@ enum DataCommand {
         #[arg(long, requires = "checkpoint")]
         now: bool,
     },
-    /// Put a deleted trajectory or checkpoint back
+    /// Demonstrations that another one says already: the same expert, task and actions
+    Duplicates {
+        /// Take them out of every list and training set (data undelete puts them back); of each
+        /// kind the one with most decisions and reflections stays
+        #[arg(long)]
+        delete: bool,
+    },
+    /// Put deleted trajectories or a checkpoint back
     #[command(group = clap::ArgGroup::new("what").required(true))]
     Undelete {
-        /// The trajectory's number
+        /// The trajectories' numbers
         #[arg(group = "what")]
-        id: Option<i64>,
+        ids: Vec<i64>,
         /// A checkpoint whose files are still there
         #[arg(long, group = "what", value_name = "CHECKPOINT")]
         checkpoint: Option<i64>,
@@ -244,7 +251,8 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         DataCommand::Delete { id, run, checkpoint, now } => {
             rows(vec![delete(&store, id, run, checkpoint, now)?])
         }
-        DataCommand::Undelete { id, checkpoint } => rows(vec![undelete(&store, id, checkpoint)?]),
+        DataCommand::Duplicates { delete } => rows(duplicates(&store, delete)?),
+        DataCommand::Undelete { ids, checkpoint } => rows(undelete(&store, &ids, checkpoint)?),
         DataCommand::Label { checkpoint, run, name, note, tags } => {
             let words = Words { name, note, tags };
             rows(vec![label(&store, checkpoint, run, &words)?])

@@ -50,19 +50,47 @@ pub fn delete(
     Ok(json!({"trajectory": id, "deleted": true}))
 }
 
-/// Puts one thing back.
-pub fn undelete(store: &Store, id: Option<i64>, number: Option<i64>) -> Result<Value> {
+/// Puts trajectories, or a checkpoint, back.
+pub fn undelete(store: &Store, ids: &[i64], number: Option<i64>) -> Result<Vec<Value>> {
     let Some(number) = number else {
-        let id = id.unwrap_or_default();
-        store.set_deleted(id, false)?;
-        return Ok(json!({"trajectory": id, "deleted": false}));
+        // All are there before one is put back.
+        for id in ids {
+            store.trajectory_even_deleted(*id)?.ok_or_else(|| {
+                Error::new(format!("there is no trajectory {id}"))
+                    .hint("list them with: foretaste data list")
+            })?;
+        }
+        let put_back = |id: &i64| {
+            store.set_deleted(*id, false)?;
+            Ok(json!({"trajectory": id, "deleted": false}))
+        };
+        return ids.iter().map(put_back).collect();
     };
     if !store.deleted_checkpoints()?.iter().any(|saved| saved.id == number) {
         return Err(Error::new(format!("checkpoint {number} is not among the deleted ones"))
             .hint("its files are removed a day after it was deleted"));
     }
     store.set_checkpoint_deleted(number, false)?;
-    Ok(json!({"checkpoint": number, "deleted": false}))
+    Ok(vec![json!({"checkpoint": number, "deleted": false})])
+}
+
+/// Demonstrations that could go, or went: then with the command that puts them back.
+pub fn duplicates(store: &Store, delete: bool) -> Result<Vec<Value>> {
+    let found = store.duplicates()?;
+    let mut rows = Vec::with_capacity(found.len());
+    for one in &found {
+        if delete {
+            store.set_deleted(one.trajectory, true)?;
+        }
+        let mut row = value(one);
+        row["deleted"] = json!(delete);
+        rows.push(row);
+    }
+    if delete && !found.is_empty() {
+        let ids: Vec<String> = found.iter().map(|one| one.trajectory.to_string()).collect();
+        rows.push(json!({"undo": format!("foretaste data undelete {}", ids.join(" "))}));
+    }
+    Ok(rows)
 }
 
 /// What a person says of a run or a checkpoint.

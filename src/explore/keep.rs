@@ -1,7 +1,7 @@
 //! Keeping a solved episode as a demonstration, with what was tried on the way.
 
 use super::{Outcome, Session, branch};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experience::{EXPLORED, Membership, State};
 use crate::store::{Drawn, Prediction, Store};
 
@@ -17,14 +17,25 @@ pub struct Tried {
 }
 
 /// What was kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// The demonstration.
     pub id: i64,
     /// Its steps.
     pub steps: usize,
+    /// Who acted in them.
+    pub by: String,
     /// The alternatives beside them.
     pub branches: usize,
+}
+
+/// What came of keeping an episode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keeping {
+    /// It is kept.
+    Kept(Kept),
+    /// It is not: this demonstration has the same actions in the same task.
+    Known(i64),
 }
 
 /// Alternatives that a person saw executed in one state of a trajectory.
@@ -44,15 +55,17 @@ pub(super) fn explored<'a>(
     })
 }
 
-/// Keeps the episode up to where the session stands. Refused unless it reached the goal, and where
-/// the same episode is kept already: it would count twice.
-pub fn keep(session: &mut Session, tried: &Tried, store: &mut Store) -> Result<Kept> {
+/// Keeps the episode up to where the session stands. Refused unless it reached the goal. Where the
+/// same actions are kept already it would count twice: that takes `twice`.
+pub fn keep(
+    session: &mut Session,
+    tried: &Tried,
+    store: &mut Store,
+    twice: bool,
+) -> Result<Keeping> {
     let trajectory = session.demonstration()?;
-    if let Some(known) = store.same_demonstration(&trajectory)? {
-        return Err(Error::new(format!(
-            "demonstration {known} is this very episode; kept twice, it would count twice"
-        ))
-        .hint("take another way, or delete the other one in Data first"));
+    if let Some(known) = store.same_demonstration(&trajectory)?.filter(|_| !twice) {
+        return Ok(Keeping::Known(known));
     }
     let place =
         |state: &State| (0..trajectory.steps.len()).find(|t| trajectory.state(*t) == *state);
@@ -80,5 +93,10 @@ pub fn keep(session: &mut Session, tried: &Tried, store: &mut Store) -> Result<K
         }));
     }
     store.add_predictions(&foreseen)?;
-    Ok(Kept { id, steps: trajectory.steps.len(), branches: branches.len() })
+    Ok(Keeping::Kept(Kept {
+        id,
+        steps: trajectory.steps.len(),
+        by: trajectory.by(),
+        branches: branches.len(),
+    }))
 }

@@ -9,6 +9,7 @@ mod evaluate;
 mod keep;
 mod nodes;
 mod reflect;
+mod score;
 mod trying;
 mod view;
 
@@ -20,8 +21,9 @@ pub use evaluate::{
     CompareModels, EvaluateState, Evaluated, compare_models, evaluate_state, play_on,
     prompt_and_replies, write,
 };
-pub use keep::{Kept, Tried, keep};
+pub use keep::{Keeping, Kept, Tried, keep};
 pub use reflect::reflect;
+pub use score::{ScoreState, score_state};
 use trying::against;
 pub use view::{Outcome, TrunkLine, View};
 
@@ -29,13 +31,11 @@ use crate::control::Cancel;
 use crate::env::{Expert, GivenAdvice, Opened, Suite, Turn};
 use crate::episode::{Leg, Worlds, step_of, trajectory_at};
 use crate::error::{Error, Result};
-use crate::experience::{ActionEffect, Branch, Purpose, Trajectory};
+pub use crate::experience::HUMAN;
+use crate::experience::{ActionEffect, Branch, Purpose, Step, Trajectory};
 
 /// How many steps policy or expert play on from a what-if.
 pub const CONTINUATION_STEPS: usize = 20;
-
-/// The name under which a person acts, and is the expert.
-pub const HUMAN: &str = "human";
 
 /// A state that was visited, as it was seen.
 struct Node {
@@ -154,6 +154,13 @@ impl Session {
         &self.asked
     }
 
+    /// Lets somebody speak as the expert, if the task has such a one.
+    pub fn ask(&mut self, name: &str) {
+        if name == HUMAN || self.worlds.experts.names().contains(&name) {
+            self.asked = name.to_string();
+        }
+    }
+
     /// The next expert speaks; after the last, nobody: a person is the expert then.
     pub fn next_expert(&mut self) {
         let mut names = self.worlds.experts.names();
@@ -255,6 +262,21 @@ impl Session {
     pub fn goto(&mut self, node: usize) -> Result<()> {
         self.at = self.known(node)?;
         Ok(())
+    }
+
+    /// Whether it explores this task.
+    pub fn is_of(&self, split: &str, task: &str) -> bool {
+        self.start.split == split && self.start.task_id == task
+    }
+
+    /// Goes along recorded steps from the start; where that fails it stays where it was.
+    pub fn walk(&mut self, steps: &[Step]) -> Result<()> {
+        let stood = std::mem::replace(&mut self.at, 0);
+        let walked = steps.iter().try_for_each(|step| self.step(&step.action, &step.source));
+        if walked.is_err() {
+            self.at = stood;
+        }
+        walked
     }
 
     /// The task being explored.

@@ -109,6 +109,7 @@ impl Session {
                 action: node.action.clone(),
                 source: node.source.clone(),
                 name: node.name.clone(),
+                observation: node.turn.observation.to_string(),
                 on_path: path.contains(&at),
             });
             let children =

@@ -118,13 +118,26 @@ fn what_is_kept_is_held_against_the_step_that_was_taken_and_not_the_one_advised(
         session.step(&advice.action, &name).unwrap();
     }
     let tried = Tried { outcomes: vec![(view.state.clone(), seen.clone())], ..Tried::default() };
-    let kept = keep(&mut session, &tried, &mut store).unwrap();
+    let Keeping::Kept(kept) = keep(&mut session, &tried, &mut store, false).unwrap() else {
+        panic!("there is no other")
+    };
+    assert!(kept.by.starts_with("planner ") && kept.by.ends_with(", you 1"), "{}", kept.by);
     let expected = against(&mut session.worlds, &[], Some(&taken), &others).unwrap();
     let stored = store.branches(kept.id).unwrap();
     assert_eq!(stored.len(), others.len());
     for (branch, expected) in stored.iter().zip(&expected) {
         assert_eq!((&branch.action, branch.effect), (&expected.action, expected.effect));
     }
+    let known = keep(&mut session, &tried, &mut store, false).unwrap();
+    assert_eq!(known, Keeping::Known(kept.id));
+    let Keeping::Kept(twice) = keep(&mut session, &tried, &mut store, true).unwrap() else {
+        panic!("it was asked for twice")
+    };
+    let found = store.duplicates().unwrap();
+    let [same] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((same.trajectory, same.same_as), (twice.id, kept.id));
+    store.set_deleted(twice.id, true).unwrap();
+    assert!(store.duplicates().unwrap().is_empty());
     let differ = seen.iter().zip(&expected).filter(|(seen, own)| seen.effect != own.effect).count();
     assert!(differ > 0, "the step that was taken is not the one advised");
 }

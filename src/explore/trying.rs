@@ -90,9 +90,9 @@ impl Session {
             })?;
         Ok(match ended {
             Err(why) if !env.turn().done && done < CONTINUATION_STEPS => {
-                format!("expert on from there: silent after {done} more ({why})")
+                format!("expert from there: silent after {done} more ({why})")
             }
-            _ => format!("expert on from there: {}", went(env.turn(), done)),
+            _ => format!("expert from there: {}", went(env.turn(), done)),
         })
     }
 

@@ -37,6 +37,8 @@ pub struct TrunkLine {
     pub source: String,
     /// What a person calls it; mostly empty.
     pub name: String,
+    /// What was seen there.
+    pub observation: String,
     /// Whether it lies on the path to the current node.
     pub on_path: bool,
 }

@@ -9,6 +9,7 @@
 mod backup;
 mod checkpoints;
 mod decisions;
+mod duplicates;
 mod evaluations;
 mod exchange;
 mod history;
@@ -26,6 +27,7 @@ mod trajectories;
 pub use backup::Restored;
 pub use checkpoints::{Checkpoint, STATE};
 pub use decisions::{Decision, Seen, Undone};
+pub use duplicates::Duplicate;
 pub use evaluations::{EvalRow, PlayedGame};
 pub use exchange::{Act, Intake, Record, Reflected};
 pub use history::{AuditRow, Event};

@@ -263,25 +263,6 @@ impl Store {
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// A demonstration of the same task by the same expert with the same actions, if there is one.
-    pub fn same_demonstration(&self, of: &Trajectory) -> Result<Option<i64>> {
-        let mut rows = self.db.prepare_cached(
-            "SELECT id FROM trajectories WHERE deleted = 0 AND purpose = 'demonstration' AND \
-             suite = ?1 AND task_id = ?2 \
-             AND actor = ?3 AND length = ?4 ORDER BY id",
-        )?;
-        let values = params![of.suite, of.task_id, of.actor, of.steps.len() as i64];
-        let ids =
-            rows.query_map(values, |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-        for id in ids {
-            let known = self.trajectory(id)?;
-            if known.steps.iter().zip(&of.steps).all(|(known, step)| known.action == step.action) {
-                return Ok(Some(id));
-            }
-        }
-        Ok(None)
-    }
-
     /// Takes a trajectory out of every list and training set, or puts it back.
     pub fn set_deleted(&self, trajectory: i64, deleted: bool) -> Result<()> {
         let changed = self.execute(

@@ -21,6 +21,12 @@ use super::theme::{Palette, Theme};
 use super::ui_state::UiState;
 use crate::ends::Event;
 
+/// After so many half seconds what was said is taken for read.
+const FADES: u8 = 20;
+
+/// A failure is there to be read for so many half seconds at least, whatever keys are pressed.
+const READ: u8 = 3;
+
 /// The interface.
 #[derive(Debug)]
 pub struct App {
@@ -40,10 +46,12 @@ pub struct App {
     pub jobs: Jobs,
     /// What happened, the newest last.
     pub notices: VecDeque<Notice>,
-    /// How many of them were said on screens that a person has left; what failed stays in view.
+    /// How many of them are read.
     pub heard: usize,
     /// What was done, as commands.
     pub commands: Commands,
+    /// For how many half seconds the newest has been there to be read.
+    age: u8,
     /// Whether to leave.
     pub quit: bool,
     /// A text that came when the person was elsewhere; it opens where it was asked for.
@@ -71,6 +79,7 @@ impl App {
             notices: VecDeque::new(),
             heard: 0,
             commands: Commands::of(suite),
+            age: 0,
             quit: false,
             unread: None,
             chosen_theme: None,
@@ -98,12 +107,28 @@ impl App {
             self.heard = self.heard.saturating_sub(1);
         }
         self.notices.push_back(notice);
+        self.age = 0;
+    }
+
+    /// What was said is read after a while, if nothing failed.
+    fn grow_old(&mut self) {
+        self.age = self.age.saturating_add(1);
+        if self.age >= FADES && self.notices.back().is_some_and(|notice| !notice.bad) {
+            self.heard = self.notices.len();
+        }
+    }
+
+    /// Who goes on has read what was said before this key: of a failure once it was there to be
+    /// read, of the rest once something else is done.
+    fn go_on(&mut self, does: bool) {
+        let failed = self.notices.back().is_some_and(|notice| notice.bad);
+        // What was said just now may come of this very key.
+        if self.age > 0 && (if failed { self.age >= READ } else { does }) {
+            self.heard = self.notices.len();
+        }
     }
 
     fn show(&mut self, screen: Screen) -> Vec<Effect> {
-        if screen != self.screen {
-            self.heard = self.notices.len();
-        }
         self.screen = screen;
         self.screens.get(screen).enter()
     }
@@ -122,9 +147,13 @@ impl App {
     /// The pure heart: what a message changes, and what it makes the interface ask for.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         let by_key = matches!(msg, Msg::Key(_));
+        let before = self.screen;
         let effects = self.changed_by(msg);
         let effects = self.own(effects, by_key);
         self.commands.note(&effects);
+        if by_key {
+            self.go_on(!effects.is_empty() || self.screen != before);
+        }
         // Never over another screen or box: it would take keys that are meant for those.
         if self.popup.is_none()
             && self.unread.as_ref().is_some_and(|(screen, _)| *screen == self.screen)
@@ -175,6 +204,7 @@ impl App {
     }
 
     fn tick(&mut self) -> Vec<Effect> {
+        self.grow_old();
         let mut effects = Vec::new();
         for screen in Screen::ALL {
             effects.extend(self.screens.get_mut(screen).tick(screen == self.screen, &self.jobs));
@@ -220,7 +250,7 @@ impl App {
 
     /// What is said in the line above the keys.
     pub fn said(&self) -> Option<&Notice> {
-        self.notices.back().filter(|notice| notice.bad || self.notices.len() > self.heard)
+        self.notices.back().filter(|_| self.notices.len() > self.heard)
     }
 
     /// Whether everything that the screen in front waits for is there.

@@ -10,7 +10,7 @@ use crate::agent::{Case, Writer};
 use crate::episode::{Episode, Scope};
 use crate::error::Error;
 use crate::experience::{Reflection, State};
-use crate::explore::{CompareModels, EvaluateState, Outcome, Tried};
+use crate::explore::{CompareModels, EvaluateState, Outcome, ScoreState, Tried};
 use crate::formats::Order;
 use crate::store::{Decision, Filter, Listing, Near, Place, Seen};
 use crate::train::Plan;
@@ -108,6 +108,8 @@ pub enum WorldCmd {
 pub enum MindCmd {
     /// Think, score, choose and predict in a state; a newer one ends it.
     Evaluate(Box<EvaluateState>),
+    /// Score a state that was passed before, for a count of policies; a newer look ends it.
+    Score(u64, Box<ScoreState>),
     /// Load a model; none for the newest checkpoint.
     Load(Option<String>),
     /// The exact prompt for a state, and raw replies; whether the policy thinks first.

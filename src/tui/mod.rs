@@ -1,6 +1,7 @@
 //! The terminal program: state, messages, update, view; threads behind it do all the work.
 
 pub mod acts;
+pub mod aligned;
 pub mod app;
 pub mod caps;
 pub mod chart;
@@ -211,8 +212,11 @@ async fn live(
             }
             msg = rx.recv() => msg,
             _ = clock.tick() => {
+                let said = app.said().is_some();
                 let effects = app.update(Msg::Tick);
-                stale |= !effects.is_empty() || app.screens.curate.is_held_up();
+                stale |= !effects.is_empty()
+                    || app.screens.curate.is_held_up()
+                    || said != app.said().is_some();
                 workers.carry_out(effects);
                 continue;
             }

@@ -6,8 +6,10 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use tui_input::Input;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
 
-use super::theme::Theme;
+use super::theme::{Theme, fit};
 use crate::text::clean;
 
 /// Word-level difference: `[words]` only predicted, `{words}` only actual, so that it shows without
@@ -59,9 +61,50 @@ pub fn grouped(n: u64) -> String {
     out
 }
 
-/// Puts the first line of a pasted text behind what is typed.
+/// A word in pieces of at most so many cells; mostly one. A letter wider than that is a piece all
+/// the same.
+pub fn chunks(word: &str, width: usize) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut from, mut cells) = (0, 0);
+    for (at, letter) in word.grapheme_indices(true) {
+        if cells > 0 && cells + letter.width() > width {
+            parts.push(&word[from..at]);
+            (from, cells) = (at, 0);
+        }
+        cells += letter.width();
+    }
+    parts.push(&word[from..]);
+    parts
+}
+
+/// A text's words in rows of at most so many cells.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    for part in text.split_whitespace().flat_map(|word| chunks(word, width)) {
+        let row =
+            rows.last_mut().filter(|row| row.is_empty() || row.width() + 1 + part.width() <= width);
+        match row {
+            Some(row) if row.is_empty() => row.push_str(part),
+            Some(row) => *row += &format!(" {part}"),
+            None => rows.push(part.to_string()),
+        }
+    }
+    rows
+}
+
+/// Puts a pasted text where the caret stands, as one line: its line breaks become blanks.
 pub fn pasted(input: &mut Input, text: &str) {
-    *input = Input::new(format!("{}{}", input.value(), text.lines().next().unwrap_or_default()));
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let before: String = input.value().chars().take(input.cursor()).collect();
+    let after: String = input.value().chars().skip(input.cursor()).collect();
+    // One line keeps the blanks at its ends.
+    let text = if lines.len() == 1 {
+        text.trim_end_matches(['\n', '\r']).to_string()
+    } else {
+        lines.join(" ")
+    };
+    let caret = input.cursor() + text.chars().count();
+    *input = Input::new(format!("{before}{text}{after}")).with_cursor(caret);
 }
 
 /// A remark at the right end of the row `y` of an area: that there is more, and how to see it.
@@ -71,25 +114,40 @@ pub fn remark(text: &str, y: u16, area: Rect, theme: Theme, frame: &mut Frame<'_
     frame.render_widget(Line::styled(text, theme.dim()), at);
 }
 
-/// A line being typed, with its cursor (in cells).
-pub fn input_line<'a>(text: &str, cursor: usize, theme: Theme) -> Line<'a> {
-    use unicode_width::UnicodeWidthChar;
-    let text = clean(text);
-    let mut cells = 0;
-    let at = text.char_indices().find(|(_, c)| {
-        let here = cells >= cursor;
-        cells += c.width().unwrap_or(0);
-        here
-    });
-    let at = at.map_or(text.len(), |(i, _)| i);
-    let mut rest = text[at..].chars();
-    let under = rest.next().map_or(" ".to_string(), String::from);
+/// A line being typed, in so many cells. The caret is always in view; what is out of view is said
+/// to be by a `…` at that end.
+pub fn typed_line<'a>(input: &Input, width: usize, theme: Theme) -> Line<'a> {
+    let before: String = clean(&input.value().chars().take(input.cursor()).collect::<String>());
+    let after: String = clean(&input.value().chars().skip(input.cursor()).collect::<String>());
+    let mut after = after.graphemes(true);
+    let under = after.next().unwrap_or(" ");
+    let after = after.as_str();
+    let room = width.saturating_sub(2 + under.width());
+    // Some of what comes behind the caret is seen too, if there is anything.
+    let behind = after.width().min(room / 4).max(room.saturating_sub(before.width()));
+    let before = fit_end(&before, room.saturating_sub(behind.min(after.width())));
+    let after = fit(after, room.saturating_sub(before.width()));
     Line::from(vec![
         Span::styled("> ", theme.key()),
-        Span::raw(text[..at].to_string()),
-        Span::styled(under, theme.selected()),
-        Span::raw(rest.as_str().to_string()),
+        Span::raw(before),
+        Span::styled(under.to_string(), theme.selected()),
+        Span::raw(after),
     ])
+}
+
+/// The end of a text in so many cells, with a `…` where its beginning is out of view.
+fn fit_end(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_string();
+    }
+    let mut cells = 1;
+    let fits = |(_, letter): &(usize, &str)| {
+        cells += letter.width();
+        cells <= width
+    };
+    let from = text.grapheme_indices(true).rev().take_while(fits).last();
+    let end = from.map_or("", |(at, _)| &text[at..]);
+    if width == 0 { String::new() } else { format!("…{end}") }
 }
 
 /// The indices of texts that match what was typed, the best first; all in their order for nothing
@@ -107,15 +165,5 @@ pub fn fuzzy<'a>(typed: &str, texts: impl Iterator<Item = &'a str>) -> Vec<usize
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fuzzy_finds_scattered_letters_and_keeps_order_for_nothing() {
-        let texts = ["go to shelf 1", "take mug 1 from desk 1", "go to desk 2"];
-        assert_eq!(fuzzy("", texts.into_iter()), [0, 1, 2]);
-        assert_eq!(fuzzy("godsk", texts.into_iter())[0], 2);
-        assert_eq!(fuzzy("mug desk", texts.into_iter()), [1]);
-        assert!(fuzzy("zzz", texts.into_iter()).is_empty());
-    }
-}
+#[path = "text_tests.rs"]
+mod tests;

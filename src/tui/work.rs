@@ -2,6 +2,7 @@
 //! commands and is sent messages; it never waits for them.
 
 mod evaluating;
+mod games;
 pub mod jobs;
 mod listing;
 pub mod mind;

@@ -5,7 +5,7 @@ use super::{Next, Plain};
 use crate::agent::{Among, weigh};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
-use crate::explore::{HUMAN, keep, reflect};
+use crate::explore::{HUMAN, Keeping, Kept, keep, reflect};
 
 impl Plain {
     /// Says the state and what can be done in it.
@@ -50,7 +50,8 @@ impl Plain {
             ("what", "all") => self.what_if(None),
             ("what", n) => self.numbered(n).and_then(|action| self.what_if(Some(action))),
             ("back", "") => Ok(self.back()),
-            ("keep", "") => self.keep(),
+            ("keep", "") => self.keep(false),
+            ("keep", "twice") => self.keep(true),
             ("reflect", "") => self.reflect(),
             ("nodes", "") => self.nodes(),
             ("go", n) => self.go(n),
@@ -135,9 +136,16 @@ impl Plain {
         Ok(Next::Stay)
     }
 
-    fn keep(&mut self) -> Result<Next> {
-        let kept = keep(&mut self.session, &self.all, &mut self.store)?;
-        say(&format!("Kept as demonstration {}, with {} alternatives.", kept.id, kept.branches));
+    fn keep(&mut self, twice: bool) -> Result<Next> {
+        say(&match keep(&mut self.session, &self.all, &mut self.store, twice)? {
+            Keeping::Kept(Kept { id, by, branches, .. }) => {
+                format!("Kept as demonstration {id}, by {by}, with {branches} alternatives.")
+            }
+            Keeping::Known(id) => format!(
+                "Demonstration {id} has the same actions in the same task, and both would count. \
+                 keep twice keeps it all the same."
+            ),
+        });
         Ok(Next::Stay)
     }
 

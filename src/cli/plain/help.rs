@@ -18,7 +18,7 @@ const EXPLORING: [(&str, &str); 24] = [
     ("open TASK", "that task, like train/12"),
     ("split NAME", "the first task of that split"),
     ("from TRAJECTORY STEP", "go on from that step of something saved"),
-    ("keep", "keep a solved episode as a demonstration"),
+    ("keep", "keep a solved episode as a demonstration (keep twice: although it is kept)"),
     ("reflect", "write a reflection about this state, from what was tried here"),
     ("curate", "decide on reflections, one after the other"),
     ("runs", "training runs, and how they stand"),

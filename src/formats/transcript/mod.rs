@@ -63,12 +63,12 @@ pub fn write_all(folder: &Path, told: &Told) -> Result<Vec<PathBuf>> {
 /// What a trajectory is, in names and values: where it was played, who acted, how it ended, and
 /// which program wrote this down.
 fn facts(trajectory: &Trajectory) -> [(&'static str, String); 8] {
-    let Trajectory { id, suite, split, kind, task_id, actor, purpose, seed, .. } = trajectory;
+    let Trajectory { id, suite, split, kind, task_id, purpose, seed, .. } = trajectory;
     [
         ("suite / split", format!("{suite} / {split}")),
         ("kind", kind.clone()),
         ("game", task_id.clone()),
-        ("acted", format!("{actor} ({})", purpose.as_str())),
+        ("acted", format!("{} ({})", trajectory.by(), purpose.as_str())),
         ("result", ending(trajectory)),
         ("seed", seed.to_string()),
         ("trajectory", id.to_string()),

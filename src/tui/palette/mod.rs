@@ -16,7 +16,7 @@ pub(super) use found::wrapped;
 use found::{Hit, hits, rows};
 
 use super::popups::{Choice, Context};
-use super::text::{input_line, pasted};
+use super::text::{pasted, typed_line};
 use super::theme::centered;
 
 /// What is typed, and what of the list is chosen.
@@ -104,7 +104,7 @@ impl Finder {
         }
         let room = usize::from(inner.height.saturating_sub(1));
         let above = seen.end.saturating_sub(room).min(seen.start);
-        let mut lines = vec![input_line(self.input.value(), self.input.visual_cursor(), theme)];
+        let mut lines = vec![typed_line(&self.input, usize::from(inner.width), theme)];
         lines.extend(list.into_iter().skip(above).take(room));
         frame.render_widget(Paragraph::new(lines).block(block), area);
     }

@@ -227,7 +227,8 @@ impl Screens {
     /// Does what a key means, if it means something now.
     pub fn act(&mut self, act: Act, jobs: &Jobs) -> Vec<Effect> {
         if !self.applies(act, jobs) {
-            return Vec::new(); // a hidden advice must not be taken by accident either
+            // A hidden advice must not be taken by accident either.
+            return if let Act::Explore(act) = act { self.explore.refuse(act) } else { Vec::new() };
         }
         match act {
             Act::Explore(act) => self.explore.act(act),

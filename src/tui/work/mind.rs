@@ -1,7 +1,7 @@
 //! The thread that owns the model of Explore.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Door, Mailbox, Worker};
 use crate::agent::{self, Agent};
@@ -9,7 +9,7 @@ use crate::budget;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::explore::{
-    Evaluated, compare_models, evaluate_state, play_on, prompt_and_replies, write,
+    Evaluated, compare_models, evaluate_state, play_on, prompt_and_replies, score_state, write,
 };
 use crate::guard::guarded;
 use crate::model::Model;
@@ -41,7 +41,7 @@ impl Mind {
                 MindCmd::Load(name) => {
                     load(&root, name.as_deref(), &mail).map(|loaded| mind = Some(loaded))
                 }
-                MindCmd::Evaluate(_) if cancel.is_cancelled() => Ok(()),
+                MindCmd::Evaluate(_) | MindCmd::Score(..) if cancel.is_cancelled() => Ok(()),
                 MindCmd::Compare(of) => {
                     let store = Store::open(&root)?;
                     let _waiting = team::interactive();
@@ -75,7 +75,12 @@ impl Mind {
     /// Hands it a command.
     pub fn send(&self, command: MindCmd) {
         let ends_another = matches!(command, MindCmd::Evaluate(_) | MindCmd::Load(_));
-        let cancel = if ends_another { self.renew() } else { self.leaving.clone() };
+        let cancel = match command {
+            _ if ends_another => self.renew(),
+            // It goes when a person looks at something else.
+            MindCmd::Score(..) => self.current().clone(),
+            _ => self.leaving.clone(),
+        };
         self.commands.send((command, cancel));
     }
 
@@ -85,8 +90,12 @@ impl Mind {
         self.leaving.cancel();
     }
 
+    fn current(&self) -> MutexGuard<'_, Cancel> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn renew(&self) -> Cancel {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current();
         current.cancel();
         *current = Cancel::default();
         current.clone()
@@ -122,6 +131,10 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
                 }));
             })?;
         }
+        MindCmd::Score(policies, of) => {
+            let shares = score_state(mind, &of, cancel)?;
+            mail.send(Msg::from(explore::Msg::Scored(policies, of, shares)));
+        }
         MindCmd::Prompt(state, actions, think) => {
             let lines = prompt_and_replies(mind, &state, &actions, think, cancel)?;
             mail.send(Msg::Text(Screen::Explore, "Prompt and replies".into(), lines));
@@ -143,7 +156,7 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
             mail.send(Msg::from(explore::Msg::WentOn(
                 node,
                 action,
-                format!("policy on from there: {said}"),
+                format!("policy from there: {said}"),
             )));
             how?;
         }

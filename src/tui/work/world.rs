@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::games::Games;
 use super::mind::MindDoor;
 use super::{Mailbox, Worker};
 use crate::budget;
@@ -11,7 +12,7 @@ use crate::control::Cancel;
 use crate::env::{Forks, Suite, TaskRef};
 use crate::episode::{Worlds, way};
 use crate::error::{Error, Result};
-use crate::explore::{Outcome, Remembered, Session, Tried, keep, reflect};
+use crate::explore::{Keeping, Kept, Outcome, Remembered, Session, Tried, keep, reflect};
 use crate::store::Store;
 use crate::tui::effect::{Notice, PlayOn, WorldCmd};
 use crate::tui::msg::Msg;
@@ -29,10 +30,14 @@ struct World {
     split: String,
     tasks: Vec<TaskRef>,
     session: Option<Session>,
+    /// The games that were left, with their trees.
+    games: Games,
     /// Who was asked for on the command line.
     expert: Option<String>,
     /// The node whose episode was kept as a demonstration.
     kept: Option<usize>,
+    /// The node whose episode was to be kept although the same one is: a second time it is.
+    warned: Option<usize>,
     /// The place of the task that was to be opened and is not.
     wanted: Option<usize>,
     /// Who plays on from a fork.
@@ -58,8 +63,10 @@ pub fn start(
         split,
         tasks,
         session: None,
+        games: Games::default(),
         expert,
         kept: None,
+        warned: None,
         wanted: None,
         mind,
     };
@@ -145,6 +152,9 @@ impl World {
     }
 
     fn obey(&mut self, command: WorldCmd) -> Result<()> {
+        if !matches!(command, WorldCmd::Keep(_) | WorldCmd::Execute(..)) {
+            self.warned = None; // who does something else meanwhile has not said it twice
+        }
         match command {
             WorldCmd::Begin => return self.begin(),
             WorldCmd::Task(by) => self.beside(by)?,
@@ -253,11 +263,19 @@ impl World {
         Ok(())
     }
 
-    /// Opens another task. The worlds of the one that is open make room for it where there cannot
-    /// be many.
-    fn open(&mut self, split: &str, id: &str) -> Result<Session> {
+    /// Opens another task, as it was left if it was open before. The worlds of the one that is open
+    /// make room for it where there cannot be many.
+    fn open(&mut self, split: &str, id: &str) -> Result<(Session, Option<usize>)> {
         self.make_room();
-        Session::open(&self.suite, split, id, self.asked().as_deref())
+        let asked = self.asked();
+        if let Some(session) = self.session.take_if(|session| session.is_of(split, id)) {
+            return Ok((session, self.kept));
+        }
+        if let Some((mut session, kept)) = self.games.take(split, id) {
+            asked.iter().for_each(|asked| session.ask(asked));
+            return Ok((session, kept));
+        }
+        Ok((Session::open(&self.suite, split, id, asked.as_deref())?, None))
     }
 
     fn make_room(&mut self) {
@@ -266,9 +284,11 @@ impl World {
         }
     }
 
-    fn take_up(&mut self, session: Session) {
-        self.session = Some(session);
-        self.kept = None;
+    fn take_up(&mut self, (session, kept): (Session, Option<usize>)) {
+        if let Some(left) = self.session.replace(session) {
+            self.games.put(left, self.kept);
+        }
+        self.kept = kept;
         self.wanted = None;
     }
 
@@ -288,7 +308,7 @@ impl World {
             .filter(|kept| kept.suite() == name)
             .map(|kept| Session::restore(&self.suite, &kept, self.expert.as_deref()));
         match restored {
-            Some(Ok(session)) => self.take_up(session),
+            Some(Ok(session)) => self.take_up((session, None)),
             other => {
                 if let Some(Err(error)) = other {
                     // The game files may have moved; start over on another task.
@@ -351,14 +371,25 @@ impl World {
         let (Some(session), Some(store)) = (&mut self.session, &mut self.store) else {
             return Err(Error::new("no task is open"));
         };
-        let kept = keep(session, tried, store)?;
-        self.kept = Some(session.at());
-        let text = format!(
-            "kept as demonstration {}: {} steps, {} alternatives",
-            kept.id, kept.steps, kept.branches
-        );
-        self.mail.send(Msg::Notice(Notice::info(text)));
-        self.mail.send(Msg::Changed);
+        let at = Some(session.at());
+        match keep(session, tried, store, self.warned == at)? {
+            Keeping::Kept(Kept { id, steps, by, branches }) => {
+                (self.kept, self.warned) = (at, None);
+                let text = format!(
+                    "kept as demonstration {id}: {steps} steps by {by}, {branches} alternatives"
+                );
+                self.mail.send(Msg::Notice(Notice::info(text)));
+                self.mail.send(Msg::Changed);
+            }
+            Keeping::Known(id) => {
+                self.warned = at;
+                let text = format!(
+                    "demonstration {id} has the same actions in the same task, and both would \
+                     count: the same key again keeps this one too"
+                );
+                self.mail.send(Msg::Notice(Notice { text, bad: true }));
+            }
+        }
         Ok(())
     }
 
@@ -388,15 +419,18 @@ impl World {
         self.make_room();
         Worlds::of(self.suite.as_ref(), &stored)?
             .look(&way(&stored.steps[..t.min(stored.steps.len())]), |_, _| ())?;
-        let mut session = self.open(&stored.split, &stored.task_id)?;
-        for step in stored.steps.iter().take(t) {
-            session.step(&step.action, &step.source)?;
+        let (mut session, kept) = self.open(&stored.split, &stored.task_id)?;
+        let walked = session.walk(&stored.steps[..t.min(stored.steps.len())]);
+        if walked.is_err() && self.session.is_some() {
+            self.games.put(session, kept);
+            return walked;
         }
         if self.split != stored.split {
             self.split.clone_from(&stored.split);
             self.tasks = self.suite.tasks(&self.split)?;
         }
-        self.take_up(session);
+        self.take_up((session, kept));
+        walked?;
         let text = format!(
             "on a fork of trajectory {trajectory} at step {t}; every observation was verified"
         );

@@ -15,7 +15,7 @@ use crate::agent::Writer;
 use crate::experience::REASONS;
 use crate::store::{Decision, Seen};
 use crate::text::clean;
-use crate::tui::text::input_line;
+use crate::tui::text::typed_line;
 use crate::tui::theme::{Theme, centered};
 
 /// A box: its title, its lines, its width, and the cells it is scrolled by to the right.
@@ -64,11 +64,10 @@ fn about(subject: &[(i64, Seen)]) -> String {
     }
 }
 
-/// A line being typed, its end in sight.
+/// A line being typed, its caret in sight.
 fn typed<'a>(title: String, input: &tui_input::Input, width: u16, theme: Theme) -> Choice<'a> {
-    let line = input_line(input.value(), input.visual_cursor(), theme);
-    let end = input.visual_cursor().min(usize::from(u16::MAX) - 5) as u16 + 5;
-    (title, vec![line], width, end.saturating_sub(width))
+    let line = typed_line(input, usize::from(width.saturating_sub(2)), theme);
+    (title, vec![line], width, 0)
 }
 
 fn reasons<'a>(theme: Theme) -> impl Iterator<Item = Line<'a>> {

@@ -17,7 +17,7 @@ use crate::store::Intake;
 use crate::text::clean;
 use crate::tui::effect::{Effect, JobCmd, JobKind, StoreCmd};
 use crate::tui::keys::selected;
-use crate::tui::text::{grouped, input_line, pasted};
+use crate::tui::text::{grouped, pasted, typed_line};
 use crate::tui::theme::{Theme, centered};
 
 /// Something that is filled in.
@@ -221,17 +221,18 @@ impl Import {
 
 /// Draws the form that is open.
 pub(super) fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let width = 90.min(area.width);
     let (title, lines) = match &state.form {
         None => return,
         Some(Form::Export(export)) => {
             ("Export · space change · ⏎ write · Esc leave", of_export(state, export, theme))
         }
-        Some(Form::Import(import)) => {
-            ("Import · Tab completes · ⏎ · Esc leave", of_import(import, theme))
-        }
+        Some(Form::Import(import)) => (
+            "Import · Tab completes · ⏎ · Esc leave",
+            of_import(import, width.saturating_sub(2) as usize, theme),
+        ),
     };
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });
-    let width = 90.min(area.width);
     let rows = text.line_count(width.saturating_sub(2)) as u16;
     let area = centered(area, width, rows + 2);
     frame.render_widget(Clear, area);
@@ -336,10 +337,10 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
     lines
 }
 
-fn of_import<'a>(import: &Import, theme: Theme) -> Vec<Line<'a>> {
+fn of_import<'a>(import: &Import, width: usize, theme: Theme) -> Vec<Line<'a>> {
     let mut lines = vec![
         Line::from("  A file that `e` or `foretaste data export --set trajectories` wrote:"),
-        input_line(import.path.value(), import.path.visual_cursor(), theme),
+        typed_line(&import.path, width, theme),
     ];
     if !import.ways.is_empty() {
         lines.push(Line::styled(format!("  {}", clean(&import.ways.join("  "))), theme.dim()));

@@ -1,11 +1,13 @@
 //! Explore, what its keys do.
 
+use tui_input::Input;
+
+use super::refusals::say;
 use super::view::as_given;
 use super::{State, Typing};
-use crate::explore::Tried;
-use crate::tui::effect::{Effect, JobCmd, JobKind, MindCmd, WorldCmd};
+use crate::explore::{HUMAN, Tried};
+use crate::tui::effect::{Effect, JobCmd, MindCmd, WorldCmd};
 use crate::tui::keys::{Key, key};
-use crate::tui::screens::Around;
 
 /// Alternatives that `s` adds.
 const MORE: usize = 4;
@@ -65,7 +67,13 @@ pub enum Act {
 
 /// The keys of this screen.
 pub const KEYS: &[Key<Act>] = &[
-    key("step", "enter", Act::StepExpert, "step expert", "take the expert's action"),
+    key(
+        "step",
+        "enter",
+        Act::StepExpert,
+        "step expert",
+        "take the expert's action; in Trunk (Tab), go to the node under the cursor",
+    ),
     key(
         "alternative",
         "1 2 3 4 5 6 7 8 9",
@@ -85,7 +93,7 @@ pub const KEYS: &[Key<Act>] = &[
         "t space",
         Act::TakeSelected,
         "take selected",
-        "take the action under the cursor: of the admissible list, or of What if (Tab)",
+        "take what is under the cursor: an admissible action, one of What if, a node of Trunk (Tab)",
     ),
     key("back", "u backspace", Act::Back, "back", "go back one step (the branch stays)"),
     key("nodes", "b", Act::Nodes, "nodes", "go to any node walked so far"),
@@ -162,7 +170,13 @@ pub const KEYS: &[Key<Act>] = &[
         "hide the advice of expert and model while you play, or show it",
     ),
     key("expert", "e", Act::Expert, "expert", "who speaks: fair, planner, walkthrough, or you"),
-    key("keep", "K", Act::Keep, "keep", "keep this episode as a demonstration"),
+    key(
+        "keep",
+        "K",
+        Act::Keep,
+        "keep",
+        "keep this episode as a demonstration (K again where the same one is kept already)",
+    ),
     key(
         "collect",
         "c",
@@ -176,32 +190,14 @@ pub const KEYS: &[Key<Act>] = &[
 ];
 
 impl State {
-    /// Whether a key means something now.
-    pub fn applies(&self, act: Act, around: Around<'_>) -> bool {
-        if act == Act::Collect {
-            return !around.runs(JobKind::Collect);
-        }
-        let Some(view) = &self.view else {
-            return !matches!(act, Act::StepExpert | Act::Alternative(_) | Act::TakeSelected);
-        };
-        match act {
-            Act::StepExpert => !view.done && view.expert.is_some() && !self.hidden,
-            Act::Alternative(_) | Act::GoOn | Act::ExpertGoesOn => {
-                !self.chosen.is_empty() && !self.hidden
-            }
-            Act::More | Act::TakeSelected | Act::Type | Act::Prompt => !view.done,
-            Act::Reflect => !view.done && view.expert.is_some() && !self.outcomes.is_empty(),
-            Act::Back => view.depth > 0,
-            Act::Keep => view.success,
-            _ => true,
-        }
-    }
-
     /// Does what a key means.
     pub fn act(&mut self, act: Act) -> Vec<Effect> {
         let world = |command: WorldCmd| vec![Effect::World(command)];
         match act {
             Act::StepExpert => {
+                if let Some(node) = self.elsewhere() {
+                    return world(WorldCmd::Goto(node));
+                }
                 let said = self.view.as_ref().and_then(|view| view.expert.clone());
                 if let Some((name, advice)) = said {
                     world(WorldCmd::Step(advice.action, name))
@@ -210,14 +206,17 @@ impl State {
                 }
             }
             Act::Alternative(n) => match self.chosen.get(n.wrapping_sub(1)) {
-                Some((action, source)) => world(WorldCmd::Step(action.clone(), source.clone())),
-                None => Vec::new(),
+                // Whoever proposed it, the person chose it.
+                Some((action, _)) => world(WorldCmd::Step(action.clone(), HUMAN.into())),
+                None => say(format!("there is no alternative {n} here: s tries more")),
             },
-            Act::TakeSelected => self
-                .taken()
-                .map_or_else(Vec::new, |(action, source)| world(WorldCmd::Step(action, source))),
+            Act::TakeSelected => match (self.elsewhere(), self.taken()) {
+                (Some(node), _) => world(WorldCmd::Goto(node)),
+                (None, Some((action, source))) => world(WorldCmd::Step(action, source)),
+                (None, None) => say("nothing is under the cursor that could be taken".into()),
+            },
             Act::Type => {
-                self.typing = Some(Typing::Action(String::new()));
+                self.typing = Some(Typing::Action(Input::default()));
                 Vec::new()
             }
             Act::Nodes => {
@@ -245,11 +244,10 @@ impl State {
             }
             Act::Prompt => {
                 let Some(view) = &self.view else { return Vec::new() };
-                vec![Effect::Mind(MindCmd::Prompt(
-                    Box::new(view.state.clone()),
-                    self.what_ifs(),
-                    self.thinking,
-                ))]
+                // What expert and policy would do is hidden here too.
+                let asked = if self.hidden { Vec::new() } else { self.what_ifs() };
+                let state = Box::new(view.state.clone());
+                vec![Effect::Mind(MindCmd::Prompt(state, asked, self.thinking))]
             }
             Act::Surprises if !self.surprises.is_empty() => {
                 self.typing = Some(Typing::Surprise(0));
@@ -265,9 +263,7 @@ impl State {
             }
             Act::Think => {
                 self.thinking = !self.thinking;
-                self.known.clear();
-                self.forget();
-                self.look()
+                self.another_policy()
             }
             Act::Expert => world(WorldCmd::NextExpert),
             Act::NextTask => world(WorldCmd::Task(1)),
@@ -283,9 +279,10 @@ impl State {
 
     /// What was executed and foreseen in this task, to be kept with it.
     fn all_tried(&self) -> Tried {
-        let outcomes = self.tried.iter().map(|(state, found)| (state.clone(), found.clone()));
+        let game = &self.memory.game;
+        let outcomes = game.tried.iter().map(|(state, found)| (state.clone(), found.clone()));
         let foreseen =
-            self.known.iter().map(|(state, known)| (state.clone(), known.foreseen.clone()));
+            game.known.iter().map(|(state, known)| (state.clone(), known.foreseen.clone()));
         Tried {
             outcomes: outcomes.collect(),
             foreseen: foreseen.collect(),

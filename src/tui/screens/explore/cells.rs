@@ -4,74 +4,43 @@
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use super::State;
-use crate::agent::prompt::told;
-use crate::experience::{ActionEffect, word_f1};
+use super::room::Form;
+use crate::experience::ActionEffect;
 use crate::explore::{Outcome, View};
 use crate::text::clean;
 use crate::text::percent;
-use crate::tui::text::{difference, one_line};
+use crate::tui::aligned::aligned;
+use crate::tui::text::wrapped;
 use crate::tui::theme::{Theme, fit};
-
-/// How much of a what-if is shown: all of the one under the cursor, of the others what there is
-/// room for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Brevity {
-    /// Everything.
-    Full,
-    /// Two lines: what comes of it on the second.
-    Two,
-    /// One line.
-    One,
-}
-
-/// How the room of the panel is shared out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Room {
-    /// How many are shown in full besides the one under the cursor, the first ones.
-    pub whole: usize,
-    /// How the others are.
-    pub rest: Brevity,
-    /// Whether there is an empty line between them.
-    pub gaps: bool,
-}
-
-impl Room {
-    /// What `count` what-ifs can show in so many cells. It does not depend on their texts, so that
-    /// nothing moves when these arrive.
-    pub(super) fn of(count: usize, width: u16, height: u16) -> Self {
-        // Lines that one takes in full, mostly.
-        let full = if width < 90 { 6 } else { 5 };
-        let others = count.saturating_sub(1);
-        let height = usize::from(height);
-        if (full + 1) * count <= height {
-            return Self { whole: others, rest: Brevity::Two, gaps: true };
-        }
-        match height.saturating_sub(full).checked_sub(2 * others) {
-            Some(spare) => {
-                let whole = (spare / (full - 2)).min(others);
-                Self { whole, rest: Brevity::Two, gaps: false }
-            }
-            None => Self { whole: 0, rest: Brevity::One, gaps: false },
-        }
-    }
-
-    /// How the what-if `at` is shown, where `cursor` stands on one.
-    pub(super) fn brevity(self, at: usize, cursor: usize) -> Brevity {
-        // The one under the cursor is not counted among the first ones.
-        let place = at - usize::from(at > cursor);
-        if at == cursor || place < self.whole { Brevity::Full } else { self.rest }
-    }
-}
 
 /// A what-if.
 pub(super) struct Cell<'a> {
-    pub(super) mark: &'a str,
-    pub(super) action: &'a str,
-    pub(super) source: &'a str,
-    pub(super) outcome: Option<&'a Outcome>,
-    pub(super) prediction: Option<&'a str>,
+    /// The key that takes it, or `E`.
+    pub mark: String,
+    /// The action.
+    pub action: &'a str,
+    /// Who proposed it.
+    pub source: &'a str,
+    /// What it led to, once it was executed.
+    pub outcome: Option<&'a Outcome>,
+    /// What it was expected to lead to, as far as that is known, in a line.
+    pub predicted: String,
+    /// What it really led to, in a line.
+    pub actual: String,
+    /// The share of words that the prediction got right, once both are known to their end.
+    pub right: Option<f64>,
+    /// How likely the policy finds it, once that is known.
+    pub share: Option<f64>,
+    /// How somebody's play went on from it.
+    pub went_on: Option<&'a str>,
 }
+
+/// Where the texts of a what-if begin: behind its mark, and behind their labels.
+const INDENT: usize = 3;
+const LABEL: usize = 13;
+
+/// Below so many columns words are short: an action needs its room.
+const NARROW: usize = 56;
 
 /// How far the goal is after an action.
 fn from_there(outcome: &Outcome) -> String {
@@ -123,109 +92,130 @@ fn better(view: &View, outcome: &Outcome) -> bool {
 }
 
 impl Cell<'_> {
-    /// Writes it.
-    pub(super) fn lines(
+    /// The first line: the mark, the action, and what there is to say at its end.
+    pub(super) fn head(
         &self,
-        (state, view): (&State, &View),
-        brevity: Brevity,
+        view: &View,
+        form: Form,
         theme: Theme,
         width: usize,
-        lines: &mut Vec<Line<'_>>,
-    ) {
-        let share = view.admissible.iter().position(|a| a == self.action);
-        let share = share.and_then(|i| state.shares.as_ref()?.get(i).copied());
-        let share = share.map_or("p    …  ".to_string(), |share| format!("p {}", percent(share)));
-        let predicted = self.prediction.map(clean).unwrap_or_default();
-        let actual = self
-            .outcome
-            .map(|outcome| clean(told(&outcome.observation).trim()))
-            .unwrap_or_default();
-        let known = state.predicted && self.prediction.is_some() && self.outcome.is_some();
-        let right = known.then(|| word_f1(&predicted, &actual));
-        let end = match (brevity, right) {
-            // An action needs its room.
-            (_, Some(_)) if width < 56 => format!("{share}  {}", self.source),
-            (Brevity::Full, _) | (_, None) => format!("{share}  {}", self.source),
-            (Brevity::Two, Some(right)) => {
-                format!("{:>3.0} % right  {share}  {}", 100.0 * right, self.source)
-            }
-            (Brevity::One, Some(right)) => {
-                let word = self.outcome.map_or("", |outcome| word(view, outcome));
-                format!("{word:<8}{:>3.0} % right  {share}  {}", 100.0 * right, self.source)
-            }
+    ) -> Line<'static> {
+        let share = self.share.map_or("p    …  ".into(), |share| format!("p {}", percent(share)));
+        let right = self
+            .right
+            .filter(|_| form != Form::Whole && width >= NARROW)
+            .map_or_else(String::new, |right| format!("{:>3.0} % right  ", 100.0 * right));
+        let word = self.outcome.map_or("", |outcome| word(view, outcome));
+        let word = match form {
+            Form::Brief(0) if width >= NARROW => format!("{word:<8}"),
+            _ => String::new(),
         };
-        let room = width.saturating_sub(end.chars().count() + 4);
+        let end = format!("{word}{right}{share}  {}", clean(self.source));
+        let room = width.saturating_sub(end.chars().count() + INDENT + 1);
         let style = if self.mark == "E" { theme.good() } else { Style::new() };
-        lines.push(Line::from(vec![
-            Span::styled(format!("{}  ", self.mark), theme.key()),
+        Line::from(vec![
+            Span::styled(format!("{:<INDENT$}", self.mark), theme.key()),
             Span::styled(
                 format!("{:room$} ", fit(&clean(self.action), room)),
                 style.add_modifier(Modifier::BOLD),
             ),
             Span::styled(end, theme.dim()),
-        ]));
-        match (brevity, self.outcome) {
-            (Brevity::One, _) => {}
-            (Brevity::Two, outcome) => {
-                let text = outcome.map_or("…".into(), |outcome| {
-                    format!("{} · {}", tag(view, outcome), one_line(&actual))
-                });
-                lines.push(Line::styled(fit(&format!("   {text}"), width), theme.dim()));
+        ])
+    }
+
+    /// What came of it in brief, in rows: how play went on first, which was asked for.
+    pub(super) fn brief(&self, view: &View, width: usize) -> Vec<String> {
+        let mut said: Vec<String> = self.went_on.map(clean).into_iter().collect();
+        match self.outcome {
+            Some(outcome) => {
+                said.push(tag(view, outcome));
+                let right = self.right.filter(|_| width < NARROW);
+                said.extend(right.map(|right| format!("{:.0} % right", 100.0 * right)));
+                said.push(beginning(&self.actual));
             }
-            (Brevity::Full, None) => {
-                lines.push(Line::from(vec![
-                    Span::styled("   predicted ", theme.dim()),
-                    Span::raw(predicted),
-                ]));
-                lines.extend([Line::styled("   actual    …", theme.dim()), Line::default()]);
-            }
-            (Brevity::Full, Some(outcome)) => {
-                contrast(predicted, &actual, right, theme, lines);
-                if let Some(how) = state.went_on.get(self.action) {
-                    lines.push(Line::styled(format!("   {}", clean(how)), theme.key()));
-                }
-                let style = if outcome.success { theme.good() } else { theme.dim() };
-                lines.extend([
-                    Line::styled(format!("   {}", tag(view, outcome)), style),
-                    Line::default(),
-                ]);
-            }
+            None => said.push("…".into()),
         }
+        wrapped(&said.join(" · "), width.saturating_sub(INDENT))
+    }
+
+    /// Everything below the first line. Until the prediction is complete there are as many lines as
+    /// it will take, as a rule: what stands below does not move when it comes.
+    pub(super) fn body(&self, view: &View, theme: Theme, width: usize) -> Vec<Line<'static>> {
+        let mut lines = self.texts(theme, width.saturating_sub(LABEL));
+        if let Some(how) = self.went_on {
+            lines.extend(indented(&clean(how), width, theme.key()));
+        }
+        let Some(outcome) = self.outcome else {
+            lines.push(Line::default());
+            return lines;
+        };
+        let of = if width < NARROW { "right" } else { "of words right" };
+        let right = self.right.filter(|_| self.predicted != self.actual);
+        let right =
+            right.map_or_else(String::new, |right| format!(" · {:.0} % {of}", 100.0 * right));
+        let style = if outcome.success { theme.good() } else { theme.dim() };
+        lines.extend(indented(&format!("{}{right}", tag(view, outcome)), width, style));
+        lines
+    }
+
+    /// What was predicted over what really happened.
+    fn texts(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
+        let identical = self.predicted == self.actual;
+        let predicted = beginning(&self.predicted);
+        let actual = beginning(&self.actual);
+        if self.right.is_none() {
+            let waiting = |text: String| if text.is_empty() { "…".to_string() } else { text };
+            let below = wrapped(&waiting(actual), width);
+            let above = wrapped(&waiting(predicted), width);
+            let unknown = if self.outcome.is_none() && width < NARROW { 4 } else { 2 };
+            let reserved = (2 * below.len()).max(unknown);
+            let mut lines = labelled("predicted", above, theme);
+            lines.extend(labelled("actual", below, theme));
+            lines.resize_with(lines.len().max(reserved), Line::default);
+            return lines;
+        }
+        if identical {
+            let mut lines = labelled("predicted", wrapped(&predicted, width), theme);
+            lines.push(Line::from(vec![
+                label("actual", theme),
+                Span::styled("= identical", theme.good()),
+            ]));
+            return lines;
+        }
+        // A row that says nothing is left out, but for the first: it says that there is none.
+        let line = |row: usize, name, text: &str, words: Vec<Span<'static>>| {
+            let words = match (row, words.is_empty()) {
+                (0, true) if text.is_empty() => vec![Span::styled("(nothing)", theme.dim())],
+                (1.., true) => return None,
+                _ => words,
+            };
+            Some(Line::from([vec![label(name, theme)], words].concat()))
+        };
+        let rows = aligned(&predicted, &actual, width, theme).into_iter().enumerate();
+        rows.flat_map(|(row, [above, below])| {
+            [line(row, "predicted", &predicted, above), line(row, "actual", &actual, below)]
+        })
+        .flatten()
+        .collect()
     }
 }
 
-/// What was predicted over what really happened, with what is only in one of them marked.
-fn contrast(
-    predicted: String,
-    actual: &str,
-    right: Option<f64>,
-    theme: Theme,
-    lines: &mut Vec<Line<'_>>,
-) {
-    let label = |text: &'static str| Span::styled(text, theme.dim());
-    match right {
-        Some(_) if predicted.trim() == actual => {
-            lines.push(Line::from(vec![label("   predicted "), Span::raw(predicted)]));
-            lines.push(Line::from(vec![
-                label("   actual    "),
-                Span::styled("= identical", theme.good()),
-            ]));
-        }
-        Some(right) => {
-            let score = format!("  {:.0} % of words right", 100.0 * right);
-            let (left, right) = difference(&beginning(&predicted), &beginning(actual), theme);
-            lines.push(Line::from([vec![label("   predicted ")], left].concat()));
-            lines.push(Line::from(
-                [vec![label("   actual    ")], right, vec![Span::styled(score, theme.warn())]]
-                    .concat(),
-            ));
-        }
-        None => {
-            let waiting = if predicted.is_empty() { "…".to_string() } else { predicted };
-            lines.push(Line::from(vec![label("   predicted "), Span::raw(waiting)]));
-            lines.push(Line::from(vec![label("   actual    "), Span::raw(beginning(actual))]));
-        }
-    }
+fn label(name: &str, theme: Theme) -> Span<'static> {
+    Span::styled(format!("   {name:<9} "), theme.dim())
+}
+
+/// Rows behind a label, all of them as far to the right.
+fn labelled(name: &str, rows: Vec<String>, theme: Theme) -> Vec<Line<'static>> {
+    let line = |(row, text): (usize, String)| {
+        Line::from(vec![label(if row == 0 { name } else { "" }, theme), Span::raw(text)])
+    };
+    rows.into_iter().enumerate().map(line).collect()
+}
+
+/// A text below the mark, in rows.
+pub(super) fn indented(text: &str, width: usize, style: Style) -> Vec<Line<'static>> {
+    let rows = wrapped(text, width.saturating_sub(INDENT));
+    rows.into_iter().map(|row| Line::styled(format!("{:INDENT$}{row}", ""), style)).collect()
 }
 
 /// Longer texts are shown up to this many words; taking the step shows them whole.
@@ -238,33 +228,5 @@ fn beginning(text: &str) -> String {
         format!("{} …", words[..SHOWN_WORDS].join(" "))
     } else {
         text.to_string()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn as_many_as_fit_are_whole_and_the_rest_shrink_before_any_goes_out_of_view() {
-        for (count, width, height, whole, rest, gaps) in [
-            (5, 48, 35, 4, Brevity::Two, true),
-            (5, 48, 34, 4, Brevity::Two, false),
-            (5, 48, 29, 3, Brevity::Two, false),
-            (9, 48, 35, 3, Brevity::Two, false),
-            (5, 78, 18, 1, Brevity::Two, false),
-            (5, 78, 13, 0, Brevity::One, false),
-            (5, 98, 13, 0, Brevity::Two, false),
-            (1, 38, 4, 0, Brevity::Two, false),
-        ] {
-            let room = Room::of(count, width, height);
-            assert_eq!(room, Room { whole, rest, gaps }, "{count} in {width}x{height}");
-            let shown =
-                |cursor| (0..count).filter(move |at| room.brevity(*at, cursor) == Brevity::Full);
-            for cursor in 0..count {
-                assert_eq!(shown(cursor).count(), whole + 1);
-                assert!(shown(cursor).any(|at| at == cursor));
-            }
-        }
     }
 }

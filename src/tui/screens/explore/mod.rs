@@ -2,10 +2,15 @@
 
 mod acts;
 mod cells;
+mod memory;
 mod overlays;
 pub mod panels;
+mod refusals;
+mod room;
+mod trunk;
 mod typing;
 pub mod view;
+mod what_if;
 
 use std::collections::HashMap;
 
@@ -13,19 +18,21 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
+use crate::agent::Scores;
 use crate::agent::alternatives::AlternativeSampling;
-use crate::agent::{Scores, argmax};
-use crate::experience;
-use crate::explore::{EvaluateState, HUMAN, Outcome, View};
+use crate::experience::called;
+use crate::explore::{EvaluateState, HUMAN, Outcome, ScoreState, View};
 use crate::surprise::Surprise;
 use crate::tui::collecting::Offered;
-use crate::tui::effect::{Effect, MindCmd, WorldCmd};
+use crate::tui::effect::{Effect, MindCmd, Notice, WorldCmd};
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
 use crate::tui::text::fuzzy;
 use crate::tui::theme::Theme;
 pub use acts::{Act, KEYS};
-use panels::Panel;
+pub use memory::{Agreed, GAMES};
+use memory::{Known, Memory};
+use panels::{Panel, Seen};
 pub use typing::Typing;
 
 /// What Explore is told.
@@ -55,6 +62,9 @@ pub enum Msg {
     Model(String),
     /// How the policy's play went on from an action of a node.
     WentOn(usize, String, String),
+    /// The policy's share of each action that was admissible in a state passed before, for a count
+    /// of policies.
+    Scored(u64, Box<ScoreState>, Vec<f64>),
     /// States of demonstrations, the most surprising first.
     Surprises(Vec<Surprise>),
 }
@@ -108,35 +118,25 @@ pub struct State {
     pub follow: bool,
     /// How the policy's play went on, by action.
     pub went_on: HashMap<String, String>,
-    /// In how many of the states walked through the policy's likeliest action is the expert's, of
-    /// how many known.
-    pub agreed: (usize, usize),
+    /// How often policy and expert agree on the way here.
+    pub agreed: Agreed,
     /// How alternatives are chosen.
     pub choosing: AlternativeSampling,
     /// The node that another is to be compared with.
     pub marked: Option<usize>,
+    /// The node that the cursor of the tree looks at; none for where one stands.
+    looking: Option<usize>,
+    /// The first line of the observation that is shown; none for what is as a rule.
+    read: Option<u16>,
+    /// What the last frame had room for.
+    seen: Seen,
     ticket: u64,
-    /// How many more of them were asked for in this state.
+    /// How many policies have answered so far.
+    policies: u64,
+    /// How many more alternatives were asked for in this state.
     more: usize,
-    /// What was thought and tried in states of this task, so that going back shows it at once.
-    known: HashMap<experience::State, Known>,
-    /// What was executed in states of this task; kept with a demonstration.
-    tried: HashMap<experience::State, Vec<Outcome>>,
-}
-
-/// Everything about one state, complete.
-#[derive(Debug, Clone)]
-struct Known {
-    thought: Option<String>,
-    shares: Option<Vec<f64>>,
-    chosen: Vec<(String, String)>,
-    outcomes: Vec<Outcome>,
-    predictions: Vec<String>,
-    /// The same by action.
-    foreseen: Vec<(String, String)>,
-    went_on: HashMap<String, String>,
-    /// Whether the policy's likeliest action is the expert's, where there is one.
-    agrees: Option<bool>,
+    /// What is remembered of this game and of those before.
+    memory: Memory,
 }
 
 impl State {
@@ -206,31 +206,17 @@ impl State {
             predictions: self.predictions.clone(),
             foreseen: self.what_ifs().into_iter().zip(self.predictions.iter().cloned()).collect(),
             went_on: self.went_on.clone(),
-            agrees: self.agrees(view),
         };
-        self.known.insert(view.state.clone(), known);
-        self.agreed = self.agreement();
+        self.memory.game.known.insert(view.state.clone(), known);
     }
 
-    /// Whether the policy's likeliest admissible action is the expert's.
-    fn agrees(&self, view: &View) -> Option<bool> {
-        let expert = view.expert.as_ref().map(|(_, advice)| advice.action.as_str())?;
-        let best = argmax(self.shares.as_ref()?)?;
-        Some(view.admissible.get(best).map(String::as_str) == Some(expert))
-    }
-
-    /// How often it was, in the states on the way here whose answer is known.
-    fn agreement(&self) -> (usize, usize) {
-        let Some(view) = &self.view else { return (0, 0) };
-        let mut state = experience::State { history: Vec::new(), ..view.state.clone() };
-        let mut counts = (0, 0);
-        for t in 0..=view.state.history.len() {
-            if let Some(agrees) = self.known.get(&state).and_then(|known| known.agrees) {
-                counts = (counts.0 + usize::from(agrees), counts.1 + 1);
-            }
-            state.history.extend(view.state.history.get(t).cloned());
-        }
-        counts
+    /// Asks the policy about a state that was passed before it had answered, once it has nothing
+    /// else to do: how often it agrees is counted over all of them.
+    fn catch_up(&self) -> Vec<Effect> {
+        let Some(view) = self.view.as_ref().filter(|_| self.settled()) else { return Vec::new() };
+        let Some((state, actions)) = self.memory.game.unscored(view) else { return Vec::new() };
+        let of = ScoreState { state, actions, seed: self.choosing.seed, think: self.thinking };
+        vec![Effect::Mind(MindCmd::Score(self.policies, Box::new(of)))]
     }
 
     fn whole(&self) -> bool {
@@ -254,7 +240,7 @@ impl State {
         }
         self.choosing = choosing;
         self.more = 0;
-        self.known.clear();
+        self.memory.forget_alternatives();
         self.forget();
         self.look()
     }
@@ -269,48 +255,91 @@ impl State {
         self.predicted = false;
     }
 
+    /// Stands in another state, or in the same one seen otherwise.
+    fn turn_to(&mut self, view: View, place: (usize, usize)) -> Vec<Effect> {
+        let another = self.memory.turn_to(&view);
+        let before = self.view.replace(view);
+        let Some(view) = &self.view else { return Vec::new() };
+        let spoke = before.as_ref().filter(|before| before.asked != view.asked);
+        // Another expert says other things about the same state.
+        if spoke.is_some() {
+            self.memory.forget_alternatives();
+        }
+        // Who speaks is said even where what is said is hidden.
+        let said = spoke.filter(|_| !another).map(|_| {
+            let now = if view.asked == HUMAN { "are" } else { "is" };
+            Notice::info(format!("{} {now} the expert now", called(&view.asked)))
+        });
+        let moved = another || before.as_ref().is_none_or(|before| before.node != view.node);
+        if moved {
+            self.looking = None;
+            self.read = None;
+        }
+        if another {
+            self.marked = None;
+        }
+        self.memory.game.see(view);
+        self.agreed = self.memory.game.agreed(view);
+        let known = self.memory.game.known.get(&view.state).cloned();
+        let done = view.done;
+        self.place = place;
+        self.selected = 0;
+        self.more = 0;
+        self.scroll = 0;
+        self.cell = 0;
+        self.forget();
+        let mut effects: Vec<Effect> = said.map(Effect::Say).into_iter().collect();
+        if let Some(known) = known {
+            self.ticket += 1; // answers about the state before are no longer wanted
+            self.thought = known.thought;
+            self.shares = known.shares;
+            self.chosen = known.chosen;
+            self.outcomes = known.outcomes;
+            self.predictions = known.predictions;
+            self.predicted = true;
+            self.went_on = known.went_on;
+            effects.extend(self.catch_up());
+        } else if done {
+            self.ticket += 1;
+            effects.extend(self.catch_up());
+        } else {
+            effects.extend(self.look());
+        }
+        effects
+    }
+
+    /// Another policy answers from now on: another model, or one that thinks first.
+    fn another_policy(&mut self) -> Vec<Effect> {
+        self.policies += 1;
+        self.memory.forget_policy();
+        self.forget();
+        self.agreed =
+            self.view.as_ref().map_or(Agreed::default(), |view| self.memory.game.agreed(view));
+        self.look()
+    }
+
     /// Takes in a message.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
-            Msg::View { view, place, of } => {
-                let another = self.view.as_ref().is_none_or(|old| old.task_id != view.task_id);
-                if another {
-                    self.marked = None;
-                    self.tried.clear();
-                }
-                // Another expert says other things about the same state.
-                if another || self.view.as_ref().is_some_and(|old| old.asked != view.asked) {
-                    self.known.clear();
-                }
-                let known = self.known.get(&view.state).cloned();
-                self.view = Some(*view);
-                self.place = (place, of);
-                self.selected = 0;
-                self.more = 0;
-                self.scroll = 0;
-                self.cell = 0;
-                self.forget();
-                self.agreed = self.agreement();
-                let Some(known) = known else { return self.look() };
-                self.ticket += 1; // answers about the state before are no longer wanted
-                self.thought = known.thought;
-                self.shares = known.shares;
-                self.chosen = known.chosen;
-                self.outcomes = known.outcomes;
-                self.predictions = known.predictions;
-                self.predicted = true;
-                self.went_on = known.went_on;
-            }
+            Msg::View { view, place, of } => return self.turn_to(*view, (place, of)),
             Msg::Model(source) => {
                 self.model = source;
-                self.known.clear();
-                self.forget();
-                return self.look();
+                return self.another_policy();
             }
             Msg::Thought(ticket, text) if ticket == self.ticket => self.thought = Some(text),
             Msg::Scores(ticket, shares, scores) if ticket == self.ticket => {
+                if let Some(view) = &self.view {
+                    self.memory.game.score(&view.state, &view.admissible, &shares);
+                    self.agreed = self.memory.game.agreed(view);
+                }
                 self.shares = Some(shares);
                 self.scores = scores;
+            }
+            Msg::Scored(policies, of, shares) if policies == self.policies => {
+                self.memory.game.score(&of.state, &of.actions, &shares);
+                self.agreed =
+                    self.view.as_ref().map_or(self.agreed, |view| self.memory.game.agreed(view));
+                return self.catch_up();
             }
             Msg::Chosen(ticket, chosen) if ticket == self.ticket => {
                 let node = self.view.as_ref().map(|view| view.node);
@@ -324,6 +353,7 @@ impl State {
                 self.predictions = predictions;
                 self.predicted = complete;
                 self.learn();
+                return self.catch_up();
             }
             Msg::WentOn(node, action, how)
                 if self.view.as_ref().is_some_and(|view| view.node == node) =>
@@ -336,14 +366,16 @@ impl State {
                 if self.view.as_ref().is_some_and(|view| view.node == node) =>
             {
                 if let Some(view) = &self.view {
-                    self.tried.insert(view.state.clone(), outcomes.clone());
+                    self.memory.game.tried.insert(view.state.clone(), outcomes.clone());
                 }
                 self.outcomes = outcomes;
                 self.learn();
+                return self.catch_up();
             }
             // About a state left since.
             Msg::Thought(..)
             | Msg::Scores(..)
+            | Msg::Scored(..)
             | Msg::Chosen(..)
             | Msg::Predicted(..)
             | Msg::Outcomes(..)

@@ -5,30 +5,31 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
-use unicode_width::UnicodeWidthStr;
+use tui_input::Input;
 
-use super::view::{draw_admissible, trunk_line};
+use super::trunk::trunk_line;
+use super::view::draw_admissible;
 use super::{State, Typing};
 use crate::agent::alternatives::{AlternativeSampling, Proposer};
 use crate::explore::View;
 use crate::surprise::Surprise;
 use crate::text::clean;
-use crate::tui::text::input_line;
+use crate::tui::text::typed_line;
 use crate::tui::theme::{Theme, centered, fit};
 
 /// Draws it.
 pub fn draw(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     match &state.typing {
-        Some(Typing::Action(text)) => draw_typing(state, text, theme, frame, area),
+        Some(Typing::Action(input)) => draw_typing(state, input, theme, frame, area),
         Some(Typing::Node(at)) => draw_nodes(state, view, *at, theme, frame, area),
-        Some(Typing::Name(_, text)) => draw_name(text, theme, frame, area),
+        Some(Typing::Name(_, input)) => draw_name(input, theme, frame, area),
         Some(Typing::Sampling(at)) => draw_sampling(&state.choosing, *at, theme, frame, area),
         Some(Typing::Surprise(at)) => draw_surprises(&state.surprises, *at, theme, frame, area),
         None => {}
     }
 }
 
-fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+fn draw_typing(state: &State, typed: &Input, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let Some(view) = &state.view else { return };
     // Below the middle, so that the observation can be read meanwhile.
     let below = Rect {
@@ -42,15 +43,8 @@ fn draw_typing(state: &State, text: &str, theme: Theme, frame: &mut Frame<'_>, a
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let [input, list] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
-    let shown = fit(&clean(text), input.width.saturating_sub(3) as usize);
-    frame.render_widget(
-        Paragraph::new(Line::from(vec![
-            Span::styled("> ", theme.key()),
-            Span::raw(shown),
-            Span::styled(" ", theme.selected()),
-        ])),
-        input,
-    );
+    frame.render_widget(typed_line(typed, input.width as usize, theme), input);
+    let text = typed.value();
     draw_admissible(state, view, theme, frame, list, text);
     if !text.is_empty() && state.shown_actions(text).is_empty() && list.height > 1 {
         let hint =
@@ -103,11 +97,11 @@ fn draw_sampling(
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
-fn draw_name(text: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+fn draw_name(input: &Input, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let area = centered(area, 56, 3);
     frame.render_widget(Clear, area);
     let block = theme.panel("Name of this node · ⏎ done · Esc leave");
-    let line = input_line(text, text.width(), theme);
+    let line = typed_line(input, area.width.saturating_sub(2) as usize, theme);
     frame.render_widget(Paragraph::new(line).block(block), area);
 }
 

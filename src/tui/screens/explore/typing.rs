@@ -1,21 +1,25 @@
 //! Explore, while something is typed or chosen over the screen.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{Event, KeyCode, KeyEvent};
+use tui_input::Input;
+use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
 use crate::agent::alternatives::AlternativeSampling;
+use crate::explore::HUMAN;
 use crate::tui::effect::{Effect, WorldCmd};
 use crate::tui::keys::selected;
+use crate::tui::text::pasted;
 
 /// What is being typed over the screen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Typing {
     /// An action.
-    Action(String),
+    Action(Input),
     /// A node of the tree is being chosen; the index of its line.
     Node(usize),
     /// A node is being named.
-    Name(usize, String),
+    Name(usize, Input),
     /// A surprise is being chosen; its index.
     Surprise(usize),
     /// How alternatives are chosen is being set; the row.
@@ -27,25 +31,21 @@ impl State {
     pub(super) fn type_key(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
         let mut typing = self.typing.take()?;
         let effects = match &mut typing {
-            Typing::Action(text) => match key.code {
+            Typing::Action(input) => match key.code {
                 KeyCode::Esc => return Some(Vec::new()),
                 KeyCode::Enter => {
-                    let action = text.trim().to_string();
-                    let step = |action: String| {
-                        vec![Effect::World(WorldCmd::Step(action, "human".into()))]
-                    };
+                    let action = input.value().trim().to_string();
+                    let step =
+                        |action: String| vec![Effect::World(WorldCmd::Step(action, HUMAN.into()))];
                     return Some(if action.is_empty() { Vec::new() } else { step(action) });
                 }
                 KeyCode::Tab => {
-                    if let Some((_, action)) = self.shown_actions(text).first() {
-                        *text = (*action).to_string();
+                    if let Some((_, action)) = self.shown_actions(input.value()).first() {
+                        *input = Input::new((*action).to_string());
                     }
                     Vec::new()
                 }
-                code => {
-                    typed(text, code);
-                    Vec::new()
-                }
+                _ => typed(input, key),
             },
             Typing::Surprise(at) => {
                 match key.code {
@@ -74,15 +74,13 @@ impl State {
                 self.choose_by(choosing)
             }
             Typing::Node(at) => return Some(self.choosing_a_node(*at, key.code)),
-            Typing::Name(node, text) => match key.code {
+            Typing::Name(node, input) => match key.code {
                 KeyCode::Esc => return Some(Vec::new()),
                 KeyCode::Enter => {
-                    return Some(vec![Effect::World(WorldCmd::Name(*node, text.clone()))]);
+                    let name = input.value().to_string();
+                    return Some(vec![Effect::World(WorldCmd::Name(*node, name))]);
                 }
-                code => {
-                    typed(text, code);
-                    Vec::new()
-                }
+                _ => typed(input, key),
             },
         };
         self.typing = Some(typing);
@@ -101,7 +99,7 @@ impl State {
             KeyCode::Esc | KeyCode::Char('q' | 'b') => return Vec::new(),
             KeyCode::Enter => return world(WorldCmd::Goto(node)),
             KeyCode::Char('n') => {
-                self.typing = Some(Typing::Name(node, view.trunk[at].name.clone()));
+                self.typing = Some(Typing::Name(node, Input::new(view.trunk[at].name.clone())));
                 return Vec::new();
             }
             KeyCode::Char('c') => {
@@ -120,17 +118,14 @@ impl State {
     }
 
     /// Takes pasted text.
-    pub(super) fn type_text(&mut self, pasted: &str) {
-        if let Some(Typing::Action(text) | Typing::Name(_, text)) = &mut self.typing {
-            text.push_str(pasted.lines().next().unwrap_or_default());
+    pub(super) fn type_text(&mut self, text: &str) {
+        if let Some(Typing::Action(input) | Typing::Name(_, input)) = &mut self.typing {
+            pasted(input, text);
         }
     }
 }
 
-fn typed(text: &mut String, code: KeyCode) {
-    match code {
-        KeyCode::Backspace => _ = text.pop(),
-        KeyCode::Char(c) => text.push(c),
-        _ => {}
-    }
+fn typed(input: &mut Input, key: KeyEvent) -> Vec<Effect> {
+    input.handle_event(&Event::Key(key));
+    Vec::new()
 }

@@ -48,7 +48,10 @@ impl Scene<'_> {
         self.put(0, &clean(&trajectory.task), theme.strong());
         let about = format!(
             "{} / {} · {} · by {}",
-            trajectory.suite, trajectory.split, trajectory.kind, trajectory.actor
+            trajectory.suite,
+            trajectory.split,
+            trajectory.kind,
+            trajectory.by()
         );
         self.put(0, &clean(&about), theme.dim());
         let before = t.checked_sub(1).and_then(|at| Some((at, trajectory.steps.get(at)?)));

@@ -9,7 +9,7 @@ use super::{Looked, State, list, scene};
 use crate::experience::worth;
 use crate::store::Told;
 use crate::text::clean;
-use crate::tui::text::{input_line, remark};
+use crate::tui::text::{remark, typed_line};
 use crate::tui::theme::{Theme, centered, fit, ratio};
 
 /// Draws the screen: the list over steps and state, or one panel at a time where there is no room.
@@ -40,7 +40,7 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             Looked::List => "Task, kind, suite or actor contains · ⏎ · Esc leave",
         };
         frame.render_widget(Clear, area);
-        let line = input_line(input.value(), input.visual_cursor(), theme);
+        let line = typed_line(input, area.width.saturating_sub(2) as usize, theme);
         frame.render_widget(Paragraph::new(line).block(theme.panel(title)), area);
     }
 }

@@ -12,7 +12,7 @@ use crate::experience::wilson;
 use crate::store::EvalRow;
 use crate::text::clean;
 use crate::tui::chart;
-use crate::tui::text::input_line;
+use crate::tui::text::typed_line;
 use crate::tui::theme::{Theme, centered, fit};
 
 /// Draws the screen.
@@ -51,7 +51,7 @@ fn draw_typed(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         let over = centered(area, 76, 3);
         frame.render_widget(Clear, over);
         let title = format!("{} · ⏎ · Esc leave", line.about.title());
-        let text = input_line(line.input.value(), line.input.visual_cursor(), theme);
+        let text = typed_line(&line.input, over.width.saturating_sub(2) as usize, theme);
         frame.render_widget(Paragraph::new(text).block(theme.panel(&title)), over);
     }
     if let Some(sheet) = &state.evaluating {
@@ -66,7 +66,7 @@ fn draw_typed(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             "No regular expression yet · Esc leave"
         });
         frame.render_widget(
-            Paragraph::new(input_line(input.value(), input.visual_cursor(), theme)).block(block),
+            Paragraph::new(typed_line(input, block.inner(over).width as usize, theme)).block(block),
             over,
         );
     }
