@@ -9,7 +9,9 @@ use super::acts::Act;
 use super::caps::Caps;
 use super::collecting;
 use super::commands::Commands;
-use super::effect::{Effect, JobCmd, JobKind, MindCmd, Notice, RunCmd, StoreCmd, WorldCmd};
+use super::effect::{
+    Effect, JobCmd, JobKind, MindCmd, Notice, OpenSuite, RunCmd, StoreCmd, WorldCmd,
+};
 use super::jobs::{Job, Jobs};
 use super::keymap::Keymap;
 use super::msg::{JobMsg, Msg};
@@ -20,12 +22,6 @@ use super::screens::Screens;
 use super::theme::{Palette, Theme};
 use super::ui_state::UiState;
 use crate::ends::Event;
-
-/// After so many half seconds what was said is taken for read.
-const FADES: u8 = 20;
-
-/// A failure is there to be read for so many half seconds at least, whatever keys are pressed.
-const READ: u8 = 3;
 
 /// The interface.
 #[derive(Debug)]
@@ -51,7 +47,7 @@ pub struct App {
     /// What was done, as commands.
     pub commands: Commands,
     /// For how many half seconds the newest has been there to be read.
-    age: u8,
+    pub(super) age: u8,
     /// Whether to leave.
     pub quit: bool,
     /// A text that came when the person was elsewhere; it opens where it was asked for.
@@ -93,39 +89,6 @@ impl App {
         effects.extend(self.refresh());
         effects.extend(screen.into_iter().flat_map(|screen| self.show(screen)));
         effects
-    }
-
-    /// Says something in the status bar.
-    pub fn say(&mut self, notice: Notice) {
-        if notice.bad {
-            tracing::error!("{}", notice.text);
-        } else {
-            tracing::info!("{}", notice.text);
-        }
-        if self.notices.len() == 100 {
-            self.notices.pop_front();
-            self.heard = self.heard.saturating_sub(1);
-        }
-        self.notices.push_back(notice);
-        self.age = 0;
-    }
-
-    /// What was said is read after a while, if nothing failed.
-    fn grow_old(&mut self) {
-        self.age = self.age.saturating_add(1);
-        if self.age >= FADES && self.notices.back().is_some_and(|notice| !notice.bad) {
-            self.heard = self.notices.len();
-        }
-    }
-
-    /// Who goes on has read what was said before this key: of a failure once it was there to be
-    /// read, of the rest once something else is done.
-    fn go_on(&mut self, does: bool) {
-        let failed = self.notices.back().is_some_and(|notice| notice.bad);
-        // What was said just now may come of this very key.
-        if self.age > 0 && (if failed { self.age >= READ } else { does }) {
-            self.heard = self.notices.len();
-        }
     }
 
     fn show(&mut self, screen: Screen) -> Vec<Effect> {
@@ -192,6 +155,7 @@ impl App {
                 Vec::new()
             }
             Msg::Job(kind, msg) => self.job(kind, msg),
+            Msg::Suite(suite) => self.turn_to(suite),
             Msg::Screen(msg) => self.screens.update(msg),
             Msg::Text(screen, title, lines) => {
                 if screen != self.screen {
@@ -201,6 +165,21 @@ impl App {
                 Vec::new()
             }
         }
+    }
+
+    /// Everything is about another suite from now on.
+    fn turn_to(&mut self, suite: OpenSuite) -> Vec<Effect> {
+        let name = suite.0.name();
+        self.screens.train.set_suite(name);
+        self.screens.data.suite = name.to_string();
+        self.commands.place.suite = name.to_string();
+        self.commands.place.evaluated_on = suite.0.evaluated_on();
+        self.say(Notice::info(format!(
+            "{name} is open now: collecting and evaluating are about it"
+        )));
+        let mut effects = vec![Effect::Suite(suite)];
+        effects.extend(self.refresh());
+        effects
     }
 
     fn tick(&mut self) -> Vec<Effect> {
@@ -246,11 +225,6 @@ impl App {
             return effects;
         }
         self.keymap.lookup(self.screen, key).map_or_else(Vec::new, |act| self.act(act))
-    }
-
-    /// What is said in the line above the keys.
-    pub fn said(&self) -> Option<&Notice> {
-        self.notices.back().filter(|_| self.notices.len() > self.heard)
     }
 
     /// Whether everything that the screen in front waits for is there.

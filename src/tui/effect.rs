@@ -2,11 +2,13 @@
 //! messages.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use super::screen::Screen;
 use super::screens::train::About;
 use crate::agent::{Case, Writer};
+use crate::env::Suite;
 use crate::episode::{Episode, Scope};
 use crate::error::Error;
 use crate::experience::{Reflection, State};
@@ -37,6 +39,16 @@ impl Notice {
     }
 }
 
+/// A suite that was opened.
+#[derive(Clone)]
+pub struct OpenSuite(pub Arc<dyn Suite>);
+
+impl std::fmt::Debug for OpenSuite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
 /// Everything the interface asks for, as data.
 #[derive(Debug)]
 pub enum Effect {
@@ -56,6 +68,8 @@ pub enum Effect {
     Say(Notice),
     /// Another screen in front.
     Go(Screen),
+    /// Another suite is open: jobs are about it from now on.
+    Suite(OpenSuite),
     /// Ask how many games are to be collected.
     AskCollect,
     /// Leave the terminal to the shell until the program is continued.
@@ -73,6 +87,10 @@ pub enum WorldCmd {
     Task(i64),
     /// The first task of the suite's next split.
     NextSplit,
+    /// List the games of a suite's split (of those that are open, without names).
+    Games(Option<String>, Option<String>),
+    /// Open a game: its suite, its split, its identifier.
+    Open(String, String, String),
     /// Take an action.
     Step(String, String),
     /// Go back one step.

@@ -18,6 +18,7 @@ pub mod msg;
 mod numbers;
 pub mod palette;
 pub mod popups;
+mod saying;
 pub mod screen;
 pub mod screens;
 pub mod settings;

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyEvent;
 
-use super::effect::{JobKind, Notice};
+use super::effect::{JobKind, Notice, OpenSuite};
 use super::screen::Screen;
 use super::screens;
 use crate::control::Progress;
@@ -34,6 +34,8 @@ pub enum Msg {
     Job(JobKind, JobMsg),
     /// For a screen.
     Screen(screens::Msg),
+    /// Another suite is open.
+    Suite(OpenSuite),
 }
 
 impl<M: Into<screens::Msg>> From<M> for Msg {

@@ -50,6 +50,7 @@ impl Workers {
                     _ = execute!(stream(), CopyToClipboard::to_clipboard_from(text));
                 }
                 // The loop's and the interface's own.
+                Effect::Suite(suite) => self.jobs.turn_to(suite),
                 Effect::Suspend
                 | Effect::Edit(..)
                 | Effect::Show(..)

@@ -25,7 +25,7 @@ use crate::store::{Intake, Store};
 use crate::surprise::{Surprises, surprises};
 use crate::train::goes_on_apart;
 use crate::train::trainer::{self, Event};
-use crate::tui::effect::{CollectOrder, JobCmd, JobKind, Notice};
+use crate::tui::effect::{CollectOrder, JobCmd, JobKind, Notice, OpenSuite};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
 
@@ -54,6 +54,11 @@ impl Jobs {
     /// None yet.
     pub fn new(suite: Arc<dyn Suite>, root: PathBuf, mail: Mailbox) -> Self {
         Self { suite, root, mail, running: HashMap::new(), run: Arc::default(), detach: false }
+    }
+
+    /// Jobs that begin from now on are about another suite.
+    pub fn turn_to(&mut self, suite: OpenSuite) {
+        self.suite = suite.0;
     }
 
     /// Starts, pauses or ends a job.

@@ -22,14 +22,16 @@ use crate::tui::screens::{curate, explore};
 /// The setting under which the session is remembered.
 const REMEMBERED: &str = "explore";
 
-struct World {
-    suite: Arc<dyn Suite>,
+pub(super) struct World {
+    pub(super) suite: Arc<dyn Suite>,
+    /// Suites that were open before.
+    pub(super) suites: Vec<Arc<dyn Suite>>,
     root: PathBuf,
-    mail: Mailbox,
+    pub(super) mail: Mailbox,
     store: Option<Store>,
-    split: String,
-    tasks: Vec<TaskRef>,
-    session: Option<Session>,
+    pub(super) split: String,
+    pub(super) tasks: Vec<TaskRef>,
+    pub(super) session: Option<Session>,
     /// The games that were left, with their trees.
     games: Games,
     /// Who was asked for on the command line.
@@ -56,6 +58,7 @@ pub fn start(
     let split = String::new();
     let tasks = Vec::new();
     let mut world = World {
+        suites: vec![Arc::clone(&suite)],
         suite,
         root,
         mail,
@@ -98,6 +101,7 @@ impl WorldThread {
             WorldCmd::Begin
                 | WorldCmd::Task(_)
                 | WorldCmd::NextSplit
+                | WorldCmd::Open(..)
                 | WorldCmd::BranchOff(..)
                 | WorldCmd::NextExpert
         );
@@ -177,6 +181,8 @@ impl World {
                 self.split = split;
                 self.tasks = tasks;
             }
+            WorldCmd::Games(suite, split) => return self.list(suite, split),
+            WorldCmd::Open(suite, split, id) => self.choose(&suite, split, &id)?,
             WorldCmd::Step(action, source) => self.session()?.step(&action, &source)?,
             WorldCmd::NextExpert => self.session()?.next_expert(),
             WorldCmd::Back => _ = self.session()?.back(),
@@ -265,7 +271,7 @@ impl World {
 
     /// Opens another task, as it was left if it was open before. The worlds of the one that is open
     /// make room for it where there cannot be many.
-    fn open(&mut self, split: &str, id: &str) -> Result<(Session, Option<usize>)> {
+    pub(super) fn open(&mut self, split: &str, id: &str) -> Result<(Session, Option<usize>)> {
         self.make_room();
         let asked = self.asked();
         if let Some(session) = self.session.take_if(|session| session.is_of(split, id)) {
@@ -284,7 +290,7 @@ impl World {
         }
     }
 
-    fn take_up(&mut self, (session, kept): (Session, Option<usize>)) {
+    pub(super) fn take_up(&mut self, (session, kept): (Session, Option<usize>)) {
         if let Some(left) = self.session.replace(session) {
             self.games.put(left, self.kept);
         }
@@ -324,12 +330,13 @@ impl World {
                 self.take_up(session);
             }
         }
+        self.list(None, None)?;
         self.show()
     }
 
     /// Saves what was walked so far as an exploration before another task is opened, unless it was
     /// kept already.
-    fn file_away(&mut self) -> Result<()> {
+    pub(super) fn file_away(&mut self) -> Result<()> {
         let Some(trajectory) = self.session.as_ref().map(Session::trajectory) else {
             return Ok(());
         };

@@ -63,6 +63,8 @@ pub enum Act {
     PreviousTask,
     /// The next split of the suite.
     NextSplit,
+    /// Choose a game from a list.
+    Games,
 }
 
 /// The keys of this screen.
@@ -186,6 +188,7 @@ pub const KEYS: &[Key<Act>] = &[
     ),
     key("next", "]", Act::NextTask, "next task", "the next task of the split"),
     key("previous", "[", Act::PreviousTask, "", "the task before"),
+    key("games", "F", Act::Games, "games", "choose suite, split and game from a list"),
     key("split", "f", Act::NextSplit, "split", "the next split of the suite"),
 ];
 
@@ -268,6 +271,7 @@ impl State {
             Act::Expert => world(WorldCmd::NextExpert),
             Act::NextTask => world(WorldCmd::Task(1)),
             Act::PreviousTask => world(WorldCmd::Task(-1)),
+            Act::Games => self.choose_game(),
             Act::NextSplit => world(WorldCmd::NextSplit),
             Act::Whole => {
                 self.whole = !self.whole;

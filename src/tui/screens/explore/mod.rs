@@ -2,6 +2,7 @@
 
 mod acts;
 mod cells;
+pub mod chooser;
 mod memory;
 mod overlays;
 pub mod panels;
@@ -23,13 +24,13 @@ use crate::agent::alternatives::AlternativeSampling;
 use crate::experience::called;
 use crate::explore::{EvaluateState, HUMAN, Outcome, ScoreState, View};
 use crate::surprise::Surprise;
-use crate::tui::collecting::Offered;
 use crate::tui::effect::{Effect, MindCmd, Notice, WorldCmd};
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
 use crate::tui::text::fuzzy;
 use crate::tui::theme::Theme;
 pub use acts::{Act, KEYS};
+use chooser::Games;
 pub use memory::{Agreed, GAMES};
 use memory::{Known, Memory};
 use panels::{Panel, Seen};
@@ -67,6 +68,8 @@ pub enum Msg {
     Scored(u64, Box<ScoreState>, Vec<f64>),
     /// States of demonstrations, the most surprising first.
     Surprises(Vec<Surprise>),
+    /// The games of a split, and where else there are some; whether it is what is open.
+    Games(Games, bool),
 }
 
 /// The screen's state.
@@ -137,27 +140,14 @@ pub struct State {
     more: usize,
     /// What is remembered of this game and of those before.
     memory: Memory,
+    /// What can be chosen from where one is, as far as it was listed.
+    around: Games,
 }
 
 impl State {
     /// The split being explored.
     pub fn split(&self) -> Option<&str> {
         self.view.as_ref().map(|view| view.split.as_str())
-    }
-
-    /// Who demonstrates when games are collected: the expert that speaks; a person cannot be asked
-    /// in bulk.
-    pub fn offered(&self) -> Offered {
-        Offered {
-            splits: self.split().map(str::to_string).into_iter().collect(),
-            experts: self.expert().into_iter().collect(),
-            kinds: Vec::new(),
-        }
-    }
-
-    /// The same alone.
-    pub fn expert(&self) -> Option<String> {
-        self.view.as_ref().map(|view| view.asked.clone()).filter(|asked| asked != HUMAN)
     }
 
     /// Admissible actions in the order shown: with `filter`, those that match it, the best first.
@@ -362,6 +352,7 @@ impl State {
                 self.learn();
             }
             Msg::Surprises(found) => self.surprises = found,
+            Msg::Games(games, open) => self.take_games(games, open),
             Msg::Outcomes(node, outcomes)
                 if self.view.as_ref().is_some_and(|view| view.node == node) =>
             {

@@ -25,6 +25,7 @@ pub fn draw(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, are
         Some(Typing::Name(_, input)) => draw_name(input, theme, frame, area),
         Some(Typing::Sampling(at)) => draw_sampling(&state.choosing, *at, theme, frame, area),
         Some(Typing::Surprise(at)) => draw_surprises(&state.surprises, *at, theme, frame, area),
+        Some(Typing::Game(chooser)) => chooser.draw(theme, frame, area),
         None => {}
     }
 }

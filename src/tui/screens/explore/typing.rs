@@ -5,6 +5,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
+use super::chooser::{Chooser, Chosen};
 use crate::agent::alternatives::AlternativeSampling;
 use crate::explore::HUMAN;
 use crate::tui::effect::{Effect, WorldCmd};
@@ -24,6 +25,8 @@ pub enum Typing {
     Surprise(usize),
     /// How alternatives are chosen is being set; the row.
     Sampling(usize),
+    /// A game is being chosen.
+    Game(Box<Chooser>),
 }
 
 impl State {
@@ -73,6 +76,10 @@ impl State {
                 }
                 self.choose_by(choosing)
             }
+            Typing::Game(chooser) => match chooser.key(key) {
+                Chosen::Stays(effects) => effects,
+                Chosen::Done(effects) => return Some(effects),
+            },
             Typing::Node(at) => return Some(self.choosing_a_node(*at, key.code)),
             Typing::Name(node, input) => match key.code {
                 KeyCode::Esc => return Some(Vec::new()),
@@ -121,6 +128,8 @@ impl State {
     pub(super) fn type_text(&mut self, text: &str) {
         if let Some(Typing::Action(input) | Typing::Name(_, input)) = &mut self.typing {
             pasted(input, text);
+        } else if let Some(Typing::Game(chooser)) = &mut self.typing {
+            chooser.paste(text);
         }
     }
 }

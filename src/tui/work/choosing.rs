@@ -1,0 +1,82 @@
+//! The world thread, choosing games: which there are, and going to one of them, of another suite
+//! too.
+
+use std::sync::Arc;
+
+use super::world::World;
+use crate::env::{Suite, open_suite};
+use crate::error::{Error, Result};
+use crate::tui::effect::OpenSuite;
+use crate::tui::msg::Msg;
+use crate::tui::screens::explore;
+use crate::tui::screens::explore::chooser::Games;
+
+/// The suites of this program.
+const SUITES: [&str; 2] = ["household", "alfworld"];
+
+/// Who can demonstrate in each of them.
+const EXPERTS: [&str; 3] = ["fair", "planner", "walkthrough"];
+
+impl World {
+    /// The suite of that name: one that was open, or from where its files usually are.
+    fn suite_of(&self, name: &str) -> Result<Arc<dyn Suite>> {
+        let open = self.suites.iter().find(|suite| suite.name() == name);
+        open.map_or_else(|| open_suite(name, None), |suite| Ok(Arc::clone(suite)))
+    }
+
+    /// Says which games there are in a split; where there are none it says why.
+    pub(super) fn list(&self, suite: Option<String>, split: Option<String>) -> Result<()> {
+        let name = suite.unwrap_or_else(|| self.suite.name().to_string());
+        let mut games = Games {
+            suite: name.clone(),
+            suites: SUITES.map(str::to_string).to_vec(),
+            experts: EXPERTS.map(str::to_string).to_vec(),
+            ..Games::default()
+        };
+        let is_open = name == self.suite.name();
+        let split = split.or_else(|| is_open.then(|| self.split.clone()));
+        let found = self.suite_of(&name).and_then(|suite| {
+            games.splits = suite.splits();
+            games.split = split.or_else(|| games.splits.first().cloned()).unwrap_or_default();
+            suite.tasks(&games.split)
+        });
+        match found {
+            Ok(tasks) => games.tasks = tasks,
+            Err(error) => {
+                let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
+                games.why = Some(format!("{}{next}", error.message()));
+            }
+        }
+        let is_open = is_open && games.split == self.split;
+        self.mail.send(Msg::from(explore::Msg::Games(games, is_open)));
+        Ok(())
+    }
+
+    /// Opens a game, of another suite too.
+    pub(super) fn choose(&mut self, suite: &str, split: String, id: &str) -> Result<()> {
+        self.file_away()?;
+        let suite = self.suite_of(suite)?;
+        let tasks = suite.tasks(&split)?;
+        if !tasks.iter().any(|task| task.id == id) {
+            return Err(Error::new(format!("{} / {split} has no game {id}", suite.name())));
+        }
+        let another = suite.name() != self.suite.name();
+        let before = std::mem::replace(&mut self.suite, Arc::clone(&suite));
+        let session = match self.open(&split, id) {
+            Ok(session) => session,
+            Err(error) => {
+                self.suite = before;
+                return Err(error);
+            }
+        };
+        self.take_up(session);
+        (self.split, self.tasks) = (split, tasks);
+        if another {
+            if self.suites.iter().all(|known| known.name() != suite.name()) {
+                self.suites.push(Arc::clone(&suite));
+            }
+            self.mail.send(Msg::Suite(OpenSuite(suite)));
+        }
+        self.list(None, None)
+    }
+}
