@@ -194,6 +194,8 @@ pub enum StoreCmd {
     Attempts(i64),
     /// Take a trajectory out, or put it back.
     Delete(i64, bool),
+    /// Take out demonstrations that others say already.
+    Duplicates,
     /// Write a trajectory as text, web page and cast.
     ExportOne(i64),
     /// About runs.

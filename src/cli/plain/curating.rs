@@ -110,7 +110,7 @@ fn obey(store: &mut Store, id: i64, line: &str) -> Result<Next> {
         ("x", code) => {
             return Err(Error::new(format!("`{code}` is no reason")).hint("codes lists them"));
         }
-        ("e", text) if !text.is_empty() => Decision::Edit(text.to_string()),
+        ("e", text) if !text.is_empty() => Decision::Revise(text.to_string()),
         _ => {
             return Err(Error::new(format!("`{line}` is no word here")).hint("help lists them"));
         }

@@ -47,7 +47,7 @@ const CURATING: [(&str, &str); 11] = [
     ("a", "approve"),
     ("x CODE", "reject, for that reason"),
     ("codes", "the reasons"),
-    ("e TEXT", "write a new version, and approve it"),
+    ("e TEXT", "write a new version; it stays pending, and is read again with what the rules say"),
     ("s", "skip, undecided"),
     ("u", "take the latest decision back"),
     ("r", "do it again"),

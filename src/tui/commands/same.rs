@@ -139,6 +139,7 @@ fn store(command: &StoreCmd, place: &Place) -> Vec<Done> {
         StoreCmd::Undo => one("curate undo".into()),
         StoreCmd::Redo => one("curate redo".into()),
         StoreCmd::Delete(id, true) => one(format!("data delete {id}")),
+        StoreCmd::Duplicates => one("data duplicates --delete".into()),
         StoreCmd::Delete(id, false) => one(format!("data undelete {id}")),
         StoreCmd::ExportOne(id) => one(format!("replay {id} --format html")),
         StoreCmd::Run(RunCmd::Queue(plan, start)) => {

@@ -130,6 +130,24 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
             mail.send(Msg::Notice(Notice::info(format!("trajectory {id} is {done}"))));
             mail.send(Msg::Changed);
         }
+        StoreCmd::Duplicates => {
+            let found = store.duplicates()?;
+            for one in &found {
+                store.set_deleted(one.trajectory, true)?;
+            }
+            let text = match found.len() {
+                0 => "every demonstration says something of its own".to_string(),
+                n => {
+                    format!("{n} demonstrations that others say already are out; u puts them back")
+                }
+            };
+            mail.send(Msg::Notice(Notice::info(text)));
+            if !found.is_empty() {
+                let ids = found.iter().map(|one| one.trajectory).collect();
+                mail.send(Msg::from(data::Msg::Deleted(ids)));
+                mail.send(Msg::Changed);
+            }
+        }
         StoreCmd::ExportOne(id) => {
             let folder = store.root().join("exports");
             let name = |file: &PathBuf| Some(file.file_name()?.to_string_lossy().to_string());

@@ -1,7 +1,7 @@
 //! Data, what its keys do.
 
 use super::State;
-use crate::tui::effect::{Effect, JobKind, StoreCmd};
+use crate::tui::effect::{Effect, JobKind, Notice, StoreCmd};
 use crate::tui::keys::{Key, key};
 use crate::tui::screens::Around;
 
@@ -20,6 +20,8 @@ pub enum Act {
     Undo,
     /// The training sets of another suite and split.
     Place,
+    /// Take out demonstrations that others say already.
+    Duplicates,
 }
 
 /// The keys of this screen.
@@ -60,6 +62,14 @@ pub const KEYS: &[Key<Act>] = &[
         "suite/split",
         "the training sets of the next suite and split that have demonstrations",
     ),
+    key(
+        "delete-duplicates",
+        "D",
+        Act::Duplicates,
+        "duplicates",
+        "take out demonstrations with the same actions as another of the same task and expert; u \
+         puts them back",
+    ),
     key("undo", "u", Act::Undo, "undo", "put back what was deleted last"),
 ];
 
@@ -80,13 +90,19 @@ impl State {
                 let Some(id) = self.trajectories.current().map(|row| row.id) else {
                     return Vec::new();
                 };
-                self.deleted.push(id);
+                self.deleted.push(vec![id]);
                 vec![Effect::Store(StoreCmd::Delete(id, true))]
             }
-            Act::Undo => {
-                let last = self.deleted.pop();
-                last.map(|id| Effect::Store(StoreCmd::Delete(id, false))).into_iter().collect()
-            }
+            Act::Duplicates => vec![Effect::Store(StoreCmd::Duplicates)],
+            Act::Undo => match self.deleted.pop() {
+                Some(ids) => {
+                    ids.into_iter().map(|id| Effect::Store(StoreCmd::Delete(id, false))).collect()
+                }
+                None => {
+                    let text = "nothing was deleted in this session (foretaste data undelete ID)";
+                    vec![Effect::Say(Notice::info(text.into()))]
+                }
+            },
         }
     }
 }

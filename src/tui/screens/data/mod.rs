@@ -36,6 +36,8 @@ pub enum Msg {
     Completed(String, String, Vec<String>),
     /// A part of the list of trajectories.
     Trajectories(Page<TrajectorySummary>),
+    /// These were deleted together.
+    Deleted(Vec<i64>),
 }
 
 /// The screen's state.
@@ -44,8 +46,8 @@ pub struct State {
     counts: Option<(Counts, u64)>,
     sets: Option<Sets>,
     trajectories: Window<TrajectorySummary>,
-    /// What was deleted in this session, the latest last.
-    deleted: Vec<i64>,
+    /// What was deleted in this session, together each time, the latest last.
+    deleted: Vec<Vec<i64>>,
     /// Where the data is.
     pub root: String,
     /// What is being filled in.
@@ -89,6 +91,7 @@ impl State {
                 self.experts = experts;
             }
             Msg::Extents(orders, found) => self.extents(&orders, found),
+            Msg::Deleted(ids) => self.deleted.push(ids),
             Msg::Looked(path, found) => self.looked(&path, found),
             Msg::Completed(asked, path, ways) => self.completed(&asked, path, ways),
             Msg::Trajectories(page) => {
