@@ -130,7 +130,7 @@ enum Command {
     /// See and export what is in the store
     Data(data::DataArgs),
     /// Train on the curated data
-    Train(train::TrainArgs),
+    Train(Box<train::TrainArgs>),
     /// Play games with a policy and report its success rate
     Eval(eval::EvalArgs),
     /// Print a stored trajectory step by step
@@ -196,7 +196,7 @@ fn run(cli: Cli) -> Result<()> {
         Some(Command::Collect(args)) => collect::run(&common, args),
         Some(Command::Curate(args)) => curate::run(&common, args),
         Some(Command::Data(args)) => data::run(&common, args),
-        Some(Command::Train(args)) => train::run(&common, args),
+        Some(Command::Train(args)) => train::run(&common, *args),
         Some(Command::Eval(args)) => eval::run(&common, &args),
         Some(Command::Replay(args)) => replay::run(&common, &args),
         Some(Command::Model(args)) => model::run(&common, args),

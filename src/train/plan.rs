@@ -198,10 +198,7 @@ impl Plan {
             return refuse(format!("{} updates", self.steps), "between 1 and 100,000,000");
         }
         if self.batch == 0 || self.batch > 4096 {
-            return refuse(
-                format!("{} trajectories an update", self.batch),
-                "between 1 and 65,536",
-            );
+            return refuse(format!("{} trajectories an update", self.batch), "between 1 and 4,096");
         }
         if self.workers == 0 || self.workers > 1024 {
             return refuse(format!("{} threads", self.workers), "between 1 and 1,024");
@@ -228,6 +225,14 @@ impl Plan {
                 "at least 0.0001, at most 10,000",
             );
         }
+        self.check_meaning()?;
+        self.tuning.check()?;
+        self.data.check()
+    }
+
+    /// Refuses settings that mean nothing beside the others.
+    fn check_meaning(&self) -> Result<()> {
+        let refuse = |what: String, hint: &str| Err(Error::new(what).hint(hint.to_string()));
         let usual = Criteria::default();
         let world = self.objective == Objective::WorldModel;
         let meant = [
@@ -280,8 +285,7 @@ impl Plan {
                 "--steps 2 or more, or --match stage2",
             );
         }
-        self.tuning.check()?;
-        self.data.check()
+        Ok(())
     }
 
     /// A fresh adapter for a model, if the plan wants one.

@@ -151,20 +151,16 @@ impl Sheet {
         match key.code {
             KeyCode::Enter => return Typed::Done,
             KeyCode::Esc => return Typed::Left,
-            KeyCode::Down | KeyCode::Tab => self.go(true),
-            KeyCode::Up | KeyCode::BackTab => self.go(false),
-            KeyCode::Right => return self.turn(true),
-            KeyCode::Left => return self.turn(false),
             KeyCode::Backspace => return self.edit(|value| _ = value.pop()),
             KeyCode::Char('u') if control => return self.edit(String::clear),
             KeyCode::Char(c) if takes == Takes::Text && !control => return self.typed(c),
             KeyCode::Char(c @ ('0'..='9' | '.' | 'e' | '-' | '+')) if takes == Takes::Number => {
                 return self.typed(c);
             }
-            KeyCode::Char('j') => self.go(true),
-            KeyCode::Char('k') => self.go(false),
-            KeyCode::Char('l' | ' ') => return self.turn(true),
-            KeyCode::Char('h') => return self.turn(false),
+            KeyCode::Down | KeyCode::Tab | KeyCode::Char('j') => self.go(true),
+            KeyCode::Up | KeyCode::BackTab | KeyCode::Char('k') => self.go(false),
+            KeyCode::Right | KeyCode::Char('l' | ' ') => return self.turn(true),
+            KeyCode::Left | KeyCode::Char('h') => return self.turn(false),
             _ => return Typed::Other,
         }
         Typed::Moved

@@ -51,7 +51,7 @@ impl Lacking {
                 lacking.beside.reflections.push(reflected);
                 continue;
             };
-            match beyond(&known.reflections[which], reflected) {
+            match beyond(&known.reflections[which], &reflected) {
                 Some((versions, acts)) if versions.is_empty() && acts.is_empty() => {}
                 Some((versions, acts)) => lacking.goes_on.push(GoesOn { which, versions, acts }),
                 None => lacking.differing += 1,
@@ -97,7 +97,7 @@ type Beyond = (Vec<((String, String), Option<i64>)>, Vec<Act>);
 
 /// What a reflection elsewhere has beyond the one here; none if each went its own way and they
 /// stand differently.
-fn beyond(known: &Reflected, new: Reflected) -> Option<Beyond> {
+fn beyond(known: &Reflected, new: &Reflected) -> Option<Beyond> {
     let acts = new.acts();
     let goes_on = |whole: (&[_], &[_]), part: (&[_], &[_])| {
         whole.0.starts_with(part.0) && whole.1.starts_with(part.1)
@@ -105,7 +105,7 @@ fn beyond(known: &Reflected, new: Reflected) -> Option<Beyond> {
     let here = (&known.versions[..], &known.history[..]);
     let there = (&new.versions[..], &acts[..]);
     if !goes_on(there, here) {
-        let same = stands(known) == stands(&new);
+        let same = stands(known) == stands(new);
         return (same || goes_on(here, there)).then(Beyond::default);
     }
     let times = new.written_ms.iter().copied().map(Some).chain(std::iter::repeat(None));

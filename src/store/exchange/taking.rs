@@ -156,16 +156,13 @@ impl Store {
                 }
             };
             let known = there.get_mut(&record.identity()).and_then(VecDeque::pop_front);
-            let wanted = match known {
-                Some(id) => {
-                    let lacking = Lacking::of(&self.record(id)?, record.clone());
-                    intake.complete(&lacking);
-                    !lacking.is_empty()
-                }
-                None => {
-                    intake.count(&record);
-                    true
-                }
+            let wanted = if let Some(id) = known {
+                let lacking = Lacking::of(&self.record(id)?, record.clone());
+                intake.complete(&lacking);
+                !lacking.is_empty()
+            } else {
+                intake.count(&record);
+                true
             };
             unit.extend((write && wanted).then_some((known, record)));
             if unit.len() == UNIT {

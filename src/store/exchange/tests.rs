@@ -100,7 +100,9 @@ proptest! {
         seed in 1..4u64,
     ) {
         let (_dir, mut from) = collected(seed);
-        acts.into_iter().for_each(|one| act(&mut from, one));
+        for one in acts {
+            act(&mut from, one);
+        }
         let there = tempfile::tempdir().unwrap();
         let to = Store::open(there.path()).unwrap();
         prop_assert_eq!(carried(&from, &to).trajectories, 3);

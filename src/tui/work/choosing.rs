@@ -25,7 +25,7 @@ impl World {
     }
 
     /// Says which games there are in a split; where there are none it says why.
-    pub(super) fn list(&self, suite: Option<String>, split: Option<String>) -> Result<()> {
+    pub(super) fn list(&self, suite: Option<String>, split: Option<String>) {
         let name = suite.unwrap_or_else(|| self.suite.name().to_string());
         let mut games = Games {
             suite: name.clone(),
@@ -49,7 +49,6 @@ impl World {
         }
         let is_open = is_open && games.split == self.split;
         self.mail.send(Msg::from(explore::Msg::Games(games, is_open)));
-        Ok(())
     }
 
     /// Opens a game, of another suite too.
@@ -77,6 +76,7 @@ impl World {
             }
             self.mail.send(Msg::Suite(OpenSuite(suite)));
         }
-        self.list(None, None)
+        self.list(None, None);
+        Ok(())
     }
 }

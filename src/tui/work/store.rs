@@ -90,10 +90,10 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
             mail.send(Msg::from(curate::Msg::Case(reflection.id, Box::new(evidence))));
         }
         StoreCmd::Decide(id, seen, decision, note) => {
-            decide(store, own, vec![(id, seen)], decision, note, mail)?;
+            decide(store, own, vec![(id, seen)], decision, note.as_deref(), mail)?;
         }
         StoreCmd::DecideAll(seen, decision, note) => {
-            decide(store, own, seen, decision, note, mail)?;
+            decide(store, own, seen, decision, note.as_deref(), mail)?;
         }
         StoreCmd::Hold(items) => mail.send(Msg::from(listing::hold(store, &items)?)),
         StoreCmd::Everything(filter) => {
@@ -130,24 +130,7 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
             mail.send(Msg::Notice(Notice::info(format!("trajectory {id} is {done}"))));
             mail.send(Msg::Changed);
         }
-        StoreCmd::Duplicates => {
-            let found = store.duplicates()?;
-            for one in &found {
-                store.set_deleted(one.trajectory, true)?;
-            }
-            let text = match found.len() {
-                0 => "every demonstration says something of its own".to_string(),
-                n => {
-                    format!("{n} demonstrations that others say already are out; u puts them back")
-                }
-            };
-            mail.send(Msg::Notice(Notice::info(text)));
-            if !found.is_empty() {
-                let ids = found.iter().map(|one| one.trajectory).collect();
-                mail.send(Msg::from(data::Msg::Deleted(ids)));
-                mail.send(Msg::Changed);
-            }
-        }
+        StoreCmd::Duplicates => without_duplicates(store, mail)?,
         StoreCmd::ExportOne(id) => {
             let folder = store.root().join("exports");
             let name = |file: &PathBuf| Some(file.file_name()?.to_string_lossy().to_string());
@@ -189,16 +172,35 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
     Ok(())
 }
 
+/// Takes out demonstrations that others say already.
+fn without_duplicates(store: &Store, mail: &Mailbox) -> Result<()> {
+    let found = store.duplicates()?;
+    for one in &found {
+        store.set_deleted(one.trajectory, true)?;
+    }
+    let text = match found.len() {
+        0 => "every demonstration says something of its own".to_string(),
+        n => format!("{n} demonstrations that others say already are out; u puts them back"),
+    };
+    mail.send(Msg::Notice(Notice::info(text)));
+    if !found.is_empty() {
+        let ids = found.iter().map(|one| one.trajectory).collect();
+        mail.send(Msg::from(data::Msg::Deleted(ids)));
+        mail.send(Msg::Changed);
+    }
+    Ok(())
+}
+
 /// Records a decision about reflections, as they were seen, with what is said beside it.
 fn decide(
     store: &mut Store,
     own: &mut Own,
     seen: Vec<(i64, Seen)>,
     decision: Decision,
-    note: Option<String>,
+    note: Option<&str>,
     mail: &Mailbox,
 ) -> Result<()> {
-    own.acts.insert(store.decide_seen(&seen, &decision, note.as_deref())?);
+    own.acts.insert(store.decide_seen(&seen, &decision, note)?);
     let ids: Vec<i64> = seen.into_iter().map(|(id, _)| id).collect();
     // What was kept on the way to a version is no draft any more; another's of the same reflection
     // is.

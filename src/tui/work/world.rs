@@ -181,7 +181,10 @@ impl World {
                 self.split = split;
                 self.tasks = tasks;
             }
-            WorldCmd::Games(suite, split) => return self.list(suite, split),
+            WorldCmd::Games(suite, split) => {
+                self.list(suite, split);
+                return Ok(());
+            }
             WorldCmd::Open(suite, split, id) => self.choose(&suite, split, &id)?,
             WorldCmd::Step(action, source) => self.session()?.step(&action, &source)?,
             WorldCmd::NextExpert => self.session()?.next_expert(),
@@ -278,7 +281,9 @@ impl World {
             return Ok((session, self.kept));
         }
         if let Some((mut session, kept)) = self.games.take(split, id) {
-            asked.iter().for_each(|asked| session.ask(asked));
+            if let Some(asked) = &asked {
+                session.ask(asked);
+            }
             return Ok((session, kept));
         }
         Ok((Session::open(&self.suite, split, id, asked.as_deref())?, None))
@@ -330,7 +335,7 @@ impl World {
                 self.take_up(session);
             }
         }
-        self.list(None, None)?;
+        self.list(None, None);
         self.show()
     }
 

@@ -250,8 +250,7 @@ impl State {
             Act::Order => self.lists(),
             Act::Note => free && !self.blind() && !self.subject().is_empty(),
             Act::History => !self.blind() && self.current().is_some(),
-            Act::Reject if self.selects() => free,
-            Act::Requeue if self.selects() => free,
+            Act::Reject | Act::Requeue if self.selects() => free,
             // A decision under way may move the list: what is chosen or typed must not become
             // another item's.
             Act::Edit | Act::Editor | Act::Reject | Act::Bulk => free && self.current().is_some(),

@@ -118,7 +118,7 @@ fn draw_abridged<'a>(
 ) {
     // Who proposed an action gives way to what it led to.
     let one = |[head, outcome]: [Line<'a>; 2]| {
-        Line::from_iter(head.spans.into_iter().take(3).chain(outcome.spans))
+        Line::from(head.spans.into_iter().take(3).chain(outcome.spans).collect::<Vec<_>>())
     };
     let text = Paragraph::new(told.to_vec()).wrap(Wrap { trim: false });
     let told = text.line_count(area.width) as u16;

@@ -94,15 +94,14 @@ impl State {
                 vec![Effect::Store(StoreCmd::Delete(id, true))]
             }
             Act::Duplicates => vec![Effect::Store(StoreCmd::Duplicates)],
-            Act::Undo => match self.deleted.pop() {
-                Some(ids) => {
+            Act::Undo => {
+                if let Some(ids) = self.deleted.pop() {
                     ids.into_iter().map(|id| Effect::Store(StoreCmd::Delete(id, false))).collect()
-                }
-                None => {
+                } else {
                     let text = "nothing was deleted in this session (foretaste data undelete ID)";
                     vec![Effect::Say(Notice::info(text.into()))]
                 }
-            },
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ fn as_many_as_fit_are_whole_in_order_of_importance_and_the_rest_take_two_lines()
 #[test]
 fn no_line_is_left_while_something_is_cut() {
     for seed in 0..200usize {
-        let sizes: Vec<Size> = (0..1 + seed % 9)
+        let sizes: Vec<Size> = (0..=(seed % 9))
             .map(|i| Size { whole: 3 + (seed * 7 + i * 5) % 9, brief: 1 + (seed + i * 3) % 4 })
             .collect();
         for height in 1..60 {

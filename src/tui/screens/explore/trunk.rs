@@ -102,7 +102,9 @@ pub(super) fn draw(state: &State, view: &View, theme: Theme, frame: &mut Frame<'
     for (at, line) in view.trunk.iter().enumerate() {
         let mut of = rows(view, line, theme, width);
         if at == cursor && state.panel == Panel::Trunk {
-            of.iter_mut().for_each(|row| row.style = row.style.patch(theme.selected()));
+            for row in &mut of {
+                row.style = row.style.patch(theme.selected());
+            }
         }
         lines.extend(of);
         if at == cursor {

@@ -34,9 +34,9 @@ const HEAD: usize = 14;
 
 impl Columns {
     /// What these rows need, in so many cells.
-    fn of<'a>(rows: impl Iterator<Item = &'a TrajectorySummary> + Clone, width: usize) -> Self {
+    fn of(rows: &[&TrajectorySummary], width: usize) -> Self {
         let longest = |of: fn(&TrajectorySummary) -> &str, most: usize| {
-            rows.clone().map(|row| of(row).width()).max().unwrap_or_default().clamp(5, most)
+            rows.iter().map(|row| of(row).width()).max().unwrap_or_default().clamp(5, most)
         };
         let (kind, actor, purpose) = match width {
             100.. => (longest(|row| &row.kind, 29), longest(|row| &row.actor, 16), 13),
@@ -85,7 +85,7 @@ pub(super) fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rec
     let named = inner.height > 2 && state.list.total() > 0;
     let height = (inner.height as usize).saturating_sub(usize::from(named));
     let rows: Vec<_> = state.list.view(height).collect();
-    let columns = Columns::of(rows.iter().filter_map(|(_, row)| *row), width);
+    let columns = Columns::of(&rows.iter().filter_map(|(_, row)| *row).collect::<Vec<_>>(), width);
     let purpose = if columns.purpose > 4 { "kept for" } else { "for" };
     let names = columns.row("   no   steps", [purpose, "kind", "actor", "task"]);
     let mut lines: Vec<Line<'_>> =

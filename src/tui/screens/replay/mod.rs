@@ -37,6 +37,10 @@ pub enum Msg {
 
 /// The screen's state.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing a person sees switched on or off"
+)]
 pub struct State {
     /// Which trajectories are listed.
     pub listing: Listing,
@@ -219,15 +223,12 @@ impl State {
         } else {
             (0..self.t).rev().find(|t| holds(self, *t))
         };
-        match found {
-            Some(t) => {
-                self.stand(t);
-                Vec::new()
-            }
-            None => {
-                let side = if forward { "after" } else { "before" };
-                say(&format!("{what} {side} step {}", self.t))
-            }
+        if let Some(t) = found {
+            self.stand(t);
+            Vec::new()
+        } else {
+            let side = if forward { "after" } else { "before" };
+            say(&format!("{what} {side} step {}", self.t))
         }
     }
 

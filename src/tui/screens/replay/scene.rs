@@ -91,7 +91,7 @@ impl Scene<'_> {
             let score = format!("{:.0} % of words right", 100.0 * right);
             let model = format!("{} predicted", clean(&expected.model));
             if self.width >= BESIDE {
-                self.beside([model, format!("actual · {score}")], [&left, &other], indent);
+                self.beside(&[model, format!("actual · {score}")], [&left, &other], indent);
             } else {
                 self.put(indent, &format!("{model} · {score}"), theme.dim());
                 self.lines.extend(hung(&left, indent + 2, indent + 2, self.width));
@@ -103,7 +103,7 @@ impl Scene<'_> {
     }
 
     /// Two texts in two columns.
-    fn beside(&mut self, heads: [String; 2], texts: [&[Span<'static>]; 2], indent: usize) {
+    fn beside(&mut self, heads: &[String; 2], texts: [&[Span<'static>]; 2], indent: usize) {
         let cells = (self.width.saturating_sub(indent + 3)) / 2;
         let [left, right] = [0, 1].map(|side| {
             let head = [Span::styled(heads[side].clone(), self.theme.dim())];
@@ -193,7 +193,9 @@ impl Scene<'_> {
             all.iter().filter(|(none, _)| *none).map(|(_, how)| *how).collect();
         if !missing.is_empty() {
             self.lines.push(Line::default());
-            missing.iter().for_each(|how| self.put(0, &format!("no {how}"), self.theme.dim()));
+            for how in &missing {
+                self.put(0, &format!("no {how}"), self.theme.dim());
+            }
         }
     }
 }

@@ -135,7 +135,7 @@ pub const KEYS: &[Key<Act>] = &[
     ),
     key("bring-back", "u", Act::BringBack, "", "bring back the checkpoint that was deleted last"),
     key(
-        "prune",
+        "delete-unneeded",
         "C",
         Act::Prune,
         "",
@@ -199,8 +199,9 @@ impl State {
                     && self.run().is_some_and(|run| self.stopped(run))
             }
             Act::Use | Act::BeforeAfter => !self.chosen().is_empty(),
-            Act::Delete => self.side == Side::Checkpoints && self.checkpoint().is_some(),
-            Act::Prune => self.side == Side::Checkpoints && self.checkpoint().is_some(),
+            Act::Delete | Act::Prune => {
+                self.side == Side::Checkpoints && self.checkpoint().is_some()
+            }
             Act::BringBack => self.side == Side::Checkpoints,
             Act::Name | Act::Note => self.named().is_some(),
             Act::Tags => self.side != Side::Checkpoints && self.run().is_some(),
@@ -242,11 +243,8 @@ impl State {
                 return vec![elsewhere.unwrap_or(Effect::Job(JobCmd::Stop(JobKind::Train)))];
             }
             Act::Resume => {
-                return self
-                    .run()
-                    .map(|run| Effect::Job(JobCmd::Resume(run.id)))
-                    .into_iter()
-                    .collect();
+                let resume = self.run().map(|run| Effect::Job(JobCmd::Resume(run.id)));
+                return resume.into_iter().collect();
             }
             Act::Use => {
                 let chosen = self.chosen();
@@ -258,21 +256,7 @@ impl State {
                 self.next_curve();
                 return self.curve_effect();
             }
-            Act::Overlay if self.side == Side::Checkpoints => {
-                let id = self.checkpoint().map(|saved| saved.id);
-                if let Some(id) = id.filter(|id| !self.lists.marked.remove(id)) {
-                    self.lists.marked.insert(id);
-                }
-            }
-            Act::Overlay => {
-                let Some(id) = self.run().map(|run| run.id) else { return Vec::new() };
-                if self.overlaid.contains(&id) {
-                    self.overlaid.retain(|other| *other != id);
-                } else {
-                    self.overlaid.push(id);
-                }
-                return self.curve_effect();
-            }
+            Act::Overlay => return self.overlay(),
             Act::Smooth => self.lens.smoothing = (self.lens.smoothing + 1) % SMOOTHING.len(),
             Act::Log => self.lens.log = !self.lens.log,
             Act::Axis => {
@@ -331,6 +315,24 @@ impl State {
             }
         }
         Vec::new()
+    }
+
+    /// Marks the checkpoint in front, or lays the run in front over others; or no longer.
+    fn overlay(&mut self) -> Vec<Effect> {
+        if self.side == Side::Checkpoints {
+            let id = self.checkpoint().map(|saved| saved.id);
+            if let Some(id) = id.filter(|id| !self.lists.marked.remove(id)) {
+                self.lists.marked.insert(id);
+            }
+            return Vec::new();
+        }
+        let Some(id) = self.run().map(|run| run.id) else { return Vec::new() };
+        if self.overlaid.contains(&id) {
+            self.overlaid.retain(|other| *other != id);
+        } else {
+            self.overlaid.push(id);
+        }
+        self.curve_effect()
     }
 
     /// Two checkpoints, or the start of a run and one of its checkpoints, on the state that is open

@@ -17,10 +17,10 @@ const AUTO: &str = "auto";
 impl State {
     /// Opens the form with the chosen checkpoints filled in.
     pub(super) fn open_evaluation(&mut self) -> Vec<Effect> {
+        use Takes::{Choice, Number, Text};
         let names: Vec<String> = self.chosen().iter().map(|saved| saved.id.to_string()).collect();
         let named = if names.is_empty() { "embedded".to_string() } else { names.join(",") };
         let both = format!("embedded,{named}");
-        use Takes::{Choice, Number, Text};
         self.evaluating = Some(Sheet::new(vec![
             Field::new("models", "models", Text, &[&named, &both, "embedded"])
                 .hint("numbers, names, with commas; all play the same games"),

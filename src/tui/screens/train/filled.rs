@@ -140,7 +140,9 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
         ("workers", plan.workers.to_string()),
         ("moments", moments.to_string()),
     ];
-    values.into_iter().for_each(|(name, value)| sheet.set(name, value));
+    for (name, value) in values {
+        sheet.set(name, value);
+    }
 }
 
 #[cfg(test)]

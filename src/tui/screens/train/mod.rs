@@ -180,7 +180,7 @@ impl State {
                 self.lists.at = self.lists.at.min(self.checkpoints.len().saturating_sub(1));
                 self.evaluations = evaluations;
                 if saved || self.side != Side::Curves {
-                    effects.extend(self.ask_figures());
+                    effects.push(Effect::Store(StoreCmd::Run(RunCmd::Figures)));
                 }
                 self.selected = self.selected.min(self.runs.len().saturating_sub(1));
                 effects.extend(self.curve_effect());

@@ -112,11 +112,6 @@ impl State {
         self.evaluations.iter().find(|eval| model_alone(&eval.checkpoint) == name)
     }
 
-    /// Asks for what lists show.
-    pub(super) fn ask_figures(&self) -> Vec<Effect> {
-        vec![Effect::Store(StoreCmd::Run(RunCmd::Figures))]
-    }
-
     /// A line to be typed about what is in front, with what stands there now.
     pub(super) fn write_about(&mut self, what: fn(&Self) -> Option<(About, String)>) {
         self.line = what(self).map(|(about, text)| Line { about, input: Input::new(text) });
