@@ -304,25 +304,13 @@ impl Selection {
     }
 }
 
-/// Takes out demonstrations that repeat another one action by action; returns how many.
+/// Takes out demonstrations that repeat another one action by action (the one with most decisions
+/// stays, as everywhere); returns how many.
 fn drop_duplicates(store: &Store, demos: &mut Vec<Candidate>) -> Result<usize> {
-    let mut tasks: BTreeMap<(&str, &str, &str), Vec<i64>> = BTreeMap::new();
-    for demo in demos.iter() {
-        tasks.entry((&demo.suite, &demo.task_id, &demo.actor)).or_default().push(demo.id);
-    }
-    let mut again = HashSet::new();
-    for ids in tasks.into_values().filter(|ids| ids.len() > 1) {
-        let mut seen = HashSet::new();
-        for id in ids {
-            let actions: Vec<String> =
-                store.trajectory(id)?.steps.into_iter().map(|step| step.action).collect();
-            if !seen.insert(actions) {
-                again.insert(id);
-            }
-        }
-    }
+    let again: HashSet<i64> = store.duplicates()?.into_iter().map(|one| one.trajectory).collect();
+    let before = demos.len();
     demos.retain(|demo| !again.contains(&demo.id));
-    Ok(again.len())
+    Ok(before - demos.len())
 }
 
 /// An item with its texts, as they are in the store.

@@ -164,7 +164,7 @@ fn case(end: End, moment: Moment) -> Result<(), String> {
             place.keys(F2);
             place.shows("QUEUE");
             place.keys("e");
-            place.shows("Editing");
+            place.shows("^s keep");
             place.keys(" Typed last.");
             place.shows("Typed last.");
         }

@@ -148,9 +148,9 @@ fn a_backup_is_not_restored_under_an_open_store_and_what_is_no_store_is_refused(
 
 #[test]
 fn checkpoints_that_nothing_needs_are_removed_and_what_is_deleted_is_gone() {
-    let dir = collected("12");
+    let dir = collected("40");
     let data = dir.path();
-    let held = ["--steps", "12", "--save-every", "2", "--held-out", "0.3"];
+    let held = ["--steps", "12", "--save-every", "2", "--held-out", "0.5"];
     let rows = json(data, &train(&held));
     let saved: Vec<u64> = rows
         .iter()

@@ -54,7 +54,7 @@ fn the_whole_loop_by_keys() {
     // 4. Approve, edit, reject, undo.
     term.press(F2, "QUEUE");
     term.press("a", "1 approved");
-    term.press("e", "Editing");
+    term.press("e", "^s keep");
     term.keys(" Edited by hand.");
     term.press("\x13", "your edit");
     term.press("a", "2 approved");

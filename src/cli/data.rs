@@ -119,7 +119,7 @@ enum DataCommand {
         #[arg(long, group = "what", value_name = "CHECKPOINT")]
         checkpoint: Option<i64>,
         /// Remove the checkpoint's files at once, for good
-        #[arg(long, requires = "checkpoint")]
+        #[arg(long, requires = "checkpoint", conflicts_with_all = ["id", "run"])]
         now: bool,
     },
     /// Demonstrations that another one says already: the same expert, task and actions

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::data::value;
 use crate::error::{Error, Result};
-use crate::store::{Checkpoint, Store};
+use crate::store::{Checkpoint, Store, now_ms};
 use crate::train::{CheckpointFigures, checkpoint, figures};
 
 /// A checkpoint with its figures.
@@ -39,7 +39,7 @@ pub fn delete(
                 Error::new(format!("there is no checkpoint {number}"))
                     .hint("list them with: foretaste data list checkpoints")
             })?;
-        checkpoint::delete(store, &saved)?;
+        checkpoint::delete(store, &saved, now_ms())?;
         if now {
             checkpoint::remove(store, &saved)?;
         }
@@ -70,7 +70,7 @@ pub fn undelete(store: &Store, ids: &[i64], number: Option<i64>) -> Result<Vec<V
         return Err(Error::new(format!("checkpoint {number} is not among the deleted ones"))
             .hint("its files are removed a day after it was deleted"));
     }
-    store.set_checkpoint_deleted(number, false)?;
+    store.set_checkpoint_deleted(number, None)?;
     Ok(vec![json!({"checkpoint": number, "deleted": false})])
 }
 

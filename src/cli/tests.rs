@@ -133,7 +133,7 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
         run(RunCmd::Write(About::RunTags(3), "-odd words".into())),
         run(RunCmd::Write(About::Label(4), "first try".into())),
         run(RunCmd::DeleteCheckpoints(vec![4])),
-        run(RunCmd::BringBack(4)),
+        run(RunCmd::BringBack(vec![4])),
         run(RunCmd::Curves(3)),
         Effect::Store(StoreCmd::Decide(
             4,

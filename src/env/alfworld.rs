@@ -59,7 +59,7 @@ impl AlfWorld {
 
     /// No split is here: perhaps one level up or down.
     fn nothing(&self) -> Error {
-        let root = &self.root;
+        let root = &std::fs::canonicalize(&self.root).unwrap_or_else(|_| self.root.clone());
         let error = Error::new(format!("{}: no game folders here", root.display()));
         let below = folders(root).unwrap_or_default().into_iter().map(|name| root.join(name));
         let mut near = root.parent().map(Path::to_path_buf).into_iter().chain(below);

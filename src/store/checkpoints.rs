@@ -30,6 +30,8 @@ pub struct Checkpoint {
     pub note: String,
     /// When it was saved, in milliseconds since 1970.
     pub created_ms: i64,
+    /// When it was deleted, if it was.
+    pub deleted_ms: Option<i64>,
 }
 
 impl Checkpoint {
@@ -57,7 +59,7 @@ pub(super) fn leave_behind(tx: &Connection, folder: &str) -> Result<()> {
 }
 
 const CHECKPOINT: &str =
-    "SELECT id, run, step, folder, digest, name, note, created_ms FROM checkpoints";
+    "SELECT id, run, step, folder, digest, name, note, created_ms, deleted_ms FROM checkpoints";
 
 fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
     Ok(Checkpoint {
@@ -69,6 +71,7 @@ fn checkpoint_row(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
         label: row.get(5)?,
         note: row.get(6)?,
         created_ms: row.get(7)?,
+        deleted_ms: row.get(8)?,
     })
 }
 
@@ -141,6 +144,11 @@ impl Store {
     /// Records a checkpoint whose folder is already in place, with the digest of its weights.
     pub fn add_checkpoint(&self, run: i64, step: u64, folder: &str, digest: &str) -> Result<i64> {
         let tx = self.write()?;
+        // One that was deleted and is made again (a run went back and on) is this one.
+        tx.execute(
+            "DELETE FROM checkpoints WHERE run = ?1 AND step = ?2 AND deleted_ms IS NOT NULL",
+            params![run, step as i64],
+        )?;
         tx.execute(
             "INSERT INTO checkpoints (run, step, folder, created_ms, digest) VALUES (?1, ?2, ?3, \
              ?4, ?5)",
@@ -156,9 +164,11 @@ impl Store {
         self.checkpoints_where("deleted_ms IS NULL")
     }
 
-    /// Checkpoints that were deleted and whose files are still there, newest first.
+    /// Checkpoints that were deleted and whose files are still there, the last deleted first.
     pub fn deleted_checkpoints(&self) -> Result<Vec<Checkpoint>> {
-        self.checkpoints_where("deleted_ms IS NOT NULL")
+        let mut found = self.checkpoints_where("deleted_ms IS NOT NULL")?;
+        found.sort_by_key(|saved| std::cmp::Reverse(saved.deleted_ms));
+        Ok(found)
     }
 
     /// Checkpoints that were deleted before a moment (milliseconds since 1970).
@@ -172,11 +182,17 @@ impl Store {
         Ok(rows.query_map([], checkpoint_row)?.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Takes a checkpoint out of every list, or brings it back; its files stay.
-    pub fn set_checkpoint_deleted(&self, id: i64, deleted: bool) -> Result<()> {
-        let when = deleted.then(now_ms);
+    /// Takes a checkpoint out of every list as of a moment, or brings it back (none); its files
+    /// stay.
+    pub fn set_checkpoint_deleted(&self, id: i64, when: Option<i64>) -> Result<()> {
         self.execute("UPDATE checkpoints SET deleted_ms = ?2 WHERE id = ?1", params![id, when])?;
         Ok(())
+    }
+
+    /// Whether a checkpoint that is there, or can come back, has its files in this folder.
+    pub fn has_folder(&self, folder: &str) -> Result<bool> {
+        let mut rows = self.db.prepare_cached("SELECT 1 FROM checkpoints WHERE folder = ?1")?;
+        Ok(rows.exists([folder])?)
     }
 
     /// Gives a checkpoint a name of its own (none takes it away), by which every command finds it.
@@ -191,21 +207,22 @@ impl Store {
                 || label.starts_with("run ")
                 || label.contains(['/', '\\', '+'])
                 || label.chars().any(char::is_control);
-            let taken = "SELECT id FROM checkpoints WHERE name = ?1 AND id <> ?2";
-            let taken: Option<i64> =
-                self.db.query_row(taken, params![label, id], |row| row.get(0)).optional()?;
             if odd || label.chars().count() > 60 {
                 return Err(Error::new(format!("a checkpoint cannot be called `{label}`")).hint(
                     "a short name without / and +, which is no number and no model of the program",
                 ));
             }
-            if let Some(other) = taken {
-                return Err(Error::new(format!("checkpoint {other} is called `{label}` already"))
-                    .hint("choose another name"));
-            }
         }
-        self.execute("UPDATE checkpoints SET name = ?2 WHERE id = ?1", params![id, label])?;
-        Ok(())
+        let tx = self.write()?;
+        let taken = "SELECT id FROM checkpoints WHERE name = ?1 AND id <> ?2";
+        let taken: Option<i64> =
+            tx.query_row(taken, params![label, id], |row| row.get(0)).optional()?;
+        if let (Some(other), Some(label)) = (taken, label) {
+            return Err(Error::new(format!("checkpoint {other} is called `{label}` already"))
+                .hint("choose another name"));
+        }
+        tx.execute("UPDATE checkpoints SET name = ?2 WHERE id = ?1", params![id, label])?;
+        tx.commit()
     }
 
     /// Writes down what a person says about a checkpoint.

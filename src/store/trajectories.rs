@@ -313,7 +313,10 @@ impl Store {
                 "SELECT coalesce(sum(length), 0) FROM trajectories WHERE purpose = \
                  'demonstration' AND deleted = 0",
             )?,
-            branches: count("SELECT count(*) FROM branches")?,
+            branches: count(
+                "SELECT (SELECT count(*) FROM branches) - (SELECT count(*) FROM branches WHERE \
+                 trajectory IN (SELECT id FROM trajectories WHERE deleted = 1))",
+            )?,
             pending,
             approved,
             rejected,

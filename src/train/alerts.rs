@@ -53,9 +53,14 @@ pub fn alerts(
         if let (Some(last), true) = (valid.last(), enough) {
             let best = valid.iter().copied().fold(f64::INFINITY, f64::min);
             if *last > 1.05 * best {
+                // Which is best is judged by actions.
+                let use_that = match name {
+                    "action" => "the checkpoint marked best",
+                    _ => "an earlier checkpoint",
+                };
                 said.push(format!(
                     "overfitting: on {held_out} held-out games {name} tokens cost {best:.3} and \
-                     cost {last:.3} now: use the checkpoint marked best"
+                     cost {last:.3} now: use {use_that}"
                 ));
             }
         }

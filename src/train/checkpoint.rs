@@ -208,11 +208,12 @@ pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
 /// How long the files of a deleted checkpoint stay, in milliseconds: a day.
 const KEPT_DELETED_MS: i64 = 24 * 3600 * 1000;
 
-/// Deletes a checkpoint; it can be brought back until its files are swept away.
+/// Deletes a checkpoint as of a moment (milliseconds since 1970); it can be brought back until its
+/// files are swept away.
 ///
 /// # Errors
 /// Where something needs it.
-pub fn delete(store: &Store, saved: &Checkpoint) -> Result<()> {
+pub fn delete(store: &Store, saved: &Checkpoint, when: i64) -> Result<()> {
     if store.is_alive(saved.run) {
         return Err(Error::new(format!(
             "run {} is being trained, and may go on from it",
@@ -225,7 +226,7 @@ pub fn delete(store: &Store, saved: &Checkpoint) -> Result<()> {
             .hint("wait until that is done"));
     }
     store.check_unneeded(saved)?;
-    store.set_checkpoint_deleted(saved.id, true)
+    store.set_checkpoint_deleted(saved.id, Some(when))
 }
 
 /// Takes a checkpoint out of the store, then its folder away.
@@ -241,7 +242,8 @@ pub fn remove_folder(store: &Store, run: i64, folder: &str) -> Result<()> {
     let parts: Vec<_> = Path::new(folder).components().collect();
     let plain = parts.iter().all(|part| matches!(part, std::path::Component::Normal(_)));
     let own = plain && parts.len() == 2 && folder.starts_with("checkpoints/");
-    if own && store.is_own_folder(run, folder)? {
+    // A run that went back and on may have saved another one there.
+    if own && !store.has_folder(folder)? && store.is_own_folder(run, folder)? {
         let from = store.root().join(folder);
         let to = store
             .root()

@@ -209,7 +209,7 @@ impl App {
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         match &mut self.popup {
             Some(Popup::Palette(finder)) => finder.paste(text),
-            Some(Popup::Collect(sheet)) => sheet.paste(text),
+            Some(Popup::Collect(sheet)) => _ = sheet.paste(text),
             Some(_) => {}
             None => return self.screens.get_mut(self.screen).paste(text),
         }

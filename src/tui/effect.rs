@@ -232,8 +232,8 @@ pub enum RunCmd {
     Write(About, String),
     /// Delete checkpoints.
     DeleteCheckpoints(Vec<i64>),
-    /// Bring a deleted checkpoint back.
-    BringBack(i64),
+    /// Bring deleted checkpoints back.
+    BringBack(Vec<i64>),
     /// Delete what nothing needs of a run's checkpoints.
     Prune(i64),
     /// Write the curves of a run as files.

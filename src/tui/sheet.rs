@@ -186,12 +186,14 @@ impl Sheet {
     }
 
     /// Takes pasted text.
-    pub fn paste(&mut self, text: &str) {
+    pub fn paste(&mut self, text: &str) -> Typed {
+        let mut done = Typed::Moved;
         for c in text.chars().filter(|c| !c.is_control()) {
             if self.field().is_some_and(|field| field.takes != Takes::Choice) {
-                self.typed(c);
+                done = self.typed(c);
             }
         }
+        done
     }
 
     /// The fields as lines, at most `rows` of them around the cursor; the last one says how many are

@@ -10,7 +10,7 @@ use crate::experience::Verdict;
 const IMPORT: &str = "import";
 
 /// What comes to a reflection that is there already.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct GoesOn {
     /// Which of the episode's reflections, in the order of their numbers.
     pub which: usize,
@@ -18,6 +18,16 @@ pub(super) struct GoesOn {
     pub versions: Vec<((String, String), Option<i64>)>,
     /// The acts beyond those that it has.
     pub acts: Vec<Act>,
+    /// Which of its acts, in their order, were taken back where they come from.
+    pub undone: Vec<usize>,
+    /// Whether it was decided otherwise here, and stays so.
+    pub differs: bool,
+}
+
+impl GoesOn {
+    fn is_empty(&self) -> bool {
+        self.versions.is_empty() && self.acts.is_empty() && self.undone.is_empty()
+    }
 }
 
 /// What is to be added to an episode.
@@ -51,10 +61,10 @@ impl Lacking {
                 lacking.beside.reflections.push(reflected);
                 continue;
             };
-            match beyond(&known.reflections[which], &reflected) {
-                Some((versions, acts)) if versions.is_empty() && acts.is_empty() => {}
-                Some((versions, acts)) => lacking.goes_on.push(GoesOn { which, versions, acts }),
-                None => lacking.differing += 1,
+            let more = beyond(&known.reflections[which], &reflected);
+            lacking.differing += usize::from(more.differs);
+            if !more.is_empty() {
+                lacking.goes_on.push(GoesOn { which, ..more });
             }
         }
         lacking
@@ -90,27 +100,67 @@ fn places(known: &Record, mut new: Vec<Placed>) -> Vec<Placed> {
 }
 
 fn is_same_text(a: &Reflected, b: &Reflected) -> bool {
-    (a.t, &a.generator, a.versions.first()) == (b.t, &b.generator, b.versions.first())
+    (a.t, a.versions.first()) == (b.t, b.versions.first())
 }
 
-type Beyond = (Vec<((String, String), Option<i64>)>, Vec<Act>);
+/// Whether two acts are the same, taken back or not.
+fn is_same_act(a: &Act, b: &Act) -> bool {
+    let of = |act: &Act| (act.act.clone(), act.note.clone(), act.version, act.created_ms);
+    of(a) == of(b)
+}
 
-/// What a reflection elsewhere has beyond the one here; none if each went its own way and they
-/// stand differently.
-fn beyond(known: &Reflected, new: &Reflected) -> Option<Beyond> {
+/// Whether an act leaves how a reflection stands as it is.
+fn is_beside(act: &Act) -> bool {
+    ["flag", "unflag", "note"].contains(&act.act.as_str()) || act.act.starts_with("second ")
+}
+
+/// What a reflection elsewhere has beyond the one here. Where one goes on from the other, that is
+/// all that came later; where each went its own way, versions and what stands beside a decision
+/// come over, and how it stands here stays.
+fn beyond(known: &Reflected, new: &Reflected) -> GoesOn {
     let acts = new.acts();
-    let goes_on = |whole: (&[_], &[_]), part: (&[_], &[_])| {
-        whole.0.starts_with(part.0) && whole.1.starts_with(part.1)
+    let begins = |whole: (&[_], &[Act]), part: (&[_], &[Act])| {
+        whole.0.starts_with(part.0)
+            && whole.1.len() >= part.1.len()
+            && whole.1.iter().zip(part.1).all(|(a, b)| is_same_act(a, b))
     };
     let here = (&known.versions[..], &known.history[..]);
     let there = (&new.versions[..], &acts[..]);
-    if !goes_on(there, here) {
-        let same = stands(known) == stands(new);
-        return (same || goes_on(here, there)).then(Beyond::default);
-    }
     let times = new.written_ms.iter().copied().map(Some).chain(std::iter::repeat(None));
-    let versions = new.versions.iter().cloned().zip(times).skip(known.versions.len()).collect();
-    Some((versions, acts.into_iter().skip(known.history.len()).collect()))
+    let written = new.versions.iter().cloned().zip(times);
+    if begins(there, here) {
+        let both = acts.iter().zip(&known.history).enumerate();
+        let undone = both.filter(|(_, (new, known))| new.undone && !known.undone);
+        return GoesOn {
+            undone: undone.map(|(i, _)| i).collect(),
+            versions: written.skip(known.versions.len()).collect(),
+            acts: acts.iter().skip(known.history.len()).cloned().collect(),
+            ..GoesOn::default()
+        };
+    }
+    if begins(here, there) {
+        return GoesOn::default();
+    }
+    let is_new = |act: &&Act| {
+        is_beside(act) && !act.undone && !known.history.iter().any(|own| is_same_act(own, act))
+    };
+    // A second opinion is about a text: where another one stands here it says nothing.
+    let fits = |act: &&Act| {
+        let text = |of: &Reflected, n: usize| of.versions.get(n.wrapping_sub(1)).cloned();
+        !act.act.starts_with("second ") || text(new, act.version) == text(known, known.version)
+    };
+    let beside = |act: &Act| Act {
+        verdict: known.verdict,
+        reason: known.reason.clone(),
+        version: known.version,
+        ..act.clone()
+    };
+    GoesOn {
+        versions: written.filter(|(text, _)| !known.versions.contains(text)).collect(),
+        acts: acts.iter().filter(is_new).filter(fits).map(beside).collect(),
+        differs: stands(known) != stands(new),
+        ..GoesOn::default()
+    }
 }
 
 /// The verdict, the code of a rejection, and the text that counts.
@@ -133,6 +183,7 @@ impl Reflected {
             version: self.version,
             created_ms: now_ms(),
             undone: false,
+            origin: None,
         }]
     }
 }

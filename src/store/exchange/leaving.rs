@@ -101,10 +101,11 @@ impl Store {
     /// Every act about a reflection, the oldest first, also those that were taken back.
     fn acts(&self, reflection: i64) -> Result<Vec<Act>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT act, verdict, reason, note, version, created_ms, undone FROM decisions WHERE \
-             reflection = ?1 ORDER BY id",
+            "SELECT act, verdict, reason, note, version, created_ms, undone <> 0, coalesce(origin, ?2) \
+             FROM decisions WHERE reflection = ?1 ORDER BY id",
         )?;
-        let found = rows.query_map([reflection], |row| {
+        let own = self.identity()?;
+        let found = rows.query_map(params![reflection, own], |row| {
             Ok(Act {
                 act: row.get(0)?,
                 verdict: known(row, 1, Verdict::from_name)?,
@@ -113,6 +114,7 @@ impl Store {
                 version: row.get::<_, i64>(4)? as usize,
                 created_ms: row.get(5)?,
                 undone: row.get(6)?,
+                origin: row.get(7)?,
             })
         })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)

@@ -97,7 +97,13 @@ pub struct Act {
     pub created_ms: i64,
     /// Whether it was taken back.
     pub undone: bool,
+    /// The store in which it was done; older files do not say.
+    #[serde(default)]
+    pub origin: Option<String>,
 }
+
+/// Times beyond this (in milliseconds since 1970: the year 2200) are none.
+const LATEST: i64 = 7_258_118_400_000;
 
 impl Reflected {
     /// How it stands, by what was done: the verdict, the reason and the version.
@@ -105,6 +111,11 @@ impl Reflected {
         let last = self.history.iter().rev().find(|act| !act.undone);
         let last = last.map(|act| (act.verdict, act.reason.as_deref(), act.version));
         (!self.history.is_empty()).then(|| last.unwrap_or((Verdict::Pending, None, 1)))
+    }
+
+    /// When it was written and decided on.
+    fn times(&self) -> impl Iterator<Item = i64> + '_ {
+        self.written_ms.iter().copied().chain(self.history.iter().map(|act| act.created_ms))
     }
 
     /// Refuses what cannot be: versions that are not there, a history that comes to something else.
@@ -115,6 +126,17 @@ impl Reflected {
         if let Some(version) = acts.chain([version]).find(|n| !(1..=count).contains(*n)) {
             return Err(Error::new(format!(
                 "version {version} of a reflection stands, but it has {count}"
+            )));
+        }
+        if let Some(time) = self.times().find(|time| !(0..LATEST).contains(time)) {
+            return Err(Error::new(format!(
+                "a reflection of state {t} has a time of {time}: no milliseconds since 1970"
+            )));
+        }
+        let empty = versions.iter().any(|(author, text)| author.is_empty() || text.is_empty());
+        if empty || self.history.iter().any(|act| act.act.is_empty() || act.act.len() > 100) {
+            return Err(Error::new(format!(
+                "a reflection of state {t} has an empty text or author, or an act without a word"
             )));
         }
         if !self.written_ms.is_empty() && self.written_ms.len() != count {

@@ -1,6 +1,8 @@
 //! Taking in what left another store.
 
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 use serde::Serialize;
@@ -12,12 +14,14 @@ use super::super::trajectories::{insert_branch, insert_reflection, insert_trajec
 use super::super::{NewReflection, Prediction, Store, Thought, now_ms};
 use super::lacking::{GoesOn, Lacking};
 use super::{Act, Placed, Record, Reflected};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 use crate::experience::{Branch, EXPLORED, Membership, POLICY, UNIFORM, Verdict};
+use crate::paths::own_file;
 
-/// Records that are committed together.
+/// Records that are committed together, and how long one waits for the others.
 const UNIT: usize = 256;
+const PUT_EVERY: Duration = Duration::from_millis(500);
 
 /// What makes an episode the same wherever it is stored: the task, what it is for, who acted, and
 /// what was done.
@@ -38,6 +42,8 @@ pub struct Intake {
     pub decided: usize,
     /// Trajectories that are there already.
     pub known: usize,
+    /// Those of them that were deleted here: they stay so.
+    pub deleted: usize,
     /// Those of them that something is added to.
     pub completed: usize,
     /// Reflections that are there already and to which versions, decisions, flags or second
@@ -55,9 +61,10 @@ impl Intake {
 
     /// What becomes of trajectories and reflections that are here already, a line each.
     pub fn of_known(&self) -> Vec<String> {
-        let Self { known, completed, continued, differing, .. } = self;
+        let Self { known, deleted, completed, continued, differing, .. } = self;
         let said = [
             (*known, "trajectories are here already"),
+            (*deleted, "of them were deleted here, and stay so"),
             (*completed, "of them get what they lack here"),
             (*continued, "reflections go on from how they stand here"),
             (*differing, "reflections were decided otherwise here, and stay so"),
@@ -97,15 +104,16 @@ impl Record {
 }
 
 impl Store {
-    /// The identities of all that [`Store::experiences`] lists, with their numbers, oldest first.
-    fn identities(&self) -> Result<HashMap<Identity, VecDeque<i64>>> {
+    /// The identities of all that [`Store::experiences`] lists, with their numbers, oldest first;
+    /// then of those that were deleted, without.
+    fn identities(&self) -> Result<HashMap<Identity, VecDeque<Option<i64>>>> {
         let mut rows = self.db.prepare(
             "SELECT suite, task_id, purpose, actor, coalesce((SELECT group_concat(action, \
              char(10)) FROM \
-             (SELECT action FROM steps WHERE trajectory = j.id ORDER BY t)), ''), id \
-             FROM trajectories j WHERE deleted = 0 AND purpose <> 'evaluation' ORDER BY id",
+             (SELECT action FROM steps WHERE trajectory = j.id ORDER BY t)), ''), iif(deleted, NULL, id) \
+             FROM trajectories j WHERE purpose <> 'evaluation' ORDER BY deleted, id",
         )?;
-        let mut there: HashMap<Identity, VecDeque<i64>> = HashMap::new();
+        let mut there: HashMap<Identity, VecDeque<Option<i64>>> = HashMap::new();
         let found = rows.query_map([], |row| {
             let identity = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
             Ok((identity, row.get(5)?))
@@ -128,10 +136,10 @@ impl Store {
         write: bool,
         each: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<Intake> {
-        let mut there = self.identities()?;
         let mut unit = Vec::with_capacity(UNIT);
         let mut intake = Intake::default();
         let mut batch = None;
+        let own = self.identity()?;
         // Nothing is read or waited for while a transaction is open.
         let mut put = |store: &Self, unit: &mut Vec<(Option<i64>, Record)>| -> Result<()> {
             if !unit.is_empty() {
@@ -139,7 +147,7 @@ impl Store {
                 for (known, record) in unit.drain(..) {
                     match known {
                         Some(id) => store.complete(&tx, id, record, &mut batch)?,
-                        None => insert_record(&tx, record, &mut batch)?,
+                        None => insert_record(&tx, record, (&mut batch, &own))?,
                     }
                 }
                 tx.commit()?;
@@ -147,6 +155,9 @@ impl Store {
             Ok(())
         };
         let mut went_on = Ok(());
+        let mut put_at = Instant::now();
+        let _alone = if write { Some(self.import_alone()?) } else { None };
+        let mut there = self.identities()?;
         for (n, record) in records.enumerate() {
             let record = match record {
                 Ok(record) => record,
@@ -156,17 +167,28 @@ impl Store {
                 }
             };
             let known = there.get_mut(&record.identity()).and_then(VecDeque::pop_front);
-            let wanted = if let Some(id) = known {
-                let lacking = Lacking::of(&self.record(id)?, record.clone());
-                intake.complete(&lacking);
-                !lacking.is_empty()
-            } else {
-                intake.count(&record);
-                true
+            let wanted = match known {
+                // What a person took out does not come back unasked.
+                Some(None) => {
+                    intake.known += 1;
+                    intake.deleted += 1;
+                    false
+                }
+                Some(Some(id)) => {
+                    let lacking = Lacking::of(&self.record(id)?, record.clone());
+                    intake.complete(&lacking);
+                    !lacking.is_empty()
+                }
+                None => {
+                    intake.count(&record);
+                    true
+                }
             };
+            let known = known.flatten();
             unit.extend((write && wanted).then_some((known, record)));
-            if unit.len() == UNIT {
+            if unit.len() == UNIT || put_at.elapsed() > PUT_EVERY {
                 put(self, &mut unit)?;
+                put_at = Instant::now();
             }
             went_on = each(n + 1);
             if went_on.is_err() {
@@ -176,6 +198,18 @@ impl Store {
         // What was read until then is in, also when a person ended it.
         put(self, &mut unit)?;
         went_on.map(|()| intake)
+    }
+
+    /// The mark of an import: two at once would each take in what the other does.
+    fn import_alone(&self) -> Result<File> {
+        let path = self.root().join("import.lock");
+        let file = own_file(&path).and_then(File::create);
+        let file = file.map_err(|e| Error::io("creating", &path, &e))?;
+        file.try_lock().map_err(|_| {
+            Error::new("another import into this store is under way")
+                .hint("wait until it is done; then do this again")
+        })?;
+        Ok(file)
     }
 
     /// Adds to an episode what it lacks, as it stands within the transaction.
@@ -192,20 +226,22 @@ impl Store {
         let numbers: Vec<i64> =
             rows.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         let mut executed: Vec<Branch> = self.branches(id)?;
-        insert_beside(tx, id, beside, &mut executed, batch)?;
-        for GoesOn { which, versions, acts } in goes_on {
+        insert_beside(tx, id, beside, &mut executed, (batch, &self.identity()?))?;
+        let own = self.identity()?;
+        for GoesOn { which, versions, acts, undone, .. } in goes_on {
             let Some(reflection) = numbers.get(which) else { continue };
+            take_back(tx, *reflection, &undone)?;
             insert_versions(tx, *reflection, versions)?;
-            insert_acts(tx, *reflection, &acts, batch)?;
+            insert_acts(tx, *reflection, &acts, (batch, &own))?;
         }
         Ok(())
     }
 }
 
 /// Writes a record; decisions that come with it are one act.
-fn insert_record(db: &Connection, record: Record, batch: &mut Option<i64>) -> Result<()> {
+fn insert_record(db: &Connection, record: Record, by: (&mut Option<i64>, &str)) -> Result<()> {
     let id = insert_trajectory(db, &record.trajectory, at(record.trajectory.created_ms))?;
-    insert_beside(db, id, record, &mut Vec::new(), batch)
+    insert_beside(db, id, record, &mut Vec::new(), by)
 }
 
 /// A moment that a file tells; now, where it tells none.
@@ -219,7 +255,7 @@ fn insert_beside(
     trajectory: i64,
     record: Record,
     executed: &mut Vec<Branch>,
-    batch: &mut Option<i64>,
+    (batch, own): (&mut Option<i64>, &str),
 ) -> Result<()> {
     let without_pools = record.pools.is_empty();
     for branch in record.branches {
@@ -241,7 +277,7 @@ fn insert_beside(
     }
     for reflected in record.reflections {
         let cites = reflected.cites.iter().filter_map(|action| number(reflected.t, action));
-        insert_reflected(db, trajectory, cites.collect(), reflected, batch)?;
+        insert_reflected(db, trajectory, cites.collect(), reflected, (batch, own))?;
     }
     for expected in record.predictions {
         let when = at(expected.created_ms);
@@ -265,7 +301,7 @@ fn insert_reflected(
     trajectory: i64,
     mut cites: Vec<i64>,
     reflected: Reflected,
-    batch: &mut Option<i64>,
+    by: (&mut Option<i64>, &str),
 ) -> Result<()> {
     cites.sort_unstable();
     let acts = reflected.acts();
@@ -275,7 +311,7 @@ fn insert_reflected(
     let new = NewReflection { trajectory, t: reflected.t, generator, cites, text };
     let id = insert_reflection(db, &new, at(when.unwrap_or_default()))?;
     insert_versions(db, id, versions.collect())?;
-    insert_acts(db, id, &acts, batch)?;
+    insert_acts(db, id, &acts, by)?;
     if let Some(draft) = reflected.draft {
         db.execute("INSERT INTO drafts VALUES (?1, ?2, ?3)", params![id, draft, now_ms()])?;
     }
@@ -296,18 +332,32 @@ fn insert_versions(
     Ok(())
 }
 
+/// Takes back acts of a reflection, by their places in its history. What was taken back elsewhere
+/// (2) is not what a redo here does again.
+fn take_back(db: &Connection, reflection: i64, which: &[usize]) -> Result<()> {
+    for at in which {
+        db.prepare_cached(
+            "UPDATE decisions SET undone = 2 WHERE id = (SELECT id FROM decisions WHERE \
+             reflection = ?1 ORDER BY id LIMIT 1 OFFSET ?2)",
+        )?
+        .execute(params![reflection, *at as i64])?;
+    }
+    Ok(())
+}
+
 /// Writes acts behind those that a reflection has. All that stand are one act here, so that an undo
 /// takes the import back and not its last line; those that were taken back stay so.
 fn insert_acts(
     db: &Connection,
     reflection: i64,
     acts: &[Act],
-    batch: &mut Option<i64>,
+    (batch, own): (&mut Option<i64>, &str),
 ) -> Result<()> {
     for act in acts {
+        let origin = act.origin.as_deref().unwrap_or("?");
         db.prepare_cached(
             "INSERT INTO decisions (reflection, act, verdict, reason, note, version, created_ms, \
-             undone, batch) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             undone, batch, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             reflection,
@@ -317,8 +367,9 @@ fn insert_acts(
             act.note,
             act.version as i64,
             act.created_ms,
-            act.undone,
-            batch.filter(|_| !act.undone)
+            if act.undone { 2 } else { 0 },
+            batch.filter(|_| !act.undone),
+            Some(origin).filter(|origin| *origin != own)
         ])?;
         if batch.is_none() && !act.undone {
             *batch = Some(db.last_insert_rowid());

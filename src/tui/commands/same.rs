@@ -150,7 +150,10 @@ fn store(command: &StoreCmd, place: &Place) -> Vec<Done> {
             let each = |id: &i64| place.command(&format!("data delete --checkpoint {id}"));
             ids.iter().map(each).collect()
         }
-        StoreCmd::Run(RunCmd::BringBack(id)) => one(format!("data undelete --checkpoint {id}")),
+        StoreCmd::Run(RunCmd::BringBack(ids)) => {
+            let each = |id: &i64| place.command(&format!("data undelete --checkpoint {id}"));
+            ids.iter().map(each).collect()
+        }
         StoreCmd::Run(RunCmd::Curves(run)) => one(format!("data curves {run}")),
         StoreCmd::Run(RunCmd::StopElsewhere(run)) => {
             vec![Done::Alone(format!("asked the process that trains run {run} to stop"))]

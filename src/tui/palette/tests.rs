@@ -64,7 +64,7 @@ fn this_screen_comes_first_then_all_screens_then_the_others() {
 
 #[test]
 fn what_is_on_another_screen_is_gone_to_and_not_done() {
-    let mut app = typed(Screen::Curate, "delete");
+    let mut app = typed(Screen::Curate, "delete traj");
     let effects = pressed(&mut app, KeyCode::Enter);
     let deletes = |effect: &Effect| format!("{effect:?}").contains("Delete");
     assert!(!effects.iter().any(deletes), "{effects:?}");

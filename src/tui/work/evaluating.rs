@@ -29,6 +29,10 @@ pub(super) fn evaluate_all(
     let mut store = Store::open(root)?;
     let split = order.split.clone().or_else(|| suite.evaluated_on()).unwrap_or_default();
     let scope = Scope { split, games: order.games, seed: order.games_seed };
+    // What is not there is said before anything is played.
+    for model in &order.models {
+        agent::locate(&store, Some(model))?;
+    }
     let mut played: Vec<(Summary, String)> = Vec::new();
     for model in &order.models {
         let mut agent = agent::open(&store, Some(model), Priority::Background)?;
@@ -52,7 +56,7 @@ pub(super) fn evaluate_all(
     }
     let lines = compared(&store, &played)?;
     if played.len() > 1 {
-        let title = format!("The same {} games of {}", scope.games, scope.split);
+        let title = format!("The same games of {}", scope.split);
         mail.send(Msg::Text(Screen::Train, title, lines));
     }
     Ok(played.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join(" · "))

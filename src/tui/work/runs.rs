@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::formats::curves;
 use crate::guard::guarded;
 use crate::selection::ALL;
-use crate::store::{RunStatus, Store};
+use crate::store::{RunStatus, Store, now_ms};
+use crate::text::counted;
 use crate::train as train_room;
 use crate::train::alerts::alerts;
 use crate::train::{Plan, Stage, checkpoint, trainer};
@@ -83,9 +84,12 @@ pub(super) fn obey(store: &mut Store, command: RunCmd, mail: &Mailbox) -> Result
             delete(store, &ids, mail)?;
             mail.send(Msg::Changed);
         }
-        RunCmd::BringBack(id) => {
-            store.set_checkpoint_deleted(id, false)?;
-            say(mail, format!("checkpoint {id} is back"));
+        RunCmd::BringBack(ids) => {
+            for id in &ids {
+                store.set_checkpoint_deleted(*id, None)?;
+            }
+            let back: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            say(mail, format!("back again: checkpoint {}", back.join(", ")));
             mail.send(Msg::Changed);
         }
         RunCmd::Prune(run) => {
@@ -136,15 +140,16 @@ fn delete(store: &Store, ids: &[i64], mail: &Mailbox) -> Result<()> {
     let chosen: Vec<_> = there.iter().filter(|saved| ids.contains(&saved.id)).collect();
     let mut needed = None;
     let mut deleted = 0;
+    let when = now_ms();
     for saved in chosen {
-        match checkpoint::delete(store, saved) {
+        match checkpoint::delete(store, saved, when) {
             Ok(()) => deleted += 1,
             Err(error) => needed = Some(error),
         }
     }
     let said = match deleted {
         0 => "no checkpoint was deleted: each is needed".to_string(),
-        n => format!("{n} checkpoints deleted; their files stay for a day, u brings them back"),
+        n => format!("{} deleted; files stay for a day, u brings back", counted(n, "checkpoint")),
     };
     say(mail, said);
     needed.map_or(Ok(()), Err::<(), Error>)

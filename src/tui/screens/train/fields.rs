@@ -21,7 +21,7 @@ pub const OBJECTIVES: [(Objective, &str); 4] = [
 pub const PRESETS: [(&str, &str); 5] = [
     ("usual", "200 updates of all weights"),
     ("quick look", "50 updates, to see whether it learns at all"),
-    ("three epochs", "the data three times, validated ten times on the way"),
+    ("three epochs", "the data three times, whatever there is"),
     ("adapter", "LoRA of rank 16 at 2e-3: a tenth of the memory for moments"),
     ("paper", "one epoch of world modelling, two of imitation, a cosine from 1e-4 to 0"),
 ];
@@ -87,6 +87,12 @@ pub fn sheet() -> Sheet {
             .hint("bf16 is quick where there is a matrix unit"),
         number("workers", "workers", &["2", "1", "4"], "threads; results do not depend on them"),
         Field::new("moments", "moments", Choice, &["reset", "keep"]).hint("between two stages"),
+        Field::new("shuffled", "shuffled", Choice, &["no", "yes"])
+            .hint("a control: next states dealt out among the alternatives"),
+        Field::new("rationales", "rationales", Choice, &["no", "yes"])
+            .hint("also texts written without sight of any outcome"),
+        Field::new("keep", "keep all", Choice, &["no", "yes"])
+            .hint("checkpoints that nothing needs, too"),
     ])
 }
 
@@ -100,7 +106,10 @@ pub fn preset(sheet: &mut Sheet) {
         _ => &[("epochs", "2"), ("rate", "1e-4"), ("floor", "0"), ("clip", "1")],
     };
     let usual = self::sheet();
-    for name in ["updates", "epochs", "lora", "alpha", "modules", "rate", "floor", "clip"] {
+    for name in [
+        "updates", "epochs", "world", "match", "moments", "lora", "alpha", "modules", "rate",
+        "schedule", "warmup", "floor", "decay", "clip",
+    ] {
         let given = settings.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
         sheet.set(name, given.unwrap_or_else(|| usual.value(name)));
     }
@@ -120,6 +129,8 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("match", world),
         ("world", world),
         ("moments", world),
+        ("shuffled", world),
+        ("rationales", objective.carry().reflections),
         ("alpha", lora),
         ("modules", lora),
         ("floor", !constant),

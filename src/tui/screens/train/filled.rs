@@ -42,6 +42,9 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         data.pool = sheet.value("pool").to_string();
         data.k = number(sheet, "k")?;
     }
+    if objective.carry().reflections {
+        data.rationales = sheet.value("rationales") == "yes";
+    }
     let schedule = match sheet.value("schedule") {
         "linear" => Schedule::Linear,
         "constant" => Schedule::Constant,
@@ -76,6 +79,7 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         save_every: number(sheet, "save")?,
         validate_every: number(sheet, "validate")?,
         recompute: sheet.value("recompute") == "yes",
+        keep_all: sheet.value("keep") == "yes",
         products: if sheet.value("products") == "bf16" { Products::Bf16 } else { Products::F32 },
         data,
         ..usual
@@ -87,6 +91,7 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
             _ => Budget::Stage2,
         };
         plan.world_epochs = needed(sheet, "world")?;
+        plan.shuffled = sheet.value("shuffled") == "yes";
         plan.moments =
             if sheet.value("moments") == "keep" { Moments::Keep } else { Moments::Reset };
     }
@@ -139,6 +144,10 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
         ("products", products.to_string()),
         ("workers", plan.workers.to_string()),
         ("moments", moments.to_string()),
+        ("shuffled", yes(plan.shuffled)),
+        ("rationales", yes(data.rationales)),
+        ("keep", yes(plan.keep_all)),
+        ("preset", "another run's".to_string()),
     ];
     for (name, value) in values {
         sheet.set(name, value);

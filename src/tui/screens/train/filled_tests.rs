@@ -25,6 +25,7 @@ fn plans() -> Vec<Plan> {
             save_every: Some(7),
             validate_every: Some(3),
             recompute: true,
+            keep_all: true,
             products: Products::Bf16,
             workers: 1,
             ..Plan::new(objective, 200, 9)
@@ -37,7 +38,9 @@ fn plans() -> Vec<Plan> {
             plan.data.pool = "policy".into();
             plan.data.k = Some(2);
         }
+        plan.data.rationales = objective.carry().reflections;
         if objective == Objective::WorldModel {
+            plan.shuffled = true;
             plan.world_epochs = 3.0;
             plan.moments = Moments::Keep;
             let steps = Plan { matched: Budget::Total, epochs: None, steps: 70, ..plan.clone() };

@@ -302,8 +302,7 @@ impl Pane for State {
     }
 
     fn paste(&mut self, text: &str) -> Vec<Effect> {
-        self.type_text(text);
-        Vec::new()
+        self.type_text(text)
     }
 
     fn next_panel(&mut self) {

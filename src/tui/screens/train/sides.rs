@@ -165,10 +165,13 @@ impl State {
 
     /// Brings back what was deleted last.
     pub(super) fn bring_back(&self) -> Vec<Effect> {
-        match self.lists.deleted.first() {
-            Some(saved) => vec![Effect::Store(StoreCmd::Run(RunCmd::BringBack(saved.id)))],
-            None => vec![say("no checkpoint was deleted since yesterday".into())],
+        let last = self.lists.deleted.first().map(|saved| saved.deleted_ms);
+        let together = self.lists.deleted.iter().filter(|saved| Some(saved.deleted_ms) == last);
+        let ids: Vec<i64> = together.map(|saved| saved.id).collect();
+        if ids.is_empty() {
+            return vec![say("no checkpoint was deleted since yesterday".into())];
         }
+        vec![Effect::Store(StoreCmd::Run(RunCmd::BringBack(ids)))]
     }
 
     /// How the plans of two runs differ: the one in front and the one that is laid over it.

@@ -69,6 +69,7 @@ fn what_is_chosen_are_the_marked_ones_or_the_one_in_front() {
         label: None,
         note: String::new(),
         created_ms: 0,
+        deleted_ms: None,
     };
     let mut state = State { checkpoints: vec![saved(3), saved(2), saved(1)], ..State::default() };
     state.side = Side::Checkpoints;

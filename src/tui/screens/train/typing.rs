@@ -190,9 +190,8 @@ impl State {
 
     /// Starts what the form says, or queues it; one that cannot start stays and says why.
     fn start(&mut self) -> Vec<Effect> {
-        let Some(form) = self.form.take_if(|form| !matches!(form.forecast, Some(Err(_)))) else {
-            return Vec::new();
-        };
+        let can = |form: &mut Form| form.plan().is_ok() && !matches!(form.forecast, Some(Err(_)));
+        let Some(form) = self.form.take_if(can) else { return Vec::new() };
         let Ok(plan) = form.plan().map(Box::new) else { return Vec::new() };
         let start = form.start().to_string();
         vec![if form.queue {
@@ -233,16 +232,19 @@ impl State {
     }
 
     /// Takes pasted text.
-    pub(super) fn type_text(&mut self, text: &str) {
+    pub(super) fn type_text(&mut self, text: &str) -> Vec<Effect> {
         if let Some(input) = &mut self.searching {
             pasted(input, text);
         } else if let Some(line) = &mut self.line {
             pasted(&mut line.input, text);
         } else if let Some(sheet) = &mut self.evaluating {
             sheet.paste(text);
-        } else if let Some(form) = &mut self.form {
-            form.sheet.paste(text);
+        } else if let Some(form) = &mut self.form
+            && let Typed::Changed(name) = form.sheet.paste(text)
+        {
+            return self.changed(name);
         }
+        Vec::new()
     }
 }
 

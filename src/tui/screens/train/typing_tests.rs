@@ -27,6 +27,7 @@ fn opened() -> State {
         label: None,
         note: String::new(),
         created_ms: 0,
+        deleted_ms: None,
     };
     let mut state =
         State { suite: Some("household".into()), checkpoints: vec![saved], ..State::default() };
