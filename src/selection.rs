@@ -292,15 +292,21 @@ impl Selection {
         of: &Candidate,
         criteria: &Criteria,
     ) -> Result<Vec<(i64, i64)>> {
-        let mut newest: BTreeMap<usize, (i64, i64)> = BTreeMap::new();
+        // A person's own words stand before what was generated later.
+        let mut newest: BTreeMap<usize, (bool, i64, i64)> = BTreeMap::new();
         for Approved { reflection, version, t, author, .. } in store.approved(of.id)? {
             if is_rationale(&author) && !criteria.rationales {
                 self.left_out.rationales += 1;
-            } else if newest.insert(t, (reflection, version)).is_some() {
-                self.left_out.superseded += 1;
+            } else {
+                let own = author == "you";
+                let before = newest.get(&t).copied();
+                self.left_out.superseded += usize::from(before.is_some());
+                if before.is_none_or(|(theirs, ..)| own || !theirs) {
+                    newest.insert(t, (own, reflection, version));
+                }
             }
         }
-        Ok(newest.into_values().collect())
+        Ok(newest.into_values().map(|(_, reflection, version)| (reflection, version)).collect())
     }
 }
 

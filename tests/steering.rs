@@ -154,3 +154,27 @@ fn only_games_of_the_kinds_that_are_wanted_are_collected() {
     let said = failure(&run(dir, &["collect", "demos", "--kinds", "juggle"]));
     assert!(said.contains("juggle") && said.contains(&kind), "{said}");
 }
+
+#[test]
+fn a_checkpoint_made_again_after_it_was_deleted_keeps_its_files() {
+    let data = collected("2");
+    let dir = data.path();
+    train(dir, &["--steps", "4", "--save-every", "2", "--keep-all"]);
+    json(dir, &["data", "delete", "--checkpoint", "1"]);
+    // As if the run had been ended after its second update: it makes the third and fourth again.
+    json(dir, &["data", "delete", "--checkpoint", "2", "--now"]);
+    let store = foretaste::store::Store::open(dir).unwrap();
+    store.set_checkpoint_deleted(1, None).unwrap();
+    store.set_run(1, foretaste::store::RunStatus::Stopped, 2, None).unwrap();
+    json(dir, &["train", "--resume", "1"]);
+    let last = json(dir, &["data", "list", "checkpoints"])[0].clone();
+    assert_eq!((&last["run"], &last["step"]), (&1.into(), &4.into()));
+    json(dir, &["data", "delete", "--checkpoint", &last["id"].to_string()]);
+    store.set_run(1, foretaste::store::RunStatus::Stopped, 2, None).unwrap();
+    json(dir, &["train", "--resume", "1"]);
+    let again = json(dir, &["data", "list", "checkpoints"])[0].clone();
+    assert_eq!((&again["step"], &again["folder"]), (&4.into(), &last["folder"]));
+    let gone = failure(&run(dir, &["data", "undelete", "--checkpoint", &last["id"].to_string()]));
+    assert!(gone.contains("not among"), "{gone}");
+    assert!(dir.join(again["folder"].as_str().unwrap()).is_dir());
+}

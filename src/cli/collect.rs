@@ -194,7 +194,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
                     agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?
                 }
             };
-            let contrast = Contrast { pool, k, expert };
+            let contrast = Contrast { pool, k, expert, anew: true };
             let reflector = reflector.as_mut();
             let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
             collect::reflections(

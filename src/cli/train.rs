@@ -77,8 +77,8 @@ pub struct TrainArgs {
     /// Updates between validations on what is held out (default: at every checkpoint)
     #[arg(long, value_parser = number::<u64>(1..=u64::MAX))]
     validate_every: Option<u64>,
-    /// Keep every checkpoint (else only the newest, the best on what is held out, ends of stages,
-    /// and those in use)
+    /// Keep every checkpoint (else, where games are held out, only the newest, the best on those,
+    /// ends of stages, and those in use)
     #[arg(long)]
     keep_all: bool,
     /// Train an adapter of this rank beside all linear layers (LoRA) in place of the weights

@@ -106,7 +106,8 @@ pub fn all(
         pool = Some(own);
     }
     if wants_reflections && (k > 0 || asked > 0) {
-        let contrast = Contrast { pool, ..Contrast::default() };
+        // One a state: a second would only push the first out of training.
+        let contrast = Contrast { pool, anew: false, ..Contrast::default() };
         reflections(store, suite, &every, &contrast, &mut Template, control, &mut counted)?;
     }
     let after = store.counts()?;

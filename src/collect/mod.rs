@@ -287,11 +287,13 @@ pub struct Contrast {
     pub k: usize,
     /// Only for demonstrations by this expert.
     pub expert: Option<String>,
+    /// Also about states that this writer has written about from other alternatives.
+    pub anew: bool,
 }
 
 impl Default for Contrast {
     fn default() -> Self {
-        Self { pool: None, k: 3, expert: None }
+        Self { pool: None, k: 3, expert: None, anew: true }
     }
 }
 
@@ -340,9 +342,9 @@ pub fn reflections(
                 continue;
             }
             let seen: Vec<i64> = case.alternatives.iter().map(|branch| branch.id).collect();
-            let same = |cites: &Vec<i64>| cites.is_empty() || *cites == seen;
+            let same = |cites: &Vec<i64>| !contrast.anew || cites.is_empty() || *cites == seen;
             if written.iter().any(|(at, cites)| *at == t && same(cites)) {
-                continue; // by this writer, from this very contrast
+                continue; // by this writer, from this very contrast (or any)
             }
             let place = format!("reflection {} {} {t}", trajectory.task_id, trajectory.actor);
             asked.push((t, case, Rng::stream(scope.seed, &place).next_u64()));

@@ -266,8 +266,8 @@ impl Store {
 
     /// The latest act that was not undone: its number, what was done, and the reflection.
     pub fn latest_act(&self) -> Result<Option<(i64, String, i64)>> {
-        let latest =
-            "SELECT id, act, reflection FROM decisions WHERE undone = 0 ORDER BY id DESC LIMIT 1";
+        let latest = "SELECT id, iif(origin IS NULL, act, 'import'), reflection FROM decisions WHERE undone \
+             = 0 ORDER BY id DESC LIMIT 1";
         Ok(self
             .db
             .query_row(latest, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -301,7 +301,9 @@ impl Store {
         let id: Option<i64> = tx.query_row(which, [], |row| row.get(0)).optional()?.flatten();
         let Some(id) = id else { return Ok(None) };
         let (act, reflection, batch): (String, i64, Option<i64>) = tx.query_row(
-            "SELECT act, reflection, batch FROM decisions WHERE id = ?1",
+            // What came from another store is one act here, whatever its last line is.
+            "SELECT iif(origin IS NULL, act, 'import'), reflection, batch FROM decisions WHERE id \
+             = ?1",
             [id],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;

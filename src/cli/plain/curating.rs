@@ -35,7 +35,7 @@ pub fn curate(store: &mut Store) -> Result<bool> {
             tell(store, item, queue.verdict_counts[0])?;
         }
         let Some(line) = ask("curate> ")? else { return Ok(true) };
-        match obey(store, item.id, &line) {
+        match obey(store, item, &line) {
             Ok(Next::Leave(quit)) => return Ok(quit),
             Ok(Next::Skip) => {
                 skipped += 1;
@@ -70,7 +70,8 @@ fn tell(store: &Store, item: &Reflection, pending: u64) -> Result<()> {
     Ok(())
 }
 
-fn obey(store: &mut Store, id: i64, line: &str) -> Result<Next> {
+fn obey(store: &mut Store, item: &Reflection, line: &str) -> Result<Next> {
+    let id = item.id;
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     let rest = rest.trim();
     let decision = match (word, rest) {
@@ -103,7 +104,15 @@ fn obey(store: &mut Store, id: i64, line: &str) -> Result<Next> {
             say(done.as_ref().map_or("Nothing to do again.", |_| "Done again."));
             return Ok(if done.is_some() { Next::Say } else { Next::Stay });
         }
-        ("a", "") => Decision::Approve,
+        ("a", "") => {
+            let findings = judged(store, item)?.findings;
+            if let Some(found) = findings.iter().find(|found| found.is_grave()) {
+                return Err(Error::new(format!("{}: {}", found.code, found.why))
+                    .hint("it would teach wrong; `a sure` approves it all the same"));
+            }
+            Decision::Approve
+        }
+        ("a", "sure") => Decision::Approve,
         ("x", code) if REASONS.iter().any(|(known, _)| *known == code) => {
             Decision::Reject(code.to_string())
         }

@@ -44,7 +44,7 @@ const COMMANDS: [(&str, &str); 8] = [
 
 /// The words while curating.
 const CURATING: [(&str, &str); 11] = [
-    ("a", "approve"),
+    ("a", "approve (a sure: although a rule says that it would teach wrong)"),
     ("x CODE", "reject, for that reason"),
     ("codes", "the reasons"),
     ("e TEXT", "write a new version; it stays pending, and is read again with what the rules say"),

@@ -86,7 +86,7 @@ impl Rows {
         self.put(8, Tone::Plain, &reflection.text);
         let cited = cited(told, reflection);
         if !cited.is_empty() {
-            self.put(8, Tone::Dim, &format!("cites: {cited}"));
+            self.put(8, Tone::Dim, &format!("written from: {cited}"));
         }
         if let Some(note) = &reflection.note {
             self.put(8, Tone::Dim, &format!("note: {note}"));
@@ -94,7 +94,7 @@ impl Rows {
     }
 }
 
-/// The alternatives that a reflection cites.
+/// The alternatives that a reflection was written from.
 pub(super) fn cited(told: &Told, reflection: &Standing) -> String {
     let cited = told.branches.iter().filter(|branch| reflection.cites.contains(&branch.id));
     cited.map(|branch| branch.action.as_str()).collect::<Vec<_>>().join(" · ")

@@ -151,7 +151,7 @@ fn reflection(told: &Told, reflection: &Standing) -> String {
         told_in(&reflection.provenance()),
         told_in(&reflection.judged()),
         told_in(&reflection.text),
-        line("cites", &cited(told, reflection)),
+        line("written from", &cited(told, reflection)),
         line("note", reflection.note.as_deref().unwrap_or_default())
     )
 }

@@ -150,3 +150,71 @@ fn a_history_that_comes_to_something_else_is_refused() {
     let refused = serde_json::from_value::<Record>(line).unwrap_err();
     assert!(refused.to_string().contains("mood"), "{refused}");
 }
+
+#[test]
+fn what_stands_beside_a_decision_comes_over_and_an_undo_is_followed() {
+    let (_dir, mut from) = collected(1);
+    let there = tempfile::tempdir().unwrap();
+    let mut to = Store::open(there.path()).unwrap();
+    from.decide(1, &Decision::Approve).unwrap();
+    carried(&from, &to);
+    // Each goes its own way: a note there, a flag here.
+    from.decide(2, &Decision::Note("look at it".into())).unwrap();
+    to.decide(2, &Decision::Flag(true)).unwrap();
+    from.undo().unwrap();
+    from.decide(2, &Decision::Note("look at it".into())).unwrap();
+    let found = carried(&from, &to);
+    assert_eq!((found.continued, found.differing), (1, 0));
+    let acts = |store: &Store, id: i64| -> Vec<String> {
+        store.history(id).unwrap().into_iter().map(|event| event.act).collect()
+    };
+    assert_eq!(acts(&to, 2), ["written", "flag", "note"]);
+    assert_eq!(carried(&from, &to).completed, 0, "and only once");
+    // What was taken back where it was decided is taken back here, and no redo brings it again.
+    from.undo().unwrap();
+    from.undo().unwrap();
+    carried(&from, &to);
+    let stands = |store: &Store| store.verdict_counts().unwrap();
+    assert_eq!(stands(&to), stands(&from));
+    assert!(to.redo().unwrap().is_none(), "nobody here took anything back");
+}
+
+#[test]
+fn what_was_deleted_here_does_not_come_back_by_itself() {
+    let (_dir, from) = collected(1);
+    let there = tempfile::tempdir().unwrap();
+    let to = Store::open(there.path()).unwrap();
+    carried(&from, &to);
+    to.set_deleted(1, true).unwrap();
+    let found = carried(&from, &to);
+    assert_eq!((found.trajectories, found.known, found.deleted), (0, 3, 1));
+    assert_eq!(to.experiences(None, None).unwrap().len(), 2);
+}
+
+#[test]
+fn two_imports_at_once_are_one_after_the_other() {
+    let (_dir, from) = collected(1);
+    let there = tempfile::tempdir().unwrap();
+    let to = Store::open(there.path()).unwrap();
+    let second = Store::open(there.path()).unwrap();
+    let mut refused = false;
+    let records = whole(&from);
+    to.take_in(records.iter().cloned().map(Ok), true, &mut |_| {
+        let again = second.take_in(records.iter().cloned().map(Ok), true, &mut |_| Ok(()));
+        refused |= again.is_err_and(|error| error.message().contains("another import"));
+        Ok(())
+    })
+    .unwrap();
+    assert!(refused && to.experiences(None, None).unwrap().len() == 3);
+}
+
+#[test]
+fn a_time_that_is_none_is_refused() {
+    let (_dir, mut store) = collected(1);
+    store.decide(1, &Decision::Approve).unwrap();
+    for time in [-9_000_000_000_000_000_000, 9_000_000_000_000_000_000] {
+        let mut record = store.record(1).unwrap();
+        record.reflections[0].history[0].created_ms = time;
+        assert!(record.check().unwrap_err().message().contains("has a time of"));
+    }
+}

@@ -196,6 +196,10 @@ fn decided(ids: &[i64], decision: &Decision, note: Option<&str>, place: &Place) 
             let none = if text.starts_with('-') { "-- " } else { "" };
             place.command(&format!("curate revise {id}{said} {none}{}", quoted(text)))
         }
+        (Decision::Note(text), [id]) => {
+            let none = if text.starts_with('-') { "-- " } else { "" };
+            place.command(&format!("curate note {id} {none}{}", quoted(text)))
+        }
         (Decision::Requeue, [id]) => place.command(&format!("curate requeue {id}")),
         (Decision::Flag(true), [id]) => place.command(&format!("curate flag {id}")),
         (Decision::Flag(false), [id]) => place.command(&format!("curate flag --off {id}")),

@@ -16,6 +16,9 @@ use crate::tui::effect::EvalOrder;
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screen::Screen;
 
+/// Fewer games than this tell two models apart only where all of them do.
+const FEW: usize = 20;
+
 /// Lets every model play, one that was trained on reflections first thinking, then acting at once,
 /// and says how they differ from the first.
 pub(super) fn evaluate_all(
@@ -57,9 +60,11 @@ pub(super) fn evaluate_all(
     let lines = compared(&store, &played)?;
     if played.len() > 1 {
         let title = format!("The same games of {}", scope.split);
-        mail.send(Msg::Text(Screen::Train, title, lines));
+        mail.send(Msg::Text(Screen::Train, title, lines.clone()));
     }
-    Ok(played.into_iter().map(|(_, words)| words).collect::<Vec<_>>().join(" · "))
+    // What the box showed can be read again (!).
+    let said = lines.iter().filter(|line| !line.is_empty()).map(|line| line.trim());
+    Ok(said.collect::<Vec<_>>().join(" · "))
 }
 
 fn agent_name(model: &str) -> String {
@@ -78,8 +83,9 @@ fn compared(store: &Store, played: &[(Summary, String)]) -> Result<Vec<String>> 
         let found = paired(store, &[first.evaluation], &[other.evaluation])?;
         let (low, high) = found.interval;
         lines.push(String::new());
+        let few = if found.games < FEW { ", too few games to say" } else { "" };
         lines.push(format!(
-            "{} less {}: {:+.1} points [{:+.1}, {:+.1}] (95 %, games resampled{})",
+            "{} less {}: {:+.1} points [{:+.1}, {:+.1}] (95 %, games resampled{}{few})",
             other.checkpoint,
             first.checkpoint,
             100.0 * found.difference,

@@ -27,7 +27,7 @@ use ratatui::layout::Rect;
 
 use crate::experience::{Reflection, Verdict};
 use crate::store::{Decision, Filter, Place, Queue, Second, Seen};
-use crate::tui::effect::{Effect, StoreCmd};
+use crate::tui::effect::{Effect, Notice, StoreCmd};
 use crate::tui::jobs::Jobs;
 use crate::tui::keys::Direction;
 use crate::tui::screen::Screen;
@@ -139,13 +139,21 @@ impl State {
     }
 
     pub(super) fn filter_by(&mut self, filter: Filter) -> Vec<Effect> {
+        // What is selected would be decided on unseen.
+        let let_go = self.list.selected.len();
+        self.list.selected.clear();
         self.filter = filter;
         self.at = 0;
         self.place = Place::Start;
         // Second opinions begin at the first; other filters stay on the item in front, if they list
         // it.
         self.anew = self.blind();
-        vec![self.reload()]
+        let mut effects = vec![self.reload()];
+        if let_go > 0 {
+            let text = format!("another list: {let_go} selected reflections are let go");
+            effects.push(Effect::Say(Notice::info(text)));
+        }
+        effects
     }
 
     /// Asks for the page in front again.

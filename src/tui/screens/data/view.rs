@@ -13,10 +13,6 @@ use crate::tui::theme::{Theme, fit};
 
 /// Draws the screen.
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
-    let [area, below] =
-        Layout::vertical([Constraint::Length(14.min(whole.height)), Constraint::Min(0)])
-            .areas(whole);
-    draw_trajectories(state, theme, frame, below);
     let mut lines = Vec::new();
     let mut row = |name: &str, what: String| {
         lines.push(Line::from(vec![
@@ -81,10 +77,14 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
     if state.sets.is_none() {
         lines.push(Line::styled(" counting tokens…", theme.dim()));
     }
-    frame.render_widget(
-        Paragraph::new(lines).block(theme.panel("Data")).wrap(Wrap { trim: false }),
-        area,
-    );
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    // All of it, however it wraps, and some of the list.
+    let rows = text.line_count(whole.width.saturating_sub(2)) as u16 + 2;
+    let rows = rows.min(whole.height.saturating_sub(4)).max(whole.height.min(8));
+    let [area, below] =
+        Layout::vertical([Constraint::Length(rows), Constraint::Min(0)]).areas(whole);
+    frame.render_widget(text.block(theme.panel("Data")), area);
+    draw_trajectories(state, theme, frame, below);
     forms::draw(state, theme, frame, whole);
 }
 

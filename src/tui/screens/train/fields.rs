@@ -92,7 +92,7 @@ pub fn sheet() -> Sheet {
         Field::new("rationales", "rationales", Choice, &["no", "yes"])
             .hint("also texts written without sight of any outcome"),
         Field::new("keep", "keep all", Choice, &["no", "yes"])
-            .hint("checkpoints that nothing needs, too"),
+            .hint("also checkpoints that are neither best, newest nor in use (none go without validation)"),
     ])
 }
 

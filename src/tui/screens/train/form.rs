@@ -12,6 +12,9 @@ use crate::train::Forecast;
 use crate::tui::text::grouped;
 use crate::tui::theme::{Theme, centered};
 
+/// More epochs than this are said.
+const MANY: f64 = 20.0;
+
 /// As wide as it takes to have the fields beside what they come to.
 const WIDE: u16 = 100;
 
@@ -65,6 +68,11 @@ fn about<'a>(form: &Form, theme: Theme) -> Vec<Line<'a>> {
     if let Some(command) = form.command() {
         lines.push(Line::styled(clean(&command), theme.dim()));
     }
+    // Whole, where it is cut beside the field.
+    if let Some(field) = form.sheet.field().filter(|field| !field.hint.is_empty()) {
+        let text = format!("{}: {}", field.label.trim(), clean(&field.hint));
+        lines.push(Line::styled(text, theme.dim()));
+    }
     lines
 }
 
@@ -102,6 +110,18 @@ fn cost<'a>(forecast: &Forecast, batch: usize, theme: Theme) -> Vec<Line<'a>> {
     };
     lines.push(Line::from(format!("{} tokens of training{cost}", grouped(forecast.tokens))));
     lines.push(Line::from(forecast.memory.to_string()));
+    if let Some(stage) = forecast.stages.iter().find(|stage| stage.epochs(batch) > MANY) {
+        let validated =
+            if data.held_out_games > 0 { "" } else { ", and nothing is held out to see it" };
+        let text = format!(
+            "{} {} goes {:.0} times over {} trees: it will learn them by heart{validated}",
+            theme.glyph("▲", "!"),
+            stage.name,
+            stage.epochs(batch),
+            grouped(stage.trees as u64)
+        );
+        lines.push(Line::styled(text, theme.warn()));
+    }
     lines.extend(forecast.warnings.iter().map(|text| {
         Line::styled(format!("{} {}", theme.glyph("▲", "!"), clean(text)), theme.warn())
     }));
