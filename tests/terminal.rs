@@ -21,7 +21,7 @@ fn the_whole_loop_by_keys() {
             && s.contains("p ")
             && s.contains("predicted")
             && s.contains("policy")
-            && s.contains("words right")
+            && s.contains("% right")
     });
     assert!(first.contains("TASK") && first.contains("admissible"));
 
@@ -261,7 +261,7 @@ fn trajectories_go_from_one_store_into_another_by_keys() {
     term.press("\r", "took in 3 trajectories");
     term.press("i", "Enter reads it");
     term.keys(&format!("{}\r", file.display()));
-    term.shows("3 are there already");
+    term.shows("3 trajectories are here already");
     term.keys("\x1b"); // with a letter close behind it, it would be Alt
     std::thread::sleep(Duration::from_millis(200));
     term.keys("q");
