@@ -119,6 +119,20 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// One of "mugs", "boxes", "knives".
+pub fn singular(name: &str) -> String {
+    if let Some(stem) = name.strip_suffix("ves") {
+        return format!("{stem}fe");
+    }
+    match name
+        .strip_suffix("es")
+        .filter(|stem| stem.ends_with(['s', 'x', 'h']) || stem.ends_with("to"))
+    {
+        Some(stem) => stem.into(),
+        None => name.strip_suffix('s').unwrap_or(name).into(),
+    }
+}
+
 #[cfg(test)]
 #[path = "text_tests.rs"]
 mod tests;

@@ -19,7 +19,7 @@ fn exported(dir: &Path, set: &str, more: &[&str]) -> Vec<(String, String)> {
 
 #[test]
 fn what_is_exported_is_what_is_trained_on() {
-    let data = curated("12");
+    let data = curated("32");
     let dir = data.path();
     // An exploration with an approved reflection, and a test split.
     let mut store = Store::open(dir).unwrap();
@@ -48,7 +48,7 @@ fn what_is_exported_is_what_is_trained_on() {
     drop(store);
     json(dir, &["collect", "demos", "--games", "3", "--split", "unseen"]);
 
-    let held = ["--held-out", "0.3"];
+    let held = ["--held-out", "0.5"];
     let trained = trained_on(dir, &held);
     assert_eq!(exported(dir, "imitation", &held), trained["action"]);
     assert_eq!(exported(dir, "world-model", &held), trained["observation"]);
@@ -121,7 +121,7 @@ fn trained_on(dir: &Path, held: &[&str]) -> BTreeMap<&'static str, Vec<(String, 
 
 #[test]
 fn a_rationale_cites_nothing_and_is_trained_on_only_when_asked_for() {
-    let data = curated("4");
+    let data = curated("32");
     let dir = data.path();
     let written = json(
         dir,

@@ -204,24 +204,25 @@ fn a_start_model_that_saw_the_held_out_games_is_said_to_have_seen_them() {
         let begun = json(dir, &[&plan[..], more].concat())[0].clone();
         begun["warnings"].as_array().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    let held = ["--held-out", "0.2"];
+    let held = ["--held-out", "0.5"];
     assert!(
         train(&[&held[..], &["--from", "embedded"]].concat())[0].contains("was trained on"),
         "on all but a twentieth"
     );
     assert!(train(&["--from", "embedded"]).is_empty());
     train(&["--held-out", "0", "--from", "novice"]);
-    let said = train(&held); // from the newest checkpoint, that of the run before
+    let newest = [&held[..], &["--from", "newest"]].concat();
+    let said = train(&newest); // that of the run before
     assert!(said.iter().any(|text| text.contains("run 3 step 1 was trained on")), "{said:?}");
     assert!(said.iter().any(|text| text.contains("it starts from run 3 step 1")), "{said:?}");
     // And what comes from it, and from that.
     train(&["--held-out", "0", "--from", "run 3 step 1"]);
-    assert!(train(&held).iter().any(|text| text.contains("held-out instances")));
+    assert!(train(&newest).iter().any(|text| text.contains("held-out instances")));
 }
 
 #[test]
 fn validation_measures_the_same_whatever_is_trained() {
-    let data = curated("20");
+    let data = curated("32");
     let valid = |objective: &str, more: &[&str]| {
         let plan = [
             "train",
@@ -236,7 +237,7 @@ fn validation_measures_the_same_whatever_is_trained() {
             "--rate",
             "0",
         ];
-        let rows = json(data.path(), &[&plan[..], &["--held-out", "0.3"], more].concat());
+        let rows = json(data.path(), &[&plan[..], &["--held-out", "0.5"], more].concat());
         let row = rows.iter().rev().find(|row| row["valid_action"].is_number()).unwrap().clone();
         ["valid_action", "valid_observation", "valid_reflection"].map(|name| row[name].to_string())
     };

@@ -2,6 +2,7 @@
 
 use super::{Seen, joined, numbered, words};
 use crate::experience::{ActionEffect, Branch};
+use crate::text::singular;
 
 /// Names of things with numbers in a text ("mug" of "mug 1").
 fn names(text: &str) -> Vec<String> {
@@ -51,8 +52,8 @@ pub(super) fn missing(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     };
     // One of "two mugs", and a desklamp that is called a lamp.
     let says = |sentence: &str, name: &str| {
-        let stem = name.trim_end_matches('s');
-        [stem.to_string(), format!("{stem}s"), format!("{stem}es")]
+        let stem = singular(name);
+        [name.to_string(), stem.clone(), format!("{stem}s"), format!("{stem}es")]
             .iter()
             .any(|name| sentence.contains(&format!(" {name} ")))
             || stem.ends_with("lamp") && sentence.contains(" lamp ")

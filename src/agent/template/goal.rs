@@ -1,5 +1,7 @@
 //! What a task of a household asks for, by its words.
 
+use crate::text::singular;
+
 /// What a thing is to be done to before it is brought to its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Care {
@@ -83,19 +85,5 @@ impl Goal {
             place: if light { None } else { Some(last?.clone()) },
             two,
         })
-    }
-}
-
-/// One of "mugs".
-fn singular(name: &str) -> String {
-    if let Some(stem) = name.strip_suffix("ves") {
-        return format!("{stem}fe");
-    }
-    match name
-        .strip_suffix("es")
-        .filter(|stem| stem.ends_with(['s', 'x', 'h']) || stem.ends_with("to"))
-    {
-        Some(stem) => stem.into(),
-        None => name.strip_suffix('s').unwrap_or(name).into(),
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::world::World;
 use crate::env::{Suite, open_suite};
+use crate::episode::{Worlds, way};
 use crate::error::{Error, Result};
-use crate::tui::effect::OpenSuite;
+use crate::tui::effect::{Notice, OpenSuite};
 use crate::tui::msg::Msg;
 use crate::tui::screens::explore;
 use crate::tui::screens::explore::chooser::Games;
@@ -77,6 +78,39 @@ impl World {
             self.mail.send(Msg::Suite(OpenSuite(suite)));
         }
         self.list(None, None);
+        Ok(())
+    }
+
+    /// Goes to a step of a stored trajectory, verified.
+    pub(super) fn branch_off(&mut self, trajectory: i64, t: usize) -> Result<()> {
+        let stored = self.store()?.trajectory(trajectory)?;
+        if stored.suite != self.suite.name() {
+            return Err(Error::new(format!(
+                "trajectory {trajectory} was played in {}",
+                stored.suite
+            ))
+            .hint(format!("open it with: foretaste --suite {}", stored.suite)));
+        }
+        self.file_away()?;
+        self.make_room();
+        Worlds::of(self.suite.as_ref(), &stored)?
+            .look(&way(&stored.steps[..t.min(stored.steps.len())]), |_, _| ())?;
+        let (mut session, kept) = self.open(&stored.split, &stored.task_id)?;
+        let walked = session.walk(&stored.steps[..t.min(stored.steps.len())]);
+        if walked.is_err() && self.session.is_some() {
+            self.games.put(session, kept);
+            return walked;
+        }
+        if self.split != stored.split {
+            self.split.clone_from(&stored.split);
+            self.tasks = self.suite.tasks(&self.split)?;
+        }
+        self.take_up((session, kept));
+        walked?;
+        let text = format!(
+            "on a fork of trajectory {trajectory} at step {t}; every observation was verified"
+        );
+        self.mail.send(Msg::Notice(Notice::info(text)));
         Ok(())
     }
 }

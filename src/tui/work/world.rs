@@ -10,7 +10,6 @@ use super::{Mailbox, Worker};
 use crate::budget;
 use crate::control::Cancel;
 use crate::env::{Forks, Suite, TaskRef};
-use crate::episode::{Worlds, way};
 use crate::error::{Error, Result};
 use crate::explore::{Keeping, Kept, Outcome, Remembered, Session, Tried, keep, reflect};
 use crate::store::Store;
@@ -33,7 +32,7 @@ pub(super) struct World {
     pub(super) tasks: Vec<TaskRef>,
     pub(super) session: Option<Session>,
     /// The games that were left, with their trees.
-    games: Games,
+    pub(super) games: Games,
     /// Who was asked for on the command line.
     expert: Option<String>,
     /// The node whose episode was kept as a demonstration.
@@ -136,7 +135,7 @@ impl WorldThread {
 }
 
 impl World {
-    fn store(&mut self) -> Result<&mut Store> {
+    pub(super) fn store(&mut self) -> Result<&mut Store> {
         if self.store.is_none() {
             self.store = Some(Store::open(&self.root)?);
         }
@@ -289,7 +288,7 @@ impl World {
         Ok((Session::open(&self.suite, split, id, asked.as_deref())?, None))
     }
 
-    fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self) {
         if let Some(session) = self.session.as_mut().filter(|_| self.suite.instances().is_some()) {
             session.release();
         }
@@ -415,38 +414,6 @@ impl World {
         let (id, _) = reflect(session, outcomes, store)?;
         self.mail.send(Msg::Changed);
         self.mail.send(Msg::from(curate::Msg::Show(id)));
-        Ok(())
-    }
-
-    fn branch_off(&mut self, trajectory: i64, t: usize) -> Result<()> {
-        let stored = self.store()?.trajectory(trajectory)?;
-        if stored.suite != self.suite.name() {
-            return Err(Error::new(format!(
-                "trajectory {trajectory} was played in {}",
-                stored.suite
-            ))
-            .hint(format!("open it with: foretaste --suite {}", stored.suite)));
-        }
-        self.file_away()?;
-        self.make_room();
-        Worlds::of(self.suite.as_ref(), &stored)?
-            .look(&way(&stored.steps[..t.min(stored.steps.len())]), |_, _| ())?;
-        let (mut session, kept) = self.open(&stored.split, &stored.task_id)?;
-        let walked = session.walk(&stored.steps[..t.min(stored.steps.len())]);
-        if walked.is_err() && self.session.is_some() {
-            self.games.put(session, kept);
-            return walked;
-        }
-        if self.split != stored.split {
-            self.split.clone_from(&stored.split);
-            self.tasks = self.suite.tasks(&self.split)?;
-        }
-        self.take_up((session, kept));
-        walked?;
-        let text = format!(
-            "on a fork of trajectory {trajectory} at step {t}; every observation was verified"
-        );
-        self.mail.send(Msg::Notice(Notice::info(text)));
         Ok(())
     }
 }

@@ -107,7 +107,7 @@ impl Cell<'_> {
             .map_or_else(String::new, |right| format!("{:>3.0} % right  ", 100.0 * right));
         let word = self.outcome.map_or("", |outcome| word(view, outcome));
         let word = match form {
-            Form::Brief(0) if width >= NARROW => format!("{word:<8}"),
+            Form::Brief(0) if width >= NARROW => format!("{word:<8} "),
             _ => String::new(),
         };
         let end = format!("{word}{right}{share}  {}", clean(self.source));

@@ -224,6 +224,13 @@ impl State {
             Effect::Say(Notice { text, bad: run.status == RunStatus::Failed })
         };
         let mut effects: Vec<Effect> = runs.iter().filter(ended).map(said).collect();
+        // A process that came to the end of its run goes on with the queue itself.
+        let broke = |run: &RunRow| run.status != RunStatus::Finished;
+        let next = self.next_waiting().filter(|_| alive.is_empty());
+        if let Some(next) = next.filter(|_| runs.iter().filter(ended).any(broke)) {
+            effects.push(sides::say(format!("run {next}, which waited, starts now")));
+            effects.push(Effect::Store(StoreCmd::Run(RunCmd::Next)));
+        }
         let newest = |all: &[Checkpoint]| all.first().map(|saved| (saved.id, saved.run));
         let saved = newest(checkpoints).filter(|new| Some(*new) != newest(&self.checkpoints));
         let there = !self.checkpoints.is_empty() || !self.runs.is_empty();
