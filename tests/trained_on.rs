@@ -121,7 +121,7 @@ fn trained_on(dir: &Path, held: &[&str]) -> BTreeMap<&'static str, Vec<(String, 
 
 #[test]
 fn a_rationale_cites_nothing_and_is_trained_on_only_when_asked_for() {
-    let data = curated("32");
+    let data = curated("4");
     let dir = data.path();
     let written = json(
         dir,
