@@ -171,8 +171,7 @@ fn a_run_left_in_the_background_is_found_again_and_stopped() {
     again.shows("run 2 waits");
     again.press("k", "queued");
     again.press("j", "checkpoints at step: ");
-    again.press("x", "run 2, which waited, starts now");
-    again.shows("run 2 now");
+    again.press("x", "run 2 now");
     again.press("q", "goes on in the background");
     again.keys("s");
     assert_eq!(again.ended(), (0, true));
