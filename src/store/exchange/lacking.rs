@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::now_ms;
-use super::{Act, Placed, Record, Reflected};
+use super::{Act, Placed, Record, Reflected, Version};
 use crate::experience::Verdict;
 
 /// How the act is called that says how a reflection stood elsewhere, where no more is known of it.
@@ -15,7 +15,7 @@ pub(super) struct GoesOn {
     /// Which of the episode's reflections, in the order of their numbers.
     pub which: usize,
     /// The versions beyond those that it has, with when they were written.
-    pub versions: Vec<((String, String), Option<i64>)>,
+    pub versions: Vec<Version>,
     /// The acts beyond those that it has.
     pub acts: Vec<Act>,
     /// Which of its acts, in their order, were taken back where they come from.
@@ -105,8 +105,13 @@ fn is_same_text(a: &Reflected, b: &Reflected) -> bool {
 
 /// Whether two acts are the same, taken back or not.
 fn is_same_act(a: &Act, b: &Act) -> bool {
-    let of = |act: &Act| (act.act.clone(), act.note.clone(), act.version, act.created_ms);
-    of(a) == of(b)
+    says_the_same(a, b) && a.version == b.version
+}
+
+/// Whether two acts are the same whichever version stands: what is beside a decision comes over to
+/// the version that stands here.
+fn says_the_same(a: &Act, b: &Act) -> bool {
+    (&a.act, &a.note, a.created_ms) == (&b.act, &b.note, b.created_ms)
 }
 
 /// Whether an act leaves how a reflection stands as it is.
@@ -126,8 +131,7 @@ fn beyond(known: &Reflected, new: &Reflected) -> GoesOn {
     };
     let here = (&known.versions[..], &known.history[..]);
     let there = (&new.versions[..], &acts[..]);
-    let times = new.written_ms.iter().copied().map(Some).chain(std::iter::repeat(None));
-    let written = new.versions.iter().cloned().zip(times);
+    let written = new.written();
     if begins(there, here) {
         let both = acts.iter().zip(&known.history).enumerate();
         let undone = both.filter(|(_, (new, known))| new.undone && !known.undone);
@@ -142,7 +146,7 @@ fn beyond(known: &Reflected, new: &Reflected) -> GoesOn {
         return GoesOn::default();
     }
     let is_new = |act: &&Act| {
-        is_beside(act) && !act.undone && !known.history.iter().any(|own| is_same_act(own, act))
+        is_beside(act) && !act.undone && !known.history.iter().any(|own| says_the_same(own, act))
     };
     // A second opinion is about a text: where another one stands here it says nothing.
     let fits = |act: &&Act| {

@@ -218,3 +218,20 @@ fn a_time_that_is_none_is_refused() {
         assert!(record.check().unwrap_err().message().contains("has a time of"));
     }
 }
+
+#[test]
+fn a_flag_comes_over_once_also_where_another_text_stands() {
+    let (_dir, mut from) = collected(1);
+    let there = tempfile::tempdir().unwrap();
+    let mut to = Store::open(there.path()).unwrap();
+    carried(&from, &to);
+    from.decide(1, &Decision::Edit("a text of theirs".into())).unwrap();
+    from.decide(1, &Decision::Flag(true)).unwrap();
+    to.decide(1, &Decision::Reject("GENERIC".into())).unwrap();
+    let flags = |store: &Store| {
+        store.history(1).unwrap().iter().filter(|event| event.act == "flag").count()
+    };
+    assert_eq!((carried(&from, &to).differing, flags(&to)), (1, 1));
+    carried(&from, &to);
+    assert_eq!(flags(&to), 1, "not a second time");
+}
