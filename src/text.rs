@@ -119,6 +119,18 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// More than one of a thing: "mugs", "boxes", "knives".
+pub fn plural(name: &str) -> String {
+    if let Some(stem) = name.strip_suffix("knife") {
+        return format!("{stem}knives");
+    }
+    let sibilant = ["s", "x", "z", "ch", "sh"].iter().any(|end| name.ends_with(end));
+    if sibilant || name.ends_with("potato") || name.ends_with("tomato") {
+        return format!("{name}es");
+    }
+    format!("{name}s")
+}
+
 /// One of "mugs", "boxes", "knives".
 pub fn singular(name: &str) -> String {
     if let Some(stem) = name.strip_suffix("ves") {

@@ -39,3 +39,16 @@ fn one_is_one_and_all_else_is_many() {
     assert_eq!(counted(1, "game"), "1 game");
     assert_eq!((counted(0, "game"), counted(2, "game")), ("0 games".into(), "2 games".into()));
 }
+
+#[test]
+fn things_are_one_or_several() {
+    for (one, several) in [
+        ("box", "boxes"),
+        ("potato", "potatoes"),
+        ("mug", "mugs"),
+        ("knife", "knives"),
+        ("brush", "brushes"),
+    ] {
+        assert_eq!((plural(one).as_str(), singular(several).as_str()), (several, one));
+    }
+}

@@ -191,8 +191,8 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
     let useful = 1e3 * started.elapsed().as_secs_f64();
     if options.train {
         terminal.press(F3, "no runs yet", true)?;
-        terminal.press(b"t", "updates of 8 trajectories", true)?;
-        terminal.press(&b"+".repeat(200), "10200 updates", true)?;
+        terminal.press(b"t", "objective", true)?;
+        terminal.press(b"jjjjjj10200", "10,200 updates", true)?;
         terminal.press(b"\r", "/10200", true)?;
         terminal.press(F1, "Trunk", true)?;
     }
@@ -290,13 +290,13 @@ fn steps(terminal: &mut Terminal) -> Result<Vec<f64>> {
 fn scrolling(terminal: &mut Terminal) -> Result<(Vec<f64>, Vec<f64>)> {
     terminal.press(F4, "Steps", true)?;
     terminal.quiet();
+    terminal.answered(b"\t")?; // from the steps to the list
     let mut times = Vec::new();
     for i in 0..200 {
         std::thread::sleep(Duration::from_millis(17 + i % 13));
         // Fifty down, fifty up: the selection moves in a short list too.
         times.push(terminal.answered(if i / 50 % 2 == 0 { b"j" } else { b"k" })?);
     }
-    terminal.answered(b"\t")?;
     let mut leaps = Vec::new();
     for key in [b"G".as_slice(), b"g"]
         .into_iter()

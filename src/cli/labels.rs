@@ -34,11 +34,7 @@ pub fn delete(
         return Ok(json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()}));
     }
     if let Some(number) = number {
-        let saved =
-            store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
-                Error::new(format!("there is no checkpoint {number}"))
-                    .hint("list them with: foretaste data list checkpoints")
-            })?;
+        let saved = checkpoint_of(store, number)?;
         checkpoint::delete(store, &saved, now_ms())?;
         if now {
             checkpoint::remove(store, &saved)?;
@@ -115,18 +111,20 @@ pub fn label(
         return Ok(value(&store.run(run)?));
     }
     let number = checkpoint.unwrap_or_default();
-    let find = || -> Result<Checkpoint> {
-        store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
-            Error::new(format!("there is no checkpoint {number}"))
-                .hint("list them with: foretaste data list checkpoints")
-        })
-    };
-    find()?;
+    checkpoint_of(store, number)?;
     if let Some(name) = name {
         store.label_checkpoint(number, Some(name))?;
     }
     if let Some(note) = note {
         store.note_checkpoint(number, note)?;
     }
-    Ok(checkpoint_row(&find()?, &figures(store)?.1))
+    Ok(checkpoint_row(&checkpoint_of(store, number)?, &figures(store)?.1))
+}
+
+/// The saved checkpoint of that number.
+fn checkpoint_of(store: &Store, number: i64) -> Result<Checkpoint> {
+    store.checkpoints()?.into_iter().find(|saved| saved.id == number).ok_or_else(|| {
+        Error::new(format!("there is no checkpoint {number}"))
+            .hint("list them with: foretaste data list checkpoints")
+    })
 }

@@ -178,10 +178,20 @@ fn is_same(folder: &Path, state: &Value) -> bool {
 /// what is held out, those with a name, those that another run started from, and those that were
 /// evaluated.
 pub fn unneeded(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<Checkpoint>> {
+    beside(store, run, stage_ends, best_of(store, run)?)
+}
+
+/// The same, where the best is known.
+fn beside(
+    store: &Store,
+    run: i64,
+    stage_ends: &[u64],
+    best: Option<(u64, f64)>,
+) -> Result<Vec<Checkpoint>> {
     let mut own: Vec<Checkpoint> =
         store.checkpoints()?.into_iter().filter(|saved| saved.run == run).collect();
     let used = store.model_names_in_use()?;
-    let best = best_of(store, run)?.map(|(step, _)| step);
+    let best = best.map(|(step, _)| step);
     let newest = own.iter().map(|saved| saved.step).max();
     own.retain(|saved| {
         let step = saved.step;
@@ -196,9 +206,11 @@ pub fn unneeded(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<Check
     Ok(own)
 }
 
-/// Removes those. Returns their updates.
+/// Removes those; none of a run without validation, where nothing says which is best. Returns their
+/// updates.
 pub fn prune(store: &Store, run: i64, stage_ends: &[u64]) -> Result<Vec<u64>> {
-    let unneeded = unneeded(store, run, stage_ends)?;
+    let Some(best) = best_of(store, run)? else { return Ok(Vec::new()) };
+    let unneeded = beside(store, run, stage_ends, Some(best))?;
     unneeded.iter().try_for_each(|saved| remove(store, saved))?;
     let mut removed: Vec<u64> = unneeded.iter().map(|saved| saved.step).collect();
     removed.sort_unstable();

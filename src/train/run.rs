@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::best_of;
 use super::checkpoint;
 use super::data::DataSummary;
 use super::engine::{Engine, Wrapper};
@@ -188,9 +187,7 @@ impl Wrapper for Run<'_> {
     /// Also says so, and removes what nothing needs any more.
     fn save(&mut self, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<()> {
         let saved = checkpoint::save(self.store, self.id, step, weights, optimiser)?;
-        // Without validation nothing says which is best: all stay.
-        let unjudged = best_of(self.store, self.id)?.is_none();
-        let removed = if self.keep_all || unjudged {
+        let removed = if self.keep_all {
             Vec::new()
         } else {
             checkpoint::prune(self.store, self.id, &self.stage_ends)?

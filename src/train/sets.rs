@@ -19,9 +19,9 @@ pub struct Sets {
     pub each: Vec<(Objective, std::result::Result<DataSummary, String>)>,
 }
 
-/// The place whose sets are shown where none is chosen: the suite's training split, else one that
-/// has demonstrations.
-fn usual(places: &[(String, String, u64)], suite: &str) -> String {
+/// The split of a suite that is meant where none is chosen, of the places that have demonstrations:
+/// the one for training, else the first.
+pub fn usual_split(places: &[(String, String, u64)], suite: &str) -> String {
     let there: Vec<&str> =
         places.iter().filter(|(name, ..)| name == suite).map(|(_, split, _)| &**split).collect();
     let split = there.iter().find(|split| **split == "train").or(there.first());
@@ -33,7 +33,7 @@ fn usual(places: &[(String, String, u64)], suite: &str) -> String {
 pub fn sets(store: &Store, suite: &str, split: Option<&str>) -> Result<Sets> {
     let model = agent::load(store, Some("embedded"))?;
     let places = store.demonstrated()?;
-    let split = split.map_or_else(|| usual(&places, suite), str::to_string);
+    let split = split.map_or_else(|| usual_split(&places, suite), str::to_string);
     let read = |objective: Objective| {
         let mut plan = Plan::new(objective, 1, 1);
         plan.data.suite = Some(suite.to_string());

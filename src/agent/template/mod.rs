@@ -20,6 +20,7 @@ use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::model::sampler::Sampling;
 use crate::rng::Rng;
+use crate::text;
 use act::Act;
 use evidence::{Claim, Contrast};
 pub use evidence::{leaves_behind, promising};
@@ -191,16 +192,7 @@ const MASS: [&str; 3] = ["bread", "lettuce", "toiletpaper"];
 
 /// More than one of it.
 fn plural(name: &str) -> String {
-    if let Some(stem) = name.strip_suffix("knife") {
-        return format!("{stem}knives");
-    }
-    let sibilant = ["s", "x", "z", "ch", "sh"].iter().any(|end| name.ends_with(end));
-    match name {
-        _ if MASS.contains(&name) => name.into(),
-        _ if sibilant => format!("{name}es"),
-        _ if name.ends_with("potato") || name.ends_with("tomato") => format!("{name}es"),
-        _ => format!("{name}s"),
-    }
+    if MASS.contains(&name) { name.into() } else { text::plural(name) }
 }
 
 /// "a mug", "an egg".

@@ -102,6 +102,9 @@ pub struct Act {
     pub origin: Option<String>,
 }
 
+/// Who wrote a version, the text, and when, where that is known.
+type Version = ((String, String), Option<i64>);
+
 /// Times beyond this (in milliseconds since 1970: the year 2200) are none.
 const LATEST: i64 = 7_258_118_400_000;
 
@@ -111,6 +114,12 @@ impl Reflected {
         let last = self.history.iter().rev().find(|act| !act.undone);
         let last = last.map(|act| (act.verdict, act.reason.as_deref(), act.version));
         (!self.history.is_empty()).then(|| last.unwrap_or((Verdict::Pending, None, 1)))
+    }
+
+    /// Its versions, each with when it was written.
+    fn written(&self) -> impl Iterator<Item = Version> + '_ {
+        let times = self.written_ms.iter().copied().map(Some).chain(std::iter::repeat(None));
+        self.versions.iter().cloned().zip(times)
     }
 
     /// When it was written and decided on.

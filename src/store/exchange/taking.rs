@@ -13,9 +13,8 @@ use super::super::predictions::{insert_prediction, insert_thought};
 use super::super::trajectories::{insert_branch, insert_reflection, insert_trajectory};
 use super::super::{NewReflection, Prediction, Store, Thought, now_ms};
 use super::lacking::{GoesOn, Lacking};
-use super::{Act, Placed, Record, Reflected};
+use super::{Act, Placed, Record, Reflected, Version};
 use crate::error::{Error, Result};
-
 use crate::experience::{Branch, EXPLORED, Membership, POLICY, UNIFORM, Verdict};
 use crate::paths::own_file;
 
@@ -110,8 +109,8 @@ impl Store {
         let mut rows = self.db.prepare(
             "SELECT suite, task_id, purpose, actor, coalesce((SELECT group_concat(action, \
              char(10)) FROM \
-             (SELECT action FROM steps WHERE trajectory = j.id ORDER BY t)), ''), iif(deleted, NULL, id) \
-             FROM trajectories j WHERE purpose <> 'evaluation' ORDER BY deleted, id",
+             (SELECT action FROM steps WHERE trajectory = j.id ORDER BY t)), ''), \
+             iif(deleted, NULL, id) FROM trajectories j WHERE purpose <> 'evaluation' ORDER BY deleted, id",
         )?;
         let mut there: HashMap<Identity, VecDeque<Option<i64>>> = HashMap::new();
         let found = rows.query_map([], |row| {
@@ -146,7 +145,7 @@ impl Store {
                 let tx = store.write()?;
                 for (known, record) in unit.drain(..) {
                     match known {
-                        Some(id) => store.complete(&tx, id, record, &mut batch)?,
+                        Some(id) => store.complete(&tx, id, record, (&mut batch, &own))?,
                         None => insert_record(&tx, record, (&mut batch, &own))?,
                     }
                 }
@@ -218,7 +217,7 @@ impl Store {
         tx: &Connection,
         id: i64,
         record: Record,
-        batch: &mut Option<i64>,
+        (batch, own): (&mut Option<i64>, &str),
     ) -> Result<()> {
         let Lacking { beside, goes_on, .. } = Lacking::of(&self.record(id)?, record);
         let mut rows =
@@ -226,13 +225,12 @@ impl Store {
         let numbers: Vec<i64> =
             rows.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         let mut executed: Vec<Branch> = self.branches(id)?;
-        insert_beside(tx, id, beside, &mut executed, (batch, &self.identity()?))?;
-        let own = self.identity()?;
+        insert_beside(tx, id, beside, &mut executed, (batch, own))?;
         for GoesOn { which, versions, acts, undone, .. } in goes_on {
             let Some(reflection) = numbers.get(which) else { continue };
             take_back(tx, *reflection, &undone)?;
             insert_versions(tx, *reflection, versions)?;
-            insert_acts(tx, *reflection, &acts, (batch, &own))?;
+            insert_acts(tx, *reflection, &acts, (batch, own))?;
         }
         Ok(())
     }
@@ -305,8 +303,7 @@ fn insert_reflected(
 ) -> Result<()> {
     cites.sort_unstable();
     let acts = reflected.acts();
-    let times = reflected.written_ms.iter().copied().map(Some).chain(std::iter::repeat(None));
-    let mut versions = reflected.versions.into_iter().zip(times);
+    let mut versions = reflected.written();
     let Some(((generator, text), when)) = versions.next() else { return Ok(()) };
     let new = NewReflection { trajectory, t: reflected.t, generator, cites, text };
     let id = insert_reflection(db, &new, at(when.unwrap_or_default()))?;
@@ -319,11 +316,7 @@ fn insert_reflected(
 }
 
 /// Writes versions behind those that a reflection has.
-fn insert_versions(
-    db: &Connection,
-    reflection: i64,
-    versions: Vec<((String, String), Option<i64>)>,
-) -> Result<()> {
+fn insert_versions(db: &Connection, reflection: i64, versions: Vec<Version>) -> Result<()> {
     let there = "SELECT count(*) FROM versions WHERE reflection = ?1";
     let there: i64 = db.query_row(there, [reflection], |row| row.get(0))?;
     for (n, ((author, text), when)) in (there + 1..).zip(versions) {

@@ -39,14 +39,13 @@ impl World {
         let found = self.suite_of(&name).and_then(|suite| {
             games.splits = suite.splits();
             games.split = split.or_else(|| games.splits.first().cloned()).unwrap_or_default();
-            suite.tasks(&games.split)
+            // What is open was read already, and on disk that takes a while.
+            let is_read = is_open && games.split == self.split;
+            if is_read { Ok(self.tasks.clone()) } else { suite.tasks(&games.split) }
         });
         match found {
             Ok(tasks) => games.tasks = tasks,
-            Err(error) => {
-                let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
-                games.why = Some(format!("{}{next}", error.message()));
-            }
+            Err(error) => games.why = Some(Notice::error(&error).text),
         }
         let is_open = is_open && games.split == self.split;
         self.mail.send(Msg::from(explore::Msg::Games(games, is_open)));

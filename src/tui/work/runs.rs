@@ -162,10 +162,7 @@ fn forecast(root: PathBuf, plan: Box<Plan>, start: String, mail: Mailbox) {
         let found = guarded("looking at what it would train on", || {
             crate::train::forecast(&Store::open(&root)?, &plan, Some(&start))
         });
-        let found = found.map(Box::new).map_err(|error| {
-            let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
-            format!("{}{next}", error.message())
-        });
+        let found = found.map(Box::new).map_err(|error| Notice::error(&error).text);
         mail.send(Msg::from(train::Msg::Forecast(plan, start, found)));
         Ok(())
     });

@@ -334,8 +334,9 @@ impl World {
                 self.take_up(session);
             }
         }
+        self.show()?;
         self.list(None, None);
-        self.show()
+        Ok(())
     }
 
     /// Saves what was walked so far as an exploration before another task is opened, unless it was

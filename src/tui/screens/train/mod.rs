@@ -233,8 +233,7 @@ impl State {
         }
         let newest = |all: &[Checkpoint]| all.first().map(|saved| (saved.id, saved.run));
         let saved = newest(checkpoints).filter(|new| Some(*new) != newest(&self.checkpoints));
-        let there = !self.checkpoints.is_empty() || !self.runs.is_empty();
-        if saved.is_some_and(|(_, run)| there && self.elsewhere.contains(&run)) {
+        if saved.is_some_and(|(_, run)| self.elsewhere.contains(&run)) {
             effects.push(Effect::Mind(MindCmd::Load(None)));
         }
         effects

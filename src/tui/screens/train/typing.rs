@@ -9,8 +9,8 @@ use super::fields::{self, AUTO};
 use super::filled::{fill, plan};
 use crate::selection::ALL;
 use crate::store::RunRow;
-use crate::train::{Forecast, Plan, command};
-use crate::tui::effect::{Effect, JobCmd, RunCmd, StoreCmd};
+use crate::train::{Forecast, Plan, command, usual_split};
+use crate::tui::effect::{Effect, JobCmd, Notice, RunCmd, StoreCmd};
 use crate::tui::sheet::{Sheet, Typed};
 use crate::tui::text::pasted;
 
@@ -126,8 +126,7 @@ impl State {
                 Some(Effect::Store(StoreCmd::Run(RunCmd::Forecast(Box::new(plan), start))))
             }
             Err(error) => {
-                let next = error.next_step().map(|next| format!(" · {next}")).unwrap_or_default();
-                form.forecast = Some(Err(format!("{}{next}", error.message())));
+                form.forecast = Some(Err(Notice::error(&error).text));
                 None
             }
         }
@@ -209,10 +208,7 @@ impl State {
             "suite" => {
                 // A split of the other suite, with what was collected there.
                 let suite = form.sheet.value("suite");
-                let there = self.choices.origins.iter().filter(|(name, ..)| name == suite);
-                let splits: Vec<&String> = there.map(|(_, split, _)| split).collect();
-                let split = splits.iter().find(|split| **split == "train").or(splits.first());
-                let split = split.map_or("train".to_string(), ToString::to_string);
+                let split = usual_split(&self.choices.origins, suite);
                 form.sheet.set("split", split);
                 form.sheet.set("expert", AUTO);
             }
