@@ -98,8 +98,8 @@ impl LocalAgent {
         cancel: &Cancel,
         each: &mut (dyn FnMut(usize, usize, u32) -> bool + Send),
     ) -> Result<Vec<Vec<Written>>> {
-        let stop = self.model.tokenizer.end;
-        let how = Decoding { stop, stops: None, only: None, limit, sampling, logps, cancel };
+        let ends = &self.model.tokenizer.ends;
+        let how = Decoding { ends, stops: None, only: None, limit, sampling, logps, cancel };
         let openings: Vec<Opening<'_>> = prompts
             .iter()
             .zip(starts)
@@ -133,12 +133,11 @@ impl LocalAgent {
         let writing =
             Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: true };
         let found = self.write(writing, cancel, &mut |_, _, _| true)?;
-        let end = self.model.tokenizer.end;
         let read = |written: Written| -> Result<Completion> {
             let text = self.model.tokenizer.decode(&written.tokens)?.trim().to_string();
             let Written { mut tokens, logps, ended } = written;
-            tokens.extend(ended.then_some(end));
-            Ok(Completion { text, tokens, logps, ended })
+            tokens.extend(ended);
+            Ok(Completion { text, tokens, logps, ended: ended.is_some() })
         };
         found.into_iter().map(|written| written.into_iter().map(read).collect()).collect()
     }

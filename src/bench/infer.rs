@@ -92,10 +92,10 @@ impl<'a> Bench<'a> {
 
     fn decode(&self, prompt: &Prompt, starts: &[Vec<u32>], limit: usize) -> Result<usize> {
         // No token ends it: every stream writes `limit` tokens.
-        let stop = u32::MAX;
+        let ends = &[u32::MAX];
         let sampling = Sampling::GREEDY;
         let cancel = self.cancel;
-        let how = Decoding { stop, stops: None, only: None, limit, sampling, logps: false, cancel };
+        let how = Decoding { ends, stops: None, only: None, limit, sampling, logps: false, cancel };
         let found =
             self.team.run(|| prompt.decode(&self.decoder, starts, &[], &how, &mut |_, _| true))?;
         Ok(found.iter().map(Vec::len).sum())

@@ -309,7 +309,7 @@ fn operations(
 ) -> f64 {
     let h = config.hidden;
     let inner = config.intermediate;
-    let kv = config.kv_heads * config.head_dim();
+    let kv = config.keys();
     let layer = h * (2 * h + 2 * kv) + 3 * h * inner;
     let low = lora.map_or(0, |rank| rank * (2 * 2 * h + 2 * (h + kv) + 3 * (h + inner)));
     let frozen = (config.layers * layer * tokens + h * config.vocab * labels) as f64;

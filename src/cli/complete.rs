@@ -10,7 +10,7 @@ use super::{Common, interruptible, number, out, real};
 use crate::agent;
 use crate::error::{Error, Result};
 use crate::model::cache::PromptCache;
-use crate::model::decode::{Decoding, Stops};
+use crate::model::decode::{Decoding, Opening, Stops, Written};
 use crate::model::memory;
 use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
@@ -70,7 +70,11 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
     let tokenizer = &*model.tokenizer;
     let cancel = interruptible()?.cancel;
     let team = Team::all(Priority::Interactive)?;
-    let tokens = tokenizer.encode(&args.prompt)?;
+    let mut tokens = tokenizer.encode(&args.prompt)?;
+    // As the tokenizer itself opens a text, unless the prompt has it already.
+    if !tokens.starts_with(&tokenizer.opening) {
+        tokens.splice(0..0, tokenizer.opening.iter().copied());
+    }
     memory::room(
         decoder.config.kept(tokens.len() + args.k * args.limit),
         "the keys and values of so many tokens",
@@ -92,7 +96,7 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
     let (trie, _) = Trie::new(allowed.iter().map(Vec::as_slice));
     let seeds = Rng::seeds(args.seed, "continuation", args.k);
     let how = Decoding {
-        stop: tokenizer.end,
+        ends: &tokenizer.ends,
         stops: (!args.stop.is_empty()).then_some(Stops { tokenizer, texts: &args.stop }),
         only: args.only.is_some().then_some(&trie),
         limit: args.limit,
@@ -120,18 +124,16 @@ pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
         }
         true
     };
-    let found =
-        team.run(|| prompt.decode(decoder, &vec![vec![]; args.k], &seeds, &how, &mut each))?;
+    let starts = vec![vec![]; args.k];
+    let asks = [Opening { prompt: &prompt, starts: &starts, seeds: &seeds }];
+    let mut told = |_: usize, start: usize, token: u32| each(start, token);
+    let found = team.run(|| Prompt::decode_all(decoder, &asks, &how, &mut told))?;
     // The probability of a text that came to its end includes that end; one that was cut short is
-    // the beginning of many.
-    let room = args.limit.min(decoder.config.context.saturating_sub(tokens.len()));
+    // the beginning of many. A string of `--only` has its end among its tokens.
     let mut whole = Vec::with_capacity(found.len());
-    for tokens in found {
-        let stopped = how.stops.is_some_and(|stops| stops.reached(&tokens));
-        let ended = tokens.last() == Some(&tokenizer.end);
-        let finished = ended || (tokens.len() < room && !stopped);
-        let end = (finished && !ended).then_some(tokenizer.end);
-        whole.push((tokens.into_iter().chain(end).collect::<Vec<u32>>(), finished));
+    for Written { tokens, ended, .. } in found.into_iter().flatten() {
+        let finished = ended.is_some() || tokens.last() == Some(&tokenizer.end);
+        whole.push((tokens.into_iter().chain(ended).collect::<Vec<u32>>(), finished));
     }
     let strings: Vec<Vec<u32>> = whole.iter().map(|(tokens, _)| tokens.clone()).collect();
     let scores = team.run(|| prompt.score(decoder, &strings, &cancel))?;

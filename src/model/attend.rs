@@ -64,12 +64,13 @@ struct Task {
 }
 
 /// What each new node takes from the nodes that it sees in one layer: `q` and the result are
-/// `[rows, hidden]`.
+/// `[rows, queries]`.
 pub(super) fn attend(config: &Config, layer: usize, grown: &[Grown<'_>], q: &[f32]) -> Vec<f32> {
-    let h = config.hidden;
-    let dim = config.head_dim();
+    let h = config.queries();
+    let dim = config.head_dim;
     let kv_heads = config.kv_heads;
     let group = config.heads / kv_heads;
+    let (scale, window) = (config.attention_scale(), config.attends[layer].window);
     let work: usize =
         grown.iter().map(|grown| grown.rows() * (grown.depth() + grown.cache.len()) * h).sum();
     let threads = if work > WORTH { rayon::current_num_threads() } else { 1 };
@@ -93,7 +94,8 @@ pub(super) fn attend(config: &Config, layer: usize, grown: &[Grown<'_>], q: &[f3
         let mut mixed = vec![0.0; rows.len() * group * dim];
         SCRATCH.with_borrow_mut(|scratch| {
             for first in rows.clone().step_by(BLOCK) {
-                let block = Block { grown, first, rows: (rows.end - first).min(BLOCK), dim };
+                let count = (rows.end - first).min(BLOCK);
+                let block = Block { grown, first, rows: count, dim, scale, window };
                 for of in 0..group {
                     let column = (head * group + of) * dim;
                     let q = &q[(grown.first + first) * h..(grown.first + first + block.rows) * h];
@@ -140,6 +142,10 @@ struct Block<'a, 'b> {
     first: usize,
     rows: usize,
     dim: usize,
+    /// What scores are multiplied by.
+    scale: f32,
+    /// How many nodes of its path a node sees at most, itself the last.
+    window: Option<usize>,
 }
 
 impl Block<'_, '_> {
@@ -163,8 +169,9 @@ impl Block<'_, '_> {
         mixed.clear();
         mixed.resize(dim * rows, 0.0);
         scores.resize(BLOCK * TILE, 0.0);
-        let scale = 1.0 / (dim as f32).sqrt();
         let turned = MatRef::from_row_major_slice(queries, dim, rows);
+        let nodes = (0..rows).map(|row| self.grown.past + self.first + row);
+        let unseen = nodes.map(|node| self.far(node)).min().unwrap_or_default();
         let mut softmax = OnlineSoftmax::new(rows);
         // Segments above are seen whole; of the own nodes, which come last, those up to the block's
         // last one can be.
@@ -176,13 +183,17 @@ impl Block<'_, '_> {
             let nodes = (*nodes).min(left);
             left -= nodes;
             for tile in (0..nodes).step_by(tile).map(|at| at..(at + tile).min(nodes)) {
+                if at + tile.len() <= unseen.min(own) {
+                    at += tile.len();
+                    continue;
+                }
                 let scores = &mut scores[..tile.len() * rows];
                 let lines = tile.start * dim..tile.end * dim;
                 let keys = MatRef::from_row_major_slice(&keys[lines.clone()], tile.len(), dim);
                 let values = MatRef::from_row_major_slice(&values[lines], tile.len(), dim);
                 let into = MatMut::from_row_major_slice_mut(scores, tile.len(), rows);
-                matmul(into, Accum::Replace, keys, turned, scale, Par::Seq);
-                if at + tile.len() > own {
+                matmul(into, Accum::Replace, keys, turned, self.scale, Par::Seq);
+                if at + tile.len() > own || self.window.is_some() {
                     self.hide(scores, at, own);
                 }
                 softmax.take(scores, mixed);
@@ -198,7 +209,13 @@ impl Block<'_, '_> {
         }
     }
 
-    /// Hides the own nodes that a node does not see from a tile of scores: the tile's first key is
+    /// How many nodes of a node's path are too far above to be seen.
+    fn far(&self, node: usize) -> usize {
+        let path = self.grown.cache.position(node) + 1;
+        self.window.map_or(0, |window| path.saturating_sub(window))
+    }
+
+    /// Hides the nodes that a node does not see from a tile of scores: the tile's first key is
     /// number `at`, the first own node is key number `own`.
     fn hide(&self, scores: &mut [f32], at: usize, own: usize) {
         let keys = scores.len() / self.rows;
@@ -207,9 +224,15 @@ impl Block<'_, '_> {
             let mut hide = |keys: Range<usize>| {
                 keys.for_each(|key| scores[key * self.rows + row] = f32::NEG_INFINITY);
             };
+            let node = self.grown.past + self.first + row;
+            let mut far = self.far(node);
+            hide(0..far.min(own).saturating_sub(at).min(keys));
+            far = far.saturating_sub(own);
             let mut hidden = here(0);
-            for seen in self.grown.cache.seen(self.grown.past + self.first + row) {
-                hide(hidden..here(seen.start));
+            for seen in self.grown.cache.seen(node) {
+                let start = seen.start + far.min(seen.len());
+                far = far.saturating_sub(seen.len());
+                hide(hidden..here(start));
                 hidden = here(seen.end);
             }
             hide(hidden..keys);

@@ -5,7 +5,7 @@ fn chain(config: &Config, above: Option<Above>, tokens: &[u32]) -> Arc<Segment> 
     let parents: Vec<Option<usize>> = (0..tokens.len()).map(|i| i.checked_sub(1)).collect();
     assert!(cache.add(tokens, &parents));
     let lines =
-        |_: usize| tokens.iter().flat_map(|token| vec![*token as f32; config.head_dim()]).collect();
+        |_: usize| tokens.iter().flat_map(|token| vec![*token as f32; config.head_dim]).collect();
     cache.rows.keys.iter_mut().enumerate().for_each(|(i, rows)| *rows = lines(i));
     Arc::new(cache.freeze())
 }
@@ -42,7 +42,7 @@ fn short_segments_are_joined_and_hold_what_they_held() {
     assert_eq!((second.depth(), second.len()), (0, 5));
     let found = second.common(&[1, 2, 3, 9, 8, 7]);
     assert_eq!((found.0.map(|(_, used)| used), found.1), (Some(5), 5));
-    let dim = config.head_dim();
+    let dim = config.head_dim;
     assert_eq!(second.rows.keys[0].len(), 5 * dim);
     assert_eq!(second.rows.keys[0][..3 * dim], first.rows.keys[0][..3 * dim]);
 }

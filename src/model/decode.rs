@@ -153,8 +153,8 @@ pub struct Written {
     /// The log-probability of each in nats, and of the token that ended it, in the model's own
     /// distribution (before temperature and cuts); empty unless asked for.
     pub logps: Vec<f32>,
-    /// Whether the model ended it, and not a limit.
-    pub ended: bool,
+    /// The token by which the model ended it; none where a limit did.
+    pub ended: Option<u32>,
 }
 
 /// One continuation under way.
@@ -184,7 +184,9 @@ impl Branch {
     fn draw(&mut self, options: &Decoding<'_>) -> Option<u32> {
         if let Some(trie) = options.only {
             let mut kept = vec![f32::NEG_INFINITY; self.next.len()];
-            let allowed = trie.next(self.at).chain(trie.ends(self.at).then_some(options.stop));
+            let allowed = trie
+                .next(self.at)
+                .chain(options.ends.first().copied().filter(|_| trie.ends(self.at)));
             for token in allowed.map(|token| token as usize) {
                 if let (Some(kept), Some(logit)) = (kept.get_mut(token), self.next.get(token)) {
                     *kept = *logit;
@@ -199,9 +201,9 @@ impl Branch {
             self.written.logps.push((logit(&self.next, token) - log_sum(&self.next)) as f32);
         }
         let child = options.only.map(|trie| trie.child(self.at, token));
-        if child == Some(None) || (token == options.stop && child.is_none()) {
+        if child == Some(None) || (options.ends.contains(&token) && child.is_none()) {
             self.done = true;
-            self.written.ended = true;
+            self.written.ended = Some(token);
             return None;
         }
         self.written.tokens.push(token);
@@ -234,8 +236,9 @@ impl Stops<'_> {
 /// How [`Prompt::decode`] decodes.
 #[derive(Debug, Clone, Copy)]
 pub struct Decoding<'a> {
-    /// The token that ends a continuation; it is not part of it.
-    pub stop: u32,
+    /// Tokens of which each ends a continuation, that of finished texts first; they are not part of
+    /// it.
+    pub ends: &'a [u32],
     /// Texts that end one as well.
     pub stops: Option<Stops<'a>>,
     /// Only these strings may be written.

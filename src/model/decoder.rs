@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use super::attend::{Grown, attend};
 use super::cache::{Above, Cache};
-use super::config::Config;
-use super::kernels::{rms_norm, rope, swiglu};
+use super::config::{Attends, Config, Slot};
+use super::kernels::{add_to_rows, geglu, rms_norm, rope, scale, swiglu};
 use super::matrix::Matrix;
 use super::packed::{Packed, Precision, products};
 use super::step::Products;
@@ -32,20 +32,109 @@ pub struct Growth<'a> {
     pub parents: &'a [Option<usize>],
 }
 
+/// A layer's weights; a vector that is empty is not there.
 #[derive(Debug)]
 struct Layer {
+    attends: Attends,
     input_norm: Vec<f32>,
-    q: Packed,
-    k: Packed,
-    v: Packed,
-    o: Packed,
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    o: Linear,
+    q_norm: Vec<f32>,
+    k_norm: Vec<f32>,
+    mixed_norm: Vec<f32>,
     post_norm: Vec<f32>,
-    gate: Packed,
-    up: Packed,
-    down: Packed,
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+    gated_norm: Vec<f32>,
 }
 
-/// A Llama-family decoder on the CPU.
+/// A tensor as it is kept: a matrix laid out for products, a vector as it is.
+enum Tensor {
+    Matrix(Packed),
+    Vector(Vec<f32>),
+}
+
+impl Layer {
+    /// From the tensors of its slots; what a family does not have is not among them.
+    fn of(attends: Attends, mut found: Vec<(Slot, Option<Tensor>)>) -> Result<Self> {
+        let mut take = |slot: Slot| {
+            found.iter_mut().find(|(kind, _)| *kind == slot).and_then(|(_, tensor)| tensor.take())
+        };
+        let mut vector = |slot| match take(slot) {
+            Some(Tensor::Vector(numbers)) => numbers,
+            _ => Vec::new(),
+        };
+        let [input_norm, post_norm, q_norm, k_norm, mixed_norm, gated_norm] = [
+            Slot::InputNorm,
+            Slot::PostNorm,
+            Slot::QNorm,
+            Slot::KNorm,
+            Slot::MixedNorm,
+            Slot::GatedNorm,
+        ]
+        .map(&mut vector);
+        let mut biases = [
+            Slot::QBias,
+            Slot::KBias,
+            Slot::VBias,
+            Slot::OBias,
+            Slot::GateBias,
+            Slot::UpBias,
+            Slot::DownBias,
+        ]
+        .map(&mut vector)
+        .into_iter();
+        let mut linear = |slot| match take(slot) {
+            Some(Tensor::Matrix(weight)) => {
+                Ok(Linear { weight, bias: biases.next().unwrap_or_default() })
+            }
+            _ => Err(Error::new(format!("a layer without {slot:?}"))),
+        };
+        Ok(Self {
+            attends,
+            input_norm,
+            q: linear(Slot::Q)?,
+            k: linear(Slot::K)?,
+            v: linear(Slot::V)?,
+            o: linear(Slot::O)?,
+            q_norm,
+            k_norm,
+            mixed_norm,
+            post_norm,
+            gate: linear(Slot::Gate)?,
+            up: linear(Slot::Up)?,
+            down: linear(Slot::Down)?,
+            gated_norm,
+        })
+    }
+}
+
+/// A weight and what is added to what it gives.
+#[derive(Debug)]
+struct Linear {
+    weight: Packed,
+    bias: Vec<f32>,
+}
+
+impl Linear {
+    fn times(&self, x: &[f32], precision: Precision) -> Vec<f32> {
+        let mut y = self.weight.times(x, precision);
+        add_to_rows(&mut y, &self.bias);
+        y
+    }
+}
+
+/// Some linear layers of the same input.
+fn all<const N: usize>(layers: [&Linear; N], x: &[f32], precision: Precision) -> [Vec<f32>; N] {
+    let mut given = products(layers.map(|layer| &layer.weight), x, precision);
+    given.iter_mut().zip(layers).for_each(|(y, layer)| add_to_rows(y, &layer.bias));
+    given
+}
+
+/// A decoder on the CPU, of any family in [`super::config::Family`].
 #[derive(Debug)]
 pub struct Decoder {
     /// Its shape.
@@ -88,19 +177,20 @@ impl Decoder {
             numbers
         };
         let embed = pack(next()?);
+        let slots = config.slots();
         let mut layers = Vec::with_capacity(config.layers);
-        for _ in 0..config.layers {
-            layers.push(Layer {
-                input_norm: gain(next()?),
-                q: pack(next()?),
-                k: pack(next()?),
-                v: pack(next()?),
-                o: pack(next()?),
-                post_norm: gain(next()?),
-                gate: pack(next()?),
-                up: pack(next()?),
-                down: pack(next()?),
-            });
+        for attends in &config.attends {
+            let mut matrices: Vec<(Slot, Option<Tensor>)> = Vec::with_capacity(slots.len());
+            for (slot, _, shape) in &slots {
+                let matrix = next()?;
+                let tensor = if shape.len() == 1 {
+                    Tensor::Vector(gain(matrix))
+                } else {
+                    Tensor::Matrix(pack(matrix))
+                };
+                matrices.push((*slot, Some(tensor)));
+            }
+            layers.push(Layer::of(*attends, matrices)?);
         }
         let norm = gain(next()?);
         let head = if config.tied { None } else { Some(pack(next()?)) };
@@ -111,7 +201,7 @@ impl Decoder {
     pub fn bytes(&self) -> usize {
         let layer = |l: &Layer| {
             [&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down]
-                .map(Packed::bytes)
+                .map(|linear| linear.weight.bytes())
                 .iter()
                 .sum::<usize>()
         };
@@ -121,7 +211,9 @@ impl Decoder {
 
     /// Logits of hidden states: `[n, hidden]` to `[n, vocab]`.
     pub fn logits(&self, hidden: &[f32], precision: Precision) -> Vec<f32> {
-        self.head.as_ref().unwrap_or(&self.embed).times(hidden, precision)
+        let mut logits = self.head.as_ref().unwrap_or(&self.embed).times(hidden, precision);
+        scale(&mut logits, self.config.scales.logits);
+        logits
     }
 
     /// Computes new nodes of a cache: [`Self::extend_all`] of one.
@@ -177,6 +269,7 @@ impl Decoder {
             ))
             .hint("shorten the history, or use a model with a longer context"));
         }
+        scale(&mut x, self.config.scales.embedding);
         let angles = self.config.angles(&positions);
         let above: Vec<Vec<Above>> = growths.iter().map(|growth| growth.cache.above()).collect();
         for (i, layer) in self.layers.iter().enumerate() {
@@ -188,14 +281,55 @@ impl Decoder {
         Ok(self.normed(&x, &self.norm))
     }
 
+    /// Rows as wide as `gain`, normed.
     fn normed(&self, x: &[f32], gain: &[f32]) -> Vec<f32> {
-        let h = self.config.hidden;
+        let width = gain.len();
         let eps = self.config.norm_eps as f32;
         let mut out = vec![0.0; x.len()];
-        let part = part(x.len() / h) * h;
+        let part = part(x.len() / width) * width;
         let parts = out.par_chunks_mut(part).zip(x.par_chunks(part));
         parts.for_each(|(out, x)| _ = rms_norm(out, x, gain, eps));
         out
+    }
+
+    /// Adds to the stream what half a layer gave, normed where the family does that.
+    fn join(&self, x: &mut [f32], mut more: Vec<f32>, norm: &[f32]) {
+        if !norm.is_empty() {
+            more = self.normed(&more, norm);
+        }
+        scale(&mut more, self.config.scales.residual);
+        x.iter_mut().zip(&more).for_each(|(x, more)| *x += more);
+    }
+
+    /// Queries, keys and values of a layer, the first two turned by position: rows of
+    /// [`Config::queries`] and [`Config::keys`].
+    fn project(
+        &self,
+        layer: &Layer,
+        angles: &[Vec<(f32, f32)>],
+        precision: Precision,
+        x: &[f32],
+    ) -> [Vec<f32>; 3] {
+        let (wide, kv, dim) = (self.config.queries(), self.config.keys(), self.config.head_dim);
+        let [mut q, mut k, v] =
+            all([&layer.q, &layer.k, &layer.v], &self.normed(x, &layer.input_norm), precision);
+        if !layer.q_norm.is_empty() {
+            q = self.normed(&q, &layer.q_norm);
+            k = self.normed(&k, &layer.k_norm);
+        }
+        if let Some(rope_of) = layer.attends.rope {
+            let part = part(q.len() / wide);
+            let turned = (
+                q.par_chunks_mut(part * wide),
+                k.par_chunks_mut(part * kv),
+                angles[rope_of].par_chunks(part * dim / 2),
+            );
+            turned.into_par_iter().for_each(|(q, k, angles)| {
+                rope(q, wide, dim, angles, false);
+                rope(k, kv, dim, angles, false);
+            });
+        }
+        [q, k, v]
     }
 
     /// The attention half of a layer.
@@ -203,29 +337,17 @@ impl Decoder {
         &self,
         (i, layer): (usize, &Layer),
         (growths, above): (&mut [Growth<'_>], &[Vec<Above>]),
-        angles: &[(f32, f32)],
+        angles: &[Vec<(f32, f32)>],
         precision: Precision,
         x: &mut [f32],
     ) {
-        let h = self.config.hidden;
-        let dim = self.config.head_dim();
-        let kv = self.config.kv_heads * dim;
-        let [mut q, mut k, v] =
-            products([&layer.q, &layer.k, &layer.v], &self.normed(x, &layer.input_norm), precision);
-        let part = part(x.len() / h);
-        let turned = (
-            q.par_chunks_mut(part * h),
-            k.par_chunks_mut(part * kv),
-            angles.par_chunks(part * dim / 2),
-        );
-        turned.into_par_iter().for_each(|(q, k, angles)| {
-            rope(q, h, dim, angles, false);
-            rope(k, kv, dim, angles, false);
-        });
+        let kv = self.config.keys();
+        let [q, k, v] = self.project(layer, angles, precision, x);
         let mut first = 0;
         for growth in growths.iter_mut() {
             let rows = first * kv..(first + growth.tokens.len()) * kv;
-            growth.cache.append(i, [&k[rows.clone()], &v[rows]], self.config.kv_heads, dim);
+            let heads = self.config.kv_heads;
+            growth.cache.append(i, [&k[rows.clone()], &v[rows]], heads, self.config.head_dim);
             first += growth.tokens.len();
         }
         let mut first = 0;
@@ -235,24 +357,22 @@ impl Decoder {
             grown.push(Grown { cache: &*growth.cache, above, past, first });
             first += growth.tokens.len();
         }
-        add(x, &layer.o.times(&attend(&self.config, i, &grown, &q), precision));
+        let mixed = layer.o.times(&attend(&self.config, i, &grown, &q), precision);
+        self.join(x, mixed, &layer.mixed_norm);
     }
 
     /// The half that looks at each token alone.
     fn transform(&self, layer: &Layer, precision: Precision, x: &mut [f32]) {
         let [mut gate, up] =
-            products([&layer.gate, &layer.up], &self.normed(x, &layer.post_norm), precision);
+            all([&layer.gate, &layer.up], &self.normed(x, &layer.post_norm), precision);
         let wide = part(x.len() / self.config.hidden) * self.config.intermediate;
-        gate.par_chunks_mut(wide).zip(up.par_chunks(wide)).for_each(|(gate, up)| swiglu(gate, up));
-        add(x, &layer.down.times(&gate, precision));
+        let through = if self.config.is_gemma() { geglu } else { swiglu };
+        gate.par_chunks_mut(wide).zip(up.par_chunks(wide)).for_each(|(gate, up)| through(gate, up));
+        self.join(x, layer.down.times(&gate, precision), &layer.gated_norm);
     }
 }
 
 /// Rows of a task of row-wise work.
 fn part(rows: usize) -> usize {
     if rows < MANY { rows.max(1) } else { rows.div_ceil(rayon::current_num_threads()) }
-}
-
-fn add(x: &mut [f32], more: &[f32]) {
-    x.iter_mut().zip(more).for_each(|(x, more)| *x += more);
 }

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::beside;
 use super::memory;
 use super::step::Products;
 use super::weights::{ModelFiles, Stored};
@@ -22,7 +23,9 @@ pub fn digest_of(parts: &ModelFiles) -> Result<String> {
     let Stored::Memory(tensors) = &parts.tensors else {
         return Err(Error::new("weights that are not in memory"));
     };
-    Ok(digest([parts.config.as_slice(), tensors, &parts.tokenizer]))
+    let beside = parts.beside.iter().map(|(_, bytes)| bytes.as_slice());
+    let files = [parts.config.as_slice(), tensors, &parts.tokenizer];
+    Ok(digest(files.into_iter().chain(beside)))
 }
 
 /// A model folder of ours, read as a whole: what is checked is what is used.
@@ -32,6 +35,7 @@ pub fn read_whole(folder: &Path) -> Result<ModelFiles> {
         config: read_file(folder, "config.json")?,
         tensors,
         tokenizer: read_file(folder, "tokenizer.json")?,
+        beside: beside::read(folder)?,
         products: Products::F32,
     })
 }

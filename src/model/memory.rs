@@ -34,15 +34,16 @@ impl MemoryPlan {
             shapes.iter().map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
         };
         let Config { hidden: h, intermediate, vocab, layers, .. } = *net.config;
-        let kv = net.config.kv_heads * net.config.head_dim();
+        let (wide, kv) = (net.config.queries(), net.config.keys());
         let model = count(&net.config.tensors());
         let trained = count(&net.shapes());
         let adapter = if net.adapter.is_some() { trained } else { 0 };
         // See `step::Saved`; the way back holds as much again of one layer, and a few rows of its
         // own.
-        let layer = 5 * h + 2 * kv + 2 * intermediate + 2;
+        let heads = if net.config.head_norms { wide + kv } else { 0 };
+        let layer = 3 * h + 2 * wide + 2 * kv + heads + 2 * intermediate + 2;
         let kept = if net.recompute { layers * h + layer } else { layers * layer };
-        let back = 8 * h + 2 * kv + 2 * intermediate;
+        let back = 6 * h + 2 * wide + 2 * kv + heads + 2 * intermediate;
         // Keys and values, what they cost, and a copy before those of a part.
         let parts = 6 * kv * layers * shared;
         let merged = if net.adapter.is_some() { model / layers as u64 } else { 0 };

@@ -7,6 +7,7 @@
 pub mod adamw;
 mod at_hand;
 mod attend;
+pub mod beside;
 pub mod cache;
 pub mod config;
 pub mod decode;
@@ -25,6 +26,7 @@ pub mod params;
 pub mod parts;
 pub mod prompt;
 pub mod reference;
+pub mod said;
 pub mod sampler;
 pub mod score;
 pub mod step;
@@ -63,6 +65,7 @@ impl Model {
                 include_bytes!("../../assets/model/model.safetensors").as_slice().into(),
             ),
             tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
+            beside: Vec::new(),
             products: step::Products::F32,
         }
     }

@@ -6,37 +6,25 @@ use std::collections::HashMap;
 use candle_core::{D, Device, Tensor};
 use candle_nn::ops;
 
-use super::config::Config;
+use super::config::{Config, Layout, Slot};
 use super::tree::TokenTree;
 use crate::error::{Error, Result};
 
-#[derive(Debug)]
-struct Layer {
-    input_norm: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    o: Tensor,
-    post_norm: Tensor,
-    gate: Tensor,
-    up: Tensor,
-    down: Tensor,
-}
-
-/// A Llama-family decoder on the CPU in f32.
+/// A decoder on the CPU in f32, of every family that is trained.
 #[derive(Debug)]
 pub struct Reference {
     /// Its shape.
     pub config: Config,
-    embed: Tensor,
-    layers: Vec<Layer>,
-    norm: Tensor,
-    head: Tensor,
+    /// In the order of [`Config::tensors`].
+    tensors: Vec<Tensor>,
+    layout: Layout,
 }
 
 impl Reference {
     /// A decoder over `tensors`, named and shaped as [`Config::tensors`] lists.
     pub fn new(config: Config, tensors: &HashMap<String, Tensor>) -> Result<Self> {
+        config.trains()?;
+        let mut all = Vec::new();
         for (name, shape) in config.tensors() {
             let found = tensors
                 .get(&name)
@@ -47,27 +35,9 @@ impl Reference {
                     found.dims()
                 )));
             }
+            all.push(found.clone());
         }
-        let get = |name: &str| tensors[name].clone();
-        let layers = (0..config.layers)
-            .map(|i| {
-                let get = |name: &str| tensors[&format!("model.layers.{i}.{name}.weight")].clone();
-                Layer {
-                    input_norm: get("input_layernorm"),
-                    q: get("self_attn.q_proj"),
-                    k: get("self_attn.k_proj"),
-                    v: get("self_attn.v_proj"),
-                    o: get("self_attn.o_proj"),
-                    post_norm: get("post_attention_layernorm"),
-                    gate: get("mlp.gate_proj"),
-                    up: get("mlp.up_proj"),
-                    down: get("mlp.down_proj"),
-                }
-            })
-            .collect();
-        let embed = get("model.embed_tokens.weight");
-        let head = if config.tied { embed.clone() } else { get("lm_head.weight") };
-        Ok(Self { norm: get("model.norm.weight"), layers, embed, head, config })
+        Ok(Self { layout: Layout::of(&config), tensors: all, config })
     }
 
     /// Weighted cross-entropy of a tree's targets: the sum over targets of weight times nats, a
@@ -98,48 +68,74 @@ impl Reference {
 
     /// Logits of hidden states: `[n, hidden]` to `[n, vocab]`.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        Ok(hidden.matmul(&self.head.t()?)?)
+        let norm = self.layout.norm(self.config.layers);
+        let head = &self.tensors[if self.config.tied { 0 } else { norm + 1 }];
+        Ok((hidden.matmul(&head.t()?)? * f64::from(self.config.scales.logits))?)
+    }
+
+    /// A linear layer, with its bias where it has one.
+    fn linear(&self, layer: usize, (weight, bias): (Slot, Slot), x: &Tensor) -> Result<Tensor> {
+        let y = x.matmul(&self.tensors[self.layout.at(layer, weight)].t()?)?;
+        match self.layout.find(layer, bias) {
+            Some(bias) => Ok(y.broadcast_add(&self.tensors[bias])?),
+            None => Ok(y),
+        }
+    }
+
+    /// The norm of a slot, where the layer has it.
+    fn normed(&self, layer: usize, slot: Slot, x: &Tensor) -> Result<Tensor> {
+        match self.layout.find(layer, slot) {
+            Some(gain) => Ok(self.rms_norm(x, &self.tensors[gain])?),
+            None => Ok(x.clone()),
+        }
     }
 
     /// Hidden states after the last norm, `[tokens, hidden]`.
     fn forward(&self, tree: &TokenTree) -> Result<Tensor> {
-        let count = tree.len();
-        let (cos, sin) = self.rotation(&tree.positions())?;
-        let mask = tree_mask(&tree.parents)?;
-        let mut x =
-            self.embed.index_select(&Tensor::new(tree.tokens.as_slice(), &Device::Cpu)?, 0)?;
-        for layer in &self.layers {
-            let h = self.rms_norm(&x, &layer.input_norm)?;
-            let heads = |x: Tensor, n: usize| {
-                x.reshape((count, n, self.config.head_dim()))?.transpose(0, 1)?.contiguous()
-            };
-            let q = rotate(&heads(h.matmul(&layer.q.t()?)?, self.config.heads)?, &cos, &sin)?;
-            let k = rotate(&heads(h.matmul(&layer.k.t()?)?, self.config.kv_heads)?, &cos, &sin)?;
-            let v = heads(h.matmul(&layer.v.t()?)?, self.config.kv_heads)?;
-            x = (&x + self.attend(&q, &k, &v, &mask)?.matmul(&layer.o.t()?)?)?;
-            let h = self.rms_norm(&x, &layer.post_norm)?;
-            let gate = ops::silu(&h.matmul(&layer.gate.t()?)?)?;
-            x = (&x + (gate * h.matmul(&layer.up.t()?)?)?.matmul(&layer.down.t()?)?)?;
+        let config = &self.config;
+        let residual = f64::from(config.scales.residual);
+        let tokens = Tensor::new(tree.tokens.as_slice(), &Device::Cpu)?;
+        let mut x = self.tensors[0].index_select(&tokens, 0)?;
+        x = (x * f64::from(config.scales.embedding))?;
+        for layer in 0..config.layers {
+            let h = self.normed(layer, Slot::InputNorm, &x)?;
+            let mixed = self.mixed(layer, &h, tree)?;
+            let mixed = self.linear(layer, (Slot::O, Slot::OBias), &mixed)?;
+            x = (&x + (mixed * residual)?)?;
+            let h = self.normed(layer, Slot::PostNorm, &x)?;
+            let gate = ops::silu(&self.linear(layer, (Slot::Gate, Slot::GateBias), &h)?)?;
+            let up = self.linear(layer, (Slot::Up, Slot::UpBias), &h)?;
+            let given = self.linear(layer, (Slot::Down, Slot::DownBias), &(gate * up)?)?;
+            x = (&x + (given * residual)?)?;
         }
-        Ok(self.rms_norm(&x, &self.norm)?)
+        Ok(self.rms_norm(&x, &self.tensors[self.layout.norm(config.layers)])?)
     }
 
-    fn attend(
-        &self,
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-        mask: &Tensor,
-    ) -> candle_core::Result<Tensor> {
-        let groups = self.config.heads / self.config.kv_heads;
-        let k = repeat_heads(k, groups)?;
-        let v = repeat_heads(v, groups)?;
-        let scale = 1.0 / (self.config.head_dim() as f64).sqrt();
-        let scores = ((q * scale)?.matmul(&k.transpose(1, 2)?)?.broadcast_add(mask))?;
-        ops::softmax(&scores, D::Minus1)?
-            .matmul(&v)?
-            .transpose(0, 1)?
-            .reshape((mask.dim(0)?, self.config.hidden))
+    /// What each token takes from those that it sees, `[tokens, heads · dim]`.
+    fn mixed(&self, layer: usize, h: &Tensor, tree: &TokenTree) -> Result<Tensor> {
+        let config = &self.config;
+        let count = tree.len();
+        let attends = config.attends[layer];
+        let heads = |x: Tensor, n: usize| {
+            x.reshape((count, n, config.head_dim))?.transpose(0, 1)?.contiguous()
+        };
+        let side = |weight, bias, norm, n| -> Result<Tensor> {
+            let x = heads(self.linear(layer, (weight, bias), h)?, n)?;
+            let x = self.normed(layer, norm, &x)?;
+            let Some(rope) = attends.rope else { return Ok(x) };
+            let (cos, sin) = self.rotation(rope, &tree.positions())?;
+            Ok(rotate(&x, &cos, &sin)?)
+        };
+        let q = side(Slot::Q, Slot::QBias, Slot::QNorm, config.heads)?;
+        let k = side(Slot::K, Slot::KBias, Slot::KNorm, config.kv_heads)?;
+        let v = heads(self.linear(layer, (Slot::V, Slot::VBias), h)?, config.kv_heads)?;
+        let groups = config.heads / config.kv_heads;
+        let (k, v) = (repeat_heads(&k, groups)?, repeat_heads(&v, groups)?);
+        let mask = tree_mask(&tree.parents, attends.window)?;
+        let scale = f64::from(config.attention_scale());
+        let scores = (q * scale)?.matmul(&k.transpose(1, 2)?)?.broadcast_add(&mask)?;
+        let mixed = ops::softmax(&scores, D::Minus1)?.matmul(&v)?;
+        Ok(mixed.transpose(0, 1)?.reshape((count, config.queries()))?)
     }
 
     fn rms_norm(&self, x: &Tensor, weight: &Tensor) -> candle_core::Result<Tensor> {
@@ -147,9 +143,11 @@ impl Reference {
     }
 
     /// Cosines and sines of the rotary embedding, `[tokens, head_dim / 2]`.
-    fn rotation(&self, positions: &[u32]) -> Result<(Tensor, Tensor)> {
-        let (cos, sin): (Vec<f32>, Vec<f32>) = self.config.angles(positions).into_iter().unzip();
-        let half = self.config.head_dim() / 2;
+    fn rotation(&self, rope: usize, positions: &[u32]) -> Result<(Tensor, Tensor)> {
+        let dim = self.config.head_dim;
+        let angles = self.config.ropes[rope].angles(dim, positions);
+        let (cos, sin): (Vec<f32>, Vec<f32>) = angles.into_iter().unzip();
+        let half = dim / 2;
         let shape = (positions.len(), half);
         Ok((
             Tensor::from_vec(cos, shape, &Device::Cpu)?,
@@ -175,16 +173,18 @@ fn repeat_heads(x: &Tensor, groups: usize) -> candle_core::Result<Tensor> {
     x.unsqueeze(1)?.expand((heads, groups, tokens, dim))?.reshape((heads * groups, tokens, dim))
 }
 
-/// The attention mask of a tree, `[tokens, tokens]`: 0 where a token may look, -inf elsewhere.
-fn tree_mask(parents: &[Option<usize>]) -> Result<Tensor> {
+/// The attention mask of a tree, `[tokens, tokens]`: 0 where a token may look (itself and its
+/// ancestors, the nearest `window` of them), -inf elsewhere.
+fn tree_mask(parents: &[Option<usize>], window: Option<usize>) -> Result<Tensor> {
     let width = parents.len();
     let mut mask = vec![f32::NEG_INFINITY; width * width];
-    for (i, parent) in parents.iter().enumerate() {
-        let (before, row) = mask.split_at_mut(i * width);
-        if let Some(p) = parent {
-            row[..width].copy_from_slice(&before[p * width..(p + 1) * width]);
+    for i in 0..width {
+        let mut at = Some(i);
+        for _ in 0..window.unwrap_or(width) {
+            let Some(seen) = at else { break };
+            mask[i * width + seen] = 0.0;
+            at = parents[seen];
         }
-        row[i] = 0.0;
     }
     Ok(Tensor::from_vec(mask, (width, width), &Device::Cpu)?)
 }

@@ -9,6 +9,7 @@ use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, NormalizedString, Normalizer, TokenizerBuilder};
 
+use super::said::Said;
 use super::vetting::vet;
 use crate::error::{Error, Result};
 use crate::guard::guarded;
@@ -38,8 +39,10 @@ pub struct Tokenizer {
     /// these.
     steering: Vec<String>,
     steering_ids: HashSet<u32>,
-    /// The token that ends what was begun.
+    /// The token that a finished text carries at its end.
     pub end: u32,
+    /// All tokens that end what was begun, [`Self::end`] among them.
+    pub ends: Vec<u32>,
     /// Whether it has none of our control tokens: they are words then.
     pub foreign: bool,
     /// What a text begins with in a model that was not made here, as its own tokenizer adds it
@@ -189,16 +192,44 @@ impl Tokenizer {
         inner.with_padding(None);
         let foreign = CONTROL.iter().any(|token| inner.token_to_id(token).is_none());
         let ends: &[&str] = if foreign { &ENDS } else { &[END] };
-        let end = ends.iter().find_map(|token| inner.token_to_id(token));
-        let end = end.ok_or_else(|| {
-            failed("no token that ends a turn")
-                .hint(format!("one of {} is looked for", ENDS.join(", ")))
-        })?;
+        let ends: Vec<u32> =
+            ends.iter().find_map(|token| inner.token_to_id(token)).into_iter().collect();
         let opening = if foreign { opening(&inner)? } else { Vec::new() };
         let steering = steering(&inner);
         let ids = steering.iter().filter(|token| !UNKNOWN.contains(&token.as_str()));
-        let steering_ids = ids.filter_map(|token| inner.token_to_id(token)).chain([end]).collect();
-        Ok(Self { inner, steering, steering_ids, end, foreign, opening })
+        let steering_ids = ids.filter_map(|token| inner.token_to_id(token)).collect();
+        let end = ends.first().copied().unwrap_or_default();
+        Ok(Self { inner, steering, steering_ids, end, ends, foreign, opening })
+    }
+
+    /// The same, knowing what the files beside it say. Where nothing says what ends a turn, it is
+    /// looked for by name.
+    ///
+    /// # Errors
+    /// For what is said of tokens that it does not have, and where nothing ends a turn.
+    pub fn told_by(mut self, said: &Said) -> Result<Self> {
+        let id_of = |text: &str| self.inner.token_to_id(text);
+        if self.foreign {
+            let ends = said.ends(id_of, |id| self.inner.id_to_token(id).is_some())?;
+            if !ends.is_empty() {
+                self.ends = ends;
+            }
+            if let Some((begins, bos)) = &said.opening {
+                let bos = id_of(bos).ok_or_else(|| {
+                    Error::new(format!("tokenizer_config.json: no token `{bos}` in tokenizer.json"))
+                })?;
+                self.opening = if *begins { vec![bos] } else { Vec::new() };
+            }
+        }
+        self.end = self.ends.first().copied().ok_or_else(|| {
+            failed("no token that ends a turn").hint(format!(
+                "say which it is in generation_config.json (eos_token_id); where no file says so, \
+                 one of {} is looked for",
+                ENDS.join(", ")
+            ))
+        })?;
+        self.steering_ids.extend(&self.ends);
+        Ok(self)
     }
 
     /// Trains a byte-level BPE of at most `vocab` tokens on `texts`.

@@ -2,10 +2,12 @@
 //! is whole.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Model;
+use super::beside::{self, Origin};
 use super::config::Config;
 use super::decoder::Decoder;
 use super::files::{Tensors, serialize};
@@ -14,6 +16,7 @@ use super::lora::Adapter;
 use super::matrix::Matrix;
 use super::memory;
 use super::params::Buffers;
+use super::said::Said;
 use super::step::{Net, Products};
 use super::tokenizer::Tokenizer;
 use super::workspace::Workspace;
@@ -54,18 +57,26 @@ pub struct ModelFiles {
     pub tensors: Stored,
     /// `tokenizer.json`.
     pub tokenizer: Vec<u8>,
+    /// What else stands beside weights and is carried along ([`beside::FILES`]), by name.
+    pub beside: Vec<(String, Vec<u8>)>,
     /// What the operands of products are at inference.
     pub products: Products,
 }
 
 impl ModelFiles {
-    /// The files of a folder, or a `.gguf` file with a `tokenizer.json` beside it. Weights are read
-    /// later.
+    /// The files of a folder, or a `.gguf` file, with the `tokenizer.json` beside it or the
+    /// tokenizer in it. Weights are read later.
     pub fn read(path: &Path) -> Result<Self> {
         let mut parts = Self::network(path)?;
-        let folder =
-            if parts.config.is_empty() { path.parent().unwrap_or(Path::new("")) } else { path };
-        parts.tokenizer = read_file(&folder.join("tokenizer.json"))?;
+        let gguf = parts.config.is_empty();
+        let folder = if gguf { path.parent().unwrap_or(Path::new("")) } else { path };
+        let tokenizer = folder.join("tokenizer.json");
+        if gguf && !tokenizer.exists() {
+            let inside = gguf::vocabulary(path)?;
+            return Ok(Self { tokenizer: inside.tokenizer, beside: inside.beside, ..parts });
+        }
+        parts.tokenizer = read_file(&tokenizer)?;
+        parts.beside = beside::read(folder)?;
         Ok(parts)
     }
 
@@ -77,7 +88,13 @@ impl ModelFiles {
         } else {
             (read_file(&path.join("config.json"))?, Stored::Folder(path.to_path_buf()))
         };
-        Ok(Self { config, tensors, tokenizer: Vec::new(), products: Products::F32 })
+        Ok(Self {
+            config,
+            tensors,
+            tokenizer: Vec::new(),
+            beside: Vec::new(),
+            products: Products::F32,
+        })
     }
 
     /// Shape and tensors, whose names are known.
@@ -96,11 +113,20 @@ impl ModelFiles {
             Stored::Folder(folder) | Stored::Gguf(folder) => Tensors::from_folder(folder)?,
         };
         let shapes = config.tensors();
-        let known = |name: &str| shapes.iter().any(|(known, _)| known == name);
-        if let Some(bias) =
-            tensors.names().find(|name| name.rsplit('.').next() == Some("bias") && !known(name))
-        {
-            return Err(Error::new(format!("tensor `{bias}` has no place in a plain Llama")));
+        let known: HashSet<&str> = shapes.iter().map(|(name, _)| name.as_str()).collect();
+        // Positions that old files keep, and the head of a model whose head is the embedding: both
+        // follow from what is read.
+        let follows = |name: &str| {
+            name.ends_with(".rotary_emb.inv_freq") || config.tied && name == "lm_head.weight"
+        };
+        if let Some(odd) = tensors.names().find(|name| !known.contains(name) && !follows(name)) {
+            let odd = Error::new(format!(
+                "tensor `{odd}` has no place in a {:?} of {} layers",
+                config.family, config.layers
+            ));
+            return Err(odd.hint(
+                "this program cannot run the model: what that tensor does is not known here",
+            ));
         }
         Ok((config, tensors))
     }
@@ -135,25 +161,37 @@ impl ModelFiles {
         let shapes = config.tensors();
         let weights = shapes.iter().map(|(name, shape)| {
             let width = shape.last().copied().unwrap_or(1);
-            Ok(Matrix::Full { width, data: tensors.numbers(name, shape)? })
+            let mut data = tensors.numbers(name, shape)?;
+            // Gemma's files have gains less 1.
+            if config.is_gemma() && name.ends_with("norm.weight") {
+                data.iter_mut().for_each(|gain| *gain += 1.0);
+            }
+            Ok(Matrix::Full { width, data })
         });
-        Decoder::new(config, weights, self.products)
+        Decoder::new(config.clone(), weights, self.products)
     }
 
     /// Checks and assembles them for inference; `source` names the model in errors and on screens.
     pub fn build(&self, source: &str) -> Result<Model> {
         let located = |error: Error| {
-            error
-                .at(source)
-                .hint("the model is damaged or of another kind; fetch or train it again")
+            // A file's own errors begin with its name.
+            let error = if error.message().starts_with(source) { error } else { error.at(source) };
+            error.hint("the model is damaged or of another kind; fetch or train it again")
         };
         let decoder = self.decoder().map_err(located)?;
         let tokenizer = Arc::new(self.tokenizer(source, &decoder.config)?);
         Ok(Model { decoder: Arc::new(decoder), tokenizer, source: source.to_string() })
     }
 
+    /// What the files beside a tokenizer say of its tokens.
+    fn said(&self) -> Result<Said> {
+        Said::read(&self.config, &self.beside)
+    }
+
     fn tokenizer(&self, source: &str, config: &Config) -> Result<Tokenizer> {
-        let tokenizer = Tokenizer::parse(&self.tokenizer).map_err(|error| error.at(source))?;
+        let tokenizer = Tokenizer::parse(&self.tokenizer);
+        let tokenizer = tokenizer.and_then(|tokenizer| tokenizer.told_by(&self.said()?));
+        let tokenizer = tokenizer.map_err(|error| error.at(source))?;
         if tokenizer.vocab() > config.vocab {
             let theirs = tokenizer.vocab();
             let ours = config.vocab;
@@ -169,7 +207,7 @@ impl ModelFiles {
 /// A configuration or a tokenizer has at most so many bytes: the largest have some 35 MB.
 const TEXT: u64 = 256 << 20;
 
-fn read_file(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let failed = |e: std::io::Error| Error::io("reading the model file", path, &e);
     let mut bytes = paths::read_whole(path, TEXT).map_err(failed)?;
     // Some editors put a mark in front of UTF-8.
@@ -199,6 +237,8 @@ pub struct Trainable {
     pub adapter: Option<Adapter>,
     /// Buffers that updates work with.
     pub workspace: Arc<Workspace>,
+    /// What it was read from, which is written again with it; nothing of a fresh one.
+    pub origin: Option<Arc<Origin>>,
 }
 
 impl Trainable {
@@ -226,7 +266,9 @@ impl Trainable {
         }
         let (config, weights) = parts.weights().map_err(|error| error.at(source))?;
         let tokenizer = Arc::new(parts.tokenizer(source, &config)?);
-        Ok(Self { config, weights, tokenizer, adapter: None, workspace: Arc::default() })
+        let origin = Some(Arc::new(Origin::of(parts)));
+        let workspace = Arc::default();
+        Ok(Self { config, weights, tokenizer, adapter: None, workspace, origin })
     }
 
     /// A fresh model: normal weights of deviation 0.02 (residual outputs scaled down by depth),
@@ -251,6 +293,7 @@ impl Trainable {
             tokenizer,
             adapter: None,
             workspace: Arc::default(),
+            origin: None,
         })
     }
 
@@ -280,15 +323,23 @@ impl Trainable {
         shapes.zip(weights).map(|((name, shape), data)| (name, data, shape)).collect()
     }
 
-    /// The weights as the three files of a model folder.
+    /// The weights as the files of a model folder, with all that stood beside them where they were
+    /// read: in f16 if `half`.
     pub fn parts(&self, half: bool) -> Result<ModelFiles> {
-        let config = self.config.to_json(self.tokenizer.end);
+        let tensors = Stored::Memory(serialize(&self.named(), half)?.into());
+        let products = Products::F32;
+        if let Some(origin) = &self.origin {
+            let config = origin.config(half)?;
+            let (tokenizer, beside) = (origin.tokenizer.clone(), origin.beside.clone());
+            return Ok(ModelFiles { config, tensors, tokenizer, beside, products });
+        }
+        let config = serde_json::to_vec_pretty(&self.config.to_json(self.tokenizer.end));
         Ok(ModelFiles {
-            config: serde_json::to_vec_pretty(&config)
-                .map_err(|e| Error::new(format!("config.json: {e}")))?,
-            tensors: Stored::Memory(serialize(&self.named(), half)?.into()),
+            config: config.map_err(|e| Error::new(format!("config.json: {e}")))?,
+            tensors,
             tokenizer: self.tokenizer.to_json()?.into_bytes(),
-            products: Products::F32,
+            beside: Vec::new(),
+            products,
         })
     }
 }

@@ -79,8 +79,11 @@ pub fn write_folder(
         ("model.safetensors", tensors),
         ("tokenizer.json", &parts.tokenizer),
     ];
-    for (name, bytes) in
-        files.into_iter().chain(more.iter().map(|(name, bytes)| (*name, bytes.as_slice())))
+    let beside = parts.beside.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    for (name, bytes) in files
+        .into_iter()
+        .chain(beside)
+        .chain(more.iter().map(|(name, bytes)| (*name, bytes.as_slice())))
     {
         let path = temp.path().join(name);
         if let Some(folder) = path.parent() {

@@ -14,11 +14,12 @@ use foretaste::model::step::Products;
 use foretaste::model::team::{Priority, Team};
 use foretaste::model::tree::TokenTree;
 use foretaste::model::trie::Trie;
-use foretaste::model::weights::{ModelFiles, Trainable};
+use foretaste::model::weights::ModelFiles;
 use foretaste::rng::Rng;
 use proptest::prelude::*;
 
 use crate::fixtures::*;
+use crate::gguf::gguf;
 
 #[test]
 fn agrees_with_candle_transformers_llama() {
@@ -89,95 +90,12 @@ proptest! {
     }
 }
 
-/// A model as a GGUF file: f32, q and k with interleaved rotary pairs.
-fn gguf(fresh: &Trainable) -> Vec<u8> {
-    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
-    let config = &fresh.config;
-    let number = |name: &str, value: usize| {
-        [text(&format!("llama.{name}")), [4u32, value as u32].map(u32::to_le_bytes).concat()]
-            .concat()
-    };
-    let settings = [
-        [text("general.architecture"), 8u32.to_le_bytes().to_vec(), text("llama")].concat(),
-        number("embedding_length", config.hidden),
-        number("feed_forward_length", config.intermediate),
-        number("block_count", config.layers),
-        number("attention.head_count", config.heads),
-        number("attention.head_count_kv", config.kv_heads),
-        number("context_length", config.context),
-        [
-            text("llama.attention.layer_norm_rms_epsilon"),
-            6u32.to_le_bytes().to_vec(),
-            1e-5f32.to_le_bytes().to_vec(),
-        ]
-        .concat(),
-    ];
-    let names = [
-        ("model.embed_tokens", "token_embd"),
-        ("model.norm", "output_norm"),
-        ("model.layers.", "blk."),
-        ("self_attn.q_proj", "attn_q"),
-        ("self_attn.k_proj", "attn_k"),
-        ("self_attn.v_proj", "attn_v"),
-        ("self_attn.o_proj", "attn_output"),
-        ("input_layernorm", "attn_norm"),
-        ("post_attention_layernorm", "ffn_norm"),
-        ("mlp.gate_proj", "ffn_gate"),
-        ("mlp.up_proj", "ffn_up"),
-        ("mlp.down_proj", "ffn_down"),
-    ];
-    let mut entries = Vec::new();
-    let mut data = Vec::new();
-    let mut count = 0u64;
-    for (name, values, shape) in fresh.named() {
-        let theirs =
-            names.iter().fold(name.clone(), |name, (ours, theirs)| name.replace(ours, theirs));
-        let sides: Vec<u8> =
-            shape.iter().rev().flat_map(|side| (*side as u64).to_le_bytes()).collect();
-        entries.extend(
-            [
-                text(&theirs),
-                (shape.len() as u32).to_le_bytes().to_vec(),
-                sides,
-                0u32.to_le_bytes().to_vec(),
-            ]
-            .concat(),
-        );
-        entries.extend((data.len() as u64).to_le_bytes());
-        count += 1;
-        let dim = config.head_dim();
-        let width = shape[shape.len() - 1];
-        let turned = name.contains("q_proj") || name.contains("k_proj");
-        for row in 0..values.len() / width {
-            // Row 2i + j of a head is row j · dim/2 + i of Hugging Face's.
-            let from =
-                if turned { row / dim * dim + row % 2 * (dim / 2) + row % dim / 2 } else { row };
-            data.extend(
-                values[from * width..(from + 1) * width]
-                    .iter()
-                    .flat_map(|value| value.to_le_bytes()),
-            );
-        }
-        data.resize(data.len().next_multiple_of(32), 0);
-    }
-    let head = [
-        b"GGUF".to_vec(),
-        3u32.to_le_bytes().to_vec(),
-        count.to_le_bytes().to_vec(),
-        (settings.len() as u64).to_le_bytes().to_vec(),
-    ];
-    let mut bytes = [head.concat(), settings.concat(), entries].concat();
-    bytes.resize(bytes.len().next_multiple_of(32), 0);
-    bytes.extend(data);
-    bytes
-}
-
 #[test]
 fn a_gguf_file_gives_the_scores_of_the_folder_that_it_was_made_from() {
     let fresh = small(1);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.gguf");
-    std::fs::write(&path, gguf(&fresh)).unwrap();
+    std::fs::write(&path, gguf(&fresh, "llama", &[])).unwrap();
     std::fs::write(dir.path().join("tokenizer.json"), fresh.tokenizer.to_json().unwrap()).unwrap();
     let read = foretaste::model::Model::load(&path).unwrap();
     assert_eq!(read.decoder.config, fresh.config);
@@ -222,7 +140,7 @@ fn decoding_together_equals_decoding_alone() {
     let starts: Vec<Vec<u32>> = vec![vec![1, 2, 3], vec![4], vec![], vec![1, 2]];
     let cancel = Cancel::default();
     let options = Decoding {
-        stop: 9999,
+        ends: &[9999],
         stops: None,
         only: None,
         limit: 6,
@@ -250,7 +168,8 @@ fn decoding_together_equals_decoding_alone() {
     // one.
     let allowed: Vec<Vec<u32>> = vec![vec![10, 11], vec![10, 12, 13], vec![14], vec![10, 12]];
     let (trie, _) = Trie::new(allowed.iter().map(Vec::as_slice));
-    let options = Decoding { only: Some(&trie), stop: 20, sampling: Sampling::at(5.0), ..options };
+    let options =
+        Decoding { only: Some(&trie), ends: &[20], sampling: Sampling::at(5.0), ..options };
     let mut seen = std::collections::HashSet::new();
     for seed in 0..40 {
         let seeds = Rng::seeds(seed, "test", 2);

@@ -47,7 +47,7 @@ fn step(net: Net<'_>, tree: &TokenTree, grads: Option<&mut Buffers>) -> Loss {
 }
 
 /// Loss and gradients by hand.
-fn gradient(fresh: &Trainable, trees: &[TokenTree]) -> (f64, Buffers) {
+pub fn gradient(fresh: &Trainable, trees: &[TokenTree]) -> (f64, Buffers) {
     let mut grads = zeros(&fresh.net().shapes());
     let mut loss = 0.0;
     for tree in trees.iter().filter(|tree| tree.weight() > 0.0) {
@@ -66,7 +66,7 @@ fn adapted(mut fresh: Trainable, seed: u64) -> Trainable {
 }
 
 /// Loss and gradients by candle's autograd.
-fn reference(fresh: &Trainable, tree: &TokenTree) -> (f64, Buffers) {
+pub fn reference(fresh: &Trainable, tree: &TokenTree) -> (f64, Buffers) {
     let (vars, reference) = candle(fresh);
     let loss = reference.loss(tree).unwrap();
     let grads = loss.backward().unwrap();
@@ -84,7 +84,7 @@ const SAME: f32 = 3e-5;
 /// Relative distance of the worst tensor. One whose gradient nearly cancels (a query over keys that
 /// are nearly alike) is as far off as the terms that cancel are rounded: it is held against a
 /// hundredth of the whole gradient.
-fn distance(got: &Buffers, want: &Buffers) -> f32 {
+pub fn distance(got: &Buffers, want: &Buffers) -> f32 {
     let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
     let whole = norm(&mut want.iter().flatten().copied());
     let one = |(got, want): (&Vec<f32>, &Vec<f32>)| {
@@ -94,7 +94,7 @@ fn distance(got: &Buffers, want: &Buffers) -> f32 {
     got.iter().zip(want).map(one).fold(0.0, f32::max)
 }
 
-fn random_tree(rng: &mut Rng, nodes: usize) -> TokenTree {
+pub fn random_tree(rng: &mut Rng, nodes: usize) -> TokenTree {
     let mut tree = TokenTree::default();
     tree.extend(None, &random_tokens(rng, 2), 1.0);
     for _ in 0..nodes {

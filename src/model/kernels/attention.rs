@@ -31,6 +31,10 @@ pub struct Heads {
     pub keys: usize,
     /// Width of a head.
     pub dim: usize,
+    /// What scores are multiplied by.
+    pub scale: f32,
+    /// How many tokens of its path a token sees at most, itself the last.
+    pub window: Option<usize>,
 }
 
 /// A chain of neighbouring tokens.
@@ -237,10 +241,9 @@ impl Attention<'_> {
         let q = MatRef::from_row_major_slice(self.q, self.q.len() / width, width);
         let q = q.submatrix(part.first, part.q_at, part.rows, dim);
         shares.resize(part.rows * part.seen, 0.0);
-        let scale = 1.0 / (dim as f32).sqrt();
         let out = MatMut::from_row_major_slice_mut(shares, part.rows, part.seen);
-        matmul(out, Accum::Replace, q, k.transpose(), scale, Par::Seq);
-        softmax_seen(shares, part.seen, part.least);
+        matmul(out, Accum::Replace, q, k.transpose(), self.heads.scale, Par::Seq);
+        softmax_seen(shares, part.seen, part.least, self.heads.window.unwrap_or(part.seen));
     }
 
     /// What each token takes from its ancestors and itself.
@@ -304,7 +307,7 @@ impl Attention<'_> {
         let dim = self.heads.dim;
         let (width, stride) = self.widths();
         let tokens = dout.len() / width;
-        let scale = 1.0 / (dim as f32).sqrt();
+        let scale = self.heads.scale;
         let base = blocks.first().map_or(0, |block| block.first - self.chains.first);
         let own = dq.len() / width;
         let mut path = Path::default();
@@ -351,12 +354,14 @@ impl Attention<'_> {
 }
 
 kernel! {
-/// Turns scores, `seen` a row, into shares; the first row sees `least` of them, each further row
-/// one more.
-fn softmax_seen<'a>(scores: &'a mut [f32], seen: usize, least: usize) -> () {
+/// Turns scores, `seen` a row, into shares; the first row sees up to `least` of them, each further
+/// row one more, and of those the last `window`.
+fn softmax_seen<'a>(scores: &'a mut [f32], seen: usize, least: usize, window: usize) -> () {
     for (r, row) in scores.chunks_exact_mut(seen).enumerate() {
         let (row, hidden) = row.split_at_mut(least + r);
+        let (far, row) = row.split_at_mut((least + r).saturating_sub(window));
         softmax(row);
+        far.fill(0.0);
         hidden.fill(0.0);
     }
 }

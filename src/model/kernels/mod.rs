@@ -333,6 +333,40 @@ pub fn swiglu<'a>(gate: &'a mut [f32], up: &'a [f32]) -> () {
 }
 
 kernel! {
+/// `gelu(gate) · up`, in place of `gate`, with GELU by its tanh:
+/// `gelu(g) = g · σ(2 · √(2/π) · (g + 0.044715 · g³))`.
+pub fn geglu<'a>(gate: &'a mut [f32], up: &'a [f32]) -> () {
+    gate.iter_mut().zip(up).for_each(|(g, u)| {
+        let turn = 1.595_769_1 * (*g + 0.044_715 * *g * *g * *g);
+        *g = *g / (1.0 + exp(-turn)) * u;
+    });
+}
+}
+
+/// Adds a bias to each row; an empty one adds nothing.
+pub fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
+    if !bias.is_empty() {
+        for row in rows.chunks_exact_mut(bias.len()) {
+            row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
+        }
+    }
+}
+
+/// The gradient of such a bias: adds `by` times the sum of the rows.
+pub fn add_rows_to(bias: &mut [f32], rows: &[f32], by: f32) {
+    for row in rows.chunks_exact(bias.len()) {
+        bias.iter_mut().zip(row).for_each(|(sum, value)| *sum += by * value);
+    }
+}
+
+/// Multiplies all values; by 1 costs nothing.
+pub fn scale(values: &mut [f32], by: f32) {
+    if (by - 1.0).abs() > 0.0 {
+        values.iter_mut().for_each(|value| *value *= by);
+    }
+}
+
+kernel! {
 /// Gradient of [`swiglu`]: turns `gate` and `up` into their gradients.
 pub fn swiglu_back<'a>(gate: &'a mut [f32], up: &'a mut [f32], dout: &'a [f32]) -> () {
     gate.iter_mut().zip(up.iter_mut()).zip(dout).for_each(|((g, u), d)| {

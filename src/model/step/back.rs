@@ -3,13 +3,11 @@
 
 use rayon::prelude::*;
 
-use super::{
-    Attended, DOWN, GATE, Gated, INPUT_NORM, K, LayerWeights, O, POST_NORM, Products, Q, Saved,
-    Shared, Step, UP, V, Way,
-};
+use super::{Attended, Gated, LayerWeights, Products, Saved, Shared, Slot, Step, Way};
 use crate::model::kernels::bf16::product;
 use crate::model::kernels::{
-    Matrix, mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, rope, swiglu, swiglu_back,
+    Matrix, add_rows_to, mul_nn, mul_nt, mul_tn, rms_norm, rms_norm_back, scale, swiglu,
+    swiglu_back,
 };
 use crate::model::params::Buffers;
 use crate::model::team::yield_to_interactive;
@@ -113,6 +111,19 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// Adds the gradient of a bias, where the layer has one: `by` times the sum of `dout`'s rows.
+    fn add_bias_grad(
+        &self,
+        grads: &mut Buffers,
+        layer: usize,
+        (slot, dout): (Slot, &[f32]),
+        by: f32,
+    ) {
+        if let (None, Some(at)) = (self.adapter, self.layout.find(layer, slot)) {
+            add_rows_to(&mut grads[at], dout, by);
+        }
+    }
+
     /// Turns the gradient `dx` of a layer's output, `[T, h]`, into that of its input, and adds the
     /// gradients of its weights.
     pub(super) fn layer_back(
@@ -126,7 +137,7 @@ impl<'a> Step<'a> {
         let w = self.layer_weights(layer, Way::Back);
         let Saved { attended, gated } = saved;
         let dmixed = self.gate_back(layer, &w, gated, dx, grads);
-        let dqkv = self.mixing_back(&attended, &dmixed, shared);
+        let dqkv = self.mixing_back(layer, &attended, &dmixed, shared);
         self.attention_back(layer, &w, attended, dqkv, dx, grads);
     }
 
@@ -145,20 +156,21 @@ impl<'a> Step<'a> {
     ) -> Scratch<'a> {
         let Gated { mixed, middle, scales, normed, mut gate, mut up } = gated;
         let h = self.config.hidden;
-        let inner = self.config.intermediate;
+        let (wide, inner) = (self.config.queries(), self.config.intermediate);
         let part = self.part;
         let space = self.workspace;
-        let at = |tensor| Self::at(layer, tensor);
+        let residual = self.config.scales.residual;
+        let at = |slot| self.at(layer, slot);
         let dout = space.copy(dx);
         let mut through = space.take(gate.len());
-        let mut dmixed = space.take(dx.len());
+        let mut dmixed = space.take(mixed.len());
         let gains: Vec<Vec<f32>> = (
             (
                 gate.par_chunks_mut(part * inner),
                 up.par_chunks_mut(part * inner),
                 through.par_chunks_mut(part * inner),
             ),
-            (dx.par_chunks_mut(part * h), dmixed.par_chunks_mut(part * h)),
+            (dx.par_chunks_mut(part * h), dmixed.par_chunks_mut(part * wide)),
             (middle.par_chunks(part * h), scales.par_chunks(part)),
         )
             .into_par_iter()
@@ -167,39 +179,47 @@ impl<'a> Step<'a> {
                 yield_to_interactive();
                 through.copy_from_slice(gate);
                 swiglu(through, up);
+                scale(through, residual);
                 let mut dthrough = space.take(gate.len());
                 self.operand(dx, h).through(&w.down, &mut dthrough, false);
+                scale(&mut dthrough, residual);
                 swiglu_back(gate, up, &dthrough);
                 let mut dnormed = space.take(dx.len());
                 self.operand(gate, inner).through(&w.gate, &mut dnormed, false);
                 self.operand(up, inner).through(&w.up, &mut dnormed, true);
-                let gain = self.norm_back(at(POST_NORM), dx, &dnormed, middle, scales);
+                let gain = self.norm_back(at(Slot::PostNorm), dx, &dnormed, middle, scales);
                 self.operand(dx, h).through(&w.o, dmixed, false);
+                scale(dmixed, residual);
                 gain
             })
             .collect();
-        self.add_gain_grad(grads, at(POST_NORM), &gains);
+        self.add_gain_grad(grads, at(Slot::PostNorm), &gains);
         let normed = self.inputs(&normed, h);
         let jobs = [
             LinearGrad {
-                tensor: at(DOWN),
+                tensor: at(Slot::Down),
                 dout: &dout,
                 width: h,
                 x: &self.inputs(&through, inner),
             },
-            LinearGrad { tensor: at(GATE), dout: &gate, width: inner, x: &normed },
-            LinearGrad { tensor: at(UP), dout: &up, width: inner, x: &normed },
-            LinearGrad { tensor: at(O), dout: dx, width: h, x: &self.inputs(&mixed, h) },
+            LinearGrad { tensor: at(Slot::Gate), dout: &gate, width: inner, x: &normed },
+            LinearGrad { tensor: at(Slot::Up), dout: &up, width: inner, x: &normed },
+            LinearGrad { tensor: at(Slot::O), dout: dx, width: h, x: &self.inputs(&mixed, wide) },
         ];
         self.add_weight_grads(grads, &jobs);
+        self.add_bias_grad(grads, layer, (Slot::DownBias, &dout), residual);
+        self.add_bias_grad(grads, layer, (Slot::GateBias, &gate), 1.0);
+        self.add_bias_grad(grads, layer, (Slot::UpBias, &up), 1.0);
+        self.add_bias_grad(grads, layer, (Slot::OBias, dx), residual);
         dmixed
     }
 
-    /// Back through attention itself (see [`Attention`]): `dq`, `[T, h]`, `dk` and `dv`,
+    /// Back through attention itself (see [`Attention`]): `dq`, `[T, wide]`, `dk` and `dv`,
     /// `[P + T, kv]`, from `dmixed`. What the tokens above cost is added to `shared`; of the first
     /// part, which has none above, what the others added is part of its own.
     fn mixing_back(
         &self,
+        layer: usize,
         attended: &Attended<'_>,
         dmixed: &[f32],
         shared: Option<&mut Shared<'_>>,
@@ -213,7 +233,7 @@ impl<'a> Step<'a> {
             dk.copy_from_slice(&shared.dk);
             dv.copy_from_slice(&shared.dv);
         }
-        self.attention(attended).backward(dmixed, &mut dq, &mut dk, &mut dv);
+        self.attention(layer, attended).backward(dmixed, &mut dq, &mut dk, &mut dv);
         if let Some(shared) = shared {
             let cost = |sums: &mut [f32], more: &[f32]| {
                 sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
@@ -222,6 +242,29 @@ impl<'a> Step<'a> {
             cost(&mut shared.dv, &dv[..above]);
         }
         [dq, dk, dv]
+    }
+
+    /// Back through the norms of heads, where the family has them: `dq` and `dk` become the
+    /// gradients of what went in.
+    fn heads_back(
+        &self,
+        layer: usize,
+        attended: &Attended<'_>,
+        (dq, dk): (&mut [f32], &mut [f32]),
+        grads: &mut Buffers,
+    ) {
+        let Some(heads) = &attended.heads else { return };
+        let sides = [
+            (Slot::QNorm, dq, &heads.q, &heads.q_scales),
+            (Slot::KNorm, dk, &heads.k, &heads.k_scales),
+        ];
+        for (slot, d, x, scales) in sides {
+            let Some(tensor) = self.layout.find(layer, slot) else { continue };
+            let dout = self.workspace.copy(d);
+            d.fill(0.0);
+            let gain = self.norm_back(tensor, d, &dout, x, scales);
+            self.add_gain_grad(grads, tensor, &[gain]);
+        }
     }
 
     /// Back through the layers before attention: `dq`, `dk`, `dv` turned back by their positions;
@@ -237,47 +280,45 @@ impl<'a> Step<'a> {
         grads: &mut Buffers,
     ) {
         let h = self.config.hidden;
-        let kv = self.kv();
+        let (wide, kv) = (self.config.queries(), self.kv());
         let part = self.part;
-        let half = self.config.head_dim() / 2;
         let space = self.workspace;
         let eps = self.config.norm_eps as f32;
-        let at = |tensor| Self::at(layer, tensor);
-        let Attended { input, scales, .. } = attended;
+        let at = |slot| self.at(layer, slot);
         let above = self.above * kv;
         let (dk, dv) = (&mut dk[above..], &dv[above..]);
+        self.rotate(layer, &mut dq, dk, true);
+        self.heads_back(layer, &attended, (&mut dq, dk), grads);
+        let Attended { input, scales, .. } = attended;
         // It was not kept: norming again costs less than another buffer of the pass.
         let mut normed = space.take(input.len());
         let gains: Vec<Vec<f32>> = (
-            (dq.par_chunks_mut(part * h), dk.par_chunks_mut(part * kv), dv.par_chunks(part * kv)),
+            (dq.par_chunks(part * wide), dk.par_chunks(part * kv), dv.par_chunks(part * kv)),
             (dx.par_chunks_mut(part * h), normed.par_chunks_mut(part * h)),
-            (
-                input.par_chunks(part * h),
-                scales.par_chunks(part),
-                self.angles.par_chunks(part * half),
-            ),
+            (input.par_chunks(part * h), scales.par_chunks(part)),
         )
             .into_par_iter()
             .with_max_len(1)
-            .map(|((dq, dk, dv), (dx, normed), (input, scales, angles))| {
+            .map(|((dq, dk, dv), (dx, normed), (input, scales))| {
                 yield_to_interactive();
-                rope(dq, h, 2 * half, angles, true);
-                rope(dk, kv, 2 * half, angles, true);
                 let mut dnormed = space.take(dx.len());
-                self.operand(dq, h).through(&w.q, &mut dnormed, false);
+                self.operand(dq, wide).through(&w.q, &mut dnormed, false);
                 self.operand(dk, kv).through(&w.k, &mut dnormed, true);
                 self.operand(dv, kv).through(&w.v, &mut dnormed, true);
                 rms_norm(normed, input, w.input_norm, eps);
-                self.norm_back(at(INPUT_NORM), dx, &dnormed, input, scales)
+                self.norm_back(at(Slot::InputNorm), dx, &dnormed, input, scales)
             })
             .collect();
-        self.add_gain_grad(grads, at(INPUT_NORM), &gains);
+        self.add_gain_grad(grads, at(Slot::InputNorm), &gains);
         let normed = self.inputs(&normed, h);
         let jobs = [
-            LinearGrad { tensor: at(Q), dout: &dq, width: h, x: &normed },
-            LinearGrad { tensor: at(K), dout: dk, width: kv, x: &normed },
-            LinearGrad { tensor: at(V), dout: dv, width: kv, x: &normed },
+            LinearGrad { tensor: at(Slot::Q), dout: &dq, width: wide, x: &normed },
+            LinearGrad { tensor: at(Slot::K), dout: dk, width: kv, x: &normed },
+            LinearGrad { tensor: at(Slot::V), dout: dv, width: kv, x: &normed },
         ];
         self.add_weight_grads(grads, &jobs);
+        for (slot, dout) in [(Slot::QBias, &*dq), (Slot::KBias, &*dk), (Slot::VBias, dv)] {
+            self.add_bias_grad(grads, layer, (slot, dout), 1.0);
+        }
     }
 }

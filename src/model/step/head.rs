@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::back::LinearGrad;
-use super::{LAYER, Loss, Step, Way};
-use crate::model::kernels::{cross_entropy, rms_norm};
+use super::{Loss, Step, Way};
+use crate::model::kernels::{cross_entropy, rms_norm, scale};
 use crate::model::params::Buffers;
 use crate::model::tree::TokenTree;
 use crate::model::workspace::Scratch;
@@ -47,13 +47,15 @@ impl<'a> Step<'a> {
         if rows.is_empty() {
             return self.workspace.zeros(x.len());
         }
-        let norm = 1 + self.config.layers * LAYER;
+        let norm = self.layout.norm(self.config.layers);
         let head = if self.config.tied { 0 } else { norm + 1 };
         let mut picked = self.workspace.take(rows.len() * h);
         for (row, picked) in rows.iter().zip(picked.chunks_exact_mut(h)) {
             picked.copy_from_slice(&x[row * h..(row + 1) * h]);
         }
-        let (normed, scales) = self.norm(&picked, norm);
+        let (mut normed, scales) = self.norm(&picked, norm);
+        // A multiplier of logits stands before what goes into the head.
+        scale(&mut normed, self.config.scales.logits);
         let forward = self.linear(head, h, Way::Forward);
         let back = grads.is_some().then(|| self.linear(head, h, Way::Back));
         let mut nats = Vec::with_capacity(rows.len());
@@ -100,6 +102,7 @@ impl<'a> Step<'a> {
         loss.total += costs.sum::<f64>();
         loss.nll.extend(nodes.into_iter().zip(nats));
         let Some(grads) = grads else { return self.workspace.take(0) };
+        scale(&mut dnormed, self.config.scales.logits);
         let mut dpicked = self.workspace.zeros(picked.len());
         let gain = self.norm_back(norm, &mut dpicked, &dnormed, &picked, &scales);
         self.add_gain_grad(grads, norm, &[gain]);

@@ -17,8 +17,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::config::Config;
-use super::kernels::{Attention, Chains, Heads, rms_norm, rope, swiglu};
+use super::config::{Config, Layout, Slot};
+use super::kernels::{Attention, Chains, Heads, add_to_rows, rms_norm, rope, scale, swiglu};
 use super::lora::Adapter;
 use super::params::Buffers;
 use super::parts::Parts;
@@ -30,30 +30,18 @@ use linear::{Acting, Linear, Operand, Way};
 use pass::Shared;
 pub use pass::step;
 
-/// Tensors of a layer, in their order after the embedding (see [`Config::tensors`]).
-const LAYER: usize = 9;
-const INPUT_NORM: usize = 0;
-const Q: usize = 1;
-const K: usize = 2;
-const V: usize = 3;
-const O: usize = 4;
-const POST_NORM: usize = 5;
-const GATE: usize = 6;
-const UP: usize = 7;
-const DOWN: usize = 8;
-
-/// The weights of a layer as they act; `h` is the model's width, `kv` that of a row of keys,
-/// `inner` that of the gate.
+/// The weights of a layer as they act; `h` is the model's width, `wide` that of a row of queries,
+/// `kv` that of a row of keys, `inner` that of the gate.
 struct LayerWeights<'a> {
     /// `[h]`.
     input_norm: &'a [f32],
-    /// `[h, h]`.
+    /// `[wide, h]`.
     q: Linear<'a>,
     /// `[kv, h]`.
     k: Linear<'a>,
     /// `[kv, h]`.
     v: Linear<'a>,
-    /// `[h, h]`.
+    /// `[h, wide]`.
     o: Linear<'a>,
     /// `[h]`.
     post_norm: &'a [f32],
@@ -77,17 +65,31 @@ struct Attended<'a> {
     input: Scratch<'a>,
     /// The reciprocal of its rms, `[T]`.
     scales: Scratch<'a>,
-    /// Queries, turned by their positions, `[T, h]`.
+    /// Queries, turned by their positions, `[T, wide]`.
     q: Scratch<'a>,
     /// Keys, turned as well, those of the tokens above first, `[P + T, kv]`.
     k: Scratch<'a>,
     /// Values, `[P + T, kv]`.
     v: Scratch<'a>,
+    /// Queries and keys before each head was normed, where it is.
+    heads: Option<HeadNorms<'a>>,
+}
+
+/// What went into the norms of heads.
+struct HeadNorms<'a> {
+    /// Queries, `[T, wide]`.
+    q: Scratch<'a>,
+    /// Keys, `[T, kv]`.
+    k: Scratch<'a>,
+    /// The reciprocals of their rms, `[T, heads]`.
+    q_scales: Scratch<'a>,
+    /// `[T, kv_heads]`.
+    k_scales: Scratch<'a>,
 }
 
 /// Of the half that looks at each token alone.
 struct Gated<'a> {
-    /// What attention took, `[T, h]`.
+    /// What attention took, as it goes into `o`, `[T, wide]`.
     mixed: Scratch<'a>,
     /// What comes in, `[T, h]`.
     middle: Scratch<'a>,
@@ -139,6 +141,8 @@ impl Net<'_> {
 /// The computation over one part of a tree.
 struct Step<'a> {
     config: &'a Config,
+    /// Where tensors stand.
+    layout: Layout,
     weights: &'a Buffers,
     adapter: Option<&'a Adapter>,
     products: Products,
@@ -150,7 +154,8 @@ struct Step<'a> {
     above: usize,
     /// Rows of tokens a task works on.
     part: usize,
-    angles: Vec<(f32, f32)>,
+    /// Of each rotary embedding, `[T, dim / 2]`.
+    angles: Vec<Vec<(f32, f32)>>,
 }
 
 impl<'a> Step<'a> {
@@ -165,6 +170,7 @@ impl<'a> Step<'a> {
         let parents: Vec<_> = seen.map(|token| parts.tree.parents[token].map(near)).collect();
         Self {
             config,
+            layout: Layout::of(config),
             weights,
             adapter,
             products,
@@ -179,34 +185,45 @@ impl<'a> Step<'a> {
 
     /// Width of a row of keys.
     fn kv(&self) -> usize {
-        self.config.kv_heads * self.config.head_dim()
+        self.config.keys()
     }
 
-    fn at(layer: usize, tensor: usize) -> usize {
-        1 + layer * LAYER + tensor
+    /// The index of a tensor that every layer has.
+    fn at(&self, layer: usize, slot: Slot) -> usize {
+        self.layout.at(layer, slot)
+    }
+
+    /// A vector of a layer; empty where it has none.
+    fn vector(&self, layer: usize, slot: Slot) -> &'a [f32] {
+        self.layout.find(layer, slot).map_or(&[][..], |at| &self.weights[at])
     }
 
     /// The weights of a layer, for products one way; with an adapter they are `W + scale · B · A`,
     /// which costs less than sending every token through the narrow products besides.
     fn layer_weights(&self, layer: usize, way: Way) -> LayerWeights<'a> {
-        let linears = [Q, K, V, O, GATE, UP, DOWN].into_par_iter().with_max_len(1);
+        let linears = [Slot::Q, Slot::K, Slot::V, Slot::O, Slot::Gate, Slot::Up, Slot::Down];
         let ready: Vec<_> = linears
-            .map(|tensor| {
-                let inputs =
-                    if tensor == DOWN { self.config.intermediate } else { self.config.hidden };
-                self.linear(Self::at(layer, tensor), inputs, way)
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|slot| {
+                let inputs = match slot {
+                    Slot::O => self.config.queries(),
+                    Slot::Down => self.config.intermediate,
+                    _ => self.config.hidden,
+                };
+                self.linear(self.at(layer, slot), inputs, way)
             })
             .collect();
         let mut ready = ready.into_iter();
         let empty = || Linear::new(Acting::Plain(&[]), 1, way, Products::F32, self.workspace);
         let mut next = || ready.next().unwrap_or_else(empty);
         LayerWeights {
-            input_norm: &self.weights[Self::at(layer, INPUT_NORM)],
+            input_norm: &self.weights[self.at(layer, Slot::InputNorm)],
             q: next(),
             k: next(),
             v: next(),
             o: next(),
-            post_norm: &self.weights[Self::at(layer, POST_NORM)],
+            post_norm: &self.weights[self.at(layer, Slot::PostNorm)],
             gate: next(),
             up: next(),
             down: next(),
@@ -234,21 +251,36 @@ impl<'a> Step<'a> {
     }
 
     /// A layer forward, in place of `x`, `[T, h]`; `n(x) = x / rms(x)`:
-    /// `x ← x + O · attention(q, k, v)` of the rows of `Q, K, V · n(x)`, then
-    /// `x ← x + DOWN · (silu(GATE · n(x)) ∘ UP · n(x))`. Keys and values of the tokens above are
-    /// `shared`.
+    /// `x ← x + ρ · (O · attention(q, k, v) + o)` of the rows of `Q, K, V · n(x)` and their biases,
+    /// queries and keys of each head normed where the family does that, then
+    /// `x ← x + ρ · (DOWN · (silu(GATE · n(x)) ∘ UP · n(x)) + d)`. Keys and values of the tokens
+    /// above are `shared`; `ρ`, the residual multiplier, stands before what goes into `O` and
+    /// `DOWN`.
     fn layer(&self, layer: usize, x: &mut [f32], shared: Option<&Shared<'_>>) -> Saved<'a> {
+        let w = self.layer_weights(layer, Way::Forward);
+        let attended = self.project(layer, &w, x, shared);
+        let mut mixed = self.workspace.take(self.own.len() * self.config.queries());
+        self.attention(layer, &attended).forward(&mut mixed);
+        let gated = self.gate(layer, &w, x, mixed);
+        Saved { attended, gated }
+    }
+
+    /// Queries, keys and values.
+    fn project(
+        &self,
+        layer: usize,
+        w: &LayerWeights<'_>,
+        x: &[f32],
+        shared: Option<&Shared<'_>>,
+    ) -> Attended<'a> {
         let h = self.config.hidden;
-        let kv = self.kv();
-        let inner = self.config.intermediate;
+        let (wide, kv) = (self.config.queries(), self.kv());
         let part = self.part;
-        let half = self.config.head_dim() / 2;
         let space = self.workspace;
         let rows = |width: usize| space.take(self.own.len() * width);
-        let w = self.layer_weights(layer, Way::Forward);
         let eps = self.config.norm_eps as f32;
         let input = space.copy(x);
-        let mut q = rows(h);
+        let mut q = rows(wide);
         let before = self.above * kv;
         let mut k = space.take(before + self.own.len() * kv);
         let mut v = space.take(k.len());
@@ -257,30 +289,95 @@ impl<'a> Step<'a> {
             v[..before].copy_from_slice(&shared.v[..before]);
         }
         let mut scales = rows(1);
+        let biases = [Slot::QBias, Slot::KBias, Slot::VBias].map(|slot| self.vector(layer, slot));
         (
             x.par_chunks(part * h),
-            q.par_chunks_mut(part * h),
+            q.par_chunks_mut(part * wide),
             k[before..].par_chunks_mut(part * kv),
             v[before..].par_chunks_mut(part * kv),
             scales.par_chunks_mut(part),
-            self.angles.par_chunks(part * half),
         )
             .into_par_iter()
             .with_max_len(1)
-            .for_each(|(x, q, k, v, scales, angles)| {
+            .for_each(|(x, q, k, v, scales)| {
                 yield_to_interactive();
                 let mut normed = space.take(x.len());
                 scales.copy_from_slice(&rms_norm(&mut normed, x, w.input_norm, eps));
                 let normed = self.operand(&normed, h);
-                normed.through(&w.q, q, false);
-                normed.through(&w.k, k, false);
-                normed.through(&w.v, v, false);
-                rope(q, h, 2 * half, angles, false);
-                rope(k, kv, 2 * half, angles, false);
+                for ((linear, out), bias) in
+                    [(&w.q, q), (&w.k, k), (&w.v, v)].into_iter().zip(biases)
+                {
+                    normed.through(linear, out, false);
+                    add_to_rows(out, bias);
+                }
             });
-        let attended = Attended { input, scales, q, k, v };
-        let mut mixed = rows(h);
-        self.attention(&attended).forward(&mut mixed);
+        let heads = self.turn(layer, &mut q, &mut k[before..]);
+        Attended { input, scales, q, k, v, heads }
+    }
+
+    /// Queries and keys, each head normed where the family does that, and turned by positions where
+    /// the layer does. What went into the norms is kept.
+    fn turn(&self, layer: usize, q: &mut [f32], k: &mut [f32]) -> Option<HeadNorms<'a>> {
+        let (wide, kv, dim) = (self.config.queries(), self.kv(), self.config.head_dim);
+        let eps = self.config.norm_eps as f32;
+        let space = self.workspace;
+        let heads = self.config.head_norms.then(|| {
+            let gains = [Slot::QNorm, Slot::KNorm].map(|slot| self.vector(layer, slot));
+            let normed = |rows: &mut [f32], gain: &[f32], width: usize| {
+                let before = space.copy(rows);
+                let mut scales = space.take(rows.len() / dim);
+                let part = self.part * width;
+                let parts = rows.par_chunks_mut(part).zip(before.par_chunks(part));
+                let parts = parts.zip(scales.par_chunks_mut(part / dim)).with_max_len(1);
+                parts.for_each(|((rows, before), scales)| {
+                    scales.copy_from_slice(&rms_norm(rows, before, gain, eps));
+                });
+                (before, scales)
+            };
+            let (q, q_scales) = normed(q, gains[0], wide);
+            let (k, k_scales) = normed(k, gains[1], kv);
+            HeadNorms { q, k, q_scales, k_scales }
+        });
+        self.rotate(layer, q, k, false);
+        heads
+    }
+
+    /// Turns queries and keys of own tokens by their positions, or back.
+    fn rotate(&self, layer: usize, q: &mut [f32], k: &mut [f32], back: bool) {
+        let Some(of) = self.config.attends[layer].rope else { return };
+        let (wide, kv, dim) = (self.config.queries(), self.kv(), self.config.head_dim);
+        let part = self.part;
+        let angles = self.angles[of].par_chunks(part * dim / 2);
+        let parts = (q.par_chunks_mut(part * wide), k.par_chunks_mut(part * kv), angles);
+        parts.into_par_iter().with_max_len(1).for_each(|(q, k, angles)| {
+            rope(q, wide, dim, angles, back);
+            rope(k, kv, dim, angles, back);
+        });
+    }
+
+    /// From what attention took to the end of the layer.
+    fn gate(
+        &self,
+        layer: usize,
+        w: &LayerWeights<'_>,
+        x: &mut [f32],
+        mut mixed: Scratch<'a>,
+    ) -> Gated<'a> {
+        let h = self.config.hidden;
+        let (wide, inner) = (self.config.queries(), self.config.intermediate);
+        let part = self.part;
+        let space = self.workspace;
+        let rows = |width: usize| space.take(self.own.len() * width);
+        let eps = self.config.norm_eps as f32;
+        let residual = self.config.scales.residual;
+        let biases = [Slot::OBias, Slot::GateBias, Slot::UpBias, Slot::DownBias];
+        let [o_bias, gate_bias, up_bias, down_bias] = biases.map(|slot| self.vector(layer, slot));
+        // They are added to what is scaled already.
+        let [o_bias, down_bias] = [o_bias, down_bias].map(|bias| {
+            let mut bias = bias.to_vec();
+            scale(&mut bias, residual);
+            bias
+        });
         let mut middle = rows(h);
         let mut scales = rows(1);
         let mut normed = rows(h);
@@ -288,7 +385,7 @@ impl<'a> Step<'a> {
         let mut up = rows(inner);
         (
             x.par_chunks_mut(part * h),
-            mixed.par_chunks(part * h),
+            mixed.par_chunks_mut(part * wide),
             middle.par_chunks_mut(part * h),
             scales.par_chunks_mut(part),
             normed.par_chunks_mut(part * h),
@@ -299,25 +396,32 @@ impl<'a> Step<'a> {
             .with_max_len(1)
             .for_each(|(x, mixed, middle, scales, normed, gate, up)| {
                 yield_to_interactive();
-                self.operand(mixed, h).through(&w.o, x, true);
+                scale(mixed, residual);
+                self.operand(mixed, wide).through(&w.o, x, true);
+                add_to_rows(x, &o_bias);
                 middle.copy_from_slice(x);
                 scales.copy_from_slice(&rms_norm(normed, x, w.post_norm, eps));
                 let normed = self.operand(normed, h);
                 normed.through(&w.gate, gate, false);
+                add_to_rows(gate, gate_bias);
                 normed.through(&w.up, up, false);
+                add_to_rows(up, up_bias);
                 let mut through = space.copy(gate);
                 swiglu(&mut through, up);
+                scale(&mut through, residual);
                 self.operand(&through, inner).through(&w.down, x, true);
+                add_to_rows(x, &down_bias);
             });
-        let gated = Gated { mixed, middle, scales, normed, gate, up };
-        Saved { attended, gated }
+        Gated { mixed, middle, scales, normed, gate, up }
     }
 
-    fn attention<'b>(&'b self, of: &'b Attended<'_>) -> Attention<'b> {
+    fn attention<'b>(&'b self, layer: usize, of: &'b Attended<'_>) -> Attention<'b> {
         let heads = Heads {
             queries: self.config.heads,
             keys: self.config.kv_heads,
-            dim: self.config.head_dim(),
+            dim: self.config.head_dim,
+            scale: self.config.attention_scale(),
+            window: self.config.attends[layer].window,
         };
         Attention { chains: &self.chains, heads, q: &of.q, k: &of.k, v: &of.v }
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{Loss, Net, Saved, Step};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
+use crate::model::kernels::scale;
 use crate::model::params::Buffers;
 use crate::model::parts::Parts;
 use crate::model::workspace::Scratch;
@@ -46,6 +47,7 @@ pub fn step(
     if parts.computed() == 0 {
         return Err(Error::new("a training example without any target token"));
     }
+    net.config.trains()?;
     let mut loss = Loss::default();
     let mut shared = Vec::new();
     cancel.check()?;
@@ -84,6 +86,7 @@ impl<'a> Pass<'a> {
             let at = *token as usize * h;
             row.copy_from_slice(&net.weights[0][at..at + h]);
         }
+        scale(&mut x, net.config.scales.embedding);
         let mut saved = Vec::new();
         let mut inputs = Vec::new();
         for layer in 0..net.config.layers {
@@ -122,6 +125,7 @@ impl<'a> Pass<'a> {
         }
         let h = step.config.hidden;
         if step.adapter.is_none() {
+            scale(&mut dx, step.config.scales.embedding);
             for (token, d) in parts.tree.tokens[step.own].iter().zip(dx.chunks_exact(h)) {
                 let at = *token as usize * h;
                 grads[0][at..at + h].iter_mut().zip(d).for_each(|(g, d)| *g += d);

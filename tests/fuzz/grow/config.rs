@@ -21,7 +21,7 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
     let mut fields: Vec<(String, String)> =
         sizes.map(|(name, size)| (name.to_string(), size.to_string())).to_vec();
     fields.extend(
-        [("rms_norm_eps", "1e-5"), ("rope_theta", "10000.0")]
+        [("rms_norm_eps", "1e-5"), ("rope_theta", "10000.0"), ("model_type", "\"llama\"")]
             .map(|(name, value)| (name.into(), value.into())),
     );
     let more = [
@@ -43,9 +43,14 @@ pub fn make(c: &mut Choices<'_>) -> Vec<u8> {
         let at = c.below(fields.len());
         fields[at].1 = if c.chance(80) { c.odd().into() } else { c.json() };
     }
-    for i in 0..c.many(400) {
+    // What changes nothing may be anything; what is not known is refused, whatever it is.
+    let harmless = ["transformers_version", "use_cache", "task_specific_params", "top_k"];
+    if c.chance(10) {
+        fields.push(("x".into(), c.odd().replace("NaN", "0").replace("1e400", "0")));
+    }
+    for _ in 0..c.many(400) {
         fields.push((
-            format!("x{i}"),
+            c.pick(&harmless).into(),
             if c.chance(98) { c.odd().replace("NaN", "0").replace("1e400", "0") } else { c.json() },
         ));
     }

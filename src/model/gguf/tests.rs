@@ -61,7 +61,7 @@ fn hostile_headers_are_refused_by_name_before_anything_is_allocated() {
 #[test]
 fn interleaved_pairs_become_halves() {
     let data: Vec<f32> = (0..8u8).map(f32::from).collect();
-    let Matrix::Full { data, .. } = halves(&Matrix::Full { data, width: 1 }, 2) else {
+    let Matrix::Full { data, .. } = halves(Matrix::Full { data, width: 1 }, 2) else {
         panic!("a full matrix")
     };
     assert_eq!(data, [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0]);

@@ -1,0 +1,64 @@
+//! What stands beside a model's weights and is carried along wherever they go: without it a model
+//! that leaves is not usable for chat until files are copied by hand.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::weights::{ModelFiles, read_file};
+use crate::error::{Error, Result};
+
+/// Files of a model folder that are carried along as they are.
+pub const FILES: [&str; 14] = [
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "generation_config.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "LICENSE",
+    "LICENSE.txt",
+    "LICENSE.md",
+    "NOTICE",
+    "NOTICE.txt",
+];
+
+/// Those of them that are in a folder, by name.
+pub(super) fn read(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let there = FILES.iter().filter(|name| folder.join(name).is_file());
+    there.map(|name| Ok(((*name).to_string(), read_file(&folder.join(name))?))).collect()
+}
+
+/// What a model was read from, but for its weights.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// `config.json`.
+    config: Vec<u8>,
+    /// `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+    /// [`FILES`].
+    pub beside: Vec<(String, Vec<u8>)>,
+}
+
+impl Origin {
+    /// That of some files.
+    pub fn of(files: &ModelFiles) -> Self {
+        let ModelFiles { config, tokenizer, beside, .. } = files.clone();
+        Self { config, tokenizer, beside }
+    }
+
+    /// `config.json` as it was read, but for what the weights are stored as.
+    pub fn config(&self, half: bool) -> Result<Vec<u8>> {
+        let bad = |e: serde_json::Error| Error::new(format!("config.json: {e}"));
+        let mut config: Map<String, Value> = serde_json::from_slice(&self.config).map_err(bad)?;
+        for name in ["torch_dtype", "dtype"] {
+            if let Some(kind) = config.get_mut(name) {
+                *kind = Value::from(if half { "float16" } else { "float32" });
+            }
+        }
+        serde_json::to_vec_pretty(&config).map_err(bad)
+    }
+}
