@@ -31,6 +31,7 @@ pub mod sampler;
 pub mod score;
 pub mod step;
 pub mod team;
+pub mod template;
 pub mod tokenizer;
 pub mod tree;
 pub mod trie;

@@ -10,6 +10,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, NormalizedString, Normalizer, TokenizerBuilder};
 
 use super::said::Said;
+use super::template::{Template, Turns};
 use super::vetting::vet;
 use crate::error::{Error, Result};
 use crate::guard::guarded;
@@ -45,6 +46,9 @@ pub struct Tokenizer {
     pub ends: Vec<u32>,
     /// Whether it has none of our control tokens: they are words then.
     pub foreign: bool,
+    /// How a conversation is written, where the model was trained on them; else why not, if it has
+    /// a chat template.
+    pub turns: std::result::Result<Turns, Option<String>>,
     /// What a text begins with in a model that was not made here, as its own tokenizer adds it
     /// (BOS); mostly nothing.
     pub opening: Vec<u32>,
@@ -199,7 +203,8 @@ impl Tokenizer {
         let ids = steering.iter().filter(|token| !UNKNOWN.contains(&token.as_str()));
         let steering_ids = ids.filter_map(|token| inner.token_to_id(token)).collect();
         let end = ends.first().copied().unwrap_or_default();
-        Ok(Self { inner, steering, steering_ids, end, ends, foreign, opening })
+        let turns = Err(None);
+        Ok(Self { inner, steering, steering_ids, end, ends, foreign, turns, opening })
     }
 
     /// The same, knowing what the files beside it say. Where nothing says what ends a turn, it is
@@ -230,6 +235,41 @@ impl Tokenizer {
         })?;
         self.steering_ids.extend(&self.ends);
         Ok(self)
+    }
+
+    /// The same with the chat template of a model that was not made here. One whose turns do not
+    /// all look alike, or do not end with a token of [`Self::ends`], is not used, and why is kept.
+    #[must_use]
+    pub fn speaking(mut self, template: &Template) -> Self {
+        if self.foreign {
+            let turns = Turns::of(template).and_then(|turns| self.checked(turns));
+            self.turns = turns.map_err(|why| Some(why.message().to_string()));
+        }
+        self
+    }
+
+    /// Turns that end with one of the ends, and after whose beginnings a text is tokenized as it is
+    /// alone.
+    fn checked(&self, turns: Turns) -> Result<Turns> {
+        for between in [&turns.to_assistant, &turns.to_user] {
+            let first = self.encode(between)?.first().copied();
+            if !first.is_some_and(|token| self.ends.contains(&token)) {
+                return Err(Error::new(format!(
+                    "the chat template ends a turn by {between:?}, which is no token that ends one"
+                )));
+            }
+        }
+        let parted = |text: &str| {
+            text.ends_with('\n') || self.steering.iter().any(|token| text.ends_with(token.as_str()))
+        };
+        for before in [&turns.after_system, &turns.to_assistant, &turns.to_user] {
+            if !parted(before) {
+                return Err(Error::new(format!(
+                    "the chat template begins a turn by {before:?}, which may run into its text"
+                )));
+            }
+        }
+        Ok(turns)
     }
 
     /// Trains a byte-level BPE of at most `vocab` tokens on `texts`.

@@ -56,7 +56,8 @@ fn a_tokenizer_of_others_has_an_end_of_its_own() {
         let text = CONTROL[..4].iter().fold(own.to_json().unwrap(), |text, token| {
             text.replace(token, &token.replace("<|", "<"))
         });
-        Tokenizer::parse(text.replace(END, end).as_bytes())
+        let parsed = Tokenizer::parse(text.replace(END, end).as_bytes());
+        parsed.and_then(|tokenizer| tokenizer.told_by(&Said::default()))
     };
     let foreign = named("<|im_end|>").unwrap();
     assert!(foreign.foreign);

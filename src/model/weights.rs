@@ -18,6 +18,7 @@ use super::memory;
 use super::params::Buffers;
 use super::said::Said;
 use super::step::{Net, Products};
+use super::template::Template;
 use super::tokenizer::Tokenizer;
 use super::workspace::Workspace;
 use crate::error::{Error, Result};
@@ -191,7 +192,10 @@ impl ModelFiles {
     fn tokenizer(&self, source: &str, config: &Config) -> Result<Tokenizer> {
         let tokenizer = Tokenizer::parse(&self.tokenizer);
         let tokenizer = tokenizer.and_then(|tokenizer| tokenizer.told_by(&self.said()?));
-        let tokenizer = tokenizer.map_err(|error| error.at(source))?;
+        let mut tokenizer = tokenizer.map_err(|error| error.at(source))?;
+        if let Some(template) = Template::find(&self.beside).map_err(|error| error.at(source))? {
+            tokenizer = tokenizer.speaking(&template);
+        }
         if tokenizer.vocab() > config.vocab {
             let theirs = tokenizer.vocab();
             let ours = config.vocab;

@@ -1,7 +1,8 @@
 //! How the parts of a prompt are told apart in the tokens of a model: by control tokens of its own,
-//! or in words.
+//! as turns of a conversation, or in words.
 
 use crate::error::{Error, Result};
+use crate::model::template::Turns;
 use crate::model::tokenizer::{ACTION, OBSERVATION, TASK, THINK, Tokenizer};
 
 /// What a part of a prompt is.
@@ -40,18 +41,33 @@ impl Part {
     }
 }
 
-/// A model's way of telling parts apart: by control tokens of its own, or in words if it was not
-/// made here.
+/// What a model that speaks in turns is told before anything else.
+pub const SYSTEM: &str = "You act in a text environment. Each message of the user is what the \
+                          environment shows. Answer with the next action alone, on one line. Where \
+                          your answer begins with `Thought:`, think instead.";
+
+/// A model's way of telling parts apart.
+///
+/// In a conversation the environment is the user and the agent the assistant: an action and what it
+/// led to are turns of theirs, so that a state is a prefix of the next one, and what is foreseen is
+/// what the user says next. A thought is a turn of the assistant that begins with `Thought:`.
 #[derive(Debug)]
 pub struct Dialect<'a> {
     tokenizer: &'a Tokenizer,
     /// What stands before each part, in the order of [`Part`].
     marks: [Vec<u32>; 4],
+    /// What every prompt begins with.
+    beginning: Vec<u32>,
+    /// The token that ends what was begun.
+    end: u32,
 }
 
 impl<'a> Dialect<'a> {
     /// That of a tokenizer.
     pub fn of(tokenizer: &'a Tokenizer) -> Result<Self> {
+        if let (true, Ok(turns)) = (tokenizer.foreign, &tokenizer.turns) {
+            return Self::of_turns(tokenizer, turns);
+        }
         let mark = |part: Part| {
             if tokenizer.foreign {
                 return tokenizer.encode_plain(part.words());
@@ -68,17 +84,52 @@ impl<'a> Dialect<'a> {
             mark(Part::Action)?,
             mark(Part::Thought)?,
         ];
-        Ok(Self { tokenizer, marks })
+        let beginning = tokenizer.opening.clone();
+        Ok(Self { tokenizer, marks, beginning, end: tokenizer.end })
+    }
+
+    /// That of a model that speaks in turns.
+    fn of_turns(tokenizer: &'a Tokenizer, turns: &Turns) -> Result<Self> {
+        // What stands between two messages begins with the end of the first.
+        let split = |between: &str| -> Result<(u32, Vec<u32>)> {
+            let mut tokens = tokenizer.encode(between)?.into_iter();
+            Ok((tokens.next().unwrap_or(tokenizer.end), tokens.collect()))
+        };
+        let (_, user) = split(&turns.to_user)?;
+        let (end, assistant) = split(&turns.to_assistant)?;
+        let thought = [assistant.as_slice(), &tokenizer.encode("Thought:")?].concat();
+        // A template's text is the model's own; the system's message is ours.
+        let beginning = [
+            tokenizer.encode(&turns.opening)?,
+            tokenizer.encode_plain(SYSTEM)?,
+            tokenizer.encode(&turns.after_system)?,
+        ];
+        let marks = [Vec::new(), user, assistant, thought];
+        Ok(Self { tokenizer, marks, beginning: beginning.concat(), end })
+    }
+
+    /// How it tells parts apart, for people.
+    pub fn name(tokenizer: &Tokenizer) -> &'static str {
+        match (tokenizer.foreign, &tokenizer.turns) {
+            (false, _) => "control tokens",
+            (true, Ok(_)) => "chat template",
+            (true, Err(_)) => "words",
+        }
+    }
+
+    /// Whether a first observation stands in a turn of its own, or in that of the task.
+    pub fn has_turns(&self) -> bool {
+        self.tokenizer.foreign && self.tokenizer.turns.is_ok()
     }
 
     /// What every prompt begins with.
     pub fn beginning(&self) -> &[u32] {
-        &self.tokenizer.opening
+        &self.beginning
     }
 
     /// The token that ends what was begun.
     pub fn end(&self) -> u32 {
-        self.tokenizer.end
+        self.end
     }
 
     /// What stands before a part.
@@ -87,8 +138,13 @@ impl<'a> Dialect<'a> {
     }
 
     /// Text from outside as it stands after its mark. Words and text are tokenized as a whole, and
-    /// parted where the words end, as far as they are the same tokens alone.
+    /// parted where the words end, as far as they are the same tokens alone; what begins a turn
+    /// keeps apart from its text by itself.
     pub fn text(&self, part: Part, text: &str) -> Result<Vec<u32>> {
+        if self.has_turns() {
+            let apart = if part == Part::Thought { " " } else { "" };
+            return self.tokenizer.encode_plain(&format!("{apart}{text}"));
+        }
         if !self.tokenizer.foreign {
             return self.tokenizer.encode_plain(text);
         }

@@ -3,8 +3,9 @@
 //! ```text
 //! <|task|>GOAL<|obs|>FIRST OBSERVATION<|end|> (<|act|>ACTION<|end|><|obs|>OBSERVATION<|end|>)*
 //! ```
-//! A model that was not made here has no such tokens and is asked in words ([`Dialect`]); one that
-//! is asked over a line, and an export, in messages ([`chat`]).
+//! A model that was not made here has no such tokens: it is asked in turns of a conversation if it
+//! has a chat template, else in words ([`Dialect`]); one that is asked over a line, and an export,
+//! in messages ([`chat`]).
 //!
 //! To act, `<|act|>` follows; to predict, `<|act|>ACTION<|end|><|obs|>`; to explain, `<|think|>`,
 //! and the action after the explanation. The control tokens keep the three apart (a checkpoint that
@@ -84,6 +85,12 @@ impl<'a> Framing<'a> {
     /// The task and the first observation.
     pub fn opening(&self, state: &State) -> Result<Vec<u32>> {
         let first = first_observation(&state.observation, &state.task);
+        if self.dialect.has_turns() {
+            let message = format!("Task: {}\n\n{first}", state.task.trim());
+            return Ok(
+                [self.dialect.beginning().to_vec(), self.ended(Part::Task, &message)?].concat()
+            );
+        }
         let parts = [
             self.dialect.beginning().to_vec(),
             self.dialect.mark(Part::Task).to_vec(),

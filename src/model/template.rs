@@ -1,0 +1,240 @@
+//! Chat templates: how a model that was trained on conversations has them written.
+//!
+//! A template is a program in a file from outside: it is rendered with a limit of instructions and
+//! of what it may write, and the date that some ask for is always the same, so that a prompt of
+//! today is that of tomorrow.
+
+use std::io;
+
+use minijinja::value::Value;
+use minijinja::{Environment, Error as Jinja, ErrorKind};
+use serde_json::json;
+
+use crate::error::{Error, Result};
+use crate::guard::guarded;
+
+/// The longest template that is read; the longest known have some 20 KB.
+const SOURCE: usize = 1 << 18;
+
+/// Instructions that a rendering may take: real ones take some thousands.
+const FUEL: u64 = 200_000;
+
+/// What a rendering of a few short messages may come to.
+const WRITTEN: usize = 1 << 20;
+
+/// The date that a template is told: the one that Llama's own carries where it is told none.
+const TODAY: [(&str, &str); 8] = [
+    ("%d", "26"),
+    ("%b", "Jul"),
+    ("%B", "July"),
+    ("%Y", "2024"),
+    ("%m", "07"),
+    ("%A", "Friday"),
+    ("%H", "00"),
+    ("%M", "00"),
+];
+
+/// A chat template and the special tokens that it may name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    source: String,
+    /// `bos_token` and the like.
+    special: Vec<(String, String)>,
+}
+
+impl Template {
+    /// That of a model's files (see [`super::beside::FILES`]): `chat_template.jinja`, else the one
+    /// in `chat_template.json`, else the one in `tokenizer_config.json`.
+    pub fn find(beside: &[(String, Vec<u8>)]) -> Result<Option<Self>> {
+        let file = |name: &str| beside.iter().find(|(its, _)| its == name).map(|(_, bytes)| bytes);
+        let json = |name: &str| -> Result<serde_json::Value> {
+            let Some(bytes) = file(name) else { return Ok(serde_json::Value::Null) };
+            serde_json::from_slice(bytes).map_err(|e| Error::new(format!("{name}: {e}")))
+        };
+        let config = json("tokenizer_config.json")?;
+        let source = match file("chat_template.jinja") {
+            Some(bytes) => Some(
+                String::from_utf8(bytes.clone())
+                    .map_err(|_| Error::new("chat_template.jinja: not UTF-8"))?,
+            ),
+            None => named(&json("chat_template.json")?["chat_template"])
+                .or_else(|| named(&config["chat_template"])),
+        };
+        let Some(source) = source else { return Ok(None) };
+        if source.len() > SOURCE {
+            return Err(Error::new(format!("a chat template of {} bytes", source.len()))
+                .hint(format!("at most {SOURCE} are read")));
+        }
+        let text = |value: &serde_json::Value| {
+            value.as_str().or_else(|| value["content"].as_str()).map(str::to_string)
+        };
+        let special = ["bos_token", "eos_token", "unk_token", "pad_token"]
+            .iter()
+            .filter_map(|name| Some(((*name).to_string(), text(&config[*name])?)))
+            .collect();
+        Ok(Some(Self { source, special }))
+    }
+
+    /// A conversation, each message with who says it (`system`, `user`, `assistant`), as it is
+    /// written; with `answer`, what comes before the assistant's next message.
+    pub fn render(&self, messages: &[(&str, &str)], answer: bool) -> Result<String> {
+        let wrong = |e: &Jinja| {
+            Error::new(format!("the chat template cannot be used: {e}"))
+                .hint("take the template that the model was published with")
+        };
+        guarded("rendering the chat template", || {
+            let environment = self.environment().map_err(|e| wrong(&e))?;
+            let template = environment.get_template("chat").map_err(|e| wrong(&e))?;
+            let messages: Vec<_> = messages
+                .iter()
+                .map(|(role, content)| json!({"role": role, "content": content}))
+                .collect();
+            let mut context = serde_json::Map::new();
+            for (name, token) in &self.special {
+                context.insert(name.clone(), json!(token));
+            }
+            context.insert("messages".into(), json!(messages));
+            context.insert("add_generation_prompt".into(), json!(answer));
+            // A model that could think at length first is asked to answer.
+            context.insert("enable_thinking".into(), json!(false));
+            let mut written = Bounded(Vec::new());
+            let context = serde_json::Value::Object(context);
+            template.render_captured_to(context, &mut written).map_err(|e| wrong(&e))?;
+            String::from_utf8(written.0)
+                .map_err(|_| Error::new("the chat template wrote what is not UTF-8"))
+        })
+    }
+
+    /// What transformers gives a template: blocks trimmed, Python's methods, and a few functions.
+    fn environment(&self) -> std::result::Result<Environment<'_>, Jinja> {
+        let mut environment = Environment::new();
+        environment.set_trim_blocks(true);
+        environment.set_lstrip_blocks(true);
+        environment.set_fuel(Some(FUEL));
+        environment.set_recursion_limit(64);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function(
+            "raise_exception",
+            |what: String| -> std::result::Result<Value, Jinja> {
+                Err(Jinja::new(ErrorKind::InvalidOperation, format!("it says: {what}")))
+            },
+        );
+        environment.add_function("strftime_now", |form: String| {
+            TODAY.iter().fold(form, |text, (mark, value)| text.replace(mark, value))
+        });
+        let source = without_marks(&self.source);
+        environment.add_template_owned("chat", source)?;
+        Ok(environment)
+    }
+}
+
+/// A template that stands alone, or the default one of several.
+fn named(field: &serde_json::Value) -> Option<String> {
+    if let Some(list) = field.as_array() {
+        let default = list.iter().find(|one| one["name"] == "default")?;
+        return default["template"].as_str().map(str::to_string);
+    }
+    field.as_str().map(str::to_string)
+}
+
+/// A template without `{% generation %}`, by which transformers marks what the assistant says: it
+/// writes nothing.
+fn without_marks(source: &str) -> String {
+    let mark = regex::Regex::new(r"\{%([-+]?)\s*(end)?generation\s*([-+]?)%\}");
+    let Ok(mark) = mark else { return source.to_string() };
+    mark.replace_all(source, |found: &regex::Captures<'_>| {
+        let kind = if found.get(2).is_some() { "endif" } else { "if true" };
+        format!("{{%{} {kind} {}%}}", &found[1], &found[3])
+    })
+    .into_owned()
+}
+
+/// What a template wrote, up to [`WRITTEN`].
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > WRITTEN {
+            return Err(io::Error::other(format!("more than {WRITTEN} bytes")));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a template writes around the messages of a conversation whose turns all look alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turns {
+    /// Before the system's message.
+    pub opening: String,
+    /// Between that and the first user's message.
+    pub after_system: String,
+    /// Between a user's message and the assistant's: the end of the one, the beginning of the other.
+    pub to_assistant: String,
+    /// Between an assistant's message and the user's next one.
+    pub to_user: String,
+}
+
+/// Texts that stand for messages; no template writes them of itself.
+const MESSAGES: [&str; 7] =
+    ["qsystemq", "quser1q", "qanswer1q", "quser2q", "qanswer2q", "quser3q", "qanswer3q"];
+
+impl Turns {
+    /// How a template writes turns.
+    ///
+    /// # Errors
+    /// Where they do not all look alike, so that a conversation cannot be a prefix of a longer one.
+    pub fn of(template: &Template) -> Result<Self> {
+        let [system, user1, answer1, user2, answer2, user3, answer3] = MESSAGES;
+        let whole = template.render(
+            &[
+                ("system", system),
+                ("user", user1),
+                ("assistant", answer1),
+                ("user", user2),
+                ("assistant", answer2),
+                ("user", user3),
+                ("assistant", answer3),
+            ],
+            false,
+        )?;
+        let mut rest = whole.as_str();
+        let mut between = Vec::new();
+        for message in MESSAGES {
+            let (before, after) = rest.split_once(message).ok_or_else(|| {
+                Error::new("the chat template leaves out a message, or changes their order")
+            })?;
+            between.push(before.to_string());
+            rest = after;
+        }
+        let [opening, after_system, to_assistant, to_user, again, back, _] = &between[..] else {
+            return Err(Error::new("the chat template writes no turns"));
+        };
+        if (again, back) != (to_assistant, to_user) {
+            return Err(Error::new("the chat template writes turns that do not look alike"));
+        }
+        let prompt = template.render(&[("system", system), ("user", user1)], true)?;
+        let asked = prompt.split_once(user1).map(|(_, asked)| asked).unwrap_or_default();
+        if !asked.starts_with(to_assistant.as_str()) {
+            return Err(Error::new(
+                "the chat template asks for an answer otherwise than it writes one",
+            ));
+        }
+        Ok(Self {
+            opening: opening.clone(),
+            after_system: after_system.clone(),
+            to_assistant: to_assistant.clone(),
+            to_user: to_user.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "template_tests.rs"]
+mod tests;
