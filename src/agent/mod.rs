@@ -4,9 +4,13 @@
 //! [`template::Template`] writes reflections with no model at all.
 
 pub mod alternatives;
+pub mod endpoint;
 mod local;
+pub mod minds;
 mod open;
 pub mod prompt;
+pub mod remote;
+mod roles;
 mod saved;
 mod shares;
 pub mod template;
@@ -15,7 +19,8 @@ use crate::control::Cancel;
 use crate::error::Result;
 use crate::experience::{Branch, State};
 use crate::model::sampler::Sampling;
-pub use open::{Located, NEWEST, find, load, local, locate, named, open};
+pub use open::{Located, NEWEST, connect, find, load, local, locate, named, no_weights, open};
+pub use roles::{Cast, Roles};
 pub use saved::{Held, hold, is_held, read};
 pub use shares::{SAMPLES, Weighed, argmax, scores_of, shares, weigh};
 
@@ -125,6 +130,16 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            asks: self.asks + other.asks,
+            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
+            answer_tokens: self.answer_tokens + other.answer_tokens,
+        }
+    }
+
     /// What came after an earlier count.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
@@ -148,6 +163,21 @@ pub type Each<'a> = &'a mut (dyn FnMut(usize, usize, &str) + Send);
 pub trait Agent: Reflector {
     /// What it goes by ("embedded", "run 3 step 200").
     fn name(&self) -> String;
+
+    /// What the mind that predicts goes by, where that is another.
+    fn world_name(&self) -> String {
+        self.name()
+    }
+
+    /// What is said of it in a header: its name, and those of the minds beside it.
+    fn described(&self) -> String {
+        self.name()
+    }
+
+    /// What was paid for it so far, in the currency of its prices; none where it has none.
+    fn cost(&self) -> Option<f64> {
+        None
+    }
 
     /// What it can do.
     fn can(&self) -> Can;

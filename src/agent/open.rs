@@ -3,9 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Agent;
 use super::local::LocalAgent;
+use super::minds::{self, Named, is_url};
+use super::remote::RemoteAgent;
 use super::saved::read;
+use super::{Agent, Cast, Roles};
+use crate::control::Cancel;
 use crate::error::{Error, Kind, Result};
 use crate::experience::IN_BF16;
 use crate::model::Model;
@@ -47,6 +50,7 @@ fn files(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
             Located::Folder(folder) => {
                 ModelFiles::read(folder).map(|parts| (parts, folder.display().to_string()))
             }
+            Located::Endpoint(mind) => Err(no_weights(&mind.name)),
         };
         // The newest may have been removed while it was read, for one that is newer still.
         match (&found, located) {
@@ -58,7 +62,7 @@ fn files(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
 }
 
 /// What a name means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Located {
     /// A checkpoint of this store.
     Recorded(Checkpoint),
@@ -68,6 +72,8 @@ pub enum Located {
     Novice,
     /// A model folder or a GGUF file.
     Folder(PathBuf),
+    /// A model behind an endpoint.
+    Endpoint(Box<Named>),
 }
 
 /// Where the model of that name is: a checkpoint's name, number or label, `embedded`, `novice`, a
@@ -96,20 +102,36 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
     match name {
         "embedded" => Ok(Located::Embedded),
         "novice" => Ok(Located::Novice),
+        _ if is_url(name) => endpoint(store, name)?
+            .ok_or_else(|| Error::usage(format!("{name}: no URL of an endpoint"))),
         _ if number => Err(Error::new(format!("there is no checkpoint {name}"))
             .hint("list them with: foretaste data list checkpoints")),
         _ if Path::new(name).exists() => Ok(Located::Folder(PathBuf::from(name))),
         _ if products_of(name).1 == Products::Bf16 => Err(for_inference(name)),
         _ => {
+            if let Some(mind) = endpoint(store, name)? {
+                return Ok(mind);
+            }
             // A word alone is of no form that a model's name has; a path may only not be there yet.
             let word = !name.contains(std::path::is_separator);
             let kind = if word { Kind::Usage } else { Kind::Data };
             Err(Error::new(format!("{name}: nothing is there")).of(kind).hint(
-                "name embedded, a checkpoint's number (foretaste data list checkpoints), or a \
-                 model folder",
+                "name embedded, a checkpoint's number (foretaste data list checkpoints), a model \
+                 folder, an endpoint's URL, or a mind of config.toml (foretaste minds)",
             ))
         }
     }
+}
+
+/// What is said where weights are wanted of what has none here.
+pub fn no_weights(name: &str) -> Error {
+    Error::usage(format!("{name} is an endpoint: its weights are not here"))
+        .hint("name a checkpoint's number, embedded, a model folder, or a GGUF file")
+}
+
+fn endpoint(store: &Store, name: &str) -> Result<Option<Located>> {
+    let found = minds::find(store.root(), name)?;
+    Ok(found.map(|mind| Located::Endpoint(Box::new(mind))))
 }
 
 /// The model that a run started from, by the name that [`find`] gave it.
@@ -126,9 +148,39 @@ pub fn load(store: &Store, name: Option<&str>) -> Result<Model> {
     parts.build(&source)
 }
 
-/// The mind of that name, on threads of its own.
+/// The mind of that name, on threads of its own or behind an endpoint; or several, one a role
+/// ([`Cast`]).
 pub fn open(store: &Store, name: Option<&str>, priority: Priority) -> Result<Box<dyn Agent>> {
+    // A folder may be called so.
+    let Some(name) = name.filter(|name| !Path::new(name).exists()) else {
+        return one(store, name, priority);
+    };
+    let Cast { policy, world, reflector } = Cast::parse(name)?;
+    let other =
+        |name: Option<String>| name.map(|name| one(store, Some(&name), priority)).transpose();
+    let (world, reflector) = (other(world)?, other(reflector)?);
+    let policy = one(store, policy.as_deref(), priority)?;
+    if world.is_none() && reflector.is_none() {
+        return Ok(policy);
+    }
+    Ok(Box::new(Roles { policy, world, reflector }))
+}
+
+/// One mind.
+fn one(store: &Store, name: Option<&str>, priority: Priority) -> Result<Box<dyn Agent>> {
+    let remote = |name: &str| !Path::new(name).exists() && (is_url(name) || !name.is_empty());
+    if let Some(Ok(Located::Endpoint(mind))) =
+        name.filter(|name| remote(name)).map(|name| locate(store, Some(name)))
+    {
+        return Ok(Box::new(connect(store.root(), *mind)?));
+    }
     local(load(store, name)?, priority)
+}
+
+/// A mind behind an endpoint, once it has answered.
+pub fn connect(root: &Path, mind: Named) -> Result<RemoteAgent> {
+    let reflecting = minds::reflecting(root, &mind)?;
+    RemoteAgent::open(&mind.name, mind.profile, reflecting, &Cancel::default())
 }
 
 /// A model in this process as a mind.

@@ -72,6 +72,17 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
             ))
         }),
     );
+    check(
+        "minds",
+        root.clone().and_then(|root| {
+            let minds = crate::agent::minds::all(&root)?;
+            let names: Vec<&str> = minds.iter().map(|mind| mind.name.as_str()).collect();
+            Ok(match names.as_slice() {
+                [] => "none in config.toml; optional: docs/minds.md".to_string(),
+                names => format!("{} (test them with: foretaste minds)", names.join(", ")),
+            })
+        }),
+    );
     check("disk", root.and_then(|root| disk(&root)));
     check(
         "household",

@@ -10,6 +10,7 @@ mod env;
 mod eval;
 mod labels;
 mod make;
+mod minds;
 mod model;
 mod out;
 mod person;
@@ -137,6 +138,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Make a fresh model, or pack a checkpoint into a model folder
     Model(model::ModelArgs),
+    /// List and test minds: endpoints of config.toml, URLs, model folders
+    Minds(minds::MindsArgs),
     /// Measure this program on this machine
     Bench(bench::BenchArgs),
     /// Every key of the terminal program
@@ -199,6 +202,7 @@ fn run(cli: Cli) -> Result<()> {
         Some(Command::Train(args)) => train::run(&common, *args),
         Some(Command::Eval(args)) => eval::run(&common, &args),
         Some(Command::Replay(args)) => replay::run(&common, &args),
+        Some(Command::Minds(args)) => minds::run(&common, &args),
         Some(Command::Model(args)) => model::run(&common, args),
         Some(Command::Bench(args)) => bench::run(&common, args),
         Some(Command::Keys { markdown }) => keys(&common, markdown),

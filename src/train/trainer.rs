@@ -41,6 +41,7 @@ pub fn queue(store: &Store, plan: &Plan, start: &str) -> Result<i64> {
         Located::Recorded(saved) => saved.name(),
         Located::Folder(path) => std::fs::canonicalize(&path).unwrap_or(path).display().to_string(),
         Located::Embedded | Located::Novice => start.to_string(),
+        Located::Endpoint(mind) => return Err(agent::no_weights(&mind.name)),
     };
     let objective = plan.objective.as_str();
     let seed = plan.seed;

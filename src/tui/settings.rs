@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::paths;
 
 /// What a person may set.
-#[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// dark, light, high-contrast, colour-blind, mono.
@@ -25,6 +25,9 @@ pub struct Settings {
     /// What happens by itself is drawn at most twice a second.
     #[serde(default)]
     pub reduced_motion: bool,
+    /// Endpoints, which `agent::minds` reads.
+    #[serde(default)]
+    minds: toml::Table,
 }
 
 impl Settings {
@@ -42,7 +45,7 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self> {
         let settings: Self = toml::from_str(text).map_err(|e| {
             Error::new(e.to_string()).hint(
-                "settings: theme, ascii, colour, mouse, reduced_motion (see docs/settings.md)",
+                "settings: theme, ascii, colour, mouse, reduced_motion, minds (see docs/settings.md)",
             )
         })?;
         settings.palette()?;

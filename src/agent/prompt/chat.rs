@@ -32,6 +32,8 @@ pub enum Question<'a> {
     /// To act, after a thought or without one: what is trained on reflections answers the very
     /// prompt that imitation does (paper, section 4.3).
     Act,
+    /// To think, and not to act yet.
+    Think,
     /// To say what an action leads to.
     Predict(&'a str),
 }
@@ -57,6 +59,8 @@ impl Observations {
 
 const ACT: &str = "You act in a text environment. Give the next action in <action></action>; you \
                    may think before it in <think></think>.";
+const THINK: &str = "You act in a text environment. Think about what to do next and why, in a few \
+                     sentences. Give the thought alone, and no action yet.";
 const PREDICT: &str =
     "You predict what a text environment answers. Answer with the next observation only.";
 
@@ -77,6 +81,7 @@ pub fn messages(state: &State, question: Question<'_>, how: Observations) -> Vec
     }
     let system = match question {
         Question::Act => ACT,
+        Question::Think => THINK,
         Question::Predict(action) => {
             text.push_str(&format!("\n\n> {action}"));
             PREDICT

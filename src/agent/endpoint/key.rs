@@ -1,0 +1,176 @@
+//! The key of an endpoint: where it is kept, and how it is kept out of what people read.
+
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// What stands in a text where the key stood.
+const HIDDEN: &str = "[the key]";
+
+/// A shorter text is no secret, and to take it out would take words apart.
+const SHORTEST: usize = 4;
+
+/// A file of more bytes holds no key.
+const LARGEST: u64 = 16 << 10;
+
+/// Where the key of an endpoint is. The profile names the place and never holds the key, so it may
+/// be shown, kept and sent on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Key {
+    /// It wants none.
+    #[default]
+    None,
+    /// The value of an environment variable.
+    Env(String),
+    /// The content of a file that only its owner can read; `~/` begins the home directory.
+    File(PathBuf),
+}
+
+impl Key {
+    /// Reads it.
+    pub fn read(&self) -> Result<Option<Secret>> {
+        match self {
+            Self::None => Ok(None),
+            Self::Env(name) => {
+                let text = std::env::var(name).map_err(|error| {
+                    let why = match error {
+                        std::env::VarError::NotPresent => "is not set",
+                        std::env::VarError::NotUnicode(_) => "is not text",
+                    };
+                    Error::usage(format!("the environment variable {name} {why}")).hint(format!(
+                        "the endpoint's profile says that its key is there: export {name}=…"
+                    ))
+                })?;
+                Secret::new(&text).map(Some).map_err(|error| error.at(name))
+            }
+            Self::File(path) => {
+                let path = &at_home(path);
+                Secret::new(&from_file(path)?).map(Some).map_err(|error| error.at(path.display()))
+            }
+        }
+    }
+}
+
+fn at_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), directories::BaseDirs::new()) {
+        (Ok(rest), Some(base)) => base.home_dir().join(rest),
+        _ => path.into(),
+    }
+}
+
+/// The text of a file that nobody else can read. The rights are those of the file that was opened,
+/// whatever the path leads to by then.
+fn from_file(path: &Path) -> Result<String> {
+    let failed = |error: &std::io::Error| Error::io("reading the key", path, error);
+    let file = std::fs::File::open(path).map_err(|error| failed(&error))?;
+    let about = file.metadata().map_err(|error| failed(&error))?;
+    if !about.is_file() || about.len() > LARGEST {
+        return Err(Error::new(format!("{} is no file with a key in it", path.display())));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = about.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(Error::usage(format!(
+                "{}: others may read or change this key (its mode is {mode:o})",
+                path.display()
+            ))
+            .hint(format!("chmod 600 {}", path.display())));
+        }
+    }
+    let mut text = String::new();
+    file.take(LARGEST).read_to_string(&mut text).map_err(|error| failed(&error))?;
+    Ok(text)
+}
+
+/// A key. It is sent in one header, and shown nowhere: not by `{:?}`, and not in errors, which go
+/// through [`Secret::scrub`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl Secret {
+    /// A key without the white space around it. The error says nothing of what was given.
+    fn new(text: &str) -> Result<Self> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Error::usage("the key is empty"));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::usage("the key has characters in it that no key has"));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// What the header `Authorization` says.
+    pub(super) fn bearer(&self) -> Result<reqwest::header::HeaderValue> {
+        let mut value = reqwest::header::HeaderValue::from_str(&format!("Bearer {}", self.0))
+            .map_err(|_| Error::usage("the key cannot be sent in a header"))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// A text without the key in it, as it is and as JSON writes it.
+    pub fn scrub(&self, text: &str) -> String {
+        if self.0.len() < SHORTEST {
+            return text.into();
+        }
+        let escaped = self.0.replace('\\', "\\\\").replace('"', "\\\"");
+        text.replace(&escaped, HIDDEN).replace(&self.0, HIDDEN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_not_shown() {
+        let secret = Secret::new(" sk-\"abc\n").unwrap();
+        assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "… Some(…)");
+        assert_eq!(secret.scrub("bad key sk-\"abc."), "bad key [the key].");
+        assert_eq!(secret.scrub("{\"k\":\"sk-\\\"abc\"}"), "{\"k\":\"[the key]\"}");
+        assert!(secret.bearer().unwrap().is_sensitive());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_may_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("key");
+        std::fs::write(&path, "sk-secret\n").unwrap();
+        for mode in [0o640, 0o604, 0o620, 0o644] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let error = Key::File(path.clone()).read().unwrap_err();
+            assert!(error.message().contains(&format!("{mode:o}")), "{error}");
+            assert!(!error.to_string().contains("sk-secret"));
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(Key::File(path).read().unwrap(), Some(Secret("sk-secret".into())));
+        assert!(Key::File(place.path().into()).read().is_err());
+        assert!(Key::File(place.path().join("none")).read().is_err());
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let error = Key::Env("FORETASTE_NO_SUCH_KEY".into()).read().unwrap_err();
+        assert!(error.message().contains("FORETASTE_NO_SUCH_KEY is not set"), "{error}");
+        assert_eq!(Key::None.read().unwrap(), None);
+        for bad in ["", " \n", "a b", "kéy"] {
+            let error = Secret::new(bad).unwrap_err();
+            assert!(bad.trim().is_empty() || !error.to_string().contains(bad.trim()));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Endpoints by name: `[minds.NAME]` in `config.toml` of the data directory.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::endpoint::Profile;
+use super::remote::ReflectingProfile;
+use crate::error::{Error, Result};
+use crate::paths;
+
+/// A mind as a person wrote it down: where it is, and how it is asked for reflections.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Named {
+    /// What it goes by.
+    pub name: String,
+    /// The endpoint.
+    pub profile: Profile,
+    /// How it is asked for reflections, by name; none is the usual way.
+    pub reflections: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    minds: BTreeMap<String, toml::Table>,
+}
+
+/// Whether a name is that of an endpoint: a URL, with `#MODEL` behind it for one of its models.
+pub fn is_url(name: &str) -> bool {
+    name.starts_with("http://") || name.starts_with("https://")
+}
+
+/// The minds of a data directory, in the order of their names.
+pub fn all(root: &Path) -> Result<Vec<Named>> {
+    let path = root.join("config.toml");
+    let text = match paths::read_text(&path, paths::SETTINGS) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("reading", &path, &e)),
+    };
+    parse(&text).map_err(|error| error.at(path.display()))
+}
+
+fn parse(text: &str) -> Result<Vec<Named>> {
+    let wrong = |e: &toml::de::Error| Error::new(e.to_string().trim_end().to_string());
+    let file: File = toml::from_str(text).map_err(|e| wrong(&e))?;
+    let one = |(name, mut table): (String, toml::Table)| {
+        let at = |error: Error| {
+            error.at(format!("[minds.{name}]")).hint("docs/minds.md has every setting of a mind")
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !name.chars().all(plain) {
+            return Err(at(Error::new("a name has letters, digits, dots and dashes only")));
+        }
+        let reflections = match table.remove("reflections") {
+            None => None,
+            Some(toml::Value::String(name)) => Some(name),
+            Some(other) => return Err(at(Error::new(format!("reflections = {other} is no name")))),
+        };
+        let profile: Profile =
+            toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| at(wrong(&e)))?;
+        if profile.url.is_empty() {
+            return Err(at(Error::new("`url` is missing")));
+        }
+        Ok(Named { name, profile, reflections })
+    };
+    file.minds.into_iter().map(one).collect()
+}
+
+/// The mind of that name or at that URL; none where it names something else.
+pub fn find(root: &Path, name: &str) -> Result<Option<Named>> {
+    if is_url(name) {
+        let (url, model) =
+            name.split_once('#').map_or((name, None), |(url, model)| (url, Some(model)));
+        let profile = Profile { model: model.map(str::to_string), ..Profile::at(url) };
+        return Ok(Some(Named { name: name.into(), profile, reflections: None }));
+    }
+    // A file that cannot be read is said where it matters: a name may mean something else.
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if !plain || name.chars().all(|c| c.is_ascii_digit()) {
+        return Ok(None);
+    }
+    Ok(all(root)?.into_iter().find(|mind| mind.name == name))
+}
+
+/// How a mind is asked for reflections.
+pub fn reflecting(root: &Path, named: &Named) -> Result<ReflectingProfile> {
+    let name = named.reflections.as_deref();
+    name.map_or_else(
+        || Ok(ReflectingProfile::default()),
+        |name| ReflectingProfile::named(root, name),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minds_are_read_by_name_and_what_is_not_known_is_refused_by_name() {
+        let text = "theme = \"dark\"\n[minds.writer]\nurl = \"http://127.0.0.1:1/v1\"\n\
+                    price_in = 0.5\nreflections = \"paper-faithful\"\nkey = { env = \"X_KEY\" }";
+        let found = parse(text).unwrap();
+        assert_eq!((found[0].name.as_str(), found[0].profile.price_in), ("writer", Some(0.5)));
+        assert_eq!(found[0].reflections.as_deref(), Some("paper-faithful"));
+        for (text, said) in [
+            ("[minds.a]\nurl = \"http://h\"\ncolour = 3", "colour"),
+            ("[minds.a]\nmodel = \"m\"", "`url` is missing"),
+            ("[minds.\"a b\"]\nurl = \"http://h\"", "letters"),
+            ("[minds.a]\nurl = \"http://h\"\nreflections = 3", "reflections"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.message().contains(said), "{text}: {error}");
+            assert!(error.message().contains("[minds.a"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_a_mind_and_names_its_model() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = find(dir.path(), "http://127.0.0.1:8080/v1#qwen").unwrap().unwrap();
+        assert_eq!(found.profile.model.as_deref(), Some("qwen"));
+        assert_eq!(found.profile.url, "http://127.0.0.1:8080/v1");
+        assert_eq!(find(dir.path(), "embedded").unwrap(), None);
+    }
+}

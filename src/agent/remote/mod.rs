@@ -1,0 +1,302 @@
+//! A model behind an endpoint as a mind: asked in messages ([`super::prompt::chat`]), it answers in
+//! text.
+
+mod answers;
+mod reflecting;
+
+use std::sync::Arc;
+
+use self::answers::action_in;
+pub use self::reflecting::Profile as ReflectingProfile;
+use super::endpoint::{ChatReply, ChatRequest, Draw, Endpoint, Found, Profile, Spent};
+use super::prompt::chat::{Message, Observations, Question, answer, messages};
+use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Scores, Usage};
+use crate::control::Cancel;
+use crate::error::{Error, Result};
+use crate::experience::State;
+use crate::model::sampler::Sampling;
+
+/// How many tokens an action, a thought, a predicted observation and a reflection may take; the
+/// first leaves room for a thought before the action.
+const ACTION: u32 = 512;
+const THOUGHT: u32 = 512;
+const PREDICTION: u32 = 384;
+const REFLECTION: u32 = 1024;
+
+/// A model behind an endpoint.
+#[derive(Debug)]
+pub struct RemoteAgent {
+    name: String,
+    endpoint: Arc<Endpoint>,
+    found: Found,
+    profile: ReflectingProfile,
+}
+
+impl RemoteAgent {
+    /// Connects, and finds out what is there; `name` is what it goes by.
+    pub fn open(
+        name: &str,
+        profile: Profile,
+        reflecting: ReflectingProfile,
+        cancel: &Cancel,
+    ) -> Result<Self> {
+        let endpoint = Endpoint::open(profile)?;
+        let found = endpoint.probe(cancel)?;
+        if !found.chat {
+            return Err(Error::new(format!("{name}: it answers no conversations"))
+                .hint("serve a model with a chat template at /v1/chat/completions"));
+        }
+        Ok(Self { name: name.into(), endpoint: endpoint.into(), found, profile: reflecting })
+    }
+
+    /// What was found there.
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    /// What was spent there.
+    pub fn spent(&self) -> Spent {
+        self.endpoint.spent()
+    }
+
+    /// The endpoint.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Answers to conversations, all together; what was cut off at the limit of tokens is an error
+    /// where a text is of no use without its end.
+    fn chat(
+        &self,
+        requests: Vec<ChatRequest>,
+        cancel: &Cancel,
+        each: super::endpoint::Each<'_>,
+    ) -> Result<Vec<ChatReply>> {
+        let (replies, error) = self.endpoint.chat(requests, cancel, each);
+        if let Some(error) = error {
+            let named = !error.message().starts_with(&self.name) && !error.is_cancelled();
+            return Err(if named { error.at(&self.name) } else { error });
+        }
+        if let Some(surprise) = self.endpoint.surprise() {
+            tracing::warn!("{}: {surprise}", self.name);
+        }
+        Ok(replies.into_iter().flatten().collect())
+    }
+
+    /// For each ask a completion a seed: by `n` answers, of which the first has the first seed.
+    fn complete(
+        &self,
+        asks: Vec<(Vec<Message>, &[u64])>,
+        (how, max_tokens): (Sampling, u32),
+        read: fn(&str) -> String,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>> {
+        let wanted: Vec<usize> = asks.iter().map(|(_, seeds)| seeds.len()).collect();
+        let requests = asks.into_iter().filter(|(_, seeds)| !seeds.is_empty());
+        let requests = requests.map(|(messages, seeds)| {
+            // The likeliest words are the same whatever the seed.
+            let n = if how.temperature > 0.0 { seeds.len() } else { 1 };
+            let seed = seeds.first().copied();
+            ChatRequest { messages, draw: Draw { n, seed, ..drawn(how, max_tokens) } }
+        });
+        let replies = self.chat(requests.collect(), cancel, &mut |_, _, _| {})?;
+        let mut replies = replies.into_iter();
+        let mut found = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            let Some(reply) = (wanted > 0).then(|| replies.next()).flatten() else {
+                found.push(Vec::new());
+                continue;
+            };
+            let mut written: Vec<Completion> = reply
+                .choices
+                .iter()
+                .map(|choice| Completion {
+                    text: read(&choice.text),
+                    ended: choice.finished == super::endpoint::Finish::Stop,
+                    ..Completion::default()
+                })
+                .collect();
+            if let (Some(first), false) = (written.first().cloned(), how.temperature > 0.0) {
+                written = vec![first; wanted];
+            }
+            found.push(written);
+        }
+        Ok(found)
+    }
+
+    /// The scores of one state's actions, where all of them can be had.
+    fn scored(&self, ask: &Among<'_>, cancel: &Cancel) -> Result<Option<Vec<f64>>> {
+        if ask.actions.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let messages = acting(ask.state, ask.thought);
+        let actions: Vec<String> = ask.actions.to_vec();
+        match self.found.scores {
+            Scores::Exact | Scores::Forced => {
+                let rendered = self.endpoint.render(&self.found, messages, cancel)?;
+                let Some(prefix) = rendered else { return Ok(None) };
+                let answers = actions.iter().map(|action| answer(None, action)).collect();
+                let scores = self.endpoint.score(&self.found, vec![(prefix, answers)], cancel)?;
+                Ok(scores.into_iter().next().and_then(|all| all.into_iter().collect()))
+            }
+            Scores::Choice if actions.len() <= self.found.most_options => {
+                let scores =
+                    self.endpoint.choose(&self.found, vec![(messages, actions)], cancel)?;
+                Ok(scores.into_iter().next())
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// How an answer is drawn.
+fn drawn(how: Sampling, max_tokens: u32) -> Draw {
+    Draw { max_tokens, temperature: how.temperature, top_p: how.top_p, ..Draw::default() }
+}
+
+/// What it is given to act, after a thought or without one.
+fn acting(state: &State, thought: Option<&str>) -> Vec<Message> {
+    let mut asked = messages(state, Question::Act, Observations::Stripped);
+    if let (Some(thought), Some(last)) = (thought, asked.last_mut()) {
+        last.content.push_str(&format!("\n\nWhat you thought: {thought}\nNow give the action."));
+    }
+    asked
+}
+
+impl Agent for RemoteAgent {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn can(&self) -> Can {
+        let context = self.found.context.and_then(|context| usize::try_from(context).ok());
+        // What cannot be rendered or chosen among is counted.
+        Can {
+            scores: self.found.scores,
+            tokens: false,
+            context,
+            at_once: self.endpoint.profile().concurrency,
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        let Spent { asks, prompt_tokens, answer_tokens, .. } = self.endpoint.spent();
+        Usage { asks, prompt_tokens, answer_tokens }
+    }
+
+    fn cost(&self) -> Option<f64> {
+        self.endpoint.spent().cost
+    }
+
+    fn act(
+        &mut self,
+        asks: &[Ask<'_>],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>> {
+        let asks = asks.iter().map(|ask| (acting(ask.state, ask.thought), ask.seeds)).collect();
+        self.complete(asks, (how, ACTION), action_in, cancel)
+    }
+
+    fn think(
+        &mut self,
+        asks: &[Ask<'_>],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>> {
+        let asks = asks
+            .iter()
+            .map(|ask| (messages(ask.state, Question::Think, Observations::Stripped), ask.seeds));
+        self.complete(asks.collect(), (how, THOUGHT), answers::thought_in, cancel)
+    }
+
+    fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
+        if matches!(self.found.scores, Scores::Frequency | Scores::None) {
+            return Ok(None);
+        }
+        // Kinds are not mixed: where one state cannot be scored, none is.
+        asks.iter().map(|ask| self.scored(ask, cancel)).collect()
+    }
+
+    fn predict(
+        &mut self,
+        asks: &[Among<'_>],
+        cancel: &Cancel,
+        each: Each<'_>,
+    ) -> Result<Vec<Vec<String>>> {
+        let mut places = Vec::new();
+        let mut requests = Vec::new();
+        for (a, ask) in asks.iter().enumerate() {
+            for (i, action) in ask.actions.iter().enumerate() {
+                places.push((a, i));
+                let question = Question::Predict(action);
+                let messages = messages(ask.state, question, Observations::Stripped);
+                let draw = Draw { stream: true, ..drawn(Sampling::GREEDY, PREDICTION) };
+                requests.push(ChatRequest { messages, draw });
+            }
+        }
+        let mut partial = vec![String::new(); requests.len()];
+        let replies = self.chat(requests, cancel, &mut |request, _, more| {
+            partial[request].push_str(more);
+            let (ask, action) = places[request];
+            each(ask, action, partial[request].trim());
+        })?;
+        let mut found: Vec<Vec<String>> =
+            asks.iter().map(|ask| vec![String::new(); ask.actions.len()]).collect();
+        for ((ask, action), reply) in places.into_iter().zip(replies) {
+            let text = reply.choices.first().map(|choice| choice.text.trim().to_string());
+            found[ask][action] = text.unwrap_or_default();
+        }
+        Ok(found)
+    }
+
+    fn given(&self, state: &State, thought: Option<&str>) -> Result<String> {
+        let told = acting(state, thought).into_iter().map(|Message { role, content }| {
+            format!(
+                "[{}]\n{content}\n",
+                serde_json::to_value(role).map_or_else(
+                    |_| String::new(),
+                    |role| role.as_str().unwrap_or_default().to_string()
+                )
+            )
+        });
+        Ok(told.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+impl Reflector for RemoteAgent {
+    fn generator(&self) -> String {
+        format!("{} by {}", self.name, self.profile.name())
+    }
+
+    fn sees_outcomes(&self) -> bool {
+        true
+    }
+
+    fn reflect(
+        &mut self,
+        cases: &[(&Case, u64)],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<String>> {
+        let requests = cases.iter().map(|(case, seed)| ChatRequest {
+            messages: self.profile.messages(case),
+            draw: Draw { seed: Some(*seed), ..drawn(how, REFLECTION) },
+        });
+        let replies = self.chat(requests.collect(), cancel, &mut |_, _, _| {})?;
+        let text = |reply: ChatReply| {
+            let choice = reply.choices.into_iter().next();
+            let choice = choice.ok_or_else(|| Error::new(format!("{}: no answer", self.name)))?;
+            if choice.finished == super::endpoint::Finish::Length {
+                // A text that is cut off is worse than none.
+                return Err(Error::new(format!(
+                    "{}: a reflection of {REFLECTION} tokens and more",
+                    self.name
+                ))
+                .hint("raise max_reply_tokens, or ask for shorter ones in the profile"));
+            }
+            Ok(answers::thought_in(&choice.text))
+        };
+        replies.into_iter().map(text).collect()
+    }
+}
