@@ -10,8 +10,9 @@ use serde_json::Value;
 
 /// The folder of an input; none, and it is said, where the shared data is absent.
 fn input(name: &str) -> Option<PathBuf> {
-    let path = common::shared()?.join("bugs").join(name);
-    path.exists().then_some(path)
+    let path = common::shared()?.parent().unwrap().join("bugs").join(name);
+    assert!(path.is_dir(), "{} is not there, and other shared data is", path.display());
+    Some(path)
 }
 
 /// What the program says in that folder, as JSON or as an error.

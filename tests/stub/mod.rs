@@ -141,6 +141,12 @@ impl Stub {
         self
     }
 
+    /// What was asked so far is forgotten, and what was to go wrong.
+    pub(crate) fn forget(&self) {
+        self.shared.faults.lock().unwrap().clear();
+        self.shared.asked.lock().unwrap().clear();
+    }
+
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.shared.asked.lock().unwrap().clone()
     }
