@@ -62,7 +62,10 @@ fn going_back_shows_what_was_known_at_once_and_another_model_forgets_it() {
             .collect::<Vec<_>>()
     };
     assert_eq!(what_if(&drawn(&app, 120, 40)), what_if(&before));
-    app.update(Msg::from(explore::Msg::Model("run 1 step 10".into())));
+    app.update(Msg::from(explore::Msg::Model(explore::Minds {
+        world: "run 1 step 10".into(),
+        described: "run 1 step 10".into(),
+    })));
     assert!(
         matches!(app.update(view()).as_slice(), [Effect::Mind(MindCmd::Evaluate(_))]),
         "another model is asked anew"
@@ -255,7 +258,10 @@ fn states_passed_before_the_policy_answered_are_scored_once_there_is_time() {
         let view = Box::new(session.view().unwrap());
         Msg::from(explore::Msg::View { view, place: 4, of: 4000 })
     };
-    app.update(Msg::from(explore::Msg::Model("another".into())));
+    app.update(Msg::from(explore::Msg::Model(explore::Minds {
+        world: "another".into(),
+        described: "another".into(),
+    })));
     app.update(view(&mut session)); // passed at once
     let advice = session.view().unwrap().expert.unwrap().1;
     session.step(&advice.action, "walkthrough").unwrap();

@@ -280,7 +280,8 @@ pub trait Reflector: Send {
         true
     }
 
-    /// Writes the monologue about each case, by its seed; `how` words are drawn, where they are.
+    /// Writes the monologue about each case, by its seed; `how` words are drawn, where they are. A
+    /// text that did not come to its end is empty.
     fn reflect(
         &mut self,
         cases: &[(&Case, u64)],

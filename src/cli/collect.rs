@@ -44,9 +44,9 @@ enum What {
         /// Write no reflections
         #[arg(long)]
         no_reflections: bool,
-        /// The policy: embedded, a checkpoint's number, or a folder (default: the newest
-        /// checkpoint)
-        #[arg(long)]
+        /// The policy: embedded, a checkpoint's number, a folder, an endpoint's URL, a mind of
+        /// config.toml (default: the newest checkpoint)
+        #[arg(long, visible_alias = "mind")]
         checkpoint: Option<String>,
     },
     /// Expert trajectories
@@ -69,8 +69,9 @@ enum What {
         /// The pool they belong to (default: the proposer's name)
         #[arg(long)]
         pool: Option<String>,
-        /// The policy's model: embedded, a checkpoint's number, or a folder
-        #[arg(long)]
+        /// The policy: embedded, a checkpoint's number, a folder, an endpoint's URL, a mind of
+        /// config.toml
+        #[arg(long, visible_alias = "mind")]
         checkpoint: Option<String>,
         /// Let the policy think before each proposal
         #[arg(long)]
@@ -87,7 +88,8 @@ enum What {
     Reflections {
         #[command(flatten)]
         range: Range,
-        /// What writes them: a model sees no outcome, and what it writes is a rationale only
+        /// What writes them: a local model sees no outcome, and what it writes is a rationale only;
+        /// one behind an endpoint is given the outcomes
         #[arg(long, value_enum, default_value_t = Generator::Template)]
         generator: Generator,
         /// The pool of alternatives that they are written from (default: policy, or uniform where
@@ -97,8 +99,8 @@ enum What {
         /// At most so many alternatives a state
         #[arg(short, default_value_t = 3, value_parser = number::<usize>(1..=1000))]
         k: usize,
-        /// The model that writes, with --generator model
-        #[arg(long)]
+        /// The mind that writes, with --generator model
+        #[arg(long, visible_alias = "mind")]
         checkpoint: Option<String>,
         /// Only for demonstrations by this expert
         #[arg(long)]

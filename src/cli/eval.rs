@@ -35,9 +35,9 @@ pub struct EvalArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// What plays: embedded, novice, a checkpoint's number, a model folder, or a GGUF file, with
-    /// +bf16 behind it for products in bf16 (default: the newest
-    /// checkpoint, else embedded)
-    #[arg(long)]
+    /// +bf16 behind it for products in bf16; an endpoint's URL, a mind of config.toml; one a role
+    /// (policy=A,world=B) (default: the newest checkpoint, else embedded)
+    #[arg(long, visible_alias = "mind")]
     checkpoint: Option<String>,
     /// Temperature over the admissible list; 0 takes the likeliest
     #[arg(long, default_value_t = 0.4, value_parser = real(0.0..=100.0))]

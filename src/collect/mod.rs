@@ -351,7 +351,9 @@ pub fn reflections(
         }
         let cases: Vec<(&Case, u64)> = asked.iter().map(|(_, case, seed)| (case, *seed)).collect();
         let texts = reflector.reflect(&cases, REFLECTING, &control.cancel)?;
-        let fresh = asked.iter().zip(texts).map(|((t, case, _), text)| {
+        let unfinished = texts.iter().filter(|text| text.is_empty()).count();
+        let whole = asked.iter().zip(texts).filter(|(_, text)| !text.is_empty());
+        let fresh = whole.map(|((t, case, _), text)| {
             let seen = if reflector.sees_outcomes() { case.alternatives.as_slice() } else { &[] };
             let cites = seen.iter().map(|branch| branch.id).collect();
             NewReflection { trajectory: demo.id, t: *t, generator: generator.clone(), cites, text }
@@ -360,7 +362,7 @@ pub fn reflections(
         let ids = store.add_reflections(&fresh)?;
         report(
             json!({"trajectory": demo.id, "pool": pool, "reflections": ids,
-                   "states_without_contrast": without_contrast}),
+                   "states_without_contrast": without_contrast, "unfinished": unfinished}),
             meter.at(i as u64 + 1),
         );
     }

@@ -165,7 +165,9 @@ impl ModelFiles {
             let mut data = tensors.numbers(name, shape)?;
             // Gemma's files have gains less 1.
             if config.is_gemma() && name.ends_with("norm.weight") {
-                data.iter_mut().for_each(|gain| *gain += 1.0);
+                for gain in &mut data {
+                    *gain += 1.0;
+                }
             }
             Ok(Matrix::Full { width, data })
         });

@@ -139,8 +139,11 @@ pub fn app(caps: Caps) -> App {
 /// Tells Explore where a session stands, and answers what it asks of world and mind.
 pub fn show(app: &mut App, session: &mut Session) {
     let view = Box::new(session.view().unwrap());
-    if app.screens.explore.model.is_empty() {
-        app.update(Msg::from(explore::Msg::Model("embedded".into())));
+    if app.screens.explore.minds.described.is_empty() {
+        app.update(Msg::from(explore::Msg::Model(explore::Minds {
+            world: "embedded".into(),
+            described: "embedded".into(),
+        })));
     }
     let effects = app.update(Msg::from(explore::Msg::View { view, place: 4, of: 4000 }));
     let Some(Effect::Mind(MindCmd::Evaluate(look))) = effects.into_iter().next() else { return };

@@ -18,7 +18,7 @@ use crate::model::sampler::Sampling;
 
 /// How many tokens an action, a thought, a predicted observation and a reflection may take; the
 /// first leaves room for a thought before the action.
-const ACTION: u32 = 512;
+const ACTION: u32 = 384;
 const THOUGHT: u32 = 512;
 const PREDICTION: u32 = 384;
 const REFLECTION: u32 = 1024;
@@ -87,7 +87,7 @@ impl RemoteAgent {
     fn complete(
         &self,
         asks: Vec<(Vec<Message>, &[u64])>,
-        (how, max_tokens): (Sampling, u32),
+        (how, max_tokens, stop): (Sampling, u32, &str),
         read: fn(&str) -> String,
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Completion>>> {
@@ -97,7 +97,9 @@ impl RemoteAgent {
             // The likeliest words are the same whatever the seed.
             let n = if how.temperature > 0.0 { seeds.len() } else { 1 };
             let seed = seeds.first().copied();
-            ChatRequest { messages, draw: Draw { n, seed, ..drawn(how, max_tokens) } }
+            let stop = vec![stop.to_string()];
+            let draw = Draw { seed, n, stop, ..drawn(how, max_tokens) };
+            ChatRequest { messages, draw }
         });
         let replies = self.chat(requests.collect(), cancel, &mut |_, _, _| {})?;
         let mut replies = replies.into_iter();
@@ -168,6 +170,15 @@ impl Agent for RemoteAgent {
         self.name.clone()
     }
 
+    fn described(&self) -> String {
+        let model = self.found.model.rsplit('/').next().unwrap_or_default();
+        if self.name.contains(model) {
+            self.name.clone()
+        } else {
+            format!("{} ({model})", self.name)
+        }
+    }
+
     fn can(&self) -> Can {
         let context = self.found.context.and_then(|context| usize::try_from(context).ok());
         // What cannot be rendered or chosen among is counted.
@@ -195,7 +206,8 @@ impl Agent for RemoteAgent {
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Completion>>> {
         let asks = asks.iter().map(|ask| (acting(ask.state, ask.thought), ask.seeds)).collect();
-        self.complete(asks, (how, ACTION), action_in, cancel)
+        // What comes after the action is of no use, and a small model goes on and on.
+        self.complete(asks, (how, ACTION, "</action>"), action_in, cancel)
     }
 
     fn think(
@@ -207,7 +219,7 @@ impl Agent for RemoteAgent {
         let asks = asks
             .iter()
             .map(|ask| (messages(ask.state, Question::Think, Observations::Stripped), ask.seeds));
-        self.complete(asks.collect(), (how, THOUGHT), answers::thought_in, cancel)
+        self.complete(asks.collect(), (how, THOUGHT, "<action>"), answers::thought_in, cancel)
     }
 
     fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
@@ -284,18 +296,12 @@ impl Reflector for RemoteAgent {
             draw: Draw { seed: Some(*seed), ..drawn(how, REFLECTION) },
         });
         let replies = self.chat(requests.collect(), cancel, &mut |_, _, _| {})?;
+        // A text that is cut off is worse than none: its state is asked about another time.
         let text = |reply: ChatReply| {
             let choice = reply.choices.into_iter().next();
             let choice = choice.ok_or_else(|| Error::new(format!("{}: no answer", self.name)))?;
-            if choice.finished == super::endpoint::Finish::Length {
-                // A text that is cut off is worse than none.
-                return Err(Error::new(format!(
-                    "{}: a reflection of {REFLECTION} tokens and more",
-                    self.name
-                ))
-                .hint("raise max_reply_tokens, or ask for shorter ones in the profile"));
-            }
-            Ok(answers::thought_in(&choice.text))
+            let whole = choice.finished != super::endpoint::Finish::Length;
+            Ok(if whole { answers::thought_in(&choice.text) } else { String::new() })
         };
         replies.into_iter().map(text).collect()
     }

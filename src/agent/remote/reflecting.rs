@@ -146,16 +146,13 @@ fn filled(text: &str, slots: &[(&str, String)]) -> String {
         let slot = after.split_once('}').and_then(|(name, after)| {
             slots.iter().find(|(slot, _)| *slot == name).map(|(_, value)| (value, after))
         });
-        match slot {
-            Some((value, after)) => {
-                out.push_str(value);
-                rest = after;
-            }
-            None => {
-                out.push('{');
-                rest = after;
-            }
-        }
+        rest = if let Some((value, after)) = slot {
+            out.push_str(value);
+            after
+        } else {
+            out.push('{');
+            after
+        };
     }
     out + rest
 }

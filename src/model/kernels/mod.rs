@@ -337,7 +337,7 @@ kernel! {
 /// `gelu(g) = g · σ(2 · √(2/π) · (g + 0.044715 · g³))`.
 pub fn geglu<'a>(gate: &'a mut [f32], up: &'a [f32]) -> () {
     gate.iter_mut().zip(up).for_each(|(g, u)| {
-        let turn = 1.595_769_1 * (*g + 0.044_715 * *g * *g * *g);
+        let turn = 1.595_769 * (*g + 0.044_715 * *g * *g * *g);
         *g = *g / (1.0 + exp(-turn)) * u;
     });
 }
@@ -362,7 +362,9 @@ pub fn add_rows_to(bias: &mut [f32], rows: &[f32], by: f32) {
 /// Multiplies all values; by 1 costs nothing.
 pub fn scale(values: &mut [f32], by: f32) {
     if (by - 1.0).abs() > 0.0 {
-        values.iter_mut().for_each(|value| *value *= by);
+        for value in values.iter_mut() {
+            *value *= by;
+        }
     }
 }
 

@@ -176,6 +176,7 @@ fn load(root: &Path, name: Option<&str>, mail: &Mailbox) -> Result<Box<dyn Agent
             agent::local(Model::embedded()?, Priority::Interactive)?
         }
     };
-    mail.send(Msg::from(explore::Msg::Model(mind.name())));
+    let minds = explore::Minds { world: mind.world_name(), described: mind.described() };
+    mail.send(Msg::from(explore::Msg::Model(minds)));
     Ok(mind)
 }

@@ -65,6 +65,8 @@ pub enum Act {
     NextSplit,
     /// Choose a game from a list.
     Games,
+    /// Say which minds answer.
+    Minds,
 }
 
 /// The keys of this screen.
@@ -188,6 +190,13 @@ pub const KEYS: &[Key<Act>] = &[
     ),
     key("next", "]", Act::NextTask, "next task", "the next task of the split"),
     key("previous", "[", Act::PreviousTask, "", "the task before"),
+    key(
+        "minds",
+        "m",
+        Act::Minds,
+        "minds",
+        "say who acts, foresees and reflects: a checkpoint, a folder, a URL, a mind of config.toml",
+    ),
     key("games", "F", Act::Games, "games", "choose suite, split and game from a list"),
     key("split", "f", Act::NextSplit, "split", "the next split of the suite"),
 ];
@@ -272,6 +281,10 @@ impl State {
             Act::NextTask => world(WorldCmd::Task(1)),
             Act::PreviousTask => world(WorldCmd::Task(-1)),
             Act::Games => self.choose_game(),
+            Act::Minds => {
+                self.typing = Some(Typing::Minds(Input::default()));
+                Vec::new()
+            }
             Act::NextSplit => world(WorldCmd::NextSplit),
             Act::Whole => {
                 self.whole = !self.whole;
@@ -290,7 +303,7 @@ impl State {
         Tried {
             outcomes: outcomes.collect(),
             foreseen: foreseen.collect(),
-            model: self.model.clone(),
+            model: self.minds.world.clone(),
         }
     }
 

@@ -36,6 +36,15 @@ use memory::{Known, Memory};
 use panels::{Panel, Seen};
 pub use typing::Typing;
 
+/// Who answers here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Minds {
+    /// The mind that predicts.
+    pub world: String,
+    /// All of them, as they stand in the title: empty until one is loaded.
+    pub described: String,
+}
+
 /// What Explore is told.
 #[derive(Debug)]
 pub enum Msg {
@@ -60,7 +69,7 @@ pub enum Msg {
     /// What the alternatives of a node really led to.
     Outcomes(usize, Vec<Outcome>),
     /// The model that answers.
-    Model(String),
+    Model(Minds),
     /// How the policy's play went on from an action of a node.
     WentOn(usize, String, String),
     /// The policy's share of each action that was admissible in a state passed before, for a count
@@ -83,8 +92,8 @@ pub struct State {
     pub view: Option<View>,
     /// The task's place in its split, and the split's size.
     pub place: (usize, usize),
-    /// The model that answers.
-    pub model: String,
+    /// Who answers.
+    pub minds: Minds,
     /// Whether the policy thinks before it acts.
     pub thinking: bool,
     /// What it thought here.
@@ -312,8 +321,8 @@ impl State {
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::View { view, place, of } => return self.turn_to(*view, (place, of)),
-            Msg::Model(source) => {
-                self.model = source;
+            Msg::Model(minds) => {
+                self.minds = minds;
                 return self.another_policy();
             }
             Msg::Thought(ticket, text) if ticket == self.ticket => self.thought = Some(text),

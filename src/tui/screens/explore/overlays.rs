@@ -23,6 +23,7 @@ pub fn draw(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, are
         Some(Typing::Action(input)) => draw_typing(state, input, theme, frame, area),
         Some(Typing::Node(at)) => draw_nodes(state, view, *at, theme, frame, area),
         Some(Typing::Name(_, input)) => draw_name(input, theme, frame, area),
+        Some(Typing::Minds(input)) => draw_minds(input, theme, frame, area),
         Some(Typing::Sampling(at)) => draw_sampling(&state.choosing, *at, theme, frame, area),
         Some(Typing::Surprise(at)) => draw_surprises(&state.surprises, *at, theme, frame, area),
         Some(Typing::Game(chooser)) => chooser.draw(theme, frame, area),
@@ -104,6 +105,21 @@ fn draw_name(input: &Input, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let block = theme.panel("Name of this node · ⏎ done · Esc leave");
     let line = typed_line(input, area.width.saturating_sub(2) as usize, theme);
     frame.render_widget(Paragraph::new(line).block(block), area);
+}
+
+/// The box in which a person says who answers.
+fn draw_minds(input: &Input, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let area = centered(area, 76, 7);
+    frame.render_widget(Clear, area);
+    let block = theme.panel("Who answers · ⏎ load · Esc leave");
+    let lines = vec![
+        typed_line(input, area.width.saturating_sub(2) as usize, theme),
+        Line::default(),
+        Line::styled("one: embedded, 12, a folder, http://127.0.0.1:8080/v1", theme.dim()),
+        Line::styled("by role: policy=embedded, world=12, reflector=writer", theme.dim()),
+        Line::styled("nothing: the newest checkpoint", theme.dim()),
+    ];
+    frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
 fn draw_nodes(

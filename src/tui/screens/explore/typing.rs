@@ -8,7 +8,7 @@ use super::State;
 use super::chooser::{Chooser, Chosen};
 use crate::agent::alternatives::AlternativeSampling;
 use crate::explore::HUMAN;
-use crate::tui::effect::{Effect, WorldCmd};
+use crate::tui::effect::{Effect, MindCmd, WorldCmd};
 use crate::tui::keys::selected;
 use crate::tui::text::pasted;
 
@@ -25,6 +25,8 @@ pub enum Typing {
     Surprise(usize),
     /// How alternatives are chosen is being set; the row.
     Sampling(usize),
+    /// Who answers is being said.
+    Minds(Input),
     /// A game is being chosen.
     Game(Box<Chooser>),
 }
@@ -80,6 +82,17 @@ impl State {
                 Chosen::Stays(effects) => effects,
                 Chosen::Done(effects) => return Some(effects),
             },
+            Typing::Minds(input) => match key.code {
+                KeyCode::Esc => return Some(Vec::new()),
+                KeyCode::Enter => {
+                    let named = input.value().trim().to_string();
+                    // Connecting takes its time: until then nobody is said to answer.
+                    self.minds = super::Minds::default();
+                    let named = Some(named).filter(|named| !named.is_empty());
+                    return Some(vec![Effect::Mind(MindCmd::Load(named))]);
+                }
+                _ => typed(input, key),
+            },
             Typing::Node(at) => return Some(self.choosing_a_node(*at, key.code)),
             Typing::Name(node, input) => match key.code {
                 KeyCode::Esc => return Some(Vec::new()),
@@ -126,7 +139,9 @@ impl State {
 
     /// Takes pasted text.
     pub(super) fn type_text(&mut self, text: &str) {
-        if let Some(Typing::Action(input) | Typing::Name(_, input)) = &mut self.typing {
+        if let Some(Typing::Action(input) | Typing::Name(_, input) | Typing::Minds(input)) =
+            &mut self.typing
+        {
             pasted(input, text);
         } else if let Some(Typing::Game(chooser)) = &mut self.typing {
             chooser.paste(text);

@@ -72,7 +72,8 @@ fn title(state: &State, view: &View) -> String {
     };
     let how = if view.forks == Forks::Replay { format!(" · each by a replay{how}") } else { how };
     let how = if state.thinking { format!(" · thinks first{how}") } else { how };
-    let model = if state.model.is_empty() { "loading the model…" } else { &state.model };
+    let minds = &state.minds.described;
+    let model = if minds.is_empty() { "loading the model…" } else { minds };
     format!("What if · {}{how}", clean(model))
 }
 
