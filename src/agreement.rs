@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::agent::{Agent, Among, Ask, Scores, weigh};
+use crate::agent::{Agent, Among, Ask, Scores, Weighed, weigh};
 use crate::control::{Cancel, Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::experience::State;
@@ -94,6 +94,7 @@ pub fn agreement(
     let mut same = 0.0;
     let mut bits = 0.0;
     let mut uniform = 0.0;
+    let mut scores = None;
     for (i, demo) in demos.iter().enumerate() {
         let trajectory = store.trajectory(demo.id)?;
         if !policy.reads(&trajectory.state(0))? {
@@ -113,8 +114,12 @@ pub fn agreement(
         }
         for asked in asked.chunks(policy.can().at_once.max(1)) {
             control.checkpoint()?;
-            let shares_of = Asked::shares(asked, policy, think, &control.cancel)?;
-            for (Asked { listed, expert, .. }, shares) in asked.iter().zip(shares_of) {
+            let weighed = Asked::shares(asked, policy, think, &control.cancel)?;
+            let kind = *scores.get_or_insert(weighed.scores);
+            if kind != weighed.scores {
+                return Err(mixed(&checkpoint, kind, weighed.scores));
+            }
+            for (Asked { listed, expert, .. }, shares) in asked.iter().zip(weighed.shares) {
                 let best = shares.iter().copied().fold(0.0, f64::max);
                 let ties = shares.iter().filter(|share| **share >= best).count();
                 states += 1;
@@ -146,15 +151,21 @@ pub fn agreement(
         states: states as usize,
         unlisted,
         unread,
-        scores: if policy.can().scores == Scores::None {
-            Scores::Frequency
-        } else {
-            policy.can().scores
-        },
+        scores: scores.unwrap_or(policy.can().scores),
         same: mean(same),
         bits: mean(bits),
         bits_uniform: mean(uniform),
     })
+}
+
+/// Figures of two kinds make no mean.
+fn mixed(name: &str, one: Scores, other: Scores) -> Error {
+    Error::new(format!(
+        "{name} scores some lists as {} and others as {}: figures of two kinds make no mean",
+        one.describe(),
+        other.describe()
+    ))
+    .hint("take a mind that scores lists of any length the same way: a local one, vLLM, llama.cpp")
 }
 
 /// A state in which the expert's action is listed.
@@ -174,7 +185,7 @@ impl Asked {
         policy: &mut dyn Agent,
         think: bool,
         cancel: &Cancel,
-    ) -> Result<Vec<Vec<f64>>> {
+    ) -> Result<Weighed> {
         let mut thoughts: Vec<Option<String>> = vec![None; asked.len()];
         if think {
             let seeds: Vec<[u64; 1]> = asked.iter().map(|asked| [asked.seed]).collect();
@@ -196,7 +207,7 @@ impl Asked {
                 actions: &asked.listed,
             })
             .collect();
-        Ok(weigh(policy, &among, 0, cancel)?.shares)
+        weigh(policy, &among, 0, cancel)
     }
 }
 

@@ -86,7 +86,8 @@ pub fn surprises(
             let taken = of(|trajectory, t| std::slice::from_ref(&trajectory.steps[t].action));
             let predicted = agent.predict(&taken, &control.cancel, &mut |_, _, _| {})?;
             let weighed = weigh(agent, &of(Trajectory::listed_at), 0, &control.cancel)?;
-            scores = weighed.scores;
+            // Where some had to be counted, all are taken for counted.
+            scores = if weighed.scores == Scores::Frequency { weighed.scores } else { scores };
             for (((t, (_, step)), texts), shares) in part.iter().zip(predicted).zip(weighed.shares)
             {
                 let t = *t;
@@ -96,7 +97,7 @@ pub fn surprises(
                     trajectory: demo.id,
                     t,
                     action: step.action.clone(),
-                    model: agent.name(),
+                    model: agent.world_name(),
                     text,
                     created_ms: 0,
                 });

@@ -64,11 +64,11 @@ fn an_endpoint_acts_foresees_and_reflects_and_its_key_is_written_nowhere() {
     assert!(!reflections.is_empty());
     for row in &reflections {
         let author = row["generator"].as_str().unwrap();
-        assert!(author.starts_with("writer by leak-safe#"), "{author}");
+        assert!(author.starts_with("writer (toy) by leak-safe#"), "{author}");
     }
     let shown = with_key(dir.path(), &["replay", "1"]);
     let shown = String::from_utf8(shown.stdout).unwrap();
-    assert!(shown.contains("writer by leak-safe#"), "who wrote it is shown: {shown}");
+    assert!(shown.contains("writer (toy) by leak-safe#"), "who wrote it is shown: {shown}");
     let eval =
         ["eval", "--split", "seen", "--games", "1", "--step-limit", "3", "--predict", "-k", "1"];
     let own = with_key(

@@ -158,7 +158,7 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
             live.progress(&progress);
         })?;
         store.add_foresight(
-            &agent.name(),
+            &agent.world_name(),
             suite.name(),
             &args.split,
             &json!({
@@ -241,7 +241,7 @@ fn surprise(
         ));
     }
     if found.scores != Scores::Exact {
-        tell(&format!("how sure the policy is is known by {} only", found.scores.describe()));
+        tell(&format!("how sure the policy is, is not exact: {}", found.scores.describe()));
     }
     for s in found.states.iter().take(most) {
         out.line(&json!(s), || {

@@ -1,8 +1,8 @@
 //! What a mind chooses in some states.
 
-use crate::agent::{Agent, Among, Ask, Scores, argmax, scores_of, shares};
+use crate::agent::{Agent, Among, Ask, Scores, argmax, scores_of, shares, weigh};
 use crate::control::Cancel;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experience::State;
 use crate::model::sampler::Sampling;
 use crate::rng::Rng;
@@ -33,10 +33,13 @@ impl Play {
         format!("{think}{}", if self.free { ", free text" } else { "" })
     }
 
-    /// The same for a mind: one that cannot score a list writes its actions.
+    /// The same for a mind: one that cannot score a list by itself writes its actions.
     #[must_use]
     pub fn by(self, agent: &dyn Agent) -> Self {
-        Self { free: self.free || agent.can().scores == Scores::None, ..self }
+        Self {
+            free: self.free || matches!(agent.can().scores, Scores::None | Scores::Frequency),
+            ..self
+        }
     }
 }
 
@@ -98,10 +101,15 @@ pub(super) fn choose(
                 actions: &choice.listed,
             }
         });
-        let scores = scores_of(agent, &among.collect::<Vec<_>>(), cancel)?.ok_or_else(|| {
-            Error::new(format!("{} cannot score a list of actions", agent.name()))
-                .hint("let it write them (--free)")
-        })?;
+        let among = among.collect::<Vec<_>>();
+        let scores = if let Some(scores) = scores_of(agent, &among, cancel)? {
+            scores
+        } else {
+            // A list longer than it can choose from: by what it writes, counted.
+            let weighed = weigh(agent, &among, 0, cancel)?;
+            let logs = |shares: Vec<f64>| shares.into_iter().map(f64::ln).collect();
+            weighed.shares.into_iter().map(logs).collect()
+        };
         for (i, scores) in scored.into_iter().zip(scores) {
             let choice = &mut choices[i];
             actions[i].clone_from(&choice.listed[pick(&scores, play.temperature, choice.rng)]);

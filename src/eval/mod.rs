@@ -152,6 +152,7 @@ pub fn evaluate(
     let tasks = choose(suite, scope)?;
     let meter = Meter::new("games", 0, tasks.len() as u64);
     let checkpoint = agent.name();
+    let foresaw = agent.world_name();
     let before = agent.usage();
     let at_once = agent.can().at_once.min(suite.instances().unwrap_or(usize::MAX));
     let mut games: Vec<Game> = Vec::with_capacity(tasks.len());
@@ -179,7 +180,7 @@ pub fn evaluate(
         };
         written += played.written;
         step_limit = played.limit;
-        let game = keep(store, played, &checkpoint)?;
+        let game = keep(store, played, &foresaw)?;
         report(Ok(&game), meter.at(games.len() as u64 + broken_off.count + 1));
         games.push(game);
         Ok(())
@@ -239,7 +240,8 @@ pub fn evaluate(
 }
 
 /// Stores a game that was played, with what was thought and foreseen in it.
-fn keep(store: &mut Store, played: Played, checkpoint: &str) -> Result<Game> {
+/// Keeps what was played, and what was foreseen by the mind of that name.
+fn keep(store: &mut Store, played: Played, foresaw: &str) -> Result<Game> {
     let Played { trajectory, thoughts, foreseen, invalid, .. } = played;
     let id = store.add_trajectory(&trajectory)?;
     let thoughts: Vec<Thought> =
@@ -249,7 +251,7 @@ fn keep(store: &mut Store, played: Played, checkpoint: &str) -> Result<Game> {
         trajectory: id,
         t,
         action: trajectory.steps[t].action.clone(),
-        model: checkpoint.to_string(),
+        model: foresaw.to_string(),
         text,
         created_ms: 0,
     };

@@ -229,7 +229,8 @@ impl Turns {
         Ok(Self {
             opening: opening.clone(),
             after_system: after_system.clone(),
-            to_assistant: to_assistant.clone(),
+            // With what a model that may think is given to answer at once (an empty thought).
+            to_assistant: asked.to_string(),
             to_user: to_user.clone(),
         })
     }

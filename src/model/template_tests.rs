@@ -79,3 +79,13 @@ fn the_date_is_always_the_same_and_the_default_of_several_is_taken() {
     let found = Template::find(&beside).unwrap().unwrap();
     assert_eq!(found.render(&[], false).unwrap(), "d");
 }
+
+#[test]
+fn a_model_that_may_think_is_asked_to_answer_at_once() {
+    let thinking = CHATML.replace(
+        "{{ '<|im_start|>assistant\\n' }}",
+        "{{ '<|im_start|>assistant\\n' }}{% if enable_thinking is false %}{{ '<think></think>\\n' }}{% endif %}",
+    );
+    let turns = Turns::of(&template(&thinking)).unwrap();
+    assert_eq!(turns.to_assistant, "<|im_end|>\n<|im_start|>assistant\n<think></think>\n");
+}

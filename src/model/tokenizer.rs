@@ -248,25 +248,33 @@ impl Tokenizer {
         self
     }
 
-    /// Turns that end with one of the ends, and after whose beginnings a text is tokenized as it is
-    /// alone.
+    /// Turns that all end with one of the ends, and between which a text is tokenized as it is alone.
     fn checked(&self, turns: Turns) -> Result<Turns> {
-        for between in [&turns.to_assistant, &turns.to_user] {
-            let first = self.encode(between)?.first().copied();
-            if !first.is_some_and(|token| self.ends.contains(&token)) {
-                return Err(Error::new(format!(
-                    "the chat template ends a turn by {between:?}, which is no token that ends one"
-                )));
-            }
+        let first = |between: &str| Ok(self.encode(between)?.first().copied());
+        let ends: Vec<Option<u32>> = [&turns.to_assistant, &turns.to_user]
+            .map(|text| first(text))
+            .into_iter()
+            .collect::<Result<_>>()?;
+        if ends[0] != ends[1] || !ends[0].is_some_and(|end| self.ends.contains(&end)) {
+            return Err(Error::new(format!(
+                "the chat template does not end all turns by one token that ends a turn: {:?}, {:?}",
+                turns.to_assistant, turns.to_user
+            )));
         }
-        let parted = |text: &str| {
-            text.ends_with('\n') || self.steering.iter().any(|token| text.ends_with(token.as_str()))
-        };
-        for before in [&turns.after_system, &turns.to_assistant, &turns.to_user] {
-            if !parted(before) {
-                return Err(Error::new(format!(
-                    "the chat template begins a turn by {before:?}, which may run into its text"
-                )));
+        // A text is the same tokens alone as it is between what stands before and after it.
+        let [opening, system, user, answer] =
+            [&turns.opening, &turns.after_system, &turns.to_user, &turns.to_assistant];
+        for (before, after) in [(opening, system), (system, answer), (user, answer), (answer, user)]
+        {
+            for text in ["go to desk 1", "You see a desk 1.", "Thought: (no)", "42"] {
+                let parts = [before.as_str(), text, after];
+                let alone =
+                    parts.map(|part| self.encode(part)).into_iter().collect::<Result<Vec<_>>>()?;
+                if self.encode(&parts.concat())? != alone.concat() {
+                    return Err(Error::new(format!(
+                        "the chat template's {before:?} and {after:?} run into the text between them"
+                    )));
+                }
             }
         }
         Ok(turns)

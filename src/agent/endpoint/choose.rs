@@ -17,8 +17,8 @@ pub const MOST_OPTIONS: usize = 20;
 
 impl Endpoint {
     /// Log-probabilities in nats of options, each behind a letter that the answer may begin with,
-    /// among each other. An option whose letter was not among the likeliest tokens has none of the
-    /// probability (minus infinity). These are figures of the choice as it is put here, not of the
+    /// among each other. An option whose letter was not among the likeliest tokens is given at
+    /// most what they leave over. These are figures of the choice as it is put here, not of the
     /// options as texts.
     pub fn choose(
         &self,
@@ -75,10 +75,20 @@ fn listed(options: &[String]) -> String {
     list.join("\n")
 }
 
+/// What an option is given at least that nothing is known of.
+const UNLIKELY: f64 = 1e-6;
+
 /// The probabilities of letters among each other. A letter may come as several tokens ("A", " A").
+/// Those that are not among the likeliest share what these leave over, each at most as likely as
+/// the least of them.
 fn among(tokens: &[Value], options: usize) -> Result<Vec<f64>> {
     let mut shares = vec![0.0; options];
+    let (mut listed, mut least): (f64, f64) = (0.0, 1.0);
     for token in tokens {
+        if let Some(logp) = token["logprob"].as_f64() {
+            listed += logp.min(0.0).exp();
+            least = least.min(logp.min(0.0).exp());
+        }
         let text = token["token"].as_str().unwrap_or_default();
         let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '▁' | 'Ġ'));
         let mut letters = text.chars();
@@ -93,6 +103,11 @@ fn among(tokens: &[Value], options: usize) -> Result<Vec<f64>> {
         return Err(unread("the choice", "no letter is among the likeliest first tokens")
             .hint("a model that thinks first cannot choose so; turn that off in extra"));
     }
+    let missing = shares.iter().filter(|share| **share <= 0.0).count();
+    let left = (1.0 - listed).max(0.0) / missing.max(1) as f64;
+    let bound = left.min(least).max(UNLIKELY);
+    shares.iter_mut().filter(|share| **share <= 0.0).for_each(|share| *share = bound);
+    let sum: f64 = shares.iter().sum();
     Ok(shares.into_iter().map(|share| (share / sum).ln()).collect())
 }
 
@@ -105,8 +120,10 @@ mod tests {
         let token = |text: &str, p: f64| json!({ "token": text, "logprob": p.ln() });
         let tokens = [token("A", 0.2), token(" A", 0.2), token("C", 0.1), token("AB", 0.3)];
         let found = among(&tokens, 3).unwrap();
-        assert!((found[0] - 0.8_f64.ln()).abs() < 1e-9 && (found[2] - 0.2_f64.ln()).abs() < 1e-9);
-        assert!(found[1].is_infinite() && found[1] < 0.0);
+        let share = |at: usize| found[at].exp() * 0.6;
+        assert!((share(0) - 0.4).abs() < 1e-9 && (share(2) - 0.1).abs() < 1e-9);
+        // Left over are 0.2; it is not above the least of those that are listed.
+        assert!((share(1) - 0.1).abs() < 1e-9);
         assert!(among(&tokens[3..], 3).is_err());
         assert!(among(&tokens[2..3], 2).is_err());
     }

@@ -46,7 +46,11 @@ impl RemoteAgent {
             return Err(Error::new(format!("{name}: it answers no conversations"))
                 .hint("serve a model with a chat template at /v1/chat/completions"));
         }
-        Ok(Self { name: name.into(), endpoint: endpoint.into(), found, profile: reflecting })
+        // Another model under the same name is another mind.
+        let model = found.model.rsplit('/').next().unwrap_or_default();
+        let name =
+            if name.contains(model) { name.to_string() } else { format!("{name} ({model})") };
+        Ok(Self { name, endpoint: endpoint.into(), found, profile: reflecting })
     }
 
     /// What was found there.
@@ -168,15 +172,6 @@ fn acting(state: &State, thought: Option<&str>) -> Vec<Message> {
 impl Agent for RemoteAgent {
     fn name(&self) -> String {
         self.name.clone()
-    }
-
-    fn described(&self) -> String {
-        let model = self.found.model.rsplit('/').next().unwrap_or_default();
-        if self.name.contains(model) {
-            self.name.clone()
-        } else {
-            format!("{} ({model})", self.name)
-        }
     }
 
     fn can(&self) -> Can {

@@ -190,15 +190,25 @@ fn attention(
             }
         }
         Family::Mistral => {
-            let on = fields.flag("use_sliding_window")?.unwrap_or(true);
+            // Its class knows no switch: whatever this says, the window is on.
+            if fields.flag("use_sliding_window")? == Some(false) && window.is_some() {
+                return Err(fields
+                    .wrong("use_sliding_window", "has a `sliding_window` beside it")
+                    .hint(
+                        "set `sliding_window` to null, which is what turns it off in a Mistral",
+                    ));
+            }
             for (layer, attends) in attends.iter_mut().enumerate() {
-                attends.window = window.filter(|_| on && slides(layer).unwrap_or(true));
+                attends.window = window.filter(|_| slides(layer).unwrap_or(true));
             }
         }
         Family::Qwen2 | Family::Qwen3 | Family::SmolLm3 => {
             let on = fields.flag("use_sliding_window")?.unwrap_or(false);
             let whole = fields.count("max_window_layers")?.unwrap_or(28);
-            let by_number = |layer| family != Family::SmolLm3 && layer >= whole;
+            let positions =
+                if family == Family::SmolLm3 { turned(fields, layers)? } else { vec![] };
+            // A SmolLM3 has windows where it has no positions, the others in their last layers.
+            let by_number = |layer: usize| positions.get(layer).map_or(layer >= whole, |on| !on);
             if !on && kinds.as_ref().is_some_and(|kinds| kinds.contains(&true)) {
                 return Err(
                     fields.wrong("layer_types", "has windows, and `use_sliding_window` is off")

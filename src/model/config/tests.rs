@@ -130,3 +130,30 @@ fn a_file_that_names_no_model_type_is_known_by_its_class() {
     json.as_object_mut().unwrap().remove("architectures");
     assert!(said(&json).contains("neither `model_type` nor `architectures`"));
 }
+
+#[test]
+fn windows_stand_where_each_class_has_them() {
+    let of = |kind: &str, class: &str, more: &Value| {
+        let mut json = with(more);
+        json["model_type"] = json!(kind);
+        json["architectures"] = json!([class]);
+        Config::parse(json.to_string().as_bytes())
+    };
+    let windows = |config: &Config| -> Vec<Option<usize>> {
+        config.attends.iter().map(|attends| attends.window).collect()
+    };
+    let mistral = |more: &Value| of("mistral", "MistralForCausalLM", more);
+    let on = mistral(&json!({"sliding_window": 5})).unwrap();
+    assert_eq!(windows(&on), [Some(5), Some(5)]);
+    let off = mistral(&json!({"sliding_window": null, "use_sliding_window": false})).unwrap();
+    assert_eq!(windows(&off), [None, None]);
+    // Transformers' class knows no such switch.
+    let odd = mistral(&json!({"sliding_window": 5, "use_sliding_window": false})).unwrap_err();
+    assert!(odd.message().contains("use_sliding_window"), "{odd}");
+    let smollm = json!({"sliding_window": 5, "use_sliding_window": true, "no_rope_layers": [1, 0]});
+    let smollm = of("smollm3", "SmolLM3ForCausalLM", &smollm).unwrap();
+    assert_eq!(windows(&smollm), [None, Some(5)], "where there are no positions");
+    let qwen = json!({"sliding_window": 5, "use_sliding_window": true, "max_window_layers": 1});
+    let qwen = of("qwen2", "Qwen2ForCausalLM", &qwen).unwrap();
+    assert_eq!(windows(&qwen), [None, Some(5)]);
+}
