@@ -236,6 +236,7 @@ pub(super) fn model(name: &str) -> Result<(Config, Buffers)> {
     let heads = hidden / 64;
     let intermediate = (hidden * 8).div_ceil(3).next_multiple_of(64);
     config.heads = heads;
+    config.head_dim = 64;
     config.kv_heads = heads;
     config.intermediate = intermediate;
     config.context = 4096;

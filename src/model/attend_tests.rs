@@ -28,6 +28,7 @@ fn rows_take_what_they_see_of_segments_of_any_length_and_of_their_own_tree() {
     for (dim, heads, kv_heads) in [(32, 2, 2), (64, 6, 2), (48, 3, 1), (20, 4, 4), (96, 8, 2)] {
         let mut config = Config::small(1, 32, 10).unwrap();
         config.hidden = heads * dim;
+        config.head_dim = dim;
         config.heads = heads;
         config.kv_heads = kv_heads;
         let wide = kv_heads * dim;
@@ -58,18 +59,24 @@ fn rows_take_what_they_see_of_segments_of_any_length_and_of_their_own_tree() {
             lines.extend_from_slice(own);
         }
         let above = cache.above();
-        for past in [0, 5, 119] {
+        for (past, window) in
+            [(0, None), (5, None), (119, None), (0, Some(7)), (5, Some(100)), (119, Some(613))]
+        {
+            config.attends[0].window = window;
             let rows = 120 - past;
             let q = draw(rows * config.hidden);
             let grown = [Grown { cache: &cache, above: &above, past, first: 0 }];
             let got = attend(&config, 0, &grown, &q);
             for row in 0..rows {
-                let mut seen: Vec<usize> = (0..600).collect();
+                let mut seen: Vec<usize> = Vec::new();
                 let mut at = Some(past + row);
                 while let Some(node) = at {
                     seen.push(600 + node);
                     at = parents[node];
                 }
+                // The nearest first: what is seen of it is the beginning.
+                seen.extend((0..600).rev());
+                seen.truncate(window.unwrap_or(usize::MAX));
                 for head in 0..heads {
                     let column = row * config.hidden + head * dim;
                     let group = heads / kv_heads;

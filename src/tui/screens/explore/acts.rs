@@ -192,7 +192,7 @@ pub const KEYS: &[Key<Act>] = &[
     key("previous", "[", Act::PreviousTask, "", "the task before"),
     key(
         "minds",
-        "m",
+        "M",
         Act::Minds,
         "minds",
         "say who acts, foresees and reflects: a checkpoint, a folder, a URL, a mind of config.toml",
