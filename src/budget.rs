@@ -78,6 +78,11 @@ pub fn is_cancelled() -> bool {
     CANCEL.with_borrow(|cancel| cancel.as_ref().is_some_and(Cancel::is_cancelled))
 }
 
+/// The cancel of whoever waits for this thread; one that nobody asks for where nobody waits.
+pub fn cancel() -> Cancel {
+    CANCEL.with_borrow(|cancel| cancel.clone().unwrap_or_default())
+}
+
 /// Does `body` within `units` of work (and within what is left outside).
 ///
 /// # Errors

@@ -43,16 +43,68 @@ pub fn all(root: &Path) -> Result<Vec<Named>> {
     parse(&text).map_err(|error| error.at(path.display()))
 }
 
+/// The settings of a mind.
+const FIELDS: [&str; 17] = [
+    "url",
+    "reflections",
+    "model",
+    "key",
+    "timeout_s",
+    "connect_timeout_s",
+    "idle_timeout_s",
+    "concurrency",
+    "retries",
+    "max_reply_tokens",
+    "budget_tokens",
+    "price_in",
+    "price_out",
+    "thinks_first",
+    "system",
+    "completion_limit",
+    "extra",
+];
+
+/// Whether a mind may be called so: what means something else everywhere is no name.
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !name.is_empty()
+        && name.chars().all(plain)
+        && !name.chars().all(|c| c.is_ascii_digit())
+        && !["embedded", "novice", "newest"].contains(&name)
+}
+
 fn parse(text: &str) -> Result<Vec<Named>> {
-    let wrong = |e: &toml::de::Error| Error::new(e.to_string().trim_end().to_string());
+    // The library quotes the line, and on the line may stand a key.
+    let wrong = |e: &toml::de::Error| {
+        let line = e.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+        let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        let what = e.message().split('`').step_by(2).collect::<Vec<_>>().join("…");
+        Error::new(format!("{place}{what}"))
+    };
     let file: File = toml::from_str(text).map_err(|e| wrong(&e))?;
     let one = |(name, mut table): (String, toml::Table)| {
         let at = |error: Error| {
             error.at(format!("[minds.{name}]")).hint("docs/minds.md has every setting of a mind")
         };
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if !name.chars().all(plain) {
-            return Err(at(Error::new("a name has letters, digits, dots and dashes only")));
+        if !is_name(&name) {
+            return Err(at(Error::new(
+                "a name has letters, digits, dots and dashes, and is no number, nor embedded, \
+                 novice or newest",
+            )));
+        }
+        match table.get("key") {
+            None | Some(toml::Value::Table(_)) => {}
+            Some(toml::Value::String(none)) if none == "none" => {}
+            Some(_) => {
+                return Err(at(Error::new("the key itself does not go into this file").hint(
+                    "name the variable that has it, key = { env = \"NAME\" }, or a file that you \
+                     alone can read, key = { file = \"PATH\" }",
+                )));
+            }
+        }
+        if let Some(odd) = table.keys().find(|field| !FIELDS.contains(&field.as_str())) {
+            return Err(at(Error::new(format!("`{odd}` is no setting of a mind"))
+                .hint(format!("settings: {}", FIELDS.join(", ")))));
         }
         let reflections = match table.remove("reflections") {
             None => None,
@@ -64,6 +116,7 @@ fn parse(text: &str) -> Result<Vec<Named>> {
         if profile.url.is_empty() {
             return Err(at(Error::new("`url` is missing")));
         }
+        profile.vet().map_err(at)?;
         Ok(Named { name, profile, reflections })
     };
     file.minds.into_iter().map(one).collect()
@@ -74,12 +127,15 @@ pub fn find(root: &Path, name: &str) -> Result<Option<Named>> {
     if is_url(name) {
         let (url, model) =
             name.split_once('#').map_or((name, None), |(url, model)| (url, Some(model)));
+        let model = model.filter(|model| !model.is_empty());
+        // A password in it is not said again.
+        Profile::at(url).vet()?;
         let profile = Profile { model: model.map(str::to_string), ..Profile::at(url) };
         return Ok(Some(Named { name: name.into(), profile, reflections: None }));
     }
     // A file that cannot be read is said where it matters: a name may mean something else.
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if !plain || name.chars().all(|c| c.is_ascii_digit()) {
+    // And a folder of that name is that folder, in every command.
+    if !is_name(name) || Path::new(name).exists() {
         return Ok(None);
     }
     Ok(all(root)?.into_iter().find(|mind| mind.name == name))
@@ -106,7 +162,9 @@ mod tests {
         assert_eq!((found[0].name.as_str(), found[0].profile.price_in), ("writer", Some(0.5)));
         assert_eq!(found[0].reflections.as_deref(), Some("paper-faithful"));
         for (text, said) in [
-            ("[minds.a]\nurl = \"http://h\"\ncolour = 3", "colour"),
+            ("[minds.a]\nurl = \"http://h\"\ncolour = 3", "`colour` is no setting"),
+            ("[minds.a]\nurl = \"http://h\"\nkey = \"sk-4711\"", "does not go into"),
+            ("[minds.a]\nurl = \"http://h\"\nconcurrency = 0", "concurrency"),
             ("[minds.a]\nmodel = \"m\"", "`url` is missing"),
             ("[minds.\"a b\"]\nurl = \"http://h\"", "letters"),
             ("[minds.a]\nurl = \"http://h\"\nreflections = 3", "reflections"),

@@ -8,7 +8,7 @@ use super::minds::{self, Named, is_url};
 use super::remote::RemoteAgent;
 use super::saved::read;
 use super::{Agent, Cast, Roles};
-use crate::control::Cancel;
+use crate::budget;
 use crate::error::{Error, Kind, Result};
 use crate::experience::IN_BF16;
 use crate::model::Model;
@@ -177,10 +177,10 @@ fn one(store: &Store, name: Option<&str>, priority: Priority) -> Result<Box<dyn 
     local(load(store, name)?, priority)
 }
 
-/// A mind behind an endpoint, once it has answered.
+/// A mind behind an endpoint, once it has answered; under the cancel of the calling thread.
 pub fn connect(root: &Path, mind: Named) -> Result<RemoteAgent> {
     let reflecting = minds::reflecting(root, &mind)?;
-    RemoteAgent::open(&mind.name, mind.profile, reflecting, &Cancel::default())
+    RemoteAgent::open(&mind.name, mind.profile, reflecting, &budget::cancel())
 }
 
 /// A model in this process as a mind.

@@ -84,7 +84,7 @@ impl Agent for Roles {
     fn described(&self) -> String {
         let mut said = self.policy.described();
         if let Some(world) = &self.world {
-            said.push_str(&format!(" · world model {}", world.described()));
+            said.push_str(&format!(" · world {}", world.described()));
         }
         if let Some(reflector) = &self.reflector {
             said.push_str(&format!(" · reflector {}", reflector.described()));

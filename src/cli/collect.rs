@@ -7,6 +7,7 @@ use super::person::{ExpertArg, Person};
 use super::{Common, SuiteArgs, interruptible, number};
 use crate::agent::template::Template;
 use crate::agent::{self, Reflector};
+use crate::budget;
 use crate::collect::{self, ASKED, Contrast, Draw, Proposer, Wanted};
 use crate::control::Progress;
 use crate::env::OfKinds;
@@ -159,8 +160,11 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let suite = range.suite.open()?;
             let person = Person;
             let scope = range.scope();
-            let policy =
-                |store: &Store| agent::open(store, checkpoint.as_deref(), Priority::Interactive);
+            let cancel = control.cancel.clone();
+            let policy = |store: &Store| {
+                let open = || agent::open(store, checkpoint.as_deref(), Priority::Interactive);
+                budget::under(&cancel, open)
+            };
             let reflections = !no_reflections;
             let teacher = expert.teacher(&person);
             let wanted = Wanted { scope: &scope, teacher, k, asked, think, reflections };
@@ -193,7 +197,8 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let mut reflector: Box<dyn Reflector> = match generator {
                 Generator::Template => Box::new(Template),
                 Generator::Model => {
-                    agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?
+                    let open = || agent::open(&store, checkpoint.as_deref(), Priority::Interactive);
+                    budget::under(&control.cancel, open)?
                 }
             };
             let contrast = Contrast { pool, k, expert, anew: true };
@@ -230,6 +235,7 @@ fn branches(
 ) -> Result<()> {
     let suite = range.suite.open()?;
     let Policy { proposer, checkpoint, think, keep_invalid } = policy;
+    let control = interruptible()?;
     let mut agent = match proposer {
         From::Uniform if checkpoint.is_some() || think || keep_invalid => {
             return Err(Error::usage(
@@ -238,7 +244,10 @@ fn branches(
             .hint("add --proposer policy"));
         }
         From::Uniform => None,
-        From::Policy => Some(agent::open(store, checkpoint.as_deref(), Priority::Interactive)?),
+        From::Policy => {
+            let open = || agent::open(store, checkpoint.as_deref(), Priority::Interactive);
+            Some(budget::under(&control.cancel, open)?)
+        }
     };
     let proposer = match agent.as_mut() {
         None => Proposer::Uniform,
@@ -253,7 +262,6 @@ fn branches(
         report(row, progress);
     };
     let draw = Draw { proposer, ..draw };
-    let control = interruptible()?;
     let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
     let done = collect::branches(store, &suite, &range.scope(), draw, &control, &mut counted);
     let new = proposed + drawn;

@@ -14,7 +14,41 @@ use crate::error::{Error, Result};
 use crate::guard::guarded;
 
 /// The longest template that is read; the longest known have some 20 KB.
-const SOURCE: usize = 1 << 18;
+const SOURCE: usize = 1 << 16;
+
+/// Room for the calls of a parser that descends into every bracket of the longest template.
+const STACK: usize = 512 << 20;
+
+/// The longest text that a filter or a method may make of some.
+const GROWN: usize = 1 << 20;
+
+/// Python's methods that templates call, but for those in [`bounded`].
+const METHODS: [&str; 24] = [
+    "strip",
+    "lstrip",
+    "rstrip",
+    "split",
+    "rsplit",
+    "splitlines",
+    "startswith",
+    "endswith",
+    "upper",
+    "lower",
+    "title",
+    "capitalize",
+    "items",
+    "keys",
+    "values",
+    "get",
+    "count",
+    "find",
+    "rfind",
+    "isdigit",
+    "isalpha",
+    "isalnum",
+    "isspace",
+    "isupper",
+];
 
 /// Instructions that a rendering may take: real ones take some thousands.
 const FUEL: u64 = 200_000;
@@ -82,26 +116,37 @@ impl Template {
             Error::new(format!("the chat template cannot be used: {e}"))
                 .hint("take the template that the model was published with")
         };
-        guarded("rendering the chat template", || {
+        let messages: Vec<_> = messages
+            .iter()
+            .map(|(role, content)| json!({"role": role, "content": content}))
+            .collect();
+        let mut context = serde_json::Map::new();
+        for (name, token) in &self.special {
+            context.insert(name.clone(), json!(token));
+        }
+        context.insert("messages".into(), json!(messages));
+        context.insert("add_generation_prompt".into(), json!(answer));
+        // A model that could think at length first is asked to answer.
+        context.insert("enable_thinking".into(), json!(false));
+        let context = serde_json::Value::Object(context);
+        let render = || {
             let environment = self.environment().map_err(|e| wrong(&e))?;
             let template = environment.get_template("chat").map_err(|e| wrong(&e))?;
-            let messages: Vec<_> = messages
-                .iter()
-                .map(|(role, content)| json!({"role": role, "content": content}))
-                .collect();
-            let mut context = serde_json::Map::new();
-            for (name, token) in &self.special {
-                context.insert(name.clone(), json!(token));
-            }
-            context.insert("messages".into(), json!(messages));
-            context.insert("add_generation_prompt".into(), json!(answer));
-            // A model that could think at length first is asked to answer.
-            context.insert("enable_thinking".into(), json!(false));
             let mut written = Bounded(Vec::new());
-            let context = serde_json::Value::Object(context);
-            template.render_captured_to(context, &mut written).map_err(|e| wrong(&e))?;
+            template.render_captured_to(&context, &mut written).map_err(|e| wrong(&e))?;
             String::from_utf8(written.0)
                 .map_err(|_| Error::new("the chat template wrote what is not UTF-8"))
+        };
+        // A stack of its own: thirty thousand brackets would go past that of this thread, and the
+        // program would be gone without a word.
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("template".into()).stack_size(STACK);
+            let started = thread
+                .spawn_scoped(scope, || guarded("rendering the chat template", render))
+                .map_err(|e| Error::new(format!("rendering the chat template: {e}")))?;
+            started
+                .join()
+                .unwrap_or_else(|_| Err(Error::new("rendering the chat template broke off")))
         })
     }
 
@@ -113,8 +158,28 @@ impl Template {
         environment.set_fuel(Some(FUEL));
         environment.set_recursion_limit(64);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(|state, value, method, args| {
+            if method == "replace" {
+                bounded(value, args)?;
+            } else if !METHODS.contains(&method) {
+                let odd = format!("the method {method} is not known here");
+                return Err(Jinja::new(ErrorKind::UnknownMethod, odd));
+            }
+            minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args)
+        });
+        // What makes a gigabyte of a line.
+        for filter in ["format", "indent", "center", "pprint", "batch", "slice"] {
+            environment.remove_filter(filter);
+        }
+        environment.add_filter("replace", |text: String, old: String, new: String| {
+            bounded(&Value::from(&text), &[Value::from(&old), Value::from(&new)])?;
+            Ok::<_, Jinja>(text.replace(&old, &new))
+        });
+        environment.add_filter("join", joined);
+        environment.add_filter("tojson", |value: Value| {
+            serde_json::to_string(&value)
+                .map_err(|e| Jinja::new(ErrorKind::BadSerialization, e.to_string()))
+        });
         environment.add_function(
             "raise_exception",
             |what: String| -> std::result::Result<Value, Jinja> {
@@ -128,6 +193,35 @@ impl Template {
         environment.add_template_owned("chat", source)?;
         Ok(environment)
     }
+}
+
+/// Refuses what would make a text of `text` by replacing that is longer than [`GROWN`].
+fn bounded(text: &Value, args: &[Value]) -> std::result::Result<(), Jinja> {
+    let length = |value: Option<&Value>| value.and_then(Value::as_str).map_or(0, str::len);
+    let whole = text.as_str().map_or(0, str::len);
+    let (old, new) = (length(args.first()), length(args.get(1)));
+    let grown = (whole / old.max(1) + 1).saturating_mul(new).saturating_add(whole);
+    if grown > GROWN {
+        return Err(Jinja::new(ErrorKind::InvalidOperation, "a text becomes too long"));
+    }
+    Ok(())
+}
+
+/// The items of a list with a text between them, up to [`GROWN`].
+#[expect(clippy::needless_pass_by_value, reason = "a filter is given its own")]
+fn joined(list: Value, between: Option<String>) -> std::result::Result<String, Jinja> {
+    let between = between.unwrap_or_default();
+    let mut text = String::new();
+    for (i, item) in list.try_iter()?.enumerate() {
+        if i > 0 {
+            text.push_str(&between);
+        }
+        text.push_str(item.to_string().as_str());
+        if text.len() > GROWN {
+            return Err(Jinja::new(ErrorKind::InvalidOperation, "a text becomes too long"));
+        }
+    }
+    Ok(text)
 }
 
 /// A template that stands alone, or the default one of several.
@@ -226,13 +320,28 @@ impl Turns {
                 "the chat template asks for an answer otherwise than it writes one",
             ));
         }
-        Ok(Self {
+        let turns = Self {
             opening: opening.clone(),
             after_system: after_system.clone(),
             // With what a model that may think is given to answer at once (an empty thought).
             to_assistant: asked.to_string(),
             to_user: to_user.clone(),
-        })
+        };
+        turns.hold(template)?;
+        Ok(turns)
+    }
+
+    /// Refuses a template that writes other than it is given: what is said in an environment has
+    /// lines, and is long.
+    fn hold(&self, template: &Template) -> Result<()> {
+        let long = "You see a mug 1, and a desk 2.\nOn the desk 2, you see nothing.\n".repeat(40);
+        let said = format!("{long}It is all.");
+        let asked = template.render(&[("system", "Act.\nBe brief."), ("user", &said)], true)?;
+        let Self { opening, after_system, to_assistant, .. } = self;
+        if asked != format!("{opening}Act.\nBe brief.{after_system}{said}{to_assistant}") {
+            return Err(Error::new("the chat template changes what it is given"));
+        }
+        Ok(())
     }
 }
 

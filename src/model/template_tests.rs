@@ -45,6 +45,7 @@ fn what_has_no_turns_that_look_alike_is_said() {
         ),
         ("{{ raise_exception('no system here') }}", "no system here"),
         ("{% for m in messages %}", "cannot be used"),
+        (&CHATML.replace("message['content'].strip()", "message['content'][:20]"), "changes what"),
     ] {
         let error = Turns::of(&template(source)).unwrap_err();
         assert!(error.message().contains(said), "{source}: {error}");
@@ -59,9 +60,25 @@ fn a_hostile_template_ends() {
         "{{ 'x' * 100000000000 }}",
         "{% for a in range(90000) %}{{ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' }}{% endfor %}",
         "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% set a=('a'*100000).replace('a','b'*100000) %}",
+        "{% set a=('a'*100000)|replace('a','b'*100000) %}",
+        "{{ (range(100000)|join('x'*1000000))|length }}",
+        "{{ '{:>2000000000}'.format('a') }}",
+        "{{ '%1000000000s'|format('a') }}",
+        "{{ [1]|tojson(indent=1000000000) }}",
     ] {
         let error = template(source).render(&[("user", "a")], false).unwrap_err();
         assert!(error.message().contains("cannot be used"), "{source}: {error}");
+    }
+    // Past the stack of any thread but one of its own; some of them are programs, of no use.
+    for source in [
+        format!("{{{{ {}1 }}}}", "-".repeat(30_000)),
+        format!("{{{{ {}1 }}}}", "not ".repeat(15_000)),
+        format!("{{{{ a{} }}}}", ".a".repeat(30_000)),
+        format!("{{{{ 1{} }}}}", "|int".repeat(15_000)),
+        format!("{{{{ f{} }}}}", "()".repeat(30_000)),
+    ] {
+        _ = template(&source).render(&[("user", "a")], false);
     }
     assert!(begun.elapsed() < Duration::from_secs(20));
     let long = "x".repeat(SOURCE + 1);

@@ -44,7 +44,14 @@ impl Settings {
     /// The settings that a text states.
     pub fn parse(text: &str) -> Result<Self> {
         let settings: Self = toml::from_str(text).map_err(|e| {
-            Error::new(e.to_string()).hint(
+            // The line is not quoted: a key may stand on it.
+            let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            let line = if e.span().is_some_and(|span| text[..span.start].ends_with('\n')) {
+                line + 1
+            } else {
+                line
+            };
+            Error::new(format!("line {line}: {}", e.message())).hint(
                 "settings: theme, ascii, colour, mouse, reduced_motion, minds (see docs/settings.md)",
             )
         })?;

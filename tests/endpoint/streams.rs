@@ -58,7 +58,7 @@ fn a_stream_that_said_all_and_does_not_hang_up_is_not_waited_for() {
 #[test]
 fn a_thought_in_a_stream_is_not_shown() {
     let mut text = String::new();
-    for piece in ["<th", "ink>\nwh", "y</thi", "nk>\n\n", "go", " on"] {
+    for piece in ["<th", "ink>\nwh", "y</th", "ink>\n\n", "go", " on"] {
         text.push_str(&format!("data: {}\n\n", delta(piece)));
     }
     text.push_str(&format!("data: {}\n\n", end()));

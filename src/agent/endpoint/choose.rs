@@ -86,6 +86,9 @@ fn among(tokens: &[Value], options: usize) -> Result<Vec<f64>> {
     let (mut listed, mut least): (f64, f64) = (0.0, 1.0);
     for token in tokens {
         if let Some(logp) = token["logprob"].as_f64() {
+            if logp > 1e-3 {
+                return Err(unread("top_logprobs", "a log-probability is above 0"));
+            }
             listed += logp.min(0.0).exp();
             least = least.min(logp.min(0.0).exp());
         }

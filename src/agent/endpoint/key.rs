@@ -37,6 +37,12 @@ impl Key {
         match self {
             Self::None => Ok(None),
             Self::Env(name) => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                if name.is_empty() || !name.chars().all(plain) {
+                    // It may be the key itself, which is not to be seen.
+                    return Err(Error::usage("key.env is not the name of an environment variable")
+                        .hint("write its name there, and put the key into the variable"));
+                }
                 let text = std::env::var(name).map_err(|error| {
                     let why = match error {
                         std::env::VarError::NotPresent => "is not set",

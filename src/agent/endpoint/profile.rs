@@ -124,6 +124,11 @@ impl Profile {
         Self { url: url.into(), ..Self::default() }
     }
 
+    /// An error for what cannot be; nothing is asked, and no key is read.
+    pub fn vet(&self) -> Result<()> {
+        self.check().map(|_| ())
+    }
+
     /// Whether everything that it says can be so.
     pub(super) fn check(&self) -> Result<Base> {
         let seconds = [

@@ -93,7 +93,7 @@ impl Account {
     pub fn promise(self: &Arc<Self>, prompt: u64, answer: u64) -> Result<Promise> {
         let tokens = prompt.saturating_add(answer);
         self.with(|state| {
-            let spent = state.spent.prompt_tokens + state.spent.answer_tokens;
+            let spent = state.spent.prompt_tokens.saturating_add(state.spent.answer_tokens);
             let limit = self.limit.unwrap_or(u64::MAX);
             if spent.saturating_add(state.promised).saturating_add(tokens) > limit {
                 return Err(Error::usage(format!(
@@ -109,6 +109,9 @@ impl Account {
         Ok(Promise { account: self.clone(), tokens, prompt, seen: 0, kept: false })
     }
 }
+
+/// No answer has so many tokens.
+const COUNTED: u64 = 1 << 32;
 
 /// What was set aside for one question. Dropped before an answer was whole, it leaves what the
 /// server did as far as that was seen.
@@ -130,6 +133,8 @@ impl Promise {
     }
 
     fn settle(&self, usage: Option<(u64, u64)>, asks: u64) {
+        // A server that counts nothing, or nonsense, has not counted.
+        let usage = usage.filter(|(prompt, answer)| *prompt > 0 && prompt.max(answer) < &COUNTED);
         let (prompt, answer) = usage.unwrap_or((self.prompt, tokens_of(self.seen)));
         self.account.with(|state| {
             let spent = &mut state.spent;

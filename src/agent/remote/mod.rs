@@ -174,6 +174,14 @@ impl Agent for RemoteAgent {
         self.name.clone()
     }
 
+    fn described(&self) -> String {
+        let model = self.found.model.rsplit('/').next().unwrap_or_default();
+        let host = self.endpoint.profile().url.split("//").nth(1).unwrap_or_default();
+        let host = host.split('/').next().unwrap_or_default();
+        // A URL is long, and says little.
+        if self.name.starts_with("http") { format!("{model} at {host}") } else { self.name.clone() }
+    }
+
     fn can(&self) -> Can {
         let context = self.found.context.and_then(|context| usize::try_from(context).ok());
         // What cannot be rendered or chosen among is counted.

@@ -80,7 +80,10 @@ impl Jobs {
                     let CollectOrder { scope, kinds, expert, k, asked, think, .. } = &*order;
                     let mut store = Store::open(root)?;
                     let model = Some(order.policy.as_str());
-                    let policy = |store: &Store| agent::open(store, model, Priority::Background);
+                    let cancel = control.cancel.clone();
+                    let policy = |store: &Store| {
+                        budget::under(&cancel, || agent::open(store, model, Priority::Background))
+                    };
                     let wanted = Wanted {
                         scope,
                         teacher: Teacher::Suite(expert.as_deref()),
@@ -255,7 +258,8 @@ fn survey(
     mail: &Mailbox,
 ) -> Result<String> {
     let mut store = Store::open(root)?;
-    let mut agent = agent::open(&store, None, Priority::Background)?;
+    let open = || agent::open(&store, None, Priority::Background);
+    let mut agent = budget::under(&control.cancel, open)?;
     let report = &mut |progress| tell(JobMsg::Progress(progress));
     let of = (suite.name(), split);
     let found = surprises(&mut store, of, LOOKED_AT, agent.as_mut(), control, report)?;

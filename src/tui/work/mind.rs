@@ -39,7 +39,8 @@ impl Mind {
         let commands =
             Worker::start("the mind", &own, move |(command, cancel): Asked| match command {
                 MindCmd::Load(name) => {
-                    load(&root, name.as_deref(), &mail).map(|loaded| mind = Some(loaded))
+                    budget::under(&cancel, || load(&root, name.as_deref(), &mail))
+                        .map(|loaded| mind = Some(loaded))
                 }
                 MindCmd::Evaluate(_) | MindCmd::Score(..) if cancel.is_cancelled() => Ok(()),
                 MindCmd::Compare(of) => {
