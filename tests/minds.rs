@@ -146,3 +146,102 @@ fn a_mind_that_fails_leaves_what_was_collected_and_the_job_goes_on_later() {
     places.dedup();
     assert_eq!(whole, places.len(), "none is written twice");
 }
+
+#[test]
+fn a_key_in_the_wrong_place_is_not_said_again() {
+    for line in [
+        "key = \"sk-SECRET-4711\"",
+        "key = sk-SECRET-4711",
+        "key = { env = \"sk-SECRET-4711\" }",
+        "url = \"http://me:sk-SECRET-4711@127.0.0.1:9/v1\"",
+        "api_key = \"sk-SECRET-4711\"",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let url = if line.starts_with("url") { "" } else { "url = \"http://127.0.0.1:9/v1\"\n" };
+        std::fs::write(dir.path().join("config.toml"), format!("[minds.w]\n{url}{line}\n"))
+            .unwrap();
+        for args in [
+            &["minds"][..],
+            &["minds", "--list"],
+            &["doctor"],
+            &["eval", "--games", "1", "--mind", "w"],
+        ] {
+            let output = run(dir.path(), args);
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            assert!(!said.contains("SECRET-4711"), "{line} {args:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn what_another_mind_foresaw_is_stored_under_its_name() {
+    let stub = Stub::new(As::Vllm);
+    let dir = data(&stub);
+    let cast = "policy=embedded,world=writer";
+    let eval =
+        ["eval", "--split", "seen", "--games", "1", "--step-limit", "3", "--predict", "-k", "1"];
+    let output = with_key(dir.path(), &[&eval[..], &["--mind", cast]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let store = foretaste::store::Store::open(dir.path()).unwrap();
+    let found = store.predictions(1).unwrap();
+    assert!(!found.is_empty());
+    assert!(found.iter().all(|prediction| prediction.model == "writer (toy)"), "{found:?}");
+}
+
+#[test]
+fn a_name_means_one_mind() {
+    let stub = Stub::new(As::Hosted);
+    for name in ["embedded", "newest", "novice", "3", "\"\"", "\"a b\""] {
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!("[minds.{name}]\nurl = \"{}/v1\"\n", stub.url);
+        std::fs::write(dir.path().join("config.toml"), text).unwrap();
+        let output = run(dir.path(), &["minds", "--list"]);
+        assert!(failure(&output).contains("a name has letters"), "{name}");
+    }
+}
+
+#[test]
+fn a_server_that_counts_nothing_does_not_pass_the_budget() {
+    let stub = Stub::with(As::Hosted, stub::Quirks { no_usage: true, ..Default::default() });
+    let dir = data(&stub);
+    let path = dir.path().join("config.toml");
+    let text = std::fs::read_to_string(&path).unwrap() + "budget_tokens = 3000\n";
+    std::fs::write(&path, text).unwrap();
+    let eval = ["eval", "--split", "seen", "--games", "3", "--free", "--mind", "writer"];
+    let output = with_key(dir.path(), &eval);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("budget_tokens = 3000"), "{said}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_can_be_left() {
+    let stub = Stub::new(As::Hosted);
+    stub.slow(std::time::Duration::from_secs(60));
+    let dir = data(&stub);
+    for args in [&["minds"][..], &["eval", "--games", "1", "--mind", "writer"]] {
+        let mut child = foretaste(dir.path(), args)
+            .env("WRITER_KEY", KEY)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let asked = stub.asked().len();
+        common::soon(std::time::Duration::from_secs(10), || stub.asked().len() > asked);
+        let pid = child.id().to_string();
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-s", "TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let left = common::soon(std::time::Duration::from_secs(10), || {
+            child.try_wait().unwrap().is_some()
+        });
+        if !left {
+            child.kill().unwrap();
+        }
+        assert!(left, "{args:?}");
+    }
+}

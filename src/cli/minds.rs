@@ -9,6 +9,7 @@ use super::{Common, interruptible};
 use crate::agent::minds::{self, Named};
 use crate::agent::remote::RemoteAgent;
 use crate::agent::{self, Agent, Among, Ask, Can};
+use crate::budget;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::experience::State;
@@ -60,7 +61,7 @@ pub fn run(common: &Common, args: &MindsArgs) -> Result<()> {
             });
             continue;
         }
-        match tested(&store, name, &cancel) {
+        match budget::under(&cancel, || tested(&store, name, &cancel)) {
             Ok((row, lines)) => out.line(&row, || lines.join("\n")),
             Err(error) if error.is_cancelled() => return Err(error),
             Err(error) => {
