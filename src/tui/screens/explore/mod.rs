@@ -34,16 +34,7 @@ use chooser::Games;
 pub use memory::{Agreed, GAMES};
 use memory::{Known, Memory};
 use panels::{Panel, Seen};
-pub use typing::Typing;
-
-/// Who answers here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Minds {
-    /// The mind that predicts.
-    pub world: String,
-    /// All of them, as they stand in the title: empty until one is loaded.
-    pub described: String,
-}
+pub use typing::{Minds, Typing};
 
 /// What Explore is told.
 #[derive(Debug)]

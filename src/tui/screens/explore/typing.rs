@@ -31,6 +31,15 @@ pub enum Typing {
     Game(Box<Chooser>),
 }
 
+/// Who answers here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Minds {
+    /// The mind that predicts.
+    pub world: String,
+    /// All of them, as they stand in the title: empty until one is loaded.
+    pub described: String,
+}
+
 impl State {
     /// Takes a key while something is typed; none if nothing is.
     pub(super) fn type_key(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
@@ -87,7 +96,7 @@ impl State {
                 KeyCode::Enter => {
                     let named = input.value().trim().to_string();
                     // Connecting takes its time: until then nobody is said to answer.
-                    self.minds = super::Minds::default();
+                    self.minds = Minds::default();
                     let named = Some(named).filter(|named| !named.is_empty());
                     return Some(vec![Effect::Mind(MindCmd::Load(named))]);
                 }
