@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use directories::ProjectDirs;
+use directories::{BaseDirs, ProjectDirs};
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
@@ -22,6 +22,14 @@ pub fn data_dir(named: Option<PathBuf>) -> Result<PathBuf> {
             .hint("name a data directory with --data-dir DIR")
     })?;
     Ok(dirs.data_dir().to_path_buf())
+}
+
+/// A path in which `~` is the person's own folder.
+pub fn at_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), BaseDirs::new()) {
+        (Ok(rest), Some(base)) => base.home_dir().join(rest),
+        _ => path.into(),
+    }
 }
 
 /// Opens a file, and nothing else that has a name: reading a pipe or a device may have no end, and

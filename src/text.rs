@@ -14,7 +14,7 @@ use unicode_segmentation::UnicodeSegmentation;
 pub use apart::{Run, apart, signed};
 
 /// Whether a character drives a terminal, turns the direction of text, or hides in it.
-fn drives(c: char) -> bool {
+pub fn drives(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -117,6 +117,11 @@ pub fn percent(share: f64) -> String {
     } else {
         format!("{:>5.1} %", 100.0 * share)
     }
+}
+
+/// The number of the line that a byte of a text stands on, from 1.
+pub fn line_of(text: &str, at: usize) -> usize {
+    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
 /// More than one of a thing: "mugs", "boxes", "knives".

@@ -9,6 +9,7 @@ use super::endpoint::Profile;
 use super::remote::ReflectingProfile;
 use crate::error::{Error, Result};
 use crate::paths;
+use crate::text::line_of;
 
 /// A mind as a person wrote it down: where it is, and how it is asked for reflections.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +77,7 @@ fn is_name(name: &str) -> bool {
 fn parse(text: &str) -> Result<Vec<Named>> {
     // The library quotes the line, and on the line may stand a key.
     let wrong = |e: &toml::de::Error| {
-        let line = e.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+        let line = e.span().map(|span| line_of(text, span.start));
         let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
         let what = e.message().split('`').step_by(2).collect::<Vec<_>>().join("…");
         Error::new(format!("{place}{what}"))

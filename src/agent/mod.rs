@@ -174,11 +174,6 @@ pub trait Agent: Reflector {
         self.name()
     }
 
-    /// What was paid for it so far, in the currency of its prices; none where it has none.
-    fn cost(&self) -> Option<f64> {
-        None
-    }
-
     /// What it can do.
     fn can(&self) -> Can;
 

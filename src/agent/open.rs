@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::local::LocalAgent;
-use super::minds::{self, Named, is_url};
+use super::minds::{self, Named};
 use super::remote::RemoteAgent;
 use super::saved::read;
 use super::{Agent, Cast, Roles};
@@ -102,15 +102,13 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
     match name {
         "embedded" => Ok(Located::Embedded),
         "novice" => Ok(Located::Novice),
-        _ if is_url(name) => endpoint(store, name)?
-            .ok_or_else(|| Error::usage(format!("{name}: no URL of an endpoint"))),
         _ if number => Err(Error::new(format!("there is no checkpoint {name}"))
             .hint("list them with: foretaste data list checkpoints")),
         _ if Path::new(name).exists() => Ok(Located::Folder(PathBuf::from(name))),
         _ if products_of(name).1 == Products::Bf16 => Err(for_inference(name)),
         _ => {
-            if let Some(mind) = endpoint(store, name)? {
-                return Ok(mind);
+            if let Some(mind) = minds::find(store.root(), name)? {
+                return Ok(Located::Endpoint(Box::new(mind)));
             }
             // A word alone is of no form that a model's name has; a path may only not be there yet.
             let word = !name.contains(std::path::is_separator);
@@ -127,11 +125,6 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
 pub fn no_weights(name: &str) -> Error {
     Error::usage(format!("{name} is an endpoint: its weights are not here"))
         .hint("name a checkpoint's number, embedded, a model folder, or a GGUF file")
-}
-
-fn endpoint(store: &Store, name: &str) -> Result<Option<Located>> {
-    let found = minds::find(store.root(), name)?;
-    Ok(found.map(|mind| Located::Endpoint(Box::new(mind))))
 }
 
 /// The model that a run started from, by the name that [`find`] gave it.
@@ -168,10 +161,7 @@ pub fn open(store: &Store, name: Option<&str>, priority: Priority) -> Result<Box
 
 /// One mind.
 fn one(store: &Store, name: Option<&str>, priority: Priority) -> Result<Box<dyn Agent>> {
-    let remote = |name: &str| !Path::new(name).exists() && (is_url(name) || !name.is_empty());
-    if let Some(Ok(Located::Endpoint(mind))) =
-        name.filter(|name| remote(name)).map(|name| locate(store, Some(name)))
-    {
+    if let Some(Ok(Located::Endpoint(mind))) = name.map(|name| locate(store, Some(name))) {
         return Ok(Box::new(connect(store.root(), *mind)?));
     }
     local(load(store, name)?, priority)

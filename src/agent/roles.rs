@@ -42,11 +42,6 @@ impl Cast {
         }
         Ok(cast)
     }
-
-    /// Whether one mind does all.
-    pub fn is_one(&self) -> bool {
-        self.world.is_none() && self.reflector.is_none()
-    }
 }
 
 /// A role and a name. A name may have `=` in it (a path, a URL): only these words are roles.
@@ -98,11 +93,6 @@ impl Agent for Roles {
 
     fn usage(&self) -> Usage {
         self.others().fold(self.policy.usage(), |sum, other| sum.and(other.usage()))
-    }
-
-    fn cost(&self) -> Option<f64> {
-        let all = std::iter::once(self.policy.cost()).chain(self.others().map(Agent::cost));
-        all.flatten().reduce(|a, b| a + b)
     }
 
     fn reads(&self, state: &State) -> Result<bool> {

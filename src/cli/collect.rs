@@ -7,7 +7,6 @@ use super::person::{ExpertArg, Person};
 use super::{Common, SuiteArgs, interruptible, number};
 use crate::agent::template::Template;
 use crate::agent::{self, Reflector};
-use crate::budget;
 use crate::collect::{self, ASKED, Contrast, Draw, Proposer, Wanted};
 use crate::control::Progress;
 use crate::env::OfKinds;
@@ -160,11 +159,8 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let suite = range.suite.open()?;
             let person = Person;
             let scope = range.scope();
-            let cancel = control.cancel.clone();
-            let policy = |store: &Store| {
-                let open = || agent::open(store, checkpoint.as_deref(), Priority::Interactive);
-                budget::under(&cancel, open)
-            };
+            let policy =
+                |store: &Store| agent::open(store, checkpoint.as_deref(), Priority::Interactive);
             let reflections = !no_reflections;
             let teacher = expert.teacher(&person);
             let wanted = Wanted { scope: &scope, teacher, k, asked, think, reflections };
@@ -197,8 +193,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let mut reflector: Box<dyn Reflector> = match generator {
                 Generator::Template => Box::new(Template),
                 Generator::Model => {
-                    let open = || agent::open(&store, checkpoint.as_deref(), Priority::Interactive);
-                    budget::under(&control.cancel, open)?
+                    agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?
                 }
             };
             let contrast = Contrast { pool, k, expert, anew: true };
@@ -244,10 +239,7 @@ fn branches(
             .hint("add --proposer policy"));
         }
         From::Uniform => None,
-        From::Policy => {
-            let open = || agent::open(store, checkpoint.as_deref(), Priority::Interactive);
-            Some(budget::under(&control.cancel, open)?)
-        }
+        From::Policy => Some(agent::open(store, checkpoint.as_deref(), Priority::Interactive)?),
     };
     let proposer = match agent.as_mut() {
         None => Proposer::Uniform,

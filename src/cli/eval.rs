@@ -7,7 +7,6 @@ use super::out::tell;
 use super::{Common, SuiteArgs, interruptible, number, real};
 use crate::agent::{self, Agent, Scores};
 use crate::agreement::{Agreement, Which, agreement};
-use crate::budget;
 use crate::control::Control;
 use crate::episode::{Broken, Play, Scope};
 use crate::error::{Error, Result};
@@ -107,8 +106,7 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let out = common.out();
     let mut live = common.out();
     let control = interruptible()?;
-    let open = || agent::open(&store, args.checkpoint.as_deref(), Priority::Interactive);
-    let mut agent = budget::under(&control.cancel, open)?;
+    let mut agent = agent::open(&store, args.checkpoint.as_deref(), Priority::Interactive)?;
     let agent = agent.as_mut();
     let _held = agent::hold(&store, &agent.name());
     let Provenance { thinking, known } =

@@ -9,12 +9,12 @@ use super::{Common, interruptible};
 use crate::agent::minds::{self, Named};
 use crate::agent::remote::RemoteAgent;
 use crate::agent::{self, Agent, Among, Ask, Can};
-use crate::budget;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::experience::State;
 use crate::model::sampler::Sampling;
 use crate::store::Store;
+use crate::text::counted;
 
 /// Arguments of `foretaste minds`.
 #[derive(Debug, Args)]
@@ -61,7 +61,7 @@ pub fn run(common: &Common, args: &MindsArgs) -> Result<()> {
             });
             continue;
         }
-        match budget::under(&cancel, || tested(&store, name, &cancel)) {
+        match tested(&store, name, &cancel) {
             Ok((row, lines)) => out.line(&row, || lines.join("\n")),
             Err(error) if error.is_cancelled() => return Err(error),
             Err(error) => {
@@ -83,8 +83,7 @@ pub fn run(common: &Common, args: &MindsArgs) -> Result<()> {
     if failed == 0 {
         return Ok(());
     }
-    let minds = if failed == 1 { "mind" } else { "minds" };
-    Err(Error::new(format!("{failed} {minds} could not be asked")))
+    Err(Error::new(format!("{} could not be asked", counted(failed, "mind"))))
 }
 
 /// A state that every mind understands.

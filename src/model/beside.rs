@@ -32,6 +32,22 @@ pub(super) fn read(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     there.map(|name| Ok(((*name).to_string(), read_file(&folder.join(name))?))).collect()
 }
 
+/// One of the files as JSON; null where it is not there.
+pub(super) fn json(beside: &[(String, Vec<u8>)], name: &str) -> Result<Value> {
+    let found = beside.iter().find(|(its, _)| its == name);
+    found.map_or(Ok(Value::Null), |(_, bytes)| parsed(name, bytes))
+}
+
+/// A file as JSON.
+pub(super) fn parsed(name: &str, bytes: &[u8]) -> Result<Value> {
+    serde_json::from_slice(bytes).map_err(|e| Error::new(format!("{name}: {e}")))
+}
+
+/// A token that is written as a text, or as an object with its content.
+pub(super) fn token(value: &Value) -> Option<String> {
+    value.as_str().or_else(|| value["content"].as_str()).map(str::to_string)
+}
+
 /// What a model was read from, but for its weights.
 #[derive(Debug, Clone)]
 pub struct Origin {

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::beside::{self, token};
 use crate::error::{Error, Result};
 
 /// A token as a file names it.
@@ -32,20 +33,15 @@ pub struct Said {
 impl Said {
     /// From `config.json` and the files beside it.
     pub fn read(config: &[u8], beside: &[(String, Vec<u8>)]) -> Result<Self> {
-        let file = |name: &'static str| -> Result<Value> {
-            let found =
-                beside.iter().find(|(its, _)| its == name).map(|(_, bytes)| bytes.as_slice());
-            let bytes = if name == "config.json" { Some(config) } else { found };
-            let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else {
-                return Ok(Value::Null);
-            };
-            serde_json::from_slice(bytes).map_err(|e| Error::new(format!("{name}: {e}")))
-        };
-        let tokenizer = file("tokenizer_config.json")?;
+        let tokenizer = beside::json(beside, "tokenizer_config.json")?;
         let mut said =
-            Self { end: text(&tokenizer["eos_token"]).map(Named::Text), ..Self::default() };
-        for name in ["generation_config.json", "config.json"] {
-            said.ends = ids(&file(name)?["eos_token_id"], name)?;
+            Self { end: token(&tokenizer["eos_token"]).map(Named::Text), ..Self::default() };
+        let generation = beside::json(beside, "generation_config.json")?;
+        // A GGUF file has none.
+        let own =
+            if config.is_empty() { Value::Null } else { beside::parsed("config.json", config)? };
+        for (name, file) in [("generation_config.json", generation), ("config.json", own)] {
+            said.ends = ids(&file["eos_token_id"], name)?;
             said.place = name;
             if !said.ends.is_empty() {
                 break;
@@ -61,7 +57,7 @@ impl Said {
             .iter()
             .any(|known| class.strip_suffix("Fast").unwrap_or(class) == *known);
         if let (true, Some(begins), Some(bos)) =
-            (asks, tokenizer["add_bos_token"].as_bool(), text(&tokenizer["bos_token"]))
+            (asks, tokenizer["add_bos_token"].as_bool(), token(&tokenizer["bos_token"]))
         {
             said.opening = Some((begins, bos));
         }
@@ -93,11 +89,6 @@ impl Said {
         }
         Ok(ends)
     }
-}
-
-/// A token that is written as a text, or as an object with its content.
-fn text(value: &Value) -> Option<String> {
-    value.as_str().or_else(|| value["content"].as_str()).map(str::to_string)
 }
 
 /// One number, several, or none.

@@ -10,6 +10,7 @@ use minijinja::value::Value;
 use minijinja::{Environment, Error as Jinja, ErrorKind};
 use serde_json::json;
 
+use super::beside;
 use crate::error::{Error, Result};
 use crate::guard::guarded;
 
@@ -81,17 +82,13 @@ impl Template {
     /// in `chat_template.json`, else the one in `tokenizer_config.json`.
     pub fn find(beside: &[(String, Vec<u8>)]) -> Result<Option<Self>> {
         let file = |name: &str| beside.iter().find(|(its, _)| its == name).map(|(_, bytes)| bytes);
-        let json = |name: &str| -> Result<serde_json::Value> {
-            let Some(bytes) = file(name) else { return Ok(serde_json::Value::Null) };
-            serde_json::from_slice(bytes).map_err(|e| Error::new(format!("{name}: {e}")))
-        };
-        let config = json("tokenizer_config.json")?;
+        let config = beside::json(beside, "tokenizer_config.json")?;
         let source = match file("chat_template.jinja") {
             Some(bytes) => Some(
                 String::from_utf8(bytes.clone())
                     .map_err(|_| Error::new("chat_template.jinja: not UTF-8"))?,
             ),
-            None => named(&json("chat_template.json")?["chat_template"])
+            None => named(&beside::json(beside, "chat_template.json")?["chat_template"])
                 .or_else(|| named(&config["chat_template"])),
         };
         let Some(source) = source else { return Ok(None) };
@@ -99,12 +96,9 @@ impl Template {
             return Err(Error::new(format!("a chat template of {} bytes", source.len()))
                 .hint(format!("at most {SOURCE} are read")));
         }
-        let text = |value: &serde_json::Value| {
-            value.as_str().or_else(|| value["content"].as_str()).map(str::to_string)
-        };
         let special = ["bos_token", "eos_token", "unk_token", "pad_token"]
             .iter()
-            .filter_map(|name| Some(((*name).to_string(), text(&config[*name])?)))
+            .filter_map(|name| Some(((*name).to_string(), beside::token(&config[*name])?)))
             .collect();
         Ok(Some(Self { source, special }))
     }

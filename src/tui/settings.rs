@@ -8,6 +8,7 @@ use super::caps::{Caps, found};
 use super::theme::Palette;
 use crate::error::{Error, Result};
 use crate::paths;
+use crate::text::line_of;
 
 /// What a person may set.
 #[derive(Debug, Clone, Default, Deserialize, PartialEq)]
@@ -45,12 +46,7 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self> {
         let settings: Self = toml::from_str(text).map_err(|e| {
             // The line is not quoted: a key may stand on it.
-            let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-            let line = if e.span().is_some_and(|span| text[..span.start].ends_with('\n')) {
-                line + 1
-            } else {
-                line
-            };
+            let line = e.span().map_or(1, |span| line_of(text, span.start));
             Error::new(format!("line {line}: {}", e.message())).hint(
                 "settings: theme, ascii, colour, mouse, reduced_motion, minds (see docs/settings.md)",
             )

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::Endpoint;
 use super::found::Found;
 use super::native::unread;
 use super::request::{ChatRequest, Draw, Question};
 use super::shared::Core;
 use super::wire::To;
+use super::{Endpoint, whole};
 use crate::agent::prompt::chat::{Message, Role};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
@@ -35,11 +35,9 @@ impl Endpoint {
                 )));
             }
         }
-        let (scores, error) =
-            self.batch(asks, cancel, &mut |_, _, _| {}, move |core, _, ask, _| {
-                Box::pin(async move { core.choose(ask.0, &ask.1, most).await })
-            });
-        error.map_or_else(|| Ok(scores.into_iter().flatten().collect()), Err)
+        whole(self.batch(asks, cancel, &mut |_, _, _| {}, move |core, _, ask, _| {
+            Box::pin(async move { core.choose(ask.0, &ask.1, most).await })
+        }))
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::paths;
 
 /// What stands in a text where the key stood.
 const HIDDEN: &str = "[the key]";
@@ -55,17 +56,10 @@ impl Key {
                 Secret::new(&text).map(Some).map_err(|error| error.at(name))
             }
             Self::File(path) => {
-                let path = &at_home(path);
+                let path = &paths::at_home(path);
                 Secret::new(&from_file(path)?).map(Some).map_err(|error| error.at(path.display()))
             }
         }
-    }
-}
-
-fn at_home(path: &Path) -> PathBuf {
-    match (path.strip_prefix("~"), directories::BaseDirs::new()) {
-        (Ok(rest), Some(base)) => base.home_dir().join(rest),
-        _ => path.into(),
     }
 }
 

@@ -61,6 +61,11 @@ pub type Each<'a> = &'a mut dyn FnMut(usize, usize, &str);
 /// What a batch came to: the answers that arrived, and what ended it early.
 pub type Batch<T> = (Vec<Option<T>>, Option<Error>);
 
+/// All answers of a batch, or what ended it.
+pub fn whole<T>((answers, error): Batch<T>) -> Result<Vec<T>> {
+    error.map_or_else(|| Ok(answers.into_iter().flatten().collect()), Err)
+}
+
 /// An endpoint, open for questions. It may be asked from several threads.
 #[derive(Debug)]
 pub struct Endpoint {

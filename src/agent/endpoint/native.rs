@@ -46,18 +46,8 @@ impl Core {
         characters: usize,
         answer: u64,
     ) -> Result<Value> {
-        let mut tried = 0;
-        let (value, promise) = loop {
-            tried += 1;
-            let place = self.wire.enter().await?;
-            let promise = self.account.promise(tokens_of(characters), answer)?;
-            let asked = self.wire.json_once(to, Some(body)).await;
-            drop(place);
-            match asked {
-                Ok(value) => break (value, promise),
-                Err(failure) => self.wire.pause(failure, tried).await?,
-            }
-        };
+        let promise = || self.account.promise(tokens_of(characters), answer);
+        let (value, promise) = self.wire.json_with(to, Some(body), promise).await?;
         let pair = |prompt: &Value, answer: &Value| Some((prompt.as_u64()?, answer.as_u64()?));
         let meta = &value["meta_info"];
         let counted = usage(&value)

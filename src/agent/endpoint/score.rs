@@ -1,7 +1,7 @@
 //! How likely a text is after another, where a server can be made to say.
 
-use super::Endpoint;
 use super::found::Found;
+use super::{Endpoint, whole};
 use crate::agent::prompt::chat::Message;
 use crate::control::Cancel;
 use crate::error::{Error, Result};
@@ -37,10 +37,9 @@ impl Endpoint {
             return Err(Error::usage("this endpoint does not say how likely a text is"));
         };
         let server = found.server;
-        let (scores, error) = self.batch(asks, cancel, &mut |_, _, _| {}, |core, _, ask, _| {
+        whole(self.batch(asks, cancel, &mut |_, _, _| {}, |core, _, ask, _| {
             Box::pin(async move { core.score(server, scorer, &ask.0, &ask.1).await })
-        });
-        error.map_or_else(|| Ok(scores.into_iter().flatten().collect()), Err)
+        }))
     }
 
     /// A conversation as the model is given it, by the server's own template; none where the

@@ -147,14 +147,26 @@ impl Wire {
 
     /// A reply in one piece, tried as often as the profile says.
     pub async fn json(&self, to: To, body: Option<&Value>) -> Result<Value> {
+        Ok(self.json_with(to, body, || Ok(())).await?.0)
+    }
+
+    /// The same with what is held while it is asked for: had anew for each try, once there is a
+    /// place for it.
+    pub async fn json_with<T>(
+        &self,
+        to: To,
+        body: Option<&Value>,
+        held: impl Fn() -> Result<T>,
+    ) -> Result<(Value, T)> {
         let mut tried = 0;
         loop {
             tried += 1;
             let place = self.enter().await?;
+            let holds = held()?;
             let asked = self.json_once(to, body).await;
             drop(place);
             match asked {
-                Ok(value) => return Ok(value),
+                Ok(value) => return Ok((value, holds)),
                 Err(failure) => self.pause(failure, tried).await?,
             }
         }

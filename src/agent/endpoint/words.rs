@@ -1,6 +1,7 @@
 //! How what fails on the line is told.
 
 use super::retry::Failure;
+use crate::text::drives;
 
 /// Characters of a text from outside that a person is shown.
 const SHOWN: usize = 300;
@@ -10,7 +11,7 @@ pub(super) fn shown(text: &str) -> String {
     let mut characters = text.trim().chars();
     let mut shown = String::new();
     for c in characters.by_ref().take(SHOWN) {
-        if c.is_control() || is_invisible(c) {
+        if drives(c) || hides(c) {
             shown.extend(c.escape_unicode().filter(|_| !matches!(c, '\n' | '\r' | '\t')));
             match c {
                 '\n' => shown.push_str("\\n"),
@@ -28,10 +29,10 @@ pub(super) fn shown(text: &str) -> String {
     if shown.is_empty() { "(nothing)".into() } else { shown }
 }
 
-/// What turns text around, or hides in it.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+/// What no error of a server needs: letters without width, and tags.
+fn hides(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{e0000}'..='\u{e007f}')
 }
 
 /// An error and what it was made of, without the URL (which is said already).

@@ -4,11 +4,11 @@
 mod answers;
 mod reflecting;
 
-use std::sync::Arc;
-
 use self::answers::action_in;
 pub use self::reflecting::Profile as ReflectingProfile;
-use super::endpoint::{ChatReply, ChatRequest, Draw, Endpoint, Found, Profile, Spent};
+use super::endpoint::{
+    self, ChatReply, ChatRequest, Draw, Endpoint, Finish, Found, Profile, Spent, whole,
+};
 use super::prompt::chat::{Message, Observations, Question, answer, messages};
 use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Scores, Usage};
 use crate::control::Cancel;
@@ -27,7 +27,7 @@ const REFLECTION: u32 = 1024;
 #[derive(Debug)]
 pub struct RemoteAgent {
     name: String,
-    endpoint: Arc<Endpoint>,
+    endpoint: Endpoint,
     found: Found,
     profile: ReflectingProfile,
 }
@@ -47,10 +47,10 @@ impl RemoteAgent {
                 .hint("serve a model with a chat template at /v1/chat/completions"));
         }
         // Another model under the same name is another mind.
-        let model = found.model.rsplit('/').next().unwrap_or_default();
+        let model = short(&found.model);
         let name =
             if name.contains(model) { name.to_string() } else { format!("{name} ({model})") };
-        Ok(Self { name, endpoint: endpoint.into(), found, profile: reflecting })
+        Ok(Self { name, endpoint, found, profile: reflecting })
     }
 
     /// What was found there.
@@ -68,23 +68,19 @@ impl RemoteAgent {
         &self.endpoint
     }
 
-    /// Answers to conversations, all together; what was cut off at the limit of tokens is an error
-    /// where a text is of no use without its end.
+    /// Answers to conversations, all together.
     fn chat(
         &self,
         requests: Vec<ChatRequest>,
         cancel: &Cancel,
-        each: super::endpoint::Each<'_>,
+        each: endpoint::Each<'_>,
     ) -> Result<Vec<ChatReply>> {
-        let (replies, error) = self.endpoint.chat(requests, cancel, each);
-        if let Some(error) = error {
-            let named = !error.message().starts_with(&self.name) && !error.is_cancelled();
-            return Err(if named { error.at(&self.name) } else { error });
-        }
+        let named = |error: Error| if error.is_cancelled() { error } else { error.at(&self.name) };
+        let replies = whole(self.endpoint.chat(requests, cancel, each)).map_err(named)?;
         if let Some(surprise) = self.endpoint.surprise() {
             tracing::warn!("{}: {surprise}", self.name);
         }
-        Ok(replies.into_iter().flatten().collect())
+        Ok(replies)
     }
 
     /// For each ask a completion a seed: by `n` answers, of which the first has the first seed.
@@ -118,7 +114,7 @@ impl RemoteAgent {
                 .iter()
                 .map(|choice| Completion {
                     text: read(&choice.text),
-                    ended: choice.finished == super::endpoint::Finish::Stop,
+                    ended: choice.finished == Finish::Stop,
                     ..Completion::default()
                 })
                 .collect();
@@ -130,29 +126,34 @@ impl RemoteAgent {
         Ok(found)
     }
 
-    /// The scores of one state's actions, where all of them can be had.
-    fn scored(&self, ask: &Among<'_>, cancel: &Cancel) -> Result<Option<Vec<f64>>> {
-        if ask.actions.is_empty() {
-            return Ok(Some(Vec::new()));
+    /// The scores of the actions as whole answers; none where the server does not say what it gives
+    /// the model, or where the tokens of one run into what stands before it.
+    fn scored(&self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
+        let mut prefixed = Vec::with_capacity(asks.len());
+        for ask in asks {
+            let messages = acting(ask.state, ask.thought);
+            let rendered = self.endpoint.render(&self.found, messages, cancel)?;
+            let Some(prefix) = rendered else { return Ok(None) };
+            let answers = ask.actions.iter().map(|action| answer(None, action)).collect();
+            prefixed.push((prefix, answers));
         }
-        let messages = acting(ask.state, ask.thought);
-        let actions: Vec<String> = ask.actions.to_vec();
-        match self.found.scores {
-            Scores::Exact | Scores::Forced => {
-                let rendered = self.endpoint.render(&self.found, messages, cancel)?;
-                let Some(prefix) = rendered else { return Ok(None) };
-                let answers = actions.iter().map(|action| answer(None, action)).collect();
-                let scores = self.endpoint.score(&self.found, vec![(prefix, answers)], cancel)?;
-                Ok(scores.into_iter().next().and_then(|all| all.into_iter().collect()))
-            }
-            Scores::Choice if actions.len() <= self.found.most_options => {
-                let scores =
-                    self.endpoint.choose(&self.found, vec![(messages, actions)], cancel)?;
-                Ok(scores.into_iter().next())
-            }
-            _ => Ok(None),
-        }
+        let scores = self.endpoint.score(&self.found, prefixed, cancel)?;
+        Ok(scores.into_iter().map(|scores| scores.into_iter().collect()).collect())
     }
+
+    /// The same as a choice among letters; none where a list is longer than there are any.
+    fn chosen(&self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
+        if asks.iter().any(|ask| ask.actions.len() > self.found.most_options) {
+            return Ok(None);
+        }
+        let among = |ask: &Among<'_>| (acting(ask.state, ask.thought), ask.actions.to_vec());
+        self.endpoint.choose(&self.found, asks.iter().map(among).collect(), cancel).map(Some)
+    }
+}
+
+/// A model's name without the folder that it lies in.
+fn short(model: &str) -> &str {
+    model.rsplit('/').next().unwrap_or_default()
 }
 
 /// How an answer is drawn.
@@ -175,7 +176,7 @@ impl Agent for RemoteAgent {
     }
 
     fn described(&self) -> String {
-        let model = self.found.model.rsplit('/').next().unwrap_or_default();
+        let model = short(&self.found.model);
         let host = self.endpoint.profile().url.split("//").nth(1).unwrap_or_default();
         let host = host.split('/').next().unwrap_or_default();
         // A URL is long, and says little.
@@ -196,10 +197,6 @@ impl Agent for RemoteAgent {
     fn usage(&self) -> Usage {
         let Spent { asks, prompt_tokens, answer_tokens, .. } = self.endpoint.spent();
         Usage { asks, prompt_tokens, answer_tokens }
-    }
-
-    fn cost(&self) -> Option<f64> {
-        self.endpoint.spent().cost
     }
 
     fn act(
@@ -226,11 +223,21 @@ impl Agent for RemoteAgent {
     }
 
     fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
-        if matches!(self.found.scores, Scores::Frequency | Scores::None) {
-            return Ok(None);
-        }
+        // A list without actions has no scores, and is not asked about.
+        let listed: Vec<Among<'_>> =
+            asks.iter().filter(|ask| !ask.actions.is_empty()).copied().collect();
         // Kinds are not mixed: where one state cannot be scored, none is.
-        asks.iter().map(|ask| self.scored(ask, cancel)).collect()
+        let found = match self.found.scores {
+            Scores::Exact | Scores::Forced => self.scored(&listed, cancel)?,
+            Scores::Choice => self.chosen(&listed, cancel)?,
+            Scores::Frequency | Scores::None => None,
+        };
+        let Some(found) = found else { return Ok(None) };
+        let mut found = found.into_iter();
+        let each = asks.iter().map(|ask| {
+            if ask.actions.is_empty() { Vec::new() } else { found.next().unwrap_or_default() }
+        });
+        Ok(Some(each.collect()))
     }
 
     fn predict(
@@ -303,7 +310,7 @@ impl Reflector for RemoteAgent {
         let text = |reply: ChatReply| {
             let choice = reply.choices.into_iter().next();
             let choice = choice.ok_or_else(|| Error::new(format!("{}: no answer", self.name)))?;
-            let whole = choice.finished != super::endpoint::Finish::Length;
+            let whole = choice.finished != Finish::Length;
             Ok(if whole { answers::thought_in(&choice.text) } else { String::new() })
         };
         replies.into_iter().map(text).collect()

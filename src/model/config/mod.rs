@@ -268,7 +268,7 @@ impl Config {
 }
 
 /// More layers than any model of these families has.
-const MOST_LAYERS: usize = 512;
+pub(super) const MOST_LAYERS: usize = 512;
 
 #[cfg(test)]
 mod tests;

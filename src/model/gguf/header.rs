@@ -208,6 +208,22 @@ impl Header {
         Ok(Self { settings, tensors, data })
     }
 
+    /// A setting that is a text.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        match self.settings.get(name) {
+            Some(Setting::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A setting that is a whole number.
+    pub(super) fn integer(&self, name: &str) -> Option<u64> {
+        match self.settings.get(name) {
+            Some(Setting::Integer(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
     fn entry(input: &mut Input<impl Read>) -> Result<Entry> {
         let sides = input.u32()?;
         if !(1..=2).contains(&sides) {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::header::{Entry, Header, Setting};
+use super::header::{Entry, Header};
 use crate::error::{Error, Result};
 use crate::model::matrix::Matrix;
 use crate::paths;
@@ -22,10 +22,7 @@ impl Parts {
     /// beside it.
     pub fn open(path: &Path) -> Result<Self> {
         let first = header(path)?;
-        let number = |name: &str| match first.settings.get(name) {
-            Some(Setting::Integer(number)) => *number,
-            _ => 0,
-        };
+        let number = |name: &str| first.integer(name).unwrap_or(0);
         let (no, count) = (number("split.no"), number("split.count"));
         if count <= 1 {
             return Ok(Self { all: vec![(path.to_path_buf(), first)] });
@@ -54,7 +51,7 @@ impl Parts {
                     .hint(format!("fetch {} as well", path.display())));
             }
             let header = header(&path)?;
-            if header.settings.get("split.no") != Some(&Setting::Integer(no)) {
+            if header.integer("split.no") != Some(no) {
                 return Err(Error::new(format!(
                     "{}: not part {} of {count}",
                     path.display(),

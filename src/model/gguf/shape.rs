@@ -3,7 +3,7 @@
 use super::header::{Header, Setting};
 use super::parts::Parts;
 use crate::error::{Error, Result};
-use crate::model::config::{Attends, Biases, Config, Family, Rope, Scales, Scaling};
+use crate::model::config::{Attends, Biases, Config, Family, MOST_LAYERS, Rope, Scales, Scaling};
 use crate::model::matrix::Matrix;
 
 /// `general.architecture`, and whether rotary pairs of q and k stand interleaved in its files.
@@ -112,16 +112,12 @@ impl Settings<'_> {
 /// name.
 pub(super) fn config(parts: &Parts) -> Result<Config> {
     let header = parts.settings();
-    let text = |name: &str| match header.settings.get(name) {
-        Some(Setting::Text(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    if let Some(kind) = text("general.type").filter(|kind| *kind != "model") {
+    if let Some(kind) = header.text("general.type").filter(|kind| *kind != "model") {
         return Err(Error::new(format!("`general.type` is {kind}, not a model")).hint(
             "name the model's own file; an adapter is applied to the folder it was made for",
         ));
     }
-    let name = text("general.architecture").unwrap_or_default();
+    let name = header.text("general.architecture").unwrap_or_default();
     let found = FAMILIES.iter().find(|(known, _)| *known == name);
     let family = found.map(|(_, family)| *family).ok_or_else(|| {
         let known: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
@@ -142,7 +138,7 @@ pub(super) fn config(parts: &Parts) -> Result<Config> {
             return Err(settings.wrong(name, &format!("is not the width of a head, {head_dim}")));
         }
     }
-    if layers > 512 {
+    if layers > MOST_LAYERS {
         return Err(settings.wrong("block_count", "is more than any model of these has"));
     }
     let has = |name: &str| parts.entry(name).is_some();

@@ -39,11 +39,11 @@ impl Vocabulary {
     pub(super) fn read(header: &Header) -> Result<Self> {
         let pieces = Pieces::read(header)?;
         let beside_it = "put the model's tokenizer.json beside the file";
-        let kind = text(header, "tokenizer.ggml.model").ok_or_else(|| {
+        let kind = header.text("tokenizer.ggml.model").ok_or_else(|| {
             Error::new("no tokenizer is in it (`tokenizer.ggml.model` is missing)").hint(beside_it)
         })?;
         let mut file = match kind {
-            "gpt2" => byte_level(&pieces, text(header, "tokenizer.ggml.pre").unwrap_or_default())?,
+            "gpt2" => byte_level(&pieces, header.text("tokenizer.ggml.pre").unwrap_or_default())?,
             "llama" => sentence_pieces(&pieces, header)?,
             _ => {
                 let odd = Error::new(format!("`tokenizer.ggml.model` {kind} is not read"));
@@ -52,12 +52,12 @@ impl Vocabulary {
         };
         file["added_tokens"] = pieces.added();
         let name = |which: &str| {
-            let id = number(header, &format!("tokenizer.ggml.{which}_token_id"))?;
+            let id = header.integer(&format!("tokenizer.ggml.{which}_token_id"))?;
             pieces.tokens.get(id as usize).copied()
         };
         let begins = flag(header, "tokenizer.ggml.add_bos_token").unwrap_or(kind == "llama");
         if let (true, Some(bos)) = (begins, name("bos")) {
-            file["post_processor"] = opened_by(bos, number(header, "tokenizer.ggml.bos_token_id"));
+            file["post_processor"] = opened_by(bos, header.integer("tokenizer.ggml.bos_token_id"));
         }
         let mut config = Map::new();
         for which in ["bos", "eos", "unknown", "padding"] {
@@ -73,14 +73,14 @@ impl Vocabulary {
         // Where a turn ends otherwise than a text does, both end what was begun.
         let ends: Vec<u64> = ["eot", "eos", "eom"]
             .iter()
-            .filter_map(|which| number(header, &format!("tokenizer.ggml.{which}_token_id")))
+            .filter_map(|which| header.integer(&format!("tokenizer.ggml.{which}_token_id")))
             .collect();
         let mut beside = vec![("tokenizer_config.json".to_string(), bytes(&Value::Object(config)))];
         if !ends.is_empty() {
             let generation = json!({ "eos_token_id": ends });
             beside.push(("generation_config.json".into(), bytes(&generation)));
         }
-        if let Some(template) = text(header, "tokenizer.chat_template") {
+        if let Some(template) = header.text("tokenizer.chat_template") {
             beside.push(("chat_template.jinja".into(), template.as_bytes().to_vec()));
         }
         Ok(Self { tokenizer: bytes(&file), beside })
@@ -91,22 +91,8 @@ fn bytes(value: &Value) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
-fn text<'a>(header: &'a Header, name: &str) -> Option<&'a str> {
-    match header.settings.get(name) {
-        Some(Setting::Text(text)) => Some(text),
-        _ => None,
-    }
-}
-
-fn number(header: &Header, name: &str) -> Option<u64> {
-    match header.settings.get(name) {
-        Some(Setting::Integer(number)) => Some(*number),
-        _ => None,
-    }
-}
-
 fn flag(header: &Header, name: &str) -> Option<bool> {
-    number(header, name).map(|number| number != 0)
+    header.integer(name).map(|number| number != 0)
 }
 
 impl<'a> Pieces<'a> {

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::Mailbox;
 use crate::agent;
-use crate::budget;
 use crate::control::{Control, Progress};
 use crate::env::Suite;
 use crate::episode::{Broken, Play, Scope};
@@ -39,8 +38,7 @@ pub(super) fn evaluate_all(
     }
     let mut played: Vec<(Summary, String)> = Vec::new();
     for model in &order.models {
-        let open = || agent::open(&store, Some(model), Priority::Background);
-        let mut agent = budget::under(&control.cancel, open)?;
+        let mut agent = agent::open(&store, Some(model), Priority::Background)?;
         let _held = agent::hold(&store, &agent.name());
         let Provenance { thinking, known } =
             provenance(&store, &agent.name(), suite, &scope.split)?;

@@ -21,6 +21,7 @@ use crate::formats::{Order, Set, export_file};
 use crate::guard::guarded;
 use crate::model::team::Priority;
 use crate::model::weights::Trainable;
+use crate::paths;
 use crate::store::{Intake, Store};
 use crate::surprise::{Surprises, surprises};
 use crate::train::goes_on_apart;
@@ -80,10 +81,7 @@ impl Jobs {
                     let CollectOrder { scope, kinds, expert, k, asked, think, .. } = &*order;
                     let mut store = Store::open(root)?;
                     let model = Some(order.policy.as_str());
-                    let cancel = control.cancel.clone();
-                    let policy = |store: &Store| {
-                        budget::under(&cancel, || agent::open(store, model, Priority::Background))
-                    };
+                    let policy = |store: &Store| agent::open(store, model, Priority::Background);
                     let wanted = Wanted {
                         scope,
                         teacher: Teacher::Suite(expert.as_deref()),
@@ -258,8 +256,7 @@ fn survey(
     mail: &Mailbox,
 ) -> Result<String> {
     let mut store = Store::open(root)?;
-    let open = || agent::open(&store, None, Priority::Background);
-    let mut agent = budget::under(&control.cancel, open)?;
+    let mut agent = agent::open(&store, None, Priority::Background)?;
     let report = &mut |progress| tell(JobMsg::Progress(progress));
     let of = (suite.name(), split);
     let found = surprises(&mut store, of, LOOKED_AT, agent.as_mut(), control, report)?;
@@ -284,7 +281,7 @@ fn take_in(
     mail: &Mailbox,
 ) -> Result<String> {
     let report = &mut |progress| tell(JobMsg::Progress(progress));
-    let found = import(&Store::open(root)?, &home(path), write, control, report);
+    let found = import(&Store::open(root)?, &paths::at_home(path), write, control, report);
     let name = path.display();
     if !write {
         let said = found.as_ref().map(|intake| *intake).map_err(|error| Notice::error(error).text);
@@ -328,13 +325,6 @@ fn export_all(
         written.push(format!("{name} {}", extent.lines));
     }
     Ok(format!("in {}: {} lines", folder.display(), written.join(", ")))
-}
-
-/// A path in which `~` is the person's own folder.
-pub(super) fn home(path: &Path) -> PathBuf {
-    let rest = path.strip_prefix("~").ok();
-    rest.and_then(|rest| Some(PathBuf::from(std::env::var_os("HOME")?).join(rest)))
-        .unwrap_or_else(|| path.to_path_buf())
 }
 
 fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMsg)) {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::jobs::home;
 use super::{Mailbox, Worker, aside, listing, runs};
 use crate::control::Control;
 use crate::curation::{self, judged};
 use crate::error::{Error, Result};
 use crate::formats::{self, Order, transcript};
 use crate::guard::guarded;
+use crate::paths;
 use crate::store::{Decision, Listing, Seen, Store, Undone};
 use crate::train::checkpoint;
 use crate::train::sets;
@@ -329,7 +329,7 @@ fn extents(root: PathBuf, orders: Vec<Order>, mail: Mailbox) {
 fn completed(path: &str) -> (String, Vec<String>) {
     let (folder, begun) =
         path.rsplit_once('/').map_or(("", path), |(folder, begun)| (&path[..=folder.len()], begun));
-    let place = home(Path::new(if folder.is_empty() { "." } else { folder }));
+    let place = paths::at_home(Path::new(if folder.is_empty() { "." } else { folder }));
     let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .map(|entry| {
