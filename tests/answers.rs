@@ -5,12 +5,13 @@ mod drawing;
 
 use crossterm::event::{KeyCode, KeyEvent};
 use drawing::{app, drawn, show, third_task};
-use foretaste::agent::Scores;
+use foretaste::agent::{Scores, Spent};
 use foretaste::tui::app::App;
 use foretaste::tui::caps::Caps;
-use foretaste::tui::effect::{Effect, MindCmd, Notice, WorldCmd};
-use foretaste::tui::msg::Msg;
+use foretaste::tui::effect::{BesideCmd, Effect, JobKind, MindCmd, Notice, WorldCmd};
+use foretaste::tui::msg::{JobMsg, Msg};
 use foretaste::tui::screen::Screen;
+use foretaste::tui::screens::explore::beside::Told;
 use foretaste::tui::screens::{curate, explore};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
@@ -65,6 +66,7 @@ fn going_back_shows_what_was_known_at_once_and_another_model_forgets_it() {
     app.update(Msg::from(explore::Msg::Model(explore::Minds {
         world: "run 1 step 10".into(),
         described: "run 1 step 10".into(),
+        named: false,
     })));
     assert!(
         matches!(app.update(view()).as_slice(), [Effect::Mind(MindCmd::Evaluate(_))]),
@@ -261,6 +263,7 @@ fn states_passed_before_the_policy_answered_are_scored_once_there_is_time() {
     app.update(Msg::from(explore::Msg::Model(explore::Minds {
         world: "another".into(),
         described: "another".into(),
+        named: false,
     })));
     app.update(view(&mut session)); // passed at once
     let advice = session.view().unwrap().expert.unwrap().1;
@@ -324,4 +327,72 @@ fn how_play_went_on_is_seen_beside_every_action_whatever_room_there_is() {
             assert!(shown.contains(&format!("solved in {} more", 20 + i)), "{shown}");
         }
     }
+}
+
+#[test]
+fn another_mind_is_asked_about_the_same_actions_and_stands_beside() {
+    let mut app = app(Caps::FULL);
+    let mut session = third_task();
+    show(&mut app, &mut session);
+    let key = |app: &mut App, code| app.update(Msg::Key(KeyEvent::from(code)));
+    assert!(key(&mut app, KeyCode::Char('=')).is_empty());
+    for letter in "novice".chars() {
+        key(&mut app, KeyCode::Char(letter));
+    }
+    let effects = key(&mut app, KeyCode::Enter);
+    let [Effect::Beside(BesideCmd::Load(Some(name)))] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(name, "novice");
+    let minds = explore::Minds { world: name.clone(), described: name.clone(), named: true };
+    let told = |app: &mut App, told| app.update(Msg::from(explore::Msg::Beside(told)));
+    let effects = told(&mut app, Told::Loaded(Some(minds)));
+    let [Effect::Beside(BesideCmd::Look(look))] = &effects[..] else { panic!("{effects:?}") };
+    let view = session.view().unwrap();
+    assert_eq!(look.actions, view.admissible);
+    assert_eq!(look.foreseen.first(), view.expert.as_ref().map(|(_, advice)| &advice.action));
+    let mut shares = vec![0.0; look.actions.len()];
+    shares[0] = 0.625;
+    told(&mut app, Told::Scores(look.ticket, shares.clone(), Scores::Frequency));
+    let words: Vec<String> =
+        look.foreseen.iter().map(|action| format!("heard of {action}")).collect();
+    told(&mut app, Told::Predicted(look.ticket, words, true));
+    for (width, height) in [(120, 40), (80, 24)] {
+        let shown = drawn(&app, width, height);
+        for text in ["62.5 %", "novice (frequ"] {
+            assert!(shown.contains(text), "{text} at {width}x{height}:\n{shown}");
+        }
+    }
+    assert!(drawn(&app, 120, 40).contains("heard of"));
+    // What it said of this state is not shown of the next; it is asked again there.
+    shares[0] = 0.875;
+    told(&mut app, Told::Scores(look.ticket + 7, shares, Scores::Exact));
+    assert!(!drawn(&app, 120, 40).contains("87.5 %"), "about another state");
+    session.step(&look.foreseen[0].clone(), "human").unwrap();
+    show(&mut app, &mut session);
+    let shown = drawn(&app, 120, 40);
+    assert!(!shown.contains("62.5 %") && !shown.contains("heard of"), "{shown}");
+    let effects = key(&mut app, KeyCode::Char('='));
+    assert!(matches!(&effects[..], [Effect::Beside(BesideCmd::Load(None))]), "{effects:?}");
+    assert!(!drawn(&app, 120, 40).contains("novice"));
+}
+
+#[test]
+fn what_is_spent_on_a_paid_mind_stands_over_what_it_foresees() {
+    let mut app = exploring();
+    assert!(!drawn(&app, 120, 40).contains("tokens"));
+    let spent = Spent { prompt_tokens: 11_000, answer_tokens: 1_300, ..Spent::default() };
+    app.update(Msg::from(explore::Msg::Spent(Spent { cost: Some(0.0123), ..spent })));
+    assert!(drawn(&app, 120, 40).contains("12.3k tokens, cost 0.0123"));
+}
+
+#[test]
+fn a_checkpoint_does_not_take_the_place_of_a_mind_that_a_person_named() {
+    let mut app = app(Caps::FULL);
+    let saved = || Msg::Job(JobKind::Train, JobMsg::Saved("saved run 1 step 10".into()));
+    app.update(saved());
+    assert!(drawn(&app, 120, 40).contains("it answers in Explore now"));
+    let minds = explore::Minds { world: "w".into(), described: "writer".into(), named: true };
+    app.update(Msg::from(explore::Msg::Model(minds)));
+    let effects = app.update(saved());
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Mind(MindCmd::Renew))));
+    assert!(drawn(&app, 120, 40).contains("writer goes on answering"));
 }

@@ -8,6 +8,8 @@ mod stub;
 use std::path::Path;
 
 use common::{failure, foretaste, json, lines, run};
+use foretaste::agent::{self, Located};
+use foretaste::model::BuiltIn;
 use stub::{As, Fault, Stub};
 
 const KEY: &str = "sk-not-to-be-seen-4711";
@@ -192,12 +194,37 @@ fn what_another_mind_foresaw_is_stored_under_its_name() {
 #[test]
 fn a_name_means_one_mind() {
     let stub = Stub::new(As::Hosted);
-    for name in ["embedded", "newest", "novice", "3", "\"\"", "\"a b\""] {
+    for name in ["embedded", "embedded-alfworld", "newest", "novice", "3", "\"\"", "\"a b\""] {
         let dir = tempfile::tempdir().unwrap();
         let text = format!("[minds.{name}]\nurl = \"{}/v1\"\n", stub.url);
         std::fs::write(dir.path().join("config.toml"), text).unwrap();
         let output = run(dir.path(), &["minds", "--list"]);
         assert!(failure(&output).contains("a name has letters"), "{name}");
+    }
+}
+
+#[test]
+fn where_nobody_is_named_who_knows_the_suite_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let train = ["train", "--objective", "imitation", "--suite", "household", "--steps", "1"];
+    for args in [&["collect", "demos", "--games", "2"][..], &train] {
+        let output = run(dir.path(), args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let store = foretaste::store::Store::open(dir.path()).unwrap();
+    let found = |suite| agent::locate(&store, None, suite).unwrap();
+    assert!(matches!(found(None), Located::Recorded(_)));
+    assert!(matches!(found(Some("household")), Located::Recorded(_)));
+    assert_eq!(found(Some("alfworld")), Located::BuiltIn(BuiltIn::Alfworld));
+    let empty = tempfile::tempdir().unwrap();
+    let empty = foretaste::store::Store::open(empty.path()).unwrap();
+    let embedded = |suite| agent::locate(&empty, None, suite).unwrap();
+    assert_eq!(embedded(Some("household")), Located::BuiltIn(BuiltIn::Household));
+    assert_eq!(embedded(Some("alfworld")), Located::BuiltIn(BuiltIn::Alfworld));
+    for model in BuiltIn::ALL {
+        let (files, name) = agent::find(&store, Some(model.name()), None).unwrap();
+        assert_eq!(name, model.name());
+        files.build(&name).unwrap();
     }
 }
 

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::NEWEST;
 use super::endpoint::Profile;
 use super::remote::ReflectingProfile;
 use crate::error::{Error, Result};
+use crate::model::BuiltIn;
 use crate::paths;
 use crate::text::line_of;
 
@@ -71,7 +73,8 @@ fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.chars().all(plain)
         && !name.chars().all(|c| c.is_ascii_digit())
-        && !["embedded", "novice", "newest"].contains(&name)
+        && name != NEWEST
+        && BuiltIn::named(name).is_none()
 }
 
 fn parse(text: &str) -> Result<Vec<Named>> {
@@ -89,8 +92,8 @@ fn parse(text: &str) -> Result<Vec<Named>> {
         };
         if !is_name(&name) {
             return Err(at(Error::new(
-                "a name has letters, digits, dots and dashes, and is no number, nor embedded, \
-                 novice or newest",
+                "a name has letters, digits, dots and dashes, and is no number, nor newest or a \
+                 model of the program",
             )));
         }
         match table.get("key") {

@@ -15,6 +15,8 @@ mod saved;
 mod shares;
 pub mod template;
 
+pub use endpoint::Spent;
+
 use crate::control::Cancel;
 use crate::error::Result;
 use crate::experience::{Branch, State};
@@ -179,6 +181,11 @@ pub trait Agent: Reflector {
 
     /// What was asked of it so far.
     fn usage(&self) -> Usage;
+
+    /// What that was charged with, where tokens are counted and paid for.
+    fn spent(&self) -> Option<Spent> {
+        None
+    }
 
     /// Whether what a state begins with (the task and the first observation) is short enough for
     /// it; later steps are left out where there is no room for them.

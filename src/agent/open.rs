@@ -11,26 +11,31 @@ use super::{Agent, Cast, Roles};
 use crate::budget;
 use crate::error::{Error, Kind, Result};
 use crate::experience::IN_BF16;
-use crate::model::Model;
 use crate::model::step::Products;
 use crate::model::team::Priority;
 use crate::model::weights::{ModelFiles, for_inference, products_of};
+use crate::model::{BuiltIn, Model};
 use crate::store::{Checkpoint, Store};
 
-/// What the newest checkpoint is called, whichever that is (the embedded model, where there is
-/// none).
+/// What the newest checkpoint is called, whichever that is: of those trained on the suite that is
+/// played, where one is; where there is none, the embedded model that knows it.
 pub const NEWEST: &str = "newest";
 
-/// Finds a model by what a person writes: nothing or [`NEWEST`], `embedded`, `novice`, a checkpoint's number or the name it goes by, a folder, or a GGUF file;
-/// with `+bf16` behind it for products in bf16. Returns its files and the name it goes by.
-pub fn find(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
+/// Finds a model by what a person writes: nothing or [`NEWEST`], a [`BuiltIn`]'s name, a
+/// checkpoint's number or the name it goes by, a folder, or a GGUF file; with `+bf16` behind it for
+/// products in bf16. Returns its files and the name it goes by.
+pub fn find(
+    store: &Store,
+    name: Option<&str>,
+    suite: Option<&str>,
+) -> Result<(ModelFiles, String)> {
     // A folder may be called so; and the newest has no name of its own.
     let given = name.filter(|name| !Path::new(name).exists()).map(products_of);
     let (name, products) = match given {
         Some((alone, products)) => (Some(alone).filter(|alone| !alone.is_empty()), products),
         None => (name, Products::F32),
     };
-    let (mut files, mut known) = files(store, name)?;
+    let (mut files, mut known) = files(store, name, suite)?;
     if products == Products::Bf16 {
         files.products = products;
         known.push_str(IN_BF16);
@@ -39,14 +44,13 @@ pub fn find(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
 }
 
 /// The files of a model by its name alone.
-fn files(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
+fn files(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<(ModelFiles, String)> {
     let name = name.filter(|name| *name != NEWEST);
     loop {
-        let located = locate(store, name)?;
+        let located = locate(store, name, suite)?;
         let found = match &located {
             Located::Recorded(saved) => read(store, saved).map(|parts| (parts, saved.name())),
-            Located::Embedded => Ok((Model::embedded_parts(), "embedded".into())),
-            Located::Novice => Ok((Model::novice_parts(), "novice".into())),
+            Located::BuiltIn(model) => Ok((model.files(), model.name().into())),
             Located::Folder(folder) => {
                 ModelFiles::read(folder).map(|parts| (parts, folder.display().to_string()))
             }
@@ -66,25 +70,25 @@ fn files(store: &Store, name: Option<&str>) -> Result<(ModelFiles, String)> {
 pub enum Located {
     /// A checkpoint of this store.
     Recorded(Checkpoint),
-    /// The model in the program.
-    Embedded,
-    /// The same before it was trained on what it plays.
-    Novice,
+    /// A model in the program.
+    BuiltIn(BuiltIn),
     /// A model folder or a GGUF file.
     Folder(PathBuf),
     /// A model behind an endpoint.
     Endpoint(Box<Named>),
 }
 
-/// Where the model of that name is: a checkpoint's name, number or label, `embedded`, `novice`, a
-/// path; without one the newest checkpoint, else the embedded model.
+/// Where the model of that name is: a checkpoint's name, number or label, that of a [`BuiltIn`], a
+/// path; without one what [`NEWEST`] means for a suite.
 ///
 /// # Errors
 /// Where nothing is.
-pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
+pub fn locate(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<Located> {
     let known = store.checkpoints()?;
     let Some(name) = name.filter(|name| *name != NEWEST) else {
-        return Ok(known.into_iter().next().map_or(Located::Embedded, Located::Recorded));
+        let embedded = suite.map_or(BuiltIn::Household, BuiltIn::of_suite);
+        let newest = newest_of(store, known, suite)?;
+        return Ok(newest.map_or(Located::BuiltIn(embedded), Located::Recorded));
     };
     let number = name.chars().all(|c| c.is_ascii_digit());
     // By its folder it is the same checkpoint.
@@ -99,9 +103,10 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
     if let Some(saved) = known.into_iter().find(is) {
         return Ok(Located::Recorded(saved));
     }
+    if let Some(model) = BuiltIn::named(name) {
+        return Ok(Located::BuiltIn(model));
+    }
     match name {
-        "embedded" => Ok(Located::Embedded),
-        "novice" => Ok(Located::Novice),
         _ if number => Err(Error::new(format!("there is no checkpoint {name}"))
             .hint("list them with: foretaste data list checkpoints")),
         _ if Path::new(name).exists() => Ok(Located::Folder(PathBuf::from(name))),
@@ -121,6 +126,28 @@ pub fn locate(store: &Store, name: Option<&str>) -> Result<Located> {
     }
 }
 
+/// The first of these checkpoints whose run trained on a suite, or on all.
+fn newest_of(
+    store: &Store,
+    known: Vec<Checkpoint>,
+    suite: Option<&str>,
+) -> Result<Option<Checkpoint>> {
+    let Some(suite) = suite else { return Ok(known.into_iter().next()) };
+    let mut other = None; // several checkpoints of a run follow each other
+    for saved in known {
+        if other == Some(saved.run) {
+            continue;
+        }
+        let config = store.run(saved.run)?.config;
+        let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
+        match config["plan"]["data"]["suite"].as_str() {
+            Some(trained) if trained != suite => other = Some(saved.run),
+            _ => return Ok(Some(saved)),
+        }
+    }
+    Ok(None)
+}
+
 /// What is said where weights are wanted of what has none here.
 pub fn no_weights(name: &str) -> Error {
     Error::usage(format!("{name} is an endpoint: its weights are not here"))
@@ -129,30 +156,36 @@ pub fn no_weights(name: &str) -> Error {
 
 /// The model that a run started from, by the name that [`find`] gave it.
 pub fn named(store: &Store, source: &str) -> Result<ModelFiles> {
-    let found = find(store, Some(source)).map(|(parts, _)| parts);
+    let found = find(store, Some(source), None).map(|(parts, _)| parts);
     found.map_err(|error| {
         error.hint("the run cannot go on without the model that it started from; start it anew")
     })
 }
 
 /// [`find`], assembled: the model alone, for what looks at its tokens.
-pub fn load(store: &Store, name: Option<&str>) -> Result<Model> {
-    let (parts, source) = find(store, name)?;
+pub fn load(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<Model> {
+    let (parts, source) = find(store, name, suite)?;
     parts.build(&source)
 }
 
 /// The mind of that name, on threads of its own or behind an endpoint; or several, one a role
-/// ([`Cast`]).
-pub fn open(store: &Store, name: Option<&str>, priority: Priority) -> Result<Box<dyn Agent>> {
+/// ([`Cast`]). The suite that is played says who answers where nobody is named.
+pub fn open(
+    store: &Store,
+    name: Option<&str>,
+    suite: Option<&str>,
+    priority: Priority,
+) -> Result<Box<dyn Agent>> {
     // A folder may be called so.
     let Some(name) = name.filter(|name| !Path::new(name).exists()) else {
-        return one(store, name, priority);
+        return one(store, name, suite, priority);
     };
     let Cast { policy, world, reflector } = Cast::parse(name)?;
-    let other =
-        |name: Option<String>| name.map(|name| one(store, Some(&name), priority)).transpose();
+    let other = |name: Option<String>| {
+        name.map(|name| one(store, Some(&name), suite, priority)).transpose()
+    };
     let (world, reflector) = (other(world)?, other(reflector)?);
-    let policy = one(store, policy.as_deref(), priority)?;
+    let policy = one(store, policy.as_deref(), suite, priority)?;
     if world.is_none() && reflector.is_none() {
         return Ok(policy);
     }
@@ -160,11 +193,16 @@ pub fn open(store: &Store, name: Option<&str>, priority: Priority) -> Result<Box
 }
 
 /// One mind.
-fn one(store: &Store, name: Option<&str>, priority: Priority) -> Result<Box<dyn Agent>> {
-    if let Some(Ok(Located::Endpoint(mind))) = name.map(|name| locate(store, Some(name))) {
+fn one(
+    store: &Store,
+    name: Option<&str>,
+    suite: Option<&str>,
+    priority: Priority,
+) -> Result<Box<dyn Agent>> {
+    if let Some(Ok(Located::Endpoint(mind))) = name.map(|name| locate(store, Some(name), suite)) {
         return Ok(Box::new(connect(store.root(), *mind)?));
     }
-    local(load(store, name)?, priority)
+    local(load(store, name, suite)?, priority)
 }
 
 /// A mind behind an endpoint, once it has answered; under the cancel of the calling thread.

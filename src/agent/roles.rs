@@ -1,6 +1,6 @@
 //! One mind a role: who acts, who foresees, who reflects.
 
-use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Usage};
+use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Spent, Usage};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::experience::State;
@@ -93,6 +93,11 @@ impl Agent for Roles {
 
     fn usage(&self) -> Usage {
         self.others().fold(self.policy.usage(), |sum, other| sum.and(other.usage()))
+    }
+
+    fn spent(&self) -> Option<Spent> {
+        let others = self.others().filter_map(Agent::spent);
+        self.policy.spent().into_iter().chain(others).reduce(Spent::and)
     }
 
     fn reads(&self, state: &State) -> Result<bool> {

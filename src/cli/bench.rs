@@ -240,7 +240,7 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
     let figures = match args.command {
         BenchCommand::Agent(AgentBench { sample, checkpoint, k }) => {
             let (suite, sample) = sample.open()?;
-            let model = crate::agent::load(&common.store()?, Some(&checkpoint))?;
+            let model = crate::agent::load(&common.store()?, Some(&checkpoint), None)?;
             bench::agent::run(suite.as_ref(), &sample, model, k, &cancel)?
         }
         #[cfg(feature = "bench-ui")]

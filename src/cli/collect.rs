@@ -159,8 +159,10 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let suite = range.suite.open()?;
             let person = Person;
             let scope = range.scope();
-            let policy =
-                |store: &Store| agent::open(store, checkpoint.as_deref(), Priority::Interactive);
+            let name = suite.name();
+            let policy = |store: &Store| {
+                agent::open(store, checkpoint.as_deref(), Some(name), Priority::Interactive)
+            };
             let reflections = !no_reflections;
             let teacher = expert.teacher(&person);
             let wanted = Wanted { scope: &scope, teacher, k, asked, think, reflections };
@@ -193,7 +195,8 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let mut reflector: Box<dyn Reflector> = match generator {
                 Generator::Template => Box::new(Template),
                 Generator::Model => {
-                    agent::open(&store, checkpoint.as_deref(), Priority::Interactive)?
+                    let name = Some(suite.name());
+                    agent::open(&store, checkpoint.as_deref(), name, Priority::Interactive)?
                 }
             };
             let contrast = Contrast { pool, k, expert, anew: true };
@@ -239,7 +242,10 @@ fn branches(
             .hint("add --proposer policy"));
         }
         From::Uniform => None,
-        From::Policy => Some(agent::open(store, checkpoint.as_deref(), Priority::Interactive)?),
+        From::Policy => {
+            let name = Some(suite.name());
+            Some(agent::open(store, checkpoint.as_deref(), name, Priority::Interactive)?)
+        }
     };
     let proposer = match agent.as_mut() {
         None => Proposer::Uniform,

@@ -65,7 +65,7 @@ const ONLY: u64 = 64 << 20;
 
 /// Runs the command.
 pub fn run(common: &Common, args: &CompleteArgs) -> Result<()> {
-    let model = agent::load(&common.store()?, args.checkpoint.as_deref())?;
+    let model = agent::load(&common.store()?, args.checkpoint.as_deref(), None)?;
     let decoder = &*model.decoder;
     let tokenizer = &*model.tokenizer;
     let cancel = interruptible()?.cancel;

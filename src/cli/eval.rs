@@ -106,7 +106,8 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let out = common.out();
     let mut live = common.out();
     let control = interruptible()?;
-    let mut agent = agent::open(&store, args.checkpoint.as_deref(), Priority::Interactive)?;
+    let mut agent =
+        agent::open(&store, args.checkpoint.as_deref(), Some(suite.name()), Priority::Interactive)?;
     let agent = agent.as_mut();
     let _held = agent::hold(&store, &agent.name());
     let Provenance { thinking, known } =

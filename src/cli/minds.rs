@@ -104,7 +104,7 @@ fn tested(store: &Store, name: &str, cancel: &Cancel) -> Result<(Value, Vec<Stri
         let (sample, more) = sample(&mut remote, cancel)?;
         row["sample"] = sample;
         lines.extend(more);
-        let spent = remote.spent();
+        let spent = remote.endpoint().spent();
         let characters = 2000;
         let each = remote.endpoint().estimate(characters, 160, PRICED);
         row["price_of_100"] = json!(each.cost);
@@ -123,7 +123,7 @@ fn tested(store: &Store, name: &str, cancel: &Cancel) -> Result<(Value, Vec<Stri
         ));
         return Ok((row, lines));
     }
-    let model = agent::load(store, Some(name))?;
+    let model = agent::load(store, Some(name), None)?;
     let dialect = crate::agent::prompt::Dialect::name(&model.tokenizer);
     let why = model.tokenizer.turns.as_ref().err().cloned().flatten();
     let config = model.decoder.config.clone();

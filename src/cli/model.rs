@@ -90,7 +90,7 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
             (Trainable::fresh(&config, Arc::new(tokenizer), seed)?, false, out)
         }
         ModelCommand::Pack { checkpoint, half, adapter, out } => {
-            let (parts, source) = crate::agent::find(&store, Some(&checkpoint))?;
+            let (parts, source) = crate::agent::find(&store, Some(&checkpoint), None)?;
             let mut weights = Trainable::from_parts(&parts, &source)?;
             weights.adapter =
                 adapter.map(|folder| checkpoint::peft(&folder, &weights.config)).transpose()?;

@@ -29,7 +29,7 @@ pub struct TrainArgs {
     /// Seed of the data order
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Start from: embedded, newest (checkpoint), a checkpoint's number or name, or a model folder
+    /// Start from: embedded, embedded-alfworld, newest (checkpoint), a checkpoint's number or name, or a model folder
     #[arg(long, value_name = "CHECKPOINT", default_value = "embedded")]
     from: String,
     /// Trajectories an update, each with all that hangs off it
@@ -291,7 +291,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
                 });
                 return Ok(());
             }
-            let (parts, source) = crate::agent::find(&store, Some(&args.from))?;
+            let (parts, source) = crate::agent::find(&store, Some(&args.from), None)?;
             let weights = Trainable::from_parts(&parts, &source)?;
             finished(trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?);
         }

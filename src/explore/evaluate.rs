@@ -49,6 +49,23 @@ pub enum Evaluated {
     Predicted(Vec<String>, bool),
 }
 
+/// A state that another mind is asked about as well.
+#[derive(Debug, Clone)]
+pub struct LookBeside {
+    /// Identifies the request in the answers.
+    pub ticket: u64,
+    /// The state.
+    pub state: State,
+    /// All admissible actions.
+    pub actions: Vec<String>,
+    /// Those whose outcomes are foreseen, the expert's first.
+    pub foreseen: Vec<String>,
+    /// Seed of the samples, where those are counted.
+    pub seed: u64,
+    /// Whether it thinks before it acts.
+    pub think: bool,
+}
+
 /// Between two pictures of a prediction that grows: more would only queue up.
 const GROWTH: Duration = Duration::from_millis(33);
 
@@ -59,11 +76,7 @@ pub fn evaluate_state(
     cancel: &Cancel,
     tell: &mut (dyn FnMut(Evaluated) + Send),
 ) -> Result<()> {
-    let thought = if of.think {
-        Some(agent.think_once(&of.state, Sampling::GREEDY, 0, cancel)?)
-    } else {
-        None
-    };
+    let thought = thought_of(agent, &of.state, of.think, cancel)?;
     if let Some(thought) = &thought {
         tell(Evaluated::Thought(thought.clone()));
     }
@@ -99,9 +112,51 @@ pub fn evaluate_state(
     tell(Evaluated::Chosen(chosen.clone()));
     let all: Vec<String> =
         of.expert.iter().cloned().chain(chosen.into_iter().map(|(action, _)| action)).collect();
+    foresee(agent, &of.state, &all, cancel, tell)
+}
+
+/// Scores and predicts what stands there already, telling each as soon as it is known.
+pub fn look_beside(
+    agent: &mut dyn Agent,
+    of: &LookBeside,
+    cancel: &Cancel,
+    tell: &mut (dyn FnMut(Evaluated) + Send),
+) -> Result<()> {
+    if !of.actions.is_empty() {
+        let thought = thought_of(agent, &of.state, of.think, cancel)?;
+        let among = Among { state: &of.state, thought: thought.as_deref(), actions: &of.actions };
+        let weighed = weigh(agent, &[among], of.seed, cancel)?;
+        cancel.check()?;
+        let shares = weighed.shares.into_iter().next().unwrap_or_default();
+        tell(Evaluated::Shares(shares, weighed.scores));
+    }
+    foresee(agent, &of.state, &of.foreseen, cancel, tell)
+}
+
+/// What a policy thinks in a state, where it is to, its likeliest words.
+pub(super) fn thought_of(
+    agent: &mut dyn Agent,
+    state: &State,
+    think: bool,
+    cancel: &Cancel,
+) -> Result<Option<String>> {
+    if !think {
+        return Ok(None);
+    }
+    agent.think_once(state, Sampling::GREEDY, 0, cancel).map(Some)
+}
+
+/// Predicts, telling what there is while it grows.
+fn foresee(
+    agent: &mut dyn Agent,
+    state: &State,
+    actions: &[String],
+    cancel: &Cancel,
+    tell: &mut (dyn FnMut(Evaluated) + Send),
+) -> Result<()> {
     let mut last = Instant::now();
-    let mut partial: Vec<String> = vec![String::new(); all.len()];
-    let finished = agent.predict(&[Among::of(&of.state, &all)], cancel, &mut |_, i, text| {
+    let mut partial: Vec<String> = vec![String::new(); actions.len()];
+    let finished = agent.predict(&[Among::of(state, actions)], cancel, &mut |_, i, text| {
         partial[i] = text.to_string();
         if last.elapsed() > GROWTH {
             last = Instant::now();
@@ -122,8 +177,7 @@ pub fn prompt_and_replies(
 ) -> Result<Vec<String>> {
     let mut lines =
         vec![format!("model {}", agent.name()), String::new(), "To act, it is given:".into()];
-    let thought =
-        if think { Some(agent.think_once(state, Sampling::GREEDY, 0, cancel)?) } else { None };
+    let thought = thought_of(agent, state, think, cancel)?;
     lines.extend(agent.given(state, thought.as_deref())?.lines().map(str::to_string));
     if thought.is_some() {
         lines.push("(what stands after <|think|> it wrote itself, its likeliest words)".into());

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use evaluate::{
-    CompareModels, EvaluateState, Evaluated, compare_models, evaluate_state, play_on,
-    prompt_and_replies, write,
+    CompareModels, EvaluateState, Evaluated, LookBeside, compare_models, evaluate_state,
+    look_beside, play_on, prompt_and_replies, write,
 };
 pub use keep::{Keeping, Kept, Tried, keep};
 pub use reflect::reflect;

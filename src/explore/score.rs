@@ -1,10 +1,10 @@
 //! What a policy finds likely in a state that was passed already.
 
+use super::evaluate::thought_of;
 use crate::agent::{Agent, Among, weigh};
 use crate::control::Cancel;
 use crate::error::Result;
 use crate::experience::State;
-use crate::model::sampler::Sampling;
 
 /// A state to be scored.
 #[derive(Debug, Clone)]
@@ -21,11 +21,7 @@ pub struct ScoreState {
 
 /// The policy's share of each action.
 pub fn score_state(agent: &mut dyn Agent, of: &ScoreState, cancel: &Cancel) -> Result<Vec<f64>> {
-    let thought = if of.think {
-        Some(agent.think_once(&of.state, Sampling::GREEDY, 0, cancel)?)
-    } else {
-        None
-    };
+    let thought = thought_of(agent, &of.state, of.think, cancel)?;
     let among = Among { state: &of.state, thought: thought.as_deref(), actions: &of.actions };
     let weighed = weigh(agent, &[among], of.seed, cancel)?;
     cancel.check()?;

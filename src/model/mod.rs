@@ -8,6 +8,7 @@ pub mod adamw;
 mod at_hand;
 mod attend;
 pub mod beside;
+mod built_in;
 pub mod cache;
 pub mod config;
 pub mod decode;
@@ -43,6 +44,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::Result;
+pub use built_in::BuiltIn;
 use decoder::Decoder;
 use tokenizer::Tokenizer;
 
@@ -58,31 +60,10 @@ pub struct Model {
 }
 
 impl Model {
-    /// The files of the model inside the binary.
-    pub fn embedded_parts() -> weights::ModelFiles {
-        weights::ModelFiles {
-            config: include_bytes!("../../assets/model/config.json").to_vec(),
-            tensors: weights::Stored::Memory(
-                include_bytes!("../../assets/model/model.safetensors").as_slice().into(),
-            ),
-            tokenizer: include_bytes!("../../assets/model/tokenizer.json").to_vec(),
-            beside: Vec::new(),
-            products: step::Products::F32,
-        }
-    }
-
-    /// The same model as it was early in its training: the start for watching one learn.
-    pub fn novice_parts() -> weights::ModelFiles {
-        let novice = include_bytes!("../../assets/model/novice.safetensors").as_slice();
-        weights::ModelFiles {
-            tensors: weights::Stored::Memory(novice.into()),
-            ..Self::embedded_parts()
-        }
-    }
-
-    /// The model inside the binary.
+    /// The model inside the binary that knows the household.
     pub fn embedded() -> Result<Self> {
-        Self::embedded_parts().build("embedded")
+        let model = BuiltIn::Household;
+        model.files().build(model.name())
     }
 
     /// A model folder in Hugging Face's layout (`config.json`, `model.safetensors` or shards,

@@ -203,7 +203,7 @@ impl Store {
         let label = label.map(str::trim).filter(|label| !label.is_empty());
         if let Some(label) = label {
             let odd = label.chars().all(|c| c.is_ascii_digit())
-                || ["embedded", "novice", "newest"].contains(&label)
+                || ["embedded", "embedded-alfworld", "novice", "newest"].contains(&label)
                 || label.starts_with("run ")
                 || label.contains(['/', '\\', '+'])
                 || label.chars().any(char::is_control);

@@ -7,6 +7,7 @@ use crate::env::Suite;
 use crate::error::Result;
 use crate::eval::Known;
 use crate::experience::model_alone;
+use crate::model::BuiltIn;
 use crate::selection::{HELD_OUT, Item, Selection, instance_of, is_held_out};
 use crate::store::Store;
 
@@ -62,14 +63,8 @@ fn lineage(store: &Store, source: &str) -> Result<(Vec<Origin>, String)> {
     Ok((runs, source))
 }
 
-/// Whether this is a model that comes with the program: made on the household's training games, but
-/// for the usual share of instances, which is part of every larger one.
-fn is_built_in(source: &str) -> bool {
-    ["embedded", "novice"].contains(&source)
-}
-
 /// The trajectories that a model was trained on, by its own run or those that it goes back to, as
-/// far as is known here: as recorded, and demonstrations of the games that the embedded model is
+/// far as is known here: as recorded, and demonstrations of the games that an embedded model is
 /// made on.
 pub fn trained_on(store: &Store, source: &str) -> Result<HashSet<i64>> {
     let (runs, root) = lineage(store, source)?;
@@ -78,8 +73,8 @@ pub fn trained_on(store: &Store, source: &str) -> Result<HashSet<i64>> {
         let record = recorded(store, origin.run)?.unwrap_or_default();
         known.extend(record.items.iter().filter(|item| !item.held_out).map(|item| item.trajectory));
     }
-    if is_built_in(&root) {
-        let games = store.candidates(Some("household"), Some("train"))?;
+    if let Some(model) = BuiltIn::named(&root) {
+        let games = store.candidates(Some(model.suite()), Some("train"))?;
         known.extend(
             games
                 .iter()
@@ -91,7 +86,7 @@ pub fn trained_on(store: &Store, source: &str) -> Result<HashSet<i64>> {
 }
 
 /// The games of a suite and split that a model was trained on, as far as is known here: those of
-/// [`trained_on`], and the household's training games for what comes from the embedded model (but
+/// [`trained_on`], and the training games of its suite for what comes from an embedded model (but
 /// for the usual held-out share, which only opening them would tell).
 fn trained_games(
     store: &Store,
@@ -103,7 +98,8 @@ fn trained_games(
     let demos = store.candidates(Some(suite.name()), Some(split))?;
     let mut games: HashSet<String> =
         demos.into_iter().filter(|demo| ids.contains(&demo.id)).map(|d| d.task_id).collect();
-    if is_built_in(&lineage(store, source)?.1) && (suite.name(), split) == ("household", "train") {
+    let model = BuiltIn::named(&lineage(store, source)?.1);
+    if model.is_some_and(|model| (suite.name(), split) == (model.suite(), "train")) {
         games.extend(suite.tasks(split)?.into_iter().map(|task| task.id));
     }
     Ok(games)
@@ -200,16 +196,16 @@ fn of_held_out(store: &Store, source: &str, selection: &Selection) -> Result<Vec
         }
         source = origin.start;
     }
-    if !is_built_in(&root) {
+    let Some(model) = BuiltIn::named(&root) else {
         return Ok(vec![format!(
             "what {root} was trained on is not known here: valid_* may be on games it knows"
         )]);
-    }
+    };
     let mut known = HashSet::new();
     for item in selection.items.iter().filter(|item| item.held_out) {
         let of = store.trajectory_even_deleted(item.trajectory)?;
         let (suite, split) = of.map(|tr| (tr.suite, tr.split)).unwrap_or_default();
-        if suite == "household" && split == "train" && !is_held_out(item.instance, HELD_OUT) {
+        if suite == model.suite() && split == "train" && !is_held_out(item.instance, HELD_OUT) {
             known.insert(item.instance);
         }
     }

@@ -4,7 +4,14 @@ use super::data::{Data, DataSummary, NOTHING};
 use super::{Objective, Plan};
 use crate::agent;
 use crate::error::{Error, Result};
+use crate::model::BuiltIn;
 use crate::store::Store;
+
+/// The model that a run on a suite starts from unless another is named: the embedded one that knows
+/// it.
+pub fn usual_start(suite: &str) -> &'static str {
+    BuiltIn::of_suite(suite).name()
+}
 
 /// What each objective would train on, or why it cannot yet; of a suite and split.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,10 +35,10 @@ pub fn usual_split(places: &[(String, String, u64)], suite: &str) -> String {
     split.map_or("train", |split| split).to_string()
 }
 
-/// Alternatives or reflections, trees, tokens of each objective's training set, with the embedded
-/// model's tokenizer.
+/// Alternatives or reflections, trees, tokens of each objective's training set, with the
+/// tokenizer of the embedded model that knows the suite.
 pub fn sets(store: &Store, suite: &str, split: Option<&str>) -> Result<Sets> {
-    let model = agent::load(store, Some("embedded"))?;
+    let model = agent::load(store, Some(usual_start(suite)), None)?;
     let places = store.demonstrated()?;
     let split = split.map_or_else(|| usual_split(&places, suite), str::to_string);
     let read = |objective: Objective| {

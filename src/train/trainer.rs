@@ -36,11 +36,11 @@ pub fn train(
 pub fn queue(store: &Store, plan: &Plan, start: &str) -> Result<i64> {
     let config = serde_json::json!({"plan": plan}).to_string();
     // A folder must be the same one wherever the run is started from later.
-    let start = match agent::locate(store, Some(start))? {
+    let start = match agent::locate(store, Some(start), None)? {
         _ if start == agent::NEWEST => String::new(), // the newest of that time
         Located::Recorded(saved) => saved.name(),
         Located::Folder(path) => std::fs::canonicalize(&path).unwrap_or(path).display().to_string(),
-        Located::Embedded | Located::Novice => start.to_string(),
+        Located::BuiltIn(_) => start.to_string(),
         Located::Endpoint(mind) => return Err(agent::no_weights(&mind.name)),
     };
     let objective = plan.objective.as_str();
@@ -161,7 +161,7 @@ fn go_on(
         let start = Some(row.start.as_str()).filter(|start| !start.is_empty());
         let plan = plan.map_err(|e| no_plan(run, &e));
         let begun = plan.as_ref().map_err(|e| Error::new(e.message())).and_then(|plan| {
-            let (parts, source) = agent::find(store, start)?;
+            let (parts, source) = agent::find(store, start, None)?;
             let weights = Trainable::from_parts(&parts, &source)?;
             under(&control.cancel, || begin(store, Some((run, lock)), plan, weights, &source))
         });

@@ -22,6 +22,7 @@ use super::screens::Screens;
 use super::theme::{Palette, Theme};
 use super::ui_state::UiState;
 use crate::ends::Event;
+use crate::text::clean;
 
 /// The interface.
 #[derive(Debug)]
@@ -387,8 +388,14 @@ impl App {
                 vec![Effect::Store(StoreCmd::Run(RunCmd::List))]
             }
             JobMsg::Saved(words) => {
-                self.say(Notice::info(format!("{words}; it answers in Explore now")));
-                vec![Effect::Mind(MindCmd::Load(None)), Effect::Store(StoreCmd::Run(RunCmd::List))]
+                let minds = &self.screens.explore.minds;
+                let then = if minds.named {
+                    format!("{} goes on answering in Explore (M)", clean(&minds.described))
+                } else {
+                    "it answers in Explore now".into()
+                };
+                self.say(Notice::info(format!("{words}; {then}")));
+                vec![Effect::Mind(MindCmd::Renew), Effect::Store(StoreCmd::Run(RunCmd::List))]
             }
             JobMsg::Ended(result) => {
                 self.jobs.remove(&kind);

@@ -12,7 +12,7 @@ use crate::env::Suite;
 use crate::episode::{Episode, Scope};
 use crate::error::Error;
 use crate::experience::{Reflection, State};
-use crate::explore::{CompareModels, EvaluateState, Outcome, ScoreState, Tried};
+use crate::explore::{CompareModels, EvaluateState, LookBeside, Outcome, ScoreState, Tried};
 use crate::formats::Order;
 use crate::store::{Decision, Filter, Listing, Near, Place, Seen};
 use crate::train::Plan;
@@ -56,6 +56,8 @@ pub enum Effect {
     World(WorldCmd),
     /// Of the mind.
     Mind(MindCmd),
+    /// Of another mind beside it.
+    Beside(BesideCmd),
     /// Of the store.
     Store(StoreCmd),
     /// Of the jobs.
@@ -128,8 +130,12 @@ pub enum MindCmd {
     Evaluate(Box<EvaluateState>),
     /// Score a state that was passed before, for a count of policies; a newer look ends it.
     Score(u64, Box<ScoreState>),
-    /// Load a model; none for the newest checkpoint.
+    /// Load a model; none for the newest checkpoint, from now on whichever that is.
     Load(Option<String>),
+    /// Load the newest checkpoint, unless another was named: one was saved.
+    Renew,
+    /// Another suite is played: where nobody was named, who knows it answers.
+    Suite(String),
     /// The exact prompt for a state, and raw replies; whether the policy thinks first.
     Prompt(Box<State>, Vec<String>, bool),
     /// Two models on one state.
@@ -138,6 +144,15 @@ pub enum MindCmd {
     Regenerate(i64, Writer, Box<Case>),
     /// Play on from a node of Explore: the action after it, and the episode.
     PlayOn(Box<PlayOn>),
+}
+
+/// What another mind is asked, beside the one that answers.
+#[derive(Debug)]
+pub enum BesideCmd {
+    /// Load it; none lets it go.
+    Load(Option<String>),
+    /// Score and foresee; a newer look ends it.
+    Look(Box<LookBeside>),
 }
 
 /// An episode to be played on from what an action of a node led to.

@@ -59,6 +59,7 @@ use msg::Msg;
 use settings::Settings;
 use terminal::{Edited, Taken, edited, restore, retake, take};
 use ui_state::UiState;
+use work::beside::Beside;
 use work::jobs::Jobs;
 use work::mind::Mind;
 use work::{Mailbox, store, world};
@@ -103,12 +104,14 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>, place: Pla
     ends::watch(true, move |event| watcher.send(Msg::Process(event)))?;
     let taken = Taken;
     let mut screen = take(settings.mouse)?;
-    let mind = Mind::start(root.to_path_buf(), mail.clone());
+    let mind = Mind::start(root.to_path_buf(), suite.name().to_string(), mail.clone());
     let speaker = expert.map(str::to_string);
     let door = mind.door();
+    let beside = Beside::start(root.to_path_buf(), mail.clone());
     let mut workers = Workers {
         worlds: world::start(Arc::clone(suite), speaker, root.to_path_buf(), mail.clone(), door),
         mind,
+        beside,
         store: store::start(root.to_path_buf(), mail.clone()),
         jobs: Jobs::new(Arc::clone(suite), root.to_path_buf(), mail),
     };

@@ -6,10 +6,11 @@ use crossterm::clipboard::CopyToClipboard;
 use crossterm::execute;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::effect::{Effect, StoreCmd};
+use super::effect::{Effect, MindCmd, StoreCmd};
 use super::msg::Msg;
 use super::terminal::stream;
 use super::work::Worker;
+use super::work::beside::Beside;
 use super::work::jobs::Jobs;
 use super::work::mind::Mind;
 use super::work::world::WorldThread;
@@ -27,6 +28,8 @@ pub struct Workers {
     pub worlds: WorldThread,
     /// The model of Explore.
     pub mind: Mind,
+    /// Another mind beside it.
+    pub beside: Beside,
     /// The store.
     pub store: Worker<StoreCmd>,
     /// Long work.
@@ -40,6 +43,7 @@ impl Workers {
             match effect {
                 Effect::World(command) => self.worlds.send(command),
                 Effect::Mind(command) => self.mind.send(command),
+                Effect::Beside(command) => self.beside.send(command),
                 Effect::Store(command) => self.store.send(command),
                 Effect::Job(command) => self.jobs.obey(command),
                 Effect::Copy(text) => {
@@ -50,7 +54,10 @@ impl Workers {
                     _ = execute!(stream(), CopyToClipboard::to_clipboard_from(text));
                 }
                 // The loop's and the interface's own.
-                Effect::Suite(suite) => self.jobs.turn_to(suite),
+                Effect::Suite(suite) => {
+                    self.mind.send(MindCmd::Suite(suite.0.name().to_string()));
+                    self.jobs.turn_to(suite);
+                }
                 Effect::Suspend
                 | Effect::Edit(..)
                 | Effect::Show(..)
@@ -71,6 +78,7 @@ impl Workers {
         let began = Instant::now();
         self.jobs.cancel();
         self.mind.end();
+        self.beside.end();
         let Self { worlds, store, jobs, .. } = self;
         let patient = store.wait(Duration::from_millis(400));
         if !patient {

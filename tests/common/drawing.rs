@@ -143,6 +143,7 @@ pub fn show(app: &mut App, session: &mut Session) {
         app.update(Msg::from(explore::Msg::Model(explore::Minds {
             world: "embedded".into(),
             described: "embedded".into(),
+            named: false,
         })));
     }
     let effects = app.update(Msg::from(explore::Msg::View { view, place: 4, of: 4000 }));

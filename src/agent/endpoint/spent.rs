@@ -1,5 +1,6 @@
 //! What was spent, what it cost, and what may still be.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::profile::Profile;
@@ -18,6 +19,38 @@ pub struct Spent {
     pub estimated: bool,
     /// What that cost, where the profile says prices.
     pub cost: Option<f64>,
+}
+
+impl Spent {
+    /// Both together; costs are only added up where each is known.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            asks: self.asks + other.asks,
+            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
+            answer_tokens: self.answer_tokens + other.answer_tokens,
+            estimated: self.estimated || other.estimated,
+            cost: self.cost.zip(other.cost).map(|(a, b)| a + b),
+        }
+    }
+}
+
+impl fmt::Display for Spent {
+    /// In a few words: `12.3k tokens, 0.0041`; `≈` where some were estimated.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tokens = self.prompt_tokens.saturating_add(self.answer_tokens);
+        let about = if self.estimated { "≈" } else { "" };
+        match tokens {
+            ..10_000 => write!(f, "{about}{tokens} tokens")?,
+            10_000..10_000_000 => write!(f, "{about}{:.1}k tokens", tokens as f64 / 1e3)?,
+            _ => write!(f, "{about}{:.1}M tokens", tokens as f64 / 1e6)?,
+        }
+        match self.cost {
+            None => Ok(()),
+            Some(cost) if cost < 1.0 => write!(f, ", cost {cost:.4}"),
+            Some(cost) => write!(f, ", cost {cost:.2}"),
+        }
+    }
 }
 
 /// What something would take.

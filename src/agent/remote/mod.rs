@@ -58,11 +58,6 @@ impl RemoteAgent {
         &self.found
     }
 
-    /// What was spent there.
-    pub fn spent(&self) -> Spent {
-        self.endpoint.spent()
-    }
-
     /// The endpoint.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -192,6 +187,10 @@ impl Agent for RemoteAgent {
             context,
             at_once: self.endpoint.profile().concurrency,
         }
+    }
+
+    fn spent(&self) -> Option<Spent> {
+        Some(self.endpoint.spent())
     }
 
     fn usage(&self) -> Usage {

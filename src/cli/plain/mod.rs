@@ -55,7 +55,7 @@ pub fn run(common: &Common, opening: &SuiteArgs, expert: Option<&str>) -> Result
     let common = Common { data_dir: Some(root.clone()), ..common.clone() };
     let suite = opening.open()?;
     let store = Store::open(&root)?;
-    let agent = agent::open(&store, None, Priority::Interactive)?;
+    let agent = agent::open(&store, None, Some(suite.name()), Priority::Interactive)?;
     let split =
         suite.splits().first().cloned().ok_or_else(|| Error::new("the suite has no splits"))?;
     let first = suite.tasks(&split)?.first().map(|task| task.id.clone());
@@ -161,7 +161,8 @@ impl Plain {
 
     /// Lets a model answer.
     fn open_model(&mut self, name: Option<&str>) -> Result<Next> {
-        self.agent = agent::open(&self.store, name, Priority::Interactive)?;
+        let suite = Some(self.suite.name());
+        self.agent = agent::open(&self.store, name, suite, Priority::Interactive)?;
         self.all.model = self.agent.name();
         self.all.foreseen.clear();
         say(&format!("{} answers now.", self.agent.name()));

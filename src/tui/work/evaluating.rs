@@ -34,11 +34,11 @@ pub(super) fn evaluate_all(
     let scope = Scope { split, games: order.games, seed: order.games_seed };
     // What is not there is said before anything is played.
     for model in &order.models {
-        agent::locate(&store, Some(model))?;
+        agent::locate(&store, Some(model), Some(suite.name()))?;
     }
     let mut played: Vec<(Summary, String)> = Vec::new();
     for model in &order.models {
-        let mut agent = agent::open(&store, Some(model), Priority::Background)?;
+        let mut agent = agent::open(&store, Some(model), Some(suite.name()), Priority::Background)?;
         let _held = agent::hold(&store, &agent.name());
         let Provenance { thinking, known } =
             provenance(&store, &agent.name(), suite, &scope.split)?;

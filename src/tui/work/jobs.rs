@@ -81,7 +81,9 @@ impl Jobs {
                     let CollectOrder { scope, kinds, expert, k, asked, think, .. } = &*order;
                     let mut store = Store::open(root)?;
                     let model = Some(order.policy.as_str());
-                    let policy = |store: &Store| agent::open(store, model, Priority::Background);
+                    let of = Some(suite.name());
+                    let policy =
+                        |store: &Store| agent::open(store, model, of, Priority::Background);
                     let wanted = Wanted {
                         scope,
                         teacher: Teacher::Suite(expert.as_deref()),
@@ -100,7 +102,7 @@ impl Jobs {
                 let here = Arc::clone(&self.run);
                 self.spawn(JobKind::Train, move |root, _, control, tell| {
                     let mut store = Store::open(root)?;
-                    let (parts, source) = agent::find(&store, Some(&start))?;
+                    let (parts, source) = agent::find(&store, Some(&start), None)?;
                     let weights = Trainable::from_parts(&parts, &source)?;
                     let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
                     let run = trainer::train(&mut store, &plan, weights, &source, control, each)?;
@@ -256,7 +258,7 @@ fn survey(
     mail: &Mailbox,
 ) -> Result<String> {
     let mut store = Store::open(root)?;
-    let mut agent = agent::open(&store, None, Priority::Background)?;
+    let mut agent = agent::open(&store, None, Some(suite.name()), Priority::Background)?;
     let report = &mut |progress| tell(JobMsg::Progress(progress));
     let of = (suite.name(), split);
     let found = surprises(&mut store, of, LOOKED_AT, agent.as_mut(), control, report)?;

@@ -12,7 +12,7 @@ use crate::explore::{
     Evaluated, compare_models, evaluate_state, play_on, prompt_and_replies, score_state, write,
 };
 use crate::guard::guarded;
-use crate::model::Model;
+use crate::model::BuiltIn;
 use crate::model::team::{self, Priority};
 use crate::store::Store;
 use crate::tui::effect::{MindCmd, PlayOn};
@@ -33,20 +33,36 @@ pub struct Mind {
 
 impl Mind {
     /// Starts the thread.
-    pub fn start(root: PathBuf, mail: Mailbox) -> Self {
+    pub fn start(root: PathBuf, mut suite: String, mail: Mailbox) -> Self {
         let own = mail.clone();
         let mut mind = None;
+        let mut named: Option<String> = None;
         let commands =
             Worker::start("the mind", &own, move |(command, cancel): Asked| match command {
-                MindCmd::Load(name) => {
-                    budget::under(&cancel, || load(&root, name.as_deref(), &mail))
-                        .map(|loaded| mind = Some(loaded))
+                MindCmd::Renew if named.is_some() => Ok(()),
+                MindCmd::Suite(now) if named.is_some() || now == suite => {
+                    suite = now;
+                    Ok(())
+                }
+                MindCmd::Load(_) | MindCmd::Renew | MindCmd::Suite(_) => {
+                    match command {
+                        MindCmd::Load(name) => named = name,
+                        MindCmd::Suite(now) => suite = now,
+                        _ => {}
+                    }
+                    let of = (named.as_deref(), suite.as_str());
+                    let (loaded, found) = budget::under(&cancel, || load(&root, of, &mail))?;
+                    mind = Some(loaded);
+                    // Who could not be loaded is not who answers.
+                    named = named.take().filter(|_| found);
+                    Ok(())
                 }
                 MindCmd::Evaluate(_) | MindCmd::Score(..) if cancel.is_cancelled() => Ok(()),
                 MindCmd::Compare(of) => {
                     let store = Store::open(&root)?;
                     let _waiting = team::interactive();
-                    let open = |name: &str| agent::open(&store, Some(name), Priority::Interactive);
+                    let open =
+                        |name: &str| agent::open(&store, Some(name), None, Priority::Interactive);
                     let lines = compare_models(
                         &of,
                         open(&of.before)?.as_mut(),
@@ -61,7 +77,11 @@ impl Mind {
                     Ok(())
                 }
                 other => match mind.as_mut() {
-                    Some(mind) => answer(mind.as_mut(), other, &cancel, &mail),
+                    Some(mind) => {
+                        let answered = answer(mind.as_mut(), other, &cancel, &mail);
+                        tell_spent(mind.as_ref(), &mail); // also of what failed
+                        answered
+                    }
                     None => Err(Error::new("no model is loaded")),
                 },
             });
@@ -161,23 +181,39 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
             )));
             how?;
         }
-        MindCmd::Load(_) | MindCmd::Compare(_) => {} // these need no model that is loaded
+        // These need no model that is loaded.
+        MindCmd::Load(_) | MindCmd::Renew | MindCmd::Suite(_) | MindCmd::Compare(_) => {}
     }
     Ok(())
 }
 
-fn load(root: &Path, name: Option<&str>, mail: &Mailbox) -> Result<Box<dyn Agent>> {
+/// Says what was spent on a mind so far, where tokens are paid for.
+fn tell_spent(mind: &dyn Agent, mail: &Mailbox) {
+    if let Some(spent) = mind.spent() {
+        mail.send(Msg::from(explore::Msg::Spent(spent)));
+    }
+}
+
+fn load(
+    root: &Path,
+    (name, suite): (Option<&str>, &str),
+    mail: &Mailbox,
+) -> Result<(Box<dyn Agent>, bool)> {
     let loaded = guarded("reading the model", || {
-        agent::open(&Store::open(root)?, name, Priority::Interactive)
+        agent::open(&Store::open(root)?, name, Some(suite), Priority::Interactive)
     });
+    let found = loaded.is_ok();
     let mind = match loaded {
         Ok(mind) => mind,
         Err(error) => {
             mail.failed(&error); // a damaged checkpoint must not leave Explore without a model
-            agent::local(Model::embedded()?, Priority::Interactive)?
+            let known = BuiltIn::of_suite(suite);
+            agent::local(known.files().build(known.name())?, Priority::Interactive)?
         }
     };
-    let minds = explore::Minds { world: mind.world_name(), described: mind.described() };
+    let (world, described) = (mind.world_name(), mind.described());
+    let minds = explore::Minds { world, described, named: found && name.is_some() };
     mail.send(Msg::from(explore::Msg::Model(minds)));
-    Ok(mind)
+    tell_spent(mind.as_ref(), mail);
+    Ok((mind, found))
 }

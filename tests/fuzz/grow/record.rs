@@ -176,7 +176,8 @@ pub fn packing(c: &mut Choices<'_>) -> Vec<u8> {
 
 /// The tokenizer inside the binary.
 static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(|| {
-    Tokenizer::parse(&Model::embedded_parts().tokenizer).expect("the embedded tokenizer is whole")
+    Tokenizer::parse(&BuiltIn::Household.files().tokenizer)
+        .expect("the embedded tokenizer is whole")
 });
 
 /// Makes a tree of a record and packs it, under some mixtures.

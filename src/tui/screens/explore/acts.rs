@@ -67,6 +67,8 @@ pub enum Act {
     Games,
     /// Say which minds answer.
     Minds,
+    /// Ask another mind beside them, or no longer.
+    Beside,
 }
 
 /// The keys of this screen.
@@ -197,6 +199,13 @@ pub const KEYS: &[Key<Act>] = &[
         "minds",
         "say who acts, foresees and reflects: a checkpoint, a folder, a URL, a mind of config.toml",
     ),
+    key(
+        "beside",
+        "=",
+        Act::Beside,
+        "beside",
+        "ask another mind as well, side by side, or no longer",
+    ),
     key("games", "F", Act::Games, "games", "choose suite, split and game from a list"),
     key("split", "f", Act::NextSplit, "split", "the next split of the suite"),
 ];
@@ -283,6 +292,11 @@ impl State {
             Act::Games => self.choose_game(),
             Act::Minds => {
                 self.typing = Some(Typing::Minds(Input::default()));
+                Vec::new()
+            }
+            Act::Beside if self.beside.is_some() => self.ask_beside(None),
+            Act::Beside => {
+                self.typing = Some(Typing::Beside(Input::default()));
                 Vec::new()
             }
             Act::NextSplit => world(WorldCmd::NextSplit),

@@ -5,7 +5,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::room::Form;
-use crate::experience::ActionEffect;
+use crate::experience::{ActionEffect, word_f1};
 use crate::explore::{Outcome, View};
 use crate::text::clean;
 use crate::text::percent;
@@ -33,6 +33,20 @@ pub(super) struct Cell<'a> {
     pub share: Option<f64>,
     /// How somebody's play went on from it.
     pub went_on: Option<&'a str>,
+    /// What another mind makes of it, where one is asked.
+    pub beside: Option<Other>,
+}
+
+/// What another mind makes of an action.
+pub(super) struct Other {
+    /// What it goes by.
+    pub name: String,
+    /// How likely it finds the action, as it is shown.
+    pub share: String,
+    /// What it expects, as far as that is known, in a line.
+    pub predicted: Option<String>,
+    /// Whether it came to its end.
+    pub complete: bool,
 }
 
 /// Where the texts of a what-if begin: behind its mark, and behind their labels.
@@ -101,6 +115,8 @@ impl Cell<'_> {
         width: usize,
     ) -> Line<'static> {
         let share = self.share.map_or("p    …  ".into(), |share| format!("p {}", percent(share)));
+        let other = self.beside.as_ref().filter(|other| !other.share.is_empty());
+        let share = other.map_or_else(|| share.clone(), |o| format!("{share} | {}", o.share));
         let right = self
             .right
             .filter(|_| form != Form::Whole && width >= NARROW)
@@ -142,6 +158,7 @@ impl Cell<'_> {
     /// it will take, as a rule: what stands below does not move when it comes.
     pub(super) fn body(&self, view: &View, theme: Theme, width: usize) -> Vec<Line<'static>> {
         let mut lines = self.texts(theme, width.saturating_sub(LABEL));
+        lines.extend(self.other(theme, width.saturating_sub(LABEL)));
         if let Some(how) = self.went_on {
             lines.extend(indented(&clean(how), width, theme.key()));
         }
@@ -156,6 +173,24 @@ impl Cell<'_> {
         let style = if outcome.success { theme.good() } else { theme.dim() };
         lines.extend(indented(&format!("{}{right}", tag(view, outcome)), width, style));
         lines
+    }
+
+    /// What another mind expects, and how much of it is right, below what really happened.
+    fn other(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
+        let Some(other) = &self.beside else { return Vec::new() };
+        let text = other.predicted.as_deref().unwrap_or_default();
+        let known = other.complete && self.outcome.is_some();
+        let said = match text {
+            _ if known && text == self.actual => "= identical".to_string(),
+            "" if other.complete => "(nothing)".to_string(),
+            "" => "…".to_string(),
+            _ if known => {
+                let right = 100.0 * word_f1(text, &self.actual);
+                format!("{} · {right:.0} % right", beginning(text))
+            }
+            _ => beginning(text),
+        };
+        labelled(&fit(&other.name, LABEL - 4), wrapped(&said, width), theme)
     }
 
     /// What was predicted over what really happened.

@@ -1,10 +1,12 @@
 //! Explore, the state: what should I do here, what would I have done, and what would have happened?
 
 mod acts;
+pub mod beside;
 mod cells;
 pub mod chooser;
 mod memory;
 mod overlays;
+mod pane;
 pub mod panels;
 mod refusals;
 mod room;
@@ -15,21 +17,16 @@ mod what_if;
 
 use std::collections::HashMap;
 
-use crossterm::event::KeyEvent;
-use ratatui::Frame;
-use ratatui::layout::Rect;
-
-use crate::agent::Scores;
 use crate::agent::alternatives::AlternativeSampling;
+use crate::agent::{Scores, Spent};
 use crate::experience::called;
 use crate::explore::{EvaluateState, HUMAN, Outcome, ScoreState, View};
 use crate::surprise::Surprise;
 use crate::tui::effect::{Effect, MindCmd, Notice, WorldCmd};
-use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
 use crate::tui::text::fuzzy;
-use crate::tui::theme::Theme;
 pub use acts::{Act, KEYS};
+use beside::Beside;
 use chooser::Games;
 pub use memory::{Agreed, GAMES};
 use memory::{Known, Memory};
@@ -61,6 +58,10 @@ pub enum Msg {
     Outcomes(usize, Vec<Outcome>),
     /// The model that answers.
     Model(Minds),
+    /// What was spent on it so far, where tokens are paid for.
+    Spent(Spent),
+    /// Of another mind, asked beside it.
+    Beside(beside::Told),
     /// How the policy's play went on from an action of a node.
     WentOn(usize, String, String),
     /// The policy's share of each action that was admissible in a state passed before, for a count
@@ -85,6 +86,10 @@ pub struct State {
     pub place: (usize, usize),
     /// Who answers.
     pub minds: Minds,
+    /// What was spent on them since they were loaded, where tokens are paid for.
+    pub spent: Option<Spent>,
+    /// Who is asked beside them, if anybody.
+    pub beside: Option<Beside>,
     /// Whether the policy thinks before it acts.
     pub thinking: bool,
     /// What it thought here.
@@ -243,6 +248,7 @@ impl State {
         self.predictions.clear();
         self.went_on.clear();
         self.predicted = false;
+        self.clear_beside();
     }
 
     /// Stands in another state, or in the same one seen otherwise.
@@ -288,6 +294,7 @@ impl State {
             self.predictions = known.predictions;
             self.predicted = true;
             self.went_on = known.went_on;
+            effects.extend(self.look_beside());
             effects.extend(self.catch_up());
         } else if done {
             self.ticket += 1;
@@ -314,8 +321,11 @@ impl State {
             Msg::View { view, place, of } => return self.turn_to(*view, (place, of)),
             Msg::Model(minds) => {
                 self.minds = minds;
+                self.spent = None;
                 return self.another_policy();
             }
+            Msg::Spent(spent) => self.spent = Some(spent),
+            Msg::Beside(told) => return self.hear_beside(told),
             Msg::Thought(ticket, text) if ticket == self.ticket => self.thought = Some(text),
             Msg::Scores(ticket, shares, scores) if ticket == self.ticket => {
                 if let Some(view) = &self.view {
@@ -334,10 +344,8 @@ impl State {
             Msg::Chosen(ticket, chosen) if ticket == self.ticket => {
                 let node = self.view.as_ref().map(|view| view.node);
                 self.chosen.clone_from(&chosen);
-                return node
-                    .map(|node| Effect::World(WorldCmd::Execute(node, chosen)))
-                    .into_iter()
-                    .collect();
+                let execute = node.map(|node| Effect::World(WorldCmd::Execute(node, chosen)));
+                return execute.into_iter().chain(self.look_beside()).collect();
             }
             Msg::Predicted(ticket, predictions, complete) if ticket == self.ticket => {
                 self.predictions = predictions;
@@ -373,70 +381,5 @@ impl State {
             | Msg::WentOn(..) => {}
         }
         Vec::new()
-    }
-}
-
-impl Pane for State {
-    fn refresh(&self) -> Vec<Effect> {
-        Vec::new() // the world says where it stands whenever that changes
-    }
-
-    fn is_typing(&self) -> bool {
-        self.typing.is_some()
-    }
-
-    fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
-        self.type_key(key)
-    }
-
-    fn paste(&mut self, text: &str) -> Vec<Effect> {
-        self.type_text(text);
-        Vec::new()
-    }
-
-    fn go(&mut self, direction: Direction) -> Vec<Effect> {
-        self.move_cursor(direction);
-        Vec::new()
-    }
-
-    fn next_panel(&mut self) {
-        self.panel = self.panel.next();
-    }
-
-    fn copy(&self, json: bool) -> Option<String> {
-        let view = self.view.as_ref()?;
-        let actual = |outcome: &Outcome| {
-            serde_json::json!({"action": outcome.action, "source": outcome.source,
-            "observation": outcome.observation, "effect": outcome.effect,
-            "steps_left": outcome.steps_left})
-        };
-        if json {
-            let tried: Vec<_> =
-                view.expert_outcome.iter().chain(&self.outcomes).map(actual).collect();
-            let value = serde_json::json!({"suite": view.suite, "split": view.split,
-            "task_id": view.task_id,
-                "task": view.task, "history": view.state.history, "observation": view.observation,
-                "admissible": view.admissible, "thought": self.thought, "shares": self.shares,
-                "executed": tried});
-            return serde_json::to_string_pretty(&value).ok();
-        }
-        Some(view.observation.clone())
-    }
-
-    fn settled(&self) -> bool {
-        self.view.as_ref().is_none_or(|view| view.done || self.whole())
-    }
-
-    fn place(&self) -> Option<[String; 2]> {
-        let view = self.view.as_ref()?;
-        let (place, of) = self.place;
-        Some([
-            format!("{} / {} / {place} of {of}", view.suite, view.split),
-            format!("{place}/{of}"),
-        ])
-    }
-
-    fn draw(&self, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-        view::draw(self, theme, frame, area);
     }
 }

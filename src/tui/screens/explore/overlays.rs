@@ -23,7 +23,8 @@ pub fn draw(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, are
         Some(Typing::Action(input)) => draw_typing(state, input, theme, frame, area),
         Some(Typing::Node(at)) => draw_nodes(state, view, *at, theme, frame, area),
         Some(Typing::Name(_, input)) => draw_name(input, theme, frame, area),
-        Some(Typing::Minds(input)) => draw_minds(input, theme, frame, area),
+        Some(Typing::Minds(input)) => draw_minds("Who answers", input, theme, frame, area),
+        Some(Typing::Beside(input)) => draw_minds("Who is asked beside", input, theme, frame, area),
         Some(Typing::Sampling(at)) => draw_sampling(&state.choosing, *at, theme, frame, area),
         Some(Typing::Surprise(at)) => draw_surprises(&state.surprises, *at, theme, frame, area),
         Some(Typing::Game(chooser)) => chooser.draw(theme, frame, area),
@@ -107,11 +108,12 @@ fn draw_name(input: &Input, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(line).block(block), area);
 }
 
-/// The box in which a person says who answers.
-fn draw_minds(input: &Input, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+/// The box in which a person says who answers, or who is asked beside.
+fn draw_minds(what: &str, input: &Input, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let area = centered(area, 76, 7);
     frame.render_widget(Clear, area);
-    let block = theme.panel("Who answers · ⏎ load · Esc leave");
+    let title = format!("{what} · ⏎ load · Esc leave");
+    let block = theme.panel(&title);
     let lines = vec![
         typed_line(input, area.width.saturating_sub(2) as usize, theme),
         Line::default(),

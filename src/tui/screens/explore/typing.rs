@@ -6,6 +6,7 @@ use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
 use super::chooser::{Chooser, Chosen};
+use crate::agent::NEWEST;
 use crate::agent::alternatives::AlternativeSampling;
 use crate::explore::HUMAN;
 use crate::tui::effect::{Effect, MindCmd, WorldCmd};
@@ -27,6 +28,8 @@ pub enum Typing {
     Sampling(usize),
     /// Who answers is being said.
     Minds(Input),
+    /// Who is asked beside is being said.
+    Beside(Input),
     /// A game is being chosen.
     Game(Box<Chooser>),
 }
@@ -38,6 +41,8 @@ pub struct Minds {
     pub world: String,
     /// All of them, as they stand in the title: empty until one is loaded.
     pub described: String,
+    /// Whether a person named them, and it is not whoever is newest.
+    pub named: bool,
 }
 
 impl State {
@@ -102,6 +107,15 @@ impl State {
                 }
                 _ => typed(input, key),
             },
+            Typing::Beside(input) => match key.code {
+                KeyCode::Esc => return Some(Vec::new()),
+                KeyCode::Enter => {
+                    let named = input.value().trim();
+                    let named = if named.is_empty() { NEWEST } else { named };
+                    return Some(self.ask_beside(Some(named.to_string())));
+                }
+                _ => typed(input, key),
+            },
             Typing::Node(at) => return Some(self.choosing_a_node(*at, key.code)),
             Typing::Name(node, input) => match key.code {
                 KeyCode::Esc => return Some(Vec::new()),
@@ -148,8 +162,12 @@ impl State {
 
     /// Takes pasted text.
     pub(super) fn type_text(&mut self, text: &str) {
-        if let Some(Typing::Action(input) | Typing::Name(_, input) | Typing::Minds(input)) =
-            &mut self.typing
+        if let Some(
+            Typing::Action(input)
+            | Typing::Name(_, input)
+            | Typing::Minds(input)
+            | Typing::Beside(input),
+        ) = &mut self.typing
         {
             pasted(input, text);
         } else if let Some(Typing::Game(chooser)) = &mut self.typing {

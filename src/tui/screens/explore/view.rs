@@ -175,10 +175,16 @@ pub(super) fn draw_admissible(
     } else {
         format!(" · {}", state.scores.describe())
     };
-    let rule =
-        format!("{dash} admissible ({}){}{known} {dash}", view.admissible.len(), clean(&forms));
+    let other = state.beside.as_ref().filter(|_| !state.hidden);
+    let who = other.map_or_else(String::new, |other| format!(" · p | {}", other.name()));
+    let rule = format!(
+        "{dash} admissible ({}){}{known}{who} {dash}",
+        view.admissible.len(),
+        clean(&forms)
+    );
     let mut lines = vec![Line::styled(fit(&rule, area.width as usize), theme.dim())];
-    let name_width = (area.width as usize).saturating_sub(15).max(10);
+    let end = if other.is_some() { 17 } else { 15 };
+    let name_width = (area.width as usize).saturating_sub(end).max(10);
     for (row, (i, action)) in listed.iter().enumerate().skip(from).take(rows) {
         let share =
             state.shares.as_ref().and_then(|shares| shares.get(*i)).filter(|_| !state.hidden);
@@ -192,7 +198,10 @@ pub(super) fn draw_admissible(
         match share {
             Some(share) => {
                 spans.push(Span::raw(format!(" {} ", percent(*share))));
-                spans.push(Span::styled(theme.bar(*share, 6), theme.key()));
+                spans.push(match other {
+                    None => Span::styled(theme.bar(*share, 6), theme.key()),
+                    Some(other) => Span::raw(other.share(*i)),
+                });
             }
             None if view.done || state.hidden => {}
             None => spans.push(Span::styled(" …", theme.dim())),

@@ -9,7 +9,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::State;
-use super::cells::{Cell, indented};
+use super::cells::{Cell, Other, indented};
 use super::panels::Panel;
 use super::room::{Form, Size, forms};
 use crate::agent::alternatives::{AlternativeSampling, Proposer};
@@ -74,7 +74,10 @@ fn title(state: &State, view: &View) -> String {
     let how = if state.thinking { format!(" · thinks first{how}") } else { how };
     let minds = &state.minds.described;
     let model = if minds.is_empty() { "loading the model…" } else { minds };
-    format!("What if · {}{how}", clean(model))
+    let beside = state.beside.as_ref();
+    let beside = beside.map_or_else(String::new, |other| format!(" | {}", other.name()));
+    let spent = state.spent.map_or_else(String::new, |spent| format!(" · {spent}"));
+    format!("What if · {}{beside}{spent}{how}", clean(model))
 }
 
 /// What is said where there are no what-ifs, or where they are hidden.
@@ -123,6 +126,12 @@ fn cells<'a>(state: &'a State, view: &'a View) -> Vec<Cell<'a>> {
             predicted,
             actual: actual.unwrap_or_default(),
             share: place.and_then(|at| state.shares.as_ref()?.get(at).copied()),
+            beside: state.beside.as_ref().map(|other| Other {
+                name: other.name(),
+                share: place.map_or_else(String::new, |at| other.share(at)),
+                predicted: other.predictions.get(i).map(|text| one_line(text)),
+                complete: other.predicted,
+            }),
             went_on: state.went_on.get(action).map(String::as_str),
         }
     };

@@ -234,7 +234,7 @@ impl State {
         let newest = |all: &[Checkpoint]| all.first().map(|saved| (saved.id, saved.run));
         let saved = newest(checkpoints).filter(|new| Some(*new) != newest(&self.checkpoints));
         if saved.is_some_and(|(_, run)| self.elsewhere.contains(&run)) {
-            effects.push(Effect::Mind(MindCmd::Load(None)));
+            effects.push(Effect::Mind(MindCmd::Renew));
         }
         effects
     }

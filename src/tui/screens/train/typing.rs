@@ -9,7 +9,7 @@ use super::fields::{self, AUTO};
 use super::filled::{fill, plan};
 use crate::selection::ALL;
 use crate::store::RunRow;
-use crate::train::{Forecast, Plan, command, usual_split};
+use crate::train::{Forecast, Plan, command, usual_split, usual_start};
 use crate::tui::effect::{Effect, JobCmd, Notice, RunCmd, StoreCmd};
 use crate::tui::sheet::{Sheet, Typed};
 use crate::tui::text::pasted;
@@ -53,7 +53,9 @@ impl State {
     /// Opens the form of a new run, filled in from another one if that is to be run again.
     pub(super) fn open_form(&mut self, queue: bool, again: Option<RunRow>) -> Vec<Effect> {
         let mut sheet = fields::sheet();
-        sheet.set("suite", self.suite.clone().unwrap_or_default());
+        let suite = self.suite.clone().unwrap_or_default();
+        sheet.set("start", usual_start(&suite));
+        sheet.set("suite", suite);
         let mut from = None;
         if let Some(run) = again {
             let config: serde_json::Value = serde_json::from_str(&run.config).unwrap_or_default();
@@ -78,7 +80,7 @@ impl State {
 
     /// What the fields can be set to, as far as that depends on what there is.
     pub(super) fn offer(&mut self) {
-        let starts = ["embedded", "novice"].map(str::to_string).into_iter();
+        let starts = fields::BUILT_IN.map(str::to_string).into_iter();
         let saved = self.checkpoints.iter().map(|c| c.label.clone().unwrap_or_else(|| c.name()));
         let starts: Vec<String> = starts.chain(saved).collect();
         let there = &self.choices;
@@ -209,6 +211,10 @@ impl State {
                 // A split of the other suite, with what was collected there.
                 let suite = form.sheet.value("suite");
                 let split = usual_split(&self.choices.origins, suite);
+                if fields::BUILT_IN.contains(&form.sheet.value("start")) {
+                    let start = usual_start(form.sheet.value("suite"));
+                    form.sheet.set("start", start);
+                }
                 form.sheet.set("split", split);
                 form.sheet.set("expert", AUTO);
             }
