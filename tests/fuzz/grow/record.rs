@@ -7,7 +7,7 @@ use foretaste::agent::prompt::Framing;
 use foretaste::control::Control;
 use foretaste::experience::Verdict;
 use foretaste::formats::import::import as take_in;
-use foretaste::model::Model;
+use foretaste::model::BuiltIn;
 use foretaste::model::pack::Packing;
 use foretaste::model::tokenizer::Tokenizer;
 use foretaste::model::tree::TokenTree;
