@@ -185,7 +185,15 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
     });
     let contrast = Contrast { pool: Some(POLICY.into()), ..Contrast::default() };
     patiently(|| {
-        collect::reflections(&mut store, &suite, &scope(), &contrast, &mut mind, &control, quiet)
+        collect::reflections(
+            &mut store,
+            &suite,
+            &scope(),
+            &contrast,
+            collect::Writing::once(&mut mind),
+            &control,
+            quiet,
+        )
     });
     let demos = store.demonstrations(Some("far-shops"), None).unwrap();
     assert_eq!(demos.len(), 3);

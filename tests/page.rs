@@ -57,7 +57,16 @@ fn page() -> String {
     collect::branches(&mut store, &Household, &scope, Draw::uniform(3), &control, quiet).unwrap();
     let contrast = Contrast::default();
     let (writer, suite) = (&mut Template, &Household);
-    collect::reflections(&mut store, suite, &scope, &contrast, writer, &control, quiet).unwrap();
+    collect::reflections(
+        &mut store,
+        suite,
+        &scope,
+        &contrast,
+        collect::Writing::once(writer),
+        &control,
+        quiet,
+    )
+    .unwrap();
     let predictions: Vec<Prediction> = (0..store.trajectory(1).unwrap().steps.len())
         .map(|t| Prediction {
             trajectory: 1,

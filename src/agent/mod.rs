@@ -15,7 +15,7 @@ mod saved;
 mod shares;
 pub mod template;
 
-pub use endpoint::Spent;
+pub use endpoint::{Estimate, Spent};
 
 use crate::control::Cancel;
 use crate::error::Result;
@@ -182,11 +182,6 @@ pub trait Agent: Reflector {
     /// What was asked of it so far.
     fn usage(&self) -> Usage;
 
-    /// What that was charged with, where tokens are counted and paid for.
-    fn spent(&self) -> Option<Spent> {
-        None
-    }
-
     /// Whether what a state begins with (the task and the first observation) is short enough for
     /// it; later steps are left out where there is no room for them.
     fn reads(&self, _state: &State) -> Result<bool> {
@@ -280,6 +275,16 @@ pub trait Reflector: Send {
     /// says so, and is not collected.
     fn has_contrast(&self, _case: &Case) -> bool {
         true
+    }
+
+    /// What was spent on it so far, where tokens are counted and paid for.
+    fn spent(&self) -> Option<Spent> {
+        None
+    }
+
+    /// What reflections about these cases may come to, where that is paid for.
+    fn expects(&self, _cases: &[&Case]) -> Option<Estimate> {
+        None
     }
 
     /// Writes the monologue about each case, by its seed; `how` words are drawn, where they are. A

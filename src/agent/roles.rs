@@ -1,6 +1,6 @@
 //! One mind a role: who acts, who foresees, who reflects.
 
-use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Spent, Usage};
+use super::{Agent, Among, Ask, Can, Case, Completion, Each, Estimate, Reflector, Spent, Usage};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::experience::State;
@@ -95,11 +95,6 @@ impl Agent for Roles {
         self.others().fold(self.policy.usage(), |sum, other| sum.and(other.usage()))
     }
 
-    fn spent(&self) -> Option<Spent> {
-        let others = self.others().filter_map(Agent::spent);
-        self.policy.spent().into_iter().chain(others).reduce(Spent::and)
-    }
-
     fn reads(&self, state: &State) -> Result<bool> {
         self.policy.reads(state)
     }
@@ -147,6 +142,15 @@ impl Reflector for Roles {
 
     fn sees_outcomes(&self) -> bool {
         self.reflector.as_ref().unwrap_or(&self.policy).sees_outcomes()
+    }
+
+    fn spent(&self) -> Option<Spent> {
+        let others = self.others().filter_map(Reflector::spent);
+        self.policy.spent().into_iter().chain(others).reduce(Spent::and)
+    }
+
+    fn expects(&self, cases: &[&Case]) -> Option<Estimate> {
+        self.reflector.as_ref().unwrap_or(&self.policy).expects(cases)
     }
 
     fn has_contrast(&self, case: &Case) -> bool {

@@ -6,13 +6,15 @@ use super::out::pairs;
 use super::person::{ExpertArg, Person};
 use super::{Common, SuiteArgs, interruptible, number};
 use crate::agent::template::Template;
-use crate::agent::{self, Reflector};
-use crate::collect::{self, ASKED, Contrast, Draw, Proposer, Wanted};
+use crate::agent::{self, REFLECTING, Reflector};
+use crate::collect::{self, ASKED, By, Contrast, Draw, Proposer, Wanted, Writing};
 use crate::control::Progress;
+use crate::curation::faults;
 use crate::env::OfKinds;
 use crate::episode::Scope;
 use crate::error::{Error, Result};
 use crate::experience::{POLICY, UNIFORM};
+use crate::model::sampler::Sampling;
 use crate::model::team::Priority;
 use crate::store::Store;
 
@@ -42,8 +44,13 @@ enum What {
         #[arg(long)]
         think: bool,
         /// Write no reflections
-        #[arg(long)]
+        #[arg(long, conflicts_with = "writer")]
         no_reflections: bool,
+        /// The mind that writes the reflections, in place of the template
+        #[arg(long)]
+        writer: Option<String>,
+        #[command(flatten)]
+        attempts: AttemptsArg,
         /// The policy: embedded, a checkpoint's number, a folder, an endpoint's URL, a mind of
         /// config.toml (default: the newest checkpoint)
         #[arg(long, visible_alias = "mind")]
@@ -102,10 +109,25 @@ enum What {
         /// The mind that writes, with --generator model
         #[arg(long, visible_alias = "mind")]
         checkpoint: Option<String>,
+        /// Write about each alternative by itself
+        #[arg(long)]
+        each: bool,
+        #[command(flatten)]
+        attempts: AttemptsArg,
+        /// How words are drawn, with --generator model (default: 0.7)
+        #[arg(long)]
+        temperature: Option<f64>,
         /// Only for demonstrations by this expert
         #[arg(long)]
         expert: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+struct AttemptsArg {
+    /// Attempts of a mind at a text, until the rules find nothing in it; all are kept
+    #[arg(long, default_value_t = 1, value_parser = number::<usize>(1..=20))]
+    attempts: usize,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -151,11 +173,21 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
     let mut live = common.out();
     let control = interruptible()?;
     let mut report = |row: serde_json::Value, progress: Progress| {
-        out.line(&row, || pairs(&row));
+        out.line(&row, || said(&row));
         live.progress(&progress);
     };
     match args.what {
-        What::All { range, expert, k, asked, think, no_reflections, checkpoint } => {
+        What::All {
+            range,
+            expert,
+            k,
+            asked,
+            think,
+            no_reflections,
+            writer,
+            attempts,
+            checkpoint,
+        } => {
             let suite = range.suite.open()?;
             let person = Person;
             let scope = range.scope();
@@ -163,7 +195,15 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let policy = |store: &Store| {
                 agent::open(store, checkpoint.as_deref(), Some(name), Priority::Interactive)
             };
-            let reflections = !no_reflections;
+            let open = |store: &Store| {
+                agent::open(store, writer.as_deref(), Some(name), Priority::Interactive)
+            };
+            let attempts = attempts.attempts;
+            let by = match &writer {
+                None => By::Template,
+                Some(_) => By::Mind { open: &open, attempts, faults: &faults },
+            };
+            let reflections = (!no_reflections).then_some(by);
             let teacher = expert.teacher(&person);
             let wanted = Wanted { scope: &scope, teacher, k, asked, think, reflections };
             let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
@@ -190,7 +230,17 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let draw = Draw { pool, k, proposer: Proposer::Uniform, expert };
             branches(common, &mut store, &range, policy, draw, &mut report)
         }
-        What::Reflections { range, generator, pool, k, checkpoint, expert } => {
+        What::Reflections {
+            range,
+            generator,
+            pool,
+            k,
+            checkpoint,
+            each,
+            attempts,
+            temperature,
+            expert,
+        } => {
             let suite = range.suite.open()?;
             let mut reflector: Box<dyn Reflector> = match generator {
                 Generator::Template => Box::new(Template),
@@ -199,20 +249,54 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
                     agent::open(&store, checkpoint.as_deref(), name, Priority::Interactive)?
                 }
             };
-            let contrast = Contrast { pool, k, expert, anew: true };
+            let contrast = Contrast { pool, k, each, expert, anew: true };
+            let how = drawn(temperature, generator)?;
+            let attempts = attempts.attempts;
             let reflector = reflector.as_mut();
+            let writing = Writing { reflector, how, attempts, faults: &faults };
             let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
+            let scope = range.scope();
             collect::reflections(
                 &mut store,
                 &suite,
-                &range.scope(),
+                &scope,
                 &contrast,
-                reflector,
+                writing,
                 &control,
                 &mut report,
             )
         }
     }
+}
+
+/// How the words of reflections are drawn.
+fn drawn(temperature: Option<f64>, generator: Generator) -> Result<Sampling> {
+    match (temperature, generator) {
+        (None, _) => Ok(REFLECTING),
+        (Some(_), Generator::Template) => Err(Error::usage("the template draws no words")
+            .hint("--temperature is for --generator model")),
+        (Some(temperature), Generator::Model) if (0.0..=10.0).contains(&temperature) => {
+            Ok(Sampling { temperature, ..REFLECTING })
+        }
+        (Some(other), Generator::Model) => {
+            Err(Error::usage(format!("--temperature {other}: not between 0 and 10")))
+        }
+    }
+}
+
+/// A row of a collection, in words.
+fn said(row: &serde_json::Value) -> String {
+    let Some(expected) = row.get("expected") else { return pairs(row) };
+    let most = &expected["at_most"];
+    let cost = most["cost"].as_f64().map_or_else(
+        || "no price is set (price_in, price_out)".to_string(),
+        |cost| format!("a cost of {cost:.4} at the prices that are set"),
+    );
+    format!(
+        "about {} reflections to write; each attempt at all of them takes at most {} tokens in, \
+         {} out, {cost}",
+        expected["texts"], most["prompt_tokens"], most["answer_tokens"]
+    )
 }
 
 /// Who proposes alternatives, as it was asked for.

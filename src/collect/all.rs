@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Contrast, Draw, Proposer, branches, demonstrations, reflections};
+use super::{Contrast, Draw, Faults, Proposer, Writing, branches, demonstrations, reflections};
 use crate::agent::Agent;
 use crate::agent::template::Template;
 use crate::control::{Control, Progress};
@@ -59,13 +59,29 @@ pub struct Wanted<'a> {
     pub asked: usize,
     /// Whether the policy thinks before each.
     pub think: bool,
-    /// Whether a reflection of the template is written for every state.
-    pub reflections: bool,
+    /// Who writes a reflection for every state, if anybody.
+    pub reflections: Option<By<'a>>,
+}
+
+/// Who writes reflections.
+#[derive(Clone, Copy)]
+pub enum By<'a> {
+    /// The template.
+    Template,
+    /// A mind.
+    Mind {
+        /// Opens it, once there is something to write about.
+        open: &'a dyn Fn(&Store) -> Result<Box<dyn Agent>>,
+        /// Attempts at a text, until it has no faults.
+        attempts: usize,
+        /// What counts those.
+        faults: Faults<'a>,
+    },
 }
 
 /// Demonstrations; at every state of theirs executed alternatives, `k` drawn uniformly and some
-/// draws of the policy; and from these (of the policy, else the uniform ones) a reflection of the
-/// template for every state.
+/// draws of the policy; and from these (of the policy, else the uniform ones) a reflection for every
+/// state.
 pub fn all(
     store: &mut Store,
     suite: &dyn Suite,
@@ -74,7 +90,7 @@ pub fn all(
     control: &Control,
     report: super::Report<'_>,
 ) -> Result<Collected> {
-    let Wanted { scope, teacher, k, asked, think, reflections: wants_reflections } = wanted;
+    let Wanted { scope, teacher, k, asked, think, reflections: by } = wanted;
     let before = store.counts()?;
     let mut found = Collected::default();
     let mut counted = |row: serde_json::Value, progress: Progress| {
@@ -105,10 +121,18 @@ pub fn all(
         branches(store, suite, &every, draw, control, &mut counted)?;
         pool = Some(own);
     }
-    if wants_reflections && (k > 0 || asked > 0) {
+    if let Some(by) = by.filter(|_| k > 0 || asked > 0) {
         // One a state: a second would only push the first out of training.
         let contrast = Contrast { pool, anew: false, ..Contrast::default() };
-        reflections(store, suite, &every, &contrast, &mut Template, control, &mut counted)?;
+        let (mut mind, mut template) = (None, Template);
+        let writing = match by {
+            By::Template => Writing::once(&mut template),
+            By::Mind { open, attempts, faults } => {
+                let mind = mind.insert(open(store)?);
+                Writing { attempts, faults, ..Writing::once(mind.as_mut()) }
+            }
+        };
+        reflections(store, suite, &every, &contrast, writing, control, &mut counted)?;
     }
     let after = store.counts()?;
     found.demonstrations = after.demonstrations - before.demonstrations;

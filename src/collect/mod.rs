@@ -5,15 +5,16 @@
 
 mod all;
 mod proposer;
+mod reflections;
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::json;
 
-pub use all::{ASKED, Collected, Wanted, all};
+pub use all::{ASKED, By, Collected, Wanted, all};
 pub use proposer::Proposer;
+pub use reflections::{Contrast, Faults, Writing, case_at, reflections};
 
-use crate::agent::{Case, REFLECTING, Reflector};
 use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
 use crate::episode::{
@@ -22,8 +23,7 @@ use crate::episode::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::experience::{Branch, POLICY, Purpose, Trajectory, UNIFORM};
-use crate::rng::Rng;
-use crate::store::{Drawn, NewReflection, PoolCount, Store, TrajectorySummary};
+use crate::store::{Drawn, PoolCount, Store, TrajectorySummary};
 
 /// What a job says while it works: a unit that is safely in the store, and how far the job is.
 pub type Report<'a> = &'a mut dyn FnMut(serde_json::Value, Progress);
@@ -275,136 +275,4 @@ fn branches_of(
     // now.
     worlds.look(&way, |_, _| ())?;
     Ok(fresh)
-}
-
-/// Which alternatives reflections are written from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contrast {
-    /// The pool; without a name the policy's, or where that is empty the uniform one.
-    pub pool: Option<String>,
-    /// At most so many alternatives a state, the first ones drawn. The paper's reflections are best
-    /// with 2 to 4, and below imitation with 8 (figure 4b).
-    pub k: usize,
-    /// Only for demonstrations by this expert.
-    pub expert: Option<String>,
-    /// Also about states that this writer has written about from other alternatives.
-    pub anew: bool,
-}
-
-impl Default for Contrast {
-    fn default() -> Self {
-        Self { pool: None, k: 3, expert: None, anew: true }
-    }
-}
-
-/// A reflection for every state of the demonstrations that has executed alternatives (`D_refl`),
-/// pending review.
-pub fn reflections(
-    store: &mut Store,
-    suite: &dyn Suite,
-    scope: &Scope,
-    contrast: &Contrast,
-    reflector: &mut dyn Reflector,
-    control: &Control,
-    report: Report<'_>,
-) -> Result<()> {
-    let demos = covered(store, suite, scope, contrast.expert.as_deref())?;
-    let meter = Meter::new("reflections", 0, demos.len() as u64);
-    let generator = reflector.generator();
-    let pools = store.pools(Some(suite.name()), Some(&scope.split), contrast.expert.as_deref())?;
-    let there = |name: &&str| pools.iter().any(|count| count.pool == **name);
-    let usual = [POLICY, UNIFORM].into_iter().find(there).unwrap_or(POLICY);
-    let mut pool = contrast.pool.as_deref().unwrap_or(usual);
-    let mut found_any = false;
-    for (i, demo) in demos.iter().enumerate() {
-        control.checkpoint()?;
-        let trajectory = store.trajectory(demo.id)?;
-        if contrast.pool.is_none() {
-            // Each demonstration by what it has.
-            let policy = !store.drawn(demo.id, Some(POLICY))?.is_empty();
-            pool = if policy { POLICY } else { UNIFORM };
-        }
-        let cited = store
-            .drawn(demo.id, Some(pool))?
-            .into_iter()
-            .filter(|drawn| drawn.place.rank < contrast.k);
-        let cited: Vec<i64> = cited.map(|drawn| drawn.branch.id).collect();
-        let branches = store.branches(demo.id)?;
-        let written = store.reflected(demo.id, &generator)?;
-        let mut asked: Vec<(usize, Case, u64)> = Vec::new();
-        let mut without_contrast = 0;
-        for t in 0..trajectory.steps.len() {
-            control.cancel.check()?;
-            let Some(case) = case_at(&trajectory, &branches, &cited, t) else { continue };
-            found_any = true;
-            if !reflector.has_contrast(&case) {
-                without_contrast += 1;
-                continue;
-            }
-            let seen: Vec<i64> = case.alternatives.iter().map(|branch| branch.id).collect();
-            let same = |cites: &Vec<i64>| !contrast.anew || cites.is_empty() || *cites == seen;
-            if written.iter().any(|(at, cites)| *at == t && same(cites)) {
-                continue; // by this writer, from this very contrast (or any)
-            }
-            let place = format!("reflection {} {} {t}", trajectory.task_id, trajectory.actor);
-            asked.push((t, case, Rng::stream(scope.seed, &place).next_u64()));
-        }
-        let cases: Vec<(&Case, u64)> = asked.iter().map(|(_, case, seed)| (case, *seed)).collect();
-        let texts = reflector.reflect(&cases, REFLECTING, &control.cancel)?;
-        let unfinished = texts.iter().filter(|text| text.is_empty()).count();
-        let whole = asked.iter().zip(texts).filter(|(_, text)| !text.is_empty());
-        let fresh = whole.map(|((t, case, _), text)| {
-            let seen = if reflector.sees_outcomes() { case.alternatives.as_slice() } else { &[] };
-            let cites = seen.iter().map(|branch| branch.id).collect();
-            NewReflection { trajectory: demo.id, t: *t, generator: generator.clone(), cites, text }
-        });
-        let fresh: Vec<NewReflection> = fresh.collect();
-        let ids = store.add_reflections(&fresh)?;
-        report(
-            json!({"trajectory": demo.id, "pool": pool, "reflections": ids,
-                   "states_without_contrast": without_contrast, "unfinished": unfinished}),
-            meter.at(i as u64 + 1),
-        );
-    }
-    if found_any {
-        return Ok(());
-    }
-    let proposer = if pool == POLICY { " --proposer policy -k 3" } else { "" };
-    let mut there: Vec<&str> = pools.iter().map(|count| count.pool.as_str()).collect();
-    there.dedup();
-    let there = if there.is_empty() {
-        "no pools yet".to_string()
-    } else {
-        format!("pools here: {}", there.join(", "))
-    };
-    Err(Error::new(format!(
-        "no state has worse executed alternatives in the pool `{pool}`, so there is nothing to \
-         reflect on"
-    ))
-    .hint(format!(
-        "run: foretaste collect branches --suite {} --split {} --games N{proposer} ({there})",
-        suite.name(),
-        scope.split
-    )))
-}
-
-/// What there is to reflect on at a state, from the alternatives with these ids; none where no
-/// worse one is among them.
-pub fn case_at(
-    trajectory: &Trajectory,
-    branches: &[Branch],
-    cited: &[i64],
-    t: usize,
-) -> Option<Case> {
-    let step = trajectory.steps.get(t)?;
-    let here = branches.iter().filter(|branch| branch.t == t).cloned();
-    let (alternatives, others): (Vec<Branch>, Vec<Branch>) =
-        here.partition(|branch| branch.worse() && cited.contains(&branch.id));
-    if alternatives.is_empty() {
-        return None;
-    }
-    let action = step.action.clone();
-    let outcome = step.observation.clone();
-    let admissible = trajectory.listed_at(t).to_vec();
-    Some(Case { state: trajectory.state(t), action, outcome, alternatives, others, admissible })
 }

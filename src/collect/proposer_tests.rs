@@ -1,7 +1,7 @@
 //! Drawing from a policy whose proposals are known.
 
 use super::*;
-use crate::collect::{self, Contrast, Draw};
+use crate::collect::{self, Contrast, Draw, Writing};
 use crate::control::{Cancel, Control, Progress};
 use crate::env::household::Household;
 use crate::env::{Environment, Experts, Opened, Suite, TaskRef};
@@ -190,7 +190,15 @@ fn uniform_alternatives_leave_room_for_the_policys_and_a_pool_is_of_one_model() 
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
     let mut write = |contrast: Contrast, store: &mut Store| {
         let writer = &mut crate::agent::template::Template;
-        collect::reflections(store, &Household, &scope(2), &contrast, writer, &control, quiet)
+        collect::reflections(
+            store,
+            &Household,
+            &scope(2),
+            &contrast,
+            Writing::once(writer),
+            &control,
+            quiet,
+        )
     };
     write(Contrast { k: 2, ..Contrast::default() }, &mut store).unwrap();
     let pool: Vec<i64> = (1..=2)

@@ -42,6 +42,12 @@ impl Finding {
 /// that are not there, a step that leads nowhere.
 const GRAVE: [&str; 3] = ["WRONG_CONCLUSION", "HALLUCINATED", "BAD_EXPERT"];
 
+/// Faults of a text about a case: what [`findings`] point at, and what would teach something wrong
+/// ten times over.
+pub fn faults(text: &str, case: &Case) -> usize {
+    findings(text, case).iter().map(|finding| if finding.is_grave() { 10 } else { 1 }).sum()
+}
+
 /// How a rule finds what it looks for.
 #[derive(Debug, Clone, Copy)]
 enum Test {

@@ -142,6 +142,11 @@ impl<'a> Tensors<'a> {
         self.entries.keys().map(String::as_str)
     }
 
+    /// The shape of the tensor of that name, if there is one.
+    pub fn shape(&self, name: &str) -> Option<&[u64]> {
+        self.entries.get(name).map(|(_, _, entry)| entry.shape.as_slice())
+    }
+
     /// The values of a tensor that must have this shape, as f32; values that are not finite are
     /// refused.
     pub fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {

@@ -3,10 +3,12 @@
 //! A linear layer `W` acts as `W + α/r · B·A` with `A` of shape `[r, in]` and `B` of shape `[out,
 //! r]`; only they are trained. `B` starts at zero, so a fresh adapter changes nothing.
 
-use serde_json::{Value, json};
+mod peft;
+
+use serde_json::json;
 
 use super::config::Config;
-use super::files::{Tensors, serialize};
+use super::files::serialize;
 use super::kernels::mul_nn;
 use super::params::Buffers;
 use crate::error::{Error, Result};
@@ -124,52 +126,5 @@ impl Adapter {
             .map(|((name, shape), data)| (name.clone(), data.clone(), shape.clone()))
             .collect();
         Ok((config.to_string().into_bytes(), serialize(&tensors, false)?))
-    }
-
-    /// Reads PEFT's two files for a model of that shape. Everything that would change the
-    /// arithmetic and is not known here is refused by name.
-    pub fn from_peft(config: &Config, settings: &[u8], tensors: &[u8]) -> Result<Self> {
-        let bad = |what: String| Error::new(format!("adapter_config.json: {what}"));
-        let raw: Value = serde_json::from_slice(settings).map_err(|e| bad(e.to_string()))?;
-        if raw["peft_type"] != "LORA" {
-            return Err(bad(format!("peft_type {} is not LORA", raw["peft_type"])));
-        }
-        for field in [
-            "use_rslora",
-            "use_dora",
-            "fan_in_fan_out",
-            "rank_pattern",
-            "alpha_pattern",
-            "modules_to_save",
-        ] {
-            let plain = match &raw[field] {
-                Value::Null | Value::Bool(false) => true,
-                Value::Object(map) => map.is_empty(),
-                Value::Array(list) => list.is_empty(),
-                _ => false,
-            };
-            if !plain {
-                return Err(bad(format!("`{field}` is set, which is not supported")));
-            }
-        }
-        let rank = raw["r"].as_u64().ok_or_else(|| bad("`r` is missing".into()))? as usize;
-        let alpha =
-            raw["lora_alpha"].as_f64().ok_or_else(|| bad("`lora_alpha` is missing".into()))?;
-        let named = raw["target_modules"]
-            .as_array()
-            .ok_or_else(|| bad("`target_modules` is not a list".into()))?;
-        let targets: Vec<&str> = named.iter().filter_map(Value::as_str).collect();
-        let mut adapter =
-            Self::new(config, rank, alpha, &targets, 0).map_err(|e| e.at("adapter_config.json"))?;
-        let found = Tensors::from_bytes(tensors, "adapter_model.safetensors")?;
-        for ((name, shape), buffer) in adapter.shapes.iter().zip(&mut adapter.weights) {
-            *buffer = found.numbers(name, shape)?;
-        }
-        match found.names().find(|name| !adapter.shapes.iter().any(|(known, _)| known == name)) {
-            Some(more) => Err(Error::new(format!(
-                "adapter_model.safetensors: tensor `{more}` belongs to no adapted layer"
-            ))),
-            None => Ok(adapter),
-        }
     }
 }

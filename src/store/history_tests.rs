@@ -18,7 +18,9 @@ fn curated() -> (tempfile::TempDir, Store) {
         .unwrap();
     collect::branches(&mut store, suite, &scope, Draw::uniform(3), &control, quiet).unwrap();
     let how = Contrast::default();
-    collect::reflections(&mut store, suite, &scope, &how, &mut Template, &control, quiet).unwrap();
+    let mut template = Template;
+    let writing = collect::Writing::once(&mut template);
+    collect::reflections(&mut store, suite, &scope, &how, writing, &control, quiet).unwrap();
     (dir, store)
 }
 

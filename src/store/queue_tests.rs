@@ -35,7 +35,7 @@ fn pages_of_the_queue_follow_each_other_whatever_is_decided() {
         &Household,
         &scope,
         &Contrast::default(),
-        &mut Template,
+        collect::Writing::once(&mut Template),
         &control,
         quiet,
     )
@@ -75,7 +75,7 @@ fn a_second_opinion_is_given_blind_changes_nothing_and_can_be_taken_back() {
         &Household,
         &scope,
         &Contrast::default(),
-        &mut Template,
+        collect::Writing::once(&mut Template),
         &control,
         quiet,
     )

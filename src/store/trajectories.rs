@@ -290,11 +290,24 @@ impl Store {
     /// cites no executed alternative of its own state (`UNEXECUTED`): nothing is offered for
     /// approval that was not tried.
     pub fn add_reflections(&mut self, reflections: &[NewReflection]) -> Result<Vec<i64>> {
+        self.add_attempts(reflections.iter().map(|reflection| (reflection, [].as_slice())))
+    }
+
+    /// The same, each with other attempts of the same writer: versions that are kept beside the
+    /// text that stands.
+    pub fn add_attempts<'a>(
+        &mut self,
+        reflections: impl Iterator<Item = (&'a NewReflection, &'a [String])>,
+    ) -> Result<Vec<i64>> {
         let tx = self.write()?;
-        let ids = reflections
-            .iter()
-            .map(|reflection| insert_reflection(&tx, reflection, now_ms()))
-            .collect::<Result<_>>()?;
+        let mut ids = Vec::new();
+        for (reflection, others) in reflections {
+            let id = insert_reflection(&tx, reflection, now_ms())?;
+            for (n, text) in (2..).zip(others) {
+                insert_version(&tx, id, n, (&reflection.generator, text), now_ms())?;
+            }
+            ids.push(id);
+        }
         tx.commit()?;
         Ok(ids)
     }

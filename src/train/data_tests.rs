@@ -29,7 +29,7 @@ pub(in crate::train) fn store(games: usize, k: usize) -> (tempfile::TempDir, Sto
         &Household,
         &scope,
         &Contrast::default(),
-        &mut Template,
+        collect::Writing::once(&mut Template),
         &control,
         quiet,
     )

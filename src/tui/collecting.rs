@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use super::effect::CollectOrder;
+use super::effect::{CollectOrder, TEMPLATE};
 use super::sheet::{Field, Sheet, Takes};
 use super::theme::Theme;
 use crate::collect::ASKED;
@@ -10,6 +10,7 @@ use crate::episode::Scope;
 
 /// All kinds, the suite's own expert.
 const ALL: &str = "all";
+const NONE: &str = "none";
 const SUITES: &str = "the suite's";
 
 /// What the form can choose from.
@@ -51,8 +52,10 @@ pub fn sheet(offered: &Offered) -> Sheet {
         Field::new("policy", "policy", Text, &["newest", "embedded"])
             .hint("newest checkpoint, a number, a name"),
         Field::new("think", "  it thinks first", Choice, &["no", "yes"]),
-        Field::new("written", "reflections", Choice, &["template", "none"])
-            .hint("one a state, to be reviewed in Curate"),
+        Field::new("written", "reflections", Text, &[TEMPLATE, NONE])
+            .hint("one a state: template, none, or a mind"),
+        Field::new("attempts", "  attempts", Number, &["3", "1", "2", "5"])
+            .hint("of a mind, until the rules find nothing"),
         Field::new("seed", "seed", Number, &["1", "2", "3"]).hint("which games, and what is drawn"),
     ])
 }
@@ -70,6 +73,10 @@ pub fn order(sheet: &Sheet) -> Result<CollectOrder, String> {
     if games == 0 || k > 1000 || asked > 1000 {
         return Err("at least one game, and at most 1,000 alternatives a state".into());
     }
+    let attempts = number("attempts")? as usize;
+    if !(1..=20).contains(&attempts) || sheet.value("written").trim().is_empty() {
+        return Err("reflections: a writer, or none; and 1 to 20 attempts".into());
+    }
     let kinds = Some(sheet.value("kinds")).filter(|kinds| *kinds != ALL).unwrap_or_default();
     let kinds = kinds.split(',').map(str::trim).filter(|kind| !kind.is_empty());
     Ok(CollectOrder {
@@ -80,7 +87,8 @@ pub fn order(sheet: &Sheet) -> Result<CollectOrder, String> {
         asked,
         policy: sheet.value("policy").trim().to_string(),
         think: sheet.value("think") == "yes",
-        reflections: sheet.value("written") == "template",
+        writer: Some(sheet.value("written").trim().to_string()).filter(|writer| writer != NONE),
+        attempts,
     })
 }
 
@@ -105,8 +113,13 @@ pub fn words(sheet: &Sheet, theme: Theme) -> Vec<Line<'static>> {
             said.policy
         ),
     });
-    if said.reflections && said.k + said.asked > 0 {
-        lines.push("and from those a reflection by the template, to be reviewed".into());
-    }
+    let writer = said.writer.filter(|_| said.k + said.asked > 0);
+    lines.extend(writer.map(|writer| match writer.as_str() {
+        TEMPLATE => "and from those a reflection by the template, to be reviewed".to_string(),
+        mind => format!(
+            "and from those a reflection by {mind}, at most {} attempts each, to be reviewed",
+            said.attempts
+        ),
+    }));
     lines.into_iter().map(|line| Line::styled(format!(" {line}"), theme.dim())).collect()
 }

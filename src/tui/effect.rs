@@ -287,6 +287,9 @@ pub enum JobKind {
     Import,
 }
 
+/// The writer that is no mind.
+pub const TEMPLATE: &str = "template";
+
 /// What is to be collected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectOrder {
@@ -304,8 +307,10 @@ pub struct CollectOrder {
     pub policy: String,
     /// Whether it thinks before each.
     pub think: bool,
-    /// Whether reflections are written.
-    pub reflections: bool,
+    /// Who writes reflections, if anybody: [`TEMPLATE`], or a mind by the name that commands take.
+    pub writer: Option<String>,
+    /// Attempts of a mind at each.
+    pub attempts: usize,
 }
 
 /// Which models play which games, and how.

@@ -55,7 +55,7 @@ pub fn store() -> (tempfile::TempDir, Store) {
         &Household,
         &scope,
         &Contrast::default(),
-        &mut Template,
+        collect::Writing::once(&mut Template),
         &control,
         quiet,
     )

@@ -64,6 +64,18 @@ pub struct Estimate {
     pub cost: Option<f64>,
 }
 
+impl Estimate {
+    /// So many times that.
+    #[must_use]
+    pub fn times(self, n: u64) -> Self {
+        Self {
+            prompt_tokens: self.prompt_tokens.saturating_mul(n),
+            answer_tokens: self.answer_tokens.saturating_mul(n),
+            cost: self.cost.map(|cost| cost * n as f64),
+        }
+    }
+}
+
 /// Characters of a token, about.
 const CHARACTERS: usize = 4;
 

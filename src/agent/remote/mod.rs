@@ -7,7 +7,7 @@ mod reflecting;
 use self::answers::action_in;
 pub use self::reflecting::Profile as ReflectingProfile;
 use super::endpoint::{
-    self, ChatReply, ChatRequest, Draw, Endpoint, Finish, Found, Profile, Spent, whole,
+    self, ChatReply, ChatRequest, Draw, Endpoint, Estimate, Finish, Found, Profile, Spent, whole,
 };
 use super::prompt::chat::{Message, Observations, Question, answer, messages};
 use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Scores, Usage};
@@ -189,10 +189,6 @@ impl Agent for RemoteAgent {
         }
     }
 
-    fn spent(&self) -> Option<Spent> {
-        Some(self.endpoint.spent())
-    }
-
     fn usage(&self) -> Usage {
         let Spent { asks, prompt_tokens, answer_tokens, .. } = self.endpoint.spent();
         Usage { asks, prompt_tokens, answer_tokens }
@@ -292,6 +288,17 @@ impl Reflector for RemoteAgent {
 
     fn sees_outcomes(&self) -> bool {
         true
+    }
+
+    fn spent(&self) -> Option<Spent> {
+        Some(self.endpoint.spent())
+    }
+
+    fn expects(&self, cases: &[&Case]) -> Option<Estimate> {
+        let messages = cases.iter().flat_map(|case| self.profile.messages(case));
+        let characters: usize = messages.map(|message| message.content.len()).sum();
+        let each = u64::from(REFLECTION.min(self.endpoint.profile().max_reply_tokens));
+        Some(self.endpoint.estimate(characters, each * cases.len() as u64, 1))
     }
 
     fn reflect(

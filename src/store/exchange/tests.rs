@@ -26,7 +26,7 @@ fn collected(seed: u64) -> (tempfile::TempDir, Store) {
         suite,
         &scope,
         &Contrast::default(),
-        &mut Template,
+        collect::Writing::once(&mut Template),
         &control,
         quiet,
     )

@@ -10,7 +10,7 @@ use crate::store::Decision;
 use crate::text::quoted;
 use crate::train;
 use crate::tui::effect::{
-    CollectOrder, Effect, EvalOrder, JobCmd, MindCmd, RunCmd, StoreCmd, WorldCmd,
+    CollectOrder, Effect, EvalOrder, JobCmd, MindCmd, RunCmd, StoreCmd, TEMPLATE, WorldCmd,
 };
 use crate::tui::screens::train::About;
 
@@ -61,7 +61,7 @@ fn job(command: &JobCmd, place: &Place) -> Vec<Done> {
 }
 
 fn collected(order: &CollectOrder, suite: &str) -> String {
-    let CollectOrder { scope, kinds, expert, k, asked, policy, think, reflections } = order;
+    let CollectOrder { scope, kinds, expert, k, asked, policy, think, writer, attempts } = order;
     let mut said = vec![format!(
         "collect all {suite} --split {} --games {} --seed {} -k {k} --asked {asked}",
         quoted(&scope.split),
@@ -72,7 +72,11 @@ fn collected(order: &CollectOrder, suite: &str) -> String {
     said.extend((!kinds.is_empty()).then(|| format!("--kinds {}", quoted(&kinds.join(",")))));
     said.push(format!("--checkpoint {}", quoted(policy)));
     said.extend(think.then(|| "--think".to_string()));
-    said.extend((!reflections).then(|| "--no-reflections".to_string()));
+    said.extend(match writer.as_deref() {
+        None => Some("--no-reflections".to_string()),
+        Some(TEMPLATE) => None,
+        Some(mind) => Some(format!("--writer {} --attempts {attempts}", quoted(mind))),
+    });
     said.join(" ")
 }
 

@@ -11,8 +11,9 @@ use super::Mailbox;
 use super::evaluating::evaluate_all;
 use crate::agent;
 use crate::budget;
-use crate::collect::{self, Wanted};
+use crate::collect::{self, By, Wanted};
 use crate::control::{Control, Progress};
+use crate::curation::faults;
 use crate::env::{OfKinds, Suite};
 use crate::episode::Teacher;
 use crate::error::{Error, Result};
@@ -26,7 +27,7 @@ use crate::store::{Intake, Store};
 use crate::surprise::{Surprises, surprises};
 use crate::train::goes_on_apart;
 use crate::train::trainer::{self, Event};
-use crate::tui::effect::{CollectOrder, JobCmd, JobKind, Notice, OpenSuite};
+use crate::tui::effect::{CollectOrder, JobCmd, JobKind, Notice, OpenSuite, TEMPLATE};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screens::{data, explore};
 
@@ -84,13 +85,20 @@ impl Jobs {
                     let of = Some(suite.name());
                     let policy =
                         |store: &Store| agent::open(store, model, of, Priority::Background);
+                    let writer = |store: &Store| {
+                        agent::open(store, order.writer.as_deref(), of, Priority::Background)
+                    };
+                    let by = order.writer.as_deref().map(|name| match name {
+                        TEMPLATE => By::Template,
+                        _ => By::Mind { open: &writer, attempts: order.attempts, faults: &faults },
+                    });
                     let wanted = Wanted {
                         scope,
                         teacher: Teacher::Suite(expert.as_deref()),
                         k: *k,
                         asked: *asked,
                         think: *think,
-                        reflections: order.reflections,
+                        reflections: by,
                     };
                     let report = &mut |_, progress| tell(JobMsg::Progress(progress));
                     let suite = &OfKinds { suite, kinds };
