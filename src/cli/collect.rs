@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::out::pairs;
 use super::person::{ExpertArg, Person};
-use super::{Common, SuiteArgs, interruptible, number};
+use super::{Common, SuiteArgs, interruptible, number, real};
 use crate::agent::template::Template;
 use crate::agent::{self, REFLECTING, Reflector};
 use crate::collect::{self, ASKED, By, Contrast, Draw, Proposer, Wanted, Writing};
@@ -115,7 +115,7 @@ enum What {
         #[command(flatten)]
         attempts: AttemptsArg,
         /// How words are drawn, with --generator model (default: 0.7)
-        #[arg(long)]
+        #[arg(long, value_parser = real(0.0..=100.0))]
         temperature: Option<f64>,
         /// Only for demonstrations by this expert
         #[arg(long)]
@@ -275,12 +275,7 @@ fn drawn(temperature: Option<f64>, generator: Generator) -> Result<Sampling> {
         (None, _) => Ok(REFLECTING),
         (Some(_), Generator::Template) => Err(Error::usage("the template draws no words")
             .hint("--temperature is for --generator model")),
-        (Some(temperature), Generator::Model) if (0.0..=10.0).contains(&temperature) => {
-            Ok(Sampling { temperature, ..REFLECTING })
-        }
-        (Some(other), Generator::Model) => {
-            Err(Error::usage(format!("--temperature {other}: not between 0 and 10")))
-        }
+        (Some(temperature), Generator::Model) => Ok(Sampling { temperature, ..REFLECTING }),
     }
 }
 

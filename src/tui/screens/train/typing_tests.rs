@@ -45,7 +45,7 @@ fn what_the_form_says_is_what_the_command_says() {
     let copied = press(&mut state, "y");
     assert!(matches!(&copied[..], [Effect::Copy(text)] if text == usual), "{copied:?}");
     set(&mut state, "objective", "l");
-    set(&mut state, "start", "ll");
+    set(&mut state, "start", "lll");
     set(&mut state, "rate", "0.001");
     set(&mut state, "batch", "16");
     set(&mut state, "lora", "4");
