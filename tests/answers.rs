@@ -347,9 +347,9 @@ fn another_mind_is_asked_about_the_same_actions_and_stands_beside() {
     let effects = told(&mut app, Told::Loaded(Some(minds)));
     let [Effect::Beside(BesideCmd::Look(look))] = &effects[..] else { panic!("{effects:?}") };
     let view = session.view().unwrap();
-    assert_eq!(look.actions, view.admissible);
+    assert_eq!(look.score.actions, view.admissible);
     assert_eq!(look.foreseen.first(), view.expert.as_ref().map(|(_, advice)| &advice.action));
-    let mut shares = vec![0.0; look.actions.len()];
+    let mut shares = vec![0.0; look.score.actions.len()];
     shares[0] = 0.625;
     told(&mut app, Told::Scores(look.ticket, shares.clone(), Scores::Frequency));
     let words: Vec<String> =

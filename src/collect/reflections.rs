@@ -141,12 +141,15 @@ pub fn reflections(
             let policy = !store.drawn(demo.id, Some(POLICY))?.is_empty();
             pool = if policy { POLICY } else { UNIFORM };
         }
-        let open = open(store, &trajectory, pool, (contrast, scope.seed), &mut writing, control)?;
+        let open =
+            open(store, &trajectory, pool, (contrast, scope.seed), writing.reflector, control)?;
         found_any |= open.found > 0;
         let asked = open.asked;
         let cases: Vec<&Case> = asked.iter().map(|asked| &asked.case).collect();
-        let expected = writing.reflector.expects(&cases).filter(|_| !cases.is_empty());
-        if let Some(one) = expected.filter(|_| !told) {
+        if !told
+            && !cases.is_empty()
+            && let Some(one) = writing.reflector.expects(&cases)
+        {
             told = true;
             let left = demos.len() - i;
             let all = one.times(left as u64);
@@ -157,11 +160,12 @@ pub fn reflections(
         let unfinished = written.iter().filter(|texts| texts.is_empty()).count();
         let sees = writing.reflector.sees_outcomes();
         let fresh = asked.iter().zip(written).filter_map(|(asked, texts)| {
-            let (text, others) = texts.split_first()?;
+            let mut texts = texts.into_iter();
+            let text = texts.next()?;
             let cites = if sees { asked.cites() } else { Vec::new() };
-            let (t, generator, text) = (asked.t, generator.clone(), text.clone());
+            let (t, generator) = (asked.t, generator.clone());
             let new = NewReflection { trajectory: demo.id, t, generator, cites, text };
-            Some((new, others.to_vec()))
+            Some((new, texts.collect()))
         });
         let fresh: Vec<(NewReflection, Vec<String>)> = fresh.collect();
         let ids = store.add_attempts(fresh.iter().map(|(new, others)| (new, others.as_slice())))?;
@@ -186,14 +190,14 @@ fn open(
     trajectory: &Trajectory,
     pool: &str,
     (contrast, seed): (&Contrast, u64),
-    writing: &mut Writing<'_>,
+    reflector: &dyn Reflector,
     control: &Control,
 ) -> Result<Open> {
     let drawn = store.drawn(trajectory.id, Some(pool))?.into_iter();
     let cited = drawn.filter(|drawn| drawn.place.rank < contrast.k);
     let cited: Vec<i64> = cited.map(|drawn| drawn.branch.id).collect();
     let branches = store.branches(trajectory.id)?;
-    let written = store.reflected(trajectory.id, &writing.reflector.generator())?;
+    let written = store.reflected(trajectory.id, &reflector.generator())?;
     let mut open = Open::default();
     for t in 0..trajectory.steps.len() {
         control.cancel.check()?;
@@ -201,7 +205,7 @@ fn open(
         open.found += 1;
         let cases = if contrast.each { apart(&whole) } else { vec![whole] };
         for (n, case) in cases.into_iter().enumerate() {
-            if !writing.reflector.has_contrast(&case) {
+            if !reflector.has_contrast(&case) {
                 open.without_contrast += 1;
                 continue;
             }

@@ -39,10 +39,6 @@ impl Reflector for Stubborn {
     }
 }
 
-fn faults(text: &str, _case: &Case) -> usize {
-    faults_of(text)
-}
-
 fn faults_of(text: &str) -> usize {
     text.matches("bad").count()
 }
@@ -63,7 +59,7 @@ fn scope() -> Scope {
 fn write(store: &mut Store, contrast: &Contrast, writer: &mut Stubborn, attempts: usize) {
     let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
     let how = Sampling { temperature: 0.9, ..REFLECTING };
-    let writing = Writing { reflector: writer, how, attempts, faults: &faults };
+    let writing = Writing { reflector: writer, how, attempts, faults: &|text, _| faults_of(text) };
     reflections(store, &Household, &scope(), contrast, writing, &control, quiet).unwrap();
 }
 

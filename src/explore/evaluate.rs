@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::score::{ScoreState, score_state, shares_of};
 use super::went;
 use crate::agent::alternatives::AlternativeSampling;
 use crate::agent::template::Template;
-use crate::agent::{Agent, Among, Ask, Case, REFLECTING, Reflector, Scores, Writer, weigh};
+use crate::agent::{Agent, Among, Ask, Case, REFLECTING, Reflector, Scores, Writer};
 use crate::control::{Cancel, Control};
 use crate::env::Form;
 use crate::episode::{Episode, Play, Played, Player, roll_out};
@@ -54,16 +55,10 @@ pub enum Evaluated {
 pub struct LookBeside {
     /// Identifies the request in the answers.
     pub ticket: u64,
-    /// The state.
-    pub state: State,
-    /// All admissible actions.
-    pub actions: Vec<String>,
-    /// Those whose outcomes are foreseen, the expert's first.
+    /// The state, with the actions that are scored.
+    pub score: ScoreState,
+    /// The actions whose outcomes are foreseen, the expert's first.
     pub foreseen: Vec<String>,
-    /// Seed of the samples, where those are counted.
-    pub seed: u64,
-    /// Whether it thinks before it acts.
-    pub think: bool,
 }
 
 /// Between two pictures of a prediction that grows: more would only queue up.
@@ -84,12 +79,10 @@ pub fn evaluate_state(
     let mut chosen: Vec<(String, String)> = Vec::new();
     if !of.actions.is_empty() {
         let among = Among { state: &of.state, thought: after, actions: &of.actions };
-        let weighed = weigh(agent, &[among], of.choosing.seed, cancel)?;
-        cancel.check()?;
-        let shares = weighed.shares.into_iter().next().unwrap_or_default();
+        let (shares, scores) = shares_of(agent, among, of.choosing.seed, cancel)?;
         let expert = of.actions.iter().position(|action| Some(action) == of.expert.as_ref());
         let order = of.choosing.choose(&shares, expert, &of.state.place());
-        tell(Evaluated::Shares(shares, weighed.scores));
+        tell(Evaluated::Shares(shares, scores));
         let source = of.choosing.proposer.source();
         chosen.extend(order.into_iter().map(|i| (of.actions[i].clone(), source.to_string())));
     }
@@ -122,15 +115,11 @@ pub fn look_beside(
     cancel: &Cancel,
     tell: &mut (dyn FnMut(Evaluated) + Send),
 ) -> Result<()> {
-    if !of.actions.is_empty() {
-        let thought = thought_of(agent, &of.state, of.think, cancel)?;
-        let among = Among { state: &of.state, thought: thought.as_deref(), actions: &of.actions };
-        let weighed = weigh(agent, &[among], of.seed, cancel)?;
-        cancel.check()?;
-        let shares = weighed.shares.into_iter().next().unwrap_or_default();
-        tell(Evaluated::Shares(shares, weighed.scores));
+    if !of.score.actions.is_empty() {
+        let (shares, scores) = score_state(agent, &of.score, cancel)?;
+        tell(Evaluated::Shares(shares, scores));
     }
-    foresee(agent, &of.state, &of.foreseen, cancel, tell)
+    foresee(agent, &of.score.state, &of.foreseen, cancel, tell)
 }
 
 /// What a policy thinks in a state, where it is to, its likeliest words.
@@ -235,16 +224,17 @@ pub fn compare_models(
     after: &mut dyn Agent,
     cancel: &Cancel,
 ) -> Result<Vec<String>> {
-    let shares_of = |agent: &mut dyn Agent| -> Result<(String, Vec<f64>)> {
-        let weighed = weigh(agent, &[Among::of(&of.state, &of.actions)], 1, cancel)?;
+    let named = |agent: &mut dyn Agent| -> Result<(String, Vec<f64>)> {
+        let among = Among::of(&of.state, &of.actions);
+        let (shares, scores) = shares_of(agent, among, 1, cancel)?;
         let mut name = agent.name();
-        if weighed.scores != Scores::Exact {
-            name.push_str(&format!(" ({})", weighed.scores.describe()));
+        if scores != Scores::Exact {
+            name.push_str(&format!(" ({})", scores.describe()));
         }
-        Ok((name, weighed.shares.into_iter().next().unwrap_or_default()))
+        Ok((name, shares))
     };
-    let (old, before) = shares_of(before)?;
-    let (new, after) = shares_of(after)?;
+    let (old, before) = named(before)?;
+    let (new, after) = named(after)?;
     let mut order: Vec<usize> = (0..of.actions.len()).collect();
     order.sort_by(|a, b| after[*b].total_cmp(&after[*a]));
     let mut lines =

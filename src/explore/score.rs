@@ -1,7 +1,7 @@
 //! What a policy finds likely in a state that was passed already.
 
 use super::evaluate::thought_of;
-use crate::agent::{Agent, Among, weigh};
+use crate::agent::{Agent, Among, Scores, weigh};
 use crate::control::Cancel;
 use crate::error::Result;
 use crate::experience::State;
@@ -19,11 +19,25 @@ pub struct ScoreState {
     pub think: bool,
 }
 
-/// The policy's share of each action.
-pub fn score_state(agent: &mut dyn Agent, of: &ScoreState, cancel: &Cancel) -> Result<Vec<f64>> {
+/// The policy's share of each action, and how it is known.
+pub fn score_state(
+    agent: &mut dyn Agent,
+    of: &ScoreState,
+    cancel: &Cancel,
+) -> Result<(Vec<f64>, Scores)> {
     let thought = thought_of(agent, &of.state, of.think, cancel)?;
     let among = Among { state: &of.state, thought: thought.as_deref(), actions: &of.actions };
-    let weighed = weigh(agent, &[among], of.seed, cancel)?;
+    shares_of(agent, among, of.seed, cancel)
+}
+
+/// The same of one state, after a thought if there was one.
+pub(super) fn shares_of(
+    agent: &mut dyn Agent,
+    among: Among<'_>,
+    seed: u64,
+    cancel: &Cancel,
+) -> Result<(Vec<f64>, Scores)> {
+    let weighed = weigh(agent, &[among], seed, cancel)?;
     cancel.check()?;
-    Ok(weighed.shares.into_iter().next().unwrap_or_default())
+    Ok((weighed.shares.into_iter().next().unwrap_or_default(), weighed.scores))
 }

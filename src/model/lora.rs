@@ -18,6 +18,32 @@ use crate::rng::Rng;
 pub const LINEARS: [&str; 7] =
     ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
+/// A linear layer of a block.
+struct Linear {
+    /// Its place among the model's tensors.
+    tensor: usize,
+    /// Its name there, without `.weight`.
+    layer: String,
+    out: usize,
+    inner: usize,
+}
+
+/// The layers of these names in every block, in the order of the model's tensors.
+fn linears(config: &Config, targets: &[&str]) -> impl Iterator<Item = Linear> {
+    let ends: Vec<String> = targets.iter().map(|target| format!(".{target}")).collect();
+    config.tensors().into_iter().enumerate().filter_map(move |(tensor, (name, shape))| {
+        let layer = name.strip_suffix(".weight")?.to_string();
+        let &[out, inner] = shape.as_slice() else { return None };
+        let wanted = ends.iter().any(|end| layer.ends_with(end));
+        wanted.then_some(Linear { tensor, layer, out, inner })
+    })
+}
+
+/// PEFT's name of one side (`A` or `B`) of the pair beside a layer.
+fn side(layer: &str, of: &str) -> String {
+    format!("base_model.model.{layer}.lora_{of}.weight")
+}
+
 /// An adapter for some linear layers of every block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adapter {
@@ -55,22 +81,15 @@ impl Adapter {
         let mut weights = Buffers::new();
         let mut tensors = Vec::new();
         let mut shapes = Vec::new();
-        for (i, (name, shape)) in config.tensors().into_iter().enumerate() {
-            let (Some(layer), &[out, inner]) = (name.strip_suffix(".weight"), shape.as_slice())
-            else {
-                continue;
-            };
-            if !targets.iter().any(|target| layer.ends_with(&format!(".{target}"))) {
-                continue;
-            }
+        for Linear { tensor, layer, out, inner } in linears(config, targets) {
             let bound = 1.0 / (inner as f64).sqrt(); // Kaiming-uniform with a = √5, as PEFT
             weights.push(
                 (0..rank * inner).map(|_| (bound * (2.0 * rng.unit() - 1.0)) as f32).collect(),
             );
             weights.push(vec![0.0; out * rank]);
-            shapes.push((format!("base_model.model.{layer}.lora_A.weight"), vec![rank, inner]));
-            shapes.push((format!("base_model.model.{layer}.lora_B.weight"), vec![out, rank]));
-            tensors.push(i);
+            shapes.push((side(&layer, "A"), vec![rank, inner]));
+            shapes.push((side(&layer, "B"), vec![out, rank]));
+            tensors.push(tensor);
         }
         Ok(Self { rank, alpha, weights, tensors, shapes })
     }

@@ -13,6 +13,11 @@ pub fn usual_start(suite: &str) -> &'static str {
     BuiltIn::of_suite(suite).name()
 }
 
+/// The models of the program that a run can start from, by name.
+pub fn built_in() -> [&'static str; 3] {
+    BuiltIn::ALL.map(BuiltIn::name)
+}
+
 /// What each objective would train on, or why it cannot yet; of a suite and split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sets {

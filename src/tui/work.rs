@@ -12,7 +12,7 @@ mod runs;
 pub mod store;
 pub mod world;
 
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,35 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::effect::Notice;
 use super::msg::Msg;
+use super::screens::explore::Minds;
+use crate::agent::Agent;
+use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::guard::guarded;
+
+/// The cancel of what is under way; what comes after ends it.
+#[derive(Default)]
+struct Latest(Mutex<Cancel>);
+
+impl Latest {
+    /// That of what is under way.
+    fn current(&self) -> Cancel {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends it; the cancel of what comes now.
+    fn renew(&self) -> Cancel {
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        current.cancel();
+        *current = Cancel::default();
+        current.clone()
+    }
+}
+
+/// Who a mind is, as Explore shows it.
+fn minds(mind: &dyn Agent, named: bool) -> Minds {
+    Minds { world: mind.world_name(), described: mind.described(), named }
+}
 
 /// Where threads send what they have to say.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::Adapter;
+use super::{Adapter, LINEARS, Linear, linears, side};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
 use crate::model::files::Tensors;
@@ -163,16 +163,9 @@ impl Adapter {
         let found = Tensors::from_bytes(tensors, "adapter_model.safetensors")?;
         let mut pairs = Vec::new();
         let mut known = HashSet::new();
-        for (tensor, (name, shape)) in config.tensors().into_iter().enumerate() {
-            let (Some(layer), &[out, inner]) = (name.strip_suffix(".weight"), shape.as_slice())
-            else {
-                continue;
-            };
-            if !super::LINEARS.iter().any(|linear| layer.ends_with(&format!(".{linear}"))) {
-                continue;
-            }
-            let [a, b] =
-                ["A", "B"].map(|side| format!("base_model.model.{layer}.lora_{side}.weight"));
+        for linear in linears(config, &LINEARS) {
+            let Linear { layer, out, inner, .. } = &linear;
+            let (a, b) = (side(layer, "A"), side(layer, "B"));
             let Some(rank) = found.shape(&a).and_then(|shape| shape.first().copied()) else {
                 continue;
             };
@@ -184,8 +177,8 @@ impl Adapter {
                 )));
             }
             let numbers = |name: &str, shape: [usize; 2]| found.numbers(name, &shape);
-            let sides = [numbers(&a, [rank, inner])?, numbers(&b, [out, rank])?];
-            pairs.push(Pair { tensor, layer: layer.to_string(), out, inner, rank, scale, sides });
+            let sides = [numbers(&a, [rank, *inner])?, numbers(&b, [*out, rank])?];
+            pairs.push(Pair { linear, rank, scale, sides });
             known.extend([a, b]);
         }
         if let Some(more) = found.names().find(|name| !known.contains(*name)) {
@@ -214,7 +207,8 @@ impl Adapter {
             shapes: Vec::new(),
         };
         for pair in pairs {
-            let Pair { tensor, layer, out, inner, rank: own, scale: by, sides: [mut a, b] } = pair;
+            let Pair { linear, rank: own, scale: by, sides: [mut a, b] } = pair;
+            let Linear { tensor, layer, out, inner } = linear;
             a.resize(rank * inner, 0.0);
             let more = (by / scale) as f32;
             let same = (by - scale).abs() <= 0.0;
@@ -226,10 +220,8 @@ impl Adapter {
             }
             adapter.weights.push(a);
             adapter.weights.push(wide);
-            let named =
-                |side, shape| (format!("base_model.model.{layer}.lora_{side}.weight"), shape);
-            adapter.shapes.push(named("A", vec![rank, inner]));
-            adapter.shapes.push(named("B", vec![out, rank]));
+            adapter.shapes.push((side(&layer, "A"), vec![rank, inner]));
+            adapter.shapes.push((side(&layer, "B"), vec![out, rank]));
             adapter.tensors.push(tensor);
         }
         adapter
@@ -238,10 +230,7 @@ impl Adapter {
 
 /// What stands beside one layer: `scale · B · A`.
 struct Pair {
-    tensor: usize,
-    layer: String,
-    out: usize,
-    inner: usize,
+    linear: Linear,
     rank: usize,
     scale: f64,
     /// `A` of shape `[rank, inner]`, and `B` of `[out, rank]`.

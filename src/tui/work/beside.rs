@@ -1,9 +1,8 @@
 //! The thread of another mind, which Explore asks beside the one that answers.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
-use super::{Mailbox, Worker};
+use super::{Latest, Mailbox, Worker, minds};
 use crate::agent;
 use crate::budget;
 use crate::control::Cancel;
@@ -14,13 +13,13 @@ use crate::model::team::{self, Priority};
 use crate::store::Store;
 use crate::tui::effect::BesideCmd;
 use crate::tui::msg::Msg;
+use crate::tui::screens::explore;
 use crate::tui::screens::explore::beside::Told;
-use crate::tui::screens::explore::{self, Minds};
 
 /// The handle of the thread. A newer command ends the one under way.
 pub struct Beside {
     commands: Worker<(BesideCmd, Cancel)>,
-    current: Mutex<Cancel>,
+    current: Latest,
 }
 
 impl Beside {
@@ -41,8 +40,7 @@ impl Beside {
                 let loaded = budget::under(&cancel, || guarded("reading the other mind", open));
                 match loaded {
                     Ok(loaded) => {
-                        let (world, described) = (loaded.world_name(), loaded.described());
-                        told(Told::Loaded(Some(Minds { world, described, named: true })));
+                        told(Told::Loaded(Some(minds(loaded.as_ref(), true))));
                         mind = Some(loaded);
                         Ok(())
                     }
@@ -72,23 +70,16 @@ impl Beside {
                 })
             }
         };
-        Self { commands: Worker::start("the other mind", &own, each), current: Mutex::default() }
+        Self { commands: Worker::start("the other mind", &own, each), current: Latest::default() }
     }
 
     /// Hands it a command.
     pub fn send(&self, command: BesideCmd) {
-        self.commands.send((command, self.renew()));
+        self.commands.send((command, self.current.renew()));
     }
 
     /// Ends what is under way: the program is left.
     pub fn end(&self) {
-        self.renew();
-    }
-
-    fn renew(&self) -> Cancel {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        current.cancel();
-        *current = Cancel::default();
-        current.clone()
+        self.current.renew();
     }
 }

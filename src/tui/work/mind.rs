@@ -1,9 +1,8 @@
 //! The thread that owns the model of Explore.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Door, Mailbox, Worker};
+use super::{Door, Latest, Mailbox, Worker, minds};
 use crate::agent::{self, Agent};
 use crate::budget;
 use crate::control::Cancel;
@@ -26,7 +25,7 @@ type Asked = (MindCmd, Cancel);
 /// The handle of the thread. A newer state to be evaluated ends the one under way.
 pub struct Mind {
     commands: Worker<Asked>,
-    current: Mutex<Cancel>,
+    current: Latest,
     /// Ends whatever else is asked, when the program is left.
     leaving: Cancel,
 }
@@ -85,7 +84,7 @@ impl Mind {
                     None => Err(Error::new("no model is loaded")),
                 },
             });
-        Self { commands, current: Mutex::default(), leaving: Cancel::default() }
+        Self { commands, current: Latest::default(), leaving: Cancel::default() }
     }
 
     /// The door for the world.
@@ -97,9 +96,9 @@ impl Mind {
     pub fn send(&self, command: MindCmd) {
         let ends_another = matches!(command, MindCmd::Evaluate(_) | MindCmd::Load(_));
         let cancel = match command {
-            _ if ends_another => self.renew(),
+            _ if ends_another => self.current.renew(),
             // It goes when a person looks at something else.
-            MindCmd::Score(..) => self.current().clone(),
+            MindCmd::Score(..) => self.current.current(),
             _ => self.leaving.clone(),
         };
         self.commands.send((command, cancel));
@@ -107,19 +106,8 @@ impl Mind {
 
     /// Ends what is under way: the program is left.
     pub fn end(&self) {
-        self.renew();
+        self.current.renew();
         self.leaving.cancel();
-    }
-
-    fn current(&self) -> MutexGuard<'_, Cancel> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn renew(&self) -> Cancel {
-        let mut current = self.current();
-        current.cancel();
-        *current = Cancel::default();
-        current.clone()
     }
 }
 
@@ -153,7 +141,7 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
             })?;
         }
         MindCmd::Score(policies, of) => {
-            let shares = score_state(mind, &of, cancel)?;
+            let (shares, _) = score_state(mind, &of, cancel)?;
             mail.send(Msg::from(explore::Msg::Scored(policies, of, shares)));
         }
         MindCmd::Prompt(state, actions, think) => {
@@ -211,8 +199,7 @@ fn load(
             agent::local(known.files().build(known.name())?, Priority::Interactive)?
         }
     };
-    let (world, described) = (mind.world_name(), mind.described());
-    let minds = explore::Minds { world, described, named: found && name.is_some() };
+    let minds = minds(mind.as_ref(), found && name.is_some());
     mail.send(Msg::from(explore::Msg::Model(minds)));
     tell_spent(mind.as_ref(), mail);
     Ok((mind, found))

@@ -74,11 +74,8 @@ impl State {
         };
         vec![Effect::Beside(BesideCmd::Look(Box::new(LookBeside {
             ticket: self.ticket,
-            state: view.state.clone(),
-            actions: view.admissible.clone(),
+            score: self.to_score(view.state.clone(), view.admissible.clone()),
             foreseen,
-            seed: self.choosing.seed,
-            think: self.thinking,
         })))]
     }
 

@@ -210,8 +210,13 @@ impl State {
     fn catch_up(&self) -> Vec<Effect> {
         let Some(view) = self.view.as_ref().filter(|_| self.settled()) else { return Vec::new() };
         let Some((state, actions)) = self.memory.game.unscored(view) else { return Vec::new() };
-        let of = ScoreState { state, actions, seed: self.choosing.seed, think: self.thinking };
+        let of = self.to_score(state, actions);
         vec![Effect::Mind(MindCmd::Score(self.policies, Box::new(of)))]
+    }
+
+    /// A state to be scored as states are now.
+    fn to_score(&self, state: crate::experience::State, actions: Vec<String>) -> ScoreState {
+        ScoreState { state, actions, seed: self.choosing.seed, think: self.thinking }
     }
 
     fn whole(&self) -> bool {

@@ -3,11 +3,8 @@
 use crate::experience::UNIFORM;
 use crate::model::lora::LINEARS;
 use crate::selection::HELD_OUT;
-use crate::train::{Forecast, Objective, Schedule};
+use crate::train::{Forecast, Objective, Schedule, built_in};
 use crate::tui::sheet::{Field, Sheet, Takes};
-
-/// The models of the program that a run can start from.
-pub(super) const BUILT_IN: [&str; 3] = ["embedded", "novice", "embedded-alfworld"];
 
 /// What a field is set to where the program chooses.
 pub(super) const AUTO: &str = "auto";
@@ -54,7 +51,7 @@ pub fn sheet() -> Sheet {
         Field::new("match", "  budget", Choice, &["stage2", "total", "tokens"])
             .hint("how many updates world modelling and the imitation after it get"),
         number("world", "  epochs", &["1", "2", "3"], "passes over the data of world modelling"),
-        Field::new("start", "start", Choice, &BUILT_IN),
+        Field::new("start", "start", Choice, &built_in()),
         number("updates", "updates", &["200", "50", "100", "400", "1000"], ""),
         auto("epochs", "epochs", &["1", "2", "3"], "passes over the trees, in place of updates"),
         number("batch", "batch", &["8", "16", "32", "1", "2", "4"], "trees an update"),

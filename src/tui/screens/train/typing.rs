@@ -9,7 +9,7 @@ use super::fields::{self, AUTO};
 use super::filled::{fill, plan};
 use crate::selection::ALL;
 use crate::store::RunRow;
-use crate::train::{Forecast, Plan, command, usual_split, usual_start};
+use crate::train::{Forecast, Plan, built_in, command, usual_split, usual_start};
 use crate::tui::effect::{Effect, JobCmd, Notice, RunCmd, StoreCmd};
 use crate::tui::sheet::{Sheet, Typed};
 use crate::tui::text::pasted;
@@ -80,7 +80,7 @@ impl State {
 
     /// What the fields can be set to, as far as that depends on what there is.
     pub(super) fn offer(&mut self) {
-        let starts = fields::BUILT_IN.map(str::to_string).into_iter();
+        let starts = built_in().map(str::to_string).into_iter();
         let saved = self.checkpoints.iter().map(|c| c.label.clone().unwrap_or_else(|| c.name()));
         let starts: Vec<String> = starts.chain(saved).collect();
         let there = &self.choices;
@@ -211,7 +211,7 @@ impl State {
                 // A split of the other suite, with what was collected there.
                 let suite = form.sheet.value("suite");
                 let split = usual_split(&self.choices.origins, suite);
-                if fields::BUILT_IN.contains(&form.sheet.value("start")) {
+                if built_in().contains(&form.sheet.value("start")) {
                     let start = usual_start(form.sheet.value("suite"));
                     form.sheet.set("start", start);
                 }
