@@ -24,7 +24,7 @@ fn ties(best: usize) -> Scripted {
 fn ties_count_in_part_unlisted_states_are_said_and_none_at_all_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
-    let scope = Scope { split: "seen".into(), games: 1, seed: 1 };
+    let scope = Scope { split: "seen".into(), games: 1, seed: 1, share: None };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
     collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet)

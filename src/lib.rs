@@ -37,6 +37,7 @@ pub mod paths;
 pub mod rng;
 pub mod selection;
 pub mod store;
+pub mod study;
 pub mod surprise;
 pub mod text;
 pub mod train;

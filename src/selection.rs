@@ -4,6 +4,8 @@
 //! Exports choose in the same way, so that what another engine is given is what a run here is
 //! trained on.
 
+mod share;
+
 use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,7 @@ use crate::env::{constant_actions, instance};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Trajectory, UNIFORM, is_rationale};
 use crate::store::{Approved, Candidate, Drawn, Store};
+pub use share::Share;
 
 /// The share of instances that is held out unless a run asks for another.
 pub const HELD_OUT: f64 = 0.05;
@@ -34,6 +37,12 @@ pub struct Criteria {
     pub split: Option<String>,
     /// Only demonstrations by this expert, or [`ALL`]; without it, there must be one only.
     pub expert: Option<String>,
+    /// Only tasks of this part of the split.
+    #[serde(default)]
+    pub share: Option<Share>,
+    /// Only texts by this writer, as it is recorded with them ("template").
+    #[serde(default)]
+    pub writer: Option<String>,
     /// The pool of alternatives, or [`ALL`].
     pub pool: String,
     /// At most so many alternatives a state, the first ones drawn.
@@ -54,6 +63,8 @@ impl Default for Criteria {
             suite,
             split,
             expert,
+            share: None,
+            writer: None,
             pool: UNIFORM.into(),
             k: None,
             rationales: false,
@@ -169,7 +180,7 @@ impl Criteria {
     /// Refuses numbers that mean nothing.
     pub fn check(&self) -> Result<()> {
         if (0.0..=0.5).contains(&self.held_out) {
-            return Ok(());
+            return self.share.map_or(Ok(()), |share| share.check());
         }
         Err(Error::new(format!("a held-out share of {}", self.held_out)).hint("between 0 and 0.5"))
     }
@@ -182,6 +193,9 @@ impl Selection {
         let suite = criteria.suite.as_deref();
         let split = criteria.split.as_deref();
         let mut demos = store.candidates(suite, split)?;
+        let of_share =
+            |of: &Candidate| criteria.share.is_none_or(|share| share.holds(&of.suite, &of.task_id));
+        demos.retain(of_share);
         only(&demos, |c| &c.suite, suite, ("suites", "--suite"))?;
         let expert = criteria.expert.as_deref();
         demos.retain(|demo| expert.is_none_or(|name| name == ALL || demo.actor == name));
@@ -206,6 +220,9 @@ impl Selection {
             let imitated = expert.or(demos.first().map(|demo| demo.actor.as_str()));
             let suite = suite.or(demos.first().map(|demo| demo.suite.as_str()));
             for exploration in store.reflected_explorations(suite, split)? {
+                if !of_share(&exploration) {
+                    continue;
+                }
                 if imitated.is_some_and(|name| name != ALL && exploration.actor != name) {
                     selection.left_out.others += 1;
                     continue;
@@ -235,8 +252,13 @@ impl Selection {
         // What is held out is the same whatever is trained, so that validation means the same in
         // every run.
         let (carry, criteria) = if held_out {
-            let fixed =
-                Criteria { pool: UNIFORM.into(), k: None, rationales: false, ..criteria.clone() };
+            let fixed = Criteria {
+                pool: UNIFORM.into(),
+                k: None,
+                rationales: false,
+                writer: None,
+                ..criteria.clone()
+            };
             (Carry { branches: demonstration, reflections: true }, fixed)
         } else {
             (carry, criteria.clone())
@@ -295,6 +317,9 @@ impl Selection {
         // A person's own words stand before what was generated later.
         let mut newest: BTreeMap<usize, (bool, i64, i64)> = BTreeMap::new();
         for Approved { reflection, version, t, author, .. } in store.approved(of.id)? {
+            if criteria.writer.as_ref().is_some_and(|writer| *writer != author) {
+                continue;
+            }
             if is_rationale(&author) && !criteria.rationales {
                 self.left_out.rationales += 1;
             } else {

@@ -60,7 +60,7 @@ fn clever_mind() -> Scripted {
 }
 
 fn scope() -> Scope {
-    Scope { split: "train".into(), games: 3, seed: 1 }
+    Scope { split: "train".into(), games: 3, seed: 1, share: None }
 }
 
 const PLAY: Play = Play { temperature: 1.0, seed: 1, think: true, free: false, predict: true };

@@ -49,7 +49,7 @@ fn browser() -> Option<PathBuf> {
 fn page() -> String {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
-    let scope = Scope { split: "train".into(), games: 1, seed: 1 };
+    let scope = Scope { split: "train".into(), games: 1, seed: 1, share: None };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
     let teacher = Teacher::Suite(Some("walkthrough"));

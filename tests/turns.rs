@@ -20,7 +20,7 @@ use mind::Scripted;
 use shop::Shops;
 
 fn played(store: &mut Store, script: &[&'static str]) -> foretaste::eval::Summary {
-    let scope = Scope { split: "train".into(), games: 3, seed: 1 };
+    let scope = Scope { split: "train".into(), games: 3, seed: 1, share: None };
     let play = Play { temperature: 0.0, seed: 1, think: false, free: false, predict: false };
     let mut policy = Scripted::script(script);
     let known = Known::default();
@@ -33,7 +33,7 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
     let dir = tempfile::tempdir().unwrap();
     let other = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
-    let scope = Scope { split: "train".into(), games: 3, seed: 1 };
+    let scope = Scope { split: "train".into(), games: 3, seed: 1, share: None };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
     collect::demonstrations(&mut store, &Shops, &scope, Teacher::Suite(None), &control, quiet)

@@ -10,6 +10,7 @@ pub mod train;
 #[cfg(feature = "bench-ui")]
 pub mod ui;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::env::{Environment, Suite, TaskRef};
@@ -32,7 +33,10 @@ impl Sample {
     fn all(&self, suite: &dyn Suite) -> Result<Vec<TaskRef>> {
         let splits =
             self.split.as_ref().map_or_else(|| suite.splits(), |split| vec![split.clone()]);
-        Ok(splits.iter().map(|split| suite.tasks(split)).collect::<Result<Vec<_>>>()?.concat())
+        let all = splits.iter().map(|split| suite.tasks(split)).collect::<Result<Vec<_>>>()?;
+        // A split may be a part of another one.
+        let mut seen = HashSet::new();
+        Ok(all.concat().into_iter().filter(|task| seen.insert(task.id.clone())).collect())
     }
 
     /// The drawn ones among them.

@@ -187,7 +187,7 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
     fill(data, (options.steps, options.rows), cancel)?;
     let started = Instant::now();
     let mut terminal = Terminal::open(options, data, cancel)?;
-    let first = terminal.press(b"", "Trunk", true)?;
+    let first = terminal.press(b"", "┌ What if", true)?;
     terminal.press(b"", "actual", true)?;
     let useful = 1e3 * started.elapsed().as_secs_f64();
     if options.train {
@@ -195,7 +195,7 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
         terminal.press(b"t", "objective", true)?;
         terminal.press(b"jjjjjj10200", "10,200 updates", true)?;
         terminal.press(b"\r", "/10200", true)?;
-        terminal.press(F1, "Trunk", true)?;
+        terminal.press(F1, "┌ What if", true)?;
     }
     if options.collect {
         terminal.press(b"c", "20 games", true)?;

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::experience::{POLICY, UNIFORM};
 use crate::model::sampler::Sampling;
 use crate::model::team::Priority;
+use crate::selection::Share;
 use crate::store::Store;
 
 /// Arguments of `foretaste collect`.
@@ -155,6 +156,9 @@ struct Range {
     /// Chooses the games and whatever is random
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Only a share of the split's instances: 1/8, or 1/8@3 by the seed 3
+    #[arg(long)]
+    share: Option<Share>,
     /// Only games of these kinds
     #[arg(long, value_delimiter = ',', value_name = "KINDS")]
     kinds: Vec<String>,
@@ -162,7 +166,7 @@ struct Range {
 
 impl Range {
     fn scope(&self) -> Scope {
-        Scope { split: self.split.clone(), games: self.games, seed: self.seed }
+        Scope { split: self.split.clone(), games: self.games, seed: self.seed, share: self.share }
     }
 }
 

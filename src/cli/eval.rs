@@ -130,7 +130,8 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     if let Some(most) = args.surprise {
         return surprise(common, &mut store, (suite.name(), args), most, agent, &control);
     }
-    let scope = Scope { split: args.split.clone(), games: args.games, seed: args.games_seed };
+    let scope =
+        Scope { split: args.split.clone(), games: args.games, seed: args.games_seed, share: None };
     for think in ways {
         let temperature = args.temperature;
         let seed = args.seed;

@@ -16,6 +16,7 @@ mod out;
 mod person;
 mod plain;
 mod replay;
+mod study;
 mod train;
 
 use std::ops::RangeInclusive;
@@ -134,6 +135,8 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Play games with a policy and report its success rate
     Eval(eval::EvalArgs),
+    /// Arms, seeds and amounts of data crossed: train and play them all, and say which is better
+    Study(study::StudyArgs),
     /// Print a stored trajectory step by step
     Replay(replay::ReplayArgs),
     /// Make a fresh model, or pack a checkpoint into a model folder
@@ -201,6 +204,7 @@ fn run(cli: Cli) -> Result<()> {
         Some(Command::Data(args)) => data::run(&common, args),
         Some(Command::Train(args)) => train::run(&common, *args),
         Some(Command::Eval(args)) => eval::run(&common, &args),
+        Some(Command::Study(args)) => study::run(&common, &args),
         Some(Command::Replay(args)) => replay::run(&common, &args),
         Some(Command::Minds(args)) => minds::run(&common, &args),
         Some(Command::Model(args)) => model::run(&common, args),

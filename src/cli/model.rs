@@ -7,14 +7,12 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{Common, number};
-use crate::agent::prompt::{first_observation, told};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
 use crate::model::memory;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Trainable;
-use crate::selection::{ALL, Carry, Chosen, Criteria, Selection};
-use crate::store::Store;
+use crate::selection::{ALL, Criteria};
 use crate::train::checkpoint;
 
 /// Arguments of `foretaste model`.
@@ -76,7 +74,15 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
     let (weights, half, out) = match args.command {
         ModelCommand::Complete(args) => return super::complete::run(common, &args),
         ModelCommand::New { layers, hidden, vocab, seed, suite, split, out } => {
-            let texts = texts(&store, suite, split)?;
+            let criteria = Criteria {
+                suite,
+                split: Some(split).filter(|split| split != ALL),
+                expert: Some(ALL.into()),
+                pool: ALL.into(),
+                rationales: true,
+                ..Criteria::default()
+            };
+            let texts = crate::train::texts(&store, &criteria)?;
             if texts.is_empty() {
                 return Err(Error::new(
                     "the store has no text of that split to train a tokenizer on",
@@ -109,32 +115,4 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
         format!("{} ({count} parameters)", out.display())
     });
     Ok(())
-}
-
-/// The text of what may be trained on: no test split, nothing that is held out, no reflection that
-/// was not approved.
-fn texts(store: &Store, suite: Option<String>, split: String) -> Result<Vec<String>> {
-    let criteria = Criteria {
-        suite,
-        split: Some(split).filter(|split| split != ALL),
-        expert: Some(ALL.into()),
-        pool: ALL.into(),
-        rationales: true,
-        ..Criteria::default()
-    };
-    let selection =
-        Selection::choose(store, &criteria, Carry { branches: true, reflections: true })?;
-    let mut texts = Vec::new();
-    for item in selection.items.iter().filter(|item| !item.held_out).take(2000) {
-        let Chosen { trajectory, branches, reflections } = item.read(store)?;
-        texts.push(trajectory.task.clone());
-        texts.push(first_observation(&trajectory.observation, &trajectory.task));
-        let steps = trajectory.steps.into_iter();
-        texts.extend(steps.flat_map(|step| [step.action, told(&step.observation).to_string()]));
-        texts.extend(
-            branches.into_iter().flat_map(|b| [b.action, told(&b.observation).to_string()]),
-        );
-        texts.extend(reflections.into_iter().map(|reflection| reflection.text));
-    }
-    Ok(texts)
 }

@@ -89,7 +89,7 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
     use crate::tui::effect::{CollectOrder, Effect, EvalOrder, JobCmd, RunCmd, StoreCmd};
     use crate::tui::screens::train::About;
 
-    let scope = Scope { split: "train".into(), games: 3, seed: 7 };
+    let scope = Scope { split: "train".into(), games: 3, seed: 7, share: None };
     let data = Criteria { suite: Some("my suite".into()), k: Some(2), ..Criteria::default() };
     let plan = Plan {
         matched: Budget::Total,

@@ -7,7 +7,7 @@ use super::{Common, interruptible, number, out};
 use crate::error::Result;
 use crate::model::step::Products;
 use crate::model::weights::Trainable;
-use crate::selection::{ALL, Criteria, HELD_OUT};
+use crate::selection::{ALL, Criteria, HELD_OUT, Share};
 use crate::train::data::DataSummary;
 use crate::train::trainer::{self, Event};
 use crate::train::{Budget, Moments, Objective, Plan, Schedule, Stage, Tuning};
@@ -140,6 +140,12 @@ pub struct ChoiceArgs {
     /// Only demonstrations by this expert; `all` mixes them (needed where there are several)
     #[arg(long)]
     expert: Option<String>,
+    /// Only a share of the split's instances: 1/8, or 1/8@3 by the seed 3
+    #[arg(long)]
+    share: Option<Share>,
+    /// Only texts by this writer, as `data list reflections` names it
+    #[arg(long)]
+    writer: Option<String>,
     /// Which pool of alternatives world modelling trains on: uniform, policy, explore, a name, or
     /// all
     #[arg(long, default_value = crate::experience::UNIFORM, value_name = "POOL")]
@@ -162,6 +168,8 @@ impl ChoiceArgs {
         let usual = Criteria::default();
         let given = [
             (self.expert.is_some(), "--expert"),
+            (self.share.is_some(), "--share"),
+            (self.writer.is_some(), "--writer"),
             (self.branches != usual.pool, "--branches"),
             (self.k.is_some(), "-k"),
             (self.rationales, "--rationales"),
@@ -177,6 +185,8 @@ impl ChoiceArgs {
             split: Some(self.split.unwrap_or_else(|| split.to_string()))
                 .filter(|split| split != ALL),
             expert: self.expert,
+            share: self.share,
+            writer: self.writer,
             pool: self.branches,
             k: self.k,
             rationales: self.rationales,

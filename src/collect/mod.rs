@@ -101,6 +101,9 @@ fn covered(
 ) -> Result<Vec<TrajectorySummary>> {
     let mut demos = store.demonstrations(Some(suite.name()), Some(&scope.split))?;
     demos.retain(|demo| expert.is_none_or(|name| demo.actor == name));
+    if let Some(share) = scope.share {
+        demos.retain(|demo| share.holds(suite.name(), &demo.task_id));
+    }
     if demos.is_empty() {
         let by = expert.map_or(String::new(), |name| format!(" by {name}"));
         return Err(Error::new(format!(

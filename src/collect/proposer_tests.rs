@@ -54,7 +54,7 @@ fn store(games: usize) -> (tempfile::TempDir, Store) {
 }
 
 fn scope(games: usize) -> Scope {
-    Scope { split: "train".into(), games, seed: 1 }
+    Scope { split: "train".into(), games, seed: 1, share: None }
 }
 
 fn branches(store: &mut Store, draw: Draw<'_>) -> Result<Vec<serde_json::Value>> {
@@ -354,7 +354,7 @@ fn games_of_a_job_are_chosen_by_its_seed_among_those_that_have_demonstrations() 
         let report = &mut |row: serde_json::Value, _: Progress| {
             ids.push(row["trajectory"].as_i64().unwrap());
         };
-        let scope = Scope { split: "train".into(), games, seed };
+        let scope = Scope { split: "train".into(), games, seed, share: None };
         collect::branches(store, &Household, &scope, Draw::uniform(1), &Control::default(), report)
             .unwrap();
         ids

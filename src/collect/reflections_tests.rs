@@ -53,7 +53,7 @@ fn store(dir: &std::path::Path) -> Store {
 }
 
 fn scope() -> Scope {
-    Scope { split: "train".into(), games: 1, seed: 1 }
+    Scope { split: "train".into(), games: 1, seed: 1, share: None }
 }
 
 fn write(store: &mut Store, contrast: &Contrast, writer: &mut Stubborn, attempts: usize) {

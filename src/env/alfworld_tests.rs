@@ -39,3 +39,33 @@ fn a_folder_one_level_off_is_told_which_one_is_meant() {
     let empty = tempfile::tempdir().unwrap();
     assert!(said(empty.path()).contains("ALFWORLD_DATA"));
 }
+
+#[test]
+fn the_training_games_part_by_rooms_which_no_two_parts_share() {
+    let dir = tempfile::tempdir().unwrap();
+    for (n, room) in ["5", "3", "1", "15", "405", "430", "402"].iter().enumerate() {
+        let game =
+            dir.path().join(format!("json_2.1.1/train/{}-Mug-None-Shelf-{room}/t_{n}", KINDS[0]));
+        std::fs::create_dir_all(&game).unwrap();
+        std::fs::write(game.join("game.tw-pddl"), "{}").unwrap();
+    }
+    let suite = AlfWorld::open(Some(dir.path())).unwrap();
+    assert_eq!(suite.splits(), ["train", "new_rooms", "tuning_rooms", "other_rooms"]);
+    let rooms = |split: &str| {
+        let room = |task: TaskRef| task.id.split('/').nth(1).unwrap().to_string();
+        let mut rooms: Vec<String> = suite.tasks(split).unwrap().into_iter().map(room).collect();
+        for room in &mut rooms {
+            *room = room.rsplit('-').next().unwrap().to_string();
+        }
+        rooms.sort_unstable();
+        rooms
+    };
+    assert_eq!(rooms("new_rooms"), ["405", "5"]);
+    assert_eq!(rooms("tuning_rooms"), ["3", "430"]);
+    assert_eq!(rooms("other_rooms"), ["1", "15", "402"], "15 does not end on the room 5");
+    assert_eq!(rooms("train").len(), 7);
+    // A game is the same one whichever part it is listed in.
+    let id = suite.tasks("new_rooms").unwrap().remove(0).id;
+    assert!(id.starts_with("train/"), "{id}");
+    assert_eq!(suite.evaluated_on().as_deref(), Some("train"), "no split is there but train");
+}

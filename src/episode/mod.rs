@@ -17,6 +17,7 @@ use crate::env::{Environment, Expert, Experts, NoAdvice, Opened, Suite, TaskRef,
 use crate::error::{Error, Kind, Result};
 use crate::experience::{Purpose, State, Step, Trajectory};
 use crate::rng::Rng;
+use crate::selection::Share;
 
 /// Which tasks a job covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Scope {
     pub games: usize,
     /// The seed that chooses them, and of whatever is random below.
     pub seed: u64,
+    /// Only tasks of this part of the split.
+    pub share: Option<Share>,
 }
 
 /// The tasks of a scope: the split's in an order drawn from the seed.
@@ -37,6 +40,9 @@ pub fn choose(suite: &dyn Suite, scope: &Scope) -> Result<Vec<TaskRef>> {
             "see what there is with: foretaste env list; of alfworld name the folder that has \
              train/, valid_seen/ with --data",
         ));
+    }
+    if let Some(share) = scope.share {
+        tasks.retain(|task| share.holds(suite.name(), &task.id));
     }
     Rng::stream(scope.seed, &scope.split).shuffle(&mut tasks);
     tasks.truncate(scope.games);

@@ -30,7 +30,7 @@ fn thinker(scope: &Scope) -> Scripted {
 const USUAL: Play = Play { temperature: 0.4, seed: 1, think: false, free: false, predict: false };
 
 fn scope() -> Scope {
-    Scope { split: "seen".into(), games: 6, seed: 1 }
+    Scope { split: "seen".into(), games: 6, seed: 1, share: None }
 }
 
 fn play(store: &mut Store, play: Play) -> Summary {

@@ -193,6 +193,17 @@ impl Store {
         Ok(last)
     }
 
+    /// Approves what no person has looked at, as far as rules go: it stands so that nobody did.
+    pub fn approve_by_rules(&mut self, reflections: &[i64]) -> Result<()> {
+        let tx = self.write()?;
+        for reflection in reflections {
+            record(&tx, *reflection, &Decision::Approve, None, None)?;
+            let id = tx.last_insert_rowid();
+            tx.execute("UPDATE decisions SET origin = 'rules' WHERE id = ?1", [id])?;
+        }
+        tx.commit()
+    }
+
     /// The same as a person decides who has seen them, with what they say beside it.
     ///
     /// # Errors

@@ -63,7 +63,8 @@ const HISTORY: &str = "\
     SELECT created_ms, 'written' AS act, author AS by, n AS version, NULL AS verdict, \
     NULL AS reason, NULL AS note, 0 AS undone, 0 AS id FROM versions WHERE reflection = ?1 \
     UNION ALL SELECT created_ms, act, \
-    iif(origin IS NOT NULL OR act = 'import', 'another store', 'you'), version, verdict, reason, \
+    CASE WHEN origin = 'rules' THEN 'the rules' \
+    WHEN origin IS NOT NULL OR act = 'import' THEN 'another store' ELSE 'you' END, version, verdict, reason, \
     note, undone <> 0, id FROM decisions WHERE reflection = ?1) ORDER BY created_ms, id";
 
 impl Store {

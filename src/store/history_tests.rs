@@ -10,7 +10,7 @@ use crate::store::{Decision, Filter, Place, Store};
 fn curated() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
-    let scope = Scope { split: "train".into(), games: 1, seed: 1 };
+    let scope = Scope { split: "train".into(), games: 1, seed: 1, share: None };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
     let suite = &Household;

@@ -21,6 +21,7 @@ mod predictions;
 mod queue;
 mod reading;
 mod runs;
+mod studies;
 mod told;
 mod trajectories;
 
@@ -37,6 +38,7 @@ pub use pools::{Candidate, Drawn, PoolCount};
 pub use predictions::{Prediction, Thought};
 pub use queue::{Approved, Filter, KappaAgreement, Place, Queue, Second, Statistics};
 pub use runs::{NewRun, RunLock, RunRow, RunStatus};
+pub use studies::StudyJob;
 pub use told::{Standing, Told};
 pub use trajectories::{Counts, NewReflection};
 

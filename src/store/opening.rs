@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 use crate::paths::{create_private, own_file, private_file};
 
 /// The schema's version; a store with a higher one was written by a newer program.
-const VERSION: i64 = 8;
+const VERSION: i64 = 9;
 
 /// What each version added.
-pub(super) const SCHEMA: [&str; 8] = [
+pub(super) const SCHEMA: [&str; 9] = [
     include_str!("schema.sql"),
     include_str!("schema2.sql"),
     include_str!("schema3.sql"),
@@ -24,6 +24,7 @@ pub(super) const SCHEMA: [&str; 8] = [
     include_str!("schema6.sql"),
     include_str!("schema7.sql"),
     include_str!("schema8.sql"),
+    include_str!("schema9.sql"),
 ];
 
 /// What `PRAGMA application_id` says of a store of this program ("fore"; `SQLite`'s list of magic

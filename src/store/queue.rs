@@ -156,7 +156,8 @@ const BESIDE: &str = "\
     (SELECT created_ms FROM decisions WHERE reflection = c.id AND undone = 0 AND act NOT IN \
     ('flag', 'unflag', 'note') AND act NOT LIKE 'second %' ORDER BY id DESC LIMIT 1) AS \
     decided_ms, \
-    (SELECT iif(origin IS NOT NULL OR act = 'import', 'another store', 'you') FROM decisions WHERE \
+    (SELECT CASE WHEN origin = 'rules' THEN 'the rules' \
+     WHEN origin IS NOT NULL OR act = 'import' THEN 'another store' ELSE 'you' END FROM decisions WHERE \
     reflection = c.id AND undone = 0 AND act NOT IN ('flag', 'unflag', 'note') AND act NOT LIKE \
     'second %' ORDER BY id DESC LIMIT 1) AS decided_by, \
     (SELECT note FROM decisions WHERE reflection = c.id AND undone = 0 AND note IS NOT NULL \

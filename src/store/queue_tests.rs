@@ -24,7 +24,7 @@ fn kappa_is_agreement_beyond_chance() {
 fn pages_of_the_queue_follow_each_other_whatever_is_decided() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
-    let scope = Scope { split: "train".into(), games: 3, seed: 1 };
+    let scope = Scope { split: "train".into(), games: 3, seed: 1, share: None };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
     collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet)
@@ -64,7 +64,7 @@ fn pages_of_the_queue_follow_each_other_whatever_is_decided() {
 fn a_second_opinion_is_given_blind_changes_nothing_and_can_be_taken_back() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
-    let scope = Scope { split: "train".into(), games: 2, seed: 1 };
+    let scope = Scope { split: "train".into(), games: 2, seed: 1, share: None };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
     collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet)

@@ -53,11 +53,13 @@ pub fn command(plan: &Plan, start: &str) -> String {
 }
 
 fn of_data(data: &Criteria, usual: &Criteria, add: &mut impl FnMut(&str, Option<String>)) {
-    let Criteria { suite, split, expert, pool, k, held_out, .. } = data;
+    let Criteria { suite, split, expert, share, writer, pool, k, held_out, .. } = data;
     add("--suite", suite.clone());
     let split = split.clone().unwrap_or_else(|| ALL.into());
     add("--split", Some(split).filter(|split| usual.split.as_ref() != Some(split)));
     add("--expert", expert.clone());
+    add("--share", share.map(|share| share.to_string()));
+    add("--writer", writer.clone());
     add("--branches", Some(pool.clone()).filter(|pool| *pool != usual.pool));
     add("-k", k.map(|k| k.to_string()));
     let other = held_out.to_bits() != usual.held_out.to_bits();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::examples::{Example, TARGETS, TokenRole, example};
 use super::plan::{Found, Stage};
-use super::{Mixture, Objective, Plan};
+use super::{Mixture, Plan};
 use crate::agent::prompt::Framing;
 use crate::budget::work;
 use crate::digest::{Digest, hex};
@@ -166,15 +166,14 @@ impl Data {
                 format!("{} --games 50", collect("demos")),
             );
         }
-        let wants_branches = matches!(plan.objective, Objective::WorldModel | Objective::Joint);
-        if wants_branches && self.summary.branches == 0 && plan.data.k != Some(0) {
+        let wants = plan.objective.carry();
+        if wants.branches && self.summary.branches == 0 && plan.data.k != Some(0) {
             let proposer =
                 if plan.data.pool == crate::experience::POLICY { " --proposer policy" } else { "" };
             let what = format!("no executed alternatives in the pool `{}`", plan.data.pool);
             return missing(what, format!("{}{proposer}", collect("branches")));
         }
-        let wants_reflections = matches!(plan.objective, Objective::Reflection | Objective::Joint);
-        if wants_reflections && self.summary.reflections == 0 {
+        if wants.reflections && self.summary.reflections == 0 {
             let rationales = match self.summary.left_out.rationales {
                 0 => String::new(),
                 n => format!(

@@ -12,13 +12,14 @@ use crate::experience::Verdict;
 use crate::selection::ALL;
 use crate::selection::is_held_out;
 use crate::store::{Decision, Filter, Place};
+use crate::train::Objective;
 
 /// A store with demonstrations of so many games, `k` alternatives a state, and every reflection
 /// approved.
 pub(in crate::train) fn store(games: usize, k: usize) -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
-    let scope = Scope { split: "train".into(), games, seed: 1 };
+    let scope = Scope { split: "train".into(), games, seed: 1, share: None };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
     collect::demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet)
@@ -145,7 +146,7 @@ fn held_out_instances_are_the_same_for_all_experts_runs_and_deletions_and_never_
     let (_dir, mut store) = store(60, 1);
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
-    let scope = Scope { split: "train".into(), games: 60, seed: 1 };
+    let scope = Scope { split: "train".into(), games: 60, seed: 1, share: None };
     let other = Teacher::Suite(Some("planner"));
     collect::demonstrations(&mut store, &Household, &scope, other, &control, quiet).unwrap();
     let mut wide = plan(Objective::Imitation, 1);
@@ -196,7 +197,7 @@ fn two_experts_are_never_mixed_unasked() {
     let (_dir, mut store) = store(4, 1);
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
-    let scope = Scope { split: "train".into(), games: 4, seed: 1 };
+    let scope = Scope { split: "train".into(), games: 4, seed: 1, share: None };
     collect::demonstrations(
         &mut store,
         &Household,

@@ -17,6 +17,7 @@ pub mod source;
 pub mod trainer;
 mod tuning;
 mod update;
+mod vocabulary;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,7 @@ pub use plan::{Budget, Moments, Plan, Stage};
 pub use provenance::{Origin, Provenance, origin, provenance, recorded, trained_on, warnings};
 pub use sets::{Sets, built_in, sets, usual_split, usual_start};
 pub use tuning::{RUINOUS, Schedule, Tuning};
+pub use vocabulary::texts;
 
 /// What a run optimises (paper, sections 4.2 and 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,37 +46,54 @@ pub enum Objective {
     /// Self-reflection: approved reflections, each ending on the expert's action, mixed with
     /// imitation.
     Reflection,
+    /// World modelling, then reflection on the same weights: both uses of early experience, one
+    /// after the other. Not in the paper, which never combines them.
+    Both,
     /// All three at once. Not in the paper: it is how the embedded model was made, which must act,
     /// predict and explain.
     Joint,
 }
 
 impl Objective {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Imitation, Self::WorldModel, Self::Reflection, Self::Both, Self::Joint];
+
     /// The word used in commands, the store and on screens.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Imitation => "imitation",
             Self::WorldModel => "world-model",
             Self::Reflection => "reflection",
+            Self::Both => "both",
             Self::Joint => "joint",
         }
     }
 
     /// The objective of that word.
     pub fn from_name(word: &str) -> Result<Self> {
-        let all = [Self::Imitation, Self::WorldModel, Self::Reflection, Self::Joint];
-        all.into_iter().find(|o| o.as_str() == word).ok_or_else(|| {
+        Self::ALL.into_iter().find(|o| o.as_str() == word).ok_or_else(|| {
             Error::usage(format!("there is no objective `{word}`"))
-                .hint("objectives: imitation, world-model, reflection, joint")
+                .hint("objectives: imitation, world-model, reflection, both, joint")
         })
     }
 
     /// The parts of the data that it has targets in.
     pub fn carry(self) -> Carry {
         Carry {
-            branches: matches!(self, Self::WorldModel | Self::Joint),
-            reflections: matches!(self, Self::Reflection | Self::Joint),
+            branches: matches!(self, Self::WorldModel | Self::Both | Self::Joint),
+            reflections: self.reflects() || self == Self::Joint,
         }
+    }
+
+    /// Whether it begins with a stage of world modelling.
+    pub fn foresees_first(self) -> bool {
+        matches!(self, Self::WorldModel | Self::Both)
+    }
+
+    /// Whether what it makes is meant to think before it acts.
+    pub fn reflects(self) -> bool {
+        matches!(self, Self::Reflection | Self::Both)
     }
 }
 

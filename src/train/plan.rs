@@ -10,20 +10,20 @@ use crate::model::lora::{Adapter, LINEARS};
 use crate::model::step::Products;
 use crate::selection::Criteria;
 
-/// How many updates world modelling and the imitation after it get, against an imitation run of as
-/// many `steps` (`method.md` 1.5 of the project's notes on the paper). Other objectives have one
+/// How many updates world modelling and what comes after it (imitation, or reflection) get, against
+/// a run of that alone of as many `steps` (`method.md` 1.5 of the project's notes on the paper). Other objectives have one
 /// stage of `steps` updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Budget {
-    /// The imitation stage has all `steps`; world modelling comes before it (the authors'
+    /// The stage after it has all `steps`; world modelling comes before it (the authors'
     /// configurations).
     #[default]
     Stage2,
     /// Both stages together have `steps`; world modelling gets at most half of them.
     Total,
-    /// Both stages together compute as many tokens as `steps` updates of imitation; world modelling
-    /// at most half.
+    /// Both stages together compute as many tokens as `steps` updates of the second; world
+    /// modelling at most half.
     Tokens,
 }
 
@@ -234,7 +234,7 @@ impl Plan {
     fn check_meaning(&self) -> Result<()> {
         let refuse = |what: String, hint: &str| Err(Error::new(what).hint(hint.to_string()));
         let usual = Criteria::default();
-        let world = self.objective == Objective::WorldModel;
+        let world = self.objective.foresees_first();
         let meant = [
             (
                 self.shuffled && self.data.k == Some(0),
@@ -262,6 +262,10 @@ impl Plan {
             (
                 !self.objective.carry().reflections && self.data.rationales,
                 "rationales (--rationales)",
+            ),
+            (
+                !self.objective.carry().reflections && self.data.writer.is_some(),
+                "a writer of texts (--writer)",
             ),
         ];
         let of_adapter =
@@ -310,7 +314,7 @@ impl Plan {
         let batch = self.batch as f64;
         let last = match self.objective {
             Objective::Imitation | Objective::WorldModel => Mixture::IMITATION,
-            Objective::Reflection => Mixture::REFLECTION,
+            Objective::Reflection | Objective::Both => Mixture::REFLECTION,
             Objective::Joint => Mixture::JOINT,
         };
         let by_epochs =
@@ -320,9 +324,9 @@ impl Plan {
             Objective::Imitation | Objective::Reflection | Objective::Joint => {
                 vec![stage(self.objective.as_str(), last, steps)]
             }
-            Objective::WorldModel => {
+            Objective::WorldModel | Objective::Both => {
                 let world = found(&Mixture::WORLD);
-                let acting = found(&Mixture::IMITATION);
+                let acting = found(&last);
                 let wanted = (self.world_epochs * world.trees as f64 / batch).ceil();
                 let (first, second) = match self.matched {
                     Budget::Stage2 => (wanted, steps),
@@ -339,7 +343,11 @@ impl Plan {
                 };
                 vec![
                     stage("world-model", Mixture::WORLD, first),
-                    stage("imitation", Mixture::IMITATION, second),
+                    stage(
+                        if self.objective.reflects() { "reflection" } else { "imitation" },
+                        last,
+                        second,
+                    ),
                 ]
             }
         }

@@ -123,7 +123,7 @@ pub fn provenance(
     split: &str,
 ) -> Result<Provenance> {
     let origin = origin(store, source)?;
-    let reflects = origin.as_ref().is_some_and(|origin| origin.objective == Objective::Reflection);
+    let reflects = origin.as_ref().is_some_and(|origin| origin.objective.reflects());
     let known = Known {
         record: origin.and_then(|origin| origin.record),
         games: trained_games(store, source, suite, split)?,

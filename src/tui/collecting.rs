@@ -80,7 +80,12 @@ pub fn order(sheet: &Sheet) -> Result<CollectOrder, String> {
     let kinds = Some(sheet.value("kinds")).filter(|kinds| *kinds != ALL).unwrap_or_default();
     let kinds = kinds.split(',').map(str::trim).filter(|kind| !kind.is_empty());
     Ok(CollectOrder {
-        scope: Scope { split: sheet.value("split").to_string(), games, seed: number("seed")? },
+        scope: Scope {
+            split: sheet.value("split").to_string(),
+            games,
+            seed: number("seed")?,
+            share: None,
+        },
         kinds: kinds.map(str::to_string).collect(),
         expert: Some(sheet.value("expert").to_string()).filter(|name| name != SUITES),
         k,

@@ -37,7 +37,7 @@ pub fn third_task() -> Session {
 pub fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
-    let scope = Scope { split: "train".into(), games: 2, seed: 1 };
+    let scope = Scope { split: "train".into(), games: 2, seed: 1, share: None };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
     collect::demonstrations(

@@ -10,6 +10,7 @@
 mod act;
 mod evidence;
 mod goal;
+mod rationale;
 mod situation;
 mod words;
 
@@ -25,6 +26,7 @@ use act::Act;
 use evidence::{Claim, Contrast};
 pub use evidence::{leaves_behind, promising};
 use goal::Care;
+pub use rationale::Rationale;
 use situation::{Need, Situation};
 use words::Forms;
 pub use words::NO_CONTRAST;
@@ -116,6 +118,11 @@ impl Text {
     /// One of some sentences.
     fn say(&mut self, forms: Forms, names: &Names) {
         let sentence = self.pick(forms, names);
+        self.add(&sentence);
+    }
+
+    /// A sentence as it is, but for its first letter.
+    fn add(&mut self, sentence: &str) {
         if !self.said.is_empty() {
             self.said.push(' ');
         }

@@ -12,7 +12,7 @@ use crate::store::{Decision, Filter, Place, Store};
 fn collected(seed: u64) -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
-    let scope = Scope { split: "train".into(), games: 2, seed };
+    let scope = Scope { split: "train".into(), games: 2, seed, share: None };
     let control = Control::default();
     let quiet = &mut |_: serde_json::Value, _: Progress| {};
     let suite = &Household;

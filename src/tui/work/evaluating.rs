@@ -31,7 +31,7 @@ pub(super) fn evaluate_all(
 ) -> Result<String> {
     let mut store = Store::open(root)?;
     let split = order.split.clone().or_else(|| suite.evaluated_on()).unwrap_or_default();
-    let scope = Scope { split, games: order.games, seed: order.games_seed };
+    let scope = Scope { split, games: order.games, seed: order.games_seed, share: None };
     // What is not there is said before anything is played.
     for model in &order.models {
         agent::locate(&store, Some(model), Some(suite.name()))?;

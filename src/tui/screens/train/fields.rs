@@ -10,10 +10,11 @@ use crate::tui::sheet::{Field, Sheet, Takes};
 pub(super) const AUTO: &str = "auto";
 
 /// What a run can optimise, and how the form says it.
-pub const OBJECTIVES: [(Objective, &str); 4] = [
+pub const OBJECTIVES: [(Objective, &str); 5] = [
     (Objective::Imitation, "the expert's actions"),
     (Objective::WorldModel, "next states of executed actions, then imitation"),
     (Objective::Reflection, "approved reflections mixed with imitation"),
+    (Objective::Both, "world modelling, then reflection; not in the paper"),
     (Objective::Joint, "all at once; not in the paper"),
 ];
 
@@ -45,6 +46,8 @@ pub fn sheet() -> Sheet {
         Field::new("suite", "suite", Choice, &[]),
         Field::new("split", "split", Choice, &["train"]),
         Field::new("expert", "expert", Choice, &[AUTO]),
+        Field::new("share", "share", Text, &["all", "1/8", "1/4", "1/2"])
+            .hint("of the instances; 1/8@3 draws it by the seed 3"),
         Field::new("pool", "alternatives", Choice, &[UNIFORM]).hint("the pool that they are of"),
         Field::new("k", "  a state", Number, &["all", "0", "1", "2", "4", "8"])
             .hint("how many at most; 0 leaves the expert's own next states"),
@@ -91,6 +94,7 @@ pub fn sheet() -> Sheet {
             .hint("a control: next states dealt out among the alternatives"),
         Field::new("rationales", "rationales", Choice, &["no", "yes"])
             .hint("also texts written without sight of any outcome"),
+        Field::new("writer", "texts by", Text, &[AUTO, "template"]).hint("auto: by anyone"),
         Field::new("keep", "keep all", Choice, &["no", "yes"])
             .hint("also checkpoints that are neither best, newest nor in use (none go without validation)"),
     ])
@@ -120,7 +124,7 @@ pub fn preset(sheet: &mut Sheet) {
 pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
     let objective = Objective::from_name(sheet.value("objective")).unwrap_or(Objective::Imitation);
     let branches = objective.carry().branches;
-    let world = objective == Objective::WorldModel;
+    let world = objective.foresees_first();
     let lora = sheet.value("lora") != "none";
     let constant = sheet.value("schedule") == "constant";
     for (name, shown) in [
@@ -131,6 +135,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("moments", world),
         ("shuffled", world),
         ("rationales", objective.carry().reflections),
+        ("writer", objective.carry().reflections),
         ("alpha", lora),
         ("modules", lora),
         ("floor", !constant),

@@ -35,6 +35,10 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         suite: named("suite"),
         split: named("split").filter(|split| split != ALL),
         expert: named("expert"),
+        share: named("share")
+            .filter(|share| share != ALL)
+            .map(|share| share.parse().map_err(Error::new))
+            .transpose()?,
         held_out: needed(sheet, "held")?,
         ..Criteria::default()
     };
@@ -43,6 +47,7 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         data.k = number(sheet, "k")?;
     }
     if objective.carry().reflections {
+        data.writer = named("writer");
         data.rationales = sheet.value("rationales") == "yes";
     }
     let schedule = match sheet.value("schedule") {
@@ -84,7 +89,7 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         data,
         ..usual
     };
-    if objective == Objective::WorldModel {
+    if objective.foresees_first() {
         plan.matched = match sheet.value("match") {
             "total" => Budget::Total,
             "tokens" => Budget::Tokens,
@@ -117,6 +122,8 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
         ("suite", data.suite.clone().unwrap_or_default()),
         ("split", auto(data.split.clone(), ALL)),
         ("expert", auto(data.expert.clone(), AUTO)),
+        ("share", auto(data.share.map(|share| share.to_string()), ALL)),
+        ("writer", auto(data.writer.clone(), AUTO)),
         ("pool", data.pool.clone()),
         ("k", auto(data.k.map(|k| k.to_string()), "all")),
         ("match", matched.to_string()),

@@ -38,8 +38,12 @@ fn plans() -> Vec<Plan> {
             plan.data.pool = "policy".into();
             plan.data.k = Some(2);
         }
+        plan.data.share = Some(crate::selection::Share { of: 0.125, seed: 3 });
+        if objective.carry().reflections {
+            plan.data.writer = Some("template".into());
+        }
         plan.data.rationales = objective.carry().reflections;
-        if objective == Objective::WorldModel {
+        if objective.foresees_first() {
             plan.shuffled = true;
             plan.world_epochs = 3.0;
             plan.moments = Moments::Keep;

@@ -1,0 +1,230 @@
+//! The jobs of a study, each before those that need it.
+
+use serde::{Deserialize, Serialize};
+
+use super::design::{Arm, Design, Making, Shape, TestSet};
+use crate::agent::Reflector;
+use crate::agent::template::Rationale;
+use crate::model::step::Products;
+use crate::selection::{Criteria, Share};
+use crate::train::Plan;
+
+/// What is trained and tested on: the demonstrations of an expert on a share of the games.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Data {
+    /// The suite.
+    pub suite: String,
+    /// The split.
+    pub split: String,
+    /// The expert.
+    pub expert: String,
+    /// The share, which the seed draws.
+    pub share: Share,
+    /// Alternatives a state that are executed: as many as any arm uses.
+    pub k: usize,
+    /// Those of them that reflections are written from.
+    pub reflect_k: usize,
+}
+
+impl Data {
+    /// What an arm trains on of it.
+    pub fn criteria(&self) -> Criteria {
+        Criteria {
+            suite: Some(self.suite.clone()),
+            split: Some(self.split.clone()),
+            expert: Some(self.expert.clone()),
+            share: Some(self.share),
+            held_out: 0.0,
+            ..Criteria::default()
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.expert, self.share)
+    }
+}
+
+/// What is trained: an arm under one condition, with one seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The arm.
+    pub arm: Arm,
+    /// What it trains on.
+    pub data: Data,
+    /// Alternatives a state, where that makes a difference.
+    pub k: Option<usize>,
+    /// Updates of its last stage.
+    pub updates: u64,
+    /// The seed of weights and order.
+    pub seed: u64,
+    /// The model.
+    pub model: Shape,
+    /// How.
+    pub training: Making,
+}
+
+impl Cell {
+    /// What its run is given.
+    pub fn plan(&self) -> Plan {
+        let mut data = self.data.criteria();
+        match self.arm {
+            Arm::K0 => data.k = Some(0),
+            Arm::RatTemplate => {
+                data.rationales = true;
+                data.writer = Some(Rationale.generator());
+            }
+            Arm::IL | Arm::IWM | Arm::SHUF | Arm::SrTemplate | Arm::BOTH => data.k = self.k,
+        }
+        let making = &self.training;
+        let foresees = self.arm.predicts();
+        let usual = Plan::new(self.arm.objective(), self.updates, self.seed);
+        Plan {
+            batch: making.batch,
+            rate: making.rate,
+            world_epochs: if foresees { making.world_epochs } else { usual.world_epochs },
+            matched: if foresees { making.matched } else { usual.matched },
+            shuffled: self.arm == Arm::SHUF,
+            products: if making.bf16 { Products::Bf16 } else { Products::F32 },
+            data,
+            ..usual
+        }
+    }
+
+    /// The condition without arm and seed, in words.
+    pub fn condition(&self) -> String {
+        format!("{}, {} of the data, {} updates", self.data.expert, self.share(), self.updates)
+    }
+
+    /// The share in words.
+    pub fn share(&self) -> String {
+        Share::name(self.data.share.of)
+    }
+
+    /// The arm, with its alternatives a state where that makes a difference.
+    pub fn arm(&self) -> String {
+        match self.k {
+            Some(k) => format!("{} K={k}", self.arm),
+            None => self.arm.to_string(),
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("{} {} {} seed {}", self.arm(), self.data.name(), self.updates, self.seed)
+    }
+}
+
+/// What a job does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Task {
+    /// Demonstrations, executed alternatives, and texts where an arm needs them.
+    Collect {
+        /// Of what.
+        data: Data,
+        /// Whether reflections and rationales are written too.
+        texts: bool,
+    },
+    /// The fresh model of a seed.
+    Model {
+        /// The text that its vocabulary is trained on.
+        data: Data,
+        /// Its shape.
+        shape: Shape,
+        /// The seed of the weights.
+        seed: u64,
+    },
+    /// Training.
+    Train {
+        /// Of what.
+        cell: Cell,
+    },
+    /// Playing a test set with what was trained.
+    Test {
+        /// What plays.
+        cell: Cell,
+        /// The games.
+        test: TestSet,
+    },
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// What it is called; no two of a study are called the same.
+    pub name: String,
+    /// What it does.
+    pub task: Task,
+}
+
+impl Job {
+    fn of(task: Task) -> Self {
+        let name = match &task {
+            Task::Collect { data, .. } => format!("collect {}", data.name()),
+            Task::Model { data, seed, .. } => format!("model {} seed {seed}", data.name()),
+            Task::Train { cell } => format!("train {}", cell.name()),
+            Task::Test { cell, test } => format!("test {} on {}", cell.name(), test.name),
+        };
+        Self { name, task }
+    }
+
+    /// Everything that decides what comes of it, as JSON.
+    pub fn spec(&self) -> String {
+        serde_json::to_string(&self.task).unwrap_or_default()
+    }
+}
+
+/// All jobs in the order in which they are done: arms within seed, so that every finished seed
+/// counts.
+pub fn jobs(design: &Design) -> Vec<Job> {
+    let mut jobs: Vec<Job> = Vec::new();
+    let k = design.k.iter().copied().max().unwrap_or_default().max(design.reflect_k);
+    let texts = design.arms.iter().any(|arm| arm.objective().reflects());
+    for &seed in &design.seeds {
+        for amount in &design.data {
+            for expert in &design.experts {
+                let data = Data {
+                    suite: design.suite.clone(),
+                    split: design.train.clone(),
+                    expert: expert.clone(),
+                    share: Share { of: amount.share, seed },
+                    k,
+                    reflect_k: design.reflect_k,
+                };
+                jobs.push(Job::of(Task::Collect { data: data.clone(), texts }));
+                jobs.push(Job::of(Task::Model {
+                    data: data.clone(),
+                    shape: design.model.clone(),
+                    seed,
+                }));
+                for &updates in &amount.updates {
+                    cells(design, &data, updates, seed, &mut jobs);
+                }
+            }
+        }
+    }
+    jobs
+}
+
+/// Training and tests of every arm under one condition.
+fn cells(design: &Design, data: &Data, updates: u64, seed: u64, jobs: &mut Vec<Job>) {
+    for &arm in &design.arms {
+        let ks: Vec<Option<usize>> =
+            if arm.uses_k() { design.k.iter().map(|k| Some(*k)).collect() } else { vec![None] };
+        for k in ks {
+            let cell = Cell {
+                arm,
+                data: data.clone(),
+                k,
+                updates,
+                seed,
+                model: design.model.clone(),
+                training: design.training.clone(),
+            };
+            jobs.push(Job::of(Task::Train { cell: cell.clone() }));
+            let played = |test: &&TestSet| test.arms.is_empty() || test.arms.contains(&arm);
+            for test in design.test.iter().filter(played) {
+                jobs.push(Job::of(Task::Test { cell: cell.clone(), test: test.clone() }));
+            }
+        }
+    }
+}

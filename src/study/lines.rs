@@ -1,0 +1,137 @@
+//! What came of a study's jobs, a line each: what is committed, and what another machine goes on
+//! from.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::jobs::{Job, Task};
+use crate::error::{Error, Result};
+use crate::store::{Store, StudyJob};
+
+/// A finished job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// What it is called.
+    pub job: String,
+    /// Everything that decided what came of it.
+    pub task: Task,
+    /// What did.
+    pub result: Value,
+    /// The training run of the store in which it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<i64>,
+    /// When it was begun and finished, in milliseconds since 1970.
+    pub when_ms: (i64, i64),
+}
+
+/// The longest line that is read: a test of ten thousand games is a tenth of it.
+const LONGEST: usize = 16 << 20;
+
+/// The finished jobs of the list in its order.
+pub fn finished(store: &Store, jobs: &[Job]) -> Result<Vec<Line>> {
+    let known: HashMap<String, StudyJob> =
+        store.study_jobs()?.into_iter().map(|known| (known.job.clone(), known)).collect();
+    let mut lines = Vec::new();
+    for job in jobs {
+        let Some(StudyJob { result: Some(result), run, started_ms, finished_ms, spec, .. }) =
+            known.get(&job.name)
+        else {
+            continue;
+        };
+        if *spec != job.spec() {
+            return Err(changed(&job.name));
+        }
+        let result = serde_json::from_str(result)
+            .map_err(|e| Error::new(format!("what came of `{}`: {e}", job.name)))?;
+        let when_ms = (*started_ms, finished_ms.unwrap_or(*started_ms));
+        let task = job.task.clone();
+        lines.push(Line { job: job.name.clone(), task, result, run: *run, when_ms });
+    }
+    Ok(lines)
+}
+
+/// That a job was done with other settings than the file says now.
+pub(super) fn changed(job: &str) -> Error {
+    Error::new(format!("the job `{job}` was done with other settings than the file has now"))
+        .hint("a study is not changed while it runs: give the file another name, or take it back")
+}
+
+/// Writes the finished jobs to a file, in place of what was there.
+pub fn export(store: &Store, jobs: &[Job], path: &Path) -> Result<usize> {
+    let lines = finished(store, jobs)?;
+    let mut text = Vec::new();
+    for line in &lines {
+        serde_json::to_writer(&mut text, line)
+            .map_err(|e| Error::new(format!("writing a line: {e}")))?;
+        text.push(b'\n');
+    }
+    write(path, &text)?;
+    Ok(lines.len())
+}
+
+/// Writes a file whole or not at all.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
+    let failed = |e: &std::io::Error| Error::io("writing", path, e);
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| failed(&e))?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|e| failed(&e))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let rights = std::fs::Permissions::from_mode(0o644);
+        file.as_file().set_permissions(rights).map_err(|e| failed(&e))?;
+    }
+    file.persist(path).map_err(|e| failed(&e.error))?;
+    Ok(())
+}
+
+/// Takes in lines that were written elsewhere: training and tests, which need nothing that is not
+/// here. Returns how many were new.
+///
+/// # Errors
+/// Where a line is not understood, or is of a job that the study does not have.
+pub fn import(store: &mut Store, jobs: &[Job], path: &Path) -> Result<usize> {
+    let file = std::fs::File::open(path).map_err(|e| Error::io("reading", path, &e))?;
+    let by_name: HashMap<&str, &Job> = jobs.iter().map(|job| (job.name.as_str(), job)).collect();
+    let mut taken = 0;
+    for (n, line) in BufReader::new(file).lines().enumerate() {
+        let place = format!("{}:{}", path.display(), n + 1);
+        let line = line.map_err(|e| Error::io("reading", path, &e))?;
+        if line.len() > LONGEST {
+            return Err(Error::new(format!("{place}: a line of {} bytes", line.len())));
+        }
+        if line.trim().is_empty() {
+            continue;
+        }
+        let line: Line = serde_json::from_str(&line).map_err(|e| {
+            Error::new(format!("{place}: {e}")).hint("lines as `foretaste study --out` writes them")
+        })?;
+        let Some(job) = by_name.get(line.job.as_str()) else {
+            return Err(Error::new(format!("{place}: the study has no job `{}`", line.job))
+                .hint("lines go with the file that they were made by"));
+        };
+        if job.task != line.task {
+            return Err(changed(&line.job).at(place));
+        }
+        if matches!(job.task, Task::Collect { .. } | Task::Model { .. }) {
+            continue; // what they made is not in the line
+        }
+        let known = StudyJob {
+            job: line.job,
+            spec: job.spec(),
+            run: None,
+            result: Some(line.result.to_string()),
+            error: None,
+            started_ms: line.when_ms.0,
+            finished_ms: Some(line.when_ms.1),
+        };
+        taken += usize::from(store.import_study_job(&known)?);
+    }
+    Ok(taken)
+}
