@@ -191,7 +191,7 @@ impl State {
 pub enum ActionEffect {
     /// The world is another one now.
     Changed,
-    /// Nothing that play depends on changed.
+    /// The world is the same to everything that can be done or said in it.
     NoOp,
     /// The environment refused the action.
     Error,

@@ -14,7 +14,7 @@ use crate::agent::prompt::first_observation;
 use crate::digest;
 use crate::env::{constant_actions, instance};
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Trajectory, UNIFORM, is_rationale};
+use crate::experience::{Branch, HUMAN, Trajectory, UNIFORM, is_rationale};
 use crate::store::{Approved, Candidate, Drawn, Store};
 pub use share::Share;
 
@@ -35,7 +35,8 @@ pub struct Criteria {
     pub suite: Option<String>,
     /// Only this split: what is collected on the others is for testing.
     pub split: Option<String>,
-    /// Only demonstrations by this expert, or [`ALL`]; without it, there must be one only.
+    /// Only demonstrations by this expert, or [`ALL`]; without it, there must be one only, beside
+    /// what a person played, which is left out then.
     pub expert: Option<String>,
     /// Only tasks of this part of the split.
     #[serde(default)]
@@ -114,6 +115,9 @@ pub struct LeftOut {
     /// Explorations with approved reflections on another expert's actions.
     #[serde(default)]
     pub others: usize,
+    /// Demonstrations that a person played, where an expert's are trained on.
+    #[serde(default)]
+    pub by_hand: usize,
     /// Games that the share would hold out, where they are too few: they are trained on.
     #[serde(default)]
     pub too_few: usize,
@@ -199,8 +203,15 @@ impl Selection {
         only(&demos, |c| &c.suite, suite, ("suites", "--suite"))?;
         let expert = criteria.expert.as_deref();
         demos.retain(|demo| expert.is_none_or(|name| name == ALL || demo.actor == name));
-        only(&demos, |c| &c.actor, expert, ("experts", "--expert"))?;
         let mut selection = Self::default();
+        // What a person played stands beside an expert's; it is mixed in when that is asked for.
+        let by_hand = |demo: &Candidate| demo.actor == HUMAN;
+        if expert.is_none() && !demos.iter().all(by_hand) {
+            let before = demos.len();
+            demos.retain(|demo| !by_hand(demo));
+            selection.left_out.by_hand = before - demos.len();
+        }
+        only(&demos, |c| &c.actor, expert, ("experts", "--expert"))?;
         selection.left_out.duplicates = drop_duplicates(store, &mut demos)?;
         let share = criteria.held_out;
         let held: HashSet<u64> =

@@ -340,11 +340,13 @@ fn another_mind_is_asked_about_the_same_actions_and_stands_beside() {
         key(&mut app, KeyCode::Char(letter));
     }
     let effects = key(&mut app, KeyCode::Enter);
-    let [Effect::Beside(BesideCmd::Load(Some(name)))] = &effects[..] else { panic!("{effects:?}") };
+    let [Effect::Beside(BesideCmd::Load(asked, Some(name)))] = &effects[..] else {
+        panic!("{effects:?}")
+    };
     assert_eq!(name, "novice");
     let minds = explore::Minds { world: name.clone(), described: name.clone(), named: true };
     let told = |app: &mut App, told| app.update(Msg::from(explore::Msg::Beside(told)));
-    let effects = told(&mut app, Told::Loaded(Some(minds)));
+    let effects = told(&mut app, Told::Loaded(*asked, Some(minds)));
     let [Effect::Beside(BesideCmd::Look(look))] = &effects[..] else { panic!("{effects:?}") };
     let view = session.view().unwrap();
     assert_eq!(look.score.actions, view.admissible);
@@ -371,7 +373,7 @@ fn another_mind_is_asked_about_the_same_actions_and_stands_beside() {
     let shown = drawn(&app, 120, 40);
     assert!(!shown.contains("62.5 %") && !shown.contains("heard of"), "{shown}");
     let effects = key(&mut app, KeyCode::Char('='));
-    assert!(matches!(&effects[..], [Effect::Beside(BesideCmd::Load(None))]), "{effects:?}");
+    assert!(matches!(&effects[..], [Effect::Beside(BesideCmd::Load(_, None))]), "{effects:?}");
     assert!(!drawn(&app, 120, 40).contains("novice"));
 }
 

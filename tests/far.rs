@@ -63,7 +63,8 @@ fn scope() -> Scope {
     Scope { split: "train".into(), games: 3, seed: 1, share: None }
 }
 
-const PLAY: Play = Play { temperature: 1.0, seed: 1, think: true, free: false, predict: true };
+const PLAY: Play =
+    Play { temperature: 1.0, seed: 1, think: true, free: false, predict: true, no_repeat: false };
 
 /// Does something that may fail because the line broke off, until it does not.
 fn patiently<T>(mut attempt: impl FnMut() -> foretaste::error::Result<T>) -> T {

@@ -10,7 +10,7 @@ use crate::agent::{self, REFLECTING, Reflector};
 use crate::collect::{self, ASKED, By, Contrast, Draw, Proposer, Wanted, Writing};
 use crate::control::Progress;
 use crate::curation::faults;
-use crate::env::OfKinds;
+use crate::env::Only;
 use crate::episode::Scope;
 use crate::error::{Error, Result};
 use crate::experience::{POLICY, UNIFORM};
@@ -203,6 +203,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
                 agent::open(store, writer.as_deref(), Some(name), Priority::Interactive)
             };
             let attempts = attempts.attempts;
+            check_writer(&store, writer.as_deref(), attempts, name)?;
             let by = match &writer {
                 None => By::Template,
                 Some(_) => By::Mind { open: &open, attempts, faults: &faults },
@@ -210,7 +211,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let reflections = (!no_reflections).then_some(by);
             let teacher = expert.teacher(&person);
             let wanted = Wanted { scope: &scope, teacher, k, asked, think, reflections };
-            let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
+            let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
             let found = collect::all(&mut store, &suite, wanted, &policy, &control, &mut report)?;
             out.line(&serde_json::json!({"collected": found}), || found.to_string());
             Ok(())
@@ -219,7 +220,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let suite = range.suite.open()?;
             let person = Person;
             let teacher = expert.teacher(&person);
-            let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
+            let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
             collect::demonstrations(
                 &mut store,
                 &suite,
@@ -246,6 +247,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             expert,
         } => {
             let suite = range.suite.open()?;
+            let named = checkpoint.is_some();
             let mut reflector: Box<dyn Reflector> = match generator {
                 Generator::Template => Box::new(Template),
                 Generator::Model => {
@@ -254,11 +256,11 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
                 }
             };
             let contrast = Contrast { pool, k, each, expert, anew: true };
-            let how = drawn(temperature, generator)?;
+            let how = drawn(temperature, generator, named)?;
             let attempts = attempts.attempts;
             let reflector = reflector.as_mut();
             let writing = Writing { reflector, how, attempts, faults: &faults };
-            let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
+            let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
             let scope = range.scope();
             collect::reflections(
                 &mut store,
@@ -273,9 +275,26 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
     }
 }
 
-/// How the words of reflections are drawn.
-fn drawn(temperature: Option<f64>, generator: Generator) -> Result<Sampling> {
+/// Refuses a writer that is not there, before anything is collected, and what means nothing without
+/// one.
+fn check_writer(store: &Store, writer: Option<&str>, attempts: usize, suite: &str) -> Result<()> {
+    match writer {
+        Some(_) => agent::locate(store, writer, Some(suite)).map(drop),
+        None if attempts > 1 => {
+            Err(Error::usage("the template writes each text once (--attempts)")
+                .hint("--writer MIND names one that can try again"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// How the words of reflections are drawn; `named` says whether a mind was.
+fn drawn(temperature: Option<f64>, generator: Generator, named: bool) -> Result<Sampling> {
     match (temperature, generator) {
+        (_, Generator::Template) if named => {
+            Err(Error::usage("the template writes, and no mind (--mind)")
+                .hint("--generator model lets the mind write"))
+        }
         (None, _) => Ok(REFLECTING),
         (Some(_), Generator::Template) => Err(Error::usage("the template draws no words")
             .hint("--temperature is for --generator model")),
@@ -343,7 +362,7 @@ fn branches(
         report(row, progress);
     };
     let draw = Draw { proposer, ..draw };
-    let suite = OfKinds { suite: suite.as_ref(), kinds: &range.kinds };
+    let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
     let done = collect::branches(store, &suite, &range.scope(), draw, &control, &mut counted);
     let new = proposed + drawn;
     let from = serde_json::json!({POLICY: proposed, UNIFORM: drawn});

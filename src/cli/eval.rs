@@ -1,5 +1,7 @@
 //! `foretaste eval`.
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 use serde_json::json;
 
@@ -8,6 +10,7 @@ use super::{Common, SuiteArgs, interruptible, number, real};
 use crate::agent::{self, Agent, Scores};
 use crate::agreement::{Agreement, Which, agreement};
 use crate::control::Control;
+use crate::env::{Only, Suite};
 use crate::episode::{Broken, Play, Scope};
 use crate::error::{Error, Result};
 use crate::eval::{Game, Part, evaluate, foresight, paired};
@@ -52,6 +55,12 @@ pub struct EvalArgs {
     /// Write actions as free text, in place of choosing among the admissible ones
     #[arg(long)]
     free: bool,
+    /// Leave out of the list what was done in the same state of the world before (not the policy's own doing)
+    #[arg(long, conflicts_with = "free")]
+    no_repeat: bool,
+    /// Only these games: a file with the name of one a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["games", "games_seed"])]
+    tasks: Option<PathBuf>,
     /// Also say how right the model's predictions are, on the suite's expert's steps and uniform
     /// alternatives of the same games, and keep what it expected of its own actions
     #[arg(long)]
@@ -103,6 +112,9 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
             .hint("0 takes the likeliest; usual: 0.4, 1"));
     }
     let suite = args.suite.open()?;
+    let listed = args.tasks.as_deref().map(task_list).transpose()?;
+    let suite = Only { suite: suite.as_ref(), kinds: &[], tasks: listed.as_deref() };
+    let games = listed.as_ref().map_or(args.games, Vec::len);
     let out = common.out();
     let mut live = common.out();
     let control = interruptible()?;
@@ -110,8 +122,7 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         agent::open(&store, args.checkpoint.as_deref(), Some(suite.name()), Priority::Interactive)?;
     let agent = agent.as_mut();
     let _held = agent::hold(&store, &agent.name());
-    let Provenance { thinking, known } =
-        provenance(&store, &agent.name(), suite.as_ref(), &args.split)?;
+    let Provenance { thinking, known } = provenance(&store, &agent.name(), &suite, &args.split)?;
     let ways: &[bool] = match (args.think, args.no_think) {
         (true, _) => &[true],
         (_, true) => &[false],
@@ -130,14 +141,14 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     if let Some(most) = args.surprise {
         return surprise(common, &mut store, (suite.name(), args), most, agent, &control);
     }
-    let scope =
-        Scope { split: args.split.clone(), games: args.games, seed: args.games_seed, share: None };
+    let scope = Scope { split: args.split.clone(), games, seed: args.games_seed, share: None };
     for think in ways {
         let temperature = args.temperature;
         let seed = args.seed;
         let free = args.free;
         let predict = args.predict;
-        let play = Play { temperature, seed, think: *think, free, predict }.by(agent);
+        let no_repeat = args.no_repeat;
+        let play = Play { temperature, seed, think: *think, free, predict, no_repeat }.by(agent);
         let report = &mut |ended: std::result::Result<&Game, &Broken>, progress| {
             match ended {
                 Ok(game) => out.line(&json!(game), || {
@@ -152,11 +163,11 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
             live.progress(&progress);
         };
         let with = (play, &known);
-        let summary = evaluate(&mut store, suite.as_ref(), &scope, agent, with, &control, report)?;
+        let summary = evaluate(&mut store, &suite, &scope, agent, with, &control, report)?;
         out.line(&json!(summary), || summary.in_words(&play));
     }
     if args.predict {
-        let found = foresight(suite.as_ref(), &scope, args.k, agent, &control, &mut |progress| {
+        let found = foresight(&suite, &scope, args.k, agent, &control, &mut |progress| {
             live.progress(&progress);
         })?;
         store.add_foresight(
@@ -259,6 +270,18 @@ fn surprise(
         });
     }
     Ok(())
+}
+
+/// The games that a file names, one a line.
+fn task_list(path: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("reading", path, &e))?;
+    let names = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let names: Vec<String> = names.map(str::to_string).collect();
+    if names.is_empty() {
+        return Err(Error::new(format!("{}: names no game", path.display()))
+            .hint("a line each, as `foretaste env list` names them"));
+    }
+    Ok(names)
 }
 
 /// The numbers of a list like `1,3`.

@@ -38,40 +38,54 @@ pub struct StudyArgs {
 /// Runs the command.
 pub fn run(common: &Common, args: &StudyArgs) -> Result<()> {
     let design = Design::read(&args.file)?;
-    let suite = open_suite(&design.suite, args.data.as_deref())?;
     let jobs = study::jobs(&design);
     let out = common.out();
-    let root = study::place(&paths::data_dir(common.data_dir.clone())?, &design.name);
-    let mut store = Store::open(&root)?;
+    let mut live = common.out();
+    let control = interruptible()?;
+    if args.plan {
+        let suite = open_suite(&design.suite, args.data.as_deref())?;
+        let report = &mut |event: Event<'_>| {
+            if let Event::Progress(progress) = event {
+                live.progress(progress);
+            }
+        };
+        let found = study::forecast(&design, suite.as_ref(), &control, report)?;
+        out.line(&json!(found), || found.in_words());
+        return Ok(());
+    }
+    let data_dir = paths::data_dir(common.data_dir.clone())?;
+    let mut store = study::begin(&data_dir, &design)?;
     if let Some(path) = &args.results {
         let taken = study::import(&mut store, &jobs, path)?;
         out.line(&json!({"taken": taken}), || format!("{taken} finished jobs taken in"));
     }
-    if args.plan {
-        for job in &jobs {
-            out.line(&json!(job), || job.name.clone());
-        }
-        return Ok(());
-    }
-    let control = interruptible()?;
-    let mut live = common.out();
+    let write = |store: &Store| -> Result<()> {
+        let Some(folder) = &args.out else { return Ok(()) };
+        study::write(&design, store, &jobs, folder).map(drop)
+    };
+    // Where the page cannot be written, what is found is in the store all the same.
+    let mut failed = None;
     let mut tell = |event: Event<'_>| match event {
         Event::Begun { job, done, of } => {
             let row = json!({"begun": job.name, "done": done, "of": of});
             out.line(&row, || format!("[{done} of {of}] {}", job.name));
         }
         Event::Progress(progress) => live.progress(progress),
-        Event::Done { job, result } => {
+        Event::Done { job, result, store } => {
             out.line(&json!({"done": job.name, "result": result}), || said(result));
+            failed = failed.take().or(write(store).err());
         }
     };
     if !args.report {
+        let suite = open_suite(&design.suite, args.data.as_deref())?;
         study::work(&mut store, suite.as_ref(), &jobs, &control, &mut tell)?;
     }
-    if let Some(folder) = &args.out {
-        study::export(&store, &jobs, &folder.join("results.jsonl"))?;
+    if let Some(error) = failed {
+        return Err(error);
     }
-    Ok(())
+    let found = study::report(&design, &study::finished(&store, &jobs)?, jobs.len());
+    out.line(&json!(found), || study::markdown(&found));
+    write(&store)
 }
 
 /// What came of a job, in a few words.

@@ -301,7 +301,8 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
                 });
                 return Ok(());
             }
-            let (parts, source) = crate::agent::find(&store, Some(&args.from), None)?;
+            let (parts, source) =
+                crate::agent::find(&store, Some(&args.from), plan.data.suite.as_deref())?;
             let weights = Trainable::from_parts(&parts, &source)?;
             finished(trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?);
         }

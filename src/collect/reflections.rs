@@ -49,6 +49,9 @@ pub struct Writing<'a> {
     pub faults: Faults<'a>,
 }
 
+/// States that are written about before what came of it is kept.
+const KEPT_AT_ONCE: usize = 8;
+
 /// Counts the faults of a text about a case.
 pub type Faults<'a> = &'a dyn Fn(&str, &Case) -> usize;
 
@@ -58,10 +61,14 @@ impl<'a> Writing<'a> {
         Self { reflector, how: REFLECTING, attempts: 1, faults: &|_, _| 0 }
     }
 
-    /// All attempts at each text, the one that stands first; none where none came to its end.
-    fn attempts(&mut self, asked: &[Asked], control: &Control) -> Result<Vec<Vec<String>>> {
+    /// All attempts at each text, the one that stands first; none where none came to its end. What
+    /// was written before something failed is there too.
+    fn attempts(&mut self, asked: &[Asked], control: &Control) -> (Vec<Vec<String>>, Result<()>) {
         let mut written: Vec<Vec<(usize, String)>> = vec![Vec::new(); asked.len()];
-        for attempt in 0..self.attempts.max(1) {
+        // The likeliest words are the same every time.
+        let attempts = if self.how.temperature > 0.0 { self.attempts.max(1) } else { 1 };
+        let mut ended = Ok(());
+        for attempt in 0..attempts {
             let is_open = |i: &usize| written[*i].iter().all(|(faults, _)| *faults > 0);
             let open: Vec<usize> = (0..asked.len()).filter(is_open).collect();
             if open.is_empty() {
@@ -69,7 +76,13 @@ impl<'a> Writing<'a> {
             }
             let cases: Vec<(&Case, u64)> =
                 open.iter().map(|i| (&asked[*i].case, asked[*i].seed(attempt))).collect();
-            let texts = self.reflector.reflect(&cases, self.how, &control.cancel)?;
+            let texts = match self.reflector.reflect(&cases, self.how, &control.cancel) {
+                Ok(texts) => texts,
+                Err(error) => {
+                    ended = Err(error);
+                    break;
+                }
+            };
             for (i, text) in open.into_iter().zip(texts).filter(|(_, text)| !text.is_empty()) {
                 written[i].push(((self.faults)(&text, &asked[i].case), text));
             }
@@ -78,7 +91,7 @@ impl<'a> Writing<'a> {
             texts.sort_by_key(|(faults, _)| *faults); // of equals, the earlier
             texts.into_iter().map(|(_, text)| text).collect()
         };
-        Ok(written.into_iter().map(best_first).collect())
+        (written.into_iter().map(best_first).collect(), ended)
     }
 }
 
@@ -156,23 +169,32 @@ pub fn reflections(
             let expected = json!({"texts": cases.len() * left, "at_most": all});
             report(json!({"expected": expected}), meter.at(i as u64));
         }
-        let written = writing.attempts(&asked, control)?;
-        let unfinished = written.iter().filter(|texts| texts.is_empty()).count();
-        let sees = writing.reflector.sees_outcomes();
-        let fresh = asked.iter().zip(written).filter_map(|(asked, texts)| {
-            let mut texts = texts.into_iter();
-            let text = texts.next()?;
-            let cites = if sees { asked.cites() } else { Vec::new() };
-            let (t, generator) = (asked.t, generator.clone());
-            let new = NewReflection { trajectory: demo.id, t, generator, cites, text };
-            Some((new, texts.collect()))
-        });
-        let fresh: Vec<(NewReflection, Vec<String>)> = fresh.collect();
-        let ids = store.add_attempts(fresh.iter().map(|(new, others)| (new, others.as_slice())))?;
+        let mut ids = Vec::new();
+        let (mut unfinished, mut others) = (0, 0);
+        // In parts that are kept as they come: each may be paid for.
+        for part in asked.chunks(KEPT_AT_ONCE) {
+            let (written, ended) = writing.attempts(part, control);
+            if ended.is_ok() {
+                unfinished += written.iter().filter(|texts| texts.is_empty()).count();
+            }
+            let sees = writing.reflector.sees_outcomes();
+            let fresh = part.iter().zip(written).filter_map(|(asked, texts)| {
+                let mut texts = texts.into_iter();
+                let text = texts.next()?;
+                let cites = if sees { asked.cites() } else { Vec::new() };
+                let (t, generator) = (asked.t, generator.clone());
+                let new = NewReflection { trajectory: demo.id, t, generator, cites, text };
+                Some((new, texts.collect()))
+            });
+            let fresh: Vec<(NewReflection, Vec<String>)> = fresh.collect();
+            others += fresh.iter().map(|(_, others)| others.len()).sum::<usize>();
+            ids.extend(store.add_attempts(fresh.iter().map(|(new, o)| (new, o.as_slice())))?);
+            ended?;
+        }
         let mut row = json!({"trajectory": demo.id, "pool": pool, "reflections": ids,
             "states_without_contrast": open.without_contrast, "unfinished": unfinished});
         if writing.attempts > 1 {
-            row["other_attempts"] = json!(fresh.iter().map(|(_, o)| o.len()).sum::<usize>());
+            row["other_attempts"] = json!(others);
         }
         let mut progress = meter.at(i as u64 + 1);
         if let Some(spent) = writing.reflector.spent() {

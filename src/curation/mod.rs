@@ -11,6 +11,8 @@ mod history;
 
 use serde::Serialize;
 
+use std::collections::HashSet;
+
 use crate::agent::Case;
 use crate::agent::template::{NO_CONTRAST, leaves_behind, promising};
 use crate::collect::case_at;
@@ -371,7 +373,8 @@ fn twice(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let start = seen.text.as_ptr() as usize;
     let sentences: Vec<&str> =
         seen.text.split(['.', '!', '\n']).map(str::trim).filter(|s| s.len() > 20).collect();
-    let again = (0..sentences.len()).find(|i| sentences[..*i].contains(&sentences[*i]));
+    let mut known = HashSet::new();
+    let again = (0..sentences.len()).find(|i| !known.insert(sentences[*i]));
     again
         .map(|i| (sentences[i].as_ptr() as usize - start, sentences[i]))
         .map(|(at, s)| (at, at + s.len()))

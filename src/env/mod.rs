@@ -29,7 +29,7 @@ mod actions;
 pub mod alfworld;
 mod expert;
 pub mod household;
-mod of_kinds;
+mod only;
 pub mod tw_pddl;
 
 use std::any::Any;
@@ -39,7 +39,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 pub use actions::{Actions, Form};
 pub use expert::{Advice, Expert, Experts, GivenAdvice, NoAdvice, PLANNER};
-pub use of_kinds::OfKinds;
+pub use only::Only;
 
 /// How many steps an episode may take unless a command says otherwise (the original wrapper's
 /// default).

@@ -9,6 +9,7 @@ use crate::rng::Rng;
 
 /// How to play.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Play {
     /// Temperature; 0 takes the likeliest (the paper validates at 0.4). Over the admissible list it
     /// is that of whole actions, with free text (and for thoughts) that of tokens: the two are not
@@ -24,13 +25,18 @@ pub struct Play {
     /// Whether what comes of every action is predicted first and kept, for Replay. (How right
     /// predictions are is measured by [`crate::eval::foresight`].)
     pub predict: bool,
+    /// Whether an action that was taken in a state of the world is left out there from then on, of
+    /// a list; not a policy's own doing, so it is said wherever it is on.
+    pub no_repeat: bool,
 }
 
 impl Play {
     /// In words, as far as it is not the usual.
     pub fn describe(&self) -> String {
         let think = if self.think { "thinking first" } else { "acting at once" };
-        format!("{think}{}", if self.free { ", free text" } else { "" })
+        let free = if self.free { ", free text" } else { "" };
+        let again = if self.no_repeat { ", no action twice in a state" } else { "" };
+        format!("{think}{free}{again}")
     }
 
     /// The same for a mind: one that cannot score a list by itself writes its actions.

@@ -1,6 +1,6 @@
 //! One mind plays many worlds at once: what it is asked about all of them is asked in one go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::Episode;
 use super::policy::{Choice, Play, choose};
@@ -20,13 +20,27 @@ pub struct Player {
     foreseen: Vec<(usize, String)>,
     invalid: usize,
     written: usize,
+    /// What was done where, by the worlds' fingerprints.
+    done: HashSet<(u64, String)>,
 }
 
 impl Player {
     /// The same draws for every mind that plays the same task by this seed.
     pub fn new(episode: Episode, seed: u64) -> Self {
         let rng = Rng::stream(seed, &episode.trajectory.task_id);
-        Self { episode, rng, thoughts: Vec::new(), foreseen: Vec::new(), invalid: 0, written: 0 }
+        let (thoughts, foreseen, done) = (Vec::new(), Vec::new(), HashSet::new());
+        Self { episode, rng, thoughts, foreseen, invalid: 0, written: 0, done }
+    }
+
+    /// What can be chosen in a state; without what was done in it before, unless that is all.
+    fn listed(&self, no_repeat: bool) -> Vec<String> {
+        let t = self.episode.trajectory.steps.len();
+        let all = self.episode.trajectory.listed_at(t);
+        let here = self.episode.env.fingerprint();
+        let fresh = |action: &&String| !self.done.contains(&(here, (*action).clone()));
+        let left: Vec<String> =
+            if no_repeat { all.iter().filter(fresh).cloned().collect() } else { Vec::new() };
+        if left.is_empty() { all.to_vec() } else { left }
     }
 
     /// What is left once it is over: its world goes, there may be no room for it and the next.
@@ -200,9 +214,9 @@ fn advance(
     }
     let mut choices: Vec<Choice<'_>> = playing
         .iter_mut()
-        .map(|(_, Player { episode, rng, .. })| {
-            let t = episode.trajectory.steps.len();
-            let listed = episode.trajectory.listed_at(t).to_vec();
+        .map(|(_, player)| {
+            let listed = player.listed(play.no_repeat);
+            let Player { episode, rng, .. } = player;
             Choice {
                 state: episode.state(),
                 listed,
@@ -230,6 +244,10 @@ fn advance(
         let t = played.episode.trajectory.steps.len();
         played.invalid += usize::from(!played.episode.env.turn().admits(&chosen.action));
         played.written += usize::from(written);
+        if play.no_repeat {
+            let here = played.episode.env.fingerprint();
+            played.done.insert((here, chosen.action.clone()));
+        }
         played.thoughts.extend(chosen.thought.map(|text| (t, text)));
         played.foreseen.extend(foreseen.map(|text| (t, text)));
         steps.push((played, chosen.action));

@@ -1,12 +1,14 @@
 //! Playing games with a policy: success rate with its interval, and how right a world model is.
 
+mod failures;
 mod foresight;
 mod paired;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
+pub use failures::Failure;
 pub use foresight::{Foresight, Part, foresight};
 pub use paired::{Paired, paired};
 
@@ -35,6 +37,8 @@ pub struct Game {
     pub steps: usize,
     /// Actions that were not admissible.
     pub invalid: usize,
+    /// How it was lost, if it was.
+    pub failure: Option<Failure>,
     /// The stored trajectory.
     pub trajectory: i64,
 }
@@ -63,8 +67,14 @@ pub struct Summary {
     pub restriction: String,
     /// Temperature.
     pub temperature: f64,
+    /// Whether an action that was tried in a state was left out there.
+    pub no_repeat: bool,
     /// Steps an episode may take.
     pub step_limit: usize,
+    /// Games won and played by kind of task.
+    pub kinds: BTreeMap<String, (u64, u64)>,
+    /// Lost games by how they were lost.
+    pub failures: BTreeMap<Failure, u64>,
     /// Games won.
     pub successes: u64,
     /// Games played to their ends.
@@ -113,6 +123,10 @@ impl Summary {
         // Where success is all that there is to gain, it is said already.
         if (self.mean_reward - self.rate).abs() > 1e-9 {
             text.push_str(&format!(", mean reward {:.3}", self.mean_reward));
+        }
+        if !self.failures.is_empty() {
+            let each = self.failures.iter().map(|(how, n)| format!("{} {n}", how.as_str()));
+            text.push_str(&format!("; lost by: {}", each.collect::<Vec<_>>().join(", ")));
         }
         if self.invalid > 0 {
             text.push_str(&format!(", {} actions not admissible", self.invalid));
@@ -196,6 +210,7 @@ pub fn evaluate(
         _ => "both",
     };
     let per_game = |x: f64| if n == 0 { 0.0 } else { x / n as f64 };
+    let trained_on = games.iter().filter(|game| known.games.contains(&game.task_id)).count();
     let row = EvalRow {
         id: 0,
         checkpoint,
@@ -214,6 +229,7 @@ pub fn evaluate(
         successes,
         mean_steps: per_game(steps as f64),
         mean_reward: Some(per_game(games.iter().map(|game| game.reward).sum())),
+        trained_on: Some(trained_on as u64),
     };
     let played: Vec<PlayedGame> = games.iter().map(Game::row).collect();
     Ok(Summary {
@@ -224,7 +240,10 @@ pub fn evaluate(
         think: play.think,
         restriction: restriction.into(),
         temperature: play.temperature,
+        no_repeat: play.no_repeat,
         step_limit,
+        kinds: by_kind(&games),
+        failures: failures(&games),
         successes,
         n,
         broke_off,
@@ -235,7 +254,7 @@ pub fn evaluate(
         mean_reward: row.mean_reward.unwrap_or_default(),
         invalid: games.iter().map(|game| game.invalid).sum(),
         usage: agent.usage().since(before),
-        trained_on: games.iter().filter(|game| known.games.contains(&game.task_id)).count(),
+        trained_on,
     })
 }
 
@@ -263,8 +282,27 @@ fn keep(store: &mut Store, played: Played, foresaw: &str) -> Result<Game> {
         reward: trajectory.reward(),
         steps: trajectory.steps.len(),
         invalid,
+        failure: Failure::of(&trajectory, invalid),
         trajectory: id,
     })
+}
+
+fn by_kind(games: &[Game]) -> BTreeMap<String, (u64, u64)> {
+    let mut kinds: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for game in games {
+        let (won, played) = kinds.entry(game.kind.clone()).or_default();
+        *won += u64::from(game.success);
+        *played += 1;
+    }
+    kinds
+}
+
+fn failures(games: &[Game]) -> BTreeMap<Failure, u64> {
+    let mut failures = BTreeMap::new();
+    for failure in games.iter().filter_map(|game| game.failure) {
+        *failures.entry(failure).or_default() += 1;
+    }
+    failures
 }
 
 /// A list of games, whatever its order, as it is written in records.

@@ -27,7 +27,8 @@ fn thinker(scope: &Scope) -> Scripted {
         .named("thinker")
 }
 
-const USUAL: Play = Play { temperature: 0.4, seed: 1, think: false, free: false, predict: false };
+const USUAL: Play =
+    Play { temperature: 0.4, seed: 1, think: false, free: false, predict: false, no_repeat: false };
 
 fn scope() -> Scope {
     Scope { split: "seen".into(), games: 6, seed: 1, share: None }

@@ -5,6 +5,7 @@ use super::{Session, TrunkLine, way_to};
 use crate::control::Cancel;
 use crate::env::{Environment, Experts};
 use crate::error::{Error, Result};
+use crate::text::counted;
 
 /// The longest name of a node.
 const NAME: usize = 40;
@@ -75,7 +76,7 @@ impl Session {
                 if node.name.is_empty() { String::new() } else { format!(" \"{}\"", node.name) };
             let far = match distance {
                 _ if turn.success => "solved".to_string(),
-                Ok(left) => format!("goal {left} steps away"),
+                Ok(left) => format!("goal {} away", counted(left as u64, "step")),
                 Err(why) => why.to_string(),
             };
             lines.extend([String::new(), format!("{mark}{name}: step {}, {far}", node.depth)]);

@@ -44,6 +44,8 @@ pub struct EvalRow {
     pub mean_steps: f64,
     /// Mean reward an episode.
     pub mean_reward: Option<f64>,
+    /// Games among them that the checkpoint was trained on, as far as was known.
+    pub trained_on: Option<u64>,
 }
 
 /// One game of an evaluation.
@@ -62,8 +64,8 @@ pub struct PlayedGame {
 }
 
 const EVALUATION: &str = "SELECT id, checkpoint, suite, split, games_seed, seed, temperature, \
-     step_limit, think, restriction, games, record, n, successes, mean_steps, mean_reward, broke_off \
-     FROM evaluations";
+     step_limit, think, restriction, games, record, n, successes, mean_steps, mean_reward, broke_off, \
+     trained_on FROM evaluations";
 
 fn eval_row(row: &Row<'_>) -> rusqlite::Result<EvalRow> {
     Ok(EvalRow {
@@ -84,6 +86,7 @@ fn eval_row(row: &Row<'_>) -> rusqlite::Result<EvalRow> {
         mean_steps: row.get(14)?,
         mean_reward: row.get(15)?,
         broke_off: row.get::<_, i64>(16)? as u64,
+        trained_on: row.get::<_, Option<i64>>(17)?.map(|n| n as u64),
     })
 }
 
@@ -94,8 +97,8 @@ impl Store {
         tx.execute(
             "INSERT INTO evaluations (checkpoint, suite, split, games_seed, seed, temperature, \
              step_limit, think, restriction, games, record, n, successes, mean_steps, created_ms, \
-             mean_reward, broke_off) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             mean_reward, broke_off, trained_on) VALUES \
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
             params![
                 eval.checkpoint,
                 eval.suite,
@@ -113,7 +116,8 @@ impl Store {
                 eval.mean_steps,
                 now_ms(),
                 eval.mean_reward,
-                eval.broke_off as i64
+                eval.broke_off as i64,
+                eval.trained_on.map(|n| n as i64)
             ],
         )?;
         let id = tx.last_insert_rowid();

@@ -138,6 +138,15 @@ pub(super) fn insert_branch(db: &Connection, b: &Branch, when: i64) -> Result<i6
 
 /// Writes a generated reflection, if all that it cites was executed in its state, as of a moment;
 /// returns its id.
+/// Whether a writer has written about the same outcomes of the same state.
+fn is_written(db: &Connection, r: &NewReflection) -> Result<bool> {
+    let cites = serde_json::to_string(&r.cites).unwrap_or_default();
+    let known = "SELECT 1 FROM reflections WHERE trajectory = ?1 AND t = ?2 AND generator = ?3 AND \
+                 cites = ?4";
+    let values = params![r.trajectory, r.t as i64, r.generator, cites];
+    Ok(db.prepare_cached(known)?.exists(values)?)
+}
+
 pub(super) fn insert_reflection(db: &Connection, r: &NewReflection, when: i64) -> Result<i64> {
     for branch in &r.cites {
         let executed = db
@@ -293,7 +302,8 @@ impl Store {
         self.add_attempts(reflections.iter().map(|reflection| (reflection, [].as_slice())))
     }
 
-    /// The same, each with other attempts of the same writer: versions that are kept beside the
+    /// The same where this writer has not written about the same outcomes of the same state, each
+    /// with other attempts: versions that are kept beside the
     /// text that stands.
     pub fn add_attempts<'a>(
         &mut self,
@@ -302,6 +312,10 @@ impl Store {
         let tx = self.write()?;
         let mut ids = Vec::new();
         for (reflection, others) in reflections {
+            // Another program may have written about the same meanwhile.
+            if is_written(&tx, reflection)? {
+                continue;
+            }
             let id = insert_reflection(&tx, reflection, now_ms())?;
             for (n, text) in (2..).zip(others) {
                 insert_version(&tx, id, n, (&reflection.generator, text), now_ms())?;

@@ -132,6 +132,9 @@ pub struct TestSet {
     /// Whether arms that were trained to think before they act do so.
     #[serde(default = "yes")]
     pub thinking: bool,
+    /// Whether an action that was taken in a state is left out there from then on.
+    #[serde(default)]
+    pub no_repeat: bool,
     /// Only these arms; all if none is named.
     #[serde(default)]
     pub arms: Vec<Arm>,

@@ -167,6 +167,12 @@ impl Job {
         Self { name, task }
     }
 
+    /// Whether what was written down decides the same: what a newer program added stands as it was
+    /// before.
+    pub fn is_of(&self, spec: &str) -> bool {
+        serde_json::from_str::<Task>(spec).is_ok_and(|task| task == self.task)
+    }
+
     /// Everything that decides what comes of it, as JSON.
     pub fn spec(&self) -> String {
         serde_json::to_string(&self.task).unwrap_or_default()

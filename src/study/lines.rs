@@ -43,7 +43,7 @@ pub fn finished(store: &Store, jobs: &[Job]) -> Result<Vec<Line>> {
         else {
             continue;
         };
-        if *spec != job.spec() {
+        if !job.is_of(spec) {
             return Err(changed(&job.name));
         }
         let result = serde_json::from_str(result)
@@ -61,17 +61,15 @@ pub(super) fn changed(job: &str) -> Error {
         .hint("a study is not changed while it runs: give the file another name, or take it back")
 }
 
-/// Writes the finished jobs to a file, in place of what was there.
-pub fn export(store: &Store, jobs: &[Job], path: &Path) -> Result<usize> {
-    let lines = finished(store, jobs)?;
+/// Writes finished jobs to a file, in place of what was there.
+pub(super) fn export(lines: &[Line], path: &Path) -> Result<()> {
     let mut text = Vec::new();
-    for line in &lines {
+    for line in lines {
         serde_json::to_writer(&mut text, line)
             .map_err(|e| Error::new(format!("writing a line: {e}")))?;
         text.push(b'\n');
     }
-    write(path, &text)?;
-    Ok(lines.len())
+    write(path, &text)
 }
 
 /// Writes a file whole or not at all.

@@ -7,13 +7,40 @@
 //! that every finished seed counts; [`work`] does those that are not done. What came of a job is a
 //! line ([`Line`]): lines from another machine count like those from here.
 
+mod chart;
 mod design;
+mod forecast;
+mod html;
 mod jobs;
 mod lines;
+mod markdown;
+mod report;
+mod shelf;
 pub mod stats;
 mod work;
 
+use std::path::Path;
+
+use crate::error::Result;
+use crate::store::Store;
+
 pub use design::{Amount, Arm, Claim, Design, Making, Shape, TestSet};
+pub use forecast::{Forecast, OfArm, forecast};
+pub use html::html;
 pub use jobs::{Cell, Data, Job, Task, jobs};
-pub use lines::{Line, export, import};
+pub use lines::{Line, finished, import};
+pub use markdown::markdown;
+pub use report::{ArmRow, Comparison, Condition, Cost, OfSeed, OnTest, Report, report};
+pub use shelf::{Shelf, Standing, begin};
 pub use work::{Event, place, work};
+
+/// Writes what is finished into a folder: `results.jsonl`, `report.md` and `report.html`. Returns
+/// what they say.
+pub fn write(design: &Design, store: &Store, jobs: &[Job], folder: &Path) -> Result<Report> {
+    let lines = finished(store, jobs)?;
+    lines::export(&lines, &folder.join("results.jsonl"))?;
+    let found = report(design, &lines, jobs.len());
+    lines::write(&folder.join("report.md"), markdown(&found).as_bytes())?;
+    lines::write(&folder.join("report.html"), html(&found)?.as_bytes())?;
+    Ok(found)
+}

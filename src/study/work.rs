@@ -50,6 +50,8 @@ pub enum Event<'a> {
         job: &'a Job,
         /// What came of it.
         result: &'a Value,
+        /// Where it is.
+        store: &'a Store,
     },
 }
 
@@ -71,7 +73,7 @@ pub fn work(
     let mut done: HashMap<String, StudyJob> =
         store.study_jobs()?.into_iter().map(|known| (known.job.clone(), known)).collect();
     if let Some(job) =
-        jobs.iter().find(|job| done.get(&job.name).is_some_and(|known| known.spec != job.spec()))
+        jobs.iter().find(|job| done.get(&job.name).is_some_and(|known| !job.is_of(&known.spec)))
     {
         return Err(lines::changed(&job.name));
     }
@@ -94,7 +96,7 @@ pub fn work(
         };
         store.end_study_job(&job.name, &written)?;
         let result = result.map_err(|error| error.at(&job.name))?;
-        tell(Event::Done { job, result: &result });
+        tell(Event::Done { job, result: &result, store });
         done = store.study_jobs()?.into_iter().map(|known| (known.job.clone(), known)).collect();
     }
     Ok(())
@@ -110,6 +112,11 @@ fn own(root: &Path) -> Result<File> {
             .hint("it can be watched from here, and stopped where it runs")
     })?;
     Ok(file)
+}
+
+/// Whether some program works at the study in this folder.
+pub(super) fn is_worked_at(root: &Path) -> bool {
+    File::open(root.join("study.lock")).is_ok_and(|file| file.try_lock().is_err())
 }
 
 /// Whether a job has to be done: it is not, and something that is wanted needs it. What was tested
@@ -172,14 +179,17 @@ fn one(
         Task::Collect { data, texts } => gather(store, suite, data, *texts, control, tell)?,
         Task::Model { data, shape, seed } => fresh(store, data, shape, *seed)?,
         Task::Train { cell } => train(store, job, cell, control, tell)?,
-        Task::Test { cell, test } => play(store, suite, cell, test, control, tell)?,
+        Task::Test { cell, test } => {
+            let model = checkpoint_of(store, cell)?;
+            play(store, suite, cell, (test, &model), control, tell)?
+        }
     };
     result["seconds"] = json!(began.elapsed().as_secs_f64());
     Ok(result)
 }
 
 /// Demonstrations, alternatives and texts of a share of the games.
-fn gather(
+pub(super) fn gather(
     store: &mut Store,
     suite: &dyn Suite,
     data: &Data,
@@ -256,14 +266,14 @@ fn is_clean(store: &Store, reflection: &Reflection) -> Result<bool> {
 }
 
 /// The folder of a fresh model.
-fn folder(store: &Store, data: &Data, seed: u64) -> PathBuf {
+pub(super) fn folder(store: &Store, data: &Data, seed: u64) -> PathBuf {
     let name = format!("{} {} {seed}", data.expert, data.share);
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
     store.root().join("models").join(name.chars().map(plain).collect::<String>())
 }
 
 /// A fresh model whose vocabulary is trained on the training data alone.
-fn fresh(store: &Store, data: &Data, shape: &Shape, seed: u64) -> Result<Value> {
+pub(super) fn fresh(store: &Store, data: &Data, shape: &Shape, seed: u64) -> Result<Value> {
     let texts = train::texts(store, &data.criteria())?;
     let tokenizer = Tokenizer::train(&texts, shape.vocab)?;
     let config = Config::small(shape.layers, shape.hidden, tokenizer.vocab())?;
@@ -276,6 +286,13 @@ fn fresh(store: &Store, data: &Data, shape: &Shape, seed: u64) -> Result<Value> 
     checkpoint::write_folder(&folder, &weights.parts(false)?, &[], None)?;
     let parameters: usize = weights.weights.iter().map(Vec::len).sum();
     Ok(json!({"parameters": parameters, "vocabulary": config.vocab}))
+}
+
+/// The fresh model of some data and a seed.
+pub(super) fn model_of(store: &Store, data: &Data, seed: u64) -> Result<Trainable> {
+    let name = folder(store, data, seed).display().to_string();
+    let (parts, source) = agent::find(store, Some(&name), None)?;
+    Trainable::from_parts(&parts, &source)
 }
 
 /// Points of a curve that are kept with what came of a training.
@@ -349,22 +366,27 @@ fn summary(store: &Store, run: i64) -> Result<Value> {
     }))
 }
 
-/// Plays a test set with what a cell was trained to.
-fn play(
+/// The checkpoint that a cell was trained to, by its number.
+fn checkpoint_of(store: &Store, cell: &Cell) -> Result<String> {
+    let wanted = Task::Train { cell: cell.clone() };
+    let trained = store
+        .study_jobs()?
+        .into_iter()
+        .find(|known| serde_json::from_str::<Task>(&known.spec).is_ok_and(|task| task == wanted));
+    let model = trained.map(|known| trained_model(store, &known)).transpose()?.flatten();
+    model.ok_or_else(|| Error::new("what was trained is not here any more"))
+}
+
+/// Lets a model play a test set, as an arm does.
+pub(super) fn play(
     store: &mut Store,
     suite: &dyn Suite,
     cell: &Cell,
-    test: &TestSet,
+    (test, model): (&TestSet, &str),
     control: &Control,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<Value> {
-    let trained = store.study_jobs()?.into_iter().find(|known| {
-        serde_json::from_str::<Task>(&known.spec)
-            .is_ok_and(|task| task == Task::Train { cell: cell.clone() })
-    });
-    let model = trained.map(|known| trained_model(store, &known)).transpose()?.flatten();
-    let model = model.ok_or_else(|| Error::new("what was trained is not here any more"))?;
-    let mut agent = agent::open(store, Some(&model), Some(suite.name()), Priority::Background)?;
+    let mut agent = agent::open(store, Some(model), Some(suite.name()), Priority::Background)?;
     let _held = agent::hold(store, &agent.name());
     let train::Provenance { known, .. } =
         train::provenance(store, &agent.name(), suite, &test.split)?;
@@ -372,7 +394,8 @@ fn play(
         Scope { split: test.split.clone(), games: test.games, seed: test.draw, share: None };
     let think = test.thinking && cell.arm.objective().reflects();
     let (temperature, seed) = (test.temperature, cell.seed);
-    let play = Play { temperature, seed, think, free: false, predict: false };
+    let play =
+        Play { temperature, seed, think, free: false, predict: false, no_repeat: test.no_repeat };
     let mut games: Vec<Game> = Vec::new();
     let report = &mut |ended: std::result::Result<&Game, &_>, progress: Progress| {
         games.extend(ended.ok().cloned());

@@ -15,6 +15,7 @@ use crate::model::tokenizer::Tokenizer;
 use crate::rng::Rng;
 use crate::selection::{Chosen, LEAST_HELD_OUT, LeftOut, Selection};
 use crate::store::Store;
+use crate::text::counted;
 
 /// How the error begins that says that an objective has no training set yet.
 pub(super) const NOTHING: &str = "there is nothing to train on";
@@ -233,8 +234,9 @@ impl DataSummary {
         match (self.held_out_games, self.left_out.too_few) {
             (0, 0) => "validation: none, nothing is held out".into(),
             (0, few) => format!(
-                "validation: none, for the share would hold out {few} games, and fewer than \
-                 {LEAST_HELD_OUT} say nothing"
+                "validation: none, for the share would hold out {}, and fewer than \
+                 {LEAST_HELD_OUT} say nothing",
+                counted(few as u64, "game")
             ),
             (games, _) => {
                 format!("validation: {games} games held out ({} demonstrations)", self.held_out)
@@ -248,6 +250,7 @@ impl DataSummary {
         let said = [
             (self.explorations, "explorations with reflections are trained on too"),
             (left.duplicates, "demonstrations left out: the same actions as another"),
+            (left.by_hand, "demonstrations left out: played by hand (--expert human, or all)"),
             (left.constant, "alternatives left out: their answer is the same everywhere"),
             (left.rationales, "approved rationales left out: written without sight of any outcome"),
             (left.superseded, "approved reflections left out: their state has a newer one"),

@@ -60,7 +60,7 @@ impl Forecast {
 /// Works out a [`Forecast`]; an error says why the run cannot start.
 pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forecast> {
     plan.check()?;
-    let (parts, source) = agent::find(store, start, None)?;
+    let (parts, source) = agent::find(store, start, plan.data.suite.as_deref())?;
     let weights = Trainable::from_parts(&parts, &source)?;
     let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
     let fresh = plan.adapter(&weights.config)?;

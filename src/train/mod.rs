@@ -28,7 +28,7 @@ pub use command::command;
 use examples::TokenRole;
 pub use figures::{CheckpointFigures, RunFigures, best_of, figures, stage_ends};
 pub use forecast::{Forecast, forecast};
-pub use plan::{Budget, Moments, Plan, Stage};
+pub use plan::{Budget, Found, Moments, Plan, Stage};
 pub use provenance::{Origin, Provenance, origin, provenance, recorded, trained_on, warnings};
 pub use sets::{Sets, built_in, sets, usual_split, usual_start};
 pub use tuning::{RUINOUS, Schedule, Tuning};

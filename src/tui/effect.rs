@@ -15,6 +15,7 @@ use crate::experience::{Reflection, State};
 use crate::explore::{CompareModels, EvaluateState, LookBeside, Outcome, ScoreState, Tried};
 use crate::formats::Order;
 use crate::store::{Decision, Filter, Listing, Near, Place, Seen};
+use crate::study::Design;
 use crate::train::Plan;
 
 /// A line for the status bar.
@@ -60,6 +61,8 @@ pub enum Effect {
     Beside(BesideCmd),
     /// Of the store.
     Store(StoreCmd),
+    /// Of studies.
+    Study(StudyCmd),
     /// Of the jobs.
     Job(JobCmd),
     /// Text for the terminal's clipboard.
@@ -149,8 +152,10 @@ pub enum MindCmd {
 /// What another mind is asked, beside the one that answers.
 #[derive(Debug)]
 pub enum BesideCmd {
-    /// Load it; none lets it go.
-    Load(Option<String>),
+    /// Another suite is played.
+    Suite(String),
+    /// Load it, which is answered with this ticket; none lets it go.
+    Load(u64, Option<String>),
     /// Score and foresee; a newer look ends it.
     Look(Box<LookBeside>),
 }
@@ -270,6 +275,17 @@ pub enum RunCmd {
     Next,
 }
 
+/// What is asked about studies.
+#[derive(Debug)]
+pub enum StudyCmd {
+    /// How all of them stand.
+    Look,
+    /// Read a study's file.
+    Add(String),
+    /// Write the page of the study of this name.
+    Report(String),
+}
+
 /// A kind of job; one of each may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum JobKind {
@@ -285,6 +301,8 @@ pub enum JobKind {
     Export,
     /// A file being read.
     Import,
+    /// A study being worked at.
+    Study,
 }
 
 /// The writer that is no mind.
@@ -355,4 +373,6 @@ pub enum JobCmd {
     Stop(JobKind),
     /// Stop the run here and let a process of its own go on with it.
     Detach,
+    /// Work at a study.
+    Study(Box<Design>),
 }

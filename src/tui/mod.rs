@@ -62,7 +62,7 @@ use ui_state::UiState;
 use work::beside::Beside;
 use work::jobs::Jobs;
 use work::mind::Mind;
-use work::{Mailbox, store, world};
+use work::{Mailbox, store, studies, world};
 use workers::Workers;
 
 /// What threads answer is drawn at most twenty times a second: over SSH, bytes are what costs.
@@ -107,12 +107,13 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>, place: Pla
     let mind = Mind::start(root.to_path_buf(), suite.name().to_string(), mail.clone());
     let speaker = expert.map(str::to_string);
     let door = mind.door();
-    let beside = Beside::start(root.to_path_buf(), mail.clone());
+    let beside = Beside::start(root.to_path_buf(), suite.name().to_string(), mail.clone());
     let mut workers = Workers {
         worlds: world::start(Arc::clone(suite), speaker, root.to_path_buf(), mail.clone(), door),
         mind,
         beside,
         store: store::start(root.to_path_buf(), mail.clone()),
+        studies: studies::start(root.to_path_buf(), mail.clone()),
         jobs: Jobs::new(Arc::clone(suite), root.to_path_buf(), mail),
     };
     let mut app = App::new(suite.name(), settings.caps(Caps::detect()));

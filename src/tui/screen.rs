@@ -13,11 +13,14 @@ pub enum Screen {
     Replay,
     /// What is in the store.
     Data,
+    /// Ways of training held against each other.
+    Study,
 }
 
 impl Screen {
     /// In the order of their tabs.
-    pub const ALL: [Self; 5] = [Self::Explore, Self::Curate, Self::Train, Self::Replay, Self::Data];
+    pub const ALL: [Self; 6] =
+        [Self::Explore, Self::Curate, Self::Train, Self::Replay, Self::Data, Self::Study];
 
     /// The tab's word.
     pub fn as_str(self) -> &'static str {
@@ -27,6 +30,7 @@ impl Screen {
             Self::Train => "Train",
             Self::Replay => "Replay",
             Self::Data => "Data",
+            Self::Study => "Study",
         }
     }
 
@@ -38,6 +42,7 @@ impl Screen {
             Self::Train => ["f3", "train"],
             Self::Replay => ["f4", "replay"],
             Self::Data => ["f5", "data"],
+            Self::Study => ["f6", "study"],
         }
     }
 

@@ -178,7 +178,8 @@ impl Sheet {
     fn typed(&mut self, c: char) -> Typed {
         let anew = !self.begun;
         self.edit(|value| {
-            if anew {
+            // A comma goes on with a list.
+            if anew && c != ',' {
                 value.clear();
             }
             value.push(c);

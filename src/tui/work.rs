@@ -10,6 +10,7 @@ mod listing;
 pub mod mind;
 mod runs;
 pub mod store;
+pub mod studies;
 pub mod world;
 
 use std::sync::{Mutex, PoisonError, mpsc};

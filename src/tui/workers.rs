@@ -6,7 +6,7 @@ use crossterm::clipboard::CopyToClipboard;
 use crossterm::execute;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::effect::{Effect, MindCmd, StoreCmd};
+use super::effect::{BesideCmd, Effect, MindCmd, StoreCmd, StudyCmd};
 use super::msg::Msg;
 use super::terminal::stream;
 use super::work::Worker;
@@ -32,6 +32,8 @@ pub struct Workers {
     pub beside: Beside,
     /// The store.
     pub store: Worker<StoreCmd>,
+    /// Studies.
+    pub studies: Worker<StudyCmd>,
     /// Long work.
     pub jobs: Jobs,
 }
@@ -45,6 +47,7 @@ impl Workers {
                 Effect::Mind(command) => self.mind.send(command),
                 Effect::Beside(command) => self.beside.send(command),
                 Effect::Store(command) => self.store.send(command),
+                Effect::Study(command) => self.studies.send(command),
                 Effect::Job(command) => self.jobs.obey(command),
                 Effect::Copy(text) => {
                     // What is pasted somewhere else must not drive that either; columns stay
@@ -56,6 +59,7 @@ impl Workers {
                 // The loop's and the interface's own.
                 Effect::Suite(suite) => {
                     self.mind.send(MindCmd::Suite(suite.0.name().to_string()));
+                    self.beside.send(BesideCmd::Suite(suite.0.name().to_string()));
                     self.jobs.turn_to(suite);
                 }
                 Effect::Suspend

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::reply::{Choice, Finish, Said, said, usage};
+use super::reply::{Choice, Finish, Said, UNSAID, said, usage};
 use super::retry::Failure;
 use super::think::Splitter;
 use super::wire::Flow;
@@ -114,7 +114,7 @@ impl Gather {
         self.parts
             .into_values()
             .map(|part| {
-                let finished = part.finish.unwrap_or_else(|| Finish::Other("unsaid".into()));
+                let finished = part.finish.unwrap_or_else(|| Finish::Other(UNSAID.into()));
                 let (text, inside) = part.splitter.finish(finished == Finish::Stop);
                 let apart = part.reasoning.trim();
                 let reasoning = if apart.is_empty() { inside } else { Some(apart.to_string()) };

@@ -42,7 +42,7 @@ pub use choose::MOST_OPTIONS;
 pub use found::{Found, Server};
 pub use key::{Key, Secret};
 pub use profile::{Profile, SystemTo};
-pub use reply::{ChatReply, Choice, Finish};
+pub use reply::{ChatReply, Choice, Finish, UNSAID};
 use request::Question;
 pub use request::{ChatRequest, CompletionRequest, Draw, Prompt};
 pub use score::Prefix;

@@ -16,6 +16,9 @@ pub enum Finish {
     Other(String),
 }
 
+/// What a server that does not say how an answer ended is taken to say.
+pub const UNSAID: &str = "unsaid";
+
 impl Finish {
     fn named(name: &str) -> Self {
         match name {

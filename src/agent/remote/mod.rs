@@ -7,7 +7,8 @@ mod reflecting;
 use self::answers::action_in;
 pub use self::reflecting::Profile as ReflectingProfile;
 use super::endpoint::{
-    self, ChatReply, ChatRequest, Draw, Endpoint, Estimate, Finish, Found, Profile, Spent, whole,
+    self, ChatReply, ChatRequest, Draw, Endpoint, Estimate, Finish, Found, Profile, Spent, UNSAID,
+    whole,
 };
 use super::prompt::chat::{Message, Observations, Question, answer, messages};
 use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Scores, Usage};
@@ -311,14 +312,73 @@ impl Reflector for RemoteAgent {
             messages: self.profile.messages(case),
             draw: Draw { seed: Some(*seed), ..drawn(how, REFLECTION) },
         });
-        let replies = self.chat(requests.collect(), cancel, &mut |_, _, _| {})?;
-        // A text that is cut off is worse than none: its state is asked about another time.
-        let text = |reply: ChatReply| {
-            let choice = reply.choices.into_iter().next();
-            let choice = choice.ok_or_else(|| Error::new(format!("{}: no answer", self.name)))?;
-            let whole = choice.finished != Finish::Length;
-            Ok(if whole { answers::thought_in(&choice.text) } else { String::new() })
-        };
-        replies.into_iter().map(text).collect()
+        let requests: Vec<ChatRequest> = requests.collect();
+        let (mut replies, error) = self.endpoint.chat(requests.clone(), cancel, &mut |_, _, _| {});
+        if let Some(error) = error {
+            self.one_by_one(requests, &mut replies, &error, cancel)?;
+            if replies.iter().all(Option::is_none) {
+                return Err(error.at(&self.name));
+            }
+        }
+        Ok(replies.into_iter().map(|reply| reply.map(told_whole).unwrap_or_default()).collect())
     }
+}
+
+/// Questions in a row that may fail before it is no longer the question's fault.
+const REFUSED: usize = 3;
+
+impl RemoteAgent {
+    /// What a batch left open, asked by itself: one question may be what the server will not
+    /// answer, and what was paid for beside it is kept. It is over when several in a row fail.
+    fn one_by_one(
+        &self,
+        requests: Vec<ChatRequest>,
+        replies: &mut [Option<ChatReply>],
+        first: &Error,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let named = |error: Error| if error.is_cancelled() { error } else { error.at(&self.name) };
+        if first.is_cancelled() {
+            return Err(first.clone());
+        }
+        let mut refused = 0;
+        for (request, reply) in requests.into_iter().zip(replies).filter(|(_, r)| r.is_none()) {
+            let (mut found, error) = self.endpoint.chat(vec![request], cancel, &mut |_, _, _| {});
+            *reply = found.pop().flatten();
+            match error {
+                None => refused = 0,
+                Some(error) if error.is_cancelled() || refused + 1 >= REFUSED => {
+                    return Err(named(error));
+                }
+                Some(error) => {
+                    refused += 1;
+                    tracing::warn!("{}: a question was not answered: {error}", self.name);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of a text for each token that was allowed, at most: a server that sends more does not count
+/// tokens as one does.
+const BYTES_A_TOKEN: usize = 16;
+
+/// The text of a reply; nothing of one that is cut off, of one without a visible letter, and of one
+/// longer than anybody asked for: these are worse than none, and their state is asked about another
+/// time.
+fn told_whole(reply: ChatReply) -> String {
+    let Some(choice) = reply.choices.into_iter().next() else { return String::new() };
+    let ended = match &choice.finished {
+        Finish::Stop => true,
+        Finish::Length => false,
+        Finish::Other(how) => how == UNSAID,
+    };
+    if !ended || choice.text.len() > BYTES_A_TOKEN * REFLECTION as usize {
+        return String::new();
+    }
+    let text = answers::thought_in(&choice.text);
+    let text: String =
+        text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
+    if text.chars().any(char::is_alphanumeric) { text.trim().to_string() } else { String::new() }
 }

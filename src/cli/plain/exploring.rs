@@ -6,6 +6,7 @@ use crate::agent::{Among, weigh};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::explore::{HUMAN, Keeping, Kept, keep, reflect};
+use crate::text::counted;
 
 impl Plain {
     /// Says the state and what can be done in it.
@@ -33,7 +34,11 @@ impl Plain {
         }
         match (&view.expert, &view.distance) {
             (Some((name, advice)), Ok(left)) => {
-                say(&format!("Expert {name}: {}. The goal is {left} steps away.", advice.action));
+                say(&format!(
+                    "Expert {name}: {}. The goal is {} away.",
+                    advice.action,
+                    counted(*left as u64, "step")
+                ));
             }
             (Some((name, advice)), Err(_)) => say(&format!("Expert {name}: {}", advice.action)),
             (None, _) => say("No expert speaks here. expert asks the next one."),

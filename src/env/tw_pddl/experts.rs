@@ -26,7 +26,7 @@ pub(super) fn engine(env: &dyn Environment) -> Result<&TwPddl, NoAdvice> {
 /// through, however the agent came there, and none anywhere else.
 #[derive(Debug)]
 pub struct Walkthrough {
-    /// State fingerprint, action, steps left (this one included).
+    /// How the world stands, action, steps left (this one included).
     path: Vec<(u64, String, usize)>,
 }
 
@@ -42,7 +42,7 @@ impl Walkthrough {
             let mut path = Vec::new();
             for (i, action) in game.walkthrough.iter().enumerate() {
                 work(1 + env.world().fluents().all().len() as u64 / 8)?;
-                path.push((env.fingerprint(), action.clone(), game.walkthrough.len() - i));
+                path.push((env.world().standing(), action.clone(), game.walkthrough.len() - i));
                 env.step(action)?;
             }
             if !env.turn().success {
@@ -63,7 +63,7 @@ impl Expert for Walkthrough {
             return Err(NoAdvice::Done);
         }
         // From the end: a state that the plan passes twice is best left by its last visit.
-        let here = env.fingerprint();
+        let here = engine(env).map(|env| env.world().standing()).map_err(|_| NoAdvice::OffPath)?;
         let found = self.path.iter().rev().find(|(state, _, _)| *state == here);
         let (_, action, left) = found.ok_or(NoAdvice::OffPath)?;
         Ok(Advice { action: action.clone(), steps_left: Some(*left) })
@@ -74,7 +74,7 @@ impl Expert for Walkthrough {
 #[derive(Debug)]
 pub struct Omniscient {
     planner: Arc<Planner>,
-    /// What it said, by the states' fingerprints.
+    /// What it said, by how the world stood.
     memo: Mutex<HashMap<u64, Said>>,
 }
 
@@ -96,7 +96,7 @@ impl Omniscient {
         starts: bool,
         cancel: &Cancel,
     ) -> Result<(Advice, Vec<Arc<str>>), NoAdvice> {
-        let here = env.fingerprint();
+        let here = env.world().standing();
         let known = self.memo.lock().unwrap_or_else(PoisonError::into_inner).get(&here).cloned();
         match known {
             Some((Err(why), _)) => return Err(why),

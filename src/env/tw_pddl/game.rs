@@ -79,6 +79,9 @@ pub struct Game {
     /// Which predicates a precondition or the goal reads: facts of the others never matter for
     /// play.
     pub matters: Vec<bool>,
+    /// Which predicates are read by those, or by some text: facts of the others make no difference
+    /// to anything that is ever said.
+    pub told: Vec<bool>,
     /// The task sentence, where the grammar states one.
     pub task: Option<String>,
     /// The stored plan.
@@ -206,6 +209,7 @@ impl Game {
         let order = domain.actions.iter().map(|action| of_clauses(&action.clauses)).collect();
         let goal_order = of_clauses(&problem.goal);
         let matters = read_predicates(&domain, &problem.goal);
+        let told = matters.iter().zip(&grammar.reads).map(|(read, said)| *read || *said).collect();
         Ok(Arc::new(Self {
             names,
             types,
@@ -219,6 +223,7 @@ impl Game {
             order,
             goal_order,
             matters,
+            told,
             task,
             walkthrough: file.walkthrough.clone(),
             solvable: file.solvable,

@@ -116,6 +116,8 @@ pub struct Grammar {
     pub(super) names: Vec<String>,
     /// By index of the domain's actions; an action without texts is not a command.
     actions: Vec<Option<ActionText>>,
+    /// By index of the domain's predicates: whether some text depends on its facts.
+    pub(super) reads: Vec<bool>,
 }
 
 impl Grammar {
@@ -130,6 +132,7 @@ impl Grammar {
             names: Table::default(),
             symbols: Table::default(),
             rules: Vec::new(),
+            reads: vec![false; domain.predicates.len()],
         };
         for symbol in WELL_KNOWN {
             reader.symbols.id(symbol)?;
@@ -168,11 +171,12 @@ impl Grammar {
         }
         let names = reader.names.list;
         let symbols = reader.symbols.list;
+        let reads = reader.reads;
         let mut rules: Vec<Option<Vec<Rule>>> = symbols.iter().map(|_| None).collect();
         for (symbol, found) in reader.rules {
             rules[usize::from(symbol)] = Some(found); // a later duplicate replaces the earlier one
         }
-        Ok(Self { rules, symbols, names, actions })
+        Ok(Self { rules, symbols, names, actions, reads })
     }
 
     /// The texts of the domain's action at that index.
@@ -222,6 +226,8 @@ struct Reader<'a> {
     names: Table,
     symbols: Table,
     rules: Vec<(Symbol, Vec<Rule>)>,
+    /// See [`Grammar::reads`].
+    reads: Vec<bool>,
 }
 
 impl Reader<'_> {
@@ -311,6 +317,9 @@ impl Reader<'_> {
                 return Err(Error::new(format!("`{atom}` has more than {MAX_ARITY} arguments")));
             }
             let pred = pred.filter(|p| self.domain.arity[usize::from(*p)] == vars.len());
+            if let Some(pred) = pred {
+                self.reads[usize::from(pred)] = true;
+            }
             out.push(Pattern { pred, negative, args: vars });
         }
         Ok(out)

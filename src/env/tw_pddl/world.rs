@@ -142,12 +142,22 @@ impl World {
 
     /// A number that is equal for two states of one game exactly when they cannot be told apart by
     /// playing on (up to hash collisions): facts that nothing reads, such as `checked`, do not
-    /// count.
+    /// count. A mug that was washed though the task does not ask for it looks another one.
     pub fn fingerprint(&self) -> u64 {
+        self.hash_of(&self.game.told)
+    }
+
+    /// The same as far as playing to the goal goes: what only texts tell apart counts for one.
+    pub fn standing(&self) -> u64 {
+        self.hash_of(&self.game.matters)
+    }
+
+    /// A hash of the facts of these predicates.
+    fn hash_of(&self, read: &[bool]) -> u64 {
         use std::hash::{BuildHasher, Hash, Hasher};
         let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-        let matters = |fact: &&u64| self.game.matters[usize::from(pred_of(**fact))];
-        self.state.planner.all().iter().filter(matters).for_each(|fact| fact.hash(&mut hasher));
+        let counts = |fact: &&u64| read[usize::from(pred_of(**fact))];
+        self.state.planner.all().iter().filter(counts).for_each(|fact| fact.hash(&mut hasher));
         hasher.finish()
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 use super::{Adapter, LINEARS, Linear, linears, side};
@@ -13,7 +13,7 @@ use crate::model::files::Tensors;
 use crate::model::params::Buffers;
 
 /// Settings that change nothing once the tensors are there.
-const HARMLESS: [&str; 15] = [
+const HARMLESS: [&str; 11] = [
     "task_type",
     "base_model_name_or_path",
     "revision",
@@ -21,10 +21,6 @@ const HARMLESS: [&str; 15] = [
     "inference_mode",
     "peft_version",
     "lora_dropout",
-    "layers_to_transform",
-    "layers_pattern",
-    "exclude_modules",
-    "target_modules",
     "megatron_core",
     "qalora_group_size",
     "eva_config",
@@ -32,7 +28,7 @@ const HARMLESS: [&str; 15] = [
 ];
 
 /// Settings that are honoured below.
-const HONOURED: [&str; 8] = [
+const HONOURED: [&str; 10] = [
     "peft_type",
     "r",
     "lora_alpha",
@@ -41,6 +37,8 @@ const HONOURED: [&str; 8] = [
     "use_rslora",
     "bias",
     "init_lora_weights",
+    "target_modules",
+    "layers_to_transform",
 ];
 
 /// Ways to begin that leave the base model as it is.
@@ -56,6 +54,9 @@ struct Settings {
     alpha: f64,
     alphas: Vec<(Regex, f64)>,
     ranks: Vec<(Regex, f64)>,
+    targets: Targets,
+    /// Numbers of the layers, where not all are meant.
+    layers: Option<Vec<u64>>,
     rank_stabilised: bool,
 }
 
@@ -108,6 +109,8 @@ impl Settings {
             alpha: number("lora_alpha")?,
             alphas: patterns(&raw, "alpha_pattern")?,
             ranks: patterns(&raw, "rank_pattern")?,
+            targets: Targets::parse(of("target_modules"))?,
+            layers: numbers(of("layers_to_transform"))?,
             rank_stabilised,
         })
     }
@@ -127,10 +130,83 @@ impl Settings {
         Ok((alpha / if self.rank_stabilised { rank.sqrt() } else { rank }, rank))
     }
 
+    /// Whether PEFT would take a layer of the model (its number, and its whole name) for one that is
+    /// adapted: a tensor beside any other is left alone there.
+    fn takes(&self, layer: &str) -> bool {
+        let named = match &self.targets {
+            Targets::Any => true,
+            Targets::Names(names) => {
+                names.iter().any(|name| layer == name || layer.ends_with(&format!(".{name}")))
+            }
+            Targets::Pattern(pattern) => pattern.is_match(layer),
+        };
+        let number = layer.split('.').find_map(|part| part.parse::<u64>().ok());
+        let chosen = self.layers.as_ref();
+        named && chosen.is_none_or(|layers| number.is_some_and(|n| layers.contains(&n)))
+    }
+
     /// Whether every layer has the one rank and scale that are said first.
     fn is_even(&self) -> bool {
         self.alphas.is_empty() && self.ranks.is_empty() && !self.rank_stabilised
     }
+}
+
+/// Which layers `target_modules` names.
+enum Targets {
+    /// All that can be adapted.
+    Any,
+    /// Those whose names end on one of these.
+    Names(Vec<String>),
+    /// Those whose whole names fit.
+    Pattern(Regex),
+}
+
+impl Targets {
+    fn parse(value: &Value) -> Result<Self> {
+        match value {
+            Value::Null => Ok(Self::Any),
+            Value::String(all) if all == "all-linear" => Ok(Self::Any),
+            Value::String(pattern) => Ok(Self::Pattern(regex("target_modules", pattern, "")?)),
+            Value::Array(list) if list.len() <= MOST_PATTERNS => {
+                let name = |value: &Value| value.as_str().map(str::to_string);
+                let names: Option<Vec<String>> = list.iter().map(name).collect();
+                names.map(Self::Names).ok_or_else(|| bad("`target_modules` is no list of names"))
+            }
+            _ => Err(bad("`target_modules` is neither a list of names nor a pattern")),
+        }
+    }
+}
+
+/// The numbers of `layers_to_transform`; none where all layers are meant.
+fn numbers(value: &Value) -> Result<Option<Vec<u64>>> {
+    let odd = || bad("`layers_to_transform` is neither a number nor a list of them");
+    match value {
+        Value::Null => Ok(None),
+        Value::Number(_) => Ok(Some(vec![value.as_u64().ok_or_else(odd)?])),
+        Value::Array(list) => {
+            list.iter().map(Value::as_u64).collect::<Option<_>>().map(Some).ok_or_else(odd)
+        }
+        _ => Err(odd()),
+    }
+}
+
+/// More patterns than this are not read: real files have one a layer at most.
+const MOST_PATTERNS: usize = 1024;
+
+/// Bytes that one compiled pattern may take: names of layers are short.
+const PATTERN_BYTES: usize = 1 << 16;
+
+/// A pattern of Python's that means the same here: `before` it may stand what is said, and nothing
+/// after it.
+fn regex(name: &str, key: &str, before: &str) -> Result<Regex> {
+    // Operators on classes mean something here and nothing there.
+    if ["&&", "--", "~~"].iter().any(|operator| key.contains(operator)) {
+        return Err(bad(&format!("{name} `{key}` has an operator on classes of letters")));
+    }
+    RegexBuilder::new(&format!("^{before}(?:{key})$"))
+        .size_limit(PATTERN_BYTES)
+        .build()
+        .map_err(|_| bad(&format!("{name} `{key}` is no pattern that is understood")))
 }
 
 /// A table of patterns as PEFT matches them: the end of a layer's name, after a dot or all of it.
@@ -143,11 +219,11 @@ fn patterns(raw: &Map<String, Value>, name: &str) -> Result<Vec<(Regex, f64)>> {
     let one = |(key, value): (&String, &Value)| {
         let number = value.as_f64().filter(|n| n.is_finite() && *n > 0.0);
         let number = number.ok_or_else(|| bad(&format!("{name} `{key}` is {value}")))?;
-        let key = key.strip_prefix('^').unwrap_or(key);
-        let pattern = Regex::new(&format!(r"^(?:.*\.)?(?:{key})$"))
-            .map_err(|_| bad(&format!("{name} `{key}` is no pattern that is understood")))?;
-        Ok((pattern, number))
+        Ok((regex(name, key, r"(?:.*\.)?")?, number))
     };
+    if table.len() > MOST_PATTERNS {
+        return Err(bad(&format!("`{name}` has {} patterns", table.len())));
+    }
     table.iter().map(one).collect()
 }
 
@@ -169,6 +245,12 @@ impl Adapter {
             let Some(rank) = found.shape(&a).and_then(|shape| shape.first().copied()) else {
                 continue;
             };
+            if !settings.takes(layer) {
+                return Err(bad(&format!(
+                    "the file has tensors beside {layer}, which target_modules and \
+                     layers_to_transform leave out"
+                )));
+            }
             let rank = usize::try_from(rank).unwrap_or(usize::MAX);
             let (scale, said) = settings.of(layer)?;
             if rank == 0 || rank > config.hidden || (said - rank as f64).abs() > 0.0 {

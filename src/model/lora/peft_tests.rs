@@ -51,7 +51,7 @@ fn some_layers_with_ranks_and_scales_of_their_own_are_the_same_products() {
     let tensors = file(&[(Q, 192, 192, 2), (DOWN, 192, 512, 4)]);
     let said = json!({"peft_type": "LORA", "r": 2, "lora_alpha": 6, "bias": "none",
         "rank_pattern": {"mlp.down_proj": 4}, "alpha_pattern": {r"layers\.3\..*": 10},
-        "use_rslora": true, "layers_to_transform": [1, 3], "target_modules": ["q_proj"],
+        "use_rslora": true, "layers_to_transform": [1, 3], "target_modules": ["q_proj", "mlp.down_proj"],
         "init_lora_weights": true, "use_dora": false, "modules_to_save": null});
     let adapter = Adapter::from_peft(&config(), said.to_string().as_bytes(), &tensors).unwrap();
     assert_eq!(adapter.rank, 4);
@@ -66,12 +66,40 @@ fn some_layers_with_ranks_and_scales_of_their_own_are_the_same_products() {
 }
 
 #[test]
+fn an_anchored_pattern_fits_only_what_pefts_does() {
+    // PEFT matches `(.*\.)?(KEY)$`: a `^` inside stands at the beginning of the whole name.
+    let tensors = file(&[(Q, 192, 192, 2)]);
+    let scale = |key: &str| {
+        let said = json!({"peft_type": "LORA", "r": 2, "lora_alpha": 6, "bias": "none",
+            "alpha_pattern": {key: 10}, "target_modules": r".*\.q_proj"});
+        let adapter = Adapter::from_peft(&config(), said.to_string().as_bytes(), &tensors).unwrap();
+        product(&adapter, "model.layers.1.self_attn.q_proj.weight")
+    };
+    assert!(close(&scale("^q_proj"), &by_hand(192, 192, 2, 3.0)));
+    assert!(close(&scale("q_proj"), &by_hand(192, 192, 2, 5.0)));
+    let many: serde_json::Map<String, serde_json::Value> =
+        (0..2000).map(|n| (format!("a{n}"), json!(1))).collect();
+    let said = json!({"peft_type": "LORA", "r": 2, "lora_alpha": 6, "alpha_pattern": many});
+    let error = Adapter::from_peft(&config(), said.to_string().as_bytes(), &tensors).unwrap_err();
+    assert!(error.message().contains("2000 patterns"), "{error}");
+}
+
+#[test]
 fn what_would_change_the_arithmetic_is_refused_by_name() {
     let tensors = file(&[(Q, 192, 192, 2)]);
     for (field, value, named) in [
         ("use_dora", json!(true), "use_dora"),
         ("lora_bias", json!(true), "lora_bias"),
         ("bias", json!("all"), "bias"),
+        // PEFT leaves alone what these do not cover, so that a tensor there is not what it seems.
+        ("target_modules", json!(["k_proj"]), "q_proj"),
+        ("target_modules", json!(r".*layers\.[02].*q_proj"), "q_proj"),
+        ("target_modules", json!(7), "target_modules"),
+        ("layers_to_transform", json!([0, 2]), "q_proj"),
+        ("layers_to_transform", json!("all"), "layers_to_transform"),
+        ("exclude_modules", json!(["q_proj"]), "exclude_modules"),
+        ("alpha_pattern", json!({"[a-z&&[q]]_proj": 3}), "&&"),
+        ("alpha_pattern", json!({"[a-z]{3000}{40}": 3}), "alpha_pattern"),
         ("modules_to_save", json!(["lm_head"]), "modules_to_save"),
         ("init_lora_weights", json!("pissa_niter_4"), "pissa"),
         ("a_field_of_tomorrow", json!(3), "a_field_of_tomorrow"),

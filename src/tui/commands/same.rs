@@ -20,8 +20,8 @@ pub fn same(effect: &Effect, place: &Place) -> Vec<Done> {
     match effect {
         Effect::Job(command) => job(command, place),
         Effect::Store(command) => store(command, place),
-        Effect::World(WorldCmd::Keep(_)) => alone("kept what was played here as a demonstration"),
-        Effect::World(WorldCmd::Reflect(_)) => alone("wrote a reflection about this state"),
+        Effect::World(WorldCmd::Keep(_)) => alone("asked to keep what was played here"),
+        Effect::World(WorldCmd::Reflect(_)) => alone("asked for a reflection about this state"),
         Effect::Mind(MindCmd::Load(Some(name))) => vec![Done::Alone(format!(
             "{name} answers in Explore; commands take it by --checkpoint {}",
             quoted(name)

@@ -6,6 +6,7 @@ pub mod curate;
 pub mod data;
 pub mod explore;
 pub mod replay;
+pub mod study;
 pub mod train;
 
 use crossterm::event::KeyEvent;
@@ -105,6 +106,8 @@ pub struct Screens {
     pub replay: replay::State,
     /// Data.
     pub data: data::State,
+    /// Study.
+    pub study: study::State,
 }
 
 /// A message for a screen.
@@ -120,6 +123,8 @@ pub enum Msg {
     Replay(replay::Msg),
     /// For Data.
     Data(data::Msg),
+    /// For Study.
+    Study(study::Msg),
 }
 
 /// What a key of a screen does.
@@ -135,6 +140,8 @@ pub enum Act {
     Replay(replay::Act),
     /// On Data.
     Data(data::Act),
+    /// On Study.
+    Study(study::Act),
 }
 
 /// The keys of all screens.
@@ -154,6 +161,7 @@ pub fn keys() -> impl Iterator<Item = (Screen, Key<Act>)> {
         of(Screen::Train, train::KEYS, Act::Train),
         of(Screen::Replay, replay::KEYS, Act::Replay),
         of(Screen::Data, data::KEYS, Act::Data),
+        of(Screen::Study, study::KEYS, Act::Study),
     ];
     all.into_iter().flatten()
 }
@@ -187,6 +195,7 @@ impl Screens {
             Screen::Train => &self.train,
             Screen::Replay => &self.replay,
             Screen::Data => &self.data,
+            Screen::Study => &self.study,
         }
     }
 
@@ -198,6 +207,7 @@ impl Screens {
             Screen::Train => &mut self.train,
             Screen::Replay => &mut self.replay,
             Screen::Data => &mut self.data,
+            Screen::Study => &mut self.study,
         }
     }
 
@@ -209,6 +219,7 @@ impl Screens {
             Msg::Train(msg) => self.train.update(msg),
             Msg::Replay(msg) => self.replay.update(msg),
             Msg::Data(msg) => self.data.update(msg),
+            Msg::Study(msg) => self.study.update(msg),
         }
     }
 
@@ -221,6 +232,7 @@ impl Screens {
             Act::Train(act) => self.train.applies(act, around),
             Act::Replay(act) => self.replay.applies(act),
             Act::Data(act) => data::State::applies(act, around),
+            Act::Study(act) => self.study.applies(act, around),
         }
     }
 
@@ -238,6 +250,7 @@ impl Screens {
             }
             Act::Replay(act) => self.replay.act(act),
             Act::Data(act) => self.data.act(act),
+            Act::Study(act) => self.study.act(act),
         }
     }
 }
@@ -253,4 +266,4 @@ macro_rules! from {
     };
 }
 
-from!(Explore: explore, Curate: curate, Train: train, Replay: replay, Data: data);
+from!(Explore: explore, Curate: curate, Train: train, Replay: replay, Data: data, Study: study);

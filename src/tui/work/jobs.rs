@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use super::Mailbox;
 use super::evaluating::evaluate_all;
+use super::studies::work_at;
 use crate::agent;
 use crate::budget;
 use crate::collect::{self, By, Wanted};
 use crate::control::{Control, Progress};
 use crate::curation::faults;
-use crate::env::{OfKinds, Suite};
+use crate::env::{Only, Suite};
 use crate::episode::Teacher;
 use crate::error::{Error, Result};
 use crate::formats::import::import;
@@ -101,7 +102,7 @@ impl Jobs {
                         reflections: by,
                     };
                     let report = &mut |_, progress| tell(JobMsg::Progress(progress));
-                    let suite = &OfKinds { suite, kinds };
+                    let suite = &Only { suite, kinds, tasks: None };
                     let found = collect::all(&mut store, suite, wanted, &policy, control, report)?;
                     Ok(found.to_string())
                 });
@@ -110,7 +111,8 @@ impl Jobs {
                 let here = Arc::clone(&self.run);
                 self.spawn(JobKind::Train, move |root, _, control, tell| {
                     let mut store = Store::open(root)?;
-                    let (parts, source) = agent::find(&store, Some(&start), None)?;
+                    let (parts, source) =
+                        agent::find(&store, Some(&start), plan.data.suite.as_deref())?;
                     let weights = Trainable::from_parts(&parts, &source)?;
                     let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
                     let run = trainer::train(&mut store, &plan, weights, &source, control, each)?;
@@ -147,6 +149,11 @@ impl Jobs {
                 let mail = self.mail.clone();
                 self.spawn(JobKind::Import, move |root, _, control, tell| {
                     take_in(root, &path, write, control, tell, &mail)
+                });
+            }
+            JobCmd::Study(design) => {
+                self.spawn(JobKind::Study, move |root, suite, control, tell| {
+                    work_at(root, suite, &design, control, tell)
                 });
             }
             JobCmd::Evaluate(order) => {

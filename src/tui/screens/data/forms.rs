@@ -285,7 +285,7 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
         .map_or("every suite and split".into(), |(suite, split)| format!("{suite} / {split} only"));
     row(ORIGIN, format!("    from           {}", clean(&origin)));
     let expert = match export.expert {
-        0 => "the only expert there is".to_string(),
+        0 => "the expert, without what you played".to_string(),
         at => state
             .experts
             .get(at - 1)

@@ -10,8 +10,8 @@ use crate::tui::effect::{BesideCmd, Effect};
 /// What is told of another mind.
 #[derive(Debug)]
 pub enum Told {
-    /// It is loaded; none is it where it could not be, or was let go.
-    Loaded(Option<Minds>),
+    /// What was asked for with this ticket is loaded; none where it could not be.
+    Loaded(u64, Option<Minds>),
     /// Its share of each admissible action, for a ticket, and how it is known.
     Scores(u64, Vec<f64>, Scores),
     /// What it expects of the what-ifs, for a ticket.
@@ -21,6 +21,8 @@ pub enum Told {
 /// Another mind, and what it makes of the state.
 #[derive(Debug, Default)]
 pub struct Beside {
+    /// By which ticket it was asked for.
+    pub asked: u64,
     /// Who it is.
     pub minds: Minds,
     /// Its share of each admissible action.
@@ -54,14 +56,17 @@ impl Beside {
 impl State {
     /// Lets another mind be asked beside; nothing named lets it go.
     pub(super) fn ask_beside(&mut self, named: Option<String>) -> Vec<Effect> {
-        self.beside = named.as_ref().map(|_| Beside::default());
-        vec![Effect::Beside(BesideCmd::Load(named))]
+        self.minds_asked += 1;
+        let asked = self.minds_asked;
+        self.beside = named.as_ref().map(|_| Beside { asked, ..Beside::default() });
+        vec![Effect::Beside(BesideCmd::Load(asked, named))]
     }
 
     /// What it made of another state is of no use any more.
     pub(super) fn clear_beside(&mut self) {
         if let Some(beside) = &mut self.beside {
-            *beside = Beside { minds: std::mem::take(&mut beside.minds), ..Beside::default() };
+            let (asked, minds) = (beside.asked, std::mem::take(&mut beside.minds));
+            *beside = Beside { asked, minds, ..Beside::default() };
         }
     }
 
@@ -83,8 +88,10 @@ impl State {
     pub(super) fn hear_beside(&mut self, told: Told) -> Vec<Effect> {
         let ticket = self.ticket;
         match (told, &mut self.beside) {
-            (Told::Loaded(None), beside) => *beside = None,
-            (Told::Loaded(Some(minds)), Some(beside)) => {
+            (Told::Loaded(of, None), beside) if beside.as_ref().is_some_and(|b| b.asked == of) => {
+                *beside = None;
+            }
+            (Told::Loaded(of, Some(minds)), Some(beside)) if beside.asked == of => {
                 beside.minds = minds;
                 return self.look_beside();
             }

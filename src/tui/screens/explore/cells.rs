@@ -126,16 +126,28 @@ impl Cell<'_> {
             Form::Brief(0) if width >= NARROW => format!("{word:<8} "),
             _ => String::new(),
         };
-        let end = format!("{word}{right}{share}  {}", clean(self.source));
-        let room = width.saturating_sub(end.chars().count() + INDENT + 1);
+        // What is done is read whole before anything is said about it: two actions may differ in
+        // their last letter.
+        let action = clean(self.action);
+        let source = clean(self.source);
+        let ends = [
+            format!("{word}{right}{share}  {source}"),
+            format!("{word}{share}  {source}"),
+            format!("{share}  {source}"),
+            share.clone(),
+        ];
+        let room = |end: &String| width.saturating_sub(end.chars().count() + INDENT + 1);
+        let fits = |end: &&String| room(end) >= action.chars().count();
+        let end = ends.iter().find(fits).unwrap_or(&ends[3]);
+        let room = room(end);
         let style = if self.mark == "E" { theme.good() } else { Style::new() };
         Line::from(vec![
             Span::styled(format!("{:<INDENT$}", self.mark), theme.key()),
             Span::styled(
-                format!("{:room$} ", fit(&clean(self.action), room)),
+                format!("{:room$} ", fit(&action, room)),
                 style.add_modifier(Modifier::BOLD),
             ),
-            Span::styled(end, theme.dim()),
+            Span::styled(end.clone(), theme.dim()),
         ])
     }
 

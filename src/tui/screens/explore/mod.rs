@@ -90,6 +90,8 @@ pub struct State {
     pub spent: Option<Spent>,
     /// Who is asked beside them, if anybody.
     pub beside: Option<Beside>,
+    /// How often another mind was asked for.
+    minds_asked: u64,
     /// Whether the policy thinks before it acts.
     pub thinking: bool,
     /// What it thought here.

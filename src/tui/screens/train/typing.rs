@@ -155,6 +155,11 @@ impl State {
                 KeyCode::Esc => {}
                 KeyCode::Enter if pattern(input.value()).is_ok() => {
                     self.words = input.value().trim().to_string();
+                    // The large curve is one of those that are listed.
+                    let listed = self.listed();
+                    if !listed.iter().any(|name| name == self.name()) {
+                        self.name = listed.into_iter().next();
+                    }
                 }
                 _ => {
                     input.handle_event(&Event::Key(key));

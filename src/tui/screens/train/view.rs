@@ -122,7 +122,10 @@ fn played(eval: &EvalRow) -> String {
     let free = if eval.restriction.as_deref() == Some("free") { ", free text" } else { "" };
     let temperature =
         eval.temperature.map_or("?".to_string(), |temperature| temperature.to_string());
-    format!("{} T {temperature} seed {}{think}{free}", clean(&eval.split), eval.seed)
+    // First what takes the figure its meaning.
+    let known = eval.trained_on.filter(|n| *n > 0);
+    let known = known.map_or(String::new(), |n| format!("trained on {n} of them! "));
+    format!("{known}{} T {temperature} seed {}{think}{free}", clean(&eval.split), eval.seed)
 }
 
 fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

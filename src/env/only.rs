@@ -1,17 +1,21 @@
-//! A suite of which only some kinds of task are wanted.
+//! A suite of which only some tasks are wanted.
+
+use std::collections::HashSet;
 
 use super::{Opened, Suite, TaskRef};
 use crate::error::{Error, Result};
 
-/// The tasks of these kinds; none named are all.
-pub struct OfKinds<'a> {
+/// The tasks of these kinds (none named are all), or those of a list.
+pub struct Only<'a> {
     /// The suite.
     pub suite: &'a dyn Suite,
     /// The kinds.
     pub kinds: &'a [String],
+    /// The names of the only ones, each of which must be there.
+    pub tasks: Option<&'a [String]>,
 }
 
-impl Suite for OfKinds<'_> {
+impl Suite for Only<'_> {
     fn name(&self) -> &'static str {
         self.suite.name()
     }
@@ -32,7 +36,21 @@ impl Suite for OfKinds<'_> {
             ))
             .hint(format!("kinds there: {}", there.join(", "))));
         }
-        let wanted = |task: &TaskRef| self.kinds.is_empty() || self.kinds.contains(&task.kind);
+        let known: HashSet<&str> = all.iter().map(|task| task.id.as_str()).collect();
+        if let Some(odd) =
+            self.tasks.iter().copied().flatten().find(|id| !known.contains(id.as_str()))
+        {
+            return Err(Error::usage(format!("{} / {split} has no task `{odd}`", self.name()))
+                .hint(format!(
+                    "list them with: foretaste env list --suite {} --split {split}",
+                    self.name()
+                )));
+        }
+        let listed: Option<HashSet<&String>> = self.tasks.map(|tasks| tasks.iter().collect());
+        let wanted = |task: &TaskRef| {
+            (self.kinds.is_empty() || self.kinds.contains(&task.kind))
+                && listed.as_ref().is_none_or(|listed| listed.contains(&task.id))
+        };
         Ok(all.iter().filter(|task| wanted(task)).cloned().collect())
     }
 

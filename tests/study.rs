@@ -1,0 +1,262 @@
+//! A study as a user meets it: whole, killed at any moment, gone on with elsewhere, and refused
+//! where its file is not what was run.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::{failure, foretaste, run};
+use foretaste::rng::Rng;
+use foretaste::store::Store;
+use serde_json::Value;
+
+/// A study of a minute's work at most, in a folder of its own.
+fn study(dir: &Path, arms: &str, seeds: &str) -> PathBuf {
+    let file = dir.join("small.toml");
+    let text = format!(
+        r#"
+name = "small"
+about = "Whether the parts fit."
+suite = "household"
+train = "train"
+experts = ["fair"]
+seeds = {seeds}
+arms = {arms}
+k = [2]
+reflect_k = 2
+
+[model]
+layers = 1
+hidden = 16
+vocab = 300
+
+[training]
+batch = 2
+rate = 2e-3
+
+[[data]]
+share = 0.002
+updates = [5]
+
+[[test]]
+name = "seen"
+split = "seen"
+games = 3
+predict = 1
+
+[[primary]]
+arm = "IWM"
+over = "IL"
+test = "seen"
+share = 0.002
+"#
+    );
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+fn lines(folder: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(folder.join("results.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What came of each job, without what differs from one time to the next: moments, durations, and
+/// numbers of rows.
+fn found(folder: &Path) -> Vec<(String, Value)> {
+    let own = |mut line: Value| {
+        let result = &mut line["result"];
+        for name in ["seconds", "training_seconds"] {
+            result.as_object_mut().unwrap().remove(name);
+        }
+        if let Some(summary) = result.get_mut("summary").and_then(Value::as_object_mut) {
+            summary.remove("evaluation");
+            summary.remove("checkpoint");
+        }
+        (line["job"].as_str().unwrap().to_string(), line["result"].clone())
+    };
+    lines(folder).into_iter().map(own).collect()
+}
+
+fn args<'a>(file: &'a Path, out: &'a Path) -> Vec<&'a str> {
+    vec!["study", file.to_str().unwrap(), "--out", out.to_str().unwrap(), "--json"]
+}
+
+const ALL: &str = r#"["IL", "K0", "IWM", "SHUF", "SR-template", "RAT-template", "BOTH"]"#;
+
+#[test]
+fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = study(dir.path(), ALL, "[1, 2]");
+    let out = dir.path().join("out");
+    let done = run(dir.path(), &args(&file, &out));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let all = lines(&out);
+    // For each seed: collecting, a model, and training and a test of each arm.
+    assert_eq!(all.len(), 2 * (2 + 2 * 7));
+    let of =
+        |kind: &str| all.iter().filter(|line| line["task"]["kind"] == kind).collect::<Vec<_>>();
+    for test in of("test") {
+        let result = &test["result"];
+        let predicts = ["K0", "IWM", "SHUF", "BOTH"].map(Value::from);
+        let arm = &test["task"]["cell"]["arm"];
+        assert_eq!(result["foresight"].is_object(), predicts.contains(arm), "{arm}");
+        let thinks = ["SR-template", "RAT-template", "BOTH"].map(Value::from).contains(arm);
+        assert_eq!(result["summary"]["think"], Value::from(thinks), "{arm}");
+        assert_eq!(result["summary"]["trained_on"], 0);
+        assert_eq!(result["won"].as_str().unwrap().len(), 3);
+        assert_eq!(result["games"].as_array().unwrap().len(), 3);
+    }
+    let trained = |arm: &str| {
+        let train =
+            of("train").into_iter().find(|line| line["task"]["cell"]["arm"] == arm).unwrap();
+        train["result"].clone()
+    };
+    // What an arm trains on is what its name says.
+    assert_eq!(trained("IL")["data"]["branches"], 0);
+    assert_eq!(trained("K0")["data"]["branches"], 0);
+    assert!(trained("IWM")["data"]["branches"].as_u64().unwrap() > 20);
+    assert_eq!(trained("IWM")["data"]["branches"], trained("SHUF")["data"]["branches"]);
+    assert_ne!(trained("IWM")["digest"], trained("SHUF")["digest"]);
+    let (sr, rat) = (trained("SR-template"), trained("RAT-template"));
+    assert!(sr["data"]["reflections"].as_u64().unwrap() > 5);
+    assert_eq!(sr["data"]["reflections"], rat["data"]["reflections"], "texts at the same states");
+    assert_ne!(sr["digest"], rat["digest"]);
+    let stages = |result: &Value| {
+        let names = result["stages"].as_array().unwrap().iter().map(|stage| stage["name"].clone());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(stages(&trained("BOTH")), ["world-model", "reflection"]);
+    assert_eq!(stages(&trained("IWM")), ["world-model", "imitation"]);
+    // Seeds differ in the games that they train on; arms of a seed do not.
+    let digests: Vec<&Value> = of("train")
+        .into_iter()
+        .filter(|line| line["task"]["cell"]["arm"] == "IL")
+        .map(|line| &line["result"]["digest"])
+        .collect();
+    assert_ne!(digests[0], digests[1]);
+    let page = std::fs::read_to_string(out.join("report.md")).unwrap();
+    for said in ["State: finished", "| **IWM K=2 − IL**, primary |", "RAT-template", "corrected"]
+    {
+        assert!(page.contains(said), "{said} in {page}");
+    }
+    let web = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert_eq!(web.matches("<svg").count(), 3, "rates, differences, losses");
+    assert!(
+        !web.contains("http://") || web.matches("http://").count() == web.matches("w3.org").count()
+    );
+    // The data directory itself holds nothing of it, and the study's own can be looked at.
+    assert!(!dir.path().join("foretaste.sqlite").exists());
+    let own = Store::open(&dir.path().join("studies/small")).unwrap();
+    assert_eq!(own.runs().unwrap().len(), 14);
+    // Again there is nothing to do, and the page is the same.
+    let again = run(dir.path(), &args(&file, &out));
+    assert!(again.status.success());
+    assert!(!String::from_utf8_lossy(&again.stdout).contains("begun"));
+    assert_eq!(std::fs::read_to_string(out.join("report.md")).unwrap(), page);
+}
+
+#[test]
+fn a_study_that_is_killed_again_and_again_comes_to_the_same_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = study(dir.path(), r#"["IL", "IWM", "SR-template"]"#, "[3]");
+    let whole = dir.path().join("whole");
+    assert!(run(&dir.path().join("a"), &args(&file, &whole)).status.success());
+    let data = dir.path().join("b");
+    let out = dir.path().join("killed");
+    let mut rng = Rng::new(4);
+    for _ in 0..12 {
+        let mut child = foretaste(&data, &args(&file, &out))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(rng.between(60, 700) as u64));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let done = run(&data, &args(&file, &out));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(found(&whole), found(&out));
+}
+
+#[test]
+fn finished_lines_go_on_in_another_place_which_does_only_what_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = study(dir.path(), r#"["IL", "IWM"]"#, "[1, 2]");
+    let out = dir.path().join("out");
+    assert!(run(&dir.path().join("a"), &args(&file, &out)).status.success());
+    let whole = found(&out);
+    // Everything of the first seed, and the second's first arm: its second is left.
+    let kept: Vec<String> = lines(&out)
+        .iter()
+        .filter(|line| !line["job"].as_str().unwrap().contains("IWM K=2 fair 0.002@2"))
+        .map(Value::to_string)
+        .collect();
+    assert_eq!(kept.len(), whole.len() - 2);
+    let lines = dir.path().join("lines.jsonl");
+    std::fs::write(&lines, kept.join("\n")).unwrap();
+    let there = dir.path().join("there");
+    let mut more = args(&file, &there);
+    more.extend(["--results", lines.to_str().unwrap()]);
+    let done = run(&dir.path().join("b"), &more);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let said = String::from_utf8_lossy(&done.stdout);
+    let begun: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter_map(|row| row.get("begun").cloned())
+        .collect();
+    assert_eq!(
+        begun,
+        [
+            "collect fair 0.002@2",
+            "model fair 0.002@2 seed 2",
+            "train IWM K=2 fair 0.002@2 5 seed 2",
+            "test IWM K=2 fair 0.002@2 5 seed 2 on seen"
+        ]
+    );
+    let of_tests = |all: Vec<(String, Value)>| -> Vec<(String, Value)> {
+        all.into_iter().filter(|(job, _)| job.starts_with('t')).collect()
+    };
+    assert_eq!(of_tests(whole), of_tests(found(&there)));
+}
+
+#[test]
+fn what_is_not_understood_or_was_changed_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = study(dir.path(), r#"["IL"]"#, "[1]");
+    let out = dir.path().join("out");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let refused = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        failure(&run(dir.path(), &args(&file, &out)))
+    };
+    assert!(refused(&text).contains("IWM - IL"), "a comparison of an arm that is not there");
+    let text = text.split("[[primary]]").next().unwrap().to_string();
+    std::fs::write(&file, &text).unwrap();
+    assert!(run(dir.path(), &args(&file, &out)).status.success());
+    let said = refused(&text.replace("hidden = 16", "hidden = 32"));
+    assert!(said.contains("other settings"), "{said}");
+    for (from, to, word) in [
+        ("hidden = 16", "hiden = 16", "hiden"),
+        ("[\"IL\"]", "[\"XL\"]", "XL"),
+        ("\"small\"", "\"../up\"", "../up"),
+        ("share = 0.002", "share = 0", "a share of 0"),
+        ("[1]", "[1, 1]", "seeds"),
+        ("updates = [5]", "updates = []", "updates"),
+    ] {
+        let said = refused(&text.replace(from, to));
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    std::fs::write(&file, &text).unwrap();
+    let odd = dir.path().join("odd.jsonl");
+    let mut more = args(&file, &out);
+    more.extend(["--results", odd.to_str().unwrap()]);
+    for (line, word) in [("{", "odd.jsonl:1"), ("{\"job\": \"x\"}", "odd.jsonl:1")] {
+        std::fs::write(&odd, line).unwrap();
+        let said = failure(&run(dir.path(), &more));
+        assert!(said.contains(word), "{said}");
+    }
+}
