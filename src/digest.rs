@@ -41,6 +41,11 @@ pub fn hex(hash: u64) -> String {
     format!("{hash:016x}")
 }
 
+/// Whether a hash is among the lowest share of all: a smaller share is part of every larger one.
+pub fn is_within(hash: u64, share: f64) -> bool {
+    (hash as f64) < share * (u64::MAX as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

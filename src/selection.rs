@@ -4,19 +4,17 @@
 //! Exports choose in the same way, so that what another engine is given is what a run here is
 //! trained on.
 
-mod share;
-
 use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::agent::prompt::first_observation;
 use crate::digest;
+pub use crate::env::Share;
 use crate::env::{constant_actions, instance};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, HUMAN, Trajectory, UNIFORM, is_rationale};
 use crate::store::{Approved, Candidate, Drawn, Store};
-pub use share::Share;
 
 /// The share of instances that is held out unless a run asks for another.
 pub const HELD_OUT: f64 = 0.05;
@@ -149,7 +147,7 @@ pub fn instance_of(candidate: &Candidate) -> u64 {
 
 /// Whether an instance is among the held-out share. A smaller share is part of every larger one.
 pub fn is_held_out(instance: u64, share: f64) -> bool {
-    (instance as f64) < share * (u64::MAX as f64)
+    digest::is_within(instance, share)
 }
 
 /// The one of several that is meant: the named one, all if that is asked for, or the only one there

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up: each may import those before it.
-const ROOMS: [&str; 30] = [
+const ROOMS: [&str; 31] = [
     // ground
     "error",
     "experience",
@@ -35,6 +35,7 @@ const ROOMS: [&str; 30] = [
     "agreement",
     "surprise",
     "bench",
+    "study",
     // faces
     "tui",
     "cli",

@@ -317,6 +317,7 @@ fn the_docs_show_the_screens_and_keys_as_they_are() {
             "What happened, where did it go wrong, and what else could have happened there?",
         ),
         (Screen::Data, "What is in the store, and what would a training set contain?"),
+        (Screen::Study, "Which way of training is better, and how sure is that?"),
     ];
     let mut tour = String::from(
         "# A tour\n\nThe screens as the tests draw them (`UPDATE_DOCS=1 cargo test --release \

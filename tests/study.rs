@@ -10,10 +10,11 @@ use std::time::Duration;
 use common::{failure, foretaste, run};
 use foretaste::rng::Rng;
 use foretaste::store::Store;
+use foretaste::study::{self, Design};
 use serde_json::Value;
 
 /// A study of a minute's work at most, in a folder of its own.
-fn study(dir: &Path, arms: &str, seeds: &str) -> PathBuf {
+fn small(dir: &Path, arms: &str, seeds: &str) -> PathBuf {
     let file = dir.join("small.toml");
     let text = format!(
         r#"
@@ -29,7 +30,7 @@ reflect_k = 2
 
 [model]
 layers = 1
-hidden = 16
+hidden = 32
 vocab = 300
 
 [training]
@@ -88,7 +89,7 @@ const ALL: &str = r#"["IL", "K0", "IWM", "SHUF", "SR-template", "RAT-template", 
 #[test]
 fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
     let dir = tempfile::tempdir().unwrap();
-    let file = study(dir.path(), ALL, "[1, 2]");
+    let file = small(dir.path(), ALL, "[1, 2]");
     let out = dir.path().join("out");
     let done = run(dir.path(), &args(&file, &out));
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -160,7 +161,7 @@ fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
 #[test]
 fn a_study_that_is_killed_again_and_again_comes_to_the_same_numbers() {
     let dir = tempfile::tempdir().unwrap();
-    let file = study(dir.path(), r#"["IL", "IWM", "SR-template"]"#, "[3]");
+    let file = small(dir.path(), r#"["IL", "IWM", "SR-template"]"#, "[3]");
     let whole = dir.path().join("whole");
     assert!(run(&dir.path().join("a"), &args(&file, &whole)).status.success());
     let data = dir.path().join("b");
@@ -184,14 +185,14 @@ fn a_study_that_is_killed_again_and_again_comes_to_the_same_numbers() {
 #[test]
 fn finished_lines_go_on_in_another_place_which_does_only_what_is_left() {
     let dir = tempfile::tempdir().unwrap();
-    let file = study(dir.path(), r#"["IL", "IWM"]"#, "[1, 2]");
+    let file = small(dir.path(), r#"["IL", "IWM"]"#, "[1, 2]");
     let out = dir.path().join("out");
     assert!(run(&dir.path().join("a"), &args(&file, &out)).status.success());
     let whole = found(&out);
     // Everything of the first seed, and the second's first arm: its second is left.
     let kept: Vec<String> = lines(&out)
         .iter()
-        .filter(|line| !line["job"].as_str().unwrap().contains("IWM K=2 fair 0.002@2"))
+        .filter(|line| !line["job"].as_str().unwrap().contains("IWM K=2 fair 1/500@2"))
         .map(Value::to_string)
         .collect();
     assert_eq!(kept.len(), whole.len() - 2);
@@ -211,10 +212,10 @@ fn finished_lines_go_on_in_another_place_which_does_only_what_is_left() {
     assert_eq!(
         begun,
         [
-            "collect fair 0.002@2",
-            "model fair 0.002@2 seed 2",
-            "train IWM K=2 fair 0.002@2 5 seed 2",
-            "test IWM K=2 fair 0.002@2 5 seed 2 on seen"
+            "collect fair 1/500@2",
+            "model fair 1/500@2 seed 2",
+            "train IWM K=2 fair 1/500@2 5 seed 2",
+            "test IWM K=2 fair 1/500@2 5 seed 2 on seen"
         ]
     );
     let of_tests = |all: Vec<(String, Value)>| -> Vec<(String, Value)> {
@@ -226,7 +227,7 @@ fn finished_lines_go_on_in_another_place_which_does_only_what_is_left() {
 #[test]
 fn what_is_not_understood_or_was_changed_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
-    let file = study(dir.path(), r#"["IL"]"#, "[1]");
+    let file = small(dir.path(), r#"["IL"]"#, "[1]");
     let out = dir.path().join("out");
     let text = std::fs::read_to_string(&file).unwrap();
     let refused = |text: &str| {
@@ -237,15 +238,18 @@ fn what_is_not_understood_or_was_changed_is_refused_by_name() {
     let text = text.split("[[primary]]").next().unwrap().to_string();
     std::fs::write(&file, &text).unwrap();
     assert!(run(dir.path(), &args(&file, &out)).status.success());
-    let said = refused(&text.replace("hidden = 16", "hidden = 32"));
+    let said = refused(&text.replace("hidden = 32", "hidden = 64"));
     assert!(said.contains("other settings"), "{said}");
+    // Nothing of it is done yet, so that the file is what is refused.
+    let text = text.replace("\"small\"", "\"other\"");
     for (from, to, word) in [
-        ("hidden = 16", "hiden = 16", "hiden"),
+        ("hidden = 32", "width = 32", "width"),
         ("[\"IL\"]", "[\"XL\"]", "XL"),
-        ("\"small\"", "\"../up\"", "../up"),
+        ("\"other\"", "\"../up\"", "../up"),
         ("share = 0.002", "share = 0", "a share of 0"),
         ("[1]", "[1, 1]", "seeds"),
         ("updates = [5]", "updates = []", "updates"),
+        ("hidden = 32", "hidden = 31", "hidden"),
     ] {
         let said = refused(&text.replace(from, to));
         assert!(said.contains(word), "{word}: {said}");
@@ -259,4 +263,23 @@ fn what_is_not_understood_or_was_changed_is_refused_by_name() {
         let said = failure(&run(dir.path(), &more));
         assert!(said.contains(word), "{said}");
     }
+}
+
+#[test]
+fn every_study_that_is_shipped_can_be_read_and_asks_what_it_can_answer() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("studies");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let design = Design::read(&entry.unwrap().path()).unwrap();
+        let jobs = study::jobs(&design);
+        let mut known: Vec<&String> = jobs.iter().map(|job| &job.name).collect();
+        known.sort_unstable();
+        known.dedup();
+        assert_eq!(known.len(), jobs.len(), "{}: two jobs of one name", design.name);
+        names.push(design.name);
+    }
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert!(names.len() == count && count >= 5, "{names:?}: each has a folder of its own");
 }

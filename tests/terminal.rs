@@ -66,10 +66,7 @@ fn the_whole_loop_by_keys() {
     term.press(F3, "no runs yet");
     term.press("t", "objective");
     // What a person kept is another expert's, and never mixed in unasked.
-    term.keys("lljjjjjj10");
-    term.until("why it cannot start", |text| text.contains("10_") && text.contains("cannot start"));
-    term.press("\rkk", "fair 20, human 1");
-    term.press("l", "reflection: 10 updates");
+    term.press("lljjjjjjj10", "reflection: 10 updates");
     term.keys("\r");
     term.press(F1, "TASK");
     term.press("]", "step 0/50");
@@ -152,7 +149,7 @@ fn a_run_left_in_the_background_is_found_again_and_stopped() {
     term.shows("TASK");
     term.press(F3, "no runs yet");
     term.press("t", "objective");
-    term.press("jjjjjj1200", "imitation: 1,200 updates");
+    term.press("jjjjjjj1200", "imitation: 1,200 updates");
     term.keys("\r");
     term.until("some updates", |s| {
         s.contains("now 0.") || s.contains("now 1.") || s.contains("now 2.")

@@ -69,11 +69,16 @@ impl LocalAgent {
         state: &State,
         thought: Option<&str>,
     ) -> Result<Vec<u32>> {
-        let mut tokens = framing.state(state, self.limit())?;
-        if let Some(thought) = thought {
-            tokens.extend(framing.think());
-            tokens.extend(framing.reflection(thought)?);
-        }
+        let Some(thought) = thought else { return framing.state(state, self.limit()) };
+        // A thought that was written token by token may read back as more of them: the history has
+        // the less room then, and no thought has more than half.
+        let context = self.model.decoder.config.context;
+        let mut after = framing.think();
+        after.extend(framing.reflection(thought)?);
+        after.truncate(context / 2);
+        let room = context.saturating_sub(after.len() + ROOM - REFLECTION);
+        let mut tokens = framing.state(state, self.limit().min(room))?;
+        tokens.extend(after);
         Ok(tokens)
     }
 

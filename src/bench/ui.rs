@@ -193,7 +193,7 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
     if options.train {
         terminal.press(F3, "no runs yet", true)?;
         terminal.press(b"t", "objective", true)?;
-        terminal.press(b"jjjjjj10200", "10,200 updates", true)?;
+        terminal.press(b"jjjjjjj10200", "10,200 updates", true)?;
         terminal.press(b"\r", "/10200", true)?;
         terminal.press(F1, "┌ What if", true)?;
     }

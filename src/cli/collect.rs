@@ -258,8 +258,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let contrast = Contrast { pool, k, each, expert, anew: true };
             let how = drawn(temperature, generator, named)?;
             let attempts = attempts.attempts;
-            let reflector = reflector.as_mut();
-            let writing = Writing { reflector, how, attempts, faults: &faults };
+            let writing = Writing { reflector: reflector.as_mut(), how, attempts, faults: &faults };
             let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
             let scope = range.scope();
             collect::reflections(

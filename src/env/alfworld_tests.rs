@@ -16,7 +16,9 @@ fn a_split_without_games_is_an_error_that_says_where_it_looked() {
     std::fs::create_dir_all(dir.path().join("json_2.1.1/train")).unwrap();
     std::fs::create_dir_all(dir.path().join("json_2.1.1/logs")).unwrap();
     let suite = AlfWorld::open(Some(dir.path())).unwrap();
-    assert_eq!(suite.splits(), ["train", "valid_seen"], "a stray folder is no split");
+    let by_room = BY_ROOM.map(str::to_string);
+    assert_eq!(suite.splits()[..2], ["train", "valid_seen"], "a stray folder is no split");
+    assert_eq!(suite.splits()[2..], by_room, "the training games by their rooms");
     assert_eq!(suite.tasks("valid_seen").unwrap().len(), 1);
     let said = suite.tasks("train").unwrap_err();
     assert!(said.message().contains("no game.tw-pddl under") && said.next_step().is_some());

@@ -30,6 +30,7 @@ pub mod alfworld;
 mod expert;
 pub mod household;
 mod only;
+mod share;
 pub mod tw_pddl;
 
 use std::any::Any;
@@ -40,6 +41,7 @@ use crate::error::{Error, Result};
 pub use actions::{Actions, Form};
 pub use expert::{Advice, Expert, Experts, GivenAdvice, NoAdvice, PLANNER};
 pub use only::Only;
+pub use share::Share;
 
 /// How many steps an episode may take unless a command says otherwise (the original wrapper's
 /// default).

@@ -13,11 +13,10 @@ pub use trial::{ExpertBaseline, Trial, try_action};
 pub use worlds::{Executed, Leg, Worlds, way};
 
 use crate::control::Cancel;
-use crate::env::{Environment, Expert, Experts, NoAdvice, Opened, Suite, TaskRef, Turn};
+use crate::env::{Environment, Expert, Experts, NoAdvice, Opened, Share, Suite, TaskRef, Turn};
 use crate::error::{Error, Kind, Result};
 use crate::experience::{Purpose, State, Step, Trajectory};
 use crate::rng::Rng;
-use crate::selection::Share;
 
 /// Which tasks a job covers.
 #[derive(Debug, Clone, PartialEq, Eq)]

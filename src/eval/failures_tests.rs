@@ -56,7 +56,7 @@ fn each_kind_is_read_from_what_was_done() {
     // What was taken up again is not misplaced.
     assert_eq!(of(&[walk, take, away, put, take]), Failure::Unfinished);
     let look = ("look", "You are facing the desk 1.");
-    assert_eq!(of(&[walk, look, look, look, look]), Failure::Loop);
+    assert_eq!(of(&[walk, look, look, look, look, look]), Failure::Loop);
     let none = ("open desk 1", "Nothing happens.");
     assert_eq!(of(&[walk, none, take, none]), Failure::Refused);
     assert_eq!(Failure::of(&game(TASK, &[walk, take]), 1), Some(Failure::Refused));

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::model::config::Config;
 use crate::selection::Share;
 use crate::train::{Budget, Objective};
 
@@ -270,6 +271,8 @@ impl Design {
         if self.k.contains(&0) || self.reflect_k == 0 {
             return refuse("no alternatives (0)".into(), "the arm K0 is world modelling without");
         }
+        let Shape { layers, hidden, vocab } = self.model;
+        Config::small(layers, hidden, vocab).map_err(|error| error.at("[model]"))?;
         for amount in &self.data {
             Share { of: amount.share, seed: 1 }.check()?;
             if amount.updates.is_empty() || amount.updates.contains(&0) {

@@ -1,6 +1,9 @@
 //! The interface as the tests of its screens draw it: a real game, a real store, fixed numbers for
 //! the model's answers.
 
+#[path = "studied.rs"]
+mod studied;
+
 use std::sync::Arc;
 
 use foretaste::agent::Scores;
@@ -23,7 +26,7 @@ use foretaste::tui::caps::Caps;
 use foretaste::tui::effect::{Effect, JobKind, MindCmd, WorldCmd};
 use foretaste::tui::frame;
 use foretaste::tui::msg::{JobMsg, Msg};
-use foretaste::tui::screens::{curate, data, explore, replay, train};
+use foretaste::tui::screens::{curate, data, explore, replay, study, train};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -123,6 +126,7 @@ pub fn app(caps: Caps) -> App {
     app.update(Msg::from(data::Msg::Trajectories(
         store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
     )));
+    app.update(Msg::from(study::Msg::Studies(vec![studied::standing()])));
     app.update(Msg::Job(
         JobKind::Train,
         JobMsg::Progress(Progress {

@@ -22,10 +22,12 @@ use crate::tui::screens::{curate, explore};
 /// A command, and by what it is ended.
 type Asked = (MindCmd, Cancel);
 
-/// The handle of the thread. A newer state to be evaluated ends the one under way.
+/// The handle of the thread. A newer state to be evaluated ends the one under way, and never the
+/// loading of a model, which only another one ends.
 pub struct Mind {
     commands: Worker<Asked>,
     current: Latest,
+    loading: Latest,
     /// Ends whatever else is asked, when the program is left.
     leaving: Cancel,
 }
@@ -84,7 +86,8 @@ impl Mind {
                     None => Err(Error::new("no model is loaded")),
                 },
             });
-        Self { commands, current: Latest::default(), leaving: Cancel::default() }
+        let (current, loading) = (Latest::default(), Latest::default());
+        Self { commands, current, loading, leaving: Cancel::default() }
     }
 
     /// The door for the world.
@@ -94,9 +97,12 @@ impl Mind {
 
     /// Hands it a command.
     pub fn send(&self, command: MindCmd) {
-        let ends_another = matches!(command, MindCmd::Evaluate(_) | MindCmd::Load(_));
         let cancel = match command {
-            _ if ends_another => self.current.renew(),
+            MindCmd::Load(_) => {
+                self.current.renew();
+                self.loading.renew()
+            }
+            MindCmd::Evaluate(_) => self.current.renew(),
             // It goes when a person looks at something else.
             MindCmd::Score(..) => self.current.current(),
             _ => self.leaving.clone(),
@@ -107,6 +113,7 @@ impl Mind {
     /// Ends what is under way: the program is left.
     pub fn end(&self) {
         self.current.renew();
+        self.loading.renew();
         self.leaving.cancel();
     }
 }

@@ -71,7 +71,7 @@ pub struct Planner {
 pub enum Solution {
     /// A shortest way to the goal.
     Found {
-        /// Its commands, each with the fingerprint of the state that it is given in.
+        /// Its commands, each with how the world stands where it is given in.
         steps: Vec<(u64, Arc<str>)>,
         /// All admissible commands that start some shortest way; the plan's first among them.
         /// Complete only if it was asked for.
@@ -153,7 +153,7 @@ impl Planner {
             let command = command.ok_or_else(|| {
                 Error::new("the planner took a step that the world does not admit")
             })?;
-            let here = walk.fingerprint();
+            let here = walk.standing();
             walk.step(&command)?;
             steps.push((here, command));
             state = next;

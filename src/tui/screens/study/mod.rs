@@ -80,6 +80,10 @@ impl State {
             Msg::Studies(all) => {
                 self.studies = Some(all);
                 self.at = self.at.min(self.lines().len().saturating_sub(1));
+                // A line that can be read, if there is one.
+                if !self.lines().get(self.at).is_some_and(Row::is_read) {
+                    self.go(Direction::Down);
+                }
             }
             Msg::Added(name) => {
                 self.name = Some(name);

@@ -46,7 +46,7 @@ pub fn sheet() -> Sheet {
         Field::new("suite", "suite", Choice, &[]),
         Field::new("split", "split", Choice, &["train"]),
         Field::new("expert", "expert", Choice, &[AUTO]),
-        Field::new("share", "share", Text, &["all", "1/8", "1/4", "1/2"])
+        Field::new("share", "share", Choice, &["all", "1/8", "1/4", "1/2"])
             .hint("of the instances; 1/8@3 draws it by the seed 3"),
         Field::new("pool", "alternatives", Choice, &[UNIFORM]).hint("the pool that they are of"),
         Field::new("k", "  a state", Number, &["all", "0", "1", "2", "4", "8"])
@@ -94,7 +94,7 @@ pub fn sheet() -> Sheet {
             .hint("a control: next states dealt out among the alternatives"),
         Field::new("rationales", "rationales", Choice, &["no", "yes"])
             .hint("also texts written without sight of any outcome"),
-        Field::new("writer", "texts by", Text, &[AUTO, "template"]).hint("auto: by anyone"),
+        Field::new("writer", "texts by", Choice, &[AUTO, "template"]).hint("auto: by anyone"),
         Field::new("keep", "keep all", Choice, &["no", "yes"])
             .hint("also checkpoints that are neither best, newest nor in use (none go without validation)"),
     ])

@@ -5,9 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::is_held_out;
+use super::instance;
 use crate::digest;
-use crate::env::instance;
 use crate::error::{Error, Result};
 
 /// A share of a split's tasks. Whether a task belongs to it follows from its instance and the seed
@@ -30,7 +29,7 @@ impl Share {
     pub fn holds(&self, suite: &str, task_id: &str) -> bool {
         let name = instance(suite, task_id).unwrap_or(task_id);
         let seed = self.seed.to_string();
-        self.of >= 1.0 || is_held_out(digest::of(["share", &seed, suite, name]), self.of)
+        self.of >= 1.0 || digest::is_within(digest::of(["share", &seed, suite, name]), self.of)
     }
 
     /// Refuses shares that mean nothing.
