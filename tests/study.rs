@@ -159,6 +159,24 @@ fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
 }
 
 #[test]
+fn a_plan_says_what_it_takes_and_does_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = small(dir.path(), r#"["IL", "IWM", "SR-template"]"#, "[1, 2]");
+    let rows = common::json(dir.path(), &["study", file.to_str().unwrap(), "--plan"]);
+    let plan = rows.last().unwrap();
+    assert_eq!(plan["jobs"], 2 * (2 + 2 * 3));
+    let arms = plan["arms"].as_array().unwrap();
+    assert_eq!(arms.len(), 3);
+    let tokens = |at: usize| arms[at]["tokens"].as_f64().unwrap();
+    assert!(tokens(1) > tokens(0) && tokens(2) > tokens(0), "{plan}");
+    assert_eq!(arms[0]["updates"], 5);
+    assert!(
+        plan["tokens_per_s"].as_f64().unwrap() > 10.0 && plan["memory_mb"].as_u64().unwrap() > 0
+    );
+    assert!(!dir.path().join("studies").exists(), "nothing was begun");
+}
+
+#[test]
 fn a_study_that_is_killed_again_and_again_comes_to_the_same_numbers() {
     let dir = tempfile::tempdir().unwrap();
     let file = small(dir.path(), r#"["IL", "IWM", "SR-template"]"#, "[3]");
@@ -240,6 +258,13 @@ fn what_is_not_understood_or_was_changed_is_refused_by_name() {
     assert!(run(dir.path(), &args(&file, &out)).status.success());
     let said = refused(&text.replace("hidden = 32", "hidden = 64"));
     assert!(said.contains("other settings"), "{said}");
+    let primary = "[[primary]]\narm = \"IL\"\nover = \"IL\"\ntest = \"seen\"\nshare = 0.002\n";
+    let said = refused(&format!("{text}{primary}"));
+    assert!(said.contains("other primary comparisons"), "{said}");
+    let said = refused(
+        &text.replace("split = \"seen\"", "split = \"train\"").replace("\"small\"", "\"leak\""),
+    );
+    assert!(said.contains("both have the game"), "{said}");
     // Nothing of it is done yet, so that the file is what is refused.
     let text = text.replace("\"small\"", "\"other\"");
     for (from, to, word) in [

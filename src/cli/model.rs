@@ -82,7 +82,7 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
                 rationales: true,
                 ..Criteria::default()
             };
-            let texts = crate::train::texts(&store, &criteria)?;
+            let texts = crate::train::texts(&store, &criteria, true)?;
             if texts.is_empty() {
                 return Err(Error::new(
                     "the store has no text of that split to train a tokenizer on",

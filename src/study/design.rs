@@ -282,9 +282,17 @@ impl Design {
                 );
             }
         }
+        let amounts =
+            self.data.iter().flat_map(|a| a.updates.iter().map(move |n| (a.share.to_bits(), *n)));
+        if twice(&amounts.collect::<Vec<_>>()) {
+            return refuse("the same amount stands twice under `data`".into(), "once is enough");
+        }
         for claim in &self.primary {
             let there = [claim.arm, claim.over].iter().all(|arm| self.arms.contains(arm))
-                && self.test.iter().any(|test| test.name == claim.test)
+                && self.test.iter().any(|test| {
+                    let plays = |arm| test.arms.is_empty() || test.arms.contains(arm);
+                    test.name == claim.test && plays(&claim.arm) && plays(&claim.over)
+                })
                 && self.data.iter().any(|amount| (amount.share - claim.share).abs() < 1e-9);
             if !there {
                 return refuse(

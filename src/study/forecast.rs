@@ -1,5 +1,6 @@
 //! What a study takes, before it begins: measured on a few games, in a store that is thrown away.
 
+use std::path::Path;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -76,18 +77,16 @@ pub fn forecast(
             _ => None,
         })
         .collect();
-    let (tokens_per_s, memory_mb) = match cells.first() {
-        Some(cell) => timed(cell, control)?,
-        None => (1.0, 0),
-    };
     let all = suite.tasks(&design.train)?;
     let few = Share { of: (SAMPLE / all.len().max(1) as f64).min(1.0), seed: 1 };
     let store = Store::open(dir.path())?;
-    let mut look = Look { design, suite, store, all, few, seen: Vec::new(), a_game: [None; 2] };
+    let seen = Vec::new();
+    let mut look = Look { design, suite, store, all, few, seen, speed: None, a_game: [None; 2] };
     let mut arms = Vec::new();
     for cell in cells {
-        arms.push(look.at(cell, tokens_per_s, control, tell)?);
+        arms.push(look.at(cell, control, tell)?);
     }
+    let (tokens_per_s, memory_mb) = look.speed.unwrap_or_default();
     let seeds = design.seeds.len();
     let sum = |of: fn(&OfArm) -> f64| arms.iter().map(of).sum::<f64>() * seeds as f64;
     let hours = (sum(|row| row.hours), sum(|row| row.test_hours));
@@ -103,6 +102,8 @@ struct Look<'a> {
     few: Share,
     /// Experts whose demonstrations of them are there.
     seen: Vec<String>,
+    /// Tokens a second in training, and the megabytes that it needs.
+    speed: Option<(f64, u64)>,
     /// Seconds of a game, acting at once and thinking first.
     a_game: [Option<f64>; 2],
 }
@@ -111,7 +112,6 @@ impl Look<'_> {
     fn at(
         &mut self,
         cell: &Cell,
-        tokens_per_s: f64,
         control: &Control,
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<OfArm> {
@@ -123,6 +123,7 @@ impl Look<'_> {
             fresh(&self.store, &data, &cell.model, 1)?;
             self.seen.push(data.expert.clone());
         }
+        let tokens_per_s = self.tokens_per_s(&small, control)?;
         let plan = small.plan();
         let model = model_of(&self.store, &data, 1)?;
         let chosen = Chosen::choose(&self.store, &plan, &model.tokenizer, model.config.context)?;
@@ -156,6 +157,15 @@ impl Look<'_> {
         })
     }
 
+    fn tokens_per_s(&mut self, cell: &Cell, control: &Control) -> Result<f64> {
+        let speed = match self.speed {
+            Some(known) => known,
+            None => timed(&folder(&self.store, &cell.data, 1), cell, control)?,
+        };
+        self.speed = Some(speed);
+        Ok(speed.0)
+    }
+
     /// Seconds that a game of a test takes at most, as an arm plays it.
     fn a_game(
         &mut self,
@@ -176,10 +186,10 @@ impl Look<'_> {
     }
 }
 
-/// Tokens a second in training such a model, and the megabytes that it needs.
-fn timed(cell: &Cell, control: &Control) -> Result<(f64, u64)> {
+/// Tokens a second in training the model in a folder, and the megabytes that it needs.
+fn timed(model: &Path, cell: &Cell, control: &Control) -> Result<(f64, u64)> {
     let options = Options {
-        model: format!("small:{}x{}", cell.model.layers, cell.model.hidden),
+        model: model.display().to_string(),
         batch: cell.training.batch,
         seq: 340,
         supervised: 0.2,

@@ -6,8 +6,8 @@ use super::report::{ArmRow, Comparison, Condition, OnTest, Report};
 
 /// Said wherever intervals stand.
 pub const ABOUT_INTERVALS: &str = "Intervals are 95 %. Those of a rate are Wilson's over the games of all seeds, as if each were of its own. \
-     Those of a difference are of 10,000 resampled data sets: seeds, rooms within their kind and games within \
-     their room are drawn again; with one seed they are about the games alone. *Primary* comparisons stand in \
+     Those of a difference are of 10,000 resampled data sets: seeds and rooms within their kind are drawn again \
+     (games, where a kind has one room); with one seed they are about the games alone. *Primary* comparisons stand in \
      the study's file beforehand; p of every other one is corrected over all of these (Holm).";
 
 fn percent(x: f64) -> String {
@@ -110,9 +110,13 @@ fn of_comparison(comparison: &Comparison) -> String {
         Some(p) => ("", format!("{:.3}, corrected {p:.3}", found.p)),
         None => ("", format!("{:.3}", found.p)),
     };
+    // With one seed it says nothing of what another would do.
+    let alone = found.seeds.len() == 1;
+    let p = if alone { "one seed".to_string() } else { p };
+    let power = if alone { "–".to_string() } else { percent(found.detectable()) };
     let bold = if comparison.primary { "**" } else { "" };
     format!(
-        "| {bold}{} − {}{name} | {} [{}, {}] | {} | {} × {} | {p} | {} |",
+        "| {bold}{} − {}{name} | {} [{}, {}] | {} | {} × {} | {p} | {power} |",
         comparison.arm,
         comparison.over,
         signed(found.value),
@@ -120,8 +124,7 @@ fn of_comparison(comparison: &Comparison) -> String {
         signed(found.interval.1),
         each.join(", "),
         found.games,
-        found.seeds.len(),
-        percent(found.detectable())
+        found.seeds.len()
     )
 }
 

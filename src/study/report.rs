@@ -265,7 +265,12 @@ fn on_test(design: &Design, name: &str, first: &Cell, played: &[(&Cell, &Value)]
     }
     let room = |task: &str| Room::of(&design.suite, task);
     let mut comparisons = Vec::new();
-    for (arm, over) in QUESTIONS {
+    // What was claimed beforehand is answered whatever the pair.
+    let claimed = design.primary.iter().map(|claim| (claim.arm, claim.over));
+    let mut pairs: Vec<(Arm, Arm)> = QUESTIONS.to_vec();
+    pairs.extend(claimed.filter(|pair| !QUESTIONS.contains(pair)));
+    pairs.dedup();
+    for (arm, over) in pairs {
         for (_, _, row, won) in arms.iter().filter(|(of, ..)| *of == arm) {
             for (_, _, base, than) in arms.iter().filter(|(of, ..)| *of == over) {
                 let Some(found) = difference(won, than, &room) else { continue };

@@ -38,7 +38,19 @@ pub fn begin(root: &Path, design: &Design) -> Result<Store> {
     let store = Store::open(&place(root, &design.name))?;
     let text = serde_json::to_string(design)
         .map_err(|e| Error::new(format!("the study `{}`: {e}", design.name)))?;
-    if store.setting(DESIGN)?.as_deref() != Some(&text) {
+    let known = store.setting(DESIGN)?;
+    let before = known.as_deref().and_then(|known| serde_json::from_str::<Design>(known).ok());
+    // What is to be primary is named before anything is known; seeds may be added.
+    if before.is_some_and(|before| before.primary != design.primary)
+        && !store.study_jobs()?.is_empty()
+    {
+        return Err(Error::new(format!(
+            "the study `{}` was begun with other primary comparisons",
+            design.name
+        ))
+        .hint("they are fixed before the first job: take them back, or name the study otherwise"));
+    }
+    if known.as_deref() != Some(&text) {
         store.set_setting(DESIGN, &text)?;
     }
     Ok(store)

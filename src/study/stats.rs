@@ -1,10 +1,10 @@
 //! Intervals of differences between arms: paired by game and seed, with what was drawn drawn again.
 //!
-//! A study's figure hangs on three draws: of seeds (weights, order, share of the data), of rooms,
-//! and of games in a room. The bootstrap draws all three again, rooms within their kind and games
-//! within their room, 10,000 times. Of `n` seeds and rooms it draws `n - 1` (where there are
-//! several): the variance of a mean over `n - 1` draws from `n` values is the unbiased estimate of
-//! that of the mean over `n`, while `n` draws of few values would say too little (Rao and Wu 1988).
+//! A study's figure hangs on draws of seeds (weights, order, share of the data) and of rooms with
+//! their games. The bootstrap draws both again, rooms within their kind, 10,000 times. Games are
+//! drawn only where a kind has one room: what differs between rooms differs by their games too, and
+//! drawing these as well would count that twice. Of `n` seeds and rooms it draws `n - 1` (where
+//! there are several): `n` draws of few values would say too little (Rao and Wu 1988).
 
 use std::collections::BTreeMap;
 
@@ -137,8 +137,11 @@ fn resample(table: &[Vec<f64>], kinds: &[Vec<&[usize]>], seeds: usize) -> Vec<f6
                 let (mut total, mut played) = (0.0, 0.0);
                 for _ in 0..fewer(rooms.len()) {
                     let games = rooms[rng.below(rooms.len())];
-                    for _ in 0..games.len() {
-                        let row = &table[games[rng.below(games.len())]];
+                    for game in games {
+                        // A kind's only room is always drawn: then it is its games that vary.
+                        let drawn =
+                            if rooms.len() > 1 { *game } else { games[rng.below(games.len())] };
+                        let row = &table[drawn];
                         total += row.iter().zip(&weights).map(|(x, w)| x * w).sum::<f64>();
                         played += 1.0;
                     }

@@ -1,6 +1,6 @@
 //! Doing the jobs of a study, each once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,6 +70,7 @@ pub fn work(
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
     let _lock = own(store.root())?;
+    check_apart(suite, jobs)?;
     let mut done: HashMap<String, StudyJob> =
         store.study_jobs()?.into_iter().map(|known| (known.job.clone(), known)).collect();
     if let Some(job) =
@@ -98,6 +99,34 @@ pub fn work(
         let result = result.map_err(|error| error.at(&job.name))?;
         tell(Event::Done { job, result: &result, store });
         done = store.study_jobs()?.into_iter().map(|known| (known.job.clone(), known)).collect();
+    }
+    Ok(())
+}
+
+/// Refuses a study that would test on games it trains on.
+fn check_apart(suite: &dyn Suite, jobs: &[Job]) -> Result<()> {
+    let mut trained: BTreeMap<&str, HashSet<String>> = BTreeMap::new();
+    let mut tested: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let tasks = |split: &str| -> Result<Vec<String>> {
+        Ok(suite.tasks(split)?.into_iter().map(|task| task.id).collect())
+    };
+    for job in jobs {
+        let Task::Test { cell, test } = &job.task else { continue };
+        let split = cell.data.split.as_str();
+        if !trained.contains_key(split) {
+            trained.insert(split, tasks(split)?.into_iter().collect());
+        }
+        if !tested.contains_key(test.split.as_str()) {
+            tested.insert(&test.split, tasks(&test.split)?);
+        }
+        let both = tested[test.split.as_str()].iter().find(|id| trained[split].contains(*id));
+        if let Some(id) = both {
+            return Err(Error::new(format!(
+                "{} is trained on and {} is tested on, and both have the game {id}",
+                split, test.split
+            ))
+            .hint("test on another split: of ALFWorld train on other_rooms, test on new_rooms"));
+        }
     }
     Ok(())
 }
@@ -163,6 +192,10 @@ fn is_wanted(
 /// The number of the checkpoint that a training ended on, if it is here.
 fn trained_model(store: &Store, job: &StudyJob) -> Result<Option<String>> {
     let Some(run) = job.run else { return Ok(None) };
+    // What was trained elsewhere is trained here anew where it is needed, and may be half done.
+    if store.run(run)?.status != RunStatus::Finished {
+        return Ok(None);
+    }
     let last = store.latest_checkpoint(Some(run))?;
     Ok(last.filter(|last| store.root().join(&last.folder).is_dir()).map(|last| last.id.to_string()))
 }
@@ -274,7 +307,8 @@ pub(super) fn folder(store: &Store, data: &Data, seed: u64) -> PathBuf {
 
 /// A fresh model whose vocabulary is trained on the training data alone.
 pub(super) fn fresh(store: &Store, data: &Data, shape: &Shape, seed: u64) -> Result<Value> {
-    let texts = train::texts(store, &data.criteria())?;
+    // Of neither writer's texts: what is trained on one of them would have the better code.
+    let texts = train::texts(store, &data.criteria(), false)?;
     let tokenizer = Tokenizer::train(&texts, shape.vocab)?;
     let config = Config::small(shape.layers, shape.hidden, tokenizer.vocab())?;
     let weights = Trainable::fresh(&config, Arc::new(tokenizer), seed)?;

@@ -95,12 +95,14 @@ fn trained_games(
     split: &str,
 ) -> Result<HashSet<String>> {
     let ids = trained_on(store, source)?;
-    let demos = store.candidates(Some(suite.name()), Some(split))?;
+    // Whatever the split is called: a game may stand in several.
+    let demos = store.candidates(Some(suite.name()), None)?;
     let mut games: HashSet<String> =
         demos.into_iter().filter(|demo| ids.contains(&demo.id)).map(|d| d.task_id).collect();
     let model = BuiltIn::named(&lineage(store, source)?.1);
-    if model.is_some_and(|model| (suite.name(), split) == (model.suite(), "train")) {
-        games.extend(suite.tasks(split)?.into_iter().map(|task| task.id));
+    if model.is_some_and(|model| suite.name() == model.suite()) {
+        let all = suite.tasks(split)?.into_iter().map(|task| task.id);
+        games.extend(all.filter(|id| id.starts_with("train/")));
     }
     Ok(games)
 }
@@ -158,7 +160,8 @@ fn of_split(store: &Store, selection: &Selection) -> Result<Vec<String>> {
         return Ok(Vec::new());
     };
     let split = store.trajectory_even_deleted(item.trajectory)?.map(|tr| tr.split);
-    Ok(split.filter(|split| split != "train").map_or(Vec::new(), |split| {
+    let trains = ["train", "other_rooms"];
+    Ok(split.filter(|split| !trains.contains(&split.as_str())).map_or(Vec::new(), |split| {
         vec![format!(
             "{split} is not a training split: success on its games says nothing once a model was \
              trained on them"

@@ -9,10 +9,9 @@ use crate::store::Store;
 const READ: usize = 2000;
 
 /// The text of what may be trained on by these criteria: no other split, nothing that is held out,
-/// no reflection that was not approved.
-pub fn texts(store: &Store, criteria: &Criteria) -> Result<Vec<String>> {
-    let selection =
-        Selection::choose(store, criteria, Carry { branches: true, reflections: true })?;
+/// no reflection that was not approved, and none at all unless `reflections` are wanted.
+pub fn texts(store: &Store, criteria: &Criteria, reflections: bool) -> Result<Vec<String>> {
+    let selection = Selection::choose(store, criteria, Carry { branches: true, reflections })?;
     let mut texts = Vec::new();
     for item in selection.items.iter().filter(|item| !item.held_out).take(READ) {
         let Chosen { trajectory, branches, reflections } = item.read(store)?;

@@ -163,3 +163,31 @@ fn tasks_are_read_in_all_their_wordings() {
         assert_eq!(read(task), want, "{task}");
     }
 }
+
+#[test]
+fn a_rationale_is_as_long_and_speaks_of_no_alternative() {
+    let found = case(
+        "put a clean mug on the shelf.",
+        &[("walk to shelf 1", "You reach the shelf 1. It holds nothing.")],
+        ("walk to table 1", "You reach the table 1. It holds a mug 1."),
+        &[
+            ("walk to stove 1", "You reach the stove 1. It holds a pot 2, and a pot 1."),
+            ("inspect shelf 1", ""),
+        ],
+    );
+    let (mut own, mut other) = (0, 0);
+    for seed in 0..60 {
+        let cases = [(&found, seed)];
+        let how = crate::agent::REFLECTING;
+        let text = Rationale.reflect(&cases, how, &Cancel::default()).unwrap().remove(0);
+        for said in ["stove", "pot", "inspect", "mug 1"] {
+            assert!(!text.contains(said), "{said}: {text}");
+        }
+        assert!(text.contains("walk to table 1"), "{text}");
+        own += text.len();
+        other += Template.write(&found, seed).unwrap().len();
+    }
+    // The mean over seeds: sentences are whole.
+    assert!((0.85..1.15).contains(&(own as f64 / other as f64)), "{own} against {other}");
+    assert!(Rationale.has_contrast(&found) && !Rationale.sees_outcomes());
+}
