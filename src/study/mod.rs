@@ -7,6 +7,7 @@
 //! that every finished seed counts; [`work`] does those that are not done. What came of a job is a
 //! line ([`Line`]): lines from another machine count like those from here.
 
+mod apart;
 mod chart;
 mod design;
 mod forecast;

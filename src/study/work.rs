@@ -1,6 +1,6 @@
 //! Doing the jobs of a study, each once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::apart;
 use super::design::{Shape, TestSet};
 use super::jobs::{Cell, Data, Job, Task};
 use super::lines;
@@ -70,7 +71,7 @@ pub fn work(
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<()> {
     let _lock = own(store.root())?;
-    check_apart(suite, jobs)?;
+    apart::check(suite, jobs)?;
     let mut done: HashMap<String, StudyJob> =
         store.study_jobs()?.into_iter().map(|known| (known.job.clone(), known)).collect();
     if let Some(job) =
@@ -99,34 +100,6 @@ pub fn work(
         let result = result.map_err(|error| error.at(&job.name))?;
         tell(Event::Done { job, result: &result, store });
         done = store.study_jobs()?.into_iter().map(|known| (known.job.clone(), known)).collect();
-    }
-    Ok(())
-}
-
-/// Refuses a study that would test on games it trains on.
-fn check_apart(suite: &dyn Suite, jobs: &[Job]) -> Result<()> {
-    let mut trained: BTreeMap<&str, HashSet<String>> = BTreeMap::new();
-    let mut tested: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let tasks = |split: &str| -> Result<Vec<String>> {
-        Ok(suite.tasks(split)?.into_iter().map(|task| task.id).collect())
-    };
-    for job in jobs {
-        let Task::Test { cell, test } = &job.task else { continue };
-        let split = cell.data.split.as_str();
-        if !trained.contains_key(split) {
-            trained.insert(split, tasks(split)?.into_iter().collect());
-        }
-        if !tested.contains_key(test.split.as_str()) {
-            tested.insert(&test.split, tasks(&test.split)?);
-        }
-        let both = tested[test.split.as_str()].iter().find(|id| trained[split].contains(*id));
-        if let Some(id) = both {
-            return Err(Error::new(format!(
-                "{} is trained on and {} is tested on, and both have the game {id}",
-                split, test.split
-            ))
-            .hint("test on another split: of ALFWorld train on other_rooms, test on new_rooms"));
-        }
     }
     Ok(())
 }
