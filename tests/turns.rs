@@ -21,14 +21,7 @@ use shop::Shops;
 
 fn played(store: &mut Store, script: &[&'static str]) -> foretaste::eval::Summary {
     let scope = Scope { split: "train".into(), games: 3, seed: 1, share: None };
-    let play = Play {
-        temperature: 0.0,
-        seed: 1,
-        think: false,
-        free: false,
-        predict: false,
-        no_repeat: false,
-    };
+    let play = Play { seed: 1, ..Play::default() };
     let mut policy = Scripted::script(script);
     let known = Known::default();
     let control = Control::default();
@@ -65,14 +58,7 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
     let half = played(&mut store, &["search[red mug]", "click[red mug]", "click[buy now]"]);
     assert_eq!((half.successes, half.invalid), (1, 0), "{half:?}");
     assert!((half.mean_reward - (1.0 + 0.5 + 0.5) / 3.0).abs() < 1e-9, "{half:?}");
-    let play = Play {
-        temperature: 0.0,
-        seed: 1,
-        think: false,
-        free: false,
-        predict: false,
-        no_repeat: false,
-    };
+    let play = Play { seed: 1, ..Play::default() };
     assert!(half.in_words(&play).contains("mean reward 0.667"), "{}", half.in_words(&play));
     let never = played(&mut store, &["search[red mug]"]);
     assert_eq!((never.successes, never.mean_reward), (0, 0.0));

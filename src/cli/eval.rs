@@ -56,10 +56,10 @@ pub struct EvalArgs {
     #[arg(long)]
     free: bool,
     /// Leave out of the list what was done in the same state of the world before (not the policy's own doing)
-    #[arg(long, conflicts_with = "free")]
+    #[arg(long, conflicts_with_all = ["free", "agreement", "surprise", "compare"])]
     no_repeat: bool,
     /// Only these games: a file with the name of one a line
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["games", "games_seed"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["games", "games_seed", "agreement", "surprise", "compare"])]
     tasks: Option<PathBuf>,
     /// Also say how right the model's predictions are, on the suite's expert's steps and uniform
     /// alternatives of the same games, and keep what it expected of its own actions

@@ -83,9 +83,12 @@ pub fn run(common: &Common, args: &StudyArgs) -> Result<()> {
     if let Some(error) = failed {
         return Err(error);
     }
-    let found = study::report(&design, &study::finished(&store, &jobs)?, jobs.len());
+    let found = match &args.out {
+        Some(folder) => study::write(&design, &store, &jobs, folder)?,
+        None => study::report(&design, &study::finished(&store, &jobs)?, jobs.len()),
+    };
     out.line(&json!(found), || study::markdown(&found));
-    write(&store)
+    Ok(())
 }
 
 /// What came of a job, in a few words.

@@ -8,7 +8,7 @@ use crate::model::sampler::Sampling;
 use crate::rng::Rng;
 
 /// How to play.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Play {
     /// Temperature; 0 takes the likeliest (the paper validates at 0.4). Over the admissible list it

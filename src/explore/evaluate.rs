@@ -255,15 +255,7 @@ pub fn compare_models(
 /// Lets a policy play on to the episode's limit, its likeliest actions, and says how it ended.
 pub fn play_on(agent: &mut dyn Agent, episode: Episode, cancel: &Cancel) -> Result<String> {
     let before = episode.trajectory.steps.len();
-    let play = Play {
-        temperature: 0.0,
-        seed: 1,
-        think: false,
-        free: false,
-        predict: false,
-        no_repeat: false,
-    }
-    .by(agent);
+    let play = Play { seed: 1, ..Play::default() }.by(agent);
     let control = Control::ended_by(cancel);
     let mut said = String::new();
     let begun = (episode.trajectory.task_id.clone(), Ok(Player::new(episode, 1)));

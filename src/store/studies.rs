@@ -1,6 +1,6 @@
 //! The jobs of a study: one study a store, each job once.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Store, now_ms};
 use crate::error::Result;
@@ -24,23 +24,40 @@ pub struct StudyJob {
     pub finished_ms: Option<i64>,
 }
 
+const JOB: &str = "SELECT job, spec, run, result, error, started_ms, finished_ms FROM study_jobs";
+
+fn study_job(row: &Row<'_>) -> rusqlite::Result<StudyJob> {
+    Ok(StudyJob {
+        job: row.get(0)?,
+        spec: row.get(1)?,
+        run: row.get(2)?,
+        result: row.get(3)?,
+        error: row.get(4)?,
+        started_ms: row.get(5)?,
+        finished_ms: row.get(6)?,
+    })
+}
+
 impl Store {
     /// All jobs that were ever begun, by name.
     pub fn study_jobs(&self) -> Result<Vec<StudyJob>> {
-        let mut all = self.db.prepare_cached(
-            "SELECT job, spec, run, result, error, started_ms, finished_ms FROM study_jobs ORDER BY job",
-        )?;
-        let rows = all.query_map([], |row| {
-            Ok(StudyJob {
-                job: row.get(0)?,
-                spec: row.get(1)?,
-                run: row.get(2)?,
-                result: row.get(3)?,
-                error: row.get(4)?,
-                started_ms: row.get(5)?,
-                finished_ms: row.get(6)?,
-            })
-        })?;
+        let mut all = self.db.prepare_cached(&format!("{JOB} ORDER BY job"))?;
+        let rows = all.query_map([], study_job)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The job of that name, if it was ever begun.
+    pub fn study_job(&self, job: &str) -> Result<Option<StudyJob>> {
+        let one = format!("{JOB} WHERE job = ?1");
+        Ok(self.db.prepare_cached(&one)?.query_row([job], study_job).optional()?)
+    }
+
+    /// How all that were ever begun stand, without what came of them: the name, whether it is
+    /// finished, and why it ended without a result.
+    pub fn study_standing(&self) -> Result<Vec<(String, bool, Option<String>)>> {
+        let all = "SELECT job, result IS NOT NULL, error FROM study_jobs ORDER BY job";
+        let mut all = self.db.prepare_cached(all)?;
+        let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -157,7 +157,8 @@ pub struct Job {
 }
 
 impl Job {
-    fn of(task: Task) -> Self {
+    /// A task under the name that follows from it.
+    pub fn of(task: Task) -> Self {
         let name = match &task {
             Task::Collect { data, .. } => format!("collect {}", data.name()),
             Task::Model { data, seed, .. } => format!("model {} seed {seed}", data.name()),

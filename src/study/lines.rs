@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::jobs::{Job, Task};
 use crate::error::{Error, Result};
+use crate::paths::write_whole;
 use crate::store::{Store, StudyJob};
 
 /// A finished job.
@@ -72,21 +73,14 @@ pub(super) fn export(lines: &[Line], path: &Path) -> Result<()> {
     write(path, &text)
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all, in a folder that is made if it is not there.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
-    let failed = |e: &std::io::Error| Error::io("writing", path, e);
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| failed(&e))?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|e| failed(&e))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let rights = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(rights).map_err(|e| failed(&e))?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
     }
-    file.persist(path).map_err(|e| failed(&e.error))?;
-    Ok(())
+    write_whole(path, true, |file| {
+        file.write_all(bytes).map_err(|e| Error::io("writing", path, &e))
+    })
 }
 
 /// Takes in lines that were written elsewhere: training and tests, which need nothing that is not

@@ -10,11 +10,13 @@ pub const ABOUT_INTERVALS: &str = "Intervals are 95 %. Those of a rate are Wilso
      (games, where a kind has one room); with one seed they are about the games alone. *Primary* comparisons stand in \
      the study's file beforehand; p of every other one is corrected over all of these (Holm).";
 
-fn percent(x: f64) -> String {
+/// A share in percent.
+pub fn percent(x: f64) -> String {
     format!("{:.1}", 100.0 * x)
 }
 
-fn signed(x: f64) -> String {
+/// A difference in points.
+pub fn signed(x: f64) -> String {
     format!("{:+.1}", 100.0 * x)
 }
 

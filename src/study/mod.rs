@@ -30,7 +30,7 @@ pub use forecast::{Forecast, OfArm, forecast};
 pub use html::html;
 pub use jobs::{Cell, Data, Job, Task, jobs};
 pub use lines::{Line, finished, import};
-pub use markdown::markdown;
+pub use markdown::{markdown, percent, signed};
 pub use report::{ArmRow, Comparison, Condition, Cost, OfSeed, OnTest, Report, report};
 pub use shelf::{Shelf, Standing, begin};
 pub use work::{Event, place, work};

@@ -266,10 +266,12 @@ fn on_test(design: &Design, name: &str, first: &Cell, played: &[(&Cell, &Value)]
     let room = |task: &str| Room::of(&design.suite, task);
     let mut comparisons = Vec::new();
     // What was claimed beforehand is answered whatever the pair.
-    let claimed = design.primary.iter().map(|claim| (claim.arm, claim.over));
     let mut pairs: Vec<(Arm, Arm)> = QUESTIONS.to_vec();
-    pairs.extend(claimed.filter(|pair| !QUESTIONS.contains(pair)));
-    pairs.dedup();
+    for pair in design.primary.iter().map(|claim| (claim.arm, claim.over)) {
+        if !pairs.contains(&pair) {
+            pairs.push(pair);
+        }
+    }
     for (arm, over) in pairs {
         for (_, _, row, won) in arms.iter().filter(|(of, ..)| *of == arm) {
             for (_, _, base, than) in arms.iter().filter(|(of, ..)| *of == over) {

@@ -42,7 +42,7 @@ pub fn begin(root: &Path, design: &Design) -> Result<Store> {
     let before = known.as_deref().and_then(|known| serde_json::from_str::<Design>(known).ok());
     // What is to be primary is named before anything is known; seeds may be added.
     if before.is_some_and(|before| before.primary != design.primary)
-        && !store.study_jobs()?.is_empty()
+        && !store.study_standing()?.is_empty()
     {
         return Err(Error::new(format!(
             "the study `{}` was begun with other primary comparisons",
@@ -93,16 +93,17 @@ impl Shelf {
         let Some(text) = store.setting(DESIGN)? else { return Ok(None) };
         let Ok(design) = serde_json::from_str::<Design>(&text) else { return Ok(None) };
         let jobs = jobs(&design);
-        let known = store.study_jobs()?;
         let is_of_study = |name: &str| jobs.iter().any(|job| job.name == name);
         let mut done = Vec::new();
         let mut failed = Vec::new();
         let mut begun = None;
-        for job in known.into_iter().filter(|job| is_of_study(&job.job)) {
-            match (job.result, job.error) {
-                (Some(_), _) => done.push(job.job),
-                (None, Some(why)) => failed.push((job.job, why)),
-                (None, None) => begun = Some(job.job),
+        // Without what came of them: this is asked every second.
+        let standing = store.study_standing()?;
+        for (job, finished, error) in standing.into_iter().filter(|(job, ..)| is_of_study(job)) {
+            match error {
+                _ if finished => done.push(job),
+                Some(why) => failed.push((job, why)),
+                None => begun = Some(job),
             }
         }
         let report = match self.known.get(&folder) {

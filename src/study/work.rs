@@ -1,6 +1,6 @@
 //! Doing the jobs of a study, each once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -99,7 +99,7 @@ pub fn work(
         store.end_study_job(&job.name, &written)?;
         let result = result.map_err(|error| error.at(&job.name))?;
         tell(Event::Done { job, result: &result, store });
-        done = store.study_jobs()?.into_iter().map(|known| (known.job.clone(), known)).collect();
+        done.extend(store.study_job(&job.name)?.map(|known| (job.name.clone(), known)));
     }
     Ok(())
 }
@@ -234,10 +234,9 @@ pub(super) fn gather(
     let whole = Carry { branches: true, reflections: true };
     let chosen = Selection::choose(store, &data.criteria(), whole)?;
     let games = chosen.items.iter().filter(|item| item.demonstration).count();
-    let mut steps = 0;
-    for item in &chosen.items {
-        steps += store.trajectory(item.trajectory)?.steps.len();
-    }
+    let used: HashSet<i64> = chosen.items.iter().map(|item| item.trajectory).collect();
+    let all = store.demonstrations(Some(&data.suite), Some(&data.split))?;
+    let steps: usize = all.iter().filter(|of| used.contains(&of.id)).map(|of| of.length).sum();
     Ok(json!({
         "demonstrations": games,
         "expert_answers": steps,
@@ -313,8 +312,7 @@ fn train(
     control: &Control,
     tell: &mut dyn FnMut(Event<'_>),
 ) -> Result<Value> {
-    let known = store.study_jobs()?.into_iter().find(|known| known.job == job.name);
-    let begun = known.and_then(|known| known.run);
+    let begun = store.study_job(&job.name)?.and_then(|known| known.run);
     let unfinished = begun.map(|run| store.run(run)).transpose()?;
     let unfinished = unfinished.filter(|run| run.status != RunStatus::Finished);
     let mut each = |event: trainer::Event<'_>| {
@@ -375,11 +373,7 @@ fn summary(store: &Store, run: i64) -> Result<Value> {
 
 /// The checkpoint that a cell was trained to, by its number.
 fn checkpoint_of(store: &Store, cell: &Cell) -> Result<String> {
-    let wanted = Task::Train { cell: cell.clone() };
-    let trained = store
-        .study_jobs()?
-        .into_iter()
-        .find(|known| serde_json::from_str::<Task>(&known.spec).is_ok_and(|task| task == wanted));
+    let trained = store.study_job(&Job::of(Task::Train { cell: cell.clone() }).name)?;
     let model = trained.map(|known| trained_model(store, &known)).transpose()?.flatten();
     model.ok_or_else(|| Error::new("what was trained is not here any more"))
 }
@@ -401,8 +395,8 @@ pub(super) fn play(
         Scope { split: test.split.clone(), games: test.games, seed: test.draw, share: None };
     let think = test.thinking && cell.arm.objective().reflects();
     let (temperature, seed) = (test.temperature, cell.seed);
-    let play =
-        Play { temperature, seed, think, free: false, predict: false, no_repeat: test.no_repeat };
+    let no_repeat = test.no_repeat;
+    let play = Play { temperature, seed, think, no_repeat, ..Play::default() };
     let mut games: Vec<Game> = Vec::new();
     let report = &mut |ended: std::result::Result<&Game, &_>, progress: Progress| {
         games.extend(ended.ok().cloned());

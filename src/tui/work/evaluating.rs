@@ -45,8 +45,7 @@ pub(super) fn evaluate_all(
         let asked = order.think.map(|think| vec![think]);
         for think in asked.unwrap_or_else(|| thinking.to_vec()) {
             let EvalOrder { temperature, seed, .. } = *order;
-            let play =
-                Play { temperature, seed, think, free: false, predict: false, no_repeat: false };
+            let play = Play { temperature, seed, think, ..Play::default() };
             let report = &mut |_: std::result::Result<&Game, &Broken>, progress: Progress| {
                 let doing = format!("{} {}", agent_name(model), progress.doing);
                 tell(JobMsg::Progress(Progress { doing, ..progress }));

@@ -8,7 +8,9 @@ use ratatui::widgets::Paragraph;
 
 use super::State;
 use super::rows::{Row, rows};
-use crate::study::{ArmRow, Comparison, Condition, OfSeed, OnTest, Standing, Task};
+use crate::study::{
+    ArmRow, Comparison, Condition, OfSeed, OnTest, Standing, Task, percent, signed,
+};
 use crate::text::{clean, counted};
 use crate::tui::text::{grouped, wrapped};
 use crate::tui::theme::{Theme, fit};
@@ -88,10 +90,6 @@ fn head(study: &Standing, theme: Theme, width: usize) -> Vec<Line<'static>> {
     }
     lines.push(Line::default());
     lines
-}
-
-fn percent(x: f64) -> String {
-    format!("{:.1}", 100.0 * x)
 }
 
 fn line(
@@ -197,10 +195,10 @@ fn of_comparison(one: &Comparison, cursor: bool, theme: Theme, width: usize) -> 
     let (low, high) = found.interval;
     let apart = low > 0.0 || high < 0.0;
     let figures = format!(
-        "{:+.1} points [{:+.1}, {:+.1}] {}",
-        100.0 * found.value,
-        100.0 * low,
-        100.0 * high,
+        "{} points [{}, {}] {}",
+        signed(found.value),
+        signed(low),
+        signed(high),
         counted(found.seeds.len() as u64, "seed")
     );
     let style = match (apart, found.value > 0.0) {
@@ -292,15 +290,15 @@ pub fn comparison(test: &OnTest, one: &Comparison) -> (String, Vec<String>) {
         .seeds
         .iter()
         .zip(&found.each)
-        .map(|(seed, x)| format!("  seed {seed}: {:+.1} points", 100.0 * x))
+        .map(|(seed, x)| format!("  seed {seed}: {} points", signed(*x)))
         .collect();
     let mut lines = vec![
         format!(
-            "on {}: {:+.1} points [{:+.1}, {:+.1}], p {:.3}",
+            "on {}: {} points [{}, {}], p {:.3}",
             test.name,
-            100.0 * found.value,
-            100.0 * found.interval.0,
-            100.0 * found.interval.1,
+            signed(found.value),
+            signed(found.interval.0),
+            signed(found.interval.1),
             found.p
         ),
         format!("{} games in {} rooms, played with each of:", found.games, found.rooms),
