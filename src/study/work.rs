@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::eval::{Game, evaluate, foresight};
 use crate::experience::{Reflection, UNIFORM, Verdict, is_rationale};
 use crate::model::config::Config;
+use crate::model::folder::{digest_of, read_whole};
 use crate::model::team::Priority;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Trainable;
@@ -191,6 +192,7 @@ fn one(
         }
     };
     result["seconds"] = json!(began.elapsed().as_secs_f64());
+    result["program"] = json!(env!("CARGO_PKG_VERSION"));
     Ok(result)
 }
 
@@ -289,9 +291,11 @@ pub(super) fn fresh(store: &Store, data: &Data, shape: &Shape, seed: u64) -> Res
         // Written by a job that was ended before it could say so.
         std::fs::remove_dir_all(&folder).map_err(|e| Error::io("removing", &folder, &e))?;
     }
-    checkpoint::write_folder(&folder, &weights.parts(false)?, &[], None)?;
+    let parts = weights.parts(false)?;
+    checkpoint::write_folder(&folder, &parts, &[], None)?;
     let parameters: usize = weights.weights.iter().map(Vec::len).sum();
-    Ok(json!({"parameters": parameters, "vocabulary": config.vocab}))
+    let digest = digest_of(&parts)?;
+    Ok(json!({"parameters": parameters, "vocabulary": config.vocab, "weights": digest}))
 }
 
 /// The fresh model of some data and a seed.
@@ -336,7 +340,11 @@ fn train(
     for saved in all.iter().filter(|saved| saved.run == run && Some(saved.id) != last) {
         checkpoint::remove(store, saved)?;
     }
-    summary(store, run)
+    let mut result = summary(store, run)?;
+    let start = read_whole(&folder(store, &cell.data, cell.seed))?;
+    result["start"] = json!(digest_of(&start)?);
+    result["weights"] = json!(store.latest_checkpoint(Some(run))?.and_then(|last| last.digest));
+    Ok(result)
 }
 
 /// What a training came to.

@@ -39,6 +39,27 @@ fn walkthrough_and_fair_expert_win_within_the_step_limit() {
 }
 
 #[test]
+fn the_fair_expert_takes_what_it_needs_where_it_sees_it() {
+    // The lamp, or the second of two, was not seen yet.
+    for (index, walk, takes) in [
+        (22, "walk to shelf 1", "grab statue 1 from shelf 1"),
+        (36, "walk to sofa 1", "grab box 1 from sofa 1"),
+        (38, "walk to shelf 2", "grab towel 2 from shelf 2"),
+    ] {
+        let opened = Household.open(&format!("train/{index}")).unwrap();
+        let mut env = opened.env;
+        env.step(walk).unwrap();
+        let fair = opened.experts.get(Some("fair")).unwrap();
+        let advice = fair.advise(env.as_ref(), &Cancel::default()).unwrap();
+        assert_eq!(advice.action, takes, "{}", env.turn().observation);
+        // With full hands it looks on.
+        env.step(takes).unwrap();
+        let advice = fair.advise(env.as_ref(), &Cancel::default()).unwrap();
+        assert!(advice.action.starts_with("walk to "), "{}", advice.action);
+    }
+}
+
+#[test]
 fn same_seed_same_games_and_all_six_kinds() {
     let kinds: BTreeSet<_> = (0..60).map(|i| game("train", i).kind).collect();
     assert_eq!(kinds.len(), 6);

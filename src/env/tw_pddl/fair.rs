@@ -2,17 +2,18 @@
 //!
 //! What it has not been told is left out of the facts it plans on: things that no text named,
 //! contents that no text listed. If a plan exists on what is left, it follows it. If not, something
-//! that the task needs has not been seen yet, and it looks for it: of all places whose contents
-//! were never listed, it goes to the one where finding it is likeliest for the steps that looking
-//! takes ([`Prior`]), opens it if it must, and remembers what it saw. This is what a sensible
-//! person would do, so a policy that sees the same texts can learn it.
+//! that the task needs has not been seen yet. What it needs and sees before it, it takes along with
+//! free hands; then it looks for the rest: of all places whose contents were never listed, it goes
+//! to the one where finding it is likeliest for the steps that looking takes ([`Prior`]), opens it
+//! if it must, and remembers what it saw. This is what a sensible person would do, so a policy that
+//! sees the same texts can learn it.
 
 use std::sync::Arc;
 
 use super::experts::engine;
 use super::facts::{FactSet, Object, arg, pack, pred_of};
 use super::game::Game;
-use super::pddl::{Pred, Term};
+use super::pddl::{Effect, Pred, Term};
 use super::plan::{Limits, Planner, Solution};
 use super::prior::Prior;
 use super::roles::{Roles, kind_name};
@@ -29,6 +30,10 @@ pub struct Fair {
     prior: &'static Prior,
     /// Kinds of things that the goal asks for, and how many of each.
     wanted: Vec<(Object, usize)>,
+    /// Kinds of things that the goal wants held, or somewhere else.
+    carried: Vec<Object>,
+    /// Kinds of places where it wants them.
+    places: Vec<Object>,
 }
 
 impl Fair {
@@ -68,7 +73,8 @@ impl Fair {
                 }
             }
         }
-        Ok(Self { planner, roles, prior: Prior::of(&game.domain), wanted })
+        let (carried, places) = moved(game, roles);
+        Ok(Self { planner, roles, prior: Prior::of(&game.domain), wanted, carried, places })
     }
 
     /// The changeable facts that the texts have told.
@@ -102,6 +108,28 @@ impl Fair {
             .map(|(kind, _)| *kind)
             .collect();
         if few.is_empty() { self.wanted.iter().map(|(kind, _)| *kind).collect() } else { few }
+    }
+
+    /// The command that takes something along that the goal wants moved, with free hands.
+    fn take(&self, world: &World) -> Option<Arc<str>> {
+        let game = world.game();
+        let roles = self.roles;
+        let fluents = world.fluents();
+        if !fluents.of(roles.holds, None).is_empty() {
+            return None;
+        }
+        let kind = |pred, object| Roles::kind(game, pred, object);
+        let is_left = |thing: Object| {
+            let place = fluents.of(roles.within, Some(thing)).first().map(|fact| arg(*fact, 1));
+            let there = place.and_then(|place| kind(roles.place_kind, place));
+            world.seen().named(thing)
+                && kind(roles.thing_kind, thing).is_some_and(|kind| self.carried.contains(&kind))
+                && there.is_none_or(|kind| !self.places.contains(&kind))
+        };
+        self.command(world, |effects, objects| {
+            effects.iter().any(|e| !e.delete && e.atom.pred == roles.holds)
+                && objects.iter().any(|object| is_left(*object))
+        })
     }
 
     /// Where to look next, and the command that brings one nearer to having looked there.
@@ -144,27 +172,66 @@ impl Fair {
 
     /// The command about a place that goes there, opens it, or looks at it.
     fn towards(&self, world: &World, place: Object, there: bool) -> Option<Arc<str>> {
-        let game = world.game();
+        let matters = |pred: Pred| world.game().matters[usize::from(pred)];
         let wanted = match (there, self.shut(world, place)) {
             (false, _) => Some(self.roles.at),
             (true, true) => Some(self.roles.open),
             (true, false) => None,
         };
+        self.command(world, |effects, objects| {
+            let does = match wanted {
+                Some(pred) => effects.iter().any(|e| !e.delete && e.atom.pred == pred),
+                None => !effects.iter().any(|e| matters(e.atom.pred)),
+            };
+            does && objects.contains(&place)
+        })
+    }
+
+    /// The first admissible command whose effects and objects are as asked.
+    fn command(
+        &self,
+        world: &World,
+        is_asked: impl Fn(&[Effect], &[Object]) -> bool,
+    ) -> Option<Arc<str>> {
+        let game = world.game();
         let operators = game.operators();
         let about = |id: &u32| {
             let operator = operators.get(*id);
             let action = &game.domain.actions[usize::from(operator.action)];
-            let matters = |pred: Pred| game.matters[usize::from(pred)];
-            let does = match wanted {
-                Some(pred) => action.effects.iter().any(|e| !e.delete && e.atom.pred == pred),
-                None => !action.effects.iter().any(|e| matters(e.atom.pred)),
-            };
-            does && operator.vars[..action.params.len()].contains(&place)
+            is_asked(&action.effects, &operator.vars[..action.params.len()])
         };
         let menu = world.menu();
         let mut found = menu.commands.iter().zip(&menu.operators).filter(|(_, id)| about(id));
         found.next().map(|(command, _)| Arc::clone(command))
     }
+}
+
+/// Kinds of things that a goal wants held or within something, and kinds of places where.
+fn moved(game: &Game, roles: Roles) -> (Vec<Object>, Vec<Object>) {
+    let (mut things, mut places) = (Vec::new(), Vec::new());
+    for clause in &game.goal {
+        let atoms = || clause.literals.iter().filter(|l| !l.negated).map(|l| &l.atom);
+        let is_moved = |var: u8| {
+            atoms().any(|atom| {
+                let thing = match atom.pred {
+                    pred if pred == roles.holds => atom.args.get(1),
+                    pred if pred == roles.within => atom.args.first(),
+                    _ => None,
+                };
+                thing == Some(&Term::Var(var))
+            })
+        };
+        for atom in atoms() {
+            let [Term::Var(var), Term::Const(constant)] = atom.args[..] else { continue };
+            let kind = game.goal_constants[usize::from(constant)];
+            if atom.pred == roles.thing_kind && is_moved(var) {
+                things.extend(kind);
+            } else if atom.pred == roles.place_kind {
+                places.extend(kind);
+            }
+        }
+    }
+    (things, places)
 }
 
 impl Expert for Fair {
@@ -185,7 +252,8 @@ impl Expert for Fair {
             Solution::Cancelled => return Err(NoAdvice::Cancelled),
             _ => {}
         }
-        let action = self.look(world).map(|command| command.to_string());
+        let action = self.take(world).or_else(|| self.look(world));
+        let action = action.map(|command| command.to_string());
         let action = action.ok_or_else(|| {
             NoAdvice::Other("every place was looked into and what was seen does not do".into())
         })?;

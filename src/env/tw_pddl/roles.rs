@@ -21,10 +21,12 @@ pub struct Roles {
     pub place_kind: Pred,
     /// A thing is of a kind.
     pub thing_kind: Pred,
+    /// The agent holds a thing.
+    pub holds: Pred,
 }
 
 /// The words of ALFWorld's domain and of the household's, in the order of the fields of [`Roles`].
-const WORDS: [[&str; 7]; 2] = [
+const WORDS: [[&str; 8]; 2] = [
     [
         "atlocation",
         "receptacleatlocation",
@@ -33,8 +35,9 @@ const WORDS: [[&str; 7]; 2] = [
         "opened",
         "receptacletype",
         "objecttype",
+        "holds",
     ],
-    ["standing", "spot", "within", "shuts", "ajar", "fkindof", "tkindof"],
+    ["standing", "spot", "within", "shuts", "ajar", "fkindof", "tkindof", "carries"],
 ];
 
 impl Roles {
@@ -43,10 +46,10 @@ impl Roles {
         WORDS.iter().find_map(|words| {
             let found: Option<Vec<Pred>> =
                 words.iter().map(|word| domain.predicate(word)).collect();
-            let [at, spot, within, shuts, open, place_kind, thing_kind] = found?[..] else {
+            let [at, spot, within, shuts, open, place_kind, thing_kind, holds] = found?[..] else {
                 return None;
             };
-            Some(Self { at, spot, within, shuts, open, place_kind, thing_kind })
+            Some(Self { at, spot, within, shuts, open, place_kind, thing_kind, holds })
         })
     }
 
