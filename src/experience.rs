@@ -6,7 +6,7 @@ mod reflection;
 
 use serde::{Deserialize, Serialize};
 
-pub use by::{HUMAN, called};
+pub use by::{HUMAN, by, called};
 pub use reflection::Reflection;
 
 /// What a trajectory is kept for.

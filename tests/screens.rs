@@ -90,7 +90,7 @@ fn on_terminal(app: &App, width: u16, height: u16) -> (String, Vec<u8>) {
 }
 
 /// The keys that lead from a fresh screen into each popup and mode.
-const MODES: [(Screen, &str, &str); 26] = [
+const MODES: [(Screen, &str, &str); 28] = [
     (Screen::Explore, "help", "?"),
     (Screen::Explore, "palette", ":"),
     (Screen::Explore, "found", ":col"),
@@ -111,6 +111,8 @@ const MODES: [(Screen, &str, &str); 26] = [
     (Screen::Curate, "note", "N"),
     (Screen::Train, "form", "t"),
     (Screen::Train, "search", "/"),
+    (Screen::Train, "evaluations", "\t\t\t"),
+    (Screen::Train, "evaluate", "v"),
     (Screen::Replay, "search", "/"),
     (Screen::Data, "export", "e"),
     (Screen::Data, "import", "i"),
@@ -126,7 +128,8 @@ fn in_mode(caps: Caps, screen: Screen, keys: &str) -> App {
         app.jobs.clear(); // a form opens where no run is under way
     }
     for key in keys.chars() {
-        for effect in app.update(Msg::Key(KeyEvent::from(KeyCode::Char(key)))) {
+        let code = if key == '\t' { KeyCode::Tab } else { KeyCode::Char(key) };
+        for effect in app.update(Msg::Key(KeyEvent::from(code))) {
             if let Effect::Store(StoreCmd::Extents(orders)) = effect {
                 let extents = orders
                     .iter()

@@ -13,7 +13,7 @@ use crate::control::Control;
 use crate::env::{Only, Suite};
 use crate::episode::{Broken, Play, Scope};
 use crate::error::{Error, Result};
-use crate::eval::{Game, Part, evaluate, foresight, paired};
+use crate::eval::{Event, Part, evaluate, foresight, paired};
 use crate::model::team::Priority;
 use crate::store::Store;
 use crate::surprise::surprises;
@@ -149,13 +149,14 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         let predict = args.predict;
         let no_repeat = args.no_repeat;
         let play = Play { temperature, seed, think: *think, free, predict, no_repeat }.by(agent);
-        let report = &mut |ended: std::result::Result<&Game, &Broken>, progress| {
-            match ended {
-                Ok(game) => out.line(&json!(game), || {
+        let report = &mut |event: Event<'_>, progress| {
+            match event {
+                Event::Step => {}
+                Event::Ended(game) => out.line(&json!(game), || {
                     let word = if game.success { "won " } else { "lost" };
                     format!("{word} {:3} steps  {}  {}", game.steps, game.kind, game.task_id)
                 }),
-                Err(Broken { task_id, why }) => {
+                Event::Broken(Broken { task_id, why }) => {
                     let row = json!({"broke_off": task_id, "why": why.message()});
                     out.line(&row, || format!("broke off  {task_id}: {why}"));
                 }

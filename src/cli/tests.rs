@@ -130,6 +130,7 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
             seed: 2,
             temperature: 0.4,
             think: Some(false),
+            no_repeat: true,
         }))),
         run(RunCmd::Write(About::RunTags(3), "-odd words".into())),
         run(RunCmd::Write(About::Label(4), "first try".into())),

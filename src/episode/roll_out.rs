@@ -130,13 +130,26 @@ impl BrokenOff {
     }
 }
 
+/// What is told while games are played.
+pub enum Told {
+    /// So many games took a step; the furthest of them this one.
+    Step {
+        /// Games.
+        playing: usize,
+        /// Its number, from 1.
+        step: usize,
+    },
+    /// A game is over.
+    Ended(Box<Ended>),
+}
+
 /// How a game ended.
 pub type Ended = std::result::Result<Played, Broken>;
 
 /// A game that is to be played: its task, and its beginning.
 pub type Begun = (String, Result<Player>);
 
-/// Plays episodes to their ends, `at_once` at a time. `finished` gets them in the order of
+/// Plays episodes to their ends, `at_once` at a time. `tell` gets them in the order of
 /// `episodes`, whichever ends first; what was finished is handed over even where the work then
 /// fails or is cancelled. A world that fails ends its own game only; a mind that fails ends them
 /// all.
@@ -146,13 +159,14 @@ pub fn roll_out(
     at_once: usize,
     play: Play,
     control: &Control,
-    finished: &mut dyn FnMut(Ended) -> Result<()>,
+    tell: &mut dyn FnMut(Told) -> Result<()>,
 ) -> Result<()> {
     let mut coming = episodes.enumerate();
     let mut playing: Vec<(usize, Player)> = Vec::new();
     let mut over: BTreeMap<usize, Ended> = BTreeMap::new();
     let mut next = 0;
-    let mut go_on = |over: &mut BTreeMap<usize, Ended>| -> Result<bool> {
+    let mut go_on = |over: &mut BTreeMap<usize, Ended>,
+                     tell: &mut dyn FnMut(Told) -> Result<()>| {
         control.checkpoint()?;
         while playing.len() < at_once.max(1) {
             let Some((i, (task_id, begun))) = coming.next() else { break };
@@ -180,13 +194,17 @@ pub fn roll_out(
                 }
             }
         }
+        let steps = playing.iter().map(|(_, player)| player.episode.trajectory.steps.len());
+        if let Some(step) = steps.max() {
+            tell(Told::Step { playing: playing.len(), step })?;
+        }
         Ok(true)
     };
     loop {
-        let going = go_on(&mut over);
+        let going = go_on(&mut over, tell);
         let mut told = Ok(());
         while let (Ok(()), Some(played)) = (&told, over.remove(&next)) {
-            told = finished(played);
+            told = tell(Told::Ended(Box::new(played)));
             next += 1;
         }
         let going = told.and(going);
@@ -195,7 +213,7 @@ pub fn roll_out(
             Ok(false) => return Ok(()),
             Err(error) => {
                 // What came to its end behind one that did not is nobody's to lose.
-                over.into_values().try_for_each(finished)?;
+                over.into_values().map(|ended| Told::Ended(Box::new(ended))).try_for_each(tell)?;
                 return Err(error);
             }
         }

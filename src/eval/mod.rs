@@ -3,6 +3,7 @@
 mod failures;
 mod foresight;
 mod paired;
+mod told;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,13 +12,16 @@ use serde::Serialize;
 pub use failures::Failure;
 pub use foresight::{Foresight, Part, foresight};
 pub use paired::{Paired, paired};
+pub use told::{difference, told};
 
 use crate::agent::{Agent, Usage};
 use crate::budget;
 use crate::control::{Control, Meter, Progress};
 use crate::digest;
 use crate::env::{STEP_LIMIT, Suite};
-use crate::episode::{Broken, BrokenOff, Episode, Play, Played, Player, Scope, choose, roll_out};
+use crate::episode::{
+    Broken, BrokenOff, Episode, Play, Played, Player, Scope, Told, choose, roll_out,
+};
 use crate::error::Result;
 use crate::experience::{Purpose, wilson};
 use crate::store::{EvalRow, PlayedGame, Prediction, Store, Thought};
@@ -147,9 +151,19 @@ pub struct Known {
     pub games: HashSet<String>,
 }
 
-/// What an evaluation says while it goes on: a game that is in the store, or one that its world
-/// broke off; and how far it is.
-pub type Report<'a> = &'a mut dyn FnMut(std::result::Result<&Game, &Broken>, Progress);
+/// What an evaluation says while it goes on.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Every game that is being played took a step.
+    Step,
+    /// A game is over and in the store.
+    Ended(&'a Game),
+    /// Its world broke a game off.
+    Broken(&'a Broken),
+}
+
+/// Is told what happens, and how far it is.
+pub type Report<'a> = &'a mut dyn FnMut(Event<'_>, Progress);
 
 /// Plays the games of a scope. Every game's trajectory is stored, and the result as a whole when
 /// all are played.
@@ -171,31 +185,41 @@ pub fn evaluate(
     let at_once = agent.can().at_once.min(suite.instances().unwrap_or(usize::MAX));
     let mut games: Vec<Game> = Vec::with_capacity(tasks.len());
     let mut step_limit = STEP_LIMIT;
-    let mut open = tasks.iter().map(|task| {
-        let opened = budget::under(&control.cancel, || {
-            Episode::open(suite, &scope.split, &task.id, Purpose::Evaluation, play.seed)
-        });
-        let begun = opened.map(|mut episode| {
+    let begin = |task: &str| {
+        let opened = Episode::open(suite, &scope.split, task, Purpose::Evaluation, play.seed);
+        opened.map(|mut episode| {
             episode.trajectory.actor.clone_from(&checkpoint);
             Player::new(episode, play.seed)
-        });
-        (task.id.clone(), begun)
-    });
+        })
+    };
+    let mut open = tasks
+        .iter()
+        .map(|task| (task.id.clone(), budget::under(&control.cancel, || begin(&task.id))));
     let mut broken_off = BrokenOff::default();
     let mut written = 0;
-    roll_out(agent, &mut open, at_once, play, control, &mut |ended| {
-        let played = match ended {
+    roll_out(agent, &mut open, at_once, play, control, &mut |told| {
+        let ended = games.len() as u64;
+        let over = ended + broken_off.count;
+        let game_over = match told {
+            Told::Step { playing, step } => {
+                let mut progress = meter.at(over);
+                progress.doing = format!("games, {playing} at step {step},");
+                report(Event::Step, progress);
+                return Ok(());
+            }
+            Told::Ended(game_over) => *game_over,
+        };
+        let played = match game_over {
             Ok(played) => played,
             Err(broken) => {
-                let ended = games.len() as u64;
-                report(Err(&broken), meter.at(ended + broken_off.count + 1));
+                report(Event::Broken(&broken), meter.at(over + 1));
                 return broken_off.add(broken, ended);
             }
         };
         written += played.written;
         step_limit = played.limit;
         let game = keep(store, played, &foresaw)?;
-        report(Ok(&game), meter.at(games.len() as u64 + broken_off.count + 1));
+        report(Event::Ended(&game), meter.at(over + 1));
         games.push(game);
         Ok(())
     })?;
@@ -204,11 +228,7 @@ pub fn evaluate(
     let why = broken_off.first(n)?;
     let successes = games.iter().filter(|game| game.success).count() as u64;
     let steps: usize = games.iter().map(|game| game.steps).sum();
-    let restriction = match written {
-        0 if !play.free => "list",
-        _ if written == steps => "free",
-        _ => "both",
-    };
+    let restriction = restriction(play, written, steps);
     let per_game = |x: f64| if n == 0 { 0.0 } else { x / n as f64 };
     let trained_on = games.iter().filter(|game| known.games.contains(&game.task_id)).count();
     let row = EvalRow {
@@ -230,10 +250,10 @@ pub fn evaluate(
         mean_steps: per_game(steps as f64),
         mean_reward: Some(per_game(games.iter().map(|game| game.reward).sum())),
         trained_on: Some(trained_on as u64),
+        no_repeat: Some(play.no_repeat),
     };
-    let played: Vec<PlayedGame> = games.iter().map(Game::row).collect();
     Ok(Summary {
-        evaluation: store.add_evaluation(&row, &played)?,
+        evaluation: store.add_evaluation(&row, &games.iter().map(Game::row).collect::<Vec<_>>())?,
         checkpoint: row.checkpoint,
         suite: row.suite,
         split: row.split,
@@ -258,7 +278,15 @@ pub fn evaluate(
     })
 }
 
-/// Stores a game that was played, with what was thought and foreseen in it.
+/// How actions came about, of which so many were written.
+fn restriction(play: Play, written: usize, steps: usize) -> &'static str {
+    match written {
+        0 if !play.free => "list",
+        _ if written == steps => "free",
+        _ => "both",
+    }
+}
+
 /// Keeps what was played, and what was foreseen by the mind of that name.
 fn keep(store: &mut Store, played: Played, foresaw: &str) -> Result<Game> {
     let Played { trajectory, thoughts, foreseen, invalid, .. } = played;

@@ -136,6 +136,7 @@ fn comparable(a: &EvalRow, b: &EvalRow) -> Result<()> {
         ("temperature", a.temperature.map(|t| t.to_string()), b.temperature.map(|t| t.to_string())),
         ("step limit", a.step_limit.map(|n| n.to_string()), b.step_limit.map(|n| n.to_string())),
         ("what may be played", a.restriction.clone(), b.restriction.clone()),
+        ("repeats", Some(repeats(a)), Some(repeats(b))),
     ] {
         if x != y {
             let said = |value: Option<String>| value.unwrap_or_else(|| "not recorded".into());
@@ -143,6 +144,12 @@ fn comparable(a: &EvalRow, b: &EvalRow) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What older programs did not write down they did not do.
+fn repeats(eval: &EvalRow) -> String {
+    let left_out = eval.no_repeat == Some(true);
+    if left_out { "left out" } else { "as they come" }.to_string()
 }
 
 /// Percentiles 2.5 and 97.5 of the mean difference over resampled games and pairs of evaluations; a

@@ -113,6 +113,8 @@ fn pairs_count_what_each_won_and_refuse_what_was_not_played_alike() {
     assert!(found.interval.0 <= found.difference && found.difference <= found.interval.1);
     let warm = play(&mut store, Play { temperature: 1.0, ..USUAL }).evaluation;
     assert!(paired(&store, &[lost], &[warm]).unwrap_err().message().contains("temperature"));
+    let fresh = play(&mut store, Play { temperature: 0.0, no_repeat: true, ..USUAL }).evaluation;
+    assert!(paired(&store, &[lost], &[fresh]).unwrap_err().message().contains("repeats"));
     assert!(paired(&store, &[lost, won], &[won]).is_err());
     // Only common games count; none in common is an error.
     let part = |games: std::ops::Range<usize>, store: &mut Store| {
@@ -124,6 +126,31 @@ fn pairs_count_what_each_won_and_refuse_what_was_not_played_alike() {
     let some = paired(&store, &[head], &[won]).unwrap();
     assert_eq!((some.pairs, some.unpaired), (4, 2));
     assert!(paired(&store, &[head], &[tail]).unwrap_err().message().contains("no game in common"));
+}
+
+#[test]
+fn a_stored_evaluation_is_told_with_its_kinds_and_episodes_and_how_two_differ() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let lost = play(&mut store, Play { temperature: 0.0, no_repeat: true, ..USUAL });
+    let won = play(&mut store, Play { temperature: 0.0, no_repeat: true, think: true, ..USUAL });
+    let lines = told(&store, won.evaluation).unwrap();
+    assert!(lines[0].contains(": 6 of 6 = 100.0 % [61.0, 100.0]"), "{}", lines[0]);
+    assert_eq!(
+        lines[1],
+        format!(
+            "seen T 0 seed 1, thinking, no repeats of household, mean {:.1} steps",
+            won.mean_steps
+        )
+    );
+    let kinds = lines.iter().skip(3).take_while(|line| !line.is_empty()).count();
+    assert_eq!(kinds, won.kinds.len());
+    let (_, games) = store.evaluation(won.evaluation).unwrap();
+    let episodes: Vec<String> = games.iter().map(|game| game.trajectory.to_string()).collect();
+    assert!(lines.contains(&format!("won: trajectories {}", episodes.join(", "))), "{lines:?}");
+    let lines = difference(&store, lost.evaluation, won.evaluation).unwrap();
+    assert!(lines[0].contains("6 games resampled") && lines[0].contains("too few"), "{lines:?}");
+    assert!(lines[1].contains(&format!("both won {}", lost.successes)), "{lines:?}");
 }
 
 #[test]

@@ -20,16 +20,21 @@ impl Trajectory {
                 None => shares.push((&step.source, 1)),
             }
         }
-        shares.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        match shares[..] {
-            // Whose hand was at the keys says less than who chose every step.
-            [(one, _)] if self.actor == HUMAN => called(one).to_string(),
-            [] | [_] => called(&self.actor).to_string(),
-            [(first, count), ref others @ ..] => {
-                let all = self.steps.len();
-                let others = others.iter().map(|(who, count)| format!(", {} {count}", called(who)));
-                format!("{} {count} of {all} steps{}", called(first), others.collect::<String>())
-            }
+        by(&self.actor, shares)
+    }
+}
+
+/// The same, of an actor and how many steps each source chose, in order of appearance.
+pub fn by(actor: &str, mut shares: Vec<(&str, usize)>) -> String {
+    shares.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    match shares[..] {
+        // Whose hand was at the keys says less than who chose every step.
+        [(one, _)] if actor == HUMAN => called(one).to_string(),
+        [] | [_] => called(actor).to_string(),
+        [(first, count), ref others @ ..] => {
+            let all: usize = shares.iter().map(|(_, count)| count).sum();
+            let others = others.iter().map(|(who, count)| format!(", {} {count}", called(who)));
+            format!("{} {count} of {all} steps{}", called(first), others.collect::<String>())
         }
     }
 }

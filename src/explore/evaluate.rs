@@ -10,7 +10,7 @@ use crate::agent::template::Template;
 use crate::agent::{Agent, Among, Ask, Case, REFLECTING, Reflector, Scores, Writer};
 use crate::control::{Cancel, Control};
 use crate::env::Form;
-use crate::episode::{Episode, Play, Played, Player, roll_out};
+use crate::episode::{Episode, Play, Played, Player, Told, roll_out};
 use crate::error::Result;
 use crate::experience::{POLICY, State};
 use crate::model::sampler::Sampling;
@@ -259,8 +259,9 @@ pub fn play_on(agent: &mut dyn Agent, episode: Episode, cancel: &Cancel) -> Resu
     let control = Control::ended_by(cancel);
     let mut said = String::new();
     let begun = (episode.trajectory.task_id.clone(), Ok(Player::new(episode, 1)));
-    roll_out(agent, &mut std::iter::once(begun), 1, play, &control, &mut |ended| {
-        let played = ended.map_err(|broken| broken.why)?;
+    roll_out(agent, &mut std::iter::once(begun), 1, play, &control, &mut |told| {
+        let Told::Ended(ended) = told else { return Ok(()) };
+        let played = (*ended).map_err(|broken| broken.why)?;
         let Played { trajectory, turn, .. } = &played;
         let done = &trajectory.steps[before..];
         let last = done.last().filter(|_| !turn.success);

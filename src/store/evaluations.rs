@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::listing::shown;
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
 
@@ -46,6 +47,28 @@ pub struct EvalRow {
     pub mean_reward: Option<f64>,
     /// Games among them that the checkpoint was trained on, as far as was known.
     pub trained_on: Option<u64>,
+    /// Whether actions that had been tried in the same state were left out.
+    pub no_repeat: Option<bool>,
+}
+
+impl EvalRow {
+    /// Where and how it was played, as far as that was written down.
+    pub fn how(&self) -> String {
+        let temperature = self.temperature.map_or("?".to_string(), |t| t.to_string());
+        let mut text = format!("{} T {temperature} seed {}", self.split, self.seed);
+        // First what takes the figure its meaning.
+        if let Some(n) = self.trained_on.filter(|n| *n > 0) {
+            text = format!("trained on {n} of them! {text}");
+        }
+        for (is_so, word) in [
+            (self.think == Some(true), ", thinking"),
+            (self.restriction.as_deref() == Some("free"), ", free text"),
+            (self.no_repeat == Some(true), ", no repeats"),
+        ] {
+            text += if is_so { word } else { "" };
+        }
+        text
+    }
 }
 
 /// One game of an evaluation.
@@ -65,7 +88,7 @@ pub struct PlayedGame {
 
 const EVALUATION: &str = "SELECT id, checkpoint, suite, split, games_seed, seed, temperature, \
      step_limit, think, restriction, games, record, n, successes, mean_steps, mean_reward, broke_off, \
-     trained_on FROM evaluations";
+     trained_on, no_repeat FROM evaluations";
 
 fn eval_row(row: &Row<'_>) -> rusqlite::Result<EvalRow> {
     Ok(EvalRow {
@@ -87,6 +110,7 @@ fn eval_row(row: &Row<'_>) -> rusqlite::Result<EvalRow> {
         mean_reward: row.get(15)?,
         broke_off: row.get::<_, i64>(16)? as u64,
         trained_on: row.get::<_, Option<i64>>(17)?.map(|n| n as u64),
+        no_repeat: row.get(18)?,
     })
 }
 
@@ -97,8 +121,8 @@ impl Store {
         tx.execute(
             "INSERT INTO evaluations (checkpoint, suite, split, games_seed, seed, temperature, \
              step_limit, think, restriction, games, record, n, successes, mean_steps, created_ms, \
-             mean_reward, broke_off, trained_on) VALUES \
-             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+             mean_reward, broke_off, trained_on, no_repeat) VALUES \
+             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
             params![
                 eval.checkpoint,
                 eval.suite,
@@ -117,7 +141,8 @@ impl Store {
                 now_ms(),
                 eval.mean_reward,
                 eval.broke_off as i64,
-                eval.trained_on.map(|n| n as i64)
+                eval.trained_on.map(|n| n as i64),
+                eval.no_repeat
             ],
         )?;
         let id = tx.last_insert_rowid();
@@ -179,6 +204,20 @@ impl Store {
         let mut rows =
             self.db.prepare_cached(&format!("{EVALUATION} ORDER BY id DESC LIMIT 500"))?;
         Ok(rows.query_map([], eval_row)?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Kinds of task among an evaluation's games, with games won and played of each.
+    pub fn evaluated_by_kind(&self, id: i64) -> Result<Vec<(String, u64, u64)>> {
+        let mut rows = self.db.prepare_cached(
+            "SELECT t.kind, sum(g.success), count(*) FROM evaluation_games g \
+             JOIN trajectories t ON t.id = g.trajectory WHERE g.evaluation = ?1 \
+             GROUP BY t.kind ORDER BY t.kind",
+        )?;
+        let found = rows.query_map([id], |row| {
+            let [won, of] = [1, 2].map(|i| row.get::<_, i64>(i).map(|n| n as u64));
+            Ok((shown(row, 0)?, won?, of?))
+        })?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
     /// One evaluation with its games.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::reading::known;
 use crate::error::Result;
-use crate::experience::Purpose;
+use crate::experience::{Purpose, by, called};
 
 /// One line of a list of trajectories.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,8 +24,10 @@ pub struct TrajectorySummary {
     pub task: String,
     /// What it is kept for.
     pub purpose: Purpose,
-    /// Who acted.
+    /// Who acted, by name: the model, the expert, or `human`.
     pub actor: String,
+    /// Who acted, in words: who chose how many of the steps, where a list asks for it.
+    pub by: String,
     /// Number of steps.
     pub length: usize,
     /// Whether the goal was reached.
@@ -115,14 +117,16 @@ pub(super) fn shown(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {
 }
 
 pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<TrajectorySummary> {
+    let actor = shown(row, 6)?;
     Ok(TrajectorySummary {
+        by: called(&actor).to_string(),
+        actor,
         id: row.get(0)?,
         suite: shown(row, 1)?,
         split: shown(row, 2)?,
         kind: shown(row, 3)?,
         task: shown(row, 4)?,
         purpose: known(row, 5, Purpose::from_name)?,
-        actor: shown(row, 6)?,
         length: row.get::<_, i64>(7)? as usize,
         success: row.get(8)?,
         task_id: shown(row, 9)?,
@@ -164,7 +168,21 @@ impl Store {
             "{SUMMARY} WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"
         ))?;
         let found = rows.query_map(params_from_iter(&values), summary)?;
-        Ok(Page { total, from, rows: found.collect::<rusqlite::Result<_>>()? })
+        let mut rows: Vec<TrajectorySummary> = found.collect::<rusqlite::Result<_>>()?;
+        for row in &mut rows {
+            row.by = self.by(row)?;
+        }
+        Ok(Page { total, from, rows })
+    }
+
+    fn by(&self, of: &TrajectorySummary) -> Result<String> {
+        let mut rows = self.db.prepare_cached(
+            "SELECT source, count(*) FROM steps WHERE trajectory = ?1 GROUP BY source ORDER BY \
+             min(t)",
+        )?;
+        let found = rows.query_map([of.id], |row| Ok((shown(row, 0)?, row.get::<_, i64>(1)?)))?;
+        let shares: Vec<(String, i64)> = found.collect::<rusqlite::Result<_>>()?;
+        Ok(by(&of.actor, shares.iter().map(|(who, n)| (who.as_str(), *n as usize)).collect()))
     }
 }
 

@@ -44,17 +44,23 @@ impl Store {
 
     /// The metric of a run by step.
     pub fn metric(&self, run: i64, name: &str) -> Result<Vec<MetricPoint>> {
-        self.metric_after(run, name, 0)
+        self.metric_after(run, name, None)
     }
 
-    /// The same, of updates after one.
-    pub fn metric_after(&self, run: i64, name: &str, step: u64) -> Result<Vec<MetricPoint>> {
+    /// The same, of updates after one; all of them without one.
+    pub fn metric_after(
+        &self,
+        run: i64,
+        name: &str,
+        step: Option<u64>,
+    ) -> Result<Vec<MetricPoint>> {
         let mut rows = self.db.prepare_cached(
             "SELECT m.step, m.value, m.wall_ms, t.value FROM metrics m \
              LEFT JOIN metrics t ON t.run = m.run AND t.name = 'tokens' AND t.step = m.step \
              WHERE m.run = ?1 AND m.name = ?2 AND m.step > ?3 ORDER BY m.step",
         )?;
-        let found = rows.query_map(params![run, name, step as i64], |row| {
+        let after = step.map_or(-1, |step| step as i64);
+        let found = rows.query_map(params![run, name, after], |row| {
             let step = row.get::<_, i64>(0)? as u64;
             Ok(MetricPoint { step, value: row.get(1)?, wall_ms: row.get(2)?, tokens: row.get(3)? })
         })?;

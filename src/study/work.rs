@@ -21,7 +21,7 @@ use crate::digest;
 use crate::env::Suite;
 use crate::episode::{Play, Scope, Teacher};
 use crate::error::{Error, Result};
-use crate::eval::{Game, evaluate, foresight};
+use crate::eval::{self, Game, evaluate, foresight};
 use crate::experience::{Reflection, UNIFORM, Verdict, is_rationale};
 use crate::model::config::Config;
 use crate::model::folder::{digest_of, read_whole};
@@ -406,8 +406,10 @@ pub(super) fn play(
     let no_repeat = test.no_repeat;
     let play = Play { temperature, seed, think, no_repeat, ..Play::default() };
     let mut games: Vec<Game> = Vec::new();
-    let report = &mut |ended: std::result::Result<&Game, &_>, progress: Progress| {
-        games.extend(ended.ok().cloned());
+    let report = &mut |event: eval::Event<'_>, progress: Progress| {
+        if let eval::Event::Ended(game) = event {
+            games.push(game.clone());
+        }
         tell(Event::Progress(&progress));
     };
     let summary = evaluate(store, suite, &scope, agent.as_mut(), (play, &known), control, report)?;

@@ -53,14 +53,15 @@ pub fn alerts(
         if let (Some(last), true) = (valid.last(), enough) {
             let best = valid.iter().copied().fold(f64::INFINITY, f64::min);
             if *last > 1.05 * best {
-                // Which is best is judged by actions.
-                let use_that = match name {
-                    "action" => "the checkpoint marked best",
-                    _ => "an earlier checkpoint",
+                // Which is best is judged by actions; what else is learned is learned in too many
+                // epochs, and an earlier checkpoint would lack the stage after it.
+                let then = match name {
+                    "action" => "use the checkpoint marked best",
+                    _ => "next time fewer epochs of it, or more of it (games, K)",
                 };
                 said.push(format!(
                     "overfitting: on {held_out} held-out games {name} tokens cost {best:.3} and \
-                     cost {last:.3} now: use {use_that}"
+                     cost {last:.3} now: {then}"
                 ));
             }
         }

@@ -20,6 +20,9 @@ pub trait Wrapper {
     /// What ends an update that is under way.
     fn cancel(&self) -> Cancel;
 
+    /// What was measured before the first update.
+    fn measured(&mut self, metrics: &Metrics) -> Result<()>;
+
     /// An update was made, counted from 1.
     fn updated(&mut self, step: u64, metrics: &Metrics) -> Result<()>;
 
@@ -54,6 +57,13 @@ impl Engine for Local<'_> {
         let cancel = run.cancel();
         let team = Team::new(plan.workers, Priority::Background)?;
         let every = plan.save_interval(self.stages.iter().map(|stage| stage.updates).sum());
+        if from == 0 {
+            let mut metrics = validate(source.held_out(), budget, &self.weights, &team)?;
+            if !metrics.is_empty() {
+                metrics.extend(self.realised.metrics());
+                run.measured(&metrics)?;
+            }
+        }
         let mut step = from;
         let mut start = 0;
         for (n, stage) in self.stages.iter().enumerate() {

@@ -176,6 +176,10 @@ impl Wrapper for Run<'_> {
         self.control.cancel.clone()
     }
 
+    fn measured(&mut self, metrics: &Metrics) -> Result<()> {
+        self.store.add_metrics(self.id, 0, self.before_ms, metrics)
+    }
+
     fn updated(&mut self, step: u64, metrics: &Metrics) -> Result<()> {
         self.step = step;
         let wall = self.before_ms + self.began.elapsed().as_millis() as i64;

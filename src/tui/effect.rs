@@ -244,8 +244,10 @@ pub enum StoreCmd {
 pub enum RunCmd {
     /// Runs, checkpoints and evaluations.
     List,
-    /// A curve of a run, its updates after one.
-    Curve(i64, String, u64),
+    /// A curve of a run, its updates after one if there is one.
+    Curve(i64, String, Option<u64>),
+    /// What is asked about evaluations.
+    Eval(EvalCmd),
     /// Runs and checkpoints in figures.
     Figures,
     /// Write down what a person says of a run or a checkpoint.
@@ -273,6 +275,17 @@ pub enum RunCmd {
     Unqueue(i64),
     /// Say which run comes next.
     Next,
+}
+
+/// What the store is asked about evaluations.
+#[derive(Debug)]
+pub enum EvalCmd {
+    /// What one came to, by kind of task.
+    Told(i64),
+    /// How two differ.
+    Difference(i64, i64),
+    /// Whether everything is there that is to play, in this suite.
+    Playable(Box<EvalOrder>, Option<String>),
 }
 
 /// What is asked about studies.
@@ -348,6 +361,8 @@ pub struct EvalOrder {
     pub temperature: f64,
     /// Whether they think before they act; as they were trained, without a word.
     pub think: Option<bool>,
+    /// Whether an action that was tried in a state is left out there.
+    pub no_repeat: bool,
 }
 
 /// What is to be done.

@@ -17,7 +17,7 @@ use foretaste::episode::{Scope, Teacher};
 use foretaste::experience::Verdict;
 use foretaste::explore::Session;
 use foretaste::store::{
-    Filter, Listing, MetricPoint, Near, NewRun, Place, Prediction, RunStatus, Store, Told,
+    EvalRow, Filter, Listing, MetricPoint, Near, NewRun, Place, Prediction, RunStatus, Store, Told,
 };
 use foretaste::train::data::DataSummary;
 use foretaste::train::{Mixture, Objective, Plan};
@@ -103,8 +103,8 @@ pub fn app(caps: Caps) -> App {
             tokens: None,
         })
         .collect();
-    app.update(Msg::from(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], vec![])));
-    app.update(Msg::from(train::Msg::Curve(run, "loss".into(), 0, points)));
+    app.update(Msg::from(train::Msg::Runs(store.runs().unwrap(), vec![], vec![], evaluations())));
+    app.update(Msg::from(train::Msg::Curve(run, "loss".into(), None, points)));
     app.update(Msg::from(train::Msg::About(run, vec!["loss".into(), "rate".into()], vec![])));
     let foreseen = vec![Prediction {
         trajectory: trajectory.id,
@@ -180,4 +180,30 @@ pub fn drawn(app: &App, width: u16, height: u16) -> String {
         (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string()
     };
     (0..height).map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Two evaluations of different models on the same games.
+fn evaluations() -> Vec<EvalRow> {
+    let eval = |id, checkpoint: &str, successes, think| EvalRow {
+        id,
+        checkpoint: checkpoint.into(),
+        suite: "household".into(),
+        split: "unseen".into(),
+        games_seed: Some(1),
+        seed: 1,
+        temperature: Some(0.4),
+        step_limit: Some(50),
+        think: Some(think),
+        restriction: Some("list".into()),
+        games: None,
+        record: None,
+        n: 20,
+        broke_off: 0,
+        successes,
+        mean_steps: 21.5,
+        mean_reward: None,
+        trained_on: Some(0),
+        no_repeat: Some(false),
+    };
+    vec![eval(2, "run 1 step 120", 13, true), eval(1, "embedded", 8, false)]
 }

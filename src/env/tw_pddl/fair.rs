@@ -126,7 +126,7 @@ impl Fair {
                 && kind(roles.thing_kind, thing).is_some_and(|kind| self.carried.contains(&kind))
                 && there.is_none_or(|kind| !self.places.contains(&kind))
         };
-        self.command(world, |effects, objects| {
+        command(world, |effects, objects| {
             effects.iter().any(|e| !e.delete && e.atom.pred == roles.holds)
                 && objects.iter().any(|object| is_left(*object))
         })
@@ -178,7 +178,7 @@ impl Fair {
             (true, true) => Some(self.roles.open),
             (true, false) => None,
         };
-        self.command(world, |effects, objects| {
+        command(world, |effects, objects| {
             let does = match wanted {
                 Some(pred) => effects.iter().any(|e| !e.delete && e.atom.pred == pred),
                 None => !effects.iter().any(|e| matters(e.atom.pred)),
@@ -186,24 +186,20 @@ impl Fair {
             does && objects.contains(&place)
         })
     }
+}
 
-    /// The first admissible command whose effects and objects are as asked.
-    fn command(
-        &self,
-        world: &World,
-        is_asked: impl Fn(&[Effect], &[Object]) -> bool,
-    ) -> Option<Arc<str>> {
-        let game = world.game();
-        let operators = game.operators();
-        let about = |id: &u32| {
-            let operator = operators.get(*id);
-            let action = &game.domain.actions[usize::from(operator.action)];
-            is_asked(&action.effects, &operator.vars[..action.params.len()])
-        };
-        let menu = world.menu();
-        let mut found = menu.commands.iter().zip(&menu.operators).filter(|(_, id)| about(id));
-        found.next().map(|(command, _)| Arc::clone(command))
-    }
+/// The first admissible command whose effects and objects are as asked.
+fn command(world: &World, is_asked: impl Fn(&[Effect], &[Object]) -> bool) -> Option<Arc<str>> {
+    let game = world.game();
+    let operators = game.operators();
+    let about = |id: &u32| {
+        let operator = operators.get(*id);
+        let action = &game.domain.actions[usize::from(operator.action)];
+        is_asked(&action.effects, &operator.vars[..action.params.len()])
+    };
+    let menu = world.menu();
+    let mut found = menu.commands.iter().zip(&menu.operators).filter(|(_, id)| about(id));
+    found.next().map(|(command, _)| Arc::clone(command))
 }
 
 /// Kinds of things that a goal wants held or within something, and kinds of places where.

@@ -88,8 +88,10 @@ fn evaluated(order: &EvalOrder, model: &str, place: &Place) -> String {
         Some(false) => " --no-think",
         None => "",
     };
+    let no_repeat = if order.no_repeat { " --no-repeat" } else { "" };
     format!(
-        "eval {}{} --games {} --games-seed {} --seed {} --temperature {}{think} --checkpoint {}",
+        "eval {}{} --games {} --games-seed {} --seed {} --temperature {}{think}{no_repeat} \
+         --checkpoint {}",
         place.suite(),
         split.unwrap_or_default(),
         order.games,

@@ -6,18 +6,36 @@ use super::Mailbox;
 use crate::agent;
 use crate::control::{Control, Progress};
 use crate::env::Suite;
-use crate::episode::{Broken, Play, Scope};
+use crate::episode::{Play, Scope};
 use crate::error::Result;
-use crate::eval::{Game, Summary, evaluate, paired};
+use crate::eval::{Event, Summary, difference, evaluate, told};
 use crate::model::team::Priority;
 use crate::store::Store;
 use crate::train::{Provenance, provenance};
-use crate::tui::effect::EvalOrder;
+use crate::tui::effect::{EvalCmd, EvalOrder, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screen::Screen;
+use crate::tui::screens::train;
 
-/// Fewer games than this tell two models apart only where all of them do.
-const FEW: usize = 20;
+/// What Train asks about evaluations.
+pub(super) fn obey(store: &Store, command: EvalCmd, mail: &Mailbox) -> Result<()> {
+    let show = |title: String, lines| mail.send(Msg::Text(Screen::Train, title, lines));
+    match command {
+        EvalCmd::Told(id) => show(format!("Evaluation {id}"), told(store, id)?),
+        EvalCmd::Difference(a, b) => {
+            show(format!("Evaluations {a} and {b}"), difference(store, a, b)?);
+        }
+        EvalCmd::Playable(order, suite) => {
+            let mut models = order.models.iter();
+            let found = models.try_for_each(|model| {
+                agent::locate(store, Some(model), suite.as_deref()).map(drop)
+            });
+            let found = found.map_err(|error| Notice::error(&error).text);
+            mail.send(Msg::from(train::Msg::Playable(order, found)));
+        }
+    }
+    Ok(())
+}
 
 /// Lets every model play, one that was trained on reflections first thinking, then acting at once,
 /// and says how they differ from the first.
@@ -44,9 +62,9 @@ pub(super) fn evaluate_all(
             provenance(&store, &agent.name(), suite, &scope.split)?;
         let asked = order.think.map(|think| vec![think]);
         for think in asked.unwrap_or_else(|| thinking.to_vec()) {
-            let EvalOrder { temperature, seed, .. } = *order;
-            let play = Play { temperature, seed, think, ..Play::default() };
-            let report = &mut |_: std::result::Result<&Game, &Broken>, progress: Progress| {
+            let EvalOrder { temperature, seed, no_repeat, .. } = *order;
+            let play = Play { temperature, seed, think, no_repeat, ..Play::default() };
+            let report = &mut |_: Event<'_>, progress: Progress| {
                 let doing = format!("{} {}", agent_name(model), progress.doing);
                 tell(JobMsg::Progress(Progress { doing, ..progress }));
             };
@@ -80,28 +98,8 @@ fn compared(store: &Store, played: &[(Summary, String)]) -> Result<Vec<String>> 
     let mut lines: Vec<String> = played.iter().map(|(_, words)| words.clone()).collect();
     let Some(((first, _), others)) = played.split_first() else { return Ok(lines) };
     for (other, _) in others.iter().filter(|(other, _)| other.think == first.think) {
-        let found = paired(store, &[first.evaluation], &[other.evaluation])?;
-        let (low, high) = found.interval;
         lines.push(String::new());
-        let few = if found.games < FEW { ", too few games to say" } else { "" };
-        lines.push(format!(
-            "{} less {}: {:+.1} points [{:+.1}, {:+.1}] (95 %, games resampled{}{few})",
-            other.checkpoint,
-            first.checkpoint,
-            100.0 * found.difference,
-            100.0 * low,
-            100.0 * high,
-            found.p.map_or(String::new(), |p| format!("; exact McNemar p {p:.3}"))
-        ));
-        lines.push(format!(
-            "  both won {}, only {} {}, only {} {}, neither {}",
-            found.both,
-            first.checkpoint,
-            found.only_a,
-            other.checkpoint,
-            found.only_b,
-            found.neither
-        ));
+        lines.extend(difference(store, first.evaluation, other.evaluation)?);
     }
     Ok(lines)
 }

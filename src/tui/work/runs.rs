@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Mailbox, aside};
+use super::{Mailbox, aside, evaluating};
 use crate::error::{Error, Result};
 use crate::formats::curves;
 use crate::guard::guarded;
@@ -71,6 +71,7 @@ pub(super) fn obey(store: &mut Store, command: RunCmd, mail: &Mailbox) -> Result
             let points = store.metric_after(run, &name, after)?;
             mail.send(Msg::from(train::Msg::Curve(run, name, after, points)));
         }
+        RunCmd::Eval(command) => evaluating::obey(store, command, mail)?,
         RunCmd::Figures => {
             let (runs, checkpoints) = train_room::figures(store)?;
             let deleted = store.deleted_checkpoints()?;

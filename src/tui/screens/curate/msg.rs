@@ -67,8 +67,8 @@ impl Held {
 pub struct Evidence {
     /// The kind of task.
     pub kind: String,
-    /// Who acted in the trajectory.
-    pub actor: String,
+    /// Who acted in the trajectory, in words.
+    pub by: String,
     /// Who chose the expert's action, and the latest step before it, by name.
     pub sources: (String, Option<String>),
     /// State, expert's action and executed alternatives; none if they are no longer in the store.
@@ -86,8 +86,8 @@ impl Evidence {
         let source = |t: usize| trajectory.steps.get(t).map(|step| step.source.clone());
         Self {
             sources: (source(item.t).unwrap_or_default(), item.t.checked_sub(1).and_then(source)),
+            by: trajectory.by(),
             kind: trajectory.kind,
-            actor: trajectory.actor,
             case,
             text: item.text().to_string(),
             findings,

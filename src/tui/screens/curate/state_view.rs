@@ -35,7 +35,7 @@ pub(super) fn draw_state(
         Err(line) => return frame.render_widget(Paragraph::new(line).block(block), area),
     };
     let mut lines = vec![Line::styled(clean(&case.state.task), theme.strong())];
-    let about = format!("{} · step {} · played by {}", evidence.kind, item.t, evidence.actor);
+    let about = format!("{} · step {} · played by {}", evidence.kind, item.t, evidence.by);
     lines.push(Line::styled(clean(&about), theme.dim()));
     if let Some((action, _)) = case.state.history.last() {
         let by = evidence.sources.1.as_deref().map(|by| format!("  by {by}")).unwrap_or_default();

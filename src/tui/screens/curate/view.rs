@@ -19,6 +19,9 @@ use crate::tui::theme::{Theme, fit};
 /// From this width on, state and reflection stand side by side.
 const WIDE: u16 = 100;
 
+/// What they take of it.
+const HALVES: [Constraint; 2] = [Constraint::Percentage(45), Constraint::Percentage(55)];
+
 /// From this height on, the text under the cursor stands below the list.
 const HIGH: u16 = 18;
 
@@ -58,23 +61,33 @@ fn draw_empty(state: &State, frame: &mut Frame<'_>, body: Rect) {
     frame.render_widget(Paragraph::new(empty).wrap(Wrap { trim: false }), body);
 }
 
-/// The list, and the text under its cursor where there is room.
+/// The list, and below it where there is room what stands under its cursor: what it is judged by
+/// and the text, side by side or, where that is too narrow, the one of them that Tab chose.
 fn draw_rows(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
     if body.height < HIGH {
         return draw_list(state, theme, frame, body);
     }
-    let lower = Constraint::Length((body.height / 3).max(7));
-    let [top, bottom] = Layout::vertical([Constraint::Min(0), lower]).areas(body);
+    let is_wide = body.width >= WIDE;
+    let lower = if is_wide { body.height / 2 } else { body.height / 3 };
+    let rows = [Constraint::Min(0), Constraint::Length(lower.max(7))];
+    let [top, bottom] = Layout::vertical(rows).areas(body);
     draw_list(state, theme, frame, top);
-    draw_reflection(state, item, theme, frame, bottom);
+    if is_wide {
+        let [left, right] = Layout::horizontal(HALVES).areas(bottom);
+        draw_state(state, item, theme, frame, left);
+        draw_reflection(state, item, theme, frame, right);
+    } else if state.evidence {
+        draw_state(state, item, theme, frame, bottom);
+    } else {
+        draw_reflection(state, item, theme, frame, bottom);
+    }
 }
 
 /// One item: what it is judged by, and the text.
 fn draw_item(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'_>, body: Rect) {
     let editing = matches!(state.mode, Some(Mode::Edit(_)));
     if body.width >= WIDE {
-        let halves = [Constraint::Percentage(45), Constraint::Percentage(55)];
-        let [left, right] = Layout::horizontal(halves).areas(body);
+        let [left, right] = Layout::horizontal(HALVES).areas(body);
         draw_state(state, item, theme, frame, left);
         return draw_reflection(state, item, theme, frame, right);
     }

@@ -103,7 +103,7 @@ fn draw_trajectories(state: &State, theme: Theme, frame: &mut Frame<'_>, area: R
             clean(&row.task),
             row.suite,
             row.split,
-            clean(&row.actor)
+            clean(&row.by)
         );
         let line = Line::from(fit(&text, inner.width as usize));
         if i == state.trajectories.at() { line.style(theme.selected()) } else { line }

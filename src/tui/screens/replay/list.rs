@@ -25,7 +25,7 @@ fn listing_word(listing: &Listing) -> String {
 struct Columns {
     purpose: usize,
     kind: usize,
-    actor: usize,
+    by: usize,
     task: usize,
 }
 
@@ -38,20 +38,20 @@ impl Columns {
         let longest = |of: fn(&TrajectorySummary) -> &str, most: usize| {
             rows.iter().map(|row| of(row).width()).max().unwrap_or_default().clamp(5, most)
         };
-        let (kind, actor, purpose) = match width {
-            100.. => (longest(|row| &row.kind, 29), longest(|row| &row.actor, 16), 13),
-            60.. => (longest(|row| &row.kind, 12), longest(|row| &row.actor, 11), 4),
+        let (kind, by, purpose) = match width {
+            100.. => (longest(|row| &row.kind, 29), longest(|row| &row.by, 16), 13),
+            60.. => (longest(|row| &row.kind, 12), longest(|row| &row.by, 11), 4),
             _ => (0, 0, 4),
         };
-        let texts = [purpose, kind, actor];
+        let texts = [purpose, kind, by];
         let used: usize = texts.iter().filter(|cells| **cells > 0).map(|cells| cells + 2).sum();
-        Self { purpose, kind, actor, task: width.saturating_sub(HEAD + used) }
+        Self { purpose, kind, by, task: width.saturating_sub(HEAD + used) }
     }
 
     /// Texts in their columns.
-    fn row(&self, head: &str, [purpose, kind, actor, task]: [&str; 4]) -> String {
+    fn row(&self, head: &str, [purpose, kind, by, task]: [&str; 4]) -> String {
         let mut out = format!("{head:HEAD$}");
-        let columns = [(purpose, self.purpose), (kind, self.kind), (actor, self.actor)];
+        let columns = [(purpose, self.purpose), (kind, self.kind), (by, self.by)];
         for (text, cells) in columns.into_iter().filter(|(_, cells)| *cells > 0) {
             let text = fit(&clean(text), cells);
             let gap = " ".repeat(cells + 2 - text.width().min(cells));
@@ -72,7 +72,7 @@ impl Columns {
         let worth = worth(row.reward, row.success).map(|worth| format!("{worth} "));
         let task = format!("{}{}", worth.unwrap_or_default(), row.task);
         let head = format!("{:>5} {mark} {:>5}", row.id, row.length);
-        self.row(&head, [purpose, &row.kind, &row.actor, &task])
+        self.row(&head, [purpose, &row.kind, &row.by, &task])
     }
 }
 
@@ -87,7 +87,7 @@ pub(super) fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rec
     let rows: Vec<_> = state.list.view(height).collect();
     let columns = Columns::of(&rows.iter().filter_map(|(_, row)| *row).collect::<Vec<_>>(), width);
     let purpose = if columns.purpose > 4 { "kept for" } else { "for" };
-    let names = columns.row("   no   steps", [purpose, "kind", "actor", "task"]);
+    let names = columns.row("   no   steps", [purpose, "kind", "by", "task"]);
     let mut lines: Vec<Line<'_>> =
         named.then(|| Line::styled(names, theme.dim())).into_iter().collect();
     lines.extend(rows.iter().map(|(i, row)| {

@@ -13,8 +13,8 @@ pub fn parting(one: &Trajectory, other: &Trajectory) -> Vec<String> {
     let mut lines = vec![
         format!(
             "{:<52} {}",
-            format!("{} · {} by {}", one.id, one.task, one.actor),
-            format!("{} · {} by {}", other.id, other.task, other.actor)
+            format!("{} · {} by {}", one.id, one.task, one.by()),
+            format!("{} · {} by {}", other.id, other.task, other.by())
         ),
         String::new(),
     ];

@@ -94,6 +94,7 @@ fn row(id: i64) -> TrajectorySummary {
         kind,
         task,
         purpose,
+        by: actor.clone(),
         actor,
         length,
         success,

@@ -6,7 +6,7 @@ use super::State;
 use super::sides::{Side, say};
 use crate::explore::{CompareModels, View};
 use crate::tui::chart::{Lens, SMOOTHING};
-use crate::tui::effect::{Effect, JobCmd, JobKind, MindCmd, RunCmd, StoreCmd};
+use crate::tui::effect::{Effect, EvalCmd, JobCmd, JobKind, MindCmd, RunCmd, StoreCmd};
 use crate::tui::keys::{Key, key};
 use crate::tui::screens::Around;
 
@@ -115,7 +115,13 @@ pub const KEYS: &[Key<Act>] = &[
         "let the chosen checkpoint (or the selected run's newest) answer in Explore",
     ),
     key("curve", "m", Act::Metric, "curve", "the next curve"),
-    key("large", "enter", Act::Large, "large", "the chosen curve alone, or all in a grid"),
+    key(
+        "large",
+        "enter",
+        Act::Large,
+        "large",
+        "the chosen curve alone, or all in a grid; an evaluation by kind of task, with its episodes",
+    ),
     key("name", "n", Act::Name, "", "name the run or checkpoint in front"),
     key("tags", "#", Act::Tags, "", "words to find the run by"),
     key("note", "N", Act::Note, "", "a note on the run or checkpoint in front"),
@@ -172,14 +178,16 @@ pub const KEYS: &[Key<Act>] = &[
         "b",
         Act::BeforeAfter,
         "before/after",
-        "what the run's start and its newest checkpoint make of the state open in Explore",
+        "what the run's start and its newest checkpoint make of the state open in Explore; how two \
+         marked evaluations differ",
     ),
     key(
         "overlay",
         "space",
         Act::Overlay,
         "overlay",
-        "lay the selected run's curve over the others, or take it off; mark a checkpoint",
+        "lay the selected run's curve over the others, or take it off; mark a checkpoint or an \
+         evaluation",
     ),
 ];
 
@@ -198,18 +206,20 @@ impl State {
                     && self.alive.is_empty()
                     && self.run().is_some_and(|run| self.stopped(run))
             }
+            Act::BeforeAfter if self.side == Side::Evaluations => self.evaluations.len() > 1,
             Act::Use | Act::BeforeAfter => !self.chosen().is_empty(),
             Act::Delete | Act::Prune => {
                 self.side == Side::Checkpoints && self.checkpoint().is_some()
             }
             Act::BringBack => self.side == Side::Checkpoints,
             Act::Name | Act::Note => self.named().is_some(),
-            Act::Tags => self.side != Side::Checkpoints && self.run().is_some(),
-            Act::Differ => self.side != Side::Checkpoints && self.runs.len() > 1,
-            Act::Overlay => self.run().is_some() || self.checkpoint().is_some(),
+            Act::Tags => self.is_of_runs() && self.run().is_some(),
+            Act::Differ => self.is_of_runs() && self.runs.len() > 1,
+            Act::Overlay | Act::Large => {
+                self.run().is_some() || self.checkpoint().is_some() || self.evaluation().is_some()
+            }
             Act::Pan(_) => self.lens.window.is_some(),
             Act::Again
-            | Act::Large
             | Act::Export
             | Act::Metric
             | Act::Smooth
@@ -220,6 +230,11 @@ impl State {
             | Act::Pin => self.run().is_some(),
             _ => true,
         }
+    }
+
+    /// Whether what is in front is a run.
+    fn is_of_runs(&self) -> bool {
+        matches!(self.side, Side::Curves | Side::Runs)
     }
 
     /// Does what a key means.
@@ -251,6 +266,7 @@ impl State {
                 let load = chosen.first().map(|saved| MindCmd::Load(Some(saved.id.to_string())));
                 return load.map(Effect::Mind).into_iter().collect();
             }
+            Act::BeforeAfter if self.side == Side::Evaluations => return self.difference(),
             Act::BeforeAfter => return self.compare(around.open),
             Act::Metric => {
                 self.next_curve();
@@ -293,6 +309,12 @@ impl State {
                 self.lens = lens;
             }
             Act::Evaluate => return self.open_evaluation(),
+            Act::Large if self.side == Side::Evaluations => {
+                let id = self.evaluation().map(|eval| eval.id);
+                let told =
+                    id.map(|id| Effect::Store(StoreCmd::Run(RunCmd::Eval(EvalCmd::Told(id)))));
+                return told.into_iter().collect();
+            }
             Act::Large => {
                 self.large = !self.large;
                 return self.curve_effect();
@@ -319,11 +341,17 @@ impl State {
 
     /// Marks the checkpoint in front, or lays the run in front over others; or no longer.
     fn overlay(&mut self) -> Vec<Effect> {
-        if self.side == Side::Checkpoints {
-            let id = self.checkpoint().map(|saved| saved.id);
-            if let Some(id) = id.filter(|id| !self.lists.marked.remove(id)) {
-                self.lists.marked.insert(id);
+        let marked = match self.side {
+            Side::Checkpoints => {
+                self.checkpoint().map(|saved| saved.id).map(|id| (id, &mut self.lists.saved))
             }
+            Side::Evaluations => {
+                self.evaluation().map(|eval| eval.id).map(|id| (id, &mut self.lists.played))
+            }
+            Side::Curves | Side::Runs => None,
+        };
+        if let Some((id, list)) = marked {
+            list.toggle(id);
             return Vec::new();
         }
         let Some(id) = self.run().map(|run| run.id) else { return Vec::new() };
@@ -353,6 +381,20 @@ impl State {
             expert: open.expert.as_ref().map(|(_, advice)| advice.action.clone()),
         };
         vec![Effect::Mind(MindCmd::Compare(Box::new(compared)))]
+    }
+
+    /// How two evaluations differ: those that are marked, the older one first; of one, it and the
+    /// one in front.
+    fn difference(&self) -> Vec<Effect> {
+        let mut ids = self.lists.played.marked.clone();
+        if ids.len() == 1 {
+            ids.extend(self.evaluation().map(|eval| eval.id));
+        }
+        let ids: Vec<i64> = ids.into_iter().collect();
+        let [a, b] = ids[..] else {
+            return vec![say("space marks evaluations: two can be held against each other".into())];
+        };
+        vec![Effect::Store(StoreCmd::Run(RunCmd::Eval(EvalCmd::Difference(a, b))))]
     }
 
     /// Goes on to the next curve whose name is wanted.

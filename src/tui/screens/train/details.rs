@@ -73,7 +73,7 @@ fn saved(state: &State, run: i64) -> String {
     let each: Vec<String> = own
         .map(|saved| {
             let best = state.lists.checkpoints.get(&saved.id).is_some_and(|f| f.is_best);
-            let best = if best { ", best on the held-out games" } else { "" };
+            let best = if best { ", best: the held-out games' actions cost least" } else { "" };
             format!("{} (#{}{best})", saved.step, saved.id)
         })
         .collect();
@@ -125,20 +125,24 @@ fn lines<'a>(state: &State, run: &RunRow, theme: Theme) -> Vec<Line<'a>> {
 
 /// Draws it.
 pub(super) fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    let lines = state.run().map_or_else(
-        || {
-            vec![
-                Line::from(
-                    "Training needs data: in Explore, c collects it; in Curate, a approves \
-                     reflections.",
-                ),
-                Line::from(
-                    "Then t starts a run, in the background. You can go on exploring meanwhile.",
-                ),
-            ]
-        },
-        |run| lines(state, run, theme),
-    );
-    let text = Paragraph::new(lines).block(theme.panel("This run")).wrap(Wrap { trim: false });
-    frame.render_widget(text, area);
+    frame.render_widget(text(state, theme).block(theme.panel("This run")), area);
+}
+
+/// How many rows that takes, its frame included.
+pub(super) fn height(state: &State, theme: Theme, width: u16) -> u16 {
+    let rows = text(state, theme).line_count(width.saturating_sub(2));
+    u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(2)
+}
+
+fn text<'a>(state: &State, theme: Theme) -> Paragraph<'a> {
+    let none = || {
+        [
+            "Training needs data: in Explore, c collects it; in Curate, a approves reflections.",
+            "Then t starts a run, in the background. You can go on exploring meanwhile.",
+        ]
+        .map(Line::from)
+        .to_vec()
+    };
+    let lines = state.run().map_or_else(none, |run| lines(state, run, theme));
+    Paragraph::new(lines).wrap(Wrap { trim: false })
 }

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph};
 
 use super::State;
-use crate::tui::effect::{Effect, EvalOrder, JobCmd};
+use crate::tui::effect::{Effect, EvalCmd, EvalOrder, JobCmd, Notice, RunCmd, StoreCmd};
 use crate::tui::sheet::{Field, Sheet, Takes, Typed};
 use crate::tui::theme::{Theme, centered};
 
@@ -33,6 +33,8 @@ impl State {
             Field::new("seed", "seed", Number, &["1", "2", "3"]).hint("of the sampling"),
             Field::new("think", "thinking", Choice, &[AUTO, "yes", "no"])
                 .hint("auto: both ways if it was trained on reflections"),
+            Field::new("no_repeat", "repeats", Choice, &["as they come", "left out"])
+                .hint("left out: no action twice in the same state, while others are left"),
         ]));
         Vec::new()
     }
@@ -41,17 +43,40 @@ impl State {
     pub(super) fn type_evaluation(&mut self, mut sheet: Sheet, key: KeyEvent) -> Vec<Effect> {
         match sheet.key(key) {
             Typed::Left => return Vec::new(),
-            Typed::Done => match order(&sheet) {
-                Ok(order) => return vec![Effect::Job(JobCmd::Evaluate(Box::new(order)))],
-                Err(why) => {
-                    self.evaluating = Some(sheet);
-                    return vec![super::sides::say(why)];
-                }
-            },
+            // It stays open until everything that is named was found.
+            Typed::Done => {
+                let effect = match order(&sheet) {
+                    Ok(order) => {
+                        let look = EvalCmd::Playable(Box::new(order), self.suite.clone());
+                        Effect::Store(StoreCmd::Run(RunCmd::Eval(look)))
+                    }
+                    Err(why) => super::sides::say(why),
+                };
+                self.evaluating = Some(sheet);
+                return vec![effect];
+            }
             _ => {}
         }
         self.evaluating = Some(sheet);
         Vec::new()
+    }
+
+    /// Lets them play, or says what is not there.
+    pub(super) fn play(
+        &mut self,
+        wanted: Box<EvalOrder>,
+        found: Result<(), String>,
+    ) -> Vec<Effect> {
+        let still = self.evaluating.as_ref().map(order);
+        // Something else was typed, or the form left, while it was looked for.
+        if still.is_none_or(|still| still.as_ref() != Ok(&*wanted)) {
+            return Vec::new();
+        }
+        if let Err(text) = found {
+            return vec![Effect::Say(Notice { text, bad: true })];
+        }
+        self.evaluating = None;
+        vec![Effect::Job(JobCmd::Evaluate(wanted))]
     }
 }
 
@@ -83,6 +108,7 @@ fn order(sheet: &Sheet) -> Result<EvalOrder, String> {
             "no" => Some(false),
             _ => None,
         },
+        no_repeat: sheet.value("no_repeat") == "left out",
     })
 }
 

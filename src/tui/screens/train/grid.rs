@@ -33,9 +33,9 @@ impl State {
     }
 
     /// Until which update a curve is known.
-    pub(super) fn known_until(&self, run: i64, name: &str) -> u64 {
+    pub(super) fn known_until(&self, run: i64, name: &str) -> Option<u64> {
         let known = self.curves.get(&(run, name.to_string()));
-        known.and_then(|points| points.last()).map_or(0, |point| point.step)
+        known.and_then(|points| points.last()).map(|point| point.step)
     }
 
     /// Whether there can be more of a curve than is known.
@@ -43,7 +43,7 @@ impl State {
         let row = self.runs.iter().find(|row| row.id == run);
         !self.curves.contains_key(&(run, name.to_string()))
             || self.alive.contains(&run)
-            || row.is_some_and(|row| row.step > self.known_until(run, "loss"))
+            || row.is_some_and(|row| Some(row.step) > self.known_until(run, "loss"))
     }
 
     /// Takes in what of a curve lies after an update. A run that went back to a checkpoint writes
@@ -52,14 +52,14 @@ impl State {
         &mut self,
         run: i64,
         name: String,
-        after: u64,
+        after: Option<u64>,
         points: Vec<MetricPoint>,
     ) {
         // Only what can be shown is kept.
         let wanted = self.wanted_curves();
         self.curves.retain(|(_, known), _| wanted.contains(known));
         let known = self.curves.entry((run, name)).or_default();
-        known.truncate(known.partition_point(|point| point.step <= after));
+        known.truncate(known.partition_point(|point| Some(point.step) <= after));
         known.extend(points);
     }
 

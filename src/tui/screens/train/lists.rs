@@ -115,7 +115,7 @@ pub(super) fn checkpoints(state: &State, theme: Theme, frame: &mut Frame<'_>, ar
     };
     let cells = |saved: &Checkpoint| {
         let figures = state.lists.checkpoints.get(&saved.id);
-        let mark = if state.lists.marked.contains(&saved.id) { "+" } else { " " };
+        let mark = if state.lists.saved.marked.contains(&saved.id) { "+" } else { " " };
         let best = if figures.is_some_and(|f| f.is_best) {
             "best "
         } else if newest(saved) == Some(saved.id) {
@@ -152,8 +152,40 @@ pub(super) fn checkpoints(state: &State, theme: Theme, frame: &mut Frame<'_>, ar
             ("note", 12),
         ],
         rows: state.checkpoints.iter().map(cells).collect(),
-        at: state.lists.at,
+        at: state.lists.saved.at,
         empty: "no checkpoints yet: a run saves them (t)",
+    };
+    listed.draw(theme, frame, area);
+}
+
+/// All evaluations.
+pub(super) fn evaluations(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let cells = |eval: &EvalRow| {
+        let mark = if state.lists.played.marked.contains(&eval.id) { "+" } else { " " };
+        let (low, high) = wilson(eval.successes, eval.n);
+        vec![
+            format!("{mark}{:>3}", eval.id),
+            clean(&eval.checkpoint),
+            format!("{}/{} [{:.0}–{:.0} %]", eval.successes, eval.n, 100.0 * low, 100.0 * high),
+            format!("{:.1}", eval.mean_steps),
+            clean(&eval.how()),
+        ]
+    };
+    let listed = Listed {
+        title: format!(
+            "Evaluations {} · ⏎ by kind · space mark · b how two differ · v evaluate",
+            state.evaluations.len()
+        ),
+        columns: &[
+            ("  no", 5),
+            ("model", 16),
+            ("success, 95 %", 18),
+            ("steps", 6),
+            ("how it was played", 22),
+        ],
+        rows: state.evaluations.iter().map(cells).collect(),
+        at: state.lists.played.at,
+        empty: "no evaluations yet: v lets checkpoints play",
     };
     listed.draw(theme, frame, area);
 }

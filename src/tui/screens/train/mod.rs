@@ -23,7 +23,7 @@ use tui_input::Input;
 use crate::store::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
 use crate::train::{CheckpointFigures, Forecast, Plan, RunFigures};
 use crate::tui::chart::{Lens, SMOOTHING};
-use crate::tui::effect::{Effect, JobCmd, JobKind, MindCmd, Notice, RunCmd, StoreCmd};
+use crate::tui::effect::{Effect, EvalOrder, JobCmd, JobKind, MindCmd, Notice, RunCmd, StoreCmd};
 use crate::tui::jobs::Jobs;
 use crate::tui::keys::Direction;
 use crate::tui::screens::Pane;
@@ -39,8 +39,8 @@ use typing::Form;
 pub enum Msg {
     /// Runs, which of them are being trained by some process, checkpoints, evaluations.
     Runs(Vec<RunRow>, Vec<i64>, Vec<Checkpoint>, Vec<EvalRow>),
-    /// A curve of a run, its updates after one.
-    Curve(i64, String, u64, Vec<MetricPoint>),
+    /// A curve of a run, its updates after one if there is one.
+    Curve(i64, String, Option<u64>, Vec<MetricPoint>),
     /// What lists of runs and checkpoints show, and the checkpoints that can be brought back.
     Figures(HashMap<i64, RunFigures>, Vec<CheckpointFigures>, Vec<Checkpoint>),
     /// The names of a run's curves, and what they say that a person should know.
@@ -49,6 +49,8 @@ pub enum Msg {
     Choices(Choices),
     /// The run whose turn it is.
     Next(i64),
+    /// Whether everything is there that is to play.
+    Playable(Box<EvalOrder>, Result<(), String>),
     /// What a plan would train on, take and cost, or why it cannot start.
     Forecast(Box<Plan>, String, Result<Box<Forecast>, String>),
 }
@@ -175,10 +177,9 @@ impl State {
                 self.selected = found.unwrap_or(self.selected);
                 let saved = checkpoints.len() != self.checkpoints.len();
                 self.checkpoints = checkpoints;
-                let there = |id: &i64| self.checkpoints.iter().any(|saved| saved.id == *id);
-                self.lists.marked.retain(there);
-                self.lists.at = self.lists.at.min(self.checkpoints.len().saturating_sub(1));
+                self.lists.saved.stay_among(self.checkpoints.iter().map(|saved| saved.id));
                 self.evaluations = evaluations;
+                self.lists.played.stay_among(self.evaluations.iter().map(|eval| eval.id));
                 if saved || self.side != Side::Curves {
                     effects.push(Effect::Store(StoreCmd::Run(RunCmd::Figures)));
                 }
@@ -202,6 +203,7 @@ impl State {
                 self.choices = choices;
                 self.offer();
             }
+            Msg::Playable(order, found) => return self.play(order, found),
             Msg::Next(run) => return vec![Effect::Job(JobCmd::Resume(run))],
             Msg::Forecast(plan, start, forecast) => {
                 self.take_forecast(&plan, &start, forecast.map(|forecast| *forecast));
@@ -316,17 +318,24 @@ impl Pane for State {
     }
 
     fn go(&mut self, direction: Direction) -> Vec<Effect> {
-        if self.side == Side::Checkpoints {
-            self.lists.at = direction.moved(self.lists.at, self.checkpoints.len());
-            return Vec::new();
-        }
-        self.selected = direction.moved(self.selected, self.runs.len());
-        self.lens.window = None;
-        self.lens.cursor = None;
-        self.curve_effect()
+        let (list, length) = match self.side {
+            Side::Checkpoints => (&mut self.lists.saved, self.checkpoints.len()),
+            Side::Evaluations => (&mut self.lists.played, self.evaluations.len()),
+            Side::Curves | Side::Runs => {
+                self.selected = direction.moved(self.selected, self.runs.len());
+                self.lens.window = None;
+                self.lens.cursor = None;
+                return self.curve_effect();
+            }
+        };
+        list.at = direction.moved(list.at, length);
+        Vec::new()
     }
 
     fn copy(&self, json: bool) -> Option<String> {
+        if self.side == Side::Evaluations {
+            return serde_json::to_string(self.evaluation()?).ok();
+        }
         let run = self.run()?;
         if json {
             let points = self.points();

@@ -1,5 +1,5 @@
-//! Train, its three sides: curves, runs as a table, checkpoints; and what is typed about a run or a
-//! checkpoint.
+//! Train, its sides: curves, runs as a table, checkpoints, evaluations; and what is typed about a
+//! run or a checkpoint.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -24,6 +24,8 @@ pub enum Side {
     Runs,
     /// All checkpoints, a line each.
     Checkpoints,
+    /// All evaluations, a line each.
+    Evaluations,
 }
 
 impl Side {
@@ -33,7 +35,8 @@ impl Side {
         match self {
             Self::Curves => Self::Runs,
             Self::Runs => Self::Checkpoints,
-            Self::Checkpoints => Self::Curves,
+            Self::Checkpoints => Self::Evaluations,
+            Self::Evaluations => Self::Curves,
         }
     }
 }
@@ -47,10 +50,35 @@ pub struct Lists {
     pub checkpoints: HashMap<i64, CheckpointFigures>,
     /// Checkpoints that were deleted and can be brought back.
     pub deleted: Vec<Checkpoint>,
-    /// The checkpoint in front.
+    /// Checkpoints: the one in front, and those that are marked.
+    pub saved: Chosen,
+    /// Evaluations, likewise.
+    pub played: Chosen,
+}
+
+/// Where the cursor of a list is, and what is marked in it.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    /// The row in front.
     pub at: usize,
-    /// Checkpoints that are marked.
+    /// Rows that are marked, by number.
     pub marked: BTreeSet<i64>,
+}
+
+impl Chosen {
+    /// Marks a row, or no longer.
+    pub fn toggle(&mut self, id: i64) {
+        if !self.marked.remove(&id) {
+            self.marked.insert(id);
+        }
+    }
+
+    /// Forgets rows that are gone.
+    pub fn stay_among(&mut self, ids: impl Iterator<Item = i64>) {
+        let there: BTreeSet<i64> = ids.collect();
+        self.marked.retain(|id| there.contains(id));
+        self.at = self.at.min(there.len().saturating_sub(1));
+    }
 }
 
 /// What a line is typed about.
@@ -93,16 +121,27 @@ pub struct Line {
 impl State {
     /// The checkpoint in front.
     pub fn checkpoint(&self) -> Option<&Checkpoint> {
-        self.checkpoints.get(self.lists.at)
+        self.checkpoints.get(self.lists.saved.at)
     }
 
-    /// Those that are marked, else the one in front: on the side of checkpoints; elsewhere the
-    /// newest of the run in front.
+    /// The evaluation in front.
+    pub fn evaluation(&self) -> Option<&EvalRow> {
+        self.evaluations.get(self.lists.played.at)
+    }
+
+    /// Those that are marked, else the one in front: on the side of checkpoints; the one that
+    /// played the evaluation in front, on theirs; elsewhere the newest of the run in front.
     pub fn chosen(&self) -> Vec<&Checkpoint> {
-        if self.side != Side::Checkpoints {
-            return self.newest_checkpoint().into_iter().collect();
+        match self.side {
+            Side::Checkpoints => {}
+            Side::Evaluations => {
+                let played = self.evaluation().map(|eval| model_alone(&eval.checkpoint));
+                let is_it = |saved: &&Checkpoint| Some(saved.name().as_str()) == played;
+                return self.checkpoints.iter().filter(is_it).collect();
+            }
+            Side::Curves | Side::Runs => return self.newest_checkpoint().into_iter().collect(),
         }
-        let is_marked = |saved: &&Checkpoint| self.lists.marked.contains(&saved.id);
+        let is_marked = |saved: &&Checkpoint| self.lists.saved.marked.contains(&saved.id);
         let marked: Vec<&Checkpoint> = self.checkpoints.iter().filter(is_marked).collect();
         if marked.is_empty() { self.checkpoint().into_iter().collect() } else { marked }
     }
@@ -123,7 +162,7 @@ impl State {
             let saved = self.checkpoint()?;
             return Some((About::Label(saved.id), saved.label.clone().unwrap_or_default()));
         }
-        let run = self.run()?;
+        let run = self.run().filter(|_| self.side != Side::Evaluations)?;
         Some((About::RunName(run.id), run.name.clone().unwrap_or_default()))
     }
 
@@ -132,7 +171,8 @@ impl State {
         if self.side == Side::Checkpoints {
             return self.checkpoint().map(|saved| (About::Note(saved.id), saved.note.clone()));
         }
-        self.run().map(|run| (About::RunNote(run.id), run.note.clone()))
+        let run = self.run().filter(|_| self.side != Side::Evaluations);
+        run.map(|run| (About::RunNote(run.id), run.note.clone()))
     }
 
     /// The tags of the run in front.
@@ -159,7 +199,7 @@ impl State {
     /// Deletes the chosen checkpoints; they can be brought back for a day.
     pub(super) fn delete(&mut self) -> Vec<Effect> {
         let ids: Vec<i64> = self.chosen().iter().map(|saved| saved.id).collect();
-        self.lists.marked.clear();
+        self.lists.saved.marked.clear();
         vec![Effect::Store(StoreCmd::Run(RunCmd::DeleteCheckpoints(ids)))]
     }
 

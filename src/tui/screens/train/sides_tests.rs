@@ -1,6 +1,8 @@
 use super::*;
 use crate::store::RunStatus;
 use crate::train::{Objective, Plan};
+use crate::tui::effect::{EvalCmd, JobCmd};
+use crate::tui::screens::train;
 
 fn run(id: i64, plan: &Plan, start: &str) -> RunRow {
     RunRow {
@@ -73,15 +75,41 @@ fn what_is_chosen_are_the_marked_ones_or_the_one_in_front() {
     };
     let mut state = State { checkpoints: vec![saved(3), saved(2), saved(1)], ..State::default() };
     state.side = Side::Checkpoints;
-    state.lists.at = 1;
+    state.lists.saved.at = 1;
     let ids = |state: &State| state.chosen().iter().map(|saved| saved.id).collect::<Vec<_>>();
     assert_eq!(ids(&state), [2]);
-    state.lists.marked = [1, 3].into();
+    state.lists.saved.marked = [1, 3].into();
     assert_eq!(ids(&state), [3, 1]);
     let deleted = state.delete();
     assert!(
         matches!(&deleted[..], [Effect::Store(StoreCmd::Run(RunCmd::DeleteCheckpoints(ids)))] if ids == &[3, 1]),
         "{deleted:?}"
     );
-    assert!(state.lists.marked.is_empty());
+    assert!(state.lists.saved.marked.is_empty());
+}
+
+#[test]
+fn the_form_before_an_evaluation_stays_until_all_that_plays_was_found() {
+    let mut state = State { suite: Some("household".into()), ..State::default() };
+    state.open_evaluation();
+    let asked = |effects: Vec<Effect>| match effects.into_iter().next() {
+        Some(Effect::Store(StoreCmd::Run(RunCmd::Eval(EvalCmd::Playable(order, suite))))) => {
+            assert_eq!(suite.as_deref(), Some("household"));
+            order
+        }
+        other => panic!("{other:?}"),
+    };
+    let order = asked(state.type_key(KeyCode::Enter.into()).unwrap());
+    let missing = Err("nosuch: nothing is there".to_string());
+    let effects = state.update(train::Msg::Playable(order.clone(), missing));
+    assert!(matches!(&effects[..], [Effect::Say(said)] if said.bad), "{effects:?}");
+    assert!(state.evaluating.is_some(), "what was typed is still there");
+    // Something else was typed meanwhile: the answer is about what no longer stands there.
+    state.type_key(KeyCode::Right.into());
+    assert!(state.update(train::Msg::Playable(order, Ok(()))).is_empty());
+    let order = asked(state.type_key(KeyCode::Enter.into()).unwrap());
+    let effects = state.update(train::Msg::Playable(order.clone(), Ok(())));
+    let played =
+        |effect: &Effect| matches!(effect, Effect::Job(JobCmd::Evaluate(to)) if *to == order);
+    assert!(effects.iter().any(played) && state.evaluating.is_none(), "{effects:?}");
 }

@@ -9,7 +9,6 @@ use super::grid::{self, curves};
 use super::typing::pattern;
 use super::{Side, State, details, evaluating, form, lists};
 use crate::experience::wilson;
-use crate::store::EvalRow;
 use crate::text::clean;
 use crate::tui::chart;
 use crate::tui::text::typed_line;
@@ -21,28 +20,39 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         Side::Curves => draw_curves(state, theme, frame, area),
         Side::Runs => lists::runs(state, theme, frame, area),
         Side::Checkpoints => lists::checkpoints(state, theme, frame, area),
+        Side::Evaluations => lists::evaluations(state, theme, frame, area),
     }
     draw_typed(state, theme, frame, area);
 }
 
 fn draw_curves(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
-    if area.width >= 80 {
+    if area.width < 60 || area.height < 16 {
+        let [runs, chart] =
+            Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(area);
+        draw_runs(state, theme, frame, runs);
+        return draw_chart(state, theme, frame, chart);
+    }
+    let [runs, evaluations, chart, details] = if area.width >= 100 {
         let columns = [Constraint::Length(36), Constraint::Min(0)];
         let [left, right] = Layout::horizontal(columns).areas(area);
         let [runs, evaluations] =
             Layout::vertical([Constraint::Min(0), Constraint::Length(8)]).areas(left);
         let [chart, details] =
             Layout::vertical([Constraint::Percentage(60), Constraint::Percentage(40)]).areas(right);
-        draw_runs(state, theme, frame, runs);
-        draw_evaluations(state, theme, frame, evaluations);
-        draw_chart(state, theme, frame, chart);
-        details::draw(state, theme, frame, details);
+        [runs, evaluations, chart, details]
     } else {
-        let [runs, chart] =
-            Layout::vertical([Constraint::Length(5), Constraint::Min(0)]).areas(area);
-        draw_runs(state, theme, frame, runs);
-        draw_chart(state, theme, frame, chart);
-    }
+        // What has sentences in it gets the whole width.
+        let wanted = details::height(state, theme, area.width).clamp(4, area.height * 2 / 5);
+        let rows = [Constraint::Length(5), Constraint::Min(0), Constraint::Length(wanted)];
+        let [top, chart, details] = Layout::vertical(rows).areas(area);
+        let halves = [Constraint::Percentage(50), Constraint::Percentage(50)];
+        let [runs, evaluations] = Layout::horizontal(halves).areas(top);
+        [runs, evaluations, chart, details]
+    };
+    draw_runs(state, theme, frame, runs);
+    draw_evaluations(state, theme, frame, evaluations);
+    draw_chart(state, theme, frame, chart);
+    details::draw(state, theme, frame, details);
 }
 
 /// What is typed or filled in over the screen.
@@ -108,24 +118,12 @@ fn draw_evaluations(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Re
         let figure =
             format!("{}/{} [{:.0}–{:.0} %]", eval.successes, eval.n, 100.0 * low, 100.0 * high);
         lines.push(Line::from(fit(&format!("{figure} {}", clean(&eval.checkpoint)), width)));
-        lines.push(Line::styled(fit(&format!("  {}", played(eval)), width), theme.dim()));
+        lines.push(Line::styled(fit(&format!("  {}", clean(&eval.how())), width), theme.dim()));
     }
     if lines.is_empty() {
         lines.push(Line::styled("not evaluated yet: v", theme.dim()));
     }
     frame.render_widget(Paragraph::new(lines).block(theme.panel("Success, 95 % interval")), area);
-}
-
-/// How an evaluation was played, as far as that was written down.
-fn played(eval: &EvalRow) -> String {
-    let think = if eval.think == Some(true) { ", thinking" } else { "" };
-    let free = if eval.restriction.as_deref() == Some("free") { ", free text" } else { "" };
-    let temperature =
-        eval.temperature.map_or("?".to_string(), |temperature| temperature.to_string());
-    // First what takes the figure its meaning.
-    let known = eval.trained_on.filter(|n| *n > 0);
-    let known = known.map_or(String::new(), |n| format!("trained on {n} of them! "));
-    format!("{known}{} T {temperature} seed {}{think}{free}", clean(&eval.split), eval.seed)
 }
 
 fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {

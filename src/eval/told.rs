@@ -1,0 +1,73 @@
+//! What stored evaluations say, for people.
+
+use super::{Paired, paired};
+use crate::error::Result;
+use crate::experience::wilson;
+use crate::store::Store;
+
+/// Fewer games than this tell two models apart only where all of them do.
+const FEW: usize = 20;
+
+/// A share with its interval.
+fn share(won: u64, of: u64) -> String {
+    let (low, high) = wilson(won, of);
+    let rate = 100.0 * won as f64 / of.max(1) as f64;
+    format!("{won} of {of} = {rate:.1} % [{:.1}, {:.1}]", 100.0 * low, 100.0 * high)
+}
+
+/// An evaluation: how it was played, what it came to by kind of task, and the episodes that stand
+/// behind it.
+pub fn told(store: &Store, id: i64) -> Result<Vec<String>> {
+    let (eval, games) = store.evaluation(id)?;
+    let mut lines = vec![
+        format!("{}: {}", eval.checkpoint, share(eval.successes, eval.n)),
+        format!("{} of {}, mean {:.1} steps", eval.how(), eval.suite, eval.mean_steps),
+    ];
+    if eval.broke_off > 0 {
+        lines.push(format!("{} more broke off and count neither way", eval.broke_off));
+    }
+    lines.push(String::new());
+    let kinds = store.evaluated_by_kind(id)?;
+    let widest = kinds.iter().map(|(kind, ..)| kind.chars().count()).max().unwrap_or_default();
+    lines.extend(
+        kinds.iter().map(|(kind, won, of)| format!("{kind:widest$}  {}", share(*won, *of))),
+    );
+    for (name, success) in [("won", true), ("lost", false)] {
+        let which = games.iter().filter(|game| game.success == success);
+        let which: Vec<String> = which.map(|game| game.trajectory.to_string()).collect();
+        if !which.is_empty() {
+            lines.push(String::new());
+            lines.push(format!("{name}: trajectories {}", which.join(", ")));
+        }
+    }
+    lines.push(String::new());
+    lines.push("Replay (F4) shows each, and `foretaste replay NUMBER`".into());
+    Ok(lines)
+}
+
+/// How evaluation `b` differs from `a`, on the games that both played.
+pub fn difference(store: &Store, a: i64, b: i64) -> Result<Vec<String>> {
+    let found = paired(store, &[a], &[b])?;
+    let Paired { interval: (low, high), games, unpaired, p, difference, .. } = found;
+    let [of_a, of_b] = [a, b].map(|id| store.evaluation(id).map(|(eval, _)| eval.checkpoint));
+    let (of_a, of_b) = (of_a?, of_b?);
+    let few = if games < FEW { ", too few games to say" } else { "" };
+    let mut lines = vec![
+        format!(
+            "{of_b} less {of_a}: {:+.1} points [{:+.1}, {:+.1}] (95 %, {games} games \
+             resampled{}{few})",
+            100.0 * difference,
+            100.0 * low,
+            100.0 * high,
+            p.map_or(String::new(), |p| format!("; exact McNemar p {p:.3}"))
+        ),
+        format!(
+            "  both won {}, only {of_a} {}, only {of_b} {}, neither {}",
+            found.both, found.only_a, found.only_b, found.neither
+        ),
+    ];
+    if unpaired > 0 {
+        lines.push(format!("  {unpaired} games that only one of them played are left out"));
+    }
+    Ok(lines)
+}
