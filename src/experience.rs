@@ -279,6 +279,9 @@ impl Branch {
 pub const UNIFORM: &str = "uniform";
 /// Alternatives sampled from the policy (for self-reflection).
 pub const POLICY: &str = "policy";
+
+/// The pool whose draws are the policy's and uniform ones by turns.
+pub const MIXTURE: &str = "mixture";
 /// Alternatives that a person saw executed in Explore.
 pub const EXPLORED: &str = "explore";
 

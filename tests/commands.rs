@@ -415,3 +415,18 @@ fn stepping_answers_every_line_and_playing_the_expert_wins() {
     assert!(stepped.status.success());
     assert_eq!(lines(&stepped), played, "the same actions give the same states");
 }
+
+#[test]
+fn greedy_and_sampled_are_played_in_one_command_on_the_same_games() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["eval", "--checkpoint", "embedded", "--games", "2", "--split", "seen"];
+    let said = json(dir.path(), &[&args[..], &["--temperature", "0.4,0"]].concat());
+    let summaries: Vec<&Value> = said.iter().filter(|line| line["evaluation"].is_i64()).collect();
+    let temperatures: Vec<_> =
+        summaries.iter().map(|s| s["temperature"].as_f64().unwrap()).collect();
+    assert_eq!(temperatures, [0.4, 0.0]);
+    let rows = json(dir.path(), &["data", "list", "evaluations"]);
+    assert_eq!((rows.len(), &rows[0]["games"]), (2, &rows[1]["games"]), "the same games");
+    let odd = run(dir.path(), &[&args[..], &["--temperature", "0.4,warm"]].concat());
+    assert_eq!(odd.status.code(), Some(2));
+}

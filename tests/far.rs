@@ -180,7 +180,8 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
     });
     let mut mind = clever_mind().slow(Duration::from_micros(200)).failing(41);
     patiently(|| {
-        let proposer = Proposer::Policy { policy: &mut mind, think: true, keep_invalid: false };
+        let proposer =
+            Proposer::Policy { policy: &mut mind, think: true, keep_invalid: false, mixed: false };
         let draw = Draw { pool: None, k: 3, proposer, expert: None };
         collect::branches(&mut store, &suite, &scope(), draw, &control, quiet)
     });

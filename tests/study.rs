@@ -84,7 +84,7 @@ fn args<'a>(file: &'a Path, out: &'a Path) -> Vec<&'a str> {
     vec!["study", file.to_str().unwrap(), "--out", out.to_str().unwrap(), "--json"]
 }
 
-const ALL: &str = r#"["IL", "K0", "IWM", "SHUF", "SR-template", "RAT-template", "BOTH"]"#;
+const ALL: &str = r#"["IL", "K0", "IWM", "SHUF", "SR-template", "RAT-template", "BOTH", "LIST"]"#;
 
 #[test]
 fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
@@ -95,7 +95,7 @@ fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let all = lines(&out);
     // For each seed: collecting, a model, and training and a test of each arm.
-    assert_eq!(all.len(), 2 * (2 + 2 * 7));
+    assert_eq!(all.len(), 2 * (2 + 2 * 8));
     let of =
         |kind: &str| all.iter().filter(|line| line["task"]["kind"] == kind).collect::<Vec<_>>();
     for test in of("test") {
@@ -130,6 +130,10 @@ fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
     };
     assert_eq!(stages(&trained("BOTH")), ["world-model", "reflection"]);
     assert_eq!(stages(&trained("IWM")), ["world-model", "imitation"]);
+    assert_eq!(stages(&trained("LIST")), ["list"]);
+    // Every weight that is tested has a digest, and arms of a seed begin at the same ones.
+    assert_eq!(trained("LIST")["start"], trained("IL")["start"]);
+    assert_ne!(trained("LIST")["weights"], trained("IL")["weights"]);
     // Seeds differ in the games that they train on; arms of a seed do not.
     let digests: Vec<&Value> = of("train")
         .into_iter()
@@ -138,8 +142,14 @@ fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
         .collect();
     assert_ne!(digests[0], digests[1]);
     let page = std::fs::read_to_string(out.join("report.md")).unwrap();
-    for said in ["State: finished", "| **IWM K=2 − IL**, primary |", "RAT-template", "corrected"]
-    {
+    for said in [
+        "State: finished",
+        "| **IWM K=2 − IL**, primary |",
+        "RAT-template",
+        "corrected",
+        "Split seen, temperature 0.4 over the admissible list.",
+        "IWM K=2 − LIST",
+    ] {
         assert!(page.contains(said), "{said} in {page}");
     }
     let web = std::fs::read_to_string(out.join("report.html")).unwrap();
@@ -150,7 +160,7 @@ fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
     // The data directory itself holds nothing of it, and the study's own can be looked at.
     assert!(!dir.path().join("foretaste.sqlite").exists());
     let own = Store::open(&dir.path().join("studies/small")).unwrap();
-    assert_eq!(own.runs().unwrap().len(), 14);
+    assert_eq!(own.runs().unwrap().len(), 16);
     // Again there is nothing to do, and the page is the same.
     let again = run(dir.path(), &args(&file, &out));
     assert!(again.status.success());
@@ -279,6 +289,13 @@ fn what_is_not_understood_or_was_changed_is_refused_by_name() {
         let said = refused(&text.replace(from, to));
         assert!(said.contains(word), "{word}: {said}");
     }
+    // A comparison that is fixed beforehand is one.
+    let claims = text.replace("[\"IL\"]", "[\"IL\", \"IWM\"]").replace("k = [2]", "k = [2, 4]");
+    let claim = "[[primary]]\narm = \"IWM\"\nover = \"IL\"\ntest = \"seen\"\nshare = 0.002\n";
+    let said = refused(&format!("{claims}{claim}"));
+    assert!(said.contains("could be of several values of `k`"), "{said}");
+    let said = refused(&format!("{claims}{claim}k = 3\n"));
+    assert!(said.contains("names a value of `k`"), "{said}");
     std::fs::write(&file, &text).unwrap();
     let odd = dir.path().join("odd.jsonl");
     let mut more = args(&file, &out);

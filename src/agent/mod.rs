@@ -5,6 +5,7 @@
 
 pub mod alternatives;
 pub mod endpoint;
+mod hub;
 mod local;
 pub mod minds;
 mod open;
@@ -16,6 +17,7 @@ mod shares;
 pub mod template;
 
 pub use endpoint::{Estimate, Spent};
+pub use hub::HubName;
 
 use crate::control::Cancel;
 use crate::error::Result;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::hub::HubName;
 use super::local::LocalAgent;
 use super::minds::{self, Named};
 use super::remote::RemoteAgent;
@@ -54,6 +55,7 @@ fn files(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<(Mode
             Located::Folder(folder) => {
                 ModelFiles::read(folder).map(|parts| (parts, folder.display().to_string()))
             }
+            Located::Hub(known, path) => ModelFiles::read(path).map(|parts| (parts, known.clone())),
             Located::Endpoint(mind) => Err(no_weights(&mind.name)),
         };
         // The newest may have been removed while it was read, for one that is newer still.
@@ -74,6 +76,8 @@ pub enum Located {
     BuiltIn(BuiltIn),
     /// A model folder or a GGUF file.
     Folder(PathBuf),
+    /// The same, by its name on the hub, with the commit that it means here.
+    Hub(String, PathBuf),
     /// A model behind an endpoint.
     Endpoint(Box<Named>),
 }
@@ -115,12 +119,17 @@ pub fn locate(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<
             if let Some(mind) = minds::find(store.root(), name)? {
                 return Ok(Located::Endpoint(Box::new(mind)));
             }
+            if let Some(hub) = HubName::parse(name) {
+                let found = hub.cached().ok_or_else(|| hub.missing(name))?;
+                return Ok(Located::Hub(hub.pinned(&found), found));
+            }
             // A word alone is of no form that a model's name has; a path may only not be there yet.
             let word = !name.contains(std::path::is_separator);
             let kind = if word { Kind::Usage } else { Kind::Data };
             Err(Error::new(format!("{name}: nothing is there")).of(kind).hint(
                 "name embedded, a checkpoint's number (foretaste data list checkpoints), a model \
-                 folder, an endpoint's URL, or a mind of config.toml (foretaste minds)",
+                 folder, a name on the hub (Qwen/Qwen3-0.6B), an endpoint's URL, or a mind of \
+                 config.toml (foretaste minds)",
             ))
         }
     }

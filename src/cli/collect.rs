@@ -129,12 +129,20 @@ struct AttemptsArg {
     /// Attempts of a mind at a text, until the rules find nothing in it; all are kept
     #[arg(long, default_value_t = 1, value_parser = number::<usize>(1..=20))]
     attempts: usize,
+    /// Write so many texts only, of different demonstrations: to be read before the same command
+    /// without this writes, and pays for, all
+    #[arg(long, value_parser = number::<usize>(1..=1000))]
+    sample: Option<usize>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum From {
+    /// Drawn from the list
     Uniform,
+    /// Asked of the policy
     Policy,
+    /// By turns: drawn from the list, and asked of the policy
+    Mixture,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -193,7 +201,6 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             checkpoint,
         } => {
             let suite = range.suite.open()?;
-            let person = Person;
             let scope = range.scope();
             let name = suite.name();
             let policy = |store: &Store| {
@@ -202,14 +209,14 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let open = |store: &Store| {
                 agent::open(store, writer.as_deref(), Some(name), Priority::Interactive)
             };
-            let attempts = attempts.attempts;
-            check_writer(&store, writer.as_deref(), attempts, name)?;
+            let AttemptsArg { attempts, sample } = attempts;
+            check_writer(&store, writer.as_deref(), (attempts, sample), name)?;
             let by = match &writer {
                 None => By::Template,
-                Some(_) => By::Mind { open: &open, attempts, faults: &faults },
+                Some(_) => By::Mind { open: &open, attempts, sample, faults: &faults },
             };
             let reflections = (!no_reflections).then_some(by);
-            let teacher = expert.teacher(&person);
+            let teacher = expert.teacher(&Person);
             let wanted = Wanted { scope: &scope, teacher, k, asked, think, reflections };
             let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
             let found = collect::all(&mut store, &suite, wanted, &policy, &control, &mut report)?;
@@ -218,8 +225,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
         }
         What::Demos { range, expert } => {
             let suite = range.suite.open()?;
-            let person = Person;
-            let teacher = expert.teacher(&person);
+            let teacher = expert.teacher(&Person);
             let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
             collect::demonstrations(
                 &mut store,
@@ -257,8 +263,9 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             };
             let contrast = Contrast { pool, k, each, expert, anew: true };
             let how = drawn(temperature, generator, named)?;
-            let attempts = attempts.attempts;
-            let writing = Writing { reflector: reflector.as_mut(), how, attempts, faults: &faults };
+            let AttemptsArg { attempts, sample } = attempts;
+            let reflector = reflector.as_mut();
+            let writing = Writing { reflector, how, attempts, sample, faults: &faults };
             let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
             let scope = range.scope();
             collect::reflections(
@@ -276,12 +283,21 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
 
 /// Refuses a writer that is not there, before anything is collected, and what means nothing without
 /// one.
-fn check_writer(store: &Store, writer: Option<&str>, attempts: usize, suite: &str) -> Result<()> {
+fn check_writer(
+    store: &Store,
+    writer: Option<&str>,
+    (attempts, sample): (usize, Option<usize>),
+    suite: &str,
+) -> Result<()> {
     match writer {
         Some(_) => agent::locate(store, writer, Some(suite)).map(drop),
         None if attempts > 1 => {
             Err(Error::usage("the template writes each text once (--attempts)")
                 .hint("--writer MIND names one that can try again"))
+        }
+        None if sample.is_some() => {
+            Err(Error::usage("the template's texts cost nothing (--sample)")
+                .hint("--writer MIND names one whose texts are read first"))
         }
         None => Ok(()),
     }
@@ -340,17 +356,20 @@ fn branches(
             return Err(Error::usage(
                 "--checkpoint, --think and --keep-invalid are about the policy's proposals",
             )
-            .hint("add --proposer policy"));
+            .hint("add --proposer policy, or mixture"));
         }
         From::Uniform => None,
-        From::Policy => {
+        From::Policy | From::Mixture => {
             let name = Some(suite.name());
             Some(agent::open(store, checkpoint.as_deref(), name, Priority::Interactive)?)
         }
     };
     let proposer = match agent.as_mut() {
         None => Proposer::Uniform,
-        Some(policy) => Proposer::Policy { policy: policy.as_mut(), think, keep_invalid },
+        Some(policy) => {
+            let mixed = proposer == From::Mixture;
+            Proposer::Policy { policy: policy.as_mut(), think, keep_invalid, mixed }
+        }
     };
     let name = draw.pool.clone().unwrap_or_else(|| proposer.pool().to_string());
     let mut proposed = 0;

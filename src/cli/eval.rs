@@ -42,9 +42,10 @@ pub struct EvalArgs {
     /// (policy=A,world=B) (default: the newest checkpoint, else embedded)
     #[arg(long, visible_alias = "mind")]
     checkpoint: Option<String>,
-    /// Temperature over the admissible list; 0 takes the likeliest
-    #[arg(long, default_value_t = 0.4, value_parser = real(0.0..=100.0))]
-    temperature: f64,
+    /// Temperature over the admissible list; 0 takes the likeliest; several with commas, one after
+    /// the other on the same games (0.4,0)
+    #[arg(long, default_value = "0.4", value_delimiter = ',', value_parser = real(0.0..=100.0))]
+    temperature: Vec<f64>,
     /// Write a thought before every action, and act after it (checkpoints of reflection are
     /// evaluated both ways unless one is asked for)
     #[arg(long)]
@@ -107,10 +108,6 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     if args.games == 0 {
         return Err(Error::usage("an evaluation of no games").hint("--games takes at least 1"));
     }
-    if !(args.temperature.is_finite() && args.temperature >= 0.0) {
-        return Err(Error::usage(format!("a temperature of {}", args.temperature))
-            .hint("0 takes the likeliest; usual: 0.4, 1"));
-    }
     let suite = args.suite.open()?;
     let listed = args.tasks.as_deref().map(task_list).transpose()?;
     let suite = Only { suite: suite.as_ref(), kinds: &[], tasks: listed.as_deref() };
@@ -142,13 +139,13 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         return surprise(common, &mut store, (suite.name(), args), most, agent, &control);
     }
     let scope = Scope { split: args.split.clone(), games, seed: args.games_seed, share: None };
-    for think in ways {
-        let temperature = args.temperature;
+    let ways = ways.iter().flat_map(|think| args.temperature.iter().map(move |t| (*think, *t)));
+    for (think, temperature) in ways {
         let seed = args.seed;
         let free = args.free;
         let predict = args.predict;
         let no_repeat = args.no_repeat;
-        let play = Play { temperature, seed, think: *think, free, predict, no_repeat }.by(agent);
+        let play = Play { temperature, seed, think, free, predict, no_repeat }.by(agent);
         let report = &mut |event: Event<'_>, progress| {
             match event {
                 Event::Step => {}

@@ -7,6 +7,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{Common, number};
+use crate::agent::HubName;
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::model::config::Config;
 use crate::model::memory;
@@ -49,6 +51,12 @@ enum ModelCommand {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// A model of the Hugging Face hub into the cache that other tools share; its name then means
+    /// it wherever a model is named
+    Fetch {
+        /// ORG/NAME, ORG/NAME@REVISION, or ORG/NAME/FILE.gguf
+        name: String,
+    },
     /// What a model writes after a prompt
     Complete(super::complete::CompleteArgs),
     /// A checkpoint as a model folder (config.json, model.safetensors, tokenizer.json) without
@@ -68,11 +76,26 @@ enum ModelCommand {
     },
 }
 
+fn fetch(common: &Common, name: &str) -> Result<()> {
+    let hub = HubName::parse(name).ok_or_else(|| {
+        Error::usage(format!("`{name}` is no name of the hub"))
+            .hint("like Qwen/Qwen3-0.6B, or ORG/NAME/FILE.gguf")
+    })?;
+    let mut live = common.out();
+    let folder = hub.fetch(&Control::default(), &mut |progress| live.progress(&progress))?;
+    let known = hub.pinned(&folder);
+    common.out().line(&json!({"model": known, "path": folder}), || {
+        format!("{known} ({})", folder.display())
+    });
+    Ok(())
+}
+
 /// Runs the command.
 pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
     let store = common.store()?;
     let (weights, half, out) = match args.command {
         ModelCommand::Complete(args) => return super::complete::run(common, &args),
+        ModelCommand::Fetch { name } => return fetch(common, &name),
         ModelCommand::New { layers, hidden, vocab, seed, suite, split, out } => {
             let criteria = Criteria {
                 suite,

@@ -118,6 +118,7 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
             think: true,
             writer: Some("writer".into()),
             attempts: 2,
+            sample: Some(5),
         }))),
         Effect::Job(JobCmd::Train(plan(), "run 3 step 40".into())),
         run(RunCmd::Queue(plan(), "embedded".into())),

@@ -74,6 +74,8 @@ pub enum By<'a> {
         open: &'a dyn Fn(&Store) -> Result<Box<dyn Agent>>,
         /// Attempts at a text, until it has no faults.
         attempts: usize,
+        /// Texts at most, to be read first; all without a number.
+        sample: Option<usize>,
         /// What counts those.
         faults: Faults<'a>,
     },
@@ -113,7 +115,8 @@ pub fn all(
     if asked > 0 {
         // Opened where it is needed: what needs no model is there by now.
         let mut policy = open(store)?;
-        let proposer = Proposer::Policy { policy: policy.as_mut(), think, keep_invalid: false };
+        let proposer =
+            Proposer::Policy { policy: policy.as_mut(), think, keep_invalid: false, mixed: false };
         // A pool belongs to one model: what an earlier checkpoint began, a later one does not go
         // on with.
         let own = pool_for(store, suite, scope, &proposer.model())?;
@@ -127,9 +130,9 @@ pub fn all(
         let (mut mind, mut template) = (None, Template);
         let writing = match by {
             By::Template => Writing::once(&mut template),
-            By::Mind { open, attempts, faults } => {
+            By::Mind { open, attempts, sample, faults } => {
                 let mind = mind.insert(open(store)?);
-                Writing { attempts, faults, ..Writing::once(mind.as_mut()) }
+                Writing { attempts, sample, faults, ..Writing::once(mind.as_mut()) }
             }
         };
         reflections(store, suite, &every, &contrast, writing, control, &mut counted)?;

@@ -6,7 +6,7 @@ use crate::agent::{Agent, Ask};
 use crate::control::Cancel;
 use crate::env::{Form, constant_actions};
 use crate::error::{Error, Result};
-use crate::experience::{EXPLORED, Membership, POLICY, Trajectory, UNIFORM};
+use crate::experience::{EXPLORED, MIXTURE, Membership, POLICY, Trajectory, UNIFORM};
 use crate::model::sampler::Sampling;
 use crate::rng::Rng;
 use crate::selection::ALL;
@@ -30,6 +30,9 @@ pub enum Proposer<'a> {
         /// none of a few samples is an alternative, a uniform draw from the list takes their place
         /// (paper, B.1 and B.6).
         keep_invalid: bool,
+        /// Whether only every other draw is the policy's, and those between are uniform: what the
+        /// policy never does is in the pool, too.
+        mixed: bool,
     },
 }
 
@@ -38,18 +41,27 @@ impl Proposer<'_> {
     pub fn pool(&self) -> &'static str {
         match self {
             Self::Uniform => UNIFORM,
-            Self::Policy { .. } => POLICY,
+            Self::Policy { mixed: false, .. } => POLICY,
+            Self::Policy { mixed: true, .. } => MIXTURE,
+        }
+    }
+
+    /// Whether a draw of this number is the policy's.
+    fn asks(&self, rank: usize) -> bool {
+        match self {
+            Self::Uniform => false,
+            Self::Policy { mixed, .. } => !mixed || rank % 2 == 1,
         }
     }
 
     /// Refuses a pool that is named after something else.
     pub fn check_pool(&self, pool: &str) -> Result<()> {
-        let reserved = [UNIFORM, POLICY, EXPLORED, ALL]
+        let reserved = [UNIFORM, POLICY, MIXTURE, EXPLORED, ALL]
             .iter()
             .any(|name| *name == pool && *name != self.pool());
         if reserved || pool.trim().is_empty() {
             return Err(Error::new(format!("the pool `{pool}` cannot be filled in this way"))
-                .hint("uniform, policy, explore and all have their own meaning; name another"));
+                .hint("uniform, policy, mixture, explore and all have their own meaning; name another"));
         }
         Ok(())
     }
@@ -92,20 +104,23 @@ impl Proposer<'_> {
             return Ok(Vec::new()); // there are no more: nobody need be asked
         }
         let model = self.model();
-        // For each draw what was proposed for it, in order.
-        let proposed: Vec<Vec<String>> = match self {
-            Self::Uniform => vec![Vec::new(); k.saturating_sub(have.len())],
+        let ranks: Vec<usize> = (have.len()..k).filter(|rank| self.asks(*rank)).collect();
+        // For each draw of the policy what it proposed, in order.
+        let asked: Vec<Vec<String>> = match self {
+            Self::Uniform => Vec::new(),
             Self::Policy { policy, think, .. } => {
                 let state = trajectory.state(t);
                 let how = Sampling::at(1.0);
-                let seeds: Vec<Vec<u64>> = (have.len()..k)
+                let seeds: Vec<Vec<u64>> = ranks
+                    .iter()
                     .map(|rank| Rng::seeds(seed, &format!("{place} {rank}"), ATTEMPTS))
                     .collect();
                 let mut thoughts: Vec<Option<String>> = vec![None; seeds.len()];
                 if *think {
                     // Draws of their own: with those of the proposal a thought and the action after
                     // it would go together.
-                    let own: Vec<Vec<u64>> = (have.len()..k)
+                    let own: Vec<Vec<u64>> = ranks
+                        .iter()
                         .map(|rank| Rng::seeds(seed, &format!("{place} {rank} thought"), 1))
                         .collect();
                     let asks: Vec<Ask<'_>> =
@@ -131,7 +146,10 @@ impl Proposer<'_> {
         };
         let mut taken: HashSet<String> = have.iter().cloned().collect();
         let mut drawn = Vec::new();
-        for attempts in proposed {
+        let mut asked = asked.into_iter();
+        for rank in have.len()..k {
+            let attempts =
+                if ranks.contains(&rank) { asked.next().unwrap_or_default() } else { Vec::new() };
             let fits = |action: &String| {
                 let free = invalid || forms.iter().any(|form| form.admits(action));
                 let there = left.contains(&action)

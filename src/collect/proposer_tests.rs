@@ -20,7 +20,7 @@ fn scripted(answers: &[&'static str]) -> Scripted {
 }
 
 fn policy(policy: &mut Scripted) -> Proposer<'_> {
-    Proposer::Policy { policy, think: false, keep_invalid: false }
+    Proposer::Policy { policy, think: false, keep_invalid: false, mixed: false }
 }
 
 /// A demonstration with a list of ten actions.
@@ -103,7 +103,8 @@ fn invalid_proposals_are_replaced_and_said_to_be_or_kept_where_that_is_asked_for
     let drawn =
         policy(&mut mind).draw(&trajectory, 0, ("policy", &[], 3), 1, &Cancel::default()).unwrap();
     assert!(drawn.iter().all(|(_, place)| place.source == UNIFORM && place.model == "scripted"));
-    let mut keep = Proposer::Policy { policy: &mut mind, think: true, keep_invalid: true };
+    let mut keep =
+        Proposer::Policy { policy: &mut mind, think: true, keep_invalid: true, mixed: false };
     let drawn = keep.draw(&trajectory, 0, ("policy", &[], 3), 1, &Cancel::default()).unwrap();
     assert_eq!(drawn[0].0, "nonsense");
     assert_eq!(
@@ -163,7 +164,7 @@ fn uniform_alternatives_leave_room_for_the_policys_and_a_pool_is_of_one_model() 
     branches(&mut store, Draw::uniform(4)).unwrap();
     let mut mind = scripted(&["look around", "check hands", "fly"]);
     let asked = |policy: &mut Scripted, k: usize, store: &mut Store| {
-        let proposer = Proposer::Policy { policy, think: false, keep_invalid: false };
+        let proposer = Proposer::Policy { policy, think: false, keep_invalid: false, mixed: false };
         branches(store, Draw { pool: None, k, proposer, expert: None })
     };
     asked(&mut mind, 2, &mut store).unwrap();
@@ -371,4 +372,25 @@ fn games_of_a_job_are_chosen_by_its_seed_among_those_that_have_demonstrations() 
     assert_ne!(few, others);
     assert_eq!(few, covered(&mut store, 4, 7));
     assert_eq!(covered(&mut store, 2, 7), few[..2], "fewer are the first of more");
+}
+
+#[test]
+fn a_mixture_asks_the_policy_for_every_other_draw_and_grows_as_it_would_have_been() {
+    let trajectory = trajectory();
+    let mut mind = scripted(&["a7", "a3"]);
+    let mut mixed =
+        Proposer::Policy { policy: &mut mind, think: false, keep_invalid: false, mixed: true };
+    assert_eq!(mixed.pool(), "mixture");
+    let cancel = Cancel::default();
+    let all = mixed.draw(&trajectory, 0, ("mixture", &[], 4), 1, &cancel).unwrap();
+    let sources: Vec<&str> = all.iter().map(|(_, place)| place.source.as_str()).collect();
+    assert_eq!(sources, [UNIFORM, POLICY, UNIFORM, POLICY]);
+    assert!(["a7", "a3"].contains(&all[1].0.as_str()), "{:?}", actions(&all));
+    let distinct: HashSet<&str> = actions(&all).into_iter().collect();
+    assert_eq!(distinct.len(), 4);
+    // The first three, then the fourth, are the same four.
+    let first = mixed.draw(&trajectory, 0, ("mixture", &[], 3), 1, &cancel).unwrap();
+    let have: Vec<String> = first.iter().map(|(action, _)| action.clone()).collect();
+    let fourth = mixed.draw(&trajectory, 0, ("mixture", &have, 4), 1, &cancel).unwrap();
+    assert_eq!([first, fourth].concat(), all);
 }

@@ -45,6 +45,9 @@ pub struct Writing<'a> {
     /// Attempts at a text at most. All are kept: the first without faults stands, else the one with
     /// the fewest, and the others are versions beside it.
     pub attempts: usize,
+    /// Texts at most, of different demonstrations as far as there are as many: a sample, to be read
+    /// before all are paid for (`method.md` 6.4). None writes all.
+    pub sample: Option<usize>,
     /// Faults of a text about a case, as the rules of curation count them.
     pub faults: Faults<'a>,
 }
@@ -58,7 +61,7 @@ pub type Faults<'a> = &'a dyn Fn(&str, &Case) -> usize;
 impl<'a> Writing<'a> {
     /// Each text once, as it comes.
     pub fn once(reflector: &'a mut dyn Reflector) -> Self {
-        Self { reflector, how: REFLECTING, attempts: 1, faults: &|_, _| 0 }
+        Self { reflector, how: REFLECTING, attempts: 1, sample: None, faults: &|_, _| 0 }
     }
 
     /// All attempts at each text, the one that stands first; none where none came to its end. What
@@ -146,6 +149,7 @@ pub fn reflections(
     let mut pool = contrast.pool.as_deref().unwrap_or(usual);
     let mut found_any = false;
     let mut told = false;
+    let mut sample = Sample::of(writing.sample, demos.len(), scope.seed);
     for (i, demo) in demos.iter().enumerate() {
         control.checkpoint()?;
         let trajectory = store.trajectory(demo.id)?;
@@ -157,14 +161,14 @@ pub fn reflections(
         let open =
             open(store, &trajectory, pool, (contrast, scope.seed), writing.reflector, control)?;
         found_any |= open.found > 0;
-        let asked = open.asked;
+        let asked = sample.draw(open.asked);
         let cases: Vec<&Case> = asked.iter().map(|asked| &asked.case).collect();
         if !told
             && !cases.is_empty()
             && let Some(one) = writing.reflector.expects(&cases)
         {
             told = true;
-            let left = demos.len() - i;
+            let left = if writing.sample.is_some() { 1 } else { demos.len() - i };
             let all = one.times(left as u64);
             let expected = json!({"texts": cases.len() * left, "at_most": all});
             report(json!({"expected": expected}), meter.at(i as u64));
@@ -202,8 +206,41 @@ pub fn reflections(
             progress.doing = format!("reflections ({spent})");
         }
         report(row, progress);
+        if sample.is_whole() {
+            break;
+        }
     }
     if found_any { Ok(()) } else { Err(nothing(suite, &scope.split, pool, &pools)) }
+}
+
+/// What is left of a sample to be drawn.
+struct Sample {
+    /// Texts that are still wanted; none where all are.
+    left: Option<usize>,
+    /// Of one demonstration at most.
+    each: usize,
+    rng: Rng,
+}
+
+impl Sample {
+    fn of(texts: Option<usize>, demonstrations: usize, seed: u64) -> Self {
+        let each = texts.map_or(0, |texts| texts.div_ceil(demonstrations.max(1)));
+        Self { left: texts, each, rng: Rng::stream(seed, "a sample of reflections") }
+    }
+
+    /// Those of a demonstration's states that are written about.
+    fn draw(&mut self, mut asked: Vec<Asked>) -> Vec<Asked> {
+        let Some(left) = &mut self.left else { return asked };
+        self.rng.shuffle(&mut asked);
+        asked.truncate(self.each.min(*left));
+        asked.sort_by_key(|asked| asked.t);
+        *left -= asked.len();
+        asked
+    }
+
+    fn is_whole(&self) -> bool {
+        self.left == Some(0)
+    }
 }
 
 /// What a demonstration has to be written about by this writer, from a pool.

@@ -59,7 +59,8 @@ fn scope() -> Scope {
 fn write(store: &mut Store, contrast: &Contrast, writer: &mut Stubborn, attempts: usize) {
     let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
     let how = Sampling { temperature: 0.9, ..REFLECTING };
-    let writing = Writing { reflector: writer, how, attempts, faults: &|text, _| faults_of(text) };
+    let faults: Faults<'_> = &|text, _| faults_of(text);
+    let writing = Writing { reflector: writer, how, attempts, sample: None, faults };
     reflections(store, &Household, &scope(), contrast, writing, &control, quiet).unwrap();
 }
 
@@ -122,4 +123,32 @@ fn each_alternative_is_written_about_by_itself_where_that_is_asked_for() {
     let contrast = Contrast::default();
     reflections(&mut store, &Household, &scope(), &contrast, writing, &control, quiet).unwrap();
     assert!(written(&store).len() > worse);
+}
+
+#[test]
+fn a_sample_is_of_different_demonstrations_and_all_goes_on_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let (control, quiet) = (Control::default(), &mut |_: serde_json::Value, _: Progress| {});
+    let scope = Scope { games: 4, ..scope() };
+    demonstrations(&mut store, &Household, &scope, Teacher::Suite(None), &control, quiet).unwrap();
+    branches(&mut store, &Household, &scope, Draw::uniform(3), &control, quiet).unwrap();
+    let mut write = |sample: Option<usize>| {
+        let mut template = Template;
+        let writing = Writing { sample, ..Writing::once(&mut template) };
+        let contrast = Contrast::default();
+        reflections(&mut store, &Household, &scope, &contrast, writing, &control, quiet).unwrap();
+        let written = store.queue(&Filter::default(), Place::Start, 1000).unwrap().items;
+        written.iter().map(|item| (item.trajectory, item.t)).collect::<Vec<_>>()
+    };
+    let sample = write(Some(3));
+    let of: std::collections::BTreeSet<i64> = sample.iter().map(|(of, _)| *of).collect();
+    assert_eq!((sample.len(), of.len()), (3, 3), "{sample:?}");
+    // More than there are demonstrations: several of each, and what is there is not written again.
+    let more = write(Some(6));
+    assert_eq!(more.len(), 9, "{more:?}");
+    let all = write(None);
+    assert!(all.len() > more.len());
+    let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(distinct.len(), all.len(), "each state once");
 }

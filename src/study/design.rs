@@ -34,6 +34,9 @@ pub enum Arm {
     RatTemplate,
     /// World modelling as IWM, then SR-template on the same weights; not in the paper.
     BOTH,
+    /// A control: cross-entropy over the admissible list. Contrast without outcomes; not in the
+    /// paper.
+    LIST,
 }
 
 impl fmt::Display for Arm {
@@ -46,6 +49,7 @@ impl fmt::Display for Arm {
             Self::SrTemplate => "SR-template",
             Self::RatTemplate => "RAT-template",
             Self::BOTH => "BOTH",
+            Self::LIST => "LIST",
         })
     }
 }
@@ -58,6 +62,7 @@ impl Arm {
             Self::K0 | Self::IWM | Self::SHUF => Objective::WorldModel,
             Self::SrTemplate | Self::RatTemplate => Objective::Reflection,
             Self::BOTH => Objective::Both,
+            Self::LIST => Objective::List,
         }
     }
 
@@ -156,6 +161,22 @@ pub struct Claim {
     pub test: String,
     /// At which share of the data.
     pub share: f64,
+    /// With how many alternatives a state, where the study has several numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub k: Option<usize>,
+    /// After how many updates, where that share has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updates: Option<u64>,
+    /// By which expert, where the study has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expert: Option<String>,
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { arm, over, test, share, .. } = self;
+        write!(f, "{arm} - {over} on {test} at {}", Share::name(*share))
+    }
 }
 
 /// A study.
@@ -287,26 +308,70 @@ impl Design {
         if twice(&amounts.collect::<Vec<_>>()) {
             return refuse("the same amount stands twice under `data`".into(), "once is enough");
         }
-        for claim in &self.primary {
-            let there = [claim.arm, claim.over].iter().all(|arm| self.arms.contains(arm))
-                && self.test.iter().any(|test| {
-                    let plays = |arm| test.arms.is_empty() || test.arms.contains(arm);
-                    test.name == claim.test && plays(&claim.arm) && plays(&claim.over)
-                })
-                && self.data.iter().any(|amount| (amount.share - claim.share).abs() < 1e-9);
-            if !there {
-                return refuse(
-                    format!(
-                        "the primary comparison {} - {} on {} at {} is of something that the study \
-                         does not have",
-                        claim.arm,
-                        claim.over,
-                        claim.test,
-                        Share::name(claim.share)
-                    ),
-                    "name arms, a test set and a share that stand in the file",
-                );
-            }
+        self.primary.iter().try_for_each(|claim| self.check_claim(claim))
+    }
+
+    /// How a test set is played, in words.
+    pub fn how(&self, test: &str) -> String {
+        let Some(test) = self.test.iter().find(|known| known.name == test) else {
+            return String::new();
+        };
+        let temperature = if test.temperature > 0.0 {
+            format!("temperature {} over the admissible list", test.temperature)
+        } else {
+            "the likeliest action".to_string()
+        };
+        let thinking = if test.thinking { "" } else { ", nobody thinks before acting" };
+        let repeats = if test.no_repeat { ", no action twice in a state" } else { "" };
+        format!("Split {}, {temperature}{thinking}{repeats}", test.split)
+    }
+
+    /// Refuses a claim about what the study does not have, or about several things of it.
+    fn check_claim(&self, claim: &Claim) -> Result<()> {
+        let refuse = |what: &str, hint: &str| {
+            Err(Error::new(format!("the primary comparison {claim} {what}")).hint(hint))
+        };
+        let amount = self.data.iter().find(|amount| (amount.share - claim.share).abs() < 1e-9);
+        let there = [claim.arm, claim.over].iter().all(|arm| self.arms.contains(arm))
+            && self.test.iter().any(|test| {
+                let plays = |arm| test.arms.is_empty() || test.arms.contains(arm);
+                test.name == claim.test && plays(&claim.arm) && plays(&claim.over)
+            });
+        let Some(amount) = amount.filter(|_| there) else {
+            return refuse(
+                "is of something that the study does not have",
+                "name arms, a test set and a share that stand in the file",
+            );
+        };
+        let uses_k = claim.arm.uses_k() || claim.over.uses_k();
+        let chosen = [
+            ("k", claim.k.is_some(), claim.k.is_none_or(|k| uses_k && self.k.contains(&k))),
+            (
+                "updates",
+                claim.updates.is_some(),
+                claim.updates.is_none_or(|n| amount.updates.contains(&n)),
+            ),
+            (
+                "expert",
+                claim.expert.is_some(),
+                claim.expert.as_ref().is_none_or(|name| self.experts.contains(name)),
+            ),
+        ];
+        if let Some((name, ..)) = chosen.iter().find(|(_, _, is_there)| !is_there) {
+            return refuse(
+                &format!("names a value of `{name}` that the study does not have for it"),
+                "name one of those in the file",
+            );
+        }
+        let several =
+            [uses_k && self.k.len() > 1, amount.updates.len() > 1, self.experts.len() > 1];
+        let open =
+            chosen.iter().zip(several).find(|((_, is_named, _), several)| *several && !is_named);
+        if let Some(((name, ..), _)) = open {
+            return refuse(
+                &format!("could be of several values of `{name}`"),
+                "a comparison that is fixed beforehand is one: name the value",
+            );
         }
         Ok(())
     }

@@ -73,7 +73,9 @@ impl Cell {
                 data.rationales = true;
                 data.writer = Some(Rationale.generator());
             }
-            Arm::IL | Arm::IWM | Arm::SHUF | Arm::SrTemplate | Arm::BOTH => data.k = self.k,
+            Arm::IL | Arm::IWM | Arm::SHUF | Arm::SrTemplate | Arm::BOTH | Arm::LIST => {
+                data.k = self.k;
+            }
         }
         let making = &self.training;
         let foresees = self.arm.predicts();

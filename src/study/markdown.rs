@@ -68,7 +68,7 @@ fn of_condition(page: &mut String, condition: &Condition) {
 }
 
 fn of_test(page: &mut String, test: &OnTest) {
-    _ = writeln!(page, "### On {}\n", test.name);
+    _ = writeln!(page, "### On {}\n\n{}.\n", test.name, test.how);
     page.push_str("| arm | games won | rate | by seed | mean steps | lost by | predictions (exact, F1) |\n|---|---|---|---|---|---|---|\n");
     for row in &test.arms {
         let seeds: Vec<String> = row

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::design::{Arm, Design};
+use super::design::{Arm, Claim, Design};
 use super::jobs::{Cell, Task};
 use super::lines::Line;
 use super::stats::{Difference, Room, Won, difference, holm};
@@ -75,6 +75,8 @@ pub struct Comparison {
 pub struct OnTest {
     /// The test set.
     pub name: String,
+    /// How it is played, in words.
+    pub how: String,
     /// What was played, of those seeds that are done.
     pub arms: Vec<ArmRow>,
     /// Comparisons on the seeds that both have.
@@ -135,7 +137,7 @@ pub struct Report {
 }
 
 /// Pairs of arms that answer a question, whoever names them: the first less the second.
-const QUESTIONS: [(Arm, Arm); 12] = [
+const QUESTIONS: [(Arm, Arm); 14] = [
     (Arm::IWM, Arm::IL),
     (Arm::SrTemplate, Arm::IL),
     (Arm::K0, Arm::IL),
@@ -148,6 +150,8 @@ const QUESTIONS: [(Arm, Arm); 12] = [
     (Arm::BOTH, Arm::IWM),
     (Arm::BOTH, Arm::SrTemplate),
     (Arm::SrTemplate, Arm::IWM),
+    (Arm::LIST, Arm::IL),
+    (Arm::IWM, Arm::LIST),
 ];
 
 /// What a cell shares with the other seeds and arms of its condition.
@@ -273,22 +277,40 @@ fn on_test(design: &Design, name: &str, first: &Cell, played: &[(&Cell, &Value)]
         }
     }
     for (arm, over) in pairs {
-        for (_, _, row, won) in arms.iter().filter(|(of, ..)| *of == arm) {
-            for (_, _, base, than) in arms.iter().filter(|(of, ..)| *of == over) {
+        for (_, row_k, row, won) in arms.iter().filter(|(of, ..)| *of == arm) {
+            for (_, base_k, base, than) in arms.iter().filter(|(of, ..)| *of == over) {
+                let [row_k, base_k] = [*row_k, *base_k];
                 let Some(found) = difference(won, than, &room) else { continue };
                 let primary = design.primary.iter().any(|claim| {
                     (claim.arm, claim.over) == (arm, over)
                         && claim.test == name
-                        && (claim.share - first.data.share.of).abs() < 1e-12
+                        && is_of(claim, first)
+                        && claim.k.is_none_or(|k| [row_k, base_k].contains(&Some(k)))
                 });
                 let (arm, over) = (row.name.clone(), base.name.clone());
                 comparisons.push(Comparison { arm, over, found, primary, adjusted: None });
             }
         }
     }
+    // Of an arm with several numbers of alternatives, each against the least.
+    for (arm, k, row, won) in &arms {
+        let own = arms.iter().filter(|(of, ..)| of == arm);
+        let Some((_, least, base, than)) = own.min_by_key(|(_, k, ..)| *k) else { continue };
+        if let Some(found) = (k != least).then(|| difference(won, than, &room)).flatten() {
+            let (arm, over) = (row.name.clone(), base.name.clone());
+            comparisons.push(Comparison { arm, over, found, primary: false, adjusted: None });
+        }
+    }
     comparisons.sort_by_key(|comparison| !comparison.primary);
     let arms = arms.into_iter().map(|(_, _, row, _)| row).collect();
-    OnTest { name: name.to_string(), arms, comparisons }
+    OnTest { name: name.to_string(), how: design.how(name), arms, comparisons }
+}
+
+/// Whether a claim is about this condition.
+fn is_of(claim: &Claim, first: &Cell) -> bool {
+    (claim.share - first.data.share.of).abs() < 1e-12
+        && claim.updates.is_none_or(|n| n == first.updates)
+        && claim.expert.as_ref().is_none_or(|name| *name == first.data.expert)
 }
 
 impl ArmRow {

@@ -28,6 +28,7 @@ pub fn alerts(
     let last = loss.last().map_or(0, |point| point.step);
     // The stage that the newest update belongs to: its updates are numbered from the one after
     // `begin`.
+    said.extend(of_the_start(&metric("valid_action")?, held_out));
     let mut begin = 0;
     let mut present = None;
     for stage in stages {
@@ -67,6 +68,21 @@ pub fn alerts(
         }
     }
     Ok(said)
+}
+
+/// A start that knew the held-out games' actions better than anything since, after some
+/// validations.
+fn of_the_start(valid: &[MetricPoint], held_out: usize) -> Option<String> {
+    let start = valid.first().filter(|point| point.step == 0)?.value?;
+    let since: Vec<f64> = valid[1..].iter().filter_map(|point| point.value).collect();
+    let best = since.iter().copied().fold(f64::INFINITY, f64::min);
+    let is_said = since.len() >= 3 && held_out >= LEAST_HELD_OUT && best > start;
+    is_said.then(|| {
+        format!(
+            "no better than its start: on {held_out} held-out games action tokens cost {start:.3} \
+             before the first update and at least {best:.3} since: lower the rate, or add games"
+        )
+    })
 }
 
 /// A loss that has left everything behind, from the second update on: no language model begins

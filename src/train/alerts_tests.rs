@@ -56,6 +56,24 @@ fn no_alarm_rests_on_fewer_than_ten_games() {
 }
 
 #[test]
+fn a_run_that_is_never_better_than_its_start_says_so() {
+    let one = [stage(400, Mixture::IMITATION)];
+    let from_start = |values: [f64; 4]| {
+        let points = values.into_iter().enumerate().map(|(i, value)| MetricPoint {
+            step: 50 * i as u64,
+            value: Some(value),
+            wall_ms: 0,
+            tokens: None,
+        });
+        ("valid_action", points.collect())
+    };
+    assert!(
+        said(&[from_start([0.4, 0.5, 0.5, 0.5])], &one)[0].contains("no better than its start")
+    );
+    assert!(said(&[from_start([0.6, 0.5, 0.4, 0.4])], &one).is_empty());
+}
+
+#[test]
 fn a_healthy_run_of_two_stages_has_no_alert_in_either() {
     // Next states cost 0.17 nats a token at the end of the first stage, actions 0.45 at the
     // beginning of the second, where next states are forgotten a little; in the first, actions

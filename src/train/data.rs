@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::examples::{Example, TARGETS, TokenRole, example};
+use super::examples::{Example, TARGETS, TokenRole, example, listed_example};
 use super::plan::{Found, Stage};
-use super::{Mixture, Plan};
+use super::{Mixture, Objective, Plan};
 use crate::agent::prompt::Framing;
 use crate::budget::work;
 use crate::digest::{Digest, hex};
@@ -102,7 +102,10 @@ impl Data {
             if plan.shuffled && !item.held_out {
                 shuffle_outcomes(&mut chosen, plan.seed);
             }
-            let Some(tree) = example(&framing, &chosen, item.demonstration, context)? else {
+            // What is held out costs what it costs without the list.
+            let lists = plan.objective == Objective::List && !item.held_out;
+            let write = if lists { listed_example } else { example };
+            let Some(tree) = write(&framing, &chosen, item.demonstration, context)? else {
                 data.summary.unreadable += 1;
                 continue;
             };

@@ -155,6 +155,26 @@ pub fn example(
     demonstration: bool,
     context: usize,
 ) -> Result<Option<Example>> {
+    written(framing, of, (demonstration, false), context)
+}
+
+/// The same, with every other action of each state's list beside the expert's: what a policy
+/// chooses from.
+pub fn listed_example(
+    framing: &Framing<'_>,
+    of: &Chosen,
+    demonstration: bool,
+    context: usize,
+) -> Result<Option<Example>> {
+    written(framing, of, (demonstration, true), context)
+}
+
+fn written(
+    framing: &Framing<'_>,
+    of: &Chosen,
+    (demonstration, listed): (bool, bool),
+    context: usize,
+) -> Result<Option<Example>> {
     let Chosen { trajectory, branches, reflections } = of;
     let opening = framing.opening(&trajectory.state(0))?;
     if opening.len() + ROOM > context {
@@ -171,6 +191,9 @@ pub fn example(
         opening_len: opening.len(),
     };
     let Some(states) = writer.trunk(trajectory, demonstration)? else { return Ok(None) };
+    if listed {
+        writer.listed(trajectory, &states)?;
+    }
     for branch in branches {
         writer.branch(branch, &states)?;
     }
@@ -242,6 +265,21 @@ impl Writer<'_> {
             depth += length; // where it did not fit, the next state begins anew
         }
         Ok(Some(states))
+    }
+
+    /// What else could be done in each state.
+    fn listed(&mut self, trajectory: &Trajectory, states: &[Place]) -> Result<()> {
+        for (t, (place, step)) in states.iter().zip(&trajectory.steps).enumerate() {
+            for action in trajectory.listed_at(t).iter().filter(|action| **action != step.action) {
+                work(1)?;
+                let pieces = [
+                    (self.framing.act(), TokenRole::Context),
+                    (self.framing.action(action)?, TokenRole::Action),
+                ];
+                self.attach(*place, &pieces);
+            }
+        }
+        Ok(())
     }
 
     /// An alternative and its next state, which is the target.

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod examples;
 mod figures;
 mod forecast;
+mod listing;
 mod plan;
 mod provenance;
 mod run;
@@ -49,6 +50,9 @@ pub enum Objective {
     /// World modelling, then reflection on the same weights: both uses of early experience, one
     /// after the other. Not in the paper, which never combines them.
     Both,
+    /// The expert's action among all that could be done: cross-entropy over the list in place of
+    /// tokens. Not in the paper: the contrast of alternatives without their outcomes.
+    List,
     /// All three at once. Not in the paper: it is how the embedded model was made, which must act,
     /// predict and explain.
     Joint,
@@ -56,8 +60,8 @@ pub enum Objective {
 
 impl Objective {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Imitation, Self::WorldModel, Self::Reflection, Self::Both, Self::Joint];
+    pub const ALL: [Self; 6] =
+        [Self::Imitation, Self::WorldModel, Self::Reflection, Self::Both, Self::List, Self::Joint];
 
     /// The word used in commands, the store and on screens.
     pub fn as_str(self) -> &'static str {
@@ -66,6 +70,7 @@ impl Objective {
             Self::WorldModel => "world-model",
             Self::Reflection => "reflection",
             Self::Both => "both",
+            Self::List => "list",
             Self::Joint => "joint",
         }
     }
@@ -74,7 +79,7 @@ impl Objective {
     pub fn from_name(word: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|o| o.as_str() == word).ok_or_else(|| {
             Error::usage(format!("there is no objective `{word}`"))
-                .hint("objectives: imitation, world-model, reflection, both, joint")
+                .hint("objectives: imitation, world-model, reflection, both, list, joint")
         })
     }
 

@@ -313,7 +313,7 @@ impl Plan {
         };
         let batch = self.batch as f64;
         let last = match self.objective {
-            Objective::Imitation | Objective::WorldModel => Mixture::IMITATION,
+            Objective::Imitation | Objective::WorldModel | Objective::List => Mixture::IMITATION,
             Objective::Reflection | Objective::Both => Mixture::REFLECTION,
             Objective::Joint => Mixture::JOINT,
         };
@@ -321,7 +321,7 @@ impl Plan {
             self.epochs.map(|epochs| (epochs * found(&last).trees as f64 / batch).ceil().max(1.0));
         let steps = by_epochs.unwrap_or(self.steps as f64);
         match self.objective {
-            Objective::Imitation | Objective::Reflection | Objective::Joint => {
+            Objective::Imitation | Objective::Reflection | Objective::List | Objective::Joint => {
                 vec![stage(self.objective.as_str(), last, steps)]
             }
             Objective::WorldModel | Objective::Both => {

@@ -3,6 +3,7 @@
 use super::data::{Data, Epochs};
 use super::examples::Example;
 use super::plan::{Plan, Stage};
+use super::update::Metrics;
 use crate::error::Result;
 use crate::model::weights::Trainable;
 
@@ -14,6 +15,9 @@ pub struct Batch {
     pub trees: Vec<Example>,
     /// What losses and gradients are divided by.
     pub normaliser: f64,
+    /// What was measured in making it, by name. A `loss` among it is what is optimised: the trees'
+    /// own then only have its gradient.
+    pub measured: Metrics,
 }
 
 impl Batch {
@@ -21,7 +25,7 @@ impl Batch {
     /// optimise.
     pub fn mean(trees: Vec<Example>) -> Self {
         let weight: f64 = trees.iter().map(|example| example.tree.weight()).sum();
-        Self { trees, normaliser: weight.max(1.0) }
+        Self { trees, normaliser: weight.max(1.0), measured: Vec::new() }
     }
 }
 

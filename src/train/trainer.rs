@@ -1,14 +1,17 @@
 //! How a run begins, goes on and waits for its turn. Around its engine stands what `run.rs` has.
 
+use super::Objective;
 use super::checkpoint;
 use super::data::Data;
 use super::engine::{Local, Realised};
 use super::forecast::Passes;
+use super::listing::Listing;
 use super::plan::{Plan, Stage};
 use super::provenance::{recorded, warnings};
 pub use super::run::Event;
 use super::run::Run;
 use super::source::Stored;
+use crate::agent::prompt::Framing;
 use crate::agent::{self, Located};
 use crate::budget::under;
 use crate::control::Control;
@@ -40,6 +43,7 @@ pub fn queue(store: &Store, plan: &Plan, start: &str) -> Result<i64> {
         _ if start == agent::NEWEST => String::new(), // the newest of that time
         Located::Recorded(saved) => saved.name(),
         Located::Folder(path) => std::fs::canonicalize(&path).unwrap_or(path).display().to_string(),
+        Located::Hub(known, _) => known,
         Located::BuiltIn(_) => start.to_string(),
         Located::Endpoint(mind) => return Err(agent::no_weights(&mind.name)),
     };
@@ -269,6 +273,7 @@ impl Ready<'_> {
             step,
         } = self;
         checkpoint::sweep(store)?;
+        let mark = Framing::new(&weights.tokenizer)?.act().len();
         each(Event::Begun {
             run: id,
             start: &start,
@@ -280,8 +285,11 @@ impl Ready<'_> {
         let realised = Realised::read(store, id, step)?;
         let mut engine =
             Local { plan, stages: &stages, budget: passes.budget, weights, optimiser, realised };
-        let mut source = Stored::new(plan, &data, &stages);
-        Run::new(store, control, each, id, lock, plan, &stages, step)?
-            .work(&mut engine, &mut source)
+        let mut stored = Stored::new(plan, &data, &stages);
+        let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
+        if plan.objective == Objective::List {
+            return run.work(&mut engine, &mut Listing::new(stored, plan, passes.budget, mark)?);
+        }
+        run.work(&mut engine, &mut stored)
     }
 }

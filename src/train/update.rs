@@ -28,6 +28,8 @@ pub(super) struct Sums {
     weights: [f64; 4],
     loss: f64,
     weight: f64,
+    /// What each target of each tree costs, by its place in the tree.
+    pub by_node: Vec<Vec<(usize, f32)>>,
     /// Tokens of the trees.
     pub unique: usize,
     /// Tokens that were computed: fewer, for the last one of a branch is a target only.
@@ -84,12 +86,13 @@ pub(super) fn sums(
         }
         sums.loss += loss.total;
         sums.weight += example.tree.weight();
-        for (node, nats) in loss.nll {
-            let Some(slot) = example.kinds[node].slot() else { continue };
-            sums.nats[slot] += f64::from(nats);
+        for (node, nats) in &loss.nll {
+            let Some(slot) = example.kinds[*node].slot() else { continue };
+            sums.nats[slot] += f64::from(*nats);
             sums.counts[slot] += 1.0;
-            sums.weights[slot] += f64::from(example.tree.weights[node]);
+            sums.weights[slot] += f64::from(example.tree.weights[*node]);
         }
+        sums.by_node.push(loss.nll);
     }
     Ok(sums)
 }
@@ -143,15 +146,15 @@ impl Update<'_> {
             team.run(|| optimiser.step(&shapes, trained, &total.grads, by)).map_err(place)?;
         weights.workspace.keep(std::mem::take(&mut total.grads));
         let speed = total.computed as f64 / started.elapsed().as_secs_f64();
-        let mut metrics: Metrics = vec![
-            ("loss".into(), total.loss / self.batch.normaliser),
-            ("rate".into(), self.rate),
-            ("norm".into(), norm),
-            ("tokens_per_s".into(), speed),
-        ];
-        metrics.extend(total.means("loss"));
-        metrics.extend(total.shares());
-        Ok((metrics, total))
+        let mut measured = self.batch.measured.clone();
+        if measured.is_empty() {
+            measured.push(("loss".into(), total.loss / self.batch.normaliser));
+            measured.extend(total.means("loss"));
+            measured.extend(total.shares());
+        }
+        let of_update = [("rate", self.rate), ("norm", norm), ("tokens_per_s", speed)];
+        measured.extend(of_update.map(|(name, value)| (name.to_string(), value)));
+        Ok((measured, total))
     }
 }
 

@@ -56,6 +56,8 @@ pub fn sheet(offered: &Offered) -> Sheet {
             .hint("one a state: template, none, or a mind"),
         Field::new("attempts", "  attempts", Number, &["3", "1", "2", "5"])
             .hint("of a mind, until the rules find nothing"),
+        Field::new("sample", "  first", Number, &["5", ALL, "10"])
+            .hint("texts of a mind, to be read in Curate before all are paid for"),
         Field::new("seed", "seed", Number, &["1", "2", "3"]).hint("which games, and what is drawn"),
     ])
 }
@@ -77,6 +79,14 @@ pub fn order(sheet: &Sheet) -> Result<CollectOrder, String> {
     if !(1..=20).contains(&attempts) || sheet.value("written").trim().is_empty() {
         return Err("reflections: a writer, or none; and 1 to 20 attempts".into());
     }
+    let writer = Some(sheet.value("written").trim().to_string()).filter(|writer| writer != NONE);
+    let sample = match sheet.value("sample") {
+        ALL => None,
+        _ => Some(number("sample")? as usize),
+    };
+    if sample == Some(0) {
+        return Err("a sample of reflections has at least one".into());
+    }
     let kinds = Some(sheet.value("kinds")).filter(|kinds| *kinds != ALL).unwrap_or_default();
     let kinds = kinds.split(',').map(str::trim).filter(|kind| !kind.is_empty());
     Ok(CollectOrder {
@@ -92,7 +102,8 @@ pub fn order(sheet: &Sheet) -> Result<CollectOrder, String> {
         asked,
         policy: sheet.value("policy").trim().to_string(),
         think: sheet.value("think") == "yes",
-        writer: Some(sheet.value("written").trim().to_string()).filter(|writer| writer != NONE),
+        sample: sample.filter(|_| writer.as_deref().is_some_and(|writer| writer != TEMPLATE)),
+        writer,
         attempts,
     })
 }
@@ -121,10 +132,17 @@ pub fn words(sheet: &Sheet, theme: Theme) -> Vec<Line<'static>> {
     let writer = said.writer.filter(|_| said.k + said.asked > 0);
     lines.extend(writer.map(|writer| match writer.as_str() {
         TEMPLATE => "and from those a reflection by the template, to be reviewed".to_string(),
-        mind => format!(
-            "and from those a reflection by {mind}, at most {} attempts each, to be reviewed",
-            said.attempts
-        ),
+        mind => match said.sample {
+            Some(n) => format!(
+                "and from those {n} reflections by {mind}, at most {} attempts each: read them \
+                 first",
+                said.attempts
+            ),
+            None => format!(
+                "and from those a reflection by {mind}, at most {} attempts each, to be reviewed",
+                said.attempts
+            ),
+        },
     }));
     lines.into_iter().map(|line| Line::styled(format!(" {line}"), theme.dim())).collect()
 }

@@ -342,6 +342,8 @@ pub struct CollectOrder {
     pub writer: Option<String>,
     /// Attempts of a mind at each.
     pub attempts: usize,
+    /// Texts of a mind at most, to be read before all are written; all without a number.
+    pub sample: Option<usize>,
 }
 
 /// Which models play which games, and how.

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::guard::guarded;
 use crate::paths;
 
 /// What stands in a text where the key stood.
@@ -14,6 +17,9 @@ const HIDDEN: &str = "[the key]";
 
 /// A shorter text is no secret, and to take it out would take words apart.
 const SHORTEST: usize = 4;
+
+/// How long a program may take that writes a key: a person may have to unlock a keyring.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A file of more bytes holds no key.
 const LARGEST: u64 = 16 << 10;
@@ -30,6 +36,9 @@ pub enum Key {
     Env(String),
     /// The content of a file that only its owner can read; `~/` begins the home directory.
     File(PathBuf),
+    /// What a program writes, like `secret-tool lookup …` or `pass show …`: a keyring is asked by
+    /// its own program.
+    Command(Vec<String>),
 }
 
 impl Key {
@@ -59,6 +68,10 @@ impl Key {
                 let path = &paths::at_home(path);
                 Secret::new(&from_file(path)?).map(Some).map_err(|error| error.at(path.display()))
             }
+            Self::Command(words) => {
+                let place = words.first().map_or("key.command", String::as_str);
+                Secret::new(&from_command(words)?).map(Some).map_err(|error| error.at(place))
+            }
         }
     }
 }
@@ -87,6 +100,52 @@ fn from_file(path: &Path) -> Result<String> {
     let mut text = String::new();
     file.take(LARGEST).read_to_string(&mut text).map_err(|error| failed(&error))?;
     Ok(text)
+}
+
+/// What a program writes. Nothing of it is shown, neither what it says was wrong.
+fn from_command(words: &[String]) -> Result<String> {
+    let Some((program, args)) = words.split_first() else {
+        return Err(Error::usage("key.command names no program").hint(
+            "like key = { command = [\"secret-tool\", \"lookup\", \"service\", \"NAME\"] }",
+        ));
+    };
+    let failed = |what: String| {
+        Error::usage(format!("{program}: {what}"))
+            .hint("the endpoint's profile says that this program writes its key: try it by hand")
+    };
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| failed(format!("cannot be run: {error}")))?;
+    let output = child.stdout.take();
+    // Read aside: a program that writes without end, or never, ends with its time.
+    let reading = std::thread::Builder::new().name("key".into()).spawn(move || {
+        guarded("reading a key", || {
+            let mut text = String::new();
+            let read = output.map(|output| output.take(LARGEST).read_to_string(&mut text));
+            read.transpose().map(|_| text).map_err(|error| Error::new(error.to_string()))
+        })
+    });
+    let end = Instant::now() + PATIENCE;
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(20)),
+            _ => {
+                _ = child.kill();
+                _ = child.wait();
+                return Err(failed(format!("wrote no key within {} s", PATIENCE.as_secs())));
+            }
+        }
+    };
+    if !status.success() {
+        return Err(failed(format!("ended with {status}")));
+    }
+    let text = reading.ok().and_then(|reading| reading.join().ok()?.ok());
+    text.ok_or_else(|| failed("wrote what is not text".into()))
 }
 
 /// A key. It is sent in one header, and shown nowhere: not by `{:?}`, and not in errors, which go
@@ -161,6 +220,22 @@ mod tests {
         assert_eq!(Key::File(path).read().unwrap(), Some(Secret("sk-secret".into())));
         assert!(Key::File(place.path().into()).read().is_err());
         assert!(Key::File(place.path().join("none")).read().is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_keyring_is_asked_by_its_program_and_nothing_of_it_is_shown() {
+        let command =
+            |script: &str| Key::Command(["sh", "-c", script].map(str::to_string).to_vec()).read();
+        assert_eq!(command("echo sk-secret").unwrap(), Some(Secret("sk-secret".into())));
+        for bad in ["echo sk-secret; exit 3", "echo sk-secret >&2", "printf 'sk secret'"] {
+            let error = command(bad).unwrap_err();
+            assert!(error.to_string().starts_with("sh"), "{error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        assert!(Key::Command(Vec::new()).read().is_err());
+        let missing = Key::Command(vec!["no-such-keyring".into()]).read().unwrap_err();
+        assert!(missing.message().contains("no-such-keyring: cannot be run"), "{missing}");
     }
 
     #[test]

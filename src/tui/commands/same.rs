@@ -61,7 +61,8 @@ fn job(command: &JobCmd, place: &Place) -> Vec<Done> {
 }
 
 fn collected(order: &CollectOrder, suite: &str) -> String {
-    let CollectOrder { scope, kinds, expert, k, asked, policy, think, writer, attempts } = order;
+    let CollectOrder { scope, kinds, expert, k, asked, policy, think, writer, attempts, sample } =
+        order;
     let mut said = vec![format!(
         "collect all {suite} --split {} --games {} --seed {} -k {k} --asked {asked}",
         quoted(&scope.split),
@@ -75,7 +76,10 @@ fn collected(order: &CollectOrder, suite: &str) -> String {
     said.extend(match writer.as_deref() {
         None => Some("--no-reflections".to_string()),
         Some(TEMPLATE) => None,
-        Some(mind) => Some(format!("--writer {} --attempts {attempts}", quoted(mind))),
+        Some(mind) => {
+            let sample = sample.map_or(String::new(), |n| format!(" --sample {n}"));
+            Some(format!("--writer {} --attempts {attempts}{sample}", quoted(mind)))
+        }
     });
     said.join(" ")
 }

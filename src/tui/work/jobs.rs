@@ -80,31 +80,7 @@ impl Jobs {
             }
             JobCmd::Collect(order) => {
                 self.spawn(JobKind::Collect, move |root, suite, control, tell| {
-                    let CollectOrder { scope, kinds, expert, k, asked, think, .. } = &*order;
-                    let mut store = Store::open(root)?;
-                    let model = Some(order.policy.as_str());
-                    let of = Some(suite.name());
-                    let policy =
-                        |store: &Store| agent::open(store, model, of, Priority::Background);
-                    let writer = |store: &Store| {
-                        agent::open(store, order.writer.as_deref(), of, Priority::Background)
-                    };
-                    let by = order.writer.as_deref().map(|name| match name {
-                        TEMPLATE => By::Template,
-                        _ => By::Mind { open: &writer, attempts: order.attempts, faults: &faults },
-                    });
-                    let wanted = Wanted {
-                        scope,
-                        teacher: Teacher::Suite(expert.as_deref()),
-                        k: *k,
-                        asked: *asked,
-                        think: *think,
-                        reflections: by,
-                    };
-                    let report = &mut |_, progress| tell(JobMsg::Progress(progress));
-                    let suite = &Only { suite, kinds, tasks: None };
-                    let found = collect::all(&mut store, suite, wanted, &policy, control, report)?;
-                    Ok(found.to_string())
+                    collect_all(root, suite, &order, control, tell)
                 });
             }
             JobCmd::Train(plan, start) => {
@@ -355,4 +331,42 @@ fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMs
             tell(JobMsg::Saved(format!("checkpoint saved at step {step}{}", event.besides())));
         }
     }
+}
+
+/// Collects what was ordered; returns what was found, in words.
+fn collect_all(
+    root: &Path,
+    suite: &dyn Suite,
+    order: &CollectOrder,
+    control: &Control,
+    tell: &mut dyn FnMut(JobMsg),
+) -> Result<String> {
+    let CollectOrder { scope, kinds, expert, k, asked, think, .. } = order;
+    let mut store = Store::open(root)?;
+    let model = Some(order.policy.as_str());
+    let of = Some(suite.name());
+    let policy = |store: &Store| agent::open(store, model, of, Priority::Background);
+    let writer =
+        |store: &Store| agent::open(store, order.writer.as_deref(), of, Priority::Background);
+    let by = order.writer.as_deref().map(|name| match name {
+        TEMPLATE => By::Template,
+        _ => By::Mind {
+            open: &writer,
+            attempts: order.attempts,
+            sample: order.sample,
+            faults: &faults,
+        },
+    });
+    let wanted = Wanted {
+        scope,
+        teacher: Teacher::Suite(expert.as_deref()),
+        k: *k,
+        asked: *asked,
+        think: *think,
+        reflections: by,
+    };
+    let report = &mut |_, progress| tell(JobMsg::Progress(progress));
+    let suite = &Only { suite, kinds, tasks: None };
+    let found = collect::all(&mut store, suite, wanted, &policy, control, report)?;
+    Ok(found.to_string())
 }

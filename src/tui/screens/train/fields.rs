@@ -10,11 +10,12 @@ use crate::tui::sheet::{Field, Sheet, Takes};
 pub(super) const AUTO: &str = "auto";
 
 /// What a run can optimise, and how the form says it.
-pub const OBJECTIVES: [(Objective, &str); 5] = [
+pub const OBJECTIVES: [(Objective, &str); 6] = [
     (Objective::Imitation, "the expert's actions"),
     (Objective::WorldModel, "next states of executed actions, then imitation"),
     (Objective::Reflection, "approved reflections mixed with imitation"),
     (Objective::Both, "world modelling, then reflection; not in the paper"),
+    (Objective::List, "the expert's action among all listed ones; not in the paper"),
     (Objective::Joint, "all at once; not in the paper"),
 ];
 

@@ -1,0 +1,118 @@
+//! Choosing from the list: cross-entropy over what could be done in a state, in place of tokens.
+//!
+//! In a state with the admissible actions `a_1 … a_n` the policy is the softmax of their
+//! log-probabilities, as it is where it acts (temperature 1): `p_j = exp(l_j) / Σ_k exp(l_k)`, `l_j`
+//! the sum over the action's tokens, its end included. The loss of a state is `-ln p_e` of the
+//! expert's action `e`, the loss of an update the mean over its states. It is the contrast of ACT
+//! without a text: what else could be done is pushed down, and nothing of it need be executed. Not
+//! in the paper; a control for what the alternatives' *outcomes* add.
+//!
+//! Its gradient is `Σ_j (p_j - [j = e]) ∇l_j`: so every token of action `j` counts with the weight
+//! `[j = e] - p_j`, which may be negative, and the shares `p_j` come of a pass over the same trees
+//! before. That pass is not among the tokens that a run counts.
+
+use std::collections::HashMap;
+
+use super::examples::{Example, TokenRole};
+use super::plan::Plan;
+use super::source::{Batch, Source, Stored};
+use super::update::sums;
+use crate::control::Cancel;
+use crate::error::Result;
+use crate::model::step::Net;
+use crate::model::team::{Priority, Team};
+use crate::model::weights::Trainable;
+
+/// Batches of what is stored, with the weights that the policy gives the listed actions.
+pub(super) struct Listing<'a> {
+    stored: Stored<'a>,
+    plan: &'a Plan,
+    /// Tokens of a pass at most.
+    budget: usize,
+    /// Tokens that stand before an action.
+    mark: usize,
+    team: Team,
+}
+
+impl<'a> Listing<'a> {
+    pub fn new(stored: Stored<'a>, plan: &'a Plan, budget: usize, mark: usize) -> Result<Self> {
+        let team = Team::new(plan.workers, Priority::Background)?;
+        Ok(Self { stored, plan, budget, mark, team })
+    }
+}
+
+impl Source for Listing<'_> {
+    fn batch(&mut self, stage: usize, update: u64, weights: &Trainable) -> Result<Batch> {
+        let mut batch = self.stored.batch(stage, update, weights)?;
+        let net = Net { products: self.plan.products, ..weights.net() };
+        let costs =
+            sums(&self.team, net, self.budget, &batch.trees, false, &Cancel::default())?.by_node;
+        let (mut states, mut loss, mut agreed) = (0, 0.0, 0);
+        for (example, costs) in batch.trees.iter_mut().zip(costs) {
+            let costs: HashMap<usize, f32> = costs.into_iter().collect();
+            for actions in choices(example, self.mark) {
+                let shares = shares(&actions, &costs);
+                states += 1;
+                loss -= shares[0].max(f64::MIN_POSITIVE).ln();
+                agreed += usize::from(shares[1..].iter().all(|other| *other <= shares[0]));
+                for (j, (nodes, share)) in actions.iter().zip(&shares).enumerate() {
+                    let expert = if j == 0 { 1.0 } else { 0.0 };
+                    for node in nodes {
+                        example.tree.weights[*node] = (expert - share) as f32;
+                    }
+                }
+            }
+        }
+        let count = f64::from(states.max(1));
+        batch.normaliser = count;
+        batch.measured =
+            vec![("loss".into(), loss / count), ("list_agreement".into(), agreed as f64 / count)];
+        Ok(batch)
+    }
+
+    fn held_out(&self) -> &[Example] {
+        self.stored.held_out()
+    }
+}
+
+/// The share of each action, by what its tokens cost (nats).
+fn shares(actions: &[Vec<usize>], costs: &HashMap<usize, f32>) -> Vec<f64> {
+    let log = |nodes: &Vec<usize>| -> f64 {
+        nodes.iter().map(|node| -f64::from(costs.get(node).copied().unwrap_or_default())).sum()
+    };
+    let logs: Vec<f64> = actions.iter().map(log).collect();
+    let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let all: f64 = logs.iter().map(|log| (log - most).exp()).sum();
+    logs.iter().map(|log| (log - most).exp() / all).collect()
+}
+
+/// By state, the tokens of each action that can be done there, the expert's first: a state is the
+/// token before what stands before an action.
+fn choices(example: &Example, mark: usize) -> Vec<Vec<Vec<usize>>> {
+    let (kinds, parents) = (&example.kinds, &example.tree.parents);
+    let is_action = |i: usize| kinds[i] == TokenRole::Action;
+    let mut found: Vec<Vec<Vec<usize>>> = Vec::new();
+    // By state its place in `found`; by token the action that it is the last one of, so far.
+    let mut of: HashMap<Option<usize>, usize> = HashMap::new();
+    let mut ends: HashMap<usize, (usize, usize)> = HashMap::new();
+    for i in (0..kinds.len()).filter(|i| is_action(*i)) {
+        let above = parents[i];
+        if let Some(place) = above.and_then(|above| ends.remove(&above)) {
+            found[place.0][place.1].push(i);
+            ends.insert(i, place);
+            continue;
+        }
+        let state = (0..mark).fold(above, |at, _| at.and_then(|at| parents[at]));
+        let place = *of.entry(state).or_insert_with(|| {
+            found.push(Vec::new());
+            found.len() - 1
+        });
+        found[place].push(vec![i]);
+        ends.insert(i, (place, found[place].len() - 1));
+    }
+    found
+}
+
+#[cfg(test)]
+#[path = "listing_tests.rs"]
+mod tests;

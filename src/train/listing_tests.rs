@@ -1,0 +1,114 @@
+//! A policy over a list of known actions, whose shares can be worked out by hand.
+
+use super::*;
+use crate::agent::prompt::Framing;
+use crate::model::config::Config;
+use crate::model::params::Buffers;
+use crate::model::parts::Parts;
+use crate::model::step::step;
+use crate::selection::Chosen;
+use crate::train::Mixture;
+use crate::train::examples::listed_example;
+use crate::train::examples::tests::{tokenizer, trajectory};
+
+const OTHERS: [&str; 2] = ["walk to shelf 7", "look around"];
+
+fn model() -> Trainable {
+    let tokenizer = std::sync::Arc::new(tokenizer());
+    let config = Config { context: 4096, ..Config::small(1, 32, tokenizer.vocab()).unwrap() };
+    let mut fresh = Trainable::fresh(&config, tokenizer, 5).unwrap();
+    for weight in fresh.weights.iter_mut().filter(|weights| weights.len() > 32).flatten() {
+        *weight *= 4.0; // so that actions are not equally likely
+    }
+    fresh
+}
+
+/// Two states with three actions each; the expert's is the first of the list in one of them.
+fn example(weights: &Trainable) -> Example {
+    let mut trajectory = trajectory(2);
+    let listed = |own: &str, at: usize| {
+        let mut all: Vec<String> = OTHERS.map(str::to_string).to_vec();
+        all.insert(at, own.to_string());
+        Some(all)
+    };
+    trajectory.admissible = listed("walk to shelf 0", 0);
+    trajectory.steps[0].admissible = listed("walk to shelf 1", 2);
+    let chosen = Chosen { trajectory, branches: Vec::new(), reflections: Vec::new() };
+    let framing = Framing::new(&weights.tokenizer).unwrap();
+    let whole = listed_example(&framing, &chosen, true, 4096).unwrap().unwrap();
+    whole.weighed(&Mixture::IMITATION).unwrap()
+}
+
+fn mark(weights: &Trainable) -> usize {
+    Framing::new(&weights.tokenizer).unwrap().act().len()
+}
+
+/// `-Σ ln p_e` of the states by the definition, from what each token costs.
+fn by_hand(weights: &Trainable, example: &Example) -> f64 {
+    let parts = Parts::whole(&example.tree);
+    let nll = step(weights.net(), &parts, None, &Cancel::default()).unwrap().nll;
+    let costs: HashMap<usize, f32> = nll.into_iter().map(|(n, c)| (parts.origin[n], c)).collect();
+    choices(example, mark(weights)).iter().map(|actions| -shares(actions, &costs)[0].ln()).sum()
+}
+
+#[test]
+fn the_actions_of_a_state_stand_together_and_the_experts_is_the_first() {
+    let weights = model();
+    let example = example(&weights);
+    let text = |nodes: &Vec<usize>| {
+        let tokens: Vec<u32> = nodes.iter().map(|node| example.tree.tokens[*node]).collect();
+        weights.tokenizer.decode(&tokens).unwrap().trim().to_string()
+    };
+    let found: Vec<Vec<String>> = choices(&example, mark(&weights))
+        .iter()
+        .map(|all| all.iter().map(text).collect())
+        .collect();
+    let expected = ["walk to shelf 0", "walk to shelf 1"].map(|own| [own, OTHERS[0], OTHERS[1]]);
+    assert_eq!(found.len(), 2);
+    for (found, expected) in found.iter().zip(expected) {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(expected), "{found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn the_gradient_is_that_of_the_cross_entropy_over_the_list() {
+    let mut weights = model();
+    let example = example(&weights);
+    let mark = mark(&weights);
+    let parts = Parts::whole(&example.tree);
+    let nll = step(weights.net(), &parts, None, &Cancel::default()).unwrap().nll;
+    let costs: HashMap<usize, f32> = nll.into_iter().map(|(n, c)| (parts.origin[n], c)).collect();
+    let mut weighed = example.clone();
+    for actions in choices(&example, mark) {
+        let shares = shares(&actions, &costs);
+        assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9 && shares[0] < 0.999);
+        for (j, (nodes, share)) in actions.iter().zip(&shares).enumerate() {
+            let own = if j == 0 { 1.0 - share } else { -share };
+            for node in nodes {
+                weighed.tree.weights[*node] = own as f32;
+            }
+        }
+    }
+    let mut grads: Buffers = weights.workspace.grads(&weights.net().shapes());
+    step(weights.net(), &Parts::whole(&weighed.tree), Some(&mut grads), &Cancel::default())
+        .unwrap();
+    // Along the gradient of the largest parameter the loss rises by its squared length.
+    let which = (0..grads.len()).max_by_key(|i| grads[*i].len()).unwrap();
+    let direction: Vec<f32> = grads[which].clone();
+    let square: f64 = direction.iter().map(|g| f64::from(*g) * f64::from(*g)).sum();
+    let mut moved = |by: f32| {
+        let shift = |weights: &mut Trainable, by: f32| {
+            weights.weights[which].iter_mut().zip(&direction).for_each(|(w, g)| *w += by * g);
+        };
+        shift(&mut weights, by);
+        let loss = by_hand(&weights, &example);
+        shift(&mut weights, -by);
+        loss
+    };
+    let h = 1e-3;
+    let slope = (moved(h) - moved(-h)) / (2.0 * f64::from(h));
+    assert!((slope - square).abs() < 0.02 * square, "{slope} {square}");
+    assert!(square > 1e-4, "there is something to learn: {square}");
+}
