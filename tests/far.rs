@@ -29,7 +29,7 @@ use foretaste::explore::{
     EvaluateState, Evaluated, Keeping, Session, Tried, evaluate_state, keep, play_on, reflect,
 };
 use foretaste::formats::import::import;
-use foretaste::formats::{Observations, Order, Set, export_file};
+use foretaste::formats::{Observations, Order, Questions, Set, export_file};
 use foretaste::model::config::Config;
 use foretaste::model::tokenizer::Tokenizer;
 use foretaste::model::weights::Trainable;
@@ -232,6 +232,7 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
         criteria,
         held_out: false,
         observations: Observations::default(),
+        questions: Questions::default(),
     };
     assert_eq!(export_file(&store, &order, &file, &control, &mut |_| {}).unwrap().lines, 3);
     let second = Store::open(&other.path().join("data")).unwrap();

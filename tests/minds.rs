@@ -272,3 +272,35 @@ fn a_server_that_does_not_answer_can_be_left() {
         assert!(left, "{args:?}");
     }
 }
+
+#[test]
+fn a_persons_own_prompts_are_part_of_a_minds_name_and_of_exports_and_a_keyring_is_asked() {
+    let stub = Stub::new(As::Vllm);
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!(
+        "[minds.writer]\nurl = \"{}/v1\"\nkey = {{ command = [\"sh\", \"-c\", \"echo {KEY}\"] }}\n\
+         prompts = \"terse\"\n",
+        stub.url
+    );
+    std::fs::write(dir.path().join("config.toml"), text).unwrap();
+    let eval = ["eval", "--mind", "writer", "--games", "1", "--split", "seen", "--no-think"];
+    let missing = failure(&run(dir.path(), &eval));
+    assert!(missing.contains("prompts/terse.toml"), "{missing}");
+    std::fs::create_dir(dir.path().join("prompts")).unwrap();
+    let act = "Quick: <action>what to do</action>.";
+    std::fs::write(dir.path().join("prompts/terse.toml"), format!("act = \"{act}\"\n")).unwrap();
+    let played = json(dir.path(), &eval).pop().unwrap();
+    let name = played["checkpoint"].as_str().unwrap();
+    assert!(name.starts_with("writer") && name.contains(" asked by terse#"), "{name}");
+    // Training sets under the same words, and under the usual ones.
+    json(dir.path(), &["collect", "demos", "--games", "1"]);
+    let export = ["data", "export", "--set", "imitation", "--held-out", "0"];
+    let system = |args: &[&str]| {
+        let line = lines(&run(dir.path(), &[&export[..], args].concat())).remove(0);
+        line["messages"][0]["content"].as_str().unwrap().to_string()
+    };
+    assert_eq!(system(&["--prompts", "terse"]), act);
+    assert!(system(&[]).starts_with("You act in a text environment."));
+    let whole = ["data", "export", "--set", "trajectories", "--prompts", "terse"];
+    assert!(failure(&run(dir.path(), &whole)).contains("--prompts means nothing"));
+}

@@ -13,7 +13,7 @@ use foretaste::control::{Control, Progress};
 use foretaste::episode::{Play, Scope, Teacher};
 use foretaste::eval::{Known, evaluate};
 use foretaste::experience::ActionEffect;
-use foretaste::formats::{Observations, Order, Set, export_file, import::import};
+use foretaste::formats::{Observations, Order, Questions, Set, export_file, import::import};
 use foretaste::selection::{ALL, Criteria};
 use foretaste::store::{Listing, Near, Store};
 use mind::Scripted;
@@ -79,6 +79,7 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
         criteria,
         held_out: false,
         observations: Observations::default(),
+        questions: Questions::default(),
     };
     let lines = export_file(&store, &order, &file, &control, &mut |_| {}).unwrap().lines;
     assert_eq!(lines, 3);

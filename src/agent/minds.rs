@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::NEWEST;
 use super::endpoint::Profile;
+use super::prompt::Questions;
 use super::remote::ReflectingProfile;
 use crate::error::{Error, Result};
 use crate::model::BuiltIn;
@@ -22,6 +23,8 @@ pub struct Named {
     pub profile: Profile,
     /// How it is asked for reflections, by name; none is the usual way.
     pub reflections: Option<String>,
+    /// What it is told that it is asked, by name; none is the usual way.
+    pub prompts: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -47,9 +50,10 @@ pub fn all(root: &Path) -> Result<Vec<Named>> {
 }
 
 /// The settings of a mind.
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 18] = [
     "url",
     "reflections",
+    "prompts",
     "model",
     "key",
     "timeout_s",
@@ -110,18 +114,19 @@ fn parse(text: &str) -> Result<Vec<Named>> {
             return Err(at(Error::new(format!("`{odd}` is no setting of a mind"))
                 .hint(format!("settings: {}", FIELDS.join(", ")))));
         }
-        let reflections = match table.remove("reflections") {
-            None => None,
-            Some(toml::Value::String(name)) => Some(name),
-            Some(other) => return Err(at(Error::new(format!("reflections = {other} is no name")))),
+        let mut named = |field: &str| match table.remove(field) {
+            None => Ok(None),
+            Some(toml::Value::String(name)) => Ok(Some(name)),
+            Some(other) => Err(at(Error::new(format!("{field} = {other} is no name")))),
         };
+        let (reflections, prompts) = (named("reflections")?, named("prompts")?);
         let profile: Profile =
             toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| at(wrong(&e)))?;
         if profile.url.is_empty() {
             return Err(at(Error::new("`url` is missing")));
         }
         profile.vet().map_err(at)?;
-        Ok(Named { name, profile, reflections })
+        Ok(Named { name, profile, reflections, prompts })
     };
     file.minds.into_iter().map(one).collect()
 }
@@ -135,7 +140,7 @@ pub fn find(root: &Path, name: &str) -> Result<Option<Named>> {
         // A password in it is not said again.
         Profile::at(url).vet()?;
         let profile = Profile { model: model.map(str::to_string), ..Profile::at(url) };
-        return Ok(Some(Named { name: name.into(), profile, reflections: None }));
+        return Ok(Some(Named { name: name.into(), profile, reflections: None, prompts: None }));
     }
     // A file that cannot be read is said where it matters: a name may mean something else.
     // And a folder of that name is that folder, in every command.
@@ -152,6 +157,12 @@ pub fn reflecting(root: &Path, named: &Named) -> Result<ReflectingProfile> {
         || Ok(ReflectingProfile::default()),
         |name| ReflectingProfile::named(root, name),
     )
+}
+
+/// What a mind is told that it is asked.
+pub fn questions(root: &Path, named: &Named) -> Result<Questions> {
+    let name = named.prompts.as_deref();
+    name.map_or_else(|| Ok(Questions::default()), |name| Questions::named(root, name))
 }
 
 #[cfg(test)]
@@ -172,6 +183,7 @@ mod tests {
             ("[minds.a]\nmodel = \"m\"", "`url` is missing"),
             ("[minds.\"a b\"]\nurl = \"http://h\"", "letters"),
             ("[minds.a]\nurl = \"http://h\"\nreflections = 3", "reflections"),
+            ("[minds.a]\nurl = \"http://h\"\nprompts = true", "prompts"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.message().contains(said), "{text}: {error}");

@@ -216,8 +216,8 @@ fn one(
 
 /// A mind behind an endpoint, once it has answered; under the cancel of the calling thread.
 pub fn connect(root: &Path, mind: Named) -> Result<RemoteAgent> {
-    let reflecting = minds::reflecting(root, &mind)?;
-    RemoteAgent::open(&mind.name, mind.profile, reflecting, &budget::cancel())
+    let asking = (minds::questions(root, &mind)?, minds::reflecting(root, &mind)?);
+    RemoteAgent::open(&mind.name, mind.profile, asking, &budget::cancel())
 }
 
 /// A model in this process as a mind.

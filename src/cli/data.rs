@@ -14,7 +14,7 @@ use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
 use crate::formats::import::import;
-use crate::formats::{self, Extent, Observations, Order, Set};
+use crate::formats::{self, Extent, Observations, Order, Questions, Set};
 use crate::paths;
 use crate::selection::{ALL, Item};
 use crate::store::{Drawn, Filter, Listing, Near, Place, Store};
@@ -36,6 +36,9 @@ struct ExportArgs {
     /// How observations stand in the prompts
     #[arg(long, value_enum, default_value_t)]
     observations: Observations,
+    /// What the model is told that it is asked: prompts/NAME.toml of the data directory
+    #[arg(long, value_name = "NAME")]
+    prompts: Option<String>,
     #[command(flatten)]
     choice: ChoiceArgs,
     /// The held-out trajectories, in place of those that a run trains on
@@ -279,9 +282,10 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
 
 /// Writes a set; what came of it, where that is not on stdout.
 fn export(common: &Common, store: &Store, args: ExportArgs) -> Result<Option<Value>> {
-    let ExportArgs { set, observations, choice, validation, check, out: path } = args;
+    let ExportArgs { set, observations, prompts, choice, validation, check, out: path } = args;
     let whole = set == Set::Trajectories;
-    let flag = choice.beyond_place().or(validation.then_some("--validation")).filter(|_| whole);
+    let flag = choice.beyond_place().or(validation.then_some("--validation"));
+    let flag = flag.or(prompts.as_ref().map(|_| "--prompts")).filter(|_| whole);
     if let Some(flag) = flag {
         return Err(Error::new(format!(
             "{flag} means nothing for whole trajectories: they go with all that they have"
@@ -289,7 +293,9 @@ fn export(common: &Common, store: &Store, args: ExportArgs) -> Result<Option<Val
         .hint("leave it out, or export a training set"));
     }
     let criteria = choice.criteria(if whole { ALL } else { "train" });
-    let order = Order { set, criteria, held_out: validation, observations };
+    let questions = prompts.map(|name| Questions::named(store.root(), &name)).transpose()?;
+    let questions = questions.unwrap_or_default();
+    let order = Order { set, criteria, held_out: validation, observations, questions };
     let out = common.out();
     let mut live = common.out();
     let control = interruptible()?;

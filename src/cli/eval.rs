@@ -303,11 +303,11 @@ fn compare(common: &Common, store: &Store, a: &[i64], b: &[i64]) -> Result<()> {
                 found.pairs, found.games, found.both, found.only_a, found.only_b, found.neither
             ),
             format!(
-                "B less A: {:+.1} points [{:+.1}, {:+.1}] (95 %, resampling games{}){}",
+                "B less A: {:+.1} points [{:+.1}, {:+.1}] (95 %{}){}",
                 100.0 * found.difference,
                 100.0 * low,
                 100.0 * high,
-                if found.a.len() > 1 { " and seeds" } else { "" },
+                if found.a.len() > 1 { ", resampling games and seeds" } else { "" },
                 found.p.map_or(String::new(), |p| format!(", exact McNemar p {p:.3}"))
             ),
         ];

@@ -81,7 +81,7 @@ fn walk(command: &clap::Command, path: &mut Vec<String>, unlimited: &mut Vec<Str
 #[test]
 fn what_the_command_log_says_is_a_command_of_this_program() {
     use crate::episode::Scope;
-    use crate::formats::{Observations, Order, Set};
+    use crate::formats::{Observations, Order, Questions, Set};
     use crate::selection::Criteria;
     use crate::store::{Decision, Seen};
     use crate::train::{Budget, Objective, Plan};
@@ -105,6 +105,7 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
         criteria: Criteria { expert: Some("it's me".into()), ..Criteria::default() },
         held_out: true,
         observations: Observations::default(),
+        questions: Questions::default(),
     };
     let run = |command| Effect::Store(StoreCmd::Run(command));
     let effects = [

@@ -8,9 +8,10 @@ use crate::error::Result;
 use crate::model::step::Products;
 use crate::model::weights::Trainable;
 use crate::selection::{ALL, Criteria, HELD_OUT, Share};
+use crate::store::Store;
 use crate::train::data::DataSummary;
 use crate::train::trainer::{self, Event};
-use crate::train::{Budget, Moments, Objective, Plan, Schedule, Stage, Tuning};
+use crate::train::{Budget, Moments, Objective, Plan, Schedule, Stage, Tuning, usual_start};
 
 /// Arguments of `foretaste train`.
 #[derive(Debug, Args)]
@@ -29,9 +30,10 @@ pub struct TrainArgs {
     /// Seed of the data order
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Start from: embedded, embedded-alfworld, newest (checkpoint), a checkpoint's number or name, or a model folder
-    #[arg(long, value_name = "CHECKPOINT", default_value = "embedded")]
-    from: String,
+    /// Start from: embedded, embedded-alfworld, newest (checkpoint), a checkpoint's number or name, a model folder, or
+    /// a name of the hub (default: the embedded model that knows the suite)
+    #[arg(long, value_name = "CHECKPOINT")]
+    from: Option<String>,
     /// Trajectories an update, each with all that hangs off it
     #[arg(long, default_value_t = 8)]
     batch: usize,
@@ -293,8 +295,12 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
                 ..Plan::new(objective, args.steps, args.seed)
             };
             plan.check()?;
+            let from = match &args.from {
+                Some(from) => from.clone(),
+                None => start(&store, &plan)?.to_string(),
+            };
             if args.queue {
-                let run = trainer::queue(&store, &plan, &args.from)?;
+                let run = trainer::queue(&store, &plan, &from)?;
                 let next = "foretaste train --queued";
                 out.line(&json!({"queued": run}), || {
                     format!("run {run} waits for its turn: {next}")
@@ -302,7 +308,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
                 return Ok(());
             }
             let (parts, source) =
-                crate::agent::find(&store, Some(&args.from), plan.data.suite.as_deref())?;
+                crate::agent::find(&store, Some(&from), plan.data.suite.as_deref())?;
             let weights = Trainable::from_parts(&parts, &source)?;
             finished(trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?);
         }
@@ -322,4 +328,14 @@ fn figure(value: f64) -> String {
         x if x > 0.0 && x < 0.01 => format!("{value:.2e}"),
         _ => format!("{value:.4}"),
     }
+}
+
+/// The embedded model that knows the suite which is trained on: the one that is named, or the one
+/// that demonstrations are there of.
+fn start(store: &Store, plan: &Plan) -> Result<&'static str> {
+    let suite = match &plan.data.suite {
+        Some(suite) => Some(suite.clone()),
+        None => store.demonstrated()?.into_iter().next().map(|(suite, ..)| suite),
+    };
+    Ok(usual_start(suite.as_deref().unwrap_or_default()))
 }

@@ -139,17 +139,19 @@ fn a_stored_evaluation_is_told_with_its_kinds_and_episodes_and_how_two_differ() 
     assert_eq!(
         lines[1],
         format!(
-            "seen T 0 seed 1, thinking, no repeats of household, mean {:.1} steps",
+            "seen T 0 seed 1, games by seed 1, thinking, no repeats of household, mean {:.1} steps",
             won.mean_steps
         )
     );
+    let lost_by = told(&store, lost.evaluation).unwrap();
+    assert!(lost_by.iter().any(|line| line.starts_with("lost by: ")), "{lost_by:?}");
     let kinds = lines.iter().skip(3).take_while(|line| !line.is_empty()).count();
     assert_eq!(kinds, won.kinds.len());
     let (_, games) = store.evaluation(won.evaluation).unwrap();
     let episodes: Vec<String> = games.iter().map(|game| game.trajectory.to_string()).collect();
     assert!(lines.contains(&format!("won: trajectories {}", episodes.join(", "))), "{lines:?}");
     let lines = difference(&store, lost.evaluation, won.evaluation).unwrap();
-    assert!(lines[0].contains("6 games resampled") && lines[0].contains("too few"), "{lines:?}");
+    assert!(lines[0].contains("95 %, 6 games; exact") && lines[0].contains("too few"), "{lines:?}");
     assert!(lines[1].contains(&format!("both won {}", lost.successes)), "{lines:?}");
 }
 

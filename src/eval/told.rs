@@ -1,8 +1,10 @@
 //! What stored evaluations say, for people.
 
-use super::{Paired, paired};
+use std::collections::BTreeMap;
+
+use super::{Failure, Paired, paired};
 use crate::error::Result;
-use crate::experience::wilson;
+use crate::experience::{Step, wilson};
 use crate::store::Store;
 
 /// Fewer games than this tell two models apart only where all of them do.
@@ -32,6 +34,21 @@ pub fn told(store: &Store, id: i64) -> Result<Vec<String>> {
     lines.extend(
         kinds.iter().map(|(kind, won, of)| format!("{kind:widest$}  {}", share(*won, *of))),
     );
+    let mut lost: BTreeMap<Failure, u64> = BTreeMap::new();
+    for game in games.iter().filter(|game| !game.success) {
+        let played = store.trajectory(game.trajectory)?;
+        let listed = |(t, step): (usize, &Step)| played.listed_at(t).contains(&step.action);
+        let refused = played.steps.iter().enumerate().filter(|step| !listed(*step)).count();
+        if let Some(how) = Failure::of(&played, refused) {
+            *lost.entry(how).or_default() += 1;
+        }
+    }
+    if !lost.is_empty() {
+        let each: Vec<String> =
+            lost.iter().map(|(how, n)| format!("{} {n}", how.as_str())).collect();
+        lines.push(String::new());
+        lines.push(format!("lost by: {}", each.join(", ")));
+    }
     for (name, success) in [("won", true), ("lost", false)] {
         let which = games.iter().filter(|game| game.success == success);
         let which: Vec<String> = which.map(|game| game.trajectory.to_string()).collect();
@@ -54,8 +71,7 @@ pub fn difference(store: &Store, a: i64, b: i64) -> Result<Vec<String>> {
     let few = if games < FEW { ", too few games to say" } else { "" };
     let mut lines = vec![
         format!(
-            "{of_b} less {of_a}: {:+.1} points [{:+.1}, {:+.1}] (95 %, {games} games \
-             resampled{}{few})",
+            "{of_b} less {of_a}: {:+.1} points [{:+.1}, {:+.1}] (95 %, {games} games{}{few})",
             100.0 * difference,
             100.0 * low,
             100.0 * high,

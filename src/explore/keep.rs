@@ -2,7 +2,7 @@
 
 use super::{Outcome, Session, branch};
 use crate::error::Result;
-use crate::experience::{EXPLORED, Membership, State};
+use crate::experience::{EXPLORED, HUMAN, Membership, State};
 use crate::store::{Drawn, Prediction, Store};
 
 /// What was tried in the states of a task.
@@ -25,6 +25,10 @@ pub struct Kept {
     pub steps: usize,
     /// Who acted in them.
     pub by: String,
+    /// Whether a person is its expert.
+    pub is_by_hand: bool,
+    /// The split that it is of.
+    pub split: String,
     /// The alternatives beside them.
     pub branches: usize,
 }
@@ -97,6 +101,8 @@ pub fn keep(
         id,
         steps: trajectory.steps.len(),
         by: trajectory.by(),
+        is_by_hand: trajectory.actor == HUMAN,
+        split: trajectory.split,
         branches: branches.len(),
     }))
 }

@@ -14,6 +14,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use crate::agent::prompt::Questions;
 pub use crate::agent::prompt::chat::Observations;
 use crate::agent::prompt::chat::{Message, Question, Role, answer, messages};
 use crate::control::{Control, Meter, Progress};
@@ -58,6 +59,8 @@ pub struct Order {
     pub held_out: bool,
     /// How observations stand in the prompts of a training set.
     pub observations: Observations,
+    /// What a model is told that it is asked, in the prompts of a training set.
+    pub questions: Questions,
 }
 
 /// What an export comes to.
@@ -137,7 +140,8 @@ fn examples(
     for (t, step) in trajectory.steps.iter().enumerate() {
         let how = order.observations;
         let state = trajectory.state(t);
-        let to_act = || messages(&state, Question::Act, how);
+        let asked = |question: Question<'_>| messages(&state, question, &order.questions, how);
+        let to_act = || asked(Question::Act);
         match order.set {
             Set::Imitation if demonstration => {
                 emit(line(to_act(), &answer(None, &step.action)))?;
@@ -149,10 +153,7 @@ fn examples(
                     .filter(|b| b.t == t)
                     .map(|b| (b.action.as_str(), b.observation.as_str()));
                 for (action, observation) in expert.chain(others) {
-                    emit(line(
-                        messages(&state, Question::Predict(action), how),
-                        how.told(observation),
-                    ))?;
+                    emit(line(asked(Question::Predict(action)), how.told(observation)))?;
                 }
             }
             Set::Reflection => {

@@ -55,7 +55,13 @@ impl EvalRow {
     /// Where and how it was played, as far as that was written down.
     pub fn how(&self) -> String {
         let temperature = self.temperature.map_or("?".to_string(), |t| t.to_string());
-        let mut text = format!("{} T {temperature} seed {}", self.split, self.seed);
+        let games = self.games_seed.map(|seed| format!(", games by seed {seed}"));
+        let mut text = format!(
+            "{} T {temperature} seed {}{}",
+            self.split,
+            self.seed,
+            games.unwrap_or_default()
+        );
         // First what takes the figure its meaning.
         if let Some(n) = self.trained_on.filter(|n| *n > 0) {
             text = format!("trained on {n} of them! {text}");

@@ -28,7 +28,9 @@ pub fn alerts(
     let last = loss.last().map_or(0, |point| point.step);
     // The stage that the newest update belongs to: its updates are numbered from the one after
     // `begin`.
-    said.extend(of_the_start(&metric("valid_action")?, held_out));
+    let start = of_the_start(&metric("valid_action")?, held_out);
+    let was_best = start.is_some();
+    said.extend(start);
     let mut begin = 0;
     let mut present = None;
     for stage in stages {
@@ -46,6 +48,10 @@ pub fn alerts(
     said.extend(of_loss(&smoothed(&loss)));
     for (kind, name) in TARGETS {
         if present.is_some_and(|stage| stage.mixture.of(kind) == 0.0) {
+            continue;
+        }
+        // No checkpoint is to be advised where none is better than the start.
+        if name == "action" && was_best {
             continue;
         }
         let valid = within(metric(&format!("valid_{name}"))?);

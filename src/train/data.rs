@@ -238,8 +238,9 @@ impl DataSummary {
             (0, 0) => "validation: none, nothing is held out".into(),
             (0, few) => format!(
                 "validation: none, for the share would hold out {}, and fewer than \
-                 {LEAST_HELD_OUT} say nothing",
-                counted(few as u64, "game")
+                 {LEAST_HELD_OUT} say nothing; about {} games would do",
+                counted(few as u64, "game"),
+                (self.demonstrations * LEAST_HELD_OUT).div_ceil(few)
             ),
             (games, _) => {
                 format!("validation: {games} games held out ({} demonstrations)", self.held_out)

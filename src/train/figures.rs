@@ -19,6 +19,8 @@ pub struct RunFigures {
     pub loss: Option<f64>,
     /// The least that the held-out games cost at a checkpoint, and its update.
     pub best: Option<(u64, f64)>,
+    /// What they cost before the first update.
+    pub start: Option<f64>,
 }
 
 /// A checkpoint in figures.
@@ -78,7 +80,10 @@ pub fn figures(store: &Store) -> Result<(HashMap<i64, RunFigures>, Vec<Checkpoin
         let own: Vec<&Checkpoint> = all.iter().filter(|saved| saved.run == run.id).collect();
         let validated = validated(store, run.id, &own)?;
         let best = best(&validated);
-        runs.insert(run.id, RunFigures { loss: store.newest_metric(run.id, "loss")?, best });
+        let valid = store.metric(run.id, VALIDATION)?;
+        let start = valid.first().filter(|point| point.step == 0).and_then(|point| point.value);
+        let loss = store.newest_metric(run.id, "loss")?;
+        runs.insert(run.id, RunFigures { loss, best, start });
         checkpoints.extend(own.iter().map(|saved| {
             let folder = store.root().join(&saved.folder);
             CheckpointFigures {

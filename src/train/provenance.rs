@@ -1,6 +1,6 @@
 //! Where a model comes from, and what that means for what is measured with it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::Objective;
 use crate::env::Suite;
@@ -156,17 +156,19 @@ pub fn warnings(store: &Store, source: &str, selection: &Selection) -> Result<Ve
 
 /// Splits other than `train` are there to judge models by.
 fn of_split(store: &Store, selection: &Selection) -> Result<Vec<String>> {
-    let Some(item) = selection.items.iter().find(|item| !item.held_out) else {
-        return Ok(Vec::new());
-    };
-    let split = store.trajectory_even_deleted(item.trajectory)?.map(|tr| tr.split);
+    let mut splits = BTreeSet::new();
+    for item in selection.items.iter().filter(|item| !item.held_out) {
+        splits.extend(store.trajectory_even_deleted(item.trajectory)?.map(|tr| tr.split));
+    }
     let trains = ["train", "other_rooms"];
-    Ok(split.filter(|split| !trains.contains(&split.as_str())).map_or(Vec::new(), |split| {
-        vec![format!(
+    splits.retain(|split| !trains.contains(&split.as_str()));
+    let said = |split: String| {
+        format!(
             "{split} is not a training split: success on its games says nothing once a model was \
              trained on them"
-        )]
-    }))
+        )
+    };
+    Ok(splits.into_iter().map(said).collect())
 }
 
 /// The same about what is held out.

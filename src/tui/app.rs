@@ -19,6 +19,7 @@ use super::palette::Finder;
 use super::popups::{Choice, Context, Popup};
 use super::screen::Screen;
 use super::screens::Screens;
+use super::sheet::Sheet;
 use super::theme::{Palette, Theme};
 use super::ui_state::UiState;
 use crate::ends::Event;
@@ -31,6 +32,8 @@ pub struct App {
     pub screen: Screen,
     /// The box over it.
     pub popup: Option<Popup>,
+    /// The form before collecting as it was filled in last.
+    collecting: Option<Sheet>,
     /// How things look.
     pub theme: Theme,
     /// Why there is no going on, if so.
@@ -68,6 +71,7 @@ impl App {
         Self {
             screen: Screen::Explore,
             popup: None,
+            collecting: None,
             theme: Theme::new(caps, Palette::default()),
             broken: None,
             keymap: Keymap::default(),
@@ -264,8 +268,10 @@ impl App {
                     self.unread = Some((self.screen, Popup::Text(title, lines, 0)));
                 }
                 Effect::AskCollect if free => {
-                    let offered = self.screens.explore.offered();
-                    self.popup = Some(Popup::Collect(collecting::sheet(&offered)));
+                    let fresh = collecting::sheet(&self.screens.explore.offered());
+                    // What was filled in last stands there again, where the same can be chosen.
+                    let last = self.collecting.take().filter(|last| last.is_like(&fresh));
+                    self.popup = Some(Popup::Collect(last.unwrap_or(fresh)));
                 }
                 Effect::AskCollect => {}
                 Effect::Say(notice) => self.say(notice),
@@ -364,7 +370,12 @@ impl App {
                 self.quit = true;
                 vec![Effect::Job(JobCmd::Detach)]
             }
-            Choice::Collect(order) => vec![Effect::Job(JobCmd::Collect(order))],
+            Choice::Collect(order) => {
+                if let Popup::Collect(sheet) = popup {
+                    self.collecting = Some(sheet);
+                }
+                vec![Effect::Job(JobCmd::Collect(order))]
+            }
         }
     }
 

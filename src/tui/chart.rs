@@ -224,7 +224,7 @@ pub fn draw(
     let sets: Vec<_> =
         curves.iter().map(|curve| segments(curve.points, lens, inner.width as usize * 2)).collect();
     let all = || sets.iter().flat_map(|(raw, smooth)| raw.iter().chain(smooth)).flatten().copied();
-    let Some(last) = all().last() else { return plain("no values yet".into(), block, frame) };
+    let Some(last) = all().last() else { return plain("no values".into(), block, frame) };
     if inner.height < 5 || inner.width < 20 {
         let last = if lens.log { 10f64.powf(last.1) } else { last.1 };
         return plain(short(last), block, frame);

@@ -39,7 +39,7 @@ pub fn sheet(offered: &Offered) -> Sheet {
     };
     let kinds = [vec![ALL.to_string()], offered.kinds.clone()].concat();
     let asked = ASKED.to_string();
-    Sheet::new(vec![
+    let mut sheet = Sheet::new(vec![
         Field::new("games", "games", Number, &["20", "50", "100", "200", "5"]),
         chosen("split", "split", Choice, words(&offered.splits, "")),
         chosen("kinds", "kinds", Text, kinds).hint("of task, with commas"),
@@ -59,7 +59,17 @@ pub fn sheet(offered: &Offered) -> Sheet {
         Field::new("sample", "  first", Number, &["5", ALL, "10"])
             .hint("texts of a mind, to be read in Curate before all are paid for"),
         Field::new("seed", "seed", Number, &["1", "2", "3"]).hint("which games, and what is drawn"),
-    ])
+    ]);
+    adapt(&mut sheet);
+    sheet
+}
+
+/// Shows what means something beside what is filled in: the template writes each text once, and for
+/// nothing.
+pub fn adapt(sheet: &mut Sheet) {
+    let by_mind = ![TEMPLATE, NONE].contains(&sheet.value("written").trim());
+    sheet.show("attempts", by_mind);
+    sheet.show("sample", by_mind);
 }
 
 /// What the fields ask for, or which of them means nothing.

@@ -127,6 +127,10 @@ impl Popup {
                 // What means nothing is said below the fields.
                 Typed::Done => collecting::order(sheet)
                     .map_or(Choice::Stay, |order| Choice::Collect(Box::new(order))),
+                Typed::Changed(_) => {
+                    collecting::adapt(sheet);
+                    Choice::Stay
+                }
                 _ => Choice::Stay,
             };
         }

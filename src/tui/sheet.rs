@@ -84,6 +84,20 @@ impl Sheet {
         Self { fields, at: 0, begun: false }
     }
 
+    /// Whether another has the same fields with the same choices.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let asks = |sheet: &Self| -> Vec<(&'static str, Vec<String>)> {
+            let fields = sheet.fields.iter();
+            // In whatever order: the one that is open comes first.
+            let sorted = |mut all: Vec<String>| {
+                all.sort();
+                all
+            };
+            fields.map(|field| (field.name, sorted(field.choices.clone()))).collect()
+        };
+        asks(self) == asks(other)
+    }
+
     /// The field under the cursor.
     pub fn field(&self) -> Option<&Field> {
         self.fields.get(self.at)

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{first_observation, told};
+use super::{Questions, first_observation, told};
 use crate::experience::State;
 
 /// Who says a message.
@@ -57,15 +57,13 @@ impl Observations {
     }
 }
 
-const ACT: &str = "You act in a text environment. Give the next action in <action></action>; you \
-                   may think before it in <think></think>.";
-const THINK: &str = "You act in a text environment. Think about what to do next and why, in a few \
-                     sentences. Give the thought alone, and no action yet.";
-const PREDICT: &str =
-    "You predict what a text environment answers. Answer with the next observation only.";
-
 /// What a model is given of a state to answer a question.
-pub fn messages(state: &State, question: Question<'_>, how: Observations) -> Vec<Message> {
+pub fn messages(
+    state: &State,
+    question: Question<'_>,
+    questions: &Questions,
+    how: Observations,
+) -> Vec<Message> {
     let mut text = match how {
         Observations::Stripped => {
             format!(
@@ -80,15 +78,15 @@ pub fn messages(state: &State, question: Question<'_>, how: Observations) -> Vec
         text.push_str(&format!("\n\n> {action}\n{}", how.told(observation)));
     }
     let system = match question {
-        Question::Act => ACT,
-        Question::Think => THINK,
+        Question::Act => &questions.act,
+        Question::Think => &questions.think,
         Question::Predict(action) => {
             text.push_str(&format!("\n\n> {action}"));
-            PREDICT
+            &questions.predict
         }
     };
     vec![
-        Message { role: Role::System, content: system.into() },
+        Message { role: Role::System, content: system.clone() },
         Message { role: Role::User, content: text },
     ]
 }

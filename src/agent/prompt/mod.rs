@@ -14,11 +14,13 @@
 
 pub mod chat;
 mod dialect;
+mod questions;
 
 use crate::error::{Error, Result};
 use crate::experience::{State, word_f1};
 use crate::model::tokenizer::Tokenizer;
 pub use dialect::{Dialect, Part};
+pub use questions::Questions;
 
 /// Tokens kept free for what the model is to write.
 pub const ROOM: usize = 192;

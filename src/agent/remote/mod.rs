@@ -10,6 +10,7 @@ use super::endpoint::{
     self, ChatReply, ChatRequest, Draw, Endpoint, Estimate, Finish, Found, Profile, Spent, UNSAID,
     whole,
 };
+use super::prompt::Questions;
 use super::prompt::chat::{Message, Observations, Question, answer, messages};
 use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Scores, Usage};
 use crate::control::Cancel;
@@ -30,6 +31,7 @@ pub struct RemoteAgent {
     name: String,
     endpoint: Endpoint,
     found: Found,
+    questions: Questions,
     profile: ReflectingProfile,
 }
 
@@ -38,7 +40,7 @@ impl RemoteAgent {
     pub fn open(
         name: &str,
         profile: Profile,
-        reflecting: ReflectingProfile,
+        (questions, reflecting): (Questions, ReflectingProfile),
         cancel: &Cancel,
     ) -> Result<Self> {
         let endpoint = Endpoint::open(profile)?;
@@ -51,7 +53,7 @@ impl RemoteAgent {
         let model = short(&found.model);
         let name =
             if name.contains(model) { name.to_string() } else { format!("{name} ({model})") };
-        Ok(Self { name, endpoint, found, profile: reflecting })
+        Ok(Self { name, endpoint, found, questions, profile: reflecting })
     }
 
     /// What was found there.
@@ -127,7 +129,7 @@ impl RemoteAgent {
     fn scored(&self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
         let mut prefixed = Vec::with_capacity(asks.len());
         for ask in asks {
-            let messages = acting(ask.state, ask.thought);
+            let messages = self.acting(ask.state, ask.thought);
             let rendered = self.endpoint.render(&self.found, messages, cancel)?;
             let Some(prefix) = rendered else { return Ok(None) };
             let answers = ask.actions.iter().map(|action| answer(None, action)).collect();
@@ -142,8 +144,23 @@ impl RemoteAgent {
         if asks.iter().any(|ask| ask.actions.len() > self.found.most_options) {
             return Ok(None);
         }
-        let among = |ask: &Among<'_>| (acting(ask.state, ask.thought), ask.actions.to_vec());
+        let among = |ask: &Among<'_>| (self.acting(ask.state, ask.thought), ask.actions.to_vec());
         self.endpoint.choose(&self.found, asks.iter().map(among).collect(), cancel).map(Some)
+    }
+
+    /// What it is given of a state to answer a question.
+    fn asked(&self, state: &State, question: Question<'_>) -> Vec<Message> {
+        messages(state, question, &self.questions, Observations::Stripped)
+    }
+
+    /// What it is given to act, after a thought or without one.
+    fn acting(&self, state: &State, thought: Option<&str>) -> Vec<Message> {
+        let mut asked = self.asked(state, Question::Act);
+        if let (Some(thought), Some(last)) = (thought, asked.last_mut()) {
+            let more = format!("\n\nWhat you thought: {thought}\nNow give the action.");
+            last.content.push_str(&more);
+        }
+        asked
     }
 }
 
@@ -157,18 +174,14 @@ fn drawn(how: Sampling, max_tokens: u32) -> Draw {
     Draw { max_tokens, temperature: how.temperature, top_p: how.top_p, ..Draw::default() }
 }
 
-/// What it is given to act, after a thought or without one.
-fn acting(state: &State, thought: Option<&str>) -> Vec<Message> {
-    let mut asked = messages(state, Question::Act, Observations::Stripped);
-    if let (Some(thought), Some(last)) = (thought, asked.last_mut()) {
-        last.content.push_str(&format!("\n\nWhat you thought: {thought}\nNow give the action."));
-    }
-    asked
-}
-
 impl Agent for RemoteAgent {
+    /// A mind that is asked otherwise answers otherwise: a person's own prompts are part of its
+    /// name, with their version.
     fn name(&self) -> String {
-        self.name.clone()
+        match self.questions.name() {
+            None => self.name.clone(),
+            Some(prompts) => format!("{} asked by {prompts}", self.name),
+        }
     }
 
     fn described(&self) -> String {
@@ -201,7 +214,8 @@ impl Agent for RemoteAgent {
         how: Sampling,
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Completion>>> {
-        let asks = asks.iter().map(|ask| (acting(ask.state, ask.thought), ask.seeds)).collect();
+        let asks =
+            asks.iter().map(|ask| (self.acting(ask.state, ask.thought), ask.seeds)).collect();
         // What comes after the action is of no use, and a small model goes on and on.
         self.complete(asks, (how, ACTION, "</action>"), action_in, cancel)
     }
@@ -212,9 +226,7 @@ impl Agent for RemoteAgent {
         how: Sampling,
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Completion>>> {
-        let asks = asks
-            .iter()
-            .map(|ask| (messages(ask.state, Question::Think, Observations::Stripped), ask.seeds));
+        let asks = asks.iter().map(|ask| (self.asked(ask.state, Question::Think), ask.seeds));
         self.complete(asks.collect(), (how, THOUGHT, "<action>"), answers::thought_in, cancel)
     }
 
@@ -247,8 +259,7 @@ impl Agent for RemoteAgent {
         for (a, ask) in asks.iter().enumerate() {
             for (i, action) in ask.actions.iter().enumerate() {
                 places.push((a, i));
-                let question = Question::Predict(action);
-                let messages = messages(ask.state, question, Observations::Stripped);
+                let messages = self.asked(ask.state, Question::Predict(action));
                 let draw = Draw { stream: true, ..drawn(Sampling::GREEDY, PREDICTION) };
                 requests.push(ChatRequest { messages, draw });
             }
@@ -269,7 +280,7 @@ impl Agent for RemoteAgent {
     }
 
     fn given(&self, state: &State, thought: Option<&str>) -> Result<String> {
-        let told = acting(state, thought).into_iter().map(|Message { role, content }| {
+        let told = self.acting(state, thought).into_iter().map(|Message { role, content }| {
             format!(
                 "[{}]\n{content}\n",
                 serde_json::to_value(role).map_or_else(

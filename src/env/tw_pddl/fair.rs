@@ -3,7 +3,8 @@
 //! What it has not been told is left out of the facts it plans on: things that no text named,
 //! contents that no text listed. If a plan exists on what is left, it follows it. If not, something
 //! that the task needs has not been seen yet. What it needs and sees before it, it takes along with
-//! free hands; then it looks for the rest: of all places whose contents were never listed, it goes
+//! free hands; the first of two it brings to its place, so that they are free for the second; then
+//! it looks for the rest: of all places whose contents were never listed, it goes
 //! to the one where finding it is likeliest for the steps that looking takes ([`Prior`]), opens it
 //! if it must, and remembers what it saw. This is what a sensible person would do, so a policy that
 //! sees the same texts can learn it.
@@ -132,6 +133,46 @@ impl Fair {
         })
     }
 
+    /// The command that brings the first of several to where they are to be, the second still
+    /// unseen: whatever it takes to find it, hands are free then.
+    fn deliver(&self, world: &World) -> Option<Arc<str>> {
+        let game = world.game();
+        let roles = self.roles;
+        let fluents = world.fluents();
+        let thing = fluents.of(roles.holds, None).first().map(|fact| arg(*fact, 1))?;
+        let kind_of = |thing| Roles::kind(game, roles.thing_kind, thing);
+        let kind = kind_of(thing)?;
+        if !self.wanted.iter().any(|(wanted, count)| *wanted == kind && *count > 1) {
+            return None;
+        }
+        let has_one = |place: Object| {
+            fluents.of(roles.within, None).iter().any(|fact| {
+                let there = arg(*fact, 0);
+                arg(*fact, 1) == place && kind_of(there) == Some(kind) && world.seen().named(there)
+            })
+        };
+        let spots =
+            game.fixed.of(roles.spot, None).iter().map(|fact| (arg(*fact, 0), arg(*fact, 1)));
+        let fits = spots.filter(|(place, _)| {
+            Roles::kind(game, roles.place_kind, *place).is_some_and(|k| self.places.contains(&k))
+        });
+        // Where one is already, or the first by name.
+        let (place, location) = fits.min_by_key(|(place, _)| {
+            let name = &game.names[usize::from(*place)];
+            (!has_one(*place), name.len(), name)
+        })?;
+        let there =
+            fluents.of(roles.at, None).first().is_some_and(|fact| arg(*fact, 1) == location);
+        if !there || self.shut(world, place) {
+            return self.towards(world, place, there);
+        }
+        command(world, |effects, objects| {
+            effects.iter().any(|e| !e.delete && e.atom.pred == roles.within)
+                && objects.contains(&place)
+                && objects.contains(&thing)
+        })
+    }
+
     /// Where to look next, and the command that brings one nearer to having looked there.
     fn look(&self, world: &World) -> Option<Arc<str>> {
         let game = world.game();
@@ -248,7 +289,8 @@ impl Expert for Fair {
             Solution::Cancelled => return Err(NoAdvice::Cancelled),
             _ => {}
         }
-        let action = self.take(world).or_else(|| self.look(world));
+        let action = self.deliver(world).or_else(|| self.take(world));
+        let action = action.or_else(|| self.look(world));
         let action = action.map(|command| command.to_string());
         let action = action.ok_or_else(|| {
             NoAdvice::Other("every place was looked into and what was seen does not do".into())

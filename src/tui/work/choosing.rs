@@ -7,6 +7,7 @@ use super::world::World;
 use crate::env::{Suite, open_suite};
 use crate::episode::{Worlds, way};
 use crate::error::{Error, Result};
+use crate::experience::{HUMAN, POLICY};
 use crate::tui::effect::{Notice, OpenSuite};
 use crate::tui::msg::Msg;
 use crate::tui::screens::explore;
@@ -95,7 +96,12 @@ impl World {
         Worlds::of(self.suite.as_ref(), &stored)?
             .look(&way(&stored.steps[..t.min(stored.steps.len())]), |_, _| ())?;
         let (mut session, kept) = self.open(&stored.split, &stored.task_id)?;
-        let walked = session.walk(&stored.steps[..t.min(stored.steps.len())]);
+        // A policy's steps are those of the model that played, whichever answers here now.
+        let mut steps = stored.steps[..t.min(stored.steps.len())].to_vec();
+        for step in steps.iter_mut().filter(|step| step.source == POLICY && stored.actor != HUMAN) {
+            step.source.clone_from(&stored.actor);
+        }
+        let walked = session.walk(&steps);
         if walked.is_err() && self.session.is_some() {
             self.games.put(session, kept);
             return walked;

@@ -55,7 +55,8 @@ pub(super) fn evaluate_all(
         agent::locate(&store, Some(model), Some(suite.name()))?;
     }
     let mut played: Vec<(Summary, String)> = Vec::new();
-    for model in &order.models {
+    let all = order.models.len();
+    for (i, model) in order.models.iter().enumerate() {
         let mut agent = agent::open(&store, Some(model), Some(suite.name()), Priority::Background)?;
         let _held = agent::hold(&store, &agent.name());
         let Provenance { thinking, known } =
@@ -65,7 +66,9 @@ pub(super) fn evaluate_all(
             let EvalOrder { temperature, seed, no_repeat, .. } = *order;
             let play = Play { temperature, seed, think, no_repeat, ..Play::default() };
             let report = &mut |_: Event<'_>, progress: Progress| {
-                let doing = format!("{} {}", agent_name(model), progress.doing);
+                let which = if all > 1 { format!(" ({} of {all})", i + 1) } else { String::new() };
+                let how = if think { ", thinking," } else { "" };
+                let doing = format!("{}{which}{how} {}", agent_name(model), progress.doing);
                 tell(JobMsg::Progress(Progress { doing, ..progress }));
             };
             let with = (play, &known);
@@ -96,8 +99,15 @@ fn agent_name(model: &str) -> String {
 /// What each came to, and how the others differ from the first on the same games.
 fn compared(store: &Store, played: &[(Summary, String)]) -> Result<Vec<String>> {
     let mut lines: Vec<String> = played.iter().map(|(_, words)| words.clone()).collect();
-    let Some(((first, _), others)) = played.split_first() else { return Ok(lines) };
-    for (other, _) in others.iter().filter(|(other, _)| other.think == first.think) {
+    let Some((first, _)) = played.first() else { return Ok(lines) };
+    let of_first: Vec<&Summary> = played
+        .iter()
+        .map(|(summary, _)| summary)
+        .filter(|summary| summary.checkpoint == first.checkpoint)
+        .collect();
+    for (other, _) in played.iter().filter(|(other, _)| other.checkpoint != first.checkpoint) {
+        // Both thinking or both acting at once, where the first did both; else as it was played.
+        let first = of_first.iter().find(|own| own.think == other.think).unwrap_or(&of_first[0]);
         lines.push(String::new());
         lines.extend(difference(store, first.evaluation, other.evaluation)?);
     }

@@ -345,6 +345,13 @@ fn collect_all(
     let mut store = Store::open(root)?;
     let model = Some(order.policy.as_str());
     let of = Some(suite.name());
+    // Who is not there is said before anything is collected.
+    if *asked > 0 {
+        agent::locate(&store, model, of)?;
+    }
+    if let Some(writer) = order.writer.as_deref().filter(|name| *name != TEMPLATE) {
+        agent::locate(&store, Some(writer), of)?;
+    }
     let policy = |store: &Store| agent::open(store, model, of, Priority::Background);
     let writer =
         |store: &Store| agent::open(store, order.writer.as_deref(), of, Priority::Background);

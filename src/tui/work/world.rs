@@ -385,11 +385,15 @@ impl World {
         };
         let at = Some(session.at());
         match keep(session, tried, store, self.warned == at)? {
-            Keeping::Kept(Kept { id, steps, by, branches }) => {
+            Keeping::Kept(Kept { id, steps, by, is_by_hand, split, branches }) => {
                 (self.kept, self.warned) = (at, None);
-                let text = format!(
-                    "kept as demonstration {id}: {steps} steps by {by}, {branches} alternatives"
+                let mut text = format!(
+                    "kept as demonstration {id} of {split}: {steps} steps by {by}, {branches} \
+                     alternatives"
                 );
+                if is_by_hand {
+                    text.push_str("; played by hand: a run takes it with the expert human, or all");
+                }
                 self.mail.send(Msg::Notice(Notice::info(text)));
                 self.mail.send(Msg::Changed);
             }

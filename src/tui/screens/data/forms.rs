@@ -11,7 +11,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
-use crate::formats::{Extent, Observations, Order, Set};
+use crate::formats::{Extent, Observations, Order, Questions, Set};
 use crate::selection::{ALL, Criteria};
 use crate::store::Intake;
 use crate::text::clean;
@@ -85,6 +85,7 @@ impl State {
             criteria: criteria.clone(),
             held_out: false,
             observations: export.observations,
+            questions: Questions::default(),
         };
         Set::ALL.map(order).into()
     }

@@ -79,7 +79,7 @@ impl State {
             Act::Pause => vec![Effect::Job(JobCmd::Pause(JobKind::Study))],
             Act::Stop => vec![Effect::Job(JobCmd::Stop(JobKind::Study))],
             Act::Add => {
-                self.typed = Some(Input::new("studies/".into()));
+                self.typed = Some(Input::new(self.path.clone()));
                 Vec::new()
             }
             Act::Next => self.turn(),

@@ -42,6 +42,8 @@ pub struct State {
     seed: usize,
     /// The path of a file that is being typed.
     pub typed: Option<Input>,
+    /// The one that was typed last, until its study is there.
+    path: String,
     ticks: u32,
 }
 
@@ -87,6 +89,7 @@ impl State {
             }
             Msg::Added(name) => {
                 self.name = Some(name);
+                self.path.clear();
                 (self.at, self.seed) = (0, 0);
                 return self.refresh();
             }
@@ -133,7 +136,9 @@ impl Pane for State {
         match key.code {
             KeyCode::Esc => {}
             KeyCode::Enter if !input.value().trim().is_empty() => {
-                return Some(vec![Effect::Study(StudyCmd::Add(input.value().trim().into()))]);
+                // What was not found stands there again.
+                self.path = input.value().trim().to_string();
+                return Some(vec![Effect::Study(StudyCmd::Add(self.path.clone()))]);
             }
             _ => {
                 input.handle_event(&Event::Key(key));

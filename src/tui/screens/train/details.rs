@@ -94,6 +94,11 @@ fn lines<'a>(state: &State, run: &RunRow, theme: Theme) -> Vec<Line<'a>> {
     let words: Vec<String> =
         words.iter().filter(|word| !word.is_empty()).map(|w| clean(w)).collect();
     lines.extend((!words.is_empty()).then(|| Line::from(words.join(" · "))));
+    let warn = |text: &String| {
+        Line::styled(format!("{} {}", theme.glyph("▲", "!"), clean(text)), theme.warn())
+    };
+    // What is wrong comes first: it must be in sight however little room there is.
+    lines.extend(state.alerts.iter().map(warn));
     if run.status == RunStatus::Queued {
         lines.push(Line::from("It waits for its turn. What it trains on is known then."));
     } else {
@@ -103,12 +108,8 @@ fn lines<'a>(state: &State, run: &RunRow, theme: Theme) -> Vec<Line<'a>> {
     lines.extend(about_plan(run, plan, &stages).into_iter().map(Line::from));
     let warnings: Vec<String> =
         serde_json::from_value(config["warnings"].clone()).unwrap_or_default();
-    let warn = |text: &String| {
-        Line::styled(format!("{} {}", theme.glyph("▲", "!"), clean(text)), theme.warn())
-    };
     lines.extend(warnings.iter().map(warn));
     lines.push(Line::from(saved(state, run.id)));
-    lines.extend(state.alerts.iter().map(warn));
     if let Some(error) = &run.error {
         lines.push(Line::styled(
             format!("failed: {}. r goes on from the last checkpoint.", clean(error)),

@@ -55,7 +55,8 @@ pub fn sheet() -> Sheet {
         Field::new("match", "  budget", Choice, &["stage2", "total", "tokens"])
             .hint("how many updates world modelling and the imitation after it get"),
         number("world", "  epochs", &["1", "2", "3"], "passes over the data of world modelling"),
-        Field::new("start", "start", Choice, &built_in()),
+        Field::new("start", "start", Text, &built_in())
+            .hint("or a checkpoint's name, a folder, a name of the hub"),
         number("updates", "updates", &["200", "50", "100", "400", "1000"], ""),
         auto("epochs", "epochs", &["1", "2", "3"], "passes over the trees, in place of updates"),
         number("batch", "batch", &["8", "16", "32", "1", "2", "4"], "trees an update"),

@@ -18,7 +18,9 @@ fn success(eval: Option<&EvalRow>) -> String {
     eval.map_or_else(String::new, |eval| {
         let (low, high) = wilson(eval.successes, eval.n);
         let split = clean(&eval.split);
-        format!("{}/{} [{:.0}–{:.0} %] {split}", eval.successes, eval.n, 100.0 * low, 100.0 * high)
+        let think = if eval.think == Some(true) { ", thinking" } else { "" };
+        let rate = format!("{}/{}", eval.successes, eval.n);
+        format!("{rate} [{:.0}–{:.0} %] {split}{think}", 100.0 * low, 100.0 * high)
     })
 }
 
@@ -82,7 +84,12 @@ pub(super) fn runs(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rec
             format!("{}/{}", run.step, run.steps),
             run.status.as_str().to_string(),
             figures.and_then(|f| f.loss).map_or(String::new(), short),
-            best.map_or(String::new(), |(step, cost)| format!("{} at {step}", short(cost))),
+            best.map_or(String::new(), |(step, cost)| {
+                let start = figures.and_then(|f| f.start).filter(|start| *start < cost);
+                let start =
+                    start.map_or(String::new(), |start| format!(", start {}", short(start)));
+                format!("{} at {step}{start}", short(cost))
+            }),
             success(eval),
             clean(&run.start),
             words.join(" · "),

@@ -146,9 +146,11 @@ impl State {
         if marked.is_empty() { self.checkpoint().into_iter().collect() } else { marked }
     }
 
-    /// The newest evaluation of a model of that name.
+    /// The evaluation of most games of a model of that name, of equals the newest: the one that says
+    /// most.
     pub fn evaluated(&self, name: &str) -> Option<&EvalRow> {
-        self.evaluations.iter().find(|eval| model_alone(&eval.checkpoint) == name)
+        let own = self.evaluations.iter().filter(|eval| model_alone(&eval.checkpoint) == name);
+        own.max_by_key(|eval| (eval.n, eval.id))
     }
 
     /// A line to be typed about what is in front, with what stands there now.
