@@ -14,6 +14,7 @@ use super::{Mode, Order, State};
 use crate::experience::{Reflection, Verdict};
 use crate::store::Filter;
 use crate::text::clean;
+use crate::tui::text::remark;
 use crate::tui::theme::{Theme, fit};
 
 /// From this width on, state and reflection stand side by side.
@@ -78,8 +79,10 @@ fn draw_rows(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'
         draw_reflection(state, item, theme, frame, right);
     } else if state.evidence {
         draw_state(state, item, theme, frame, bottom);
+        remark(" Tab: the text ", bottom.bottom() - 1, bottom, theme, frame);
     } else {
         draw_reflection(state, item, theme, frame, bottom);
+        remark(" Tab: what it is judged by ", bottom.bottom() - 1, bottom, theme, frame);
     }
 }
 

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::flow::{flow, hung};
 use crate::agent::prompt::{rightness, told as without_place};
-use crate::experience::{Branch, Verdict};
+use crate::experience::{Branch, Purpose, Verdict};
 use crate::store::{Standing, Told};
 use crate::text::clean;
 use crate::tui::text::{difference, one_line};
@@ -181,13 +181,21 @@ impl Scene<'_> {
             return;
         }
         let expected = |at: usize| told.predictions.iter().any(|p| p.t == at);
+        // Only demonstrations are collected for.
+        let collected = told.trajectory.purpose == Purpose::Demonstration;
         let all = [
-            (told.branches_at(t).next().is_none(), "alternatives: c in Explore collects them"),
+            (
+                collected && told.branches_at(t).next().is_none(),
+                "alternatives: c in Explore collects them",
+            ),
             (
                 !expected(t) && !t.checked_sub(1).is_some_and(expected),
                 "predictions: K in Explore keeps them, eval --surprise asks for them",
             ),
-            (told.reflections_at(t).next().is_none(), "reflections: c in Explore collects them"),
+            (
+                collected && told.reflections_at(t).next().is_none(),
+                "reflections: c in Explore collects them",
+            ),
         ];
         let missing: Vec<&str> =
             all.iter().filter(|(none, _)| *none).map(|(_, how)| *how).collect();

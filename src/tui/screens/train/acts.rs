@@ -76,7 +76,14 @@ pub enum Act {
 
 /// The keys of this screen.
 pub const KEYS: &[Key<Act>] = &[
-    key("train", "t", Act::Start, "train", "start a run, or queue it behind the one under way"),
+    key(
+        "train",
+        "t",
+        Act::Start,
+        "train",
+        "start a run, or queue it behind the one under way: objective, data, start, learning rate, \
+         LoRA, validation in a form",
+    ),
     key(
         "again",
         "A",
@@ -178,8 +185,8 @@ pub const KEYS: &[Key<Act>] = &[
         "b",
         Act::BeforeAfter,
         "before/after",
-        "what the run's start and its newest checkpoint make of the state open in Explore; how two \
-         marked evaluations differ",
+        "compare what the run's start and its newest checkpoint make of the state open in Explore; \
+         compare two marked evaluations",
     ),
     key(
         "overlay",
