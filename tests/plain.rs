@@ -49,6 +49,19 @@ fn a_wrong_word_says_so_in_one_line_and_reads_nothing_again() {
 }
 
 #[test]
+fn the_last_decision_can_be_taken_back_before_curating_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    json(dir.path(), &["collect", "all", "--games", "1"]);
+    let pending = json(dir.path(), &["data", "list"])[0]["pending"].as_u64().unwrap() as usize;
+    assert!(pending > 0);
+    let all = "a sure\n".repeat(pending);
+    let text = said(dir.path(), &format!("curate\n{all}u\nback\nlook\nquit\n"));
+    assert!(text.contains("u takes the latest back") && text.contains("Taken back."), "{text}");
+    let row = &json(dir.path(), &["data", "list"])[0];
+    assert_eq!((&row["pending"], &row["approved"]), (&1.into(), &(pending - 1).into()), "{row}");
+}
+
+#[test]
 fn collecting_training_evaluating_and_replaying_are_said_in_lines() {
     let dir = tempfile::tempdir().unwrap();
     let script = "collect all --games 2\ntrain --objective imitation --steps 2 --batch 1\nruns\n\

@@ -148,7 +148,9 @@ fn a_stored_evaluation_is_told_with_its_kinds_and_episodes_and_how_two_differ() 
     let kinds = lines.iter().skip(3).take_while(|line| !line.is_empty()).count();
     assert_eq!(kinds, won.kinds.len());
     let (_, games) = store.evaluation(won.evaluation).unwrap();
-    let episodes: Vec<String> = games.iter().map(|game| game.trajectory.to_string()).collect();
+    let mut episodes: Vec<i64> = games.iter().map(|game| game.trajectory).collect();
+    episodes.sort_unstable();
+    let episodes: Vec<String> = episodes.iter().map(ToString::to_string).collect();
     assert!(lines.contains(&format!("won: trajectories {}", episodes.join(", "))), "{lines:?}");
     let lines = difference(&store, lost.evaluation, won.evaluation).unwrap();
     assert!(lines[0].contains("95 %, 6 games; exact") && lines[0].contains("too few"), "{lines:?}");

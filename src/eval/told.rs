@@ -51,7 +51,9 @@ pub fn told(store: &Store, id: i64) -> Result<Vec<String>> {
     }
     for (name, success) in [("won", true), ("lost", false)] {
         let which = games.iter().filter(|game| game.success == success);
-        let which: Vec<String> = which.map(|game| game.trajectory.to_string()).collect();
+        let mut which: Vec<i64> = which.map(|game| game.trajectory).collect();
+        which.sort_unstable();
+        let which: Vec<String> = which.iter().map(ToString::to_string).collect();
         if !which.is_empty() {
             lines.push(String::new());
             lines.push(format!("{name}: trajectories {}", which.join(", ")));

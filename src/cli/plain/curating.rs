@@ -13,6 +13,8 @@ enum Next {
     Stay,
     /// It, or another, is to be said.
     Say,
+    /// It was decided on.
+    Decided,
     /// It is skipped.
     Skip,
     /// The prompt before this one; `true` leaves the program.
@@ -24,12 +26,25 @@ pub fn curate(store: &mut Store) -> Result<bool> {
     say("help lists the words.");
     let mut skipped = 0;
     let mut fresh = true;
+    let mut decided = false;
     loop {
         let pending = Filter::verdict(Some(Verdict::Pending));
         let queue = store.queue(&pending, Place::Start, skipped + 1)?;
         let Some(item) = queue.items.get(skipped) else {
             say("No more reflections to decide on. collect all makes some, reflect one.");
-            return Ok(false);
+            // The decision just made can be taken back before it is left.
+            let word = if decided { ask("u takes the latest back, back leaves> ")? } else { None };
+            match word.as_deref() {
+                Some("u") => {
+                    let done = store.undo()?;
+                    say(done.as_ref().map_or("Nothing to undo.", |_| "Taken back."));
+                    (decided, fresh) = (done.is_some(), true);
+                    continue;
+                }
+                Some("quit") => return Ok(true),
+                None if decided => return Ok(true), // the input ended
+                _ => return Ok(false),
+            }
         };
         if fresh {
             tell(store, item, queue.verdict_counts[0])?;
@@ -42,6 +57,7 @@ pub fn curate(store: &mut Store) -> Result<bool> {
                 fresh = true;
             }
             Ok(Next::Say) => fresh = true,
+            Ok(Next::Decided) => (fresh, decided) = (true, true),
             Ok(Next::Stay) => fresh = false,
             Err(error) => {
                 complain(&error);
@@ -126,5 +142,5 @@ fn obey(store: &mut Store, item: &Reflection, line: &str) -> Result<Next> {
     };
     store.decide(id, &decision)?;
     say(&format!("{} {id}.", decision.as_str()));
-    Ok(Next::Say)
+    Ok(Next::Decided)
 }

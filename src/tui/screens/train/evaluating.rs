@@ -21,11 +21,13 @@ impl State {
         let names: Vec<String> = self.chosen().iter().map(|saved| saved.id.to_string()).collect();
         let named = if names.is_empty() { "embedded".to_string() } else { names.join(",") };
         let both = format!("embedded,{named}");
+        let splits = self.known_splits();
+        let splits: Vec<&str> = splits.iter().map(String::as_str).collect();
         self.evaluating = Some(Sheet::new(vec![
             Field::new("models", "models", Text, &[&named, &both, "embedded"])
                 .hint("numbers, names, with commas; all play the same games"),
-            Field::new("split", "split", Text, &[AUTO, "train"])
-                .hint("auto: the one that the suite has for it"),
+            Field::new("split", "split", Text, &splits)
+                .hint("auto: the one that the suite has for it; any other can be typed"),
             Field::new("games", "games", Number, &["20", "50", "100", "134"]),
             Field::new("temperature", "temperature", Number, &["0.4", "0", "1"])
                 .hint("0 takes the likeliest"),
@@ -37,6 +39,22 @@ impl State {
                 .hint("left out: no action twice in the same state, while others are left"),
         ]));
         Vec::new()
+    }
+
+    /// The suite's own choice, and the splits that games were evaluated or demonstrated on.
+    fn known_splits(&self) -> Vec<String> {
+        let suite = self.suite.as_deref().unwrap_or_default();
+        let evaluated = self.evaluations.iter().filter(|eval| eval.suite == suite);
+        let evaluated = evaluated.map(|eval| eval.split.clone());
+        let demonstrated = self.choices.origins.iter().filter(|(name, ..)| name == suite);
+        let demonstrated = demonstrated.map(|(_, split, _)| split.clone());
+        let mut splits = vec![AUTO.to_string()];
+        for split in evaluated.chain(demonstrated).chain(["train".to_string()]) {
+            if !splits.contains(&split) {
+                splits.push(split);
+            }
+        }
+        splits
     }
 
     /// Takes a key for it.

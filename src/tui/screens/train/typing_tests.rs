@@ -45,7 +45,7 @@ fn what_the_form_says_is_what_the_command_says() {
     let copied = press(&mut state, "y");
     assert!(matches!(&copied[..], [Effect::Copy(text)] if text == usual), "{copied:?}");
     set(&mut state, "objective", "l");
-    set(&mut state, "start", "lll");
+    set(&mut state, "start", "run 3 step 40");
     set(&mut state, "rate", "0.001");
     set(&mut state, "batch", "16");
     set(&mut state, "lora", "4");
@@ -58,7 +58,8 @@ fn what_the_form_says_is_what_the_command_says() {
         "foretaste train --objective world-model --epochs 3 --from 'run 3 step 40' --rate 0.001 \
          --suite household -k 0 --batch 16 --seed 7 --lora 4 --alpha 32"
     );
-    set(&mut state, "start", "l");
+    set(&mut state, "start", "");
+    state.type_key(KeyCode::Right.into());
     assert_eq!(state.form.unwrap().start(), "embedded", "round to the first");
 }
 
