@@ -87,7 +87,10 @@ fn answer(stream: TcpStream, files: &HashMap<String, Vec<u8>>, sent: &AtomicUsiz
             let files: Vec<_> = names.iter().map(|n| serde_json::json!({"rfilename": n})).collect();
             serde_json::json!({"sha": COMMIT, "siblings": files}).to_string()
         };
-        if path == "/api/models/toy/tiny/revision/main" {
+        if ["tiny", "cut"]
+            .map(|name| format!("/api/models/toy/{name}/revision/main"))
+            .contains(&path.to_string())
+        {
             let all = [
                 "README.md",
                 "config.json",
@@ -98,15 +101,31 @@ fn answer(stream: TcpStream, files: &HashMap<String, Vec<u8>>, sent: &AtomicUsiz
             say("200 OK", "content-type: application/json\r\n", listed(&all).as_bytes());
             continue;
         }
+        if path == "/api/models/toy/evil/revision/main" {
+            let evil = listed(&["config.json"]).replace(COMMIT, "../../../../out");
+            say("200 OK", "content-type: application/json\r\n", evil.as_bytes());
+            continue;
+        }
         if path == "/api/models/toy/other/revision/main" {
             say("200 OK", "content-type: application/json\r\n", listed(&["README.md"]).as_bytes());
             continue;
         }
-        let name = path.strip_prefix("/toy/tiny/resolve/main/").unwrap_or_default();
+        let (repo, name) = path
+            .strip_prefix("/toy/")
+            .and_then(|rest| rest.split_once(&format!("/resolve/{COMMIT}/")))
+            .unwrap_or_default();
         let Some(bytes) = files.get(name) else {
             say("404 Not Found", "", b"there is no such thing");
             continue;
         };
+        // A line that breaks in the middle, unless the rest is asked for.
+        if repo == "cut" && name == "model.safetensors" && range.is_none() {
+            let mut writer = writer.lock().unwrap();
+            _ = write!(writer, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes.len());
+            _ = writer.write_all(&bytes[..1000]).and_then(|()| writer.flush());
+            _ = writer.shutdown(std::net::Shutdown::Both);
+            return;
+        }
         let (from, to) =
             range.as_deref().and_then(|range| range.split_once('-')).unwrap_or(("0", ""));
         let from: usize = from.parse().unwrap();
@@ -145,7 +164,7 @@ fn a_name_of_the_hub_is_fetched_when_asked_and_then_is_the_model() {
     let fetched = fetch("toy/tiny");
     assert!(fetched.status.success(), "{}", String::from_utf8_lossy(&fetched.stderr));
     let told = lines(&fetched).remove(0);
-    assert_eq!(told["model"], "toy/tiny@0123456789ab");
+    assert_eq!(told["model"], format!("toy/tiny@{COMMIT}").as_str());
     let folder = Path::new(told["path"].as_str().unwrap());
     assert!(folder.starts_with(home.join("hf/hub/models--toy--tiny/snapshots")), "{told}");
     assert!(!home.join("hf/hub/up.safetensors").exists());
@@ -166,8 +185,8 @@ fn a_name_of_the_hub_is_fetched_when_asked_and_then_is_the_model() {
     let (same, _) = outcomes("embedded");
     assert_eq!((games.len(), &games), (2, &same), "it is the same model");
     // What is recorded means these files later, too.
-    assert_eq!(named, "toy/tiny@0123456789ab");
-    assert_eq!(outcomes("toy/tiny@0123456789ab").0, same);
+    assert_eq!(named, format!("toy/tiny@{COMMIT}").as_str());
+    assert_eq!(outcomes(&format!("toy/tiny@{COMMIT}")).0, same);
     let other = failure(&play("toy/tiny@fedcba"));
     assert!(other.contains("nor in the hub's cache"), "{other}");
 }
@@ -190,4 +209,27 @@ fn what_the_hub_does_not_have_is_named() {
     let gone =
         failure(&gone.env_remove("HF_HUB_CACHE").env_remove("HF_HUB_OFFLINE").output().unwrap());
     assert!(gone.contains("toy/tiny: asking the hub"), "{gone}");
+}
+
+#[test]
+fn what_was_cut_off_goes_on_and_a_hub_names_no_path() {
+    let hub = Hub::start();
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let fetch = |name: &str| hub.run(home, false, &["model", "fetch", name]);
+    let cut = failure(&fetch("toy/cut"));
+    assert!(cut.contains("model.safetensors") && cut.contains("the same command goes on"), "{cut}");
+    // Nothing takes the place of the model until it is whole.
+    let play = ["eval", "--checkpoint", "toy/cut", "--games", "1", "--split", "seen"];
+    assert!(failure(&hub.run(home, false, &play)).contains("nor in the hub's cache"));
+    let whole = fetch("toy/cut");
+    assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model/model.safetensors");
+    let fetched =
+        home.join(format!("hf/hub/models--toy--cut/snapshots/{COMMIT}/model.safetensors"));
+    assert_eq!(std::fs::read(fetched).unwrap(), std::fs::read(assets).unwrap());
+    assert_eq!(hub.sent.load(Ordering::Relaxed), 3_792_200 - 1000, "only the rest was sent again");
+    let evil = failure(&fetch("toy/evil"));
+    assert!(evil.contains("it names no commit"), "{evil}");
+    assert!(!home.join("out").exists() && !home.join("hf/out").exists());
 }

@@ -4,15 +4,21 @@
 //! the network by itself.
 //!
 //! The cache's layout is that of `huggingface_hub`: `models--ORG--NAME/refs/REVISION` holds a
-//! commit, `snapshots/COMMIT/` links to its files.
+//! commit, `snapshots/COMMIT/` its files (as links, or as files: both are read everywhere). Of what
+//! a hub answers only the list of files, the commit (hexadecimal) and bytes of a stated length are
+//! used; no name or path of its making goes to the disk.
 
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use hf_hub::api::sync::{ApiBuilder, ApiRepo};
+use hf_hub::api::sync::ApiBuilder;
 use hf_hub::{Cache, Repo, RepoType};
+use ureq::config::RedirectAuthHeaders;
 
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Kind, Result};
+use crate::paths::write_whole;
 
 /// What is fetched of a repository beside its weights.
 const BESIDE: [&str; 8] = [
@@ -41,12 +47,8 @@ impl HubName {
     /// A name of this form.
     pub fn parse(name: &str) -> Option<Self> {
         let (path, revision) = name.split_once('@').unwrap_or((name, MAIN));
-        let is_plain = |part: &&str| {
-            part.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-        };
         let parts: Vec<&str> = path.split('/').collect();
-        if !parts.iter().chain([&revision]).all(is_plain) {
+        if !parts.iter().chain([&revision]).all(|part| is_plain(part)) {
             return None;
         }
         let (org, name, file) = match parts[..] {
@@ -75,12 +77,7 @@ impl HubName {
         })?;
         let snapshot = snapshots.join(commit);
         let found = self.file.as_ref().map_or(snapshot.clone(), |file| snapshot.join(file));
-        let is_whole = if self.file.is_some() {
-            found.is_file()
-        } else {
-            // As it is fetched: the configuration last.
-            found.join("config.json").is_file()
-        };
+        let is_whole = if self.file.is_some() { found.is_file() } else { is_model(&found) };
         is_whole.then_some(found)
     }
 
@@ -89,7 +86,7 @@ impl HubName {
         let snapshot = if self.file.is_some() { found.parent() } else { Some(found) };
         let commit = snapshot.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
         let file = self.file.as_ref().map(|file| format!("/{file}")).unwrap_or_default();
-        format!("{}{file}@{}", self.repo, &commit[..commit.len().min(12)])
+        format!("{}{file}@{commit}", self.repo)
     }
 
     /// That it is not in the cache, and how it comes there.
@@ -110,31 +107,46 @@ impl HubName {
                 "nothing is fetched while it is; unset it, or copy the model's folder here",
             ));
         }
-        let mut api = ApiBuilder::from_cache(cache()).with_progress(false).with_retries(3);
-        if let Ok(endpoint) = std::env::var("HF_ENDPOINT") {
-            api = api.with_endpoint(endpoint);
-        }
+        let endpoint = std::env::var("HF_ENDPOINT").ok().filter(|url| !url.is_empty());
+        let endpoint = endpoint.unwrap_or_else(|| "https://huggingface.co".into());
         let failed = |what: &str, why: &dyn std::fmt::Display| {
             Error::new(format!("{}: {what}: {why}", self.repo)).of(Kind::Io).hint(
                 "is the name right, the network there, and HF_TOKEN set if the model is gated?",
             )
         };
-        let api = api.build().map_err(|e| failed("the hub", &e))?;
+        let token = token();
+        let api = ApiBuilder::from_cache(cache()).with_progress(false).with_token(token.clone());
+        let api = api.with_endpoint(endpoint.clone()).build();
+        let api = api.map_err(|e| failed("the hub", &e))?;
         let repo = Repo::with_revision(self.repo.clone(), RepoType::Model, self.revision.clone());
-        let repo = api.repo(repo);
-        let info = repo.info().map_err(|e| failed("asking the hub", &e))?;
+        let info = api.repo(repo).info().map_err(|e| failed("asking the hub", &e))?;
         let there: Vec<String> = info.siblings.into_iter().map(|file| file.rfilename).collect();
-        if info.sha.is_empty() || !info.sha.chars().all(|c| c.is_ascii_hexdigit()) {
+        let commit = info.sha;
+        if commit.len() != 40 || !commit.chars().all(|c| c.is_ascii_hexdigit()) {
             return Err(failed("asking the hub", &"it names no commit"));
         }
-        let snapshot = self.folder(cache().path()).join("snapshots").join(&info.sha);
+        let folder = self.folder(cache().path());
+        let snapshot = folder.join("snapshots").join(&commit);
+        std::fs::create_dir_all(&snapshot).map_err(|e| Error::io("creating", &snapshot, &e))?;
+        let config = ureq::Agent::config_builder()
+            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+            .http_status_as_error(true);
+        let agent = ureq::Agent::from(config.build());
         for name in self.wanted(&there)? {
-            control.checkpoint()?;
-            if snapshot.join(&name).is_file() {
-                continue;
+            let path = snapshot.join(&name);
+            if !path.is_file() {
+                let url = format!("{endpoint}/{}/resolve/{commit}/{name}", self.repo);
+                let from = From { agent: &agent, url: &url, token: token.as_deref() };
+                from.download(&path, control, report).map_err(|error| error.at(&name))?;
             }
-            download(&repo, &name, report).map_err(|e| failed(&name, &e))?;
         }
+        // Last: until then the revision means what it meant before.
+        let named = folder.join("refs").join(&self.revision);
+        let refs = folder.join("refs");
+        std::fs::create_dir_all(&refs).map_err(|e| Error::io("creating", &refs, &e))?;
+        write_whole(&named, true, |file| {
+            file.write_all(commit.as_bytes()).map_err(|e| Error::io("writing", &named, &e))
+        })?;
         self.cached().ok_or_else(|| failed("fetched", &"and yet not in the cache"))
     }
 
@@ -148,7 +160,7 @@ impl HubName {
                 .ok_or_else(|| self.lacks(&format!("has no {file}")));
         }
         let weights = there.iter().filter(|name| {
-            name.ends_with(".safetensors") && !name.contains('/') && !name.starts_with("adapter")
+            name.ends_with(".safetensors") && is_plain(name) && !name.starts_with("adapter")
         });
         let mut wanted: Vec<String> = weights.cloned().collect();
         if wanted.is_empty() {
@@ -183,36 +195,99 @@ fn cache() -> Cache {
     named.map_or_else(Cache::from_env, |path| Cache::new(PathBuf::from(path)))
 }
 
-fn download(
-    repo: &ApiRepo,
-    name: &str,
-    report: &mut dyn FnMut(Progress),
-) -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let counting = Counting { report, meter: None, done: 0 };
-    repo.download_with_progress(name, counting)?;
-    Ok(())
+/// What may stand in a path: no folder, nothing hidden, nothing that leads out.
+fn is_plain(part: &str) -> bool {
+    part.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-/// Bytes as the progress of a job.
-struct Counting<'a> {
-    report: &'a mut dyn FnMut(Progress),
-    meter: Option<Meter>,
-    done: u64,
+/// Whether a folder has what a model needs: other tools fetch a configuration alone.
+fn is_model(folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).is_file();
+    has("config.json")
+        && has("tokenizer.json")
+        && (has("model.safetensors") || has("model.safetensors.index.json"))
 }
 
-impl hf_hub::api::Progress for Counting<'_> {
-    fn init(&mut self, size: usize, filename: &str) {
-        self.meter = Some(Meter::new(format!("{filename}, bytes,"), 0, size as u64));
-    }
+/// The key of the hub, as its other clients find it.
+fn token() -> Option<String> {
+    let said = |text: String| Some(text.trim().to_string()).filter(|text| !text.is_empty());
+    let set = |name: &str| std::env::var(name).ok().and_then(said);
+    let home = || {
+        let home = set("HF_HOME").map(PathBuf::from);
+        home.or_else(|| Some(Cache::default().path().parent()?.to_path_buf()))
+    };
+    set("HF_TOKEN").or_else(|| {
+        let file = set("HF_TOKEN_PATH").map(PathBuf::from).or_else(|| Some(home()?.join("token")));
+        std::fs::read_to_string(file?).ok().and_then(said)
+    })
+}
 
-    fn update(&mut self, size: usize) {
-        self.done += size as u64;
-        if let Some(meter) = &self.meter {
-            (self.report)(meter.at(self.done));
+/// Where a file comes from.
+struct From<'a> {
+    agent: &'a ureq::Agent,
+    url: &'a str,
+    token: Option<&'a str>,
+}
+
+impl From<'_> {
+    /// Fetches it into a file beside `path`, which takes its place when it is whole; goes on where
+    /// an earlier one was cut off.
+    fn download(
+        &self,
+        path: &Path,
+        control: &Control,
+        report: &mut dyn FnMut(Progress),
+    ) -> Result<()> {
+        let failed = |why: String| Error::new(why).of(Kind::Io).hint("the same command goes on");
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let part = path.with_file_name(format!(".{name}.part"));
+        let io = |what: &'static str| {
+            let part = part.clone();
+            move |e: std::io::Error| Error::io(what, &part, &e)
+        };
+        let have = std::fs::metadata(&part).map_or(0, |about| about.len());
+        let mut request = self.agent.get(self.url);
+        if let Some(token) = self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
         }
+        if have > 0 {
+            request = request.header("range", format!("bytes={have}-"));
+        }
+        let response = request.call().map_err(|e| failed(e.to_string()))?;
+        let header = |name: &str| response.headers().get(name)?.to_str().ok();
+        // `bytes 5-9/10`, where a part was asked for and is given.
+        let range = header("content-range").and_then(|range| {
+            let (from, rest) = range.strip_prefix("bytes ")?.split_once('-')?;
+            Some((from.parse::<u64>().ok()?, rest.split_once('/')?.1.parse::<u64>().ok()?))
+        });
+        let length = header("content-length").and_then(|n| n.parse::<u64>().ok());
+        let (from, total) = match (response.status().as_u16(), range, length) {
+            (206, Some((from, total)), _) if from == have => (have, total),
+            (200, _, Some(total)) => (0, total),
+            _ => return Err(failed("the hub does not say how long it is".into())),
+        };
+        let mut file =
+            File::options().create(true).append(true).open(&part).map_err(io("opening"))?;
+        file.set_len(from).map_err(io("writing"))?;
+        let meter = Meter::new(format!("{name}, bytes,"), from, total);
+        let mut done = from;
+        let mut reader = response.into_body().into_reader();
+        let mut buffer = vec![0; 1 << 18];
+        while done < total {
+            control.checkpoint()?;
+            let n = reader.read(&mut buffer).map_err(|e| failed(e.to_string()))?;
+            if n == 0 {
+                return Err(failed(format!("cut off after {done} of {total} bytes")));
+            }
+            let n = n.min((total - done) as usize);
+            file.write_all(&buffer[..n]).map_err(io("writing"))?;
+            done += n as u64;
+            report(meter.at(done));
+        }
+        file.sync_all().map_err(io("writing"))?;
+        std::fs::rename(&part, path).map_err(|e| Error::io("writing", path, &e))
     }
-
-    fn finish(&mut self) {}
 }
 
 #[cfg(test)]

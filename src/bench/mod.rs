@@ -2,6 +2,7 @@
 //! can run again.
 
 pub mod agent;
+pub mod collect;
 pub mod env;
 pub mod experts;
 pub mod infer;

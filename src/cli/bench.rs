@@ -40,6 +40,26 @@ enum BenchCommand {
     Ui(UiBench),
     /// How often each expert wins a split's games, and in how many steps
     Experts(ExpertsBench),
+    /// How fast demonstrations and uniform alternatives are collected and kept
+    Collect(CollectBench),
+}
+
+#[derive(Debug, Args)]
+struct CollectBench {
+    #[command(flatten)]
+    suite: SuiteArgs,
+    /// The split
+    #[arg(long, default_value = "train")]
+    split: String,
+    /// At most so many games
+    #[arg(long, default_value_t = 200, value_parser = number::<usize>(1..=1_000_000))]
+    games: usize,
+    /// Alternatives a state
+    #[arg(short, long, default_value_t = 4, value_parser = number::<usize>(1..=1000))]
+    k: usize,
+    /// Seed that draws games and alternatives
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
 
 #[derive(Debug, Args)]
@@ -297,6 +317,11 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
                 warmup,
             };
             bench::train::run(&options, &interruptible()?)?
+        }
+        BenchCommand::Collect(CollectBench { suite, split, games, k, seed }) => {
+            let suite = suite.open()?;
+            let sample = Sample { split: Some(split), games, seed };
+            bench::collect::run(suite.as_ref(), &sample, k, &interruptible()?)?
         }
         BenchCommand::Experts(ExpertsBench { suite, split, games, seed }) => {
             let suite = suite.open()?;

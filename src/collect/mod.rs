@@ -9,12 +9,14 @@ mod reflections;
 
 use std::collections::{BTreeMap, HashSet};
 
+use rayon::prelude::*;
 use serde_json::json;
 
 pub use all::{ASKED, By, Collected, Wanted, all};
 pub use proposer::Proposer;
 pub use reflections::{Contrast, Faults, Writing, case_at, reflections};
 
+use crate::budget::under;
 use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
 use crate::episode::{
@@ -23,6 +25,7 @@ use crate::episode::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::experience::{Branch, POLICY, Purpose, Trajectory, UNIFORM};
+use crate::model::team::{Priority, Team};
 use crate::store::{Drawn, PoolCount, Store, TrajectorySummary};
 
 /// What a job says while it works: a unit that is safely in the store, and how far the job is.
@@ -151,6 +154,10 @@ impl Draw<'_> {
     }
 }
 
+/// Demonstrations whose alternatives are made at a time, where nobody need be asked: few enough to be
+/// paused and cancelled in between.
+const TOGETHER: usize = 16;
+
 /// K executed alternatives of a pool at every state of the demonstrations (`D_rollout`). A
 /// demonstration whose world is another one now is passed over; the job ends with an error that
 /// counts them.
@@ -158,7 +165,7 @@ pub fn branches(
     store: &mut Store,
     suite: &dyn Suite,
     scope: &Scope,
-    mut draw: Draw<'_>,
+    draw: Draw<'_>,
     control: &Control,
     report: Report<'_>,
 ) -> Result<()> {
@@ -171,30 +178,46 @@ pub fn branches(
     }
     one_model(store, suite, scope, &pool, &draw.proposer.model())?;
     let mut skipped = Vec::new();
-    for (i, demo) in demos.iter().enumerate() {
+    let Draw { k, mut proposer, .. } = draw;
+    let make = |(trajectory, have): &(Trajectory, Vec<Drawn>), proposer: &mut Proposer<'_>| {
+        branches_of(suite, trajectory, have, (proposer, k), (&pool, scope.seed), control)
+    };
+    // What asks nobody is made side by side, and kept one after the other as ever.
+    let asks = !matches!(proposer, Proposer::Uniform);
+    let team = Team::all(Priority::Background)?;
+    let mut done = 0;
+    for part in demos.chunks(if asks { 1 } else { TOGETHER }) {
         control.checkpoint()?;
-        let trajectory = store.trajectory(demo.id)?;
-        let have = store.drawn(demo.id, Some(&pool))?;
-        let fresh =
-            match branches_of(suite, &trajectory, &have, &mut draw, &pool, scope.seed, control) {
+        let mut read = Vec::with_capacity(part.len());
+        for demo in part {
+            read.push((store.trajectory(demo.id)?, store.drawn(demo.id, Some(&pool))?));
+        }
+        let uniform = |one| under(&control.cancel, || make(one, &mut Proposer::Uniform));
+        let made: Vec<Result<Vec<Drawn>>> = if asks {
+            read.iter().map(|one| make(one, &mut proposer)).collect()
+        } else {
+            team.run(|| read.par_iter().map(uniform).collect())
+        };
+        for (demo, ((_, have), made)) in part.iter().zip(read.iter().zip(made)) {
+            done += 1;
+            let fresh = match made {
                 Ok(fresh) => fresh,
                 Err(error) if error.kind() == Kind::Mismatch => {
-                    report(
-                        json!({"skipped": demo.id, "why": error.message()}),
-                        meter.at(i as u64 + 1),
-                    );
+                    report(json!({"skipped": demo.id, "why": error.message()}), meter.at(done));
                     skipped.push(error);
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-        let ids = store.add_branches(&fresh)?;
-        let from = |source: &str| fresh.iter().filter(|drawn| drawn.place.source == source).count();
-        let row = json!({
-            "trajectory": demo.id, "pool": pool, "branches": ids, "had": have.len(),
-            "from": {POLICY: from(POLICY), UNIFORM: from(UNIFORM)},
-        });
-        report(row, meter.at(i as u64 + 1));
+            let ids = store.add_branches(&fresh)?;
+            let from =
+                |source: &str| fresh.iter().filter(|drawn| drawn.place.source == source).count();
+            let row = json!({
+                "trajectory": demo.id, "pool": pool, "branches": ids, "had": have.len(),
+                "from": {POLICY: from(POLICY), UNIFORM: from(UNIFORM)},
+            });
+            report(row, meter.at(done));
+        }
     }
     match skipped.into_iter().next() {
         None => Ok(()),
@@ -234,9 +257,8 @@ fn branches_of(
     suite: &dyn Suite,
     trajectory: &Trajectory,
     have: &[Drawn],
-    draw: &mut Draw<'_>,
-    pool: &str,
-    seed: u64,
+    (proposer, k): (&mut Proposer<'_>, usize),
+    (pool, seed): (&str, u64),
     control: &Control,
 ) -> Result<Vec<Drawn>> {
     let mut worlds = Worlds::of(suite, trajectory)?;
@@ -245,12 +267,11 @@ fn branches_of(
     for (t, step) in trajectory.steps.iter().enumerate() {
         control.cancel.check()?;
         let here: Vec<&Drawn> = have.iter().filter(|drawn| drawn.branch.t == t).collect();
-        if here.len() >= draw.k {
+        if here.len() >= k {
             continue;
         }
         let taken: Vec<String> = here.iter().map(|drawn| drawn.branch.action.clone()).collect();
-        let drawn =
-            draw.proposer.draw(trajectory, t, (pool, &taken, draw.k), seed, &control.cancel)?;
+        let drawn = proposer.draw(trajectory, t, (pool, &taken, k), seed, &control.cancel)?;
         if drawn.is_empty() {
             continue;
         }

@@ -168,7 +168,10 @@ pub fn reflections(
             && let Some(one) = writing.reflector.expects(&cases)
         {
             told = true;
-            let left = if writing.sample.is_some() { 1 } else { demos.len() - i };
+            let left = match writing.sample {
+                Some(texts) => texts.div_ceil(cases.len()),
+                None => demos.len() - i,
+            };
             let all = one.times(left as u64);
             let expected = json!({"texts": cases.len() * left, "at_most": all});
             report(json!({"expected": expected}), meter.at(i as u64));

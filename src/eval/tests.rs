@@ -139,7 +139,7 @@ fn a_stored_evaluation_is_told_with_its_kinds_and_episodes_and_how_two_differ() 
     assert_eq!(
         lines[1],
         format!(
-            "seen T 0 seed 1, games by seed 1, thinking, no repeats of household, mean {:.1} steps",
+            "seen T 0 seed 1, thinking, no repeats, games by seed 1 of household, mean {:.1} steps",
             won.mean_steps
         )
     );

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Failure, Paired, paired};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experience::{Step, wilson};
 use crate::store::Store;
 
@@ -36,7 +36,8 @@ pub fn told(store: &Store, id: i64) -> Result<Vec<String>> {
     );
     let mut lost: BTreeMap<Failure, u64> = BTreeMap::new();
     for game in games.iter().filter(|game| !game.success) {
-        let played = store.trajectory(game.trajectory)?;
+        // One that was deleted since still counts; how it was lost is not known any more.
+        let Some(played) = store.trajectory_even_deleted(game.trajectory)? else { continue };
         let listed = |(t, step): (usize, &Step)| played.listed_at(t).contains(&step.action);
         let refused = played.steps.iter().enumerate().filter(|step| !listed(*step)).count();
         if let Some(how) = Failure::of(&played, refused) {
@@ -68,8 +69,12 @@ pub fn told(store: &Store, id: i64) -> Result<Vec<String>> {
 pub fn difference(store: &Store, a: i64, b: i64) -> Result<Vec<String>> {
     let found = paired(store, &[a], &[b])?;
     let Paired { interval: (low, high), games, unpaired, p, difference, .. } = found;
-    let [of_a, of_b] = [a, b].map(|id| store.evaluation(id).map(|(eval, _)| eval.checkpoint));
-    let (of_a, of_b) = (of_a?, of_b?);
+    let named = |id: i64| {
+        let (eval, _) = store.evaluation(id)?;
+        let think = if eval.think == Some(true) { " thinking" } else { "" };
+        Ok::<_, Error>(format!("{}{think} (evaluation {id})", eval.checkpoint))
+    };
+    let (of_a, of_b) = (named(a)?, named(b)?);
     let few = if games < FEW { ", too few games to say" } else { "" };
     let mut lines = vec![
         format!(

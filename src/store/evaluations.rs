@@ -55,13 +55,7 @@ impl EvalRow {
     /// Where and how it was played, as far as that was written down.
     pub fn how(&self) -> String {
         let temperature = self.temperature.map_or("?".to_string(), |t| t.to_string());
-        let games = self.games_seed.map(|seed| format!(", games by seed {seed}"));
-        let mut text = format!(
-            "{} T {temperature} seed {}{}",
-            self.split,
-            self.seed,
-            games.unwrap_or_default()
-        );
+        let mut text = format!("{} T {temperature} seed {}", self.split, self.seed);
         // First what takes the figure its meaning.
         if let Some(n) = self.trained_on.filter(|n| *n > 0) {
             text = format!("trained on {n} of them! {text}");
@@ -73,7 +67,8 @@ impl EvalRow {
         ] {
             text += if is_so { word } else { "" };
         }
-        text
+        let games = self.games_seed.map(|seed| format!(", games by seed {seed}"));
+        text + &games.unwrap_or_default()
     }
 }
 

@@ -331,25 +331,26 @@ impl Design {
         let refuse = |what: &str, hint: &str| {
             Err(Error::new(format!("the primary comparison {claim} {what}")).hint(hint))
         };
-        let amount = self.data.iter().find(|amount| (amount.share - claim.share).abs() < 1e-9);
+        let of_share = self.data.iter().filter(|amount| (amount.share - claim.share).abs() < 1e-9);
+        let updates: Vec<u64> = of_share.flat_map(|amount| amount.updates.clone()).collect();
         let there = [claim.arm, claim.over].iter().all(|arm| self.arms.contains(arm))
             && self.test.iter().any(|test| {
                 let plays = |arm| test.arms.is_empty() || test.arms.contains(arm);
                 test.name == claim.test && plays(&claim.arm) && plays(&claim.over)
             });
-        let Some(amount) = amount.filter(|_| there) else {
+        if !there || updates.is_empty() || claim.arm == claim.over {
             return refuse(
                 "is of something that the study does not have",
-                "name arms, a test set and a share that stand in the file",
+                "name two arms, a test set and a share that stand in the file",
             );
-        };
+        }
         let uses_k = claim.arm.uses_k() || claim.over.uses_k();
         let chosen = [
             ("k", claim.k.is_some(), claim.k.is_none_or(|k| uses_k && self.k.contains(&k))),
             (
                 "updates",
                 claim.updates.is_some(),
-                claim.updates.is_none_or(|n| amount.updates.contains(&n)),
+                claim.updates.is_none_or(|n| updates.contains(&n)),
             ),
             (
                 "expert",
@@ -363,8 +364,7 @@ impl Design {
                 "name one of those in the file",
             );
         }
-        let several =
-            [uses_k && self.k.len() > 1, amount.updates.len() > 1, self.experts.len() > 1];
+        let several = [uses_k && self.k.len() > 1, updates.len() > 1, self.experts.len() > 1];
         let open =
             chosen.iter().zip(several).find(|((_, is_named, _), several)| *several && !is_named);
         if let Some(((name, ..), _)) = open {

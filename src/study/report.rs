@@ -280,12 +280,19 @@ fn on_test(design: &Design, name: &str, first: &Cell, played: &[(&Cell, &Value)]
         for (_, row_k, row, won) in arms.iter().filter(|(of, ..)| *of == arm) {
             for (_, base_k, base, than) in arms.iter().filter(|(of, ..)| *of == over) {
                 let [row_k, base_k] = [*row_k, *base_k];
+                // Two numbers of alternatives and two arms at once answer no question.
+                if row_k.zip(base_k).is_some_and(|(a, b)| a != b) {
+                    continue;
+                }
                 let Some(found) = difference(won, than, &room) else { continue };
                 let primary = design.primary.iter().any(|claim| {
                     (claim.arm, claim.over) == (arm, over)
                         && claim.test == name
                         && is_of(claim, first)
-                        && claim.k.is_none_or(|k| [row_k, base_k].contains(&Some(k)))
+                        && [row_k, base_k]
+                            .iter()
+                            .flatten()
+                            .all(|k| claim.k.is_none_or(|of| of == *k))
                 });
                 let (arm, over) = (row.name.clone(), base.name.clone());
                 comparisons.push(Comparison { arm, over, found, primary, adjusted: None });
@@ -308,7 +315,7 @@ fn on_test(design: &Design, name: &str, first: &Cell, played: &[(&Cell, &Value)]
 
 /// Whether a claim is about this condition.
 fn is_of(claim: &Claim, first: &Cell) -> bool {
-    (claim.share - first.data.share.of).abs() < 1e-12
+    (claim.share - first.data.share.of).abs() < 1e-9
         && claim.updates.is_none_or(|n| n == first.updates)
         && claim.expert.as_ref().is_none_or(|name| *name == first.data.expert)
 }

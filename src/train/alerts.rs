@@ -28,9 +28,6 @@ pub fn alerts(
     let last = loss.last().map_or(0, |point| point.step);
     // The stage that the newest update belongs to: its updates are numbered from the one after
     // `begin`.
-    let start = of_the_start(&metric("valid_action")?, held_out);
-    let was_best = start.is_some();
-    said.extend(start);
     let mut begin = 0;
     let mut present = None;
     for stage in stages {
@@ -46,6 +43,11 @@ pub fn alerts(
     let loss = within(loss);
     said.extend(of_the_first(&loss));
     said.extend(of_loss(&smoothed(&loss)));
+    let acts = present.is_none_or(|stage| stage.mixture.action > 0.0);
+    let valid = metric("valid_action")?;
+    let start = acts.then(|| of_the_start(&valid, begin, held_out)).flatten();
+    let was_best = start.is_some();
+    said.extend(start);
     for (kind, name) in TARGETS {
         if present.is_some_and(|stage| stage.mixture.of(kind) == 0.0) {
             continue;
@@ -76,17 +78,19 @@ pub fn alerts(
     Ok(said)
 }
 
-/// A start that knew the held-out games' actions better than anything since, after some
-/// validations.
-fn of_the_start(valid: &[MetricPoint], held_out: usize) -> Option<String> {
+/// A start that knew the held-out games' actions better than anything since a stage began that
+/// trains them, after some validations.
+fn of_the_start(valid: &[MetricPoint], begin: u64, held_out: usize) -> Option<String> {
     let start = valid.first().filter(|point| point.step == 0)?.value?;
-    let since: Vec<f64> = valid[1..].iter().filter_map(|point| point.value).collect();
+    let within = valid.iter().filter(|point| point.step > begin);
+    let since: Vec<f64> = within.filter_map(|point| point.value).collect();
     let best = since.iter().copied().fold(f64::INFINITY, f64::min);
     let is_said = since.len() >= 3 && held_out >= LEAST_HELD_OUT && best > start;
     is_said.then(|| {
         format!(
             "no better than its start: on {held_out} held-out games action tokens cost {start:.3} \
-             before the first update and at least {best:.3} since: lower the rate, or add games"
+             before the first update and at least {best:.3} since: lower the rate, or add games \
+             (unless the start was trained on those games)"
         )
     })
 }

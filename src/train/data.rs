@@ -170,6 +170,14 @@ impl Data {
                 format!("{} --games 50", collect("demos")),
             );
         }
+        let chooses = |example: &Example| example.targets()[0] > 0 && !example.tree.is_empty();
+        if plan.objective == Objective::List
+            && !self.selection.items.is_empty()
+            && !self.train.iter().any(|example| chooses(example) && example.lists)
+        {
+            let what = "no state of these demonstrations lists what can be done".to_string();
+            return missing(what, "another objective needs no list: --objective imitation".into());
+        }
         let wants = plan.objective.carry();
         if wants.branches && self.summary.branches == 0 && plan.data.k != Some(0) {
             let proposer =

@@ -54,6 +54,8 @@ pub struct Example {
     pub kinds: Vec<TokenRole>,
     /// Targets that no path within the model's context reaches: they are left out.
     pub too_long: usize,
+    /// Whether something that can be done in a state stands beside the expert's action.
+    pub lists: bool,
 }
 
 impl Example {
@@ -72,8 +74,12 @@ impl Example {
             kept[above] |= kept[i];
         }
         let mut place = vec![None; kept.len()];
-        let mut out =
-            Self { trajectory: self.trajectory, too_long: self.too_long, ..Self::default() };
+        let mut out = Self {
+            lists: self.lists,
+            trajectory: self.trajectory,
+            too_long: self.too_long,
+            ..Self::default()
+        };
         for i in (0..kept.len()).filter(|i| kept[*i]) {
             place[i] = Some(out.tree.len());
             out.tree.tokens.push(self.tree.tokens[i]);
@@ -136,6 +142,10 @@ struct Writer<'a> {
     lengths: Vec<usize>,
     opening: Option<usize>,
     opening_len: usize,
+    /// By step, whether the expert's action stands in the tree.
+    fits: Vec<bool>,
+    /// Whether what else could be done is written too.
+    listed: bool,
 }
 
 /// A tree of more tokens is not made: it is one of thousands of steps, each with a window of its
@@ -189,6 +199,8 @@ fn written(
         lengths: Vec::new(),
         opening: end,
         opening_len: opening.len(),
+        fits: Vec::new(),
+        listed,
     };
     let Some(states) = writer.trunk(trajectory, demonstration)? else { return Ok(None) };
     if listed {
@@ -249,9 +261,13 @@ impl Writer<'_> {
                 }
             }
             states.push((at, depth));
+            // A state whose every turn is left out stands where the first does: their lists would
+            // be one.
+            let alone = self.listed && t > 0 && at == self.opening;
+            let own_kind = if alone { TokenRole::Context } else { action_kind };
             let action = [
                 (self.framing.act(), TokenRole::Context),
-                (self.framing.action(&step.action)?, action_kind),
+                (self.framing.action(&step.action)?, own_kind),
             ];
             let next = [
                 (self.framing.observe(), TokenRole::Context),
@@ -259,7 +275,9 @@ impl Writer<'_> {
             ];
             let length: usize = action.iter().chain(&next).map(|(tokens, _)| tokens.len()).sum();
             self.lengths.push(length);
-            if let Some(end) = self.attach((at, depth), &action) {
+            let end = self.attach((at, depth), &action);
+            self.fits.push(end.is_some());
+            if let Some(end) = end {
                 at = self.attach(end, &next).map_or(at, |end| end.0);
             }
             depth += length; // where it did not fit, the next state begins anew
@@ -270,13 +288,17 @@ impl Writer<'_> {
     /// What else could be done in each state.
     fn listed(&mut self, trajectory: &Trajectory, states: &[Place]) -> Result<()> {
         for (t, (place, step)) in states.iter().zip(&trajectory.steps).enumerate() {
+            // Without the expert's action there is nothing to hold the others against.
+            if !self.fits[t] || (t > 0 && place.0 == self.opening) {
+                continue;
+            }
             for action in trajectory.listed_at(t).iter().filter(|action| **action != step.action) {
                 work(1)?;
                 let pieces = [
                     (self.framing.act(), TokenRole::Context),
                     (self.framing.action(action)?, TokenRole::Action),
                 ];
-                self.attach(*place, &pieces);
+                self.example.lists |= self.attach(*place, &pieces).is_some();
             }
         }
         Ok(())

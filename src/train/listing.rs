@@ -50,7 +50,9 @@ impl Source for Listing<'_> {
         let (mut states, mut loss, mut agreed) = (0, 0.0, 0);
         for (example, costs) in batch.trees.iter_mut().zip(costs) {
             let costs: HashMap<usize, f32> = costs.into_iter().collect();
-            for actions in choices(example, self.mark) {
+            example.tree.weights.fill(0.0);
+            // Where there is no choice there is nothing to learn.
+            for actions in choices(example, self.mark).into_iter().filter(|all| all.len() > 1) {
                 let shares = shares(&actions, &costs);
                 states += 1;
                 loss -= shares[0].max(f64::MIN_POSITIVE).ln();
@@ -63,6 +65,8 @@ impl Source for Listing<'_> {
                 }
             }
         }
+        // A tree without a choice is no target.
+        batch.trees.retain(|example| example.tree.weights.iter().any(|weight| *weight != 0.0));
         let count = f64::from(states.max(1));
         batch.normaliser = count;
         batch.measured =

@@ -17,6 +17,9 @@ pub enum Takes {
     Number,
     /// Any text beside them.
     Text,
+    /// The same, where the keys that move (h, j, k, l, y) do so until something was typed: whoever
+    /// goes through the form by them writes nothing on the way.
+    Name,
 }
 
 /// A field.
@@ -95,7 +98,12 @@ impl Sheet {
             };
             fields.map(|field| (field.name, sorted(field.choices.clone()))).collect()
         };
-        asks(self) == asks(other)
+        // The first choice of a split is the one that is open.
+        let open = |sheet: &Self| -> Option<String> {
+            let split = sheet.fields.iter().find(|field| field.name == "split");
+            split.and_then(|field| field.choices.first().cloned())
+        };
+        asks(self) == asks(other) && open(self) == open(other)
     }
 
     /// The field under the cursor.
@@ -168,6 +176,11 @@ impl Sheet {
             KeyCode::Backspace => return self.edit(|value| _ = value.pop()),
             KeyCode::Char('u') if control => return self.edit(String::clear),
             KeyCode::Char(c) if takes == Takes::Text && !control => return self.typed(c),
+            KeyCode::Char(c)
+                if takes == Takes::Name && !control && (self.begun || !"hjkly ".contains(c)) =>
+            {
+                return self.typed(c);
+            }
             KeyCode::Char(c @ ('0'..='9' | '.' | 'e' | '-' | '+')) if takes == Takes::Number => {
                 return self.typed(c);
             }

@@ -122,13 +122,16 @@ fn from_command(words: &[String]) -> Result<String> {
         .map_err(|error| failed(format!("cannot be run: {error}")))?;
     let output = child.stdout.take();
     // Read aside: a program that writes without end, or never, ends with its time.
+    let (sender, written) = std::sync::mpsc::channel();
     let reading = std::thread::Builder::new().name("key".into()).spawn(move || {
-        guarded("reading a key", || {
+        let read = guarded("reading a key", || {
             let mut text = String::new();
             let read = output.map(|output| output.take(LARGEST).read_to_string(&mut text));
             read.transpose().map(|_| text).map_err(|error| Error::new(error.to_string()))
-        })
+        });
+        _ = sender.send(read); // nobody may wait any more
     });
+    reading.map_err(|error| failed(format!("cannot be read: {error}")))?;
     let end = Instant::now() + PATIENCE;
     let status = loop {
         match child.try_wait() {
@@ -144,8 +147,12 @@ fn from_command(words: &[String]) -> Result<String> {
     if !status.success() {
         return Err(failed(format!("ended with {status}")));
     }
-    let text = reading.ok().and_then(|reading| reading.join().ok()?.ok());
-    text.ok_or_else(|| failed("wrote what is not text".into()))
+    // What it left running may hold its output open.
+    match written.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        Ok(Ok(text)) => Ok(text),
+        Ok(Err(_)) => Err(failed("wrote what is not text".into())),
+        Err(_) => Err(failed("has ended, and what it left running has not".into())),
+    }
 }
 
 /// A key. It is sent in one header, and shown nowhere: not by `{:?}`, and not in errors, which go

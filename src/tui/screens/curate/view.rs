@@ -79,11 +79,17 @@ fn draw_rows(state: &State, item: &Reflection, theme: Theme, frame: &mut Frame<'
         draw_reflection(state, item, theme, frame, right);
     } else if state.evidence {
         draw_state(state, item, theme, frame, bottom);
-        remark(" Tab: the text ", bottom.bottom() - 1, bottom, theme, frame);
+        hint(" Tab: the text ", bottom, theme, frame);
     } else {
         draw_reflection(state, item, theme, frame, bottom);
-        remark(" Tab: what it is judged by ", bottom.bottom() - 1, bottom, theme, frame);
+        hint(" Tab: what it is judged by ", bottom, theme, frame);
     }
+}
+
+/// What a key shows, on the frame below.
+fn hint(text: &str, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
+    let inner = Rect { width: area.width.saturating_sub(1), ..area };
+    remark(text, area.bottom() - 1, inner, theme, frame);
 }
 
 /// One item: what it is judged by, and the text.

@@ -30,7 +30,7 @@ pub const PRESETS: [(&str, &str); 5] = [
 
 /// The fields of a new form.
 pub fn sheet() -> Sheet {
-    use Takes::{Choice, Number, Text};
+    use Takes::{Choice, Name, Number, Text};
     let objectives = OBJECTIVES.map(|(objective, _)| objective.as_str());
     let presets = PRESETS.map(|(name, _)| name);
     let share = HELD_OUT.to_string();
@@ -55,7 +55,7 @@ pub fn sheet() -> Sheet {
         Field::new("match", "  budget", Choice, &["stage2", "total", "tokens"])
             .hint("how many updates world modelling and the imitation after it get"),
         number("world", "  epochs", &["1", "2", "3"], "passes over the data of world modelling"),
-        Field::new("start", "start", Text, &built_in())
+        Field::new("start", "start", Name, &built_in())
             .hint("or a checkpoint's name, a folder, a name of the hub"),
         number("updates", "updates", &["200", "50", "100", "400", "1000"], ""),
         auto("epochs", "epochs", &["1", "2", "3"], "passes over the trees, in place of updates"),
