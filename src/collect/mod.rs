@@ -182,8 +182,9 @@ pub fn branches(
     let make = |(trajectory, have): &(Trajectory, Vec<Drawn>), proposer: &mut Proposer<'_>| {
         branches_of(suite, trajectory, have, (proposer, k), (&pool, scope.seed), control)
     };
-    // What asks nobody is made side by side, and kept one after the other as ever.
-    let asks = !matches!(proposer, Proposer::Uniform);
+    // What asks nobody is made side by side, in worlds of which there are as many as one likes, and
+    // kept one after the other as ever.
+    let asks = !matches!(proposer, Proposer::Uniform) || suite.instances().is_some();
     let team = Team::all(Priority::Background)?;
     let mut done = 0;
     for part in demos.chunks(if asks { 1 } else { TOGETHER }) {
