@@ -263,12 +263,15 @@ fn what_is_not_understood_or_was_changed_is_refused_by_name() {
         failure(&run(dir.path(), &args(&file, &out)))
     };
     assert!(refused(&text).contains("IWM - IL"), "a comparison of an arm that is not there");
-    let text = text.split("[[primary]]").next().unwrap().to_string();
+    let text = text.split("[[primary]]").next().unwrap().replace("[\"IL\"]", "[\"IL\", \"K0\"]");
     std::fs::write(&file, &text).unwrap();
     assert!(run(dir.path(), &args(&file, &out)).status.success());
     let said = refused(&text.replace("hidden = 32", "hidden = 64"));
     assert!(said.contains("other settings"), "{said}");
-    let primary = "[[primary]]\narm = \"IL\"\nover = \"IL\"\ntest = \"seen\"\nshare = 0.002\n";
+    let primary = "[[primary]]\narm = \"K0\"\nover = \"IL\"\ntest = \"seen\"\nshare = 0.002\n";
+    let itself = primary.replace("\"K0\"", "\"IL\"");
+    let said = refused(&format!("{text}{itself}"));
+    assert!(said.contains("name two arms"), "{said}");
     let said = refused(&format!("{text}{primary}"));
     assert!(said.contains("other primary comparisons"), "{said}");
     let said = refused(
@@ -276,7 +279,7 @@ fn what_is_not_understood_or_was_changed_is_refused_by_name() {
     );
     assert!(said.contains("both have the game"), "{said}");
     // Nothing of it is done yet, so that the file is what is refused.
-    let text = text.replace("\"small\"", "\"other\"");
+    let text = text.replace("\"small\"", "\"other\"").replace("[\"IL\", \"K0\"]", "[\"IL\"]");
     for (from, to, word) in [
         ("hidden = 32", "width = 32", "width"),
         ("[\"IL\"]", "[\"XL\"]", "XL"),
