@@ -36,6 +36,11 @@ pub fn of<'a>(parts: impl IntoIterator<Item = &'a str>) -> u64 {
     digest.finish()
 }
 
+/// A name, and what tells one version of its texts from another.
+pub fn versioned<'a>(name: &str, texts: impl IntoIterator<Item = &'a str>) -> String {
+    format!("{name}#{}", &hex(of(texts))[..4])
+}
+
 /// As it is written in records: sixteen hexadecimal digits.
 pub fn hex(hash: u64) -> String {
     format!("{hash:016x}")

@@ -304,3 +304,16 @@ fn a_persons_own_prompts_are_part_of_a_minds_name_and_of_exports_and_a_keyring_i
     let whole = ["data", "export", "--set", "trajectories", "--prompts", "terse"];
     assert!(failure(&run(dir.path(), &whole)).contains("--prompts means nothing"));
 }
+
+#[test]
+fn what_is_there_is_what_would_be_opened_with_roles_and_products_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = foretaste::store::Store::open(dir.path()).unwrap();
+    let there = |name: &str| agent::check(&store, Some(name), Some("household"));
+    for name in ["newest", "embedded", "embedded+bf16", "policy=embedded,world=novice"] {
+        there(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    for name in ["nosuch", "policy=embedded,reflector=nosuch", "nosuch+bf16"] {
+        assert!(there(name).unwrap_err().message().contains("nosuch: nothing is there"), "{name}");
+    }
+}

@@ -23,7 +23,9 @@ use crate::control::Cancel;
 use crate::error::Result;
 use crate::experience::{Branch, State};
 use crate::model::sampler::Sampling;
-pub use open::{Located, NEWEST, connect, find, load, local, locate, named, no_weights, open};
+pub use open::{
+    Located, NEWEST, check, connect, find, load, local, locate, named, no_weights, open,
+};
 pub use roles::{Cast, Roles};
 pub use saved::{Held, hold, is_held, read};
 pub use shares::{SAMPLES, Weighed, argmax, scores_of, shares, weigh};

@@ -201,6 +201,17 @@ pub fn open(
     Ok(Box::new(Roles { policy, world, reflector }))
 }
 
+/// Refuses a name that [`open`] would find nothing under, without reading what it finds.
+pub fn check(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<()> {
+    let Some(name) = name.filter(|name| !Path::new(name).exists()) else { return Ok(()) };
+    let Cast { policy, world, reflector } = Cast::parse(name)?;
+    for name in [policy, world, reflector].into_iter().flatten() {
+        let alone = if Path::new(&name).exists() { &name } else { products_of(&name).0 };
+        locate(store, Some(alone).filter(|alone| !alone.is_empty()), suite)?;
+    }
+    Ok(())
+}
+
 /// One mind.
 fn one(
     store: &Store,

@@ -290,7 +290,7 @@ fn check_writer(
     suite: &str,
 ) -> Result<()> {
     match writer {
-        Some(_) => agent::locate(store, writer, Some(suite)).map(drop),
+        Some(_) => agent::check(store, writer, Some(suite)),
         None if attempts > 1 => {
             Err(Error::usage("the template writes each text once (--attempts)")
                 .hint("--writer MIND names one that can try again"))

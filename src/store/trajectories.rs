@@ -1,5 +1,7 @@
 //! Demonstrations, explorations, alternatives, and the reflections written about them.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
@@ -200,6 +202,16 @@ impl Store {
     /// on it can be repeated.
     pub fn trajectory_even_deleted(&self, id: i64) -> Result<Option<Trajectory>> {
         self.read_trajectory(id, true)
+    }
+
+    /// The splits of some trajectories, also of those that were deleted.
+    pub fn splits_of(&self, ids: impl Iterator<Item = i64>) -> Result<BTreeSet<String>> {
+        let mut row = self.db.prepare_cached("SELECT split FROM trajectories WHERE id = ?1")?;
+        let mut splits = BTreeSet::new();
+        for id in ids {
+            splits.extend(row.query_row([id], |row| row.get::<_, String>(0)).optional()?);
+        }
+        Ok(splits)
     }
 
     fn read_trajectory(&self, id: i64, deleted: bool) -> Result<Option<Trajectory>> {

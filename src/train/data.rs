@@ -170,11 +170,7 @@ impl Data {
                 format!("{} --games 50", collect("demos")),
             );
         }
-        let chooses = |example: &Example| example.targets()[0] > 0 && !example.tree.is_empty();
-        if plan.objective == Objective::List
-            && !self.selection.items.is_empty()
-            && !self.train.iter().any(|example| chooses(example) && example.lists)
-        {
+        if plan.objective == Objective::List && !self.train.iter().any(|example| example.lists) {
             let what = "no state of these demonstrations lists what can be done".to_string();
             return missing(what, "another objective needs no list: --objective imitation".into());
         }

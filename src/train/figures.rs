@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Stage;
 use super::checkpoint::disk_use;
 use crate::error::Result;
-use crate::store::{Checkpoint, Store};
+use crate::store::{Checkpoint, MetricPoint, Store};
 
 /// What the held-out games cost, by update, is this metric: nats a token of the expert's actions.
 pub const VALIDATION: &str = "valid_action";
@@ -37,10 +37,9 @@ pub struct CheckpointFigures {
 }
 
 /// What the held-out games cost at the checkpoints of a run, of those where that was measured.
-fn validated(store: &Store, run: i64, own: &[&Checkpoint]) -> Result<HashMap<u64, f64>> {
-    let points = store.metric(run, VALIDATION)?;
+fn validated(points: &[MetricPoint], own: &[&Checkpoint]) -> HashMap<u64, f64> {
     let measured = points.iter().filter_map(|point| Some((point.step, point.value?)));
-    Ok(measured.filter(|(step, _)| own.iter().any(|saved| saved.step == *step)).collect())
+    measured.filter(|(step, _)| own.iter().any(|saved| saved.step == *step)).collect()
 }
 
 fn best(validated: &HashMap<u64, f64>) -> Option<(u64, f64)> {
@@ -53,7 +52,7 @@ fn best(validated: &HashMap<u64, f64>) -> Option<(u64, f64)> {
 pub fn best_of(store: &Store, run: i64) -> Result<Option<(u64, f64)>> {
     let all = store.checkpoints()?;
     let own: Vec<&Checkpoint> = all.iter().filter(|saved| saved.run == run).collect();
-    Ok(best(&validated(store, run, &own)?))
+    Ok(best(&validated(&store.metric(run, VALIDATION)?, &own)))
 }
 
 /// The updates at which the stages of a run end, as it was planned.
@@ -78,9 +77,9 @@ pub fn figures(store: &Store) -> Result<(HashMap<i64, RunFigures>, Vec<Checkpoin
     let mut checkpoints = Vec::new();
     for run in store.runs()? {
         let own: Vec<&Checkpoint> = all.iter().filter(|saved| saved.run == run.id).collect();
-        let validated = validated(store, run.id, &own)?;
-        let best = best(&validated);
         let valid = store.metric(run.id, VALIDATION)?;
+        let validated = validated(&valid, &own);
+        let best = best(&validated);
         let start = valid.first().filter(|point| point.step == 0).and_then(|point| point.value);
         let loss = store.newest_metric(run.id, "loss")?;
         runs.insert(run.id, RunFigures { loss, best, start });

@@ -1,6 +1,6 @@
 //! Where a model comes from, and what that means for what is measured with it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use super::Objective;
 use crate::env::Suite;
@@ -156,10 +156,8 @@ pub fn warnings(store: &Store, source: &str, selection: &Selection) -> Result<Ve
 
 /// Splits other than `train` are there to judge models by.
 fn of_split(store: &Store, selection: &Selection) -> Result<Vec<String>> {
-    let mut splits = BTreeSet::new();
-    for item in selection.items.iter().filter(|item| !item.held_out) {
-        splits.extend(store.trajectory_even_deleted(item.trajectory)?.map(|tr| tr.split));
-    }
+    let trained = selection.items.iter().filter(|item| !item.held_out);
+    let mut splits = store.splits_of(trained.map(|item| item.trajectory))?;
     let trains = ["train", "other_rooms"];
     splits.retain(|split| !trains.contains(&split.as_str()));
     let said = |split: String| {

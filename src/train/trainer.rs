@@ -273,7 +273,6 @@ impl Ready<'_> {
             step,
         } = self;
         checkpoint::sweep(store)?;
-        let mark = Framing::new(&weights.tokenizer)?.act().len();
         each(Event::Begun {
             run: id,
             start: &start,
@@ -288,6 +287,7 @@ impl Ready<'_> {
         let mut stored = Stored::new(plan, &data, &stages);
         let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
         if plan.objective == Objective::List {
+            let mark = Framing::new(&engine.weights.tokenizer)?.act().len();
             return run.work(&mut engine, &mut Listing::new(stored, plan, passes.budget, mark)?);
         }
         run.work(&mut engine, &mut stored)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::digest::{hex, of};
+use crate::digest::versioned;
 use crate::error::{Error, Result};
 use crate::paths;
 
@@ -77,8 +77,8 @@ impl Questions {
 
     /// Its name, with what tells one version of its texts from another; none of the usual ones.
     pub fn name(&self) -> Option<String> {
-        let digest = hex(of([self.act.as_str(), &self.think, &self.predict]));
-        self.name.as_ref().map(|name| format!("{name}#{}", &digest[..4]))
+        let texts = [self.act.as_str(), &self.think, &self.predict];
+        self.name.as_ref().map(|name| versioned(name, texts))
     }
 }
 

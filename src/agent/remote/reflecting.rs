@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::agent::Case;
 use crate::agent::prompt::chat::{Message, Role};
 use crate::agent::prompt::{first_observation, told};
-use crate::digest::{Digest, hex};
+use crate::digest::versioned;
 use crate::error::{Error, Result};
 use crate::paths;
 
@@ -90,9 +90,7 @@ impl Profile {
 
     /// Its name, with what tells one version of its text from another.
     pub fn name(&self) -> String {
-        let mut digest = Digest::default();
-        digest.add(self.text.as_bytes());
-        format!("{}#{}", self.name, &hex(digest.finish())[..4])
+        versioned(&self.name, [self.text.as_str()])
     }
 
     /// What a model is given about a case.

@@ -93,11 +93,10 @@ impl World {
         }
         self.file_away()?;
         self.make_room();
-        Worlds::of(self.suite.as_ref(), &stored)?
-            .look(&way(&stored.steps[..t.min(stored.steps.len())]), |_, _| ())?;
+        let mut steps = stored.steps[..t.min(stored.steps.len())].to_vec();
+        Worlds::of(self.suite.as_ref(), &stored)?.look(&way(&steps), |_, _| ())?;
         let (mut session, kept) = self.open(&stored.split, &stored.task_id)?;
         // A policy's steps are those of the model that played, whichever answers here now.
-        let mut steps = stored.steps[..t.min(stored.steps.len())].to_vec();
         for step in steps.iter_mut().filter(|step| step.source == POLICY && stored.actor != HUMAN) {
             step.source.clone_from(&stored.actor);
         }

@@ -26,15 +26,17 @@ pub(super) fn obey(store: &Store, command: EvalCmd, mail: &Mailbox) -> Result<()
             show(format!("Evaluations {a} and {b}"), difference(store, a, b)?);
         }
         EvalCmd::Playable(order, suite) => {
-            let mut models = order.models.iter();
-            let found = models.try_for_each(|model| {
-                agent::locate(store, Some(model), suite.as_deref()).map(drop)
-            });
+            let found = all_there(store, &order, suite.as_deref());
             let found = found.map_err(|error| Notice::error(&error).text);
             mail.send(Msg::from(train::Msg::Playable(order, found)));
         }
     }
     Ok(())
+}
+
+/// Refuses an order of which something is not there.
+fn all_there(store: &Store, order: &EvalOrder, suite: Option<&str>) -> Result<()> {
+    order.models.iter().try_for_each(|model| agent::check(store, Some(model), suite))
 }
 
 /// Lets every model play, one that was trained on reflections first thinking, then acting at once,
@@ -51,9 +53,7 @@ pub(super) fn evaluate_all(
     let split = order.split.clone().or_else(|| suite.evaluated_on()).unwrap_or_default();
     let scope = Scope { split, games: order.games, seed: order.games_seed, share: None };
     // What is not there is said before anything is played.
-    for model in &order.models {
-        agent::locate(&store, Some(model), Some(suite.name()))?;
-    }
+    all_there(&store, order, Some(suite.name()))?;
     let mut played: Vec<(Summary, String)> = Vec::new();
     let all = order.models.len();
     for (i, model) in order.models.iter().enumerate() {

@@ -347,10 +347,10 @@ fn collect_all(
     let of = Some(suite.name());
     // Who is not there is said before anything is collected.
     if *asked > 0 {
-        agent::locate(&store, model, of)?;
+        agent::check(&store, model, of)?;
     }
     if let Some(writer) = order.writer.as_deref().filter(|name| *name != TEMPLATE) {
-        agent::locate(&store, Some(writer), of)?;
+        agent::check(&store, Some(writer), of)?;
     }
     let policy = |store: &Store| agent::open(store, model, of, Priority::Background);
     let writer =

@@ -13,14 +13,17 @@ use crate::text::clean;
 use crate::tui::numbers::short;
 use crate::tui::theme::Theme;
 
+/// Games won of those played, with the interval.
+pub(super) fn rate(eval: &EvalRow) -> String {
+    let (low, high) = wilson(eval.successes, eval.n);
+    format!("{}/{} [{:.0}–{:.0} %]", eval.successes, eval.n, 100.0 * low, 100.0 * high)
+}
+
 /// What a model won, with its interval and where.
 fn success(eval: Option<&EvalRow>) -> String {
     eval.map_or_else(String::new, |eval| {
-        let (low, high) = wilson(eval.successes, eval.n);
-        let split = clean(&eval.split);
         let think = if eval.think == Some(true) { ", thinking" } else { "" };
-        let rate = format!("{}/{}", eval.successes, eval.n);
-        format!("{rate} [{:.0}–{:.0} %] {split}{think}", 100.0 * low, 100.0 * high)
+        format!("{} {}{think}", rate(eval), clean(&eval.split))
     })
 }
 
@@ -169,11 +172,10 @@ pub(super) fn checkpoints(state: &State, theme: Theme, frame: &mut Frame<'_>, ar
 pub(super) fn evaluations(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let cells = |eval: &EvalRow| {
         let mark = if state.lists.played.marked.contains(&eval.id) { "+" } else { " " };
-        let (low, high) = wilson(eval.successes, eval.n);
         vec![
             format!("{mark}{:>3}", eval.id),
             clean(&eval.checkpoint),
-            format!("{}/{} [{:.0}–{:.0} %]", eval.successes, eval.n, 100.0 * low, 100.0 * high),
+            rate(eval),
             format!("{:.1}", eval.mean_steps),
             clean(&eval.how()),
         ]

@@ -8,7 +8,6 @@ use ratatui::widgets::{Clear, Paragraph};
 use super::grid::{self, curves};
 use super::typing::pattern;
 use super::{Side, State, details, evaluating, form, lists};
-use crate::experience::wilson;
 use crate::text::clean;
 use crate::tui::chart;
 use crate::tui::text::typed_line;
@@ -114,10 +113,8 @@ fn draw_evaluations(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Re
     // Two lines each: the figure with what played, and how it was played.
     let width = area.width.saturating_sub(2) as usize;
     for eval in state.evaluations.iter().take(3) {
-        let (low, high) = wilson(eval.successes, eval.n);
-        let figure =
-            format!("{}/{} [{:.0}–{:.0} %]", eval.successes, eval.n, 100.0 * low, 100.0 * high);
-        lines.push(Line::from(fit(&format!("{figure} {}", clean(&eval.checkpoint)), width)));
+        let figure = format!("{} {}", lists::rate(eval), clean(&eval.checkpoint));
+        lines.push(Line::from(fit(&figure, width)));
         lines.push(Line::styled(fit(&format!("  {}", clean(&eval.how())), width), theme.dim()));
     }
     if lines.is_empty() {
