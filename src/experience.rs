@@ -19,6 +19,8 @@ pub enum Purpose {
     Exploration,
     /// A policy's episode under evaluation.
     Evaluation,
+    /// A policy's episode among training games, in whose states an expert was asked.
+    Visit,
 }
 
 impl Purpose {
@@ -28,12 +30,13 @@ impl Purpose {
             Self::Demonstration => "demonstration",
             Self::Exploration => "exploration",
             Self::Evaluation => "evaluation",
+            Self::Visit => "visit",
         }
     }
 
     /// The purpose of that word.
     pub fn from_name(word: &str) -> Option<Self> {
-        [Self::Demonstration, Self::Exploration, Self::Evaluation]
+        [Self::Demonstration, Self::Exploration, Self::Evaluation, Self::Visit]
             .into_iter()
             .find(|p| p.as_str() == word)
     }
@@ -284,6 +287,15 @@ pub const POLICY: &str = "policy";
 pub const MIXTURE: &str = "mixture";
 /// Alternatives that a person saw executed in Explore.
 pub const EXPLORED: &str = "explore";
+
+/// The pool of what an expert would have done in the states of visits, or the beginning of such a
+/// pool's name ("answers: second round").
+pub const ANSWERS: &str = "answers";
+
+/// Whether a pool is of an expert's answers: they are what to do, not what else could be done.
+pub fn is_answers(pool: &str) -> bool {
+    pool == ANSWERS || pool.strip_prefix(ANSWERS).is_some_and(|rest| rest.starts_with(": "))
+}
 
 /// An alternative's place in a pool: one draw of a proposer. The same alternative may stand in
 /// several pools, and is executed once.

@@ -4,6 +4,8 @@
 //! Exports choose in the same way, so that what another engine is given is what a run here is
 //! trained on.
 
+mod criteria;
+
 use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
@@ -13,64 +15,11 @@ use crate::digest;
 pub use crate::env::Share;
 use crate::env::{constant_actions, instance};
 use crate::error::{Error, Result};
-use crate::experience::{Branch, HUMAN, Trajectory, UNIFORM, is_rationale};
+use crate::experience::{
+    ActionEffect, Branch, HUMAN, Trajectory, UNIFORM, is_answers, is_rationale,
+};
 use crate::store::{Approved, Candidate, Drawn, Store};
-
-/// The share of instances that is held out unless a run asks for another.
-pub const HELD_OUT: f64 = 0.05;
-
-/// Fewer games than this are not held out at all: what a model costs on them says nothing.
-pub const LEAST_HELD_OUT: usize = 10;
-
-/// Which alternatives: a pool, or whatever was executed.
-pub const ALL: &str = "all";
-
-/// What may be used.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Criteria {
-    /// Only this suite.
-    pub suite: Option<String>,
-    /// Only this split: what is collected on the others is for testing.
-    pub split: Option<String>,
-    /// Only demonstrations by this expert, or [`ALL`]; without it, there must be one only, beside
-    /// what a person played, which is left out then.
-    pub expert: Option<String>,
-    /// Only tasks of this part of the split.
-    #[serde(default)]
-    pub share: Option<Share>,
-    /// Only texts by this writer, as it is recorded with them ("template").
-    #[serde(default)]
-    pub writer: Option<String>,
-    /// The pool of alternatives, or [`ALL`].
-    pub pool: String,
-    /// At most so many alternatives a state, the first ones drawn.
-    pub k: Option<usize>,
-    /// Also texts that were written without sight of any outcome.
-    pub rationales: bool,
-    /// The share of instances that is kept out of training, for validation: none where that are
-    /// fewer than [`LEAST_HELD_OUT`].
-    pub held_out: f64,
-}
-
-impl Default for Criteria {
-    fn default() -> Self {
-        let suite = None;
-        let split = Some("train".into());
-        let expert = None;
-        Self {
-            suite,
-            split,
-            expert,
-            share: None,
-            writer: None,
-            pool: UNIFORM.into(),
-            k: None,
-            rationales: false,
-            held_out: HELD_OUT,
-        }
-    }
-}
+pub use criteria::{ALL, Criteria, HELD_OUT, LEAST_HELD_OUT};
 
 /// Which parts of the data an objective has targets in, beside the expert's actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +46,9 @@ pub struct Item {
     pub branches: Vec<i64>,
     /// The reflections, and the version of each.
     pub reflections: Vec<(i64, i64)>,
+    /// Of a visit, the expert's answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<i64>,
 }
 
 /// What was there and is not used, by why.
@@ -106,6 +58,15 @@ pub struct LeftOut {
     pub duplicates: usize,
     /// Alternatives whose answer is the same in every state.
     pub constant: usize,
+    /// Alternatives whose effect is not wanted.
+    #[serde(default)]
+    pub effects: usize,
+    /// Refused actions beyond the share of them that is wanted.
+    #[serde(default)]
+    pub errors: usize,
+    /// Visits of games that are held out.
+    #[serde(default)]
+    pub visits: usize,
     /// Approved texts written without sight of any outcome.
     pub rationales: usize,
     /// Approved reflections of a state that has a newer one.
@@ -178,16 +139,6 @@ fn only<'a>(
     )))
 }
 
-impl Criteria {
-    /// Refuses numbers that mean nothing.
-    pub fn check(&self) -> Result<()> {
-        if (0.0..=0.5).contains(&self.held_out) {
-            return self.share.map_or(Ok(()), |share| share.check());
-        }
-        Err(Error::new(format!("a held-out share of {}", self.held_out)).hint("between 0 and 0.5"))
-    }
-}
-
 impl Selection {
     /// Chooses from the store.
     pub fn choose(store: &Store, criteria: &Criteria, carry: Carry) -> Result<Self> {
@@ -222,6 +173,14 @@ impl Selection {
         let criteria = &criteria;
         for demo in &demos {
             selection.take(store, demo, criteria, carry, true)?;
+        }
+        if let Some(pool) = &criteria.visits {
+            let imitated = expert.or(demos.first().map(|demo| demo.actor.as_str()));
+            let suite = suite.or(demos.first().map(|demo| demo.suite.as_str()));
+            for visit in store.visit_candidates(suite, split)? {
+                let imitated = imitated.filter(|name| *name != ALL);
+                selection.visit(store, &visit, (criteria, pool, imitated), carry)?;
+            }
         }
         if carry.reflections {
             // Whose actions they conclude on: never another expert's than those that are imitated,
@@ -266,6 +225,8 @@ impl Selection {
                 k: None,
                 rationales: false,
                 writer: None,
+                without: Vec::new(),
+                errors: None,
                 ..criteria.clone()
             };
             (Carry { branches: demonstration, reflections: true }, fixed)
@@ -288,8 +249,44 @@ impl Selection {
                 demonstration,
                 branches,
                 reflections,
+                answers: Vec::new(),
             });
         }
+        Ok(())
+    }
+
+    /// Takes a visit with its answers by an expert (any, if none is named). What is held out is so
+    /// for visits too, and is not validated on: validation means the same in every run.
+    fn visit(
+        &mut self,
+        store: &Store,
+        of: &Candidate,
+        (criteria, pool, expert): (&Criteria, &str, Option<&str>),
+        carry: Carry,
+    ) -> Result<()> {
+        let mut answers = store.answers(of.id, Some(pool))?;
+        answers.retain(|drawn| expert.is_none_or(|name| drawn.branch.source == name));
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let instance = instance_of(of);
+        if is_held_out(instance, criteria.held_out) {
+            self.left_out.visits += 1;
+            return Ok(());
+        }
+        let answers: Vec<i64> = answers.iter().map(|drawn| drawn.branch.id).collect();
+        let mut branches =
+            if carry.branches { self.branches(store, of, criteria)? } else { Vec::new() };
+        branches.retain(|branch| !answers.contains(branch));
+        self.items.push(Item {
+            trajectory: of.id,
+            instance,
+            held_out: false,
+            demonstration: false,
+            branches,
+            reflections: Vec::new(),
+            answers,
+        });
         Ok(())
     }
 
@@ -297,11 +294,16 @@ impl Selection {
         let pool = Some(criteria.pool.as_str()).filter(|pool| *pool != ALL);
         let constant = constant_actions(&of.suite);
         let mut taken = Vec::new();
+        let mut refused = Vec::new();
         let mut seen = HashSet::new();
         let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-        for Drawn { branch, .. } in store.drawn(of.id, pool)? {
-            if !seen.insert(branch.id) {
-                continue; // it stands in several pools
+        for Drawn { branch, place } in store.drawn(of.id, pool)? {
+            if is_answers(&place.pool) || !seen.insert(branch.id) {
+                continue; // it stands in several pools, or says what to do
+            }
+            if criteria.without.contains(&branch.effect) {
+                self.left_out.effects += 1;
+                continue;
             }
             if constant.contains(&branch.action.as_str()) {
                 self.left_out.constant += 1;
@@ -310,8 +312,17 @@ impl Selection {
             let count = counts.entry(branch.t).or_default();
             if criteria.k.is_none_or(|k| *count < k) {
                 *count += 1;
+                if branch.effect == ActionEffect::Error {
+                    refused.push(branch.id);
+                }
                 taken.push(branch.id);
             }
+        }
+        if let Some(most) = criteria.errors {
+            let over: HashSet<i64> =
+                refused.drain(spared(taken.len(), refused.len(), most)..).collect();
+            self.left_out.errors += over.len();
+            taken.retain(|id| !over.contains(id));
         }
         Ok(taken)
     }
@@ -344,6 +355,13 @@ impl Selection {
     }
 }
 
+/// How many of some refused actions stay, so that they are at most a share of what is left of all.
+fn spared(all: usize, refused: usize, most: f64) -> usize {
+    let others = (all - refused) as f64;
+    let room = if most >= 1.0 { refused as f64 } else { (others * most / (1.0 - most)).floor() };
+    (room as usize).min(refused)
+}
+
 /// Takes out demonstrations that repeat another one action by action (the one with most decisions
 /// stays, as everywhere); returns how many.
 fn drop_duplicates(store: &Store, demos: &mut Vec<Candidate>) -> Result<usize> {
@@ -362,6 +380,8 @@ pub struct Chosen {
     pub branches: Vec<Branch>,
     /// The reflections.
     pub reflections: Vec<Approved>,
+    /// Of a visit, what the expert would have done.
+    pub answers: Vec<Branch>,
 }
 
 impl Item {
@@ -376,20 +396,26 @@ impl Item {
         let trajectory = store.trajectory_even_deleted(self.trajectory)?;
         let trajectory =
             trajectory.ok_or_else(|| gone(format!("trajectory {}", self.trajectory)))?;
-        let mut branches =
-            if self.branches.is_empty() { Vec::new() } else { store.branches(self.trajectory)? };
-        let wanted: HashSet<i64> = self.branches.iter().copied().collect();
-        branches.retain(|branch| wanted.contains(&branch.id));
-        if branches.len() < wanted.len() {
-            return Err(gone(format!("an alternative of trajectory {}", self.trajectory)));
-        }
+        let none = self.branches.is_empty() && self.answers.is_empty();
+        let all = if none { Vec::new() } else { store.branches(self.trajectory)? };
+        let these = |ids: &[i64], what: &str| -> Result<Vec<Branch>> {
+            let wanted: HashSet<i64> = ids.iter().copied().collect();
+            let found: Vec<Branch> =
+                all.iter().filter(|branch| wanted.contains(&branch.id)).cloned().collect();
+            if found.len() < wanted.len() {
+                return Err(gone(format!("{what} of trajectory {}", self.trajectory)));
+            }
+            Ok(found)
+        };
+        let branches = these(&self.branches, "an alternative")?;
+        let answers = these(&self.answers, "an answer")?;
         let version = |(reflection, n): &(i64, i64)| {
             store
                 .version(*reflection, *n)?
                 .ok_or_else(|| gone(format!("version {n} of reflection {reflection}")))
         };
         let reflections = self.reflections.iter().map(version).collect::<Result<_>>()?;
-        Ok(Chosen { trajectory, branches, reflections })
+        Ok(Chosen { trajectory, branches, reflections, answers })
     }
 }
 

@@ -182,7 +182,7 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
     patiently(|| {
         let proposer =
             Proposer::Policy { policy: &mut mind, think: true, keep_invalid: false, mixed: false };
-        let draw = Draw { pool: None, k: 3, proposer, expert: None };
+        let draw = Draw { pool: None, k: 3, proposer, expert: None, visits: false };
         collect::branches(&mut store, &suite, &scope(), draw, &control, quiet)
     });
     let contrast = Contrast { pool: Some(POLICY.into()), ..Contrast::default() };

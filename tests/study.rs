@@ -84,7 +84,8 @@ fn args<'a>(file: &'a Path, out: &'a Path) -> Vec<&'a str> {
     vec!["study", file.to_str().unwrap(), "--out", out.to_str().unwrap(), "--json"]
 }
 
-const ALL: &str = r#"["IL", "K0", "IWM", "SHUF", "SR-template", "RAT-template", "BOTH", "LIST"]"#;
+const ALL: &str =
+    r#"["IL", "K0", "IWM", "SHUF", "SR-template", "RAT-template", "BOTH", "LIST", "DAgger"]"#;
 
 #[test]
 fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
@@ -94,8 +95,8 @@ fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
     let done = run(dir.path(), &args(&file, &out));
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let all = lines(&out);
-    // For each seed: collecting, a model, and training and a test of each arm.
-    assert_eq!(all.len(), 2 * (2 + 2 * 8));
+    // For each seed: collecting, a model, training and a test of each arm, and DAgger's visits.
+    assert_eq!(all.len(), 2 * (2 + 2 * 9 + 1));
     let of =
         |kind: &str| all.iter().filter(|line| line["task"]["kind"] == kind).collect::<Vec<_>>();
     for test in of("test") {
@@ -124,6 +125,16 @@ fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
     assert!(sr["data"]["reflections"].as_u64().unwrap() > 5);
     assert_eq!(sr["data"]["reflections"], rat["data"]["reflections"], "texts at the same states");
     assert_ne!(sr["digest"], rat["digest"]);
+    // As many answers of the expert as imitation has, a part of them where a policy came.
+    let (il, dagger) = (trained("IL"), trained("DAgger"));
+    let visits = &dagger["first_policy"]["visits"];
+    assert!(visits["answers"].as_u64().unwrap() > 0, "{dagger}");
+    assert_eq!(dagger["data"]["answers"], visits["answers"]);
+    assert_eq!(dagger["data"]["visits"], visits["games"]);
+    let sum =
+        |data: &Value| data["demonstrations"].as_u64().unwrap() + data["visits"].as_u64().unwrap();
+    assert_eq!(sum(&dagger["data"]), sum(&il["data"]), "the same games");
+    assert_eq!(dagger["start"], il["start"]);
     let stages = |result: &Value| {
         let names = result["stages"].as_array().unwrap().iter().map(|stage| stage["name"].clone());
         names.collect::<Vec<_>>()

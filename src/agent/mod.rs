@@ -14,6 +14,7 @@ pub mod remote;
 mod roles;
 mod saved;
 mod shares;
+mod star;
 pub mod template;
 
 pub use endpoint::{Estimate, Spent};
@@ -29,6 +30,7 @@ pub use open::{
 pub use roles::{Cast, Roles};
 pub use saved::{Held, hold, is_held, read};
 pub use shares::{SAMPLES, Weighed, argmax, scores_of, shares, weigh};
+pub use star::Star;
 
 /// How a mind knows how likely actions are. Figures of different kinds are never compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]

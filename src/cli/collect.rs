@@ -4,11 +4,12 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::out::pairs;
 use super::person::{ExpertArg, Person};
+use super::visits::{self, VisitsArgs};
 use super::{Common, SuiteArgs, interruptible, number, real};
 use crate::agent::template::Template;
-use crate::agent::{self, REFLECTING, Reflector};
-use crate::collect::{self, ASKED, By, Contrast, Draw, Proposer, Wanted, Writing};
-use crate::control::Progress;
+use crate::agent::{self, REFLECTING, Reflector, Star};
+use crate::collect::{self, ASKED, By, Contrast, Draw, Faults, Proposer, Wanted, Writing};
+use crate::control::{Control, Progress};
 use crate::curation::faults;
 use crate::env::Only;
 use crate::episode::Scope;
@@ -88,40 +89,49 @@ enum What {
         /// says to them
         #[arg(long)]
         keep_invalid: bool,
-        /// Only for demonstrations by this expert
+        /// Only for demonstrations by this expert (with --visits: for visits by this mind)
         #[arg(long)]
         expert: Option<String>,
+        /// At every state of the visits, in place of the demonstrations
+        #[arg(long)]
+        visits: bool,
     },
+    /// Episodes of the policy among these games, and what an expert would have done in the states that
+    /// it came through (DAgger): `train --visits` imitates those answers too
+    Visits(VisitsArgs),
     /// A reflection for every state with executed alternatives, pending review
-    Reflections {
-        #[command(flatten)]
-        range: Range,
-        /// What writes them: a local model sees no outcome, and what it writes is a rationale only;
-        /// one behind an endpoint is given the outcomes
-        #[arg(long, value_enum, default_value_t = Generator::Template)]
-        generator: Generator,
-        /// The pool of alternatives that they are written from (default: policy, or uniform where
-        /// that is empty)
-        #[arg(long)]
-        pool: Option<String>,
-        /// At most so many alternatives a state
-        #[arg(short, default_value_t = 3, value_parser = number::<usize>(1..=1000))]
-        k: usize,
-        /// The mind that writes, with --generator model
-        #[arg(long, visible_alias = "mind")]
-        checkpoint: Option<String>,
-        /// Write about each alternative by itself
-        #[arg(long)]
-        each: bool,
-        #[command(flatten)]
-        attempts: AttemptsArg,
-        /// How words are drawn, with --generator model (default: 0.7)
-        #[arg(long, value_parser = real(0.0..=100.0))]
-        temperature: Option<f64>,
-        /// Only for demonstrations by this expert
-        #[arg(long)]
-        expert: Option<String>,
-    },
+    Reflections(ReflectionsArgs),
+}
+
+#[derive(Debug, Args)]
+struct ReflectionsArgs {
+    #[command(flatten)]
+    range: Range,
+    /// What writes them: a local model sees no outcome, and what it writes is a rationale only;
+    /// one behind an endpoint is given the outcomes
+    #[arg(long, value_enum, default_value_t = Generator::Template)]
+    generator: Generator,
+    /// The pool of alternatives that they are written from (default: policy, or uniform where
+    /// that is empty)
+    #[arg(long)]
+    pool: Option<String>,
+    /// At most so many alternatives a state
+    #[arg(short, default_value_t = 3, value_parser = number::<usize>(1..=1000))]
+    k: usize,
+    /// The mind that writes, with --generator model
+    #[arg(long, visible_alias = "mind")]
+    checkpoint: Option<String>,
+    /// Write about each alternative by itself
+    #[arg(long)]
+    each: bool,
+    #[command(flatten)]
+    attempts: AttemptsArg,
+    /// How words are drawn, with --generator model (default: 0.7)
+    #[arg(long, value_parser = real(0.0..=100.0))]
+    temperature: Option<f64>,
+    /// Only for demonstrations by this expert
+    #[arg(long)]
+    expert: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -145,16 +155,21 @@ enum From {
     Mixture,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Generator {
+    /// By a rule, from the executed outcomes
     Template,
+    /// By a mind
     Model,
+    /// What a mind thought before it did as the expert did, without sight of any outcome: a
+    /// rationale (STaR). --attempts N lets it try again where it did something else
+    Star,
 }
 
 #[derive(Debug, Args)]
-struct Range {
+pub struct Range {
     #[command(flatten)]
-    suite: SuiteArgs,
+    pub suite: SuiteArgs,
     /// The split
     #[arg(long, default_value = "train")]
     split: String,
@@ -169,11 +184,12 @@ struct Range {
     share: Option<Share>,
     /// Only games of these kinds
     #[arg(long, value_delimiter = ',', value_name = "KINDS")]
-    kinds: Vec<String>,
+    pub kinds: Vec<String>,
 }
 
 impl Range {
-    fn scope(&self) -> Scope {
+    /// As a scope.
+    pub fn scope(&self) -> Scope {
         Scope { split: self.split.clone(), games: self.games, seed: self.seed, share: self.share }
     }
 }
@@ -185,7 +201,9 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
     let mut live = common.out();
     let control = interruptible()?;
     let mut report = |row: serde_json::Value, progress: Progress| {
-        out.line(&row, || said(&row));
+        if !row.is_null() {
+            out.line(&row, || said(&row));
+        }
         live.progress(&progress);
     };
     match args.what {
@@ -236,49 +254,54 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
                 &mut report,
             )
         }
-        What::Branches { range, k, proposer, pool, checkpoint, think, keep_invalid, expert } => {
+        What::Branches {
+            range,
+            k,
+            proposer,
+            pool,
+            checkpoint,
+            think,
+            keep_invalid,
+            expert,
+            visits,
+        } => {
             let policy = Policy { proposer, checkpoint, think, keep_invalid };
-            let draw = Draw { pool, k, proposer: Proposer::Uniform, expert };
+            let draw = Draw { pool, k, proposer: Proposer::Uniform, expert, visits };
             branches(common, &mut store, &range, policy, draw, &mut report)
         }
-        What::Reflections {
-            range,
-            generator,
-            pool,
-            k,
-            checkpoint,
-            each,
-            attempts,
-            temperature,
-            expert,
-        } => {
-            let suite = range.suite.open()?;
-            let named = checkpoint.is_some();
-            let mut reflector: Box<dyn Reflector> = match generator {
-                Generator::Template => Box::new(Template),
-                Generator::Model => {
-                    let name = Some(suite.name());
-                    agent::open(&store, checkpoint.as_deref(), name, Priority::Interactive)?
-                }
-            };
-            let contrast = Contrast { pool, k, each, expert, anew: true };
-            let how = drawn(temperature, generator, named)?;
-            let AttemptsArg { attempts, sample } = attempts;
-            let reflector = reflector.as_mut();
-            let writing = Writing { reflector, how, attempts, sample, faults: &faults };
-            let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
-            let scope = range.scope();
-            collect::reflections(
-                &mut store,
-                &suite,
-                &scope,
-                &contrast,
-                writing,
-                &control,
-                &mut report,
-            )
-        }
+        What::Visits(args) => visits::run(&mut store, args, &control, &mut report),
+        What::Reflections(args) => reflections(&mut store, args, &control, &mut report),
     }
+}
+
+fn reflections(
+    store: &mut Store,
+    args: ReflectionsArgs,
+    control: &Control,
+    report: collect::Report<'_>,
+) -> Result<()> {
+    let ReflectionsArgs { range, generator, pool, k, checkpoint, each, .. } = args;
+    let ReflectionsArgs { attempts, temperature, expert, .. } = args;
+    let suite = range.suite.open()?;
+    let named = checkpoint.is_some();
+    let open = |store: &Store| {
+        agent::open(store, checkpoint.as_deref(), Some(suite.name()), Priority::Interactive)
+    };
+    let mut reflector: Box<dyn Reflector> = match generator {
+        Generator::Template => Box::new(Template),
+        Generator::Model => open(store)?,
+        Generator::Star => Box::new(Star(open(store)?)),
+    };
+    let contrast = Contrast { pool, k, each, expert, anew: true };
+    let how = drawn(temperature, generator, named)?;
+    let AttemptsArg { attempts, sample } = attempts;
+    let reflector = reflector.as_mut();
+    // What a policy thought is kept for what it led to, whatever the rules say of it.
+    let faults: Faults<'_> = if generator == Generator::Star { &|_, _| 0 } else { &faults };
+    let writing = Writing { reflector, how, attempts, sample, faults };
+    let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
+    let scope = range.scope();
+    collect::reflections(store, &suite, &scope, &contrast, writing, control, report)
 }
 
 /// Refuses a writer that is not there, before anything is collected, and what means nothing without
@@ -313,7 +336,9 @@ fn drawn(temperature: Option<f64>, generator: Generator, named: bool) -> Result<
         (None, _) => Ok(REFLECTING),
         (Some(_), Generator::Template) => Err(Error::usage("the template draws no words")
             .hint("--temperature is for --generator model")),
-        (Some(temperature), Generator::Model) => Ok(Sampling { temperature, ..REFLECTING }),
+        (Some(temperature), Generator::Model | Generator::Star) => {
+            Ok(Sampling { temperature, ..REFLECTING })
+        }
     }
 }
 

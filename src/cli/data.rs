@@ -180,6 +180,7 @@ enum Rows {
     Trajectories,
     Demonstrations,
     Explorations,
+    Visits,
     Reflections,
     Runs,
     Checkpoints,
@@ -213,6 +214,7 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             Rows::Trajectories => list(None, find, limit)?,
             Rows::Demonstrations => list(Some(Purpose::Demonstration), find, limit)?,
             Rows::Explorations => list(Some(Purpose::Exploration), find, limit)?,
+            Rows::Visits => list(Some(Purpose::Visit), find, limit)?,
             Rows::Reflections => store
                 .queue(&Filter::default(), Place::Start, limit)?
                 .items

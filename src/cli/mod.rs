@@ -18,6 +18,7 @@ mod plain;
 mod replay;
 mod study;
 mod train;
+mod visits;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;

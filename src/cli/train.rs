@@ -3,8 +3,9 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{Common, interruptible, number, out};
+use super::{Common, interruptible, number, out, real};
 use crate::error::Result;
+use crate::experience::{ANSWERS, ActionEffect};
 use crate::model::step::Products;
 use crate::model::weights::Trainable;
 use crate::selection::{ALL, Criteria, HELD_OUT, Share};
@@ -56,6 +57,9 @@ pub struct TrainArgs {
     /// A control: deal the next states out among the alternatives of their trajectory
     #[arg(long)]
     shuffled: bool,
+    /// World modelling of executed alternatives alone, without the expert's own next states
+    #[arg(long)]
+    alternatives_only: bool,
     /// Threads; results do not depend on how many
     #[arg(long, default_value_t = 2)]
     workers: usize,
@@ -156,6 +160,16 @@ pub struct ChoiceArgs {
     /// next states
     #[arg(short, value_parser = number::<usize>(0..=1000))]
     k: Option<usize>,
+    /// Leave out alternatives of these effects: changed, no-op, error, same-as-expert, equally-good,
+    /// no-worse, ends
+    #[arg(long, value_delimiter = ',', value_name = "EFFECTS", value_parser = effect)]
+    without: Vec<ActionEffect>,
+    /// At most this share of a trajectory's alternatives may be refused actions
+    #[arg(long, value_name = "SHARE", value_parser = real(0.0..=1.0))]
+    errors: Option<f64>,
+    /// Also what the expert answered in the states of visits (collect visits), of this pool
+    #[arg(long, value_name = "POOL", num_args = 0..=1, default_missing_value = ANSWERS)]
+    visits: Option<String>,
     /// Also texts that a model wrote without sight of any outcome
     #[arg(long)]
     rationales: bool,
@@ -174,6 +188,9 @@ impl ChoiceArgs {
             (self.writer.is_some(), "--writer"),
             (self.branches != usual.pool, "--branches"),
             (self.k.is_some(), "-k"),
+            (!self.without.is_empty(), "--without"),
+            (self.errors.is_some(), "--errors"),
+            (self.visits.is_some(), "--visits"),
             (self.rationales, "--rationales"),
             (self.held_out.to_bits() != usual.held_out.to_bits(), "--held-out"),
         ];
@@ -192,9 +209,19 @@ impl ChoiceArgs {
             pool: self.branches,
             k: self.k,
             rationales: self.rationales,
+            visits: self.visits,
+            without: self.without,
+            errors: self.errors,
             held_out: self.held_out,
         }
     }
+}
+
+/// The effect of a word on the command line.
+fn effect(word: &str) -> std::result::Result<ActionEffect, String> {
+    let known = "changed, no-op, error, same-as-expert, equally-good, no-worse, ends";
+    ActionEffect::from_name(word)
+        .ok_or_else(|| format!("an alternative has no effect `{word}`: {known}"))
 }
 
 /// What a run trains on, in words, a line each.
@@ -291,6 +318,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
                 world_epochs: args.world_epochs,
                 moments: args.moments,
                 shuffled: args.shuffled,
+                alternatives_only: args.alternatives_only,
                 keep_all: args.keep_all,
                 ..Plan::new(objective, args.steps, args.seed)
             };

@@ -120,7 +120,8 @@ pub fn all(
         // A pool belongs to one model: what an earlier checkpoint began, a later one does not go
         // on with.
         let own = pool_for(store, suite, scope, &proposer.model())?;
-        let draw = Draw { pool: Some(own.clone()), k: asked, proposer, expert: None };
+        let draw =
+            Draw { pool: Some(own.clone()), k: asked, proposer, expert: None, visits: false };
         branches(store, suite, &every, draw, control, &mut counted)?;
         pool = Some(own);
     }

@@ -1,4 +1,4 @@
-//! Bulk collection: demonstrations, executed alternatives, reflections.
+//! Bulk collection: demonstrations, executed alternatives, reflections, visits.
 //!
 //! Each job works through units (games), commits one transaction a unit and only then reports it,
 //! and skips what is already there, so running it again resumes it.
@@ -6,6 +6,7 @@
 mod all;
 mod proposer;
 mod reflections;
+mod visits;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,6 +16,7 @@ use serde_json::json;
 pub use all::{ASKED, By, Collected, Wanted, all};
 pub use proposer::Proposer;
 pub use reflections::{Contrast, Faults, Writing, case_at, reflections};
+pub use visits::{Visiting, visits};
 
 use crate::budget::under;
 use crate::control::{Control, Meter, Progress};
@@ -28,7 +30,8 @@ use crate::experience::{Branch, POLICY, Purpose, Trajectory, UNIFORM};
 use crate::model::team::{Priority, Team};
 use crate::store::{Drawn, PoolCount, Store, TrajectorySummary};
 
-/// What a job says while it works: a unit that is safely in the store, and how far the job is.
+/// What a job says while it works: a unit that is safely in the store (null where there is none yet),
+/// and how far the job is.
 pub type Report<'a> = &'a mut dyn FnMut(serde_json::Value, Progress);
 
 /// Expert trajectories. As in an evaluation, a world that fails says nothing of the others.
@@ -102,7 +105,18 @@ fn covered(
     scope: &Scope,
     expert: Option<&str>,
 ) -> Result<Vec<TrajectorySummary>> {
-    let mut demos = store.demonstrations(Some(suite.name()), Some(&scope.split))?;
+    let demos = store.demonstrations(Some(suite.name()), Some(&scope.split))?;
+    within(demos, suite, scope, (expert, "demonstrations", "demos"))
+}
+
+/// Those by one actor (or by all) in the scope's games; `what` and the command that makes them are
+/// named where there are none.
+fn within(
+    mut demos: Vec<TrajectorySummary>,
+    suite: &dyn Suite,
+    scope: &Scope,
+    (expert, what, command): (Option<&str>, &str, &str),
+) -> Result<Vec<TrajectorySummary>> {
     demos.retain(|demo| expert.is_none_or(|name| demo.actor == name));
     if let Some(share) = scope.share {
         demos.retain(|demo| share.holds(suite.name(), &demo.task_id));
@@ -110,12 +124,12 @@ fn covered(
     if demos.is_empty() {
         let by = expert.map_or(String::new(), |name| format!(" by {name}"));
         return Err(Error::new(format!(
-            "there are no demonstrations of {} / {}{by}",
+            "there are no {what} of {} / {}{by}",
             suite.name(),
             scope.split
         ))
         .hint(format!(
-            "run: foretaste collect demos --suite {} --split {} --games N",
+            "run: foretaste collect {command} --suite {} --split {} --games N",
             suite.name(),
             scope.split
         )));
@@ -143,14 +157,16 @@ pub struct Draw<'a> {
     pub k: usize,
     /// Who proposes them.
     pub proposer: Proposer<'a>,
-    /// Only for demonstrations by this expert.
+    /// Only for demonstrations by this expert (for visits by this mind).
     pub expert: Option<String>,
+    /// In the states of visits, in place of demonstrations.
+    pub visits: bool,
 }
 
 impl Draw<'_> {
     /// `k` of the uniform pool, for whoever demonstrated.
     pub fn uniform(k: usize) -> Self {
-        Self { pool: None, k, proposer: Proposer::Uniform, expert: None }
+        Self { pool: None, k, proposer: Proposer::Uniform, expert: None, visits: false }
     }
 }
 
@@ -158,8 +174,8 @@ impl Draw<'_> {
 /// paused and cancelled in between.
 const TOGETHER: usize = 16;
 
-/// K executed alternatives of a pool at every state of the demonstrations (`D_rollout`). A
-/// demonstration whose world is another one now is passed over; the job ends with an error that
+/// K executed alternatives of a pool at every state of the demonstrations (`D_rollout`), or of the
+/// visits. A demonstration whose world is another one now is passed over; the job ends with an error that
 /// counts them.
 pub fn branches(
     store: &mut Store,
@@ -169,7 +185,13 @@ pub fn branches(
     control: &Control,
     report: Report<'_>,
 ) -> Result<()> {
-    let demos = covered(store, suite, scope, draw.expert.as_deref())?;
+    let expert = draw.expert.as_deref();
+    let demos = if draw.visits {
+        let visits = store.visits(Some(suite.name()), Some(&scope.split))?;
+        within(visits, suite, scope, (expert, "visits", "visits"))?
+    } else {
+        covered(store, suite, scope, expert)?
+    };
     let meter = Meter::new("alternatives", 0, demos.len() as u64);
     let pool = draw.pool.clone().unwrap_or_else(|| draw.proposer.pool().to_string());
     draw.proposer.check_pool(&pool)?;
@@ -179,8 +201,8 @@ pub fn branches(
     one_model(store, suite, scope, &pool, &draw.proposer.model())?;
     let mut skipped = Vec::new();
     let Draw { k, mut proposer, .. } = draw;
-    let make = |(trajectory, have): &(Trajectory, Vec<Drawn>), proposer: &mut Proposer<'_>| {
-        branches_of(suite, trajectory, have, (proposer, k), (&pool, scope.seed), control)
+    let make = |(trajectory, have, best): &Read, proposer: &mut Proposer<'_>| {
+        branches_of(suite, (trajectory, best), have, (proposer, k), (&pool, scope.seed), control)
     };
     // What asks nobody is made side by side, in worlds of which there are as many as one likes, and
     // kept one after the other as ever.
@@ -191,15 +213,17 @@ pub fn branches(
         control.checkpoint()?;
         let mut read = Vec::with_capacity(part.len());
         for demo in part {
-            read.push((store.trajectory(demo.id)?, store.drawn(demo.id, Some(&pool))?));
+            let trajectory = store.trajectory(demo.id)?;
+            let best = best_known(store, &trajectory)?;
+            read.push((trajectory, store.drawn(demo.id, Some(&pool))?, best));
         }
-        let uniform = |one| under(&control.cancel, || make(one, &mut Proposer::Uniform));
+        let uniform = |one: &Read| under(&control.cancel, || make(one, &mut Proposer::Uniform));
         let made: Vec<Result<Vec<Drawn>>> = if asks {
             read.iter().map(|one| make(one, &mut proposer)).collect()
         } else {
             team.run(|| read.par_iter().map(uniform).collect())
         };
-        for (demo, ((_, have), made)) in part.iter().zip(read.iter().zip(made)) {
+        for (demo, ((_, have, _), made)) in part.iter().zip(read.iter().zip(made)) {
             done += 1;
             let fresh = match made {
                 Ok(fresh) => fresh,
@@ -253,10 +277,27 @@ fn one_model(
     .hint("name another pool with --pool, or draw from the same model with --checkpoint"))
 }
 
+/// A trajectory, its alternatives of a pool, and what they are held against in each state.
+type Read = (Trajectory, Vec<Drawn>, Vec<String>);
+
+/// The best action that is known of each state: the expert's own, or its answer where a policy
+/// played.
+fn best_known(store: &Store, trajectory: &Trajectory) -> Result<Vec<String>> {
+    let mut best: Vec<String> = trajectory.steps.iter().map(|step| step.action.clone()).collect();
+    if trajectory.purpose == Purpose::Visit {
+        for Drawn { branch, .. } in store.answers(trajectory.id, None)? {
+            if let Some(action) = best.get_mut(branch.t) {
+                *action = branch.action;
+            }
+        }
+    }
+    Ok(best)
+}
+
 /// What is still missing in a pool of one demonstration.
 fn branches_of(
     suite: &dyn Suite,
-    trajectory: &Trajectory,
+    (trajectory, best): (&Trajectory, &[String]),
     have: &[Drawn],
     (proposer, k): (&mut Proposer<'_>, usize),
     (pool, seed): (&str, u64),
@@ -265,7 +306,7 @@ fn branches_of(
     let mut worlds = Worlds::of(suite, trajectory)?;
     let way = way(&trajectory.steps);
     let mut fresh = Vec::new();
-    for (t, step) in trajectory.steps.iter().enumerate() {
+    for (t, best) in best.iter().enumerate() {
         control.cancel.check()?;
         let here: Vec<&Drawn> = have.iter().filter(|drawn| drawn.branch.t == t).collect();
         if here.len() >= k {
@@ -276,7 +317,7 @@ fn branches_of(
         if drawn.is_empty() {
             continue;
         }
-        let expert = ExpertBaseline::new(&mut worlds, &way[..t], &step.action)?;
+        let expert = ExpertBaseline::new(&mut worlds, &way[..t], best)?;
         for (action, place) in drawn {
             let Trial { turn, effect, .. } =
                 try_action(&mut worlds, &way[..t], &action, Some(&expert), false)?;

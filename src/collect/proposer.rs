@@ -6,7 +6,7 @@ use crate::agent::{Agent, Ask};
 use crate::control::Cancel;
 use crate::env::{Form, constant_actions};
 use crate::error::{Error, Result};
-use crate::experience::{EXPLORED, MIXTURE, Membership, POLICY, Trajectory, UNIFORM};
+use crate::experience::{EXPLORED, MIXTURE, Membership, POLICY, Trajectory, UNIFORM, is_answers};
 use crate::model::sampler::Sampling;
 use crate::rng::Rng;
 use crate::selection::ALL;
@@ -59,9 +59,12 @@ impl Proposer<'_> {
         let reserved = [UNIFORM, POLICY, MIXTURE, EXPLORED, ALL]
             .iter()
             .any(|name| *name == pool && *name != self.pool());
-        if reserved || pool.trim().is_empty() {
+        if reserved || is_answers(pool) || pool.trim().is_empty() {
             return Err(Error::new(format!("the pool `{pool}` cannot be filled in this way"))
-                .hint("uniform, policy, mixture, explore and all have their own meaning; name another"));
+                .hint(
+                    "uniform, policy, mixture, explore, answers and all have their own meaning; name \
+                     another",
+                ));
         }
         Ok(())
     }

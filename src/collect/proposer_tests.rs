@@ -165,7 +165,7 @@ fn uniform_alternatives_leave_room_for_the_policys_and_a_pool_is_of_one_model() 
     let mut mind = scripted(&["look around", "check hands", "fly"]);
     let asked = |policy: &mut Scripted, k: usize, store: &mut Store| {
         let proposer = Proposer::Policy { policy, think: false, keep_invalid: false, mixed: false };
-        branches(store, Draw { pool: None, k, proposer, expert: None })
+        branches(store, Draw { pool: None, k, proposer, expert: None, visits: false })
     };
     asked(&mut mind, 2, &mut store).unwrap();
     let rows = asked(&mut mind, 3, &mut store).unwrap();

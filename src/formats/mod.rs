@@ -23,6 +23,7 @@ use crate::paths::write_whole;
 use crate::selection::{Carry, Chosen, Criteria, Selection};
 use crate::store::Store;
 use crate::text::escaped;
+use crate::train::examples::Roles;
 
 /// Which training set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -118,7 +119,7 @@ pub fn export(
     for (i, item) in selection.items.iter().enumerate() {
         control.checkpoint()?;
         if item.held_out == order.held_out {
-            examples(&item.read(store)?, item.demonstration, order, &mut |line| {
+            examples(&item.read(store)?, Roles::of(item), order, &mut |line| {
                 emit(line.to_string())
             })?;
         } else {
@@ -132,24 +133,30 @@ pub fn export(
 /// The examples of one trajectory.
 fn examples(
     of: &Chosen,
-    demonstration: bool,
+    roles: Roles,
     order: &Order,
     emit: &mut dyn FnMut(Value) -> Result<()>,
 ) -> Result<()> {
-    let Chosen { trajectory, branches, reflections } = of;
+    let Chosen { trajectory, branches, reflections, answers } = of;
     for (t, step) in trajectory.steps.iter().enumerate() {
         let how = order.observations;
         let state = trajectory.state(t);
         let asked = |question: Question<'_>| messages(&state, question, &order.questions, how);
         let to_act = || asked(Question::Act);
         match order.set {
-            Set::Imitation if demonstration => {
+            Set::Imitation if roles.actions => {
                 emit(line(to_act(), &answer(None, &step.action)))?;
             }
-            Set::WorldModel if demonstration => {
+            Set::Imitation => {
+                for own in answers.iter().filter(|own| own.t == t) {
+                    emit(line(to_act(), &answer(None, &own.action)))?;
+                }
+            }
+            Set::WorldModel if roles.next_states => {
                 let expert = std::iter::once((step.action.as_str(), step.observation.as_str()));
-                let others = branches
-                    .iter()
+                let asked_for = answers.iter().filter(|own| own.action != step.action);
+                let others = asked_for
+                    .chain(branches)
                     .filter(|b| b.t == t)
                     .map(|b| (b.action.as_str(), b.observation.as_str()));
                 for (action, observation) in expert.chain(others) {

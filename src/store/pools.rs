@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::trajectories::{branch, insert_branch};
 use super::{Store, now_ms};
 use crate::error::Result;
-use crate::experience::{Branch, Membership};
+use crate::experience::{Branch, Membership, is_answers};
 
 /// An executed alternative and its place in a pool.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +90,14 @@ impl Store {
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// What an expert would have done in the states of a visit, by state; in one pool of answers, or
+    /// in all.
+    pub fn answers(&self, trajectory: i64, pool: Option<&str>) -> Result<Vec<Drawn>> {
+        let mut answers = self.drawn(trajectory, pool)?;
+        answers.retain(|drawn| is_answers(&drawn.place.pool));
+        Ok(answers)
+    }
+
     /// Suites and splits that there are demonstrations of, and how many.
     pub fn demonstrated(&self) -> Result<Vec<(String, String, u64)>> {
         let mut rows = self.db.prepare_cached(
@@ -142,6 +150,15 @@ impl Store {
     /// first.
     pub fn candidates(&self, suite: Option<&str>, split: Option<&str>) -> Result<Vec<Candidate>> {
         self.candidates_where("purpose = 'demonstration' AND success = 1", suite, split)
+    }
+
+    /// Visits of a suite and split (either may be left open), oldest first.
+    pub fn visit_candidates(
+        &self,
+        suite: Option<&str>,
+        split: Option<&str>,
+    ) -> Result<Vec<Candidate>> {
+        self.candidates_where("purpose = 'visit'", suite, split)
     }
 
     /// Explorations of a suite and split (either may be left open) that carry an approved

@@ -1,4 +1,4 @@
-//! Demonstrations, explorations, alternatives, and the reflections written about them.
+//! Demonstrations, explorations, visits, alternatives, and the reflections written about them.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::decisions::insert_version;
 use super::listing::{SUMMARY, TrajectorySummary, summary};
+use super::pools::insert_membership;
 use super::reading::{json, known};
-use super::{Store, list_json, now_ms, to_json};
+use super::{Drawn, Store, list_json, now_ms, to_json};
 use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::experience::{ActionEffect, Branch, Purpose, RATIONALE, Step, Trajectory};
@@ -45,6 +46,8 @@ pub struct Counts {
     pub rejected: u64,
     /// Explorations kept in the store.
     pub explorations: u64,
+    /// Visits: episodes of a policy in whose states an expert was asked.
+    pub visits: u64,
     /// Training runs.
     pub runs: u64,
     /// Checkpoints.
@@ -188,6 +191,34 @@ impl Store {
         Ok(id)
     }
 
+    /// Saves a visit with the expert's answers in its states, in one transaction; returns its id.
+    pub fn add_visit(&mut self, visit: &Trajectory, answers: &[Drawn]) -> Result<i64> {
+        let tx = self.write()?;
+        let now = now_ms();
+        let id = insert_trajectory(&tx, visit, now)?;
+        for Drawn { branch, place } in answers {
+            let branch = Branch { trajectory: id, ..branch.clone() };
+            insert_membership(&tx, insert_branch(&tx, &branch, now)?, place)?;
+        }
+        tx.commit()?;
+        Ok(id)
+    }
+
+    /// The tasks of a split that a mind has visited by a seed.
+    pub fn visited(
+        &self,
+        suite: &str,
+        split: &str,
+        (actor, seed): (&str, u64),
+    ) -> Result<BTreeSet<String>> {
+        let mut rows = self.db.prepare_cached(
+            "SELECT task_id FROM trajectories WHERE deleted = 0 AND purpose = 'visit' AND suite = \
+             ?1 AND split = ?2 AND actor = ?3 AND seed = ?4",
+        )?;
+        let found = rows.query_map(params![suite, split, actor, seed as i64], |row| row.get(0))?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// A trajectory with its steps.
     pub fn trajectory(&self, id: i64) -> Result<Trajectory> {
         self.read_trajectory(id, false)
@@ -276,9 +307,27 @@ impl Store {
         suite: Option<&str>,
         split: Option<&str>,
     ) -> Result<Vec<TrajectorySummary>> {
+        self.summaries("purpose = 'demonstration' AND success = 1", suite, split)
+    }
+
+    /// Visits of a suite and split (either may be left open), oldest first.
+    pub fn visits(
+        &self,
+        suite: Option<&str>,
+        split: Option<&str>,
+    ) -> Result<Vec<TrajectorySummary>> {
+        self.summaries("purpose = 'visit'", suite, split)
+    }
+
+    fn summaries(
+        &self,
+        which: &str,
+        suite: Option<&str>,
+        split: Option<&str>,
+    ) -> Result<Vec<TrajectorySummary>> {
         let mut rows = self.db.prepare_cached(&format!(
-            "{SUMMARY} WHERE deleted = 0 AND purpose = 'demonstration' AND success = 1 AND (?1 IS \
-             NULL OR suite = ?1) AND (?2 IS NULL OR split = ?2) ORDER BY id"
+            "{SUMMARY} WHERE deleted = 0 AND {which} AND (?1 IS NULL OR suite = ?1) AND (?2 IS \
+             NULL OR split = ?2) ORDER BY id"
         ))?;
         let found = rows.query_map(params![suite, split], summary)?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
@@ -361,6 +410,9 @@ impl Store {
             rejected,
             explorations: count(
                 "SELECT count(*) FROM trajectories WHERE purpose = 'exploration' AND deleted = 0",
+            )?,
+            visits: count(
+                "SELECT count(*) FROM trajectories WHERE purpose = 'visit' AND deleted = 0",
             )?,
             runs: count("SELECT count(*) FROM runs")?,
             checkpoints: count("SELECT count(*) FROM checkpoints WHERE deleted_ms IS NULL")?,

@@ -37,6 +37,10 @@ pub enum Arm {
     /// A control: cross-entropy over the admissible list. Contrast without outcomes; not in the
     /// paper.
     LIST,
+    /// An upper reference, not a rival: half of the demonstrations, and as many answers of the
+    /// expert again in states that a policy trained on that half came through on the other half's
+    /// games (DAgger). It needs an expert that can be asked anywhere.
+    DAgger,
 }
 
 impl fmt::Display for Arm {
@@ -50,6 +54,7 @@ impl fmt::Display for Arm {
             Self::RatTemplate => "RAT-template",
             Self::BOTH => "BOTH",
             Self::LIST => "LIST",
+            Self::DAgger => "DAgger",
         })
     }
 }
@@ -58,7 +63,7 @@ impl Arm {
     /// What it optimises.
     pub fn objective(self) -> Objective {
         match self {
-            Self::IL => Objective::Imitation,
+            Self::IL | Self::DAgger => Objective::Imitation,
             Self::K0 | Self::IWM | Self::SHUF => Objective::WorldModel,
             Self::SrTemplate | Self::RatTemplate => Objective::Reflection,
             Self::BOTH => Objective::Both,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::design::{Arm, Design, Making, Shape, TestSet};
 use crate::agent::Reflector;
 use crate::agent::template::Rationale;
+use crate::experience::ANSWERS;
 use crate::model::step::Products;
 use crate::selection::{Criteria, Share};
 use crate::train::Plan;
@@ -73,6 +74,10 @@ impl Cell {
                 data.rationales = true;
                 data.writer = Some(Rationale.generator());
             }
+            Arm::DAgger => {
+                data.share = Some(self.first_half());
+                data.visits = Some(self.answers());
+            }
             Arm::IL | Arm::IWM | Arm::SHUF | Arm::SrTemplate | Arm::BOTH | Arm::LIST => {
                 data.k = self.k;
             }
@@ -90,6 +95,24 @@ impl Cell {
             data,
             ..usual
         }
+    }
+
+    /// The part of the games that DAgger's first policy is trained on.
+    pub fn first_half(&self) -> Share {
+        let share = self.data.share;
+        Share { of: share.of / 2.0, ..share }
+    }
+
+    /// How DAgger's first policy is trained: imitation of the first half.
+    pub fn first_plan(&self) -> Plan {
+        let first = Self { arm: Arm::IL, ..self.clone() }.plan();
+        let data = Criteria { share: Some(self.first_half()), ..first.data };
+        Plan { data, ..first }
+    }
+
+    /// The pool of the expert's answers to that policy.
+    pub fn answers(&self) -> String {
+        format!("{ANSWERS}: {} {} seed {}", self.data.name(), self.updates, self.seed)
     }
 
     /// The condition without arm and seed, in words.
@@ -135,6 +158,11 @@ pub enum Task {
         /// The seed of the weights.
         seed: u64,
     },
+    /// DAgger's first policy, and what the expert answers in the states that it comes through.
+    Visit {
+        /// For the training of this.
+        cell: Cell,
+    },
     /// Training.
     Train {
         /// Of what.
@@ -164,6 +192,7 @@ impl Job {
         let name = match &task {
             Task::Collect { data, .. } => format!("collect {}", data.name()),
             Task::Model { data, seed, .. } => format!("model {} seed {seed}", data.name()),
+            Task::Visit { cell } => format!("visit {}", cell.name()),
             Task::Train { cell } => format!("train {}", cell.name()),
             Task::Test { cell, test } => format!("test {} on {}", cell.name(), test.name),
         };
@@ -229,6 +258,9 @@ fn cells(design: &Design, data: &Data, updates: u64, seed: u64, jobs: &mut Vec<J
                 model: design.model.clone(),
                 training: design.training.clone(),
             };
+            if arm == Arm::DAgger {
+                jobs.push(Job::of(Task::Visit { cell: cell.clone() }));
+            }
             jobs.push(Job::of(Task::Train { cell: cell.clone() }));
             let played = |test: &&TestSet| test.arms.is_empty() || test.arms.contains(&arm);
             for test in design.test.iter().filter(played) {

@@ -111,7 +111,7 @@ pub fn import(store: &mut Store, jobs: &[Job], path: &Path) -> Result<usize> {
         if job.task != line.task {
             return Err(changed(&line.job).at(place));
         }
-        if matches!(job.task, Task::Collect { .. } | Task::Model { .. }) {
+        if matches!(job.task, Task::Collect { .. } | Task::Model { .. } | Task::Visit { .. }) {
             continue; // what they made is not in the line
         }
         let known = StudyJob {

@@ -18,6 +18,7 @@ mod markdown;
 mod report;
 mod shelf;
 pub mod stats;
+mod trained;
 mod work;
 
 use std::path::Path;

@@ -137,7 +137,7 @@ pub struct Report {
 }
 
 /// Pairs of arms that answer a question, whoever names them: the first less the second.
-const QUESTIONS: [(Arm, Arm); 14] = [
+const QUESTIONS: [(Arm, Arm); 16] = [
     (Arm::IWM, Arm::IL),
     (Arm::SrTemplate, Arm::IL),
     (Arm::K0, Arm::IL),
@@ -152,6 +152,8 @@ const QUESTIONS: [(Arm, Arm); 14] = [
     (Arm::SrTemplate, Arm::IWM),
     (Arm::LIST, Arm::IL),
     (Arm::IWM, Arm::LIST),
+    (Arm::DAgger, Arm::IL),
+    (Arm::IWM, Arm::DAgger),
 ];
 
 /// What a cell shares with the other seeds and arms of its condition.
@@ -243,9 +245,14 @@ impl Cost {
             let before = of(self);
             *before += (value - *before) / n;
         };
-        mean(|cost| &mut cost.updates, &result["updates"]);
-        mean(|cost| &mut cost.tokens, &result["tokens"]["tokens"]);
-        mean(|cost| &mut cost.seconds, &result["training_seconds"]);
+        // What an arm's first policy took is its own cost.
+        let first = &result["first_policy"];
+        let both = |of: fn(&Value) -> &Value| -> Value {
+            [result, first].iter().filter_map(|one| of(one).as_f64()).sum::<f64>().into()
+        };
+        mean(|cost| &mut cost.updates, &both(|one| &one["updates"]));
+        mean(|cost| &mut cost.tokens, &both(|one| &one["tokens"]["tokens"]));
+        mean(|cost| &mut cost.seconds, &both(|one| &one["training_seconds"]));
         mean(|cost| &mut cost.demonstrations, &data["demonstrations"]);
         mean(|cost| &mut cost.alternatives, &data["branches"]);
         mean(|cost| &mut cost.reflections, &data["reflections"]);

@@ -1,6 +1,6 @@
 //! Doing the jobs of a study, each once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use super::apart;
 use super::design::{Shape, TestSet};
 use super::jobs::{Cell, Data, Job, Task};
 use super::lines;
+use super::trained::{checkpoint_of, first_policy, train, trained_model, visit};
 use crate::agent::template::{Rationale, Template};
 use crate::agent::{self, Reflector};
 use crate::collect::{self, Contrast, Draw, Writing};
@@ -24,13 +25,13 @@ use crate::error::{Error, Result};
 use crate::eval::{self, Game, evaluate, foresight};
 use crate::experience::{Reflection, UNIFORM, Verdict, is_rationale};
 use crate::model::config::Config;
-use crate::model::folder::{digest_of, read_whole};
+use crate::model::folder::digest_of;
 use crate::model::team::Priority;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Trainable;
 use crate::selection::{Carry, Selection};
-use crate::store::{Filter, Place, RunStatus, Store, StudyJob};
-use crate::train::{self, checkpoint, trainer};
+use crate::store::{Filter, Place, Store, StudyJob};
+use crate::train::{self, checkpoint};
 
 /// What is told while a study is worked at.
 #[derive(Debug)]
@@ -145,6 +146,7 @@ fn is_wanted(
     };
     match &job.task {
         Task::Test { .. } => Ok(known(job).is_none()),
+        Task::Visit { cell } => Ok(known(job).is_none() && own(cell)?),
         Task::Train { cell } => own(cell),
         Task::Collect { data, .. } | Task::Model { data, .. } => {
             if known(job).is_some() {
@@ -163,17 +165,6 @@ fn is_wanted(
     }
 }
 
-/// The number of the checkpoint that a training ended on, if it is here.
-fn trained_model(store: &Store, job: &StudyJob) -> Result<Option<String>> {
-    let Some(run) = job.run else { return Ok(None) };
-    // What was trained elsewhere is trained here anew where it is needed, and may be half done.
-    if store.run(run)?.status != RunStatus::Finished {
-        return Ok(None);
-    }
-    let last = store.latest_checkpoint(Some(run))?;
-    Ok(last.filter(|last| store.root().join(&last.folder).is_dir()).map(|last| last.id.to_string()))
-}
-
 fn one(
     store: &mut Store,
     suite: &dyn Suite,
@@ -185,7 +176,12 @@ fn one(
     let mut result = match &job.task {
         Task::Collect { data, texts } => gather(store, suite, data, *texts, control, tell)?,
         Task::Model { data, shape, seed } => fresh(store, data, shape, *seed)?,
-        Task::Train { cell } => train(store, job, cell, control, tell)?,
+        Task::Visit { cell } => visit(store, suite, job, cell, control, tell)?,
+        Task::Train { cell } => {
+            let mut result = train(store, job, cell, &cell.plan(), control, tell)?;
+            result["first_policy"] = first_policy(store, cell)?;
+            result
+        }
         Task::Test { cell, test } => {
             let model = checkpoint_of(store, cell)?;
             play(store, suite, cell, (test, &model), control, tell)?
@@ -303,87 +299,6 @@ pub(super) fn model_of(store: &Store, data: &Data, seed: u64) -> Result<Trainabl
     let name = folder(store, data, seed).display().to_string();
     let (parts, source) = agent::find(store, Some(&name), None)?;
     Trainable::from_parts(&parts, &source)
-}
-
-/// Points of a curve that are kept with what came of a training.
-const CURVE: usize = 100;
-
-/// Trains a cell, or goes on with it.
-fn train(
-    store: &mut Store,
-    job: &Job,
-    cell: &Cell,
-    control: &Control,
-    tell: &mut dyn FnMut(Event<'_>),
-) -> Result<Value> {
-    let begun = store.study_job(&job.name)?.and_then(|known| known.run);
-    let unfinished = begun.map(|run| store.run(run)).transpose()?;
-    let unfinished = unfinished.filter(|run| run.status != RunStatus::Finished);
-    let mut each = |event: trainer::Event<'_>| {
-        if let trainer::Event::Update { progress, .. } = event {
-            tell(Event::Progress(&progress));
-        }
-    };
-    let run = if let Some(run) = unfinished {
-        trainer::resume(store, run.id, control, &mut each)?
-    } else {
-        // Written down before it begins, so that a kill between the two leaves a run that the
-        // job knows.
-        let start = folder(store, &cell.data, cell.seed).display().to_string();
-        let run = trainer::queue(store, &cell.plan(), &start)?;
-        store.set_study_run(&job.name, run)?;
-        trainer::resume(store, run, control, &mut each)?
-    };
-    // Only what is tested is needed any more.
-    let last = store.latest_checkpoint(Some(run))?.map(|saved| saved.id);
-    let all = store.checkpoints()?;
-    for saved in all.iter().filter(|saved| saved.run == run && Some(saved.id) != last) {
-        checkpoint::remove(store, saved)?;
-    }
-    let mut result = summary(store, run)?;
-    let start = read_whole(&folder(store, &cell.data, cell.seed))?;
-    result["start"] = json!(digest_of(&start)?);
-    result["weights"] = json!(store.latest_checkpoint(Some(run))?.and_then(|last| last.digest));
-    Ok(result)
-}
-
-/// What a training came to.
-fn summary(store: &Store, run: i64) -> Result<Value> {
-    let row = store.run(run)?;
-    let config: Value = serde_json::from_str(&row.config).unwrap_or_default();
-    let mut totals = BTreeMap::new();
-    for name in ["tokens", "tokens_unique"] {
-        let points = store.metric(run, name)?;
-        totals.insert(name, points.last().and_then(|point| point.value));
-    }
-    let loss = store.metric(run, "loss")?;
-    let every = loss.len().div_ceil(CURVE).max(1);
-    let curve: Vec<(u64, f64)> = loss
-        .chunks(every)
-        .filter_map(|chunk| {
-            let values: Vec<f64> = chunk.iter().filter_map(|point| point.value).collect();
-            let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
-            Some((chunk.last()?.step, (mean * 1e4).round() / 1e4))
-        })
-        .collect();
-    let wall = loss.last().map(|point| point.wall_ms).unwrap_or_default();
-    Ok(json!({
-        "updates": row.step,
-        "stages": config["stages"],
-        "data": config["data"],
-        "digest": config["digest"],
-        "warnings": config["warnings"],
-        "tokens": totals,
-        "training_seconds": wall as f64 / 1000.0,
-        "loss": curve,
-    }))
-}
-
-/// The checkpoint that a cell was trained to, by its number.
-fn checkpoint_of(store: &Store, cell: &Cell) -> Result<String> {
-    let trained = store.study_job(&Job::of(Task::Train { cell: cell.clone() }).name)?;
-    let model = trained.map(|known| trained_model(store, &known)).transpose()?.flatten();
-    model.ok_or_else(|| Error::new("what was trained is not here any more"))
 }
 
 /// Lets a model play a test set, as an arm does.

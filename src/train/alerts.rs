@@ -5,6 +5,7 @@
 
 use super::Stage;
 use super::examples::TARGETS;
+use super::figures::OF_LIST;
 use crate::error::Result;
 use crate::selection::LEAST_HELD_OUT;
 use crate::store::MetricPoint;
@@ -44,7 +45,10 @@ pub fn alerts(
     said.extend(of_the_first(&loss));
     said.extend(of_loss(&smoothed(&loss)));
     let acts = present.is_none_or(|stage| stage.mixture.action > 0.0);
-    let valid = metric("valid_action")?;
+    // By the measure that is optimised.
+    let of_list = metric(OF_LIST)?;
+    let by_list = !of_list.is_empty();
+    let valid = if by_list { of_list } else { metric("valid_action")? };
     let start = acts.then(|| of_the_start(&valid, begin, held_out)).flatten();
     let was_best = start.is_some();
     said.extend(start);
@@ -56,7 +60,16 @@ pub fn alerts(
         if name == "action" && was_best {
             continue;
         }
-        let valid = within(metric(&format!("valid_{name}"))?);
+        let own = match name {
+            "action" => valid.clone(),
+            _ => metric(&format!("valid_{name}"))?,
+        };
+        let what = if name == "action" && by_list {
+            "a state's list".to_string()
+        } else {
+            format!("{name} tokens")
+        };
+        let valid = within(own);
         let valid: Vec<f64> = valid.iter().filter_map(|point| point.value).collect();
         let enough = valid.len() >= 3 && held_out >= LEAST_HELD_OUT;
         if let (Some(last), true) = (valid.last(), enough) {
@@ -69,8 +82,8 @@ pub fn alerts(
                     _ => "next time fewer epochs of it, or more of it (games, K)",
                 };
                 said.push(format!(
-                    "overfitting: on {held_out} held-out games {name} tokens cost {best:.3} and \
-                     cost {last:.3} now: {then}"
+                    "overfitting: on {held_out} held-out games {what} cost {best:.3} and {last:.3} \
+                     now: {then}"
                 ));
             }
         }

@@ -44,6 +44,7 @@ pub fn command(plan: &Plan, start: &str) -> String {
     let flags = [
         (plan.data.rationales, "--rationales"),
         (plan.shuffled, "--shuffled"),
+        (plan.alternatives_only, "--alternatives-only"),
         (plan.recompute, "--recompute"),
         (plan.products == Products::Bf16, "--bf16"),
         (plan.keep_all, "--keep-all"),
@@ -54,6 +55,7 @@ pub fn command(plan: &Plan, start: &str) -> String {
 
 fn of_data(data: &Criteria, usual: &Criteria, add: &mut impl FnMut(&str, Option<String>)) {
     let Criteria { suite, split, expert, share, writer, pool, k, held_out, .. } = data;
+    let Criteria { visits, without, errors, .. } = data;
     add("--suite", suite.clone());
     let split = split.clone().unwrap_or_else(|| ALL.into());
     add("--split", Some(split).filter(|split| usual.split.as_ref() != Some(split)));
@@ -62,6 +64,10 @@ fn of_data(data: &Criteria, usual: &Criteria, add: &mut impl FnMut(&str, Option<
     add("--writer", writer.clone());
     add("--branches", Some(pool.clone()).filter(|pool| *pool != usual.pool));
     add("-k", k.map(|k| k.to_string()));
+    add("--visits", visits.clone());
+    let effects: Vec<&str> = without.iter().map(|effect| effect.as_str()).collect();
+    add("--without", Some(effects.join(",")).filter(|effects| !effects.is_empty()));
+    add("--errors", errors.map(|most| most.to_string()));
     let other = held_out.to_bits() != usual.held_out.to_bits();
     add("--held-out", other.then(|| held_out.to_string()));
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::examples::{Example, TARGETS, TokenRole, example, listed_example};
+use super::examples::{Example, Roles, TARGETS, TokenRole, example};
 use super::plan::{Found, Stage};
 use super::{Mixture, Objective, Plan};
 use crate::agent::prompt::Framing;
@@ -13,7 +13,7 @@ use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
 use crate::model::tokenizer::Tokenizer;
 use crate::rng::Rng;
-use crate::selection::{Chosen, LEAST_HELD_OUT, LeftOut, Selection};
+use crate::selection::{Chosen, Item, LEAST_HELD_OUT, LeftOut, Selection};
 use crate::store::Store;
 use crate::text::counted;
 
@@ -28,6 +28,12 @@ pub struct DataSummary {
     pub demonstrations: usize,
     /// Explorations with approved reflections.
     pub explorations: usize,
+    /// Visits, in whose states an expert answered.
+    #[serde(default)]
+    pub visits: usize,
+    /// Those answers.
+    #[serde(default)]
+    pub answers: usize,
     /// Executed alternatives.
     pub branches: usize,
     /// Approved reflections.
@@ -55,6 +61,8 @@ pub struct DataSummary {
 pub struct Data {
     pub(super) train: Vec<Example>,
     pub(super) held_out: Vec<Example>,
+    /// The same with what else could be done, where that is what is optimised.
+    pub(super) held_lists: Vec<Example>,
     /// What sorts the trees of an epoch, beside the seed: the same for a trajectory whatever else
     /// is there.
     keys: Vec<u64>,
@@ -93,8 +101,16 @@ impl Data {
         let train = Vec::new();
         let held_out = Vec::new();
         let keys = Vec::new();
-        let mut data =
-            Self { train, held_out, keys, selection: Selection::default(), summary, digest: 0 };
+        let held_lists = Vec::new();
+        let mut data = Self {
+            train,
+            held_out,
+            held_lists,
+            keys,
+            selection: Selection::default(),
+            summary,
+            digest: 0,
+        };
         let mut digest = Digest::default();
         for item in &selection.items {
             work(1)?; // a place to be cancelled at
@@ -103,9 +119,9 @@ impl Data {
                 shuffle_outcomes(&mut chosen, plan.seed);
             }
             // What is held out costs what it costs without the list.
-            let lists = plan.objective == Objective::List && !item.held_out;
-            let write = if lists { listed_example } else { example };
-            let Some(tree) = write(&framing, &chosen, item.demonstration, context)? else {
+            let usual = Roles::of(item);
+            let roles = if item.held_out { usual } else { plan.roles(usual) };
+            let Some(tree) = example(&framing, &chosen, roles, context)? else {
                 data.summary.unreadable += 1;
                 continue;
             };
@@ -115,13 +131,17 @@ impl Data {
             if item.held_out {
                 data.summary.held_out += 1;
                 data.held_out.push(tree);
+                let listed = Roles { listed: true, ..usual };
+                if plan.objective == Objective::List {
+                    data.held_lists.extend(example(&framing, &chosen, listed, context)?);
+                }
                 continue;
             }
             let tr = &chosen.trajectory;
             let steps = tr.steps.iter().map(|step| step.action.as_str());
             let own = [tr.suite.as_str(), &tr.task_id, &tr.actor, tr.purpose.as_str()];
             data.keys.push(crate::digest::of(own.into_iter().chain(steps)));
-            data.summary.count(&chosen, item.demonstration, &tree);
+            data.summary.count(&chosen, item, &tree);
             data.train.push(tree);
         }
         let held = selection.items.iter().filter(|item| item.held_out);
@@ -257,6 +277,10 @@ impl DataSummary {
         let left = &self.left_out;
         let said = [
             (self.explorations, "explorations with reflections are trained on too"),
+            (self.answers, "answers of the expert in the states of visits are imitated too"),
+            (left.visits, "visits left out: their games are held out"),
+            (left.effects, "alternatives left out: their effect is not wanted (--without)"),
+            (left.errors, "refused alternatives left out: more than the share (--errors)"),
             (left.duplicates, "demonstrations left out: the same actions as another"),
             (left.by_hand, "demonstrations left out: played by hand (--expert human, or all)"),
             (left.constant, "alternatives left out: their answer is the same everywhere"),
@@ -279,9 +303,12 @@ impl DataSummary {
             .collect()
     }
 
-    fn count(&mut self, chosen: &Chosen, demonstration: bool, tree: &Example) {
-        self.demonstrations += usize::from(demonstration);
-        self.explorations += usize::from(!demonstration);
+    fn count(&mut self, chosen: &Chosen, item: &Item, tree: &Example) {
+        let visit = !chosen.answers.is_empty();
+        self.demonstrations += usize::from(item.demonstration);
+        self.visits += usize::from(visit);
+        self.explorations += usize::from(!item.demonstration && !visit);
+        self.answers += chosen.answers.len();
         self.branches += chosen.branches.len();
         self.reflections += chosen.reflections.len();
         self.trees += 1;

@@ -58,7 +58,7 @@ impl Engine for Local<'_> {
         let team = Team::new(plan.workers, Priority::Background)?;
         let every = plan.save_interval(self.stages.iter().map(|stage| stage.updates).sum());
         if from == 0 {
-            let mut metrics = validate(source.held_out(), budget, &self.weights, &team)?;
+            let mut metrics = self.validate(source, &team)?;
             if !metrics.is_empty() {
                 metrics.extend(self.realised.metrics());
                 run.measured(&metrics)?;
@@ -97,7 +97,7 @@ impl Engine for Local<'_> {
                 let saves = step.is_multiple_of(every) || step == end;
                 let validates = plan.validate_every.is_some_and(|n| step.is_multiple_of(n));
                 if saves || validates {
-                    metrics.extend(validate(source.held_out(), budget, &self.weights, &team)?);
+                    metrics.extend(self.validate(source, &team)?);
                 }
                 run.updated(step, &metrics)?;
                 if saves {
@@ -111,6 +111,15 @@ impl Engine for Local<'_> {
 
     fn save(&self, step: u64, run: &mut dyn Wrapper) -> Result<()> {
         run.save(step, &self.weights, &self.optimiser)
+    }
+}
+
+impl Local<'_> {
+    /// What the weights are worth on what is held out.
+    fn validate(&self, source: &dyn Source, team: &Team) -> Result<Metrics> {
+        let mut metrics = validate(source.held_out(), self.budget, &self.weights, team)?;
+        metrics.extend(source.measure(&self.weights)?);
+        Ok(metrics)
     }
 }
 

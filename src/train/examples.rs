@@ -9,7 +9,7 @@ use crate::budget::work;
 use crate::error::Result;
 use crate::experience::{Branch, Trajectory};
 use crate::model::tree::TokenTree;
-use crate::selection::Chosen;
+use crate::selection::{Chosen, Item};
 
 use super::Mixture;
 
@@ -144,8 +144,38 @@ struct Writer<'a> {
     opening_len: usize,
     /// By step, whether the expert's action stands in the tree.
     fits: Vec<bool>,
-    /// Whether what else could be done is written too.
-    listed: bool,
+    roles: Roles,
+}
+
+/// What of a trajectory is a target, beside its alternatives and reflections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// Its actions: they are the expert's.
+    pub actions: bool,
+    /// The next states of its own steps: where an expert or a policy played, not on the way to a
+    /// state that a person reflected on.
+    pub next_states: bool,
+    /// Whether what else could be done is written beside the expert's action: what a policy chooses
+    /// from.
+    pub listed: bool,
+}
+
+impl Roles {
+    /// Of a demonstration.
+    pub const DEMONSTRATION: Self = Self { actions: true, next_states: true, listed: false };
+    /// Of an exploration.
+    pub const EXPLORATION: Self = Self { actions: false, next_states: false, listed: false };
+    /// Of a visit.
+    pub const VISIT: Self = Self { actions: false, next_states: true, listed: false };
+
+    /// Of what was chosen.
+    pub fn of(item: &Item) -> Self {
+        match (item.demonstration, item.answers.is_empty()) {
+            (true, _) => Self::DEMONSTRATION,
+            (false, true) => Self::EXPLORATION,
+            (false, false) => Self::VISIT,
+        }
+    }
 }
 
 /// A tree of more tokens is not made: it is one of thousands of steps, each with a window of its
@@ -156,36 +186,15 @@ const LARGEST: usize = 1 << 20;
 /// it.
 type Place = (Option<usize>, usize);
 
-/// The tree of a trajectory for a model that reads `context` tokens. `demonstration` says whether
-/// the expert's own steps are targets. None when its first observation alone is more than the model
-/// reads, or all of it more than 1,048,576 tokens.
+/// The tree of a trajectory for a model that reads `context` tokens. None when its first observation
+/// alone is more than the model reads, or all of it more than 1,048,576 tokens.
 pub fn example(
     framing: &Framing<'_>,
     of: &Chosen,
-    demonstration: bool,
+    roles: Roles,
     context: usize,
 ) -> Result<Option<Example>> {
-    written(framing, of, (demonstration, false), context)
-}
-
-/// The same, with every other action of each state's list beside the expert's: what a policy
-/// chooses from.
-pub fn listed_example(
-    framing: &Framing<'_>,
-    of: &Chosen,
-    demonstration: bool,
-    context: usize,
-) -> Result<Option<Example>> {
-    written(framing, of, (demonstration, true), context)
-}
-
-fn written(
-    framing: &Framing<'_>,
-    of: &Chosen,
-    (demonstration, listed): (bool, bool),
-    context: usize,
-) -> Result<Option<Example>> {
-    let Chosen { trajectory, branches, reflections } = of;
+    let Chosen { trajectory, branches, reflections, answers } = of;
     let opening = framing.opening(&trajectory.state(0))?;
     if opening.len() + ROOM > context {
         return Ok(None);
@@ -200,11 +209,14 @@ fn written(
         opening: end,
         opening_len: opening.len(),
         fits: Vec::new(),
-        listed,
+        roles,
     };
-    let Some(states) = writer.trunk(trajectory, demonstration)? else { return Ok(None) };
-    if listed {
+    let Some(states) = writer.trunk(trajectory, answers)? else { return Ok(None) };
+    if roles.listed {
         writer.listed(trajectory, &states)?;
+    }
+    for answer in answers {
+        writer.answer(answer, trajectory, &states)?;
     }
     for branch in branches {
         writer.branch(branch, &states)?;
@@ -225,16 +237,11 @@ impl Writer<'_> {
     /// The trajectory itself. Where a state is longer than what is read when acting, it loses its
     /// oldest turns there and here alike: it begins anew below the opening, with the turns that are
     /// left as context.
-    fn trunk(
-        &mut self,
-        trajectory: &Trajectory,
-        demonstration: bool,
-    ) -> Result<Option<Vec<Place>>> {
-        let (action_kind, next_kind) = if demonstration {
-            (TokenRole::Action, TokenRole::Observation)
-        } else {
-            (TokenRole::Context, TokenRole::Context)
-        };
+    fn trunk(&mut self, trajectory: &Trajectory, answers: &[Branch]) -> Result<Option<Vec<Place>>> {
+        let as_answered =
+            |t: usize, action: &str| answers.iter().any(|own| own.t == t && own.action == action);
+        let next_kind =
+            if self.roles.next_states { TokenRole::Observation } else { TokenRole::Context };
         let mut states = Vec::with_capacity(trajectory.steps.len());
         let mut at = self.opening;
         let mut depth = self.opening_len;
@@ -263,8 +270,9 @@ impl Writer<'_> {
             states.push((at, depth));
             // A state whose every turn is left out stands where the first does: their lists would
             // be one.
-            let alone = self.listed && t > 0 && at == self.opening;
-            let own_kind = if alone { TokenRole::Context } else { action_kind };
+            let alone = self.roles.listed && t > 0 && at == self.opening;
+            let is_target = self.roles.actions || as_answered(t, &step.action);
+            let own_kind = if is_target && !alone { TokenRole::Action } else { TokenRole::Context };
             let action = [
                 (self.framing.act(), TokenRole::Context),
                 (self.framing.action(&step.action)?, own_kind),
@@ -301,6 +309,25 @@ impl Writer<'_> {
                 self.example.lists |= self.attach(*place, &pieces).is_some();
             }
         }
+        Ok(())
+    }
+
+    /// What an expert would have done in a state that a policy came through, and where that leads.
+    /// Where the policy did the same, the trunk has it.
+    fn answer(&mut self, answer: &Branch, of: &Trajectory, states: &[Place]) -> Result<()> {
+        let (Some(place), Some(step)) = (states.get(answer.t), of.steps.get(answer.t)) else {
+            return Ok(());
+        };
+        if step.action == answer.action {
+            return Ok(());
+        }
+        let pieces = [
+            (self.framing.act(), TokenRole::Context),
+            (self.framing.action(&answer.action)?, TokenRole::Action),
+            (self.framing.observe(), TokenRole::Context),
+            (self.framing.observation(&answer.observation)?, TokenRole::Observation),
+        ];
+        self.attach(*place, &pieces);
         Ok(())
     }
 

@@ -107,8 +107,9 @@ fn one_trajectory_is_one_tree_in_which_every_target_follows_what_is_read_when_ac
         trajectory: trajectory(6),
         branches,
         reflections: vec![approved(1, "I should look there.")],
+        answers: vec![],
     };
-    let tree = example(&framing, &chosen, true, 4096).unwrap().unwrap();
+    let tree = example(&framing, &chosen, Roles::DEMONSTRATION, 4096).unwrap().unwrap();
     let limit = 4096 - ROOM;
     let state = |t: usize| framing.state(&chosen.trajectory.state(t), limit).unwrap();
     let actions = targets(&tree, TokenRole::Action);
@@ -145,11 +146,16 @@ fn one_trajectory_is_one_tree_in_which_every_target_follows_what_is_read_when_ac
 fn what_a_mixture_gives_no_weight_is_not_computed() {
     let tokenizer = tokenizer();
     let framing = Framing::new(&tokenizer).unwrap();
-    let bare = Chosen { trajectory: trajectory(6), branches: vec![], reflections: vec![] };
+    let bare = Chosen {
+        trajectory: trajectory(6),
+        branches: vec![],
+        reflections: vec![],
+        answers: vec![],
+    };
     let branches =
         (0..12).map(|i| branch(i % 6, &format!("open shelf {i}"), "It is shut.")).collect();
     let full = Chosen { branches, reflections: vec![approved(5, "I look.")], ..bare.clone() };
-    let tree = |of: &Chosen| example(&framing, of, true, 4096).unwrap().unwrap();
+    let tree = |of: &Chosen| example(&framing, of, Roles::DEMONSTRATION, 4096).unwrap().unwrap();
     let alone = tree(&bare);
     let all = tree(&full);
     let imitation = all.weighed(&Mixture::IMITATION).unwrap();
@@ -185,8 +191,9 @@ fn the_way_to_a_state_that_a_person_reflected_on_is_no_target() {
         trajectory: trajectory(3),
         branches: vec![],
         reflections: vec![approved(2, "I look.")],
+        answers: vec![],
     };
-    let tree = example(&framing, &chosen, false, 4096).unwrap().unwrap();
+    let tree = example(&framing, &chosen, Roles::EXPLORATION, 4096).unwrap().unwrap();
     let [actions, observations, reflections, conclusions] = tree.targets();
     assert_eq!((actions, observations), (0, 0));
     assert!(reflections > 0 && conclusions > 0);
@@ -200,9 +207,10 @@ fn late_states_are_trained_on_as_they_are_read_when_acting() {
         trajectory: trajectory(60),
         branches: vec![branch(55, "open shelf 3", "It is shut.")],
         reflections: vec![approved(58, "I look.")],
+        answers: vec![],
     };
     let context = 600;
-    let tree = example(&framing, &chosen, true, context).unwrap().unwrap();
+    let tree = example(&framing, &chosen, Roles::DEMONSTRATION, context).unwrap().unwrap();
     let actions = targets(&tree, TokenRole::Action);
     assert_eq!((actions.len(), tree.too_long), (60, 0), "no step is dropped");
     let mut cut = 0;
@@ -223,15 +231,63 @@ fn late_states_are_trained_on_as_they_are_read_when_acting() {
 fn what_no_path_reaches_is_counted_and_what_cannot_be_read_is_no_tree() {
     let tokenizer = tokenizer();
     let framing = Framing::new(&tokenizer).unwrap();
-    let mut chosen = Chosen { trajectory: trajectory(4), branches: vec![], reflections: vec![] };
+    let mut chosen = Chosen {
+        trajectory: trajectory(4),
+        branches: vec![],
+        reflections: vec![],
+        answers: vec![],
+    };
     let length = |text: &str| framing.observation(text).unwrap().len();
     // A little more than the context leaves room for.
     let words = (1..400).find(|words| length(&"nothing ".repeat(*words)) > 380).unwrap();
     chosen.trajectory.steps[1].observation = "nothing ".repeat(words);
     let long = length(&chosen.trajectory.steps[1].observation);
-    let tree = example(&framing, &chosen, true, 400).unwrap().unwrap();
+    let tree = example(&framing, &chosen, Roles::DEMONSTRATION, 400).unwrap().unwrap();
     assert!(long < 400, "{long}");
     assert_eq!((targets(&tree, TokenRole::Action).len(), tree.too_long), (4, long));
     chosen.trajectory.observation = "nothing ".repeat(400);
-    assert!(example(&framing, &chosen, true, 400).unwrap().is_none());
+    assert!(example(&framing, &chosen, Roles::DEMONSTRATION, 400).unwrap().is_none());
+}
+
+#[test]
+fn in_a_visit_the_experts_answers_are_imitated_and_never_what_the_policy_did() {
+    let tokenizer = tokenizer();
+    let framing = Framing::new(&tokenizer).unwrap();
+    let visit = Trajectory { purpose: Purpose::Visit, ..trajectory(4) };
+    // In the second state the expert would have done something else, in the third the same.
+    let answers = vec![
+        branch(1, "open drawer 1", "It holds a mug."),
+        branch(2, "walk to shelf 2", "You reach the shelf 2. It holds nothing."),
+    ];
+    let branches = vec![branch(1, "open shelf 9", "It is shut.")];
+    let chosen = Chosen { trajectory: visit, branches, reflections: vec![], answers };
+    let tree = example(&framing, &chosen, Roles::VISIT, 4096).unwrap().unwrap();
+    let state = |t: usize| framing.state(&chosen.trajectory.state(t), 4096 - ROOM).unwrap();
+    let mut actions = targets(&tree, TokenRole::Action);
+    actions.sort();
+    let mut wanted: Vec<_> = [(1, "open drawer 1"), (2, "walk to shelf 2")]
+        .map(|(t, action)| ([state(t), framing.act()].concat(), framing.action(action).unwrap()))
+        .to_vec();
+    wanted.sort();
+    assert_eq!(actions, wanted);
+    // What really happened is learnt of all: four steps of the policy, the answer, the alternative.
+    assert_eq!(targets(&tree, TokenRole::Observation).len(), 6);
+    // As an export has it: the same texts after the same tokens.
+    let pairs = tree.pairs();
+    assert_eq!(pairs.iter().filter(|(what, ..)| *what == "action").count(), 2);
+}
+
+#[test]
+fn the_experts_own_next_states_can_be_left_out() {
+    let tokenizer = tokenizer();
+    let framing = Framing::new(&tokenizer).unwrap();
+    let branches = vec![branch(1, "open shelf 9", "It is shut.")];
+    let chosen =
+        Chosen { trajectory: trajectory(3), branches, reflections: vec![], answers: vec![] };
+    let roles = Roles { next_states: false, ..Roles::DEMONSTRATION };
+    let tree = example(&framing, &chosen, roles, 4096).unwrap().unwrap();
+    assert_eq!(targets(&tree, TokenRole::Action).len(), 3);
+    let next = targets(&tree, TokenRole::Observation);
+    assert_eq!(next.len(), 1);
+    assert_eq!(next[0].1, framing.observation("It is shut.").unwrap());
 }

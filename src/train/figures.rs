@@ -9,8 +9,17 @@ use super::checkpoint::disk_use;
 use crate::error::Result;
 use crate::store::{Checkpoint, MetricPoint, Store};
 
-/// What the held-out games cost, by update, is this metric: nats a token of the expert's actions.
-pub const VALIDATION: &str = "valid_action";
+/// What the held-out games cost is this metric: nats a token of the expert's actions.
+const VALIDATION: &str = "valid_action";
+
+/// Of a run that optimises shares of the list, it is this one: nats a state.
+pub(super) const OF_LIST: &str = "valid_list";
+
+/// What the held-out games cost in a run by update, by the measure that it optimises.
+pub fn validation(store: &Store, run: i64) -> Result<Vec<MetricPoint>> {
+    let of_list = store.metric(run, OF_LIST)?;
+    if of_list.is_empty() { store.metric(run, VALIDATION) } else { Ok(of_list) }
+}
 
 /// A run in figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,7 +61,7 @@ fn best(validated: &HashMap<u64, f64>) -> Option<(u64, f64)> {
 pub fn best_of(store: &Store, run: i64) -> Result<Option<(u64, f64)>> {
     let all = store.checkpoints()?;
     let own: Vec<&Checkpoint> = all.iter().filter(|saved| saved.run == run).collect();
-    Ok(best(&validated(&store.metric(run, VALIDATION)?, &own)))
+    Ok(best(&validated(&validation(store, run)?, &own)))
 }
 
 /// The updates at which the stages of a run end, as it was planned.
@@ -77,7 +86,7 @@ pub fn figures(store: &Store) -> Result<(HashMap<i64, RunFigures>, Vec<Checkpoin
     let mut checkpoints = Vec::new();
     for run in store.runs()? {
         let own: Vec<&Checkpoint> = all.iter().filter(|saved| saved.run == run.id).collect();
-        let valid = store.metric(run.id, VALIDATION)?;
+        let valid = validation(store, run.id)?;
         let validated = validated(&valid, &own);
         let best = best(&validated);
         let start = valid.first().filter(|point| point.step == 0).and_then(|point| point.value);

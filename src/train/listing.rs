@@ -13,10 +13,12 @@
 
 use std::collections::HashMap;
 
+use super::Mixture;
 use super::examples::{Example, TokenRole};
+use super::figures::OF_LIST;
 use super::plan::Plan;
 use super::source::{Batch, Source, Stored};
-use super::update::sums;
+use super::update::{Metrics, sums};
 use crate::control::Cancel;
 use crate::error::Result;
 use crate::model::step::Net;
@@ -31,32 +33,45 @@ pub(super) struct Listing<'a> {
     budget: usize,
     /// Tokens that stand before an action.
     mark: usize,
+    /// What is held out, with its lists.
+    held_out: &'a [Example],
     team: Team,
 }
 
-impl<'a> Listing<'a> {
-    pub fn new(stored: Stored<'a>, plan: &'a Plan, budget: usize, mark: usize) -> Result<Self> {
-        let team = Team::new(plan.workers, Priority::Background)?;
-        Ok(Self { stored, plan, budget, mark, team })
-    }
+/// What the states of some trees come to.
+#[derive(Default)]
+struct States {
+    count: u32,
+    /// Sum of `-ln p_e`.
+    loss: f64,
+    /// Those in which nothing is likelier than the expert's action.
+    agreed: u32,
 }
 
-impl Source for Listing<'_> {
-    fn batch(&mut self, stage: usize, update: u64, weights: &Trainable) -> Result<Batch> {
-        let mut batch = self.stored.batch(stage, update, weights)?;
-        let net = Net { products: self.plan.products, ..weights.net() };
-        let costs =
-            sums(&self.team, net, self.budget, &batch.trees, false, &Cancel::default())?.by_node;
-        let (mut states, mut loss, mut agreed) = (0, 0.0, 0);
-        for (example, costs) in batch.trees.iter_mut().zip(costs) {
+impl<'a> Listing<'a> {
+    pub fn new(
+        stored: Stored<'a>,
+        plan: &'a Plan,
+        (budget, mark): (usize, usize),
+        held_out: &'a [Example],
+    ) -> Result<Self> {
+        let team = Team::new(plan.workers, Priority::Background)?;
+        Ok(Self { stored, plan, budget, mark, held_out, team })
+    }
+
+    /// Gives every listed action's tokens their weights, `[j = e] - p_j`.
+    fn weigh(&self, net: Net<'_>, trees: &mut [Example]) -> Result<States> {
+        let costs = sums(&self.team, net, self.budget, trees, false, &Cancel::default())?.by_node;
+        let mut states = States::default();
+        for (example, costs) in trees.iter_mut().zip(costs) {
             let costs: HashMap<usize, f32> = costs.into_iter().collect();
             example.tree.weights.fill(0.0);
             // Where there is no choice there is nothing to learn.
             for actions in choices(example, self.mark).into_iter().filter(|all| all.len() > 1) {
                 let shares = shares(&actions, &costs);
-                states += 1;
-                loss -= shares[0].max(f64::MIN_POSITIVE).ln();
-                agreed += usize::from(shares[1..].iter().all(|other| *other <= shares[0]));
+                states.count += 1;
+                states.loss -= shares[0].max(f64::MIN_POSITIVE).ln();
+                states.agreed += u32::from(shares[1..].iter().all(|other| *other <= shares[0]));
                 for (j, (nodes, share)) in actions.iter().zip(&shares).enumerate() {
                     let expert = if j == 0 { 1.0 } else { 0.0 };
                     for node in nodes {
@@ -65,13 +80,39 @@ impl Source for Listing<'_> {
                 }
             }
         }
+        Ok(states)
+    }
+}
+
+impl Source for Listing<'_> {
+    fn batch(&mut self, stage: usize, update: u64, weights: &Trainable) -> Result<Batch> {
+        let mut batch = self.stored.batch(stage, update, weights)?;
+        let net = Net { products: self.plan.products, ..weights.net() };
+        let states = self.weigh(net, &mut batch.trees)?;
         // A tree without a choice is no target.
         batch.trees.retain(|example| example.tree.weights.iter().any(|weight| *weight != 0.0));
-        let count = f64::from(states.max(1));
+        let count = f64::from(states.count.max(1));
         batch.normaliser = count;
-        batch.measured =
-            vec![("loss".into(), loss / count), ("list_agreement".into(), agreed as f64 / count)];
+        batch.measured = vec![
+            ("loss".into(), states.loss / count),
+            ("list_agreement".into(), f64::from(states.agreed) / count),
+        ];
         Ok(batch)
+    }
+
+    fn measure(&self, weights: &Trainable) -> Result<Metrics> {
+        let weighed = |example: &Example| example.weighed(&Mixture::IMITATION);
+        let mut trees: Vec<Example> = self.held_out.iter().filter_map(weighed).collect();
+        let states = self.weigh(weights.net(), &mut trees)?;
+        let count = f64::from(states.count);
+        Ok(if states.count == 0 {
+            Metrics::new()
+        } else {
+            vec![
+                (OF_LIST.into(), states.loss / count),
+                ("valid_list_agreement".into(), f64::from(states.agreed) / count),
+            ]
+        })
     }
 
     fn held_out(&self) -> &[Example] {

@@ -8,8 +8,8 @@ use crate::model::parts::Parts;
 use crate::model::step::step;
 use crate::selection::Chosen;
 use crate::train::Mixture;
-use crate::train::examples::listed_example;
 use crate::train::examples::tests::{tokenizer, trajectory};
+use crate::train::examples::{Roles, example as written};
 
 const OTHERS: [&str; 2] = ["walk to shelf 7", "look around"];
 
@@ -33,9 +33,11 @@ fn example(weights: &Trainable) -> Example {
     };
     trajectory.admissible = listed("walk to shelf 0", 0);
     trajectory.steps[0].admissible = listed("walk to shelf 1", 2);
-    let chosen = Chosen { trajectory, branches: Vec::new(), reflections: Vec::new() };
+    let (branches, reflections, answers) = (vec![], vec![], vec![]);
+    let chosen = Chosen { trajectory, branches, reflections, answers };
     let framing = Framing::new(&weights.tokenizer).unwrap();
-    let whole = listed_example(&framing, &chosen, true, 4096).unwrap().unwrap();
+    let roles = Roles { listed: true, ..Roles::DEMONSTRATION };
+    let whole = written(&framing, &chosen, roles, 4096).unwrap().unwrap();
     whole.weighed(&Mixture::IMITATION).unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::examples::Roles;
 use super::tuning::{RUINOUS, Tuning};
 use super::{Mixture, Objective};
 use crate::error::{Error, Result};
@@ -52,6 +53,7 @@ pub enum Moments {
 /// Everything that decides what a run does; stored with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Plan {
     /// What is optimised.
     pub objective: Objective,
@@ -105,6 +107,11 @@ pub struct Plan {
     /// A control: next states are dealt out among the alternatives of their trajectory, so that
     /// they teach the words of the world and not what follows from what.
     pub shuffled: bool,
+    /// World modelling without the next states of the expert's own steps (and of a visiting
+    /// policy's): those of alternatives alone. The paper's data has both in most environments
+    /// (`method.md` 1.3).
+    #[serde(default)]
+    pub alternatives_only: bool,
     /// Whether checkpoints that nothing needs are kept all the same.
     #[serde(default)]
     pub keep_all: bool,
@@ -165,6 +172,7 @@ impl Plan {
             world_epochs: 1.0,
             moments: Moments::default(),
             shuffled: false,
+            alternatives_only: false,
             keep_all: false,
         }
     }
@@ -242,6 +250,23 @@ impl Plan {
             ),
             (self.shuffled && !world, "shuffled outcomes (--shuffled)"),
             (
+                self.alternatives_only && self.data.k == Some(0),
+                "alternatives only (--alternatives-only) without any (-k 0)",
+            ),
+            (self.alternatives_only && !world, "alternatives only (--alternatives-only)"),
+            (
+                self.objective == Objective::List && self.data.visits.is_some(),
+                "the expert's answers on visits (--visits)",
+            ),
+            (
+                !self.objective.carry().branches && !self.data.without.is_empty(),
+                "effects of alternatives (--without)",
+            ),
+            (
+                !self.objective.carry().branches && self.data.errors.is_some(),
+                "a share of refused alternatives (--errors)",
+            ),
+            (
                 self.epochs.is_some() && self.matched != Budget::Stage2,
                 "a number of epochs (--epochs) under a budget of both stages (--match)",
             ),
@@ -290,6 +315,15 @@ impl Plan {
             );
         }
         Ok(())
+    }
+
+    /// What of a trajectory's own steps this plan trains on, of what is usual.
+    pub(super) fn roles(&self, usual: Roles) -> Roles {
+        Roles {
+            next_states: usual.next_states && !self.alternatives_only,
+            listed: self.objective == Objective::List,
+            ..usual
+        }
     }
 
     /// A fresh adapter for a model, if the plan wants one.

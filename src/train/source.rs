@@ -38,6 +38,12 @@ pub trait Source {
 
     /// What is held out: never in a batch.
     fn held_out(&self) -> &[Example];
+
+    /// What the weights are worth on it by the measure that these batches optimise, where that is
+    /// not the cost of tokens.
+    fn measure(&self, _: &Trainable) -> Result<Metrics> {
+        Ok(Metrics::new())
+    }
 }
 
 /// Batches of what is stored, in epochs whose order follows from the plan's seed alone.

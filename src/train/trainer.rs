@@ -288,7 +288,9 @@ impl Ready<'_> {
         let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
         if plan.objective == Objective::List {
             let mark = Framing::new(&engine.weights.tokenizer)?.act().len();
-            return run.work(&mut engine, &mut Listing::new(stored, plan, passes.budget, mark)?);
+            let limits = (passes.budget, mark);
+            let mut listing = Listing::new(stored, plan, limits, &data.held_lists)?;
+            return run.work(&mut engine, &mut listing);
         }
         run.work(&mut engine, &mut stored)
     }

@@ -14,13 +14,16 @@ pub fn texts(store: &Store, criteria: &Criteria, reflections: bool) -> Result<Ve
     let selection = Selection::choose(store, criteria, Carry { branches: true, reflections })?;
     let mut texts = Vec::new();
     for item in selection.items.iter().filter(|item| !item.held_out).take(READ) {
-        let Chosen { trajectory, branches, reflections } = item.read(store)?;
+        let Chosen { trajectory, branches, reflections, answers } = item.read(store)?;
         texts.push(trajectory.task.clone());
         texts.push(first_observation(&trajectory.observation, &trajectory.task));
         let steps = trajectory.steps.into_iter();
         texts.extend(steps.flat_map(|step| [step.action, told(&step.observation).to_string()]));
         texts.extend(
-            branches.into_iter().flat_map(|b| [b.action, told(&b.observation).to_string()]),
+            branches
+                .into_iter()
+                .chain(answers)
+                .flat_map(|b| [b.action, told(&b.observation).to_string()]),
         );
         texts.extend(reflections.into_iter().map(|reflection| reflection.text));
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use super::screen::Screen;
+use super::screens::study::Behind;
 use super::screens::train::About;
 use crate::agent::{Case, Writer};
 use crate::env::Suite;
@@ -297,6 +298,10 @@ pub enum StudyCmd {
     Add(String),
     /// Write the page of the study of this name.
     Report(String),
+    /// List the episodes behind a figure.
+    Episodes(Behind),
+    /// Read an episode of the study of this name.
+    Episode(String, i64),
 }
 
 /// A kind of job; one of each may run.

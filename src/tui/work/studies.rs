@@ -6,6 +6,7 @@ use super::{Mailbox, Worker};
 use crate::control::{Control, Progress};
 use crate::env::{Suite, open_suite};
 use crate::error::Result;
+use crate::formats::transcript::Transcript;
 use crate::guard::guarded;
 use crate::store::Store;
 use crate::study::{self, Design, Event, Shelf};
@@ -62,6 +63,19 @@ pub fn start(root: PathBuf, mail: Mailbox) -> Worker<StudyCmd> {
                 let design = Design::read(Path::new(&path))?;
                 study::begin(&root, &design)?;
                 mail.send(Msg::from(Told::Added(design.name)));
+                Ok(())
+            }
+            StudyCmd::Episodes(behind) => {
+                let store = Store::open(&study::place(&root, &behind.study))?;
+                let (_, games) = store.evaluation(behind.evaluation)?;
+                mail.send(Msg::from(Told::Episodes(behind, games)));
+                Ok(())
+            }
+            StudyCmd::Episode(name, trajectory) => {
+                let told = Store::open(&study::place(&root, &name))?.told(trajectory)?;
+                let text = Transcript::Text.tell(&told);
+                let lines = text.lines().map(str::to_string).collect();
+                mail.send(Msg::from(Told::Episode(trajectory, lines)));
                 Ok(())
             }
             StudyCmd::Report(name) => {

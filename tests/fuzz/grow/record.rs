@@ -14,7 +14,7 @@ use foretaste::model::tree::TokenTree;
 use foretaste::selection::Chosen;
 use foretaste::store::{Approved, Record, Store};
 use foretaste::train::Mixture;
-use foretaste::train::examples::example;
+use foretaste::train::examples::{Roles, example};
 use serde_json::{Value, json};
 
 use super::choices::Choices;
@@ -203,10 +203,13 @@ pub fn feed_packing(bytes: &[u8]) -> bool {
                 text,
             }
         });
-    let chosen = Chosen { reflections: approved.collect(), trajectory, branches };
+    let reflections = approved.collect();
+    let chosen = Chosen { reflections, trajectory, branches, answers: Vec::new() };
     let size = |name: &str| input[name].as_u64().unwrap_or_default() as usize;
     let Ok(framing) = Framing::new(&TOKENIZER) else { return false };
-    let Ok(Some(tree)) = example(&framing, &chosen, true, size("context")) else { return false };
+    let Ok(Some(tree)) = example(&framing, &chosen, Roles::DEMONSTRATION, size("context")) else {
+        return false;
+    };
     for mixture in [Mixture::ALL, Mixture::WORLD, Mixture::REFLECTION] {
         let trees: Vec<TokenTree> =
             tree.weighed(&mixture).map(|weighed| weighed.tree).into_iter().collect();

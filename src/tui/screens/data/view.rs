@@ -40,6 +40,9 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, whole: Rect) {
                 ),
             );
             row("explorations", format!("{}", counts.explorations));
+            if counts.visits > 0 {
+                row("visits", format!("{} with an expert's answers", grouped(counts.visits)));
+            }
             row("runs", format!("{} with {} checkpoints", counts.runs, counts.checkpoints));
             row("disk", format!("{:.1} MB in {}", *bytes as f64 / 1e6, state.root));
         }

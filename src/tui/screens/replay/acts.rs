@@ -98,7 +98,7 @@ pub const KEYS: &[Key<Act>] = &[
         "f",
         Act::NextPurpose,
         "filter",
-        "demonstrations, explorations, evaluations, all",
+        "demonstrations, evaluations, explorations, visits, all",
     ),
     key(
         "list",
@@ -174,7 +174,8 @@ impl State {
                     None => Some(Purpose::Demonstration),
                     Some(Purpose::Demonstration) => Some(Purpose::Evaluation),
                     Some(Purpose::Evaluation) => Some(Purpose::Exploration),
-                    Some(Purpose::Exploration) => None,
+                    Some(Purpose::Exploration) => Some(Purpose::Visit),
+                    Some(Purpose::Visit) => None,
                 };
                 self.list_by(Listing { purpose, ..self.listing.clone() })
             }

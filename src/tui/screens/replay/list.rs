@@ -67,6 +67,7 @@ impl Columns {
             Purpose::Demonstration => "demo",
             Purpose::Exploration => "expl",
             Purpose::Evaluation => "eval",
+            Purpose::Visit => "visit",
         };
         // What it was worth, where that says more than the mark.
         let worth = worth(row.reward, row.success).map(|worth| format!("{worth} "));

@@ -12,6 +12,8 @@ use crate::tui::screens::Around;
 pub enum Act {
     /// What stands behind the figure under the cursor.
     Read,
+    /// The episodes behind it.
+    Episodes,
     /// A seed to the side.
     Seed(isize),
     /// Work at the study, from where it stands.
@@ -31,6 +33,7 @@ pub enum Act {
 /// The keys of this screen.
 pub const KEYS: &[Key<Act>] = &[
     key("read", "enter", Act::Read, "read", "what stands behind the figure under the cursor"),
+    key("episodes", "e", Act::Episodes, "episodes", "the games behind the figure, each to be read"),
     key("seed-left", "h left", Act::Seed(-1), "", "the seed before"),
     key("seed-right", "l right", Act::Seed(1), "seed", "the next seed"),
     key("start", "s", Act::Start, "start", "work at this study, from where it stands"),
@@ -48,7 +51,9 @@ impl State {
         match act {
             Act::Start => !runs && self.front().is_some(),
             Act::Pause | Act::Stop => runs,
-            Act::Read | Act::Seed(_) | Act::Next | Act::Report => self.front().is_some(),
+            Act::Read | Act::Episodes | Act::Seed(_) | Act::Next | Act::Report => {
+                self.front().is_some()
+            }
             Act::Add => true,
         }
     }
@@ -60,6 +65,11 @@ impl State {
                 Some((title, lines)) => vec![Effect::Show(title, lines)],
                 None => vec![Effect::Say(Notice::info("nothing was played here yet".into()))],
             },
+            Act::Episodes => {
+                let none = "no episodes here: they are behind an arm's figure that was played here";
+                let show = |behind| Effect::Study(StudyCmd::Episodes(behind));
+                vec![self.behind().map_or_else(|| Effect::Say(Notice::info(none.into())), show)]
+            }
             Act::Seed(by) => {
                 let seeds = self.front().map_or(0, |study| study.design.seeds.len());
                 self.seed = self.seed.saturating_add_signed(by).min(seeds.saturating_sub(1));

@@ -1,6 +1,7 @@
 //! Study: which way of training is better, and how sure is that?
 
 mod acts;
+mod episodes;
 mod rows;
 mod view;
 
@@ -10,6 +11,7 @@ use ratatui::layout::Rect;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
+use crate::store::PlayedGame;
 use crate::study::Standing;
 use crate::tui::effect::{Effect, JobKind, Notice, StudyCmd};
 use crate::tui::jobs::Jobs;
@@ -18,6 +20,8 @@ use crate::tui::screens::Pane;
 use crate::tui::text::pasted;
 use crate::tui::theme::Theme;
 pub use acts::{Act, KEYS};
+pub use episodes::Behind;
+use episodes::Episodes;
 use rows::{Row, rows};
 
 /// What Study is told.
@@ -27,6 +31,10 @@ pub enum Msg {
     Studies(Vec<Standing>),
     /// A study's file was read: this one is to be looked at.
     Added(String),
+    /// The episodes behind a figure.
+    Episodes(Behind, Vec<PlayedGame>),
+    /// One of them, in lines.
+    Episode(i64, Vec<String>),
 }
 
 /// The screen's state.
@@ -44,6 +52,8 @@ pub struct State {
     pub typed: Option<Input>,
     /// The one that was typed last, until its study is there.
     path: String,
+    /// The episodes behind a figure, while they are looked at.
+    episodes: Option<Episodes>,
     ticks: u32,
 }
 
@@ -93,8 +103,24 @@ impl State {
                 (self.at, self.seed) = (0, 0);
                 return self.refresh();
             }
+            Msg::Episodes(behind, games) => self.episodes = Some(Episodes::new(behind, games)),
+            Msg::Episode(trajectory, lines) => {
+                if let Some(episodes) = &mut self.episodes {
+                    episodes.read(trajectory, lines);
+                }
+            }
         }
         Vec::new()
+    }
+
+    /// The episodes behind the figure under the cursor, where they were played here.
+    fn behind(&self) -> Option<Behind> {
+        let study = self.front()?;
+        let Row::Arm { test, arm, .. } = self.lines().get(self.at).copied()? else { return None };
+        let of = arm.seeds.get(self.seed.min(arm.seeds.len().saturating_sub(1)))?;
+        let evaluation = i64::try_from(of.evaluation?).ok()?;
+        let title = format!("{}, seed {} on {}", arm.name, of.seed, test.name);
+        Some(Behind { study: study.design.name.clone(), evaluation, title })
     }
 
     /// What is under the cursor, in lines to be read.
@@ -128,10 +154,15 @@ impl Pane for State {
     }
 
     fn is_typing(&self) -> bool {
-        self.typed.is_some()
+        self.typed.is_some() || self.episodes.is_some()
     }
 
     fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        if let Some(mut episodes) = self.episodes.take() {
+            let effects = episodes.key(key);
+            self.episodes = effects.is_some().then_some(episodes);
+            return Some(effects.unwrap_or_default());
+        }
         let mut input = self.typed.take()?;
         match key.code {
             KeyCode::Esc => {}

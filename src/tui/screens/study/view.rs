@@ -22,6 +22,11 @@ const CELL: usize = 7;
 pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let width = area.width.saturating_sub(2) as usize;
     let height = area.height.saturating_sub(2) as usize;
+    if let Some(episodes) = &state.episodes {
+        let (title, lines) = episodes.draw(theme, width, height);
+        frame.render_widget(Paragraph::new(lines).block(theme.panel(&title)), area);
+        return;
+    }
     let mut lines = Vec::new();
     let title = match (&state.studies, state.front()) {
         (None, _) => {
@@ -171,7 +176,7 @@ fn of_arm(
 /// How far a seed of an arm is that was not played.
 fn waiting(study: &Standing, condition: &Condition, arm: &ArmRow, seed: u64) -> String {
     let is_of = |task: &Task| match task {
-        Task::Train { cell } | Task::Test { cell, .. } => {
+        Task::Visit { cell } | Task::Train { cell } | Task::Test { cell, .. } => {
             cell.seed == seed && cell.arm() == arm.name && cell.condition() == condition.name
         }
         _ => false,

@@ -1,6 +1,6 @@
 //! Train, the fields of the form before a run: what can be set.
 
-use crate::experience::UNIFORM;
+use crate::experience::{ANSWERS, UNIFORM};
 use crate::model::lora::LINEARS;
 use crate::selection::HELD_OUT;
 use crate::train::{Forecast, Objective, Schedule, built_in};
@@ -94,6 +94,14 @@ pub fn sheet() -> Sheet {
         Field::new("moments", "moments", Choice, &["reset", "keep"]).hint("between two stages"),
         Field::new("shuffled", "shuffled", Choice, &["no", "yes"])
             .hint("a control: next states dealt out among the alternatives"),
+        Field::new("alone", "these alone", Choice, &["no", "yes"])
+            .hint("next states of alternatives without the expert's own"),
+        Field::new("without", "without", Text, &["none", "no-op", "error,no-op"])
+            .hint("effects of alternatives that are left out, with commas"),
+        Field::new("errors", "refused ones", Number, &["all", "0.25", "0.1"])
+            .hint("at most this share of a trajectory's alternatives"),
+        Field::new("visits", "visits", Text, &["none", ANSWERS])
+            .hint("also the expert's answers where a policy came (collect visits): DAgger"),
         Field::new("rationales", "rationales", Choice, &["no", "yes"])
             .hint("also texts written without sight of any outcome"),
         Field::new("writer", "texts by", Choice, &[AUTO, "template"]).hint("auto: by anyone"),
@@ -136,6 +144,10 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("world", world),
         ("moments", world),
         ("shuffled", world),
+        ("alone", world),
+        ("without", branches),
+        ("errors", branches),
+        ("visits", objective != Objective::List),
         ("rationales", objective.carry().reflections),
         ("writer", objective.carry().reflections),
         ("alpha", lora),

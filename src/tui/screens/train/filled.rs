@@ -2,6 +2,7 @@
 
 use super::fields::AUTO;
 use crate::error::{Error, Result};
+use crate::experience::ActionEffect;
 use crate::model::step::Products;
 use crate::selection::{ALL, Criteria};
 use crate::train::{Budget, Moments, Objective, Plan, Schedule, Tuning};
@@ -22,6 +23,18 @@ fn number<T: std::str::FromStr>(sheet: &Sheet, name: &str) -> Result<Option<T>> 
 
 fn needed<T: std::str::FromStr>(sheet: &Sheet, name: &str) -> Result<T> {
     number(sheet, name)?.ok_or_else(|| Error::new(format!("{name}: a number is needed")))
+}
+
+/// The effects that are named with commas.
+fn effects(named: &str) -> Result<Vec<ActionEffect>> {
+    let words = named.split(',').map(str::trim).filter(|word| !word.is_empty() && *word != "none");
+    let effect = |word: &str| {
+        ActionEffect::from_name(word).ok_or_else(|| {
+            Error::new(format!("without: an alternative has no effect `{word}`"))
+                .hint("changed, no-op, error, same-as-expert, equally-good, no-worse, ends")
+        })
+    };
+    words.map(effect).collect()
 }
 
 /// The plan that the fields make; an error names the field.
@@ -45,6 +58,11 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
     if objective.carry().branches {
         data.pool = sheet.value("pool").to_string();
         data.k = number(sheet, "k")?;
+        data.errors = number(sheet, "errors")?;
+        data.without = effects(sheet.value("without"))?;
+    }
+    if objective != Objective::List {
+        data.visits = named("visits").filter(|pool| pool != "none");
     }
     if objective.carry().reflections {
         data.writer = named("writer");
@@ -97,6 +115,7 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         };
         plan.world_epochs = needed(sheet, "world")?;
         plan.shuffled = sheet.value("shuffled") == "yes";
+        plan.alternatives_only = sheet.value("alone") == "yes";
         plan.moments =
             if sheet.value("moments") == "keep" { Moments::Keep } else { Moments::Reset };
     }
@@ -109,6 +128,8 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
     let auto = |value: Option<String>, none: &str| value.unwrap_or_else(|| none.to_string());
     let Plan { data, tuning, .. } = plan;
     let modules = Some(plan.modules.join(",")).filter(|named| !named.is_empty());
+    let without = data.without.iter().map(|effect| effect.as_str()).collect::<Vec<_>>().join(",");
+    let without = Some(without).filter(|named| !named.is_empty());
     let yes = |set: bool| if set { "yes" } else { "no" }.to_string();
     let moments = if plan.moments == Moments::Keep { "keep" } else { "reset" };
     let matched = match plan.matched {
@@ -152,6 +173,10 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
         ("workers", plan.workers.to_string()),
         ("moments", moments.to_string()),
         ("shuffled", yes(plan.shuffled)),
+        ("alone", yes(plan.alternatives_only)),
+        ("without", auto(without, "none")),
+        ("errors", auto(data.errors.map(|most| most.to_string()), "all")),
+        ("visits", auto(data.visits.clone(), "none")),
         ("rationales", yes(data.rationales)),
         ("keep", yes(plan.keep_all)),
         ("preset", "another run's".to_string()),

@@ -37,6 +37,11 @@ fn plans() -> Vec<Plan> {
         if objective.carry().branches {
             plan.data.pool = "policy".into();
             plan.data.k = Some(2);
+            plan.data.without = vec![ActionEffect::NoOp, ActionEffect::EquallyGood];
+            plan.data.errors = Some(0.25);
+        }
+        if objective != Objective::List {
+            plan.data.visits = Some("answers: second round".into());
         }
         plan.data.share = Some(crate::selection::Share { of: 0.125, seed: 3 });
         if objective.carry().reflections {
@@ -45,6 +50,7 @@ fn plans() -> Vec<Plan> {
         plan.data.rationales = objective.carry().reflections;
         if objective.foresees_first() {
             plan.shuffled = true;
+            plan.alternatives_only = true;
             plan.world_epochs = 3.0;
             plan.moments = Moments::Keep;
             let steps = Plan { matched: Budget::Total, epochs: None, steps: 70, ..plan.clone() };

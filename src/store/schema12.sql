@@ -1,0 +1,2 @@
+-- Trajectories may be visits (purpose 'visit'), which an older program does not know: nothing to change, but it has to
+-- refuse the store rather than stop at such a row.
