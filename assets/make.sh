@@ -16,7 +16,7 @@ $F collect branches $OF --games $GAMES -k 2 >/dev/null
 $F collect reflections $OF --games 1000 --pool uniform >/dev/null
 $F data list reflections --json --limit 100000 | sed -E 's/^\{"id":([0-9]+),.*/approve \1/' | $F curate apply >/dev/null
 $F model new --layers 4 --hidden 192 --vocab 640 --suite $SUITE --seed 1 --out "$D/fresh"
-$F train --objective joint --suite $SUITE --from "$D/fresh" --steps 1800 --batch 8 --rate 2e-3 --save-every 100
+$F train --objective joint --suite $SUITE --from "$D/fresh" --steps 1800 --batch 8 --rate 2e-3 --save-every 100 --keep-all
 $F model pack "$D/checkpoints/run-1-step-1800" --half --out "$D/model"
 echo "$SUITE: $D/model/*"
 if [ "$SUITE" = household ]; then

@@ -266,7 +266,7 @@ pub fn draw(
         let smoothing = SMOOTHING[lens.smoothing % SMOOTHING.len()] > 0.0
             && raw.iter().any(|run| run.len() >= 8);
         let kind =
-            |run: &[(f64, f64)]| if run.len() < 8 { GraphType::Scatter } else { GraphType::Line };
+            |run: &[(f64, f64)]| if run.len() < 2 { GraphType::Scatter } else { GraphType::Line };
         let marker = markers(theme)[i % 4];
         if i == 0 || !smoothing {
             for run in raw {

@@ -19,6 +19,11 @@ impl State {
         let pattern = pattern(&self.words).ok();
         let fits = |name: &&String| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
         let mut names: Vec<String> = self.names.iter().filter(fits).cloned().collect();
+        // Where only one kind of token is a target, what it costs is the loss.
+        let of_kind = |name: &String| name.starts_with("loss_");
+        if self.words.is_empty() && names.iter().filter(|name| of_kind(name)).count() == 1 {
+            names.retain(|name| !of_kind(name));
+        }
         names.sort_by_key(|name| rank(name));
         names
     }
