@@ -82,11 +82,7 @@ pub fn agreement(
     }
     let checkpoint = policy.name();
     let ids = trained_on(store, &checkpoint)?;
-    let seen = store
-        .candidates(Some(suite), Some(split))?
-        .into_iter()
-        .filter(|demo| ids.contains(&demo.id));
-    let known: HashSet<String> = seen.map(|demo| demo.task_id).collect();
+    let known: HashSet<String> = store.tasks_of(suite, ids.iter().copied())?.into_iter().collect();
     let meter = Meter::new("demonstrations", 0, demos.len() as u64);
     let mut states = 0;
     let mut unlisted = 0;

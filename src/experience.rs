@@ -144,6 +144,13 @@ impl Trajectory {
         self.admissible_at(t).unwrap_or_default()
     }
 
+    /// Whether step `t` is to be imitated: of a game that a person kept, only what the person or an
+    /// expert chose, and not what a policy did on the way before.
+    pub fn is_imitated(&self, t: usize) -> bool {
+        let by = self.steps.get(t).map_or("", |step| &step.source);
+        self.actor != HUMAN || by == HUMAN || EXPERTS.contains(&by)
+    }
+
     /// What all steps were worth together.
     pub fn reward(&self) -> f64 {
         // The empty sum is -0.0, which nobody has earned.
@@ -277,6 +284,9 @@ impl Branch {
             )
     }
 }
+
+/// What experts of suites are called.
+pub const EXPERTS: [&str; 3] = ["fair", "planner", "walkthrough"];
 
 /// Alternatives drawn uniformly from the admissible list (what the paper does for world modelling).
 pub const UNIFORM: &str = "uniform";

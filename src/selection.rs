@@ -67,6 +67,12 @@ pub struct LeftOut {
     /// Visits of games that are held out.
     #[serde(default)]
     pub visits: usize,
+    /// Visits in which only another expert answered.
+    #[serde(default)]
+    pub visits_of_others: usize,
+    /// Visits with the same actions and answers as another one.
+    #[serde(default)]
+    pub visits_again: usize,
     /// Approved texts written without sight of any outcome.
     pub rationales: usize,
     /// Approved reflections of a state that has a newer one.
@@ -177,9 +183,10 @@ impl Selection {
         if let Some(pool) = &criteria.visits {
             let imitated = expert.or(demos.first().map(|demo| demo.actor.as_str()));
             let suite = suite.or(demos.first().map(|demo| demo.suite.as_str()));
+            let mut known = HashSet::new();
             for visit in store.visit_candidates(suite, split)? {
                 let imitated = imitated.filter(|name| *name != ALL);
-                selection.visit(store, &visit, (criteria, pool, imitated), carry)?;
+                selection.visit(store, &visit, (criteria, pool, imitated), carry, &mut known)?;
             }
         }
         if carry.reflections {
@@ -255,18 +262,29 @@ impl Selection {
         Ok(())
     }
 
-    /// Takes a visit with its answers by an expert (any, if none is named). What is held out is so
-    /// for visits too, and is not validated on: validation means the same in every run.
+    /// Takes a visit with its answers by an expert (any, if none is named), unless the same is known.
+    /// What is held out is so for visits too, and is not validated on: validation means the same in
+    /// every run.
     fn visit(
         &mut self,
         store: &Store,
         of: &Candidate,
         (criteria, pool, expert): (&Criteria, &str, Option<&str>),
         carry: Carry,
+        known: &mut HashSet<String>,
     ) -> Result<()> {
         let mut answers = store.answers(of.id, Some(pool))?;
+        let any = !answers.is_empty();
         answers.retain(|drawn| expert.is_none_or(|name| drawn.branch.source == name));
         if answers.is_empty() {
+            self.left_out.visits_of_others += usize::from(any);
+            return Ok(());
+        }
+        let answer = |drawn: &Drawn| format!("{} {}", drawn.branch.t, drawn.branch.action);
+        let given: Vec<String> = answers.iter().map(answer).collect();
+        let told = [of.task_id.clone(), store.actions_of(of.id)?, given.join("\n")].join("\n\n");
+        if !known.insert(told) {
+            self.left_out.visits_again += 1;
             return Ok(());
         }
         let instance = instance_of(of);
@@ -313,14 +331,16 @@ impl Selection {
             if criteria.k.is_none_or(|k| *count < k) {
                 *count += 1;
                 if branch.effect == ActionEffect::Error {
-                    refused.push(branch.id);
+                    refused.push((place.rank, branch.t, branch.id));
                 }
                 taken.push(branch.id);
             }
         }
         if let Some(most) = criteria.errors {
-            let over: HashSet<i64> =
-                refused.drain(spared(taken.len(), refused.len(), most)..).collect();
+            // The last drawn goes first, wherever in the trajectory.
+            refused.sort_unstable();
+            let stay = spared(taken.len(), refused.len(), most);
+            let over: HashSet<i64> = refused.into_iter().skip(stay).map(|(.., id)| id).collect();
             self.left_out.errors += over.len();
             taken.retain(|id| !over.contains(id));
         }
@@ -358,7 +378,8 @@ impl Selection {
 /// How many of some refused actions stay, so that they are at most a share of what is left of all.
 fn spared(all: usize, refused: usize, most: f64) -> usize {
     let others = (all - refused) as f64;
-    let room = if most >= 1.0 { refused as f64 } else { (others * most / (1.0 - most)).floor() };
+    let room =
+        if most >= 1.0 { refused as f64 } else { (others * most / (1.0 - most) + 1e-9).floor() };
     (room as usize).min(refused)
 }
 

@@ -66,8 +66,8 @@ fn the_held_out_share_is_that_share_of_instances() {
 
 #[test]
 fn of_refused_actions_no_more_stay_than_a_share_of_what_is_left() {
-    for (all, refused) in [(0, 0), (8, 8), (8, 4), (9, 1), (100, 60), (7, 0)] {
-        for most in [0.0, 0.1, 0.25, 0.5, 0.9, 1.0] {
+    for (all, refused) in [(0, 0), (8, 8), (8, 4), (9, 1), (25, 3), (100, 60), (7, 0)] {
+        for most in [0.0, 0.1, 0.12, 0.25, 0.3, 0.5, 0.7, 0.9, 1.0] {
             let stay = spared(all, refused, most);
             let left = all - refused + stay;
             assert!(stay <= refused && stay as f64 <= most * left as f64 + 1e-9);

@@ -231,6 +231,7 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
         set: Set::Trajectories,
         criteria,
         held_out: false,
+        alternatives_only: false,
         observations: Observations::default(),
         questions: Questions::default(),
     };

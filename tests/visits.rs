@@ -30,6 +30,12 @@ fn what_the_expert_answers_where_a_policy_came_is_collected_once_and_imitated() 
     let again = json(dir, &visit);
     assert_eq!(again.len(), 1, "{again:?}");
     assert_eq!(again[0]["visited_before"], 4);
+    // Another expert answers in the same visits; the same in another way is refused.
+    let other =
+        json(dir, &[&visit[..], &["--expert", "planner", "--pool", "answers: other"]].concat());
+    assert_eq!(told(&other, "answers"), steps);
+    let warm = failure(&run(dir, &[&visit[..], &["--temperature", "1"]].concat()));
+    assert!(warm.contains("by this seed before") && warm.contains("--seed"), "{warm}");
     assert_eq!(json(dir, &["data", "list", "visits"]).len(), 4);
     // With other draws they are other visits; no more answers than asked for, in states of all of it.
     let few = json(
@@ -145,6 +151,7 @@ fn what_means_nothing_about_visits_is_refused_by_name() {
         ))
     };
     assert!(train(&["list", "--visits"]).contains("--visits"));
+    assert!(train(&["imitation", "--visits"]).contains("no answers of this expert"));
     assert!(train(&["imitation", "--visits", "uniform"]).contains("not of an expert's answers"));
     assert!(train(&["imitation", "--without", "error"]).contains("--without"));
     assert!(train(&["imitation", "--errors", "0.5"]).contains("--errors"));
@@ -152,6 +159,9 @@ fn what_means_nothing_about_visits_is_refused_by_name() {
     let odd = run(dir, &["train", "--objective", "world-model", "--without", "nothing"]);
     assert_eq!(odd.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&odd.stderr).contains("no effect `nothing`"));
+    let all = "changed,no-op,error,same-as-expert,equally-good,no-worse,ends";
+    json(dir, &["collect", "branches", "--games", "2", "-k", "2"]);
+    assert!(train(&["world-model", "--without", all]).contains("left out by their effects"));
     let pool = run(dir, &["collect", "branches", "--games", "2", "--pool", "answers"]);
     assert!(failure(&pool).contains("cannot be filled in this way"));
     let none = run(dir, &["collect", "branches", "--games", "2", "--visits"]);

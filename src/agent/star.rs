@@ -24,6 +24,11 @@ impl Reflector for Star {
         self.0.spent()
     }
 
+    fn expects(&self, cases: &[&Case]) -> Option<super::Estimate> {
+        // It is asked twice: what it thinks, and what it does then.
+        self.0.expects(cases).map(|once| once.times(2))
+    }
+
     fn reflect(
         &mut self,
         cases: &[(&Case, u64)],

@@ -118,7 +118,7 @@ struct ReflectionsArgs {
     /// At most so many alternatives a state
     #[arg(short, default_value_t = 3, value_parser = number::<usize>(1..=1000))]
     k: usize,
-    /// The mind that writes, with --generator model
+    /// The mind that writes, with --generator model or star (default: the newest checkpoint)
     #[arg(long, visible_alias = "mind")]
     checkpoint: Option<String>,
     /// Write about each alternative by itself
@@ -126,7 +126,7 @@ struct ReflectionsArgs {
     each: bool,
     #[command(flatten)]
     attempts: AttemptsArg,
-    /// How words are drawn, with --generator model (default: 0.7)
+    /// How words are drawn, with --generator model or star (default: 0.7)
     #[arg(long, value_parser = real(0.0..=100.0))]
     temperature: Option<f64>,
     /// Only for demonstrations by this expert
@@ -292,6 +292,10 @@ fn reflections(
         Generator::Model => open(store)?,
         Generator::Star => Box::new(Star(open(store)?)),
     };
+    if each && generator == Generator::Star {
+        return Err(Error::usage("--each means nothing for STaR, which contrasts nothing")
+            .hint("leave it out"));
+    }
     let contrast = Contrast { pool, k, each, expert, anew: true };
     let how = drawn(temperature, generator, named)?;
     let AttemptsArg { attempts, sample } = attempts;
@@ -344,6 +348,11 @@ fn drawn(temperature: Option<f64>, generator: Generator, named: bool) -> Result<
 
 /// A row of a collection, in words.
 fn said(row: &serde_json::Value) -> String {
+    if let Some(ids) = row["branches"].as_array() {
+        let mut row = row.clone();
+        row["branches"] = ids.len().into();
+        return pairs(&row);
+    }
     let Some(expected) = row.get("expected") else { return pairs(row) };
     let most = &expected["at_most"];
     let cost = most["cost"].as_f64().map_or_else(

@@ -44,6 +44,9 @@ struct ExportArgs {
     /// The held-out trajectories, in place of those that a run trains on
     #[arg(long)]
     validation: bool,
+    /// Of world-model, only the next states of alternatives
+    #[arg(long)]
+    alternatives_only: bool,
     /// Say how many lines and bytes that would be, and write nothing
     #[arg(long, conflicts_with = "out")]
     check: bool,
@@ -229,7 +232,7 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             }
             Rows::Evaluations => store.evaluations()?.iter().map(value).collect(),
             Rows::Predictions => store.foresights()?,
-            Rows::Pools => store.pools(None, None, None)?.iter().map(value).collect(),
+            Rows::Pools => store.pools(None, None, None, true)?.iter().map(value).collect(),
         }),
         DataCommand::Show { id } => rows(vec![show(&store, id)?]),
         DataCommand::Record { run } => {
@@ -284,7 +287,13 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
 
 /// Writes a set; what came of it, where that is not on stdout.
 fn export(common: &Common, store: &Store, args: ExportArgs) -> Result<Option<Value>> {
-    let ExportArgs { set, observations, prompts, choice, validation, check, out: path } = args;
+    let ExportArgs { set, observations, prompts, choice, validation, check, out: path, .. } = args;
+    let alternatives_only = args.alternatives_only;
+    if alternatives_only && set != Set::WorldModel {
+        return Err(
+            Error::usage("--alternatives-only is about world modelling").hint("--set world-model")
+        );
+    }
     let whole = set == Set::Trajectories;
     let flag = choice.beyond_place().or(validation.then_some("--validation"));
     let flag = flag.or(prompts.as_ref().map(|_| "--prompts")).filter(|_| whole);
@@ -297,7 +306,8 @@ fn export(common: &Common, store: &Store, args: ExportArgs) -> Result<Option<Val
     let criteria = choice.criteria(if whole { ALL } else { "train" });
     let questions = prompts.map(|name| Questions::named(store.root(), &name)).transpose()?;
     let questions = questions.unwrap_or_default();
-    let order = Order { set, criteria, held_out: validation, observations, questions };
+    let held_out = validation;
+    let order = Order { set, criteria, held_out, alternatives_only, observations, questions };
     let out = common.out();
     let mut live = common.out();
     let control = interruptible()?;

@@ -10,7 +10,7 @@ use super::person::{ExpertArg, Person};
 use super::{Common, Out, SuiteArgs, interruptible, make, out};
 use crate::env::tw_pddl::TwPddl;
 use crate::env::tw_pddl::prior::Counts;
-use crate::env::{Environment, Opened, TaskRef, open_game_file};
+use crate::env::{Environment, Opened, Suite, TaskRef, open_game_file, webshop};
 use crate::episode::follow;
 use crate::error::{Error, Result};
 use crate::paths;
@@ -33,7 +33,12 @@ enum EnvCommand {
         split: Option<String>,
     },
     /// Step a game: actions from stdin, one a line; a state after each
-    Step(GameArgs),
+    Step {
+        #[command(flatten)]
+        game: GameArgs,
+        #[command(flatten)]
+        shop: ShopArgs,
+    },
     /// Play an expert to the end of a game
     Expert {
         #[command(flatten)]
@@ -99,12 +104,40 @@ impl GameArgs {
     }
 }
 
+/// What of the shop is taken from files of its own.
+#[derive(Debug, Args)]
+struct ShopArgs {
+    /// Of webshop: goals from this file, a line each; --task N is line N, counted from 0
+    #[arg(long, value_name = "FILE")]
+    goals: Option<PathBuf>,
+    /// Of webshop: what each product costs, a JSON object by number
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+}
+
+impl ShopArgs {
+    /// The game, in a shop of these files if there are any.
+    fn open(&self, game: &GameArgs) -> Result<Opened> {
+        let (goals, prices) = (self.goals.as_deref(), self.prices.as_deref());
+        if goals.is_none() && prices.is_none() {
+            return game.open();
+        }
+        let (true, Some(task)) = (game.suite.suite == webshop::NAME, &game.task) else {
+            return Err(Error::usage("--goals and --prices are of a task of webshop")
+                .hint("--suite webshop --task N"));
+        };
+        let shop = webshop::WebShop::with(game.suite.data.as_deref(), goals, prices)?;
+        let opened = shop.open(task)?;
+        Ok(Opened { limit: game.suite.step_limit, ..opened })
+    }
+}
+
 /// Runs the command.
 pub fn run(common: &Common, args: EnvArgs) -> Result<()> {
     let out = common.out();
     match args.command {
         EnvCommand::List { suite, split } => list(&out, &suite, split.as_deref()),
-        EnvCommand::Step(game) => step(common, &game),
+        EnvCommand::Step { game, shop } => step(common, &game, &shop),
         EnvCommand::Expert { game, expert } => {
             let out = Out::new(common.json || !out::is_terminal());
             let mut opened = game.open()?;
@@ -205,7 +238,7 @@ fn prior(args: &SuiteArgs, split: &str, games: usize) -> Result<()> {
 
 fn state(t: usize, action: Option<&str>, env: &dyn Environment) -> Value {
     let turn = env.turn();
-    json!({
+    let mut row = json!({
         "t": t,
         "action": action,
         "observation": turn.observation,
@@ -215,7 +248,11 @@ fn state(t: usize, action: Option<&str>, env: &dyn Environment) -> Value {
         "done": turn.done,
         "success": turn.success,
         "truncated": turn.truncated,
-    })
+    });
+    if let Some(visit) = env.as_any().downcast_ref::<webshop::Visit>() {
+        row.as_object_mut().into_iter().for_each(|row| row.extend(visit.page()));
+    }
+    row
 }
 
 fn show(out: &Out, t: usize, action: Option<&str>, env: &dyn Environment) {
@@ -227,10 +264,10 @@ fn show(out: &Out, t: usize, action: Option<&str>, env: &dyn Environment) {
     });
 }
 
-fn step(common: &Common, game: &GameArgs) -> Result<()> {
+fn step(common: &Common, game: &GameArgs, shop: &ShopArgs) -> Result<()> {
     let by_hand = std::io::stdin().is_terminal() && out::is_terminal();
     let out = Out::new(common.json || !by_hand);
-    let mut env = game.open()?.env;
+    let mut env = shop.open(game)?.env;
     show(&out, 0, None, env.as_ref());
     let mut t = 0;
     let mut refused = 0;

@@ -99,11 +99,12 @@ impl Common {
 /// Which suite, and where its files are.
 #[derive(Debug, Clone, Args)]
 struct SuiteArgs {
-    /// The suite: household (embedded) or alfworld
+    /// The suite: household, webshop or textcraft (all in the program), or alfworld
     #[arg(long, default_value = "household")]
     suite: String,
     /// The suite's files (alfworld: the folder with train/, valid_seen/, ...; default
-    /// $ALFWORLD_DATA)
+    /// $ALFWORLD_DATA; webshop: the folder with items_shuffle*.json, textcraft: with recipes/, each
+    /// else of its own)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Steps an episode may take, refused actions included

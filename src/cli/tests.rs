@@ -98,12 +98,12 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
         ..Plan::new(Objective::WorldModel, 9, 2)
     };
     let plan = || Box::new(plan.clone());
-    let decide =
-        |decision: Decision| Effect::Store(StoreCmd::Decide(4, Seen::default(), decision, None));
+    let decide = |decision| Effect::Store(StoreCmd::Decide(4, Seen::default(), decision, None));
     let order = |(set, _)| Order {
         set,
         criteria: Criteria { expert: Some("it's me".into()), ..Criteria::default() },
         held_out: true,
+        alternatives_only: false,
         observations: Observations::default(),
         questions: Questions::default(),
     };

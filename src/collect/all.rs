@@ -146,7 +146,7 @@ pub fn all(
 
 /// The policy's pool if this model fills it or nobody does, else one of the model's own.
 fn pool_for(store: &Store, suite: &dyn Suite, scope: &Scope, model: &str) -> Result<String> {
-    let pools = store.pools(Some(suite.name()), Some(&scope.split), None)?;
+    let pools = store.pools(Some(suite.name()), Some(&scope.split), None, false)?;
     let others = pools
         .iter()
         .any(|count| count.pool == POLICY && !count.model.is_empty() && count.model != model);

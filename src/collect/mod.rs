@@ -258,7 +258,7 @@ fn one_model(
     pool: &str,
     model: &str,
 ) -> Result<()> {
-    let pools = store.pools(Some(suite.name()), Some(&scope.split), None)?;
+    let pools = store.pools(Some(suite.name()), Some(&scope.split), None, true)?;
     // Older stores do not say which model was asked.
     let other = |count: &&PoolCount| {
         count.pool == pool && count.model != model && !(pool == POLICY && count.model.is_empty())
@@ -278,17 +278,18 @@ fn one_model(
 }
 
 /// A trajectory, its alternatives of a pool, and what they are held against in each state.
-type Read = (Trajectory, Vec<Drawn>, Vec<String>);
+type Read = (Trajectory, Vec<Drawn>, Vec<Option<String>>);
 
-/// The best action that is known of each state: the expert's own, or its answer where a policy
-/// played.
-fn best_known(store: &Store, trajectory: &Trajectory) -> Result<Vec<String>> {
-    let mut best: Vec<String> = trajectory.steps.iter().map(|step| step.action.clone()).collect();
-    if trajectory.purpose == Purpose::Visit {
-        for Drawn { branch, .. } in store.answers(trajectory.id, None)? {
-            if let Some(action) = best.get_mut(branch.t) {
-                *action = branch.action;
-            }
+/// What the expert does in each state: its own step, or its answer where a policy played and it was
+/// asked.
+fn best_known(store: &Store, trajectory: &Trajectory) -> Result<Vec<Option<String>>> {
+    if trajectory.purpose != Purpose::Visit {
+        return Ok(trajectory.steps.iter().map(|step| Some(step.action.clone())).collect());
+    }
+    let mut best = vec![None; trajectory.steps.len()];
+    for Drawn { branch, .. } in store.answers(trajectory.id, None)? {
+        if let Some(action) = best.get_mut(branch.t) {
+            *action = Some(branch.action);
         }
     }
     Ok(best)
@@ -297,7 +298,7 @@ fn best_known(store: &Store, trajectory: &Trajectory) -> Result<Vec<String>> {
 /// What is still missing in a pool of one demonstration.
 fn branches_of(
     suite: &dyn Suite,
-    (trajectory, best): (&Trajectory, &[String]),
+    (trajectory, best): (&Trajectory, &[Option<String>]),
     have: &[Drawn],
     (proposer, k): (&mut Proposer<'_>, usize),
     (pool, seed): (&str, u64),
@@ -313,14 +314,21 @@ fn branches_of(
             continue;
         }
         let taken: Vec<String> = here.iter().map(|drawn| drawn.branch.action.clone()).collect();
-        let drawn = proposer.draw(trajectory, t, (pool, &taken, k), seed, &control.cancel)?;
+        let drawn = proposer.draw(
+            (trajectory, t, best.as_deref()),
+            (pool, &taken, k),
+            seed,
+            &control.cancel,
+        )?;
         if drawn.is_empty() {
             continue;
         }
-        let expert = ExpertBaseline::new(&mut worlds, &way[..t], best)?;
+        let expert = best.as_ref();
+        let expert =
+            expert.map(|best| ExpertBaseline::new(&mut worlds, &way[..t], best)).transpose()?;
         for (action, place) in drawn {
             let Trial { turn, effect, .. } =
-                try_action(&mut worlds, &way[..t], &action, Some(&expert), false)?;
+                try_action(&mut worlds, &way[..t], &action, expert.as_ref(), false)?;
             let branch = Branch {
                 id: 0,
                 trajectory: trajectory.id,

@@ -79,25 +79,23 @@ impl Proposer<'_> {
         }
     }
 
-    /// Draws number `have.len()` to `k - 1` in state `t` of a trajectory, each distinct from the
-    /// expert's action and from those drawn before. Fewer where the list has no more; free text
+    /// Draws number `have.len()` to `k - 1` in state `t` of a trajectory, each distinct from what was
+    /// done there, from the expert's action, and from those drawn before. Fewer where the list has no more; free text
     /// that a state takes, or of which nothing is said, is an alternative if a policy proposes it.
     pub fn draw(
         &mut self,
-        trajectory: &Trajectory,
-        t: usize,
+        (trajectory, t, expert): (&Trajectory, usize, Option<&str>),
         (pool, have, k): (&str, &[String], usize),
         seed: u64,
         cancel: &Cancel,
     ) -> Result<Vec<(String, Membership)>> {
         let place = format!("alternatives {pool} {} {} {t}", trajectory.task_id, trajectory.actor);
-        let expert = trajectory.steps.get(t).map(|step| step.action.as_str());
+        let own = trajectory.steps.get(t).map(|step| step.action.as_str());
+        let is_done = |action: &str| Some(action) == own || Some(action) == expert;
         let constant = constant_actions(&trajectory.suite);
         let listed = trajectory.listed_at(t);
         let mut left: Vec<&String> = listed.iter().collect();
-        left.retain(|action| {
-            Some(action.as_str()) != expert && !constant.contains(&action.as_str())
-        });
+        left.retain(|action| !is_done(action) && !constant.contains(&action.as_str()));
         Rng::stream(seed, &place).shuffle(&mut left);
         let forms: Vec<Form> =
             trajectory.forms_at(t).iter().map(|form| Form::new(form.as_str())).collect();
@@ -157,7 +155,7 @@ impl Proposer<'_> {
                 let free = invalid || forms.iter().any(|form| form.admits(action));
                 let there = left.contains(&action)
                     || (free && !listed.contains(action) && !action.is_empty());
-                there && Some(action.as_str()) != expert && !taken.contains(action)
+                there && !is_done(action) && !taken.contains(action)
             };
             let own = attempts.into_iter().find(fits).map(|action| (action, POLICY));
             let other = || {

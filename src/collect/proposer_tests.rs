@@ -72,7 +72,9 @@ fn a_pool_of_k_is_the_beginning_of_every_larger_one_whoever_proposes() {
             let mut mind = scripted(&["a0", "a1", "nonsense", "a2", "a3"]);
             let mut draw = |have: &[String], k: usize| {
                 let mut proposer = if uniform { Proposer::Uniform } else { policy(&mut mind) };
-                proposer.draw(&trajectory, 0, ("pool", have, k), seed, &Cancel::default()).unwrap()
+                proposer
+                    .draw((&trajectory, 0, None), ("pool", have, k), seed, &Cancel::default())
+                    .unwrap()
             };
             let whole = draw(&[], 6);
             let names = actions(&whole);
@@ -100,12 +102,14 @@ fn a_pool_of_k_is_the_beginning_of_every_larger_one_whoever_proposes() {
 fn invalid_proposals_are_replaced_and_said_to_be_or_kept_where_that_is_asked_for() {
     let trajectory = trajectory();
     let mut mind = scripted(&["nonsense"]);
-    let drawn =
-        policy(&mut mind).draw(&trajectory, 0, ("policy", &[], 3), 1, &Cancel::default()).unwrap();
+    let drawn = policy(&mut mind)
+        .draw((&trajectory, 0, None), ("policy", &[], 3), 1, &Cancel::default())
+        .unwrap();
     assert!(drawn.iter().all(|(_, place)| place.source == UNIFORM && place.model == "scripted"));
     let mut keep =
         Proposer::Policy { policy: &mut mind, think: true, keep_invalid: true, mixed: false };
-    let drawn = keep.draw(&trajectory, 0, ("policy", &[], 3), 1, &Cancel::default()).unwrap();
+    let drawn =
+        keep.draw((&trajectory, 0, None), ("policy", &[], 3), 1, &Cancel::default()).unwrap();
     assert_eq!(drawn[0].0, "nonsense");
     assert_eq!(
         (drawn[0].1.source.as_str(), drawn[0].1.model.as_str()),
@@ -122,7 +126,7 @@ fn invalid_proposals_are_replaced_and_said_to_be_or_kept_where_that_is_asked_for
     let have: Vec<String> = (1..10).map(|i| format!("a{i}")).collect();
     assert!(
         policy(&mut mind)
-            .draw(&trajectory, 0, ("policy", &have, 20), 1, &Cancel::default())
+            .draw((&trajectory, 0, None), ("policy", &have, 20), 1, &Cancel::default())
             .unwrap()
             .is_empty()
     );
@@ -134,12 +138,13 @@ fn where_nothing_is_listed_a_policy_still_proposes_and_constant_answers_are_left
     let mut trajectory = trajectory();
     let mut mind = scripted(&["search[red mug]", "a0"]);
     trajectory.admissible = None;
-    let drawn =
-        policy(&mut mind).draw(&trajectory, 0, ("policy", &[], 8), 1, &Cancel::default()).unwrap();
+    let drawn = policy(&mut mind)
+        .draw((&trajectory, 0, None), ("policy", &[], 8), 1, &Cancel::default())
+        .unwrap();
     assert_eq!(actions(&drawn), ["search[red mug]"], "once, and never the expert's");
     assert!(
         Proposer::Uniform
-            .draw(&trajectory, 0, ("uniform", &[], 8), 1, &Cancel::default())
+            .draw((&trajectory, 0, None), ("uniform", &[], 8), 1, &Cancel::default())
             .unwrap()
             .is_empty()
     );
@@ -147,7 +152,11 @@ fn where_nothing_is_listed_a_policy_still_proposes_and_constant_answers_are_left
     trajectory.admissible = Some(["a0", "help", "look"].map(String::from).into());
     for mut proposer in [Proposer::Uniform, policy(&mut scripted(&["help"]))] {
         assert_eq!(
-            actions(&proposer.draw(&trajectory, 0, ("x", &[], 4), 1, &Cancel::default()).unwrap()),
+            actions(
+                &proposer
+                    .draw((&trajectory, 0, None), ("x", &[], 4), 1, &Cancel::default())
+                    .unwrap()
+            ),
             ["look"]
         );
     }
@@ -382,15 +391,15 @@ fn a_mixture_asks_the_policy_for_every_other_draw_and_grows_as_it_would_have_bee
         Proposer::Policy { policy: &mut mind, think: false, keep_invalid: false, mixed: true };
     assert_eq!(mixed.pool(), "mixture");
     let cancel = Cancel::default();
-    let all = mixed.draw(&trajectory, 0, ("mixture", &[], 4), 1, &cancel).unwrap();
+    let all = mixed.draw((&trajectory, 0, None), ("mixture", &[], 4), 1, &cancel).unwrap();
     let sources: Vec<&str> = all.iter().map(|(_, place)| place.source.as_str()).collect();
     assert_eq!(sources, [UNIFORM, POLICY, UNIFORM, POLICY]);
     assert!(["a7", "a3"].contains(&all[1].0.as_str()), "{:?}", actions(&all));
     let distinct: HashSet<&str> = actions(&all).into_iter().collect();
     assert_eq!(distinct.len(), 4);
     // The first three, then the fourth, are the same four.
-    let first = mixed.draw(&trajectory, 0, ("mixture", &[], 3), 1, &cancel).unwrap();
+    let first = mixed.draw((&trajectory, 0, None), ("mixture", &[], 3), 1, &cancel).unwrap();
     let have: Vec<String> = first.iter().map(|(action, _)| action.clone()).collect();
-    let fourth = mixed.draw(&trajectory, 0, ("mixture", &have, 4), 1, &cancel).unwrap();
+    let fourth = mixed.draw((&trajectory, 0, None), ("mixture", &have, 4), 1, &cancel).unwrap();
     assert_eq!([first, fourth].concat(), all);
 }

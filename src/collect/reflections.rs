@@ -143,7 +143,8 @@ pub fn reflections(
     let demos = covered(store, suite, scope, contrast.expert.as_deref())?;
     let meter = Meter::new("reflections", 0, demos.len() as u64);
     let generator = writing.reflector.generator();
-    let pools = store.pools(Some(suite.name()), Some(&scope.split), contrast.expert.as_deref())?;
+    let expert = contrast.expert.as_deref();
+    let pools = store.pools(Some(suite.name()), Some(&scope.split), expert, false)?;
     let there = |name: &&str| pools.iter().any(|count| count.pool == **name);
     let usual = [POLICY, UNIFORM].into_iter().find(there).unwrap_or(POLICY);
     let mut pool = contrast.pool.as_deref().unwrap_or(usual);
@@ -198,7 +199,7 @@ pub fn reflections(
             ids.extend(store.add_attempts(fresh.iter().map(|(new, o)| (new, o.as_slice())))?);
             ended?;
         }
-        let mut row = json!({"trajectory": demo.id, "pool": pool, "reflections": ids,
+        let mut row = json!({"trajectory": demo.id, "pool": pool, "by": generator, "reflections": ids,
             "states_without_contrast": open.without_contrast, "unfinished": unfinished});
         if writing.attempts > 1 {
             row["other_attempts"] = json!(others);

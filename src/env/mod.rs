@@ -31,7 +31,9 @@ mod expert;
 pub mod household;
 mod only;
 mod share;
+pub mod textcraft;
 pub mod tw_pddl;
+pub mod webshop;
 
 use std::any::Any;
 use std::path::Path;
@@ -166,7 +168,7 @@ pub struct Opened {
 
 /// A family of tasks.
 pub trait Suite: Send + Sync {
-    /// "household", "alfworld".
+    /// "household", "alfworld", "webshop".
     fn name(&self) -> &'static str;
 
     /// The splits it has, the one for training first.
@@ -207,7 +209,8 @@ pub fn constant_actions(suite: &str) -> &'static [&'static str] {
 /// What a suite itself calls the instance that a task is one of, where its identifier tells: tasks
 /// of one instance are near copies (ALFWorld's trials of one task in one room).
 pub fn instance<'a>(suite: &str, task_id: &'a str) -> Option<&'a str> {
-    (suite == "alfworld").then(|| task_id.split('/').nth(1)).flatten()
+    // A game's folder; the product that a customer's wish was made from.
+    ["alfworld", webshop::NAME].contains(&suite).then(|| task_id.split('/').nth(1)).flatten()
 }
 
 /// The suite of that name; `data` is where its files are, for suites that have files.
@@ -215,8 +218,10 @@ pub fn open_suite(name: &str, data: Option<&Path>) -> Result<Arc<dyn Suite>> {
     match name {
         "household" => Ok(Arc::new(household::Household)),
         "alfworld" => Ok(Arc::new(alfworld::AlfWorld::open(data)?)),
+        webshop::NAME => Ok(Arc::new(webshop::WebShop::open(data)?)),
+        textcraft::NAME => Ok(Arc::new(textcraft::TextCraft::open(data)?)),
         other => Err(Error::usage(format!("there is no suite `{other}`"))
-            .hint("suites: household, alfworld")),
+            .hint("suites: household, alfworld, webshop, textcraft")),
     }
 }
 

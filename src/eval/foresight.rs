@@ -157,8 +157,7 @@ fn transitions(
     let mut transitions = Vec::with_capacity(trajectory.steps.len());
     for (t, step) in trajectory.steps.iter().enumerate() {
         let drawn = Proposer::Uniform.draw(
-            &trajectory,
-            t,
+            (&trajectory, t, None),
             (UNIFORM, &[], k),
             scope.seed,
             &control.cancel,

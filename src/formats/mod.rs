@@ -19,6 +19,7 @@ pub use crate::agent::prompt::chat::Observations;
 use crate::agent::prompt::chat::{Message, Question, Role, answer, messages};
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
+use crate::experience::Branch;
 use crate::paths::write_whole;
 use crate::selection::{Carry, Chosen, Criteria, Selection};
 use crate::store::Store;
@@ -58,6 +59,8 @@ pub struct Order {
     pub criteria: Criteria,
     /// The held-out trajectories, in place of those that are trained on.
     pub held_out: bool,
+    /// Of world modelling, only the next states of alternatives.
+    pub alternatives_only: bool,
     /// How observations stand in the prompts of a training set.
     pub observations: Observations,
     /// What a model is told that it is asked, in the prompts of a training set.
@@ -145,6 +148,9 @@ fn examples(
         let to_act = || asked(Question::Act);
         match order.set {
             Set::Imitation if roles.actions => {
+                if !trajectory.is_imitated(t) {
+                    continue;
+                }
                 emit(line(to_act(), &answer(None, &step.action)))?;
             }
             Set::Imitation => {
@@ -153,13 +159,16 @@ fn examples(
                 }
             }
             Set::WorldModel if roles.next_states => {
-                let expert = std::iter::once((step.action.as_str(), step.observation.as_str()));
-                let asked_for = answers.iter().filter(|own| own.action != step.action);
+                let own = Some((step.action.as_str(), step.observation.as_str()));
+                let own = own.filter(|_| !order.alternatives_only).into_iter();
+                let is_other =
+                    |own: &&Branch| !order.alternatives_only && own.action != step.action;
+                let asked_for = answers.iter().filter(is_other);
                 let others = asked_for
                     .chain(branches)
                     .filter(|b| b.t == t)
                     .map(|b| (b.action.as_str(), b.observation.as_str()));
-                for (action, observation) in expert.chain(others) {
+                for (action, observation) in own.chain(others) {
                     emit(line(asked(Question::Predict(action)), how.told(observation)))?;
                 }
             }

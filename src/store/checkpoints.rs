@@ -131,11 +131,12 @@ impl Store {
     }
 
     /// What models are called that something still refers to: a run that started or waits to start
-    /// from one (by its name or its number), an evaluation of it, whatever its products.
+    /// from one (by its name or its number), an evaluation of it, a visit by it, whatever its products.
     pub fn model_names_in_use(&self) -> Result<HashSet<String>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT start FROM runs WHERE status <> 'deleted' UNION SELECT \
-                             checkpoint FROM evaluations",
+            "SELECT start FROM runs WHERE status <> 'deleted' UNION SELECT checkpoint FROM \
+             evaluations UNION SELECT DISTINCT actor FROM trajectories WHERE purpose = 'visit' AND \
+             deleted = 0",
         )?;
         let name = |row: &Row<'_>| row.get(0).map(|name: String| model_alone(&name).to_string());
         Ok(rows.query_map([], name)?.collect::<rusqlite::Result<_>>()?)

@@ -70,8 +70,8 @@ impl Listing {
         }
         let words = self.words.trim().to_lowercase();
         if !words.is_empty() {
-            sql += " AND instr(lower(suite || ' ' || split || ' ' || kind || ' ' || task || ' ' || \
-                    actor), ?) > 0";
+            sql += " AND instr(lower(purpose || ' ' || suite || ' ' || split || ' ' || kind || ' ' || \
+                    task || ' ' || actor), ?) > 0";
             values.push(Box::new(words));
         }
         (sql, values)

@@ -122,24 +122,25 @@ impl Store {
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The pools of demonstrations of a suite, split and expert (each may be left open): how many
-    /// alternatives of each came from where.
+    /// The pools of demonstrations of a suite, split and expert (each may be left open), or of visits
+    /// too: how many alternatives of each came from where.
     pub fn pools(
         &self,
         suite: Option<&str>,
         split: Option<&str>,
         expert: Option<&str>,
+        visits: bool,
     ) -> Result<Vec<PoolCount>> {
         let mut rows = self.db.prepare_cached(
             "SELECT p.pool, p.source, p.model, count(*) FROM pools p JOIN branches b ON b.id = \
              p.branch \
-             JOIN trajectories j ON j.id = b.trajectory WHERE j.deleted = 0 AND j.purpose = \
-             'demonstration' \
+             JOIN trajectories j ON j.id = b.trajectory WHERE j.deleted = 0 AND (j.purpose = \
+             'demonstration' OR ?4 AND j.purpose = 'visit') \
              AND (?1 IS NULL OR j.suite = ?1) AND (?2 IS NULL OR j.split = ?2) AND (?3 IS NULL OR \
              j.actor = ?3) \
              GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC",
         )?;
-        let found = rows.query_map(params![suite, split, expert], |row| {
+        let found = rows.query_map(params![suite, split, expert, visits], |row| {
             let count = row.get::<_, i64>(3)? as u64;
             Ok(PoolCount { pool: row.get(0)?, source: row.get(1)?, model: row.get(2)?, count })
         })?;

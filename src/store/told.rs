@@ -7,7 +7,18 @@ use serde::Serialize;
 use super::reading::{json, known};
 use super::{Prediction, Store, Thought};
 use crate::error::Result;
-use crate::experience::{Branch, RATIONALE, Trajectory, Verdict};
+use crate::experience::{Branch, POLICY, Purpose, RATIONALE, Trajectory, UNIFORM, Verdict};
+
+impl Told {
+    /// Who an executed action is by, in words: in a visit an expert's own is its answer.
+    pub fn by(&self, branch: &Branch) -> String {
+        let drawn = [UNIFORM, POLICY].contains(&branch.source.as_str());
+        match self.trajectory.purpose {
+            Purpose::Visit if !drawn => format!("{}'s answer", branch.source),
+            _ => branch.source.clone(),
+        }
+    }
+}
 
 /// A reflection as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

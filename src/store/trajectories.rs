@@ -204,19 +204,45 @@ impl Store {
         Ok(id)
     }
 
-    /// The tasks of a split that a mind has visited by a seed.
+    /// The tasks of a split that a mind has visited by a seed, with the newest visit of each.
     pub fn visited(
         &self,
         suite: &str,
         split: &str,
         (actor, seed): (&str, u64),
-    ) -> Result<BTreeSet<String>> {
+    ) -> Result<Vec<(String, i64)>> {
         let mut rows = self.db.prepare_cached(
-            "SELECT task_id FROM trajectories WHERE deleted = 0 AND purpose = 'visit' AND suite = \
-             ?1 AND split = ?2 AND actor = ?3 AND seed = ?4",
+            "SELECT task_id, max(id) FROM trajectories WHERE deleted = 0 AND purpose = 'visit' AND \
+             suite = ?1 AND split = ?2 AND actor = ?3 AND seed = ?4 GROUP BY task_id",
         )?;
-        let found = rows.query_map(params![suite, split, actor, seed as i64], |row| row.get(0))?;
+        let values = params![suite, split, actor, seed as i64];
+        let found = rows.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The tasks of a suite that some trajectories are of, also of those that were deleted.
+    pub fn tasks_of(
+        &self,
+        suite: &str,
+        ids: impl Iterator<Item = i64>,
+    ) -> Result<BTreeSet<String>> {
+        let mut row = self
+            .db
+            .prepare_cached("SELECT task_id FROM trajectories WHERE id = ?1 AND suite = ?2")?;
+        let mut tasks = BTreeSet::new();
+        for id in ids {
+            let found = row.query_row(params![id, suite], |row| row.get::<_, String>(0));
+            tasks.extend(found.optional()?);
+        }
+        Ok(tasks)
+    }
+
+    /// What was done in a trajectory, a line each.
+    pub fn actions_of(&self, id: i64) -> Result<String> {
+        let mut rows =
+            self.db.prepare_cached("SELECT action FROM steps WHERE trajectory = ?1 ORDER BY t")?;
+        let found = rows.query_map([id], |row| row.get::<_, String>(0))?;
+        Ok(found.collect::<rusqlite::Result<Vec<_>>>()?.join("\n"))
     }
 
     /// A trajectory with its steps.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::design::{Design, TestSet};
+use super::design::{Arm, Design, TestSet};
 use super::jobs::{Cell, Data, Task, jobs};
 use super::work::{Event, folder, fresh, gather, model_of, play};
 use crate::bench::train::{Options, run};
@@ -124,7 +124,8 @@ impl Look<'_> {
             self.seen.push(data.expert.clone());
         }
         let tokens_per_s = self.tokens_per_s(&small, control)?;
-        let plan = small.plan();
+        let mut plan = small.plan();
+        plan.data.visits = None; // there are none yet
         let model = model_of(&self.store, &data, 1)?;
         let chosen = Chosen::choose(&self.store, &plan, &model.tokenizer, model.config.context)?;
         let share = cell.data.share;
@@ -139,8 +140,17 @@ impl Look<'_> {
         let each = |stage: &Stage| {
             (stage.updates * plan.batch as u64) as f64 * found(&stage.mixture).tokens
         };
-        let tokens: f64 = stages.iter().map(each).sum();
+        let mut tokens: f64 = stages.iter().map(each).sum();
+        let mut updates: u64 = stages.iter().map(|stage| stage.updates).sum();
         let mut test_hours = 0.0;
+        if cell.arm == Arm::DAgger {
+            // Its first policy takes as much again, and plays the other half of the games.
+            tokens *= 2.0;
+            updates *= 2;
+            let test = self.design.test.first();
+            let a_game = test.map(|test| self.a_game(&small, test, control, tell)).transpose()?;
+            test_hours += a_game.unwrap_or_default() * games as f64 / 2.0 / 3600.0;
+        }
         let tests = self.design.test.iter();
         for test in tests.filter(|test| test.arms.is_empty() || test.arms.contains(&cell.arm)) {
             let there = self.suite.tasks(&test.split)?.len().min(test.games);
@@ -150,7 +160,7 @@ impl Look<'_> {
             arm: cell.arm(),
             condition: cell.condition(),
             games,
-            updates: stages.iter().map(|stage| stage.updates).sum(),
+            updates,
             tokens,
             hours: tokens / tokens_per_s / 3600.0,
             test_hours,

@@ -92,6 +92,12 @@ pub fn import(store: &mut Store, jobs: &[Job], path: &Path) -> Result<usize> {
     let file = std::fs::File::open(path).map_err(|e| Error::io("reading", path, &e))?;
     let by_name: HashMap<&str, &Job> = jobs.iter().map(|job| (job.name.as_str(), job)).collect();
     let mut taken = 0;
+    // The rows of another store mean nothing here.
+    let apart = |result: &mut Value| {
+        if let Some(summary) = result.get_mut("summary").and_then(Value::as_object_mut) {
+            summary.remove("evaluation");
+        }
+    };
     for (n, line) in BufReader::new(file).lines().enumerate() {
         let place = format!("{}:{}", path.display(), n + 1);
         let line = line.map_err(|e| Error::io("reading", path, &e))?;
@@ -101,7 +107,7 @@ pub fn import(store: &mut Store, jobs: &[Job], path: &Path) -> Result<usize> {
         if line.trim().is_empty() {
             continue;
         }
-        let line: Line = serde_json::from_str(&line).map_err(|e| {
+        let mut line: Line = serde_json::from_str(&line).map_err(|e| {
             Error::new(format!("{place}: {e}")).hint("lines as `foretaste study --out` writes them")
         })?;
         let Some(job) = by_name.get(line.job.as_str()) else {
@@ -114,6 +120,7 @@ pub fn import(store: &mut Store, jobs: &[Job], path: &Path) -> Result<usize> {
         if matches!(job.task, Task::Collect { .. } | Task::Model { .. } | Task::Visit { .. }) {
             continue; // what they made is not in the line
         }
+        apart(&mut line.result);
         let known = StudyJob {
             job: line.job,
             spec: job.spec(),

@@ -67,6 +67,12 @@ pub(super) fn visit(
         .filter(|demo| demo.actor == *expert)
         .map(|demo| (demo.task_id, demo.length))
         .collect();
+    // Those of a first policy that was lost before it was done would count beside its own.
+    for other in store.visits(Some(suite.name()), Some(split))? {
+        if other.actor != visitor && !store.answers(other.id, Some(&cell.answers()))?.is_empty() {
+            store.set_deleted(other.id, true)?;
+        }
+    }
     let half = cell.first_half();
     let tasks = suite.tasks(split)?.into_iter().map(|task| task.id);
     let others: Vec<String> =
@@ -89,14 +95,26 @@ pub(super) fn visit(
     };
     let visits = store.visits(Some(suite.name()), Some(&cell.data.split))?;
     let own: Vec<_> = visits.into_iter().filter(|visit| visit.actor == visitor).collect();
+    let wanted: usize = others.iter().filter_map(|task| steps.get(task)).sum();
     let mut answers = 0;
     for visit in &own {
         answers += store.answers(visit.id, Some(&cell.answers()))?.len();
     }
+    // As many answers as the other arms have, or it is another comparison.
+    if (answers as f64) < ENOUGH * wanted as f64 {
+        return Err(Error::new(format!(
+            "{expert} answered {answers} times where its demonstrations have {wanted} steps"
+        ))
+        .hint("DAgger needs an expert that can be asked anywhere: fair or planner"));
+    }
     let won = own.iter().filter(|visit| visit.success).count();
-    result["visits"] = json!({"games": own.len(), "answers": answers, "won": won});
+    result["visits"] =
+        json!({"games": own.len(), "answers": answers, "wanted": wanted, "won": won});
     Ok(result)
 }
+
+/// The share of the answers that were to be given, at least.
+const ENOUGH: f64 = 0.9;
 
 /// The temperature of a policy that visits.
 const VISITING: f64 = 0.4;

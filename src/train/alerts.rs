@@ -49,7 +49,8 @@ pub fn alerts(
     let of_list = metric(OF_LIST)?;
     let by_list = !of_list.is_empty();
     let valid = if by_list { of_list } else { metric("valid_action")? };
-    let start = acts.then(|| of_the_start(&valid, begin, held_out)).flatten();
+    let what = if by_list { "a state's list" } else { "action tokens" };
+    let start = acts.then(|| of_the_start(&valid, begin, held_out, what)).flatten();
     let was_best = start.is_some();
     said.extend(start);
     for (kind, name) in TARGETS {
@@ -64,11 +65,7 @@ pub fn alerts(
             "action" => valid.clone(),
             _ => metric(&format!("valid_{name}"))?,
         };
-        let what = if name == "action" && by_list {
-            "a state's list".to_string()
-        } else {
-            format!("{name} tokens")
-        };
+        let what = if name == "action" { what.to_string() } else { format!("{name} tokens") };
         let valid = within(own);
         let valid: Vec<f64> = valid.iter().filter_map(|point| point.value).collect();
         let enough = valid.len() >= 3 && held_out >= LEAST_HELD_OUT;
@@ -93,7 +90,7 @@ pub fn alerts(
 
 /// A start that knew the held-out games' actions better than anything since a stage began that
 /// trains them, after some validations.
-fn of_the_start(valid: &[MetricPoint], begin: u64, held_out: usize) -> Option<String> {
+fn of_the_start(valid: &[MetricPoint], begin: u64, held_out: usize, what: &str) -> Option<String> {
     let start = valid.first().filter(|point| point.step == 0)?.value?;
     let within = valid.iter().filter(|point| point.step > begin);
     let since: Vec<f64> = within.filter_map(|point| point.value).collect();
@@ -101,8 +98,8 @@ fn of_the_start(valid: &[MetricPoint], begin: u64, held_out: usize) -> Option<St
     let is_said = since.len() >= 3 && held_out >= LEAST_HELD_OUT && best > start;
     is_said.then(|| {
         format!(
-            "no better than its start: on {held_out} held-out games action tokens cost {start:.3} \
-             before the first update and at least {best:.3} since: lower the rate, or add games \
+            "no better than its start: on {held_out} held-out games {what} cost {start:.3} before \
+             the first update and at least {best:.3} since: lower the rate, or add games \
              (unless the start was trained on those games)"
         )
     })

@@ -11,6 +11,7 @@ use crate::agent::prompt::Framing;
 use crate::budget::work;
 use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
+use crate::experience::Purpose;
 use crate::model::tokenizer::Tokenizer;
 use crate::rng::Rng;
 use crate::selection::{Chosen, Item, LEAST_HELD_OUT, LeftOut, Selection};
@@ -34,6 +35,9 @@ pub struct DataSummary {
     /// Those answers.
     #[serde(default)]
     pub answers: usize,
+    /// Whether the next states of the expert's own steps are no targets.
+    #[serde(default)]
+    pub alternatives_only: bool,
     /// Executed alternatives.
     pub branches: usize,
     /// Approved reflections.
@@ -97,7 +101,11 @@ impl Data {
         context: usize,
     ) -> Result<Self> {
         let framing = Framing::new(tokenizer)?;
-        let summary = DataSummary { left_out: selection.left_out, ..DataSummary::default() };
+        let summary = DataSummary {
+            left_out: selection.left_out,
+            alternatives_only: plan.alternatives_only,
+            ..DataSummary::default()
+        };
         let train = Vec::new();
         let held_out = Vec::new();
         let keys = Vec::new();
@@ -139,7 +147,10 @@ impl Data {
             }
             let tr = &chosen.trajectory;
             let steps = tr.steps.iter().map(|step| step.action.as_str());
-            let own = [tr.suite.as_str(), &tr.task_id, &tr.actor, tr.purpose.as_str()];
+            // Of a visit its seed: what a policy is called depends on how many runs there were.
+            let seed = tr.seed.to_string();
+            let who = if tr.purpose == Purpose::Visit { &seed } else { &tr.actor };
+            let own = [tr.suite.as_str(), &tr.task_id, who, tr.purpose.as_str()];
             data.keys.push(crate::digest::of(own.into_iter().chain(steps)));
             data.summary.count(&chosen, item, &tree);
             data.train.push(tree);
@@ -195,7 +206,29 @@ impl Data {
             return missing(what, "another objective needs no list: --objective imitation".into());
         }
         let wants = plan.objective.carry();
+        if let Some(pool) = &plan.data.visits
+            && self.summary.answers == 0
+        {
+            let others = match self.summary.left_out.visits_of_others {
+                0 => String::new(),
+                n => format!("; in {n} visits another expert answered (--expert names one)"),
+            };
+            let what = format!("no answers of this expert in the pool `{pool}`{others}");
+            return missing(what, format!("{} --mind M", collect("visits")));
+        }
         if wants.branches && self.summary.branches == 0 && plan.data.k != Some(0) {
+            let left = &self.summary.left_out;
+            if left.effects + left.errors > 0 {
+                let what = format!(
+                    "all {} alternatives of the pool `{}` are left out by their effects",
+                    left.effects + left.errors,
+                    plan.data.pool
+                );
+                return missing(
+                    what,
+                    "name fewer effects with --without, or a larger --errors".into(),
+                );
+            }
             let proposer =
                 if plan.data.pool == crate::experience::POLICY { " --proposer policy" } else { "" };
             let what = format!("no executed alternatives in the pool `{}`", plan.data.pool);
@@ -279,6 +312,8 @@ impl DataSummary {
             (self.explorations, "explorations with reflections are trained on too"),
             (self.answers, "answers of the expert in the states of visits are imitated too"),
             (left.visits, "visits left out: their games are held out"),
+            (left.visits_of_others, "visits left out: only another expert answered there"),
+            (left.visits_again, "visits left out: the same as another"),
             (left.effects, "alternatives left out: their effect is not wanted (--without)"),
             (left.errors, "refused alternatives left out: more than the share (--errors)"),
             (left.duplicates, "demonstrations left out: the same actions as another"),
@@ -297,10 +332,15 @@ impl DataSummary {
                  all of them a million tokens",
             ),
         ];
-        said.iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect()
+        let counted = said.iter().filter(|(count, _)| *count > 0);
+        let mut notes: Vec<String> =
+            counted.map(|(count, what)| format!("{count} {what}")).collect();
+        if self.alternatives_only {
+            notes.push(
+                "next states of the expert's own steps are left out (--alternatives-only)".into(),
+            );
+        }
+        notes
     }
 
     fn count(&mut self, chosen: &Chosen, item: &Item, tree: &Example) {

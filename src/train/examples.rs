@@ -240,8 +240,7 @@ impl Writer<'_> {
     fn trunk(&mut self, trajectory: &Trajectory, answers: &[Branch]) -> Result<Option<Vec<Place>>> {
         let as_answered =
             |t: usize, action: &str| answers.iter().any(|own| own.t == t && own.action == action);
-        let next_kind =
-            if self.roles.next_states { TokenRole::Observation } else { TokenRole::Context };
+        let next_kind = self.next_kind();
         let mut states = Vec::with_capacity(trajectory.steps.len());
         let mut at = self.opening;
         let mut depth = self.opening_len;
@@ -271,7 +270,8 @@ impl Writer<'_> {
             // A state whose every turn is left out stands where the first does: their lists would
             // be one.
             let alone = self.roles.listed && t > 0 && at == self.opening;
-            let is_target = self.roles.actions || as_answered(t, &step.action);
+            let is_own = self.roles.actions && trajectory.is_imitated(t);
+            let is_target = is_own || as_answered(t, &step.action);
             let own_kind = if is_target && !alone { TokenRole::Action } else { TokenRole::Context };
             let action = [
                 (self.framing.act(), TokenRole::Context),
@@ -293,11 +293,17 @@ impl Writer<'_> {
         Ok(Some(states))
     }
 
+    /// What the next state of a step is, whose choice it was aside.
+    fn next_kind(&self) -> TokenRole {
+        if self.roles.next_states { TokenRole::Observation } else { TokenRole::Context }
+    }
+
     /// What else could be done in each state.
     fn listed(&mut self, trajectory: &Trajectory, states: &[Place]) -> Result<()> {
         for (t, (place, step)) in states.iter().zip(&trajectory.steps).enumerate() {
             // Without the expert's action there is nothing to hold the others against.
-            if !self.fits[t] || (t > 0 && place.0 == self.opening) {
+            let imitated = trajectory.is_imitated(t);
+            if !self.fits[t] || !imitated || (t > 0 && place.0 == self.opening) {
                 continue;
             }
             for action in trajectory.listed_at(t).iter().filter(|action| **action != step.action) {
@@ -321,13 +327,18 @@ impl Writer<'_> {
         if step.action == answer.action {
             return Ok(());
         }
-        let pieces = [
+        let action = [
             (self.framing.act(), TokenRole::Context),
             (self.framing.action(&answer.action)?, TokenRole::Action),
-            (self.framing.observe(), TokenRole::Context),
-            (self.framing.observation(&answer.observation)?, TokenRole::Observation),
         ];
-        self.attach(*place, &pieces);
+        let next = [
+            (self.framing.observe(), TokenRole::Context),
+            (self.framing.observation(&answer.observation)?, self.next_kind()),
+        ];
+        // As in the trunk, the action stays where its next state is too long.
+        if let Some(end) = self.attach(*place, &action) {
+            self.attach(end, &next);
+        }
         Ok(())
     }
 

@@ -18,7 +18,11 @@ pub(super) const OF_LIST: &str = "valid_list";
 /// What the held-out games cost in a run by update, by the measure that it optimises.
 pub fn validation(store: &Store, run: i64) -> Result<Vec<MetricPoint>> {
     let of_list = store.metric(run, OF_LIST)?;
-    if of_list.is_empty() { store.metric(run, VALIDATION) } else { Ok(of_list) }
+    let of_tokens = store.metric(run, VALIDATION)?;
+    // A run of an older program that was gone on with has it from there on only.
+    let first = |points: &[MetricPoint]| points.first().map(|point| point.step);
+    let whole = first(&of_list) <= first(&of_tokens);
+    Ok(if of_list.is_empty() || !whole { of_tokens } else { of_list })
 }
 
 /// A run in figures.

@@ -95,10 +95,10 @@ fn trained_games(
     split: &str,
 ) -> Result<HashSet<String>> {
     let ids = trained_on(store, source)?;
-    // Whatever the split is called: a game may stand in several.
-    let demos = store.candidates(Some(suite.name()), None)?;
+    // Whatever the split is called (a game may stand in several), and whatever they were: what a
+    // policy visited was learnt from too.
     let mut games: HashSet<String> =
-        demos.into_iter().filter(|demo| ids.contains(&demo.id)).map(|d| d.task_id).collect();
+        store.tasks_of(suite.name(), ids.iter().copied())?.into_iter().collect();
     let model = BuiltIn::named(&lineage(store, source)?.1);
     if model.is_some_and(|model| suite.name() == model.suite()) {
         let all = suite.tasks(split)?.into_iter().map(|task| task.id);

@@ -68,7 +68,7 @@ impl Rows {
         let worth = worth(branch.reward, branch.success);
         let worth = worth.map(|worth| format!(", worth {worth}")).unwrap_or_default();
         let won = if branch.success { ", reaches the goal" } else { "" };
-        let about = format!("[{}{worth}{won}; {}]", branch.effect.as_str(), branch.source);
+        let about = format!("[{}{worth}{won}; {}]", branch.effect.as_str(), told.by(branch));
         self.put(4, Tone::Strong, &format!("- {} {about}", branch.action));
         self.put(8, Tone::Plain, &format!("→ {}", in_line(&branch.observation)));
         self.pairs(told, (branch.t, &branch.action), 8, &branch.observation);

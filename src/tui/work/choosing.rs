@@ -14,7 +14,7 @@ use crate::tui::screens::explore;
 use crate::tui::screens::explore::chooser::Games;
 
 /// The suites of this program.
-const SUITES: [&str; 2] = ["household", "alfworld"];
+const SUITES: [&str; 4] = ["household", "alfworld", "webshop", "textcraft"];
 
 /// Who can demonstrate in each of them.
 const EXPERTS: [&str; 3] = ["fair", "planner", "walkthrough"];

@@ -27,7 +27,7 @@ pub(super) fn obey(store: &mut Store, command: RunCmd, mail: &Mailbox) -> Result
             let split = split.as_deref();
             let experts = store.actors(suite, split)?;
             let expert = expert.as_deref().filter(|name| *name != ALL);
-            let pools = store.pools(suite, split, expert)?;
+            let pools = store.pools(suite, split, expert, false)?;
             let origins = store.demonstrated()?;
             let choices = train::Choices { origins, experts, pools };
             mail.send(Msg::from(train::Msg::Choices(choices)));

@@ -186,10 +186,10 @@ fn warned<'a>(state: &State, about: &[(i64, Seen)], theme: Theme) -> Option<Line
     let (grave, unknown) = state.grave_among(about);
     let mut said = Vec::new();
     if grave > 0 {
-        said.push(format!(" A rule says of {grave} that they would teach wrong."));
+        said.push(format!(" {grave} would teach wrong, a rule says."));
     }
     if unknown > 0 {
-        said.push(format!(" {unknown} were not held against the rules yet."));
+        said.push(format!(" {unknown} were not checked by rules yet."));
     }
     (!said.is_empty()).then(|| Line::styled(said.concat(), theme.warn()))
 }

@@ -84,6 +84,7 @@ impl State {
             set,
             criteria: criteria.clone(),
             held_out: false,
+            alternatives_only: false,
             observations: export.observations,
             questions: Questions::default(),
         };

@@ -146,7 +146,7 @@ impl Scene<'_> {
 
     fn branch(&mut self, branch: &Branch) {
         let won = if branch.success { " · reaches the goal" } else { "" };
-        let about = format!("  {} · {}{won}", clean(&branch.source), branch.effect.as_str());
+        let about = format!("  {} · {}{won}", clean(&self.told.by(branch)), branch.effect.as_str());
         self.heading(Span::styled("- ", self.theme.key()), &branch.action, about);
         if self.pairs((branch.t, &branch.action), &branch.observation, 2) == 0 {
             let came = format!("{} {}", self.theme.glyph("→", "->"), one_line(&branch.observation));

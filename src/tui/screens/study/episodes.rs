@@ -7,7 +7,7 @@ use crate::store::PlayedGame;
 use crate::text::clean;
 use crate::tui::effect::{Effect, StudyCmd};
 use crate::tui::text::wrapped;
-use crate::tui::theme::{Theme, fit};
+use crate::tui::theme::Theme;
 
 /// Lines that a page goes.
 const PAGE: usize = 10;
@@ -83,12 +83,16 @@ impl Episodes {
             let below = lines.iter().skip(*at);
             let all = below.flat_map(|line| wrapped(&clean(line), width));
             let shown = all.take(height).map(Line::raw).collect();
-            return (format!("{title} · {} (esc: back)", clean(game)), shown);
+            return (format!("esc: back · {}", clean(game)), shown);
         }
         let from = (self.at + 1).saturating_sub(height);
         let shown = self.games.iter().enumerate().skip(from).take(height);
         let lines = shown.map(|(i, game)| Self::row(game, i == self.at, theme, width));
-        let of = format!("{title} · evaluation {evaluation} (enter: read, esc: back)");
+        let won = self.games.iter().filter(|game| game.success).count();
+        let of = format!(
+            "enter: read, esc: back · {won} of {} won · {title}, evaluation {evaluation}",
+            self.games.len()
+        );
         (of, lines.collect())
     }
 
@@ -96,7 +100,14 @@ impl Episodes {
         let mark = if cursor { theme.glyph("▸", ">") } else { " " };
         let (word, style) =
             if game.success { ("won ", theme.good()) } else { ("lost", theme.bad()) };
-        let name = fit(&clean(&game.task_id), width.saturating_sub(18));
+        // Near copies differ at their ends.
+        let name = clean(&game.task_id);
+        let room = width.saturating_sub(19);
+        let skipped = name.chars().count().saturating_sub(room);
+        let name: String = match skipped {
+            0 => name,
+            _ => std::iter::once('…').chain(name.chars().skip(skipped)).collect(),
+        };
         Line::from(vec![
             Span::raw(mark.to_string()),
             Span::styled(word, style),

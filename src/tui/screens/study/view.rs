@@ -48,7 +48,8 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         let room = height.saturating_sub(lines.len() + usize::from(state.typed.is_some()));
         let all = rows(study);
         if all.is_empty() {
-            lines.push(Line::styled("nothing was played yet", theme.dim()));
+            let planned = planned(study).into_iter().flat_map(|line| wrapped(&line, width));
+            lines.extend(planned.map(|line| Line::styled(line, theme.dim())));
         }
         let from =
             state.at.saturating_sub(room.saturating_sub(3)).min(all.len().saturating_sub(room));
@@ -73,6 +74,29 @@ fn none_yet(theme: Theme, width: usize) -> Vec<Line<'static>> {
                 which is better and how sure that is. a reads a study's file: studies/quick.toml is one that \
                 needs nothing else (outside: foretaste study studies/quick.toml).";
     wrapped(text, width).into_iter().map(|line| Line::styled(line, theme.dim())).collect()
+}
+
+/// What a study will do, of which nothing was played yet.
+fn planned(study: &Standing) -> Vec<String> {
+    let design = &study.design;
+    let list = |all: &[String]| all.join(", ");
+    let texts = |all: &mut dyn Iterator<Item = String>| list(&all.collect::<Vec<_>>());
+    vec![
+        "nothing was played yet. What it will do:".to_string(),
+        format!(
+            "arms {} · seeds {} · experts {}",
+            texts(&mut design.arms.iter().map(ToString::to_string)),
+            texts(&mut design.seeds.iter().map(ToString::to_string)),
+            list(&design.experts)
+        ),
+        format!(
+            "tests {}",
+            texts(
+                &mut design.test.iter().map(|test| format!("{} ({} games)", test.name, test.games))
+            )
+        ),
+        format!("what that takes: foretaste study {}.toml --plan", clean(&design.name)),
+    ]
 }
 
 /// What it asks, and how far it is.
@@ -183,10 +207,10 @@ fn waiting(study: &Standing, condition: &Condition, arm: &ArmRow, seed: u64) -> 
     };
     let own: Vec<_> = study.jobs.iter().filter(|job| is_of(&job.task)).collect();
     let doing = own.iter().any(|job| study.doing.as_deref() == Some(&job.name));
-    let done = own.iter().filter(|job| study.done.contains(&job.name)).count();
-    match (doing, done) {
+    let mut trains = own.iter().filter(|job| matches!(job.task, Task::Train { .. }));
+    match (doing, trains.any(|job| study.done.contains(&job.name))) {
         (true, _) => "now".into(),
-        (_, 0) => "·".into(),
+        (_, false) => "·".into(),
         _ => "trained".into(),
     }
 }
@@ -278,7 +302,9 @@ pub fn cell(
     }
     lines.push(String::new());
     lines.push(match of.evaluation {
-        Some(id) => format!("its games are evaluation {id} of the study's own data directory:"),
+        Some(id) => {
+            format!("e lists its games: evaluation {id} of the study's own data directory,")
+        }
         None => "it was played elsewhere".into(),
     });
     lines.push(format!(

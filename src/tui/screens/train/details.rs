@@ -138,7 +138,7 @@ pub(super) fn height(state: &State, theme: Theme, width: u16) -> u16 {
 fn text<'a>(state: &State, theme: Theme) -> Paragraph<'a> {
     let none = || {
         [
-            "Training needs data: in Explore, c collects it; in Curate, a approves reflections.",
+            "No run yet. Training needs data: in Explore, c collects it; in Curate, a approves reflections.",
             "Then t starts a run, in the background. You can go on exploring meanwhile.",
         ]
         .map(Line::from)

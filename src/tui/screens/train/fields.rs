@@ -49,12 +49,20 @@ pub fn sheet() -> Sheet {
         Field::new("expert", "expert", Choice, &[AUTO]),
         Field::new("share", "share", Choice, &["all", "1/8", "1/4", "1/2"])
             .hint("of the instances; 1/8@3 draws it by the seed 3"),
+        Field::new("visits", "visits", Text, &["none", ANSWERS])
+            .hint("also the expert's answers where a policy came (collect visits): DAgger"),
         Field::new("pool", "alternatives", Choice, &[UNIFORM]).hint("the pool that they are of"),
         Field::new("k", "  a state", Number, &["all", "0", "1", "2", "4", "8"])
             .hint("how many at most; 0 leaves the expert's own next states"),
+        Field::new("without", "  without", Text, &["none", "no-op", "error,no-op"])
+            .hint("these effects: no-op, error, same-as-expert, equally-good, no-worse, changed, ends"),
+        Field::new("errors", "  refused", Number, &["all", "0.25", "0.1"])
+            .hint("at most this share of a trajectory's alternatives"),
         Field::new("match", "  budget", Choice, &["stage2", "total", "tokens"])
             .hint("how many updates world modelling and the imitation after it get"),
         number("world", "  epochs", &["1", "2", "3"], "passes over the data of world modelling"),
+        Field::new("own", "  own steps", Choice, &["yes", "no"])
+            .hint("whether it learns the next states of the expert's own steps too"),
         Field::new("start", "start", Name, &built_in())
             .hint("or a checkpoint's name, a folder, a name of the hub"),
         number("updates", "updates", &["200", "50", "100", "400", "1000"], ""),
@@ -94,14 +102,6 @@ pub fn sheet() -> Sheet {
         Field::new("moments", "moments", Choice, &["reset", "keep"]).hint("between two stages"),
         Field::new("shuffled", "shuffled", Choice, &["no", "yes"])
             .hint("a control: next states dealt out among the alternatives"),
-        Field::new("alone", "these alone", Choice, &["no", "yes"])
-            .hint("next states of alternatives without the expert's own"),
-        Field::new("without", "without", Text, &["none", "no-op", "error,no-op"])
-            .hint("effects of alternatives that are left out, with commas"),
-        Field::new("errors", "refused ones", Number, &["all", "0.25", "0.1"])
-            .hint("at most this share of a trajectory's alternatives"),
-        Field::new("visits", "visits", Text, &["none", ANSWERS])
-            .hint("also the expert's answers where a policy came (collect visits): DAgger"),
         Field::new("rationales", "rationales", Choice, &["no", "yes"])
             .hint("also texts written without sight of any outcome"),
         Field::new("writer", "texts by", Choice, &[AUTO, "template"]).hint("auto: by anyone"),
@@ -144,7 +144,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("world", world),
         ("moments", world),
         ("shuffled", world),
-        ("alone", world),
+        ("own", world),
         ("without", branches),
         ("errors", branches),
         ("visits", objective != Objective::List),

@@ -115,7 +115,7 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         };
         plan.world_epochs = needed(sheet, "world")?;
         plan.shuffled = sheet.value("shuffled") == "yes";
-        plan.alternatives_only = sheet.value("alone") == "yes";
+        plan.alternatives_only = sheet.value("own") == "no";
         plan.moments =
             if sheet.value("moments") == "keep" { Moments::Keep } else { Moments::Reset };
     }
@@ -173,7 +173,7 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
         ("workers", plan.workers.to_string()),
         ("moments", moments.to_string()),
         ("shuffled", yes(plan.shuffled)),
-        ("alone", yes(plan.alternatives_only)),
+        ("own", yes(!plan.alternatives_only)),
         ("without", auto(without, "none")),
         ("errors", auto(data.errors.map(|most| most.to_string()), "all")),
         ("visits", auto(data.visits.clone(), "none")),

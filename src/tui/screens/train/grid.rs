@@ -6,7 +6,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use super::State;
 use super::typing::pattern;
 use crate::store::MetricPoint;
-use crate::tui::chart::{self, Curve};
+use crate::tui::chart::{self, Curve, Lens};
 use crate::tui::numbers::unit;
 use crate::tui::theme::Theme;
 
@@ -84,6 +84,13 @@ fn rank(name: &str) -> usize {
     exact.or_else(|| order.iter().position(|known| name.starts_with(known))).unwrap_or(order.len())
 }
 
+/// How a curve is looked at: what only counts up is not smoothed.
+pub(super) fn lens_of(state: &State, name: &str) -> Lens {
+    let counts =
+        ["epochs", "tokens", "tokens_unique"].contains(&name) || name.starts_with("targets_");
+    if counts { Lens { smoothing: 0, ..state.lens } } else { state.lens }
+}
+
 /// A curve of every run that is shown.
 pub(super) fn curves<'a>(state: &'a State, name: &str) -> Vec<Curve<'a>> {
     let unit = unit(name);
@@ -107,6 +114,6 @@ pub(super) fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rec
         let title =
             if i == at { format!("{name} · {} of {}", at + 1, names.len()) } else { name.clone() };
         let block = theme.panel_of(&title, i == at);
-        chart::draw(&curves(state, name), state.lens, block, theme, frame, cell);
+        chart::draw(&curves(state, name), lens_of(state, name), block, theme, frame, cell);
     }
 }

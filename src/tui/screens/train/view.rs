@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph};
 
-use super::grid::{self, curves};
+use super::grid::{self, curves, lens_of};
 use super::typing::pattern;
 use super::{Side, State, details, evaluating, form, lists};
 use crate::text::clean;
@@ -138,9 +138,11 @@ fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         format!(" of “{}”", clean(&state.words))
     };
     let title = format!("{} · m next curve{only}", state.name());
-    chart::draw(&curves(state, state.name()), state.lens, theme.panel(&title), theme, frame, area);
+    let lens = lens_of(state, state.name());
+    chart::draw(&curves(state, state.name()), lens, theme.panel(&title), theme, frame, area);
     let columns = Layout::horizontal(vec![Constraint::Fill(1); pinned.len().max(1)]).split(pins);
     for (name, area) in pinned.into_iter().zip(columns.iter()).filter(|_| below > 0) {
-        chart::draw(&curves(state, name), state.lens, theme.panel(name), theme, frame, *area);
+        let lens = lens_of(state, name);
+        chart::draw(&curves(state, name), lens, theme.panel(name), theme, frame, *area);
     }
 }

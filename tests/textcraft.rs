@@ -1,0 +1,148 @@
+//! TextCraft in the public layout of recipes, and what the world says to everything that can be sent.
+
+mod common;
+
+use std::path::Path;
+
+use common::json;
+use foretaste::env::textcraft::TextCraft;
+use foretaste::env::{Environment, Suite};
+
+/// A folder with a small book of our own in the public layout.
+fn book(dir: &Path) {
+    let recipes = dir.join("recipes");
+    std::fs::create_dir(&recipes).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(recipes.join(name), text).unwrap();
+    // Boards of two kinds from their own logs, in one group; a chest takes eight of any board.
+    for wood in ["ash", "fir"] {
+        write(
+            &format!("{wood}_board.json"),
+            &format!(
+                r#"{{"type": "minecraft:crafting_shapeless", "group": "boards", "ingredients": [{{"item": "minecraft:{wood}_log"}}],
+                    "result": {{"item": "minecraft:{wood}_board", "count": 4}}}}"#
+            ),
+        );
+    }
+    write(
+        "chest.json",
+        r#"{"type": "minecraft:crafting_shaped", "pattern": ["ooo", "o o", "ooo"], "key": {"o": {"tag": "minecraft:boards"}},
+            "result": {"item": "minecraft:chest"}}"#,
+    );
+    write(
+        "cart.json",
+        r#"{"type": "minecraft:crafting_shapeless", "ingredients": [{"item": "minecraft:chest"}, {"item": "minecraft:wheel"},
+            {"item": "minecraft:wheel"}], "result": {"item": "minecraft:cart"}}"#,
+    );
+    write(
+        "smelting.json",
+        r#"{"type": "minecraft:smelting", "ingredient": 1, "result": "minecraft:char"}"#,
+    );
+}
+
+fn said(env: &mut dyn Environment, action: &str) -> String {
+    env.step(action).unwrap();
+    env.turn().observation.to_string()
+}
+
+#[test]
+fn a_folder_of_recipes_is_played_by_its_rules() {
+    let dir = tempfile::tempdir().unwrap();
+    book(dir.path());
+    let suite = TextCraft::open(Some(dir.path())).unwrap();
+    let kinds: Vec<String> =
+        suite.tasks("all").unwrap().into_iter().map(|task| task.kind).collect();
+    assert_eq!(kinds, ["depth-3", "depth-2"], "the cart, then the chest");
+    let mut opened = suite.open("all/0").unwrap();
+    let env = opened.env.as_mut();
+    let start = env.turn().observation.to_string();
+    assert!(start.starts_with("Crafting commands:\n") && start.ends_with("\n\nGoal: craft cart."));
+    assert!(start.contains("craft 1 cart using 1 chest, 2 wheel"), "{start}");
+    assert!(start.contains("craft 1 chest using 8 boards"), "{start}");
+    for (action, answer) in [
+        ("inventory", "Inventory: You are not carrying anything."),
+        ("get 1 chest", "Could not find chest"),
+        ("get 1 boards", "Could not find boards"),
+        ("get 1 gold", "Could not find gold"),
+        ("get a log", "Could not execute get a log"),
+        ("look", "Could not execute look"),
+        (
+            "craft 4 ash board using 1 ash log",
+            "Could not find enough items to craft minecraft:ash_board",
+        ),
+        ("craft chest using boards", "Wrong item format: boards"),
+        ("get 1 ash log", "Got 1 ash log"),
+        ("get 1 fir log", "Got 1 fir log"),
+        ("inventory", "Inventory: [ash log] (1) [fir log] (1) "),
+        ("craft 4 ash board using 1 fir log", "Could not find a valid recipe for ash board"),
+        ("craft 4 ash board using 1 ash log", "Crafted 4 minecraft:ash_board"),
+        ("craft 4 fir board using 1 fir log", "Crafted 4 minecraft:fir_board"),
+        // As the original: eight of one kind, not of two together.
+        ("craft 1 chest using 4 ash board, 4 fir board", "Could not find a valid recipe for chest"),
+        ("get 1 ash log", "Got 1 ash log"),
+        ("craft 4 ash board using 1 ash log", "Crafted 4 minecraft:ash_board"),
+        ("craft 1 chest using 8 ash board", "Crafted 1 minecraft:chest"),
+        ("get 2 wheel", "Got 2 wheel"),
+        ("craft 1 cart using 1 chest, 2 wheel", "Crafted 1 minecraft:cart"),
+    ] {
+        assert_eq!(said(env, action), answer, "{action}");
+    }
+    assert!(env.turn().success && env.turn().done);
+    // What is left is what was held.
+    assert_eq!(said(env, "inventory"), "Inventory: [fir board] (4) [cart] (1) ");
+}
+
+#[test]
+fn what_a_book_lacks_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let why = |dir: &Path| TextCraft::open(Some(dir)).err().unwrap().message().to_string();
+    assert!(why(dir.path()).contains("recipes"));
+    std::fs::create_dir(dir.path().join("recipes")).unwrap();
+    let file = dir.path().join("recipes/a.json");
+    for (text, wanted) in [
+        ("{", "a.json"),
+        ("{\"result\": \"x\"}", "a recipe without `type` is not understood"),
+        ("{\"type\": \"minecraft:crafting_shaped\", \"pattern\": [], \"result\": \"x\"}", "`key`"),
+        (
+            "{\"type\": \"minecraft:crafting_shapeless\", \"ingredients\": [{}], \"result\": \"x\"}",
+            "what a recipe takes",
+        ),
+        ("{\"type\": \"minecraft:crafting_shapeless\", \"ingredients\": []}", "`result`"),
+        ("{\"type\": \"minecraft:smelting\"}", "nothing there takes two recipes"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        assert!(why(dir.path()).contains(wanted), "{text}: {}", why(dir.path()));
+    }
+}
+
+#[test]
+fn the_shop_and_the_workshop_are_collected_tried_and_trained_like_any_world() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    for suite in ["textcraft", "webshop"] {
+        let of = ["--suite", suite, "--games", "6"];
+        let demos = json(dir, &[&["collect", "demos"], &of[..], &["--expert", "planner"]].concat());
+        let made = demos.iter().filter(|row| row["trajectory"].is_u64()).count();
+        assert!(made >= 5, "{demos:?}");
+        let branches = json(dir, &[&["collect", "branches", "-k", "3"], &of[..]].concat());
+        assert!(branches.last().unwrap()["new"].as_u64().unwrap() > 20, "{branches:?}");
+        let rows = json(
+            dir,
+            &[
+                "train",
+                "--objective",
+                "world-model",
+                "--suite",
+                suite,
+                "--from",
+                "novice",
+                "--steps",
+                "2",
+                "--batch",
+                "2",
+                "--match",
+                "total",
+            ],
+        );
+        assert!(rows.iter().any(|row| row["finished"].is_u64()), "{rows:?}");
+    }
+}
