@@ -78,6 +78,7 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
         set: Set::Trajectories,
         criteria,
         held_out: false,
+        alternatives_only: false,
         observations: Observations::default(),
         questions: Questions::default(),
     };
