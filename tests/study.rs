@@ -70,6 +70,11 @@ fn found(folder: &Path) -> Vec<(String, Value)> {
         let result = &mut line["result"];
         for name in ["seconds", "training_seconds"] {
             result.as_object_mut().unwrap().remove(name);
+            // Of DAgger's first policy.
+            result
+                .get_mut("first_policy")
+                .and_then(Value::as_object_mut)
+                .map(|own| own.remove(name));
         }
         if let Some(summary) = result.get_mut("summary").and_then(Value::as_object_mut) {
             summary.remove("evaluation");
@@ -183,12 +188,14 @@ fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
 #[test]
 fn a_plan_says_what_it_takes_and_does_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let file = small(dir.path(), r#"["IL", "IWM", "SR-template"]"#, "[1, 2]");
+    let file = small(dir.path(), r#"["IL", "IWM", "SR-template", "DAgger"]"#, "[1, 2]");
     let rows = common::json(dir.path(), &["study", file.to_str().unwrap(), "--plan"]);
     let plan = rows.last().unwrap();
-    assert_eq!(plan["jobs"], 2 * (2 + 2 * 3));
+    assert_eq!(plan["jobs"], 2 * (2 + 2 * 4 + 1));
     let arms = plan["arms"].as_array().unwrap();
-    assert_eq!(arms.len(), 3);
+    assert_eq!(arms.len(), 4);
+    // DAgger trains twice.
+    assert_eq!((&arms[0]["updates"], &arms[3]["updates"]), (&5.into(), &10.into()));
     let tokens = |at: usize| arms[at]["tokens"].as_f64().unwrap();
     assert!(tokens(1) > tokens(0) && tokens(2) > tokens(0), "{plan}");
     assert_eq!(arms[0]["updates"], 5);
@@ -201,7 +208,7 @@ fn a_plan_says_what_it_takes_and_does_nothing() {
 #[test]
 fn a_study_that_is_killed_again_and_again_comes_to_the_same_numbers() {
     let dir = tempfile::tempdir().unwrap();
-    let file = small(dir.path(), r#"["IL", "IWM", "SR-template"]"#, "[3]");
+    let file = small(dir.path(), r#"["IL", "IWM", "SR-template", "DAgger"]"#, "[3]");
     let whole = dir.path().join("whole");
     assert!(run(&dir.path().join("a"), &args(&file, &whole)).status.success());
     let data = dir.path().join("b");

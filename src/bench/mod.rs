@@ -48,9 +48,16 @@ impl Sample {
     }
 }
 
-/// Any action that can be sent now, where the environment lists them.
+/// Any action that can be sent now: of the list, or where it is empty of a form, with a word of the
+/// task in it.
 fn any_action(env: &dyn Environment, rng: &mut Rng) -> Option<Arc<str>> {
-    rng.pick(env.turn().actions.list()).cloned()
+    let actions = &env.turn().actions;
+    if let Some(listed) = rng.pick(actions.list()) {
+        return Some(listed.clone());
+    }
+    let form = rng.pick(actions.forms())?.as_str();
+    let words: Vec<&str> = env.task().split_whitespace().collect();
+    Some(form.replace('…', rng.pick(&words)?).into())
 }
 
 /// The most memory this process ever held, in MB; none where the system does not say.
