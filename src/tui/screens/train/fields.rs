@@ -49,12 +49,10 @@ pub fn sheet() -> Sheet {
         Field::new("expert", "expert", Choice, &[AUTO]),
         Field::new("share", "share", Choice, &["all", "1/8", "1/4", "1/2"])
             .hint("of the instances; 1/8@3 draws it by the seed 3"),
-        Field::new("visits", "visits", Text, &["none", ANSWERS])
-            .hint("also the expert's answers where a policy came (collect visits): DAgger"),
         Field::new("pool", "alternatives", Choice, &[UNIFORM]).hint("the pool that they are of"),
         Field::new("k", "  a state", Number, &["all", "0", "1", "2", "4", "8"])
             .hint("how many at most; 0 leaves the expert's own next states"),
-        Field::new("without", "  without", Text, &["none", "no-op", "error,no-op"])
+        Field::new("without", "  without", Name, &["none", "no-op", "error,no-op"])
             .hint("these effects: no-op, error, same-as-expert, equally-good, no-worse, changed, ends"),
         Field::new("errors", "  refused", Number, &["all", "0.25", "0.1"])
             .hint("at most this share of a trajectory's alternatives"),
@@ -67,6 +65,8 @@ pub fn sheet() -> Sheet {
             .hint("or a checkpoint's name, a folder, a name of the hub"),
         number("updates", "updates", &["200", "50", "100", "400", "1000"], ""),
         auto("epochs", "epochs", &["1", "2", "3"], "passes over the trees, in place of updates"),
+        Field::new("visits", "visits", Name, &["none", ANSWERS])
+            .hint("also the expert's answers where a policy came (collect visits): DAgger"),
         number("batch", "batch", &["8", "16", "32", "1", "2", "4"], "trees an update"),
         number("rate", "rate", &["5e-4", "1e-3", "2e-3", "5e-5", "1e-4", "2e-4"], "its peak"),
         Field::new("schedule", "schedule", Choice, &schedules).hint("how it falls"),
