@@ -5,9 +5,11 @@ use rayon::prelude::*;
 use super::prompt::{Framing, ROOM};
 use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Scores, Usage};
 use crate::control::Cancel;
+use crate::digest::versioned;
 use crate::error::Result;
 use crate::experience::{RATIONALE, State};
 use crate::model::Model;
+use crate::model::beside::SYSTEM;
 use crate::model::cache::PromptCache;
 use crate::model::decode::{Decoding, Opening, Written};
 use crate::model::prompt::Prompt;
@@ -149,8 +151,15 @@ impl LocalAgent {
 }
 
 impl Agent for LocalAgent {
+    /// A mind that is asked otherwise answers otherwise (see [`Agent::name`]).
     fn name(&self) -> String {
-        self.model.source.clone()
+        let source = &self.model.source;
+        match &self.model.tokenizer.system {
+            None => source.clone(),
+            Some(system) => {
+                format!("{source} asked by {}", versioned(SYSTEM, [system.as_str()]))
+            }
+        }
     }
 
     fn can(&self) -> Can {
@@ -264,7 +273,7 @@ impl Agent for LocalAgent {
 
 impl Reflector for LocalAgent {
     fn generator(&self) -> String {
-        format!("{RATIONALE}{}", self.model.source)
+        format!("{RATIONALE}{}", self.name())
     }
 
     /// The model was trained to think from the state alone (that is all it has when it acts), so it

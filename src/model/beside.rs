@@ -8,8 +8,16 @@ use serde_json::{Map, Value};
 use super::weights::{ModelFiles, read_file};
 use crate::error::{Error, Result};
 
+/// What a model that speaks in turns is told before anything else, where a person wrote it: it is
+/// the model's from then on, in training as in use.
+pub const SYSTEM: &str = "system.txt";
+
+/// A system's message has at most so many bytes.
+const LONGEST: usize = 64 << 10;
+
 /// Files of a model folder that are carried along as they are.
-pub const FILES: [&str; 14] = [
+pub const FILES: [&str; 15] = [
+    SYSTEM,
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -30,6 +38,22 @@ pub const FILES: [&str; 14] = [
 pub(super) fn read(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let there = FILES.iter().filter(|name| folder.join(name).is_file());
     there.map(|name| Ok(((*name).to_string(), read_file(&folder.join(name))?))).collect()
+}
+
+/// The person's system message of a folder, if there is one, as it is said.
+pub(super) fn system(beside: &[(String, Vec<u8>)]) -> Result<Option<String>> {
+    let found = beside.iter().find(|(name, _)| name == SYSTEM);
+    let Some((_, bytes)) = found else { return Ok(None) };
+    let wrong = |what: &str| {
+        Err(Error::new(format!("{SYSTEM}: {what}"))
+            .hint("it is what the model is told before anything else; without it, the usual"))
+    };
+    match std::str::from_utf8(bytes).map(str::trim) {
+        Err(_) => wrong("not UTF-8"),
+        Ok("") => wrong("empty"),
+        Ok(text) if text.len() > LONGEST => wrong("longer than 64 KiB"),
+        Ok(text) => Ok(Some(text.into())),
+    }
 }
 
 /// One of the files as JSON; null where it is not there.

@@ -9,6 +9,7 @@ use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, NormalizedString, Normalizer, TokenizerBuilder};
 
+use super::beside::SYSTEM;
 use super::said::Said;
 use super::template::{Template, Turns};
 use super::vetting::vet;
@@ -49,6 +50,8 @@ pub struct Tokenizer {
     /// How a conversation is written, where the model was trained on them; else why not, if it has
     /// a chat template.
     pub turns: std::result::Result<Turns, Option<String>>,
+    /// What a person has it told before anything else, in place of the usual.
+    pub system: Option<String>,
     /// What a text begins with in a model that was not made here, as its own tokenizer adds it
     /// (BOS); mostly nothing.
     pub opening: Vec<u32>,
@@ -204,7 +207,8 @@ impl Tokenizer {
         let steering_ids = ids.filter_map(|token| inner.token_to_id(token)).collect();
         let end = ends.first().copied().unwrap_or_default();
         let turns = Err(None);
-        Ok(Self { inner, steering, steering_ids, end, ends, foreign, turns, opening })
+        let system = None;
+        Ok(Self { inner, steering, steering_ids, end, ends, foreign, turns, system, opening })
     }
 
     /// The same, knowing what the files beside it say. Where nothing says what ends a turn, it is
@@ -246,6 +250,21 @@ impl Tokenizer {
             self.turns = turns.map_err(|why| Some(why.message().to_string()));
         }
         self
+    }
+
+    /// The same with a person's own system message, if there is one.
+    ///
+    /// # Errors
+    /// Where the model is not asked in turns: nobody would ever tell it that.
+    pub fn told_first(self, system: Option<String>) -> Result<Self> {
+        if system.is_some() && !(self.foreign && self.turns.is_ok()) {
+            return Err(Error::new(format!(
+                "{SYSTEM}: this model is not asked in turns of a chat template, so that it is told \
+                 no such thing"
+            ))
+            .hint("take the file away; `foretaste minds MODEL` says how it is asked, and why"));
+        }
+        Ok(Self { system, ..self })
     }
 
     /// Turns that all end with one of the ends, and between which a text is tokenized as it is alone.

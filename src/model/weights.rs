@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Model;
-use super::beside::{self, Origin};
+use super::beside::{self, Origin, SYSTEM};
 use super::config::Config;
 use super::decoder::Decoder;
 use super::files::{Tensors, serialize};
@@ -74,7 +74,9 @@ impl ModelFiles {
         let tokenizer = folder.join("tokenizer.json");
         if gguf && !tokenizer.exists() {
             let inside = gguf::vocabulary(path)?;
-            return Ok(Self { tokenizer: inside.tokenizer, beside: inside.beside, ..parts });
+            let mut beside = inside.beside;
+            beside.extend(beside::read(folder)?.into_iter().filter(|(name, _)| name == SYSTEM));
+            return Ok(Self { tokenizer: inside.tokenizer, beside, ..parts });
         }
         parts.tokenizer = read_file(&tokenizer)?;
         parts.beside = beside::read(folder)?;
@@ -198,6 +200,9 @@ impl ModelFiles {
         if let Some(template) = Template::find(&self.beside).map_err(|error| error.at(source))? {
             tokenizer = tokenizer.speaking(&template);
         }
+        tokenizer = beside::system(&self.beside)
+            .and_then(|system| tokenizer.told_first(system))
+            .map_err(|error| error.at(source))?;
         if tokenizer.vocab() > config.vocab {
             let theirs = tokenizer.vocab();
             let ours = config.vocab;

@@ -41,7 +41,8 @@ impl Part {
     }
 }
 
-/// What a model that speaks in turns is told before anything else.
+/// What a model that speaks in turns is told before anything else, unless a person wrote another
+/// (`system.txt` beside its files).
 pub const SYSTEM: &str = "You act in a text environment. Each message of the user is what the \
                           environment shows. Answer with the next action alone, on one line. Where \
                           your answer begins with `Thought:`, think instead.";
@@ -101,7 +102,7 @@ impl<'a> Dialect<'a> {
         // A template's text is the model's own; the system's message is ours.
         let beginning = [
             tokenizer.encode(&turns.opening)?,
-            tokenizer.encode_plain(SYSTEM)?,
+            tokenizer.encode_plain(tokenizer.system.as_deref().unwrap_or(SYSTEM))?,
             tokenizer.encode(&turns.after_system)?,
         ];
         let marks = [Vec::new(), user, assistant, thought];

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::template::Template;
 
 fn state(steps: usize) -> State {
     State {
@@ -63,4 +64,31 @@ fn in_words_the_space_belongs_to_the_text_and_outside_text_is_no_control_token()
             assert!(!body.contains(&special[0]), "{literal} in {body:?}");
         }
     }
+}
+
+#[test]
+fn a_persons_own_system_message_stands_first_and_only_where_there_are_turns() {
+    let own = Tokenizer::train(&["user assistant system Act. go".into()], 330).unwrap();
+    let names = ["task", "obs", "act", "think"];
+    let foreign = names.iter().fold(own.to_json().unwrap(), |json, name| {
+        json.replace(&format!("<|{name}|>"), &format!("[{name}]"))
+    });
+    let foreign =
+        || Tokenizer::parse(foreign.replace("<|end|>", "</s>").as_bytes()).unwrap();
+    let source = "{% for m in messages %}[{{ m.role }}]{{ m.content }}</s>{% endfor %}\
+                  {% if add_generation_prompt %}[assistant]{% endif %}";
+    let files = [("chat_template.jinja".to_string(), source.as_bytes().to_vec())];
+    let template = Template::find(&files).unwrap().unwrap();
+    let told = |tokenizer: &Tokenizer| {
+        let framing = Framing::new(tokenizer).unwrap();
+        tokenizer.decode_all(&framing.opening(&state(0)).unwrap()).unwrap()
+    };
+    let speaking = foreign().speaking(&template);
+    assert!(told(&speaking).starts_with(&format!("[system]{}</s>[user]Task: put", dialect::SYSTEM)));
+    let briefly = || Some("Act briefly.</s>".to_string());
+    let other = told(&speaking.told_first(briefly()).unwrap());
+    assert!(other.starts_with("[system]Act briefly.<\u{200b}/s></s>[user]Task: put"), "{other}");
+    // A model that is told nothing first does not have a person's words dropped in silence.
+    let error = foreign().told_first(briefly()).unwrap_err();
+    assert!(error.message().contains("system.txt"), "{error}");
 }
