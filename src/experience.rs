@@ -216,6 +216,17 @@ pub enum ActionEffect {
 }
 
 impl ActionEffect {
+    /// All of them, those first that one leaves out.
+    pub const ALL: [Self; 7] = [
+        Self::NoOp,
+        Self::Error,
+        Self::SameAsExpert,
+        Self::EquallyGood,
+        Self::NoWorse,
+        Self::Changed,
+        Self::Ends,
+    ];
+
     /// The word used in the store, in JSON and on screens.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -231,16 +242,21 @@ impl ActionEffect {
 
     /// The effect of that word.
     pub fn from_name(word: &str) -> Option<Self> {
-        let all = [
-            Self::Changed,
-            Self::NoOp,
-            Self::Error,
-            Self::SameAsExpert,
-            Self::EquallyGood,
-            Self::NoWorse,
-            Self::Ends,
-        ];
-        all.into_iter().find(|e| e.as_str() == word)
+        Self::ALL.into_iter().find(|e| e.as_str() == word)
+    }
+
+    /// The words of all of them, with commas.
+    pub fn words() -> String {
+        Self::ALL.map(Self::as_str).join(", ")
+    }
+
+    /// The effect of a word that a person wrote.
+    ///
+    /// # Errors
+    /// For another word; it says which there are.
+    pub fn parse(word: &str) -> std::result::Result<Self, String> {
+        let unknown = || format!("an alternative has no effect `{word}`: {}", Self::words());
+        Self::from_name(word).ok_or_else(unknown)
     }
 }
 

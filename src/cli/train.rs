@@ -162,7 +162,7 @@ pub struct ChoiceArgs {
     k: Option<usize>,
     /// Leave out alternatives of these effects: changed, no-op, error, same-as-expert, equally-good,
     /// no-worse, ends
-    #[arg(long, value_delimiter = ',', value_name = "EFFECTS", value_parser = effect)]
+    #[arg(long, value_delimiter = ',', value_name = "EFFECTS", value_parser = ActionEffect::parse)]
     without: Vec<ActionEffect>,
     /// At most this share of a trajectory's alternatives may be refused actions
     #[arg(long, value_name = "SHARE", value_parser = real(0.0..=1.0))]
@@ -215,13 +215,6 @@ impl ChoiceArgs {
             held_out: self.held_out,
         }
     }
-}
-
-/// The effect of a word on the command line.
-fn effect(word: &str) -> std::result::Result<ActionEffect, String> {
-    let known = "changed, no-op, error, same-as-expert, equally-good, no-worse, ends";
-    ActionEffect::from_name(word)
-        .ok_or_else(|| format!("an alternative has no effect `{word}`: {known}"))
 }
 
 /// What a run trains on, in words, a line each.

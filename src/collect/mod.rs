@@ -22,11 +22,10 @@ use crate::budget::under;
 use crate::control::{Control, Meter, Progress};
 use crate::env::Suite;
 use crate::episode::{
-    Broken, BrokenOff, Episode, ExpertBaseline, Scope, Teacher, Trial, Worlds, choose, try_action,
-    way,
+    Broken, BrokenOff, Episode, ExpertBaseline, Scope, Teacher, Worlds, choose, try_action, way,
 };
 use crate::error::{Error, Kind, Result};
-use crate::experience::{Branch, POLICY, Purpose, Trajectory, UNIFORM};
+use crate::experience::{POLICY, Purpose, Trajectory, UNIFORM};
 use crate::model::team::{Priority, Team};
 use crate::store::{Drawn, PoolCount, Store, TrajectorySummary};
 
@@ -327,21 +326,8 @@ fn branches_of(
         let expert =
             expert.map(|best| ExpertBaseline::new(&mut worlds, &way[..t], best)).transpose()?;
         for (action, place) in drawn {
-            let Trial { turn, effect, .. } =
-                try_action(&mut worlds, &way[..t], &action, expert.as_ref(), false)?;
-            let branch = Branch {
-                id: 0,
-                trajectory: trajectory.id,
-                t,
-                action,
-                source: place.source.clone(),
-                observation: turn.observation.to_string(),
-                effect,
-                reward: turn.reward,
-                done: turn.done,
-                success: turn.success,
-                created_ms: 0,
-            };
+            let trial = try_action(&mut worlds, &way[..t], &action, expert.as_ref(), false)?;
+            let branch = trial.branch(trajectory.id, t, action, place.source.clone());
             fresh.push(Drawn { branch, place });
         }
     }

@@ -16,7 +16,7 @@ use crate::episode::{
     try_action, way,
 };
 use crate::error::{Error, Result};
-use crate::experience::{Branch, Membership, Purpose, Trajectory};
+use crate::experience::{Membership, Purpose, Trajectory};
 use crate::rng::Rng;
 use crate::store::{Drawn, Store};
 
@@ -212,19 +212,7 @@ fn asked(
             }
         };
         let trial = try_action(&mut worlds, &way[..t], &action, None, false)?;
-        let branch = Branch {
-            id: 0,
-            trajectory: visit.id,
-            t,
-            action,
-            source: expert.to_string(),
-            observation: trial.turn.observation.to_string(),
-            effect: trial.effect,
-            reward: trial.turn.reward,
-            done: trial.turn.done,
-            success: trial.turn.success,
-            created_ms: 0,
-        };
+        let branch = trial.branch(visit.id, t, action, expert.to_string());
         let (pool, source, model) = (pool.to_string(), expert.to_string(), how.to_string());
         given.push(Drawn { branch, place: Membership { pool, rank: 0, source, model } });
     }

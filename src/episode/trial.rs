@@ -4,7 +4,7 @@ use super::worlds::{Leg, Worlds};
 use crate::control::Cancel;
 use crate::env::{Environment, Experts, Turn};
 use crate::error::Result;
-use crate::experience::ActionEffect;
+use crate::experience::{ActionEffect, Branch, Source};
 
 /// What alternatives in a state are held against: where the expert's action leads, and how far the
 /// goal is.
@@ -30,6 +30,25 @@ pub struct Trial {
 
 fn distance(experts: &Experts, env: &dyn Environment) -> Option<usize> {
     experts.distance(env, &Cancel::default()).ok()
+}
+
+impl Trial {
+    /// As an alternative of a trajectory's state, proposed by `source`.
+    pub fn branch(&self, trajectory: i64, t: usize, action: String, source: Source) -> Branch {
+        Branch {
+            id: 0,
+            trajectory,
+            t,
+            action,
+            source,
+            observation: self.turn.observation.to_string(),
+            effect: self.effect,
+            reward: self.turn.reward,
+            done: self.turn.done,
+            success: self.turn.success,
+            created_ms: 0,
+        }
+    }
 }
 
 impl ExpertBaseline {

@@ -73,8 +73,7 @@ fn a_persons_own_system_message_stands_first_and_only_where_there_are_turns() {
     let foreign = names.iter().fold(own.to_json().unwrap(), |json, name| {
         json.replace(&format!("<|{name}|>"), &format!("[{name}]"))
     });
-    let foreign =
-        || Tokenizer::parse(foreign.replace("<|end|>", "</s>").as_bytes()).unwrap();
+    let foreign = || Tokenizer::parse(foreign.replace("<|end|>", "</s>").as_bytes()).unwrap();
     let source = "{% for m in messages %}[{{ m.role }}]{{ m.content }}</s>{% endfor %}\
                   {% if add_generation_prompt %}[assistant]{% endif %}";
     let files = [("chat_template.jinja".to_string(), source.as_bytes().to_vec())];
@@ -84,7 +83,9 @@ fn a_persons_own_system_message_stands_first_and_only_where_there_are_turns() {
         tokenizer.decode_all(&framing.opening(&state(0)).unwrap()).unwrap()
     };
     let speaking = foreign().speaking(&template);
-    assert!(told(&speaking).starts_with(&format!("[system]{}</s>[user]Task: put", dialect::SYSTEM)));
+    assert!(
+        told(&speaking).starts_with(&format!("[system]{}</s>[user]Task: put", dialect::SYSTEM))
+    );
     let briefly = || Some("Act briefly.</s>".to_string());
     let other = told(&speaking.told_first(briefly()).unwrap());
     assert!(other.starts_with("[system]Act briefly.<\u{200b}/s></s>[user]Task: put"), "{other}");

@@ -1,6 +1,6 @@
 //! Train, the fields of the form before a run: what can be set.
 
-use crate::experience::{ANSWERS, UNIFORM};
+use crate::experience::{ANSWERS, ActionEffect, UNIFORM};
 use crate::model::lora::LINEARS;
 use crate::selection::HELD_OUT;
 use crate::train::{Forecast, Objective, Schedule, built_in};
@@ -53,7 +53,7 @@ pub fn sheet() -> Sheet {
         Field::new("k", "  a state", Number, &["all", "0", "1", "2", "4", "8"])
             .hint("how many at most; 0 leaves the expert's own next states"),
         Field::new("without", "  without", Name, &["none", "no-op", "error,no-op"])
-            .hint("these effects: no-op, error, same-as-expert, equally-good, no-worse, changed, ends"),
+            .hint(&format!("these effects: {}", ActionEffect::words())),
         Field::new("errors", "  refused", Number, &["all", "0.25", "0.1"])
             .hint("at most this share of a trajectory's alternatives"),
         Field::new("match", "  budget", Choice, &["stage2", "total", "tokens"])

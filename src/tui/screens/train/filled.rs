@@ -29,10 +29,7 @@ fn needed<T: std::str::FromStr>(sheet: &Sheet, name: &str) -> Result<T> {
 fn effects(named: &str) -> Result<Vec<ActionEffect>> {
     let words = named.split(',').map(str::trim).filter(|word| !word.is_empty() && *word != "none");
     let effect = |word: &str| {
-        ActionEffect::from_name(word).ok_or_else(|| {
-            Error::new(format!("without: an alternative has no effect `{word}`"))
-                .hint("changed, no-op, error, same-as-expert, equally-good, no-worse, ends")
-        })
+        ActionEffect::parse(word).map_err(|error| Error::new(format!("without: {error}")))
     };
     words.map(effect).collect()
 }
