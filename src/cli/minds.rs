@@ -126,12 +126,13 @@ fn tested(store: &Store, name: &str, cancel: &Cancel) -> Result<(Value, Vec<Stri
     let model = agent::load(store, Some(name), None)?;
     let dialect = crate::agent::prompt::Dialect::name(&model.tokenizer);
     let why = model.tokenizer.turns.as_ref().err().cloned().flatten();
+    let own = model.tokenizer.system.is_some().then_some(", with its own system.txt");
     let config = model.decoder.config.clone();
     let mut mind = agent::local(model, crate::model::team::Priority::Interactive)?;
     let (sample, more) = sample(mind.as_mut(), cancel)?;
     let family = format!("{:?}", config.family);
     let row = json!({"mind": name, "ok": true, "family": family, "parameters": config.parameters(),
-        "context": config.context, "scores": mind.can().scores, "dialect": dialect,
+        "context": config.context, "scores": mind.can().scores, "dialect": dialect, "own_system": own.is_some(),
         "template_not_used": why, "sample": sample});
     let mut lines = vec![
         format!("ok   {name}"),
@@ -142,7 +143,7 @@ fn tested(store: &Store, name: &str, cancel: &Cancel) -> Result<(Value, Vec<Stri
             config.parameters() as f64 / 1e6,
             config.context
         ),
-        format!("     parts of a prompt are told apart by {dialect}"),
+        format!("     parts of a prompt are told apart by {dialect}{}", own.unwrap_or_default()),
     ];
     lines.extend(why.map(|why| format!("     its chat template is not used: {why}")));
     lines.extend(more);
