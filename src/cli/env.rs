@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::person::{ExpertArg, Person};
+use super::world::{CheckArgs, check, sidecar};
 use super::{Common, Out, SuiteArgs, interruptible, make, out};
 use crate::env::tw_pddl::TwPddl;
 use crate::env::tw_pddl::prior::Counts;
@@ -65,6 +66,13 @@ enum EnvCommand {
         #[arg(long, default_value_t = 4000)]
         games: usize,
     },
+    /// Try everything that must hold of a world on a suite, and say what fails
+    Check(CheckArgs),
+    /// A side-car in Python that makes a world of something: print it, or list them
+    Sidecar {
+        /// Which; without one they are listed
+        name: Option<String>,
+    },
     /// Write a suite's games as files
     Make(make::MakeArgs),
 }
@@ -92,7 +100,7 @@ impl GameArgs {
                 let id = file.display().to_string();
                 let opened =
                     open_game_file(file, &self.suite.suite, TaskRef { id, kind: String::new() })?;
-                Opened { limit: self.suite.step_limit, ..opened }
+                self.suite.limit(opened)
             }
             (None, Some(task)) => self.suite.open()?.open(task)?,
             (None, None) => return Err(Error::new("name a game with --game FILE or --task ID")),
@@ -128,7 +136,7 @@ impl ShopArgs {
         };
         let shop = webshop::WebShop::with(game.suite.data.as_deref(), goals, prices)?;
         let opened = shop.open(task)?;
-        Ok(Opened { limit: game.suite.step_limit, ..opened })
+        Ok(game.suite.limit(opened))
     }
 }
 
@@ -161,6 +169,8 @@ pub fn run(common: &Common, args: EnvArgs) -> Result<()> {
         }
         EnvCommand::Actions { game, prefix } => actions(&out, &game, &prefix),
         EnvCommand::Prior { suite, split, games } => prior(&suite, &split, games),
+        EnvCommand::Check(args) => check(common, &args),
+        EnvCommand::Sidecar { name } => sidecar(&out, name.as_deref()),
         EnvCommand::Make(args) => make::run(&out, &args),
     }
 }

@@ -19,6 +19,7 @@ mod replay;
 mod study;
 mod train;
 mod visits;
+mod world;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 use crate::budget;
 use crate::control::Control;
 use crate::ends;
-use crate::env::{STEP_LIMIT, Suite, limited, open_suite};
+use crate::env::{Opened, Suite, foreign, limited, open_named};
 use crate::error::{Error, Result};
 use crate::guard::guarded;
 use crate::model::kernels::forms;
@@ -99,7 +100,8 @@ impl Common {
 /// Which suite, and where its files are.
 #[derive(Debug, Clone, Args)]
 struct SuiteArgs {
-    /// The suite: household, webshop or textcraft (all in the program), or alfworld
+    /// The suite: household, webshop or textcraft (all in the program), alfworld, or a world of
+    /// another program: cmd:COMMAND, tcp:HOST:PORT, unix:PATH, a name of config.toml
     #[arg(long, default_value = "household")]
     suite: String,
     /// The suite's files (alfworld: the folder with train/, valid_seen/, ...; default
@@ -107,19 +109,23 @@ struct SuiteArgs {
     /// else of its own)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Steps an episode may take, refused actions included
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = STEP_LIMIT,
-        value_parser = number::<usize>(1..=1_000_000)
-    )]
-    step_limit: usize,
+    /// Steps an episode may take, refused actions included (default: the suite's, mostly 50)
+    #[arg(long, value_name = "N", value_parser = number::<usize>(1..=1_000_000))]
+    step_limit: Option<usize>,
 }
 
 impl SuiteArgs {
     fn open(&self) -> Result<Arc<dyn Suite>> {
-        Ok(limited(open_suite(&self.suite, self.data.as_deref())?, self.step_limit))
+        let suite = open_named(&self.suite, self.data.as_deref())?;
+        Ok(match self.step_limit {
+            Some(limit) => limited(suite, limit),
+            None => suite,
+        })
+    }
+
+    /// An open game, with the steps that were asked for.
+    fn limit(&self, opened: Opened) -> Opened {
+        Opened { limit: self.step_limit.unwrap_or(opened.limit), ..opened }
     }
 }
 
@@ -197,6 +203,9 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<()> {
     forms::check()?;
     let common = cli.common.clone();
+    if let Ok(root) = paths::data_dir(common.data_dir.clone()) {
+        foreign::lives_in(root);
+    }
     match cli.command {
         None if cli.plain => plain::run(&common, &cli.opening, cli.expert.name()),
         None => open_terminal(&common, &cli.opening, &cli.expert),

@@ -18,7 +18,7 @@
 //!    the goal, and an action that it counts as the start of a shortest way is never argued
 //!    against. An expert that looks under the hood gets its own world back with
 //!    [`Environment::as_any`].
-//! 4. Add a line to [`open_suite`]; where tasks come in near copies, say in [`instance`] what makes
+//! 4. Add a line to [`open_suite`] and a name to [`SUITES`]; where tasks come in near copies, say in [`instance`] what makes
 //!    them one (held-out games are drawn by it); where an action has the same answer everywhere,
 //!    list it in [`constant_actions`].
 //!
@@ -27,7 +27,9 @@
 
 mod actions;
 pub mod alfworld;
+pub mod check;
 mod expert;
+pub mod foreign;
 pub mod household;
 mod only;
 mod share;
@@ -213,15 +215,42 @@ pub fn instance<'a>(suite: &str, task_id: &'a str) -> Option<&'a str> {
     ["alfworld", webshop::NAME].contains(&suite).then(|| task_id.split('/').nth(1)).flatten()
 }
 
-/// The suite of that name; `data` is where its files are, for suites that have files.
+/// The suites of this program.
+pub const SUITES: [&str; 4] = ["household", "alfworld", webshop::NAME, textcraft::NAME];
+
+/// The suite that a person names on a command line: [`open_suite`], or a world of another program by
+/// where it is (`cmd:…`). What a file or a store names is never taken for a command.
+pub fn open_named(name: &str, data: Option<&Path>) -> Result<Arc<dyn Suite>> {
+    match foreign::Spec::parse(name)? {
+        Some(spec) => foreign_suite(spec, data),
+        None => open_suite(name, data),
+    }
+}
+
+fn foreign_suite(spec: foreign::Spec, data: Option<&Path>) -> Result<Arc<dyn Suite>> {
+    if data.is_some() {
+        return Err(Error::usage(format!("{}: --data is for suites of files", spec.described()))
+            .hint("a world of another program is given what it needs on its own command line"));
+    }
+    Ok(Arc::new(foreign::Foreign::open(spec)?))
+}
+
+/// The suite of that name: of this program, or a world of `config.toml`; `data` is where its files
+/// are, for suites that have files.
 pub fn open_suite(name: &str, data: Option<&Path>) -> Result<Arc<dyn Suite>> {
     match name {
         "household" => Ok(Arc::new(household::Household)),
         "alfworld" => Ok(Arc::new(alfworld::AlfWorld::open(data)?)),
         webshop::NAME => Ok(Arc::new(webshop::WebShop::open(data)?)),
         textcraft::NAME => Ok(Arc::new(textcraft::TextCraft::open(data)?)),
-        other => Err(Error::usage(format!("there is no suite `{other}`"))
-            .hint("suites: household, alfworld, webshop, textcraft")),
+        other => match foreign::Spec::named(other)? {
+            Some(spec) => foreign_suite(spec, data),
+            None => Err(Error::usage(format!("there is no suite `{other}`")).hint(format!(
+                "suites: {}; a world of your own is --suite cmd:…, or a [worlds.{other}] of \
+                 config.toml (docs/worlds.md)",
+                SUITES.join(", ")
+            ))),
+        },
     }
 }
 

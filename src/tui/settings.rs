@@ -29,6 +29,9 @@ pub struct Settings {
     /// Endpoints, which `agent::minds` reads.
     #[serde(default)]
     minds: toml::Table,
+    /// Worlds of other programs, which `env::foreign` reads.
+    #[serde(default)]
+    worlds: toml::Table,
 }
 
 impl Settings {
@@ -48,7 +51,7 @@ impl Settings {
             // The line is not quoted: a key may stand on it.
             let line = e.span().map_or(1, |span| line_of(text, span.start));
             Error::new(format!("line {line}: {}", e.message())).hint(
-                "settings: theme, ascii, colour, mouse, reduced_motion, minds (see docs/settings.md)",
+                "settings: theme, ascii, colour, mouse, reduced_motion, minds, worlds (see docs/settings.md)",
             )
         })?;
         settings.palette()?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::world::World;
-use crate::env::{Suite, open_suite};
+use crate::env::{SUITES, Suite, foreign, open_suite};
 use crate::episode::{Worlds, way};
 use crate::error::{Error, Result};
 use crate::experience::{HUMAN, POLICY};
@@ -12,9 +12,6 @@ use crate::tui::effect::{Notice, OpenSuite};
 use crate::tui::msg::Msg;
 use crate::tui::screens::explore;
 use crate::tui::screens::explore::chooser::Games;
-
-/// The suites of this program.
-const SUITES: [&str; 4] = ["household", "alfworld", "webshop", "textcraft"];
 
 /// Who can demonstrate in each of them.
 const EXPERTS: [&str; 3] = ["fair", "planner", "walkthrough"];
@@ -26,12 +23,25 @@ impl World {
         open.map_or_else(|| open_suite(name, None), |suite| Ok(Arc::clone(suite)))
     }
 
+    /// The suites of this program, the worlds of `config.toml`, and those that are open.
+    fn known_suites(&self) -> Vec<String> {
+        let mut known = SUITES.map(str::to_string).to_vec();
+        let named = foreign::all().unwrap_or_default().into_iter().filter_map(|spec| spec.name);
+        let open = self.suites.iter().map(|suite| suite.name().to_string());
+        for name in named.chain(open) {
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+        known
+    }
+
     /// Says which games there are in a split; where there are none it says why.
     pub(super) fn list(&self, suite: Option<String>, split: Option<String>) {
         let name = suite.unwrap_or_else(|| self.suite.name().to_string());
         let mut games = Games {
             suite: name.clone(),
-            suites: SUITES.map(str::to_string).to_vec(),
+            suites: self.known_suites(),
             experts: EXPERTS.map(str::to_string).to_vec(),
             ..Games::default()
         };

@@ -1,0 +1,283 @@
+//! The process of a world: started so that it never outlives this program, and ended with everything
+//! that it started.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::spec::{At, Spec};
+use crate::error::{Error, Kind, Result};
+use crate::text;
+
+/// A line has at most so many bytes.
+const LONGEST: u64 = 16 << 20;
+
+/// What is kept of what a process wrote to standard error.
+const LAST_LINES: usize = 5;
+
+/// How long a process has to end by itself once nobody speaks to it any more.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// What was heard.
+#[derive(Debug)]
+pub enum Heard {
+    /// A line.
+    Line(String),
+    /// It says no more, or what cannot be read.
+    Ended(String),
+}
+
+/// Two ends of a line, and what lives behind it.
+pub struct Process {
+    /// What is to be sent: a thread of its own writes it, for whoever does not read would hold up
+    /// the writer.
+    pub say: Sender<String>,
+    /// What was answered.
+    pub heard: Receiver<Heard>,
+    last: Arc<Mutex<VecDeque<String>>>,
+    behind: Behind,
+}
+
+enum Behind {
+    Command {
+        child: Option<Child>,
+        watcher: Option<Watcher>,
+    },
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixStream),
+}
+
+/// A shell that waits until its input ends, which it does when this program lets go of it or dies,
+/// and then ends the whole group of the process.
+struct Watcher {
+    shell: Child,
+    input: Option<ChildStdin>,
+}
+
+fn failed(what: &str, error: &std::io::Error) -> Error {
+    Error::new(format!("{what}: {error}")).of(Kind::World)
+}
+
+impl Process {
+    /// A process of that world, or a line to one.
+    pub fn start(spec: &Spec) -> Result<Self> {
+        let last = Arc::default();
+        match &spec.at {
+            At::Command(command) => Self::command(command, spec.memory_mb, last),
+            At::Tcp(address) => {
+                let stream = TcpStream::connect(address)
+                    .map_err(|e| failed(&format!("connecting to {address}"), &e))?;
+                // Each line waits for its answer.
+                _ = stream.set_nodelay(true);
+                let copy = || stream.try_clone().map_err(|e| failed("the connection", &e));
+                let (say, heard) = threads(copy()?, copy()?)?;
+                Ok(Self { say, heard, last, behind: Behind::Tcp(stream) })
+            }
+            #[cfg(unix)]
+            At::Unix(path) => {
+                let stream = std::os::unix::net::UnixStream::connect(path)
+                    .map_err(|e| failed(&format!("connecting to {}", path.display()), &e))?;
+                let copy = || stream.try_clone().map_err(|e| failed("the connection", &e));
+                let (say, heard) = threads(copy()?, copy()?)?;
+                Ok(Self { say, heard, last, behind: Behind::Unix(stream) })
+            }
+            #[cfg(not(unix))]
+            At::Unix(_) => Err(Error::usage("this system has no such sockets: use tcp:")),
+        }
+    }
+
+    fn command(
+        command: &str,
+        memory_mb: Option<u64>,
+        last: Arc<Mutex<VecDeque<String>>>,
+    ) -> Result<Self> {
+        let limited = match memory_mb {
+            Some(mb) => format!("ulimit -v {} || exit 126\n{command}", mb * 1024),
+            None => command.to_string(),
+        };
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(limited);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        in_own_group(&mut shell);
+        let mut child = shell.spawn().map_err(|e| failed("starting sh", &e))?;
+        let watcher = match Watcher::of(&child) {
+            Ok(watcher) => watcher,
+            Err(error) => {
+                _ = child.kill();
+                _ = child.wait();
+                return Err(error);
+            }
+        };
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let behind = Behind::Command { child: Some(child), watcher: Some(watcher) };
+        let (Some(input), Some(output), Some(errors)) = pipes else {
+            return Err(Error::new("the pipes of a process were not made"));
+        };
+        let kept = Arc::clone(&last);
+        thread("world's errors", move || keep_last(errors, &kept))?;
+        let (say, heard) = threads(output, input)?;
+        Ok(Self { say, heard, last, behind })
+    }
+
+    /// How it stands with a process that says no more: how it ended, and what it wrote last.
+    pub fn obituary(&mut self) -> String {
+        let mut said = String::new();
+        if let Behind::Command { child: Some(child), .. } = &mut self.behind {
+            let until = Instant::now() + GRACE;
+            let mut how = ending(child);
+            while how.is_none() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(10));
+                how = ending(child);
+            }
+            said = how.map_or(String::new(), |how| format!(" ({how})"));
+        }
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if !last.is_empty() {
+            let lines: Vec<&str> = last.iter().map(String::as_str).collect();
+            said.push_str(&format!("; it wrote: {}", lines.join(" / ")));
+        }
+        said
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        match &mut self.behind {
+            Behind::Command { child, watcher } => {
+                let (Some(mut child), Some(mut watcher)) = (child.take(), watcher.take()) else {
+                    return;
+                };
+                // Whoever sends hears nothing any more, so that its input ends as well.
+                let (nobody, _) = channel();
+                self.say = nobody;
+                let end = move || {
+                    let until = Instant::now() + GRACE;
+                    // It is not waited for before the watcher is done: until then its number cannot
+                    // become that of another process.
+                    while Instant::now() < until && ending(&child).is_none() {
+                        std::thread::sleep(Duration::from_millis(10));
+                    }
+                    drop(watcher.input.take());
+                    _ = watcher.shell.wait();
+                    _ = child.wait();
+                };
+                // Nobody waits for it; where there is no thread the watcher does it when it sees
+                // that its input is gone.
+                _ = thread("end of a world", end);
+            }
+            Behind::Tcp(stream) => _ = stream.shutdown(Shutdown::Both),
+            #[cfg(unix)]
+            Behind::Unix(stream) => _ = stream.shutdown(Shutdown::Both),
+        }
+    }
+}
+
+impl Watcher {
+    fn of(child: &Child) -> Result<Self> {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(
+            "trap '' INT TERM HUP QUIT TSTP; while read -r _; do :; done; kill -KILL -- \"-$1\"",
+        );
+        shell.arg("watcher").arg(child.id().to_string());
+        shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        in_own_group(&mut shell);
+        let mut shell = shell.spawn().map_err(|e| failed("starting sh", &e))?;
+        let input = shell.stdin.take();
+        Ok(Self { shell, input })
+    }
+}
+
+/// Keys that end this program are not sent to what it started: that ends with it.
+fn in_own_group(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+/// How a process has ended, if it has; it is not taken note of, so that its number stays its own.
+#[cfg(unix)]
+fn ending(child: &Child) -> Option<String> {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw)?;
+    let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let status = waitid(WaitId::Pid(pid), how).ok().flatten()?;
+    Some(match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("ended by signal {signal}"),
+        (None, None) => "ended".into(),
+    })
+}
+
+#[cfg(not(unix))]
+fn ending(_: &Child) -> Option<String> {
+    Some("ended".into())
+}
+
+fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    let started = std::thread::Builder::new().name(name.into()).spawn(body);
+    started.map(drop).map_err(|e| failed("starting a thread", &e))
+}
+
+/// The threads that write and read.
+fn threads(
+    output: impl Read + Send + 'static,
+    mut input: impl Write + Send + 'static,
+) -> Result<(Sender<String>, Receiver<Heard>)> {
+    let (say, saying) = channel::<String>();
+    let (hear, heard) = channel();
+    thread("to a world", move || {
+        // An end that went away is heard of by the reader.
+        while let Ok(line) = saying.recv() {
+            if input.write_all(line.as_bytes()).and_then(|()| input.flush()).is_err() {
+                break;
+            }
+        }
+    })?;
+    thread("from a world", move || {
+        let mut output = BufReader::new(output);
+        loop {
+            let next = line(&mut output);
+            let ended = matches!(next, Heard::Ended(_));
+            if hear.send(next).is_err() || ended {
+                break;
+            }
+        }
+    })?;
+    Ok((say, heard))
+}
+
+fn line(output: &mut impl BufRead) -> Heard {
+    let mut bytes = Vec::new();
+    match output.take(LONGEST + 1).read_until(b'\n', &mut bytes) {
+        Err(e) => Heard::Ended(format!("reading from it: {e}")),
+        Ok(0) => Heard::Ended("it ended".into()),
+        Ok(n) if n as u64 > LONGEST => {
+            Heard::Ended(format!("it wrote a line of more than {} MiB", LONGEST >> 20))
+        }
+        Ok(_) => String::from_utf8(bytes)
+            .map_or_else(|_| Heard::Ended("it wrote what is not UTF-8".into()), Heard::Line),
+    }
+}
+
+/// Keeps the last lines of what is written, each as it may be shown.
+fn keep_last(errors: impl Read, last: &Mutex<VecDeque<String>>) {
+    let mut errors = BufReader::new(errors);
+    let mut bytes = Vec::new();
+    // The rest of a line that does not end is read as the next ones.
+    while matches!((&mut errors).take(1 << 12).read_until(b'\n', &mut bytes), Ok(n) if n > 0) {
+        let line = text::clean(String::from_utf8_lossy(&bytes).trim_end());
+        bytes.clear();
+        if line.is_empty() {
+            continue;
+        }
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.push_back(line);
+        if last.len() > LAST_LINES {
+            last.pop_front();
+        }
+    }
+}
