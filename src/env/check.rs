@@ -92,7 +92,10 @@ fn at(task: &TaskRef, way: &[String]) -> String {
 
 /// How two turns differ.
 fn differ(a: &Turn, b: &Turn) -> String {
-    let short = |text: &str| crate::text::clean(text).chars().take(60).collect::<String>();
+    let short = |text: &str| {
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        crate::text::clean(&words).chars().take(60).collect::<String>()
+    };
     if a.observation != b.observation {
         return format!("`{}` and `{}`", short(&a.observation), short(&b.observation));
     }

@@ -181,7 +181,7 @@ impl Watcher {
     fn of(child: &Child) -> Result<Self> {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(
-            "trap '' INT TERM HUP QUIT TSTP; while read -r _; do :; done; kill -KILL -- \"-$1\"",
+            "trap '' INT TERM HUP QUIT TSTP; while read -r _; do :; done; kill -s KILL -- \"-$1\"",
         );
         shell.arg("watcher").arg(child.id().to_string());
         shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
