@@ -301,11 +301,13 @@ impl Branch {
     }
 }
 
-/// What experts of suites are called.
+/// What experts of suites are called, of every world: what is stored of a step is told apart by it.
 pub const EXPERTS: [&str; 3] = ["fair", "planner", "walkthrough"];
 
 /// Alternatives drawn uniformly from the admissible list (what the paper does for world modelling).
 pub const UNIFORM: &str = "uniform";
+/// Free text drawn by a rule: what the expert wrote with words left out, or what the task says.
+pub const PERTURBED: &str = "perturbed";
 /// Alternatives sampled from the policy (for self-reflection).
 pub const POLICY: &str = "policy";
 

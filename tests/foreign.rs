@@ -142,7 +142,7 @@ fn what_lies_dies_or_says_nothing_is_refused_by_name() {
         (shell(&[&HELLO.replace(":1,\"name", ":2,\"name")], ""), "protocol 2"),
         (shell(&[&HELLO.replace("odd", "household")], ""), "household"),
         (shell(&[&hello("\"colour\":3")], ""), "colour"),
-        (shell(&[&hello("\"experts\":[\"human\"]")], ""), "human"),
+        (shell(&[&hello("\"experts\":[\"sage\"]")], ""), "sage"),
         (shell(&[&HELLO.replace("\"id\":1", "\"id\":9")], ""), "not asked"),
         (shell(&[], "echo out of paper >&2; exit 3"), "out of paper"),
         (shell(&[], "echo bye >&2; exit 3"), "exit status 3"),

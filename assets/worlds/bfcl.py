@@ -2,7 +2,7 @@
 
 A game is a dialogue: each action is one call of a function, or `end turn`, after which the user speaks again. When a turn ends, the
 package's own checkers hold the simulators and the answers against those of the ground truth; the first turn that fails ends the game,
-as it decides it in the benchmark. Won is what the benchmark counts as correct. The expert (`answers`) is the ground truth.
+as it decides it in the benchmark. Won is what the benchmark counts as correct. The expert (`walkthrough`) is the ground truth.
 
 train and test are multi_turn_base (the first 125, the others); miss_func, miss_param and long_context are those of the others' dialogues.
 The list of a state has `end turn` and calls of these functions from answers to training dialogues; any other call can be written.
@@ -87,7 +87,7 @@ class Tools:
 
 
 class World:
-    name, limit, experts = "bfcl", 200, ["answers"]
+    name, limit = "bfcl", 200
     splits = {"train": [(row["id"], "base") for row in ALL["base"][:TRAIN]]}
     splits |= {kind: [(row["id"], kind) for row in ALL[kind][TRAIN:]] for kind in ("miss_func", "miss_param", "long_context")}
     splits["test"] = [(row["id"], "base") for row in ALL["base"][TRAIN:]]
@@ -144,7 +144,7 @@ class World:
         self.done, self.won = over or not held, over and held
         self.text = "The dialogue is over." if self.done else self.user()
 
-    def answers(self):
+    def walkthrough(self):
         """The next call of the ground truth that was not made in this turn, else its end."""
         made = collections.Counter(self.calls)
         left = [call for call in self.row["answers"][self.turn] if not (made[call] > 0 and (made.subtract([call]) or True))]

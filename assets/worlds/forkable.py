@@ -6,7 +6,8 @@ World is a class with
     look(self)                      {"observation": ..., "admissible": [...], "done": ..., "success": ...} (STATE, without the task)
     step(self, action)              moves on; what it returns, if it is a dict, is laid over look()
 and, if it likes,
-    experts, limit                  names of methods that return an action, (action, steps left), or None; steps of an episode
+    planner, fair, walkthrough      experts: methods that return an action, (action, steps left), or None
+    limit, deterministic            steps of an episode; False where the same action may be answered differently
     hash(self)                      a text; without it, a digest of the pickled object
 """
 import copy, hashlib, json, pickle, sys
@@ -31,9 +32,9 @@ class Server:
     def hello(self, protocol):
         if protocol != 1:
             raise ValueError("this speaks protocol 1")
-        experts = getattr(self.make, "experts", ["planner"] if hasattr(self.make, "planner") else [])
+        experts = [name for name in ("planner", "fair", "walkthrough") if hasattr(self.make, name)]
         said = {"protocol": 1, "name": self.make.name, "fork": self.fork, "hash": self.fork == "native", "splits": list(self.make.splits),
-                "experts": list(experts)}
+                "experts": experts}
         return {**said, **{key: getattr(self.make, key) for key in ("limit", "deterministic") if hasattr(self.make, key)}}
 
     def tasks(self, split):

@@ -3,7 +3,7 @@
 Solo mode: nobody is spoken to; what the user wants is told at the start, with the policy, and each action is one call of a tool as JSON,
 {"name": …, "arguments": {…}}; {"name": "done"} ends the game. Won is what the benchmark's DB check says: the database is as it is after
 the expected actions. What is to be communicated, and the assertions in words (40 of 114 tasks have some), are not checked: these are not
-the benchmark's figures. The expert (`expected`) takes the expected actions.
+the benchmark's figures. The expert (`walkthrough`) takes the expected actions.
 
 The list of a state has reading calls about users, orders and products whose numbers were seen; any other call can be written.
 """
@@ -79,7 +79,7 @@ def wanted(task):
 
 
 class World:
-    name, limit, experts = "tau2-retail", 60, ["expected"]
+    name, limit = "tau2-retail", 60
     splits = {split: [f"retail/{number}" for number in SPLITS[split]] for split in ("train", "test")}
 
     def __init__(self, task, seed):
@@ -116,7 +116,7 @@ class World:
         for tool, _, pattern in SEEN:
             self.seen[tool].update(dict.fromkeys(pattern.findall(self.text)))
 
-    def expected(self):
+    def walkthrough(self):
         """The first expected action that was not taken, else the end."""
         calls = [call(action["name"], **action["arguments"]) for action in TASKS[self.id]["evaluation_criteria"]["actions"]]
         left = [one for one in calls if one not in self.calls] + [json.dumps({"name": "done"})]

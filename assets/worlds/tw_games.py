@@ -3,7 +3,7 @@
     python3 tw_games.py DIR [--make N]
 
 DIR has train/ and test/ with games as tw-make writes them (*.z8 or *.ulx, the *.json beside each); with --make, games that are missing up
-to N a split are made first (a few seconds each; quests of one to four steps in one to six rooms, seeds by number). The expert (`quest`)
+to N a split are made first (a few seconds each; quests of one to four steps in one to six rooms, seeds by number). The expert (`walkthrough`)
 is TextWorld's own winning policy, which follows the quest and is not always the shortest way.
 """
 import argparse, glob, hashlib, os, sys
@@ -42,7 +42,7 @@ for split in SEEDS:
 
 
 class World:
-    name, limit, experts = "textworld", 100, ["quest"]
+    name, limit = "textworld", 100
     splits = {split: games(split) for split in SEEDS}
 
     def __init__(self, task, seed):
@@ -65,7 +65,7 @@ class World:
         if not self.done:
             self.state, _, self.done = self.env.step(action)
 
-    def quest(self):
+    def walkthrough(self):
         commands = self.state.policy_commands
         return (commands[0], len(commands)) if commands else None
 

@@ -4,6 +4,7 @@
 //! and skips what is already there, so running it again resumes it.
 
 mod all;
+mod perturbed;
 mod proposer;
 mod reflections;
 mod visits;
@@ -25,7 +26,7 @@ use crate::episode::{
     Broken, BrokenOff, Episode, ExpertBaseline, Scope, Teacher, Worlds, choose, try_action, way,
 };
 use crate::error::{Error, Kind, Result};
-use crate::experience::{POLICY, Purpose, Trajectory, UNIFORM};
+use crate::experience::{PERTURBED, POLICY, Purpose, Trajectory, UNIFORM};
 use crate::model::team::{Priority, Team};
 use crate::store::{Drawn, PoolCount, Store, TrajectorySummary};
 
@@ -238,7 +239,7 @@ pub fn branches(
                 |source: &str| fresh.iter().filter(|drawn| drawn.place.source == source).count();
             let row = json!({
                 "trajectory": demo.id, "pool": pool, "branches": ids, "had": have.len(),
-                "from": {POLICY: from(POLICY), UNIFORM: from(UNIFORM)},
+                "from": {POLICY: from(POLICY), UNIFORM: from(UNIFORM) + from(PERTURBED)},
             });
             report(row, meter.at(done));
         }

@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
+use super::perturbed::perturbed;
 use crate::agent::{Agent, Ask};
 use crate::control::Cancel;
 use crate::env::{Form, constant_actions};
 use crate::error::{Error, Result};
-use crate::experience::{EXPLORED, MIXTURE, Membership, POLICY, Trajectory, UNIFORM, is_answers};
+use crate::experience::{
+    EXPLORED, MIXTURE, Membership, PERTURBED, POLICY, Trajectory, UNIFORM, is_answers,
+};
 use crate::model::sampler::Sampling;
 use crate::rng::Rng;
 use crate::selection::ALL;
@@ -18,7 +21,7 @@ const ATTEMPTS: usize = 8;
 /// Where alternatives come from.
 pub enum Proposer<'a> {
     /// Uniformly from the admissible list without replacement (what the paper does for world
-    /// modelling).
+    /// modelling), and from rules where the expert wrote free text.
     Uniform,
     /// Sampled from the policy at temperature 1 (for self-reflection).
     Policy {
@@ -94,11 +97,13 @@ impl Proposer<'_> {
         let is_done = |action: &str| Some(action) == own || Some(action) == expert;
         let constant = constant_actions(&trajectory.suite);
         let listed = trajectory.listed_at(t);
-        let mut left: Vec<&String> = listed.iter().collect();
-        left.retain(|action| !is_done(action) && !constant.contains(&action.as_str()));
-        Rng::stream(seed, &place).shuffle(&mut left);
         let forms: Vec<Form> =
             trajectory.forms_at(t).iter().map(|form| Form::new(form.as_str())).collect();
+        let written =
+            perturbed(expert.or(own).unwrap_or_default(), listed, &forms, &trajectory.task);
+        let mut left: Vec<&String> = listed.iter().chain(&written).collect();
+        left.retain(|action| !is_done(action) && !constant.contains(&action.as_str()));
+        Rng::stream(seed, &place).shuffle(&mut left);
         let unsaid = trajectory.admissible_at(t).is_none() && forms.is_empty();
         let invalid = matches!(self, Self::Policy { keep_invalid: true, .. }) || unsaid;
         if !invalid && forms.is_empty() && left.iter().all(|action| have.contains(action)) {
@@ -159,9 +164,10 @@ impl Proposer<'_> {
             };
             let own = attempts.into_iter().find(fits).map(|action| (action, POLICY));
             let other = || {
-                left.iter()
-                    .find(|action| !taken.contains(**action))
-                    .map(|action| ((*action).clone(), UNIFORM))
+                left.iter().find(|action| !taken.contains(**action)).map(|action| {
+                    let by_rule = written.contains(*action);
+                    ((*action).clone(), if by_rule { PERTURBED } else { UNIFORM })
+                })
             };
             let Some((action, source)) = own.or_else(other) else { continue };
             taken.insert(action.clone());

@@ -1,6 +1,7 @@
 //! Whether a text has a ground in the evidence at all.
 
 use super::{Seen, joined, numbered, words};
+use crate::agent::template::is_shop;
 use crate::experience::{ActionEffect, Branch};
 use crate::text::singular;
 
@@ -35,6 +36,10 @@ const SHUT: &str = "shut|closed|be opened|to open";
 /// are no reason: they fit any step.
 pub(super) fn missing(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let case = seen.case;
+    // What binds in a shop has a rule of its own.
+    if is_shop(case) {
+        return Vec::new();
+    }
     let lower = |text: &str| text.to_ascii_lowercase();
     let furniture = names(&lower(&case.state.observation));
     let task = lower(&case.state.task);

@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::collections::HashSet;
 
 use crate::agent::Case;
-use crate::agent::template::{NO_CONTRAST, leaves_behind, promising};
+use crate::agent::template::{NO_CONTRAST, is_shop, leaves_behind, missed, promising};
 use crate::collect::case_at;
 use crate::error::Result;
 use crate::experience::{Reflection, Trajectory};
@@ -111,6 +111,11 @@ const RULES: &[(&str, &str, Test)] = &[
         "GENERIC",
         "names places, but nothing that an executed alternative showed, or that the task needs",
         Test::Find(grounds::missing),
+    ),
+    (
+        "MISSED_CONSTRAINT",
+        "does not speak of what binds here: the value that is chosen, or what it may cost",
+        Test::Find(missed_constraint),
     ),
     ("NO_CONTRAST", "says itself that nothing tells the actions apart", Test::Find(no_contrast)),
     (
@@ -316,6 +321,12 @@ fn concludes_otherwise(seen: &Seen<'_>) -> Vec<(usize, usize)> {
         says(action) || (action.contains(' ') && last.contains(&format!(" {} ", verb(action))))
     });
     if other && !says(&seen.case.action) { vec![(from, trimmed.len())] } else { Vec::new() }
+}
+
+/// Of a shop: what is asked for, binds in this case, and is not mentioned.
+fn missed_constraint(seen: &Seen<'_>) -> Vec<(usize, usize)> {
+    let missed = is_shop(seen.case) && missed(seen.case, &seen.text).is_some();
+    if missed { vec![(0, 0)] } else { Vec::new() }
 }
 
 /// Where the template says that it has no reason.

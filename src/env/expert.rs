@@ -25,6 +25,8 @@ pub enum NoAdvice {
     OffPath,
     /// It is proved that the goal cannot be reached from here any more.
     Unsolvable,
+    /// There is no planner, so that nobody knows how far the goal is.
+    NoPlanner,
     /// The search reached that many nodes, its limit.
     GaveUp(usize),
     /// The person asked to stop.
@@ -39,6 +41,7 @@ impl fmt::Display for NoAdvice {
             Self::Done => write!(f, "the episode is over"),
             Self::OffPath => write!(f, "this state is off the walkthrough"),
             Self::Unsolvable => write!(f, "the goal cannot be reached from here any more"),
+            Self::NoPlanner => write!(f, "nobody here knows how far the goal is"),
             Self::GaveUp(nodes) => write!(f, "no plan found within {nodes} nodes"),
             Self::Cancelled => write!(f, "cancelled"),
             Self::Other(why) => write!(f, "{why}"),
@@ -142,8 +145,9 @@ impl Experts {
         if env.turn().success {
             return Ok(0);
         }
-        let advice = self.get(Some(PLANNER))?.advise(env, cancel)?;
-        advice
+        let planner = self.get(Some(PLANNER)).map_err(|_| NoAdvice::NoPlanner)?;
+        planner
+            .advise(env, cancel)?
             .steps_left
             .ok_or_else(|| NoAdvice::Other("the planner does not say how far the goal is".into()))
     }

@@ -11,6 +11,7 @@ mod act;
 mod evidence;
 mod goal;
 mod rationale;
+mod shop;
 mod situation;
 mod words;
 
@@ -28,6 +29,7 @@ pub use evidence::{leaves_behind, promising};
 use goal::Care;
 pub(crate) use goal::Goal;
 pub use rationale::Rationale;
+pub use shop::{is_shop, missed};
 use situation::{Need, Situation};
 use words::Forms;
 pub use words::NO_CONTRAST;
@@ -49,7 +51,7 @@ impl Reflector for Template {
     }
 
     fn has_contrast(&self, case: &Case) -> bool {
-        Contrast::of(case).tells()
+        if shop::is_shop(case) { shop::has_contrast(case) } else { Contrast::of(case).tells() }
     }
 
     fn reflect(&mut self, cases: &[(&Case, u64)], _: Sampling, _: &Cancel) -> Result<Vec<String>> {
@@ -62,6 +64,9 @@ impl Template {
     pub fn write(self, case: &Case, seed: u64) -> Result<String> {
         if case.alternatives.is_empty() {
             return Err(Error::new("UNEXECUTED: a reflection needs an executed alternative"));
+        }
+        if shop::is_shop(case) {
+            return Ok(shop::write(case, seed));
         }
         let contrast = Contrast::of(case);
         let mut text = Text { rng: Rng::stream(seed, &case.action), said: String::new() };

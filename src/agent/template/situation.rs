@@ -3,6 +3,7 @@
 
 use super::act::{Act, Look, Named, noun};
 use super::goal::{Care, Goal};
+use super::shop::is_shops;
 use crate::experience::State;
 
 /// What is needed next.
@@ -38,6 +39,9 @@ pub struct Situation {
 impl Situation {
     /// Of a state; none where the task is of another kind, or something else is in hand.
     pub fn of(state: &State) -> Option<Self> {
+        if is_shops(state) {
+            return None;
+        }
         let goal = Goal::of(&state.task)?;
         // Another world's task may be worded alike: its furniture has no numbers.
         let room = Look::of(&state.observation, ("", ""));

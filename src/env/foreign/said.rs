@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::env::{Actions, Form, TaskRef, Turn};
 use crate::error::{Error, Kind, Result};
+use crate::experience::EXPERTS;
 
 /// The protocol that is spoken here.
 pub const PROTOCOL: u32 = 1;
@@ -213,9 +214,12 @@ impl Hello {
         }
         vet_names("split", &self.splits)?;
         vet_names("expert", &self.experts)?;
-        let human = [crate::experience::HUMAN, crate::experience::POLICY];
-        if let Some(taken) = self.experts.iter().find(|name| human.contains(&name.as_str())) {
-            return Err(wrong(format!("an expert cannot be called {taken}")));
+        // What is stored of a step is told apart by these names: an expert's is to be imitated.
+        if let Some(odd) = self.experts.iter().find(|name| !EXPERTS.contains(&name.as_str())) {
+            return Err(wrong(format!("an expert cannot be called {odd}")).hint(
+                "planner (it knows the world, and a shortest way), fair (it knows what it was told) \
+                 or walkthrough (a way that is written down)",
+            ));
         }
         if self.limit == Some(0) || self.worlds == Some(0) {
             return Err(wrong("`limit` and `worlds` are at least 1"));

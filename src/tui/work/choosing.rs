@@ -7,14 +7,11 @@ use super::world::World;
 use crate::env::{SUITES, Suite, foreign, open_suite};
 use crate::episode::{Worlds, way};
 use crate::error::{Error, Result};
-use crate::experience::{HUMAN, POLICY};
+use crate::experience::{EXPERTS, HUMAN, POLICY};
 use crate::tui::effect::{Notice, OpenSuite};
 use crate::tui::msg::Msg;
 use crate::tui::screens::explore;
 use crate::tui::screens::explore::chooser::Games;
-
-/// Who can demonstrate in each of them.
-const EXPERTS: [&str; 3] = ["fair", "planner", "walkthrough"];
 
 impl World {
     /// The suite of that name: one that was open, or from where its files usually are.

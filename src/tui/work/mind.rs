@@ -134,7 +134,7 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
     match command {
         MindCmd::Evaluate(of) => {
             let ticket = of.ticket;
-            evaluate_state(mind, &of, cancel, &mut |found| {
+            let answered = evaluate_state(mind, &of, cancel, &mut |found| {
                 mail.send(Msg::from(match found {
                     Evaluated::Thought(text) => explore::Msg::Thought(ticket, text),
                     Evaluated::Shares(shares, scores) => {
@@ -145,7 +145,11 @@ fn answer(mind: &mut dyn Agent, command: MindCmd, cancel: &Cancel, mail: &Mailbo
                         explore::Msg::Predicted(ticket, texts, complete)
                     }
                 }));
-            })?;
+            });
+            if let Some(error) = answered.as_ref().err().filter(|error| !error.is_cancelled()) {
+                mail.send(Msg::from(explore::Msg::Silent(ticket, error.message().into())));
+            }
+            answered?;
         }
         MindCmd::Score(policies, of) => {
             let (shares, _) = score_state(mind, &of, cancel)?;

@@ -5,6 +5,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::room::Form;
+use crate::env::NoAdvice;
 use crate::experience::{ActionEffect, word_f1};
 use crate::explore::{Outcome, View};
 use crate::text::clean;
@@ -35,6 +36,8 @@ pub(super) struct Cell<'a> {
     pub went_on: Option<&'a str>,
     /// What another mind makes of it, where one is asked.
     pub beside: Option<Other>,
+    /// What stands where the policy's answer is not there: that it comes, or that it does not.
+    pub waits: &'static str,
 }
 
 /// What another mind makes of an action.
@@ -57,11 +60,12 @@ const LABEL: usize = 13;
 const NARROW: usize = 56;
 
 /// How far the goal is after an action.
-fn from_there(outcome: &Outcome) -> String {
+fn from_there(view: &View, outcome: &Outcome) -> String {
     match outcome.steps_left {
         Some(left) => {
             format!("{left} step{} to the goal from there", if left == 1 { "" } else { "s" })
         }
+        None if view.distance == Err(NoAdvice::NoPlanner) => "another state".into(),
         None => "no way to the goal known from there".into(),
     }
 }
@@ -77,10 +81,10 @@ fn tag(view: &View, outcome: &Outcome) -> String {
         (ActionEffect::EquallyGood, _) => {
             let how =
                 if better(view, outcome) { "better than the expert's" } else { "equally good" };
-            format!("{how}: {}", from_there(outcome))
+            format!("{how}: {}", from_there(view, outcome))
         }
-        (ActionEffect::NoWorse, _) => format!("no worse: {}", from_there(outcome)),
-        (ActionEffect::Changed, _) => from_there(outcome),
+        (ActionEffect::NoWorse, _) => format!("no worse: {}", from_there(view, outcome)),
+        (ActionEffect::Changed, _) => from_there(view, outcome),
     }
 }
 
@@ -211,9 +215,10 @@ impl Cell<'_> {
         let predicted = beginning(&self.predicted);
         let actual = beginning(&self.actual);
         if self.right.is_none() {
-            let waiting = |text: String| if text.is_empty() { "…".to_string() } else { text };
-            let below = wrapped(&waiting(actual), width);
-            let above = wrapped(&waiting(predicted), width);
+            let or =
+                |text: String, none: &str| if text.is_empty() { none.to_string() } else { text };
+            let below = wrapped(&or(actual, "…"), width);
+            let above = wrapped(&or(predicted, self.waits), width);
             let unknown = if self.outcome.is_none() && width < NARROW { 4 } else { 2 };
             let reserved = (2 * below.len()).max(unknown);
             let mut lines = labelled("predicted", above, theme);

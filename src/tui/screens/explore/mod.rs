@@ -56,6 +56,8 @@ pub enum Msg {
     Predicted(u64, Vec<String>, bool),
     /// What the alternatives of a node really led to.
     Outcomes(usize, Vec<Outcome>),
+    /// That there are no (more) answers for a ticket, and why.
+    Silent(u64, String),
     /// The model that answers.
     Model(Minds),
     /// What was spent on it so far, where tokens are paid for.
@@ -94,6 +96,8 @@ pub struct State {
     minds_asked: u64,
     /// Whether the policy thinks before it acts.
     pub thinking: bool,
+    /// Why it does not answer here, if it does not.
+    silent: Option<String>,
     /// What it thought here.
     pub thought: Option<String>,
     /// Shares of the admissible actions, after that thought if there is one.
@@ -247,7 +251,13 @@ impl State {
         self.look()
     }
 
+    /// What stands where an answer of the policy is not there: that it comes, or that it does not.
+    fn waits(&self) -> &'static str {
+        if self.silent.is_some() { "-" } else { "…" }
+    }
+
     fn forget(&mut self) {
+        self.silent = None;
         self.thought = None;
         self.shares = None;
         self.chosen.clear();
@@ -333,6 +343,7 @@ impl State {
             }
             Msg::Spent(spent) => self.spent = Some(spent),
             Msg::Beside(told) => return self.hear_beside(told),
+            Msg::Silent(ticket, why) if ticket == self.ticket => self.silent = Some(why),
             Msg::Thought(ticket, text) if ticket == self.ticket => self.thought = Some(text),
             Msg::Scores(ticket, shares, scores) if ticket == self.ticket => {
                 if let Some(view) = &self.view {
@@ -380,6 +391,7 @@ impl State {
             }
             // About a state left since.
             Msg::Thought(..)
+            | Msg::Silent(..)
             | Msg::Scores(..)
             | Msg::Scored(..)
             | Msg::Chosen(..)

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::State;
 use super::panels::Panel;
-use crate::experience::{EXPERTS, HUMAN, POLICY, UNIFORM};
+use crate::experience::{EXPERTS, HUMAN, PERTURBED, POLICY, UNIFORM};
 use crate::explore::{TrunkLine, View};
 use crate::text::clean;
 use crate::tui::text::wrapped;
@@ -21,7 +21,7 @@ fn letter(source: &str) -> &'static str {
         "" => " ",
         HUMAN => "h",
         POLICY => "p",
-        UNIFORM => "u",
+        UNIFORM | PERTURBED => "u",
         expert if EXPERTS.contains(&expert) => "E",
         // A model by its name: the episode was its own before.
         _ => "p",

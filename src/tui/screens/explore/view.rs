@@ -74,6 +74,7 @@ fn heading<'a>(state: &State, view: &View, theme: Theme, width: usize) -> Line<'
         _ if view.done => "over".to_string(),
         Ok(left) if width < 60 => format!("{left} left"),
         Ok(left) => format!("goal {left} step{} away", if *left == 1 { "" } else { "s" }),
+        Err(NoAdvice::NoPlanner) => String::new(),
         Err(NoAdvice::Unsolvable) => "goal out of reach".to_string(),
         Err(_) if width < 60 => "? left".to_string(),
         Err(why) => why.to_string(),
@@ -81,10 +82,11 @@ fn heading<'a>(state: &State, view: &View, theme: Theme, width: usize) -> Line<'
     // Who else speaks where this one is silent would be advice too.
     let speaks = view.expert.as_ref().filter(|_| !state.hidden);
     let who = called(speaks.map_or(view.asked.as_str(), |(name, _)| name));
+    let far = if far.is_empty() { far } else { format!(" · {far}") };
     let right = match width {
-        ..60 => format!("{}/{limit} · {far}", view.depth),
-        60..100 => format!("step {}/{limit} · {far}", view.depth),
-        _ => format!("step {}/{limit} · {far} · expert {who}{agreed}", view.depth),
+        ..60 => format!("{}/{limit}{far}", view.depth),
+        60..100 => format!("step {}/{limit}{far}", view.depth),
+        _ => format!("step {}/{limit}{far} · expert {who}{agreed}", view.depth),
     };
     let room = width.saturating_sub(right.chars().count() + 9);
     Line::from(vec![
@@ -134,7 +136,8 @@ fn draw_thought(
         return area;
     }
     let rule = format!("{0} thought, its likeliest words {0}", theme.glyph("─", "-"));
-    let said = state.thought.as_deref().map_or_else(|| "thinking…".to_string(), clean);
+    let said = state.thought.as_deref().map(clean);
+    let said = said.unwrap_or_else(|| format!("thinking{}", state.waits()));
     let said = if said.trim().is_empty() {
         "(nothing: it has not learned to think)".to_string()
     } else {
@@ -204,7 +207,7 @@ pub(super) fn draw_admissible(
                 });
             }
             None if view.done || state.hidden => {}
-            None => spans.push(Span::styled(" …", theme.dim())),
+            None => spans.push(Span::styled(format!(" {}", state.waits()), theme.dim())),
         }
         lines.push(Line::from(spans));
     }

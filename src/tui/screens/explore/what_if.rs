@@ -133,6 +133,7 @@ fn cells<'a>(state: &'a State, view: &'a View) -> Vec<Cell<'a>> {
                 complete: other.predicted,
             }),
             went_on: state.went_on.get(action).map(String::as_str),
+            waits: state.waits(),
         }
     };
     first.into_iter().chain(others).enumerate().map(cell).collect()
@@ -187,7 +188,12 @@ fn listed(state: &State, view: &View, theme: Theme, area: Rect) -> Listed {
         at.push(start..lines.len());
     }
     if state.chosen.is_empty() {
-        lines.push(Line::styled("the policy is choosing alternatives…", theme.dim()));
+        lines.extend(match &state.silent {
+            None => vec![Line::styled("the policy is choosing alternatives…", theme.dim())],
+            Some(why) => {
+                indented(&format!("no answer from the policy: {why}"), width, theme.warn())
+            }
+        });
     }
     Listed { lines, at }
 }
