@@ -286,6 +286,16 @@ fn new_things(seen: &Seen<'_>, told: bool) -> Vec<(usize, usize)> {
     let known = joined(&format!("{}\n{}", seen.state, actions.join("\n").to_ascii_lowercase()));
     let outcomes = joined(&seen.outcomes);
     let text = words(&seen.text);
+    // In a shop numbers are amounts and sizes: each stands for itself.
+    if is_shop(seen.case) {
+        let has_digit = |word: &str| word.bytes().any(|b| b.is_ascii_digit());
+        let amounts = text.iter().filter(|(_, word)| has_digit(word) && !word.contains('['));
+        let is_new = |(_, word): &&(usize, &str)| {
+            let name = format!(" {word} ");
+            !known.contains(&name) && outcomes.contains(&name) == told
+        };
+        return amounts.filter(is_new).map(|(at, word)| (*at, at + word.len())).collect();
+    }
     let numbered =
         numbered(&text).filter(|pair| pair[0].1.bytes().all(|b| b.is_ascii_alphabetic()));
     numbered

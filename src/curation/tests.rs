@@ -163,3 +163,29 @@ fn spans_are_byte_ranges_of_the_text_whatever_it_holds() {
         }
     }
 }
+
+#[test]
+fn in_a_shop_what_binds_is_spoken_of_and_amounts_are_known() {
+    let page = "Instruction:\nx\n[button] Back to Search [button_]\nPage 1 (Total results: 2)\n\n\
+                [button] F1 [button_]\nA lamp\n$60.99\n\n[button] F2 [button_]\nB lamp\n$84.99\n";
+    let mut shop = case();
+    shop.state = State {
+        task: "i want a lamp, and price lower than 70.00 dollars".into(),
+        observation: "WebShop\nInstruction:\nx\n[button] Search [button_]".into(),
+        history: vec![("search[lamp]".into(), page.into())],
+    };
+    shop.action = "click[f1]".into();
+    shop.outcome = "A lamp\nPrice: $60.99".into();
+    shop.alternatives.truncate(1);
+    shop.alternatives[0].action = "click[f2]".into();
+    shop.alternatives[0].observation = "B lamp\nPrice: $84.99".into();
+    let codes = |text: &str| -> Vec<_> {
+        findings(text, &shop).into_iter().map(|finding| finding.code).collect()
+    };
+    assert_eq!(codes("F2 looks worse, so I click[f1]."), ["MISSED_CONSTRAINT"]);
+    assert_eq!(codes("$84.99 is above the limit of 70.00 dollars, so I click[f1]."), [""; 0]);
+    assert_eq!(
+        codes("$99.50 is above the limit of 70.00 dollars, so I click[f1]."),
+        ["HALLUCINATED"]
+    );
+}

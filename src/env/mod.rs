@@ -129,6 +129,12 @@ pub trait Environment: Send {
         None
     }
 
+    /// What the end is worth and what that is made of, for people; none where the reward says it
+    /// all, and before the end.
+    fn worth(&self) -> Option<String> {
+        None
+    }
+
     /// The world itself, for an expert or a measurement of its own suite that has to look under the
     /// hood.
     fn as_any(&self) -> &dyn Any;

@@ -161,6 +161,11 @@ pub fn follow(
         if env.turn().success {
             return Ok(Ok(()));
         }
+        if env.turn().done {
+            let reward = env.turn().reward;
+            let why = format!("the episode ended and was not won (reward {reward:.2})");
+            return Ok(Err(NoAdvice::Other(why)));
+        }
         let advice = match expert.advise(env, cancel) {
             Ok(advice) => advice,
             Err(NoAdvice::Cancelled) => return Err(Error::cancelled()),

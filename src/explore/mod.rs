@@ -344,9 +344,9 @@ impl Session {
             None => (None, None),
         };
         let way = way_to(&self.nodes, self.at);
-        let (distance, forks) = self
-            .worlds
-            .look(&way, |env, experts| (experts.distance(env, &Cancel::default()), env.forks()))?;
+        let (distance, forks, worth) = self.worlds.look(&way, |env, experts| {
+            (experts.distance(env, &Cancel::default()), env.forks(), env.worth())
+        })?;
         let expert_outcome = match &expert {
             Some((name, advice)) => {
                 against(&mut self.worlds, &way, None, &[(advice.action.clone(), name.clone())])?
@@ -375,6 +375,7 @@ impl Session {
             distance,
             expert_outcome,
             trunk: self.trunk(&self.path()),
+            worth,
             done: turn.done,
             success: turn.success,
             state: trajectory.state(trajectory.steps.len()),

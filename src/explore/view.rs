@@ -85,6 +85,8 @@ pub struct View {
     pub trunk: Vec<TrunkLine>,
     /// Whether the episode is over here, and won.
     pub done: bool,
+    /// What the end is worth and why, in words, where the world says more than a number.
+    pub worth: Option<String>,
     /// Whether the goal is reached here.
     pub success: bool,
     /// The state as the policy is shown it.

@@ -16,6 +16,7 @@ pub mod keymap;
 pub mod keys;
 pub mod msg;
 mod numbers;
+pub mod page;
 pub mod palette;
 pub mod popups;
 mod saying;

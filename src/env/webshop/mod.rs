@@ -181,6 +181,12 @@ fn turn_of(session: &Session, bought: bool) -> Turn {
 }
 
 impl Environment for Visit {
+    fn worth(&self) -> Option<String> {
+        let worth = self.session.bought.as_ref().filter(|_| self.turn.done)?;
+        let (_, nouns) = self.session.shop().nouns(&self.session.goal.title);
+        Some(worth.in_words(nouns.as_str()))
+    }
+
     fn task(&self) -> &str {
         &self.task
     }

@@ -42,6 +42,30 @@ pub struct Reward {
     pub w_price: f64,
 }
 
+impl Reward {
+    /// The parts for people; `nouns` says where the nouns of titles come from.
+    pub fn in_words(&self, nouns: &str) -> String {
+        let share = |part: f64| format!("{:.0} %", 100.0 * part);
+        let option = self.r_option.map_or_else(String::new, |part| {
+            format!("\n  options chosen as asked for: {}", share(part))
+        });
+        let price = if self.r_price { "within the limit" } else { "above the limit" };
+        let kind = match (self.query_match, self.category_match) {
+            (true, _) => "the same search finds it",
+            (_, true) => "on the same shelf",
+            _ => "by its title",
+        };
+        format!(
+            "Worth {:.2} of 1\n  attributes asked for: {}{option}\n  price: {price}\n  kind of thing: {} \
+             ({kind}; {} of the wanted title's nouns, {nouns})",
+            self.total,
+            share(self.r_att),
+            share(self.r_type),
+            share(self.title_score),
+        )
+    }
+}
+
 /// What a purchase is worth: the product with the chosen options at its price. `nouns` gives the
 /// nouns of a title, in lower case and in order.
 pub fn reward(

@@ -57,9 +57,18 @@ struct Contrast<'a> {
     claims: Vec<(&'a Branch, Claim)>,
 }
 
-/// Values that are asked for and can be chosen on a page, one a group.
+/// Values that are asked for and can be chosen on a page, one a group: of "x-large" and "large" that
+/// says more.
 fn wanted<'a>(wish: &Wish, page: &Page<'a>) -> Vec<Choice<'a>> {
-    page.choices.iter().filter(|choice| wish.names(choice.value)).cloned().collect()
+    let mut found: Vec<Choice<'a>> = Vec::new();
+    for choice in page.choices.iter().filter(|choice| wish.names(choice.value)) {
+        match found.iter_mut().find(|known| known.group == choice.group) {
+            Some(known) if known.value.len() < choice.value.len() => *known = choice.clone(),
+            Some(_) => {}
+            None => found.push(choice.clone()),
+        }
+    }
+    found
 }
 
 impl<'a> Contrast<'a> {
@@ -91,7 +100,7 @@ impl<'a> Contrast<'a> {
                     .collect();
                 Some(if open.is_empty() { Claim::Short } else { Claim::Open(open) })
             }
-            Act::Choose(choice) if self.wish.names(choice.value) => None,
+            Act::Choose(choice) if wanted(&self.wish, &self.page).contains(&choice) => None,
             Act::Choose(choice) => {
                 let of_group = |other: &Choice<'_>| other.group == choice.group;
                 let all = wanted(&self.wish, &self.page);
@@ -209,8 +218,9 @@ fn about(found: &Contrast<'_>) -> Vec<(&'static str, String)> {
         ("price", price.map_or(String::new(), |(_, said)| said.to_string())),
         ("limit", found.wish.limit.as_ref().map_or(String::new(), |(_, said)| said.clone())),
         ("value", value),
+        ("are", if chosen.len() > 1 { "are" } else { "is" }.to_string()),
         ("chosen", listed(&chosen)),
-        ("matched", listed(&matched)),
+        ("matched", matched.join(" ")),
     ]
 }
 
@@ -226,9 +236,8 @@ fn of_claim(found: &Contrast<'_>, action: &str, claim: &Claim) -> Vec<(&'static 
             names.push(("wanted", wanted.clone().unwrap_or_default()));
         }
         Claim::Lacks(value) => names.insert(0, ("value", value.clone())),
-        Claim::Open(words) | Claim::Unsaid(words) | Claim::Less(words) => {
-            names.push(("words", listed(words)));
-        }
+        Claim::Open(values) => names.push(("words", listed(values))),
+        Claim::Unsaid(words) | Claim::Less(words) => names.push(("words", words.join(" "))),
         _ => {}
     }
     names
@@ -240,7 +249,9 @@ pub fn missed(case: &Case, text: &str) -> Option<&'static str> {
     let found = Contrast::of(case);
     let text = text.to_lowercase();
     let chosen = match &found.act {
-        Act::Choose(choice) if found.wish.names(choice.value) => Some(choice.value),
+        Act::Choose(choice) if wanted(&found.wish, &found.page).contains(choice) => {
+            Some(choice.value)
+        }
         _ => None,
     };
     if chosen.is_some_and(|value| !text.contains(&value.to_lowercase())) {

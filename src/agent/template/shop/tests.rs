@@ -62,6 +62,9 @@ fn a_page_is_read_as_it_is_written() {
     let wish = Wish::of(TASK);
     assert_eq!(wish.limit, Some((70.0, "70.00".into())));
     assert!(wish.names("white") && wish.names("square") && !wish.names("black"));
+    let sizes = PRODUCT.replace("black", "large").replace("white", "x-large");
+    let wanted = wanted(&Wish::of("a shirt, size: x-large"), &Page::of(&sizes));
+    assert_eq!(wanted.iter().map(|choice| choice.value).collect::<Vec<_>>(), ["x-large"]);
     assert_eq!(wish.words_in("Brisa Usb Port Table Lamp"), ["table", "lamp"]);
 }
 
@@ -75,7 +78,7 @@ fn what_costs_too_much_or_says_less_is_the_reason() {
     let text = all(&found);
     for said in [
         "At $84.99 it costs more than the 70.00 dollars that may be spent, so I need not click[f2].",
-        "Its title says nothing of easy and assembly",
+        "Its title says nothing of easy assembly",
         "within the limit of 70.00 dollars",
         "click[next >]",
     ] {

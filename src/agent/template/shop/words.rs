@@ -99,7 +99,7 @@ pub fn reason(found: &Contrast<'_>) -> Forms {
                 (false, true) => &["It may be what is asked for"],
             }
         }
-        Act::Choose(choice) if found.wish.names(choice.value) => {
+        Act::Choose(choice) if super::wanted(&found.wish, &found.page).contains(choice) => {
             &["{value} is asked for", "The customer wants {value}"]
         }
         Act::Choose(_) => &["Of what can be chosen {value} comes nearest"],
@@ -108,8 +108,8 @@ pub fn reason(found: &Contrast<'_>) -> Forms {
             "I want to know whether it has what is asked for",
         ],
         Act::Buy if has_price && has_chosen => &[
-            "{chosen} is chosen, and {price} is within the limit of {limit} dollars",
-            "It costs {price}, no more than {limit} dollars, and {chosen} is chosen",
+            "{chosen} {are} chosen, and {price} is within the limit of {limit} dollars",
+            "It costs {price}, no more than {limit} dollars, and {chosen} {are} chosen",
         ],
         Act::Buy if has_price => &["{price} is within the limit of {limit} dollars"],
         Act::Buy => &["It has what is asked for, as far as I can see"],

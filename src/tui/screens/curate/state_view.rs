@@ -11,6 +11,7 @@ use crate::agent::Case;
 use crate::agent::prompt::first_observation;
 use crate::experience::Reflection;
 use crate::text::clean;
+use crate::tui::page;
 use crate::tui::text::{one_line, remark};
 use crate::tui::theme::Theme;
 
@@ -45,6 +46,7 @@ pub(super) fn draw_state(
         case.state.history.last().map_or(&case.state.observation, |(_, observation)| observation);
     // As the model reads it: without the engine's banner and the line that repeats the task.
     let now = first_observation(now, &case.state.task);
+    let now = page::whole(&now);
     lines.extend(clean(&now).lines().map(|line| Line::from(line.to_string())));
     let told = lines.len();
     lines.push(Line::default());
@@ -95,7 +97,7 @@ fn tried<'a>(
             tag(if effect.is_empty() { String::new() } else { format!("  {effect}") }),
             tag(if source.is_empty() { String::new() } else { format!("  by {}", clean(source)) }),
         ];
-        [Line::from(head), Line::from(format!("  → {}", one_line(observation)))]
+        [Line::from(head), Line::from(format!("  → {}", one_line(&page::brief(observation))))]
     };
     let expert = [case.action.as_str(), &case.outcome, "", &evidence.sources.0];
     let expert = two("E".into(), expert, theme.good());

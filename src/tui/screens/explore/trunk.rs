@@ -12,6 +12,7 @@ use super::panels::Panel;
 use crate::experience::{EXPERTS, HUMAN, PERTURBED, POLICY, UNIFORM};
 use crate::explore::{TrunkLine, View};
 use crate::text::clean;
+use crate::tui::page;
 use crate::tui::text::wrapped;
 use crate::tui::theme::{Theme, fit};
 
@@ -129,7 +130,7 @@ fn preview(line: &TrunkLine, theme: Theme, frame: &mut Frame<'_>, area: Rect) ->
     let rule =
         format!("{0} seen at step {1} · Enter goes there {0}", theme.glyph("─", "-"), line.depth);
     let mut text = vec![Line::styled(fit(&rule, area.width as usize), theme.dim())];
-    let seen = wrapped(&clean(&line.observation), area.width as usize);
+    let seen = wrapped(&clean(&page::brief(&line.observation)), area.width as usize);
     text.extend(seen.into_iter().map(Line::from));
     let height = (text.len() as u16).min(most);
     let at = Rect { y: area.bottom() - height, height, ..area };

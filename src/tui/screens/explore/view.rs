@@ -15,6 +15,7 @@ use crate::experience::called;
 use crate::explore::View;
 use crate::text::clean;
 use crate::text::percent;
+use crate::tui::page;
 use crate::tui::text::{raw, remark};
 use crate::tui::theme::{Theme, fit};
 
@@ -103,14 +104,20 @@ fn draw_now(state: &State, view: &View, theme: Theme, frame: &mut Frame<'_>, are
     let block = theme.panel_of("Now", state.panel == Panel::Now);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    let text = Paragraph::new(clean(&view.observation)).wrap(Wrap { trim: false });
+    let mut said = clean(&page::whole(&view.observation));
+    if let Some(worth) = &view.worth {
+        said.push_str(&format!("\n\n{worth}"));
+    }
+    let text = Paragraph::new(said).wrap(Wrap { trim: false });
     let wanted = text.line_count(inner.width) as u16;
     let list_room = inner.height.saturating_sub(wanted + 1).max(inner.height / 2);
     let [top, bottom] =
         Layout::vertical([Constraint::Min(0), Constraint::Length(list_room)]).areas(inner);
     // The end of a long observation is what changed last, so that is what stays in view.
     let hidden = wanted.saturating_sub(top.height);
-    let first = state.read.unwrap_or(if view.depth == 0 { 0 } else { hidden }).min(hidden);
+    // But a page is read from its top.
+    let at_top = view.depth == 0 || page::is_page(&view.observation);
+    let first = state.read.unwrap_or(if at_top { 0 } else { hidden }).min(hidden);
     state.seen.note_observation(first, hidden);
     frame.render_widget(text.scroll((first, 0)), top);
     if hidden > 0 && top.height > 0 {

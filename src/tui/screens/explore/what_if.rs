@@ -18,6 +18,7 @@ use crate::env::Forks;
 use crate::experience::word_f1;
 use crate::explore::View;
 use crate::text::clean;
+use crate::tui::page;
 use crate::tui::text::{one_line, remark};
 use crate::tui::theme::Theme;
 
@@ -117,12 +118,17 @@ fn cells<'a>(state: &'a State, view: &'a View) -> Vec<Cell<'a>> {
         let predicted = prediction.map(|text| one_line(text)).unwrap_or_default();
         let actual = outcome.map(|outcome| one_line(told(&outcome.observation)));
         let known = actual.as_ref().filter(|_| state.predicted && prediction.is_some());
+        let right = known.map(|actual| word_f1(&predicted, actual));
+        // What is shown of a page is shorter than what is measured.
+        let shown = |text: &str| one_line(&page::brief(text));
+        let predicted = prediction.map(|text| shown(text)).unwrap_or_default();
+        let actual = outcome.map(|outcome| shown(told(&outcome.observation)));
         Cell {
             mark,
             action,
             source,
             outcome,
-            right: known.map(|actual| word_f1(&predicted, actual)),
+            right,
             predicted,
             actual: actual.unwrap_or_default(),
             share: place.and_then(|at| state.shares.as_ref()?.get(at).copied()),

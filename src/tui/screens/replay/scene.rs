@@ -9,6 +9,7 @@ use crate::agent::prompt::{rightness, told as without_place};
 use crate::experience::{Branch, Purpose, Verdict};
 use crate::store::{Standing, Told};
 use crate::text::clean;
+use crate::tui::page;
 use crate::tui::text::{difference, one_line};
 use crate::tui::theme::Theme;
 
@@ -66,7 +67,7 @@ impl Scene<'_> {
             ];
             self.lines.extend(hung(&spans, 0, 2, self.width));
         }
-        for line in clean(trajectory.observation_at(t).trim_end()).split('\n') {
+        for line in clean(page::whole(trajectory.observation_at(t)).trim_end()).split('\n') {
             self.lines.extend(hung(&[Span::raw(line.to_string())], 0, 0, self.width));
         }
         if let Some((at, step)) = before {
@@ -82,7 +83,8 @@ impl Scene<'_> {
         let asked: Vec<_> = told.expected(t, action).collect();
         for expected in &asked {
             let right = rightness(&expected.text, &actual);
-            let (left, other) = difference(&clean(&expected.text), &actual, theme);
+            let shown = |text: &str| clean(&page::brief(text));
+            let (left, other) = difference(&shown(&expected.text), &shown(&actual), theme);
             let other = if expected.text.trim() == actual {
                 vec![Span::styled("= identical", theme.good())]
             } else {
@@ -149,7 +151,11 @@ impl Scene<'_> {
         let about = format!("  {} · {}{won}", clean(&self.told.by(branch)), branch.effect.as_str());
         self.heading(Span::styled("- ", self.theme.key()), &branch.action, about);
         if self.pairs((branch.t, &branch.action), &branch.observation, 2) == 0 {
-            let came = format!("{} {}", self.theme.glyph("→", "->"), one_line(&branch.observation));
+            let came = format!(
+                "{} {}",
+                self.theme.glyph("→", "->"),
+                one_line(&page::brief(&branch.observation))
+            );
             self.lines.extend(hung(&[Span::raw(came)], 2, 4, self.width));
         }
     }
