@@ -69,7 +69,13 @@ fn of_condition(page: &mut String, condition: &Condition) {
 
 fn of_test(page: &mut String, test: &OnTest) {
     _ = writeln!(page, "### On {}\n\n{}.\n", test.name, test.how);
-    page.push_str("| arm | games won | rate | by seed | mean steps | lost by | predictions (exact, F1) |\n|---|---|---|---|---|---|---|\n");
+    let in_parts = test.arms.iter().any(|row| row.in_parts);
+    let (reward, rule) = if in_parts { (" mean reward |", "---|") } else { ("", "") };
+    _ = writeln!(
+        page,
+        "| arm | games won | rate |{reward} by seed | mean steps | lost by | predictions (exact, F1) |\n\
+         |---|---|---|{rule}---|---|---|---|"
+    );
     for row in &test.arms {
         let seeds: Vec<String> = row
             .seeds
@@ -79,9 +85,13 @@ fn of_test(page: &mut String, test: &OnTest) {
         let foresight = row
             .foresight
             .map_or("–".to_string(), |(exact, f1)| format!("{} %, {f1:.3}", percent(exact)));
+        let worth = row.mean_reward().filter(|_| in_parts).map_or_else(
+            || if in_parts { " – |".to_string() } else { String::new() },
+            |(mean, (low, high))| format!(" {mean:.3} [{low:.3}, {high:.3}] |"),
+        );
         _ = writeln!(
             page,
-            "| {} | {} of {} | {} % [{}, {}] | {} | {:.1} | {} | {foresight} |",
+            "| {} | {} of {} | {} % [{}, {}] |{worth} {} | {:.1} | {} | {foresight} |",
             row.name,
             row.won,
             row.n,

@@ -37,6 +37,10 @@ pub struct ArmRow {
     pub n: u64,
     /// Wilson's 95 % interval of the ratio: of the games, as if each were of its own.
     pub interval: (f64, f64),
+    /// What the games were worth, those of all seeds, and whether some are worth a part.
+    pub rewards: Vec<f64>,
+    /// Whether some are worth a part.
+    pub in_parts: bool,
     /// Mean steps of an episode.
     pub steps: f64,
     /// Won and played by kind of task.
@@ -52,6 +56,16 @@ impl ArmRow {
     /// The ratio of games won.
     pub fn rate(&self) -> f64 {
         self.won as f64 / self.n.max(1) as f64
+    }
+
+    /// The mean of what the games were worth and its 95 % interval, of the games as if each were of
+    /// its own; none where each is worth 1 or nothing.
+    pub fn mean_reward(&self) -> Option<(f64, (f64, f64))> {
+        let n = self.rewards.len() as f64;
+        let mean = self.rewards.iter().sum::<f64>() / n;
+        let squares: f64 = self.rewards.iter().map(|reward| (reward - mean).powi(2)).sum();
+        let half = 1.96 * (squares / (n - 1.0).max(1.0) / n).sqrt();
+        self.in_parts.then_some((mean, (mean - half, mean + half)))
     }
 }
 
@@ -335,6 +349,8 @@ impl ArmRow {
             won: 0,
             n: 0,
             interval: (0.0, 1.0),
+            rewards: Vec::new(),
+            in_parts: false,
             steps: 0.0,
             kinds: BTreeMap::new(),
             failures: BTreeMap::new(),
@@ -357,6 +373,14 @@ impl ArmRow {
         self.interval = wilson(self.won, self.n);
         let steps: f64 = list("steps").iter().filter_map(Value::as_f64).sum();
         self.steps = (self.steps * before + steps) / (self.n.max(1)) as f64;
+        // A seed whose games were all worth 1 or nothing wrote none down.
+        let rewards: Vec<f64> = list("rewards").iter().filter_map(Value::as_f64).collect();
+        self.in_parts |= !rewards.is_empty();
+        if rewards.len() == won.len() {
+            self.rewards.extend(rewards);
+        } else {
+            self.rewards.extend(won.iter().map(|won| f64::from(u8::from(*won))));
+        }
         for (kind, won) in texts("kinds").into_iter().zip(&won) {
             let (wins, all) = self.kinds.entry(kind).or_default();
             *wins += u64::from(*won);

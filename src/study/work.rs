@@ -337,6 +337,11 @@ pub(super) fn play(
         "steps": games.iter().map(|game| game.steps).collect::<Vec<_>>(),
         "listed": digest::hex(digest::of(games.iter().map(|game| game.task_id.as_str()))),
     });
+    // Where a game may be worth a part, all of them.
+    let whole = |game: &Game| (game.reward - f64::from(u8::from(game.success))).abs() < 1e-9;
+    if !games.iter().all(whole) {
+        result["rewards"] = json!(games.iter().map(|game| game.reward).collect::<Vec<_>>());
+    }
     if test.predict > 0 && cell.arm.predicts() {
         let scope = Scope { games: test.predict, ..scope };
         let report = &mut |progress: Progress| tell(Event::Progress(&progress));

@@ -190,6 +190,9 @@ fn of_arm(
     let all = format!("   {:>5} [{}, {}]", percent(arm.rate()), percent(low), percent(high));
     spans.push(Span::raw(format!("{all:<24}")));
     spans.push(Span::styled(format!("{:>6.1}", arm.steps), theme.dim()));
+    if let Some((mean, _)) = arm.mean_reward() {
+        spans.push(Span::styled(format!("  worth {mean:.2}"), theme.dim()));
+    }
     let used: usize = spans.iter().map(|span| span.content.chars().count()).sum();
     if width > used + 14 {
         spans.push(Span::styled(format!("  {}", theme.bar(arm.rate(), 12)), theme.good()));
