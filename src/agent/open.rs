@@ -135,6 +135,16 @@ pub fn locate(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<
     }
 }
 
+/// Whether somebody is there who may know a suite: who was named, a checkpoint that was trained on it,
+/// or a model of the program that was made for it.
+pub fn knows(store: &Store, name: Option<&str>, suite: &str) -> Result<bool> {
+    if name.is_some_and(|name| name != NEWEST) || BuiltIn::ALL.iter().any(|of| of.suite() == suite)
+    {
+        return Ok(true);
+    }
+    Ok(newest_of(store, store.checkpoints()?, Some(suite))?.is_some())
+}
+
 /// The first of these checkpoints whose run trained on a suite, or on all.
 fn newest_of(
     store: &Store,

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::out::pairs;
+use super::out::{self, pairs};
 use super::person::{ExpertArg, Person};
 use super::visits::{self, VisitsArgs};
 use super::{Common, SuiteArgs, interruptible, number, real};
@@ -223,6 +223,15 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let name = suite.name();
             let policy = |store: &Store| {
                 agent::open(store, checkpoint.as_deref(), Some(name), Priority::Interactive)
+            };
+            let asked = if agent::knows(&store, checkpoint.as_deref(), name)? {
+                asked
+            } else {
+                out::tell(&format!(
+                    "no model knows {name} yet, so none is asked for alternatives (--checkpoint \
+                     names one)"
+                ));
+                0
             };
             let open = |store: &Store| {
                 agent::open(store, writer.as_deref(), Some(name), Priority::Interactive)

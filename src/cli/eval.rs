@@ -25,9 +25,9 @@ use crate::train::{Provenance, provenance};
 pub struct EvalArgs {
     #[command(flatten)]
     suite: SuiteArgs,
-    /// The split
-    #[arg(long, default_value = "unseen")]
-    split: String,
+    /// The split (default: the suite's for evaluation, mostly its last)
+    #[arg(long)]
+    split: Option<String>,
     /// How many games
     #[arg(long, default_value_t = 20)]
     games: usize,
@@ -109,6 +109,7 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         return Err(Error::usage("an evaluation of no games").hint("--games takes at least 1"));
     }
     let suite = args.suite.open()?;
+    let split = args.split.clone().or_else(|| suite.evaluated_on()).unwrap_or_default();
     let listed = args.tasks.as_deref().map(task_list).transpose()?;
     let suite = Only { suite: suite.as_ref(), kinds: &[], tasks: listed.as_deref() };
     let games = listed.as_ref().map_or(args.games, Vec::len);
@@ -119,14 +120,14 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         agent::open(&store, args.checkpoint.as_deref(), Some(suite.name()), Priority::Interactive)?;
     let agent = agent.as_mut();
     let _held = agent::hold(&store, &agent.name());
-    let Provenance { thinking, known } = provenance(&store, &agent.name(), &suite, &args.split)?;
+    let Provenance { thinking, known } = provenance(&store, &agent.name(), &suite, &split)?;
     let ways: &[bool] = match (args.think, args.no_think) {
         (true, _) => &[true],
         (_, true) => &[false],
         _ => thinking,
     };
     if let Some(expert) = &args.agreement {
-        let which = Which { suite: suite.name(), split: &args.split, expert, games: args.games };
+        let which = Which { suite: suite.name(), split: &split, expert, games: args.games };
         for think in ways {
             let found = agreement(&store, which, agent, *think, &control, &mut |progress| {
                 live.progress(&progress);
@@ -136,9 +137,9 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         return Ok(());
     }
     if let Some(most) = args.surprise {
-        return surprise(common, &mut store, (suite.name(), args), most, agent, &control);
+        return surprise(common, &mut store, (suite.name(), &split, args), most, agent, &control);
     }
-    let scope = Scope { split: args.split.clone(), games, seed: args.games_seed, share: None };
+    let scope = Scope { split: split.clone(), games, seed: args.games_seed, share: None };
     let ways = ways.iter().flat_map(|think| args.temperature.iter().map(move |t| (*think, *t)));
     for (think, temperature) in ways {
         let seed = args.seed;
@@ -171,7 +172,7 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         store.add_foresight(
             &agent.world_name(),
             suite.name(),
-            &args.split,
+            &split,
             &json!({
                 "games_seed": args.games_seed, "games": args.games, "k": args.k, "found": found,
             }),
@@ -236,7 +237,7 @@ fn in_words(found: &Agreement) -> String {
 fn surprise(
     common: &Common,
     store: &mut Store,
-    (suite, args): (&str, &EvalArgs),
+    (suite, split, args): (&str, &str, &EvalArgs),
     most: usize,
     agent: &mut dyn Agent,
     control: &Control,
@@ -244,7 +245,7 @@ fn surprise(
     let out = common.out();
     let mut live = common.out();
     let report = &mut |progress| live.progress(&progress);
-    let found = surprises(store, (suite, &args.split), args.games, agent, control, report)?;
+    let found = surprises(store, (suite, split), args.games, agent, control, report)?;
     if found.unread > 0 {
         tell(&format!(
             "{} demonstrations are left out: too long for the model to read",

@@ -110,7 +110,10 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
                 return Err(Error::new(
                     "the store has no text of that split to train a tokenizer on",
                 )
-                .hint("run: foretaste collect demos --suite household --split train --games 500"));
+                .hint(format!(
+                    "run: foretaste collect demos --suite {} --split train --games 500",
+                    criteria.suite.as_deref().unwrap_or("household")
+                )));
             }
             let tokenizer = Tokenizer::train(&texts, vocab)?;
             let config = Config::small(layers, hidden, tokenizer.vocab())?;

@@ -40,7 +40,7 @@ const SIDECARS: [(&str, &str, &str); 5] = [
     ),
     (
         "bfcl",
-        "BFCL v4 multi-turn (package bfcl-eval): 400 dialogues and their answers",
+        "BFCL v4 multi-turn (package bfcl-eval): 425 dialogues and their answers",
         include_str!("../../assets/worlds/bfcl.py"),
     ),
     (

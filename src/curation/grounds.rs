@@ -1,7 +1,7 @@
 //! Whether a text has a ground in the evidence at all.
 
 use super::{Seen, joined, numbered, words};
-use crate::agent::template::is_shop;
+use crate::agent::template::is_read;
 use crate::experience::{ActionEffect, Branch};
 use crate::text::singular;
 
@@ -36,8 +36,9 @@ const SHUT: &str = "shut|closed|be opened|to open";
 /// are no reason: they fit any step.
 pub(super) fn missing(seen: &Seen<'_>) -> Vec<(usize, usize)> {
     let case = seen.case;
-    // What binds in a shop has a rule of its own.
-    if is_shop(case) {
+    // It reads households: what binds in a shop has a rule of its own, and of other worlds nothing is
+    // known that a text should speak of.
+    if !is_read(case) {
         return Vec::new();
     }
     let lower = |text: &str| text.to_ascii_lowercase();

@@ -72,6 +72,8 @@ impl Findings {
 
 const TASKS: &str = "tasks of a split are listed, each once";
 const UNKNOWN: &str = "a task that there is not is refused";
+const OPENS: &str = "every task opens";
+const BREAKS: &str = "every action is answered, and every question about a state";
 const AGAIN: &str = "a task opens the same twice";
 const REPLAY: &str = "the same actions lead to the same states";
 const ANSWERED: &str = "what is not admissible is answered";
@@ -84,10 +86,23 @@ const WINS: &str = "the planner wins, and counts its steps";
 
 /// Where something was seen: for whoever wants to see it again.
 fn at(task: &TaskRef, way: &[String]) -> String {
-    match way {
-        [] => format!("{} at its start", task.id),
-        _ => format!("{} after {}", task.id, way.join(" · ")),
+    if way.is_empty() {
+        return format!("{} at its start", task.id);
     }
+    // What was done again and again is said once.
+    let mut told: Vec<(&String, usize)> = Vec::new();
+    for action in way {
+        match told.last_mut().filter(|(last, _)| *last == action) {
+            Some((_, times)) => *times += 1,
+            None => told.push((action, 1)),
+        }
+    }
+    let one = |(action, times): &(&String, usize)| match times {
+        1 => (*action).clone(),
+        _ => format!("{action} × {times}"),
+    };
+    let told: Vec<String> = told.iter().map(one).collect();
+    format!("{} after {}", task.id, told.join(" · "))
 }
 
 /// How two turns differ.
@@ -146,7 +161,8 @@ pub fn check(
                     return Err(error);
                 }
                 let place = at(task, &walk.way);
-                findings.hold(AGAIN, false, || format!("{place}: {error}"));
+                let property = if walk.way.is_empty() { OPENS } else { BREAKS };
+                findings.hold(property, false, || format!("{place}: {error}"));
             }
         }
     }
@@ -187,9 +203,10 @@ impl Walk<'_> {
             if native {
                 self.forked(env.as_ref(), &action, &mut by_hash)?;
             }
+            let place = at(self.task, &self.way);
+            self.way.push(action.clone());
             let answered = env.step(&action);
             if !admitted {
-                let place = at(self.task, &self.way);
                 let why = || {
                     format!(
                         "{place}: `{action}`: {}",
@@ -199,7 +216,6 @@ impl Walk<'_> {
                 self.findings.hold(ANSWERED, answered.is_ok(), why);
             }
             answered?;
-            self.way.push(action.clone());
             let turn = env.turn().clone();
             let place = at(self.task, &self.way);
             let sound = turn.reward.is_finite() && (turn.done || !turn.success);
@@ -267,8 +283,8 @@ impl Walk<'_> {
         }
         let mut env = again?.env;
         for (action, turn) in walked {
-            env.step(action)?;
             self.way.push(action.clone());
+            env.step(action)?;
             let place = at(self.task, &self.way);
             self.findings.hold(REPLAY, env.turn() == turn, || {
                 format!("{place}: {}", differ(turn, env.turn()))
@@ -310,8 +326,8 @@ impl Walk<'_> {
                     });
                     promised = advice.steps_left.map(|left| left.saturating_sub(1));
                 }
+                self.way.push(advice.action.clone());
                 env.step(&advice.action)?;
-                self.way.push(advice.action);
             }
             let won = env.turn().success;
             if name == PLANNER {

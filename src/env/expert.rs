@@ -25,7 +25,7 @@ pub enum NoAdvice {
     OffPath,
     /// It is proved that the goal cannot be reached from here any more.
     Unsolvable,
-    /// There is no planner, so that nobody knows how far the goal is.
+    /// There is no planner, or it does not say, so that nobody knows how far the goal is.
     NoPlanner,
     /// The search reached that many nodes, its limit.
     GaveUp(usize),
@@ -146,10 +146,7 @@ impl Experts {
             return Ok(0);
         }
         let planner = self.get(Some(PLANNER)).map_err(|_| NoAdvice::NoPlanner)?;
-        planner
-            .advise(env, cancel)?
-            .steps_left
-            .ok_or_else(|| NoAdvice::Other("the planner does not say how far the goal is".into()))
+        planner.advise(env, cancel)?.steps_left.ok_or(NoAdvice::NoPlanner)
     }
 
     /// All admissible actions that start a shortest way to the goal, where something knows the

@@ -68,7 +68,11 @@ impl Failure {
         if steps > 0 && 2 * again >= steps {
             return Some(Self::Loop);
         }
-        let Some(goal) = Goal::of(&game.task) else { return Some(Self::Unfinished) };
+        // What is taken and put is known of households alone.
+        let is_read = ["household", "alfworld"].contains(&game.suite.as_str());
+        let Some(goal) = Goal::of(&game.task).filter(|_| is_read) else {
+            return Some(Self::Unfinished);
+        };
         Some(Self::by_hand(game, &goal))
     }
 

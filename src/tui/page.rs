@@ -37,8 +37,11 @@ fn read(text: &str, instruction: bool) -> String {
         } else if let Some((name, clicked)) = button(line) {
             let mark = if clicked { "*" } else { "" };
             let shown = format!("[{mark}{name}]");
+            // Its title stands below it, and its price below that.
+            let mut ahead = lines.clone().map(|next| (next, button(next).is_some()));
             let is_product = is_results
-                && lines.peek().is_some_and(|next| button(next).is_none() && !next.is_empty());
+                && matches!(ahead.next(), Some((title, false)) if !title.is_empty())
+                && matches!(ahead.next(), Some((price, false)) if price.starts_with('$'));
             if is_product {
                 let title = lines.next().unwrap_or_default();
                 let price = lines.next_if(|next| next.starts_with('$')).unwrap_or_default();

@@ -111,3 +111,17 @@ pub fn feed(data: &Path, args: &[&str], input: &[u8]) -> Output {
     _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }
+
+/// The Python that has a package, or none (said loudly): `FORETASTE_WORLDS_PYTHON`, else python3.
+pub fn python_with(module: &str, install: &str) -> Option<String> {
+    let named = std::env::var("FORETASTE_WORLDS_PYTHON").ok().filter(|named| !named.is_empty());
+    let python = named.unwrap_or_else(|| "python3".into());
+    let probe = Command::new(&python).args(["-c", &format!("import {module}")]).output();
+    if probe.is_ok_and(|out| out.status.success()) {
+        return Some(python);
+    }
+    eprintln!(
+        "\n!!! NOT CHECKED: no {module} ({install}; FORETASTE_WORLDS_PYTHON names the Python). !!!\n"
+    );
+    None
+}

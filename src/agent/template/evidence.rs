@@ -283,6 +283,11 @@ pub fn promising(case: &Case) -> Vec<&Branch> {
     case.alternatives.iter().filter(|other| finds(&other.action, &other.observation)).collect()
 }
 
+/// Whether what is done in a case can be read: a household's, by its words.
+pub fn is_read(case: &Case) -> bool {
+    Situation::of(&case.state).is_some()
+}
+
 /// Whether the expert's action walks away from what is looked for and within reach.
 pub fn leaves_behind(case: &Case) -> bool {
     Situation::of(&case.state).is_some_and(|now| walks_away(&now, &case.action))

@@ -25,7 +25,7 @@ use crate::rng::Rng;
 use crate::text;
 pub(crate) use act::Act;
 use evidence::{Claim, Contrast};
-pub use evidence::{leaves_behind, promising};
+pub use evidence::{is_read, leaves_behind, promising};
 use goal::Care;
 pub(crate) use goal::Goal;
 pub use rationale::Rationale;

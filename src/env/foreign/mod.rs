@@ -46,8 +46,16 @@ impl Foreign {
     /// The world that is named so, once its first process has answered.
     pub fn open(spec: Spec) -> Result<Self> {
         let (line, hello) = Line::open(&spec)?;
+        // What is stored is found again by one name, however the world was named.
+        if let Some(name) = spec.name.as_ref().filter(|name| **name != hello.name) {
+            return Err(Error::usage(format!(
+                "[worlds.{name}] of config.toml: this world calls itself {}",
+                hello.name
+            ))
+            .hint(format!("call the entry [worlds.{}], or the world {name}", hello.name)));
+        }
         Ok(Self {
-            name: kept(spec.name.as_deref().unwrap_or(&hello.name)),
+            name: kept(&hello.name),
             experts: hello.experts.iter().map(|name| kept(name)).collect(),
             spec,
             hello: Arc::new(hello),

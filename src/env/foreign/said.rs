@@ -179,7 +179,7 @@ pub fn vet_name(name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
         return Err(wrong(format!("`{name}` is no name of a world"))
-            .hint("up to 40 letters, digits, dots and dashes"));
+            .hint("up to 40 of letters, digits, `-`, `_` and `.`"));
     }
     if crate::env::SUITES.contains(&name) {
         return Err(wrong(format!("a world of another program cannot be called {name}"))
@@ -243,6 +243,7 @@ impl Tasks {
             if !known.insert(id.clone()) {
                 return Err(wrong(format!("there are two tasks called {id}")));
             }
+            let kind = if kind.trim().is_empty() { "task".into() } else { kind };
             Ok(TaskRef { id, kind })
         };
         self.tasks.into_iter().map(one).collect()

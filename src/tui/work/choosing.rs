@@ -13,6 +13,17 @@ use crate::tui::msg::Msg;
 use crate::tui::screens::explore;
 use crate::tui::screens::explore::chooser::Games;
 
+/// How the suite of something stored is opened.
+fn reopened(suite: &str) -> String {
+    let known = SUITES.contains(&suite)
+        || foreign::all()
+            .is_ok_and(|all| all.iter().any(|spec| spec.name.as_deref() == Some(suite)));
+    if known {
+        return format!("open it with: foretaste --suite {suite}");
+    }
+    format!("say where that world is in config.toml, [worlds.{suite}] (docs/worlds.md)")
+}
+
 impl World {
     /// The suite of that name: one that was open, or from where its files usually are.
     fn suite_of(&self, name: &str) -> Result<Arc<dyn Suite>> {
@@ -96,7 +107,7 @@ impl World {
                 "trajectory {trajectory} was played in {}",
                 stored.suite
             ))
-            .hint(format!("open it with: foretaste --suite {}", stored.suite)));
+            .hint(reopened(&stored.suite)));
         }
         self.file_away()?;
         self.make_room();

@@ -368,7 +368,7 @@ fn collect_all(
         scope,
         teacher: Teacher::Suite(expert.as_deref()),
         k: *k,
-        asked: *asked,
+        asked: if agent::knows(&store, model, suite.name())? { *asked } else { 0 },
         think: *think,
         reflections: by,
     };

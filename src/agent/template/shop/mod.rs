@@ -33,6 +33,8 @@ enum Claim {
     Open(Vec<String>),
     /// It buys what has not all that is asked for.
     Short,
+    /// It buys what cannot be had as these, which are asked for.
+    Without(Vec<String>),
     /// Of the product that it opens this cannot be chosen.
     Lacks(String),
     /// The title does not have these words of what is asked for, and the other has.
@@ -88,8 +90,40 @@ impl<'a> Contrast<'a> {
         found
     }
 
+    /// Values that are asked for, and that what is open cannot be had in.
+    fn lacking(&self) -> Vec<String> {
+        let mut groups: Vec<&str> = self.page.choices.iter().map(|choice| choice.group).collect();
+        groups.dedup();
+        let is_there = |group: &str, value: &str| {
+            let of_group = |choice: &&Choice<'_>| choice.group == group;
+            self.page.choices.iter().filter(of_group).any(|choice| {
+                choice.value.eq_ignore_ascii_case(value) || self.wish.names(choice.value)
+            })
+        };
+        groups
+            .into_iter()
+            .filter_map(|group| Some((group, self.wish.of_group(group)?)))
+            .filter(|(group, value)| !is_there(group, value))
+            .map(|(_, value)| value.to_string())
+            .collect()
+    }
+
     /// What speaks against an alternative that changed something.
     fn claim(&self, case: &Case, branch: &Branch) -> Option<Claim> {
+        // To leave a product speaks against buying it, and against no choice of it.
+        let leaves = matches!(self.act, Act::Back) && self.page.price.is_some();
+        match Act::of(&branch.action, &self.page) {
+            Act::Buy if leaves => {
+                let lacking = self.lacking();
+                return Some(if lacking.is_empty() {
+                    Claim::Short
+                } else {
+                    Claim::Without(lacking)
+                });
+            }
+            Act::Choose(_) if leaves => return None,
+            _ => {}
+        }
         let decides = matches!(self.act, Act::Choose(_) | Act::Buy | Act::Read);
         match Act::of(&branch.action, &self.page) {
             Act::Buy => {
@@ -218,6 +252,7 @@ fn about(found: &Contrast<'_>) -> Vec<(&'static str, String)> {
         ("price", price.map_or(String::new(), |(_, said)| said.to_string())),
         ("limit", found.wish.limit.as_ref().map_or(String::new(), |(_, said)| said.clone())),
         ("value", value),
+        ("lacking", listed(&found.lacking())),
         ("are", if chosen.len() > 1 { "are" } else { "is" }.to_string()),
         ("chosen", listed(&chosen)),
         ("matched", matched.join(" ")),
@@ -236,7 +271,7 @@ fn of_claim(found: &Contrast<'_>, action: &str, claim: &Claim) -> Vec<(&'static 
             names.push(("wanted", wanted.clone().unwrap_or_default()));
         }
         Claim::Lacks(value) => names.insert(0, ("value", value.clone())),
-        Claim::Open(values) => names.push(("words", listed(values))),
+        Claim::Open(values) | Claim::Without(values) => names.push(("words", listed(values))),
         Claim::Unsaid(words) | Claim::Less(words) => names.push(("words", words.join(" "))),
         _ => {}
     }

@@ -157,6 +157,8 @@ pub struct Wish {
     said: String,
     /// What it may cost at most, and how that is written.
     pub limit: Option<(f64, String)>,
+    /// What is asked for by name: "color: black" of "with color: black, and size: m, and price …".
+    groups: Vec<(String, String)>,
 }
 
 fn spaced(text: &str) -> String {
@@ -174,13 +176,25 @@ impl Wish {
             let digits = digits.trim_end_matches('.');
             Some((digits.parse().ok()?, digits.to_string()))
         });
-        Self { said: spaced(task), limit }
+        let part = |part: &str| {
+            let (name, value) = part.split_once(": ")?;
+            let name = name.rsplit(' ').next()?;
+            Some((name.to_string(), value.trim().trim_end_matches('.').to_string()))
+        };
+        let groups = lower.split(", and ").filter_map(part).collect();
+        Self { said: spaced(task), limit, groups }
     }
 
     /// Whether a value that can be chosen is named.
     pub fn names(&self, value: &str) -> bool {
         let value = spaced(value);
         value.len() > 2 && self.said.contains(&value)
+    }
+
+    /// What is asked for of a group of choices, where that is said so ("color: black").
+    pub fn of_group(&self, group: &str) -> Option<&str> {
+        let (_, value) = self.groups.iter().find(|(name, _)| name.eq_ignore_ascii_case(group))?;
+        Some(value)
     }
 
     /// The words of the thing that a text has: what is asked for, without what is in every wish.

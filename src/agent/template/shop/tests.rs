@@ -113,6 +113,20 @@ fn what_is_asked_for_is_chosen_before_it_is_bought() {
 }
 
 #[test]
+fn what_it_cannot_be_had_in_is_why_it_is_left() {
+    let page = PRODUCT.replace("white", "grey").replace("clicked button", "button");
+    let found = case(
+        &page,
+        "click[< prev]",
+        &[("click[black]", "b", 0.0), ("click[square]", "s", 0.0), ("click[buy now]", "x", 0.5)],
+    );
+    let text = all(&found);
+    assert!(text.contains("It cannot be had in white"), "{text}");
+    assert!(text.contains("it is not white, and that is asked for"), "{text}");
+    assert!(!text.contains("click[black]") && !text.contains("click[square]"), "{text}");
+}
+
+#[test]
 fn nothing_is_said_against_what_is_asked_for_as_well() {
     let found = case(PRODUCT, "click[buy now]", &[("click[square]", "s", 0.0)]);
     assert!(!has_contrast(&found), "square is asked for");

@@ -41,11 +41,15 @@ pub fn against(claim: &Claim) -> Forms {
         ],
         Claim::Open(_) => &[
             "It is too early to {action}: {words} would not be chosen yet.",
-            "To {action} now would leave {words} unchosen, and that is asked for.",
+            "To {action} now would leave out what is asked for: {words}.",
         ],
         Claim::Short => &[
             "If I {action} now, I doubt that it has all that is asked for.",
             "I would not {action} yet: this may well lack something that is asked for.",
+        ],
+        Claim::Without(_) => &[
+            "If I {action}, it is not {words}, and that is asked for.",
+            "To {action} would buy it without {words}, which it cannot be had in.",
         ],
         Claim::Lacks(_) => &[
             "I could {action}, but I doubt that it can be had in {value}.",
@@ -113,6 +117,10 @@ pub fn reason(found: &Contrast<'_>) -> Forms {
         ],
         Act::Buy if has_price => &["{price} is within the limit of {limit} dollars"],
         Act::Buy => &["It has what is asked for, as far as I can see"],
+        Act::Back if found.page.price.is_some() && !found.lacking().is_empty() => &[
+            "It cannot be had in {lacking}",
+            "{lacking} is asked for, and is not among what can be chosen",
+        ],
         Act::Back if found.page.price.is_some() => {
             &["Others may fit better", "I want to look at others"]
         }

@@ -59,6 +59,18 @@ const LABEL: usize = 13;
 /// Below so many columns words are short: an action needs its room.
 const NARROW: usize = 56;
 
+/// Below this share of words right a prediction is no version of what came.
+const STRANGE: f64 = 0.25;
+
+/// The first rows; that there are more is said at the end of the last.
+fn shortened(mut rows: Vec<String>, most: usize) -> Vec<String> {
+    if rows.len() > most {
+        rows.truncate(most);
+        rows.iter_mut().skip(most - 1).for_each(|row| row.push_str(" …"));
+    }
+    rows
+}
+
 /// How far the goal is after an action.
 fn from_there(view: &View, outcome: &Outcome) -> String {
     match outcome.steps_left {
@@ -77,6 +89,9 @@ fn tag(view: &View, outcome: &Outcome) -> String {
         (ActionEffect::NoOp, _) => "no-op: the state did not change".into(),
         (ActionEffect::Error, _) => "refused by the environment".into(),
         (ActionEffect::SameAsExpert, _) => "same state as the expert's".into(),
+        (ActionEffect::Ends, _) if outcome.reward != 0.0 => {
+            format!("ends the episode, worth {:.2}", outcome.reward)
+        }
         (ActionEffect::Ends, _) => "ends the episode".into(),
         (ActionEffect::EquallyGood, _) => {
             let how =
@@ -232,6 +247,13 @@ impl Cell<'_> {
                 label("actual", theme),
                 Span::styled("= identical", theme.good()),
             ]));
+            return lines;
+        }
+        // Word under word two texts that have next to nothing in common can be read neither way.
+        let above = wrapped(&predicted, width);
+        if self.right.is_some_and(|right| right < STRANGE) && above.len() > 1 {
+            let mut lines = labelled("predicted", shortened(above, 2), theme);
+            lines.extend(labelled("actual", wrapped(&actual, width), theme));
             return lines;
         }
         // A row that says nothing is left out, but for the first: it says that there is none.
