@@ -429,7 +429,7 @@ fn branches(
     let from = serde_json::json!({POLICY: proposed, UNIFORM: drawn});
     common.out().line(&serde_json::json!({"pool": name, "new": new, "from": from}), || {
         format!(
-            "pool {name}: {new} new, {proposed} proposed by the policy, {drawn} drawn from the list"
+            "pool {name}: {new} new, {proposed} proposed by the policy, {drawn} drawn from the list or by rules"
         )
     });
     done

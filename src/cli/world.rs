@@ -68,9 +68,16 @@ pub fn check(common: &Common, args: &CheckArgs) -> Result<()> {
         row(&out, found);
     }
     let first = splits.first().map(|split| suite.tasks(split)).transpose();
-    if let Ok(Some(task)) = first.map(|tasks| tasks.and_then(|tasks| tasks.first().cloned()))
-        && let Ok((rate, fork)) = check::speed(suite.as_ref(), &task.id, 100)
+    let measured = match first.map(|tasks| tasks.and_then(|tasks| tasks.first().cloned())) {
+        Ok(Some(task)) => check::speed(suite.as_ref(), &task.id, 100).map(Some),
+        _ => Ok(None), // said above
+    };
+    if let Err(error) = measured.as_ref()
+        && error.is_cancelled()
     {
+        return Err(error.clone());
+    }
+    if let Ok(Some((rate, fork))) = measured {
         let forks = fork.map_or("no forks".to_string(), |us| format!("a fork {us:.1} µs"));
         out.line(&json!({"steps_per_s": rate, "fork_us": fork}), || {
             format!("     {rate:.0} steps a second (one world, one question at a time), {forks}")

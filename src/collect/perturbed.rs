@@ -18,13 +18,15 @@ pub(super) fn perturbed(
     forms: &[Form],
     task: &str,
 ) -> Vec<String> {
-    if listed.iter().any(|known| known == action) {
+    let action = action.trim();
+    if listed.iter().any(|known| known.trim() == action) {
         return Vec::new();
     }
     let Some((before, after)) = forms.iter().find_map(|form| parts(form, action)) else {
         return Vec::new();
     };
-    let inner = &action[before.len()..action.len() - after.len()];
+    let inner = action.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    let Some(inner) = inner else { return Vec::new() };
     let words: Vec<&str> = inner.split_whitespace().collect();
     let mut texts: Vec<String> = Vec::new();
     if words.len() > 2 {
@@ -83,6 +85,10 @@ mod tests {
         assert_eq!(perturbed("search[cups]", &[], &forms, ""), ["search[cup]"]);
         let listed = ["search[cups]".to_string()];
         assert!(perturbed("search[cups]", &listed, &forms, "x").is_empty());
+        let spaced = perturbed(" search[red scarf] ", &[], &forms, "");
+        assert_eq!(spaced, ["search[scarf]", "search[red]"]);
+        let guillemet = perturbed("a красный шарф» ", &[], &[Form::new("…»")], "");
+        assert!(guillemet.iter().all(|action| action.ends_with('»')), "{guillemet:?}");
         assert!(perturbed("click[cups]", &[], &forms, "x").is_empty());
         assert!(perturbed("{\"name\": \"x\"}", &[], &[Form::new("{}")], "x").is_empty());
     }

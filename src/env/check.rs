@@ -3,7 +3,7 @@
 //! and the actions that show it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Environment, Forks, Opened, PLANNER, Suite, TaskRef, Turn};
 use crate::budget;
@@ -24,6 +24,9 @@ pub struct Effort {
 
 /// Failures that are told of one property.
 const TOLD: usize = 3;
+
+/// How long speed is measured at most.
+const MEASURED: Duration = Duration::from_secs(2);
 
 /// Text that no world means anything by.
 const NONSENSE: &str = "xyzzy 42";
@@ -71,6 +74,7 @@ impl Findings {
 }
 
 const TASKS: &str = "tasks of a split are listed, each once";
+const SPLITS: &str = "what is trained on stands in no other split";
 const UNKNOWN: &str = "a task that there is not is refused";
 const OPENS: &str = "every task opens";
 const BREAKS: &str = "every action is answered, and every question about a state";
@@ -132,6 +136,7 @@ pub fn check(
 ) -> Result<Vec<Found>> {
     let mut findings = Findings(Vec::new());
     let meter = Meter::new("tasks tried", 0, (splits.len() * effort.tasks) as u64);
+    let mut first: BTreeSet<String> = BTreeSet::new();
     for (s, split) in splits.iter().enumerate() {
         let tasks = match suite.tasks(split) {
             Ok(tasks) => tasks,
@@ -144,6 +149,13 @@ pub fn check(
         findings.hold(TASKS, !tasks.is_empty() && distinct.len() == tasks.len(), || {
             format!("{split}: {} tasks, {} of them different", tasks.len(), distinct.len())
         });
+        let both = tasks.iter().find(|task| first.contains(&task.id)).map(|task| task.id.clone());
+        findings.hold(SPLITS, both.is_none(), || {
+            format!("{} is of {split} and of {}", both.unwrap_or_default(), splits[0])
+        });
+        if s == 0 {
+            first = tasks.iter().map(|task| task.id.clone()).collect();
+        }
         let none = format!("{split}/there is no such task");
         let opened = suite.open(&none);
         findings.hold(UNKNOWN, opened.is_err(), || format!("`{none}` was opened"));
@@ -200,7 +212,7 @@ impl Walk<'_> {
             let drawn = rng.pick(listed).map_or_else(|| NONSENSE.to_string(), ToString::to_string);
             let action = if step % 8 == 5 { NONSENSE.to_string() } else { drawn };
             let admitted = env.turn().admits(&action);
-            if native {
+            if native && self.suite.repeats() {
                 self.forked(env.as_ref(), &action, &mut by_hash)?;
             }
             let place = at(self.task, &self.way);
@@ -222,7 +234,11 @@ impl Walk<'_> {
             self.findings.hold(ENDS, sound, || place);
             walked.push((action, turn));
         }
-        if !native {
+        if !self.suite.repeats() {
+            for property in [FORKS, APART, SAME, AGAIN, REPLAY] {
+                self.findings.of(property).note = Some("it does not claim that".into());
+            }
+        } else if !native {
             self.findings.of(FORKS).note =
                 Some("it cannot be copied: states are come to by the same actions".into());
         }
@@ -248,6 +264,18 @@ impl Walk<'_> {
         self.findings.hold(FORKS, one == other, || {
             format!("{place}, `{action}` on two forks: {}", differ(&one.0, &other.0))
         });
+        // Two that go different ways, by turns.
+        let other = env.turn().actions.list().last().map_or(NONSENSE, AsRef::as_ref).to_string();
+        let (mut left, mut right, mut alone) = (env.fork()?, env.fork()?, env.fork()?);
+        left.step(action)?;
+        right.step(&other)?;
+        left.step(action)?;
+        alone.step(action)?;
+        alone.step(action)?;
+        self.findings.hold(APART, left.turn() == alone.turn(), || {
+            let differ = differ(left.turn(), alone.turn());
+            format!("{place}, `{action}` twice on a fork, `{other}` on another between: {differ}")
+        });
         let still = (env.turn().clone(), env.fork()?.fingerprint()) == (turn, fingerprint);
         let third = after(env)?;
         self.findings.hold(APART, still && third == one, || {
@@ -257,7 +285,7 @@ impl Walk<'_> {
             None => _ = by_hash.insert(fingerprint, (env.fork()?, place)),
             Some((known, before)) => {
                 let there = after(known.as_ref())?;
-                self.findings.hold(SAME, there.0.observation == one.0.observation, || {
+                self.findings.hold(SAME, there.0 == one.0, || {
                     format!("{place} and {before}, `{action}`: {}", differ(&there.0, &one.0))
                 });
             }
@@ -268,6 +296,9 @@ impl Walk<'_> {
     /// The task anew, and the same actions.
     fn replayed(&mut self, walked: &[(String, Turn)]) -> Result<()> {
         self.way.clear();
+        if !self.suite.repeats() {
+            return Ok(());
+        }
         let (first, mut again) = (self.suite.open(&self.task.id)?, self.suite.open(&self.task.id));
         if self.suite.instances() == Some(1) {
             drop(first.env);
@@ -341,11 +372,13 @@ impl Walk<'_> {
 
 /// How fast a world is: steps a second along a walk, and what a fork takes, in microseconds, where
 /// it has any.
-pub fn speed(suite: &dyn Suite, task: &str, steps: usize) -> Result<(f64, Option<f64>)> {
+pub fn speed(suite: &dyn Suite, task: &str, most: usize) -> Result<(f64, Option<f64>)> {
     let mut rng = Rng::stream(1, task);
     let mut env = suite.open(task)?.env;
     let begun = Instant::now();
-    for _ in 0..steps {
+    let mut steps = 0;
+    while steps < most && begun.elapsed() < MEASURED {
+        steps += 1;
         if env.turn().done {
             env = suite.open(task)?.env;
         }
@@ -358,8 +391,10 @@ pub fn speed(suite: &dyn Suite, task: &str, steps: usize) -> Result<(f64, Option
         return Ok((rate, None));
     }
     let begun = Instant::now();
-    for _ in 0..steps {
+    let mut forks = 0;
+    while forks < most && begun.elapsed() < MEASURED {
+        forks += 1;
         drop(env.fork()?);
     }
-    Ok((rate, Some(begun.elapsed().as_secs_f64() * 1e6 / steps as f64)))
+    Ok((rate, Some(begun.elapsed().as_secs_f64() * 1e6 / f64::from(forks as u32))))
 }

@@ -194,6 +194,12 @@ pub trait Suite: Send + Sync {
         self.splits().pop()
     }
 
+    /// Whether the same task and actions are answered alike: of a world that does not say so nothing
+    /// of that kind is expected.
+    fn repeats(&self) -> bool {
+        true
+    }
+
     /// How many of its worlds may run at once; none if there is no such limit.
     fn instances(&self) -> Option<usize> {
         None
@@ -302,6 +308,10 @@ impl Suite for Limited {
 
     fn evaluated_on(&self) -> Option<String> {
         self.suite.evaluated_on()
+    }
+
+    fn repeats(&self) -> bool {
+        self.suite.repeats()
     }
 
     fn instances(&self) -> Option<usize> {

@@ -48,7 +48,7 @@ pub(super) fn system(beside: &[(String, Vec<u8>)]) -> Result<Option<String>> {
         Err(Error::new(format!("{SYSTEM}: {what}"))
             .hint("it is what the model is told before anything else; without it, the usual"))
     };
-    match std::str::from_utf8(bytes).map(str::trim) {
+    match std::str::from_utf8(bytes).map(|text| text.trim_start_matches('\u{feff}').trim()) {
         Err(_) => wrong("not UTF-8"),
         Ok("") => wrong("empty"),
         Ok(text) if text.len() > LONGEST => wrong("longer than 64 KiB"),

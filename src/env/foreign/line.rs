@@ -91,10 +91,15 @@ impl Line {
     ///
     /// # Errors
     /// Of [`Kind::World`] where the other end says that it cannot, and where it is gone or answers
-    /// what is no answer: it is ended then.
+    /// what is no answer: it is ended then, for nobody knows what it made.
     pub fn ask<T: DeserializeOwned>(&self, op: &str, fields: Value) -> Result<T> {
         let mut speaking = self.take()?;
         let answered = self.exchange(&mut speaking, op, fields);
+        let answered = match answered {
+            Ok(Ok(answer)) => said::read(op, answer).map(Ok).map_err(|error| error.at(&self.name)),
+            Ok(Err(cannot)) => Ok(Err(cannot)),
+            Err(ended) => Err(ended),
+        };
         let mut standing = locked(&self.standing);
         let answered = match answered {
             Ok(answer) => {
@@ -108,7 +113,7 @@ impl Line {
         };
         drop(standing);
         self.freed.notify_one();
-        answered.and_then(|answer| said::read(op, answer).map_err(|error| error.at(&self.name)))
+        answered
     }
 
     /// The other end for oneself, once it is free.
@@ -155,51 +160,73 @@ impl Line {
         }
         let until = Instant::now() + self.patience;
         loop {
+            // The answer that comes late is passed over then.
+            if budget::is_cancelled() {
+                return Ok(Err(Error::cancelled()));
+            }
+            if Instant::now() >= until {
+                let waited = self.patience.as_secs();
+                return Err(ended(to, &format!("no answer to `{op}` within {waited} s")).hint(
+                    "a [worlds.NAME] of config.toml may give it longer: timeout_s, start_s",
+                ));
+            }
             match to.process.heard.recv_timeout(LOOK) {
                 Ok(Heard::Line(line)) => {
-                    let answer = answer_to(to.id, &line).map_err(|what| ended(to, &what))?;
-                    if let Some(answer) = answer {
-                        return Ok(answer.map_err(|what| {
-                            Error::new(format!("{}: {what}", self.name)).of(Kind::World)
-                        }));
+                    match answer_to(to.id, &line).map_err(|what| ended(to, &what))? {
+                        Answer::Late(world) => locked(&self.dropped).extend(world),
+                        Answer::Given(answer) => return Ok(Ok(answer)),
+                        Answer::Cannot(what) => {
+                            let what = Error::new(format!("{}: {what}", self.name));
+                            return Ok(Err(what.of(Kind::World)));
+                        }
                     }
                 }
                 Ok(Heard::Ended(how)) => return Err(ended(to, &how)),
                 Err(RecvTimeoutError::Disconnected) => return Err(ended(to, "it ended")),
-                // The answer that comes late is passed over then.
-                Err(RecvTimeoutError::Timeout) if budget::is_cancelled() => {
-                    return Ok(Err(Error::cancelled()));
-                }
-                Err(RecvTimeoutError::Timeout) if Instant::now() < until => {}
-                Err(RecvTimeoutError::Timeout) => {
-                    let waited = self.patience.as_secs();
-                    return Err(ended(to, &format!("no answer to `{op}` within {waited} s")).hint(
-                        "a [worlds.NAME] of config.toml may give it longer: timeout_s, start_s",
-                    ));
-                }
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }
 }
 
-/// What a line answers to question `id`; none for the answer to an earlier one. An answer may be
-/// that it cannot, in its words.
-fn answer_to(id: u64, line: &str) -> Result<Option<Result<Value, String>>, String> {
+/// What a line is.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    /// The answer.
+    Given(Value),
+    /// That it cannot, and why.
+    Cannot(String),
+    /// The answer to an earlier question that nobody waited for; the world that it made.
+    Late(Option<String>),
+}
+
+/// An `error` has at most so many characters.
+const ERROR: usize = 500;
+
+/// What a line answers to question `id`.
+fn answer_to(id: u64, line: &str) -> Result<Answer, String> {
     let short = || text::clean(line.trim()).chars().take(80).collect::<String>();
-    let Ok(Value::Object(mut answer)) = serde_json::from_str(line) else {
-        return Err(format!(
-            "it wrote `{}`, which is no JSON object: what a world prints goes to standard error",
+    let mut answer: serde_json::Map<String, Value> = serde_json::from_str(line).map_err(|why| {
+        format!(
+            "it wrote `{}`, which is no JSON object ({why}); what a world prints goes to standard \
+                 error",
             short()
-        ));
-    };
+        )
+    })?;
     match answer.shift_remove("id").and_then(|its| its.as_u64()) {
         Some(its) if its == id => {}
-        Some(its) if its < id => return Ok(None),
+        Some(its) if its < id => {
+            let world = answer.get("world").and_then(Value::as_str).map(str::to_string);
+            return Ok(Answer::Late(world));
+        }
         _ => return Err(format!("it answered a question that was not asked: `{}`", short())),
     }
     match answer.shift_remove("error") {
-        None => Ok(Some(Ok(Value::Object(answer)))),
-        Some(Value::String(why)) => Ok(Some(Err(text::clean(&why)))),
+        None => Ok(Answer::Given(Value::Object(answer))),
+        Some(Value::String(why)) => {
+            let words = why.split_whitespace().collect::<Vec<_>>().join(" ");
+            Ok(Answer::Cannot(text::clean(&words).chars().take(ERROR).collect()))
+        }
         Some(_) => Err("its `error` is no text".into()),
     }
 }
@@ -211,9 +238,13 @@ mod tests {
     #[test]
     fn an_answer_is_to_the_question_that_was_asked() {
         let answer = |line: &str| answer_to(7, line);
-        assert_eq!(answer("{\"id\":7,\"hash\":\"a\"}"), Ok(Some(Ok(json!({"hash": "a"})))));
-        assert_eq!(answer("{\"id\":6,\"hash\":\"a\"}"), Ok(None), "an earlier one");
-        assert_eq!(answer("{\"id\":7,\"error\":\"no\"}"), Ok(Some(Err("no".into()))));
+        assert_eq!(answer("{\"id\":7,\"hash\":\"a\"}"), Ok(Answer::Given(json!({"hash": "a"}))));
+        assert_eq!(answer("{\"id\":6,\"hash\":\"a\"}"), Ok(Answer::Late(None)), "an earlier one");
+        assert_eq!(answer("{\"id\":6,\"world\":\"w\"}"), Ok(Answer::Late(Some("w".into()))));
+        assert_eq!(
+            answer("{\"id\":7,\"error\":\"no\\n way\"}"),
+            Ok(Answer::Cannot("no way".into()))
+        );
         for odd in [
             "hello",
             "[7]",

@@ -133,6 +133,10 @@ impl Suite for Foreign {
         Ok(self.listed(split)?.to_vec())
     }
 
+    fn repeats(&self) -> bool {
+        self.hello.deterministic && self.hello.fork != Fork::None
+    }
+
     fn instances(&self) -> Option<usize> {
         let limited = self.hello.worlds.map(|worlds| worlds * self.spec.processes);
         limited.filter(|_| self.hello.fork != Fork::Native)

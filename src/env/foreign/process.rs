@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::spec::{At, Spec};
+use crate::budget;
 use crate::error::{Error, Kind, Result};
 use crate::text;
 
@@ -19,7 +20,10 @@ const LONGEST: u64 = 16 << 20;
 /// What is kept of what a process wrote to standard error.
 const LAST_LINES: usize = 5;
 
-/// How long a process has to end by itself once nobody speaks to it any more.
+/// Between two looks at the cancel.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long one waits to hear how a process ended.
 const GRACE: Duration = Duration::from_millis(300);
 
 /// What was heard.
@@ -53,7 +57,8 @@ enum Behind {
 }
 
 /// A shell that waits until its input ends, which it does when this program lets go of it or dies,
-/// and then ends the whole group of the process.
+/// gives the process a moment to end by itself, whose input has ended too, and then ends its whole
+/// group.
 struct Watcher {
     shell: Child,
     input: Option<ChildStdin>,
@@ -70,8 +75,8 @@ impl Process {
         match &spec.at {
             At::Command(command) => Self::command(command, spec.memory_mb, last),
             At::Tcp(address) => {
-                let stream = TcpStream::connect(address)
-                    .map_err(|e| failed(&format!("connecting to {address}"), &e))?;
+                let there = address.clone();
+                let stream = patiently(spec, address, move || TcpStream::connect(there))?;
                 // Each line waits for its answer.
                 _ = stream.set_nodelay(true);
                 let copy = || stream.try_clone().map_err(|e| failed("the connection", &e));
@@ -80,8 +85,9 @@ impl Process {
             }
             #[cfg(unix)]
             At::Unix(path) => {
-                let stream = std::os::unix::net::UnixStream::connect(path)
-                    .map_err(|e| failed(&format!("connecting to {}", path.display()), &e))?;
+                let there = path.clone();
+                let connect = move || std::os::unix::net::UnixStream::connect(there);
+                let stream = patiently(spec, &path.display().to_string(), connect)?;
                 let copy = || stream.try_clone().map_err(|e| failed("the connection", &e));
                 let (say, heard) = threads(copy()?, copy()?)?;
                 Ok(Self { say, heard, last, behind: Behind::Unix(stream) })
@@ -156,12 +162,8 @@ impl Drop for Process {
                 let (nobody, _) = channel();
                 self.say = nobody;
                 let end = move || {
-                    let until = Instant::now() + GRACE;
                     // It is not waited for before the watcher is done: until then its number cannot
                     // become that of another process.
-                    while Instant::now() < until && ending(&child).is_none() {
-                        std::thread::sleep(Duration::from_millis(10));
-                    }
                     drop(watcher.input.take());
                     _ = watcher.shell.wait();
                     _ = child.wait();
@@ -181,7 +183,7 @@ impl Watcher {
     fn of(child: &Child) -> Result<Self> {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(
-            "trap '' INT TERM HUP QUIT TSTP; while read -r _; do :; done; kill -s KILL -- \"-$1\"",
+            "trap '' INT TERM HUP QUIT TSTP; while read -r _; do :; done; sleep 0.3; kill -s KILL -- \"-$1\"",
         );
         shell.arg("watcher").arg(child.id().to_string());
         shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -217,6 +219,35 @@ fn ending(_: &Child) -> Option<String> {
     Some("ended".into())
 }
 
+/// A connection, under the time for a start and under the cancel of whoever waits: one that takes
+/// longer is left to a thread of its own.
+fn patiently<T: Send + 'static>(
+    spec: &Spec,
+    place: &str,
+    connect: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
+    let (tell, told) = channel();
+    // Nobody may be left to hear of it.
+    thread("to a world", move || _ = tell.send(connect()))?;
+    let until = Instant::now() + spec.start;
+    loop {
+        match told.recv_timeout(LOOK) {
+            Ok(connected) => {
+                return connected.map_err(|e| failed(&format!("connecting to {place}"), &e));
+            }
+            Err(_) if budget::is_cancelled() => return Err(Error::cancelled()),
+            Err(_) if Instant::now() < until => {}
+            Err(_) => {
+                let waited = spec.start.as_secs();
+                return Err(Error::new(format!(
+                    "connecting to {place}: nothing within {waited} s"
+                ))
+                .of(Kind::World));
+            }
+        }
+    }
+}
+
 fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     let started = std::thread::Builder::new().name(name.into()).spawn(body);
     started.map(drop).map_err(|e| failed("starting a thread", &e))
@@ -228,7 +259,8 @@ fn threads(
     mut input: impl Write + Send + 'static,
 ) -> Result<(Sender<String>, Receiver<Heard>)> {
     let (say, saying) = channel::<String>();
-    let (hear, heard) = channel();
+    // What nobody asked for stays with the world: it can write no more until somebody does.
+    let (hear, heard) = sync_channel(1);
     thread("to a world", move || {
         // An end that went away is heard of by the reader.
         while let Ok(line) = saying.recv() {
@@ -257,6 +289,9 @@ fn line(output: &mut impl BufRead) -> Heard {
         Ok(0) => Heard::Ended("it ended".into()),
         Ok(n) if n as u64 > LONGEST => {
             Heard::Ended(format!("it wrote a line of more than {} MiB", LONGEST >> 20))
+        }
+        Ok(_) if bytes.last() != Some(&b'\n') => {
+            Heard::Ended("it ended in the middle of a line".into())
         }
         Ok(_) => String::from_utf8(bytes)
             .map_or_else(|_| Heard::Ended("it wrote what is not UTF-8".into()), Heard::Line),

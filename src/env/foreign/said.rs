@@ -177,9 +177,10 @@ fn wrong(what: impl Into<String>) -> Error {
 /// Refuses what cannot be the name of a world: it is stored, and stands in commands.
 pub fn vet_name(name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || name.len() > 40 || !name.chars().all(plain) {
+    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !begins || name.len() > 40 || !name.chars().all(plain) {
         return Err(wrong(format!("`{name}` is no name of a world"))
-            .hint("up to 40 of letters, digits, `-`, `_` and `.`"));
+            .hint("a letter or digit, and up to 39 more or `-`, `_`, `.`"));
     }
     if crate::env::SUITES.contains(&name) {
         return Err(wrong(format!("a world of another program cannot be called {name}"))

@@ -145,7 +145,7 @@ impl<'a> Contrast<'a> {
                 })
             }
             Act::Product(other) => self.product(case, branch, &other),
-            Act::Read if matches!(self.act, Act::Choose(_) | Act::Buy) => Some(Claim::Reads),
+            Act::Read if matches!(self.act, Act::Choose(_)) => Some(Claim::Reads),
             Act::Back | Act::Search(_) if decides => Some(Claim::Leaves),
             Act::Search(words) => match self.act {
                 Act::Search(better) => {
@@ -282,7 +282,10 @@ fn of_claim(found: &Contrast<'_>, action: &str, claim: &Claim) -> Vec<(&'static 
 /// it is bought, or left because it is too dear.
 pub fn missed(case: &Case, text: &str) -> Option<&'static str> {
     let found = Contrast::of(case);
-    let text = text.to_lowercase();
+    // What is quoted as an action is no reason.
+    let actions = case.alternatives.iter().map(|branch| &branch.action).chain([&case.action]);
+    let text =
+        actions.fold(text.to_lowercase(), |text, action| text.replace(&action.to_lowercase(), " "));
     let chosen = match &found.act {
         Act::Choose(choice) if wanted(&found.wish, &found.page).contains(choice) => {
             Some(choice.value)
@@ -296,6 +299,6 @@ pub fn missed(case: &Case, text: &str) -> Option<&'static str> {
     let binds =
         found.wish.limit.is_some() && (found.act == Act::Buy || found.claims.iter().any(is_dear));
     let speaks =
-        ["price", "cost", "dollar", "$", "budget", "cheap", "expensive", "afford", "spend"];
+        ["price", "cost", "dollar", "$", "budget", "limit", "cheap", "expensive", "afford"];
     (binds && !speaks.iter().any(|word| text.contains(word))).then_some("what it may cost")
 }

@@ -162,7 +162,10 @@ pub struct Wish {
 }
 
 fn spaced(text: &str) -> String {
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    // "6.5" is one word, and no 6.
+    let words =
+        text.split(|c: char| !c.is_alphanumeric() && c != '.').map(|word| word.trim_matches('.'));
+    let words = words.filter(|word| !word.is_empty());
     format!(" {} ", words.map(str::to_lowercase).collect::<Vec<_>>().join(" "))
 }
 
@@ -182,7 +185,10 @@ impl Wish {
             Some((name.to_string(), value.trim().trim_end_matches('.').to_string()))
         };
         let groups = lower.split(", and ").filter_map(part).collect();
-        Self { said: spaced(task), limit, groups }
+        // What it may cost is no size.
+        let thing =
+            lower.find("price lower than").map_or(task, |at| task.get(..at).unwrap_or(task));
+        Self { said: spaced(thing), limit, groups }
     }
 
     /// Whether a value that can be chosen is named.

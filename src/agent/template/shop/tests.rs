@@ -105,7 +105,8 @@ fn what_is_asked_for_is_chosen_before_it_is_bought() {
     assert!(text.contains("the style that is asked for is square, not round"), "{text}");
     assert!(text.contains("square is asked for"), "{text}");
     assert_eq!(missed(&found, "So I choose."), Some("the value that is chosen"));
-    let bought = case(PRODUCT, "click[buy now]", &[("click[description]", "d", 0.0)]);
+    assert_eq!(missed(&found, "So I click[square]."), Some("the value that is chosen"));
+    let bought = case(PRODUCT, "click[buy now]", &[("click[round]", "r", 0.0)]);
     assert!(
         all(&bought).contains("White is chosen, and $60.99 is within the limit of 70.00 dollars")
     );

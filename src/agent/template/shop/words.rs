@@ -87,7 +87,10 @@ pub fn reason(found: &Contrast<'_>) -> Forms {
     let has_price = found.page.price.is_some() && found.wish.limit.is_some();
     let has_chosen = super::wanted(&found.wish, &found.page).iter().any(|choice| choice.chosen);
     match &found.act {
-        Act::Search(_) => &["These words say best what is asked for", "A search has to come first"],
+        Act::Search(_) => &[
+            "These words say what is asked for",
+            "I want to see what there is of what is asked for",
+        ],
         Act::Product(product) => {
             let fits = product.price.is_some() && found.wish.limit.is_some();
             match (
