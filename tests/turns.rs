@@ -12,7 +12,7 @@ use foretaste::collect::{self, Draw};
 use foretaste::control::{Control, Progress};
 use foretaste::episode::{Play, Scope, Teacher};
 use foretaste::eval::{Known, evaluate};
-use foretaste::experience::ActionEffect;
+use foretaste::experience::{ActionEffect, PERTURBED};
 use foretaste::formats::{Observations, Order, Questions, Set, export_file, import::import};
 use foretaste::selection::{ALL, Criteria};
 use foretaste::store::{Listing, Near, Store};
@@ -47,7 +47,16 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
         assert_eq!(trajectory.steps[0].free, ["search[…]"], "beside a list");
         assert!(trajectory.steps.iter().all(|step| !step.truncated));
         let branches = store.branches(demo.id).unwrap();
-        assert!(branches.iter().all(|branch| branch.t > 0), "nothing is listed at the front page");
+        let front: Vec<&str> = branches
+            .iter()
+            .filter(|branch| branch.t == 0)
+            .map(|branch| branch.source.as_str())
+            .collect();
+        assert!(
+            front.iter().all(|source| *source == PERTURBED),
+            "nothing is listed there: {front:?}"
+        );
+        assert!(!front.is_empty(), "a search has others beside it");
         assert!(
             branches
                 .iter()

@@ -67,8 +67,18 @@ fn counted(text: &str) -> Option<(i64, &str)> {
     Some((text[..digits].parse().ok()?, name))
 }
 
+/// A text as Python writes it in quotes, but for what is not printable.
+fn repr(text: &str) -> String {
+    let text = text.replace('\\', "\\\\");
+    match (text.contains('\''), text.contains('"')) {
+        (true, false) => format!("\"{text}\""),
+        (true, true) => format!("'{}'", text.replace('\'', "\\'")),
+        _ => format!("'{text}'"),
+    }
+}
+
 fn craft(book: &Book, inventory: &mut Held, makes: &str, takes: &str) -> Answer {
-    let (_, name) = counted(makes).unwrap_or((1, makes));
+    let (count, name) = counted(makes).unwrap_or((1, makes));
     let thing = own(name);
     let is_kind = book.kinds.contains(&thing);
     let mut given: Vec<(String, i64)> = Vec::new();
@@ -88,7 +98,14 @@ fn craft(book: &Book, inventory: &mut Held, makes: &str, takes: &str) -> Answer 
     let recipes = book.recipes.get(&thing).filter(|_| !is_kind).into_iter().flatten();
     let fits = |recipe: &&Recipe| fits(book, recipe, &given);
     let Some(recipe) = recipes.into_iter().find(fits) else {
-        return said(format!("Could not find a valid recipe for {name}"));
+        // As Python writes the original's own record of it.
+        let thing = repr(&thing);
+        let (kind, item) =
+            if is_kind { (thing.as_str(), "None") } else { ("None", thing.as_str()) };
+        return said(format!(
+            "Could not find a valid recipe for ItemTagWithCount(item_tag=ItemTag(tag={kind}, \
+             item_id={item}), count={count})"
+        ));
     };
     for (name, count) in &given {
         if let Some(at) = inventory.iter().position(|(known, _)| known == name) {
