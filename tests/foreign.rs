@@ -138,7 +138,7 @@ fn what_lies_dies_or_says_nothing_is_refused_by_name() {
         (shell(&[HELLO, &TASKS.replace("\"a\"", "\"b\"")], ""), "no task `a`"),
         (shell(&[HELLO, TASKS, r#"{"id":3,"error":"no wood"}"#], ""), "no wood"),
         (shell(&[HELLO, TASKS, &NEW.replace("\"task\":\"do it.\",", "")], ""), "has no task"),
-        (shell(&[HELLO, TASKS, &NEW.replace("admissible", "admissable")], ""), "admissable"),
+        (shell(&[HELLO, TASKS, &NEW.replace("admissible", "allowed")], ""), "allowed"),
         (shell(&[HELLO, TASKS, &NEW.replace("[\"go\"]", "[\"\"]")], ""), "empty"),
         (shell(&[HELLO, TASKS, NEW, step], "kill -9 $$"), "signal 9"),
         (shell(&[], "head -c 20000000 /dev/zero | tr '\\0' x"), "more than 16 MiB"),
