@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use crate::error::{Error, Result};
 
 /// A file of settings or keys has at most so many bytes.
-pub const SETTINGS: u64 = 1 << 20;
+const SETTINGS: u64 = 1 << 20;
 
 /// The data directory: the one named, else the platform's own.
 pub fn data_dir(named: Option<PathBuf>) -> Result<PathBuf> {
@@ -54,6 +54,14 @@ pub fn read_whole(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
 /// [`read_whole`] of text.
 pub fn read_text(path: &Path, limit: u64) -> std::io::Result<String> {
     text(read_whole(path, limit)?)
+}
+
+/// A file of settings or keys; empty where it is not there: nothing is set then.
+pub fn settings(path: &Path) -> Result<String> {
+    match read_text(path, SETTINGS) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        read => read.map_err(|e| Error::io("reading", path, &e)),
+    }
 }
 
 /// All that a stream has, if that is at most `limit` bytes: counted as it is read, since what is no

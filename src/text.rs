@@ -49,6 +49,16 @@ pub fn clean(text: &str) -> String {
     out
 }
 
+/// What stands on a button of a shop's page (`[button] Buy Now [button_]`), and whether it was clicked;
+/// none of any other line.
+pub fn button(line: &str) -> Option<(&str, bool)> {
+    let line = line.trim();
+    let of = |open: &str, close: &str| line.strip_prefix(open)?.strip_suffix(close);
+    of("[button] ", " [button_]")
+        .map(|name| (name, false))
+        .or_else(|| of("[clicked button] ", " [clicked button_]").map(|name| (name, true)))
+}
+
 /// JSON on one line that means what it meant, with all that [`clean`] would replace written as
 /// `\uXXXX`.
 pub fn json(value: &serde_json::Value) -> String {

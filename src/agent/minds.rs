@@ -41,12 +41,7 @@ pub fn is_url(name: &str) -> bool {
 /// The minds of a data directory, in the order of their names.
 pub fn all(root: &Path) -> Result<Vec<Named>> {
     let path = root.join("config.toml");
-    let text = match paths::read_text(&path, paths::SETTINGS) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::io("reading", &path, &e)),
-    };
-    parse(&text).map_err(|error| error.at(path.display()))
+    parse(&paths::settings(&path)?).map_err(|error| error.at(path.display()))
 }
 
 /// The settings of a mind.

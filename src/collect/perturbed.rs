@@ -22,11 +22,9 @@ pub(super) fn perturbed(
     if listed.iter().any(|known| known.trim() == action) {
         return Vec::new();
     }
-    let Some((before, after)) = forms.iter().find_map(|form| parts(form, action)) else {
+    let Some((before, inner, after)) = forms.iter().find_map(|form| parts(form, action)) else {
         return Vec::new();
     };
-    let inner = action.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
-    let Some(inner) = inner else { return Vec::new() };
     let words: Vec<&str> = inner.split_whitespace().collect();
     let mut texts: Vec<String> = Vec::new();
     if words.len() > 2 {
@@ -57,11 +55,12 @@ pub(super) fn perturbed(
     found
 }
 
-/// What stands around the words of an action, by a form that it is of; nothing of a schema, whose
-/// words have a meaning each.
-fn parts<'a>(form: &'a Form, action: &str) -> Option<(&'a str, &'a str)> {
+/// The words of an action with what stands around them, by a form that it is of; nothing of a schema,
+/// whose words have a meaning each.
+fn parts<'a>(form: &'a Form, action: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
     let (before, after) = form.as_str().split_once('…')?;
-    (!form.as_str().starts_with('{') && form.admits(action)).then_some((before, after))
+    let inner = action.strip_prefix(before)?.strip_suffix(after)?;
+    (!form.as_str().starts_with('{') && form.admits(action)).then_some((before, inner, after))
 }
 
 #[cfg(test)]

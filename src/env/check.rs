@@ -36,8 +36,7 @@ const NONSENSE: &str = "xyzzy 42";
 pub struct Found {
     /// What must hold.
     pub property: &'static str,
-    /// How often it was tried; where never, why not is the first of `failures` of a property that
-    /// does not apply.
+    /// How often it was tried; where never, `note` says why not.
     pub tried: usize,
     /// How often it did not hold.
     pub failed: usize,

@@ -52,7 +52,7 @@ pub use share::Share;
 pub const STEP_LIMIT: usize = 50;
 
 /// What the agent is shown at one step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Turn {
     /// The text exactly as the environment gave it.
     pub observation: Arc<str>,

@@ -85,7 +85,7 @@ fn of_test(page: &mut String, test: &OnTest) {
         let foresight = row
             .foresight
             .map_or("–".to_string(), |(exact, f1)| format!("{} %, {f1:.3}", percent(exact)));
-        let worth = row.mean_reward().filter(|_| in_parts).map_or_else(
+        let worth = row.mean_reward().map_or_else(
             || if in_parts { " – |".to_string() } else { String::new() },
             |(mean, (low, high))| format!(" {mean:.3} [{low:.3}, {high:.3}] |"),
         );

@@ -139,11 +139,7 @@ impl Keymap {
     /// The table with the overrides of a file, if it is there. Unknown names, unreadable keys and
     /// conflicts are refused with their line.
     pub fn load(path: &Path) -> Result<Self> {
-        match paths::read_text(path, paths::SETTINGS) {
-            Ok(text) => Self::with(&text).map_err(|error| error.at(path.display())),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(e) => Err(Error::io("reading", path, &e)),
-        }
+        Self::with(&paths::settings(path)?).map_err(|error| error.at(path.display()))
     }
 
     /// The table with overrides.

@@ -4,17 +4,10 @@
 
 use std::borrow::Cow;
 
+use crate::text::button;
+
 /// Choices of one kind that are shown; the chosen ones are, and of the others the first.
 const SHOWN: usize = 12;
-
-/// The name on a button and whether it was clicked.
-fn button(line: &str) -> Option<(&str, bool)> {
-    let line = line.trim();
-    let of = |open: &str, close: &str| line.strip_prefix(open)?.strip_suffix(close);
-    of("[button] ", " [button_]")
-        .map(|name| (name, false))
-        .or_else(|| of("[clicked button] ", " [clicked button_]").map(|name| (name, true)))
-}
 
 /// Whether a text is such a page.
 pub fn is_page(text: &str) -> bool {

@@ -38,11 +38,7 @@ impl Settings {
     /// The file's contents; nothing set if it is not there. What cannot be is refused with its
     /// line.
     pub fn load(path: &Path) -> Result<Self> {
-        match paths::read_text(path, paths::SETTINGS) {
-            Ok(text) => Self::parse(&text).map_err(|error| error.at(path.display())),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(e) => Err(Error::io("reading", path, &e)),
-        }
+        Self::parse(&paths::settings(path)?).map_err(|error| error.at(path.display()))
     }
 
     /// The settings that a text states.

@@ -29,16 +29,21 @@ fn a_state_is_a_prefix_of_the_next_one_and_old_steps_go_first() {
     assert!(framing.state(&state(0), 3).is_err());
 }
 
+/// The tokenizer of a model of others: none of our marks but the end, which has a name of theirs.
+fn of_others(own: &str) -> Tokenizer {
+    let names = ["task", "obs", "act", "think"];
+    let marked = names.iter().fold(own.to_string(), |json, name| {
+        json.replace(&format!("<|{name}|>"), &format!("[{name}]"))
+    });
+    Tokenizer::parse(marked.replace("<|end|>", "</s>").as_bytes()).unwrap()
+}
+
 #[test]
 fn in_words_the_space_belongs_to_the_text_and_outside_text_is_no_control_token() {
     let texts: Vec<String> =
         (0..40).map(|i| format!("Action: go to shelf {i}\nObservation: You see a go.")).collect();
     let own = Tokenizer::train(&texts, 330).unwrap().to_json().unwrap();
-    // A model of others: none of our marks but the end, which has a name of theirs.
-    let foreign = ["task", "obs", "act", "think"]
-        .iter()
-        .fold(own.clone(), |json, name| json.replace(&format!("<|{name}|>"), &format!("[{name}]")));
-    let foreign = Tokenizer::parse(foreign.replace("<|end|>", "</s>").as_bytes()).unwrap();
+    let foreign = of_others(&own);
     let framing = Framing::new(&foreign).unwrap();
     assert_eq!(
         foreign.decode(&framing.acted("go to shelf 2").unwrap()).unwrap(),
@@ -69,11 +74,8 @@ fn in_words_the_space_belongs_to_the_text_and_outside_text_is_no_control_token()
 #[test]
 fn a_persons_own_system_message_stands_first_and_only_where_there_are_turns() {
     let own = Tokenizer::train(&["user assistant system Act. go".into()], 330).unwrap();
-    let names = ["task", "obs", "act", "think"];
-    let foreign = names.iter().fold(own.to_json().unwrap(), |json, name| {
-        json.replace(&format!("<|{name}|>"), &format!("[{name}]"))
-    });
-    let foreign = || Tokenizer::parse(foreign.replace("<|end|>", "</s>").as_bytes()).unwrap();
+    let own = own.to_json().unwrap();
+    let foreign = || of_others(&own);
     let source = "{% for m in messages %}[{{ m.role }}]{{ m.content }}</s>{% endfor %}\
                   {% if add_generation_prompt %}[assistant]{% endif %}";
     let files = [("chat_template.jinja".to_string(), source.as_bytes().to_vec())];

@@ -9,15 +9,12 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::process::{Heard, Process};
+use super::process::{Heard, LOOK, Process};
 use super::said::{self, Hello, PROTOCOL};
 use super::spec::Spec;
 use crate::budget;
 use crate::error::{Error, Kind, Result};
 use crate::text;
-
-/// Between two looks at the cancel.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// Whether and how the other end is there.
 enum Standing {

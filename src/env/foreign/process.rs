@@ -21,7 +21,7 @@ const LONGEST: u64 = 16 << 20;
 const LAST_LINES: usize = 5;
 
 /// Between two looks at the cancel.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// How long one waits to hear how a process ended.
 const GRACE: Duration = Duration::from_millis(300);

@@ -73,12 +73,7 @@ pub fn lives_in(root: PathBuf) {
 pub fn all() -> Result<Vec<Spec>> {
     let Some(root) = ROOT.get() else { return Ok(Vec::new()) };
     let path = root.join("config.toml");
-    let text = match paths::read_text(&path, paths::SETTINGS) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::io("reading", &path, &e)),
-    };
-    parse(&text).map_err(|error| {
+    parse(&paths::settings(&path)?).map_err(|error| {
         error.at(path.display()).hint("docs/worlds.md has every setting of a world")
     })
 }

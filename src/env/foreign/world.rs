@@ -45,14 +45,7 @@ impl World {
             hello: Arc::clone(hello),
             id: new.world,
             task: new.state.task.clone().unwrap_or_default().into(),
-            turn: Turn {
-                observation: "".into(),
-                actions: crate::env::Actions::default(),
-                reward: 0.0,
-                done: false,
-                success: false,
-                truncated: false,
-            },
+            turn: Turn::default(),
             way,
             fingerprint: OnceLock::new(),
         };

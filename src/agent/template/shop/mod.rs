@@ -112,36 +112,29 @@ impl<'a> Contrast<'a> {
     fn claim(&self, case: &Case, branch: &Branch) -> Option<Claim> {
         // To leave a product speaks against buying it, and against no choice of it.
         let leaves = matches!(self.act, Act::Back) && self.page.price.is_some();
+        let decides = matches!(self.act, Act::Choose(_) | Act::Buy | Act::Read);
+        let wanted = wanted(&self.wish, &self.page);
         match Act::of(&branch.action, &self.page) {
             Act::Buy if leaves => {
                 let lacking = self.lacking();
-                return Some(if lacking.is_empty() {
-                    Claim::Short
-                } else {
-                    Claim::Without(lacking)
-                });
+                Some(if lacking.is_empty() { Claim::Short } else { Claim::Without(lacking) })
             }
-            Act::Choose(_) if leaves => return None,
-            _ => {}
-        }
-        let decides = matches!(self.act, Act::Choose(_) | Act::Buy | Act::Read);
-        match Act::of(&branch.action, &self.page) {
+            Act::Choose(_) if leaves => None,
             Act::Buy => {
-                let open: Vec<String> = wanted(&self.wish, &self.page)
-                    .into_iter()
+                let open: Vec<String> = wanted
+                    .iter()
                     .filter(|choice| !choice.chosen)
                     .map(|choice| choice.value.to_string())
                     .collect();
                 Some(if open.is_empty() { Claim::Short } else { Claim::Open(open) })
             }
-            Act::Choose(choice) if wanted(&self.wish, &self.page).contains(&choice) => None,
+            Act::Choose(choice) if wanted.contains(&choice) => None,
             Act::Choose(choice) => {
-                let of_group = |other: &Choice<'_>| other.group == choice.group;
-                let all = wanted(&self.wish, &self.page);
+                let of_group = |other: &&Choice<'_>| other.group == choice.group;
                 Some(Claim::Unasked {
                     group: choice.group.to_string(),
                     value: choice.value.to_string(),
-                    wanted: all.into_iter().find(of_group).map(|wanted| wanted.value.to_string()),
+                    wanted: wanted.iter().find(of_group).map(|wanted| wanted.value.to_string()),
                 })
             }
             Act::Product(other) => self.product(case, branch, &other),

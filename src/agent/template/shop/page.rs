@@ -3,6 +3,7 @@
 
 use crate::agent::Case;
 use crate::experience::State;
+use crate::text::button;
 
 /// A product of a list of results.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,16 +43,6 @@ fn price(text: &str) -> Option<(f64, &str)> {
     let at = text.find('$')?;
     let digits = text[at + 1..].split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
     Some((digits.trim_end_matches('.').parse().ok()?, text[at..].trim()))
-}
-
-/// What stands on a button, and whether it was clicked.
-fn button(line: &str) -> Option<(&str, bool)> {
-    let line = line.trim();
-    let plain = line.strip_prefix("[button] ").and_then(|rest| rest.strip_suffix(" [button_]"));
-    let clicked = line
-        .strip_prefix("[clicked button] ")
-        .and_then(|rest| rest.strip_suffix(" [clicked button_]"));
-    plain.map(|name| (name, false)).or(clicked.map(|name| (name, true)))
 }
 
 impl<'a> Page<'a> {
