@@ -23,6 +23,8 @@ pub enum Purpose {
     Evaluation,
     /// A policy's episode among training games, in whose states an expert was asked.
     Visit,
+    /// A policy's episode from which it learns by what came of it (reinforcement learning).
+    Rollout,
 }
 
 impl Purpose {
@@ -33,12 +35,13 @@ impl Purpose {
             Self::Exploration => "exploration",
             Self::Evaluation => "evaluation",
             Self::Visit => "visit",
+            Self::Rollout => "rollout",
         }
     }
 
     /// The purpose of that word.
     pub fn from_name(word: &str) -> Option<Self> {
-        [Self::Demonstration, Self::Exploration, Self::Evaluation, Self::Visit]
+        [Self::Demonstration, Self::Exploration, Self::Evaluation, Self::Visit, Self::Rollout]
             .into_iter()
             .find(|p| p.as_str() == word)
     }

@@ -24,6 +24,14 @@ pub fn data_dir(named: Option<PathBuf>) -> Result<PathBuf> {
     Ok(dirs.data_dir().to_path_buf())
 }
 
+/// Where what can be made anew is kept: the platform's own place for it.
+pub fn cache_dir() -> Result<PathBuf> {
+    let dirs = ProjectDirs::from("", "", "foretaste").ok_or_else(|| {
+        Error::new("this account has no home directory").hint("set HOME, or XDG_CACHE_HOME")
+    })?;
+    Ok(dirs.cache_dir().to_path_buf())
+}
+
 /// A path in which `~` is the person's own folder.
 pub fn at_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), BaseDirs::new()) {

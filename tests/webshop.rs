@@ -13,7 +13,7 @@ use foretaste::env::webshop::goals::Goal;
 use foretaste::env::webshop::reward::reward;
 use foretaste::env::webshop::session::Session;
 use foretaste::env::webshop::shop::Shop;
-use foretaste::env::webshop::{WebShop, oracle};
+use foretaste::env::webshop::{self, WebShop, oracle};
 use serde_json::Value;
 
 /// The folder with the original's data, or none (said loudly).
@@ -73,37 +73,50 @@ fn words_colours_and_likeness_are_the_originals() {
 #[test]
 fn goals_and_prices_are_the_originals_in_its_order() {
     let Some(folder) = shared() else { return };
-    let read = oracle::read(&folder.join("catalog"), None, None).unwrap();
+    let read = webshop::read(&folder.join("catalog"), None, None).unwrap();
     let prices = std::fs::read_to_string(folder.join("oracle/product_prices_seed0.json")).unwrap();
     let prices: HashMap<String, f64> = serde_json::from_str(&prices).unwrap();
     let mut differ = Differences::default();
-    for (product, price) in read.shop.products.iter().zip(&read.shop.prices) {
-        differ.hold(&product.asin, &Some(price), &prices.get(&product.asin));
+    for (place, price) in read.shop.prices.iter().enumerate() {
+        let asin = read.shop.asin(place as u32);
+        differ.hold(asin, &Some(price), &prices.get(asin));
     }
     let wanted = rows(&folder.join("goals/goals_synthetic_1k_seed0.jsonl"));
     assert_eq!((read.goals.len(), wanted.len()), (6910, 6910));
     for (goal, wanted) in read.goals.iter().zip(&wanted) {
-        let find = |asin: &str| read.shop.find(asin).cloned();
+        let find = |asin: &str| read.shop.find(asin);
         differ.hold("goal", goal, &Goal::read(wanted.as_object().unwrap(), find).unwrap());
     }
     assert_eq!(differ.0, 0);
 }
 
-fn shop(folder: &Path) -> Arc<Shop> {
-    Arc::new(oracle::read(&folder.join("catalog"), None, None).unwrap().shop)
+/// The shop in memory, and the same kept beside an index.
+fn shops(folder: &Path) -> [Arc<Shop>; 2] {
+    let catalog = folder.join("catalog");
+    let here = webshop::read(&catalog, None, None).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let index = dir.path().join("index.sqlite");
+    assert_eq!(webshop::index(&catalog, &index, &mut |_, _| {}).unwrap(), 1000);
+    let kept = webshop::indexed(&index, &catalog, None, None).unwrap();
+    assert_eq!((&here.goals, &here.kinds), (&kept.goals, &kept.kinds));
+    assert_eq!(here.shop.identity(), kept.shop.identity());
+    assert_eq!(here.shop.prices, kept.shop.prices);
+    [here.shop, kept.shop].map(Arc::new)
 }
 
 #[test]
 fn searches_find_what_the_original_finds() {
     let Some(folder) = shared() else { return };
-    let shop = shop(&folder);
     let mut differ = Differences::default();
+    let shops = shops(&folder);
     for row in rows(&folder.join("oracle/search_bm25.jsonl")) {
         let query = row["query"].as_str().unwrap();
-        let found: Vec<&str> =
-            shop.search(query).iter().map(|at| shop.products[*at as usize].asin.as_str()).collect();
-        let hits = row["hits"].as_array().unwrap().iter();
-        differ.hold(query, &found, &hits.map(|hit| hit[0].as_str().unwrap()).collect());
+        for shop in &shops {
+            let found: Vec<&str> =
+                shop.search(query).unwrap().iter().map(|at| shop.asin(*at)).collect();
+            let hits = row["hits"].as_array().unwrap().iter();
+            differ.hold(query, &found, &hits.map(|hit| hit[0].as_str().unwrap()).collect());
+        }
     }
     assert_eq!(differ.0, 0);
 }
@@ -111,13 +124,13 @@ fn searches_find_what_the_original_finds() {
 #[test]
 fn rewards_are_the_originals_with_all_their_parts() {
     let Some(folder) = shared() else { return };
-    let shop = shop(&folder);
-    let goal = |row: &Value| Goal::read(row.as_object().unwrap(), |_| None).unwrap();
+    let [_, shop] = shops(&folder);
+    let goal = |row: &Value| Goal::read(row.as_object().unwrap(), |_| Ok(None)).unwrap();
     let goals: Vec<Goal> =
         rows(&folder.join("oracle/reward_goals.jsonl")).iter().map(goal).collect();
     let mut differ = Differences::default();
     for row in rows(&folder.join("oracle/rewards.jsonl")) {
-        let product = shop.find(row["asin"].as_str().unwrap()).unwrap();
+        let product = shop.find(row["asin"].as_str().unwrap()).unwrap().unwrap();
         let chosen: Vec<(String, String)> = row["options"]
             .as_object()
             .unwrap()
@@ -126,7 +139,7 @@ fn rewards_are_the_originals_with_all_their_parts() {
             .collect();
         let goal = &goals[row["goal"].as_u64().unwrap() as usize];
         let nouns = |title: &str| shop.nouns(title).0;
-        let worth = reward(product, goal, row["price"].as_f64().unwrap(), &chosen, &nouns);
+        let worth = reward(&product, goal, row["price"].as_f64().unwrap(), &chosen, &nouns);
         let worth = serde_json::to_value(&worth).unwrap();
         for (name, part) in worth.as_object().unwrap() {
             differ.hold(&format!("{} {name}", row["i"]), &Some(part), &row.get(name));
@@ -145,18 +158,22 @@ fn page(row: &Value) -> Vec<Value> {
 #[test]
 fn every_page_of_every_session_is_the_originals() {
     let Some(folder) = shared() else { return };
-    let shop = shop(&folder);
+    let shops = shops(&folder);
     let mut differ = Differences::default();
     let mut pages = 0;
-    for session in rows(&folder.join("oracle/sessions.jsonl")) {
-        let goal = Arc::new(Goal::read(session["goal"].as_object().unwrap(), |_| None).unwrap());
+    for (session, shop) in rows(&folder.join("oracle/sessions.jsonl"))
+        .iter()
+        .flat_map(|session| shops.iter().map(move |shop| (session, shop)))
+    {
+        let goal =
+            Arc::new(Goal::read(session["goal"].as_object().unwrap(), |_| Ok(None)).unwrap());
         let id = session["session"].as_str().map_or(session["session"].to_string(), str::to_string);
         let mut at = Session::new(shop.clone(), goal, &id);
         let steps = session["steps"].as_array().unwrap();
         for step in steps.iter().filter(|step| step.get("error").is_none()) {
             let before = at.purchases;
             if let Some(action) = step["action"].as_str() {
-                at.act(action);
+                at.act(action).unwrap();
             }
             pages += 1;
             let shown = &at.shown;

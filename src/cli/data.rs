@@ -184,6 +184,7 @@ enum Rows {
     Demonstrations,
     Explorations,
     Visits,
+    Rollouts,
     Reflections,
     Runs,
     Checkpoints,
@@ -218,6 +219,7 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
             Rows::Demonstrations => list(Some(Purpose::Demonstration), find, limit)?,
             Rows::Explorations => list(Some(Purpose::Exploration), find, limit)?,
             Rows::Visits => list(Some(Purpose::Visit), find, limit)?,
+            Rows::Rollouts => list(Some(Purpose::Rollout), find, limit)?,
             Rows::Reflections => store
                 .queue(&Filter::default(), Place::Start, limit)?
                 .items

@@ -7,11 +7,12 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::person::{ExpertArg, Person};
+use super::shop::{IndexArgs, ShopArgs, index};
 use super::world::{CheckArgs, check, sidecar};
 use super::{Common, Out, SuiteArgs, interruptible, make, out};
 use crate::env::tw_pddl::TwPddl;
 use crate::env::tw_pddl::prior::Counts;
-use crate::env::{Environment, Opened, Suite, TaskRef, open_game_file, webshop};
+use crate::env::{Environment, Opened, TaskRef, open_game_file, webshop};
 use crate::episode::follow;
 use crate::error::{Error, Result};
 use crate::paths;
@@ -73,28 +74,30 @@ enum EnvCommand {
         /// Which; without one they are listed
         name: Option<String>,
     },
+    /// Make the index of a catalogue that is too large for memory (webshop with all its products)
+    Index(IndexArgs),
     /// Write a suite's games as files
     Make(make::MakeArgs),
 }
 
 /// Which game.
 #[derive(Debug, Args)]
-struct GameArgs {
+pub(super) struct GameArgs {
     #[command(flatten)]
-    suite: SuiteArgs,
+    pub suite: SuiteArgs,
     /// A game.tw-pddl file
     #[arg(long, value_name = "FILE", conflicts_with = "task", required_unless_present = "task")]
     game: Option<PathBuf>,
     /// A task of the suite (see env list)
     #[arg(long)]
-    task: Option<String>,
+    pub task: Option<String>,
     /// Seed of whatever is random in the environment (these suites are deterministic)
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
 
 impl GameArgs {
-    fn open(&self) -> Result<Opened> {
+    pub fn open(&self) -> Result<Opened> {
         let opened = match (&self.game, &self.task) {
             (Some(file), _) => {
                 let id = file.display().to_string();
@@ -109,34 +112,6 @@ impl GameArgs {
             out::tell(&format!("warning: {warning}"));
         }
         Ok(opened)
-    }
-}
-
-/// What of the shop is taken from files of its own.
-#[derive(Debug, Args)]
-struct ShopArgs {
-    /// Of webshop: goals from this file, a line each; --task N is line N, counted from 0
-    #[arg(long, value_name = "FILE")]
-    goals: Option<PathBuf>,
-    /// Of webshop: what each product costs, a JSON object by number
-    #[arg(long, value_name = "FILE")]
-    prices: Option<PathBuf>,
-}
-
-impl ShopArgs {
-    /// The game, in a shop of these files if there are any.
-    fn open(&self, game: &GameArgs) -> Result<Opened> {
-        let (goals, prices) = (self.goals.as_deref(), self.prices.as_deref());
-        if goals.is_none() && prices.is_none() {
-            return game.open();
-        }
-        let (true, Some(task)) = (game.suite.suite == webshop::NAME, &game.task) else {
-            return Err(Error::usage("--goals and --prices are of a task of webshop")
-                .hint("--suite webshop --task N"));
-        };
-        let shop = webshop::WebShop::with(game.suite.data.as_deref(), goals, prices)?;
-        let opened = shop.open(task)?;
-        Ok(game.suite.limit(opened))
     }
 }
 
@@ -171,7 +146,8 @@ pub fn run(common: &Common, args: EnvArgs) -> Result<()> {
         EnvCommand::Prior { suite, split, games } => prior(&suite, &split, games),
         EnvCommand::Check(args) => check(common, &args),
         EnvCommand::Sidecar { name } => sidecar(&out, name.as_deref()),
-        EnvCommand::Make(args) => make::run(&out, &args),
+        EnvCommand::Index(args) => index(common, &args),
+        EnvCommand::Make(args) => make::run(common, &args),
     }
 }
 

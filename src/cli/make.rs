@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::{Out, number};
-use crate::env::household;
+use super::{Common, Out, interruptible, number};
+use crate::control::Meter;
+use crate::env::{household, webshop};
 use crate::error::{Error, Result};
 use crate::paths::write_whole;
 
@@ -16,16 +17,17 @@ pub struct MakeArgs {
     /// The suite whose games are generated
     #[arg(long, value_enum, default_value_t = Generated::Household)]
     suite: Generated,
-    /// The split: train, seen, unseen
+    /// Of household the split: train, seen, unseen
     #[arg(long, default_value = "train")]
     split: String,
-    /// How many games
-    #[arg(long, default_value_t = 100, value_parser = number::<usize>(1..=1_000_000))]
+    /// How many games; of webshop, products
+    #[arg(long, default_value_t = 100, value_parser = number::<usize>(1..=2_000_000))]
     games: usize,
-    /// The first game's number
+    /// The first game's number; of webshop, the seed of the products
     #[arg(long, default_value_t = 0, value_parser = number::<usize>(0..=9_000_000))]
     first: usize,
-    /// Where to: DIR/SPLIT/KIND-…/GAME/game.tw-pddl, as ALFWorld's data is laid out
+    /// Where to: DIR/SPLIT/KIND-…/GAME/game.tw-pddl, as ALFWorld's data is laid out; of webshop
+    /// the three files of a catalogue, as WebShop's is
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
@@ -35,6 +37,7 @@ pub struct MakeArgs {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Generated {
     Household,
+    Webshop,
 }
 
 /// How hard generated games are.
@@ -77,8 +80,29 @@ fn range(given: Option<&Vec<usize>>, usual: (usize, usize), what: &str) -> Resul
 }
 
 /// Runs the command.
-pub fn run(out: &Out, args: &MakeArgs) -> Result<()> {
-    let Generated::Household = args.suite;
+pub fn run(common: &Common, args: &MakeArgs) -> Result<()> {
+    match args.suite {
+        Generated::Household => games(&common.out(), args),
+        Generated::Webshop => catalogue(common, args),
+    }
+}
+
+/// Products of invented words, by the seed that `--first` is.
+fn catalogue(common: &Common, args: &MakeArgs) -> Result<()> {
+    let mut live = common.out();
+    let _control = interruptible()?;
+    let meter = Meter::new("products", 0, args.games as u64);
+    webshop::made::write(&args.out, args.games, args.first as u64, &mut |written| {
+        live.progress(&meter.at(written));
+    })?;
+    let folder = &args.out;
+    common.out().line(&json!({"catalogue": folder, "products": args.games}), || {
+        format!("{} products are in {}", args.games, folder.display())
+    });
+    Ok(())
+}
+
+fn games(out: &Out, args: &MakeArgs) -> Result<()> {
     let usual = household::Difficulty::default();
     let difficulty = household::Difficulty {
         distractors: range(args.difficulty.distractors.as_ref(), usual.distractors, "distractors")?,

@@ -16,6 +16,8 @@ mod out;
 mod person;
 mod plain;
 mod replay;
+mod rl;
+mod shop;
 mod study;
 mod train;
 mod visits;

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::rl::RlArgs;
 use super::{Common, interruptible, number, out, real};
 use crate::error::Result;
 use crate::experience::{ANSWERS, ActionEffect};
@@ -18,8 +19,8 @@ use crate::train::{Budget, Moments, Objective, Plan, Schedule, Stage, Tuning, us
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct TrainArgs {
-    /// What to optimise: imitation, world-model, reflection (or joint, which made the embedded
-    /// model)
+    /// What to optimise: imitation, world-model, reflection, both, list, rl (or joint, which made
+    /// the embedded model)
     #[arg(long, required_unless_present_any = ["resume", "queued"])]
     objective: Option<String>,
     /// Updates; of world-model those of the imitation stage, unless --match says otherwise
@@ -35,16 +36,18 @@ pub struct TrainArgs {
     /// a name of the hub (default: the embedded model that knows the suite)
     #[arg(long, value_name = "CHECKPOINT")]
     from: Option<String>,
-    /// Trajectories an update, each with all that hangs off it
+    /// Trajectories an update, each with all that hangs off it; of rl, tasks
     #[arg(long, default_value_t = 8)]
     batch: usize,
-    /// Peak learning rate of a stage
-    #[arg(long, default_value_t = 5e-4)]
-    rate: f64,
+    /// Peak learning rate of a stage (default: 5e-4; of rl 1e-4)
+    #[arg(long)]
+    rate: Option<f64>,
     #[command(flatten)]
     tuning: TuningArgs,
     #[command(flatten)]
     data: ChoiceArgs,
+    #[command(flatten)]
+    rl: RlArgs,
     /// How many updates world modelling and the imitation after it get
     #[arg(long = "match", value_enum, default_value_t = Budget::Stage2, value_name = "BUDGET")]
     matched: Budget,
@@ -105,6 +108,38 @@ pub struct TrainArgs {
     /// Then train every run that waits, the oldest first (alone: only those)
     #[arg(long, conflicts_with = "queue")]
     queued: bool,
+}
+
+impl TrainArgs {
+    /// The plan that they ask for.
+    fn plan(self, objective: &str) -> Result<Plan> {
+        let objective = Objective::from_name(objective)?;
+        Ok(Plan {
+            epochs: self.epochs,
+            batch: self.batch,
+            rate: self.rate.unwrap_or(if objective == Objective::Rl { 1e-4 } else { 5e-4 }),
+            tuning: Tuning::from(&self.tuning),
+            workers: self.workers,
+            data: self.data.criteria("train"),
+            lora: self.lora,
+            alpha: self.alpha,
+            modules: self.modules,
+            budget: self.budget.map(|budget| budget.max(1)),
+            recompute: self.recompute,
+            products: if self.bf16 { Products::Bf16 } else { Products::F32 },
+            memory_limit: self.memory_limit.map(|megabytes| megabytes.saturating_mul(1_000_000)),
+            save_every: self.save_every,
+            validate_every: self.validate_every,
+            matched: self.matched,
+            world_epochs: self.world_epochs,
+            moments: self.moments,
+            shuffled: self.shuffled,
+            alternatives_only: self.alternatives_only,
+            keep_all: self.keep_all,
+            rl: self.rl.settings(objective)?,
+            ..Plan::new(objective, self.steps, self.seed)
+        })
+    }
 }
 
 /// How fast weights are changed.
@@ -284,43 +319,19 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
     };
     let finished =
         |run: i64| out.line(&json!({"finished": run}), || format!("run {run} is finished"));
-    match (args.resume, &args.objective) {
+    let TrainArgs { queue, queued, resume, from, .. } = &args;
+    let (queue, queued, from) = (*queue, *queued, from.clone());
+    match (*resume, args.objective.clone()) {
         (Some(run), _) => finished(trainer::resume(&mut store, run, &control, &mut each)?),
         (None, None) => {}
         (None, Some(objective)) => {
-            let objective = Objective::from_name(objective)?;
-            let plan = Plan {
-                epochs: args.epochs,
-                batch: args.batch,
-                rate: args.rate,
-                tuning: Tuning::from(&args.tuning),
-                workers: args.workers,
-                data: args.data.criteria("train"),
-                lora: args.lora,
-                alpha: args.alpha,
-                modules: args.modules,
-                budget: args.budget.map(|budget| budget.max(1)),
-                recompute: args.recompute,
-                products: if args.bf16 { Products::Bf16 } else { Products::F32 },
-                memory_limit: args
-                    .memory_limit
-                    .map(|megabytes| megabytes.saturating_mul(1_000_000)),
-                save_every: args.save_every,
-                validate_every: args.validate_every,
-                matched: args.matched,
-                world_epochs: args.world_epochs,
-                moments: args.moments,
-                shuffled: args.shuffled,
-                alternatives_only: args.alternatives_only,
-                keep_all: args.keep_all,
-                ..Plan::new(objective, args.steps, args.seed)
-            };
+            let plan = args.plan(&objective)?;
             plan.check()?;
-            let from = match &args.from {
-                Some(from) => from.clone(),
+            let from = match from {
+                Some(from) => from,
                 None => start(&store, &plan)?.to_string(),
             };
-            if args.queue {
+            if queue {
                 let run = trainer::queue(&store, &plan, &from)?;
                 let next = "foretaste train --queued";
                 out.line(&json!({"queued": run}), || {
@@ -334,9 +345,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             finished(trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?);
         }
     }
-    while args.queued
-        && let Some(run) = trainer::next_queued(&mut store, &control, &mut each)?
-    {
+    while queued && let Some(run) = trainer::next_queued(&mut store, &control, &mut each)? {
         finished(run);
     }
     Ok(())

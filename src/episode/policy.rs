@@ -68,10 +68,13 @@ impl Choice<'_> {
 }
 
 /// What was chosen, and what was thought before.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Chosen {
     pub action: String,
     pub thought: Option<String>,
+    /// Of a choice from a list, the log-probability of each action at the temperature that it was
+    /// drawn with (at 1 where the likeliest was taken), and which it was.
+    pub among: Option<(Vec<f64>, usize)>,
 }
 
 /// One choice in each state.
@@ -96,6 +99,7 @@ pub(super) fn choose(
             written.into_iter().map(|mut all| all.pop().map(|thought| thought.text)).collect();
     }
     let mut actions: Vec<String> = vec![String::new(); choices.len()];
+    let mut drawn: Vec<Option<(Vec<f64>, usize)>> = vec![None; choices.len()];
     let (written, scored): (Vec<usize>, Vec<usize>) =
         (0..choices.len()).partition(|i| choices[*i].is_written(play));
     if !scored.is_empty() {
@@ -118,7 +122,10 @@ pub(super) fn choose(
         };
         for (i, scores) in scored.into_iter().zip(scores) {
             let choice = &mut choices[i];
-            actions[i].clone_from(&choice.listed[pick(&scores, play.temperature, choice.rng)]);
+            let picked = pick(&scores, play.temperature, choice.rng);
+            actions[i].clone_from(&choice.listed[picked]);
+            let by = if play.temperature > 0.0 { play.temperature } else { 1.0 };
+            drawn[i] = Some((log_shares(&scores, by), picked));
         }
     }
     if !written.is_empty() {
@@ -136,8 +143,17 @@ pub(super) fn choose(
     Ok(actions
         .into_iter()
         .zip(thoughts)
-        .map(|(action, thought)| Chosen { action, thought })
+        .zip(drawn)
+        .map(|((action, thought), among)| Chosen { action, thought, among })
         .collect())
+}
+
+/// Log-probabilities that add up to one, at a temperature.
+fn log_shares(scores: &[f64], temperature: f64) -> Vec<f64> {
+    let scaled = scores.iter().map(|score| score / temperature);
+    let most = scaled.clone().fold(f64::NEG_INFINITY, f64::max);
+    let all = scaled.clone().map(|score| (score - most).exp()).sum::<f64>().ln() + most;
+    scaled.map(|score| score - all).collect()
 }
 
 /// An index drawn from log-probabilities at a temperature.

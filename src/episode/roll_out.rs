@@ -22,6 +22,20 @@ pub struct Player {
     written: usize,
     /// What was done where, by the worlds' fingerprints.
     done: HashSet<(u64, String)>,
+    /// Every choice, where that is kept.
+    acted: Option<Vec<Acted>>,
+}
+
+/// A choice of the mind that plays.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Acted {
+    /// The state, as [`crate::env::Environment::fingerprint`] has it.
+    pub state: u64,
+    /// Of a choice from a list, the log-probability of each action there as it was drawn; empty where
+    /// the action was written.
+    pub logs: Vec<f64>,
+    /// Which it was.
+    pub chosen: usize,
 }
 
 impl Player {
@@ -29,7 +43,14 @@ impl Player {
     pub fn new(episode: Episode, seed: u64) -> Self {
         let rng = Rng::stream(seed, &episode.trajectory.task_id);
         let (thoughts, foreseen, done) = (Vec::new(), Vec::new(), HashSet::new());
-        Self { episode, rng, thoughts, foreseen, invalid: 0, written: 0, done }
+        let acted = None;
+        Self { episode, rng, thoughts, foreseen, invalid: 0, written: 0, done, acted }
+    }
+
+    /// The same, every choice kept with what the others were worth to the mind.
+    #[must_use]
+    pub fn keeping_choices(self) -> Self {
+        Self { acted: Some(Vec::new()), ..self }
     }
 
     /// What can be chosen in a state; without what was done in it before, unless that is all.
@@ -51,9 +72,11 @@ impl Player {
             foreseen,
             invalid,
             written,
+            acted,
             ..
         } = self;
-        Played { turn: env.turn().clone(), limit, trajectory, thoughts, foreseen, invalid, written }
+        let (turn, acted) = (env.turn().clone(), acted.unwrap_or_default());
+        Played { trajectory, turn, limit, thoughts, foreseen, invalid, written, acted }
     }
 }
 
@@ -73,6 +96,8 @@ pub struct Played {
     pub invalid: usize,
     /// Actions that were written, and not chosen from a list.
     pub written: usize,
+    /// Its choices, where they were kept.
+    pub acted: Vec<Acted>,
 }
 
 /// A game that came to no end, because its world failed.
@@ -265,6 +290,11 @@ fn advance(
         if play.no_repeat {
             let here = played.episode.env.fingerprint();
             played.done.insert((here, chosen.action.clone()));
+        }
+        if let Some(acted) = &mut played.acted {
+            let (logs, place) = chosen.among.unwrap_or_default();
+            let state = played.episode.env.fingerprint();
+            acted.push(Acted { state, logs, chosen: place });
         }
         played.thoughts.extend(chosen.thought.map(|text| (t, text)));
         played.foreseen.extend(foreseen.map(|text| (t, text)));

@@ -1,5 +1,6 @@
 //! Playing games with a policy: success rate with its interval, and how right a world model is.
 
+mod blame;
 mod failures;
 mod foresight;
 mod paired;
@@ -9,6 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
+pub use blame::{Blame, Chance, blame};
 pub use failures::Failure;
 pub use foresight::{Foresight, Part, foresight};
 pub use paired::{Paired, paired};

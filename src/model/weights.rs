@@ -334,6 +334,19 @@ impl Trainable {
         shapes.zip(weights).map(|((name, shape), data)| (name, data, shape)).collect()
     }
 
+    /// The same for inference, as they are now.
+    pub fn model(&self, source: &str) -> Result<Model> {
+        let mut weights = self.weights.clone();
+        if let Some(adapter) = &self.adapter {
+            adapter.merge(&mut weights);
+        }
+        let config = &self.config;
+        let weights = matrices(config, weights).into_iter().map(Ok);
+        let decoder = Arc::new(Decoder::new(config.clone(), weights, Products::F32)?);
+        let tokenizer = self.tokenizer.clone();
+        Ok(Model { decoder, tokenizer, source: source.to_string() })
+    }
+
     /// The weights as the files of a model folder, with all that stood beside them where they were
     /// read: in f16 if `half`.
     pub fn parts(&self, half: bool) -> Result<ModelFiles> {

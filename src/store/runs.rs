@@ -327,7 +327,7 @@ impl Store {
         own.iter().try_for_each(|saved| self.check_unneeded(saved))?;
         let folders: Vec<String> = own.into_iter().map(|saved| saved.folder).collect();
         folders.iter().try_for_each(|folder| leave_behind(&tx, folder))?;
-        for table in ["metrics", "checkpoints", "run_data"] {
+        for table in ["metrics", "checkpoints", "run_data", "rollouts"] {
             tx.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [run])?;
         }
         tx.execute(

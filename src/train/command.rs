@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use super::rl::Rl;
 use super::{Budget, Plan, Tuning};
 use crate::model::step::Products;
 use crate::selection::{ALL, Criteria};
@@ -25,6 +26,9 @@ pub fn command(plan: &Plan, start: &str) -> String {
     }
     add("--from", Some(start.to_string()));
     add("--rate", Some(plan.rate.to_string()));
+    if let Some(rl) = &plan.rl {
+        of_rl(rl, &mut add);
+    }
     of_data(&plan.data, &usual.data, &mut add);
     add("--batch", (plan.batch != usual.batch).then(|| plan.batch.to_string()));
     add("--seed", (plan.seed != 1).then(|| plan.seed.to_string()));
@@ -49,6 +53,11 @@ pub fn command(plan: &Plan, start: &str) -> String {
         (plan.products == Products::Bf16, "--bf16"),
         (plan.keep_all, "--keep-all"),
     ];
+    if let Some(Rl { method, clip: (low, high), .. }) = plan.rl
+        && Rl::new(method).clip != (low, high)
+    {
+        said.push(format!("--ratio {low} {high}"));
+    }
     said.extend(flags.iter().filter(|(set, _)| *set).map(|(_, flag)| (*flag).to_string()));
     said.join(" ")
 }
@@ -70,6 +79,32 @@ fn of_data(data: &Criteria, usual: &Criteria, add: &mut impl FnMut(&str, Option<
     add("--errors", errors.map(|most| most.to_string()));
     let other = held_out.to_bits() != usual.held_out.to_bits();
     add("--held-out", other.then(|| held_out.to_string()));
+}
+
+fn of_rl(rl: &Rl, add: &mut impl FnMut(&str, Option<String>)) {
+    let usual = Rl::new(rl.method);
+    let mut number = |flag: &str, own: f64, usual: f64| {
+        add(flag, (own.to_bits() != usual.to_bits()).then(|| own.to_string()));
+    };
+    number("--gamma", rl.gamma, usual.gamma);
+    number("--kl", rl.kl, usual.kl);
+    number("--temperature", rl.temperature, usual.temperature);
+    number("--invalid", rl.invalid, usual.invalid);
+    let counts = [
+        ("--group", rl.group, usual.group),
+        ("--limit", rl.limit, usual.limit),
+        ("--passes", rl.passes, usual.passes),
+        ("--forks", rl.forks, usual.forks),
+        ("--width", rl.width, usual.width),
+        ("--validation", rl.validation, usual.validation),
+        ("--kept", rl.kept, usual.kept),
+    ];
+    for (flag, own, usual) in counts {
+        add(flag, (own != usual).then(|| own.to_string()));
+    }
+    add("--method", Some(rl.method.as_str().to_string()));
+    add("--tokens", rl.tokens.map(|tokens| tokens.to_string()));
+    add("--data", rl.data.as_ref().map(|folder| folder.display().to_string()));
 }
 
 fn of_tuning(tuning: &Tuning, add: &mut impl FnMut(&str, Option<String>)) {

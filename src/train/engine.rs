@@ -2,7 +2,7 @@
 
 use super::examples::TARGETS;
 use super::plan::{Moments, Plan, Stage};
-use super::source::Source;
+use super::source::{KeptGroup, Source};
 use super::update::{Metrics, Sums, Update, validate};
 use crate::control::Cancel;
 use crate::error::Result;
@@ -23,8 +23,8 @@ pub trait Wrapper {
     /// What was measured before the first update.
     fn measured(&mut self, metrics: &Metrics) -> Result<()>;
 
-    /// An update was made, counted from 1.
-    fn updated(&mut self, step: u64, metrics: &Metrics) -> Result<()>;
+    /// An update was made, counted from 1; some of what it learnt from is kept.
+    fn updated(&mut self, step: u64, metrics: &Metrics, kept: &[KeptGroup]) -> Result<()>;
 
     /// Keeps the weights and the optimiser as they are after an update.
     fn save(&mut self, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<()>;
@@ -53,7 +53,6 @@ pub(super) struct Local<'a> {
 impl Engine for Local<'_> {
     fn train(&mut self, from: u64, source: &mut dyn Source, run: &mut dyn Wrapper) -> Result<()> {
         let plan = self.plan;
-        let budget = self.budget;
         let cancel = run.cancel();
         let team = Team::new(plan.workers, Priority::Background)?;
         let every = plan.save_interval(self.stages.iter().map(|stage| stage.updates).sum());
@@ -74,34 +73,31 @@ impl Engine for Local<'_> {
                 if n > 0 && within == 0 && plan.moments == Moments::Reset {
                     self.optimiser = AdamW::new(&self.weights.net().shapes());
                 }
-                let batch = source.batch(n, within, &self.weights)?;
                 let rate = plan.rate_at(within, stage.updates);
-                let update = Update {
-                    number: step + 1,
-                    batch: &batch,
-                    rate,
-                    tuning: plan.tuning,
-                    budget,
-                    recompute: plan.recompute,
-                    products: plan.products,
-                };
-                let (mut metrics, sums) =
-                    update.run(&mut self.weights, &mut self.optimiser, &team, &cancel)?;
+                let (mut metrics, kept) =
+                    self.update((n, within, step + 1), rate, source, (&team, &cancel))?;
                 metrics.push((
                     "epochs".into(),
                     ((within + 1) * plan.batch as u64) as f64 / stage.trees.max(1) as f64,
                 ));
                 step += 1;
-                self.realised.add(&sums);
                 metrics.extend(self.realised.metrics());
-                let saves = step.is_multiple_of(every) || step == end;
+                let over = plan
+                    .rl
+                    .as_ref()
+                    .and_then(|rl| rl.tokens)
+                    .is_some_and(|most| self.realised.computed >= most as f64);
+                let saves = step.is_multiple_of(every) || step == end || over;
                 let validates = plan.validate_every.is_some_and(|n| step.is_multiple_of(n));
                 if saves || validates {
                     metrics.extend(self.validate(source, &team)?);
                 }
-                run.updated(step, &metrics)?;
+                run.updated(step, &metrics, &kept)?;
                 if saves {
                     self.save(step, run)?;
+                }
+                if over {
+                    return Ok(());
                 }
             }
             start = end;
@@ -115,6 +111,49 @@ impl Engine for Local<'_> {
 }
 
 impl Local<'_> {
+    /// Makes an update, all of its passes or none: `(stage, update of it, number)`.
+    fn update(
+        &mut self,
+        (stage, within, number): (usize, u64, u64),
+        rate: f64,
+        source: &mut dyn Source,
+        (team, cancel): (&Team, &Cancel),
+    ) -> Result<(Metrics, Vec<KeptGroup>)> {
+        let plan = self.plan;
+        let passes = source.passes();
+        // A checkpoint between two passes could not be gone on from.
+        let before = (passes > 1).then(|| (self.weights.trained().clone(), self.optimiser.clone()));
+        let (mut metrics, mut kept) = (Metrics::new(), Vec::new());
+        for pass in 0..passes {
+            let mut one = || -> Result<()> {
+                let batch = source.batch(stage, within, pass, &self.weights)?;
+                let update = Update {
+                    number,
+                    batch: &batch,
+                    rate,
+                    tuning: plan.tuning,
+                    budget: self.budget,
+                    recompute: plan.recompute,
+                    products: plan.products,
+                };
+                let (measured, sums) =
+                    update.run(&mut self.weights, &mut self.optimiser, team, cancel)?;
+                self.realised.add(&sums, batch.sampled);
+                metrics = measured;
+                kept.extend(batch.kept);
+                Ok(())
+            };
+            if let Err(error) = one() {
+                if let Some((weights, optimiser)) = before {
+                    *self.weights.trained() = weights;
+                    self.optimiser = optimiser;
+                }
+                return Err(error);
+            }
+        }
+        Ok((metrics, kept))
+    }
+
     /// What the weights are worth on what is held out.
     fn validate(&self, source: &dyn Source, team: &Team) -> Result<Metrics> {
         let mut metrics = validate(source.held_out(), self.budget, &self.weights, team)?;
@@ -146,8 +185,9 @@ impl Realised {
         Ok(Self { computed: last("tokens")?, unique: last("tokens_unique")?, targets })
     }
 
-    pub fn add(&mut self, sums: &Sums) {
-        self.computed += sums.computed as f64;
+    /// What an update computed, and what was sampled for it.
+    pub fn add(&mut self, sums: &Sums, sampled: usize) {
+        self.computed += (sums.computed + sampled) as f64;
         self.unique += sums.unique as f64;
         self.targets.iter_mut().zip(sums.counts).for_each(|(sum, count)| *sum += count);
     }

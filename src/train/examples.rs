@@ -14,7 +14,7 @@ use crate::selection::{Chosen, Item};
 use super::Mixture;
 
 /// What a token of a tree is, as a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenRole {
     /// Only read.
     Context,
@@ -59,7 +59,12 @@ pub struct Example {
 }
 
 impl Example {
-    fn add(&mut self, parent: Option<usize>, tokens: &[u32], kind: TokenRole) -> Option<usize> {
+    pub(super) fn add(
+        &mut self,
+        parent: Option<usize>,
+        tokens: &[u32],
+        kind: TokenRole,
+    ) -> Option<usize> {
         self.kinds.extend(std::iter::repeat_n(kind, tokens.len()));
         self.tree.extend(parent, tokens, 0.0)
     }
@@ -67,7 +72,12 @@ impl Example {
     /// The tree under a mixture: each token's weight by its kind, and nothing below which no target
     /// stands. None if there is no target.
     pub fn weighed(&self, mixture: &Mixture) -> Option<Self> {
-        let weight = |i: usize| self.tree.parents[i].map_or(0.0, |_| mixture.of(self.kinds[i]));
+        self.cut(|i| self.tree.parents[i].map_or(0.0, |_| mixture.of(self.kinds[i])))
+    }
+
+    /// The tree with other weights, and nothing below which no target stands. None if there is no
+    /// target.
+    pub(super) fn cut(&self, weight: impl Fn(usize) -> f32) -> Option<Self> {
         let mut kept: Vec<bool> = (0..self.tree.len()).map(|i| weight(i) != 0.0).collect();
         for i in (0..kept.len()).rev().filter(|i| self.tree.parents[*i].is_some()) {
             let above = self.tree.parents[i].unwrap_or_default();
@@ -134,16 +144,16 @@ impl Example {
 }
 
 /// Writes the tree of one trajectory.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     framing: &'a Framing<'a>,
     context: usize,
-    example: Example,
+    pub example: Example,
     /// Tokens of each turn (action and observation with what frames them).
     lengths: Vec<usize>,
-    opening: Option<usize>,
+    pub opening: Option<usize>,
     opening_len: usize,
     /// By step, whether the expert's action stands in the tree.
-    fits: Vec<bool>,
+    pub fits: Vec<bool>,
     roles: Roles,
 }
 
@@ -184,7 +194,7 @@ const LARGEST: usize = 1 << 20;
 
 /// Where the states of a trajectory stand in its tree: the last token, and how many there are up to
 /// it.
-type Place = (Option<usize>, usize);
+pub(super) type Place = (Option<usize>, usize);
 
 /// The tree of a trajectory for a model that reads `context` tokens. None when its first observation
 /// alone is more than the model reads, or all of it more than 1,048,576 tokens.
@@ -195,6 +205,34 @@ pub fn example(
     context: usize,
 ) -> Result<Option<Example>> {
     let Chosen { trajectory, branches, reflections, answers } = of;
+    let written = trunk(framing, trajectory, answers, roles, context)?;
+    let Some((mut writer, states)) = written else { return Ok(None) };
+    for answer in answers {
+        writer.answer(answer, trajectory, &states)?;
+    }
+    for branch in branches {
+        writer.branch(branch, &states)?;
+    }
+    for reflection in reflections {
+        let (Some(place), Some(step)) =
+            (states.get(reflection.t), trajectory.steps.get(reflection.t))
+        else {
+            continue;
+        };
+        // The action is attached from the trajectory, never taken from the generator's text.
+        writer.reflection(&reflection.text, &step.action, *place)?;
+    }
+    Ok(Some(writer.example))
+}
+
+/// The trajectory itself, with what could be done where that is wanted.
+pub(super) fn trunk<'a>(
+    framing: &'a Framing<'a>,
+    trajectory: &Trajectory,
+    answers: &[Branch],
+    roles: Roles,
+    context: usize,
+) -> Result<Option<(Writer<'a>, Vec<Place>)>> {
     let opening = framing.opening(&trajectory.state(0))?;
     if opening.len() + ROOM > context {
         return Ok(None);
@@ -215,22 +253,7 @@ pub fn example(
     if roles.listed {
         writer.listed(trajectory, &states)?;
     }
-    for answer in answers {
-        writer.answer(answer, trajectory, &states)?;
-    }
-    for branch in branches {
-        writer.branch(branch, &states)?;
-    }
-    for reflection in reflections {
-        let (Some(place), Some(step)) =
-            (states.get(reflection.t), trajectory.steps.get(reflection.t))
-        else {
-            continue;
-        };
-        // The action is attached from the trajectory, never taken from the generator's text.
-        writer.reflection(&reflection.text, &step.action, *place)?;
-    }
-    Ok(Some(writer.example))
+    Ok(Some((writer, states)))
 }
 
 impl Writer<'_> {

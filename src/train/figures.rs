@@ -15,8 +15,15 @@ const VALIDATION: &str = "valid_action";
 /// Of a run that optimises shares of the list, it is this one: nats a state.
 pub(super) const OF_LIST: &str = "valid_list";
 
+/// Of a run that plays, it is this one: the share of validation games that are lost.
+pub(super) const OF_PLAY: &str = "valid_lost";
+
 /// What the held-out games cost in a run by update, by the measure that it optimises.
 pub fn validation(store: &Store, run: i64) -> Result<Vec<MetricPoint>> {
+    let of_play = store.metric(run, OF_PLAY)?;
+    if !of_play.is_empty() {
+        return Ok(of_play);
+    }
     let of_list = store.metric(run, OF_LIST)?;
     let of_tokens = store.metric(run, VALIDATION)?;
     // A run of an older program that was gone on with has it from there on only.

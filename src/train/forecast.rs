@@ -11,6 +11,7 @@ use crate::model::pack::Packing;
 use crate::model::step::Net;
 use crate::model::tree::TokenTree;
 use crate::model::weights::Trainable;
+use crate::selection::Selection;
 use crate::store::Store;
 
 /// Tokens of a pass, where a plan leaves it open: at least, and at most.
@@ -19,6 +20,9 @@ const PASS: (usize, usize) = (2048, 8192);
 /// Bytes of a token of an update: its id, its parent, its weight and its kind, as it is drawn, cut,
 /// packed (with where it came from) and measured.
 const EACH: u64 = 200;
+
+/// Bytes that playing takes: prompts that are kept, worlds, and the rollouts of an update.
+const PLAYING: u64 = 512 << 20;
 
 /// What a run would train on, take and cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +66,11 @@ pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forec
     plan.check()?;
     let (parts, source) = agent::find(store, start, plan.data.suite.as_deref())?;
     let weights = Trainable::from_parts(&parts, &source)?;
-    let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
+    let (tokenizer, context) = (&weights.tokenizer, weights.config.context);
+    let data = match plan.rl {
+        Some(_) => Data::read(store, plan, Selection::default(), tokenizer, context)?,
+        None => Data::choose(store, plan, tokenizer, context)?,
+    };
     let fresh = plan.adapter(&weights.config)?;
     let net = Net { adapter: fresh.as_ref(), recompute: plan.recompute, ..weights.net() };
     let stages = plan.stages(|mixture| data.found(mixture));
@@ -105,6 +113,9 @@ impl Passes {
                 data.train.iter().filter_map(|tree| Some(tree.weighed(&stage.mixture)?.tree)),
             );
         }
+        if plan.rl.is_some() {
+            return Self::playing(plan, net);
+        }
         let whole = trees.iter().map(TokenTree::len).max().unwrap_or_default();
         let total: usize = trees.iter().map(TokenTree::len).sum();
         let limit = plan.memory_limit.or_else(memory::available);
@@ -130,6 +141,28 @@ impl Passes {
         if let Some(limit) = limit {
             passes.memory.check(limit)?;
         }
+        Ok(passes)
+    }
+
+    /// For trees that are played first: any size may come, and the policy that plays stands beside
+    /// the one that is trained.
+    fn playing(plan: &Plan, net: Net<'_>) -> Result<Self> {
+        let limit = plan.memory_limit.or_else(memory::available);
+        let model = 4 * net.config.parameters();
+        let starts = if plan.rl.as_ref().is_some_and(|rl| rl.kl > 0.0) { 2 } else { 1 };
+        let beside = starts * model + PLAYING;
+        let within = |budget: usize| Self {
+            budget,
+            memory: memory::MemoryPlan::new(net, budget, budget).beside(beside),
+        };
+        let mut passes = within(plan.budget.unwrap_or(PASS.1));
+        while plan.budget.is_none()
+            && passes.budget > PASS.0
+            && limit.is_some_and(|limit| passes.memory.total > limit)
+        {
+            passes = within((passes.budget / 2).max(PASS.0));
+        }
+        limit.map_or(Ok(()), |limit| passes.memory.check(limit))?;
         Ok(passes)
     }
 }

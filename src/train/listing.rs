@@ -85,8 +85,14 @@ impl<'a> Listing<'a> {
 }
 
 impl Source for Listing<'_> {
-    fn batch(&mut self, stage: usize, update: u64, weights: &Trainable) -> Result<Batch> {
-        let mut batch = self.stored.batch(stage, update, weights)?;
+    fn batch(
+        &mut self,
+        stage: usize,
+        update: u64,
+        pass: usize,
+        weights: &Trainable,
+    ) -> Result<Batch> {
+        let mut batch = self.stored.batch(stage, update, pass, weights)?;
         let net = Net { products: self.plan.products, ..weights.net() };
         let states = self.weigh(net, &mut batch.trees)?;
         // A tree without a choice is no target.
@@ -131,9 +137,9 @@ fn shares(actions: &[Vec<usize>], costs: &HashMap<usize, f32>) -> Vec<f64> {
     logs.iter().map(|log| (log - most).exp() / all).collect()
 }
 
-/// By state, the tokens of each action that can be done there, the expert's first: a state is the
-/// token before what stands before an action.
-fn choices(example: &Example, mark: usize) -> Vec<Vec<Vec<usize>>> {
+/// By state, the tokens of each action that can be done there, the trajectory's own first: a state
+/// is the token before what stands before an action, `mark` tokens.
+pub(super) fn choices(example: &Example, mark: usize) -> Vec<Vec<Vec<usize>>> {
     let (kinds, parents) = (&example.kinds, &example.tree.parents);
     let is_action = |i: usize| kinds[i] == TokenRole::Action;
     let mut found: Vec<Vec<Vec<usize>>> = Vec::new();

@@ -12,6 +12,7 @@ mod forecast;
 mod listing;
 mod plan;
 mod provenance;
+pub mod rl;
 mod run;
 mod sets;
 pub mod source;
@@ -56,12 +57,22 @@ pub enum Objective {
     /// All three at once. Not in the paper: it is how the embedded model was made, which must act,
     /// predict and explain.
     Joint,
+    /// Reinforcement learning: what came of its own play, in groups of rollouts from exact forks
+    /// ([`rl`]). The paper's fourth use of early experience is as a start for it.
+    Rl,
 }
 
 impl Objective {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Imitation, Self::WorldModel, Self::Reflection, Self::Both, Self::List, Self::Joint];
+    pub const ALL: [Self; 7] = [
+        Self::Imitation,
+        Self::WorldModel,
+        Self::Reflection,
+        Self::Both,
+        Self::List,
+        Self::Joint,
+        Self::Rl,
+    ];
 
     /// The word used in commands, the store and on screens.
     pub fn as_str(self) -> &'static str {
@@ -72,6 +83,7 @@ impl Objective {
             Self::Both => "both",
             Self::List => "list",
             Self::Joint => "joint",
+            Self::Rl => "rl",
         }
     }
 
@@ -79,7 +91,7 @@ impl Objective {
     pub fn from_name(word: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|o| o.as_str() == word).ok_or_else(|| {
             Error::usage(format!("there is no objective `{word}`"))
-                .hint("objectives: imitation, world-model, reflection, both, list, joint")
+                .hint("objectives: imitation, world-model, reflection, both, list, joint, rl")
         })
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::examples::Roles;
+use super::rl::{self, Method, Rl};
 use super::tuning::{RUINOUS, Tuning};
 use super::{Mixture, Objective};
 use crate::error::{Error, Result};
@@ -115,6 +116,9 @@ pub struct Plan {
     /// Whether checkpoints that nothing needs are kept all the same.
     #[serde(default)]
     pub keep_all: bool,
+    /// What is played and how it is learnt from, of reinforcement learning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rl: Option<Rl>,
 }
 
 /// A part of a run with one mixture and one schedule.
@@ -174,6 +178,7 @@ impl Plan {
             shuffled: false,
             alternatives_only: false,
             keep_all: false,
+            rl: (objective == Objective::Rl).then(|| Rl::new(Method::Forks)),
         }
     }
 
@@ -234,6 +239,7 @@ impl Plan {
             );
         }
         self.check_meaning()?;
+        rl::check(self)?;
         self.tuning.check()?;
         self.data.check()
     }
@@ -347,7 +353,9 @@ impl Plan {
         };
         let batch = self.batch as f64;
         let last = match self.objective {
-            Objective::Imitation | Objective::WorldModel | Objective::List => Mixture::IMITATION,
+            Objective::Imitation | Objective::WorldModel | Objective::List | Objective::Rl => {
+                Mixture::IMITATION
+            }
             Objective::Reflection | Objective::Both => Mixture::REFLECTION,
             Objective::Joint => Mixture::JOINT,
         };
@@ -355,7 +363,11 @@ impl Plan {
             self.epochs.map(|epochs| (epochs * found(&last).trees as f64 / batch).ceil().max(1.0));
         let steps = by_epochs.unwrap_or(self.steps as f64);
         match self.objective {
-            Objective::Imitation | Objective::Reflection | Objective::List | Objective::Joint => {
+            Objective::Imitation
+            | Objective::Reflection
+            | Objective::List
+            | Objective::Joint
+            | Objective::Rl => {
                 vec![stage(self.objective.as_str(), last, steps)]
             }
             Objective::WorldModel | Objective::Both => {

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::Objective;
+use super::rl::source::tasks_of;
+use super::{Objective, Plan};
 use crate::env::Suite;
 use crate::error::Result;
 use crate::eval::Known;
@@ -99,10 +100,21 @@ fn trained_games(
     // policy visited was learnt from too.
     let mut games: HashSet<String> =
         store.tasks_of(suite.name(), ids.iter().copied())?.into_iter().collect();
-    let model = BuiltIn::named(&lineage(store, source)?.1);
+    let (runs, root) = lineage(store, source)?;
+    let model = BuiltIn::named(&root);
     if model.is_some_and(|model| suite.name() == model.suite()) {
         let all = suite.tasks(split)?.into_iter().map(|task| task.id);
         games.extend(all.filter(|id| id.starts_with("train/")));
+    }
+    // Whoever learnt by playing has played any of its games.
+    for origin in runs.iter().filter(|origin| origin.objective == Objective::Rl) {
+        let config = store.run(origin.run)?.config;
+        let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
+        let Ok(plan) = serde_json::from_value::<Plan>(config["plan"].clone()) else { continue };
+        if plan.data.suite.as_deref() == Some(suite.name()) {
+            let played = plan.data.split.as_deref().unwrap_or("train");
+            games.extend(tasks_of(suite, &plan, played)?.into_iter().map(|task| task.id));
+        }
     }
     Ok(games)
 }

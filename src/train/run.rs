@@ -8,7 +8,8 @@ use super::checkpoint;
 use super::data::DataSummary;
 use super::engine::{Engine, Wrapper};
 use super::plan::{Plan, Stage};
-use super::source::Source;
+use super::rl::kept::keep;
+use super::source::{KeptGroup, Source};
 use super::update::Metrics;
 use crate::control::{Cancel, Control, Meter, Progress};
 use crate::error::Result;
@@ -180,9 +181,10 @@ impl Wrapper for Run<'_> {
         self.store.add_metrics(self.id, 0, self.before_ms, metrics)
     }
 
-    fn updated(&mut self, step: u64, metrics: &Metrics) -> Result<()> {
+    fn updated(&mut self, step: u64, metrics: &Metrics, kept: &[KeptGroup]) -> Result<()> {
         self.step = step;
         let wall = self.before_ms + self.began.elapsed().as_millis() as i64;
+        keep(self.store, self.id, step, kept)?;
         self.store.add_metrics(self.id, step, wall, metrics)?;
         (self.each)(Event::Update { step, metrics, progress: self.meter.at(step) });
         Ok(())

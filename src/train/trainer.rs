@@ -8,6 +8,8 @@ use super::forecast::Passes;
 use super::listing::Listing;
 use super::plan::{Plan, Stage};
 use super::provenance::{recorded, warnings};
+use super::rl;
+use super::rl::source::Playing;
 pub use super::run::Event;
 use super::run::Run;
 use super::source::Stored;
@@ -19,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
 use crate::model::step::Net;
 use crate::model::weights::Trainable;
+use crate::selection::Selection;
 use crate::store::{NewRun, RunLock, RunStatus, Store};
 
 /// Starts a run from `weights` (`start` names them) and trains it to the end, or until it is
@@ -76,7 +79,12 @@ fn begin<'a>(
     start: &str,
 ) -> Result<Ready<'a>> {
     plan.check()?;
-    let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
+    let (tokenizer, context) = (&weights.tokenizer, weights.config.context);
+    // What is learnt from is played, not chosen.
+    let data = match plan.rl {
+        Some(_) => Data::read(store, plan, Selection::default(), tokenizer, context)?,
+        None => Data::choose(store, plan, tokenizer, context)?,
+    };
     weights.adapter = plan.adapter(&weights.config)?;
     let stages = plan.stages(|mixture| data.found(mixture));
     let begun = Begun::new(plan, weights.net(), data, stages)?;
@@ -284,6 +292,18 @@ impl Ready<'_> {
         let realised = Realised::read(store, id, step)?;
         let mut engine =
             Local { plan, stages: &stages, budget: passes.budget, weights, optimiser, realised };
+        if let Some(of) = &plan.rl {
+            let suite = rl::suite(plan, of)?;
+            let from = if of.kl > 0.0 {
+                Some(Trainable::from_parts(&agent::named(store, &start)?, &start)?)
+            } else {
+                None
+            };
+            let cancel = control.cancel.clone();
+            let mut playing = Playing::new(plan, of, suite, from, passes.budget, cancel)?;
+            let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
+            return run.work(&mut engine, &mut playing);
+        }
         let mut stored = Stored::new(plan, &data, &stages);
         let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
         if plan.objective == Objective::List {

@@ -126,6 +126,10 @@ impl Update<'_> {
         cancel: &Cancel,
     ) -> Result<(Metrics, Sums)> {
         let started = Instant::now();
+        if self.batch.trees.is_empty() && !self.batch.measured.is_empty() {
+            // Nothing is to be learnt from what was measured: moments are not moved by it either.
+            return Ok((self.batch.measured.clone(), Sums::default()));
+        }
         let place = |error: Error| {
             let ids: Vec<String> =
                 self.batch.trees.iter().map(|example| example.trajectory.to_string()).collect();

@@ -165,7 +165,7 @@ fn a_negative_weight_turns_the_gradient_round_and_the_normaliser_is_the_stated_o
     let update = |normaliser: f64, trees: &[Example]| {
         let mut trained = model();
         let mut optimiser = AdamW::new(&trained.net().shapes());
-        let batch = Batch { trees: trees.to_vec(), normaliser, measured: Vec::new() };
+        let batch = Batch { normaliser, ..Batch::mean(trees.to_vec()) };
         let update = Update {
             number: 1,
             batch: &batch,

@@ -227,6 +227,8 @@ pub enum StoreCmd {
     Listed(Near),
     /// One trajectory.
     Trajectory(i64),
+    /// The group that a rollout belongs to.
+    GroupOf(i64),
     /// Totals, disk use, and the training sets of this suite and split (its usual one without a
     /// name).
     Data(String, Option<String>),
@@ -321,6 +323,8 @@ pub enum JobKind {
     Import,
     /// A study being worked at.
     Study,
+    /// A trajectory being played on from each of its states.
+    Blame,
 }
 
 /// The writer that is no mind.
@@ -397,4 +401,6 @@ pub enum JobCmd {
     Detach,
     /// Work at a study.
     Study(Box<Design>),
+    /// Find out where a trajectory was lost; under way it is stopped.
+    Blame(i64),
 }

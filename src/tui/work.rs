@@ -2,6 +2,7 @@
 //! commands and is sent messages; it never waits for them.
 
 pub mod beside;
+mod blaming;
 mod choosing;
 mod evaluating;
 mod games;

@@ -119,7 +119,7 @@ pub fn app(caps: Caps) -> App {
         store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
     )));
     let told = Told { predictions: foreseen, ..store.told(trajectory.id).unwrap() };
-    app.update(Msg::from(replay::Msg::Opened(Box::new(told))));
+    app.update(Msg::from(replay::Msg::Opened(Box::new(told), None)));
     app.update(Msg::from(data::Msg::Counts(store.counts().unwrap(), 1_234_567)));
     app.screens.data.root = "DATA".into();
     app.update(Msg::from(data::Msg::Origins(store.origins().unwrap(), vec!["walkthrough".into()])));

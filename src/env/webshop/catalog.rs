@@ -1,14 +1,19 @@
 //! What the shop sells, as the files of the original have it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::fmt;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
+use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::paths;
 
 /// A product.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Product {
     /// Its number.
     pub asin: String,
@@ -172,23 +177,71 @@ fn options(value: Option<&Value>) -> Result<Vec<(String, Vec<String>)>> {
     Ok(options)
 }
 
-/// Reads products, and what is said to be true of each.
-pub fn read(products: &Path, attributes: &BTreeMap<String, Vec<String>>) -> Result<Vec<Product>> {
-    let text = std::fs::read_to_string(products).map_err(|e| Error::io("reading", products, &e))?;
-    let records: Vec<Map<String, Value>> = serde_json::from_str(&text)
-        .map_err(|e| Error::new(format!("{}: {e}", products.display())))?;
+/// What is told of each product, with the bytes that were read so far.
+pub type Each<'a> = &'a mut dyn FnMut(Product, u64) -> Result<()>;
+
+/// Reads products one after the other: as many as there are need no more memory than one.
+pub fn each(path: &Path, each: Each<'_>) -> Result<()> {
+    let place = |n: usize| format!("{}: product {n}", path.display());
     let mut seen = HashSet::new();
-    let mut all = Vec::with_capacity(records.len());
-    for (n, record) in records.iter().enumerate() {
-        let product = Product::read(record)
-            .map_err(|error| error.at(format!("{}: product {n}", products.display())))?;
-        let Some(mut product) = product.filter(|product| seen.insert(product.asin.clone())) else {
-            continue;
-        };
-        if let Some(known) = attributes.get(&product.asin) {
-            product.attributes.clone_from(known);
+    let mut take = |n: usize, record: &Map<String, Value>, read: u64| {
+        let product = Product::read(record).map_err(|error| error.at(place(n)))?;
+        match product.filter(|product| seen.insert(product.asin.clone())) {
+            Some(product) => each(product, read),
+            None => Ok(()),
         }
-        all.push(product);
+    };
+    let file = paths::regular(path).map_err(|e| Error::io("reading", path, &e))?;
+    let read = std::rc::Rc::new(std::cell::Cell::new(0));
+    let counted = Counted { file, read: read.clone() };
+    let mut json =
+        serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, counted));
+    let mut records = Records { take: &mut |n, record| take(n, record, read.get()), failed: None };
+    let parsed = json.deserialize_seq(&mut records).and_then(|()| json.end());
+    match records.failed {
+        Some(error) => Err(error),
+        None => parsed.map_err(|e| Error::new(format!("{}: {e}", path.display()))),
     }
-    Ok(all)
+}
+
+struct Counted {
+    file: std::fs::File,
+    read: std::rc::Rc<std::cell::Cell<u64>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read(bytes)?;
+        self.read.set(self.read.get() + count as u64);
+        Ok(count)
+    }
+}
+
+/// Is given a record and its number.
+type Take<'a> = &'a mut dyn FnMut(usize, &Map<String, Value>) -> Result<()>;
+
+/// The records of a list.
+struct Records<'a> {
+    take: Take<'a>,
+    failed: Option<Error>,
+}
+
+impl<'de> Visitor<'de> for &mut Records<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of products")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<(), A::Error> {
+        let mut n = 0;
+        while let Some(record) = all.next_element::<Map<String, Value>>()? {
+            if let Err(error) = (self.take)(n, &record) {
+                self.failed = Some(error);
+                return Err(A::Error::custom("see above"));
+            }
+            n += 1;
+        }
+        Ok(())
+    }
 }

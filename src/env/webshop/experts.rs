@@ -11,6 +11,7 @@ use super::page::Piece;
 use super::session::Session;
 use crate::control::Cancel;
 use crate::env::{Advice, Environment, Expert, NoAdvice, PLANNER};
+use crate::error::Error;
 
 /// Looks up the product that the goal was made from.
 pub struct Knowing;
@@ -25,6 +26,11 @@ fn visit(env: &dyn Environment) -> Result<&Session, NoAdvice> {
     }
     let visit = env.as_any().downcast_ref::<Visit>();
     visit.map(|visit| &visit.session).ok_or_else(|| NoAdvice::Other("this is no shop".into()))
+}
+
+/// Where a kept catalogue cannot be read.
+fn unread(error: &Error) -> NoAdvice {
+    NoAdvice::Other(error.message().to_string())
 }
 
 /// Products on a page of results, by number.
@@ -64,9 +70,11 @@ fn left(session: &Session, product: &Product) -> Vec<String> {
 /// Every action that starts a shortest way, and how long that is.
 fn ways(session: &Session) -> Result<(Vec<String>, usize), NoAdvice> {
     let goal = &session.goal;
-    let product = session.shop().find(&goal.asin).ok_or_else(|| {
-        NoAdvice::Other("the shop does not sell what the goal was made from".into())
-    })?;
+    let product =
+        session.shop().find(&goal.asin).map_err(|error| unread(&error))?.ok_or_else(|| {
+            NoAdvice::Other("the shop does not sell what the goal was made from".into())
+        })?;
+    let product = product.as_ref();
     let options = match &goal.options {
         Choices::Named(pairs) => pairs.len(),
         Choices::Values(_) => left(session, product).len(),
@@ -96,15 +104,13 @@ fn ways(session: &Session) -> Result<(Vec<String>, usize), NoAdvice> {
         let action = if pages > 0 { "next >" } else { "< prev" };
         (pages.unsigned_abs() + options + 2, click(action))
     });
-    let find = |words: &str| {
-        let place = |place: &u32| session.shop().products[*place as usize].asin == goal.asin;
-        session.shop().search(&words.to_lowercase()).iter().position(place).map(|at| at / 10)
-    };
-    let queries = [goal.instruction.as_str(), product.title.as_str()];
-    let anew = queries
-        .iter()
-        .filter_map(|words| Some((find(words)? + options + 3, format!("search[{words}]"))));
-    let all: Vec<(usize, String)> = along.into_iter().chain(anew).collect();
+    let mut all: Vec<(usize, String)> = along.into_iter().collect();
+    let place = session.shop().place(&goal.asin);
+    for words in [goal.instruction.as_str(), product.title.as_str()] {
+        let found = session.shop().search(&words.to_lowercase()).map_err(|error| unread(&error))?;
+        let at = found.iter().position(|found| Some(*found) == place);
+        all.extend(at.map(|at| (at / 10 + options + 3, format!("search[{words}]"))));
+    }
     let least = all.iter().map(|(steps, _)| *steps).min();
     let least = least.ok_or_else(|| NoAdvice::Other("no search finds the product".into()))?;
     let starts = all.into_iter().filter(|(steps, _)| *steps == least);
@@ -185,7 +191,7 @@ fn named(session: &Session, product: &Product) -> Option<String> {
 }
 
 impl Fair {
-    fn next(session: &Session) -> Option<String> {
+    fn next(session: &Session) -> Result<Option<String>, NoAdvice> {
         let wanted = wanted(session);
         let limit = parted(&session.goal.instruction).1;
         let affordable = |product: &Product| {
@@ -197,9 +203,9 @@ impl Fair {
         let best = session.seen().filter(|seen| affordable(seen)).max_by(by_fit);
         let full = |product: &Product| fit(session, product, &wanted) > 0.99;
         let is_over = session.seen().count() >= LOOKS || best.is_some_and(full);
-        let click = |name: &str| Some(format!("click[{name}]"));
+        let click = |name: &str| Ok(Some(format!("click[{name}]")));
         if session.shown.has_search_bar {
-            return Some(format!("search[{}]", parted(&session.goal.instruction).0));
+            return Ok(Some(format!("search[{}]", parted(&session.goal.instruction).0)));
         }
         if let Some(here) = session.product() {
             if !session.shown.clicks.iter().any(|(name, _)| name == "buy now") {
@@ -214,23 +220,24 @@ impl Fair {
             }
             return click("< prev");
         }
-        let there: Vec<&Product> =
-            on_page(session).filter_map(|asin| session.shop().find(asin)).collect();
+        let there = on_page(session).filter_map(|asin| session.shop().find(asin).transpose());
+        let there: Vec<Arc<Product>> =
+            there.collect::<Result<_, Error>>().map_err(|error| unread(&error))?;
         if is_over {
-            let best = best?;
+            let Some(best) = best else { return Ok(None) };
             return if there.iter().any(|product| product.asin == best.asin) {
                 click(&best.asin.to_lowercase())
             } else {
-                Some(format!("search[{}]", best.title))
+                Ok(Some(format!("search[{}]", best.title)))
             };
         }
-        let fresh = there.into_iter().filter(|product| {
+        let fresh = there.iter().map(AsRef::as_ref).filter(|product| {
             affordable(product) && session.seen().all(|seen| seen.asin != product.asin)
         });
         match fresh.max_by(by_fit) {
             Some(next) => click(&next.asin.to_lowercase()),
             None if session.page_number() < PAGES => click("next >"),
-            None => click(&best?.asin.to_lowercase()),
+            None => best.map_or(Ok(None), |best| click(&best.asin.to_lowercase())),
         }
     }
 }
@@ -242,7 +249,7 @@ impl Expert for Fair {
 
     fn advise(&self, env: &dyn Environment, _: &Cancel) -> Result<Advice, NoAdvice> {
         let session = visit(env)?;
-        let action = Self::next(session)
+        let action = Self::next(session)?
             .ok_or_else(|| NoAdvice::Other("nothing that is affordable was found".into()))?;
         Ok(Advice { action, steps_left: None })
     }

@@ -1,5 +1,8 @@
 //! What customers want.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::catalog::Product;
@@ -7,7 +10,7 @@ use super::mersenne::Python;
 use crate::error::{Error, Result};
 
 /// What is to be chosen of a product.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Choices {
     /// By the options' names (a synthetic goal).
     Named(Vec<(String, String)>),
@@ -34,7 +37,7 @@ impl Choices {
 }
 
 /// A goal.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Goal {
     /// The product that it was made from.
     pub asin: String,
@@ -65,14 +68,13 @@ fn texts(value: &Value, name: &str) -> Result<Vec<String>> {
     all.ok_or_else(|| Error::new(format!("{name}: a list of texts was expected")))
 }
 
-/// Draws what each product costs: where a price lies between two, one between them.
-pub fn draw_prices(products: &[Product], random: &mut Python) -> Vec<f64> {
-    let price = |product: &Product| match product.pricing[..] {
+/// Draws what a product costs: where a price lies between two, one between them.
+pub fn draw_price(product: &Product, random: &mut Python) -> f64 {
+    match product.pricing[..] {
         [low, high, ..] => random.uniform(low, high),
         [one] => one,
         [] => 100.0,
-    };
-    products.iter().map(price).collect()
+    }
 }
 
 /// Draws the most that a product may cost, and how a customer says it.
@@ -99,16 +101,15 @@ pub struct Wish {
 }
 
 /// Goals made from wishes: one for every combination of a product's options, in the original's order.
-pub fn synthetic(
-    products: &[Product],
+pub fn synthetic<'a>(
+    sold: impl Iterator<Item = (&'a Product, f64)>,
     wish: impl Fn(&str) -> Option<Wish>,
-    prices: &[f64],
     random: &mut Python,
 ) -> Vec<Goal> {
     let mut goals = Vec::new();
-    for (product, price) in products.iter().zip(prices) {
+    for (product, price) in sold {
         let Some(wish) = wish(&product.asin) else { continue };
-        let (price_upper, limit) = draw_limit(*price, random);
+        let (price_upper, limit) = draw_limit(price, random);
         let mut groups: Vec<&(String, Vec<String>)> = product.options.iter().collect();
         groups.sort_by(|a, b| a.0.cmp(&b.0));
         let mut combinations: Vec<Vec<(String, String)>> = vec![Vec::new()];
@@ -182,7 +183,10 @@ impl Goal {
     }
 
     /// From a line of a file of goals; what it leaves out of the product is taken from there.
-    pub fn read(line: &Map<String, Value>, find: impl Fn(&str) -> Option<Product>) -> Result<Self> {
+    pub fn read(
+        line: &Map<String, Value>,
+        find: impl Fn(&str) -> Result<Option<Arc<Product>>>,
+    ) -> Result<Self> {
         let known = [
             "idx",
             "asin",
@@ -202,7 +206,7 @@ impl Goal {
         }
         let asin = line.get("asin").and_then(Value::as_str);
         let asin = asin.ok_or_else(|| Error::new("a goal without `asin`"))?;
-        let product = find(asin).unwrap_or_default();
+        let product = find(asin)?.unwrap_or_default();
         let text = |name: &str, usual: &str| match line.get(name) {
             None => Ok(usual.to_string()),
             Some(value) => value

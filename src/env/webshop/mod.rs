@@ -14,7 +14,9 @@ pub mod catalog;
 mod experts;
 mod files;
 pub mod goals;
+mod kept;
 mod likeness;
+pub mod made;
 mod mersenne;
 mod nouns;
 mod own;
@@ -26,10 +28,12 @@ mod search;
 pub mod session;
 pub mod shop;
 
+pub use files::{index, index_of, indexed, read};
+
 /// The parts that are held against transcripts of the original by themselves.
 pub mod oracle {
     pub use super::analyzer::all as terms;
-    pub use super::files::{Read, read};
+    pub use super::files::Read;
     pub use super::likeness::{colour, token_set_ratio};
 }
 
@@ -60,6 +64,7 @@ const SPLITS: [(&str, usize, usize); 3] =
 pub struct WebShop {
     shop: Arc<Shop>,
     goals: Vec<Arc<Goal>>,
+    kinds: Vec<String>,
 }
 
 impl WebShop {
@@ -70,11 +75,12 @@ impl WebShop {
 
     /// The same with goals and prices from files, as the oracles of the original have them.
     pub fn with(data: Option<&Path>, goals: Option<&Path>, prices: Option<&Path>) -> Result<Self> {
-        let files::Read { shop, goals } = match data {
+        let files::Read { shop, goals, kinds } = match data {
             Some(folder) => files::read(folder, goals, prices)?,
             None => files::own(goals, prices)?,
         };
-        Ok(Self { shop: Arc::new(shop), goals: goals.into_iter().map(Arc::new).collect() })
+        let goals = goals.into_iter().map(Arc::new).collect();
+        Ok(Self { shop: Arc::new(shop), goals, kinds })
     }
 
     fn range(&self, split: &str) -> Result<std::ops::Range<usize>> {
@@ -91,8 +97,7 @@ impl WebShop {
 
     fn task(&self, n: usize) -> TaskRef {
         let goal = &self.goals[n];
-        let kind = self.shop.find(&goal.asin).map_or("", |product| product.category.as_str());
-        let kind = if kind.is_empty() { "shop" } else { kind };
+        let kind = self.kinds.get(n).filter(|kind| !kind.is_empty()).map_or("shop", |kind| kind);
         TaskRef { id: format!("{n}/{}", goal.asin), kind: kind.to_string() }
     }
 }
@@ -197,7 +202,7 @@ impl Environment for Visit {
 
     fn step(&mut self, action: &str) -> Result<()> {
         let before = self.session.purchases;
-        self.session.act(action);
+        self.session.act(action)?;
         self.turn = turn_of(&self.session, self.session.purchases > before);
         Ok(())
     }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::catalog::{Product, float};
 use super::goals::Goal;
+use super::kept::Field;
 use super::page::{Click, Page, Piece};
 use super::python::{dict, json, json_in_page};
 use super::reward::{Reward, reward};
 use super::search::MOST;
 use super::shop::Shop;
 use crate::digest::Digest;
+use crate::error::Result;
 use crate::rng::Rng;
 
 /// Where the original's pages seem to be.
@@ -34,9 +36,9 @@ pub struct Session {
     found: Arc<[u32]>,
     page: usize,
     /// The product that is looked at.
-    product: Option<u32>,
+    product: Option<(u32, Arc<Product>)>,
     /// Products that were looked at.
-    seen: Vec<u32>,
+    seen: Vec<(u32, Arc<Product>)>,
     /// What was chosen, by option.
     options: Vec<(String, String)>,
     /// What is shown.
@@ -81,17 +83,17 @@ impl Session {
 
     /// The product that is looked at.
     pub fn product(&self) -> Option<&Product> {
-        self.shop.products.get(self.product? as usize)
+        self.product.as_ref().map(|(_, product)| product.as_ref())
     }
 
     /// Products that were looked at since the last search page, in order.
     pub fn seen(&self) -> impl Iterator<Item = &Product> {
-        self.seen.iter().filter_map(|place| self.shop.products.get(*place as usize))
+        self.seen.iter().map(|(_, product)| product.as_ref())
     }
 
     /// Whether a product's features were read.
     pub fn has_read(&self, asin: &str) -> bool {
-        self.read.iter().any(|place| self.shop.products[*place as usize].asin == asin)
+        self.read.iter().any(|place| self.shop.asin(*place) == asin)
     }
 
     /// The page of results that is shown, or was last.
@@ -101,7 +103,7 @@ impl Session {
 
     /// On a page of results: how many pages on (or back) a product of that number stands.
     pub fn pages_to(&self, asin: &str) -> Option<isize> {
-        let is_it = |place: &u32| self.shop.products[*place as usize].asin == asin;
+        let is_it = |place: &u32| self.shop.asin(*place) == asin;
         let at = self.found.iter().position(is_it).filter(|_| self.product.is_none())?;
         Some((at / WINDOW + 1) as isize - self.page as isize)
     }
@@ -115,11 +117,15 @@ impl Session {
     pub fn fingerprint(&self) -> u64 {
         let mut digest = Digest::default();
         digest.add(self.shown.url.as_bytes());
-        for list in [&self.seen[..], &self.found[..]] {
+        let seen: Vec<u32> = self.seen.iter().map(|(place, _)| *place).collect();
+        for list in [&seen[..], &self.found[..]] {
             let bytes: Vec<u8> = list.iter().flat_map(|place| place.to_le_bytes()).collect();
             digest.add(&bytes);
         }
-        let numbers = [self.product.map_or(u64::MAX, u64::from), self.purchases.into()];
+        let numbers = [
+            self.product.as_ref().map_or(u64::MAX, |(place, _)| u64::from(*place)),
+            self.purchases.into(),
+        ];
         digest.add(&numbers.map(u64::to_le_bytes).concat());
         for (name, value) in &self.options {
             digest.add(name.as_bytes());
@@ -133,49 +139,46 @@ impl Session {
     }
 
     /// Does what an action says; false where it says nothing that can be done, and nothing changes.
-    pub fn act(&mut self, action: &str) -> bool {
-        let Some((verb, argument)) = parsed(action) else { return false };
+    ///
+    /// # Errors
+    /// Where a kept catalogue cannot be read.
+    pub fn act(&mut self, action: &str) -> Result<bool> {
+        let Some((verb, argument)) = parsed(action) else { return Ok(false) };
         let argument = argument.to_lowercase();
         match verb {
             "search" => self.search(&argument),
             "click" if argument != "search" => {
                 let shown = self.shown.clone();
                 let found = shown.clicks.iter().find(|(name, _)| *name == argument);
-                found.is_some_and(|(name, click)| self.click(name, click))
+                found.map_or(Ok(false), |(name, click)| self.click(name, click))
             }
-            _ => false,
+            _ => Ok(false),
         }
     }
 
-    fn search(&mut self, words: &str) -> bool {
+    fn search(&mut self, words: &str) -> Result<bool> {
         let keywords: Vec<String> = words.split(' ').map(str::to_string).collect();
         self.searches += 1;
-        let shop = self.shop.clone();
-        let of = |wanted: &dyn Fn(&Product) -> bool| -> Vec<u32> {
-            let all = shop.products.iter().enumerate();
-            all.filter(|(_, product)| wanted(product)).map(|(place, _)| place as u32).collect()
-        };
         let found = match keywords[0].as_str() {
             "<r>" => {
-                let mut all: Vec<u32> = (0..self.shop.products.len() as u32).collect();
+                let mut all: Vec<u32> = (0..self.shop.len() as u32).collect();
                 Rng::stream(self.searches, &self.id).shuffle(&mut all);
                 all.truncate(MOST);
                 all
             }
             // The original fails at both: nothing is done.
-            "<a>" => return false,
-            "<c>" if keywords.len() < 2 => return false,
-            "<c>" => of(&|product| product.category == keywords[1].trim()),
+            "<a>" => return Ok(false),
+            "<c>" if keywords.len() < 2 => return Ok(false),
+            "<c>" => self.shop.with(Field::Category, keywords[1].trim())?,
             "<q>" => {
                 let query = keywords[1..].join(" ");
-                of(&|product| product.query == query.trim())
+                self.shop.with(Field::Query, query.trim())?
             }
-            _ => self.shop.search(&keywords.join(" ")),
+            _ => self.shop.search(&keywords.join(" "))?,
         };
         self.keywords = keywords.into();
         self.found = found.into();
-        self.results(1);
-        true
+        self.results(1)
     }
 
     /// What the page is taken for, by words in its address.
@@ -184,20 +187,22 @@ impl Session {
         names.into_iter().find(|name| self.shown.url.contains(name)).unwrap_or("")
     }
 
-    fn click(&mut self, name: &str, click: &Click) -> bool {
+    fn click(&mut self, name: &str, click: &Click) -> Result<bool> {
         match (name, self.place()) {
-            ("buy now", _) => return self.buy(),
-            ("back to search", _) => self.begin(),
+            ("buy now", _) => Ok(self.buy()),
+            ("back to search", _) => {
+                self.begin();
+                Ok(true)
+            }
             ("next >", "search_results") => self.results(self.page + 1),
             ("< prev", "search_results") => self.results(self.page.saturating_sub(1)),
-            ("< prev", "item_sub_page") => return self.item(click, name),
+            ("< prev", "item_sub_page") => self.item(click, name),
             ("< prev", "item_page") => self.results(self.page),
             _ => match SUB_PAGES.iter().find(|page| page.to_lowercase() == name) {
-                Some(page) => return self.about(page),
-                None => return self.item(click, name),
+                Some(page) => Ok(self.about(page)),
+                None => self.item(click, name),
             },
         }
-        true
     }
 
     /// The page to search from; nothing is looked at or chosen any more.
@@ -228,7 +233,7 @@ impl Session {
     }
 
     /// A page of results.
-    fn results(&mut self, page: usize) {
+    fn results(&mut self, page: usize) -> Result<bool> {
         self.page = page;
         self.product = None;
         self.options.clear();
@@ -242,24 +247,28 @@ impl Session {
         let from = page.saturating_sub(1).saturating_mul(WINDOW);
         let mut products = Vec::new();
         for &place in self.found.iter().skip(from).take(WINDOW) {
-            let Product { asin, title, tag, .. } = &self.shop.products[place as usize];
-            pieces.push(Piece::Product(asin.clone(), self.seen.contains(&place)));
+            let product = self.shop.product(place)?;
+            let Product { asin, title, tag, .. } = product.as_ref();
+            let is_seen = self.seen.iter().any(|(seen, _)| *seen == place);
+            pieces.push(Piece::Product(asin.clone(), is_seen));
             pieces.push(Piece::Text(title.clone()));
             pieces.push(Piece::Text(tag.clone()));
             products.push((asin.to_lowercase(), Click::Product(place)));
         }
         let url = format!("{BASE}/search_results/{}/{}/{page}", self.id, self.keywords.join("+"));
         self.shown = Arc::new(Page::new(url, pieces, products));
+        Ok(true)
     }
 
     /// A product's page, after a click on it, on a value, or on the way back to it.
-    fn item(&mut self, click: &Click, name: &str) -> bool {
+    fn item(&mut self, click: &Click, name: &str) -> Result<bool> {
         match click {
             Click::Product(place) => {
-                self.product = Some(*place);
-                if !self.seen.contains(place) {
-                    self.seen.push(*place);
+                let product = self.shop.product(*place)?;
+                if self.seen.iter().all(|(seen, _)| seen != place) {
+                    self.seen.push((*place, product.clone()));
                 }
+                self.product = Some((*place, product));
             }
             Click::Value(option) => match self.options.iter_mut().find(|(own, _)| own == option) {
                 Some((_, value)) => *value = name.to_string(),
@@ -267,9 +276,7 @@ impl Session {
             },
             Click::Button => {}
         }
-        let Some(place) = self.product else { return false };
-        let shop = self.shop.clone();
-        let product = &shop.products[place as usize];
+        let Some((_, product)) = self.product.clone() else { return Ok(false) };
         let url = format!(
             "{BASE}/item_page/{}/{}/{}/{}/{}",
             self.id,
@@ -295,13 +302,12 @@ impl Session {
         pieces.extend(SUB_PAGES[..3].iter().map(|page| Piece::Button((*page).into())));
         pieces.push(Piece::Button("Buy Now".into()));
         self.shown = Arc::new(Page::new(url, pieces, values));
-        true
+        Ok(true)
     }
 
     /// A page about the product.
     fn about(&mut self, page: &str) -> bool {
-        let Some(place) = self.product else { return false };
-        let product = &self.shop.products[place as usize];
+        let Some((place, product)) = self.product.clone() else { return false };
         let url = format!(
             "{BASE}/item_sub_page/{}/{}/{}/{}/{page}/{}",
             self.id,
@@ -328,11 +334,10 @@ impl Session {
     }
 
     fn buy(&mut self) -> bool {
-        let Some(place) = self.product else { return false };
-        let product = &self.shop.products[place as usize];
+        let Some((place, product)) = self.product.clone() else { return false };
         let price = self.shop.prices[place as usize];
         let nouns = |title: &str| self.shop.nouns(title).0;
-        let worth = reward(product, &self.goal, price, &self.options, &nouns);
+        let worth = reward(&product, &self.goal, price, &self.options, &nouns);
         let url = format!("{BASE}/done/{}/{}/{}", self.id, product.asin, dict(&self.options));
         let options = json_in_page(&self.options);
         let lines = [

@@ -39,6 +39,7 @@ fn job(command: &JobCmd, place: &Place) -> Vec<Done> {
     match command {
         JobCmd::Collect(order) => one(collected(order, &suite)),
         JobCmd::Train(plan, start) => one(trained(&train::command(plan, start))),
+        JobCmd::Blame(id) => one(format!("replay {id} --blame")),
         JobCmd::Resume(run) => one(format!("train --resume {run}")),
         JobCmd::Evaluate(order) => {
             let models = order.models.iter();

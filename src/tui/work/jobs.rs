@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Mailbox;
+use super::blaming::find_blame;
 use super::evaluating::evaluate_all;
 use super::studies::work_at;
 use crate::agent;
@@ -130,6 +131,17 @@ impl Jobs {
             JobCmd::Study(design) => {
                 self.spawn(JobKind::Study, move |root, suite, control, tell| {
                     work_at(root, suite, &design, control, tell)
+                });
+            }
+            JobCmd::Blame(_) if self.is_running(JobKind::Blame) => {
+                if let Some((control, _)) = self.running.get(&JobKind::Blame) {
+                    control.cancel.cancel();
+                }
+            }
+            JobCmd::Blame(id) => {
+                let mail = self.mail.clone();
+                self.spawn(JobKind::Blame, move |root, suite, control, tell| {
+                    find_blame(root, suite, id, control, tell, &mail)
                 });
             }
             JobCmd::Evaluate(order) => {

@@ -14,6 +14,7 @@ use crate::guard::guarded;
 use crate::paths;
 use crate::store::{Decision, Listing, Seen, Store, Undone};
 use crate::train::checkpoint;
+use crate::train::rl::kept::{self, Learnt};
 use crate::train::sets;
 use crate::tui::effect::{Notice, StoreCmd};
 use crate::tui::journal;
@@ -148,7 +149,15 @@ fn obey(store: &mut Store, own: &mut Own, command: StoreCmd, mail: &Mailbox) -> 
             mail.send(Msg::from(data::Msg::Trajectories(page)));
         }
         StoreCmd::Trajectory(id) => {
-            mail.send(Msg::from(replay::Msg::Opened(Box::new(store.told(id)?))));
+            let learnt = store.rollout_of(id)?.map(|row| Learnt::read(&row)).transpose()?;
+            let told = Box::new(store.told(id)?);
+            mail.send(Msg::from(replay::Msg::Opened(told, learnt.map(Box::new))));
+        }
+        StoreCmd::GroupOf(id) => {
+            if let Some(row) = store.rollout_of(id)? {
+                let view = kept::read(store, row.run, row.step, row.group)?;
+                mail.send(Msg::from(replay::Msg::Group(id, Box::new(view))));
+            }
         }
         StoreCmd::Data(suite, split) => {
             let bytes = checkpoint::disk_use(store.root());

@@ -7,7 +7,7 @@ use super::{Looked, State, say};
 use crate::experience::Purpose;
 use crate::store::Listing;
 use crate::text::clean;
-use crate::tui::effect::{Effect, StoreCmd, WorldCmd};
+use crate::tui::effect::{Effect, JobCmd, StoreCmd, WorldCmd};
 use crate::tui::keys::{Direction, Key, key};
 use crate::tui::screen::Screen;
 use crate::tui::text::raw;
@@ -37,6 +37,10 @@ pub enum Act {
     Raw,
     /// Branch off in Explore.
     BranchOff,
+    /// The group of a rollout.
+    Group,
+    /// Where it was lost.
+    Blame,
     /// Mark this trajectory, or see where it parts from the marked one.
     Compare,
     /// Write as files.
@@ -86,6 +90,14 @@ pub const KEYS: &[Key<Act>] = &[
         "",
         "mark this trajectory; on another one, see where the two part",
     ),
+    key("group", "t", Act::Group, "", "of a rollout: its group as a tree, what each was worth"),
+    key(
+        "blame",
+        "w",
+        Act::Blame,
+        "",
+        "where it was lost: the model in Explore plays on 16 times from every state (again: stop)",
+    ),
     key(
         "export",
         "X",
@@ -98,7 +110,7 @@ pub const KEYS: &[Key<Act>] = &[
         "f",
         Act::NextPurpose,
         "filter",
-        "demonstrations, evaluations, explorations, visits, all",
+        "demonstrations, evaluations, explorations, visits, rollouts, all",
     ),
     key(
         "list",
@@ -128,8 +140,10 @@ impl State {
             | Act::Mark(_)
             | Act::Search
             | Act::BranchOff
+            | Act::Blame
             | Act::Export
             | Act::Compare => self.open.is_some(),
+            Act::Group => self.learnt.is_some(),
             _ => true,
         }
     }
@@ -168,6 +182,13 @@ impl State {
                 let here = self.here().map(|(id, _)| Effect::Store(StoreCmd::ExportOne(id)));
                 here.into_iter().collect()
             }
+            Act::Group => match (self.here(), &self.learnt) {
+                (Some((id, _)), Some(_)) => vec![Effect::Store(StoreCmd::GroupOf(id))],
+                _ => say("no run has learnt from this trajectory"),
+            },
+            Act::Blame => {
+                self.here().map_or_else(Vec::new, |(id, _)| vec![Effect::Job(JobCmd::Blame(id))])
+            }
             Act::Compare => self.compare(),
             Act::NextPurpose => {
                 let purpose = match self.listing.purpose {
@@ -175,7 +196,8 @@ impl State {
                     Some(Purpose::Demonstration) => Some(Purpose::Evaluation),
                     Some(Purpose::Evaluation) => Some(Purpose::Exploration),
                     Some(Purpose::Exploration) => Some(Purpose::Visit),
-                    Some(Purpose::Visit) => None,
+                    Some(Purpose::Visit) => Some(Purpose::Rollout),
+                    Some(Purpose::Rollout) => None,
                 };
                 self.list_by(Listing { purpose, ..self.listing.clone() })
             }

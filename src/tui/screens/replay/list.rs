@@ -68,6 +68,7 @@ impl Columns {
             Purpose::Exploration => "expl",
             Purpose::Evaluation => "eval",
             Purpose::Visit => "visit",
+            Purpose::Rollout => "roll",
         };
         // What it was worth, where that says more than the mark.
         let worth = worth(row.reward, row.success).map(|worth| format!("{worth} "));

@@ -3,6 +3,7 @@
 
 mod acts;
 mod flow;
+mod group;
 mod list;
 mod parting;
 mod scene;
@@ -15,8 +16,10 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use crate::agent::prompt::rightness;
+use crate::eval::{Blame, Chance};
 use crate::experience::ActionEffect;
 use crate::store::{Listing, Near, Page, Prediction, Told, TrajectorySummary};
+use crate::train::rl::kept::{GroupView, Learnt};
 use crate::tui::effect::{Effect, Notice, StoreCmd};
 use crate::tui::jobs::Jobs;
 use crate::tui::keys::Direction;
@@ -25,14 +28,21 @@ use crate::tui::text::pasted;
 use crate::tui::theme::Theme;
 use crate::tui::window::Window;
 pub use acts::{Act, KEYS};
+use group::{Group, Went};
 
 /// What Replay is told.
 #[derive(Debug)]
 pub enum Msg {
     /// A part of a list of trajectories.
     List(Listing, Page<TrajectorySummary>),
-    /// One trajectory with all that hangs off its states.
-    Opened(Box<Told>),
+    /// One trajectory with all that hangs off its states, and what was learnt from it, of a rollout.
+    Opened(Box<Told>, Option<Box<Learnt>>),
+    /// The group that a rollout belongs to.
+    Group(i64, Box<GroupView>),
+    /// How often a mind wins from a state of a trajectory.
+    Chance(i64, Chance),
+    /// Where a trajectory was lost.
+    Blamed(Box<Blame>),
 }
 
 /// The screen's state.
@@ -48,6 +58,12 @@ pub struct State {
     pub list: Window<TrajectorySummary>,
     /// The open trajectory with all that hangs off its states.
     pub open: Option<Box<Told>>,
+    /// What was learnt from it, of a rollout.
+    pub learnt: Option<Box<Learnt>>,
+    /// The group over the screen.
+    pub group: Option<Group>,
+    /// How often a mind wins from the states of a trajectory, as far as that is known.
+    pub chances: Option<(i64, Vec<Chance>)>,
     /// The state in front: 0 is the start.
     pub t: usize,
     /// Whether it plays.
@@ -163,6 +179,18 @@ impl State {
         Some((asked, rightness(&asked.text, actual)))
     }
 
+    /// What the choice in state `t` was worth to the run that learnt from it.
+    pub fn advantage(&self, t: usize) -> Option<f64> {
+        self.learnt.as_ref()?.choices.get(t)?.advantage
+    }
+
+    /// How often a mind wins from state `t`, where that was found out.
+    pub fn chance(&self, t: usize) -> Option<&Chance> {
+        let (id, all) = self.chances.as_ref()?;
+        self.here().filter(|(open, _)| open == id)?;
+        all.iter().find(|chance| chance.t == t)
+    }
+
     /// What stands out about state `t`; empty for most.
     pub fn mark(&self, t: usize) -> &'static str {
         let Some(told) = &self.open else { return "" };
@@ -252,8 +280,7 @@ impl State {
                 }
                 return effects;
             }
-            Msg::List(..) => {}
-            Msg::Opened(told) => {
+            Msg::Opened(told, learnt) => {
                 let id = told.trajectory.id;
                 // Another trajectory starts at its first step; the same one stays where it is.
                 if self.here().is_none_or(|(open, _)| open != id) {
@@ -262,10 +289,28 @@ impl State {
                 }
                 let wanted = self.wanted.take().filter(|(wanted, _)| *wanted == id);
                 self.open = Some(told);
+                self.learnt = learnt;
                 if let Some((_, t)) = wanted {
                     self.t = t;
                 }
                 self.t = self.t.min(self.length());
+            }
+            Msg::Group(open, view) if self.here().is_some_and(|(id, _)| id == open) => {
+                self.group = Some(Group::new(&view, open));
+            }
+            Msg::List(..) | Msg::Group(..) => {}
+            Msg::Chance(id, chance) => {
+                let known = self.chances.take().filter(|(of, _)| *of == id && chance.t > 0);
+                let mut all = known.map_or_else(Vec::new, |(_, all)| all);
+                all.push(chance);
+                self.chances = Some((id, all));
+            }
+            Msg::Blamed(blame) => {
+                let here = self.here().is_some_and(|(id, _)| id == blame.trajectory);
+                if let (true, Some(step)) = (here, &blame.step) {
+                    self.stand(step.t + 1);
+                }
+                self.chances = Some((blame.trajectory, blame.chances));
             }
         }
         Vec::new()
@@ -291,10 +336,24 @@ impl Pane for State {
     }
 
     fn is_typing(&self) -> bool {
-        self.typed.is_some()
+        self.typed.is_some() || self.group.is_some()
     }
 
     fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        if let Some(group) = &mut self.group {
+            return Some(match group.key(key) {
+                Went::On => Vec::new(),
+                Went::Away => {
+                    self.group = None;
+                    Vec::new()
+                }
+                Went::Open(id, t) => {
+                    self.group = None;
+                    self.wanted = Some((id, t));
+                    vec![Effect::Store(StoreCmd::Trajectory(id))]
+                }
+            });
+        }
         let (looked, mut input) = self.typed.take()?;
         let words = || input.value().trim().to_string();
         match key.code {

@@ -9,6 +9,7 @@ use crate::agent::prompt::{rightness, told as without_place};
 use crate::experience::{Branch, Purpose, Verdict};
 use crate::store::{Standing, Told};
 use crate::text::clean;
+use crate::train::rl::kept::{Choice, Learnt};
 use crate::tui::page;
 use crate::tui::text::{difference, one_line};
 use crate::tui::theme::Theme;
@@ -25,9 +26,17 @@ struct Scene<'a> {
 }
 
 /// State `t` in lines.
-pub(super) fn lines(told: &Told, t: usize, theme: Theme, width: usize) -> Vec<Line<'static>> {
+pub(super) fn lines(
+    (told, learnt): (&Told, Option<&Learnt>),
+    t: usize,
+    theme: Theme,
+    width: usize,
+) -> Vec<Line<'static>> {
     let mut scene = Scene { told, theme, width, lines: Vec::new() };
     scene.arrival(t);
+    if let Some(choice) = learnt.and_then(|learnt| learnt.choices.get(t)) {
+        scene.choice(choice, t);
+    }
     scene.others(t);
     told.reflections_at(t).for_each(|reflection| scene.reflection(reflection));
     scene.missing(t);
@@ -72,6 +81,35 @@ impl Scene<'_> {
         }
         if let Some((at, step)) = before {
             self.pairs((at, &step.action), &step.observation, 0);
+        }
+    }
+
+    /// The likeliest actions of the policy when this was drawn, and what they were worth where that
+    /// is known: at most five, and the one that was taken.
+    fn choice(&mut self, choice: &Choice, t: usize) {
+        let theme = self.theme;
+        let list = self.told.trajectory.listed_at(t);
+        if choice.shares.is_empty() || list.len() != choice.shares.len() {
+            return;
+        }
+        let mut order: Vec<usize> = (0..list.len()).collect();
+        order.sort_by(|a, b| choice.shares[*b].total_cmp(&choice.shares[*a]));
+        let worth = |action: usize| {
+            let tried = choice.others.iter().find(|(other, _)| *other == action);
+            let own = choice.advantage.filter(|_| action == choice.chosen);
+            own.or(tried.map(|(_, worth)| *worth))
+        };
+        self.put(0, "the policy when this was drawn (share, what it was worth):", theme.dim());
+        let is_told = |(i, action): &(usize, usize)| {
+            *i < 5 || *action == choice.chosen || worth(*action).is_some()
+        };
+        for (_, action) in order.into_iter().enumerate().filter(is_told) {
+            let mark = if action == choice.chosen { theme.glyph("▸", ">") } else { " " };
+            let worth = worth(action).map_or_else(String::new, |worth| format!("  A {worth:+.2}"));
+            let share = 100.0 * choice.shares[action];
+            let text = format!("{mark} {share:>3.0} % {}{worth}", clean(&list[action]));
+            let style = if action == choice.chosen { theme.strong() } else { theme.frame() };
+            self.put(0, &text, style);
         }
     }
 

@@ -130,7 +130,7 @@ fn said(effects: &[Effect]) -> String {
 fn open() -> State {
     let mut state = State::default();
     listed(&mut state, &[2, 1]);
-    state.update(Msg::Opened(Box::new(told(2))));
+    state.update(Msg::Opened(Box::new(told(2)), None));
     state
 }
 
@@ -138,10 +138,10 @@ fn open() -> State {
 fn it_shows_the_newest_until_a_person_has_chosen_one() {
     let mut state = State::default();
     assert_eq!(asked(&listed(&mut state, &[1])), Some(1));
-    state.update(Msg::Opened(Box::new(told(1))));
+    state.update(Msg::Opened(Box::new(told(1)), None));
     assert_eq!(state.standing_at(), None, "nobody has chosen it: the next session begins anew");
     assert_eq!(asked(&listed(&mut state, &[3, 2, 1])), Some(3), "newer ones came meanwhile");
-    state.update(Msg::Opened(Box::new(told(3))));
+    state.update(Msg::Opened(Box::new(told(3)), None));
     assert_eq!(asked(&listed(&mut state, &[3, 2, 1])), None, "it is open already");
 
     state.tick(true, &Jobs::default());
@@ -150,7 +150,7 @@ fn it_shows_the_newest_until_a_person_has_chosen_one() {
     assert_eq!(asked(&listed(&mut state, &[4, 3, 2, 1])), Some(4));
 
     assert_eq!(asked(&state.act(Act::Next)), Some(3));
-    state.update(Msg::Opened(Box::new(told(3))));
+    state.update(Msg::Opened(Box::new(told(3)), None));
     assert_eq!(asked(&listed(&mut state, &[5, 4, 3, 2, 1])), None, "what was chosen stays");
     assert_eq!(state.standing_at(), Some((3, 0)));
 }
@@ -199,7 +199,7 @@ fn keys_that_move_go_through_the_panel_that_is_bright() {
 
 fn text(t: usize, width: usize, unicode: bool) -> String {
     let theme = Theme::new(Caps { color: false, unicode }, Palette::Mono);
-    let lines = scene::lines(&told(1), t, theme, width);
+    let lines = scene::lines((&told(1), None), t, theme, width);
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 

@@ -33,6 +33,14 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         draw_steps(state, theme, frame, left);
         draw_state(state, theme, frame, right, "");
     }
+    if let Some(group) = &state.group {
+        let over = centered(area, area.width.saturating_sub(4), area.height.saturating_sub(2));
+        let block = theme.panel_of(group.title(), true);
+        let inner = block.inner(over);
+        let lines = group.draw(theme, inner.width as usize, inner.height as usize);
+        frame.render_widget(Clear, over);
+        frame.render_widget(Paragraph::new(lines).block(block), over);
+    }
     if let Some((looked, input)) = &state.typed {
         let area = centered(area, 60, 3);
         let title = match looked {
@@ -93,7 +101,11 @@ fn draw_steps(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
                 .and_then(|step| worth(step.reward, step.success))
                 .map_or_else(String::new, |w| format!(" {w}"));
             let head = format!("{mark}{t:>2} ");
-            let tail = format!("{worth}{end}{hangs}");
+            let learnt = t.checked_sub(1).and_then(|t| state.advantage(t));
+            let learnt = learnt.map_or_else(String::new, |a| format!(" A{a:+.2}"));
+            let chance =
+                state.chance(t).map_or_else(String::new, |of| format!(" {}/{}", of.won, of.n));
+            let tail = format!("{worth}{learnt}{chance}{end}{hangs}");
             let room =
                 (inner.width as usize).saturating_sub(head.chars().count() + tail.chars().count());
             let line =
@@ -119,7 +131,10 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect, en
     let block = theme.panel(&title);
     let inner = block.inner(area);
     let lines = match &state.open {
-        Some(told) => scene::lines(told, state.t, theme, inner.width as usize),
+        Some(told) => {
+            let learnt = state.learnt.as_deref();
+            scene::lines((told, learnt), state.t, theme, inner.width as usize)
+        }
         None => Vec::new(),
     };
     let text = Paragraph::new(lines).wrap(Wrap { trim: false });

@@ -1,0 +1,145 @@
+//! Replay, the group of a rollout: what a run of reinforcement learning learnt from it, as a tree.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::text::{Line, Span};
+
+use crate::text::clean;
+use crate::train::rl::kept::{GroupView, Member};
+use crate::tui::theme::{Theme, fit};
+
+/// Lines that a page goes.
+const PAGE: usize = 10;
+
+/// The group over the screen.
+#[derive(Debug, Default)]
+pub struct Group {
+    members: Vec<Member>,
+    title: String,
+    at: usize,
+}
+
+/// What a key did.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Went {
+    /// It stays open.
+    On,
+    /// It is left.
+    Away,
+    /// A rollout is to be opened, at a state.
+    Open(i64, usize),
+}
+
+impl Group {
+    /// The tree of a group, the cursor on the rollout that is open.
+    pub fn new(view: &GroupView, open: i64) -> Self {
+        let members = view.members();
+        let roots = || members.iter().filter(|one| one.fork.is_none());
+        let won = roots().filter(|one| one.success).count();
+        let forks = members.len() - roots().count();
+        let forks = if forks == 0 { String::new() } else { format!(", {forks} from forks") };
+        let title = format!(
+            "Group of update {} of run {} · {} rollouts{forks} · {won} won · ⏎ open · Esc leave",
+            view.step,
+            view.run,
+            roots().count()
+        );
+        let at = members.iter().position(|one| one.trajectory == open).unwrap_or_default();
+        Self { members, title, at }
+    }
+
+    /// What it is called.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Does what a key means here.
+    pub fn key(&mut self, key: KeyEvent) -> Went {
+        let by: isize = match key.code {
+            KeyCode::Down | KeyCode::Char('j') => 1,
+            KeyCode::Up | KeyCode::Char('k') => -1,
+            KeyCode::PageDown | KeyCode::Char(' ') => PAGE as isize,
+            KeyCode::PageUp => -(PAGE as isize),
+            KeyCode::Home | KeyCode::Char('g') => isize::MIN,
+            KeyCode::End | KeyCode::Char('G') => isize::MAX,
+            KeyCode::Enter => {
+                let Some(one) = self.members.get(self.at) else { return Went::Away };
+                return Went::Open(one.trajectory, one.fork.map_or(0, |(_, at)| at));
+            }
+            KeyCode::Esc | KeyCode::Char('q') => return Went::Away,
+            _ => 0,
+        };
+        let last = self.members.len().saturating_sub(1);
+        self.at = self.at.saturating_add_signed(by).min(last);
+        Went::On
+    }
+
+    /// The lines that fit.
+    pub fn draw(&self, theme: Theme, width: usize, height: usize) -> Vec<Line<'static>> {
+        let from = (self.at + 1).saturating_sub(height);
+        let shown = self.members.iter().enumerate().skip(from).take(height);
+        shown.map(|(i, one)| row(one, i == self.at, theme, width)).collect()
+    }
+}
+
+fn row(one: &Member, cursor: bool, theme: Theme, width: usize) -> Line<'static> {
+    let mark = if cursor { theme.glyph("▸", ">") } else { " " };
+    let (won, style) = if one.success {
+        (theme.glyph("✓", "+"), theme.good())
+    } else {
+        (theme.glyph("✗", "x"), theme.bad())
+    };
+    let advantage = one.advantage.map_or_else(|| "      –".to_string(), |a| format!("{a:>+7.2}"));
+    let worth = format!(" {:>3} steps  worth {:>5.2}  A{advantage}  ", one.steps, one.worth);
+    let branch = one.fork.map_or_else(
+        || "start".to_string(),
+        |(_, at)| format!("{} step {:>2}", theme.glyph("  └", "  `"), at + 1),
+    );
+    let head = format!("{mark}{branch:<13}");
+    let used = head.chars().count() + 2 + worth.chars().count();
+    let action = fit(&clean(&one.action), width.saturating_sub(used));
+    Line::from(vec![
+        Span::raw(head),
+        Span::styled(won, style),
+        Span::styled(worth, theme.dim()),
+        Span::styled(action, if cursor { theme.selected() } else { theme.frame() }),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::caps::Caps;
+    use crate::tui::theme::Palette;
+    use crossterm::event::KeyModifiers;
+
+    fn member(trajectory: i64, fork: Option<(usize, usize)>) -> Member {
+        let action = format!("go to shelf {trajectory}");
+        let advantage = Some(0.5 - trajectory as f64);
+        Member {
+            trajectory,
+            fork,
+            action,
+            steps: 4,
+            success: trajectory == 1,
+            worth: 0.0,
+            advantage,
+        }
+    }
+
+    #[test]
+    fn a_fork_is_opened_where_it_left() {
+        let members = vec![member(1, None), member(2, Some((0, 3)))];
+        let mut group = Group { members, title: String::new(), at: 0 };
+        let mut press = |code| group.key(KeyEvent::new(code, KeyModifiers::NONE));
+        assert_eq!(press(KeyCode::Enter), Went::Open(1, 0));
+        assert_eq!(press(KeyCode::Down), Went::On);
+        assert_eq!(press(KeyCode::Enter), Went::Open(2, 3));
+        assert_eq!(press(KeyCode::Home), Went::On);
+        assert_eq!(press(KeyCode::Esc), Went::Away);
+        let theme = Theme::new(Caps::FULL, Palette::default());
+        let lines: Vec<String> =
+            group.draw(theme, 100, 5).iter().map(ToString::to_string).collect();
+        assert!(lines[0].contains("start") && lines[0].contains("-0.50"), "{lines:?}");
+        assert!(lines[1].contains("step  4") && lines[1].contains("go to shelf 2"), "{lines:?}");
+    }
+}
