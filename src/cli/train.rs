@@ -279,18 +279,18 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
     let out = common.out();
     let mut live = common.out();
     let control = interruptible()?;
-    let batch = args.batch;
     let mut each = |event: Event<'_>| match event {
-        Event::Begun { run, start, data, stages, memory, warnings } => {
+        Event::Begun { run, start, plan, data, stages, memory, warnings } => {
             let row = json!({
                 "run": run, "start": start, "data": data, "stages": stages, "memory": memory,
                 "warnings": warnings,
             });
             out.line(&row, || {
-                format!(
-                    "run {run} from {start}: {}; {memory}",
-                    describe(data, stages, batch).join("\n  ")
-                )
+                let what = match &plan.rl {
+                    Some(rl) => rl.in_words(plan.batch),
+                    None => describe(data, stages, plan.batch).join("\n  "),
+                };
+                format!("run {run} from {start}: {what}; {memory}")
             });
             for warning in warnings {
                 out::tell(&format!("warning: {warning}"));

@@ -27,6 +27,8 @@ pub enum Event<'a> {
         run: i64,
         /// The model it started from.
         start: &'a str,
+        /// What was planned.
+        plan: &'a Plan,
         /// What it trains on.
         data: &'a DataSummary,
         /// Its stages.

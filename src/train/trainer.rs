@@ -284,6 +284,7 @@ impl Ready<'_> {
         each(Event::Begun {
             run: id,
             start: &start,
+            plan,
             data: &data.summary,
             stages: &stages,
             memory: passes.memory,

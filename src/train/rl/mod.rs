@@ -86,6 +86,20 @@ impl Rl {
         }
     }
 
+    /// What an update of so many tasks plays, in words.
+    pub fn in_words(&self, tasks: usize) -> String {
+        let forks = if self.method.forks() {
+            format!(", each with up to {} forks of {}", self.forks, self.width)
+        } else {
+            String::new()
+        };
+        let Self { method, group, limit, temperature, .. } = self;
+        format!(
+            "{}: {tasks} tasks x {group} rollouts{forks}, at most {limit} steps, temperature {temperature}",
+            method.as_str()
+        )
+    }
+
     /// Refuses numbers that mean nothing.
     pub fn check(&self) -> Result<()> {
         let refuse = |what: String, hint: &str| Err(Error::usage(what).hint(hint.to_string()));

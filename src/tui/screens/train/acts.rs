@@ -18,6 +18,8 @@ const PINS: usize = 3;
 pub enum Act {
     /// Start a run.
     Start,
+    /// Start a run of reinforcement learning.
+    Play,
     /// Fill the form in with the run in front.
     Again,
     /// Pause or go on.
@@ -84,6 +86,7 @@ pub const KEYS: &[Key<Act>] = &[
         "start a run, or queue it behind the one under way: objective, data, start, learning rate, \
          LoRA, validation in a form",
     ),
+    key("play", "R", Act::Play, "", "reinforcement learning: the same form, set to play and learn"),
     key(
         "again",
         "A",
@@ -250,6 +253,7 @@ impl State {
         match act {
             // Two runs at once would halve each other.
             Act::Start => return self.open_form(training || !self.alive.is_empty(), None),
+            Act::Play => return self.open_play(training || !self.alive.is_empty()),
             Act::Again => {
                 let again = self.run().cloned();
                 return self.open_form(training || !self.alive.is_empty(), again);

@@ -11,6 +11,7 @@ use crate::store::{RunRow, RunStatus};
 use crate::text::clean;
 use crate::train::Stage;
 use crate::train::data::DataSummary;
+use crate::train::rl::Rl;
 use crate::tui::theme::Theme;
 
 /// What a run trains on, a line each.
@@ -102,7 +103,15 @@ fn lines<'a>(state: &State, run: &RunRow, theme: Theme) -> Vec<Line<'a>> {
     if run.status == RunStatus::Queued {
         lines.push(Line::from("It waits for its turn. What it trains on is known then."));
     } else {
-        let data = about_data(&config["data"], &plan["data"], &stages);
+        let data = match serde_json::from_value::<Rl>(plan["rl"].clone()) {
+            Ok(rl) => vec![format!(
+                "plays {} / {} · {}",
+                clean(plan["data"]["suite"].as_str().unwrap_or_default()),
+                clean(plan["data"]["split"].as_str().unwrap_or_default()),
+                rl.in_words(plan["batch"].as_u64().unwrap_or_default() as usize)
+            )],
+            Err(_) => about_data(&config["data"], &plan["data"], &stages),
+        };
         lines.extend(data.into_iter().map(Line::from));
     }
     lines.extend(about_plan(run, plan, &stages).into_iter().map(Line::from));

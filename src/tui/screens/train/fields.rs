@@ -3,6 +3,7 @@
 use crate::experience::{ANSWERS, ActionEffect, UNIFORM};
 use crate::model::lora::LINEARS;
 use crate::selection::HELD_OUT;
+use crate::train::rl::Method;
 use crate::train::{Forecast, Objective, Schedule, built_in};
 use crate::tui::sheet::{Field, Sheet, Takes};
 
@@ -10,21 +11,23 @@ use crate::tui::sheet::{Field, Sheet, Takes};
 pub(super) const AUTO: &str = "auto";
 
 /// What a run can optimise, and how the form says it.
-pub const OBJECTIVES: [(Objective, &str); 6] = [
+pub const OBJECTIVES: [(Objective, &str); 7] = [
     (Objective::Imitation, "the expert's actions"),
     (Objective::WorldModel, "next states of executed actions, then imitation"),
     (Objective::Reflection, "approved reflections mixed with imitation"),
     (Objective::Both, "world modelling, then reflection; not in the paper"),
     (Objective::List, "the expert's action among all listed ones; not in the paper"),
     (Objective::Joint, "all at once; not in the paper"),
+    (Objective::Rl, "what came of its own play: groups of rollouts and forks"),
 ];
 
 /// Ready-made settings, and what they are for.
-pub const PRESETS: [(&str, &str); 5] = [
+pub const PRESETS: [(&str, &str); 6] = [
     ("usual", "200 updates of all weights"),
     ("quick look", "50 updates, to see whether it learns at all"),
     ("three epochs", "the data three times, whatever there is"),
     ("adapter", "LoRA of rank 16 at 2e-3: a tenth of the memory for moments"),
+    ("play", "of rl: 60 updates of 8 tasks at a constant 1e-4"),
     ("paper", "one epoch of world modelling, two of imitation, a cosine from 1e-4 to 0"),
 ];
 
@@ -44,6 +47,12 @@ pub fn sheet() -> Sheet {
     Sheet::new(vec![
         Field::new("objective", "objective", Choice, &objectives),
         Field::new("preset", "preset", Choice, &presets),
+        Field::new("method", "method", Choice, &Method::ALL.map(Method::as_str)),
+        auto("group", "  rollouts", &["4", "8", "16"], "of each task from its beginning"),
+        number("limit", "  steps", &["30", "20", "50"], "of an episode at most"),
+        number("acts", "  temperature", &["1", "0.6", "0.4"], "of who plays and is trained"),
+        // What the fields do not show of a run that is played again.
+        Field::new("rl", "", Text, &[""]),
         Field::new("suite", "suite", Choice, &[]),
         Field::new("split", "split", Choice, &["train"]),
         Field::new("expert", "expert", Choice, &[AUTO]),
@@ -67,7 +76,7 @@ pub fn sheet() -> Sheet {
         auto("epochs", "epochs", &["1", "2", "3"], "passes over the trees, in place of updates"),
         Field::new("visits", "visits", Name, &["none", ANSWERS])
             .hint("also the expert's answers where a policy came (collect visits): DAgger"),
-        number("batch", "batch", &["8", "16", "32", "1", "2", "4"], "trees an update"),
+        number("batch", "batch", &["8", "16", "32", "1", "2", "4"], "trees, or tasks, an update"),
         number("rate", "rate", &["5e-4", "1e-3", "2e-3", "5e-5", "1e-4", "2e-4"], "its peak"),
         Field::new("schedule", "schedule", Choice, &schedules).hint("how it falls"),
         number(
@@ -117,6 +126,7 @@ pub fn preset(sheet: &mut Sheet) {
         "quick look" => &[("updates", "50")],
         "three epochs" => &[("epochs", "3")],
         "adapter" => &[("lora", "16"), ("rate", "2e-3")],
+        "play" => &[("updates", "60"), ("rate", "1e-4"), ("schedule", "constant")],
         _ => &[("epochs", "2"), ("rate", "1e-4"), ("floor", "0"), ("clip", "1")],
     };
     let usual = self::sheet();
@@ -137,6 +147,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
     let world = objective.foresees_first();
     let lora = sheet.value("lora") != "none";
     let constant = sheet.value("schedule") == "constant";
+    let plays = objective == Objective::Rl;
     for (name, shown) in [
         ("pool", branches),
         ("k", branches),
@@ -147,13 +158,21 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("own", world),
         ("without", branches),
         ("errors", branches),
-        ("visits", objective != Objective::List),
+        ("visits", !matches!(objective, Objective::List | Objective::Rl)),
+        ("expert", !plays),
+        ("held", !plays),
+        ("epochs", !plays),
+        ("method", plays),
+        ("group", plays),
+        ("limit", plays),
+        ("acts", plays),
+        ("rl", false),
         ("rationales", objective.carry().reflections),
         ("writer", objective.carry().reflections),
         ("alpha", lora),
         ("modules", lora),
         ("floor", !constant),
-        ("updates", sheet.value("epochs") == AUTO),
+        ("updates", plays || sheet.value("epochs") == AUTO),
     ] {
         sheet.show(name, shown);
     }
@@ -181,6 +200,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("epochs", updates),
         ("objective", what(&objectives, sheet.value("objective"))),
         ("preset", what(&PRESETS, sheet.value("preset"))),
+        ("method", Method::from_name(sheet.value("method")).map_or("", Method::about).to_string()),
         ("modules", format!("of {}", LINEARS.join(","))),
     ];
     for (name, hint) in hints {

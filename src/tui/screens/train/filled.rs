@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::experience::ActionEffect;
 use crate::model::step::Products;
 use crate::selection::{ALL, Criteria};
+use crate::train::rl::{Method, Rl};
 use crate::train::{Budget, Moments, Objective, Plan, Schedule, Tuning};
 use crate::tui::sheet::Sheet;
 
@@ -34,6 +35,20 @@ fn effects(named: &str) -> Result<Vec<ActionEffect>> {
     words.map(effect).collect()
 }
 
+/// What is played and how it is learnt from: what no field shows is as the method has it, or as the
+/// run has it that is played again.
+fn rl(sheet: &Sheet) -> Result<Rl> {
+    let method = Method::from_name(sheet.value("method"))?;
+    let again = serde_json::from_str::<Rl>(sheet.value("rl")).ok();
+    let usual = again.filter(|rl| rl.method == method).unwrap_or_else(|| Rl::new(method));
+    Ok(Rl {
+        group: number(sheet, "group")?.unwrap_or_else(|| Rl::new(method).group),
+        limit: needed(sheet, "limit")?,
+        temperature: needed(sheet, "acts")?,
+        ..usual
+    })
+}
+
 /// The plan that the fields make; an error names the field.
 pub fn plan(sheet: &Sheet) -> Result<Plan> {
     let objective = Objective::from_name(sheet.value("objective"))?;
@@ -58,12 +73,16 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         data.errors = number(sheet, "errors")?;
         data.without = effects(sheet.value("without"))?;
     }
-    if objective != Objective::List {
+    if !matches!(objective, Objective::List | Objective::Rl) {
         data.visits = named("visits").filter(|pool| pool != "none");
     }
     if objective.carry().reflections {
         data.writer = named("writer");
         data.rationales = sheet.value("rationales") == "yes";
+    }
+    if objective == Objective::Rl {
+        let Criteria { suite, split, share, .. } = data;
+        data = Criteria { suite, split, share, ..Criteria::default() };
     }
     let schedule = match sheet.value("schedule") {
         "linear" => Schedule::Linear,
@@ -80,7 +99,8 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         named.split(',').map(|name| name.trim().to_string()).filter(|n| !n.is_empty()).collect()
     });
     let mut plan = Plan {
-        epochs: number(sheet, "epochs")?,
+        epochs: if objective == Objective::Rl { None } else { number(sheet, "epochs")? },
+        rl: if objective == Objective::Rl { Some(rl(sheet)?) } else { None },
         batch: needed(sheet, "batch")?,
         rate: needed(sheet, "rate")?,
         tuning: Tuning {
@@ -178,6 +198,15 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
         ("keep", yes(plan.keep_all)),
         ("preset", "another run's".to_string()),
     ];
+    if let Some(rl) = &plan.rl {
+        let usual = Rl::new(rl.method);
+        let group = (rl.group != usual.group).then(|| rl.group.to_string());
+        sheet.set("method", rl.method.as_str());
+        sheet.set("group", auto(group, AUTO));
+        sheet.set("limit", rl.limit.to_string());
+        sheet.set("acts", rl.temperature.to_string());
+        sheet.set("rl", serde_json::to_string(rl).unwrap_or_default());
+    }
     for (name, value) in values {
         sheet.set(name, value);
     }

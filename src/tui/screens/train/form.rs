@@ -9,6 +9,7 @@ use super::typing::Form;
 use crate::control::seconds;
 use crate::text::clean;
 use crate::train::Forecast;
+use crate::train::rl::Rl;
 use crate::tui::text::grouped;
 use crate::tui::theme::{Theme, centered};
 
@@ -61,8 +62,12 @@ fn about<'a>(form: &Form, theme: Theme) -> Vec<Line<'a>> {
             vec![Line::styled(format!("cannot start: {}", clean(why)), theme.bad())]
         }
         Some(Ok(forecast)) => {
-            let batch = form.plan().map_or(1, |plan| plan.batch);
-            cost(forecast, batch, theme)
+            let plan = form.plan().ok();
+            let batch = plan.as_ref().map_or(1, |plan| plan.batch);
+            match plan.as_ref().and_then(|plan| plan.rl.as_ref()) {
+                Some(rl) => played(forecast, (batch, rl), theme),
+                None => cost(forecast, batch, theme),
+            }
         }
     };
     if let Some(command) = form.command() {
@@ -73,6 +78,24 @@ fn about<'a>(form: &Form, theme: Theme) -> Vec<Line<'a>> {
         let text = format!("{}: {}", field.label.trim(), clean(&field.hint));
         lines.push(Line::styled(text, theme.dim()));
     }
+    lines
+}
+
+/// What a run would play, and what it takes.
+fn played<'a>(forecast: &Forecast, (batch, rl): (usize, &Rl), theme: Theme) -> Vec<Line<'a>> {
+    let updates = forecast.stages.iter().map(|stage| stage.updates).sum();
+    let mut lines = vec![
+        Line::from(format!("{} updates, each of {}", grouped(updates), rl.in_words(batch))),
+        Line::from(format!(
+            "validation: {} games at every checkpoint; {} groups of an update are kept",
+            rl.validation, rl.kept
+        )),
+        Line::from("how long an update takes is known after the first"),
+        Line::from(forecast.memory.to_string()),
+    ];
+    lines.extend(forecast.warnings.iter().map(|text| {
+        Line::styled(format!("{} {}", theme.glyph("▲", "!"), clean(text)), theme.warn())
+    }));
     lines
 }
 

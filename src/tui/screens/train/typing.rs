@@ -9,7 +9,7 @@ use super::fields::{self, AUTO};
 use super::filled::{fill, plan};
 use crate::selection::ALL;
 use crate::store::RunRow;
-use crate::train::{Forecast, Plan, built_in, command, usual_split, usual_start};
+use crate::train::{Forecast, Objective, Plan, built_in, command, usual_split, usual_start};
 use crate::tui::effect::{Effect, JobCmd, Notice, RunCmd, StoreCmd};
 use crate::tui::sheet::{Sheet, Typed};
 use crate::tui::text::pasted;
@@ -65,6 +65,25 @@ impl State {
             }
         }
         self.form = Some(Form { sheet, queue, again: from, forecast: None });
+        self.offer();
+        self.choices().into_iter().chain(self.ask()).collect()
+    }
+
+    /// Opens it set to play and learn from that: from the checkpoint or the model that knows least,
+    /// where nobody has trained one here yet.
+    pub(super) fn open_play(&mut self, queue: bool) -> Vec<Effect> {
+        self.open_form(queue, None);
+        if let Some(form) = &mut self.form {
+            form.sheet.set("objective", Objective::Rl.as_str());
+            form.sheet.set("preset", "play");
+            fields::preset(&mut form.sheet);
+            let own = self.suite.as_deref() == Some("household");
+            if own && self.checkpoints.is_empty() {
+                form.sheet.set("start", "novice");
+            } else if !self.checkpoints.is_empty() {
+                form.sheet.set("start", "newest");
+            }
+        }
         self.offer();
         self.choices().into_iter().chain(self.ask()).collect()
     }
