@@ -7,6 +7,7 @@ pub mod env;
 pub mod experts;
 pub mod infer;
 pub mod plan;
+pub mod rl;
 pub mod train;
 #[cfg(feature = "bench-ui")]
 pub mod ui;

@@ -42,6 +42,35 @@ enum BenchCommand {
     Experts(ExpertsBench),
     /// How fast demonstrations and uniform alternatives are collected and kept
     Collect(CollectBench),
+    /// An iteration of reinforcement learning: rollouts, and the update that learns from them
+    Rl(RlBench),
+}
+
+#[derive(Debug, Args)]
+struct RlBench {
+    #[command(flatten)]
+    suite: SuiteArgs,
+    /// The split
+    #[arg(long, default_value = "train")]
+    split: String,
+    /// Layers of a fresh model
+    #[arg(long, default_value_t = 4, value_parser = number::<usize>(1..=64))]
+    layers: usize,
+    /// Its width
+    #[arg(long, default_value_t = 256, value_parser = number::<usize>(64..=4096))]
+    width: usize,
+    /// Tasks
+    #[arg(long, default_value_t = 16, value_parser = number::<usize>(1..=1000))]
+    tasks: usize,
+    /// Rollouts of each
+    #[arg(long, default_value_t = 8, value_parser = number::<usize>(1..=1000))]
+    group: usize,
+    /// Steps of a rollout at most
+    #[arg(long, default_value_t = 30, value_parser = number::<usize>(1..=10_000))]
+    limit: usize,
+    /// Threads of the update
+    #[arg(long, default_value_t = 2, value_parser = number::<usize>(1..=1024))]
+    threads: usize,
 }
 
 #[derive(Debug, Args)]
@@ -317,6 +346,12 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
                 warmup,
             };
             bench::train::run(&options, &interruptible()?)?
+        }
+        BenchCommand::Rl(RlBench { suite, split, layers, width, tasks, group, limit, threads }) => {
+            let suite = suite.open()?;
+            let shape = (layers, width);
+            let options = bench::rl::Options { shape, split, tasks, group, limit, threads };
+            bench::rl::run(suite.as_ref(), &options, &interruptible()?)?
         }
         BenchCommand::Collect(CollectBench { suite, split, games, k, seed }) => {
             let suite = suite.open()?;

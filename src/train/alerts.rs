@@ -3,9 +3,9 @@
 //! A run with stages optimises something else in each, so curves are held against themselves within
 //! a stage only, and what a stage does not train may rise in it as it will.
 
-use super::Stage;
 use super::examples::TARGETS;
 use super::figures::OF_LIST;
+use super::{Objective, Stage, rl};
 use crate::error::Result;
 use crate::selection::LEAST_HELD_OUT;
 use crate::store::MetricPoint;
@@ -37,6 +37,11 @@ pub fn alerts(
             break;
         }
         begin += stage.updates;
+    }
+    // What a run that plays optimises says nothing by itself: its rollouts do.
+    if present.is_some_and(|stage| stage.name == Objective::Rl.as_str()) {
+        said.extend(rl::alerts::alerts(metric)?);
+        return Ok(said);
     }
     let within = |points: Vec<MetricPoint>| -> Vec<MetricPoint> {
         points.into_iter().filter(|point| point.step > begin).collect()

@@ -5,11 +5,13 @@
 //! each choice was worth against what else came of its state ([`estimate`]), and hangs that on one
 //! tree of tokens a task ([`tree`]): rollouts of a task share their beginning, a fork all of its way.
 
+pub mod alerts;
 pub mod estimate;
 pub mod kept;
 mod method;
 pub mod sample;
 pub mod source;
+pub mod timed;
 pub mod tree;
 
 use std::path::PathBuf;

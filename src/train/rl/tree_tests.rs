@@ -28,7 +28,7 @@ fn model(seed: u64) -> Trainable {
 fn nudged(mut model: Trainable, seed: u64) -> Trainable {
     let mut rng = Rng::new(seed);
     for weight in model.weights.iter_mut().flatten() {
-        *weight *= 1.0 + 0.2 * (rng.unit() as f32 - 0.5);
+        *weight *= 1.0 + 0.8 * (rng.unit() as f32 - 0.5);
     }
     model
 }

@@ -21,7 +21,7 @@ use ratatui::layout::Rect;
 use tui_input::Input;
 
 use crate::store::{Checkpoint, EvalRow, MetricPoint, RunRow, RunStatus};
-use crate::train::{CheckpointFigures, Forecast, Plan, RunFigures};
+use crate::train::{CheckpointFigures, Forecast, Objective, Plan, RunFigures};
 use crate::tui::chart::{Lens, SMOOTHING};
 use crate::tui::effect::{Effect, EvalOrder, JobCmd, JobKind, MindCmd, Notice, RunCmd, StoreCmd};
 use crate::tui::jobs::Jobs;
@@ -113,7 +113,9 @@ impl State {
 
     /// The curve that is shown.
     pub fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or("loss")
+        // What a run that plays optimises says less than how often it wins.
+        let plays = self.run().is_some_and(|run| run.objective == Objective::Rl.as_str());
+        self.name.as_deref().unwrap_or(if plays { "success" } else { "loss" })
     }
 
     /// The runs whose curve of this name is shown: the one in front, then those laid over it, as
