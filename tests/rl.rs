@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-use common::{failure, foretaste, json, run};
+use common::{foretaste, json, run};
 use serde_json::Value;
 
 /// A small run: three tasks an update, played twice at most eight steps.
@@ -179,8 +179,10 @@ fn where_it_was_lost_is_asked_of_forks() {
 fn what_means_nothing_is_refused_by_name() {
     let data = tempfile::tempdir().unwrap();
     let refused = |args: &[&str], what: &str| {
-        let said = failure(&run(data.path(), args));
-        assert!(said.contains(what), "{args:?}: {said}");
+        let output = run(data.path(), args);
+        let said = String::from_utf8_lossy(&output.stderr).to_string();
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {said}");
+        assert!(said.contains(what) && !said.contains("panicked"), "{args:?}: {said}");
     };
     refused(&plan(&["--steps", "1", "--method", "ppo"]), "no method `ppo`");
     refused(&plan(&["--steps", "1", "--expert", "fair"]), "takes no stored data");

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
 use crate::selection::Share;
+use crate::train::rl::{Method, Rl};
 use crate::train::{Budget, Objective};
 
 /// A way of training that is compared with others. Names follow the paper, with what is not the
@@ -124,6 +125,46 @@ pub struct Making {
     pub bf16: bool,
 }
 
+/// Reinforcement learning that every arm's model goes on with, each by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bridge {
+    /// How a choice's worth is estimated.
+    pub method: Method,
+    /// Tokens after which it ends, sampled and trained on: the same for every arm and method.
+    pub tokens: u64,
+    /// The learning rate, which does not fall.
+    pub rate: f64,
+    /// Tasks an update.
+    #[serde(default = "eight")]
+    pub tasks: usize,
+    /// Rollouts of each; without it the method's usual number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<usize>,
+    /// Steps of a rollout at most.
+    #[serde(default = "thirty")]
+    pub limit: usize,
+    /// Temperature of who plays.
+    #[serde(default = "one")]
+    pub temperature: f64,
+}
+
+impl Bridge {
+    /// As a run has it.
+    pub fn settings(&self) -> Rl {
+        let usual = Rl::new(self.method);
+        Rl {
+            tokens: Some(self.tokens),
+            group: self.group.unwrap_or(usual.group),
+            limit: self.limit,
+            temperature: self.temperature,
+            validation: 0,
+            kept: 0,
+            ..usual
+        }
+    }
+}
+
 /// Games that are played to compare.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -215,6 +256,9 @@ pub struct Design {
     pub training: Making,
     /// Amounts of data.
     pub data: Vec<Amount>,
+    /// What every arm's model goes on with, tested again after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rl: Vec<Bridge>,
     /// Test sets.
     pub test: Vec<TestSet>,
     /// Comparisons fixed beforehand; every other one is exploratory.
@@ -224,6 +268,10 @@ pub struct Design {
 
 fn eight() -> usize {
     8
+}
+
+fn thirty() -> usize {
+    30
 }
 
 fn one() -> f64 {
@@ -312,6 +360,12 @@ impl Design {
             self.data.iter().flat_map(|a| a.updates.iter().map(move |n| (a.share.to_bits(), *n)));
         if twice(&amounts.collect::<Vec<_>>()) {
             return refuse("the same amount stands twice under `data`".into(), "once is enough");
+        }
+        if twice(&self.rl.iter().map(|bridge| bridge.method).collect::<Vec<_>>()) {
+            return refuse("a method stands twice under `rl`".into(), "once is enough");
+        }
+        for bridge in &self.rl {
+            bridge.settings().check().map_err(|error| error.at("[[rl]]"))?;
         }
         self.primary.iter().try_for_each(|claim| self.check_claim(claim))
     }

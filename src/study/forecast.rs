@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::design::{Arm, Design, TestSet};
+use super::design::{Arm, Bridge, Design, TestSet};
 use super::jobs::{Cell, Data, Task, jobs};
 use super::work::{Event, folder, fresh, gather, model_of, play};
 use crate::bench::train::{Options, run};
@@ -123,6 +123,9 @@ impl Look<'_> {
             fresh(&self.store, &data, &cell.model, 1)?;
             self.seen.push(data.expert.clone());
         }
+        if let Some(bridge) = &cell.rl {
+            return self.bridged(cell, bridge, &small, control, tell);
+        }
         let tokens_per_s = self.tokens_per_s(&small, control)?;
         let mut plan = small.plan();
         plan.data.visits = None; // there are none yet
@@ -165,6 +168,31 @@ impl Look<'_> {
             hours: tokens / tokens_per_s / 3600.0,
             test_hours,
         })
+    }
+
+    /// What reinforcement learning takes: its tokens, at the speed of training (playing is slower), and
+    /// the tests after it.
+    fn bridged(
+        &mut self,
+        cell: &Cell,
+        bridge: &Bridge,
+        small: &Cell,
+        control: &Control,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) -> Result<OfArm> {
+        let base = Cell { rl: None, ..small.clone() };
+        let tokens = bridge.tokens as f64;
+        let hours = tokens / self.tokens_per_s(&base, control)? / 3600.0;
+        let mut test_hours = 0.0;
+        for test in &self.design.test {
+            let there = self.suite.tasks(&test.split)?.len().min(test.games);
+            test_hours += self.a_game(&base, test, control, tell)? * there as f64 / 3600.0;
+        }
+        let tasks = self.all.iter();
+        let share = cell.data.share;
+        let games = tasks.filter(|task| share.holds(self.suite.name(), &task.id)).count();
+        let (arm, condition) = (cell.arm(), cell.condition());
+        Ok(OfArm { arm, condition, games, updates: 0, tokens, hours, test_hours })
     }
 
     fn tokens_per_s(&mut self, cell: &Cell, control: &Control) -> Result<f64> {

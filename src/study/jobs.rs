@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::design::{Arm, Design, Making, Shape, TestSet};
+use super::design::{Arm, Bridge, Design, Making, Shape, TestSet};
 use crate::agent::Reflector;
 use crate::agent::template::Rationale;
 use crate::experience::ANSWERS;
 use crate::model::step::Products;
 use crate::selection::{Criteria, Share};
-use crate::train::Plan;
+use crate::train::{Objective, Plan, Schedule, Tuning};
+
+/// Updates of reinforcement learning at most, which ends by its tokens.
+const MOST: u64 = 1_000_000;
 
 /// What is trained and tested on: the demonstrations of an expert on a share of the games.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,11 +65,41 @@ pub struct Cell {
     pub model: Shape,
     /// How.
     pub training: Making,
+    /// The reinforcement learning that goes on from what the arm came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rl: Option<Bridge>,
 }
 
 impl Cell {
+    /// What it goes on from, where it does.
+    pub fn base(&self) -> Option<Self> {
+        self.rl.as_ref().map(|_| Self { rl: None, ..self.clone() })
+    }
+
+    /// How it goes on from there.
+    fn bridged(&self, bridge: &Bridge) -> Plan {
+        let Data { suite, split, share, .. } = &self.data;
+        let usual = Plan::new(Objective::Rl, MOST, self.seed);
+        Plan {
+            batch: bridge.tasks,
+            rate: bridge.rate,
+            tuning: Tuning { schedule: Schedule::Constant, ..usual.tuning },
+            rl: Some(bridge.settings()),
+            data: Criteria {
+                suite: Some(suite.clone()),
+                split: Some(split.clone()),
+                share: Some(*share),
+                ..Criteria::default()
+            },
+            ..usual
+        }
+    }
+
     /// What its run is given.
     pub fn plan(&self) -> Plan {
+        if let Some(bridge) = &self.rl {
+            return self.bridged(bridge);
+        }
         let mut data = self.data.criteria();
         match self.arm {
             Arm::K0 => data.k = Some(0),
@@ -127,10 +160,10 @@ impl Cell {
 
     /// The arm, with its alternatives a state where that makes a difference.
     pub fn arm(&self) -> String {
-        match self.k {
-            Some(k) => format!("{} K={k}", self.arm),
-            None => self.arm.to_string(),
-        }
+        let k = self.k.map_or_else(String::new, |k| format!(" K={k}"));
+        let rl =
+            self.rl.as_ref().map_or_else(String::new, |of| format!(" + {}", of.method.as_str()));
+        format!("{}{k}{rl}", self.arm)
     }
 
     fn name(&self) -> String {
@@ -257,14 +290,19 @@ fn cells(design: &Design, data: &Data, updates: u64, seed: u64, jobs: &mut Vec<J
                 seed,
                 model: design.model.clone(),
                 training: design.training.clone(),
+                rl: None,
             };
             if arm == Arm::DAgger {
                 jobs.push(Job::of(Task::Visit { cell: cell.clone() }));
             }
-            jobs.push(Job::of(Task::Train { cell: cell.clone() }));
+            let bridges = design.rl.iter().map(|bridge| Some(bridge.clone()));
             let played = |test: &&TestSet| test.arms.is_empty() || test.arms.contains(&arm);
-            for test in design.test.iter().filter(played) {
-                jobs.push(Job::of(Task::Test { cell: cell.clone(), test: test.clone() }));
+            for rl in std::iter::once(None).chain(bridges) {
+                let cell = Cell { rl, ..cell.clone() };
+                jobs.push(Job::of(Task::Train { cell: cell.clone() }));
+                for test in design.test.iter().filter(played) {
+                    jobs.push(Job::of(Task::Test { cell: cell.clone(), test: test.clone() }));
+                }
             }
         }
     }

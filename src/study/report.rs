@@ -10,6 +10,7 @@ use super::jobs::{Cell, Task};
 use super::lines::Line;
 use super::stats::{Difference, Room, Won, difference, holm};
 use crate::experience::wilson;
+use crate::train::rl::Method;
 
 /// What one seed came to on a test set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -275,19 +276,64 @@ impl Cost {
     }
 }
 
+/// An arm on a test set, with what tells it from the others: arm, alternatives, and what it went on
+/// with.
+struct Played {
+    arm: Arm,
+    k: Option<usize>,
+    rl: Option<Method>,
+    row: ArmRow,
+    won: Won,
+}
+
 fn on_test(design: &Design, name: &str, first: &Cell, played: &[(&Cell, &Value)]) -> OnTest {
-    let mut arms: Vec<(Arm, Option<usize>, ArmRow, Won)> = Vec::new();
+    let mut arms: Vec<Played> = Vec::new();
     for (cell, result) in played {
-        let at = arms
-            .iter()
-            .position(|(arm, k, ..)| (*arm, *k) == (cell.arm, cell.k))
-            .unwrap_or_else(|| {
-                arms.push((cell.arm, cell.k, ArmRow::named(cell.arm()), Won::new()));
-                arms.len() - 1
-            });
-        let (_, _, row, won) = &mut arms[at];
-        won.insert(cell.seed, row.add(cell.seed, result));
+        let (arm, k, rl) = (cell.arm, cell.k, cell.rl.as_ref().map(|bridge| bridge.method));
+        let known = arms.iter().position(|own| (own.arm, own.k, own.rl) == (arm, k, rl));
+        let at = known.unwrap_or_else(|| {
+            arms.push(Played { arm, k, rl, row: ArmRow::named(cell.arm()), won: Won::new() });
+            arms.len() - 1
+        });
+        let own = &mut arms[at];
+        own.won.insert(cell.seed, own.row.add(cell.seed, result));
     }
+    let mut comparisons = Vec::new();
+    // What went on by a method is held against what did so by the same one.
+    let mut methods: Vec<Option<Method>> = Vec::new();
+    for own in &arms {
+        if !methods.contains(&own.rl) {
+            methods.push(own.rl);
+        }
+    }
+    for method in &methods {
+        let alike: Vec<&Played> = arms.iter().filter(|own| own.rl == *method).collect();
+        comparisons.extend(compared(design, name, first, &alike));
+    }
+    // And of one arm each method against the one before it in the file.
+    let room = |task: &str| Room::of(&design.suite, task);
+    for own in arms.iter().filter(|own| own.rl.is_some()) {
+        let before = arms
+            .iter()
+            .filter(|other| (other.arm, other.k) == (own.arm, own.k))
+            .take_while(|other| other.rl != own.rl);
+        for other in before {
+            let found = difference(&own.won, &other.won, &room);
+            comparisons.extend(found.map(|found| exploratory(own, other, found)));
+        }
+    }
+    comparisons.sort_by_key(|comparison| !comparison.primary);
+    let arms = arms.into_iter().map(|own| own.row).collect();
+    OnTest { name: name.to_string(), how: design.how(name), arms, comparisons }
+}
+
+fn exploratory(own: &Played, over: &Played, found: Difference) -> Comparison {
+    let (arm, over) = (own.row.name.clone(), over.row.name.clone());
+    Comparison { arm, over, found, primary: false, adjusted: None }
+}
+
+/// The comparisons among arms that went on alike.
+fn compared(design: &Design, name: &str, first: &Cell, arms: &[&Played]) -> Vec<Comparison> {
     let room = |task: &str| Room::of(&design.suite, task);
     let mut comparisons = Vec::new();
     // What was claimed beforehand is answered whatever the pair.
@@ -298,40 +344,35 @@ fn on_test(design: &Design, name: &str, first: &Cell, played: &[(&Cell, &Value)]
         }
     }
     for (arm, over) in pairs {
-        for (_, row_k, row, won) in arms.iter().filter(|(of, ..)| *of == arm) {
-            for (_, base_k, base, than) in arms.iter().filter(|(of, ..)| *of == over) {
-                let [row_k, base_k] = [*row_k, *base_k];
+        for own in arms.iter().filter(|own| own.arm == arm) {
+            for base in arms.iter().filter(|own| own.arm == over) {
                 // Two numbers of alternatives and two arms at once answer no question.
-                if row_k.zip(base_k).is_some_and(|(a, b)| a != b) {
+                if own.k.zip(base.k).is_some_and(|(a, b)| a != b) {
                     continue;
                 }
-                let Some(found) = difference(won, than, &room) else { continue };
-                let primary = design.primary.iter().any(|claim| {
-                    (claim.arm, claim.over) == (arm, over)
-                        && claim.test == name
-                        && is_of(claim, first)
-                        && [row_k, base_k]
-                            .iter()
-                            .flatten()
-                            .all(|k| claim.k.is_none_or(|of| of == *k))
-                });
-                let (arm, over) = (row.name.clone(), base.name.clone());
-                comparisons.push(Comparison { arm, over, found, primary, adjusted: None });
+                let Some(found) = difference(&own.won, &base.won, &room) else { continue };
+                let primary = own.rl.is_none()
+                    && design.primary.iter().any(|claim| {
+                        (claim.arm, claim.over) == (arm, over)
+                            && claim.test == name
+                            && is_of(claim, first)
+                            && [own.k, base.k]
+                                .iter()
+                                .flatten()
+                                .all(|k| claim.k.is_none_or(|of| of == *k))
+                    });
+                comparisons.push(Comparison { primary, ..exploratory(own, base, found) });
             }
         }
     }
     // Of an arm with several numbers of alternatives, each against the least.
-    for (arm, k, row, won) in &arms {
-        let own = arms.iter().filter(|(of, ..)| of == arm);
-        let Some((_, least, base, than)) = own.min_by_key(|(_, k, ..)| *k) else { continue };
-        if let Some(found) = (k != least).then(|| difference(won, than, &room)).flatten() {
-            let (arm, over) = (row.name.clone(), base.name.clone());
-            comparisons.push(Comparison { arm, over, found, primary: false, adjusted: None });
-        }
+    for own in arms {
+        let alike = arms.iter().filter(|other| other.arm == own.arm);
+        let Some(least) = alike.min_by_key(|other| other.k) else { continue };
+        let found = (own.k != least.k).then(|| difference(&own.won, &least.won, &room)).flatten();
+        comparisons.extend(found.map(|found| exploratory(own, least, found)));
     }
-    comparisons.sort_by_key(|comparison| !comparison.primary);
-    let arms = arms.into_iter().map(|(_, _, row, _)| row).collect();
-    OnTest { name: name.to_string(), how: design.how(name), arms, comparisons }
+    comparisons
 }
 
 /// Whether a claim is about this condition.

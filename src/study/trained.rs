@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::folder::{digest_of, read_whole};
 use crate::model::team::Priority;
 use crate::store::{RunStatus, Store, StudyJob};
-use crate::train::{Plan, checkpoint, trainer};
+use crate::train::{Objective, Plan, checkpoint, trainer};
 
 /// The number of the checkpoint that a training ended on, if it is here.
 pub(super) fn trained_model(store: &Store, job: &StudyJob) -> Result<Option<String>> {
@@ -141,7 +141,10 @@ pub(super) fn train(
     } else {
         // Written down before it begins, so that a kill between the two leaves a run that the
         // job knows.
-        let start = folder(store, &cell.data, cell.seed).display().to_string();
+        let start = match cell.base() {
+            Some(base) => checkpoint_of(store, &base)?,
+            None => folder(store, &cell.data, cell.seed).display().to_string(),
+        };
         let run = trainer::queue(store, plan, &start)?;
         store.set_study_run(&job.name, run)?;
         trainer::resume(store, run, control, &mut each)?
@@ -153,8 +156,14 @@ pub(super) fn train(
         checkpoint::remove(store, saved)?;
     }
     let mut result = summary(store, run)?;
-    let start = read_whole(&folder(store, &cell.data, cell.seed))?;
-    result["start"] = json!(digest_of(&start)?);
+    result["start"] = match cell.base() {
+        None => json!(digest_of(&read_whole(&folder(store, &cell.data, cell.seed))?)?),
+        Some(base) => {
+            let trained = store.study_job(&Job::of(Task::Train { cell: base }).name)?;
+            let run = trained.and_then(|known| known.run);
+            json!(store.latest_checkpoint(run)?.and_then(|last| last.digest))
+        }
+    };
     result["weights"] = json!(store.latest_checkpoint(Some(run))?.and_then(|last| last.digest));
     Ok(result)
 }
@@ -168,7 +177,9 @@ fn summary(store: &Store, run: i64) -> Result<Value> {
         let points = store.metric(run, name)?;
         totals.insert(name, points.last().and_then(|point| point.value));
     }
-    let loss = store.metric(run, "loss")?;
+    // Of a run that plays, how often it wins.
+    let plays = row.objective == Objective::Rl.as_str();
+    let loss = store.metric(run, if plays { "success" } else { "loss" })?;
     let every = loss.len().div_ceil(CURVE).max(1);
     let curve: Vec<(u64, f64)> = loss
         .chunks(every)
@@ -187,7 +198,7 @@ fn summary(store: &Store, run: i64) -> Result<Value> {
         "warnings": config["warnings"],
         "tokens": totals,
         "training_seconds": wall as f64 / 1000.0,
-        "loss": curve,
+        if plays { "success" } else { "loss" }: curve,
     }))
 }
 

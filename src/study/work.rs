@@ -133,17 +133,7 @@ fn is_wanted(
 ) -> Result<bool> {
     let known = |job: &Job| done.get(&job.name).filter(|known| known.result.is_some());
     let job = &jobs[at];
-    let own = |cell: &Cell| -> Result<bool> {
-        // Its tests that are not done need a checkpoint that is here.
-        let trained =
-            jobs.iter().find(|job| matches!(&job.task, Task::Train { cell: own } if own == cell));
-        let Some(known) = trained.and_then(known) else { return Ok(true) };
-        let open = jobs.iter().any(|job| {
-            matches!(&job.task, Task::Test { cell: own, .. } if own == cell)
-                && done.get(&job.name).is_none_or(|known| known.result.is_none())
-        });
-        Ok(open && trained_model(store, known)?.is_none())
-    };
+    let own = |cell: &Cell| is_trained_here(store, jobs, cell, done);
     match &job.task {
         Task::Test { .. } => Ok(known(job).is_none()),
         Task::Visit { cell } => Ok(known(job).is_none() && own(cell)?),
@@ -163,6 +153,31 @@ fn is_wanted(
             Ok(false)
         }
     }
+}
+
+/// Whether a cell has to be trained: it is not, or its tests that are not done, or what goes on from
+/// it, need a checkpoint that is here.
+fn is_trained_here(
+    store: &Store,
+    jobs: &[Job],
+    cell: &Cell,
+    done: &HashMap<String, StudyJob>,
+) -> Result<bool> {
+    let known = |job: &Job| done.get(&job.name).filter(|known| known.result.is_some());
+    let trained =
+        jobs.iter().find(|job| matches!(&job.task, Task::Train { cell: own } if own == cell));
+    let Some(own) = trained.and_then(known) else { return Ok(true) };
+    let mut open = false;
+    for job in jobs {
+        open |= match &job.task {
+            Task::Test { cell: own, .. } => own == cell && known(job).is_none(),
+            Task::Train { cell: after } if after.base().as_ref() == Some(cell) => {
+                is_trained_here(store, jobs, after, done)?
+            }
+            _ => false,
+        };
+    }
+    Ok(open && trained_model(store, own)?.is_none())
 }
 
 fn one(

@@ -300,8 +300,7 @@ impl Ready<'_> {
             } else {
                 None
             };
-            let cancel = control.cancel.clone();
-            let mut playing = Playing::new(plan, of, suite, from, passes.budget, cancel)?;
+            let mut playing = Playing::new(plan, of, suite, from, passes.budget, control)?;
             let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
             return run.work(&mut engine, &mut playing);
         }

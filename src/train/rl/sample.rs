@@ -7,7 +7,7 @@ use super::estimate::{Fork, Rollout, Visit};
 use super::{Method, Rl};
 use crate::agent::Agent;
 use crate::budget;
-use crate::control::{Cancel, Control};
+use crate::control::Control;
 use crate::digest;
 use crate::env::{Experts, Suite, TaskRef};
 use crate::episode::{Begun, Broken, Episode, Play, Played, Player, Told, Worlds, roll_out, way};
@@ -304,12 +304,12 @@ pub fn validate(
     sampler: &Sampler<'_>,
     agent: &mut dyn Agent,
     tasks: &[TaskRef],
-    cancel: &Cancel,
+    control: &Control,
 ) -> Result<(u64, u64)> {
     let play = Play { temperature: 0.4, seed: 1, ..Play::default() }.by(agent);
     let at_once = agent.can().at_once.min(sampler.suite.instances().unwrap_or(usize::MAX));
     let mut begin = tasks.iter().map(|task| {
-        let begun = budget::under(cancel, || {
+        let begun = budget::under(&control.cancel, || {
             let opened =
                 Episode::open(sampler.suite, sampler.split, &task.id, Purpose::Rollout, 1)?;
             Ok(Player::new(opened, 1))
@@ -317,8 +317,7 @@ pub fn validate(
         (task.id.clone(), begun)
     });
     let (mut won, mut n) = (0, 0);
-    let control = Control::ended_by(cancel);
-    roll_out(agent, &mut begin, at_once, play, &control, &mut |told| {
+    roll_out(agent, &mut begin, at_once, play, control, &mut |told| {
         let Told::Ended(over) = told else { return Ok(()) };
         if let Ok(played) = *over {
             n += 1;

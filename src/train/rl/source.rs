@@ -10,7 +10,7 @@ use super::tree::{Costs, Grown, How, Known, Sums, grow};
 use crate::agent::prompt::Framing;
 use crate::agent::{self, Agent};
 use crate::budget;
-use crate::control::{Cancel, Control};
+use crate::control::Control;
 use crate::env::{Suite, TaskRef};
 use crate::error::{Error, Result};
 use crate::model::step::Net;
@@ -42,7 +42,7 @@ pub struct Playing<'a> {
     /// Tokens of a pass at most.
     budget: usize,
     team: Team,
-    cancel: Cancel,
+    control: Control,
     /// The rollouts of the update under way, for its later passes.
     under_way: Option<UnderWay>,
 }
@@ -75,7 +75,7 @@ impl<'a> Playing<'a> {
         suite: Arc<dyn Suite>,
         start: Option<Trainable>,
         budget: usize,
-        cancel: Cancel,
+        control: &Control,
     ) -> Result<Self> {
         let split = plan.data.split.clone().unwrap_or_else(|| "train".to_string());
         let tasks = tasks_of(suite.as_ref(), plan, &split)?;
@@ -96,7 +96,7 @@ impl<'a> Playing<'a> {
             start,
             budget,
             team,
-            cancel,
+            control: control.clone(),
             under_way,
         })
     }
@@ -118,36 +118,37 @@ impl<'a> Playing<'a> {
         Estimator { method, gamma, limit }
     }
 
-    /// Plays the tasks of an update, and others in place of those without spread where the method
-    /// does that.
-    fn played(&self, agent: &mut dyn Agent, update: u64) -> Result<(Vec<Sampled>, usize)> {
+    /// Plays the tasks of an update, and more where the method wants others in place of those without
+    /// spread.
+    fn played(&self, agent: &mut dyn Agent, update: u64) -> Result<Vec<Sampled>> {
         let wanted = self.plan.batch;
         let sampler = self.sampler(&self.split);
-        let control = Control::ended_by(&self.cancel);
         let most = if self.rl.method.draws_again() { DRAWN } else { 1 };
+        let how = self.estimator();
+        let teaches = |one: &Sampled| !how.terms(std::slice::from_ref(&one.rollouts))[0].is_empty();
         let (mut groups, mut drawn) = (Vec::new(), 0);
-        while drawn < wanted * most && groups.len() < wanted {
-            let count = wanted - groups.len();
+        while drawn < wanted * most {
+            let lacking = wanted - groups.iter().filter(|one| teaches(one)).count();
+            if lacking == 0 {
+                break;
+            }
+            let count = lacking.min(wanted * most - drawn);
             let from = update * (wanted * most) as u64 + drawn as u64;
             let tasks: Vec<TaskRef> = (from..from + count as u64).map(|n| self.task(n)).collect();
             drawn += count;
-            let mut found = sampler.sample(agent, &tasks, update, &control)?;
+            let mut found = sampler.sample(agent, &tasks, update, &self.control)?;
             // One whose world failed in every rollout says nothing.
             found.retain(|group| !group.rollouts.is_empty());
-            if most > 1 {
-                let how = self.estimator();
-                found.retain(|one| !how.terms(std::slice::from_ref(&one.rollouts))[0].is_empty());
-            }
             groups.extend(found);
         }
-        Ok((groups, drawn))
+        Ok(groups)
     }
 
     /// Samples the rollouts of an update and grows their trees.
     fn sampled(&self, update: u64, weights: &Trainable) -> Result<UnderWay> {
         let began = Instant::now();
         let mut agent = agent::local(weights.model("the policy")?, Priority::Background)?;
-        let (groups, drawn) = self.played(agent.as_mut(), update)?;
+        let groups = self.played(agent.as_mut(), update)?;
         let framing = Framing::new(&weights.tokenizer)?;
         let context = weights.config.context;
         let rollouts: Vec<Vec<Rollout>> =
@@ -168,7 +169,7 @@ impl<'a> Playing<'a> {
             trees.push(Tree { grown, terms, rollouts, old, start });
         }
         let seconds = began.elapsed().as_secs_f64();
-        let measured = measured(&groups, &trees, drawn, seconds);
+        let measured = measured(&groups, &trees, seconds);
         Ok(UnderWay { update, groups, trees, measured, tokens })
     }
 
@@ -176,7 +177,7 @@ impl<'a> Playing<'a> {
     fn costs(&self, trees: &[Tree], net: Net<'_>) -> Result<Vec<Costs>> {
         let examples: Vec<Example> = trees.iter().map(|tree| tree.grown.example.clone()).collect();
         let net = Net { products: self.plan.products, ..net };
-        let found = sums(&self.team, net, self.budget, &examples, false, &self.cancel)?;
+        let found = sums(&self.team, net, self.budget, &examples, false, &self.control.cancel)?;
         Ok(found.by_node.into_iter().map(|costs| costs.into_iter().collect()).collect())
     }
 }
@@ -195,7 +196,7 @@ pub fn tasks_of(suite: &dyn Suite, plan: &Plan, split: &str) -> Result<Vec<TaskR
 }
 
 /// What the rollouts of an update say.
-fn measured(groups: &[Sampled], trees: &[Tree], drawn: usize, seconds: f64) -> Metrics {
+fn measured(groups: &[Sampled], trees: &[Tree], seconds: f64) -> Metrics {
     let (mut roots, mut won, mut steps, mut own, mut entropy, mut choices) = (0, 0, 0, 0, 0.0, 0);
     for group in groups {
         let (n, wins) = group.roots();
@@ -219,8 +220,8 @@ fn measured(groups: &[Sampled], trees: &[Tree], drawn: usize, seconds: f64) -> M
     let forks: usize = groups.iter().map(|group| group.rollouts.len()).sum::<usize>() - roots;
     let mut all = vec![
         ("success", per(won as f64, roots)),
-        ("spread", per(spread as f64, drawn)),
-        ("groups_dropped", (drawn - spread) as f64),
+        ("spread", per(spread as f64, groups.len())),
+        ("groups_dropped", (groups.len() - spread) as f64),
         ("length", per(steps as f64, roots)),
         ("entropy", per(entropy, choices)),
         ("invalid", per(invalid as f64, own)),
@@ -241,7 +242,7 @@ impl Source for Playing<'_> {
     fn batch(&mut self, _: usize, update: u64, pass: usize, weights: &Trainable) -> Result<Batch> {
         if pass == 0 {
             // Worlds are led, and trees written, under the run's cancel.
-            let mut fresh = budget::under(&self.cancel, || self.sampled(update, weights))?;
+            let mut fresh = budget::under(&self.control.cancel, || self.sampled(update, weights))?;
             if let Some(start) = &self.start {
                 let costs = self.costs(&fresh.trees, start.net())?;
                 fresh.trees.iter_mut().zip(costs).for_each(|(tree, of)| tree.start = Some(of));
@@ -295,7 +296,7 @@ impl Source for Playing<'_> {
             return Ok(Metrics::new());
         }
         let mut agent = agent::local(weights.model("the policy")?, Priority::Background)?;
-        let (won, n) = validate(&self.sampler(split), agent.as_mut(), tasks, &self.cancel)?;
+        let (won, n) = validate(&self.sampler(split), agent.as_mut(), tasks, &self.control)?;
         let success = won as f64 / n.max(1) as f64;
         Ok(vec![("valid_success".into(), success), (OF_PLAY.into(), 1.0 - success)])
     }

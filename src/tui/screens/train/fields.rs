@@ -27,7 +27,7 @@ pub const PRESETS: [(&str, &str); 6] = [
     ("quick look", "50 updates, to see whether it learns at all"),
     ("three epochs", "the data three times, whatever there is"),
     ("adapter", "LoRA of rank 16 at 2e-3: a tenth of the memory for moments"),
-    ("play", "of rl: 60 updates of 8 tasks at a constant 1e-4"),
+    ("play", "of rl: 60 updates at a constant 1e-4, playing at temperature 0.6"),
     ("paper", "one epoch of world modelling, two of imitation, a cosine from 1e-4 to 0"),
 ];
 
@@ -126,13 +126,13 @@ pub fn preset(sheet: &mut Sheet) {
         "quick look" => &[("updates", "50")],
         "three epochs" => &[("epochs", "3")],
         "adapter" => &[("lora", "16"), ("rate", "2e-3")],
-        "play" => &[("updates", "60"), ("rate", "1e-4"), ("schedule", "constant")],
+        "play" => &[("updates", "60"), ("rate", "1e-4"), ("schedule", "constant"), ("acts", "0.6")],
         _ => &[("epochs", "2"), ("rate", "1e-4"), ("floor", "0"), ("clip", "1")],
     };
     let usual = self::sheet();
     for name in [
         "updates", "epochs", "world", "match", "moments", "lora", "alpha", "modules", "rate",
-        "schedule", "warmup", "floor", "decay", "clip",
+        "schedule", "warmup", "floor", "decay", "clip", "acts",
     ] {
         let given = settings.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
         sheet.set(name, given.unwrap_or_else(|| usual.value(name)));
