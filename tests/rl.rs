@@ -82,7 +82,6 @@ fn every_method_learns_and_says_what_it_measures() {
 #[test]
 fn nothing_has_moved_at_the_first_pass_and_something_at_the_second() {
     let data = tempfile::tempdir().unwrap();
-    // The winnings of a shop come in parts: there is spread in every group.
     let plan = [
         "train",
         "--objective",
@@ -112,7 +111,13 @@ fn nothing_has_moved_at_the_first_pass_and_something_at_the_second() {
     for name in ["success", "length", "entropy", "spread"] {
         assert_eq!(one[0][name], two[0][name], "{name}");
     }
-    assert!(one[0].get("ratio_off").is_none());
+    assert!(one[0].get("ratio_off").is_none(), "nobody asked the weights again");
+    // What acted and what is trained are the same policy, in two implementations.
+    let asked = updates(&json(data.path(), &[&plan[..], &["--kl", "0.01"]].concat()));
+    let first = asked[0]["ratio_off"].as_f64().unwrap();
+    println!("ratio of the first pass: 1 within {first:.1e}");
+    assert!(first < 2e-5, "{first}");
+    assert_eq!(asked[0]["clip_share"], 0.0);
     let off = two.iter().map(|update| update["ratio_off"].as_f64().unwrap());
     assert!(off.fold(0.0, f64::max) > 1e-4, "{two:?}");
 }

@@ -186,6 +186,52 @@ fn every_arm_is_trained_and_tested_and_the_page_says_what_was_found() {
 }
 
 #[test]
+fn an_arm_goes_on_with_reinforcement_learning_and_is_tested_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = small(dir.path(), r#"["IL", "IWM"]"#, "[1]");
+    let bridge = r#"
+[[rl]]
+method = "rloo"
+tokens = 4000
+rate = 1e-4
+tasks = 2
+group = 2
+limit = 5
+"#;
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("[[primary]]", &format!("{bridge}\n[[primary]]"))).unwrap();
+    let out = dir.path().join("out");
+    let done = run(&dir.path().join("a"), &args(&file, &out));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let all = lines(&out);
+    assert_eq!(all.len(), 2 + 2 * 2 * 2);
+    let of = |arm: &str, rl: bool| {
+        let trained = |line: &&Value| {
+            let cell = &line["task"]["cell"];
+            line["task"]["kind"] == "train" && cell["arm"] == arm && cell["rl"].is_object() == rl
+        };
+        all.iter().find(trained).unwrap()["result"].clone()
+    };
+    for arm in ["IL", "IWM"] {
+        // It begins where the arm ended, and ends at its tokens.
+        assert_eq!(of(arm, true)["start"], of(arm, false)["weights"], "{arm}");
+        assert!(of(arm, true)["tokens"]["tokens"].as_f64().unwrap() >= 4000.0, "{arm}");
+        assert!(!of(arm, true)["success"].as_array().unwrap().is_empty(), "{arm}");
+    }
+    let page = std::fs::read_to_string(out.join("report.md")).unwrap();
+    for said in ["| **IWM K=2 − IL**, primary |", "IL + rloo", "IWM K=2 + rloo − IL + rloo"] {
+        assert!(page.contains(said), "{said} in {page}");
+    }
+    // The lines alone say all of it: in another place there is nothing left to do.
+    let mut more = args(&file, &out);
+    let own = out.join("results.jsonl");
+    more.extend(["--results", own.to_str().unwrap()]);
+    let again = run(&dir.path().join("b"), &more);
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert!(!String::from_utf8_lossy(&again.stdout).contains("begun"));
+}
+
+#[test]
 fn a_plan_says_what_it_takes_and_does_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let file = small(dir.path(), r#"["IL", "IWM", "SR-template", "DAgger"]"#, "[1, 2]");

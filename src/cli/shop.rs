@@ -55,12 +55,15 @@ pub fn index(common: &Common, args: &IndexArgs) -> Result<()> {
     let out = common.out();
     let mut live = common.out();
     let _control = interruptible()?;
-    let mut meter = None;
+    let (mut meter, mut last) = (None, 0);
     let at = webshop::index_of(&args.data)?;
     let products = webshop::index(&args.data, &at, &mut |read, all| {
         let megabytes = |bytes: u64| bytes >> 20;
         let meter = meter.get_or_insert_with(|| Meter::new("megabytes read", 0, megabytes(all)));
-        live.progress(&meter.at(megabytes(read)));
+        if megabytes(read) != last {
+            last = megabytes(read);
+            live.progress(&meter.at(last));
+        }
     })?;
     let size = std::fs::metadata(&at).map(|about| about.len()).unwrap_or_default();
     out.line(&json!({"index": at, "products": products, "bytes": size}), || {

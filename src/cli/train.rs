@@ -300,7 +300,9 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             let row: Map<String, Value> = std::iter::once(("step".to_string(), json!(step)))
                 .chain(metrics.iter().map(|(name, value)| (name.clone(), json!(value))))
                 .collect();
-            if out.is_json() || step % 10 == 0 {
+            // An update that plays takes long: each is said.
+            let plays = metrics.iter().any(|(name, _)| name == "success");
+            if out.is_json() || plays || step % 10 == 0 {
                 let cumulative =
                     |name: &str| name.starts_with("tokens_u") || name.starts_with("targets_");
                 out.line(&Value::Object(row), || {
@@ -311,6 +313,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             }
             live.progress(&progress);
         }
+        Event::Doing(progress) => live.progress(&progress),
         Event::Saved { step, folder, set_aside, removed } => {
             let row =
                 json!({"saved": folder, "step": step, "set_aside": set_aside, "removed": removed});

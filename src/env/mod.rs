@@ -257,6 +257,11 @@ pub fn open_suite(name: &str, data: Option<&Path>) -> Result<Arc<dyn Suite>> {
         textcraft::NAME => Ok(Arc::new(textcraft::TextCraft::open(data)?)),
         other => match foreign::Spec::named(other)? {
             Some(spec) => foreign_suite(spec, data),
+            None if other.contains(':') => {
+                Err(Error::usage(format!("`{other}` is a command here, and no name")).hint(
+                    "give the world a name in config.toml: [worlds.NAME], suite = \"cmd:…\" (docs/worlds.md)",
+                ))
+            }
             None => Err(Error::usage(format!("there is no suite `{other}`")).hint(format!(
                 "suites: {}; a world of your own is --suite cmd:…, or a [worlds.{other}] of \
                  config.toml (docs/worlds.md)",

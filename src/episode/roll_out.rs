@@ -36,6 +36,8 @@ pub struct Acted {
     pub logs: Vec<f64>,
     /// Which it was.
     pub chosen: usize,
+    /// Whether it could not be sent.
+    pub refused: bool,
 }
 
 impl Player {
@@ -285,7 +287,8 @@ fn advance(
     let chosen = chosen.into_iter().zip(written).zip(foreseen);
     for ((_, played), ((chosen, written), foreseen)) in playing.iter_mut().zip(chosen) {
         let t = played.episode.trajectory.steps.len();
-        played.invalid += usize::from(!played.episode.env.turn().admits(&chosen.action));
+        let refused = !played.episode.env.turn().admits(&chosen.action);
+        played.invalid += usize::from(refused);
         played.written += usize::from(written);
         if play.no_repeat {
             let here = played.episode.env.fingerprint();
@@ -294,7 +297,7 @@ fn advance(
         if let Some(acted) = &mut played.acted {
             let (logs, place) = chosen.among.unwrap_or_default();
             let state = played.episode.env.fingerprint();
-            acted.push(Acted { state, logs, chosen: place });
+            acted.push(Acted { state, logs, chosen: place, refused });
         }
         played.thoughts.extend(chosen.thought.map(|text| (t, text)));
         played.foreseen.extend(foreseen.map(|text| (t, text)));

@@ -11,7 +11,7 @@ use crate::agent::Agent;
 use crate::budget;
 use crate::control::{Control, Meter, Progress};
 use crate::env::{Experts, Suite};
-use crate::episode::{Episode, Play, Player, Told, Worlds, roll_out, way};
+use crate::episode::{BrokenOff, Episode, Play, Player, Told, Worlds, roll_out, way};
 use crate::error::Result;
 use crate::experience::{Trajectory, wilson};
 use crate::rng::Rng;
@@ -66,6 +66,9 @@ pub struct Blame {
 impl Blame {
     /// In a sentence.
     pub fn in_words(&self) -> String {
+        if self.chances.iter().all(|chance| chance.won == 0) {
+            return format!("{} wins from none of its states: nothing can be said", self.mind);
+        }
         let Some(Step { t, action, drop, interval: (low, high), is_certain }) = &self.step else {
             return format!("{} wins no less often after any step", self.mind);
         };
@@ -143,13 +146,17 @@ pub fn blame(
                 });
                 (trajectory.task_id.clone(), begun)
             });
-            let (mut won, mut n) = (0, 0);
+            let (mut won, mut n, mut broken_off) = (0, 0, BrokenOff::default());
             roll_out(agent, &mut begin, at_once, play, control, &mut |told| {
                 let Told::Ended(over) = told else { return Ok(()) };
-                let played = over.map_err(|broken| broken.why)?;
-                n += 1;
-                won += u64::from(played.trajectory.success());
-                Ok(())
+                match *over {
+                    Ok(played) => {
+                        n += 1;
+                        won += u64::from(played.trajectory.success());
+                        Ok(())
+                    }
+                    Err(broken) => broken_off.add(broken, n),
+                }
             })?;
             (won, n)
         };

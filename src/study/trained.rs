@@ -53,7 +53,7 @@ pub(super) fn visit(
     let begun = store.study_job(&job.name)?;
     let trained = begun.map(|known| trained_model(store, &known)).transpose()?.flatten();
     if trained.is_none() {
-        train(store, job, cell, &cell.first_plan(), control, tell)?;
+        train(store, suite, (job, cell), &cell.first_plan(), control, tell)?;
     }
     let run = store.study_job(&job.name)?.and_then(|known| known.run);
     let last = store.latest_checkpoint(run)?.map(|last| last.id.to_string());
@@ -122,8 +122,8 @@ const VISITING: f64 = 0.4;
 /// Trains a cell by a plan, or goes on with it.
 pub(super) fn train(
     store: &mut Store,
-    job: &Job,
-    cell: &Cell,
+    suite: &dyn Suite,
+    (job, cell): (&Job, &Cell),
     plan: &Plan,
     control: &Control,
     tell: &mut dyn FnMut(Event<'_>),
@@ -137,7 +137,7 @@ pub(super) fn train(
         }
     };
     let run = if let Some(run) = unfinished {
-        trainer::resume(store, run.id, control, &mut each)?
+        trainer::resume_in(store, Some(suite), run.id, control, &mut each)?
     } else {
         // Written down before it begins, so that a kill between the two leaves a run that the
         // job knows.
@@ -147,7 +147,7 @@ pub(super) fn train(
         };
         let run = trainer::queue(store, plan, &start)?;
         store.set_study_run(&job.name, run)?;
-        trainer::resume(store, run, control, &mut each)?
+        trainer::resume_in(store, Some(suite), run, control, &mut each)?
     };
     // Only what is tested is needed any more.
     let last = store.latest_checkpoint(Some(run))?.map(|saved| saved.id);

@@ -193,7 +193,7 @@ fn one(
         Task::Model { data, shape, seed } => fresh(store, data, shape, *seed)?,
         Task::Visit { cell } => visit(store, suite, job, cell, control, tell)?,
         Task::Train { cell } => {
-            let mut result = train(store, job, cell, &cell.plan(), control, tell)?;
+            let mut result = train(store, suite, (job, cell), &cell.plan(), control, tell)?;
             result["first_policy"] = first_policy(store, cell)?;
             result
         }

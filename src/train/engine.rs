@@ -20,6 +20,9 @@ pub trait Wrapper {
     /// What ends an update that is under way.
     fn cancel(&self) -> Cancel;
 
+    /// Something is done that takes a while and is no update.
+    fn doing(&mut self, what: &str);
+
     /// What was measured before the first update.
     fn measured(&mut self, metrics: &Metrics) -> Result<()>;
 
@@ -57,6 +60,7 @@ impl Engine for Local<'_> {
         let team = Team::new(plan.workers, Priority::Background)?;
         let every = plan.save_interval(self.stages.iter().map(|stage| stage.updates).sum());
         if from == 0 {
+            run.doing("validating");
             let mut metrics = self.validate(source, &team)?;
             if !metrics.is_empty() {
                 metrics.extend(self.realised.metrics());
@@ -90,6 +94,7 @@ impl Engine for Local<'_> {
                 let saves = step.is_multiple_of(every) || step == end || over;
                 let validates = plan.validate_every.is_some_and(|n| step.is_multiple_of(n));
                 if saves || validates {
+                    run.doing("validating");
                     metrics.extend(self.validate(source, &team)?);
                 }
                 run.updated(step, &metrics, &kept)?;

@@ -21,8 +21,9 @@ const PASS: (usize, usize) = (2048, 8192);
 /// packed (with where it came from) and measured.
 const EACH: u64 = 200;
 
-/// Bytes that playing takes: prompts that are kept, worlds, and the rollouts of an update.
-const PLAYING: u64 = 512 << 20;
+/// Bytes that playing takes, prompts that are kept most of all; and each step of an update's rollouts.
+const PLAYING: u64 = 320 << 20;
+const EACH_STEP: u64 = 4096;
 
 /// What a run would train on, take and cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,7 +151,12 @@ impl Passes {
         let limit = plan.memory_limit.or_else(memory::available);
         let model = 4 * net.config.parameters();
         let starts = if plan.rl.as_ref().is_some_and(|rl| rl.kl > 0.0) { 2 } else { 1 };
-        let beside = starts * model + PLAYING;
+        // A step keeps its list, what each action was worth, and what was seen.
+        let steps = plan.rl.as_ref().map_or(0, |rl| {
+            let forks = if rl.method.forks() { rl.forks * rl.width } else { 0 };
+            plan.batch.saturating_mul(rl.group).saturating_mul(1 + forks).saturating_mul(rl.limit)
+        });
+        let beside = starts * model + PLAYING + EACH_STEP.saturating_mul(steps as u64);
         let within = |budget: usize| Self {
             budget,
             memory: memory::MemoryPlan::new(net, budget, budget).beside(beside),

@@ -198,6 +198,12 @@ fn of_held_out(store: &Store, source: &str, selection: &Selection) -> Result<Vec
     let (runs, root) = lineage(store, source)?;
     let mut source = source.to_string();
     for origin in runs {
+        if origin.objective == Objective::Rl {
+            return Ok(vec![format!(
+                "run {} learnt by playing any games of its split: valid_* may be on games it knows",
+                origin.run
+            )]);
+        }
         let Some(record) = recorded(store, origin.run)? else {
             return Ok(vec![format!(
                 "what run {} trained on was not recorded: valid_* may be on games it knows",

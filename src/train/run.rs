@@ -47,6 +47,8 @@ pub enum Event<'a> {
         /// How far the run is.
         progress: Progress,
     },
+    /// Something is done that is no update.
+    Doing(Progress),
     /// A checkpoint is on disk and in the store.
     Saved {
         /// The update.
@@ -177,6 +179,12 @@ impl Wrapper for Run<'_> {
 
     fn cancel(&self) -> Cancel {
         self.control.cancel.clone()
+    }
+
+    fn doing(&mut self, what: &str) {
+        let mut progress = self.meter.at(self.step);
+        progress.doing = format!("{what}, {}", progress.doing);
+        (self.each)(Event::Doing(progress));
     }
 
     fn measured(&mut self, metrics: &Metrics) -> Result<()> {

@@ -9,7 +9,7 @@ use super::listing::Listing;
 use super::plan::{Plan, Stage};
 use super::provenance::{recorded, warnings};
 use super::rl;
-use super::rl::source::Playing;
+use super::rl::source::{Playing, tasks_of};
 pub use super::run::Event;
 use super::run::Run;
 use super::source::Stored;
@@ -17,6 +17,7 @@ use crate::agent::prompt::Framing;
 use crate::agent::{self, Located};
 use crate::budget::under;
 use crate::control::Control;
+use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
 use crate::model::step::Net;
@@ -34,7 +35,22 @@ pub fn train(
     control: &Control,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<i64> {
-    under(&control.cancel, || begin(store, None, plan, weights, start))?.work(store, control, each)
+    train_in(store, None, plan, weights, start, control, each)
+}
+
+/// The same in a program that has a suite open: what is played is played there, if it is of that
+/// name.
+pub fn train_in(
+    store: &mut Store,
+    open: Option<&dyn Suite>,
+    plan: &Plan,
+    weights: Trainable,
+    start: &str,
+    control: &Control,
+    each: &mut dyn FnMut(Event<'_>),
+) -> Result<i64> {
+    let ready = under(&control.cancel, || begin(store, None, (plan, open), weights, start))?;
+    ready.work(store, control, each)
 }
 
 /// Writes down a run that waits for its turn ([`resume`] starts it): what a plan asks for, and what
@@ -74,7 +90,7 @@ impl Begun {
 fn begin<'a>(
     store: &Store,
     queued: Option<(i64, RunLock)>,
-    plan: &'a Plan,
+    (plan, open): (&'a Plan, Option<&'a dyn Suite>),
     mut weights: Trainable,
     start: &str,
 ) -> Result<Ready<'a>> {
@@ -86,9 +102,21 @@ fn begin<'a>(
         None => Data::choose(store, plan, tokenizer, context)?,
     };
     weights.adapter = plan.adapter(&weights.config)?;
-    let stages = plan.stages(|mixture| data.found(mixture));
+    let mut stages = plan.stages(|mixture| data.found(mixture));
+    let mut played = Vec::new();
+    if let Some(of) = &plan.rl {
+        // What cannot be played is said before there is a run.
+        let other = rl::suite(plan, of, open)?;
+        let suite = other.as_deref().or(open).ok_or_else(no_suite)?;
+        let split = plan.data.split.as_deref().unwrap_or_default();
+        let games = tasks_of(suite, plan, split)?.len();
+        for stage in &mut stages {
+            stage.trees = games;
+        }
+        played = rl::warnings(plan, suite);
+    }
     let begun = Begun::new(plan, weights.net(), data, stages)?;
-    let warnings = warnings(store, start, &begun.data.selection)?;
+    let warnings = [played, warnings(store, start, &begun.data.selection)?].concat();
     let Begun { data, stages, passes } = &begun;
     let config = serde_json::json!({
         "plan": plan, "data": data.summary, "digest": data.name(), "stages": stages,
@@ -116,6 +144,7 @@ fn begin<'a>(
     Ok(Ready {
         id,
         lock,
+        open,
         plan,
         weights,
         optimiser,
@@ -135,9 +164,20 @@ pub fn resume(
     control: &Control,
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<i64> {
+    resume_in(store, None, run, control, each)
+}
+
+/// The same in a program that has a suite open.
+pub fn resume_in(
+    store: &mut Store,
+    open: Option<&dyn Suite>,
+    run: i64,
+    control: &Control,
+    each: &mut dyn FnMut(Event<'_>),
+) -> Result<i64> {
     store.run(run)?;
     let lock = store.own_run(run)?;
-    go_on(store, (run, lock), control, each)
+    go_on(store, open, (run, lock), control, each)
 }
 
 /// Starts the run that waits longest, if one does that nobody else has taken.
@@ -147,13 +187,14 @@ pub fn next_queued(
     each: &mut dyn FnMut(Event<'_>),
 ) -> Result<Option<i64>> {
     let Some(claimed) = store.claim_queued()? else { return Ok(None) };
-    go_on(store, claimed, control, each).map(Some)
+    go_on(store, None, claimed, control, each).map(Some)
 }
 
 /// Goes on with a run that is marked as this program's: how it stands is read only now, when nobody
 /// else changes it.
 fn go_on(
     store: &mut Store,
+    open: Option<&dyn Suite>,
     (run, lock): (i64, RunLock),
     control: &Control,
     each: &mut dyn FnMut(Event<'_>),
@@ -175,7 +216,9 @@ fn go_on(
         let begun = plan.as_ref().map_err(|e| Error::new(e.message())).and_then(|plan| {
             let (parts, source) = agent::find(store, start, None)?;
             let weights = Trainable::from_parts(&parts, &source)?;
-            under(&control.cancel, || begin(store, Some((run, lock)), plan, weights, &source))
+            under(&control.cancel, || {
+                begin(store, Some((run, lock)), (plan, open), weights, &source)
+            })
         });
         // What cannot begin must not wait on: it would be the next one for ever.
         let failed = begun
@@ -231,6 +274,7 @@ fn go_on(
     Ready {
         id: run,
         lock,
+        open,
         plan: &plan,
         weights,
         optimiser,
@@ -242,6 +286,10 @@ fn go_on(
     .work(store, control, each)
 }
 
+fn no_suite() -> Error {
+    Error::new("no suite is open to be played")
+}
+
 fn no_plan(run: i64, why: &serde_json::Error) -> Error {
     Error::new(format!("run {run} has no usable plan: {why}"))
         .hint("it was written down by another version of foretaste; write it down again")
@@ -251,6 +299,8 @@ fn no_plan(run: i64, why: &serde_json::Error) -> Error {
 struct Ready<'a> {
     id: i64,
     lock: RunLock,
+    /// The suite that is open here.
+    open: Option<&'a dyn Suite>,
     plan: &'a Plan,
     weights: Trainable,
     optimiser: AdamW,
@@ -272,6 +322,7 @@ impl Ready<'_> {
         let Self {
             id,
             lock,
+            open,
             plan,
             weights,
             optimiser,
@@ -294,7 +345,8 @@ impl Ready<'_> {
         let mut engine =
             Local { plan, stages: &stages, budget: passes.budget, weights, optimiser, realised };
         if let Some(of) = &plan.rl {
-            let suite = rl::suite(plan, of)?;
+            let other = rl::suite(plan, of, open)?;
+            let suite = other.as_deref().or(open).ok_or_else(no_suite)?;
             let from = if of.kl > 0.0 {
                 Some(Trainable::from_parts(&agent::named(store, &start)?, &start)?)
             } else {

@@ -40,7 +40,7 @@ fn trimmed(text: &str) -> String {
 pub fn unit(metric: &str) -> &'static str {
     match metric {
         "tokens_per_s" => " tokens/s",
-        "rate" | "norm" | "epochs" => "",
+        "rate" | "norm" | "epochs" | "valid_success" | "valid_lost" => "",
         _ if metric.starts_with("loss") || metric.starts_with("valid") => " nats/token",
         _ if metric.starts_with("tokens") || metric.starts_with("targets") => " tokens",
         _ => "",

@@ -136,7 +136,8 @@ fn prices(text: &str) -> Result<(Vec<f64>, String)> {
     }
     let number = |part: &str| {
         let digits: String = part.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
-        digits.parse::<f64>().map_err(|_| Error::new(format!("`{text}` is no price")))
+        let price = digits.parse::<f64>().ok().filter(|price| price.is_finite());
+        price.ok_or_else(|| Error::new(format!("`{text}` is no price")))
     };
     let found: Vec<f64> = text.split('$').skip(1).map(number).collect::<Result<_>>()?;
     match found[..] {

@@ -195,9 +195,16 @@ pub fn indexed(
 ) -> Result<Read> {
     let (mut shop, own) = Shop::kept(index, nouns(folder)?)?;
     if let Some(path) = prices {
+        if goals.is_none() {
+            return Err(Error::usage(
+                "an index has goals whose limits follow from the prices that it was made with",
+            )
+            .hint("--prices beside an index needs --goals FILE too"));
+        }
         let known = object(path)?;
         let asins = (0..shop.len() as u32).map(|place| shop.asin(place));
-        shop.prices = asins.map(|asin| price_in(&known, asin, path)).collect::<Result<_>>()?;
+        let costs = asins.map(|asin| price_in(&known, asin, path)).collect::<Result<_>>()?;
+        shop.costing(costs);
     }
     if let Some(path) = goals {
         return whole(shop, Err(path));
@@ -251,6 +258,9 @@ pub fn index(folder: &Path, at: &Path, report: &mut dyn FnMut(u64, u64)) -> Resu
         .iter()
         .map(|goal| (goal, kinds.get(goal.asin.as_str()).copied().unwrap_or("")))
         .collect();
+    if prices.is_empty() {
+        return Err(Error::new(format!("{}: no products", files.products.display())));
+    }
     maker.finish(&prices, &goals)?;
     Ok(prices.len())
 }

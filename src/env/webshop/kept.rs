@@ -178,7 +178,10 @@ impl Kept {
             rows.query_row("SELECT value FROM part WHERE name = ?1", [name], |row| row.get(0))
                 .map_err(failed(at))
         };
-        let broken = || failed(at)(rusqlite::Error::InvalidQuery);
+        let broken = || {
+            Error::new(format!("{}: damaged", at.display()))
+                .hint("make the index anew: foretaste env index --suite webshop --data DIR")
+        };
         let ends: Vec<u32> = numbers(&part("ends")?, u32::from_le_bytes);
         let asins = (String::from_utf8(part("asins")?).map_err(|_| broken())?, ends);
         let prices: Vec<f64> = numbers(&part("prices")?, f64::from_le_bytes);

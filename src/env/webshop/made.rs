@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 use crate::paths::write_whole;
 use crate::rng::Rng;
 
+/// The files of a catalogue.
+const NAMES: [&str; 3] = ["items_shuffle.json", "items_ins_v2.json", "items_human_ins.json"];
+
 /// Different words.
 const WORDS: f64 = 200_000.0;
 
@@ -91,6 +94,11 @@ fn product(seed: u64, n: usize) -> (String, Value, Value) {
 /// Writes so many products; `report` is told how many are written.
 pub fn write(folder: &Path, products: usize, seed: u64, report: &mut dyn FnMut(u64)) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("making", folder, &e))?;
+    // Said before an hour is spent: a person's own catalogue may be there.
+    if let Some(there) = NAMES.iter().map(|name| folder.join(name)).find(|path| path.exists()) {
+        return Err(Error::new(format!("{}: already there", there.display()))
+            .hint("name another folder, or move it away first"));
+    }
     let every = (products / WANTED).max(1);
     let begin = |out: &mut BufWriter<NamedTempFile>, at: &Path, n: usize, open: &str| {
         let between = if n == 0 { open } else { ",\n" };
@@ -105,11 +113,10 @@ pub fn write(folder: &Path, products: usize, seed: u64, report: &mut dyn FnMut(u
     let end = |out: &mut BufWriter<NamedTempFile>, at: &Path, text: &str| {
         out.write_all(text.as_bytes()).map_err(|e| Error::io("writing", at, &e))
     };
-    let [all, known, human] = ["items_shuffle.json", "items_ins_v2.json", "items_human_ins.json"]
-        .map(|name| folder.join(name));
-    write_whole(&all, true, |all_out| {
-        write_whole(&known, true, |known_out| {
-            write_whole(&human, true, |human_out| {
+    let [all, known, human] = NAMES.map(|name| folder.join(name));
+    write_whole(&all, false, |all_out| {
+        write_whole(&known, false, |known_out| {
+            write_whole(&human, false, |human_out| {
                 for n in 0..products {
                     if n.is_multiple_of(1024) {
                         budget::cancel().check()?;

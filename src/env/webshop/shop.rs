@@ -66,6 +66,16 @@ impl Shop {
         Ok((Self { shelf, prices, norms, nouns, forms: forms(), identity }, goals))
     }
 
+    /// The same at other prices.
+    pub fn costing(&mut self, prices: Vec<f64>) {
+        let mut digest = Digest::default();
+        digest.add(&self.identity.to_le_bytes());
+        for price in &prices {
+            digest.add(&price.to_le_bytes());
+        }
+        (self.identity, self.prices) = (digest.finish(), prices);
+    }
+
     /// What can be typed on every page.
     pub fn forms(&self) -> Arc<[Form]> {
         self.forms.clone()

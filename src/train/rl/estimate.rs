@@ -35,6 +35,8 @@ pub struct Fork {
 pub struct Rollout {
     /// Its steps.
     pub visits: Vec<Visit>,
+    /// Whether it was won.
+    pub won: bool,
     /// Where it begins, if not at the task's beginning.
     pub fork: Option<Fork>,
 }
@@ -95,6 +97,8 @@ pub struct Estimator {
     pub gamma: f64,
     /// Steps of an episode at most: the constant by which summed steps are divided.
     pub limit: usize,
+    /// Whether the distance from the start counts, which it does where nothing else is learnt too.
+    pub holds: bool,
 }
 
 /// Smaller than this is nothing: groups whose advantages are all so teach nothing.
@@ -106,7 +110,7 @@ impl Estimator {
     pub fn terms(&self, groups: &[Vec<Rollout>]) -> Vec<Vec<Term>> {
         let mut all: Vec<Vec<Term>> = groups.iter().map(|group| self.group(group)).collect();
         for terms in &mut all {
-            if terms.iter().all(|term| term.advantage.abs() < NOTHING) {
+            if !self.holds && !has_spread(terms) {
                 terms.clear();
             }
         }
@@ -180,10 +184,12 @@ impl Estimator {
 
     /// What each rollout from the beginning is worth beside the others.
     fn of_episodes(&self, group: &Group) -> Vec<f64> {
+        if self.method == Method::ExpertIteration {
+            return roots(group).map(|(_, one)| f64::from(u8::from(one.won))).collect();
+        }
         let worth: Vec<f64> = roots(group).map(|(_, one)| one.worth()).collect();
         let (n, sum) = (worth.len() as f64, worth.iter().sum::<f64>());
         let each = |own: &f64| match self.method {
-            Method::ExpertIteration => *own,
             Method::Grpo | Method::Dapo | Method::Gigpo => normal(*own, &worth),
             Method::DrGrpo => own - sum / n,
             _ if worth.len() < 2 => 0.0,
@@ -226,6 +232,11 @@ impl Estimator {
         }
         terms
     }
+}
+
+/// Whether anything is to be learnt from some terms.
+pub fn has_spread(terms: &[Term]) -> bool {
+    terms.iter().any(|term| term.advantage.abs() >= NOTHING)
 }
 
 /// The rollouts from the beginning, with their places.

@@ -1,24 +1,36 @@
 use super::*;
 use crate::rng::Rng;
+use crate::train::rl::{Rl, sample::places};
 
-/// Chains of three states with two actions in each: the first ends it, the second goes on, and the
-/// last one is worth 1. `p[s]` is the probability of going on.
-const P: [f64; 3] = [0.6, 0.5, 0.7];
+/// A chain of states with two actions in each: the first ends it, the second goes on, and the last one
+/// is worth 1. `p[s]` is the probability of going on.
+type Chain = &'static [f64];
+
+const SHORT: Chain = &[0.6, 0.5, 0.7];
 const LIMIT: usize = 3;
 
-fn visit(state: usize, chosen: usize, reward: f64) -> Visit {
-    let logs = vec![(1.0 - P[state]).ln(), P[state].ln()];
+fn visit_of(chain: Chain, state: usize, chosen: usize, reward: f64) -> Visit {
+    let logs = vec![(1.0 - chain[state]).ln(), chain[state].ln()];
     Visit { state: state as u64, logs, chosen, reward }
 }
 
+fn visit(state: usize, chosen: usize, reward: f64) -> Visit {
+    visit_of(SHORT, state, chosen, reward)
+}
+
+fn rollout(visits: Vec<Visit>, fork: Option<Fork>) -> Rollout {
+    let won = visits.iter().any(|visit| visit.reward > 0.0);
+    Rollout { visits, won, fork }
+}
+
 /// Plays on from a state, the first action given or drawn.
-fn play(rng: &mut Rng, from: usize, given: Option<usize>) -> Vec<Visit> {
+fn play(chain: Chain, rng: &mut Rng, from: usize, given: Option<usize>) -> Vec<Visit> {
     let mut visits = Vec::new();
-    for (state, p) in P.iter().enumerate().skip(from) {
+    for (state, p) in chain.iter().enumerate().skip(from) {
         let chosen =
             given.filter(|_| state == from).unwrap_or_else(|| usize::from(rng.unit() < *p));
-        let won = state + 1 == P.len() && chosen == 1;
-        visits.push(visit(state, chosen, f64::from(u8::from(won))));
+        let won = state + 1 == chain.len() && chosen == 1;
+        visits.push(visit_of(chain, state, chosen, f64::from(u8::from(won))));
         if chosen == 0 {
             break;
         }
@@ -26,129 +38,122 @@ fn play(rng: &mut Rng, from: usize, given: Option<usize>) -> Vec<Visit> {
     visits
 }
 
-fn group(rng: &mut Rng, roots: usize) -> Vec<Rollout> {
-    (0..roots).map(|_| Rollout { visits: play(rng, 0, None), fork: None }).collect()
+fn group(chain: Chain, rng: &mut Rng, roots: usize) -> Vec<Rollout> {
+    (0..roots).map(|_| rollout(play(chain, rng, 0, None), None)).collect()
 }
 
-/// Adds continuations of every rollout at some of its states.
-fn forked(rng: &mut Rng, group: &mut Vec<Rollout>, at: &[usize], given: &[Option<usize>]) {
+/// Adds continuations of every rollout where a method forks it: the other action where actions are
+/// given, else drawn ones.
+fn forked(chain: Chain, rng: &mut Rng, group: &mut Vec<Rollout>, rl: &Rl) {
     for of in 0..group.len() {
-        let steps = group[of].visits.len();
-        for at in at.iter().copied().filter(|at| *at < steps) {
-            for action in given {
+        for at in places(rl, &group[of].clone(), rng) {
+            let given = rl.method == Method::Forks;
+            let other = 1 - group[of].visits[at].chosen;
+            for _ in 1..rl.width {
                 let mut visits = group[of].visits[..at].to_vec();
-                visits.extend(play(rng, at, *action));
-                let fork = Some(Fork { of, at, given: action.is_some() });
-                group.push(Rollout { visits, fork });
+                visits.extend(play(chain, rng, at, given.then_some(other)));
+                group.push(rollout(visits, Some(Fork { of, at, given })));
             }
         }
     }
 }
 
 /// `Σ scale · A · ∇ log π` by the logit of going on in each state, times what the constant divides by.
-fn gradient(group: &[Rollout], method: Method) -> [f64; 3] {
-    let how = Estimator { method, gamma: 1.0, limit: LIMIT };
-    let roots = group.iter().filter(|one| one.fork.is_none()).count();
-    let mut sum = [0.0; 3];
+fn gradient(chain: Chain, group: &[Rollout], method: Method) -> Vec<f64> {
+    let how = Estimator { method, gamma: 1.0, limit: LIMIT, holds: false };
+    let mut sum = vec![0.0; chain.len()];
     for term in how.terms(&[group.to_vec()]).into_iter().flatten() {
         let state = group[term.rollout].visits[term.t].state as usize;
-        let of_log = if term.action == 1 { 1.0 - P[state] } else { -P[state] };
-        sum[state] += term.scale * term.advantage * of_log * (LIMIT * roots) as f64 / roots as f64;
+        let of_log = if term.action == 1 { 1.0 - chain[state] } else { -chain[state] };
+        sum[state] += term.scale * term.advantage * of_log * LIMIT as f64;
     }
     sum
 }
 
-/// Of `J = p_0 p_1 p_2`.
-fn known() -> [f64; 3] {
-    let all: f64 = P.iter().product();
-    P.map(|p| all * (1.0 - p))
+/// Of `J = Π p`.
+fn known(chain: Chain) -> Vec<f64> {
+    let all: f64 = chain.iter().product();
+    chain.iter().map(|p| all * (1.0 - p)).collect()
 }
 
 /// Draws a group.
 type Make<'a> = &'a dyn Fn(&mut Rng) -> Vec<Rollout>;
 
 /// Mean and variance of each part over 10,000 draws, and the mean number of steps played.
-fn over(method: Method, make: impl Fn(&mut Rng) -> Vec<Rollout>) -> ([f64; 3], [f64; 3], f64) {
+fn over(chain: Chain, method: Method, make: Make<'_>) -> (Vec<f64>, Vec<f64>, f64) {
     const DRAWS: usize = 10_000;
     let mut rng = Rng::new(7);
-    let (mut sum, mut squares, mut steps) = ([0.0; 3], [0.0; 3], 0);
+    let (mut sum, mut squares) = (vec![0.0; chain.len()], vec![0.0; chain.len()]);
+    let mut steps = 0;
     for _ in 0..DRAWS {
         let group = make(&mut rng);
         steps += group.iter().map(|one| one.visits.len() - one.own()).sum::<usize>();
-        for (i, part) in gradient(&group, method).into_iter().enumerate() {
+        for (i, part) in gradient(chain, &group, method).into_iter().enumerate() {
             sum[i] += part;
             squares[i] += part * part;
         }
     }
     let n = DRAWS as f64;
-    let mean = sum.map(|sum| sum / n);
-    let variance = [0, 1, 2].map(|i| squares[i] / n - mean[i] * mean[i]);
+    let mean: Vec<f64> = sum.iter().map(|sum| sum / n).collect();
+    let variance = squares.iter().zip(&mean).map(|(all, mean)| all / n - mean * mean).collect();
     (mean, variance, steps as f64 / n)
 }
 
+/// Holds the mean of 10,000 draws against the gradient times a factor, within four of its errors.
+fn hold(chain: Chain, method: Method, factor: f64, make: Make<'_>) {
+    let (mean, variance, _) = over(chain, method, make);
+    for (i, known) in known(chain).iter().enumerate() {
+        let (error, known) = ((variance[i] / 10_000.0).sqrt(), factor * known);
+        let off = (mean[i] - known).abs();
+        assert!(off < 4.0 * error, "{method:?} {chain:?} state {i}: {} not {known}", mean[i]);
+    }
+}
+
+/// Chains in which a fork's place, were it chosen by what came after it, would show.
+const CHAINS: [Chain; 3] = [SHORT, &[0.9, 0.5, 0.7], &[0.8, 0.9, 0.6, 0.5, 0.9, 0.7]];
+
 #[test]
 fn methods_that_claim_it_are_unbiased_over_ten_thousand_draws() {
-    let unbiased: [(Method, Make<'_>, f64); 4] = [
-        (Method::Rloo, &|rng| group(rng, 4), 1.0),
-        (Method::DrGrpo, &|rng| group(rng, 4), 0.75), // (G - 1) / G
-        (
-            Method::VinePpo,
-            &|rng| {
-                let mut group = group(rng, 2);
-                forked(rng, &mut group, &[1, 2], &[None, None]);
-                group
-            },
-            1.0,
-        ),
-        (
-            Method::Tree,
-            &|rng| {
-                let mut group = group(rng, 2);
-                forked(rng, &mut group, &[1], &[None, None]);
-                group
-            },
-            1.0,
-        ),
-    ];
-    for (method, make, factor) in unbiased {
-        let (mean, variance, _) = over(method, make);
-        for (i, known) in known().iter().enumerate() {
-            let error = (variance[i] / 10_000.0).sqrt();
-            assert!(
-                (mean[i] - factor * known).abs() < 4.0 * error,
-                "{method:?}, state {i}: {} and not {} (±{error})",
-                mean[i],
-                factor * known
-            );
+    for chain in CHAINS {
+        hold(chain, Method::Rloo, 1.0, &|rng| group(chain, rng, 4));
+        hold(chain, Method::DrGrpo, 0.75, &|rng| group(chain, rng, 4)); // (G - 1) / G
+        for method in [Method::VinePpo, Method::Tree, Method::Forks] {
+            // As long as the chain, every unsure state may be forked; twice as long, a coin says.
+            for (forks, limit) in [(1, chain.len()), (2, chain.len()), (2, 2 * chain.len() + 4)] {
+                // Of two actions the rollout's own and the other: the fork covers the list.
+                let width = if method == Method::Forks { 2 } else { 3 };
+                let rl = Rl { limit, forks, width, ..Rl::new(method) };
+                hold(chain, method, 1.0, &|rng| {
+                    let mut group = group(chain, rng, 2);
+                    forked(chain, rng, &mut group, &rl);
+                    group
+                });
+            }
         }
     }
 }
 
-/// Forks at every state, every action given: the gradient of all actions, without noise of a draw.
-fn all_actions(rng: &mut Rng) -> Vec<Rollout> {
-    let mut group = group(rng, 2);
-    forked(rng, &mut group, &[0, 1, 2], &[Some(0), Some(1)]);
-    group
-}
-
 #[test]
-fn forks_that_cover_the_list_are_unbiased() {
-    let (mean, variance, steps) = over(Method::Forks, all_actions);
-    for (i, known) in known().iter().enumerate() {
-        let error = (variance[i] / 10_000.0).sqrt();
-        assert!((mean[i] - known).abs() < 4.0 * error, "state {i}: {} and not {known}", mean[i]);
+fn what_forks_cost_in_noise_is_said() {
+    // At as many steps the episodes' own estimate, relative to its mean: neither is better by nature.
+    let rl = Rl { forks: 3, width: 2, limit: 3, ..Rl::new(Method::Forks) };
+    for chain in CHAINS {
+        let (mean, noise, steps) = over(chain, Method::Forks, &|rng| {
+            let mut group = group(chain, rng, 2);
+            forked(chain, rng, &mut group, &rl);
+            group
+        });
+        let each: f64 = (0..chain.len()).map(|i| chain[..i].iter().product::<f64>()).sum();
+        let roots = (steps / each).round() as usize;
+        let (plain, its, same) = over(chain, Method::DrGrpo, &|rng| group(chain, rng, roots));
+        assert!((same - steps).abs() < 0.2 * steps, "{same} and {steps} steps");
+        let relative = |mean: &[f64], variance: &[f64]| -> f64 {
+            mean.iter().zip(variance).map(|(mean, variance)| variance / (mean * mean)).sum()
+        };
+        let (ours, theirs) = (relative(&mean, &noise), relative(&plain, &its));
+        println!("{chain:?} at {steps:.1} steps: forks {ours:.2}, Dr.GRPO {theirs:.2}");
+        assert!(ours > 0.0 && theirs > 0.0);
     }
-    // What that costs in noise on this chain, which is short and often won, is said and not hidden: at
-    // as many steps the episodes' own estimate has the smaller variance, relative to its mean.
-    let roots = (steps / (1.0 + P[0] + P[0] * P[1])).round() as usize;
-    let (plain, noise, same) = over(Method::DrGrpo, |rng| group(rng, roots));
-    assert!((same - steps).abs() < 0.1 * steps, "{same} and {steps} steps");
-    let relative = |mean: &[f64; 3], variance: &[f64; 3]| -> f64 {
-        (0..3).map(|i| variance[i] / (mean[i] * mean[i])).sum()
-    };
-    let (ours, theirs) = (relative(&mean, &variance), relative(&plain, &noise));
-    println!("relative variance at {steps:.1} steps: forks {ours:.3}, Dr.GRPO {theirs:.3}");
-    assert!(ours > 0.0 && theirs > 0.0);
 }
 
 #[test]
@@ -157,10 +162,9 @@ fn advantages_of_a_known_group_are_what_the_formulae_say() {
     let won = vec![visit(0, 1, 0.0), visit(1, 1, 0.0), visit(2, 1, 1.0)];
     let first = vec![visit(0, 0, 0.0)];
     let second = vec![visit(0, 1, 0.0), visit(1, 0, 0.0)];
-    let group: Vec<Rollout> =
-        [won, first, second].map(|visits| Rollout { visits, fork: None }).to_vec();
+    let group: Vec<Rollout> = [won, first, second].map(|visits| rollout(visits, None)).to_vec();
     let of = |method: Method, rollout: usize, t: usize| -> (f64, f64) {
-        let how = Estimator { method, gamma: 0.5, limit: LIMIT };
+        let how = Estimator { method, gamma: 0.5, limit: LIMIT, holds: false };
         let terms = how.terms(std::slice::from_ref(&group)).remove(0);
         let term = terms.iter().find(|term| (term.rollout, term.t) == (rollout, t)).unwrap();
         (term.advantage, term.scale)
@@ -185,9 +189,9 @@ fn advantages_of_a_known_group_are_what_the_formulae_say() {
 
 #[test]
 fn a_group_without_spread_has_no_terms() {
-    let lost = Rollout { visits: vec![visit(0, 0, 0.0)], fork: None };
+    let lost = rollout(vec![visit(0, 0, 0.0)], None);
     for method in Method::ALL {
-        let how = Estimator { method, gamma: 0.95, limit: LIMIT };
+        let how = Estimator { method, gamma: 0.95, limit: LIMIT, holds: false };
         assert!(how.terms(&[vec![lost.clone(); 4]])[0].is_empty(), "{method:?}");
     }
 }

@@ -135,9 +135,13 @@ impl Rl {
         if self.passes == 0 || self.passes > 64 {
             return refuse(format!("{} passes", self.passes), "between 1 and 64; usual: 1");
         }
-        if self.method.forks() && (self.forks == 0 || self.width == 0) {
-            let what = format!("{} forks with {} continuations", self.forks, self.width);
-            return refuse(what, &format!("{} needs 1 of each at least", self.method.as_str()));
+        // Of distinct actions the rollout's own is one.
+        let least = if self.method == Method::Forks { 2 } else { 1 };
+        if self.method.forks() && (self.forks == 0 || self.width < least) {
+            let what = format!("{} forks of {}", self.forks, self.width);
+            let hint =
+                format!("{} needs --forks 1, --width {least} at least", self.method.as_str());
+            return refuse(what, &hint);
         }
         if self.forks > 1000 || self.width > 1000 || self.validation > 100_000 {
             return refuse(
@@ -167,23 +171,53 @@ pub(super) fn check(plan: &Plan) -> Result<()> {
     if plan.objective != Objective::Rl {
         return Err(Error::new("settings of rl in a plan of another objective"));
     }
-    let Criteria { suite, split, share, held_out, .. } = &plan.data;
+    let Criteria { suite, split, share, .. } = &plan.data;
     if suite.is_none() {
         return Err(Error::usage("a suite is to be named that is played").hint("--suite household"));
     }
+    if split.is_none() {
+        return Err(Error::usage("one split is played, and not all").hint("--split train"));
+    }
     let (suite, split) = (suite.clone(), split.clone());
-    let played =
-        Criteria { suite, split, share: *share, held_out: *held_out, ..Criteria::default() };
+    let played = Criteria { suite, split, share: *share, ..Criteria::default() };
     if plan.data != played || plan.epochs.is_some() {
         return Err(Error::usage(
-            "reinforcement learning plays games: it takes no stored data, and no epochs over them",
+            "reinforcement learning plays games: it takes no stored data, holds none out, and makes no epochs",
         )
         .hint("only --suite, --split and --share say which games"));
     }
     rl.check()
 }
 
-/// The suite that a plan plays.
-pub(super) fn suite(plan: &Plan, rl: &Rl) -> Result<Arc<dyn Suite>> {
-    open_suite(plan.data.suite.as_deref().unwrap_or_default(), rl.data.as_deref())
+/// The suite that a plan plays; none where it is the one that is open here.
+pub(super) fn suite(
+    plan: &Plan,
+    rl: &Rl,
+    open: Option<&dyn Suite>,
+) -> Result<Option<Arc<dyn Suite>>> {
+    let name = plan.data.suite.as_deref().unwrap_or_default();
+    if rl.data.is_none() && open.is_some_and(|open| open.name() == name) {
+        return Ok(None);
+    }
+    open_suite(name, rl.data.as_deref()).map(Some)
+}
+
+/// What a person should know of the games that are played: those of other splits than the one for
+/// training are there to judge models by.
+pub(super) fn warnings(plan: &Plan, suite: &dyn Suite) -> Vec<String> {
+    let split = plan.data.split.as_deref().unwrap_or_default();
+    let mut said = Vec::new();
+    if !["train", "other_rooms"].contains(&split) {
+        said.push(format!(
+            "{split} is not a training split: success on its games says nothing once a model has \
+             learnt from them"
+        ));
+    }
+    let validated = suite.evaluated_on().unwrap_or_else(|| split.to_string());
+    if validated == split && plan.rl.as_ref().is_some_and(|rl| rl.validation > 0) {
+        said.push(format!(
+            "validation is on {split} too: valid_* is of games that are learnt from"
+        ));
+    }
+    said
 }

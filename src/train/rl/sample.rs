@@ -10,7 +10,9 @@ use crate::budget;
 use crate::control::Control;
 use crate::digest;
 use crate::env::{Experts, Suite, TaskRef};
-use crate::episode::{Begun, Broken, Episode, Play, Played, Player, Told, Worlds, roll_out, way};
+use crate::episode::{
+    Begun, BrokenOff, Episode, Play, Played, Player, Told, Worlds, roll_out, way,
+};
 use crate::error::{Error, Result};
 use crate::experience::{POLICY, Purpose, Trajectory};
 use crate::rng::Rng;
@@ -28,17 +30,20 @@ pub struct Sampled {
     pub invalid: usize,
     /// Steps that an episode might have taken.
     pub limit: usize,
+    /// Rollouts and continuations that their world broke off.
+    pub broken: usize,
 }
 
 impl Sampled {
     fn of(task: &TaskRef) -> Self {
         let (trajectories, rollouts) = (Vec::new(), Vec::new());
-        Self { task: task.clone(), trajectories, rollouts, invalid: 0, limit: 0 }
+        Self { task: task.clone(), trajectories, rollouts, invalid: 0, limit: 0, broken: 0 }
     }
 
     fn add(&mut self, played: Played, fork: Option<(Fork, &[Visit])>, cost: f64) {
         let Played { trajectory, acted, invalid, limit, .. } = played;
         self.limit = limit;
+        let won = trajectory.success();
         // What stands before its own choices was another's.
         let (fork, before) = fork.map_or((None, &[][..]), |(fork, way)| (Some(fork), way));
         let mut visits = before.to_vec();
@@ -46,15 +51,12 @@ impl Sampled {
         visits.extend(acted.into_iter().zip(own).map(|(acted, step)| {
             let written = || digest::of([step.action.as_str()]) as usize;
             let chosen = if acted.logs.is_empty() { written() } else { acted.chosen };
-            Visit { state: acted.state, logs: acted.logs, chosen, reward: step.reward }
+            let paid = if acted.refused { cost } else { 0.0 };
+            Visit { state: acted.state, logs: acted.logs, chosen, reward: step.reward - paid }
         }));
-        // Which of them could not be sent is not told apart: the cost is the last one's.
-        if let Some(last) = visits.last_mut() {
-            last.reward -= cost * invalid as f64;
-        }
         self.invalid += invalid;
         self.trajectories.push(trajectory);
-        self.rollouts.push(Rollout { visits, fork });
+        self.rollouts.push(Rollout { visits, won, fork });
     }
 
     /// Rollouts from the beginning, and those of them that were won.
@@ -87,18 +89,22 @@ struct Wanted {
 }
 
 impl Sampler<'_> {
-    /// The rollouts of some tasks at an update. Told is what is over, of how many.
+    /// The rollouts of some tasks, which are the draws from number `draw` on: a task that is drawn
+    /// again is played otherwise.
     pub fn sample(
         &self,
         agent: &mut dyn Agent,
         tasks: &[TaskRef],
-        update: u64,
+        draw: u64,
         control: &Control,
     ) -> Result<Vec<Sampled>> {
         let mut groups: Vec<Sampled> = tasks.iter().map(Sampled::of).collect();
-        let seeds = Rng::seeds(self.seed, &format!("rollout of update {update}"), self.rl.group);
-        let each: Vec<(usize, u64)> =
-            (0..groups.len()).flat_map(|g| seeds.iter().map(move |seed| (g, *seed))).collect();
+        let each: Vec<(usize, u64)> = (0..groups.len())
+            .flat_map(|g| {
+                let name = format!("rollout of draw {}", draw + g as u64);
+                Rng::seeds(self.seed, &name, self.rl.group).into_iter().map(move |seed| (g, seed))
+            })
+            .collect();
         let mut begin = each.iter().map(|(g, seed)| {
             let id = &tasks[*g].id;
             let begun = budget::under(&control.cancel, || {
@@ -110,13 +116,14 @@ impl Sampler<'_> {
         let mut over = each.iter().map(|(g, _)| *g);
         self.play(agent, &mut begin, control, &mut |played| {
             let g = over.next().ok_or_else(|| Error::new("a rollout too many"))?;
-            if let Some(played) = played {
-                groups[g].add(played, None, self.rl.invalid);
+            match played {
+                Some(played) => groups[g].add(played, None, self.rl.invalid),
+                None => groups[g].broken += 1,
             }
             Ok(())
         })?;
         if self.rl.method.forks() {
-            self.fork(agent, &mut groups, update, control)?;
+            self.fork(agent, &mut groups, draw, control)?;
         }
         Ok(groups)
     }
@@ -136,7 +143,7 @@ impl Sampler<'_> {
     ) -> Result<()> {
         let at_once = agent.can().at_once.min(self.suite.instances().unwrap_or(usize::MAX));
         let play = Play { temperature: self.rl.temperature, ..Play::default() }.by(agent);
-        let (mut ended, mut broken) = (0, 0);
+        let (mut ended, mut broken_off) = (0, BrokenOff::default());
         roll_out(agent, begin, at_once, play, control, &mut |told| {
             let Told::Ended(over) = told else { return Ok(()) };
             match *over {
@@ -144,15 +151,14 @@ impl Sampler<'_> {
                     ended += 1;
                     each(Some(played))
                 }
-                Err(Broken { task_id, why }) => {
-                    broken += 1;
-                    if broken >= 8 && broken > ended {
-                        return Err(why.at(task_id));
-                    }
+                Err(broken) => {
+                    broken_off.add(broken, ended)?;
                     each(None)
                 }
             }
-        })
+        })?;
+        // Where no world came to its end there is nothing to learn from.
+        broken_off.first(ended).map(drop)
     }
 
     /// Plays on from states of the rollouts.
@@ -160,21 +166,22 @@ impl Sampler<'_> {
         &self,
         agent: &mut dyn Agent,
         groups: &mut [Sampled],
-        update: u64,
+        draw: u64,
         control: &Control,
     ) -> Result<()> {
         let mut wanted = Vec::new();
         for (g, group) in groups.iter().enumerate() {
             for (of, rollout) in group.rollouts.iter().enumerate() {
-                let name = format!("fork of update {update} {} {of}", group.task.id);
+                let name = format!("forks of draw {} {of}", draw + g as u64);
                 let mut rng = Rng::stream(self.seed, &name);
-                for at in self.places(rollout) {
+                for at in places(self.rl, rollout, &mut rng) {
                     wanted.extend(self.continuations(group, g, of, at, &mut rng));
                 }
             }
         }
         let mut found: Vec<(usize, Fork, Vec<Visit>, Played)> = Vec::new();
-        {
+        let mut broken = Vec::new();
+        if !wanted.is_empty() {
             let groups = &*groups;
             let mut worlds: HashMap<(usize, usize), Worlds<'_>> = HashMap::new();
             let mut begin = wanted.iter().map(|want| {
@@ -186,7 +193,10 @@ impl Sampler<'_> {
             let mut over = wanted.iter();
             self.play(agent, &mut begin, control, &mut |played| {
                 let want = over.next().ok_or_else(|| Error::new("a fork too many"))?;
-                let Some(played) = played else { return Ok(()) };
+                let Some(played) = played else {
+                    broken.push(want.group);
+                    return Ok(());
+                };
                 let visits = &groups[want.group].rollouts[want.fork.of].visits;
                 let mut way = visits[..want.fork.at].to_vec();
                 if let (Some((_, place)), Some(step)) =
@@ -199,38 +209,13 @@ impl Sampler<'_> {
                 Ok(())
             })?;
         }
+        for g in broken {
+            groups[g].broken += 1;
+        }
         for (g, fork, way, played) in found {
             groups[g].add(played, Some((fork, &way)), self.rl.invalid);
         }
         Ok(())
-    }
-
-    /// The states of a rollout at which it is forked.
-    fn places(&self, rollout: &Rollout) -> Vec<usize> {
-        let steps = rollout.visits.len();
-        let most = self.rl.forks;
-        if self.rl.method == Method::VinePpo {
-            // Evenly: what is between two is worth one value.
-            let count = most.min(steps.saturating_sub(1));
-            let mut places: Vec<usize> = (1..=count).map(|i| i * steps / (count + 1)).collect();
-            places.retain(|at| *at > 0);
-            places.dedup();
-            return places;
-        }
-        // Where the policy is least sure: a choice that is none teaches nothing.
-        let first = usize::from(self.rl.method == Method::Tree);
-        let entropy = |visit: &Visit| -visit.logs.iter().map(|log| log * log.exp()).sum::<f64>();
-        let mut places: Vec<(f64, usize)> =
-            (first..steps).map(|t| (entropy(&rollout.visits[t]), t)).collect();
-        places.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let mut places: Vec<usize> = places
-            .into_iter()
-            .take(most)
-            .filter(|(entropy, _)| *entropy > 1e-3)
-            .map(|(_, t)| t)
-            .collect();
-        places.sort_unstable();
-        places
     }
 
     /// What is played on from a state.
@@ -299,6 +284,43 @@ impl Sampler<'_> {
     }
 }
 
+/// The states of a rollout at which it is forked. Whether one is follows from what was known there, and
+/// from a coin: a state that were chosen by what came after it would bias what is learnt in it.
+pub fn places(rl: &Rl, rollout: &Rollout, rng: &mut Rng) -> Vec<usize> {
+    let steps = rollout.visits.len();
+    if rl.method == Method::VinePpo {
+        // At the same steps of every rollout: what is between two is worth one value.
+        let fixed = (1..=rl.forks).map(|i| i * rl.limit / (rl.forks + 1));
+        let mut places: Vec<usize> = fixed.filter(|at| *at > 0 && *at < steps).collect();
+        places.dedup();
+        return places;
+    }
+    let first = usize::from(rl.method == Method::Tree);
+    let share = (OFTEN * rl.forks as f64 / rl.limit as f64).min(1.0);
+    let mut places = Vec::new();
+    for t in first..steps {
+        // A choice that is none teaches nothing. The coin is thrown in every state, or those after
+        // would be others.
+        let is_drawn = rng.unit() < share;
+        let unsure = entropy(&rollout.visits[t]) > SURE;
+        if unsure && is_drawn && places.len() < rl.forks {
+            places.push(t);
+        }
+    }
+    places
+}
+
+/// A policy of less entropy (nats) is sure.
+const SURE: f64 = 0.05;
+
+/// How much more often a state is drawn than the forks of an episode have room: few are as long as
+/// they may be, and sure states are none.
+const OFTEN: f64 = 3.0;
+
+fn entropy(visit: &Visit) -> f64 {
+    -visit.logs.iter().map(|log| log * log.exp()).sum::<f64>()
+}
+
 /// Plays some games as an evaluation does, and returns how many were won, of how many.
 pub fn validate(
     sampler: &Sampler<'_>,
@@ -316,14 +338,18 @@ pub fn validate(
         });
         (task.id.clone(), begun)
     });
-    let (mut won, mut n) = (0, 0);
+    let (mut won, mut n, mut broken_off) = (0, 0, BrokenOff::default());
     roll_out(agent, &mut begin, at_once, play, control, &mut |told| {
         let Told::Ended(over) = told else { return Ok(()) };
-        if let Ok(played) = *over {
-            n += 1;
-            won += u64::from(played.trajectory.success());
+        match *over {
+            Ok(played) => {
+                n += 1;
+                won += u64::from(played.trajectory.success());
+                Ok(())
+            }
+            Err(broken) => broken_off.add(broken, n),
         }
-        Ok(())
     })?;
+    broken_off.first(n)?;
     Ok((won, n))
 }

@@ -1,10 +1,10 @@
 //! Batches of a policy that learns from its own play: rollouts with the weights as they are, their
 //! worth, and the weights of the tokens that follow from it.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use super::estimate::{Estimator, Rollout, Term};
+use super::Method;
+use super::estimate::{Estimator, Rollout, Term, has_spread};
 use super::sample::{Sampled, Sampler, validate};
 use super::tree::{Costs, Grown, How, Known, Sums, grow};
 use crate::agent::prompt::Framing;
@@ -32,7 +32,7 @@ const DRAWN: usize = 3;
 pub struct Playing<'a> {
     plan: &'a Plan,
     rl: &'a Rl,
-    suite: Arc<dyn Suite>,
+    suite: &'a dyn Suite,
     split: String,
     tasks: Vec<TaskRef>,
     /// Games that are played at validations, and their split.
@@ -72,13 +72,13 @@ impl<'a> Playing<'a> {
     pub fn new(
         plan: &'a Plan,
         rl: &'a Rl,
-        suite: Arc<dyn Suite>,
+        suite: &'a dyn Suite,
         start: Option<Trainable>,
         budget: usize,
         control: &Control,
     ) -> Result<Self> {
         let split = plan.data.split.clone().unwrap_or_else(|| "train".to_string());
-        let tasks = tasks_of(suite.as_ref(), plan, &split)?;
+        let tasks = tasks_of(suite, plan, &split)?;
         let other = suite.evaluated_on().unwrap_or_else(|| split.clone());
         let mut held = if rl.validation == 0 { Vec::new() } else { suite.tasks(&other)? };
         Rng::stream(1, &other).shuffle(&mut held);
@@ -102,7 +102,7 @@ impl<'a> Playing<'a> {
     }
 
     fn sampler<'b>(&'b self, split: &'b str) -> Sampler<'b> {
-        Sampler { suite: self.suite.as_ref(), split, rl: self.rl, seed: self.plan.seed }
+        Sampler { suite: self.suite, split, rl: self.rl, seed: self.plan.seed }
     }
 
     /// Task `n` of a run: all of them in an order drawn for each round.
@@ -114,8 +114,8 @@ impl<'a> Playing<'a> {
     }
 
     fn estimator(&self) -> Estimator {
-        let Rl { method, gamma, limit, .. } = *self.rl;
-        Estimator { method, gamma, limit }
+        let Rl { method, gamma, limit, kl, .. } = *self.rl;
+        Estimator { method, gamma, limit, holds: kl > 0.0 }
     }
 
     /// Plays the tasks of an update, and more where the method wants others in place of those without
@@ -125,7 +125,8 @@ impl<'a> Playing<'a> {
         let sampler = self.sampler(&self.split);
         let most = if self.rl.method.draws_again() { DRAWN } else { 1 };
         let how = self.estimator();
-        let teaches = |one: &Sampled| !how.terms(std::slice::from_ref(&one.rollouts))[0].is_empty();
+        let teaches =
+            |one: &Sampled| has_spread(&how.terms(std::slice::from_ref(&one.rollouts))[0]);
         let (mut groups, mut drawn) = (Vec::new(), 0);
         while drawn < wanted * most {
             let lacking = wanted - groups.iter().filter(|one| teaches(one)).count();
@@ -136,12 +137,37 @@ impl<'a> Playing<'a> {
             let from = update * (wanted * most) as u64 + drawn as u64;
             let tasks: Vec<TaskRef> = (from..from + count as u64).map(|n| self.task(n)).collect();
             drawn += count;
-            let mut found = sampler.sample(agent, &tasks, update, &self.control)?;
+            let mut found = sampler.sample(agent, &tasks, from, &self.control)?;
+            self.check(&found)?;
             // One whose world failed in every rollout says nothing.
             found.retain(|group| !group.rollouts.is_empty());
             groups.extend(found);
         }
         Ok(groups)
+    }
+
+    /// Refuses what a method cannot learn from: actions that are written.
+    fn check(&self, groups: &[Sampled]) -> Result<()> {
+        let visits = || groups.iter().flat_map(|group| &group.rollouts).flat_map(|one| &one.visits);
+        let written = visits().filter(|visit| visit.logs.is_empty()).count();
+        let Rl { method, temperature, .. } = self.rl;
+        if written > 0
+            && matches!(method, Method::Forks | Method::Tree)
+            && written == visits().count()
+        {
+            return Err(Error::usage(format!(
+                "{} forks where a list of actions is chosen from, and in this world actions are written",
+                method.as_str()
+            ))
+            .hint("vine-ppo forks anywhere; rloo, grpo and the others need no forks"));
+        }
+        if written > 0 && (temperature - 1.0).abs() > 1e-9 {
+            return Err(Error::usage(format!(
+                "a temperature of {temperature}, where actions are written: what is trained would not be what acts"
+            ))
+            .hint("--temperature 1"));
+        }
+        Ok(())
     }
 
     /// Samples the rollouts of an update and grows their trees.
@@ -214,7 +240,7 @@ fn measured(groups: &[Sampled], trees: &[Tree], seconds: f64) -> Metrics {
             }
         }
     }
-    let spread = trees.iter().filter(|tree| !tree.terms.is_empty()).count();
+    let spread = trees.iter().filter(|tree| has_spread(&tree.terms)).count();
     let invalid: usize = groups.iter().map(|group| group.invalid).sum();
     let per = |x: f64, n: usize| x / n.max(1) as f64;
     let forks: usize = groups.iter().map(|group| group.rollouts.len()).sum::<usize>() - roots;
@@ -230,6 +256,10 @@ fn measured(groups: &[Sampled], trees: &[Tree], seconds: f64) -> Metrics {
     ];
     if forks > 0 {
         all.push(("continuations", forks as f64));
+    }
+    let broken: usize = groups.iter().map(|group| group.broken).sum();
+    if broken > 0 {
+        all.push(("broken_off", broken as f64));
     }
     all.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
 }
@@ -270,7 +300,7 @@ impl Source for Playing<'_> {
         let ratios = found.ratios.max(1) as f64;
         let mut measured = now.measured.clone();
         measured.push(("loss".into(), found.loss));
-        if self.rl.passes > 1 {
+        if asks {
             measured.push(("clip_share".into(), found.clipped as f64 / ratios));
             measured.push(("ratio_off".into(), found.off));
         }
@@ -297,7 +327,10 @@ impl Source for Playing<'_> {
         }
         let mut agent = agent::local(weights.model("the policy")?, Priority::Background)?;
         let (won, n) = validate(&self.sampler(split), agent.as_mut(), tasks, &self.control)?;
-        let success = won as f64 / n.max(1) as f64;
+        if n == 0 {
+            return Ok(Metrics::new());
+        }
+        let success = won as f64 / n as f64;
         Ok(vec![("valid_success".into(), success), (OF_PLAY.into(), 1.0 - success)])
     }
 }
@@ -305,8 +338,8 @@ impl Source for Playing<'_> {
 /// The groups of an update that are kept to be looked at: those with spread first.
 fn kept(now: &UnderWay, most: usize) -> Vec<KeptGroup> {
     let all = || now.groups.iter().zip(&now.trees);
-    let with = all().filter(|(_, tree)| !tree.terms.is_empty());
-    let without = all().filter(|(_, tree)| tree.terms.is_empty());
+    let with = all().filter(|(_, tree)| has_spread(&tree.terms));
+    let without = all().filter(|(_, tree)| !has_spread(&tree.terms));
     let keep = |(group, tree): (&Sampled, &Tree)| KeptGroup {
         trajectories: group.trajectories.clone(),
         rollouts: tree.rollouts.clone(),

@@ -230,7 +230,8 @@ fn surrogate(
     sums: &mut Sums,
 ) -> f64 {
     let Term { advantage, scale, .. } = *term;
-    let ratio = (new - old).exp();
+    // Beyond this nothing is told apart, and a product with 0 must be 0.
+    let ratio = (new - old).clamp(-60.0, 60.0).exp();
     let (low, high) = (1.0 - how.clip.0, 1.0 + how.clip.1);
     let is_clipped = advantage > 0.0 && ratio > high || advantage < 0.0 && ratio < low;
     sums.ratios += 1;
@@ -240,7 +241,7 @@ fn surrogate(
     sums.loss -= scale * advantage * kept;
     let mut weight = if is_clipped { 0.0 } else { scale * advantage * ratio };
     if let Some(start) = start {
-        let apart = start - new;
+        let apart = (start - new).clamp(-60.0, 60.0);
         let distance = apart.exp() - apart - 1.0;
         sums.kl += distance;
         sums.loss += how.kl * scale * distance;

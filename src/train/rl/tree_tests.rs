@@ -80,7 +80,7 @@ fn drawn(weights: &Trainable, grown: &Grown, written: bool) -> Vec<Rollout> {
             let logs = if written { Vec::new() } else { logs };
             Visit { state: 0, logs, chosen, reward: 0.0 }
         });
-        Rollout { visits: visits.collect(), fork: None }
+        Rollout { visits: visits.collect(), won: false, fork: None }
     };
     grown.states.iter().zip(chosen).map(rollout).collect()
 }

@@ -86,21 +86,24 @@ impl Jobs {
             }
             JobCmd::Train(plan, start) => {
                 let here = Arc::clone(&self.run);
-                self.spawn(JobKind::Train, move |root, _, control, tell| {
+                self.spawn(JobKind::Train, move |root, suite, control, tell| {
                     let mut store = Store::open(root)?;
                     let (parts, source) =
                         agent::find(&store, Some(&start), plan.data.suite.as_deref())?;
                     let weights = Trainable::from_parts(&parts, &source)?;
                     let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
-                    let run = trainer::train(&mut store, &plan, weights, &source, control, each)?;
+                    let open = Some(suite);
+                    let run = trainer::train_in(
+                        &mut store, open, &plan, weights, &source, control, each,
+                    )?;
                     Ok(format!("run {run} is finished"))
                 });
             }
             JobCmd::Resume(run) => {
                 let here = Arc::clone(&self.run);
-                self.spawn(JobKind::Train, move |root, _, control, tell| {
+                self.spawn(JobKind::Train, move |root, suite, control, tell| {
                     let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
-                    trainer::resume(&mut Store::open(root)?, run, control, each)?;
+                    trainer::resume_in(&mut Store::open(root)?, Some(suite), run, control, each)?;
                     Ok(format!("run {run} is finished"))
                 });
             }
@@ -338,7 +341,9 @@ fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMs
             here.store(*run, Ordering::Release);
             tell(JobMsg::Run(*run));
         }
-        Event::Update { progress, .. } => tell(JobMsg::Progress(progress.clone())),
+        Event::Update { progress, .. } | Event::Doing(progress) => {
+            tell(JobMsg::Progress(progress.clone()));
+        }
         Event::Saved { step, .. } => {
             tell(JobMsg::Saved(format!("checkpoint saved at step {step}{}", event.besides())));
         }

@@ -90,13 +90,19 @@ pub const KEYS: &[Key<Act>] = &[
         "",
         "mark this trajectory; on another one, see where the two part",
     ),
-    key("group", "t", Act::Group, "", "of a rollout: its group as a tree, what each was worth"),
+    key(
+        "group",
+        "t",
+        Act::Group,
+        "",
+        "of a rollout: its group as a tree; A is what a choice was worth beside others of its state or group",
+    ),
     key(
         "blame",
         "w",
         Act::Blame,
         "",
-        "where it was lost: the model in Explore plays on 16 times from every state (again: stop)",
+        "where it was lost: who played it (else the newest model) plays on 16 times from every state, at temperature 0.4 (again: stop)",
     ),
     key(
         "export",

@@ -33,15 +33,18 @@ impl Group {
     /// The tree of a group, the cursor on the rollout that is open.
     pub fn new(view: &GroupView, open: i64) -> Self {
         let members = view.members();
-        let roots = || members.iter().filter(|one| one.fork.is_none());
-        let won = roots().filter(|one| one.success).count();
-        let forks = members.len() - roots().count();
-        let forks = if forks == 0 { String::new() } else { format!(", {forks} from forks") };
+        let count = |forked: bool| {
+            let of = members.iter().filter(|one| one.fork.is_some() == forked);
+            of.fold((0, 0), |(n, won), one| (n + 1, won + usize::from(one.success)))
+        };
+        let ((roots, won), (forks, won_later)) = (count(false), count(true));
+        let forks = match forks {
+            0 => String::new(),
+            n => format!(", {n} from forks ({won_later} won)"),
+        };
         let title = format!(
-            "Group of update {} of run {} · {} rollouts{forks} · {won} won · ⏎ open · Esc leave",
-            view.step,
-            view.run,
-            roots().count()
+            "Group of update {} of run {} · {roots} rollouts ({won} won){forks} · ⏎ open · Esc leave",
+            view.step, view.run,
         );
         let at = members.iter().position(|one| one.trajectory == open).unwrap_or_default();
         Self { members, title, at }

@@ -64,6 +64,8 @@ pub struct State {
     pub group: Option<Group>,
     /// How often a mind wins from the states of a trajectory, as far as that is known.
     pub chances: Option<(i64, Vec<Chance>)>,
+    /// The step that lost a trajectory, and what was found out about it.
+    pub verdict: Option<(i64, usize, String)>,
     /// The state in front: 0 is the start.
     pub t: usize,
     /// Whether it plays.
@@ -198,6 +200,10 @@ impl State {
         let Some(step) = t.checked_sub(1).and_then(|before| trajectory.steps.get(before)) else {
             return "";
         };
+        let lost = self
+            .verdict
+            .as_ref()
+            .is_some_and(|(id, at, _)| (*id, at.saturating_add(1)) == (trajectory.id, t));
         let same = trajectory.observation_at(t - 1).trim() == step.observation.trim();
         let better = branches
             .iter()
@@ -210,6 +216,7 @@ impl State {
             .is_some_and(|(_, right)| right < 0.5);
         match () {
             () if step.success => "won",
+            () if lost => "lost here",
             () if step.truncated => "cut off",
             () if step.observation.trim() == "Nothing happens." => "refused",
             () if same => "no-op",
@@ -306,6 +313,9 @@ impl State {
                 self.chances = Some((id, all));
             }
             Msg::Blamed(blame) => {
+                let said = blame.in_words();
+                let lost = blame.step.as_ref().map_or(usize::MAX, |step| step.t);
+                self.verdict = Some((blame.trajectory, lost, said));
                 let here = self.here().is_some_and(|(id, _)| id == blame.trajectory);
                 if let (true, Some(step)) = (here, &blame.step) {
                     self.stand(step.t + 1);

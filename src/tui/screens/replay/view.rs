@@ -116,6 +116,15 @@ fn draw_steps(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
+impl State {
+    /// What was found out about a trajectory that was lost, above its states.
+    fn verdict_at(&self, id: i64, theme: Theme) -> Vec<Line<'static>> {
+        let verdict = self.verdict.as_ref().filter(|(of, ..)| *of == id);
+        let line = |(.., said): &(i64, usize, String)| Line::styled(clean(said), theme.warn());
+        verdict.map(line).into_iter().collect()
+    }
+}
+
 /// What hangs off a state: so many alternatives, and whether it has reflections.
 fn hanging(told: &Told, t: usize, theme: Theme) -> String {
     let tried = told.branches_at(t).count();
@@ -133,7 +142,9 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect, en
     let lines = match &state.open {
         Some(told) => {
             let learnt = state.learnt.as_deref();
-            scene::lines((told, learnt), state.t, theme, inner.width as usize)
+            let mut lines = state.verdict_at(told.trajectory.id, theme);
+            lines.extend(scene::lines((told, learnt), state.t, theme, inner.width as usize));
+            lines
         }
         None => Vec::new(),
     };

@@ -86,7 +86,13 @@ pub const KEYS: &[Key<Act>] = &[
         "start a run, or queue it behind the one under way: objective, data, start, learning rate, \
          LoRA, validation in a form",
     ),
-    key("play", "R", Act::Play, "", "reinforcement learning: the same form, set to play and learn"),
+    key(
+        "play",
+        "R",
+        Act::Play,
+        "",
+        "rl, reinforcement learning: the same form, set to play and learn from that",
+    ),
     key(
         "again",
         "A",

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::State;
 use crate::store::{RunRow, RunStatus};
 use crate::text::clean;
+use crate::train::Objective;
 use crate::train::Stage;
 use crate::train::data::DataSummary;
 use crate::train::rl::Rl;
@@ -50,8 +51,9 @@ fn about_plan(run: &RunRow, plan: &Value, stages: &[Stage]) -> Vec<String> {
         (Some(rank), None) => format!(", LoRA {rank}"),
         (None, None) => String::new(),
     };
+    let unit = if run.objective == Objective::Rl.as_str() { "tasks" } else { "trees" };
     let budget = format!(
-        "budget: {} updates of {batch} trees, rate {}{how}, {} workers · seed {} · from {}",
+        "budget: {} updates of {batch} {unit}, rate {}{how}, {} workers · seed {} · from {}",
         run.steps,
         plan["rate"],
         plan["workers"],
@@ -59,6 +61,9 @@ fn about_plan(run: &RunRow, plan: &Value, stages: &[Stage]) -> Vec<String> {
         clean(start)
     );
     let stage = |stage: &Stage| {
+        if stage.name == Objective::Rl.as_str() {
+            return format!("plays {} games, {} updates", stage.trees, stage.updates);
+        }
         let epochs = stage.epochs(batch);
         format!(
             "{}: {} updates, {epochs:.1} epochs over {} trees",
@@ -71,10 +76,16 @@ fn about_plan(run: &RunRow, plan: &Value, stages: &[Stage]) -> Vec<String> {
 /// The checkpoints of a run, the best marked.
 fn saved(state: &State, run: i64) -> String {
     let own = state.checkpoints.iter().filter(|saved| saved.run == run);
+    let plays = state.run().is_some_and(|run| run.objective == Objective::Rl.as_str());
     let each: Vec<String> = own
         .map(|saved| {
             let best = state.lists.checkpoints.get(&saved.id).is_some_and(|f| f.is_best);
-            let best = if best { ", best: the held-out games' actions cost least" } else { "" };
+            let by = if plays {
+                "most validation games won"
+            } else {
+                "the held-out games' actions cost least"
+            };
+            let best = if best { format!(", best: {by}") } else { String::new() };
             format!("{} (#{}{best})", saved.step, saved.id)
         })
         .collect();
@@ -148,7 +159,7 @@ fn text<'a>(state: &State, theme: Theme) -> Paragraph<'a> {
     let none = || {
         [
             "No run yet. Training needs data: in Explore, c collects it; in Curate, a approves reflections.",
-            "Then t starts a run, in the background. You can go on exploring meanwhile.",
+            "Then t starts a run, in the background. You can go on exploring meanwhile. R plays and learns from that: it needs no data.",
         ]
         .map(Line::from)
         .to_vec()

@@ -36,6 +36,9 @@ pub fn sheet() -> Sheet {
     use Takes::{Choice, Name, Number, Text};
     let objectives = OBJECTIVES.map(|(objective, _)| objective.as_str());
     let presets = PRESETS.map(|(name, _)| name);
+    // As without a word: the usual one first.
+    let mut methods = Method::ALL.map(Method::as_str);
+    methods.rotate_right(1);
     let share = HELD_OUT.to_string();
     let auto = |name, label, more: &[&str], hint: &str| {
         Field::new(name, label, Number, &[&[AUTO], more].concat()).hint(hint)
@@ -47,7 +50,7 @@ pub fn sheet() -> Sheet {
     Sheet::new(vec![
         Field::new("objective", "objective", Choice, &objectives),
         Field::new("preset", "preset", Choice, &presets),
-        Field::new("method", "method", Choice, &Method::ALL.map(Method::as_str)),
+        Field::new("method", "method", Choice, &methods),
         auto("group", "  rollouts", &["4", "8", "16"], "of each task from its beginning"),
         number("limit", "  steps", &["30", "20", "50"], "of an episode at most"),
         number("acts", "  temperature", &["1", "0.6", "0.4"], "of who plays and is trained"),
