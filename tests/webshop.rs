@@ -275,3 +275,50 @@ fn what_a_shops_files_lack_is_named() {
     let why = WebShop::with(Some(dir.path()), None, Some(&prices)).err().map(said).unwrap();
     assert!(why.contains("no price of A1"), "{why}");
 }
+
+#[test]
+fn a_catalogue_that_was_made_is_indexed_and_shopped_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, cache) = (dir.path().join("shop"), dir.path().join("cache"));
+    let shop = data.to_str().unwrap();
+    let run = |args: &[&str]| {
+        let output = foretaste(dir.path(), args).env("XDG_CACHE_HOME", &cache).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).to_string();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).to_string(), said)
+    };
+    let make = ["env", "make", "--suite", "webshop", "--games", "2500", "--out", shop, "--json"];
+    let (made, ..) = run(&make);
+    assert!(made);
+    // A catalogue that is there is nobody's to lose.
+    let (again, _, why) = run(&make);
+    assert!(!again && why.contains("already there"), "{why}");
+    let step = ["env", "step", "--suite", "webshop", "--data", shop, "--task", "7", "--json"];
+    let (_, before, _) = run(&step);
+    let (indexed, said, why) = run(&["env", "index", "--data", shop, "--json"]);
+    assert!(indexed, "{why}");
+    let row: Value = serde_json::from_str(said.trim()).unwrap();
+    assert_eq!(row["products"], 2500);
+    // The same customer wants the same of the same shop.
+    let (_, after, _) = run(&step);
+    assert!(before.contains("WebShop") && before == after, "{before}\n{after}");
+    // Goals follow from prices: other prices need other goals.
+    let prices = dir.path().join("prices.json");
+    std::fs::write(&prices, "{}").unwrap();
+    let (_, _, why) = run(&[&step[..], &["--prices", prices.to_str().unwrap()]].concat());
+    assert!(why.contains("--goals"), "{why}");
+    // A damaged index says so, and what to do.
+    let index = PathBuf::from(row["index"].as_str().unwrap());
+    let whole = std::fs::read(&index).unwrap();
+    for cut in [0, 100, 5000, whole.len() / 2] {
+        std::fs::write(&index, &whole[..cut]).unwrap();
+        let (opened, _, why) = run(&step);
+        assert!(!opened && why.contains("env index") && !why.contains("panicked"), "{cut}: {why}");
+    }
+    // Files that changed are not what was indexed; small ones are read as they are.
+    std::fs::write(&index, &whole).unwrap();
+    let items = data.join("items_shuffle.json");
+    let text = std::fs::read_to_string(&items).unwrap();
+    std::fs::write(&items, text + "\n").unwrap();
+    let (_, fresh, _) = run(&step);
+    assert_eq!(fresh, before);
+}

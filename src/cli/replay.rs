@@ -15,6 +15,7 @@ use crate::eval::{Chance, blame};
 use crate::formats::transcript::{Transcript, plain};
 use crate::model::team::Priority;
 use crate::store::Told;
+use crate::train::rl::kept::Learnt;
 
 /// Arguments of `foretaste replay`.
 #[derive(Debug, Args)]
@@ -85,8 +86,18 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
         out::page(&transcript.tell(&told));
         return Ok(());
     }
+    let learnt = store.rollout_of(args.id)?.map(|row| Learnt::read(&row)).transpose()?;
     for t in 0..=told.trajectory.steps.len() {
-        out.line(&row(&told, t), || plain(&told, t).trim_matches('\n').to_string() + "\n");
+        let choice = learnt.as_ref().and_then(|learnt| learnt.choices.get(t));
+        let mut row = row(&told, t);
+        if let Some(choice) = choice {
+            row["learnt"] = json!(choice);
+        }
+        out.line(&row, || {
+            let worth = choice.and_then(|choice| choice.advantage);
+            let worth = worth.map_or_else(String::new, |a| format!("\nlearnt: A {a:+.2}\n"));
+            plain(&told, t).trim_matches('\n').to_string() + &worth + "\n"
+        });
     }
     Ok(())
 }

@@ -17,10 +17,10 @@ pub struct RlArgs {
     #[arg(long, value_parser = Method::from_name)]
     method: Option<Method>,
     /// Of rl: rollouts of each task from its beginning (default: 8, of methods that fork 4; --batch is the tasks of an update)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<usize>(1..=1024))]
     group: Option<usize>,
     /// Of rl: steps of an episode at most (default: 30)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<usize>(1..=10_000))]
     limit: Option<usize>,
     /// Of rl: what a step later counts less (default: 0.95)
     #[arg(long, value_parser = real(0.0..=1.0))]
@@ -38,22 +38,22 @@ pub struct RlArgs {
     #[arg(long, value_name = "COST", value_parser = real(0.0..=100.0))]
     invalid: Option<f64>,
     /// Of rl: steps of the optimiser over the same rollouts (default: 1)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<usize>(1..=64))]
     passes: Option<usize>,
     /// Of rl: states of a rollout at which a method forks, at most (default: 2)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<usize>(1..=1000))]
     forks: Option<usize>,
     /// Of rl: actions, or continuations, at such a state (default: 3)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<usize>(1..=1000))]
     width: Option<usize>,
     /// Of rl: end once so many tokens were sampled and trained on
-    #[arg(long, value_name = "N", value_parser = number::<u64>(1..=u64::MAX))]
+    #[arg(long, value_name = "N", value_parser = number::<u64>(1..=100_000_000_000))]
     tokens: Option<u64>,
     /// Of rl: games of the suite's split for evaluation that every validation plays (default: 40)
-    #[arg(long, value_name = "GAMES")]
+    #[arg(long, value_name = "GAMES", value_parser = number::<usize>(0..=100_000))]
     validation: Option<usize>,
     /// Of rl: groups of an update that are kept to be looked at (default: 2)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<usize>(0..=1000))]
     kept: Option<usize>,
     /// Of rl: the folder of the suite's games, where it needs one
     #[arg(long, value_name = "DIR")]

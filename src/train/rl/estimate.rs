@@ -163,7 +163,7 @@ impl Estimator {
                 for (i, worth) in episode.iter().enumerate() {
                     let of_state = |t: usize| {
                         let Some(found) = same.get(&group[i].visits[t].state) else { return 0.0 };
-                        let all: Vec<f64> = found.iter().map(|(_, value)| *value).collect();
+                        let all: Vec<f64> = found.iter().map(|met| met.value).collect();
                         normal(returns[i][t], &all)
                     };
                     terms.extend(along(
@@ -176,7 +176,7 @@ impl Estimator {
                 }
             }
             Method::VinePpo => terms = self.by_values(group, &returns),
-            Method::Tree => terms = by_siblings(group, &returns),
+            Method::Tree => terms = by_siblings(group, &returns, self.gamma),
             Method::Forks => terms = by_actions(group, &returns, &episode),
         }
         terms
@@ -276,50 +276,60 @@ fn normal(own: f64, all: &[f64]) -> f64 {
     if deviation < NOTHING { 0.0 } else { (own - mean) / deviation }
 }
 
-/// By state, what was chosen in it and what came of that. Actions that were given and not drawn say
+/// A time that a state was met: by which rollout, what was chosen, and what came of that.
+#[derive(Debug, Clone, Copy)]
+struct Met {
+    rollout: usize,
+    action: usize,
+    value: f64,
+}
+
+/// By state, the times that it was met. Actions that were given and not drawn say
 /// nothing of what the policy does: they are left out unless asked for.
-fn pooled(
-    group: &Group,
-    returns: &[Vec<f64>],
-    with_given: bool,
-) -> HashMap<u64, Vec<(usize, f64)>> {
-    let mut found: HashMap<u64, Vec<(usize, f64)>> = HashMap::new();
-    for (one, returns) in group.iter().zip(returns) {
+fn pooled(group: &Group, returns: &[Vec<f64>], with_given: bool) -> HashMap<u64, Vec<Met>> {
+    let mut found: HashMap<u64, Vec<Met>> = HashMap::new();
+    for (rollout, (one, returns)) in group.iter().zip(returns).enumerate() {
         let given = one.fork.filter(|fork| fork.given && !with_given).map(|fork| fork.at);
         for t in (one.own()..one.visits.len()).filter(|t| Some(*t) != given) {
             let visit = &one.visits[t];
-            found.entry(visit.state).or_default().push((visit.chosen, returns[t]));
+            let met = Met { rollout, action: visit.chosen, value: returns[t] };
+            found.entry(visit.state).or_default().push(met);
         }
     }
     found
 }
 
-/// The mean of what came of one action.
-fn mean_of(found: &[(usize, f64)], action: usize) -> Option<f64> {
-    let own = found.iter().filter(|(one, _)| *one == action);
-    let (n, sum) = own.fold((0.0, 0.0), |(n, sum), (_, value)| (n + 1.0, sum + value));
-    (n > 0.0).then(|| sum / n)
+/// How many there are, and the mean of what came of them.
+fn mean<'a>(met: impl Iterator<Item = &'a Met>) -> Option<(f64, f64)> {
+    let (n, sum) = met.fold((0.0, 0.0), |(n, sum), met| (n + 1.0, sum + met.value));
+    (n > 0.0).then(|| (n, sum / n))
+}
+
+/// What rollout `i` is worth from a step on, its forks after it counted: where it is forked, the mean of
+/// its own way on and of those that left it there. (A mean of all leaves alike would weigh ways by how
+/// often they were forked later.)
+fn below(group: &Group, returns: &[Vec<f64>], gamma: f64, i: usize, from: usize) -> f64 {
+    let later = forks_of(group, i).map(|(_, fork)| fork.at).filter(|at| *at > from);
+    let Some(at) = later.min() else {
+        return returns[i].get(from).copied().unwrap_or_default();
+    };
+    let (mut sum, mut n) = (below(group, returns, gamma, i, at), 1.0);
+    for (j, _) in forks_of(group, i).filter(|(_, fork)| fork.at == at) {
+        sum += returns[j].get(at).copied().unwrap_or_default();
+        n += 1.0;
+    }
+    let rewards = group[i].visits[from..at].iter().rev().map(|visit| visit.reward);
+    rewards.fold(sum / n, |after, reward| reward + gamma * after)
 }
 
 /// Tree credit: the steps from a fork to the next are worth the mean of the leaves below them, less
 /// the mean of their siblings, who share what their parent counts.
-fn by_siblings(group: &Group, returns: &[Vec<f64>]) -> Vec<Term> {
-    // What the leaves below the steps of `i` from `at` on came to, counted from `at`.
-    let below = |i: usize, at: usize| {
-        let mut sum = returns[i].get(at).copied().unwrap_or_default();
-        let mut n = 1.0;
-        for (j, _) in forks_of(group, i).filter(|(_, fork)| fork.at > at) {
-            // The way up to the fork is the same, and so is what it was worth.
-            sum += returns[j].get(at).copied().unwrap_or_default();
-            n += 1.0;
-        }
-        sum / n
-    };
+fn by_siblings(group: &Group, returns: &[Vec<f64>], gamma: f64) -> Vec<Term> {
     let against = |own: f64, all: &[f64]| {
         let n = all.len() as f64 - 1.0;
         if n < 1.0 { 0.0 } else { own - (all.iter().sum::<f64>() - own) / n }
     };
-    let tops: Vec<f64> = roots(group).map(|(i, _)| below(i, 0)).collect();
+    let tops: Vec<f64> = roots(group).map(|(i, _)| below(group, returns, gamma, i, 0)).collect();
     let mut terms = Vec::new();
     for ((i, root), top) in roots(group).zip(&tops) {
         let mut places: Vec<usize> =
@@ -333,7 +343,7 @@ fn by_siblings(group: &Group, returns: &[Vec<f64>]) -> Vec<Term> {
             if at < root.visits.len() {
                 let left: Vec<usize> =
                     forks_of(group, i).filter(|(_, fork)| fork.at == at).map(|(j, _)| j).collect();
-                let own = below(i, at);
+                let own = below(group, returns, gamma, i, at);
                 let worth = |j: &usize| returns[*j].get(at).copied().unwrap_or_default();
                 let all: Vec<f64> = std::iter::once(own).chain(left.iter().map(worth)).collect();
                 scale /= all.len() as f64;
@@ -376,11 +386,10 @@ fn by_actions(group: &Group, returns: &[Vec<f64>], episode: &[f64]) -> Vec<Term>
                     continue;
                 }
             }
-            if let Some(met) = drawn.get(&visit.state).filter(|met| met.len() > 1) {
-                let n = met.len() as f64;
-                let value = met.iter().map(|(_, value)| value).sum::<f64>() / n;
-                let q = mean_of(met, visit.chosen).unwrap_or(value);
-                own += n / (n + 2.0) * (q - value);
+            let others = drawn.get(&visit.state).into_iter().flatten();
+            if let Some((n, value)) = mean(others.filter(|met| met.rollout != i)) {
+                let here = n / (n + 2.0);
+                own = (1.0 - here) * own + here * (returns[i][t] - value);
             }
             terms.push(Term { rollout: i, t, action: visit.chosen, advantage: own, scale: 1.0 });
         }
@@ -389,18 +398,13 @@ fn by_actions(group: &Group, returns: &[Vec<f64>], episode: &[f64]) -> Vec<Term>
 }
 
 /// The actions of a fork, each by its share among them: the gradient of all at once.
-fn compared(
-    rollout: usize,
-    t: usize,
-    visit: &Visit,
-    actions: &[usize],
-    here: &[(usize, f64)],
-) -> Vec<Term> {
+fn compared(rollout: usize, t: usize, visit: &Visit, actions: &[usize], here: &[Met]) -> Vec<Term> {
     let known: Vec<(usize, f64, f64)> = actions
         .iter()
         .filter_map(|action| {
             let share = visit.logs.get(*action)?.exp();
-            Some((*action, share, mean_of(here, *action)?))
+            let (_, q) = mean(here.iter().filter(|met| met.action == *action))?;
+            Some((*action, share, q))
         })
         .collect();
     let all: f64 = known.iter().map(|(_, share, _)| share).sum();

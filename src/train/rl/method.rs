@@ -33,15 +33,15 @@ pub enum Method {
     /// (VinePPO, 2410.01679). Where not every state is forked, of the steps between two forks
     /// together (SPO). Unbiased.
     VinePpo,
-    /// A child of a fork against the mean of its siblings, each worth the mean of the leaves below
-    /// it (TreeRPO, Tree-GRPO 2509.21240); the rollouts themselves are siblings at the root.
+    /// A child of a fork against the mean of its siblings, each worth the mean of what its own
+    /// children are worth, a leaf what it came to (TreeRPO, Tree-GRPO 2509.21240); the rollouts themselves are siblings at the root.
     Tree,
     /// Ours: at a fork `M` *distinct* actions, drawn without replacement, are each played on; `Q` is
     /// pooled over all steps that did this in this exact state, `V = Σ π̃ Q` over these actions, and
     /// the gradient is that of all of them, `Σ π̃ (Q - V) ∇ log π`: no draw of an action is noise in
     /// it, and the episode's term, RLOO's elsewhere, is left out there. Unbiased where a fork covers
-    /// the list. States that were met again without a fork add their `Q - V`, shrunk by
-    /// `n / (n + 2)`.
+    /// the list. In a state without a fork that `n` others met, `R_t` less their mean stands with
+    /// `n / (n + 2)` beside the episode's term with the rest.
     Forks,
 }
 

@@ -48,6 +48,13 @@ fn plans() -> Vec<Plan> {
             plan.data.writer = Some("template".into());
         }
         plan.data.rationales = objective.carry().reflections;
+        if let Some(rl) = &mut plan.rl {
+            (rl.group, rl.limit, rl.temperature) = (5, 12, 0.5);
+            (rl.gamma, rl.kl, rl.passes) = (0.9, 0.1, 2);
+            plan.epochs = None;
+            let Criteria { suite, split, share, .. } = plan.data;
+            plan.data = Criteria { suite, split, share, ..Criteria::default() };
+        }
         if objective.foresees_first() {
             plan.shuffled = true;
             plan.alternatives_only = true;
@@ -97,6 +104,7 @@ fn every_preset_makes_a_plan_that_can_be_meant() {
         for (objective, _) in fields::OBJECTIVES {
             let mut sheet = fields::sheet();
             sheet.set("objective", objective.as_str());
+            sheet.set("suite", "household");
             sheet.set("preset", name);
             fields::preset(&mut sheet);
             let plan = plan(&sheet).unwrap();
