@@ -32,18 +32,18 @@ const KINDS: [(&str, &str, &str); 5] = [
 const COLOURS: [&str; 8] = ["black", "white", "navy", "red", "green", "grey", "beige", "teal"];
 const SIZES: [&str; 4] = ["small", "medium", "large", "x-large"];
 
-/// The word of a rank.
+/// The word of a rank: syllables of a consonant and a vowel, two at least.
 fn word(rank: usize) -> String {
-    const SYLLABLES: [&str; 40] = [
-        "ba", "be", "bo", "ca", "ce", "co", "da", "de", "do", "fa", "fe", "fo", "ga", "ge", "go",
-        "ha", "he", "ho", "la", "le", "lo", "ma", "me", "mo", "na", "ne", "no", "pa", "pe", "po",
-        "ra", "re", "ro", "sa", "se", "so", "ta", "te", "to", "zu",
-    ];
+    const CONSONANTS: &[u8] = b"bcdfghlmnprst";
+    const VOWELS: &[u8] = b"aeo";
+    let syllables = CONSONANTS.len() * VOWELS.len();
     let mut word = String::new();
-    let mut left = rank + SYLLABLES.len(); // two syllables at least
+    let mut left = rank + syllables;
     while left > 0 {
-        word.push_str(SYLLABLES[left % SYLLABLES.len()]);
-        left /= SYLLABLES.len();
+        let (consonant, vowel) = (left % CONSONANTS.len(), left / CONSONANTS.len() % VOWELS.len());
+        word.push(char::from(CONSONANTS[consonant]));
+        word.push(char::from(VOWELS[vowel]));
+        left /= syllables;
     }
     word + "x"
 }
