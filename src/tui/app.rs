@@ -146,7 +146,7 @@ impl App {
             Msg::Paste(text) => self.paste(&text.replace("\r\n", "\n").replace('\r', "\n")),
             Msg::Tick => self.tick(),
             Msg::Changed => self.refresh(),
-            Msg::Notice(notice) => {
+            Msg::Notice(notice) | Msg::Unread(notice) => {
                 self.say(notice);
                 Vec::new()
             }

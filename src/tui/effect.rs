@@ -242,6 +242,23 @@ pub enum StoreCmd {
     Remember(&'static str, String),
 }
 
+impl StoreCmd {
+    /// Whether it only looks: what it could not read is nothing once nobody looks any more.
+    pub fn looks(&self) -> bool {
+        matches!(
+            self,
+            Self::Trajectories(..)
+                | Self::Listed(_)
+                | Self::Trajectory(_)
+                | Self::GroupOf(_)
+                | Self::Attempts(_)
+                | Self::Statistics
+                | Self::Pointed
+                | Self::Data(..)
+        )
+    }
+}
+
 /// What the store is asked about runs.
 #[derive(Debug)]
 pub enum RunCmd {

@@ -24,6 +24,9 @@ pub enum Msg {
     Changed,
     /// Something to say.
     Notice(Notice),
+    /// Something that a person wanted to look at and could not be read: after they have left it is
+    /// nothing.
+    Unread(Notice),
     /// A text to be read on the screen that asked for it: its title and lines.
     Text(Screen, String, Vec<String>),
     /// Something happened to the process.

@@ -147,6 +147,9 @@ impl Terminal {
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
         }
+        if status.exit_code() != 0 {
+            eprintln!("it ended with {}:\n{}", status.exit_code(), self.text());
+        }
         (status.exit_code(), cooked && self.is_restored())
     }
 }

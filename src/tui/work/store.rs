@@ -31,7 +31,8 @@ pub fn start(root: PathBuf, mail: Mailbox) -> Worker<StoreCmd> {
     // What a person has typed and the store has not got yet: tried again with whatever is asked
     // next, and in the end.
     let mut typed: BTreeMap<i64, Option<String>> = BTreeMap::new();
-    Worker::start("the store", &own, move |command| {
+    Worker::start("the store", &own, move |command: StoreCmd| {
+        let looks = command.looks();
         if let StoreCmd::Draft(id, text) = &command {
             typed.insert(*id, text.clone());
         }
@@ -52,7 +53,13 @@ pub fn start(root: PathBuf, mail: Mailbox) -> Worker<StoreCmd> {
             // A decision that failed must not block the next one.
             mail.send(Msg::from(curate::Msg::Failed));
         }
-        done
+        match done {
+            Err(error) if looks && !error.is_cancelled() => {
+                mail.send(Msg::Unread(Notice::error(&error)));
+                Ok(())
+            }
+            done => done,
+        }
     })
 }
 
