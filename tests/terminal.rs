@@ -321,6 +321,9 @@ fn ten_thousand_random_keys_do_not_stop_the_real_program() {
         }
     }
     term.shows("What a run would train on now");
+    // What the keys asked for is answered by then: a file of what they deleted is refused, and what is
+    // refused while one leaves is a failure.
+    std::thread::sleep(Duration::from_secs(3));
     term.keys("q");
     std::thread::sleep(Duration::from_millis(300));
     term.keys("s");
