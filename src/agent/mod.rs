@@ -26,10 +26,11 @@ use crate::experience::{Branch, State};
 use crate::model::sampler::Sampling;
 pub use open::{
     Located, NEWEST, check, connect, find, knows, load, local, locate, named, no_weights, open,
+    played_by,
 };
 pub use roles::{Cast, Roles};
 pub use saved::{Held, hold, is_held, read};
-pub use shares::{SAMPLES, Weighed, argmax, scores_of, shares, weigh};
+pub use shares::{SAMPLES, Weighed, argmax, log_shares, scores_of, shares, weigh};
 pub use star::Star;
 
 /// How a mind knows how likely actions are. Figures of different kinds are never compared.

@@ -11,7 +11,7 @@ use super::saved::read;
 use super::{Agent, Cast, Roles};
 use crate::budget;
 use crate::error::{Error, Kind, Result};
-use crate::experience::IN_BF16;
+use crate::experience::{IN_BF16, Trajectory};
 use crate::model::step::Products;
 use crate::model::team::Priority;
 use crate::model::weights::{ModelFiles, for_inference, products_of};
@@ -220,6 +220,12 @@ pub fn check(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<(
         locate(store, Some(alone).filter(|alone| !alone.is_empty()), suite)?;
     }
     Ok(())
+}
+
+/// Who played a trajectory, where that is a mind that can be asked here.
+pub fn played_by<'a>(store: &Store, trajectory: &'a Trajectory) -> Option<&'a str> {
+    let actor = Some(trajectory.actor.as_str()).filter(|actor| !actor.is_empty());
+    actor.filter(|actor| check(store, Some(actor), None).is_ok())
 }
 
 /// One mind.

@@ -84,6 +84,14 @@ pub fn shares(scores: &[f64]) -> Vec<f64> {
     raw.iter().map(|r| if total > 0.0 { r / total } else { 0.0 }).collect()
 }
 
+/// The same as logarithms, at a temperature.
+pub fn log_shares(scores: &[f64], temperature: f64) -> Vec<f64> {
+    let scaled = scores.iter().map(|score| score / temperature);
+    let most = scaled.clone().fold(f64::NEG_INFINITY, f64::max);
+    let all = scaled.clone().map(|score| (score - most).exp()).sum::<f64>().ln() + most;
+    scaled.map(|score| score - all).collect()
+}
+
 /// The index of the largest of some scores; none of none.
 pub fn argmax(scores: &[f64]) -> Option<usize> {
     (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]))

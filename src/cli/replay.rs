@@ -46,10 +46,7 @@ fn whom_to_blame(common: &Common, args: &ReplayArgs, forks: usize) -> Result<()>
     let store = common.store()?;
     let trajectory = store.trajectory(args.id)?;
     let suite = open_suite(&trajectory.suite, args.data.as_deref())?;
-    let own = Some(trajectory.actor.as_str());
-    let own =
-        own.filter(|actor| !actor.is_empty() && agent::check(&store, Some(actor), None).is_ok());
-    let mind = args.mind.as_deref().or(own);
+    let mind = args.mind.as_deref().or_else(|| agent::played_by(&store, &trajectory));
     let name = Some(trajectory.suite.as_str());
     let mut agent = agent::open(&store, mind, name, Priority::Interactive)?;
     let play = Play { temperature: args.temperature, seed: 1, ..Play::default() };

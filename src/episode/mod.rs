@@ -8,7 +8,9 @@ mod trial;
 mod worlds;
 
 pub use policy::{Play, pick};
-pub use roll_out::{Acted, Begun, Broken, BrokenOff, Ended, Played, Player, Told, roll_out};
+pub use roll_out::{
+    Acted, Begun, Broken, BrokenOff, Ended, Played, Player, Told, at_once, roll_out, wins,
+};
 pub use trial::{ExpertBaseline, Trial, try_action};
 pub use worlds::{Executed, Leg, Worlds, way};
 

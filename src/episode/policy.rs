@@ -72,8 +72,7 @@ impl Choice<'_> {
 pub(super) struct Chosen {
     pub action: String,
     pub thought: Option<String>,
-    /// Of a choice from a list, the log-probability of each action at the temperature that it was
-    /// drawn with (at 1 where the likeliest was taken), and which it was.
+    /// Of a choice from a list, the score of each action, and which it was.
     pub among: Option<(Vec<f64>, usize)>,
 }
 
@@ -124,8 +123,7 @@ pub(super) fn choose(
             let choice = &mut choices[i];
             let picked = pick(&scores, play.temperature, choice.rng);
             actions[i].clone_from(&choice.listed[picked]);
-            let by = if play.temperature > 0.0 { play.temperature } else { 1.0 };
-            drawn[i] = Some((log_shares(&scores, by), picked));
+            drawn[i] = Some((scores, picked));
         }
     }
     if !written.is_empty() {
@@ -146,14 +144,6 @@ pub(super) fn choose(
         .zip(drawn)
         .map(|((action, thought), among)| Chosen { action, thought, among })
         .collect())
-}
-
-/// Log-probabilities that add up to one, at a temperature.
-fn log_shares(scores: &[f64], temperature: f64) -> Vec<f64> {
-    let scaled = scores.iter().map(|score| score / temperature);
-    let most = scaled.clone().fold(f64::NEG_INFINITY, f64::max);
-    let all = scaled.clone().map(|score| (score - most).exp()).sum::<f64>().ln() + most;
-    scaled.map(|score| score - all).collect()
 }
 
 /// An index drawn from log-probabilities at a temperature.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::Episode;
 use super::policy::{Choice, Play, choose};
-use crate::agent::{Agent, Among};
+use crate::agent::{Agent, Among, log_shares};
 use crate::budget;
 use crate::control::{Cancel, Control};
-use crate::env::{Forks, Turn};
+use crate::env::{Forks, Suite, Turn};
 use crate::error::{Error, Kind, Result};
 use crate::experience::{POLICY, Trajectory};
 use crate::rng::Rng;
@@ -173,6 +173,35 @@ pub enum Told {
 /// How a game ended.
 pub type Ended = std::result::Result<Played, Broken>;
 
+/// Games of a suite that a mind plays at once.
+pub fn at_once(agent: &dyn Agent, suite: &dyn Suite) -> usize {
+    agent.can().at_once.min(suite.instances().unwrap_or(usize::MAX))
+}
+
+/// Plays episodes to their ends and counts: those that were won, those that came to their end, those
+/// that their world broke off.
+pub fn wins(
+    agent: &mut dyn Agent,
+    episodes: &mut dyn Iterator<Item = Begun>,
+    at_once: usize,
+    play: Play,
+    control: &Control,
+) -> Result<(u64, u64, BrokenOff)> {
+    let (mut won, mut n, mut broken_off) = (0, 0, BrokenOff::default());
+    roll_out(agent, episodes, at_once, play, control, &mut |told| {
+        let Told::Ended(over) = told else { return Ok(()) };
+        match *over {
+            Ok(played) => {
+                n += 1;
+                won += u64::from(played.trajectory.success());
+                Ok(())
+            }
+            Err(broken) => broken_off.add(broken, n),
+        }
+    })?;
+    Ok((won, n, broken_off))
+}
+
 /// A game that is to be played: its task, and its beginning.
 pub type Begun = (String, Result<Player>);
 
@@ -295,7 +324,10 @@ fn advance(
             played.done.insert((here, chosen.action.clone()));
         }
         if let Some(acted) = &mut played.acted {
-            let (logs, place) = chosen.among.unwrap_or_default();
+            let (scores, place) = chosen.among.unwrap_or_default();
+            // At 1 where the likeliest was taken.
+            let by = if play.temperature > 0.0 { play.temperature } else { 1.0 };
+            let logs = log_shares(&scores, by);
             let state = played.episode.env.fingerprint();
             acted.push(Acted { state, logs, chosen: place, refused });
         }

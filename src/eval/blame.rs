@@ -11,7 +11,7 @@ use crate::agent::Agent;
 use crate::budget;
 use crate::control::{Control, Meter, Progress};
 use crate::env::{Experts, Suite};
-use crate::episode::{BrokenOff, Episode, Play, Player, Told, Worlds, roll_out, way};
+use crate::episode::{Episode, Play, Player, Worlds, at_once, way, wins};
 use crate::error::Result;
 use crate::experience::{Trajectory, wilson};
 use crate::rng::Rng;
@@ -123,7 +123,7 @@ pub fn blame(
     let play = play.by(agent);
     let states = trajectory.steps.len() + 1;
     let meter = Meter::new("states", 0, states as u64);
-    let at_once = agent.can().at_once.min(suite.instances().unwrap_or(usize::MAX));
+    let at_once = at_once(agent, suite);
     let limit = suite.open(&trajectory.task_id)?.limit;
     let mut worlds = Worlds::of(suite, trajectory)?;
     let legs = way(&trajectory.steps);
@@ -146,18 +146,7 @@ pub fn blame(
                 });
                 (trajectory.task_id.clone(), begun)
             });
-            let (mut won, mut n, mut broken_off) = (0, 0, BrokenOff::default());
-            roll_out(agent, &mut begin, at_once, play, control, &mut |told| {
-                let Told::Ended(over) = told else { return Ok(()) };
-                match *over {
-                    Ok(played) => {
-                        n += 1;
-                        won += u64::from(played.trajectory.success());
-                        Ok(())
-                    }
-                    Err(broken) => broken_off.add(broken, n),
-                }
-            })?;
+            let (won, n, _) = wins(agent, &mut begin, at_once, play, control)?;
             (won, n)
         };
         let chance = Chance { t, won, n, interval: wilson(won, n) };
@@ -171,7 +160,7 @@ pub fn blame(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::{self};
+    use crate::agent;
     use crate::env::open_suite;
     use crate::episode::{Scope, Teacher, choose};
     use crate::experience::Purpose;

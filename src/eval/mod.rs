@@ -22,7 +22,7 @@ use crate::control::{Control, Meter, Progress};
 use crate::digest;
 use crate::env::{STEP_LIMIT, Suite};
 use crate::episode::{
-    Broken, BrokenOff, Episode, Play, Played, Player, Scope, Told, choose, roll_out,
+    Broken, BrokenOff, Episode, Play, Played, Player, Scope, Told, at_once, choose, roll_out,
 };
 use crate::error::Result;
 use crate::experience::{Purpose, wilson};
@@ -184,7 +184,7 @@ pub fn evaluate(
     let checkpoint = agent.name();
     let foresaw = agent.world_name();
     let before = agent.usage();
-    let at_once = agent.can().at_once.min(suite.instances().unwrap_or(usize::MAX));
+    let at_once = at_once(agent, suite);
     let mut games: Vec<Game> = Vec::with_capacity(tasks.len());
     let mut step_limit = STEP_LIMIT;
     let begin = |task: &str| {

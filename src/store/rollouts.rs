@@ -25,7 +25,7 @@ pub struct RolloutRow {
 }
 
 /// A rollout to be kept: its group, what happened in it, and what each choice was worth.
-pub type NewRollout<'a> = (usize, &'a Trajectory, String);
+pub type NewRollout<'a> = (usize, &'a Trajectory, &'a str);
 
 const ROLLOUT: &str = "SELECT run, step, grp, place, trajectory, body FROM rollouts";
 
@@ -64,17 +64,6 @@ impl Store {
         }
         tx.commit()?;
         Ok(())
-    }
-
-    /// The groups of a run that are kept, the newest update first: update and group.
-    pub fn kept_groups(&self, run: i64) -> Result<Vec<(u64, usize)>> {
-        let mut rows = self.db.prepare_cached(
-            "SELECT step, grp FROM rollouts WHERE run = ?1 AND place = 0 ORDER BY step DESC, grp",
-        )?;
-        let read = |row: &Row<'_>| -> rusqlite::Result<(u64, usize)> {
-            Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as usize))
-        };
-        Ok(rows.query_map([run], read)?.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The rollouts of a group, in order.

@@ -79,13 +79,16 @@ pub struct Data {
 }
 
 impl Data {
-    /// Chooses from the store what the plan asks for, and reads it.
+    /// Chooses from the store what the plan asks for, and reads it: nothing of one that plays.
     pub fn choose(
         store: &Store,
         plan: &Plan,
         tokenizer: &Tokenizer,
         context: usize,
     ) -> Result<Self> {
+        if plan.rl.is_some() {
+            return Self::read(store, plan, Selection::default(), tokenizer, context);
+        }
         let selection = Selection::choose(store, &plan.data, plan.objective.carry())?;
         let data = Self::read(store, plan, selection, tokenizer, context)?;
         data.check(store, plan)?;

@@ -4,6 +4,7 @@ use super::Mixture;
 use super::data::{Data, DataSummary};
 use super::plan::{Found, Plan, Stage};
 use super::provenance::warnings;
+use super::rl::Rl;
 use crate::agent;
 use crate::error::Result;
 use crate::model::memory;
@@ -11,7 +12,6 @@ use crate::model::pack::Packing;
 use crate::model::step::Net;
 use crate::model::tree::TokenTree;
 use crate::model::weights::Trainable;
-use crate::selection::Selection;
 use crate::store::Store;
 
 /// Tokens of a pass, where a plan leaves it open: at least, and at most.
@@ -67,11 +67,7 @@ pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forec
     plan.check()?;
     let (parts, source) = agent::find(store, start, plan.data.suite.as_deref())?;
     let weights = Trainable::from_parts(&parts, &source)?;
-    let (tokenizer, context) = (&weights.tokenizer, weights.config.context);
-    let data = match plan.rl {
-        Some(_) => Data::read(store, plan, Selection::default(), tokenizer, context)?,
-        None => Data::choose(store, plan, tokenizer, context)?,
-    };
+    let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
     let fresh = plan.adapter(&weights.config)?;
     let net = Net { adapter: fresh.as_ref(), recompute: plan.recompute, ..weights.net() };
     let stages = plan.stages(|mixture| data.found(mixture));
@@ -108,18 +104,17 @@ impl Passes {
     /// pass open it is that of the largest tree, so that none is cut, or less where memory is
     /// short.
     pub fn new(plan: &Plan, net: Net<'_>, data: &Data, stages: &[Stage]) -> Result<Self> {
+        if let Some(rl) = &plan.rl {
+            return Self::playing(plan, rl, net);
+        }
         let mut trees = Vec::new();
         for stage in stages {
             trees.extend(
                 data.train.iter().filter_map(|tree| Some(tree.weighed(&stage.mixture)?.tree)),
             );
         }
-        if plan.rl.is_some() {
-            return Self::playing(plan, net);
-        }
         let whole = trees.iter().map(TokenTree::len).max().unwrap_or_default();
         let total: usize = trees.iter().map(TokenTree::len).sum();
-        let limit = plan.memory_limit.or_else(memory::available);
         let each = total.div_ceil(trees.len().max(1)) as u64;
         let update = (EACH * plan.batch as u64).saturating_mul(each);
         let within = |budget: usize| {
@@ -132,7 +127,13 @@ impl Passes {
             }
             Self { budget, memory: memory::MemoryPlan::new(net, tokens, shared).beside(update) }
         };
-        let mut passes = within(plan.budget.unwrap_or(whole.clamp(PASS.0, PASS.1)));
+        Self::fitting(plan, whole.clamp(PASS.0, PASS.1), within)
+    }
+
+    /// Passes of a size, or of less where the plan leaves that open and memory is short.
+    fn fitting(plan: &Plan, size: usize, within: impl Fn(usize) -> Self) -> Result<Self> {
+        let limit = plan.memory_limit.or_else(memory::available);
+        let mut passes = within(plan.budget.unwrap_or(size));
         while plan.budget.is_none()
             && passes.budget > PASS.0
             && limit.is_some_and(|limit| passes.memory.total > limit)
@@ -147,28 +148,18 @@ impl Passes {
 
     /// For trees that are played first: any size may come, and the policy that plays stands beside
     /// the one that is trained.
-    fn playing(plan: &Plan, net: Net<'_>) -> Result<Self> {
-        let limit = plan.memory_limit.or_else(memory::available);
+    fn playing(plan: &Plan, rl: &Rl, net: Net<'_>) -> Result<Self> {
         let model = 4 * net.config.parameters();
-        let starts = if plan.rl.as_ref().is_some_and(|rl| rl.kl > 0.0) { 2 } else { 1 };
+        let starts = if rl.kl > 0.0 { 2 } else { 1 };
         // A step keeps its list, what each action was worth, and what was seen.
-        let steps = plan.rl.as_ref().map_or(0, |rl| {
-            let forks = if rl.method.forks() { rl.forks * rl.width } else { 0 };
-            plan.batch.saturating_mul(rl.group).saturating_mul(1 + forks).saturating_mul(rl.limit)
-        });
+        let forks = if rl.method.forks() { rl.forks * rl.width } else { 0 };
+        let rollouts = plan.batch.saturating_mul(rl.group).saturating_mul(1 + forks);
+        let steps = rollouts.saturating_mul(rl.limit);
         let beside = starts * model + PLAYING + EACH_STEP.saturating_mul(steps as u64);
         let within = |budget: usize| Self {
             budget,
             memory: memory::MemoryPlan::new(net, budget, budget).beside(beside),
         };
-        let mut passes = within(plan.budget.unwrap_or(PASS.1));
-        while plan.budget.is_none()
-            && passes.budget > PASS.0
-            && limit.is_some_and(|limit| passes.memory.total > limit)
-        {
-            passes = within((passes.budget / 2).max(PASS.0));
-        }
-        limit.map_or(Ok(()), |limit| passes.memory.check(limit))?;
-        Ok(passes)
+        Self::fitting(plan, PASS.1, within)
     }
 }

@@ -22,7 +22,6 @@ use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
 use crate::model::step::Net;
 use crate::model::weights::Trainable;
-use crate::selection::Selection;
 use crate::store::{NewRun, RunLock, RunStatus, Store};
 
 /// Starts a run from `weights` (`start` names them) and trains it to the end, or until it is
@@ -95,12 +94,7 @@ fn begin<'a>(
     start: &str,
 ) -> Result<Ready<'a>> {
     plan.check()?;
-    let (tokenizer, context) = (&weights.tokenizer, weights.config.context);
-    // What is learnt from is played, not chosen.
-    let data = match plan.rl {
-        Some(_) => Data::read(store, plan, Selection::default(), tokenizer, context)?,
-        None => Data::choose(store, plan, tokenizer, context)?,
-    };
+    let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
     weights.adapter = plan.adapter(&weights.config)?;
     let mut stages = plan.stages(|mixture| data.found(mixture));
     let mut played = Vec::new();

@@ -135,13 +135,12 @@ pub fn read(folder: &Path, goals: Option<&Path>, prices: Option<&Path>) -> Resul
     })?;
     let mut random = Python::seeded(PRICES);
     let costs = costs(&products, prices, &mut random)?;
-    let goals = if let Some(path) = goals {
-        Err(path)
-    } else {
-        let sold = products.iter().zip(costs.iter().copied());
-        Ok(wanted(sold, files.human()?.as_ref(), &wishes, &mut random)?)
+    let sold = products.iter().zip(costs.iter().copied());
+    let own = match goals {
+        Some(_) => Vec::new(),
+        None => wanted(sold, files.human()?.as_ref(), &wishes, &mut random)?,
     };
-    whole(Shop::new(products, costs, nouns), goals)
+    whole(Shop::new(products, costs, nouns), own, goals)
 }
 
 /// The shop in the program.
@@ -149,21 +148,18 @@ pub fn own(goals: Option<&Path>, prices: Option<&Path>) -> Result<Read> {
     let (products, wishes) = own::catalogue();
     let mut random = Python::seeded(PRICES);
     let costs = costs(&products, prices, &mut random)?;
-    let goals = if let Some(path) = goals {
-        Err(path)
-    } else {
+    let mut own = Vec::new();
+    if goals.is_none() {
         let wish = |asin: &str| wishes.get(asin).cloned();
-        let sold = products.iter().zip(costs.iter().copied());
-        let mut goals = goals::synthetic(sold, wish, &mut random);
-        goals::in_order(&mut goals);
-        Ok(goals)
-    };
-    whole(Shop::new(products, costs, Nouns::built_in()), goals)
+        own = goals::synthetic(products.iter().zip(costs.iter().copied()), wish, &mut random);
+        goals::in_order(&mut own);
+    }
+    whole(Shop::new(products, costs, Nouns::built_in()), own, goals)
 }
 
-/// A shop with its goals, or those of a file.
-fn whole(shop: Shop, goals: std::result::Result<Vec<Goal>, &Path>) -> Result<Read> {
-    let goals = goals.or_else(|path| listed(path, &shop))?;
+/// A shop with its own goals, or those of a file.
+fn whole(shop: Shop, own: Vec<Goal>, file: Option<&Path>) -> Result<Read> {
+    let goals = file.map_or(Ok(own), |path| listed(path, &shop))?;
     let kind = |goal: &Goal| {
         let product = shop.find(&goal.asin)?;
         Ok(product.map_or_else(String::new, |product| product.category.clone()))
@@ -206,8 +202,8 @@ pub fn indexed(
         let costs = asins.map(|asin| price_in(&known, asin, path)).collect::<Result<_>>()?;
         shop.costing(costs);
     }
-    if let Some(path) = goals {
-        return whole(shop, Err(path));
+    if goals.is_some() {
+        return whole(shop, Vec::new(), goals);
     }
     if own.is_empty() {
         return Err(Error::new("this catalogue says nothing of what its customers want")

@@ -74,11 +74,11 @@ pub fn place(files: &[PathBuf]) -> Result<PathBuf> {
     Ok(paths::cache_dir()?.join(format!("webshop-{}.sqlite", digest::hex(digest.finish()))))
 }
 
+/// What is to be done about an index that cannot be read.
+const ANEW: &str = "make the index anew: foretaste env index --suite webshop --data DIR";
+
 fn failed(at: &Path) -> impl Fn(rusqlite::Error) -> Error + '_ {
-    move |e| {
-        Error::new(format!("{}: {e}", at.display()))
-            .hint("make the index anew: foretaste env index --suite webshop --data DIR")
-    }
+    move |e| Error::new(format!("{}: {e}", at.display())).hint(ANEW)
 }
 
 /// Makes an index: there whole, or not at all.
@@ -178,10 +178,7 @@ impl Kept {
             rows.query_row("SELECT value FROM part WHERE name = ?1", [name], |row| row.get(0))
                 .map_err(failed(at))
         };
-        let broken = || {
-            Error::new(format!("{}: damaged", at.display()))
-                .hint("make the index anew: foretaste env index --suite webshop --data DIR")
-        };
+        let broken = || Error::new(format!("{}: damaged", at.display())).hint(ANEW);
         let ends: Vec<u32> = numbers(&part("ends")?, u32::from_le_bytes);
         let asins = (String::from_utf8(part("asins")?).map_err(|_| broken())?, ends);
         let prices: Vec<f64> = numbers(&part("prices")?, f64::from_le_bytes);

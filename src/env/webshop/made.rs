@@ -100,19 +100,13 @@ pub fn write(folder: &Path, products: usize, seed: u64, report: &mut dyn FnMut(u
             .hint("name another folder, or move it away first"));
     }
     let every = (products / WANTED).max(1);
-    let begin = |out: &mut BufWriter<NamedTempFile>, at: &Path, n: usize, open: &str| {
-        let between = if n == 0 { open } else { ",\n" };
-        out.write_all(between.as_bytes()).map_err(|e| Error::io("writing", at, &e))
+    let text = |out: &mut BufWriter<NamedTempFile>, at: &Path, text: &str| {
+        out.write_all(text.as_bytes()).map_err(|e| Error::io("writing", at, &e))
     };
     let put = |out: &mut BufWriter<NamedTempFile>, at: &Path, value: &Value| {
         serde_json::to_writer(&mut *out, value).map_err(|e| Error::io("writing", at, &e.into()))
     };
-    let key = |out: &mut BufWriter<NamedTempFile>, at: &Path, asin: &str| {
-        write!(out, "\"{asin}\": ").map_err(|e| Error::io("writing", at, &e))
-    };
-    let end = |out: &mut BufWriter<NamedTempFile>, at: &Path, text: &str| {
-        out.write_all(text.as_bytes()).map_err(|e| Error::io("writing", at, &e))
-    };
+    let begin = |n: usize, open: &'static str| if n == 0 { open } else { ",\n" };
     let [all, known, human] = NAMES.map(|name| folder.join(name));
     write_whole(&all, false, |all_out| {
         write_whole(&known, false, |known_out| {
@@ -123,14 +117,13 @@ pub fn write(folder: &Path, products: usize, seed: u64, report: &mut dyn FnMut(u
                         report(n as u64);
                     }
                     let (asin, record, wish) = product(seed, n);
-                    begin(all_out, &all, n, "[")?;
+                    text(all_out, &all, begin(n, "["))?;
                     put(all_out, &all, &record)?;
-                    begin(known_out, &known, n, "{")?;
-                    key(known_out, &known, &asin)?;
+                    let key = format!("{}\"{asin}\": ", begin(n, "{"));
+                    text(known_out, &known, &key)?;
                     put(known_out, &known, &wish)?;
                     if n.is_multiple_of(every) {
-                        begin(human_out, &human, n, "{")?;
-                        key(human_out, &human, &asin)?;
+                        text(human_out, &human, &key)?;
                         let wish = json!([{
                             "instruction": wish["instruction"],
                             "instruction_attributes": wish["instruction_attributes"],
@@ -139,9 +132,9 @@ pub fn write(folder: &Path, products: usize, seed: u64, report: &mut dyn FnMut(u
                         put(human_out, &human, &wish)?;
                     }
                 }
-                end(all_out, &all, "]\n")?;
-                end(known_out, &known, "}\n")?;
-                end(human_out, &human, "}\n")
+                text(all_out, &all, "]\n")?;
+                text(known_out, &known, "}\n")?;
+                text(human_out, &human, "}\n")
             })
         })
     })?;

@@ -284,8 +284,8 @@ struct Met {
     value: f64,
 }
 
-/// By state, the times that it was met. Actions that were given and not drawn say
-/// nothing of what the policy does: they are left out unless asked for.
+/// By state, the times that it was met. Actions that were given and not drawn say nothing of what the
+/// policy does: they are left out unless asked for.
 fn pooled(group: &Group, returns: &[Vec<f64>], with_given: bool) -> HashMap<u64, Vec<Met>> {
     let mut found: HashMap<u64, Vec<Met>> = HashMap::new();
     for (rollout, (one, returns)) in group.iter().zip(returns).enumerate() {
@@ -322,8 +322,8 @@ fn below(group: &Group, returns: &[Vec<f64>], gamma: f64, i: usize, from: usize)
     rewards.fold(sum / n, |after, reward| reward + gamma * after)
 }
 
-/// Tree credit: the steps from a fork to the next are worth the mean of the leaves below them, less
-/// the mean of their siblings, who share what their parent counts.
+/// Tree credit: the steps from a fork to the next count what they are worth ([`below`]) less the mean of
+/// their siblings, who share what their parent counts.
 fn by_siblings(group: &Group, returns: &[Vec<f64>], gamma: f64) -> Vec<Term> {
     let against = |own: f64, all: &[f64]| {
         let n = all.len() as f64 - 1.0;

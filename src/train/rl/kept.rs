@@ -78,7 +78,7 @@ pub fn keep(store: &mut Store, run: i64, step: u64, groups: &[KeptGroup]) -> Res
             all.push((g, Trajectory { actor: actor.clone(), ..trajectory.clone() }, body));
         }
     }
-    let rows: Vec<_> = all.iter().map(|(g, tr, body)| (*g, tr, body.clone())).collect();
+    let rows: Vec<_> = all.iter().map(|(g, tr, body)| (*g, tr, body.as_str())).collect();
     store.keep_rollouts(run, step, &rows)
 }
 

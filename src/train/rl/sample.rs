@@ -11,7 +11,7 @@ use crate::control::Control;
 use crate::digest;
 use crate::env::{Experts, Suite, TaskRef};
 use crate::episode::{
-    Begun, BrokenOff, Episode, Play, Played, Player, Told, Worlds, roll_out, way,
+    Begun, BrokenOff, Episode, Play, Played, Player, Told, Worlds, at_once, roll_out, way, wins,
 };
 use crate::error::{Error, Result};
 use crate::experience::{POLICY, Purpose, Trajectory};
@@ -141,7 +141,7 @@ impl Sampler<'_> {
         control: &Control,
         each: &mut dyn FnMut(Option<Played>) -> Result<()>,
     ) -> Result<()> {
-        let at_once = agent.can().at_once.min(self.suite.instances().unwrap_or(usize::MAX));
+        let at_once = at_once(agent, self.suite);
         let play = Play { temperature: self.rl.temperature, ..Play::default() }.by(agent);
         let (mut ended, mut broken_off) = (0, BrokenOff::default());
         roll_out(agent, begin, at_once, play, control, &mut |told| {
@@ -317,7 +317,8 @@ const SURE: f64 = 0.05;
 /// they may be, and sure states are none.
 const OFTEN: f64 = 3.0;
 
-fn entropy(visit: &Visit) -> f64 {
+/// Of the policy in a state, in nats; 0 where the action was written.
+pub(super) fn entropy(visit: &Visit) -> f64 {
     -visit.logs.iter().map(|log| log * log.exp()).sum::<f64>()
 }
 
@@ -329,7 +330,7 @@ pub fn validate(
     control: &Control,
 ) -> Result<(u64, u64)> {
     let play = Play { temperature: 0.4, seed: 1, ..Play::default() }.by(agent);
-    let at_once = agent.can().at_once.min(sampler.suite.instances().unwrap_or(usize::MAX));
+    let at_once = at_once(agent, sampler.suite);
     let mut begin = tasks.iter().map(|task| {
         let begun = budget::under(&control.cancel, || {
             let opened =
@@ -338,18 +339,7 @@ pub fn validate(
         });
         (task.id.clone(), begun)
     });
-    let (mut won, mut n, mut broken_off) = (0, 0, BrokenOff::default());
-    roll_out(agent, &mut begin, at_once, play, control, &mut |told| {
-        let Told::Ended(over) = told else { return Ok(()) };
-        match *over {
-            Ok(played) => {
-                n += 1;
-                won += u64::from(played.trajectory.success());
-                Ok(())
-            }
-            Err(broken) => broken_off.add(broken, n),
-        }
-    })?;
+    let (won, n, broken_off) = wins(agent, &mut begin, at_once, play, control)?;
     broken_off.first(n)?;
     Ok((won, n))
 }

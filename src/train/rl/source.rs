@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Method;
 use super::estimate::{Estimator, Rollout, Term, has_spread};
-use super::sample::{Sampled, Sampler, validate};
+use super::sample::{Sampled, Sampler, entropy as of_visit, validate};
 use super::tree::{Costs, Grown, How, Known, Sums, grow};
 use crate::agent::prompt::Framing;
 use crate::agent::{self, Agent};
@@ -105,12 +105,20 @@ impl<'a> Playing<'a> {
         Sampler { suite: self.suite, split, rl: self.rl, seed: self.plan.seed }
     }
 
-    /// Task `n` of a run: all of them in an order drawn for each round.
-    fn task(&self, n: u64) -> TaskRef {
+    /// So many tasks of a run from number `from` on: all of them in an order drawn for each round.
+    fn draws(&self, from: u64, count: usize) -> Vec<TaskRef> {
         let all = self.tasks.len() as u64;
-        let mut order: Vec<usize> = (0..self.tasks.len()).collect();
-        Rng::stream(self.plan.seed, &format!("tasks of round {}", n / all)).shuffle(&mut order);
-        self.tasks[order[(n % all) as usize]].clone()
+        let (mut round, mut order) = (None, Vec::new());
+        let mut task = |n: u64| {
+            if round != Some(n / all) {
+                round = Some(n / all);
+                order = (0..self.tasks.len()).collect::<Vec<_>>();
+                let name = format!("tasks of round {}", n / all);
+                Rng::stream(self.plan.seed, &name).shuffle(&mut order);
+            }
+            self.tasks[order[(n % all) as usize]].clone()
+        };
+        (from..from + count as u64).map(&mut task).collect()
     }
 
     fn estimator(&self) -> Estimator {
@@ -135,7 +143,7 @@ impl<'a> Playing<'a> {
             }
             let count = lacking.min(wanted * most - drawn);
             let from = update * (wanted * most) as u64 + drawn as u64;
-            let tasks: Vec<TaskRef> = (from..from + count as u64).map(|n| self.task(n)).collect();
+            let tasks = self.draws(from, count);
             drawn += count;
             let mut found = sampler.sample(agent, &tasks, from, &self.control)?;
             self.check(&found)?;
@@ -235,7 +243,7 @@ fn measured(groups: &[Sampled], trees: &[Tree], seconds: f64) -> Metrics {
             }
             steps += one.visits.len();
             for visit in one.visits.iter().filter(|visit| !visit.logs.is_empty()) {
-                entropy -= visit.logs.iter().map(|log| log * log.exp()).sum::<f64>();
+                entropy += of_visit(visit);
                 choices += 1;
             }
         }

@@ -12,6 +12,7 @@
 use std::collections::HashMap;
 
 use super::estimate::{Rollout, Term};
+use crate::agent::log_shares;
 use crate::agent::prompt::Framing;
 use crate::error::Result;
 use crate::experience::Trajectory;
@@ -167,12 +168,9 @@ pub struct Known<'a> {
 pub fn logs(actions: &Actions, costs: &Costs, temperature: f64) -> Vec<f64> {
     let sum = |nodes: &Vec<usize>| -> f64 {
         let cost = |node: &usize| f64::from(costs.get(node).copied().unwrap_or_default());
-        -nodes.iter().map(cost).sum::<f64>() / temperature
+        -nodes.iter().map(cost).sum::<f64>()
     };
-    let raw: Vec<f64> = actions.iter().map(sum).collect();
-    let most = raw.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let all = raw.iter().map(|log| (log - most).exp()).sum::<f64>().ln() + most;
-    raw.iter().map(|log| log - all).collect()
+    log_shares(&actions.iter().map(sum).collect::<Vec<_>>(), temperature)
 }
 
 impl Grown {

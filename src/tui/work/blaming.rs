@@ -36,8 +36,7 @@ pub(super) fn find_blame(
         ))
         .hint(format!("foretaste --suite {other}")));
     }
-    let actor = Some(trajectory.actor.as_str()).filter(|actor| !actor.is_empty());
-    let own = actor.filter(|actor| agent::check(&store, Some(actor), None).is_ok());
+    let own = agent::played_by(&store, &trajectory);
     let mut agent = agent::open(&store, own, Some(suite.name()), Priority::Background)?;
     let play = Play { temperature: 0.4, seed: 1, ..Play::default() };
     let each = &mut |chance: &Chance, progress| {

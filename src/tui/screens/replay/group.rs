@@ -5,10 +5,8 @@ use ratatui::text::{Line, Span};
 
 use crate::text::clean;
 use crate::train::rl::kept::{GroupView, Member};
+use crate::tui::keys::selected;
 use crate::tui::theme::{Theme, fit};
-
-/// Lines that a page goes.
-const PAGE: usize = 10;
 
 /// The group over the screen.
 #[derive(Debug, Default)]
@@ -57,22 +55,14 @@ impl Group {
 
     /// Does what a key means here.
     pub fn key(&mut self, key: KeyEvent) -> Went {
-        let by: isize = match key.code {
-            KeyCode::Down | KeyCode::Char('j') => 1,
-            KeyCode::Up | KeyCode::Char('k') => -1,
-            KeyCode::PageDown | KeyCode::Char(' ') => PAGE as isize,
-            KeyCode::PageUp => -(PAGE as isize),
-            KeyCode::Home | KeyCode::Char('g') => isize::MIN,
-            KeyCode::End | KeyCode::Char('G') => isize::MAX,
+        match key.code {
             KeyCode::Enter => {
                 let Some(one) = self.members.get(self.at) else { return Went::Away };
                 return Went::Open(one.trajectory, one.fork.map_or(0, |(_, at)| at));
             }
             KeyCode::Esc | KeyCode::Char('q') => return Went::Away,
-            _ => 0,
-        };
-        let last = self.members.len().saturating_sub(1);
-        self.at = self.at.saturating_add_signed(by).min(last);
+            code => self.at = selected(self.at, self.members.len(), code),
+        }
         Went::On
     }
 

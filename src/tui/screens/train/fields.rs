@@ -187,6 +187,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
     let objectives = OBJECTIVES.map(|(objective, what)| (objective.as_str(), what));
     let batch = sheet.value("batch").parse().unwrap_or(1);
     let last = forecast.and_then(|forecast| forecast.stages.last());
+    let last = last.filter(|_| !plays); // what plays goes over no trees
     let [epochs, updates] = last.map_or([String::new(), String::new()], |stage| {
         [
             format!("{:.1} epochs over {} trees", stage.epochs(batch), stage.trees),
