@@ -31,6 +31,7 @@ pub mod eval;
 pub mod experience;
 pub mod explore;
 pub mod formats;
+pub mod gateway;
 pub mod guard;
 pub mod model;
 pub mod paths;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up: each may import those before it.
-const ROOMS: [&str; 31] = [
+const ROOMS: [&str; 32] = [
     // ground
     "error",
     "experience",
@@ -36,6 +36,7 @@ const ROOMS: [&str; 31] = [
     "surprise",
     "bench",
     "study",
+    "gateway",
     // faces
     "tui",
     "cli",

@@ -140,13 +140,16 @@ impl LocalAgent {
         let writing =
             Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: true };
         let found = self.write(writing, cancel, &mut |_, _, _| true)?;
-        let read = |written: Written| -> Result<Completion> {
+        let read = |written: Written, prompt: usize| -> Result<Completion> {
             let text = self.model.tokenizer.decode(&written.tokens)?.trim().to_string();
             let Written { mut tokens, logps, ended } = written;
             tokens.extend(ended);
-            Ok(Completion { text, tokens, logps, ended: ended.is_some() })
+            Ok(Completion { text, tokens, logps, ended: ended.is_some(), prompt })
         };
-        found.into_iter().map(|written| written.into_iter().map(read).collect()).collect()
+        let lengths = prompts.iter().map(|prompt| prompt.len() + opening.len());
+        let all = found.into_iter().zip(lengths);
+        all.map(|(written, prompt)| written.into_iter().map(|one| read(one, prompt)).collect())
+            .collect()
     }
 }
 

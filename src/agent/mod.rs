@@ -125,6 +125,8 @@ pub struct Completion {
     pub logps: Vec<f32>,
     /// Whether it came to its end, and not to a limit.
     pub ended: bool,
+    /// Tokens that it was written to; 0 where the mind does not say.
+    pub prompt: usize,
 }
 
 /// What was asked of a mind so far.

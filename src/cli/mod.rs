@@ -1,6 +1,7 @@
 //! The commands: everything a screen can do, without a terminal.
 
 mod bench;
+mod calls;
 mod collect;
 mod complete;
 mod curate;
@@ -8,6 +9,7 @@ mod data;
 mod doctor;
 mod env;
 mod eval;
+mod gateway;
 mod labels;
 mod make;
 mod minds;
@@ -153,6 +155,8 @@ enum Command {
     Model(model::ModelArgs),
     /// List and test minds: endpoints of config.toml, URLs, model folders
     Minds(minds::MindsArgs),
+    /// Answer agents of others, write down what they ask, and learn from it
+    Gateway(gateway::GatewayArgs),
     /// Measure this program on this machine
     Bench(bench::BenchArgs),
     /// Every key of the terminal program
@@ -220,6 +224,7 @@ fn run(cli: Cli) -> Result<()> {
         Some(Command::Study(args)) => study::run(&common, &args),
         Some(Command::Replay(args)) => replay::run(&common, &args),
         Some(Command::Minds(args)) => minds::run(&common, &args),
+        Some(Command::Gateway(args)) => gateway::run(&common, args),
         Some(Command::Model(args)) => model::run(&common, args),
         Some(Command::Bench(args)) => bench::run(&common, args),
         Some(Command::Keys { markdown }) => keys(&common, markdown),

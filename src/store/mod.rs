@@ -7,6 +7,8 @@
 //! undoing is a mark.
 
 mod backup;
+mod called;
+mod calls;
 mod checkpoints;
 mod decisions;
 mod duplicates;
@@ -27,6 +29,8 @@ mod told;
 mod trajectories;
 
 pub use backup::Restored;
+pub use called::{CallAlternative, Called, WholeCall};
+pub use calls::{AgentRow, CallRow, NewAgent, NewCall, NewMessage, REWARD, Relation, SessionRow};
 pub use checkpoints::{Checkpoint, STATE};
 pub use decisions::{Decision, Seen, Undone};
 pub use duplicates::Duplicate;

@@ -300,6 +300,9 @@ impl Writer<'_> {
                 (self.framing.act(), TokenRole::Context),
                 (self.framing.action(&step.action)?, own_kind),
             ];
+            // What nobody saw (the end of a captured conversation) is no target.
+            let next_kind =
+                if step.observation.is_empty() { TokenRole::Context } else { next_kind };
             let next = [
                 (self.framing.observe(), TokenRole::Context),
                 (self.framing.observation(&step.observation)?, next_kind),

@@ -15,6 +15,7 @@ mod found;
 mod gather;
 mod key;
 mod native;
+mod pass;
 mod probe;
 mod profile;
 mod reply;

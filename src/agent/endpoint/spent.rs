@@ -114,7 +114,7 @@ impl Account {
     }
 
     /// A price that is not said is nothing if the other one is.
-    fn cost(&self, prompt: u64, answer: u64) -> Option<f64> {
+    pub fn cost(&self, prompt: u64, answer: u64) -> Option<f64> {
         let (price_in, price_out) = self.prices;
         price_in.or(price_out)?;
         let part = |price: Option<f64>, tokens: u64| price.unwrap_or(0.0) * tokens as f64 / 1e6;

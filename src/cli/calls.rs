@@ -1,0 +1,305 @@
+//! What agents asked at the gateway: lists, one call, alternatives, demonstrations, old beside new.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::gateway::agent;
+use super::{Common, interruptible, number, real};
+use crate::error::{Error, Result};
+use crate::gateway::{self, Again, Minds, Route, Wanted};
+use crate::store::{CallRow, Called, REWARD, Store};
+use crate::text::{counted, percent};
+
+/// Which calls are listed.
+#[derive(Debug, Args)]
+pub struct CallsArgs {
+    /// Only of this session
+    #[arg(long, value_name = "NAME")]
+    session: Option<String>,
+    /// Only of this agent
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// Only those in whose last message or reply this stands
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// Go on with calls as they come, until Ctrl-C
+    #[arg(long)]
+    follow: bool,
+}
+
+/// How alternatives are asked for.
+#[derive(Debug, Args)]
+pub struct TryArgs {
+    /// The call's number
+    call: i64,
+    /// How many
+    #[arg(short, default_value_t = 4, value_parser = number::<usize>(1..=256))]
+    k: usize,
+    /// Who is asked (default: who answered the call)
+    #[arg(long)]
+    mind: Option<String>,
+    /// At which temperature (default: the call's)
+    #[arg(long, value_parser = real(0.0..=100.0))]
+    temperature: Option<f64>,
+    /// Seed of the answers
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Which conversations become demonstrations.
+#[derive(Debug, Args)]
+pub struct TakeArgs {
+    /// The agent (default: the only one)
+    agent: Option<String>,
+    /// Only sessions that were worth at least so much
+    #[arg(long, default_value_t = 1.0, value_name = "REWARD", value_parser = real(-1e9..=1e9))]
+    least: f64,
+    /// The suite that they are filed under where the agent did not say (POST /v1/world)
+    #[arg(long, default_value = "household")]
+    suite: String,
+    /// Only this session and those below it
+    #[arg(long, value_name = "NAME")]
+    session: Option<String>,
+    /// Only what this mind answered
+    #[arg(long)]
+    mind: Option<String>,
+}
+
+/// Lists sessions.
+pub fn sessions(common: &Common) -> Result<()> {
+    let out = common.out();
+    for row in common.store()?.sessions()? {
+        out.line(&json!(row), || {
+            let reward = row.reward.map_or("no reward".into(), |reward| format!("reward {reward}"));
+            let failed =
+                if row.failed > 0 { format!(" ({} failed)", row.failed) } else { String::new() };
+            format!(
+                "{}  {}{failed}, {} tokens, {reward}",
+                row.name,
+                counted(row.calls, "call"),
+                row.tokens
+            )
+        });
+    }
+    Ok(())
+}
+
+/// Lists agents.
+pub fn agents(common: &Common) -> Result<()> {
+    let out = common.out();
+    for row in common.store()?.agents()? {
+        out.line(&json!(row), || {
+            let cost = row.cost.map(|cost| format!(", cost {cost:.4}")).unwrap_or_default();
+            let tools = if row.tools.is_empty() {
+                "no tools".into()
+            } else {
+                format!("tools {}", row.tools)
+            };
+            let system: String = row.system.chars().take(70).collect();
+            format!(
+                "{}  {} in {}, {}+{} tokens{cost}\n   {tools}; told: {}",
+                row.name,
+                counted(row.calls, "call"),
+                counted(row.sessions, "session"),
+                row.prompt_tokens,
+                row.answer_tokens,
+                if system.is_empty() { "nothing".into() } else { format!("“{system}”") }
+            )
+        });
+    }
+    Ok(())
+}
+
+/// How often it is looked for new calls.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// Lists calls.
+pub fn calls(common: &Common, args: &CallsArgs) -> Result<()> {
+    let store = common.store()?;
+    let out = common.out();
+    let CallsArgs { session, agent, search, follow } = args;
+    let mut which =
+        Called { session: session.clone(), agent: agent.clone(), search: search.clone(), after: 0 };
+    let control = interruptible()?;
+    loop {
+        for row in store.calls(&which)? {
+            which.after = row.id;
+            let whole = store.call(row.id)?;
+            let said = whole.answer.as_ref().map_or_else(
+                || format!("FAILED {}", whole.reply["error"].as_str().unwrap_or_default()),
+                gateway::line,
+            );
+            out.line(&json!(row), || line(&row, &said));
+        }
+        if !follow || control.cancel.is_cancelled() {
+            return Ok(());
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn line(row: &CallRow, said: &str) -> String {
+    let exact = if row.exact { "" } else { " (tokens not given)" };
+    format!(
+        "call {}  {}  {}  {}  {}  {}+{} tokens{exact}  {} ms  {said}",
+        row.id,
+        row.session,
+        row.agent,
+        row.relation.as_str(),
+        row.mind,
+        row.prompt_tokens,
+        row.answer_tokens,
+        row.ms
+    )
+}
+
+/// Shows one call.
+pub fn show(common: &Common, call: i64) -> Result<()> {
+    let store = common.store()?;
+    let whole = store.call(call)?;
+    let alternatives = store.call_alternatives(call)?;
+    let mut row = json!(whole);
+    row["alternatives"] = json!(alternatives);
+    common.out().line(&row, || {
+        let told = |message: &Value| {
+            let who = message["role"].as_str().unwrap_or_default();
+            format!("{who}: {}", gateway::told(message))
+        };
+        let mut lines: Vec<String> = whole.messages.iter().map(told).collect();
+        lines.push(match &whole.answer {
+            Some(answer) => format!("→ {} ({})", gateway::told(answer), whole.row.mind),
+            None => format!("→ FAILED: {}", whole.reply["error"].as_str().unwrap_or_default()),
+        });
+        lines.extend(alternatives.iter().map(|other| {
+            format!(
+                "  not executed: {} ({}, seed {})",
+                gateway::line(&other.message),
+                other.mind,
+                other.seed
+            )
+        }));
+        lines.join("\n")
+    });
+    Ok(())
+}
+
+/// Renames an agent.
+pub fn name(common: &Common, who: &str, name: &str) -> Result<()> {
+    let mut store = common.store()?;
+    let known = store.called_agent(who)?;
+    store.name_agent(known.id, name)?;
+    common.out().line(&json!({"agent": known.id, "name": name}), || {
+        format!("{} is called {name} now", known.name)
+    });
+    Ok(())
+}
+
+/// Says what a session was worth.
+pub fn reward(common: &Common, session: &str, value: f64) -> Result<()> {
+    let mut store = common.store()?;
+    if !store.has_session(session)? {
+        return Err(Error::usage(format!("there is no session `{session}`"))
+            .hint("list them with: foretaste gateway sessions"));
+    }
+    let body = json!({"reward": value, "source": "a person"});
+    store.add_session_event(session, (REWARD, Some(value)), &body)?;
+    common.out().line(&json!({"session": session, "reward": value}), || {
+        format!("{session}: reward {value}")
+    });
+    Ok(())
+}
+
+/// Asks again.
+pub fn again(common: &Common, args: &TryArgs) -> Result<()> {
+    let mut store = common.store()?;
+    let call = store.call(args.call)?;
+    let mut minds = Minds::new(common.store()?, None);
+    let mind = args.mind.clone().unwrap_or_else(|| call.row.mind.clone());
+    minds.route(Route { agent: None, minds: vec![mind] })?;
+    let how = Again { count: args.k, temperature: args.temperature, seed: args.seed };
+    let found = gateway::again(&minds, &call, how, &interruptible()?.cancel)?;
+    store.add_call_alternatives(args.call, &found)?;
+    let out = common.out();
+    let answer = call.answer.as_ref().map(gateway::line).unwrap_or_default();
+    out.line(&json!({"call": args.call, "said": answer}), || format!("said: {answer}"));
+    for other in found {
+        out.line(&json!(other), || {
+            format!(
+                "not executed: {} ({}, seed {})",
+                gateway::line(&other.message),
+                other.mind,
+                other.seed
+            )
+        });
+    }
+    Ok(())
+}
+
+/// Makes demonstrations.
+pub fn take(common: &Common, args: &TakeArgs) -> Result<()> {
+    let mut store = common.store()?;
+    let who = agent(&store, args.agent.as_deref())?;
+    let TakeArgs { least, suite, session, mind, .. } = args;
+    let wanted = Wanted {
+        least: *least,
+        suite: suite.clone(),
+        session: session.clone(),
+        mind: mind.clone(),
+    };
+    let found = gateway::take(&mut store, &who, &wanted)?;
+    common.out().line(&json!({"agent": who.name, "taken": found}), || {
+        let left = [
+            (found.before, "taken before"),
+            (found.unrewarded, "without a reward"),
+            (found.less, "worth less"),
+            (found.unread, "without an action that can be read"),
+        ];
+        let left = left.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} {why}"));
+        let left: Vec<String> = left.collect();
+        let left =
+            if left.is_empty() { String::new() } else { format!(" (left: {})", left.join(", ")) };
+        format!(
+            "{} of {} are demonstrations now, {}{left}\ntrain on them: foretaste train --objective \
+             imitation --expert {}",
+            counted(found.taken as u64, "conversation"),
+            who.name,
+            counted(found.steps as u64, "step"),
+            crate::text::quoted(&who.name)
+        )
+    });
+    Ok(())
+}
+
+/// Old beside new.
+pub fn compare(common: &Common, name: Option<&str>) -> Result<()> {
+    let store: Store = common.store()?;
+    let who = agent(&store, name)?;
+    let sides = gateway::sides(&store, &who)?;
+    let out = common.out();
+    for side in &sides {
+        out.line(&json!(side), || {
+            let (low, high) = side.interval;
+            let left = if side.left_out > 0 {
+                format!(
+                    "; {} left out (no reward, or several minds in one)",
+                    counted(side.left_out, "session")
+                )
+            } else {
+                String::new()
+            };
+            format!(
+                "{}  {} of {} sessions = {} [{}, {}], mean reward {:.3}{left}",
+                side.mind,
+                side.won,
+                side.sessions,
+                percent(side.won as f64 / side.sessions.max(1) as f64),
+                percent(low),
+                percent(high),
+                side.mean
+            )
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! What else a mind would have said in place of a captured reply. Nothing of it is executed.
+
+use serde_json::json;
+
+use super::mind::Minds;
+use super::{Asked, dialect::Dialect};
+use crate::control::Cancel;
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use crate::store::{CallAlternative, WholeCall};
+
+/// How alternatives are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Again {
+    /// How many.
+    pub count: usize,
+    /// At which temperature; that of the call where none is said.
+    pub temperature: Option<f64>,
+    /// From which their seeds follow.
+    pub seed: u64,
+}
+
+/// Has a call answered again by whoever answers every agent of `minds`; one after the other, each by a
+/// seed of its own.
+///
+/// # Errors
+/// Where the mind cannot answer.
+pub fn again(
+    minds: &Minds,
+    call: &WholeCall,
+    how: Again,
+    cancel: &Cancel,
+) -> Result<Vec<CallAlternative>> {
+    let nobody = || Error::usage("nobody is named who could answer");
+    let (name, mind) = minds.of(&call.row.agent, &call.row.session).ok_or_else(nobody)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Error::new(format!("asking again: {e}")))?;
+    let mut found = Vec::new();
+    for seed in Rng::seeds(how.seed, &format!("call {}", call.row.id), how.count) {
+        cancel.check()?;
+        // As many servers count them.
+        let seed = seed & 0x7fff_ffff;
+        let mut body = call.request.as_object().cloned().unwrap_or_default();
+        body.insert("messages".into(), json!(call.messages));
+        body.insert("seed".into(), seed.into());
+        if let Some(temperature) = how.temperature {
+            body.insert("temperature".into(), temperature.into());
+        }
+        let refused = |refused: super::Refused| Error::new(refused.message);
+        let asked = Asked::of(Dialect::Chat, body, false).map_err(refused)?;
+        let answered = runtime.block_on(mind.answer(&asked)).map_err(refused)?;
+        found.push(CallAlternative { mind: name.clone(), seed, message: answered.message });
+    }
+    Ok(found)
+}

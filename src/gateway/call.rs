@@ -1,0 +1,126 @@
+//! A call from its request to its reply: who answers, what is written down, and then what is said.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, broadcast};
+use tokio::time::timeout;
+
+use super::admit::Who;
+use super::mind::{Mind, Shared, read};
+use super::serve::{Limits, Seen};
+use super::writer::Writer;
+use super::{Answered, Asked, Refused, said};
+use crate::store::{NewAgent, NewCall, now_ms};
+
+/// What all calls share.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub minds: Shared,
+    pub writer: Writer,
+    pub limits: Limits,
+    /// Nothing is answered while it is set: weights change.
+    pub paused: AtomicBool,
+    /// Calls that are under way, and those that wait.
+    pub under_way: Semaphore,
+    pub waiting: Semaphore,
+    /// What was written down, for who looks on.
+    pub told: broadcast::Sender<Seen>,
+}
+
+/// An answer that is written down.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub answered: Answered,
+    pub call: i64,
+}
+
+impl Desk {
+    /// Answers a call; when this returns it is written down, also where it failed at a mind.
+    pub async fn answer(&self, who: &Who, asked: &Asked) -> Result<Done, Refused> {
+        if self.paused.load(Ordering::Acquire) {
+            return Err(Refused::busy("the gateway is paused: weights change"));
+        }
+        let full = || Refused::busy("more calls than this gateway takes at once");
+        let waits = self.waiting.try_acquire().map_err(|_| full())?;
+        let place = timeout(self.limits.wait, self.under_way.acquire()).await;
+        let _place = place.map_err(|_| full())?.map_err(|_| full())?;
+        drop(waits);
+        let agent = said::agent(who.agent.as_deref(), asked.messages(), asked.tools());
+        let (name, mind) = self.mind(who, &agent)?;
+        let (began, clock) = (now_ms(), Instant::now());
+        let answer = match timeout(self.limits.answer, mind.answer(asked)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                Err(Refused::with(504, format!("no answer in {} s", self.limits.answer.as_secs())))
+            }
+        };
+        // What the agent did wrong is told to it, and is no call.
+        if let Err(refused) = &answer
+            && refused.status < 500
+        {
+            return Err(refused.clone());
+        }
+        let took = (began, clock.elapsed().as_millis() as i64);
+        let new = written(who, asked, agent, (&name, &answer), took);
+        let seen = Seen::of(&new, &answer);
+        let call = self.writer.call(new).await?;
+        // Nobody may be looking.
+        let _ = self.told.send(Seen { call, ..seen });
+        Ok(Done { answered: answer?, call })
+    }
+
+    /// Who answers an agent: by the name that a person gave it, also after its first calls.
+    fn mind(&self, who: &Who, agent: &NewAgent) -> Result<(String, Arc<Mind>), Refused> {
+        read(&self.minds, |minds| {
+            let known = minds.store().agent_named(&agent.mark).ok().flatten();
+            let name = known.or_else(|| agent.name.clone()).unwrap_or_default();
+            minds.of(&name, &who.session)
+        })
+        .ok_or_else(|| Refused::with(503, "nobody answers this agent: name one with --mind"))
+    }
+}
+
+/// A call as it is written down.
+fn written(
+    who: &Who,
+    asked: &Asked,
+    agent: NewAgent,
+    (mind, answer): (&str, &Result<Answered, Refused>),
+    took: (i64, i64),
+) -> NewCall {
+    let mut request = asked.body.clone();
+    request.remove("messages");
+    let (answered, reply, usage, tokens, cost) = match answer {
+        Ok(answer) => (
+            Some(said::written(&answer.message)),
+            json!({"finish": answer.finish, "seed": answer.seed}),
+            answer.usage,
+            answer.tokens.as_ref().map(|tokens| json!(tokens)),
+            answer.cost,
+        ),
+        Err(refused) => {
+            (None, json!({"error": refused.message, "status": refused.status}), (0, 0), None, None)
+        }
+    };
+    NewCall {
+        session: who.session.clone(),
+        agent,
+        asked: asked.messages().iter().map(said::written).collect(),
+        answered,
+        dialect: asked.dialect.as_str(),
+        model: asked.model.clone(),
+        mind: mind.to_string(),
+        request: Value::Object(request),
+        reply,
+        tokens,
+        usage,
+        cost,
+        took,
+    }
+}
+
+/// Keeps a stream awake: how long nothing may come over it.
+pub(super) const AWAKE: Duration = Duration::from_secs(5);

@@ -1,0 +1,184 @@
+//! Who answers which agent.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::playing::Playing;
+use super::relay::Relay;
+use super::{Answered, Asked, Refused};
+use crate::agent::{self, Located, minds};
+use crate::digest;
+use crate::error::{Error, Result};
+use crate::model::team::Priority;
+use crate::store::Store;
+
+/// One of the minds that are open.
+#[derive(Debug)]
+pub(super) enum Mind {
+    /// In this process.
+    Playing(Playing),
+    /// Behind an endpoint.
+    Relay(Relay),
+}
+
+impl Mind {
+    pub async fn answer(&self, asked: &Asked) -> Result<Answered, Refused> {
+        match self {
+            Self::Playing(mind) => mind.answer(asked).await,
+            Self::Relay(relay) => relay.answer(asked).await,
+        }
+    }
+}
+
+/// Who answers an agent: one mind, or several of which each session has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The agent by name; none is every agent that has no route of its own.
+    pub agent: Option<String>,
+    /// The minds by name, never none.
+    pub minds: Vec<String>,
+}
+
+impl Route {
+    /// Reads `MIND`, `AGENT=MIND` or `AGENT=OLD,NEW`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (agent, minds) = match text.split_once('=') {
+            // A URL may have one in it.
+            Some((agent, minds)) if super::admit::is_name(agent) => {
+                (Some(agent.to_string()), minds)
+            }
+            _ => (None, text),
+        };
+        let minds: Vec<String> = minds
+            .split(',')
+            .map(|mind| mind.trim().to_string())
+            .filter(|mind| !mind.is_empty())
+            .collect();
+        if minds.is_empty() {
+            return Err(Error::usage(format!("--mind {text}: names no mind"))
+                .hint("MIND, AGENT=MIND, or AGENT=OLD,NEW to have sessions answered by either"));
+        }
+        Ok(Self { agent, minds })
+    }
+}
+
+/// The minds that are open, and who answers whom.
+#[derive(Debug)]
+pub struct Minds {
+    store: Store,
+    suite: Option<String>,
+    open: BTreeMap<String, Arc<Mind>>,
+    routes: Vec<Route>,
+}
+
+/// The minds as they are shared: read by every call, changed between two.
+pub(super) type Shared = Arc<Mutex<Minds>>;
+
+impl Minds {
+    /// None yet. `suite` says which model "newest" is.
+    pub fn new(store: Store, suite: Option<String>) -> Self {
+        Self { store, suite, open: BTreeMap::new(), routes: Vec::new() }
+    }
+
+    /// Opens what a route names and has it answer from now on; one for the same agent ends. Minds that no
+    /// route names any more are closed.
+    pub fn route(&mut self, route: Route) -> Result<()> {
+        for name in &route.minds {
+            if !self.open.contains_key(name) {
+                let mind = self.start(name)?;
+                self.open.insert(name.clone(), Arc::new(mind));
+            }
+        }
+        self.routes.retain(|known| known.agent != route.agent);
+        self.routes.push(route);
+        let named = |name: &String| self.routes.iter().any(|route| route.minds.contains(name));
+        self.open.retain(|name, _| named(name));
+        Ok(())
+    }
+
+    fn start(&self, name: &str) -> Result<Mind> {
+        let endpoint = match agent::locate(&self.store, Some(name), self.suite.as_deref()) {
+            Ok(Located::Endpoint(named)) => Some(named.profile),
+            // Several roles in one name are a matter of `agent::open`.
+            _ => minds::find(self.store.root(), name).ok().flatten().map(|named| named.profile),
+        };
+        match endpoint {
+            Some(profile) => Ok(Mind::Relay(Relay::open(profile)?)),
+            None => {
+                let suite = self.suite.as_deref();
+                let mind = agent::open(&self.store, Some(name), suite, Priority::Interactive)?;
+                Ok(Mind::Playing(Playing::start(mind)?))
+            }
+        }
+    }
+
+    /// Who answers an agent in a session, and the name: of several minds a session has the same one
+    /// from its first call to its last, whichever process asks.
+    pub(super) fn of(&self, agent: &str, session: &str) -> Option<(String, Arc<Mind>)> {
+        let named = self.routes.iter().find(|route| route.agent.as_deref() == Some(agent));
+        let route = named.or_else(|| self.routes.iter().find(|route| route.agent.is_none()))?;
+        let place = digest::of([session]) % route.minds.len() as u64;
+        let name = &route.minds[place as usize];
+        Some((name.clone(), Arc::clone(self.open.get(name)?)))
+    }
+
+    /// Who answers whom, for people.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The names of all that answer.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.open.keys().cloned().collect()
+    }
+
+    /// An endpoint among them, for what only an endpoint can do.
+    pub(super) fn relay(&self) -> Option<Arc<Mind>> {
+        self.open.values().find(|mind| matches!(***mind, Mind::Relay(_))).map(Arc::clone)
+    }
+
+    /// The store that it opens minds from.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// Reads them; a panic elsewhere leaves them as they were.
+pub(super) fn read<T>(minds: &Shared, look: impl FnOnce(&Minds) -> T) -> T {
+    look(&minds.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Changes them.
+pub(super) fn change<T>(minds: &Shared, change: impl FnOnce(&mut Minds) -> T) -> T {
+    change(&mut minds.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_names_an_agent_and_one_mind_or_several() {
+        let route = Route::parse("player=novice,run 1 step 20").unwrap();
+        assert_eq!(route.agent.as_deref(), Some("player"));
+        assert_eq!(route.minds, ["novice", "run 1 step 20"]);
+        let url = "http://127.0.0.1:8080/v1?a=b";
+        assert_eq!(Route::parse(url).unwrap(), Route { agent: None, minds: vec![url.into()] });
+        assert!(Route::parse("player=").is_err() && Route::parse(" , ").is_err());
+    }
+
+    #[test]
+    fn a_session_keeps_its_mind_and_sessions_share_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut minds = Minds::new(Store::open(dir.path()).unwrap(), None);
+        minds.route(Route::parse("novice").unwrap()).unwrap();
+        minds.route(Route::parse("player=novice,embedded").unwrap()).unwrap();
+        let of = |session: &str| minds.of("player", session).unwrap().0;
+        assert_eq!(of("s/1"), of("s/1"));
+        let counted = (0..100).filter(|i| of(&format!("s/{i}")) == "novice").count();
+        assert!((30..70).contains(&counted), "{counted}");
+        assert_eq!(minds.of("another", "s/1").unwrap().0, "novice");
+        minds.route(Route::parse("player=embedded").unwrap()).unwrap();
+        assert_eq!(minds.names(), ["embedded", "novice"]);
+    }
+}

@@ -1,0 +1,143 @@
+//! The gateway: agents of others ask their models through it, without a change but of `base_url`.
+//!
+//! What comes in one of four dialects ([`dialect`]) is answered by any mind of this program or by an
+//! endpoint ([`mind`]), written down before it is answered ([`writer`]), and read again as the
+//! episodes of which a policy learns ([`reading`]).
+//!
+//! A key names a session and, where it wants to, an agent: `fk-SESSION[.AGENT]` ([`admit`]). Only
+//! this machine is listened to unless a person says otherwise; a web page is never answered.
+
+mod admit;
+mod again;
+mod call;
+mod compare;
+mod dialect;
+mod mind;
+mod played;
+mod playing;
+mod reading;
+mod relay;
+mod said;
+mod serve;
+mod writer;
+
+pub use again::{Again, again};
+pub use compare::{Side, sides};
+pub use mind::{Minds, Route};
+pub use played::{Taken, Wanted, one_agent, take};
+pub use reading::{Reading, Saying, state_of};
+pub use said::{line, told};
+pub use serve::{Gateway, Limits, Seen};
+
+use serde_json::{Map, Value};
+
+use dialect::Dialect;
+
+/// A request, in the form of chat completions whatever it came in.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(self) dialect: Dialect,
+    /// The model that the agent asked for.
+    pub model: String,
+    /// What an endpoint would be sent: messages, tools, and how the answer is drawn.
+    pub body: Map<String, Value>,
+    /// Whether it is to come as a stream.
+    pub stream: bool,
+}
+
+/// Messages of a request at most.
+const MESSAGES: usize = 10_000;
+
+impl Asked {
+    fn of(dialect: Dialect, body: Map<String, Value>, stream: bool) -> Result<Self, Refused> {
+        let model = match body.get("model") {
+            Some(Value::String(model)) => model.clone(),
+            None | Some(Value::Null) => String::new(),
+            Some(_) => return Err(Refused::bad("model: not a name")),
+        };
+        let asked = Self { dialect, model, body, stream };
+        let Some(Value::Array(messages)) = asked.body.get("messages") else {
+            return Err(Refused::bad("messages: there are none"));
+        };
+        if messages.is_empty() || messages.len() > MESSAGES {
+            return Err(Refused::bad(format!("messages: between 1 and {MESSAGES} are taken")));
+        }
+        if let Some(odd) = messages.iter().find(|message| !message["role"].is_string()) {
+            let shown: String = odd.to_string().chars().take(60).collect();
+            return Err(Refused::bad(format!("messages: one has no role: {shown}")));
+        }
+        Ok(asked)
+    }
+
+    /// What was said so far.
+    pub fn messages(&self) -> &[Value] {
+        self.body.get("messages").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// The tools that may be called.
+    pub fn tools(&self) -> &[Value] {
+        self.body.get("tools").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    fn number(&self, field: &str) -> Option<f64> {
+        self.body.get(field).and_then(Value::as_f64)
+    }
+}
+
+/// The tokens of an answer as they were written, and their log-probabilities in nats at temperature
+/// 1.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub(crate) struct Tokens {
+    pub ids: Vec<u32>,
+    pub logps: Vec<f32>,
+    /// The temperature that they were drawn at.
+    pub temperature: f64,
+}
+
+/// An answer, in the form of chat completions.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    /// The message of the assistant.
+    pub message: Value,
+    /// `stop`, `length`, `tool_calls`, or as an endpoint calls it.
+    pub finish: String,
+    /// Tokens of the prompt and of the answer.
+    pub usage: (u64, u64),
+    /// Where the mind gives them.
+    pub tokens: Option<Tokens>,
+    /// What it cost, where that is known.
+    pub cost: Option<f64>,
+    /// The seed that it was drawn by, where one was.
+    pub seed: Option<u64>,
+}
+
+/// Why there is no answer, as an agent is told it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Refused {
+    /// Of HTTP.
+    pub status: u16,
+    pub message: String,
+    /// Seconds after which it may be asked again.
+    pub after: Option<u32>,
+}
+
+impl Refused {
+    fn with(status: u16, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), after: None }
+    }
+
+    /// The request is at fault.
+    pub fn bad(message: impl Into<String>) -> Self {
+        Self::with(400, message)
+    }
+
+    /// It may be asked again in a moment.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self { after: Some(1), ..Self::with(429, message) }
+    }
+
+    /// Whoever was asked failed.
+    pub fn upstream(error: &crate::error::Error) -> Self {
+        Self::with(502, error.to_string())
+    }
+}
