@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up: each may import those before it.
-const ROOMS: [&str; 32] = [
+const ROOMS: [&str; 33] = [
     // ground
     "error",
     "experience",
@@ -34,9 +34,10 @@ const ROOMS: [&str; 32] = [
     "formats",
     "agreement",
     "surprise",
+    "gateway",
+    "prompts",
     "bench",
     "study",
-    "gateway",
     // faces
     "tui",
     "cli",

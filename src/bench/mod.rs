@@ -5,6 +5,7 @@ pub mod agent;
 pub mod collect;
 pub mod env;
 pub mod experts;
+pub mod gateway;
 pub mod infer;
 pub mod plan;
 pub mod rl;

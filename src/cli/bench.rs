@@ -42,8 +42,26 @@ enum BenchCommand {
     Experts(ExpertsBench),
     /// How fast demonstrations and uniform alternatives are collected and kept
     Collect(CollectBench),
+    /// The gateway under load: what it adds to a call, and whether a call is lost
+    Gateway(GatewayBench),
     /// An iteration of reinforcement learning: rollouts, and the update that learns from them
     Rl(RlBench),
+}
+
+#[derive(Debug, Args)]
+struct GatewayBench {
+    /// Agents that call at once
+    #[arg(long, default_value_t = 100, value_parser = number::<usize>(1..=4096))]
+    agents: usize,
+    /// Calls of each, one after the other
+    #[arg(long, default_value_t = 100, value_parser = number::<usize>(1..=100_000))]
+    calls: usize,
+    /// Milliseconds that the endpoint behind it takes
+    #[arg(long, default_value_t = 20, value_parser = number::<u64>(0..=60_000))]
+    delay_ms: u64,
+    /// As streams
+    #[arg(long)]
+    stream: bool,
 }
 
 #[derive(Debug, Args)]
@@ -346,6 +364,10 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
                 warmup,
             };
             bench::train::run(&options, &interruptible()?)?
+        }
+        BenchCommand::Gateway(GatewayBench { agents, calls, delay_ms, stream }) => {
+            let options = bench::gateway::Options { agents, calls, delay_ms, stream };
+            bench::gateway::run(&options, &cancel)?
         }
         BenchCommand::Rl(RlBench { suite, split, layers, width, tasks, group, limit, threads }) => {
             let suite = suite.open()?;

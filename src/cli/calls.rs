@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::gateway::agent;
 use super::{Common, interruptible, number, real};
 use crate::error::{Error, Result};
 use crate::gateway::{self, Again, Minds, Route, Wanted};
 use crate::store::{CallRow, Called, REWARD, Store};
-use crate::text::{counted, percent};
+use crate::text::counted;
 
 /// Which calls are listed.
 #[derive(Debug, Args)]
@@ -65,6 +64,38 @@ pub struct TakeArgs {
     /// Only what this mind answered
     #[arg(long)]
     mind: Option<String>,
+}
+
+/// Who is to answer whom.
+#[derive(Debug, Args)]
+pub struct RouteArgs {
+    /// MIND, AGENT=MIND, or AGENT=OLD,NEW
+    #[arg(value_name = "[AGENT=]MIND[,MIND]")]
+    route: Option<String>,
+    /// Take the last of this agent's routes back (`every` is every agent's)
+    #[arg(long, value_name = "AGENT", conflicts_with = "route")]
+    back: Option<String>,
+}
+
+/// Routes.
+pub fn route(common: &Common, args: &RouteArgs) -> Result<()> {
+    let mut store = common.store()?;
+    if let Some(route) = &args.route {
+        let route = Route::parse(route)?;
+        for mind in &route.minds {
+            crate::agent::check(&store, Some(mind), None)?;
+        }
+        gateway::add_route(&mut store, &route)?;
+    }
+    if let Some(agent) = &args.back {
+        gateway::take_back(&mut store, Some(agent.as_str()).filter(|agent| *agent != "every"))?;
+    }
+    let out = common.out();
+    for route in gateway::current(&gateway::routes(&store)?) {
+        let row = json!({"agent": route.agent, "minds": route.minds});
+        out.line(&row, || route.told());
+    }
+    Ok(())
 }
 
 /// Lists sessions.
@@ -158,30 +189,10 @@ fn line(row: &CallRow, said: &str) -> String {
 /// Shows one call.
 pub fn show(common: &Common, call: i64) -> Result<()> {
     let store = common.store()?;
-    let whole = store.call(call)?;
-    let alternatives = store.call_alternatives(call)?;
-    let mut row = json!(whole);
-    row["alternatives"] = json!(alternatives);
-    common.out().line(&row, || {
-        let told = |message: &Value| {
-            let who = message["role"].as_str().unwrap_or_default();
-            format!("{who}: {}", gateway::told(message))
-        };
-        let mut lines: Vec<String> = whole.messages.iter().map(told).collect();
-        lines.push(match &whole.answer {
-            Some(answer) => format!("→ {} ({})", gateway::told(answer), whole.row.mind),
-            None => format!("→ FAILED: {}", whole.reply["error"].as_str().unwrap_or_default()),
-        });
-        lines.extend(alternatives.iter().map(|other| {
-            format!(
-                "  not executed: {} ({}, seed {})",
-                gateway::line(&other.message),
-                other.mind,
-                other.seed
-            )
-        }));
-        lines.join("\n")
-    });
+    let mut row = json!(store.call(call)?);
+    row["alternatives"] = json!(store.call_alternatives(call)?);
+    let (title, lines) = gateway::page(&store, call)?;
+    common.out().line(&row, || format!("{title}\n{}", lines.join("\n")));
     Ok(())
 }
 
@@ -240,7 +251,7 @@ pub fn again(common: &Common, args: &TryArgs) -> Result<()> {
 /// Makes demonstrations.
 pub fn take(common: &Common, args: &TakeArgs) -> Result<()> {
     let mut store = common.store()?;
-    let who = agent(&store, args.agent.as_deref())?;
+    let who = gateway::one_agent(&store, args.agent.as_deref())?;
     let TakeArgs { least, suite, session, mind, .. } = args;
     let wanted = Wanted {
         least: *least,
@@ -250,24 +261,10 @@ pub fn take(common: &Common, args: &TakeArgs) -> Result<()> {
     };
     let found = gateway::take(&mut store, &who, &wanted)?;
     common.out().line(&json!({"agent": who.name, "taken": found}), || {
-        let left = [
-            (found.before, "taken before"),
-            (found.unrewarded, "without a reward"),
-            (found.less, "worth less"),
-            (found.unread, "without an action that can be read"),
-        ];
-        let left = left.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} {why}"));
-        let left: Vec<String> = left.collect();
-        let left =
-            if left.is_empty() { String::new() } else { format!(" (left: {})", left.join(", ")) };
-        format!(
-            "{} of {} are demonstrations now, {}{left}\ntrain on them: foretaste train --objective \
-             imitation --expert {}",
-            counted(found.taken as u64, "conversation"),
-            who.name,
-            counted(found.steps as u64, "step"),
-            crate::text::quoted(&who.name)
-        )
+        let mut lines = vec![found.told(&who.name)];
+        let train = |command: &String| format!("train on them: {command}");
+        lines.extend(found.commands(&who.name).iter().map(train));
+        lines.join("\n")
     });
     Ok(())
 }
@@ -275,31 +272,11 @@ pub fn take(common: &Common, args: &TakeArgs) -> Result<()> {
 /// Old beside new.
 pub fn compare(common: &Common, name: Option<&str>) -> Result<()> {
     let store: Store = common.store()?;
-    let who = agent(&store, name)?;
+    let who = gateway::one_agent(&store, name)?;
     let sides = gateway::sides(&store, &who)?;
     let out = common.out();
     for side in &sides {
-        out.line(&json!(side), || {
-            let (low, high) = side.interval;
-            let left = if side.left_out > 0 {
-                format!(
-                    "; {} left out (no reward, or several minds in one)",
-                    counted(side.left_out, "session")
-                )
-            } else {
-                String::new()
-            };
-            format!(
-                "{}  {} of {} sessions = {} [{}, {}], mean reward {:.3}{left}",
-                side.mind,
-                side.won,
-                side.sessions,
-                percent(side.won as f64 / side.sessions.max(1) as f64),
-                percent(low),
-                percent(high),
-                side.mean
-            )
-        });
+        out.line(&json!(side), || side.told());
     }
     Ok(())
 }

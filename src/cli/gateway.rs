@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use regex::{Regex, RegexBuilder};
 use serde_json::json;
 
 use super::calls;
 use super::out::tell;
 use super::{Common, interruptible, number, real};
 use crate::error::{Error, Result};
-use crate::gateway::{Gateway, Limits, Minds, Route, Seen};
-use crate::store::Store;
+use crate::gateway::{self, Gateway, Limits, PORT, Route, Seen};
 
 /// Arguments of `foretaste gateway`.
 #[derive(Debug, Args)]
@@ -57,6 +57,9 @@ enum What {
     Try(calls::TryArgs),
     /// Make demonstrations of an agent's rewarded conversations
     Take(calls::TakeArgs),
+    /// Have another mind answer an agent from now on, in a gateway that runs too; without one, say who
+    /// answers
+    Route(calls::RouteArgs),
     /// Who answered an agent, and what the sessions were worth: old and new beside each other
     Compare {
         /// The agent (default: the only one)
@@ -76,7 +79,7 @@ struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     session: Vec<String>,
     /// The port
-    #[arg(long, default_value_t = 8712, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
     /// The address; anything but this machine's own is open to others who have a key
     #[arg(long, default_value = "127.0.0.1")]
@@ -84,6 +87,9 @@ struct ServeArgs {
     /// Calls that are answered at once; as many wait eightfold, the rest is told to come again (429)
     #[arg(long, default_value_t = 128, value_name = "N", value_parser = number::<usize>(1..=4096))]
     at_once: usize,
+    /// A session's worth once its agent is told what matches: `^The game is over: won=1`
+    #[arg(long, value_name = "REGEX=VALUE", value_parser = rule)]
+    reward: Vec<(Regex, f64)>,
     /// Seconds that an answer may take
     #[arg(long, default_value_t = 600, value_name = "S", value_parser = number::<u64>(1..=86_400))]
     answer_s: u64,
@@ -99,13 +105,23 @@ pub fn run(common: &Common, args: GatewayArgs) -> Result<()> {
         Some(What::Show { call }) => calls::show(common, call),
         Some(What::Name { agent, name }) => calls::name(common, &agent, &name),
         Some(What::Reward { session, value }) => calls::reward(common, &session, value),
+        Some(What::Route(args)) => calls::route(common, &args),
         Some(What::Try(args)) => calls::again(common, &args),
         Some(What::Take(args)) => calls::take(common, &args),
         Some(What::Compare { agent }) => calls::compare(common, agent.as_deref()),
     }
 }
 
-/// How often it is looked for calls to be told.
+/// A rule of rewards.
+fn rule(text: &str) -> std::result::Result<(Regex, f64), String> {
+    let (pattern, value) = text.rsplit_once('=').ok_or("not REGEX=VALUE")?;
+    let value = real(-1e9..=1e9)(value)?;
+    // As the line stands by itself.
+    let pattern = RegexBuilder::new(pattern).multi_line(true).size_limit(1 << 20).build();
+    Ok((pattern.map_err(|e| e.to_string())?, value))
+}
+
+/// How often it is looked for calls to be told, and for other minds that are to answer.
 const LOOK: Duration = Duration::from_millis(100);
 
 fn serve(common: &Common, args: &ServeArgs) -> Result<()> {
@@ -119,26 +135,23 @@ fn serve(common: &Common, args: &ServeArgs) -> Result<()> {
         }
         store.open_session(name)?;
     }
-    if store.keys()?.is_empty() {
-        store.open_session(&format!("s-{}", &store.identity()?.replace('-', "")[..8]))?;
-    }
-    let mut minds = Minds::new(common.store()?, None);
-    minds.route(Route::parse("embedded")?)?;
-    for route in &args.mind {
-        minds.route(Route::parse(route)?)?;
-    }
-    let told: Vec<String> = minds.routes().iter().map(routed).collect();
+    gateway::first_key(&mut store)?;
+    let more = args.mind.iter().map(|route| Route::parse(route)).collect::<Result<Vec<_>>>()?;
+    let mut routed = gateway::Routed::open(store.root())?;
+    let minds = routed.minds(&more)?;
+    let told: Vec<String> = minds.routes().iter().map(Route::told).collect();
     let limits = Limits {
         at_once: args.at_once,
         waiting: args.at_once * 8,
         answer: Duration::from_secs(args.answer_s),
+        rules: args.reward.clone(),
         ..Limits::default()
     };
     let keys = store.keys()?;
     let control = interruptible()?;
-    let gateway = Gateway::start((args.host, args.port), store, minds, limits)?;
+    let served = Gateway::start((args.host, args.port), store, minds, limits)?;
     let out = common.out();
-    let url = format!("http://{}", gateway.address);
+    let url = format!("http://{}", served.address);
     let row = json!({"url": url, "keys": keys.iter().map(|key| format!("fk-{key}")).collect::<Vec<_>>(),
         "routes": told});
     out.line(&row, || {
@@ -155,21 +168,18 @@ fn serve(common: &Common, args: &ServeArgs) -> Result<()> {
     }
     while !control.cancel.is_cancelled() {
         std::thread::sleep(LOOK);
-        for call in gateway.seen() {
+        for (route, failed) in routed.renew(&served)? {
+            tell(&failed.map_or(format!("{route}, from now on"), |error| {
+                format!("{route}: {error}; whoever answered goes on")
+            }));
+        }
+        for call in served.seen() {
             out.line(&json!(call), || line(&call));
         }
     }
-    drop(gateway);
+    drop(served);
     tell("closed. Every answered call is in the store: foretaste gateway calls");
     Ok(())
-}
-
-fn routed(route: &Route) -> String {
-    let who = route.agent.as_deref().unwrap_or("every agent");
-    match &route.minds[..] {
-        [one] => format!("{who}: {one}"),
-        several => format!("{who}: {}, each session one of them", several.join(", ")),
-    }
 }
 
 fn line(call: &Seen) -> String {
@@ -179,9 +189,4 @@ fn line(call: &Seen) -> String {
         "call {:<5} {session}  {mind}  {prompt}+{answer} tokens  {ms} ms  {mark}{said}",
         call.call
     )
-}
-
-/// The agent of that name, or the only one.
-pub(super) fn agent(store: &Store, name: Option<&str>) -> Result<crate::store::AgentRow> {
-    crate::gateway::one_agent(store, name)
 }

@@ -17,6 +17,7 @@ mod model;
 mod out;
 mod person;
 mod plain;
+mod prompts;
 mod replay;
 mod rl;
 mod shop;
@@ -157,6 +158,8 @@ enum Command {
     Minds(minds::MindsArgs),
     /// Answer agents of others, write down what they ask, and learn from it
     Gateway(gateway::GatewayArgs),
+    /// Rewrite a mind's prompt by reflection on what came of it (GEPA)
+    Prompts(prompts::PromptsArgs),
     /// Measure this program on this machine
     Bench(bench::BenchArgs),
     /// Every key of the terminal program
@@ -224,6 +227,7 @@ fn run(cli: Cli) -> Result<()> {
         Some(Command::Study(args)) => study::run(&common, &args),
         Some(Command::Replay(args)) => replay::run(&common, &args),
         Some(Command::Minds(args)) => minds::run(&common, &args),
+        Some(Command::Prompts(args)) => prompts::run(&common, args),
         Some(Command::Gateway(args)) => gateway::run(&common, args),
         Some(Command::Model(args)) => model::run(&common, args),
         Some(Command::Bench(args)) => bench::run(&common, args),

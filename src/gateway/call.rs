@@ -9,11 +9,12 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio::time::timeout;
 
 use super::admit::Who;
+use super::dialect::BEFORE;
 use super::mind::{Mind, Shared, read};
 use super::serve::{Limits, Seen};
 use super::writer::Writer;
 use super::{Answered, Asked, Refused, said};
-use crate::store::{NewAgent, NewCall, now_ms};
+use crate::store::{NewAgent, NewCall, REWARD, now_ms};
 
 /// What all calls share.
 #[derive(Debug)]
@@ -67,9 +68,43 @@ impl Desk {
         let new = written(who, asked, agent, (&name, &answer), took);
         let seen = Seen::of(&new, &answer);
         let call = self.writer.call(new).await?;
+        self.rewarded(who, asked).await?;
         // Nobody may be looking.
         let _ = self.told.send(Seen { call, ..seen });
         Ok(Done { answered: answer?, call })
+    }
+
+    /// A request with what was said before the answer that it names (`previous_response_id`).
+    pub fn with_before(&self, who: &Who, mut asked: Asked) -> Result<Asked, Refused> {
+        let Some(before) = asked.body.remove(BEFORE) else { return Ok(asked) };
+        let unknown = || Refused::bad(format!("{BEFORE}: no answer of this session is called so"));
+        let number = before.as_str().and_then(|id| id.strip_prefix("resp_")?.parse().ok());
+        let number = number.ok_or_else(unknown)?;
+        let call = read(&self.minds, |minds| minds.store().call(number)).map_err(|_| unknown())?;
+        if call.row.session != who.session {
+            return Err(unknown());
+        }
+        // What the system says is said anew each time.
+        let said = call.messages.into_iter().filter(|message| message["role"] != "system");
+        let said = said.chain(call.answer);
+        let (system, new): (Vec<_>, Vec<_>) =
+            asked.messages().iter().cloned().partition(|message| message["role"] == "system");
+        let all: Vec<Value> = system.into_iter().chain(said).chain(new).collect();
+        asked.body.insert("messages".into(), Value::Array(all));
+        Ok(asked)
+    }
+
+    /// What a rule says that a session is worth, by what the agent was told last.
+    async fn rewarded(&self, who: &Who, asked: &Asked) -> Result<(), Refused> {
+        let Some(last) = asked.messages().last() else { return Ok(()) };
+        let text = said::text_of(&last["content"]);
+        for (rule, value) in &self.limits.rules {
+            if rule.is_match(&text) {
+                let body = json!({"reward": value, "source": format!("rule {rule}")});
+                self.writer.event(&who.session, (REWARD, Some(*value)), body).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Who answers an agent: by the name that a person gave it, also after its first calls.

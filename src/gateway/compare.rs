@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 use crate::experience::wilson;
 use crate::store::{AgentRow, Called, Store};
+use crate::text::{counted, percent};
 
 /// How sessions went in which one mind answered an agent.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -21,6 +22,29 @@ pub struct Side {
     pub mean: f64,
     /// Sessions that nobody said the worth of, or in which several minds answered: in no figure.
     pub left_out: u64,
+}
+
+impl Side {
+    /// In words.
+    pub fn told(&self) -> String {
+        let (low, high) = self.interval;
+        let left = if self.left_out > 0 {
+            let sessions = counted(self.left_out, "session");
+            format!("; {sessions} left out (no reward, or several minds in one)")
+        } else {
+            String::new()
+        };
+        format!(
+            "{}  {} of {} sessions = {} [{}, {}], mean reward {:.3}{left}",
+            self.mind,
+            self.won,
+            self.sessions,
+            percent(self.won as f64 / self.sessions.max(1) as f64),
+            percent(low),
+            percent(high),
+            self.mean
+        )
+    }
 }
 
 /// What counts as a success.

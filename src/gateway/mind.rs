@@ -1,6 +1,7 @@
 //! Who answers which agent.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::playing::Playing;
@@ -60,6 +61,21 @@ impl Route {
         }
         Ok(Self { agent, minds })
     }
+
+    /// In words.
+    pub fn told(&self) -> String {
+        let who = self.agent.as_deref().unwrap_or("every agent");
+        match &self.minds[..] {
+            [one] => format!("{who}: {one}"),
+            several => format!("{who}: {}, each session one of them", several.join(", ")),
+        }
+    }
+
+    /// As it is read.
+    pub fn text(&self) -> String {
+        let minds = self.minds.join(",");
+        self.agent.as_ref().map_or(minds.clone(), |agent| format!("{agent}={minds}"))
+    }
 }
 
 /// The minds that are open, and who answers whom.
@@ -71,6 +87,41 @@ pub struct Minds {
     routes: Vec<Route>,
 }
 
+/// Minds that are to be opened: it takes seconds, and nobody waits for it who asks another one.
+#[derive(Debug)]
+pub(super) struct Lacking {
+    root: PathBuf,
+    suite: Option<String>,
+    names: Vec<String>,
+}
+
+impl Lacking {
+    pub fn open(self) -> Result<Vec<(String, Arc<Mind>)>> {
+        if self.names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let store = Store::open(&self.root)?;
+        let open = |name: String| Ok((name.clone(), Arc::new(self.start(&store, &name)?)));
+        self.names.clone().into_iter().map(open).collect()
+    }
+
+    fn start(&self, store: &Store, name: &str) -> Result<Mind> {
+        let endpoint = match agent::locate(store, Some(name), self.suite.as_deref()) {
+            Ok(Located::Endpoint(named)) => Some(named.profile),
+            // Several roles in one name are a matter of `agent::open`.
+            _ => minds::find(store.root(), name).ok().flatten().map(|named| named.profile),
+        };
+        match endpoint {
+            Some(profile) => Ok(Mind::Relay(Relay::open(profile)?)),
+            None => {
+                let suite = self.suite.as_deref();
+                let mind = agent::open(store, Some(name), suite, Priority::Interactive)?;
+                Ok(Mind::Playing(Playing::start(mind)?))
+            }
+        }
+    }
+}
+
 /// The minds as they are shared: read by every call, changed between two.
 pub(super) type Shared = Arc<Mutex<Minds>>;
 
@@ -80,36 +131,38 @@ impl Minds {
         Self { store, suite, open: BTreeMap::new(), routes: Vec::new() }
     }
 
-    /// Opens what a route names and has it answer from now on; one for the same agent ends. Minds that no
-    /// route names any more are closed.
+    /// Opens what a route names and has it answer.
     pub fn route(&mut self, route: Route) -> Result<()> {
-        for name in &route.minds {
-            if !self.open.contains_key(name) {
-                let mind = self.start(name)?;
-                self.open.insert(name.clone(), Arc::new(mind));
-            }
+        let opened = self.lacking(&route).open()?;
+        self.answer_by(route, opened);
+        Ok(())
+    }
+
+    /// What has to be opened before a route can be taken.
+    pub(super) fn lacking(&self, route: &Route) -> Lacking {
+        let lacks = |name: &&String| !self.open.contains_key(*name);
+        Lacking {
+            root: self.store.root().to_path_buf(),
+            suite: self.suite.clone(),
+            names: route.minds.iter().filter(lacks).cloned().collect(),
         }
+    }
+
+    /// Has a route taken from now on; one for the same agent ends. Minds that no route names any more
+    /// are let go, and close once what they were asked is answered.
+    pub(super) fn answer_by(&mut self, route: Route, opened: Vec<(String, Arc<Mind>)>) {
+        self.open.extend(opened);
         self.routes.retain(|known| known.agent != route.agent);
         self.routes.push(route);
         let named = |name: &String| self.routes.iter().any(|route| route.minds.contains(name));
         self.open.retain(|name, _| named(name));
-        Ok(())
     }
 
-    fn start(&self, name: &str) -> Result<Mind> {
-        let endpoint = match agent::locate(&self.store, Some(name), self.suite.as_deref()) {
-            Ok(Located::Endpoint(named)) => Some(named.profile),
-            // Several roles in one name are a matter of `agent::open`.
-            _ => minds::find(self.store.root(), name).ok().flatten().map(|named| named.profile),
-        };
-        match endpoint {
-            Some(profile) => Ok(Mind::Relay(Relay::open(profile)?)),
-            None => {
-                let suite = self.suite.as_deref();
-                let mind = agent::open(&self.store, Some(name), suite, Priority::Interactive)?;
-                Ok(Mind::Playing(Playing::start(mind)?))
-            }
-        }
+    /// Ends the route of an agent: every agent's mind answers it.
+    pub(super) fn forget(&mut self, agent: &str) {
+        self.routes.retain(|route| route.agent.as_deref() != Some(agent));
+        let named = |name: &String| self.routes.iter().any(|route| route.minds.contains(name));
+        self.open.retain(|name, _| named(name));
     }
 
     /// Who answers an agent in a session, and the name: of several minds a session has the same one

@@ -1,7 +1,7 @@
 //! Captured conversations as demonstrations: what an agent did, read as an episode, so that it can be
 //! replayed, branched, curated and trained on like any other.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
@@ -9,6 +9,7 @@ use super::reading::{Reading, Saying, state_of};
 use crate::error::{Error, Result};
 use crate::experience::{Purpose, Step, Trajectory};
 use crate::store::{AgentRow, CallRow, Called, Store, WholeCall};
+use crate::text::{counted, quoted};
 
 /// Which sessions are taken, and what they are said to be.
 #[derive(Debug, Clone)]
@@ -21,6 +22,12 @@ pub struct Wanted {
     pub session: Option<String>,
     /// Only what this mind answered.
     pub mind: Option<String>,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { least: 1.0, suite: "household".into(), session: None, mind: None }
+    }
 }
 
 /// What came of it.
@@ -38,6 +45,44 @@ pub struct Taken {
     pub less: usize,
     /// Conversations in which nothing was done that can be read as an action.
     pub unread: usize,
+    /// Where the demonstrations are filed: suite and split.
+    pub filed: BTreeSet<(String, String)>,
+}
+
+impl Taken {
+    /// In words.
+    pub fn told(&self, agent: &str) -> String {
+        let left = [
+            (self.before, "taken before"),
+            (self.unrewarded, "without a reward"),
+            (self.less, "worth less"),
+            (self.unread, "without an action that can be read"),
+        ];
+        let left = left.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} {why}"));
+        let left: Vec<String> = left.collect();
+        let left =
+            if left.is_empty() { String::new() } else { format!(" (left: {})", left.join(", ")) };
+        format!(
+            "{} of {agent} became demonstrations, {}{left}",
+            counted(self.taken as u64, "conversation"),
+            counted(self.steps as u64, "step"),
+        )
+    }
+}
+
+impl Taken {
+    /// The commands that train on what was taken.
+    pub fn commands(&self, agent: &str) -> Vec<String> {
+        let one = |(suite, split): &(String, String)| {
+            format!(
+                "foretaste train --objective imitation --suite {} --split {} --expert {}",
+                quoted(suite),
+                quoted(split),
+                quoted(agent)
+            )
+        };
+        self.filed.iter().map(one).collect()
+    }
 }
 
 /// Makes demonstrations of an agent's conversations, each once.
@@ -76,6 +121,7 @@ pub fn take(store: &mut Store, agent: &AgentRow, wanted: &Wanted) -> Result<Take
             match episode(&whole, agent, wanted, (reward, &world)) {
                 Some(trajectory) => {
                     store.take_call(call.id, &trajectory)?;
+                    found.filed.insert((trajectory.suite.clone(), trajectory.split.clone()));
                     found.taken += 1;
                     found.steps += trajectory.steps.len();
                 }

@@ -1,6 +1,5 @@
 //! The routes, on a thread of their own.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -8,28 +7,20 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
-use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use regex::Regex;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, broadcast, oneshot};
-use tokio::time::timeout;
 
-use super::admit::{self, Who};
-use super::call::{AWAKE, Desk, Done};
-use super::dialect::{Dialect, Reply};
-use super::mind::{Mind, Minds, Route, change, read};
-use super::relay::Relay;
+use super::call::Desk;
+use super::http::{Shop, handle};
+use super::mind::{Minds, Route, change, read};
 use super::writer::Writer;
-use super::{Answered, Asked, Refused};
+use super::{Answered, Refused};
 use crate::error::{Error, Kind, Result};
-use crate::store::{NewCall, REWARD, Store, now_ms};
+use crate::store::{NewCall, Store};
 
 /// How much of everything there may be.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     /// Calls that are answered at once, and that wait for a place beside them.
     pub at_once: usize,
@@ -41,6 +32,8 @@ pub struct Limits {
     pub answer: Duration,
     /// Bytes of a request.
     pub body: usize,
+    /// What a session is worth once its agent is told something that matches.
+    pub rules: Vec<(Regex, f64)>,
 }
 
 impl Default for Limits {
@@ -51,12 +44,10 @@ impl Default for Limits {
             wait: Duration::from_secs(60),
             answer: Duration::from_secs(600),
             body: 32 << 20,
+            rules: Vec::new(),
         }
     }
 }
-
-/// How long the bytes of a request may take to come.
-const ARRIVING: Duration = Duration::from_secs(30);
 
 /// A call that was written down, for who looks on.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -110,13 +101,6 @@ pub struct Gateway {
 /// How long calls under way are waited for when the gateway ends.
 const PARTING: Duration = Duration::from_secs(5);
 
-#[derive(Clone)]
-struct Shop {
-    desk: Arc<Desk>,
-    keys: Arc<RwLock<Vec<String>>>,
-    own: Arc<Vec<String>>,
-}
-
 impl Gateway {
     /// Listens. `store` is where calls are written; the names of its keyed sessions open it.
     ///
@@ -133,10 +117,10 @@ impl Gateway {
         let desk = Arc::new(Desk {
             minds: Arc::new(Mutex::new(minds)),
             writer: Writer::start(store)?,
-            limits,
             paused: AtomicBool::new(false),
             under_way: Semaphore::new(limits.at_once),
             waiting: Semaphore::new(limits.waiting),
+            limits,
             told,
         });
         let io = |error: std::io::Error| {
@@ -195,7 +179,15 @@ impl Gateway {
 
     /// Has another mind answer an agent, from the next call on; calls under way keep theirs.
     pub fn route(&self, route: Route) -> Result<()> {
-        change(&self.desk.minds, |minds| minds.route(route))
+        let lacking = read(&self.desk.minds, |minds| minds.lacking(&route));
+        let opened = lacking.open()?;
+        change(&self.desk.minds, |minds| minds.answer_by(route, opened));
+        Ok(())
+    }
+
+    /// Has every agent's mind answer an agent that had one of its own.
+    pub fn forget(&self, agent: &str) {
+        change(&self.desk.minds, |minds| minds.forget(agent));
     }
 
     /// Refuses calls for a while (429), or takes them again.
@@ -221,195 +213,4 @@ fn own_names(address: SocketAddr) -> Vec<String> {
         names.extend(["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}")));
     }
     names
-}
-
-/// A request, whatever it asks.
-async fn handle(State(shop): State<Shop>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let path = parts.uri.path().to_string();
-    // `/s/NAME/…` is the same below a session of that name.
-    let (below, route) = match path.strip_prefix("/s/").and_then(|rest| rest.split_once('/')) {
-        Some((name, rest)) => (Some(name), format!("/{rest}")),
-        None => (None, path.clone()),
-    };
-    let route = route.strip_prefix("/v1").unwrap_or(&route).to_string();
-    let dialect = match route.as_str() {
-        "/messages" | "/messages/count_tokens" => Dialect::Messages,
-        "/responses" => Dialect::Responses,
-        "/completions" => Dialect::Completions,
-        _ => Dialect::Chat,
-    };
-    let answer = async {
-        admit::hosted(&parts.headers, &shop.own)?;
-        let known = |name: &str| {
-            let keys = shop.keys.read().unwrap_or_else(PoisonError::into_inner);
-            keys.iter().any(|key| key == name)
-        };
-        let who = admit::who(&parts.headers, below, known)?;
-        if parts.method == Method::GET {
-            return shop.look(&route);
-        }
-        if parts.method != Method::POST {
-            return Err(Refused::with(405, "GET and POST are answered"));
-        }
-        let body = object(&arrived(body, shop.desk.limits.body).await?)?;
-        shop.post(who, &route, dialect, body).await
-    };
-    answer.await.unwrap_or_else(|refused| refusal(dialect, &refused))
-}
-
-/// The bytes of a request, as many as may be and as fast as they have to come.
-async fn arrived(body: Body, limit: usize) -> Result<Bytes, Refused> {
-    match timeout(ARRIVING, to_bytes(body, limit)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(Refused::with(413, format!("a request has at most {limit} bytes"))),
-        Err(_) => Err(Refused::with(408, "the request did not come to its end")),
-    }
-}
-
-fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refused> {
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(body)) => Ok(body),
-        Ok(_) => Err(Refused::bad("the body is no JSON object")),
-        Err(error) => Err(Refused::bad(format!("the body is not JSON: {error}"))),
-    }
-}
-
-fn refusal(dialect: Dialect, refused: &Refused) -> Response {
-    let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, axum::Json(dialect.refusal(refused))).into_response();
-    if let Some(seconds) = refused.after {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
-    response
-}
-
-impl Shop {
-    /// What only looks.
-    fn look(&self, route: &str) -> Result<Response, Refused> {
-        match route {
-            "/models" => {
-                let names = read(&self.desk.minds, Minds::names);
-                let one = |name: &String| json!({"id": name, "object": "model", "created": 0, "owned_by": "foretaste"});
-                let list: Vec<Value> = names.iter().map(one).collect();
-                Ok(axum::Json(json!({"object": "list", "data": list})).into_response())
-            }
-            _ => Err(nowhere(route)),
-        }
-    }
-
-    async fn post(
-        &self,
-        who: Who,
-        route: &str,
-        dialect: Dialect,
-        body: Map<String, Value>,
-    ) -> Result<Response, Refused> {
-        match route {
-            "/chat/completions" | "/completions" | "/responses" | "/messages" => {
-                self.ask(who, dialect.read(body)?).await
-            }
-            "/messages/count_tokens" => {
-                let count = Relay::count(&dialect.read(body)?);
-                Ok(axum::Json(json!({"input_tokens": count})).into_response())
-            }
-            "/embeddings" => {
-                let relay = read(&self.desk.minds, Minds::relay);
-                match relay.as_deref() {
-                    Some(Mind::Relay(relay)) => {
-                        Ok(axum::Json(relay.embeddings(body).await?).into_response())
-                    }
-                    _ => Err(Refused::with(404, "no endpoint answers here that could embed")),
-                }
-            }
-            "/reward" => {
-                let value =
-                    body.get("reward").or_else(|| body.get("value")).and_then(Value::as_f64);
-                let value = value.filter(|value| value.is_finite());
-                let value = value.ok_or_else(|| Refused::bad("reward: not a number"))?;
-                self.event(&who, (REWARD, Some(value)), body).await
-            }
-            "/world" => {
-                if !body.get("suite").is_some_and(Value::is_string) {
-                    return Err(Refused::bad("suite: which world it is; task: which game"));
-                }
-                self.event(&who, ("world", None), body).await
-            }
-            _ => Err(nowhere(route)),
-        }
-    }
-
-    async fn event(
-        &self,
-        who: &Who,
-        what: (&str, Option<f64>),
-        body: Map<String, Value>,
-    ) -> Result<Response, Refused> {
-        let id = self.desk.writer.event(&who.session, what, Value::Object(body)).await?;
-        Ok(axum::Json(json!({"id": id, "session": who.session})).into_response())
-    }
-
-    /// Answers, whole or as a stream. A stream begins at once when the answer is there, else after a
-    /// while, and is kept awake until it is.
-    async fn ask(&self, who: Who, asked: Asked) -> Result<Response, Refused> {
-        if !asked.stream {
-            let done = self.desk.answer(&who, &asked).await?;
-            return Ok(axum::Json(asked.dialect.whole(&reply(&asked, &done))).into_response());
-        }
-        let desk = Arc::clone(&self.desk);
-        let mut answer = Box::pin(async move {
-            let done = desk.answer(&who, &asked).await;
-            (asked, done)
-        });
-        let events = match timeout(AWAKE, &mut answer).await {
-            Ok((asked, done)) => {
-                let events = stream(&asked, Ok(done?));
-                futures::future::Either::Left(futures::stream::iter(events))
-            }
-            Err(_) => {
-                let late = async move {
-                    let (asked, done) = answer.await;
-                    futures::stream::iter(stream(&asked, done))
-                };
-                let late = futures::FutureExt::flatten_stream(late);
-                futures::future::Either::Right(late)
-            }
-        };
-        Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(AWAKE)).into_response())
-    }
-}
-
-fn nowhere(route: &str) -> Refused {
-    Refused::with(
-        404,
-        format!(
-            "there is no {route} here: chat/completions, completions, responses, messages, models, embeddings, reward"
-        ),
-    )
-}
-
-fn reply<'a>(asked: &'a Asked, done: &'a Done) -> Reply<'a> {
-    Reply { asked, answered: &done.answered, call: done.call, now: now_ms() / 1000 }
-}
-
-/// The events of a stream, a failure among them where it has begun already.
-fn stream(
-    asked: &Asked,
-    done: Result<Done, Refused>,
-) -> Vec<std::result::Result<SseEvent, Infallible>> {
-    let event = |(name, said): (Option<&str>, Value)| {
-        let event = SseEvent::default().data(said.to_string());
-        Ok(match name {
-            Some(name) => event.event(name),
-            None => event,
-        })
-    };
-    match done {
-        Ok(done) => {
-            let events = asked.dialect.events(&reply(asked, &done)).into_iter().map(event);
-            let end = asked.dialect.is_done_said().then(|| Ok(SseEvent::default().data("[DONE]")));
-            events.chain(end).collect()
-        }
-        Err(refused) => vec![event((Some("error"), asked.dialect.refusal(&refused)))],
-    }
 }

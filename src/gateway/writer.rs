@@ -38,6 +38,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub fn start(store: Store) -> Result<Self> {
+        store.hasten()?;
         let (jobs, arriving) = sync_channel(WAITING);
         let thread = std::thread::Builder::new()
             .name("calls".into())

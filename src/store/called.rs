@@ -181,6 +181,28 @@ impl Store {
         Ok(said)
     }
 
+    /// The last message that a mind was told, what it answered or why it did not, and how many other
+    /// answers are known.
+    pub fn call_lines(&self, row: &CallRow) -> Result<(String, Result<String, String>, usize)> {
+        let body = |id: i64| -> rusqlite::Result<String> {
+            self.db
+                .prepare_cached("SELECT body FROM messages WHERE id = ?1")?
+                .query_row([id], |row| row.get(0))
+        };
+        let said = match row.answered {
+            Some(said) => Ok(body(said)?),
+            None => {
+                let ask = "SELECT reply FROM calls WHERE id = ?1";
+                let reply: String =
+                    self.db.prepare_cached(ask)?.query_row([row.id], |row| row.get(0))?;
+                Err(parsed(&reply)["error"].as_str().unwrap_or_default().to_string())
+            }
+        };
+        let ask = "SELECT count(*) FROM call_alternatives WHERE call = ?1";
+        let others: i64 = self.db.prepare_cached(ask)?.query_row([row.id], |row| row.get(0))?;
+        Ok((body(row.asked)?, said, others as usize))
+    }
+
     /// A call with all that was said.
     pub fn call(&self, id: i64) -> Result<WholeCall> {
         let ask = format!("{CALL} WHERE c.id = ?1");

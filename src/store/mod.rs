@@ -20,6 +20,7 @@ mod metrics;
 mod opening;
 mod pools;
 mod predictions;
+mod prompts;
 mod queue;
 mod reading;
 mod rollouts;

@@ -45,3 +45,9 @@ CREATE TABLE call_alternatives (
     mind TEXT NOT NULL, seed INTEGER NOT NULL, body TEXT NOT NULL, created_ms INTEGER NOT NULL,
     UNIQUE (call, body)
 );
+-- Prompts that are optimised, and every answer that was given on the way, by what was asked.
+CREATE TABLE prompts (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, design TEXT NOT NULL, created_ms INTEGER NOT NULL);
+CREATE TABLE prompt_answers (
+    prompt INTEGER NOT NULL REFERENCES prompts (id), asked TEXT NOT NULL, answer TEXT NOT NULL, created_ms INTEGER NOT NULL,
+    PRIMARY KEY (prompt, asked)
+) WITHOUT ROWID;

@@ -83,7 +83,9 @@ impl Cell {
         Plan {
             batch: bridge.tasks,
             rate: bridge.rate,
-            tuning: Tuning { schedule: Schedule::Constant, ..usual.tuning },
+            // A warm-up is a share of the updates, and how many there will be nobody knows: of the most
+            // that may be, it would be all of the run.
+            tuning: Tuning { schedule: Schedule::Constant, warmup: 0.0, ..usual.tuning },
             rl: Some(bridge.settings()),
             data: Criteria {
                 suite: Some(suite.clone()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use super::screen::Screen;
+pub use super::screens::agents::AgentsCmd;
 use super::screens::study::Behind;
 use super::screens::train::About;
 use crate::agent::{Case, Writer};
@@ -64,6 +65,8 @@ pub enum Effect {
     Store(StoreCmd),
     /// Of studies.
     Study(StudyCmd),
+    /// Of agents of others.
+    Agents(AgentsCmd),
     /// Of the jobs.
     Job(JobCmd),
     /// Text for the terminal's clipboard.
@@ -342,6 +345,8 @@ pub enum JobKind {
     Study,
     /// A trajectory being played on from each of its states.
     Blame,
+    /// The gateway, as long as it listens.
+    Gateway,
 }
 
 /// The writer that is no mind.
@@ -418,6 +423,8 @@ pub enum JobCmd {
     Detach,
     /// Work at a study.
     Study(Box<Design>),
+    /// Listen for agents.
+    Gateway,
     /// Find out where a trajectory was lost; under way it is stopped.
     Blame(i64),
 }

@@ -86,6 +86,12 @@ fn draw_all(app: &App, frame: &mut Frame<'_>) {
 /// What stands before the tabs.
 const NAME: &str = " foretaste ";
 
+/// The program's name, where the tabs leave room for it.
+fn name(app: &App, width: usize) -> &'static str {
+    let used: usize = tabs(app, width).map(|(_, text)| text.chars().count()).sum();
+    if NAME.len() + used > width { " " } else { NAME }
+}
+
 /// The tabs, from left to right.
 fn tabs(app: &App, width: usize) -> impl Iterator<Item = (Screen, String)> {
     Screen::ALL.into_iter().map(move |screen| {
@@ -99,7 +105,7 @@ fn tabs(app: &App, width: usize) -> impl Iterator<Item = (Screen, String)> {
 
 /// The tab at a column of the first line.
 pub fn tab_at(app: &App, width: usize, column: usize) -> Option<Screen> {
-    let mut end = NAME.len();
+    let mut end = name(app, width).len();
     tabs(app, width).find_map(|(screen, text)| {
         let begin = end;
         end += text.chars().count();
@@ -109,8 +115,9 @@ pub fn tab_at(app: &App, width: usize, column: usize) -> Option<Screen> {
 
 fn tab_line(app: &App, width: usize) -> Line<'static> {
     let theme = app.theme;
-    let mut spans = vec![Span::styled(NAME, theme.strong())];
-    let mut used = NAME.len();
+    let name = name(app, width);
+    let mut spans = vec![Span::styled(name, theme.strong())];
+    let mut used = name.len();
     for (screen, text) in tabs(app, width) {
         used += text.chars().count();
         spans.push(Span::styled(
@@ -170,6 +177,10 @@ fn job_cell(kind: JobKind, job: &super::jobs::Job, theme: Theme, short: bool) ->
     } else {
         progress.left_s.map_or(String::new(), |s| format!(" {}", seconds(s)))
     };
+    // What has neither an end nor a rate is there, and has done so much.
+    if progress.total == 0 && progress.rate == 0.0 {
+        return format!("{} {}{state}", progress.doing, progress.far());
+    }
     if short {
         let far =
             if progress.total == 0 { progress.far() } else { format!("{:.0} %", 100.0 * share) };

@@ -63,7 +63,7 @@ use ui_state::UiState;
 use work::beside::Beside;
 use work::jobs::Jobs;
 use work::mind::Mind;
-use work::{Mailbox, store, studies, world};
+use work::{Mailbox, agents, store, studies, world};
 use workers::Workers;
 
 /// What threads answer is drawn at most twenty times a second: over SSH, bytes are what costs.
@@ -115,6 +115,7 @@ pub fn run(root: &Path, suite: &Arc<dyn Suite>, expert: Option<&str>, place: Pla
         beside,
         store: store::start(root.to_path_buf(), mail.clone()),
         studies: studies::start(root.to_path_buf(), mail.clone()),
+        agents: agents::start(root.to_path_buf(), mail.clone()),
         jobs: Jobs::new(Arc::clone(suite), root.to_path_buf(), mail),
     };
     let mut app = App::new(suite.name(), settings.caps(Caps::detect()));

@@ -15,12 +15,21 @@ pub enum Screen {
     Data,
     /// Ways of training held against each other.
     Study,
+    /// What agents of others ask.
+    Agents,
 }
 
 impl Screen {
     /// In the order of their tabs.
-    pub const ALL: [Self; 6] =
-        [Self::Explore, Self::Curate, Self::Train, Self::Replay, Self::Data, Self::Study];
+    pub const ALL: [Self; 7] = [
+        Self::Explore,
+        Self::Curate,
+        Self::Train,
+        Self::Replay,
+        Self::Data,
+        Self::Study,
+        Self::Agents,
+    ];
 
     /// The tab's word.
     pub fn as_str(self) -> &'static str {
@@ -31,6 +40,7 @@ impl Screen {
             Self::Replay => "Replay",
             Self::Data => "Data",
             Self::Study => "Study",
+            Self::Agents => "Agents",
         }
     }
 
@@ -43,6 +53,7 @@ impl Screen {
             Self::Replay => ["f4", "replay"],
             Self::Data => ["f5", "data"],
             Self::Study => ["f6", "study"],
+            Self::Agents => ["f7", "agents"],
         }
     }
 

@@ -1,6 +1,7 @@
 //! The threads behind the screens: the world, the mind, the store. The interface sends them
 //! commands and is sent messages; it never waits for them.
 
+pub mod agents;
 pub mod beside;
 mod blaming;
 mod choosing;

@@ -6,7 +6,7 @@ use crossterm::clipboard::CopyToClipboard;
 use crossterm::execute;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::effect::{BesideCmd, Effect, MindCmd, StoreCmd, StudyCmd};
+use super::effect::{AgentsCmd, BesideCmd, Effect, MindCmd, StoreCmd, StudyCmd};
 use super::msg::Msg;
 use super::terminal::stream;
 use super::work::Worker;
@@ -34,6 +34,8 @@ pub struct Workers {
     pub store: Worker<StoreCmd>,
     /// Studies.
     pub studies: Worker<StudyCmd>,
+    /// Agents of others.
+    pub agents: Worker<AgentsCmd>,
     /// Long work.
     pub jobs: Jobs,
 }
@@ -48,6 +50,7 @@ impl Workers {
                 Effect::Beside(command) => self.beside.send(command),
                 Effect::Store(command) => self.store.send(command),
                 Effect::Study(command) => self.studies.send(command),
+                Effect::Agents(command) => self.agents.send(command),
                 Effect::Job(command) => self.jobs.obey(command),
                 Effect::Copy(text) => {
                     // What is pasted somewhere else must not drive that either; columns stay

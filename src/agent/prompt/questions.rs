@@ -75,6 +75,12 @@ impl Questions {
         Ok(Self { name: Some(name.into()), ..questions })
     }
 
+    /// The same with another way of being asked to act, under a name of its own.
+    #[must_use]
+    pub fn acting(&self, name: &str, act: &str) -> Self {
+        Self { act: act.into(), name: Some(name.into()), ..self.clone() }
+    }
+
     /// Its name, with what tells one version of its texts from another; none of the usual ones.
     pub fn name(&self) -> Option<String> {
         let texts = [self.act.as_str(), &self.think, &self.predict];

@@ -56,6 +56,11 @@ impl RemoteAgent {
         Ok(Self { name, endpoint, found, questions, profile: reflecting })
     }
 
+    /// Asks otherwise from now on.
+    pub fn ask_by(&mut self, questions: Questions) {
+        self.questions = questions;
+    }
+
     /// What was found there.
     pub fn found(&self) -> &Found {
         &self.found

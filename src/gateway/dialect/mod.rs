@@ -11,6 +11,7 @@ mod responses;
 use serde_json::{Map, Value, json};
 
 use super::{Answered, Asked, Refused};
+pub(super) use responses::BEFORE;
 
 /// A way of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

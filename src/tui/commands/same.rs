@@ -10,7 +10,8 @@ use crate::store::Decision;
 use crate::text::quoted;
 use crate::train;
 use crate::tui::effect::{
-    CollectOrder, Effect, EvalOrder, JobCmd, MindCmd, RunCmd, StoreCmd, TEMPLATE, WorldCmd,
+    AgentsCmd, CollectOrder, Effect, EvalOrder, JobCmd, MindCmd, RunCmd, StoreCmd, TEMPLATE,
+    WorldCmd,
 };
 use crate::tui::screens::train::About;
 
@@ -20,6 +21,7 @@ pub fn same(effect: &Effect, place: &Place) -> Vec<Done> {
     match effect {
         Effect::Job(command) => job(command, place),
         Effect::Store(command) => store(command, place),
+        Effect::Agents(command) => agents(command, place),
         Effect::World(WorldCmd::Keep(_)) => alone("asked to keep what was played here"),
         Effect::World(WorldCmd::Reflect(_)) => alone("asked for a reflection about this state"),
         Effect::Mind(MindCmd::Load(Some(name))) => vec![Done::Alone(format!(
@@ -33,6 +35,20 @@ pub fn same(effect: &Effect, place: &Place) -> Vec<Done> {
     }
 }
 
+fn agents(command: &AgentsCmd, place: &Place) -> Vec<Done> {
+    let one = |words: String| vec![place.command(&format!("gateway {words}"))];
+    match command {
+        AgentsCmd::Look | AgentsCmd::Calls(..) | AgentsCmd::Read(_) => Vec::new(),
+        AgentsCmd::Reward(session, value) => one(format!("reward {} {value}", quoted(session))),
+        AgentsCmd::Try(call, count) => one(format!("try {call} -k {count} --temperature 1")),
+        AgentsCmd::Take(agent) => one(format!("take {agent}")),
+        AgentsCmd::Compare(agent) => one(format!("compare {agent}")),
+        AgentsCmd::Name(agent, name) => one(format!("name {agent} {}", quoted(name))),
+        AgentsCmd::Route(route) => one(format!("route {}", quoted(route))),
+        AgentsCmd::Back(agent) => one(format!("route --back {}", quoted(agent))),
+    }
+}
+
 fn job(command: &JobCmd, place: &Place) -> Vec<Done> {
     let one = |words: String| vec![place.command(&words)];
     let suite = place.suite();
@@ -40,6 +56,7 @@ fn job(command: &JobCmd, place: &Place) -> Vec<Done> {
         JobCmd::Collect(order) => one(collected(order, &suite)),
         JobCmd::Train(plan, start) => one(trained(&train::command(plan, start))),
         JobCmd::Blame(id) => one(format!("replay {id} --blame")),
+        JobCmd::Gateway => one("gateway".into()),
         JobCmd::Resume(run) => one(format!("train --resume {run}")),
         JobCmd::Evaluate(order) => {
             let models = order.models.iter();

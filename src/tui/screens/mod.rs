@@ -2,6 +2,7 @@
 //! Here stand all of them side by side: a new screen is its folder, its name in [`Screen`], and its
 //! lines in this file.
 
+pub mod agents;
 pub mod curate;
 pub mod data;
 pub mod explore;
@@ -108,6 +109,8 @@ pub struct Screens {
     pub data: data::State,
     /// Study.
     pub study: study::State,
+    /// Agents.
+    pub agents: agents::State,
 }
 
 /// A message for a screen.
@@ -125,6 +128,8 @@ pub enum Msg {
     Data(data::Msg),
     /// For Study.
     Study(study::Msg),
+    /// For Agents.
+    Agents(agents::Msg),
 }
 
 /// What a key of a screen does.
@@ -142,6 +147,8 @@ pub enum Act {
     Data(data::Act),
     /// On Study.
     Study(study::Act),
+    /// On Agents.
+    Agents(agents::Act),
 }
 
 /// The keys of all screens.
@@ -162,6 +169,7 @@ pub fn keys() -> impl Iterator<Item = (Screen, Key<Act>)> {
         of(Screen::Replay, replay::KEYS, Act::Replay),
         of(Screen::Data, data::KEYS, Act::Data),
         of(Screen::Study, study::KEYS, Act::Study),
+        of(Screen::Agents, agents::KEYS, Act::Agents),
     ];
     all.into_iter().flatten()
 }
@@ -196,6 +204,7 @@ impl Screens {
             Screen::Replay => &self.replay,
             Screen::Data => &self.data,
             Screen::Study => &self.study,
+            Screen::Agents => &self.agents,
         }
     }
 
@@ -208,6 +217,7 @@ impl Screens {
             Screen::Replay => &mut self.replay,
             Screen::Data => &mut self.data,
             Screen::Study => &mut self.study,
+            Screen::Agents => &mut self.agents,
         }
     }
 
@@ -220,6 +230,7 @@ impl Screens {
             Msg::Replay(msg) => self.replay.update(msg),
             Msg::Data(msg) => self.data.update(msg),
             Msg::Study(msg) => self.study.update(msg),
+            Msg::Agents(msg) => self.agents.update(msg),
         }
     }
 
@@ -233,6 +244,7 @@ impl Screens {
             Act::Replay(act) => self.replay.applies(act),
             Act::Data(act) => data::State::applies(act, around),
             Act::Study(act) => self.study.applies(act, around),
+            Act::Agents(act) => self.agents.applies(act, around),
         }
     }
 
@@ -251,6 +263,9 @@ impl Screens {
             Act::Replay(act) => self.replay.act(act),
             Act::Data(act) => self.data.act(act),
             Act::Study(act) => self.study.act(act),
+            Act::Agents(act) => {
+                self.agents.act(act, Around { jobs, open: self.explore.view.as_ref() })
+            }
         }
     }
 }
@@ -266,4 +281,4 @@ macro_rules! from {
     };
 }
 
-from!(Explore: explore, Curate: curate, Train: train, Replay: replay, Data: data, Study: study);
+from!(Explore: explore, Curate: curate, Train: train, Replay: replay, Data: data, Study: study, Agents: agents);

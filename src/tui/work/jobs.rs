@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Mailbox;
+use super::agents::listen;
 use super::blaming::find_blame;
 use super::evaluating::evaluate_all;
 use super::studies::work_at;
@@ -145,6 +146,12 @@ impl Jobs {
                 let mail = self.mail.clone();
                 self.spawn(JobKind::Blame, move |root, suite, control, tell| {
                     find_blame(root, suite, id, control, tell, &mail)
+                });
+            }
+            JobCmd::Gateway => {
+                let mail = self.mail.clone();
+                self.spawn(JobKind::Gateway, move |root, _, control, tell| {
+                    listen(root, control, tell, &mail)
                 });
             }
             JobCmd::Evaluate(order) => {

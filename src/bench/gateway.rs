@@ -1,0 +1,168 @@
+//! The gateway under load: many agents call an endpoint that takes a known time, once by itself and
+//! once through the gateway, in turns.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::post;
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{cpu_s, median, rss_mb};
+use crate::control::Cancel;
+use crate::error::{Error, Result};
+use crate::gateway::{Gateway, Limits, Minds, Route};
+use crate::store::{Called, Store};
+
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Agents that call at once.
+    pub agents: usize,
+    /// Calls of each.
+    pub calls: usize,
+    /// Milliseconds that the endpoint takes.
+    pub delay_ms: u64,
+    /// As streams.
+    pub stream: bool,
+}
+
+/// Turns of both ways.
+const TURNS: usize = 3;
+
+fn failed(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::new(format!("{what}: {error}"))
+}
+
+/// An endpoint that answers after a while, on a thread of its own that ends with this process.
+fn endpoint(delay: Duration) -> Result<String> {
+    let answer = move || async move {
+        tokio::time::sleep(delay).await;
+        let message =
+            json!({"role": "assistant", "content": "You take the mug 1 from the desk 2."});
+        let usage = json!({"prompt_tokens": 200, "completion_tokens": 9});
+        let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+        axum::Json(
+            json!({"object": "chat.completion", "model": "stub", "choices": [choice], "usage": usage}),
+        )
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| failed("the endpoint", e))?;
+    let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)));
+    let listener = listener.map_err(|e| failed("the endpoint", e))?;
+    let url = listener.local_addr().map_err(|e| failed("the endpoint", e))?;
+    let app = Router::new().route("/v1/chat/completions", post(answer));
+    let serve = move || {
+        let _ = runtime.block_on(axum::serve(listener, app).into_future());
+    };
+    std::thread::Builder::new()
+        .name("stub".into())
+        .spawn(serve)
+        .map_err(|e| failed("the endpoint", e))?;
+    Ok(format!("http://{url}"))
+}
+
+/// A conversation of an agent at its `n`th call: it grows as it goes on.
+fn asked(agent: usize, n: usize, stream: bool) -> String {
+    let mut messages =
+        vec![json!({"role": "system", "content": format!("You are agent {agent}.")})];
+    for turn in 0..=n % 20 {
+        messages.push(
+            json!({"role": "user", "content": format!("Game {}: you see a desk {turn}.", n / 20)}),
+        );
+        messages
+            .push(json!({"role": "assistant", "content": "You take the mug 1 from the desk 2."}));
+    }
+    messages.pop();
+    json!({"model": "stub", "messages": messages, "stream": stream}).to_string()
+}
+
+/// Has all agents call; what each call took, in milliseconds.
+fn load(url: &str, options: &Options, calls: usize, cancel: &Cancel) -> Result<Vec<f64>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| failed("the agents", e))?;
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build();
+    let client = client.map_err(|e| failed("the agents", e))?;
+    let one = async |agent: usize| -> Result<Vec<f64>> {
+        let mut took = Vec::with_capacity(calls);
+        for n in 0..calls {
+            cancel.check()?;
+            let began = Instant::now();
+            let request = client
+                .post(format!("{url}/v1/chat/completions"))
+                .header("authorization", format!("Bearer fk-load.a{agent}"))
+                .body(asked(agent, n, options.stream));
+            let reply = request.send().await.map_err(|e| failed("a call", e))?;
+            let status = reply.status();
+            let text = reply.text().await.map_err(|e| failed("a call", e))?;
+            if !status.is_success() || !text.contains("mug 1") {
+                return Err(Error::new(format!("a call was answered {status}: {text}")));
+            }
+            took.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(took)
+    };
+    let all = runtime.block_on(join_all((0..options.agents).map(one)));
+    Ok(all.into_iter().collect::<Result<Vec<_>>>()?.concat())
+}
+
+/// The figure that so many of all are not above.
+fn quantile(figures: &[f64], share: f64) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
+}
+
+/// Measures. The agents themselves run in this process too and take their part of the machine.
+pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
+    let delay = Duration::from_millis(options.delay_ms);
+    let behind = endpoint(delay)?;
+    let folder = tempfile::tempdir().map_err(|e| failed("a folder", e))?;
+    let mut store = Store::open(folder.path())?;
+    store.open_session("load")?;
+    // Nothing but the gateway limits how many are asked at once.
+    let profile =
+        format!("[minds.stub]\nurl = \"{behind}/v1\"\nmodel = \"stub\"\nconcurrency = 256\n");
+    std::fs::write(folder.path().join("config.toml"), profile)
+        .map_err(|e| failed("config.toml", e))?;
+    let mut minds = Minds::new(Store::open(folder.path())?, None);
+    minds.route(Route::parse("stub")?)?;
+    let limits = Limits { at_once: 4096, ..Limits::default() };
+    let gateway = Gateway::start((IpAddr::V4(Ipv4Addr::LOCALHOST), 0), store, minds, limits)?;
+    let through = format!("http://{}", gateway.address);
+    let (mut direct, mut ours, mut seconds) = (Vec::new(), Vec::new(), Vec::new());
+    let plain = Options { stream: false, ..*options };
+    let each = options.calls.div_ceil(TURNS);
+    let cpu = cpu_s();
+    for _ in 0..TURNS {
+        direct.extend(load(&behind, &plain, each, cancel)?);
+        let began = Instant::now();
+        ours.extend(load(&through, options, each, cancel)?);
+        seconds.push(began.elapsed().as_secs_f64());
+    }
+    // One agent alone: what a call takes that waits for nobody.
+    let one = Options { agents: 1, ..plain };
+    let alone_direct = load(&behind, &one, 200, cancel)?;
+    let alone = load(&through, &Options { stream: options.stream, ..one }, 200, cancel)?;
+    let kept = Store::open(folder.path())?.calls(&Called::default())?.len();
+    let made = ours.len() + alone.len();
+    Ok(json!({
+        "agents": options.agents,
+        "calls": ours.len(),
+        "lost": made - kept,
+        "calls_s": (options.agents * each) as f64 / median(seconds),
+        "direct_p50_ms": quantile(&direct, 0.5),
+        "direct_p99_ms": quantile(&direct, 0.99),
+        "gateway_p50_ms": quantile(&ours, 0.5),
+        "gateway_p99_ms": quantile(&ours, 0.99),
+        "alone_direct_p50_ms": quantile(&alone_direct, 0.5),
+        "alone_direct_p99_ms": quantile(&alone_direct, 0.99),
+        "alone_gateway_p50_ms": quantile(&alone, 0.5),
+        "alone_gateway_p99_ms": quantile(&alone, 0.99),
+        "rss_mb": rss_mb(),
+        "cpu_s": cpu.zip(cpu_s()).map(|(before, now)| now - before),
+    }))
+}

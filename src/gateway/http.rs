@@ -1,0 +1,261 @@
+//! Requests: who may ask, what is asked, and how it is answered.
+
+use std::convert::Infallible;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+
+use super::admit::{self, Who};
+use super::call::{AWAKE, Desk, Done};
+use super::dialect::{Dialect, Reply};
+use super::mind::{Mind, Minds, read};
+use super::relay::Relay;
+use super::{Asked, Refused};
+use crate::store::{REWARD, now_ms};
+
+/// How long the bytes of a request may take to come.
+const ARRIVING: Duration = Duration::from_secs(30);
+
+/// What every request needs.
+#[derive(Clone)]
+pub(super) struct Shop {
+    pub desk: Arc<Desk>,
+    pub keys: Arc<RwLock<Vec<String>>>,
+    /// What a request may name as its host.
+    pub own: Arc<Vec<String>>,
+}
+
+/// A request, whatever it asks.
+pub(super) async fn handle(State(shop): State<Shop>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_string();
+    let (below, route) = parted(&path);
+    let dialect = match route.as_str() {
+        "/messages" | "/messages/count_tokens" => Dialect::Messages,
+        "/responses" => Dialect::Responses,
+        "/completions" => Dialect::Completions,
+        _ => Dialect::Chat,
+    };
+    let answer = async {
+        admit::hosted(&parts.headers, &shop.own)?;
+        let known = |name: &str| {
+            let keys = shop.keys.read().unwrap_or_else(PoisonError::into_inner);
+            keys.iter().any(|key| key == name)
+        };
+        let who = admit::who(&parts.headers, below.as_deref(), known)?;
+        if parts.method == Method::GET {
+            return shop.look(&route);
+        }
+        if parts.method != Method::POST {
+            return Err(Refused::with(405, "GET and POST are answered"));
+        }
+        let body = object(&arrived(body, shop.desk.limits.body).await?)?;
+        shop.post(who, &route, dialect, body).await
+    };
+    answer.await.unwrap_or_else(|refused| refusal(dialect, &refused))
+}
+
+/// The session below the key's that a path names, and the route: `/s/NAME/v1/…`, or as Agent Lightning
+/// 1.0 has it, `/proxy/rollout/ROLLOUT/attempt/ATTEMPT/mode/MODE/openai/v1/…`.
+fn parted(path: &str) -> (Option<String>, String) {
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let (below, rest) = match &parts[..] {
+        ["s", name, rest @ ..] => (Some((*name).to_string()), rest),
+        ["proxy", "rollout", rollout, "attempt", attempt, "mode", _, "openai", rest @ ..] => {
+            (Some(format!("{rollout}-{attempt}")), rest)
+        }
+        rest => (None, rest),
+    };
+    let rest = match rest {
+        ["v1", rest @ ..] => rest,
+        rest => rest,
+    };
+    (below, format!("/{}", rest.join("/")))
+}
+
+/// The bytes of a request, as many as may be and as fast as they have to come.
+async fn arrived(body: Body, limit: usize) -> Result<Bytes, Refused> {
+    match timeout(ARRIVING, to_bytes(body, limit)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(Refused::with(413, format!("a request has at most {limit} bytes"))),
+        Err(_) => Err(Refused::with(408, "the request did not come to its end")),
+    }
+}
+
+fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refused> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(body)) => Ok(body),
+        Ok(_) => Err(Refused::bad("the body is no JSON object")),
+        Err(error) => Err(Refused::bad(format!("the body is not JSON: {error}"))),
+    }
+}
+
+fn refusal(dialect: Dialect, refused: &Refused) -> Response {
+    let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, axum::Json(dialect.refusal(refused))).into_response();
+    if let Some(seconds) = refused.after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+impl Shop {
+    /// What only looks.
+    fn look(&self, route: &str) -> Result<Response, Refused> {
+        match route {
+            "/models" => {
+                let names = read(&self.desk.minds, Minds::names);
+                let one = |name: &String| json!({"id": name, "object": "model", "created": 0, "owned_by": "foretaste"});
+                let list: Vec<Value> = names.iter().map(one).collect();
+                Ok(axum::Json(json!({"object": "list", "data": list})).into_response())
+            }
+            _ => Err(nowhere(route)),
+        }
+    }
+
+    async fn post(
+        &self,
+        who: Who,
+        route: &str,
+        dialect: Dialect,
+        body: Map<String, Value>,
+    ) -> Result<Response, Refused> {
+        match route {
+            "/chat/completions" | "/completions" | "/responses" | "/messages" => {
+                let asked = self.desk.with_before(&who, dialect.read(body)?)?;
+                self.ask(who, asked).await
+            }
+            "/messages/count_tokens" => {
+                let count = Relay::count(&dialect.read(body)?);
+                Ok(axum::Json(json!({"input_tokens": count})).into_response())
+            }
+            "/embeddings" => {
+                let relay = read(&self.desk.minds, Minds::relay);
+                match relay.as_deref() {
+                    Some(Mind::Relay(relay)) => {
+                        Ok(axum::Json(relay.embeddings(body).await?).into_response())
+                    }
+                    _ => Err(Refused::with(404, "no endpoint answers here that could embed")),
+                }
+            }
+            "/reward" => {
+                let value =
+                    body.get("reward").or_else(|| body.get("value")).and_then(Value::as_f64);
+                let value = value.filter(|value| value.is_finite());
+                let value = value.ok_or_else(|| Refused::bad("reward: not a number"))?;
+                self.event(&who, (REWARD, Some(value)), body).await
+            }
+            "/world" => {
+                if !body.get("suite").is_some_and(Value::is_string) {
+                    return Err(Refused::bad("suite: which world it is; task: which game"));
+                }
+                self.event(&who, ("world", None), body).await
+            }
+            _ => Err(nowhere(route)),
+        }
+    }
+
+    async fn event(
+        &self,
+        who: &Who,
+        what: (&str, Option<f64>),
+        body: Map<String, Value>,
+    ) -> Result<Response, Refused> {
+        let id = self.desk.writer.event(&who.session, what, Value::Object(body)).await?;
+        Ok(axum::Json(json!({"id": id, "session": who.session})).into_response())
+    }
+
+    /// Answers, whole or as a stream. A stream begins at once when the answer is there, else after a
+    /// while, and is kept awake until it is.
+    async fn ask(&self, who: Who, asked: Asked) -> Result<Response, Refused> {
+        if !asked.stream {
+            let done = self.desk.answer(&who, &asked).await?;
+            return Ok(axum::Json(asked.dialect.whole(&reply(&asked, &done))).into_response());
+        }
+        let desk = Arc::clone(&self.desk);
+        let mut answer = Box::pin(async move {
+            let done = desk.answer(&who, &asked).await;
+            (asked, done)
+        });
+        let events = match timeout(AWAKE, &mut answer).await {
+            Ok((asked, done)) => {
+                let events = stream(&asked, Ok(done?));
+                futures::future::Either::Left(futures::stream::iter(events))
+            }
+            Err(_) => {
+                let late = async move {
+                    let (asked, done) = answer.await;
+                    futures::stream::iter(stream(&asked, done))
+                };
+                let late = futures::FutureExt::flatten_stream(late);
+                futures::future::Either::Right(late)
+            }
+        };
+        Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(AWAKE)).into_response())
+    }
+}
+
+fn nowhere(route: &str) -> Refused {
+    Refused::with(
+        404,
+        format!(
+            "there is no {route} here: chat/completions, completions, responses, messages, models, embeddings, reward"
+        ),
+    )
+}
+
+fn reply<'a>(asked: &'a Asked, done: &'a Done) -> Reply<'a> {
+    Reply { asked, answered: &done.answered, call: done.call, now: now_ms() / 1000 }
+}
+
+/// The events of a stream, a failure among them where it has begun already.
+fn stream(
+    asked: &Asked,
+    done: Result<Done, Refused>,
+) -> Vec<std::result::Result<SseEvent, Infallible>> {
+    let event = |(name, said): (Option<&str>, Value)| {
+        let event = SseEvent::default().data(said.to_string());
+        Ok(match name {
+            Some(name) => event.event(name),
+            None => event,
+        })
+    };
+    match done {
+        Ok(done) => {
+            let events = asked.dialect.events(&reply(asked, &done)).into_iter().map(event);
+            let end = asked.dialect.is_done_said().then(|| Ok(SseEvent::default().data("[DONE]")));
+            events.chain(end).collect()
+        }
+        Err(refused) => vec![event((Some("error"), asked.dialect.refusal(&refused)))],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_a_session_in_either_way() {
+        for (path, below, route) in [
+            ("/v1/chat/completions", None, "/chat/completions"),
+            ("/chat/completions", None, "/chat/completions"),
+            ("/s/ep1/v1/messages", Some("ep1"), "/messages"),
+            (
+                "/proxy/rollout/r7/attempt/a1/mode/train/openai/v1/chat/completions",
+                Some("r7-a1"),
+                "/chat/completions",
+            ),
+            ("/s/ep1", Some("ep1"), "/"),
+            ("/", None, "/"),
+        ] {
+            assert_eq!(parted(path), (below.map(str::to_string), route.to_string()), "{path}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! A call as a page: what was said before it, what was answered, and what else would have been.
+
+use super::said::{line, told};
+use crate::error::Result;
+use crate::store::Store;
+use crate::text::counted;
+
+/// A call with all that was said, as a title and lines.
+pub fn page(store: &Store, call: i64) -> Result<(String, Vec<String>)> {
+    let whole = store.call(call)?;
+    let row = &whole.row;
+    let title = format!("call {call} · {} · {} · {}", row.session, row.agent, row.mind);
+    let mut lines = Vec::new();
+    match &whole.answer {
+        Some(answer) => say(&mut lines, "answered", &told(answer), usize::MAX),
+        None => {
+            let why = whole.reply["error"].as_str().unwrap_or_default();
+            say(&mut lines, "FAILED", why, usize::MAX);
+        }
+    }
+    let others = store.call_alternatives(call)?;
+    if !others.is_empty() {
+        lines.push(
+            "UNEXECUTED: what else would have been said; nobody knows what it leads to".into(),
+        );
+    }
+    let other = |other: &crate::store::CallAlternative| {
+        format!("  {} ({}, seed {})", line(&other.message), other.mind, other.seed)
+    };
+    lines.extend(others.iter().map(other));
+    lines.extend([String::new(), "said before:".into()]);
+    for message in &whole.messages {
+        let role = message["role"].as_str().unwrap_or_default();
+        let most = if role == "system" { SYSTEM } else { usize::MAX };
+        say(&mut lines, role, &told(message), most);
+    }
+    Ok((title, lines))
+}
+
+/// Lines of a system message that are shown: the same ones stand before every call.
+const SYSTEM: usize = 6;
+
+fn say(lines: &mut Vec<String>, who: &str, text: &str, most: usize) {
+    let all: Vec<&str> = text.lines().collect();
+    for (i, line) in all.iter().take(most).enumerate() {
+        lines.push(if i == 0 { format!("{who}: {line}") } else { format!("  {line}") });
+    }
+    if all.is_empty() {
+        lines.push(format!("{who}:"));
+    }
+    if all.len() > most {
+        lines.push(format!(
+            "  … {} (foretaste gateway show --json)",
+            counted((all.len() - most) as u64, "more line")
+        ));
+    }
+}

@@ -1,0 +1,153 @@
+//! Routes as a store keeps them: added one after the other, so that one can be taken back. A gateway that
+//! runs looks at them, whoever adds one.
+
+use std::path::Path;
+
+use super::{Gateway, Minds, Route};
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// The port that is listened at unless another is named.
+pub const PORT: u16 = 8712;
+
+/// The session whose key opens the gateway, the first of several; made where there is none, under a
+/// name that nobody guesses.
+pub fn first_key(store: &mut Store) -> Result<String> {
+    if let Some(key) = store.keys()?.into_iter().next() {
+        return Ok(key);
+    }
+    let own: String =
+        store.identity()?.chars().filter(char::is_ascii_alphanumeric).take(10).collect();
+    let key = format!("s-{own}");
+    store.open_session(&key)?;
+    Ok(key)
+}
+
+/// The routes of a store as a gateway that runs follows them.
+#[derive(Debug)]
+pub struct Routed {
+    store: Store,
+    since: Vec<String>,
+}
+
+impl Routed {
+    /// As they stand now.
+    pub fn open(root: &Path) -> Result<Self> {
+        let store = Store::open(root)?;
+        let since = routes(&store)?;
+        Ok(Self { store, since })
+    }
+
+    /// The minds that answer: the embedded one, whom the store's routes name, and whom `more` does.
+    pub fn minds(&mut self, more: &[Route]) -> Result<Minds> {
+        let mut minds = Minds::new(Store::open(self.store.root())?, None);
+        minds.route(Route { agent: None, minds: vec![USUAL.into()] })?;
+        for route in current(&self.since).into_iter().chain(more.iter().cloned()) {
+            minds.route(route)?;
+        }
+        Ok(minds)
+    }
+
+    /// Has a gateway follow what changed since, and says what: each route in words, and why it could not
+    /// be taken, in which case whoever answered goes on.
+    pub fn renew(&mut self, served: &Gateway) -> Result<Vec<(String, Option<Error>)>> {
+        let now = routes(&self.store)?;
+        if now == self.since {
+            return Ok(Vec::new());
+        }
+        let before = current(&self.since);
+        let mut after = current(&now);
+        // Of an agent whose last route was taken back every agent's mind answers again.
+        let gone = before.iter().filter(|old| !after.iter().any(|new| new.agent == old.agent));
+        let gone: Vec<Option<String>> = gone.map(|route| route.agent.clone()).collect();
+        let mut told = Vec::new();
+        for agent in gone {
+            match agent {
+                None => after.push(Route { agent: None, minds: vec![USUAL.into()] }),
+                Some(agent) => {
+                    served.forget(&agent);
+                    told.push((format!("{agent}: as every agent"), None));
+                }
+            }
+        }
+        for route in after.into_iter().filter(|route| !before.contains(route)) {
+            let failed = served.route(route.clone()).err();
+            told.push((route.told(), failed));
+        }
+        self.since = now;
+        Ok(told)
+    }
+}
+
+/// Who answers where nobody is named.
+pub const USUAL: &str = "embedded";
+
+/// Where they stand.
+const KEY: &str = "gateway routes";
+
+/// All that were added and not taken back, oldest first.
+pub fn routes(store: &Store) -> Result<Vec<String>> {
+    let text = store.setting(KEY)?.unwrap_or_else(|| "[]".into());
+    serde_json::from_str(&text).map_err(|e| Error::new(format!("the store's {KEY}: {e}")))
+}
+
+fn keep(store: &mut Store, all: &[String]) -> Result<()> {
+    store.set_setting(KEY, &serde_json::json!(all).to_string())
+}
+
+/// Of each agent the last one.
+pub fn current(all: &[String]) -> Vec<Route> {
+    let mut current: Vec<Route> = Vec::new();
+    for route in all.iter().filter_map(|text| Route::parse(text).ok()) {
+        current.retain(|known| known.agent != route.agent);
+        current.push(route);
+    }
+    current
+}
+
+/// Adds one.
+pub fn add_route(store: &mut Store, route: &Route) -> Result<()> {
+    let mut all = routes(store)?;
+    all.push(route.text());
+    keep(store, &all)
+}
+
+/// Takes the last one of an agent back; none is that of every agent.
+///
+/// # Errors
+/// Where there is none.
+pub fn take_back(store: &mut Store, agent: Option<&str>) -> Result<()> {
+    let mut all = routes(store)?;
+    let of = |text: &String| Route::parse(text).is_ok_and(|route| route.agent.as_deref() == agent);
+    let Some(last) = all.iter().rposition(of) else {
+        let who = agent.unwrap_or("every agent");
+        return Err(Error::usage(format!("there is no route of {who} to be taken back"))
+            .hint("foretaste gateway route says who answers"));
+    };
+    all.remove(last);
+    keep(store, &all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_taken_back_to_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path()).unwrap();
+        for text in ["novice", "player=novice", "player=embedded,novice"] {
+            add_route(&mut store, &Route::parse(text).unwrap()).unwrap();
+        }
+        let of = |store: &Store| -> Vec<String> {
+            current(&routes(store).unwrap()).iter().map(Route::text).collect()
+        };
+        assert_eq!(of(&store), ["novice", "player=embedded,novice"]);
+        take_back(&mut store, Some("player")).unwrap();
+        assert_eq!(of(&store), ["novice", "player=novice"]);
+        take_back(&mut store, Some("player")).unwrap();
+        assert!(take_back(&mut store, Some("player")).is_err());
+        take_back(&mut store, None).unwrap();
+        assert!(of(&store).is_empty());
+    }
+}

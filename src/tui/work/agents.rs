@@ -1,0 +1,146 @@
+//! Agents of others: what they asked, and the gateway that they ask.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Mailbox, Worker};
+use crate::control::{Cancel, Control, Progress};
+use crate::error::Result;
+use crate::gateway::{self, Again, Gateway, Limits, Minds, PORT, Route, Wanted};
+use crate::guard::guarded;
+use crate::store::{Called, REWARD, Store};
+use crate::text::counted;
+use crate::tui::effect::{AgentsCmd, Notice};
+use crate::tui::msg::{JobMsg, Msg};
+use crate::tui::screen::Screen;
+use crate::tui::screens::agents::{Listed, Msg as Told, SESSIONS, Seen};
+
+/// How often it is looked for calls and for other minds that are to answer.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Calls of a session that are listed.
+const CALLS: usize = 2000;
+
+/// Is the gateway until it is told to end.
+pub(super) fn listen(
+    root: &Path,
+    control: &Control,
+    tell: &mut dyn FnMut(JobMsg),
+    mail: &Mailbox,
+) -> Result<String> {
+    let mut store = Store::open(root)?;
+    let key = gateway::first_key(&mut store)?;
+    let mut routed = gateway::Routed::open(root)?;
+    let address = (IpAddr::V4(Ipv4Addr::LOCALHOST), PORT);
+    let minds = routed.minds(&[])?;
+    let served = Gateway::start(address, store, minds, Limits::default())?;
+    let place = format!("http://{}/v1", served.address);
+    mail.send(Msg::Notice(Notice::info(format!("agents call at {place} with the key fk-{key}"))));
+    let mut calls = 0;
+    while !control.cancel.is_cancelled() {
+        for (route, failed) in routed.renew(&served)? {
+            let text =
+                failed.map_or(format!("{route} from now on"), |error| format!("{route}: {error}"));
+            mail.send(Msg::Notice(Notice::info(text)));
+        }
+        calls += served.seen().len() as u64;
+        let doing = format!("gateway {} fk-{key} calls", served.address);
+        tell(JobMsg::Progress(Progress { doing, done: calls, total: 0, rate: 0.0, left_s: None }));
+        std::thread::sleep(LOOK);
+    }
+    drop(served);
+    Ok(format!("the gateway is closed: {} answered", counted(calls, "call")))
+}
+
+/// Starts the thread that looks at calls.
+pub fn start(root: PathBuf, mail: Mailbox) -> Worker<AgentsCmd> {
+    let own = mail.clone();
+    Worker::start("the calls", &own, move |command| {
+        guarded("the calls", || obey(&root, &mail, command))
+    })
+}
+
+fn obey(root: &Path, mail: &Mailbox, command: AgentsCmd) -> Result<()> {
+    let mut store = Store::open(root)?;
+    let say = |text: String| mail.send(Msg::Notice(Notice::info(text)));
+    match command {
+        AgentsCmd::Look => {}
+        AgentsCmd::Calls(session, search) => {
+            let calls = listed(&store, &session, search)?;
+            mail.send(Msg::from(Told::Calls(session, calls)));
+            return Ok(());
+        }
+        AgentsCmd::Read(call) => {
+            let (title, lines) = gateway::page(&store, call)?;
+            mail.send(Msg::Text(Screen::Agents, title, lines));
+            return Ok(());
+        }
+        AgentsCmd::Compare(agent) => {
+            let who = store.called_agent(&agent.to_string())?;
+            let sides = gateway::sides(&store, &who)?;
+            let lines = sides.iter().map(|side| side.told()).collect();
+            mail.send(Msg::Text(Screen::Agents, format!("who answered {}", who.name), lines));
+            return Ok(());
+        }
+        AgentsCmd::Reward(session, value) => {
+            let body = serde_json::json!({"reward": value, "source": "a person"});
+            store.add_session_event(&session, (REWARD, Some(value)), &body)?;
+            say(format!("{session}: reward {value}"));
+        }
+        AgentsCmd::Name(agent, name) => {
+            store.name_agent(agent, &name)?;
+            say(format!("it is called {name} now"));
+        }
+        AgentsCmd::Take(agent) => {
+            let who = store.called_agent(&agent.to_string())?;
+            let found = gateway::take(&mut store, &who, &Wanted::default())?;
+            say(found.told(&who.name));
+        }
+        AgentsCmd::Route(text) => {
+            let route = Route::parse(&text)?;
+            for mind in &route.minds {
+                crate::agent::check(&store, Some(mind), None)?;
+            }
+            gateway::add_route(&mut store, &route)?;
+        }
+        AgentsCmd::Back(agent) => gateway::take_back(&mut store, Some(&agent))?,
+        AgentsCmd::Try(call, count) => {
+            let whole = store.call(call)?;
+            let mut minds = Minds::new(Store::open(root)?, None);
+            minds.route(Route { agent: None, minds: vec![whole.row.mind.clone()] })?;
+            let how = Again { count, temperature: Some(1.0), seed: 1 };
+            let found = gateway::again(&minds, &whole, how, &Cancel::default())?;
+            store.add_call_alternatives(call, &found)?;
+            let (title, lines) = gateway::page(&store, call)?;
+            mail.send(Msg::Text(Screen::Agents, title, lines));
+        }
+    }
+    let all = store.sessions()?;
+    let total = all.len();
+    let sessions = all.into_iter().take(SESSIONS).collect();
+    let routes = gateway::current(&gateway::routes(&store)?);
+    let mut routes: Vec<String> = routes.iter().map(Route::told).collect();
+    if routes.is_empty() {
+        routes.push("every agent: embedded".into());
+    }
+    mail.send(Msg::from(Told::Seen(Seen { sessions, total, agents: store.agents()?, routes })));
+    Ok(())
+}
+
+/// The calls of a session as they are listed, the last ones of very many.
+fn listed(store: &Store, session: &str, search: Option<String>) -> Result<Vec<Listed>> {
+    let which = Called { session: Some(session.to_string()), search, ..Called::default() };
+    let all = store.calls(&which)?;
+    let from = all.len().saturating_sub(CALLS);
+    let one = |row: &crate::store::CallRow| {
+        let (asked, said, others) = store.call_lines(row)?;
+        let line = |body: &str| gateway::line(&serde_json::from_str(body).unwrap_or_default());
+        let said = match said {
+            Ok(body) => line(&body),
+            Err(why) => format!("FAILED {why}"),
+        };
+        Ok(Listed { row: row.clone(), asked: line(&asked), said, others })
+    };
+    all[from..].iter().map(one).collect()
+}

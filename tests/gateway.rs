@@ -1,0 +1,396 @@
+//! Agents of others, by the real binary over a real line: dialects, safety, what is written down, and
+//! that nothing which was answered is lost.
+
+mod common;
+#[path = "stub/mod.rs"]
+mod stub;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{foretaste, json, run};
+use serde_json::{Value, json};
+use stub::{As, Fault, Stub};
+
+const KEY: &str = "sk-upstream-not-to-be-seen-0815";
+
+/// A gateway that runs.
+struct Running {
+    child: Child,
+    address: String,
+}
+
+impl Running {
+    /// On a port that nobody else has now.
+    fn start(data: &Path, args: &[&str]) -> Self {
+        for _ in 0..20 {
+            let port =
+                std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let mut child = foretaste(
+                data,
+                &["gateway", "--json", "--session", "t", "--port", &port.to_string()],
+            )
+            .args(args)
+            .env("WRITER_KEY", KEY)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+            let mut line = String::new();
+            let mut said = BufReader::new(child.stdout.take().unwrap());
+            said.read_line(&mut line).unwrap();
+            // A closed pipe would end it.
+            std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+            let Ok(first) = serde_json::from_str::<Value>(&line) else {
+                let _ = child.wait();
+                continue; // somebody was quicker
+            };
+            let address = first["url"].as_str().unwrap().trim_start_matches("http://").to_string();
+            return Self { child, address };
+        }
+        panic!("no port");
+    }
+
+    /// Sends a request and returns status, head and body.
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let mut text = format!(
+            "{method} {path} HTTP/1.1\r\ncontent-length: {}\r\nconnection: close\r\n",
+            body.len()
+        );
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            text += &format!("host: {}\r\n", self.address);
+        }
+        for (name, value) in headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        stream.write_all(format!("{text}\r\n{body}").as_bytes()).unwrap();
+        let mut whole = Vec::new();
+        let _ = stream.read_to_end(&mut whole);
+        let whole = String::from_utf8_lossy(&whole).to_string();
+        let (head, body) = whole.split_once("\r\n\r\n").unwrap_or((&whole, ""));
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        (status, head.to_lowercase(), body.to_string())
+    }
+
+    fn post(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
+        let bearer = format!("Bearer {key}");
+        let (status, _, body) =
+            self.send("POST", path, &[("authorization", &bearer)], &body.to_string());
+        (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn tool() -> Value {
+    json!({"type": "function", "function": {"name": "act", "parameters": {"type": "object", "properties": {"command": {"type": "string"}}}}})
+}
+
+const GAME: &str = "The room has a cupboard 1, a rack 1, a shelf 1, and a sink 1.\n\nYour errand: a bottle belongs in the cupboard.";
+
+fn game() -> Value {
+    json!({"model": "any", "temperature": 0, "tools": [tool()],
+        "messages": [{"role": "system", "content": "You play."}, {"role": "user", "content": GAME}]})
+}
+
+/// A data directory that knows the stub as `writer`, with a key in the environment.
+fn with_stub(stub: &Stub) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!(
+        "[minds.writer]\nurl = \"{}/v1\"\nmodel = \"toy\"\nkey = {{ env = \"WRITER_KEY\" }}\nretries = 0\ntimeout_s = 3\n\
+         price_in = 1.0\nprice_out = 2.0\n",
+        stub.url
+    );
+    std::fs::write(dir.path().join("config.toml"), text).unwrap();
+    dir
+}
+
+/// Everything that is written below a folder.
+fn written(folder: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(written(&path));
+        } else {
+            all.extend(std::fs::read(&path).unwrap_or_default());
+        }
+    }
+    all
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[test]
+fn a_mind_of_this_program_answers_every_dialect_and_what_was_played_is_learnt_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Running::start(dir.path(), &["--reward", "^The game is over: won=1"]);
+    // Chat, then the same game in the other two: the same words at temperature 0.
+    let (status, whole) = gateway.post("/s/a/v1/chat/completions", "fk-t.player", &game());
+    assert_eq!(status, 200, "{whole}");
+    let call = &whole["choices"][0]["message"]["tool_calls"][0];
+    let command: Value =
+        serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
+    let command = command["command"].as_str().unwrap();
+    assert!(command.starts_with("walk to "), "{command}");
+    let schema = &tool()["function"]["parameters"];
+    let responses = json!({"model": "any", "temperature": 0, "instructions": "You play.", "input": GAME,
+        "tools": [{"type": "function", "name": "act", "parameters": schema}]});
+    let (status, other) = gateway.post("/s/b/v1/responses", "fk-t", &responses);
+    assert_eq!((status, &other["output"][0]["arguments"]), (200, &call["function"]["arguments"]));
+    let messages = json!({"model": "any", "temperature": 0, "max_tokens": 9, "system": "You play.",
+        "messages": [{"role": "user", "content": GAME}], "tools": [{"name": "act", "input_schema": schema}]});
+    let (status, other) = gateway.post("/s/c/v1/messages", "fk-t", &messages);
+    assert_eq!((status, &other["content"][0]["input"]["command"]), (200, &json!(command)));
+    let (status, count) = gateway.post("/v1/messages/count_tokens", "fk-t", &messages);
+    assert!(status == 200 && count["input_tokens"].as_u64().unwrap() > 10);
+    // The first of them goes on, is told that it won, and ends.
+    let mut body = game();
+    let said = body["messages"].as_array_mut().unwrap();
+    said.push(whole["choices"][0]["message"].clone());
+    said.push(json!({"role": "tool", "tool_call_id": call["id"], "content": "It is done.\nThe game is over: won."}));
+    body["stream"] = true.into();
+    let (status, head, text) = gateway.send(
+        "POST",
+        "/s/a/v1/chat/completions",
+        &[("x-api-key", "fk-t.player")],
+        &body.to_string(),
+    );
+    assert!(status == 200 && head.contains("text/event-stream"), "{head}");
+    assert!(text.contains("The episode is over.") && text.contains("data: [DONE]"), "{text}");
+    // What was said before an answer is known by its name.
+    let id = gateway.post("/s/b/v1/responses", "fk-t", &responses).1["id"].clone();
+    let next = json!({"model": "any", "previous_response_id": id, "instructions": "You play.", "input": [{"type": "function_call_output", "call_id": "x", "output": "You see a bottle 1."}],
+        "tools": [{"type": "function", "name": "act", "parameters": schema}]});
+    let (status, after) = gateway.post("/s/b/v1/responses", "fk-t", &next);
+    assert_eq!(status, 200, "{after}");
+    assert_eq!(gateway.post("/s/c/v1/responses", "fk-t", &next).0, 400, "another session's answer");
+    drop(gateway);
+
+    let calls = json(dir.path(), &["gateway", "calls"]);
+    let relations: Vec<(&str, &str)> = calls
+        .iter()
+        .map(|call| (call["session"].as_str().unwrap(), call["relation"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        relations,
+        [
+            ("t/a", "root"),
+            ("t/b", "root"),
+            ("t/c", "root"),
+            ("t/a", "continued"),
+            ("t/b", "again"),
+            ("t/b", "continued")
+        ]
+    );
+    assert!(
+        calls[0]["exact"] == true && calls[3]["exact"] == false,
+        "a mind gives its tokens; the last word has none"
+    );
+    let sessions = json(dir.path(), &["gateway", "sessions"]);
+    let rewarded: Vec<&Value> =
+        sessions.iter().filter(|session| session["reward"] == 1.0).collect();
+    assert_eq!((rewarded.len(), &rewarded[0]["name"]), (1, &json!("t/a")));
+    // A conversation that was worth something is a demonstration, once.
+    let taken = json(dir.path(), &["gateway", "take", "player"]);
+    assert_eq!(taken[0]["taken"]["taken"], 1);
+    assert_eq!(json(dir.path(), &["gateway", "take", "player"])[0]["taken"]["before"], 1);
+    let told = json(dir.path(), &["replay", "1"]);
+    assert!(told.iter().any(|row| row.to_string().contains(command)), "{told:?}");
+    let output = run(
+        dir.path(),
+        &[
+            "train",
+            "--objective",
+            "imitation",
+            "--expert",
+            "player",
+            "--split",
+            "captured",
+            "--from",
+            "novice",
+            "--steps",
+            "1",
+            "--held-out",
+            "0",
+        ],
+    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Other answers are kept beside it, and nothing of them was executed.
+    let others = json(
+        dir.path(),
+        &["gateway", "try", "1", "-k", "2", "--temperature", "1", "--mind", "novice"],
+    );
+    assert_eq!(others.len(), 3);
+    assert!(
+        !json(dir.path(), &["gateway", "show", "1"])[0]["alternatives"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
+fn only_who_has_a_key_and_is_no_web_page_is_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Running::start(dir.path(), &[]);
+    let body = game().to_string();
+    let bearer = ("authorization", "Bearer fk-t");
+    for (headers, status) in [
+        (vec![], 401),
+        (vec![("authorization", "Bearer fk-u")], 401),
+        (vec![("authorization", "Bearer sk-t")], 401),
+        (vec![bearer, ("origin", "https://evil.example")], 403),
+        (vec![bearer, ("host", "evil.example")], 403),
+        (vec![bearer, ("x-session-id", "../../etc")], 400),
+    ] {
+        let found = gateway.send("POST", "/v1/chat/completions", &headers, &body).0;
+        assert_eq!(found, status, "{headers:?}");
+    }
+    for (path, body, status) in [
+        ("/v1/chat/completions", "{", 400),
+        ("/v1/chat/completions", "[]", 400),
+        ("/v1/chat/completions", "{\"messages\": 3}", 400),
+        ("/v1/nowhere", "{}", 404),
+        ("/v1/embeddings", "{\"input\": \"a\"}", 404),
+        ("/v1/reward", "{\"reward\": \"much\"}", 400),
+    ] {
+        assert_eq!(gateway.send("POST", path, &[bearer], body).0, status, "{path} {body}");
+    }
+    let mut odd = game();
+    odd["logit_bias"] = json!({"5": 1});
+    let (status, said) = gateway.post("/v1/chat/completions", "fk-t", &odd);
+    assert!(
+        status == 400 && said["error"]["message"].as_str().unwrap().starts_with("logit_bias"),
+        "{said}"
+    );
+    // More than a request may have; the line may be closed before all of it is sent.
+    let mut stream = TcpStream::connect(&gateway.address).unwrap();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer fk-t\r\ncontent-length: 99999999\r\n\r\n",
+        gateway.address
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let _ = stream.write_all(&vec![b' '; 40 << 20]);
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut answer = [0; 64];
+    let read = stream.read(&mut answer).unwrap_or(0);
+    assert!(read == 0 || String::from_utf8_lossy(&answer).contains("413"));
+    assert_eq!(gateway.post("/v1/chat/completions", "fk-t", &game()).0, 200, "and it goes on");
+    drop(gateway);
+    assert_eq!(json(dir.path(), &["gateway", "calls"]).len(), 1, "what was refused is no call");
+}
+
+#[test]
+fn an_endpoint_answers_and_its_key_stands_nowhere() {
+    let stub = Stub::new(As::Vllm);
+    let dir = with_stub(&stub);
+    let gateway = Running::start(dir.path(), &["--mind", "writer"]);
+    let body = json!({"model": "what the agent calls it", "messages": [{"role": "user", "content": "hello"}]});
+    let (status, said) = gateway.post("/v1/chat/completions", "fk-t", &body);
+    assert_eq!(status, 200, "{said}");
+    let asked = stub.shared.asked.lock().unwrap().last().unwrap().clone();
+    assert_eq!(asked.header("authorization"), Some(format!("Bearer {KEY}").as_str()));
+    assert_eq!(asked.body["model"], "toy", "the profile's, whatever the agent calls it");
+    // One that fails is told as such, and is written down.
+    stub.shared.faults.lock().unwrap().push_back(Fault::status("500 Internal Server Error", "{}"));
+    let (status, failed) = gateway.post("/v1/chat/completions", "fk-t", &body);
+    assert_eq!(status, 502, "{failed}");
+    let mut errors = String::new();
+    let mut gateway = gateway;
+    gateway.child.kill().unwrap();
+    gateway.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    drop(gateway);
+    let calls = json(dir.path(), &["gateway", "calls"]);
+    assert_eq!(calls.len(), 2);
+    assert!(calls[0]["cost"].as_f64().unwrap() > 0.0 && calls[0]["exact"] == false);
+    for text in [said.to_string(), failed.to_string(), errors] {
+        assert!(!text.contains(KEY), "{text}");
+    }
+    assert!(!holds(&written(dir.path()), KEY));
+}
+
+#[test]
+fn no_answered_call_is_lost_when_the_gateway_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut answered = 0;
+    for round in 0..6_u64 {
+        let mut gateway = Running::start(dir.path(), &[]);
+        let address = gateway.address.clone();
+        let callers: Vec<_> = (0..4)
+            .map(|agent| {
+                let address = address.clone();
+                std::thread::spawn(move || {
+                    let mut answered = 0;
+                    loop {
+                        let Ok(mut stream) = TcpStream::connect(&address) else { return answered };
+                        let body = game().to_string();
+                        let head = format!("POST /s/k{round}-{agent}/v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer fk-t\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                        let mut whole = String::new();
+                        let sent = stream.write_all(head.as_bytes());
+                        if sent.is_err() || stream.read_to_string(&mut whole).is_err() || !whole.contains("\"usage\"") {
+                            return answered;
+                        }
+                        answered += 1;
+                    }
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(80 + 37 * round));
+        gateway.child.kill().unwrap();
+        answered += callers.into_iter().map(|caller| caller.join().unwrap()).sum::<usize>();
+    }
+    let kept = json(dir.path(), &["gateway", "calls"]).len();
+    assert!(answered > 20 && kept >= answered, "{answered} were answered, {kept} are kept");
+    assert!(kept <= answered + 6 * 4, "{answered} were answered, {kept} are kept");
+}
+
+#[test]
+fn another_mind_answers_from_the_next_call_on_and_is_taken_back() {
+    let stub = Stub::new(As::Vllm);
+    let dir = with_stub(&stub);
+    let gateway = Running::start(dir.path(), &[]);
+    let ask = || {
+        assert_eq!(gateway.post("/v1/chat/completions", "fk-t.player", &game()).0, 200);
+        json(dir.path(), &["gateway", "calls"]).last().unwrap()["mind"].clone()
+    };
+    assert_eq!(ask(), "embedded");
+    let until = |mind: &str| {
+        let began = Instant::now();
+        while ask() != mind {
+            assert!(began.elapsed() < Duration::from_secs(60), "{mind} never answered");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    let routed = |args: &[&str]| {
+        let output = foretaste(dir.path(), &[&["gateway", "route"], args].concat())
+            .env("WRITER_KEY", KEY)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    routed(&["player=novice"]);
+    until("novice");
+    routed(&["--back", "player"]);
+    until("embedded");
+    assert!(!run(dir.path(), &["gateway", "route", "player=nobody-there"]).status.success());
+    assert!(!run(dir.path(), &["gateway", "route", "--back", "player"]).status.success());
+}
