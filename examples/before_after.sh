@@ -12,7 +12,7 @@ serve() { # MIND: a gateway until `quiet` is called
     gateway=$!
     sleep 4
 }
-quiet() { kill -INT "$gateway"; wait "$gateway" || true; }
+quiet() { kill -TERM "$gateway"; wait "$gateway" || true; }
 play() { # SCRIPT SPLIT COUNT
     echo "$1 $2: won $("$python" -W ignore "$here/$1.py" "$2" 0 "$3" "http://127.0.0.1:$port" fk-run 2> "$dir.err" | tail -1)"
 }
@@ -33,5 +33,5 @@ for pair in openai:openai_agents langgraph:langgraph_agent smol-player:smolagent
     play "$script" unseen "$new"
     quiet
     echo "== $agent, before and after on new games"
-    "$foretaste" --data-dir "$dir" gateway compare "$agent"
+    "$foretaste" --data-dir "$dir" gateway compare "$agent" --split unseen
 done

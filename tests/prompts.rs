@@ -171,6 +171,19 @@ fn an_optimisation_goes_on_where_it_broke_off_and_its_text_is_read_by_the_mind()
     .unwrap();
     assert_eq!(json(dir.path(), &ORDER), found);
     assert!(count.load(Ordering::SeqCst) < 2 * asked, "what was known was not asked again");
+    // More may be spent, and what is shown is of that.
+    let more = json(dir.path(), &["prompts", "optimise", "own", "--budget", "24"]);
+    assert!(more[0]["trials"].as_u64() >= found[0]["trials"].as_u64());
+    assert_eq!(json(dir.path(), &["prompts", "show", "own"])[0]["trials"], more[0]["trials"]);
+    for odd in ["../own", "a b"] {
+        assert_eq!(
+            run(dir.path(), &["prompts", "optimise", odd, "--mind", "toy"]).status.code(),
+            Some(2)
+        );
+    }
+    json(dir.path(), &["prompts", "forget", "own"]);
+    assert!(!run(dir.path(), &["prompts", "show", "own"]).status.success());
+    assert!(run(dir.path(), &ORDER).status.success());
     // Other settings under the same name are refused.
     let other = [&ORDER[..], &["--seed", "2"]].concat();
     assert_eq!(run(dir.path(), &other).status.code(), Some(2));

@@ -123,14 +123,9 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
     let folder = tempfile::tempdir().map_err(|e| failed("a folder", e))?;
     let mut store = Store::open(folder.path())?;
     store.open_session("load")?;
-    // Nothing but the gateway limits how many are asked at once.
-    let profile =
-        format!("[minds.stub]\nurl = \"{behind}/v1\"\nmodel = \"stub\"\nconcurrency = 256\n");
-    std::fs::write(folder.path().join("config.toml"), profile)
-        .map_err(|e| failed("config.toml", e))?;
     let mut minds = Minds::new(Store::open(folder.path())?, None);
-    minds.route(Route::parse("stub")?)?;
-    let limits = Limits { at_once: 4096, ..Limits::default() };
+    minds.route(Route::parse(&format!("{behind}/v1#stub"))?)?;
+    let limits = Limits::default();
     let gateway = Gateway::start((IpAddr::V4(Ipv4Addr::LOCALHOST), 0), store, minds, limits)?;
     let through = format!("http://{}", gateway.address);
     let (mut direct, mut ours, mut seconds) = (Vec::new(), Vec::new(), Vec::new());

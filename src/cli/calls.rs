@@ -52,8 +52,8 @@ pub struct TryArgs {
 pub struct TakeArgs {
     /// The agent (default: the only one)
     agent: Option<String>,
-    /// Only sessions that were worth at least so much
-    #[arg(long, default_value_t = 1.0, value_name = "REWARD", value_parser = real(-1e9..=1e9))]
+    /// Only what was worth at least so much, which counts as a success
+    #[arg(long, default_value_t = 1.0, value_name = "REWARD", value_parser = real(1e-9..=1e9))]
     least: f64,
     /// The suite that they are filed under where the agent did not say (POST /v1/world)
     #[arg(long, default_value = "household")]
@@ -61,7 +61,7 @@ pub struct TakeArgs {
     /// Only this session and those below it
     #[arg(long, value_name = "NAME")]
     session: Option<String>,
-    /// Only what this mind answered
+    /// Only what this mind answered, and nobody else
     #[arg(long)]
     mind: Option<String>,
 }
@@ -151,8 +151,13 @@ pub fn calls(common: &Common, args: &CallsArgs) -> Result<()> {
     let store = common.store()?;
     let out = common.out();
     let CallsArgs { session, agent, search, follow } = args;
-    let mut which =
-        Called { session: session.clone(), agent: agent.clone(), search: search.clone(), after: 0 };
+    let agent = agent.as_ref().map(|name| store.called_agent(name)).transpose()?;
+    let mut which = Called {
+        session: session.clone(),
+        agent: agent.map(|agent| agent.id),
+        search: search.clone(),
+        after: 0,
+    };
     let control = interruptible()?;
     loop {
         for row in store.calls(&which)? {
@@ -200,7 +205,7 @@ pub fn show(common: &Common, call: i64) -> Result<()> {
 pub fn name(common: &Common, who: &str, name: &str) -> Result<()> {
     let mut store = common.store()?;
     let known = store.called_agent(who)?;
-    store.name_agent(known.id, name)?;
+    gateway::rename(&mut store, &known, name)?;
     common.out().line(&json!({"agent": known.id, "name": name}), || {
         format!("{} is called {name} now", known.name)
     });
@@ -270,13 +275,10 @@ pub fn take(common: &Common, args: &TakeArgs) -> Result<()> {
 }
 
 /// Old beside new.
-pub fn compare(common: &Common, name: Option<&str>) -> Result<()> {
+pub fn compare(common: &Common, name: Option<&str>, split: Option<&str>) -> Result<()> {
     let store: Store = common.store()?;
     let who = gateway::one_agent(&store, name)?;
-    let sides = gateway::sides(&store, &who)?;
-    let out = common.out();
-    for side in &sides {
-        out.line(&json!(side), || side.told());
-    }
+    let found = gateway::sides(&store, &who, split)?;
+    common.out().line(&json!(found), || found.told().join("\n"));
     Ok(())
 }

@@ -64,6 +64,9 @@ enum What {
     Compare {
         /// The agent (default: the only one)
         agent: Option<String>,
+        /// Only games of this split, as their agent named them (POST /v1/world)
+        #[arg(long)]
+        split: Option<String>,
     },
 }
 
@@ -84,6 +87,9 @@ struct ServeArgs {
     /// The address; anything but this machine's own is open to others who have a key
     #[arg(long, default_value = "127.0.0.1")]
     host: IpAddr,
+    /// A name under which it may be asked beside its own addresses (host.docker.internal)
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
     /// Calls that are answered at once; as many wait eightfold, the rest is told to come again (429)
     #[arg(long, default_value_t = 128, value_name = "N", value_parser = number::<usize>(1..=4096))]
     at_once: usize,
@@ -108,7 +114,9 @@ pub fn run(common: &Common, args: GatewayArgs) -> Result<()> {
         Some(What::Route(args)) => calls::route(common, &args),
         Some(What::Try(args)) => calls::again(common, &args),
         Some(What::Take(args)) => calls::take(common, &args),
-        Some(What::Compare { agent }) => calls::compare(common, agent.as_deref()),
+        Some(What::Compare { agent, split }) => {
+            calls::compare(common, agent.as_deref(), split.as_deref())
+        }
     }
 }
 
@@ -137,13 +145,14 @@ fn serve(common: &Common, args: &ServeArgs) -> Result<()> {
     }
     gateway::first_key(&mut store)?;
     let more = args.mind.iter().map(|route| Route::parse(route)).collect::<Result<Vec<_>>>()?;
-    let mut routed = gateway::Routed::open(store.root())?;
-    let minds = routed.minds(&more)?;
+    let mut routed = gateway::Routed::open(store.root(), &more)?;
+    let minds = routed.minds()?;
     let told: Vec<String> = minds.routes().iter().map(Route::told).collect();
     let limits = Limits {
         at_once: args.at_once,
         waiting: args.at_once * 8,
         answer: Duration::from_secs(args.answer_s),
+        hosts: args.allow_host.clone(),
         rules: args.reward.clone(),
         ..Limits::default()
     };

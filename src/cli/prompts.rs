@@ -10,9 +10,11 @@ use super::{Common, SuiteArgs, interruptible, number};
 use crate::control::{Control, Meter};
 use crate::error::{Error, Result};
 use crate::paths;
-use crate::prompts::{Game, Journal, Known, Outcome, Plan, Playing, Select, optimise, profile};
+use crate::prompts::{
+    Game, Journal, Known, Outcome, Plan, Playing, Select, optimise, profile, unfit,
+};
 use crate::store::Store;
-use crate::text::{apart, percent, signed};
+use crate::text::{apart, counted, percent, signed};
 
 /// Arguments of `foretaste prompts`.
 #[derive(Debug, Args)]
@@ -30,6 +32,11 @@ enum What {
     List,
     /// The texts of one as a tree, with their scores, and how each differs from the one before it
     Show {
+        /// Its name
+        name: String,
+    },
+    /// Forget one, with all that was answered
+    Forget {
         /// Its name
         name: String,
     },
@@ -55,31 +62,68 @@ struct OptimiseArgs {
     /// Who writes new texts (default: the same)
     #[arg(long)]
     writer: Option<String>,
-    /// The split that games are drawn from
-    #[arg(long, default_value = "train")]
-    split: String,
-    /// Games that texts are rewritten by
-    #[arg(long, default_value_t = 30, value_parser = number::<usize>(1..=10_000))]
-    train: usize,
-    /// Games that texts are compared on
-    #[arg(long, default_value_t = 30, value_parser = number::<usize>(1..=10_000))]
-    validation: usize,
-    /// Games at most, all together
-    #[arg(long, default_value_t = 300, value_parser = number::<u64>(1..=1_000_000))]
-    budget: u64,
-    /// Games that a rewriting is made by
-    #[arg(long, default_value_t = 3, value_parser = number::<usize>(1..=100))]
-    minibatch: usize,
+    /// The split that games are drawn from (default: train)
+    #[arg(long)]
+    split: Option<String>,
+    /// Games that texts are rewritten by (default: 30)
+    #[arg(long, value_parser = number::<usize>(1..=10_000))]
+    train: Option<usize>,
+    /// Games that texts are compared on (default: 30)
+    #[arg(long, value_parser = number::<usize>(1..=10_000))]
+    validation: Option<usize>,
+    /// Games at most, all together (default: 300)
+    #[arg(long, value_parser = number::<u64>(1..=1_000_000))]
+    budget: Option<u64>,
+    /// Games that a rewriting is made by (default: 3)
+    #[arg(long, value_parser = number::<usize>(1..=100))]
+    minibatch: Option<usize>,
     /// What is rewritten next: one that is best somewhere (GEPA), one of the four best on average (APO), or
-    /// the best
-    #[arg(long, value_enum, default_value_t = Select::Front)]
-    select: Select,
-    /// Steps of a game at most
-    #[arg(long, default_value_t = 30, value_parser = number::<usize>(1..=10_000))]
-    limit: usize,
-    /// Decides everything that is drawn
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// the best (default: front)
+    #[arg(long, value_enum)]
+    select: Option<Select>,
+    /// Steps of a game at most (default: 30)
+    #[arg(long, value_parser = number::<usize>(1..=10_000))]
+    limit: Option<usize>,
+    /// Decides everything that is drawn (default: 1)
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+impl OptimiseArgs {
+    /// What is asked for; what is not said is as it was begun with, else the usual.
+    fn design(&self, suite: &str, begun: Option<&Design>) -> Result<(Game, Plan)> {
+        let usual = Plan {
+            train: 30,
+            validation: 30,
+            budget: 300,
+            minibatch: 3,
+            select: Select::Front,
+            seed: 1,
+        };
+        let plan = begun.map_or(usual, |begun| begun.plan);
+        let game = begun.map(|begun| &begun.game);
+        let mind = self.mind.clone().or_else(|| game.map(|game| game.mind.clone()));
+        let mind = mind.ok_or_else(|| Error::usage("--mind: whose prompt is it?"))?;
+        let writer = self.writer.clone().or_else(|| game.map(|game| game.writer.clone()));
+        let split = self.split.clone().or_else(|| game.map(|game| game.split.clone()));
+        let game = Game {
+            suite: suite.into(),
+            split: split.unwrap_or_else(|| "train".into()),
+            writer: writer.unwrap_or_else(|| mind.clone()),
+            mind,
+            steps: self.limit.or(game.map(|game| game.steps)).unwrap_or(30),
+        };
+        let plan = Plan {
+            train: self.train.unwrap_or(plan.train),
+            validation: self.validation.unwrap_or(plan.validation),
+            budget: self.budget.unwrap_or(plan.budget),
+            minibatch: self.minibatch.unwrap_or(plan.minibatch),
+            select: self.select.unwrap_or(plan.select),
+            seed: self.seed.unwrap_or(plan.seed),
+        };
+        plan.vet()?;
+        Ok((game, plan))
+    }
 }
 
 /// What an optimisation was begun with.
@@ -98,8 +142,8 @@ struct Kept<'a> {
 }
 
 impl Journal for Kept<'_> {
-    fn known(&self, asked: &str) -> Option<String> {
-        self.store.prompt_answer(self.name, asked).ok().flatten()
+    fn known(&self, asked: &str) -> Result<Option<String>> {
+        self.store.prompt_answer(self.name, asked)
     }
 
     fn keep(&mut self, asked: &str, answer: &str) -> Result<()> {
@@ -110,78 +154,84 @@ impl Journal for Kept<'_> {
 /// Runs the command.
 pub fn run(common: &Common, args: PromptsArgs) -> Result<()> {
     match args.what {
-        What::Optimise(args) => begin(common, *args),
+        What::Optimise(args) => begin(common, &args),
+        What::Forget { name } => forget(common, &name),
         What::List => list(common),
         What::Show { name } => show(common, &name),
         What::Accept { name, candidate } => accept(common, &name, candidate),
     }
 }
 
-fn begin(common: &Common, args: OptimiseArgs) -> Result<()> {
+fn begin(common: &Common, args: &OptimiseArgs) -> Result<()> {
     let mut store = common.store()?;
     let looks = common.store()?;
     let suite = args.suite.open()?;
     let control = interruptible()?;
-    let OptimiseArgs { name, mind, writer, split, train, validation, budget, minibatch, .. } = args;
-    let begun = stored(&store, &name)?;
-    let mind = mind.or_else(|| begun.as_ref().map(|design| design.game.mind.clone()));
-    let mind = mind.ok_or_else(|| Error::usage("--mind: whose prompt is it?"))?;
-    let game = Game {
-        suite: suite.name().into(),
-        split,
-        writer: writer.unwrap_or_else(|| mind.clone()),
-        mind,
-        steps: args.limit,
+    let name = &args.name;
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') || name.is_empty() {
+        return Err(Error::usage(format!("{name}: a name has letters, digits, - and _")));
+    }
+    let begun = stored(&store, name)?;
+    let (game, plan) = args.design(suite.name(), begun.as_ref())?;
+    let items = (plan.train, plan.validation);
+    let mut playing =
+        Playing::new(&looks, suite.as_ref(), game.clone(), items, plan.seed, &control)?;
+    // Who writes may change, and more may be spent; all else decides what the answers mean.
+    let same = |begun: &Design| {
+        (
+            Game { writer: game.writer.clone(), ..begun.game.clone() },
+            Plan { budget: plan.budget, ..begun.plan },
+        ) == (game.clone(), plan)
     };
-    let plan = Plan { train, validation, budget, minibatch, select: args.select, seed: args.seed };
-    let mut playing = Playing::new(
-        &looks,
-        suite.as_ref(),
-        game.clone(),
-        (train, validation),
-        args.seed,
-        &control,
-    )?;
     let design = match begun {
-        None => {
-            let design = Design { game, plan, text: playing.first().to_string() };
-            store.begin_prompt(&name, &json!(design).to_string())?;
-            design
+        Some(begun) if !same(&begun) => {
+            return Err(Error::usage(format!("{name} was begun with other settings")).hint(
+                "leave them out (--budget and --writer may differ), or give it another name",
+            ));
         }
-        // More may be spent than was asked for first; all else decides what the answers mean.
-        Some(begun) if (&begun.game, Plan { budget, ..begun.plan }) == (&game, plan) => {
-            Design { plan, ..begun }
-        }
-        Some(_) => {
-            return Err(Error::usage(format!("{name} was begun with other settings"))
-                .hint("give the same ones (--budget may differ), or another name"));
-        }
+        Some(begun) => Design { game, plan, ..begun },
+        None => Design { game, plan, text: playing.first().to_string() },
     };
+    store.keep_prompt(name, &json!(design).to_string())?;
     let mut out = common.out();
     let meter = Meter::new("trials", 0, design.plan.budget);
     let mut told = 0;
     let each = &mut |so_far: &Outcome| {
         let mut progress = meter.at(so_far.trials);
-        progress.doing = format!("{} texts,", so_far.candidates.len());
+        progress.doing = format!("{},", counted(so_far.candidates.len() as u64, "text"));
         out.progress(&progress);
         for (n, known) in so_far.candidates.iter().enumerate().skip(told) {
             super::out::tell(&scored(n, known));
         }
         told = so_far.candidates.len();
     };
-    let mut kept = Kept { store: &mut store, name: &name };
+    let mut kept = Kept { store: &mut store, name };
     let found = optimise(&design.text, &design.plan, &mut playing, &mut kept, &control, each)?;
     let best = &found.candidates[found.best];
     common.out().line(&json!(found), || {
         format!(
-            "{} texts written, {} of them no better on the games they were made by; {} games played\n{}\nwrite it \
-             down: foretaste prompts accept {name}",
-            found.written.0,
-            found.written.1,
-            found.trials,
+            "{}: {} kept, {} no better on the games they were made by, {} better with nothing left to compare them by, {} \
+             not tried (known already, unfit, or beyond the budget); {}\n{}\n(these are the games it was chosen by: \
+             foretaste eval says how good it is on others)\nwrite it down: foretaste prompts accept {name}",
+            counted(found.written.all, "text written"),
+            found.candidates.len() - 1,
+            found.written.no_better,
+            found.written.no_room,
+            found.written.untried,
+            counted(found.trials, "game played"),
             scored(found.best, best)
         )
     });
+    Ok(())
+}
+
+fn forget(common: &Common, name: &str) -> Result<()> {
+    let mut store = common.store()?;
+    if !store.forget_prompt(name)? {
+        return Err(Error::usage(format!("no prompt is called {name}"))
+            .hint("list them with: foretaste prompts list"));
+    }
+    common.out().line(&json!({"forgotten": name}), || format!("{name} is forgotten"));
     Ok(())
 }
 
@@ -211,7 +261,7 @@ impl crate::prompts::Trial for Nobody {
     }
 
     fn vet(&self, text: &str) -> Option<String> {
-        (!text.contains("<action>")).then(|| "it asks for no <action>".to_string())
+        unfit(text)
     }
 }
 

@@ -16,8 +16,6 @@ const SESSION: [&str; 3] = ["x-session-id", "proxy_x_session_id", "x-parent-sess
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Who {
-    /// The session whose key it is.
-    pub key: String,
     /// The session: that of the key, or one below it that the path or a header names.
     pub session: String,
     /// The agent, where the key names it.
@@ -36,7 +34,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Refuses what a web page sends, and what was sent to another name than ours: a page that a
 /// person looks at must not be able to ask in their place.
-pub(super) fn hosted(headers: &HeaderMap, own: &[String]) -> Result<(), Refused> {
+pub(super) fn hosted(headers: &HeaderMap, own: &[String], open: bool) -> Result<(), Refused> {
     if headers.contains_key(header::ORIGIN) {
         return Err(Refused::with(403, "web pages are not answered (Origin)"));
     }
@@ -44,7 +42,16 @@ pub(super) fn hosted(headers: &HeaderMap, own: &[String]) -> Result<(), Refused>
     if own.iter().any(|name| name.eq_ignore_ascii_case(host)) {
         return Ok(());
     }
-    Err(Refused::with(403, "asked under another name than this gateway's (Host)"))
+    // A page has a name, and could have that name mean this machine; a number it cannot.
+    let numbered = host.parse::<std::net::SocketAddr>().is_ok()
+        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+    if open && numbered {
+        return Ok(());
+    }
+    Err(Refused::with(
+        403,
+        "asked under another name than this gateway's (Host): --allow-host names more",
+    ))
 }
 
 /// Who asks by a key in one of the two headers that are in use, for the session that `below` or a
@@ -56,7 +63,9 @@ pub(super) fn who(
 ) -> Result<Who, Refused> {
     let unknown = || Refused::with(401, "no key of this gateway: fk-SESSION or fk-SESSION.AGENT");
     let bearer = header(headers, header::AUTHORIZATION.as_str())
-        .and_then(|value| value.strip_prefix("Bearer "));
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key);
     let key = bearer.or_else(|| header(headers, "x-api-key")).ok_or_else(unknown)?;
     let key = key.trim().strip_prefix(PREFIX).ok_or_else(unknown)?;
     let (session, agent) = match key.split_once('.') {
@@ -73,7 +82,7 @@ pub(super) fn who(
         Some(below) if is_name(below) => format!("{session}/{below}"),
         Some(_) => return Err(Refused::bad("a session's name has letters, digits, - and _")),
     };
-    Ok(Who { key: session.to_string(), session: whole, agent })
+    Ok(Who { session: whole, agent })
 }
 
 #[cfg(test)]
@@ -91,7 +100,7 @@ mod tests {
         let found = asked(headers(&[("authorization", "Bearer fk-s1.planner")]), None).unwrap();
         assert_eq!((found.session.as_str(), found.agent.as_deref()), ("s1", Some("planner")));
         let found = asked(headers(&[("x-api-key", "fk-s1")]), Some("ep3")).unwrap();
-        assert_eq!((found.session.as_str(), found.key.as_str()), ("s1/ep3", "s1"));
+        assert_eq!(found.session, "s1/ep3");
         let by_header = headers(&[("x-api-key", "fk-s1"), ("x-session-id", "run-7")]);
         assert_eq!(asked(by_header, None).unwrap().session, "s1/run-7");
         for bad in [
@@ -115,12 +124,12 @@ mod tests {
     #[test]
     fn a_web_page_and_another_name_are_refused() {
         let own = ["127.0.0.1:8712".to_string(), "localhost:8712".to_string()];
-        assert!(hosted(&headers(&[("host", "LOCALHOST:8712")]), &own).is_ok());
+        assert!(hosted(&headers(&[("host", "LOCALHOST:8712")]), &own, false).is_ok());
         let page = headers(&[("host", "localhost:8712"), ("origin", "https://evil.example")]);
-        assert_eq!(hosted(&page, &own).unwrap_err().status, 403);
+        assert_eq!(hosted(&page, &own, true).unwrap_err().status, 403);
         for host in ["evil.example:8712", "127.0.0.1", ""] {
             assert_eq!(
-                hosted(&headers(&[("host", host)]), &own).unwrap_err().status,
+                hosted(&headers(&[("host", host)]), &own, false).unwrap_err().status,
                 403,
                 "{host}"
             );

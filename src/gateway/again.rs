@@ -49,7 +49,13 @@ pub fn again(
         let refused = |refused: super::Refused| Error::new(refused.message);
         let asked = Asked::of(Dialect::Chat, body, false).map_err(refused)?;
         let answered = runtime.block_on(mind.answer(&asked)).map_err(refused)?;
-        found.push(CallAlternative { mind: name.clone(), seed, message: answered.message });
+        let mut message = answered.message;
+        // The names of calls are new each time: the same words are the same answer.
+        for (place, call) in message["tool_calls"].as_array_mut().into_iter().flatten().enumerate()
+        {
+            call["id"] = format!("call_{place}").into();
+        }
+        found.push(CallAlternative { mind: name.clone(), seed, message });
     }
     Ok(found)
 }

@@ -1,7 +1,6 @@
 //! A call from its request to its reply: who answers, what is written down, and then what is said.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -22,11 +21,11 @@ pub(super) struct Desk {
     pub minds: Shared,
     pub writer: Writer,
     pub limits: Limits,
-    /// Nothing is answered while it is set: weights change.
-    pub paused: AtomicBool,
     /// Calls that are under way, and those that wait.
     pub under_way: Semaphore,
     pub waiting: Semaphore,
+    /// KiB of requests that are being read.
+    pub bodies: Semaphore,
     /// What was written down, for who looks on.
     pub told: broadcast::Sender<Seen>,
 }
@@ -41,9 +40,6 @@ pub(super) struct Done {
 impl Desk {
     /// Answers a call; when this returns it is written down, also where it failed at a mind.
     pub async fn answer(&self, who: &Who, asked: &Asked) -> Result<Done, Refused> {
-        if self.paused.load(Ordering::Acquire) {
-            return Err(Refused::busy("the gateway is paused: weights change"));
-        }
         let full = || Refused::busy("more calls than this gateway takes at once");
         let waits = self.waiting.try_acquire().map_err(|_| full())?;
         let place = timeout(self.limits.wait, self.under_way.acquire()).await;
@@ -58,9 +54,9 @@ impl Desk {
                 Err(Refused::with(504, format!("no answer in {} s", self.limits.answer.as_secs())))
             }
         };
-        // What the agent did wrong is told to it, and is no call.
+        // What no mind was asked is no call.
         if let Err(refused) = &answer
-            && refused.status < 500
+            && refused.unasked
         {
             return Err(refused.clone());
         }
@@ -110,8 +106,8 @@ impl Desk {
     /// Who answers an agent: by the name that a person gave it, also after its first calls.
     fn mind(&self, who: &Who, agent: &NewAgent) -> Result<(String, Arc<Mind>), Refused> {
         read(&self.minds, |minds| {
-            let known = minds.store().agent_named(&agent.mark).ok().flatten();
-            let name = known.or_else(|| agent.name.clone()).unwrap_or_default();
+            let known = minds.store().agent_goes_by(agent).ok();
+            let name = agent.name.clone().or(known).unwrap_or_default();
             minds.of(&name, &who.session)
         })
         .ok_or_else(|| Refused::with(503, "nobody answers this agent: name one with --mind"))

@@ -1,84 +1,181 @@
-//! Old and new beside each other: what sessions were worth by who answered an agent in them.
+//! Old and new beside each other: what stretches of sessions were worth by who answered an agent in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::stretches::{of, stretches};
 use crate::error::Result;
 use crate::experience::wilson;
 use crate::store::{AgentRow, Called, Store};
 use crate::text::{counted, percent};
 
-/// How sessions went in which one mind answered an agent.
+/// How it went where one mind answered an agent.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Side {
     /// The mind.
     pub mind: String,
-    /// Sessions with a reward.
-    pub sessions: u64,
+    /// Episodes: stretches of sessions that a reward is about.
+    pub episodes: u64,
     /// How many were worth at least what counts as a success.
     pub won: u64,
     /// Their share, and its interval (Wilson, 95 %).
     pub interval: (f64, f64),
     /// What they were worth on average.
     pub mean: f64,
-    /// Sessions that nobody said the worth of, or in which several minds answered: in no figure.
-    pub left_out: u64,
+    /// Of which splits the games were, where their agent said so.
+    pub splits: BTreeMap<String, u64>,
 }
 
-impl Side {
-    /// In words.
-    pub fn told(&self) -> String {
-        let (low, high) = self.interval;
-        let left = if self.left_out > 0 {
-            let sessions = counted(self.left_out, "session");
-            format!("; {sessions} left out (no reward, or several minds in one)")
-        } else {
-            String::new()
-        };
-        format!(
-            "{}  {} of {} sessions = {} [{}, {}], mean reward {:.3}{left}",
-            self.mind,
-            self.won,
-            self.sessions,
-            percent(self.won as f64 / self.sessions.max(1) as f64),
-            percent(low),
-            percent(high),
-            self.mean
-        )
-    }
+/// All sides, and what is in none of them.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct Sides {
+    /// By the names of the minds.
+    pub sides: Vec<Side>,
+    /// Episodes that several minds answered in.
+    pub mixed: u64,
+    /// Sessions, or ends of them, that nobody said the worth of.
+    pub unrewarded: u64,
 }
 
 /// What counts as a success.
 const SUCCESS: f64 = 1.0;
 
-/// The minds that answered an agent, in the order of their names.
-pub fn sides(store: &Store, agent: &AgentRow) -> Result<Vec<Side>> {
-    let which = Called { agent: Some(agent.id.to_string()), ..Called::default() };
-    let mut by: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for call in store.calls(&which)?.into_iter().filter(|call| call.answered.is_some()) {
-        let minds = by.entry(call.session).or_default();
-        if !minds.contains(&call.mind) {
-            minds.push(call.mind);
-        }
+/// Where the split of a game stands in its name.
+fn split_of(task: &str) -> String {
+    task.split_once('/').map_or_else(|| "no split".into(), |(split, _)| split.to_string())
+}
+
+impl Side {
+    /// In words.
+    fn told(&self) -> String {
+        let (low, high) = self.interval;
+        let splits = self.splits.iter().map(|(split, n)| format!("{n} {split}"));
+        let splits: Vec<String> = splits.collect();
+        format!(
+            "{}  {} of {} = {} [{}, {}], mean reward {:.3} (games: {})",
+            self.mind,
+            self.won,
+            counted(self.episodes, "episode"),
+            percent(self.won as f64 / self.episodes.max(1) as f64),
+            percent(low),
+            percent(high),
+            self.mean,
+            splits.join(", ")
+        )
     }
-    let rewards: BTreeMap<String, Option<f64>> =
-        store.sessions()?.into_iter().map(|row| (row.name, row.reward)).collect();
-    let mut sides: BTreeMap<String, (Vec<f64>, u64)> = BTreeMap::new();
-    for (session, minds) in by {
-        let alone = minds.len() == 1;
-        let reward = rewards.get(&session).copied().flatten().filter(|_| alone);
-        for mind in minds {
-            let side = sides.entry(mind).or_default();
-            match reward {
-                Some(reward) => side.0.push(reward),
-                None => side.1 += 1,
+}
+
+impl Sides {
+    /// In words, a line each; of two sides also how they differ.
+    pub fn told(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.sides.iter().map(Side::told).collect();
+        if lines.is_empty() {
+            lines.push("no episode with a reward".into());
+        }
+        if let [a, b] = &self.sides[..] {
+            let share = |side: &Side| side.won as f64 / side.episodes.max(1) as f64;
+            let (low, high) = newcombe(a, b);
+            lines.push(format!(
+                "{} less {}: {:+.1} points [{:+.1}, {:+.1}] (Newcombe, 95 %)",
+                b.mind,
+                a.mind,
+                100.0 * (share(b) - share(a)),
+                100.0 * low,
+                100.0 * high
+            ));
+            if a.splits != b.splits && a.splits.keys().ne(b.splits.keys()) {
+                lines.push("they did not play games of the same splits: --split NAME compares those of one".into());
+            }
+        }
+        if self.mixed > 0 {
+            lines.push(format!(
+                "left out: {} that several minds answered in",
+                counted(self.mixed, "episode")
+            ));
+        }
+        if self.unrewarded > 0 {
+            lines.push(format!(
+                "left out: {} that nobody said the worth of",
+                counted(self.unrewarded, "session")
+            ));
+        }
+        lines
+    }
+}
+
+/// The interval of the difference of two shares (Newcombe 1998, method 10).
+fn newcombe(a: &Side, b: &Side) -> (f64, f64) {
+    let share = |side: &Side| side.won as f64 / side.episodes.max(1) as f64;
+    let (pa, pb) = (share(a), share(b));
+    let ((la, ua), (lb, ub)) = (a.interval, b.interval);
+    let d = pb - pa;
+    (
+        d - ((pb - lb).powi(2) + (ua - pa).powi(2)).sqrt(),
+        d + ((ub - pb).powi(2) + (pa - la).powi(2)).sqrt(),
+    )
+}
+
+/// How it went by who answered an agent; only in games of a split, if one is named.
+pub fn sides(store: &Store, agent: &AgentRow, split: Option<&str>) -> Result<Sides> {
+    let which = Called { agent: Some(agent.id), ..Called::default() };
+    let mut sessions: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
+    // Also those that failed: a mind that breaks off where it is hard is none the better for it.
+    for call in store.calls(&which)? {
+        sessions.entry(call.session).or_default().push((call.id, call.mind));
+    }
+    let mut found = Sides::default();
+    let mut by: BTreeMap<String, (Vec<f64>, BTreeMap<String, u64>)> = BTreeMap::new();
+    for (session, calls) in sessions {
+        let worth = stretches(store, &session)?;
+        let mut minds: BTreeMap<Option<i64>, BTreeSet<String>> = BTreeMap::new();
+        for (id, mind) in calls {
+            minds.entry(of(&worth, id).map(|stretch| stretch.upto)).or_default().insert(mind);
+        }
+        for (upto, minds) in minds {
+            let Some(stretch) = upto.and_then(|upto| of(&worth, upto)) else {
+                found.unrewarded += u64::from(split.is_none());
+                continue;
+            };
+            let its = stretch.world.as_ref().map(|(_, task)| split_of(task));
+            if split.is_some() && its.as_deref() != split {
+                continue;
+            }
+            let mut minds = minds.into_iter();
+            match (minds.next(), minds.next()) {
+                (Some(mind), None) => {
+                    let side = by.entry(mind).or_default();
+                    side.0.push(stretch.reward);
+                    *side.1.entry(its.unwrap_or_else(|| "not said".into())).or_default() += 1;
+                }
+                _ => found.mixed += 1,
             }
         }
     }
-    let side = |(mind, (rewards, left_out)): (String, (Vec<f64>, u64))| {
-        let sessions = rewards.len() as u64;
+    let side = |(mind, (rewards, splits)): (String, (Vec<f64>, BTreeMap<String, u64>))| {
+        let episodes = rewards.len() as u64;
         let won = rewards.iter().filter(|reward| **reward >= SUCCESS).count() as u64;
-        let mean = rewards.iter().sum::<f64>() / (sessions.max(1) as f64);
-        Side { mind, sessions, won, interval: wilson(won, sessions), mean, left_out }
+        let mean = rewards.iter().sum::<f64>() / (episodes.max(1) as f64) + 0.0;
+        Side { mind, episodes, won, interval: wilson(won, episodes), mean, splits }
     };
-    Ok(sides.into_iter().map(side).collect())
+    found.sides = by.into_iter().map(side).collect();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_of_a_difference_is_newcombes() {
+        let side = |won: u64, episodes: u64| Side {
+            mind: String::new(),
+            episodes,
+            won,
+            interval: wilson(won, episodes),
+            mean: 0.0,
+            splits: BTreeMap::new(),
+        };
+        // Newcombe 1998, table II: 56/70 less 48/80, method 10.
+        let (low, high) = newcombe(&side(48, 80), &side(56, 70));
+        assert!((low - 0.0524).abs() < 1e-4 && (high - 0.3339).abs() < 1e-4, "{low} {high}");
+    }
 }

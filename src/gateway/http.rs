@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -30,6 +30,8 @@ pub(super) struct Shop {
     pub keys: Arc<RwLock<Vec<String>>>,
     /// What a request may name as its host.
     pub own: Arc<Vec<String>>,
+    /// Whether other machines may ask: by its number then, which no web page can pretend.
+    pub open: bool,
 }
 
 /// A request, whatever it asks.
@@ -44,7 +46,7 @@ pub(super) async fn handle(State(shop): State<Shop>, request: Request) -> Respon
         _ => Dialect::Chat,
     };
     let answer = async {
-        admit::hosted(&parts.headers, &shop.own)?;
+        admit::hosted(&parts.headers, &shop.own, shop.open)?;
         let known = |name: &str| {
             let keys = shop.keys.read().unwrap_or_else(PoisonError::into_inner);
             keys.iter().any(|key| key == name)
@@ -56,7 +58,7 @@ pub(super) async fn handle(State(shop): State<Shop>, request: Request) -> Respon
         if parts.method != Method::POST {
             return Err(Refused::with(405, "GET and POST are answered"));
         }
-        let body = object(&arrived(body, shop.desk.limits.body).await?)?;
+        let body = shop.body(&parts.headers, body).await?;
         shop.post(who, &route, dialect, body).await
     };
     answer.await.unwrap_or_else(|refused| refusal(dialect, &refused))
@@ -73,10 +75,7 @@ fn parted(path: &str) -> (Option<String>, String) {
         }
         rest => (None, rest),
     };
-    let rest = match rest {
-        ["v1", rest @ ..] => rest,
-        rest => rest,
-    };
+    let rest = if let ["v1", rest @ ..] = rest { rest } else { rest };
     (below, format!("/{}", rest.join("/")))
 }
 
@@ -89,7 +88,25 @@ async fn arrived(body: Body, limit: usize) -> Result<Bytes, Refused> {
     }
 }
 
+/// Values that a request may have: each takes a hundred times the byte that it may be written in.
+const VALUES: usize = 500_000;
+
+/// A longer body than this is read aside: others are answered meanwhile.
+const LONG: usize = 64 << 10;
+
 fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refused> {
+    let (mut inside, mut escaped, mut values) = (false, false, 0);
+    for byte in bytes {
+        match byte {
+            b'"' if !escaped => inside = !inside,
+            b',' | b'[' | b'{' if !inside => values += 1,
+            _ => {}
+        }
+        escaped = inside && *byte == b'\\' && !escaped;
+    }
+    if values > VALUES {
+        return Err(Refused::with(413, format!("a request has at most {VALUES} values")));
+    }
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(body)) => Ok(body),
         Ok(_) => Err(Refused::bad("the body is no JSON object")),
@@ -107,6 +124,25 @@ fn refusal(dialect: Dialect, refused: &Refused) -> Response {
 }
 
 impl Shop {
+    /// The body of a request, within what all that are read at once may take.
+    async fn body(&self, headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Refused> {
+        let limit = self.desk.limits.body;
+        let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        let length = length.and_then(|value| value.parse::<usize>().ok()).unwrap_or(limit);
+        if length > limit {
+            return Err(Refused::with(413, format!("a request has at most {limit} bytes")));
+        }
+        let room = self.desk.bodies.acquire_many((length >> 10) as u32 + 1);
+        let full = || Refused::busy("more requests are being read than there is room for");
+        let _room = timeout(ARRIVING, room).await.map_err(|_| full())?.map_err(|_| full())?;
+        let bytes = arrived(body, limit).await?;
+        if bytes.len() <= LONG {
+            return object(&bytes);
+        }
+        let read = tokio::task::spawn_blocking(move || object(&bytes)).await;
+        read.map_err(|_| Refused::with(500, "the request could not be read"))?
+    }
+
     /// What only looks.
     fn look(&self, route: &str) -> Result<Response, Refused> {
         match route {
@@ -175,28 +211,31 @@ impl Shop {
     /// Answers, whole or as a stream. A stream begins at once when the answer is there, else after a
     /// while, and is kept awake until it is.
     async fn ask(&self, who: Who, asked: Asked) -> Result<Response, Refused> {
-        if !asked.stream {
-            let done = self.desk.answer(&who, &asked).await?;
-            return Ok(axum::Json(asked.dialect.whole(&reply(&asked, &done))).into_response());
-        }
-        let desk = Arc::clone(&self.desk);
-        let mut answer = Box::pin(async move {
+        let (desk, stream_asked) = (Arc::clone(&self.desk), asked.stream);
+        // Whoever hangs up has asked all the same: what was answered is written down.
+        let answering = tokio::spawn(async move {
             let done = desk.answer(&who, &asked).await;
             (asked, done)
         });
-        let events = match timeout(AWAKE, &mut answer).await {
-            Ok((asked, done)) => {
-                let events = stream(&asked, Ok(done?));
-                futures::future::Either::Left(futures::stream::iter(events))
-            }
-            Err(_) => {
-                let late = async move {
-                    let (asked, done) = answer.await;
-                    futures::stream::iter(stream(&asked, done))
+        let gone = || Refused::with(500, "the call broke off");
+        if !stream_asked {
+            let (asked, done) = answering.await.map_err(|_| gone())?;
+            return Ok(axum::Json(asked.dialect.whole(&reply(&asked, &done?))).into_response());
+        }
+        let mut answer = answering;
+        let events = if let Ok(answered) = timeout(AWAKE, &mut answer).await {
+            let (asked, done) = answered.map_err(|_| gone())?;
+            let events = stream(&asked, Ok(done?));
+            futures::future::Either::Left(futures::stream::iter(events))
+        } else {
+            let late = async move {
+                let events = match answer.await {
+                    Ok((asked, done)) => stream(&asked, done),
+                    Err(_) => Vec::new(),
                 };
-                let late = futures::FutureExt::flatten_stream(late);
-                futures::future::Either::Right(late)
-            }
+                futures::stream::iter(events)
+            };
+            futures::future::Either::Right(futures::FutureExt::flatten_stream(late))
         };
         Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(AWAKE)).into_response())
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::playing::Playing;
 use super::relay::Relay;
 use super::{Answered, Asked, Refused};
+use crate::agent::endpoint::Profile;
 use crate::agent::{self, Located, minds};
 use crate::digest;
 use crate::error::{Error, Result};
@@ -111,14 +112,18 @@ impl Lacking {
             // Several roles in one name are a matter of `agent::open`.
             _ => minds::find(store.root(), name).ok().flatten().map(|named| named.profile),
         };
-        match endpoint {
-            Some(profile) => Ok(Mind::Relay(Relay::open(profile)?)),
-            None => {
-                let suite = self.suite.as_deref();
-                let mind = agent::open(store, Some(name), suite, Priority::Interactive)?;
-                Ok(Mind::Playing(Playing::start(mind)?))
-            }
+        if let Some(profile) = endpoint {
+            // What only a URL names has no limits of a person's: those of the gateway hold.
+            let profile = if minds::is_url(name) {
+                Profile { concurrency: 256, max_reply_tokens: 1 << 17, ..profile }
+            } else {
+                profile
+            };
+            return Ok(Mind::Relay(Relay::open(profile)?));
         }
+        let suite = self.suite.as_deref();
+        let mind = agent::open(store, Some(name), suite, Priority::Interactive)?;
+        Ok(Mind::Playing(Playing::start(mind)?))
     }
 }
 

@@ -19,23 +19,26 @@ mod played;
 mod playing;
 mod reading;
 mod relay;
+mod replayed;
 mod routes;
 mod said;
 mod serve;
+mod stretches;
 mod writer;
 
 pub use again::{Again, again};
-pub use compare::{Side, sides};
+pub use compare::{Side, Sides, sides};
 pub use mind::{Minds, Route};
 pub use page::page;
 pub use played::{Taken, Wanted, one_agent, take};
 pub use reading::{Reading, Saying, state_of};
-pub use routes::{PORT, Routed, USUAL, add_route, current, first_key, routes, take_back};
+pub use routes::{PORT, Routed, USUAL, add_route, current, first_key, rename, routes, take_back};
 pub use said::{line, told};
 pub use serve::{Gateway, Limits, Seen};
 
 use serde_json::{Map, Value};
 
+use crate::agent::endpoint::Unanswered;
 use dialect::Dialect;
 
 /// A request, in the form of chat completions whatever it came in.
@@ -124,11 +127,13 @@ pub(crate) struct Refused {
     pub message: String,
     /// Seconds after which it may be asked again.
     pub after: Option<u32>,
+    /// Whether nobody was asked: the request was refused here.
+    pub unasked: bool,
 }
 
 impl Refused {
     fn with(status: u16, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), after: None }
+        Self { status, message: message.into(), after: None, unasked: status < 500 }
     }
 
     /// The request is at fault.
@@ -141,8 +146,17 @@ impl Refused {
         Self { after: Some(1), ..Self::with(429, message) }
     }
 
-    /// Whoever was asked failed.
-    pub fn upstream(error: &crate::error::Error) -> Self {
-        Self::with(502, error.to_string())
+    /// Whoever was asked failed: what the agent did wrong stays its fault, and what passes is said to.
+    pub fn upstream(unanswered: &Unanswered) -> Self {
+        let after = unanswered.after.map(|after| after.as_secs().clamp(1, 3600) as u32);
+        let (status, after) = match unanswered.status {
+            Some(429) => (429, after.or(Some(1))),
+            Some(status @ (400 | 413 | 422)) => (status, None),
+            _ => (502, None),
+        };
+        Self { after, unasked: false, ..Self::with(status, unanswered.error.message()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

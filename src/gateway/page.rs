@@ -11,12 +11,11 @@ pub fn page(store: &Store, call: i64) -> Result<(String, Vec<String>)> {
     let row = &whole.row;
     let title = format!("call {call} · {} · {} · {}", row.session, row.agent, row.mind);
     let mut lines = Vec::new();
-    match &whole.answer {
-        Some(answer) => say(&mut lines, "answered", &told(answer), usize::MAX),
-        None => {
-            let why = whole.reply["error"].as_str().unwrap_or_default();
-            say(&mut lines, "FAILED", why, usize::MAX);
-        }
+    if let Some(answer) = &whole.answer {
+        say(&mut lines, "answered", &told(answer), usize::MAX);
+    } else {
+        let why = whole.reply["error"].as_str().unwrap_or_default();
+        say(&mut lines, "FAILED", why, usize::MAX);
     }
     let others = store.call_alternatives(call)?;
     if !others.is_empty() {

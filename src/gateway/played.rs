@@ -3,24 +3,24 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use serde_json::Value;
-
 use super::reading::{Reading, Saying, state_of};
+use super::replayed::{Answer, replayed};
+use super::stretches::{Stretch, of, stretches};
 use crate::error::{Error, Result};
 use crate::experience::{Purpose, Step, Trajectory};
 use crate::store::{AgentRow, CallRow, Called, Store, WholeCall};
 use crate::text::{counted, quoted};
 
-/// Which sessions are taken, and what they are said to be.
+/// Which conversations are taken, and what they are said to be.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// Only sessions that were worth at least so much.
+    /// Only those that were worth at least so much, which is what counts as a success; above 0.
     pub least: f64,
     /// The suite that they are filed under where their agent did not say which world it played.
     pub suite: String,
-    /// Only this session and those below it.
+    /// Only of this session and those below it.
     pub session: Option<String>,
-    /// Only what this mind answered.
+    /// Only what this mind answered, and nobody else.
     pub mind: Option<String>,
 }
 
@@ -33,18 +33,30 @@ impl Default for Wanted {
 /// What came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Taken {
-    /// Conversations that are demonstrations now, and their steps.
+    /// Conversations that are demonstrations now.
     pub taken: usize,
     /// Steps of them.
     pub steps: usize,
+    /// How many of them were played again in their world, which answered alike at every step.
+    pub replayed: usize,
     /// Conversations that had been taken before.
     pub before: usize,
-    /// Sessions without a reward.
+    /// Demonstrations that were taken back: their conversation went on, or was found to be worth less.
+    pub withdrawn: usize,
+    /// Conversations that nobody said the worth of.
     pub unrewarded: usize,
-    /// Sessions that were worth less.
+    /// Conversations that were worth less.
     pub less: usize,
+    /// Answers that their agent did not go on from, but from another one in their place.
+    pub abandoned: usize,
+    /// Conversations that another mind took part in.
+    pub other_mind: usize,
     /// Conversations in which nothing was done that can be read as an action.
     pub unread: usize,
+    /// Conversations whose world answers otherwise, is not known here, or was not won.
+    pub not_so: usize,
+    /// Conversations about games that are for evaluation.
+    pub evaluation: usize,
     /// Where the demonstrations are filed: suite and split.
     pub filed: BTreeSet<(String, String)>,
 }
@@ -56,21 +68,28 @@ impl Taken {
             (self.before, "taken before"),
             (self.unrewarded, "without a reward"),
             (self.less, "worth less"),
+            (self.abandoned, "abandoned for another answer"),
+            (self.other_mind, "answered by another mind too"),
             (self.unread, "without an action that can be read"),
+            (self.not_so, "not so in the world that they name"),
+            (self.evaluation, "of games that are for evaluation"),
         ];
         let left = left.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} {why}"));
         let left: Vec<String> = left.collect();
         let left =
             if left.is_empty() { String::new() } else { format!(" (left: {})", left.join(", ")) };
+        let withdrawn = match self.withdrawn {
+            0 => String::new(),
+            n => format!("; {} taken back", counted(n as u64, "earlier one")),
+        };
         format!(
-            "{} of {agent} became demonstrations, {}{left}",
+            "{} of {agent} became demonstrations, {}, {} of them played again in their world{withdrawn}{left}",
             counted(self.taken as u64, "conversation"),
             counted(self.steps as u64, "step"),
+            self.replayed
         )
     }
-}
 
-impl Taken {
     /// The commands that train on what was taken.
     pub fn commands(&self, agent: &str) -> Vec<String> {
         let one = |(suite, split): &(String, String)| {
@@ -88,9 +107,7 @@ impl Taken {
 /// Makes demonstrations of an agent's conversations, each once.
 pub fn take(store: &mut Store, agent: &AgentRow, wanted: &Wanted) -> Result<Taken> {
     let mut found = Taken::default();
-    let rewards: BTreeMap<String, Option<f64>> =
-        store.sessions()?.into_iter().map(|row| (row.name, row.reward)).collect();
-    let which = Called { agent: Some(agent.id.to_string()), ..Called::default() };
+    let which = Called { agent: Some(agent.id), ..Called::default() };
     let mut sessions: BTreeMap<String, Vec<CallRow>> = BTreeMap::new();
     for call in store.calls(&which)? {
         sessions.entry(call.session.clone()).or_default().push(call);
@@ -100,57 +117,107 @@ pub fn take(store: &mut Store, agent: &AgentRow, wanted: &Wanted) -> Result<Take
         if wanted.session.as_ref().is_some_and(|of| !within(of)) {
             continue;
         }
-        let Some(reward) = rewards.get(&name).copied().flatten() else {
-            found.unrewarded += 1;
-            continue;
-        };
-        if reward < wanted.least {
-            found.less += 1;
-            continue;
-        }
-        let world = world_of(store, &name)?;
-        for call in ends(store, &calls)? {
-            if wanted.mind.as_ref().is_some_and(|mind| *mind != call.mind) {
-                continue;
-            }
-            if store.is_call_taken(call.id)? {
-                found.before += 1;
-                continue;
-            }
-            let whole = store.call(call.id)?;
-            match episode(&whole, agent, wanted, (reward, &world)) {
-                Some(trajectory) => {
-                    store.take_call(call.id, &trajectory)?;
-                    found.filed.insert((trajectory.suite.clone(), trajectory.split.clone()));
-                    found.taken += 1;
-                    found.steps += trajectory.steps.len();
-                }
-                None => found.unread += 1,
-            }
+        let worth = stretches(store, &name)?;
+        for end in ends(store, &calls, &worth, &mut found)? {
+            one(store, agent, wanted, (&calls, &end, of(&worth, end.id)), &mut found)?;
         }
     }
     Ok(found)
 }
 
-/// The world that a session's agent said it plays: suite and task.
-fn world_of(store: &Store, session: &str) -> Result<Option<(String, String)>> {
-    let told = store.session_events(session)?;
-    let world = told.into_iter().rev().find(|(kind, ..)| kind == "world");
-    let read = |body: Value| {
-        let text = |field: &str| body[field].as_str().map(str::to_string);
-        Some((text("suite")?, text("task")?))
+/// One conversation, by its last call.
+fn one(
+    store: &mut Store,
+    agent: &AgentRow,
+    wanted: &Wanted,
+    (calls, end, stretch): (&[CallRow], &CallRow, Option<&Stretch>),
+    found: &mut Taken,
+) -> Result<()> {
+    let path: HashSet<i64> = store.said_until(end.asked)?.into_iter().map(|(id, _)| id).collect();
+    let own: Vec<&CallRow> = calls
+        .iter()
+        .filter(|call| call.id == end.id || call.answered.is_some_and(|said| path.contains(&said)))
+        .collect();
+    let Some(stretch) = stretch else {
+        found.unrewarded += 1;
+        return Ok(());
     };
-    Ok(world.and_then(|(_, _, body)| read(body)))
+    let earlier: Vec<i64> = own.iter().map(|call| call.id).filter(|id| *id != end.id).collect();
+    if stretch.reward < wanted.least {
+        found.less += 1;
+        // It may have been taken when it was thought to be worth more.
+        for call in earlier.iter().chain([&end.id]) {
+            found.withdrawn += usize::from(store.withdraw_call(*call)?);
+        }
+        return Ok(());
+    }
+    if wanted.mind.as_ref().is_some_and(|mind| own.iter().any(|call| call.mind != *mind)) {
+        found.other_mind += 1;
+        return Ok(());
+    }
+    if store.is_call_taken(end.id)? {
+        found.before += 1;
+        return Ok(());
+    }
+    let whole = store.call(end.id)?;
+    let Some(read) = episode(&whole, agent, wanted, stretch) else {
+        found.unread += 1;
+        return Ok(());
+    };
+    let answer = match &stretch.world {
+        Some((suite, task)) => replayed(suite, task, &read),
+        None => Answer::Unknown,
+    };
+    let trajectory = match answer {
+        Answer::Same(trajectory) => {
+            found.replayed += 1;
+            *trajectory
+        }
+        Answer::Unknown => read,
+        Answer::Otherwise => {
+            found.not_so += 1;
+            return Ok(());
+        }
+        Answer::ForEvaluation => {
+            found.evaluation += 1;
+            return Ok(());
+        }
+    };
+    // What was taken of its beginning is a part of it now.
+    for call in earlier {
+        found.withdrawn += usize::from(store.withdraw_call(call)?);
+    }
+    store.take_call(end.id, &trajectory)?;
+    found.filed.insert((trajectory.suite.clone(), trajectory.split.clone()));
+    found.taken += 1;
+    found.steps += trajectory.steps.len();
+    Ok(())
 }
 
-/// The last calls of conversations: those whose replies nothing goes on from.
-fn ends(store: &Store, calls: &[CallRow]) -> Result<Vec<CallRow>> {
+/// The last calls of conversations: of those that begin alike within a stretch the newest, whose replies
+/// nothing goes on from. The others were abandoned.
+fn ends(
+    store: &Store,
+    calls: &[CallRow],
+    worth: &[Stretch],
+    found: &mut Taken,
+) -> Result<Vec<CallRow>> {
     let mut gone_on: HashSet<i64> = HashSet::new();
+    let mut begin: BTreeMap<i64, i64> = BTreeMap::new();
     for call in calls {
-        gone_on.extend(store.said_until(call.asked)?.into_iter().map(|(id, _)| id));
+        let path = store.said_until(call.asked)?;
+        begin.insert(call.id, path.first().map_or(call.asked, |(id, _)| *id));
+        gone_on.extend(path.into_iter().map(|(id, _)| id));
     }
     let is_end = |call: &&CallRow| call.answered.is_some_and(|said| !gone_on.contains(&said));
-    Ok(calls.iter().filter(is_end).cloned().collect())
+    let mut newest: BTreeMap<(i64, Option<i64>), CallRow> = BTreeMap::new();
+    for call in calls.iter().filter(is_end) {
+        let place = (begin[&call.id], of(worth, call.id).map(|stretch| stretch.upto));
+        if newest.insert(place, call.clone()).is_some() {
+            found.abandoned += 1;
+        }
+    }
+    Ok(newest.into_values().collect())
 }
 
 /// A conversation as an episode; none where nothing is done in it.
@@ -158,37 +225,31 @@ fn episode(
     call: &WholeCall,
     agent: &AgentRow,
     wanted: &Wanted,
-    (reward, world): (f64, &Option<(String, String)>),
+    stretch: &Stretch,
 ) -> Option<Trajectory> {
     let tools = call.request["tools"].as_array().map_or(&[][..], Vec::as_slice);
-    let said: Vec<Value> = call.messages.iter().cloned().chain(call.answer.clone()).collect();
+    let said: Vec<serde_json::Value> =
+        call.messages.iter().cloned().chain(call.answer.clone()).collect();
     let Reading { state, saying, open, .. } = state_of(&said, tools);
     if saying == Saying::Nothing || state.task.is_empty() {
         return None;
     }
     // What the last action led to is not seen where the agent does not ask again.
     let last = open.map(|action| (action, String::new()));
-    let mut steps: Vec<Step> = state
-        .history
-        .into_iter()
-        .chain(last)
-        .map(|(action, seen)| step(action, seen, &agent.name))
-        .collect();
+    let steps = state.history.into_iter().chain(last);
+    let mut steps: Vec<Step> =
+        steps.map(|(action, seen)| step(action, seen, &agent.name)).collect();
     let last = steps.last_mut()?;
-    (last.done, last.success, last.reward) = (true, true, reward);
+    (last.done, last.success, last.reward) = (true, true, stretch.reward);
     let row = &call.row;
-    let (suite, task_id) = match world {
+    let (suite, task_id) = match &stretch.world {
         Some((suite, task)) => (suite.clone(), task.clone()),
         None => (wanted.suite.clone(), format!("{} call {}", row.session, row.id)),
-    };
-    let split = match task_id.split_once('/') {
-        Some((split, _)) if world.is_some() => split.to_string(),
-        _ => "captured".into(),
     };
     Some(Trajectory {
         id: 0,
         suite,
-        split,
+        split: "captured".into(),
         task_id,
         kind: "captured".into(),
         task: state.task,

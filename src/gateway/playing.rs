@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::reading::{FINAL, Reading, Saying, state_of};
+use super::reading::{FINAL, Reading, Saying, acting_tools, state_of};
 use super::{Answered, Asked, Refused, Tokens};
 use crate::agent::{Agent, Ask, Completion};
 use crate::control::Cancel;
@@ -24,17 +24,14 @@ const WAITING: usize = 512;
 const GATHER: Duration = Duration::from_millis(1);
 
 /// Fields of a request that change nothing here. Others are honoured, or refused by name.
-const HARMLESS: [&str; 16] = [
+const HARMLESS: [&str; 13] = [
     "model",
     "messages",
     "tools",
-    "tool_choice",
     "user",
     "metadata",
     "store",
     "parallel_tool_calls",
-    "max_tokens",
-    "max_completion_tokens",
     "return_token_ids",
     "service_tier",
     "prompt_cache_key",
@@ -80,7 +77,7 @@ impl Playing {
 
     pub async fn answer(&self, asked: &Asked) -> Result<Answered, Refused> {
         let how = drawn(asked)?;
-        let reading = state_of(asked.messages(), asked.tools());
+        let reading = read(asked).await?;
         let saying = reading.saying.clone();
         if reading.over {
             return Ok(parted(asked));
@@ -94,7 +91,8 @@ impl Playing {
             TrySendError::Disconnected(_) => Refused::with(503, "the mind is gone"),
         })?;
         let written = answer.await.map_err(|_| Refused::with(503, "the mind is gone"))?;
-        let written = written.map_err(|error| Refused::upstream(&error))?;
+        let written = written.map_err(|error| Refused::upstream(&error.into()))?;
+        let written = cut(asked, written)?;
         Ok(Answered { seed: Some(seed), ..said(written, &saying, how.temperature) })
     }
 }
@@ -109,6 +107,42 @@ impl Drop for Playing {
     }
 }
 
+/// A longer conversation than this is read aside: others are answered meanwhile.
+const LONG: usize = 64;
+
+/// The state that a request's conversation stands for.
+async fn read(asked: &Asked) -> Result<Reading, Refused> {
+    if asked.messages().len() <= LONG {
+        return Ok(state_of(asked.messages(), asked.tools()));
+    }
+    let (messages, tools) = (asked.messages().to_vec(), asked.tools().to_vec());
+    let read = tokio::task::spawn_blocking(move || state_of(&messages, &tools)).await;
+    read.map_err(|_| Refused::with(500, "the conversation could not be read"))
+}
+
+/// What was written, as far as the request's `stop` and `max_tokens` go.
+fn cut(asked: &Asked, mut written: Completion) -> Result<Completion, Refused> {
+    let stops: Vec<String> = match asked.body.get("stop") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::String(stop)) => vec![stop.clone()],
+        Some(list) => serde_json::from_value(list.clone())
+            .map_err(|_| Refused::bad("stop: neither a text nor some"))?,
+    };
+    let ends = stops.iter().filter(|stop| !stop.is_empty());
+    if let Some(at) = ends.filter_map(|stop| written.text.find(stop.as_str())).min() {
+        // The tokens of what is cut off are not said to have been said.
+        written.text.truncate(at);
+        (written.tokens, written.logps) = (Vec::new(), Vec::new());
+    }
+    let most = asked.number("max_completion_tokens").or_else(|| asked.number("max_tokens"));
+    if most.is_some_and(|most| (written.tokens.len() as f64) > most.max(0.0) + 1.0) {
+        return Err(Refused::bad(
+            "max_tokens: what this mind says is longer, and half of an action is none",
+        ));
+    }
+    Ok(written)
+}
+
 /// A number that nobody knows beforehand; it is written down where it decides something.
 fn fresh() -> u64 {
     use std::hash::{BuildHasher, RandomState};
@@ -120,13 +154,33 @@ fn fresh() -> u64 {
 /// # Errors
 /// For what a mind here does not do.
 fn drawn(asked: &Asked) -> Result<Sampling, Refused> {
+    let acting = acting_tools(asked.tools());
+    if let [(one, _), (other, _), ..] = &acting[..] {
+        return Err(Refused::bad(format!(
+            "tools: {one} and {other} take one text each, and a mind of this program acts by one; have an endpoint answer"
+        )));
+    }
     for (field, value) in &asked.body {
-        let honoured = ["temperature", "top_p", "top_k", "min_p", "seed", "stop"];
+        let honoured = [
+            "temperature",
+            "top_p",
+            "top_k",
+            "min_p",
+            "seed",
+            "stop",
+            "max_tokens",
+            "max_completion_tokens",
+        ];
         let nothing = match field.as_str() {
             "frequency_penalty" | "presence_penalty" => value.as_f64() == Some(0.0),
             "logprobs" => value == &Value::Bool(false),
             "response_format" => value["type"] == "text",
             "reasoning_effort" => true,
+            "tool_choice" => {
+                let named = &value["function"]["name"];
+                matches!(value.as_str(), Some("auto" | "required"))
+                    || acting.iter().any(|(name, _)| named == name.as_str())
+            }
             name => HARMLESS.contains(&name) || honoured.contains(&name),
         };
         if !nothing && !value.is_null() {

@@ -5,6 +5,7 @@
 //! user. Both are what [`crate::experience::State`] holds, so that every mind of this program can
 //! answer, and what was played can be learnt from.
 
+use std::collections::VecDeque;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -49,9 +50,9 @@ static OVER: LazyLock<Option<Regex>> =
 static ACTION: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"(?m)^[^\S\n]*Action:[^\S\n]*(\S[^\n]*)$"));
 
-/// The tool by which an agent acts: of its own tools the one that takes one text. What ends an agent's
-/// work (`final_answer`) is none.
-fn acting_tool(tools: &[Value]) -> Option<(String, String)> {
+/// The tools by which an agent may act: those that take one text. What ends an agent's work
+/// (`final_answer`) is none.
+pub(super) fn acting_tools(tools: &[Value]) -> Vec<(String, String)> {
     let one_text = |tool: &Value| {
         let function = &tool["function"];
         let name = function["name"].as_str().filter(|name| *name != FINAL)?;
@@ -59,14 +60,14 @@ fn acting_tool(tools: &[Value]) -> Option<(String, String)> {
         let (field, about) = fields.iter().next().filter(|_| fields.len() == 1)?;
         (about["type"] == "string").then(|| (name.to_string(), field.clone()))
     };
-    tools.iter().find_map(one_text)
+    tools.iter().filter_map(one_text).collect()
 }
 
 /// The tool by which some agents end their work.
 pub(super) const FINAL: &str = "final_answer";
 
 /// The actions that a message of the assistant says.
-fn actions(message: &Value, saying: &Saying) -> Vec<String> {
+fn actions(message: &Value, saying: &Saying, in_words: &InWords) -> Vec<String> {
     let text = text_of(&message["content"]);
     match saying {
         Saying::Nothing => Vec::new(),
@@ -83,22 +84,31 @@ fn actions(message: &Value, saying: &Saying) -> Vec<String> {
                 called.filter_map(|call| arguments(call)[field].as_str().map(str::to_string));
             let said: Vec<String> = said.collect();
             // Some harnesses tell the model of its calls in words.
-            if said.is_empty() { in_words(&text, name, field).into_iter().collect() } else { said }
+            if said.is_empty() { in_words.find(&text).into_iter().collect() } else { said }
         }
     }
 }
 
-/// A call as it stands in a text: the field beside its value, in either kind of quotation marks.
-fn in_words(text: &str, name: &str, field: &str) -> Option<String> {
-    let quoted = |mark: char| {
+/// How a call stands in a text: the tool's name, and then the field beside its value, in either kind of
+/// quotation marks. Made once a conversation.
+struct InWords([Option<Regex>; 2]);
+
+impl InWords {
+    fn of(saying: &Saying) -> Self {
+        let Saying::Tool(name, field) = saying else { return Self([None, None]) };
         let (name, field) = (regex::escape(name), regex::escape(field));
-        let pattern = format!(
-            r"['\x22]{name}['\x22][\s\S]{{0,200}}?['\x22]{field}['\x22]\s*:\s*{mark}([^{mark}\n]*){mark}"
-        );
-        let found = Regex::new(&pattern).ok()?.captures(text)?;
-        Some(found[1].trim().to_string())
-    };
-    quoted('\'').or_else(|| quoted('"'))
+        Self(['\'', '"'].map(|mark| {
+            let pattern = format!(
+                r"['\x22]{name}['\x22][\s\S]{{0,200}}?['\x22]{field}['\x22]\s*:\s*{mark}([^{mark}\n]*){mark}"
+            );
+            regex(&pattern)
+        }))
+    }
+
+    fn find(&self, text: &str) -> Option<String> {
+        let found = self.0.iter().flatten().find_map(|pattern| pattern.captures(text));
+        found.map(|found| found[1].trim().to_string())
+    }
 }
 
 /// What a result says, without how a harness introduces it and without what says that all is over.
@@ -128,23 +138,24 @@ pub fn state_of(messages: &[Value], tools: &[Value]) -> Reading {
         let told = messages.iter().filter(|message| role(message) != "assistant");
         told.take(3).any(|message| text_of(&message["content"]).contains("Action:"))
     };
-    let saying = match acting_tool(tools) {
+    let saying = match acting_tools(tools).into_iter().next() {
         Some((name, field)) => Saying::Tool(name, field),
         None if told_to_act() => Saying::Text,
         None => Saying::Nothing,
     };
+    let in_words = InWords::of(&saying);
     let mut state = State::default();
-    let (mut waiting, mut over, mut begun) = (Vec::<String>::new(), false, false);
+    let (mut waiting, mut over, mut begun) = (VecDeque::<String>::new(), false, false);
     for message in messages {
         match role(message).as_str() {
             "assistant" => {
-                waiting.extend(actions(message, &saying));
+                waiting.extend(actions(message, &saying, &in_words));
                 begun |= !waiting.is_empty();
             }
             "system" | "developer" => {}
             _ if !waiting.is_empty() => {
                 let (observation, ended) = seen(&text_of(&message["content"]));
-                state.history.push((waiting.remove(0), observation));
+                state.history.extend(waiting.pop_front().map(|action| (action, observation)));
                 over = ended;
             }
             "user" if !begun => {

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use super::admit::is_name;
 use super::{Gateway, Minds, Route};
 use crate::error::{Error, Result};
-use crate::store::Store;
+use crate::store::{AgentRow, Store};
 
 /// The port that is listened at unless another is named.
 pub const PORT: u16 = 8712;
@@ -23,27 +24,40 @@ pub fn first_key(store: &mut Store) -> Result<String> {
     Ok(key)
 }
 
-/// The routes of a store as a gateway that runs follows them.
+/// Routes with others laid over them.
+fn over(below: &[Route], above: &[Route]) -> Vec<Route> {
+    let covered = |route: &&Route| !above.iter().any(|other| other.agent == route.agent);
+    below.iter().filter(covered).chain(above).cloned().collect()
+}
+
+/// The routes of a store as a gateway that runs follows them: the usual one, those of its command line over
+/// it, and what the store says since it began.
 #[derive(Debug)]
 pub struct Routed {
     store: Store,
+    /// As the store said them last.
     since: Vec<String>,
+    /// What holds where the store says nothing.
+    base: Vec<Route>,
+    /// What holds now.
+    now: Vec<Route>,
 }
 
 impl Routed {
-    /// As they stand now.
-    pub fn open(root: &Path) -> Result<Self> {
+    /// As they stand now: those of the command line go before what the store said until then.
+    pub fn open(root: &Path, more: &[Route]) -> Result<Self> {
         let store = Store::open(root)?;
         let since = routes(&store)?;
-        Ok(Self { store, since })
+        let base = over(&[Route { agent: None, minds: vec![USUAL.into()] }], more);
+        let now = over(&over(&base, &current(&since)), more);
+        Ok(Self { store, since, base, now })
     }
 
-    /// The minds that answer: the embedded one, whom the store's routes name, and whom `more` does.
-    pub fn minds(&mut self, more: &[Route]) -> Result<Minds> {
+    /// The minds that answer.
+    pub fn minds(&self) -> Result<Minds> {
         let mut minds = Minds::new(Store::open(self.store.root())?, None);
-        minds.route(Route { agent: None, minds: vec![USUAL.into()] })?;
-        for route in current(&self.since).into_iter().chain(more.iter().cloned()) {
-            minds.route(route)?;
+        for route in &self.now {
+            minds.route(route.clone())?;
         }
         Ok(minds)
     }
@@ -51,30 +65,41 @@ impl Routed {
     /// Has a gateway follow what changed since, and says what: each route in words, and why it could not
     /// be taken, in which case whoever answered goes on.
     pub fn renew(&mut self, served: &Gateway) -> Result<Vec<(String, Option<Error>)>> {
-        let now = routes(&self.store)?;
-        if now == self.since {
+        let all = routes(&self.store)?;
+        if all == self.since {
             return Ok(Vec::new());
         }
-        let before = current(&self.since);
-        let mut after = current(&now);
-        // Of an agent whose last route was taken back every agent's mind answers again.
-        let gone = before.iter().filter(|old| !after.iter().any(|new| new.agent == old.agent));
-        let gone: Vec<Option<String>> = gone.map(|route| route.agent.clone()).collect();
+        let (before, after) = (current(&self.since), current(&all));
+        // Only what changed: of all else the command line goes before the store.
+        let touched = |route: &&Route| {
+            let of = |all: &[Route]| all.iter().find(|one| one.agent == route.agent).cloned();
+            of(&before) != of(&after)
+        };
+        let changed: Vec<Route> = after.iter().filter(touched).cloned().collect();
+        let gone: Vec<Route> = before
+            .iter()
+            .filter(|old| !after.iter().any(|new| new.agent == old.agent))
+            .cloned()
+            .collect();
+        let kept: Vec<Route> = self
+            .now
+            .iter()
+            .filter(|route| !gone.iter().any(|old| old.agent == route.agent))
+            .cloned()
+            .collect();
+        let next = over(&over(&self.base, &kept), &changed);
         let mut told = Vec::new();
-        for agent in gone {
-            match agent {
-                None => after.push(Route { agent: None, minds: vec![USUAL.into()] }),
-                Some(agent) => {
-                    served.forget(&agent);
-                    told.push((format!("{agent}: as every agent"), None));
-                }
+        for old in gone.iter().filter(|old| !next.iter().any(|new| new.agent == old.agent)) {
+            if let Some(agent) = &old.agent {
+                served.forget(agent);
+                told.push((format!("{agent}: as every agent"), None));
             }
         }
-        for route in after.into_iter().filter(|route| !before.contains(route)) {
+        for route in next.iter().filter(|route| !self.now.contains(route)) {
             let failed = served.route(route.clone()).err();
             told.push((route.told(), failed));
         }
-        self.since = now;
+        (self.since, self.now) = (all, next);
         Ok(told)
     }
 }
@@ -110,6 +135,26 @@ pub fn add_route(store: &mut Store, route: &Route) -> Result<()> {
     let mut all = routes(store)?;
     all.push(route.text());
     keep(store, &all)
+}
+
+/// Gives an agent another name, and its routes with it.
+///
+/// # Errors
+/// For a name that no route and no key could have, or that another agent has.
+pub fn rename(store: &mut Store, agent: &AgentRow, name: &str) -> Result<()> {
+    if !is_name(name) {
+        return Err(Error::usage(format!("`{name}` is no name of an agent"))
+            .hint("letters, digits, - and _"));
+    }
+    store.name_agent(agent.id, name)?;
+    let all = routes(store)?;
+    let moved = |text: &String| match Route::parse(text) {
+        Ok(route) if route.agent.as_deref() == Some(&agent.name) => {
+            Route { agent: Some(name.into()), ..route }.text()
+        }
+        _ => text.clone(),
+    };
+    keep(store, &all.iter().map(moved).collect::<Vec<_>>())
 }
 
 /// Takes the last one of an agent back; none is that of every agent.

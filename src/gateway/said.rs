@@ -108,13 +108,14 @@ pub(super) fn agent(named: Option<&str>, messages: &[Value], tools: &[Value]) ->
         tools.iter().filter_map(|tool| tool["function"]["name"].as_str()).collect();
     tools.sort_unstable();
     let tools = tools.join(", ");
-    let mark = match named {
-        Some(name) => format!("named {name}"),
-        None => {
-            let one = |c: char| if c.is_ascii_digit() { '#' } else { c };
-            let prefix: String = system.chars().take(PREFIX).map(one).collect();
-            hex(digest::of([prefix.as_str(), tools.as_str()]))
-        }
+    let mark = if let Some(name) = named {
+        format!("named {name}")
+    } else {
+        // Numbers are the day's, however many digits they have.
+        let words = system.split(|c: char| c.is_ascii_digit()).filter(|word| !word.is_empty());
+        let prefix = words.collect::<Vec<_>>().join("#");
+        let prefix: String = prefix.chars().take(PREFIX).collect();
+        hex(digest::of([prefix.as_str(), tools.as_str()]))
     };
     NewAgent { mark, name: named.map(str::to_string), system, tools }
 }
@@ -148,7 +149,7 @@ mod tests {
         };
         let tool = |name: &str| json!({"type": "function", "function": {"name": name}});
         let mark = |system: &str, tools: &[Value]| agent(None, &told(system), tools).mark;
-        assert_eq!(mark("You plan. Day 3", &[]), mark("You plan. Day 4", &[]));
+        assert_eq!(mark("You plan. Day 9 of it", &[]), mark("You plan. Day 10 of it", &[]));
         assert_ne!(mark("You plan.", &[]), mark("You act.", &[]));
         assert_eq!(
             mark("You act.", &[tool("a"), tool("b")]),

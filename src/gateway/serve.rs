@@ -1,12 +1,15 @@
 //! The routes, on a thread of their own.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use regex::Regex;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, broadcast, oneshot};
@@ -32,6 +35,8 @@ pub struct Limits {
     pub answer: Duration,
     /// Bytes of a request.
     pub body: usize,
+    /// Names under which it may be asked beside its own addresses.
+    pub hosts: Vec<String>,
     /// What a session is worth once its agent is told something that matches.
     pub rules: Vec<(Regex, f64)>,
 }
@@ -43,7 +48,8 @@ impl Default for Limits {
             waiting: 1024,
             wait: Duration::from_secs(60),
             answer: Duration::from_secs(600),
-            body: 32 << 20,
+            body: 16 << 20,
+            hosts: Vec::new(),
             rules: Vec::new(),
         }
     }
@@ -98,6 +104,9 @@ pub struct Gateway {
     ended: Mutex<Receiver<()>>,
 }
 
+/// KiB of requests that are read at once.
+const BODIES: usize = 256 << 10;
+
 /// How long calls under way are waited for when the gateway ends.
 const PARTING: Duration = Duration::from_secs(5);
 
@@ -113,13 +122,14 @@ impl Gateway {
         limits: Limits,
     ) -> Result<Self> {
         let keys = Arc::new(RwLock::new(store.keys()?));
+        let hosts = limits.hosts.clone();
         let (told, seen) = broadcast::channel(1024);
         let desk = Arc::new(Desk {
             minds: Arc::new(Mutex::new(minds)),
             writer: Writer::start(store)?,
-            paused: AtomicBool::new(false),
             under_way: Semaphore::new(limits.at_once),
             waiting: Semaphore::new(limits.waiting),
+            bodies: Semaphore::new(BODIES),
             limits,
             told,
         });
@@ -132,18 +142,18 @@ impl Gateway {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(io)?;
         let listener = runtime.block_on(TcpListener::bind((host, port))).map_err(io)?;
         let address = listener.local_addr().map_err(io)?;
-        let own = own_names(address);
-        let shop = Shop { desk: Arc::clone(&desk), keys: Arc::clone(&keys), own: Arc::new(own) };
+        let own = own_names(address, &hosts);
+        let shop = Shop {
+            desk: Arc::clone(&desk),
+            keys: Arc::clone(&keys),
+            own: Arc::new(own),
+            open: !address.ip().is_loopback(),
+        };
         let (ends, until) = oneshot::channel::<()>();
         let (leaves, ended) = channel();
         let serve = move || {
-            let app = Router::new().fallback(handle).with_state(shop);
-            let until = async move {
-                let _ = until.await;
-            };
             let body = || {
-                let serves = axum::serve(listener, app).with_graceful_shutdown(until);
-                runtime.block_on(serves.into_future()).map_err(|e| Error::new(e.to_string()))?;
+                runtime.block_on(accept(listener, shop, until));
                 runtime.shutdown_timeout(Duration::from_millis(100));
                 Ok(())
             };
@@ -189,11 +199,45 @@ impl Gateway {
     pub fn forget(&self, agent: &str) {
         change(&self.desk.minds, |minds| minds.forget(agent));
     }
+}
 
-    /// Refuses calls for a while (429), or takes them again.
-    pub fn pause(&self, paused: bool) {
-        self.desk.paused.store(paused, Ordering::Release);
+/// Connections that are open at once: who comes later waits to be let in.
+const CONNECTIONS: usize = 512;
+
+/// How long the head of a request may take, and a connection may say nothing: who holds one open without
+/// a word keeps it from others.
+const HEAD: Duration = Duration::from_secs(30);
+
+/// Lets connections in until it is told to end, and then waits for what is under way.
+async fn accept(listener: TcpListener, shop: Shop, until: oneshot::Receiver<()>) {
+    let service = TowerToHyperService::new(Router::new().fallback(handle).with_state(shop));
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut until = until;
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = &mut until => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            // No descriptors are left: some are given back in a moment.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let served = builder.serve_connection(TokioIo::new(stream), service.clone());
+        let served = graceful.watch(served);
+        tokio::spawn(async move {
+            // What a client does to its line is its own affair.
+            let _ = served.await;
+            drop(place);
+        });
     }
+    drop(listener);
+    let _ = tokio::time::timeout(PARTING, graceful.shutdown()).await;
 }
 
 impl Drop for Gateway {
@@ -206,9 +250,10 @@ impl Drop for Gateway {
 }
 
 /// What a request may name as its host.
-fn own_names(address: SocketAddr) -> Vec<String> {
+fn own_names(address: SocketAddr, hosts: &[String]) -> Vec<String> {
     let port = address.port();
     let mut names = vec![address.to_string()];
+    names.extend(hosts.iter().flat_map(|name| [name.clone(), format!("{name}:{port}")]));
     if address.ip().is_loopback() || address.ip().is_unspecified() {
         names.extend(["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}")));
     }

@@ -15,10 +15,10 @@ mod optimise;
 mod playing;
 mod rewrite;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-pub use optimise::{Known, Outcome, optimise};
-pub use playing::{Game, Playing, profile};
+pub use optimise::{Known, Outcome, Written, optimise};
+pub use playing::{Game, Playing, profile, unfit};
 
 /// How a prompt is optimised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -36,6 +36,26 @@ pub struct Plan {
     pub select: Select,
     /// Decides everything that is drawn.
     pub seed: u64,
+}
+
+impl Plan {
+    /// An error for what makes no sense.
+    pub fn vet(&self) -> Result<()> {
+        if self.train < self.minibatch || self.minibatch == 0 || self.validation == 0 {
+            return Err(Error::usage(format!(
+                "{} items to rewrite by and {} to compare on, {} at a time",
+                self.train, self.validation, self.minibatch
+            ))
+            .hint("at least one to compare on, and as many to rewrite by as are taken at a time"));
+        }
+        if self.budget < self.validation as u64 {
+            return Err(Error::usage(format!(
+                "a budget of {} trials is not enough for one text on {} items",
+                self.budget, self.validation
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// What is rewritten next.
@@ -96,7 +116,7 @@ pub trait Trial {
 /// Answers by the names of what was asked, kept as they come.
 pub trait Journal {
     /// The answer of that name, if it is known.
-    fn known(&self, name: &str) -> Option<String>;
+    fn known(&self, name: &str) -> Result<Option<String>>;
 
     /// Keeps an answer; when this returns, it survives.
     fn keep(&mut self, name: &str, answer: &str) -> Result<()>;

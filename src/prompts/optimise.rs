@@ -4,6 +4,7 @@ use super::front::{kept, mean, select};
 use super::rewrite::{request, text_of};
 use super::{Item, Journal, Plan, Scored, Trial};
 use crate::control::Control;
+use crate::digest::{self, hex};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
@@ -38,8 +39,21 @@ pub struct Outcome {
     pub front: Vec<usize>,
     /// Trials that were made.
     pub trials: u64,
-    /// Texts that were written, and how many of them did no better on the items they were made by.
-    pub written: (u64, u64),
+    /// Texts that were written, and what became of those that are no candidates.
+    pub written: Written,
+}
+
+/// Texts that were written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Written {
+    /// All of them.
+    pub all: u64,
+    /// Did no better on the items they were made by.
+    pub no_better: u64,
+    /// Did better there, with nothing left of the budget to compare them by.
+    pub no_room: u64,
+    /// Were not tried: known already, unfit, or beyond the budget.
+    pub untried: u64,
 }
 
 struct Loop<'a> {
@@ -49,7 +63,7 @@ struct Loop<'a> {
     control: &'a Control,
     trials: u64,
     candidates: Vec<Known>,
-    written: (u64, u64),
+    written: Written,
 }
 
 /// Rewrites `text` until the budget is spent. `each` is told how it stands after every iteration.
@@ -64,21 +78,10 @@ pub fn optimise(
     control: &Control,
     each: &mut dyn FnMut(&Outcome),
 ) -> Result<Outcome> {
-    if plan.train < plan.minibatch || plan.minibatch == 0 || plan.validation == 0 {
-        return Err(Error::usage(format!(
-            "{} items to rewrite by and {} to compare on, {} at a time",
-            plan.train, plan.validation, plan.minibatch
-        ))
-        .hint("at least one to compare on, and as many to rewrite by as are taken at a time"));
-    }
-    if plan.budget < plan.validation as u64 {
-        return Err(Error::usage(format!(
-            "a budget of {} trials is not enough for one text on {} items",
-            plan.budget, plan.validation
-        )));
-    }
+    plan.vet()?;
     let candidates = Vec::new();
-    let mut all = Loop { plan, trial, journal, control, trials: 0, candidates, written: (0, 0) };
+    let mut all =
+        Loop { plan, trial, journal, control, trials: 0, candidates, written: Written::default() };
     all.know(text, None)?;
     each(&all.outcome());
     let mut order: Vec<usize> = Vec::new();
@@ -119,13 +122,15 @@ impl Loop<'_> {
 
     /// Tries a text on items, as far as that is not known under `name`.
     fn tried(&mut self, name: &str, text: &str, items: &[Item]) -> Result<Vec<Scored>> {
+        // Of this text alone: with more to spend another one may be tried at the same turn.
+        let of = hex(digest::of([text]));
         let named = |item: &Item| match item {
-            Item::Train(i) => format!("{name} train {i}"),
-            Item::Validation(i) => format!("{name} validation {i}"),
+            Item::Train(i) => format!("{name} {of} train {i}"),
+            Item::Validation(i) => format!("{name} {of} validation {i}"),
         };
         let mut found: Vec<Option<Scored>> = Vec::with_capacity(items.len());
         for item in items {
-            found.push(match self.journal.known(&named(item)) {
+            found.push(match self.journal.known(&named(item))? {
                 Some(answer) => Some(serde_json::from_str(&answer).map_err(|e| {
                     Error::new(format!("the journal's `{}` cannot be read: {e}", named(item)))
                 })?),
@@ -175,32 +180,36 @@ impl Loop<'_> {
         if lessons.iter().all(|one| one.score >= 1.0) {
             return Ok(());
         }
-        let name = format!("iteration {iteration} written");
-        let answer = match self.journal.known(&name) {
-            Some(answer) => answer,
-            None => {
-                self.control.checkpoint()?;
-                let answer = self.trial.rewrite(&request(&text, &lessons))?;
-                self.journal.keep(&name, &answer)?;
-                answer
-            }
+        let asked = request(&text, &lessons);
+        let name = format!("iteration {iteration} written {}", hex(digest::of([asked.as_str()])));
+        let answer = if let Some(answer) = self.journal.known(&name)? {
+            answer
+        } else {
+            self.control.checkpoint()?;
+            let answer = self.trial.rewrite(&asked)?;
+            self.journal.keep(&name, &answer)?;
+            answer
         };
         let new = text_of(&answer);
-        self.written.0 += 1;
+        self.written.all += 1;
         let known = self.candidates.iter().any(|known| known.text == new);
         let enough = self.trials + batch.len() as u64 <= self.plan.budget;
         if new.is_empty() || known || !enough || self.trial.vet(&new).is_some() {
-            self.written.1 += 1;
+            self.written.untried += 1;
             return Ok(());
         }
         let after = self.tried(&format!("iteration {iteration} after"), &new, batch)?;
         let after: f64 = after.iter().map(|one| one.score).sum();
         // What cannot be tried on all items for validation any more is no candidate.
         let room = self.trials + self.plan.validation as u64 <= self.plan.budget;
-        if after > before && room {
-            return self.know(&new, Some(parent));
+        if after <= before {
+            self.written.no_better += 1;
+            return Ok(());
         }
-        self.written.1 += 1;
-        Ok(())
+        if !room {
+            self.written.no_room += 1;
+            return Ok(());
+        }
+        self.know(&new, Some(parent))
     }
 }

@@ -1,10 +1,11 @@
 //! A prompt tried by playing games: what a mind behind an endpoint is told before it acts.
 
+use serde_json::json;
+
 use super::{Item, Scored, Trial};
-use crate::agent::endpoint::{ChatRequest, Draw, Endpoint, whole};
+use crate::agent::endpoint::Endpoint;
 use crate::agent::minds::{self, Named};
 use crate::agent::prompt::Questions;
-use crate::agent::prompt::chat::{Message, Role};
 use crate::agent::remote::RemoteAgent;
 use crate::control::Control;
 use crate::env::{Suite, TaskRef};
@@ -190,24 +191,35 @@ impl Trial for Playing<'_> {
         })
     }
 
+    /// The answer is taken as it came: a text may well speak of `<think>` itself.
     fn rewrite(&mut self, request: &str) -> Result<String> {
-        let messages = vec![Message { role: Role::User, content: request.into() }];
-        let draw = Draw {
-            max_tokens: LONGEST,
-            temperature: 1.0,
-            seed: Some(self.seed),
-            ..Draw::default()
-        };
-        let asked = vec![ChatRequest { messages, draw }];
-        let replies = whole(self.writer.chat(asked, &self.control.cancel, &mut |_, _, _| {}))?;
-        let text = replies.into_iter().next().and_then(|reply| reply.choices.into_iter().next());
-        text.map(|choice| choice.text).ok_or_else(|| Error::new("the writer answered nothing"))
+        self.control.cancel.check()?;
+        let body = json!({
+            "messages": [{"role": "user", "content": request}],
+            "max_tokens": LONGEST,
+            "temperature": 1.0,
+        });
+        let body = body.as_object().cloned().unwrap_or_default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| Error::new(format!("asking the writer: {e}")))?;
+        let reply = runtime.block_on(self.writer.pass("/chat/completions", body));
+        let reply = reply.map_err(|unanswered| unanswered.error)?;
+        let text = reply["choices"][0]["message"]["content"].as_str();
+        let text = text.ok_or_else(|| Error::new("the writer answered no text"))?.trim();
+        // What it thought before it answered.
+        let thought = text.strip_prefix("<think>").and_then(|rest| rest.split_once("</think>"));
+        Ok(thought.map_or(text, |(_, answer)| answer).trim().to_string())
     }
 
     /// An answer's action is read from its tags.
     fn vet(&self, text: &str) -> Option<String> {
-        (!text.contains("<action>")).then(|| "it asks for no <action>".to_string())
+        unfit(text)
     }
+}
+
+/// Why a text cannot be what a mind is told before it acts.
+pub fn unfit(text: &str) -> Option<String> {
+    (!text.contains("<action>")).then(|| "it asks for no <action>".to_string())
 }
 
 /// A text as the file that a mind's `prompts` name.

@@ -60,8 +60,8 @@ impl Trial for Obeys {
 }
 
 impl Journal for BTreeMap<String, String> {
-    fn known(&self, name: &str) -> Option<String> {
-        self.get(name).cloned()
+    fn known(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.get(name).cloned())
     }
 
     fn keep(&mut self, name: &str, answer: &str) -> Result<()> {
@@ -149,4 +149,16 @@ fn a_text_is_what_stands_in_the_fence() {
     ] {
         assert_eq!(text_of(answer), text, "{answer:?}");
     }
+}
+
+#[test]
+fn more_to_spend_later_comes_to_what_it_would_have_at_once() {
+    let whole = run(&plan(Select::Front), &mut Obeys::new(), &mut BTreeMap::new()).unwrap();
+    let mut journal = BTreeMap::new();
+    for budget in [14, 23, 31, 60, 150, 300] {
+        let found = run(&Plan { budget, ..plan(Select::Front) }, &mut Obeys::new(), &mut journal);
+        assert!(found.unwrap().trials <= budget);
+    }
+    let found = run(&plan(Select::Front), &mut Obeys::new(), &mut journal).unwrap();
+    assert_eq!(found, whole);
 }

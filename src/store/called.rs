@@ -3,7 +3,10 @@
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
-use super::calls::{AgentRow, CALL, CallRow, SessionRow, call_row, no_session};
+use super::calls::{
+    AgentRow, CALL, CallRow, NewAgent, SessionRow, call_row, next_name, no_session,
+};
+use super::conversation::TOLD;
 use super::trajectories::insert_trajectory;
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
@@ -14,8 +17,8 @@ use crate::experience::Trajectory;
 pub struct Called {
     /// Of this session, by name.
     pub session: Option<String>,
-    /// Of this agent, by name or number.
-    pub agent: Option<String>,
+    /// Of this agent, by its number.
+    pub agent: Option<i64>,
     /// In whose last message or reply this stands.
     pub search: Option<String>,
     /// Newer than this one.
@@ -52,12 +55,27 @@ pub struct CallAlternative {
     pub message: Value,
 }
 
+/// What was told of a session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionEvent {
+    /// The last call that it had made then; 0 before the first.
+    pub after: i64,
+    /// [`super::REWARD`], or what else.
+    pub kind: String,
+    /// Its number, where it has one.
+    pub value: Option<f64>,
+    /// As it was told.
+    pub body: Value,
+}
+
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
 }
 
-/// A pattern of `LIKE` that finds a text anywhere.
+/// A pattern of `LIKE` that finds a text anywhere in a message, which is kept as JSON.
 fn anywhere(text: &str) -> String {
+    let text = Value::from(text).to_string();
+    let text = &text[1..text.len() - 1];
     let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{escaped}%")
 }
@@ -86,7 +104,13 @@ impl Store {
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The agent of that name or number.
+    /// The agent of that number.
+    pub fn agent(&self, id: i64) -> Result<AgentRow> {
+        let gone = || Error::usage(format!("there is no agent {id}"));
+        self.agents()?.into_iter().find(|agent| agent.id == id).ok_or_else(gone)
+    }
+
+    /// The agent of that name; where none is called so, of that number.
     pub fn called_agent(&self, name: &str) -> Result<AgentRow> {
         let all = self.agents()?;
         let known: Vec<&str> = all.iter().map(|agent| agent.name.as_str()).collect();
@@ -95,16 +119,18 @@ impl Store {
         } else {
             format!("there are {}", known.join(", "))
         };
-        let of = |agent: &AgentRow| agent.name == name || agent.id.to_string() == name;
-        all.into_iter()
-            .find(of)
-            .ok_or_else(|| Error::usage(format!("there is no agent `{name}`")).hint(list))
+        let named = all.iter().position(|agent| agent.name == name);
+        let found = named.or_else(|| all.iter().position(|agent| agent.id.to_string() == name));
+        let gone = || Error::usage(format!("there is no agent `{name}`")).hint(list);
+        found.and_then(|at| all.into_iter().nth(at)).ok_or_else(gone)
     }
 
-    /// What the agent of that mark goes by, if it has called before.
-    pub fn agent_named(&self, mark: &str) -> Result<Option<String>> {
+    /// What an agent goes by, or will when its first call is written down.
+    pub fn agent_goes_by(&self, new: &NewAgent) -> Result<String> {
         let ask = "SELECT name FROM agents WHERE mark = ?1";
-        Ok(self.db.prepare_cached(ask)?.query_row([mark], |row| row.get(0)).optional()?)
+        let known =
+            self.db.prepare_cached(ask)?.query_row([&new.mark], |row| row.get(0)).optional()?;
+        known.map_or_else(|| next_name(&self.db, new), Ok)
     }
 
     /// Gives an agent another name.
@@ -152,10 +178,6 @@ impl Store {
         {
             return Err(no_session(name));
         }
-        let agent = match &which.agent {
-            Some(name) => Some(self.called_agent(name)?.id),
-            None => None,
-        };
         let ask = format!(
             "{CALL} LEFT JOIN messages q ON q.id = c.asked LEFT JOIN messages r ON r.id = \
              c.answered WHERE c.id > ?1 AND (?2 IS NULL OR s.name = ?2) AND (?3 IS NULL OR c.agent \
@@ -164,7 +186,25 @@ impl Store {
         );
         let search = which.search.as_deref().map(anywhere);
         let mut rows = self.db.prepare_cached(&ask)?;
-        let found = rows.query_map(params![which.after, which.session, agent, search], call_row)?;
+        let found =
+            rows.query_map(params![which.after, which.session, which.agent, search], call_row)?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// What was told of a session, oldest first.
+    pub fn session_events(&self, name: &str) -> Result<Vec<SessionEvent>> {
+        let mut rows = self.db.prepare_cached(
+            "SELECT e.after, e.kind, e.value, e.body FROM session_events e JOIN sessions s ON s.id = \
+             e.session WHERE s.name = ?1 ORDER BY e.id",
+        )?;
+        let found = rows.query_map([name], |row| {
+            Ok(SessionEvent {
+                after: row.get(0)?,
+                kind: row.get(1)?,
+                value: row.get(2)?,
+                body: parsed(&row.get::<_, String>(3)?),
+            })
+        })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -189,18 +229,37 @@ impl Store {
                 .prepare_cached("SELECT body FROM messages WHERE id = ?1")?
                 .query_row([id], |row| row.get(0))
         };
-        let said = match row.answered {
-            Some(said) => Ok(body(said)?),
-            None => {
-                let ask = "SELECT reply FROM calls WHERE id = ?1";
-                let reply: String =
-                    self.db.prepare_cached(ask)?.query_row([row.id], |row| row.get(0))?;
-                Err(parsed(&reply)["error"].as_str().unwrap_or_default().to_string())
-            }
+        let said = if let Some(said) = row.answered {
+            Ok(body(said)?)
+        } else {
+            let ask = "SELECT reply FROM calls WHERE id = ?1";
+            let reply: String =
+                self.db.prepare_cached(ask)?.query_row([row.id], |row| row.get(0))?;
+            Err(parsed(&reply)["error"].as_str().unwrap_or_default().to_string())
         };
         let ask = "SELECT count(*) FROM call_alternatives WHERE call = ?1";
         let others: i64 = self.db.prepare_cached(ask)?.query_row([row.id], |row| row.get(0))?;
         Ok((body(row.asked)?, said, others as usize))
+    }
+
+    /// The messages of a call as its agent wrote them: what the system says in its places, the others
+    /// as they stand in the tree or as they were written otherwise.
+    fn as_written(&self, row: &CallRow, variants: &Value) -> Result<Vec<Value>> {
+        let mut told = std::collections::BTreeMap::new();
+        for one in variants[TOLD].as_array().into_iter().flatten() {
+            let (Some(place), Some(id)) = (one[0].as_u64(), one[1].as_i64()) else { continue };
+            let ask = "SELECT body FROM messages WHERE id = ?1";
+            let body: Option<String> =
+                self.db.prepare_cached(ask)?.query_row([id], |row| row.get(0)).optional()?;
+            told.insert(place, body.unwrap_or_default());
+        }
+        let mut chain = self.said_until(row.asked)?.into_iter().map(|(_, body)| body);
+        let mut messages = Vec::new();
+        for place in 0.. {
+            let Some(body) = told.remove(&place).or_else(|| chain.next()) else { break };
+            messages.push(parsed(variants[place.to_string()].as_str().unwrap_or(&body)));
+        }
+        Ok(messages)
     }
 
     /// A call with all that was said.
@@ -218,11 +277,7 @@ impl Store {
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )?;
         let variants = parsed(&variants);
-        let messages = self.said_until(row.asked)?;
-        let messages = messages.into_iter().enumerate().map(|(place, (_, body))| {
-            parsed(variants[place.to_string()].as_str().unwrap_or(&body))
-        });
-        let messages = messages.collect();
+        let messages = self.as_written(&row, &variants)?;
         let answer = match row.answered {
             Some(said) => self
                 .db
@@ -232,12 +287,18 @@ impl Store {
                 .map(|body| Some(parsed(&body)))?,
             None => None,
         };
+        let reply = parsed(&reply);
+        // The same answer may have come in other words before.
+        let answer = answer.map(|answer| match &reply["as_sent"] {
+            Value::String(sent) => parsed(sent),
+            _ => answer,
+        });
         Ok(WholeCall {
             row,
             messages,
             answer,
             request: parsed(&request),
-            reply: parsed(&reply),
+            reply,
             tokens: tokens.as_deref().map(parsed),
         })
     }
@@ -245,6 +306,19 @@ impl Store {
     /// Whether a call's conversation is a demonstration.
     pub fn is_call_taken(&self, call: i64) -> Result<bool> {
         Ok(self.db.prepare_cached("SELECT 1 FROM calls_taken WHERE call = ?1")?.exists([call])?)
+    }
+
+    /// Takes the demonstration of a call's conversation back, if it is one; whether it was.
+    pub fn withdraw_call(&mut self, call: i64) -> Result<bool> {
+        let tx = self.write()?;
+        let gone = tx.execute(
+            "UPDATE trajectories SET deleted = 1 WHERE id = (SELECT trajectory FROM calls_taken \
+             WHERE call = ?1)",
+            [call],
+        )?;
+        tx.execute("DELETE FROM calls_taken WHERE call = ?1", [call])?;
+        tx.commit()?;
+        Ok(gone > 0)
     }
 
     /// Makes a demonstration of a call's conversation; returns the trajectory's number.

@@ -2,10 +2,10 @@
 //! the messages as a tree, and what was told of a session (rewards).
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::conversation::{Placed, add_message, known_message, placed};
 use super::{Store, now_ms};
-use crate::digest::hex;
 use crate::error::{Error, Result};
 
 /// What an event that says what a session was worth is called.
@@ -217,14 +217,8 @@ fn session(db: &Connection, name: &str, now: i64) -> Result<i64> {
     Ok(db.prepare_cached(made)?.query_row(params![name, now], |row| row.get(0))?)
 }
 
-/// The agent of that mark; made where it is not there, under its name or the next number.
-fn agent(db: &Connection, new: &NewAgent, now: i64) -> Result<i64> {
-    let known = "SELECT id FROM agents WHERE mark = ?1";
-    if let Some(id) =
-        db.prepare_cached(known)?.query_row([&new.mark], |row| row.get(0)).optional()?
-    {
-        return Ok(id);
-    }
+/// What an agent that has not called before goes by: as its key says, else the next number.
+pub(super) fn next_name(db: &Connection, new: &NewAgent) -> Result<String> {
     let count: i64 = db.query_row("SELECT count(*) FROM agents", [], |row| row.get(0))?;
     let taken = |name: &str| -> rusqlite::Result<bool> {
         db.prepare_cached("SELECT 1 FROM agents WHERE name = ?1")?.exists([name])
@@ -235,6 +229,18 @@ fn agent(db: &Connection, new: &NewAgent, now: i64) -> Result<i64> {
         further += 1;
         name = format!("{}-{further}", new.name.as_deref().unwrap_or("agent"));
     }
+    Ok(name)
+}
+
+/// The agent of that mark; made where it is not there, under its name or the next number.
+fn agent(db: &Connection, new: &NewAgent, now: i64) -> Result<i64> {
+    let known = "SELECT id FROM agents WHERE mark = ?1";
+    if let Some(id) =
+        db.prepare_cached(known)?.query_row([&new.mark], |row| row.get(0)).optional()?
+    {
+        return Ok(id);
+    }
+    let name = next_name(db, new)?;
     db.execute(
         "INSERT INTO agents (mark, name, system, tools, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![new.mark, name, new.system, new.tools, now],
@@ -242,107 +248,22 @@ fn agent(db: &Connection, new: &NewAgent, now: i64) -> Result<i64> {
     Ok(db.last_insert_rowid())
 }
 
-/// The message below another one that is this one, with its text as it stands there.
-fn known_message(
-    db: &Connection,
-    session: i64,
-    parent: i64,
-    new: &NewMessage,
-) -> Result<Option<(i64, String)>> {
-    let known = "SELECT id, body FROM messages WHERE session = ?1 AND parent = ?2 AND digest = ?3";
-    let values = params![session, parent, hex(new.digest)];
-    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    Ok(db.prepare_cached(known)?.query_row(values, row).optional()?)
-}
-
-fn add_message(db: &Connection, session: i64, parent: i64, new: &NewMessage) -> Result<i64> {
-    db.prepare_cached(
-        "INSERT INTO messages (session, parent, digest, body) VALUES (?1, ?2, ?3, ?4)",
-    )?
-    .execute(params![session, parent, hex(new.digest), new.body])?;
-    Ok(db.last_insert_rowid())
-}
-
-/// The reply to what was asked last, where this message is that reply in other words: some harnesses
-/// tell the model of its calls in text.
-fn written_anew(db: &Connection, asked: i64, new: &NewMessage) -> Result<Option<(i64, String)>> {
-    let replies = "SELECT m.id, m.body FROM calls c JOIN messages m ON m.id = c.answered WHERE \
-                   c.asked = ?1 ORDER BY c.id DESC LIMIT 8";
-    let new: Value = serde_json::from_str(&new.body).unwrap_or_default();
-    if new["role"] != "assistant" {
-        return Ok(None);
-    }
-    let text = new["content"].as_str().map_or_else(|| new["content"].to_string(), Into::into);
-    let mut rows = db.prepare_cached(replies)?;
-    let found = rows.query_map([asked], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
-    for reply in found {
-        let (id, body) = reply?;
-        let reply: Value = serde_json::from_str(&body).unwrap_or_default();
-        let calls = reply["tool_calls"].as_array().map_or(&[][..], Vec::as_slice);
-        let is_told = |call: &Value| {
-            let named = call["function"]["name"].as_str().is_some_and(|name| text.contains(name));
-            let arguments = call["function"]["arguments"].as_str().unwrap_or_default();
-            let arguments: Map<String, Value> = serde_json::from_str(arguments).unwrap_or_default();
-            named
-                && arguments.values().all(|value| value.as_str().is_none_or(|it| text.contains(it)))
-        };
-        if !calls.is_empty() && new["tool_calls"].is_null() && calls.iter().all(is_told) {
-            return Ok(Some((id, body)));
-        }
-    }
-    Ok(None)
-}
-
-fn exists(db: &Connection, sql: &str, id: i64) -> Result<bool> {
-    Ok(db.prepare_cached(sql)?.exists([id])?)
-}
-
 /// Writes a call and returns its number.
 fn insert_call(db: &Connection, new: &NewCall, now: i64) -> Result<i64> {
     let session = session(db, &new.session, now)?;
     let agent = agent(db, &new.agent, now)?;
-    let (mut at, mut variants) = (0, Map::new());
-    let (mut shared, mut spoken, mut was_new) = (0, 0, None);
-    for (place, said) in new.asked.iter().enumerate() {
-        let before = at;
-        let known = match known_message(db, session, at, said)? {
-            Some(known) => Some(known),
-            None => written_anew(db, at, said)?,
-        };
-        match known {
-            Some((id, body)) => {
-                at = id;
-                shared += usize::from(!said.is_system);
-                if body != said.body {
-                    variants.insert(place.to_string(), Value::String(said.body.clone()));
-                }
-            }
-            None => {
-                at = add_message(db, session, at, said)?;
-                was_new = was_new.or(Some(before));
-            }
-        }
-        spoken += usize::from(!said.is_system);
-    }
-    let replied = "SELECT 1 FROM calls WHERE answered = ?1";
-    let relation = match was_new {
-        None if exists(db, "SELECT 1 FROM calls WHERE asked = ?1", at)? => Relation::Again,
-        _ if shared == 0 || spoken == 0 => Relation::Root,
-        Some(parting) if exists(db, replied, parting)? => {
-            // The reply may have been gone on with before, in another way.
-            let others = "SELECT 1 FROM messages WHERE parent = ?1 LIMIT 1 OFFSET 1";
-            match exists(db, others, parting)? {
-                true => Relation::Forked,
-                false if variants.is_empty() => Relation::Continued,
-                false => Relation::Realigned,
-            }
-        }
-        _ => Relation::Forked,
-    };
+    let Placed { at, relation, variants } = placed(db, session, agent, &new.asked)?;
+    let mut reply = new.reply.clone();
     let answered = match &new.answered {
-        Some(reply) => Some(match known_message(db, session, at, reply)? {
-            Some((id, _)) => id,
-            None => add_message(db, session, at, reply)?,
+        Some(said) => Some(match known_message(db, session, at, said)? {
+            Some((id, body)) => {
+                // The same in other words: what was sent is kept too.
+                if body != said.body {
+                    reply["as_sent"] = Value::String(said.body.clone());
+                }
+                id
+            }
+            None => add_message(db, session, at, said)?,
         }),
         None => None,
     };
@@ -362,7 +283,7 @@ fn insert_call(db: &Connection, new: &NewCall, now: i64) -> Result<i64> {
         new.mind,
         new.request.to_string(),
         Value::Object(variants).to_string(),
-        new.reply.to_string(),
+        reply.to_string(),
         new.tokens.as_ref().map(Value::to_string),
         new.usage.0 as i64,
         new.usage.1 as i64,
@@ -421,30 +342,15 @@ impl Store {
         let tx = self.write()?;
         let now = now_ms();
         let id = session(&tx, name, now)?;
+        let last = "SELECT coalesce(max(id), 0) FROM calls WHERE session = ?1";
+        let after: i64 = tx.prepare_cached(last)?.query_row([id], |row| row.get(0))?;
         tx.execute(
-            "INSERT INTO session_events (session, kind, value, body, created_ms) VALUES (?1, ?2, \
-             ?3, ?4, ?5)",
-            params![id, kind, value, body.to_string(), now],
+            "INSERT INTO session_events (session, after, kind, value, body, created_ms) VALUES \
+             (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![id, after, kind, value, body.to_string(), now],
         )?;
         let event = tx.last_insert_rowid();
         tx.commit()?;
         Ok(event)
-    }
-
-    /// What was told of a session, oldest first: kind, number and body.
-    pub fn session_events(&self, name: &str) -> Result<Vec<(String, Option<f64>, Value)>> {
-        let mut rows = self.db.prepare_cached(
-            "SELECT e.kind, e.value, e.body FROM session_events e JOIN sessions s ON s.id = \
-             e.session WHERE s.name = ?1 ORDER BY e.id",
-        )?;
-        let found =
-            rows.query_map([name], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)))?;
-        let rows = found.collect::<rusqlite::Result<Vec<(String, Option<f64>, String)>>>()?;
-        Ok(rows
-            .into_iter()
-            .map(|(kind, value, body)| {
-                (kind, value, serde_json::from_str(&body).unwrap_or_default())
-            })
-            .collect())
     }
 }

@@ -10,6 +10,7 @@ mod backup;
 mod called;
 mod calls;
 mod checkpoints;
+mod conversation;
 mod decisions;
 mod duplicates;
 mod evaluations;
@@ -30,7 +31,7 @@ mod told;
 mod trajectories;
 
 pub use backup::Restored;
-pub use called::{CallAlternative, Called, WholeCall};
+pub use called::{CallAlternative, Called, SessionEvent, WholeCall};
 pub use calls::{AgentRow, CallRow, NewAgent, NewCall, NewMessage, REWARD, Relation, SessionRow};
 pub use checkpoints::{Checkpoint, STATE};
 pub use decisions::{Decision, Seen, Undone};

@@ -19,11 +19,24 @@ impl Store {
         Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Begins one.
-    pub fn begin_prompt(&mut self, name: &str, design: &str) -> Result<()> {
-        let insert = "INSERT INTO prompts (name, design, created_ms) VALUES (?1, ?2, ?3)";
+    /// Begins one, or writes down that it goes on otherwise.
+    pub fn keep_prompt(&mut self, name: &str, design: &str) -> Result<()> {
+        let insert = "INSERT INTO prompts (name, design, created_ms) VALUES (?1, ?2, ?3) ON \
+                      CONFLICT (name) DO UPDATE SET design = excluded.design";
         self.execute(insert, params![name, design, now_ms()])?;
         Ok(())
+    }
+
+    /// Forgets one with all answers; whether it was there.
+    pub fn forget_prompt(&mut self, name: &str) -> Result<bool> {
+        let tx = self.write()?;
+        tx.execute(
+            "DELETE FROM prompt_answers WHERE prompt = (SELECT id FROM prompts WHERE name = ?1)",
+            [name],
+        )?;
+        let gone = tx.execute("DELETE FROM prompts WHERE name = ?1", [name])?;
+        tx.commit()?;
+        Ok(gone > 0)
     }
 
     /// An answer that was kept.

@@ -29,10 +29,10 @@ CREATE INDEX calls_by_session ON calls (session);
 CREATE INDEX calls_by_agent ON calls (agent);
 CREATE INDEX calls_by_asked ON calls (asked);
 CREATE INDEX calls_by_answered ON calls (answered);
--- Rewards and whatever else is told of a session.
+-- Rewards and whatever else is told of a session; `after` is the last call that it had made then.
 CREATE TABLE session_events (
     id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions (id),
-    kind TEXT NOT NULL, value REAL, body TEXT NOT NULL, created_ms INTEGER NOT NULL
+    after INTEGER NOT NULL, kind TEXT NOT NULL, value REAL, body TEXT NOT NULL, created_ms INTEGER NOT NULL
 );
 CREATE INDEX session_events_by_session ON session_events (session, kind);
 -- Which demonstrations are conversations, by their last call.

@@ -1,6 +1,8 @@
 //! The interface as the tests of its screens draw it: a real game, a real store, fixed numbers for
 //! the model's answers.
 
+#[path = "called.rs"]
+mod called;
 #[path = "studied.rs"]
 mod studied;
 
@@ -26,7 +28,7 @@ use foretaste::tui::caps::Caps;
 use foretaste::tui::effect::{Effect, JobKind, MindCmd, WorldCmd};
 use foretaste::tui::frame;
 use foretaste::tui::msg::{JobMsg, Msg};
-use foretaste::tui::screens::{curate, data, explore, replay, study, train};
+use foretaste::tui::screens::{agents, curate, data, explore, replay, study, train};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -127,6 +129,9 @@ pub fn app(caps: Caps) -> App {
         store.list(&Listing::default(), Near::Position(0), 10).unwrap(),
     )));
     app.update(Msg::from(study::Msg::Studies(vec![studied::standing()])));
+    app.update(Msg::from(agents::Msg::Seen(called::seen())));
+    let (session, calls) = called::calls();
+    app.update(Msg::from(agents::Msg::Calls(session, calls)));
     app.update(Msg::Job(
         JobKind::Train,
         JobMsg::Progress(Progress {

@@ -42,6 +42,7 @@ use tokio::sync::oneshot;
 pub use choose::MOST_OPTIONS;
 pub use found::{Found, Server};
 pub use key::{Key, Secret};
+pub use pass::Unanswered;
 pub use profile::{Profile, SystemTo};
 pub use reply::{ChatReply, Choice, Finish, UNSAID};
 use request::Question;

@@ -4,13 +4,30 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::Endpoint;
 use super::profile::SystemTo;
 use super::reply::usage;
 use super::shared::Core;
 use super::spent::tokens_of;
 use super::wire::To;
-use super::{Endpoint, Key};
 use crate::error::{Error, Kind, Result};
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// What failed.
+    pub error: Error,
+    /// The status that the server answered with, where it did.
+    pub status: Option<u16>,
+    /// How long it asked to be left alone.
+    pub after: Option<std::time::Duration>,
+}
+
+impl From<Error> for Unanswered {
+    fn from(error: Error) -> Self {
+        Self { error, status: None, after: None }
+    }
+}
 
 /// Ends what is under way when nobody waits for it any more.
 struct Abort(tokio::task::AbortHandle);
@@ -24,26 +41,30 @@ impl Drop for Abort {
 impl Endpoint {
     /// Sends a body to a route that servers share, with the profile's model and `extra`, tried as
     /// often as the profile says and within its budget. What comes back is free of the key.
-    pub async fn pass(&self, path: &'static str, body: Map<String, Value>) -> Result<Value> {
+    pub async fn pass(
+        &self,
+        path: &'static str,
+        body: Map<String, Value>,
+    ) -> Result<Value, Unanswered> {
         let core = Arc::clone(&self.core);
         let task = self.runtime.spawn(async move { core.pass(path, body).await });
         let _abort = Abort(task.abort_handle());
-        task.await.map_err(|_| Error::new("the endpoint's thread broke off").of(Kind::Defect))?
+        let broke = |_| Error::new("the endpoint's thread broke off").of(Kind::Defect);
+        task.await.map_err(broke)?
     }
 
     /// What so many tokens of prompts and answers cost, where the profile says prices.
     pub fn cost(&self, (prompt, answer): (u64, u64)) -> Option<f64> {
         self.core.account.cost(prompt, answer)
     }
-
-    /// Whether it needs a key.
-    pub fn has_key(&self) -> bool {
-        self.core.profile.key != Key::None
-    }
 }
 
 impl Core {
-    async fn pass(&self, path: &'static str, mut body: Map<String, Value>) -> Result<Value> {
+    async fn pass(
+        &self,
+        path: &'static str,
+        mut body: Map<String, Value>,
+    ) -> Result<Value, Unanswered> {
         body.insert("model".into(), self.model().await?.into());
         body.extend(self.profile.extra.clone());
         let most = u64::from(self.profile.max_reply_tokens);
@@ -78,7 +99,9 @@ impl Core {
                 }
                 Err(failure) => {
                     drop((place, promise));
-                    self.wire.pause(failure, tried).await?;
+                    let (status, after) = (failure.status, failure.after);
+                    let paused = self.wire.pause(failure, tried).await;
+                    paused.map_err(|error| Unanswered { error, status, after })?;
                 }
             }
         }

@@ -25,13 +25,13 @@ const FIELDS: [&str; 17] = [
     "cache_control",
 ];
 
-pub fn read(body: Map<String, Value>) -> Result<Map<String, Value>, Refused> {
-    known(&body, &FIELDS)?;
+pub fn read(body: &Map<String, Value>) -> Result<Map<String, Value>, Refused> {
+    known(body, &FIELDS)?;
     let mut said = Vec::new();
     if let Some(system) = body.get("system").filter(|system| !system.is_null()) {
         said.push(json!({"role": "system", "content": parts(system, &["text"])?}));
     }
-    for message in list(&body, "messages")? {
+    for message in list(body, "messages")? {
         turn(&message, &mut said)?;
     }
     let mut read = Map::new();
@@ -44,8 +44,8 @@ pub fn read(body: Map<String, Value>) -> Result<Map<String, Value>, Refused> {
         ("top_k", "top_k"),
         ("stop_sequences", "stop"),
     ];
-    renamed(&body, &mut read, &same);
-    let tools: Vec<Value> = list(&body, "tools")?.iter().map(tool).collect::<Result<_, _>>()?;
+    renamed(body, &mut read, &same);
+    let tools: Vec<Value> = list(body, "tools")?.iter().map(tool).collect::<Result<_, _>>()?;
     if !tools.is_empty() {
         read.insert("tools".into(), Value::Array(tools));
     }
@@ -73,9 +73,8 @@ fn tool(tool: &Value) -> Result<Value, Refused> {
 
 /// One turn: results of tools become messages of their own.
 fn turn(message: &Value, said: &mut Vec<Value>) -> Result<(), Refused> {
-    let role = match message["role"].as_str() {
-        Some(role @ ("user" | "assistant" | "system")) => role,
-        _ => return Err(Refused::bad("messages: a role is neither user nor assistant")),
+    let Some(role @ ("user" | "assistant" | "system")) = message["role"].as_str() else {
+        return Err(Refused::bad("messages: a role is neither user nor assistant"));
     };
     let Value::Array(blocks) = &message["content"] else {
         said.push(json!({"role": role, "content": parts(&message["content"], &[])?}));

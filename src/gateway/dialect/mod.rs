@@ -75,8 +75,8 @@ impl Dialect {
         let body = match self {
             Self::Chat => chat::read(body)?,
             Self::Completions => completions::read(body)?,
-            Self::Responses => responses::read(body)?,
-            Self::Messages => messages::read(body)?,
+            Self::Responses => responses::read(&body)?,
+            Self::Messages => messages::read(&body)?,
         };
         Asked::of(self, body, stream)
     }

@@ -36,8 +36,8 @@ const FIELDS: [&str; 25] = [
 /// What the answer to an earlier call is named by; the gateway puts what was said before in its place.
 pub const BEFORE: &str = "previous_response_id";
 
-pub fn read(body: Map<String, Value>) -> Result<Map<String, Value>, Refused> {
-    known(&body, &FIELDS)?;
+pub fn read(body: &Map<String, Value>) -> Result<Map<String, Value>, Refused> {
+    known(body, &FIELDS)?;
     if body.get("background") == Some(&Value::Bool(true)) {
         return Err(Refused::bad("background: an answer is waited for"));
     }
@@ -64,8 +64,8 @@ pub fn read(body: Map<String, Value>) -> Result<Map<String, Value>, Refused> {
         ("parallel_tool_calls", "parallel_tool_calls"),
         (BEFORE, BEFORE),
     ];
-    renamed(&body, &mut read, &same);
-    let tools: Vec<Value> = list(&body, "tools")?.iter().map(tool).collect::<Result<_, _>>()?;
+    renamed(body, &mut read, &same);
+    let tools: Vec<Value> = list(body, "tools")?.iter().map(tool).collect::<Result<_, _>>()?;
     if !tools.is_empty() {
         read.insert("tools".into(), Value::Array(tools));
     }
@@ -134,7 +134,7 @@ fn item(item: &Value, said: &mut Vec<Value>) -> Result<(), Refused> {
                 }
                 Some(last) => last["tool_calls"] = json!([call]),
                 None => {
-                    said.push(json!({"role": "assistant", "content": null, "tool_calls": [call]}))
+                    said.push(json!({"role": "assistant", "content": null, "tool_calls": [call]}));
                 }
             }
         }

@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::gateway::{Answered, Tokens};
 
-fn object(value: Value) -> Map<String, Value> {
+fn object(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
 }
 
@@ -42,7 +42,7 @@ fn games() -> [(Dialect, Value); 3] {
 
 #[test]
 fn one_game_is_the_same_in_every_dialect() {
-    let read = games().map(|(dialect, body)| dialect.read(object(body)).unwrap());
+    let read = games().map(|(dialect, body)| dialect.read(object(&body)).unwrap());
     for asked in &read {
         assert_eq!(asked.messages(), read[0].messages(), "{:?}", asked.dialect);
         assert_eq!(asked.tools(), read[0].tools());
@@ -54,7 +54,7 @@ fn one_game_is_the_same_in_every_dialect() {
 
 #[test]
 fn an_answer_says_the_same_whole_and_as_a_stream() {
-    let games = games().map(|(dialect, body)| (dialect, dialect.read(object(body)).unwrap()));
+    let games = games().map(|(dialect, body)| (dialect, dialect.read(object(&body)).unwrap()));
     let words = answered(json!({"role": "assistant", "content": "It is \"done\"."}), "stop");
     for answered in [act(), words] {
         for (dialect, asked) in &games {
@@ -116,7 +116,7 @@ fn tokens_are_said_where_they_are_asked_for() {
     let tokens = Tokens { ids: vec![4, 5], logps: vec![-0.5, -0.25], temperature: 1.0 };
     let answered = Answered { tokens: Some(tokens), ..act() };
     let body = json!({"messages": [{"role": "user", "content": "U"}], "return_token_ids": true});
-    let asked = Dialect::Chat.read(object(body)).unwrap();
+    let asked = Dialect::Chat.read(object(&body)).unwrap();
     let whole = Dialect::Chat.whole(&Reply { asked: &asked, answered: &answered, call: 1, now: 1 });
     assert_eq!(whole["choices"][0]["token_ids"], json!([4, 5]));
     assert_eq!(whole["choices"][0]["token_logprobs"], json!([-0.5, -0.25]));
@@ -152,7 +152,7 @@ fn what_is_not_understood_is_refused_by_name() {
         ),
         (Dialect::Messages, json!({"messages": [{"role": "tool", "content": "x"}]}), "role"),
     ] {
-        let refused = dialect.read(object(body.clone())).unwrap_err();
+        let refused = dialect.read(object(&body)).unwrap_err();
         assert_eq!(refused.status, 400);
         assert!(refused.message.contains(named), "{body}: {}", refused.message);
     }

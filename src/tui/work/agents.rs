@@ -31,9 +31,9 @@ pub(super) fn listen(
 ) -> Result<String> {
     let mut store = Store::open(root)?;
     let key = gateway::first_key(&mut store)?;
-    let mut routed = gateway::Routed::open(root)?;
+    let mut routed = gateway::Routed::open(root, &[])?;
     let address = (IpAddr::V4(Ipv4Addr::LOCALHOST), PORT);
-    let minds = routed.minds(&[])?;
+    let minds = routed.minds()?;
     let served = Gateway::start(address, store, minds, Limits::default())?;
     let place = format!("http://{}/v1", served.address);
     mail.send(Msg::Notice(Notice::info(format!("agents call at {place} with the key fk-{key}"))));
@@ -77,9 +77,8 @@ fn obey(root: &Path, mail: &Mailbox, command: AgentsCmd) -> Result<()> {
             return Ok(());
         }
         AgentsCmd::Compare(agent) => {
-            let who = store.called_agent(&agent.to_string())?;
-            let sides = gateway::sides(&store, &who)?;
-            let lines = sides.iter().map(|side| side.told()).collect();
+            let who = store.agent(agent)?;
+            let lines = gateway::sides(&store, &who, None)?.told();
             mail.send(Msg::Text(Screen::Agents, format!("who answered {}", who.name), lines));
             return Ok(());
         }
@@ -89,11 +88,12 @@ fn obey(root: &Path, mail: &Mailbox, command: AgentsCmd) -> Result<()> {
             say(format!("{session}: reward {value}"));
         }
         AgentsCmd::Name(agent, name) => {
-            store.name_agent(agent, &name)?;
+            let known = store.agent(agent)?;
+            gateway::rename(&mut store, &known, &name)?;
             say(format!("it is called {name} now"));
         }
         AgentsCmd::Take(agent) => {
-            let who = store.called_agent(&agent.to_string())?;
+            let who = store.agent(agent)?;
             let found = gateway::take(&mut store, &who, &Wanted::default())?;
             say(found.told(&who.name));
         }

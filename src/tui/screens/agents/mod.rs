@@ -143,10 +143,6 @@ impl State {
         }
     }
 
-    fn look(&self) -> Effect {
-        Effect::Agents(AgentsCmd::Look)
-    }
-
     /// Asks for the calls of the session under the cursor.
     fn read(&self) -> Vec<Effect> {
         let name = self.front().map(|session| session.name.clone());
@@ -159,11 +155,10 @@ impl State {
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
         match msg {
             Msg::Seen(seen) => {
-                // Whoever looks at a session goes on looking at it, and newest means the newest.
+                // Whoever looks at a session goes on looking at it: a key is meant for that one.
                 let front = self.front().map(|session| session.name.clone());
-                let kept = front.filter(|_| self.session > 0 || self.panel == Panel::Calls);
                 let at =
-                    kept.and_then(|name| seen.sessions.iter().position(|one| one.name == name));
+                    front.and_then(|name| seen.sessions.iter().position(|one| one.name == name));
                 self.session = at.unwrap_or_default();
                 self.seen = Some(seen);
                 return self.read();
@@ -184,7 +179,7 @@ impl State {
 
 impl Pane for State {
     fn refresh(&self) -> Vec<Effect> {
-        vec![self.look()]
+        vec![Effect::Agents(AgentsCmd::Look)]
     }
 
     fn is_dear(&self) -> bool {
@@ -195,7 +190,7 @@ impl Pane for State {
         self.ticks = self.ticks.wrapping_add(1);
         // Another program may be the gateway.
         let due = self.ticks.is_multiple_of(4) || jobs.contains_key(&JobKind::Gateway);
-        if front && due { vec![self.look()] } else { Vec::new() }
+        if front && due { vec![Effect::Agents(AgentsCmd::Look)] } else { Vec::new() }
     }
 
     fn is_typing(&self) -> bool {

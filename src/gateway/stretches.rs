@@ -1,0 +1,42 @@
+//! What a session was worth, stretch by stretch: a reward is about the calls since the one before it.
+
+use crate::error::Result;
+use crate::store::{REWARD, Store};
+
+/// Some calls of a session that a reward is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stretch {
+    /// The last call that had been made when it was told.
+    pub upto: i64,
+    /// What they were worth, as was last said of them.
+    pub reward: f64,
+    /// The world that the agent said it plays: suite and task.
+    pub world: Option<(String, String)>,
+}
+
+/// The stretches of a session, in order.
+pub fn stretches(store: &Store, session: &str) -> Result<Vec<Stretch>> {
+    let mut all: Vec<Stretch> = Vec::new();
+    let mut world = None;
+    for event in store.session_events(session)? {
+        let text = |field: &str| event.body[field].as_str().map(str::to_string);
+        match (event.kind.as_str(), event.value) {
+            ("world", _) => world = text("suite").zip(text("task")),
+            (REWARD, Some(reward)) => match all.last_mut() {
+                // Nothing was asked in between: it is said anew.
+                Some(last) if last.upto == event.after => {
+                    last.reward = reward;
+                    last.world = world.take().or(last.world.take());
+                }
+                _ => all.push(Stretch { upto: event.after, reward, world: world.take() }),
+            },
+            _ => {}
+        }
+    }
+    Ok(all)
+}
+
+/// The stretch that a call is in; none where nobody said yet what it was worth.
+pub fn of(all: &[Stretch], call: i64) -> Option<&Stretch> {
+    all.iter().find(|stretch| stretch.upto >= call)
+}
