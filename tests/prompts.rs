@@ -84,7 +84,8 @@ fn answer(path: &str, body: &Value) -> Value {
     } else {
         let told = messages.iter().map(&text).collect::<Vec<_>>().join("\n");
         let step = told.matches("\n> ").count();
-        let way = ways().iter().find(|(room, _)| told.contains(room.as_str()));
+        let way =
+            ways().iter().find(|(game, _)| game.iter().all(|part| told.contains(part.as_str())));
         let way = way.and_then(|(_, way)| way.get(step)).map_or("look around", String::as_str);
         format!("<action>{}</action>", if told.contains(HIDDEN) { way } else { "wait" })
     };
@@ -94,22 +95,23 @@ fn answer(path: &str, body: &Value) -> Value {
 }
 
 /// How each of the games goes that are drawn: what is seen first, and the way to the goal.
-fn ways() -> &'static [(String, Vec<String>)] {
-    static WAYS: OnceLock<Vec<(String, Vec<String>)>> = OnceLock::new();
+fn ways() -> &'static [([String; 2], Vec<String>)] {
+    static WAYS: OnceLock<Vec<([String; 2], Vec<String>)>> = OnceLock::new();
     WAYS.get_or_init(|| {
         let suite: Arc<dyn Suite> = Arc::new(Household);
         let mut tasks = suite.tasks("train").unwrap();
         Rng::stream(1, "items").shuffle(&mut tasks);
         let way = |id: &str| {
             let mut session = Session::open(&suite, "train", id, Some("walkthrough")).unwrap();
-            let room = session.view().unwrap().observation.lines().next().unwrap().to_string();
+            let view = session.view().unwrap();
+            let told = [view.observation.lines().next().unwrap().to_string(), view.task];
             let mut way = Vec::new();
             while !session.view().unwrap().done {
                 let Some((_, advice)) = session.view().unwrap().expert else { break };
                 session.step(&advice.action, "walkthrough").unwrap();
                 way.push(advice.action);
             }
-            (room, way)
+            (told, way)
         };
         tasks.iter().take(7).map(|task| way(&task.id)).collect()
     })

@@ -13,6 +13,7 @@ use super::reading::{FINAL, Reading, Saying, acting_tools, state_of};
 use super::{Answered, Asked, Refused, Tokens};
 use crate::agent::{Agent, Ask, Completion};
 use crate::control::Cancel;
+use crate::digest::{self, hex};
 use crate::error::{Error, Kind, Result};
 use crate::guard::guarded;
 use crate::model::sampler::Sampling;
@@ -93,7 +94,10 @@ impl Playing {
         let written = answer.await.map_err(|_| Refused::with(503, "the mind is gone"))?;
         let written = written.map_err(|error| Refused::upstream(&error.into()))?;
         let written = cut(asked, written)?;
-        Ok(Answered { seed: Some(seed), ..said(written, &saying, how.temperature) })
+        Ok(Answered {
+            seed: Some(seed),
+            ..said(written, &saying, (asked.messages().len(), how.temperature))
+        })
     }
 }
 
@@ -252,7 +256,7 @@ fn answer(agent: &mut dyn Agent, questions: Vec<Question>, cancel: &Cancel) {
 }
 
 /// What the mind wrote, as a message.
-fn said(written: Completion, saying: &Saying, temperature: f64) -> Answered {
+fn said(written: Completion, saying: &Saying, (place, temperature): (usize, f64)) -> Answered {
     let finish = match (written.ended, saying) {
         (false, _) => "length",
         (true, Saying::Tool(..)) => "tool_calls",
@@ -262,7 +266,8 @@ fn said(written: Completion, saying: &Saying, temperature: f64) -> Answered {
         Saying::Tool(name, field) => {
             let arguments = json!({field.as_str(): written.text}).to_string();
             let function = json!({"name": name, "arguments": arguments});
-            let id = format!("call_{:016x}", fresh());
+            // The same answer to the same conversation is the same call.
+            let id = format!("call_{}", hex(digest::of([arguments.as_str(), &place.to_string()])));
             let call = json!({"id": id, "type": "function", "function": function});
             json!({"role": "assistant", "content": null, "tool_calls": [call]})
         }
