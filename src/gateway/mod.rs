@@ -1,10 +1,10 @@
 //! The gateway: agents of others ask their models through it, without a change but of `base_url`.
 //!
-//! What comes in one of four dialects ([`dialect`]) is answered by any mind of this program or by an
-//! endpoint ([`mind`]), written down before it is answered ([`writer`]), and read again as the
-//! episodes of which a policy learns ([`reading`]).
+//! What comes in one of four dialects (`dialect`) is answered by any mind of this program or by an
+//! endpoint (`mind`), written down before it is answered (`writer`), and read again as the
+//! episodes of which a policy learns (`reading`).
 //!
-//! A key names a session and, where it wants to, an agent: `fk-SESSION[.AGENT]` ([`admit`]). Only
+//! A key names a session and, where it wants to, an agent: `fk-SESSION[.AGENT]` (`admit`). Only
 //! this machine is listened to unless a person says otherwise; a web page is never answered.
 
 mod admit;

@@ -4,7 +4,7 @@
 //! A candidate is a text. It is tried on items, each of which gives a score and words about what
 //! happened; a mind reads some of them and writes a new text; that is kept if it does strictly better on
 //! those, and then tried on all items for validation. Each item keeps the candidates that are best on it,
-//! and whichever are best somewhere go on being rewritten ([`front`]).
+//! and whichever are best somewhere go on being rewritten (`front`).
 //!
 //! Every answer of a trial and of the writer is kept as it comes, under a name that says what was asked
 //! ([`Journal`]). The loop is a function of its plan and of these answers alone, so that one that was
