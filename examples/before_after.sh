@@ -1,9 +1,9 @@
 #!/bin/sh
 # Three agents of published packages, none of whose code is changed: what a strong mind did for them is captured, the weak one learns
 # from it, and both then answer new games by turns. Resumes nothing; a fresh DIR each time.
-#   sh examples/before_after.sh DIR [TRAINING GAMES] [NEW GAMES]      (PYTHON with openai-agents, langgraph, langchain-openai, smolagents)
+#   sh examples/before_after.sh DIR [TRAINING GAMES] [NEW GAMES] [SPLIT OF THE NEW GAMES]      (PYTHON with openai-agents, langgraph, langchain-openai, smolagents)
 set -eu
-dir=$1 games=${2:-150} new=${3:-200} port=${PORT:-8730}
+dir=$1 games=${2:-400} new=${3:-120} split=${4:-seen} port=${PORT:-8730}
 python=${PYTHON:-python3} foretaste=${FORETASTE:-foretaste}
 here=$(dirname "$0")
 export FORETASTE="$foretaste"
@@ -27,11 +27,11 @@ run=0
 for pair in openai:openai_agents langgraph:langgraph_agent smol-player:smolagents_two; do
     agent=${pair%%:*} script=${pair##*:} run=$((run + 1))
     "$foretaste" --data-dir "$dir" gateway take "$agent"
-    "$foretaste" --data-dir "$dir" train --objective imitation --expert "$agent" --from novice --steps 200 --held-out 0
-    "$foretaste" --data-dir "$dir" gateway route "$agent=novice,run $run step 200"
+    "$foretaste" --data-dir "$dir" train --objective imitation --expert "$agent" --from novice --steps 400 --held-out 0
+    "$foretaste" --data-dir "$dir" gateway route "$agent=novice,run $run step 400"
     serve novice
-    play "$script" unseen "$new"
+    play "$script" "$split" "$new"
     quiet
     echo "== $agent, before and after on new games"
-    "$foretaste" --data-dir "$dir" gateway compare "$agent" --split unseen
+    "$foretaste" --data-dir "$dir" gateway compare "$agent" --split "$split"
 done
