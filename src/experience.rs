@@ -3,12 +3,14 @@
 
 mod by;
 mod names;
+mod rates;
 mod reflection;
 
 use serde::{Deserialize, Serialize};
 
 pub use by::{HUMAN, by, called};
 pub use names::{ANSWERS, EXPERTS, EXPLORED, MIXTURE, PERTURBED, POLICY, UNIFORM, is_answers};
+pub use rates::{Share, newcombe, wilson};
 pub use reflection::Reflection;
 
 /// What a trajectory is kept for.
@@ -401,31 +403,9 @@ pub fn word_f1(predicted: &str, actual: &str) -> f64 {
     2.0 * hits as f64 / (wanted + given) as f64
 }
 
-/// The Wilson score interval of a success rate at 95 %.
-pub fn wilson(successes: u64, n: u64) -> (f64, f64) {
-    if n == 0 {
-        return (0.0, 1.0);
-    }
-    let n = n as f64;
-    let z = 1.959_964;
-    let p = successes as f64 / n;
-    let centre = p + z * z / (2.0 * n);
-    let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + z * z / n;
-    (((centre - spread) / scale).max(0.0), ((centre + spread) / scale).min(1.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wilson_agrees_with_the_published_interval() {
-        // 80.5 % of 128 episodes: [72.8, 86.4] in the project's notes on the paper.
-        let (low, high) = wilson(103, 128);
-        assert!((low - 0.728).abs() < 1e-3 && (high - 0.864).abs() < 1e-3, "{low} {high}");
-        assert_eq!(wilson(0, 0), (0.0, 1.0));
-    }
 
     #[test]
     fn word_f1_counts_words_with_their_multiplicity() {

@@ -87,6 +87,11 @@ pub fn counted(n: u64, one: &str) -> String {
     format!("{n} {one}{many}")
 }
 
+/// Whether a text is a plain name, as a file or a key may have: letters, digits, dashes.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
 /// A word as a shell takes it for one.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:,=@%".contains(c);

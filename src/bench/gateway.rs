@@ -10,7 +10,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{cpu_s, median, rss_mb};
+use super::{cpu_s, median, quantile, rss_mb};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::gateway::{Gateway, Limits, Minds, Route};
@@ -105,15 +105,9 @@ fn load(url: &str, options: &Options, calls: usize, cancel: &Cancel) -> Result<V
         Ok(took)
     };
     let all = runtime.block_on(join_all((0..options.agents).map(one)));
-    Ok(all.into_iter().collect::<Result<Vec<_>>>()?.concat())
-}
-
-/// The figure that so many of all are not above.
-fn quantile(figures: &[f64], share: f64) -> f64 {
-    let mut sorted = figures.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let last = sorted.len().saturating_sub(1);
-    sorted.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
+    let mut took = all.into_iter().collect::<Result<Vec<_>>>()?.concat();
+    took.sort_unstable_by(f64::total_cmp);
+    Ok(took)
 }
 
 /// Measures. The agents themselves run in this process too and take their part of the machine.
@@ -140,6 +134,8 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
     }
     // One agent alone: what a call takes that waits for nobody.
     let one = Options { agents: 1, ..plain };
+    direct.sort_unstable_by(f64::total_cmp);
+    ours.sort_unstable_by(f64::total_cmp);
     let alone_direct = load(&behind, &one, 200, cancel)?;
     let alone = load(&through, &Options { stream: options.stream, ..one }, 200, cancel)?;
     let kept = Store::open(folder.path())?.calls(&Called::default())?.len();

@@ -95,7 +95,11 @@ pub fn median(mut figures: Vec<f64>) -> f64 {
 /// Median, 90th and 99th percentile, and maximum of a list of figures.
 pub fn spread(mut figures: Vec<f64>) -> serde_json::Value {
     figures.sort_unstable_by(f64::total_cmp);
-    let at =
-        |share: f64| figures.get((share * figures.len().saturating_sub(1) as f64).round() as usize);
+    let at = |share: f64| quantile(&figures, share);
     serde_json::json!({"p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "max": at(1.0)})
+}
+
+/// The figure of a sorted list that such a share of it lies below; none of an empty one.
+pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    sorted.get((share * sorted.len().saturating_sub(1) as f64).round() as usize).copied()
 }

@@ -6,9 +6,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Common, interruptible, number, real};
-use crate::error::{Error, Result};
-use crate::gateway::{self, Again, Minds, Route, Wanted};
-use crate::store::{CallRow, Called, REWARD, Store};
+use crate::error::Result;
+use crate::gateway::{self, Again, Route, Wanted};
+use crate::store::{CallRow, Called, Store};
 use crate::text::counted;
 
 /// Which calls are listed.
@@ -81,11 +81,7 @@ pub struct RouteArgs {
 pub fn route(common: &Common, args: &RouteArgs) -> Result<()> {
     let mut store = common.store()?;
     if let Some(route) = &args.route {
-        let route = Route::parse(route)?;
-        for mind in &route.minds {
-            crate::agent::check(&store, Some(mind), None)?;
-        }
-        gateway::add_route(&mut store, &route)?;
+        gateway::add_route(&mut store, &Route::parse(route)?)?;
     }
     if let Some(agent) = &args.back {
         gateway::take_back(&mut store, Some(agent.as_str()).filter(|agent| *agent != "every"))?;
@@ -162,11 +158,7 @@ pub fn calls(common: &Common, args: &CallsArgs) -> Result<()> {
     loop {
         for row in store.calls(&which)? {
             which.after = row.id;
-            let whole = store.call(row.id)?;
-            let said = whole.answer.as_ref().map_or_else(
-                || format!("FAILED {}", whole.reply["error"].as_str().unwrap_or_default()),
-                gateway::line,
-            );
+            let (_, said, _) = gateway::lines(&store, &row)?;
             out.line(&json!(row), || line(&row, &said));
         }
         if !follow || control.cancel.is_cancelled() {
@@ -215,12 +207,7 @@ pub fn name(common: &Common, who: &str, name: &str) -> Result<()> {
 /// Says what a session was worth.
 pub fn reward(common: &Common, session: &str, value: f64) -> Result<()> {
     let mut store = common.store()?;
-    if !store.has_session(session)? {
-        return Err(Error::usage(format!("there is no session `{session}`"))
-            .hint("list them with: foretaste gateway sessions"));
-    }
-    let body = json!({"reward": value, "source": "a person"});
-    store.add_session_event(session, (REWARD, Some(value)), &body)?;
+    gateway::reward(&mut store, session, value)?;
     common.out().line(&json!({"session": session, "reward": value}), || {
         format!("{session}: reward {value}")
     });
@@ -231,24 +218,14 @@ pub fn reward(common: &Common, session: &str, value: f64) -> Result<()> {
 pub fn again(common: &Common, args: &TryArgs) -> Result<()> {
     let mut store = common.store()?;
     let call = store.call(args.call)?;
-    let mut minds = Minds::new(common.store()?, None);
-    let mind = args.mind.clone().unwrap_or_else(|| call.row.mind.clone());
-    minds.route(Route { agent: None, minds: vec![mind] })?;
     let how = Again { count: args.k, temperature: args.temperature, seed: args.seed };
-    let found = gateway::again(&minds, &call, how, &interruptible()?.cancel)?;
-    store.add_call_alternatives(args.call, &found)?;
+    let cancel = interruptible()?.cancel;
+    let found = gateway::again(&mut store, &call, args.mind.as_deref(), how, &cancel)?;
     let out = common.out();
     let answer = call.answer.as_ref().map(gateway::line).unwrap_or_default();
     out.line(&json!({"call": args.call, "said": answer}), || format!("said: {answer}"));
     for other in found {
-        out.line(&json!(other), || {
-            format!(
-                "not executed: {} ({}, seed {})",
-                gateway::line(&other.message),
-                other.mind,
-                other.seed
-            )
-        });
+        out.line(&json!(other), || format!("not executed: {}", gateway::other(&other)));
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::out::tell;
 use super::{Common, interruptible, number, real};
 use crate::error::{Error, Result};
 use crate::gateway::{self, Gateway, Limits, PORT, Route, Seen};
+use crate::text::is_name;
 
 /// Arguments of `foretaste gateway`.
 #[derive(Debug, Args)]
@@ -135,8 +136,7 @@ const LOOK: Duration = Duration::from_millis(100);
 fn serve(common: &Common, args: &ServeArgs) -> Result<()> {
     let mut store = common.store()?;
     for name in &args.session {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+        if name.len() > 64 || !is_name(name) {
             return Err(Error::usage(format!(
                 "--session {name}: a name has letters, digits, - and _"
             )));

@@ -14,7 +14,7 @@ use crate::prompts::{
     Game, Journal, Known, Outcome, Plan, Playing, Select, optimise, profile, unfit,
 };
 use crate::store::Store;
-use crate::text::{apart, counted, percent, signed};
+use crate::text::{apart, counted, is_name, percent, signed};
 
 /// Arguments of `foretaste prompts`.
 #[derive(Debug, Args)]
@@ -168,7 +168,7 @@ fn begin(common: &Common, args: &OptimiseArgs) -> Result<()> {
     let suite = args.suite.open()?;
     let control = interruptible()?;
     let name = &args.name;
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') || name.is_empty() {
+    if !is_name(name) {
         return Err(Error::usage(format!("{name}: a name has letters, digits, - and _")));
     }
     let begun = stored(&store, name)?;

@@ -13,7 +13,7 @@ use crate::control::{Control, Meter, Progress};
 use crate::env::{Experts, Suite};
 use crate::episode::{Episode, Play, Player, Worlds, at_once, way, wins};
 use crate::error::Result;
-use crate::experience::{Trajectory, wilson};
+use crate::experience::{Trajectory, newcombe, wilson};
 use crate::rng::Rng;
 
 /// What a mind made of a state.
@@ -88,10 +88,7 @@ impl Blame {
 /// The difference of two shares with Newcombe's interval (his method 10, from Wilson's).
 fn difference(before: &Chance, after: &Chance) -> (f64, (f64, f64)) {
     let (a, b) = (before.share(), after.share());
-    let ((la, ua), (lb, ub)) = (before.interval, after.interval);
-    let low = ((a - la).powi(2) + (ub - b).powi(2)).sqrt();
-    let high = ((ua - a).powi(2) + (b - lb).powi(2)).sqrt();
-    (a - b, (a - b - low, a - b + high))
+    (a - b, newcombe((a, before.interval), (b, after.interval)))
 }
 
 /// The step to blame, of the chances of all states.

@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, header};
 
 use super::Refused;
+use crate::text;
 
 /// How a key begins.
 pub(super) const PREFIX: &str = "fk-";
@@ -24,8 +25,7 @@ pub(super) struct Who {
 
 /// Whether a session or an agent may be called so.
 pub(super) fn is_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    !name.is_empty() && name.len() <= LONGEST && name.chars().all(plain)
+    name.len() <= LONGEST && text::is_name(name)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::mind::Minds;
+use super::mind::{Minds, Route};
 use super::{Asked, dialect::Dialect};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
-use crate::store::{CallAlternative, WholeCall};
+use crate::store::{CallAlternative, Store, WholeCall};
 
 /// How alternatives are asked for.
 #[derive(Debug, Clone, Copy)]
@@ -20,17 +20,21 @@ pub struct Again {
     pub seed: u64,
 }
 
-/// Has a call answered again by whoever answers every agent of `minds`; one after the other, each by a
-/// seed of its own.
+/// Has a call answered again by a mind, or by the one that answered it, and keeps what it says beside the
+/// call; one after the other, each by a seed of its own.
 ///
 /// # Errors
 /// Where the mind cannot answer.
 pub fn again(
-    minds: &Minds,
+    store: &mut Store,
     call: &WholeCall,
+    mind: Option<&str>,
     how: Again,
     cancel: &Cancel,
 ) -> Result<Vec<CallAlternative>> {
+    let mut minds = Minds::new(Store::open(store.root())?, None);
+    let mind = mind.unwrap_or(&call.row.mind).to_string();
+    minds.route(Route { agent: None, minds: vec![mind] })?;
     let nobody = || Error::usage("nobody is named who could answer");
     let (name, mind) = minds.of(&call.row.agent, &call.row.session).ok_or_else(nobody)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -57,5 +61,6 @@ pub fn again(
         }
         found.push(CallAlternative { mind: name.clone(), seed, message });
     }
+    store.add_call_alternatives(call.row.id, &found)?;
     Ok(found)
 }

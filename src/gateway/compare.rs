@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::stretches::{of, stretches};
 use crate::error::Result;
-use crate::experience::wilson;
+use crate::experience::{newcombe, wilson};
 use crate::store::{AgentRow, Called, Store};
 use crate::text::{counted, percent};
 
@@ -45,6 +45,11 @@ fn split_of(task: &str) -> String {
 }
 
 impl Side {
+    /// The share of episodes that were won.
+    fn share(&self) -> f64 {
+        self.won as f64 / self.episodes.max(1) as f64
+    }
+
     /// In words.
     fn told(&self) -> String {
         let (low, high) = self.interval;
@@ -55,7 +60,7 @@ impl Side {
             self.mind,
             self.won,
             counted(self.episodes, "episode"),
-            percent(self.won as f64 / self.episodes.max(1) as f64),
+            percent(self.share()),
             percent(low),
             percent(high),
             self.mean,
@@ -72,13 +77,12 @@ impl Sides {
             lines.push("no episode with a reward".into());
         }
         if let [a, b] = &self.sides[..] {
-            let share = |side: &Side| side.won as f64 / side.episodes.max(1) as f64;
-            let (low, high) = newcombe(a, b);
+            let (low, high) = newcombe((b.share(), b.interval), (a.share(), a.interval));
             lines.push(format!(
                 "{} less {}: {:+.1} points [{:+.1}, {:+.1}] (Newcombe, 95 %)",
                 b.mind,
                 a.mind,
-                100.0 * (share(b) - share(a)),
+                100.0 * (b.share() - a.share()),
                 100.0 * low,
                 100.0 * high
             ));
@@ -100,18 +104,6 @@ impl Sides {
         }
         lines
     }
-}
-
-/// The interval of the difference of two shares (Newcombe 1998, method 10).
-fn newcombe(a: &Side, b: &Side) -> (f64, f64) {
-    let share = |side: &Side| side.won as f64 / side.episodes.max(1) as f64;
-    let (pa, pb) = (share(a), share(b));
-    let ((la, ua), (lb, ub)) = (a.interval, b.interval);
-    let d = pb - pa;
-    (
-        d - ((pb - lb).powi(2) + (ua - pa).powi(2)).sqrt(),
-        d + ((ub - pb).powi(2) + (pa - la).powi(2)).sqrt(),
-    )
 }
 
 /// How it went by who answered an agent; only in games of a split, if one is named.
@@ -158,24 +150,4 @@ pub fn sides(store: &Store, agent: &AgentRow, split: Option<&str>) -> Result<Sid
     };
     found.sides = by.into_iter().map(side).collect();
     Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_interval_of_a_difference_is_newcombes() {
-        let side = |won: u64, episodes: u64| Side {
-            mind: String::new(),
-            episodes,
-            won,
-            interval: wilson(won, episodes),
-            mean: 0.0,
-            splits: BTreeMap::new(),
-        };
-        // Newcombe 1998, table II: 56/70 less 48/80, method 10.
-        let (low, high) = newcombe(&side(48, 80), &side(56, 70));
-        assert!((low - 0.0524).abs() < 1e-4 && (high - 0.3339).abs() < 1e-4, "{low} {high}");
-    }
 }

@@ -1,7 +1,7 @@
 //! Requests: who may ask, what is asked, and how it is answered.
 
 use std::convert::Infallible;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -27,7 +27,8 @@ const ARRIVING: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(super) struct Shop {
     pub desk: Arc<Desk>,
-    pub keys: Arc<RwLock<Vec<String>>>,
+    /// The sessions that may ask.
+    pub keys: Arc<Vec<String>>,
     /// What a request may name as its host.
     pub own: Arc<Vec<String>>,
     /// Whether other machines may ask: by its number then, which no web page can pretend.
@@ -47,10 +48,7 @@ pub(super) async fn handle(State(shop): State<Shop>, request: Request) -> Respon
     };
     let answer = async {
         admit::hosted(&parts.headers, &shop.own, shop.open)?;
-        let known = |name: &str| {
-            let keys = shop.keys.read().unwrap_or_else(PoisonError::into_inner);
-            keys.iter().any(|key| key == name)
-        };
+        let known = |name: &str| shop.keys.iter().any(|key| key == name);
         let who = admit::who(&parts.headers, below.as_deref(), known)?;
         if parts.method == Method::GET {
             return shop.look(&route);

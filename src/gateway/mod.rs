@@ -29,12 +29,12 @@ mod writer;
 pub use again::{Again, again};
 pub use compare::{Side, Sides, sides};
 pub use mind::{Minds, Route};
-pub use page::page;
+pub use page::{lines, other, page};
 pub use played::{Taken, Wanted, one_agent, take};
-pub use reading::{Reading, Saying, state_of};
 pub use routes::{PORT, Routed, USUAL, add_route, current, first_key, rename, routes, take_back};
 pub use said::{line, told};
 pub use serve::{Gateway, Limits, Seen};
+pub use stretches::reward;
 
 use serde_json::{Map, Value};
 

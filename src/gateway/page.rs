@@ -2,7 +2,7 @@
 
 use super::said::{line, told};
 use crate::error::Result;
-use crate::store::Store;
+use crate::store::{CallAlternative, CallRow, Store};
 use crate::text::counted;
 
 /// A call with all that was said, as a title and lines.
@@ -23,10 +23,7 @@ pub fn page(store: &Store, call: i64) -> Result<(String, Vec<String>)> {
             "UNEXECUTED: what else would have been said; nobody knows what it leads to".into(),
         );
     }
-    let other = |other: &crate::store::CallAlternative| {
-        format!("  {} ({}, seed {})", line(&other.message), other.mind, other.seed)
-    };
-    lines.extend(others.iter().map(other));
+    lines.extend(others.iter().map(|one| format!("  {}", other(one))));
     lines.extend([String::new(), "said before:".into()]);
     for message in &whole.messages {
         let role = message["role"].as_str().unwrap_or_default();
@@ -34,6 +31,19 @@ pub fn page(store: &Store, call: i64) -> Result<(String, Vec<String>)> {
         say(&mut lines, role, &told(message), most);
     }
     Ok((title, lines))
+}
+
+/// What else would have been said, in a line.
+pub fn other(other: &CallAlternative) -> String {
+    format!("{} ({}, seed {})", line(&other.message), other.mind, other.seed)
+}
+
+/// What a mind was told last, and what it answered or why it did not, a line each; and how many other
+/// answers are known.
+pub fn lines(store: &Store, row: &CallRow) -> Result<(String, String, usize)> {
+    let (asked, said, others) = store.call_lines(row)?;
+    let read = |body: &str| line(&serde_json::from_str(body).unwrap_or_default());
+    Ok((read(&asked), said.map_or_else(|why| format!("FAILED {why}"), |body| read(&body)), others))
 }
 
 /// Lines of a system message that are shown: the same ones stand before every call.

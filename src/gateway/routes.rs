@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::admit::is_name;
 use super::{Gateway, Minds, Route};
+use crate::agent;
 use crate::error::{Error, Result};
 use crate::store::{AgentRow, Store};
 
@@ -130,8 +131,11 @@ pub fn current(all: &[String]) -> Vec<Route> {
     current
 }
 
-/// Adds one.
+/// Adds one, if there are such minds.
 pub fn add_route(store: &mut Store, route: &Route) -> Result<()> {
+    for mind in &route.minds {
+        agent::check(store, Some(mind), None)?;
+    }
     let mut all = routes(store)?;
     all.push(route.text());
     keep(store, &all)

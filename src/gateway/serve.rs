@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -98,7 +98,6 @@ pub struct Gateway {
     /// Where it listens.
     pub address: SocketAddr,
     desk: Arc<Desk>,
-    keys: Arc<RwLock<Vec<String>>>,
     seen: Mutex<broadcast::Receiver<Seen>>,
     ends: Option<oneshot::Sender<()>>,
     ended: Mutex<Receiver<()>>,
@@ -121,7 +120,7 @@ impl Gateway {
         minds: Minds,
         limits: Limits,
     ) -> Result<Self> {
-        let keys = Arc::new(RwLock::new(store.keys()?));
+        let keys = Arc::new(store.keys()?);
         let hosts = limits.hosts.clone();
         let (told, seen) = broadcast::channel(1024);
         let desk = Arc::new(Desk {
@@ -145,7 +144,7 @@ impl Gateway {
         let own = own_names(address, &hosts);
         let shop = Shop {
             desk: Arc::clone(&desk),
-            keys: Arc::clone(&keys),
+            keys,
             own: Arc::new(own),
             open: !address.ip().is_loopback(),
         };
@@ -162,15 +161,7 @@ impl Gateway {
         };
         std::thread::Builder::new().name("gateway".into()).spawn(serve).map_err(io)?;
         let (seen, ended) = (Mutex::new(seen), Mutex::new(ended));
-        Ok(Self { address, desk, keys, seen, ends: Some(ends), ended })
-    }
-
-    /// Lets a session in: its key is `fk-NAME`. It has to be in the store.
-    pub fn admit(&self, session: &str) {
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        if !keys.iter().any(|key| key == session) {
-            keys.push(session.to_string());
-        }
+        Ok(Self { address, desk, seen, ends: Some(ends), ended })
     }
 
     /// Calls that were written down since this was last asked.

@@ -1,7 +1,9 @@
 //! What a session was worth, stretch by stretch: a reward is about the calls since the one before it.
 
+use serde_json::json;
+
 use crate::error::Result;
-use crate::store::{REWARD, Store};
+use crate::store::{REWARD, Store, no_session};
 
 /// Some calls of a session that a reward is about.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +14,19 @@ pub struct Stretch {
     pub reward: f64,
     /// The world that the agent said it plays: suite and task.
     pub world: Option<(String, String)>,
+}
+
+/// Says in a person's name what a session was worth.
+///
+/// # Errors
+/// Where there is no such session.
+pub fn reward(store: &mut Store, session: &str, value: f64) -> Result<()> {
+    if !store.has_session(session)? {
+        return Err(no_session(session));
+    }
+    let body = json!({"reward": value, "source": "a person"});
+    store.add_session_event(session, (REWARD, Some(value)), &body)?;
+    Ok(())
 }
 
 /// The stretches of a session, in order.

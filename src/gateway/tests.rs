@@ -168,7 +168,7 @@ fn agents_are_told_apart_by_number_whatever_they_are_called() {
     assert_eq!((other.id, sides(&store, &other, None).unwrap().sides[0].won), (2, 0));
     assert_eq!(store.called_agent("2").unwrap().id, 1, "a name goes before a number");
     assert!(rename(&mut store, &other, "a=b").is_err() && rename(&mut store, &other, "2").is_err());
-    add_route(&mut store, &Route::parse("other=new").unwrap()).unwrap();
+    add_route(&mut store, &Route::parse("other=novice").unwrap()).unwrap();
     rename(&mut store, &other, "third").unwrap();
     assert_eq!(current(&routes(&store).unwrap())[0].agent.as_deref(), Some("third"));
     let which = Called { search: Some("Your task is to: find".into()), ..Called::default() };

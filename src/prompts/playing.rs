@@ -193,17 +193,13 @@ impl Trial for Playing<'_> {
 
     /// The answer is taken as it came: a text may well speak of `<think>` itself.
     fn rewrite(&mut self, request: &str) -> Result<String> {
-        self.control.cancel.check()?;
         let body = json!({
             "messages": [{"role": "user", "content": request}],
             "max_tokens": LONGEST,
             "temperature": 1.0,
         });
         let body = body.as_object().cloned().unwrap_or_default();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| Error::new(format!("asking the writer: {e}")))?;
-        let reply = runtime.block_on(self.writer.pass("/chat/completions", body));
-        let reply = reply.map_err(|unanswered| unanswered.error)?;
+        let reply = self.writer.pass_now("/chat/completions", body, &self.control.cancel)?;
         let text = reply["choices"][0]["message"]["content"].as_str();
         let text = text.ok_or_else(|| Error::new("the writer answered no text"))?.trim();
         // What it thought before it answered.

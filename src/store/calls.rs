@@ -294,7 +294,8 @@ fn insert_call(db: &Connection, new: &NewCall, now: i64) -> Result<i64> {
     Ok(db.last_insert_rowid())
 }
 
-pub(super) fn no_session(name: &str) -> Error {
+/// What is said of a session that is not there.
+pub fn no_session(name: &str) -> Error {
     Error::usage(format!("there is no session `{name}`"))
         .hint("list them with: foretaste gateway sessions")
 }

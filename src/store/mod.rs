@@ -32,7 +32,9 @@ mod trajectories;
 
 pub use backup::Restored;
 pub use called::{CallAlternative, Called, SessionEvent, WholeCall};
-pub use calls::{AgentRow, CallRow, NewAgent, NewCall, NewMessage, REWARD, Relation, SessionRow};
+pub use calls::{
+    AgentRow, CallRow, NewAgent, NewCall, NewMessage, REWARD, Relation, SessionRow, no_session,
+};
 pub use checkpoints::{Checkpoint, STATE};
 pub use decisions::{Decision, Seen, Undone};
 pub use duplicates::Duplicate;

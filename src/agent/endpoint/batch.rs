@@ -17,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Ends what is under way when the one who waits for it is gone, however that came.
-struct Abort(tokio::task::AbortHandle);
+pub(super) struct Abort(pub tokio::task::AbortHandle);
 
 impl Drop for Abort {
     fn drop(&mut self) {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Endpoint;
+use super::batch::Abort;
 use super::profile::SystemTo;
 use super::reply::usage;
 use super::shared::Core;
 use super::spent::tokens_of;
 use super::wire::To;
+use crate::control::Cancel;
 use crate::error::{Error, Kind, Result};
 
 /// Why there is no answer.
@@ -29,15 +31,6 @@ impl From<Error> for Unanswered {
     }
 }
 
-/// Ends what is under way when nobody waits for it any more.
-struct Abort(tokio::task::AbortHandle);
-
-impl Drop for Abort {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl Endpoint {
     /// Sends a body to a route that servers share, with the profile's model and `extra`, tried as
     /// often as the profile says and within its budget. What comes back is free of the key.
@@ -51,6 +44,20 @@ impl Endpoint {
         let _abort = Abort(task.abort_handle());
         let broke = |_| Error::new("the endpoint's thread broke off").of(Kind::Defect);
         task.await.map_err(broke)?
+    }
+
+    /// The same for a thread that waits, until `cancel` is asked for.
+    pub fn pass_now(
+        &self,
+        path: &'static str,
+        body: Map<String, Value>,
+        cancel: &Cancel,
+    ) -> Result<Value> {
+        self.one(cancel, move |core| {
+            Box::pin(
+                async move { core.pass(path, body).await.map_err(|unanswered| unanswered.error) },
+            )
+        })
     }
 
     /// What so many tokens of prompts and answers cost, where the profile says prices.

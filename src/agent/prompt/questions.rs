@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::digest::versioned;
 use crate::error::{Error, Result};
 use crate::paths;
+use crate::text::is_name;
 
 /// A file has at most so many bytes.
 const LONGEST: u64 = 64 << 10;
@@ -49,8 +50,7 @@ impl Questions {
     /// Those of `prompts/NAME.toml` in the data directory, with `act`, `think`, `predict`; what it
     /// does not say is as usual.
     pub fn named(root: &Path, name: &str) -> Result<Self> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if name.is_empty() || !name.chars().all(plain) {
+        if !is_name(name) {
             return Err(Error::usage(format!("`{name}` is no name of prompts"))
                 .hint("letters, digits, - and _: they are in prompts/NAME.toml"));
         }

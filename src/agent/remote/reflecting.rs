@@ -9,6 +9,7 @@ use crate::agent::prompt::{first_observation, told};
 use crate::digest::versioned;
 use crate::error::{Error, Result};
 use crate::paths;
+use crate::text::is_name;
 
 /// Profiles in the program. The first is asked unless another is named: it keeps what was only
 /// seen by trying out of the text.
@@ -48,8 +49,7 @@ impl Profile {
                 "profiles: {names}, or one of your own in profiles/NAME.txt of the data directory"
             )
         };
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if name.is_empty() || !name.chars().all(plain) {
+        if !is_name(name) {
             return Err(Error::usage(format!("`{name}` is no name of a profile")).hint(known()));
         }
         let path = root.join("profiles").join(format!("{name}.txt"));

@@ -16,7 +16,7 @@ pub fn read(mut body: Map<String, Value>) -> Result<Map<String, Value>, Refused>
     Ok(body)
 }
 
-fn usage(reply: &Reply<'_>) -> Value {
+pub fn usage(reply: &Reply<'_>) -> Value {
     let (prompt, answer) = reply.answered.usage;
     json!({"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer})
 }

@@ -18,14 +18,13 @@ pub fn read(mut body: Map<String, Value>) -> Result<Map<String, Value>, Refused>
 }
 
 pub fn whole(reply: &Reply<'_>) -> Value {
-    let (prompt, answer) = reply.answered.usage;
     json!({
         "id": format!("cmpl-{}", reply.call),
         "object": "text_completion",
         "created": reply.now,
         "model": reply.asked.model,
         "choices": [{"index": 0, "text": reply.text(), "finish_reason": reply.answered.finish, "logprobs": null}],
-        "usage": {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer},
+        "usage": super::chat::usage(reply),
     })
 }
 

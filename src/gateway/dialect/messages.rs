@@ -125,8 +125,7 @@ fn stop_reason(reply: &Reply<'_>) -> &'static str {
 }
 
 fn blocks(reply: &Reply<'_>) -> Vec<Value> {
-    let text = (!reply.text().is_empty() || reply.tools().is_empty())
-        .then(|| json!({"type": "text", "text": reply.text()}));
+    let text = reply.speaks().then(|| json!({"type": "text", "text": reply.text()}));
     let calls = reply.tools().iter().map(|call| {
         let arguments = call["function"]["arguments"].as_str().unwrap_or("{}");
         let input: Value = serde_json::from_str(arguments).unwrap_or_else(|_| json!({}));

@@ -45,6 +45,11 @@ impl Reply<'_> {
         self.answered.message["content"].as_str().unwrap_or_default()
     }
 
+    /// Whether the text is said: also an empty one, where nothing else is.
+    fn speaks(&self) -> bool {
+        !self.text().is_empty() || self.tools().is_empty()
+    }
+
     /// The calls of tools.
     fn tools(&self) -> &[Value] {
         self.answered.message["tool_calls"].as_array().map_or(&[], Vec::as_slice)

@@ -153,7 +153,7 @@ fn item(item: &Value, said: &mut Vec<Value>) -> Result<(), Refused> {
 }
 
 fn items(reply: &Reply<'_>) -> Vec<Value> {
-    let text = (!reply.text().is_empty() || reply.tools().is_empty()).then(|| {
+    let text = reply.speaks().then(|| {
         json!({
             "id": format!("msg_{}", reply.call),
             "type": "message",

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::{Mailbox, Worker};
 use crate::control::{Cancel, Control, Progress};
 use crate::error::Result;
-use crate::gateway::{self, Again, Gateway, Limits, Minds, PORT, Route, Wanted};
+use crate::gateway::{self, Again, Gateway, Limits, PORT, Route, Wanted};
 use crate::guard::guarded;
-use crate::store::{Called, REWARD, Store};
+use crate::store::{Called, Store};
 use crate::text::counted;
 use crate::tui::effect::{AgentsCmd, Notice};
 use crate::tui::msg::{JobMsg, Msg};
@@ -56,70 +56,69 @@ pub(super) fn listen(
 /// Starts the thread that looks at calls.
 pub fn start(root: PathBuf, mail: Mailbox) -> Worker<AgentsCmd> {
     let own = mail.clone();
+    // Opened when it is first wanted, and kept: it is looked twice a second.
+    let mut open: Option<Store> = None;
     Worker::start("the calls", &own, move |command| {
-        guarded("the calls", || obey(&root, &mail, command))
+        guarded("the calls", || {
+            let store = match &mut open {
+                Some(store) => store,
+                None => open.insert(Store::open(&root)?),
+            };
+            obey(store, &mail, command)
+        })
     })
 }
 
-fn obey(root: &Path, mail: &Mailbox, command: AgentsCmd) -> Result<()> {
-    let mut store = Store::open(root)?;
+fn obey(store: &mut Store, mail: &Mailbox, command: AgentsCmd) -> Result<()> {
     let say = |text: String| mail.send(Msg::Notice(Notice::info(text)));
     match command {
         AgentsCmd::Look => {}
         AgentsCmd::Calls(session, search) => {
-            let calls = listed(&store, &session, search)?;
+            let calls = listed(store, &session, search)?;
             mail.send(Msg::from(Told::Calls(session, calls)));
             return Ok(());
         }
         AgentsCmd::Read(call) => {
-            let (title, lines) = gateway::page(&store, call)?;
+            let (title, lines) = gateway::page(store, call)?;
             mail.send(Msg::Text(Screen::Agents, title, lines));
             return Ok(());
         }
         AgentsCmd::Compare(agent) => {
             let who = store.agent(agent)?;
-            let lines = gateway::sides(&store, &who, None)?.told();
+            let lines = gateway::sides(store, &who, None)?.told();
             mail.send(Msg::Text(Screen::Agents, format!("who answered {}", who.name), lines));
             return Ok(());
         }
         AgentsCmd::Reward(session, value) => {
-            let body = serde_json::json!({"reward": value, "source": "a person"});
-            store.add_session_event(&session, (REWARD, Some(value)), &body)?;
+            gateway::reward(store, &session, value)?;
             say(format!("{session}: reward {value}"));
         }
         AgentsCmd::Name(agent, name) => {
             let known = store.agent(agent)?;
-            gateway::rename(&mut store, &known, &name)?;
+            gateway::rename(store, &known, &name)?;
             say(format!("it is called {name} now"));
         }
         AgentsCmd::Take(agent) => {
             let who = store.agent(agent)?;
-            let found = gateway::take(&mut store, &who, &Wanted::default())?;
+            let found = gateway::take(store, &who, &Wanted::default())?;
             say(found.told(&who.name));
         }
         AgentsCmd::Route(text) => {
-            let route = Route::parse(&text)?;
-            for mind in &route.minds {
-                crate::agent::check(&store, Some(mind), None)?;
-            }
-            gateway::add_route(&mut store, &route)?;
+            gateway::add_route(store, &Route::parse(&text)?)?;
         }
-        AgentsCmd::Back(agent) => gateway::take_back(&mut store, Some(&agent))?,
+        AgentsCmd::Back(agent) => gateway::take_back(store, Some(&agent))?,
         AgentsCmd::Try(call, count) => {
             let whole = store.call(call)?;
-            let mut minds = Minds::new(Store::open(root)?, None);
-            minds.route(Route { agent: None, minds: vec![whole.row.mind.clone()] })?;
             let how = Again { count, temperature: Some(1.0), seed: 1 };
-            let found = gateway::again(&minds, &whole, how, &Cancel::default())?;
-            store.add_call_alternatives(call, &found)?;
-            let (title, lines) = gateway::page(&store, call)?;
+            gateway::again(store, &whole, None, how, &Cancel::default())?;
+            let (title, lines) = gateway::page(store, call)?;
             mail.send(Msg::Text(Screen::Agents, title, lines));
         }
     }
     let all = store.sessions()?;
     let total = all.len();
     let sessions = all.into_iter().take(SESSIONS).collect();
-    let routes = gateway::current(&gateway::routes(&store)?);
+    let routes = gateway::current(&gateway::routes(store)?);
     let mut routes: Vec<String> = routes.iter().map(Route::told).collect();
     if routes.is_empty() {
         routes.push("every agent: embedded".into());
@@ -134,13 +133,8 @@ fn listed(store: &Store, session: &str, search: Option<String>) -> Result<Vec<Li
     let all = store.calls(&which)?;
     let from = all.len().saturating_sub(CALLS);
     let one = |row: &crate::store::CallRow| {
-        let (asked, said, others) = store.call_lines(row)?;
-        let line = |body: &str| gateway::line(&serde_json::from_str(body).unwrap_or_default());
-        let said = match said {
-            Ok(body) => line(&body),
-            Err(why) => format!("FAILED {why}"),
-        };
-        Ok(Listed { row: row.clone(), asked: line(&asked), said, others })
+        let (asked, said, others) = gateway::lines(store, row)?;
+        Ok(Listed { row: row.clone(), asked, said, others })
     };
     all[from..].iter().map(one).collect()
 }

@@ -225,16 +225,7 @@ impl Pane for State {
             Panel::Sessions => (self.session, sessions),
             Panel::Calls => (self.call, self.listed().len()),
         };
-        let last = count.saturating_sub(1);
-        let at = match direction {
-            Direction::Down => at + 1,
-            Direction::Up => at.saturating_sub(1),
-            Direction::PageDown => at + 10,
-            Direction::PageUp => at.saturating_sub(10),
-            Direction::First => 0,
-            Direction::Last => last,
-        };
-        let at = at.min(last);
+        let at = direction.moved(at, count);
         match self.panel {
             Panel::Sessions => {
                 self.session = at;
