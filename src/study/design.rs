@@ -147,9 +147,35 @@ pub struct Bridge {
     /// Temperature of who plays.
     #[serde(default = "one")]
     pub temperature: f64,
+    /// Which games of the split are played.
+    #[serde(default, skip_serializing_if = "Games::is_usual")]
+    pub games: Games,
+}
+
+/// Which games of the split that is trained on reinforcement learning plays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Games {
+    /// Those of the demonstrations.
+    #[default]
+    Demonstrated,
+    /// All of them: playing needs no demonstration.
+    All,
+}
+
+impl Games {
+    /// Whether nothing has to be said of it; lines from before it could be said have nothing.
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Bridge {
+    /// The share of the split that is played, of that of the demonstrations.
+    pub fn share(&self, demonstrated: Share) -> Option<Share> {
+        (self.games == Games::Demonstrated).then_some(demonstrated)
+    }
+
     /// As a run has it.
     pub fn settings(&self) -> Rl {
         let usual = Rl::new(self.method);

@@ -189,8 +189,9 @@ impl Look<'_> {
             test_hours += self.a_game(&base, test, control, tell)? * there as f64 / 3600.0;
         }
         let tasks = self.all.iter();
-        let share = cell.data.share;
-        let games = tasks.filter(|task| share.holds(self.suite.name(), &task.id)).count();
+        let share = bridge.share(cell.data.share);
+        let played = |id: &str| share.is_none_or(|share| share.holds(self.suite.name(), id));
+        let games = tasks.filter(|task| played(&task.id)).count();
         let (arm, condition) = (cell.arm(), cell.condition());
         Ok(OfArm { arm, condition, games, updates: 0, tokens, hours, test_hours })
     }

@@ -90,7 +90,7 @@ impl Cell {
             data: Criteria {
                 suite: Some(suite.clone()),
                 split: Some(split.clone()),
-                share: Some(*share),
+                share: bridge.share(*share),
                 ..Criteria::default()
             },
             ..usual

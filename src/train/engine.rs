@@ -1,6 +1,7 @@
 //! What makes the updates of a run.
 
 use super::examples::TARGETS;
+use super::figures::TOKENS;
 use super::plan::{Moments, Plan, Stage};
 use super::source::{KeptGroup, Source};
 use super::update::{Metrics, Sums, Update, validate};
@@ -187,7 +188,7 @@ impl Realised {
         for (sum, (_, name)) in targets.iter_mut().zip(TARGETS) {
             *sum = last(&format!("targets_{name}"))?;
         }
-        Ok(Self { computed: last("tokens")?, unique: last("tokens_unique")?, targets })
+        Ok(Self { computed: last(TOKENS)?, unique: last("tokens_unique")?, targets })
     }
 
     /// What an update computed, and what was sampled for it.
@@ -200,7 +201,7 @@ impl Realised {
     pub fn metrics(&self) -> impl Iterator<Item = (String, f64)> + use<'_> {
         let targets = TARGETS.into_iter().zip(self.targets).filter(|(_, count)| *count > 0.0);
         let targets = targets.map(|((_, name), count)| (format!("targets_{name}"), count));
-        [("tokens".to_string(), self.computed), ("tokens_unique".to_string(), self.unique)]
+        [(TOKENS.to_string(), self.computed), ("tokens_unique".to_string(), self.unique)]
             .into_iter()
             .chain(targets)
     }

@@ -18,6 +18,9 @@ pub(super) const OF_LIST: &str = "valid_list";
 /// Of a run that plays, it is this one: the share of validation games that are lost.
 pub(super) const OF_PLAY: &str = "valid_lost";
 
+/// Tokens that a run has computed so far, those that it sampled among them.
+pub(super) const TOKENS: &str = "tokens";
+
 /// What the held-out games cost in a run by update, by the measure that it optimises.
 pub fn validation(store: &Store, run: i64) -> Result<Vec<MetricPoint>> {
     let of_play = store.metric(run, OF_PLAY)?;

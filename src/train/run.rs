@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::checkpoint;
 use super::data::DataSummary;
 use super::engine::{Engine, Wrapper};
+use super::figures::TOKENS;
 use super::plan::{Plan, Stage};
 use super::rl::kept::keep;
 use super::source::{KeptGroup, Source};
@@ -91,6 +92,8 @@ pub(super) struct Run<'a> {
     /// The last update of each stage.
     stage_ends: Vec<u64>,
     meter: Meter,
+    /// Tokens so far, of a run that ends by them: how many updates it will make nobody knows.
+    tokens: Option<u64>,
     began: Instant,
     /// Milliseconds that it took before: time goes on where it was, so that a resumed run's curve
     /// by minutes does not fold back.
@@ -123,6 +126,16 @@ impl<'a> Run<'a> {
         let stage_ends: Vec<u64> =
             stages.iter().map(|stage| (end += stage.updates, end).1).collect();
         let meter = Meter::new(plan.objective.as_str(), step, end);
+        let (meter, tokens) = match plan.rl.as_ref().and_then(|rl| rl.tokens) {
+            None => (meter, None),
+            Some(most) => {
+                let so_far = store.metric(id, TOKENS)?;
+                let before = so_far.iter().rev().find(|point| point.step <= step);
+                let before = before.and_then(|point| point.value).unwrap_or_default() as u64;
+                let doing = format!("{}, tokens", plan.objective.as_str());
+                (Meter::new(doing, before, most), Some(before))
+            }
+        };
         let keep_all = plan.keep_all;
         let began = Instant::now();
         Ok(Self {
@@ -134,10 +147,16 @@ impl<'a> Run<'a> {
             keep_all,
             stage_ends,
             meter,
+            tokens,
             began,
             before_ms,
             step,
         })
+    }
+
+    /// How far it is: in updates, or in tokens where those end it.
+    fn progress(&self) -> Progress {
+        self.meter.at(self.tokens.unwrap_or(self.step))
     }
 
     /// Lets an engine work to the end, or until it is cancelled; the store says how it ended.
@@ -182,7 +201,7 @@ impl Wrapper for Run<'_> {
     }
 
     fn doing(&mut self, what: &str) {
-        let mut progress = self.meter.at(self.step);
+        let mut progress = self.progress();
         progress.doing = format!("{what}, {}", progress.doing);
         (self.each)(Event::Doing(progress));
     }
@@ -196,7 +215,11 @@ impl Wrapper for Run<'_> {
         let wall = self.before_ms + self.began.elapsed().as_millis() as i64;
         keep(self.store, self.id, step, kept)?;
         self.store.add_metrics(self.id, step, wall, metrics)?;
-        (self.each)(Event::Update { step, metrics, progress: self.meter.at(step) });
+        if let Some(tokens) = &mut self.tokens {
+            let now = metrics.iter().find(|(name, _)| name == TOKENS);
+            *tokens = now.map_or(*tokens, |(_, count)| *count as u64);
+        }
+        (self.each)(Event::Update { step, metrics, progress: self.progress() });
         Ok(())
     }
 
