@@ -5,98 +5,15 @@ mod common;
 #[path = "stub/mod.rs"]
 mod stub;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use common::served::{KEY, Running};
 use common::{foretaste, json, run};
 use serde_json::{Value, json};
 use stub::{As, Fault, Stub};
-
-const KEY: &str = "sk-upstream-not-to-be-seen-0815";
-
-/// A gateway that runs.
-struct Running {
-    child: Child,
-    address: String,
-}
-
-impl Running {
-    /// On a port that nobody else has now.
-    fn start(data: &Path, args: &[&str]) -> Self {
-        for _ in 0..20 {
-            let port =
-                std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let mut child = foretaste(
-                data,
-                &["gateway", "--json", "--session", "t", "--port", &port.to_string()],
-            )
-            .args(args)
-            .env("WRITER_KEY", KEY)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-            let mut line = String::new();
-            let mut said = BufReader::new(child.stdout.take().unwrap());
-            said.read_line(&mut line).unwrap();
-            // A closed pipe would end it.
-            std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-            let Ok(first) = serde_json::from_str::<Value>(&line) else {
-                let _ = child.wait();
-                continue; // somebody was quicker
-            };
-            let address = first["url"].as_str().unwrap().trim_start_matches("http://").to_string();
-            return Self { child, address };
-        }
-        panic!("no port");
-    }
-
-    /// Sends a request and returns status, head and body.
-    fn send(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let mut text = format!(
-            "{method} {path} HTTP/1.1\r\ncontent-length: {}\r\nconnection: close\r\n",
-            body.len()
-        );
-        if !headers.iter().any(|(name, _)| *name == "host") {
-            text += &format!("host: {}\r\n", self.address);
-        }
-        for (name, value) in headers {
-            text += &format!("{name}: {value}\r\n");
-        }
-        stream.write_all(format!("{text}\r\n{body}").as_bytes()).unwrap();
-        let mut whole = Vec::new();
-        let _ = stream.read_to_end(&mut whole);
-        let whole = String::from_utf8_lossy(&whole).to_string();
-        let (head, body) = whole.split_once("\r\n\r\n").unwrap_or((&whole, ""));
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-        (status, head.to_lowercase(), body.to_string())
-    }
-
-    fn post(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
-        let bearer = format!("Bearer {key}");
-        let (status, _, body) =
-            self.send("POST", path, &[("authorization", &bearer)], &body.to_string());
-        (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn tool() -> Value {
     json!({"type": "function", "function": {"name": "act", "parameters": {"type": "object", "properties": {"command": {"type": "string"}}}}})
@@ -393,4 +310,80 @@ fn another_mind_answers_from_the_next_call_on_and_is_taken_back() {
     until("embedded");
     assert!(!run(dir.path(), &["gateway", "route", "player=nobody-there"]).status.success());
     assert!(!run(dir.path(), &["gateway", "route", "--back", "player"]).status.success());
+}
+
+#[test]
+fn code_for_agent_lightning_finds_its_routes() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Running::start(dir.path(), &["--mind", "novice"]);
+    let openai = "/proxy/rollout/r1/attempt/0/mode/train/openai/v1/chat/completions";
+    assert_eq!(gateway.post(openai, "fk-t", &game()).0, 200);
+    let events = "/api/rollouts/r1/attempt/0/events";
+    let reward = json!({"event_type": "reward", "data": {"value": 1.0, "source": "agent"}});
+    let (status, told) = gateway.post(events, "fk-t", &reward);
+    assert_eq!(
+        (status, &told["rollout_id"], &told["attempt_id"]),
+        (200, &json!("r1"), &json!("0"))
+    );
+    let note = json!({"event_type": "note", "data": {"text": "so far"}});
+    assert_eq!(gateway.post(events, "fk-t", &note).0, 200);
+    for odd in [json!({"data": {}}), json!({"event_type": "reward", "data": {"value": "x"}})] {
+        assert_eq!(gateway.post(events, "fk-t", &odd).0, 400);
+    }
+    let bearer = [("authorization", "Bearer fk-t")];
+    let get = |path: &str| {
+        let (status, _, body) = gateway.send("GET", path, &bearer, "");
+        (status, serde_json::from_str::<Value>(&body).unwrap())
+    };
+    let (status, all) = get("/api/rollouts/r1/events");
+    let kinds: Vec<&str> =
+        all.as_array().unwrap().iter().map(|event| event["event_type"].as_str().unwrap()).collect();
+    assert_eq!((status, &kinds[..]), (200, &["model_request", "reward", "note"][..]));
+    assert_eq!(all[1]["data"]["value"], 1.0);
+    let choice = &all[0]["data"]["response"]["choices"][0];
+    let (_, triplet) = get("/api/rollouts/r1/events?format=triplet&event_type=model_request");
+    let trimmed = &triplet[0]["data"];
+    assert_eq!(triplet.as_array().unwrap().len(), 1);
+    assert_eq!(trimmed["response_token_ids"], choice["token_ids"]);
+    let logps = trimmed["response_log_probs"].as_array().unwrap();
+    assert_eq!(logps.len(), trimmed["response_token_ids"].as_array().unwrap().len());
+    assert_eq!(choice["logprobs"]["content"][0]["logprob"], logps[0]);
+    assert_eq!(get("/api/rollouts/r2/events").0, 404);
+    assert_eq!(get("/api/rollouts/r1/events?form=x").0, 400);
+    assert_eq!(gateway.send("GET", "/api/rollouts/r1/events", &[], "").0, 401);
+    let sessions = json(dir.path(), &["gateway", "sessions"]);
+    assert_eq!((&sessions[0]["name"], &sessions[0]["reward"]), (&json!("t/r1-0"), &json!(1.0)));
+}
+
+/// What a user of Agent Lightning 0.3 has: its own tracer, and an exporter of OpenTelemetry beside it.
+const EMITS: &str = r#"
+import asyncio, sys
+import agentlightning as agl
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+tracer = agl.OtelTracer()
+tracer.init_worker(0)
+headers = {"Authorization": "Bearer fk-t"}
+exporter = OTLPSpanExporter(endpoint=sys.argv[1] + "/v1/traces", headers=headers)
+trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(exporter))
+async def main():
+    async with tracer.trace_context():
+        agl.emit_reward({"success": 0.75, "short": 0.1}, primary_key="success")
+asyncio.run(main())
+"#;
+
+#[test]
+fn a_reward_of_agent_lightning_arrives_as_it_is_emitted() {
+    let Some(python) = common::python_with("agentlightning", "pip install agentlightning==0.3.0")
+    else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Running::start(dir.path(), &["--mind", "novice"]);
+    let url = format!("http://{}/s/ep1", gateway.address);
+    let out = std::process::Command::new(python).args(["-c", EMITS, &url]).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let sessions = json(dir.path(), &["gateway", "sessions"]);
+    assert_eq!((&sessions[0]["name"], &sessions[0]["reward"]), (&json!("t/ep1"), &json!(0.75)));
 }

@@ -13,7 +13,9 @@ use common::{json, run};
 use foretaste::env::Suite;
 use foretaste::env::household::Household;
 use foretaste::explore::Session;
+use foretaste::gateway::{Gateway, Limits, Route, Routed};
 use foretaste::rng::Rng;
+use foretaste::store::Store;
 use serde_json::{Value, json};
 
 /// The word without which the mind does nothing sensible.
@@ -219,4 +221,76 @@ fn accepted(root: &Path) {
         ],
     );
     assert!(played.status.success(), "{}", String::from_utf8_lossy(&played.stderr));
+}
+
+/// An agent of somebody else's, by the standard library alone: it asks once, and is worth 1 if it was not
+/// told to wait.
+const AGENT: &str = r#"
+import json, sys, urllib.request
+n, url, key = sys.argv[1:4]
+def post(route, body):
+    headers = {"Authorization": f"Bearer {key}.player", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/s/ep{n}/v1/{route}", json.dumps(body).encode(), headers)
+    return json.loads(urllib.request.urlopen(request, timeout=20).read())
+said = post("chat/completions", {"model": "any", "messages": [
+    {"role": "system", "content": "You play."}, {"role": "user", "content": f"Item {n}: what do you do?"}]})
+text = said["choices"][0]["message"]["content"]
+if "--mute" not in sys.argv:
+    post("reward", {"reward": float("wait" not in text), "reason": "waiting is not enough"})
+"#;
+
+#[test]
+fn the_system_message_of_an_agent_of_others_is_rewritten_by_running_it() {
+    let Some(python) = common::python_with("json", "python3") else { return };
+    let (url, _) = serve(usize::MAX);
+    let dir = data(&url);
+    let root = dir.path();
+    std::fs::write(root.join("agent.py"), AGENT).unwrap();
+    let script = root.join("agent.py").display().to_string();
+    let open = || Store::open(root).unwrap();
+    open().open_session("run").unwrap();
+    let serving = |route: Option<&str>| {
+        let routes: Vec<Route> = route.iter().map(|route| Route::parse(route).unwrap()).collect();
+        let minds = Routed::open(root, &routes).unwrap().minds().unwrap();
+        let here = (std::net::Ipv4Addr::LOCALHOST.into(), 0);
+        Gateway::start(here, open(), minds, Limits::default()).unwrap()
+    };
+    let play = |gateway: &Gateway, n: &str| {
+        let url = format!("http://{}", gateway.address);
+        let args = [script.as_str(), n, &url, "fk-run"];
+        assert!(std::process::Command::new(&python).args(args).status().unwrap().success());
+    };
+    let gateway = serving(Some("toy"));
+    play(&gateway, "1");
+    drop(gateway);
+    let trial = format!("'{python}' '{script}' {{n}} {{url}} {{key}}");
+    let order = ["prompts", "optimise", "theirs", "--agent", "player", "--mind", "toy"];
+    let how = ["--train", "3", "--validation", "2", "--minibatch", "2", "--budget", "12"];
+    let mute = format!("{trial} --mute");
+    let silent = run(root, &[&order[..], &["--trial", &mute], &how].concat());
+    let told = String::from_utf8_lossy(&silent.stderr).to_string();
+    assert!(!silent.status.success() && told.contains("nobody said what it was worth"), "{told}");
+    json(root, &["prompts", "forget", "theirs"]);
+    let found = json(root, &[&order[..], &["--trial", &trial], &how].concat());
+    let best = &found[0]["candidates"][found[0]["best"].as_u64().unwrap() as usize];
+    assert_eq!(found[0]["candidates"][0]["text"], "You play.");
+    assert_eq!(best["text"], format!("You play. Use the {HIDDEN}."), "{found:?}");
+    assert_eq!(best["scores"], json!([1.0, 1.0]));
+    // The agent itself said what it always says: what was told in its place is the mind's affair.
+    let calls = json(root, &["gateway", "calls"]);
+    let trials = calls.iter().filter(|call| call["session"].as_str().unwrap().contains("theirs/"));
+    assert!(trials.count() >= 10, "{calls:?}");
+    assert_eq!(json(root, &["gateway", "agents"])[0]["system"], "You play.");
+    json(root, &["prompts", "accept", "theirs"]);
+    json(root, &["gateway", "route", "player=toy with theirs"]);
+    assert!(!run(root, &["gateway", "route", "player=toy with others"]).status.success());
+    let gateway = serving(None);
+    play(&gateway, "9");
+    drop(gateway);
+    let last = json(root, &["gateway", "calls"]).pop().unwrap();
+    assert_eq!(last["mind"], "toy with theirs");
+    let sessions = json(root, &["gateway", "sessions"]);
+    let of =
+        |name: &str| sessions.iter().find(|row| row["name"] == name).unwrap()["reward"].clone();
+    assert_eq!((of("run/ep1"), of("run/ep9")), (json!(0.0), json!(1.0)));
 }

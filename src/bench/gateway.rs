@@ -32,6 +32,9 @@ pub struct Options {
 /// Turns of both ways.
 const TURNS: usize = 3;
 
+/// Calls of one agent alone, each turn: what its slowest hundredth is, hundreds are needed to say.
+const ALONE: usize = 300;
+
 fn failed(what: &str, error: impl std::fmt::Display) -> Error {
     Error::new(format!("{what}: {error}"))
 }
@@ -136,8 +139,14 @@ pub fn run(options: &Options, cancel: &Cancel) -> Result<Value> {
     let one = Options { agents: 1, ..plain };
     direct.sort_unstable_by(f64::total_cmp);
     ours.sort_unstable_by(f64::total_cmp);
-    let alone_direct = load(&behind, &one, 200, cancel)?;
-    let alone = load(&through, &Options { stream: options.stream, ..one }, 200, cancel)?;
+    let through_alone = Options { stream: options.stream, ..one };
+    let (mut alone_direct, mut alone) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        alone_direct.extend(load(&behind, &one, ALONE, cancel)?);
+        alone.extend(load(&through, &through_alone, ALONE, cancel)?);
+    }
+    alone_direct.sort_unstable_by(f64::total_cmp);
+    alone.sort_unstable_by(f64::total_cmp);
     let kept = Store::open(folder.path())?.calls(&Called::default())?.len();
     let made = ours.len() + alone.len();
     Ok(json!({

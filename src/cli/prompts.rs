@@ -1,20 +1,20 @@
-//! `foretaste prompts`: a mind's prompt, rewritten by reflection on what came of it.
+//! `foretaste prompts`: a prompt, rewritten by reflection on what came of it.
+
+mod optimise;
 
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Common, SuiteArgs, interruptible, number};
-use crate::control::{Control, Meter};
+use self::optimise::{Design, Tried};
+use super::{Common, number};
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::paths;
-use crate::prompts::{
-    Game, Journal, Known, Outcome, Plan, Playing, Select, optimise, profile, unfit,
-};
+use crate::prompts::{self, Journal, Known, Outcome};
 use crate::store::Store;
-use crate::text::{apart, counted, is_name, percent, signed};
+use crate::text::{apart, counted, percent, signed};
 
 /// Arguments of `foretaste prompts`.
 #[derive(Debug, Args)]
@@ -25,9 +25,9 @@ pub struct PromptsArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Rewrite what a mind is told before it acts, by what came of it in games (GEPA); of a name that was
-    /// begun, go on where it stands
-    Optimise(Box<OptimiseArgs>),
+    /// Rewrite what a mind is told before it acts by what came of it in games (GEPA), or with --agent what
+    /// an agent of others tells its model; of a name that was begun, go on where it stands
+    Optimise(Box<optimise::OptimiseArgs>),
     /// Those that were begun
     List,
     /// The texts of one as a tree, with their scores, and how each differs from the one before it
@@ -40,7 +40,7 @@ enum What {
         /// Its name
         name: String,
     },
-    /// Write a text as prompts/NAME.toml, for a mind of config.toml to name
+    /// Write a text as prompts/NAME.toml, for a mind of config.toml or a route of the gateway to name
     Accept {
         /// Its name
         name: String,
@@ -48,91 +48,6 @@ enum What {
         #[arg(long, value_name = "N", value_parser = number::<usize>(0..=1_000_000))]
         candidate: Option<usize>,
     },
-}
-
-#[derive(Debug, Args)]
-struct OptimiseArgs {
-    /// What it goes by
-    name: String,
-    #[command(flatten)]
-    suite: SuiteArgs,
-    /// Whose prompt it is: an endpoint's URL, or a mind of config.toml
-    #[arg(long)]
-    mind: Option<String>,
-    /// Who writes new texts (default: the same)
-    #[arg(long)]
-    writer: Option<String>,
-    /// The split that games are drawn from (default: train)
-    #[arg(long)]
-    split: Option<String>,
-    /// Games that texts are rewritten by (default: 30)
-    #[arg(long, value_parser = number::<usize>(1..=10_000))]
-    train: Option<usize>,
-    /// Games that texts are compared on (default: 30)
-    #[arg(long, value_parser = number::<usize>(1..=10_000))]
-    validation: Option<usize>,
-    /// Games at most, all together (default: 300)
-    #[arg(long, value_parser = number::<u64>(1..=1_000_000))]
-    budget: Option<u64>,
-    /// Games that a rewriting is made by (default: 3)
-    #[arg(long, value_parser = number::<usize>(1..=100))]
-    minibatch: Option<usize>,
-    /// What is rewritten next: one that is best somewhere (GEPA), one of the four best on average (APO), or
-    /// the best (default: front)
-    #[arg(long, value_enum)]
-    select: Option<Select>,
-    /// Steps of a game at most (default: 30)
-    #[arg(long, value_parser = number::<usize>(1..=10_000))]
-    limit: Option<usize>,
-    /// Decides everything that is drawn (default: 1)
-    #[arg(long)]
-    seed: Option<u64>,
-}
-
-impl OptimiseArgs {
-    /// What is asked for; what is not said is as it was begun with, else the usual.
-    fn design(&self, suite: &str, begun: Option<&Design>) -> Result<(Game, Plan)> {
-        let usual = Plan {
-            train: 30,
-            validation: 30,
-            budget: 300,
-            minibatch: 3,
-            select: Select::Front,
-            seed: 1,
-        };
-        let plan = begun.map_or(usual, |begun| begun.plan);
-        let game = begun.map(|begun| &begun.game);
-        let mind = self.mind.clone().or_else(|| game.map(|game| game.mind.clone()));
-        let mind = mind.ok_or_else(|| Error::usage("--mind: whose prompt is it?"))?;
-        let writer = self.writer.clone().or_else(|| game.map(|game| game.writer.clone()));
-        let split = self.split.clone().or_else(|| game.map(|game| game.split.clone()));
-        let game = Game {
-            suite: suite.into(),
-            split: split.unwrap_or_else(|| "train".into()),
-            writer: writer.unwrap_or_else(|| mind.clone()),
-            mind,
-            steps: self.limit.or(game.map(|game| game.steps)).unwrap_or(30),
-        };
-        let plan = Plan {
-            train: self.train.unwrap_or(plan.train),
-            validation: self.validation.unwrap_or(plan.validation),
-            budget: self.budget.unwrap_or(plan.budget),
-            minibatch: self.minibatch.unwrap_or(plan.minibatch),
-            select: self.select.unwrap_or(plan.select),
-            seed: self.seed.unwrap_or(plan.seed),
-        };
-        plan.vet()?;
-        Ok((game, plan))
-    }
-}
-
-/// What an optimisation was begun with.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Design {
-    game: Game,
-    plan: Plan,
-    /// The text that was begun with.
-    text: String,
 }
 
 /// Answers in the store.
@@ -154,75 +69,12 @@ impl Journal for Kept<'_> {
 /// Runs the command.
 pub fn run(common: &Common, args: PromptsArgs) -> Result<()> {
     match args.what {
-        What::Optimise(args) => begin(common, &args),
+        What::Optimise(args) => optimise::begin(common, &args),
         What::Forget { name } => forget(common, &name),
         What::List => list(common),
         What::Show { name } => show(common, &name),
         What::Accept { name, candidate } => accept(common, &name, candidate),
     }
-}
-
-fn begin(common: &Common, args: &OptimiseArgs) -> Result<()> {
-    let mut store = common.store()?;
-    let looks = common.store()?;
-    let suite = args.suite.open()?;
-    let control = interruptible()?;
-    let name = &args.name;
-    if !is_name(name) {
-        return Err(Error::usage(format!("{name}: a name has letters, digits, - and _")));
-    }
-    let begun = stored(&store, name)?;
-    let (game, plan) = args.design(suite.name(), begun.as_ref())?;
-    let items = (plan.train, plan.validation);
-    let mut playing =
-        Playing::new(&looks, suite.as_ref(), game.clone(), items, plan.seed, &control)?;
-    // Who writes may change, and more may be spent; all else decides what the answers mean.
-    let same = |begun: &Design| {
-        (
-            Game { writer: game.writer.clone(), ..begun.game.clone() },
-            Plan { budget: plan.budget, ..begun.plan },
-        ) == (game.clone(), plan)
-    };
-    let design = match begun {
-        Some(begun) if !same(&begun) => {
-            return Err(Error::usage(format!("{name} was begun with other settings")).hint(
-                "leave them out (--budget and --writer may differ), or give it another name",
-            ));
-        }
-        Some(begun) => Design { game, plan, ..begun },
-        None => Design { game, plan, text: playing.first().to_string() },
-    };
-    store.keep_prompt(name, &json!(design).to_string())?;
-    let mut out = common.out();
-    let meter = Meter::new("trials", 0, design.plan.budget);
-    let mut told = 0;
-    let each = &mut |so_far: &Outcome| {
-        let mut progress = meter.at(so_far.trials);
-        progress.doing = format!("{},", counted(so_far.candidates.len() as u64, "text"));
-        out.progress(&progress);
-        for (n, known) in so_far.candidates.iter().enumerate().skip(told) {
-            super::out::tell(&scored(n, known));
-        }
-        told = so_far.candidates.len();
-    };
-    let mut kept = Kept { store: &mut store, name };
-    let found = optimise(&design.text, &design.plan, &mut playing, &mut kept, &control, each)?;
-    let best = &found.candidates[found.best];
-    common.out().line(&json!(found), || {
-        format!(
-            "{}: {} kept, {} no better on the games they were made by, {} better with nothing left to compare them by, {} \
-             not tried (known already, unfit, or beyond the budget); {}\n{}\n(these are the games it was chosen by: \
-             foretaste eval says how good it is on others)\nwrite it down: foretaste prompts accept {name}",
-            counted(found.written.all, "text written"),
-            found.candidates.len() - 1,
-            found.written.no_better,
-            found.written.no_room,
-            found.written.untried,
-            counted(found.trials, "game played"),
-            scored(found.best, best)
-        )
-    });
-    Ok(())
 }
 
 fn forget(common: &Common, name: &str) -> Result<()> {
@@ -244,14 +96,14 @@ fn stored(store: &Store, name: &str) -> Result<Option<Design>> {
 }
 
 /// Nobody who answers: what is known is read again, and nothing is asked.
-struct Nobody;
+struct Nobody<'a>(&'a Tried);
 
-impl crate::prompts::Trial for Nobody {
+impl prompts::Trial for Nobody<'_> {
     fn run(
         &mut self,
         _: &str,
-        _: &[crate::prompts::Item],
-        _: &mut dyn FnMut(usize, crate::prompts::Scored) -> Result<()>,
+        _: &[prompts::Item],
+        _: &mut dyn FnMut(usize, prompts::Scored) -> Result<()>,
     ) -> Result<()> {
         Err(Error::cancelled())
     }
@@ -261,7 +113,7 @@ impl crate::prompts::Trial for Nobody {
     }
 
     fn vet(&self, text: &str) -> Option<String> {
-        unfit(text)
+        self.0.unfit(text)
     }
 }
 
@@ -276,7 +128,8 @@ fn standing(store: &mut Store, name: &str) -> Result<(Design, Outcome)> {
     let mut kept = Kept { store, name };
     let each = &mut |so_far: &Outcome| last = Some(so_far.clone());
     let control = Control::default();
-    match optimise(&design.text, &design.plan, &mut Nobody, &mut kept, &control, each) {
+    let nobody = &mut Nobody(&design.tried);
+    match prompts::optimise(&design.text, &design.plan, nobody, &mut kept, &control, each) {
         Ok(found) => Ok((design, found)),
         Err(error) if error.is_cancelled() => {
             let unknown = || Error::new(format!("{name}: the first text was not tried to its end"));
@@ -304,9 +157,9 @@ fn list(common: &Common) -> Result<()> {
 fn scored(n: usize, known: &Known) -> String {
     let parent = known.parent.map_or("the first text".into(), |parent| format!("from {parent}"));
     format!(
-        "text {n} ({parent}): {} on {} games, after {} in all",
+        "text {n} ({parent}): {} on {}, after {} in all",
         percent(known.mean()),
-        known.scores.len(),
+        counted(known.scores.len() as u64, "item"),
         known.trials
     )
 }
@@ -352,7 +205,7 @@ fn changed(old: &str, new: &str) -> String {
 
 fn accept(common: &Common, name: &str, candidate: Option<usize>) -> Result<()> {
     let mut store = common.store()?;
-    let (_, found) = standing(&mut store, name)?;
+    let (design, found) = standing(&mut store, name)?;
     let n = candidate.unwrap_or(found.best);
     let known = found.candidates.get(n).ok_or_else(|| {
         Error::usage(format!("{name} has {} texts, counted from 0", found.candidates.len()))
@@ -360,16 +213,12 @@ fn accept(common: &Common, name: &str, candidate: Option<usize>) -> Result<()> {
     let folder = store.root().join("prompts");
     let path = folder.join(format!("{name}.toml"));
     std::fs::create_dir_all(&folder).map_err(|e| Error::io("making", &folder, &e))?;
-    let file = profile(&known.text);
+    let (file, how) = design.tried.file(name, &known.text);
     paths::write_whole(&path, false, |out| {
         out.write_all(file.as_bytes()).map_err(|e| Error::io("writing", &path, &e))
     })?;
     common.out().line(&json!({"prompt": name, "candidate": n, "file": path}), || {
-        format!(
-            "{}\nwritten to {}; a mind of config.toml reads it by: prompts = \"{name}\"",
-            scored(n, known),
-            path.display()
-        )
+        format!("{}\nwritten to {}; {how}", scored(n, known), path.display())
     });
     Ok(())
 }

@@ -17,8 +17,8 @@ use super::call::{AWAKE, Desk, Done};
 use super::dialect::{Dialect, Reply};
 use super::mind::{Mind, Minds, read};
 use super::relay::Relay;
-use super::{Asked, Refused};
-use crate::store::{REWARD, now_ms};
+use super::{Asked, Refused, lightning, otlp};
+use crate::store::{REWARD, Store, now_ms};
 
 /// How long the bytes of a request may take to come.
 const ARRIVING: Duration = Duration::from_secs(30);
@@ -39,6 +39,7 @@ pub(super) struct Shop {
 pub(super) async fn handle(State(shop): State<Shop>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_string();
+    let query = parts.uri.query().unwrap_or_default();
     let (below, route) = parted(&path);
     let dialect = match route.as_str() {
         "/messages" | "/messages/count_tokens" => Dialect::Messages,
@@ -51,10 +52,13 @@ pub(super) async fn handle(State(shop): State<Shop>, request: Request) -> Respon
         let known = |name: &str| shop.keys.iter().any(|key| key == name);
         let who = admit::who(&parts.headers, below.as_deref(), known)?;
         if parts.method == Method::GET {
-            return shop.look(&route);
+            return shop.look(&who, &route, query).await;
         }
         if parts.method != Method::POST {
             return Err(Refused::with(405, "GET and POST are answered"));
+        }
+        if route == TRACES {
+            return shop.traced(&who, &parts.headers, body).await;
         }
         let body = shop.body(&parts.headers, body).await?;
         shop.post(who, &route, dialect, body).await
@@ -62,14 +66,22 @@ pub(super) async fn handle(State(shop): State<Shop>, request: Request) -> Respon
     answer.await.unwrap_or_else(|refused| refusal(dialect, &refused))
 }
 
+/// Where spans are told.
+const TRACES: &str = "/traces";
+
 /// The session below the key's that a path names, and the route: `/s/NAME/v1/…`, or as Agent Lightning
-/// 1.0 has it, `/proxy/rollout/ROLLOUT/attempt/ATTEMPT/mode/MODE/openai/v1/…`.
+/// 1.0 has it, `/proxy/rollout/ROLLOUT/attempt/ATTEMPT/mode/MODE/openai/v1/…` and
+/// `/api/rollouts/ROLLOUT/attempt/ATTEMPT/events`.
 fn parted(path: &str) -> (Option<String>, String) {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let (below, rest) = match &parts[..] {
+        ["s", name, "s", below, rest @ ..] => (Some(format!("{name}-{below}")), rest),
         ["s", name, rest @ ..] => (Some((*name).to_string()), rest),
         ["proxy", "rollout", rollout, "attempt", attempt, "mode", _, "openai", rest @ ..] => {
-            (Some(format!("{rollout}-{attempt}")), rest)
+            (Some(lightning::session(rollout, attempt)), rest)
+        }
+        ["api", "rollouts", rollout, "attempt", attempt, rest @ ..] => {
+            (Some(lightning::session(rollout, attempt)), rest)
         }
         rest => (None, rest),
     };
@@ -122,8 +134,13 @@ fn refusal(dialect: Dialect, refused: &Refused) -> Response {
 }
 
 impl Shop {
-    /// The body of a request, within what all that are read at once may take.
-    async fn body(&self, headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Refused> {
+    /// The bytes of a request, within what all that are read at once may take, and as they are read.
+    async fn bytes<T: Send + 'static>(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        read: impl FnOnce(&[u8]) -> Result<T, Refused> + Send + 'static,
+    ) -> Result<T, Refused> {
         let limit = self.desk.limits.body;
         let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let length = length.and_then(|value| value.parse::<usize>().ok()).unwrap_or(limit);
@@ -135,14 +152,54 @@ impl Shop {
         let _room = timeout(ARRIVING, room).await.map_err(|_| full())?.map_err(|_| full())?;
         let bytes = arrived(body, limit).await?;
         if bytes.len() <= LONG {
-            return object(&bytes);
+            return read(&bytes);
         }
-        let read = tokio::task::spawn_blocking(move || object(&bytes)).await;
+        let read = tokio::task::spawn_blocking(move || read(&bytes)).await;
         read.map_err(|_| Refused::with(500, "the request could not be read"))?
     }
 
+    /// The body of a request.
+    async fn body(&self, headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Refused> {
+        self.bytes(headers, body, object).await
+    }
+
+    /// Rewards that are told as spans: of the session that the path or a header names, or else of the
+    /// attempt that they name themselves.
+    async fn traced(
+        &self,
+        who: &Who,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Response, Refused> {
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let as_json = kind.is_some_and(|kind| kind.starts_with("application/json"));
+        let said = self.bytes(headers, body, move |bytes| otlp::rewards(bytes, as_json)).await?;
+        for otlp::Said { attempt, reward } in said {
+            let session = match attempt {
+                Some((rollout, attempt)) if !who.session.contains('/') => {
+                    let below = lightning::session(&rollout, &attempt);
+                    if !admit::is_name(&below) {
+                        return Err(Refused::bad("a rollout's name has letters, digits, - and _"));
+                    }
+                    format!("{}/{below}", who.session)
+                }
+                _ => who.session.clone(),
+            };
+            let body = json!({"reward": reward, "source": "a span"});
+            self.desk.writer.event(&session, (REWARD, Some(reward)), body).await?;
+        }
+        // An answer of no fields is no byte in the one form.
+        let (kind, body) =
+            if as_json { ("application/json", "{}") } else { ("application/x-protobuf", "") };
+        Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
+    }
+
     /// What only looks.
-    fn look(&self, route: &str) -> Result<Response, Refused> {
+    async fn look(&self, who: &Who, route: &str, query: &str) -> Result<Response, Refused> {
+        let parts: Vec<&str> = route.trim_start_matches('/').split('/').collect();
+        if let ["api", "rollouts", rollout, "events"] = parts[..] {
+            return self.events(who, rollout, query).await;
+        }
         match route {
             "/models" => {
                 let names = read(&self.desk.minds, Minds::names);
@@ -172,11 +229,9 @@ impl Shop {
             }
             "/embeddings" => {
                 let relay = read(&self.desk.minds, Minds::relay);
-                match relay.as_deref() {
-                    Some(Mind::Relay(relay)) => {
-                        Ok(axum::Json(relay.embeddings(body).await?).into_response())
-                    }
-                    _ => Err(Refused::with(404, "no endpoint answers here that could embed")),
+                match relay.as_deref().and_then(Mind::relay) {
+                    Some(relay) => Ok(axum::Json(relay.embeddings(body).await?).into_response()),
+                    None => Err(Refused::with(404, "no endpoint answers here that could embed")),
                 }
             }
             "/reward" => {
@@ -186,6 +241,16 @@ impl Shop {
                 let value = value.ok_or_else(|| Refused::bad("reward: not a number"))?;
                 self.event(&who, (REWARD, Some(value)), body).await
             }
+            "/events" => {
+                let (kind, value, data) = lightning::event(&body)?;
+                let written = self.desk.writer.event(&who.session, (&kind, value), data.clone());
+                written.await?;
+                let below = who.session.rsplit('/').next().unwrap_or_default();
+                let (rollout, attempt) = below.rsplit_once('-').unwrap_or((below, ""));
+                let told = json!({"event_type": kind, "rollout_id": rollout, "attempt_id": attempt,
+                    "timestamp": now_ms() as f64 / 1000.0, "data": data});
+                Ok(axum::Json(told).into_response())
+            }
             "/world" => {
                 if !body.get("suite").is_some_and(Value::is_string) {
                     return Err(Refused::bad("suite: which world it is; task: which game"));
@@ -194,6 +259,22 @@ impl Shop {
             }
             _ => Err(nowhere(route)),
         }
+    }
+
+    /// What came of a rollout, as its trainer asks for it.
+    async fn events(&self, who: &Who, rollout: &str, query: &str) -> Result<Response, Refused> {
+        let wanted = lightning::Wanted::of(query)?;
+        let root = read(&self.desk.minds, |minds| minds.store().root().to_path_buf());
+        let (key, rollout) = (who.session.clone(), rollout.to_string());
+        let looked = tokio::task::spawn_blocking(move || {
+            let found = lightning::events(&Store::open(&root)?, (&key, &rollout), &wanted)?;
+            Ok::<_, crate::error::Error>(found)
+        });
+        let failed = |why: String| Refused::with(500, why);
+        let looked = looked.await.map_err(|e| failed(e.to_string()))?;
+        let found = looked.map_err(|e| failed(e.message().to_string()))?;
+        let gone = || Refused::with(404, "there is no such rollout");
+        Ok(axum::Json(found.ok_or_else(gone)?).into_response())
     }
 
     async fn event(
@@ -284,11 +365,14 @@ mod tests {
             ("/v1/chat/completions", None, "/chat/completions"),
             ("/chat/completions", None, "/chat/completions"),
             ("/s/ep1/v1/messages", Some("ep1"), "/messages"),
+            ("/s/trial/s/ep1/v1/messages", Some("trial-ep1"), "/messages"),
             (
                 "/proxy/rollout/r7/attempt/a1/mode/train/openai/v1/chat/completions",
                 Some("r7-a1"),
                 "/chat/completions",
             ),
+            ("/api/rollouts/r7/attempt/a1/events", Some("r7-a1"), "/events"),
+            ("/api/rollouts/r7/events", None, "/api/rollouts/r7/events"),
             ("/s/ep1", Some("ep1"), "/"),
             ("/", None, "/"),
         ] {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::playing::Playing;
 use super::relay::Relay;
-use super::{Answered, Asked, Refused};
+use super::{Answered, Asked, Refused, system};
 use crate::agent::endpoint::Profile;
 use crate::agent::{self, Located, minds};
 use crate::digest;
@@ -16,7 +16,14 @@ use crate::store::Store;
 
 /// One of the minds that are open.
 #[derive(Debug)]
-pub(super) enum Mind {
+pub(super) struct Mind {
+    answers: Answers,
+    /// What it is told in place of an agent's own system message.
+    told: Option<String>,
+}
+
+#[derive(Debug)]
+enum Answers {
     /// In this process.
     Playing(Playing),
     /// Behind an endpoint.
@@ -25,9 +32,23 @@ pub(super) enum Mind {
 
 impl Mind {
     pub async fn answer(&self, asked: &Asked) -> Result<Answered, Refused> {
-        match self {
-            Self::Playing(mind) => mind.answer(asked).await,
-            Self::Relay(relay) => relay.answer(asked).await,
+        let retold = self.told.as_ref().map(|text| Asked {
+            body: system::retold(&asked.body, text),
+            model: asked.model.clone(),
+            ..*asked
+        });
+        let asked = retold.as_ref().unwrap_or(asked);
+        match &self.answers {
+            Answers::Playing(mind) => mind.answer(asked).await,
+            Answers::Relay(relay) => relay.answer(asked).await,
+        }
+    }
+
+    /// The endpoint, where it is one.
+    pub fn relay(&self) -> Option<&Relay> {
+        match &self.answers {
+            Answers::Relay(relay) => Some(relay),
+            Answers::Playing(_) => None,
         }
     }
 }
@@ -42,7 +63,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Reads `MIND`, `AGENT=MIND` or `AGENT=OLD,NEW`.
+    /// Reads `MIND`, `AGENT=MIND` or `AGENT=OLD,NEW`; a mind may be told a text: `MIND with NAME`.
     pub fn parse(text: &str) -> Result<Self> {
         let (agent, minds) = match text.split_once('=') {
             // A URL may have one in it.
@@ -58,7 +79,7 @@ impl Route {
             .collect();
         if minds.is_empty() {
             return Err(Error::usage(format!("--mind {text}: names no mind"))
-                .hint("MIND, AGENT=MIND, or AGENT=OLD,NEW to have sessions answered by either"));
+                .hint("MIND, AGENT=MIND, AGENT=OLD,NEW to have sessions answered by either; MIND with NAME is told prompts/NAME.toml"));
         }
         Ok(Self { agent, minds })
     }
@@ -107,6 +128,12 @@ impl Lacking {
     }
 
     fn start(&self, store: &Store, name: &str) -> Result<Mind> {
+        let (mind, text) = system::parted(name);
+        let told = text.map(|text| system::text_of(&self.root, text)).transpose()?;
+        Ok(Mind { answers: self.answers(store, mind)?, told })
+    }
+
+    fn answers(&self, store: &Store, name: &str) -> Result<Answers> {
         let endpoint = match agent::locate(store, Some(name), self.suite.as_deref()) {
             Ok(Located::Endpoint(named)) => Some(named.profile),
             // Several roles in one name are a matter of `agent::open`.
@@ -119,11 +146,11 @@ impl Lacking {
             } else {
                 profile
             };
-            return Ok(Mind::Relay(Relay::open(profile)?));
+            return Ok(Answers::Relay(Relay::open(profile)?));
         }
         let suite = self.suite.as_deref();
         let mind = agent::open(store, Some(name), suite, Priority::Interactive)?;
-        Ok(Mind::Playing(Playing::start(mind)?))
+        Ok(Answers::Playing(Playing::start(mind)?))
     }
 }
 
@@ -141,6 +168,18 @@ impl Minds {
         let opened = self.lacking(&route).open()?;
         self.answer_by(route, opened);
         Ok(())
+    }
+
+    /// Has a mind answer one agent, told a text in place of that agent's system message; the name that
+    /// its calls have.
+    pub fn tell(&mut self, agent: &str, mind: &str, text: &str) -> Result<String> {
+        let name = system::joined(mind, &digest::hex(digest::of([text])));
+        let route = Route { agent: Some(agent.into()), minds: vec![mind.into()] };
+        let answers = self.lacking(&route).answers(&self.store, mind)?;
+        let opened = Arc::new(Mind { answers, told: Some(text.into()) });
+        let route = Route { minds: vec![name.clone()], ..route };
+        self.answer_by(route, vec![(name.clone(), opened)]);
+        Ok(name)
     }
 
     /// What has to be opened before a route can be taken.
@@ -192,7 +231,7 @@ impl Minds {
 
     /// An endpoint among them, for what only an endpoint can do.
     pub(super) fn relay(&self) -> Option<Arc<Mind>> {
-        self.open.values().find(|mind| matches!(***mind, Mind::Relay(_))).map(Arc::clone)
+        self.open.values().find(|mind| mind.relay().is_some()).map(Arc::clone)
     }
 
     /// The store that it opens minds from.

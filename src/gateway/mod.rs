@@ -13,7 +13,9 @@ mod call;
 mod compare;
 mod dialect;
 mod http;
+mod lightning;
 mod mind;
+mod otlp;
 mod page;
 mod played;
 mod playing;
@@ -24,6 +26,7 @@ mod routes;
 mod said;
 mod serve;
 mod stretches;
+mod system;
 mod writer;
 
 pub use again::{Again, again};
@@ -34,7 +37,8 @@ pub use played::{Taken, Wanted, one_agent, take};
 pub use routes::{PORT, Routed, USUAL, add_route, current, first_key, rename, routes, take_back};
 pub use said::{line, told};
 pub use serve::{Gateway, Limits, Seen};
-pub use stretches::reward;
+pub use stretches::{Stretch, reward, stretches};
+pub use system::prompt_file;
 
 use serde_json::{Map, Value};
 

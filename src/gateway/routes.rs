@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::admit::is_name;
-use super::{Gateway, Minds, Route};
+use super::{Gateway, Minds, Route, system};
 use crate::agent;
 use crate::error::{Error, Result};
 use crate::store::{AgentRow, Store};
@@ -134,7 +134,11 @@ pub fn current(all: &[String]) -> Vec<Route> {
 /// Adds one, if there are such minds.
 pub fn add_route(store: &mut Store, route: &Route) -> Result<()> {
     for mind in &route.minds {
+        let (mind, text) = system::parted(mind);
         agent::check(store, Some(mind), None)?;
+        if let Some(text) = text {
+            system::text_of(store.root(), text)?;
+        }
     }
     let mut all = routes(store)?;
     all.push(route.text());

@@ -1,8 +1,9 @@
 //! The thread that writes calls down: those that wait together are one transaction, so that a
 //! hundred agents wait for one disk, not for each other.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -100,8 +101,28 @@ fn told(written: Result<Result<i64>, oneshot::error::RecvError>) -> Result<i64, 
     }
 }
 
+/// How long nothing may come before the store's log is put in its place: a call that came meanwhile would
+/// wait for it.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// What comes next; the log is put in its place once nothing does. None where nobody can send any more.
+fn next(store: &Store, arriving: &Receiver<Job>, written: &mut bool) -> Option<Job> {
+    if *written {
+        match arriving.recv_timeout(QUIET) {
+            Ok(job) => return Some(job),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => *written = false,
+        }
+        // What cannot be put there now is put there later.
+        let _ = store.settle();
+    }
+    arriving.recv().ok()
+}
+
 fn work(mut store: Store, arriving: &Receiver<Job>) {
-    while let Ok(first) = arriving.recv() {
+    let mut written = false;
+    while let Some(first) = next(&store, arriving, &mut written) {
+        written = true;
         let jobs = std::iter::once(first).chain(arriving.try_iter()).take(TOGETHER);
         let (mut calls, mut waiting) = (Vec::new(), Vec::new());
         for job in jobs {

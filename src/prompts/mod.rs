@@ -12,12 +12,15 @@
 
 mod front;
 mod optimise;
+mod outside;
 mod playing;
 mod rewrite;
+mod writer;
 
 use crate::error::{Error, Result};
 
 pub use optimise::{Known, Outcome, Written, optimise};
+pub use outside::{OfAgent, Outside};
 pub use playing::{Game, Playing, profile, unfit};
 
 /// How a prompt is optimised.

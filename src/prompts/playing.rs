@@ -1,9 +1,7 @@
 //! A prompt tried by playing games: what a mind behind an endpoint is told before it acts.
 
-use serde_json::json;
-
+use super::writer::{Writer, endpoint};
 use super::{Item, Scored, Trial};
-use crate::agent::endpoint::Endpoint;
 use crate::agent::minds::{self, Named};
 use crate::agent::prompt::Questions;
 use crate::agent::remote::RemoteAgent;
@@ -41,7 +39,7 @@ pub struct Playing<'a> {
     /// The mind, once it was asked.
     mind: Option<RemoteAgent>,
     usual: Questions,
-    writer: Endpoint,
+    writer: Writer,
     train: Vec<TaskRef>,
     validation: Vec<TaskRef>,
     seed: u64,
@@ -50,17 +48,6 @@ pub struct Playing<'a> {
 
 /// Steps of a game that are told to the writer, the last ones.
 const TOLD: usize = 25;
-
-/// Tokens that a new text may take.
-const LONGEST: u32 = 2048;
-
-fn endpoint(store: &Store, name: &str) -> Result<Named> {
-    minds::find(store.root(), name)?.ok_or_else(|| {
-        Error::usage(format!("{name}: not an endpoint")).hint(
-            "a prompt is read by a mind that follows instructions: name an endpoint's URL, or a mind of config.toml",
-        )
-    })
-}
 
 impl<'a> Playing<'a> {
     /// Draws the games, and finds who plays and who writes.
@@ -74,7 +61,7 @@ impl<'a> Playing<'a> {
     ) -> Result<Self> {
         let named = endpoint(store, &game.mind)?;
         let usual = minds::questions(store.root(), &named)?;
-        let writer = Endpoint::open(endpoint(store, &game.writer)?.profile)?;
+        let writer = Writer::open(store, &game.writer, control)?;
         let mut tasks = suite.tasks(&game.split)?;
         if tasks.len() < train + validation {
             return Err(Error::usage(format!(
@@ -191,20 +178,8 @@ impl Trial for Playing<'_> {
         })
     }
 
-    /// The answer is taken as it came: a text may well speak of `<think>` itself.
     fn rewrite(&mut self, request: &str) -> Result<String> {
-        let body = json!({
-            "messages": [{"role": "user", "content": request}],
-            "max_tokens": LONGEST,
-            "temperature": 1.0,
-        });
-        let body = body.as_object().cloned().unwrap_or_default();
-        let reply = self.writer.pass_now("/chat/completions", body, &self.control.cancel)?;
-        let text = reply["choices"][0]["message"]["content"].as_str();
-        let text = text.ok_or_else(|| Error::new("the writer answered no text"))?.trim();
-        // What it thought before it answered.
-        let thought = text.strip_prefix("<think>").and_then(|rest| rest.split_once("</think>"));
-        Ok(thought.map_or(text, |(_, answer)| answer).trim().to_string())
+        self.writer.write(request)
     }
 
     /// An answer's action is read from its tags.

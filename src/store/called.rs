@@ -171,6 +171,14 @@ impl Store {
         Ok(self.db.prepare_cached("SELECT 1 FROM sessions WHERE name = ?1")?.exists([name])?)
     }
 
+    /// Sessions whose names begin so, by name.
+    pub fn sessions_from(&self, prefix: &str) -> Result<Vec<String>> {
+        let ask = "SELECT name FROM sessions WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name";
+        let mut rows = self.db.prepare_cached(ask)?;
+        let found = rows.query_map([prefix], |row| row.get(0))?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Some calls, oldest first.
     pub fn calls(&self, which: &Called) -> Result<Vec<CallRow>> {
         if let Some(name) = &which.session

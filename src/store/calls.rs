@@ -300,6 +300,9 @@ pub fn no_session(name: &str) -> Error {
         .hint("list them with: foretaste gateway sessions")
 }
 
+/// Pages that the log may have before a commit puts it in its place: 64 MiB.
+const LOG_PAGES: u32 = 16_384;
+
 impl Store {
     /// Writes some calls in one transaction; returns their numbers. When this returns they survive
     /// any crash.
@@ -312,9 +315,16 @@ impl Store {
     }
 
     /// Has what this connection commits survive a killed process at once, and a machine without power
-    /// a moment later: a call that waits for the disk each time takes twice as long.
+    /// a moment later: a call that waits for the disk each time takes twice as long. The log is put in
+    /// its place by [`Store::settle`], or by the commit that finds it larger than any pause left it.
     pub fn hasten(&self) -> Result<()> {
-        Ok(self.db.pragma_update(None, "synchronous", "normal")?)
+        self.db.pragma_update(None, "synchronous", "normal")?;
+        Ok(self.db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?)
+    }
+
+    /// Puts the log in its place, as far as nobody reads what was there before.
+    pub fn settle(&self) -> Result<()> {
+        Ok(self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
     }
 
     /// Makes a session whose name opens the gateway; one of that name that is there is that.

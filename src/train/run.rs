@@ -219,7 +219,8 @@ impl Wrapper for Run<'_> {
             let now = metrics.iter().find(|(name, _)| name == TOKENS);
             *tokens = now.map_or(*tokens, |(_, count)| *count as u64);
         }
-        (self.each)(Event::Update { step, metrics, progress: self.progress() });
+        let progress = self.progress();
+        (self.each)(Event::Update { step, metrics, progress });
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 pub mod pty;
+pub mod served;
 
 /// The program under test on a data directory.
 pub fn foretaste(data: &Path, args: &[&str]) -> Command {
