@@ -25,6 +25,7 @@ const ROOMS: [&str; 33] = [
     "agent",
     "episode",
     // work
+    "gateway",
     "selection",
     "collect",
     "curation",
@@ -34,7 +35,6 @@ const ROOMS: [&str; 33] = [
     "formats",
     "agreement",
     "surprise",
-    "gateway",
     "prompts",
     "bench",
     "study",

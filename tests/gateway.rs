@@ -387,3 +387,43 @@ fn a_reward_of_agent_lightning_arrives_as_it_is_emitted() {
     let sessions = json(dir.path(), &["gateway", "sessions"]);
     assert_eq!((&sessions[0]["name"], &sessions[0]["reward"]), (&json!("t/ep1"), &json!(0.75)));
 }
+
+#[test]
+fn what_an_agent_did_and_what_it_was_worth_is_learnt_from_by_ratios() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Running::start(dir.path(), &["--mind", "novice"]);
+    let mut worth = Vec::new();
+    for n in 0..8 {
+        let mut asked = game();
+        // One is drawn otherwise than it would be trained: it is left out.
+        asked["temperature"] = json!(if n == 7 { 0.4 } else { 1.0 });
+        let path = format!("/s/ep{n}/v1/chat/completions");
+        let (status, said) = gateway.post(&path, "fk-t.player", &asked);
+        assert_eq!(status, 200, "{said}");
+        let reward = f64::from(u8::from(n % 2 == 0));
+        worth.push(reward);
+        let told = json!({"reward": reward});
+        assert_eq!(gateway.post(&format!("/s/ep{n}/v1/reward"), "fk-t", &told).0, 200);
+    }
+    drop(gateway);
+    let order = ["train", "--objective", "rl", "--captured", "player", "--from", "novice"];
+    let how = ["--steps", "2", "--workers", "1", "--rate", "1e-3"];
+    let said = run(dir.path(), &[&order[..], &how, &["--json"]].concat());
+    let told = String::from_utf8_lossy(&said.stderr).to_string();
+    assert!(said.status.success(), "{told}");
+    assert!(told.contains("1 conversations left out: were written at another"), "{told}");
+    let rows: Vec<Value> = common::lines(&said);
+    let updates: Vec<&Value> = rows.iter().filter(|row| row["step"].is_u64()).collect();
+    let updates: Vec<&&Value> = updates.iter().filter(|row| row["loss"].is_f64()).collect();
+    let of = |at: usize, name: &str| updates[at][name].as_f64().unwrap();
+    assert_eq!(of(0, "success"), worth[..7].iter().sum::<f64>() / 7.0);
+    // The mind that answered is the one that is trained: no ratio is off, until it has moved.
+    assert!(of(0, "ratio_off") < 1e-4, "{:?}", updates[0]);
+    assert!(of(1, "ratio_off") > 10.0 * of(0, "ratio_off"), "{:?}", updates[1]);
+    assert!(of(0, "norm") > 0.0);
+    for odd in [&["--method", "forks"][..], &["--temperature", "0.4"], &["--validation", "3"]] {
+        assert!(!run(dir.path(), &[&order[..], odd].concat()).status.success(), "{odd:?}");
+    }
+    let other = ["train", "--objective", "rl", "--captured", "nobody"];
+    assert!(!run(dir.path(), &other).status.success());
+}

@@ -12,7 +12,7 @@ fn losses(rows: &[Value]) -> Vec<(u64, f64)> {
 
 #[test]
 fn a_resumed_run_trains_on_what_it_began_with_whatever_was_collected_decided_or_deleted_since() {
-    for objective in ["imitation", "world-model", "reflection"] {
+    for objective in ["imitation", "world-model", "reflection", "dpo"] {
         let data = curated("6");
         let dir = data.path();
         let plan =
@@ -279,4 +279,25 @@ fn options_that_mean_nothing_for_an_objective_are_refused() {
             failure(&run(data.path(), &["collect", "branches", "--games", "2", "--pool", pool]));
         assert!(said.contains("cannot be filled"), "{said}");
     }
+}
+
+#[test]
+fn preferences_begin_undecided_and_come_to_prefer_what_the_expert_does() {
+    let data = curated("12");
+    let plan = ["train", "--objective", "dpo", "--from", "novice", "--rate", "1e-3"];
+    let how = ["--steps", "25", "--batch", "4", "--workers", "1", "--held-out", "0"];
+    let rows = json(data.path(), &[&plan[..], &how].concat());
+    let of =
+        |name: &str| -> Vec<f64> { rows.iter().filter_map(|row| row[name].as_f64()).collect() };
+    let (loss, preferred) = (of("loss"), of("preferred"));
+    assert_eq!(loss.len(), 25);
+    // Nothing has moved since the start, which is the reference: every pair costs ln 2.
+    assert!((loss[0] - std::f64::consts::LN_2).abs() < 1e-6, "{loss:?}");
+    assert!(preferred[0] < 1e-9 && preferred[24] > 0.8, "{preferred:?}");
+    assert!(loss[24] < 0.6 && of("margin")[24] > 0.0, "{loss:?}");
+    let dir = data.path();
+    for odd in [&["--beta", "0"][..], &["--visits", "answers"], &["--match", "total"]] {
+        assert!(!run(dir, &[&plan[..], odd].concat()).status.success(), "{odd:?}");
+    }
+    assert!(!run(dir, &["train", "--objective", "imitation", "--beta", "0.1"]).status.success());
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{number, real};
 use crate::error::{Error, Result};
 use crate::train::Objective;
-use crate::train::rl::{Method, Rl};
+use crate::train::rl::{Captured, Method, Rl};
 
 /// What is played, and how it is learnt from (objective rl).
 #[derive(Debug, Args)]
@@ -58,6 +58,9 @@ pub struct RlArgs {
     /// Of rl: the folder of the suite's games, where it needs one
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Of rl: in place of playing, learn from what this agent of the gateway did and what it was worth
+    #[arg(long, value_name = "AGENT", conflicts_with_all = ["group", "forks", "width", "data"])]
+    captured: Option<String>,
 }
 
 impl RlArgs {
@@ -79,6 +82,7 @@ impl RlArgs {
             (self.validation.is_some(), "--validation"),
             (self.kept.is_some(), "--kept"),
             (self.data.is_some(), "--data"),
+            (self.captured.is_some(), "--captured"),
         ];
         if objective != Objective::Rl {
             return match given.iter().find(|(given, _)| *given) {
@@ -89,7 +93,8 @@ impl RlArgs {
                 }
             };
         }
-        let usual = Rl::new(self.method.unwrap_or(Method::Forks));
+        let method = if self.captured.is_some() { Method::Grpo } else { Method::Forks };
+        let usual = Rl::new(self.method.unwrap_or(method));
         let clip = self.ratio.map_or(usual.clip, |ratio| (ratio[0], ratio[1]));
         Ok(Some(Rl {
             group: self.group.unwrap_or(usual.group),
@@ -103,10 +108,15 @@ impl RlArgs {
             forks: self.forks.unwrap_or(usual.forks),
             width: self.width.unwrap_or(usual.width),
             tokens: self.tokens,
-            validation: self.validation.unwrap_or(usual.validation),
+            validation: self.validation.unwrap_or(match self.captured {
+                Some(_) => 0,
+                None => usual.validation,
+            }),
             kept: self.kept.unwrap_or(usual.kept),
             data: self.data,
             method: usual.method,
+            // The last call is known when the run is begun.
+            captured: self.captured.map(|agent| Captured { agent, upto: i64::MAX }),
         }))
     }
 }

@@ -19,8 +19,8 @@ use crate::train::{Budget, Moments, Objective, Plan, Schedule, Stage, Tuning, us
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct TrainArgs {
-    /// What to optimise: imitation, world-model, reflection, both, list, rl (or joint, which made
-    /// the embedded model)
+    /// What to optimise: imitation, world-model, reflection, both, list, dpo, rl (or joint, which
+    /// made the embedded model)
     #[arg(long, required_unless_present_any = ["resume", "queued"])]
     objective: Option<String>,
     /// Updates; of world-model those of the imitation stage, unless --match says otherwise
@@ -39,7 +39,7 @@ pub struct TrainArgs {
     /// Trajectories an update, each with all that hangs off it; of rl, tasks
     #[arg(long, default_value_t = 8)]
     batch: usize,
-    /// Peak learning rate of a stage (default: 5e-4; of rl 1e-4)
+    /// Peak learning rate of a stage (default: 5e-4; of dpo and rl 1e-4)
     #[arg(long)]
     rate: Option<f64>,
     #[command(flatten)]
@@ -48,6 +48,9 @@ pub struct TrainArgs {
     data: ChoiceArgs,
     #[command(flatten)]
     rl: RlArgs,
+    /// Of dpo, what the distance from the start counts (default: 0.1)
+    #[arg(long)]
+    beta: Option<f64>,
     /// How many updates world modelling and the imitation after it get
     #[arg(long = "match", value_enum, default_value_t = Budget::Stage2, value_name = "BUDGET")]
     matched: Budget,
@@ -114,10 +117,14 @@ impl TrainArgs {
     /// The plan that they ask for.
     fn plan(self, objective: &str) -> Result<Plan> {
         let objective = Objective::from_name(objective)?;
+        let usual = Plan::new(objective, self.steps, self.seed);
         Ok(Plan {
             epochs: self.epochs,
             batch: self.batch,
-            rate: self.rate.unwrap_or(if objective == Objective::Rl { 1e-4 } else { 5e-4 }),
+            rate: self.rate.unwrap_or(match objective {
+                Objective::Rl | Objective::Dpo => 1e-4,
+                _ => 5e-4,
+            }),
             tuning: Tuning::from(&self.tuning),
             workers: self.workers,
             data: self.data.criteria("train"),
@@ -137,7 +144,8 @@ impl TrainArgs {
             alternatives_only: self.alternatives_only,
             keep_all: self.keep_all,
             rl: self.rl.settings(objective)?,
-            ..Plan::new(objective, self.steps, self.seed)
+            beta: self.beta.or(usual.beta),
+            ..usual
         })
     }
 }
@@ -328,7 +336,10 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
         (Some(run), _) => finished(trainer::resume(&mut store, run, &control, &mut each)?),
         (None, None) => {}
         (None, Some(objective)) => {
-            let plan = args.plan(&objective)?;
+            let mut plan = args.plan(&objective)?;
+            if let Some(of) = plan.rl.as_mut().and_then(|rl| rl.captured.as_mut()) {
+                of.upto = store.last_call()?;
+            }
             plan.check()?;
             let from = match from {
                 Some(from) => from,

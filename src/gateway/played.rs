@@ -196,7 +196,7 @@ fn one(
 
 /// The last calls of conversations: of those that begin alike within a stretch the newest, whose replies
 /// nothing goes on from. The others were abandoned.
-fn ends(
+pub(super) fn ends(
     store: &Store,
     calls: &[CallRow],
     worth: &[Stretch],
@@ -221,7 +221,7 @@ fn ends(
 }
 
 /// A conversation as an episode; none where nothing is done in it.
-fn episode(
+pub(super) fn episode(
     call: &WholeCall,
     agent: &AgentRow,
     wanted: &Wanted,

@@ -171,6 +171,12 @@ impl Store {
         Ok(self.db.prepare_cached("SELECT 1 FROM sessions WHERE name = ?1")?.exists([name])?)
     }
 
+    /// The newest call; 0 where there is none.
+    pub fn last_call(&self) -> Result<i64> {
+        let ask = "SELECT coalesce(max(id), 0) FROM calls";
+        Ok(self.db.prepare_cached(ask)?.query_row([], |row| row.get(0))?)
+    }
+
     /// Sessions whose names begin so, by name.
     pub fn sessions_from(&self, prefix: &str) -> Result<Vec<String>> {
         let ask = "SELECT name FROM sessions WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name";

@@ -26,6 +26,7 @@ pub fn command(plan: &Plan, start: &str) -> String {
     }
     add("--from", Some(start.to_string()));
     add("--rate", Some(plan.rate.to_string()));
+    add("--beta", plan.beta.filter(|_| plan.beta != usual.beta).map(|beta| beta.to_string()));
     if let Some(rl) = &plan.rl {
         of_rl(rl, &mut add);
     }
@@ -102,6 +103,7 @@ fn of_rl(rl: &Rl, add: &mut impl FnMut(&str, Option<String>)) {
     for (flag, own, usual) in counts {
         add(flag, (own != usual).then(|| own.to_string()));
     }
+    add("--captured", rl.captured.as_ref().map(|of| of.agent.clone()));
     add("--method", Some(rl.method.as_str().to_string()));
     add("--tokens", rl.tokens.map(|tokens| tokens.to_string()));
     add("--data", rl.data.as_ref().map(|folder| folder.display().to_string()));

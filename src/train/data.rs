@@ -11,7 +11,7 @@ use crate::agent::prompt::Framing;
 use crate::budget::work;
 use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
-use crate::experience::Purpose;
+use crate::experience::{Branch, Purpose};
 use crate::model::tokenizer::Tokenizer;
 use crate::rng::Rng;
 use crate::selection::{Chosen, Item, LEAST_HELD_OUT, LeftOut, Selection};
@@ -132,7 +132,9 @@ impl Data {
             // What is held out costs what it costs without the list.
             let usual = Roles::of(item);
             let roles = if item.held_out { usual } else { plan.roles(usual) };
-            let Some(tree) = example(&framing, &chosen, roles, context)? else {
+            let against = (plan.objective == Objective::Dpo).then(|| against_worse(&mut chosen));
+            let read = against.as_ref().unwrap_or(&chosen);
+            let Some(tree) = example(&framing, read, roles, context)? else {
                 data.summary.unreadable += 1;
                 continue;
             };
@@ -143,8 +145,8 @@ impl Data {
                 data.summary.held_out += 1;
                 data.held_out.push(tree);
                 let listed = Roles { listed: true, ..usual };
-                if plan.objective == Objective::List {
-                    data.held_lists.extend(example(&framing, &chosen, listed, context)?);
+                if plan.objective.compares() {
+                    data.held_lists.extend(example(&framing, read, listed, context)?);
                 }
                 continue;
             }
@@ -207,6 +209,13 @@ impl Data {
         if plan.objective == Objective::List && !self.train.iter().any(|example| example.lists) {
             let what = "no state of these demonstrations lists what can be done".to_string();
             return missing(what, "another objective needs no list: --objective imitation".into());
+        }
+        if plan.objective == Objective::Dpo
+            && self.summary.branches > 0
+            && !self.train.iter().any(|example| example.lists)
+        {
+            let what = "none of the executed alternatives is worse than the expert's action".into();
+            return missing(what, format!("{} -k 8", collect("branches")));
         }
         let wants = plan.objective.carry();
         if let Some(pool) = &plan.data.visits
@@ -359,6 +368,23 @@ impl DataSummary {
         self.too_long += tree.too_long;
         self.targets.iter_mut().zip(tree.targets()).for_each(|(sum, count)| *sum += count);
     }
+}
+
+/// What was executed in a state and led nowhere better in place of what could be done there: what the
+/// expert's action is preferred to. The others are no longer among the alternatives.
+fn against_worse(chosen: &mut Chosen) -> Chosen {
+    chosen.branches.retain(Branch::worse);
+    let mut against = Chosen { branches: Vec::new(), ..chosen.clone() };
+    let tr = &mut against.trajectory;
+    let worse = |t: usize| {
+        let of = chosen.branches.iter().filter(|branch| branch.t == t);
+        Some(of.map(|branch| branch.action.clone()).collect())
+    };
+    tr.admissible = worse(0);
+    for (t, step) in tr.steps.iter_mut().enumerate() {
+        step.admissible = worse(t + 1);
+    }
+    against
 }
 
 /// Deals the next states of a trajectory's alternatives out among them.

@@ -15,6 +15,9 @@ const VALIDATION: &str = "valid_action";
 /// Of a run that optimises shares of the list, it is this one: nats a state.
 pub(super) const OF_LIST: &str = "valid_list";
 
+/// Of a run that prefers actions to others, it is this one: nats a pair.
+pub(super) const OF_PAIRS: &str = "valid_pairs";
+
 /// Of a run that plays, it is this one: the share of validation games that are lost.
 pub(super) const OF_PLAY: &str = "valid_lost";
 
@@ -26,6 +29,10 @@ pub fn validation(store: &Store, run: i64) -> Result<Vec<MetricPoint>> {
     let of_play = store.metric(run, OF_PLAY)?;
     if !of_play.is_empty() {
         return Ok(of_play);
+    }
+    let of_pairs = store.metric(run, OF_PAIRS)?;
+    if !of_pairs.is_empty() {
+        return Ok(of_pairs);
     }
     let of_list = store.metric(run, OF_LIST)?;
     let of_tokens = store.metric(run, VALIDATION)?;

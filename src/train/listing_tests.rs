@@ -93,10 +93,15 @@ fn the_gradient_is_that_of_the_cross_entropy_over_the_list() {
             }
         }
     }
+    is_gradient(&mut weights, &weighed, |weights| by_hand(weights, &example));
+}
+
+/// Whether the weights of a tree's tokens make the gradient of a loss: along that of the largest
+/// parameter the loss rises by its squared length.
+fn is_gradient(weights: &mut Trainable, weighed: &Example, loss: impl Fn(&Trainable) -> f64) {
     let mut grads: Buffers = weights.workspace.grads(&weights.net().shapes());
     step(weights.net(), &Parts::whole(&weighed.tree), Some(&mut grads), &Cancel::default())
         .unwrap();
-    // Along the gradient of the largest parameter the loss rises by its squared length.
     let which = (0..grads.len()).max_by_key(|i| grads[*i].len()).unwrap();
     let direction: Vec<f32> = grads[which].clone();
     let square: f64 = direction.iter().map(|g| f64::from(*g) * f64::from(*g)).sum();
@@ -104,13 +109,63 @@ fn the_gradient_is_that_of_the_cross_entropy_over_the_list() {
         let shift = |weights: &mut Trainable, by: f32| {
             weights.weights[which].iter_mut().zip(&direction).for_each(|(w, g)| *w += by * g);
         };
-        shift(&mut weights, by);
-        let loss = by_hand(&weights, &example);
-        shift(&mut weights, -by);
+        shift(weights, by);
+        let loss = loss(weights);
+        shift(weights, -by);
         loss
     };
     let h = 1e-3;
     let slope = (moved(h) - moved(-h)) / (2.0 * f64::from(h));
     assert!((slope - square).abs() < 0.02 * square, "{slope} {square}");
     assert!(square > 1e-4, "there is something to learn: {square}");
+}
+
+#[test]
+fn a_preference_weighs_both_actions_by_how_wrong_it_is() {
+    let actions = [vec![0], vec![1], vec![2]];
+    let now = Costs::from([(0, 1.0), (1, 2.0), (2, 0.5)]);
+    let start = Costs::from([(0, 1.5), (1, 2.0), (2, 0.25)]);
+    let (mut states, mut weights) = (States::default(), [0.0; 3]);
+    states.prefer(&actions, (&now, &start), 2.0, &mut weights);
+    // The expert's action gained 0.5 nats, the others 0 and -0.25: the margins are 1 and 1.5.
+    let softly = |m: f64| (-m).exp().ln_1p();
+    assert!((states.loss - softly(1.0) - softly(1.5)).abs() < 1e-9);
+    let pull = |m: f64| 2.0 / (1.0 + m.exp());
+    let expected = [pull(1.0) + pull(1.5), -pull(1.0), -pull(1.5)];
+    for (found, expected) in weights.iter().zip(expected) {
+        assert!((f64::from(*found) - expected).abs() < 1e-6, "{weights:?} {expected}");
+    }
+    assert_eq!((states.count, states.agreed), (2, 2));
+    // Nothing overflows, however far apart they are.
+    let far = Costs::from([(0, 9e4), (1, 0.0)]);
+    let mut states = States::default();
+    states.prefer(&actions[..2], (&far, &Costs::new()), 1.0, &mut [0.0; 3]);
+    assert!((states.loss - 9e4).abs() < 1.0 && states.agreed == 0);
+}
+
+#[test]
+fn the_gradient_is_that_of_the_preferences() {
+    let (start, mut weights) = (model(), model());
+    for weight in weights.weights.iter_mut().filter(|weights| weights.len() > 32).flatten() {
+        *weight *= 1.1;
+    }
+    let example = example(&weights);
+    let mark = mark(&weights);
+    let costs = |weights: &Trainable| -> Costs {
+        let parts = Parts::whole(&example.tree);
+        let nll = step(weights.net(), &parts, None, &Cancel::default()).unwrap().nll;
+        nll.into_iter().map(|(n, c)| (parts.origin[n], c)).collect()
+    };
+    let before = costs(&start);
+    let of = |weights: &Trainable, weighed: &mut Example| {
+        weighed.tree.weights.fill(0.0);
+        let (now, mut states) = (costs(weights), States::default());
+        for actions in choices(&example, mark) {
+            states.prefer(&actions, (&now, &before), 0.3, &mut weighed.tree.weights);
+        }
+        states.loss
+    };
+    let mut weighed = example.clone();
+    of(&weights, &mut weighed);
+    is_gradient(&mut weights, &weighed, |weights| of(weights, &mut example.clone()));
 }

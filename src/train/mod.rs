@@ -54,6 +54,10 @@ pub enum Objective {
     /// The expert's action among all that could be done: cross-entropy over the list in place of
     /// tokens. Not in the paper: the contrast of alternatives without their outcomes.
     List,
+    /// The expert's action above each executed alternative that is worse: direct preference
+    /// optimisation (arXiv 2305.18290) with the run's start as its reference. Not in the paper: the
+    /// contrast of alternatives by preference, without a text and without their outcomes.
+    Dpo,
     /// All three at once. Not in the paper: it is how the embedded model was made, which must act,
     /// predict and explain.
     Joint,
@@ -64,12 +68,13 @@ pub enum Objective {
 
 impl Objective {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Imitation,
         Self::WorldModel,
         Self::Reflection,
         Self::Both,
         Self::List,
+        Self::Dpo,
         Self::Joint,
         Self::Rl,
     ];
@@ -82,6 +87,7 @@ impl Objective {
             Self::Reflection => "reflection",
             Self::Both => "both",
             Self::List => "list",
+            Self::Dpo => "dpo",
             Self::Joint => "joint",
             Self::Rl => "rl",
         }
@@ -91,14 +97,14 @@ impl Objective {
     pub fn from_name(word: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|o| o.as_str() == word).ok_or_else(|| {
             Error::usage(format!("there is no objective `{word}`"))
-                .hint("objectives: imitation, world-model, reflection, both, list, joint, rl")
+                .hint("objectives: imitation, world-model, reflection, both, list, dpo, joint, rl")
         })
     }
 
     /// The parts of the data that it has targets in.
     pub fn carry(self) -> Carry {
         Carry {
-            branches: matches!(self, Self::WorldModel | Self::Both | Self::Joint),
+            branches: matches!(self, Self::WorldModel | Self::Both | Self::Dpo | Self::Joint),
             reflections: self.reflects() || self == Self::Joint,
         }
     }
@@ -106,6 +112,11 @@ impl Objective {
     /// Whether it begins with a stage of world modelling.
     pub fn foresees_first(self) -> bool {
         matches!(self, Self::WorldModel | Self::Both)
+    }
+
+    /// Whether it holds an action against others that stand beside it.
+    pub fn compares(self) -> bool {
+        matches!(self, Self::List | Self::Dpo)
     }
 
     /// Whether what it makes is meant to think before it acts.

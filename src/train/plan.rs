@@ -116,10 +116,16 @@ pub struct Plan {
     /// Whether checkpoints that nothing needs are kept all the same.
     #[serde(default)]
     pub keep_all: bool,
+    /// How much the distance from the start counts, of preferences: `β`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta: Option<f64>,
     /// What is played and how it is learnt from, of reinforcement learning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rl: Option<Rl>,
 }
+
+/// The usual `β` of preferences.
+const BETA: f64 = 0.1;
 
 /// A part of a run with one mixture and one schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,6 +184,7 @@ impl Plan {
             shuffled: false,
             alternatives_only: false,
             keep_all: false,
+            beta: (objective == Objective::Dpo).then_some(BETA),
             rl: (objective == Objective::Rl).then(|| Rl::new(Method::Forks)),
         }
     }
@@ -231,6 +238,18 @@ impl Plan {
                 &format!("layers: {}", LINEARS.join(", ")),
             );
         }
+        if self.beta.is_some() != (self.objective == Objective::Dpo) {
+            return refuse(
+                format!("beta (--beta) beside the objective {}", self.objective.as_str()),
+                "dpo needs it, and nothing else knows it",
+            );
+        }
+        if self.beta.is_some_and(|beta| !(1e-4..=100.0).contains(&beta)) {
+            return refuse(
+                format!("a beta of {}", self.beta.unwrap_or_default()),
+                "between 0.0001 and 100; usual: 0.1",
+            );
+        }
         if !(self.world_epochs.is_finite() && self.world_epochs >= 1e-4 && self.world_epochs <= 1e4)
         {
             return refuse(
@@ -261,7 +280,7 @@ impl Plan {
             ),
             (self.alternatives_only && !world, "alternatives only (--alternatives-only)"),
             (
-                self.objective == Objective::List && self.data.visits.is_some(),
+                self.objective.compares() && self.data.visits.is_some(),
                 "the expert's answers on visits (--visits)",
             ),
             (
@@ -327,7 +346,7 @@ impl Plan {
     pub(super) fn roles(&self, usual: Roles) -> Roles {
         Roles {
             next_states: usual.next_states && !self.alternatives_only,
-            listed: self.objective == Objective::List,
+            listed: self.objective.compares(),
             ..usual
         }
     }
@@ -353,9 +372,11 @@ impl Plan {
         };
         let batch = self.batch as f64;
         let last = match self.objective {
-            Objective::Imitation | Objective::WorldModel | Objective::List | Objective::Rl => {
-                Mixture::IMITATION
-            }
+            Objective::Imitation
+            | Objective::WorldModel
+            | Objective::List
+            | Objective::Dpo
+            | Objective::Rl => Mixture::IMITATION,
             Objective::Reflection | Objective::Both => Mixture::REFLECTION,
             Objective::Joint => Mixture::JOINT,
         };
@@ -366,6 +387,7 @@ impl Plan {
             Objective::Imitation
             | Objective::Reflection
             | Objective::List
+            | Objective::Dpo
             | Objective::Joint
             | Objective::Rl => {
                 vec![stage(self.objective.as_str(), last, steps)]

@@ -8,6 +8,7 @@ use crate::env::Suite;
 use crate::error::Result;
 use crate::eval::Known;
 use crate::experience::model_alone;
+use crate::gateway;
 use crate::model::BuiltIn;
 use crate::selection::{HELD_OUT, Item, Selection, instance_of, is_held_out};
 use crate::store::Store;
@@ -111,7 +112,11 @@ fn trained_games(
         let config = store.run(origin.run)?.config;
         let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
         let Ok(plan) = serde_json::from_value::<Plan>(config["plan"].clone()) else { continue };
-        if plan.data.suite.as_deref() == Some(suite.name()) {
+        if let Some(of) = plan.rl.as_ref().and_then(|rl| rl.captured.as_ref()) {
+            let (all, _) = gateway::rollouts(store, &store.called_agent(&of.agent)?, of.upto)?;
+            let worlds = all.into_iter().filter_map(|one| one.world);
+            games.extend(worlds.filter(|world| world.0 == suite.name()).map(|world| world.1));
+        } else if plan.data.suite.as_deref() == Some(suite.name()) {
             let played = plan.data.split.as_deref().unwrap_or("train");
             games.extend(tasks_of(suite, &plan, played)?.into_iter().map(|task| task.id));
         }

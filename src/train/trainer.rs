@@ -1,14 +1,14 @@
 //! How a run begins, goes on and waits for its turn. Around its engine stands what `run.rs` has.
 
-use super::Objective;
 use super::checkpoint;
 use super::data::Data;
 use super::engine::{Local, Realised};
 use super::forecast::Passes;
-use super::listing::Listing;
+use super::listing::{By, Listing};
 use super::plan::{Plan, Stage};
 use super::provenance::{recorded, warnings};
 use super::rl;
+use super::rl::captured::{Again, Read};
 use super::rl::source::{Playing, tasks_of};
 pub use super::run::Event;
 use super::run::Run;
@@ -100,14 +100,21 @@ fn begin<'a>(
     let mut played = Vec::new();
     if let Some(of) = &plan.rl {
         // What cannot be played is said before there is a run.
-        let other = rl::suite(plan, of, open)?;
-        let suite = other.as_deref().or(open).ok_or_else(no_suite)?;
-        let split = plan.data.split.as_deref().unwrap_or_default();
-        let games = tasks_of(suite, plan, split)?.len();
+        let trees = if let Some(captured) = &of.captured {
+            let context = weights.config.context;
+            let read = Read::of(store, captured, &weights.tokenizer, context, start)?;
+            played.clone_from(&read.warnings);
+            read.tasks()
+        } else {
+            let other = rl::suite(plan, of, open)?;
+            let suite = other.as_deref().or(open).ok_or_else(no_suite)?;
+            let split = plan.data.split.as_deref().unwrap_or_default();
+            played = rl::warnings(plan, suite);
+            tasks_of(suite, plan, split)?.len()
+        };
         for stage in &mut stages {
-            stage.trees = games;
+            stage.trees = trees;
         }
-        played = rl::warnings(plan, suite);
     }
     let begun = Begun::new(plan, weights.net(), data, stages)?;
     let warnings = [played, warnings(store, start, &begun.data.selection)?].concat();
@@ -339,25 +346,40 @@ impl Ready<'_> {
         let mut engine =
             Local { plan, stages: &stages, budget: passes.budget, weights, optimiser, realised };
         if let Some(of) = &plan.rl {
-            let other = rl::suite(plan, of, open)?;
-            let suite = other.as_deref().or(open).ok_or_else(no_suite)?;
             let from = if of.kl > 0.0 {
                 Some(Trainable::from_parts(&agent::named(store, &start)?, &start)?)
             } else {
                 None
             };
+            if let Some(captured) = &of.captured {
+                let context = engine.weights.config.context;
+                let read = Read::of(store, captured, &engine.weights.tokenizer, context, &start)?;
+                let mut again = Again::new(plan, of, read, from, passes.budget, control)?;
+                let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
+                return run.work(&mut engine, &mut again);
+            }
+            let other = rl::suite(plan, of, open)?;
+            let suite = other.as_deref().or(open).ok_or_else(no_suite)?;
             let mut playing = Playing::new(plan, of, suite, from, passes.budget, control)?;
             let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
             return run.work(&mut engine, &mut playing);
         }
         let mut stored = Stored::new(plan, &data, &stages);
-        let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
-        if plan.objective == Objective::List {
+        if plan.objective.compares() {
             let mark = Framing::new(&engine.weights.tokenizer)?.act().len();
             let limits = (passes.budget, mark);
-            let mut listing = Listing::new(stored, plan, limits, &data.held_lists)?;
+            let by = match plan.beta {
+                Some(beta) => {
+                    let parts = agent::named(store, &start)?;
+                    By::Pairs { start: Trainable::from_parts(&parts, &start)?, beta }
+                }
+                None => By::List,
+            };
+            let mut listing = Listing::new(stored, plan, limits, &data.held_lists, by)?;
+            let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
             return run.work(&mut engine, &mut listing);
         }
+        let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
         run.work(&mut engine, &mut stored)
     }
 }

@@ -1,5 +1,6 @@
 //! One update: the sums over its trees, and the step of the optimiser that follows from them.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use super::examples::{Example, TARGETS};
@@ -95,6 +96,18 @@ pub(super) fn sums(
         sums.by_node.push(loss.nll);
     }
     Ok(sums)
+}
+
+/// What the targets of some trees cost (nats), by their places.
+pub(super) fn costs(
+    team: &Team,
+    net: Net<'_>,
+    budget: usize,
+    trees: &[Example],
+    cancel: &Cancel,
+) -> Result<Vec<HashMap<usize, f32>>> {
+    let found = sums(team, net, budget, trees, false, cancel)?;
+    Ok(found.by_node.into_iter().map(|costs| costs.into_iter().collect()).collect())
 }
 
 /// An update about to be made.

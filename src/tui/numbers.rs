@@ -40,7 +40,15 @@ fn trimmed(text: &str) -> String {
 pub fn unit(metric: &str) -> &'static str {
     match metric {
         "tokens_per_s" => " tokens/s",
-        "rate" | "norm" | "epochs" | "valid_success" | "valid_lost" => "",
+        "rate"
+        | "norm"
+        | "epochs"
+        | "valid_success"
+        | "valid_lost"
+        | "valid_preferred"
+        | "valid_list_agreement" => "",
+        "valid_list" => " nats/state",
+        "valid_pairs" => " nats/pair",
         _ if metric.starts_with("loss") || metric.starts_with("valid") => " nats/token",
         _ if metric.starts_with("tokens") || metric.starts_with("targets") => " tokens",
         _ => "",

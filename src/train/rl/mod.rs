@@ -6,6 +6,7 @@
 //! tree of tokens a task ([`tree`]): rollouts of a task share their beginning, a fork all of its way.
 
 pub mod alerts;
+pub mod captured;
 pub mod estimate;
 pub mod kept;
 mod method;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use captured::Captured;
 pub use method::Method;
 
 use super::{Objective, Plan};
@@ -61,6 +63,9 @@ pub struct Rl {
     pub kept: usize,
     /// The folder of the suite's games, where it needs one.
     pub data: Option<PathBuf>,
+    /// What is learnt from in place of its own play.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captured: Option<Captured>,
 }
 
 impl Rl {
@@ -85,6 +90,7 @@ impl Rl {
             validation: 40,
             kept: 2,
             data: None,
+            captured: None,
         }
     }
 
@@ -95,7 +101,13 @@ impl Rl {
         } else {
             String::new()
         };
-        let Self { method, group, limit, temperature, .. } = self;
+        let Self { method, group, limit, temperature, captured, .. } = self;
+        if let Some(Captured { agent, upto }) = captured {
+            let method = method.as_str();
+            return format!(
+                "{method}: what {agent} did until call {upto}, {tasks} tasks an update"
+            );
+        }
         format!(
             "{}: {tasks} tasks x {group} rollouts{forks}, at most {limit} steps, temperature {temperature}",
             method.as_str()
@@ -105,6 +117,9 @@ impl Rl {
     /// Refuses numbers that mean nothing.
     pub fn check(&self) -> Result<()> {
         let refuse = |what: String, hint: &str| Err(Error::usage(what).hint(hint.to_string()));
+        if self.captured.is_some() {
+            captured::check(self)?;
+        }
         let alone = self.method.compares_rollouts() && self.group < 2;
         if alone || self.group == 0 || self.group > 1024 {
             let least = if alone { 2 } else { 1 };
@@ -172,6 +187,14 @@ pub(super) fn check(plan: &Plan) -> Result<()> {
         return Err(Error::new("settings of rl in a plan of another objective"));
     }
     let Criteria { suite, split, share, .. } = &plan.data;
+    if rl.captured.is_some() {
+        let usual = Criteria { suite: suite.clone(), ..Criteria::default() };
+        if plan.data != usual || plan.epochs.is_some() {
+            return Err(Error::usage("what was captured is all that is learnt from")
+                .hint("leave out what chooses stored data, and --epochs"));
+        }
+        return rl.check();
+    }
     if suite.is_none() {
         return Err(Error::usage("a suite is to be named that is played").hint("--suite household"));
     }

@@ -22,7 +22,7 @@ use crate::train::figures::OF_PLAY;
 use crate::train::plan::Plan;
 use crate::train::rl::Rl;
 use crate::train::source::{Batch, KeptGroup, Source};
-use crate::train::update::{Metrics, sums};
+use crate::train::update::{Metrics, costs};
 
 /// Tasks that are drawn for one update at most, in multiples of those that are asked for, where a
 /// method takes others in place of those without spread.
@@ -211,8 +211,7 @@ impl<'a> Playing<'a> {
     fn costs(&self, trees: &[Tree], net: Net<'_>) -> Result<Vec<Costs>> {
         let examples: Vec<Example> = trees.iter().map(|tree| tree.grown.example.clone()).collect();
         let net = Net { products: self.plan.products, ..net };
-        let found = sums(&self.team, net, self.budget, &examples, false, &self.control.cancel)?;
-        Ok(found.by_node.into_iter().map(|costs| costs.into_iter().collect()).collect())
+        costs(&self.team, net, self.budget, &examples, &self.control.cancel)
     }
 }
 

@@ -11,12 +11,13 @@ use crate::tui::sheet::{Field, Sheet, Takes};
 pub(super) const AUTO: &str = "auto";
 
 /// What a run can optimise, and how the form says it.
-pub const OBJECTIVES: [(Objective, &str); 7] = [
+pub const OBJECTIVES: [(Objective, &str); 8] = [
     (Objective::Imitation, "the expert's actions"),
     (Objective::WorldModel, "next states of executed actions, then imitation"),
     (Objective::Reflection, "approved reflections mixed with imitation"),
     (Objective::Both, "world modelling, then reflection; not in the paper"),
     (Objective::List, "the expert's action among all listed ones; not in the paper"),
+    (Objective::Dpo, "the expert's action above each worse alternative; not in the paper"),
     (Objective::Joint, "all at once; not in the paper"),
     (Objective::Rl, "what came of its own play: groups of rollouts and forks"),
 ];
@@ -54,6 +55,7 @@ pub fn sheet() -> Sheet {
         auto("group", "  rollouts", &["4", "8", "16"], "of each task from its beginning"),
         number("limit", "  steps", &["30", "20", "50"], "of an episode at most"),
         number("acts", "  temperature", &["1", "0.6", "0.4"], "of who plays and is trained"),
+        number("beta", "  beta", &["0.1", "0.5", "0.02"], "what the distance from the start counts"),
         // What the fields do not show of a run that is played again.
         Field::new("rl", "", Text, &[""]),
         Field::new("suite", "suite", Choice, &[]),
@@ -161,7 +163,8 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("own", world),
         ("without", branches),
         ("errors", branches),
-        ("visits", !matches!(objective, Objective::List | Objective::Rl)),
+        ("visits", !objective.compares() && !plays),
+        ("beta", objective == Objective::Dpo),
         ("expert", !plays),
         ("held", !plays),
         ("epochs", !plays),

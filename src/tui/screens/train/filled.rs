@@ -73,7 +73,7 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         data.errors = number(sheet, "errors")?;
         data.without = effects(sheet.value("without"))?;
     }
-    if !matches!(objective, Objective::List | Objective::Rl) {
+    if !objective.compares() && objective != Objective::Rl {
         data.visits = named("visits").filter(|pool| pool != "none");
     }
     if objective.carry().reflections {
@@ -100,6 +100,7 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
     });
     let mut plan = Plan {
         epochs: if objective == Objective::Rl { None } else { number(sheet, "epochs")? },
+        beta: if objective == Objective::Dpo { Some(needed(sheet, "beta")?) } else { None },
         rl: if objective == Objective::Rl { Some(rl(sheet)?) } else { None },
         batch: needed(sheet, "batch")?,
         rate: needed(sheet, "rate")?,
@@ -206,6 +207,9 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
         sheet.set("limit", rl.limit.to_string());
         sheet.set("acts", rl.temperature.to_string());
         sheet.set("rl", serde_json::to_string(rl).unwrap_or_default());
+    }
+    if let Some(beta) = plan.beta {
+        sheet.set("beta", beta.to_string());
     }
     for (name, value) in values {
         sheet.set(name, value);

@@ -40,7 +40,10 @@ fn plans() -> Vec<Plan> {
             plan.data.without = vec![ActionEffect::NoOp, ActionEffect::EquallyGood];
             plan.data.errors = Some(0.25);
         }
-        if objective != Objective::List {
+        if let Some(beta) = &mut plan.beta {
+            *beta = 0.3;
+        }
+        if !objective.compares() {
             plan.data.visits = Some("answers: second round".into());
         }
         plan.data.share = Some(crate::selection::Share { of: 0.125, seed: 3 });

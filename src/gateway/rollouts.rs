@@ -1,0 +1,155 @@
+//! Captured conversations as rollouts: what an agent did and what it was worth, with the tokens of
+//! every action as they were written and their log-probabilities, so that a policy can learn from it by
+//! ratios and not only by imitation.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::played::{Taken, Wanted, ends, episode};
+use super::reading::state_of;
+use super::stretches::{of, stretches};
+use crate::error::Result;
+use crate::experience::{Purpose, Trajectory};
+use crate::store::{AgentRow, CallRow, Called, Store, WholeCall};
+
+/// The tokens of an action, its end among them, and the log-probability of each when it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// The tokens.
+    pub ids: Vec<u32>,
+    /// In nats, at temperature 1.
+    pub logps: Vec<f32>,
+}
+
+/// A conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rollout {
+    /// What it was about: conversations of one task are compared.
+    pub task: String,
+    /// The world that its agent said it played: suite and task.
+    pub world: Option<(String, String)>,
+    /// What happened; what it was worth is the reward of its last step.
+    pub trajectory: Trajectory,
+    /// By step, how the action was written.
+    pub written: Vec<Written>,
+    /// Who answered.
+    pub mind: String,
+}
+
+/// Conversations that are no rollouts, by why.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Unfit {
+    /// Nobody said what they were worth.
+    pub unrewarded: usize,
+    /// Nothing was done in them that can be read as an action.
+    pub unread: usize,
+    /// Answered by several minds.
+    pub several: usize,
+    /// The tokens of some action are not known, or not all of it was written.
+    pub inexact: usize,
+    /// Written at another temperature than 1: what was drawn is not what would be trained.
+    pub temperature: usize,
+}
+
+impl Unfit {
+    /// In words, each kind that there is.
+    pub fn told(&self) -> Vec<String> {
+        let all = [
+            (self.unrewarded, "nobody said the worth of"),
+            (self.unread, "nothing was done in"),
+            (self.several, "several minds answered in"),
+            (self.inexact, "the tokens are not known of"),
+            (self.temperature, "were written at another temperature than 1"),
+        ];
+        let there = all.iter().filter(|(count, _)| *count > 0);
+        there.map(|(count, why)| format!("{count} conversations left out: {why}")).collect()
+    }
+}
+
+/// The rollouts of an agent, of calls up to a number, in the order of their last ones.
+pub fn rollouts(store: &Store, agent: &AgentRow, upto: i64) -> Result<(Vec<Rollout>, Unfit)> {
+    let which = Called { agent: Some(agent.id), ..Called::default() };
+    let mut sessions: BTreeMap<String, Vec<CallRow>> = BTreeMap::new();
+    for call in store.calls(&which)?.into_iter().filter(|call| call.id <= upto) {
+        sessions.entry(call.session.clone()).or_default().push(call);
+    }
+    let (mut found, mut unfit) = (BTreeMap::new(), Unfit::default());
+    for (name, calls) in sessions {
+        let worth = stretches(store, &name)?;
+        for end in ends(store, &calls, &worth, &mut Taken::default())? {
+            let Some(stretch) = of(&worth, end.id) else {
+                unfit.unrewarded += 1;
+                continue;
+            };
+            let whole = store.call(end.id)?;
+            let wanted = Wanted::default();
+            let Some(mut trajectory) = episode(&whole, agent, &wanted, stretch) else {
+                unfit.unread += 1;
+                continue;
+            };
+            trajectory.purpose = Purpose::Rollout;
+            if let Some(last) = trajectory.steps.last_mut() {
+                last.success = stretch.reward >= wanted.least;
+            }
+            let own = path(store, &calls, &end)?;
+            if own.iter().any(|call| call.mind != end.mind) {
+                unfit.several += 1;
+                continue;
+            }
+            let Some(written) = written(store, &own, &trajectory, &mut unfit)? else { continue };
+            let task = match &stretch.world {
+                Some((suite, task)) => format!("{suite} {task}"),
+                None => format!("{}\n{}", trajectory.task, trajectory.observation),
+            };
+            let (world, mind) = (stretch.world.clone(), end.mind.clone());
+            found.insert(end.id, Rollout { task, world, trajectory, written, mind });
+        }
+    }
+    Ok((found.into_values().collect(), unfit))
+}
+
+/// The calls of a conversation, by its last one.
+fn path<'a>(store: &Store, calls: &'a [CallRow], end: &CallRow) -> Result<Vec<&'a CallRow>> {
+    let said: HashSet<i64> = store.said_until(end.asked)?.into_iter().map(|(id, _)| id).collect();
+    let own = |call: &&CallRow| {
+        call.id == end.id || call.answered.is_some_and(|answered| said.contains(&answered))
+    };
+    Ok(calls.iter().filter(own).collect())
+}
+
+/// How each action of a conversation was written; none where that is not known of all of them.
+fn written(
+    store: &Store,
+    own: &[&CallRow],
+    trajectory: &Trajectory,
+    unfit: &mut Unfit,
+) -> Result<Option<Vec<Written>>> {
+    let mut all: Vec<Option<Written>> = vec![None; trajectory.steps.len()];
+    for row in own {
+        let call = store.call(row.id)?;
+        let Some((t, action)) = acted(&call) else { continue };
+        let (Some(place), Some(tokens)) = (all.get_mut(t), &call.tokens) else { continue };
+        if trajectory.steps[t].action != action {
+            continue;
+        }
+        if tokens["temperature"].as_f64().is_none_or(|own| (own - 1.0).abs() > 1e-9) {
+            unfit.temperature += 1;
+            return Ok(None);
+        }
+        let ids = serde_json::from_value(tokens["ids"].clone()).unwrap_or_default();
+        let logps = serde_json::from_value(tokens["logps"].clone()).unwrap_or_default();
+        let one = Written { ids, logps };
+        *place = Some(one).filter(|one| !one.ids.is_empty() && one.ids.len() == one.logps.len());
+    }
+    let whole: Option<Vec<Written>> = all.into_iter().collect();
+    unfit.inexact += usize::from(whole.is_none());
+    Ok(whole)
+}
+
+/// Which step of its conversation a call answered, and the action.
+fn acted(call: &WholeCall) -> Option<(usize, String)> {
+    let tools = call.request["tools"].as_array().map_or(&[][..], Vec::as_slice);
+    let before = state_of(&call.messages, tools);
+    let said: Vec<serde_json::Value> =
+        call.messages.iter().cloned().chain(call.answer.clone()).collect();
+    Some((before.state.history.len(), state_of(&said, tools).open?))
+}

@@ -1,0 +1,301 @@
+//! Batches of what agents of others did and were told it was worth: captured conversations of one task
+//! are a group of rollouts, as if they had been sampled, and the log-probabilities that were written
+//! down with them are those of the policy that acted.
+//!
+//! Nothing is played. The ratio of an action's tokens is `exp(l_new - l_old)` with `l_old` as it was
+//! captured, so that it is 1 at the first update of the mind that answered (to the rounding of its
+//! batches), and what has moved too far is clipped as in any other run.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::estimate::{Estimator, Rollout, Term, Visit, has_spread};
+use super::tree::{Costs, Grown, How, Known, Sums, grow};
+use super::{Method, Rl};
+use crate::agent::prompt::Framing;
+use crate::control::Control;
+use crate::digest;
+use crate::error::{Error, Result};
+use crate::experience::Trajectory;
+use crate::gateway::{self, Unfit};
+use crate::model::step::Net;
+use crate::model::team::{Priority, Team};
+use crate::model::tokenizer::Tokenizer;
+use crate::model::weights::Trainable;
+use crate::rng::Rng;
+use crate::store::Store;
+use crate::text::counted;
+use crate::train::examples::Example;
+use crate::train::plan::Plan;
+use crate::train::source::{Batch, KeptGroup, Source};
+use crate::train::update::{Metrics, costs};
+
+/// Whose conversations are learnt from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Captured {
+    /// The agent, as the gateway calls it.
+    pub agent: String,
+    /// The last call that is learnt from: what comes later is for another run.
+    pub upto: i64,
+}
+
+/// Refuses what cannot be learnt from conversations that are over.
+pub(super) fn check(rl: &Rl) -> Result<()> {
+    let refuse = |what: String, hint: &str| Err(Error::usage(what).hint(hint.to_string()));
+    let Rl { method, temperature, validation, .. } = rl;
+    if method.forks() || *method == Method::Gigpo {
+        return refuse(
+            format!("{} needs exact states, and a conversation has none", method.as_str()),
+            "grpo, dr-grpo, rloo, dapo and expert-iteration learn from what was captured",
+        );
+    }
+    if (temperature - 1.0).abs() > 1e-9 {
+        return refuse(
+            format!("a temperature of {temperature} of what was captured"),
+            "--temperature 1: what was drawn otherwise is left out",
+        );
+    }
+    if *validation > 0 {
+        return refuse("validation by play of what was captured".into(), "--validation 0");
+    }
+    Ok(())
+}
+
+/// Conversations of one task.
+struct Group {
+    grown: Grown,
+    rollouts: Vec<Rollout>,
+    trajectories: Vec<Trajectory>,
+    /// What tokens cost who answered.
+    old: Costs,
+}
+
+/// All that was captured, read for a tokenizer.
+pub struct Read {
+    groups: Vec<Group>,
+    /// What a person should know of it.
+    pub warnings: Vec<String>,
+}
+
+impl Read {
+    /// Reads an agent's conversations; `start` is the mind that is trained.
+    pub fn of(
+        store: &Store,
+        of: &Captured,
+        tokenizer: &Tokenizer,
+        context: usize,
+        start: &str,
+    ) -> Result<Self> {
+        let agent = store.called_agent(&of.agent)?;
+        let (all, mut unfit) = gateway::rollouts(store, &agent, of.upto)?;
+        let framing = Framing::new(tokenizer)?;
+        let mut by_task: BTreeMap<String, Vec<gateway::Rollout>> = BTreeMap::new();
+        let (mut others, mut read) = (0, 0);
+        for one in all {
+            if !is_as_written(&framing, &one)? {
+                unfit.inexact += 1;
+                continue;
+            }
+            read += 1;
+            others += usize::from(one.mind != start);
+            by_task.entry(one.task.clone()).or_default().push(one);
+        }
+        let mut groups = Vec::new();
+        for rollouts in by_task.into_values() {
+            groups.extend(Group::of(&framing, rollouts, context)?);
+        }
+        if groups.is_empty() {
+            return Err(nothing(&of.agent, unfit));
+        }
+        let mut warnings = unfit.told();
+        if others > 0 {
+            warnings.push(format!(
+                "{others} of {} were answered by another mind than {start}: their ratios begin where the two differ",
+                counted(read, "conversation")
+            ));
+        }
+        let single = groups.iter().filter(|group| group.rollouts.len() < 2).count();
+        if single > 0 {
+            warnings.push(format!(
+                "{single} of {} have one conversation: beside no other it says nothing (but to expert-iteration)",
+                counted(groups.len() as u64, "task")
+            ));
+        }
+        Ok(Self { groups, warnings })
+    }
+
+    /// Tasks.
+    pub fn tasks(&self) -> usize {
+        self.groups.len()
+    }
+}
+
+fn nothing(agent: &str, unfit: Unfit) -> Error {
+    let why = unfit.told().join("; ");
+    Error::usage(format!("nothing that {agent} did can be learnt from by ratios: {why}")).hint(
+        "a mind of this program has to answer, at temperature 1, and somebody to say what it was worth; what was \
+         worth 1 can be imitated whoever answered (foretaste gateway take)",
+    )
+}
+
+/// Whether the tokens that were written are those that the same action has here.
+fn is_as_written(framing: &Framing<'_>, of: &gateway::Rollout) -> Result<bool> {
+    for (step, written) in of.trajectory.steps.iter().zip(&of.written) {
+        if framing.action(&step.action)? != written.ids {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+impl Group {
+    /// None where the task is longer than the model reads.
+    fn of(
+        framing: &Framing<'_>,
+        all: Vec<gateway::Rollout>,
+        context: usize,
+    ) -> Result<Option<Self>> {
+        let trajectories: Vec<Trajectory> = all.iter().map(|one| one.trajectory.clone()).collect();
+        let each: Vec<&Trajectory> = trajectories.iter().collect();
+        let Some(grown) = grow(framing, &each, context)? else { return Ok(None) };
+        let mut old = Costs::new();
+        for (one, states) in all.iter().zip(&grown.states) {
+            for (written, state) in one.written.iter().zip(states) {
+                let nodes = state.as_ref().and_then(|actions| actions.first());
+                let pairs = nodes.into_iter().flatten().zip(&written.logps);
+                old.extend(pairs.map(|(node, logp)| (*node, -logp)));
+            }
+        }
+        let visits = |tr: &Trajectory| {
+            let visit = |(t, step): (usize, &crate::experience::Step)| Visit {
+                state: digest::of([tr.observation_at(t)]),
+                logs: Vec::new(),
+                chosen: digest::of([step.action.as_str()]) as usize,
+                reward: step.reward,
+            };
+            tr.steps.iter().enumerate().map(visit).collect()
+        };
+        let rollout =
+            |tr: &Trajectory| Rollout { visits: visits(tr), won: tr.success(), fork: None };
+        let rollouts = trajectories.iter().map(rollout).collect();
+        Ok(Some(Self { grown, rollouts, trajectories, old }))
+    }
+}
+
+/// See the module.
+pub struct Again<'a> {
+    plan: &'a Plan,
+    rl: &'a Rl,
+    groups: Vec<Group>,
+    /// The weights that the run started from, where the distance from them counts.
+    start: Option<Trainable>,
+    /// Tokens of a pass at most.
+    budget: usize,
+    team: Team,
+    control: Control,
+}
+
+impl<'a> Again<'a> {
+    /// Of what was read.
+    pub fn new(
+        plan: &'a Plan,
+        rl: &'a Rl,
+        read: Read,
+        start: Option<Trainable>,
+        budget: usize,
+        control: &Control,
+    ) -> Result<Self> {
+        let team = Team::new(plan.workers, Priority::Background)?;
+        let (groups, control) = (read.groups, control.clone());
+        Ok(Self { plan, rl, groups, start, budget, team, control })
+    }
+
+    /// The groups of an update: all of them in an order drawn for each round.
+    fn drawn(&self, update: u64) -> Vec<usize> {
+        let all = self.groups.len() as u64;
+        let batch = (self.plan.batch as u64).min(all);
+        let one = |n: u64| {
+            let mut order: Vec<usize> = (0..self.groups.len()).collect();
+            Rng::stream(self.plan.seed, &format!("captured, round {}", n / all))
+                .shuffle(&mut order);
+            order[(n % all) as usize]
+        };
+        (update * batch..(update + 1) * batch).map(one).collect()
+    }
+
+    fn costs(&self, examples: &[Example], net: Net<'_>) -> Result<Vec<Costs>> {
+        let net = Net { products: self.plan.products, ..net };
+        costs(&self.team, net, self.budget, examples, &self.control.cancel)
+    }
+}
+
+impl Source for Again<'_> {
+    fn passes(&self) -> usize {
+        self.rl.passes
+    }
+
+    fn batch(&mut self, _: usize, update: u64, pass: usize, weights: &Trainable) -> Result<Batch> {
+        let groups: Vec<&Group> = self.drawn(update).iter().map(|i| &self.groups[*i]).collect();
+        let Rl { method, gamma, limit, kl, clip, temperature, .. } = *self.rl;
+        let rollouts: Vec<Vec<Rollout>> =
+            groups.iter().map(|group| group.rollouts.clone()).collect();
+        let terms = Estimator { method, gamma, limit, holds: kl > 0.0 }.terms(&rollouts);
+        let examples: Vec<Example> =
+            groups.iter().map(|group| group.grown.example.clone()).collect();
+        let new = self.costs(&examples, weights.net())?;
+        let start = match &self.start {
+            Some(start) => Some(self.costs(&examples, start.net())?),
+            None => None,
+        };
+        let (mut found, mut trees) = (Sums::default(), Vec::new());
+        for (i, group) in groups.iter().enumerate() {
+            let start = start.as_ref().map(|all| &all[i]);
+            let known = Known { old: Some(&group.old), new: Some(&new[i]), start };
+            let mut grown = group.grown.clone();
+            let how = How { clip, kl, temperature };
+            found = found.and(grown.weigh(&terms[i], &group.rollouts, known, how));
+            trees.extend(grown.example.cut(|node| grown.example.tree.weights[node]));
+        }
+        let mut measured = measured(&groups, &terms);
+        let ratios = found.ratios.max(1) as f64;
+        measured.push(("loss".into(), found.loss));
+        measured.push(("clip_share".into(), found.clipped as f64 / ratios));
+        measured.push(("ratio_off".into(), found.off));
+        if self.start.is_some() {
+            measured.push(("kl".into(), found.kl / ratios));
+        }
+        let kept = if pass == 0 { kept(&groups, &terms, self.rl.kept) } else { Vec::new() };
+        Ok(Batch { trees, normaliser: 1.0, measured, sampled: 0, kept })
+    }
+
+    fn held_out(&self) -> &[Example] {
+        &[]
+    }
+}
+
+fn measured(groups: &[&Group], terms: &[Vec<Term>]) -> Metrics {
+    let all = || groups.iter().flat_map(|group| &group.rollouts);
+    let n = all().count().max(1) as f64;
+    let won = all().filter(|one| one.won).count() as f64;
+    let steps = all().map(|one| one.visits.len()).sum::<usize>() as f64;
+    let spread = terms.iter().filter(|terms| has_spread(terms)).count();
+    let own = [
+        ("success", won / n),
+        ("spread", spread as f64 / groups.len().max(1) as f64),
+        ("groups_dropped", (groups.len() - spread) as f64),
+        ("length", steps / n),
+    ];
+    own.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+}
+
+fn kept(groups: &[&Group], terms: &[Vec<Term>], most: usize) -> Vec<KeptGroup> {
+    let with = groups.iter().zip(terms).filter(|(_, terms)| has_spread(terms));
+    let keep = |(group, terms): (&&Group, &Vec<Term>)| KeptGroup {
+        trajectories: group.trajectories.clone(),
+        rollouts: group.rollouts.clone(),
+        terms: terms.clone(),
+    };
+    with.take(most).map(keep).collect()
+}
