@@ -218,3 +218,104 @@ fn what_another_demonstration_says_already_is_found_taken_out_and_put_back() {
     assert_eq!(count(), 6);
     assert_eq!(json(dir, &["data", "duplicates"]).len(), 1);
 }
+
+/// The data of others that stands beside the checkout, if it does.
+fn formats() -> Option<std::path::PathBuf> {
+    let folder = common::shared()?.parent()?.join("formats");
+    folder.is_dir().then_some(folder)
+}
+
+#[test]
+fn trajectories_of_other_tools_are_taken_in_whole_or_not_at_all() {
+    let Some(folder) = formats() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    // File, trajectories, steps: as its tool wrote them.
+    for (name, trajectories, steps) in [
+        ("atif_v1.7_ours_validated.json", 1, 1),
+        ("inspect_log_v2_abridged.json", 1, 1),
+        ("llamafactory_messages.jsonl", 1, 1),
+        ("trl_messages.jsonl", 1, 1),
+        ("trl_prompt_completion.jsonl", 1, 1),
+        ("sharegpt_agentgym.json", 1, 1),
+        ("swe_agent_function_calling_demo.traj", 1, 6),
+        ("swe_agent_v0_demo.traj", 1, 4),
+        ("swe_agent_v1.traj", 1, 5),
+    ] {
+        let path = folder.join(name).display().to_string();
+        let check = json(dir.path(), &["data", "import", "--check", &path]);
+        assert_eq!(check[0]["trajectories"], trajectories, "{name}");
+        let taken = json(dir.path(), &["data", "import", &path]);
+        assert_eq!(
+            (&taken[0]["trajectories"], &taken[0]["steps"]),
+            (&trajectories.into(), &steps.into()),
+            "{name}"
+        );
+        // Again it is known, and nothing is added.
+        let again = json(dir.path(), &["data", "import", &path]);
+        assert_eq!(
+            (&again[0]["trajectories"], &again[0]["completed"]),
+            (&0.into(), &0.into()),
+            "{name}"
+        );
+    }
+    let whole = json(dir.path(), &["data", "show", "1"]);
+    assert_eq!(whole[0]["branches"][0]["action"], "[down]", "an executed alternative of ours");
+    // What is not understood is kept: the item as it came.
+    let source = whole[0]["imported_from"]["source"].as_str().unwrap();
+    assert!(source.contains("replay_verified"), "{source}");
+    for (name, said) in [
+        ("trl_pretokenized.jsonl", "tokens without"),
+        ("openhands_shapes.json", "none of the shapes"),
+    ] {
+        let path = folder.join(name).display().to_string();
+        assert!(failure(&run(dir.path(), &["data", "import", &path])).contains(said), "{name}");
+    }
+    let before = json(dir.path(), &["data", "list"]);
+    let broken = dir.path().join("broken.jsonl");
+    let line = std::fs::read_to_string(folder.join("trl_messages.jsonl")).unwrap();
+    std::fs::write(&broken, format!("{}\n{{\"messages\": 3}}\n", line.trim())).unwrap();
+    let said = failure(&run(dir.path(), &["data", "import", &broken.display().to_string()]));
+    assert!(said.contains("broken.jsonl line 2"), "{said}");
+    assert_eq!(json(dir.path(), &["data", "list"]), before, "nothing of it was taken in");
+}
+
+#[test]
+fn training_sets_leave_in_the_layouts_of_other_trainers_with_a_manifest() {
+    let data = common::curated("6");
+    let dir = data.path();
+    let lines = |file: &str| -> Vec<Value> {
+        let text = std::fs::read_to_string(dir.join(file)).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let export = |set: &str, more: &[&str], file: &str| {
+        let path = dir.join(file).display().to_string();
+        json(dir, &[&["data", "export", "--set", set, "--out", &path], more].concat());
+        lines(file)
+    };
+    let split = export("imitation", &["--format", "prompt-completion"], "a.jsonl");
+    let whole = export("imitation", &[], "b.jsonl");
+    assert_eq!(split.len(), whole.len());
+    for (split, whole) in split.iter().zip(&whole) {
+        let parts = ["prompt", "completion"].map(|part| split[part].as_array().unwrap().clone());
+        assert_eq!(parts.concat(), *whole["messages"].as_array().unwrap());
+    }
+    let pairs = export("preference", &["--branches", "all"], "c.jsonl");
+    assert!(!pairs.is_empty());
+    assert!(
+        pairs.iter().all(|pair| pair["chosen"] != pair["rejected"] && pair["prompt"].is_array())
+    );
+    let atif = export("trajectories", &["--format", "atif"], "d.jsonl");
+    assert!(atif.iter().all(|one| one["schema_version"] == "ATIF-v1.8"));
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(dir.join("a.jsonl.manifest.json")).unwrap()).unwrap();
+    assert_eq!((&manifest["lines"], &manifest["set"]), (&split.len().into(), &"imitation".into()));
+    assert_eq!(manifest["sha256"].as_str().map(str::len), Some(64));
+    assert_eq!(manifest["criteria"]["split"], "train");
+    // What leaves as ATIF comes in elsewhere.
+    let other = tempfile::tempdir().unwrap();
+    let path = dir.join("d.jsonl").display().to_string();
+    let taken = json(other.path(), &["data", "import", &path, "--suite", "household"]);
+    assert_eq!(taken[0]["trajectories"], atif.len());
+    let odd = ["data", "export", "--set", "imitation", "--format", "atif"];
+    assert!(!run(dir, &odd).status.success());
+}

@@ -134,7 +134,12 @@ fn in_mode(caps: Caps, screen: Screen, keys: &str) -> App {
                 let extents = orders
                     .iter()
                     .map(|order| {
-                        Ok(Extent { lines: 1234, bytes: order.set as u64 * 999_999, held_out: 1 })
+                        Ok(Extent {
+                            lines: 1234,
+                            bytes: order.set as u64 * 999_999,
+                            trajectories: 9,
+                            held_out: 1,
+                        })
                     })
                     .collect();
                 app.update(Msg::from(data::Msg::Extents(orders, extents)));

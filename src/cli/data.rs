@@ -14,7 +14,7 @@ use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
 use crate::formats::import::import;
-use crate::formats::{self, Extent, Observations, Order, Questions, Set};
+use crate::formats::{self, Extent, Layout, Observations, Order, Questions, Set};
 use crate::paths;
 use crate::selection::{ALL, Item};
 use crate::store::{Drawn, Filter, Listing, Near, Place, Store};
@@ -33,6 +33,9 @@ struct ExportArgs {
     /// Which set
     #[arg(long, value_enum)]
     set: Set,
+    /// How an example stands in its line
+    #[arg(long, value_enum, default_value_t)]
+    format: Layout,
     /// How observations stand in the prompts
     #[arg(long, value_enum, default_value_t)]
     observations: Observations,
@@ -77,13 +80,17 @@ enum DataCommand {
     /// for another store
     Export(Box<ExportArgs>),
     /// Take in trajectories that `data export --set trajectories` wrote, with alternatives and
-    /// reflections
+    /// reflections, or those of other tools
     ///
     /// The file is read to its end first and refused as a whole if a line is wrong. What is there
     /// already is left as it is, so a second run goes on where the first was interrupted.
     Import {
         /// The file
         file: PathBuf,
+        /// Of another tool's: the suite that its trajectories are filed under (default: the format's
+        /// name)
+        #[arg(long)]
+        suite: Option<String>,
         /// Say what of it is new, and take in nothing
         #[arg(long)]
         check: bool,
@@ -275,10 +282,11 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         }
         DataCommand::Restore { .. } => Ok(()),
         DataCommand::Export(args) => rows(export(common, &store, *args)?.into_iter().collect()),
-        DataCommand::Import { file, check } => {
+        DataCommand::Import { file, suite, check } => {
             let mut live = common.out();
-            let intake =
-                import(&store, &file, !check, &interruptible()?, &mut |p| live.progress(&p))?;
+            let suite = suite.as_deref();
+            let report = &mut |progress| live.progress(&progress);
+            let intake = import(&store, (&file, suite), !check, &interruptible()?, report)?;
             let mut row = value(&intake);
             row["file"] = json!(file);
             row["imported"] = json!(!check);
@@ -309,7 +317,9 @@ fn export(common: &Common, store: &Store, args: ExportArgs) -> Result<Option<Val
     let questions = prompts.map(|name| Questions::named(store.root(), &name)).transpose()?;
     let questions = questions.unwrap_or_default();
     let held_out = validation;
-    let order = Order { set, criteria, held_out, alternatives_only, observations, questions };
+    let layout = args.format;
+    let order =
+        Order { set, layout, criteria, held_out, alternatives_only, observations, questions };
     let out = common.out();
     let mut live = common.out();
     let control = interruptible()?;
@@ -324,8 +334,9 @@ fn export(common: &Common, store: &Store, args: ExportArgs) -> Result<Option<Val
             Ok(())
         })?,
     };
-    let Extent { lines, bytes, held_out } = extent;
-    let row = json!({"file": path, "examples": lines, "bytes": bytes, "held_out": held_out});
+    let Extent { lines, bytes, trajectories, held_out } = extent;
+    let row = json!({"file": path, "examples": lines, "bytes": bytes,
+        "trajectories": trajectories, "held_out": held_out});
     Ok((path.is_some() || check).then_some(row))
 }
 
@@ -341,7 +352,7 @@ fn show(store: &Store, id: i64) -> Result<Value> {
         .collect();
     Ok(json!({
         "trajectory": trajectory, "branches": branches, "pools": pools, "predictions": predictions,
-        "thoughts": store.thoughts(id)?,
+        "thoughts": store.thoughts(id)?, "imported_from": store.imported_from(id)?,
     }))
 }
 

@@ -81,7 +81,7 @@ fn walk(command: &clap::Command, path: &mut Vec<String>, unlimited: &mut Vec<Str
 #[test]
 fn what_the_command_log_says_is_a_command_of_this_program() {
     use crate::episode::Scope;
-    use crate::formats::{Observations, Order, Questions, Set};
+    use crate::formats::{Layout, Observations, Order, Questions, Set};
     use crate::selection::Criteria;
     use crate::store::{Decision, Seen};
     use crate::train::{Budget, Objective, Plan};
@@ -101,6 +101,7 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
     let decide = |decision| Effect::Store(StoreCmd::Decide(4, Seen::default(), decision, None));
     let order = |(set, _)| Order {
         set,
+        layout: Layout::default(),
         criteria: Criteria { expert: Some("it's me".into()), ..Criteria::default() },
         held_out: true,
         alternatives_only: false,

@@ -49,7 +49,7 @@ pub struct TrainArgs {
     #[command(flatten)]
     rl: RlArgs,
     /// Of dpo, what the distance from the start counts (default: 0.1)
-    #[arg(long)]
+    #[arg(long, value_parser = real(1e-4..=100.0))]
     beta: Option<f64>,
     /// How many updates world modelling and the imitation after it get
     #[arg(long = "match", value_enum, default_value_t = Budget::Stage2, value_name = "BUDGET")]

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use super::others;
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::paths;
@@ -16,13 +17,13 @@ const LINE: u64 = 64 << 20;
 /// this.
 const STREAM: u64 = 64 << 30;
 
-/// Reads a file of whole trajectories, one a line, and says what of it is new; with `write` it is
-/// taken in. The file is read to its end and held against the rules first: one with a line that
+/// Reads a file of whole trajectories, one a line, or one of another tool's ([`super::SHAPES`]; a suite
+/// that they are filed under may be named), and says what of it is new; with `write` it is taken in. The file is read to its end and held against the rules first: one with a line that
 /// cannot be read is refused as a whole, with the line's number. What is there already is left as
 /// it is, so doing it again goes on where it was interrupted.
 pub fn import(
     store: &Store,
-    path: &Path,
+    (path, suite): (&Path, Option<&str>),
     write: bool,
     control: &Control,
     report: &mut dyn FnMut(Progress),
@@ -38,6 +39,17 @@ pub fn import(
     if !kind.is_file() {
         // What can be read only once is kept until it was read twice.
         file = spooled(file, path, control)?;
+    } else if !is_own(&mut file, path)? {
+        let records = others::read(path, suite)?;
+        let meter = Meter::new("import", 0, records.len() as u64);
+        return store.take_in(records.into_iter().map(Ok), write, &mut |n| {
+            report(meter.at(n as u64));
+            control.checkpoint()
+        });
+    }
+    if suite.is_some() {
+        return Err(Error::usage("--suite is for files of other tools")
+            .hint("these trajectories say of which suite they are"));
     }
     let stamp = |file: &File| {
         file.metadata().and_then(|found| Ok((found.len(), found.modified()?))).map_err(failed)
@@ -52,6 +64,28 @@ pub fn import(
             .hint("nothing of it was taken in; wait until whoever writes it is done"));
     }
     pass(store, (&mut file, path), true, ("import", lines.0), control, report).map(|found| found.1)
+}
+
+/// Whether a file is one of this program's: its first line says so, or begins as such a line does and
+/// is broken, which is for its own reader to say.
+fn is_own(file: &mut File, path: &Path) -> Result<bool> {
+    let failed = |e: std::io::Error| Error::io("reading", path, &e);
+    let mut from = BufReader::new(&mut *file);
+    let mut first = None;
+    for n in 0.. {
+        // Longer than any trajectory of ours: nothing of ours.
+        let Ok(Some(line)) = paths::line(&mut from, LINE) else { break };
+        if !line.trim().is_empty() {
+            first = Some(plain(&line, n).to_string());
+            break;
+        }
+    }
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    let Some(first) = first else { return Ok(true) };
+    Ok(match serde_json::from_str(&first) {
+        Ok(item) => others::is_own(&item),
+        Err(_) => first.contains("\"trajectory\"") && first.contains("\"branches\""),
+    })
 }
 
 /// A copy of a stream in a file without a name. A stream of something else would fill the disk

@@ -5,6 +5,8 @@
 
 pub mod curves;
 pub mod import;
+mod manifest;
+mod others;
 pub mod transcript;
 
 use std::io::Write;
@@ -14,6 +16,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use self::manifest::manifest_of;
+pub use self::others::SHAPES;
 pub use crate::agent::prompt::Questions;
 pub use crate::agent::prompt::chat::Observations;
 use crate::agent::prompt::chat::{Message, Question, Role, answer, messages};
@@ -27,7 +31,8 @@ use crate::text::escaped;
 use crate::train::examples::Roles;
 
 /// Which training set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Set {
     /// The expert's action in each state (`expert_sft`).
     Imitation,
@@ -35,6 +40,9 @@ pub enum Set {
     WorldModel,
     /// An approved reflection and then the expert's action (`reflection_sft`).
     Reflection,
+    /// The expert's action, and an executed alternative that is worse (pairs for preference
+    /// optimisation)
+    Preference,
     /// Demonstrations and explorations whole, with alternatives and reflections, as `data import`
     /// reads them.
     Trajectories,
@@ -42,12 +50,44 @@ pub enum Set {
 
 impl Set {
     /// All of them, with the names of their files.
-    pub const ALL: [(Self, &str); 4] = [
+    pub const ALL: [(Self, &str); 5] = [
         (Self::Imitation, "expert_sft"),
         (Self::WorldModel, "iwm_sft"),
         (Self::Reflection, "reflection_sft"),
+        (Self::Preference, "preference_pairs"),
         (Self::Trajectories, "trajectories"),
     ];
+}
+
+/// How an example stands in its line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// `messages`, the last one the answer: OpenAI's fine-tuning, TRL, LLaMA-Factory, axolotl, verl
+    #[default]
+    Messages,
+    /// `prompt` and `completion`, each messages (TRL: the loss is on the completion alone)
+    PromptCompletion,
+    /// Of trajectories: Agent Trajectory Interchange Format 1.8, one a line
+    Atif,
+}
+
+impl Layout {
+    /// Refuses a layout that a set does not have.
+    fn of(self, set: Set) -> Result<()> {
+        let fits = match self {
+            Self::Messages => true,
+            Self::PromptCompletion => !matches!(set, Set::Trajectories | Set::Preference),
+            Self::Atif => set == Set::Trajectories,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(Error::usage("the set has no such layout (--format)").hint(
+            "prompt-completion is of imitation, world-model and reflection; atif of trajectories; a preference is \
+             prompt, chosen and rejected",
+        ))
+    }
 }
 
 /// What is to be exported.
@@ -55,6 +95,8 @@ impl Set {
 pub struct Order {
     /// Which set.
     pub set: Set,
+    /// How an example stands in its line.
+    pub layout: Layout,
     /// What of the store; of whole trajectories only suite and split count.
     pub criteria: Criteria,
     /// The held-out trajectories, in place of those that are trained on.
@@ -74,15 +116,37 @@ pub struct Extent {
     pub lines: usize,
     /// Bytes, with the ends of the lines.
     pub bytes: u64,
+    /// Trajectories that they are of.
+    pub trajectories: usize,
     /// Trajectories that are left out because they are held out.
     pub held_out: usize,
 }
 
 /// A line of a training set: what is given, and the answer that the loss belongs on.
-fn line(given: Vec<Message>, answer: &str) -> Value {
-    let answer = Message { role: Role::Assistant, content: answer.into() };
+fn line(layout: Layout, given: Vec<Message>, answer: &str) -> Value {
+    let answer = said(answer);
+    if layout == Layout::PromptCompletion {
+        return json!({"prompt": given, "completion": [answer]});
+    }
     let messages: Vec<Message> = given.into_iter().chain([answer]).collect();
     json!({"messages": messages})
+}
+
+fn said(answer: &str) -> Message {
+    Message { role: Role::Assistant, content: answer.into() }
+}
+
+/// A trajectory as a line.
+fn whole(store: &Store, layout: Layout, id: i64) -> Result<String> {
+    let record = store.record(id)?;
+    let line = if layout == Layout::Atif {
+        let thoughts: Vec<(usize, String)> =
+            record.thoughts.iter().map(|thought| (thought.t, thought.text.clone())).collect();
+        serde_json::to_string(&others::atif(&record.trajectory, &thoughts))
+    } else {
+        serde_json::to_string(&record)
+    };
+    line.map_err(|e| Error::new(format!("trajectory {id}: {e}")))
 }
 
 /// Calls `each` with every line of an export, in the order of the store; `report` hears of every
@@ -94,7 +158,9 @@ pub fn export(
     report: &mut dyn FnMut(Progress),
     each: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Extent> {
+    order.layout.of(order.set)?;
     let mut extent = Extent::default();
+    let mut trajectories = 0;
     let mut emit = |line: String| {
         // The same text to whoever parses it, and nothing that drives a terminal it is shown on.
         let line = escaped(&line);
@@ -109,19 +175,22 @@ pub fn export(
         let meter = Meter::new("export", 0, rows.len() as u64);
         for (i, row) in rows.iter().enumerate() {
             control.checkpoint()?;
-            let line = serde_json::to_string(&store.record(row.id)?);
-            emit(line.map_err(|e| Error::new(format!("trajectory {}: {e}", row.id)))?)?;
+            emit(whole(store, order.layout, row.id)?)?;
             report(meter.at(i as u64 + 1));
         }
+        extent.trajectories = rows.len();
         return Ok(extent);
     }
-    let carry =
-        Carry { branches: order.set == Set::WorldModel, reflections: order.set == Set::Reflection };
+    let carry = Carry {
+        branches: matches!(order.set, Set::WorldModel | Set::Preference),
+        reflections: order.set == Set::Reflection,
+    };
     let selection = Selection::choose(store, &order.criteria, carry)?;
     let meter = Meter::new("export", 0, selection.items.len() as u64);
     for (i, item) in selection.items.iter().enumerate() {
         control.checkpoint()?;
         if item.held_out == order.held_out {
+            trajectories += 1;
             examples(&item.read(store)?, Roles::of(item), order, &mut |line| {
                 emit(line.to_string())
             })?;
@@ -130,6 +199,7 @@ pub fn export(
         }
         report(meter.at(i as u64 + 1));
     }
+    extent.trajectories = trajectories;
     Ok(extent)
 }
 
@@ -146,6 +216,7 @@ fn examples(
         let state = trajectory.state(t);
         let asked = |question: Question<'_>| messages(&state, question, &order.questions, how);
         let to_act = || asked(Question::Act);
+        let line = |given: Vec<Message>, answer: &str| line(order.layout, given, answer);
         match order.set {
             Set::Imitation if roles.actions => {
                 if !trajectory.is_imitated(t) {
@@ -172,6 +243,13 @@ fn examples(
                     emit(line(asked(Question::Predict(action)), how.told(observation)))?;
                 }
             }
+            Set::Preference if roles.actions && trajectory.is_imitated(t) => {
+                for worse in branches.iter().filter(|branch| branch.t == t && branch.worse()) {
+                    let answered = |action: &str| [said(&answer(None, action))];
+                    emit(json!({"prompt": to_act(), "chosen": answered(&step.action),
+                        "rejected": answered(&worse.action)}))?;
+                }
+            }
             Set::Reflection => {
                 for reflection in reflections.iter().filter(|reflection| reflection.t == t) {
                     emit(line(to_act(), &answer(Some(&reflection.text), &step.action)))?;
@@ -183,7 +261,8 @@ fn examples(
     Ok(())
 }
 
-/// [`export`] into a new file, which appears only when it is complete.
+/// [`export`] into a new file, which appears only when it is complete, with its manifest beside it
+/// ([`manifest_of`]).
 pub fn export_file(
     store: &Store,
     order: &Order,
@@ -191,10 +270,14 @@ pub fn export_file(
     control: &Control,
     report: &mut dyn FnMut(Progress),
 ) -> Result<Extent> {
-    write_whole(path, false, |file| {
+    let mut sum = manifest::Sum::default();
+    let extent = write_whole(path, false, |file| {
         let failed = |e: &std::io::Error| Error::io("writing", path, e);
         export(store, order, control, report, &mut |line| {
+            sum.line(line);
             writeln!(file, "{line}").map_err(|e| failed(&e))
         })
-    })
+    })?;
+    manifest::write(store, order, path, (&extent, sum.hex()))?;
+    Ok(extent)
 }

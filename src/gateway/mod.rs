@@ -35,6 +35,7 @@ pub use compare::{Side, Sides, sides};
 pub use mind::{Minds, Route};
 pub use page::{lines, other, page};
 pub use played::{Taken, Wanted, one_agent, take};
+pub use reading::opening;
 pub use rollouts::{Rollout, Unfit, Written, rollouts};
 pub use routes::{PORT, Routed, USUAL, add_route, current, first_key, rename, routes, take_back};
 pub use said::{line, told};

@@ -120,7 +120,7 @@ fn seen(text: &str) -> (String, bool) {
 }
 
 /// What a first message says to do, and what is seen there: the paragraph before the task's.
-fn opening(text: &str) -> (String, String) {
+pub fn opening(text: &str) -> (String, String) {
     let text = text.replace("\r\n", "\n");
     let found = TASK.as_ref().and_then(|task| task.captures(&text));
     let Some(found) = found else { return (text.trim().to_string(), String::new()) };

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::design::{Arm, Bridge, Design, TestSet};
+use super::bridge::Bridge;
+use super::design::{Arm, Design, TestSet};
 use super::jobs::{Cell, Data, Task, jobs};
 use super::work::{Event, folder, fresh, gather, model_of, play};
 use crate::bench::train::{Options, run};

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::design::{Arm, Bridge, Design, Making, Shape, TestSet};
+use super::bridge::Bridge;
+use super::design::{Arm, Design, Making, Shape, TestSet};
 use crate::agent::Reflector;
 use crate::agent::template::Rationale;
 use crate::experience::ANSWERS;

@@ -8,6 +8,7 @@
 //! line ([`Line`]): lines from another machine count like those from here.
 
 mod apart;
+mod bridge;
 mod chart;
 mod design;
 mod forecast;
@@ -26,6 +27,7 @@ use std::path::Path;
 use crate::error::Result;
 use crate::store::Store;
 
+pub use bridge::{Bridge, Games};
 pub use design::{Amount, Arm, Claim, Design, Making, Shape, TestSet};
 pub use forecast::{Forecast, OfArm, forecast};
 pub use html::html;

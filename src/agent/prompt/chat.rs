@@ -39,7 +39,8 @@ pub enum Question<'a> {
 }
 
 /// How observations stand in a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Observations {
     /// As a run here is trained on them, and common agent harnesses give them: without the engine's
     /// banner, the repeated task line, and the location's number that the older wording puts in

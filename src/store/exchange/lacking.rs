@@ -53,6 +53,7 @@ impl Lacking {
             !there.any(|k| (k.t, &k.action, &k.model) == (p.t, &p.action, &p.model))
         });
         new.thoughts.retain(|thought| known.thoughts.iter().all(|k| k.t != thought.t));
+        new.origin = new.origin.filter(|_| known.origin.is_none());
         let mut lacking = Self { beside: new, goes_on: Vec::new(), differing: 0 };
         let mut free: Vec<usize> = (0..known.reflections.len()).collect();
         for reflected in std::mem::take(&mut lacking.beside.reflections) {
@@ -72,12 +73,14 @@ impl Lacking {
 
     /// Whether there is nothing to add.
     pub fn is_empty(&self) -> bool {
-        let Record { branches, pools, reflections, predictions, thoughts, .. } = &self.beside;
+        let Record { branches, pools, reflections, predictions, thoughts, origin, .. } =
+            &self.beside;
         branches.is_empty()
             && pools.is_empty()
             && reflections.is_empty()
             && predictions.is_empty()
             && thoughts.is_empty()
+            && origin.is_none()
             && self.goes_on.is_empty()
     }
 }

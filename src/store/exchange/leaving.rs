@@ -1,11 +1,11 @@
 //! Reading a trajectory with everything that hangs off it.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::super::Store;
 use super::super::listing::{SUMMARY, TrajectorySummary, summary};
 use super::super::reading::{json, known};
-use super::{Act, Placed, Record, Reflected};
+use super::{Act, Origin, Placed, Record, Reflected};
 use crate::error::Result;
 use crate::experience::{Branch, Verdict};
 
@@ -51,7 +51,16 @@ impl Store {
         let reflections = self.reflected_with_history(id, &branches)?;
         let predictions = self.predictions(id)?;
         let thoughts = self.thoughts(id)?;
-        Ok(Record { trajectory, branches, pools, reflections, predictions, thoughts })
+        let origin = self.imported_from(id)?;
+        Ok(Record { trajectory, branches, pools, reflections, predictions, thoughts, origin })
+    }
+
+    /// What a trajectory of another tool was read from.
+    pub fn imported_from(&self, id: i64) -> Result<Option<Origin>> {
+        let ask = "SELECT format, source FROM imported WHERE trajectory = ?1";
+        let read =
+            |row: &rusqlite::Row<'_>| Ok(Origin { format: row.get(0)?, source: row.get(1)? });
+        Ok(self.db.prepare_cached(ask)?.query_row([id], read).optional()?)
     }
 
     fn reflected_with_history(&self, id: i64, branches: &[Branch]) -> Result<Vec<Reflected>> {

@@ -35,6 +35,19 @@ pub struct Record {
     /// What was thought in its states.
     #[serde(default)]
     pub thoughts: Vec<Thought>,
+    /// What it was read from, where it is another tool's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// An item of another tool's file, as it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The format.
+    pub format: String,
+    /// The item, as JSON.
+    pub source: String,
 }
 
 /// The place of an alternative, named by its state and action.

@@ -13,7 +13,7 @@ use super::super::predictions::{insert_prediction, insert_thought};
 use super::super::trajectories::{insert_branch, insert_reflection, insert_trajectory};
 use super::super::{NewReflection, Prediction, Store, Thought, now_ms};
 use super::lacking::{GoesOn, Lacking};
-use super::{Act, Placed, Record, Reflected, Version};
+use super::{Act, Origin, Placed, Record, Reflected, Version};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, EXPLORED, Membership, POLICY, UNIFORM, Verdict};
 use crate::paths::own_file;
@@ -280,6 +280,10 @@ fn insert_beside(
     for expected in record.predictions {
         let when = at(expected.created_ms);
         insert_prediction(db, &Prediction { trajectory, ..expected }, when)?;
+    }
+    if let Some(Origin { format, source }) = record.origin {
+        db.prepare_cached("INSERT OR IGNORE INTO imported VALUES (?1, ?2, ?3)")?
+            .execute(params![trajectory, format, source])?;
     }
     for thought in record.thoughts {
         insert_thought(db, &Thought { trajectory, ..thought })?;

@@ -296,7 +296,7 @@ fn take_in(
     mail: &Mailbox,
 ) -> Result<String> {
     let report = &mut |progress| tell(JobMsg::Progress(progress));
-    let found = import(&Store::open(root)?, &paths::at_home(path), write, control, report);
+    let found = import(&Store::open(root)?, (&paths::at_home(path), None), write, control, report);
     let name = path.display();
     if !write {
         let said = found.as_ref().map(|intake| *intake).map_err(|error| Notice::error(error).text);

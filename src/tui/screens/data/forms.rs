@@ -11,7 +11,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
-use crate::formats::{Extent, Observations, Order, Questions, Set};
+use crate::formats::{Extent, Layout, Observations, Order, Questions, Set};
 use crate::selection::{ALL, Criteria};
 use crate::store::Intake;
 use crate::text::clean;
@@ -33,7 +33,7 @@ pub enum Form {
 #[derive(Debug, Default)]
 pub struct Export {
     row: usize,
-    chosen: [bool; 4],
+    chosen: [bool; Set::ALL.len()],
     observations: Observations,
     /// 0 for everything, else one of the store's suites and splits.
     origin: usize,
@@ -61,7 +61,7 @@ const EXPERT: usize = ORIGIN + 1;
 impl State {
     /// Opens the form of an export.
     pub(super) fn ask_export(&mut self) -> Vec<Effect> {
-        let export = Export { chosen: [true, true, true, false], ..Export::default() };
+        let export = Export { chosen: [true, true, true, false, false], ..Export::default() };
         let ask = self.ask(&export);
         self.form = Some(Form::Export(export));
         ask
@@ -82,6 +82,7 @@ impl State {
         let criteria = Criteria { suite, split, expert, ..Criteria::default() };
         let order = |(set, _)| Order {
             set,
+            layout: Layout::default(),
             criteria: criteria.clone(),
             held_out: false,
             alternatives_only: false,
@@ -254,6 +255,7 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
         "the expert's actions",
         "next states",
         "approved reflections",
+        "the expert's action and a worse one",
         "all of it, for i elsewhere",
     ];
     let mut lines = Vec::new();

@@ -1,0 +1,97 @@
+//! Logs of agents' runs: SWE-agent's trajectories, OpenHands' evaluations, Inspect's logs.
+
+use serde_json::Value;
+
+use super::episode::{Done, Episode};
+use super::turns::text_of;
+use super::{events, turns};
+use crate::error::{Error, Result};
+use crate::gateway::opening;
+
+/// A `.traj` of SWE-agent: what was done is in `trajectory`, what was asked in `history`. It says what
+/// was submitted, and not whether that was right.
+pub fn swe_agent(item: &Value) -> Result<Episode> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+    let mut steps = Vec::new();
+    for (n, step) in item["trajectory"].as_array().into_iter().flatten().enumerate() {
+        let Some(action) = step["action"].as_str() else {
+            return Err(Error::new(format!("step {}: no action", n + 1)));
+        };
+        let thought = step["thought"].as_str().map(str::to_string);
+        let observation = text(&step["observation"]);
+        let action = action.trim().to_string();
+        steps.push(Done { action, observation, thought, ..Done::default() });
+    }
+    let history = item["history"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_shown = |message: &&Value| message["is_demo"] == Value::Bool(true);
+    let asked = history.iter().filter(|one| one["role"] == "user" && !is_shown(one));
+    let asked = asked.map(|message| text_of(&message["content"])).next().unwrap_or_default();
+    let (task, observation) = opening(&asked);
+    let id = item["instance_id"].as_str().map(str::to_string);
+    let actor = "swe-agent".to_string();
+    let episode = Episode { id, actor, task, observation, steps, ..Episode::default() };
+    Ok(Episode { format: "swe-agent", ..episode })
+}
+
+/// An item with a `history`: of messages (demonstrations of SWE-agent), or of events (evaluations of
+/// OpenHands, which say whether it was right).
+pub fn history(item: &Value) -> Result<Episode> {
+    let history = item["history"].as_array().map_or(&[][..], Vec::as_slice);
+    let id = item["instance_id"].as_str().map(str::to_string);
+    if history.iter().any(|one| one.get("role").is_some()) {
+        let mut messages = history.to_vec();
+        for message in &mut messages {
+            // Its own words for what was done stand beside the call.
+            if let Some(action) = message["action"].as_str() {
+                let thought = message["thought"].as_str().unwrap_or_default();
+                message["content"] = Value::String(format!("{thought}\nAction: {action}"));
+                message["tool_calls"] = Value::Null;
+            }
+        }
+        return Ok(Episode { id, ..turns::read("swe-agent", &messages, None)? });
+    }
+    // Some have pairs of an action and what came of it.
+    let flat: Vec<Value> = history
+        .iter()
+        .flat_map(|one| one.as_array().cloned().unwrap_or_else(|| vec![one.clone()]))
+        .collect();
+    let right = &item["test_result"];
+    let success = ["resolved", "result"].iter().find_map(|field| right[field].as_bool());
+    let success = success.or(right["report"]["resolved"].as_bool()).unwrap_or(false);
+    let actor = item["metadata"]["agent_class"].as_str();
+    Ok(Episode { id, success, ..events::read(&flat, actor)? })
+}
+
+/// A log of Inspect: each sample is a conversation with its scores.
+pub fn inspect(item: &Value) -> Result<Vec<Episode>> {
+    if item["version"].as_i64() != Some(2) {
+        return Err(Error::new(format!("a log of Inspect of version {}", item["version"]))
+            .hint("version 2 is read"));
+    }
+    let model = item["eval"]["model"].as_str().unwrap_or("inspect");
+    let task = item["eval"]["task"].as_str().unwrap_or("task");
+    let samples = item["samples"].as_array().map_or(&[][..], Vec::as_slice);
+    let one = |(n, sample): (usize, &Value)| {
+        let messages = sample["messages"].as_array().map_or(&[][..], Vec::as_slice);
+        let read = turns::read("inspect", messages, Some(model));
+        let episode = read.map_err(|error| error.at(format!("sample {}", n + 1)))?;
+        let value = |score: &Value| match &score["value"] {
+            Value::String(word) if word == "C" => Some(1.0),
+            Value::String(word) if word == "I" => Some(0.0),
+            Value::Bool(right) => Some(f64::from(u8::from(*right))),
+            Value::Number(number) => number.as_f64(),
+            _ => None,
+        };
+        let scores = sample["scores"].as_object();
+        let reward = scores.and_then(|scores| scores.values().find_map(value));
+        let id = match &sample["id"] {
+            Value::String(id) => id.clone(),
+            other => other.to_string(),
+        };
+        let epoch = sample["epoch"].as_i64().unwrap_or(1);
+        let id = Some(format!("{task} {id} epoch {epoch}"));
+        let success = reward.is_some_and(|reward| reward >= 1.0);
+        Ok(Episode { id, reward, success, ..episode })
+    };
+    samples.iter().enumerate().map(one).collect()
+}

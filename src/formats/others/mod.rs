@@ -1,0 +1,131 @@
+//! Trajectories of other tools, read as this program's own: what was seen and done stays, and the whole
+//! item as it came is kept beside it.
+//!
+//! Which shape an item has is seen by its fields; one that is none of these is refused by name.
+
+mod atif;
+mod episode;
+mod events;
+mod logs;
+mod turns;
+
+use std::path::Path;
+
+use serde_json::Value;
+
+pub use self::atif::written as atif;
+use self::episode::Episode;
+use crate::error::{Error, Result};
+use crate::paths;
+use crate::store::Record;
+use crate::text::counted;
+
+/// Bytes of a file of another tool at most: it is read whole.
+const LARGEST: u64 = 1 << 30;
+
+/// The shapes that are read, for people.
+pub const SHAPES: &str = "ATIF 1.7 and 1.8, chat messages, prompt and completion, ShareGPT (AgentGym), ETO, SWE-agent, OpenHands \
+                          events, Inspect logs";
+
+/// Whether a line is one of this program's own.
+pub(super) fn is_own(item: &Value) -> bool {
+    item.get("trajectory").is_some_and(Value::is_object) && item.get("branches").is_some()
+}
+
+/// An item and where it stands.
+type Item = (String, Value);
+
+/// The items of a file: one a line, or all of them in one value.
+fn items(path: &Path) -> Result<Vec<Item>> {
+    let bytes = paths::read_whole(path, LARGEST).map_err(|e| Error::io("reading", path, &e))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::new(format!("{}: not UTF-8", path.display())))?;
+    let text = text.trim_start_matches('\u{feff}');
+    let name = path.display();
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Array(all)) if !all.is_empty() && all.iter().all(is_whole) => {
+            let place = |n: usize| format!("{name}, item {}", n + 1);
+            Ok(all.into_iter().enumerate().map(|(n, item)| (place(n), item)).collect())
+        }
+        Ok(whole) => Ok(vec![(name.to_string(), whole)]),
+        Err(error) => {
+            let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+            let read = |(n, line): (usize, &str)| {
+                let place = format!("{name} line {}", n + 1);
+                match serde_json::from_str(line) {
+                    Ok(item) => Ok((place, item)),
+                    // A file of one value that is broken is no file of lines.
+                    Err(_) if n == 0 && !line.trim().ends_with('}') => {
+                        Err(Error::new(format!("{name}: not JSON: {error}")))
+                    }
+                    Err(error) => Err(Error::new(format!("{place}: not JSON: {error}"))),
+                }
+            };
+            lines.map(read).collect()
+        }
+    }
+}
+
+/// Whether an element of a list is an item by itself, and not a turn of one.
+fn is_whole(item: &Value) -> bool {
+    let turn = ["role", "from", "source"].iter().any(|field| item.get(field).is_some());
+    (item.is_object() || item.is_array()) && !turn
+}
+
+/// The episodes of an item, by its shape.
+fn episodes(item: &Value) -> Result<Vec<Episode>> {
+    let has = |field: &str| item.get(field).is_some();
+    let one = |episode: Result<Episode>| Ok(vec![episode?]);
+    let shape = item.get("schema_version").and_then(Value::as_str).unwrap_or_default();
+    match item {
+        _ if shape.starts_with("ATIF-") => one(atif::read(item)),
+        Value::Array(events) if events.iter().any(|event| event.get("source").is_some()) => {
+            one(events::read(events, None))
+        }
+        Value::Array(turns) => one(turns::read("eto", turns, None)),
+        Value::Object(_) if has("samples") && has("eval") => logs::inspect(item),
+        Value::Object(_) if item["trajectory"].is_array() => one(logs::swe_agent(item)),
+        Value::Object(_) if item["history"].is_array() => one(logs::history(item)),
+        Value::Object(_) if item["conversations"].is_array() => {
+            one(turns::item("sharegpt", item, "conversations"))
+        }
+        Value::Object(_) if item["messages"].is_array() => {
+            one(turns::item("messages", item, "messages"))
+        }
+        Value::Object(_) if has("prompt") && has("completion") => one(turns::pair(item)),
+        Value::Object(_) if has("input_ids") => {
+            Err(Error::new("tokens without their texts: nothing of it can be looked at"))
+        }
+        _ => Err(Error::new("none of the shapes that are read")
+            .hint(format!("{SHAPES}; and what `foretaste data export --set trajectories` writes"))),
+    }
+}
+
+/// Every trajectory of a file, all of them or none: a damaged one is named. `suite` is what they are
+/// filed under; without it, the format's name.
+pub fn read(path: &Path, suite: Option<&str>) -> Result<Vec<Record>> {
+    let stem = path.file_stem().map_or("file".into(), |stem| stem.to_string_lossy().into_owned());
+    let all = items(path)?;
+    let (mut records, many) = (Vec::new(), all.len() > 1);
+    for (n, (place, item)) in all.into_iter().enumerate() {
+        let found = episodes(&item).map_err(|error| error.at(place.clone()))?;
+        let source = item.to_string();
+        for (i, episode) in found.into_iter().enumerate() {
+            if episode.steps.is_empty() {
+                let what = "nothing is done in it that could be learnt from";
+                return Err(Error::new(what).at(place));
+            }
+            let name = if many { format!("{stem} {}", n + 1) } else { stem.clone() };
+            let name = if i > 0 { format!("{name}.{}", i + 1) } else { name };
+            records.push(episode.record(suite, &name, &source));
+        }
+    }
+    if records.is_empty() {
+        return Err(Error::new(format!("{}: nothing in it", path.display())));
+    }
+    tracing::info!("{}: {}", path.display(), counted(records.len() as u64, "trajectory"));
+    Ok(records)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Small items of every shape, and what is refused.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::experience::Purpose;
+
+fn of(item: &Value) -> Record {
+    let mut found = episodes(item).unwrap();
+    assert_eq!(found.len(), 1);
+    found.remove(0).record(None, "file", &item.to_string())
+}
+
+fn file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("runs.jsonl");
+    std::fs::write(&path, text).unwrap();
+    (dir, path)
+}
+
+#[test]
+fn a_conversation_is_an_episode_however_its_fields_are_called() {
+    let game = "You are in a room. You see a desk 1.\n\nYour task is to: look at a mug.";
+    let chat = json!({"id": 7, "messages": [
+        {"role": "system", "content": "Play."}, {"role": "user", "content": game},
+        {"role": "assistant", "content": "Thought: A desk.\nAction: go to desk 1"},
+        {"role": "user", "content": "Observation: You see a mug 1."},
+        {"role": "assistant", "content": "Action: take mug 1"}]});
+    let sharegpt = json!({"item_id": "7", "conversations": [
+        {"from": "human", "loss": null, "value": "You play a game."},
+        {"from": "gpt", "loss": false, "value": "Ok."},
+        {"from": "human", "value": game},
+        {"from": "gpt", "loss": true, "value": "Thought:\nA desk.\n\nAction:\ngo to desk 1"},
+        {"from": "human", "value": "You see a mug 1."},
+        {"from": "gpt", "loss": true, "value": "Action: take mug 1"}]});
+    let eto = json!([
+        {"role": "user", "content": game},
+        {"from": "gpt", "content": "Thought: A desk.\nAction: go to desk 1"},
+        {"role": "user", "content": "Observation: You see a mug 1."},
+        {"from": "gpt", "content": "Action: take mug 1"}]);
+    for (item, format, id) in
+        [(chat, "messages", "7"), (sharegpt, "sharegpt", "7"), (eto, "eto", "file")]
+    {
+        let Record { trajectory: tr, thoughts, origin, .. } = of(&item);
+        assert_eq!((tr.suite.as_str(), tr.task_id.as_str()), (format, id));
+        assert_eq!(tr.task, "look at a mug.", "{format}");
+        assert_eq!(tr.observation, "You are in a room. You see a desk 1.");
+        let done: Vec<(&str, &str)> =
+            tr.steps.iter().map(|s| (s.action.as_str(), s.observation.as_str())).collect();
+        assert_eq!(done, [("go to desk 1", "You see a mug 1."), ("take mug 1", "")], "{format}");
+        assert!(tr.success() && tr.purpose == Purpose::Demonstration);
+        assert_eq!((thoughts.len(), thoughts[0].text.as_str()), (1, "A desk."), "{format}");
+        assert_eq!(serde_json::from_str::<Value>(&origin.unwrap().source).unwrap(), item);
+    }
+}
+
+#[test]
+fn a_call_of_a_tool_is_an_action() {
+    let call = |name: &str, arguments: Value| {
+        json!({"role": "assistant", "content": null, "tool_calls": [
+        {"id": "1", "type": "function", "function": {"name": name, "arguments": arguments.to_string()}}]})
+    };
+    let item = json!({"messages": [{"role": "user", "content": "Do it."},
+        call("act", json!({"command": "look"})), {"role": "tool", "content": "A desk."},
+        call("search", json!({"query": "mug", "page": 1})), {"role": "tool", "content": "None."}]});
+    let tr = of(&item).trajectory;
+    assert_eq!(tr.steps[0].action, "look");
+    assert_eq!(tr.steps[1].action, r#"search {"query":"mug","page":1}"#);
+}
+
+#[test]
+fn a_log_says_what_it_came_to_and_nothing_is_made_up() {
+    let atif = |reward: Value| {
+        json!({"schema_version": "ATIF-v1.8", "session_id": "s", "agent": {"name": "a"},
+        "steps": [{"step_id": 1, "source": "user", "message": "Reach G."},
+            {"step_id": 2, "source": "agent", "message": "[up]", "reasoning_content": "Up.",
+             "observation": {"results": [{"content": "You are at G."}]}}],
+        "final_metrics": {"extra": {"reward": reward}}})
+    };
+    let won = of(&atif(json!(1.0)));
+    assert!(won.trajectory.success() && won.trajectory.reward() == 1.0);
+    assert_eq!(won.thoughts[0].text, "Up.");
+    assert!(!of(&atif(Value::Null)).trajectory.success(), "nobody says that it was");
+    let inspect = |value: &str| {
+        json!({"version": 2, "eval": {"model": "m", "task": "t"}, "samples": [
+        {"id": 1, "epoch": 1, "scores": {"match": {"value": value}},
+         "messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "No"}]}]})
+    };
+    assert!(of(&inspect("C")).trajectory.success() && !of(&inspect("I")).trajectory.success());
+    let openhands = json!({"instance_id": "i", "test_result": {"resolved": true}, "history": [
+        {"id": 1, "source": "user", "action": "message", "args": {"content": "Mend it."}},
+        {"id": 2, "source": "agent", "action": "run", "args": {"command": "ls", "thought": "See."}},
+        {"id": 3, "source": "agent", "cause": 2, "observation": "run", "content": "a.py"}]});
+    let Record { trajectory: tr, thoughts, .. } = of(&openhands);
+    assert_eq!((tr.steps[0].action.as_str(), tr.steps[0].observation.as_str()), ("ls", "a.py"));
+    assert!(tr.success() && tr.task == "Mend it." && thoughts[0].text == "See.");
+}
+
+#[test]
+fn what_is_written_as_atif_reads_back() {
+    let game = json!({"messages": [
+        {"role": "user", "content": "You see a desk 1.\n\nYour task is to: look at a mug."},
+        {"role": "assistant", "content": "go to desk 1"}, {"role": "user", "content": "A mug 1."}]});
+    let tr = of(&game).trajectory;
+    let back = of(&atif(&tr, &[(0, "A desk.".into())]));
+    let steps = |tr: &crate::experience::Trajectory| -> Vec<(String, String, bool)> {
+        tr.steps.iter().map(|s| (s.action.clone(), s.observation.clone(), s.done)).collect()
+    };
+    assert_eq!(steps(&back.trajectory), steps(&tr));
+    let told = |tr: &crate::experience::Trajectory| {
+        (tr.task.clone(), tr.observation.clone(), tr.success())
+    };
+    assert_eq!(told(&back.trajectory), told(&tr));
+    assert_eq!(back.thoughts[0].text, "A desk.");
+}
+
+#[test]
+fn what_is_no_trajectory_is_refused_by_name_and_place() {
+    for (text, said) in [
+        ("{\"messages\": []}\n{\"colour\": 3}", "line 2: none of the shapes"),
+        (
+            "{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\"}]}\n{\"messages\": [{\"role\": \"x\"}]}",
+            "a message of `x`",
+        ),
+        ("{\"input_ids\": [1]}", "tokens without their texts"),
+        ("{\"schema_version\": \"ATIF-v9\", \"steps\": []}", "ATIF-v9"),
+        ("{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}", "nothing is done in it"),
+        ("{\"messages\": [}\n{}", "not JSON"),
+        ("[1, 2", "not JSON"),
+    ] {
+        let (_dir, path) = file(text);
+        let error = read(&path, None).unwrap_err();
+        assert!(error.to_string().contains(said), "{text}: {error}");
+    }
+}

@@ -1,0 +1,152 @@
+//! Conversations: chat messages (OpenAI, TRL, LLaMA-Factory), ShareGPT with AgentGym's marks, ETO's lists.
+//!
+//! What the assistant says is an action: by a call of a tool, after `Action:`, or all of it. What
+//! stands before the first one is the task; what it is told after one is what was seen.
+
+use serde_json::Value;
+
+use super::episode::{Done, Episode};
+use crate::error::{Error, Result};
+use crate::gateway::opening;
+
+/// A message: who says it, and what.
+struct Turn<'a> {
+    role: &'a str,
+    text: String,
+    message: &'a Value,
+}
+
+/// The text of a message, whatever the field is called; parts that are no text count as they are.
+pub(super) fn text_of(content: &Value) -> String {
+    match content {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => {
+            let part = |part: &Value| match part["text"].as_str() {
+                Some(text) => text.to_string(),
+                None => part.to_string(),
+            };
+            parts.iter().map(part).collect::<Vec<_>>().join("\n")
+        }
+        other => other.to_string(),
+    }
+}
+
+impl<'a> Turn<'a> {
+    fn of(message: &'a Value) -> Result<Self> {
+        let role = message.get("role").or_else(|| message.get("from")).and_then(Value::as_str);
+        let role = match role {
+            Some("assistant" | "gpt" | "model" | "bot") => "assistant",
+            Some("user" | "human") => "user",
+            Some("system" | "developer") => "system",
+            Some("tool" | "function" | "observation" | "function_response") => "tool",
+            Some(other) => return Err(Error::new(format!("a message of `{other}`"))),
+            None => return Err(Error::new("a message of nobody: no role and no from")),
+        };
+        let content = message.get("content").or_else(|| message.get("value"));
+        Ok(Self { role, text: text_of(content.unwrap_or(&Value::Null)), message })
+    }
+
+    /// What was thought, and done; none where a harness has the assistant only agree.
+    fn act(&self) -> Option<(Option<String>, String)> {
+        let said = self.text.trim();
+        let agrees = ["ok", "ok.", "okay", "okay.", "i understand.", "understood."];
+        if self.message["loss"] == Value::Bool(false)
+            || agrees.contains(&said.to_lowercase().as_str())
+        {
+            return None;
+        }
+        let thought = |text: &str| {
+            let text = text.trim().trim_start_matches("Thought:").trim();
+            (!text.is_empty()).then(|| text.to_string())
+        };
+        let calls = self.message["tool_calls"].as_array().map_or(&[][..], Vec::as_slice);
+        if !calls.is_empty() {
+            let calls: Vec<String> = calls.iter().map(called).collect();
+            return Some((thought(said), calls.join("\n")));
+        }
+        if let Some((before, action)) = said.rsplit_once("Action:") {
+            return Some((thought(before), action.trim().to_string()));
+        }
+        Some((None, said.to_string()))
+    }
+}
+
+/// A call as it is typed: the text of its only argument, or its name and arguments.
+fn called(call: &Value) -> String {
+    let function = call.get("function").filter(|function| function.is_object()).unwrap_or(call);
+    let name = function["name"].as_str().or_else(|| call["function"].as_str()).unwrap_or_default();
+    let arguments = match &function["arguments"] {
+        Value::String(text) => serde_json::from_str(text).unwrap_or(Value::String(text.clone())),
+        other => other.clone(),
+    };
+    let only = arguments.as_object().filter(|all| all.len() == 1);
+    let text = only.and_then(|all| all.values().next()).and_then(Value::as_str);
+    // A tool that takes one text of any kind is how an action is sent.
+    match text.filter(|_| ["act", "action", "command", "execute", "step"].contains(&name)) {
+        Some(text) => text.to_string(),
+        None => format!("{name} {arguments}"),
+    }
+}
+
+/// A conversation as an episode.
+pub fn read(format: &'static str, messages: &[Value], tools: Option<&str>) -> Result<Episode> {
+    let (mut before, mut system) = (Vec::new(), Vec::new());
+    let mut steps: Vec<Done> = Vec::new();
+    for (n, message) in messages.iter().enumerate() {
+        let turn = Turn::of(message).map_err(|e| e.at(format!("message {}", n + 1)))?;
+        match turn.role {
+            "system" => system.push(turn.text),
+            "assistant" => match turn.act() {
+                Some((thought, action)) if !action.is_empty() => {
+                    steps.push(Done { action, thought, ..Done::default() });
+                }
+                // What was only agreed to is no part of the game that comes after it.
+                None if steps.is_empty() => before.clear(),
+                _ => {}
+            },
+            _ => match steps.last_mut() {
+                None => before.push(turn.text),
+                Some(done) => {
+                    let seen = turn.text.trim();
+                    let seen = seen.strip_prefix("Observation:").unwrap_or(seen).trim();
+                    if !done.observation.is_empty() {
+                        done.observation.push('\n');
+                    }
+                    done.observation.push_str(seen);
+                }
+            },
+        }
+    }
+    let said = if before.is_empty() { &system } else { &before };
+    let (task, observation) = opening(&said.join("\n\n"));
+    let actor = tools.unwrap_or(format).to_string();
+    // A file of examples is one of what is to be done.
+    Ok(Episode { format, actor, task, observation, steps, success: true, ..Episode::default() })
+}
+
+/// An item with its conversation in a field.
+pub fn item(format: &'static str, item: &Value, field: &str) -> Result<Episode> {
+    let messages = item[field].as_array().map_or(&[][..], Vec::as_slice);
+    let name = |field: &str| match &item[field] {
+        Value::String(name) => Some(name.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let id = ["item_id", "id", "task_id", "session_id"].iter().find_map(|field| name(field));
+    let reward = item["reward"].as_f64();
+    let episode = read(format, messages, None)?;
+    let success = item["success"].as_bool().or(reward.map(|reward| reward >= 1.0));
+    Ok(Episode { id, reward, success: success.unwrap_or(episode.success), ..episode })
+}
+
+/// A prompt and what was to be said then, each a text or messages.
+pub fn pair(item: &Value) -> Result<Episode> {
+    let as_messages = |value: &Value, role: &str| match value {
+        Value::Array(messages) => messages.clone(),
+        other => vec![serde_json::json!({"role": role, "content": text_of(other)})],
+    };
+    let mut all = as_messages(&item["prompt"], "user");
+    all.extend(as_messages(&item["completion"], "assistant"));
+    read("prompt-completion", &all, None)
+}
