@@ -306,6 +306,12 @@ impl Branch {
                 ActionEffect::SameAsExpert | ActionEffect::EquallyGood | ActionEffect::NoWorse
             )
     }
+
+    /// Whether the step that the expert took there is to be preferred to it: it may be argued against,
+    /// and was not worth more at once.
+    pub fn is_below(&self, taken: &Step) -> bool {
+        self.worse() && self.reward <= taken.reward
+    }
 }
 
 /// An alternative's place in a pool: one draw of a proposer. The same alternative may stand in

@@ -61,6 +61,9 @@ pub struct LeftOut {
     /// Alternatives whose effect is not wanted.
     #[serde(default)]
     pub effects: usize,
+    /// Alternatives that are not worse than the expert's action, where it is preferred to others.
+    #[serde(default)]
+    pub not_worse: usize,
     /// Refused actions beyond the share of them that is wanted.
     #[serde(default)]
     pub errors: usize,

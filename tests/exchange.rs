@@ -314,8 +314,16 @@ fn training_sets_leave_in_the_layouts_of_other_trainers_with_a_manifest() {
     // What leaves as ATIF comes in elsewhere.
     let other = tempfile::tempdir().unwrap();
     let path = dir.join("d.jsonl").display().to_string();
-    let taken = json(other.path(), &["data", "import", &path, "--suite", "household"]);
+    let taken = json(other.path(), &["data", "import", &path]);
     assert_eq!(taken[0]["trajectories"], atif.len());
+    assert!(taken[0]["branches"].as_u64() > Some(0), "alternatives come along: {taken:?}");
+    let listed = json(other.path(), &["data", "list"]);
+    assert_eq!((&listed[0]["suite"], &listed[0]["split"]), (&"household".into(), &"train".into()));
+    let odd = run(other.path(), &["data", "import", &path, "--suite", "household"]);
+    assert!(
+        !odd.status.success(),
+        "what comes from elsewhere is no game of a suite of this program"
+    );
     let odd = ["data", "export", "--set", "imitation", "--format", "atif"];
     assert!(!run(dir, &odd).status.success());
 }

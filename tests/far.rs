@@ -228,6 +228,7 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
         ..Criteria::default()
     };
     let order = Order {
+        layout: foretaste::formats::Layout::default(),
         set: Set::Trajectories,
         criteria,
         held_out: false,
@@ -237,7 +238,10 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
     };
     assert_eq!(export_file(&store, &order, &file, &control, &mut |_| {}).unwrap().lines, 3);
     let second = Store::open(&other.path().join("data")).unwrap();
-    assert_eq!(import(&second, &file, true, &control, &mut |_| {}).unwrap().trajectories, 3);
+    assert_eq!(
+        import(&second, (&file, None), true, &control, &mut |_| {}).unwrap().trajectories,
+        3
+    );
     let all = |store: &Store| -> usize {
         let demos = store.demonstrations(None, None).unwrap();
         demos.iter().map(|demo| store.branches(demo.id).unwrap().len()).sum()

@@ -263,7 +263,7 @@ fn the_system_message_of_an_agent_of_others_is_rewritten_by_running_it() {
     let gateway = serving(Some("toy"));
     play(&gateway, "1");
     drop(gateway);
-    let trial = format!("'{python}' '{script}' {{n}} {{url}} {{key}}");
+    let trial = format!("'{python}' '{script}' {{item}} {{url}} {{key}}");
     let order = ["prompts", "optimise", "theirs", "--agent", "player", "--mind", "toy"];
     let how = ["--train", "3", "--validation", "2", "--minibatch", "2", "--budget", "12"];
     let mute = format!("{trial} --mute");
@@ -278,7 +278,8 @@ fn the_system_message_of_an_agent_of_others_is_rewritten_by_running_it() {
     assert_eq!(best["scores"], json!([1.0, 1.0]));
     // The agent itself said what it always says: what was told in its place is the mind's affair.
     let calls = json(root, &["gateway", "calls"]);
-    let trials = calls.iter().filter(|call| call["session"].as_str().unwrap().contains("theirs/"));
+    let trials =
+        calls.iter().filter(|call| call["session"].as_str().unwrap().contains("trials-theirs/"));
     assert!(trials.count() >= 10, "{calls:?}");
     assert_eq!(json(root, &["gateway", "agents"])[0]["system"], "You play.");
     json(root, &["prompts", "accept", "theirs"]);

@@ -331,6 +331,7 @@ fn the_docs_show_the_screens_and_keys_as_they_are() {
         ),
         (Screen::Data, "What is in the store, and what would a training set contain?"),
         (Screen::Study, "Which way of training is better, and how sure is that?"),
+        (Screen::Agents, "Which agents of others called, what was it worth, and who answers them?"),
     ];
     let mut tour = String::from(
         "# A tour\n\nThe screens as the tests draw them (`UPDATE_DOCS=1 cargo test --release \

@@ -84,6 +84,7 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
     let criteria =
         Criteria { suite: Some("shops".into()), expert: Some(ALL.into()), ..Criteria::default() };
     let order = Order {
+        layout: foretaste::formats::Layout::default(),
         set: Set::Trajectories,
         criteria,
         held_out: false,
@@ -94,7 +95,7 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
     let lines = export_file(&store, &order, &file, &control, &mut |_| {}).unwrap().lines;
     assert_eq!(lines, 3);
     let second = Store::open(&other.path().join("data")).unwrap();
-    import(&second, &file, true, &control, &mut |_| {}).unwrap();
+    import(&second, (&file, None), true, &control, &mut |_| {}).unwrap();
     let all = |store: &Store| -> Vec<_> {
         let demos = store.demonstrations(None, None).unwrap();
         demos

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use super::out::tell;
 use super::{Common, interruptible, number, real};
 use crate::error::Result;
 use crate::gateway::{self, Again, Route, Wanted};
@@ -81,7 +82,13 @@ pub struct RouteArgs {
 pub fn route(common: &Common, args: &RouteArgs) -> Result<()> {
     let mut store = common.store()?;
     if let Some(route) = &args.route {
-        gateway::add_route(&mut store, &Route::parse(route)?)?;
+        let route = Route::parse(route)?;
+        gateway::add_route(&mut store, &route)?;
+        // It may call later; more often the name was mistyped.
+        let known: Vec<String> = store.agents()?.into_iter().map(|agent| agent.name).collect();
+        if let Some(name) = route.agent.filter(|name| !known.contains(name)) {
+            tell(&format!("note: no agent called {name} has asked yet ({})", known.join(", ")));
+        }
     }
     if let Some(agent) = &args.back {
         gateway::take_back(&mut store, Some(agent.as_str()).filter(|agent| *agent != "every"))?;

@@ -115,8 +115,8 @@ impl RlArgs {
             kept: self.kept.unwrap_or(usual.kept),
             data: self.data,
             method: usual.method,
-            // The last call is known when the run is begun.
-            captured: self.captured.map(|agent| Captured { agent, upto: i64::MAX }),
+            // Who that is, and the last call, are known where there is a store.
+            captured: self.captured.map(|agent| Captured { agent, id: 0, upto: 0 }),
         }))
     }
 }

@@ -39,7 +39,7 @@ pub struct TrainArgs {
     /// Trajectories an update, each with all that hangs off it; of rl, tasks
     #[arg(long, default_value_t = 8)]
     batch: usize,
-    /// Peak learning rate of a stage (default: 5e-4; of dpo and rl 1e-4)
+    /// Peak learning rate of a stage (default: 5e-4; of rl 1e-4)
     #[arg(long)]
     rate: Option<f64>,
     #[command(flatten)]
@@ -122,7 +122,7 @@ impl TrainArgs {
             epochs: self.epochs,
             batch: self.batch,
             rate: self.rate.unwrap_or(match objective {
-                Objective::Rl | Objective::Dpo => 1e-4,
+                Objective::Rl => 1e-4,
                 _ => 5e-4,
             }),
             tuning: Tuning::from(&self.tuning),
@@ -338,6 +338,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
         (None, Some(objective)) => {
             let mut plan = args.plan(&objective)?;
             if let Some(of) = plan.rl.as_mut().and_then(|rl| rl.captured.as_mut()) {
+                of.id = store.called_agent(&of.agent)?.id;
                 of.upto = store.last_call()?;
             }
             plan.check()?;

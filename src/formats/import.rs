@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 use crate::paths;
 use crate::store::{Intake, Record, Store};
 
-/// A longer line than this is no trajectory: those of ALFWorld have some 100 KB.
-const LINE: u64 = 64 << 20;
+/// A longer line than this is no trajectory: those of ALFWorld have some 100 KB; what came from another
+/// tool's file is in it twice.
+const LINE: u64 = 256 << 20;
 
 /// A stream that can be read only once is kept until it was read twice, if it is no longer than
 /// this.
@@ -74,7 +75,8 @@ fn is_own(file: &mut File, path: &Path) -> Result<bool> {
     let mut first = None;
     for n in 0.. {
         // Longer than any trajectory of ours: nothing of ours.
-        let Ok(Some(line)) = paths::line(&mut from, LINE) else { break };
+        let Ok(next) = paths::line(&mut from, LINE) else { return Ok(false) };
+        let Some(line) = next else { break };
         if !line.trim().is_empty() {
             first = Some(plain(&line, n).to_string());
             break;

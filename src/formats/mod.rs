@@ -54,7 +54,7 @@ impl Set {
         (Self::Imitation, "expert_sft"),
         (Self::WorldModel, "iwm_sft"),
         (Self::Reflection, "reflection_sft"),
-        (Self::Preference, "preference_pairs"),
+        (Self::Preference, "dpo_pairs"),
         (Self::Trajectories, "trajectories"),
     ];
 }
@@ -140,9 +140,7 @@ fn said(answer: &str) -> Message {
 fn whole(store: &Store, layout: Layout, id: i64) -> Result<String> {
     let record = store.record(id)?;
     let line = if layout == Layout::Atif {
-        let thoughts: Vec<(usize, String)> =
-            record.thoughts.iter().map(|thought| (thought.t, thought.text.clone())).collect();
-        serde_json::to_string(&others::atif(&record.trajectory, &thoughts))
+        serde_json::to_string(&others::atif(&record))
     } else {
         serde_json::to_string(&record)
     };
@@ -244,7 +242,8 @@ fn examples(
                 }
             }
             Set::Preference if roles.actions && trajectory.is_imitated(t) => {
-                for worse in branches.iter().filter(|branch| branch.t == t && branch.worse()) {
+                for worse in branches.iter().filter(|branch| branch.t == t && branch.is_below(step))
+                {
                     let answered = |action: &str| [said(&answer(None, action))];
                     emit(json!({"prompt": to_act(), "chosen": answered(&step.action),
                         "rejected": answered(&worse.action)}))?;
@@ -270,6 +269,12 @@ pub fn export_file(
     control: &Control,
     report: &mut dyn FnMut(Progress),
 ) -> Result<Extent> {
+    let beside = manifest_of(path);
+    if beside.exists() {
+        return Err(Error::new(format!("{}: already there", beside.display())).hint(
+            "the manifest stands beside the file: name another file, or move it away first",
+        ));
+    }
     let mut sum = manifest::Sum::default();
     let extent = write_whole(path, false, |file| {
         let failed = |e: &std::io::Error| Error::io("writing", path, e);

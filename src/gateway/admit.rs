@@ -79,7 +79,7 @@ pub(super) fn who(
     let named = below.or_else(|| SESSION.iter().find_map(|name| header(headers, name)));
     let whole = match named {
         None => session.to_string(),
-        Some(below) if is_name(below) => format!("{session}/{below}"),
+        Some(below) if below.split('/').all(is_name) => format!("{session}/{below}"),
         Some(_) => return Err(Refused::bad("a session's name has letters, digits, - and _")),
     };
     Ok(Who { session: whole, agent })

@@ -36,6 +36,9 @@ pub struct Sides {
     pub unrewarded: u64,
 }
 
+/// How sessions are called in which texts are tried.
+pub const TRIALS: &str = "trials-";
+
 /// What counts as a success.
 const SUCCESS: f64 = 1.0;
 
@@ -112,6 +115,10 @@ pub fn sides(store: &Store, agent: &AgentRow, split: Option<&str>) -> Result<Sid
     let mut sessions: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
     // Also those that failed: a mind that breaks off where it is hard is none the better for it.
     for call in store.calls(&which)? {
+        // What a text was chosen by says nothing of how good it is.
+        if call.session.starts_with(TRIALS) {
+            continue;
+        }
         sessions.entry(call.session).or_default().push((call.id, call.mind));
     }
     let mut found = Sides::default();

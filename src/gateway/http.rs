@@ -75,7 +75,7 @@ const TRACES: &str = "/traces";
 fn parted(path: &str) -> (Option<String>, String) {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let (below, rest) = match &parts[..] {
-        ["s", name, "s", below, rest @ ..] => (Some(format!("{name}-{below}")), rest),
+        ["s", name, "s", below, rest @ ..] => (Some(format!("{name}/{below}")), rest),
         ["s", name, rest @ ..] => (Some((*name).to_string()), rest),
         ["proxy", "rollout", rollout, "attempt", attempt, "mode", _, "openai", rest @ ..] => {
             (Some(lightning::session(rollout, attempt)), rest)
@@ -104,7 +104,8 @@ const VALUES: usize = 500_000;
 /// A longer body than this is read aside: others are answered meanwhile.
 const LONG: usize = 64 << 10;
 
-fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refused> {
+/// Refuses a text of more values than there is room for.
+fn within(bytes: &[u8]) -> Result<(), Refused> {
     let (mut inside, mut escaped, mut values) = (false, false, 0);
     for byte in bytes {
         match byte {
@@ -117,6 +118,11 @@ fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refused> {
     if values > VALUES {
         return Err(Refused::with(413, format!("a request has at most {VALUES} values")));
     }
+    Ok(())
+}
+
+fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refused> {
+    within(bytes)?;
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(body)) => Ok(body),
         Ok(_) => Err(Refused::bad("the body is no JSON object")),
@@ -171,20 +177,33 @@ impl Shop {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Response, Refused> {
+        if headers.contains_key(header::CONTENT_ENCODING) {
+            return Err(Refused::with(415, "spans are taken as they are, not compressed"));
+        }
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let as_json = kind.is_some_and(|kind| kind.starts_with("application/json"));
-        let said = self.bytes(headers, body, move |bytes| otlp::rewards(bytes, as_json)).await?;
-        for otlp::Said { attempt, reward } in said {
-            let session = match attempt {
-                Some((rollout, attempt)) if !who.session.contains('/') => {
-                    let below = lightning::session(&rollout, &attempt);
-                    if !admit::is_name(&below) {
-                        return Err(Refused::bad("a rollout's name has letters, digits, - and _"));
-                    }
-                    format!("{}/{below}", who.session)
+        let read = move |bytes: &[u8]| {
+            if as_json {
+                within(bytes)?;
+            }
+            otlp::rewards(bytes, as_json)
+        };
+        let said = self.bytes(headers, body, read).await?;
+        let session = |attempt: Option<(String, String)>| match attempt {
+            Some((rollout, attempt)) if !who.session.contains('/') => {
+                if !admit::is_name(&rollout) || !admit::is_name(&attempt) {
+                    return Err(Refused::bad("a rollout's name has letters, digits, - and _"));
                 }
-                _ => who.session.clone(),
-            };
+                Ok(format!("{}/{}", who.session, lightning::session(&rollout, &attempt)))
+            }
+            _ => Ok(who.session.clone()),
+        };
+        // All of them are looked at before any is written.
+        let told: Vec<(String, f64)> = said
+            .into_iter()
+            .map(|one| Ok((session(one.attempt)?, one.reward)))
+            .collect::<Result<_, Refused>>()?;
+        for (session, reward) in told {
             let body = json!({"reward": reward, "source": "a span"});
             self.desk.writer.event(&session, (REWARD, Some(reward)), body).await?;
         }
@@ -245,14 +264,15 @@ impl Shop {
                 let (kind, value, data) = lightning::event(&body)?;
                 let written = self.desk.writer.event(&who.session, (&kind, value), data.clone());
                 written.await?;
-                let below = who.session.rsplit('/').next().unwrap_or_default();
-                let (rollout, attempt) = below.rsplit_once('-').unwrap_or((below, ""));
+                let below = who.session.split_once('/').map_or("", |(_, below)| below);
+                let (rollout, attempt) = below.split_once('/').unwrap_or((below, ""));
                 let told = json!({"event_type": kind, "rollout_id": rollout, "attempt_id": attempt,
                     "timestamp": now_ms() as f64 / 1000.0, "data": data});
                 Ok(axum::Json(told).into_response())
             }
             "/world" => {
-                if !body.get("suite").is_some_and(Value::is_string) {
+                let named = |field: &str| body.get(field).is_some_and(Value::is_string);
+                if !named("suite") || !named("task") {
                     return Err(Refused::bad("suite: which world it is; task: which game"));
                 }
                 self.event(&who, ("world", None), body).await
@@ -324,7 +344,7 @@ fn nowhere(route: &str) -> Refused {
     Refused::with(
         404,
         format!(
-            "there is no {route} here: chat/completions, completions, responses, messages, models, embeddings, reward"
+            "there is no {route} here: chat/completions, completions, responses, messages, models, embeddings, reward, world, traces"
         ),
     )
 }
@@ -365,13 +385,13 @@ mod tests {
             ("/v1/chat/completions", None, "/chat/completions"),
             ("/chat/completions", None, "/chat/completions"),
             ("/s/ep1/v1/messages", Some("ep1"), "/messages"),
-            ("/s/trial/s/ep1/v1/messages", Some("trial-ep1"), "/messages"),
+            ("/s/trial/s/ep1/v1/messages", Some("trial/ep1"), "/messages"),
             (
                 "/proxy/rollout/r7/attempt/a1/mode/train/openai/v1/chat/completions",
-                Some("r7-a1"),
+                Some("r7/a1"),
                 "/chat/completions",
             ),
-            ("/api/rollouts/r7/attempt/a1/events", Some("r7-a1"), "/events"),
+            ("/api/rollouts/r7/attempt/a1/events", Some("r7/a1"), "/events"),
             ("/api/rollouts/r7/events", None, "/api/rollouts/r7/events"),
             ("/s/ep1", Some("ep1"), "/"),
             ("/", None, "/"),

@@ -4,12 +4,13 @@
 use serde_json::{Map, Value, json};
 
 use super::Refused;
+use super::admit::is_name;
 use crate::error::Result;
 use crate::store::{Called, REWARD, SessionEvent, Store, WholeCall};
 
-/// Between a rollout's name and its attempt's in that of a session.
+/// The session below a key's of an attempt at a rollout: no name has the sign between them.
 pub(super) fn session(rollout: &str, attempt: &str) -> String {
-    format!("{rollout}-{attempt}")
+    format!("{rollout}/{attempt}")
 }
 
 /// An event as it was posted: what kind it is, what it is worth where it is a reward, and the rest.
@@ -17,7 +18,8 @@ pub(super) fn event(
     body: &Map<String, Value>,
 ) -> std::result::Result<(String, Option<f64>, Value), Refused> {
     let kind = body.get("event_type").and_then(Value::as_str);
-    let kind = kind.filter(|kind| !kind.is_empty() && kind.len() <= 64);
+    // Calls are written down by whoever answers them, and worlds are named at a route of their own.
+    let kind = kind.filter(|kind| is_name(kind) && !["model_request", "world"].contains(kind));
     let kind = kind.ok_or_else(|| Refused::bad("event_type: reward, or another word"))?;
     let data = match body.get("data") {
         None | Some(Value::Null) => json!({}),
@@ -61,7 +63,7 @@ pub(super) fn events(
     (key, rollout): (&str, &str),
     wanted: &Wanted,
 ) -> Result<Option<Vec<Value>>> {
-    let prefix = format!("{key}/{rollout}-");
+    let prefix = format!("{key}/{rollout}/");
     let mut newest: Option<(i64, String)> = None;
     for session in store.sessions_from(&prefix)? {
         let which = Called { session: Some(session.clone()), ..Called::default() };

@@ -30,6 +30,16 @@ enum Answers {
     Relay(Relay),
 }
 
+impl Answers {
+    /// Refuses a mind that reads a conversation as a state, and nothing of what it is told to be.
+    fn reads_a_system_message(&self, name: &str) -> Result<()> {
+        match self {
+            Self::Relay(_) => Ok(()),
+            Self::Playing(_) => Err(reads_states(name)),
+        }
+    }
+}
+
 impl Mind {
     pub async fn answer(&self, asked: &Asked) -> Result<Answered, Refused> {
         let retold = self.told.as_ref().map(|text| Asked {
@@ -41,6 +51,14 @@ impl Mind {
         match &self.answers {
             Answers::Playing(mind) => mind.answer(asked).await,
             Answers::Relay(relay) => relay.answer(asked).await,
+        }
+    }
+
+    /// What it is called, where the name of its route says another one from day to day.
+    pub fn name(&self) -> Option<&str> {
+        match &self.answers {
+            Answers::Playing(mind) => Some(&mind.name),
+            Answers::Relay(_) => None,
         }
     }
 
@@ -130,7 +148,11 @@ impl Lacking {
     fn start(&self, store: &Store, name: &str) -> Result<Mind> {
         let (mind, text) = system::parted(name);
         let told = text.map(|text| system::text_of(&self.root, text)).transpose()?;
-        Ok(Mind { answers: self.answers(store, mind)?, told })
+        let answers = self.answers(store, mind)?;
+        if told.is_some() {
+            answers.reads_a_system_message(mind)?;
+        }
+        Ok(Mind { answers, told })
     }
 
     fn answers(&self, store: &Store, name: &str) -> Result<Answers> {
@@ -152,6 +174,19 @@ impl Lacking {
         let mind = agent::open(store, Some(name), suite, Priority::Interactive)?;
         Ok(Answers::Playing(Playing::start(mind)?))
     }
+}
+
+/// Refuses a mind that would not read a text that it is told: one of this program.
+pub(super) fn reads_a_system_message(store: &Store, name: &str) -> Result<()> {
+    let located = agent::locate(store, Some(name), None);
+    let endpoint = matches!(located, Ok(Located::Endpoint(_)))
+        || minds::find(store.root(), name).ok().flatten().is_some();
+    if endpoint { Ok(()) } else { Err(reads_states(name)) }
+}
+
+fn reads_states(name: &str) -> Error {
+    Error::usage(format!("{name} reads a conversation as a state of a game, and no system message"))
+        .hint("a text is read by a mind behind an endpoint")
 }
 
 /// The minds as they are shared: read by every call, changed between two.
@@ -176,6 +211,7 @@ impl Minds {
         let name = system::joined(mind, &digest::hex(digest::of([text])));
         let route = Route { agent: Some(agent.into()), minds: vec![mind.into()] };
         let answers = self.lacking(&route).answers(&self.store, mind)?;
+        answers.reads_a_system_message(mind)?;
         let opened = Arc::new(Mind { answers, told: Some(text.into()) });
         let route = Route { minds: vec![name.clone()], ..route };
         self.answer_by(route, vec![(name.clone(), opened)]);
@@ -184,7 +220,9 @@ impl Minds {
 
     /// What has to be opened before a route can be taken.
     pub(super) fn lacking(&self, route: &Route) -> Lacking {
-        let lacks = |name: &&String| !self.open.contains_key(*name);
+        // A text is read anew each time: it may be another one under the same name.
+        let lacks =
+            |name: &&String| !self.open.contains_key(*name) || system::parted(name).1.is_some();
         Lacking {
             root: self.store.root().to_path_buf(),
             suite: self.suite.clone(),
@@ -216,7 +254,9 @@ impl Minds {
         let route = named.or_else(|| self.routes.iter().find(|route| route.agent.is_none()))?;
         let place = digest::of([session]) % route.minds.len() as u64;
         let name = &route.minds[place as usize];
-        Some((name.clone(), Arc::clone(self.open.get(name)?)))
+        let mind = Arc::clone(self.open.get(name)?);
+        let own = mind.name().filter(|_| name == agent::NEWEST).map(str::to_string);
+        Some((own.unwrap_or_else(|| name.clone()), mind))
     }
 
     /// Who answers whom, for people.

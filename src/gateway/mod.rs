@@ -31,12 +31,12 @@ mod system;
 mod writer;
 
 pub use again::{Again, again};
-pub use compare::{Side, Sides, sides};
+pub use compare::{Side, Sides, TRIALS, sides};
 pub use mind::{Minds, Route};
 pub use page::{lines, other, page};
 pub use played::{Taken, Wanted, one_agent, take};
 pub use reading::opening;
-pub use rollouts::{Rollout, Unfit, Written, rollouts};
+pub use rollouts::{Rollout, Unfit, Worth, Written, rollouts};
 pub use routes::{PORT, Routed, USUAL, add_route, current, first_key, rename, routes, take_back};
 pub use said::{line, told};
 pub use serve::{Gateway, Limits, Seen};

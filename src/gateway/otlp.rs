@@ -81,8 +81,16 @@ pub(super) struct Said {
     pub reward: f64,
 }
 
-/// What a span and its resource say, by key.
+/// What a span and its resource say, by key: of those keys alone that are asked for.
 type Attributes = Vec<(String, Any)>;
+
+const ROLLOUT: &str = "agentlightning.rollout_id";
+const ATTEMPT: &str = "agentlightning.attempt_id";
+
+/// Whether a key is asked for: what else a span says is not kept, for it says it of every span.
+fn is_asked(key: &str) -> bool {
+    [FIRST, "reward", ROLLOUT, ATTEMPT].contains(&key)
+}
 
 /// The rewards of a request, in its order; other spans are no affair of this program's.
 pub(super) fn rewards(bytes: &[u8], as_json: bool) -> Result<Vec<Said>, Refused> {
@@ -94,24 +102,26 @@ pub(super) fn rewards(bytes: &[u8], as_json: bool) -> Result<Vec<Said>, Refused>
             Any::Real(value) => *value,
             Any::Whole(value) => *value as f64,
             Any::Flag(value) => f64::from(u8::from(*value)),
-            Any::Text(text) => text.parse().ok()?,
+            Any::Text(_) => f64::NAN,
         };
         let text = |key: &str| match of(key)? {
             // An empty one is none.
             Any::Text(text) => Some(text.clone()).filter(|text| !text.is_empty()),
             _ => None,
         };
-        let attempt = text("agentlightning.rollout_id").zip(text("agentlightning.attempt_id"));
-        reward.is_finite().then_some(Said { attempt, reward })
+        let attempt = text(ROLLOUT).zip(text(ATTEMPT));
+        let odd = || Refused::bad(format!("{FIRST}: not a number"));
+        Some(if reward.is_finite() { Ok(Said { attempt, reward }) } else { Err(odd()) })
     };
-    Ok(spans.into_iter().filter_map(said).collect())
+    spans.into_iter().filter_map(said).collect()
 }
 
 fn from_wire(bytes: &[u8]) -> Result<Vec<(String, Attributes)>, Refused> {
     let export = Export::decode(bytes)
         .map_err(|e| Refused::bad(format!("the body is no trace of OpenTelemetry: {e}")))?;
     let pairs = |all: Vec<KeyValue>| -> Attributes {
-        all.into_iter().filter_map(|pair| Some((pair.key, pair.value?.value?))).collect()
+        let asked = all.into_iter().filter(|pair| is_asked(&pair.key));
+        asked.filter_map(|pair| Some((pair.key, pair.value?.value?))).collect()
     };
     let mut found = Vec::new();
     for OfResource { resource, scopes } in export.resources {
@@ -126,22 +136,26 @@ fn from_wire(bytes: &[u8]) -> Result<Vec<(String, Attributes)>, Refused> {
 fn from_json(bytes: &[u8]) -> Result<Vec<(String, Attributes)>, Refused> {
     let all: Value = serde_json::from_slice(bytes)
         .map_err(|e| Refused::bad(format!("the body is not JSON: {e}")))?;
+    if !all["resourceSpans"].is_array() {
+        return Err(Refused::bad("resourceSpans: no list"));
+    }
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let pairs = |of: &Value| -> Attributes {
         let one = |pair: &Value| {
+            let key = pair["key"].as_str().filter(|key| is_asked(key))?;
             let value = &pair["value"];
             // Whole numbers are texts in this form.
             let whole = || value["intValue"].as_str().and_then(|text| text.parse().ok());
             let value = if let Some(text) = value["stringValue"].as_str() {
                 Any::Text(text.into())
-            } else if let Some(real) = value["doubleValue"].as_f64() {
-                Any::Real(real)
+            } else if value.get("doubleValue").is_some() {
+                Any::Real(value["doubleValue"].as_f64().unwrap_or(f64::NAN))
             } else if let Some(flag) = value["boolValue"].as_bool() {
                 Any::Flag(flag)
             } else {
                 Any::Whole(value["intValue"].as_i64().or_else(whole)?)
             };
-            Some((pair["key"].as_str()?.to_string(), value))
+            Some((key.to_string(), value))
         };
         list(&of["attributes"]).iter().filter_map(one).collect()
     };
@@ -180,7 +194,6 @@ mod tests {
                 ],
             ),
             span(ANNOTATION, vec![pair("reward", Any::Real(0.25))]),
-            span(ANNOTATION, vec![pair(FIRST, Any::Real(f64::NAN))]),
         ];
         let attributes = vec![
             pair("agentlightning.rollout_id", Any::Text("ro-1".into())),
@@ -197,6 +210,13 @@ mod tests {
         let found = rewards(text.to_string().as_bytes(), true).unwrap();
         assert_eq!(found, [Said { attempt: None, reward: 1.0 }]);
         assert_eq!(rewards(&[], false).unwrap(), []);
+        let spans = vec![span(ANNOTATION, vec![pair(FIRST, Any::Real(f64::NAN))])];
+        let odd = vec![OfResource { resource: None, scopes: vec![OfScope { spans }] }];
+        let bytes = Export { resources: odd }.encode_to_vec();
+        assert_eq!(rewards(&bytes, false).unwrap_err().status, 400);
+        for odd in [&b"3"[..], b"[1]", b"{\"resourceSpans\": \"no\"}"] {
+            assert_eq!(rewards(odd, true).unwrap_err().status, 400);
+        }
         for odd in [&b"\xff\xff\xff"[..], b"hello"] {
             assert_eq!(rewards(odd, false).unwrap_err().status, 400);
         }

@@ -59,6 +59,8 @@ impl Question {
 /// A mind on a thread of its own.
 #[derive(Debug)]
 pub(super) struct Playing {
+    /// What the mind calls itself.
+    pub name: String,
     asking: Option<SyncSender<Question>>,
     thread: Option<std::thread::JoinHandle<()>>,
     cancel: Cancel,
@@ -66,6 +68,7 @@ pub(super) struct Playing {
 
 impl Playing {
     pub fn start(agent: Box<dyn Agent>) -> Result<Self> {
+        let name = agent.name();
         let (asking, asked) = sync_channel(WAITING);
         let cancel = Cancel::default();
         let ended = cancel.clone();
@@ -73,7 +76,7 @@ impl Playing {
             .name("gateway mind".into())
             .spawn(move || work(agent, &asked, &ended))
             .map_err(|e| Error::new(format!("the mind's thread: {e}")).of(Kind::Io))?;
-        Ok(Self { asking: Some(asking), thread: Some(thread), cancel })
+        Ok(Self { name, asking: Some(asking), thread: Some(thread), cancel })
     }
 
     pub async fn answer(&self, asked: &Asked) -> Result<Answered, Refused> {

@@ -28,6 +28,16 @@ pub(super) fn replayed(suite: &str, task: &str, read: &Trajectory) -> Answer {
     }
 }
 
+/// Whether a game is for evaluation, so that nothing may learn from it; false of what is not known here.
+pub(super) fn is_for_evaluation(suite: &str, task: &str) -> bool {
+    let is = || -> Result<bool> {
+        let suite = open_suite(suite, None)?;
+        let Some(split) = suite.evaluated_on() else { return Ok(false) };
+        Ok(suite.tasks(&split)?.iter().any(|known| known.id == task))
+    };
+    is().unwrap_or(false)
+}
+
 /// Whether two observations say the same: a tool may write spaces otherwise.
 fn alike(a: &str, b: &str) -> bool {
     a.split_whitespace().eq(b.split_whitespace())

@@ -4,12 +4,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::compare::TRIALS;
 use super::played::{Taken, Wanted, ends, episode};
 use super::reading::state_of;
-use super::stretches::{of, stretches};
+use super::replayed::is_for_evaluation;
+use super::stretches::{Stretch, of, stretches};
 use crate::error::Result;
 use crate::experience::{Purpose, Trajectory};
 use crate::store::{AgentRow, CallRow, Called, Store, WholeCall};
+use crate::text::counted;
 
 /// The tokens of an action, its end among them, and the log-probability of each when it was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +36,8 @@ pub struct Rollout {
     pub written: Vec<Written>,
     /// Who answered.
     pub mind: String,
+    /// Its last call, by number.
+    pub call: i64,
 }
 
 /// Conversations that are no rollouts, by why.
@@ -40,14 +45,21 @@ pub struct Rollout {
 pub struct Unfit {
     /// Nobody said what they were worth.
     pub unrewarded: usize,
+    /// Left for another answer by their agent.
+    pub abandoned: usize,
+    /// About games that are for evaluation.
+    pub evaluation: usize,
     /// Nothing was done in them that can be read as an action.
     pub unread: usize,
     /// Answered by several minds.
     pub several: usize,
     /// The tokens of some action are not known, or not all of it was written.
     pub inexact: usize,
-    /// Written at another temperature than 1: what was drawn is not what would be trained.
+    /// Written at another temperature than 1, or from a part of the distribution (`top_p`, `top_k`,
+    /// `min_p`): what was drawn is not what would be trained.
     pub temperature: usize,
+    /// Longer than the model reads.
+    pub too_long: usize,
 }
 
 impl Unfit {
@@ -55,31 +67,63 @@ impl Unfit {
     pub fn told(&self) -> Vec<String> {
         let all = [
             (self.unrewarded, "nobody said the worth of"),
+            (self.abandoned, "their agent left for another answer"),
+            (self.evaluation, "are about games for evaluation"),
             (self.unread, "nothing was done in"),
             (self.several, "several minds answered in"),
             (self.inexact, "the tokens are not known of"),
-            (self.temperature, "were written at another temperature than 1"),
+            (
+                self.temperature,
+                "were written at another temperature than 1, or from a part of what could be",
+            ),
+            (self.too_long, "are longer than the model reads"),
         ];
         let there = all.iter().filter(|(count, _)| *count > 0);
-        there.map(|(count, why)| format!("{count} conversations left out: {why}")).collect()
+        let told = |(count, why): &(usize, &str)| {
+            format!("{} left out: {why}", counted(*count as u64, "conversation"))
+        };
+        there.map(told).collect()
     }
 }
 
-/// The rollouts of an agent, of calls up to a number, in the order of their last ones.
-pub fn rollouts(store: &Store, agent: &AgentRow, upto: i64) -> Result<(Vec<Rollout>, Unfit)> {
+/// What conversations were worth when a run began, by their last calls.
+pub type Worth = BTreeMap<i64, f64>;
+
+/// The rollouts of an agent, of calls up to a number, in the order of their last ones. `worth` is what
+/// they were worth when that was written down, if it was: only those are taken, whatever was said since.
+pub fn rollouts(
+    store: &Store,
+    agent: &AgentRow,
+    upto: i64,
+    known: Option<&Worth>,
+) -> Result<(Vec<Rollout>, Unfit)> {
     let which = Called { agent: Some(agent.id), ..Called::default() };
     let mut sessions: BTreeMap<String, Vec<CallRow>> = BTreeMap::new();
-    for call in store.calls(&which)?.into_iter().filter(|call| call.id <= upto) {
+    let own = |call: &CallRow| call.id <= upto && !call.session.starts_with(TRIALS);
+    for call in store.calls(&which)?.into_iter().filter(own) {
         sessions.entry(call.session.clone()).or_default().push(call);
     }
     let (mut found, mut unfit) = (BTreeMap::new(), Unfit::default());
     for (name, calls) in sessions {
         let worth = stretches(store, &name)?;
-        for end in ends(store, &calls, &worth, &mut Taken::default())? {
+        let mut taken = Taken::default();
+        let all = ends(store, &calls, &worth, &mut taken)?;
+        unfit.abandoned += taken.abandoned;
+        for end in
+            all.into_iter().filter(|end| known.is_none_or(|known| known.contains_key(&end.id)))
+        {
             let Some(stretch) = of(&worth, end.id) else {
                 unfit.unrewarded += 1;
                 continue;
             };
+            let then = known.and_then(|known| known.get(&end.id));
+            let stretch = &Stretch { reward: *then.unwrap_or(&stretch.reward), ..stretch.clone() };
+            if let Some((suite, task)) = &stretch.world
+                && is_for_evaluation(suite, task)
+            {
+                unfit.evaluation += 1;
+                continue;
+            }
             let whole = store.call(end.id)?;
             let wanted = Wanted::default();
             let Some(mut trajectory) = episode(&whole, agent, &wanted, stretch) else {
@@ -101,7 +145,8 @@ pub fn rollouts(store: &Store, agent: &AgentRow, upto: i64) -> Result<(Vec<Rollo
                 None => format!("{}\n{}", trajectory.task, trajectory.observation),
             };
             let (world, mind) = (stretch.world.clone(), end.mind.clone());
-            found.insert(end.id, Rollout { task, world, trajectory, written, mind });
+            let call = end.id;
+            found.insert(call, Rollout { task, world, trajectory, written, mind, call });
         }
     }
     Ok((found.into_values().collect(), unfit))
@@ -131,7 +176,11 @@ fn written(
         if trajectory.steps[t].action != action {
             continue;
         }
-        if tokens["temperature"].as_f64().is_none_or(|own| (own - 1.0).abs() > 1e-9) {
+        let part = |field: &str, none: f64| {
+            call.request[field].as_f64().is_some_and(|own| (own - none).abs() > 1e-9)
+        };
+        let cut = part("top_p", 1.0) || part("top_k", 0.0) || part("min_p", 0.0);
+        if cut || tokens["temperature"].as_f64().is_none_or(|own| (own - 1.0).abs() > 1e-9) {
             unfit.temperature += 1;
             return Ok(None);
         }

@@ -71,10 +71,18 @@ impl Routed {
             return Ok(Vec::new());
         }
         let (before, after) = (current(&self.since), current(&all));
+        // One that was said again is taken again: the text that a mind is told may be another one.
+        let again: Vec<Option<String>> = all
+            .get(self.since.len()..)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|text| Route::parse(text).ok())
+            .map(|route| route.agent)
+            .collect();
         // Only what changed: of all else the command line goes before the store.
         let touched = |route: &&Route| {
             let of = |all: &[Route]| all.iter().find(|one| one.agent == route.agent).cloned();
-            of(&before) != of(&after)
+            of(&before) != of(&after) || again.contains(&route.agent)
         };
         let changed: Vec<Route> = after.iter().filter(touched).cloned().collect();
         let gone: Vec<Route> = before
@@ -96,7 +104,11 @@ impl Routed {
                 told.push((format!("{agent}: as every agent"), None));
             }
         }
-        for route in next.iter().filter(|route| !self.now.contains(route)) {
+        let anew = |route: &&Route| {
+            let told = route.minds.iter().any(|mind| system::parted(mind).1.is_some());
+            !self.now.contains(route) || told && again.contains(&route.agent)
+        };
+        for route in next.iter().filter(anew) {
             let failed = served.route(route.clone()).err();
             told.push((route.told(), failed));
         }
@@ -138,6 +150,7 @@ pub fn add_route(store: &mut Store, route: &Route) -> Result<()> {
         agent::check(store, Some(mind), None)?;
         if let Some(text) = text {
             system::text_of(store.root(), text)?;
+            super::mind::reads_a_system_message(store, mind)?;
         }
     }
     let mut all = routes(store)?;

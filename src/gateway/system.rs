@@ -48,7 +48,7 @@ pub(super) fn text_of(root: &Path, name: &str) -> Result<String> {
             .hint("MIND with NAME: the text of prompts/NAME.toml"));
     }
     let path = root.join("prompts").join(format!("{name}.toml"));
-    let hint = "a file with system = \"…\", as foretaste prompts accept writes it for an agent";
+    let hint = "foretaste prompts accept NAME writes it, for an agent's prompt: a file with system = \"…\"";
     let text =
         paths::read_text(&path, LONGEST).map_err(|e| Error::io("reading", &path, &e).hint(hint))?;
     let told: Told = toml::from_str(&text)

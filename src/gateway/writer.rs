@@ -56,7 +56,7 @@ impl Writer {
         })
     }
 
-    /// Writes a call down; when this returns, it survives any crash.
+    /// Writes a call down; when this returns, it survives a killed process.
     pub async fn call(&self, call: NewCall) -> Result<i64, Refused> {
         let (done, written) = oneshot::channel();
         self.give(Job::Call(Box::new(call), done))?;

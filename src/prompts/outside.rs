@@ -12,9 +12,9 @@ use super::writer::Writer;
 use super::{Item, Scored, Trial};
 use crate::control::{Cancel, Control};
 use crate::digest::{self, hex};
-use crate::env::foreign::{Heard, Process, Spec};
-use crate::error::{Error, Kind, Result};
-use crate::gateway::{Gateway, Limits, Routed, stretches, told};
+use crate::env::foreign::Errand;
+use crate::error::{Error, Result};
+use crate::gateway::{Gateway, Limits, Routed, TRIALS, stretches, told};
 use crate::store::{Called, Store, WholeCall};
 use crate::text::{counted, is_name};
 
@@ -28,7 +28,7 @@ pub struct OfAgent {
     pub mind: String,
     /// The mind that writes new texts, an endpoint.
     pub writer: String,
-    /// The command of the shell that runs it once: `{n}` is the item's number, `{url}` the gateway's
+    /// The command of the shell that runs it once: `{item}` is the item's number, `{url}` the gateway's
     /// address without `/v1`, `{key}` its key.
     pub command: String,
     /// Commands that run at once.
@@ -66,9 +66,9 @@ impl Outside {
         train: usize,
         control: &Control,
     ) -> Result<Self> {
-        if !of.command.contains("{n}") {
+        if !of.command.contains("{item}") {
             return Err(Error::usage(format!("--trial {}: every item would be the same", of.command))
-                .hint("{n} is the item's number, {url} and {key} how the gateway is reached: 'python agent.py {n} {url} {key}'"));
+                .hint("{item} is the item's number, {url} and {key} how the gateway is reached: 'python agent.py {item} {url} {key}'"));
         }
         if !is_name(&of.agent) {
             return Err(Error::usage(format!("--agent {}: no agent is called so", of.agent)));
@@ -79,7 +79,7 @@ impl Outside {
                 .hint("what would be rewritten is what its model is told as the system"));
         }
         let writer = Writer::open(&store, &of.writer, control)?;
-        let (name, control) = (name.to_string(), control.clone());
+        let (name, control) = (format!("{TRIALS}{name}"), control.clone());
         Ok(Self { store, of, name, train, first, writer, control })
     }
 
@@ -109,7 +109,11 @@ impl Outside {
     }
 
     /// What came of an item, by what was captured of it.
-    fn scored(&self, below: &str, ended: &str) -> Result<Scored> {
+    fn scored(&self, below: &str, ended: &Ended) -> Result<Scored> {
+        let (late, ended) = match ended {
+            Ended::Itself(how) => (false, how.as_str()),
+            Ended::Late => (true, ""),
+        };
         let sessions = self.store.sessions_from(&format!("{}/{below}", self.name))?;
         let (mut worth, mut said, mut last) = (Vec::new(), Vec::new(), None);
         let agent = self.store.called_agent(&self.of.agent)?;
@@ -140,19 +144,30 @@ impl Outside {
             return Err(Error::new(what)
                 .hint("its command has to ask at {url}/v1 by the key {key}, or {key}.NAME"));
         };
+        let whole = self.store.call(last)?;
+        if late && worth.is_empty() {
+            worth.push(0.0);
+            said.push(format!("It was ended after {} s: it took too long.", self.of.seconds));
+        }
         if worth.is_empty() {
-            let what = format!("a trial ended, and nobody said what it was worth{ended}");
+            // The likely reason, where there is one.
+            let why = whole.reply["error"].as_str();
+            let why = why.map_or(String::new(), |why| format!("; its last question failed: {why}"));
+            let what = format!("a trial ended, and nobody said what it was worth{ended}{why}");
             return Err(Error::new(what).hint("POST {url}/v1/reward with {\"reward\": 1}"));
         }
         let mean = worth.iter().sum::<f64>() / worth.len() as f64;
-        let whole = self.store.call(last)?;
+        if !(0.0..=1.0).contains(&mean) {
+            return Err(Error::new(format!("a trial was said to be worth {mean}"))
+                .hint("texts are compared by rewards between 0 (nothing) and 1 (a success)"));
+        }
         let (input, output) = conversation(&whole);
         let mut feedback = vec![format!("It was worth {mean:.2} (1 is a success, 0 none).")];
         feedback.extend(said);
         if let Some(why) = whole.reply["error"].as_str() {
             feedback.push(format!("Its last question was not answered: {why}"));
         }
-        Ok(Scored { score: mean.clamp(0.0, 1.0), input, output, feedback: feedback.join("\n") })
+        Ok(Scored { score: mean, input, output, feedback: feedback.join("\n") })
     }
 }
 
@@ -181,26 +196,28 @@ fn conversation(call: &WholeCall) -> (String, String) {
     (input, lines.join("\n"))
 }
 
-/// Runs a command to its end; how it ended, in words.
-fn ran(command: &str, seconds: u64, cancel: &Cancel) -> Result<String> {
-    let spec = Spec::parse(&format!("cmd:{command}"))?
-        .ok_or_else(|| Error::new(format!("`{command}` is no command")))?;
-    let mut process = Process::start(&spec)?;
+/// Runs a command to its end, or until it has had its time; how it ended, in words.
+fn ran(command: &str, seconds: u64, cancel: &Cancel) -> Result<Ended> {
+    let errand = Errand::start(command)?;
     let until = Instant::now() + Duration::from_secs(seconds);
     loop {
-        match process.heard.recv_timeout(LOOK) {
-            Ok(Heard::Line(_)) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Heard::Ended(_)) | Err(RecvTimeoutError::Disconnected) => {
-                return Ok(process.obituary());
-            }
+        if let Some(how) = errand.ended() {
+            return Ok(Ended::Itself(how));
         }
         cancel.check()?;
         if Instant::now() > until {
-            return Err(Error::new(format!("a trial took longer than {seconds} s: {command}"))
-                .of(Kind::World)
-                .hint("--seconds says how long one may take"));
+            return Ok(Ended::Late);
         }
+        std::thread::sleep(LOOK);
     }
+}
+
+/// How a command ended.
+enum Ended {
+    /// By itself, and how.
+    Itself(String),
+    /// It was ended after its time.
+    Late,
 }
 
 impl Trial for Outside {
@@ -221,7 +238,7 @@ impl Trial for Outside {
             let n = self.number(*item);
             let below = self.session(text, n)?;
             let url = format!("http://{}/s/{below}", gateway.address);
-            let command = self.of.command.replace("{n}", &n.to_string());
+            let command = self.of.command.replace("{item}", &n.to_string());
             let command = command.replace("{url}", &url);
             commands.push((below, command.replace("{key}", &format!("fk-{}", self.name))));
         }
@@ -258,10 +275,13 @@ impl Trial for Outside {
                 }
                 Ok(())
             };
-            let done = work();
+            let done: Result<()> = work();
             ends.cancel();
             done
-        })
+        })?;
+        drop(gateway);
+        // What is over opens nothing any more.
+        self.store.close_session(&self.name)
     }
 
     fn rewrite(&mut self, request: &str) -> Result<String> {

@@ -305,7 +305,7 @@ const LOG_PAGES: u32 = 16_384;
 
 impl Store {
     /// Writes some calls in one transaction; returns their numbers. When this returns they survive
-    /// any crash.
+    /// a killed process.
     pub fn add_calls(&mut self, calls: &[NewCall]) -> Result<Vec<i64>> {
         let tx = self.write()?;
         let now = now_ms();
@@ -333,6 +333,12 @@ impl Store {
         let id = session(&tx, name, now_ms())?;
         tx.execute("UPDATE sessions SET keyed = 1 WHERE id = ?1", [id])?;
         tx.commit()
+    }
+
+    /// Has a session's name open the gateway no more.
+    pub fn close_session(&mut self, name: &str) -> Result<()> {
+        self.execute("UPDATE sessions SET keyed = 0 WHERE name = ?1", [name])?;
+        Ok(())
     }
 
     /// The sessions whose names open the gateway.

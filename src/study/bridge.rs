@@ -51,6 +51,12 @@ impl Games {
 }
 
 impl Bridge {
+    /// In words: the method, and where other games are played than those of the demonstrations.
+    pub fn told(&self) -> String {
+        let games = if self.games == Games::All { " (all games)" } else { "" };
+        format!("{}{games}", self.method.as_str())
+    }
+
     /// The share of the split that is played, of that of the demonstrations.
     pub fn share(&self, demonstrated: Share) -> Option<Share> {
         (self.games == Games::Demonstrated).then_some(demonstrated)

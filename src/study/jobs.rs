@@ -164,8 +164,7 @@ impl Cell {
     /// The arm, with its alternatives a state where that makes a difference.
     pub fn arm(&self) -> String {
         let k = self.k.map_or_else(String::new, |k| format!(" K={k}"));
-        let rl =
-            self.rl.as_ref().map_or_else(String::new, |of| format!(" + {}", of.method.as_str()));
+        let rl = self.rl.as_ref().map_or_else(String::new, |of| format!(" + {}", of.told()));
         format!("{}{k}{rl}", self.arm)
     }
 

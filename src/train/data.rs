@@ -10,16 +10,13 @@ use super::{Mixture, Objective, Plan};
 use crate::agent::prompt::Framing;
 use crate::budget::work;
 use crate::digest::{Digest, hex};
-use crate::error::{Error, Result};
-use crate::experience::{Branch, Purpose};
+use crate::error::Result;
+use crate::experience::Purpose;
 use crate::model::tokenizer::Tokenizer;
 use crate::rng::Rng;
 use crate::selection::{Chosen, Item, LEAST_HELD_OUT, LeftOut, Selection};
 use crate::store::Store;
 use crate::text::counted;
-
-/// How the error begins that says that an objective has no training set yet.
-pub(super) const NOTHING: &str = "there is nothing to train on";
 
 /// What a training set consists of. All of it is trained on, but for what is said to be held out or
 /// left out.
@@ -132,7 +129,9 @@ impl Data {
             // What is held out costs what it costs without the list.
             let usual = Roles::of(item);
             let roles = if item.held_out { usual } else { plan.roles(usual) };
+            let before = chosen.branches.len();
             let against = (plan.objective == Objective::Dpo).then(|| against_worse(&mut chosen));
+            data.summary.left_out.not_worse += before - chosen.branches.len();
             let read = against.as_ref().unwrap_or(&chosen);
             let Some(tree) = example(&framing, read, roles, context)? else {
                 data.summary.unreadable += 1;
@@ -165,98 +164,6 @@ impl Data {
         data.selection = selection;
         data.digest = digest.finish();
         Ok(data)
-    }
-
-    /// Refuses a training set in which the objective has nothing to do.
-    fn check(&self, store: &Store, plan: &Plan) -> Result<()> {
-        let suite = plan.data.suite.as_deref().unwrap_or("household");
-        let split = plan.data.split.as_deref();
-        let missing =
-            |what: String, next: String| Err(Error::new(format!("{NOTHING}: {what}")).hint(next));
-        let collect = |what: &str| {
-            format!(
-                "run: foretaste collect {what} --suite {suite} --split {}",
-                split.unwrap_or("train")
-            )
-        };
-        if self.summary.demonstrations == 0 {
-            let which = split.map_or(String::new(), |split| format!(" of {suite}, split {split}"));
-            let there = store.demonstrated()?;
-            if let Some((suite, split, count)) =
-                there.iter().find(|(name, ..)| name == suite).or(there.first())
-                && self.summary.held_out == 0
-            {
-                return missing(
-                    format!(
-                        "no demonstrations{which}; there are {count} of {suite}, split {split}"
-                    ),
-                    format!(
-                        "--suite {suite} --split {split} (in the form: suite and split) trains on \
-                         those; or collect others with: {} --games 50",
-                        collect("demos")
-                    ),
-                );
-            }
-            let held = match self.summary.held_out {
-                0 => String::new(),
-                n => format!(", but for {n} held out (--held-out 0 trains on them too)"),
-            };
-            return missing(
-                format!("no demonstrations{which}{held}"),
-                format!("{} --games 50", collect("demos")),
-            );
-        }
-        if plan.objective == Objective::List && !self.train.iter().any(|example| example.lists) {
-            let what = "no state of these demonstrations lists what can be done".to_string();
-            return missing(what, "another objective needs no list: --objective imitation".into());
-        }
-        if plan.objective == Objective::Dpo
-            && self.summary.branches > 0
-            && !self.train.iter().any(|example| example.lists)
-        {
-            let what = "none of the executed alternatives is worse than the expert's action".into();
-            return missing(what, format!("{} -k 8", collect("branches")));
-        }
-        let wants = plan.objective.carry();
-        if let Some(pool) = &plan.data.visits
-            && self.summary.answers == 0
-        {
-            let others = match self.summary.left_out.visits_of_others {
-                0 => String::new(),
-                n => format!("; in {n} visits another expert answered (--expert names one)"),
-            };
-            let what = format!("no answers of this expert in the pool `{pool}`{others}");
-            return missing(what, format!("{} --mind M", collect("visits")));
-        }
-        if wants.branches && self.summary.branches == 0 && plan.data.k != Some(0) {
-            let left = &self.summary.left_out;
-            if left.effects + left.errors > 0 {
-                let what = format!(
-                    "all {} alternatives of the pool `{}` are left out by their effects",
-                    left.effects + left.errors,
-                    plan.data.pool
-                );
-                return missing(
-                    what,
-                    "name fewer effects with --without, or a larger --errors".into(),
-                );
-            }
-            let proposer =
-                if plan.data.pool == crate::experience::POLICY { " --proposer policy" } else { "" };
-            let what = format!("no executed alternatives in the pool `{}`", plan.data.pool);
-            return missing(what, format!("{}{proposer}", collect("branches")));
-        }
-        if wants.reflections && self.summary.reflections == 0 {
-            let rationales = match self.summary.left_out.rationales {
-                0 => String::new(),
-                n => format!(
-                    "; {n} were written without sight of any outcome (--rationales takes them)"
-                ),
-            };
-            let next = "collect reflections, then approve some in Curate".to_string();
-            return missing(format!("no approved reflections{rationales}"), next);
-        }
-        Ok(())
     }
 
     /// What a mixture finds among the trees that are trained on.
@@ -327,6 +234,7 @@ impl DataSummary {
             (left.visits_of_others, "visits left out: only another expert answered there"),
             (left.visits_again, "visits left out: the same as another"),
             (left.effects, "alternatives left out: their effect is not wanted (--without)"),
+            (left.not_worse, "alternatives left out: not worse than the expert's action"),
             (left.errors, "refused alternatives left out: more than the share (--errors)"),
             (left.duplicates, "demonstrations left out: the same actions as another"),
             (left.by_hand, "demonstrations left out: played by hand (--expert human, or all)"),
@@ -373,7 +281,8 @@ impl DataSummary {
 /// What was executed in a state and led nowhere better in place of what could be done there: what the
 /// expert's action is preferred to. The others are no longer among the alternatives.
 fn against_worse(chosen: &mut Chosen) -> Chosen {
-    chosen.branches.retain(Branch::worse);
+    let steps = &chosen.trajectory.steps;
+    chosen.branches.retain(|branch| steps.get(branch.t).is_some_and(|own| branch.is_below(own)));
     let mut against = Chosen { branches: Vec::new(), ..chosen.clone() };
     let tr = &mut against.trajectory;
     let worse = |t: usize| {

@@ -81,10 +81,11 @@ impl Engine for Local<'_> {
                 let rate = plan.rate_at(within, stage.updates);
                 let (mut metrics, kept) =
                     self.update((n, within, step + 1), rate, source, (&team, &cancel))?;
-                metrics.push((
-                    "epochs".into(),
-                    ((within + 1) * plan.batch as u64) as f64 / stage.trees.max(1) as f64,
-                ));
+                // Unless the source knows better how often it has been through its data.
+                if !metrics.iter().any(|(name, _)| name == "epochs") {
+                    let seen = ((within + 1) * plan.batch as u64) as f64;
+                    metrics.push(("epochs".into(), seen / stage.trees.max(1) as f64));
+                }
                 step += 1;
                 metrics.extend(self.realised.metrics());
                 let over = plan

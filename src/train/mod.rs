@@ -10,6 +10,7 @@ pub mod examples;
 mod figures;
 mod forecast;
 mod listing;
+mod missing;
 mod plan;
 mod provenance;
 pub mod rl;

@@ -273,6 +273,10 @@ impl Plan {
                 self.shuffled && self.data.k == Some(0),
                 "shuffled outcomes (--shuffled) without any alternative (-k 0)",
             ),
+            (
+                self.objective == Objective::Dpo && self.data.k == Some(0),
+                "preferences without any alternative (-k 0)",
+            ),
             (self.shuffled && !world, "shuffled outcomes (--shuffled)"),
             (
                 self.alternatives_only && self.data.k == Some(0),

@@ -113,7 +113,7 @@ fn trained_games(
         let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
         let Ok(plan) = serde_json::from_value::<Plan>(config["plan"].clone()) else { continue };
         if let Some(of) = plan.rl.as_ref().and_then(|rl| rl.captured.as_ref()) {
-            let (all, _) = gateway::rollouts(store, &store.called_agent(&of.agent)?, of.upto)?;
+            let (all, _) = gateway::rollouts(store, &store.agent(of.id)?, of.upto, None)?;
             let worlds = all.into_iter().filter_map(|one| one.world);
             games.extend(worlds.filter(|world| world.0 == suite.name()).map(|world| world.1));
         } else if plan.data.suite.as_deref() == Some(suite.name()) {

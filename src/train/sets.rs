@@ -1,6 +1,7 @@
 //! What each objective would train on now.
 
-use super::data::{Data, DataSummary, NOTHING};
+use super::data::{Data, DataSummary};
+use super::missing::NOTHING;
 use super::{Objective, Plan};
 use crate::agent;
 use crate::error::{Error, Result};

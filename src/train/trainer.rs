@@ -97,12 +97,13 @@ fn begin<'a>(
     let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
     weights.adapter = plan.adapter(&weights.config)?;
     let mut stages = plan.stages(|mixture| data.found(mixture));
-    let mut played = Vec::new();
+    let (mut played, mut worth) = (Vec::new(), None);
     if let Some(of) = &plan.rl {
         // What cannot be played is said before there is a run.
-        let trees = if let Some(captured) = &of.captured {
-            let context = weights.config.context;
-            let read = Read::of(store, captured, &weights.tokenizer, context, start)?;
+        let trees = if of.captured.is_some() {
+            let reader = (&*weights.tokenizer, weights.config.context);
+            let read = Read::of(store, of, reader, start, None)?;
+            worth = Some(read.worth.clone());
             played.clone_from(&read.warnings);
             read.tasks()
         } else {
@@ -122,7 +123,7 @@ fn begin<'a>(
     let config = serde_json::json!({
         "plan": plan, "data": data.summary, "digest": data.name(), "stages": stages,
         "budget": passes.budget,
-        "model": start, "warnings": warnings,
+        "model": start, "warnings": warnings, "worth": worth,
     })
     .to_string();
     let record = serde_json::to_string(&data.selection)
@@ -351,9 +352,13 @@ impl Ready<'_> {
             } else {
                 None
             };
-            if let Some(captured) = &of.captured {
-                let context = engine.weights.config.context;
-                let read = Read::of(store, captured, &engine.weights.tokenizer, context, &start)?;
+            if of.captured.is_some() {
+                let reader = (&*engine.weights.tokenizer, engine.weights.config.context);
+                let config: serde_json::Value =
+                    serde_json::from_str(&store.run(id)?.config).unwrap_or_default();
+                // As it was when the run began, whatever was said since.
+                let worth = serde_json::from_value(config["worth"].clone()).ok();
+                let read = Read::of(store, of, reader, &start, worth.as_ref())?;
                 let mut again = Again::new(plan, of, read, from, passes.budget, control)?;
                 let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
                 return run.work(&mut engine, &mut again);

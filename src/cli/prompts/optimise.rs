@@ -24,7 +24,7 @@ pub struct OptimiseArgs {
     /// The system message of this agent of the gateway is rewritten, tried by running --trial
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
-    /// The command that runs the agent on an item: {n} is its number, {url} and {key} reach the gateway
+    /// The command that runs the agent on an item: {item} is its number, {url} and {key} reach the gateway
     #[arg(long, value_name = "COMMAND", requires = "agent")]
     trial: Option<String>,
     /// Commands that run at once (default: 4)
@@ -188,7 +188,7 @@ impl OptimiseArgs {
         let mind = or(&self.mind, |of| &of.mind).ok_or_else(whose)?;
         let how = || {
             Error::usage("--trial: how is the agent run?")
-                .hint("--trial 'python agent.py {n} {url} {key}'")
+                .hint("--trial 'python agent.py {item} {url} {key}'")
         };
         Ok(OfAgent {
             agent: or(&self.agent, |of| &of.agent).unwrap_or_default(),
@@ -264,7 +264,7 @@ pub(super) fn begin(common: &Common, args: &OptimiseArgs) -> Result<()> {
             "{}: {} kept, {} no better on what they were made by, {} better with nothing left to compare them by, {} \
              not tried (known already, unfit, or beyond the budget); {}\n{}\n(this is what it was chosen by: other games \
              say how good it is)\nwrite it down: foretaste prompts accept {name}",
-            counted(found.written.all, "text written"),
+            counted(found.written.all, "new text"),
             found.candidates.len() - 1,
             found.written.no_better,
             found.written.no_room,

@@ -142,12 +142,7 @@ impl Process {
             }
             said = how.map_or(String::new(), |how| format!(" ({how})"));
         }
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if !last.is_empty() {
-            let lines: Vec<&str> = last.iter().map(String::as_str).collect();
-            said.push_str(&format!("; it wrote: {}", lines.join(" / ")));
-        }
-        said
+        said + &wrote(&self.last)
     }
 }
 
@@ -155,28 +150,90 @@ impl Drop for Process {
     fn drop(&mut self) {
         match &mut self.behind {
             Behind::Command { child, watcher } => {
-                let (Some(mut child), Some(mut watcher)) = (child.take(), watcher.take()) else {
+                let (Some(child), Some(watcher)) = (child.take(), watcher.take()) else {
                     return;
                 };
                 // Whoever sends hears nothing any more, so that its input ends as well.
                 let (nobody, _) = channel();
                 self.say = nobody;
-                let end = move || {
-                    // It is not waited for before the watcher is done: until then its number cannot
-                    // become that of another process.
-                    drop(watcher.input.take());
-                    _ = watcher.shell.wait();
-                    _ = child.wait();
-                };
-                // Nobody waits for it; where there is no thread the watcher does it when it sees
-                // that its input is gone.
-                _ = thread("end of a world", end);
+                end(child, watcher);
             }
             Behind::Tcp(stream) => _ = stream.shutdown(Shutdown::Both),
             #[cfg(unix)]
             Behind::Unix(stream) => _ = stream.shutdown(Shutdown::Both),
         }
     }
+}
+
+/// A command that is run to its end, with everything that it starts: what it writes is not read, but for
+/// its last lines of errors, and there is nothing for it to read.
+pub struct Errand {
+    last: Arc<Mutex<VecDeque<String>>>,
+    child: Option<Child>,
+    watcher: Option<Watcher>,
+}
+
+impl Errand {
+    /// Starts it, by the shell.
+    pub fn start(command: &str) -> Result<Self> {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(command);
+        shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        in_own_group(&mut shell);
+        let mut child = shell.spawn().map_err(|e| failed("starting sh", &e))?;
+        let watcher = match Watcher::of(&child) {
+            Ok(watcher) => watcher,
+            Err(error) => {
+                _ = child.kill();
+                _ = child.wait();
+                return Err(error);
+            }
+        };
+        let last: Arc<Mutex<VecDeque<String>>> = Arc::default();
+        if let Some(errors) = child.stderr.take() {
+            let kept = Arc::clone(&last);
+            thread("errand's errors", move || keep_last(errors, &kept))?;
+        }
+        Ok(Self { last, child: Some(child), watcher: Some(watcher) })
+    }
+
+    /// How it ended, if it has: the command itself, whatever it left behind.
+    pub fn ended(&self) -> Option<String> {
+        let how = self.child.as_ref().and_then(ending)?;
+        Some(format!(" ({how}){}", wrote(&self.last)))
+    }
+}
+
+impl Drop for Errand {
+    fn drop(&mut self) {
+        if let (Some(child), Some(watcher)) = (self.child.take(), self.watcher.take()) {
+            end(child, watcher);
+        }
+    }
+}
+
+/// The last lines that were written to standard error, in words.
+fn wrote(last: &Mutex<VecDeque<String>>) -> String {
+    let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<&str> = last.iter().map(String::as_str).collect();
+    format!("; it wrote: {}", lines.join(" / "))
+}
+
+/// Ends a process with its group.
+fn end(mut child: Child, mut watcher: Watcher) {
+    let end = move || {
+        // It is not waited for before the watcher is done: until then its number cannot become that of
+        // another process.
+        drop(watcher.input.take());
+        _ = watcher.shell.wait();
+        _ = child.wait();
+    };
+    // Nobody waits for it; where there is no thread the watcher does it when it sees that its input is
+    // gone.
+    _ = thread("end of a process", end);
 }
 
 impl Watcher {

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::episode::{Done, Episode};
-use super::turns::text_of;
+use super::turns::{list, text_of};
 use crate::error::{Error, Result};
-use crate::experience::Trajectory;
+use crate::experience::Purpose;
 use crate::gateway::opening;
+use crate::store::Record;
 
 /// The version that is written.
 const VERSION: &str = "ATIF-v1.8";
@@ -31,9 +32,9 @@ pub fn read(item: &Value) -> Result<Episode> {
             Some("system") => {}
             Some("user") => match steps.last_mut() {
                 None => before.push(text),
-                Some(done) => add(&mut done.observation, &text),
+                Some(done) => done.see(&text),
             },
-            Some("agent") => steps.push(done(step, text)),
+            Some("agent") => steps.push(done(step, text).map_err(place)?),
             other => {
                 let what = format!("source: {}", other.unwrap_or("none"));
                 return Err(place(Error::new(what).hint("system, user or agent")));
@@ -48,18 +49,35 @@ pub fn read(item: &Value) -> Result<Episode> {
     let success = success.or(reward.map(|reward| reward >= 1.0)).unwrap_or(false);
     let id = name(&item["trajectory_id"]).or_else(|| name(&item["session_id"]));
     let format = "atif";
-    Ok(Episode { id, format, actor, task, observation, steps, success, reward })
+    let filed = filed(item)?;
+    let id = match &filed {
+        Some(_) => name(&item["agent"]["extra"]["task"]),
+        None => id,
+    };
+    Ok(Episode { id, filed, format, actor, task, observation, steps, success, reward })
 }
 
-fn add(to: &mut String, text: &str) {
-    if !to.is_empty() && !text.is_empty() {
-        to.push('\n');
+/// What this program says of its own: suite, split, kind, and what it was for.
+fn filed(item: &Value) -> Result<Option<(String, String, String, Purpose)>> {
+    let extra = &item["agent"]["extra"];
+    if extra["writer"] != WRITER {
+        return Ok(None);
     }
-    to.push_str(text);
+    let text = |value: &Value, field: &str| {
+        let text = value[field].as_str().map(str::to_string);
+        text.ok_or_else(|| Error::new(format!("{field}: what foretaste wrote says it")))
+    };
+    let purpose = text(&item["extra"], "purpose")?;
+    let purpose = Purpose::from_name(&purpose)
+        .ok_or_else(|| Error::new(format!("purpose: there is no {purpose}")))?;
+    Ok(Some((text(extra, "suite")?, text(extra, "split")?, text(&item["extra"], "kind")?, purpose)))
 }
 
-fn done(step: &Value, text: String) -> Done {
-    let calls = step["tool_calls"].as_array().map_or(&[][..], Vec::as_slice);
+/// Who wrote it, where this program did.
+const WRITER: &str = "foretaste";
+
+fn done(step: &Value, text: String) -> Result<Done> {
+    let calls = list(step, "tool_calls")?;
     let call = |call: &Value| {
         let arguments = &call["arguments"];
         let only = arguments.as_object().filter(|all| all.len() == 1);
@@ -75,27 +93,34 @@ fn done(step: &Value, text: String) -> Done {
     let (action, said) =
         if calls.is_empty() { (text, None) } else { (calls.join("\n"), Some(text)) };
     let thought = reasoning.or(said.filter(|said| *said != action));
-    let mut observation = String::new();
-    let results = step["observation"]["results"].as_array().map_or(&[][..], Vec::as_slice);
-    results.iter().for_each(|result| add(&mut observation, &text_of(&result["content"])));
+    if action.trim().is_empty() {
+        return Err(Error::new("the agent does nothing in it"));
+    }
+    let mut done = Done { action, thought, ..Done::default() };
+    if step.get("observation").is_some_and(|seen| !seen.is_object() && !seen.is_null()) {
+        return Err(Error::new("observation: not {results: […]}"));
+    }
+    for result in list(&step["observation"], "results")? {
+        done.see(&text_of(&result["content"]));
+    }
     let extra = &step["extra"];
-    let others = extra["alternatives"].as_array().map_or(&[][..], Vec::as_slice);
-    let other = |other: &Value| {
-        Some((
-            other["action"].as_str()?.to_string(),
+    for other in list(extra, "alternatives")? {
+        let action = other["action"].as_str().filter(|action| !action.trim().is_empty());
+        let action = action.ok_or_else(|| Error::new("an alternative without an action"))?;
+        done.others.push((
+            action.to_string(),
             text_of(&other["next_observation"]),
             other["reward"].as_f64().unwrap_or_default(),
             other["done"].as_bool().unwrap_or_default(),
-        ))
-    };
-    let others = others.iter().filter_map(other).collect();
-    let reward = extra["reward"].as_f64().unwrap_or_default();
-    Done { action, observation, thought, reward, others }
+        ));
+    }
+    done.reward = extra["reward"].as_f64().unwrap_or_default();
+    Ok(done)
 }
 
 /// Writes one: what was told first as a user's step, then a call of `act` with its observation a step.
-pub fn written(trajectory: &Trajectory, thoughts: &[(usize, String)]) -> Value {
-    let tr = trajectory;
+pub fn written(record: &Record) -> Value {
+    let Record { trajectory: tr, branches, thoughts, .. } = record;
     let task = format!("{}\n\nYour task is to: {}", tr.observation, tr.task);
     let mut steps = vec![json!({"step_id": 1, "source": "user", "message": task.trim()})];
     for (t, step) in tr.steps.iter().enumerate() {
@@ -107,9 +132,16 @@ pub fn written(trajectory: &Trajectory, thoughts: &[(usize, String)]) -> Value {
             "observation": {"results": [{"source_call_id": call, "content": step.observation}]},
             "extra": {"reward": step.reward, "done": step.done},
         });
-        let thought = thoughts.iter().find(|(at, _)| *at == t);
-        if let Some((_, text)) = thought {
-            one["reasoning_content"] = json!(text);
+        if let Some(thought) = thoughts.iter().find(|thought| thought.t == t) {
+            one["reasoning_content"] = json!(thought.text);
+        }
+        let others = branches.iter().filter(|branch| branch.t == t).map(|branch| {
+            json!({"action": branch.action, "next_observation": branch.observation,
+                "reward": branch.reward, "done": branch.done, "effect": branch.effect})
+        });
+        let others: Vec<Value> = others.collect();
+        if !others.is_empty() {
+            one["extra"]["alternatives"] = json!(others);
         }
         steps.push(one);
     }
@@ -118,7 +150,7 @@ pub fn written(trajectory: &Trajectory, thoughts: &[(usize, String)]) -> Value {
         "session_id": format!("foretaste-{}", tr.id),
         "trajectory_id": format!("foretaste-{}", tr.id),
         "agent": {"name": tr.actor, "version": env!("CARGO_PKG_VERSION"),
-            "extra": {"suite": tr.suite, "split": tr.split, "task": tr.task_id}},
+            "extra": {"writer": WRITER, "suite": tr.suite, "split": tr.split, "task": tr.task_id}},
         "steps": steps,
         "final_metrics": {"total_steps": tr.steps.len() + 1, "extra": {"reward": tr.reward()}},
         "extra": {"success": tr.success(), "purpose": tr.purpose.as_str(), "kind": tr.kind},

@@ -15,11 +15,23 @@ pub struct Done {
     pub others: Vec<(String, String, f64, bool)>,
 }
 
+impl Done {
+    /// Adds what is seen then, below what was seen before.
+    pub fn see(&mut self, text: &str) {
+        if !self.observation.is_empty() && !text.is_empty() {
+            self.observation.push('\n');
+        }
+        self.observation.push_str(text);
+    }
+}
+
 /// An episode.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Episode {
     /// What its tool calls it, where it does.
     pub id: Option<String>,
+    /// Of which suite, split and kind it says that it is, and what for: what this program wrote says so.
+    pub filed: Option<(String, String, String, Purpose)>,
     /// The format, and who acted.
     pub format: &'static str,
     pub actor: String,
@@ -35,7 +47,7 @@ pub struct Episode {
 impl Episode {
     /// As a store takes it in, with the item that it came from.
     pub fn record(self, suite: Option<&str>, name: &str, source: &str) -> Record {
-        let Self { id, format, actor, task, observation, steps, success, reward } = self;
+        let Self { id, filed, format, actor, task, observation, steps, success, reward } = self;
         let (mut thoughts, mut branches) = (Vec::new(), Vec::new());
         let last = steps.len().saturating_sub(1);
         let whole: f64 = steps.iter().map(|done| done.reward).sum();
@@ -43,7 +55,13 @@ impl Episode {
         for (t, done) in steps.into_iter().enumerate() {
             let text = done.thought.filter(|text| !text.trim().is_empty());
             thoughts.extend(text.map(|text| Thought { trajectory: 0, t, text }));
-            branches.extend(done.others.into_iter().map(|other| branch(t, other)));
+            for other in done.others {
+                // The same action twice is executed once, and the expert's own is no alternative.
+                let known = |own: &Branch| own.t == t && own.action == other.0;
+                if other.0 != done.action && !branches.iter().any(known) {
+                    branches.push(branch(t, other));
+                }
+            }
             // What is said of the whole is the last step's, unless the steps say as much themselves.
             let rest = reward.filter(|_| t == last && whole == 0.0).unwrap_or_default();
             made.push(Step {
@@ -58,14 +76,17 @@ impl Episode {
                 truncated: false,
             });
         }
+        let usual = || (format.into(), "train".into(), format.into(), Purpose::Demonstration);
+        let (own, split, kind, purpose): (String, String, String, Purpose) =
+            filed.unwrap_or_else(usual);
         let trajectory = Trajectory {
             id: 0,
-            suite: suite.unwrap_or(format).to_string(),
-            split: "train".into(),
+            suite: suite.map_or(own, str::to_string),
+            split,
             task_id: id.unwrap_or_else(|| name.to_string()),
-            kind: format.into(),
+            kind,
             task,
-            purpose: Purpose::Demonstration,
+            purpose,
             actor,
             seed: 0,
             observation,

@@ -25,11 +25,7 @@ pub fn read(events: &[Value], actor: Option<&str>) -> Result<Episode> {
             let cause = event["cause"].as_i64().and_then(|cause| of.get(&cause).copied());
             let at = cause.or(steps.len().checked_sub(1));
             match at.and_then(|at: usize| steps.get_mut(at)) {
-                Some(done) if done.observation.is_empty() => done.observation = seen,
-                Some(done) => {
-                    done.observation.push('\n');
-                    done.observation.push_str(&seen);
-                }
+                Some(done) => done.see(&seen),
                 None => {}
             }
             continue;
@@ -41,7 +37,7 @@ pub fn read(events: &[Value], actor: Option<&str>) -> Result<Episode> {
                 let text = text.unwrap_or_default().to_string();
                 match steps.last_mut() {
                     None => before.push(text),
-                    Some(done) => done.observation = text,
+                    Some(done) => done.see(&text),
                 }
             }
             (_, kind) => {

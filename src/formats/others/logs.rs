@@ -11,14 +11,13 @@ use crate::gateway::opening;
 /// A `.traj` of SWE-agent: what was done is in `trajectory`, what was asked in `history`. It says what
 /// was submitted, and not whether that was right.
 pub fn swe_agent(item: &Value) -> Result<Episode> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
     let mut steps = Vec::new();
     for (n, step) in item["trajectory"].as_array().into_iter().flatten().enumerate() {
         let Some(action) = step["action"].as_str() else {
             return Err(Error::new(format!("step {}: no action", n + 1)));
         };
-        let thought = step["thought"].as_str().map(str::to_string);
-        let observation = text(&step["observation"]);
+        let thought = Some(text_of(&step["thought"]));
+        let observation = text_of(&step["observation"]);
         let action = action.trim().to_string();
         steps.push(Done { action, observation, thought, ..Done::default() });
     }
@@ -62,8 +61,9 @@ pub fn history(item: &Value) -> Result<Episode> {
     Ok(Episode { id, success, ..events::read(&flat, actor)? })
 }
 
-/// A log of Inspect: each sample is a conversation with its scores.
-pub fn inspect(item: &Value) -> Result<Vec<Episode>> {
+/// A log of Inspect: each sample is a conversation with its scores, and stays with the log's own words;
+/// one in which nothing was answered (an error of an API) is none.
+pub fn inspect(item: &Value) -> Result<Vec<(Episode, Value)>> {
     if item["version"].as_i64() != Some(2) {
         return Err(Error::new(format!("a log of Inspect of version {}", item["version"]))
             .hint("version 2 is read"));
@@ -91,7 +91,13 @@ pub fn inspect(item: &Value) -> Result<Vec<Episode>> {
         let epoch = sample["epoch"].as_i64().unwrap_or(1);
         let id = Some(format!("{task} {id} epoch {epoch}"));
         let success = reward.is_some_and(|reward| reward >= 1.0);
-        Ok(Episode { id, reward, success, ..episode })
+        let source = serde_json::json!({"version": 2, "eval": item["eval"], "sample": sample});
+        Ok((Episode { id, reward, success, ..episode }, source))
     };
-    samples.iter().enumerate().map(one).collect()
+    let answered = |sample: &&Value| {
+        let messages = sample["messages"].as_array().map_or(&[][..], Vec::as_slice);
+        messages.iter().any(|message| message["role"] == "assistant")
+    };
+    let all = samples.iter().enumerate().filter(|(_, sample)| answered(sample));
+    all.map(one).collect()
 }

@@ -15,13 +15,15 @@ use serde_json::Value;
 
 pub use self::atif::written as atif;
 use self::episode::Episode;
+use crate::digest::{self, hex};
+use crate::env::SUITES;
 use crate::error::{Error, Result};
 use crate::paths;
 use crate::store::Record;
 use crate::text::counted;
 
 /// Bytes of a file of another tool at most: it is read whole.
-const LARGEST: u64 = 1 << 30;
+const LARGEST: u64 = 256 << 20;
 
 /// The shapes that are read, for people.
 pub const SHAPES: &str = "ATIF 1.7 and 1.8, chat messages, prompt and completion, ShareGPT (AgentGym), ETO, SWE-agent, OpenHands \
@@ -68,20 +70,24 @@ fn items(path: &Path) -> Result<Vec<Item>> {
 
 /// Whether an element of a list is an item by itself, and not a turn of one.
 fn is_whole(item: &Value) -> bool {
-    let turn = ["role", "from", "source"].iter().any(|field| item.get(field).is_some());
-    (item.is_object() || item.is_array()) && !turn
+    let turn = ["role", "from"].iter().any(|field| item.get(field).is_some());
+    (item.is_object() || item.is_array()) && !turn && !is_event(item)
 }
 
-/// The episodes of an item, by its shape.
-fn episodes(item: &Value) -> Result<Vec<Episode>> {
+/// Whether an element of a list is an event of OpenHands.
+fn is_event(item: &Value) -> bool {
     let has = |field: &str| item.get(field).is_some();
-    let one = |episode: Result<Episode>| Ok(vec![episode?]);
+    has("source") && (has("action") || has("observation") || has("kind"))
+}
+
+/// The episodes of an item, by its shape, each with what it came from.
+fn episodes(item: &Value) -> Result<Vec<(Episode, Value)>> {
+    let has = |field: &str| item.get(field).is_some();
+    let one = |episode: Result<Episode>| Ok(vec![(episode?, item.clone())]);
     let shape = item.get("schema_version").and_then(Value::as_str).unwrap_or_default();
     match item {
         _ if shape.starts_with("ATIF-") => one(atif::read(item)),
-        Value::Array(events) if events.iter().any(|event| event.get("source").is_some()) => {
-            one(events::read(events, None))
-        }
+        Value::Array(events) if events.iter().any(is_event) => one(events::read(events, None)),
         Value::Array(turns) => one(turns::read("eto", turns, None)),
         Value::Object(_) if has("samples") && has("eval") => logs::inspect(item),
         Value::Object(_) if item["trajectory"].is_array() => one(logs::swe_agent(item)),
@@ -93,6 +99,10 @@ fn episodes(item: &Value) -> Result<Vec<Episode>> {
             one(turns::item("messages", item, "messages"))
         }
         Value::Object(_) if has("prompt") && has("completion") => one(turns::pair(item)),
+        Value::Object(_) if has("chosen") && has("rejected") => {
+            Err(Error::new("a preference: nobody says what came of either answer")
+                .hint("alternatives that were executed come in as ATIF, or are collected here"))
+        }
         Value::Object(_) if has("input_ids") => {
             Err(Error::new("tokens without their texts: nothing of it can be looked at"))
         }
@@ -104,20 +114,32 @@ fn episodes(item: &Value) -> Result<Vec<Episode>> {
 /// Every trajectory of a file, all of them or none: a damaged one is named. `suite` is what they are
 /// filed under; without it, the format's name.
 pub fn read(path: &Path, suite: Option<&str>) -> Result<Vec<Record>> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if let Some(odd) = suite.filter(|name| name.is_empty() || !name.chars().all(plain)) {
+        return Err(Error::usage(format!("--suite {odd:?}: letters, digits, -, _ and .")));
+    }
+    if let Some(own) = suite.filter(|name| SUITES.contains(name)) {
+        return Err(Error::usage(format!("--suite {own}: a suite of this program"))
+            .hint("what was played elsewhere is no game of it: give it another name"));
+    }
     let stem = path.file_stem().map_or("file".into(), |stem| stem.to_string_lossy().into_owned());
     let all = items(path)?;
     let (mut records, many) = (Vec::new(), all.len() > 1);
     for (n, (place, item)) in all.into_iter().enumerate() {
         let found = episodes(&item).map_err(|error| error.at(place.clone()))?;
-        let source = item.to_string();
-        for (i, episode) in found.into_iter().enumerate() {
+        for (i, (episode, source)) in found.into_iter().enumerate() {
             if episode.steps.is_empty() {
                 let what = "nothing is done in it that could be learnt from";
                 return Err(Error::new(what).at(place));
             }
+            let source = source.to_string();
             let name = if many { format!("{stem} {}", n + 1) } else { stem.clone() };
             let name = if i > 0 { format!("{name}.{}", i + 1) } else { name };
-            records.push(episode.record(suite, &name, &source));
+            // Another file may be called the same.
+            let own = &hex(digest::of([source.as_str()]))[..8];
+            let record = episode.record(suite, &format!("{name} {own}"), &source);
+            record.check().map_err(|error| error.at(place.clone()))?;
+            records.push(record);
         }
     }
     if records.is_empty() {

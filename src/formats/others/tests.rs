@@ -4,11 +4,13 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::experience::Purpose;
+use crate::store::Thought;
 
 fn of(item: &Value) -> Record {
     let mut found = episodes(item).unwrap();
     assert_eq!(found.len(), 1);
-    found.remove(0).record(None, "file", &item.to_string())
+    let (episode, source) = found.remove(0);
+    episode.record(None, "file", &source.to_string())
 }
 
 fn file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -101,8 +103,10 @@ fn what_is_written_as_atif_reads_back() {
     let game = json!({"messages": [
         {"role": "user", "content": "You see a desk 1.\n\nYour task is to: look at a mug."},
         {"role": "assistant", "content": "go to desk 1"}, {"role": "user", "content": "A mug 1."}]});
-    let tr = of(&game).trajectory;
-    let back = of(&atif(&tr, &[(0, "A desk.".into())]));
+    let mut record = of(&game);
+    record.thoughts.push(Thought { trajectory: 0, t: 0, text: "A desk.".into() });
+    let back = of(&atif(&record));
+    let tr = record.trajectory;
     let steps = |tr: &crate::experience::Trajectory| -> Vec<(String, String, bool)> {
         tr.steps.iter().map(|s| (s.action.clone(), s.observation.clone(), s.done)).collect()
     };
@@ -111,7 +115,49 @@ fn what_is_written_as_atif_reads_back() {
         (tr.task.clone(), tr.observation.clone(), tr.success())
     };
     assert_eq!(told(&back.trajectory), told(&tr));
+    let filed = |tr: &crate::experience::Trajectory| {
+        [tr.suite.clone(), tr.split.clone(), tr.kind.clone(), tr.task_id.clone()]
+    };
+    assert_eq!(
+        filed(&back.trajectory),
+        filed(&tr),
+        "what this program wrote says where it belongs"
+    );
     assert_eq!(back.thoughts[0].text, "A desk.");
+}
+
+#[test]
+fn nothing_of_what_was_said_or_done_is_lost() {
+    let says = |text: &str| {
+        json!({"messages": [{"role": "user", "content": "Do it."},
+        {"role": "assistant", "content": text}, {"role": "user", "content": "Done."}]})
+    };
+    let action = |item: &Value| of(item).trajectory.steps[0].action.clone();
+    assert_eq!(
+        action(&says("Action: write[The word Action: means do]")),
+        "write[The word Action: means do]"
+    );
+    assert_eq!(action(&says("Action: a\nThought: no\nAction: b")), "b");
+    let old = json!({"messages": [{"role": "user", "content": "Do it."},
+        {"role": "assistant", "content": null, "function_call": {"name": "weather", "arguments": "{\"day\": 1}"}},
+        {"role": "function", "content": "rainy"}]});
+    assert_eq!(action(&old), r#"weather {"day":1}"#);
+    let ok = json!({"messages": [{"role": "user", "content": "Your task is to: cook an egg."},
+        {"role": "assistant", "content": "Understood."}, {"role": "user", "content": "You are in a kitchen."},
+        {"role": "assistant", "content": "look"}, {"role": "user", "content": "Go on?"},
+        {"role": "assistant", "content": "ok"}]});
+    let tr = of(&ok).trajectory;
+    assert_eq!((tr.task.as_str(), tr.steps.len()), ("cook an egg.", 2), "{tr:?}");
+    let others = json!({"schema_version": "ATIF-v1.8", "agent": {"name": "a"}, "steps": [
+        {"source": "user", "message": "Go."}, {"source": "agent", "message": "go", "extra": {"alternatives": [
+            {"action": "go"}, {"action": "better", "reward": 5.0}, {"action": "better", "reward": 5.0}]}}]});
+    let Record { trajectory, branches, .. } = of(&others);
+    assert_eq!(
+        branches.len(),
+        1,
+        "the step's own action is no alternative, and the same twice is one"
+    );
+    assert!(!branches[0].is_below(&trajectory.steps[0]), "what was worth more is not worse");
 }
 
 #[test]
@@ -123,6 +169,12 @@ fn what_is_no_trajectory_is_refused_by_name_and_place() {
             "a message of `x`",
         ),
         ("{\"input_ids\": [1]}", "tokens without their texts"),
+        ("{\"prompt\": \"a\", \"chosen\": \"b\", \"rejected\": \"c\"}", "a preference"),
+        (
+            "{\"success\": \"false\", \"messages\": [{\"role\": \"assistant\", \"content\": \"a\"}]}",
+            "success",
+        ),
+        ("{\"messages\": [{\"role\": \"assistant\", \"content\": \"Action: \"}]}", "does nothing"),
         ("{\"schema_version\": \"ATIF-v9\", \"steps\": []}", "ATIF-v9"),
         ("{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}", "nothing is done in it"),
         ("{\"messages\": [}\n{}", "not JSON"),

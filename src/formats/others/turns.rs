@@ -36,7 +36,7 @@ impl<'a> Turn<'a> {
     fn of(message: &'a Value) -> Result<Self> {
         let role = message.get("role").or_else(|| message.get("from")).and_then(Value::as_str);
         let role = match role {
-            Some("assistant" | "gpt" | "model" | "bot") => "assistant",
+            Some("assistant" | "gpt" | "model" | "bot" | "function_call") => "assistant",
             Some("user" | "human") => "user",
             Some("system" | "developer") => "system",
             Some("tool" | "function" | "observation" | "function_response") => "tool",
@@ -47,28 +47,67 @@ impl<'a> Turn<'a> {
         Ok(Self { role, text: text_of(content.unwrap_or(&Value::Null)), message })
     }
 
-    /// What was thought, and done; none where a harness has the assistant only agree.
-    fn act(&self) -> Option<(Option<String>, String)> {
-        let said = self.text.trim();
+    /// Whether a harness has the assistant only agree, before anything is done.
+    fn agrees(&self) -> bool {
+        let said = self.text.trim().to_lowercase();
         let agrees = ["ok", "ok.", "okay", "okay.", "i understand.", "understood."];
-        if self.message["loss"] == Value::Bool(false)
-            || agrees.contains(&said.to_lowercase().as_str())
-        {
-            return None;
-        }
+        self.is_context() || agrees.contains(&said.as_str())
+    }
+
+    /// Whether it says of itself that it is not to be trained on.
+    fn is_context(&self) -> bool {
+        self.message["loss"] == Value::Bool(false) || self.message["weight"].as_f64() == Some(0.0)
+    }
+
+    /// What was thought, and done.
+    fn act(&self) -> Result<(Option<String>, String)> {
+        let said = self.text.trim();
         let thought = |text: &str| {
             let text = text.trim().trim_start_matches("Thought:").trim();
             (!text.is_empty()).then(|| text.to_string())
         };
-        let calls = self.message["tool_calls"].as_array().map_or(&[][..], Vec::as_slice);
-        if !calls.is_empty() {
-            let calls: Vec<String> = calls.iter().map(called).collect();
-            return Some((thought(said), calls.join("\n")));
+        let calls = list(self.message, "tool_calls")?;
+        let old = self.message.get("function_call").filter(|call| !call.is_null());
+        let calls: Vec<String> = calls.iter().chain(old).map(called).collect();
+        let (thought, action) = if !calls.is_empty() {
+            (thought(said), calls.join("\n"))
+        } else if let Some(at) = action_at(said) {
+            (thought(&said[..at]), said[at + ACTION.len()..].trim().to_string())
+        } else {
+            (None, said.to_string())
+        };
+        if action.is_empty() {
+            return Err(Error::new("the assistant does nothing in it"));
         }
-        if let Some((before, action)) = said.rsplit_once("Action:") {
-            return Some((thought(before), action.trim().to_string()));
-        }
-        Some((None, said.to_string()))
+        Ok((thought, action))
+    }
+}
+
+/// What stands before an action that is written.
+const ACTION: &str = "Action:";
+
+/// Where the last line begins that says an action: a text within an action may say the word too.
+fn action_at(said: &str) -> Option<usize> {
+    let starts = std::iter::once(0).chain(said.match_indices('\n').map(|(at, _)| at + 1));
+    starts.filter(|at| said[*at..].starts_with(ACTION)).last()
+}
+
+/// A field that is a list, or not there.
+pub(super) fn list<'a>(of: &'a Value, field: &str) -> Result<&'a [Value]> {
+    match of.get(field) {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::Array(all)) => Ok(all),
+        Some(_) => Err(Error::new(format!("{field}: no list"))),
+    }
+}
+
+/// A field that is a number or says yes or no, or not there.
+fn number(of: &Value, field: &str) -> Result<Option<f64>> {
+    match of.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(said)) => Ok(Some(f64::from(u8::from(*said)))),
+        Some(Value::Number(number)) => Ok(number.as_f64()),
+        Some(other) => Err(Error::new(format!("{field}: {other} is no number"))),
     }
 }
 
@@ -92,28 +131,26 @@ fn called(call: &Value) -> String {
 /// A conversation as an episode.
 pub fn read(format: &'static str, messages: &[Value], tools: Option<&str>) -> Result<Episode> {
     let (mut before, mut system) = (Vec::new(), Vec::new());
+    let place = |n: usize| move |error: Error| error.at(format!("message {}", n + 1));
     let mut steps: Vec<Done> = Vec::new();
     for (n, message) in messages.iter().enumerate() {
-        let turn = Turn::of(message).map_err(|e| e.at(format!("message {}", n + 1)))?;
+        let turn = Turn::of(message).map_err(place(n))?;
         match turn.role {
             "system" => system.push(turn.text),
-            "assistant" => match turn.act() {
-                Some((thought, action)) if !action.is_empty() => {
-                    steps.push(Done { action, thought, ..Done::default() });
+            "assistant" if steps.is_empty() && turn.agrees() => {}
+            "assistant" => {
+                if turn.is_context() {
+                    let what = "an answer that is not to be trained on, after others that are";
+                    return Err(place(n)(Error::new(what)));
                 }
-                // What was only agreed to is no part of the game that comes after it.
-                None if steps.is_empty() => before.clear(),
-                _ => {}
-            },
+                let (thought, action) = turn.act().map_err(place(n))?;
+                steps.push(Done { action, thought, ..Done::default() });
+            }
             _ => match steps.last_mut() {
                 None => before.push(turn.text),
                 Some(done) => {
                     let seen = turn.text.trim();
-                    let seen = seen.strip_prefix("Observation:").unwrap_or(seen).trim();
-                    if !done.observation.is_empty() {
-                        done.observation.push('\n');
-                    }
-                    done.observation.push_str(seen);
+                    done.see(seen.strip_prefix("Observation:").unwrap_or(seen).trim());
                 }
             },
         }
@@ -134,10 +171,16 @@ pub fn item(format: &'static str, item: &Value, field: &str) -> Result<Episode> 
         _ => None,
     };
     let id = ["item_id", "id", "task_id", "session_id"].iter().find_map(|field| name(field));
-    let reward = item["reward"].as_f64();
+    let id = id.filter(|id| !id.trim().is_empty());
+    let mut reward = None;
+    for place in [item, &item["metadata"], &item["extra"]] {
+        for field in ["reward", "rewards", "score", "success", "resolved"] {
+            reward = reward.or(number(place, field)?);
+        }
+    }
     let episode = read(format, messages, None)?;
-    let success = item["success"].as_bool().or(reward.map(|reward| reward >= 1.0));
-    Ok(Episode { id, reward, success: success.unwrap_or(episode.success), ..episode })
+    let success = reward.map_or(episode.success, |reward| reward >= 1.0);
+    Ok(Episode { id, reward, success, ..episode })
 }
 
 /// A prompt and what was to be said then, each a text or messages.

@@ -31,6 +31,8 @@ type Identity = [String; 5];
 pub struct Intake {
     /// Trajectories that are not there yet: as many of the same as the file has beyond the store.
     pub trajectories: usize,
+    /// Those of them that came to their goal: only they are imitated.
+    pub succeeded: usize,
     /// Their steps.
     pub steps: usize,
     /// Executed alternatives, of them and of those that are there already.
@@ -74,6 +76,7 @@ impl Intake {
 
     fn count(&mut self, record: &Record) {
         self.trajectories += 1;
+        self.succeeded += usize::from(record.trajectory.success());
         self.steps += record.trajectory.steps.len();
         self.beside(record);
     }

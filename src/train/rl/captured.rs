@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::estimate::{Estimator, Rollout, Term, Visit, has_spread};
-use super::tree::{Costs, Grown, How, Known, Sums, grow};
+use super::tree::{Costs, Grown, How, Known, Listed, Sums, merged};
 use super::{Method, Rl};
-use crate::agent::prompt::Framing;
+use crate::agent::prompt::{Framing, ROOM};
 use crate::control::Control;
 use crate::digest;
 use crate::error::{Error, Result};
-use crate::experience::Trajectory;
-use crate::gateway::{self, Unfit};
+use crate::experience::{Step, Trajectory};
+use crate::gateway::{self, Unfit, Worth, Written};
 use crate::model::step::Net;
 use crate::model::team::{Priority, Team};
 use crate::model::tokenizer::Tokenizer;
@@ -26,7 +26,7 @@ use crate::model::weights::Trainable;
 use crate::rng::Rng;
 use crate::store::Store;
 use crate::text::counted;
-use crate::train::examples::Example;
+use crate::train::examples::{Example, TokenRole};
 use crate::train::plan::Plan;
 use crate::train::source::{Batch, KeptGroup, Source};
 use crate::train::update::{Metrics, costs};
@@ -35,8 +35,10 @@ use crate::train::update::{Metrics, costs};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Captured {
-    /// The agent, as the gateway calls it.
+    /// The agent, as the gateway called it then.
     pub agent: String,
+    /// Its number, whatever it is called later.
+    pub id: i64,
     /// The last call that is learnt from: what comes later is for another run.
     pub upto: i64,
 }
@@ -68,62 +70,65 @@ struct Group {
     grown: Grown,
     rollouts: Vec<Rollout>,
     trajectories: Vec<Trajectory>,
-    /// What tokens cost who answered.
-    old: Costs,
 }
 
 /// All that was captured, read for a tokenizer.
 pub struct Read {
     groups: Vec<Group>,
+    /// What each conversation was worth, by its last call: with this a run goes on, whatever is said
+    /// later.
+    pub worth: Worth,
     /// What a person should know of it.
     pub warnings: Vec<String>,
 }
 
 impl Read {
-    /// Reads an agent's conversations; `start` is the mind that is trained.
+    /// Reads an agent's conversations; `start` is the mind that is trained, and `known` what they were
+    /// worth when the run began, if it did.
     pub fn of(
         store: &Store,
-        of: &Captured,
-        tokenizer: &Tokenizer,
-        context: usize,
+        rl: &Rl,
+        (tokenizer, context): (&Tokenizer, usize),
         start: &str,
+        known: Option<&Worth>,
     ) -> Result<Self> {
-        let agent = store.called_agent(&of.agent)?;
-        let (all, mut unfit) = gateway::rollouts(store, &agent, of.upto)?;
+        let Some(of) = &rl.captured else {
+            return Err(Error::new("a run of what was captured that says not of whom"));
+        };
+        let (all, mut unfit) = gateway::rollouts(store, &store.agent(of.id)?, of.upto, known)?;
         let framing = Framing::new(tokenizer)?;
         let mut by_task: BTreeMap<String, Vec<gateway::Rollout>> = BTreeMap::new();
-        let (mut others, mut read) = (0, 0);
+        let (mut others, mut worth) = (0, Worth::new());
         for one in all {
-            if !is_as_written(&framing, &one)? {
-                unfit.inexact += 1;
-                continue;
-            }
-            read += 1;
+            worth.insert(one.call, one.trajectory.reward());
             others += usize::from(one.mind != start);
             by_task.entry(one.task.clone()).or_default().push(one);
         }
         let mut groups = Vec::new();
         for rollouts in by_task.into_values() {
-            groups.extend(Group::of(&framing, rollouts, context)?);
+            groups.extend(Group::of(&framing, rollouts, context, &mut unfit)?);
         }
-        if groups.is_empty() {
-            return Err(nothing(&of.agent, unfit));
+        let how = estimator(rl);
+        let teaches =
+            |group: &Group| has_spread(&how.terms(std::slice::from_ref(&group.rollouts))[0]);
+        if !groups.iter().any(teaches) {
+            return Err(nothing(of, rl.method, &groups, unfit));
         }
         let mut warnings = unfit.told();
         if others > 0 {
             warnings.push(format!(
                 "{others} of {} were answered by another mind than {start}: their ratios begin where the two differ",
-                counted(read, "conversation")
+                counted(worth.len() as u64, "conversation")
             ));
         }
         let single = groups.iter().filter(|group| group.rollouts.len() < 2).count();
-        if single > 0 {
+        if single > 0 && rl.method.compares_rollouts() {
             warnings.push(format!(
-                "{single} of {} have one conversation: beside no other it says nothing (but to expert-iteration)",
+                "{single} of {} have one conversation: beside no other it says nothing",
                 counted(groups.len() as u64, "task")
             ));
         }
-        Ok(Self { groups, warnings })
+        Ok(Self { groups, worth, warnings })
     }
 
     /// Tasks.
@@ -132,55 +137,100 @@ impl Read {
     }
 }
 
-fn nothing(agent: &str, unfit: Unfit) -> Error {
-    let why = unfit.told().join("; ");
-    Error::usage(format!("nothing that {agent} did can be learnt from by ratios: {why}")).hint(
-        "a mind of this program has to answer, at temperature 1, and somebody to say what it was worth; what was \
-         worth 1 can be imitated whoever answered (foretaste gateway take)",
+fn estimator(rl: &Rl) -> Estimator {
+    let Rl { method, gamma, limit, kl, .. } = *rl;
+    Estimator { method, gamma, limit, holds: kl > 0.0 }
+}
+
+/// Why nothing can be learnt, which is known before anything is.
+fn nothing(of: &Captured, method: Method, groups: &[Group], unfit: Unfit) -> Error {
+    let mut why = unfit.told();
+    let all: usize = groups.iter().map(|group| group.rollouts.len()).sum();
+    if all > 0 {
+        why.push(format!(
+            "{} of {} are left, and within none of these do two differ in what they were worth",
+            counted(all as u64, "conversation"),
+            counted(groups.len() as u64, "task")
+        ));
+    }
+    Error::usage(format!(
+        "{} has nothing to learn from what {} did: {}",
+        method.as_str(),
+        of.agent,
+        why.join("; ")
+    ))
+    .hint(
+        "a mind of this program has to answer at temperature 1, the same game several times, and somebody to say what \
+         each was worth; what was worth 1 can be imitated whoever answered (foretaste gateway take)",
     )
 }
 
-/// Whether the tokens that were written are those that the same action has here.
-fn is_as_written(framing: &Framing<'_>, of: &gateway::Rollout) -> Result<bool> {
-    for (step, written) in of.trajectory.steps.iter().zip(&of.written) {
-        if framing.action(&step.action)? != written.ids {
-            return Ok(false);
+/// A conversation as a tree: every action as it was written, which may be other tokens than its text has
+/// when it is read as a part of what came before.
+fn written(
+    framing: &Framing<'_>,
+    of: &gateway::Rollout,
+    context: usize,
+) -> Result<Option<(Example, Listed)>> {
+    let tr = &of.trajectory;
+    let opening = framing.opening(&tr.state(0))?;
+    let mut example = Example { trajectory: tr.id, ..Example::default() };
+    let mut at = example.add(None, &opening, TokenRole::Context);
+    let mut depth = opening.len();
+    let mut states = Vec::with_capacity(tr.steps.len());
+    for (step, written) in tr.steps.iter().zip(&of.written) {
+        // Whoever acts there drops the oldest turns, and reads something else than stands here.
+        if depth + ROOM > context {
+            return Ok(None);
         }
+        let act = framing.act();
+        let read = framing.action(&step.action)?;
+        let mark = example.add(at, &act, TokenRole::Context);
+        let first = example.tree.len();
+        let mut end = example.add(mark, &written.ids, TokenRole::Action);
+        states.push(Some(vec![(first..example.tree.len()).collect()]));
+        if read != written.ids {
+            end = example.add(mark, &read, TokenRole::Context);
+        }
+        let seen = framing.observation(&step.observation)?;
+        let next = [framing.observe(), seen].concat();
+        at = example.add(end, &next, TokenRole::Context);
+        depth += act.len() + read.len() + next.len();
     }
-    Ok(true)
+    Ok(Some((example, states)))
 }
 
 impl Group {
-    /// None where the task is longer than the model reads.
+    /// None where all of them are longer than the model reads.
     fn of(
         framing: &Framing<'_>,
         all: Vec<gateway::Rollout>,
         context: usize,
+        unfit: &mut Unfit,
     ) -> Result<Option<Self>> {
-        let trajectories: Vec<Trajectory> = all.iter().map(|one| one.trajectory.clone()).collect();
-        let each: Vec<&Trajectory> = trajectories.iter().collect();
-        let Some(grown) = grow(framing, &each, context)? else { return Ok(None) };
-        let mut old = Costs::new();
-        for (one, states) in all.iter().zip(&grown.states) {
-            for (written, state) in one.written.iter().zip(states) {
-                let nodes = state.as_ref().and_then(|actions| actions.first());
-                let pairs = nodes.into_iter().flatten().zip(&written.logps);
-                old.extend(pairs.map(|(node, logp)| (*node, -logp)));
-            }
-        }
-        let visits = |tr: &Trajectory| {
-            let visit = |(t, step): (usize, &crate::experience::Step)| Visit {
+        let (mut trees, mut rollouts, mut trajectories) = (Vec::new(), Vec::new(), Vec::new());
+        for one in all {
+            let Some(tree) = written(framing, &one, context)? else {
+                unfit.too_long += 1;
+                continue;
+            };
+            trees.push(tree);
+            let tr = one.trajectory;
+            let visit = |((t, step), written): ((usize, &Step), &Written)| Visit {
                 state: digest::of([tr.observation_at(t)]),
                 logs: Vec::new(),
                 chosen: digest::of([step.action.as_str()]) as usize,
                 reward: step.reward,
+                written: written.logps.clone(),
             };
-            tr.steps.iter().enumerate().map(visit).collect()
-        };
-        let rollout =
-            |tr: &Trajectory| Rollout { visits: visits(tr), won: tr.success(), fork: None };
-        let rollouts = trajectories.iter().map(rollout).collect();
-        Ok(Some(Self { grown, rollouts, trajectories, old }))
+            let visits = tr.steps.iter().enumerate().zip(&one.written).map(visit).collect();
+            rollouts.push(Rollout { visits, won: tr.success(), fork: None });
+            trajectories.push(tr);
+        }
+        if trees.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self { grown: merged(trees), rollouts, trajectories }))
     }
 }
 
@@ -212,10 +262,14 @@ impl<'a> Again<'a> {
         Ok(Self { plan, rl, groups, start, budget, team, control })
     }
 
+    /// Groups of an update: as many as are asked for, or all.
+    fn size(&self) -> u64 {
+        (self.plan.batch as u64).min(self.groups.len() as u64)
+    }
+
     /// The groups of an update: all of them in an order drawn for each round.
     fn drawn(&self, update: u64) -> Vec<usize> {
-        let all = self.groups.len() as u64;
-        let batch = (self.plan.batch as u64).min(all);
+        let (all, batch) = (self.groups.len() as u64, self.size());
         let one = |n: u64| {
             let mut order: Vec<usize> = (0..self.groups.len()).collect();
             Rng::stream(self.plan.seed, &format!("captured, round {}", n / all))
@@ -238,10 +292,10 @@ impl Source for Again<'_> {
 
     fn batch(&mut self, _: usize, update: u64, pass: usize, weights: &Trainable) -> Result<Batch> {
         let groups: Vec<&Group> = self.drawn(update).iter().map(|i| &self.groups[*i]).collect();
-        let Rl { method, gamma, limit, kl, clip, temperature, .. } = *self.rl;
+        let Rl { kl, clip, temperature, .. } = *self.rl;
         let rollouts: Vec<Vec<Rollout>> =
             groups.iter().map(|group| group.rollouts.clone()).collect();
-        let terms = Estimator { method, gamma, limit, holds: kl > 0.0 }.terms(&rollouts);
+        let terms = estimator(self.rl).terms(&rollouts);
         let examples: Vec<Example> =
             groups.iter().map(|group| group.grown.example.clone()).collect();
         let new = self.costs(&examples, weights.net())?;
@@ -252,7 +306,7 @@ impl Source for Again<'_> {
         let (mut found, mut trees) = (Sums::default(), Vec::new());
         for (i, group) in groups.iter().enumerate() {
             let start = start.as_ref().map(|all| &all[i]);
-            let known = Known { old: Some(&group.old), new: Some(&new[i]), start };
+            let known = Known { old: None, new: Some(&new[i]), start };
             let mut grown = group.grown.clone();
             let how = How { clip, kl, temperature };
             found = found.and(grown.weigh(&terms[i], &group.rollouts, known, how));
@@ -260,6 +314,8 @@ impl Source for Again<'_> {
         }
         let mut measured = measured(&groups, &terms);
         let ratios = found.ratios.max(1) as f64;
+        let seen = (update + 1) * self.size();
+        measured.push(("epochs".into(), seen as f64 / self.groups.len() as f64));
         measured.push(("loss".into(), found.loss));
         measured.push(("clip_share".into(), found.clipped as f64 / ratios));
         measured.push(("ratio_off".into(), found.off));

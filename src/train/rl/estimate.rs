@@ -17,6 +17,8 @@ pub struct Visit {
     pub chosen: usize,
     /// What it was worth at once.
     pub reward: f64,
+    /// Where it was written by somebody else: the log-probability of each token then.
+    pub written: Vec<f32>,
 }
 
 /// Where a rollout left another.

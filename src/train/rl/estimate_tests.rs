@@ -11,7 +11,7 @@ const LIMIT: usize = 3;
 
 fn visit_of(chain: Chain, state: usize, chosen: usize, reward: f64) -> Visit {
     let logs = vec![(1.0 - chain[state]).ln(), chain[state].ln()];
-    Visit { state: state as u64, logs, chosen, reward }
+    Visit { state: state as u64, logs, chosen, reward, ..Visit::default() }
 }
 
 fn visit(state: usize, chosen: usize, reward: f64) -> Visit {

@@ -102,10 +102,10 @@ impl Rl {
             String::new()
         };
         let Self { method, group, limit, temperature, captured, .. } = self;
-        if let Some(Captured { agent, upto }) = captured {
+        if let Some(Captured { agent, upto, .. }) = captured {
             let method = method.as_str();
             return format!(
-                "{method}: what {agent} did until call {upto}, {tasks} tasks an update"
+                "{method}: what {agent} did until call {upto}, at most {tasks} tasks an update"
             );
         }
         format!(

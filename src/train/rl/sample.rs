@@ -52,7 +52,13 @@ impl Sampled {
             let written = || digest::of([step.action.as_str()]) as usize;
             let chosen = if acted.logs.is_empty() { written() } else { acted.chosen };
             let paid = if acted.refused { cost } else { 0.0 };
-            Visit { state: acted.state, logs: acted.logs, chosen, reward: step.reward - paid }
+            Visit {
+                state: acted.state,
+                logs: acted.logs,
+                chosen,
+                reward: step.reward - paid,
+                written: Vec::new(),
+            }
         }));
         self.invalid += invalid;
         self.trajectories.push(trajectory);

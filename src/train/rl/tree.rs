@@ -25,7 +25,7 @@ pub type Actions = Vec<Vec<usize>>;
 
 /// By step, the tokens of each action of its list, or of the one that was written where none of
 /// these was chosen; none where a state is no target, or not all of its list fits.
-type Listed = Vec<Option<Actions>>;
+pub(super) type Listed = Vec<Option<Actions>>;
 
 /// A rollout of a policy that learns from its own choices: every action is a target, beside all
 /// that could be done in its place.
@@ -78,12 +78,19 @@ pub fn grow(
     rollouts: &[&Trajectory],
     context: usize,
 ) -> Result<Option<Grown>> {
+    let mut all = Vec::with_capacity(rollouts.len());
+    for trajectory in rollouts {
+        let Some(one) = rollout(framing, trajectory, context)? else { return Ok(None) };
+        all.push(one);
+    }
+    Ok(Some(merged(all)))
+}
+
+/// One tree of several: what they have in common stands in it once.
+pub(super) fn merged(all: Vec<(Example, Listed)>) -> Grown {
     let mut grown = Grown::default();
     let mut below: HashMap<(Option<usize>, u32, TokenRole), usize> = HashMap::new();
-    for trajectory in rollouts {
-        let Some((own, mut states)) = rollout(framing, trajectory, context)? else {
-            return Ok(None);
-        };
+    for (own, mut states) in all {
         let mut place: Vec<usize> = Vec::with_capacity(own.tree.len());
         for (i, token) in own.tree.tokens.iter().enumerate() {
             let parent = own.tree.parents[i].map(|parent| place[parent]);
@@ -103,7 +110,7 @@ pub fn grow(
     for (weight, kind) in example.tree.weights.iter_mut().zip(&example.kinds) {
         *weight = if *kind == TokenRole::Action { 1.0 } else { 0.0 };
     }
-    Ok(Some(grown))
+    grown
 }
 
 /// What tokens cost (nats), by their places.
@@ -193,11 +200,13 @@ impl Grown {
             let visit = &rollouts[term.rollout].visits[term.t];
             let weights = &mut example.tree.weights;
             if visit.logs.is_empty() {
-                for node in &actions[0] {
+                for (i, node) in actions[0].iter().enumerate() {
                     let log = |costs: Option<&Costs>| {
                         costs.and_then(|costs| costs.get(node)).map(|cost| -f64::from(*cost))
                     };
-                    let old = log(known.old).unwrap_or_default();
+                    // Two rollouts may share a token that two minds wrote.
+                    let written = visit.written.get(i).map(|logp| f64::from(*logp));
+                    let old = written.or(log(known.old)).unwrap_or_default();
                     let new = log(known.new).unwrap_or(old);
                     let weight = surrogate(term, (old, new, log(known.start)), how, &mut sums);
                     weights[*node] += weight as f32;

@@ -78,7 +78,7 @@ fn drawn(weights: &Trainable, grown: &Grown, written: bool) -> Vec<Rollout> {
         let visits = states.iter().zip(chosen).map(|(actions, chosen)| {
             let logs = logs(actions.as_ref().unwrap(), &costs, HOW.temperature);
             let logs = if written { Vec::new() } else { logs };
-            Visit { state: 0, logs, chosen, reward: 0.0 }
+            Visit { logs, chosen, ..Visit::default() }
         });
         Rollout { visits: visits.collect(), won: false, fork: None }
     };

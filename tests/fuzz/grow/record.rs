@@ -156,7 +156,7 @@ pub fn feed_import(bytes: &[u8]) -> bool {
         *taken += 1;
         let path = folder.path().join("lines.jsonl");
         if std::fs::write(&path, bytes).is_err()
-            || take_in(store, &path, true, &Control::default(), &mut |_| ()).is_err()
+            || take_in(store, (&path, None), true, &Control::default(), &mut |_| ()).is_err()
         {
             return false;
         }
