@@ -4,6 +4,7 @@
     python examples/openai_agents.py SPLIT FIRST COUNT [http://127.0.0.1:8712] [fk-run]
 """
 
+import os
 import sys
 
 from agents import Agent, ModelSettings, OpenAIProvider, RunConfig, Runner, function_tool, set_tracing_disabled
@@ -22,7 +23,8 @@ def play(task, url, key):
         return game.act(command)
 
     provider = OpenAIProvider(base_url=f"{url}/v1", api_key=f"{key}.openai")
-    agent = Agent(name="player", instructions=SYSTEM, tools=[act], model="any", model_settings=ModelSettings(temperature=0.4))
+    drawn = ModelSettings(temperature=float(os.environ.get("TEMPERATURE", "0.4")))
+    agent = Agent(name="player", instructions=SYSTEM, tools=[act], model="any", model_settings=drawn)
     try:
         Runner.run_sync(agent, game.first, max_turns=31, run_config=RunConfig(model_provider=provider))
     except MaxTurnsExceeded:

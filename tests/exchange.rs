@@ -237,7 +237,7 @@ fn trajectories_of_other_tools_are_taken_in_whole_or_not_at_all() {
         ("trl_messages.jsonl", 1, 1),
         ("trl_prompt_completion.jsonl", 1, 1),
         ("sharegpt_agentgym.json", 1, 1),
-        ("swe_agent_function_calling_demo.traj", 1, 6),
+        ("swe_agent_function_calling_demo.traj", 1, 5),
         ("swe_agent_v0_demo.traj", 1, 4),
         ("swe_agent_v1.traj", 1, 5),
     ] {
@@ -317,7 +317,7 @@ fn training_sets_leave_in_the_layouts_of_other_trainers_with_a_manifest() {
     let taken = json(other.path(), &["data", "import", &path]);
     assert_eq!(taken[0]["trajectories"], atif.len());
     assert!(taken[0]["branches"].as_u64() > Some(0), "alternatives come along: {taken:?}");
-    let listed = json(other.path(), &["data", "list"]);
+    let listed = json(other.path(), &["data", "list", "trajectories"]);
     assert_eq!((&listed[0]["suite"], &listed[0]["split"]), (&"household".into(), &"train".into()));
     let odd = run(other.path(), &["data", "import", &path, "--suite", "household"]);
     assert!(

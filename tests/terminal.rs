@@ -236,7 +236,7 @@ fn trajectories_go_from_one_store_into_another_by_keys() {
     term.shows("TASK");
     term.press(F5, "3 with");
     term.press("e", "3 new files");
-    term.press("jjj ", "4 new files");
+    term.press("jjjj ", "4 new files");
     term.press("\r", "trajectories 3");
     term.press("J", "nothing runs here now");
     term.keys("qq");
@@ -247,7 +247,10 @@ fn trajectories_go_from_one_store_into_another_by_keys() {
         .map(|f| f.path())
         .collect();
     let names = |file: &std::path::PathBuf| file.file_name().unwrap().to_string_lossy().to_string();
-    let file = files.iter().find(|file| names(file).starts_with("trajectories")).unwrap();
+    let of = |file: &&std::path::PathBuf| {
+        names(file).starts_with("trajectories") && names(file).ends_with(".jsonl")
+    };
+    let file = files.iter().find(of).unwrap();
 
     let mut term = Terminal::open(to.path(), (100, 30));
     term.shows("TASK");

@@ -252,7 +252,16 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
                      this"
                 ))
             })?;
-            rows(recorded.items.iter().map(record).collect())
+            let mut all: Vec<Value> = recorded.items.iter().map(record).collect();
+            // Of what was captured: each conversation by its last call, and what it was worth then.
+            let config: Value = serde_json::from_str(&store.run(run)?.config).unwrap_or_default();
+            let worth = config["worth"].as_object();
+            all.extend(
+                worth.into_iter().flatten().map(
+                    |(call, worth)| json!({"call": call.parse::<i64>().ok(), "reward": worth}),
+                ),
+            );
+            rows(all)
         }
         DataCommand::Curves { run, out } => {
             let folder = out.unwrap_or_else(|| store.root().join("exports"));

@@ -80,7 +80,6 @@ fn walk(command: &clap::Command, path: &mut Vec<String>, unlimited: &mut Vec<Str
 
 #[test]
 fn what_the_command_log_says_is_a_command_of_this_program() {
-    use crate::episode::Scope;
     use crate::formats::{Layout, Observations, Order, Questions, Set};
     use crate::selection::Criteria;
     use crate::store::{Decision, Seen};
@@ -89,7 +88,7 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
     use crate::tui::effect::{CollectOrder, Effect, EvalOrder, JobCmd, RunCmd, StoreCmd};
     use crate::tui::screens::train::About;
 
-    let scope = Scope { split: "train".into(), games: 3, seed: 7, share: None };
+    let scope = crate::episode::Scope { split: "train".into(), games: 3, seed: 7, share: None };
     let data = Criteria { suite: Some("my suite".into()), k: Some(2), ..Criteria::default() };
     let plan = Plan {
         matched: Budget::Total,
@@ -174,7 +173,7 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
         ..commands.place
     };
     commands.note(&effects);
-    assert_eq!(commands.done().count(), effects.len() + 4, "one a set, and one a model");
+    assert_eq!(commands.done().count(), effects.len() + 5, "one a set, and one a model");
     for done in commands.done() {
         let Done::Command(line) = done else { panic!("{done:?}") };
         let words = crate::text::words(line).unwrap();

@@ -77,10 +77,8 @@ fn parted(path: &str) -> (Option<String>, String) {
     let (below, rest) = match &parts[..] {
         ["s", name, "s", below, rest @ ..] => (Some(format!("{name}/{below}")), rest),
         ["s", name, rest @ ..] => (Some((*name).to_string()), rest),
-        ["proxy", "rollout", rollout, "attempt", attempt, "mode", _, "openai", rest @ ..] => {
-            (Some(lightning::session(rollout, attempt)), rest)
-        }
-        ["api", "rollouts", rollout, "attempt", attempt, rest @ ..] => {
+        ["proxy", "rollout", rollout, "attempt", attempt, "mode", _, "openai", rest @ ..]
+        | ["api", "rollouts", rollout, "attempt", attempt, rest @ ..] => {
             (Some(lightning::session(rollout, attempt)), rest)
         }
         rest => (None, rest),

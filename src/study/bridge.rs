@@ -45,6 +45,7 @@ pub enum Games {
 
 impl Games {
     /// Whether nothing has to be said of it; lines from before it could be said have nothing.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks it")]
     fn is_usual(&self) -> bool {
         *self == Self::default()
     }

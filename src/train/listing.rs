@@ -52,7 +52,7 @@ pub(super) enum By {
     /// What is worse, by how much likelier both have become since the start, times `beta`.
     Pairs {
         /// The start.
-        start: Trainable,
+        start: Box<Trainable>,
         /// How much that counts.
         beta: f64,
     },
@@ -104,7 +104,9 @@ impl States {
             self.margin += margin;
             let weight = (beta / (1.0 + margin.exp())) as f32;
             for (nodes, weight) in [(&actions[0], weight), (other, -weight)] {
-                nodes.iter().for_each(|node| weights[*node] += weight);
+                for node in nodes {
+                    weights[*node] += weight;
+                }
             }
         }
     }

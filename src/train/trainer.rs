@@ -376,7 +376,8 @@ impl Ready<'_> {
             let by = match plan.beta {
                 Some(beta) => {
                     let parts = agent::named(store, &start)?;
-                    By::Pairs { start: Trainable::from_parts(&parts, &start)?, beta }
+                    let start = Box::new(Trainable::from_parts(&parts, &start)?);
+                    By::Pairs { start, beta }
                 }
                 None => By::List,
             };

@@ -24,9 +24,8 @@ pub fn read(events: &[Value], actor: Option<&str>) -> Result<Episode> {
             let seen = text_of(&event["content"]);
             let cause = event["cause"].as_i64().and_then(|cause| of.get(&cause).copied());
             let at = cause.or(steps.len().checked_sub(1));
-            match at.and_then(|at: usize| steps.get_mut(at)) {
-                Some(done) => done.see(&seen),
-                None => {}
+            if let Some(done) = at.and_then(|at: usize| steps.get_mut(at)) {
+                done.see(&seen);
             }
             continue;
         };

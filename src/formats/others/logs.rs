@@ -92,7 +92,7 @@ pub fn inspect(item: &Value) -> Result<Vec<(Episode, Value)>> {
         let id = Some(format!("{task} {id} epoch {epoch}"));
         let success = reward.is_some_and(|reward| reward >= 1.0);
         let source = serde_json::json!({"version": 2, "eval": item["eval"], "sample": sample});
-        Ok((Episode { id, reward, success, ..episode }, source))
+        Ok((Episode { id, success, reward, ..episode }, source))
     };
     let answered = |sample: &&Value| {
         let messages = sample["messages"].as_array().map_or(&[][..], Vec::as_slice);

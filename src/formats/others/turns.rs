@@ -88,8 +88,8 @@ const ACTION: &str = "Action:";
 
 /// Where the last line begins that says an action: a text within an action may say the word too.
 fn action_at(said: &str) -> Option<usize> {
-    let starts = std::iter::once(0).chain(said.match_indices('\n').map(|(at, _)| at + 1));
-    starts.filter(|at| said[*at..].starts_with(ACTION)).last()
+    let mut starts = said.match_indices('\n').map(|(at, _)| at + 1).rev().chain([0]);
+    starts.find(|at| said[*at..].starts_with(ACTION))
 }
 
 /// A field that is a list, or not there.
@@ -180,7 +180,7 @@ pub fn item(format: &'static str, item: &Value, field: &str) -> Result<Episode> 
     }
     let episode = read(format, messages, None)?;
     let success = reward.map_or(episode.success, |reward| reward >= 1.0);
-    Ok(Episode { id, reward, success, ..episode })
+    Ok(Episode { id, success, reward, ..episode })
 }
 
 /// A prompt and what was to be said then, each a text or messages.

@@ -255,7 +255,7 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
         "the expert's actions",
         "next states",
         "approved reflections",
-        "the expert's action and a worse one",
+        "the expert's over a worse",
         "all of it, for i elsewhere",
     ];
     let mut lines = Vec::new();
