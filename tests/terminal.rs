@@ -248,7 +248,7 @@ fn trajectories_go_from_one_store_into_another_by_keys() {
         .collect();
     let names = |file: &std::path::PathBuf| file.file_name().unwrap().to_string_lossy().to_string();
     let of = |file: &&std::path::PathBuf| {
-        names(file).starts_with("trajectories") && names(file).ends_with(".jsonl")
+        names(file).starts_with("trajectories") && file.extension().is_some_and(|of| of == "jsonl")
     };
     let file = files.iter().find(of).unwrap();
 
