@@ -76,12 +76,16 @@ pub(super) fn who(
     if !is_name(session) || !known(session) {
         return Err(unknown());
     }
-    let named = below.or_else(|| SESSION.iter().find_map(|name| header(headers, name)));
-    let whole = match named {
-        None => session.to_string(),
-        Some(below) if below.split('/').all(is_name) => format!("{session}/{below}"),
-        Some(_) => return Err(Refused::bad("a session's name has letters, digits, - and _")),
+    // A path names it by its parts; a header by one name.
+    let by_header = || SESSION.iter().find_map(|name| header(headers, name));
+    let (named, parts) = match below {
+        Some(below) => (Some(below), below.split('/').all(is_name)),
+        None => by_header().map_or((None, true), |named| (Some(named), is_name(named))),
     };
+    if !parts {
+        return Err(Refused::bad("a session's name has letters, digits, - and _"));
+    }
+    let whole = named.map_or_else(|| session.to_string(), |below| format!("{session}/{below}"));
     Ok(Who { session: whole, agent })
 }
 
@@ -117,8 +121,12 @@ mod tests {
                 "{bad}"
             );
         }
-        let odd = headers(&[("x-api-key", "fk-s1"), ("x-session-id", "../x")]);
-        assert_eq!(asked(odd, None).unwrap_err().status, 400);
+        for odd in ["../x", "a/b", ""] {
+            let odd = headers(&[("x-api-key", "fk-s1"), ("x-session-id", odd)]);
+            assert_eq!(asked(odd, None).unwrap_err().status, 400);
+        }
+        let parts = asked(headers(&[("x-api-key", "fk-s1")]), Some("r1/a2")).unwrap();
+        assert_eq!(parts.session, "s1/r1/a2");
     }
 
     #[test]

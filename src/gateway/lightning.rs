@@ -64,15 +64,7 @@ pub(super) fn events(
     wanted: &Wanted,
 ) -> Result<Option<Vec<Value>>> {
     let prefix = format!("{key}/{rollout}/");
-    let mut newest: Option<(i64, String)> = None;
-    for session in store.sessions_from(&prefix)? {
-        let which = Called { session: Some(session.clone()), ..Called::default() };
-        let last = store.calls(&which)?.last().map_or(0, |call| call.id);
-        if newest.as_ref().is_none_or(|(known, _)| last >= *known) {
-            newest = Some((last, session));
-        }
-    }
-    let Some((_, session)) = newest else { return Ok(None) };
+    let Some(session) = store.newest_session(&prefix)? else { return Ok(None) };
     let attempt = session[prefix.len()..].to_string();
     let told = store.session_events(&session)?;
     let which = Called { session: Some(session), ..Called::default() };

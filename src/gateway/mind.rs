@@ -236,13 +236,17 @@ impl Minds {
         self.open.extend(opened);
         self.routes.retain(|known| known.agent != route.agent);
         self.routes.push(route);
-        let named = |name: &String| self.routes.iter().any(|route| route.minds.contains(name));
-        self.open.retain(|name, _| named(name));
+        self.let_go();
     }
 
     /// Ends the route of an agent: every agent's mind answers it.
     pub(super) fn forget(&mut self, agent: &str) {
         self.routes.retain(|route| route.agent.as_deref() != Some(agent));
+        self.let_go();
+    }
+
+    /// Lets go of minds that no route names any more.
+    fn let_go(&mut self) {
         let named = |name: &String| self.routes.iter().any(|route| route.minds.contains(name));
         self.open.retain(|name, _| named(name));
     }

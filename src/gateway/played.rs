@@ -133,11 +133,7 @@ fn one(
     (calls, end, stretch): (&[CallRow], &CallRow, Option<&Stretch>),
     found: &mut Taken,
 ) -> Result<()> {
-    let path: HashSet<i64> = store.said_until(end.asked)?.into_iter().map(|(id, _)| id).collect();
-    let own: Vec<&CallRow> = calls
-        .iter()
-        .filter(|call| call.id == end.id || call.answered.is_some_and(|said| path.contains(&said)))
-        .collect();
+    let own = conversation(store, calls, end)?;
     let Some(stretch) = stretch else {
         found.unrewarded += 1;
         return Ok(());
@@ -194,6 +190,19 @@ fn one(
     Ok(())
 }
 
+/// The calls of a conversation, by its last one.
+pub(super) fn conversation<'a>(
+    store: &Store,
+    calls: &'a [CallRow],
+    end: &CallRow,
+) -> Result<Vec<&'a CallRow>> {
+    let path: HashSet<i64> = store.said_until(end.asked)?.into_iter().map(|(id, _)| id).collect();
+    let own = |call: &&CallRow| {
+        call.id == end.id || call.answered.is_some_and(|said| path.contains(&said))
+    };
+    Ok(calls.iter().filter(own).collect())
+}
+
 /// The last calls of conversations: of those that begin alike within a stretch the newest, whose replies
 /// nothing goes on from. The others were abandoned.
 pub(super) fn ends(
@@ -227,10 +236,7 @@ pub(super) fn episode(
     wanted: &Wanted,
     stretch: &Stretch,
 ) -> Option<Trajectory> {
-    let tools = call.request["tools"].as_array().map_or(&[][..], Vec::as_slice);
-    let said: Vec<serde_json::Value> =
-        call.messages.iter().cloned().chain(call.answer.clone()).collect();
-    let Reading { state, saying, open, .. } = state_of(&said, tools);
+    let Reading { state, saying, open, .. } = state_of(&call.said(), call.tools());
     if saying == Saying::Nothing || state.task.is_empty() {
         return None;
     }

@@ -1,5 +1,7 @@
 //! A captured episode played again in the world that its agent says it played.
 
+use std::collections::HashSet;
+
 use crate::env::open_suite;
 use crate::episode::{step_of, trajectory_at};
 use crate::error::Result;
@@ -28,14 +30,15 @@ pub(super) fn replayed(suite: &str, task: &str, read: &Trajectory) -> Answer {
     }
 }
 
-/// Whether a game is for evaluation, so that nothing may learn from it; false of what is not known here.
-pub(super) fn is_for_evaluation(suite: &str, task: &str) -> bool {
-    let is = || -> Result<bool> {
+/// The games of a suite that are for evaluation, so that nothing may learn from them; none of a suite
+/// that is not known here.
+pub(super) fn evaluation_games(suite: &str) -> HashSet<String> {
+    let games = || -> Result<HashSet<String>> {
         let suite = open_suite(suite, None)?;
-        let Some(split) = suite.evaluated_on() else { return Ok(false) };
-        Ok(suite.tasks(&split)?.iter().any(|known| known.id == task))
+        let Some(split) = suite.evaluated_on() else { return Ok(HashSet::new()) };
+        Ok(suite.tasks(&split)?.into_iter().map(|task| task.id).collect())
     };
-    is().unwrap_or(false)
+    games().unwrap_or_default()
 }
 
 /// Whether two observations say the same: a tool may write spaces otherwise.

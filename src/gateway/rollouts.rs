@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::compare::TRIALS;
-use super::played::{Taken, Wanted, ends, episode};
+use super::played::{Taken, Wanted, conversation, ends, episode};
 use super::reading::state_of;
-use super::replayed::is_for_evaluation;
+use super::replayed::evaluation_games;
 use super::stretches::{Stretch, of, stretches};
 use crate::error::Result;
 use crate::experience::{Purpose, Trajectory};
@@ -104,6 +104,8 @@ pub fn rollouts(
         sessions.entry(call.session.clone()).or_default().push(call);
     }
     let (mut found, mut unfit) = (BTreeMap::new(), Unfit::default());
+    // Of each suite once: it is opened for that.
+    let mut held: BTreeMap<String, HashSet<String>> = BTreeMap::new();
     for (name, calls) in sessions {
         let worth = stretches(store, &name)?;
         let mut taken = Taken::default();
@@ -119,7 +121,10 @@ pub fn rollouts(
             let then = known.and_then(|known| known.get(&end.id));
             let stretch = &Stretch { reward: *then.unwrap_or(&stretch.reward), ..stretch.clone() };
             if let Some((suite, task)) = &stretch.world
-                && is_for_evaluation(suite, task)
+                && held
+                    .entry(suite.clone())
+                    .or_insert_with(|| evaluation_games(suite))
+                    .contains(task)
             {
                 unfit.evaluation += 1;
                 continue;
@@ -134,7 +139,7 @@ pub fn rollouts(
             if let Some(last) = trajectory.steps.last_mut() {
                 last.success = stretch.reward >= wanted.least;
             }
-            let own = path(store, &calls, &end)?;
+            let own = conversation(store, &calls, &end)?;
             if own.iter().any(|call| call.mind != end.mind) {
                 unfit.several += 1;
                 continue;
@@ -150,15 +155,6 @@ pub fn rollouts(
         }
     }
     Ok((found.into_values().collect(), unfit))
-}
-
-/// The calls of a conversation, by its last one.
-fn path<'a>(store: &Store, calls: &'a [CallRow], end: &CallRow) -> Result<Vec<&'a CallRow>> {
-    let said: HashSet<i64> = store.said_until(end.asked)?.into_iter().map(|(id, _)| id).collect();
-    let own = |call: &&CallRow| {
-        call.id == end.id || call.answered.is_some_and(|answered| said.contains(&answered))
-    };
-    Ok(calls.iter().filter(own).collect())
 }
 
 /// How each action of a conversation was written; none where that is not known of all of them.
@@ -196,9 +192,6 @@ fn written(
 
 /// Which step of its conversation a call answered, and the action.
 fn acted(call: &WholeCall) -> Option<(usize, String)> {
-    let tools = call.request["tools"].as_array().map_or(&[][..], Vec::as_slice);
-    let before = state_of(&call.messages, tools);
-    let said: Vec<serde_json::Value> =
-        call.messages.iter().cloned().chain(call.answer.clone()).collect();
-    Some((before.state.history.len(), state_of(&said, tools).open?))
+    let before = state_of(&call.messages, call.tools());
+    Some((before.state.history.len(), state_of(&call.said(), call.tools()).open?))
 }

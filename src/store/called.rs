@@ -44,6 +44,18 @@ pub struct WholeCall {
     pub tokens: Option<Value>,
 }
 
+impl WholeCall {
+    /// All that was said, the reply at its end.
+    pub fn said(&self) -> Vec<Value> {
+        self.messages.iter().chain(&self.answer).cloned().collect()
+    }
+
+    /// The tools that might be called.
+    pub fn tools(&self) -> &[Value] {
+        self.request["tools"].as_array().map_or(&[], Vec::as_slice)
+    }
+}
+
 /// What a mind would have said in place of a reply.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct CallAlternative {
@@ -171,6 +183,14 @@ impl Store {
         Ok(self.db.prepare_cached("SELECT 1 FROM sessions WHERE name = ?1")?.exists([name])?)
     }
 
+    /// Of the sessions whose names begin so the one that was called in last.
+    pub fn newest_session(&self, prefix: &str) -> Result<Option<String>> {
+        let ask = "SELECT s.name FROM sessions s LEFT JOIN calls c ON c.session = s.id WHERE s.name >= \
+                   ?1 AND s.name < ?1 || '~' GROUP BY s.id ORDER BY coalesce(max(c.id), 0) DESC, \
+                   s.name DESC LIMIT 1";
+        Ok(self.db.prepare_cached(ask)?.query_row([prefix], |row| row.get(0)).optional()?)
+    }
+
     /// The newest call; 0 where there is none.
     pub fn last_call(&self) -> Result<i64> {
         let ask = "SELECT coalesce(max(id), 0) FROM calls";
@@ -179,7 +199,8 @@ impl Store {
 
     /// Sessions whose names begin so, by name.
     pub fn sessions_from(&self, prefix: &str) -> Result<Vec<String>> {
-        let ask = "SELECT name FROM sessions WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name";
+        // No sign of a name comes after the last one that is compared with: the index is gone through.
+        let ask = "SELECT name FROM sessions WHERE name >= ?1 AND name < ?1 || '~' ORDER BY name";
         let mut rows = self.db.prepare_cached(ask)?;
         let found = rows.query_map([prefix], |row| row.get(0))?;
         Ok(found.collect::<rusqlite::Result<_>>()?)

@@ -106,19 +106,7 @@ impl Process {
             Some(mb) => format!("ulimit -v {} || exit 126\n{command}", mb * 1024),
             None => command.to_string(),
         };
-        let mut shell = Command::new("sh");
-        shell.arg("-c").arg(limited);
-        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        in_own_group(&mut shell);
-        let mut child = shell.spawn().map_err(|e| failed("starting sh", &e))?;
-        let watcher = match Watcher::of(&child) {
-            Ok(watcher) => watcher,
-            Err(error) => {
-                _ = child.kill();
-                _ = child.wait();
-                return Err(error);
-            }
-        };
+        let (mut child, watcher) = watched(&limited, Stdio::piped(), Stdio::piped())?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let behind = Behind::Command { child: Some(child), watcher: Some(watcher) };
         let (Some(input), Some(output), Some(errors)) = pipes else {
@@ -176,19 +164,7 @@ pub struct Errand {
 impl Errand {
     /// Starts it, by the shell.
     pub fn start(command: &str) -> Result<Self> {
-        let mut shell = Command::new("sh");
-        shell.arg("-c").arg(command);
-        shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        in_own_group(&mut shell);
-        let mut child = shell.spawn().map_err(|e| failed("starting sh", &e))?;
-        let watcher = match Watcher::of(&child) {
-            Ok(watcher) => watcher,
-            Err(error) => {
-                _ = child.kill();
-                _ = child.wait();
-                return Err(error);
-            }
-        };
+        let (mut child, watcher) = watched(command, Stdio::null(), Stdio::null())?;
         let last: Arc<Mutex<VecDeque<String>>> = Arc::default();
         if let Some(errors) = child.stderr.take() {
             let kept = Arc::clone(&last);
@@ -208,6 +184,22 @@ impl Drop for Errand {
     fn drop(&mut self) {
         if let (Some(child), Some(watcher)) = (self.child.take(), self.watcher.take()) {
             end(child, watcher);
+        }
+    }
+}
+
+/// Starts a command of the shell in a group of its own, with who ends that group.
+fn watched(command: &str, input: Stdio, output: Stdio) -> Result<(Child, Watcher)> {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(command).stdin(input).stdout(output).stderr(Stdio::piped());
+    in_own_group(&mut shell);
+    let mut child = shell.spawn().map_err(|e| failed("starting sh", &e))?;
+    match Watcher::of(&child) {
+        Ok(watcher) => Ok((child, watcher)),
+        Err(error) => {
+            _ = child.kill();
+            _ = child.wait();
+            Err(error)
         }
     }
 }

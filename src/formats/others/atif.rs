@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::episode::{Done, Episode};
-use super::turns::{list, text_of};
+use super::turns::{list, text_of, typed};
 use crate::error::{Error, Result};
 use crate::experience::Purpose;
 use crate::gateway::opening;
@@ -79,14 +79,8 @@ const WRITER: &str = "foretaste";
 fn done(step: &Value, text: String) -> Result<Done> {
     let calls = list(step, "tool_calls")?;
     let call = |call: &Value| {
-        let arguments = &call["arguments"];
-        let only = arguments.as_object().filter(|all| all.len() == 1);
-        let text = only.and_then(|all| all.values().next()).and_then(Value::as_str);
         let name = call["function_name"].as_str().unwrap_or_default();
-        match text.filter(|_| name == "act") {
-            Some(text) => text.to_string(),
-            None => format!("{name} {arguments}"),
-        }
+        typed(name, &call["arguments"], &["act"])
     };
     let calls: Vec<String> = calls.iter().map(call).collect();
     let reasoning = step["reasoning_content"].as_str().map(str::to_string);

@@ -119,10 +119,14 @@ fn called(call: &Value) -> String {
         Value::String(text) => serde_json::from_str(text).unwrap_or(Value::String(text.clone())),
         other => other.clone(),
     };
+    typed(name, &arguments, &["act", "action", "command", "execute", "step"])
+}
+
+/// A call of a tool as it is typed; of one by which actions are sent, the only text that it is given.
+pub(super) fn typed(name: &str, arguments: &Value, acting: &[&str]) -> String {
     let only = arguments.as_object().filter(|all| all.len() == 1);
     let text = only.and_then(|all| all.values().next()).and_then(Value::as_str);
-    // A tool that takes one text of any kind is how an action is sent.
-    match text.filter(|_| ["act", "action", "command", "execute", "step"].contains(&name)) {
+    match text.filter(|_| acting.contains(&name)) {
         Some(text) => text.to_string(),
         None => format!("{name} {arguments}"),
     }
