@@ -48,6 +48,23 @@ pub struct TryArgs {
     seed: u64,
 }
 
+/// Which answer to a call is better.
+#[derive(Debug, Args)]
+pub struct PreferArgs {
+    /// The call's number
+    call: i64,
+    /// The better answer: 0 is what was said, 1 and up are the others in their order (without it, what is
+    /// preferred so far is listed)
+    #[arg(value_parser = number::<usize>(0..=1_000_000))]
+    better: Option<usize>,
+    /// Than which
+    #[arg(long, default_value_t = 0, value_name = "ANSWER", value_parser = number::<usize>(0..=1_000_000))]
+    over: usize,
+    /// Neither of the two is better: take back what was said
+    #[arg(long, requires = "better")]
+    neither: bool,
+}
+
 /// Which conversations become demonstrations.
 #[derive(Debug, Args)]
 pub struct TakeArgs {
@@ -76,6 +93,34 @@ pub struct RouteArgs {
     /// Take the last of this agent's routes back (`every` is every agent's)
     #[arg(long, value_name = "AGENT", conflicts_with = "route")]
     back: Option<String>,
+}
+
+/// Which of two answers is better.
+pub fn prefer(common: &Common, args: &PreferArgs) -> Result<()> {
+    let mut store = common.store()?;
+    let PreferArgs { call, better, over, neither } = *args;
+    if let Some(better) = better {
+        store.prefer(call, better, over, !neither)?;
+    }
+    let whole = store.call(call)?;
+    let said = gateway::answers(&store, &whole)?;
+    let standing = store.preferences(call)?;
+    let out = common.out();
+    for (n, answer) in said.iter().enumerate() {
+        let over: Vec<usize> =
+            standing.iter().filter(|one| one.better == n).map(|one| one.worse).collect();
+        let row = json!({"answer": n, "said": answer, "executed": n == 0, "better_than": over});
+        out.line(&row, || {
+            let said = answer.as_deref().unwrap_or("(no answer)");
+            let over: Vec<String> = over.iter().map(ToString::to_string).collect();
+            let over = match &over[..] {
+                [] => String::new(),
+                over => format!("  better than {}", over.join(", ")),
+            };
+            format!("{n} {said}{over}{}", if n == 0 { "" } else { "  UNEXECUTED" })
+        });
+    }
+    Ok(())
 }
 
 /// Routes.

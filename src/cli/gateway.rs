@@ -56,6 +56,9 @@ enum What {
     },
     /// What else a mind would have said in a call: nothing of it is executed
     Try(calls::TryArgs),
+    /// Say which of two answers to a call is better; `train --objective dpo --captured AGENT` learns from
+    /// that
+    Prefer(calls::PreferArgs),
     /// Make demonstrations of an agent's rewarded conversations
     Take(calls::TakeArgs),
     /// Have another mind answer an agent from now on, in a gateway that runs too; without one, say who
@@ -114,6 +117,7 @@ pub fn run(common: &Common, args: GatewayArgs) -> Result<()> {
         Some(What::Reward { session, value }) => calls::reward(common, &session, value),
         Some(What::Route(args)) => calls::route(common, &args),
         Some(What::Try(args)) => calls::again(common, &args),
+        Some(What::Prefer(args)) => calls::prefer(common, &args),
         Some(What::Take(args)) => calls::take(common, &args),
         Some(What::Compare { agent, split }) => {
             calls::compare(common, agent.as_deref(), split.as_deref())

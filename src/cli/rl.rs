@@ -58,9 +58,10 @@ pub struct RlArgs {
     /// Of rl: the folder of the suite's games, where it needs one
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Of rl: in place of playing, learn from what this agent of the gateway did and what it was worth
+    /// Of rl: in place of playing, learn from what this agent of the gateway did and what it was worth; of
+    /// dpo: from what a person prefers among the answers to its calls (foretaste gateway prefer)
     #[arg(long, value_name = "AGENT", conflicts_with_all = ["group", "forks", "width", "data"])]
-    captured: Option<String>,
+    pub(super) captured: Option<String>,
 }
 
 impl RlArgs {
@@ -82,7 +83,7 @@ impl RlArgs {
             (self.validation.is_some(), "--validation"),
             (self.kept.is_some(), "--kept"),
             (self.data.is_some(), "--data"),
-            (self.captured.is_some(), "--captured"),
+            (self.captured.is_some() && objective != Objective::Dpo, "--captured"),
         ];
         if objective != Objective::Rl {
             return match given.iter().find(|(given, _)| *given) {

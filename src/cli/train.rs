@@ -11,9 +11,12 @@ use crate::model::step::Products;
 use crate::model::weights::Trainable;
 use crate::selection::{ALL, Criteria, HELD_OUT, Share};
 use crate::store::Store;
+use crate::text::counted;
 use crate::train::data::DataSummary;
 use crate::train::trainer::{self, Event};
-use crate::train::{Budget, Moments, Objective, Plan, Schedule, Stage, Tuning, usual_start};
+use crate::train::{
+    Budget, Moments, Objective, Plan, Preferences, Schedule, Stage, Tuning, usual_start,
+};
 
 /// Arguments of `foretaste train`.
 #[derive(Debug, Args)]
@@ -266,6 +269,14 @@ pub fn describe(data: &DataSummary, stages: &[Stage], batch: usize) -> Vec<Strin
         "{} demonstrations, {} alternatives, {} reflections; {} trees of {} unique tokens",
         data.demonstrations, data.branches, data.reflections, data.trees, data.tokens,
     )];
+    if data.preferences > 0 {
+        lines[0] = format!(
+            "{} between answers to captured calls, in {}; {} unique tokens",
+            counted(data.preferences as u64, "preference"),
+            counted(data.trees as u64, "state"),
+            data.tokens
+        );
+    }
     lines.push(data.validation());
     lines.push(data.targets_in_words(stages));
     lines.extend(stages.iter().map(|stage| {
@@ -336,10 +347,14 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
         (Some(run), _) => finished(trainer::resume(&mut store, run, &control, &mut each)?),
         (None, None) => {}
         (None, Some(objective)) => {
+            let captured = args.rl.captured.clone();
             let mut plan = args.plan(&objective)?;
             if let Some(of) = plan.rl.as_mut().and_then(|rl| rl.captured.as_mut()) {
                 of.id = store.called_agent(&of.agent)?.id;
                 of.upto = store.last_call()?;
+            }
+            if let Some(agent) = captured.filter(|_| plan.rl.is_none()) {
+                plan.preferences = Some(Preferences::so_far(&store, &agent)?);
             }
             plan.check()?;
             let from = match from {

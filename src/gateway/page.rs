@@ -2,7 +2,7 @@
 
 use super::said::{line, told};
 use crate::error::Result;
-use crate::store::{CallAlternative, CallRow, Store};
+use crate::store::{CallAlternative, CallRow, Preference, Store};
 use crate::text::counted;
 
 /// A call with all that was said, as a title and lines.
@@ -23,7 +23,10 @@ pub fn page(store: &Store, call: i64) -> Result<(String, Vec<String>)> {
             "UNEXECUTED: what else would have been said; nobody knows what it leads to".into(),
         );
     }
-    lines.extend(others.iter().map(|one| format!("  {}", other(one))));
+    let standing = store.preferences(call)?;
+    for (n, one) in others.iter().enumerate().map(|(i, one)| (i + 1, one)) {
+        lines.push(format!("  {n} {}{}", other(one), preferred(&standing, n)));
+    }
     lines.extend([String::new(), "said before:".into()]);
     for message in &whole.messages {
         let role = message["role"].as_str().unwrap_or_default();
@@ -31,6 +34,18 @@ pub fn page(store: &Store, call: i64) -> Result<(String, Vec<String>)> {
         say(&mut lines, role, &told(message), most);
     }
     Ok((title, lines))
+}
+
+/// What a person thinks of another answer beside the one that was given (0).
+fn preferred(standing: &[Preference], answer: usize) -> String {
+    let than = |one: &Preference| match (one.better, one.worse) {
+        (better, 0) if better == answer => Some("better than what was said".to_string()),
+        (0, worse) if worse == answer => Some("worse than what was said".to_string()),
+        (better, worse) if better == answer => Some(format!("better than {worse}")),
+        _ => None,
+    };
+    let said: Vec<String> = standing.iter().filter_map(than).collect();
+    if said.is_empty() { String::new() } else { format!(" · {}", said.join(", ")) }
 }
 
 /// What else would have been said, in a line.

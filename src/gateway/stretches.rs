@@ -31,6 +31,21 @@ pub fn reward(store: &mut Store, session: &str, value: f64) -> Result<()> {
 
 /// The stretches of a session, in order.
 pub fn stretches(store: &Store, session: &str) -> Result<Vec<Stretch>> {
+    Ok(read(store, session)?.0)
+}
+
+/// The world (suite and task) that an agent said it played in a call, whether or not somebody said yet
+/// what that was worth.
+pub fn world_of(store: &Store, session: &str, call: i64) -> Result<Option<(String, String)>> {
+    let (all, open) = read(store, session)?;
+    Ok(match of(&all, call) {
+        Some(stretch) => stretch.world.clone(),
+        None => open,
+    })
+}
+
+/// The stretches of a session, and the world that was named since the last of them.
+fn read(store: &Store, session: &str) -> Result<(Vec<Stretch>, Option<(String, String)>)> {
     let mut all: Vec<Stretch> = Vec::new();
     let mut world = None;
     for event in store.session_events(session)? {
@@ -48,7 +63,7 @@ pub fn stretches(store: &Store, session: &str) -> Result<Vec<Stretch>> {
             _ => {}
         }
     }
-    Ok(all)
+    Ok((all, world))
 }
 
 /// The stretch that a call is in; none where nobody said yet what it was worth.

@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 use crate::paths::{create_private, own_file, private_file};
 
 /// The schema's version; a store with a higher one was written by a newer program.
-const VERSION: i64 = 15;
+const VERSION: i64 = 16;
 
 /// What each version added.
-pub(super) const SCHEMA: [&str; 15] = [
+pub(super) const SCHEMA: [&str; 16] = [
     include_str!("schema.sql"),
     include_str!("schema2.sql"),
     include_str!("schema3.sql"),
@@ -31,6 +31,7 @@ pub(super) const SCHEMA: [&str; 15] = [
     include_str!("schema13.sql"),
     include_str!("schema14.sql"),
     include_str!("schema15.sql"),
+    include_str!("schema16.sql"),
 ];
 
 /// What `PRAGMA application_id` says of a store of this program ("fore"; `SQLite`'s list of magic

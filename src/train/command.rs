@@ -27,6 +27,7 @@ pub fn command(plan: &Plan, start: &str) -> String {
     add("--from", Some(start.to_string()));
     add("--rate", Some(plan.rate.to_string()));
     add("--beta", plan.beta.filter(|_| plan.beta != usual.beta).map(|beta| beta.to_string()));
+    add("--captured", plan.preferences.as_ref().map(|of| of.agent.clone()));
     if let Some(rl) = &plan.rl {
         of_rl(rl, &mut add);
     }

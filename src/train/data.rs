@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::examples::{Example, Roles, TARGETS, TokenRole, example};
 use super::plan::{Found, Stage};
-use super::{Mixture, Objective, Plan};
+use super::{Mixture, Objective, Plan, preferred};
 use crate::agent::prompt::Framing;
 use crate::budget::work;
 use crate::digest::{Digest, hex};
 use crate::error::Result;
 use crate::experience::Purpose;
+use crate::gateway::Left;
 use crate::model::tokenizer::Tokenizer;
 use crate::rng::Rng;
 use crate::selection::{Chosen, Item, LEAST_HELD_OUT, LeftOut, Selection};
@@ -37,6 +38,12 @@ pub struct DataSummary {
     pub alternatives_only: bool,
     /// Executed alternatives.
     pub branches: usize,
+    /// Answers to captured calls that a person thinks worse than another one.
+    #[serde(default)]
+    pub preferences: usize,
+    /// Preferences that are not learnt from.
+    #[serde(default)]
+    pub preferences_left: Left,
     /// Approved reflections.
     pub reflections: usize,
     /// Trees: one a trajectory.
@@ -66,7 +73,7 @@ pub struct Data {
     pub(super) held_lists: Vec<Example>,
     /// What sorts the trees of an epoch, beside the seed: the same for a trajectory whatever else
     /// is there.
-    keys: Vec<u64>,
+    pub(super) keys: Vec<u64>,
     /// What they were read from.
     pub selection: Selection,
     /// What they consist of.
@@ -83,7 +90,7 @@ impl Data {
         tokenizer: &Tokenizer,
         context: usize,
     ) -> Result<Self> {
-        if plan.rl.is_some() {
+        if plan.rl.is_some() || plan.preferences.is_some() {
             return Self::read(store, plan, Selection::default(), tokenizer, context);
         }
         let selection = Selection::choose(store, &plan.data, plan.objective.carry())?;
@@ -119,6 +126,10 @@ impl Data {
             summary,
             digest: 0,
         };
+        if let Some(of) = &plan.preferences {
+            preferred::read(store, of, (tokenizer, context), &mut data)?;
+            return Ok(data);
+        }
         let mut digest = Digest::default();
         for item in &selection.items {
             work(1)?; // a place to be cancelled at
@@ -137,9 +148,7 @@ impl Data {
                 data.summary.unreadable += 1;
                 continue;
             };
-            for (token, kind) in tree.tree.tokens.iter().zip(&tree.kinds) {
-                digest.add(&[token.to_le_bytes().as_slice(), &[*kind as u8]].concat());
-            }
+            tree.digested(&mut digest);
             if item.held_out {
                 data.summary.held_out += 1;
                 data.held_out.push(tree);
@@ -255,12 +264,19 @@ impl DataSummary {
         let counted = said.iter().filter(|(count, _)| *count > 0);
         let mut notes: Vec<String> =
             counted.map(|(count, what)| format!("{count} {what}")).collect();
+        notes.extend(self.preferences_left.told());
         if self.alternatives_only {
             notes.push(
                 "next states of the expert's own steps are left out (--alternatives-only)".into(),
             );
         }
         notes
+    }
+
+    /// A state of a captured call in which a person thinks so many answers worse than another one.
+    pub(super) fn add_preferred(&mut self, worse: usize, tree: &Example) {
+        self.preferences += worse;
+        self.add(tree);
     }
 
     fn count(&mut self, chosen: &Chosen, item: &Item, tree: &Example) {
@@ -271,6 +287,10 @@ impl DataSummary {
         self.answers += chosen.answers.len();
         self.branches += chosen.branches.len();
         self.reflections += chosen.reflections.len();
+        self.add(tree);
+    }
+
+    fn add(&mut self, tree: &Example) {
         self.trees += 1;
         self.tokens += tree.tree.len();
         self.too_long += tree.too_long;

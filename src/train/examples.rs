@@ -6,6 +6,7 @@
 
 use crate::agent::prompt::{Framing, ROOM, window};
 use crate::budget::work;
+use crate::digest::Digest;
 use crate::error::Result;
 use crate::experience::{Branch, Trajectory};
 use crate::model::tree::TokenTree;
@@ -98,6 +99,13 @@ impl Example {
             out.kinds.push(self.kinds[i]);
         }
         (!out.tree.is_empty()).then_some(out)
+    }
+
+    /// Adds every token with what it is.
+    pub(super) fn digested(&self, digest: &mut Digest) {
+        for (token, kind) in self.tree.tokens.iter().zip(&self.kinds) {
+            digest.add(&[token.to_le_bytes().as_slice(), &[*kind as u8]].concat());
+        }
     }
 
     /// Every text that is a target, by what it is, with the tokens before it. An action after a

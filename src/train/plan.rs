@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::examples::Roles;
+use super::preferred::Preferences;
 use super::rl::{self, Method, Rl};
 use super::tuning::{RUINOUS, Tuning};
 use super::{Mixture, Objective};
@@ -119,6 +120,9 @@ pub struct Plan {
     /// How much the distance from the start counts, of preferences: `β`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beta: Option<f64>,
+    /// Of preferences: those that a person stated among captured answers, in place of stored data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferences: Option<Preferences>,
     /// What is played and how it is learnt from, of reinforcement learning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rl: Option<Rl>,
@@ -185,6 +189,7 @@ impl Plan {
             alternatives_only: false,
             keep_all: false,
             beta: (objective == Objective::Dpo).then_some(BETA),
+            preferences: None,
             rl: (objective == Objective::Rl).then(|| Rl::new(Method::Forks)),
         }
     }
@@ -259,6 +264,7 @@ impl Plan {
         }
         self.check_meaning()?;
         rl::check(self)?;
+        self.preferences.as_ref().map_or(Ok(()), |of| of.check(self))?;
         self.tuning.check()?;
         self.data.check()
     }

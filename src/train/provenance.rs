@@ -108,7 +108,8 @@ fn trained_games(
         games.extend(all.filter(|id| id.starts_with("train/")));
     }
     // Whoever learnt by playing has played any of its games.
-    for origin in runs.iter().filter(|origin| origin.objective == Objective::Rl) {
+    let other = [Objective::Rl, Objective::Dpo];
+    for origin in runs.iter().filter(|origin| other.contains(&origin.objective)) {
         let config = store.run(origin.run)?.config;
         let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
         let Ok(plan) = serde_json::from_value::<Plan>(config["plan"].clone()) else { continue };
@@ -116,7 +117,11 @@ fn trained_games(
             let (all, _) = gateway::rollouts(store, &store.agent(of.id)?, of.upto, None)?;
             let worlds = all.into_iter().filter_map(|one| one.world);
             games.extend(worlds.filter(|world| world.0 == suite.name()).map(|world| world.1));
-        } else if plan.data.suite.as_deref() == Some(suite.name()) {
+        } else if let Some(of) = &plan.preferences {
+            let (all, _) = gateway::preferred(store, &store.agent(of.id)?, of.upto)?;
+            let worlds = all.into_iter().filter_map(|one| one.world);
+            games.extend(worlds.filter(|world| world.0 == suite.name()).map(|world| world.1));
+        } else if plan.rl.is_some() && plan.data.suite.as_deref() == Some(suite.name()) {
             let played = plan.data.split.as_deref().unwrap_or("train");
             games.extend(tasks_of(suite, &plan, played)?.into_iter().map(|task| task.id));
         }

@@ -38,7 +38,14 @@ pub fn same(effect: &Effect, place: &Place) -> Vec<Done> {
 fn agents(command: &AgentsCmd, place: &Place) -> Vec<Done> {
     let one = |words: String| vec![place.command(&format!("gateway {words}"))];
     match command {
-        AgentsCmd::Look | AgentsCmd::Calls(..) | AgentsCmd::Read(_) => Vec::new(),
+        AgentsCmd::Look
+        | AgentsCmd::Calls(..)
+        | AgentsCmd::Read(_)
+        | AgentsCmd::Prefer(_, None) => Vec::new(),
+        AgentsCmd::Prefer(call, Some((better, over, stands))) => {
+            let neither = if *stands { "" } else { " --neither" };
+            one(format!("prefer {call} {better} --over {over}{neither}"))
+        }
         AgentsCmd::Reward(session, value) => one(format!("reward {} {value}", quoted(session))),
         AgentsCmd::Try(call, count) => one(format!("try {call} -k {count} --temperature 1")),
         AgentsCmd::Take(agent) => one(format!("take {agent}")),

@@ -14,7 +14,7 @@ use crate::text::counted;
 use crate::tui::effect::{AgentsCmd, Notice};
 use crate::tui::msg::{JobMsg, Msg};
 use crate::tui::screen::Screen;
-use crate::tui::screens::agents::{Listed, Msg as Told, SESSIONS, Seen};
+use crate::tui::screens::agents::{Answers, Listed, Msg as Told, SESSIONS, Seen};
 
 /// How often it is looked for calls and for other minds that are to answer.
 const LOOK: Duration = Duration::from_millis(200);
@@ -107,6 +107,16 @@ fn obey(store: &mut Store, mail: &Mailbox, command: AgentsCmd) -> Result<()> {
             gateway::add_route(store, &Route::parse(&text)?)?;
         }
         AgentsCmd::Back(agent) => gateway::take_back(store, Some(&agent))?,
+        AgentsCmd::Prefer(call, said) => {
+            if let Some((better, over, stands)) = said {
+                store.prefer(call, better, over, stands)?;
+            }
+            let whole = store.call(call)?;
+            let answers = gateway::answers(store, &whole)?;
+            let standing = store.preferences(call)?;
+            mail.send(Msg::from(Told::Answers(Answers { call, answers, standing })));
+            return Ok(());
+        }
         AgentsCmd::Try(call, count) => {
             let whole = store.call(call)?;
             let how = Again { count, temperature: Some(1.0), seed: 1 };

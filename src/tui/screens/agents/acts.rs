@@ -18,6 +18,8 @@ pub enum Act {
     Reward(bool),
     /// What else the model would have said.
     Try,
+    /// Say which of these is better.
+    Prefer,
     /// Demonstrations of the agent's rewarded conversations.
     Take,
     /// Old and new beside each other.
@@ -50,6 +52,13 @@ pub const KEYS: &[Key<Act>] = &[
         Act::Try,
         "what else",
         "four other answers of the mind that answered; nothing of them is executed",
+    ),
+    key(
+        "prefer",
+        "p",
+        Act::Prefer,
+        "prefer",
+        "say which of the other answers is better than what was said, or worse",
     ),
     key(
         "take",
@@ -91,6 +100,7 @@ impl State {
             Act::Gateway | Act::Route | Act::Search => true,
             Act::Read | Act::Reward(_) => self.front().is_some(),
             Act::Try => self.current().is_some(),
+            Act::Prefer => self.current().is_some_and(|call| call.others > 0),
             Act::Take | Act::Compare | Act::Name | Act::Back => self.agent().is_some(),
         }
     }
@@ -119,6 +129,10 @@ impl State {
             },
             Act::Try => match self.current() {
                 Some(call) => ask(AgentsCmd::Try(call.row.id, OTHERS)),
+                None => Vec::new(),
+            },
+            Act::Prefer => match self.current() {
+                Some(call) => ask(AgentsCmd::Prefer(call.row.id, None)),
                 None => Vec::new(),
             },
             Act::Take => self.agent().map_or_else(Vec::new, |agent| ask(AgentsCmd::Take(agent.id))),

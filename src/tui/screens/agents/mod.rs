@@ -1,6 +1,7 @@
 //! Agents: what agents of others ask their models through the gateway, session by session.
 
 mod acts;
+mod judge;
 mod view;
 
 use crossterm::event::{Event, KeyCode, KeyEvent};
@@ -17,6 +18,7 @@ use crate::tui::screens::Pane;
 use crate::tui::text::pasted;
 use crate::tui::theme::Theme;
 pub use acts::{Act, KEYS};
+pub use judge::Answers;
 
 /// What there is, as of one look.
 #[derive(Debug, Default)]
@@ -58,6 +60,8 @@ pub enum AgentsCmd {
     Read(i64),
     /// What a session was worth.
     Reward(String, f64),
+    /// The answers to a call, once it was said that one is better than another, or no longer is.
+    Prefer(i64, Option<(usize, usize, bool)>),
     /// Ask again, so often.
     Try(i64, usize),
     /// Make demonstrations of an agent's conversations.
@@ -79,6 +83,8 @@ pub enum Msg {
     Seen(Seen),
     /// The calls of a session.
     Calls(String, Vec<Listed>),
+    /// The answers to a call, to say which is better.
+    Answers(Answers),
 }
 
 /// What is typed.
@@ -110,6 +116,8 @@ pub struct State {
     call: usize,
     panel: Panel,
     typed: Option<(Typing, Input)>,
+    /// The answers that are judged, and the one under the cursor, from 1.
+    judged: Option<(Answers, usize)>,
     search: Option<String>,
     ticks: u32,
 }
@@ -163,6 +171,11 @@ impl State {
                 self.seen = Some(seen);
                 return self.read();
             }
+            Msg::Answers(answers) => {
+                let same = self.judged.as_ref().filter(|(known, _)| known.call == answers.call);
+                let at = same.map_or(1, |(_, at)| *at);
+                self.judged = Some((answers, at));
+            }
             Msg::Calls(name, calls) => {
                 let same = self.calls.as_ref().is_some_and(|(known, _)| *known == name);
                 let at_end = self.call + 1 >= self.listed().len();
@@ -194,10 +207,13 @@ impl Pane for State {
     }
 
     fn is_typing(&self) -> bool {
-        self.typed.is_some()
+        self.typed.is_some() || self.judged.is_some()
     }
 
     fn typing(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        if self.judged.is_some() {
+            return Some(self.judging(key));
+        }
         let (what, mut input) = self.typed.take()?;
         match key.code {
             KeyCode::Esc => {

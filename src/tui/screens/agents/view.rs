@@ -39,6 +39,9 @@ pub fn draw(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         Layout::horizontal([Constraint::Percentage(38), Constraint::Fill(1)]).areas(lists);
     sessions(state, seen, theme, frame, left);
     calls(state, theme, frame, right);
+    if let Some((answers, at)) = &state.judged {
+        super::judge::draw((answers, *at), theme, frame, area);
+    }
     if typing > 0 {
         let lines = typed(state, theme, Vec::new(), 1);
         frame.render_widget(Paragraph::new(lines), bottom);

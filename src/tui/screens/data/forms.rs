@@ -343,7 +343,7 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
 
 fn of_import<'a>(import: &Import, width: usize, theme: Theme) -> Vec<Line<'a>> {
     let mut lines = vec![
-        Line::from("  A file that `e` or `foretaste data export --set trajectories` wrote:"),
+        Line::from("  A file of trajectories, this program's (`e`) or another tool's:"),
         typed_line(&import.path, width, theme),
     ];
     if !import.ways.is_empty() {
