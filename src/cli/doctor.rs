@@ -6,6 +6,7 @@ use super::{Common, SuiteArgs, out};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::model::kernels::forms;
+use crate::train::torchrun::Settings as Torchrun;
 use crate::tui::keymap::Keymap;
 use crate::tui::settings::Settings;
 use crate::{paths, store::Store};
@@ -94,6 +95,17 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
         "alfworld",
         match alfworld {
             Ok(suite) => Ok(format!("splits: {}", suite.splits().join(", "))),
+            Err(error) => Ok(format!(
+                "not set up ({}); optional: {}",
+                error.message(),
+                error.next_step().unwrap_or_default()
+            )),
+        },
+    );
+    check(
+        "torchrun",
+        match Torchrun::new(1).installed() {
+            Ok(found) => Ok(found),
             Err(error) => Ok(format!(
                 "not set up ({}); optional: {}",
                 error.message(),

@@ -7,6 +7,7 @@ mod complete;
 mod curate;
 mod data;
 mod doctor;
+mod engine;
 mod env;
 mod eval;
 mod gateway;

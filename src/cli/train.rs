@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::engine::EngineArgs;
 use super::rl::RlArgs;
 use super::{Common, interruptible, number, out, real};
 use crate::error::Result;
@@ -105,6 +106,8 @@ pub struct TrainArgs {
     /// The linear layers that it stands beside (default: all)
     #[arg(long, requires = "lora", value_delimiter = ',', value_name = "LAYERS")]
     modules: Vec<String>,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Go on with this run from its newest checkpoint, or start it if it waits
     #[arg(long, value_name = "RUN", conflicts_with = "objective")]
     resume: Option<i64>,
@@ -147,6 +150,7 @@ impl TrainArgs {
             alternatives_only: self.alternatives_only,
             keep_all: self.keep_all,
             rl: self.rl.settings(objective)?,
+            torchrun: self.engine.settings()?,
             beta: self.beta.or(usual.beta),
             ..usual
         })
@@ -309,7 +313,12 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
                     Some(rl) => rl.in_words(plan.batch),
                     None => describe(data, stages, plan.batch).join("\n  "),
                 };
-                format!("run {run} from {start}: {what}; {memory}")
+                // What another engine needs it knows itself.
+                let by = match &plan.torchrun {
+                    Some(of) => of.in_words(),
+                    None => memory.to_string(),
+                };
+                format!("run {run} from {start}: {what}; {by}")
             });
             for warning in warnings {
                 out::tell(&format!("warning: {warning}"));

@@ -6,9 +6,12 @@ use super::kernels::kernel;
 use super::params::Buffers;
 use crate::error::{Error, Result};
 
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.98;
-const EPS: f32 = 1e-8;
+/// How fast the first moments forget.
+pub const BETA1: f32 = 0.9;
+/// How fast the second moments forget.
+pub const BETA2: f32 = 0.98;
+/// What keeps the step finite.
+pub const EPS: f32 = 1e-8;
 
 /// How much an update changes.
 #[derive(Debug, Clone, Copy)]

@@ -100,7 +100,7 @@ pub fn write_folder(
     Ok(())
 }
 
-/// Saves a run's weights and optimiser at an update and records the checkpoint. What stands in its
+/// Saves a run's weights and optimiser (where it is kept here) at an update and records the checkpoint. What stands in its
 /// place and is not the same (weights of another store whose runs have the same numbers) is set
 /// aside, and said.
 pub fn save(
@@ -108,28 +108,22 @@ pub fn save(
     run: i64,
     step: u64,
     weights: &Trainable,
-    optimiser: &AdamW,
+    optimiser: Option<&AdamW>,
 ) -> Result<Saved> {
     let name = format!("checkpoints/run-{run}-step-{step}");
     let target = store.root().join(&name);
     if store.left_behind()?.contains(&name) {
         remove_folder(store, run, &name)?;
     }
-    let names = weights.net().shapes();
-    let moments: Vec<_> = [("first", &optimiser.first), ("second", &optimiser.second)]
-        .into_iter()
-        .flat_map(|(moment, buffers)| {
-            let each = names.iter().zip(buffers);
-            each.map(move |((name, shape), data)| {
-                (format!("{name}.{moment}"), data.clone(), shape.clone())
-            })
-        })
-        .collect();
-    let moments = serialize(&moments, false)?;
     let row = store.run(run)?;
     let mut state = identity(store, &row, step)?;
-    state["updates"] = optimiser.updates.into();
-    state["optimiser"] = digest([moments.as_slice()]).into();
+    let mut more = Vec::new();
+    if let Some(optimiser) = optimiser {
+        let moments = moments(&weights.net().shapes(), optimiser)?;
+        state["updates"] = optimiser.updates.into();
+        state["optimiser"] = digest([moments.as_slice()]).into();
+        more.push((OPTIMISER, moments));
+    }
     let parts = weights.parts(false)?;
     let digest = digest_of(&parts)?;
     state["weights"] = digest.as_str().into();
@@ -140,7 +134,7 @@ pub fn save(
         set_aside = Some(aside);
     }
     if !target.exists() {
-        let mut more = vec![(OPTIMISER, moments), (STATE, state.to_string().into_bytes())];
+        more.push((STATE, state.to_string().into_bytes()));
         if let Some(adapter) = &weights.adapter {
             let (settings, tensors) = adapter.to_peft(&row.start)?;
             more.extend(ADAPTER.into_iter().zip([settings, tensors]));
@@ -149,6 +143,20 @@ pub fn save(
     }
     store.add_checkpoint(run, step, &name, &digest)?;
     Ok(Saved { folder: target, set_aside })
+}
+
+/// An optimiser's moments, by the names of what they are of.
+fn moments(names: &Shapes, optimiser: &AdamW) -> Result<Vec<u8>> {
+    let both = [("first", &optimiser.first), ("second", &optimiser.second)].into_iter();
+    let all: Vec<_> = both
+        .flat_map(|(moment, buffers)| {
+            let each = names.iter().zip(buffers);
+            each.map(move |((name, shape), data)| {
+                (format!("{name}.{moment}"), data.clone(), shape.clone())
+            })
+        })
+        .collect();
+    serialize(&all, false)
 }
 
 /// A checkpoint on disk.

@@ -47,6 +47,14 @@ pub fn command(plan: &Plan, start: &str) -> String {
     add("--memory-limit", plan.memory_limit.map(|bytes| (bytes / 1_000_000).to_string()));
     add("--save-every", plan.save_every.map(|n| n.to_string()));
     add("--validate-every", plan.validate_every.map(|n| n.to_string()));
+    if let Some(of) = &plan.torchrun {
+        add("--engine", Some("torchrun".into()));
+        add("--processes", (of.processes != 1).then(|| of.processes.to_string()));
+        add("--python", Some(of.python.clone()));
+        add("--ssh", of.host.clone());
+        let more = (!of.trainer.is_empty()).then(|| serde_json::to_string(&of.trainer));
+        add("--trainer-args", more.and_then(std::result::Result::ok));
+    }
     let flags = [
         (plan.data.rationales, "--rationales"),
         (plan.shuffled, "--shuffled"),

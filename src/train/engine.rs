@@ -1,22 +1,46 @@
 //! What makes the updates of a run.
 
+use std::time::Duration;
+
 use super::examples::TARGETS;
 use super::figures::TOKENS;
 use super::plan::{Moments, Plan, Stage};
 use super::source::{KeptGroup, Source};
 use super::update::{Metrics, Sums, Update, validate};
 use crate::control::Cancel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
 use crate::model::team::{Priority, Team};
 use crate::model::weights::Trainable;
 use crate::store::Store;
 
+/// What is wished for of a run that works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// To go on.
+    GoOn,
+    /// To wait.
+    Pause,
+    /// To end at a checkpoint.
+    Stop,
+}
+
 /// What stands around an engine: it is asked whether to go on, told of every update, and keeps the
 /// checkpoints.
 pub trait Wrapper {
+    /// What is wished for now; also another program may have asked, through the store.
+    fn wish(&mut self) -> Result<Wish>;
+
     /// A place between updates: waits while the run is paused, fails once it is to end.
-    fn safe_point(&mut self) -> Result<()>;
+    fn safe_point(&mut self) -> Result<()> {
+        loop {
+            match self.wish()? {
+                Wish::GoOn => return Ok(()),
+                Wish::Pause => std::thread::sleep(Duration::from_millis(50)),
+                Wish::Stop => return Err(Error::cancelled()),
+            }
+        }
+    }
 
     /// What ends an update that is under way.
     fn cancel(&self) -> Cancel;
@@ -24,14 +48,14 @@ pub trait Wrapper {
     /// Something is done that takes a while and is no update.
     fn doing(&mut self, what: &str);
 
-    /// What was measured before the first update.
-    fn measured(&mut self, metrics: &Metrics) -> Result<()>;
+    /// What was measured after an update, beside what it told itself; 0 is before the first.
+    fn measured(&mut self, step: u64, metrics: &Metrics) -> Result<()>;
 
     /// An update was made, counted from 1; some of what it learnt from is kept.
     fn updated(&mut self, step: u64, metrics: &Metrics, kept: &[KeptGroup]) -> Result<()>;
 
-    /// Keeps the weights and the optimiser as they are after an update.
-    fn save(&mut self, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<()>;
+    /// Keeps the weights as they are after an update, and the optimiser where it is kept here.
+    fn save(&mut self, step: u64, weights: &Trainable, optimiser: Option<&AdamW>) -> Result<()>;
 }
 
 /// Makes updates: the one here computes them in this process.
@@ -65,7 +89,7 @@ impl Engine for Local<'_> {
             let mut metrics = self.validate(source, &team)?;
             if !metrics.is_empty() {
                 metrics.extend(self.realised.metrics());
-                run.measured(&metrics)?;
+                run.measured(0, &metrics)?;
             }
         }
         let mut step = from;
@@ -113,7 +137,7 @@ impl Engine for Local<'_> {
     }
 
     fn save(&self, step: u64, run: &mut dyn Wrapper) -> Result<()> {
-        run.save(step, &self.weights, &self.optimiser)
+        run.save(step, &self.weights, Some(&self.optimiser))
     }
 }
 

@@ -18,6 +18,8 @@ pub mod rl;
 mod run;
 mod sets;
 pub mod source;
+mod stages;
+pub mod torchrun;
 pub mod trainer;
 mod tuning;
 mod update;

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::examples::Roles;
 use super::preferred::Preferences;
 use super::rl::{self, Method, Rl};
+pub use super::stages::{Budget, Found, Moments, Stage};
+use super::torchrun;
 use super::tuning::{RUINOUS, Tuning};
 use super::{Mixture, Objective};
 use crate::error::{Error, Result};
@@ -12,45 +14,6 @@ use crate::model::config::Config;
 use crate::model::lora::{Adapter, LINEARS};
 use crate::model::step::Products;
 use crate::selection::Criteria;
-
-/// How many updates world modelling and what comes after it (imitation, or reflection) get, against
-/// a run of that alone of as many `steps` (`method.md` 1.5 of the project's notes on the paper). Other objectives have one
-/// stage of `steps` updates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Budget {
-    /// The stage after it has all `steps`; world modelling comes before it (the authors'
-    /// configurations).
-    #[default]
-    Stage2,
-    /// Both stages together have `steps`; world modelling gets at most half of them.
-    Total,
-    /// Both stages together compute as many tokens as `steps` updates of the second; world
-    /// modelling at most half.
-    Tokens,
-}
-
-impl Budget {
-    /// The word used in commands and on screens.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stage2 => "matched stage 2",
-            Self::Total => "matched total",
-            Self::Tokens => "matched tokens",
-        }
-    }
-}
-
-/// What becomes of the optimiser's moments where one stage ends and the next begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Moments {
-    /// They begin anew, as in two runs one after the other (the authors' configurations).
-    #[default]
-    Reset,
-    /// They are kept.
-    Keep,
-}
 
 /// Everything that decides what a run does; stored with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,6 +86,9 @@ pub struct Plan {
     /// Of preferences: those that a person stated among captured answers, in place of stored data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferences: Option<Preferences>,
+    /// What makes the updates in place of this program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub torchrun: Option<torchrun::Settings>,
     /// What is played and how it is learnt from, of reinforcement learning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rl: Option<Rl>,
@@ -130,35 +96,6 @@ pub struct Plan {
 
 /// The usual `β` of preferences.
 const BETA: f64 = 0.1;
-
-/// A part of a run with one mixture and one schedule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stage {
-    /// What it is called ("world-model", "imitation").
-    pub name: String,
-    /// Its updates.
-    pub updates: u64,
-    /// What it optimises.
-    pub mixture: Mixture,
-    /// Trees that have a target in it: an epoch visits each once.
-    pub trees: usize,
-}
-
-impl Stage {
-    /// Whether the order of what it visits goes round so many times.
-    pub fn epochs(&self, batch: usize) -> f64 {
-        (self.updates * batch as u64) as f64 / self.trees.max(1) as f64
-    }
-}
-
-/// What a mixture finds in the data: trees with a target, and the mean number of their tokens.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Found {
-    /// Trees.
-    pub trees: usize,
-    /// Mean tokens of one.
-    pub tokens: f64,
-}
 
 impl Plan {
     /// The usual plan for an objective.
@@ -190,6 +127,7 @@ impl Plan {
             keep_all: false,
             beta: (objective == Objective::Dpo).then_some(BETA),
             preferences: None,
+            torchrun: None,
             rl: (objective == Objective::Rl).then(|| Rl::new(Method::Forks)),
         }
     }
@@ -265,6 +203,7 @@ impl Plan {
         self.check_meaning()?;
         rl::check(self)?;
         self.preferences.as_ref().map_or(Ok(()), |of| of.check(self))?;
+        self.torchrun.as_ref().map_or(Ok(()), |of| of.check(self))?;
         self.tuning.check()?;
         self.data.check()
     }

@@ -2,11 +2,11 @@
 //! what is told.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::checkpoint;
 use super::data::DataSummary;
-use super::engine::{Engine, Wrapper};
+use super::engine::{Engine, Wish, Wrapper};
 use super::figures::TOKENS;
 use super::plan::{Plan, Stage};
 use super::rl::kept::keep;
@@ -154,6 +154,11 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// How long it has worked.
+    fn wall_ms(&self) -> i64 {
+        self.before_ms + self.began.elapsed().as_millis() as i64
+    }
+
     /// How far it is: in updates, or in tokens where those end it.
     fn progress(&self) -> Progress {
         self.meter.at(self.tokens.unwrap_or(self.step))
@@ -183,17 +188,15 @@ impl<'a> Run<'a> {
 }
 
 impl Wrapper for Run<'_> {
-    /// Also another program may have asked it to end, through the store.
-    fn safe_point(&mut self) -> Result<()> {
-        loop {
-            if self.store.stop_requested(self.id)? {
-                self.control.cancel.cancel();
-            }
-            if !self.control.is_paused() || self.control.cancel.is_cancelled() {
-                return self.control.cancel.check();
-            }
-            std::thread::sleep(Duration::from_millis(50));
+    fn wish(&mut self) -> Result<Wish> {
+        if self.store.stop_requested(self.id)? {
+            self.control.cancel.cancel();
         }
+        Ok(match (self.control.cancel.is_cancelled(), self.control.is_paused()) {
+            (true, _) => Wish::Stop,
+            (false, true) => Wish::Pause,
+            (false, false) => Wish::GoOn,
+        })
     }
 
     fn cancel(&self) -> Cancel {
@@ -206,13 +209,20 @@ impl Wrapper for Run<'_> {
         (self.each)(Event::Doing(progress));
     }
 
-    fn measured(&mut self, metrics: &Metrics) -> Result<()> {
-        self.store.add_metrics(self.id, 0, self.before_ms, metrics)
+    fn measured(&mut self, step: u64, metrics: &Metrics) -> Result<()> {
+        let wall = if step == 0 { self.before_ms } else { self.wall_ms() };
+        self.store.add_metrics(self.id, step, wall, metrics)?;
+        // What comes after an update is told like the update itself.
+        if step > 0 && !metrics.is_empty() {
+            let progress = self.progress();
+            (self.each)(Event::Update { step, metrics, progress });
+        }
+        Ok(())
     }
 
     fn updated(&mut self, step: u64, metrics: &Metrics, kept: &[KeptGroup]) -> Result<()> {
         self.step = step;
-        let wall = self.before_ms + self.began.elapsed().as_millis() as i64;
+        let wall = self.wall_ms();
         keep(self.store, self.id, step, kept)?;
         self.store.add_metrics(self.id, step, wall, metrics)?;
         if let Some(tokens) = &mut self.tokens {
@@ -225,7 +235,7 @@ impl Wrapper for Run<'_> {
     }
 
     /// Also says so, and removes what nothing needs any more.
-    fn save(&mut self, step: u64, weights: &Trainable, optimiser: &AdamW) -> Result<()> {
+    fn save(&mut self, step: u64, weights: &Trainable, optimiser: Option<&AdamW>) -> Result<()> {
         let saved = checkpoint::save(self.store, self.id, step, weights, optimiser)?;
         let removed = if self.keep_all {
             Vec::new()

@@ -13,6 +13,7 @@ use super::rl::source::{Playing, tasks_of};
 pub use super::run::Event;
 use super::run::Run;
 use super::source::Stored;
+use super::torchrun::Torchrun;
 use crate::agent::prompt::Framing;
 use crate::agent::{self, Located};
 use crate::budget::under;
@@ -258,8 +259,8 @@ fn go_on(
     };
     let shapes = weights.net().shapes();
     let optimiser = match folder {
-        Some(folder) => checkpoint::optimiser(&folder, &shapes)?,
-        None => AdamW::new(&shapes),
+        Some(folder) if plan.torchrun.is_none() => checkpoint::optimiser(&folder, &shapes)?,
+        _ => AdamW::new(&shapes),
     };
     let context = weights.config.context;
     let data = under(&control.cancel, || {
@@ -343,6 +344,13 @@ impl Ready<'_> {
             memory: passes.memory,
             warnings: &warnings,
         });
+        if let Some(of) = &plan.torchrun {
+            let how = (plan, of, &stages[..]);
+            let mut engine = Torchrun::new(store, id, how, passes.budget, weights, step)?;
+            let mut stored = Stored::new(plan, &data, &stages);
+            let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
+            return run.work(&mut engine, &mut stored);
+        }
         let realised = Realised::read(store, id, step)?;
         let mut engine =
             Local { plan, stages: &stages, budget: passes.budget, weights, optimiser, realised };

@@ -97,6 +97,11 @@ impl Process {
         }
     }
 
+    /// A command of the shell that is spoken to over its input and output.
+    pub fn run(command: &str) -> Result<Self> {
+        Self::command(command, None, Arc::default())
+    }
+
     fn command(
         command: &str,
         memory_mb: Option<u64>,

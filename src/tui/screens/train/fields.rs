@@ -4,6 +4,7 @@ use crate::experience::{ANSWERS, ActionEffect, UNIFORM};
 use crate::model::lora::LINEARS;
 use crate::selection::HELD_OUT;
 use crate::train::rl::Method;
+use crate::train::torchrun::Settings;
 use crate::train::{Forecast, Objective, Schedule, built_in};
 use crate::tui::sheet::{Field, Sheet, Takes};
 
@@ -47,6 +48,7 @@ pub fn sheet() -> Sheet {
     let number = |name, label, choices: &[&str], hint: &str| {
         Field::new(name, label, Number, choices).hint(hint)
     };
+    let python = Settings::new(1).python;
     let schedules = [Schedule::Cosine, Schedule::Linear, Schedule::Constant].map(Schedule::as_str);
     Sheet::new(vec![
         Field::new("objective", "objective", Choice, &objectives),
@@ -113,6 +115,14 @@ pub fn sheet() -> Sheet {
         Field::new("products", "products", Choice, &["f32", "bf16"])
             .hint("bf16 is quick where there is a matrix unit"),
         number("workers", "workers", &["2", "1", "4"], "threads; results do not depend on them"),
+        Field::new("engine", "engine", Choice, &["here", "torchrun"])
+            .hint("torchrun: transformers and PEFT make the updates (docs/engines.md)"),
+        number("processes", "  processes", &["2", "1", "4", "8"], "each with a GPU of its own, if any"),
+        Field::new("python", "  python", Name, &[&python])
+            .hint("the one that has torch; foretaste doctor says what is missing"),
+        Field::new("ssh", "  machine", Name, &["this one"]).hint("or USER@HOST, as ssh knows it"),
+        Field::new("trainer", "", Text, &[""]),
+        Field::new("captured", "", Text, &[""]),
         Field::new("moments", "moments", Choice, &["reset", "keep"]).hint("between two stages"),
         Field::new("shuffled", "shuffled", Choice, &["no", "yes"])
             .hint("a control: next states dealt out among the alternatives"),
@@ -153,6 +163,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
     let lora = sheet.value("lora") != "none";
     let constant = sheet.value("schedule") == "constant";
     let plays = objective == Objective::Rl;
+    let apart = sheet.value("engine") == "torchrun" && !objective.compares() && !plays;
     for (name, shown) in [
         ("pool", branches),
         ("k", branches),
@@ -173,6 +184,13 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("limit", plays),
         ("acts", plays),
         ("rl", false),
+        ("trainer", false),
+        ("captured", false),
+        ("engine", !objective.compares() && !plays),
+        ("processes", apart),
+        ("python", apart),
+        ("ssh", apart),
+        ("products", !apart),
         ("rationales", objective.carry().reflections),
         ("writer", objective.carry().reflections),
         ("alpha", lora),

@@ -6,6 +6,7 @@ use crate::experience::ActionEffect;
 use crate::model::step::Products;
 use crate::selection::{ALL, Criteria};
 use crate::train::rl::{Method, Rl};
+use crate::train::torchrun::Settings;
 use crate::train::{Budget, Moments, Objective, Plan, Schedule, Tuning};
 use crate::tui::sheet::Sheet;
 
@@ -48,6 +49,24 @@ fn rl(sheet: &Sheet) -> Result<Rl> {
         ..usual
     })
 }
+
+/// What makes the updates, where that is not this program.
+fn torchrun(sheet: &Sheet, objective: Objective) -> Result<Option<Settings>> {
+    if sheet.value("engine") != "torchrun" || objective.compares() || objective == Objective::Rl {
+        return Ok(None);
+    }
+    let host = Some(sheet.value("ssh").to_string());
+    Ok(Some(Settings {
+        processes: needed(sheet, "processes")?,
+        python: sheet.value("python").to_string(),
+        host: host.filter(|host| host != HERE),
+        // As the run has it that is played again.
+        trainer: serde_json::from_str(sheet.value("trainer")).unwrap_or_default(),
+    }))
+}
+
+/// What the field says where the run is not of another machine.
+const HERE: &str = "this one";
 
 /// The plan that the fields make; an error names the field.
 pub fn plan(sheet: &Sheet) -> Result<Plan> {
@@ -98,10 +117,14 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
     let modules = modules.map_or(Vec::new(), |named| {
         named.split(',').map(|name| name.trim().to_string()).filter(|n| !n.is_empty()).collect()
     });
+    let apart = torchrun(sheet, objective)?;
     let mut plan = Plan {
         epochs: if objective == Objective::Rl { None } else { number(sheet, "epochs")? },
         beta: if objective == Objective::Dpo { Some(needed(sheet, "beta")?) } else { None },
         rl: if objective == Objective::Rl { Some(rl(sheet)?) } else { None },
+        preferences: serde_json::from_str(sheet.value("captured"))
+            .ok()
+            .filter(|_| objective == Objective::Dpo),
         batch: needed(sheet, "batch")?,
         rate: needed(sheet, "rate")?,
         tuning: Tuning {
@@ -121,8 +144,14 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         validate_every: number(sheet, "validate")?,
         recompute: sheet.value("recompute") == "yes",
         keep_all: sheet.value("keep") == "yes",
-        products: if sheet.value("products") == "bf16" { Products::Bf16 } else { Products::F32 },
+        // Torchrun's operands are its own.
+        products: if sheet.value("products") == "bf16" && apart.is_none() {
+            Products::Bf16
+        } else {
+            Products::F32
+        },
         data,
+        torchrun: apart,
         ..usual
     };
     if objective.foresees_first() {
@@ -208,6 +237,15 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
         sheet.set("acts", rl.temperature.to_string());
         sheet.set("rl", serde_json::to_string(rl).unwrap_or_default());
     }
+    sheet.set("engine", if plan.torchrun.is_some() { "torchrun" } else { "here" });
+    if let Some(of) = &plan.torchrun {
+        sheet.set("processes", of.processes.to_string());
+        sheet.set("python", of.python.clone());
+        sheet.set("ssh", of.host.clone().unwrap_or_else(|| HERE.to_string()));
+        sheet.set("trainer", serde_json::to_string(&of.trainer).unwrap_or_default());
+    }
+    let captured = plan.preferences.as_ref().and_then(|of| serde_json::to_string(of).ok());
+    sheet.set("captured", captured.unwrap_or_default());
     if let Some(beta) = plan.beta {
         sheet.set("beta", beta.to_string());
     }

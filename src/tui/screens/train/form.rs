@@ -10,6 +10,7 @@ use crate::control::seconds;
 use crate::text::clean;
 use crate::train::Forecast;
 use crate::train::rl::Rl;
+use crate::train::torchrun::Settings;
 use crate::tui::text::grouped;
 use crate::tui::theme::{Theme, centered};
 
@@ -64,9 +65,10 @@ fn about<'a>(form: &Form, theme: Theme) -> Vec<Line<'a>> {
         Some(Ok(forecast)) => {
             let plan = form.plan().ok();
             let batch = plan.as_ref().map_or(1, |plan| plan.batch);
+            let apart = plan.as_ref().and_then(|plan| plan.torchrun.as_ref());
             match plan.as_ref().and_then(|plan| plan.rl.as_ref()) {
                 Some(rl) => played(forecast, (batch, rl), theme),
-                None => cost(forecast, batch, theme),
+                None => cost(forecast, batch, apart, theme),
             }
         }
     };
@@ -100,7 +102,12 @@ fn played<'a>(forecast: &Forecast, (batch, rl): (usize, &Rl), theme: Theme) -> V
 }
 
 /// What a run would train on, in what stages, and what it takes.
-fn cost<'a>(forecast: &Forecast, batch: usize, theme: Theme) -> Vec<Line<'a>> {
+fn cost<'a>(
+    forecast: &Forecast,
+    batch: usize,
+    apart: Option<&Settings>,
+    theme: Theme,
+) -> Vec<Line<'a>> {
     let data = &forecast.data;
     let mut lines = vec![
         Line::from(format!(
@@ -123,6 +130,7 @@ fn cost<'a>(forecast: &Forecast, batch: usize, theme: Theme) -> Vec<Line<'a>> {
         ))
     }));
     let cost = match forecast.speed {
+        _ if apart.is_some() => ", paths of a tree apart where torchrun computes them".into(),
         Some(speed) if speed > 0.0 => {
             format!(
                 ", about {} at the last run's {speed:.0} tokens/s",
@@ -132,7 +140,11 @@ fn cost<'a>(forecast: &Forecast, batch: usize, theme: Theme) -> Vec<Line<'a>> {
         _ => ", the time is known once a run was measured here".into(),
     };
     lines.push(Line::from(format!("{} tokens of training{cost}", grouped(forecast.tokens))));
-    lines.push(Line::from(forecast.memory.to_string()));
+    lines.push(Line::from(match apart {
+        // What it needs it knows itself.
+        Some(of) => of.in_words(),
+        None => forecast.memory.to_string(),
+    }));
     if let Some(stage) = forecast.stages.iter().find(|stage| stage.epochs(batch) > MANY) {
         let validated =
             if data.held_out_games > 0 { "" } else { ", and nothing is held out to see it" };

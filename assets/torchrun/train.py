@@ -1,0 +1,287 @@
+"""The updates of a run of foretaste, made by transformers' Trainer (which TRL's are made of) and PEFT under torchrun.
+
+    torchrun --standalone --nproc_per_node N train.py job.json
+
+What is learnt from was written by foretaste: rows of token ids with the weight of each target, dealt out by update, so
+that the loss is the one that foretaste computes, token by token. Each line of rows.jsonl is what one process computes
+in one pass; passes follow each other as (update, pass of it, process). Standard output has a line of JSON after
+"@foretaste " for everything that is told; standard input takes the words pause, go and stop, and its end is a stop.
+Tested with torch 2.15, transformers 5.24, accelerate 1.15, peft 0.21.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+
+TOLD = "@foretaste "
+KINDS = 4  # action, observation, reflection, conclusion
+
+
+def watch_parent():
+    """A process whose launcher was killed would go on for ever."""
+    parent = os.getppid()
+
+    def look():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(3)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
+watch_parent()
+
+import torch  # noqa: E402  (a launcher that dies meanwhile is seen)
+import torch.distributed as dist  # noqa: E402
+import transformers  # noqa: E402
+from torch.utils.data import Dataset, SequentialSampler  # noqa: E402
+from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments  # noqa: E402
+
+RANK = int(os.environ.get("RANK", "0"))
+WORLD = int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def tell(metrics_file, **line):
+    """Says a line, and keeps it: whoever listened may be gone."""
+    if RANK != 0:
+        return
+    text = json.dumps(line)
+    with open(metrics_file, "a") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        print(TOLD + text, flush=True)
+    except (BrokenPipeError, OSError):
+        pass
+
+
+class Wishes:
+    """What is wished for on standard input of the first process: 0 go on, 1 pause, 2 stop."""
+
+    def __init__(self):
+        self.now = 0
+        if RANK == 0:
+            threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        words = {"go": 0, "pause": 1, "stop": 2}
+        for line in sys.stdin:
+            self.now = words.get(line.strip(), self.now)
+            if self.now == 2:
+                return
+        self.now = 2
+
+    def agreed(self, device):
+        """The same in all processes."""
+        if not dist.is_initialized():
+            return self.now
+        wish = torch.tensor([self.now], device=device)
+        dist.broadcast(wish, src=0)
+        return int(wish.item())
+
+
+class Rows(Dataset):
+    """Lines of a file, read when they are wanted."""
+
+    def __init__(self, path):
+        self.path = path
+        self.places = []
+        with open(path, "rb") as file:
+            at = 0
+            for line in file:
+                self.places.append(at)
+                at += len(line)
+
+    def __len__(self):
+        return len(self.places)
+
+    def __getitem__(self, n):
+        with open(self.path, "rb") as file:
+            file.seek(self.places[n])
+            return json.loads(file.readline())
+
+
+def padded(items):
+    """A pass as tensors: ids and mask [rows, longest], weights and kinds of targets of the same shape."""
+    (item,) = items
+    rows = item["rows"] or [{"ids": [0, 0], "targets": []}]  # nothing is left for this process
+    longest = max(len(row["ids"]) for row in rows)
+    ids = torch.zeros((len(rows), longest), dtype=torch.long)
+    mask = torch.zeros((len(rows), longest), dtype=torch.long)
+    weights = torch.zeros((len(rows), longest))
+    kinds = torch.full((len(rows), longest), KINDS, dtype=torch.long)
+    for n, row in enumerate(rows):
+        ids[n, : len(row["ids"])] = torch.tensor(row["ids"])
+        mask[n, : len(row["ids"])] = 1
+        for place, weight, kind in row["targets"]:
+            weights[n, place] = weight
+            kinds[n, place] = kind
+    return {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "weights": weights,
+        "kinds": kinds,
+        "normaliser": torch.tensor(float(item["normaliser"])),
+    }
+
+
+class Weighted(Trainer):
+    """The loss is the sum over the targets of an update, each by its weight, divided by the update's normaliser."""
+
+    def __init__(self, *args, rates, **kwargs):
+        self.rates = rates
+        self.sums = None
+        super().__init__(*args, **kwargs)
+
+    def _get_train_sampler(self, *_):
+        return SequentialSampler(self.train_dataset)
+
+    def create_scheduler(self, num_training_steps, optimizer=None):
+        peak = max(self.rates) or 1.0
+        rate = lambda step: self.rates[min(step, len(self.rates) - 1)] / peak  # noqa: E731
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, rate)
+        return self.lr_scheduler
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        ids, weights, kinds = inputs["input_ids"], inputs["weights"][:, 1:], inputs["kinds"][:, 1:]
+        out = model(input_ids=ids, attention_mask=inputs["attention_mask"], use_cache=False)
+        logits = out.logits[:, :-1].float()
+        nats = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+        # What is not a target costs nothing, whatever its logits are.
+        nats = torch.where(kinds.flatten() < KINDS, nats, torch.zeros_like(nats))
+        loss = (nats * weights.flatten()).sum() / inputs["normaliser"]
+        with torch.no_grad():
+            by_kind = [kinds.flatten() == kind for kind in range(KINDS)]
+            now = [loss.detach()]
+            now += [nats[kind].sum() for kind in by_kind]
+            now += [kind.sum() for kind in by_kind]
+            now += [(weights.flatten() * kind).sum() for kind in by_kind]
+            now += [inputs["attention_mask"].sum()]
+            now = torch.stack([value.double() for value in now])
+            self.sums = now if self.sums is None else self.sums + now
+        # The gradients of processes are averaged, and without labels those of passes too.
+        loss = loss * WORLD * self.current_gradient_accumulation_steps
+        return (loss, out) if return_outputs else loss
+
+
+class Told(TrainerCallback):
+    """Says what is done, and does what is wished for between updates."""
+
+    def __init__(self, job, wishes):
+        self.job, self.wishes = job, wishes
+        self.trainer = None
+        self.line = None
+        self.began = time.time()
+
+    def tell(self, **line):
+        tell(self.job["metrics"], **line)
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.tell(event="begun", step=state.global_step, processes=WORLD, torch=torch.__version__)
+
+    def on_step_begin(self, args, state, control, optimizer=None, **kwargs):
+        if state.global_step in self.job["resets"]:
+            getattr(optimizer, "optimizer", optimizer).state.clear()
+        self.began = time.time()
+
+    def on_step_end(self, args, state, control, **kwargs):
+        sums, self.trainer.sums = self.trainer.sums, None
+        seconds = time.time() - self.began
+        if dist.is_initialized():
+            dist.all_reduce(sums)
+        sums = sums.tolist()
+        self.line = {
+            "step": state.global_step,
+            "loss": sums[0],
+            "nats": sums[1 : 1 + KINDS],
+            "counts": sums[1 + KINDS : 1 + 2 * KINDS],
+            "weights": sums[1 + 2 * KINDS : 1 + 3 * KINDS],
+            "tokens": sums[-1],
+            "seconds": seconds,
+        }
+        control.should_log = True
+        control.should_save = state.global_step in self.job["saves"]
+        while (wish := self.wishes.agreed(args.device)) == 1:
+            time.sleep(0.1)
+        if wish == 2:
+            control.should_save = True
+            control.should_training_stop = True
+        return control
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if self.line is None or "loss" not in (logs or {}):
+            return
+        # Of this update: the scheduler is one ahead.
+        rate = self.job["rates"][state.global_step - 1]
+        norm = logs.get("grad_norm")
+        self.tell(event="update", rate=rate, norm=None if norm is None else float(norm), **self.line)
+        self.line = None
+
+    def on_save(self, args, state, control, **kwargs):
+        if state.is_world_process_zero:
+            for folder in os.walk(os.path.join(args.output_dir, f"checkpoint-{state.global_step}")):
+                for name in folder[2]:
+                    with open(os.path.join(folder[0], name), "rb") as file:
+                        os.fsync(file.fileno())
+        self.tell(event="saved", step=state.global_step)
+
+
+def main():
+    with open(sys.argv[1]) as file:
+        job = json.load(file)
+    transformers.set_seed(job["seed"])
+    cuda = torch.cuda.is_available()
+    args = {
+        "output_dir": job["out"],
+        "max_steps": job["updates"],
+        "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": job["accumulation"],
+        "learning_rate": max(job["rates"]),
+        "weight_decay": job["decay"],
+        "adam_beta1": job["betas"][0],
+        "adam_beta2": job["betas"][1],
+        "adam_epsilon": job["epsilon"],
+        "max_grad_norm": job["clip"],
+        "logging_steps": 1,
+        "logging_first_step": True,
+        "save_strategy": "no",  # the callback says when
+        "report_to": "none",
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+        "dataloader_num_workers": 0,
+        "seed": job["seed"],
+        "use_cpu": not cuda,
+        # A pause may last.
+        "ddp_timeout": 7 * 24 * 3600,
+    }
+    if job["recompute"]:
+        args["gradient_checkpointing"] = True
+    if WORLD > 1:
+        args["ddp_find_unused_parameters"] = False
+        if not cuda:
+            args["ddp_backend"] = "gloo"
+    args.update(job["args"])
+    dtype = torch.bfloat16 if args.get("bf16_full_eval") else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=dtype)
+    if job["adapter"]:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, job["adapter"], is_trainable=True)
+    told = Told(job, Wishes())
+    trainer = Weighted(
+        model=model,
+        args=TrainingArguments(**args),
+        train_dataset=Rows(job["rows"]),
+        data_collator=padded,
+        callbacks=[told],
+        rates=job["rates"],
+    )
+    told.trainer = trainer
+    trainer.train(resume_from_checkpoint=job["resume"])
+    tell(job["metrics"], event="ended", step=trainer.state.global_step)
+
+
+main()

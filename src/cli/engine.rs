@@ -1,0 +1,83 @@
+//! What makes the updates of a run.
+
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value};
+
+use super::number;
+use crate::error::{Error, Result};
+use crate::paths::read_text;
+use crate::train::torchrun::Settings;
+
+/// What makes updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// This program, in this process
+    Here,
+    /// transformers and PEFT under torchrun (docs/engines.md)
+    Torchrun,
+}
+
+/// Arguments of `foretaste train` about its engine.
+#[derive(Debug, Args)]
+pub struct EngineArgs {
+    /// What makes the updates
+    #[arg(long, value_enum, default_value_t = Engine::Here)]
+    engine: Engine,
+    /// Of torchrun: how many processes
+    #[arg(long, default_value_t = 1, value_parser = number::<usize>(1..=1024))]
+    processes: usize,
+    /// Of torchrun: the Python that has torch (default: FORETASTE_PYTHON, else python3)
+    #[arg(long)]
+    python: Option<String>,
+    /// Of torchrun: the machine that does it, as ssh knows it
+    #[arg(long, value_name = "HOST")]
+    ssh: Option<String>,
+    /// Of torchrun: more arguments of its trainer, `{"fsdp": "full_shard"}` or a file of them
+    #[arg(long, value_name = "JSON|FILE")]
+    trainer_args: Option<String>,
+}
+
+/// A file of arguments has at most so many bytes.
+const LARGEST: u64 = 1 << 20;
+
+impl EngineArgs {
+    /// The settings of torchrun, where it is that.
+    pub fn settings(self) -> Result<Option<Settings>> {
+        let given = [
+            (self.processes != 1, "--processes"),
+            (self.python.is_some(), "--python"),
+            (self.ssh.is_some(), "--ssh"),
+            (self.trainer_args.is_some(), "--trainer-args"),
+        ];
+        if self.engine == Engine::Here {
+            return match given.iter().find(|(given, _)| *given) {
+                None => Ok(None),
+                Some((_, flag)) => Err(Error::usage(format!("{flag} means nothing here"))
+                    .hint("it is of --engine torchrun")),
+            };
+        }
+        let usual = Settings::new(self.processes);
+        let trainer = self.trainer_args.as_deref().map(trainer).transpose()?;
+        Ok(Some(Settings {
+            python: self.python.unwrap_or(usual.python),
+            host: self.ssh,
+            trainer: trainer.unwrap_or_default(),
+            ..Settings::new(self.processes)
+        }))
+    }
+}
+
+fn trainer(said: &str) -> Result<Map<String, Value>> {
+    let text = if said.trim_start().starts_with('{') {
+        said.to_string()
+    } else {
+        let path = Path::new(said);
+        read_text(path, LARGEST).map_err(|e| Error::io("reading", path, &e))?
+    };
+    serde_json::from_str(&text).map_err(|e| {
+        Error::usage(format!("--trainer-args {said}: {e}"))
+            .hint("an object with arguments of transformers' TrainingArguments")
+    })
+}

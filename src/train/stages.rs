@@ -1,0 +1,73 @@
+//! The parts of a run, and how updates are shared out among them.
+
+use serde::{Deserialize, Serialize};
+
+use super::Mixture;
+
+/// How many updates world modelling and what comes after it (imitation, or reflection) get, against
+/// a run of that alone of as many `steps` (`method.md` 1.5 of the project's notes on the paper). Other objectives have one
+/// stage of `steps` updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Budget {
+    /// The stage after it has all `steps`; world modelling comes before it (the authors'
+    /// configurations).
+    #[default]
+    Stage2,
+    /// Both stages together have `steps`; world modelling gets at most half of them.
+    Total,
+    /// Both stages together compute as many tokens as `steps` updates of the second; world
+    /// modelling at most half.
+    Tokens,
+}
+
+impl Budget {
+    /// The word used in commands and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stage2 => "matched stage 2",
+            Self::Total => "matched total",
+            Self::Tokens => "matched tokens",
+        }
+    }
+}
+
+/// What becomes of the optimiser's moments where one stage ends and the next begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moments {
+    /// They begin anew, as in two runs one after the other (the authors' configurations).
+    #[default]
+    Reset,
+    /// They are kept.
+    Keep,
+}
+
+/// A part of a run with one mixture and one schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// What it is called ("world-model", "imitation").
+    pub name: String,
+    /// Its updates.
+    pub updates: u64,
+    /// What it optimises.
+    pub mixture: Mixture,
+    /// Trees that have a target in it: an epoch visits each once.
+    pub trees: usize,
+}
+
+impl Stage {
+    /// Whether the order of what it visits goes round so many times.
+    pub fn epochs(&self, batch: usize) -> f64 {
+        (self.updates * batch as u64) as f64 / self.trees.max(1) as f64
+    }
+}
+
+/// What a mixture finds in the data: trees with a target, and the mean number of their tokens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found {
+    /// Trees.
+    pub trees: usize,
+    /// Mean tokens of one.
+    pub tokens: f64,
+}

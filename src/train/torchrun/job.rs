@@ -1,0 +1,176 @@
+//! The folder of a job: the script, the model that it starts from, rows and settings.
+
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::rows::{Pass, Row, dealt, rows};
+use crate::budget::work;
+use crate::error::{Error, Result};
+use crate::model::adamw::{BETA1, BETA2, EPS};
+use crate::model::weights::Trainable;
+use crate::paths::write_whole;
+use crate::train::checkpoint::write_folder;
+use crate::train::plan::{Moments, Plan, Stage};
+use crate::train::source::Source;
+
+/// The script that makes the updates.
+const SCRIPT: &str = include_str!("../../../assets/torchrun/train.py");
+
+/// Where it writes its checkpoints.
+pub(super) const OUT: &str = "out";
+
+/// Where everything that it told is kept.
+pub(super) const TOLD: &str = "told.jsonl";
+
+/// What it wrote to standard error.
+pub(super) const LOG: &str = "log.txt";
+
+/// Padded tokens of a pass, where the plan names none.
+const BUDGET: usize = 4096;
+
+/// Makes the folder, as far as it is not there: `start` are the weights that the run began from, with its
+/// fresh adapter if it trains one; `resume` is the update that it goes on from.
+pub(super) fn prepare(
+    folder: &Path,
+    (plan, stages): (&Plan, &[Stage]),
+    start: &Trainable,
+    source: &mut dyn Source,
+    resume: u64,
+) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
+    write(&folder.join("train.py"), SCRIPT.as_bytes())?;
+    let model = folder.join("model");
+    if !model.exists() {
+        let mut base = start.clone();
+        base.adapter = None;
+        write_folder(&model, &base.parts(false)?, &[], None)?;
+    }
+    let adapter = folder.join("adapter");
+    if let Some(own) = start.adapter.as_ref().filter(|_| !adapter.exists()) {
+        let (settings, tensors) = own.to_peft("model")?;
+        std::fs::create_dir_all(&adapter).map_err(|e| Error::io("creating", &adapter, &e))?;
+        write(&adapter.join("adapter_config.json"), &settings)?;
+        write(&adapter.join("adapter_model.safetensors"), &tensors)?;
+    }
+    let rows = folder.join("rows.jsonl");
+    let passes = Passes { plan, stages };
+    if !rows.exists() {
+        passes.write(&rows, start, source)?;
+    }
+    let accumulation = passes.each(&rows)?;
+    let job = passes.job(accumulation, start.adapter.is_some(), resume);
+    write(&folder.join("job.json"), job.to_string().as_bytes())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole(path, true, |file| {
+        file.write_all(bytes).map_err(|e| Error::io("writing", path, &e))
+    })
+}
+
+/// The updates of a run, dealt out.
+struct Passes<'a> {
+    plan: &'a Plan,
+    stages: &'a [Stage],
+}
+
+impl Passes<'_> {
+    fn processes(&self) -> usize {
+        self.plan.torchrun.as_ref().map_or(1, |of| of.processes)
+    }
+
+    fn updates(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.updates).sum()
+    }
+
+    /// Every update: its stage, and its place in it.
+    fn all(&self) -> impl Iterator<Item = (usize, u64)> {
+        let each = |(n, stage): (usize, &Stage)| (0..stage.updates).map(move |update| (n, update));
+        let each: Vec<_> = self.stages.iter().enumerate().map(each).collect();
+        each.into_iter().flatten()
+    }
+
+    /// The passes of an update.
+    fn of(
+        &self,
+        (stage, update): (usize, u64),
+        start: &Trainable,
+        source: &mut dyn Source,
+    ) -> Result<(Vec<Vec<Row>>, f64)> {
+        work(1)?; // a place to be cancelled at
+        let batch = source.batch(stage, update, 0, start)?;
+        let all: Vec<Row> = batch.trees.iter().flat_map(rows).collect();
+        let budget = self.plan.budget.unwrap_or(BUDGET);
+        Ok((dealt(all, budget, self.processes()), batch.normaliser))
+    }
+
+    /// Writes them, a pass of a process a line: as many for each update as the largest needs.
+    fn write(&self, path: &Path, start: &Trainable, source: &mut dyn Source) -> Result<()> {
+        let mut most = self.processes();
+        for place in self.all() {
+            most = most.max(self.of(place, start, source)?.0.len());
+        }
+        write_whole(path, true, |out| {
+            for place in self.all() {
+                let (mut passes, normaliser) = self.of(place, start, source)?;
+                passes.resize(most, Vec::new());
+                for rows in passes {
+                    let pass = Pass { rows, normaliser };
+                    serde_json::to_writer(&mut *out, &pass)
+                        .map_err(std::io::Error::from)
+                        .and_then(|()| out.write_all(b"\n"))
+                        .map_err(|e| Error::io("writing", path, &e))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Passes of a process in each update, by how many lines were written.
+    fn each(&self, path: &Path) -> Result<u64> {
+        let file = std::fs::File::open(path).map_err(|e| Error::io("reading", path, &e))?;
+        let lines = std::io::BufReader::new(file).split(b'\n').count() as u64;
+        let whole = self.updates() * self.processes() as u64;
+        if whole == 0 || lines == 0 || !lines.is_multiple_of(whole) {
+            return Err(Error::new(format!(
+                "{}: {lines} passes for {} updates",
+                path.display(),
+                self.updates()
+            ))
+            .hint("remove that file: it is written again"));
+        }
+        Ok(lines / whole)
+    }
+
+    fn job(&self, accumulation: u64, adapter: bool, resume: u64) -> Value {
+        let plan = self.plan;
+        let (mut rates, mut resets, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for (n, stage) in self.stages.iter().enumerate() {
+            if n > 0 && plan.moments == Moments::Reset {
+                resets.push(rates.len() as u64);
+            }
+            rates.extend((0..stage.updates).map(|update| plan.rate_at(update, stage.updates)));
+            ends.push(rates.len() as u64);
+        }
+        let updates = self.updates();
+        let every = plan.save_interval(updates);
+        let saves: Vec<u64> =
+            (1..=updates).filter(|n| n.is_multiple_of(every) || ends.contains(n)).collect();
+        json!({
+            "model": "model", "adapter": adapter.then_some("adapter"), "rows": "rows.jsonl",
+            "out": OUT, "metrics": TOLD, "updates": updates, "accumulation": accumulation,
+            "rates": rates, "saves": saves, "resets": resets, "clip": plan.tuning.clip,
+            "decay": plan.tuning.decay, "betas": [BETA1, BETA2], "epsilon": EPS,
+            "recompute": plan.recompute, "seed": plan.seed,
+            "resume": (resume > 0).then(|| checkpoint(resume)),
+            "args": plan.torchrun.as_ref().map(|of| &of.trainer),
+        })
+    }
+}
+
+/// The script's own checkpoint of an update, within the folder of its job.
+pub(super) fn checkpoint(step: u64) -> PathBuf {
+    Path::new(OUT).join(format!("checkpoint-{step}"))
+}

@@ -1,0 +1,228 @@
+//! Updates that are made by transformers and PEFT under torchrun: the losses are those of the engine here,
+//! and whatever is killed, a run goes on from where it is known to be. Needs a Python that has torch,
+//! transformers, accelerate and peft: `FORETASTE_PYTHON` names it.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::{foretaste, json, run, soon};
+use serde_json::{Value, json};
+
+/// The Python, where it has what is needed; said loudly where not.
+fn python() -> Option<String> {
+    let python = std::env::var("FORETASTE_PYTHON").unwrap_or_else(|_| "python3".into());
+    let code = "import torch, transformers, accelerate, peft";
+    let asked = Command::new(&python).args(["-c", code]).stderr(Stdio::null()).status();
+    if asked.is_ok_and(|status| status.success()) {
+        return Some(python);
+    }
+    eprintln!(
+        "\n!!! NOT CHECKED: {python} has no torch, transformers, accelerate, peft. Set \
+         FORETASTE_PYTHON. !!!\n"
+    );
+    None
+}
+
+/// A store with demonstrations and alternatives.
+fn collected(games: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let place = ["--suite", "household", "--split", "train"];
+    json(dir.path(), &[&["collect", "demos", "--games", games][..], &place].concat());
+    json(dir.path(), &[&["collect", "branches", "-k", "2"][..], &place].concat());
+    dir
+}
+
+/// The losses of a run by update, of what a command said.
+fn losses(rows: &[Value]) -> BTreeMap<u64, f64> {
+    let of = |row: &Value| Some((row["step"].as_u64()?, row["loss"].as_f64()?));
+    rows.iter().filter_map(of).collect()
+}
+
+/// The losses of a run as the store has them.
+fn stored(data: &Path, run: &str) -> BTreeMap<u64, f64> {
+    let store = foretaste::store::Store::open(data).unwrap();
+    let points = store.metric(run.parse().unwrap(), "loss").unwrap();
+    points.into_iter().filter_map(|point| Some((point.step, point.value?))).collect()
+}
+
+fn same(a: &BTreeMap<u64, f64>, b: &BTreeMap<u64, f64>, within: f64) {
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    for (step, loss) in a {
+        assert!((loss - b[step]).abs() < within, "update {step}: {loss} and {}", b[step]);
+    }
+}
+
+#[test]
+fn torchrun_computes_what_is_computed_here() {
+    let Some(python) = python() else { return };
+    let dir = collected("40");
+    let usual = ["--from", "novice", "--workers", "2", "--batch", "4", "--rate", "1e-3"];
+    let there = ["--engine", "torchrun", "--python", &python];
+    let stages = ["train", "--objective", "world-model", "--steps", "3", "--world-epochs", "0.4"];
+    let adapter = ["train", "--objective", "imitation", "--steps", "5", "--lora", "4"];
+    // All weights in two stages by two processes, and an adapter by one, in passes of few tokens.
+    for (order, more) in
+        [(&stages[..], &["--processes", "2"][..]), (&adapter, &["--budget", "300"])]
+    {
+        let here = json(dir.path(), &[order, &usual].concat());
+        let apart = json(dir.path(), &[order, &usual, &there, more].concat());
+        let known = losses(&here);
+        assert!(known.len() > 4 && known[&1] > 0.1, "{known:?}");
+        same(&known, &losses(&apart), 1e-4);
+        let last = |rows: &[Value], name: &str| {
+            rows.iter().rev().find_map(|row| row[name].as_f64()).unwrap()
+        };
+        for name in ["norm", "rate", "valid_action", "targets_action", "loss_action", "epochs"] {
+            let (own, other) = (last(&here, name), last(&apart, name));
+            assert!((own - other).abs() < 2e-3 * own.abs(), "{name}: {own} and {other}");
+        }
+        // Its checkpoint is one like any other.
+        let mind = apart.iter().rev().find_map(|row| row["finished"].as_i64()).unwrap();
+        let games = ["eval", "--suite", "household", "--split", "unseen", "--games", "2"];
+        let mind = format!("run {mind} step {}", known.len());
+        json(dir.path(), &[&games[..], &["--checkpoint", &mind]].concat());
+    }
+    assert_eq!(std::fs::read_dir(dir.path().join("torchrun")).unwrap().count(), 0);
+}
+
+/// A run of two processes that is under way.
+fn begin(data: &Path, python: &str, steps: &str) -> Child {
+    let order = ["train", "--objective", "imitation", "--from", "novice", "--batch", "4"];
+    let how = ["--steps", steps, "--save-every", "5", "--rate", "1e-3", "--held-out", "0"];
+    let there = ["--engine", "torchrun", "--processes", "2", "--python", python, "--json"];
+    let mut command = foretaste(data, &[&order[..], &how, &there].concat());
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Whether a run has come so far.
+fn is_at(data: &Path, run: &str, step: u64) -> bool {
+    stored(data, run).keys().last().is_some_and(|last| *last >= step)
+}
+
+/// The processes whose command line says this.
+fn processes(of: &str) -> Vec<u32> {
+    let found = Command::new("pgrep").args(["-f", of]).output().unwrap();
+    String::from_utf8_lossy(&found.stdout).lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+#[test]
+fn whatever_is_killed_a_run_of_torchrun_goes_on_to_the_same_losses() {
+    let Some(python) = python() else { return };
+    let dir = collected("30");
+    let (data, limit) = (dir.path(), Duration::from_secs(180));
+    assert!(begin(data, &python, "60").wait().unwrap().success());
+    let whole = stored(data, "1");
+    assert_eq!(whole.len(), 60);
+    // One of its processes is killed: the run says that it failed, and why.
+    let mut second = begin(data, &python, "60");
+    assert!(soon(limit, || is_at(data, "2", 12)), "no update");
+    let job = data.join("torchrun/run-2").display().to_string();
+    let worker = |pid: &u32| {
+        let place = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+        place.display().to_string() == job
+    };
+    let ranks: Vec<u32> = processes("train.py job.json").into_iter().filter(worker).collect();
+    let rank = ranks.iter().max().unwrap().to_string();
+    assert!(Command::new("kill").args(["-9", &rank]).status().unwrap().success());
+    assert!(!second.wait().unwrap().success());
+    let failed = json(data, &["data", "list", "runs"]);
+    let failed = failed.iter().find(|row| row["id"] == json!(2)).unwrap();
+    assert_eq!(failed["status"], json!("failed"), "{failed}");
+    assert!(failed["error"].as_str().unwrap().contains("torchrun ended"), "{failed}");
+    // This program is killed: torchrun ends with it.
+    let mut third = foretaste(data, &["train", "--resume", "2", "--json"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    assert!(soon(limit, || is_at(data, "2", 25)), "it does not go on");
+    third.kill().unwrap();
+    third.wait().unwrap();
+    let gone = || processes("train.py job.json").iter().all(|pid| !worker(pid));
+    assert!(soon(Duration::from_secs(30), gone), "torchrun outlives this program");
+    // A stop keeps what was learnt up to it.
+    let mut fourth = foretaste(data, &["train", "--resume", "2", "--json"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    assert!(soon(limit, || is_at(data, "2", 40)), "it does not go on");
+    let pid = fourth.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    fourth.wait().unwrap();
+    let stopped = json(data, &["data", "list", "runs"]);
+    let stopped = stopped.iter().find(|row| row["id"] == json!(2)).unwrap();
+    assert_eq!(stopped["status"], json!("stopped"), "{stopped}");
+    let at = stopped["step"].as_u64().unwrap();
+    assert!((40..60).contains(&at), "{stopped}");
+    let kept = json(data, &["data", "list", "checkpoints"]);
+    assert!(kept.iter().any(|row| row["run"] == json!(2) && row["step"] == json!(at)), "{kept:?}");
+    // On to the end: the same as the run that nobody disturbed.
+    json(data, &["train", "--resume", "2"]);
+    same(&whole, &stored(data, "2"), 1e-5);
+}
+
+/// What stands for ssh: the command that is sent is done in another folder, as on another machine.
+const SSH: &str = "#!/bin/sh
+while [ \"${1#-}\" != \"$1\" ]; do case \"$1\" in -o) shift 2 ;; *) shift ;; esac; done
+test \"$1\" = user@there || { echo \"ssh: no such host $1\" >&2; exit 255; }
+shift
+cd \"$THERE\" && HOME=\"$THERE\" exec sh -c \"$*\"
+";
+
+#[cfg(unix)]
+#[test]
+fn another_machine_does_the_same_and_keeps_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(python) = python() else { return };
+    let dir = collected("12");
+    let there = tempfile::tempdir().unwrap();
+    let bin = tempfile::tempdir().unwrap();
+    let ssh = bin.path().join("ssh");
+    std::fs::write(&ssh, SSH).unwrap();
+    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
+    let order = ["train", "--objective", "imitation", "--from", "novice", "--batch", "4"];
+    let how = ["--steps", "3", "--lora", "4", "--held-out", "0", "--json"];
+    let apart = ["--engine", "torchrun", "--python", &python, "--ssh"];
+    let far = |host: &str| {
+        let args = [&order[..], &how, &apart, &[host]].concat();
+        let mut command = foretaste(dir.path(), &args);
+        command.env("PATH", &path).env("THERE", there.path()).output().unwrap()
+    };
+    let nobody = far("user@elsewhere");
+    let told = String::from_utf8_lossy(&nobody.stderr).to_string();
+    assert!(!nobody.status.success() && told.contains("no such host user@elsewhere"), "{told}");
+    let said = far("user@there");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let here = json(dir.path(), &[&order[..], &how].concat());
+    same(&losses(&here), &losses(&common::lines(&said)), 1e-4);
+    let left = std::fs::read_dir(there.path().join(".cache/foretaste")).unwrap().count();
+    assert_eq!(left, 0, "something stays there");
+    assert!(dir.path().join("checkpoints/run-2-step-3/adapter").is_dir());
+}
+
+#[test]
+fn what_torchrun_cannot_do_is_refused_by_name() {
+    let dir = collected("12");
+    let order = ["train", "--from", "novice", "--steps", "2", "--engine", "torchrun"];
+    let refused = |more: &[&str]| {
+        let said = run(dir.path(), &[&order[..], more].concat());
+        assert!(!said.status.success(), "{more:?}");
+        String::from_utf8_lossy(&said.stderr).to_string()
+    };
+    let list = refused(&["--objective", "list"]);
+    assert!(list.contains("torchrun (--engine) for list"), "{list}");
+    let own = refused(&["--objective", "imitation", "--trainer-args", "{\"learning_rate\": 1}"]);
+    assert!(own.contains("`learning_rate` among the trainer's arguments"), "{own}");
+    let rounded = refused(&["--objective", "imitation", "--bf16"]);
+    assert!(rounded.contains("--bf16"), "{rounded}");
+    let none = refused(&["--objective", "imitation", "--python", "/no/such/python"]);
+    assert!(none.contains("/no/such/python") && none.contains("pip install torch"), "{none}");
+    let here = ["train", "--from", "novice", "--objective", "imitation", "--processes", "2"];
+    assert!(!run(dir.path(), &here).status.success());
+}
