@@ -60,7 +60,7 @@ fn same(a: &BTreeMap<u64, f64>, b: &BTreeMap<u64, f64>, within: f64) {
 fn torchrun_computes_what_is_computed_here() {
     let Some(python) = python() else { return };
     let dir = collected("40");
-    let usual = ["--from", "novice", "--workers", "2", "--batch", "4", "--rate", "1e-3"];
+    let usual = ["--from", "novice", "--workers", "2", "--batch", "4", "--held-out", "0.4"];
     let there = ["--engine", "torchrun", "--python", &python];
     let stages = ["train", "--objective", "world-model", "--steps", "3", "--world-epochs", "0.4"];
     let adapter = ["train", "--objective", "imitation", "--steps", "5", "--lora", "4"];
@@ -187,10 +187,10 @@ fn another_machine_does_the_same_and_keeps_nothing() {
     std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
     let order = ["train", "--objective", "imitation", "--from", "novice", "--batch", "4"];
-    let how = ["--steps", "3", "--lora", "4", "--held-out", "0", "--json"];
+    let how = ["--steps", "3", "--lora", "4", "--held-out", "0"];
     let apart = ["--engine", "torchrun", "--python", &python, "--ssh"];
     let far = |host: &str| {
-        let args = [&order[..], &how, &apart, &[host]].concat();
+        let args = [&order[..], &how, &apart, &[host, "--json"]].concat();
         let mut command = foretaste(dir.path(), &args);
         command.env("PATH", &path).env("THERE", there.path()).output().unwrap()
     };

@@ -91,6 +91,7 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
         alternatives_only: false,
         observations: Observations::default(),
         questions: Questions::default(),
+        model: None,
     };
     let lines = export_file(&store, &order, &file, &control, &mut |_| {}).unwrap().lines;
     assert_eq!(lines, 3);

@@ -36,6 +36,9 @@ struct ExportArgs {
     /// How an example stands in its line
     #[arg(long, value_enum, default_value_t)]
     format: Layout,
+    /// Of tokens: the model whose they are (embedded, a checkpoint, a folder)
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
     /// How observations stand in the prompts
     #[arg(long, value_enum, default_value_t)]
     observations: Observations,
@@ -327,8 +330,19 @@ fn export(common: &Common, store: &Store, args: ExportArgs) -> Result<Option<Val
     let questions = questions.unwrap_or_default();
     let held_out = validation;
     let layout = args.format;
-    let order =
-        Order { set, layout, criteria, held_out, alternatives_only, observations, questions };
+    if path.is_none() && !check && matches!(layout, Layout::Verl | Layout::VerlRl) {
+        return Err(Error::usage("parquet is written to a file").hint("--out FILE.parquet"));
+    }
+    let order = Order {
+        set,
+        layout,
+        criteria,
+        held_out,
+        alternatives_only,
+        observations,
+        questions,
+        model: args.model,
+    };
     let out = common.out();
     let mut live = common.out();
     let control = interruptible()?;

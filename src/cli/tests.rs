@@ -106,6 +106,7 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
         alternatives_only: false,
         observations: Observations::default(),
         questions: Questions::default(),
+        model: None,
     };
     let run = |command| Effect::Store(StoreCmd::Run(command));
     let effects = [

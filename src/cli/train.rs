@@ -12,7 +12,6 @@ use crate::model::step::Products;
 use crate::model::weights::Trainable;
 use crate::selection::{ALL, Criteria, HELD_OUT, Share};
 use crate::store::Store;
-use crate::text::counted;
 use crate::train::data::DataSummary;
 use crate::train::trainer::{self, Event};
 use crate::train::{
@@ -273,13 +272,8 @@ pub fn describe(data: &DataSummary, stages: &[Stage], batch: usize) -> Vec<Strin
         "{} demonstrations, {} alternatives, {} reflections; {} trees of {} unique tokens",
         data.demonstrations, data.branches, data.reflections, data.trees, data.tokens,
     )];
-    if data.preferences > 0 {
-        lines[0] = format!(
-            "{} between answers to captured calls, in {}; {} unique tokens",
-            counted(data.preferences as u64, "preference"),
-            counted(data.trees as u64, "state"),
-            data.tokens
-        );
+    if let Some(preferred) = data.preferred() {
+        lines[0] = preferred;
     }
     lines.push(data.validation());
     lines.push(data.targets_in_words(stages));

@@ -1,5 +1,6 @@
 //! What stands beside an export: where it comes from, by which rules, and what it has to be.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -18,6 +19,14 @@ impl Sum {
     pub fn line(&mut self, line: &str) {
         self.0.update(line.as_bytes());
         self.0.update(b"\n");
+    }
+
+    /// Of a file as it stands.
+    pub fn of(path: &Path) -> Result<Self> {
+        let mut sum = Self::default();
+        let mut file = File::open(path).map_err(|e| Error::io("reading", path, &e))?;
+        std::io::copy(&mut file, &mut sum.0).map_err(|e| Error::io("reading", path, &e))?;
+        Ok(sum)
     }
 
     pub fn hex(self) -> String {
@@ -54,6 +63,7 @@ pub(super) fn write(
         "only_held_out": order.held_out,
         "alternatives_only": order.alternatives_only,
         "observations": order.observations,
+        "model": order.model,
         "questions": {"act": questions.act, "think": questions.think, "predict": questions.predict},
         "store": store.identity()?,
         "program": concat!("foretaste ", env!("CARGO_PKG_VERSION")),

@@ -3,10 +3,12 @@
 //! all three; the loss belongs on the last assistant turn. And whole trajectories with what hangs
 //! off them, one a line, for another store.
 
+mod columns;
 pub mod curves;
 pub mod import;
 mod manifest;
 mod others;
+mod tokens;
 pub mod transcript;
 
 use std::io::Write;
@@ -16,8 +18,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::columns::Rows;
 pub use self::manifest::manifest_of;
 pub use self::others::SHAPES;
+use self::tokens::Tokens;
 pub use crate::agent::prompt::Questions;
 pub use crate::agent::prompt::chat::Observations;
 use crate::agent::prompt::chat::{Message, Question, Role, answer, messages};
@@ -68,6 +72,13 @@ pub enum Layout {
     Messages,
     /// `prompt` and `completion`, each messages (TRL: the loss is on the completion alone)
     PromptCompletion,
+    /// `input_ids` and `completion_mask` of a model (--model): the tokens that a run here computes
+    Tokens,
+    /// Parquet of `messages`, for verl's supervised tuning
+    Verl,
+    /// Of imitation: parquet of tasks, each a state with the expert's action as its ground truth (verl's
+    /// reinforcement learning)
+    VerlRl,
     /// Of trajectories: Agent Trajectory Interchange Format 1.8, one a line
     Atif,
 }
@@ -77,16 +88,24 @@ impl Layout {
     fn of(self, set: Set) -> Result<()> {
         let fits = match self {
             Self::Messages => true,
-            Self::PromptCompletion => !matches!(set, Set::Trajectories | Set::Preference),
+            Self::PromptCompletion | Self::Tokens | Self::Verl => {
+                !matches!(set, Set::Trajectories | Set::Preference)
+            }
+            Self::VerlRl => set == Set::Imitation,
             Self::Atif => set == Set::Trajectories,
         };
         if fits {
             return Ok(());
         }
         Err(Error::usage("the set has no such layout (--format)").hint(
-            "prompt-completion is of imitation, world-model and reflection; atif of trajectories; a preference is \
-             prompt, chosen and rejected",
+            "prompt-completion, tokens and verl are of imitation, world-model and reflection; verl-rl of imitation; \
+             atif of trajectories; a preference is prompt, chosen and rejected",
         ))
+    }
+
+    /// Whether it is a file of columns, and no lines.
+    fn is_columns(self) -> bool {
+        matches!(self, Self::Verl | Self::VerlRl)
     }
 }
 
@@ -107,6 +126,8 @@ pub struct Order {
     pub observations: Observations,
     /// What a model is told that it is asked, in the prompts of a training set.
     pub questions: Questions,
+    /// Whose tokens, of [`Layout::Tokens`]: a model as `train --from` takes it.
+    pub model: Option<String>,
 }
 
 /// What an export comes to.
@@ -125,7 +146,7 @@ pub struct Extent {
 /// A line of a training set: what is given, and the answer that the loss belongs on.
 fn line(layout: Layout, given: Vec<Message>, answer: &str) -> Value {
     let answer = said(answer);
-    if layout == Layout::PromptCompletion {
+    if matches!(layout, Layout::PromptCompletion | Layout::VerlRl) {
         return json!({"prompt": given, "completion": [answer]});
     }
     let messages: Vec<Message> = given.into_iter().chain([answer]).collect();
@@ -157,6 +178,16 @@ pub fn export(
     each: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Extent> {
     order.layout.of(order.set)?;
+    let tokens = match (&order.model, order.layout) {
+        (Some(model), Layout::Tokens) => Some(Tokens::of(store, model)?),
+        (None, Layout::Tokens) => {
+            return Err(Error::usage("tokens are those of a model").hint("--model embedded"));
+        }
+        (Some(_), _) => {
+            return Err(Error::usage("--model is about tokens").hint("--format tokens"));
+        }
+        (None, _) => None,
+    };
     let mut extent = Extent::default();
     let mut trajectories = 0;
     let mut emit = |line: String| {
@@ -189,9 +220,12 @@ pub fn export(
         control.checkpoint()?;
         if item.held_out == order.held_out {
             trajectories += 1;
-            examples(&item.read(store)?, Roles::of(item), order, &mut |line| {
-                emit(line.to_string())
-            })?;
+            let (chosen, roles) = (item.read(store)?, Roles::of(item));
+            let mut line = |line: Value| emit(line.to_string());
+            match &tokens {
+                Some(tokens) => tokens.examples(&chosen, roles, order, &mut line)?,
+                None => examples(&chosen, roles, order, &mut line)?,
+            }
         } else {
             extent.held_out += usize::from(item.held_out);
         }
@@ -220,7 +254,11 @@ fn examples(
                 if !trajectory.is_imitated(t) {
                     continue;
                 }
-                emit(line(to_act(), &answer(None, &step.action)))?;
+                let line = line(to_act(), &answer(None, &step.action));
+                emit(match order.layout {
+                    Layout::VerlRl => columns::task(trajectory, t, &line),
+                    _ => line,
+                })?;
             }
             Set::Imitation => {
                 for own in answers.iter().filter(|own| own.t == t) {
@@ -275,6 +313,11 @@ pub fn export_file(
             "the manifest stands beside the file: name another file, or move it away first",
         ));
     }
+    if order.layout.is_columns() {
+        let extent = columns_file(store, order, path, control, report)?;
+        manifest::write(store, order, path, (&extent, manifest::Sum::of(path)?.hex()))?;
+        return Ok(extent);
+    }
     let mut sum = manifest::Sum::default();
     let extent = write_whole(path, false, |file| {
         let failed = |e: &std::io::Error| Error::io("writing", path, e);
@@ -284,5 +327,26 @@ pub fn export_file(
         })
     })?;
     manifest::write(store, order, path, (&extent, sum.hex()))?;
+    Ok(extent)
+}
+
+/// The same for a file of columns.
+fn columns_file(
+    store: &Store,
+    order: &Order,
+    path: &Path,
+    control: &Control,
+    report: &mut dyn FnMut(Progress),
+) -> Result<Extent> {
+    let mut extent = write_whole(path, false, |file| {
+        let mut rows = Rows::new(file, order.layout == Layout::VerlRl)?;
+        let extent = export(store, order, control, report, &mut |line| {
+            let row = serde_json::from_str(line).map_err(|e| Error::new(format!("a row: {e}")))?;
+            rows.row(row)
+        })?;
+        rows.close()?;
+        Ok(extent)
+    })?;
+    extent.bytes = std::fs::metadata(path).map_err(|e| Error::io("reading", path, &e))?.len();
     Ok(extent)
 }

@@ -20,7 +20,9 @@ pub fn page(store: &Store, call: i64) -> Result<(String, Vec<String>)> {
     let others = store.call_alternatives(call)?;
     if !others.is_empty() {
         lines.push(
-            "UNEXECUTED: what else would have been said; nobody knows what it leads to".into(),
+            "UNEXECUTED: what else would have been said; nobody knows what it leads to; p says \
+             which is better"
+                .into(),
         );
     }
     let standing = store.preferences(call)?;

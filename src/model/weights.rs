@@ -193,7 +193,8 @@ impl ModelFiles {
         Said::read(&self.config, &self.beside)
     }
 
-    fn tokenizer(&self, source: &str, config: &Config) -> Result<Tokenizer> {
+    /// The tokenizer of these files, for a model of that shape; `source` names them in errors.
+    pub fn tokenizer(&self, source: &str, config: &Config) -> Result<Tokenizer> {
         let tokenizer = Tokenizer::parse(&self.tokenizer);
         let tokenizer = tokenizer.and_then(|tokenizer| tokenizer.told_by(&self.said()?));
         let mut tokenizer = tokenizer.map_err(|error| error.at(source))?;

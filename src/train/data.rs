@@ -217,6 +217,17 @@ impl DataSummary {
         format!("target tokens: {}", each.join(", "))
     }
 
+    /// What a person prefers, in words; none where that is not what is learnt from.
+    pub fn preferred(&self) -> Option<String> {
+        let Self { preferences, trees, tokens, .. } = *self;
+        let words = || {
+            let (of, states) =
+                (counted(preferences as u64, "preference"), counted(trees as u64, "state"));
+            format!("{of} between answers to captured calls, in {states}; {tokens} unique tokens")
+        };
+        (preferences > 0).then(words)
+    }
+
     /// What validation is on, in words.
     pub fn validation(&self) -> String {
         match (self.held_out_games, self.left_out.too_few) {

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 pub use self::atif::written as atif;
 use self::episode::Episode;
+use super::columns::{MAGIC, rows};
 use crate::digest::{self, hex};
 use crate::env::SUITES;
 use crate::error::{Error, Result};
@@ -40,6 +41,11 @@ type Item = (String, Value);
 /// The items of a file: one a line, or all of them in one value.
 fn items(path: &Path) -> Result<Vec<Item>> {
     let bytes = paths::read_whole(path, LARGEST).map_err(|e| Error::io("reading", path, &e))?;
+    if bytes.starts_with(MAGIC) {
+        let rows = rows(bytes).map_err(|error| error.at(path.display()))?.into_iter();
+        let place = |n: usize| format!("{}, row {}", path.display(), n + 1);
+        return Ok(rows.enumerate().map(|(n, row)| (place(n), row)).collect());
+    }
     let text = String::from_utf8(bytes)
         .map_err(|_| Error::new(format!("{}: not UTF-8", path.display())))?;
     let text = text.trim_start_matches('\u{feff}');
@@ -102,6 +108,9 @@ fn episodes(item: &Value) -> Result<Vec<(Episode, Value)>> {
         Value::Object(_) if has("chosen") && has("rejected") => {
             Err(Error::new("a preference: nobody says what came of either answer")
                 .hint("alternatives that were executed come in as ATIF, or are collected here"))
+        }
+        Value::Object(_) if has("prompt") && has("reward_model") => {
+            Err(Error::new("a task of reinforcement learning: nobody has answered it yet"))
         }
         Value::Object(_) if has("input_ids") => {
             Err(Error::new("tokens without their texts: nothing of it can be looked at"))

@@ -280,8 +280,10 @@ impl Engine for Torchrun<'_> {
             .hint("start another run from the run's checkpoint with --from"));
         }
         prepare(&self.place.folder, (self.plan, self.stages), &self.weights, source, from)?;
-        run.doing("sending rows");
-        self.place.send()?;
+        if self.place.of.host.is_some() {
+            run.doing("sending rows");
+            self.place.send()?;
+        }
         run.doing("starting torchrun");
         let threads = (self.plan.workers / self.place.of.processes).max(1);
         let mut process = Process::run(&self.place.command(threads))?;

@@ -95,6 +95,12 @@ impl Settings {
                 "--trainer-args FILE with {\"bf16\": true} is how its own are rounded",
             );
         }
+        if plan.validate_every.is_some() || plan.memory_limit.is_some() {
+            return refuse(
+                "--validate-every or --memory-limit under torchrun".into(),
+                "what is held out is measured at its checkpoints (--save-every); what it needs it knows itself",
+            );
+        }
         if let Some(own) = self.trainer.keys().find(|name| OWN.contains(&name.as_str())) {
             return refuse(
                 format!("`{own}` among the trainer's arguments"),

@@ -98,7 +98,7 @@ pub(super) fn draw(
         ]));
     }
     lines.push(Line::default());
-    let keys = "+ better than what was said  - worse  = neither  Esc closes. Not executed: what you \
+    let keys = "+ better than what was said · - worse · = neither · Esc closes. Not executed: what you \
                 say is all that is known of them, and train --objective dpo --captured AGENT learns \
                 from it.";
     let keys = wrapped(keys, width).into_iter().map(|line| Line::styled(line, theme.dim()));

@@ -88,6 +88,7 @@ impl State {
             alternatives_only: false,
             observations: export.observations,
             questions: Questions::default(),
+            model: None,
         };
         Set::ALL.map(order).into()
     }

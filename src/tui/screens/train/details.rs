@@ -13,6 +13,7 @@ use crate::train::Objective;
 use crate::train::Stage;
 use crate::train::data::DataSummary;
 use crate::train::rl::Rl;
+use crate::train::torchrun::Settings;
 use crate::tui::theme::Theme;
 
 /// What a run trains on, a line each.
@@ -32,6 +33,9 @@ fn about_data(
         data["trees"],
     )];
     if let Ok(summary) = serde_json::from_value::<DataSummary>(data.clone()) {
+        if let Some(preferred) = summary.preferred() {
+            lines[0] = format!("data: {preferred}");
+        }
         if summary.targets.iter().any(|count| *count > 0) {
             lines.push(summary.targets_in_words(stages));
         }
@@ -51,12 +55,15 @@ fn about_plan(run: &RunRow, plan: &Value, stages: &[Stage]) -> Vec<String> {
         (Some(rank), None) => format!(", LoRA {rank}"),
         (None, None) => String::new(),
     };
+    let by = match serde_json::from_value::<Settings>(plan["torchrun"].clone()) {
+        Ok(of) => of.in_words(),
+        Err(_) => format!("{} workers", plan["workers"]),
+    };
     let unit = if run.objective == Objective::Rl.as_str() { "tasks" } else { "trees" };
     let budget = format!(
-        "budget: {} updates of {batch} {unit}, rate {}{how}, {} workers · seed {} · from {}",
+        "budget: {} updates of {batch} {unit}, rate {}{how}, {by} · seed {} · from {}",
         run.steps,
         plan["rate"],
-        plan["workers"],
         run.seed,
         clean(start)
     );

@@ -191,6 +191,8 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("python", apart),
         ("ssh", apart),
         ("products", !apart),
+        ("validate", !apart),
+        ("memory", !apart),
         ("rationales", objective.carry().reflections),
         ("writer", objective.carry().reflections),
         ("alpha", lora),

@@ -118,6 +118,8 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         named.split(',').map(|name| name.trim().to_string()).filter(|n| !n.is_empty()).collect()
     });
     let apart = torchrun(sheet, objective)?;
+    // What only means something of updates that are made here.
+    let here = |value: Option<u64>| value.filter(|_| apart.is_none());
     let mut plan = Plan {
         epochs: if objective == Objective::Rl { None } else { number(sheet, "epochs")? },
         beta: if objective == Objective::Dpo { Some(needed(sheet, "beta")?) } else { None },
@@ -139,9 +141,9 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         modules,
         workers: needed(sheet, "workers")?,
         budget: number(sheet, "tokens")?,
-        memory_limit: number::<u64>(sheet, "memory")?.map(|mb| mb.saturating_mul(1_000_000)),
+        memory_limit: here(number::<u64>(sheet, "memory")?.map(|mb| mb.saturating_mul(1_000_000))),
         save_every: number(sheet, "save")?,
-        validate_every: number(sheet, "validate")?,
+        validate_every: here(number(sheet, "validate")?),
         recompute: sheet.value("recompute") == "yes",
         keep_all: sheet.value("keep") == "yes",
         // Torchrun's operands are its own.
