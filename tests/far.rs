@@ -235,6 +235,7 @@ fn a_dear_world_and_a_mind_without_scores_go_through_collecting_evaluating_train
         alternatives_only: false,
         observations: Observations::default(),
         questions: Questions::default(),
+        model: None,
     };
     assert_eq!(export_file(&store, &order, &file, &control, &mut |_| {}).unwrap().lines, 3);
     let second = Store::open(&other.path().join("data")).unwrap();

@@ -45,7 +45,7 @@ fn what_a_person_prefers_among_answers_that_nobody_executed_is_learnt_from() {
     let none = refused(dir.path(), &order);
     assert!(none.contains("nobody said what is better"), "{none}");
     for id in &ids {
-        json(dir.path(), &["gateway", "try", id, "-k", "6", "--temperature", "1.5"]);
+        json(dir.path(), &["gateway", "try", id, "-k", "12", "--temperature", "1.5"]);
         let answers = json(dir.path(), &["gateway", "prefer", id]);
         assert!(answers.len() >= 4, "{answers:?}");
         assert!(answers[0]["executed"] == json!(true) && answers[1]["executed"] == json!(false));

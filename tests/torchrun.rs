@@ -60,11 +60,14 @@ fn same(a: &BTreeMap<u64, f64>, b: &BTreeMap<u64, f64>, within: f64) {
 fn torchrun_computes_what_is_computed_here() {
     let Some(python) = python() else { return };
     let dir = collected("40");
+    json(dir.path(), &["collect", "reflections", "--suite", "household", "--split", "train"]);
+    json(dir.path(), &["curate", "approve", "1", "2", "3", "4", "5", "6", "7", "8"]);
     let usual = ["--from", "novice", "--workers", "2", "--batch", "4", "--held-out", "0.4"];
     let there = ["--engine", "torchrun", "--python", &python];
     let stages = ["train", "--objective", "world-model", "--steps", "3", "--world-epochs", "0.4"];
-    let adapter = ["train", "--objective", "imitation", "--steps", "5", "--lora", "4"];
-    // All weights in two stages by two processes, and an adapter by one, in passes of few tokens.
+    let adapter = ["train", "--objective", "reflection", "--steps", "5", "--lora", "4"];
+    // All weights in two stages by two processes, and an adapter under a mixture by one, in passes of few
+    // tokens.
     for (order, more) in
         [(&stages[..], &["--processes", "2"][..]), (&adapter, &["--budget", "300"])]
     {
@@ -120,7 +123,9 @@ fn whatever_is_killed_a_run_of_torchrun_goes_on_to_the_same_losses() {
     // One of its processes is killed: the run says that it failed, and why.
     let mut second = begin(data, &python, "60");
     assert!(soon(limit, || is_at(data, "2", 12)), "no update");
-    let job = data.join("torchrun/run-2").display().to_string();
+    let jobs = std::fs::read_dir(data.join("torchrun")).unwrap().flatten();
+    let job = jobs.map(|entry| entry.path().canonicalize().unwrap().display().to_string());
+    let job = job.last().unwrap();
     let worker = |pid: &u32| {
         let place = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
         place.display().to_string() == job
@@ -191,12 +196,15 @@ fn another_machine_does_the_same_and_keeps_nothing() {
     let apart = ["--engine", "torchrun", "--python", &python, "--ssh"];
     let far = |host: &str| {
         let args = [&order[..], &how, &apart, &[host, "--json"]].concat();
-        let mut command = foretaste(dir.path(), &args);
+        let name = std::path::Path::new(dir.path().file_name().unwrap());
+        let mut command = foretaste(name, &args);
+        command.current_dir(dir.path().parent().unwrap());
         command.env("PATH", &path).env("THERE", there.path()).output().unwrap()
     };
     let nobody = far("user@elsewhere");
     let told = String::from_utf8_lossy(&nobody.stderr).to_string();
     assert!(!nobody.status.success() && told.contains("no such host user@elsewhere"), "{told}");
+    // A relative data directory is found from the job's own folder too.
     let said = far("user@there");
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let here = json(dir.path(), &[&order[..], &how].concat());
@@ -217,8 +225,15 @@ fn what_torchrun_cannot_do_is_refused_by_name() {
     };
     let list = refused(&["--objective", "list"]);
     assert!(list.contains("torchrun (--engine) for list"), "{list}");
-    let own = refused(&["--objective", "imitation", "--trainer-args", "{\"learning_rate\": 1}"]);
-    assert!(own.contains("`learning_rate` among the trainer's arguments"), "{own}");
+    for name in ["learning_rate", "optim", "ignore_data_skip", "hub_token"] {
+        let own =
+            refused(&["--objective", "imitation", "--trainer-args", &format!("{{\"{name}\": 1}}")]);
+        assert!(own.contains(&format!("`{name}` among the trainer's arguments")), "{own}");
+    }
+    let every = refused(&["--objective", "imitation", "--validate-every", "1"]);
+    assert!(every.contains("--validate-every"), "{every}");
+    let again = ["train", "--resume", "1", "--engine", "torchrun"];
+    assert!(!run(dir.path(), &again).status.success(), "--engine beside --resume");
     let rounded = refused(&["--objective", "imitation", "--bf16"]);
     assert!(rounded.contains("--bf16"), "{rounded}");
     let none = refused(&["--objective", "imitation", "--python", "/no/such/python"]);

@@ -9,7 +9,9 @@ in one pass; passes follow each other as (update, pass of it, process). Standard
 Tested with torch 2.15, transformers 5.24, accelerate 1.15, peft 0.21.
 """
 
+import fcntl
 import json
+import math
 import os
 import sys
 import threading
@@ -32,6 +34,8 @@ def watch_parent():
 
 
 watch_parent()
+# All processes are of one machine.
+os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
 
 import torch  # noqa: E402  (a launcher that dies meanwhile is seen)
 import torch.distributed as dist  # noqa: E402
@@ -43,11 +47,34 @@ RANK = int(os.environ.get("RANK", "0"))
 WORLD = int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def finite(value):
+    """What is not a number is none."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [finite(one) for one in value]
+    if isinstance(value, dict):
+        return {name: finite(one) for name, one in value.items()}
+    return value
+
+
+def alone():
+    """Waits until an earlier start of the same job has ended: both would write the same files."""
+    lock = open("job.lock", "w")
+    for _ in range(600):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except OSError:
+            time.sleep(1)
+    raise RuntimeError("an earlier start of this job has not ended within ten minutes")
+
+
 def tell(metrics_file, **line):
     """Says a line, and keeps it: whoever listened may be gone."""
     if RANK != 0:
         return
-    text = json.dumps(line)
+    text = json.dumps(finite(line), allow_nan=False)
     with open(metrics_file, "a") as file:
         file.write(text + "\n")
         file.flush()
@@ -174,17 +201,22 @@ class Told(TrainerCallback):
         self.job, self.wishes = job, wishes
         self.trainer = None
         self.line = None
+        self.rate = 0.0
         self.began = time.time()
 
     def tell(self, **line):
         tell(self.job["metrics"], **line)
 
     def on_train_begin(self, args, state, control, **kwargs):
-        self.tell(event="begun", step=state.global_step, processes=WORLD, torch=torch.__version__)
+        self.tell(event="begun", processes=WORLD, torch=torch.__version__)
 
     def on_step_begin(self, args, state, control, optimizer=None, **kwargs):
         if state.global_step in self.job["resets"]:
             getattr(optimizer, "optimizer", optimizer).state.clear()
+        self.rate = optimizer.param_groups[0]["lr"]
+        meant = self.job["rates"][state.global_step]
+        if abs(self.rate - meant) > 1e-6 * abs(meant):
+            raise RuntimeError(f"the rate of update {state.global_step + 1} is {self.rate}, not {meant}")
         self.began = time.time()
 
     def on_step_end(self, args, state, control, **kwargs):
@@ -214,10 +246,8 @@ class Told(TrainerCallback):
     def on_log(self, args, state, control, logs=None, **kwargs):
         if self.line is None or "loss" not in (logs or {}):
             return
-        # Of this update: the scheduler is one ahead.
-        rate = self.job["rates"][state.global_step - 1]
         norm = logs.get("grad_norm")
-        self.tell(event="update", rate=rate, norm=None if norm is None else float(norm), **self.line)
+        self.tell(event="update", rate=self.rate, norm=None if norm is None else float(norm), **self.line)
         self.line = None
 
     def on_save(self, args, state, control, **kwargs):
@@ -230,6 +260,7 @@ class Told(TrainerCallback):
 
 
 def main():
+    lock = alone() if RANK == 0 else None
     with open(sys.argv[1]) as file:
         job = json.load(file)
     transformers.set_seed(job["seed"])
@@ -264,8 +295,7 @@ def main():
         if not cuda:
             args["ddp_backend"] = "gloo"
     args.update(job["args"])
-    dtype = torch.bfloat16 if args.get("bf16_full_eval") else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=dtype)
+    model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32)
     if job["adapter"]:
         from peft import PeftModel
 
@@ -281,7 +311,9 @@ def main():
     )
     told.trainer = trainer
     trainer.train(resume_from_checkpoint=job["resume"])
-    tell(job["metrics"], event="ended", step=trainer.state.global_step)
+    tell(job["metrics"], event="ended")
+    if lock:
+        lock.close()
 
 
 main()

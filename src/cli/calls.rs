@@ -60,7 +60,7 @@ pub struct PreferArgs {
     /// Than which
     #[arg(long, default_value_t = 0, value_name = "ANSWER", value_parser = number::<usize>(0..=1_000_000))]
     over: usize,
-    /// Neither of the two is better: take back what was said
+    /// Neither of the two (BETTER, and --over) is better: take back what was said
     #[arg(long, requires = "better")]
     neither: bool,
 }
@@ -102,8 +102,13 @@ pub fn prefer(common: &Common, args: &PreferArgs) -> Result<()> {
     if let Some(better) = better {
         store.prefer(call, better, over, !neither)?;
     }
+    answers(common, &store, call)
+}
+
+/// The answers to a call by number, with what is preferred among them.
+fn answers(common: &Common, store: &Store, call: i64) -> Result<()> {
     let whole = store.call(call)?;
-    let said = gateway::answers(&store, &whole)?;
+    let said = gateway::answers(store, &whole)?;
     let standing = store.preferences(call)?;
     let out = common.out();
     for (n, answer) in said.iter().enumerate() {
@@ -272,14 +277,16 @@ pub fn again(common: &Common, args: &TryArgs) -> Result<()> {
     let call = store.call(args.call)?;
     let how = Again { count: args.k, temperature: args.temperature, seed: args.seed };
     let cancel = interruptible()?.cancel;
-    let found = gateway::again(&mut store, &call, args.mind.as_deref(), how, &cancel)?;
-    let out = common.out();
-    let answer = call.answer.as_ref().map(gateway::line).unwrap_or_default();
-    out.line(&json!({"call": args.call, "said": answer}), || format!("said: {answer}"));
-    for other in found {
-        out.line(&json!(other), || format!("not executed: {}", gateway::other(&other)));
+    let others = gateway::again(&mut store, &call, args.mind.as_deref(), how, &cancel)?;
+    if others < args.k {
+        let temperature = args.temperature.or_else(|| call.request["temperature"].as_f64());
+        let hint = match temperature {
+            Some(0.0) => "; at temperature 0 nothing else comes: --temperature 1",
+            _ => "",
+        };
+        tell(&format!("{} of {} were what was said{hint}", args.k - others, args.k));
     }
-    Ok(())
+    answers(common, &store, args.call)
 }
 
 /// Makes demonstrations.

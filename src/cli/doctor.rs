@@ -104,7 +104,7 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
     );
     check(
         "torchrun",
-        match Torchrun::new(1).installed() {
+        match Torchrun::new(1, None).installed() {
             Ok(found) => Ok(found),
             Err(error) => Ok(format!(
                 "not set up ({}); optional: {}",

@@ -23,19 +23,20 @@ enum Engine {
 #[derive(Debug, Args)]
 pub struct EngineArgs {
     /// What makes the updates
-    #[arg(long, value_enum, default_value_t = Engine::Here)]
+    #[arg(long, value_enum, default_value_t = Engine::Here, conflicts_with = "resume")]
     engine: Engine,
     /// Of torchrun: how many processes
-    #[arg(long, default_value_t = 1, value_parser = number::<usize>(1..=1024))]
+    #[arg(long, default_value_t = 1, value_parser = number::<usize>(1..=1024), conflicts_with = "resume")]
     processes: usize,
-    /// Of torchrun: the Python that has torch (default: FORETASTE_PYTHON, else python3)
+    /// Of torchrun: the Python that has torch (default: FORETASTE_PYTHON, else python3; with --ssh
+    /// python3); beside --resume, another one than before
     #[arg(long)]
-    python: Option<String>,
+    pub(super) python: Option<String>,
     /// Of torchrun: the machine that does it, as ssh knows it
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", conflicts_with = "resume")]
     ssh: Option<String>,
     /// Of torchrun: more arguments of its trainer, `{"fsdp": "full_shard"}` or a file of them
-    #[arg(long, value_name = "JSON|FILE")]
+    #[arg(long, value_name = "JSON|FILE", conflicts_with = "resume")]
     trainer_args: Option<String>,
 }
 
@@ -58,19 +59,18 @@ impl EngineArgs {
                     .hint("it is of --engine torchrun")),
             };
         }
-        let usual = Settings::new(self.processes);
+        let usual = Settings::new(self.processes, self.ssh);
         let trainer = self.trainer_args.as_deref().map(trainer).transpose()?;
         Ok(Some(Settings {
-            python: self.python.unwrap_or(usual.python),
-            host: self.ssh,
+            python: self.python.unwrap_or_else(|| usual.python.clone()),
             trainer: trainer.unwrap_or_default(),
-            ..Settings::new(self.processes)
+            ..usual
         }))
     }
 }
 
 fn trainer(said: &str) -> Result<Map<String, Value>> {
-    let text = if said.trim_start().starts_with('{') {
+    let text = if said.trim_start().starts_with(['{', '[', '"']) {
         said.to_string()
     } else {
         let path = Path::new(said);

@@ -31,6 +31,7 @@ pub fn delete(
         for folder in &checkpoints {
             checkpoint::remove_folder(store, run, folder)?;
         }
+        checkpoint::sweep(store)?;
         return Ok(json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()}));
     }
     if let Some(number) = number {

@@ -89,8 +89,9 @@ impl RlArgs {
             return match given.iter().find(|(given, _)| *given) {
                 None => Ok(None),
                 Some((_, flag)) => {
+                    let of = if *flag == "--captured" { "rl and dpo" } else { "rl" };
                     Err(Error::usage(format!("{flag} means nothing for {}", objective.as_str()))
-                        .hint("it is of --objective rl"))
+                        .hint(format!("it is of --objective {of}")))
                 }
             };
         }

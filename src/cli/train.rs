@@ -347,7 +347,12 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
     let TrainArgs { queue, queued, resume, from, .. } = &args;
     let (queue, queued, from) = (*queue, *queued, from.clone());
     match (*resume, args.objective.clone()) {
-        (Some(run), _) => finished(trainer::resume(&mut store, run, &control, &mut each)?),
+        (Some(run), _) => {
+            if let Some(python) = &args.engine.python {
+                trainer::use_python(&store, run, python)?;
+            }
+            finished(trainer::resume(&mut store, run, &control, &mut each)?);
+        }
         (None, None) => {}
         (None, Some(objective)) => {
             let captured = args.rl.captured.clone();

@@ -20,9 +20,7 @@ pub fn page(store: &Store, call: i64) -> Result<(String, Vec<String>)> {
     let others = store.call_alternatives(call)?;
     if !others.is_empty() {
         lines.push(
-            "UNEXECUTED: what else would have been said; nobody knows what it leads to; p says \
-             which is better"
-                .into(),
+            "UNEXECUTED: what else would have been said; nobody knows what it leads to".into(),
         );
     }
     let standing = store.preferences(call)?;

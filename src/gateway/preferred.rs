@@ -35,6 +35,9 @@ pub struct Left {
     pub unread: usize,
     /// Both do the same in other words.
     pub same: usize,
+    /// Of actions about which the opposite was said later, of other answers that do the same.
+    #[serde(default)]
+    pub contradicted: usize,
     /// About games that are for evaluation.
     pub evaluation: usize,
 }
@@ -45,6 +48,7 @@ impl Left {
         let all = [
             (self.unread, "an answer of them is no action"),
             (self.same, "both answers do the same"),
+            (self.contradicted, "the opposite was said later of the same actions"),
             (self.evaluation, "about games for evaluation"),
         ];
         let there = all.iter().filter(|(count, _)| *count > 0);
@@ -105,18 +109,27 @@ fn of_call(
         .map(|message| message.and_then(|message| action(call, message)))
         .collect();
     let read = |answer: usize| answers.get(answer).cloned().flatten();
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for one in all {
+    // Of two actions the newest word counts, whichever answers it was said of.
+    let mut words: Vec<(String, String)> = Vec::new();
+    let mut newest: Vec<&Preference> = all.iter().collect();
+    newest.sort_by_key(|one| std::cmp::Reverse(one.id));
+    for one in newest {
         match (read(one.better), read(one.worse)) {
             (Some(better), Some(worse)) if better == worse => left.same += 1,
+            (Some(better), Some(worse)) if words.contains(&(worse.clone(), better.clone())) => {
+                left.contradicted += 1;
+            }
             (Some(better), Some(worse)) => {
-                let known = found.entry(better).or_default();
-                if !known.contains(&worse) {
-                    known.push(worse);
+                if !words.contains(&(better.clone(), worse.clone())) {
+                    words.push((better, worse));
                 }
             }
             _ => left.unread += 1,
         }
+    }
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (better, worse) in words.into_iter().rev() {
+        found.entry(better).or_default().push(worse);
     }
     Ok(found)
 }

@@ -32,7 +32,8 @@ impl Store {
     /// Where the call has no such answers, or they are the same one.
     pub fn prefer(&mut self, call: i64, better: usize, worse: usize, stands: bool) -> Result<()> {
         let whole = self.call(call)?;
-        let others = self.call_alternatives(call)?.len();
+        let ids = self.answer_ids(call)?;
+        let others = ids.len() - 1;
         if better == worse {
             return Err(Error::usage(format!("answer {better} beside itself")));
         }
@@ -54,7 +55,7 @@ impl Store {
         tx.execute(
             "INSERT INTO call_preferences (call, better, worse, stands, created_ms) VALUES (?1, ?2, \
              ?3, ?4, ?5)",
-            params![call, better as i64, worse as i64, stands, now_ms()],
+            params![call, ids[better], ids[worse], stands, now_ms()],
         )?;
         tx.commit()
     }
@@ -77,17 +78,33 @@ impl Store {
         Ok(self.db.query_row(ask, [], |row| row.get(0))?)
     }
 
+    /// By place the number of each answer to a call: 0 of what was said, then those of the others.
+    fn answer_ids(&self, call: i64) -> Result<Vec<i64>> {
+        let ask = "SELECT 0 UNION ALL SELECT id FROM (SELECT id FROM call_alternatives WHERE call = ?1 \
+                   ORDER BY id)";
+        let mut rows = self.db.prepare_cached(ask)?;
+        let found = rows.query_map([call], |row| row.get(0))?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
     fn preferences_by(&self, which: &str, of: (i64, i64)) -> Result<Vec<Preference>> {
         let ask = format!("SELECT p.id, p.call, p.better, p.worse {which} ORDER BY p.call, p.id");
         let mut rows = self.db.prepare_cached(&ask)?;
         let found = rows.query_map([of.0, of.1], |row| {
-            Ok(Preference {
-                id: row.get(0)?,
-                call: row.get(1)?,
-                better: row.get::<_, i64>(2)? as usize,
-                worse: row.get::<_, i64>(3)? as usize,
-            })
+            Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
         })?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
+        let found: Vec<[i64; 4]> = found.collect::<rusqlite::Result<_>>()?;
+        let mut known: (i64, Vec<i64>) = (0, Vec::new());
+        let mut all = Vec::with_capacity(found.len());
+        for [id, call, better, worse] in found {
+            if known.0 != call {
+                known = (call, self.answer_ids(call)?);
+            }
+            let place = |of: i64| known.1.iter().position(|own| *own == of);
+            if let (Some(better), Some(worse)) = (place(better), place(worse)) {
+                all.push(Preference { id, call, better, worse });
+            }
+        }
+        Ok(all)
     }
 }

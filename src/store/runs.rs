@@ -338,6 +338,13 @@ impl Store {
         Ok(folders)
     }
 
+    /// Writes down a run's settings anew.
+    pub fn set_run_config(&self, run: i64, config: &str) -> Result<()> {
+        let tx = self.write()?;
+        tx.execute("UPDATE runs SET config = ?2 WHERE id = ?1", rusqlite::params![run, config])?;
+        tx.commit()
+    }
+
     /// All runs, newest first.
     pub fn runs(&self) -> Result<Vec<RunRow>> {
         let mut rows = self.db.prepare_cached(&format!(

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::best_of;
+use super::{best_of, torchrun};
 use crate::agent::is_held;
 use crate::error::{Error, Result};
 use crate::model::adamw::{AdamW, Shapes};
@@ -315,6 +315,7 @@ pub fn sweep(store: &Store) -> Result<usize> {
         remove(store, &saved)?;
         removed += 1;
     }
+    removed += torchrun::sweep(store)?;
     let known: HashSet<String> = [store.checkpoints()?, store.deleted_checkpoints()?]
         .into_iter()
         .flatten()

@@ -41,6 +41,9 @@ pub struct DataSummary {
     /// Answers to captured calls that a person thinks worse than another one.
     #[serde(default)]
     pub preferences: usize,
+    /// The calls that they are of.
+    #[serde(default)]
+    pub preferred_states: usize,
     /// Preferences that are not learnt from.
     #[serde(default)]
     pub preferences_left: Left,
@@ -219,10 +222,12 @@ impl DataSummary {
 
     /// What a person prefers, in words; none where that is not what is learnt from.
     pub fn preferred(&self) -> Option<String> {
-        let Self { preferences, trees, tokens, .. } = *self;
+        let Self { preferences, preferred_states, tokens, .. } = *self;
         let words = || {
-            let (of, states) =
-                (counted(preferences as u64, "preference"), counted(trees as u64, "state"));
+            let (of, states) = (
+                counted(preferences as u64, "preference"),
+                counted(preferred_states as u64, "state"),
+            );
             format!("{of} between answers to captured calls, in {states}; {tokens} unique tokens")
         };
         (preferences > 0).then(words)
@@ -268,7 +273,7 @@ impl DataSummary {
             (self.too_long, "target tokens left out: longer than the model's context"),
             (
                 self.unreadable,
-                "trajectories left out: the first observation is longer than the model reads, or \
+                "trajectories left out: what they are about is longer than the model reads, or \
                  all of them a million tokens",
             ),
         ];

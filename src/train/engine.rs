@@ -63,7 +63,7 @@ pub trait Engine {
     /// Goes on from an update to the end of the last stage.
     fn train(&mut self, from: u64, source: &mut dyn Source, run: &mut dyn Wrapper) -> Result<()>;
 
-    /// Has what was learned so far kept.
+    /// Has what was learned so far kept, as far as it is here.
     fn save(&self, step: u64, run: &mut dyn Wrapper) -> Result<()>;
 }
 
@@ -107,8 +107,7 @@ impl Engine for Local<'_> {
                     self.update((n, within, step + 1), rate, source, (&team, &cancel))?;
                 // Unless the source knows better how often it has been through its data.
                 if !metrics.iter().any(|(name, _)| name == "epochs") {
-                    let seen = ((within + 1) * plan.batch as u64) as f64;
-                    metrics.push(("epochs".into(), seen / stage.trees.max(1) as f64));
+                    metrics.push(("epochs".into(), stage.seen(within + 1, plan.batch)));
                 }
                 step += 1;
                 metrics.extend(self.realised.metrics());
@@ -218,16 +217,22 @@ impl Realised {
 
     /// What an update computed, and what was sampled for it.
     pub fn add(&mut self, sums: &Sums, sampled: usize) {
-        self.computed += (sums.computed + sampled) as f64;
         self.unique += sums.unique as f64;
-        self.targets.iter_mut().zip(sums.counts).for_each(|(sum, count)| *sum += count);
+        self.made((sums.computed + sampled) as f64, sums.counts);
     }
 
+    /// An update of so many tokens and targets, by kind.
+    pub fn made(&mut self, computed: f64, targets: [f64; 4]) {
+        self.computed += computed;
+        self.targets.iter_mut().zip(targets).for_each(|(sum, count)| *sum += count);
+    }
+
+    /// All of it, as it is recorded; unique tokens where they are counted.
     pub fn metrics(&self) -> impl Iterator<Item = (String, f64)> + use<'_> {
         let targets = TARGETS.into_iter().zip(self.targets).filter(|(_, count)| *count > 0.0);
         let targets = targets.map(|((_, name), count)| (format!("targets_{name}"), count));
-        [(TOKENS.to_string(), self.computed), ("tokens_unique".to_string(), self.unique)]
-            .into_iter()
-            .chain(targets)
+        let unique = ("tokens_unique".to_string(), self.unique);
+        let unique = Some(unique).filter(|(_, count)| *count > 0.0);
+        std::iter::once((TOKENS.to_string(), self.computed)).chain(unique).chain(targets)
     }
 }

@@ -124,6 +124,12 @@ impl Objective {
         matches!(self, Self::List | Self::Dpo)
     }
 
+    /// Whether it learns from stored text alone, so that another engine can be fed with it: nothing of it
+    /// is weighed by the policy as it is.
+    pub fn is_fed(self) -> bool {
+        self != Self::Rl && !self.compares()
+    }
+
     /// Whether what it makes is meant to think before it acts.
     pub fn reflects(self) -> bool {
         matches!(self, Self::Reflection | Self::Both)

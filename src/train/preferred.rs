@@ -1,10 +1,13 @@
 //! What a person prefers among the answers to captured calls, as a training set: each state with the
 //! better action and what is worse there, of which nothing need have been executed.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::data::Data;
-use super::examples::{Roles, example};
+use super::examples::{Example, Roles, TokenRole, example};
+use super::listing::choices;
 use super::{Objective, Plan};
 use crate::agent::prompt::Framing;
 use crate::budget::work;
@@ -66,6 +69,7 @@ pub(super) fn read(
     let framing = Framing::new(tokenizer)?;
     let (all, left) = gateway::preferred(store, &store.agent(of.id)?, of.upto)?;
     let mut digest = Digest::default();
+    let mut states = HashSet::new();
     for one in all {
         work(1)?; // a place to be cancelled at
         let key = one.call.to_string();
@@ -78,13 +82,14 @@ pub(super) fn read(
             answers: Vec::new(),
         };
         let roles = Roles { actions: true, next_states: false, listed: true };
-        let Some(tree) = example(&framing, &chosen, roles, context)?.filter(|tree| tree.lists)
-        else {
+        let tree = example(&framing, &chosen, roles, context)?.filter(|tree| tree.lists);
+        let Some(tree) = tree.and_then(|tree| compared(tree, framing.act().len())) else {
             data.keys.pop();
             data.summary.unreadable += 1;
             continue;
         };
         tree.digested(&mut digest);
+        states.insert(one.call);
         data.summary.add_preferred(one.worse, &tree);
         data.train.push(tree);
     }
@@ -93,7 +98,18 @@ pub(super) fn read(
         return Err(nothing(of, &left, data.summary.unreadable));
     }
     data.summary.preferences_left = left;
+    data.summary.preferred_states = states.len();
     Ok(())
+}
+
+/// Only the actions that are held against each other, and the way to them.
+fn compared(mut tree: Example, mark: usize) -> Option<Example> {
+    let mut kinds = tree.kinds.clone();
+    for actions in choices(&tree, mark).into_iter().filter(|all| all.len() < 2) {
+        actions.into_iter().flatten().for_each(|node| kinds[node] = TokenRole::Context);
+    }
+    tree.kinds = kinds;
+    tree.cut(|node| f32::from(u8::from(tree.kinds[node] == TokenRole::Action)))
 }
 
 fn nothing(of: &Preferences, left: &Left, unreadable: usize) -> Error {

@@ -57,9 +57,14 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// How often it has been through its trees after so many of its updates.
+    pub fn seen(&self, updates: u64, batch: usize) -> f64 {
+        (updates * batch as u64) as f64 / self.trees.max(1) as f64
+    }
+
     /// Whether the order of what it visits goes round so many times.
     pub fn epochs(&self, batch: usize) -> f64 {
-        (self.updates * batch as u64) as f64 / self.trees.max(1) as f64
+        self.seen(self.updates, batch)
     }
 }
 

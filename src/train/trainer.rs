@@ -13,7 +13,7 @@ use super::rl::source::{Playing, tasks_of};
 pub use super::run::Event;
 use super::run::Run;
 use super::source::Stored;
-use super::torchrun::Torchrun;
+use super::torchrun::{self, Torchrun};
 use crate::agent::prompt::Framing;
 use crate::agent::{self, Located};
 use crate::budget::under;
@@ -95,6 +95,7 @@ fn begin<'a>(
     start: &str,
 ) -> Result<Ready<'a>> {
     plan.check()?;
+    plan.torchrun.as_ref().map_or(Ok(()), torchrun::Settings::ready)?;
     let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
     weights.adapter = plan.adapter(&weights.config)?;
     let mut stages = plan.stages(|mixture| data.found(mixture));
@@ -191,6 +192,22 @@ pub fn next_queued(
 ) -> Result<Option<i64>> {
     let Some(claimed) = store.claim_queued()? else { return Ok(None) };
     go_on(store, None, claimed, control, each).map(Some)
+}
+
+/// Has a run that torchrun makes the updates of go on by another Python: nothing of what it learns depends
+/// on where that lies.
+///
+/// # Errors
+/// Where it is no such run.
+pub fn use_python(store: &Store, run: i64, python: &str) -> Result<()> {
+    let row = store.run(run)?;
+    let mut config: serde_json::Value =
+        serde_json::from_str(&row.config).map_err(|e| Error::new(format!("run {run}: {e}")))?;
+    match config["plan"].get_mut("torchrun") {
+        Some(of) if of.is_object() => of["python"] = python.into(),
+        _ => return Err(Error::usage(format!("--python: run {run} is not one of torchrun"))),
+    }
+    store.set_run_config(run, &config.to_string())
 }
 
 /// Goes on with a run that is marked as this program's: how it stands is read only now, when nobody

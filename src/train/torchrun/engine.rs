@@ -1,27 +1,31 @@
 //! The engine: starts torchrun, tells it what is wished for, and takes in what it tells.
 
+use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Settings;
-use super::job::{LOG, TOLD, checkpoint, prepare};
+use super::job::{Job, LOG, OUT, TOLD, checkpoint, needed};
 use super::place::Place;
-use super::told::{Sums, Told};
+use super::told::Told;
+use crate::budget::under;
 use crate::env::foreign::{Heard, Process};
 use crate::error::{Error, Result};
 use crate::model::team::{Priority, Team};
 use crate::model::weights::{ModelFiles, Trainable};
 use crate::store::Store;
 use crate::train::checkpoint::peft;
-use crate::train::engine::{Engine, Wish, Wrapper};
-use crate::train::examples::TARGETS;
-use crate::train::figures::TOKENS;
+use crate::train::engine::{Engine, Realised, Wish, Wrapper};
 use crate::train::plan::{Plan, Stage};
 use crate::train::source::Source;
 use crate::train::update::{Metrics, validate};
 
 /// Between two looks at what is wished for.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// How long nothing may be heard after a stop, at least, and in times of the last update: what hangs is
+/// ended then.
+const PATIENCE: (Duration, u32) = (Duration::from_secs(120), 10);
 
 /// See the module above.
 pub(in crate::train) struct Torchrun<'a> {
@@ -30,16 +34,17 @@ pub(in crate::train) struct Torchrun<'a> {
     place: Place<'a>,
     /// Tokens of a pass here, which measures what is held out.
     budget: usize,
-    /// The weights that the run began from, with its fresh adapter if it trains one; only its latest
-    /// checkpoint's in what they hold of them, where that is what is trained.
+    /// The weights as they are known here: those of the run's start, or of its last checkpoint.
     weights: Trainable,
-    sums: Sums,
-    /// The last update that is in the store.
+    realised: Realised,
+    /// The last update that is in the store, and how long it took.
     step: u64,
+    took: Duration,
 }
 
 impl<'a> Torchrun<'a> {
-    /// Of a run that was recorded up to an update; `weights` are those that it began from.
+    /// Of a run that was recorded up to an update; `weights` are those that it began from, or its last
+    /// checkpoint's.
     pub fn new(
         store: &Store,
         run: i64,
@@ -48,53 +53,48 @@ impl<'a> Torchrun<'a> {
         weights: Trainable,
         step: u64,
     ) -> Result<Self> {
-        let folder = store.root().join(format!("torchrun/run-{run}"));
-        let name = format!("run-{run}-{}", store.run_token(run)?.unwrap_or_default());
-        let last = |name: &str| -> Result<f64> {
-            let points = store.metric(run, name)?;
-            let before = points.iter().rev().find(|point| point.step <= step);
-            Ok(before.and_then(|point| point.value).unwrap_or_default())
-        };
-        let mut sums = Sums { tokens: last(TOKENS)?, ..Sums::default() };
-        for (sum, (_, name)) in sums.counts.iter_mut().zip(TARGETS) {
-            *sum = last(&format!("targets_{name}"))?;
-        }
+        let name = super::job_of(store, run)?;
+        let folder = store.root().join(super::FOLDER).join(&name);
+        let folder = std::path::absolute(&folder).map_err(|e| Error::io("finding", &folder, &e))?;
+        let realised = Realised::read(store, run, step)?;
         let place = Place { of, folder, name };
-        Ok(Self { plan, stages, place, budget, weights, sums, step })
+        let took = Duration::ZERO;
+        Ok(Self { plan, stages, place, budget, weights, realised, step, took })
     }
 
-    /// The stage of an update that was made, and how many of it.
-    fn within(&self, step: u64) -> (&Stage, u64) {
+    fn updates(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.updates).sum()
+    }
+
+    /// How often the stage of an update has been through its trees then.
+    fn seen(&self, step: u64) -> f64 {
         let mut before = 0;
         for stage in self.stages {
             if step <= before + stage.updates {
-                return (stage, step - before);
+                return stage.seen(step - before, self.plan.batch);
             }
             before += stage.updates;
         }
-        (&self.stages[self.stages.len() - 1], step)
+        0.0
     }
 
     /// Takes in a line; whether it is the last one.
     fn take(&mut self, told: &Told, source: &dyn Source, run: &mut dyn Wrapper) -> Result<bool> {
         match told {
-            Told::Begun { torch, processes, .. } => {
-                run.doing(&format!("torch {torch}, {processes} processes"));
+            Told::Begun { torch, processes } => {
+                run.doing(&format!("torch {torch}, {processes} at work"));
             }
             Told::Update(made) => {
-                let mut metrics = made.metrics(&mut self.sums)?;
-                let (stage, within) = self.within(made.step);
-                let seen = (within * self.plan.batch as u64) as f64;
-                metrics.push(("epochs".into(), seen / stage.trees.max(1) as f64));
-                metrics.push((TOKENS.into(), self.sums.tokens));
-                let kinds = TARGETS.into_iter().zip(self.sums.counts);
-                let kinds = kinds.filter(|(_, count)| *count > 0.0);
-                metrics.extend(kinds.map(|((_, name), count)| (format!("targets_{name}"), count)));
+                let mut metrics = made.metrics()?;
+                self.realised.made(made.tokens, made.counts);
+                metrics.push(("epochs".into(), self.seen(made.step)));
+                metrics.extend(self.realised.metrics());
                 run.updated(made.step, &metrics, &[])?;
                 self.step = made.step;
+                self.took = Duration::from_secs_f64(made.seconds.clamp(0.0, 1e6));
             }
             Told::Saved { step } => self.keep(*step, source, run)?,
-            Told::Ended { .. } => return Ok(true),
+            Told::Ended => return Ok(true),
         }
         Ok(false)
     }
@@ -120,9 +120,8 @@ impl<'a> Torchrun<'a> {
         run.measured(step, &valid)?;
         run.save(step, &self.weights, None)?;
         // The one to go on from is enough.
-        let older =
-            std::fs::read_dir(self.place.folder.join(super::job::OUT)).into_iter().flatten();
-        for entry in older.flatten() {
+        let all = std::fs::read_dir(self.place.folder.join(OUT)).into_iter().flatten().flatten();
+        for entry in all {
             let name = entry.file_name().to_string_lossy().into_owned();
             let other = name.strip_prefix("checkpoint-").and_then(|n| n.parse::<u64>().ok());
             if let Some(other) = other.filter(|other| *other < step) {
@@ -142,39 +141,36 @@ impl<'a> Torchrun<'a> {
         validate(source.held_out(), self.budget, &self.weights, &team)
     }
 
-    /// What torchrun did and nobody heard: up to its last checkpoint, if that is newer than the run's.
+    /// What torchrun did here and nobody heard: up to its last checkpoint, if that is newer than the run's.
     fn heard_nothing_of(&self, from: u64) -> Vec<Told> {
         let text = std::fs::read_to_string(self.place.folder.join(TOLD)).unwrap_or_default();
         let all: Vec<Told> = text.lines().filter_map(|line| Told::parse(line).ok()).collect();
-        let saved = |told: &&Told| {
-            matches!(told, Told::Saved { step } if *step > from)
-                && self
-                    .place
-                    .folder
-                    .join(checkpoint(told.step()))
-                    .join("trainer_state.json")
-                    .exists()
+        let is_whole = |step: u64| {
+            let parts = needed(step, self.place.of);
+            parts.iter().all(|part| self.place.folder.join(part).exists())
         };
-        let Some(last) = all.iter().rev().find(saved).map(Told::step) else { return Vec::new() };
-        let mut own: Vec<Told> = Vec::new();
+        let saved = all.iter().rev().find_map(|told| match told {
+            Told::Saved { step } if *step > from && is_whole(*step) => Some(*step),
+            _ => None,
+        });
+        let Some(last) = saved else { return Vec::new() };
+        let mut own: Vec<(u64, Told)> = Vec::new();
         for told in all {
-            let step = told.step();
-            let counts = match &told {
-                Told::Update(_) => step > from && step <= last,
-                Told::Saved { .. } => step == last,
-                Told::Begun { .. } | Told::Ended { .. } => false,
+            let Some(step) = told.step().filter(|step| *step > from && *step <= last) else {
+                continue;
             };
-            if counts {
-                // Made again after it was cut off: what came of it counts.
-                own.retain(|known| {
-                    known.step() != step
-                        || std::mem::discriminant(known) != std::mem::discriminant(&told)
-                });
-                own.push(told);
+            let saves = matches!(told, Told::Saved { .. });
+            if saves && step != last {
+                continue;
             }
+            // Made again after it was cut off: what came of it counts.
+            own.retain(|(known, other)| {
+                *known != step || matches!(other, Told::Saved { .. }) != saves
+            });
+            own.push((step, told));
         }
-        own.sort_by_key(|told| (told.step(), matches!(told, Told::Saved { .. })));
-        own
+        own.sort_by_key(|(step, told)| (*step, matches!(told, Told::Saved { .. })));
+        own.into_iter().map(|(_, told)| told).collect()
     }
 
     /// Until it ends: says what is wished for, takes in what is told.
@@ -184,8 +180,7 @@ impl<'a> Torchrun<'a> {
         source: &dyn Source,
         run: &mut dyn Wrapper,
     ) -> Result<()> {
-        let mut said = Wish::GoOn;
-        let mut ended = false;
+        let (mut said, mut ended, mut heard) = (Wish::GoOn, false, Instant::now());
         loop {
             let wish = run.wish()?;
             if wish != said && said != Wish::Stop {
@@ -196,16 +191,22 @@ impl<'a> Torchrun<'a> {
                 };
                 // One that has gone is heard of below.
                 _ = process.say.send(word.into());
-                said = wish;
+                (said, heard) = (wish, Instant::now());
             }
             match process.heard.recv_timeout(LOOK) {
                 Ok(Heard::Line(line)) => {
                     if let Some(told) = Told::read(&line)? {
                         ended |= self.take(&told, source, run)?;
                     }
+                    heard = Instant::now();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Heard::Ended(_)) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let patience = PATIENCE.0.max(self.took * PATIENCE.1);
+            if said == Wish::Stop && heard.elapsed() > patience {
+                tracing::warn!("torchrun does not stop: its processes are ended");
+                return Err(Error::cancelled());
             }
         }
         match (ended, said) {
@@ -215,71 +216,69 @@ impl<'a> Torchrun<'a> {
         }
     }
 
-    fn updates(&self) -> u64 {
-        self.stages.iter().map(|stage| stage.updates).sum()
-    }
-
     /// Why it ended before it was done: what its processes wrote last that is a reason.
     fn broken(&self, how: &str) -> Error {
         let log = self.place.folder.join(LOG);
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text[text.len().saturating_sub(1 << 18)..]).to_string();
-        let is_reason = |line: &&str| {
-            let line = line.trim_start_matches(|c: char| c != ']').trim_start_matches("]: ");
-            let word = line.split(':').next().unwrap_or_default();
-            let named = word.ends_with("Error") || word.ends_with("Exception");
-            named && !word.contains(' ') && !word.ends_with("ChildFailedError")
+        let reason = reason(&text).map(|line| format!(": {line}")).unwrap_or_default();
+        let next = if log.exists() {
+            format!("all that it wrote is in {}; ", log.display())
+        } else {
+            String::new()
         };
-        let reason = text
-            .lines()
-            .rev()
-            .find(|line| is_reason(line) || is_reason(&format!("]: {line}").as_str()));
-        let reason = reason.or_else(|| text.lines().rev().find(|line| !line.trim().is_empty()));
-        let reason = reason.map(|line| format!(": {}", line.trim())).unwrap_or_default();
-        let next = match self.place.of.host {
-            None => self
-                .place
-                .of
-                .installed()
-                .err()
-                .and_then(|error| Some(format!("{}: {}", error.message(), error.next_step()?))),
-            Some(_) => None,
+        let whole = match self.step {
+            0 => "nothing was learnt yet",
+            _ => "train --resume goes on from its last checkpoint, if it saved one",
         };
-        Error::new(format!("torchrun ended before its last update{how}{reason}")).hint(
-            next.unwrap_or_else(|| {
-                format!("all that it wrote is in {}; the last checkpoint is whole", log.display())
-            }),
-        )
+        Error::new(format!("torchrun ended before its last update{how}{reason}"))
+            .hint(format!("{next}{whole}"))
     }
+}
+
+/// The last line that names an error, of a process and not of torchrun about it; else the last line.
+fn reason(text: &str) -> Option<&str> {
+    let names = |line: &&str| {
+        let line = line.trim();
+        // `[rank0]: ` stands before what a process writes.
+        let line =
+            line.split_once("]: ").filter(|_| line.starts_with('[')).map_or(line, |(_, l)| l);
+        let word = line.split(':').next().unwrap_or_default();
+        let named = word.ends_with("Error") || word.ends_with("Exception");
+        named && !word.contains(' ') && !word.ends_with("ChildFailedError")
+    };
+    let lines = || text.lines().rev();
+    let last = || lines().find(|line| !line.trim().is_empty());
+    lines().find(names).or_else(last).map(str::trim)
 }
 
 impl Engine for Torchrun<'_> {
     fn train(&mut self, from: u64, source: &mut dyn Source, run: &mut dyn Wrapper) -> Result<()> {
-        let mut from = from;
         run.doing("writing rows");
-        prepare(&self.place.folder, (self.plan, self.stages), &self.weights, source, from)?;
+        let folder = self.place.folder.clone();
+        let cancel = run.cancel();
+        let whole = (self.plan, self.stages);
+        let job = under(&cancel, || Job::prepare(&folder, whole, &self.weights, source))?;
         if from == 0 {
             let valid = self.validate(source, run)?;
-            if !valid.is_empty() {
-                run.measured(0, &valid)?;
-            }
+            run.measured(0, &valid)?;
         }
         for told in self.heard_nothing_of(from) {
             self.take(&told, source, run)?;
-            from = told.step();
         }
-        self.step = from;
+        let from = self.step;
         if from >= self.updates() {
+            self.place.clear();
             return Ok(());
         }
-        if from > 0 && !self.place.has(&checkpoint(from)) {
+        if from > 0 && !self.place.has(&needed(from, self.place.of))? {
             return Err(Error::new(format!(
-                "torchrun's own checkpoint of update {from} is gone ({})",
-                self.place.folder.join(checkpoint(from)).display()
+                "torchrun's own checkpoint of update {from} is gone, or is not whole ({})",
+                self.place.named(&checkpoint(from))
             ))
             .hint("start another run from the run's checkpoint with --from"));
         }
-        prepare(&self.place.folder, (self.plan, self.stages), &self.weights, source, from)?;
+        job.goes_on(from)?;
         if self.place.of.host.is_some() {
             run.doing("sending rows");
             self.place.send()?;
@@ -293,8 +292,44 @@ impl Engine for Torchrun<'_> {
         Ok(())
     }
 
-    /// Nothing: what torchrun has not saved by itself is gone with it.
+    /// Nothing: torchrun saves by itself when it is told to stop; what it has not saved is gone with it.
     fn save(&self, _: u64, _: &mut dyn Wrapper) -> Result<()> {
         Ok(())
+    }
+}
+
+/// Removes the folders of jobs that nothing goes on with: their run is finished, or gone.
+pub(in crate::train) fn sweep(store: &Store) -> Result<usize> {
+    let folder = store.root().join(super::FOLDER);
+    let mut removed = 0;
+    for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let run = name.strip_prefix("run-").and_then(|rest| rest.split('-').next()?.parse().ok());
+        let Some(run) = run else { continue };
+        let needed = super::job_of(store, run).is_ok_and(|own| own == name)
+            && store.run(run).is_ok_and(|row| row.status != crate::store::RunStatus::Finished);
+        if !needed && is_job(&entry.path()) {
+            removed += usize::from(std::fs::remove_dir_all(entry.path()).is_ok());
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether a folder is one that was made here.
+fn is_job(folder: &Path) -> bool {
+    folder.join("train.py").is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason;
+
+    #[test]
+    fn the_reason_is_a_processes_own() {
+        let text = "Loading\n[rank1]: Traceback\n[rank1]: ValueError: no such thing\nW1 Sending\n\
+                    torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n====\n";
+        assert_eq!(reason(text), Some("[rank1]: ValueError: no such thing"));
+        assert_eq!(reason("sh: no python\n\n"), Some("sh: no python"));
+        assert_eq!(reason(""), None);
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::Settings;
 use super::rows::{Pass, Row, dealt, rows};
 use crate::budget::work;
 use crate::error::{Error, Result};
@@ -30,38 +31,55 @@ pub(super) const LOG: &str = "log.txt";
 /// Padded tokens of a pass, where the plan names none.
 const BUDGET: usize = 4096;
 
-/// Makes the folder, as far as it is not there: `start` are the weights that the run began from, with its
-/// fresh adapter if it trains one; `resume` is the update that it goes on from.
-pub(super) fn prepare(
-    folder: &Path,
-    (plan, stages): (&Plan, &[Stage]),
-    start: &Trainable,
-    source: &mut dyn Source,
-    resume: u64,
-) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
-    write(&folder.join("train.py"), SCRIPT.as_bytes())?;
-    let model = folder.join("model");
-    if !model.exists() {
-        let mut base = start.clone();
-        base.adapter = None;
-        write_folder(&model, &base.parts(false)?, &[], None)?;
+/// A job's folder, made.
+pub(super) struct Job<'a> {
+    folder: &'a Path,
+    passes: Passes<'a>,
+    /// Passes of a process in each update.
+    accumulation: u64,
+    adapter: bool,
+}
+
+impl<'a> Job<'a> {
+    /// Makes the folder, as far as it is not there: `start` are the weights that the run began from, with
+    /// its fresh adapter if it trains one.
+    pub fn prepare(
+        folder: &'a Path,
+        (plan, stages): (&'a Plan, &'a [Stage]),
+        start: &Trainable,
+        source: &mut dyn Source,
+    ) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
+        write(&folder.join("train.py"), SCRIPT.as_bytes())?;
+        let model = folder.join("model");
+        if !model.exists() {
+            let mut base = start.clone();
+            base.adapter = None;
+            write_folder(&model, &base.parts(false)?, &[], None)?;
+        }
+        let adapter = folder.join("adapter");
+        let settings = adapter.join("adapter_config.json");
+        if let Some(own) = start.adapter.as_ref().filter(|_| !settings.exists()) {
+            let (said, tensors) = own.to_peft("model")?;
+            std::fs::create_dir_all(&adapter).map_err(|e| Error::io("creating", &adapter, &e))?;
+            write(&adapter.join("adapter_model.safetensors"), &tensors)?;
+            // Once these are there, all of it is.
+            write(&settings, &said)?;
+        }
+        let rows = folder.join("rows.jsonl");
+        let passes = Passes { plan, stages };
+        if !rows.exists() {
+            passes.write(&rows, start, source)?;
+        }
+        let accumulation = passes.each(&rows)?;
+        Ok(Self { folder, passes, accumulation, adapter: start.adapter.is_some() })
     }
-    let adapter = folder.join("adapter");
-    if let Some(own) = start.adapter.as_ref().filter(|_| !adapter.exists()) {
-        let (settings, tensors) = own.to_peft("model")?;
-        std::fs::create_dir_all(&adapter).map_err(|e| Error::io("creating", &adapter, &e))?;
-        write(&adapter.join("adapter_config.json"), &settings)?;
-        write(&adapter.join("adapter_model.safetensors"), &tensors)?;
+
+    /// Says from which update it goes on.
+    pub fn goes_on(&self, from: u64) -> Result<()> {
+        let job = self.passes.job(self.accumulation, self.adapter, from);
+        write(&self.folder.join("job.json"), job.to_string().as_bytes())
     }
-    let rows = folder.join("rows.jsonl");
-    let passes = Passes { plan, stages };
-    if !rows.exists() {
-        passes.write(&rows, start, source)?;
-    }
-    let accumulation = passes.each(&rows)?;
-    let job = passes.job(accumulation, start.adapter.is_some(), resume);
-    write(&folder.join("job.json"), job.to_string().as_bytes())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -173,4 +191,16 @@ impl Passes<'_> {
 /// The script's own checkpoint of an update, within the folder of its job.
 pub(super) fn checkpoint(step: u64) -> PathBuf {
     Path::new(OUT).join(format!("checkpoint-{step}"))
+}
+
+/// What of it there has to be to go on from it: optimiser and schedule too, unless another library keeps
+/// them in its own way.
+pub(super) fn needed(step: u64, of: &Settings) -> Vec<PathBuf> {
+    let shared = ["fsdp", "deepspeed"].iter().any(|name| of.trainer.contains_key(*name));
+    let names: &[&str] = if shared {
+        &["trainer_state.json"]
+    } else {
+        &["trainer_state.json", "optimizer.pt", "scheduler.pt"]
+    };
+    names.iter().map(|name| checkpoint(step).join(name)).collect()
 }

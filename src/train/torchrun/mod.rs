@@ -14,10 +14,11 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub(super) use self::engine::Torchrun;
-use super::{Objective, Plan};
+pub(super) use self::engine::{Torchrun, sweep};
+use super::Plan;
 use crate::error::{Error, Result};
 use crate::model::step::Products;
+use crate::store::Store;
 
 /// How a run's updates are made by torchrun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,15 @@ pub struct Settings {
     pub trainer: Map<String, Value>,
 }
 
+/// The folder of jobs in the data directory.
+const FOLDER: &str = "torchrun";
+
+/// What the job of a run is called, here and there: by its token too, since another store, or a restored
+/// one, has runs of the same numbers.
+fn job_of(store: &Store, run: i64) -> Result<String> {
+    Ok(format!("run-{run}-{}", store.run_token(run)?.unwrap_or_default()))
+}
+
 /// The variable that names the Python.
 pub const PYTHON: &str = "FORETASTE_PYTHON";
 
@@ -43,38 +53,34 @@ pub const PYTHON: &str = "FORETASTE_PYTHON";
 const PACKAGES: [(&str, &str); 4] =
     [("torch", "2.15"), ("transformers", "5.24"), ("accelerate", "1.15"), ("peft", "0.21")];
 
-/// Arguments of the trainer that follow from the plan.
-const OWN: [&str; 22] = [
-    "output_dir",
-    "max_steps",
-    "num_train_epochs",
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "learning_rate",
-    "lr_scheduler_type",
-    "warmup_steps",
-    "weight_decay",
-    "adam_beta1",
-    "adam_beta2",
-    "adam_epsilon",
-    "max_grad_norm",
-    "gradient_checkpointing",
-    "logging_steps",
-    "save_strategy",
-    "save_steps",
-    "remove_unused_columns",
-    "dataloader_num_workers",
-    "seed",
-    "report_to",
-    "resume_from_checkpoint",
+/// Arguments of the trainer that change where and how it computes, and nothing of what is learnt.
+const KNOWN: [&str; 17] = [
+    "fsdp",
+    "fsdp_config",
+    "deepspeed",
+    "bf16",
+    "fp16",
+    "tf32",
+    "torch_compile",
+    "torch_compile_backend",
+    "torch_compile_mode",
+    "gradient_checkpointing_kwargs",
+    "ddp_backend",
+    "ddp_bucket_cap_mb",
+    "ddp_broadcast_buffers",
+    "ddp_find_unused_parameters",
+    "ddp_timeout",
+    "torch_empty_cache_steps",
+    "use_cpu",
 ];
 
 impl Settings {
-    /// So many processes of the usual Python here.
-    pub fn new(processes: usize) -> Self {
-        let python = std::env::var(PYTHON).ok().filter(|named| !named.is_empty());
-        let python = python.unwrap_or_else(|| "python3".into());
-        Self { processes, python, host: None, trainer: Map::new() }
+    /// So many processes of the usual Python, here or there: what this machine calls its own says nothing
+    /// of another.
+    pub fn new(processes: usize, host: Option<String>) -> Self {
+        let named = std::env::var(PYTHON).ok().filter(|named| !named.is_empty());
+        let python = named.filter(|_| host.is_none()).unwrap_or_else(|| "python3".into());
+        Self { processes, python, host, trainer: Map::new() }
     }
 
     /// Refuses what means nothing, and what torchrun is not asked to do.
@@ -83,7 +89,7 @@ impl Settings {
         if self.processes == 0 || self.processes > 1024 {
             return refuse(format!("{} processes", self.processes), "between 1 and 1,024");
         }
-        if plan.objective == Objective::Rl || plan.objective.compares() {
+        if !plan.objective.is_fed() {
             return refuse(
                 format!("torchrun (--engine) for {}", plan.objective.as_str()),
                 "it learns from stored text; what is weighed by the policy itself is computed here",
@@ -101,11 +107,18 @@ impl Settings {
                 "what is held out is measured at its checkpoints (--save-every); what it needs it knows itself",
             );
         }
-        if let Some(own) = self.trainer.keys().find(|name| OWN.contains(&name.as_str())) {
+        if let Some(odd) = self.trainer.keys().find(|name| !KNOWN.contains(&name.as_str())) {
             return refuse(
-                format!("`{own}` among the trainer's arguments"),
-                "it follows from the plan (--rate, --batch, --decay, --clip, --save-every …)",
+                format!("`{odd}` among the trainer's arguments"),
+                &format!(
+                    "what is learnt follows from the plan (--rate, --batch, --decay, --clip, --save-every …); others \
+                     may be {}",
+                    KNOWN.join(", ")
+                ),
             );
+        }
+        if self.python.trim().is_empty() {
+            return refuse("no Python for torchrun".into(), "--python PATH, or leave it out");
         }
         if let Some(host) =
             self.host.as_ref().filter(|host| host.starts_with('-') || host.is_empty())
@@ -118,10 +131,16 @@ impl Settings {
         Ok(())
     }
 
+    /// Refuses a Python of this machine that lacks something, before anything is made.
+    pub(super) fn ready(&self) -> Result<()> {
+        if self.host.is_some() { Ok(()) } else { self.installed().map(drop) }
+    }
+
     /// In words.
     pub fn in_words(&self) -> String {
         let at = self.host.as_ref().map_or(String::new(), |host| format!(" at {host}"));
-        format!("torchrun, {} processes{at}", self.processes)
+        let processes = crate::text::counted(self.processes as u64, "process");
+        format!("torchrun, {processes}{at}")
     }
 
     /// Which packages there are here, or what is missing and the command that installs it.

@@ -15,8 +15,6 @@ const MARK: &str = "@foretaste ";
 pub(super) enum Told {
     /// It begins, or goes on, after so many updates.
     Begun {
-        /// Updates that were made.
-        step: u64,
         /// Processes.
         processes: usize,
         /// The version of torch.
@@ -30,10 +28,7 @@ pub(super) enum Told {
         step: u64,
     },
     /// It is done, or was stopped.
-    Ended {
-        /// Updates that were made.
-        step: u64,
-    },
+    Ended,
 }
 
 /// An update.
@@ -49,17 +44,19 @@ pub(super) struct Made {
     norm: Option<f64>,
     /// By kind of target: their nats, how many, and their weight.
     nats: [Option<f64>; 4],
-    counts: [f64; 4],
+    pub counts: [f64; 4],
     weights: [f64; 4],
     /// Tokens that were computed, paths of a tree apart, without what was padded.
-    tokens: f64,
-    seconds: f64,
+    pub tokens: f64,
+    /// How long it took.
+    pub seconds: f64,
 }
 
 impl Told {
     /// Reads a line of standard output; none of one that others wrote.
     pub fn read(line: &str) -> Result<Option<Self>> {
-        line.trim_end().strip_prefix(MARK).map(Self::parse).transpose()
+        // What others wrote may stand before it in its line.
+        line.trim_end().split_once(MARK).map(|(_, told)| Self::parse(told)).transpose()
     }
 
     /// Reads a line without its mark.
@@ -68,38 +65,28 @@ impl Told {
             .map_err(|e| Error::new(format!("what torchrun told cannot be read: {e}: {text}")))
     }
 
-    /// After how many updates it was told.
-    pub fn step(&self) -> u64 {
+    /// The update that it is about, if it is about one.
+    pub fn step(&self) -> Option<u64> {
         match self {
-            Self::Update(made) => made.step,
-            Self::Begun { step, .. } | Self::Saved { step } | Self::Ended { step } => *step,
+            Self::Update(made) => Some(made.step),
+            Self::Saved { step } => Some(*step),
+            Self::Begun { .. } | Self::Ended => None,
         }
     }
 }
 
-/// Sums over all updates so far.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Sums {
-    /// Tokens that were computed.
-    pub tokens: f64,
-    /// Targets by kind.
-    pub counts: [f64; 4],
-}
-
 impl Made {
     /// As the engine here names them.
-    pub fn metrics(&self, sums: &mut Sums) -> Result<Metrics> {
+    pub fn metrics(&self) -> Result<Metrics> {
         let Some(loss) = self.loss.filter(|loss| loss.is_finite()) else {
             return Err(Error::new(format!("the loss of update {} is not a number", self.step))
                 .hint("lower the learning rate with --rate; the last checkpoint is whole"));
         };
-        sums.tokens += self.tokens;
         let mut metrics = vec![("loss".to_string(), loss)];
         let whole: f64 = self.weights.iter().sum();
         let several = self.weights.iter().filter(|weight| **weight != 0.0).count() > 1;
         for (slot, (_, name)) in TARGETS.into_iter().enumerate() {
             let count = self.counts[slot];
-            sums.counts[slot] += count;
             if count > 0.0 {
                 let nats = self.nats[slot].unwrap_or(f64::NAN);
                 metrics.push((format!("loss_{name}"), nats / count));
@@ -123,7 +110,8 @@ mod tests {
     #[test]
     fn lines_of_others_are_passed_over_and_own_ones_read() {
         assert_eq!(Told::read("Loading weights: 100%\n").unwrap(), None);
-        let saved = Told::read("@foretaste {\"event\": \"saved\", \"step\": 10}\n").unwrap();
+        let saved =
+            Told::read("Loading: 7% @foretaste {\"event\": \"saved\", \"step\": 10}\n").unwrap();
         assert_eq!(saved, Some(Told::Saved { step: 10 }));
         assert!(Told::read("@foretaste {\"event\": \"odd\"}").is_err());
     }
@@ -134,14 +122,12 @@ mod tests {
                     \"nats\": [6.0, 2.0, 0.0, 0.0], \"counts\": [3, 4, 0, 0], \"weights\": [3, 1, 0, 0], \
                     \"tokens\": 50, \"seconds\": 0.5}";
         let Told::Update(made) = Told::parse(line).unwrap() else { panic!() };
-        let mut sums = Sums { tokens: 7.0, counts: [1.0, 0.0, 0.0, 0.0] };
-        let metrics = made.metrics(&mut sums).unwrap();
+        let metrics = made.metrics().unwrap();
         let of = |name: &str| metrics.iter().find(|(own, _)| own == name).unwrap().1;
         assert_eq!((of("loss"), of("loss_action"), of("loss_observation")), (2.0, 2.0, 0.5));
         assert_eq!((of("share_action"), of("tokens_per_s"), of("norm")), (0.75, 100.0, 1.5));
-        assert_eq!(sums, Sums { tokens: 57.0, counts: [4.0, 4.0, 0.0, 0.0] });
         let broken = line.replace("\"loss\": 2.0", "\"loss\": null");
         let Told::Update(broken) = Told::parse(&broken).unwrap() else { panic!() };
-        assert!(broken.metrics(&mut sums).is_err());
+        assert!(broken.metrics().is_err());
     }
 }

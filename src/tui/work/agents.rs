@@ -120,7 +120,9 @@ fn obey(store: &mut Store, mail: &Mailbox, command: AgentsCmd) -> Result<()> {
         AgentsCmd::Try(call, count) => {
             let whole = store.call(call)?;
             let how = Again { count, temperature: Some(1.0), seed: 1 };
-            gateway::again(store, &whole, None, how, &Cancel::default())?;
+            if gateway::again(store, &whole, None, how, &Cancel::default())? == 0 {
+                say(format!("{count} answers, all of them what was said"));
+            }
             let (title, lines) = gateway::page(store, call)?;
             mail.send(Msg::Text(Screen::Agents, title, lines));
         }

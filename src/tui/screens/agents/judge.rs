@@ -3,7 +3,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 
@@ -42,7 +42,7 @@ impl State {
         let Some((answers, at)) = &mut self.judged else { return Vec::new() };
         let last = answers.answers.len().saturating_sub(1).max(1);
         let better = match key.code {
-            KeyCode::Esc | KeyCode::Char('q' | 'p') => {
+            KeyCode::Esc | KeyCode::Char('q') => {
                 self.judged = None;
                 return Vec::new();
             }
@@ -54,8 +54,9 @@ impl State {
                 *at = (*at + 1).min(last);
                 return Vec::new();
             }
-            KeyCode::Char('+') => Some(true),
-            KeyCode::Char('-') => Some(false),
+            // Not the keys that say what a session was worth.
+            KeyCode::Char('>') => Some(true),
+            KeyCode::Char('<') => Some(false),
             KeyCode::Char('=') => None,
             _ => return Vec::new(),
         };
@@ -76,41 +77,73 @@ pub(super) fn draw(
     frame: &mut Frame<'_>,
     area: Rect,
 ) {
-    let width = area.width.saturating_sub(6) as usize;
-    let said = answers.answers.first().cloned().flatten().unwrap_or_default();
-    let mut lines = vec![Line::from(vec![
-        Span::styled("said      ", theme.dim()),
-        Span::raw(fit(&clean(&said), width.saturating_sub(10))),
-    ])];
-    for (n, answer) in answers.answers.iter().enumerate().skip(1) {
-        let (mark, style) = match answers.verdict(n) {
-            Some(true) => ("better", theme.good()),
-            Some(false) => ("worse ", theme.bad()),
-            None => ("      ", theme.dim()),
-        };
-        let cursor = if n == at { theme.glyph("▸", ">") } else { " " };
-        let text = fit(&clean(answer.as_deref().unwrap_or_default()), width.saturating_sub(10));
-        lines.push(Line::from(vec![
-            Span::raw(format!("{cursor} ")),
-            Span::styled(mark.to_string(), style),
-            Span::raw("  "),
-            Span::styled(text, if n == at { theme.selected() } else { theme.frame() }),
-        ]));
-    }
-    lines.push(Line::default());
-    let keys = "+ better than what was said · - worse · = neither · Esc closes. Not executed: what you \
+    let place = area.inner(Margin { horizontal: 1, vertical: 0 });
+    let width = place.width.saturating_sub(2) as usize;
+    let keys = "> better than what was said · < worse · = neither · Esc closes. Not executed: what you \
                 say is all that is known of them, and train --objective dpo --captured AGENT learns \
                 from it.";
-    let keys = wrapped(keys, width).into_iter().map(|line| Line::styled(line, theme.dim()));
-    lines.extend(keys);
-    let height = (lines.len() as u16 + 2).min(area.height);
-    let place = Rect {
-        x: area.x + 1,
-        y: area.y + area.height.saturating_sub(height) / 2,
-        width: area.width.saturating_sub(2),
-        height,
-    };
+    let mut top = entry(answers, 0, false, theme, width);
+    top.truncate(TOP);
+    let below: Vec<Line<'static>> =
+        wrapped(keys, width).into_iter().map(|line| Line::styled(line, theme.dim())).collect();
+    let all: Vec<Vec<Line<'static>>> =
+        (1..answers.answers.len()).map(|n| entry(answers, n, n == at, theme, width)).collect();
+    let room = (place.height as usize).saturating_sub(2 + top.len() + below.len()).max(1);
+    // As many above the one under the cursor as there is room for beside it.
+    let size = |from: usize| all[from..at.min(all.len())].iter().map(Vec::len).sum::<usize>();
+    let from = (0..at).find(|from| size(*from) <= room).unwrap_or(at.saturating_sub(1));
+    let middle = all.into_iter().skip(from).flatten().take(room);
+    let lines: Vec<Line<'static>> = top.into_iter().chain(middle).chain(below).collect();
+    let height = (lines.len() as u16 + 2).min(place.height);
+    let y = place.y + (place.height - height) / 2;
+    let place = Rect { y, height, ..place };
     frame.render_widget(Clear, place);
-    let title = format!("call {}: which is better?", answers.call);
+    let others = answers.answers.len().saturating_sub(1);
+    let title = format!("call {}: which is better? {at} of {others}", answers.call);
     frame.render_widget(Paragraph::new(lines).block(theme.panel(&title)), place);
 }
+
+/// Lines of what was said that are shown at most.
+const TOP: usize = 3;
+
+/// An answer: whole where the cursor is, else as much as a line has of it.
+fn entry(
+    answers: &Answers,
+    n: usize,
+    here: bool,
+    theme: Theme,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let text = clean(answers.answers.get(n).and_then(Option::as_deref).unwrap_or_default());
+    let (mark, style) = match (n, answers.verdict(n)) {
+        (0, _) => ("said  ", theme.dim()),
+        (_, Some(true)) => ("better", theme.good()),
+        (_, Some(false)) => ("worse ", theme.bad()),
+        (_, None) => ("      ", theme.dim()),
+    };
+    let cursor = if here { theme.glyph("▸", ">") } else { " " };
+    let over: Vec<String> = answers
+        .standing
+        .iter()
+        .filter(|one| one.better == n && n > 0 && one.worse > 0)
+        .map(|one| format!("{}", one.worse))
+        .collect();
+    let over = if over.is_empty() { String::new() } else { format!(" (over {})", over.join(", ")) };
+    let text = format!("{text}{over}");
+    let room = width.saturating_sub(LEFT);
+    let mut parts = if here || n == 0 { wrapped(&text, room) } else { vec![fit(&text, room)] };
+    if parts.is_empty() {
+        parts.push(String::new());
+    }
+    let each = parts.into_iter().enumerate().map(|(i, part)| {
+        let first = i == 0;
+        let left = if first { format!("{cursor}{n:>3} ") } else { " ".repeat(5) };
+        let mark = if first { format!("{mark} ") } else { " ".repeat(7) };
+        let own = if here { theme.selected() } else { theme.frame() };
+        Line::from(vec![Span::raw(left), Span::styled(mark, style), Span::styled(part, own)])
+    });
+    each.collect()
+}
+
+/// Columns before an answer: the cursor, its number, what is thought of it.
+const LEFT: usize = 12;

@@ -48,7 +48,7 @@ pub fn sheet() -> Sheet {
     let number = |name, label, choices: &[&str], hint: &str| {
         Field::new(name, label, Number, choices).hint(hint)
     };
-    let python = Settings::new(1).python;
+    let python = Settings::new(1, None).python;
     let schedules = [Schedule::Cosine, Schedule::Linear, Schedule::Constant].map(Schedule::as_str);
     Sheet::new(vec![
         Field::new("objective", "objective", Choice, &objectives),
@@ -163,7 +163,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
     let lora = sheet.value("lora") != "none";
     let constant = sheet.value("schedule") == "constant";
     let plays = objective == Objective::Rl;
-    let apart = sheet.value("engine") == "torchrun" && !objective.compares() && !plays;
+    let apart = sheet.value("engine") == "torchrun" && objective.is_fed();
     for (name, shown) in [
         ("pool", branches),
         ("k", branches),
@@ -186,7 +186,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("rl", false),
         ("trainer", false),
         ("captured", false),
-        ("engine", !objective.compares() && !plays),
+        ("engine", objective.is_fed()),
         ("processes", apart),
         ("python", apart),
         ("ssh", apart),

@@ -52,7 +52,7 @@ fn rl(sheet: &Sheet) -> Result<Rl> {
 
 /// What makes the updates, where that is not this program.
 fn torchrun(sheet: &Sheet, objective: Objective) -> Result<Option<Settings>> {
-    if sheet.value("engine") != "torchrun" || objective.compares() || objective == Objective::Rl {
+    if sheet.value("engine") != "torchrun" || !objective.is_fed() {
         return Ok(None);
     }
     let host = Some(sheet.value("ssh").to_string());
@@ -61,7 +61,11 @@ fn torchrun(sheet: &Sheet, objective: Objective) -> Result<Option<Settings>> {
         python: sheet.value("python").to_string(),
         host: host.filter(|host| host != HERE),
         // As the run has it that is played again.
-        trainer: serde_json::from_str(sheet.value("trainer")).unwrap_or_default(),
+        trainer: match sheet.value("trainer") {
+            "" => serde_json::Map::new(),
+            said => serde_json::from_str(said)
+                .map_err(|e| Error::new(format!("the trainer's arguments: {e}")))?,
+        },
     }))
 }
 

@@ -1,0 +1,104 @@
+//! Exported files as those whom they are for read them: TRL, datasets, parquet. Needs a Python that has
+//! these: `FORETASTE_PYTHON` names it.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::{failure, json, run};
+use serde_json::{Value, json};
+
+/// Exports a set under a name.
+fn export(data: &Path, folder: &Path, name: &str, how: &[&str]) -> u64 {
+    let file = folder.join(name);
+    let args = [&["data", "export", "--out", file.to_str().unwrap(), "--held-out", "0"], how];
+    let said = json(data, &args.concat());
+    assert_eq!(said[0]["bytes"].as_u64().unwrap(), std::fs::metadata(&file).unwrap().len());
+    let manifest = std::fs::read(folder.join(format!("{name}.manifest.json"))).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["lines"], said[0]["examples"], "{name}");
+    said[0]["examples"].as_u64().unwrap()
+}
+
+#[test]
+fn other_trainers_read_what_is_exported() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let (data, folder) = (dir.path(), out.path());
+    json(data, &["collect", "demos", "--suite", "household", "--games", "12"]);
+    json(data, &["collect", "branches", "--suite", "household", "-k", "3"]);
+    let set = |name: &str| ["--set".to_string(), name.to_string()];
+    let order = |name: &str, set_of: &str, more: &[&str]| {
+        let own = set(set_of);
+        let own: Vec<&str> = own.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        export(data, folder, name, &own)
+    };
+    let messages = order("messages.jsonl", "imitation", &[]);
+    let pairs = order("pairs.jsonl", "world-model", &["--format", "prompt-completion"]);
+    let preferred = order("preference.jsonl", "preference", &[]);
+    let tokens = order("tokens.jsonl", "imitation", &["--format", "tokens", "--model", "novice"]);
+    let sft = order("sft.parquet", "imitation", &["--format", "verl"]);
+    let rl = order("rl.parquet", "imitation", &["--format", "verl-rl"]);
+    assert!(messages > 30 && pairs > messages && preferred > 10);
+    assert_eq!([tokens, sft, rl], [messages; 3]);
+    // Parquet comes in as it went out; tasks have no answers.
+    let to = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.join(name).display().to_string();
+    let taken = &json(to.path(), &["data", "import", &file("sft.parquet"), "--suite", "shop1"])[0];
+    assert_eq!(taken["trajectories"].as_u64(), Some(sft), "{taken}");
+    let tasks = failure(&run(to.path(), &["data", "import", &file("rl.parquet")]));
+    assert!(tasks.contains("row 1") && tasks.contains("nobody has answered"), "{tasks}");
+    for odd in [
+        &["--set", "preference", "--format", "tokens", "--model", "novice"][..],
+        &["--set", "imitation", "--format", "tokens"],
+        &["--set", "imitation", "--model", "novice"],
+        &["--set", "world-model", "--format", "verl-rl", "--check"],
+        &["--set", "imitation", "--format", "verl"],
+    ] {
+        assert!(!run(data, &[&["data", "export"], odd].concat()).status.success(), "{odd:?}");
+    }
+
+    // What an update over all of it costs here.
+    let all = ["train", "--objective", "imitation", "--from", "novice", "--batch", "12"];
+    let how = ["--steps", "1", "--rate", "1e-12", "--held-out", "0"];
+    let said = json(data, &[&all[..], &how].concat());
+    let loss = said.iter().find_map(|row| row["loss"].as_f64()).unwrap();
+    let Some(python) = python() else { return };
+    std::fs::rename(data.join("checkpoints/run-1-step-1"), folder.join("model")).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers.py");
+    let read = Command::new(python).arg(script).arg(folder).output().unwrap();
+    let told = String::from_utf8_lossy(&read.stderr).to_string();
+    assert!(read.status.success(), "{told}");
+    let lines = String::from_utf8_lossy(&read.stdout).to_string();
+    let found: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!(found["messages"]["rows"], json!(messages));
+    assert_eq!(found["messages"]["chat"], json!(true), "{found}");
+    assert_eq!(found["pairs"]["columns"], json!(["prompt", "completion"]));
+    assert_eq!(found["preference"]["columns"], json!(["prompt", "chosen", "rejected"]));
+    assert_eq!(found["sft"]["rows"], json!(messages));
+    let roles = |name: &str, field: &str| -> Vec<String> {
+        let all = found[name]["first"][field].as_array().unwrap().iter();
+        all.map(|turn| turn["role"].as_str().unwrap().to_string()).collect()
+    };
+    assert_eq!(roles("sft", "messages").last().unwrap(), "assistant");
+    assert_eq!(roles("rl", "prompt").last().unwrap(), "user");
+    let task = &found["rl"]["first"];
+    assert_eq!((&task["data_source"], &task["ability"]), (&json!("household"), &json!("agent")));
+    assert!(!task["reward_model"]["ground_truth"].as_str().unwrap().is_empty());
+    // TRL's trainer finds the same loss on the same tokens.
+    let other = found["tokens"]["loss"].as_f64().unwrap();
+    assert!((loss - other).abs() < 1e-4, "{loss} here, {other} by TRL");
+}
+
+/// The Python, where it has what is needed; said loudly where not.
+fn python() -> Option<String> {
+    let python = std::env::var("FORETASTE_PYTHON").unwrap_or_else(|_| "python3".into());
+    let mut asked = Command::new(&python);
+    asked.args(["-c", "import trl, datasets"]).stderr(Stdio::null());
+    if asked.status().is_ok_and(|status| status.success()) {
+        return Some(python);
+    }
+    eprintln!("\n!!! NOT CHECKED: {python} has no trl, datasets. Set FORETASTE_PYTHON. !!!\n");
+    None
+}
