@@ -2,6 +2,8 @@ use clap::builder::ValueParser;
 
 use super::*;
 use crate::experience::REASONS;
+use crate::formats::{Layout, Observations, Order, Questions, Set};
+use crate::selection::Criteria;
 
 /// Numbers of these are no amounts of anything: seeds, rows of a store, updates that can be
 /// stopped, counts of what is there, of which there is not more than there is, and those of a
@@ -78,27 +80,9 @@ fn walk(command: &clap::Command, path: &mut Vec<String>, unlimited: &mut Vec<Str
     }
 }
 
-#[test]
-fn what_the_command_log_says_is_a_command_of_this_program() {
-    use crate::formats::{Layout, Observations, Order, Questions, Set};
-    use crate::selection::Criteria;
-    use crate::store::{Decision, Seen};
-    use crate::train::{Budget, Objective, Plan};
-    use crate::tui::commands::{Commands, Done, Place};
-    use crate::tui::effect::{CollectOrder, Effect, EvalOrder, JobCmd, RunCmd, StoreCmd};
-    use crate::tui::screens::train::About;
-
-    let scope = crate::episode::Scope { split: "train".into(), games: 3, seed: 7, share: None };
-    let data = Criteria { suite: Some("my suite".into()), k: Some(2), ..Criteria::default() };
-    let plan = Plan {
-        matched: Budget::Total,
-        data,
-        lora: Some(4),
-        ..Plan::new(Objective::WorldModel, 9, 2)
-    };
-    let plan = || Box::new(plan.clone());
-    let decide = |decision| Effect::Store(StoreCmd::Decide(4, Seen::default(), decision, None));
-    let order = |(set, _)| Order {
+/// An export.
+fn order(set: Set) -> Order {
+    Order {
         set,
         layout: Layout::default(),
         criteria: Criteria { expert: Some("it's me".into()), ..Criteria::default() },
@@ -107,7 +91,31 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
         observations: Observations::default(),
         questions: Questions::default(),
         model: None,
+    }
+}
+
+#[test]
+fn what_the_command_log_says_is_a_command_of_this_program() {
+    use crate::store::{Decision, Seen};
+    use crate::train::torchrun::Settings;
+    use crate::train::{Budget, Objective, Plan};
+    use crate::tui::commands::{Commands, Done, Place};
+    use crate::tui::effect::{
+        AgentsCmd, CollectOrder, Effect, EvalOrder, JobCmd, RunCmd, StoreCmd,
     };
+    use crate::tui::screens::train::About;
+
+    let scope = crate::episode::Scope { split: "train".into(), games: 3, seed: 7, share: None };
+    let data = Criteria { suite: Some("my suite".into()), k: Some(2), ..Criteria::default() };
+    let plan = Plan {
+        matched: Budget::Total,
+        data,
+        lora: Some(4),
+        torchrun: Some(Settings::new(2, Some("user@a box".into()))),
+        ..Plan::new(Objective::WorldModel, 9, 2)
+    };
+    let plan = || Box::new(plan.clone());
+    let decide = |decision| Effect::Store(StoreCmd::Decide(4, Seen::default(), decision, None));
     let run = |command| Effect::Store(StoreCmd::Run(command));
     let effects = [
         Effect::Job(JobCmd::Collect(Box::new(CollectOrder {
@@ -147,7 +155,8 @@ fn what_the_command_log_says_is_a_command_of_this_program() {
             Some("-- why not".into()),
         )),
         Effect::Job(JobCmd::Survey("train".into())),
-        Effect::Job(JobCmd::Export(Set::ALL.map(order).to_vec())),
+        Effect::Job(JobCmd::Export(Set::ALL.map(|(set, _)| order(set)).to_vec())),
+        Effect::Agents(AgentsCmd::Prefer(3, Some((2, 0, false)))),
         Effect::Job(JobCmd::Import("a file.jsonl".into(), true)),
         decide(Decision::Approve),
         decide(Decision::Reject(REASONS[0].0.into())),

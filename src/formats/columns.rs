@@ -118,7 +118,8 @@ impl<W: Write + Send> Rows<W> {
                         let turns = row.pointer(place).and_then(Value::as_array);
                         let turns = turns.map_or(&[][..], Vec::as_slice);
                         if turns.is_empty() {
-                            (there.push(0), again.push(0));
+                            there.push(0);
+                            again.push(0);
                         }
                         for (n, turn) in turns.iter().enumerate() {
                             values.push(bytes(turn.get(*field)));
@@ -176,7 +177,9 @@ mod tests {
     fn written(tasks: bool, all: &[Value]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut rows = Rows::new(&mut out, tasks).unwrap();
-        all.iter().for_each(|row| rows.row(row.clone()).unwrap());
+        for row in all {
+            rows.row(row.clone()).unwrap();
+        }
         rows.close().unwrap();
         out
     }

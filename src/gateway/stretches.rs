@@ -44,8 +44,11 @@ pub fn world_of(store: &Store, session: &str, call: i64) -> Result<Option<(Strin
     })
 }
 
+/// A suite and a task.
+type World = (String, String);
+
 /// The stretches of a session, and the world that was named since the last of them.
-fn read(store: &Store, session: &str) -> Result<(Vec<Stretch>, Option<(String, String)>)> {
+fn read(store: &Store, session: &str) -> Result<(Vec<Stretch>, Option<World>)> {
     let mut all: Vec<Stretch> = Vec::new();
     let mut world = None;
     for event in store.session_events(session)? {

@@ -315,7 +315,7 @@ pub fn sweep(store: &Store) -> Result<usize> {
         remove(store, &saved)?;
         removed += 1;
     }
-    removed += torchrun::sweep(store)?;
+    removed += torchrun::sweep(store);
     let known: HashSet<String> = [store.checkpoints()?, store.deleted_checkpoints()?]
         .into_iter()
         .flatten()

@@ -202,7 +202,7 @@ impl Plan {
         }
         self.check_meaning()?;
         rl::check(self)?;
-        self.preferences.as_ref().map_or(Ok(()), |of| of.check(self))?;
+        self.preferences.as_ref().map_or(Ok(()), |_| Preferences::check(self))?;
         self.torchrun.as_ref().map_or(Ok(()), |of| of.check(self))?;
         self.tuning.check()?;
         self.data.check()

@@ -42,7 +42,7 @@ impl Preferences {
     }
 
     /// Refuses what means nothing beside them.
-    pub(super) fn check(&self, plan: &Plan) -> Result<()> {
+    pub(super) fn check(plan: &Plan) -> Result<()> {
         let usual = Criteria { suite: plan.data.suite.clone(), ..Criteria::default() };
         if plan.objective != Objective::Dpo {
             return Err(Error::usage(format!(

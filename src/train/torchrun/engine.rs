@@ -299,7 +299,7 @@ impl Engine for Torchrun<'_> {
 }
 
 /// Removes the folders of jobs that nothing goes on with: their run is finished, or gone.
-pub(in crate::train) fn sweep(store: &Store) -> Result<usize> {
+pub(in crate::train) fn sweep(store: &Store) -> usize {
     let folder = store.root().join(super::FOLDER);
     let mut removed = 0;
     for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -312,7 +312,7 @@ pub(in crate::train) fn sweep(store: &Store) -> Result<usize> {
             removed += usize::from(std::fs::remove_dir_all(entry.path()).is_ok());
         }
     }
-    Ok(removed)
+    removed
 }
 
 /// Whether a folder is one that was made here.

@@ -59,9 +59,6 @@ pub(super) fn rows(example: &Example) -> Vec<Row> {
 pub(super) fn dealt(mut rows: Vec<Row>, budget: usize, processes: usize) -> Vec<Vec<Row>> {
     // Those of like length together: little is padded.
     rows.sort_by_key(|row| std::cmp::Reverse(row.ids.len()));
-    let padded: usize = rows.iter().map(|row| row.ids.len()).sum();
-    // No process is left without where there are enough of them.
-    let budget = budget.min(padded.div_ceil(processes));
     let mut passes: Vec<Vec<Row>> = Vec::new();
     for row in rows {
         match passes.last_mut() {
@@ -69,8 +66,23 @@ pub(super) fn dealt(mut rows: Vec<Row>, budget: usize, processes: usize) -> Vec<
             _ => passes.push(vec![row]),
         }
     }
+    if passes.len() < processes {
+        passes = evenly(passes.into_iter().flatten(), processes);
+    }
     let whole = passes.len().max(1).next_multiple_of(processes);
     passes.resize(whole, Vec::new());
+    passes
+}
+
+/// Rows, the longest first, in as many passes as there are processes, each of about as many tokens.
+fn evenly(rows: impl Iterator<Item = Row>, processes: usize) -> Vec<Vec<Row>> {
+    let mut passes = vec![Vec::new(); processes];
+    let mut tokens = vec![0; processes];
+    for row in rows {
+        let least = (0..processes).min_by_key(|place| tokens[*place]).unwrap_or_default();
+        tokens[least] += row.ids.len();
+        passes[least].push(row);
+    }
     passes
 }
 
@@ -110,7 +122,11 @@ mod tests {
         let lengths: Vec<Vec<usize>> =
             passes.iter().map(|pass| pass.iter().map(|row| row.ids.len()).collect()).collect();
         assert_eq!(lengths, [vec![9], vec![5, 4], vec![2], vec![]]);
-        assert_eq!(dealt(all, 1000, 2).len(), 2, "one pass each where there is room");
+        let lengths: Vec<Vec<usize>> = dealt(all, 1000, 2)
+            .iter()
+            .map(|pass| pass.iter().map(|row| row.ids.len()).collect())
+            .collect();
+        assert_eq!(lengths, [vec![9, 2], vec![5, 4]], "one pass each where there is room");
         assert_eq!(dealt(Vec::new(), 10, 3).len(), 3);
     }
 }
