@@ -248,30 +248,44 @@ pub(super) fn episode(
     let last = steps.last_mut()?;
     (last.done, last.success, last.reward) = (true, true, stretch.reward);
     let row = &call.row;
-    let (suite, task_id) = match &stretch.world {
-        Some((suite, task)) => (suite.clone(), task.clone()),
-        None => (wanted.suite.clone(), format!("{} call {}", row.session, row.id)),
-    };
+    let world = stretch
+        .world
+        .clone()
+        .unwrap_or_else(|| (wanted.suite.clone(), format!("{} call {}", row.session, row.id)));
     Some(Trajectory {
+        task: state.task,
+        observation: state.observation,
+        steps,
+        ..captured(row, agent, world)
+    })
+}
+
+/// What a conversation is filed as, by a call of it and its world: nothing is done in it yet.
+pub(super) fn captured(
+    row: &CallRow,
+    agent: &AgentRow,
+    (suite, task_id): (String, String),
+) -> Trajectory {
+    Trajectory {
         id: 0,
         suite,
         split: "captured".into(),
         task_id,
         kind: "captured".into(),
-        task: state.task,
+        task: String::new(),
         purpose: Purpose::Demonstration,
         actor: agent.name.clone(),
         seed: row.id as u64,
-        observation: state.observation,
+        observation: String::new(),
         admissible: None,
         free: Vec::new(),
-        steps,
+        steps: Vec::new(),
         created_ms: row.began_ms,
         world: None,
-    })
+    }
 }
 
-fn step(action: String, observation: String, by: &str) -> Step {
+pub(super) fn step(action: String, observation: String, by: &str) -> Step {
     Step {
         action,
         source: by.to_string(),

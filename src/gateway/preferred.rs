@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::played::{captured, step};
 use super::reading::{Saying, state_of};
 use super::replayed::evaluation_games;
 use super::said::line;
 use super::stretches::world_of;
 use crate::error::Result;
-use crate::experience::{Purpose, Step, Trajectory};
+use crate::experience::{Step, Trajectory};
 use crate::store::{AgentRow, Preference, Store, WholeCall};
 use crate::text::counted;
 
@@ -150,45 +151,23 @@ fn way(
 ) -> Trajectory {
     let state = state_of(&call.messages, call.tools()).state;
     let choices = std::iter::once(&better).chain(worse).cloned().collect();
-    let step = |action: String, observation: String| Step {
-        action,
-        source: agent.name.clone(),
-        observation,
-        admissible: None,
-        free: Vec::new(),
-        reward: 0.0,
-        done: false,
-        success: false,
-        truncated: false,
-    };
     let mut steps: Vec<Step> =
-        state.history.into_iter().map(|(action, seen)| step(action, seen)).collect();
+        state.history.into_iter().map(|(action, seen)| step(action, seen, &agent.name)).collect();
     let mut admissible = None;
     match steps.last_mut() {
         Some(last) => last.admissible = Some(choices),
         None => admissible = Some(choices),
     }
-    steps.push(step(better, String::new()));
+    steps.push(step(better, String::new(), &agent.name));
     let row = &call.row;
-    let (suite, task_id) = match world {
-        Some((suite, task)) => (suite.clone(), task.clone()),
-        None => (String::new(), format!("{} call {}", row.session, row.id)),
-    };
+    let world = world.cloned();
+    let world =
+        world.unwrap_or_else(|| (String::new(), format!("{} call {}", row.session, row.id)));
     Trajectory {
-        id: 0,
-        suite,
-        split: "captured".into(),
-        task_id,
-        kind: "captured".into(),
         task: state.task,
-        purpose: Purpose::Demonstration,
-        actor: agent.name.clone(),
-        seed: row.id as u64,
         observation: state.observation,
         admissible,
-        free: Vec::new(),
         steps,
-        created_ms: row.began_ms,
-        world: None,
+        ..captured(row, agent, world)
     }
 }
