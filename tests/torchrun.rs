@@ -93,6 +93,7 @@ fn torchrun_computes_what_is_computed_here() {
 }
 
 /// A run of two processes that is under way.
+#[cfg(target_os = "linux")]
 fn begin(data: &Path, python: &str, steps: &str) -> Child {
     let order = ["train", "--objective", "imitation", "--from", "novice", "--batch", "4"];
     let how = ["--steps", steps, "--save-every", "5", "--rate", "1e-3", "--held-out", "0"];
@@ -102,16 +103,25 @@ fn begin(data: &Path, python: &str, steps: &str) -> Child {
 }
 
 /// Whether a run has come so far.
+#[cfg(target_os = "linux")]
 fn is_at(data: &Path, run: &str, step: u64) -> bool {
     stored(data, run).keys().last().is_some_and(|last| *last >= step)
 }
 
 /// The processes whose command line says this.
+#[cfg(target_os = "linux")]
 fn processes(of: &str) -> Vec<u32> {
-    let found = Command::new("pgrep").args(["-f", of]).output().unwrap();
-    String::from_utf8_lossy(&found.stdout).lines().filter_map(|line| line.parse().ok()).collect()
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+    let says = |pid: &u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).replace('\0', " ").contains(of)
+    };
+    pids.filter(says).collect()
 }
 
+/// Processes are looked for in `/proc`.
+#[cfg(target_os = "linux")]
 #[test]
 fn whatever_is_killed_a_run_of_torchrun_goes_on_to_the_same_losses() {
     let Some(python) = python() else { return };
