@@ -102,6 +102,13 @@ fn begin(data: &Path, python: &str, steps: &str) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
+/// The second run, gone on with.
+#[cfg(target_os = "linux")]
+fn go_on(data: &Path) -> Child {
+    let mut command = foretaste(data, &["train", "--resume", "2", "--json"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
 /// Whether a run has come so far.
 #[cfg(target_os = "linux")]
 fn is_at(data: &Path, run: &str, step: u64) -> bool {
@@ -149,22 +156,14 @@ fn whatever_is_killed_a_run_of_torchrun_goes_on_to_the_same_losses() {
     assert_eq!(failed["status"], json!("failed"), "{failed}");
     assert!(failed["error"].as_str().unwrap().contains("torchrun ended"), "{failed}");
     // This program is killed: torchrun ends with it.
-    let mut third = foretaste(data, &["train", "--resume", "2", "--json"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut third = go_on(data);
     assert!(soon(limit, || is_at(data, "2", 25)), "it does not go on");
     third.kill().unwrap();
     third.wait().unwrap();
     let gone = || processes("train.py job.json").iter().all(|pid| !worker(pid));
     assert!(soon(Duration::from_secs(30), gone), "torchrun outlives this program");
     // A stop keeps what was learnt up to it.
-    let mut fourth = foretaste(data, &["train", "--resume", "2", "--json"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut fourth = go_on(data);
     assert!(soon(limit, || is_at(data, "2", 40)), "it does not go on");
     let pid = fourth.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());

@@ -149,13 +149,13 @@ impl<W: Write + Send> Rows<W> {
     }
 }
 
-/// A state as a task: what is asked, and the expert's action there.
-pub(super) fn task(of: &Trajectory, t: usize, line: &Value) -> Value {
+/// A state as a task: what is asked in its line, and the expert's action there.
+pub(super) fn task(of: &Trajectory, t: usize, (action, line): (&str, &Value)) -> Value {
     json!({
         "data_source": of.suite,
         "prompt": line["prompt"],
         "ability": "agent",
-        "reward_model": {"style": "rule", "ground_truth": of.steps[t].action},
+        "reward_model": {"style": "rule", "ground_truth": action},
         "extra_info": {"split": of.split, "index": of.id, "task": of.task_id, "step": t},
     })
 }

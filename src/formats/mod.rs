@@ -249,20 +249,23 @@ fn examples(
         let asked = |question: Question<'_>| messages(&state, question, &order.questions, how);
         let to_act = || asked(Question::Act);
         let line = |given: Vec<Message>, answer: &str| line(order.layout, given, answer);
+        let imitated = |action: &str| {
+            let line = line(to_act(), &answer(None, action));
+            match order.layout {
+                Layout::VerlRl => columns::task(trajectory, t, (action, &line)),
+                _ => line,
+            }
+        };
         match order.set {
             Set::Imitation if roles.actions => {
                 if !trajectory.is_imitated(t) {
                     continue;
                 }
-                let line = line(to_act(), &answer(None, &step.action));
-                emit(match order.layout {
-                    Layout::VerlRl => columns::task(trajectory, t, &line),
-                    _ => line,
-                })?;
+                emit(imitated(&step.action))?;
             }
             Set::Imitation => {
                 for own in answers.iter().filter(|own| own.t == t) {
-                    emit(line(to_act(), &answer(None, &own.action)))?;
+                    emit(imitated(&own.action))?;
                 }
             }
             Set::WorldModel if roles.next_states => {

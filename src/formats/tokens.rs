@@ -1,8 +1,6 @@
 //! Examples as the tokens of a model: what a run here would compute, token by token, for a trainer that
 //! takes tokens.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::{Order, Set};
@@ -17,7 +15,7 @@ use crate::train::examples::{Roles, example};
 
 /// A model's tokens, and how many it reads.
 pub(super) struct Tokens {
-    tokenizer: Arc<Tokenizer>,
+    tokenizer: Tokenizer,
     context: usize,
 }
 
@@ -30,7 +28,7 @@ impl Tokens {
                 .hint("name the model folder that it was made from"));
         }
         let config = Config::parse(&parts.config).map_err(|error| error.at(&source))?;
-        let tokenizer = Arc::new(parts.tokenizer(&source, &config)?);
+        let tokenizer = parts.tokenizer(&source, &config)?;
         Ok(Self { tokenizer, context: config.context })
     }
 

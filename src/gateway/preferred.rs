@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::played::{captured, step};
 use super::reading::{Saying, state_of};
 use super::replayed::evaluation_games;
+use super::rollouts::left_out;
 use super::said::line;
 use super::stretches::world_of;
 use crate::error::Result;
 use crate::experience::{Step, Trajectory};
 use crate::store::{AgentRow, Preference, Store, WholeCall};
-use crate::text::counted;
 
 /// A state with an action that a person prefers to others.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,11 +52,7 @@ impl Left {
             (self.contradicted, "the opposite was said later of the same actions"),
             (self.evaluation, "about games for evaluation"),
         ];
-        let there = all.iter().filter(|(count, _)| *count > 0);
-        let told = |(count, why): &(usize, &str)| {
-            format!("{} left out: {why}", counted(*count as u64, "preference"))
-        };
-        there.map(told).collect()
+        left_out(&all, "preference")
     }
 }
 

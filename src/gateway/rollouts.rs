@@ -78,12 +78,14 @@ impl Unfit {
             ),
             (self.too_long, "are longer than the model reads"),
         ];
-        let there = all.iter().filter(|(count, _)| *count > 0);
-        let told = |(count, why): &(usize, &str)| {
-            format!("{} left out: {why}", counted(*count as u64, "conversation"))
-        };
-        there.map(told).collect()
+        left_out(&all, "conversation")
     }
+}
+
+/// What is left out, in words, each kind that there is.
+pub(super) fn left_out(all: &[(usize, &str)], what: &str) -> Vec<String> {
+    let there = all.iter().filter(|(count, _)| *count > 0);
+    there.map(|(count, why)| format!("{} left out: {why}", counted(*count as u64, what))).collect()
 }
 
 /// What conversations were worth when a run began, by their last calls.

@@ -72,9 +72,8 @@ pub(super) fn read(
     let mut states = HashSet::new();
     for one in all {
         work(1)?; // a place to be cancelled at
-        let key = one.call.to_string();
         let better = one.trajectory.steps.last().map_or("", |step| step.action.as_str());
-        data.keys.push(digest::of(["preferred", key.as_str(), better]));
+        let key = digest::of(["preferred", one.call.to_string().as_str(), better]);
         let chosen = Chosen {
             trajectory: one.trajectory,
             branches: Vec::new(),
@@ -84,13 +83,13 @@ pub(super) fn read(
         let roles = Roles { actions: true, next_states: false, listed: true };
         let tree = example(&framing, &chosen, roles, context)?.filter(|tree| tree.lists);
         let Some(tree) = tree.and_then(|tree| compared(tree, framing.act().len())) else {
-            data.keys.pop();
             data.summary.unreadable += 1;
             continue;
         };
         tree.digested(&mut digest);
         states.insert(one.call);
         data.summary.add_preferred(one.worse, &tree);
+        data.keys.push(key);
         data.train.push(tree);
     }
     data.digest = digest.finish();
@@ -104,11 +103,9 @@ pub(super) fn read(
 
 /// Only the actions that are held against each other, and the way to them.
 fn compared(mut tree: Example, mark: usize) -> Option<Example> {
-    let mut kinds = tree.kinds.clone();
     for actions in choices(&tree, mark).into_iter().filter(|all| all.len() < 2) {
-        actions.into_iter().flatten().for_each(|node| kinds[node] = TokenRole::Context);
+        actions.into_iter().flatten().for_each(|node| tree.kinds[node] = TokenRole::Context);
     }
-    tree.kinds = kinds;
     tree.cut(|node| f32::from(u8::from(tree.kinds[node] == TokenRole::Action)))
 }
 

@@ -113,18 +113,19 @@ fn trained_games(
         let config = store.run(origin.run)?.config;
         let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
         let Ok(plan) = serde_json::from_value::<Plan>(config["plan"].clone()) else { continue };
+        let mut captured = Vec::new();
         if let Some(of) = plan.rl.as_ref().and_then(|rl| rl.captured.as_ref()) {
             let (all, _) = gateway::rollouts(store, &store.agent(of.id)?, of.upto, None)?;
-            let worlds = all.into_iter().filter_map(|one| one.world);
-            games.extend(worlds.filter(|world| world.0 == suite.name()).map(|world| world.1));
+            captured.extend(all.into_iter().filter_map(|one| one.world));
         } else if let Some(of) = &plan.preferences {
             let (all, _) = gateway::preferred(store, &store.agent(of.id)?, of.upto)?;
-            let worlds = all.into_iter().filter_map(|one| one.world);
-            games.extend(worlds.filter(|world| world.0 == suite.name()).map(|world| world.1));
+            captured.extend(all.into_iter().filter_map(|one| one.world));
         } else if plan.rl.is_some() && plan.data.suite.as_deref() == Some(suite.name()) {
             let played = plan.data.split.as_deref().unwrap_or("train");
             games.extend(tasks_of(suite, &plan, played)?.into_iter().map(|task| task.id));
         }
+        let own = captured.into_iter().filter(|(of, _)| of == suite.name());
+        games.extend(own.map(|(_, task)| task));
     }
     Ok(games)
 }
