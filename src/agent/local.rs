@@ -11,7 +11,7 @@ use crate::experience::{RATIONALE, State};
 use crate::model::Model;
 use crate::model::beside::SYSTEM;
 use crate::model::cache::PromptCache;
-use crate::model::decode::{Decoding, Opening, Written};
+use crate::model::decode::{Decoding, Opening, Stops, Written};
 use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
 use crate::model::team::{Priority, Team};
@@ -49,6 +49,8 @@ struct Writing<'a> {
     how: Sampling,
     /// Whether log-probabilities are wanted.
     logps: bool,
+    /// Texts that end it as well.
+    stops: &'a [String],
 }
 
 impl LocalAgent {
@@ -92,21 +94,56 @@ impl LocalAgent {
                 asks.par_iter().map(|(state, thought)| self.tokens(&framing, state, *thought));
             tokens.collect::<Result<_>>()
         })?;
+        self.computed(&tokens, cancel)
+    }
+
+    /// Prompts by their tokens, ready to be continued.
+    fn computed(&mut self, tokens: &[Vec<u32>], cancel: &Cancel) -> Result<Vec<Prompt>> {
         self.usage.asks += tokens.len() as u64;
         self.usage.prompt_tokens += tokens.iter().map(|tokens| tokens.len() as u64).sum::<u64>();
         let Self { model, recent, team, .. } = self;
-        team.run(|| Prompt::all(&model.decoder, &tokens, recent, cancel))
+        team.run(|| Prompt::all(&model.decoder, tokens, recent, cancel))
+    }
+
+    /// Goes on from each prompt, by its tokens, with a text; the control tokens in it are written out.
+    pub(super) fn go_on(
+        &mut self,
+        tokens: &[Vec<u32>],
+        seeds: &[u64],
+        (how, limit, stops): (Sampling, usize, &[String]),
+        cancel: &Cancel,
+    ) -> Result<Vec<Completion>> {
+        let prompts = self.computed(tokens, cancel)?;
+        let starts = vec![vec![Vec::new()]; prompts.len()];
+        let seeds: Vec<&[u64]> = seeds.chunks(1).collect();
+        let writing = Writing {
+            prompts: &prompts,
+            starts: &starts,
+            seeds: &seeds,
+            limit,
+            how,
+            logps: true,
+            stops,
+        };
+        let found = self.write(writing, cancel, &mut |_, _, _| true)?;
+        let read = |(written, tokens): (Written, &Vec<u32>)| {
+            let text = self.model.tokenizer.decode_all(&written.tokens)?;
+            Ok(completion(written, text, tokens.len()))
+        };
+        found.into_iter().flatten().zip(tokens).map(read).collect()
     }
 
     /// Writes continuations, all together.
     fn write(
         &mut self,
-        Writing { prompts, starts, seeds, limit, how: sampling, logps }: Writing<'_>,
+        Writing { prompts, starts, seeds, limit, how: sampling, logps, stops }: Writing<'_>,
         cancel: &Cancel,
         each: &mut (dyn FnMut(usize, usize, u32) -> bool + Send),
     ) -> Result<Vec<Vec<Written>>> {
         let ends = &self.model.tokenizer.ends;
-        let how = Decoding { ends, stops: None, only: None, limit, sampling, logps, cancel };
+        let tokenizer = &self.model.tokenizer;
+        let stops = (!stops.is_empty()).then_some(Stops { tokenizer, texts: stops });
+        let how = Decoding { ends, stops, only: None, limit, sampling, logps, cancel };
         let openings: Vec<Opening<'_>> = prompts
             .iter()
             .zip(starts)
@@ -137,20 +174,32 @@ impl LocalAgent {
         let starts: Vec<_> =
             asks.iter().map(|ask| vec![opening.to_vec(); ask.seeds.len()]).collect();
         let seeds: Vec<&[u64]> = asks.iter().map(|ask| ask.seeds).collect();
-        let writing =
-            Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: true };
+        let writing = Writing {
+            prompts: &prompts,
+            starts: &starts,
+            seeds: &seeds,
+            limit,
+            how,
+            logps: true,
+            stops: &[],
+        };
         let found = self.write(writing, cancel, &mut |_, _, _| true)?;
         let read = |written: Written, prompt: usize| -> Result<Completion> {
             let text = self.model.tokenizer.decode(&written.tokens)?.trim().to_string();
-            let Written { mut tokens, logps, ended } = written;
-            tokens.extend(ended);
-            Ok(Completion { text, tokens, logps, ended: ended.is_some(), prompt })
+            Ok(completion(written, text, prompt))
         };
         let lengths = prompts.iter().map(|prompt| prompt.len() + opening.len());
         let all = found.into_iter().zip(lengths);
         all.map(|(written, prompt)| written.into_iter().map(|one| read(one, prompt)).collect())
             .collect()
     }
+}
+
+/// What was written to a prompt of so many tokens, with the token that ended it.
+fn completion(written: Written, text: String, prompt: usize) -> Completion {
+    let Written { mut tokens, logps, ended } = written;
+    tokens.extend(ended);
+    Completion { text, tokens, logps, ended: ended.is_some(), prompt }
 }
 
 impl Agent for LocalAgent {
@@ -259,8 +308,15 @@ impl Agent for LocalAgent {
         let limit = PREDICTION;
         let how = Sampling::GREEDY;
         let seeds = vec![&[][..]; asks.len()];
-        let writing =
-            Writing { prompts: &prompts, starts: &starts, seeds: &seeds, limit, how, logps: false };
+        let writing = Writing {
+            prompts: &prompts,
+            starts: &starts,
+            seeds: &seeds,
+            limit,
+            how,
+            logps: false,
+            stops: &[],
+        };
         let found = self.write(writing, cancel, &mut grow)?;
         let read = |written: &Written| tokenizer.decode(&written.tokens);
         found.iter().map(|written| written.iter().map(read).collect()).collect()

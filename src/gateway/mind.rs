@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::playing::Playing;
 use super::relay::Relay;
+use super::speaking::Speaking;
 use super::{Answered, Asked, Refused, system};
 use crate::agent::endpoint::Profile;
-use crate::agent::{self, Located, minds};
+use crate::agent::{self, Located, Voice, minds};
 use crate::digest;
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::model::team::Priority;
+use crate::model::weights::products_of;
 use crate::store::Store;
 
 /// One of the minds that are open.
@@ -24,8 +27,10 @@ pub(super) struct Mind {
 
 #[derive(Debug)]
 enum Answers {
-    /// In this process.
+    /// In this process, by reading a state.
     Playing(Playing),
+    /// In this process, by the template that the model was trained with.
+    Speaking(Speaking),
     /// Behind an endpoint.
     Relay(Relay),
 }
@@ -35,7 +40,8 @@ impl Answers {
     fn reads_a_system_message(&self, name: &str) -> Result<()> {
         match self {
             Self::Relay(_) => Ok(()),
-            Self::Playing(_) => Err(reads_states(name)),
+            Self::Speaking(mind) if mind.reads_a_system_message() => Ok(()),
+            Self::Speaking(_) | Self::Playing(_) => Err(reads_states(name)),
         }
     }
 }
@@ -50,6 +56,7 @@ impl Mind {
         let asked = retold.as_ref().unwrap_or(asked);
         match &self.answers {
             Answers::Playing(mind) => mind.answer(asked).await,
+            Answers::Speaking(mind) => mind.answer(asked).await,
             Answers::Relay(relay) => relay.answer(asked).await,
         }
     }
@@ -58,7 +65,7 @@ impl Mind {
     pub fn name(&self) -> Option<&str> {
         match &self.answers {
             Answers::Playing(mind) => Some(&mind.name),
-            Answers::Relay(_) => None,
+            Answers::Speaking(_) | Answers::Relay(_) => None,
         }
     }
 
@@ -66,7 +73,7 @@ impl Mind {
     pub fn relay(&self) -> Option<&Relay> {
         match &self.answers {
             Answers::Relay(relay) => Some(relay),
-            Answers::Playing(_) => None,
+            Answers::Playing(_) | Answers::Speaking(_) => None,
         }
     }
 }
@@ -170,23 +177,77 @@ impl Lacking {
             };
             return Ok(Answers::Relay(Relay::open(profile)?));
         }
+        if let Some((model, voice)) = self.speaker(store, name)? {
+            return Ok(Answers::Speaking(Speaking::start(model, voice)?));
+        }
+        let (mind, _) = Form::parted(name);
         let suite = self.suite.as_deref();
-        let mind = agent::open(store, Some(name), suite, Priority::Interactive)?;
+        let mind = agent::open(store, Some(mind), suite, Priority::Interactive)?;
         Ok(Answers::Playing(Playing::start(mind)?))
+    }
+
+    /// A model that is asked by its own template: one that was not made or trained here, unless a person
+    /// says so of one that was.
+    fn speaker(&self, store: &Store, name: &str) -> Result<Option<(Model, Voice)>> {
+        let (name, form) = Form::parted(name);
+        let suite = self.suite.as_deref();
+        let from_outside = |located: &Located| {
+            matches!(located, Located::Folder(_) | Located::Hub(..))
+        };
+        let asked = match form {
+            Some(form) => form == Form::Chat,
+            None => agent::locate(store, Some(products_of(name).0), suite)
+                .is_ok_and(|located| from_outside(&located)),
+        };
+        if !asked {
+            return Ok(None);
+        }
+        let (files, source) = agent::find(store, Some(name), suite)?;
+        let model = files.build(&source)?;
+        let voice = Voice::of(&files, &model)?;
+        if voice.is_none() && form.is_some() {
+            return Err(Error::usage(format!("{source} has no chat template"))
+                .hint("without `as chat` it reads a conversation as the state of a game"));
+        }
+        Ok(voice.map(|voice| (model, voice)))
     }
 }
 
-/// Refuses a mind that would not read a text that it is told: one of this program.
+/// How a person has a model asked that could be asked in two ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// By its own chat template, tools and all: `MIND as chat`.
+    Chat,
+    /// About the state that a conversation stands for: `MIND as state`.
+    State,
+}
+
+impl Form {
+    /// A mind as a route names it, without a text that it is told, and how it is to be asked if that is
+    /// said.
+    pub fn parted(name: &str) -> (&str, Option<Self>) {
+        let forms = [(" as chat", Self::Chat), (" as state", Self::State)];
+        let found = forms.into_iter().find_map(|(end, form)| Some((name.strip_suffix(end)?, form)));
+        found.map_or((name, None), |(mind, form)| (mind.trim_end(), Some(form)))
+    }
+}
+
+/// Refuses a mind that would not read a text that it is told: one of this program that reads states.
 pub(super) fn reads_a_system_message(store: &Store, name: &str) -> Result<()> {
-    let located = agent::locate(store, Some(name), None);
+    let located = agent::locate(store, Some(Form::parted(name).0), None);
     let endpoint = matches!(located, Ok(Located::Endpoint(_)))
         || minds::find(store.root(), name).ok().flatten().is_some();
-    if endpoint { Ok(()) } else { Err(reads_states(name)) }
+    // What its template writes is seen once it is opened.
+    let may_speak = match Form::parted(name).1 {
+        Some(form) => form == Form::Chat,
+        None => matches!(located, Ok(Located::Folder(_) | Located::Hub(..))),
+    };
+    if endpoint || may_speak { Ok(()) } else { Err(reads_states(name)) }
 }
 
 fn reads_states(name: &str) -> Error {
     Error::usage(format!("{name} reads a conversation as a state of a game, and no system message"))
-        .hint("a text is read by a mind behind an endpoint")
+        .hint("a text is read by a mind behind an endpoint, and by a chat model whose template writes tools")
 }
 
 /// The minds as they are shared: read by every call, changed between two.

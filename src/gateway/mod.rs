@@ -12,6 +12,7 @@ mod again;
 mod call;
 mod compare;
 mod dialect;
+mod drawn;
 mod http;
 mod lightning;
 mod mind;
@@ -27,8 +28,10 @@ mod rollouts;
 mod routes;
 mod said;
 mod serve;
+mod speaking;
 mod stretches;
 mod system;
+mod thread;
 mod writer;
 
 pub use again::{Again, again};
@@ -109,6 +112,9 @@ pub(crate) struct Tokens {
     pub logps: Vec<f32>,
     /// The temperature that they were drawn at.
     pub temperature: f64,
+    /// What they were written to, where that is other than the state that the conversation stands for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prompt: Vec<u32>,
 }
 
 /// An answer, in the form of chat completions.

@@ -4,13 +4,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde_json::Value;
+
 use super::compare::TRIALS;
-use super::played::{Taken, Wanted, conversation, ends, episode};
+use super::mind::Form;
+use super::played::{Taken, Wanted, captured, conversation, ends, episode, step};
 use super::reading::state_of;
 use super::replayed::evaluation_games;
+use super::said;
 use super::stretches::{Stretch, of, stretches};
 use crate::error::Result;
-use crate::experience::{Purpose, Trajectory};
+use crate::experience::{Purpose, Step, Trajectory};
 use crate::store::{AgentRow, CallRow, Called, Store, WholeCall};
 use crate::text::counted;
 
@@ -21,6 +25,9 @@ pub struct Written {
     pub ids: Vec<u32>,
     /// In nats, at temperature 1.
     pub logps: Vec<f32>,
+    /// What it was written to, where that is a conversation in the model's own form; else it is the
+    /// state, in ours.
+    pub prompt: Vec<u32>,
 }
 
 /// A conversation.
@@ -131,27 +138,25 @@ pub fn rollouts(
                 unfit.evaluation += 1;
                 continue;
             }
-            let whole = store.call(end.id)?;
-            let wanted = Wanted::default();
-            let Some(mut trajectory) = episode(&whole, agent, &wanted, stretch) else {
-                unfit.unread += 1;
-                continue;
-            };
-            trajectory.purpose = Purpose::Rollout;
-            if let Some(last) = trajectory.steps.last_mut() {
-                last.success = stretch.reward >= wanted.least;
-            }
             let own = conversation(store, &calls, &end)?;
             if own.iter().any(|call| call.mind != end.mind) {
                 unfit.several += 1;
                 continue;
             }
-            let Some(written) = written(store, &own, &trajectory, &mut unfit)? else { continue };
+            let own: Vec<WholeCall> =
+                own.iter().map(|call| store.call(call.id)).collect::<Result<_>>()?;
+            let read = read(&own, agent, stretch, &mut unfit);
+            let Some((mut trajectory, written)) = read else { continue };
+            trajectory.purpose = Purpose::Rollout;
+            if let Some(last) = trajectory.steps.last_mut() {
+                last.success = stretch.reward >= Wanted::default().least;
+            }
             let task = match &stretch.world {
                 Some((suite, task)) => format!("{suite} {task}"),
                 None => format!("{}\n{}", trajectory.task, trajectory.observation),
             };
-            let (world, mind) = (stretch.world.clone(), end.mind.clone());
+            let world = stretch.world.clone();
+            let mind = Form::parted(&end.mind).0.to_string();
             let call = end.id;
             found.insert(call, Rollout { task, world, trajectory, written, mind, call });
         }
@@ -159,41 +164,94 @@ pub fn rollouts(
     Ok((found.into_values().collect(), unfit))
 }
 
-/// How each action of a conversation was written; none where that is not known of all of them.
-fn written(
-    store: &Store,
-    own: &[&CallRow],
-    trajectory: &Trajectory,
+/// A conversation as what was done and how it was written; none where it is no rollout.
+fn read(
+    own: &[WholeCall],
+    agent: &AgentRow,
+    stretch: &Stretch,
     unfit: &mut Unfit,
-) -> Result<Option<Vec<Written>>> {
+) -> Option<(Trajectory, Vec<Written>)> {
+    let last = own.last()?;
+    let played = episode(last, agent, &Wanted::default(), stretch);
+    let spoken = own.iter().all(|call| call.tokens.as_ref().is_some_and(|of| of["prompt"].is_array()));
+    let trajectory = match played {
+        // Whatever was said counts, be it an action of a game or not.
+        Some(played) if spoken && played.steps.len() == own.len() => played,
+        _ if spoken => conversed(own, agent, stretch),
+        Some(played) => played,
+        None => {
+            unfit.unread += 1;
+            return None;
+        }
+    };
     let mut all: Vec<Option<Written>> = vec![None; trajectory.steps.len()];
-    for row in own {
-        let call = store.call(row.id)?;
-        let Some((t, action)) = acted(&call) else { continue };
-        let (Some(place), Some(tokens)) = (all.get_mut(t), &call.tokens) else { continue };
-        if trajectory.steps[t].action != action {
-            continue;
+    for (i, call) in own.iter().enumerate() {
+        let place = if spoken { Some(i) } else { acted(call, &trajectory) };
+        let Some(place) = place.and_then(|t| all.get_mut(t)) else { continue };
+        match written(call) {
+            Ok(one) => *place = one,
+            Err(Otherwise) => {
+                unfit.temperature += 1;
+                return None;
+            }
         }
-        let part = |field: &str, none: f64| {
-            call.request[field].as_f64().is_some_and(|own| (own - none).abs() > 1e-9)
-        };
-        let cut = part("top_p", 1.0) || part("top_k", 0.0) || part("min_p", 0.0);
-        if cut || tokens["temperature"].as_f64().is_none_or(|own| (own - 1.0).abs() > 1e-9) {
-            unfit.temperature += 1;
-            return Ok(None);
-        }
-        let ids = serde_json::from_value(tokens["ids"].clone()).unwrap_or_default();
-        let logps = serde_json::from_value(tokens["logps"].clone()).unwrap_or_default();
-        let one = Written { ids, logps };
-        *place = Some(one).filter(|one| !one.ids.is_empty() && one.ids.len() == one.logps.len());
     }
     let whole: Option<Vec<Written>> = all.into_iter().collect();
     unfit.inexact += usize::from(whole.is_none());
-    Ok(whole)
+    Some((trajectory, whole?))
 }
 
-/// Which step of its conversation a call answered, and the action.
-fn acted(call: &WholeCall) -> Option<(usize, String)> {
-    let before = state_of(&call.messages, call.tools());
-    Some((before.state.history.len(), state_of(&call.said(), call.tools()).open?))
+/// It was not drawn from the model's own distribution.
+struct Otherwise;
+
+/// How a call was written; none where that is not known.
+fn written(call: &WholeCall) -> Result<Option<Written>, Otherwise> {
+    let Some(tokens) = &call.tokens else { return Ok(None) };
+    let part = |field: &str, none: f64| {
+        call.request[field].as_f64().is_some_and(|own| (own - none).abs() > 1e-9)
+    };
+    let cut = part("top_p", 1.0) || part("top_k", 0.0) || part("min_p", 0.0);
+    if cut || tokens["temperature"].as_f64().is_none_or(|own| (own - 1.0).abs() > 1e-9) {
+        return Err(Otherwise);
+    }
+    let ids: Vec<u32> = serde_json::from_value(tokens["ids"].clone()).unwrap_or_default();
+    let logps: Vec<f32> = serde_json::from_value(tokens["logps"].clone()).unwrap_or_default();
+    let prompt = serde_json::from_value(tokens["prompt"].clone()).unwrap_or_default();
+    let whole = !ids.is_empty() && ids.len() == logps.len();
+    Ok(whole.then_some(Written { ids, logps, prompt }))
+}
+
+/// Which step of a game a call answered.
+fn acted(call: &WholeCall, trajectory: &Trajectory) -> Option<usize> {
+    let t = state_of(&call.messages, call.tools()).state.history.len();
+    let action = state_of(&call.said(), call.tools()).open?;
+    (trajectory.steps.get(t)?.action == action).then_some(t)
+}
+
+/// A conversation that is no game, or not only: each answer is what was done, and what was said to the
+/// model next is what came of it.
+fn conversed(own: &[WholeCall], agent: &AgentRow, stretch: &Stretch) -> Trajectory {
+    let said = |call: &WholeCall, from: usize| {
+        let new = call.messages.iter().skip(from).filter(|one| one["role"] != "assistant");
+        new.map(|one| said::text_of(&one["content"])).collect::<Vec<_>>().join("\n")
+    };
+    let mut steps: Vec<Step> = Vec::with_capacity(own.len());
+    for (i, call) in own.iter().enumerate() {
+        let next = own.get(i + 1).map(|next| said(next, call.messages.len())).unwrap_or_default();
+        let action = call.answer.as_ref().map(said::line).unwrap_or_default();
+        steps.push(step(action, next, &agent.name));
+    }
+    if let Some(last) = steps.last_mut() {
+        (last.done, last.reward) = (true, stretch.reward);
+    }
+    let first = own.first();
+    let is_user = |one: &&Value| one["role"] == "user";
+    let task = first.and_then(|call| call.messages.iter().find(is_user));
+    let row = &own[own.len() - 1].row;
+    let unnamed = || ("conversation".to_string(), format!("{} call {}", row.session, row.id));
+    Trajectory {
+        task: task.map(|one| said::text_of(&one["content"])).unwrap_or_default(),
+        steps,
+        ..captured(row, agent, stretch.world.clone().unwrap_or_else(unnamed))
+    }
 }

@@ -6,11 +6,11 @@
 
 use std::io;
 
-use minijinja::value::Value;
+use minijinja::value::{Kwargs, Value};
 use minijinja::{Environment, Error as Jinja, ErrorKind};
 use serde_json::json;
 
-use super::beside;
+use super::{beside, python_json};
 use crate::error::{Error, Result};
 use crate::guard::guarded;
 
@@ -51,11 +51,17 @@ const METHODS: [&str; 24] = [
     "isupper",
 ];
 
-/// Instructions that a rendering may take: real ones take some thousands.
+/// Instructions that a rendering may take, and more for each message and tool: real ones take some
+/// thousands.
 const FUEL: u64 = 200_000;
+const FUEL_EACH: u64 = 20_000;
 
-/// What a rendering of a few short messages may come to.
+/// What a rendering may come to beside what it is given, and how often it may write that.
 const WRITTEN: usize = 1 << 20;
+const REPEATED: usize = 4;
+
+/// The furthest that JSON is indented.
+const INDENT: usize = 16;
 
 /// The date that a template is told: the one that Llama's own carries where it is told none.
 const TODAY: [(&str, &str); 8] = [
@@ -75,6 +81,20 @@ pub struct Template {
     source: String,
     /// `bos_token` and the like.
     special: Vec<(String, String)>,
+}
+
+/// What is written by a template.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Conversation {
+    /// The messages as chat completions have them, arguments of calls as objects.
+    pub messages: Vec<serde_json::Value>,
+    /// The tools that may be called.
+    pub tools: Vec<serde_json::Value>,
+    /// Whether what comes before the assistant's next message is written too.
+    pub answer: bool,
+    /// Whether a model that could think at length first is to do so; it is asked to answer at once
+    /// otherwise.
+    pub thinks: bool,
 }
 
 impl Template {
@@ -103,32 +123,43 @@ impl Template {
         Ok(Some(Self { source, special }))
     }
 
-    /// A conversation, each message with who says it (`system`, `user`, `assistant`), as it is
-    /// written; with `answer`, what comes before the assistant's next message.
+    /// Messages, each with who says it (`system`, `user`, `assistant`), as they are written; with
+    /// `answer`, what comes before the assistant's next message.
     pub fn render(&self, messages: &[(&str, &str)], answer: bool) -> Result<String> {
+        let messages = messages
+            .iter()
+            .map(|(role, content)| json!({"role": role, "content": content}))
+            .collect();
+        self.converse(&Conversation { messages, answer, ..Conversation::default() })
+    }
+
+    /// A conversation as it is written.
+    pub fn converse(&self, conversation: &Conversation) -> Result<String> {
         let wrong = |e: &Jinja| {
             Error::new(format!("the chat template cannot be used: {e}"))
                 .hint("take the template that the model was published with")
         };
-        let messages: Vec<_> = messages
-            .iter()
-            .map(|(role, content)| json!({"role": role, "content": content}))
-            .collect();
+        let Conversation { messages, tools, answer, thinks } = conversation;
         let mut context = serde_json::Map::new();
         for (name, token) in &self.special {
             context.insert(name.clone(), json!(token));
         }
+        let given = |all: &[serde_json::Value]| all.iter().map(|one| one.to_string().len()).sum::<usize>();
+        let most = WRITTEN + REPEATED * (given(messages) + given(tools));
+        let fuel = FUEL + FUEL_EACH * (messages.len() + tools.len()) as u64;
         context.insert("messages".into(), json!(messages));
+        // What is not there is none, as transformers says it.
+        context.insert("tools".into(), if tools.is_empty() { json!(null) } else { json!(tools) });
+        context.insert("documents".into(), json!(null));
         context.insert("add_generation_prompt".into(), json!(answer));
-        // A model that could think at length first is asked to answer.
-        context.insert("enable_thinking".into(), json!(false));
+        context.insert("enable_thinking".into(), json!(thinks));
         let context = serde_json::Value::Object(context);
         let render = || {
-            let environment = self.environment().map_err(|e| wrong(&e))?;
+            let environment = self.environment(fuel).map_err(|e| wrong(&e))?;
             let template = environment.get_template("chat").map_err(|e| wrong(&e))?;
-            let mut written = Bounded(Vec::new());
+            let mut written = Bounded { bytes: Vec::new(), most };
             template.render_captured_to(&context, &mut written).map_err(|e| wrong(&e))?;
-            String::from_utf8(written.0)
+            String::from_utf8(written.bytes)
                 .map_err(|_| Error::new("the chat template wrote what is not UTF-8"))
         };
         // A stack of its own: thirty thousand brackets would go past that of this thread, and the
@@ -145,11 +176,11 @@ impl Template {
     }
 
     /// What transformers gives a template: blocks trimmed, Python's methods, and a few functions.
-    fn environment(&self) -> std::result::Result<Environment<'_>, Jinja> {
+    fn environment(&self, fuel: u64) -> std::result::Result<Environment<'_>, Jinja> {
         let mut environment = Environment::new();
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
-        environment.set_fuel(Some(FUEL));
+        environment.set_fuel(Some(fuel));
         environment.set_recursion_limit(64);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_unknown_method_callback(|state, value, method, args| {
@@ -170,8 +201,13 @@ impl Template {
             Ok::<_, Jinja>(text.replace(&old, &new))
         });
         environment.add_filter("join", joined);
-        environment.add_filter("tojson", |value: Value| {
-            serde_json::to_string(&value)
+        environment.add_filter("tojson", |value: Value, options: Kwargs| {
+            // Python's other ones change nothing of what is written here.
+            let indent = options.get::<Option<usize>>("indent")?;
+            if indent.is_some_and(|indent| indent > INDENT) {
+                return Err(Jinja::new(ErrorKind::InvalidOperation, "a text becomes too long"));
+            }
+            python_json::written(&value, indent)
                 .map_err(|e| Jinja::new(ErrorKind::BadSerialization, e.to_string()))
         });
         environment.add_function(
@@ -239,15 +275,18 @@ fn without_marks(source: &str) -> String {
     .into_owned()
 }
 
-/// What a template wrote, up to [`WRITTEN`].
-struct Bounded(Vec<u8>);
+/// What a template wrote, up to so many bytes.
+struct Bounded {
+    bytes: Vec<u8>,
+    most: usize,
+}
 
 impl io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > WRITTEN {
-            return Err(io::Error::other(format!("more than {WRITTEN} bytes")));
+        if self.bytes.len() + bytes.len() > self.most {
+            return Err(io::Error::other(format!("more than {} bytes", self.most)));
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -351,6 +351,19 @@ impl Tokenizer {
         Ok(ids.into_iter().filter(|id| !self.steering_ids.contains(id)).collect())
     }
 
+    /// A text from outside as it can stand in a larger one that is encoded as a whole: what looks like
+    /// a control token is just characters there too.
+    ///
+    /// # Errors
+    /// Where the tokenizer makes a control token of look-alikes.
+    pub fn outside(&self, text: &str) -> Result<String> {
+        let defused = self.defused(text);
+        if self.encode(&defused)?.iter().any(|id| self.steering_ids.contains(id)) {
+            return Err(Error::new("what is said holds what the tokenizer makes a control token of"));
+        }
+        Ok(defused.into_owned())
+    }
+
     /// A text in which a zero-width space keeps each literal apart from the control token that it
     /// looks like.
     fn defused<'a>(&self, text: &'a str) -> Cow<'a, str> {

@@ -28,21 +28,27 @@ pub fn whole(reply: &Reply<'_>) -> Value {
         "finish_reason": reply.answered.finish,
         "logprobs": null,
     });
+    let mut prompt = None;
     // As vLLM says them, where they are asked for and known.
     if reply.asked.body.get("return_token_ids") == Some(&Value::Bool(true))
         && let Some(tokens) = &reply.answered.tokens
     {
         choice["token_ids"] = json!(tokens.ids);
         choice["token_logprobs"] = json!(tokens.logps);
+        prompt = (!tokens.prompt.is_empty()).then(|| tokens.prompt.clone());
     }
-    json!({
+    let mut whole = json!({
         "id": format!("chatcmpl-{}", reply.call),
         "object": "chat.completion",
         "created": reply.now,
         "model": reply.asked.model,
         "choices": [choice],
         "usage": usage(reply),
-    })
+    });
+    if let Some(prompt) = prompt {
+        whole["prompt_token_ids"] = json!(prompt);
+    }
+    whole
 }
 
 pub fn events(reply: &Reply<'_>) -> Vec<Event> {

@@ -173,6 +173,9 @@ fn written(
     context: usize,
 ) -> Result<Option<(Example, Listed)>> {
     let tr = &of.trajectory;
+    if of.written.iter().all(|one| !one.prompt.is_empty()) {
+        return Ok(spoken(of, context));
+    }
     let opening = framing.opening(&tr.state(0))?;
     let mut example = Example { trajectory: tr.id, ..Example::default() };
     let mut at = example.add(None, &opening, TokenRole::Context);
@@ -198,6 +201,24 @@ fn written(
         depth += act.len() + read.len() + next.len();
     }
     Ok(Some((example, states)))
+}
+
+/// A conversation in the model's own form: each answer stands after exactly what it was written to.
+/// (Harnesses and templates write earlier answers in their own way, so that one is seldom the beginning
+/// of the next.)
+fn spoken(of: &gateway::Rollout, context: usize) -> Option<(Example, Listed)> {
+    let mut example = Example { trajectory: of.trajectory.id, ..Example::default() };
+    let mut states = Vec::with_capacity(of.written.len());
+    for Written { ids, prompt, .. } in &of.written {
+        if prompt.len() + ids.len() > context {
+            return None;
+        }
+        let at = example.add(None, prompt, TokenRole::Context);
+        let first = example.tree.len();
+        example.add(at, ids, TokenRole::Action);
+        states.push(Some(vec![(first..example.tree.len()).collect()]));
+    }
+    Some((example, states))
 }
 
 impl Group {

@@ -1,0 +1,107 @@
+use super::*;
+
+fn template(source: &str) -> Template {
+    let config = json!({"chat_template": source, "bos_token": "<s>", "eos_token": "</s>"});
+    let beside = [("tokenizer_config.json".to_string(), config.to_string().into_bytes())];
+    Template::find(&beside).unwrap().unwrap()
+}
+
+/// Calls behind a mark, each with its own, as many models have it.
+const MARKED: &str = "{% if tools %}<|im_start|>system\nTools:{% for tool in tools %}\n{{ tool | tojson }}{% endfor %}<|im_end|>\n{% endif %}\
+    {% for m in messages %}<|im_start|>{{ 'user' if m.role == 'tool' else m.role }}\n\
+    {% if m.role == 'tool' %}<tool_response>\n{{ m.content }}\n</tool_response>{% else %}{{ m.content }}{% endif %}\
+    {% for call in m.tool_calls or [] %}<tool_call>\n{\"name\": \"{{ call.function.name }}\", \"arguments\": {{ call.function.arguments | tojson }}}\n</tool_call>{% endfor %}\
+    <|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+/// A list behind one mark.
+const LISTED: &str = "<s>{% if tools %}[AVAILABLE_TOOLS] {{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}\
+    {% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }}[/INST]\
+    {% elif m.role == 'tool' %}[TOOL_RESULTS] {{ m.content }}[/TOOL_RESULTS]\
+    {% elif m.tool_calls %}[TOOL_CALLS] [{% for call in m.tool_calls %}{{ call.function | tojson }}{% if not loop.last %}, {% endif %}{% endfor %}]</s>\
+    {% else %} {{ m.content }}</s>{% endif %}{% endfor %}";
+
+/// Alone, with another name of the arguments.
+const ALONE: &str = "{% for m in messages %}<|{{ m.role }}|>\n{% if loop.first and tools %}{% for tool in tools %}{{ tool | tojson(indent=4) }}\n{% endfor %}{% endif %}\
+    {% if m.tool_calls %}{\"name\": \"{{ m.tool_calls[0].function.name }}\", \"parameters\": {{ m.tool_calls[0].function.arguments | tojson }}}\
+    {% else %}{{ m.content }}{% endif %}<|eot|>{% endfor %}{% if add_generation_prompt %}<|assistant|>\n{% endif %}";
+
+fn call(name: &str, arguments: Value) -> Call {
+    Call { name: name.into(), arguments }
+}
+
+#[test]
+fn a_template_says_how_calls_are_written() {
+    for (source, named, text) in [
+        (
+            MARKED,
+            "<tool_call>\n{\"name\": \"act\", \"arguments\": ",
+            "I go.\n<tool_call>\n{\"name\": \"act\", \"arguments\": {\"command\": \"go\"}}\n</tool_call>\n<tool_call>\n{\"name\": \"look\"}\n</tool_call>",
+        ),
+        (
+            LISTED,
+            "[TOOL_CALLS] [{\"name\": \"act\", \"arguments\": ",
+            "I go.[TOOL_CALLS][{\"name\": \"act\", \"arguments\": {\"command\": \"go\"}}, {\"name\": \"look\", \"arguments\": {}}]",
+        ),
+        (
+            ALONE,
+            "{\"name\": \"act\", \"parameters\": ",
+            "{\"name\": \"act\", \"parameters\": {\"command\": \"go\"}}; {\"name\": \"look\", \"parameters\": {}}",
+        ),
+    ] {
+        let calling = Calling::of(&template(source)).unwrap();
+        assert_eq!(calling.begun(Some("act")), named);
+        assert!(named.starts_with(&calling.begun(None)));
+        let read = reply(Some(&calling), "", text);
+        let wanted = [call("act", json!({"command": "go"})), call("look", json!({}))];
+        assert_eq!(read.calls, wanted, "{source}");
+        assert_eq!(read.content, if source == ALONE { "" } else { "I go." });
+    }
+}
+
+#[test]
+fn what_is_no_call_is_said() {
+    let calling = Calling::of(&template(MARKED)).unwrap();
+    for text in [
+        "I would go.",
+        "<tool_call>\n{\"name\": \"act\", \"arguments\": {\"comm",
+        "<tool_call>\n{\"name\": 3}\n</tool_call>",
+        "<tool_call>\n{\"name\": \"act\", \"arguments\": [1]}\n</tool_call>",
+        "{\"name\": \"act\", \"arguments\": {}}",
+    ] {
+        assert_eq!(reply(Some(&calling), "", text), Reply { content: text.into(), ..Reply::default() });
+    }
+    let whole = "<tool_call>\n{\"name\": \"act\", \"arguments\": {}}\n</tool_call>";
+    assert_eq!(reply(None, "", whole).calls, [], "nobody gave it tools");
+    let alone = Calling::of(&template(ALONE)).unwrap();
+    assert_eq!(reply(Some(&alone), "", "{\"answer\": 3}").content, "{\"answer\": 3}");
+}
+
+#[test]
+fn a_thought_is_apart() {
+    let said = |prompt: &str, text: &str| reply(None, prompt, text);
+    let whole = said("", "<think>\nHm.\n</think>\n\nYes.");
+    assert_eq!((whole.thought.as_deref(), whole.content.as_str()), (Some("Hm."), "Yes."));
+    let begun = said("<|assistant|>\n<think>\n", "Hm.\n</think>\n\nYes.");
+    assert_eq!((begun.thought.as_deref(), begun.content.as_str()), (Some("Hm."), "Yes."));
+    let open = said("", "<think>\nHm, hm");
+    assert_eq!((open.thought.as_deref(), open.content.as_str()), (Some("Hm, hm"), ""));
+    let none = said("<think>\n\n</think>\n\n", "Yes.");
+    assert_eq!((none.thought, none.content.as_str()), (None, "Yes."));
+}
+
+#[test]
+fn a_template_without_tools_says_so() {
+    let chat = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+    let tagged = MARKED.replace("{\\\"name\\\"", "<function=").replace(
+        "{\"name\": \"{{ call.function.name }}\", \"arguments\": {{ call.function.arguments | tojson }}}",
+        "<function={{ call.function.name }}>",
+    );
+    for (source, said) in [
+        (chat, "no tools"),
+        (&MARKED.replace("{{ m.content }}\n</tool_response>", "</tool_response>"), "no results"),
+        (&tagged, "objects of JSON"),
+    ] {
+        let error = Calling::of(&template(source)).unwrap_err();
+        assert!(error.message().contains(said), "{error}");
+    }
+}
