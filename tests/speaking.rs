@@ -56,7 +56,8 @@ fn a_chat_model_calls_tools_by_its_own_template() {
     // It goes on from its call and the result; the other dialects call alike.
     let mut messages = user.as_array().unwrap().clone();
     messages.push(choice["message"].clone());
-    messages.push(json!({"role": "tool", "tool_call_id": called["id"], "content": "Nothing happens."}));
+    messages
+        .push(json!({"role": "tool", "tool_call_id": called["id"], "content": "Nothing happens."}));
     let (_, next) = gateway.post("/v1/chat/completions", "fk-t", &asked(json!(messages), &given));
     assert_eq!(next["choices"][0]["finish_reason"], "tool_calls", "{next}");
     let body = json!({"model": "any", "max_tokens": 9, "temperature": 0, "messages": user,
@@ -74,17 +75,24 @@ fn a_chat_model_calls_tools_by_its_own_template() {
     let (_, said) = gateway.post("/v1/chat/completions", "fk-t", &asked(user.clone(), &stop));
     assert_eq!(said["choices"][0]["message"]["content"], "<tool_call>{\"name\": \"act\",");
     // One token is all of it, and its end is none of what was asked for.
-    let (_, said) =
-        gateway.post("/v1/chat/completions", "fk-t", &asked(user.clone(), &json!({"max_tokens": 1})));
+    let (_, said) = gateway.post(
+        "/v1/chat/completions",
+        "fk-t",
+        &asked(user.clone(), &json!({"max_tokens": 1})),
+    );
     assert_eq!(said["choices"][0]["finish_reason"], "length", "{said}");
 
     for (more, why) in [
-        (json!({"tools": [tool("act")], "tool_choice": {"type": "function", "function": {"name": "go"}}}), "none of the tools"),
+        (
+            json!({"tools": [tool("act")], "tool_choice": {"type": "function", "function": {"name": "go"}}}),
+            "none of the tools",
+        ),
         (json!({"logit_bias": {"1": 5}}), "logit_bias"),
         (json!({"response_format": {"type": "json_object"}}), "response_format"),
         (json!({"chat_template_kwargs": {"other": true}}), "chat_template_kwargs"),
     ] {
-        let (status, said) = gateway.post("/v1/chat/completions", "fk-t", &asked(user.clone(), &more));
+        let (status, said) =
+            gateway.post("/v1/chat/completions", "fk-t", &asked(user.clone(), &more));
         assert!(status == 400 && said.to_string().contains(why), "{more}: {said}");
     }
     let picture = json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:x"}}]}]);
@@ -107,8 +115,11 @@ fn what_a_chat_model_said_is_learnt_from_as_it_was_written() {
     for n in 0..24 {
         let more = json!({"tools": [tool("act")], "temperature": 1, "seed": n});
         let path = format!("/s/{n}/v1");
-        let (_, said) =
-            gateway.post(&format!("{path}/chat/completions"), "fk-t.doer", &asked(messages.clone(), &more));
+        let (_, said) = gateway.post(
+            &format!("{path}/chat/completions"),
+            "fk-t.doer",
+            &asked(messages.clone(), &more),
+        );
         let arguments = &said["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"];
         let went = arguments.as_str().unwrap().contains("go");
         seen[usize::from(went)] += 1;
@@ -119,7 +130,8 @@ fn what_a_chat_model_said_is_learnt_from_as_it_was_written() {
     }
     assert!(seen.iter().all(|n| *n > 3), "{seen:?}");
     drop(gateway);
-    let order = ["train", "--objective", "rl", "--captured", "doer", "--method", "grpo", "--from", name];
+    let order =
+        ["train", "--objective", "rl", "--captured", "doer", "--method", "grpo", "--from", name];
     let how = ["--steps", "4", "--rate", "0.02"];
     let said = json(dir.path(), &[&order[..], &how].concat());
     let of = |field: &str| said.iter().find_map(|row| row[field].as_f64());
@@ -144,7 +156,8 @@ fn a_model_whose_template_writes_no_tools_is_asked_about_a_state() {
     let name = model.to_str().unwrap();
     let gateway = Running::start(dir.path(), &["--mind", name]);
     let messages = json!([{"role": "user", "content": "Your task is to: go."}]);
-    let (_, said) = gateway.post("/v1/chat/completions", "fk-t", &asked(messages.clone(), &json!({})));
+    let (_, said) =
+        gateway.post("/v1/chat/completions", "fk-t", &asked(messages.clone(), &json!({})));
     assert_eq!(said["choices"][0]["message"]["content"], "Hello.");
     let given = json!({"tools": [tool("act")]});
     let (_, said) = gateway.post("/v1/chat/completions", "fk-t", &asked(messages.clone(), &given));

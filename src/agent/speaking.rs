@@ -163,7 +163,9 @@ fn content(message: &Value) -> Result<String> {
             let text = |part: &Value| {
                 part["text"].as_str().map(str::to_string).ok_or_else(|| {
                     let kind = part["type"].as_str().unwrap_or("without a type");
-                    Error::usage(format!("a part of a message is {kind}, and this model reads text"))
+                    Error::usage(format!(
+                        "a part of a message is {kind}, and this model reads text"
+                    ))
                 })
             };
             Ok(parts.iter().map(text).collect::<Result<Vec<_>>>()?.join("\n"))

@@ -2,6 +2,7 @@
 
 use crate::agent::{Agent, Among, Ask, Scores, argmax, scores_of, shares, weigh};
 use crate::control::Cancel;
+use crate::env::Form;
 use crate::error::Result;
 use crate::experience::State;
 use crate::model::sampler::Sampling;
@@ -20,7 +21,9 @@ pub struct Play {
     /// Whether a thought comes before every action.
     pub think: bool,
     /// Whether actions are written as free text, which may be no admissible one. Otherwise they are
-    /// chosen among the admissible ones, where these are all listed and the mind can score them.
+    /// chosen among those that are listed, where the mind can score them. Where the world takes forms of
+    /// free text beside a list (a search), one is written, and is taken if it is of such a form; whoever
+    /// writes something else is held to the list.
     pub free: bool,
     /// Whether what comes of every action is predicted first and kept, for Replay. (How right
     /// predictions are is measured by [`crate::eval::foresight`].)
@@ -54,16 +57,27 @@ pub(super) struct Choice<'a> {
     pub state: State,
     /// What is listed there.
     pub listed: Vec<String>,
-    /// Whether forms of free text are taken beside it: then the list is not all that can be chosen.
-    pub forms: bool,
+    /// Forms of free text that are taken beside it: then the list is not all that can be chosen.
+    pub forms: Vec<Form>,
+    /// Whether the probability of what is chosen has to be that of its tokens wherever something can be
+    /// written.
+    pub by_tokens: bool,
     /// Draws of its own.
     pub rng: &'a mut Rng,
 }
 
 impl Choice<'_> {
-    /// Whether the action is written here, and not chosen from the list.
-    pub fn is_written(&self, play: Play) -> bool {
-        play.free || self.forms || self.listed.is_empty()
+    /// Whether something is written here first, and not chosen from the list at once.
+    fn is_written(&self, play: Play) -> bool {
+        play.free || !self.forms.is_empty() || self.listed.is_empty()
+    }
+
+    /// Whether what was written here is the action, whatever it is.
+    fn takes(&self, play: Play, action: &str) -> bool {
+        play.free
+            || self.by_tokens
+            || self.listed.is_empty()
+            || self.forms.iter().any(|form| form.admits(action))
     }
 }
 
@@ -99,8 +113,23 @@ pub(super) fn choose(
     }
     let mut actions: Vec<String> = vec![String::new(); choices.len()];
     let mut drawn: Vec<Option<(Vec<f64>, usize)>> = vec![None; choices.len()];
-    let (written, scored): (Vec<usize>, Vec<usize>) =
+    let (written, mut scored): (Vec<usize>, Vec<usize>) =
         (0..choices.len()).partition(|i| choices[*i].is_written(play));
+    if !written.is_empty() {
+        let seeds: Vec<[u64; 1]> = written.iter().map(|i| [choices[*i].rng.next_u64()]).collect();
+        let asks = written.iter().zip(&seeds).map(|(i, seeds)| Ask {
+            state: &choices[*i].state,
+            thought: thoughts[*i].as_deref(),
+            seeds,
+        });
+        let found = agent.act(&asks.collect::<Vec<_>>(), how, cancel)?;
+        for (i, mut completions) in written.into_iter().zip(found) {
+            actions[i] = completions.pop().unwrap_or_default().text;
+            if !choices[i].takes(play, &actions[i]) {
+                scored.push(i);
+            }
+        }
+    }
     if !scored.is_empty() {
         let among = scored.iter().map(|i| {
             let choice = &choices[*i];
@@ -124,18 +153,6 @@ pub(super) fn choose(
             let picked = pick(&scores, play.temperature, choice.rng);
             actions[i].clone_from(&choice.listed[picked]);
             drawn[i] = Some((scores, picked));
-        }
-    }
-    if !written.is_empty() {
-        let seeds: Vec<[u64; 1]> = written.iter().map(|i| [choices[*i].rng.next_u64()]).collect();
-        let asks = written.iter().zip(&seeds).map(|(i, seeds)| Ask {
-            state: &choices[*i].state,
-            thought: thoughts[*i].as_deref(),
-            seeds,
-        });
-        let found = agent.act(&asks.collect::<Vec<_>>(), how, cancel)?;
-        for (i, mut completions) in written.into_iter().zip(found) {
-            actions[i] = completions.pop().unwrap_or_default().text;
         }
     }
     Ok(actions

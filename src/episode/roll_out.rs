@@ -290,16 +290,16 @@ fn advance(
         .iter_mut()
         .map(|(_, player)| {
             let listed = player.listed(play.no_repeat);
-            let Player { episode, rng, .. } = player;
+            let Player { episode, rng, acted, .. } = player;
             Choice {
                 state: episode.state(),
                 listed,
-                forms: !episode.env.turn().actions.forms().is_empty(),
+                forms: episode.env.turn().actions.forms().to_vec(),
+                by_tokens: acted.is_some(),
                 rng,
             }
         })
         .collect();
-    let written: Vec<bool> = choices.iter().map(|choice| choice.is_written(play)).collect();
     let chosen = choose(agent, &mut choices, play, cancel)?;
     let mut foreseen: Vec<Option<String>> = vec![None; chosen.len()];
     if play.predict {
@@ -313,12 +313,12 @@ fn advance(
         foreseen = predicted.into_iter().map(|mut texts| texts.pop()).collect();
     }
     let mut steps: Vec<(&mut Player, String)> = Vec::with_capacity(playing.len());
-    let chosen = chosen.into_iter().zip(written).zip(foreseen);
-    for ((_, played), ((chosen, written), foreseen)) in playing.iter_mut().zip(chosen) {
+    let chosen = chosen.into_iter().zip(foreseen);
+    for ((_, played), (chosen, foreseen)) in playing.iter_mut().zip(chosen) {
         let t = played.episode.trajectory.steps.len();
         let refused = !played.episode.env.turn().admits(&chosen.action);
         played.invalid += usize::from(refused);
-        played.written += usize::from(written);
+        played.written += usize::from(chosen.among.is_none());
         if play.no_repeat {
             let here = played.episode.env.fingerprint();
             played.done.insert((here, chosen.action.clone()));

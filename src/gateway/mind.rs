@@ -191,9 +191,8 @@ impl Lacking {
     fn speaker(&self, store: &Store, name: &str) -> Result<Option<(Model, Voice)>> {
         let (name, form) = Form::parted(name);
         let suite = self.suite.as_deref();
-        let from_outside = |located: &Located| {
-            matches!(located, Located::Folder(_) | Located::Hub(..))
-        };
+        let from_outside =
+            |located: &Located| matches!(located, Located::Folder(_) | Located::Hub(..));
         let asked = match form {
             Some(form) => form == Form::Chat,
             None => agent::locate(store, Some(products_of(name).0), suite)

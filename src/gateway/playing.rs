@@ -46,11 +46,8 @@ impl Answers for Acting {
         let Some(first) = questions.first() else { return Ok(Vec::new()) };
         let (how, thinks) = Self::kind(first);
         let agent = &mut self.0;
-        let found = if thinks {
-            agent.think(&asks, how, cancel)
-        } else {
-            agent.act(&asks, how, cancel)
-        }?;
+        let found =
+            if thinks { agent.think(&asks, how, cancel) } else { agent.act(&asks, how, cancel) }?;
         let one = |written: Vec<Completion>| written.into_iter().next().unwrap_or_default();
         Ok(found.into_iter().map(one).collect())
     }

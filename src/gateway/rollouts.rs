@@ -173,7 +173,8 @@ fn read(
 ) -> Option<(Trajectory, Vec<Written>)> {
     let last = own.last()?;
     let played = episode(last, agent, &Wanted::default(), stretch);
-    let spoken = own.iter().all(|call| call.tokens.as_ref().is_some_and(|of| of["prompt"].is_array()));
+    let spoken =
+        own.iter().all(|call| call.tokens.as_ref().is_some_and(|of| of["prompt"].is_array()));
     let trajectory = match played {
         // Whatever was said counts, be it an action of a game or not.
         Some(played) if spoken && played.steps.len() == own.len() => played,

@@ -65,9 +65,7 @@ pub(super) struct Speaking {
 impl Speaking {
     pub fn start(model: Model, voice: Voice) -> Result<Self> {
         let playing = match voice.calls_nothing() {
-            Some(_) => {
-                Some(Playing::start(agent::local(model.clone(), Priority::Interactive)?)?)
-            }
+            Some(_) => Some(Playing::start(agent::local(model.clone(), Priority::Interactive)?)?),
             None => None,
         };
         Ok(Self { voice, thread: Thread::start(Speaker::new(model)?)?, playing })
@@ -83,7 +81,8 @@ impl Speaking {
             return playing.answer(asked).await;
         }
         drawn::known(asked, takes)?;
-        let (how, stops, seed) = (drawn::sampling(asked)?, drawn::stops(asked)?, drawn::seed(asked));
+        let (how, stops, seed) =
+            (drawn::sampling(asked)?, drawn::stops(asked)?, drawn::seed(asked));
         let prompted = self.prompted(asked).await?;
         let limit = self.limit(asked, &prompted)?;
         let prompt = prompted.tokens.clone();
@@ -166,7 +165,8 @@ fn takes(field: &str, value: &Value) -> bool {
 
 /// Whether the model is to think at length first: only where that is asked for.
 fn thinks(asked: &Asked) -> bool {
-    let own = asked.body.get("chat_template_kwargs").and_then(|own| own["enable_thinking"].as_bool());
+    let own =
+        asked.body.get("chat_template_kwargs").and_then(|own| own["enable_thinking"].as_bool());
     let effort = asked.body.get("reasoning_effort").and_then(Value::as_str);
     own.unwrap_or_else(|| effort.is_some_and(|effort| !matches!(effort, "none" | "minimal")))
 }

@@ -32,11 +32,8 @@ pub(super) trait Answers: Send + 'static {
     fn kind(question: &Self::Question) -> Self::Kind;
 
     /// Answers questions of one kind, one for each.
-    fn answer(
-        &mut self,
-        questions: &[&Self::Question],
-        cancel: &Cancel,
-    ) -> Result<Vec<Completion>>;
+    fn answer(&mut self, questions: &[&Self::Question], cancel: &Cancel)
+    -> Result<Vec<Completion>>;
 }
 
 /// A question, and where its answer goes.
@@ -108,8 +105,7 @@ fn work<A: Answers>(mut answers: A, asked: &Receiver<Asked<A::Question>>, cancel
 /// Has questions of one kind answered.
 fn answer<A: Answers>(answers: &mut A, asked: Vec<Asked<A::Question>>, cancel: &Cancel) {
     let questions: Vec<&A::Question> = asked.iter().map(|asked| &asked.question).collect();
-    let found =
-        guarded("a mind that answers agents", || answers.answer(&questions, cancel));
+    let found = guarded("a mind that answers agents", || answers.answer(&questions, cancel));
     match found {
         Ok(written) => {
             for (asked, written) in asked.into_iter().zip(written) {

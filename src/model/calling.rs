@@ -92,8 +92,9 @@ impl Calling {
         };
         let common = to_answer.bytes().zip(called.bytes()).take_while(|(a, b)| a == b).count();
         let common = (0..=common).rev().find(|at| called.is_char_boundary(*at)).unwrap_or(0);
-        Self::read(&called[common..])
-            .ok_or_else(|| none("calls of tools as objects of JSON, which is how they are read here"))
+        Self::read(&called[common..]).ok_or_else(|| {
+            none("calls of tools as objects of JSON, which is how they are read here")
+        })
     }
 
     /// The form of the one call that a template wrote.
@@ -160,7 +161,8 @@ impl Calling {
 
 /// The fields of the name and of the arguments of the object that begins there, if it is the call.
 fn fields(text: &str, at: usize) -> Option<(String, String)> {
-    let value = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>().next()?.ok()?;
+    let value =
+        serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>().next()?.ok()?;
     let own = value.as_object()?;
     let named = |is: &dyn Fn(&Value) -> bool| {
         own.iter().find(|(_, value)| is(value)).map(|(name, _)| name.clone())

@@ -68,7 +68,10 @@ fn what_is_no_call_is_said() {
         "<tool_call>\n{\"name\": \"act\", \"arguments\": [1]}\n</tool_call>",
         "{\"name\": \"act\", \"arguments\": {}}",
     ] {
-        assert_eq!(reply(Some(&calling), "", text), Reply { content: text.into(), ..Reply::default() });
+        assert_eq!(
+            reply(Some(&calling), "", text),
+            Reply { content: text.into(), ..Reply::default() }
+        );
     }
     let whole = "<tool_call>\n{\"name\": \"act\", \"arguments\": {}}\n</tool_call>";
     assert_eq!(reply(None, "", whole).calls, [], "nobody gave it tools");

@@ -11,10 +11,11 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 pub fn written<T: Serialize>(value: &T, indent: Option<usize>) -> serde_json::Result<String> {
     let mut bytes = Vec::new();
     match indent {
-        None => write(value, &mut bytes, Spaced(CompactFormatter)),
+        None => write(value, &mut bytes, Python { form: CompactFormatter, lines: false }),
         Some(indent) => {
             let indent = vec![b' '; indent];
-            write(value, &mut bytes, PrettyFormatter::with_indent(&indent))
+            let form = PrettyFormatter::with_indent(&indent);
+            write(value, &mut bytes, Python { form, lines: true })
         }
     }?;
     String::from_utf8(bytes).map_err(serde::ser::Error::custom)
@@ -28,16 +29,40 @@ fn write<T: Serialize>(
     value.serialize(&mut serde_json::Serializer::with_formatter(bytes, form))
 }
 
-/// The compact form but for the spaces.
-struct Spaced(CompactFormatter);
+/// A form of `serde_json` with Python's numbers and, in one line, its spaces.
+struct Python<F> {
+    form: F,
+    lines: bool,
+}
 
-impl Formatter for Spaced {
+impl<F: Formatter> Formatter for Python<F> {
+    fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.form.begin_array(writer)
+    }
+
+    fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.form.end_array(writer)
+    }
+
     fn begin_array_value<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,
         first: bool,
     ) -> io::Result<()> {
-        writer.write_all(if first { b"" } else { b", " })
+        self.form.begin_array_value(writer, first)?;
+        writer.write_all(if first || self.lines { b"" } else { b" " })
+    }
+
+    fn end_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.form.end_array_value(writer)
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.form.begin_object(writer)
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.form.end_object(writer)
     }
 
     fn begin_object_key<W: ?Sized + io::Write>(
@@ -45,18 +70,23 @@ impl Formatter for Spaced {
         writer: &mut W,
         first: bool,
     ) -> io::Result<()> {
-        writer.write_all(if first { b"" } else { b", " })
+        self.form.begin_object_key(writer, first)?;
+        writer.write_all(if first || self.lines { b"" } else { b" " })
     }
 
     fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         writer.write_all(b": ")
     }
 
+    fn end_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.form.end_object_value(writer)
+    }
+
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
         // Python's exponents have two digits and a sign: 1e-07, 1e+16.
         let size = value.abs();
         if value == 0.0 || (1e-4..1e16).contains(&size) {
-            return self.0.write_f64(writer, value);
+            return self.form.write_f64(writer, value);
         }
         let text = format!("{value:e}");
         let (number, exponent) = text.split_once('e').unwrap_or((&text, "0"));
@@ -82,8 +112,8 @@ mod tests {
                 + "\u{7f}\", \"l\": []}"
         );
         assert_eq!(
-            written(&json!({"a": [1], "b": {}}), Some(4)).unwrap(),
-            "{\n    \"a\": [\n        1\n    ],\n    \"b\": {}\n}"
+            written(&json!({"a": [1e-7, 1], "b": {}}), Some(4)).unwrap(),
+            "{\n    \"a\": [\n        1e-07,\n        1\n    ],\n    \"b\": {}\n}"
         );
     }
 }

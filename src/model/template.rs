@@ -144,7 +144,8 @@ impl Template {
         for (name, token) in &self.special {
             context.insert(name.clone(), json!(token));
         }
-        let given = |all: &[serde_json::Value]| all.iter().map(|one| one.to_string().len()).sum::<usize>();
+        let given =
+            |all: &[serde_json::Value]| all.iter().map(|one| one.to_string().len()).sum::<usize>();
         let most = WRITTEN + REPEATED * (given(messages) + given(tools));
         let fuel = FUEL + FUEL_EACH * (messages.len() + tools.len()) as u64;
         context.insert("messages".into(), json!(messages));

@@ -359,7 +359,9 @@ impl Tokenizer {
     pub fn outside(&self, text: &str) -> Result<String> {
         let defused = self.defused(text);
         if self.encode(&defused)?.iter().any(|id| self.steering_ids.contains(id)) {
-            return Err(Error::new("what is said holds what the tokenizer makes a control token of"));
+            return Err(Error::new(
+                "what is said holds what the tokenizer makes a control token of",
+            ));
         }
         Ok(defused.into_owned())
     }

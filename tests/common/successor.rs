@@ -19,7 +19,9 @@ pub const TEMPLATE: &str = "{% if tools %}<|im_start|>system\nTools:{% for tool 
 
 /// What it writes to call a tool with a command.
 pub fn call(command: &str) -> String {
-    format!("<tool_call>{{\"name\": \"act\", \"arguments\": {{\"command\": \"{command}\"}}}}</tool_call>")
+    format!(
+        "<tool_call>{{\"name\": \"act\", \"arguments\": {{\"command\": \"{command}\"}}}}</tool_call>"
+    )
 }
 
 /// Writes a model whose tokens are these texts, and letters for the rest. `next` says with which

@@ -113,7 +113,8 @@ fn an_answer_says_the_same_whole_and_as_a_stream() {
 
 #[test]
 fn tokens_are_said_where_they_are_asked_for() {
-    let tokens = Tokens { ids: vec![4, 5], logps: vec![-0.5, -0.25], temperature: 1.0, prompt: Vec::new() };
+    let tokens =
+        Tokens { ids: vec![4, 5], logps: vec![-0.5, -0.25], temperature: 1.0, prompt: Vec::new() };
     let answered = Answered { tokens: Some(tokens), ..act() };
     let body = json!({"messages": [{"role": "user", "content": "U"}], "return_token_ids": true});
     let asked = Dialect::Chat.read(object(&body)).unwrap();
