@@ -193,7 +193,13 @@ fn chat_templates_are_written_as_transformers_writes_them() {
             };
             match template.converse(&conversation) {
                 Ok(own) if own == text => same += 1,
-                Ok(own) => wrong.push(format!("{name}: {own:?}\n  for {text:?}")),
+                Ok(own) => {
+                    let at = own.chars().zip(text.chars()).take_while(|(a, b)| a == b).count();
+                    let from = |of: &str| {
+                        of.chars().skip(at.saturating_sub(30)).take(90).collect::<String>()
+                    };
+                    wrong.push(format!("{name}: {:?} for {:?}", from(&own), from(text)));
+                }
                 Err(error) => wrong.push(format!("{name}: {error}")),
             }
         }

@@ -79,6 +79,32 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
     let (eval, games) = store.evaluation(half.evaluation).unwrap();
     assert_eq!(eval.mean_reward, Some(half.mean_reward));
     assert!((games.iter().map(|game| game.reward).sum::<f64>() - 2.0).abs() < 1e-9);
+    // Whoever writes what nobody takes is held to the list where there is one, unless it writes freely.
+    let mut babbles = Scripted::script(&["search[red mug]", "click[nothing]", "click[nothing]"])
+        .scores(|_, _, action| if action == "click[red mug]" { 0.0 } else { -9.0 });
+    let (known, script) = (Known::default(), &["search[red mug]", "click[nothing]"]);
+    let held = evaluate(
+        &mut store,
+        &Shops,
+        &scope,
+        &mut babbles,
+        (Play { seed: 1, ..Play::default() }, &known),
+        &control,
+        &mut |_, _| {},
+    );
+    let mut writes = Scripted::script(script);
+    let freely = Play { seed: 1, free: true, ..Play::default() };
+    let free = evaluate(
+        &mut store,
+        &Shops,
+        &scope,
+        &mut writes,
+        (freely, &known),
+        &control,
+        &mut |_, _| {},
+    );
+    assert_eq!(held.unwrap().invalid, 0);
+    assert!(free.unwrap().invalid > 0);
     // Another store gets all of it.
     let file = other.path().join("t.jsonl");
     let criteria =

@@ -75,6 +75,12 @@ impl Voice {
         self.calling.as_ref().err().map(String::as_str)
     }
 
+    /// How it calls a tool that is called NAME, for people; up to its arguments.
+    pub fn called(&self) -> String {
+        let form = self.calling.as_ref().map(|calling| calling.begun(Some("NAME")));
+        format!("{}…", form.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     /// A conversation as it is read.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::agent::{self, REFLECTING, Reflector, Star};
 use crate::collect::{self, ASKED, By, Contrast, Draw, Faults, Proposer, Wanted, Writing};
 use crate::control::{Control, Progress};
 use crate::curation::faults;
-use crate::env::Only;
+use crate::env::{Only, Part, Suite};
 use crate::episode::Scope;
 use crate::error::{Error, Result};
 use crate::experience::{POLICY, UNIFORM};
@@ -185,9 +185,18 @@ pub struct Range {
     /// Only games of these kinds
     #[arg(long, value_delimiter = ',', value_name = "KINDS")]
     pub kinds: Vec<String>,
+    /// Only this part of the split's games: 2/4 is the second of four, which together are all; for several
+    /// processes at once
+    #[arg(long, value_name = "I/N")]
+    part: Option<Part>,
 }
 
 impl Range {
+    /// Those of a suite's games that are meant.
+    pub fn only<'a>(&'a self, suite: &'a dyn Suite) -> Only<'a> {
+        Only { kinds: &self.kinds, part: self.part, ..Only::of(suite) }
+    }
+
     /// As a scope.
     pub fn scope(&self) -> Scope {
         Scope { split: self.split.clone(), games: self.games, seed: self.seed, share: self.share }
@@ -245,7 +254,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
             let reflections = (!no_reflections).then_some(by);
             let teacher = expert.teacher(&Person);
             let wanted = Wanted { scope: &scope, teacher, k, asked, think, reflections };
-            let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
+            let suite = range.only(suite.as_ref());
             let found = collect::all(&mut store, &suite, wanted, &policy, &control, &mut report)?;
             out.line(&serde_json::json!({"collected": found}), || found.to_string());
             Ok(())
@@ -253,7 +262,7 @@ pub fn run(common: &Common, args: CollectArgs) -> Result<()> {
         What::Demos { range, expert } => {
             let suite = range.suite.open()?;
             let teacher = expert.teacher(&Person);
-            let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
+            let suite = range.only(suite.as_ref());
             collect::demonstrations(
                 &mut store,
                 &suite,
@@ -312,7 +321,7 @@ fn reflections(
     // What a policy thought is kept for what it led to, whatever the rules say of it.
     let faults: Faults<'_> = if generator == Generator::Star { &|_, _| 0 } else { &faults };
     let writing = Writing { reflector, how, attempts, sample, faults };
-    let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
+    let suite = range.only(suite.as_ref());
     let scope = range.scope();
     collect::reflections(store, &suite, &scope, &contrast, writing, control, report)
 }
@@ -423,7 +432,7 @@ fn branches(
         report(row, progress);
     };
     let draw = Draw { proposer, ..draw };
-    let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
+    let suite = range.only(suite.as_ref());
     let done = collect::branches(store, &suite, &range.scope(), draw, &control, &mut counted);
     let new = proposed + drawn;
     let from = serde_json::json!({POLICY: proposed, UNIFORM: drawn});

@@ -111,7 +111,7 @@ pub fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let suite = args.suite.open()?;
     let split = args.split.clone().or_else(|| suite.evaluated_on()).unwrap_or_default();
     let listed = args.tasks.as_deref().map(task_list).transpose()?;
-    let suite = Only { suite: suite.as_ref(), kinds: &[], tasks: listed.as_deref() };
+    let suite = Only { tasks: listed.as_deref(), ..Only::of(suite.as_ref()) };
     let games = listed.as_ref().map_or(args.games, Vec::len);
     let out = common.out();
     let mut live = common.out();

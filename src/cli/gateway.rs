@@ -79,7 +79,8 @@ enum What {
 struct ServeArgs {
     /// Who answers: MIND for every agent, AGENT=MIND for one, AGENT=OLD,NEW to have each session
     /// answered by either; a mind is embedded, novice, a checkpoint, a folder, an endpoint's URL, a
-    /// name of config.toml (default: embedded)
+    /// name of config.toml (default: embedded). A folder's chat model is asked by its own template:
+    /// `MIND as state`, `MIND as chat` say otherwise
     #[arg(long, value_name = "[AGENT=]MIND[,MIND]")]
     mind: Vec<String>,
     /// Sessions that may call, by the key fk-NAME (default: those that may already, else a new one)

@@ -123,7 +123,11 @@ fn tested(store: &Store, name: &str, cancel: &Cancel) -> Result<(Value, Vec<Stri
         ));
         return Ok((row, lines));
     }
-    let model = agent::load(store, Some(name), None)?;
+    let (files, source) = agent::find(store, Some(name), None)?;
+    let model = files.build(&source)?;
+    let voice = agent::Voice::of(&files, &model)?;
+    let tools = voice
+        .map(|voice| voice.calls_nothing().map_or(Ok(voice.called()), |why| Err(why.to_string())));
     let dialect = crate::agent::prompt::Dialect::name(&model.tokenizer);
     let why = model.tokenizer.turns.as_ref().err().cloned().flatten();
     let own = model.tokenizer.system.is_some().then_some(", with its own system.txt");
@@ -133,7 +137,7 @@ fn tested(store: &Store, name: &str, cancel: &Cancel) -> Result<(Value, Vec<Stri
     let family = format!("{:?}", config.family);
     let row = json!({"mind": name, "ok": true, "family": family, "parameters": config.parameters(),
         "context": config.context, "scores": mind.can().scores, "dialect": dialect, "own_system": own.is_some(),
-        "template_not_used": why, "sample": sample});
+        "template_not_used": why, "tools": tools.as_ref().map(Result::is_ok), "sample": sample});
     let mut lines = vec![
         format!("ok   {name}"),
         format!(
@@ -145,7 +149,11 @@ fn tested(store: &Store, name: &str, cancel: &Cancel) -> Result<(Value, Vec<Stri
         ),
         format!("     parts of a prompt are told apart by {dialect}{}", own.unwrap_or_default()),
     ];
-    lines.extend(why.map(|why| format!("     its chat template is not used: {why}")));
+    lines.extend(why.map(|why| format!("     its chat template is not used for games: {why}")));
+    lines.extend(tools.map(|tools| match tools {
+        Ok(form) => format!("     calls tools of agents by its template: {form}"),
+        Err(why) => format!("     is given no tools of agents: {why}"),
+    }));
     lines.extend(more);
     Ok((row, lines))
 }

@@ -8,7 +8,6 @@ use super::{number, real};
 use crate::agent;
 use crate::collect::{self, Visiting};
 use crate::control::Control;
-use crate::env::Only;
 use crate::episode::Play;
 use crate::error::{Error, Result};
 use crate::experience::{ANSWERS, is_answers};
@@ -63,6 +62,6 @@ pub fn run(
         pool,
         answers: &|_| answers.unwrap_or(usize::MAX),
     };
-    let suite = Only { suite: suite.as_ref(), kinds: &range.kinds, tasks: None };
+    let suite = range.only(suite.as_ref());
     collect::visits(store, &suite, &scope, visiting, control, report)
 }

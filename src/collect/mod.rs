@@ -43,7 +43,10 @@ pub fn demonstrations(
     control: &Control,
     report: Report<'_>,
 ) -> Result<()> {
+    let mut since = store.newest_trajectory()?;
     let have = store.demonstrations(Some(suite.name()), Some(&scope.split))?;
+    let have: HashSet<(String, String)> =
+        have.into_iter().map(|known| (known.task_id, known.actor)).collect();
     let tasks = choose(suite, scope)?;
     let total = tasks.len() as u64;
     let meter = Meter::new("demonstrations", 0, total);
@@ -52,8 +55,7 @@ pub fn demonstrations(
     let mut broken_off = BrokenOff::default();
     for (i, task) in tasks.iter().enumerate() {
         control.checkpoint()?;
-        let there =
-            |by: &str| have.iter().any(|known| known.task_id == task.id && known.actor == by);
+        let there = |by: &str| have.contains(&(task.id.clone(), by.to_string()));
         if by.as_deref().is_some_and(there) {
             continue; // without opening the game: a job is resumed by going past thousands
         }
@@ -85,7 +87,9 @@ pub fn demonstrations(
                 continue;
             }
         };
-        let id = store.add_trajectory(&episode.trajectory)?;
+        // Another program may have shown the same meanwhile.
+        let Some(id) = store.add_demonstration(&episode.trajectory, since)? else { continue };
+        since = id;
         let steps = episode.trajectory.steps.len();
         let row = json!({
             "trajectory": id, "task_id": task.id, "kind": task.kind, "expert": expert,
@@ -138,6 +142,9 @@ fn within(
     let order = choose(suite, &all)?;
     let order: BTreeMap<&str, usize> =
         order.iter().enumerate().map(|(i, task)| (task.id.as_str(), i)).collect();
+    if suite.is_part() {
+        demos.retain(|demo| order.contains_key(demo.task_id.as_str()));
+    }
     demos.sort_by_key(|demo| {
         (order.get(demo.task_id.as_str()).copied().unwrap_or(usize::MAX), demo.id)
     });

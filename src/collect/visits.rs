@@ -75,6 +75,7 @@ pub fn visits(
         None => return Ok(()),
     };
     let asking = Asking { teacher, expert, pool: &pool, how: &how, answers, seed: scope.seed };
+    let mut since = store.newest_trajectory()?;
     let known: BTreeMap<String, i64> =
         store.visited(suite.name(), &scope.split, (&visitor, play.seed))?.into_iter().collect();
     let meter = Meter::new("visits", 0, tasks.len() as u64);
@@ -136,8 +137,14 @@ pub fn visits(
         let row = match played {
             Ok(played) => match asked(suite, &played.trajectory, asking, control) {
                 Ok(given) => {
-                    let id = store.add_visit(&played.trajectory, &given)?;
-                    row(id, &played.trajectory, &given, asking)
+                    // Another program may have visited the same meanwhile.
+                    match store.add_visit(&played.trajectory, &given, since)? {
+                        Some(id) => {
+                            since = id;
+                            row(id, &played.trajectory, &given, asking)
+                        }
+                        None => Value::Null,
+                    }
                 }
                 Err(why) => skipped(&played.trajectory.task_id, why, ended, &mut broken_off)?,
             },

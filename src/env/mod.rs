@@ -32,6 +32,7 @@ mod expert;
 pub mod foreign;
 pub mod household;
 mod only;
+mod part;
 mod share;
 pub mod textcraft;
 pub mod tw_pddl;
@@ -45,6 +46,7 @@ use crate::error::{Error, Result};
 pub use actions::{Actions, Form};
 pub use expert::{Advice, Expert, Experts, GivenAdvice, NoAdvice, PLANNER};
 pub use only::Only;
+pub use part::Part;
 pub use share::Share;
 
 /// How many steps an episode may take unless a command says otherwise (the original wrapper's
@@ -198,6 +200,12 @@ pub trait Suite: Send + Sync {
     /// of that kind is expected.
     fn repeats(&self) -> bool {
         true
+    }
+
+    /// Whether its tasks are some of another suite's of the same name: what is stored of the others is
+    /// not meant.
+    fn is_part(&self) -> bool {
+        false
     }
 
     /// How many of its worlds may run at once; none if there is no such limit.

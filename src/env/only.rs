@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::{Opened, Suite, TaskRef};
+use super::{Opened, Part, Suite, TaskRef};
 use crate::error::{Error, Result};
 
-/// The tasks of these kinds (none named are all), or those of a list.
+/// The tasks of these kinds (none named are all), of a list, and of a part.
 pub struct Only<'a> {
     /// The suite.
     pub suite: &'a dyn Suite,
@@ -13,6 +13,15 @@ pub struct Only<'a> {
     pub kinds: &'a [String],
     /// The names of the only ones, each of which must be there.
     pub tasks: Option<&'a [String]>,
+    /// The part.
+    pub part: Option<Part>,
+}
+
+impl<'a> Only<'a> {
+    /// All of it.
+    pub fn of(suite: &'a dyn Suite) -> Self {
+        Self { suite, kinds: &[], tasks: None, part: None }
+    }
 }
 
 impl Suite for Only<'_> {
@@ -50,12 +59,21 @@ impl Suite for Only<'_> {
         let wanted = |task: &TaskRef| {
             (self.kinds.is_empty() || self.kinds.contains(&task.kind))
                 && listed.as_ref().is_none_or(|listed| listed.contains(&task.id))
+                && self.part.is_none_or(|part| part.holds(self.name(), &task.id))
         };
         Ok(all.iter().filter(|task| wanted(task)).cloned().collect())
     }
 
     fn evaluated_on(&self) -> Option<String> {
         self.suite.evaluated_on()
+    }
+
+    fn repeats(&self) -> bool {
+        self.suite.repeats()
+    }
+
+    fn is_part(&self) -> bool {
+        !self.kinds.is_empty() || self.tasks.is_some() || self.part.is_some()
     }
 
     fn instances(&self) -> Option<usize> {

@@ -22,8 +22,8 @@ pub struct Play {
     pub think: bool,
     /// Whether actions are written as free text, which may be no admissible one. Otherwise they are
     /// chosen among those that are listed, where the mind can score them. Where the world takes forms of
-    /// free text beside a list (a search), one is written, and is taken if it is of such a form; whoever
-    /// writes something else is held to the list.
+    /// free text beside a list (a search), one is written; what is neither listed nor of such a form is not
+    /// sent, and one of the list is chosen in its place.
     pub free: bool,
     /// Whether what comes of every action is predicted first and kept, for Replay. (How right
     /// predictions are is measured by [`crate::eval::foresight`].)
@@ -77,6 +77,7 @@ impl Choice<'_> {
         play.free
             || self.by_tokens
             || self.listed.is_empty()
+            || self.listed.iter().any(|listed| listed == action)
             || self.forms.iter().any(|form| form.admits(action))
     }
 }

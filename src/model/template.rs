@@ -6,8 +6,8 @@
 
 use std::io;
 
-use minijinja::value::{Kwargs, Value};
-use minijinja::{Environment, Error as Jinja, ErrorKind};
+use minijinja::value::{Kwargs, Value, ValueKind};
+use minijinja::{Environment, Error as Jinja, ErrorKind, Output, State};
 use serde_json::json;
 
 use super::{beside, python_json};
@@ -201,6 +201,13 @@ impl Template {
             bounded(&Value::from(&text), &[Value::from(&old), Value::from(&new)])?;
             Ok::<_, Jinja>(text.replace(&old, &new))
         });
+        environment.set_formatter(as_python_prints);
+        // Nothing is none of these in Python.
+        environment.add_test("iterable", |value: &Value| {
+            value.is_undefined()
+                || value.as_str().is_some()
+                || (!value.is_none() && value.try_iter().is_ok())
+        });
         environment.add_filter("join", joined);
         environment.add_filter("tojson", |value: Value, options: Kwargs| {
             // Python's other ones change nothing of what is written here.
@@ -223,6 +230,29 @@ impl Template {
         let source = without_marks(&self.source);
         environment.add_template_owned("chat", source)?;
         Ok(environment)
+    }
+}
+
+/// Writes a value as Python prints it.
+///
+/// # Errors
+/// For lists and objects: no model should have been trained on how these are printed.
+fn as_python_prints(
+    out: &mut Output<'_>,
+    state: &State<'_, '_>,
+    value: &Value,
+) -> std::result::Result<(), Jinja> {
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Map => Err(Jinja::new(
+            ErrorKind::InvalidOperation,
+            "it prints a list or an object as Python does, which is not known here",
+        )),
+        ValueKind::Number if !value.is_integer() => {
+            let text = python_json::written(value, None);
+            let text = text.map_err(|e| Jinja::new(ErrorKind::BadSerialization, e.to_string()))?;
+            Ok(out.write_str(&text)?)
+        }
+        _ => minijinja::escape_formatter(out, state, value),
     }
 }
 

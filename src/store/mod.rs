@@ -18,6 +18,7 @@ mod exchange;
 mod history;
 mod listing;
 mod metrics;
+mod once;
 mod opening;
 mod pools;
 mod predictions;

@@ -54,6 +54,21 @@ pub struct Counts {
     pub checkpoints: u64,
 }
 
+/// Writes a visit with the expert's answers in its states, as of a moment; returns its id.
+pub(super) fn insert_visit(
+    db: &Connection,
+    visit: &Trajectory,
+    answers: &[Drawn],
+    when: i64,
+) -> Result<i64> {
+    let id = insert_trajectory(db, visit, when)?;
+    for Drawn { branch, place } in answers {
+        let branch = Branch { trajectory: id, ..branch.clone() };
+        insert_membership(db, insert_branch(db, &branch, when)?, place)?;
+    }
+    Ok(id)
+}
+
 /// Writes a trajectory with its steps, as of a moment; returns its id.
 pub(super) fn insert_trajectory(db: &Connection, tr: &Trajectory, when: i64) -> Result<i64> {
     db.prepare_cached(
@@ -187,19 +202,6 @@ impl Store {
     pub fn add_trajectory(&mut self, trajectory: &Trajectory) -> Result<i64> {
         let tx = self.write()?;
         let id = insert_trajectory(&tx, trajectory, now_ms())?;
-        tx.commit()?;
-        Ok(id)
-    }
-
-    /// Saves a visit with the expert's answers in its states, in one transaction; returns its id.
-    pub fn add_visit(&mut self, visit: &Trajectory, answers: &[Drawn]) -> Result<i64> {
-        let tx = self.write()?;
-        let now = now_ms();
-        let id = insert_trajectory(&tx, visit, now)?;
-        for Drawn { branch, place } in answers {
-            let branch = Branch { trajectory: id, ..branch.clone() };
-            insert_membership(&tx, insert_branch(&tx, &branch, now)?, place)?;
-        }
         tx.commit()?;
         Ok(id)
     }

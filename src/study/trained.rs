@@ -77,7 +77,7 @@ pub(super) fn visit(
     let tasks = suite.tasks(split)?.into_iter().map(|task| task.id);
     let others: Vec<String> =
         tasks.filter(|id| share.holds(suite.name(), id) && !half.holds(suite.name(), id)).collect();
-    let only = Only { suite, kinds: &[], tasks: Some(&others) };
+    let only = Only { tasks: Some(&others), ..Only::of(suite) };
     let (split, seed) = (split.clone(), cell.seed);
     let scope = Scope { split, games: usize::MAX, seed, share: None };
     let visiting = Visiting {

@@ -397,7 +397,7 @@ fn collect_all(
         reflections: by,
     };
     let report = &mut |_, progress| tell(JobMsg::Progress(progress));
-    let suite = &Only { suite, kinds, tasks: None };
+    let suite = &Only { kinds, ..Only::of(suite) };
     let found = collect::all(&mut store, suite, wanted, &policy, control, report)?;
     Ok(found.to_string())
 }
